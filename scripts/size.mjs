@@ -1,0 +1,80 @@
+// npm run size: what a user's bundle grows by, dependencies included, minified and compressed, against a budget.
+// A budget is raised only in a commit that says why.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { rollup } from 'rollup'
+import { minify } from 'terser'
+
+const pkg = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const kB = 1024
+
+/** What a user writes, and the bytes that it may cost; subpaths without a line here are listed without a budget. */
+const USES = [
+  {
+    name: 'core + memory',
+    budget: 8 * kB,
+    code: `import { Queue } from 'quayside'
+           import { MemoryAdapter } from 'quayside/memory'
+           export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
+  },
+  {
+    name: 'core + fs (Node)',
+    code: `import { Queue } from 'quayside'
+           import { NodeFsAdapter } from 'quayside/fs'
+           export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
+  },
+]
+for (const [subpath, target] of Object.entries(pkg.exports)) {
+  if (typeof target === 'string') continue
+  const name = pkg.name + subpath.slice(1)
+  USES.push({ name: `all of ${name}`, code: `export * from '${name}'` })
+}
+
+async function bundle(code) {
+  const build = await rollup({
+    input: 'entry',
+    external: /^node:/,
+    plugins: [
+      {
+        name: 'entry',
+        resolveId(source) {
+          if (source === 'entry') return '\0entry'
+          const target = pkg.exports[source.replace(pkg.name, '.')]
+          if (!target) return null
+          return {
+            id: fileURLToPath(new URL(`../${target.default}`, import.meta.url)),
+            moduleSideEffects: pkg.sideEffects,
+          }
+        },
+        load: (id) => (id === '\0entry' ? code : null),
+      },
+      nodeResolve({ browser: true }),
+    ],
+    onwarn(warning) {
+      throw new Error(warning.message)
+    },
+  })
+  const { output } = await build.generate({ format: 'es' })
+  const { code: minified } = await minify(output[0].code, { module: true, ecma: 2020 })
+  return {
+    minified: Buffer.byteLength(minified),
+    gzipped: gzipSync(minified, { level: 9 }).length,
+  }
+}
+
+let failed = false
+console.log('| bundle | min | min + gzip | budget | |\n|---|---|---|---|---|')
+for (const { name, code, budget } of USES) {
+  const { minified, gzipped } = await bundle(code)
+  const over = budget !== undefined && gzipped > budget
+  failed ||= over
+  console.log(
+    `| ${name} | ${minified} B | ${gzipped} B | ${budget ?? '–'} | ${over ? `OVER by ${gzipped - budget} B` : budget ? 'ok' : ''} |`,
+  )
+}
+if (failed) {
+  console.error('size: over budget: make it smaller, or raise the budget in scripts/size.mjs and say why')
+  process.exitCode = 1
+}

@@ -1,0 +1,49 @@
+// npm test: the static checks, all tests, and the built package on the oldest Node that it supports.
+// The last line is the total of all tests; the exit code is 0 only if every step succeeded too.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { STATIC, step } from './steps.mjs'
+
+const failed = STATIC.filter((name) => !step(name))
+if (!smoke()) failed.push('smoke')
+
+const folder = mkdtempSync(join(tmpdir(), 'quayside-test-'))
+const file = join(folder, 'totals')
+const { status } = spawnSync('vitest', ['run', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+  env: { ...process.env, TEST_TOTALS: file },
+})
+let totals
+try {
+  totals = readFileSync(file, 'utf8').trim()
+} catch {
+  totals = '0 passed, 1 failed' // the runner died before it could count
+}
+rmSync(folder, { recursive: true, force: true })
+
+if (status !== 0) failed.push('vitest')
+if (failed.length > 0) console.log(`\nfailed: ${failed.join(', ')}`)
+console.log(totals)
+process.exitCode = failed.length > 0 || !/, 0 failed/.test(totals) ? 1 : 0
+
+/** Runs the built package on the system's Node, if that is a 20; ours is a 24. */
+function smoke() {
+  const path = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((part) => !/node_modules[\\/]\.bin$/.test(part))
+  const env = { ...process.env, PATH: path.join(delimiter) }
+  const version = spawnSync('node', ['--version'], { env, encoding: 'utf8' }).stdout?.trim()
+  if (!version?.startsWith('v20.')) {
+    console.log(
+      `skip  smoke                 the system has ${version ? `Node ${version}` : 'no Node'}, not Node 20`,
+    )
+    return true
+  }
+  const run = spawnSync('node', ['scripts/smoke.mjs'], { env, encoding: 'utf8' })
+  console.log(`${run.status === 0 ? 'ok  ' : 'FAIL'}  smoke                 dist on Node ${version}`)
+  if (run.status !== 0) process.stdout.write(run.stdout + run.stderr)
+  return run.status === 0
+}

@@ -1,0 +1,23 @@
+/**
+ * Where a queue reads the time and sets its timers. Tests inject one that they move by hand.
+ *
+ * It rules waiting, lease renewal and deadlines on this side only: when a lease ends or a delay is over is decided by the
+ * storage, which has a clock of its own.
+ */
+export interface Clock {
+  /** The time in ms since 1970. */
+  now(): number
+  /** Calls `callback` once after `ms`, and answers with what `clearTimeout` takes. */
+  setTimeout(callback: () => void, ms: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+/** The runtime's own clock; its globals are looked up at each call, so that fake timers work. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  setTimeout: (callback, ms) => globalThis.setTimeout(callback, ms),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer as number),
+}
+
+/** Runtimes call a timer that is set for longer than this at once. */
+export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1

@@ -1,0 +1,41 @@
+import { QuaysideError } from './errors.ts'
+import type { Body } from './storage.ts'
+
+/** Turns payloads into what is stored, and back. */
+export interface Codec<T> {
+  /** Throws where it cannot encode the payload; the send then rejects with `UNSERIALIZABLE`. */
+  encode(payload: T): Body
+  /** Throws where it cannot decode the body; the message then becomes a dead letter, `unreadable`. */
+  decode(body: Body): T
+}
+
+/** JSON for everything but bytes, which are stored as they are. */
+export const JSON_CODEC: Codec<unknown> = {
+  encode(payload) {
+    if (payload instanceof Uint8Array) return payload.slice()
+    const body: string | undefined = JSON.stringify(payload)
+    if (body === undefined) throw new TypeError(`JSON has no ${typeof payload}`)
+    return body
+  },
+  decode(body) {
+    return typeof body === 'string' ? JSON.parse(body) : body.slice()
+  },
+}
+
+export function encode<T>(codec: Codec<T>, payload: T): Body {
+  let body: unknown
+  try {
+    body = codec.encode(payload)
+  } catch (error) {
+    throw new QuaysideError(
+      'UNSERIALIZABLE',
+      `send: the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    )
+  }
+  if (typeof body === 'string' || body instanceof Uint8Array) return body
+  throw new QuaysideError(
+    'UNSERIALIZABLE',
+    `send: a codec must answer with a string or a Uint8Array, not ${typeof body}`,
+  )
+}

@@ -1,0 +1,442 @@
+import { Batcher } from './batcher.ts'
+import {
+  checkArray,
+  checkCount,
+  checkFunction,
+  checkMs,
+  checkOptions,
+  checkPositiveMs,
+  checkText,
+} from './check.ts'
+import type { Context } from './context.ts'
+import { QuaysideError, cutError, errorText } from './errors.ts'
+import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
+import { Message, type NackOptions, type RejectOptions, type Settler, leaseOf, settlerOf } from './message.ts'
+import { type RetryPolicy, backoffDelay } from './retry.ts'
+import { validate } from './schema.ts'
+import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
+import { Wakeup } from './wakeup.ts'
+
+export interface ConsumerOptions {
+  /**
+   * How long a message belongs to this consumer once it is delivered, in ms; then others get it, unless the lease was
+   * extended. `run`, `drain` extend it while a handler works. Longer than handlers need and shorter than you
+   * want to wait for the messages of a consumer that died. @defaultValue 30,000
+   */
+  readonly leaseMs?: number
+  /** How often, and after how long, a failed delivery is tried again. */
+  readonly retry?: RetryPolicy
+  /**
+   * Where the group starts, if this consumer is the first of it. `earliest`: with the first message that is still
+   * retained. `latest`: with messages sent from now on, unless it is the queue's first group, which gets everything.
+   * @defaultValue 'earliest'
+   */
+  readonly from?: 'earliest' | 'latest'
+}
+
+export interface ReceiveOptions {
+  /** How long to wait for a message, in ms, if there is none. @defaultValue 0 */
+  readonly waitMs?: number
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What a consumer needs of its options, with the defaults filled in. */
+export interface ConsumerSettings {
+  readonly group: string
+  readonly leaseMs: number
+  readonly retry: Required<RetryPolicy>
+  readonly from: 'earliest' | 'latest' | undefined
+}
+
+/** A storage without `watch` that knows of nothing to come is asked again after this long. */
+const POLL_MS = 1000
+
+/** Receives the messages of a queue for one group, in which each message goes to one consumer. */
+export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
+  readonly group: string
+  readonly #context: Context<T>
+  readonly #settings: ConsumerSettings
+  readonly #settlements: Batcher<Settlement, SettleResult>
+  readonly #resumed: Set<() => void> = new Set()
+  #paused = false
+
+  /** @internal Made by {@link Queue.createConsumer}. */
+  constructor(context: Context<T>, settings: ConsumerSettings) {
+    this.group = settings.group
+    this.#context = context
+    this.#settings = settings
+    this.#settlements = new Batcher({
+      write: async (settlements) => {
+        const view = context.view ?? (await context.open('settle'))
+        return await context.track(view.settle(settings.group, settlements))
+      },
+      max: () => context.guarantees.maxBatch,
+    })
+  }
+
+  /**
+   * Takes the next message, if there is one. It belongs to this consumer until its lease ends: settle it before.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`,
+   * `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used. The signal's reason, once it is aborted.
+   */
+  async receive(options?: ReceiveOptions): Promise<Message<T> | undefined> {
+    return (await this.#receive('receive', 1, options))[0]
+  }
+
+  /** Takes up to `limit` messages. With `waitMs` it waits for the first, not for the batch to fill. @throws as {@link receive} */
+  receiveBatch(limit: number, options?: ReceiveOptions): Promise<Message<T>[]> {
+    return this.#receive('receiveBatch', limit, options)
+  }
+
+  async #receive(tried: string, limit: number, options: ReceiveOptions = {}): Promise<Message<T>[]> {
+    checkCount(tried, 'limit', limit)
+    checkOptions(tried, options, ['waitMs', 'signal'])
+    const { waitMs = 0, signal } = options
+    checkMs(tried, 'waitMs', waitMs)
+    signal?.throwIfAborted()
+    const context = this.#context
+    const view = context.view ?? (await context.open(tried))
+    if (waitMs > 0) return await this.#wait(tried, view, limit, waitMs, signal)
+    if (this.#paused) return []
+    const messages = this.#open((await this.#claim(view, limit)).deliveries)
+    return messages instanceof Promise ? await messages : messages
+  }
+
+  /** Claims until there is something, or the time is over. */
+  async #wait(
+    tried: string,
+    view: QueueStorage,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Message<T>[]> {
+    const { clock } = this.#context.options
+    const { closing } = this.#context
+    const until = clock.now() + waitMs
+    return await this.#listen(view, [signal, closing], async (wakeup) => {
+      for (;;) {
+        wakeup.clear()
+        let nextInMs: number | undefined
+        if (!this.#paused) {
+          const result = await this.#claim(view, limit)
+          const messages = await this.#open(result.deliveries)
+          if (messages.length > 0) return messages
+          nextInMs = this.#nextLook(view, result)
+        }
+        signal?.throwIfAborted()
+        if (closing.aborted) throw this.#context.closedError(tried)
+        const left = until - clock.now()
+        if (left <= 0) return []
+        await wakeup.wait(clock, Math.min(left, nextInMs ?? left))
+      }
+    })
+  }
+
+  /** Runs `body` with a wakeup that is hinted at changes of the queue, at `resume()`, and when a signal aborts. */
+  async #listen<R>(
+    view: QueueStorage,
+    signals: readonly (AbortSignal | undefined)[],
+    body: (wakeup: Wakeup) => Promise<R>,
+  ): Promise<R> {
+    const wakeup = new Wakeup()
+    const unwatch = view.watch?.(wakeup.hint)
+    this.#resumed.add(wakeup.hint)
+    for (const signal of signals) signal?.addEventListener('abort', wakeup.hint)
+    try {
+      return await body(wakeup)
+    } finally {
+      for (const signal of signals) signal?.removeEventListener('abort', wakeup.hint)
+      this.#resumed.delete(wakeup.hint)
+      unwatch?.()
+    }
+  }
+
+  /** In how many ms to look again without having been woken. */
+  #nextLook(view: QueueStorage, { nextInMs }: ClaimResult): number | undefined {
+    return view.watch === undefined ? Math.min(nextInMs ?? POLL_MS, POLL_MS) : nextInMs
+  }
+
+  #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
+    const { group, leaseMs, retry, from } = this.#settings
+    const { maxBatch } = this.#context.guarantees
+    return this.#context.track(
+      view.claim({
+        group,
+        limit: Math.min(limit, maxBatch),
+        leaseMs,
+        maxAttempts: retry.maxAttempts,
+        from,
+        settle,
+      }),
+    )
+  }
+
+  /**
+   * Makes messages of deliveries. What cannot be read, or no longer fits the schema, becomes a dead letter instead of a
+   * message.
+   */
+  #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
+    if (deliveries.length === 0) return []
+    const { codec, schema, clock } = this.#context.options
+    const { group, leaseMs } = this.#settings
+    this.#context.throughput.count('delivered', deliveries.length)
+    if (schema !== undefined) return this.#openChecked(deliveries)
+    const until = clock.now() + leaseMs
+    const messages: Message<T>[] = []
+    const unreadable: Promise<void>[] = []
+    for (const delivery of deliveries) {
+      try {
+        messages.push(new Message(delivery, codec.decode(delivery.body), group, until, this))
+      } catch (error) {
+        unreadable.push(this.#bury(delivery, error))
+      }
+    }
+    return unreadable.length === 0 ? messages : Promise.all(unreadable).then(() => messages)
+  }
+
+  async #openChecked(deliveries: readonly Delivery[]): Promise<Message<T>[]> {
+    const { codec, schema, clock } = this.#context.options
+    const { group, leaseMs } = this.#settings
+    const until = clock.now() + leaseMs
+    const opened = deliveries.map(async (delivery) => {
+      try {
+        const payload = await validate('receive', schema!, codec.decode(delivery.body))
+        return new Message(delivery, payload, group, until, this)
+      } catch (error) {
+        await this.#bury(delivery, error)
+        return undefined
+      }
+    })
+    return (await Promise.all(opened)).filter((message) => message !== undefined)
+  }
+
+  #bury({ receipt }: Delivery, error: unknown): Promise<void> {
+    this.#context.throughput.count('failed', 1)
+    return new Promise((resolve, reject) => {
+      // Stale is as good: then somebody else finds it unreadable.
+      this.#settlements.add(
+        [{ receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }],
+        () => resolve(),
+        reject,
+      )
+    })
+  }
+
+  /**
+   * Done: the group has finished with the message.
+   *
+   * @throws {@link QuaysideError} `STALE_RECEIPT`: its lease is over and somebody else was given it, or it was settled
+   * before. Nothing was changed. And what {@link receive} throws when the storage cannot be used.
+   */
+  ack(message: Message<T>): Promise<void> {
+    return this.#settle('ack', [message], ackOf)
+  }
+
+  /** Acks messages in one write. Where some are stale the others are acked all the same. @throws as {@link ack} */
+  async ackBatch(messages: readonly Message<T>[]): Promise<void> {
+    checkArray('ackBatch', 'messages', messages)
+    if (messages.length > 0) await this.#settle('ackBatch', messages, ackOf)
+  }
+
+  /**
+   * Not done: deliver it again, after `delayMs` or what the retry policy says. If this was its last attempt it becomes a
+   * dead letter, `exhausted`.
+   *
+   * @throws as {@link ack}
+   */
+  async nack(message: Message<T>, options: NackOptions = {}): Promise<void> {
+    checkNack('nack', options)
+    await this.#settle('nack', [message], (one) => this.#failureOf(one, options.delayMs, options.reason))
+  }
+
+  /** As {@link nack}, for messages, in one write. */
+  async nackBatch(messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+    checkArray('nackBatch', 'messages', messages)
+    checkNack('nackBatch', options)
+    if (messages.length === 0) return
+    await this.#settle('nackBatch', messages, (one) => this.#failureOf(one, options.delayMs, options.reason))
+  }
+
+  /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
+  async reject(message: Message<T>, options: RejectOptions = {}): Promise<void> {
+    checkOptions('reject', options, ['reason'])
+    if (options.reason !== undefined) checkText('reject', 'reason', options.reason)
+    const error = cutError(options.reason)
+    await this.#settle('reject', [message], (one) => {
+      return { receipt: leaseOf(one).receipt, kind: 'dead', reason: 'rejected', error }
+    })
+  }
+
+  /** Keeps the message for `leaseMs` from now. @throws as {@link ack} */
+  async extend(message: Message<T>, leaseMs: number): Promise<void> {
+    checkPositiveMs('extend', 'leaseMs', leaseMs)
+    await this.#settle('extend', [message], (one) => ({
+      receipt: leaseOf(one).receipt,
+      kind: 'extend',
+      leaseMs,
+    }))
+    leaseOf(message).until = this.#context.now() + leaseMs
+  }
+
+  /** How a delivery that failed goes on. */
+  #failureOf(message: Message<unknown>, delayMs?: number, reason?: string): Settlement {
+    const { receipt } = leaseOf(message)
+    const error = cutError(reason)
+    if (message.attempt >= message.maxAttempts) return { receipt, kind: 'dead', reason: 'exhausted', error }
+    const { retry } = this.#settings
+    const wait = delayMs ?? backoffDelay(message.attempt, this.#context.options.random(), retry)
+    return { receipt, kind: 'retry', delayMs: wait, error }
+  }
+
+  #settle(
+    tried: string,
+    messages: readonly Message<T>[],
+    settlementOf: (message: Message<T>) => Settlement,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settlements = messages.map((message) => {
+        if (!(message instanceof Message) || settlerOf(message) !== this) {
+          throw new QuaysideError(
+            'INVALID_ARGUMENT',
+            `${tried}: only messages that this consumer received can be settled by it, use message.${tried}()`,
+          )
+        }
+        const settlement = settlementOf(message)
+        if (settlement.kind !== 'extend') leaseOf(message).settled = true
+        return settlement
+      })
+      this.#settlements.add(
+        settlements,
+        (results) => {
+          const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
+          if (stale.length === 0) resolve()
+          else reject(staleError(tried, stale))
+        },
+        reject,
+      )
+    })
+  }
+
+  /** Takes in what became of a settlement. Answers whether it was stale. */
+  #note(message: Message<T>, settlement: Settlement, result: SettleResult): boolean {
+    if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
+    if (result.status === 'stale') return true
+    if (settlement.kind === 'ack') this.#context.throughput.count('acked', 1)
+    else if (settlement.kind !== 'extend') this.#context.throughput.count('failed', 1)
+    return false
+  }
+
+  /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    for (const hint of this.#resumed) hint()
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /**
+   * Works on messages until the signal aborts or the queue is closed: `handler` returns, the message is acked; it throws,
+   * the message is tried again by the retry policy. Leases are extended while a handler works.
+   *
+   * Once stopped it takes nothing new, tells the handlers by their signal, and resolves when they have ended. A handler
+   * that throws after that hands its message back, without losing an attempt.
+   *
+   * @throws {@link QuaysideError} when the storage fails: after the running handlers have ended. `INVALID_ARGUMENT`.
+   */
+  async run(handler: Handler<T>, options: RunOptions = {}): Promise<void> {
+    checkOptions('run', options, ['concurrency', 'signal'])
+    await this.#loop('run', handler, options, false)
+  }
+
+  /**
+   * Works on messages until nothing is due, and reports. Messages that are tried again later are left for later.
+   *
+   * With a deadline it takes nothing new once the time that is left is shorter than the longest handler took, and just
+   * before the deadline hands back what is not finished, without losing an attempt.
+   *
+   * @throws as {@link run}
+   */
+  async drain(handler: Handler<T>, options: DrainOptions = {}): Promise<DrainReport> {
+    checkOptions('drain', options, ['concurrency', 'signal', 'deadline'])
+    if (options.deadline !== undefined) checkMs('drain', 'deadline (ms since 1970)', options.deadline)
+    return await this.#loop('drain', handler, options, true)
+  }
+
+  async #loop(
+    tried: string,
+    handler: Handler<T>,
+    options: DrainOptions,
+    untilEmpty: boolean,
+  ): Promise<DrainReport> {
+    checkFunction(tried, 'handler', handler)
+    if (options.concurrency !== undefined) checkCount(tried, 'concurrency', options.concurrency)
+    const context = this.#context
+    const view = context.view ?? (await context.open(tried))
+    return await context.track(
+      this.#listen(view, [options.signal, context.closing], (wakeup) => {
+        const loop = new Loop({
+          clock: context.options.clock,
+          closing: context.closing,
+          leaseMs: this.#settings.leaseMs,
+          wakeup,
+          isPaused: () => this.#paused,
+          claim: (limit, settle) => this.#claim(view, limit, settle),
+          settle: (settlements) => view.settle(this.group, settlements),
+          open: (deliveries) => this.#open(deliveries),
+          nextLook: (result) => this.#nextLook(view, result),
+          failureOf: (message, reason) => this.#failureOf(message, undefined, reason),
+          note: (message, settlement, result) => this.#note(message, settlement, result),
+          handler,
+          options,
+          untilEmpty,
+        })
+        return loop.run()
+      }),
+    )
+  }
+
+  /**
+   * `for await (const message of consumer)`: messages one at a time, as they come, until the loop is left or the queue is
+   * closed. The body settles each message, before its lease ends.
+   */
+  async *[Symbol.asyncIterator](): AsyncIterator<Message<T>, void, undefined> {
+    const { closing } = this.#context
+    while (!closing.aborted) {
+      let message: Message<T> | undefined
+      try {
+        message = await this.receive({ waitMs: Number.MAX_SAFE_INTEGER })
+      } catch (error) {
+        if (closing.aborted) return
+        throw error
+      }
+      if (message !== undefined) yield message
+    }
+  }
+}
+
+function ackOf(message: Message<unknown>): Settlement {
+  return { receipt: leaseOf(message).receipt, kind: 'ack' }
+}
+
+function checkNack(tried: string, options: NackOptions): void {
+  checkOptions(tried, options, ['delayMs', 'reason'])
+  if (options.delayMs !== undefined) checkMs(tried, 'delayMs', options.delayMs)
+  if (options.reason !== undefined) checkText(tried, 'reason', options.reason)
+}
+
+function staleError(tried: string, stale: readonly Message<unknown>[]): QuaysideError {
+  const [first] = stale
+  const others = stale.length > 1 ? ` and ${stale.length - 1} more` : ''
+  return new QuaysideError(
+    'STALE_RECEIPT',
+    `${tried}: the message ${first!.id}${others} was settled before, or its lease is over and somebody else has it; nothing was changed`,
+  )
+}

@@ -1,0 +1,96 @@
+import type { Clock } from './clock.ts'
+import type { Codec } from './codec.ts'
+import { QuaysideError } from './errors.ts'
+import type { StandardSchema } from './schema.ts'
+import type { Guarantees, QueueStorage, StorageAdapter } from './storage.ts'
+import { Throughput } from './throughput.ts'
+
+export interface ContextOptions<T> {
+  readonly name: string
+  readonly storage: StorageAdapter
+  readonly clock: Clock
+  readonly random: () => number
+  readonly id: () => string
+  readonly codec: Codec<T>
+  readonly schema: StandardSchema<T> | undefined
+}
+
+/** What the parts of one queue share: its storage, opened when first needed, and its end. */
+export class Context<T> {
+  readonly options: ContextOptions<T>
+  readonly throughput: Throughput
+  /** The storage, once it is open. */
+  view: QueueStorage | undefined
+  readonly #closing: AbortController = new AbortController()
+  /** Work that the end of the queue waits for. */
+  readonly #running: Set<Promise<unknown>> = new Set()
+  #opening: Promise<QueueStorage> | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(options: ContextOptions<T>) {
+    this.options = options
+    this.throughput = new Throughput(() => options.clock.now())
+  }
+
+  get guarantees(): Guarantees {
+    return this.options.storage.guarantees
+  }
+
+  /** Aborts when the queue is closed; the reason is the error to reject with. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  now(): number {
+    return this.options.clock.now()
+  }
+
+  /** The storage. Rejects with `CLOSED` after the end. */
+  open(tried: string): Promise<QueueStorage> {
+    if (this.closing.aborted) return Promise.reject(this.closedError(tried))
+    if (this.#opening === undefined) {
+      this.#opening = this.options.storage.open(this.options.name)
+      this.#opening.then(
+        (view) => (this.view = view),
+        // The next call tries again.
+        () => (this.#opening = undefined),
+      )
+    }
+    return this.#opening
+  }
+
+  closedError(tried: string): QuaysideError {
+    return new QuaysideError('CLOSED', `${tried}: the queue ${JSON.stringify(this.options.name)} was closed`)
+  }
+
+  /** Refuses what the storage declares that it cannot do. */
+  require(tried: string, feature: 'orderingKeys' | 'deduplication' | 'cancellation', what: string): void {
+    if (this.guarantees[feature]) return
+    const { name } = this.guarantees
+    throw new QuaysideError(
+      'UNSUPPORTED',
+      `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
+    )
+  }
+
+  /** Has {@link close} wait for some work. */
+  track<R>(work: Promise<R>): Promise<R> {
+    this.#running.add(work)
+    const done = (): boolean => this.#running.delete(work)
+    work.then(done, done)
+    return work
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(this.closedError('wait'))
+    await Promise.allSettled(this.#running)
+    this.view = undefined
+    // A queue that could not be opened has nothing to close.
+    const view = await this.#opening?.catch(() => undefined)
+    await view?.close()
+  }
+}

@@ -1,0 +1,76 @@
+import { checkArray, checkCount, checkName, checkOptions, checkText } from './check.ts'
+import type { Context } from './context.ts'
+import { type DeadLetter, type ListPage, toDeadLetter } from './listed.ts'
+import type { Settlement } from './storage.ts'
+
+/** Dead letters that one step of `redrive` or `delete` takes. */
+const STEP = 256
+export const DEFAULT_LIMIT = 100
+
+export interface DeadLetterListOptions {
+  /** The most to answer with. @defaultValue 100 */
+  readonly limit?: number
+  /** Where an earlier page ended. */
+  readonly cursor?: string
+}
+
+/** The dead letters of one group: messages that were given up, kept with the reason until somebody decides. */
+export class DeadLetters<T> {
+  readonly #context: Context<T>
+  readonly #group: string
+
+  /** @internal Made by {@link Queue.deadLetters}. */
+  constructor(context: Context<T>, group: string) {
+    this.#context = context
+    this.#group = group
+  }
+
+  /** Looks at dead letters, in the order of the queue. */
+  async list(options: DeadLetterListOptions = {}): Promise<ListPage<DeadLetter<T>>> {
+    const tried = 'deadLetters.list'
+    checkOptions(tried, options, ['limit', 'cursor'])
+    const { limit = DEFAULT_LIMIT, cursor } = options
+    checkCount(tried, 'limit', limit)
+    if (cursor !== undefined) checkText(tried, 'cursor', cursor)
+    const view = await this.#context.open(tried)
+    const page = await view.list({ group: this.#group, states: ['dead'], limit, cursor })
+    const { codec } = this.#context.options
+    return { messages: page.messages.map((message) => toDeadLetter(codec, message)), cursor: page.cursor }
+  }
+
+  /**
+   * Delivers dead letters again, from their first attempt on, and without an expiry: those of `ids`, or all.
+   * Answers how many. Ids of no dead letter are passed over.
+   */
+  redrive(ids?: readonly string[]): Promise<number> {
+    return this.#settle('deadLetters.redrive', ids, (receipt) => ({ receipt, kind: 'retry', delayMs: 0 }))
+  }
+
+  /** Deletes dead letters for good: those of `ids`, or all. Answers how many. Ids of no dead letter are passed over. */
+  delete(ids?: readonly string[]): Promise<number> {
+    return this.#settle('deadLetters.delete', ids, (receipt) => ({ receipt, kind: 'ack' }))
+  }
+
+  async #settle(
+    tried: string,
+    ids: readonly string[] | undefined,
+    settlementOf: (receipt: string) => Settlement,
+  ): Promise<number> {
+    if (ids !== undefined) {
+      checkArray(tried, 'ids', ids)
+      for (const id of ids) checkName(tried, 'id', id)
+    }
+    const view = await this.#context.open(tried)
+    const group = this.#group
+    let count = 0
+    let cursor: string | undefined
+    do {
+      const page = await view.list({ group, states: ['dead'], ids, limit: STEP, cursor })
+      const settlements = page.messages.map(({ receipt }) => settlementOf(receipt!))
+      const results = settlements.length === 0 ? [] : await view.settle(group, settlements)
+      count += results.filter(({ status }) => status === 'settled').length
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return count
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Every code that quayside rejects with. Codes are stable, texts are not.
+ *
+ * - `INVALID_ARGUMENT`: a name, option or value breaks a rule; the text names the rule and the value. Nothing was stored.
+ * - `TOO_LARGE`: a payload, header set, key, name or batch is over the limit of the storage; the text names both.
+ * - `UNSERIALIZABLE`: the codec cannot turn this payload into bytes (a cycle, a function, a BigInt …).
+ * - `SCHEMA_MISMATCH`: the payload does not fit the queue's schema.
+ * - `STALE_RECEIPT`: the lease of this delivery is over and somebody else may hold the message; nothing was changed.
+ * - `UNSUPPORTED`: the storage declares that it cannot do this; the text says which adapters can.
+ * - `CLOSED`: the queue or adapter was closed before or during the call.
+ * - `LOCKED`: another process owns the storage; the text names it.
+ * - `CORRUPT`: stored data is damaged and nothing was dropped; the text names file and offset.
+ * - `QUOTA_EXCEEDED`: no room for an append (disk full, browser quota); nothing of it was stored.
+ * - `STORAGE_FAILED`: the storage broke in a way that leaves the outcome unknown; it must be opened again.
+ * - `STORAGE_UNAVAILABLE`: the storage cannot be reached at the moment, or may not be used here.
+ * - `TIMEOUT`: the storage did not answer in time.
+ */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'TOO_LARGE'
+  | 'UNSERIALIZABLE'
+  | 'SCHEMA_MISMATCH'
+  | 'STALE_RECEIPT'
+  | 'UNSUPPORTED'
+  | 'CLOSED'
+  | 'LOCKED'
+  | 'CORRUPT'
+  | 'QUOTA_EXCEEDED'
+  | 'STORAGE_FAILED'
+  | 'STORAGE_UNAVAILABLE'
+  | 'TIMEOUT'
+
+/**
+ * The one error class of quayside. Branch on {@link QuaysideError.code}, never on the text.
+ *
+ * An aborted `AbortSignal` is not a quayside error: the call rejects with the signal's own reason, as everywhere on the web.
+ */
+export class QuaysideError extends Error {
+  override readonly name = 'QuaysideError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** How much of an error text is kept with a message. */
+const MAX_ERROR_LENGTH = 2048
+
+export function cutError(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_ERROR_LENGTH)
+}
+
+/** What is kept of something that was thrown. */
+export function errorText(error: unknown): string {
+  return (error instanceof Error ? error.message || error.name : String(error)).slice(0, MAX_ERROR_LENGTH)
+}

@@ -1,0 +1,48 @@
+import type { Codec } from './codec.ts'
+import type { DeadReason, ListedMessage as StoredListed, MessageState } from './storage.ts'
+
+/** A message as `list` shows it: to be looked at, not to be settled. */
+export interface ListedMessage<T> {
+  readonly id: string
+  readonly state: MessageState
+  /** `undefined` if the codec cannot decode what is stored. */
+  readonly payload: T | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly key: string | undefined
+  /** When it was sent, on the storage's clock, in ms since 1970. */
+  readonly timestamp: number
+  /** Deliveries so far that count. */
+  readonly attempt: number
+  /** The message's own number of attempts, if it was sent with one. */
+  readonly maxAttempts: number | undefined
+  /** `delayed`: in how many ms it is due. `leased`: in how many ms the lease ends. */
+  readonly nextInMs: number | undefined
+  readonly lastError: string | undefined
+}
+
+export interface DeadLetter<T> extends ListedMessage<T> {
+  readonly reason: DeadReason
+  /** When it became one, on the storage's clock, in ms since 1970. */
+  readonly deadAt: number
+}
+
+export interface ListPage<M> {
+  readonly messages: readonly M[]
+  /** Pass it on to read further. `undefined`: this was the last page. */
+  readonly cursor: string | undefined
+}
+
+export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessage<T> {
+  const { id, state, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
+  let payload: T | undefined
+  try {
+    payload = codec.decode(stored.body)
+  } catch {
+    // To be seen all the same: it is what `list` is for.
+  }
+  return { id, state, payload, headers, key, timestamp, attempt, maxAttempts, nextInMs, lastError }
+}
+
+export function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): DeadLetter<T> {
+  return { ...toListed(codec, stored), reason: stored.reason!, deadAt: stored.deadAt! }
+}

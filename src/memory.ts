@@ -1,0 +1,138 @@
+import { SEGMENT_GUARANTEES, SegmentAdapter } from './segments/engine.ts'
+import { OrderedMap } from './segments/ordered-map.ts'
+import {
+  type Key,
+  type KeyRange,
+  type Kind,
+  type QueueStore,
+  type Row,
+  type Steps,
+  type Table,
+  type Transaction,
+  type TransactionalStore,
+  run,
+} from './segments/store.ts'
+
+export interface MemoryOptions {
+  /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
+  readonly clock?: { now(): number }
+}
+
+/**
+ * Keeps queues in memory: the fastest storage, which survives nothing. Queues are shared by whoever shares the adapter
+ * object. It is what `new Queue(name)` uses.
+ */
+export class MemoryAdapter extends SegmentAdapter {
+  constructor({ clock = Date }: MemoryOptions = {}) {
+    super(
+      {
+        ...SEGMENT_GUARANTEES,
+        name: 'memory',
+        durability: 'none',
+        sharedBy: 'instance',
+        leasesSurviveReopen: false,
+        maxBodyBytes: 64 * 1024 * 1024,
+        maxHeaderBytes: 64 * 1024,
+        maxBatch: 100_000,
+      },
+      memoryStore(clock),
+    )
+  }
+}
+
+/** Every opening of the adapter finds the same rows, as long as the object lives. */
+function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
+  const store = new MemoryStore(clock)
+  return () => Promise.resolve(store)
+}
+
+/** Contract 2 on nothing but memory. */
+class MemoryStore implements TransactionalStore {
+  readonly #clock: { now(): number }
+  readonly #queues: Map<string, MemoryQueue> = new Map()
+
+  constructor(clock: { now(): number }) {
+    this.#clock = clock
+  }
+
+  open(queue: string): Promise<QueueStore> {
+    let rows = this.#queues.get(queue)
+    if (rows === undefined) this.#queues.set(queue, (rows = new MemoryQueue(this.#clock)))
+    return Promise.resolve(rows)
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
+class MemoryQueue implements QueueStore, Transaction {
+  readonly soleOwner = false
+  readonly #clock: { now(): number }
+  readonly #listeners: Set<() => void> = new Set()
+  readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
+  /** What to do, last first, to take back what the running transaction has written. */
+  #undo: (() => void)[] = []
+
+  constructor(clock: { now(): number }) {
+    this.#clock = clock
+  }
+
+  transact<T>(_kind: Kind, body: (tx: Transaction) => Steps<T>): Promise<T> {
+    try {
+      const result = run(body(this))
+      const wrote = this.#undo.length > 0
+      this.#undo = []
+      if (wrote) for (const listener of this.#listeners) queueMicrotask(listener)
+      return Promise.resolve(result)
+    } catch (error) {
+      for (const step of this.#undo.reverse()) step()
+      this.#undo = []
+      return Promise.reject(error)
+    }
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  watch(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  #table(table: Table): OrderedMap<unknown> {
+    return (this.#tables[table] ??= new OrderedMap())
+  }
+
+  get<V>(table: Table, key: Key): V | undefined {
+    return this.#table(table).get(key) as V | undefined
+  }
+
+  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[] {
+    return this.#table(table).range(range, limit, reverse) as readonly Row<V>[]
+  }
+
+  count(table: Table, range: KeyRange): number {
+    return this.#table(table).count(range)
+  }
+
+  put(table: Table, key: Key, value: unknown): void {
+    const rows = this.#table(table)
+    const before = rows.set(key, value)
+    this.#undo.push(() => (before === undefined ? rows.delete(key) : rows.set(key, before)))
+  }
+
+  delete(table: Table, key: Key): void {
+    const rows = this.#table(table)
+    const before = rows.delete(key)
+    if (before !== undefined) this.#undo.push(() => rows.set(key, before))
+  }
+
+  deleteRange(table: Table, range: KeyRange): void {
+    const rows = this.#table(table)
+    rows.deleteRange(range, (key, before) => this.#undo.push(() => rows.set(key, before)))
+  }
+}

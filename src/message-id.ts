@@ -1,0 +1,18 @@
+import { v7 } from 'uuid'
+
+/** Random bytes are drawn this many at a time: each draw is a system call, which costs more than all the rest. */
+const POOL_BYTES = 4096
+const UUID_BYTES = 16
+
+let pool: Uint8Array<ArrayBuffer> | undefined
+let used = POOL_BYTES
+
+/** A UUID v7. */
+export function uuid(): string {
+  if (used === POOL_BYTES) {
+    pool = crypto.getRandomValues(pool ?? new Uint8Array(POOL_BYTES))
+    used = 0
+  }
+  const random = pool!.subarray(used, (used += UUID_BYTES))
+  return v7({ random })
+}

@@ -1,0 +1,101 @@
+import type { Delivery } from './storage.ts'
+
+/** How a consumer settles a message; what the methods of {@link Message} call. */
+export interface Settler {
+  ack(message: Message<unknown>): Promise<void>
+  nack(message: Message<unknown>, options?: NackOptions): Promise<void>
+  reject(message: Message<unknown>, options?: RejectOptions): Promise<void>
+  extend(message: Message<unknown>, leaseMs: number): Promise<void>
+}
+
+export interface NackOptions {
+  /** How long until the next attempt, in ms. @defaultValue what the consumer's retry policy says */
+  readonly delayMs?: number
+  /** What went wrong: the `lastError` of the next delivery. At most 2,048 characters are kept. */
+  readonly reason?: string
+}
+
+export interface RejectOptions {
+  /** What is wrong with it: kept with the dead letter. At most 2,048 characters are kept. */
+  readonly reason?: string
+}
+
+/** The lease of a message, as its consumer sees it. */
+export interface Lease {
+  receipt: string
+  until: number
+  /** Its consumer was told how it ended. */
+  settled: boolean
+}
+
+/** Lets consumers read the lease of a message, and nobody else. */
+export let leaseOf: (message: Message<unknown>) => Lease
+/** Lets consumers know whose message it is. */
+export let settlerOf: (message: Message<unknown>) => Settler
+
+/** A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack` and `reject` ends that. */
+export class Message<T> {
+  readonly id: string
+  readonly payload: T
+  /** Empty if it was sent without. */
+  readonly headers: Readonly<Record<string, string>>
+  /** When it was sent, on the storage's clock, in ms since 1970. */
+  readonly timestamp: number
+  /** The number of this delivery in this group, counted from 1. */
+  readonly attempt: number
+  /** How many it may have. */
+  readonly maxAttempts: number
+  /** The ordering key, if it was sent with one. */
+  readonly key: string | undefined
+  readonly group: string
+  /** What the attempt before this one failed with. */
+  readonly lastError: string | undefined
+  readonly #lease: Lease
+  readonly #settler: Settler
+
+  static {
+    leaseOf = (message) => message.#lease
+    settlerOf = (message) => message.#settler
+  }
+
+  constructor(delivery: Delivery, payload: T, group: string, leaseUntil: number, settler: Settler) {
+    this.id = delivery.id
+    this.payload = payload
+    this.headers = delivery.headers ?? NO_HEADERS
+    this.timestamp = delivery.timestamp
+    this.attempt = delivery.attempt
+    this.maxAttempts = delivery.maxAttempts
+    this.key = delivery.key
+    this.group = group
+    this.lastError = delivery.lastError
+    this.#lease = { receipt: delivery.receipt, until: leaseUntil, settled: false }
+    this.#settler = settler
+  }
+
+  /** When the lease ends unless it is extended, on this side's clock, in ms since 1970. */
+  get leaseUntil(): number {
+    return this.#lease.until
+  }
+
+  /** Done: the group has finished with it. See {@link Consumer.ack}. */
+  ack(): Promise<void> {
+    return this.#settler.ack(this)
+  }
+
+  /** Not done: deliver it again later, or keep it as a dead letter if this was the last attempt. See {@link Consumer.nack}. */
+  nack(options?: NackOptions): Promise<void> {
+    return this.#settler.nack(this, options)
+  }
+
+  /** Never deliver it again: keep it as a dead letter. See {@link Consumer.reject}. */
+  reject(options?: RejectOptions): Promise<void> {
+    return this.#settler.reject(this, options)
+  }
+
+  /** Keep it for `leaseMs` from now. See {@link Consumer.extend}. */
+  extend(leaseMs: number): Promise<void> {
+    return this.#settler.extend(this, leaseMs)
+  }
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})

@@ -1,0 +1,245 @@
+import { Batcher } from './batcher.ts'
+import {
+  byteLength,
+  checkArray,
+  checkBoolean,
+  checkCount,
+  checkMs,
+  checkName,
+  checkOptions,
+  checkPositiveMs,
+  checkText,
+} from './check.ts'
+import { encode } from './codec.ts'
+import type { Context } from './context.ts'
+import { QuaysideError } from './errors.ts'
+import { validate } from './schema.ts'
+import type { AppendResult, Body, NewMessage } from './storage.ts'
+
+export interface SendOptions {
+  /**
+   * The id of the message: a second one with the same id, while the first is retained, is a duplicate and not stored.
+   * 1 to 256 bytes of UTF-8. @defaultValue a UUID v7
+   */
+  readonly id?: string
+  /**
+   * The ordering key: messages of one key are worked on one at a time and in order, in each group. 1 to 256 bytes of UTF-8.
+   * @defaultValue none
+   */
+  readonly key?: string
+  /** Texts that travel with the message, next to the payload. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** How long until it may be delivered, in ms. The clock starts when it is stored. @defaultValue 0 */
+  readonly delayMs?: number
+  /**
+   * How long until nobody wants it any more, in ms, counted from when it is stored; then it becomes a dead letter. Must be
+   * more than `delayMs`. @defaultValue never
+   */
+  readonly expiresInMs?: number
+  /** How many deliveries it may have in each group, the first included. @defaultValue what the consumer's `retry` says */
+  readonly maxAttempts?: number
+  /**
+   * Together with `id`: if a message of this id still waits, it carries this payload and these options from now on. If
+   * somebody works on it already, this one is stored behind it. @defaultValue false
+   */
+  readonly replace?: boolean
+  /** Together with `id`: how long the id is still known after the message was done, in ms. @defaultValue 0 */
+  readonly dedupeMs?: number
+}
+
+/** One message of a batch. */
+export interface BatchMessage<T> extends SendOptions {
+  readonly payload: T
+}
+
+export type SendResult = AppendResult
+
+const OPTIONS = ['id', 'key', 'headers', 'delayMs', 'expiresInMs', 'maxAttempts', 'replace', 'dedupeMs']
+
+/** Sends messages to a queue. */
+export class Producer<T> {
+  readonly #context: Context<T>
+  readonly #batcher: Batcher<NewMessage, AppendResult>
+
+  /** @internal Made by {@link Queue.createProducer}. */
+  constructor(context: Context<T>) {
+    this.#context = context
+    this.#batcher = new Batcher({
+      write: (messages) => this.#append(messages),
+      max: () => context.guarantees.maxBatch,
+      // What two calls send under one id must come out as if the second came after the first.
+      separates: ({ id }, before) => id !== undefined && before.some((other) => other.id === id),
+      isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
+    })
+  }
+
+  /**
+   * Stores a message. Resolves when it is as durable as the storage promises. Calls that are made while one is under way
+   * share the next write.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`:
+   * nothing was stored. `QUOTA_EXCEEDED`: no room, nothing was stored. `CLOSED`, `LOCKED`, `CORRUPT`,
+   * `STORAGE_UNAVAILABLE`, `TIMEOUT`: the storage could not be used. `STORAGE_FAILED`: it broke; whether the message was
+   * stored is unknown, and sending it again with the same `id` is safe.
+   */
+  send(payload: T, options?: SendOptions): Promise<SendResult> {
+    try {
+      if (options !== undefined) checkOptions('send', options, OPTIONS)
+      const message = this.#prepare('send', payload, options)
+      if (message instanceof Promise) return message.then((ready) => this.#sendOne(ready))
+      return this.#sendOne(message)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Stores messages in one write, all or none. Answers in their order.
+   *
+   * @throws as {@link send}, and `TOO_LARGE` where the batch has more messages than the storage takes at once.
+   */
+  async sendBatch(messages: readonly BatchMessage<T>[]): Promise<SendResult[]> {
+    checkArray('sendBatch', 'messages', messages)
+    const { maxBatch } = this.#context.guarantees
+    if (messages.length > maxBatch) {
+      throw new QuaysideError(
+        'TOO_LARGE',
+        `sendBatch: a batch may have ${maxBatch} messages, this one has ${messages.length}`,
+      )
+    }
+    if (messages.length === 0) return []
+    const prepared = messages.map((message, i) => {
+      const tried = `sendBatch, message ${i}`
+      checkOptions(tried, message, ['payload', ...OPTIONS])
+      return this.#prepare(tried, message.payload, message)
+    })
+    // Most schemas answer at once.
+    const ready = prepared.every(isReady)
+      ? prepared
+      : await Promise.all(prepared.map((one) => Promise.resolve(one)))
+    return await new Promise((resolve, reject) => {
+      this.#batcher.add(ready, (results) => resolve(results as SendResult[]), reject)
+    })
+  }
+
+  #sendOne(message: NewMessage): Promise<SendResult> {
+    return new Promise((resolve, reject) => {
+      this.#batcher.add([message], (results) => resolve(results[0]!), reject)
+    })
+  }
+
+  #append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
+    const context = this.#context
+    const { view } = context
+    return context.track(
+      view === undefined
+        ? context.open('send').then((opened) => this.#write(opened, messages))
+        : this.#write(view, messages),
+    )
+  }
+
+  async #write(
+    view: NonNullable<Context<T>['view']>,
+    messages: readonly NewMessage[],
+  ): Promise<AppendResult[]> {
+    const { id } = this.#context.options
+    const results = await view.append(messages, { batchId: id() })
+    this.#context.throughput.count('sent', messages.length)
+    return results
+  }
+
+  /** Checks and encodes a message. */
+  #prepare(tried: string, payload: T, options: SendOptions | undefined): NewMessage | Promise<NewMessage> {
+    if (this.#context.closing.aborted) throw this.#context.closedError(tried)
+    const { schema, codec } = this.#context.options
+    if (options !== undefined) this.#check(tried, options)
+    const finish = (): NewMessage => {
+      const body = encode(codec, payload)
+      this.#checkBody(tried, body)
+      if (options === undefined) return { body }
+      const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options
+      return {
+        body,
+        id,
+        key,
+        headers: headers && { ...headers },
+        delayMs,
+        expiresInMs,
+        maxAttempts,
+        replace,
+        dedupeMs,
+      }
+    }
+    if (schema === undefined) return finish()
+    // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
+    const checked = validate(tried, schema, payload)
+    return checked instanceof Promise ? checked.then(finish) : finish()
+  }
+
+  #check(tried: string, options: SendOptions): void {
+    const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options
+    const context = this.#context
+    if (id !== undefined) checkName(tried, 'id', id)
+    if (key !== undefined) {
+      checkName(tried, 'key', key)
+      context.require(tried, 'orderingKeys', 'ordering keys')
+    }
+    if (headers !== undefined) this.#checkHeaders(tried, headers)
+    if (delayMs !== undefined) checkMs(tried, 'delayMs', delayMs)
+    if (expiresInMs !== undefined) {
+      checkPositiveMs(tried, 'expiresInMs', expiresInMs)
+      if (expiresInMs <= (delayMs ?? 0)) {
+        throw new QuaysideError(
+          'INVALID_ARGUMENT',
+          `${tried}: expiresInMs must be more than delayMs, or nobody could ever get it; ${expiresInMs} is not more than ${delayMs}`,
+        )
+      }
+    }
+    if (maxAttempts !== undefined) checkCount(tried, 'maxAttempts', maxAttempts)
+    if (replace !== undefined) checkBoolean(tried, 'replace', replace)
+    if (dedupeMs !== undefined) checkMs(tried, 'dedupeMs', dedupeMs)
+    if (replace || dedupeMs !== undefined) {
+      if (id === undefined) {
+        throw new QuaysideError(
+          'INVALID_ARGUMENT',
+          `${tried}: replace and dedupeMs need an id, and there is none`,
+        )
+      }
+      context.require(tried, 'deduplication', 'deduplication')
+    }
+  }
+
+  #checkHeaders(tried: string, headers: Readonly<Record<string, string>>): void {
+    if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+      throw new QuaysideError('INVALID_ARGUMENT', `${tried}: headers must be an object of strings`)
+    }
+    let bytes = 0
+    for (const [name, value] of Object.entries(headers)) {
+      checkText(tried, `the header ${JSON.stringify(name)}`, value)
+      bytes += byteLength(name) + byteLength(value)
+    }
+    const { maxHeaderBytes } = this.#context.guarantees
+    if (bytes > maxHeaderBytes) {
+      throw new QuaysideError(
+        'TOO_LARGE',
+        `${tried}: headers may have ${maxHeaderBytes} bytes together, these have ${bytes}`,
+      )
+    }
+  }
+
+  #checkBody(tried: string, body: Body): void {
+    const { maxBodyBytes } = this.#context.guarantees
+    // A UTF-16 unit is three bytes of UTF-8 at most, so most bodies need no exact count.
+    if (body.length * 3 <= maxBodyBytes) return
+    const bytes = typeof body === 'string' ? byteLength(body) : body.length
+    if (bytes <= maxBodyBytes) return
+    throw new QuaysideError(
+      'TOO_LARGE',
+      `${tried}: a payload may have ${maxBodyBytes} bytes once encoded, this one has ${bytes}`,
+    )
+  }
+}
+
+function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessage {
+  return !(message instanceof Promise)
+}

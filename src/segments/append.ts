@@ -1,0 +1,161 @@
+import type { AppendResult, NewMessage } from '../storage.ts'
+import { drop } from './cancel.ts'
+import { find } from './find.ts'
+import { type Place, allGroups } from './group.ts'
+import { baseOf, makeId } from './ids.ts'
+import type { AliasRow, IdRow, Segment, Stored } from './rows.ts'
+import { type Draft, lastOf, lengthOf, makeSegments } from './segment.ts'
+import { type Steps, ready } from './store.ts'
+import { type Expiring, addExpiries, noteExpiry } from './sweep.ts'
+import type { Work } from './work.ts'
+
+/** Stores messages: those to deliver now at the end of the log, the others among the timers. */
+export function* append(work: Work, messages: readonly NewMessage[], batchId: string): Steps<AppendResult[]> {
+  work.tick()
+  const base = baseOf(batchId)
+  const results: AppendResult[] = []
+  const now: number[] = []
+  const delayed = new Map<number, number[]>()
+  const met = new Set<string>()
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!
+    if (message.id !== undefined) {
+      const outcome = met.has(message.id) ? 'duplicate' : yield* meet(work, message, message.id)
+      met.add(message.id)
+      results[i] = { id: message.id, status: outcome === 'moved' ? 'replaced' : outcome }
+      if (outcome === 'duplicate' || outcome === 'replaced') continue
+    }
+    if (message.delayMs !== undefined && message.delayMs > 0) {
+      const at = work.now + message.delayMs
+      const some = delayed.get(at)
+      if (some === undefined) delayed.set(at, [i])
+      else some.push(i)
+    } else now.push(i)
+  }
+  if (now.length > 0) addToLog(work, messages, now, base, results)
+  for (const [at, indices] of delayed) addToTimers(work, messages, at, indices, base, results)
+  work.finish()
+  return results
+}
+
+function addToLog(
+  work: Work,
+  messages: readonly NewMessage[],
+  indices: readonly number[],
+  base: string,
+  results: AppendResult[],
+): void {
+  const { tx } = work
+  const queue = work.edit()
+  const first = queue.tail
+  const expiring: Expiring = new Map()
+  const drafts = indices.map((i, n) => {
+    const message = messages[i]!
+    const draft = draftOf(work, message)
+    if (message.id !== undefined) {
+      tx.put('ids', message.id, { seq: first + n, key: message.key } satisfies IdRow)
+    } else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
+    if (draft.expires !== undefined) noteExpiry(expiring, first + n, draft)
+    return draft
+  })
+  queue.tail += drafts.length
+  queue.sent += drafts.length
+  queue.bytes += makeSegments(drafts, { first, at: work.clock, base, bytes: queue.bytes }, (segment) =>
+    tx.put('log', lastOf(segment), segment),
+  )
+  addExpiries(work, expiring)
+}
+
+function addToTimers(
+  work: Work,
+  messages: readonly NewMessage[],
+  at: number,
+  indices: readonly number[],
+  base: string,
+  results: AppendResult[],
+): void {
+  const { tx } = work
+  const queue = work.edit()
+  const first = queue.nextDelayed
+  const drafts = indices.map((i, n) => {
+    // Its number in the log is not known yet, so its id is written down.
+    const id = messages[i]!.id ?? makeId(base, first + n, true)
+    if (messages[i]!.id === undefined) results[i] = { id, status: 'stored' }
+    return { ...draftOf(work, messages[i]!), id }
+  })
+  queue.nextDelayed += drafts.length
+  queue.delayed += drafts.length
+  queue.sent += drafts.length
+  makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, (segment) => {
+    const alias = lastOf(segment)
+    const delayed: Segment = { ...segment, more: { ...segment.more, alias } }
+    const timer = work.addTimer(at, { kind: 'deliver', segment: delayed })
+    tx.put('ids', alias, { timer } satisfies AliasRow)
+    for (let i = 0; i < lengthOf(segment); i++) {
+      if (delayed.more!.named?.[i] !== undefined)
+        tx.put('ids', delayed.more!.ids![i]!, { timer } satisfies IdRow)
+    }
+  })
+}
+
+function draftOf(work: Work, message: NewMessage): Draft {
+  const { body, id, key, headers, expiresInMs, maxAttempts } = message
+  return {
+    body,
+    id,
+    key,
+    headers,
+    expires: expiresInMs === undefined ? undefined : work.now + expiresInMs,
+    maxAttempts,
+    named: id === undefined ? undefined : (message.dedupeMs ?? 0),
+  }
+}
+
+/**
+ * Decides what becomes of a message whose id may be known.
+ *
+ * - `stored`: the id is new, or nobody has its message any more, or somebody works on it and the new one goes behind it.
+ * - `duplicate`: it is known; nothing is stored.
+ * - `replaced`: the message of this id carries the new one now, in its place.
+ * - `moved`: the message of this id was dropped, and the new one has to be stored.
+ */
+function* meet(
+  work: Work,
+  message: NewMessage,
+  id: string,
+): Steps<'stored' | 'duplicate' | 'replaced' | 'moved'> {
+  const row = yield* ready(work.tx.get<IdRow>('ids', id))
+  if (row === undefined) return 'stored'
+  if ('until' in row) return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
+  const found = yield* find(work, id)
+  if (found === undefined) return 'stored'
+  if ('timer' in found) {
+    if (!message.replace) return 'duplicate'
+    // The new one brings its own delay.
+    yield* drop(work, id, found)
+    return 'moved'
+  }
+  const { seq, key } = found
+  const groups = yield* allGroups(work)
+  const places: (Place | undefined)[] = []
+  for (const group of groups) places.push(yield* group.locate(seq, key))
+  // The last group that had it may have been deleted.
+  if (groups.length > 0 && places.every((place) => place === undefined)) return 'stored'
+  if (!message.replace) return 'duplicate'
+  // Where somebody works on it, or has done so, what comes now is news.
+  if (places.some((place) => place === undefined || place.at === 'run' || place.at === 'single'))
+    return 'stored'
+  if (message.key !== key || (message.delayMs !== undefined && message.delayMs > 0)) {
+    yield* drop(work, id, found)
+    return 'moved'
+  }
+  const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
+  const expiring: Expiring = new Map()
+  noteExpiry(expiring, seq, stored)
+  addExpiries(work, expiring)
+  if (groups.length === 0 || places.some((place) => place!.at === 'ahead')) {
+    yield* work.amend(seq, { gone: false, message: stored })
+  }
+  for (const [i, group] of groups.entries()) yield* group.replace(places[i]!, stored)
+  return 'replaced'
+}

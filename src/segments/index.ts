@@ -1,0 +1,23 @@
+/**
+ * `quayside/segments`: for authors of adapters. Write a {@link TransactionalStore}, a hundred lines on any storage that
+ * has transactions and ordered keys, and {@link SegmentAdapter} makes a whole queue storage of it.
+ */
+export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
+export { OrderedMap } from './ordered-map.ts'
+export {
+  type Awaitable,
+  type Key,
+  type KeyRange,
+  type Kind,
+  type QueueStore,
+  type Row,
+  type Steps,
+  TABLES,
+  type Table,
+  type Transaction,
+  type TransactionalStore,
+  compareKeys,
+  isBehind,
+  ready,
+  run,
+} from './store.ts'

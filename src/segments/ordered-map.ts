@@ -1,0 +1,191 @@
+import { type Key, type KeyRange, type Row, compareKeys, isBehind } from './store.ts'
+
+/**
+ * A chunk is split in two when it grows beyond this. Small enough that an insertion moves little memory, large enough
+ * that a million rows need only some thousand chunks.
+ */
+const MAX_CHUNK = 256
+
+interface Chunk<V> {
+  readonly keys: Key[]
+  readonly values: V[]
+}
+
+/**
+ * Rows in key order, in memory: what the stores keep their rows, or the places of their rows, in.
+ *
+ * A list of sorted chunks. Looking up is two binary searches; adding at the end and removing at the front, which is what
+ * a queue does all day, touches one chunk.
+ */
+export class OrderedMap<V> {
+  /** Never holds an empty chunk. */
+  readonly #chunks: Chunk<V>[] = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(key: Key): V | undefined {
+    const chunk = this.#chunks[this.#chunkOf(key)]
+    if (chunk === undefined) return undefined
+    const i = firstNotBefore(chunk.keys, key)
+    return i < chunk.keys.length && compareKeys(chunk.keys[i]!, key) === 0 ? chunk.values[i] : undefined
+  }
+
+  /** Writes a row; answers with the value it had. */
+  set(key: Key, value: V): V | undefined {
+    const at = this.#chunkOf(key)
+    const chunk = this.#chunks[at]
+    if (chunk === undefined) {
+      this.#chunks.push({ keys: [key], values: [value] })
+      this.#size++
+      return undefined
+    }
+    const { keys, values } = chunk
+    const i = firstNotBefore(keys, key)
+    if (i < keys.length && compareKeys(keys[i]!, key) === 0) {
+      const before = values[i]
+      values[i] = value
+      return before
+    }
+    this.#size++
+    if (i === keys.length) {
+      if (keys.length === MAX_CHUNK && at === this.#chunks.length - 1) {
+        // Rows that arrive in order fill their chunks instead of leaving each half empty.
+        this.#chunks.push({ keys: [key], values: [value] })
+        return undefined
+      }
+      keys.push(key)
+      values.push(value)
+    } else {
+      keys.splice(i, 0, key)
+      values.splice(i, 0, value)
+    }
+    if (keys.length > MAX_CHUNK) {
+      const half = MAX_CHUNK >> 1
+      this.#chunks.splice(at + 1, 0, { keys: keys.splice(half), values: values.splice(half) })
+    }
+    return undefined
+  }
+
+  /** Removes a row; answers with the value it had. */
+  delete(key: Key): V | undefined {
+    const at = this.#chunkOf(key)
+    const chunk = this.#chunks[at]
+    if (chunk === undefined) return undefined
+    const i = firstNotBefore(chunk.keys, key)
+    if (i === chunk.keys.length || compareKeys(chunk.keys[i]!, key) !== 0) return undefined
+    const before = chunk.values[i]
+    this.#cut(at, i, i + 1)
+    return before
+  }
+
+  /** Removes every row of a range, and calls `removed` with each. */
+  deleteRange(range: KeyRange, removed?: (key: Key, value: V) => void): void {
+    let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower)
+    while (at < this.#chunks.length) {
+      const { keys, values } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      if (removed !== undefined) for (let i = from; i < to; i++) removed(keys[i]!, values[i]!)
+      const ended = to < keys.length
+      if (from >= to) {
+        if (ended) return
+        at++
+        continue
+      }
+      if (to - from < keys.length) at++
+      this.#cut(to - from < keys.length ? at - 1 : at, from, to)
+      if (ended) return
+    }
+  }
+
+  /** The first `limit` rows of a range in order, or the last ones, backwards. */
+  range(range: KeyRange, limit: number, reverse = false): Row<V>[] {
+    const rows: Row<V>[] = []
+    const step = reverse ? -1 : 1
+    const start = reverse ? range.upper : range.lower
+    let at = start !== undefined ? this.#chunkOf(start) : reverse ? this.#chunks.length - 1 : 0
+    if (reverse && start !== undefined) {
+      // The rows that start with `upper` may reach into the chunks behind its own.
+      while (at + 1 < this.#chunks.length && !isBehind(this.#chunks[at + 1]!.keys[0]!, start)) at++
+    }
+    for (; at >= 0 && at < this.#chunks.length; at += step) {
+      const { keys, values } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      for (let i = reverse ? to - 1 : from; reverse ? i >= from : i < to; i += step) {
+        if (rows.length >= limit) return rows
+        rows.push([keys[i]!, values[i]!])
+      }
+      if (reverse ? from > 0 : to < keys.length) break
+    }
+    return rows
+  }
+
+  /** How many rows a range has. Whole chunks are counted without a look at their rows. */
+  count(range: KeyRange): number {
+    let count = 0
+    for (
+      let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower);
+      at < this.#chunks.length;
+      at++
+    ) {
+      const { keys } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      if (to > from) count += to - from
+      if (to < keys.length) break
+    }
+    return count
+  }
+
+  #cut(at: number, from: number, to: number): void {
+    const { keys, values } = this.#chunks[at]!
+    this.#size -= to - from
+    if (to - from === keys.length) this.#chunks.splice(at, 1)
+    else if (from === 0 && to === 1) {
+      keys.shift()
+      values.shift()
+    } else {
+      keys.splice(from, to - from)
+      values.splice(from, to - from)
+    }
+  }
+
+  /** The chunk that holds `key`, or would: the last one that does not start behind it. */
+  #chunkOf(key: Key): number {
+    const chunks = this.#chunks
+    let low = 0
+    let high = chunks.length - 1
+    if (high > 0 && compareKeys(chunks[high]!.keys[0]!, key) <= 0) return high
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (compareKeys(chunks[middle]!.keys[0]!, key) <= 0) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
+
+function firstNotBefore(keys: readonly Key[], key: Key): number {
+  return search(keys, (other) => compareKeys(other, key) < 0)
+}
+
+function firstBehind(keys: readonly Key[], upper: Key): number {
+  return search(keys, (other) => !isBehind(other, upper))
+}
+
+/** The first index whose key is not `before`; tries the end first, where most additions go. */
+function search(keys: readonly Key[], before: (key: Key) => boolean): number {
+  let low = 0
+  let high = keys.length
+  if (high > 0 && before(keys[high - 1]!)) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (before(keys[middle]!)) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,254 @@
+import type { Body, DeadReason } from '../storage.ts'
+
+/**
+ * The rows of the segment engine: what stands in each table, under which key.
+ *
+ * | table | key | value |
+ * |---|---|---|
+ * | state | `'queue'` | {@link QueueRow} |
+ * | state | `['group', group]` | {@link GroupRow} |
+ * | log | seq of the segment's last message | {@link Segment} |
+ * | timers | `[at, number]` | {@link TimerRow} |
+ * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
+ * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
+ * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
+ * | dead | `[group, seq]` | {@link DeadRow} |
+ * | ids | the caller's id | {@link IdRow} |
+ * | ids | number of the last of some delayed messages | {@link AliasRow} |
+ * | amend | seq | {@link Amendment} |
+ *
+ * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
+ * the segment that its append wrote, and of the lease that its claim took. Only what goes wrong, waits or was given an id
+ * by its sender gets rows.
+ *
+ * Rows are never changed in place: a new object is put.
+ */
+
+/** The queue: one row. */
+export interface QueueRow {
+  /** The seq that the next message of the log gets. */
+  tail: number
+  /** Bytes ever put into the log. */
+  bytes: number
+  /** Messages ever stored. */
+  sent: number
+  /** Messages that wait in `timers`. */
+  delayed: number
+  /** The number that the next delayed message gets: its id carries it, because its seq is not known yet. */
+  nextDelayed: number
+  /** The number of the next timer. */
+  nextTimer: number
+  /** When the first timer is due. */
+  timer?: number | undefined
+  /** Rows in `amend`. */
+  amended: number
+  /** Segments in the log that came out of `timers`, and have an alias to delete with them. */
+  aliased: number
+  /** Groups that exist. */
+  groups: number
+  /** Groups that ever existed. */
+  groupsEver: number
+  /** The latest time anybody saw here: see `time.ts`. */
+  latest: number
+  /** What to add to the clock because it was set back. */
+  skew: number
+}
+
+/** A group: one row, read and written by each claim and settle, so it must stay small. */
+export interface GroupRow {
+  /** What this group's receipts start with, so that they fit no other group, queue, or later group of this name. */
+  token: string
+  /** The first seq in the log that the group has not looked at. */
+  cursor: number
+  /** Leases on stretches of the log, in order of seq. */
+  runs: Run[]
+  /** Leases on single messages: those with an ordering key, and those that were retried. */
+  singles: Single[]
+  /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
+  nextLease: number
+  /** When the first row of `due` is due. */
+  due?: number | undefined
+  /** All leases end at this time or later. */
+  until?: number | undefined
+  /** The group's floor (see `floorOf`) when it last looked whether the log can be trimmed. */
+  checked: number
+  /** Every log row before this seq is deleted. */
+  trimmed: number
+  /** Messages at the cursor or behind it that will be skipped: cancelled or expired. */
+  skipped: number
+  /** Rows in `due`. */
+  waiting: number
+  /** Rows in `chain`. */
+  chained: number
+  /** Messages in `chain` that an earlier message of their key blocks. */
+  blocked: number
+  dead: number
+  acked: number
+  failed: number
+  latest: number
+}
+
+/** A lease on the messages from `first` to `last`, as far as they are still in flight. */
+export interface Run {
+  first: number
+  last: number
+  until: number
+  lease: number
+  attempt: number
+  /** Whether a message of it has an id of its sender's, and so a row in `ids` to delete. */
+  named: boolean
+}
+
+/** A lease on one message. It lies in the log, unless `side` or `row` say otherwise. */
+export interface Single {
+  readonly seq: number
+  readonly until: number
+  readonly lease: number
+  readonly attempt: number
+  readonly named: boolean
+  readonly key?: string | undefined
+  /** It has a row in `side`. */
+  readonly side?: boolean | undefined
+  /** It lies in the chain row of this seq, at this index. */
+  readonly row?: number | undefined
+  readonly index?: number | undefined
+}
+
+/**
+ * Messages that were appended together: column by column, and only the columns that some message needs.
+ *
+ * A segment of one message has the body itself in place of the array: single sends are common, and an array would cost
+ * more than many a body.
+ */
+export interface Segment {
+  readonly first: number
+  /** When it was appended: the timestamp of its messages. */
+  readonly at: number
+  /** The first 28 characters of the ids that callers did not choose; the last 8 are digits: see `ids.ts`. */
+  readonly base: string
+  readonly bodies: Body | readonly Body[]
+  /** Bytes ever put into the log before this segment: the difference of two segments is the size of what lies between. */
+  readonly bytes: number
+  /** The columns, where a message needs more than a body. */
+  readonly more?: Columns | undefined
+}
+
+export interface Columns {
+  readonly keys?: Column<string>
+  /** Ids that are not made of `base`: callers' own, and those of delayed messages. */
+  readonly ids?: Column<string>
+  /** `dedupeMs` of each message whose id its sender chose. */
+  readonly named?: Column<number>
+  readonly headers?: Column<Readonly<Record<string, string>>>
+  /** When a message expires. */
+  readonly expires?: Column<number>
+  readonly maxAttempts?: Column<number>
+  /** The number of the alias to delete with this segment. */
+  readonly alias?: number
+}
+
+export type Column<T> = readonly (T | undefined)[]
+
+/** One message on its own, outside the log. */
+export interface Stored {
+  readonly id: string
+  readonly body: Body
+  readonly at: number
+  readonly key?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly expires?: number | undefined
+  readonly maxAttempts?: number | undefined
+  /** `dedupeMs`, if its sender chose its id. */
+  readonly named?: number | undefined
+}
+
+/**
+ * A message that waits until `at`, or is leased after it waited.
+ *
+ * Of each ordering key at most one message waits or is leased, its head. All others of that key that the cursor has
+ * passed are parked in `chain`. So a key is free exactly if no lease names it and it has no row here.
+ */
+export interface SideRow {
+  readonly seq: number
+  readonly at: number
+  readonly attempt: number
+  readonly error?: string | undefined
+  /** The message, unless it lies in a chain row. */
+  readonly message?: Stored | undefined
+  /** The seq of that chain row, and the index in it. */
+  readonly row?: number | undefined
+  readonly index?: number | undefined
+}
+
+/**
+ * Messages of one key that were parked together. The head may lie in it: all before it are done then. One that was
+ * cancelled leaves `undefined`.
+ */
+export interface ChainRow {
+  readonly seqs: readonly number[]
+  readonly messages: readonly (Stored | undefined)[]
+}
+
+export interface DeadRow {
+  readonly message: Stored
+  readonly attempt: number
+  readonly reason: DeadReason
+  readonly error?: string | undefined
+  readonly at: number
+  /** A lease number: makes the receipt of this dead letter unlike that of an earlier one. */
+  readonly fence: number
+}
+
+export type TimerRow =
+  /** Delayed messages: `segment.first` is the number of the first. */
+  | { readonly kind: 'deliver'; readonly segment: Segment }
+  /** Messages of the log that may have to expire. */
+  | { readonly kind: 'expire'; readonly seqs: readonly number[]; readonly keys: Column<string> }
+  /** Ids whose `dedupeMs` is over. */
+  | { readonly kind: 'forget'; readonly ids: readonly string[] }
+
+/** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
+export type IdRow =
+  | { readonly seq: number; readonly key?: string | undefined }
+  | { readonly timer: readonly [at: number, number: number] }
+  | { readonly until: number }
+
+/** Where delayed messages are: in a timer, or the seq of the last in the log. */
+export type AliasRow = { readonly timer: readonly [at: number, number: number] } | { readonly last: number }
+
+/**
+ * What has become of a message of the log that some group has not reached: it carries another message now, or it is gone.
+ * A message that expired is gone for those that have not reached it, and still there for those that hold a lease on it.
+ */
+export interface Amendment {
+  readonly gone: boolean
+  readonly message?: Stored | undefined
+}
+
+/** Messages in one segment; more make the next one. Small enough to be read for the sake of a few of its messages. */
+export const SEGMENT_MESSAGES: number = 256
+/** Bytes in one segment, unless one message alone has more. */
+export const SEGMENT_BYTES: number = 256 * 1024
+
+/** The key of the queue's own row in `state`. */
+export const QUEUE_KEY: string = 'queue'
+
+export function groupKey(group: string): [string, string] {
+  return ['group', group]
+}
+
+export const NEW_QUEUE: QueueRow = {
+  tail: 1,
+  bytes: 0,
+  sent: 0,
+  delayed: 0,
+  nextDelayed: 1,
+  nextTimer: 1,
+  timer: undefined,
+  amended: 0,
+  aliased: 0,
+  groups: 0,
+  groupsEver: 0,
+  latest: 0,
+  skew: 0,
+}

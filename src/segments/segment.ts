@@ -1,0 +1,136 @@
+import type { Body } from '../storage.ts'
+import { makeId } from './ids.ts'
+import { type Columns, type Segment, type Stored, SEGMENT_BYTES, SEGMENT_MESSAGES } from './rows.ts'
+
+/** Reads segments, and makes them. */
+
+export function lengthOf(segment: Segment): number {
+  return Array.isArray(segment.bodies) ? segment.bodies.length : 1
+}
+
+export function lastOf(segment: Segment): number {
+  return segment.first + lengthOf(segment) - 1
+}
+
+export function bodyAt(segment: Segment, index: number): Body {
+  const { bodies } = segment
+  return Array.isArray(bodies) ? (bodies[index] as Body) : (bodies as Body)
+}
+
+export function idAt(segment: Segment, index: number): string {
+  return segment.more?.ids?.[index] ?? makeId(segment.base, segment.first + index, false)
+}
+
+/** The index of the message with this id, -1 if there is none. */
+export function indexOfId(segment: Segment, id: string): number {
+  if (segment.more?.ids === undefined && !id.startsWith(segment.base)) return -1
+  for (let i = lengthOf(segment) - 1; i >= 0; i--) if (idAt(segment, i) === id) return i
+  return -1
+}
+
+export function messageAt(segment: Segment, index: number): Stored {
+  const { more } = segment
+  const id = idAt(segment, index)
+  const body = bodyAt(segment, index)
+  if (more === undefined) return { id, body, at: segment.at }
+  return {
+    id,
+    body,
+    at: segment.at,
+    key: more.keys?.[index],
+    headers: more.headers?.[index],
+    expires: more.expires?.[index],
+    maxAttempts: more.maxAttempts?.[index],
+    named: more.named?.[index],
+  }
+}
+
+/** A message about to be put into a segment. Its id is there only if it is not to be made of the segment's base. */
+export interface Draft {
+  readonly body: Body
+  readonly id?: string | undefined
+  readonly key?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly expires?: number | undefined
+  readonly maxAttempts?: number | undefined
+  readonly named?: number | undefined
+}
+
+/**
+ * Bytes a message counts for. A string counts one byte for each UTF-16 unit: exact for ASCII, and close enough to
+ * balance segments by.
+ */
+export function sizeOf(message: Draft): number {
+  let size = message.body.length
+  if (message.key !== undefined) size += message.key.length
+  if (message.headers !== undefined) {
+    for (const name in message.headers) size += name.length + message.headers[name]!.length
+  }
+  return size
+}
+
+export interface SegmentStart {
+  readonly first: number
+  readonly at: number
+  readonly base: string
+  readonly bytes: number
+}
+
+/** Cuts a batch into segments. Answers with the bytes of them all. */
+export function makeSegments(
+  messages: readonly Draft[],
+  start: SegmentStart,
+  add: (segment: Segment) => void,
+): number {
+  let total = 0
+  for (let from = 0; from < messages.length;) {
+    let size = sizeOf(messages[from]!)
+    let to = from + 1
+    for (; to < messages.length && to - from < SEGMENT_MESSAGES; to++) {
+      const next = sizeOf(messages[to]!)
+      if (size + next > SEGMENT_BYTES) break
+      size += next
+    }
+    const part = from === 0 && to === messages.length ? messages : messages.slice(from, to)
+    add({
+      first: start.first + from,
+      at: start.at,
+      base: start.base,
+      bodies: part.length === 1 ? part[0]!.body : part.map(bodyOf),
+      bytes: start.bytes + total,
+      more: columnsOf(part),
+    })
+    total += size
+    from = to
+  }
+  return total
+}
+
+function bodyOf(message: Draft): Body {
+  return message.body
+}
+
+function columnsOf(messages: readonly Draft[]): Columns | undefined {
+  const columns: Record<string, unknown[]> = {}
+  column(columns, 'keys', messages, 'key')
+  column(columns, 'ids', messages, 'id')
+  column(columns, 'named', messages, 'named')
+  column(columns, 'headers', messages, 'headers')
+  column(columns, 'expires', messages, 'expires')
+  column(columns, 'maxAttempts', messages, 'maxAttempts')
+  for (const _ in columns) return columns
+  return undefined
+}
+
+function column(
+  columns: Record<string, unknown[]>,
+  name: string,
+  messages: readonly Draft[],
+  field: keyof Draft,
+): void {
+  for (const message of messages) {
+    if (message[field] === undefined) continue
+    columns[name] = messages.map((one) => one[field])
+    return
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Contract 2: what a transactional storage engine must offer so that the segment engine can run on it.
+ *
+ * A store offers **strict serializability**: every transaction takes effect at one instant between its start and its
+ * end, alone. In plain words: two transactions on one queue never see each other half done, in whatever process, tab or
+ * worker they run, and once one has resolved, every later one sees what it wrote.
+ *
+ * A store knows nothing of messages, leases or groups. It keeps rows: a table, a key, a value. Write it once, about a
+ * hundred lines, and the segment engine brings everything else: see `adapters/memory.ts` for the smallest one.
+ */
+
+/**
+ * The tables of one queue. A store that must declare its tables beforehand (IndexedDB) declares these. The letter says
+ * what to expect of the values: `b`, they carry message bodies and may be megabytes, so keep them out of memory; `s`,
+ * they are small, and the rows of `state` are read and written by nearly every transaction.
+ */
+export const TABLES = {
+  /** Counters and positions: one row for the queue, one for each group. */
+  state: 's',
+  /** The log: one row per appended segment, keyed by the number of its last message. */
+  log: 'b',
+  /** What has to happen at a time: delayed messages to deliver, messages to expire, ids to forget. */
+  timers: 'b',
+  /** Messages of one group that left the fast path: they wait for a retry, or are leased again after one. */
+  side: 'b',
+  /** When each waiting message of `side`, or the head of a key in `chain`, is due. */
+  due: 's',
+  /** Messages of one group parked behind an earlier message of their ordering key. */
+  chain: 'b',
+  /** Dead letters of one group. */
+  dead: 'b',
+  /** Ids to find again: those that callers chose, and the moved positions of delayed messages. */
+  ids: 's',
+  /** Messages of the log that were cancelled, expired or replaced before every group had reached them. */
+  amend: 'b',
+} as const
+
+export type Table = keyof typeof TABLES
+
+/**
+ * The key of a row: a tuple of strings and numbers. A bare string or number is the same key as the tuple that holds only
+ * it, so that the hottest keys (the log's) need no array.
+ *
+ * **Order**: element by element; a number before a string; numbers by value; strings by UTF-16 code unit, which is what
+ * `<` does in JavaScript and what IndexedDB does; a tuple before every longer one that starts with it. Numbers are
+ * finite, may have fractions, and are never `NaN` or `-0`. Strings may hold any code unit, lone surrogates and U+0000
+ * included.
+ */
+export type Key = number | string | readonly (number | string)[]
+
+/**
+ * A stretch of one table, both ends included. No bound means: from the first row, to the last row.
+ *
+ * `upper` also takes in every key that starts with it: `{ lower: ['billing'], upper: ['billing'] }` is every row whose
+ * key begins with `'billing'`, and `upper: ['billing', 5]` ends behind `['billing', 5, 'last']`.
+ */
+export interface KeyRange {
+  readonly lower?: Key
+  readonly upper?: Key
+}
+
+/** A value now, or a promise of it: a store that can answer at once does, and costs the engine no turn of the event loop. */
+export type Awaitable<T> = T | Promise<T>
+
+/** One row as a range returns it. */
+export type Row<V> = readonly [key: Key, value: V]
+
+/**
+ * The view of one running transaction. It sees its own writes. It must not be used after its body ended.
+ *
+ * Reads answer with a value, or a promise where the store has to wait. Writes answer nothing: a write that fails makes
+ * the whole transaction fail. A store may hold writes back until the body has ended.
+ *
+ * **Values** are structured-clonable plain data: `undefined`, `null`, booleans, finite numbers, strings, `Uint8Array`,
+ * arrays, and objects of these. The engine never changes a value after it has put it or got it, so a store may keep and
+ * hand out the very same object; nor may the store change it.
+ */
+export interface Transaction {
+  /** The value of a row; `undefined` where there is none. */
+  get<V>(table: Table, key: Key): Awaitable<V | undefined>
+  /** The first `limit` rows of a range in key order, or the last ones, backwards, with `reverse`. Empty where there are none. */
+  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): Awaitable<readonly Row<V>[]>
+  /** How many rows a range has. The engine only asks it of ranges it knows to be short. */
+  count(table: Table, range: KeyRange): Awaitable<number>
+  /** Writes a row, whether or not it exists. */
+  put(table: Table, key: Key, value: unknown): void
+  /** Removes a row; nothing happens where there is none. */
+  delete(table: Table, key: Key): void
+  /** Removes every row of a range. Should cost the same for one row and for a thousand. */
+  deleteRange(table: Table, range: KeyRange): void
+}
+
+/**
+ * What a transaction is for, and with it what the store owes its caller.
+ *
+ * | kind | when `transact` resolves | when there is no room |
+ * |---|---|---|
+ * | `read` | once it ran; it writes nothing | works |
+ * | `append` | once its writes are as durable as the store promises | rejects with `QUOTA_EXCEEDED`, nothing changed |
+ * | `consume` | once its writes survive the end of this process; losing them to a power cut costs one more delivery, never a message | must still work, from space the store holds back for it |
+ * | `remove` | as `append` | must still work, as `consume` |
+ */
+export type Kind = 'read' | 'append' | 'consume' | 'remove'
+
+/**
+ * The steps of a transaction: a generator that yields each promise it must wait for, and receives its value. A store
+ * that answers every read at once runs it to its end without a pause; see {@link run}.
+ */
+export type Steps<T> = Generator<PromiseLike<unknown>, T>
+
+/** The rows of one queue. */
+export interface QueueStore {
+  /**
+   * Runs `body` as one transaction and resolves with what it returned.
+   *
+   * All of its writes happen or none. Where the body throws or the commit fails, nothing is changed and the promise
+   * rejects: with the body's own error, or with a `QuaysideError` of code `QUOTA_EXCEEDED`, `STORAGE_FAILED`,
+   * `STORAGE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`. A store may run a body again from its start, after a lost connection
+   * for instance, as long as the earlier run left nothing behind.
+   *
+   * Transactions that one context starts take effect in the order of their calls.
+   */
+  transact<T>(kind: Kind, body: (tx: Transaction) => Steps<T>): Promise<T>
+
+  /**
+   * The store's clock, in ms since 1970. All contexts on the same rows must read the same clock. It may jump: the engine
+   * copes.
+   */
+  now(): number
+
+  /**
+   * Whether this context alone has had the rows since it opened them. Where `true`, whoever held a lease before is gone,
+   * and the engine gives all leases up on opening instead of waiting for their end.
+   */
+  readonly soleOwner: boolean
+
+  /**
+   * Calls `listener` after a transaction of this or of another context has changed rows of the queue; returns a function
+   * that stops it. A hint: it may be late, spurious or lost.
+   */
+  watch(listener: () => void): () => void
+}
+
+/** A storage engine: one directory, database or memory that holds many queues. */
+export interface TransactionalStore {
+  /**
+   * Opens the rows of one queue; a queue that does not exist is empty. The name is any string of 1 to 256 bytes of UTF-8.
+   * Opening the same name twice gives two views of the same rows.
+   */
+  open(queue: string): Promise<QueueStore>
+  /** Ends every queue of this store. Verbs under way finish first; later ones reject with `CLOSED`. Twice is once. */
+  close(): Promise<void>
+}
+
+/**
+ * Runs the steps of a transaction, for stores to call. Answers at once where no step had to wait, else with a promise.
+ * Nothing but the transaction's own promises is awaited in between, which is what keeps an IndexedDB transaction alive.
+ */
+export function run<T>(steps: Steps<T>): Awaitable<T> {
+  const first = steps.next()
+  return first.done ? first.value : resume(steps, first.value)
+}
+
+async function resume<T>(steps: Steps<T>, waitFor: PromiseLike<unknown>): Promise<T> {
+  for (;;) {
+    let next: IteratorResult<PromiseLike<unknown>, T>
+    try {
+      next = steps.next(await waitFor)
+    } catch (error) {
+      // A read failed: let the body see it, so that its own clean-up runs; it rethrows unless it knows better.
+      next = steps.throw(error)
+    }
+    if (next.done) return next.value
+    waitFor = next.value
+  }
+}
+
+/** Waits for a value inside the steps of a transaction, if it is not there yet: `const row = yield* ready(tx.get(…))`. */
+export function* ready<T>(value: Awaitable<T>): Generator<Promise<T>, T, T> {
+  return value instanceof Promise ? yield value : value
+}
+
+/** Compares two keys in the order of {@link Key}: negative, zero or positive. */
+export function compareKeys(a: Key, b: Key): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  const left = typeof a === 'object' ? a : [a]
+  const right = typeof b === 'object' ? b : [b]
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const x = left[i]!
+    const y = right[i]!
+    if (x === y) continue
+    if (typeof x !== typeof y) return typeof x === 'number' ? -1 : 1
+    return x < y ? -1 : 1
+  }
+  return left.length - right.length
+}
+
+/** Whether `key` lies behind `upper`, which takes in every key that starts with it (see {@link KeyRange}). */
+export function isBehind(key: Key, upper: Key): boolean {
+  if (typeof key === 'number' && typeof upper === 'number') return key > upper
+  const left = typeof key === 'object' ? key : [key]
+  const length = typeof upper === 'object' ? upper.length : 1
+  return compareKeys(left.length > length ? left.slice(0, length) : left, upper) > 0
+}

@@ -1,0 +1,380 @@
+/**
+ * Contract 1: what a storage adapter must do so that queues can run on it.
+ *
+ * A storage keeps the messages of queues and decides, for every consumer group, who may work on which message and until
+ * when. It gives **atomic verbs**: each method below happens whole or not at all, as if it were alone. In plain words:
+ * two consumers, in whatever tab, process or machine, never hold a live lease on the same delivery, and a verb that
+ * rejected has changed nothing (unless its code is `STORAGE_FAILED`, which says that the outcome is unknown).
+ *
+ * What a storage must not decide is policy: how long to back off, how often to try, what an error means. The queue core
+ * decides these and passes plain numbers.
+ *
+ * **Time.** The storage owns the clock. Leases, delays and expiries cross this contract as durations in ms and become
+ * deadlines on the storage's clock, so that clients with wrong clocks cannot take each other's leases. A clock that jumps
+ * must neither lose nor freeze a message: a jump forward may end leases and delays early, and after a jump back nothing
+ * waits longer than the duration it was given.
+ *
+ * **Cost.** Every verb is a batch and should be one round trip. Its cost must not grow with the number of messages that
+ * wait.
+ *
+ * **Absence.** An unknown id, group, receipt or cursor is never an error: each method says what it answers instead. A
+ * failing storage always rejects; it never answers as if it were empty.
+ *
+ * Storages with transactions need not implement this: see `quayside/segments` for a smaller contract. Whatever implements
+ * this one runs the suite of `quayside/conformance`, which has a case for every rule on this page.
+ */
+
+/** An encoded payload. Opaque to the storage, which hands out what it was given: a string as a string, bytes as bytes. */
+export type Body = string | Uint8Array
+
+/** A message as the core hands it over, checked against the storage's limits. */
+export interface NewMessage {
+  readonly body: Body
+  /** The caller's own id. Without one the storage makes one from {@link AppendOptions.batchId}. */
+  readonly id?: string | undefined
+  /** The ordering key: see rule 5 at {@link QueueStorage.claim}. */
+  readonly key?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** How long from now until it may be delivered, in ms. At that time it takes its place at the end of the queue. Default 0. */
+  readonly delayMs?: number | undefined
+  /** How long from now until a delivery is of no use, in ms; then it becomes a dead letter. Default: never. */
+  readonly expiresInMs?: number | undefined
+  /** How many deliveries it may have in each group. Default: what the group says at claim. */
+  readonly maxAttempts?: number | undefined
+  /** With `id`: replaces what the retained message of that id carries instead of answering `duplicate`. */
+  readonly replace?: boolean | undefined
+  /** With `id`: how long the id is still known after the last group is done with the message, in ms. Default 0. */
+  readonly dedupeMs?: number | undefined
+}
+
+export interface AppendOptions {
+  /**
+   * A fresh UUID v7. A message without an id of its own gets one made of it: the first 28 characters, and 8 hexadecimal
+   * digits that the storage chooses so that the id is unique in the batch and in the queue. The digits of a position serve
+   * best: they let the storage find a message by its id without an index.
+   */
+  readonly batchId: string
+}
+
+export interface AppendResult {
+  readonly id: string
+  /**
+   * - `stored`: it is in the queue.
+   * - `duplicate`: a message of this id is retained, or was within its `dedupeMs`; this one was not stored.
+   * - `replaced`: a message of this id waited in every group; it now carries this body, headers and options.
+   */
+  readonly status: 'stored' | 'duplicate' | 'replaced'
+}
+
+export interface ClaimRequest {
+  readonly group: string
+  /** The most deliveries to answer with, 1 or more. */
+  readonly limit: number
+  /** How long each delivery is leased, in ms. */
+  readonly leaseMs: number
+  /** Deliveries a message may have in this group, unless it has a number of its own. */
+  readonly maxAttempts: number
+  /**
+   * Where the group starts if this claim creates it. `earliest`: at the first message that is still retained. `latest`:
+   * at messages appended from now on. The first group of a queue always starts at the earliest: messages sent before
+   * anybody listened wait for it. Default `earliest`.
+   */
+  readonly from?: 'earliest' | 'latest' | undefined
+  /** Settled first, in the same step. */
+  readonly settle?: readonly Settlement[] | undefined
+}
+
+/** One message, leased. */
+export interface Delivery {
+  /** The token of this lease, to settle it with: an opaque string. */
+  readonly receipt: string
+  readonly id: string
+  readonly body: Body
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly key?: string | undefined
+  /** When it was appended or last replaced, on the storage's clock, in ms since 1970. */
+  readonly timestamp: number
+  /** The number of this delivery in this group, from 1. Deliveries that ended with `counts: false` do not count. */
+  readonly attempt: number
+  /** Its own number of attempts, or the group's. */
+  readonly maxAttempts: number
+  /** What the attempt before this one failed with. */
+  readonly lastError?: string | undefined
+}
+
+export interface ClaimResult {
+  readonly deliveries: readonly Delivery[]
+  /**
+   * In how many ms a claim by this group may find something that this one did not, if nobody appends or settles
+   * meanwhile; 0 means at once. Absent: only when somebody does.
+   */
+  readonly nextInMs?: number | undefined
+  /** The results of {@link ClaimRequest.settle}, in order. */
+  readonly settled?: readonly SettleResult[] | undefined
+}
+
+/** How a delivery ends, or goes on. Also takes the receipts of dead letters: `retry` redrives one, `ack` deletes it. */
+export type Settlement =
+  /** Done: the group has finished with the message. */
+  | { readonly receipt: string; readonly kind: 'ack' }
+  /**
+   * Deliver it again after `delayMs`. `counts: false` gives the attempt back (a consumer that shuts down, a device that is
+   * offline). A message that would expire before it is due again becomes a dead letter at once.
+   */
+  | {
+      readonly receipt: string
+      readonly kind: 'retry'
+      readonly delayMs: number
+      readonly error?: string | undefined
+      readonly counts?: boolean | undefined
+    }
+  /** Keep it as a dead letter. */
+  | {
+      readonly receipt: string
+      readonly kind: 'dead'
+      readonly reason: DeadReason
+      readonly error?: string | undefined
+    }
+  /** Lease it for `leaseMs` from now. */
+  | { readonly receipt: string; readonly kind: 'extend'; readonly leaseMs: number }
+
+/**
+ * Why a message became a dead letter.
+ *
+ * - `exhausted`: its attempts are used up.
+ * - `expired`: its `expiresInMs` passed before it was done.
+ * - `rejected`: a consumer refused it for good.
+ * - `unreadable`: its stored payload cannot be decoded or no longer fits the schema.
+ */
+export type DeadReason = 'exhausted' | 'expired' | 'rejected' | 'unreadable'
+
+/** `stale`: the receipt's lease is over and the message went to somebody else or is gone; nothing was changed. */
+export interface SettleResult {
+  readonly status: 'settled' | 'stale'
+  /** The receipt that holds from now on, where an `extend` made a new one. Otherwise the old one goes on. */
+  readonly receipt?: string | undefined
+}
+
+/**
+ * Where a message stands in one group.
+ *
+ * A message behind an earlier one of its ordering key is `blocked` once a claim has passed it. Before that, nobody has
+ * looked at its key yet, and it counts as `ready`.
+ */
+export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked' | 'dead'
+
+export interface ListQuery {
+  readonly group: string
+  /** Only these states. Default: all but `dead`. */
+  readonly states?: readonly MessageState[] | undefined
+  /** Only these messages. */
+  readonly ids?: readonly string[] | undefined
+  /** The most messages to answer with. */
+  readonly limit: number
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined
+}
+
+export interface ListedMessage {
+  readonly id: string
+  readonly state: MessageState
+  readonly body: Body
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly key?: string | undefined
+  readonly timestamp: number
+  /** Deliveries so far that count. */
+  readonly attempt: number
+  /** The message's own number of attempts. */
+  readonly maxAttempts?: number | undefined
+  /** `delayed`: in how many ms it is due. `leased`: in how many ms the lease ends. */
+  readonly nextInMs?: number | undefined
+  readonly lastError?: string | undefined
+  /** `dead` only. */
+  readonly reason?: DeadReason | undefined
+  /** `dead` only: when it became one, on the storage's clock, in ms since 1970. */
+  readonly deadAt?: number | undefined
+  /** `dead` only: settle it with `retry` to redrive the message, with `ack` to delete it. */
+  readonly receipt?: string | undefined
+}
+
+export interface Page {
+  readonly messages: readonly ListedMessage[]
+  /** Pass it on to read further. Absent: this was the last page. */
+  readonly cursor?: string | undefined
+}
+
+/** One group in numbers. What has expired counts neither as ready nor as delayed or blocked. */
+export interface GroupStats {
+  /** May be claimed now. Messages that wait behind their ordering key count here until a claim has passed them. */
+  readonly ready: number
+  readonly leased: number
+  /** Not due yet: sent with a delay, or waiting for a retry. */
+  readonly delayed: number
+  /** Behind an earlier message of their ordering key that is not done. */
+  readonly blocked: number
+  readonly dead: number
+  /** Age in ms of the oldest message that is not done. */
+  readonly oldestMs?: number | undefined
+  /** Since the group exists. */
+  readonly acked: number
+  /** Deliveries that ended in a retry, a lost lease or a dead letter, since the group exists. */
+  readonly failed: number
+}
+
+export interface StorageStats {
+  readonly groups: Readonly<Record<string, GroupStats>>
+  /** Messages that are not done, in the group that is furthest behind; without groups, all of them. Dead letters not included. */
+  readonly messages: number
+  /** Bytes of bodies, keys and headers retained, about: the log's, where a string counts one byte for each UTF-16 unit. */
+  readonly bytes: number
+  /** Age in ms of the oldest retained message. */
+  readonly oldestMs?: number | undefined
+  /** Messages stored since the queue exists. */
+  readonly sent: number
+}
+
+/** One queue in a storage. */
+export interface QueueStorage {
+  /**
+   * Stores messages at the end of the queue, in order.
+   *
+   * - Effect: each message is stored, found to be a duplicate, or replaces one; see {@link AppendResult}. Resolves when
+   *   they are as durable as the adapter promises.
+   * - Atomicity: all or none. Order: the results are in the order of the messages, and so are first deliveries.
+   * - Idempotence: only for messages with an id.
+   * - An id that appears twice in one batch is a duplicate the second time.
+   * - Rejects: `QUOTA_EXCEEDED`, `STORAGE_FAILED`, `STORAGE_UNAVAILABLE`, `TIMEOUT`, `CLOSED`.
+   */
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]>
+
+  /**
+   * Leases messages to one consumer of a group.
+   *
+   * - Effect: creates the group if it does not exist, settles what the request says, and answers with up to `limit`
+   *   messages under new leases, each attempt counted. Nothing to deliver is an empty array, not an error.
+   * - What may be delivered: a message that is due, not expired, not done in this group and not under a live lease of it.
+   *   A lease that has ended is ready again at once, or a dead letter (`exhausted`) if that was its last attempt.
+   * - Order: first deliveries are in the order of append, delayed ones at the place they took when due. Retries come when
+   *   they are due and hold nobody up.
+   * - With an ordering key: at most one message of a key is leased in a group, in order; a later one is delivered only
+   *   after the earlier one is done or a dead letter.
+   * - Expired messages become dead letters (`expired`) of the groups that exist.
+   * - Atomicity: across every context on the same storage, no two live leases on one message in one group.
+   * - Idempotence: none; each call leases more.
+   * - Rejects: as `append`, but never `QUOTA_EXCEEDED` as long as bytes can be had.
+   */
+  claim(request: ClaimRequest): Promise<ClaimResult>
+
+  /**
+   * Ends or extends leases.
+   *
+   * - Effect: see {@link Settlement}. Results are in the order of the settlements.
+   * - A receipt whose lease has ended still settles if nobody else was given the message since. One that was settled, was
+   *   made up, belongs to another group, or whose message was cancelled or went to somebody else, is `stale`.
+   * - Atomicity: all settlements happen in one step; stale ones change nothing and do not hinder the others.
+   * - Idempotence: the second settlement with one receipt is `stale`.
+   * - Rejects: as `claim`.
+   */
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]>
+
+  /**
+   * Looks at messages of a group without claiming them. A group that does not exist is shown as it would start.
+   *
+   * - Effect: none, ever.
+   * - Order: within one state, the order of the queue; `dead` letters by their place in the queue.
+   * - Consistency: each page is a snapshot; messages that move between pages may be missed or seen twice.
+   */
+  list(query: ListQuery): Promise<Page>
+
+  /** Counts, without looking at every message. Effect: none, ever. */
+  stats(): Promise<StorageStats>
+
+  /**
+   * Drops messages in every group, wherever they wait; receipts in flight become stale. Dead letters stay.
+   *
+   * - Answers, per id, whether the message was there and not done in some group. An unknown id is `false`.
+   * - Atomicity: all in one step.
+   */
+  cancel(ids: readonly string[]): Promise<boolean[]>
+
+  /**
+   * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted. Later
+   * claims create it anew. A group that does not exist is no error.
+   */
+  deleteGroup(group: string): Promise<void>
+
+  /** Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. */
+  purge(): Promise<void>
+
+  /**
+   * Calls `listener` when anything changed, in this or in another context; returns a function that stops it.
+   * A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`.
+   */
+  watch?(listener: () => void): () => void
+
+  /**
+   * Ends this view of the queue. Verbs under way finish first; later ones of this view reject with `CLOSED`. When no view
+   * is left, the adapter lets go of what it holds (files, locks, connections) and takes it up again when a queue is opened.
+   * Twice is once.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * What a storage can do. The core refuses with `UNSUPPORTED` what it cannot, and the conformance suite skips only what
+ * is declared here.
+ */
+export interface Guarantees {
+  /** How errors and reports call this storage, for example `'memory'`. */
+  readonly name: string
+  /**
+   * What an append that has resolved survives.
+   *
+   * - `none`: nothing; it is gone with the page or process.
+   * - `process`: the end of the process, by SIGKILL too, but not of the operating system.
+   * - `disk`: power loss.
+   * - `replicated`: loss of the machine.
+   */
+  readonly durability: 'none' | 'process' | 'disk' | 'replicated'
+  /** Who can work on the same queue together: this object only, one process, the contexts of an origin, a machine, a network. */
+  readonly sharedBy: 'instance' | 'process' | 'origin' | 'machine' | 'network'
+  /** `true`: no two live leases on one delivery. `false`: a lease is advice, and handlers must expect to run twice at once. */
+  readonly exclusiveLeases: boolean
+  /** `true`: first deliveries in the order of append. `false`: best effort. */
+  readonly fifo: boolean
+  /** `true`: messages may have a `key`. `false`: the core refuses them. */
+  readonly orderingKeys: boolean
+  /** `true`: messages may have an `id` that is recognised, with `replace` and `dedupeMs`. `false`: ids are carried, not compared, and the core refuses the options. */
+  readonly deduplication: boolean
+  /** `true`: `cancel` works. */
+  readonly cancellation: boolean
+  /**
+   * What opening the storage again does to leases. `true`: they go on and their receipts stay good. `false`: they are
+   * given up, because nobody else can hold one.
+   */
+  readonly leasesSurviveReopen: boolean
+  /** The longest body, in bytes as stored (UTF-8 for strings). */
+  readonly maxBodyBytes: number
+  /** The most bytes that the names and values of one message's headers may have together. */
+  readonly maxHeaderBytes: number
+  /** The most messages of one append. */
+  readonly maxBatch: number
+  /** How stale a read may be, in ms: 0 means every verb sees all that resolved before it. */
+  readonly consistentWithinMs: number
+}
+
+/** A place that holds queues: one journal, database or connection serves many. */
+export interface StorageAdapter {
+  readonly guarantees: Guarantees
+  /**
+   * Opens a queue; one that does not exist is empty. Opening a name twice gives two views of the same queue.
+   *
+   * Rejects: `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `TIMEOUT`, `CLOSED`.
+   */
+  open(queue: string): Promise<QueueStorage>
+  /** Ends all views, for good: finishes verbs under way and lets go of everything. Later calls reject with `CLOSED`. Twice is once. */
+  close(): Promise<void>
+}
+
+/** The longest name of a queue or group, ordering key or id, in bytes of UTF-8. The same on every storage. */
+export const MAX_NAME_BYTES = 256

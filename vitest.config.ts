@@ -1,0 +1,26 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+const slow = 'test/crash/**/*.test.ts'
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    reporters: ['default', './test/reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'quick',
+          include: ['test/**/*.test.ts'],
+          exclude: [slow, 'test/bench/**'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // Child processes that are killed, journals cut at every byte: minutes, not milliseconds.
+        test: { name: 'crash', include: [slow], testTimeout: 900_000, hookTimeout: 60_000 },
+      },
+    ],
+  },
+})
+
+export default config
