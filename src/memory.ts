@@ -6,11 +6,9 @@ import {
   type Kind,
   type QueueStore,
   type Row,
-  type Steps,
   type Table,
   type Transaction,
   type TransactionalStore,
-  run,
 } from './segments/store.ts'
 
 export interface MemoryOptions {
@@ -79,9 +77,9 @@ class MemoryQueue implements QueueStore, Transaction {
     this.#clock = clock
   }
 
-  transact<T>(_kind: Kind, body: (tx: Transaction) => Steps<T>): Promise<T> {
+  transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     try {
-      const result = run(body(this))
+      const result = body(this)
       const wrote = this.#undo.length > 0
       this.#undo = []
       if (wrote) for (const listener of this.#listeners) queueMicrotask(listener)

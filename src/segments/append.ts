@@ -5,12 +5,11 @@ import { type Place, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import type { AliasRow, IdRow, Segment, Stored } from './rows.ts'
 import { type Draft, lastOf, lengthOf, makeSegments } from './segment.ts'
-import { type Steps, ready } from './store.ts'
 import { type Expiring, addExpiries, noteExpiry } from './sweep.ts'
 import type { Work } from './work.ts'
 
 /** Stores messages: those to deliver now at the end of the log, the others among the timers. */
-export function* append(work: Work, messages: readonly NewMessage[], batchId: string): Steps<AppendResult[]> {
+export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
   work.tick()
   const base = baseOf(batchId)
   const results: AppendResult[] = []
@@ -20,7 +19,7 @@ export function* append(work: Work, messages: readonly NewMessage[], batchId: st
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {
-      const outcome = met.has(message.id) ? 'duplicate' : yield* meet(work, message, message.id)
+      const outcome = met.has(message.id) ? 'duplicate' : meet(work, message, message.id)
       met.add(message.id)
       results[i] = { id: message.id, status: outcome === 'moved' ? 'replaced' : outcome }
       if (outcome === 'duplicate' || outcome === 'replaced') continue
@@ -119,26 +118,22 @@ function draftOf(work: Work, message: NewMessage): Draft {
  * - `replaced`: the message of this id carries the new one now, in its place.
  * - `moved`: the message of this id was dropped, and the new one has to be stored.
  */
-function* meet(
-  work: Work,
-  message: NewMessage,
-  id: string,
-): Steps<'stored' | 'duplicate' | 'replaced' | 'moved'> {
-  const row = yield* ready(work.tx.get<IdRow>('ids', id))
+function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicate' | 'replaced' | 'moved' {
+  const row = work.tx.get<IdRow>('ids', id)
   if (row === undefined) return 'stored'
   if ('until' in row) return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
-  const found = yield* find(work, id)
+  const found = find(work, id)
   if (found === undefined) return 'stored'
   if ('timer' in found) {
     if (!message.replace) return 'duplicate'
     // The new one brings its own delay.
-    yield* drop(work, id, found)
+    drop(work, id, found)
     return 'moved'
   }
   const { seq, key } = found
-  const groups = yield* allGroups(work)
+  const groups = allGroups(work)
   const places: (Place | undefined)[] = []
-  for (const group of groups) places.push(yield* group.locate(seq, key))
+  for (const group of groups) places.push(group.locate(seq, key))
   // The last group that had it may have been deleted.
   if (groups.length > 0 && places.every((place) => place === undefined)) return 'stored'
   if (!message.replace) return 'duplicate'
@@ -146,7 +141,7 @@ function* meet(
   if (places.some((place) => place === undefined || place.at === 'run' || place.at === 'single'))
     return 'stored'
   if (message.key !== key || (message.delayMs !== undefined && message.delayMs > 0)) {
-    yield* drop(work, id, found)
+    drop(work, id, found)
     return 'moved'
   }
   const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
@@ -154,8 +149,8 @@ function* meet(
   noteExpiry(expiring, seq, stored)
   addExpiries(work, expiring)
   if (groups.length === 0 || places.some((place) => place!.at === 'ahead')) {
-    yield* work.amend(seq, { gone: false, message: stored })
+    work.amend(seq, { gone: false, message: stored })
   }
-  for (const [i, group] of groups.entries()) yield* group.replace(places[i]!, stored)
+  for (const [i, group] of groups.entries()) group.replace(places[i]!, stored)
   return 'replaced'
 }

@@ -2,50 +2,46 @@ import { type Found, find, isInLog } from './find.ts'
 import { allGroups } from './group.ts'
 import type { IdRow, Segment, TimerRow } from './rows.ts'
 import { lengthOf, messageAt } from './segment.ts'
-import { type Steps, ready } from './store.ts'
 import type { Work } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
-export function* cancel(work: Work, ids: readonly string[]): Steps<boolean[]> {
+export function cancel(work: Work, ids: readonly string[]): boolean[] {
   work.tick()
   const results: boolean[] = []
   for (const id of ids) {
-    const found = yield* find(work, id)
-    results.push(found !== undefined && (yield* drop(work, id, found)))
+    const found = find(work, id)
+    results.push(found !== undefined && drop(work, id, found))
   }
   work.finish()
   return results
 }
 
 /** Takes a message away from every group that is not done with it. Answers whether there was one. */
-export function* drop(work: Work, id: string, found: Found): Steps<boolean> {
+export function drop(work: Work, id: string, found: Found): boolean {
   if ('timer' in found) {
-    yield* dropDelayed(work, found)
+    dropDelayed(work, found)
   } else {
     const { seq, key } = found
-    const inLog = yield* isInLog(work, seq)
-    const groups = yield* allGroups(work)
-    let dropped = groups.length === 0 && inLog && !(yield* work.isGone(seq))
+    const inLog = isInLog(work, seq)
+    const groups = allGroups(work)
+    let dropped = groups.length === 0 && inLog && !work.isGone(seq)
     for (const group of groups) {
-      const place = yield* group.locate(seq, key)
+      const place = group.locate(seq, key)
       if (place === undefined) continue
-      yield* group.remove(place, seq)
+      group.remove(place, seq)
       dropped = true
     }
     if (!dropped) return false
-    if (inLog) yield* work.amend(seq, { gone: true })
+    if (inLog) work.amend(seq, { gone: true })
   }
-  const row = yield* ready(work.tx.get<IdRow>('ids', id))
+  const row = work.tx.get<IdRow>('ids', id)
   if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'timer' in row)) {
     work.tx.delete('ids', id)
   }
   return true
 }
 
-function* dropDelayed(
-  work: Work,
-  { timer, segment, index }: Extract<Found, { segment: Segment }>,
-): Steps<void> {
+function dropDelayed(work: Work, { timer, segment, index }: Extract<Found, { segment: Segment }>): void {
   const { tx } = work
   work.edit().delayed--
   const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))

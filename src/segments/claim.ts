@@ -3,7 +3,7 @@ import { type Group, deliver } from './group.ts'
 import type { Run, Segment, SideRow, Single, Stored } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt } from './segment.ts'
 import { settle } from './settle.ts'
-import { type Row, type Steps, ready } from './store.ts'
+import { type Row } from './store.ts'
 import { sweep } from './sweep.ts'
 import { trim } from './trim.ts'
 import type { Work } from './work.ts'
@@ -21,16 +21,16 @@ const SEGMENTS_AT_ONCE = 16
 const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. The group exists. */
-export function* claim(work: Work, group: Group, request: ClaimRequest): Steps<ClaimResult> {
+export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   work.tick(group)
-  const settled = request.settle === undefined ? undefined : yield* settle(group, request.settle)
-  yield* sweep(work)
+  const settled = request.settle === undefined ? undefined : settle(group, request.settle)
+  sweep(work)
   const taking = new Taking(group, request)
-  yield* takeEnded(taking)
-  yield* takeDue(taking)
-  yield* takeHeads(taking)
-  yield* takeFromLog(taking)
-  yield* trim(work, group)
+  takeEnded(taking)
+  takeDue(taking)
+  takeHeads(taking)
+  takeFromLog(taking)
+  trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   group.spillHeads()
   const nextInMs = nextIn(taking)
@@ -88,17 +88,17 @@ class Taking {
 }
 
 /** Leases that have ended are leased anew, in place. */
-function* takeEnded(taking: Taking): Steps<void> {
+function takeEnded(taking: Taking): void {
   const { group, work } = taking
   const { row } = group
   if (row.until === undefined || row.until > work.now) return
   for (const run of row.runs.filter((one) => one.until <= work.now)) {
     if (taking.room === 0) break
-    yield* takeEndedRun(taking, run)
+    takeEndedRun(taking, run)
   }
   for (const single of row.singles.filter((one) => one.until <= work.now)) {
     if (taking.room === 0) break
-    yield* takeEndedSingle(taking, single)
+    takeEndedSingle(taking, single)
   }
   row.until = undefined
   for (const { until } of [...row.runs, ...row.singles]) {
@@ -107,14 +107,14 @@ function* takeEnded(taking: Taking): Steps<void> {
   group.changed = true
 }
 
-function* takeEndedRun(taking: Taking, { first, last, attempt, named }: Run): Steps<void> {
+function takeEndedRun(taking: Taking, { first, last, attempt, named }: Run): void {
   const { group, work } = taking
   for (let seq = first; seq <= last && taking.room > 0; seq++) {
-    const message = (yield* work.logMessage(seq))!
+    const message = work.logMessage(seq)!
     group.cutRun(group.runOf(seq), seq)
     const verdict = taking.verdict(message, attempt)
     if (verdict !== undefined) {
-      yield* group.bury(seq, message, attempt, verdict, LEASE_LOST)
+      group.bury(seq, message, attempt, verdict, LEASE_LOST)
       continue
     }
     group.row.failed++
@@ -123,15 +123,15 @@ function* takeEndedRun(taking: Taking, { first, last, attempt, named }: Run): St
   }
 }
 
-function* takeEndedSingle(taking: Taking, single: Single): Steps<void> {
+function takeEndedSingle(taking: Taking, single: Single): void {
   const { group } = taking
   const { seq, attempt } = single
-  const message = (yield* group.messageOf(single))!
+  const message = group.messageOf(single)!
   group.cutSingle(group.singleOf(seq))
   const verdict = taking.verdict(message, attempt)
   if (verdict !== undefined) {
-    yield* group.endSingle(single)
-    yield* group.bury(seq, message, attempt, verdict, LEASE_LOST)
+    group.endSingle(single)
+    group.bury(seq, message, attempt, verdict, LEASE_LOST)
     return
   }
   group.row.failed++
@@ -139,13 +139,15 @@ function* takeEndedSingle(taking: Taking, single: Single): Steps<void> {
 }
 
 /** Messages that waited for their time. */
-function* takeDue(taking: Taking): Steps<void> {
+function takeDue(taking: Taking): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
   if (taking.room === 0 || row.due === undefined || row.due > work.now) return
-  const rows: readonly Row<string | 0>[] = yield* ready(
-    tx.range<string | 0>('due', { lower: [name], upper: [name] }, taking.room + 1),
+  const rows: readonly Row<string | 0>[] = tx.range<string | 0>(
+    'due',
+    { lower: [name], upper: [name] },
+    taking.room + 1,
   )
   row.due = undefined
   group.changed = true
@@ -166,9 +168,9 @@ function* takeDue(taking: Taking): Steps<void> {
     return { key: key === 0 ? undefined : key, side: tx.get<SideRow>('side', sideKey) }
   })
   for (const { key, side: read } of reads) {
-    const side = (yield* ready(read))!
+    const side = read!
     const { seq, attempt, error } = side
-    const message = (yield* group.sideMessage(side, key))!
+    const message = group.sideMessage(side, key)!
     const verdict = taking.verdict(message, attempt)
     if (verdict === undefined) {
       taking.takeSingle(
@@ -181,13 +183,13 @@ function* takeDue(taking: Taking): Steps<void> {
       continue
     }
     tx.delete('side', [name, key ?? seq])
-    if (key !== undefined) yield* group.freeKey(key, side.row, side.index)
-    yield* group.bury(seq, message, attempt, verdict, error)
+    if (key !== undefined) group.freeKey(key, side.row, side.index)
+    group.bury(seq, message, attempt, verdict, error)
   }
 }
 
 /** Messages whose key came free in this very transaction. */
-function* takeHeads(taking: Taking): Steps<void> {
+function takeHeads(taking: Taking): void {
   const { group } = taking
   while (taking.room > 0) {
     const head = group.heads.shift()
@@ -196,14 +198,14 @@ function* takeHeads(taking: Taking): Steps<void> {
     const verdict = taking.verdict(message, 0)
     if (verdict === undefined) taking.takeSingle(seq, message, 1, { key, row, index })
     else {
-      yield* group.freeKey(key, row, index)
-      yield* group.bury(seq, message, 0, verdict)
+      group.freeKey(key, row, index)
+      group.bury(seq, message, 0, verdict)
     }
   }
 }
 
 /** First deliveries, in order, from the cursor on. */
-function* takeFromLog(taking: Taking): Steps<void> {
+function takeFromLog(taking: Taking): void {
   const { group, work } = taking
   const { row } = group
   const before = taking.deliveries.length
@@ -215,14 +217,12 @@ function* takeFromLog(taking: Taking): Steps<void> {
       taking.more = true
       return
     }
-    const segments: readonly Row<Segment>[] = yield* ready(
-      work.tx.range<Segment>('log', { lower: row.cursor }, ask),
-    )
+    const segments: readonly Row<Segment>[] = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
     if (segments.length === 0) throw new Error(`the log ends before ${work.queue.tail}`)
     for (const [, segment] of segments) {
       if (taking.room === 0) break
       const from = Math.max(row.cursor, segment.first)
-      yield* takeFromSegment(taking, segment, from - segment.first)
+      takeFromSegment(taking, segment, from - segment.first)
       looked += row.cursor - from
       // Few large reads: as many segments as are likely to be needed, going by this one.
       ask = Math.min(SEGMENTS_AT_ONCE, Math.max(1, Math.ceil(taking.room / lengthOf(segment))))
@@ -230,13 +230,13 @@ function* takeFromLog(taking: Taking): Steps<void> {
   }
 }
 
-function* takeFromSegment(taking: Taking, segment: Segment, from: number): Steps<void> {
+function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const { group, work } = taking
   const { row } = group
   const length = lengthOf(segment)
   const { more } = segment
   group.changed = true
-  const amendments = yield* work.amendments(segment.first + from, segment.first + length - 1)
+  const amendments = work.amendments(segment.first + from, segment.first + length - 1)
   if (amendments === undefined && more?.keys === undefined && more?.expires === undefined) {
     const to = Math.min(length, from + taking.room)
     takeStretch(taking, segment, from, to)
@@ -256,11 +256,11 @@ function* takeFromSegment(taking: Taking, segment: Segment, from: number): Steps
     const { key } = message
     const verdict = taking.verdict(message, 0)
     if (verdict !== undefined) {
-      yield* group.bury(seq, message, 0, verdict)
+      group.bury(seq, message, 0, verdict)
     } else if (key === undefined) {
       taking.takeRun(seq, seq, 1, message.named !== undefined)
       taking.give(seq, message, 1)
-    } else if (!parked.has(key) && !(yield* group.isBusy(key))) {
+    } else if (!parked.has(key) && !group.isBusy(key)) {
       taking.takeSingle(seq, message, 1, { key })
     } else {
       const some = parked.get(key)

@@ -22,14 +22,7 @@ import { list } from './list.ts'
 import { NEW_QUEUE, type QueueRow, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
-import {
-  type Kind,
-  type QueueStore,
-  type Steps,
-  TABLES,
-  type Table,
-  type TransactionalStore,
-} from './store.ts'
+import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
 import { trim, trimBelow } from './trim.ts'
 import { Work } from './work.ts'
 
@@ -153,20 +146,20 @@ class View implements QueueStorage {
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.#run('consume', function* (work) {
+    return this.#run('consume', (work) => {
       const { group: name, from = 'earliest' } = request
-      const group = (yield* loadGroup(work, name)) ?? (yield* createGroup(work, name, from))
-      return yield* claim(work, group, request)
+      const group = loadGroup(work, name) ?? createGroup(work, name, from)
+      return claim(work, group, request)
     })
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    return this.#run('consume', function* (work) {
-      const loaded = yield* loadGroup(work, group)
+    return this.#run('consume', (work) => {
+      const loaded = loadGroup(work, group)
       if (loaded === undefined) return settlements.map(() => ({ status: 'stale' }))
       work.tick(loaded)
-      const results = yield* settle(loaded, settlements)
-      yield* trim(work, loaded)
+      const results = settle(loaded, settlements)
+      trim(work, loaded)
       work.finish()
       return results
     })
@@ -185,11 +178,11 @@ class View implements QueueStorage {
   }
 
   deleteGroup(name: string): Promise<void> {
-    return this.#run('remove', function* (work) {
-      const group = yield* loadGroup(work, name)
+    return this.#run('remove', (work) => {
+      const group = loadGroup(work, name)
       if (group === undefined) return
       work.tick()
-      const others = (yield* allGroups(work)).filter((other) => other !== group)
+      const others = allGroups(work).filter((other) => other !== group)
       for (const table of ['side', 'due', 'chain', 'dead'] as const) {
         work.tx.deleteRange(table, { lower: [name], upper: [name] })
       }
@@ -197,16 +190,16 @@ class View implements QueueStorage {
       work.groups.delete(name)
       work.edit().groups--
       const floor = others.reduce((lowest, other) => Math.min(lowest, other.floor()), work.queue.tail)
-      yield* trimBelow(work, 0, floor)
+      trimBelow(work, 0, floor)
       work.finish()
     })
   }
 
   purge(): Promise<void> {
-    return this.#run('remove', function* (work) {
+    return this.#run('remove', (work) => {
       work.tick()
       const { tail, bytes, sent, nextDelayed, nextTimer, groups, groupsEver, latest, skew } = work.queue
-      for (const group of yield* allGroups(work)) {
+      for (const group of allGroups(work)) {
         Object.assign(group.row, {
           cursor: tail,
           runs: [],
@@ -249,28 +242,23 @@ class View implements QueueStorage {
     return (this.#closed ??= this.#release())
   }
 
-  #run<T>(kind: Kind, verb: (work: Work) => Steps<T>): Promise<T> {
+  #run<T>(kind: Kind, verb: (work: Work) => T): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
     if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
     return transact(this.#rows, this.#queue, kind, verb)
   }
 }
 
-function transact<T>(
-  rows: QueueStore,
-  queue: string,
-  kind: Kind,
-  verb: (work: Work) => Steps<T>,
-): Promise<T> {
-  return rows.transact(kind, function* (tx) {
-    return yield* verb(yield* Work.open(tx, queue, rows.now()))
+function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: (work: Work) => T): Promise<T> {
+  return rows.transact(kind, (tx) => {
+    return verb(Work.open(tx, queue, rows.now()))
   })
 }
 
 /** Ends all leases now: who held them is gone. */
-function* giveUpLeases(work: Work): Steps<void> {
+function giveUpLeases(work: Work): void {
   work.tick()
-  for (const group of yield* allGroups(work)) {
+  for (const group of allGroups(work)) {
     const { row } = group
     if (row.runs.length + row.singles.length === 0) continue
     for (const run of row.runs) run.until = 0

@@ -11,7 +11,6 @@ import {
   type Stored,
   groupKey,
 } from './rows.ts'
-import { type Steps, ready } from './store.ts'
 import { ALL, type Work } from './work.ts'
 
 /**
@@ -149,21 +148,19 @@ export class Group {
 
   // Places
 
-  *locate(seq: number, key: string | undefined): Steps<Place | undefined> {
-    if (seq >= this.row.cursor) return (yield* this.work.isGone(seq)) ? undefined : { at: 'ahead' }
+  locate(seq: number, key: string | undefined): Place | undefined {
+    if (seq >= this.row.cursor) return this.work.isGone(seq) ? undefined : { at: 'ahead' }
     const run = this.runOf(seq)
     if (run >= 0) return { at: 'run', index: run }
     const single = this.singleOf(seq)
     if (single >= 0) return { at: 'single', index: single }
-    const side = yield* ready(this.work.tx.get<SideRow>('side', [this.name, key ?? seq]))
+    const side = this.work.tx.get<SideRow>('side', [this.name, key ?? seq])
     if (side?.seq === seq) return { at: 'side', side, key }
     if (key === undefined || this.row.blocked === 0) return undefined
-    const rows = yield* ready(
-      this.work.tx.range<ChainRow>(
-        'chain',
-        { lower: [this.name, key], upper: [this.name, key, seq + REDRIVEN] },
-        ALL,
-      ),
+    const rows = this.work.tx.range<ChainRow>(
+      'chain',
+      { lower: [this.name, key], upper: [this.name, key, seq + REDRIVEN] },
+      ALL,
     )
     const head = side ?? this.#leaseOf(key)
     for (const [rowKey, chain] of rows) {
@@ -177,8 +174,8 @@ export class Group {
   }
 
   /** The message of a key that is leased or waits. */
-  *headOf(key: string): Steps<Single | SideRow | undefined> {
-    return this.#leaseOf(key) ?? (yield* ready(this.work.tx.get<SideRow>('side', [this.name, key])))
+  headOf(key: string): Single | SideRow | undefined {
+    return this.#leaseOf(key) ?? this.work.tx.get<SideRow>('side', [this.name, key])
   }
 
   #leaseOf(key: string): Single | undefined {
@@ -186,33 +183,33 @@ export class Group {
   }
 
   /** What the message at a place carries. */
-  *messageAt(place: Place, seq: number): Steps<Stored | undefined> {
+  messageAt(place: Place, seq: number): Stored | undefined {
     switch (place.at) {
       case 'single':
-        return yield* this.messageOf(this.row.singles[place.index]!)
+        return this.messageOf(this.row.singles[place.index]!)
       case 'side':
-        return yield* this.sideMessage(place.side, place.key)
+        return this.sideMessage(place.side, place.key)
       case 'chain':
         return place.chain.messages[place.index]
       default:
-        return yield* this.work.logMessage(seq)
+        return this.work.logMessage(seq)
     }
   }
 
   /** What the message of a single lease carries. */
-  *messageOf(single: Single): Steps<Stored | undefined> {
-    if (single.row !== undefined) return yield* this.chainMessage(single.key!, single.row, single.index!)
-    if (!single.side) return yield* this.work.logMessage(single.seq)
-    const side = yield* ready(this.work.tx.get<SideRow>('side', [this.name, single.key ?? single.seq]))
+  messageOf(single: Single): Stored | undefined {
+    if (single.row !== undefined) return this.chainMessage(single.key!, single.row, single.index!)
+    if (!single.side) return this.work.logMessage(single.seq)
+    const side = this.work.tx.get<SideRow>('side', [this.name, single.key ?? single.seq])
     return side?.message
   }
 
-  *sideMessage(side: SideRow, key: string | undefined): Steps<Stored | undefined> {
-    return side.row === undefined ? side.message : yield* this.chainMessage(key!, side.row, side.index!)
+  sideMessage(side: SideRow, key: string | undefined): Stored | undefined {
+    return side.row === undefined ? side.message : this.chainMessage(key!, side.row, side.index!)
   }
 
-  *chainMessage(key: string, row: number, index: number): Steps<Stored | undefined> {
-    const chain = yield* ready(this.work.tx.get<ChainRow>('chain', [this.name, key, row]))
+  chainMessage(key: string, row: number, index: number): Stored | undefined {
+    const chain = this.work.tx.get<ChainRow>('chain', [this.name, key, row])
     return chain?.messages[index]
   }
 
@@ -222,7 +219,7 @@ export class Group {
    * Takes a message out of its place: it is acked, dead or cancelled here, or about to be put elsewhere. The next of its
    * key comes free.
    */
-  *remove(place: Place, seq: number): Steps<void> {
+  remove(place: Place, seq: number): void {
     this.changed = true
     switch (place.at) {
       case 'ahead':
@@ -232,42 +229,40 @@ export class Group {
         this.cutRun(place.index, seq)
         break
       case 'single':
-        yield* this.endSingle(this.cutSingle(place.index))
+        this.endSingle(this.cutSingle(place.index))
         break
       case 'side':
         this.work.tx.delete('side', [this.name, place.key ?? seq])
         this.work.tx.delete('due', [this.name, place.side.at, seq])
         this.row.waiting--
-        if (place.key !== undefined) yield* this.freeKey(place.key, place.side.row, place.side.index)
+        if (place.key !== undefined) this.freeKey(place.key, place.side.row, place.side.index)
         break
       case 'chain':
-        yield* this.#unpark(place)
+        this.#unpark(place)
         break
     }
   }
 
   /** Ends a single lease for good. */
-  *endSingle(single: Single): Steps<void> {
+  endSingle(single: Single): void {
     if (single.side) this.work.tx.delete('side', [this.name, single.key ?? single.seq])
-    if (single.key !== undefined) yield* this.freeKey(single.key, single.row, single.index)
+    if (single.key !== undefined) this.freeKey(single.key, single.row, single.index)
   }
 
   /** The head of a key is done: finds the next one. `row` and `index` say where the head lay, if in a chain. */
-  *freeKey(key: string, row?: number, index = -1): Steps<void> {
+  freeKey(key: string, row?: number, index = -1): void {
     if (this.row.chained === 0) return
     const { tx } = this.work
     if (row !== undefined) {
       const at = [this.name, key, row]
-      const chain = yield* ready(tx.get<ChainRow>('chain', at))
+      const chain = tx.get<ChainRow>('chain', at)
       if (chain !== undefined) {
         if (this.#pushHead(key, row, chain, index + 1)) return
         tx.delete('chain', at)
         this.row.chained--
       }
     }
-    const rows = yield* ready(
-      tx.range<ChainRow>('chain', { lower: [this.name, key], upper: [this.name, key] }, 1),
-    )
+    const rows = tx.range<ChainRow>('chain', { lower: [this.name, key], upper: [this.name, key] }, 1)
     for (const [rowKey, chain] of rows)
       this.#pushHead(key, (rowKey as readonly unknown[])[2] as number, chain, 0)
   }
@@ -284,11 +279,11 @@ export class Group {
     return false
   }
 
-  *#unpark(place: Place & { at: 'chain' }): Steps<void> {
+  #unpark(place: Place & { at: 'chain' }): void {
     const { key, row, index, chain } = place
     const messages = chain.messages.slice()
     messages[index] = undefined
-    const head = yield* this.headOf(key)
+    const head = this.headOf(key)
     this.row.blocked--
     if (head?.row !== row && messages.every((message) => message === undefined)) {
       this.work.tx.delete('chain', [this.name, key, row])
@@ -297,7 +292,7 @@ export class Group {
   }
 
   /** Has a message that waits carry another one, from its first attempt on. */
-  *replace(place: Place, message: Stored): Steps<void> {
+  replace(place: Place, message: Stored): void {
     if (place.at === 'side') {
       const { side, key } = place
       const inChain = side.row !== undefined
@@ -308,7 +303,7 @@ export class Group {
         message: inChain ? undefined : message,
       } satisfies SideRow)
       if (!inChain) return
-      const chain = yield* ready(this.work.tx.get<ChainRow>('chain', [this.name, key!, side.row]))
+      const chain = this.work.tx.get<ChainRow>('chain', [this.name, key!, side.row])
       if (chain !== undefined) this.#replaceInChain(key!, side.row, side.index!, chain, message)
     } else if (place.at === 'chain')
       this.#replaceInChain(place.key, place.row, place.index, place.chain, message)
@@ -332,20 +327,20 @@ export class Group {
   }
 
   /** Delivers a dead letter again, from its first attempt on: as soon as its key is free, if it has one. */
-  *redrive(seq: number, message: Stored, delayMs: number): Steps<void> {
+  redrive(seq: number, message: Stored, delayMs: number): void {
     const { key } = message
-    if (key !== undefined && (yield* this.isBusy(key))) {
+    if (key !== undefined && this.isBusy(key)) {
       this.#parkAt(key, seq + REDRIVEN, [seq], [message])
     } else this.wait(key, { seq, at: this.work.now + delayMs, attempt: 0, message })
   }
 
   /** Whether a message of this key is leased or waits. */
-  *isBusy(key: string): Steps<boolean> {
+  isBusy(key: string): boolean {
     this.#leasedKeys ??= new Set(this.row.singles.map((single) => single.key))
     if (this.#leasedKeys.has(key) || this.heads.some((head) => head.key === key)) return true
     // Only a head that waits has a row.
     if (this.row.waiting === 0) return false
-    return (yield* ready(this.work.tx.get<SideRow>('side', [this.name, key]))) !== undefined
+    return this.work.tx.get<SideRow>('side', [this.name, key]) !== undefined
   }
 
   /** Makes a message wait. If it has a key, it is the head of it. */
@@ -365,22 +360,22 @@ export class Group {
   }
 
   /** Keeps a message as a dead letter. Its place must be taken care of. */
-  *bury(seq: number, message: Stored, attempt: number, reason: DeadReason, error?: string): Steps<void> {
+  bury(seq: number, message: Stored, attempt: number, reason: DeadReason, error?: string): void {
     const row: DeadRow = { message, attempt, reason, error, at: this.work.clock, fence: this.row.nextLease++ }
     this.work.tx.put('dead', [this.name, seq], row)
     this.row.dead++
     this.row.failed++
     this.changed = true
-    if (message.named !== undefined) yield* this.done(seq, message)
+    if (message.named !== undefined) this.done(seq, message)
   }
 
   /** The group has finished with a message whose id its sender chose: once all have, the id is free again. */
-  *done(seq: number, message: Stored): Steps<void> {
+  done(seq: number, message: Stored): void {
     const { work } = this
-    const row = yield* ready(work.tx.get<IdRow>('ids', message.id))
+    const row = work.tx.get<IdRow>('ids', message.id)
     if (row === undefined || !('seq' in row) || row.seq !== seq) return
-    for (const other of yield* allGroups(work)) {
-      if (other !== this && (yield* other.locate(seq, message.key)) !== undefined) return
+    for (const other of allGroups(work)) {
+      if (other !== this && other.locate(seq, message.key) !== undefined) return
     }
     if (message.named! > 0) {
       const until = work.now + message.named!
@@ -421,10 +416,10 @@ export function deliver(
 }
 
 /** Loads a group; `undefined` if it does not exist. */
-export function* loadGroup(work: Work, name: string): Steps<Group | undefined> {
+export function loadGroup(work: Work, name: string): Group | undefined {
   const known = work.groups.get(name)
   if (known !== undefined) return known
-  const row = yield* ready(work.tx.get<GroupRow>('state', groupKey(name)))
+  const row = work.tx.get<GroupRow>('state', groupKey(name))
   if (row === undefined) return undefined
   const group = new Group(work, name, row)
   work.groups.set(name, group)
@@ -432,20 +427,19 @@ export function* loadGroup(work: Work, name: string): Steps<Group | undefined> {
 }
 
 /** A group as it would start now. It is not part of the transaction until {@link createGroup} makes it so. */
-export function* imagineGroup(work: Work, name: string, from: 'earliest' | 'latest'): Steps<Group> {
+export function imagineGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
   const { tail, groups, groupsEver } = work.queue
   // The first group takes everything: messages sent before anybody listened wait for it.
-  let cursor = from === 'latest' && groups > 0 ? tail : ((yield* firstSegment(work))?.first ?? tail)
+  let cursor = from === 'latest' && groups > 0 ? tail : (firstSegment(work)?.first ?? tail)
   if (cursor < tail && groups > 0) {
     // What every group has finished is not retained, even if a segment still holds it.
     cursor = Math.max(
       cursor,
-      (yield* allGroups(work)).reduce((floor, group) => Math.min(floor, group.floor()), tail),
+      allGroups(work).reduce((floor, group) => Math.min(floor, group.floor()), tail),
     )
   }
   let skipped = 0
-  for (const amendment of (yield* work.amendments(cursor, tail))?.values() ?? [])
-    if (amendment.gone) skipped++
+  for (const amendment of work.amendments(cursor, tail)?.values() ?? []) if (amendment.gone) skipped++
   return new Group(work, name, {
     token: tokenOf(work, groupsEver),
     cursor,
@@ -475,8 +469,8 @@ function tokenOf({ name, clock }: Work, groupsEver: number): string {
   return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
-export function* createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Steps<Group> {
-  const group = yield* imagineGroup(work, name, from)
+export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+  const group = imagineGroup(work, name, from)
   group.changed = true
   work.edit().groups++
   work.edit().groupsEver++
@@ -485,14 +479,14 @@ export function* createGroup(work: Work, name: string, from: 'earliest' | 'lates
 }
 
 /** The first segment that is still in the log. */
-export function* firstSegment(work: Work): Steps<Segment | undefined> {
-  return (yield* ready(work.tx.range<Segment>('log', {}, 1)))[0]?.[1]
+export function firstSegment(work: Work): Segment | undefined {
+  return work.tx.range<Segment>('log', {}, 1)[0]?.[1]
 }
 
-export function* allGroups(work: Work): Steps<readonly Group[]> {
+export function allGroups(work: Work): readonly Group[] {
   if (work.groups.size < work.queue.groups) {
     const prefix = ['group']
-    const rows = yield* ready(work.tx.range<GroupRow>('state', { lower: prefix, upper: prefix }, ALL))
+    const rows = work.tx.range<GroupRow>('state', { lower: prefix, upper: prefix }, ALL)
     for (const [key, row] of rows) {
       const name = (key as readonly string[])[1]!
       if (!work.groups.has(name)) work.groups.set(name, new Group(work, name, row))

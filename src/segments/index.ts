@@ -5,7 +5,6 @@
 export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
 export { OrderedMap } from './ordered-map.ts'
 export {
-  type Awaitable,
   type Key,
   type KeyRange,
   type Kind,

@@ -3,7 +3,7 @@ import { find } from './find.ts'
 import { type Group, type Place, imagineGroup, loadGroup } from './group.ts'
 import type { ChainRow, DeadRow, Segment, SideRow, Single, Stored, TimerRow } from './rows.ts'
 import { lastOf, lengthOf, messageAt } from './segment.ts'
-import { type Key, type KeyRange, type Row, type Steps, type Table, compareKeys, ready } from './store.ts'
+import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
 import { ALL, type Work } from './work.ts'
 
 /**
@@ -26,18 +26,18 @@ interface Listing {
 }
 
 /** Looks at messages of a group. Writes nothing. */
-export function* list(work: Work, query: ListQuery): Steps<Page> {
-  const group = (yield* loadGroup(work, query.group)) ?? (yield* imagineGroup(work, query.group, 'earliest'))
+export function list(work: Work, query: ListQuery): Page {
+  const group = loadGroup(work, query.group) ?? imagineGroup(work, query.group, 'earliest')
   work.tick(group)
   const { states } = query
   const wants = (state: MessageState): boolean =>
     states === undefined ? state !== 'dead' : states.includes(state)
   const listing: Listing = { work, group, limit: query.limit, wants, messages: [] }
-  if (query.ids !== undefined) return yield* listIds(listing, query.ids, query.cursor)
+  if (query.ids !== undefined) return listIds(listing, query.ids, query.cursor)
   let [section, after] = readCursor(query.cursor)
   for (let at = ORDER.indexOf(section); at < ORDER.length; at++) {
     section = ORDER[at]!
-    const stopped: Key | undefined = yield* SECTIONS[section](listing, after)
+    const stopped: Key | undefined = SECTIONS[section](listing, after)
     after = undefined
     if (stopped !== undefined)
       return { messages: listing.messages, cursor: JSON.stringify([section, stopped]) }
@@ -71,22 +71,22 @@ function readCursor(cursor: string | undefined): [Section, Key | undefined] {
 const MAX = Number.MAX_VALUE
 
 /** Visits the rows of a range, some at a time, until a visit answers with where to stop. */
-function* walk<V>(
+function walk<V>(
   work: Work,
   table: Table,
   range: KeyRange,
-  visit: (key: Key, value: V) => Steps<Key | undefined>,
-): Steps<Key | undefined> {
-  let rows: readonly Row<V>[] = yield* ready(work.tx.range<V>(table, range, ROWS))
+  visit: (key: Key, value: V) => Key | undefined,
+): Key | undefined {
+  let rows: readonly Row<V>[] = work.tx.range<V>(table, range, ROWS)
   for (;;) {
     for (const [key, value] of rows) {
-      const stopped = yield* visit(key, value)
+      const stopped = visit(key, value)
       if (stopped !== undefined) return stopped
     }
     const last = rows.at(-1)
     if (last === undefined || rows.length < ROWS) return undefined
     // The bound is inclusive: one row more, without the first.
-    rows = (yield* ready(work.tx.range<V>(table, { ...range, lower: last[0] }, ROWS + 1))).slice(1)
+    rows = work.tx.range<V>(table, { ...range, lower: last[0] }, ROWS + 1).slice(1)
   }
 }
 
@@ -96,7 +96,7 @@ function isExpired({ work }: Listing, message: Stored): boolean {
 
 // Each section shows messages behind `after`, and answers with where it stopped, if the page got full.
 
-function* leased(listing: Listing, after: Key = 0): Steps<Key | undefined> {
+function leased(listing: Listing, after: Key = 0): Key | undefined {
   if (!listing.wants('leased') && !listing.wants('ready')) return undefined
   const { group, work } = listing
   const leases: { first: number; last: number; until: number; attempt: number; single?: Single }[] = [
@@ -105,7 +105,7 @@ function* leased(listing: Listing, after: Key = 0): Steps<Key | undefined> {
   ].sort((a, b) => a.first - b.first)
   for (const { first, last, until, attempt, single } of leases) {
     for (let seq = Math.max(first, (after as number) + 1); seq <= last; seq++) {
-      const message = single === undefined ? yield* work.logMessage(seq) : yield* group.messageOf(single)
+      const message = single === undefined ? work.logMessage(seq) : group.messageOf(single)
       if (message === undefined) continue
       if (show(listing, message, leasedRest(work, until, attempt))) return seq
     }
@@ -118,23 +118,18 @@ function leasedRest(work: Work, until: number, attempt: number): ListedRest {
   return left > 0 ? { state: 'leased', attempt, nextInMs: left } : { state: 'ready', attempt }
 }
 
-function* waiting(listing: Listing, after?: Key): Steps<Key | undefined> {
+function waiting(listing: Listing, after?: Key): Key | undefined {
   if (!listing.wants('ready') && !listing.wants('delayed')) return undefined
   const { group, work } = listing
   const { name } = group
-  return yield* walk<string | 0>(
-    work,
-    'due',
-    { lower: after ?? [name], upper: [name] },
-    function* (key, ordering) {
-      if (after !== undefined && compareKeys(key, after) === 0) return undefined
-      const [, at, seq] = key as [string, number, number]
-      const side = yield* ready(work.tx.get<SideRow>('side', [name, ordering === 0 ? seq : ordering]))
-      const message = side && (yield* group.sideMessage(side, ordering === 0 ? undefined : ordering))
-      if (message === undefined || isExpired(listing, message)) return undefined
-      return show(listing, message, waitingRest(work, side!, at)) ? key : undefined
-    },
-  )
+  return walk<string | 0>(work, 'due', { lower: after ?? [name], upper: [name] }, (key, ordering) => {
+    if (after !== undefined && compareKeys(key, after) === 0) return undefined
+    const [, at, seq] = key as [string, number, number]
+    const side = work.tx.get<SideRow>('side', [name, ordering === 0 ? seq : ordering])
+    const message = side && group.sideMessage(side, ordering === 0 ? undefined : ordering)
+    if (message === undefined || isExpired(listing, message)) return undefined
+    return show(listing, message, waitingRest(work, side!, at)) ? key : undefined
+  })
 }
 
 function waitingRest(work: Work, side: SideRow, at: number): ListedRest {
@@ -142,15 +137,15 @@ function waitingRest(work: Work, side: SideRow, at: number): ListedRest {
   return at > work.now ? { state: 'delayed', nextInMs: at - work.now, ...rest } : { state: 'ready', ...rest }
 }
 
-function* parked(listing: Listing, after?: Key): Steps<Key | undefined> {
+function parked(listing: Listing, after?: Key): Key | undefined {
   if (!listing.wants('blocked')) return undefined
   const { group, work } = listing
   const { name } = group
   const [, , lastRow, lastIndex = -1] = (after as [string, string, number, number] | undefined) ?? []
   const lower = after === undefined ? [name] : (after as readonly (string | number)[]).slice(0, 3)
-  return yield* walk<ChainRow>(work, 'chain', { lower, upper: [name] }, function* (key, chain) {
+  return walk<ChainRow>(work, 'chain', { lower, upper: [name] }, (key, chain) => {
     const [, ordering, row] = key as [string, string, number]
-    const head = yield* group.headOf(ordering)
+    const head = group.headOf(ordering)
     const shown = row === lastRow && compareKeys(key, lower) === 0 ? lastIndex : -1
     const done = head?.row === row ? head.index! : -1
     for (let i = Math.max(shown, done) + 1; i < chain.seqs.length; i++) {
@@ -162,14 +157,14 @@ function* parked(listing: Listing, after?: Key): Steps<Key | undefined> {
   })
 }
 
-function* ahead(listing: Listing, after: Key = 0): Steps<Key | undefined> {
+function ahead(listing: Listing, after: Key = 0): Key | undefined {
   if (!listing.wants('ready')) return undefined
   const { group, work } = listing
   for (let from = Math.max(group.row.cursor, (after as number) + 1); from < work.queue.tail;) {
-    const rows = yield* ready(work.tx.range<Segment>('log', { lower: from }, 4))
+    const rows = work.tx.range<Segment>('log', { lower: from }, 4)
     if (rows.length === 0) return undefined
     for (const [, segment] of rows) {
-      const amendments = yield* work.amendments(segment.first, lastOf(segment))
+      const amendments = work.amendments(segment.first, lastOf(segment))
       for (let i = Math.max(0, from - segment.first); i < lengthOf(segment); i++) {
         const seq = segment.first + i
         const amendment = amendments?.get(seq)
@@ -184,12 +179,12 @@ function* ahead(listing: Listing, after: Key = 0): Steps<Key | undefined> {
   return undefined
 }
 
-function* delayed(listing: Listing, after?: Key): Steps<Key | undefined> {
+function delayed(listing: Listing, after?: Key): Key | undefined {
   if (!listing.wants('delayed') && !listing.wants('ready')) return undefined
   const { work } = listing
   const [lastAt, lastNumber, lastIndex = -1] = (after as [number, number, number] | undefined) ?? []
   const range = after === undefined ? {} : { lower: [lastAt!, lastNumber!] }
-  return yield* walk<TimerRow>(work, 'timers', range, function* (key, timer) {
+  return walk<TimerRow>(work, 'timers', range, (key, timer) => {
     if (timer.kind !== 'deliver') return undefined
     const [at, number] = key as [number, number]
     const shown = at === lastAt && number === lastNumber ? lastIndex : -1
@@ -208,20 +203,15 @@ function delayedRest(work: Work, at: number): ListedRest {
     : { state: 'ready', attempt: 0 }
 }
 
-function* dead(listing: Listing, after: Key = 0): Steps<Key | undefined> {
+function dead(listing: Listing, after: Key = 0): Key | undefined {
   if (!listing.wants('dead')) return undefined
   const { group, work } = listing
   const { name } = group
-  return yield* walk<DeadRow>(
-    work,
-    'dead',
-    { lower: [name, after as number], upper: [name] },
-    function* (key, letter) {
-      const seq = (key as [string, number])[1]
-      if (seq === after) return undefined
-      return show(listing, letter.message, deadRest(group, seq, letter)) ? seq : undefined
-    },
-  )
+  return walk<DeadRow>(work, 'dead', { lower: [name, after as number], upper: [name] }, (key, letter) => {
+    const seq = (key as [string, number])[1]
+    if (seq === after) return undefined
+    return show(listing, letter.message, deadRest(group, seq, letter)) ? seq : undefined
+  })
 }
 
 function deadRest(group: Group, seq: number, letter: DeadRow): ListedRest {
@@ -236,21 +226,21 @@ function deadRest(group: Group, seq: number, letter: DeadRow): ListedRest {
 }
 
 /** Shows given messages, each by its id. */
-function* listIds(listing: Listing, ids: readonly string[], cursor: string | undefined): Steps<Page> {
+function listIds(listing: Listing, ids: readonly string[], cursor: string | undefined): Page {
   const { work, group, messages } = listing
   const start = cursor === undefined ? 0 : Number(cursor)
-  const letters = listing.wants('dead') ? yield* findDead(listing, ids) : undefined
+  const letters = listing.wants('dead') ? findDead(listing, ids) : undefined
   for (let i = start; i < ids.length; i++) {
     const id = ids[i]!
     const letter = letters?.get(id)
     let full = letter !== undefined && show(listing, letter[1].message, deadRest(group, letter[0], letter[1]))
-    const found = yield* find(work, id)
+    const found = find(work, id)
     if (found !== undefined && 'timer' in found) {
       const message = messageAt(found.segment, found.index)
       if (!isExpired(listing, message)) full = show(listing, message, delayedRest(work, found.timer[0]))
     } else if (found !== undefined) {
-      const place = yield* group.locate(found.seq, found.key)
-      const message = place && (yield* group.messageAt(place, found.seq))
+      const place = group.locate(found.seq, found.key)
+      const message = place && group.messageAt(place, found.seq)
       if (message !== undefined) full = showPlace(listing, place!, message)
     }
     if (full && i + 1 < ids.length) return { messages, cursor: String(i + 1) }
@@ -271,17 +261,12 @@ function showPlace(listing: Listing, place: Place, message: Stored): boolean {
 }
 
 /** Dead letters of given ids. There is no index of these: they are few, and looked for by hand. */
-function* findDead(
-  { work, group }: Listing,
-  ids: readonly string[],
-): Steps<ReadonlyMap<string, [number, DeadRow]>> {
+function findDead({ work, group }: Listing, ids: readonly string[]): ReadonlyMap<string, [number, DeadRow]> {
   const wanted = new Set(ids)
   const letters = new Map<string, [number, DeadRow]>()
   if (group.row.dead === 0) return letters
   const { name } = group
-  for (const [key, letter] of yield* ready(
-    work.tx.range<DeadRow>('dead', { lower: [name], upper: [name] }, ALL),
-  )) {
+  for (const [key, letter] of work.tx.range<DeadRow>('dead', { lower: [name], upper: [name] }, ALL)) {
     if (wanted.has(letter.message.id)) letters.set(letter.message.id, [(key as [string, number])[1], letter])
   }
   return letters

@@ -1,21 +1,18 @@
 import type { SettleResult, Settlement } from '../storage.ts'
 import type { Group } from './group.ts'
 import type { DeadRow, IdRow } from './rows.ts'
-import { type Steps, ready } from './store.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
 
 /** Settles deliveries of a group, and dead letters by the receipts that `list` gave them. */
-export function* settle(group: Group, settlements: readonly Settlement[]): Steps<SettleResult[]> {
+export function settle(group: Group, settlements: readonly Settlement[]): SettleResult[] {
   const results: SettleResult[] = []
   for (const settlement of settlements) {
     const receipt = parseReceipt(settlement.receipt, group.row.token)
     const settled =
       receipt !== undefined &&
-      (receipt.dead
-        ? yield* settleDead(group, receipt, settlement)
-        : yield* settleLease(group, receipt, settlement))
+      (receipt.dead ? settleDead(group, receipt, settlement) : settleLease(group, receipt, settlement))
     results.push(settled ? SETTLED : STALE)
   }
   return results
@@ -54,22 +51,22 @@ function parseReceipt(receipt: string, token: string): Receipt | undefined {
   return { lease, seq, dead }
 }
 
-function* settleLease(group: Group, { lease, seq }: Receipt, settlement: Settlement): Steps<boolean> {
+function settleLease(group: Group, { lease, seq }: Receipt, settlement: Settlement): boolean {
   const { row } = group
   const index = group.runOf(seq)
   if (index >= 0) {
     if (row.runs[index]!.lease !== lease) return false
-    yield* settleRun(group, index, seq, settlement)
+    settleRun(group, index, seq, settlement)
     return true
   }
   const single = group.singleOf(seq)
   if (single < 0 || row.singles[single]!.lease !== lease) return false
-  yield* settleSingle(group, single, settlement)
+  settleSingle(group, single, settlement)
   return true
 }
 
 /** Settles one message of a run. Acks, the fast path, do not even read it. */
-function* settleRun(group: Group, index: number, seq: number, settlement: Settlement): Steps<void> {
+function settleRun(group: Group, index: number, seq: number, settlement: Settlement): void {
   const { row, work } = group
   const run = row.runs[index]!
   const { attempt, named } = run
@@ -78,8 +75,8 @@ function* settleRun(group: Group, index: number, seq: number, settlement: Settle
       group.cutRun(index, seq)
       row.acked++
       if (named) {
-        const message = yield* work.logMessage(seq)
-        if (message?.named !== undefined) yield* group.done(seq, message)
+        const message = work.logMessage(seq)
+        if (message?.named !== undefined) group.done(seq, message)
       }
       return
     case 'extend': {
@@ -89,11 +86,11 @@ function* settleRun(group: Group, index: number, seq: number, settlement: Settle
       return
     }
     case 'retry': {
-      const message = (yield* work.logMessage(seq))!
+      const message = work.logMessage(seq)!
       group.cutRun(index, seq)
       const at = work.now + settlement.delayMs
       if (message.expires !== undefined && message.expires <= at) {
-        yield* group.bury(seq, message, attempt, 'expired', settlement.error)
+        group.bury(seq, message, attempt, 'expired', settlement.error)
         return
       }
       const counts = settlement.counts !== false
@@ -108,14 +105,14 @@ function* settleRun(group: Group, index: number, seq: number, settlement: Settle
       return
     }
     case 'dead': {
-      const message = (yield* work.logMessage(seq))!
+      const message = work.logMessage(seq)!
       group.cutRun(index, seq)
-      yield* group.bury(seq, message, attempt, settlement.reason, settlement.error)
+      group.bury(seq, message, attempt, settlement.reason, settlement.error)
     }
   }
 }
 
-function* settleSingle(group: Group, index: number, settlement: Settlement): Steps<void> {
+function settleSingle(group: Group, index: number, settlement: Settlement): void {
   const { row, work } = group
   const single = row.singles[index]!
   const { seq, attempt, key } = single
@@ -124,12 +121,12 @@ function* settleSingle(group: Group, index: number, settlement: Settlement): Ste
     group.changed = true
     return
   }
-  const message = settlement.kind === 'ack' && !single.named ? undefined : yield* group.messageOf(single)
+  const message = settlement.kind === 'ack' && !single.named ? undefined : group.messageOf(single)
   group.cutSingle(index)
   if (settlement.kind === 'ack') {
     row.acked++
-    yield* group.endSingle(single)
-    if (message?.named !== undefined) yield* group.done(seq, message)
+    group.endSingle(single)
+    if (message?.named !== undefined) group.done(seq, message)
     return
   }
   if (settlement.kind === 'retry') {
@@ -149,16 +146,16 @@ function* settleSingle(group: Group, index: number, settlement: Settlement): Ste
       return
     }
   }
-  yield* group.endSingle(single)
+  group.endSingle(single)
   const reason = settlement.kind === 'dead' ? settlement.reason : 'expired'
-  yield* group.bury(seq, message!, attempt, reason, settlement.error)
+  group.bury(seq, message!, attempt, reason, settlement.error)
 }
 
 /** A dead letter's `retry` redrives it, its `ack` deletes it. */
-function* settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlement): Steps<boolean> {
+function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlement): boolean {
   const { tx } = group.work
   const at = [group.name, seq]
-  const letter = yield* ready(tx.get<DeadRow>('dead', at))
+  const letter = tx.get<DeadRow>('dead', at)
   if (letter?.fence !== lease || settlement.kind === 'dead' || settlement.kind === 'extend') return false
   tx.delete('dead', at)
   group.row.dead--
@@ -166,10 +163,10 @@ function* settleDead(group: Group, { lease, seq }: Receipt, settlement: Settleme
   if (settlement.kind === 'retry') {
     // Whoever redrives a message that expired wants it delivered.
     const message = { ...letter.message, expires: undefined }
-    if (message.named !== undefined && (yield* ready(tx.get<IdRow>('ids', message.id))) === undefined) {
+    if (message.named !== undefined && tx.get<IdRow>('ids', message.id) === undefined) {
       tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
     }
-    yield* group.redrive(seq, message, settlement.delayMs)
+    group.redrive(seq, message, settlement.delayMs)
   }
   return true
 }

@@ -2,7 +2,7 @@ import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment } from './group.ts'
 import type { SideRow, TimerRow } from './rows.ts'
 import { lengthOf } from './segment.ts'
-import { type Row, type Steps, ready } from './store.ts'
+import { type Row } from './store.ts'
 import type { Work } from './work.ts'
 
 /** Due timers that no claim has worked off yet are taken into account up to this many. */
@@ -11,21 +11,21 @@ const TIMERS = 256
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 
 /** Counts from the state rows; looks only at what is due and not worked off. Writes nothing. */
-export function* stats(work: Work): Steps<StorageStats> {
+export function stats(work: Work): StorageStats {
   work.tick()
-  const groups = yield* allGroups(work)
+  const groups = allGroups(work)
   const { queue } = work
-  const first = yield* firstSegment(work)
-  const due = yield* dueTimers(work)
+  const first = firstSegment(work)
+  const due = dueTimers(work)
   const counts: Record<string, Counts> = Object.create(null)
   let messages = 0
   for (const group of groups) {
-    const count = yield* countsOf(work, group, queue.delayed)
+    const count = countsOf(work, group, queue.delayed)
     counts[group.name] = count
-    for (const timer of due) yield* takeIntoAccount(work, group, count, timer)
+    for (const timer of due) takeIntoAccount(work, group, count, timer)
     messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
   }
-  if (groups.length === 0) messages = yield* unclaimed(work, first?.first ?? queue.tail, due)
+  if (groups.length === 0) messages = unclaimed(work, first?.first ?? queue.tail, due)
   return {
     groups: { ...counts },
     messages,
@@ -39,15 +39,13 @@ function ageOf(work: Work, at: number): number {
   return Math.max(0, work.clock - at)
 }
 
-function* dueTimers(work: Work): Steps<readonly TimerRow[]> {
+function dueTimers(work: Work): readonly TimerRow[] {
   if (work.queue.timer === undefined || work.queue.timer > work.now) return []
-  const rows: readonly Row<TimerRow>[] = yield* ready(
-    work.tx.range<TimerRow>('timers', { upper: work.now }, TIMERS),
-  )
+  const rows: readonly Row<TimerRow>[] = work.tx.range<TimerRow>('timers', { upper: work.now }, TIMERS)
   return rows.map(([, timer]) => timer)
 }
 
-function* countsOf(work: Work, group: Group, delayed: number): Steps<Counts> {
+function countsOf(work: Work, group: Group, delayed: number): Counts {
   const { row, name } = group
   let leased = 0
   let ended = 0
@@ -62,43 +60,43 @@ function* countsOf(work: Work, group: Group, delayed: number): Steps<Counts> {
   const due =
     row.due === undefined || row.due > work.now
       ? 0
-      : yield* ready(work.tx.count('due', { lower: [name], upper: [name, work.now] }))
+      : work.tx.count('due', { lower: [name], upper: [name, work.now] })
   return {
     ready: work.queue.tail - row.cursor - row.skipped + ended + due,
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
     dead: row.dead,
-    oldestMs: yield* oldest(work, group),
+    oldestMs: oldest(work, group),
     acked: row.acked,
     failed: row.failed,
   }
 }
 
-function* oldest(work: Work, group: Group): Steps<number | undefined> {
+function oldest(work: Work, group: Group): number | undefined {
   const floor = group.floor()
-  const segment = floor < work.queue.tail ? yield* work.segment(floor) : undefined
+  const segment = floor < work.queue.tail ? work.segment(floor) : undefined
   let at = segment?.at
-  const [side] = yield* ready(work.tx.range<SideRow>('side', { lower: [group.name], upper: [group.name] }, 1))
+  const [side] = work.tx.range<SideRow>('side', { lower: [group.name], upper: [group.name] }, 1)
   if (side !== undefined) {
     const key = (side[0] as readonly (string | number)[])[1]
-    const message = yield* group.sideMessage(side[1], typeof key === 'string' ? key : undefined)
+    const message = group.sideMessage(side[1], typeof key === 'string' ? key : undefined)
     if (message !== undefined && (at === undefined || message.at < at)) at = message.at
   }
   return at === undefined ? undefined : ageOf(work, at)
 }
 
 /** What a claim would change before it looks for messages. */
-function* takeIntoAccount(work: Work, group: Group, count: Counts, timer: TimerRow): Steps<void> {
+function takeIntoAccount(work: Work, group: Group, count: Counts, timer: TimerRow): void {
   if (timer.kind === 'deliver') {
     const length = lengthOf(timer.segment)
     count.delayed -= length
     count.ready += length - expiredIn(work, timer)
   } else if (timer.kind === 'expire') {
     for (const [i, seq] of timer.seqs.entries()) {
-      const place = yield* group.locate(seq, timer.keys[i])
+      const place = group.locate(seq, timer.keys[i])
       if (place === undefined || place.at === 'run' || place.at === 'single') continue
-      const expires = (yield* group.messageAt(place, seq))?.expires
+      const expires = group.messageAt(place, seq)?.expires
       if (expires === undefined || expires > work.now) continue
       if (place.at === 'chain') count.blocked--
       else if (place.at === 'side' && place.side.at > work.now) count.delayed--
@@ -112,15 +110,15 @@ function expiredIn(work: Work, { segment }: TimerRow & { kind: 'deliver' }): num
 }
 
 /** Messages that wait for the first group. */
-function* unclaimed(work: Work, first: number, due: readonly TimerRow[]): Steps<number> {
+function unclaimed(work: Work, first: number, due: readonly TimerRow[]): number {
   const { tail, delayed } = work.queue
   let count = tail - first + delayed
-  for (const { gone } of (yield* work.amendments(first, tail))?.values() ?? []) if (gone) count--
+  for (const { gone } of work.amendments(first, tail)?.values() ?? []) if (gone) count--
   for (const timer of due) {
     if (timer.kind === 'deliver') count -= expiredIn(work, timer)
     if (timer.kind !== 'expire') continue
     for (const seq of timer.seqs) {
-      const expires = (yield* work.isGone(seq)) ? undefined : (yield* work.logMessage(seq))?.expires
+      const expires = work.isGone(seq) ? undefined : work.logMessage(seq)?.expires
       if (expires !== undefined && expires <= work.now) count--
     }
   }

@@ -59,17 +59,15 @@ export interface KeyRange {
   readonly upper?: Key
 }
 
-/** A value now, or a promise of it: a store that can answer at once does, and costs the engine no turn of the event loop. */
-export type Awaitable<T> = T | Promise<T>
-
 /** One row as a range returns it. */
 export type Row<V> = readonly [key: Key, value: V]
 
 /**
  * The view of one running transaction. It sees its own writes. It must not be used after its body ended.
  *
- * Reads answer with a value, or a promise where the store has to wait. Writes answer nothing: a write that fails makes
- * the whole transaction fail. A store may hold writes back until the body has ended.
+ * Reads answer at once. A store that has to wait for its rows runs its bodies in a {@link Rehearsal}, which makes it look
+ * so. Writes answer nothing: a write that fails makes the whole transaction fail. A store may hold writes back until the
+ * body has ended.
  *
  * **Values** are structured-clonable plain data: `undefined`, `null`, booleans, finite numbers, strings, `Uint8Array`,
  * arrays, and objects of these. The engine never changes a value after it has put it or got it, so a store may keep and
@@ -77,11 +75,16 @@ export type Row<V> = readonly [key: Key, value: V]
  */
 export interface Transaction {
   /** The value of a row; `undefined` where there is none. */
-  get<V>(table: Table, key: Key): Awaitable<V | undefined>
+  get<V>(table: Table, key: Key): V | undefined
   /** The first `limit` rows of a range in key order, or the last ones, backwards, with `reverse`. Empty where there are none. */
-  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): Awaitable<readonly Row<V>[]>
+  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[]
   /** How many rows a range has. The engine only asks it of ranges it knows to be short. */
-  count(table: Table, range: KeyRange): Awaitable<number>
+  count(table: Table, range: KeyRange): number
+  /**
+   * Says that these rows will be read, so that a store that has to wait for them waits once. Means nothing to one that
+   * does not.
+   */
+  expect?(rows: readonly (readonly [table: Table, key: Key])[]): void
   /** Writes a row, whether or not it exists. */
   put(table: Table, key: Key, value: unknown): void
   /** Removes a row; nothing happens where there is none. */
@@ -102,12 +105,6 @@ export interface Transaction {
  */
 export type Kind = 'read' | 'append' | 'consume' | 'remove'
 
-/**
- * The steps of a transaction: a generator that yields each promise it must wait for, and receives its value. A store
- * that answers every read at once runs it to its end without a pause; see {@link run}.
- */
-export type Steps<T> = Generator<PromiseLike<unknown>, T>
-
 /** The rows of one queue. */
 export interface QueueStore {
   /**
@@ -115,12 +112,12 @@ export interface QueueStore {
    *
    * All of its writes happen or none. Where the body throws or the commit fails, nothing is changed and the promise
    * rejects: with the body's own error, or with a `QuaysideError` of code `QUOTA_EXCEEDED`, `STORAGE_FAILED`,
-   * `STORAGE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`. A store may run a body again from its start, after a lost connection
-   * for instance, as long as the earlier run left nothing behind.
+   * `STORAGE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`. A store may run a body again from its start, as long as the earlier run
+   * left nothing behind: bodies do nothing but read and write rows, and do the same for the same rows.
    *
    * Transactions that one context starts take effect in the order of their calls.
    */
-  transact<T>(kind: Kind, body: (tx: Transaction) => Steps<T>): Promise<T>
+  transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T>
 
   /**
    * The store's clock, in ms since 1970. All contexts on the same rows must read the same clock. It may jump: the engine
@@ -152,32 +149,17 @@ export interface TransactionalStore {
   close(): Promise<void>
 }
 
-/**
- * Runs the steps of a transaction, for stores to call. Answers at once where no step had to wait, else with a promise.
- * Nothing but the transaction's own promises is awaited in between, which is what keeps an IndexedDB transaction alive.
- */
-export function run<T>(steps: Steps<T>): Awaitable<T> {
-  const first = steps.next()
-  return first.done ? first.value : resume(steps, first.value)
+// For the time being, until every store calls the body itself.
+export type Steps<T> = T
+export function run<T>(result: T): T {
+  const steps = result as { next?: (value?: unknown) => { done: boolean; value: T } }
+  if (typeof steps?.next !== 'function') return result
+  let next = steps.next()
+  while (!next.done) next = steps.next(next.value)
+  return next.value
 }
-
-async function resume<T>(steps: Steps<T>, waitFor: PromiseLike<unknown>): Promise<T> {
-  for (;;) {
-    let next: IteratorResult<PromiseLike<unknown>, T>
-    try {
-      next = steps.next(await waitFor)
-    } catch (error) {
-      // A read failed: let the body see it, so that its own clean-up runs; it rethrows unless it knows better.
-      next = steps.throw(error)
-    }
-    if (next.done) return next.value
-    waitFor = next.value
-  }
-}
-
-/** Waits for a value inside the steps of a transaction, if it is not there yet: `const row = yield* ready(tx.get(…))`. */
-export function* ready<T>(value: Awaitable<T>): Generator<Promise<T>, T, T> {
-  return value instanceof Promise ? yield value : value
+export function* ready<T>(value: T): Generator<T, T, T> {
+  return value
 }
 
 /** Compares two keys in the order of {@link Key}: negative, zero or positive. */

@@ -1,26 +1,24 @@
 import { allGroups } from './group.ts'
 import type { AliasRow, IdRow, Segment, TimerRow } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import { type Row, type Steps, ready } from './store.ts'
+import { type Row } from './store.ts'
 import type { Work } from './work.ts'
 
 /** Timers that one claim works off. The rest is left to the next, so that no claim takes long. */
 const TIMERS_PER_SWEEP = 16
 
 /** Does what is due: moves delayed messages into the log, buries what expired, forgets ids. */
-export function* sweep(work: Work): Steps<void> {
+export function sweep(work: Work): void {
   const { tx, now } = work
   if (work.queue.timer === undefined || work.queue.timer > now) return
-  const rows: readonly Row<TimerRow>[] = yield* ready(
-    tx.range<TimerRow>('timers', { upper: now }, TIMERS_PER_SWEEP),
-  )
+  const rows: readonly Row<TimerRow>[] = tx.range<TimerRow>('timers', { upper: now }, TIMERS_PER_SWEEP)
   for (const [key, timer] of rows) {
     tx.delete('timers', key)
     if (timer.kind === 'deliver') moveIntoLog(work, timer.segment)
-    else if (timer.kind === 'expire') yield* expire(work, timer)
-    else yield* forget(work, timer.ids)
+    else if (timer.kind === 'expire') expire(work, timer)
+    else forget(work, timer.ids)
   }
-  const next = yield* ready(tx.range<TimerRow>('timers', {}, 1))
+  const next = tx.range<TimerRow>('timers', {}, 1)
   work.edit().timer = (next[0]?.[0] as readonly number[] | undefined)?.[0]
 }
 
@@ -71,26 +69,26 @@ export function addExpiries(work: Work, expiring: Expiring): void {
  * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
  * consumer may yet finish it, and if not, it dies when the lease ends.
  */
-function* expire(work: Work, { seqs, keys }: TimerRow & { kind: 'expire' }): Steps<void> {
+function expire(work: Work, { seqs, keys }: TimerRow & { kind: 'expire' }): void {
   for (const [i, seq] of seqs.entries()) {
-    for (const group of yield* allGroups(work)) {
-      const place = yield* group.locate(seq, keys[i])
+    for (const group of allGroups(work)) {
+      const place = group.locate(seq, keys[i])
       if (place === undefined || place.at === 'run' || place.at === 'single') continue
-      const message = yield* group.messageAt(place, seq)
+      const message = group.messageAt(place, seq)
       // It may have been replaced by one that lives longer.
       if (message?.expires === undefined || message.expires > work.now) continue
-      yield* group.remove(place, seq)
-      yield* group.bury(seq, message, place.at === 'side' ? place.side.attempt : 0, 'expired')
+      group.remove(place, seq)
+      group.bury(seq, message, place.at === 'side' ? place.side.attempt : 0, 'expired')
     }
-    const message = yield* work.logMessage(seq)
+    const message = work.logMessage(seq)
     if (message?.expires !== undefined && message.expires <= work.now)
-      yield* work.amend(seq, { gone: true, message })
+      work.amend(seq, { gone: true, message })
   }
 }
 
-function* forget(work: Work, ids: readonly string[]): Steps<void> {
+function forget(work: Work, ids: readonly string[]): void {
   for (const id of ids) {
-    const row = yield* ready(work.tx.get<IdRow>('ids', id))
+    const row = work.tx.get<IdRow>('ids', id)
     if (row !== undefined && 'until' in row && row.until <= work.now) work.tx.delete('ids', id)
   }
 }

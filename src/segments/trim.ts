@@ -1,13 +1,12 @@
 import { type Group, allGroups } from './group.ts'
 import type { Segment } from './rows.ts'
-import { type Steps, ready } from './store.ts'
 import { ALL, type Work } from './work.ts'
 
 /** The log is trimmed once a group has moved on by this many messages, or has finished them all. */
 const STRIDE = 64
 
 /** Deletes what every group has finished from the log, if `group` has moved on enough since it last looked. */
-export function* trim(work: Work, group: Group): Steps<void> {
+export function trim(work: Work, group: Group): void {
   const { row } = group
   const floor = group.floor()
   if (floor === row.checked || (floor - row.checked < STRIDE && floor < work.queue.tail)) return
@@ -15,20 +14,20 @@ export function* trim(work: Work, group: Group): Steps<void> {
   row.checked = floor
   let lowest = floor
   if (work.queue.groups > 1) {
-    for (const other of yield* allGroups(work)) lowest = Math.min(lowest, other.floor())
+    for (const other of allGroups(work)) lowest = Math.min(lowest, other.floor())
   }
-  yield* trimBelow(work, row.trimmed, lowest)
+  trimBelow(work, row.trimmed, lowest)
   row.trimmed = Math.max(row.trimmed, lowest)
 }
 
 /** Deletes segments that lie wholly in the stretch, which nobody needs any more. */
-export function* trimBelow(work: Work, from: number, floor: number): Steps<void> {
+export function trimBelow(work: Work, from: number, floor: number): void {
   if (from >= floor) return
   const { tx, queue } = work
   // The lower bound spares stores a walk over the traces of what was deleted before.
   const range = { lower: from, upper: floor - 1 }
   if (queue.aliased > 0) {
-    for (const [, segment] of yield* ready(tx.range<Segment>('log', range, ALL))) {
+    for (const [, segment] of tx.range<Segment>('log', range, ALL)) {
       if (segment.more?.alias === undefined) continue
       tx.delete('ids', segment.more.alias)
       work.edit().aliased--
@@ -36,7 +35,7 @@ export function* trimBelow(work: Work, from: number, floor: number): Steps<void>
   }
   tx.deleteRange('log', range)
   if (queue.amended > 0) {
-    const amended = yield* ready(tx.count('amend', range))
+    const amended = tx.count('amend', range)
     if (amended === 0) return
     tx.deleteRange('amend', range)
     work.edit().amended -= amended

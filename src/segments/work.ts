@@ -10,7 +10,7 @@ import {
   groupKey,
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
-import { type Row, type Steps, type Transaction, ready } from './store.ts'
+import { type Row, type Transaction } from './store.ts'
 import { tick } from './time.ts'
 
 /** More rows than a range ever has. */
@@ -43,8 +43,8 @@ export class Work {
     this.#queue = queue
   }
 
-  static *open(tx: Transaction, name: string, clock: number): Steps<Work> {
-    return new Work(tx, name, clock, (yield* ready(tx.get<QueueRow>('state', QUEUE_KEY))) ?? NEW_QUEUE)
+  static open(tx: Transaction, name: string, clock: number): Work {
+    return new Work(tx, name, clock, tx.get<QueueRow>('state', QUEUE_KEY) ?? NEW_QUEUE)
   }
 
   /** The queue row, to be read. */
@@ -100,42 +100,44 @@ export class Work {
   }
 
   /** The segment that holds `seq`, if the log still has it. */
-  *segment(seq: number): Steps<Segment | undefined> {
+  segment(seq: number): Segment | undefined {
     const known = this.#segment
     if (known !== undefined && seq >= known.first && seq <= lastOf(known)) return known
-    const rows = yield* ready(this.tx.range<Segment>('log', { lower: seq }, 1))
+    const rows = this.tx.range<Segment>('log', { lower: seq }, 1)
     const segment = rows[0]?.[1]
     if (segment === undefined || segment.first > seq) return undefined
     return (this.#segment = segment)
   }
 
   /** What the log's message `seq` carries now; `undefined` if the log no longer has it. */
-  *logMessage(seq: number): Steps<Stored | undefined> {
+  logMessage(seq: number): Stored | undefined {
     if (this.#queue.amended > 0) {
-      const amendment = yield* ready(this.tx.get<Amendment>('amend', seq))
+      const amendment = this.tx.get<Amendment>('amend', seq)
       if (amendment !== undefined) return amendment.message
     }
-    const segment = yield* this.segment(seq)
+    const segment = this.segment(seq)
     return segment === undefined ? undefined : messageAt(segment, seq - segment.first)
   }
 
   /** Whether a message of the log is gone for all groups that have not reached it. */
-  *isGone(seq: number): Steps<boolean> {
+  isGone(seq: number): boolean {
     if (this.#queue.amended === 0) return false
-    return (yield* ready(this.tx.get<Amendment>('amend', seq)))?.gone === true
+    return this.tx.get<Amendment>('amend', seq)?.gone === true
   }
 
-  *amend(seq: number, amendment: Amendment): Steps<void> {
-    const before = yield* ready(this.tx.get<Amendment>('amend', seq))
+  amend(seq: number, amendment: Amendment): void {
+    const before = this.tx.get<Amendment>('amend', seq)
     if (before === undefined) this.edit().amended++
     this.tx.put('amend', seq, amendment)
   }
 
   /** The amendments of a stretch of the log, by seq. */
-  *amendments(first: number, last: number): Steps<ReadonlyMap<number, Amendment> | undefined> {
+  amendments(first: number, last: number): ReadonlyMap<number, Amendment> | undefined {
     if (this.#queue.amended === 0) return undefined
-    const rows: readonly Row<Amendment>[] = yield* ready(
-      this.tx.range<Amendment>('amend', { lower: first, upper: last }, ALL),
+    const rows: readonly Row<Amendment>[] = this.tx.range<Amendment>(
+      'amend',
+      { lower: first, upper: last },
+      ALL,
     )
     return rows.length === 0 ? undefined : new Map(rows as [number, Amendment][])
   }
