@@ -5,22 +5,30 @@ interface Unit<In, Out> {
   readonly reject: (error: unknown) => void
 }
 
+/** Something that has work under way at times. */
+export interface Idling {
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>
+}
+
 export interface BatcherOptions<In, Out> {
   /** Does a batch: answers with one result for each item, in order. */
   readonly write: (items: readonly In[]) => Promise<readonly Out[]>
   /** The most items of one batch. A call with more makes a batch of its own. */
   readonly max: () => number
-  /** Whether an item must not share a batch with the items before it. */
-  readonly separates?: (item: In, before: readonly In[]) => boolean
+  /** Two calls that name the same thing must not share a batch: the second is to find what the first left. */
+  readonly nameOf?: (item: In) => string | undefined
   /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
   readonly isolates?: (error: unknown) => boolean
+  /** The batchers that have something under way: this one is among them while it has. */
+  readonly busy: Set<Idling>
 }
 
 /**
  * Lets calls ride together: what is asked for in one turn, or while a write is under way, becomes the next write. One
  * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept.
  */
-export class Batcher<In, Out> {
+export class Batcher<In, Out> implements Idling {
   readonly #options: BatcherOptions<In, Out>
   #waiting: Unit<In, Out>[] = []
   #busy = false
@@ -38,64 +46,73 @@ export class Batcher<In, Out> {
     this.#waiting.push({ items, resolve, reject })
     if (this.#busy) return
     this.#busy = true
-    queueMicrotask(() => void this.#work())
+    this.#options.busy.add(this)
+    queueMicrotask(this.#next)
   }
 
-  /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve()
   }
 
-  async #work(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const units = this.#next()
-      await this.#write(units)
+  // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
+  readonly #next = (): void => {
+    if (this.#waiting.length > 0) {
+      this.#write(this.#take(), this.#next)
+      return
     }
     this.#busy = false
+    this.#options.busy.delete(this)
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** As many waiting calls as fit one batch. */
-  #next(): Unit<In, Out>[] {
-    const { max, separates } = this.#options
+  #take(): Unit<In, Out>[] {
+    const { max, nameOf } = this.#options
     const waiting = this.#waiting
     const limit = max()
-    let size = waiting[0]!.items.length
-    let count = 1
-    if (separates === undefined) {
-      while (count < waiting.length && size + waiting[count]!.items.length <= limit)
-        size += waiting[count++]!.items.length
-    } else {
-      const before = [...waiting[0]!.items]
-      for (; count < waiting.length; count++) {
-        const { items } = waiting[count]!
-        if (before.length + items.length > limit || items.some((item) => separates(item, before))) break
-        before.push(...items)
+    const names = new Set<string>()
+    let size = 0
+    let count = 0
+    for (const { items } of waiting) {
+      if (count > 0 && size + items.length > limit) break
+      if (nameOf !== undefined && waiting.length > 1) {
+        const named = items.map(nameOf).filter((name) => name !== undefined)
+        if (count > 0 && named.some((name) => names.has(name))) break
+        for (const name of named) names.add(name)
       }
+      size += items.length
+      count++
     }
-    if (count === waiting.length) {
-      this.#waiting = []
-      return waiting
-    }
-    return waiting.splice(0, count)
+    if (count < waiting.length) return waiting.splice(0, count)
+    this.#waiting = []
+    return waiting
   }
 
-  async #write(units: readonly Unit<In, Out>[]): Promise<void> {
+  #write(units: readonly Unit<In, Out>[], done: () => void): void {
     const { write, isolates } = this.#options
-    const single = units.length === 1 ? units[0]! : undefined
-    try {
-      const results = await write(single !== undefined ? single.items : units.flatMap(({ items }) => items))
-      let from = 0
-      for (const { items, resolve } of units) {
-        resolve(single !== undefined ? results : results.slice(from, from + items.length))
-        from += items.length
-      }
-    } catch (error) {
-      if (single === undefined && isolates?.(error)) {
-        for (const unit of units) await this.#write([unit])
-        return
-      }
-      for (const { reject } of units) reject(error)
+    if (units.length === 1) {
+      const { items, resolve, reject } = units[0]!
+      void write(items).then(resolve, reject).then(done)
+      return
     }
+    write(units.flatMap(({ items }) => items)).then(
+      (results) => {
+        let from = 0
+        for (const { items, resolve } of units) resolve(results.slice(from, (from += items.length)))
+        done()
+      },
+      (error: unknown) => {
+        if (isolates?.(error)) this.#writeEach(units, done)
+        else {
+          for (const { reject } of units) reject(error)
+          done()
+        }
+      },
+    )
+  }
+
+  #writeEach([first, ...rest]: readonly Unit<In, Out>[], done: () => void): void {
+    if (first === undefined) done()
+    else this.#write([first], () => this.#writeEach(rest, done))
   }
 }

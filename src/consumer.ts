@@ -67,11 +67,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     this.#context = context
     this.#settings = settings
     this.#settlements = new Batcher({
-      write: async (settlements) => {
-        const view = context.view ?? (await context.open('settle'))
-        return await context.track(view.settle(settings.group, settlements))
-      },
+      write: (settlements) => context.finish('settle', (view) => view.settle(settings.group, settlements)),
       max: () => context.guarantees.maxBatch,
+      busy: context.batchers,
     })
   }
 
@@ -81,8 +79,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`,
    * `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used. The signal's reason, once it is aborted.
    */
-  async receive(options?: ReceiveOptions): Promise<Message<T> | undefined> {
-    return (await this.#receive('receive', 1, options))[0]
+  receive(options?: ReceiveOptions): Promise<Message<T> | undefined> {
+    return this.#receive('receive', 1, options).then(([message]) => message)
   }
 
   /** Takes up to `limit` messages. With `waitMs` it waits for the first, not for the batch to fill. @throws as {@link receive} */
@@ -90,18 +88,21 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return this.#receive('receiveBatch', limit, options)
   }
 
-  async #receive(tried: string, limit: number, options: ReceiveOptions = {}): Promise<Message<T>[]> {
-    checkCount(tried, 'limit', limit)
-    checkOptions(tried, options, ['waitMs', 'signal'])
-    const { waitMs = 0, signal } = options
-    checkMs(tried, 'waitMs', waitMs)
-    signal?.throwIfAborted()
-    const context = this.#context
-    const view = context.view ?? (await context.open(tried))
-    if (waitMs > 0) return await this.#wait(tried, view, limit, waitMs, signal)
-    if (this.#paused) return []
-    const messages = this.#open((await this.#claim(view, limit)).deliveries)
-    return messages instanceof Promise ? await messages : messages
+  #receive(tried: string, limit: number, options: ReceiveOptions = {}): Promise<Message<T>[]> {
+    try {
+      checkCount(tried, 'limit', limit)
+      checkOptions(tried, options, ['waitMs', 'signal'])
+      const { waitMs = 0, signal } = options
+      checkMs(tried, 'waitMs', waitMs)
+      signal?.throwIfAborted()
+      return this.#context.use(tried, (view) => {
+        if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
+        if (this.#paused) return Promise.resolve([])
+        return this.#claim(view, limit).then(({ deliveries }) => this.#open(deliveries))
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Claims until there is something, or the time is over. */
@@ -161,16 +162,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
     const { group, leaseMs, retry, from } = this.#settings
     const { maxBatch } = this.#context.guarantees
-    return this.#context.track(
-      view.claim({
-        group,
-        limit: Math.min(limit, maxBatch),
-        leaseMs,
-        maxAttempts: retry.maxAttempts,
-        from,
-        settle,
-      }),
-    )
+    return view.claim({
+      group,
+      limit: Math.min(limit, maxBatch),
+      leaseMs,
+      maxAttempts: retry.maxAttempts,
+      from,
+      settle,
+    })
   }
 
   /**
@@ -379,7 +378,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     checkFunction(tried, 'handler', handler)
     if (options.concurrency !== undefined) checkCount(tried, 'concurrency', options.concurrency)
     const context = this.#context
-    const view = context.view ?? (await context.open(tried))
+    const view = await context.open(tried)
     return await context.track(
       this.#listen(view, [options.signal, context.closing], (wakeup) => {
         const loop = new Loop({

@@ -1,3 +1,4 @@
+import type { Idling } from './batcher.ts'
 import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { QuaysideError } from './errors.ts'
@@ -19,8 +20,10 @@ export interface ContextOptions<T> {
 export class Context<T> {
   readonly options: ContextOptions<T>
   readonly throughput: Throughput
+  /** Those that have something under way, for {@link close} to wait for. */
+  readonly batchers: Set<Idling> = new Set()
   /** The storage, once it is open. */
-  view: QueueStorage | undefined
+  #view: QueueStorage | undefined
   readonly #closing: AbortController = new AbortController()
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
@@ -51,7 +54,7 @@ export class Context<T> {
     if (this.#opening === undefined) {
       this.#opening = this.options.storage.open(this.options.name)
       this.#opening.then(
-        (view) => (this.view = view),
+        (view) => (this.#view = view),
         // The next call tries again.
         () => (this.#opening = undefined),
       )
@@ -73,7 +76,17 @@ export class Context<T> {
     )
   }
 
-  /** Has {@link close} wait for some work. */
+  /** Has a verb done by the storage, opened if need be. */
+  use<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
+    return this.closing.aborted ? Promise.reject(this.closedError(tried)) : this.finish(tried, verb)
+  }
+
+  /** As {@link use}, for what was begun before the queue was closed and still can be finished. */
+  finish<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
+    return this.#view === undefined ? this.open(tried).then(verb) : verb(this.#view)
+  }
+
+  /** Has {@link close} wait for some work, which ends when {@link closing} aborts. */
   track<R>(work: Promise<R>): Promise<R> {
     this.#running.add(work)
     const done = (): boolean => this.#running.delete(work)
@@ -88,7 +101,8 @@ export class Context<T> {
   async #close(): Promise<void> {
     this.#closing.abort(this.closedError('wait'))
     await Promise.allSettled(this.#running)
-    this.view = undefined
+    await Promise.all([...this.batchers].map((batcher) => batcher.idle()))
+    this.#view = undefined
     // A queue that could not be opened has nothing to close.
     const view = await this.#opening?.catch(() => undefined)
     await view?.close()

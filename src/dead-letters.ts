@@ -1,7 +1,7 @@
 import { checkArray, checkCount, checkName, checkOptions, checkText } from './check.ts'
 import type { Context } from './context.ts'
 import { type DeadLetter, type ListPage, toDeadLetter } from './listed.ts'
-import type { Settlement } from './storage.ts'
+import type { ListQuery, Settlement } from './storage.ts'
 
 /** Dead letters that one step of `redrive` or `delete` takes. */
 const STEP = 256
@@ -32,8 +32,8 @@ export class DeadLetters<T> {
     const { limit = DEFAULT_LIMIT, cursor } = options
     checkCount(tried, 'limit', limit)
     if (cursor !== undefined) checkText(tried, 'cursor', cursor)
-    const view = await this.#context.open(tried)
-    const page = await view.list({ group: this.#group, states: ['dead'], limit, cursor })
+    const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor }
+    const page = await this.#context.use(tried, (view) => view.list(query))
     const { codec } = this.#context.options
     return { messages: page.messages.map((message) => toDeadLetter(codec, message)), cursor: page.cursor }
   }

@@ -67,9 +67,9 @@ export class Producer<T> {
     this.#batcher = new Batcher({
       write: (messages) => this.#append(messages),
       max: () => context.guarantees.maxBatch,
-      // What two calls send under one id must come out as if the second came after the first.
-      separates: ({ id }, before) => id !== undefined && before.some((other) => other.id === id),
+      nameOf: ({ id }) => id,
       isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
+      busy: context.batchers,
     })
   }
 
@@ -129,23 +129,9 @@ export class Producer<T> {
   }
 
   #append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
-    const context = this.#context
-    const { view } = context
-    return context.track(
-      view === undefined
-        ? context.open('send').then((opened) => this.#write(opened, messages))
-        : this.#write(view, messages),
-    )
-  }
-
-  async #write(
-    view: NonNullable<Context<T>['view']>,
-    messages: readonly NewMessage[],
-  ): Promise<AppendResult[]> {
-    const { id } = this.#context.options
-    const results = await view.append(messages, { batchId: id() })
-    this.#context.throughput.count('sent', messages.length)
-    return results
+    const { options, throughput } = this.#context
+    throughput.count('sent', messages.length)
+    return this.#context.finish('send', (view) => view.append(messages, { batchId: options.id() }))
   }
 
   /** Checks and encodes a message. */

@@ -138,8 +138,8 @@ export class Queue<T = unknown> implements AsyncDisposable {
 
   /** Counts of all groups, and rates. Never looks at every message, and changes nothing. */
   async stats(): Promise<QueueStats> {
-    const view = await this.#context.open('stats')
-    return { ...(await view.stats()), throughput: this.#context.throughput.rates() }
+    const stats = await this.#context.use('stats', (view) => view.stats())
+    return { ...stats, throughput: this.#context.throughput.rates() }
   }
 
   /** Looks at messages without claiming them. Changes nothing. */
@@ -155,8 +155,8 @@ export class Queue<T = unknown> implements AsyncDisposable {
     if (ids !== undefined) checkArray('list', 'ids', ids)
     checkCount('list', 'limit', limit)
     if (cursor !== undefined) checkText('list', 'cursor', cursor)
-    const view = await this.#context.open('list')
-    const page = await view.list({ group, states, ids, limit, cursor })
+    const query = { group, states, ids, limit, cursor }
+    const page = await this.#context.use('list', (view) => view.list(query))
     const { codec } = this.#context.options
     return { messages: page.messages.map((message) => toListed(codec, message)), cursor: page.cursor }
   }
@@ -171,8 +171,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkArray('cancel', 'ids', ids)
     for (const id of ids) checkName('cancel', 'id', id)
     this.#context.require('cancel', 'cancellation', 'cancellation')
-    const view = await this.#context.open('cancel')
-    return await this.#context.track(view.cancel(ids))
+    return await this.#context.use('cancel', (view) => view.cancel(ids))
   }
 
   /** The dead letters of a group. */
@@ -206,26 +205,21 @@ export class Queue<T = unknown> implements AsyncDisposable {
   /** Forgets a group with its position, leases and dead letters. Messages that only it had not finished are deleted. */
   async deleteGroup(group: string): Promise<void> {
     checkName('deleteGroup', 'group', group)
-    const view = await this.#context.open('deleteGroup')
-    await this.#context.track(view.deleteGroup(group))
+    await this.#context.use('deleteGroup', (view) => view.deleteGroup(group))
   }
 
   /** Deletes every message, delayed and dead ones too. Groups stay. */
   async purge(): Promise<void> {
-    const view = await this.#context.open('purge')
-    await this.#context.track(view.purge())
+    await this.#context.use('purge', (view) => view.purge())
   }
 
   /** Deletes the queue: its groups and every message. Closes this object; a new one finds an empty queue. */
   async delete(): Promise<void> {
-    const view = await this.#context.open('delete')
-    await this.#context.track(
-      (async () => {
-        await view.purge()
-        const { groups } = await view.stats()
-        await Promise.all(Object.keys(groups).map((group) => view.deleteGroup(group)))
-      })(),
-    )
+    await this.#context.use('delete', async (view) => {
+      await view.purge()
+      const { groups } = await view.stats()
+      await Promise.all(Object.keys(groups).map((group) => view.deleteGroup(group)))
+    })
     await this.close()
   }
 

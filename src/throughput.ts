@@ -1,4 +1,4 @@
-/** Messages a second, averaged over the last minute, as seen by one `Queue` object. */
+/** Messages a second that went through one `Queue` object. */
 export interface Rates {
   readonly sent: number
   readonly delivered: number
@@ -6,43 +6,40 @@ export interface Rates {
   readonly failed: number
 }
 
-const WINDOW_S = 60
+type Counts = Record<keyof Rates, number>
 
-/** Counts events by the second, and forgets them after a minute. */
+const WINDOW_MS = 60_000
+const MIN_MS = 1000
+
+/**
+ * Counts messages, and says how many there were each second: since the oldest time in the last minute at which somebody
+ * asked, or since the beginning. Counting is nothing but an addition; the clock is only read by those who ask.
+ */
 export class Throughput {
   readonly #now: () => number
-  readonly #seconds: Map<number, Record<keyof Rates, number>> = new Map()
-  readonly #since: number
+  readonly #counts: Counts = { sent: 0, delivered: 0, acked: 0, failed: 0 }
+  #samples: { readonly at: number; readonly counts: Counts }[]
 
   constructor(now: () => number) {
     this.#now = now
-    this.#since = now()
+    this.#samples = [{ at: now(), counts: { ...this.#counts } }]
   }
 
   count(event: keyof Rates, messages: number): void {
-    const second = Math.floor(this.#now() / 1000)
-    let counts = this.#seconds.get(second)
-    if (counts === undefined) {
-      this.#forgetBefore(second - WINDOW_S)
-      this.#seconds.set(second, (counts = { sent: 0, delivered: 0, acked: 0, failed: 0 }))
-    }
-    counts[event] += messages
+    this.#counts[event] += messages
   }
 
   rates(): Rates {
-    const now = this.#now()
-    this.#forgetBefore(Math.floor(now / 1000) - WINDOW_S)
-    const total = { sent: 0, delivered: 0, acked: 0, failed: 0 }
-    for (const counts of this.#seconds.values()) {
-      for (const event in total) total[event as keyof Rates] += counts[event as keyof Rates]
+    const at = this.#now()
+    // One sample older than the window is kept, to compare with.
+    while (this.#samples.length > 1 && this.#samples[1]!.at <= at - WINDOW_MS) this.#samples.shift()
+    const oldest = this.#samples[0]!
+    const rates = { ...this.#counts }
+    const seconds = Math.max(MIN_MS, at - oldest.at) / 1000
+    for (const event of Object.keys(rates) as (keyof Rates)[]) {
+      rates[event] = (rates[event] - oldest.counts[event]) / seconds
     }
-    // A queue that is younger than the window is averaged over its life.
-    const seconds = Math.min(WINDOW_S, Math.max(1, (now - this.#since) / 1000))
-    for (const event in total) total[event as keyof Rates] /= seconds
-    return total
-  }
-
-  #forgetBefore(second: number): void {
-    for (const known of this.#seconds.keys()) if (known < second) this.#seconds.delete(known)
+    if (at - this.#samples.at(-1)!.at >= MIN_MS) this.#samples.push({ at, counts: { ...this.#counts } })
+    return rates
   }
 }

@@ -4,6 +4,7 @@
  */
 export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
 export { OrderedMap } from './ordered-map.ts'
+export { type AsyncReads, type Write, rehearse } from './rehearsal.ts'
 export {
   type Key,
   type KeyRange,

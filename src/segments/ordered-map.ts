@@ -169,23 +169,28 @@ export class OrderedMap<V> {
   }
 }
 
+/** The first index whose key is not before `key`. Looks at the end first, where most additions go. */
 function firstNotBefore(keys: readonly Key[], key: Key): number {
-  return search(keys, (other) => compareKeys(other, key) < 0)
-}
-
-function firstBehind(keys: readonly Key[], upper: Key): number {
-  return search(keys, (other) => !isBehind(other, upper))
-}
-
-/** The first index whose key is not `before`; tries the end first, where most additions go. */
-function search(keys: readonly Key[], before: (key: Key) => boolean): number {
   let low = 0
   let high = keys.length
-  if (high > 0 && before(keys[high - 1]!)) return high
+  if (high > 0 && compareKeys(keys[high - 1]!, key) < 0) return high
   while (low < high) {
     const middle = (low + high) >> 1
-    if (before(keys[middle]!)) low = middle + 1
+    if (compareKeys(keys[middle]!, key) < 0) low = middle + 1
     else high = middle
+  }
+  return low
+}
+
+/** The first index whose key is behind `upper`. */
+function firstBehind(keys: readonly Key[], upper: Key): number {
+  let low = 0
+  let high = keys.length
+  if (high > 0 && !isBehind(keys[high - 1]!, upper)) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isBehind(keys[middle]!, upper)) high = middle
+    else low = middle + 1
   }
   return low
 }

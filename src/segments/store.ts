@@ -65,7 +65,7 @@ export type Row<V> = readonly [key: Key, value: V]
 /**
  * The view of one running transaction. It sees its own writes. It must not be used after its body ended.
  *
- * Reads answer at once. A store that has to wait for its rows runs its bodies in a {@link Rehearsal}, which makes it look
+ * Reads answer at once. A store that has to wait for its rows runs its bodies with {@link rehearse}, which makes it look
  * so. Writes answer nothing: a write that fails makes the whole transaction fail. A store may hold writes back until the
  * body has ended.
  *

@@ -1,0 +1,70 @@
+import type { Buffer } from 'node:buffer'
+import * as fs from 'node:fs'
+import { platform } from 'node:process'
+
+/**
+ * The few calls that the journal makes. Everything goes through here, so that a test can make any of them fail.
+ *
+ * They are synchronous where they only touch memory as a rule (the page cache), because that takes microseconds and a hop
+ * to the thread pool takes fifty. What waits for the disk is asynchronous. All throw or reject with Node's errors.
+ */
+export interface FileSystem {
+  /** Creates one directory; its parent must exist. */
+  makeDirectory(path: string): void
+  /** The names in a directory. */
+  list(directory: string): string[]
+  /** Opens a file to be read and written; `create` fails with `EEXIST` if it is there, and without it the file must be. */
+  open(path: string, create: boolean): number
+  close(fd: number): void
+  size(fd: number): number
+  /** Answers with how many bytes there were; fewer than `length` at the end of the file. */
+  read(fd: number, into: Buffer, offset: number, length: number, position: number): number
+  /** As {@link FileSystem.read}, without keeping anyone waiting. */
+  readAhead(fd: number, into: Buffer, offset: number, length: number, position: number): Promise<number>
+  /** Answers with how many bytes were written, which may be fewer. */
+  write(fd: number, from: Buffer, offset: number, length: number, position: number): number
+  truncate(fd: number, size: number): void
+  /** Waits until all that was written to the file is on the disk, its size included. */
+  dataSync(fd: number): Promise<void>
+  /** Waits until the names in a directory are on the disk. */
+  syncDirectory(path: string): Promise<void>
+  remove(path: string): void
+  /** When a file was last written, in ms since 1970, by the clock of the file system. */
+  modifiedAt(path: string): number
+}
+
+/** The real one. */
+export const nodeFileSystem: FileSystem = {
+  makeDirectory: (path) => fs.mkdirSync(path),
+  list: (directory) => fs.readdirSync(directory),
+  open: (path, create) => fs.openSync(path, create ? 'wx+' : 'r+'),
+  close: (fd) => fs.closeSync(fd),
+  size: (fd) => fs.fstatSync(fd).size,
+  read: (fd, into, offset, length, position) => fs.readSync(fd, into, offset, length, position),
+  readAhead: (fd, into, offset, length, position) =>
+    new Promise((resolve, reject) => {
+      fs.read(fd, into, offset, length, position, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+    }),
+  write: (fd, from, offset, length, position) => fs.writeSync(fd, from, offset, length, position),
+  truncate: (fd, size) => fs.ftruncateSync(fd, size),
+  dataSync: (fd) =>
+    new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))
+    }),
+  syncDirectory,
+  remove: (path) => fs.unlinkSync(path),
+  modifiedAt: (path) => fs.statSync(path).mtimeMs,
+}
+
+function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open a directory, and keeps the names of its files safe by itself.
+  if (platform === 'win32') return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    fs.open(path, 'r', (failed, fd) => {
+      if (failed) return reject(failed)
+      fs.fsync(fd, (error) => {
+        fs.close(fd, () => (error ? reject(error) : resolve()))
+      })
+    })
+  })
+}

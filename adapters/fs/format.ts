@@ -1,0 +1,187 @@
+import type { Buffer } from 'node:buffer'
+import { crc32 } from 'node:zlib'
+import type { Key, Table } from '../../src/segments/store.ts'
+import { Reader, type Writer } from './codec.ts'
+
+/**
+ * The journal's files, byte by byte. All numbers are little-endian.
+ *
+ * ```
+ * file    header frame frame … (zeros: space prepared for more)
+ * header  "quayside" | version u32 | number of the file u32 | magic u32 | crc32 u32
+ * frame   magic u32 | crc32 u32 | length u32 | boot u32 | lsn f64 | lag u32 | ops
+ * op      kind and table u8 | queue varint | key … | for a put: length u32 | value
+ * ```
+ *
+ * A **frame** holds the ops of the transactions that were written together: all of it counts or nothing. Frames are
+ * numbered without a gap, across files: the **lsn**. `lsn - lag` is the last frame that was known to be on the disk when
+ * this one was written; it is what tells a torn tail from damage, see `replay.ts`.
+ *
+ * The **magic** is a random number of the file, so that no message body can be mistaken for a frame: a file that was sent
+ * as a message, for instance.
+ */
+const FILE_TAG = 'quayside'
+const VERSION = 1
+export const FILE_HEADER = 24
+export const FRAME_HEADER = 28
+
+/** More frames than this were never written without an fsync in between; a larger lag is stored as this one. */
+const MAX_LAG = 0xffff_ffff
+
+const PUT = 1
+const DELETE = 2
+const DELETE_RANGE = 3
+const NEXT_FILE = 4
+
+/** The numbers of the tables. Part of the format: add at the end, never reorder. */
+const TABLE_NUMBERS = {
+  state: 0,
+  log: 1,
+  timers: 2,
+  side: 3,
+  due: 4,
+  chain: 5,
+  dead: 6,
+  ids: 7,
+  amend: 8,
+} as const satisfies Record<Table, number>
+
+export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]
+
+export function numberOfTable(table: Table): number {
+  return TABLE_NUMBERS[table]
+}
+
+export function encodeFileHeader(into: Buffer, number: number, magic: number): void {
+  into.write(FILE_TAG, 0, 'latin1')
+  into.writeUInt32LE(VERSION, 8)
+  into.writeUInt32LE(number, 12)
+  into.writeUInt32LE(magic, 16)
+  into.writeUInt32LE(crc32(into.subarray(0, 20)), 20)
+}
+
+/** Answers with the file's magic; `undefined` if these bytes are no whole header of file `number`. */
+export function decodeFileHeader(bytes: Buffer, number: number): number | undefined {
+  if (bytes.length < FILE_HEADER || bytes.toString('latin1', 0, 8) !== FILE_TAG) return undefined
+  if (crc32(bytes.subarray(0, 20)) !== bytes.readUInt32LE(20)) return undefined
+  if (bytes.readUInt32LE(8) !== VERSION || bytes.readUInt32LE(12) !== number) return undefined
+  return bytes.readUInt32LE(16)
+}
+
+/** What a frame says of itself. */
+export interface Frame {
+  readonly lsn: number
+  /** The last frame that was on the disk when this one was written. */
+  readonly safe: number
+  /** Which boot of the machine wrote it, without waiting for the disk; 0 if it waited, or could not tell. */
+  readonly boot: number
+}
+
+/** Fills in the header of the frame that lies at the start of `writer`. */
+export function sealFrame(writer: Writer, magic: number, frame: Frame): void {
+  const { buffer, at } = writer
+  buffer.writeUInt32LE(magic, 0)
+  buffer.writeUInt32LE(at - FRAME_HEADER, 8)
+  buffer.writeUInt32LE(frame.boot, 12)
+  buffer.writeDoubleLE(frame.lsn, 16)
+  buffer.writeUInt32LE(Math.min(frame.lsn - frame.safe, MAX_LAG), 24)
+  buffer.writeUInt32LE(crc32(buffer.subarray(8, at)), 4)
+}
+
+/** How long the frame at `at` says it is, header included; `undefined` if no frame starts there. Needs its header. */
+export function frameLength(buffer: Buffer, at: number, magic: number): number | undefined {
+  return buffer.readUInt32LE(at) === magic ? FRAME_HEADER + buffer.readUInt32LE(at + 8) : undefined
+}
+
+/** Whether the whole frame is there as it was written. */
+export function isIntact(buffer: Buffer, at: number, length: number): boolean {
+  return crc32(buffer.subarray(at + 8, at + length)) === buffer.readUInt32LE(at + 4)
+}
+
+export function decodeFrame(buffer: Buffer, at: number): Frame {
+  const lsn = buffer.readDoubleLE(at + 16)
+  return { lsn, safe: lsn - buffer.readUInt32LE(at + 24), boot: buffer.readUInt32LE(at + 12) }
+}
+
+export function writePut(writer: Writer, queue: number, table: number, key: Key, value: unknown): void {
+  writer.byte((PUT << 4) | table)
+  writer.varint(queue)
+  writer.value(key)
+  writer.need(4)
+  const start = (writer.at += 4)
+  writer.value(value)
+  writer.buffer.writeUInt32LE(writer.at - start, start - 4)
+}
+
+export function writeDelete(writer: Writer, queue: number, table: number, key: Key): void {
+  writer.byte((DELETE << 4) | table)
+  writer.varint(queue)
+  writer.value(key)
+}
+
+export function writeDeleteRange(
+  writer: Writer,
+  queue: number,
+  table: number,
+  lower: Key | undefined,
+  upper: Key | undefined,
+): void {
+  writer.byte((DELETE_RANGE << 4) | table)
+  writer.varint(queue)
+  writer.value(lower)
+  writer.value(upper)
+}
+
+/** The last op of a file that is followed by another one: from then on, that one must be there. */
+export function writeNextFile(writer: Writer, number: number): void {
+  writer.byte(NEXT_FILE << 4)
+  writer.varint(number)
+}
+
+/** Where the ops of a frame go. `from` and `to` are where an op lies in the buffer. */
+export interface OpSink {
+  put(queue: number, table: number, key: Key, from: number, to: number): void
+  delete(queue: number, table: number, key: Key): void
+  deleteRange(queue: number, table: number, lower: Key | undefined, upper: Key | undefined): void
+  nextFile(number: number): void
+}
+
+/**
+ * Hands the next op to `sink`.
+ *
+ * @throws RangeError if there is none.
+ */
+export function readOp(reader: Reader, sink: OpSink): void {
+  const from = reader.at
+  const first = reader.byte()
+  const table = first & 0xf
+  const queue = reader.varint()
+  switch (first >> 4) {
+    case PUT: {
+      const key = reader.value() as Key
+      const size = reader.skip(4)
+      reader.skip(reader.buffer.readUInt32LE(size))
+      return sink.put(queue, table, key, from, reader.at)
+    }
+    case DELETE:
+      return sink.delete(queue, table, reader.value() as Key)
+    case DELETE_RANGE: {
+      const lower = reader.value() as Key | undefined
+      return sink.deleteRange(queue, table, lower, reader.value() as Key | undefined)
+    }
+    case NEXT_FILE:
+      return sink.nextFile(queue)
+    default:
+      throw new RangeError(`No op starts with the byte ${first}`)
+  }
+}
+
+/** The value of the put that lies from `from` to `to`. */
+export function valueOfPut(buffer: Buffer, from: number, to: number): unknown {
+  const reader = new Reader(buffer, from, to)
+  if (reader.byte() >> 4 !== PUT) throw new RangeError('These bytes are no put')
+  reader.varint()
+  reader.value()
+  reader.skip(4)
+  return reader.value()
+}

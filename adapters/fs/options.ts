@@ -1,0 +1,51 @@
+import type { QuaysideError } from '../../src/errors.ts'
+import type { FileSystem } from './file-system.ts'
+
+/** Something that happened in a journal and is no error of any call. */
+export type FsEvent =
+  /**
+   * On opening, the journal ended with bytes that are no whole frame: what was being written when the process or the
+   * machine died. Nothing of it had been acknowledged. They were cut off.
+   */
+  | { readonly type: 'torn-tail'; readonly file: string; readonly offset: number; readonly bytes: number }
+  /** There is no room left: appends are refused until there is, the rest goes on in the space that was kept back. */
+  | { readonly type: 'full'; readonly directory: string }
+  /** There is room again. */
+  | { readonly type: 'room'; readonly directory: string }
+  /** The journal works but does not become smaller any more, because its oldest file cannot be read. */
+  | { readonly type: 'cleaning-failed'; readonly error: QuaysideError }
+
+export interface JournalStoreOptions {
+  /**
+   * What a commit waits for: `'fsync'`, for the disk, so that it survives a power cut; `'os'`, for the operating system,
+   * so that it survives the end of the process.
+   *
+   * @defaultValue `'fsync'`
+   */
+  readonly durability?: 'fsync' | 'os' | undefined
+  /**
+   * Whether claims and settlements wait as appends do. Without it a power cut may bring messages back that were acked a
+   * moment before.
+   *
+   * @defaultValue `false`
+   */
+  readonly strictAcks?: boolean | undefined
+  /**
+   * How many bytes of message bodies may stay in memory. The rest is read when it is needed.
+   *
+   * @defaultValue 32 MB
+   */
+  readonly cacheBytes?: number | undefined
+  /** @defaultValue `Date` */
+  readonly clock?: { now(): number } | undefined
+  /** Told what happened; must not throw. */
+  readonly onEvent?: ((event: FsEvent) => void) | undefined
+  /** @defaultValue `node:fs` */
+  readonly fileSystem?: FileSystem | undefined
+  /**
+   * How large a file of the journal becomes before the next one is begun, at most.
+   *
+   * @defaultValue 64 MB, less while little is stored
+   */
+  readonly maxFileBytes?: number | undefined
+}

@@ -1,0 +1,130 @@
+import type { Buffer } from 'node:buffer'
+import { OrderedMap } from '../../src/segments/ordered-map.ts'
+import { TABLE_NAMES, valueOfPut } from './format.ts'
+import type { ReplaySink } from './replay.ts'
+import { type Rows, NOT_LOADED } from './rows.ts'
+import type { Stage } from './stage.ts'
+
+/** The rows of one queue, as keys and numbers of {@link Rows}; and who wants to know when they change. */
+export class QueueRows {
+  /** What rows in the journal carry instead of the name. */
+  readonly number: number
+  name: string
+  readonly listeners: Set<() => void> = new Set()
+  readonly #tables: (OrderedMap<number> | undefined)[] = TABLE_NAMES.map(() => undefined)
+
+  constructor(number: number, name: string) {
+    this.number = number
+    this.name = name
+  }
+
+  /** The rows of the table with this number, see `format.ts`. */
+  table(table: number): OrderedMap<number> {
+    return (this.#tables[table] ??= new OrderedMap())
+  }
+}
+
+/** The number under which the journal keeps rows of its own. */
+const SYSTEM = 0
+const STATE = 0
+const OLDEST = 'oldest'
+
+/**
+ * The queues of a journal.
+ *
+ * The journal has a queue of its own for what it must remember itself, with these rows in the table `state`: under the
+ * number of each queue its name, which therefore may be any text and never touches the file system; and under `'oldest'`
+ * the number of the file that the journal starts with.
+ */
+export class Queues {
+  readonly system: QueueRows = new QueueRows(SYSTEM, '')
+  readonly #byNumber: Map<number, QueueRows> = new Map([[SYSTEM, this.system]])
+  readonly #byName: Map<string, QueueRows> = new Map()
+  #last = 0
+
+  /** The queue of this name, a new one if there is none. */
+  named(name: string): QueueRows {
+    let queue = this.#byName.get(name)
+    if (queue === undefined) {
+      queue = this.numbered(this.#last + 1)
+      queue.name = name
+      this.#byName.set(name, queue)
+    }
+    return queue
+  }
+
+  /** The queue of this number, a new one if there is none. */
+  numbered(number: number): QueueRows {
+    let queue = this.#byNumber.get(number)
+    if (queue === undefined) {
+      queue = new QueueRows(number, '')
+      this.#byNumber.set(number, queue)
+      this.#last = Math.max(this.#last, number)
+    }
+    return queue
+  }
+
+  /** Takes what {@link replay} reads: the places of rows, not their values. */
+  sink(rows: Rows): ReplaySink {
+    let file = 0
+    let base = 0
+    let buffer: Buffer
+    return {
+      locate: (where, from, bytes) => {
+        file = where.number
+        base = from
+        buffer = bytes
+      },
+      put: (number, table, key, from, to) => {
+        const row = rows.add(file, base + from, to - from, NOT_LOADED)
+        const before = this.numbered(number).table(table).set(key, row)
+        if (before !== undefined) rows.remove(before)
+        if (number === SYSTEM) rows.keep(row, valueOfPut(buffer, from, to))
+      },
+      delete: (number, table, key) => {
+        const before = this.numbered(number).table(table).delete(key)
+        if (before !== undefined) rows.remove(before)
+      },
+      deleteRange: (number, table, lower, upper) => {
+        const range = { ...(lower !== undefined && { lower }), ...(upper !== undefined && { upper }) }
+        this.numbered(number)
+          .table(table)
+          .deleteRange(range, (_key, row) => rows.remove(row))
+      },
+    }
+  }
+
+  /** To be called after {@link replay}: gives the queues their names. */
+  nameAll(rows: Rows): void {
+    for (const [key, row] of this.system.table(STATE).range({}, Infinity)) {
+      if (typeof key !== 'number') continue
+      const queue = this.numbered(key)
+      queue.name = rows.value(row) as string
+      this.#byName.set(queue.name, queue)
+    }
+  }
+
+  /** Writes the name of a queue, if it is not written yet. To be called before any row of it is. */
+  putName(stage: Stage, queue: QueueRows): void {
+    if (queue === this.system || this.system.table(STATE).get(queue.number) !== undefined) return
+    stage.put(this.system, 'state', queue.number, queue.name)
+  }
+
+  /** The number of the file that the journal starts with. */
+  oldestFile(rows: Rows): number {
+    const row = this.system.table(STATE).get(OLDEST)
+    return row === undefined ? 1 : (rows.value(row) as number)
+  }
+
+  /** Notes that the journal starts with this file, so that its absence would be noticed. */
+  putOldestFile(stage: Stage, file: number): void {
+    stage.put(this.system, 'state', OLDEST, file)
+  }
+
+  /** Writes the journal's own rows again, as far as they lie in this file. */
+  moveOwnRows(stage: Stage, file: number): void {
+    for (const [key, row] of this.system.table(STATE).range({}, Infinity)) {
+      if (stage.rows.file(row) === file) stage.put(this.system, 'state', key, stage.rows.value(row))
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { OrderedMap } from '../../src/segments/ordered-map.ts'
+import { type Key, type KeyRange, type Table, TABLES } from '../../src/segments/store.ts'
+import { Writer } from './codec.ts'
+import {
+  FRAME_HEADER,
+  numberOfTable,
+  TABLE_NAMES,
+  valueOfPut,
+  writeDelete,
+  writeDeleteRange,
+  writePut,
+} from './format.ts'
+import type { Journal } from './journal.ts'
+import type { QueueRows } from './queues.ts'
+import { type Rows, NOT_LOADED } from './rows.ts'
+
+/** The number of no row. */
+const NONE = -1
+
+/** A frame's buffer that has grown beyond this is let go. */
+const KEEP_BYTES = 4 * 1024 * 1024
+
+interface Change {
+  readonly rows: OrderedMap<number>
+  readonly key: Key
+  readonly before: number
+  readonly after: number
+}
+
+/**
+ * The frame that will be written next, and how to take back what it changed.
+ *
+ * A write changes the rows in memory at once, and is encoded into the frame at once, so that nothing has to be kept
+ * twice. Where its bytes will lie on the disk is known beforehand: frames are written in the order in which they are
+ * staged, or not at all.
+ */
+export class Stage {
+  readonly writer: Writer = new Writer(64 * 1024)
+  readonly journal: Journal
+  readonly rows: Rows
+  /** Queues that this frame changes and that somebody watches. */
+  readonly changed: Set<QueueRows> = new Set()
+  #undo: Change[] = []
+
+  constructor(journal: Journal, rows: Rows) {
+    this.journal = journal
+    this.rows = rows
+    this.writer.at = FRAME_HEADER
+  }
+
+  get isEmpty(): boolean {
+    return this.writer.at === FRAME_HEADER
+  }
+
+  put(queue: QueueRows, table: Table, key: Key, value: unknown): void {
+    const from = this.#begin(queue)
+    const number = numberOfTable(table)
+    writePut(this.writer, queue.number, number, key, value)
+    const row = this.#place(queue.table(number), key, from)
+    if (TABLES[table] === 's') this.rows.keep(row, value)
+    else this.rows.cache(row, value)
+  }
+
+  /** Writes a row again as it is. `op` is the put that wrote it. */
+  rewrite(queue: QueueRows, table: number, key: Key, op: Uint8Array): void {
+    const from = this.#begin(queue)
+    this.writer.bytes(op)
+    const rows = queue.table(table)
+    const value = this.rows.value(rows.get(key)!)
+    const row = this.#place(rows, key, from)
+    if (TABLES[TABLE_NAMES[table]!] === 's') this.rows.keep(row, value)
+  }
+
+  delete(queue: QueueRows, table: Table, key: Key): void {
+    const number = numberOfTable(table)
+    const rows = queue.table(number)
+    const before = rows.delete(key)
+    if (before === undefined) return
+    this.#begin(queue)
+    writeDelete(this.writer, queue.number, number, key)
+    this.#changed(rows, key, before, NONE)
+  }
+
+  deleteRange(queue: QueueRows, table: Table, range: KeyRange): void {
+    const number = numberOfTable(table)
+    const rows = queue.table(number)
+    let some = false
+    rows.deleteRange(range, (key, before) => {
+      some = true
+      this.#changed(rows, key, before, NONE)
+    })
+    if (!some) return
+    this.#begin(queue)
+    writeDeleteRange(this.writer, queue.number, number, range.lower, range.upper)
+  }
+
+  /** The value of a row that this frame writes. */
+  load(row: number): unknown {
+    const start = this.rows.offset(row) - this.journal.active.size
+    return valueOfPut(this.writer.buffer, start, start + this.rows.length(row))
+  }
+
+  /** Whether a row is written by this frame. */
+  has(row: number): boolean {
+    const { active } = this.journal
+    return this.rows.file(row) === active.number && this.rows.offset(row) >= active.size
+  }
+
+  /** A point to go {@link Stage.back} to. */
+  mark(): { readonly bytes: number; readonly changes: number } {
+    return { bytes: this.writer.at, changes: this.#undo.length }
+  }
+
+  /** Takes back everything since `mark`, the last change first. Without one, everything that was not written. */
+  back(
+    mark: { readonly bytes: number; readonly changes: number } = { bytes: FRAME_HEADER, changes: 0 },
+  ): void {
+    while (this.#undo.length > mark.changes) {
+      const { rows, key, before, after } = this.#undo.pop()!
+      if (before === NONE) rows.delete(key)
+      else {
+        rows.set(key, before)
+        this.#count(before, 1)
+      }
+      if (after === NONE) continue
+      this.#count(after, -1)
+      this.rows.remove(after)
+    }
+    this.writer.at = mark.bytes
+    if (this.isEmpty) this.changed.clear()
+  }
+
+  /** The frame was written: nothing can be taken back any more, and the next one begins. */
+  written(): void {
+    for (const { before } of this.#undo) if (before !== NONE) this.rows.remove(before)
+    this.#undo.length = 0
+    this.changed.clear()
+    this.writer.at = FRAME_HEADER
+    if (this.writer.buffer.length > KEEP_BYTES) this.writer.shrink(KEEP_BYTES / 16)
+  }
+
+  #begin(queue: QueueRows): number {
+    if (this.isEmpty) this.journal.beginFrame()
+    if (queue.listeners.size > 0) this.changed.add(queue)
+    return this.writer.at
+  }
+
+  /** Gives a row the place from `from` to the end of the frame so far. */
+  #place(rows: OrderedMap<number>, key: Key, from: number): number {
+    const { active } = this.journal
+    const row = this.rows.add(active.number, active.size + from, this.writer.at - from, NOT_LOADED)
+    this.#changed(rows, key, rows.set(key, row) ?? NONE, row)
+    return row
+  }
+
+  #changed(rows: OrderedMap<number>, key: Key, before: number, after: number): void {
+    this.#undo.push({ rows, key, before, after })
+    if (before !== NONE) this.#count(before, -1)
+    if (after !== NONE) this.#count(after, 1)
+  }
+
+  #count(row: number, sign: 1 | -1): void {
+    this.journal.count(this.rows.file(row), sign * this.rows.length(row))
+  }
+}

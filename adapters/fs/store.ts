@@ -1,0 +1,224 @@
+import { dirname, resolve as absolute } from 'node:path'
+import { QuaysideError } from '../../src/errors.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import { Cleaner } from './cleaner.ts'
+import { Commits } from './commits.ts'
+import { codeOf, corrupt, isNoRoom, noRoom, storageFailed, unavailable } from './faults.ts'
+import { type FileSystem, nodeFileSystem } from './file-system.ts'
+import { createFile, Journal, type JournalFile, MAX_FILE_BYTES, pathOfFile } from './journal.ts'
+import { bootOfMachine, Lock } from './lock.ts'
+import type { JournalStoreOptions } from './options.ts'
+import { Queues } from './queues.ts'
+import { openFiles, repair, replay } from './replay.ts'
+import { Reserve } from './reserve.ts'
+import { Rows } from './rows.ts'
+import { Stage } from './stage.ts'
+import { JournalTransaction } from './transaction.ts'
+
+const CACHE_BYTES = 32 * 1024 * 1024
+
+/**
+ * Opens the journal in a directory, and creates both if they are not there.
+ *
+ * @throws QuaysideError `LOCKED` if a living process has it open; `CORRUPT` if it is damaged; `STORAGE_UNAVAILABLE` if the
+ * directory cannot be used; `QUOTA_EXCEEDED` if there is no room for a new journal; `STORAGE_FAILED` if the disk failed.
+ */
+export async function openJournalStore(directory: string, options: JournalStoreOptions = {}): Promise<JournalStore> {
+  const fileSystem = options.fileSystem ?? nodeFileSystem
+  const path = absolute(directory)
+  try {
+    await makeDirectory(fileSystem, path)
+    const lock = await Lock.take(fileSystem, path)
+    try {
+      return await JournalStore.open(path, fileSystem, lock, options)
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof QuaysideError) throw error
+    if (isNoRoom(error)) throw noRoom(path, error)
+    throw codeOf(error) === 'EIO' ? storageFailed(`Opening ${path}`, error) : unavailable(`Opening ${path}`, error)
+  }
+}
+
+/** Creates a directory and its parents, and waits until their names are on the disk. */
+async function makeDirectory(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    fileSystem.makeDirectory(path)
+  } catch (error) {
+    const parent = dirname(path)
+    if (codeOf(error) === 'EEXIST') return
+    if (codeOf(error) !== 'ENOENT' || parent === path) throw error
+    await makeDirectory(fileSystem, parent)
+    fileSystem.makeDirectory(path)
+  }
+  await fileSystem.syncDirectory(dirname(path))
+}
+
+/** Queues in a directory of files. See `journal.ts` for how they are written, and `format.ts` for what is in them. */
+export class JournalStore implements TransactionalStore {
+  readonly #journal: Journal
+  readonly #lock: Lock
+  readonly #stage: Stage
+  readonly #commits: Commits
+  readonly #cleaner: Cleaner
+  readonly #queues: Queues
+  readonly #clock: { now(): number } | undefined
+  #closed: Promise<void> | undefined
+
+  private constructor(opened: Opened, lock: Lock, options: JournalStoreOptions) {
+    const { journal, rows, queues } = opened
+    const { directory, fileSystem, fsync } = journal.options
+    const { onEvent = () => {}, strictAcks = false } = options
+    const reserve = new Reserve(fileSystem, directory)
+    journal.hasRoom = reserve.adopt()
+    this.#journal = journal
+    this.#lock = lock
+    this.#queues = queues
+    this.#clock = options.clock
+    this.#stage = new Stage(journal, rows)
+    const onWritten = (): void => this.#cleaner.check()
+    this.#commits = new Commits(this.#stage, reserve, { directory, fsync, strictAcks, onEvent, onWritten })
+    this.#cleaner = new Cleaner({
+      journal,
+      rows,
+      queues,
+      write: (body) => this.#writeOwn(body),
+      onFailure: (error) => onEvent({ type: 'cleaning-failed', error }),
+    })
+  }
+
+  static async open(
+    directory: string,
+    fileSystem: FileSystem,
+    lock: Lock,
+    options: JournalStoreOptions,
+  ): Promise<JournalStore> {
+    const opened = await openJournal(directory, fileSystem, options)
+    lock.onLost = (error) => opened.journal.fail('Keeping the lock', error)
+    return new JournalStore(opened, lock, options)
+  }
+
+  open(queue: string): Promise<QueueStore> {
+    if (this.#closed !== undefined) return Promise.reject(closed())
+    const rows = this.#queues.named(queue)
+    const tx = new JournalTransaction(rows, this.#queues, this.#stage)
+    return Promise.resolve({
+      transact: (kind, body) => this.#transact(kind, tx, body),
+      now: () => this.#clock?.now() ?? Date.now(),
+      soleOwner: true,
+      watch: (listener) => {
+        // A function of its own, so that the same listener can watch twice.
+        const listen = (): void => listener()
+        rows.listeners.add(listen)
+        return () => void rows.listeners.delete(listen)
+      },
+    })
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#commits.flush()
+    await this.#cleaner.stop()
+    try {
+      await this.#journal.close()
+    } finally {
+      this.#lock.release()
+    }
+  }
+
+  #transact<T>(kind: Kind, tx: JournalTransaction, body: (tx: Transaction) => T): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(closed())
+    return new Promise((resolve, reject) => {
+      this.#commits.add({ kind, tx, body, resolve: resolve as (result: unknown) => void, reject, result: undefined })
+    })
+  }
+
+  /** Runs a transaction of the journal's own: one that must work when there is little room, and while it is closed. */
+  #writeOwn(write: (stage: Stage) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#commits.add({
+        kind: 'consume',
+        tx: new JournalTransaction(this.#queues.system, this.#queues, this.#stage),
+        body: () => write(this.#stage),
+        resolve: () => resolve(),
+        reject,
+        result: undefined,
+      })
+    })
+  }
+}
+
+interface Opened {
+  readonly journal: Journal
+  readonly rows: Rows
+  readonly queues: Queues
+}
+
+/** Finds out what the files hold, and makes them a journal that can be written to. */
+async function openJournal(
+  directory: string,
+  fileSystem: FileSystem,
+  options: JournalStoreOptions,
+): Promise<Opened> {
+  const fsync = options.durability !== 'os'
+  const boot = Number.parseInt(bootOfMachine(), 16)
+  const rows = new Rows(options.cacheBytes ?? CACHE_BYTES)
+  const queues = new Queues()
+  const files = openFiles(fileSystem, directory)
+  try {
+    const replayed = await replay(fileSystem, directory, files, boot, queues.sink(rows))
+    queues.nameAll(rows)
+    checkOldest(directory, queues.oldestFile(rows), replayed.files)
+    await repair(fileSystem, directory, replayed)
+    files.splice(0, files.length, ...replayed.files)
+    if (files.length === 0) files.push(await createFirst(fileSystem, directory))
+    if (replayed.tornTail !== undefined) options.onEvent?.({ type: 'torn-tail', ...replayed.tornTail })
+    const journal = new Journal(
+      { directory, fileSystem, fsync, boot: fsync ? 0 : boot, maxFileBytes: options.maxFileBytes ?? MAX_FILE_BYTES },
+      files,
+      replayed.lsn,
+    )
+    rows.forEach((row) => journal.count(rows.file(row), rows.length(row)))
+    return { journal, rows, queues }
+  } catch (error) {
+    for (const file of files) closeQuietly(fileSystem, file)
+    throw error
+  }
+}
+
+/** The journal itself says which file it starts with: nobody else would miss it. */
+function checkOldest(directory: string, oldest: number, files: readonly JournalFile[]): void {
+  const [first] = files
+  if (first === undefined ? oldest > 1 : first.number > oldest) {
+    throw corrupt(pathOfFile(directory, oldest), 0, 'the file is missing')
+  }
+}
+
+async function createFirst(fileSystem: FileSystem, directory: string): Promise<JournalFile> {
+  const file = createFile(fileSystem, directory, 1)
+  try {
+    await fileSystem.dataSync(file.fd)
+    await fileSystem.syncDirectory(directory)
+    return file
+  } catch (error) {
+    fileSystem.close(file.fd)
+    throw error
+  }
+}
+
+function closeQuietly(fileSystem: FileSystem, file: JournalFile): void {
+  try {
+    fileSystem.close(file.fd)
+  } catch {
+    // There is an error to report already.
+  }
+}
+
+function closed(): QuaysideError {
+  return new QuaysideError('CLOSED', 'The storage was closed')
+}

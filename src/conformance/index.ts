@@ -1,0 +1,17 @@
+/**
+ * The suite that a storage adapter has to pass: every rule of contract 1 as a case that rejects when the rule is broken.
+ * It needs no test runner and no runtime of its own, so it runs wherever the adapter does.
+ *
+ * @module
+ */
+export type { Backend, ConformanceFactory } from './backend.ts'
+export type { CaseClock, ConformanceClock } from './clock.ts'
+export { ConformanceError } from './assert.ts'
+export { type ConformanceCase, conformanceCases } from './suite.ts'
+export {
+  type AppendStep,
+  type Step,
+  type StepSettlement,
+  describeStep,
+  runHistory,
+} from './history.ts'
