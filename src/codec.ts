@@ -12,30 +12,31 @@ export interface Codec<T> {
 /** JSON for everything but bytes, which are stored as they are. */
 export const JSON_CODEC: Codec<unknown> = {
   encode(payload) {
-    if (payload instanceof Uint8Array) return payload.slice()
+    // Not `slice`: that of a Node Buffer shares the bytes.
+    if (payload instanceof Uint8Array) return new Uint8Array(payload)
     const body: string | undefined = JSON.stringify(payload)
     if (body === undefined) throw new TypeError(`JSON has no ${typeof payload}`)
     return body
   },
   decode(body) {
-    return typeof body === 'string' ? JSON.parse(body) : body.slice()
+    return typeof body === 'string' ? JSON.parse(body) : new Uint8Array(body)
   },
 }
 
-export function encode<T>(codec: Codec<T>, payload: T): Body {
+export function encode<T>(tried: string, codec: Codec<T>, payload: T): Body {
   let body: unknown
   try {
     body = codec.encode(payload)
   } catch (error) {
     throw new QuaysideError(
       'UNSERIALIZABLE',
-      `send: the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`,
+      `${tried}: the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     )
   }
   if (typeof body === 'string' || body instanceof Uint8Array) return body
   throw new QuaysideError(
     'UNSERIALIZABLE',
-    `send: a codec must answer with a string or a Uint8Array, not ${typeof body}`,
+    `${tried}: a codec must answer with a string or a Uint8Array, not ${typeof body}`,
   )
 }

@@ -55,6 +55,7 @@ export interface BatchMessage<T> extends SendOptions {
 export type SendResult = AppendResult
 
 const OPTIONS = ['id', 'key', 'headers', 'delayMs', 'expiresInMs', 'maxAttempts', 'replace', 'dedupeMs']
+const BATCH_OPTIONS = ['payload', ...OPTIONS]
 
 /** Sends messages to a queue. */
 export class Producer<T> {
@@ -109,9 +110,12 @@ export class Producer<T> {
     }
     if (messages.length === 0) return []
     const prepared = messages.map((message, i) => {
-      const tried = `sendBatch, message ${i}`
-      checkOptions(tried, message, ['payload', ...OPTIONS])
-      return this.#prepare(tried, message.payload, message)
+      try {
+        checkOptions('sendBatch', message, BATCH_OPTIONS)
+        return this.#prepare('sendBatch', message.payload, message)
+      } catch (error) {
+        throw atIndex(error, i)
+      }
     })
     // Most schemas answer at once.
     const ready = prepared.every(isReady)
@@ -140,7 +144,7 @@ export class Producer<T> {
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
     const finish = (): NewMessage => {
-      const body = encode(codec, payload)
+      const body = encode(tried, codec, payload)
       this.#checkBody(tried, body)
       if (options === undefined) return { body }
       const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options
@@ -228,4 +232,12 @@ export class Producer<T> {
 
 function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessage {
   return !(message instanceof Promise)
+}
+
+/** Says which message of a batch an error is about. */
+function atIndex(error: unknown, index: number): unknown {
+  if (!(error instanceof QuaysideError)) return error
+  return new QuaysideError(error.code, error.message.replace('sendBatch', `sendBatch, message ${index}`), {
+    cause: error.cause,
+  })
 }
