@@ -70,13 +70,13 @@ export class Batcher<In, Out> implements Idling {
     const { max, nameOf } = this.#options
     const waiting = this.#waiting
     const limit = max()
-    const names = new Set<string>()
     let size = 0
     let count = 0
+    const names = nameOf === undefined || waiting.length === 1 ? undefined : new Set<string>()
     for (const { items } of waiting) {
       if (count > 0 && size + items.length > limit) break
-      if (nameOf !== undefined && waiting.length > 1) {
-        const named = items.map(nameOf).filter((name) => name !== undefined)
+      if (names !== undefined) {
+        const named = items.map(nameOf!).filter((name) => name !== undefined)
         if (count > 0 && named.some((name) => names.has(name))) break
         for (const name of named) names.add(name)
       }

@@ -295,17 +295,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     settlementOf: (message: Message<T>) => Settlement,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settlements = messages.map((message) => {
-        if (!(message instanceof Message) || settlerOf(message) !== this) {
-          throw new QuaysideError(
-            'INVALID_ARGUMENT',
-            `${tried}: only messages that this consumer received can be settled by it, use message.${tried}()`,
-          )
-        }
-        const settlement = settlementOf(message)
-        if (settlement.kind !== 'extend') leaseOf(message).settled = true
-        return settlement
-      })
+      // All of it may throw, so it comes before anything is noted.
+      for (const message of messages) {
+        if (settlerOf(message) !== this) throw foreignError(tried)
+      }
+      const settlements = messages.map(settlementOf)
+      for (const [i, message] of messages.entries()) {
+        if (settlements[i]!.kind !== 'extend') leaseOf(message).settled = true
+      }
       this.#settlements.add(
         settlements,
         (results) => {
@@ -429,6 +426,13 @@ function checkNack(tried: string, options: NackOptions): void {
   checkOptions(tried, options, ['delayMs', 'reason'])
   if (options.delayMs !== undefined) checkMs(tried, 'delayMs', options.delayMs)
   if (options.reason !== undefined) checkText(tried, 'reason', options.reason)
+}
+
+function foreignError(tried: string): QuaysideError {
+  return new QuaysideError(
+    'INVALID_ARGUMENT',
+    `${tried}: a consumer can only settle messages that it received itself; a message's own ack(), nack(), reject() and extend() always find the right one`,
+  )
 }
 
 function staleError(tried: string, stale: readonly Message<unknown>[]): QuaysideError {

@@ -54,5 +54,9 @@ export function cutError(text: string | undefined): string | undefined {
 
 /** What is kept of something that was thrown. */
 export function errorText(error: unknown): string {
-  return (error instanceof Error ? error.message || error.name : String(error)).slice(0, MAX_ERROR_LENGTH)
+  try {
+    return String(error instanceof Error ? error.message || error.name : error).slice(0, MAX_ERROR_LENGTH)
+  } catch {
+    return 'something that has no text'
+  }
 }

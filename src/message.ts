@@ -30,8 +30,8 @@ export interface Lease {
 
 /** Lets consumers read the lease of a message, and nobody else. */
 export let leaseOf: (message: Message<unknown>) => Lease
-/** Lets consumers know whose message it is. */
-export let settlerOf: (message: Message<unknown>) => Settler
+/** Lets consumers know whose message it is; `undefined` if it is no message, or a proxy or copy of one. */
+export let settlerOf: (message: unknown) => Settler | undefined
 
 /** A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack` and `reject` ends that. */
 export class Message<T> {
@@ -55,7 +55,8 @@ export class Message<T> {
 
   static {
     leaseOf = (message) => message.#lease
-    settlerOf = (message) => message.#settler
+    settlerOf = (message) =>
+      typeof message === 'object' && message !== null && #settler in message ? message.#settler : undefined
   }
 
   constructor(delivery: Delivery, payload: T, group: string, leaseUntil: number, settler: Settler) {

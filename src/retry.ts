@@ -27,6 +27,8 @@ export const DEFAULT_RETRY: Required<RetryPolicy> = {
  * @see Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
  */
 export function backoffDelay(attempt: number, random: number, policy: Required<RetryPolicy>): number {
-  const cap = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (attempt - 1))
+  // A growth over all numbers must not make NaN of an initial wait of 0.
+  const growth = Math.min(Number.MAX_VALUE, policy.factor ** (attempt - 1))
+  const cap = Math.min(policy.maxMs, policy.initialMs * growth)
   return Math.floor(random * cap)
 }

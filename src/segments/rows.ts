@@ -5,7 +5,7 @@ import type { Body, DeadReason } from '../storage.ts'
  *
  * | table | key | value |
  * |---|---|---|
- * | state | `'queue'` | {@link QueueRow} |
+ * | state | `['queue']` | {@link QueueRow} |
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
  * | timers | `[at, number]` | {@link TimerRow} |
@@ -231,7 +231,7 @@ export const SEGMENT_MESSAGES: number = 256
 export const SEGMENT_BYTES: number = 256 * 1024
 
 /** The key of the queue's own row in `state`. */
-export const QUEUE_KEY: string = 'queue'
+export const QUEUE_KEY: [string] = ['queue']
 
 export function groupKey(group: string): [string, string] {
   return ['group', group]

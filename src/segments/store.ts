@@ -165,6 +165,7 @@ export function* ready<T>(value: T): Generator<T, T, T> {
 /** Compares two keys in the order of {@link Key}: negative, zero or positive. */
 export function compareKeys(a: Key, b: Key): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (a === b) return 0
   const left = typeof a === 'object' ? a : [a]
   const right = typeof b === 'object' ? b : [b]
   for (let i = 0; i < left.length && i < right.length; i++) {

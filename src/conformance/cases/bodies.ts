@@ -163,7 +163,7 @@ export const bodies: Section = {
       },
     },
     {
-      name: 'groups get equal bodies, and what one does with its copy of a string is its own affair',
+      name: 'every group gets the same body',
       eventual: true,
       async run(t) {
         const q = await t.open()
