@@ -89,26 +89,33 @@ export class Batcher<In, Out> implements Idling {
   }
 
   #write(units: readonly Unit<In, Out>[], done: () => void): void {
-    const { write, isolates } = this.#options
-    if (units.length === 1) {
-      const { items, resolve, reject } = units[0]!
-      void write(items).then(resolve, reject).then(done)
-      return
-    }
-    write(units.flatMap(({ items }) => items)).then(
-      (results) => {
+    const single = units.length === 1 ? units[0]! : undefined
+    this.#start(single?.items ?? units.flatMap(({ items }) => items))
+      .then((results) => {
+        if (single !== undefined) {
+          single.resolve(results)
+          return
+        }
         let from = 0
         for (const { items, resolve } of units) resolve(results.slice(from, (from += items.length)))
-        done()
-      },
-      (error: unknown) => {
-        if (isolates?.(error)) this.#writeEach(units, done)
-        else {
-          for (const { reject } of units) reject(error)
-          done()
+      })
+      .then(done, (error: unknown) => {
+        if (single === undefined && this.#options.isolates?.(error)) {
+          this.#writeEach(units, done)
+          return
         }
-      },
-    )
+        for (const { reject } of units) reject(error)
+        done()
+      })
+  }
+
+  /** Whatever a write does, its batcher must go on. */
+  #start(items: readonly In[]): Promise<readonly Out[]> {
+    try {
+      return this.#options.write(items)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #writeEach([first, ...rest]: readonly Unit<In, Out>[], done: () => void): void {

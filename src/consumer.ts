@@ -97,12 +97,21 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       signal?.throwIfAborted()
       return this.#context.use(tried, (view) => {
         if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
-        if (this.#paused) return Promise.resolve([])
-        return this.#claim(view, limit).then(({ deliveries }) => this.#open(deliveries))
+        return this.#take(view, limit)
       })
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #take(view: QueueStorage, limit: number): Promise<Message<T>[]> {
+    if (this.#paused) return Promise.resolve([])
+    return this.#claim(view, limit).then(({ deliveries }) => {
+      const messages = this.#open(deliveries)
+      if (!(messages instanceof Promise)) return messages
+      // Behind what cannot be read there may be more.
+      return messages.then((readable) => (readable.length > 0 ? readable : this.#take(view, limit)))
+    })
   }
 
   /** Claims until there is something, or the time is over. */
@@ -124,7 +133,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           const result = await this.#claim(view, limit)
           const messages = await this.#open(result.deliveries)
           if (messages.length > 0) return messages
-          nextInMs = this.#nextLook(view, result)
+          // Behind what cannot be read there may be more.
+          nextInMs = result.deliveries.length > 0 ? 0 : this.#nextLook(view, result)
         }
         signal?.throwIfAborted()
         if (closing.aborted) throw this.#context.closedError(tried)
@@ -300,9 +310,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         if (settlerOf(message) !== this) throw foreignError(tried)
       }
       const settlements = messages.map(settlementOf)
-      for (const [i, message] of messages.entries()) {
-        if (settlements[i]!.kind !== 'extend') leaseOf(message).settled = true
-      }
+      if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
       this.#settlements.add(
         settlements,
         (results) => {
@@ -319,8 +327,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   #note(message: Message<T>, settlement: Settlement, result: SettleResult): boolean {
     if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
     if (result.status === 'stale') return true
-    if (settlement.kind === 'ack') this.#context.throughput.count('acked', 1)
-    else if (settlement.kind !== 'extend') this.#context.throughput.count('failed', 1)
+    if (settlement.kind === 'extend') return false
+    this.#context.throughput.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
+    leaseOf(message).onEnd?.(settlement)
     return false
   }
 
@@ -377,7 +386,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const context = this.#context
     const view = await context.open(tried)
     return await context.track(
-      this.#listen(view, [options.signal, context.closing], (wakeup) => {
+      this.#listen(view, [options.signal, context.closing], async (wakeup) => {
         const loop = new Loop({
           clock: context.options.clock,
           closing: context.closing,
@@ -394,7 +403,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           options,
           untilEmpty,
         })
-        return loop.run()
+        const report = await loop.run()
+        // Handlers may have settled messages themselves, without waiting for it.
+        await this.#settlements.idle()
+        return report
       }),
     )
   }

@@ -61,8 +61,6 @@ export interface LoopOptions<T> {
   readonly untilEmpty: boolean
 }
 
-type Outcome = keyof DrainReport
-
 /** A message under a handler. */
 class Job<T> implements HandlerContext {
   readonly message: Message<T>
@@ -96,7 +94,6 @@ class Job<T> implements HandlerContext {
 interface Ended<T> {
   readonly message: Message<T>
   readonly settlement: Settlement
-  readonly outcome: Outcome
 }
 
 /**
@@ -111,7 +108,7 @@ export class Loop<T> {
   readonly #concurrency: number
   readonly #jobs: Set<Job<T>> = new Set()
   #ended: Ended<T>[] = []
-  readonly #report: Record<Outcome, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
+  readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
   /** From here on, hand back what is not finished. */
   readonly #handBackAt: number
   /** Why it stopped. */
@@ -165,6 +162,7 @@ export class Loop<T> {
       const result = await this.#with.claim(free, settle)
       if (result.settled !== undefined) this.#noteAll(ended, result.settled)
       const messages = await this.#with.open(result.deliveries)
+      this.#report.dead += result.deliveries.length - messages.length
       for (const message of messages) void this.#work(message)
       if (result.deliveries.length > 0) return
       next = this.#with.nextLook(result)
@@ -179,15 +177,21 @@ export class Loop<T> {
     try {
       await call()
     } catch (error) {
-      this.#failure ??= { error }
-      this.#stop(error)
+      this.#fail(error)
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#stop(error)
+    this.#with.wakeup.hint()
   }
 
   async #work(message: Message<T>): Promise<void> {
     const { clock, handler } = this.#with
     const job = new Job(message, clock.now())
     this.#jobs.add(job)
+    leaseOf(message).onEnd = this.#count
     this.#renewLater()
     let thrown: { error: unknown } | undefined
     try {
@@ -197,30 +201,29 @@ export class Loop<T> {
     }
     this.#longest = Math.max(this.#longest, clock.now() - job.startedAt)
     this.#jobs.delete(job)
-    if (!job.given && !leaseOf(message).settled) this.#end(message, thrown)
+    try {
+      if (!job.given && !leaseOf(message).settled) this.#end(message, thrown)
+    } catch (error) {
+      this.#fail(error)
+    }
     this.#with.wakeup.hint()
   }
 
   #end(message: Message<T>, thrown: { error: unknown } | undefined): void {
     const { receipt } = leaseOf(message)
     if (thrown === undefined) {
-      this.#ended.push({ message, settlement: { receipt, kind: 'ack' }, outcome: 'acked' })
+      this.#ended.push({ message, settlement: { receipt, kind: 'ack' } })
     } else if (this.#stopped !== undefined) {
       this.#giveBack(message)
     } else {
-      const settlement = this.#with.failureOf(message, errorText(thrown.error))
-      this.#ended.push({ message, settlement, outcome: settlement.kind === 'dead' ? 'dead' : 'retried' })
+      this.#ended.push({ message, settlement: this.#with.failureOf(message, errorText(thrown.error)) })
     }
   }
 
   #giveBack(message: Message<T>): void {
     const { receipt } = leaseOf(message)
     const error = message.lastError
-    this.#ended.push({
-      message,
-      settlement: { receipt, kind: 'retry', delayMs: 0, counts: false, error },
-      outcome: 'returned',
-    })
+    this.#ended.push({ message, settlement: { receipt, kind: 'retry', delayMs: 0, counts: false, error } })
   }
 
   #take(): Ended<T>[] {
@@ -236,9 +239,13 @@ export class Loop<T> {
   }
 
   #noteAll(ended: readonly Ended<T>[], results: readonly SettleResult[]): void {
-    for (const [i, { message, settlement, outcome }] of ended.entries()) {
-      if (!this.#with.note(message, settlement, results[i]!)) this.#report[outcome]++
+    for (const [i, { message, settlement }] of ended.entries()) {
+      this.#with.note(message, settlement, results[i]!)
     }
+  }
+
+  readonly #count = (settlement: Settlement): void => {
+    this.#report[outcomeOf(settlement)]++
   }
 
   // Stopping
@@ -309,4 +316,10 @@ export class Loop<T> {
       }
     }
   }
+}
+
+function outcomeOf(settlement: Settlement): keyof DrainReport {
+  if (settlement.kind === 'ack') return 'acked'
+  if (settlement.kind !== 'retry') return 'dead'
+  return settlement.counts === false ? 'returned' : 'retried'
 }

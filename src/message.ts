@@ -1,4 +1,4 @@
-import type { Delivery } from './storage.ts'
+import type { Delivery, Settlement } from './storage.ts'
 
 /** How a consumer settles a message; what the methods of {@link Message} call. */
 export interface Settler {
@@ -24,8 +24,10 @@ export interface RejectOptions {
 export interface Lease {
   receipt: string
   until: number
-  /** Its consumer was told how it ended. */
+  /** Its consumer was told how it ends. */
   settled: boolean
+  /** Is called with how it ended, once that is stored. */
+  onEnd: ((settlement: Settlement) => void) | undefined
 }
 
 /** Lets consumers read the lease of a message, and nobody else. */
@@ -69,7 +71,7 @@ export class Message<T> {
     this.key = delivery.key
     this.group = group
     this.lastError = delivery.lastError
-    this.#lease = { receipt: delivery.receipt, until: leaseUntil, settled: false }
+    this.#lease = { receipt: delivery.receipt, until: leaseUntil, settled: false, onEnd: undefined }
     this.#settler = settler
   }
 

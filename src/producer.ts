@@ -108,13 +108,18 @@ export class Producer<T> {
         `sendBatch: a batch may have ${maxBatch} messages, this one has ${messages.length}`,
       )
     }
+    if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
     if (messages.length === 0) return []
     const prepared = messages.map((message, i) => {
       try {
         checkOptions('sendBatch', message, BATCH_OPTIONS)
-        return this.#prepare('sendBatch', message.payload, message)
+        const ready = this.#prepare('sendBatch', message.payload, message)
+        return ready instanceof Promise
+          ? ready.catch((error: unknown) => Promise.reject(atIndex(error, i)))
+          : ready
       } catch (error) {
-        throw atIndex(error, i)
+        // Not thrown: then nobody would listen to a schema that refuses another message later.
+        return Promise.reject(atIndex(error, i))
       }
     })
     // Most schemas answer at once.
@@ -122,19 +127,30 @@ export class Producer<T> {
       ? prepared
       : await Promise.all(prepared.map((one) => Promise.resolve(one)))
     return await new Promise((resolve, reject) => {
-      this.#batcher.add(ready, (results) => resolve(results as SendResult[]), reject)
+      this.#add(ready, (results) => resolve(results as SendResult[]), reject)
     })
   }
 
   #sendOne(message: NewMessage): Promise<SendResult> {
     return new Promise((resolve, reject) => {
-      this.#batcher.add([message], (results) => resolve(results[0]!), reject)
+      this.#add([message], (results) => resolve(results[0]!), reject)
     })
   }
 
+  #add(
+    messages: readonly NewMessage[],
+    resolve: (results: readonly SendResult[]) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const stored = (results: readonly SendResult[]): void => {
+      this.#context.throughput.count('sent', messages.length)
+      resolve(results)
+    }
+    this.#batcher.add(messages, stored, reject)
+  }
+
   #append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
-    const { options, throughput } = this.#context
-    throughput.count('sent', messages.length)
+    const { options } = this.#context
     return this.#context.finish('send', (view) => view.append(messages, { batchId: options.id() }))
   }
 

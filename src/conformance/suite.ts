@@ -45,7 +45,11 @@ export function conformanceCases(factory: ConformanceFactory): ConformanceCase[]
   )
 }
 
-function reasonToSkip(factory: ConformanceFactory, needs: readonly Need[], eventual: boolean): string | undefined {
+function reasonToSkip(
+  factory: ConformanceFactory,
+  needs: readonly Need[],
+  eventual: boolean,
+): string | undefined {
   const { guarantees } = factory
   if (guarantees.consistentWithinMs > 0 && !eventual) {
     return `reads may be stale for ${guarantees.consistentWithinMs} ms (consistentWithinMs)`

@@ -16,6 +16,8 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   const now: number[] = []
   const delayed = new Map<number, number[]>()
   const met = new Set<string>()
+  const named = messages.filter(({ id }) => id !== undefined)
+  if (named.length > 0) work.tx.expect?.(named.map(({ id }) => ['ids', id!]))
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {

@@ -163,12 +163,14 @@ function takeDue(taking: Taking): void {
   if (taken === 0) return
   tx.deleteRange('due', { lower: [name], upper: rows[taken - 1]![0] })
   row.waiting -= taken
-  const reads = rows.slice(0, taken).map(([at, key]) => {
-    const sideKey = [name, key === 0 ? (at as readonly number[])[2]! : key]
-    return { key: key === 0 ? undefined : key, side: tx.get<SideRow>('side', sideKey) }
+  const due = rows.slice(0, taken).map(([at, ordering]) => {
+    const seq = (at as readonly number[])[2]!
+    const key = ordering === 0 ? undefined : ordering
+    return { key, sideKey: [name, key ?? seq] }
   })
-  for (const { key, side: read } of reads) {
-    const side = read!
+  tx.expect?.(due.map(({ sideKey }) => ['side', sideKey]))
+  for (const { key, sideKey } of due) {
+    const side = tx.get<SideRow>('side', sideKey)!
     const { seq, attempt, error } = side
     const message = group.sideMessage(side, key)!
     const verdict = taking.verdict(message, attempt)
@@ -182,7 +184,7 @@ function takeDue(taking: Taking): void {
       )
       continue
     }
-    tx.delete('side', [name, key ?? seq])
+    tx.delete('side', sideKey)
     if (key !== undefined) group.freeKey(key, side.row, side.index)
     group.bury(seq, message, attempt, verdict, error)
   }

@@ -19,7 +19,7 @@ import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { allGroups, createGroup, loadGroup } from './group.ts'
 import { list } from './list.ts'
-import { NEW_QUEUE, type QueueRow, groupKey } from './rows.ts'
+import { NEW_QUEUE, QUEUE_KEY, type QueueRow, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
 import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
@@ -146,15 +146,15 @@ class View implements QueueStorage {
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.#run('consume', (work) => {
-      const { group: name, from = 'earliest' } = request
+    const { group: name, from = 'earliest' } = request
+    return this.#runIn(name, (work) => {
       const group = loadGroup(work, name) ?? createGroup(work, name, from)
       return claim(work, group, request)
     })
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    return this.#run('consume', (work) => {
+    return this.#runIn(group, (work) => {
       const loaded = loadGroup(work, group)
       if (loaded === undefined) return settlements.map(() => ({ status: 'stale' }))
       work.tick(loaded)
@@ -242,15 +242,31 @@ class View implements QueueStorage {
     return (this.#closed ??= this.#release())
   }
 
-  #run<T>(kind: Kind, verb: (work: Work) => T): Promise<T> {
+  /** Runs a verb of consumers, which reads the rows of the queue and of a group. */
+  #runIn<T>(group: string, verb: (work: Work) => T): Promise<T> {
+    return this.#run('consume', verb, group)
+  }
+
+  #run<T>(kind: Kind, verb: (work: Work) => T, group?: string): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
     if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
-    return transact(this.#rows, this.#queue, kind, verb)
+    return transact(this.#rows, this.#queue, kind, verb, group)
   }
 }
 
-function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: (work: Work) => T): Promise<T> {
+function transact<T>(
+  rows: QueueStore,
+  queue: string,
+  kind: Kind,
+  verb: (work: Work) => T,
+  group?: string,
+): Promise<T> {
   return rows.transact(kind, (tx) => {
+    if (group !== undefined)
+      tx.expect?.([
+        ['state', QUEUE_KEY],
+        ['state', groupKey(group)],
+      ])
     return verb(Work.open(tx, queue, rows.now()))
   })
 }

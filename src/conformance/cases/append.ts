@@ -12,7 +12,11 @@ export const append: Section = {
       async run(t) {
         const q = await t.open()
         const results = await q.append({ body: 'a', id: 'x' }, 'b', { body: 'c', id: 'y' })
-        equal(results.map(({ status }) => status), ['stored', 'stored', 'stored'], 'statuses')
+        equal(
+          results.map(({ status }) => status),
+          ['stored', 'stored', 'stored'],
+          'statuses',
+        )
         equal([results[0]!.id, results[2]!.id], ['x', 'y'], 'ids that the sender chose')
         await t.consistent()
         const deliveries = await q.takes(['a', 'b', 'c'], 'all')
@@ -35,7 +39,10 @@ export const append: Section = {
           )
           for (const { id } of await q.storage.append(messages, { batchId })) {
             equal(id.slice(0, 28), batchId.slice(0, 28), 'the first 28 characters')
-            ok(/^[0-9a-f]{8}$/.test(id.slice(28)), `the last characters of ${id} are not 8 hexadecimal digits`)
+            ok(
+              /^[0-9a-f]{8}$/.test(id.slice(28)),
+              `the last characters of ${id} are not 8 hexadecimal digits`,
+            )
           }
         }
       },
@@ -69,7 +76,11 @@ export const append: Section = {
           ok(deliveries.length > 0, `nothing came after ${seen.length} of 60`)
           seen.push(...deliveries.map(({ body }) => Number(body)))
         }
-        equal(seen, Array.from({ length: 60 }, (_, i) => i), 'the order of delivery')
+        equal(
+          seen,
+          Array.from({ length: 60 }, (_, i) => i),
+          'the order of delivery',
+        )
       },
     },
     {
@@ -83,7 +94,9 @@ export const append: Section = {
         const deliveries = await views[0]!.take({ limit: 1000 })
         equal(deliveries.length, 140, 'messages of 20 batches of 7')
         for (let batch = 0; batch < 20; batch++) {
-          const own = deliveries.map(({ body }) => String(body)).filter((body) => body.startsWith(`${batch}-`))
+          const own = deliveries
+            .map(({ body }) => String(body))
+            .filter((body) => body.startsWith(`${batch}-`))
           equal(own, names(`${batch}`, 7), `the order inside batch ${batch}`)
         }
       },
@@ -131,16 +144,29 @@ export const append: Section = {
         )
         await t.advance(t.s(6))
         const first = await q.takes(['plain', 'keyed', 'tough'], 'what is due', { maxAttempts: 3 })
-        const found = first.map(({ body, key, headers, maxAttempts }) => ({ body, key, headers, maxAttempts }))
+        const found = first.map(({ body, key, headers, maxAttempts }) => ({
+          body,
+          key,
+          headers,
+          maxAttempts,
+        }))
         const expected = [
           { body: 'keyed', key: 'k', headers: { a: '1' }, maxAttempts: 3 },
           { body: 'plain', maxAttempts: 3 },
           { body: 'tough', maxAttempts: 7 },
         ]
-        equal(found.sort((a, b) => (a.body < b.body ? -1 : 1)), expected, 'options')
+        equal(
+          found.sort((a, b) => (a.body < b.body ? -1 : 1)),
+          expected,
+          'options',
+        )
         await t.advance(t.s(4))
         equal((await q.takeOne()).headers, { b: '2' }, 'headers of the delayed message')
-        equal((await q.dead()).map(({ body }) => body), ['short'], 'expired messages')
+        equal(
+          (await q.dead()).map(({ body }) => body),
+          ['short'],
+          'expired messages',
+        )
       },
     },
     {
@@ -169,7 +195,12 @@ export const append: Section = {
         }
         await t.advance(t.s(10))
         const deliveries = await q.take()
-        if (!t.factory.realClock) equal(deliveries.map(({ body }) => body), bodies, 'order')
+        if (!t.factory.realClock)
+          equal(
+            deliveries.map(({ body }) => body),
+            bodies,
+            'order',
+          )
         equal(deliveries.length, 30, 'deliveries')
       },
     },

@@ -71,7 +71,11 @@ export const bodies: Section = {
     {
       name: 'strings and bytes in one batch stay what they are',
       eventual: true,
-      run: (t) => roundTrip(t, STRINGS.flatMap((text, i) => [text, BYTES[i % BYTES.length]!])),
+      run: (t) =>
+        roundTrip(
+          t,
+          STRINGS.flatMap((text, i) => [text, BYTES[i % BYTES.length]!]),
+        ),
     },
     {
       name: 'a body may be as large as the storage says, up to 1 MB tried',
@@ -100,7 +104,7 @@ export const bodies: Section = {
           { a: '1' },
           { a: '', b: ' ', '': 'empty name' },
           { ['__proto__']: 'own', constructor: 'own', toString: 'own', hasOwnProperty: 'own' },
-          { 'ünï': '漢字 😀', 'new\nline': 'a\u0000b' },
+          { ünï: '漢字 😀', 'new\nline': 'a\u0000b' },
           Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`header-${i}`, `${i}`])),
         ]
         const ids = await q.send(...headers.map((one, i) => ({ body: `${i}`, headers: one })), 'none')
@@ -109,7 +113,11 @@ export const bodies: Section = {
         equal(deliveries.length, ids.length, 'deliveries')
         for (const delivery of deliveries) {
           const expected = headers[ids.indexOf(delivery.id)]
-          equal(Object.entries(delivery.headers ?? {}).sort(), Object.entries(expected ?? {}).sort(), 'headers')
+          equal(
+            Object.entries(delivery.headers ?? {}).sort(),
+            Object.entries(expected ?? {}).sort(),
+            'headers',
+          )
         }
       },
     },
@@ -132,7 +140,11 @@ export const bodies: Section = {
         await q.send(...STRINGS.map((body) => ({ body })), ...BYTES.map((body) => ({ body })))
         await q.send({ body: 'h', headers: { a: 'b' }, key: 'k' })
         const listed = await q.list()
-        equal(listed.slice(0, -1).map(({ body }) => body), [...STRINGS, ...BYTES], 'bodies')
+        equal(
+          listed.slice(0, -1).map(({ body }) => body),
+          [...STRINGS, ...BYTES],
+          'bodies',
+        )
         const { headers, key } = listed.at(-1)!
         equal([headers, key], [{ a: 'b' }, 'k'], 'headers and key')
       },
@@ -144,7 +156,9 @@ export const bodies: Section = {
         for (const [i, body] of [...STRINGS, ...BYTES].entries()) {
           const q = (await t.open(`queue ${i}`)).as('g')
           const headers = { name: `${i}` }
-          const [id] = await q.send(i % 2 === 0 ? { body, headers } : { body, headers, key: 'k', maxAttempts: 9 })
+          const [id] = await q.send(
+            i % 2 === 0 ? { body, headers } : { body, headers, key: 'k', maxAttempts: 9 },
+          )
           const first = await q.takeOne()
           const same = ({ attempt: _a, receipt: _r, lastError: _l, ...rest }: typeof first): unknown => rest
           equal([first.id, first.body, first.headers], [id, body, headers], 'the first delivery')

@@ -126,7 +126,11 @@ export const claim: Section = {
               leaseMs: 3_600_000,
               settle: held.map(({ receipt }) => ({ receipt, kind: 'ack' })),
             })
-            equal(settled?.every(({ status }) => status === 'settled'), true, 'all acks settle')
+            equal(
+              settled?.every(({ status }) => status === 'settled'),
+              true,
+              'all acks settle',
+            )
             done.push(...bodiesOf(held))
             held = deliveries
             if (held.length === 0 && nextInMs !== 0) return

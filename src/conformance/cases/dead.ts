@@ -52,7 +52,11 @@ export const dead: Section = {
         await t.advance(t.s(3600))
         await q.takes([], 'deliveries')
         equal(await q.list(), [], 'the list without states')
-        equal(await q.list({ states: ['ready', 'leased', 'delayed', 'blocked'] }), [], 'the list of other states')
+        equal(
+          await q.list({ states: ['ready', 'leased', 'delayed', 'blocked'] }),
+          [],
+          'the list of other states',
+        )
         equal((await q.list({ states: ['ready', 'dead'] })).length, 1, 'the list with dead letters')
       },
     },
@@ -174,7 +178,11 @@ export const dead: Section = {
             return { receipt: `${receipt}x`, kind: 'ack' } as const
           }),
         )
-        equal(statuses, letters.map((_, i) => (i % 3 === 2 ? 'stale' : 'settled')), 'statuses')
+        equal(
+          statuses,
+          letters.map((_, i) => (i % 3 === 2 ? 'stale' : 'settled')),
+          'statuses',
+        )
         equal((await q.dead()).length, 10, 'dead letters left')
         equal((await q.take()).length, 10, 'deliveries')
       },

@@ -72,7 +72,7 @@ export const expiry: Section = {
           { body: 'late', delayMs: t.s(10), expiresInMs: t.s(30) },
         )
         await t.advance(t.s(11))
-        await q.takes(['in time'], 'what is due', { limit: 1 })
+        await q.takes(['in time'], 'what is due', { limit: 1, leaseMs: t.s(100) })
         await t.advance(t.s(30))
         await q.takes([], 'what is left')
         equal(bodiesOf(await q.dead()), ['never seen', 'late'], 'dead letters')
@@ -187,13 +187,23 @@ export const expiry: Section = {
         const bodies = names('m', 400)
         for (let i = 0; i < 400; i += 40) {
           await q.send(
-            ...bodies.slice(i, i + 40).map((body, n) => ({ body, expiresInMs: t.s(n % 2 === 0 ? 10 : 3600) })),
+            ...bodies
+              .slice(i, i + 40)
+              .map((body, n) => ({ body, expiresInMs: t.s(n % 2 === 0 ? 10 : 3600) })),
           )
         }
         await t.advance(t.s(10))
         const deliveries = await q.take({ limit: 1000 })
-        equal(bodiesOf(deliveries), bodies.filter((_, i) => i % 2 === 1), 'deliveries')
-        equal(bodiesOf(await q.dead()), bodies.filter((_, i) => i % 2 === 0), 'dead letters')
+        equal(
+          bodiesOf(deliveries),
+          bodies.filter((_, i) => i % 2 === 1),
+          'deliveries',
+        )
+        equal(
+          bodiesOf(await q.dead()),
+          bodies.filter((_, i) => i % 2 === 0),
+          'dead letters',
+        )
       },
     },
     {
@@ -205,7 +215,11 @@ export const expiry: Section = {
         await t.advance(t.s(20))
         const deliveries = await q.take()
         if (!t.factory.realClock) {
-          equal(bodiesOf(deliveries), Array.from({ length: 10 }, (_, i) => `${i + 20}`), 'deliveries')
+          equal(
+            bodiesOf(deliveries),
+            Array.from({ length: 10 }, (_, i) => `${i + 20}`),
+            'deliveries',
+          )
         }
         equal(deliveries.length + (await q.dead()).length, 30, 'deliveries and dead letters')
       },

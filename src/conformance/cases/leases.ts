@@ -93,7 +93,11 @@ export const leases: Section = {
         const rest = [1, 2, 5, 6, 7].map((i) => deliveries[i]!.body)
         const again = await q.take()
         equal(bodiesOf(again).sort(), rest.sort(), 'the others')
-        equal(again.map(({ attempt }) => attempt), [2, 2, 2, 2, 2], 'attempts')
+        equal(
+          again.map(({ attempt }) => attempt),
+          [2, 2, 2, 2, 2],
+          'attempts',
+        )
         await q.ack(...again)
         equal((await q.stats()).messages, 0, 'messages left')
       },

@@ -26,7 +26,11 @@ export const receipts: Section = {
           await q.send(first)
           const { receipt } = await q.takeOne()
           const settlement = everyKind(t, receipt).find(({ kind }) => kind === first)!
-          equal(await q.statuses({ ...settlement, ...(first === 'retry' && { delayMs: t.s(3600) }) }), ['settled'], first)
+          equal(
+            await q.statuses({ ...settlement, ...(first === 'retry' && { delayMs: t.s(3600) }) }),
+            ['settled'],
+            first,
+          )
           const before = await q.counts()
           equal(await q.statuses(...everyKind(t, receipt)), ALL_STALE, `everything after ${first}`)
           if (!t.factory.realClock) equal(await q.counts(), before, `counts after ${first}`)
@@ -104,7 +108,11 @@ export const receipts: Section = {
         const two = await q.as('two').takeOne()
         equal(await q.as('two').statuses(...everyKind(t, one.receipt)), ALL_STALE, 'of one, in two')
         equal(await q.as('one').statuses(...everyKind(t, two.receipt)), ALL_STALE, 'of two, in one')
-        equal(await q.as('three').statuses(...everyKind(t, one.receipt)), ALL_STALE, 'in a group that is not there')
+        equal(
+          await q.as('three').statuses(...everyKind(t, one.receipt)),
+          ALL_STALE,
+          'in a group that is not there',
+        )
         await q.as('one').ack(one)
         await q.as('two').ack(two)
       },
@@ -211,7 +219,11 @@ export const receipts: Section = {
         equal(await q.statuses(...everyKind(t, a!.receipt)), ALL_STALE, 'while there is no such group')
         const [again] = await q.take()
         equal(await q.statuses(...everyKind(t, a!.receipt)), ALL_STALE, 'of a lease of the former group')
-        equal(await q.statuses(...everyKind(t, letter!.receipt!)), ALL_STALE, 'of a dead letter of the former group')
+        equal(
+          await q.statuses(...everyKind(t, letter!.receipt!)),
+          ALL_STALE,
+          'of a dead letter of the former group',
+        )
         await q.ack(again!)
       },
     },

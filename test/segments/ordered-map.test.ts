@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { OrderedMap } from '../../src/segments/ordered-map.ts'
+import { type Key, type KeyRange, compareKeys, isBehind } from '../../src/segments/store.ts'
+
+const part = fc.oneof(
+  fc.integer({ min: -5, max: 5 }),
+  fc.double({ noNaN: true, noDefaultInfinity: true, min: -2, max: 2 }).map((n) => n + 0),
+  fc.constantFrom('', 'a', 'ab', 'b', '\0', '\uffff', '\ud800', 'é'),
+)
+const key: fc.Arbitrary<Key> = fc.oneof(part, fc.array(part, { minLength: 1, maxLength: 3 }))
+const range: fc.Arbitrary<KeyRange> = fc.record({ lower: key, upper: key }, { requiredKeys: [] })
+
+/** The simplest thing that can be right: an array that is sorted anew. */
+class Model {
+  rows: [Key, number][] = []
+
+  set(at: Key, value: number): number | undefined {
+    const before = this.delete(at)
+    this.rows.push([at, value])
+    this.rows.sort(([a], [b]) => compareKeys(a, b))
+    return before
+  }
+
+  delete(at: Key): number | undefined {
+    const found = this.rows.find(([other]) => compareKeys(other, at) === 0)
+    this.rows = this.rows.filter((row) => row !== found)
+    return found?.[1]
+  }
+
+  inside({ lower, upper }: KeyRange): [Key, number][] {
+    return this.rows.filter(
+      ([at]) =>
+        (lower === undefined || compareKeys(at, lower) >= 0) && (upper === undefined || !isBehind(at, upper)),
+    )
+  }
+}
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('set' as const), key, value: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('delete' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('deleteRange' as const), range }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('range' as const),
+      range,
+      limit: fc.nat(10),
+      reverse: fc.boolean(),
+    }),
+  },
+)
+
+test('does what a sorted array does', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const map = new OrderedMap<number>()
+      const model = new Model()
+      for (const one of steps) {
+        if (one.do === 'set') expect(map.set(one.key, one.value)).toBe(model.set(one.key, one.value))
+        else if (one.do === 'delete') expect(map.delete(one.key)).toBe(model.delete(one.key))
+        else if (one.do === 'deleteRange') {
+          const gone = model.inside(one.range)
+          const removed: [Key, number][] = []
+          map.deleteRange(one.range, (at, value) => removed.push([at, value]))
+          expect(removed.map(([, value]) => value)).toEqual(gone.map(([, value]) => value))
+          model.rows = model.rows.filter((row) => !gone.includes(row))
+        } else {
+          const rows = model.inside(one.range)
+          expect(map.count(one.range)).toBe(rows.length)
+          if (one.reverse) rows.reverse()
+          const wanted = rows.slice(0, one.limit).map(([, value]) => value)
+          expect(map.range(one.range, one.limit, one.reverse).map(([, value]) => value)).toEqual(wanted)
+        }
+        expect(map.size).toBe(model.rows.length)
+        for (const [at, value] of model.rows) expect(map.get(at)).toBe(value)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('keeps its order through many chunks', () => {
+  const map = new OrderedMap<number>()
+  const numbers = Array.from({ length: 5000 }, (_, i) => (i * 2654435761) % 5003)
+  for (const n of numbers) map.set(n, n)
+  expect(map.size).toBe(5000)
+  const sorted = numbers.toSorted((a, b) => a - b)
+  expect(map.range({}, 10_000).map(([, n]) => n)).toEqual(sorted)
+  expect(map.range({}, 3, true).map(([, n]) => n)).toEqual(sorted.slice(-3).reverse())
+  expect(map.range({ lower: 1000, upper: 3000 }, 10_000).map(([, n]) => n)).toEqual(
+    sorted.filter((n) => n >= 1000 && n <= 3000),
+  )
+  expect(map.range({ lower: 1000, upper: 3000 }, 5, true).map(([, n]) => n)).toEqual(
+    sorted
+      .filter((n) => n >= 1000 && n <= 3000)
+      .slice(-5)
+      .reverse(),
+  )
+  expect(map.count({ lower: 7, upper: 4000 })).toBe(sorted.filter((n) => n >= 7 && n <= 4000).length)
+  map.deleteRange({ lower: 100, upper: 4900 })
+  expect(map.range({}, 10_000).map(([, n]) => n)).toEqual(sorted.filter((n) => n < 100 || n > 4900))
+  map.deleteRange({})
+  expect(map.size).toBe(0)
+})
