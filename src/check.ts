@@ -58,6 +58,12 @@ export function checkCount(tried: string, what: string, count: unknown): void {
   }
 }
 
+export function checkFactor(tried: string, what: string, factor: unknown): void {
+  if (typeof factor !== 'number' || !(factor >= 1 && factor < Infinity)) {
+    throw invalid(tried, `${what} must be a number, 1 or more`, factor)
+  }
+}
+
 export function checkBoolean(tried: string, what: string, value: unknown): void {
   if (typeof value !== 'boolean') throw invalid(tried, `${what} must be true or false`, value)
 }
@@ -70,6 +76,22 @@ export function checkFunction(tried: string, what: string, value: unknown): void
   if (typeof value !== 'function') throw invalid(tried, `${what} must be a function`, value)
 }
 
+/** An object with these methods. */
+export function checkMethods(
+  tried: string,
+  what: string,
+  value: unknown,
+  ...methods: readonly string[]
+): void {
+  const object = value as Record<string, unknown> | null | undefined
+  if (methods.every((method) => typeof object?.[method] === 'function')) return
+  throw invalid(tried, `${what} must have the methods ${methods.join(', ')}`, value)
+}
+
+export function checkSignal(tried: string, signal: unknown): void {
+  checkMethods(tried, 'signal (an AbortSignal)', signal, 'throwIfAborted', 'addEventListener')
+}
+
 export function checkOneOf(tried: string, what: string, value: unknown, allowed: readonly string[]): void {
   if (!allowed.includes(value as string)) {
     throw invalid(tried, `${what} must be one of ${allowed.map(show).join(', ')}`, value)
@@ -78,6 +100,11 @@ export function checkOneOf(tried: string, what: string, value: unknown, allowed:
 
 export function checkArray(tried: string, what: string, value: unknown): void {
   if (!Array.isArray(value)) throw invalid(tried, `${what} must be an array`, value)
+}
+
+export function checkIds(tried: string, ids: unknown): void {
+  checkArray(tried, 'ids', ids)
+  for (const id of ids as readonly unknown[]) checkName(tried, 'id', id)
 }
 
 /** Options must be an object that has no names but the known ones: a misspelt option must not be silently ignored. */

@@ -6,13 +6,14 @@ import {
   checkMs,
   checkOptions,
   checkPositiveMs,
+  checkSignal,
   checkText,
 } from './check.ts'
 import type { Context } from './context.ts'
 import { QuaysideError, cutError, errorText } from './errors.ts'
 import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
 import { Message, type NackOptions, type RejectOptions, type Settler, leaseOf, settlerOf } from './message.ts'
-import { type RetryPolicy, backoffDelay } from './retry.ts'
+import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
 import { validate } from './schema.ts'
 import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
 import { Wakeup } from './wakeup.ts'
@@ -23,29 +24,29 @@ export interface ConsumerOptions {
    * extended. `run`, `drain` extend it while a handler works. Longer than handlers need and shorter than you
    * want to wait for the messages of a consumer that died. @defaultValue 30,000
    */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** How often, and after how long, a failed delivery is tried again. */
-  readonly retry?: RetryPolicy
+  readonly retry?: RetryPolicy | undefined
   /**
    * Where the group starts, if this consumer is the first of it. `earliest`: with the first message that is still
    * retained. `latest`: with messages sent from now on, unless it is the queue's first group, which gets everything.
    * @defaultValue 'earliest'
    */
-  readonly from?: 'earliest' | 'latest'
+  readonly from?: 'earliest' | 'latest' | undefined
 }
 
 export interface ReceiveOptions {
   /** How long to wait for a message, in ms, if there is none. @defaultValue 0 */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
   /** Ends the wait: the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a consumer needs of its options, with the defaults filled in. */
 export interface ConsumerSettings {
   readonly group: string
   readonly leaseMs: number
-  readonly retry: Required<RetryPolicy>
+  readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
 }
 
@@ -74,6 +75,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   /**
+   * Makes the group, if it is not there yet: from then on it gets every message. Receiving does so too; this is for a
+   * start at which another group may be quicker, and finish with a message before this one exists.
+   */
+  async join(): Promise<void> {
+    await this.#context.use('join', (view) => this.#claim(view, 0))
+  }
+
+  /**
    * Takes the next message, if there is one. It belongs to this consumer until its lease ends: settle it before.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`,
@@ -94,6 +103,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOptions(tried, options, ['waitMs', 'signal'])
       const { waitMs = 0, signal } = options
       checkMs(tried, 'waitMs', waitMs)
+      if (signal !== undefined) checkSignal(tried, signal)
       signal?.throwIfAborted()
       return this.#context.use(tried, (view) => {
         if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
@@ -383,6 +393,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   ): Promise<DrainReport> {
     checkFunction(tried, 'handler', handler)
     if (options.concurrency !== undefined) checkCount(tried, 'concurrency', options.concurrency)
+    if (options.signal !== undefined) checkSignal(tried, options.signal)
     const context = this.#context
     const view = await context.open(tried)
     return await context.track(

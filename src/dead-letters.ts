@@ -1,4 +1,4 @@
-import { checkArray, checkCount, checkName, checkOptions, checkText } from './check.ts'
+import { checkCount, checkIds, checkOptions, checkText } from './check.ts'
 import type { Context } from './context.ts'
 import { type DeadLetter, type ListPage, toDeadLetter } from './listed.ts'
 import type { ListQuery, Settlement } from './storage.ts'
@@ -9,9 +9,9 @@ export const DEFAULT_LIMIT = 100
 
 export interface DeadLetterListOptions {
   /** The most to answer with. @defaultValue 100 */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Where an earlier page ended. */
-  readonly cursor?: string
+  readonly cursor?: string | undefined
 }
 
 /** The dead letters of one group: messages that were given up, kept with the reason until somebody decides. */
@@ -56,10 +56,7 @@ export class DeadLetters<T> {
     ids: readonly string[] | undefined,
     settlementOf: (receipt: string) => Settlement,
   ): Promise<number> {
-    if (ids !== undefined) {
-      checkArray(tried, 'ids', ids)
-      for (const id of ids) checkName(tried, 'id', id)
-    }
+    if (ids !== undefined) checkIds(tried, ids)
     const view = await this.#context.open(tried)
     const group = this.#group
     let count = 0

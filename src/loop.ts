@@ -15,14 +15,14 @@ export type Handler<T> = (message: Message<T>, context: HandlerContext) => unkno
 
 export interface RunOptions {
   /** How many handlers may work at the same time. @defaultValue 1 */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Stops the run. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface DrainOptions extends RunOptions {
   /** When to be done, in ms since 1970. @defaultValue never */
-  readonly deadline?: number
+  readonly deadline?: number | undefined
 }
 
 /** What became of the messages of a drain. */

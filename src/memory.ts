@@ -13,7 +13,7 @@ import {
 
 export interface MemoryOptions {
   /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
-  readonly clock?: { now(): number }
+  readonly clock?: { now(): number } | undefined
 }
 
 /**

@@ -10,14 +10,14 @@ export interface Settler {
 
 export interface NackOptions {
   /** How long until the next attempt, in ms. @defaultValue what the consumer's retry policy says */
-  readonly delayMs?: number
+  readonly delayMs?: number | undefined
   /** What went wrong: the `lastError` of the next delivery. At most 2,048 characters are kept. */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 export interface RejectOptions {
   /** What is wrong with it: kept with the dead letter. At most 2,048 characters are kept. */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** The lease of a message, as its consumer sees it. */

@@ -19,32 +19,33 @@ import type { AppendResult, Body, NewMessage } from './storage.ts'
 export interface SendOptions {
   /**
    * The id of the message: a second one with the same id, while the first is retained, is a duplicate and not stored.
-   * 1 to 256 bytes of UTF-8. @defaultValue a UUID v7
+   * 1 to 256 bytes of UTF-8. A send that is tried again because its answer was lost needs `dedupeMs` as well: the message
+   * may be done by then. @defaultValue a UUID v7
    */
-  readonly id?: string
+  readonly id?: string | undefined
   /**
    * The ordering key: messages of one key are worked on one at a time and in order, in each group. 1 to 256 bytes of UTF-8.
    * @defaultValue none
    */
-  readonly key?: string
+  readonly key?: string | undefined
   /** Texts that travel with the message, next to the payload. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** How long until it may be delivered, in ms. The clock starts when it is stored. @defaultValue 0 */
-  readonly delayMs?: number
+  readonly delayMs?: number | undefined
   /**
    * How long until nobody wants it any more, in ms, counted from when it is stored; then it becomes a dead letter. Must be
    * more than `delayMs`. @defaultValue never
    */
-  readonly expiresInMs?: number
+  readonly expiresInMs?: number | undefined
   /** How many deliveries it may have in each group, the first included. @defaultValue what the consumer's `retry` says */
-  readonly maxAttempts?: number
+  readonly maxAttempts?: number | undefined
   /**
    * Together with `id`: if a message of this id still waits, it carries this payload and these options from now on. If
    * somebody works on it already, this one is stored behind it. @defaultValue false
    */
-  readonly replace?: boolean
+  readonly replace?: boolean | undefined
   /** Together with `id`: how long the id is still known after the message was done, in ms. @defaultValue 0 */
-  readonly dedupeMs?: number
+  readonly dedupeMs?: number | undefined
 }
 
 /** One message of a batch. */
@@ -81,7 +82,7 @@ export class Producer<T> {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`:
    * nothing was stored. `QUOTA_EXCEEDED`: no room, nothing was stored. `CLOSED`, `LOCKED`, `CORRUPT`,
    * `STORAGE_UNAVAILABLE`, `TIMEOUT`: the storage could not be used. `STORAGE_FAILED`: it broke; whether the message was
-   * stored is unknown, and sending it again with the same `id` is safe.
+   * stored is unknown; sending it again is safe with the same `id` and a `dedupeMs`.
    */
   send(payload: T, options?: SendOptions): Promise<SendResult> {
     try {
@@ -127,26 +128,28 @@ export class Producer<T> {
       ? prepared
       : await Promise.all(prepared.map((one) => Promise.resolve(one)))
     return await new Promise((resolve, reject) => {
-      this.#add(ready, (results) => resolve(results as SendResult[]), reject)
+      this.#batcher.add(
+        ready,
+        (results) => {
+          this.#context.throughput.count('sent', results.length)
+          resolve(results as SendResult[])
+        },
+        reject,
+      )
     })
   }
 
   #sendOne(message: NewMessage): Promise<SendResult> {
     return new Promise((resolve, reject) => {
-      this.#add([message], (results) => resolve(results[0]!), reject)
+      this.#batcher.add(
+        [message],
+        (results) => {
+          this.#context.throughput.count('sent', 1)
+          resolve(results[0]!)
+        },
+        reject,
+      )
     })
-  }
-
-  #add(
-    messages: readonly NewMessage[],
-    resolve: (results: readonly SendResult[]) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    const stored = (results: readonly SendResult[]): void => {
-      this.#context.throughput.count('sent', messages.length)
-      resolve(results)
-    }
-    this.#batcher.add(messages, stored, reject)
   }
 
   #append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
@@ -168,7 +171,7 @@ export class Producer<T> {
         body,
         id,
         key,
-        headers: headers && { ...headers },
+        headers: headers && Object.freeze({ ...headers }),
         delayMs,
         expiresInMs,
         maxAttempts,
@@ -216,8 +219,12 @@ export class Producer<T> {
   }
 
   #checkHeaders(tried: string, headers: Readonly<Record<string, string>>): void {
-    if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-      throw new QuaysideError('INVALID_ARGUMENT', `${tried}: headers must be an object of strings`)
+    if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
+      // `Headers` and `Map` have entries of their own kind, which would be lost without a word.
+      throw new QuaysideError(
+        'INVALID_ARGUMENT',
+        `${tried}: headers must be a plain object of strings, try Object.fromEntries(headers)`,
+      )
     }
     let bytes = 0
     for (const [name, value] of Object.entries(headers)) {

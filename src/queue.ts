@@ -2,7 +2,10 @@
 import {
   checkArray,
   checkCount,
+  checkFactor,
   checkFunction,
+  checkIds,
+  checkMethods,
   checkName,
   checkOneOf,
   checkOptions,
@@ -15,45 +18,44 @@ import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
-import { QuaysideError } from './errors.ts'
 import { type ListPage, type ListedMessage, toListed } from './listed.ts'
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
-import { DEFAULT_RETRY } from './retry.ts'
+import { DEFAULT_RETRY, type RetryRules } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
 import type { MessageState, StorageAdapter, StorageStats } from './storage.ts'
 import type { Rates } from './throughput.ts'
 
 export interface QueueOptions<T> {
   /** Where the messages are kept. @defaultValue a `MemoryAdapter` of its own: nothing survives this object */
-  readonly storage?: StorageAdapter
+  readonly storage?: StorageAdapter | undefined
   /** How payloads become what is stored. @defaultValue JSON, and `Uint8Array` as it is */
-  readonly codec?: Codec<T>
+  readonly codec?: Codec<T> | undefined
   /**
    * What payloads must look like, as a Standard Schema (Zod, Valibot, ArkType …). Checked on send, and again on receive:
    * a stored payload that no longer fits becomes a dead letter.
    */
-  readonly schema?: StandardSchema<T>
+  readonly schema?: StandardSchema<T> | undefined
   /** Time and timers on this side. @defaultValue the runtime's */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Random numbers from 0 up to 1, for the jitter of retries. @defaultValue `Math.random` */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
   /** Makes a fresh UUID v7, from which the ids of a batch are made. @defaultValue `v7` of the package `uuid` */
-  readonly id?: () => string
+  readonly id?: (() => string) | undefined
 }
 
 export interface ListOptions {
   /** Whose view of the queue. @defaultValue 'default' */
-  readonly group?: string
+  readonly group?: string | undefined
   /** Only messages of this state, or these. @defaultValue all but `dead` */
-  readonly state?: MessageState | readonly MessageState[]
+  readonly state?: MessageState | readonly MessageState[] | undefined
   /** Only these messages. */
-  readonly ids?: readonly string[]
+  readonly ids?: readonly string[] | undefined
   /** The most to answer with. @defaultValue 100 */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Where an earlier page ended. */
-  readonly cursor?: string
+  readonly cursor?: string | undefined
 }
 
 export interface QueueStats extends StorageStats {
@@ -82,20 +84,14 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkName(tried, 'name', name)
     checkOptions(tried, options, ['storage', 'codec', 'schema', 'clock', 'random', 'id'])
     const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema } = options
+    checkMethods(tried, 'clock', clock, 'now', 'setTimeout', 'clearTimeout')
     checkFunction(tried, 'random', random)
     checkFunction(tried, 'id', id)
-    if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
-      throw new QuaysideError(
-        'INVALID_ARGUMENT',
-        `${tried}: schema must be a Standard Schema, which this is not`,
-      )
-    }
-    if (options.storage !== undefined && typeof options.storage?.open !== 'function') {
-      throw new QuaysideError(
-        'INVALID_ARGUMENT',
-        `${tried}: storage must be an adapter, such as new MemoryAdapter()`,
-      )
-    }
+    if (schema !== undefined)
+      checkMethods(tried, 'schema (a Standard Schema)', schema?.['~standard'], 'validate')
+    if (options.storage !== undefined)
+      checkMethods(tried, 'storage (an adapter)', options.storage, 'open', 'close')
+    if (options.codec !== undefined) checkMethods(tried, 'codec', options.codec, 'encode', 'decode')
     this.name = name
     this.#context = new Context({
       name,
@@ -122,17 +118,18 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkOptions(tried, options, ['leaseMs', 'retry', 'from'])
     const { leaseMs = 30_000, from } = options
     checkPositiveMs(tried, 'leaseMs', leaseMs)
-    checkOptions(tried, options.retry ?? {}, Object.keys(DEFAULT_RETRY))
-    const retry = { ...DEFAULT_RETRY, ...options.retry }
+    const { maxAttempts, initialMs, maxMs, factor } = DEFAULT_RETRY
+    checkOptions(`${tried}, retry`, options.retry ?? {}, Object.keys(DEFAULT_RETRY))
+    const retry: RetryRules = {
+      maxAttempts: options.retry?.maxAttempts ?? maxAttempts,
+      initialMs: options.retry?.initialMs ?? initialMs,
+      maxMs: options.retry?.maxMs ?? maxMs,
+      factor: options.retry?.factor ?? factor,
+    }
     checkCount(tried, 'retry.maxAttempts', retry.maxAttempts)
     checkMs(tried, 'retry.initialMs', retry.initialMs)
     checkMs(tried, 'retry.maxMs', retry.maxMs)
-    if (!(retry.factor >= 1 && retry.factor < Infinity)) {
-      throw new QuaysideError(
-        'INVALID_ARGUMENT',
-        `${tried}: retry.factor must be a number, 1 or more, not ${retry.factor}`,
-      )
-    }
+    checkFactor(tried, 'retry.factor', retry.factor)
     if (from !== undefined) checkOneOf(tried, 'from', from, ['earliest', 'latest'])
     return new Consumer(this.#context, { group, leaseMs, retry, from })
   }
@@ -153,7 +150,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
       checkArray('list', 'state', states)
       for (const one of states) checkOneOf('list', 'state', one, STATES)
     }
-    if (ids !== undefined) checkArray('list', 'ids', ids)
+    if (ids !== undefined) checkIds('list', ids)
     checkCount('list', 'limit', limit)
     if (cursor !== undefined) checkText('list', 'cursor', cursor)
     const query = { group, states, ids, limit, cursor }
@@ -169,8 +166,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
   async cancel(ids: readonly string[]): Promise<boolean[]> {
-    checkArray('cancel', 'ids', ids)
-    for (const id of ids) checkName('cancel', 'id', id)
+    checkIds('cancel', ids)
     this.#context.require('cancel', 'cancellation', 'cancellation')
     return await this.#context.use('cancel', (view) => view.cancel(ids))
   }
@@ -184,11 +180,21 @@ export class Queue<T = unknown> implements AsyncDisposable {
   /**
    * Calls `listener` when anything changed, in this or in another context. A hint: it may be late, spurious or, where the
    * storage cannot watch, missing. Answers with a function that stops it.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `CLOSED`.
    */
   watch(listener: () => void): () => void {
     checkFunction('watch', 'listener', listener)
+    const { closing } = this.#context
+    if (closing.aborted) throw this.#context.closedError('watch')
     let unwatch: (() => void) | undefined
     let stopped = false
+    const stop = (): void => {
+      stopped = true
+      closing.removeEventListener('abort', stop)
+      unwatch?.()
+    }
+    closing.addEventListener('abort', stop)
     this.#context.open('watch').then(
       (view) => {
         if (!stopped) unwatch = view.watch?.(listener)
@@ -196,11 +202,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
       // Who cannot open the queue learns it from the verbs.
       () => undefined,
     )
-    this.#context.closing.addEventListener('abort', () => unwatch?.(), { once: true })
-    return () => {
-      stopped = true
-      unwatch?.()
-    }
+    return stop
   }
 
   /** Forgets a group with its position, leases and dead letters. Messages that only it had not finished are deleted. */

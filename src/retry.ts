@@ -1,16 +1,19 @@
 /** How often, and after how long, a delivery that failed is tried again. */
 export interface RetryPolicy {
   /** Deliveries a message may have, the first included. @defaultValue 4 */
-  readonly maxAttempts?: number
+  readonly maxAttempts?: number | undefined
   /** The longest wait before the second attempt, in ms. @defaultValue 1,000 */
-  readonly initialMs?: number
+  readonly initialMs?: number | undefined
   /** The longest wait before any attempt, in ms. @defaultValue 60,000 */
-  readonly maxMs?: number
+  readonly maxMs?: number | undefined
   /** By how much the longest wait grows from one attempt to the next. @defaultValue 2 */
-  readonly factor?: number
+  readonly factor?: number | undefined
 }
 
-export const DEFAULT_RETRY: Required<RetryPolicy> = {
+/** A policy with nothing left open. */
+export type RetryRules = { readonly [K in keyof RetryPolicy]-?: NonNullable<RetryPolicy[K]> }
+
+export const DEFAULT_RETRY: RetryRules = {
   maxAttempts: 4,
   initialMs: 1000,
   maxMs: 60_000,
@@ -26,7 +29,7 @@ export const DEFAULT_RETRY: Required<RetryPolicy> = {
  * @param random A number from 0 up to 1.
  * @see Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
  */
-export function backoffDelay(attempt: number, random: number, policy: Required<RetryPolicy>): number {
+export function backoffDelay(attempt: number, random: number, policy: RetryRules): number {
   // A growth over all numbers must not make NaN of an initial wait of 0.
   const growth = Math.min(Number.MAX_VALUE, policy.factor ** (attempt - 1))
   const cap = Math.min(policy.maxMs, policy.initialMs * growth)

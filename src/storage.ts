@@ -68,7 +68,7 @@ export interface AppendResult {
 
 export interface ClaimRequest {
   readonly group: string
-  /** The most deliveries to answer with, 1 or more. */
+  /** The most deliveries to answer with; 0 makes the group and takes nothing. */
   readonly limit: number
   /** How long each delivery is leased, in ms. */
   readonly leaseMs: number

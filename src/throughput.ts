@@ -31,6 +31,8 @@ export class Throughput {
 
   rates(): Rates {
     const at = this.#now()
+    // A clock that was set back: what was noted before says nothing any more.
+    if (at < this.#samples.at(-1)!.at) this.#samples = [{ at, counts: { ...this.#counts } }]
     // One sample older than the window is kept, to compare with.
     while (this.#samples.length > 1 && this.#samples[1]!.at <= at - WINDOW_MS) this.#samples.shift()
     const oldest = this.#samples[0]!

@@ -1,6 +1,6 @@
 import { CANCELLATION, DEDUPLICATION, ORDERING_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf, names } from '../scene.ts'
+import { names } from '../scene.ts'
 
 export const cancel: Section = {
   name: 'cancel',

@@ -70,6 +70,19 @@ export const groups: Section = {
       },
     },
     {
+      name: 'a later group gets what is retained only because another waits to retry it',
+      async run(t) {
+        const q = await t.open()
+        await q.send('retried', 'done')
+        for (const delivery of await q.take()) {
+          if (delivery.body === 'done') await q.ack(delivery)
+          else await q.retry(delivery, { delayMs: t.s(10) })
+        }
+        const bodies = bodiesOf(await q.as('late').take())
+        equal(bodies.includes('retried'), true, 'whether the later group gets the message')
+      },
+    },
+    {
       name: 'what all groups have finished is not given to a later one',
       async run(t) {
         const q = await t.open()

@@ -22,7 +22,11 @@ async function workThrough(
   for (let round = 0; done < options.count; round++) {
     ok(round < 50 * options.count, `no progress: ${done} of ${options.count} are done`)
     const view = views[round % views.length]!
-    const { deliveries } = await view.claim({ limit: options.limit, maxAttempts: 1_000_000 })
+    const { deliveries } = await view.claim({
+      limit: options.limit,
+      leaseMs: 3_600_000,
+      maxAttempts: 1_000_000,
+    })
     held.push(...deliveries)
     const keys = held.map(({ key }) => key).filter((key) => key !== undefined)
     equal(new Set(keys).size, keys.length, `different keys in flight: ${bodiesOf(held)}`)

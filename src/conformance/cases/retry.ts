@@ -135,6 +135,7 @@ export const retry: Section = {
       name: 'one group retries, and another is not touched by it',
       async run(t) {
         const q = await t.open()
+        await q.as('two').claim()
         await q.send('a')
         await q.as('one').retry(await q.as('one').takeOne(), { delayMs: t.s(10), error: 'only here' })
         const other = await q.as('two').takeOne()

@@ -1,0 +1,196 @@
+import { FIFO, SETTABLE_CLOCK, type Case, type Section } from '../case.ts'
+import { equal } from '../assert.ts'
+import { type Scene, type View, bodiesOf, names } from '../scene.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What a message can wait for, each for 30 s. */
+const WAITS: Readonly<Record<string, (t: Scene, q: View) => Promise<void>>> = {
+  'under a lease': async (t, q) => {
+    await q.send('a')
+    await q.takeOne({ leaseMs: t.s(30) })
+  },
+  'under an extended lease': async (t, q) => {
+    await q.send('a')
+    await q.extend(await q.takeOne({ leaseMs: t.s(5) }), t.s(30))
+  },
+  'with a delay': async (t, q) => {
+    await q.send({ body: 'a', delayMs: t.s(30) })
+  },
+  'for a retry': async (t, q) => {
+    await q.send('a')
+    await q.retry(await q.takeOne(), { delayMs: t.s(30) })
+  },
+  'for its redrive': async (t, q) => {
+    await q.send('a')
+    await q.bury(await q.takeOne())
+    await q.retry((await q.dead())[0]!, { delayMs: t.s(30) })
+  },
+}
+
+function afterJump(kind: string, what: string, ms: number): Case {
+  return {
+    name: `a message that waits ${kind} comes after its 30 s at the latest when the clock is set ${what}`,
+    needs: [SETTABLE_CLOCK],
+    async run(t) {
+      const q = await t.open()
+      await q.claim()
+      await WAITS[kind]!(t, q)
+      t.jump(ms)
+      // Time that nobody saw pass cannot be told from the jump: the 30 s count from the first look.
+      const early = await q.take()
+      if (ms < 0) equal(early, [], 'deliveries right after the jump back')
+      await t.until(t.s(30), async () => {
+        if (ms < 0) await q.takes([], 'before the 30 s are over')
+      })
+      const held = early.length > 0 ? early : await q.take()
+      equal(bodiesOf(held), ['a'], 'deliveries')
+      await q.ack(held[0]!)
+      equal((await q.stats()).messages, 0, 'messages left')
+    },
+  }
+}
+
+export const clocks: Section = {
+  name: 'clocks',
+  cases: [
+    ...Object.keys(WAITS).flatMap((kind) => [
+      afterJump(kind, 'an hour forward', HOUR),
+      afterJump(kind, 'an hour back', -HOUR),
+      afterJump(kind, 'ten years back', -3650 * DAY),
+    ]),
+    {
+      name: 'ready messages are delivered after any jump, in order',
+      needs: [SETTABLE_CLOCK, FIFO],
+      async run(t) {
+        const q = await t.open()
+        for (const jump of [-HOUR, HOUR, -DAY, 10 * DAY, -365 * DAY]) {
+          await q.send('a', 'b')
+          t.jump(jump)
+          await q.send('c')
+          await q.ack(...(await q.takes(['a', 'b', 'c'], `after a jump of ${jump / HOUR} hours`)))
+        }
+      },
+    },
+    {
+      name: 'a lease that is given after a jump back lasts its time',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        await q.send('a')
+        t.jump(-HOUR)
+        await q.takeOne({ leaseMs: t.s(30) })
+        await t.until(t.s(30), async () => {
+          await q.takes([], 'while the lease lives')
+        })
+        await q.takes(['a'], 'after the lease')
+      },
+    },
+    {
+      name: 'a receipt settles after a jump back, and after a jump forward if nobody else has the message',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        for (const jump of [-HOUR, HOUR, -DAY]) {
+          await q.send('a')
+          const held = await q.takeOne()
+          t.jump(jump)
+          await q.ack(held)
+          await q.takes([], 'deliveries after the ack')
+        }
+      },
+    },
+    {
+      name: 'a message expires within its time after a jump back, and not before a claim can see it',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        await q.send({ body: 'a', expiresInMs: t.s(30) }, { body: 'b', expiresInMs: t.s(30) })
+        t.jump(-HOUR)
+        equal((await q.take({ limit: 1 })).length, 1, 'deliveries right after the jump')
+        await t.advance(t.s(30))
+        await q.takes([], 'deliveries after 30 s')
+        equal((await q.dead()).length, 2, 'dead letters')
+      },
+    },
+    {
+      name: 'messages that are sent with a delay before and after a jump back all come in their time',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        await q.send({ body: 'before', delayMs: t.s(30) })
+        t.jump(-HOUR)
+        await q.send({ body: 'after', delayMs: t.s(30) })
+        await t.advance(t.s(30))
+        equal(bodiesOf(await q.take()).sort(), ['after', 'before'], 'deliveries')
+      },
+    },
+    {
+      name: 'jumps back and forth lose nothing',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        const seen: unknown[] = []
+        const jumps = [HOUR, -HOUR, -HOUR, 2 * HOUR, -DAY, DAY, -60_000, 60_000, -500, 500]
+        for (const [i, jump] of jumps.entries()) {
+          await q.send(`now ${i}`, { body: `later ${i}`, delayMs: t.s(20) })
+          for (const [n, delivery] of (await q.take()).entries()) {
+            if (n % 3 === 0) await q.retry(delivery, { delayMs: t.s(10) })
+            if (n % 3 === 1) {
+              seen.push(delivery.body)
+              await q.ack(delivery)
+            }
+          }
+          t.jump(jump)
+          await t.advance(t.s(5))
+        }
+        await t.advance(t.s(60))
+        seen.push(...bodiesOf(await q.take({ maxAttempts: 1000 })))
+        equal(
+          seen.sort(),
+          [...names('now', 10), ...names('later', 10)].map((name) => name.replace('-', ' ')).sort(),
+          'messages',
+        )
+        equal(await q.dead(), [], 'dead letters')
+      },
+    },
+    {
+      name: 'a clock that goes back a little, again and again, freezes nothing',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        const there = await t.openElsewhere()
+        await q.send('a')
+        await q.takeOne({ leaseMs: t.s(30) })
+        // Two contexts whose clocks differ by 20 ms take turns.
+        for (let i = 0; i < 100; i++) {
+          t.jump(i % 2 === 0 ? -20 : 20)
+          await (i % 2 === 0 ? there : q).claim()
+        }
+        await t.advance(t.s(29))
+        await there.takes([], 'while the lease lives')
+        await t.advance(t.s(2))
+        await there.takes(['a'], 'after the lease')
+      },
+    },
+    {
+      name: 'times of a message are on the clock as it is, after a jump back too',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        const q = await t.open()
+        await q.send('a')
+        await q.ack(await q.takeOne())
+        t.jump(-HOUR)
+        await q.send('b')
+        const held = await q.takeOne()
+        t.isNow(held.timestamp, 'the timestamp')
+        await q.bury(held)
+        t.isNow((await q.dead())[0]!.deadAt, 'deadAt')
+      },
+    },
+  ],
+}

@@ -1,0 +1,55 @@
+import type { Section } from '../case.ts'
+import { append } from './append.ts'
+import { attempts } from './attempts.ts'
+import { backend } from './backend.ts'
+import { bodies } from './bodies.ts'
+import { bulk } from './bulk.ts'
+import { cancel } from './cancel.ts'
+import { claim } from './claim.ts'
+import { clocks } from './clocks.ts'
+import { closing } from './closing.ts'
+import { dead } from './dead.ts'
+import { dedupe } from './dedupe.ts'
+import { expiry } from './expiry.ts'
+import { groups } from './groups.ts'
+import { keys } from './keys.ts'
+import { leases } from './leases.ts'
+import { list } from './list.ts'
+import { next } from './next.ts'
+import { purge } from './purge.ts'
+import { queues } from './queues.ts'
+import { receipts } from './receipts.ts'
+import { reopening } from './reopening.ts'
+import { replace } from './replace.ts'
+import { retry } from './retry.ts'
+import { stats } from './stats.ts'
+import { watch } from './watch.ts'
+
+/** All cases. Those about the factory come first, because all others rely on it. */
+export const SECTIONS: readonly Section[] = [
+  backend,
+  append,
+  bodies,
+  claim,
+  leases,
+  receipts,
+  retry,
+  attempts,
+  dead,
+  expiry,
+  keys,
+  groups,
+  dedupe,
+  replace,
+  cancel,
+  list,
+  stats,
+  next,
+  purge,
+  clocks,
+  queues,
+  watch,
+  closing,
+  reopening,
+  bulk,
+]

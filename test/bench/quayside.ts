@@ -1,0 +1,14 @@
+// Quayside as its users get it: the built package, not the sources. main.ts builds it before anything runs.
+import type { MemoryAdapter as Memory } from '../../adapters/memory.ts'
+import type { NodeFsAdapter as NodeFs } from '../../adapters/fs/index.ts'
+import type { Queue as QueueClass } from '../../src/index.ts'
+
+const dist = new URL('../../dist/', import.meta.url)
+
+export const { Queue } = (await import(new URL('src/index.js', dist).href)) as { Queue: typeof QueueClass }
+export const { MemoryAdapter } = (await import(new URL('adapters/memory.js', dist).href)) as {
+  MemoryAdapter: typeof Memory
+}
+export const { NodeFsAdapter } = (await import(new URL('adapters/fs/index.js', dist).href)) as {
+  NodeFsAdapter: typeof NodeFs
+}
