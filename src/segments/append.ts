@@ -1,16 +1,18 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop } from './cancel.ts'
-import { find } from './find.ts'
+import { find, findMade, isPending } from './find.ts'
 import { type Place, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
-import type { AliasRow, IdRow, Segment, Stored } from './rows.ts'
+import { type AliasRow, type IdRow, type Segment, type Stored, DELIVER } from './rows.ts'
 import { type Draft, lastOf, lengthOf, makeSegments } from './segment.ts'
-import { type Expiring, addExpiries, noteExpiry } from './sweep.ts'
+import { type Expiring, addExpiries, noteExpiry, sweepDelayed } from './sweep.ts'
 import type { Work } from './work.ts'
 
 /** Stores messages: those to deliver now at the end of the log, the others among the timers. */
 export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
   work.tick()
+  // What was due before these messages came stands before them.
+  sweepDelayed(work)
   const base = baseOf(batchId)
   const results: AppendResult[] = []
   const now: number[] = []
@@ -90,7 +92,7 @@ function addToTimers(
   makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, (segment) => {
     const alias = lastOf(segment)
     const delayed: Segment = { ...segment, more: { ...segment.more, alias } }
-    const timer = work.addTimer(at, { kind: 'deliver', segment: delayed })
+    const timer = work.addTimer(DELIVER, at, { segment: delayed })
     tx.put('ids', alias, { timer } satisfies AliasRow)
     for (let i = 0; i < lengthOf(segment); i++) {
       if (delayed.more!.named?.[i] !== undefined)
@@ -122,9 +124,9 @@ function draftOf(work: Work, message: NewMessage): Draft {
  */
 function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicate' | 'replaced' | 'moved' {
   const row = work.tx.get<IdRow>('ids', id)
-  if (row === undefined) return 'stored'
-  if ('until' in row) return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
-  const found = find(work, id)
+  if (row !== undefined && 'until' in row)
+    return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
+  const found = row === undefined ? findMade(work, id) : find(work, id)
   if (found === undefined) return 'stored'
   if ('timer' in found) {
     if (!message.replace) return 'duplicate'
@@ -137,7 +139,8 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
   const places: (Place | undefined)[] = []
   for (const group of groups) places.push(group.locate(seq, key))
   // The last group that had it may have been deleted.
-  if (groups.length > 0 && places.every((place) => place === undefined)) return 'stored'
+  const retained = groups.length === 0 ? isPending(work, seq) : places.some((place) => place !== undefined)
+  if (!retained) return 'stored'
   if (!message.replace) return 'duplicate'
   // Where somebody works on it, or has done so, what comes now is news.
   if (places.some((place) => place === undefined || place.at === 'run' || place.at === 'single'))
@@ -154,5 +157,6 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
     work.amend(seq, { gone: false, message: stored })
   }
   for (const [i, group] of groups.entries()) group.replace(places[i]!, stored)
+  work.tx.put('ids', id, { seq, key } satisfies IdRow)
   return 'replaced'
 }

@@ -1,6 +1,6 @@
-import { type Found, find, isInLog } from './find.ts'
+import { type Found, find, isPending } from './find.ts'
 import { allGroups } from './group.ts'
-import type { IdRow, Segment, TimerRow } from './rows.ts'
+import type { IdRow, Segment, DeliverRow } from './rows.ts'
 import { lengthOf, messageAt } from './segment.ts'
 import type { Work } from './work.ts'
 
@@ -22,9 +22,9 @@ export function drop(work: Work, id: string, found: Found): boolean {
     dropDelayed(work, found)
   } else {
     const { seq, key } = found
-    const inLog = isInLog(work, seq)
+    const inLog = work.segment(seq) !== undefined
     const groups = allGroups(work)
-    let dropped = groups.length === 0 && inLog && !work.isGone(seq)
+    let dropped = groups.length === 0 && isPending(work, seq)
     for (const group of groups) {
       const place = group.locate(seq, key)
       if (place === undefined) continue
@@ -65,5 +65,5 @@ function dropDelayed(work: Work, { timer, segment, index }: Extract<Found, { seg
   }
   const bodies = rest.map((message) => message.body)
   const left: Segment = { ...segment, bodies: bodies.length === 1 ? bodies[0]! : bodies, more }
-  tx.put('timers', timer, { kind: 'deliver', segment: left } satisfies TimerRow)
+  tx.put('timers', timer, { segment: left } satisfies DeliverRow)
 }

@@ -4,7 +4,7 @@ import type { Run, Segment, SideRow, Single, Stored } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt } from './segment.ts'
 import { settle } from './settle.ts'
 import { type Row } from './store.ts'
-import { sweep } from './sweep.ts'
+import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
 import type { Work } from './work.ts'
 
@@ -24,7 +24,8 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   work.tick(group)
   const settled = request.settle === undefined ? undefined : settle(group, request.settle)
-  sweep(work)
+  sweepDelayed(work)
+  sweepExpired(work)
   const taking = new Taking(group, request)
   takeEnded(taking)
   takeDue(taking)

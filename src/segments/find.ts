@@ -1,13 +1,13 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
-import type { AliasRow, ChainRow, IdRow, Segment, SideRow, TimerRow } from './rows.ts'
-import { idAt, indexOfId, lastOf } from './segment.ts'
+import type { AliasRow, ChainRow, DeliverRow, IdRow, Segment, SideRow, TimerKey } from './rows.ts'
+import { indexOfId } from './segment.ts'
 import { ALL, type Work } from './work.ts'
 
 /** Where a message was found: in a timer, not in the log yet; or by its seq, in whatever state. */
 export type Found =
   | {
-      readonly timer: readonly [at: number, number: number]
+      readonly timer: TimerKey
       readonly segment: Segment
       readonly index: number
     }
@@ -18,32 +18,41 @@ export type Found =
  * that the log has let go, and that waits or is parked, may have to be searched for among those that do.
  */
 export function find(work: Work, id: string): Found | undefined {
-  const { tx, queue } = work
-  const row = tx.get<IdRow>('ids', id)
-  if (row !== undefined) {
-    if ('seq' in row) return { seq: row.seq, key: row.key }
-    return 'timer' in row ? inTimer(work, row.timer, id) : undefined
-  }
-  const parsed = parseId(id, { log: queue.tail, delayed: queue.nextDelayed })
-  if (parsed === undefined) return undefined
-  if (!parsed.delayed) {
-    const segment = work.segment(parsed.number)
-    if (segment === undefined) return search(work, id)
-    const index = parsed.number - segment.first
-    return idAt(segment, index) === id ? { seq: parsed.number, key: segment.more?.keys?.[index] } : undefined
-  }
-  const [found] = tx.range<AliasRow>('ids', { lower: parsed.number }, 1)
-  // Callers' ids stand behind all numbers.
-  if (found === undefined || typeof found[0] !== 'number') return search(work, id)
-  if ('timer' in found[1]) return inTimer(work, found[1].timer, id)
-  const segment = work.segment(found[1].last)
-  const index = segment === undefined ? -1 : indexOfId(segment, id)
-  return index < 0 ? search(work, id) : { seq: segment!.first + index, key: segment!.more?.keys?.[index] }
+  const row = work.tx.get<IdRow>('ids', id)
+  if (row === undefined) return findMade(work, id) ?? search(work, id)
+  if ('seq' in row) return { seq: row.seq, key: row.key }
+  return 'timer' in row ? inTimer(work, row.timer, id) : undefined
 }
 
-function inTimer(work: Work, timer: readonly [number, number], id: string): Found | undefined {
-  const row = work.tx.get<TimerRow>('timers', timer)
-  if (row?.kind !== 'deliver') return undefined
+/** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */
+export function findMade(work: Work, id: string): Found | undefined {
+  const { tx, queue } = work
+  const parsed = parseId(id, { log: queue.tail, delayed: queue.nextDelayed })
+  if (parsed === undefined) return undefined
+  const { number, delayed } = parsed
+  if (!delayed) return inLog(work, number, id) ?? inSide(work, number, id)
+  const [found] = tx.range<AliasRow>('ids', { lower: number, upper: queue.nextDelayed }, 1)
+  if (found === undefined) return undefined
+  const [, alias] = found
+  return 'timer' in alias ? inTimer(work, alias.timer, id) : inLog(work, alias.last, id)
+}
+
+function inLog(work: Work, seq: number, id: string): Found | undefined {
+  const segment = work.segment(seq)
+  const index = segment === undefined ? -1 : indexOfId(segment, id)
+  return index < 0 ? undefined : { seq: segment!.first + index, key: segment!.more?.keys?.[index] }
+}
+
+function inSide(work: Work, seq: number, id: string): Found | undefined {
+  for (const { name } of allGroups(work)) {
+    if (work.tx.get<SideRow>('side', [name, seq])?.message?.id === id) return { seq, key: undefined }
+  }
+  return undefined
+}
+
+function inTimer(work: Work, timer: TimerKey, id: string): Found | undefined {
+  const row = work.tx.get<DeliverRow>('timers', timer)
+  if (row === undefined) return undefined
   const index = indexOfId(row.segment, id)
   return index < 0 ? undefined : { timer, segment: row.segment, index }
 }
@@ -62,8 +71,7 @@ function search(work: Work, id: string): Found | undefined {
   return undefined
 }
 
-/** Whether the log still holds a message. */
-export function isInLog(work: Work, seq: number): boolean {
-  const segment = work.segment(seq)
-  return segment !== undefined && seq <= lastOf(segment)
+/** Whether the log still holds a message, for whatever group comes. */
+export function isPending(work: Work, seq: number): boolean {
+  return work.segment(seq) !== undefined && !work.isGone(seq)
 }

@@ -149,6 +149,8 @@ export class Group {
   // Places
 
   locate(seq: number, key: string | undefined): Place | undefined {
+    // A head that was freed a moment ago has to have a place.
+    this.spillHeads()
     if (seq >= this.row.cursor) return this.work.isGone(seq) ? undefined : { at: 'ahead' }
     const run = this.runOf(seq)
     if (run >= 0) return { at: 'run', index: run }
@@ -213,6 +215,24 @@ export class Group {
     return chain?.messages[index]
   }
 
+  /** The messages that lie outside the log, by seq. */
+  *outsideLog(): Iterable<readonly [seq: number, message: Stored]> {
+    const range = { lower: [this.name], upper: [this.name] }
+    for (const [key, side] of this.work.tx.range<SideRow>('side', range, ALL)) {
+      const ordering = (key as readonly (string | number)[])[1]
+      const message = this.sideMessage(side, typeof ordering === 'string' ? ordering : undefined)
+      if (message !== undefined) yield [side.seq, message]
+    }
+    for (const [key, chain] of this.work.tx.range<ChainRow>('chain', range, ALL)) {
+      const [, ordering, row] = key as readonly [string, string, number]
+      const head = this.headOf(ordering)
+      for (let i = head?.row === row ? head.index! : 0; i < chain.seqs.length; i++) {
+        const message = chain.messages[i]
+        if (message !== undefined) yield [chain.seqs[i]!, message]
+      }
+    }
+  }
+
   // Moves
 
   /**
@@ -253,30 +273,47 @@ export class Group {
   freeKey(key: string, row?: number, index = -1): void {
     if (this.row.chained === 0) return
     const { tx } = this.work
-    if (row !== undefined) {
-      const at = [this.name, key, row]
-      const chain = tx.get<ChainRow>('chain', at)
-      if (chain !== undefined) {
-        if (this.#pushHead(key, row, chain, index + 1)) return
-        tx.delete('chain', at)
-        this.row.chained--
+    const chain = row === undefined ? undefined : tx.get<ChainRow>('chain', [this.name, key, row])
+    if (chain !== undefined) {
+      const next = liveFrom(chain, index + 1)
+      if (next >= 0 && !this.#hasEarlier(key, row!, chain.seqs[next]!)) {
+        this.#pushHead(key, row!, next, chain)
+        return
       }
+      this.#dropChain(key, row!)
+      // What is done must not be taken for parked, now that the head will lie elsewhere.
+      if (next >= 0) this.#putChain(key, chain.seqs.slice(next), chain.messages.slice(next))
     }
-    const rows = tx.range<ChainRow>('chain', { lower: [this.name, key], upper: [this.name, key] }, 1)
-    for (const [rowKey, chain] of rows)
-      this.#pushHead(key, (rowKey as readonly unknown[])[2] as number, chain, 0)
+    const [first] = tx.range<ChainRow>('chain', { lower: [this.name, key], upper: [this.name, key] }, 1)
+    if (first === undefined) return
+    this.#pushHead(key, (first[0] as readonly unknown[])[2] as number, liveFrom(first[1], 0), first[1])
   }
 
-  #pushHead(key: string, row: number, chain: ChainRow, from: number): boolean {
-    for (let index = from; index < chain.seqs.length; index++) {
-      const message = chain.messages[index]
-      if (message === undefined) continue
-      this.row.blocked--
-      this.changed = true
-      this.heads.push({ key, seq: chain.seqs[index]!, row, index, message })
-      return true
-    }
-    return false
+  /** Whether a message that was redriven comes before the next one of its key. */
+  #hasEarlier(key: string, row: number, next: number): boolean {
+    if (this.row.redriven === 0) return false
+    const range = { lower: [this.name, key], upper: [this.name, key, next] }
+    const rows = this.work.tx.range<ChainRow>('chain', range, 2)
+    return rows.some(([at]) => (at as readonly unknown[])[2] !== row)
+  }
+
+  #pushHead(key: string, row: number, index: number, chain: ChainRow): void {
+    this.row.blocked--
+    this.changed = true
+    this.heads.push({ key, seq: chain.seqs[index]!, row, index, message: chain.messages[index]! })
+  }
+
+  #putChain(key: string, seqs: readonly number[], messages: ChainRow['messages'], row = seqs[0]!): void {
+    this.work.tx.put('chain', [this.name, key, row], { seqs, messages } satisfies ChainRow)
+    this.row.chained++
+    if (!Number.isInteger(row)) this.row.redriven++
+    this.changed = true
+  }
+
+  #dropChain(key: string, row: number): void {
+    this.work.tx.delete('chain', [this.name, key, row])
+    this.row.chained--
+    if (!Number.isInteger(row)) this.row.redriven--
   }
 
   #unpark(place: Place & { at: 'chain' }): void {
@@ -286,8 +323,7 @@ export class Group {
     const head = this.headOf(key)
     this.row.blocked--
     if (head?.row !== row && messages.every((message) => message === undefined)) {
-      this.work.tx.delete('chain', [this.name, key, row])
-      this.row.chained--
+      this.#dropChain(key, row)
     } else this.work.tx.put('chain', [this.name, key, row], { seqs: chain.seqs, messages } satisfies ChainRow)
   }
 
@@ -315,22 +351,16 @@ export class Group {
   }
 
   /** Parks messages behind their key. */
-  park(key: string, seqs: number[], messages: Stored[]): void {
-    this.#parkAt(key, seqs[0]!, seqs, messages)
-  }
-
-  #parkAt(key: string, row: number, seqs: number[], messages: Stored[]): void {
-    this.work.tx.put('chain', [this.name, key, row], { seqs, messages } satisfies ChainRow)
-    this.row.chained++
+  park(key: string, seqs: readonly number[], messages: readonly Stored[], row?: number): void {
+    this.#putChain(key, seqs, messages, row)
     this.row.blocked += seqs.length
-    this.changed = true
   }
 
   /** Delivers a dead letter again, from its first attempt on: as soon as its key is free, if it has one. */
   redrive(seq: number, message: Stored, delayMs: number): void {
     const { key } = message
     if (key !== undefined && this.isBusy(key)) {
-      this.#parkAt(key, seq + REDRIVEN, [seq], [message])
+      this.park(key, [seq], [message], seq + REDRIVEN)
     } else this.wait(key, { seq, at: this.work.now + delayMs, attempt: 0, message })
   }
 
@@ -387,6 +417,12 @@ export class Group {
   receipt(lease: number, seq: number | ''): string {
     return `${this.row.token}.${lease}.${seq}`
   }
+}
+
+/** The index of the first message of a chain row, from `index` on, that was not cancelled; -1 if there is none. */
+function liveFrom(chain: ChainRow, index: number): number {
+  for (let i = index; i < chain.messages.length; i++) if (chain.messages[i] !== undefined) return i
+  return -1
 }
 
 export function isSameLease(a: Run, b: Run): boolean {
@@ -453,6 +489,7 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
     skipped,
     waiting: 0,
     chained: 0,
+    redriven: 0,
     blocked: 0,
     dead: 0,
     acked: 0,
@@ -469,13 +506,29 @@ function tokenOf({ name, clock }: Work, groupsEver: number): string {
   return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
+/** Makes a group. */
 export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+  work.tick()
   const group = imagineGroup(work, name, from)
   group.changed = true
   work.edit().groups++
   work.edit().groupsEver++
   work.groups.set(name, group)
+  if (from === 'earliest' && work.queue.groups > 1) adopt(work, group)
   return group
+}
+
+/** What the log has let go, but another group has not finished, is retained: a new group gets it too. */
+function adopt(work: Work, group: Group): void {
+  const retained = new Map<number, Stored>()
+  for (const other of allGroups(work)) {
+    for (const [seq, message] of other.outsideLog()) if (seq < group.row.cursor) retained.set(seq, message)
+  }
+  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) {
+    const { key } = message
+    if (key !== undefined && group.isBusy(key)) group.park(key, [seq], [message])
+    else group.wait(key, { seq, at: work.now, attempt: 0, message })
+  }
 }
 
 /** The first segment that is still in the log. */

@@ -1,7 +1,17 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, type Place, imagineGroup, loadGroup } from './group.ts'
-import type { ChainRow, DeadRow, Segment, SideRow, Single, Stored, TimerRow } from './rows.ts'
+import {
+  type ChainRow,
+  type DeadRow,
+  type Segment,
+  type SideRow,
+  type Single,
+  type Stored,
+  type DeliverRow,
+  type TimerKey,
+  DELIVER,
+} from './rows.ts'
 import { lastOf, lengthOf, messageAt } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
 import { ALL, type Work } from './work.ts'
@@ -33,7 +43,7 @@ export function list(work: Work, query: ListQuery): Page {
   const wants = (state: MessageState): boolean =>
     states === undefined ? state !== 'dead' : states.includes(state)
   const listing: Listing = { work, group, limit: query.limit, wants, messages: [] }
-  if (query.ids !== undefined) return listIds(listing, query.ids, query.cursor)
+  if (query.ids !== undefined) return listIds(listing, [...new Set(query.ids)], query.cursor)
   let [section, after] = readCursor(query.cursor)
   for (let at = ORDER.indexOf(section); at < ORDER.length; at++) {
     section = ORDER[at]!
@@ -182,16 +192,15 @@ function ahead(listing: Listing, after: Key = 0): Key | undefined {
 function delayed(listing: Listing, after?: Key): Key | undefined {
   if (!listing.wants('delayed') && !listing.wants('ready')) return undefined
   const { work } = listing
-  const [lastAt, lastNumber, lastIndex = -1] = (after as [number, number, number] | undefined) ?? []
-  const range = after === undefined ? {} : { lower: [lastAt!, lastNumber!] }
-  return walk<TimerRow>(work, 'timers', range, (key, timer) => {
-    if (timer.kind !== 'deliver') return undefined
-    const [at, number] = key as [number, number]
+  const [, lastAt, lastNumber, lastIndex = -1] = (after as readonly number[] | undefined) ?? []
+  const lower = after === undefined ? [DELIVER] : [DELIVER, lastAt!, lastNumber!]
+  return walk<DeliverRow>(work, 'timers', { lower, upper: [DELIVER] }, (key, { segment }) => {
+    const [, at, number] = key as TimerKey
     const shown = at === lastAt && number === lastNumber ? lastIndex : -1
-    for (let i = shown + 1; i < lengthOf(timer.segment); i++) {
-      const message = messageAt(timer.segment, i)
+    for (let i = shown + 1; i < lengthOf(segment); i++) {
+      const message = messageAt(segment, i)
       if (isExpired(listing, message)) continue
-      if (show(listing, message, delayedRest(work, at))) return [at, number, i]
+      if (show(listing, message, delayedRest(work, at))) return [DELIVER, at, number, i]
     }
     return undefined
   })
@@ -228,7 +237,7 @@ function deadRest(group: Group, seq: number, letter: DeadRow): ListedRest {
 /** Shows given messages, each by its id. */
 function listIds(listing: Listing, ids: readonly string[], cursor: string | undefined): Page {
   const { work, group, messages } = listing
-  const start = cursor === undefined ? 0 : Number(cursor)
+  const start = cursor === undefined ? 0 : /^\d+$/.test(cursor) ? Number(cursor) : ids.length
   const letters = listing.wants('dead') ? findDead(listing, ids) : undefined
   for (let i = start; i < ids.length; i++) {
     const id = ids[i]!
@@ -237,7 +246,7 @@ function listIds(listing: Listing, ids: readonly string[], cursor: string | unde
     const found = find(work, id)
     if (found !== undefined && 'timer' in found) {
       const message = messageAt(found.segment, found.index)
-      if (!isExpired(listing, message)) full = show(listing, message, delayedRest(work, found.timer[0]))
+      if (!isExpired(listing, message)) full = show(listing, message, delayedRest(work, found.timer[1]))
     } else if (found !== undefined) {
       const place = group.locate(found.seq, found.key)
       const message = place && group.messageAt(place, found.seq)

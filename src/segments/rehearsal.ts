@@ -23,10 +23,11 @@ export type Write =
   | { readonly kind: 'deleteRange'; readonly table: Table; readonly range: KeyRange }
 
 /** Thrown out of a body by a read whose answer is not there yet. */
-class Missing {
+class Missing extends Error {
   readonly answer: Promise<void>
 
   constructor(answer: Promise<void>) {
+    super('read something that is not there yet')
     this.answer = answer
   }
 }

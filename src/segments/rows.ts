@@ -8,7 +8,7 @@ import type { Body, DeadReason } from '../storage.ts'
  * | state | `['queue']` | {@link QueueRow} |
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
- * | timers | `[at, number]` | {@link TimerRow} |
+ * | timers | `[kind, at, number]` | {@link TimerRow} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
  * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
@@ -38,8 +38,10 @@ export interface QueueRow {
   nextDelayed: number
   /** The number of the next timer. */
   nextTimer: number
-  /** When the first timer is due. */
+  /** When the first delayed messages are due. */
   timer?: number | undefined
+  /** When the first messages expire, or ids are to be forgotten. */
+  reaper?: number | undefined
   /** Rows in `amend`. */
   amended: number
   /** Segments in the log that came out of `timers`, and have an alias to delete with them. */
@@ -80,6 +82,8 @@ export interface GroupRow {
   waiting: number
   /** Rows in `chain`. */
   chained: number
+  /** Rows in `chain` of messages that were redriven while their key was busy. */
+  redriven: number
   /** Messages in `chain` that an earlier message of their key blocks. */
   blocked: number
   dead: number
@@ -199,22 +203,30 @@ export interface DeadRow {
   readonly fence: number
 }
 
-export type TimerRow =
-  /** Delayed messages: `segment.first` is the number of the first. */
-  | { readonly kind: 'deliver'; readonly segment: Segment }
-  /** Messages of the log that may have to expire. */
-  | { readonly kind: 'expire'; readonly seqs: readonly number[]; readonly keys: Column<string> }
-  /** Ids whose `dedupeMs` is over. */
-  | { readonly kind: 'forget'; readonly ids: readonly string[] }
+/** The kinds of timers. Appends look at the first kind only, so they lie apart. */
+export const DELIVER = 0
+export const REAP = 1
+
+export type TimerKey = readonly [kind: number, at: number, number: number]
+
+/** Delayed messages: `segment.first` is the number of the first. */
+export interface DeliverRow {
+  readonly segment: Segment
+}
+
+/** What has had its time: messages of the log that may have to expire, or ids whose `dedupeMs` is over. */
+export type ReapRow =
+  | { readonly seqs: readonly number[]; readonly keys: Column<string> }
+  | { readonly ids: readonly string[] }
 
 /** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
 export type IdRow =
   | { readonly seq: number; readonly key?: string | undefined }
-  | { readonly timer: readonly [at: number, number: number] }
+  | { readonly timer: TimerKey }
   | { readonly until: number }
 
 /** Where delayed messages are: in a timer, or the seq of the last in the log. */
-export type AliasRow = { readonly timer: readonly [at: number, number: number] } | { readonly last: number }
+export type AliasRow = { readonly timer: TimerKey } | { readonly last: number }
 
 /**
  * What has become of a message of the log that some group has not reached: it carries another message now, or it is gone.
@@ -245,6 +257,7 @@ export const NEW_QUEUE: QueueRow = {
   nextDelayed: 1,
   nextTimer: 1,
   timer: undefined,
+  reaper: undefined,
   amended: 0,
   aliased: 0,
   groups: 0,

@@ -1,12 +1,18 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment } from './group.ts'
-import type { SideRow, TimerRow } from './rows.ts'
+import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
 import { lengthOf } from './segment.ts'
-import { type Row } from './store.ts'
+import { dueTimers } from './sweep.ts'
 import type { Work } from './work.ts'
 
-/** Due timers that no claim has worked off yet are taken into account up to this many. */
+/** Due timers of each kind are taken into account up to this many. */
 const TIMERS = 256
+
+/** Timers that are due and that no claim has worked off yet. */
+interface Due {
+  readonly delayed: readonly Segment[]
+  readonly expired: readonly Extract<ReapRow, { seqs: unknown }>[]
+}
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 
@@ -16,13 +22,16 @@ export function stats(work: Work): StorageStats {
   const groups = allGroups(work)
   const { queue } = work
   const first = firstSegment(work)
-  const due = dueTimers(work)
+  const due: Due = {
+    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, timer]) => timer.segment),
+    expired: dueTimers<ReapRow>(work, REAP, TIMERS).flatMap(([, timer]) => ('seqs' in timer ? [timer] : [])),
+  }
   const counts: Record<string, Counts> = Object.create(null)
   let messages = 0
   for (const group of groups) {
     const count = countsOf(work, group, queue.delayed)
     counts[group.name] = count
-    for (const timer of due) takeIntoAccount(work, group, count, timer)
+    takeIntoAccount(work, group, count, due)
     messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
   }
   if (groups.length === 0) messages = unclaimed(work, first?.first ?? queue.tail, due)
@@ -37,12 +46,6 @@ export function stats(work: Work): StorageStats {
 
 function ageOf(work: Work, at: number): number {
   return Math.max(0, work.clock - at)
-}
-
-function dueTimers(work: Work): readonly TimerRow[] {
-  if (work.queue.timer === undefined || work.queue.timer > work.now) return []
-  const rows: readonly Row<TimerRow>[] = work.tx.range<TimerRow>('timers', { upper: work.now }, TIMERS)
-  return rows.map(([, timer]) => timer)
 }
 
 function countsOf(work: Work, group: Group, delayed: number): Counts {
@@ -87,14 +90,15 @@ function oldest(work: Work, group: Group): number | undefined {
 }
 
 /** What a claim would change before it looks for messages. */
-function takeIntoAccount(work: Work, group: Group, count: Counts, timer: TimerRow): void {
-  if (timer.kind === 'deliver') {
-    const length = lengthOf(timer.segment)
+function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, expired }: Due): void {
+  for (const segment of delayed) {
+    const length = lengthOf(segment)
     count.delayed -= length
-    count.ready += length - expiredIn(work, timer)
-  } else if (timer.kind === 'expire') {
-    for (const [i, seq] of timer.seqs.entries()) {
-      const place = group.locate(seq, timer.keys[i])
+    count.ready += length - expiredIn(work, segment)
+  }
+  for (const { seqs, keys } of expired) {
+    for (const [i, seq] of seqs.entries()) {
+      const place = group.locate(seq, keys[i])
       if (place === undefined || place.at === 'run' || place.at === 'single') continue
       const expires = group.messageAt(place, seq)?.expires
       if (expires === undefined || expires > work.now) continue
@@ -105,19 +109,17 @@ function takeIntoAccount(work: Work, group: Group, count: Counts, timer: TimerRo
   }
 }
 
-function expiredIn(work: Work, { segment }: TimerRow & { kind: 'deliver' }): number {
+function expiredIn(work: Work, segment: Segment): number {
   return segment.more?.expires?.filter((expires) => expires !== undefined && expires <= work.now).length ?? 0
 }
 
 /** Messages that wait for the first group. */
-function unclaimed(work: Work, first: number, due: readonly TimerRow[]): number {
-  const { tail, delayed } = work.queue
-  let count = tail - first + delayed
-  for (const { gone } of work.amendments(first, tail)?.values() ?? []) if (gone) count--
-  for (const timer of due) {
-    if (timer.kind === 'deliver') count -= expiredIn(work, timer)
-    if (timer.kind !== 'expire') continue
-    for (const seq of timer.seqs) {
+function unclaimed(work: Work, first: number, { delayed, expired }: Due): number {
+  let count = work.queue.tail - first + work.queue.delayed
+  for (const { gone } of work.amendments(first, work.queue.tail)?.values() ?? []) if (gone) count--
+  for (const segment of delayed) count -= expiredIn(work, segment)
+  for (const { seqs } of expired) {
+    for (const seq of seqs) {
       const expires = work.isGone(seq) ? undefined : work.logMessage(seq)?.expires
       if (expires !== undefined && expires <= work.now) count--
     }

@@ -1,25 +1,52 @@
 import { allGroups } from './group.ts'
-import type { AliasRow, IdRow, Segment, TimerRow } from './rows.ts'
+import {
+  type AliasRow,
+  type DeliverRow,
+  type IdRow,
+  type ReapRow,
+  type Segment,
+  type TimerKey,
+  DELIVER,
+  REAP,
+} from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import { type Row } from './store.ts'
+import type { Row } from './store.ts'
 import type { Work } from './work.ts'
 
-/** Timers that one claim works off. The rest is left to the next, so that no claim takes long. */
-const TIMERS_PER_SWEEP = 16
+/** Timers that one verb works off. The rest is left to the next, so that none takes long. */
+const TIMERS_AT_ONCE = 16
 
-/** Does what is due: moves delayed messages into the log, buries what expired, forgets ids. */
-export function sweep(work: Work): void {
-  const { tx, now } = work
-  if (work.queue.timer === undefined || work.queue.timer > now) return
-  const rows: readonly Row<TimerRow>[] = tx.range<TimerRow>('timers', { upper: now }, TIMERS_PER_SWEEP)
-  for (const [key, timer] of rows) {
-    tx.delete('timers', key)
-    if (timer.kind === 'deliver') moveIntoLog(work, timer.segment)
-    else if (timer.kind === 'expire') expire(work, timer)
+/** The first timers of a kind that are due. */
+export function dueTimers<V>(work: Work, kind: number, limit: number): readonly Row<V>[] {
+  return work.tx.range<V>('timers', { lower: [kind], upper: [kind, work.now] }, limit)
+}
+
+/** Moves delayed messages that are due into the log. */
+export function sweepDelayed(work: Work): void {
+  const { queue, now } = work
+  if (queue.timer === undefined || queue.timer > now) return
+  for (const [key, { segment }] of dueTimers<DeliverRow>(work, DELIVER, TIMERS_AT_ONCE)) {
+    work.tx.delete('timers', key)
+    moveIntoLog(work, segment)
+  }
+  work.edit().timer = nextTimer(work, DELIVER)
+}
+
+/** Buries what has expired, and forgets ids. Only claims do: a message that expires must have a group to be dead in. */
+export function sweepExpired(work: Work): void {
+  const { queue, now } = work
+  if (queue.reaper === undefined || queue.reaper > now) return
+  for (const [key, timer] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
+    work.tx.delete('timers', key)
+    if ('seqs' in timer) expire(work, timer)
     else forget(work, timer.ids)
   }
-  const next = tx.range<TimerRow>('timers', {}, 1)
-  work.edit().timer = (next[0]?.[0] as readonly number[] | undefined)?.[0]
+  work.edit().reaper = nextTimer(work, REAP)
+}
+
+function nextTimer(work: Work, kind: number): number | undefined {
+  const [next] = work.tx.range('timers', { lower: [kind], upper: [kind] }, 1)
+  return (next?.[0] as TimerKey | undefined)?.[1]
 }
 
 /** Delayed messages take their place at the end of the log, under a new number but with the ids they have. */
@@ -44,7 +71,7 @@ function moveIntoLog(work: Work, delayed: Segment): void {
 }
 
 /** Messages to expire, by time. */
-export type Expiring = Map<number, { kind: 'expire'; seqs: number[]; keys: (string | undefined)[] }>
+export type Expiring = Map<number, { seqs: number[]; keys: (string | undefined)[] }>
 
 export function noteExpiry(
   expiring: Expiring,
@@ -54,7 +81,7 @@ export function noteExpiry(
   if (message.expires === undefined) return
   const timer = expiring.get(message.expires)
   if (timer === undefined) {
-    expiring.set(message.expires, { kind: 'expire', seqs: [seq], keys: [message.key] })
+    expiring.set(message.expires, { seqs: [seq], keys: [message.key] })
   } else {
     timer.seqs.push(seq)
     timer.keys.push(message.key)
@@ -62,14 +89,14 @@ export function noteExpiry(
 }
 
 export function addExpiries(work: Work, expiring: Expiring): void {
-  for (const [at, timer] of expiring) work.addTimer(at, timer)
+  for (const [at, timer] of expiring) work.addTimer(REAP, at, timer)
 }
 
 /**
  * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
  * consumer may yet finish it, and if not, it dies when the lease ends.
  */
-function expire(work: Work, { seqs, keys }: TimerRow & { kind: 'expire' }): void {
+function expire(work: Work, { seqs, keys }: Extract<ReapRow, { seqs: unknown }>): void {
   for (const [i, seq] of seqs.entries()) {
     for (const group of allGroups(work)) {
       const place = group.locate(seq, keys[i])
@@ -78,7 +105,8 @@ function expire(work: Work, { seqs, keys }: TimerRow & { kind: 'expire' }): void
       // It may have been replaced by one that lives longer.
       if (message?.expires === undefined || message.expires > work.now) continue
       group.remove(place, seq)
-      group.bury(seq, message, place.at === 'side' ? place.side.attempt : 0, 'expired')
+      const side = place.at === 'side' ? place.side : undefined
+      group.bury(seq, message, side?.attempt ?? 0, 'expired', side?.error)
     }
     const message = work.logMessage(seq)
     if (message?.expires !== undefined && message.expires <= work.now)

@@ -4,7 +4,11 @@ import {
   type QueueRow,
   type Segment,
   type Stored,
-  type TimerRow,
+  type DeliverRow,
+  type ReapRow,
+  type TimerKey,
+  DELIVER,
+  REAP,
   NEW_QUEUE,
   QUEUE_KEY,
   groupKey,
@@ -76,18 +80,19 @@ export class Work {
       if (this.now > group.row.latest) group.row.latest = this.now
       this.tx.put('state', groupKey(group.name), group.row)
     }
-    this.#forget?.forEach((ids, at) => this.addTimer(at, { kind: 'forget', ids }))
+    this.#forget?.forEach((ids, at) => this.addTimer(REAP, at, { ids }))
     if (!this.#queueChanged) return
     if (this.now > this.#queue.latest) this.#queue.latest = this.now
     this.tx.put('state', QUEUE_KEY, this.#queue)
   }
 
   /** Has something happen at a time. Answers with the key of the row. */
-  addTimer(at: number, row: TimerRow): [number, number] {
+  addTimer(kind: number, at: number, row: DeliverRow | ReapRow): TimerKey {
     const queue = this.edit()
-    const key: [number, number] = [at, queue.nextTimer++]
+    const key: TimerKey = [kind, at, queue.nextTimer++]
     this.tx.put('timers', key, row)
-    if (queue.timer === undefined || at < queue.timer) queue.timer = at
+    const field = kind === DELIVER ? 'timer' : 'reaper'
+    queue[field] = Math.min(queue[field] ?? at, at)
     return key
   }
 
