@@ -153,9 +153,8 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
   const expiring: Expiring = new Map()
   noteExpiry(expiring, seq, stored)
   addExpiries(work, expiring)
-  if (groups.length === 0 || places.some((place) => place!.at === 'ahead')) {
-    work.amend(seq, { gone: false, message: stored })
-  }
+  // For those that have not reached it, and for groups to come.
+  if (work.segment(seq) !== undefined) work.amend(seq, { gone: false, message: stored })
   for (const [i, group] of groups.entries()) group.replace(places[i]!, stored)
   work.tx.put('ids', id, { seq, key } satisfies IdRow)
   return 'replaced'

@@ -198,6 +198,10 @@ function takeHeads(taking: Taking): void {
     const head = group.heads.shift()
     if (head === undefined) return
     const { key, seq, row, index, message } = head
+    if (message.due !== undefined && message.due > group.work.now) {
+      group.spill(head)
+      continue
+    }
     const verdict = taking.verdict(message, 0)
     if (verdict === undefined) taking.takeSingle(seq, message, 1, { key, row, index })
     else {

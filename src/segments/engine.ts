@@ -17,12 +17,13 @@ import type {
 import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
-import { allGroups, createGroup, loadGroup } from './group.ts'
+import { type Group, allGroups, createGroup, loadGroup } from './group.ts'
 import { list } from './list.ts'
-import { NEW_QUEUE, QUEUE_KEY, type QueueRow, groupKey } from './rows.ts'
+import { DELIVER, NEW_QUEUE, QUEUE_KEY, type QueueRow, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
 import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
+import { sweepDelayed } from './sweep.ts'
 import { trim, trimBelow } from './trim.ts'
 import { Work } from './work.ts'
 
@@ -148,7 +149,7 @@ class View implements QueueStorage {
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { group: name, from = 'earliest' } = request
     return this.#runIn(name, (work) => {
-      const group = loadGroup(work, name) ?? createGroup(work, name, from)
+      const group = loadGroup(work, name) ?? begin(work, name, from)
       return claim(work, group, request)
     })
   }
@@ -191,6 +192,7 @@ class View implements QueueStorage {
       work.edit().groups--
       const floor = others.reduce((lowest, other) => Math.min(lowest, other.floor()), work.queue.tail)
       trimBelow(work, 0, floor)
+      if (others.length === 0) dropDelayed(work)
       work.finish()
     })
   }
@@ -269,6 +271,22 @@ function transact<T>(
       ])
     return verb(Work.open(tx, queue, rows.now()))
   })
+}
+
+/** Nobody is left to wait for delayed messages. */
+function dropDelayed(work: Work): void {
+  const queue = work.edit()
+  work.tx.deleteRange('timers', { lower: [DELIVER], upper: [DELIVER] })
+  work.tx.deleteRange('ids', { upper: queue.nextDelayed })
+  queue.delayed = 0
+  queue.timer = undefined
+}
+
+/** Makes a group. What is due by now came before it. */
+function begin(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+  work.tick()
+  while ((work.queue.timer ?? Infinity) <= work.now) sweepDelayed(work)
+  return createGroup(work, name, from)
 }
 
 /** Ends all leases now: who held them is gone. */

@@ -108,6 +108,11 @@ export class Group {
     this.#leasedUntil(single.until)
   }
 
+  extendSingle(index: number, until: number): void {
+    this.row.singles[index] = { ...this.row.singles[index]!, until }
+    this.#leasedUntil(until)
+  }
+
   #leasedUntil(until: number): void {
     this.changed = true
     if (this.row.until === undefined || until < this.row.until) this.row.until = until
@@ -360,7 +365,7 @@ export class Group {
   redrive(seq: number, message: Stored, delayMs: number): void {
     const { key } = message
     if (key !== undefined && this.isBusy(key)) {
-      this.park(key, [seq], [message], seq + REDRIVEN)
+      this.park(key, [seq], [{ ...message, due: this.work.now + delayMs }], seq + REDRIVEN)
     } else this.wait(key, { seq, at: this.work.now + delayMs, attempt: 0, message })
   }
 
@@ -382,11 +387,15 @@ export class Group {
     if (this.row.due === undefined || side.at < this.row.due) this.row.due = side.at
   }
 
+  /** Makes a head wait: until now, unless it has a time of its own. */
+  spill({ key, seq, row, index, message }: Head): void {
+    const at = Math.max(this.work.now, message.due ?? 0)
+    this.wait(key, { seq, at, attempt: 0, row, index })
+  }
+
   /** Heads that this transaction freed and did not deliver are due at once. */
   spillHeads(): void {
-    for (const { key, seq, row, index } of this.heads.splice(0)) {
-      this.wait(key, { seq, at: this.work.now, attempt: 0, row, index })
-    }
+    for (const head of this.heads.splice(0)) this.spill(head)
   }
 
   /** Keeps a message as a dead letter. Its place must be taken care of. */
@@ -506,9 +515,8 @@ function tokenOf({ name, clock }: Work, groupsEver: number): string {
   return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
-/** Makes a group. */
+/** Makes a group. `work.tick` comes first. */
 export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
-  work.tick()
   const group = imagineGroup(work, name, from)
   group.changed = true
   work.edit().groups++

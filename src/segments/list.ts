@@ -1,5 +1,5 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
-import { find } from './find.ts'
+import { type Found, find } from './find.ts'
 import { type Group, type Place, imagineGroup, loadGroup } from './group.ts'
 import {
   type ChainRow,
@@ -234,27 +234,37 @@ function deadRest(group: Group, seq: number, letter: DeadRow): ListedRest {
   }
 }
 
-/** Shows given messages, each by its id. */
-function listIds(listing: Listing, ids: readonly string[], cursor: string | undefined): Page {
-  const { work, group, messages } = listing
-  const start = cursor === undefined ? 0 : /^\d+$/.test(cursor) ? Number(cursor) : ids.length
+/**
+ * Shows given messages, each by its id: the dead letter of that id, and then the message, if it was sent again. The cursor
+ * counts both.
+ */
+function listIds(listing: Listing, ids: readonly string[], cursor = '0'): Page {
+  const { messages } = listing
   const letters = listing.wants('dead') ? findDead(listing, ids) : undefined
-  for (let i = start; i < ids.length; i++) {
-    const id = ids[i]!
-    const letter = letters?.get(id)
-    let full = letter !== undefined && show(listing, letter[1].message, deadRest(group, letter[0], letter[1]))
-    const found = find(work, id)
-    if (found !== undefined && 'timer' in found) {
-      const message = messageAt(found.segment, found.index)
-      if (!isExpired(listing, message)) full = show(listing, message, delayedRest(work, found.timer[1]))
-    } else if (found !== undefined) {
-      const place = group.locate(found.seq, found.key)
-      const message = place && group.messageAt(place, found.seq)
-      if (message !== undefined) full = showPlace(listing, place!, message)
-    }
-    if (full && i + 1 < ids.length) return { messages, cursor: String(i + 1) }
+  const end = 2 * ids.length
+  for (let i = /^\d+$/.test(cursor) ? Number(cursor) : end; i < end; i++) {
+    const id = ids[i >> 1]!
+    const full =
+      i % 2 === 0 ? showLetter(listing, letters?.get(id)) : showFound(listing, find(listing.work, id))
+    if (full && i + 1 < end) return { messages, cursor: String(i + 1) }
   }
   return { messages }
+}
+
+function showLetter(listing: Listing, letter: [seq: number, row: DeadRow] | undefined): boolean {
+  return letter !== undefined && show(listing, letter[1].message, deadRest(listing.group, ...letter))
+}
+
+function showFound(listing: Listing, found: Found | undefined): boolean {
+  const { group, work } = listing
+  if (found === undefined) return false
+  if ('timer' in found) {
+    const message = messageAt(found.segment, found.index)
+    return !isExpired(listing, message) && show(listing, message, delayedRest(work, found.timer[1]))
+  }
+  const place = group.locate(found.seq, found.key)
+  const message = place && group.messageAt(place, found.seq)
+  return message !== undefined && showPlace(listing, place!, message)
 }
 
 function showPlace(listing: Listing, place: Place, message: Stored): boolean {

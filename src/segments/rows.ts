@@ -164,6 +164,8 @@ export interface Stored {
   readonly maxAttempts?: number | undefined
   /** `dedupeMs`, if its sender chose its id. */
   readonly named?: number | undefined
+  /** Parked only: not to be delivered before this time, even if its key comes free. */
+  readonly due?: number | undefined
 }
 
 /**
@@ -215,9 +217,12 @@ export interface DeliverRow {
 }
 
 /** What has had its time: messages of the log that may have to expire, or ids whose `dedupeMs` is over. */
-export type ReapRow =
-  | { readonly seqs: readonly number[]; readonly keys: Column<string> }
-  | { readonly ids: readonly string[] }
+export type ReapRow = ExpireRow | { readonly ids: readonly string[] }
+
+export interface ExpireRow {
+  readonly seqs: readonly number[]
+  readonly keys: Column<string>
+}
 
 /** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
 export type IdRow =

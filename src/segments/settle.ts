@@ -117,8 +117,7 @@ function settleSingle(group: Group, index: number, settlement: Settlement): void
   const single = row.singles[index]!
   const { seq, attempt, key } = single
   if (settlement.kind === 'extend') {
-    row.singles[index] = { ...single, until: work.now + settlement.leaseMs }
-    group.changed = true
+    group.extendSingle(index, work.now + settlement.leaseMs)
     return
   }
   const message = settlement.kind === 'ack' && !single.named ? undefined : group.messageOf(single)
@@ -163,10 +162,15 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   if (settlement.kind === 'retry') {
     // Whoever redrives a message that expired wants it delivered.
     const message = { ...letter.message, expires: undefined }
-    if (message.named !== undefined && tx.get<IdRow>('ids', message.id) === undefined) {
+    if (message.named !== undefined && isFree(tx.get<IdRow>('ids', message.id))) {
       tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
     }
     group.redrive(seq, message, settlement.delayMs)
   }
   return true
+}
+
+/** Whether no message has an id, even if it is still known. */
+function isFree(row: IdRow | undefined): boolean {
+  return row === undefined || 'until' in row
 }

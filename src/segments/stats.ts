@@ -1,17 +1,31 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment } from './group.ts'
-import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
+import {
+  type DeliverRow,
+  type ReapRow,
+  type Segment,
+  type SideRow,
+  type TimerKey,
+  DELIVER,
+  REAP,
+} from './rows.ts'
 import { lengthOf } from './segment.ts'
-import { dueTimers } from './sweep.ts'
+import { dueTimers, expiredAt } from './sweep.ts'
 import type { Work } from './work.ts'
 
 /** Due timers of each kind are taken into account up to this many. */
-const TIMERS = 256
+const TIMERS = 4096
+
+interface Expired {
+  readonly at: number
+  readonly seq: number
+  readonly key: string | undefined
+}
 
 /** Timers that are due and that no claim has worked off yet. */
 interface Due {
   readonly delayed: readonly Segment[]
-  readonly expired: readonly Extract<ReapRow, { seqs: unknown }>[]
+  readonly expired: readonly Expired[]
 }
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
@@ -24,7 +38,7 @@ export function stats(work: Work): StorageStats {
   const first = firstSegment(work)
   const due: Due = {
     delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, timer]) => timer.segment),
-    expired: dueTimers<ReapRow>(work, REAP, TIMERS).flatMap(([, timer]) => ('seqs' in timer ? [timer] : [])),
+    expired: expiredMessages(work),
   }
   const counts: Record<string, Counts> = Object.create(null)
   let messages = 0
@@ -96,17 +110,24 @@ function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, exp
     count.delayed -= length
     count.ready += length - expiredIn(work, segment)
   }
-  for (const { seqs, keys } of expired) {
-    for (const [i, seq] of seqs.entries()) {
-      const place = group.locate(seq, keys[i])
-      if (place === undefined || place.at === 'run' || place.at === 'single') continue
-      const expires = group.messageAt(place, seq)?.expires
-      if (expires === undefined || expires > work.now) continue
-      if (place.at === 'chain') count.blocked--
-      else if (place.at === 'side' && place.side.at > work.now) count.delayed--
-      else count.ready--
-    }
+  for (const { at, seq, key } of expired) {
+    const place = expiredAt(group, at, seq, key)?.place
+    if (place === undefined) continue
+    if (place.at === 'chain') count.blocked--
+    else if (place.at === 'side' && place.side.at > work.now) count.delayed--
+    else count.ready--
   }
+}
+
+/** Each message once for each time, also if it was replaced by one that expires at the same time. */
+function expiredMessages(work: Work): readonly Expired[] {
+  const messages = new Map<string, Expired>()
+  for (const [timerKey, timer] of dueTimers<ReapRow>(work, REAP, TIMERS)) {
+    if (!('seqs' in timer)) continue
+    const at = (timerKey as TimerKey)[1]
+    for (const [i, seq] of timer.seqs.entries()) messages.set(`${at}/${seq}`, { at, seq, key: timer.keys[i] })
+  }
+  return [...messages.values()]
 }
 
 function expiredIn(work: Work, segment: Segment): number {
@@ -118,11 +139,6 @@ function unclaimed(work: Work, first: number, { delayed, expired }: Due): number
   let count = work.queue.tail - first + work.queue.delayed
   for (const { gone } of work.amendments(first, work.queue.tail)?.values() ?? []) if (gone) count--
   for (const segment of delayed) count -= expiredIn(work, segment)
-  for (const { seqs } of expired) {
-    for (const seq of seqs) {
-      const expires = work.isGone(seq) ? undefined : work.logMessage(seq)?.expires
-      if (expires !== undefined && expires <= work.now) count--
-    }
-  }
+  for (const { at, seq } of expired) if (!work.isGone(seq) && work.logMessage(seq)?.expires === at) count--
   return count
 }

@@ -1,10 +1,12 @@
-import { allGroups } from './group.ts'
+import { type Group, type Place, allGroups } from './group.ts'
 import {
   type AliasRow,
   type DeliverRow,
+  type ExpireRow,
   type IdRow,
   type ReapRow,
   type Segment,
+  type Stored,
   type TimerKey,
   DELIVER,
   REAP,
@@ -38,7 +40,7 @@ export function sweepExpired(work: Work): void {
   if (queue.reaper === undefined || queue.reaper > now) return
   for (const [key, timer] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
     work.tx.delete('timers', key)
-    if ('seqs' in timer) expire(work, timer)
+    if ('seqs' in timer) expire(work, (key as TimerKey)[1], timer)
     else forget(work, timer.ids)
   }
   work.edit().reaper = nextTimer(work, REAP)
@@ -96,22 +98,34 @@ export function addExpiries(work: Work, expiring: Expiring): void {
  * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
  * consumer may yet finish it, and if not, it dies when the lease ends.
  */
-function expire(work: Work, { seqs, keys }: Extract<ReapRow, { seqs: unknown }>): void {
+function expire(work: Work, at: number, timer: ExpireRow): void {
+  const { seqs, keys } = timer
   for (const [i, seq] of seqs.entries()) {
-    for (const group of allGroups(work)) {
-      const place = group.locate(seq, keys[i])
-      if (place === undefined || place.at === 'run' || place.at === 'single') continue
-      const message = group.messageAt(place, seq)
-      // It may have been replaced by one that lives longer.
-      if (message?.expires === undefined || message.expires > work.now) continue
+    const waiting = allGroups(work).flatMap((group) => {
+      const expired = expiredAt(group, at, seq, keys[i])
+      return expired === undefined ? [] : [{ group, ...expired }]
+    })
+    const message = work.logMessage(seq)
+    if (message?.expires === at) work.amend(seq, { gone: true, message })
+    for (const { group, place, message } of waiting) {
       group.remove(place, seq)
       const side = place.at === 'side' ? place.side : undefined
       group.bury(seq, message, side?.attempt ?? 0, 'expired', side?.error)
     }
-    const message = work.logMessage(seq)
-    if (message?.expires !== undefined && message.expires <= work.now)
-      work.amend(seq, { gone: true, message })
   }
+}
+
+/** Where a message waits in a group, if it does and expired at this time: it may have been replaced by another since. */
+export function expiredAt(
+  group: Group,
+  at: number,
+  seq: number,
+  key: string | undefined,
+): { readonly place: Place; readonly message: Stored } | undefined {
+  const place = group.locate(seq, key)
+  if (place === undefined || place.at === 'run' || place.at === 'single') return undefined
+  const message = group.messageAt(place, seq)
+  return message?.expires === at ? { place, message } : undefined
 }
 
 function forget(work: Work, ids: readonly string[]): void {
