@@ -156,7 +156,8 @@ export class Group {
   locate(seq: number, key: string | undefined): Place | undefined {
     // A head that was freed a moment ago has to have a place.
     this.spillHeads()
-    if (seq >= this.row.cursor) return this.work.isGone(seq) ? undefined : { at: 'ahead' }
+    // One that expired before the cursor came, and was redriven, is elsewhere.
+    if (seq >= this.row.cursor && !this.work.isGone(seq)) return { at: 'ahead' }
     const run = this.runOf(seq)
     if (run >= 0) return { at: 'run', index: run }
     const single = this.singleOf(seq)
