@@ -333,6 +333,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     })
   }
 
+  #unsettled(): Promise<void> | undefined {
+    return this.#context.batchers.has(this.#settlements) ? this.#settlements.idle() : undefined
+  }
+
   /** Takes in what became of a settlement. Answers whether it was stale. */
   #note(message: Message<T>, settlement: Settlement, result: SettleResult): boolean {
     if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
@@ -406,6 +410,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           isPaused: () => this.#paused,
           claim: (limit, settle) => this.#claim(view, limit, settle),
           settle: (settlements) => view.settle(this.group, settlements),
+          unsettled: () => this.#unsettled(),
           open: (deliveries) => this.#open(deliveries),
           nextLook: (result) => this.#nextLook(view, result),
           failureOf: (message, reason) => this.#failureOf(message, undefined, reason),
@@ -415,8 +420,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           untilEmpty,
         })
         const report = await loop.run()
-        // Handlers may have settled messages themselves, without waiting for it.
-        await this.#settlements.idle()
+        // The report counts what handlers settled themselves, too.
+        await this.#unsettled()
         return report
       }),
     )

@@ -48,6 +48,8 @@ export interface LoopOptions<T> {
   readonly isPaused: () => boolean
   readonly claim: (limit: number, settle: readonly Settlement[] | undefined) => Promise<ClaimResult>
   readonly settle: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>
+  /** While settlements that handlers began are under way: when they are done. */
+  readonly unsettled: () => Promise<void> | undefined
   readonly open: (deliveries: readonly Delivery[]) => Message<T>[] | Promise<Message<T>[]>
   /** In how many ms to look again without having been woken. */
   readonly nextLook: (result: ClaimResult) => number | undefined
@@ -109,6 +111,8 @@ export class Loop<T> {
   readonly #jobs: Set<Job<T>> = new Set()
   #ended: Ended<T>[] = []
   readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
+  /** The sum of the report. */
+  #counted = 0
   /** From here on, hand back what is not finished. */
   readonly #handBackAt: number
   /** Why it stopped. */
@@ -159,15 +163,25 @@ export class Loop<T> {
     await this.#guard(async () => {
       const ended = this.#take()
       const settle = ended.length > 0 ? ended.map(({ settlement }) => settlement) : undefined
+      const counted = this.#counted
       const result = await this.#with.claim(free, settle)
+      const settledMeanwhile = this.#counted > counted
       if (result.settled !== undefined) this.#noteAll(ended, result.settled)
       const messages = await this.#with.open(result.deliveries)
       this.#report.dead += result.deliveries.length - messages.length
-      for (const message of messages) void this.#work(message)
+      // It may have been told to stop meanwhile.
+      this.#lookForStop()
+      for (const message of messages) {
+        if (this.#stopped === undefined) void this.#work(message)
+        else this.#giveBack(message)
+      }
       if (result.deliveries.length > 0) return
       next = this.#with.nextLook(result)
-      const settledAll = this.#jobs.size === 0 && this.#ended.length === 0
-      if (untilEmpty && settledAll && next !== 0) next = 'done'
+      if (!untilEmpty || next === 0 || this.#jobs.size > 0 || this.#ended.length > 0) return
+      // What handlers settle themselves may make other messages due, which this claim came too early to see.
+      const settling = this.#with.unsettled()
+      await settling
+      next = settledMeanwhile || settling !== undefined ? 0 : 'done'
     })
     return next
   }
@@ -246,6 +260,7 @@ export class Loop<T> {
 
   readonly #count = (settlement: Settlement): void => {
     this.#report[outcomeOf(settlement)]++
+    this.#counted++
   }
 
   // Stopping

@@ -182,7 +182,14 @@ export class Producer<T> {
     if (schema === undefined) return finish()
     // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
     const checked = validate(tried, schema, payload)
-    return checked instanceof Promise ? checked.then(finish) : finish()
+    if (!(checked instanceof Promise)) return finish()
+    // Encoded before the schema has answered: until then its sender may change it.
+    try {
+      const message = finish()
+      return checked.then(() => message)
+    } catch (error) {
+      return checked.then(() => Promise.reject(error))
+    }
   }
 
   #check(tried: string, options: SendOptions): void {

@@ -22,7 +22,7 @@ import { type ListPage, type ListedMessage, toListed } from './listed.ts'
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
-import { DEFAULT_RETRY, type RetryRules } from './retry.ts'
+import { DEFAULT_RETRY } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
 import type { MessageState, StorageAdapter, StorageStats } from './storage.ts'
 import type { Rates } from './throughput.ts'
@@ -116,22 +116,26 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const tried = 'createConsumer'
     checkName(tried, 'group', group)
     checkOptions(tried, options, ['leaseMs', 'retry', 'from'])
-    const { leaseMs = 30_000, from } = options
+    const { leaseMs = 30_000, retry = {}, from } = options
     checkPositiveMs(tried, 'leaseMs', leaseMs)
-    const { maxAttempts, initialMs, maxMs, factor } = DEFAULT_RETRY
-    checkOptions(`${tried}, retry`, options.retry ?? {}, Object.keys(DEFAULT_RETRY))
-    const retry: RetryRules = {
-      maxAttempts: options.retry?.maxAttempts ?? maxAttempts,
-      initialMs: options.retry?.initialMs ?? initialMs,
-      maxMs: options.retry?.maxMs ?? maxMs,
-      factor: options.retry?.factor ?? factor,
-    }
-    checkCount(tried, 'retry.maxAttempts', retry.maxAttempts)
-    checkMs(tried, 'retry.initialMs', retry.initialMs)
-    checkMs(tried, 'retry.maxMs', retry.maxMs)
-    checkFactor(tried, 'retry.factor', retry.factor)
+    checkOptions(`${tried}, retry`, retry, Object.keys(DEFAULT_RETRY))
+    const {
+      maxAttempts = DEFAULT_RETRY.maxAttempts,
+      initialMs = DEFAULT_RETRY.initialMs,
+      maxMs = DEFAULT_RETRY.maxMs,
+      factor = DEFAULT_RETRY.factor,
+    } = retry
+    checkCount(tried, 'retry.maxAttempts', maxAttempts)
+    checkMs(tried, 'retry.initialMs', initialMs)
+    checkMs(tried, 'retry.maxMs', maxMs)
+    checkFactor(tried, 'retry.factor', factor)
     if (from !== undefined) checkOneOf(tried, 'from', from, ['earliest', 'latest'])
-    return new Consumer(this.#context, { group, leaseMs, retry, from })
+    return new Consumer(this.#context, {
+      group,
+      leaseMs,
+      retry: { maxAttempts, initialMs, maxMs, factor },
+      from,
+    })
   }
 
   /** Counts of all groups, and rates. Never looks at every message, and changes nothing. */

@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer'
-import type { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError } from '../../src/errors.ts'
 import type { Key } from '../../src/segments/store.ts'
 import { Reader } from './codec.ts'
 import { corrupt, unavailable } from './faults.ts'
-import { decodeFrame, FILE_HEADER, FRAME_HEADER, frameLength, isIntact, readOp } from './format.ts'
-import type { Journal, JournalFile } from './journal.ts'
+import { FRAME_HEADER, readOp } from './format.ts'
+import { Frames } from './frames.ts'
+import type { JournalFile } from './files.ts'
+import type { Journal } from './journal.ts'
 import type { QueueRows, Queues } from './queues.ts'
 import { RESERVE_BYTES } from './reserve.ts'
 import type { Rows } from './rows.ts'
@@ -15,7 +17,7 @@ const SLICE = 64 * 1024
 /** Dead bytes that are not worth the work. */
 const SLACK = 4 * 1024 * 1024
 
-/** A put that was read from the oldest file, and may be alive. */
+/** A put that was read from the oldest file, and whose row is still there. */
 interface Op {
   readonly queue: QueueRows
   readonly table: number
@@ -29,8 +31,8 @@ export interface CleanerHost {
   readonly rows: Rows
   readonly queues: Queues
   /** Runs a transaction that writes what it likes. It may be run twice, see {@link Commits}. */
-  write(body: (stage: Stage) => void): Promise<void>
-  onFailure(error: QuaysideError): void
+  readonly write: (body: (stage: Stage) => void) => Promise<void>
+  readonly onFailure: (error: QuaysideError) => void
 }
 
 /**
@@ -39,16 +41,22 @@ export interface CleanerHost {
  *
  * Only ever the oldest file is dropped, and so deletions need not be kept: whatever one of them deletes lies in its own
  * file or an older one, and is gone before it.
+ *
+ * The work is done in slices between the commits, and starts when more than half of the journal is dead. Should commits
+ * write faster than that, then beyond {@link Cleaner.pause} they wait for it.
  */
 export class Cleaner {
   readonly #host: CleanerHost
   readonly #slack: number
   #running: Promise<void> | undefined
   #stopped = false
-  /** The file whose own rows were moved out last. */
+  /** The file that the names of queues were moved out of last. */
   #swept = 0
   /** After a failure for want of room: not before so little is left to copy. */
   #atMost = Infinity
+  /** Bytes that were dealt with, ever; and who waits for how many. */
+  #done = 0
+  #waiting: { readonly until: number; readonly go: () => void }[] = []
 
   constructor(host: CleanerHost) {
     this.#host = host
@@ -57,7 +65,8 @@ export class Cleaner {
 
   /** To be called after each frame. Starts to work if there is a reason to. */
   check(): void {
-    if (this.#running !== undefined || this.#stopped || !this.#isDue()) return
+    if (this.#running !== undefined) return
+    if (this.#stopped || !this.#isDue()) return this.#advance(Infinity)
     this.#running = this.#clean()
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
@@ -66,7 +75,18 @@ export class Cleaner {
       })
   }
 
-  /** Ends the work at the next pause. */
+  /**
+   * What appends of so many bytes have to wait for, if anything: while the journal is far too large, until several times
+   * as much was cleaned up.
+   */
+  pause(bytes: number): Promise<void> | undefined {
+    const { total, live } = this.#host.journal
+    if (this.#running === undefined || total < 2.5 * live + 2 * this.#slack) return undefined
+    const until = this.#done + 4 * bytes
+    return new Promise((resolve) => this.#waiting.push({ until, go: resolve }))
+  }
+
+  /** Ends the work at the end of its slice. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
@@ -83,110 +103,98 @@ export class Cleaner {
   }
 
   async #clean(): Promise<void> {
-    const host = this.#host
-    const { journal } = host
+    const { journal, queues, write } = this.#host
     const oldest = journal.files[0]!
     if (oldest.number !== this.#swept) {
+      // The name of a queue must not be what keeps a file of consumed messages.
       this.#swept = oldest.number
-      await host.write((stage) => host.queues.moveOwnRows(stage, oldest.number))
+      await write((stage) => queues.moveNames(stage, oldest.number))
       if (!this.#isDue()) return
     }
-    if (oldest.live > 0) await this.#moveRows(oldest)
-    if (this.#stopped) return
-    await host.write((stage) => host.queues.putOldestFile(stage, oldest.number + 1))
+    do {
+      if (oldest.live > 0) await this.#moveRows(oldest)
+      if (this.#stopped) return
+      // What is staged is written now, or is taken back for want of room; and then rows may be where they were.
+      await write(() => {})
+    } while (oldest.live > 0)
     // Rows that were deleted or replaced, too, must be so on the disk before what they were goes.
     await journal.untilOnDisk()
-    if (oldest.live > 0) throw corrupt(oldest.path, 0, 'it does not hold all rows that were read from it')
     await journal.dropOldest()
+    this.#advance(oldest.size)
     this.#atMost = Infinity
   }
 
+  /** Writes again what is alive in a file. */
   async #moveRows(file: JournalFile): Promise<void> {
     const { fileSystem } = this.#host.journal.options
-    let buffer = Buffer.allocUnsafe(SLICE)
-    let filled = 0
-    let base = FILE_HEADER
-    while (base < file.size && file.live > 0 && !this.#stopped) {
-      const wanted = Math.min(buffer.length - filled, file.size - base - filled)
-      filled += await fileSystem.readAhead(file.fd, buffer, filled, wanted, base + filled)
-      const length = filled >= FRAME_HEADER ? frameLength(buffer, 0, file.magic) : FRAME_HEADER
-      if (length === undefined || base + length > file.size) throw corrupt(file.path, base, 'no frame starts here')
-      if (length > filled) {
-        if (length > buffer.length) buffer = Buffer.concat([buffer], length)
-        continue
+    const { live } = file
+    const frames = new Frames(fileSystem, file, file.size, Buffer.allocUnsafe(SLICE))
+    while (file.live > 0 && !this.#stopped) {
+      if (!(await frames.more())) {
+        if (frames.position === file.size && file.live < live) return
+        throw corrupt(file.path, frames.position, 'what is there is not what was written')
       }
-      const end = await this.#moveFrames(file, buffer.subarray(0, filled), base)
-      buffer.copyWithin(0, end, filled)
-      filled -= end
-      base += end
+      const from = frames.position
+      const ops: Op[] = []
+      for (let length = frames.whole(); length > 0; length = frames.whole()) {
+        this.#collect(file, frames, length, ops)
+        frames.at += length
+      }
+      while (ops.length > 0 && !this.#stopped) await this.#rewrite(file, ops.splice(0, firstSlice(ops)))
+      this.#advance(frames.position - from)
     }
   }
 
-  /** Copies what is alive in the whole frames of a buffer; answers where they end. */
-  async #moveFrames(file: JournalFile, buffer: Buffer, base: number): Promise<number> {
-    let at = 0
-    let ops: Op[] = []
-    let bytes = 0
-    while (buffer.length - at >= FRAME_HEADER) {
-      const length = frameLength(buffer, at, file.magic)
-      if (length === undefined) throw corrupt(file.path, base + at, 'no frame starts here')
-      if (at + length > buffer.length) break
-      if (!isIntact(buffer, at, length)) throw corrupt(file.path, base + at, 'this is not the frame that was written')
-      decodeFrame(buffer, at)
-      const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
-      while (reader.at < reader.end) {
-        let op: Op | undefined
-        readOp(reader, {
-          put: (number, table, key, from, to) => {
-            const queue = this.#host.queues.numbered(number)
-            if (this.#liesAt(queue, table, key, file.number, base + from)) {
-              op = { queue, table, key, bytes: buffer.subarray(from, to) }
-            }
-          },
-          delete: () => {},
-          deleteRange: () => {},
-          nextFile: () => {},
-        })
-        if (op === undefined) continue
-        if (bytes > 0 && bytes + op.bytes.length > SLICE) {
-          await this.#rewrite(file, ops)
-          ops = []
-          bytes = 0
-        }
-        ops.push(op)
-        bytes += op.bytes.length
-      }
-      at += length
+  /** Finds the puts of a frame whose rows are still there. */
+  #collect(file: JournalFile, { buffer, base, at }: Frames, length: number, into: Op[]): void {
+    const { queues, rows } = this.#host
+    const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
+    const sink = {
+      put: (number: number, table: number, key: Key, from: number, to: number): void => {
+        const queue = queues.numbered(number)
+        const row = queue.table(table).get(key)
+        if (row === undefined || rows.file(row) !== file.number || rows.offset(row) !== base + from) return
+        into.push({ queue, table, key, bytes: buffer.subarray(from, to) })
+      },
+      delete: (): void => {},
+      deleteRange: (): void => {},
+      nextFile: (): void => {},
     }
-    if (ops.length > 0) await this.#rewrite(file, ops)
-    return at
+    while (reader.at < reader.end) readOp(reader, sink)
   }
 
   #rewrite(file: JournalFile, ops: readonly Op[]): Promise<void> {
     return this.#host.write((stage) => {
       for (const { queue, table, key, bytes } of ops) {
         const row = queue.table(table).get(key)
-        // A row that lies in this file at all is the one that was read: replaced in it, it would not have been.
+        // Meanwhile it may have been deleted, or replaced, and then it lies elsewhere.
         if (row !== undefined && stage.rows.file(row) === file.number) stage.rewrite(queue, table, key, bytes)
       }
     })
   }
 
-  #liesAt(queue: QueueRows, table: number, key: Key, file: number, offset: number): boolean {
-    const row = queue.table(table).get(key)
-    return row !== undefined && this.#host.rows.file(row) === file && this.#host.rows.offset(row) === offset
+  /** Notes that so much was dealt with, and lets those go who waited for that. */
+  #advance(bytes: number): void {
+    const done = this.#done + bytes
+    while (this.#waiting.length > 0 && this.#waiting[0]!.until <= done) this.#waiting.shift()!.go()
+    if (done < Infinity) this.#done = done
   }
 
   #failed(error: unknown): void {
-    const { journal } = this.#host
+    const { journal, onFailure } = this.#host
     if (journal.failure !== undefined || this.#stopped) return
-    if ((error as QuaysideError).code === 'QUOTA_EXCEEDED') {
+    if (error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED') {
       this.#atMost = journal.files[0]!.live / 2
       return
     }
     this.#stopped = true
-    this.#host.onFailure(
-      (error as QuaysideError).code === 'CORRUPT' ? (error as QuaysideError) : unavailable('Cleaning the journal', error),
-    )
+    onFailure(error instanceof QuaysideError ? error : unavailable('Cleaning the journal', error))
   }
+}
+
+/** How many ops, from the first on, are a slice: one at least. */
+function firstSlice(ops: readonly Op[]): number {
+  let bytes = 0
+  const behind = ops.findIndex((op) => (bytes += op.bytes.length) > SLICE)
+  return behind === -1 ? ops.length : Math.max(behind, 1)
 }

@@ -27,8 +27,8 @@ export interface CommitOptions {
   /** Whether claims and settlements wait like them. */
   readonly strictAcks: boolean
   readonly onEvent: (event: FsEvent) => void
-  /** Called after each frame. */
-  readonly onWritten: () => void
+  /** Called after each frame, with its length. Appends wait for what it answers with, if anything. */
+  readonly onWritten: (bytes: number) => Promise<void> | undefined
 }
 
 /**
@@ -69,7 +69,8 @@ export class Commits {
     const mark = stage.mark()
     try {
       commit.result = commit.body(commit.tx)
-      if (commit.kind === 'read' && stage.mark().bytes > mark.bytes) throw new TypeError('A read must not write')
+      if (commit.kind === 'read' && stage.mark().bytes > mark.bytes)
+        throw new TypeError('A read must not write')
     } catch (error) {
       stage.back(mark)
       commit.reject(error)
@@ -107,9 +108,13 @@ export class Commits {
       return
     }
     for (const queue of stage.changed) for (const listener of queue.listeners) queueMicrotask(listener)
+    const bytes = stage.mark().bytes
     stage.written()
-    this.#settle(commits)
-    this.#options.onWritten()
+    const pause = this.#options.onWritten(bytes)
+    if (pause === undefined) return this.#settle(commits)
+    this.#settle(commits.filter(({ kind }) => kind !== 'append'))
+    const appends = commits.filter(({ kind }) => kind === 'append')
+    void pause.then(() => this.#settle(appends))
   }
 
   /** All is written. Tells those that need no more; the others when it is on the disk. */

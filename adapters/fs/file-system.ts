@@ -29,6 +29,10 @@ export interface FileSystem {
   /** Waits until the names in a directory are on the disk. */
   syncDirectory(path: string): Promise<void>
   remove(path: string): void
+  /** The text of a file of the system, such as those of /proc. */
+  readText(path: string): string
+  /** What a symbolic link points to. */
+  readLink(path: string): string
   /** When a file was last written, in ms since 1970, by the clock of the file system. */
   modifiedAt(path: string): number
 }
@@ -53,6 +57,8 @@ export const nodeFileSystem: FileSystem = {
     }),
   syncDirectory,
   remove: (path) => fs.unlinkSync(path),
+  readText: (path) => fs.readFileSync(path, 'latin1'),
+  readLink: (path) => fs.readlinkSync(path, 'latin1'),
   modifiedAt: (path) => fs.statSync(path).mtimeMs,
 }
 
@@ -67,4 +73,13 @@ function syncDirectory(path: string): Promise<void> {
       })
     })
   })
+}
+
+/** Lets go of a descriptor. That this fails says nothing about the file which its last sync has not said. */
+export function closeQuietly(fileSystem: FileSystem, fd: number): void {
+  try {
+    fileSystem.close(fd)
+  } catch {
+    // It is closed all the same.
+  }
 }

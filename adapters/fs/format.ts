@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import type { Key, Table } from '../../src/segments/store.ts'
 import { Reader, type Writer } from './codec.ts'
@@ -8,7 +8,7 @@ import { Reader, type Writer } from './codec.ts'
  *
  * ```
  * file    header frame frame … (zeros: space prepared for more)
- * header  "quayside" | version u32 | number of the file u32 | magic u32 | crc32 u32
+ * header  "quayside" | version u32 | number of the file u32 | magic u32 | first u32 | crc32 u32
  * frame   magic u32 | crc32 u32 | length u32 | boot u32 | lsn f64 | lag u32 | ops
  * op      kind and table u8 | queue varint | key … | for a put: length u32 | value
  * ```
@@ -19,10 +19,13 @@ import { Reader, type Writer } from './codec.ts'
  *
  * The **magic** is a random number of the file, so that no message body can be mistaken for a frame: a file that was sent
  * as a message, for instance.
+ *
+ * **First** is 1 if the journal starts with this file: because it is the first there ever was, or because those before it
+ * are no longer needed. The first file that is there must say so, or one is missing.
  */
 const FILE_TAG = 'quayside'
 const VERSION = 1
-export const FILE_HEADER = 24
+export const FILE_HEADER = 28
 export const FRAME_HEADER = 28
 
 /** More frames than this were never written without an fsync in between; a larger lag is stored as this one. */
@@ -52,20 +55,34 @@ export function numberOfTable(table: Table): number {
   return TABLE_NUMBERS[table]
 }
 
-export function encodeFileHeader(into: Buffer, number: number, magic: number): void {
-  into.write(FILE_TAG, 0, 'latin1')
-  into.writeUInt32LE(VERSION, 8)
-  into.writeUInt32LE(number, 12)
-  into.writeUInt32LE(magic, 16)
-  into.writeUInt32LE(crc32(into.subarray(0, 20)), 20)
+/** What a file says of itself. */
+export interface FileHeader {
+  readonly number: number
+  readonly magic: number
+  readonly first: boolean
 }
 
-/** Answers with the file's magic; `undefined` if these bytes are no whole header of file `number`. */
-export function decodeFileHeader(bytes: Buffer, number: number): number | undefined {
+export function encodeFileHeader({ number, magic, first }: FileHeader): Buffer {
+  const bytes = Buffer.alloc(FILE_HEADER)
+  bytes.write(FILE_TAG, 0, 'latin1')
+  bytes.writeUInt32LE(VERSION, 8)
+  bytes.writeUInt32LE(number, 12)
+  bytes.writeUInt32LE(magic, 16)
+  bytes.writeUInt32LE(first ? 1 : 0, 20)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 24)), 24)
+  return bytes
+}
+
+/** Answers with nothing if these bytes are no whole header. */
+export function decodeFileHeader(bytes: Buffer): FileHeader | undefined {
   if (bytes.length < FILE_HEADER || bytes.toString('latin1', 0, 8) !== FILE_TAG) return undefined
-  if (crc32(bytes.subarray(0, 20)) !== bytes.readUInt32LE(20)) return undefined
-  if (bytes.readUInt32LE(8) !== VERSION || bytes.readUInt32LE(12) !== number) return undefined
-  return bytes.readUInt32LE(16)
+  if (crc32(bytes.subarray(0, 24)) !== bytes.readUInt32LE(24) || bytes.readUInt32LE(8) !== VERSION)
+    return undefined
+  return {
+    number: bytes.readUInt32LE(12),
+    magic: bytes.readUInt32LE(16),
+    first: bytes.readUInt32LE(20) === 1,
+  }
 }
 
 /** What a frame says of itself. */

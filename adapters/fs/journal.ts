@@ -1,12 +1,11 @@
 import { Buffer } from 'node:buffer'
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
-import type { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError } from '../../src/errors.ts'
 import { afterBurst } from './burst.ts'
 import { Writer } from './codec.ts'
-import { codeOf, corrupt, isNoRoom, storageFailed, unavailable } from './faults.ts'
-import type { FileSystem } from './file-system.ts'
-import { encodeFileHeader, FILE_HEADER, FRAME_HEADER, sealFrame, writeNextFile } from './format.ts'
+import { isNoRoom, noRoom, storageFailed, unavailable } from './faults.ts'
+import { closeQuietly, type FileSystem } from './file-system.ts'
+import { createFile, type JournalFile, markFirst, readAll, writeAll } from './files.ts'
+import { FRAME_HEADER, sealFrame, writeNextFile } from './format.ts'
 
 const MB = 1024 * 1024
 
@@ -25,18 +24,8 @@ const SMALL_FRAME = 64 * 1024
 /** A file that could not be created for want of room or descriptors is tried again after so many bytes. */
 const RETRY_BYTES = MB / 4
 
-export interface JournalFile {
-  readonly number: number
-  readonly path: string
-  readonly fd: number
-  readonly magic: number
-  /** Where the next frame goes. */
-  size: number
-  /** How far the file reaches on the disk: beyond `size` there are zeros. */
-  prepared: number
-  /** Bytes of ops whose rows still lie here. */
-  live: number
-}
+/** Where a frame may start at most: places are kept in 32 bits. Only reached if no further file can be created. */
+const MAX_OFFSET = 2 ** 31
 
 export interface JournalOptions {
   readonly directory: string
@@ -52,52 +41,6 @@ export interface JournalOptions {
 export class NoRoom extends Error {}
 
 type Settle = (error?: QuaysideError) => void
-
-export function pathOfFile(directory: string, number: number): string {
-  return join(directory, `journal-${String(number).padStart(10, '0')}.qsj`)
-}
-
-/** Creates a journal file of nothing but a header. It is not on the disk yet. */
-export function createFile(fileSystem: FileSystem, directory: string, number: number): JournalFile {
-  const path = pathOfFile(directory, number)
-  remove(fileSystem, path)
-  const fd = fileSystem.open(path, true)
-  try {
-    const magic = randomBytes(4).readUInt32LE(0) || 1
-    const header = Buffer.alloc(FILE_HEADER)
-    encodeFileHeader(header, number, magic)
-    writeAll(fileSystem, fd, header, FILE_HEADER, 0)
-    return { number, path, fd, magic, size: FILE_HEADER, prepared: FILE_HEADER, live: 0 }
-  } catch (error) {
-    fileSystem.close(fd)
-    remove(fileSystem, path)
-    throw error
-  }
-}
-
-/** Removes what may be left of an attempt to create it. */
-function remove(fileSystem: FileSystem, path: string): void {
-  try {
-    fileSystem.remove(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-}
-
-/** Writes all `length` bytes, in more than one go where the system wants that. */
-export function writeAll(
-  fileSystem: FileSystem,
-  fd: number,
-  from: Buffer,
-  length: number,
-  position: number,
-): void {
-  for (let done = 0; done < length;) {
-    const written = fileSystem.write(fd, from, done, length - done, position + done)
-    if (written === 0) throw Object.assign(new Error('Nothing was written'), { code: 'ENOSPC' })
-    done += written
-  }
-}
 
 /**
  * The files of a journal: frames are added to the newest, and the oldest are dropped.
@@ -124,6 +67,7 @@ export class Journal {
   readonly #byNumber: Map<number, JournalFile>
   readonly #unsynced: Set<JournalFile> = new Set()
   #waiting: { readonly lsn: number; readonly settle: Settle }[] = []
+  #isSyncing = false
   #syncing: Promise<void> | undefined
   #next: JournalFile | undefined
   #creating: Promise<void> | undefined
@@ -184,6 +128,7 @@ export class Journal {
     const { fileSystem, boot } = this.options
     const file = this.active
     const { size } = file
+    if (size > MAX_OFFSET) throw new NoRoom('No room', { cause: new Error('No further file can be created') })
     sealFrame(frame, file.magic, { lsn: this.lsn + 1, safe: this.durable, boot })
     try {
       writeAll(fileSystem, file.fd, frame.buffer, frame.at, size)
@@ -197,7 +142,7 @@ export class Journal {
     this.lsn++
     this.#unsynced.add(file)
     this.#prepare(file, frame.at)
-    if (file.size >= this.#fileBytes() / 2 && file.size >= this.#createAt) this.#createNext(file)
+    if (file.size >= this.#fileBytes() / 4 && file.size >= this.#createAt) this.#createNext(file)
   }
 
   /** Calls `settle` once all that is written now is on the disk, or with the reason why it never will be. */
@@ -205,7 +150,7 @@ export class Journal {
     if (this.failure !== undefined) return settle(this.failure)
     if (this.durable === this.lsn) return settle()
     this.#waiting.push({ lsn: this.lsn, settle })
-    this.#syncing ??= this.#sync()
+    if (!this.#isSyncing) this.#syncing = this.#sync()
   }
 
   /** {@link Journal.onDisk} as a promise. */
@@ -216,6 +161,7 @@ export class Journal {
   }
 
   async #sync(): Promise<void> {
+    this.#isSyncing = true
     const { fileSystem } = this.options
     while (this.#waiting.length > 0) {
       const { lsn } = this
@@ -237,11 +183,13 @@ export class Journal {
       // Whoever was waiting will have more to write: let it ride in the next sync.
       if (this.#waiting.length > 0) await afterBurst()
     }
-    this.#syncing = undefined
+    this.#isSyncing = false
   }
 
-  /** Sets {@link Journal.failure} and tells everybody who waits. Nothing is tried again: after a failed fsync the system
-   * may have dropped the pages and report success. */
+  /**
+   * Sets {@link Journal.failure} and tells everybody who waits. Nothing is tried again: after a failed fsync the system
+   * may have dropped the pages, and report success the next time.
+   */
   fail(what: string, cause: unknown): QuaysideError {
     if (this.failure === undefined) {
       this.failure = storageFailed(what, cause)
@@ -253,43 +201,56 @@ export class Journal {
   /** Reads a part of a file that was written before. */
   read(number: number, into: Buffer, length: number, position: number): void {
     const file = this.file(number)
-    let done = 0
     try {
-      while (done < length) {
-        const bytes = this.options.fileSystem.read(file.fd, into, done, length - done, position + done)
-        if (bytes === 0) break
-        done += bytes
-      }
+      readAll(this.options.fileSystem, file, into, length, position)
     } catch (error) {
-      throw unavailable(`Reading ${file.path}`, error)
+      throw error instanceof QuaysideError ? error : unavailable(`Reading ${file.path}`, error)
     }
-    if (done < length) throw corrupt(file.path, position + done, 'the file ends too early')
   }
 
   /** Deletes the oldest file. No row may lie in it, and what took its rows' place must be on the disk. */
   async dropOldest(): Promise<void> {
     const { fileSystem, directory } = this.options
-    const file = this.files.shift()!
+    const [file, next] = this.files as [JournalFile, JournalFile]
+    await this.#startWith(next)
+    this.files.shift()
     this.total -= file.size
     this.#byNumber.delete(file.number)
-    this.#unsynced.delete(file)
-    fileSystem.close(file.fd)
+    closeQuietly(fileSystem, file.fd)
     fileSystem.remove(file.path)
     // Before the next one goes: files must vanish in order, or a gap would look like damage.
     await fileSystem.syncDirectory(directory)
   }
 
+  /**
+   * Has a file say that the journal starts with it, so that nobody misses those before it, but everybody misses it. Also
+   * where it says so already: that may be in memory only.
+   */
+  async #startWith(file: JournalFile): Promise<void> {
+    const { fileSystem, directory } = this.options
+    try {
+      markFirst(fileSystem, file)
+    } catch (error) {
+      throw isNoRoom(error) ? noRoom(directory, error) : this.fail(`Writing to ${file.path}`, error)
+    }
+    try {
+      await fileSystem.dataSync(file.fd)
+    } catch (error) {
+      throw this.fail(`Syncing ${file.path}`, error)
+    }
+  }
+
   /** Leaves the files as a finished journal, if it has not failed, and lets go of them. */
   async close(): Promise<void> {
     const { fileSystem } = this.options
-    await this.#creating
     try {
       if (this.failure === undefined) await this.#finish()
     } finally {
       await this.#syncing
+      await this.#creating
       this.failure ??= storageFailed('Using a closed journal', undefined)
-      for (const file of this.files) fileSystem.close(file.fd)
-      if (this.#next !== undefined) fileSystem.close(this.#next.fd)
+      for (const file of this.files) closeQuietly(fileSystem, file.fd)
+      if (this.#next !== undefined) closeQuietly(fileSystem, this.#next.fd)
     }
   }
 
@@ -355,13 +316,18 @@ export class Journal {
     const { fileSystem, directory } = this.options
     let file: JournalFile
     try {
-      file = createFile(fileSystem, directory, number)
+      file = createFile(fileSystem, directory, number, false)
     } catch {
       // No room, no descriptor: nothing depends on it, and it will be tried again.
       return
     }
-    await fileSystem.dataSync(file.fd)
-    await fileSystem.syncDirectory(directory)
+    try {
+      await fileSystem.dataSync(file.fd)
+      await fileSystem.syncDirectory(directory)
+    } catch (error) {
+      closeQuietly(fileSystem, file.fd)
+      throw error
+    }
     this.#byNumber.set(number, file)
     this.#next = file
     this.#createAt = 0

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import * as process from 'node:process'
 import { QuaysideError } from '../../src/errors.ts'
 import { codeOf } from './faults.ts'
-import type { FileSystem } from './file-system.ts'
+import { closeQuietly, type FileSystem } from './file-system.ts'
 
 /**
  * One owner for a directory, without a lock of the operating system, which Node does not offer.
@@ -39,8 +38,9 @@ const STALE_MS = 10_000
 const ATTEMPTS = 20
 
 /** Which boot of the machine this is, in 8 hexadecimal digits; {@link UNKNOWN} where the system does not tell. */
-export function bootOfMachine(): string {
-  return (read('/proc/sys/kernel/random/boot_id') ?? UNKNOWN).replaceAll('-', '').slice(0, 8)
+export function bootOfMachine(fileSystem: FileSystem): string {
+  const boot = attempt(() => fileSystem.readText('/proc/sys/kernel/random/boot_id'))
+  return /^[\da-f]{8}/.exec(boot ?? '')?.[0] ?? UNKNOWN
 }
 
 export class Lock {
@@ -76,7 +76,7 @@ export class Lock {
    */
   static async take(fileSystem: FileSystem, directory: string): Promise<Lock> {
     for (let attempt = 1; ; attempt++) {
-      const name = nameOf(thisProcess())
+      const name = nameOf(thisProcess(fileSystem))
       const path = join(directory, name)
       const fd = fileSystem.open(path, true)
       let other: string | undefined
@@ -101,7 +101,7 @@ export class Lock {
 }
 
 function giveUp(fileSystem: FileSystem, path: string, fd: number): void {
-  fileSystem.close(fd)
+  closeQuietly(fileSystem, fd)
   try {
     fileSystem.remove(path)
   } catch (error) {
@@ -112,7 +112,7 @@ function giveUp(fileSystem: FileSystem, path: string, fd: number): void {
 
 /** The lock of another owner or contender that is alive. Removes those of dead ones. */
 function findOther(fileSystem: FileSystem, directory: string, mine: string): string | undefined {
-  const us = thisProcess()
+  const us = thisProcess(fileSystem)
   for (const name of fileSystem.list(directory)) {
     if (!name.startsWith('lock-') || name === mine) continue
     const path = join(directory, name)
@@ -121,7 +121,7 @@ function findOther(fileSystem: FileSystem, directory: string, mine: string): str
       const alive =
         owner === undefined || !canSee(us, owner)
           ? fileSystem.modifiedAt(join(directory, mine)) - fileSystem.modifiedAt(path) <= STALE_MS
-          : isAlive(us, owner)
+          : isAlive(fileSystem, us, owner)
       if (alive) return name
       fileSystem.remove(path)
     } catch (error) {
@@ -142,7 +142,7 @@ function isBefore(us: Owner, owner: Owner): boolean {
   return us.boot !== owner.boot && us.boot !== UNKNOWN && owner.boot !== UNKNOWN
 }
 
-function isAlive(us: Owner, owner: Owner): boolean {
+function isAlive(fileSystem: FileSystem, us: Owner, owner: Owner): boolean {
   if (isBefore(us, owner)) return false
   try {
     process.kill(owner.pid, 0)
@@ -150,18 +150,18 @@ function isAlive(us: Owner, owner: Owner): boolean {
     // EPERM: it is there, and belongs to another user.
     if (codeOf(error) === 'ESRCH') return false
   }
-  const { state, start } = statOf(owner.pid)
+  const { state, start } = statOf(fileSystem, owner.pid)
   // Killed, and its parent has not taken note of it yet.
   if (state === 'Z' || state === 'X') return false
   return start === owner.start || start === UNKNOWN || owner.start === UNKNOWN
 }
 
-function thisProcess(): Owner {
+function thisProcess(fileSystem: FileSystem): Owner {
   return {
     pid: process.pid,
-    start: statOf(process.pid).start,
-    boot: bootOfMachine(),
-    namespace: namespaceOfProcess(),
+    start: statOf(fileSystem, process.pid).start,
+    boot: bootOfMachine(fileSystem),
+    namespace: /\d+/.exec(attempt(() => fileSystem.readLink('/proc/self/ns/pid')) ?? '')?.[0] ?? UNKNOWN,
     host:
       hostname()
         .replaceAll(/[^\w.-]/g, '_')
@@ -198,23 +198,16 @@ function locked(directory: string, name: string): QuaysideError {
 }
 
 /** The 3rd and 22nd field of /proc/<pid>/stat; counted behind the command, which may hold spaces and brackets. */
-function statOf(pid: number): { state: string; start: string } {
-  const stat = read(`/proc/${pid}/stat`) ?? ''
+function statOf(fileSystem: FileSystem, pid: number): { state: string; start: string } {
+  const stat = attempt(() => fileSystem.readText(`/proc/${pid}/stat`)) ?? ''
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? UNKNOWN, start: fields[19] ?? UNKNOWN }
 }
 
-function namespaceOfProcess(): string {
+/** Not every system has /proc. */
+function attempt(read: () => string): string | undefined {
   try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? UNKNOWN
-  } catch {
-    return UNKNOWN
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1').trim()
+    return read()
   } catch {
     return undefined
   }

@@ -33,7 +33,7 @@ export interface JournalStoreOptions {
   /**
    * How many bytes of message bodies may stay in memory. The rest is read when it is needed.
    *
-   * @defaultValue 32 MB
+   * @defaultValue 16 MB
    */
   readonly cacheBytes?: number | undefined
   /** @defaultValue `Date` */

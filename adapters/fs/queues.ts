@@ -27,14 +27,12 @@ export class QueueRows {
 /** The number under which the journal keeps rows of its own. */
 const SYSTEM = 0
 const STATE = 0
-const OLDEST = 'oldest'
 
 /**
  * The queues of a journal.
  *
- * The journal has a queue of its own for what it must remember itself, with these rows in the table `state`: under the
- * number of each queue its name, which therefore may be any text and never touches the file system; and under `'oldest'`
- * the number of the file that the journal starts with.
+ * The journal has a queue of its own, whose table `state` has the name of each queue under its number. So names may be
+ * any text, and never touch the file system.
  */
 export class Queues {
   readonly system: QueueRows = new QueueRows(SYSTEM, '')
@@ -62,6 +60,11 @@ export class Queues {
       this.#last = Math.max(this.#last, number)
     }
     return queue
+  }
+
+  /** All but the journal's own. */
+  all(): QueueRows[] {
+    return [...this.#byNumber.values()].filter((queue) => queue !== this.system)
   }
 
   /** Takes what {@link replay} reads: the places of rows, not their values. */
@@ -97,8 +100,7 @@ export class Queues {
   /** To be called after {@link replay}: gives the queues their names. */
   nameAll(rows: Rows): void {
     for (const [key, row] of this.system.table(STATE).range({}, Infinity)) {
-      if (typeof key !== 'number') continue
-      const queue = this.numbered(key)
+      const queue = this.numbered(key as number)
       queue.name = rows.value(row) as string
       this.#byName.set(queue.name, queue)
     }
@@ -110,19 +112,8 @@ export class Queues {
     stage.put(this.system, 'state', queue.number, queue.name)
   }
 
-  /** The number of the file that the journal starts with. */
-  oldestFile(rows: Rows): number {
-    const row = this.system.table(STATE).get(OLDEST)
-    return row === undefined ? 1 : (rows.value(row) as number)
-  }
-
-  /** Notes that the journal starts with this file, so that its absence would be noticed. */
-  putOldestFile(stage: Stage, file: number): void {
-    stage.put(this.system, 'state', OLDEST, file)
-  }
-
-  /** Writes the journal's own rows again, as far as they lie in this file. */
-  moveOwnRows(stage: Stage, file: number): void {
+  /** Writes those names again that lie in this file. */
+  moveNames(stage: Stage, file: number): void {
     for (const [key, row] of this.system.table(STATE).range({}, Infinity)) {
       if (stage.rows.file(row) === file) stage.put(this.system, 'state', key, stage.rows.value(row))
     }

@@ -1,18 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { Reader } from './codec.ts'
 import { corrupt } from './faults.ts'
-import type { FileSystem } from './file-system.ts'
-import {
-  type OpSink,
-  decodeFileHeader,
-  decodeFrame,
-  FILE_HEADER,
-  FRAME_HEADER,
-  frameLength,
-  isIntact,
-  readOp,
-} from './format.ts'
-import { type JournalFile, pathOfFile, writeAll } from './journal.ts'
+import { closeQuietly, type FileSystem } from './file-system.ts'
+import { findFrames, Frames } from './frames.ts'
+import { type JournalFile, missing, readAll, writeAll } from './files.ts'
+import { type OpSink, decodeFrame, FILE_HEADER, FRAME_HEADER, readOp } from './format.ts'
 
 /**
  * Opening a journal: reads every frame in order, finds the end, and says whether what lies behind it is a **torn tail**,
@@ -39,10 +31,9 @@ export interface TornTail {
 }
 
 export interface Replayed {
-  /** Oldest first. */
-  readonly files: JournalFile[]
-  /** Files that hold nothing: to be removed. */
-  readonly leftOver: JournalFile[]
+  /** How many of the files are the journal. The others, the newest ones, hold nothing. */
+  readonly count: number
+  /** The last frame. */
   readonly lsn: number
   readonly tornTail?: TornTail
   /** Everything before this place is on the disk for sure. */
@@ -55,41 +46,6 @@ export interface ReplaySink extends Omit<OpSink, 'nextFile'> {
   locate(file: JournalFile, base: number, buffer: Buffer): void
 }
 
-/** Opens the journal files of a directory. Nothing is written. */
-export function openFiles(fileSystem: FileSystem, directory: string): JournalFile[] {
-  const numbers = fileSystem
-    .list(directory)
-    .map((name) => Number(/^journal-(\d{10})\.qsj$/.exec(name)?.[1]))
-    .filter((number) => number > 0)
-    .sort((a, b) => a - b)
-  const files: JournalFile[] = []
-  try {
-    for (const number of numbers) {
-      const path = pathOfFile(directory, number)
-      const previous = files.at(-1)
-      if (previous !== undefined && previous.number !== number - 1) {
-        throw corrupt(pathOfFile(directory, previous.number + 1), 0, 'the file is missing')
-      }
-      const fd = fileSystem.open(path, false)
-      files.push({ number, path, fd, magic: 0, size: 0, prepared: 0, live: 0 })
-      files[files.length - 1] = readHeader(fileSystem, files.at(-1)!)
-    }
-  } catch (error) {
-    for (const file of files) fileSystem.close(file.fd)
-    throw error
-  }
-  return files
-}
-
-/** A magic of 0 says that the header is not whole. */
-function readHeader(fileSystem: FileSystem, file: JournalFile): JournalFile {
-  const size = fileSystem.size(file.fd)
-  const header = Buffer.alloc(FILE_HEADER)
-  const bytes = fileSystem.read(file.fd, header, 0, FILE_HEADER, 0)
-  const magic = decodeFileHeader(header.subarray(0, bytes), file.number) ?? 0
-  return { ...file, magic, prepared: size }
-}
-
 /** Reads all files and hands what they hold to `sink`. Nothing is written. */
 export async function replay(
   fileSystem: FileSystem,
@@ -98,37 +54,37 @@ export async function replay(
   boot: number,
   sink: ReplaySink,
 ): Promise<Replayed> {
+  checkComplete(directory, files)
   const scan = new Scan(fileSystem, boot, sink)
-  let at = 0
-  for (; at < files.length; at++) {
-    const file = files[at]!
+  let count = 0
+  for (const file of files) {
     if (file.magic === 0) {
-      // Headers are on the disk before anything depends on them.
-      const needed = scan.announced === file.number || (at === 0 && file.number > 1)
-      if (needed || at < files.length - 1 || file.prepared > FILE_HEADER) {
-        throw corrupt(file.path, 0, 'the header of the file is not what was written')
-      }
+      scan.judgeHeader(file, file === files.at(-1))
       break
     }
     await scan.file(file)
+    count++
     if (scan.announced !== file.number + 1) break
+    if (count === files.length) throw missing(directory, scan.announced)
   }
-  if (at === files.length) {
-    // Every file announced the next one.
-    if (at > 0) throw corrupt(pathOfFile(directory, scan.announced!), 0, 'the file is missing')
-    return { files: [], leftOver: [], lsn: 0, safe: { file: 0, offset: 0 } }
-  }
-  const ended = files[at]!.magic === 0 ? at - 1 : at
-  const leftOver = files.slice(ended + 1)
-  const bytes = ended < 0 ? 0 : scan.judge(files[ended]!, leftOver)
-  const last = files[ended]
+  const last = files[count - 1]
+  const bytes = last === undefined ? 0 : scan.judge(last, files.slice(count))
   return {
-    files: files.slice(0, ended + 1),
-    leftOver,
+    count,
     lsn: scan.lsn,
     safe: scan.safeMark(),
     ...(bytes > 0 && last !== undefined && { tornTail: { file: last.path, offset: last.size, bytes } }),
   }
+}
+
+/** Only the newest file can be missing without being missed here; the last frame of the one before tells of it. */
+function checkComplete(directory: string, files: readonly JournalFile[]): void {
+  const [oldest] = files
+  if (oldest === undefined) return
+  if (oldest.magic !== 0 && !oldest.first) throw missing(directory, oldest.number - 1)
+  files.forEach((file, i) => {
+    if (file.number !== oldest.number + i) throw missing(directory, oldest.number + i)
+  })
 }
 
 class Scan {
@@ -140,7 +96,7 @@ class Scan {
   readonly #boot: number
   readonly #sink: OpSink & ReplaySink
   readonly #reader = new Reader(Buffer.alloc(0))
-  #buffer = Buffer.allocUnsafe(CHUNK)
+  #buffer: Buffer = Buffer.allocUnsafe(CHUNK)
   /** The last frame known to be on the disk. */
   #safe = 0
   /** Places of some frames, with what preceded them: where to start writing again. */
@@ -160,55 +116,27 @@ class Scan {
 
   /** Reads the frames of a file up to the first that is not there, and sets the file's size to where they end. */
   async file(file: JournalFile): Promise<void> {
-    const end = file.prepared
-    let base = FILE_HEADER
-    let filled = 0
+    const frames = new Frames(this.#fileSystem, file, file.prepared, this.#buffer)
     let marked = -Infinity
-    for (;;) {
-      const read = Math.min(this.#buffer.length - filled, end - base - filled)
-      if (read > 0) {
-        const bytes = await this.#fileSystem.readAhead(file.fd, this.#buffer, filled, read, base + filled)
-        if (bytes === 0) throw corrupt(file.path, base + filled, 'the file ends too early')
-        filled += bytes
-      }
-      this.#sink.locate(file, base, this.#buffer)
-      let at = 0
-      let wanted = FRAME_HEADER
-      let broken = false
-      while (filled - at >= FRAME_HEADER) {
-        const length = frameLength(this.#buffer, at, file.magic)
-        if (length === undefined || base + at + length > end) broken = true
-        if (broken || length === undefined) break
-        wanted = length
-        if (filled - at < length) break
-        const frame = isIntact(this.#buffer, at, length) ? decodeFrame(this.#buffer, at) : undefined
-        if (frame === undefined || frame.lsn !== (this.#anyFirst(file) ? frame.lsn : this.lsn + 1)) {
-          broken = true
-          break
-        }
-        if (base + at - marked >= MARK_DISTANCE) {
-          marked = base + at
+    let isNext = true
+    while (isNext && (await frames.more())) {
+      this.#sink.locate(file, frames.base, frames.buffer)
+      for (let length = frames.whole(); length > 0; length = frames.whole()) {
+        const { lsn, safe } = decodeFrame(frames.buffer, frames.at)
+        isNext = lsn === this.lsn + 1 || this.#anyFirst(file)
+        if (!isNext) break
+        if (frames.position - marked >= MARK_DISTANCE) {
+          marked = frames.position
           this.#marks.push({ lsn: this.lsn, file: file.number, offset: marked })
         }
-        this.lsn = frame.lsn
-        if (frame.safe > this.#safe) this.#safe = frame.safe
-        this.#ops(file, base, at + FRAME_HEADER, at + length)
-        at += length
-        wanted = FRAME_HEADER
-      }
-      base += at
-      if (broken || base + filled - at >= end) {
-        file.size = base
-        return
-      }
-      this.#buffer.copyWithin(0, at, filled)
-      filled -= at
-      if (wanted > this.#buffer.length) {
-        const larger = Buffer.allocUnsafe(wanted)
-        this.#buffer.copy(larger, 0, 0, filled)
-        this.#buffer = larger
+        this.lsn = lsn
+        this.#safe = Math.max(this.#safe, safe)
+        this.#ops(file, frames, length)
+        frames.at += length
       }
     }
+    file.size = frames.position
+    this.#buffer = frames.buffer
   }
 
   /** Whether the journal starts with this file's first frame, whose number nothing tells: files before it were deleted. */
@@ -216,17 +144,24 @@ class Scan {
     return this.lsn === 0 && file.number > 1
   }
 
-  #ops(file: JournalFile, base: number, from: number, to: number): void {
+  #ops(file: JournalFile, { buffer, base, at }: Frames, length: number): void {
     const reader = this.#reader
-    reader.buffer = this.#buffer
-    reader.at = from
-    reader.end = to
+    reader.buffer = buffer
+    reader.at = at + FRAME_HEADER
+    reader.end = at + length
     this.announced = undefined
     try {
-      while (reader.at < to) readOp(reader, this.#sink)
+      while (reader.at < reader.end) readOp(reader, this.#sink)
     } catch (error) {
       throw corrupt(file.path, base + reader.at, 'what stands there cannot be read by this version', error)
     }
+  }
+
+  /** A header that is not whole is no harm if its file was being created: it is on the disk before anything else. */
+  judgeHeader(file: JournalFile, newest: boolean): void {
+    const isNew = newest && file.prepared <= FILE_HEADER && this.announced !== file.number
+    if (isNew && !this.#anyFirst(file)) return
+    throw corrupt(file.path, 0, 'its header is not what was written, or a later version wrote it')
   }
 
   /**
@@ -252,14 +187,9 @@ class Scan {
   }
 
   #provesLoss(bytes: Buffer, magic: number): boolean {
-    const start = Buffer.alloc(4)
-    start.writeUInt32LE(magic)
-    for (let at = bytes.indexOf(start); at !== -1; at = bytes.indexOf(start, at + 1)) {
-      if (bytes.length - at < FRAME_HEADER) return false
-      const length = frameLength(bytes, at, magic)!
-      if (at + length > bytes.length || !isIntact(bytes, at, length)) continue
-      const frame = decodeFrame(bytes, at)
-      const written = frame.boot !== 0 && frame.boot === this.#boot ? frame.lsn - 1 : frame.safe
+    for (const { at } of findFrames(bytes, magic, 0)) {
+      const { lsn, safe, boot } = decodeFrame(bytes, at)
+      const written = boot !== 0 && boot === this.#boot ? lsn - 1 : safe
       if (written > this.lsn) return true
     }
     return false
@@ -272,20 +202,29 @@ class Scan {
 }
 
 /**
- * Makes the files what {@link replay} found them to be: cuts off the tail, and puts everything on the disk.
+ * Makes the files what {@link replay} found them to be: removes those that hold nothing, cuts off the tail, and puts
+ * everything on the disk.
  *
  * Frames that nobody knows to be there are written once more. After a failed fsync they may be in memory only, and Linux
  * takes them for written: a plain fsync would do nothing, and the next power cut would take them, and with them all that
  * was built on them. Writing the same bytes to the same place can be interrupted and repeated.
  */
-export async function repair(fileSystem: FileSystem, directory: string, replayed: Replayed): Promise<void> {
-  for (const file of replayed.leftOver.toReversed()) {
-    fileSystem.close(file.fd)
-    fileSystem.remove(file.path)
+export async function repair(
+  fileSystem: FileSystem,
+  directory: string,
+  files: JournalFile[],
+  { count, safe }: Replayed,
+): Promise<void> {
+  while (files.length > count) {
+    const { fd, path } = files.pop()!
+    closeQuietly(fileSystem, fd)
+    fileSystem.remove(path)
+    // Before the next one goes: of two names that vanish, a power cut may bring back the later one alone.
+    await fileSystem.syncDirectory(directory)
   }
-  for (const file of replayed.files) {
-    if (file.number < replayed.safe.file) continue
-    rewrite(fileSystem, file, file.number === replayed.safe.file ? replayed.safe.offset : 0)
+  for (const file of files) {
+    if (file.number < safe.file) continue
+    rewrite(fileSystem, file, file.number === safe.file ? safe.offset : 0)
     if (file.prepared > file.size) {
       fileSystem.truncate(file.fd, file.size)
       file.prepared = file.size
@@ -301,20 +240,6 @@ function rewrite(fileSystem: FileSystem, file: JournalFile, from: number): void 
     const length = Math.min(buffer.length, file.size - at)
     readAll(fileSystem, file, buffer, length, at)
     writeAll(fileSystem, file.fd, buffer, length, at)
-  }
-}
-
-function readAll(
-  fileSystem: FileSystem,
-  file: JournalFile,
-  into: Buffer,
-  length: number,
-  position: number,
-): void {
-  for (let done = 0; done < length;) {
-    const bytes = fileSystem.read(file.fd, into, done, length - done, position + done)
-    if (bytes === 0) throw corrupt(file.path, position + done, 'the file ends too early')
-    done += bytes
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { Buffer } from 'node:buffer'
 import { join } from 'node:path'
-import type { FileSystem } from './file-system.ts'
-import { writeAll } from './journal.ts'
+import { closeQuietly, type FileSystem } from './file-system.ts'
+import { writeAll } from './files.ts'
 
 /** Enough for some thousand claims and acks, which is when a full disk can become emptier. */
 export const RESERVE_BYTES: number = 1024 * 1024
@@ -40,7 +40,7 @@ export class Reserve {
         writeAll(fileSystem, fd, randomFillSync(Buffer.allocUnsafe(RESERVE_BYTES)), RESERVE_BYTES, 0)
         this.#held = true
       } finally {
-        fileSystem.close(fd)
+        closeQuietly(fileSystem, fd)
       }
     } catch {
       // Whatever the reason, it is not there, and not having it is what the caller deals with.
@@ -55,7 +55,7 @@ export class Reserve {
     try {
       const fd = fileSystem.open(this.#path, false)
       this.#held = fileSystem.size(fd) === RESERVE_BYTES
-      fileSystem.close(fd)
+      closeQuietly(fileSystem, fd)
     } catch {
       this.#held = false
     }

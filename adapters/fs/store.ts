@@ -3,19 +3,20 @@ import { QuaysideError } from '../../src/errors.ts'
 import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
 import { Cleaner } from './cleaner.ts'
 import { Commits } from './commits.ts'
-import { codeOf, corrupt, isNoRoom, noRoom, storageFailed, unavailable } from './faults.ts'
-import { type FileSystem, nodeFileSystem } from './file-system.ts'
-import { createFile, Journal, type JournalFile, MAX_FILE_BYTES, pathOfFile } from './journal.ts'
+import { codeOf, isNoRoom, noRoom, storageFailed, unavailable } from './faults.ts'
+import { closeQuietly, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { createFile, type JournalFile, openFiles } from './files.ts'
+import { Journal, MAX_FILE_BYTES } from './journal.ts'
 import { bootOfMachine, Lock } from './lock.ts'
 import type { JournalStoreOptions } from './options.ts'
 import { Queues } from './queues.ts'
-import { openFiles, repair, replay } from './replay.ts'
+import { repair, replay } from './replay.ts'
 import { Reserve } from './reserve.ts'
 import { Rows } from './rows.ts'
 import { Stage } from './stage.ts'
 import { JournalTransaction } from './transaction.ts'
 
-const CACHE_BYTES = 32 * 1024 * 1024
+const CACHE_BYTES = 16 * 1024 * 1024
 
 /**
  * Opens the journal in a directory, and creates both if they are not there.
@@ -23,7 +24,10 @@ const CACHE_BYTES = 32 * 1024 * 1024
  * @throws QuaysideError `LOCKED` if a living process has it open; `CORRUPT` if it is damaged; `STORAGE_UNAVAILABLE` if the
  * directory cannot be used; `QUOTA_EXCEEDED` if there is no room for a new journal; `STORAGE_FAILED` if the disk failed.
  */
-export async function openJournalStore(directory: string, options: JournalStoreOptions = {}): Promise<JournalStore> {
+export async function openJournalStore(
+  directory: string,
+  options: JournalStoreOptions = {},
+): Promise<JournalStore> {
   const fileSystem = options.fileSystem ?? nodeFileSystem
   const path = absolute(directory)
   try {
@@ -32,13 +36,23 @@ export async function openJournalStore(directory: string, options: JournalStoreO
     try {
       return await JournalStore.open(path, fileSystem, lock, options)
     } catch (error) {
-      lock.release()
+      releaseQuietly(lock)
       throw error
     }
   } catch (error) {
     if (error instanceof QuaysideError) throw error
     if (isNoRoom(error)) throw noRoom(path, error)
-    throw codeOf(error) === 'EIO' ? storageFailed(`Opening ${path}`, error) : unavailable(`Opening ${path}`, error)
+    throw codeOf(error) === 'EIO'
+      ? storageFailed(`Opening ${path}`, error)
+      : unavailable(`Opening ${path}`, error)
+  }
+}
+
+function releaseQuietly(lock: Lock): void {
+  try {
+    lock.release()
+  } catch {
+    // There is an error to report already.
   }
 }
 
@@ -78,7 +92,10 @@ export class JournalStore implements TransactionalStore {
     this.#queues = queues
     this.#clock = options.clock
     this.#stage = new Stage(journal, rows)
-    const onWritten = (): void => this.#cleaner.check()
+    const onWritten = (bytes: number): Promise<void> | undefined => {
+      this.#cleaner.check()
+      return this.#cleaner.pause(bytes)
+    }
     this.#commits = new Commits(this.#stage, reserve, { directory, fsync, strictAcks, onEvent, onWritten })
     this.#cleaner = new Cleaner({
       journal,
@@ -126,15 +143,28 @@ export class JournalStore implements TransactionalStore {
     await this.#cleaner.stop()
     try {
       await this.#journal.close()
-    } finally {
+    } catch (error) {
+      releaseQuietly(this.#lock)
+      throw error
+    }
+    try {
       this.#lock.release()
+    } catch (error) {
+      throw unavailable('Giving up the lock', error)
     }
   }
 
   #transact<T>(kind: Kind, tx: JournalTransaction, body: (tx: Transaction) => T): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closed())
     return new Promise((resolve, reject) => {
-      this.#commits.add({ kind, tx, body, resolve: resolve as (result: unknown) => void, reject, result: undefined })
+      this.#commits.add({
+        kind,
+        tx,
+        body,
+        resolve: resolve as (result: unknown) => void,
+        reject,
+        result: undefined,
+      })
     })
   }
 
@@ -166,56 +196,44 @@ async function openJournal(
   options: JournalStoreOptions,
 ): Promise<Opened> {
   const fsync = options.durability !== 'os'
-  const boot = Number.parseInt(bootOfMachine(), 16)
+  const boot = Number.parseInt(bootOfMachine(fileSystem), 16)
   const rows = new Rows(options.cacheBytes ?? CACHE_BYTES)
   const queues = new Queues()
   const files = openFiles(fileSystem, directory)
   try {
     const replayed = await replay(fileSystem, directory, files, boot, queues.sink(rows))
     queues.nameAll(rows)
-    checkOldest(directory, queues.oldestFile(rows), replayed.files)
-    await repair(fileSystem, directory, replayed)
-    files.splice(0, files.length, ...replayed.files)
+    await repair(fileSystem, directory, files, replayed)
     if (files.length === 0) files.push(await createFirst(fileSystem, directory))
     if (replayed.tornTail !== undefined) options.onEvent?.({ type: 'torn-tail', ...replayed.tornTail })
     const journal = new Journal(
-      { directory, fileSystem, fsync, boot: fsync ? 0 : boot, maxFileBytes: options.maxFileBytes ?? MAX_FILE_BYTES },
+      {
+        directory,
+        fileSystem,
+        fsync,
+        boot: fsync ? 0 : boot,
+        maxFileBytes: options.maxFileBytes ?? MAX_FILE_BYTES,
+      },
       files,
       replayed.lsn,
     )
     rows.forEach((row) => journal.count(rows.file(row), rows.length(row)))
     return { journal, rows, queues }
   } catch (error) {
-    for (const file of files) closeQuietly(fileSystem, file)
+    for (const file of files) closeQuietly(fileSystem, file.fd)
     throw error
   }
 }
 
-/** The journal itself says which file it starts with: nobody else would miss it. */
-function checkOldest(directory: string, oldest: number, files: readonly JournalFile[]): void {
-  const [first] = files
-  if (first === undefined ? oldest > 1 : first.number > oldest) {
-    throw corrupt(pathOfFile(directory, oldest), 0, 'the file is missing')
-  }
-}
-
 async function createFirst(fileSystem: FileSystem, directory: string): Promise<JournalFile> {
-  const file = createFile(fileSystem, directory, 1)
+  const file = createFile(fileSystem, directory, 1, true)
   try {
     await fileSystem.dataSync(file.fd)
     await fileSystem.syncDirectory(directory)
     return file
   } catch (error) {
-    fileSystem.close(file.fd)
+    closeQuietly(fileSystem, file.fd)
     throw error
-  }
-}
-
-function closeQuietly(fileSystem: FileSystem, file: JournalFile): void {
-  try {
-    fileSystem.close(file.fd)
-  } catch {
-    // There is an error to report already.
   }
 }
 

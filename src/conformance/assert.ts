@@ -36,6 +36,9 @@ export function same(a: unknown, b: unknown): boolean {
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     return a instanceof Uint8Array && b instanceof Uint8Array && sameItems(a, b)
   }
+  if (a instanceof Map || b instanceof Map) {
+    return a instanceof Map && b instanceof Map && sameEntries(a, b)
+  }
   if (Array.isArray(a) || Array.isArray(b)) {
     return Array.isArray(a) && Array.isArray(b) && sameItems(a, b)
   }
@@ -53,6 +56,10 @@ function sameItems(a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean {
   return true
 }
 
+function sameEntries(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)))
+}
+
 function definedNames(value: object): string[] {
   return Object.keys(value).filter((name) => valueOf(value, name) !== undefined)
 }
@@ -65,6 +72,7 @@ function valueOf(value: object, name: string): unknown {
 export function show(value: unknown): string {
   const text = JSON.stringify(value, (_, part: unknown) => {
     if (part instanceof Uint8Array) return `${part.length} bytes: ${part.subarray(0, 16).join(' ')}`
+    if (part instanceof Map) return [...part]
     return typeof part === 'bigint' ? String(part) : part
   })
   if (text === undefined) return String(value)

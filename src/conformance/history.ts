@@ -1,9 +1,363 @@
+import { uuid } from '../message-id.ts'
+import type {
+  ClaimRequest,
+  ListedMessage,
+  MessageState,
+  NewMessage,
+  QueueStorage,
+  Settlement,
+  StorageAdapter,
+} from '../storage.ts'
+import { ConformanceError, equal, fail, ok, show } from './assert.ts'
+import type { Backend, ConformanceFactory } from './backend.ts'
+import { ManualClock } from './clock.ts'
+import { Model } from './model.ts'
+
+/**
+ * Histories: what some clients do to a queue, step by step, each result compared with the {@link Model}.
+ *
+ * A step is plain data that any generator can make. It names messages, receipts and groups by numbers, which are looked
+ * up among those that exist when the step runs, so that every history makes sense however it was cut down.
+ */
+export type Step =
+  | AppendStep
+  | {
+      readonly verb: 'claim'
+      readonly view: number
+      readonly group: number
+      readonly limit: number
+      readonly leaseMs: number
+      readonly from: 'earliest' | 'latest'
+      readonly settle: readonly StepSettlement[]
+    }
+  | {
+      readonly verb: 'settle'
+      readonly view: number
+      /** Otherwise the group of the first receipt. */
+      readonly group: number | undefined
+      readonly settlements: readonly StepSettlement[]
+    }
+  | {
+      readonly verb: 'list'
+      readonly view: number
+      readonly group: number
+      readonly states: readonly MessageState[] | undefined
+      readonly limit: number
+      /** Only these messages, by their number from the last. */
+      readonly ids: readonly number[] | undefined
+    }
+  | { readonly verb: 'cancel'; readonly view: number; readonly ids: readonly number[] }
+  | { readonly verb: 'deleteGroup'; readonly view: number; readonly group: number }
+  | { readonly verb: 'purge'; readonly view: number }
+  | { readonly verb: 'advance'; readonly ms: number }
+  | { readonly verb: 'reopen' }
+
 export interface AppendStep {
   readonly verb: 'append'
+  readonly view: number
+  readonly messages: readonly {
+    /** A caller's id, or none. */
+    readonly id?: number | undefined
+    readonly key?: number | undefined
+    readonly headers?: boolean | undefined
+    readonly delayMs?: number | undefined
+    readonly expiresInMs?: number | undefined
+    readonly maxAttempts?: number | undefined
+    readonly replace?: boolean | undefined
+    readonly dedupeMs?: number | undefined
+  }[]
 }
-export type Step = AppendStep
-export type StepSettlement = never
-export function describeStep(_step: Step): string {
-  return ''
+
+export interface StepSettlement {
+  /** The number of a receipt from the last that was given out; -1 for one that was made up. */
+  readonly receipt: number
+  readonly kind: Settlement['kind']
+  readonly ms: number
+  readonly error?: string | undefined
+  readonly counts?: boolean | undefined
 }
-export async function runHistory(): Promise<void> {}
+
+const GROUPS = ['A', 'B', 'C']
+/** Of each group. */
+const MAX_ATTEMPTS = [3, 2, 1_000_000]
+/** After so many claims that find nothing, a storage must say when to look again. */
+const MAX_ROUNDS = 100
+const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+
+/**
+ * Runs a history on a fresh storage with a clock that obeys, and rejects at the first result that the contract does not
+ * permit, with all steps and results so far.
+ */
+export async function runHistory(factory: ConformanceFactory, steps: readonly Step[]): Promise<void> {
+  const clock = new ManualClock()
+  const backend = await factory.create({ clock })
+  const trace: string[] = []
+  try {
+    const history = new History(factory, backend, clock, trace)
+    for (const step of steps) await history.run(step)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new ConformanceError(`${message}\n${trace.map((line, i) => `${i + 1}. ${line}`).join('\n')}`, {
+      cause: error,
+    })
+  } finally {
+    await backend.destroy()
+  }
+}
+
+/** One line for a step, for reports. */
+export function describeStep({ verb, ...rest }: Step): string {
+  const parts = Object.entries(rest).filter(([, value]) => value !== undefined)
+  return `${verb} ${parts.map(([name, value]) => `${name}: ${show(value)}`).join(', ')}`
+}
+
+class History {
+  readonly #factory: ConformanceFactory
+  readonly #backend: Backend
+  readonly #clock: ManualClock
+  readonly #model: Model
+  readonly #trace: string[]
+  readonly #ids: string[] = []
+  readonly #receipts: { readonly receipt: string; readonly group: string }[] = []
+  readonly #known: Set<string> = new Set()
+  /** Receipts of dead letters. */
+  readonly #dead: Set<string> = new Set()
+  #adapter: StorageAdapter
+  #views: QueueStorage[] | undefined
+  #bodies = 0
+
+  constructor(factory: ConformanceFactory, backend: Backend, clock: ManualClock, trace: string[]) {
+    this.#factory = factory
+    this.#backend = backend
+    this.#clock = clock
+    this.#trace = trace
+    this.#model = new Model(clock)
+    this.#adapter = backend.adapter
+  }
+
+  async run(step: Step): Promise<void> {
+    await this.#do(step)
+    await this.#look()
+  }
+
+  async #view(number: number): Promise<QueueStorage> {
+    if (this.#views === undefined) {
+      const second = (await this.#backend.second?.()) ?? this.#adapter
+      this.#views = [await this.#adapter.open('queue'), await second.open('queue')]
+    }
+    return this.#views[number % this.#views.length]!
+  }
+
+  async #do(step: Step): Promise<void> {
+    switch (step.verb) {
+      case 'append':
+        return await this.#append(step)
+      case 'claim': {
+        const group = GROUPS[step.group]!
+        const settle = step.settle.map((one) => this.#settlement(one).settlement)
+        const request = {
+          group,
+          limit: step.limit,
+          leaseMs: step.leaseMs,
+          maxAttempts: MAX_ATTEMPTS[step.group]!,
+          from: step.from,
+          ...(settle.length > 0 && { settle }),
+        }
+        return await this.#claim(step.view, request)
+      }
+      case 'settle': {
+        const all = step.settlements.map((one) => this.#settlement(one))
+        const group = step.group === undefined ? (all[0]?.group ?? GROUPS[0]!) : GROUPS[step.group]!
+        const settlements = all.map(({ settlement }) => settlement)
+        this.#say(`settle by ${step.view} in ${group} ${show(settlements)}`)
+        const results = await (await this.#view(step.view)).settle(group, settlements)
+        this.#answer(results)
+        for (const { receipt } of results) if (receipt !== undefined) this.#learn(receipt, group)
+        this.#model.settle(group, settlements, results)
+        return
+      }
+      case 'list':
+        return await this.#list(step)
+      case 'cancel': {
+        const ids = step.ids.map((number) => this.#id(number))
+        this.#say(`cancel by ${step.view} ${show(ids)}`)
+        const results = await (await this.#view(step.view)).cancel(ids)
+        this.#answer(results)
+        this.#model.cancel(ids, results)
+        return
+      }
+      case 'deleteGroup':
+        this.#say(`deleteGroup by ${step.view} ${GROUPS[step.group]}`)
+        await (await this.#view(step.view)).deleteGroup(GROUPS[step.group]!)
+        this.#model.deleteGroup(GROUPS[step.group]!)
+        return
+      case 'purge':
+        this.#say(`purge by ${step.view}`)
+        await (await this.#view(step.view)).purge()
+        this.#model.purge()
+        return
+      case 'advance':
+        this.#say(`advance ${step.ms}`)
+        return await this.#clock.advance(step.ms)
+      case 'reopen':
+        return await this.#reopen()
+    }
+  }
+
+  /** Claims, and again at once as long as the storage says so and gives nothing. */
+  async #claim(number: number, request: ClaimRequest): Promise<void> {
+    const view = await this.#view(number)
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      this.#say(`claim by ${number} ${show(request)}`)
+      const result = await view.claim(request)
+      this.#answer(result)
+      const { deliveries, nextInMs, settled = [] } = result
+      for (const { receipt } of [...deliveries, ...settled]) {
+        if (receipt !== undefined) this.#learn(receipt, request.group)
+      }
+      this.#model.claim(request, result)
+      if (deliveries.length > 0 || nextInMs !== 0) return
+      request = { ...request, settle: undefined }
+    }
+    fail(`claims of ${request.group} answer nextInMs: 0 for ever, and find nothing`)
+  }
+
+  async #append({ view, messages }: AppendStep): Promise<void> {
+    const { orderingKeys, deduplication } = this.#factory.guarantees
+    const drafts = messages.map((message): NewMessage => {
+      const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
+      const body = `m${this.#bodies++}`
+      const named = id !== undefined && deduplication
+      return {
+        body,
+        id: named ? `id-${id}` : undefined,
+        key: orderingKeys ? keyOf(named ? id : undefined, key) : undefined,
+        headers: headers ? { of: body } : undefined,
+        delayMs,
+        // The core refuses messages that expire before they are due.
+        expiresInMs: expiresInMs === undefined ? undefined : expiresInMs + (delayMs ?? 0),
+        maxAttempts,
+        replace: named ? replace : undefined,
+        dedupeMs: named ? dedupeMs : undefined,
+      }
+    })
+    const batchId = uuid()
+    this.#say(`append by ${view} ${show(drafts)}`)
+    const results = await (await this.#view(view)).append(drafts, { batchId })
+    this.#answer(results)
+    for (const { id } of results) if (!this.#ids.includes(id)) this.#ids.push(id)
+    this.#model.append(drafts, batchId, results)
+  }
+
+  async #list({ view, group, states, limit, ids: numbers }: Step & { verb: 'list' }): Promise<void> {
+    const name = GROUPS[group]!
+    const ids = numbers && [...new Set(numbers.map((number) => this.#id(number)))]
+    this.#say(`list by ${view} of ${name} ${show({ states, limit, ids })}`)
+    const all = await this.#readAll(name, { limit: 1000, states: STATES })
+    const wanted = states ?? STATES.filter((state) => state !== 'dead')
+    const expected = all.filter(({ id, state }) => wanted.includes(state) && (ids?.includes(id) ?? true))
+    const actual = await this.#readAll(name, { limit, states, ids }, view)
+    this.#answer(actual.map(({ body, state }) => `${String(body)} ${state}`))
+    const sorted = (listed: readonly ListedMessage[]): ListedMessage[] =>
+      listed.toSorted((a, b) => (String(a.body) < String(b.body) ? -1 : 1))
+    const sure = expected.filter(
+      (one) =>
+        ids === undefined ||
+        !this.#model.isShadowed(one.body) ||
+        actual.some(({ body }) => body === one.body),
+    )
+    equal(sorted(actual), sorted(sure), `the list of ${name}, compared with the list of all`)
+  }
+
+  async #readAll(
+    group: string,
+    query: {
+      readonly limit: number
+      readonly states: readonly MessageState[] | undefined
+      readonly ids?: readonly string[] | undefined
+    },
+    view = 0,
+  ): Promise<ListedMessage[]> {
+    const listed: ListedMessage[] = []
+    const storage = await this.#view(view)
+    let cursor: string | undefined
+    do {
+      const page = await storage.list({ group, ...query, cursor })
+      ok(page.messages.length <= query.limit, `a page of ${query.limit} has ${page.messages.length} messages`)
+      listed.push(...page.messages)
+      cursor = page.cursor
+      ok(listed.length < 10_000, 'pages go on for ever')
+    } while (cursor !== undefined)
+    return listed
+  }
+
+  async #reopen(): Promise<void> {
+    const { durability, leasesSurviveReopen } = this.#factory.guarantees
+    if (durability === 'none' || this.#backend.reopen === undefined) {
+      this.#say('close all views')
+      for (const view of this.#views ?? []) await view.close()
+      this.#model.reopen('either')
+    } else {
+      this.#say('reopen')
+      this.#adapter = await this.#backend.reopen()
+      this.#model.reopen(leasesSurviveReopen ? 'survive' : 'end')
+    }
+    this.#views = undefined
+  }
+
+  /** Compares everything that can be seen. */
+  async #look(): Promise<void> {
+    const storage = await this.#view(this.#trace.length)
+    const stats = await storage.stats()
+    for (const group of GROUPS) {
+      const listed = await this.#readAll(group, { limit: 1000, states: STATES }, this.#trace.length)
+      for (const { receipt } of listed) {
+        if (receipt === undefined) continue
+        this.#dead.add(receipt)
+        this.#learn(receipt, group)
+      }
+      this.#model.observe(group, listed)
+    }
+    this.#model.checkStats(stats)
+  }
+
+  #settlement({ receipt: number, kind, ms, error, counts }: StepSettlement): {
+    settlement: Settlement
+    group: string | undefined
+  } {
+    const known =
+      number < 0 ? undefined : this.#receipts.at(-1 - (number % Math.max(1, this.#receipts.length)))
+    const receipt = known?.receipt ?? `made up ${number}`
+    const group = known?.group
+    if (kind === 'ack') return { settlement: { receipt, kind }, group }
+    if (kind === 'retry') return { settlement: { receipt, kind, delayMs: ms, error, counts }, group }
+    // What else the receipt of a dead letter does is open.
+    if (this.#dead.has(receipt)) return { settlement: { receipt, kind: 'retry', delayMs: ms }, group }
+    if (kind === 'dead') return { settlement: { receipt, kind, reason: 'rejected', error }, group }
+    return { settlement: { receipt, kind, leaseMs: ms + 1 }, group }
+  }
+
+  #id(number: number): string {
+    return this.#ids.at(-1 - (number % Math.max(1, this.#ids.length))) ?? 'unknown'
+  }
+
+  #learn(receipt: string, group: string): void {
+    if (this.#known.has(receipt)) return
+    this.#known.add(receipt)
+    this.#receipts.push({ receipt, group })
+  }
+
+  #say(line: string): void {
+    this.#trace.push(line)
+  }
+
+  #answer(result: unknown): void {
+    this.#trace[this.#trace.length - 1] += ` -> ${show(result)}`
+  }
+}
+
+/** The key of an id is always the same, because the place of a message that changes its key is open. */
+function keyOf(id: number | undefined, key: number | undefined): string | undefined {
+  const number = id === undefined ? key : id % 2 === 0 ? id : undefined
+  return number === undefined ? undefined : `key-${number}`
+}

@@ -9,7 +9,7 @@ export interface ConformanceCase {
   /** Why the case does not apply to this storage, by its own declaration. */
   readonly skip: string | undefined
   /** Rejects if the storage breaks the rule. */
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 /**
@@ -33,7 +33,7 @@ export function conformanceCases(factory: ConformanceFactory): ConformanceCase[]
     section.cases.map((one) => ({
       name: `${section.name}: ${one.name}`,
       skip: reasonToSkip(factory, [...(section.needs ?? []), ...(one.needs ?? [])], one.eventual === true),
-      async run() {
+      run: async () => {
         const scene = await Scene.create(factory)
         try {
           await one.run(scene)

@@ -34,7 +34,9 @@ async function sendSingly(): Promise<never> {
 async function sendBatches(): Promise<never> {
   for (;;) {
     const batch = Array.from({ length: 1 + (next % 40) }, () => next++)
-    await producer.sendBatch(batch.map((payload) => ({ payload, ...(payload % 11 === 0 ? { delayMs: 1 } : {}) })))
+    await producer.sendBatch(
+      batch.map((payload) => ({ payload, ...(payload % 11 === 0 ? { delayMs: 1 } : {}) })),
+    )
     say(batch.map((n) => `s ${n}`))
   }
 }

@@ -67,7 +67,7 @@ for (const durability of ['fsync', 'os']) {
   test(`${KILLS / 2} processes killed at random moments lose nothing and bring nothing back (${durability})`, async () => {
     let stored = 0
     let acked = 0
-    for (let kill = 0; kill < KILLS / 2; ) {
+    for (let kill = 0; kill < KILLS / 2;) {
       const directory = mkdtempSync(join(tmpdir(), 'quayside-crash-'))
       const ledger = new Ledger()
       for (let generation = 0; generation < GENERATIONS && kill < KILLS / 2; generation++, kill++) {
@@ -80,7 +80,9 @@ for (const durability of ['fsync', 'os']) {
       }
       const left = await remaining(directory)
       const here = new Set(left)
-      const lost = [...ledger.stored].filter((n) => !here.has(n) && !ledger.acked.has(n) && !ledger.maybeAcked.has(n))
+      const lost = [...ledger.stored].filter(
+        (n) => !here.has(n) && !ledger.acked.has(n) && !ledger.maybeAcked.has(n),
+      )
       const back = [...left.filter((n) => ledger.acked.has(n)), ...ledger.returned]
       expect({ lost, back }, `in ${directory}`).toEqual({ lost: [], back: [] })
       // Once more: nothing that was left is left twice.
@@ -89,7 +91,9 @@ for (const durability of ['fsync', 'os']) {
       acked += ledger.acked.size
       rmSync(directory, { recursive: true })
     }
-    console.log(`${durability}: ${KILLS / 2} kills, ${stored} messages stored, ${acked} acked; lost 0, back 0`)
+    console.log(
+      `${durability}: ${KILLS / 2} kills, ${stored} messages stored, ${acked} acked; lost 0, back 0`,
+    )
     expect(stored).toBeGreaterThan(KILLS)
   })
 }

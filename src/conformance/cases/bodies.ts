@@ -114,8 +114,8 @@ export const bodies: Section = {
         for (const delivery of deliveries) {
           const expected = headers[ids.indexOf(delivery.id)]
           equal(
-            Object.entries(delivery.headers ?? {}).sort(),
-            Object.entries(expected ?? {}).sort(),
+            new Map(Object.entries(delivery.headers ?? {})),
+            new Map(Object.entries(expected ?? {})),
             'headers',
           )
         }

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../storage.ts'
 import { FIFO, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { type View, bodiesOf, names } from '../scene.ts'
+import { type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 
 const MANY = 10_000
 
@@ -68,7 +68,7 @@ export const bulk: Section = {
         await q.count({ ready: 1000, dead: 1000, acked: 1000, leased: 0 }, 'counts')
         const again = await q.take({ limit: 3000, leaseMs: 3_600_000 })
         const retried = held.filter((_, i) => i % 3 === 0)
-        equal(bodiesOf(again).sort(), bodiesOf(retried).sort(), 'deliveries')
+        equal(sortedBodies(again), sortedBodies(retried), 'deliveries')
         equal((await q.dead({ limit: 333 })).length, 1000, 'dead letters')
       },
     },

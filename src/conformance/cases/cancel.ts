@@ -213,6 +213,52 @@ export const cancel: Section = {
       },
     },
     {
+      name: 'drops a redriven message that has expired, died by its key or is still known by dedupeMs',
+      needs: [DEDUPLICATION, ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        await q.send(
+          { body: 'head', key: 'k' },
+          { body: 'a', id: 'expired', key: 'k', expiresInMs: t.s(10) },
+          { body: 'b', id: 'known', dedupeMs: t.s(3600) },
+        )
+        await t.advance(t.s(10))
+        const held = await q.take({ leaseMs: t.s(60) })
+        await q.bury(held.find(({ id }) => id === 'known')!)
+        for (const letter of await q.dead()) await q.retry(letter)
+        equal(await q.sendOne({ body: 'c', id: 'known' }), 'duplicate', 'an append of the redriven id')
+        equal(await q.cancel('expired', 'known'), [true, true], 'results')
+        await q.ack(held.find(({ body }) => body === 'head')!)
+        await q.takes([], 'deliveries')
+      },
+    },
+    {
+      name: 'drops a redriven message that expired before its group had come so far',
+      async run(t) {
+        const q = await t.open()
+        const other = q.as('other')
+        await other.claim()
+        await q.send(
+          'first',
+          { body: 'a', expiresInMs: t.s(10) },
+          { body: 'b', id: 'b', expiresInMs: t.s(10) },
+        )
+        await t.advance(t.s(10))
+        await q.takes(['first'], 'deliveries', { limit: 1 })
+        // When exactly they become dead letters is open.
+        const redriven = new Set<string>()
+        for (const view of [q, other]) {
+          for (const letter of await view.dead()) {
+            await view.retry(letter)
+            redriven.add(letter.id)
+          }
+        }
+        for (const id of redriven) equal(await q.cancel(id), [true], `cancel of ${id}`)
+        await other.takes(['first'], 'deliveries of the other group')
+        await q.takes([], 'deliveries after the cancel')
+      },
+    },
+    {
       name: 'leaves its neighbours and their order as they are',
       async run(t) {
         const q = await t.open()

@@ -1,6 +1,7 @@
 import { FIFO, SETTABLE_CLOCK, type Case, type Section } from '../case.ts'
-import { equal } from '../assert.ts'
-import { type Scene, type View, bodiesOf, names } from '../scene.ts'
+import type { Delivery, Settlement } from '../../storage.ts'
+import { equal, ok, show } from '../assert.ts'
+import { type Scene, type View, bodiesOf, names, randomFrom, sortedBodies } from '../scene.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -27,6 +28,38 @@ const WAITS: Readonly<Record<string, (t: Scene, q: View) => Promise<void>>> = {
     await q.bury(await q.takeOne())
     await q.retry((await q.dead())[0]!, { delayMs: t.s(30) })
   },
+}
+
+/** Sends and works at random while the clock is set to and fro. All leases and delays are at most a minute. */
+async function wreakHavoc(t: Scene, views: readonly View[], random: () => number): Promise<void> {
+  const number = (below: number): number => Math.floor(random() * below)
+  const { orderingKeys } = t.guarantees
+  let held: Delivery[] = []
+  for (let step = 0; step < 60; step++) {
+    const q = views[number(2)]!
+    const roll = random()
+    if (roll < 0.3) {
+      await q.send({
+        body: `${step}`,
+        ...(random() < 0.5 && { delayMs: number(60_000) }),
+        ...(orderingKeys && random() < 0.5 && { key: `${number(3)}` }),
+      })
+    } else if (roll < 0.6) {
+      const leaseMs = 1 + number(60_000)
+      held.push(...(await q.take({ limit: 1 + number(5), leaseMs, maxAttempts: 1_000_000 })))
+    } else if (roll < 0.8) {
+      await q.settle(
+        ...held.map(({ receipt }): Settlement => {
+          const kind = random()
+          if (kind < 0.4) return { receipt, kind: 'ack' }
+          if (kind < 0.8) return { receipt, kind: 'retry', delayMs: number(60_000) }
+          return { receipt, kind: 'extend', leaseMs: 1 + number(60_000) }
+        }),
+      )
+      held = []
+    } else if (roll < 0.9) await t.advance(number(60_000))
+    else t.jump(Math.round((random() - 0.5) * [1000, 100_000, HOUR, 100 * DAY][number(4)]!))
+  }
 }
 
 function afterJump(kind: string, what: string, ms: number): Case {
@@ -125,7 +158,7 @@ export const clocks: Section = {
         t.jump(-HOUR)
         await q.send({ body: 'after', delayMs: t.s(30) })
         await t.advance(t.s(30))
-        equal(bodiesOf(await q.take()).sort(), ['after', 'before'], 'deliveries')
+        equal(sortedBodies(await q.take()), ['after', 'before'], 'deliveries')
       },
     },
     {
@@ -151,11 +184,29 @@ export const clocks: Section = {
         await t.advance(t.s(60))
         seen.push(...bodiesOf(await q.take({ maxAttempts: 1000 })))
         equal(
-          seen.sort(),
+          seen.map(String).sort(),
           [...names('now', 10), ...names('later', 10)].map((name) => name.replace('-', ' ')).sort(),
           'messages',
         )
         equal(await q.dead(), [], 'dead letters')
+      },
+    },
+    {
+      name: 'whatever the clock does, every message is done once everybody works and time goes on',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        for (let seed = 1; seed <= 25; seed++) {
+          const q = (await t.open(`queue ${seed}`)).as('g')
+          const there = (await t.openElsewhere(`queue ${seed}`)).as('g')
+          await wreakHavoc(t, [q, there], randomFrom(seed))
+          // Nothing waits longer than a minute from now; a key may have its messages one after the other.
+          for (let round = 0; (await q.stats()).messages > 0; round++) {
+            ok(round < 100, `seed ${seed}: ${show(await q.list())} are not done after ${round} minutes`)
+            await q.ack(...(await q.take({ maxAttempts: 1_000_000 })))
+            await t.advance(60_000)
+          }
+          equal(await q.dead(), [], 'dead letters')
+        }
       },
     },
     {

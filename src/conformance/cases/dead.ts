@@ -49,7 +49,7 @@ export const dead: Section = {
       async run(t) {
         const q = await t.open()
         await sendToDeath(q, ['a'])
-        await t.advance(t.s(3600))
+        await t.advance(t.s(60))
         await q.takes([], 'deliveries')
         equal(await q.list(), [], 'the list without states')
         equal(

@@ -1,6 +1,6 @@
 import { CANCELLATION, DEDUPLICATION, ORDERING_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf } from '../scene.ts'
+import { sortedBodies } from '../scene.ts'
 
 export const dedupe: Section = {
   name: 'deduplication',
@@ -40,7 +40,7 @@ export const dedupe: Section = {
           'statuses',
         )
         equal([results[0]!.id, results[2]!.id, results[4]!.id], ['x', 'x', 'x'], 'ids')
-        equal(bodiesOf(await q.take()).sort(), ['a', 'b', 'd'], 'deliveries')
+        equal(sortedBodies(await q.take()), ['a', 'b', 'd'], 'deliveries')
       },
     },
     {
@@ -150,6 +150,19 @@ export const dedupe: Section = {
       },
     },
     {
+      name: 'dedupeMs keeps the id of a message that expired in every group',
+      async run(t) {
+        const q = await t.open()
+        await q.as('one').claim()
+        await q.as('two').claim()
+        await q.send({ body: 'a', id: 'x', expiresInMs: t.s(10), dedupeMs: t.s(20) })
+        await t.advance(t.s(10))
+        await q.as('one').takes([], 'group one')
+        await q.as('two').takes([], 'group two')
+        equal(await q.sendOne({ body: 'b', id: 'x' }), 'duplicate', 'right after')
+      },
+    },
+    {
       name: 'many ids with dedupeMs are forgotten each in its time',
       async run(t) {
         const q = await t.open()
@@ -202,7 +215,7 @@ export const dedupe: Section = {
         equal(await q.cancel('x', 'y'), [true, true], 'cancel')
         equal(await q.sendOne({ body: 'b', id: 'x' }), 'stored', 'x')
         equal(await q.sendOne({ body: 'c', id: 'y' }), 'stored', 'y')
-        equal(bodiesOf(await q.take()).sort(), ['b', 'c'], 'deliveries')
+        equal(sortedBodies(await q.take()), ['b', 'c'], 'deliveries')
       },
     },
     {
@@ -214,7 +227,7 @@ export const dedupe: Section = {
         await q.storage.purge()
         equal(await q.sendOne({ body: 'c', id: 'x' }), 'stored', 'x')
         equal(await q.sendOne({ body: 'd', id: 'y' }), 'stored', 'y')
-        equal(bodiesOf(await q.take()).sort(), ['c', 'd'], 'deliveries')
+        equal(sortedBodies(await q.take()), ['c', 'd'], 'deliveries')
       },
     },
     {

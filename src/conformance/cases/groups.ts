@@ -1,6 +1,6 @@
 import { FIFO, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf, names } from '../scene.ts'
+import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 export const groups: Section = {
   name: 'groups',
@@ -108,6 +108,29 @@ export const groups: Section = {
       },
     },
     {
+      name: "a group with from: 'latest' does not get a delayed message that was due before it",
+      async run(t) {
+        const q = await t.open()
+        await q.as('first').claim()
+        await q.send({ body: 'due', delayMs: t.s(10) })
+        await t.advance(t.s(10))
+        await q.as('late').takes([], 'the later group', { from: 'latest' })
+        await q.as('first').takes(['due'], 'the first group')
+      },
+    },
+    {
+      name: 'a claim of none creates the group, and leases nothing',
+      async run(t) {
+        const q = await t.open()
+        await q.as('first').claim({ limit: 0 })
+        await q.send('a')
+        equal((await q.as('late').claim({ limit: 0, from: 'latest' })).deliveries, [], 'deliveries')
+        equal(Object.keys((await q.stats()).groups).sort(), ['first', 'late'], 'groups')
+        await q.as('first').count({ ready: 1, leased: 0 }, 'counts of the first')
+        await q.as('late').count({ ready: 0, leased: 0 }, 'counts of the later')
+      },
+    },
+    {
       name: 'where a group starts is decided once, when it is created',
       async run(t) {
         const q = await t.open()
@@ -200,11 +223,13 @@ export const groups: Section = {
       name: 'deleting the only group deletes what waits; what comes after waits for the next first group',
       async run(t) {
         const q = await t.open()
-        await q.send('a', 'b', 'c')
+        await q.send('a', 'b', 'c', { body: 'later', delayMs: t.s(10) }, { body: 'due', delayMs: t.s(5) })
         await q.take({ limit: 1 })
+        await t.advance(t.s(5))
         await q.storage.deleteGroup(q.group)
         equal((await q.stats()).messages, 0, 'messages')
         await q.send('d')
+        await t.advance(t.s(10))
         await q.takes(['d'], 'the next first group', { from: 'latest' })
       },
     },
@@ -269,7 +294,7 @@ export const groups: Section = {
         await q.send(...names('n', 10))
         for (const group of many) {
           const held = await q.as(group).take()
-          equal(bodiesOf(held).sort(), names('n', 10).sort(), 'deliveries')
+          equal(sortedBodies(held), names('n', 10).sort(), 'deliveries')
         }
       },
     },

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../storage.ts'
 import { CANCELLATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
-import { equal, ok } from '../assert.ts'
-import { type Draft, type View, bodiesOf, names, randomFrom } from '../scene.ts'
+import { equal, ok, show } from '../assert.ts'
+import { type Draft, type View, bodiesOf, names, randomFrom, sortedBodies } from '../scene.ts'
 
 function keyed(key: string, bodies: readonly string[]): Draft[] {
   return bodies.map((body) => ({ body, key }))
@@ -29,7 +29,7 @@ async function workThrough(
     })
     held.push(...deliveries)
     const keys = held.map(({ key }) => key).filter((key) => key !== undefined)
-    equal(new Set(keys).size, keys.length, `different keys in flight: ${bodiesOf(held)}`)
+    equal(new Set(keys).size, keys.length, `different keys in flight: ${show(bodiesOf(held))}`)
     const keep: Delivery[] = []
     const [acks, nacks]: [Delivery[], Delivery[]] = [[], []]
     for (const delivery of held) {
@@ -273,9 +273,9 @@ export const keys: Section = {
         ]
         await q.send(...odd.flatMap((key) => keyed(key, [`1 ${key}`, `2 ${key}`])))
         const first = await q.take()
-        equal(bodiesOf(first).sort(), odd.map((key) => `1 ${key}`).sort(), 'the first of each key')
+        equal(sortedBodies(first), odd.map((key) => `1 ${key}`).sort(), 'the first of each key')
         await q.ack(...first)
-        equal(bodiesOf(await q.take()).sort(), odd.map((key) => `2 ${key}`).sort(), 'the second of each key')
+        equal(sortedBodies(await q.take()), odd.map((key) => `2 ${key}`).sort(), 'the second of each key')
       },
     },
     {
@@ -326,6 +326,21 @@ export const keys: Section = {
       },
     },
     {
+      name: 'a message that is redriven with a delay behind its key comes not before the delay is over',
+      async run(t) {
+        const q = await t.open()
+        await q.send(...keyed('k', ['a', 'b']))
+        await q.bury(await q.takeOne())
+        const b = await q.takeOne({ leaseMs: t.s(60) })
+        await q.retry((await q.dead())[0]!, { delayMs: t.s(10) })
+        await q.ack(b)
+        await t.until(t.s(10), async () => {
+          await q.takes([], 'before the delay is over')
+        })
+        await q.takes(['a'], 'after the delay')
+      },
+    },
+    {
       name: '50 claims of two instances, started at once, never get two messages of a key',
       async run(t) {
         const views = [await t.open(), await t.openElsewhere()]
@@ -335,7 +350,7 @@ export const keys: Section = {
         const deliveries = (await Promise.all(racers)).flatMap((result) => result.deliveries)
         const rest = await views[0]!.take()
         const inFlight = [...deliveries, ...rest].map(({ key }) => key)
-        equal(inFlight.sort(), names('k', 5), 'keys in flight')
+        equal(inFlight.map(String).sort(), names('k', 5), 'keys in flight')
       },
     },
     {

@@ -1,7 +1,7 @@
-import { FIFO, ORDERING_KEYS, type Section } from '../case.ts'
+import { DEDUPLICATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
 import type { Scene, View } from '../scene.ts'
-import { bodiesOf, names } from '../scene.ts'
+import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 /** A queue with a message in every state. Bodies say the state. */
 async function everyState(t: Scene): Promise<View> {
@@ -99,7 +99,7 @@ export const list: Section = {
       async run(t) {
         const q = await everyState(t)
         const sorted = async (states?: Parameters<View['list']>[0]): Promise<unknown[]> =>
-          bodiesOf(await q.list(states)).sort()
+          sortedBodies(await q.list(states))
         equal(await sorted(), ['blocked', 'delayed', 'head', 'leased', 'ready', 'retried'], 'default')
         equal(await sorted({ states: ['ready'] }), ['ready'], 'ready')
         equal(await sorted({ states: ['leased'] }), ['head', 'leased'], 'leased')
@@ -122,7 +122,7 @@ export const list: Section = {
           equal(await q.list({ states: ['ready'] }), [], 'ready before')
         })
         equal(
-          bodiesOf(await q.list({ states: ['ready'] })).sort(),
+          sortedBodies(await q.list({ states: ['ready'] })),
           ['delayed', 'leased', 'retried'],
           'ready after',
         )
@@ -153,10 +153,10 @@ export const list: Section = {
           ...names('behind', 9).map((body) => ({ body, key: 'k' })),
         )
         await q.take({ limit: 5, leaseMs: t.s(60) })
-        const all = bodiesOf(await q.all({ limit: 1000 })).sort()
+        const all = sortedBodies(await q.all({ limit: 1000 }))
         equal(all.length, 34, 'messages on one page')
         for (const limit of [1, 2, 3, 7, 33, 34]) {
-          equal(bodiesOf(await q.all({ limit })).sort(), all, `pages of ${limit}`)
+          equal(sortedBodies(await q.all({ limit })), all, `pages of ${limit}`)
         }
       },
     },
@@ -173,7 +173,7 @@ export const list: Section = {
         equal(some.at(-1), mine, 'the id of its own')
         const wanted = [...some, 'unknown', '__proto__']
         const sorted = async (query: Parameters<View['list']>[0]): Promise<unknown[]> =>
-          bodiesOf(await q.list(query)).sort()
+          sortedBodies(await q.list(query))
         equal(
           await sorted({ ids: wanted }),
           ['blocked', 'delayed', 'leased', 'mine', 'ready', 'retried'],
@@ -190,6 +190,29 @@ export const list: Section = {
           'pages of 2',
         )
         equal(await sorted({ ids: [ids.get('head')!] }), ['head'], 'one id')
+        equal(
+          await sorted({ ids: [ids.get('head')!, ids.get('head')!], limit: 1 }),
+          ['head'],
+          'one id, given twice',
+        )
+      },
+    },
+    {
+      name: 'a page by ids keeps its limit where an id stands for a dead letter and a later message',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        for (const id of ['x', 'y']) {
+          await q.send({ body: `old ${id}`, id })
+          await q.bury(await q.takeOne())
+        }
+        // Whether an id is free again while its message is a dead letter is open.
+        const results = await q.append({ body: 'new x', id: 'x' }, { body: 'new y', id: 'y' })
+        const stored = results.filter(({ status }) => status === 'stored').map(({ id }) => `new ${id}`)
+        for (const limit of [1, 2, 3, 100]) {
+          const listed = await q.all({ ids: ['x', 'y'], limit })
+          equal(sortedBodies(listed), [...stored, 'old x', 'old y'].sort(), `pages of ${limit}`)
+        }
       },
     },
     {

@@ -88,7 +88,7 @@ export const receipts: Section = {
           receipt.slice(1),
           receipt.slice(0, receipt.length >> 1),
           receipt.replace(/[0-9](?=[^0-9]*$)/, (digit) => `${(Number(digit) + 1) % 10}`),
-          [...receipt].reverse().join(''),
+          receipt.split('').reverse().join(''),
         ].filter((one) => one !== receipt)
         const before = await q.all()
         for (const one of forged) {

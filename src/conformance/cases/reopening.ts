@@ -1,6 +1,6 @@
 import { CANCELLATION, DEDUPLICATION, FIFO, ORDERING_KEYS, PERSISTENCE, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf, names } from '../scene.ts'
+import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 export const reopening: Section = {
   name: 'opening again',
@@ -68,7 +68,8 @@ export const reopening: Section = {
       async run(t) {
         let q = await t.open()
         await q.send('a', 'b', 'c')
-        for (const delivery of await q.take()) await q.bury(delivery, 'unreadable', `error ${delivery.body}`)
+        for (const delivery of await q.take())
+          await q.bury(delivery, 'unreadable', `error ${String(delivery.body)}`)
         const before = await q.dead()
         q = await t.reopen()
         const letters = await q.dead()
@@ -238,7 +239,7 @@ export const reopening: Section = {
         const there = await t.openElsewhere()
         const first = await here.take({ limit: 1 })
         const second = await there.take({ limit: 10 })
-        equal(bodiesOf([...first, ...second]).sort(), ['a', 'b'], 'deliveries')
+        equal(sortedBodies([...first, ...second]), ['a', 'b'], 'deliveries')
       },
     },
   ],

@@ -1,6 +1,6 @@
 import { DEDUPLICATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf } from '../scene.ts'
+import { bodiesOf, sortedBodies } from '../scene.ts'
 
 export const replace: Section = {
   name: 'replace',
@@ -57,6 +57,23 @@ export const replace: Section = {
         await t.advance(t.s(10))
         await q.takes(['y'], 'deliveries')
         equal(bodiesOf(await q.dead()), ['x'], 'dead letters')
+      },
+    },
+    {
+      name: 'counts once in the numbers when it expires, however often it was replaced',
+      async run(t) {
+        for (const queue of ['with a group', 'without']) {
+          const q = (await t.open(queue)).as('g')
+          if (queue === 'with a group') await q.claim()
+          const draft = { body: 'x', id: 'x', expiresInMs: t.s(10) }
+          await q.send(draft, 'long')
+          for (let i = 0; i < 3; i++)
+            equal(await q.sendOne({ ...draft, replace: true }), 'replaced', 'result')
+          await t.advance(t.s(10))
+          equal((await q.stats()).messages, 1, `messages ${queue}, before a claim`)
+          await q.takes(['long'], 'deliveries')
+          await q.count({ ready: 0, leased: 1, dead: 1 }, 'counts after a claim')
+        }
       },
     },
     {
@@ -212,6 +229,34 @@ export const replace: Section = {
       },
     },
     {
+      name: 'replaces it for later groups too, wherever it waited in those that exist',
+      needs: [ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        await q.send({ body: 'old', id: 'x' }, { body: 'head', key: 'k' }, { body: 'old', id: 'y', key: 'k' })
+        const held = await q.take({ leaseMs: t.s(60) })
+        await q.retry(
+          held.find(({ id }) => id === 'x')!,
+          { delayMs: t.s(10) },
+        )
+        equal(
+          await q.sendOne({ body: 'X', id: 'x', replace: true }),
+          'replaced',
+          'one that waits for a retry',
+        )
+        equal(
+          await q.sendOne({ body: 'Y', id: 'y', key: 'k', replace: true }),
+          'replaced',
+          'one behind its key',
+        )
+        const late = q.as('late')
+        const first = await late.take()
+        equal(sortedBodies(first), ['X', 'head'], 'the later group')
+        await late.ack(...first)
+        await late.takes(['Y'], 'the later group after the head')
+      },
+    },
+    {
       name: 'is done once, whatever waits beside it',
       async run(t) {
         const q = await t.open()
@@ -227,7 +272,7 @@ export const replace: Section = {
           ['replaced', 'stored', 'duplicate', 'replaced'],
           'statuses',
         )
-        equal(bodiesOf(await q.take()).sort(), ['A', 'D', 'b', 'c', 'new'], 'deliveries')
+        equal(sortedBodies(await q.take()), ['A', 'D', 'b', 'c', 'new'], 'deliveries')
         await t.advance(t.s(31))
         equal((await q.take()).length, 5, 'deliveries after the leases')
       },

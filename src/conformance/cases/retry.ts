@@ -1,7 +1,7 @@
 import type { Section } from '../case.ts'
 import { FIFO } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf, names } from '../scene.ts'
+import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 export const retry: Section = {
   name: 'retry',
@@ -125,7 +125,7 @@ export const retry: Section = {
         await q.settle(...held.map(({ receipt }) => ({ receipt, kind: 'retry', delayMs: t.s(3) }) as const))
         await t.advance(t.s(3))
         const again = await q.take({ limit: 1000 })
-        equal(bodiesOf(again).sort(), names('m', 200).sort(), 'deliveries')
+        equal(sortedBodies(again), names('m', 200).sort(), 'deliveries')
         equal(new Set(again.map(({ attempt }) => attempt)).size, 1, 'different attempts')
         await q.ack(...again)
         equal((await q.stats()).messages, 0, 'messages left')

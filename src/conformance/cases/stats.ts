@@ -1,4 +1,4 @@
-import { CANCELLATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
+import { CANCELLATION, FIFO, ORDERING_KEYS, SETTABLE_CLOCK, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
 import { names } from '../scene.ts'
 
@@ -192,6 +192,19 @@ export const stats: Section = {
           'deliveries and attempts',
         )
         equal((await q.dead()).length, 1, 'dead letters')
+      },
+    },
+    {
+      name: 'what expired at many different times does not count, also before any claim',
+      needs: [SETTABLE_CLOCK],
+      async run(t) {
+        for (const queue of ['with a group', 'without']) {
+          const q = (await t.open(queue)).as('g')
+          if (queue === 'with a group') await q.claim()
+          await q.send(...names('m', 400).map((body, i) => ({ body, expiresInMs: 1000 + i })), 'stays')
+          await t.advance(2000)
+          equal((await q.stats()).messages, 1, `messages ${queue}`)
+        }
       },
     },
     {

@@ -4,8 +4,8 @@ import { breathe } from '../clock.ts'
 import type { View } from '../scene.ts'
 
 /** A hint may be lost, but not all of so many. */
-const TRIES = 10
-const WAIT_MS = 500
+const TRIES = 6
+const WAIT_MS = 300
 
 /** Waits until a condition holds, some of the time that a hint may take. */
 async function soon(condition: () => boolean): Promise<boolean> {

@@ -1,0 +1,102 @@
+import { Buffer } from 'node:buffer'
+import { corrupt } from './faults.ts'
+import type { FileSystem } from './file-system.ts'
+import { FILE_HEADER, FRAME_HEADER, frameLength, isIntact } from './format.ts'
+import type { JournalFile } from './files.ts'
+
+/**
+ * The frames of a file one after the other, a buffer full of them at a time:
+ *
+ * ```
+ * while (await frames.more()) for (let length; (length = frames.whole()) > 0; frames.at += length) { … }
+ * ```
+ */
+export class Frames {
+  /** Where the next frame starts in the buffer. To be moved on by its length once it is dealt with. */
+  at = 0
+  #buffer: Buffer
+  /** Where the buffer starts in the file. */
+  #base: number = FILE_HEADER
+  #filled = 0
+  readonly #fileSystem: FileSystem
+  readonly #file: JournalFile
+  readonly #end: number
+
+  /** @param buffer Used as long as it is large enough for a frame. */
+  constructor(fileSystem: FileSystem, file: JournalFile, end: number, buffer: Buffer) {
+    this.#fileSystem = fileSystem
+    this.#file = file
+    this.#end = end
+    this.#buffer = buffer
+  }
+
+  get buffer(): Buffer {
+    return this.#buffer
+  }
+
+  get base(): number {
+    return this.#base
+  }
+
+  /** Where the next frame starts in the file. */
+  get position(): number {
+    return this.#base + this.at
+  }
+
+  /** Reads on. Answers `false` where nothing more can be read that would make a whole frame. */
+  async more(): Promise<boolean> {
+    const { at } = this
+    this.#buffer.copyWithin(0, at, this.#filled)
+    this.#base += at
+    this.#filled -= at
+    this.at = 0
+    const left = this.#end - this.#base - this.#filled
+    const length = this.#announced()
+    if (left <= 0 || length === 0) return false
+    if (length !== undefined) {
+      // All of it was there, and it was not intact; or there is not enough for it.
+      if (length <= this.#filled || length > this.#filled + left) return false
+      if (length > this.#buffer.length) {
+        const larger = Buffer.allocUnsafe(length)
+        this.#buffer.copy(larger, 0, 0, this.#filled)
+        this.#buffer = larger
+      }
+    }
+    const room = Math.min(this.#buffer.length - this.#filled, left)
+    const position = this.#base + this.#filled
+    const bytes = await this.#fileSystem.readAhead(this.#file.fd, this.#buffer, this.#filled, room, position)
+    if (bytes === 0) throw corrupt(this.#file.path, position, 'the file ends too early')
+    this.#filled += bytes
+    return true
+  }
+
+  /** The length of the next frame; 0 if it is not whole, or not all of it was read yet. */
+  whole(): number {
+    const length = this.#announced() ?? 0
+    const isRead = length > 0 && this.at + length <= this.#filled
+    return isRead && isIntact(this.#buffer, this.at, length) ? length : 0
+  }
+
+  /** The length that the next frame says it has; nothing if its header was not read yet, 0 if there is no frame. */
+  #announced(): number | undefined {
+    if (this.#filled - this.at < FRAME_HEADER) return undefined
+    return frameLength(this.#buffer, this.at, this.#file.magic) ?? 0
+  }
+}
+
+/** The frames in a stretch of a file, also behind what is none. */
+export function* findFrames(
+  bytes: Buffer,
+  magic: number,
+  from: number,
+): Generator<{ readonly at: number; readonly length: number }> {
+  const start = Buffer.alloc(4)
+  start.writeUInt32LE(magic)
+  let at = bytes.indexOf(start, from)
+  while (at !== -1 && at + FRAME_HEADER <= bytes.length) {
+    const length = frameLength(bytes, at, magic) ?? 0
+    const isFrame = length > 0 && at + length <= bytes.length && isIntact(bytes, at, length)
+    if (isFrame) yield { at, length }
+    at = bytes.indexOf(start, at + (isFrame ? length : 1))
+  }
+}

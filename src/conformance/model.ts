@@ -1,0 +1,988 @@
+import type {
+  AppendResult,
+  Body,
+  ClaimRequest,
+  ClaimResult,
+  DeadReason,
+  Delivery,
+  GroupStats,
+  ListedMessage,
+  MessageState,
+  NewMessage,
+  SettleResult,
+  Settlement,
+  StorageStats,
+} from '../storage.ts'
+import { equal, fail, ok, show } from './assert.ts'
+import type { ConformanceClock } from './clock.ts'
+
+/**
+ * Contract 1 as plainly as possible: an array of messages, and for each message and group where it stands. Everything is
+ * found by looking at everything.
+ *
+ * The model does not foretell results, because the contract leaves choices: in which order retries come, when exactly an
+ * expired message is found dead. Each verb takes what the storage answered, checks that the contract permits it, and does
+ * the same here. What a verb leaves open is settled by {@link Model.observe}, which compares a whole list of a group.
+ *
+ * Bodies must be different, so that a message is known by its body.
+ */
+export class Model {
+  readonly #clock: ConformanceClock
+  readonly #messages: Message[] = []
+  readonly #groups: Map<string, Group> = new Map()
+  readonly #receipts: Map<string, Receipt> = new Map()
+  /** Ids of messages that are done, and until when they are known. */
+  readonly #remembered: Map<string, { readonly until: number; readonly sure: boolean }> = new Map()
+  #token = 0
+  #sent: Range = { least: 0, most: 0 }
+
+  constructor(clock: ConformanceClock) {
+    this.#clock = clock
+  }
+
+  get #now(): number {
+    return this.#clock.now()
+  }
+
+  // Append
+
+  append(drafts: readonly NewMessage[], batchId: string, results: readonly AppendResult[]): void {
+    equal(results.length, drafts.length, 'results of append')
+    const met = new Set<string>()
+    for (const [i, draft] of drafts.entries()) {
+      const { id, status } = results[i]!
+      if (draft.id === undefined) {
+        equal(status, 'stored', 'the status of a message without an id')
+        equal(id.slice(0, 28), batchId.slice(0, 28), 'the start of an id')
+        ok(/^[0-9a-f]{8}$/.test(id.slice(28)), `the end of the id ${id}`)
+        ok(!this.#messages.some((message) => message.id === id), `the id ${id} is not unique`)
+        this.#store(draft, id)
+        continue
+      }
+      equal(id, draft.id, 'the id of a message')
+      const permitted = met.has(id) ? ['duplicate'] : this.#permitted(id, draft.replace === true)
+      ok(permitted.includes(status), `append of the id ${id} says ${status}, permitted is ${show(permitted)}`)
+      met.add(id)
+      if (status === 'stored') this.#store(draft, id)
+      else if (status === 'replaced') this.#replace(draft, id)
+    }
+  }
+
+  /** What append may say to an id that is not new in its batch. */
+  #permitted(id: string, replace: boolean): readonly AppendResult['status'][] {
+    const known = this.#messages.filter((message) => message.id === id)
+    const retained = known.findLast((message) => !message.shadowed && this.#isRetained(message))
+    const maybe = known.some((message) => this.#mayBeRetained(message) || this.#isDead(message))
+    if (!replace) {
+      const remembered = this.#remembered.get(id)
+      const isRemembered = remembered !== undefined && remembered.until > this.#now
+      if (retained !== undefined || (isRemembered && remembered.sure)) return ['duplicate']
+      return maybe || isRemembered ? ['duplicate', 'stored'] : ['stored']
+    }
+    if (retained === undefined) return maybe ? ['stored', 'replaced'] : ['stored']
+    let doubt = false
+    for (const name of this.#groups.keys()) {
+      const standing = retained.standings.get(name)
+      if (standing === undefined || !standing.sure) doubt = true
+      else if (standing.state === 'done' || standing.state === 'dead' || this.#isHeld(standing))
+        return ['stored']
+      else if (standing.state === 'leased' || this.#isDying(retained, standing)) doubt = true
+    }
+    return doubt ? ['stored', 'replaced'] : ['replaced']
+  }
+
+  #store(draft: NewMessage, id: string): void {
+    for (const other of this.#messages) if (other.id === id) other.shadowed = true
+    this.#remembered.delete(id)
+    const message: Message = {
+      ...this.#contentOf(draft, id),
+      number: this.#messages.length,
+      at: this.#now + (draft.delayMs ?? 0),
+      isDelayed: (draft.delayMs ?? 0) > 0,
+      isNamed: draft.id !== undefined,
+      shadowed: false,
+      leavesTrace: false,
+      dropped: false,
+      standings: new Map(),
+    }
+    for (const name of this.#groups.keys()) message.standings.set(name, newStanding(message, true))
+    this.#messages.push(message)
+    this.#sent = { least: this.#sent.least + 1, most: this.#sent.most + 1 }
+  }
+
+  #replace(draft: NewMessage, id: string): void {
+    const known = this.#messages.filter((message) => message.id === id && this.#mayBeRetained(message))
+    const message = known.findLast((one) => !one.shadowed) ?? known.at(-1)
+    if (message === undefined) fail(`append replaced ${id}, but nothing of this id waits`)
+    const wasWaiting = message.at > this.#now
+    const delayMs = draft.delayMs ?? 0
+    // An engine may drop the old one and store the new one.
+    this.#sent = { ...this.#sent, most: this.#sent.most + 1 }
+    Object.assign(message, this.#contentOf(draft, id))
+    const moves = wasWaiting || delayMs > 0
+    if (moves) {
+      message.number = this.#messages.length
+      this.#messages.push(...this.#messages.splice(this.#messages.indexOf(message), 1))
+      for (const [i, one] of this.#messages.entries()) one.number = i
+      message.at = this.#now + delayMs
+      message.isDelayed = delayMs > 0
+    }
+    for (const name of this.#groups.keys()) {
+      const before = message.standings.get(name)
+      if (before === undefined) {
+        if (moves) message.standings.set(name, newStanding(message, false))
+        continue
+      }
+      if (before.state === 'done' || before.state === 'dead') continue
+      const standing = newStanding(message, before.sure)
+      standing.attempts = [...new Set([0, ...before.attempts])]
+      standing.error = before.touched ? undefined : standing.error
+      standing.touched = before.touched
+      standing.wasBlocked = before.wasBlocked
+      standing.redriven = before.redriven
+      standing.passed = before.passed && !moves
+      standing.outOfLog = before.outOfLog
+      // One that waited for a retry may go on waiting for it, or be free at once.
+      if (!moves && before.state === 'waiting') standing.due = Math.max(standing.due, before.due)
+      message.standings.set(name, standing)
+    }
+  }
+
+  #contentOf(draft: NewMessage, id: string): Content {
+    const { body, key, headers, maxAttempts, expiresInMs, dedupeMs = 0 } = draft
+    return {
+      id,
+      body,
+      key,
+      headers,
+      maxAttempts,
+      dedupeMs,
+      timestamp: this.#now,
+      expires: expiresInMs === undefined ? undefined : this.#now + expiresInMs,
+    }
+  }
+
+  // Claim
+
+  claim(request: ClaimRequest, { deliveries, nextInMs, settled }: ClaimResult): void {
+    let group = this.#groups.get(request.group)
+    if (group === undefined) {
+      group = this.#makeGroup(request.group, request.from ?? 'earliest', true)
+      this.#groups.set(request.group, group)
+    }
+    group.maxAttempts = request.maxAttempts
+    if (request.settle !== undefined) this.settle(request.group, request.settle, settled ?? [])
+    this.#markBlocked(group)
+    ok(deliveries.length <= request.limit, `${deliveries.length} deliveries, the limit is ${request.limit}`)
+    for (const delivery of deliveries) this.#deliver(group, delivery, request)
+    this.#markBlocked(group)
+    if (deliveries.length < request.limit && nextInMs !== 0) this.#nothingLeft(group)
+    const next = this.#nextEvent(group)
+    if (next !== undefined) {
+      const latest = next - this.#now
+      ok(
+        nextInMs !== undefined && nextInMs <= latest,
+        `nextInMs is ${nextInMs}, but a message can be delivered in ${latest} ms`,
+      )
+    }
+    ok(nextInMs === undefined || nextInMs >= 0, `nextInMs is ${nextInMs}`)
+  }
+
+  #markBlocked(group: Group): void {
+    for (const [message, standing] of this.#of(group)) {
+      if (standing.state !== 'waiting' || message.at > this.#now) continue
+      if (this.#blockers(group, message).length > 0) standing.wasBlocked = true
+    }
+  }
+
+  #deliver(group: Group, delivery: Delivery, { leaseMs, maxAttempts }: ClaimRequest): void {
+    const { body, attempt, receipt } = delivery
+    const what = `delivery of ${show(body)} to ${group.name}`
+    const message = this.#find(body, what)
+    const standing = message.standings.get(group.name) ?? fail(`${what}: it does not belong to this group`)
+    sameContent(delivery, message, what)
+    equal(delivery.maxAttempts, message.maxAttempts ?? maxAttempts, `${what}: maxAttempts`)
+    ok(standing.state !== 'done', `${what}: it was done`)
+    ok(standing.state !== 'dead', `${what}: it is a dead letter`)
+    ok(
+      !this.#isHeld(standing) || standing.doubtfulLease,
+      `${what}: its lease lives for ${standing.until - this.#now} ms`,
+    )
+    ok(message.at <= this.#now, `${what}: it is delayed for ${message.at - this.#now} ms`)
+    if (standing.state === 'waiting') {
+      ok(standing.from <= this.#now, `${what}: its retry is due in ${standing.from - this.#now} ms`)
+    }
+    ok(!this.#isExpired(message, standing) || standing.expiry === 'maybe', `${what}: it has expired`)
+    ok(
+      standing.attempts.includes(attempt - 1),
+      `${what}: attempt ${attempt} after ${show(standing.attempts)} deliveries`,
+    )
+    ok(attempt <= delivery.maxAttempts, `${what}: attempt ${attempt} of ${delivery.maxAttempts}`)
+    if (standing.error !== undefined) equal(delivery.lastError, standing.error.text, `${what}: lastError`)
+    const rival = this.#ofKey(group, message).find(([, other]) => this.#isHeld(other))
+    ok(rival === undefined, `${what}: ${show(rival?.[0].body)} of its key is in flight`)
+    const blocker = this.#blockers(group, message).find(({ hard }) => hard)
+    ok(blocker === undefined, `${what}: ${show(blocker?.message.body)} of its key comes first`)
+    if (isInOrder(standing)) {
+      const earlier = this.#of(group).find(
+        ([other, theirs]) =>
+          isBefore(other, message) &&
+          isInOrder(theirs) &&
+          theirs.sure &&
+          this.#isDeliverable(group, other, theirs),
+      )
+      ok(earlier === undefined, `${what}: ${show(earlier?.[0].body)} comes first`)
+    }
+    ok(!this.#receipts.has(receipt), `${what}: the receipt ${receipt} was given out before`)
+    if (standing.state === 'leased') this.#fail(group, 1, 1)
+    Object.assign(standing, {
+      state: 'leased',
+      sure: true,
+      attempts: [attempt],
+      until: this.#now + leaseMs,
+      doubtfulLease: false,
+      error: undefined,
+      touched: true,
+      passed: true,
+      outOfLog: standing.outOfLog || message.key !== undefined,
+    } satisfies Partial<Standing>)
+    this.#give(receipt, group, message, standing)
+  }
+
+  /** A claim has said that it left nothing behind. */
+  #nothingLeft(group: Group): void {
+    for (const [message, standing] of this.#of(group)) {
+      if (!standing.sure) continue
+      const { body } = message
+      ok(!this.#isDeliverable(group, message, standing), `a claim of ${group.name} left ${show(body)} behind`)
+      if (standing.expiry !== 'maybe' && this.#isDying(message, standing) && this.#isDue(message, standing)) {
+        standing.mustBeDead = true
+      }
+      if (message.at <= this.#now && this.#blockers(group, message).length > 0) standing.passed = true
+    }
+    // Which of a redriven message and those behind it goes first is open, but one of them must.
+    for (const key of new Set(this.#messages.map((message) => message.key))) {
+      if (key === undefined) continue
+      const open = this.#of(group).filter(
+        ([message, { state }]) =>
+          message.key === key && message.at <= this.#now && state !== 'done' && state !== 'dead',
+      )
+      const isStuck =
+        open.length > 0 &&
+        open.every(
+          ([message, standing]) =>
+            standing.sure &&
+            !this.#isHeld(standing) &&
+            this.#isDue(message, standing) &&
+            !this.#isDying(message, standing),
+        )
+      ok(!isStuck, `a claim of ${group.name} left all messages of the key ${key} behind`)
+    }
+  }
+
+  /** The first time at which a claim surely finds something, if nobody does anything. */
+  #nextEvent(group: Group): number | undefined {
+    const times: number[] = []
+    for (const [message, standing] of this.#of(group)) {
+      const { state, sure, until, due, attempts, expiry } = standing
+      if (!sure || state === 'done' || state === 'dead') continue
+      const at = Math.max(this.#now, message.at, state === 'leased' ? until : due)
+      const isExpired = message.expires !== undefined && message.expires <= at && expiry !== 'never'
+      if (isExpired || Math.max(...attempts) >= this.#maxOf(group, message)) continue
+      if (this.#blockers(group, message).length > 0) continue
+      if (state === 'waiting' && this.#ofKey(group, message).some(([, other]) => this.#isHeld(other)))
+        continue
+      times.push(at)
+    }
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  // Settle
+
+  settle(name: string, settlements: readonly Settlement[], results: readonly SettleResult[]): void {
+    equal(results.length, settlements.length, 'results of settlements')
+    for (const [i, settlement] of settlements.entries()) {
+      const { status, receipt } = results[i]!
+      const what = `${settlement.kind} in ${name} with ${show(settlement.receipt)}`
+      const held = this.#receipts.get(settlement.receipt)
+      const group = this.#groups.get(name)
+      const standing = held?.message.standings.get(name)
+      const isGood = held?.group === group && held?.standing === standing && held?.token === standing?.token
+      if (held === undefined || group === undefined || standing === undefined || !isGood) {
+        equal(status, 'stale', what)
+        continue
+      }
+      const { message } = held
+      // It may have died or been given up unseen.
+      const doubt = standing.doubtfulLease || !standing.sure || this.#isDying(message, standing)
+      ok(
+        status === 'settled' || doubt,
+        `${what}: the lease of ${show(message.body)} is good, but the result is ${status}`,
+      )
+      if (status !== 'settled') continue
+      standing.sure = true
+      this.#apply(group, message, standing, settlement)
+      if (receipt !== undefined && settlement.kind === 'extend') this.#give(receipt, group, message, standing)
+    }
+  }
+
+  #apply(group: Group, message: Message, standing: Standing, settlement: Settlement): void {
+    const now = this.#now
+    if (settlement.kind === 'extend') {
+      standing.until = now + settlement.leaseMs
+      standing.doubtfulLease = false
+      return
+    }
+    standing.token = ++this.#token
+    if (settlement.kind === 'ack') {
+      const wasDead = standing.state === 'dead'
+      group.acked = { least: group.acked.least + (wasDead ? 0 : 1), most: group.acked.most + 1 }
+      standing.state = 'done'
+      // Whether `dedupeMs` counts from the death or from its end is open.
+      this.#finished(message, !wasDead)
+      return
+    }
+    if (settlement.kind === 'dead') {
+      this.#fail(group, 1, 1)
+      this.#die(message, standing, settlement.reason, { text: settlement.error })
+      return
+    }
+    const due = now + settlement.delayMs
+    if (standing.state === 'dead') {
+      Object.assign(standing, {
+        state: 'waiting',
+        attempts: [0],
+        from: due,
+        due,
+        error: undefined,
+        redriven: true,
+        mustBeDead: false,
+        outOfLog: true,
+        // Whoever redrives an expired message wants it delivered. Whether that holds for one that has yet to expire is open.
+        expiry: this.#isExpired(message, standing) || standing.expiry === 'never' ? 'never' : 'maybe',
+      } satisfies Partial<Standing>)
+      return
+    }
+    const counts = settlement.counts !== false
+    this.#fail(group, counts ? 1 : 0, 1)
+    const error = { text: settlement.error }
+    const { expires } = message
+    // Whether an attempt that is given back counts in a dead letter is open.
+    if (!counts) standing.attempts = standing.attempts.flatMap((attempt) => [attempt - 1, attempt])
+    if (expires !== undefined && expires < due && standing.expiry === 'normal') {
+      this.#die(message, standing, 'expired', error)
+      return
+    }
+    Object.assign(standing, {
+      state: 'waiting',
+      attempts:
+        counts || expires === due ? standing.attempts : standing.attempts.filter((_, i) => i % 2 === 0),
+      from: due,
+      due,
+      error: counts ? error : undefined,
+      outOfLog: true,
+      doubtfulLease: false,
+    } satisfies Partial<Standing>)
+  }
+
+  #die(
+    message: Message,
+    standing: Standing,
+    reason: DeadReason | undefined,
+    error: LastError | undefined,
+  ): void {
+    Object.assign(standing, { state: 'dead', reason, error, deadAt: this.#now, mustBeDead: false })
+    standing.token = ++this.#token
+    this.#finished(message, true)
+  }
+
+  /** A group is done with a message: if it was the last, the id is free, or known for `dedupeMs`. */
+  #finished(message: Message, sure: boolean): void {
+    if (!message.isNamed || message.dedupeMs === 0 || this.#isRetained(message)) return
+    this.#remembered.set(message.id, { until: this.#now + message.dedupeMs, sure: sure && !message.shadowed })
+  }
+
+  // Other verbs
+
+  cancel(ids: readonly string[], results: readonly boolean[]): void {
+    equal(results.length, ids.length, 'results of cancel')
+    for (const [i, id] of ids.entries()) {
+      const known = this.#messages.filter((message) => message.id === id)
+      const isThere = known.some((message) => !message.shadowed && this.#isRetained(message))
+      const mayBeThere = known.some((message) => this.#mayBeRetained(message))
+      if (isThere) equal(results[i], true, `cancel of ${id}`)
+      else if (!mayBeThere) equal(results[i], false, `cancel of ${id}`)
+      if (results[i] !== true) continue
+      for (const message of known) {
+        // Whether an older message of the same id goes too is open.
+        if (message.shadowed) this.#doubt(message)
+        else this.#drop(message, false)
+        message.leavesTrace = true
+        this.#finished(message, false)
+      }
+    }
+  }
+
+  /** Takes a message away from every group; dead letters stay, unless they are to go too. */
+  #drop(message: Message, withDead: boolean): void {
+    message.dropped = true
+    for (const standing of message.standings.values()) {
+      if (standing.state === 'done' || (standing.state === 'dead' && !withDead)) continue
+      // One that was dying may have died before.
+      if (!withDead && this.#isDying(message, standing)) standing.sure = false
+      else {
+        standing.state = 'done'
+        standing.token = ++this.#token
+      }
+    }
+  }
+
+  #doubt(message: Message): void {
+    for (const standing of message.standings.values()) {
+      if (standing.state === 'waiting' || standing.state === 'leased') standing.sure = false
+    }
+  }
+
+  deleteGroup(name: string): void {
+    if (!this.#groups.delete(name)) return
+    for (const message of this.#messages) {
+      const belonged = message.standings.delete(name)
+      if (this.#groups.size === 0) message.dropped = true
+      if (belonged) this.#finished(message, false)
+    }
+  }
+
+  purge(): void {
+    for (const message of this.#messages) {
+      this.#drop(message, true)
+      message.leavesTrace = false
+      this.#finished(message, false)
+    }
+    for (const [id, { until }] of this.#remembered) this.#remembered.set(id, { until, sure: false })
+  }
+
+  /** The storage was opened again. `leases`: what that does to them. */
+  reopen(leases: 'survive' | 'end' | 'either'): void {
+    for (const { standings } of this.#messages) {
+      for (const standing of standings.values()) {
+        if (standing.state !== 'leased' || leases === 'survive') continue
+        if (leases === 'end') standing.until = Math.min(standing.until, this.#now)
+        standing.doubtfulLease = true
+      }
+    }
+  }
+
+  // Looking
+
+  /** Checks a list of all states of a group, and learns from it what was left open. */
+  observe(name: string, listed: readonly ListedMessage[]): void {
+    const group = this.#groups.get(name) ?? this.#makeGroup(name, 'earliest', false)
+    const isReal = this.#groups.has(name)
+    const seen = new Set<Message>()
+    for (const entry of listed) {
+      const what = `the list of ${name} shows ${show(entry.body)}`
+      const message = this.#find(entry.body, what)
+      ok(!seen.has(message), `${what} twice`)
+      seen.add(message)
+      const standing = group.imagined?.get(message) ?? message.standings.get(name)
+      if (standing === undefined) fail(`${what}, which does not belong to the group`)
+      sameContent(entry, message, what)
+      equal(entry.maxAttempts, message.maxAttempts, `${what}: maxAttempts`)
+      const states = this.#states(group, message, standing)
+      ok(states.includes(entry.state), `${what} as ${entry.state}, it should be ${show(states)}`)
+      if (entry.state === 'dead' && standing.state !== 'dead')
+        this.#diedUnseen(group, message, standing, entry)
+      standing.sure = true
+      this.#learn(group, message, standing, entry, what)
+    }
+    for (const [message, standing] of this.#of(group)) {
+      if (seen.has(message)) continue
+      const states = this.#states(group, message, standing)
+      ok(
+        states.includes('gone'),
+        `the list of ${name} does not show ${show(message.body)}, which should be ${show(states)}`,
+      )
+      if (standing.sure || this.#isDying(message, standing)) continue
+      if (isReal) message.standings.delete(name)
+    }
+    this.#inOrder(group, listed)
+  }
+
+  /** A message was found dead that nobody had settled. */
+  #diedUnseen(group: Group, message: Message, standing: Standing, { reason, attempt }: ListedMessage): void {
+    const possible: (DeadReason | undefined)[] = []
+    if (this.#isExpired(message, standing) || standing.due === message.expires) possible.push('expired')
+    if (attempt >= this.#maxOf(group, message)) possible.push('exhausted')
+    ok(
+      possible.includes(reason),
+      `${show(message.body)} is dead as ${reason}, it should be ${show(possible)}`,
+    )
+    const isLost = standing.state === 'leased'
+    this.#fail(group, isLost ? 1 : 0, 1)
+    message.leavesTrace = true
+    // Why an attempt failed stays known, if it was told.
+    this.#die(message, standing, reason, standing.state === 'waiting' ? standing.error : undefined)
+  }
+
+  #learn(group: Group, message: Message, standing: Standing, entry: ListedMessage, what: string): void {
+    const { state, attempt, nextInMs, lastError, reason, receipt, deadAt } = entry
+    ok(
+      standing.attempts.includes(attempt),
+      `${what}: attempt ${attempt}, it should be ${show(standing.attempts)}`,
+    )
+    standing.attempts = [attempt]
+    if (state === 'leased') {
+      equal(nextInMs, standing.until - this.#now, `${what}: nextInMs`)
+      standing.doubtfulLease = false
+    } else if (state === 'delayed') {
+      const latest = Math.max(message.at, standing.due) - this.#now
+      const first = Math.max(message.at, standing.from) - this.#now
+      ok(
+        nextInMs !== undefined && nextInMs <= latest && nextInMs >= first,
+        `${what}: nextInMs is ${nextInMs}, it should be ${latest}`,
+      )
+    } else equal(nextInMs, undefined, `${what} as ${state}: nextInMs`)
+    if (standing.state === 'leased' && state === 'ready') {
+      standing.until = Math.min(standing.until, this.#now)
+      standing.doubtfulLease &&= !group.imagined
+    }
+    if (standing.state !== 'leased' && standing.error !== undefined) {
+      equal(lastError, standing.error.text, `${what}: lastError`)
+    }
+    equal(receipt !== undefined, state === 'dead', `${what} as ${state}: whether it has a receipt`)
+    equal(deadAt !== undefined, state === 'dead', `${what} as ${state}: whether it has a deadAt`)
+    if (state !== 'dead') return equal(reason, undefined, `${what} as ${state}: reason`)
+    equal(reason, standing.reason, `${what}: reason`)
+    ok(deadAt! <= this.#now && deadAt! >= message.timestamp, `${what}: deadAt is ${deadAt}`)
+    const known = this.#receipts.get(receipt!)
+    if (known === undefined) {
+      standing.token ||= ++this.#token
+      this.#receipts.set(receipt!, { group, message, standing, token: standing.token })
+    } else {
+      ok(
+        known.standing === standing && known.token === standing.token,
+        `${what}: the receipt ${receipt} is an old one`,
+      )
+    }
+  }
+
+  /** Ready messages that were not delivered before, dead letters, and messages of one key must be in the order of the queue. */
+  #inOrder(group: Group, listed: readonly ListedMessage[]): void {
+    const last = new Map<string, Message>()
+    for (const { body, state, key } of listed) {
+      const message = this.#find(body, 'the list')
+      const standing = group.imagined?.get(message) ?? message.standings.get(group.name)!
+      if (state === 'ready' && !isInOrder(standing)) continue
+      if (state === 'blocked' && standing.redriven) continue
+      if (state === 'leased' || state === 'delayed') continue
+      const lane = state === 'blocked' ? `blocked by ${key}` : state
+      const before = last.get(lane)
+      ok(
+        before === undefined || !isBefore(message, before),
+        `the list of ${group.name} shows ${show(before?.body)} before ${show(body)}, both ${state}`,
+      )
+      last.set(lane, message)
+    }
+  }
+
+  /** Where a message may stand in a group. `gone`: not listed at all. */
+  #states(group: Group, message: Message, standing: Standing): readonly Seen[] {
+    const { state, from, due, sure, until, mustBeDead, doubtfulLease } = standing
+    const seen: Seen[] = []
+    if (!sure) seen.push('gone')
+    if (state === 'done') return ['gone']
+    if (state === 'dead') return [...seen, 'dead']
+    if (mustBeDead) return [...seen, 'dead']
+    const now = this.#now
+    const isDying = this.#isDying(message, standing)
+    if (isDying) seen.push('dead', 'gone')
+    if (state === 'leased') {
+      if (until > now) seen.push('leased')
+      if (until > now && !doubtfulLease) return seen
+      seen.push('ready')
+      if (this.#blockers(group, message).length > 0) seen.push('blocked')
+      return seen
+    }
+    if (message.at > now) return [...seen, 'delayed']
+    const blockers = this.#blockers(group, message)
+    if (due > now) {
+      seen.push('delayed')
+      if (from <= now) seen.push('ready')
+      if (blockers.length > 0 || standing.redriven) seen.push('blocked')
+      return seen
+    }
+    const isPassed = standing.passed && blockers.some(({ hard }) => hard)
+    if (blockers.length > 0) seen.push('blocked')
+    if (!isPassed) seen.push('ready')
+    if (isDying) seen.push('delayed')
+    return seen
+  }
+
+  checkStats(stats: StorageStats): void {
+    equal(Object.keys(stats.groups).sort(), [...this.#groups.keys()].sort(), 'groups in stats')
+    inRange(stats.sent, this.#sent, 'sent in stats')
+    let largest = 0
+    for (const group of this.#groups.values()) {
+      const counts = stats.groups[group.name]!
+      this.#checkCounts(group, counts)
+      largest = Math.max(largest, counts.ready + counts.leased + counts.delayed + counts.blocked)
+    }
+    if (this.#groups.size > 0) equal(stats.messages, largest, 'messages in stats')
+    else {
+      const count = (sure: boolean): number =>
+        this.#messages.filter((message) => (sure ? this.#isRetained(message) : this.#mayBeRetained(message)))
+          .length
+      inRange(stats.messages, { least: count(true), most: count(false) }, 'messages in stats without groups')
+    }
+    // Of messages that were cancelled or expired, traces may stay until a claim has passed them.
+    const nothing = this.#messages.every((message) => !message.leavesTrace && this.#isDone(message))
+    if (nothing) equal([stats.bytes, stats.oldestMs], [0, undefined], 'bytes and oldestMs of nothing')
+  }
+
+  #checkCounts(group: Group, counts: GroupStats): void {
+    const ranges: Record<Seen, Range> = {
+      ready: ZERO,
+      leased: ZERO,
+      delayed: ZERO,
+      blocked: ZERO,
+      dead: ZERO,
+      gone: ZERO,
+    }
+    for (const [message, standing] of this.#of(group)) {
+      let states = this.#states(group, message, standing)
+      // The list may still show what has expired; the numbers may not, but for a lease that was lost.
+      if (
+        standing.state === 'waiting' &&
+        standing.expiry === 'normal' &&
+        this.#isExpired(message, standing)
+      ) {
+        states = states.filter((state) => state === 'dead' || state === 'gone')
+      }
+      const different = new Set(states)
+      for (const state of different) {
+        const { least, most } = ranges[state]
+        ranges[state] = { least: least + (different.size === 1 ? 1 : 0), most: most + 1 }
+      }
+    }
+    for (const state of ['ready', 'leased', 'delayed', 'blocked', 'dead'] as const) {
+      inRange(counts[state], ranges[state], `${state} of ${group.name} in stats`)
+    }
+    inRange(counts.acked, group.acked, `acked of ${group.name} in stats`)
+    inRange(counts.failed, group.failed, `failed of ${group.name} in stats`)
+    const isDone = this.#of(group).every(([, { state }]) => state === 'done')
+    if (isDone && this.#messages.every((message) => !message.leavesTrace))
+      equal(counts.oldestMs, undefined, `oldestMs of ${group.name} without messages`)
+  }
+
+  // Words
+
+  /** A group, with a standing for each message that it starts with. Where it is not real, they are kept apart. */
+  #makeGroup(name: string, from: 'earliest' | 'latest', isReal: boolean): Group {
+    const imagined = new Map<Message, Standing>()
+    for (const message of this.#messages) {
+      const belongs = this.#belongs(message, from, isReal)
+      // All had finished it, so that its id was free; whether it is taken again now is open.
+      if (isReal && belongs !== false && !this.#mayBeRetained(message)) message.shadowed = true
+      if (belongs === false) continue
+      const outOfLog = isOutOfLog(message)
+      // Where it was redriven, it may have lost its time to live for later groups too.
+      const isRedriven = [...message.standings.values()].some(({ expiry }) => expiry !== 'normal')
+      const expiry = isRedriven ? 'maybe' : 'normal'
+      imagined.set(message, { ...newStanding(message, belongs === true), outOfLog, expiry })
+    }
+    const group: Group = {
+      name,
+      acked: ZERO,
+      failed: ZERO,
+      maxAttempts: Infinity,
+      imagined: isReal ? undefined : imagined,
+    }
+    if (isReal) for (const [message, standing] of imagined) message.standings.set(name, standing)
+    return group
+  }
+
+  /** Whether a message belongs to a group that is created now. */
+  #belongs(message: Message, from: 'earliest' | 'latest', isReal: boolean): boolean | 'maybe' {
+    if (this.#groups.size === 0) {
+      if (message.dropped) return false
+      return isExpiredAt(message, this.#now) ? 'maybe' : true
+    }
+    if (!this.#mayBeRetained(message)) {
+      // What lies behind a retained message may still be there.
+      const isBehind = this.#messages.some((other) => !isBefore(message, other) && this.#mayBeRetained(other))
+      return from === 'earliest' && !message.dropped && isBehind ? 'maybe' : false
+    }
+    // It takes its place after the group has started, but was appended before.
+    if (from === 'latest') return message.at > this.#now ? 'maybe' : false
+    if (isExpiredAt(message, this.#now) || !this.#isRetained(message) || message.shadowed) return 'maybe'
+    if (message.at > this.#now || isReal) return true
+    // To say where it would start is more than storages can be asked.
+    return isOutOfLog(message) ? 'maybe' : true
+  }
+
+  #of(group: Group): [Message, Standing][] {
+    if (group.imagined !== undefined) return [...group.imagined]
+    return this.#messages.flatMap((message): [Message, Standing][] => {
+      const standing = message.standings.get(group.name)
+      return standing === undefined ? [] : [[message, standing]]
+    })
+  }
+
+  #ofKey(group: Group, { key, number }: Message): [Message, Standing][] {
+    return key === undefined
+      ? []
+      : this.#of(group).filter(([other]) => other.key === key && other.number !== number)
+  }
+
+  /** Earlier messages of the same key that are not done. `hard`: no reading of the contract lets this one pass. */
+  #blockers(group: Group, message: Message): { readonly message: Message; readonly hard: boolean }[] {
+    const own = group.imagined?.get(message) ?? message.standings.get(group.name)
+    return this.#ofKey(group, message).flatMap(([other, standing]) => {
+      const { state, sure, redriven } = standing
+      if (state === 'done' || state === 'dead' || other.at > this.#now) return []
+      // A redriven one goes back to its place, but others of its key may be on their way by then.
+      const isOpen = redriven || own?.redriven === true
+      if (this.#isHeld(standing)) return [{ message: other, hard: sure }]
+      if (!isOpen && isBefore(message, other)) return []
+      const isTied = !isBefore(other, message)
+      return [{ message: other, hard: sure && !isOpen && !isTied && !this.#isDying(other, standing) }]
+    })
+  }
+
+  #isHeld({ state, until }: Standing): boolean {
+    return state === 'leased' && until > this.#now
+  }
+
+  #isDue(message: Message, standing: Standing): boolean {
+    if (message.at > this.#now) return false
+    return standing.state === 'leased' ? standing.until <= this.#now : standing.due <= this.#now
+  }
+
+  #isExpired(message: Message, { expiry }: Standing): boolean {
+    return expiry !== 'never' && isExpiredAt(message, this.#now)
+  }
+
+  #maxOf(group: Group, message: Message): number {
+    return message.maxAttempts ?? group.maxAttempts
+  }
+
+  /** Whether it may be found dead although nobody settled it so. */
+  #isDying(message: Message, standing: Standing): boolean {
+    if (
+      standing.state === 'leased'
+        ? standing.until > this.#now && !standing.doubtfulLease
+        : standing.state !== 'waiting'
+    ) {
+      return false
+    }
+    if (this.#isExpired(message, standing)) return true
+    // Due at the very moment when it expires: dead at once, or then.
+    if (standing.outOfLog && standing.due === message.expires && standing.expiry !== 'never') return true
+    const group = [...this.#groups.values()].find(({ name }) => message.standings.get(name) === standing)
+    return group !== undefined && Math.max(...standing.attempts) >= this.#maxOf(group, message)
+  }
+
+  #isDeliverable(group: Group, message: Message, standing: Standing): boolean {
+    const { state, expiry } = standing
+    return (
+      (state === 'waiting' || state === 'leased') &&
+      this.#isDue(message, standing) &&
+      !this.#isDying(message, standing) &&
+      !(expiry === 'maybe' && isExpiredAt(message, this.#now)) &&
+      this.#blockers(group, message).length === 0
+    )
+  }
+
+  /** Whether some group surely has it still to do, or there is no group yet. */
+  #isRetained(message: Message): boolean {
+    if (this.#groups.size === 0) return !message.dropped && !isExpiredAt(message, this.#now)
+    return [...message.standings.values()].some(
+      (standing) =>
+        standing.sure &&
+        (standing.state === 'waiting' || standing.state === 'leased') &&
+        !this.#isDying(message, standing),
+    )
+  }
+
+  #mayBeRetained(message: Message): boolean {
+    if (this.#groups.size === 0) return !message.dropped
+    return [...message.standings.values()].some(({ state }) => state === 'waiting' || state === 'leased')
+  }
+
+  /** Whether it is open if a message is found by its id. */
+  isShadowed(body: Body): boolean {
+    const message = this.#find(body, 'the list')
+    return message.shadowed || (!this.#mayBeRetained(message) && !this.#isDead(message))
+  }
+
+  #isDone(message: Message): boolean {
+    if (this.#groups.size === 0) return message.dropped
+    return [...message.standings.values()].every(({ state }) => state === 'done')
+  }
+
+  #isDead(message: Message): boolean {
+    return [...message.standings.values()].some(({ state }) => state === 'dead')
+  }
+
+  #find(body: Body, what: string): Message {
+    return (
+      this.#messages.find((message) => message.body === body) ?? fail(`${what}: no message has this body`)
+    )
+  }
+
+  #give(receipt: string, group: Group, message: Message, standing: Standing): void {
+    standing.token = ++this.#token
+    this.#receipts.set(receipt, { group, message, standing, token: standing.token })
+  }
+
+  #fail(group: Group, least: number, most: number): void {
+    group.failed = { least: group.failed.least + least, most: group.failed.most + most }
+  }
+}
+
+type Seen = MessageState | 'gone'
+
+interface Content {
+  id: string
+  body: Body
+  key: string | undefined
+  headers: Readonly<Record<string, string>> | undefined
+  maxAttempts: number | undefined
+  dedupeMs: number
+  timestamp: number
+  expires: number | undefined
+}
+
+interface Message extends Content {
+  /** The order of append. */
+  number: number
+  /** When it took, or will take, its place in the queue. */
+  at: number
+  isDelayed: boolean
+  isNamed: boolean
+  /** A later message of the same id was stored. The contract does not say which of the two that id means then. */
+  shadowed: boolean
+  /** It left other than by an ack: the log may show that it was there until claims have passed it. */
+  leavesTrace: boolean
+  /** Cancelled, purged, or deleted with the last group that had it. */
+  dropped: boolean
+  readonly standings: Map<string, Standing>
+}
+
+/** A message in a group. */
+interface Standing {
+  state: 'waiting' | 'leased' | 'dead' | 'done'
+  /** `false`: whether the group has it at all will be seen. */
+  sure: boolean
+  /** How many deliveries count. More than one number: will be seen. */
+  attempts: readonly number[]
+  /** May be delivered from here on. */
+  from: number
+  /** Must be delivered from here on. */
+  due: number
+  /** The end of its lease. */
+  until: number
+  /** The lease may have been given up. */
+  doubtfulLease: boolean
+  /** What the last attempt failed with; `undefined` where the contract does not say. */
+  error: LastError | undefined
+  reason: DeadReason | undefined
+  /** Makes earlier receipts stale. */
+  token: number
+  touched: boolean
+  redriven: boolean
+  /** A claim came by while it was blocked by its key: it may have left the order of the queue. */
+  wasBlocked: boolean
+  /** A claim has passed it, so that it must be shown as blocked. */
+  passed: boolean
+  /** It was put back, so that only this group may know of it. */
+  outOfLog: boolean
+  /** A claim must have made a dead letter of it. */
+  mustBeDead: boolean
+  /** A redriven message does not expire again. */
+  expiry: 'normal' | 'maybe' | 'never'
+}
+
+interface LastError {
+  readonly text: string | undefined
+}
+
+interface Group {
+  readonly name: string
+  maxAttempts: number
+  acked: Range
+  failed: Range
+  /** Standings in a group that does not exist. */
+  readonly imagined: Map<Message, Standing> | undefined
+}
+
+interface Receipt {
+  readonly group: Group
+  readonly message: Message
+  readonly standing: Standing
+  readonly token: number
+}
+
+interface Range {
+  readonly least: number
+  readonly most: number
+}
+
+const ZERO: Range = { least: 0, most: 0 }
+
+function inRange(actual: number, { least, most }: Range, what: string): void {
+  ok(
+    actual >= least && actual <= most,
+    `${what}: ${actual}, it should be ${least === most ? least : `${least} to ${most}`}`,
+  )
+}
+
+function newStanding(message: Message, sure: boolean): Standing {
+  return {
+    state: 'waiting',
+    sure,
+    attempts: [0],
+    from: message.at,
+    due: message.at,
+    until: 0,
+    doubtfulLease: false,
+    error: { text: undefined },
+    reason: undefined,
+    token: 0,
+    touched: false,
+    redriven: false,
+    wasBlocked: false,
+    passed: false,
+    outOfLog: false,
+    mustBeDead: false,
+    expiry: 'normal',
+  }
+}
+
+/** Whether some group put it back, so that the log may have let it go. */
+function isOutOfLog({ standings }: Message): boolean {
+  return [...standings.values()].some(
+    ({ state, outOfLog, wasBlocked }) =>
+      (state === 'waiting' || state === 'leased') && (outOfLog || wasBlocked),
+  )
+}
+
+/** Whether the order of the queue says when it is delivered first. */
+function isInOrder({ state, touched, wasBlocked, redriven }: Standing): boolean {
+  return state === 'waiting' && !touched && !wasBlocked && !redriven
+}
+
+/** Whether the first message has its place before the second. Open for one that is due when the other is appended. */
+function isBefore(a: Message, b: Message): boolean {
+  if (a.at !== b.at) return a.at < b.at
+  return a.isDelayed === b.isDelayed && a.number < b.number
+}
+
+function isExpiredAt({ expires }: Message, now: number): boolean {
+  return expires !== undefined && expires <= now
+}
+
+function sameContent(actual: Delivery | ListedMessage, message: Message, what: string): void {
+  const { id, key, headers, timestamp } = actual
+  equal([id, key, headers, timestamp], [message.id, message.key, message.headers, message.timestamp], what)
+}

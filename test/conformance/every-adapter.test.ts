@@ -1,0 +1,15 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { basename } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+
+/** What is in `adapters/`: a file or a folder each. */
+const adapters = readdirSync(new URL('adapters', root)).map((name) => basename(name, '.ts'))
+
+test.for(adapters)('the adapter %s runs the conformance suite and random histories', (name) => {
+  const file = new URL(`test/conformance/${name}.test.ts`, root)
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  expect(text).toMatch(/^registerConformance\(/m)
+  expect(text).toMatch(/^registerHistories\(/m)
+})

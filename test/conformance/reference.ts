@@ -1,0 +1,881 @@
+import { randomUUID } from 'node:crypto'
+import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { QuaysideError } from '../../src/index.ts'
+import type {
+  AppendOptions,
+  AppendResult,
+  Body,
+  ClaimRequest,
+  ClaimResult,
+  DeadReason,
+  Delivery,
+  GroupStats,
+  Guarantees,
+  ListQuery,
+  ListedMessage,
+  MessageState,
+  NewMessage,
+  Page,
+  QueueStorage,
+  SettleResult,
+  Settlement,
+  StorageAdapter,
+  StorageStats,
+} from '../../src/storage.ts'
+
+/**
+ * A storage that does what contract 1 says in the plainest way, to test the suite with: the suite must pass it, and must
+ * find each of its {@link FLAWS}, which are mistakes that authors of storages make.
+ */
+export const FLAWS = [
+  'settles with a receipt of an earlier lease',
+  'settles nothing where one receipt is stale',
+  'does not look which group a receipt is of',
+  'loses what has expired',
+  'delivers what has expired',
+  'counts what has expired',
+  'forgets the last error of what expires',
+  'delivers the newest first',
+  'delivers delayed messages in the order of append',
+  'delivers one too many',
+  'holds others up behind a retry',
+  'ignores ordering keys',
+  'keeps ordering keys for all groups together',
+  'frees an ordering key at a retry',
+  'does not free an ordering key at a death',
+  'never ends a lease',
+  'ends leases a ms early',
+  'does not count a lost lease as an attempt',
+  'extends from the old end of the lease',
+  'refuses a late ack',
+  'counts attempts that do not count',
+  'forgets the error of a retry',
+  'retries for ever',
+  "ignores a message's own number of attempts",
+  'redrives with the attempts it had',
+  'keeps the receipt of a dead letter for its next death',
+  'looks, waits, and then leases',
+  'looks, waits, and then stores an id',
+  'shares one position among groups',
+  'starts the first group at the end',
+  'starts later groups at the end',
+  'deletes a message when the first group is done',
+  'keeps messages that all groups have done',
+  'keeps dead letters of a deleted group',
+  'keeps what only the deleted group had to do',
+  'stores an id twice in one batch',
+  'knows an id from its append on',
+  'forgets an id when the first group is done',
+  'replaces at the end of the queue',
+  'replaces what is leased',
+  'keeps the headers of what it replaces',
+  'cancels in the first group only',
+  'cancels only what waits',
+  'cancels dead letters',
+  'answers true to any cancel',
+  'leases what it lists',
+  'repeats the last message of a page on the next',
+  'lists dead letters unasked',
+  'says nothing of delays in nextInMs',
+  'says nothing of leases in nextInMs',
+  'does not look at the limit for nextInMs',
+  'purges only what is ready',
+  'deletes groups with a purge',
+  'freezes when the clock is set back',
+  'stores strings as UTF-8',
+  'stores the buffer around bytes',
+  'loses headers named like properties of objects',
+  'stores half a batch first',
+  'mixes up queues whose names differ in case',
+  'goes on after it was closed',
+  'hears only of its own changes',
+  'forgets retries when it is opened again',
+  'forgets attempts when it is opened again',
+] as const
+export type Flaw = (typeof FLAWS)[number]
+
+const GUARANTEES: Guarantees = {
+  name: 'reference',
+  durability: 'process',
+  sharedBy: 'machine',
+  exclusiveLeases: true,
+  fifo: true,
+  orderingKeys: true,
+  deduplication: true,
+  cancellation: true,
+  leasesSurviveReopen: false,
+  maxBodyBytes: 10_000_000,
+  maxHeaderBytes: 100_000,
+  maxBatch: 100_000,
+  consistentWithinMs: 0,
+}
+
+export function referenceWith(flaw?: Flaw): ConformanceFactory {
+  return {
+    guarantees: GUARANTEES,
+    create({ clock }) {
+      const queues = new Map<string, Queue>()
+      const open = (): StorageAdapter => new ReferenceAdapter(queues, clock, flaw)
+      const first = open()
+      return Promise.resolve({
+        adapter: first,
+        second: () => Promise.resolve(open()),
+        reopen() {
+          for (const queue of queues.values()) queue.giveUpLeases()
+          return Promise.resolve(open())
+        },
+        destroy: () => first.close(),
+      })
+    },
+  }
+}
+
+class ReferenceAdapter implements StorageAdapter {
+  readonly guarantees = GUARANTEES
+  readonly #queues: Map<string, Queue>
+  readonly #clock: { now(): number }
+  readonly #flaw: Flaw | undefined
+  #closed = false
+
+  constructor(queues: Map<string, Queue>, clock: { now(): number }, flaw: Flaw | undefined) {
+    this.#queues = queues
+    this.#clock = clock
+    this.#flaw = flaw
+  }
+
+  async open(name: string): Promise<QueueStorage> {
+    if (this.#closed) throw closed()
+    const known = this.#flaw === 'mixes up queues whose names differ in case' ? name.toLowerCase() : name
+    let queue = this.#queues.get(known)
+    if (queue === undefined) this.#queues.set(known, (queue = new Queue(this.#clock, this.#flaw)))
+    return new View(queue, this.#flaw, () => this.#closed)
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    return Promise.resolve()
+  }
+}
+
+function closed(): QuaysideError {
+  return new QuaysideError('CLOSED', 'reference: closed')
+}
+
+class View implements QueueStorage {
+  readonly #queue: Queue
+  readonly #flaw: Flaw | undefined
+  readonly #isAdapterClosed: () => boolean
+  #closed = false
+
+  constructor(queue: Queue, flaw: Flaw | undefined, isAdapterClosed: () => boolean) {
+    this.#queue = queue
+    this.#flaw = flaw
+    this.#isAdapterClosed = isAdapterClosed
+  }
+
+  async #run<T>(verb: () => T): Promise<T> {
+    if ((this.#closed || this.#isAdapterClosed()) && this.#flaw !== 'goes on after it was closed')
+      throw closed()
+    const result = verb()
+    this.#queue.changed(this)
+    return result
+  }
+
+  async append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+    if (this.#flaw === 'stores half a batch first' && messages.length > 1) {
+      const half = messages.length >> 1
+      const first = await this.#run(() => this.#queue.append(messages.slice(0, half), batchId))
+      await Promise.resolve()
+      return [...first, ...(await this.#run(() => this.#queue.append(messages.slice(half), batchId)))]
+    }
+    if (this.#flaw === 'looks, waits, and then stores an id') {
+      const known = messages.map(({ id }) => id !== undefined && this.#queue.knows(id))
+      await Promise.resolve()
+      if (!known.includes(true)) return await this.#run(() => this.#queue.append(messages, batchId, true))
+    }
+    return await this.#run(() => this.#queue.append(messages, batchId))
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    if (this.#flaw === 'looks, waits, and then leases') {
+      const seen = await this.#run(() => this.#queue.look(request))
+      await Promise.resolve()
+      return await this.#run(() => this.#queue.claim(request, seen))
+    }
+    return await this.#run(() => this.#queue.claim(request))
+  }
+
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    return this.#run(() => this.#queue.settle(group, settlements))
+  }
+
+  list(query: ListQuery): Promise<Page> {
+    return this.#run(() => this.#queue.list(query))
+  }
+
+  stats(): Promise<StorageStats> {
+    return this.#run(() => this.#queue.stats())
+  }
+
+  cancel(ids: readonly string[]): Promise<boolean[]> {
+    return this.#run(() => ids.map((id) => this.#queue.cancel(id)))
+  }
+
+  deleteGroup(group: string): Promise<void> {
+    return this.#run(() => this.#queue.deleteGroup(group))
+  }
+
+  purge(): Promise<void> {
+    return this.#run(() => this.#queue.purge())
+  }
+
+  watch(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#queue.watchers.set(own, this)
+    return () => this.#queue.watchers.delete(own)
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    return Promise.resolve()
+  }
+}
+
+interface Message {
+  readonly id: string
+  readonly isNamed: boolean
+  body: Body
+  key: string | undefined
+  headers: Readonly<Record<string, string>> | undefined
+  maxAttempts: number | undefined
+  dedupeMs: number
+  expires: number
+  timestamp: number
+  /** Its place in the queue: when it takes it, and the order among those of that time. */
+  at: number
+  number: number
+}
+
+/** A message in a group. */
+interface Place {
+  state: 'waiting' | 'leased' | 'dead' | 'done'
+  /** Not delivered before. */
+  due: number
+  until: number
+  attempt: number
+  receipt: string
+  /** Claims have come by. */
+  passed: boolean
+  immortal: boolean
+  error: string | undefined
+  reason: DeadReason | undefined
+  deadAt: number | undefined
+}
+
+interface Group {
+  readonly name: string
+  readonly places: Map<Message, Place>
+  acked: number
+  failed: number
+}
+
+/** Clocks of contexts differ by some ms: only more than this is a jump back. */
+const JUMP_MS = 1000
+
+class Queue {
+  readonly watchers: Map<() => void, unknown> = new Map()
+  readonly #clock: { now(): number }
+  readonly #flaw: Flaw | undefined
+  #messages: Message[] = []
+  #groups: Map<string, Group> = new Map()
+  #receipts: Map<string, { readonly group: Group; readonly message: Message }> = new Map()
+  #known: Map<string, number> = new Map()
+  #numbers = 0
+  #sent = 0
+  #latest = -Infinity
+  #skew = 0
+
+  constructor(clock: { now(): number }, flaw: Flaw | undefined) {
+    this.#clock = clock
+    this.#flaw = flaw
+  }
+
+  #has(flaw: Flaw): boolean {
+    return this.#flaw === flaw
+  }
+
+  /** The time that deadlines are on: goes on from where it was when the clock is set back. */
+  get #now(): number {
+    const now = this.#clock.now() + this.#skew
+    if (now < this.#latest - JUMP_MS && !this.#has('freezes when the clock is set back')) {
+      this.#skew += this.#latest - now
+      return this.#latest
+    }
+    this.#latest = Math.max(this.#latest, now)
+    return now
+  }
+
+  changed(by: unknown): void {
+    for (const [watcher, view] of this.watchers) {
+      if (this.#has('hears only of its own changes') && view !== by) continue
+      queueMicrotask(() => this.watchers.has(watcher) && watcher())
+    }
+  }
+
+  giveUpLeases(): void {
+    for (const { places } of this.#groups.values()) {
+      for (const place of places.values()) {
+        if (place.state === 'leased') place.until = Math.min(place.until, this.#now)
+        if (this.#has('forgets attempts when it is opened again')) place.attempt = 0
+        if (
+          this.#has('forgets retries when it is opened again') &&
+          place.state === 'waiting' &&
+          place.attempt > 0
+        ) {
+          place.state = 'done'
+        }
+      }
+    }
+  }
+
+  #ordered(): Message[] {
+    const sorted = this.#messages.toSorted((a, b) =>
+      this.#has('delivers delayed messages in the order of append')
+        ? a.number - b.number
+        : a.at - b.at || a.number - b.number,
+    )
+    return this.#has('delivers the newest first') ? sorted.reverse() : sorted
+  }
+
+  // Append
+
+  knows(id: string): boolean {
+    return (
+      (this.#known.get(id) ?? 0) > this.#now ||
+      this.#messages.some((message) => message.id === id && this.#isOpen(message))
+    )
+  }
+
+  append(drafts: readonly NewMessage[], batchId: string, blindly = false): AppendResult[] {
+    const met = new Set<string>()
+    return drafts.map((draft, i) => {
+      const id = draft.id ?? `${batchId.slice(0, 28)}${(++this.#numbers).toString(16).padStart(8, '0')}`
+      if (draft.id === undefined) return this.#store(draft, id, i)
+      if (met.has(id) && !this.#has('stores an id twice in one batch')) return { id, status: 'duplicate' }
+      if (met.has(id)) return this.#store(draft, id, i)
+      met.add(id)
+      if (blindly) return this.#store(draft, id, i)
+      if (!draft.replace) return this.knows(id) ? { id, status: 'duplicate' } : this.#store(draft, id, i)
+      const message = this.#messages.findLast((one) => one.id === id && this.#isOpen(one))
+      return message !== undefined && this.#waitsEverywhere(message)
+        ? this.#replace(message, draft)
+        : this.#store(draft, id, i)
+    })
+  }
+
+  #store(draft: NewMessage, id: string, _i: number): AppendResult {
+    const message: Message = {
+      id,
+      isNamed: draft.id !== undefined,
+      number: ++this.#numbers,
+      at: this.#now + (draft.delayMs ?? 0),
+      ...this.#contentOf(draft),
+    }
+    this.#messages.push(message)
+    this.#sent++
+    for (const group of this.#groups.values()) group.places.set(message, newPlace(message))
+    if (this.#has('knows an id from its append on') && message.dedupeMs > 0) {
+      this.#known.set(id, this.#now + message.dedupeMs)
+    }
+    return { id, status: 'stored' }
+  }
+
+  #replace(message: Message, draft: NewMessage): AppendResult {
+    const { headers } = message
+    Object.assign(message, this.#contentOf(draft))
+    if (this.#has('keeps the headers of what it replaces')) message.headers ??= headers
+    const delayMs = draft.delayMs ?? 0
+    const moves = message.at > this.#now || delayMs > 0
+    if (moves || this.#has('replaces at the end of the queue')) {
+      message.at = this.#now + delayMs
+      message.number = ++this.#numbers
+    }
+    for (const { places } of this.#groups.values()) {
+      const place = places.get(message)
+      if (place === undefined) continue
+      place.attempt = 0
+      place.error = undefined
+      if (moves) place.due = message.at
+    }
+    return { id: message.id, status: 'replaced' }
+  }
+
+  #contentOf(draft: NewMessage): Omit<Message, 'id' | 'isNamed' | 'number' | 'at'> {
+    let { body, headers } = draft
+    if (this.#has('stores strings as UTF-8') && typeof body === 'string') {
+      body = new TextDecoder().decode(new TextEncoder().encode(body))
+    }
+    if (this.#has('stores the buffer around bytes') && typeof body !== 'string')
+      body = new Uint8Array(body.buffer)
+    if (this.#has('loses headers named like properties of objects') && headers !== undefined) {
+      const copy: Record<string, string> = {}
+      for (const name of Object.keys(headers)) if (!(name in copy)) copy[name] = headers[name]!
+      headers = copy
+    }
+    return {
+      body,
+      headers,
+      key: draft.key,
+      maxAttempts: this.#has("ignores a message's own number of attempts") ? undefined : draft.maxAttempts,
+      dedupeMs: draft.dedupeMs ?? 0,
+      expires: draft.expiresInMs === undefined ? Infinity : this.#now + draft.expiresInMs,
+      timestamp: this.#clock.now(),
+    }
+  }
+
+  // Claim
+
+  claim(request: ClaimRequest, seen?: readonly Message[]): ClaimResult {
+    const { leaseMs, maxAttempts, settle } = request
+    const group = this.#groups.get(request.group) ?? this.#makeGroup(request.group, request.from)
+    const settled = settle && this.settle(group.name, settle)
+    this.#bury(group, maxAttempts)
+    const now = this.#now
+    const deliveries = (seen ?? this.#due(group, request.limit)).map((message): Delivery => {
+      const place = group.places.get(message)!
+      const lost = place.state === 'leased'
+      if (lost) group.failed++
+      if (!lost || !this.#has('does not count a lost lease as an attempt')) place.attempt++
+      if (lost) place.error = 'the lease was lost'
+      place.state = 'leased'
+      place.until = now + leaseMs
+      if (this.#has('never ends a lease')) place.until = Infinity
+      if (this.#has('ends leases a ms early')) place.until--
+      place.receipt = this.#receiptFor(group, message)
+      const { id, body, headers, key, timestamp } = message
+      return {
+        receipt: place.receipt,
+        id,
+        body,
+        headers,
+        key,
+        timestamp,
+        attempt: place.attempt,
+        maxAttempts: message.maxAttempts ?? maxAttempts,
+        lastError: place.error,
+      }
+    })
+    return { deliveries, nextInMs: this.#nextIn(group, request, deliveries.length), settled }
+  }
+
+  /** What a claim would take, for a claim that looks before it leaps. */
+  look(request: ClaimRequest): readonly Message[] | undefined {
+    const group = this.#groups.get(request.group)
+    return group && request.settle === undefined ? this.#due(group, request.limit) : undefined
+  }
+
+  /** What may be delivered now, in order. */
+  #due(group: Group, limit: number): Message[] {
+    const found: Message[] = []
+    const busy = new Set<string>()
+    const most = limit + (this.#has('delivers one too many') ? 1 : 0)
+    const groups = this.#has('keeps ordering keys for all groups together')
+      ? [...this.#groups.values()]
+      : [group]
+    for (const { places } of groups) {
+      for (const [message, place] of places) {
+        if (message.key !== undefined && this.#isHeld(place)) busy.add(message.key)
+      }
+    }
+    if (this.#has('ignores ordering keys')) busy.clear()
+    for (const message of this.#ordered()) {
+      if (found.length === most) break
+      const place = group.places.get(message)
+      if (place === undefined || message.at > this.#now || place.state === 'done') continue
+      const isTakeable = this.#isDue(message, place)
+      const { key } = message
+      if (key === undefined || !busy.has(key)) {
+        if (isTakeable) found.push(message)
+        else if (this.#has('holds others up behind a retry') && place.state === 'waiting') break
+      }
+      place.passed = true
+      const isOver = place.state === 'dead' && !this.#has('does not free an ordering key at a death')
+      const isFree =
+        isOver || (this.#has('frees an ordering key at a retry') && place.state === 'waiting' && !isTakeable)
+      if (key !== undefined && !isFree && !this.#has('ignores ordering keys')) busy.add(key)
+    }
+    return found
+  }
+
+  #isHeld({ state, until }: Place): boolean {
+    return state === 'leased' && until > this.#now
+  }
+
+  #isDue(message: Message, { state, due, until }: Place): boolean {
+    if (message.at > this.#now) return false
+    return (state === 'waiting' && due <= this.#now) || (state === 'leased' && until <= this.#now)
+  }
+
+  /** Makes dead letters of what has expired, in all groups, and of what has no attempt left, in this one. */
+  #bury(group: Group, maxAttempts: number): void {
+    for (const [message, place] of group.places) {
+      const isOver = place.attempt >= (message.maxAttempts ?? maxAttempts) && !this.#has('retries for ever')
+      if (this.#isExpired(message, place)) {
+        if (this.#has('delivers what has expired')) continue
+        if (this.#has('loses what has expired')) place.state = 'done'
+        else {
+          const { error } = place
+          this.#die(
+            group,
+            message,
+            place,
+            'expired',
+            this.#has('forgets the last error of what expires') ? undefined : error,
+          )
+        }
+      } else if (isOver && this.#isDue(message, place)) {
+        this.#die(
+          group,
+          message,
+          place,
+          'exhausted',
+          place.state === 'leased' ? 'the lease was lost' : place.error,
+        )
+      }
+    }
+  }
+
+  #isExpired(message: Message, place: Place): boolean {
+    if (place.immortal || message.expires > this.#now) return false
+    return place.state === 'waiting' || (place.state === 'leased' && place.until <= this.#now)
+  }
+
+  #die(group: Group, message: Message, place: Place, reason: DeadReason, error: string | undefined): void {
+    if (place.state === 'leased') group.failed++
+    const keep =
+      this.#has('keeps the receipt of a dead letter for its next death') && place.reason !== undefined
+    Object.assign(place, { state: 'dead', reason, error, deadAt: this.#clock.now() })
+    place.receipt = keep ? `dead ${message.id}` : this.#receiptFor(group, message)
+    if (keep) this.#receipts.set(place.receipt, { group, message })
+    this.#done(message)
+  }
+
+  #nextIn(group: Group, { limit, maxAttempts }: ClaimRequest, taken: number): number | undefined {
+    if (
+      taken >= limit &&
+      !this.#has('does not look at the limit for nextInMs') &&
+      this.#due(group, 1).length > 0
+    )
+      return 0
+    let next = Infinity
+    for (const [message, place] of group.places) {
+      if (place.attempt >= (message.maxAttempts ?? maxAttempts)) continue
+      const isLeased = place.state === 'leased'
+      if (isLeased && !this.#has('says nothing of leases in nextInMs')) next = Math.min(next, place.until)
+      if (this.#has('says nothing of delays in nextInMs')) continue
+      const due = Math.max(place.due, message.at)
+      if (place.state === 'waiting' && due > this.#now) next = Math.min(next, due)
+    }
+    return next === Infinity ? undefined : Math.max(0, next - this.#now)
+  }
+
+  #receiptFor(group: Group, message: Message): string {
+    const receipt = randomUUID()
+    this.#receipts.set(receipt, { group, message })
+    return receipt
+  }
+
+  // Settle
+
+  settle(name: string, settlements: readonly Settlement[]): SettleResult[] {
+    const find = (receipt: string): [Group, Message, Place] | undefined => {
+      const held = this.#receipts.get(receipt)
+      if (held === undefined || this.#groups.get(held.group.name) !== held.group) return undefined
+      if (held.group.name !== name && !this.#has('does not look which group a receipt is of'))
+        return undefined
+      const place = held.group.places.get(held.message)
+      if (place === undefined || place.state === 'waiting' || place.state === 'done') return undefined
+      const anyLease = this.#has('settles with a receipt of an earlier lease') && place.state === 'leased'
+      if (place.receipt !== receipt && !anyLease) return undefined
+      if (this.#has('refuses a late ack') && place.state === 'leased' && place.until <= this.#now)
+        return undefined
+      return [held.group, held.message, place]
+    }
+    const all = settlements.every(({ receipt }) => find(receipt) !== undefined)
+    return settlements.map((settlement) => {
+      const found = find(settlement.receipt)
+      if (found === undefined || (!all && this.#has('settles nothing where one receipt is stale')))
+        return { status: 'stale' }
+      this.#settleOne(...found, settlement)
+      return { status: 'settled' }
+    })
+  }
+
+  #settleOne(group: Group, message: Message, place: Place, settlement: Settlement): void {
+    const now = this.#now
+    const wasDead = place.state === 'dead'
+    switch (settlement.kind) {
+      case 'ack':
+        place.state = 'done'
+        if (!wasDead) group.acked++
+        this.#done(message)
+        return
+      case 'dead':
+        this.#die(group, message, place, settlement.reason, settlement.error)
+        return
+      case 'extend':
+        place.until =
+          (this.#has('extends from the old end of the lease') ? place.until : now) + settlement.leaseMs
+        return
+      case 'retry': {
+        const due = now + settlement.delayMs
+        const counts = settlement.counts !== false || this.#has('counts attempts that do not count')
+        if (!wasDead && counts) group.failed++
+        if (!wasDead && !place.immortal && message.expires <= due) {
+          if (counts) group.failed--
+          this.#die(group, message, place, 'expired', settlement.error)
+          return
+        }
+        if (wasDead && !this.#has('redrives with the attempts it had')) place.attempt = 0
+        if (!wasDead && !counts) place.attempt--
+        if (wasDead) place.immortal = true
+        place.state = 'waiting'
+        place.due = due
+        place.error = this.#has('forgets the error of a retry') ? undefined : settlement.error
+      }
+    }
+  }
+
+  /** A group is done with a message. */
+  #done(message: Message): void {
+    if (this.#has('deletes a message when the first group is done')) {
+      for (const { places } of this.#groups.values()) {
+        const place = places.get(message)
+        if (place?.state === 'waiting') place.state = 'done'
+      }
+    }
+    const isFirst = this.#has('forgets an id when the first group is done')
+    if (!isFirst && this.#isOpen(message)) return
+    if (message.dedupeMs > 0 && !this.#has('knows an id from its append on')) {
+      this.#known.set(message.id, this.#now + message.dedupeMs)
+    }
+    if (isFirst) Object.assign(message, { id: `${message.id} done` })
+    this.#forget(message)
+  }
+
+  /** Deletes a message that all have done, unless it is somebody's dead letter. */
+  #forget(message: Message): void {
+    const places = [...this.#groups.values()].map((group) => group.places.get(message))
+    if (this.#groups.size === 0 || places.some((place) => place !== undefined && place.state !== 'done'))
+      return
+    if (!this.#has('keeps messages that all groups have done')) {
+      this.#messages = this.#messages.filter((other) => other !== message)
+      for (const group of this.#groups.values()) group.places.delete(message)
+    }
+  }
+
+  /** Whether some group has it still to do, or no group exists. */
+  #isOpen(message: Message): boolean {
+    if (this.#groups.size === 0) return true
+    return [...this.#groups.values()].some(({ places }) => {
+      const state = places.get(message)?.state
+      return state === 'waiting' || state === 'leased'
+    })
+  }
+
+  #waitsEverywhere(message: Message): boolean {
+    if (this.#has('replaces what is leased')) return true
+    return [...this.#groups.values()].every(({ places }) => places.get(message)?.state === 'waiting')
+  }
+
+  // Groups
+
+  #makeGroup(name: string, from: ClaimRequest['from'] = 'earliest'): Group {
+    const shared = this.#has('shares one position among groups')
+      ? [...this.#groups.values()][0]?.places
+      : undefined
+    const group: Group = { name, places: shared ?? new Map(), acked: 0, failed: 0 }
+    if (shared === undefined)
+      for (const message of this.#startOf(from)) group.places.set(message, newPlace(message))
+    this.#groups.set(name, group)
+    return group
+  }
+
+  /** What a new group would get. */
+  #startOf(from: 'earliest' | 'latest'): Message[] {
+    if (this.#groups.size === 0)
+      return from === 'latest' && this.#has('starts the first group at the end') ? [] : [...this.#messages]
+    if (from === 'latest' || this.#has('starts later groups at the end')) return []
+    return this.#messages.filter(
+      (message) => this.#isOpen(message) || this.#has('keeps messages that all groups have done'),
+    )
+  }
+
+  deleteGroup(name: string): void {
+    const group = this.#groups.get(name)
+    if (group === undefined) return
+    if (this.#has('keeps dead letters of a deleted group')) {
+      for (const place of group.places.values()) if (place.state === 'leased') place.state = 'waiting'
+      return
+    }
+    this.#groups.delete(name)
+    if (this.#has('keeps what only the deleted group had to do')) return
+    if (this.#groups.size === 0) this.#messages = []
+    for (const message of this.#messages.slice()) this.#forget(message)
+  }
+
+  purge(): void {
+    const isKept = (message: Message): boolean =>
+      this.#has('purges only what is ready') && message.at > this.#now
+    this.#messages = this.#messages.filter(isKept)
+    if (this.#has('deletes groups with a purge')) this.#groups.clear()
+    for (const { places } of this.#groups.values()) {
+      for (const message of places.keys()) if (!isKept(message)) places.delete(message)
+    }
+  }
+
+  cancel(id: string): boolean {
+    let found = false
+    for (const message of this.#messages.filter((one) => one.id === id)) {
+      if (this.#groups.size === 0) {
+        this.#messages = this.#messages.filter((one) => one !== message)
+        found = true
+      }
+      for (const { places } of this.#groups.values()) {
+        const place = places.get(message)
+        if (place === undefined || place.state === 'done') continue
+        if (place.state === 'dead' && !this.#has('cancels dead letters')) continue
+        if (place.state === 'leased' && this.#has('cancels only what waits')) continue
+        place.state = 'done'
+        found = true
+        if (this.#has('cancels in the first group only')) break
+      }
+      this.#forget(message)
+    }
+    return found || this.#has('answers true to any cancel')
+  }
+
+  // Looking
+
+  #stateOf(message: Message, place: Place, busy: ReadonlySet<string>): MessageState {
+    if (place.state === 'dead') return 'dead'
+    if (this.#isHeld(place)) return 'leased'
+    if (message.at > this.#now || (place.state === 'waiting' && place.due > this.#now)) return 'delayed'
+    return place.passed && message.key !== undefined && busy.has(message.key) ? 'blocked' : 'ready'
+  }
+
+  /** All messages of a group with their states, in order. */
+  *#standings(group: Group): Iterable<[Message, Place, MessageState]> {
+    const busy = new Set<string>()
+    for (const [{ key }, place] of group.places) if (key !== undefined && this.#isHeld(place)) busy.add(key)
+    for (const message of this.#ordered()) {
+      const place = group.places.get(message)
+      if (place === undefined || place.state === 'done') continue
+      if (this.#isExpired(message, place)) continue
+      yield [message, place, this.#stateOf(message, place, busy)]
+      if (message.key !== undefined && place.state !== 'dead' && message.at <= this.#now)
+        busy.add(message.key)
+    }
+  }
+
+  list({ group: name, states, ids, limit, cursor }: ListQuery): Page {
+    const group: Group = this.#groups.get(name) ?? {
+      name,
+      places: new Map(this.#startOf('earliest').map((message) => [message, newPlace(message)])),
+      acked: 0,
+      failed: 0,
+    }
+    const wanted = states ?? [
+      'ready',
+      'leased',
+      'delayed',
+      'blocked',
+      ...(this.#has('lists dead letters unasked') ? ['dead'] : []),
+    ]
+    const all = [...this.#standings(group)].filter(
+      ([{ id }, , state]) => wanted.includes(state) && (ids === undefined || ids.includes(id)),
+    )
+    const start = cursor === undefined ? 0 : Number(cursor) || Infinity
+    const page = all.slice(start, start + limit)
+    if (this.#has('leases what it lists')) {
+      for (const [, place] of page) if (place.state === 'waiting') place.attempt++
+    }
+    const end = start + limit
+    const repeats = this.#has('repeats the last message of a page on the next') && limit > 1
+    return {
+      messages: page.map(([message, place, state]) => this.#listed(message, place, state)),
+      ...(end < all.length && { cursor: `${repeats ? end - 1 : end}` }),
+    }
+  }
+
+  #listed(message: Message, place: Place, state: MessageState): ListedMessage {
+    const { id, body, headers, key, timestamp, maxAttempts } = message
+    const { attempt, error, reason, deadAt, receipt } = place
+    const ends = state === 'leased' ? place.until : Math.max(place.due, message.at)
+    return {
+      id,
+      state,
+      body,
+      headers,
+      key,
+      timestamp,
+      attempt,
+      maxAttempts,
+      ...((state === 'leased' || state === 'delayed') && { nextInMs: ends - this.#now }),
+      lastError: error,
+      ...(state === 'dead' && { reason, deadAt, receipt }),
+    }
+  }
+
+  stats(): StorageStats {
+    const groups: Record<string, GroupStats> = Object.create(null)
+    let messages = 0
+    for (const group of this.#groups.values()) {
+      const counts = { ready: 0, leased: 0, delayed: 0, blocked: 0, dead: 0 }
+      const open: Message[] = []
+      for (const [message, { state: raw }, state] of this.#standings(group)) {
+        counts[state]++
+        if (raw === 'waiting' || raw === 'leased') open.push(message)
+      }
+      if (this.#has('counts what has expired')) {
+        for (const [message, place] of group.places) if (this.#isExpired(message, place)) counts.ready++
+      }
+      groups[group.name] = {
+        ...counts,
+        oldestMs: this.#ageOf(open),
+        acked: group.acked,
+        failed: group.failed,
+      }
+      messages = Math.max(messages, counts.ready + counts.leased + counts.delayed + counts.blocked)
+    }
+    const retained = this.#messages.filter((message) => this.#isOpen(message))
+    if (this.#groups.size === 0) messages = retained.filter((message) => message.expires > this.#now).length
+    return {
+      groups: { ...groups },
+      messages,
+      bytes: retained.reduce((sum, { body }) => sum + body.length, 0),
+      oldestMs: this.#ageOf(retained),
+      sent: this.#sent,
+    }
+  }
+
+  #ageOf(messages: readonly Message[]): number | undefined {
+    const oldest = messages.reduce((least, { timestamp }) => Math.min(least, timestamp), Infinity)
+    return oldest === Infinity ? undefined : Math.max(0, this.#clock.now() - oldest)
+  }
+}
+
+function newPlace(message: Message): Place {
+  return {
+    state: 'waiting',
+    due: message.at,
+    until: 0,
+    attempt: 0,
+    receipt: '',
+    passed: false,
+    immortal: false,
+    error: undefined,
+    reason: undefined,
+    deadAt: undefined,
+  }
+}

@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import { openJournalStore } from '../../adapters/fs/store.ts'
+import { QuaysideError } from '../../src/errors.ts'
+import type { QueueStore } from '../../src/segments/store.ts'
+import { type Fault, FaultyFileSystem } from './faulty.ts'
+import { History, randomFrom, randomStep } from './history.ts'
+import { MemoryDisk } from './memory-disk.ts'
+
+/**
+ * One history, with opening, rolling, cleaning and closing in it, again and again: each time another call to the file
+ * system goes wrong. Whatever it is, the errors are typed, and nothing that was acknowledged is missing afterwards.
+ */
+async function live(
+  fault: Fault | undefined,
+): Promise<{ calls: number; hit: string | undefined; errors: string[] }> {
+  const random = randomFrom(5)
+  const history = new History()
+  const errors: string[] = []
+  let disk = new MemoryDisk()
+  let total = 0
+  let hit: string | undefined
+  // Opened twice, so that the second time finds a journal, with an unfinished end.
+  for (const round of [1, 2]) {
+    const faulty = new FaultyFileSystem(disk, fault && { ...fault, call: fault.call - total })
+    const steps = Array.from({ length: 25 }, () => randomStep(random, { bytes: 300 }))
+    const tell = (error: unknown): void => {
+      if (error === undefined) return
+      if (!(error instanceof QuaysideError)) throw new Error('An error without a type', { cause: error })
+      errors.push(error.code)
+    }
+    try {
+      const store = await openJournalStore('/data', { fileSystem: faulty.fileSystem, maxFileBytes: 2000 })
+      const queue = await store.open('queue')
+      await work(queue, history, steps, tell)
+      if (round === 1) history.crash()
+      else await store.close().catch(tell)
+      disk = disk.afterKill()
+      if (round === 1) void store.close().catch(() => {})
+    } catch (error) {
+      tell(error)
+      disk = disk.afterKill()
+    }
+    total += faulty.calls
+    hit ??= faulty.hit
+    if (hit !== undefined) break
+  }
+  for (const after of ['kill', 'power cut'] as const) {
+    const left = after === 'kill' ? disk.afterKill() : disk.afterPowerCut(randomFrom(total))
+    const store = await openJournalStore('/data', { fileSystem: left })
+    const queue = await store.open('queue')
+    const wrong = await history.check(queue, after)
+    if (wrong !== undefined) throw new Error(`after a ${after}: ${wrong}`)
+    await store.close()
+  }
+  return { calls: total, hit, errors }
+}
+
+async function work(
+  queue: QueueStore,
+  history: History,
+  steps: readonly Parameters<History['run']>[1][],
+  tell: (error: unknown) => void,
+): Promise<void> {
+  for (let i = 0; i < steps.length;) {
+    const burst = steps.slice(i, (i += 1 + (i % 3)))
+    const errors = await Promise.all(burst.map((step) => history.run(queue, step)))
+    errors.forEach(tell)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** Every call once; returns how often each kind of call was hit, and which errors there were. */
+async function everyCall(kind: Fault['kind']): Promise<{ hits: Map<string, number>; codes: Set<string> }> {
+  const { calls } = await live(undefined)
+  expect(calls).toBeGreaterThan(150)
+  const hits: Map<string, number> = new Map()
+  const codes: Set<string> = new Set()
+  for (let call = 1; call <= calls; call++) {
+    try {
+      const { hit, errors } = await live({ call, kind })
+      if (hit !== undefined) hits.set(hit, (hits.get(hit) ?? 0) + 1)
+      for (const code of errors) codes.add(code)
+    } catch (error) {
+      throw new Error(`call ${call}, ${kind}: ${String(error)}`, { cause: error })
+    }
+  }
+  return { hits, codes }
+}
+
+test('EIO', async () => {
+  const { hits, codes } = await everyCall('EIO')
+  expect([...hits.keys()]).toEqual(
+    expect.arrayContaining(['open', 'write', 'read', 'dataSync', 'syncDirectory', 'truncate']),
+  )
+  expect([...codes]).toEqual(expect.arrayContaining(['STORAGE_FAILED']))
+})
+
+test('no room', async () => {
+  const { codes } = await everyCall('ENOSPC')
+  expect([...codes]).toEqual(expect.arrayContaining(['QUOTA_EXCEEDED']))
+})
+
+test('a write that stops in the middle', async () => {
+  const { codes } = await everyCall('short')
+  expect([...codes]).toEqual(expect.arrayContaining(['QUOTA_EXCEEDED']))
+})
+
+test('a failed fsync that loses what it should have written', async () => {
+  const { hits, codes } = await everyCall('lost')
+  expect(hits.get('dataSync')).toBeGreaterThan(5)
+  expect([...codes]).toEqual(expect.arrayContaining(['STORAGE_FAILED']))
+})
+
+test('a process that dies before the call', async () => {
+  const { hits } = await everyCall('dead')
+  expect(hits.get('remove')).toBeGreaterThan(3)
+})
+
+test('no descriptors left', async () => {
+  const { codes } = await everyCall('EMFILE')
+  expect([...codes]).toEqual(expect.arrayContaining(['STORAGE_UNAVAILABLE']))
+})

@@ -1,0 +1,104 @@
+import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/index.ts'
+
+export type Verb = Exclude<keyof QueueStorage, 'watch'> | 'open' | 'closeAll'
+
+export interface Call {
+  readonly verb: Verb
+  readonly args: readonly unknown[]
+}
+
+export interface SpyOptions {
+  /** What to declare differently from the storage behind. */
+  readonly guarantees?: Partial<Guarantees>
+  /** `false`: as a storage that cannot wake anybody. */
+  readonly watch?: boolean
+}
+
+/** A storage before another one. It writes down what is called; `before` and `after` may delay or refuse it. */
+export class SpyStorage implements StorageAdapter {
+  readonly guarantees: Guarantees
+  readonly calls: Call[] = []
+  /** Runs before a verb reaches the storage. What it throws, the verb rejects with. */
+  before: ((call: Call) => unknown) | undefined
+  /** Makes of a verb's result what the caller gets. */
+  after: ((call: Call, result: unknown) => unknown) | undefined
+  /** Listeners that watch now. */
+  listeners = 0
+  readonly #inner: StorageAdapter
+  readonly #watch: boolean
+
+  constructor(inner: StorageAdapter, { guarantees = {}, watch = true }: SpyOptions = {}) {
+    this.#inner = inner
+    this.#watch = watch
+    this.guarantees = { ...inner.guarantees, ...guarantees }
+  }
+
+  /** How often a verb was called. */
+  count(verb: Verb): number {
+    return this.of(verb).length
+  }
+
+  /** The calls of a verb. */
+  of(verb: Verb): readonly Call[] {
+    return this.calls.filter((call) => call.verb === verb)
+  }
+
+  /** Has every call of the verbs reject with `error`, until {@link SpyStorage.work}. */
+  fail(error: unknown, ...verbs: readonly Verb[]): void {
+    this.before = ({ verb }) => {
+      if (verbs.length === 0 || verbs.includes(verb)) throw error
+    }
+  }
+
+  work(): void {
+    this.before = undefined
+  }
+
+  open(queue: string): Promise<QueueStorage> {
+    return this.#call('open', [queue], async () => this.#wrap(await this.#inner.open(queue)))
+  }
+
+  close(): Promise<void> {
+    return this.#call('closeAll', [], () => this.#inner.close())
+  }
+
+  #wrap(view: QueueStorage): QueueStorage {
+    const verb =
+      <A extends unknown[], R>(name: Verb, method: (...args: A) => Promise<R>) =>
+      (...args: A): Promise<R> =>
+        this.#call(name, args, () => method(...args))
+    const wrapped: QueueStorage = {
+      append: verb('append', view.append.bind(view)),
+      claim: verb('claim', view.claim.bind(view)),
+      settle: verb('settle', view.settle.bind(view)),
+      list: verb('list', view.list.bind(view)),
+      stats: verb('stats', view.stats.bind(view)),
+      cancel: verb('cancel', view.cancel.bind(view)),
+      deleteGroup: verb('deleteGroup', view.deleteGroup.bind(view)),
+      purge: verb('purge', view.purge.bind(view)),
+      close: verb('close', view.close.bind(view)),
+    }
+    if (!this.#watch) return wrapped
+    return {
+      ...wrapped,
+      watch: (listener) => {
+        this.listeners++
+        const unwatch = view.watch!(listener)
+        let stopped = false
+        return () => {
+          if (!stopped) this.listeners--
+          stopped = true
+          unwatch()
+        }
+      },
+    }
+  }
+
+  async #call<R>(verb: Verb, args: readonly unknown[], run: () => Promise<R>): Promise<R> {
+    const call: Call = { verb, args }
+    this.calls.push(call)
+    await this.before?.(call)
+    const result = await run()
+    return this.after === undefined ? result : ((await this.after(call, result)) as R)
+  }
+}

@@ -1,0 +1,78 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name))
+}
+
+/** The modules that a file imports, exports from, or names in a type; those of the repository relative to its root. */
+function imports(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8').replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '')
+  const statements = text.matchAll(/^(?:import|export)\s(?:[^'";=()]*?\sfrom\s)?'([^']+)'/gm)
+  const calls = text.matchAll(/\bimport\(\s*'([^']+)'/g)
+  return [...statements, ...calls].map(([, name]) =>
+    name!.startsWith('.') ? relative(root, join(root, dirname(file), name!)) : name!,
+  )
+}
+
+const src = sources('src')
+const isUnder =
+  (...folders: readonly string[]) =>
+  (file: string): boolean =>
+    folders.some((folder) => file.startsWith(`${folder}/`))
+
+test('the files of src/ are found, and what they import', () => {
+  expect(src).toContain('src/index.ts')
+  expect(imports('src/index.ts')).toContain('src/queue.ts')
+  expect(imports('src/message-id.ts')).toEqual(['uuid'])
+})
+
+describe.each(src)('%s', (file) => {
+  const imported = imports(file)
+
+  test('imports no adapter, no test, no module of a runtime', () => {
+    for (const name of imported) {
+      expect(name).not.toMatch(/^(node|bun|deno|cloudflare|jsr|npm|https?):/)
+      expect(name).not.toMatch(/^(adapters|test|demo|scripts|dist|build)\//)
+    }
+  })
+
+  test('imports no package but uuid', () => {
+    expect(imported.filter((name) => !name.startsWith('src/') && name !== 'uuid')).toEqual([])
+  })
+
+  test('imports with the ending .ts, of files that exist', () => {
+    for (const name of imported.filter(isUnder('src'))) expect(src).toContain(name)
+  })
+})
+
+test('the core knows no storage: only memory.ts and what makes it the default knows the segment engine', () => {
+  const core = src.filter((file) => dirname(file) === 'src' && file !== 'src/memory.ts')
+  for (const file of core) expect(imports(file).filter(isUnder('src/segments')), file).toEqual([])
+  const usesMemory = core.filter((file) => imports(file).includes('src/memory.ts'))
+  expect(usesMemory).toEqual(['src/queue.ts'])
+})
+
+test('the segment engine knows the contract, not the queue', () => {
+  const allowed = new Set(['src/storage.ts', 'src/errors.ts'])
+  for (const file of src.filter(isUnder('src/segments'))) {
+    const outside = imports(file).filter((name) => !isUnder('src/segments')(name) && !allowed.has(name))
+    expect(outside, file).toEqual([])
+  }
+})
+
+test('adapters know contracts, not the queue', () => {
+  const allowed = new Set(['src/storage.ts', 'src/errors.ts', 'src/memory.ts'])
+  for (const file of sources('adapters')) {
+    const fromSrc = imports(file).filter(
+      (name) => isUnder('src')(name) && !isUnder('src/segments')(name) && !allowed.has(name),
+    )
+    expect(fromSrc, file).toEqual([])
+  }
+})

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import * as memory from '../../adapters/memory.ts'
+import * as quayside from '../../src/index.ts'
+import * as segments from '../../src/segments/index.ts'
+
+const SEGMENTS = [
+  'compareKeys',
+  'isBehind',
+  'OrderedMap',
+  'ready',
+  'rehearse',
+  'run',
+  'SEGMENT_GUARANTEES',
+  'SegmentAdapter',
+  'TABLES',
+]
+
+const names = (module: object): string[] => Object.keys(module).toSorted((a, b) => a.localeCompare(b, 'en'))
+
+test('quayside exports these values and no others', () => {
+  expect(names(quayside)).toEqual([
+    'backoffDelay',
+    'Consumer',
+    'DeadLetters',
+    'Message',
+    'Producer',
+    'QuaysideError',
+    'Queue',
+  ])
+})
+
+test('quayside/memory exports the adapter', () => {
+  expect(names(memory)).toEqual(['MemoryAdapter'])
+})
+
+test('quayside/segments exports what authors of stores need', () => {
+  expect(names(segments)).toEqual(SEGMENTS)
+})
+
+test('the members of the classes are those of the documentation, and no others', () => {
+  const members = (type: { readonly prototype: object }): string[] =>
+    names(Object.getOwnPropertyDescriptors(type.prototype)).filter((name) => name !== 'constructor')
+  expect(members(quayside.Queue)).toEqual([
+    'cancel',
+    'close',
+    'createConsumer',
+    'createProducer',
+    'deadLetters',
+    'delete',
+    'deleteGroup',
+    'list',
+    'purge',
+    'stats',
+    'watch',
+  ])
+  expect(Symbol.asyncDispose in quayside.Queue.prototype).toBe(true)
+  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch'])
+  expect(members(quayside.Consumer)).toEqual([
+    'ack',
+    'ackBatch',
+    'drain',
+    'extend',
+    'join',
+    'nack',
+    'nackBatch',
+    'pause',
+    'paused',
+    'receive',
+    'receiveBatch',
+    'reject',
+    'resume',
+    'run',
+  ])
+  expect(Symbol.asyncIterator in quayside.Consumer.prototype).toBe(true)
+  expect(members(quayside.Message)).toEqual(['ack', 'extend', 'leaseUntil', 'nack', 'reject'])
+  expect(members(quayside.DeadLetters)).toEqual(['delete', 'list', 'redrive'])
+})
+
+test('an error says its name, code and cause', () => {
+  const cause = new Error('below')
+  const error = new quayside.QuaysideError('CLOSED', 'it was closed', { cause })
+  expect(error).toBeInstanceOf(Error)
+  expect(error).toMatchObject({ name: 'QuaysideError', code: 'CLOSED', message: 'it was closed', cause })
+  expect(String(error)).toBe('QuaysideError: it was closed')
+})
+
+test('every subpath of package.json has a source', () => {
+  const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    exports: Record<string, string | { types: string; default: string }>
+  }
+  for (const target of Object.values(exports)) {
+    if (typeof target === 'string') continue
+    const source = target.types.replace('./dist/', '../../').replace('.d.ts', '.ts')
+    expect(target.default).toBe(target.types.replace('.d.ts', '.js'))
+    expect(readFileSync(new URL(source, import.meta.url), 'utf8')).toContain('export')
+  }
+})
