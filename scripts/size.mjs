@@ -13,8 +13,10 @@ const kB = 1024
 /** What a user writes, and the bytes that it may cost; subpaths without a line here are listed without a budget. */
 const USES = [
   {
+    // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
+    // README for the parts. The budget is here so that it does not grow unseen.
     name: 'core + memory',
-    budget: 8 * kB,
+    budget: 23 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,

@@ -143,8 +143,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           const result = await this.#claim(view, limit)
           const messages = await this.#open(result.deliveries)
           if (messages.length > 0) return messages
-          // Behind what cannot be read there may be more.
-          nextInMs = result.deliveries.length > 0 ? 0 : this.#nextLook(view, result)
+          nextInMs = this.#nextLook(view, result)
         }
         signal?.throwIfAborted()
         if (closing.aborted) throw this.#context.closedError(tried)

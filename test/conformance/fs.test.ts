@@ -32,5 +32,5 @@ const fsync = inDirectories('fsync')
 
 registerConformance('fs with os', os)
 registerConformance('fs with fsync', fsync)
-registerHistories('fs with os', os, { runs: 2000, maxSteps: 20 })
-registerHistories('fs with fsync', fsync, { runs: 100, maxSteps: 20 })
+registerHistories('fs with os', os, { runs: 2000, maxSteps: 20, lanes: 4 })
+registerHistories('fs with fsync', fsync, { runs: 200, maxSteps: 20, lanes: 4 })

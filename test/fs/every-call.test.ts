@@ -10,12 +10,17 @@ import { MemoryDisk } from './memory-disk.ts'
  * One history, with opening, rolling, cleaning and closing in it, again and again: each time another call to the file
  * system goes wrong. Whatever it is, the errors are typed, and nothing that was acknowledged is missing afterwards.
  */
-async function live(
-  fault: Fault | undefined,
-): Promise<{ calls: number; hit: string | undefined; errors: string[] }> {
+async function live(fault: Fault | undefined): Promise<{
+  calls: number
+  hit: string | undefined
+  errors: string[]
+  /** Told by those who opened it afterwards. */
+  events: string[]
+}> {
   const random = randomFrom(5)
   const history = new History()
   const errors: string[] = []
+  const events: string[] = []
   let disk = new MemoryDisk()
   let total = 0
   let hit: string | undefined
@@ -46,13 +51,16 @@ async function live(
   }
   for (const after of ['kill', 'power cut'] as const) {
     const left = after === 'kill' ? disk.afterKill() : disk.afterPowerCut(randomFrom(total))
-    const store = await openJournalStore('/data', { fileSystem: left })
+    const store = await openJournalStore('/data', {
+      fileSystem: left,
+      onEvent: ({ type }) => void events.push(`${type} after a ${after}`),
+    })
     const queue = await store.open('queue')
     const wrong = await history.check(queue, after)
     if (wrong !== undefined) throw new Error(`after a ${after}: ${wrong}`)
     await store.close()
   }
-  return { calls: total, hit, errors }
+  return { calls: total, hit, errors, events }
 }
 
 async function work(
@@ -69,22 +77,26 @@ async function work(
   }
 }
 
-/** Every call once; returns how often each kind of call was hit, and which errors there were. */
-async function everyCall(kind: Fault['kind']): Promise<{ hits: Map<string, number>; codes: Set<string> }> {
+/** Every call once; returns how often each kind of call was hit, and which errors and events there were. */
+async function everyCall(
+  kind: Fault['kind'],
+): Promise<{ hits: Map<string, number>; codes: Set<string>; events: Set<string> }> {
   const { calls } = await live(undefined)
   expect(calls).toBeGreaterThan(150)
   const hits: Map<string, number> = new Map()
   const codes: Set<string> = new Set()
+  const told: Set<string> = new Set()
   for (let call = 1; call <= calls; call++) {
     try {
-      const { hit, errors } = await live({ call, kind })
+      const { hit, errors, events } = await live({ call, kind })
       if (hit !== undefined) hits.set(hit, (hits.get(hit) ?? 0) + 1)
       for (const code of errors) codes.add(code)
+      for (const event of events) told.add(event)
     } catch (error) {
       throw new Error(`call ${call}, ${kind}: ${String(error)}`, { cause: error })
     }
   }
-  return { hits, codes }
+  return { hits, codes, events: told }
 }
 
 test('EIO', async () => {
@@ -101,8 +113,10 @@ test('no room', async () => {
 })
 
 test('a write that stops in the middle', async () => {
-  const { codes } = await everyCall('short')
+  const { codes, events } = await everyCall('short')
   expect([...codes]).toEqual(expect.arrayContaining(['QUOTA_EXCEEDED']))
+  // Nothing of it is left for anybody to stumble over.
+  expect([...events]).not.toContain('torn-tail after a kill')
 })
 
 test('a failed fsync that loses what it should have written', async () => {

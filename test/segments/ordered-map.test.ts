@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
 import { type Key, type KeyRange, compareKeys, isBehind } from '../../src/segments/store.ts'
@@ -51,27 +51,33 @@ const step = fc.oneof(
   },
 )
 
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+
+/** Does one step to both, and answers with what came of it. */
+function perform(one: Step, map: OrderedMap<number>, model: Model): { got: unknown; wanted: unknown } {
+  if (one.do === 'set') return { got: map.set(one.key, one.value), wanted: model.set(one.key, one.value) }
+  if (one.do === 'delete') return { got: map.delete(one.key), wanted: model.delete(one.key) }
+  const rows = model.inside(one.range)
+  if (one.do === 'deleteRange') {
+    model.rows = model.rows.filter((row) => !rows.includes(row))
+    const removed: number[] = []
+    map.deleteRange(one.range, (_, value) => removed.push(value))
+    return { got: removed, wanted: rows.map(([, value]) => value) }
+  }
+  const count = map.count(one.range)
+  const got = map.range(one.range, one.limit, one.reverse).map(([, value]) => value)
+  const values = (one.reverse ? rows.toReversed() : rows).map(([, value]) => value)
+  return { got: { count, got }, wanted: { count: values.length, got: values.slice(0, one.limit) } }
+}
+
 test('does what a sorted array does', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
       const map = new OrderedMap<number>()
       const model = new Model()
       for (const one of steps) {
-        if (one.do === 'set') expect(map.set(one.key, one.value)).toBe(model.set(one.key, one.value))
-        else if (one.do === 'delete') expect(map.delete(one.key)).toBe(model.delete(one.key))
-        else if (one.do === 'deleteRange') {
-          const gone = model.inside(one.range)
-          const removed: [Key, number][] = []
-          map.deleteRange(one.range, (at, value) => removed.push([at, value]))
-          expect(removed.map(([, value]) => value)).toEqual(gone.map(([, value]) => value))
-          model.rows = model.rows.filter((row) => !gone.includes(row))
-        } else {
-          const rows = model.inside(one.range)
-          expect(map.count(one.range)).toBe(rows.length)
-          if (one.reverse) rows.reverse()
-          const wanted = rows.slice(0, one.limit).map(([, value]) => value)
-          expect(map.range(one.range, one.limit, one.reverse).map(([, value]) => value)).toEqual(wanted)
-        }
+        const { got, wanted } = perform(one, map, model)
+        expect(got).toEqual(wanted)
         expect(map.size).toBe(model.rows.length)
         for (const [at, value] of model.rows) expect(map.get(at)).toBe(value)
       }

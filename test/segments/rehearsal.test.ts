@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
 import { type AsyncReads, type Write, rehearse } from '../../src/segments/rehearsal.ts'
@@ -41,20 +41,12 @@ function perform(
   steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
 ): unknown[] {
   return steps.map((one) => {
-    switch (one.do) {
-      case 'put':
-        return tx.put('log', one.key, one.value)
-      case 'delete':
-        return tx.delete('log', one.key)
-      case 'deleteRange':
-        return tx.deleteRange('log', one.range)
-      case 'get':
-        return tx.get('log', one.key)
-      case 'count':
-        return tx.count('log', one.range)
-      case 'range':
-        return tx.range('log', one.range, one.limit, one.reverse)
-    }
+    if (one.do === 'put') return tx.put('log', one.key, one.value)
+    if (one.do === 'delete') return tx.delete('log', one.key)
+    if (one.do === 'deleteRange') return tx.deleteRange('log', one.range)
+    if (one.do === 'get') return tx.get('log', one.key)
+    if (one.do === 'count') return tx.count('log', one.range)
+    return tx.range('log', one.range, one.limit, one.reverse)
   })
 }
 

@@ -11,6 +11,9 @@ interface Timer {
   readonly callback: () => void
 }
 
+/** Runtimes fire a timer that is set for longer at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
 /** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   #now: number
@@ -27,7 +30,7 @@ export class ManualClock implements Clock {
 
   setTimeout(callback: () => void, ms: number): unknown {
     const id = this.#nextId++
-    this.#timers.push({ id, at: this.#now + Math.max(0, ms), callback })
+    this.#timers.push({ id, at: this.#now + (ms <= MAX_TIMEOUT_MS ? Math.max(0, ms) : 1), callback })
     return id
   }
 

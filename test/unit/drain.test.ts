@@ -339,7 +339,7 @@ describe('option deadline', () => {
   })
 
   test('what handlers settled themselves is not handed back', async () => {
-    const { clock, producer, consumer } = setUp<number>()
+    const { storage, clock, producer, consumer } = setUp<number>()
     await producer.send(1)
     const job = defer()
     const draining = consumer.drain(
@@ -351,6 +351,7 @@ describe('option deadline', () => {
     )
     await clock.advance(1000)
     expect(await draining).toEqual({ ...NOTHING, acked: 1 })
+    expect(storage.count('settle')).toBe(1)
     job.resolve()
   })
 

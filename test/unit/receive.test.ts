@@ -293,6 +293,18 @@ describe('option waitMs', () => {
     expect([one?.payload, many.map(({ payload }) => payload)]).toEqual([1, [2]])
   })
 
+  test('passes over what cannot be read at once, also on a storage that cannot wake it', async () => {
+    const { storage, clock, consumer } = setUp({ watch: false })
+    const raw = new Queue<string>('orders', {
+      storage,
+      clock,
+      codec: { encode: (text) => text, decode: String },
+    })
+    await raw.createProducer().sendBatch([{ payload: '{broken' }, { payload: '1' }])
+    expect((await consumer.receive({ waitMs: HOUR }))?.payload).toBe(1)
+    await raw.close()
+  })
+
   test('passes over what cannot be read and goes on waiting', async () => {
     const { storage, clock, queue, consumer } = setUp()
     const raw = new Queue<string>('orders', {

@@ -1,13 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  type ClaimRequest,
-  type HandlerContext,
-  type Message,
-  Queue,
-  type SettleResult,
-  type Settlement,
-} from '../../src/index.ts'
+import { type ClaimRequest, type HandlerContext, type Message, Queue } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
+import { renewReceipts } from '../support/spy-storage.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 const HOUR = 3_600_000
@@ -420,8 +414,8 @@ describe('the lease', () => {
     await running
   })
 
-  test('lost: what the handler throws then is ignored too', async () => {
-    const { clock, queue, producer } = setUp<string>()
+  test('lost: it is not renewed any more, and what the handler throws then is ignored too', async () => {
+    const { storage, clock, queue, producer } = setUp<string>()
     const consumer = queue.createConsumer('default', { leaseMs: 1000 })
     const stop = stopper()
     const { handler, contexts, jobs } = manualHandler<string>()
@@ -432,8 +426,12 @@ describe('the lease', () => {
     await clock.advance(600)
     const { signal } = contexts[0]!
     expect(signal.aborted).toBe(true)
+    const calls = storage.calls.length
+    await clock.advance(10_000)
     jobs[0]!.reject(signal.reason)
     await settle()
+    expect(storage.of('settle')).toHaveLength(1)
+    expect(storage.calls.slice(calls).map(({ verb }) => verb)).toEqual(['claim'])
     expect((await queue.stats()).groups['default']).toMatchObject({ acked: 0, dead: 0, delayed: 0 })
     stop.abort()
     await running
@@ -481,42 +479,18 @@ describe('the lease', () => {
     await running
   })
 
-  test('where a renewal makes a new receipt, the ack comes with the new one, even if it came late', async () => {
+  test('where a renewal makes a new receipt, the ack comes with the new one', async () => {
     const { storage, clock, queue, producer } = setUp<string>()
     const consumer = queue.createConsumer('default', { leaseMs: 1000 })
     const stop = stopper()
-    // A storage whose receipts hold until the next renewal.
-    const current = new Map<string, string>()
-    let renewals = 0
-    const gate = defer()
-    storage.before = async ({ verb, args }) => {
-      const settlements = (verb === 'settle' ? args[1] : (args[0] as ClaimRequest | undefined)?.settle) as
-        | { receipt: string }[]
-        | undefined
-      if (verb === 'settle') await gate.promise
-      for (const settlement of settlements ?? []) {
-        settlement.receipt = current.get(settlement.receipt) ?? settlement.receipt
-      }
-    }
-    storage.after = ({ verb, args }, result) => {
-      if (verb !== 'settle') return result
-      return (result as SettleResult[]).map((one, i) => {
-        const { kind, receipt } = (args[1] as Settlement[])[i]!
-        if (kind !== 'extend') return one
-        const renewed = `renewed-${++renewals}`
-        current.set(renewed, receipt)
-        current.set(receipt, 'not good any more')
-        return { ...one, receipt: renewed }
-      })
-    }
-    const { handler, jobs } = manualHandler<string>()
+    const renewals = renewReceipts(storage)
+    const { handler, contexts, jobs } = manualHandler<string>()
     const running = consumer.run(handler, { signal: stop.signal })
     await producer.send('x')
-    await clock.advance(500)
-    // The job ends while the renewal is under way.
+    await clock.advance(5000)
+    expect(renewals()).toBe(10)
+    expect(contexts[0]!.signal.aborted).toBe(false)
     jobs[0]!.resolve(0)
-    await settle()
-    gate.resolve()
     await settle()
     expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
     stop.abort()

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Message, Queue, type SettleResult } from '../../src/index.ts'
+import { type Message, Queue } from '../../src/index.ts'
+import { renewReceipts } from '../support/spy-storage.ts'
 import { type SetUp, expectCode, setUp, thrownBy } from '../support/set-up.ts'
 
 /** Sends messages and receives them. */
@@ -196,33 +197,12 @@ describe('extend', () => {
 
   test('where the storage makes a new receipt of it, the new one is used from then on', async () => {
     const all = setUp<string>()
-    let extensions = 0
-    const receipts = new Map<string, string>()
-    all.storage.before = ({ verb, args }) => {
-      if (verb !== 'settle') return
-      const settlements = args[1] as { receipt: string }[]
-      for (const settlement of settlements) {
-        settlement.receipt = receipts.get(settlement.receipt) ?? settlement.receipt
-      }
-    }
-    all.storage.after = ({ verb, args }, result) => {
-      if (verb !== 'settle') return result
-      return (result as SettleResult[]).map((one, i) => {
-        const { kind, receipt } = (args[1] as { kind: string; receipt: string }[])[i]!
-        if (kind !== 'extend') return one
-        const renewed = `renewed-${++extensions}`
-        receipts.clear()
-        receipts.set(renewed, receipt)
-        return { ...one, receipt: renewed }
-      })
-    }
+    const renewals = renewReceipts(all.storage)
     const [message] = await deliver(all, 'x')
-    const plain = all.storage.of('settle')
-    expect(plain).toHaveLength(0)
     await message!.extend(1000)
     await message!.extend(1000)
     await message!.ack()
-    expect(extensions).toBe(2)
+    expect(renewals()).toBe(2)
     expect(await group(all)).toMatchObject({ acked: 1 })
   })
 })
