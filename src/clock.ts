@@ -21,3 +21,16 @@ export const SYSTEM_CLOCK: Clock = {
 
 /** Runtimes call a timer that is set for longer than this at once. */
 export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1
+
+/** Resolves in the next turn of the event loop, sooner than any timer could. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.addEventListener('message', () => {
+      port1.close()
+      resolve()
+    })
+    port1.start()
+    port2.postMessage(undefined)
+  })
+}

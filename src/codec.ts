@@ -14,6 +14,11 @@ export const JSON_CODEC: Codec<unknown> = {
   encode(payload) {
     // Not `slice`: that of a Node Buffer shares the bytes.
     if (payload instanceof Uint8Array) return new Uint8Array(payload)
+    if (payload instanceof ArrayBuffer || payload instanceof Map || payload instanceof Set) {
+      throw new TypeError(
+        'JSON would make an empty object of it; send a Uint8Array, an array or a plain object',
+      )
+    }
     const body: string | undefined = JSON.stringify(payload)
     if (body === undefined) throw new TypeError(`JSON has no ${typeof payload}`)
     return body

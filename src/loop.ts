@@ -1,4 +1,4 @@
-import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
+import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
 import { QuaysideError, errorText } from './errors.ts'
 import { type Message, leaseOf } from './message.ts'
 import type { ClaimResult, Delivery, SettleResult, Settlement } from './storage.ts'
@@ -35,6 +35,9 @@ export interface DrainReport {
   /** Handed back unfinished, without losing an attempt. */
   readonly returned: number
 }
+
+/** The loop lets the program's event loop turn after this many rounds. */
+const ROUNDS_PER_TURN = 64
 
 /** Before a deadline this much time is kept to hand back what is not finished, in ms; but no more than a tenth of all. */
 const HAND_BACK_MS = 100
@@ -132,7 +135,9 @@ export class Loop<T> {
   async run(): Promise<DrainReport> {
     const { clock, wakeup } = this.#with
     try {
-      for (;;) {
+      for (let round = 1; ; round++) {
+        // Storage and handlers that answer at once would otherwise keep all timers and sockets of the program waiting.
+        if (round % ROUNDS_PER_TURN === 0) await nextTurn()
         wakeup.clear()
         this.#lookForStop()
         const waitMs = await this.#step()

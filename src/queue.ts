@@ -232,7 +232,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
 
   /**
    * Stops the consumers of this object, waits for their handlers and for writes under way, and lets go of the storage.
-   * Every later call rejects with `CLOSED`. Twice is once.
+   * Every later call rejects with `CLOSED`. Twice is once. A handler must not await it: it would wait for itself.
    */
   close(): Promise<void> {
     return this.#context.close()

@@ -53,9 +53,15 @@ export function stats(work: Work): StorageStats {
     groups: { ...counts },
     messages,
     bytes: first === undefined ? 0 : queue.bytes - first.bytes,
-    oldestMs: first === undefined ? undefined : ageOf(work, first.at),
+    oldestMs: eldest([...groups.map(({ name }) => counts[name]!.oldestMs), first && ageOf(work, first.at)]),
     sent: queue.sent,
   }
+}
+
+/** The largest of some ages. */
+function eldest(ages: readonly (number | undefined)[]): number | undefined {
+  const known = ages.filter((age) => age !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
 }
 
 function ageOf(work: Work, at: number): number {

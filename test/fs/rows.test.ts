@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { NOT_LOADED, Rows } from '../../adapters/fs/rows.ts'
+
+/** Rows of 10 bytes each. */
+function add(rows: Rows, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const row = rows.add(7, i * 10, 10, NOT_LOADED)
+    rows.cache(row, `value ${i}`)
+    return row
+  })
+}
+
+const loaded = (rows: Rows, all: readonly number[]): boolean[] =>
+  all.map((row) => rows.value(row) !== NOT_LOADED)
+
+test('values stay in memory as long as there is room, the ones used last the longest', () => {
+  const rows = new Rows(40)
+  const [a, b, c, d] = add(rows, 4) as [number, number, number, number]
+  rows.touch(a)
+  const [e, f] = add(rows, 2) as [number, number]
+  expect(loaded(rows, [a, b, c, d, e, f])).toEqual([true, false, false, true, true, true])
+})
+
+test('values that are kept for good take no room, and stay', () => {
+  const rows = new Rows(20)
+  const kept = rows.add(7, 0, 1000, NOT_LOADED)
+  rows.keep(kept, undefined)
+  const all = add(rows, 5)
+  expect(rows.value(kept)).toBeUndefined()
+  expect(loaded(rows, all)).toEqual([false, false, false, true, true])
+})
+
+test('removed rows give back their room and their number', () => {
+  const rows = new Rows(50)
+  for (let round = 0; round < 1000; round++) {
+    const all = add(rows, 5)
+    expect(loaded(rows, all)).toEqual([true, true, true, true, true])
+    expect(Math.max(...all)).toBeLessThan(5)
+    for (const row of all) rows.remove(row)
+  }
+})
+
+test('a million rows come and go', () => {
+  const rows = new Rows(1000)
+  const all = add(rows, 1_000_000)
+  expect(loaded(rows, all).filter(Boolean)).toHaveLength(100)
+  expect(rows.file(all[123_456]!)).toBe(7)
+  expect(rows.offset(all[123_456]!)).toBe(1_234_560)
+  expect(rows.length(all[123_456]!)).toBe(10)
+  let count = 0
+  for (const row of all.slice(0, 10)) rows.remove(row)
+  rows.forEach(() => count++)
+  expect(count).toBe(999_990)
+})
