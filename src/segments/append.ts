@@ -154,7 +154,7 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
   noteExpiry(expiring, seq, stored)
   addExpiries(work, expiring)
   // For those that have not reached it, and for groups to come.
-  if (work.segment(seq) !== undefined) work.amend(seq, { gone: false, message: stored })
+  if (work.segment(seq) !== undefined) work.amend(seq, { gone: work.isGone(seq), message: stored })
   for (const [i, group] of groups.entries()) group.replace(places[i]!, stored)
   work.tx.put('ids', id, { seq, key } satisfies IdRow)
   return 'replaced'
