@@ -14,8 +14,11 @@ import type { Stage } from './stage.ts'
 
 /** Read and copied at once: about as much work as an ordinary commit. */
 const SLICE = 64 * 1024
-/** Dead bytes that are not worth the work. */
-const SLACK = 4 * 1024 * 1024
+/**
+ * Dead bytes that are not worth the work: a file and a half of the smallest size, so that a short queue, whose messages
+ * come and go, has emptied its oldest file by itself before anything is copied out of it.
+ */
+const SLACK = 6 * 1024 * 1024
 
 /** A put that was read from the oldest file, and whose row is still there. */
 interface Op {
@@ -60,7 +63,7 @@ export class Cleaner {
 
   constructor(host: CleanerHost) {
     this.#host = host
-    this.#slack = Math.min(SLACK, host.journal.options.maxFileBytes)
+    this.#slack = Math.min(SLACK, 1.5 * host.journal.options.maxFileBytes)
   }
 
   /** To be called after each frame. Starts to work if there is a reason to. */
@@ -80,8 +83,10 @@ export class Cleaner {
    * as much was cleaned up.
    */
   pause(bytes: number): Promise<void> | undefined {
-    const { total, live } = this.#host.journal
-    if (this.#running === undefined || total < 2.5 * live + 2 * this.#slack) return undefined
+    const { total, live, creating } = this.#host.journal
+    if (total < 2.5 * live + 1.5 * this.#slack) return undefined
+    // As long as there is only one file, there is nothing to clean up.
+    if (this.#running === undefined) return creating
     const until = this.#done + 4 * bytes
     return new Promise((resolve) => this.#waiting.push({ until, go: resolve }))
   }

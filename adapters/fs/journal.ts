@@ -64,13 +64,14 @@ export class Journal {
   failure: QuaysideError | undefined
   /** Whether space may be prepared, and files may be large: not when the disk is full. */
   hasRoom = true
+  /** While the next file is being created. */
+  creating: Promise<void> | undefined
   readonly #byNumber: Map<number, JournalFile>
   readonly #unsynced: Set<JournalFile> = new Set()
   #waiting: { readonly lsn: number; readonly settle: Settle }[] = []
   #isSyncing = false
   #syncing: Promise<void> | undefined
   #next: JournalFile | undefined
-  #creating: Promise<void> | undefined
   #createAt = 0
 
   /** All frames up to `lsn` must be on the disk. */
@@ -247,7 +248,7 @@ export class Journal {
       if (this.failure === undefined) await this.#finish()
     } finally {
       await this.#syncing
-      await this.#creating
+      await this.creating
       this.failure ??= storageFailed('Using a closed journal', undefined)
       for (const file of this.files) closeQuietly(fileSystem, file.fd)
       if (this.#next !== undefined) closeQuietly(fileSystem, this.#next.fd)
@@ -305,11 +306,11 @@ export class Journal {
    * just grows.
    */
   #createNext(active: JournalFile): void {
-    if (this.#next !== undefined || this.#creating !== undefined) return
+    if (this.#next !== undefined || this.creating !== undefined) return
     this.#createAt = active.size + RETRY_BYTES
-    this.#creating = this.#create(active.number + 1)
+    this.creating = this.#create(active.number + 1)
       .catch((error: unknown) => void this.fail('Creating a journal file', error))
-      .finally(() => (this.#creating = undefined))
+      .finally(() => (this.creating = undefined))
   }
 
   async #create(number: number): Promise<void> {

@@ -373,10 +373,10 @@ export class Model {
       this.#die(message, standing, 'expired', error)
       return
     }
+    const mayDie = expires !== undefined && expires <= due
     Object.assign(standing, {
       state: 'waiting',
-      attempts:
-        counts || expires === due ? standing.attempts : standing.attempts.filter((_, i) => i % 2 === 0),
+      attempts: counts || mayDie ? standing.attempts : standing.attempts.filter((_, i) => i % 2 === 0),
       from: due,
       due,
       error: counts ? error : undefined,
@@ -511,7 +511,7 @@ export class Model {
   /** A message was found dead that nobody had settled. */
   #diedUnseen(group: Group, message: Message, standing: Standing, { reason, attempt }: ListedMessage): void {
     const possible: (DeadReason | undefined)[] = []
-    if (this.#isExpired(message, standing) || standing.due === message.expires) possible.push('expired')
+    if (this.#isExpired(message, standing) || expiresFirst(message, standing)) possible.push('expired')
     if (attempt >= this.#maxOf(group, message)) possible.push('exhausted')
     ok(
       possible.includes(reason),
@@ -685,10 +685,14 @@ export class Model {
       if (isReal && belongs !== false && !this.#mayBeRetained(message)) message.shadowed = true
       if (belongs === false) continue
       const outOfLog = isOutOfLog(message)
-      // Where it was redriven, it may have lost its time to live for later groups too.
-      const isRedriven = [...message.standings.values()].some(({ expiry }) => expiry !== 'normal')
-      const expiry = isRedriven ? 'maybe' : 'normal'
-      imagined.set(message, { ...newStanding(message, belongs === true), outOfLog, expiry })
+      const standing = { ...newStanding(message, belongs === true), outOfLog }
+      // Where it was redriven, that may hold for later groups too: it does not expire, and comes after a delay.
+      for (const { expiry, state, due } of message.standings.values()) {
+        if (expiry === 'normal') continue
+        standing.expiry = 'maybe'
+        if (state === 'waiting') standing.due = Math.max(standing.due, due)
+      }
+      imagined.set(message, standing)
     }
     const group: Group = {
       name,
@@ -714,7 +718,12 @@ export class Model {
     }
     // It takes its place after the group has started, but was appended before.
     if (from === 'latest') return message.at > this.#now ? 'maybe' : false
-    if (isExpiredAt(message, this.#now) || !this.#isRetained(message) || message.shadowed) return 'maybe'
+    // One that is retained because a dead letter of it was redriven may be gone for others.
+    const isRedriven = [...message.standings.values()].some(
+      ({ redriven, expiry }) => redriven || expiry !== 'normal',
+    )
+    if (isRedriven || message.shadowed || !this.#isRetained(message)) return 'maybe'
+    if (isExpiredAt(message, this.#now)) return 'maybe'
     if (message.at > this.#now || isReal) return true
     // To say where it would start is more than storages can be asked.
     return isOutOfLog(message) ? 'maybe' : true
@@ -776,8 +785,7 @@ export class Model {
       return false
     }
     if (this.#isExpired(message, standing)) return true
-    // Due at the very moment when it expires: dead at once, or then.
-    if (standing.outOfLog && standing.due === message.expires && standing.expiry !== 'never') return true
+    if (expiresFirst(message, standing)) return true
     const group = [...this.#groups.values()].find(({ name }) => message.standings.get(name) === standing)
     return group !== undefined && Math.max(...standing.attempts) >= this.#maxOf(group, message)
   }
@@ -809,10 +817,11 @@ export class Model {
     return [...message.standings.values()].some(({ state }) => state === 'waiting' || state === 'leased')
   }
 
-  /** Whether it is open if a message is found by its id. */
-  isShadowed(body: Body): boolean {
+  /** Whether it is open if a list finds a message by its id. */
+  isShadowed({ body, state }: ListedMessage): boolean {
     const message = this.#find(body, 'the list')
-    return message.shadowed || (!this.#mayBeRetained(message) && !this.#isDead(message))
+    // Where all have done it, its id is free, although a later group may still be shown the message.
+    return message.shadowed || (state !== 'dead' && !this.#mayBeRetained(message))
   }
 
   #isDone(message: Message): boolean {
@@ -976,6 +985,11 @@ function isInOrder({ state, touched, wasBlocked, redriven }: Standing): boolean 
 function isBefore(a: Message, b: Message): boolean {
   if (a.at !== b.at) return a.at < b.at
   return a.isDelayed === b.isDelayed && a.number < b.number
+}
+
+/** Whether it waits for a time at which it has expired, so that it may be dead at once. */
+function expiresFirst({ expires }: Message, { state, outOfLog, due, expiry }: Standing): boolean {
+  return state === 'waiting' && outOfLog && expiry !== 'never' && expires !== undefined && expires <= due
 }
 
 function isExpiredAt({ expires }: Message, now: number): boolean {

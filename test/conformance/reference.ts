@@ -404,6 +404,7 @@ class Queue {
       const place = places.get(message)
       if (place === undefined) continue
       place.attempt = 0
+      place.immortal = false
       place.error = undefined
       if (moves) place.due = message.at
     }
@@ -570,7 +571,7 @@ class Queue {
     let next = Infinity
     for (const [message, place] of group.places) {
       if (place.attempt >= (message.maxAttempts ?? maxAttempts)) continue
-      const isLeased = place.state === 'leased'
+      const isLeased = this.#isHeld(place)
       if (isLeased && !this.#has('says nothing of leases in nextInMs')) next = Math.min(next, place.until)
       if (this.#has('says nothing of delays in nextInMs')) continue
       const due = Math.max(place.due, message.at)

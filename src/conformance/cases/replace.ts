@@ -257,6 +257,26 @@ export const replace: Section = {
       },
     },
     {
+      name: 'replaces a redriven message once, where it expired before its group had come so far',
+      async run(t) {
+        const q = await t.open()
+        await q.send('first', { body: 'old', id: 'x', expiresInMs: t.s(10) })
+        await t.advance(t.s(10))
+        await q.takes(['first'], 'deliveries', { limit: 1 })
+        // When exactly it becomes a dead letter is open.
+        const letters = await q.dead()
+        for (const letter of letters) {
+          await q.retry(letter)
+          equal(await q.sendOne({ body: 'new', id: 'x', replace: true }), 'replaced', 'result')
+        }
+        await q.takes(
+          letters.map(() => 'new'),
+          'deliveries',
+        )
+        await q.takes([], 'further deliveries')
+      },
+    },
+    {
       name: 'is done once, whatever waits beside it',
       async run(t) {
         const q = await t.open()
