@@ -114,6 +114,7 @@ export class Model {
     const known = this.#messages.filter((message) => message.id === id && this.#mayBeRetained(message))
     const message = known.findLast((one) => !one.shadowed) ?? known.at(-1)
     if (message === undefined) fail(`append replaced ${id}, but nothing of this id waits`)
+    this.#doubtId(id)
     const wasWaiting = message.at > this.#now
     const delayMs = draft.delayMs ?? 0
     // An engine may drop the old one and store the new one.
@@ -349,6 +350,7 @@ export class Model {
     }
     const due = now + settlement.delayMs
     if (standing.state === 'dead') {
+      this.#doubtId(message.id)
       Object.assign(standing, {
         state: 'waiting',
         attempts: [0],
@@ -402,6 +404,12 @@ export class Model {
     this.#remembered.set(message.id, { until: this.#now + message.dedupeMs, sure: sure && !message.shadowed })
   }
 
+  /** Something happened to the message of an id: whether the id is still known for an earlier one is open. */
+  #doubtId(id: string): void {
+    const remembered = this.#remembered.get(id)
+    if (remembered !== undefined) this.#remembered.set(id, { ...remembered, sure: false })
+  }
+
   // Other verbs
 
   cancel(ids: readonly string[], results: readonly boolean[]): void {
@@ -413,6 +421,7 @@ export class Model {
       if (isThere) equal(results[i], true, `cancel of ${id}`)
       else if (!mayBeThere) equal(results[i], false, `cancel of ${id}`)
       if (results[i] !== true) continue
+      this.#doubtId(id)
       for (const message of known) {
         // Whether an older message of the same id goes too is open.
         if (message.shadowed) this.#doubt(message)
@@ -458,7 +467,7 @@ export class Model {
       message.leavesTrace = false
       this.#finished(message, false)
     }
-    for (const [id, { until }] of this.#remembered) this.#remembered.set(id, { until, sure: false })
+    for (const id of this.#remembered.keys()) this.#doubtId(id)
   }
 
   /** The storage was opened again. `leases`: what that does to them. */
