@@ -11,13 +11,10 @@ export {
   type Kind,
   type QueueStore,
   type Row,
-  type Steps,
   TABLES,
   type Table,
   type Transaction,
   type TransactionalStore,
   compareKeys,
   isBehind,
-  ready,
-  run,
 } from './store.ts'

@@ -149,19 +149,6 @@ export interface TransactionalStore {
   close(): Promise<void>
 }
 
-// For the time being, until every store calls the body itself.
-export type Steps<T> = T
-export function run<T>(result: T): T {
-  const steps = result as { next?: (value?: unknown) => { done: boolean; value: T } }
-  if (typeof steps?.next !== 'function') return result
-  let next = steps.next()
-  while (!next.done) next = steps.next(next.value)
-  return next.value
-}
-export function* ready<T>(value: T): Generator<T, T, T> {
-  return value
-}
-
 /** Compares two keys in the order of {@link Key}: negative, zero or positive. */
 export function compareKeys(a: Key, b: Key): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
