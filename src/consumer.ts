@@ -1,6 +1,7 @@
 import { Batcher } from './batcher.ts'
 import {
   checkArray,
+  checkBoolean,
   checkCount,
   checkFunction,
   checkMs,
@@ -266,7 +267,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    */
   async nack(message: Message<T>, options: NackOptions = {}): Promise<void> {
     checkNack('nack', options)
-    await this.#settle('nack', [message], (one) => this.#failureOf(one, options.delayMs, options.reason))
+    await this.#settle('nack', [message], (one) => this.#failureOf(one, options))
   }
 
   /** As {@link nack}, for messages, in one write. */
@@ -274,7 +275,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     checkArray('nackBatch', 'messages', messages)
     checkNack('nackBatch', options)
     if (messages.length === 0) return
-    await this.#settle('nackBatch', messages, (one) => this.#failureOf(one, options.delayMs, options.reason))
+    await this.#settle('nackBatch', messages, (one) => this.#failureOf(one, options))
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
@@ -299,13 +300,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   /** How a delivery that failed goes on. */
-  #failureOf(message: Message<unknown>, delayMs?: number, reason?: string): Settlement {
+  #failureOf(message: Message<unknown>, { delayMs, reason, counts }: NackOptions): Settlement {
     const { receipt } = leaseOf(message)
     const error = cutError(reason)
-    if (message.attempt >= message.maxAttempts) return { receipt, kind: 'dead', reason: 'exhausted', error }
+    if (counts !== false && message.attempt >= message.maxAttempts)
+      return { receipt, kind: 'dead', reason: 'exhausted', error }
     const { retry } = this.#settings
     const wait = delayMs ?? backoffDelay(message.attempt, this.#context.options.random(), retry)
-    return { receipt, kind: 'retry', delayMs: wait, error }
+    return { receipt, kind: 'retry', delayMs: wait, error, counts }
   }
 
   #settle(
@@ -412,7 +414,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           unsettled: () => this.#unsettled(),
           open: (deliveries) => this.#open(deliveries),
           nextLook: (result) => this.#nextLook(view, result),
-          failureOf: (message, reason) => this.#failureOf(message, undefined, reason),
+          failureOf: (message, reason) => this.#failureOf(message, { reason }),
           note: (message, settlement, result) => this.#note(message, settlement, result),
           handler,
           options,
@@ -450,9 +452,10 @@ function ackOf(message: Message<unknown>): Settlement {
 }
 
 function checkNack(tried: string, options: NackOptions): void {
-  checkOptions(tried, options, ['delayMs', 'reason'])
+  checkOptions(tried, options, ['delayMs', 'reason', 'counts'])
   if (options.delayMs !== undefined) checkMs(tried, 'delayMs', options.delayMs)
   if (options.reason !== undefined) checkText(tried, 'reason', options.reason)
+  if (options.counts !== undefined) checkBoolean(tried, 'counts', options.counts)
 }
 
 function foreignError(tried: string): QuaysideError {

@@ -1,10 +1,8 @@
 import { checkCount, checkIds, checkOptions, checkText } from './check.ts'
 import type { Context } from './context.ts'
-import { type DeadLetter, type ListPage, toDeadLetter } from './listed.ts'
+import { type DeadLetter, type ListPage, STEP, countPages, toDeadLetter } from './listed.ts'
 import type { ListQuery, Settlement } from './storage.ts'
 
-/** Dead letters that one step of `redrive` or `delete` takes. */
-const STEP = 256
 export const DEFAULT_LIMIT = 100
 
 export interface DeadLetterListOptions {
@@ -57,17 +55,14 @@ export class DeadLetters<T> {
     settlementOf: (receipt: string) => Settlement,
   ): Promise<number> {
     if (ids !== undefined) checkIds(tried, ids)
-    const view = await this.#context.open(tried)
     const group = this.#group
-    let count = 0
-    let cursor: string | undefined
-    do {
-      const page = await view.list({ group, states: ['dead'], ids, limit: STEP, cursor })
-      const settlements = page.messages.map(({ receipt }) => settlementOf(receipt!))
-      const results = settlements.length === 0 ? [] : await view.settle(group, settlements)
-      count += results.filter(({ status }) => status === 'settled').length
-      cursor = page.cursor
-    } while (cursor !== undefined)
-    return count
+    const query: ListQuery = { group, states: ['dead'], ids, limit: STEP }
+    return await this.#context.use(tried, (view) => {
+      return countPages(view, query, async (messages) => {
+        const settlements = messages.map(({ receipt }) => settlementOf(receipt!))
+        const results = await view.settle(group, settlements)
+        return results.filter(({ status }) => status === 'settled').length
+      })
+    })
   }
 }

@@ -46,7 +46,7 @@ export class QuaysideError extends Error {
 }
 
 /** How much of an error text is kept with a message. */
-const MAX_ERROR_LENGTH = 2048
+const MAX_ERROR_LENGTH = 4096
 
 export function cutError(text: string | undefined): string | undefined {
   return text?.slice(0, MAX_ERROR_LENGTH)

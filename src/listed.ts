@@ -1,5 +1,11 @@
 import type { Codec } from './codec.ts'
-import type { DeadReason, ListedMessage as StoredListed, MessageState } from './storage.ts'
+import type {
+  DeadReason,
+  ListQuery,
+  ListedMessage as StoredListed,
+  MessageState,
+  QueueStorage,
+} from './storage.ts'
 
 /** A message as `list` shows it: to be looked at, not to be settled. */
 export interface ListedMessage<T> {
@@ -45,4 +51,23 @@ export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessag
 
 export function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): DeadLetter<T> {
   return { ...toListed(codec, stored), reason: stored.reason!, deadAt: stored.deadAt! }
+}
+
+/** Messages that one step of a verb on many takes. */
+export const STEP = 256
+
+/** Does something with all messages of a list, page by page, and adds up what it answers. */
+export async function countPages(
+  view: QueueStorage,
+  query: ListQuery,
+  act: (messages: readonly StoredListed[]) => Promise<number>,
+): Promise<number> {
+  let count = 0
+  let cursor: string | undefined
+  do {
+    const page = await view.list({ ...query, cursor })
+    if (page.messages.length > 0) count += await act(page.messages)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return count
 }

@@ -9,14 +9,16 @@ export interface Settler {
 }
 
 export interface NackOptions {
+  /** `false` gives the attempt back: what went wrong is not the message's fault, for example being offline. @defaultValue true */
+  readonly counts?: boolean | undefined
   /** How long until the next attempt, in ms. @defaultValue what the consumer's retry policy says */
   readonly delayMs?: number | undefined
-  /** What went wrong: the `lastError` of the next delivery. At most 2,048 characters are kept. */
+  /** What went wrong: the `lastError` of the next delivery. At most 4,096 characters are kept. */
   readonly reason?: string | undefined
 }
 
 export interface RejectOptions {
-  /** What is wrong with it: kept with the dead letter. At most 2,048 characters are kept. */
+  /** What is wrong with it: kept with the dead letter. At most 4,096 characters are kept. */
   readonly reason?: string | undefined
 }
 

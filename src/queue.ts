@@ -18,13 +18,13 @@ import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
-import { type ListPage, type ListedMessage, toListed } from './listed.ts'
+import { type ListPage, type ListedMessage, STEP, countPages, toListed } from './listed.ts'
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
 import { DEFAULT_RETRY } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
-import type { MessageState, StorageAdapter, StorageStats } from './storage.ts'
+import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
 import type { Rates } from './throughput.ts'
 
 export interface QueueOptions<T> {
@@ -56,6 +56,11 @@ export interface ListOptions {
   readonly limit?: number | undefined
   /** Where an earlier page ended. */
   readonly cursor?: string | undefined
+}
+
+export interface RetryNowOptions {
+  /** Whose retries. @defaultValue 'default' */
+  readonly group?: string | undefined
 }
 
 export interface QueueStats extends StorageStats {
@@ -173,6 +178,31 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkIds('cancel', ids)
     this.#context.require('cancel', 'cancellation', 'cancellation')
     return await this.#context.use('cancel', (view) => view.cancel(ids))
+  }
+
+  /**
+   * Ends the wait of messages for their retry: they are due at once. Those of `ids`, or all that wait in the group.
+   * Answers how many there were. What is ready, leased, dead, unknown, or was sent with a delay and not yet delivered is
+   * passed over.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+   */
+  async retryNow(ids?: readonly string[], options: RetryNowOptions = {}): Promise<number> {
+    const tried = 'retryNow'
+    checkOptions(tried, options, ['group'])
+    const { group = DEFAULT_GROUP } = options
+    checkName(tried, 'group', group)
+    if (ids !== undefined) checkIds(tried, ids)
+    const query: ListQuery = { group, states: ['delayed'], ids, limit: STEP }
+    return await this.#context.use(tried, (view) => {
+      return countPages(view, query, async (messages) => {
+        const waited = await view.retryNow(
+          group,
+          messages.map(({ id }) => id),
+        )
+        return waited.filter(Boolean).length
+      })
+    })
   }
 
   /** The dead letters of a group. */

@@ -298,6 +298,15 @@ export interface QueueStorage {
   cancel(ids: readonly string[]): Promise<boolean[]>
 
   /**
+   * Ends the wait of messages for their retry: they are due at once, as the same attempt as they would have been.
+   *
+   * - Answers, per id, whether the message waited for a retry in this group. One that was sent with a delay and was never
+   *   delivered does not.
+   * - Atomicity: all in one step.
+   */
+  retryNow(group: string, ids: readonly string[]): Promise<boolean[]>
+
+  /**
    * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted. Later
    * claims create it anew. A group that does not exist is no error.
    */

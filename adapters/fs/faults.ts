@@ -31,7 +31,7 @@ export function storageFailed(what: string, cause: unknown): QuaysideError {
   )
 }
 
-export function unavailable(what: string, cause: unknown): QuaysideError {
+export function unavailable(what: string, cause?: unknown): QuaysideError {
   return new QuaysideError('STORAGE_UNAVAILABLE', `${what} failed${reason(cause)}`, { cause })
 }
 

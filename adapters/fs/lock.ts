@@ -162,11 +162,13 @@ function thisProcess(fileSystem: FileSystem): Owner {
     start: statOf(fileSystem, process.pid).start,
     boot: bootOfMachine(fileSystem),
     namespace: /\d+/.exec(attempt(() => fileSystem.readLink('/proc/self/ns/pid')) ?? '')?.[0] ?? UNKNOWN,
-    host:
-      hostname()
-        .replaceAll(/[^\w.-]/g, '_')
-        .slice(0, 100) || UNKNOWN,
+    host: hostName(),
   }
+}
+
+function hostName(): string {
+  const host = hostname().replaceAll(/[^\w.-]/g, '_')
+  return host.slice(0, 100) || UNKNOWN
 }
 
 function nameOf(owner: Owner): string {
@@ -190,11 +192,12 @@ function parse(name: string): Owner | undefined {
 
 function locked(directory: string, name: string): QuaysideError {
   const owner = parse(name)
+  const isUs = owner?.pid === process.pid && owner.host === hostName()
   const who = owner === undefined ? `the owner of ${name}` : `process ${owner.pid} on ${owner.host}`
-  return new QuaysideError(
-    'LOCKED',
-    `${directory} is in use by ${who}. One process at a time can own a directory`,
-  )
+  const what = isUs
+    ? `another adapter of this process (${owner.pid}): share one adapter among queues, or close that one first`
+    : `${who}. One process at a time can own a directory`
+  return new QuaysideError('LOCKED', `${directory} is in use by ${what}`)
 }
 
 /** The 3rd and 22nd field of /proc/<pid>/stat; counted behind the command, which may hold spaces and brackets. */

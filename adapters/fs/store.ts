@@ -42,6 +42,8 @@ export async function openJournalStore(
   } catch (error) {
     if (error instanceof QuaysideError) throw error
     if (isNoRoom(error)) throw noRoom(path, error)
+    if (codeOf(error) === 'ENOTDIR' || codeOf(error) === 'EEXIST')
+      throw unavailable(`Opening ${path}, which must be a directory and is a file,`)
     throw codeOf(error) === 'EIO'
       ? storageFailed(`Opening ${path}`, error)
       : unavailable(`Opening ${path}`, error)

@@ -47,6 +47,12 @@ export type Step =
       readonly ids: readonly number[] | undefined
     }
   | { readonly verb: 'cancel'; readonly view: number; readonly ids: readonly number[] }
+  | {
+      readonly verb: 'retryNow'
+      readonly view: number
+      readonly group: number
+      readonly ids: readonly number[]
+    }
   | { readonly verb: 'deleteGroup'; readonly view: number; readonly group: number }
   | { readonly verb: 'purge'; readonly view: number }
   | { readonly verb: 'advance'; readonly ms: number }
@@ -184,6 +190,15 @@ class History {
         const results = await (await this.#view(step.view)).cancel(ids)
         this.#answer(results)
         this.#model.cancel(ids, results)
+        return
+      }
+      case 'retryNow': {
+        const group = GROUPS[step.group]!
+        const ids = step.ids.map((number) => this.#id(number))
+        this.#say(`retryNow by ${step.view} in ${group} ${show(ids)}`)
+        const results = await (await this.#view(step.view)).retryNow(group, ids)
+        this.#answer(results)
+        this.#model.retryNow(group, ids, results)
         return
       }
       case 'deleteGroup':

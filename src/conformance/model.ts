@@ -412,6 +412,46 @@ export class Model {
 
   // Other verbs
 
+  retryNow(name: string, ids: readonly string[], results: readonly boolean[]): void {
+    equal(results.length, ids.length, 'results of retryNow')
+    for (const [i, id] of ids.entries()) {
+      const what = `retryNow of ${id} in ${name}`
+      const waiting = this.#messages.flatMap((message) => {
+        const standing = message.id === id ? message.standings.get(name) : undefined
+        const mayWait =
+          standing?.state === 'waiting' &&
+          standing.outOfLog &&
+          message.at <= this.#now &&
+          standing.due > this.#now
+        return mayWait ? [{ message, standing }] : []
+      })
+      if (results[i] !== true) {
+        // A redriven one may wait behind its key, and one that expires may be dead already.
+        const surely = waiting.find(({ message, standing }) => {
+          const { sure, redriven, from, wasBlocked } = standing
+          return (
+            sure &&
+            !redriven &&
+            !wasBlocked &&
+            !message.shadowed &&
+            from > this.#now &&
+            !this.#isDying(message, standing)
+          )
+        })
+        ok(
+          surely === undefined,
+          `${what}: it waits for ${(surely?.standing.due ?? 0) - this.#now} ms, but the result is false`,
+        )
+        continue
+      }
+      ok(waiting.length > 0, `${what}: it does not wait for a retry, but the result is true`)
+      for (const { standing } of waiting) {
+        standing.from = Math.min(standing.from, this.#now)
+        if (waiting.length === 1) standing.due = this.#now
+      }
+    }
+  }
+
   cancel(ids: readonly string[], results: readonly boolean[]): void {
     equal(results.length, ids.length, 'results of cancel')
     for (const [i, id] of ids.entries()) {

@@ -318,6 +318,10 @@ export class View {
     equal(actual, expected, what)
   }
 
+  retryNow(...ids: readonly string[]): Promise<boolean[]> {
+    return this.storage.retryNow(this.group, ids)
+  }
+
   cancel(...ids: readonly string[]): Promise<boolean[]> {
     return this.storage.cancel(ids)
   }

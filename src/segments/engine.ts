@@ -20,6 +20,7 @@ import { claim } from './claim.ts'
 import { type Group, allGroups, createGroup, loadGroup } from './group.ts'
 import { list } from './list.ts'
 import { DELIVER, NEW_QUEUE, QUEUE_KEY, type QueueRow, groupKey } from './rows.ts'
+import { retryNow } from './retry-now.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
 import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
@@ -161,6 +162,17 @@ class View implements QueueStorage {
       work.tick(loaded)
       const results = settle(loaded, settlements)
       trim(work, loaded)
+      work.finish()
+      return results
+    })
+  }
+
+  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
+    return this.#runIn(group, (work) => {
+      const loaded = loadGroup(work, group)
+      if (loaded === undefined) return ids.map(() => false)
+      work.tick(loaded)
+      const results = retryNow(loaded, ids)
       work.finish()
       return results
     })

@@ -73,6 +73,9 @@ export const FLAWS = [
   'cancels only what waits',
   'cancels dead letters',
   'answers true to any cancel',
+  'retries now in every group',
+  'counts a retry now as an attempt',
+  'answers true to any retryNow',
   'leases what it lists',
   'repeats the last message of a page on the next',
   'lists dead letters unasked',
@@ -215,6 +218,10 @@ class View implements QueueStorage {
 
   stats(): Promise<StorageStats> {
     return this.#run(() => this.#queue.stats())
+  }
+
+  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
+    return this.#run(() => ids.map((id) => this.#queue.retryNow(group, id)))
   }
 
   cancel(ids: readonly string[]): Promise<boolean[]> {
@@ -733,6 +740,21 @@ class Queue {
     for (const { places } of this.#groups.values()) {
       for (const message of places.keys()) if (!isKept(message)) places.delete(message)
     }
+  }
+
+  retryNow(group: string, id: string): boolean {
+    let found = false
+    for (const { name, places } of this.#groups.values()) {
+      if (name !== group && !this.#has('retries now in every group')) continue
+      for (const [message, place] of places) {
+        if (message.id !== id || place.state !== 'waiting') continue
+        if (message.at > this.#now || place.due <= this.#now) continue
+        place.due = this.#now
+        if (this.#has('counts a retry now as an attempt')) place.attempt++
+        found = true
+      }
+    }
+    return found || this.#has('answers true to any retryNow')
   }
 
   cancel(id: string): boolean {

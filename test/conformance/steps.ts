@@ -105,6 +105,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      verb: fc.constant('retryNow' as const),
+      view,
+      group,
+      ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('deleteGroup' as const), view, group }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('purge' as const), view }) },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant('reopen' as const) }) },

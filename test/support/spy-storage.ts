@@ -81,6 +81,7 @@ export class SpyStorage implements StorageAdapter {
       settle: verb('settle', view.settle.bind(view)),
       list: verb('list', view.list.bind(view)),
       stats: verb('stats', view.stats.bind(view)),
+      retryNow: verb('retryNow', view.retryNow.bind(view)),
       cancel: verb('cancel', view.cancel.bind(view)),
       deleteGroup: verb('deleteGroup', view.deleteGroup.bind(view)),
       purge: verb('purge', view.purge.bind(view)),

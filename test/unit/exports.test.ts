@@ -49,6 +49,7 @@ test('the members of the classes are those of the documentation, and no others',
     'deleteGroup',
     'list',
     'purge',
+    'retryNow',
     'stats',
     'watch',
   ])

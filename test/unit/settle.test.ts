@@ -96,11 +96,22 @@ describe('nack', () => {
     expect((await all.consumer.receive())?.lastError).toBe('out of stock')
   })
 
-  test('keeps 2,048 characters of a reason', async () => {
+  test('with counts: false gives the attempt back, even the last one', async () => {
+    const { producer, consumer, queue } = setUp<string>()
+    await producer.send('a', { maxAttempts: 1 })
+    const held = await consumer.receive()
+    await held!.nack({ delayMs: 0, counts: false, reason: 'offline' })
+    const again = await consumer.receive()
+    expect([again?.attempt, again?.lastError]).toEqual([1, 'offline'])
+    await again!.nack({ delayMs: 0 })
+    expect((await queue.stats()).groups['default']?.dead).toBe(1)
+  })
+
+  test('keeps 4,096 characters of a reason', async () => {
     const all = setUp<string>()
     const [message] = await deliver(all, 'x')
     await message!.nack({ delayMs: 0, reason: 'r'.repeat(5000) })
-    expect((await all.consumer.receive())?.lastError).toHaveLength(2048)
+    expect((await all.consumer.receive())?.lastError).toHaveLength(4096)
   })
 
   test('of the last attempt makes a dead letter, whatever the delay', async () => {

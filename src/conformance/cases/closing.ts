@@ -12,6 +12,7 @@ async function allRejected(storage: QueueStorage, what: string): Promise<void> {
     settle: () => storage.settle('workers', [{ receipt: 'x', kind: 'ack' }]),
     list: () => storage.list({ group: 'workers', limit: 1 }),
     stats: () => storage.stats(),
+    retryNow: () => storage.retryNow('workers', ['x']),
     cancel: () => storage.cancel(['x']),
     deleteGroup: () => storage.deleteGroup('workers'),
     purge: () => storage.purge(),

@@ -21,6 +21,7 @@ import { queues } from './queues.ts'
 import { receipts } from './receipts.ts'
 import { reopening } from './reopening.ts'
 import { replace } from './replace.ts'
+import { retryNow } from './retry-now.ts'
 import { retry } from './retry.ts'
 import { stats } from './stats.ts'
 import { watch } from './watch.ts'
@@ -41,6 +42,7 @@ export const SECTIONS: readonly Section[] = [
   groups,
   dedupe,
   replace,
+  retryNow,
   cancel,
   list,
   stats,
