@@ -31,11 +31,11 @@ export function storageFailed(what: string, cause: unknown): QuaysideError {
   )
 }
 
-export function unavailable(what: string, cause?: unknown): QuaysideError {
+export function unavailable(what: string, cause: unknown): QuaysideError {
   return new QuaysideError('STORAGE_UNAVAILABLE', `${what} failed${reason(cause)}`, { cause })
 }
 
-export function corrupt(path: string, offset: number, what: string, cause?: unknown): QuaysideError {
+export function corrupt(path: string, offset: number, what: string, cause: unknown): QuaysideError {
   return new QuaysideError(
     'CORRUPT',
     `${path} is damaged at byte ${offset}: ${what}. Nothing was changed. ` +

@@ -195,7 +195,7 @@ function locked(directory: string, name: string): QuaysideError {
   const isUs = owner?.pid === process.pid && owner.host === hostName()
   const who = owner === undefined ? `the owner of ${name}` : `process ${owner.pid} on ${owner.host}`
   const what = isUs
-    ? `another adapter of this process (${owner.pid}): share one adapter among queues, or close that one first`
+    ? `another adapter of this very process ${owner.pid} (share one among queues, or close that one first)`
     : `${who}. One process at a time can own a directory`
   return new QuaysideError('LOCKED', `${directory} is in use by ${what}`)
 }

@@ -43,7 +43,7 @@ export async function openJournalStore(
     if (error instanceof QuaysideError) throw error
     if (isNoRoom(error)) throw noRoom(path, error)
     if (codeOf(error) === 'ENOTDIR' || codeOf(error) === 'EEXIST')
-      throw unavailable(`Opening ${path}, which must be a directory and is a file,`)
+      throw unavailable(`Opening ${path}, which must be a directory, not a file or under one,`, error)
     throw codeOf(error) === 'EIO'
       ? storageFailed(`Opening ${path}`, error)
       : unavailable(`Opening ${path}`, error)
