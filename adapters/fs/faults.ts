@@ -35,7 +35,7 @@ export function unavailable(what: string, cause: unknown): QuaysideError {
   return new QuaysideError('STORAGE_UNAVAILABLE', `${what} failed${reason(cause)}`, { cause })
 }
 
-export function corrupt(path: string, offset: number, what: string, cause: unknown): QuaysideError {
+export function corrupt(path: string, offset: number, what: string, cause?: unknown): QuaysideError {
   return new QuaysideError(
     'CORRUPT',
     `${path} is damaged at byte ${offset}: ${what}. Nothing was changed. ` +
