@@ -4,7 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { advice, installBrowsers } from './browsers.mjs'
 import { STATIC, step } from './steps.mjs'
+
+// Tests that need a browser that is not there fail, each with this advice.
+for (const browser of installBrowsers()) console.error(`setup: ${advice(browser)}`)
 
 const failed = STATIC.filter((name) => !step(name))
 if (!smoke()) failed.push('smoke')

@@ -1,19 +1,48 @@
-import * as fc from 'fast-check'
-import { afterAll, describe, test } from 'vitest'
-import {
-  type ConformanceFactory,
-  type Step,
-  conformanceCases,
-  describeStep,
-  runHistory,
-} from '../../src/conformance/index.ts'
-import { histories } from './steps.ts'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type ConformanceFactory, conformanceCases } from '../../src/conformance/index.ts'
+import { type CheckOptions, checkHistories } from './check.ts'
+
+/** The suite as another context runs it: a page, a worker, another runtime. */
+export interface RemoteSuite {
+  cases(): Promise<readonly { readonly name: string; readonly skip: string | null }[]>
+  /** Answers with what went wrong, or `null`. */
+  run(index: number): Promise<string | null>
+  histories(options: CheckOptions): Promise<string | null>
+}
 
 /** Registers all cases for a storage, and says which do not apply and why. */
 export function registerConformance(name: string, factory: ConformanceFactory): void {
+  registerCases(name, conformanceCases(factory))
+}
+
+/** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */
+export function registerConformanceIn(
+  name: string,
+  factory: ConformanceFactory,
+  suite: () => RemoteSuite,
+): void {
+  const cases = conformanceCases(factory)
+  registerCases(
+    name,
+    cases.map(({ name: title, skip }, i) => ({
+      name: title,
+      skip,
+      run: async () => {
+        const failure = await suite().run(i)
+        if (failure !== null) expect.fail(failure)
+      },
+    })),
+  )
+  test(`all cases of ${name} are registered`, async () => {
+    const theirs = await suite().cases()
+    expect(theirs).toEqual(cases.map((one) => ({ name: one.name, skip: one.skip ?? null })))
+  })
+}
+
+function registerCases(name: string, cases: ReturnType<typeof conformanceCases>): void {
   describe(`conformance of ${name}`, () => {
     const skipped = new Map<string, string[]>()
-    for (const { name: title, skip, run } of conformanceCases(factory)) {
+    for (const { name: title, skip, run } of cases) {
       // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
       test(title, async (context) => {
         if (skip === undefined) return await run()
@@ -40,48 +69,32 @@ export interface HistoryOptions {
 const { SEED, PATH_, RUNS } = process.env
 
 /** Registers random histories against the model. */
-export function registerHistories(
-  name: string,
-  factory: ConformanceFactory,
-  { runs, maxSteps = 25, lanes = 1 }: HistoryOptions,
-): void {
-  // oxlint-disable-next-line vitest/expect-expect -- Throws what it found.
-  test(
-    `histories of ${name} are as the model permits, ${runs} of up to ${maxSteps} steps`,
-    { timeout: 600_000 },
-    async () => {
-      const all = RUNS === undefined ? runs : Number(RUNS)
-      if (SEED !== undefined) return await check(name, factory, maxSteps, all)
-      await Promise.all(
-        Array.from({ length: lanes }, () => check(name, factory, maxSteps, Math.ceil(all / lanes))),
-      )
-    },
-  )
+export function registerHistories(name: string, factory: ConformanceFactory, options: HistoryOptions): void {
+  registerChecks(name, options, (checked) => checkHistories(name, factory, checked))
 }
 
-async function check(
+/** As {@link registerHistories}, for a suite that runs elsewhere. */
+export function registerHistoriesIn(name: string, suite: () => RemoteSuite, options: HistoryOptions): void {
+  registerChecks(name, options, async (checked) => (await suite().histories(checked)) ?? undefined)
+}
+
+function registerChecks(
   name: string,
-  factory: ConformanceFactory,
-  maxSteps: number,
-  numRuns: number,
-): Promise<void> {
-  const property = fc.asyncProperty(histories(maxSteps), (steps) => runHistory(factory, steps))
-  const result = await fc.check(property, {
-    numRuns,
-    ...(SEED !== undefined && { seed: Number(SEED) }),
-    ...(PATH_ !== undefined && { path: PATH_ }),
-  })
-  if (!result.failed) return
-  const steps: readonly Step[] = result.counterexample?.[0] ?? []
-  const error = result.errorInstance
-  throw new Error(
-    [
-      `history ${result.numRuns} of ${name} is not as the model permits; run it again with`,
-      `  SEED=${result.seed} PATH_=${result.counterexamplePath} npx vitest run test/conformance -t 'histories of ${name} '`,
-      'steps, as far as they could be cut down:',
-      ...steps.map((step) => `  ${describeStep(step)}`),
-      'what came of them:',
-      error instanceof Error ? error.message : String(error),
-    ].join('\n'),
+  { runs, maxSteps = 25, lanes = 1 }: HistoryOptions,
+  check: (options: CheckOptions) => Promise<string | undefined>,
+): void {
+  test(
+    `histories of ${name} are as the model permits, ${runs} of up to ${maxSteps} steps`,
+    { timeout: 900_000 },
+    async () => {
+      const all = RUNS === undefined ? runs : Number(RUNS)
+      const replayed = SEED === undefined ? undefined : Number(SEED)
+      const failures = await Promise.all(
+        Array.from({ length: replayed === undefined ? lanes : 1 }, () =>
+          check({ maxSteps, runs: Math.ceil(all / lanes), seed: replayed, path: PATH_ }),
+        ),
+      )
+      expect(failures.find((failure) => failure !== undefined)).toBeUndefined()
+    },
   )
 }

@@ -1,0 +1,189 @@
+import { type IDBPTransaction, openDB } from 'idb'
+import type { QuaysideError } from '../../src/errors.ts'
+import type { Table } from '../../src/segments/store.ts'
+import { cannotOpen, failed, isLost, isQuota, timeout } from './faults.ts'
+import type { IndexedDBEvent } from './options.ts'
+import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
+
+type Store = Table | 'ballast'
+const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']
+
+export type Mode = 'readonly' | 'readwrite'
+export type Work<M extends Mode = Mode> = IDBPTransaction<Schema, Store[], M>
+
+/** How often a transaction is tried on a connection that breaks. */
+const TRIES = 3
+
+export interface ConnectionOptions {
+  readonly database: string
+  readonly timeoutMs: number
+  readonly onEvent: (event: IndexedDBEvent) => void
+}
+
+/**
+ * A connection to the database that comes back. Browsers close connections: when another tab upgrades or deletes the
+ * database, when the user clears the data of the site, when a process of theirs dies (Safari, often after the page was in
+ * the background). Whatever was under way then is run again, whole, on a new one.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions
+  /** What calls wait for, in their order: the database, or that it is late. */
+  #opening: Promise<Database> | undefined
+  /** The request to open it. One that is late goes on, and serves a later call. */
+  #request: Promise<Database> | undefined
+  #database: Database | undefined
+  /** It was open before: if it has to be made anew, it was deleted. */
+  #wasOpen = false
+  #isBlocked = false
+  readonly #running: Set<Promise<unknown>> = new Set()
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** Opens the database, unless it is open. Rejects with `STORAGE_UNAVAILABLE` or `TIMEOUT`. */
+  #open(): Promise<Database> {
+    return (this.#opening ??= this.#openInTime())
+  }
+
+  async #openInTime(): Promise<Database> {
+    const { database, timeoutMs } = this.#options
+    const late = (): QuaysideError => {
+      const advice = this.#isBlocked
+        ? 'another tab of this site has an older version of it open and does not let go; close that tab'
+        : 'another tab may be upgrading it, or the browser does not answer; close the other tabs of this site, or restart the browser'
+      return timeout(`opening the IndexedDB database ${JSON.stringify(database)}`, timeoutMs, advice)
+    }
+    try {
+      this.#request ??= this.#requestOpen()
+      return (this.#database = await within(timeoutMs, this.#request, late))
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+
+  async #requestOpen(): Promise<Database> {
+    const { database, onEvent } = this.#options
+    try {
+      let isNew = false
+      const opened: Database = await openDB<Schema>(database, VERSION, {
+        upgrade(db, from) {
+          isNew = from === 0
+          upgrade(db, from)
+        },
+        blocked: () => (this.#isBlocked = true),
+        // Another context upgrades or deletes it. What is under way here is finished all the same.
+        blocking: () => this.#drop(opened),
+        terminated: () => {
+          this.#drop(opened)
+          onEvent({ type: 'connection-lost', database })
+        },
+      })
+      this.#isBlocked = false
+      if (isNew && this.#wasOpen) onEvent({ type: 'cleared', database })
+      this.#wasOpen = true
+      return opened
+    } catch (error) {
+      this.#request = undefined
+      throw isQuota(error) ? error : cannotOpen(database, error)
+    }
+  }
+
+  /** Lets go of a connection; the next call opens another one. */
+  #drop(database: Database): void {
+    database.close()
+    if (this.#database !== database) return
+    this.#database = this.#opening = this.#request = undefined
+  }
+
+  /**
+   * Runs `body` in a transaction on all stores, which readwrite transactions of all contexts pass one by one, and resolves
+   * with what it answered once it has taken effect. If the connection breaks, `body` is run again on a new one.
+   *
+   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed.
+   */
+  transact<M extends Mode, T>(
+    mode: M,
+    durability: 'strict' | 'relaxed',
+    body: (work: Work<M>) => Promise<T>,
+  ): Promise<T> {
+    const running = this.#transact(mode, durability, body)
+    this.#running.add(running)
+    const done = (): boolean => this.#running.delete(running)
+    running.then(done, done)
+    return running
+  }
+
+  async #transact<M extends Mode, T>(
+    mode: M,
+    durability: 'strict' | 'relaxed',
+    body: (work: Work<M>) => Promise<T>,
+  ): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const database = await this.#open()
+      try {
+        return await this.#once(database.transaction(STORES, mode, { durability }), body)
+      } catch (error) {
+        if (!isLost(error)) throw error
+        if (tries === TRIES) throw failed(error)
+        this.#drop(database)
+      }
+    }
+  }
+
+  async #once<M extends Mode, T>(work: Work<M>, body: (work: Work<M>) => Promise<T>): Promise<T> {
+    const { timeoutMs } = this.#options
+    let late: QuaysideError | undefined
+    const timer = setTimeout(() => {
+      late = timeout(
+        'a transaction in IndexedDB',
+        timeoutMs,
+        'another tab may be holding the database. Nothing was changed; try again',
+      )
+      work.abort()
+    }, timeoutMs)
+    // It may fail while `body` waits for a request, which tells us too.
+    work.done.catch(() => undefined)
+    try {
+      const result = await body(work)
+      work.commit()
+      await work.done
+      return result
+    } catch (error) {
+      try {
+        work.abort()
+      } catch {
+        // It has ended already.
+      }
+      await work.done.catch(() => undefined)
+      throw late ?? work.error ?? error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    const request = this.#request
+    this.#database = this.#opening = this.#request = undefined
+    // One that is late is closed when it comes.
+    void request?.then(
+      (database) => database.close(),
+      () => undefined,
+    )
+  }
+}
+
+/** Rejects with `late()` if a promise takes longer than that. */
+async function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms)
+  })
+  try {
+    return await Promise.race([promise, over])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,55 @@
+import { QuaysideError } from '../../src/errors.ts'
+
+/** Errors after which the same transaction may well work on a new connection. */
+const LOST = ['InvalidStateError', 'UnknownError', 'AbortError']
+
+export function nameOf(error: unknown): string {
+  return error instanceof Error || error instanceof DOMException ? error.name : ''
+}
+
+export function isLost(error: unknown): boolean {
+  return LOST.includes(nameOf(error))
+}
+
+export function isQuota(error: unknown): boolean {
+  return nameOf(error) === 'QuotaExceededError'
+}
+
+export async function quotaExceeded(cause: unknown): Promise<QuaysideError> {
+  // Workers of some browsers have no estimate.
+  const { usage, quota } = await Promise.resolve(globalThis.navigator?.storage?.estimate?.())
+    .catch(() => undefined)
+    .then((estimate) => estimate ?? {})
+  const known = usage === undefined ? '' : `: ${usage} of ${quota} bytes are used, as the browser estimates`
+  return new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `there is no room in the storage of this origin${known}. Nothing was stored; receiving and acknowledging still work`,
+    { cause },
+  )
+}
+
+export function timeout(what: string, ms: number, advice: string): QuaysideError {
+  return new QuaysideError('TIMEOUT', `${what} took longer than ${ms} ms: ${advice}`)
+}
+
+/** Why a database cannot be opened. */
+export function cannotOpen(database: string, cause: unknown): QuaysideError {
+  const tried = `opening the IndexedDB database ${JSON.stringify(database)}`
+  const text =
+    cause instanceof Error || cause instanceof DOMException ? ` (${cause.name}: ${cause.message})` : ''
+  const why =
+    nameOf(cause) === 'VersionError'
+      ? 'a newer version of this page has upgraded it; reload this tab'
+      : `the browser refuses it here${text}; storage may be blocked for this site, or in a private window or sandboxed frame`
+  return new QuaysideError('STORAGE_UNAVAILABLE', `${tried}: ${why}`, { cause })
+}
+
+export function failed(cause: unknown): QuaysideError {
+  const text =
+    cause instanceof Error || cause instanceof DOMException ? `${cause.name}: ${cause.message}` : ''
+  return new QuaysideError(
+    'STORAGE_FAILED',
+    `a transaction in IndexedDB failed again and again (${text}). Whether the last try was stored is unknown; try again, and reload the page if that does not help`,
+    { cause },
+  )
+}

@@ -1,0 +1,9 @@
+/**
+ * Asks the browser not to evict the data of this origin when the disk runs full. Answers whether it is safe now. Chromium
+ * and Safari decide by themselves, Firefox asks the user, so ask after something that the user wants to keep was stored.
+ * Workers cannot ask: there it answers `false`.
+ */
+export async function requestPersistence(): Promise<boolean> {
+  const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage
+  return (await storage?.persist?.()) ?? false
+}

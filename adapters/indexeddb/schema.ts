@@ -1,0 +1,35 @@
+import type { DBSchema, IDBPDatabase } from 'idb'
+import { TABLES, type Table } from '../../src/segments/store.ts'
+
+/** The parts of a key, the first of which is the name of the queue. */
+export type StoredKey = (string | number)[]
+
+/** One object store for each table of the engine. All queues share them: their keys begin with the queue's name. */
+type Tables = { readonly [T in Table]: { readonly key: StoredKey; readonly value: unknown } }
+
+export interface Schema extends DBSchema, Tables {
+  /**
+   * Space that is given up when the quota is used up. Without it a full origin could not even be emptied: a claim writes
+   * some bytes before an ack frees them.
+   */
+  readonly ballast: { readonly key: number; readonly value: Uint8Array }
+}
+
+export type Database = IDBPDatabase<Schema>
+
+/**
+ * | version | |
+ * |---|---|
+ * | 1 | the tables |
+ * | 2 | `ballast` |
+ *
+ * An upgrade keeps every row. While a page of an older version is open, the newer one has it close its connection.
+ */
+export const VERSION = 2
+
+export const TABLE_NAMES = Object.keys(TABLES) as Table[]
+
+export function upgrade(database: Database, from: number): void {
+  if (from < 1) for (const table of TABLE_NAMES) database.createObjectStore(table)
+  if (from < 2) database.createObjectStore('ballast')
+}

@@ -1,0 +1,120 @@
+import { rehearse, type Write } from '../../src/segments/rehearsal.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import { Ballast } from './ballast.ts'
+import { Channel } from './channel.ts'
+import { Connection } from './connection.ts'
+import { isQuota, quotaExceeded } from './faults.ts'
+import type { IndexedDBOptions } from './options.ts'
+import { Rows } from './rows.ts'
+
+/** Contract 2 on one IndexedDB database. */
+export class IndexedDBStore implements TransactionalStore {
+  readonly connection: Connection
+  readonly ballast: Ballast
+  readonly channel: Channel
+  readonly clock: { now(): number }
+  readonly #durability: 'strict' | 'relaxed'
+  readonly #strictAcks: boolean
+
+  private constructor(options: IndexedDBOptions) {
+    const { database = 'quayside', durability = 'strict', strictAcks = false } = options
+    const { timeoutMs = 10_000, clock = Date, onEvent = () => undefined } = options
+    this.connection = new Connection({ database, timeoutMs, onEvent })
+    this.ballast = new Ballast(this.connection, () => onEvent({ type: 'full', database }))
+    this.channel = new Channel(database)
+    this.clock = clock
+    this.#durability = durability
+    this.#strictAcks = strictAcks
+  }
+
+  static async open(options: IndexedDBOptions): Promise<IndexedDBStore> {
+    const store = new IndexedDBStore(options)
+    try {
+      await store.ballast.open()
+      return store
+    } catch (error) {
+      await store.close()
+      throw isQuota(error) ? await quotaExceeded(error) : error
+    }
+  }
+
+  open(queue: string): Promise<QueueStore> {
+    return Promise.resolve(new IndexedDBQueue(this, queue))
+  }
+
+  durabilityOf(kind: Kind): 'strict' | 'relaxed' {
+    return kind === 'consume' && !this.#strictAcks ? 'relaxed' : this.#durability
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close()
+    this.channel.close()
+  }
+}
+
+class IndexedDBQueue implements QueueStore {
+  readonly soleOwner = false
+  readonly #store: IndexedDBStore
+  readonly #queue: string
+
+  constructor(store: IndexedDBStore, queue: string) {
+    this.#store = store
+    this.#queue = queue
+  }
+
+  async transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    if (kind === 'read') {
+      const { connection } = this.#store
+      return await connection.transact('readonly', 'relaxed', async (work) => {
+        return (await rehearse(new Rows(work, this.#queue), body)).result
+      })
+    }
+    const { ballast } = this.#store
+    try {
+      // No wait where there is nothing to wait for: transactions take effect in the order of their calls.
+      if (kind === 'append' && !ballast.isThere) await ballast.settle()
+      try {
+        return await this.#change(kind, body)
+      } catch (error) {
+        if (kind === 'append' || !isQuota(error)) throw error
+        await ballast.giveUp()
+        return await this.#change(kind, body)
+      }
+    } catch (error) {
+      throw isQuota(error) ? await quotaExceeded(error) : error
+    }
+  }
+
+  async #change<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    const { connection, ballast, channel } = this.#store
+    let last: { readonly result: T; readonly writes: readonly Write[] } | undefined
+    await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work) => {
+      const rows = new Rows(work, this.#queue)
+      // The try before this one may have been stored, and only its answer lost with the connection.
+      if (kind === 'append' && last !== undefined && (await isStored(rows, last.writes))) return
+      last = await rehearse(rows, body)
+      await Promise.all(last.writes.map((write) => rows.write(write)))
+    })
+    const { result, writes } = last!
+    if (writes.length > 0) channel.changed(this.#queue, kind === 'append')
+    if (writes.some((write) => write.kind === 'deleteRange')) ballast.restore()
+    return result
+  }
+
+  now(): number {
+    return this.#store.clock.now()
+  }
+
+  watch(listener: () => void): () => void {
+    return this.#store.channel.listen(this.#queue, listener)
+  }
+}
+
+/** Whether the messages that an append wrote are there: no other append writes the same. */
+async function isStored(rows: Rows<'readwrite'>, writes: readonly Write[]): Promise<boolean> {
+  for (const write of writes) {
+    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'timers')) continue
+    return JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
+  }
+  return false
+}

@@ -1,0 +1,2 @@
+export function findBrowser(browser: 'chromium' | 'firefox'): string
+export function installBrowsers(): string[]

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
+import { resolve } from 'node:path'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { rollup } from 'rollup'
+
+const root = resolve(import.meta.dirname, '../../..')
+
+/** Where the published subpaths have their sources. */
+const SOURCES: Record<string, string> = {
+  quayside: 'src/index.ts',
+  'quayside/memory': 'adapters/memory.ts',
+  'quayside/indexeddb': 'adapters/indexeddb/index.ts',
+  'quayside/conformance': 'src/conformance/index.ts',
+}
+
+/** Bundles a TypeScript file, with all it imports, to one script for browsers. */
+export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promise<string> {
+  const build = await rollup({
+    input: resolve(root, file),
+    plugins: [
+      {
+        name: 'sources',
+        resolveId: (id) => (id in SOURCES ? resolve(root, SOURCES[id]!) : null),
+        load: async (id) => (id.endsWith('.ts') ? stripTypes(await readFile(id, 'utf8')) : null),
+      },
+      nodeResolve({ browser: true, extensions: ['.ts', '.mjs', '.js'] }),
+    ],
+    onwarn(warning) {
+      if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message)
+    },
+  })
+  const { output } = await build.generate({ format, inlineDynamicImports: true })
+  await build.close()
+  return output[0].code
+}
+
+function stripTypes(code: string): string {
+  return stripTypeScriptTypes(code, { mode: 'strip' })
+}

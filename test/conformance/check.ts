@@ -1,0 +1,36 @@
+import * as fc from 'fast-check'
+import { type ConformanceFactory, type Step, describeStep, runHistory } from '../../src/conformance/index.ts'
+import { histories } from './steps.ts'
+
+export interface CheckOptions {
+  readonly maxSteps: number
+  readonly runs: number
+  /** Of a failure to run again. */
+  readonly seed?: number | undefined
+  readonly path?: string | undefined
+}
+
+/** Runs random histories against the model, wherever it is called. Answers with what went wrong, and how to see it again. */
+export async function checkHistories(
+  name: string,
+  factory: ConformanceFactory,
+  { maxSteps, runs, seed, path }: CheckOptions,
+): Promise<string | undefined> {
+  const property = fc.asyncProperty(histories(maxSteps), (steps) => runHistory(factory, steps))
+  const result = await fc.check(property, {
+    numRuns: runs,
+    ...(seed !== undefined && { seed }),
+    ...(path !== undefined && { path }),
+  })
+  if (!result.failed) return undefined
+  const steps: readonly Step[] = result.counterexample?.[0] ?? []
+  const error = result.errorInstance
+  return [
+    `history ${result.numRuns} of ${name} is not as the model permits; run it again with`,
+    `  SEED=${result.seed} PATH_=${result.counterexamplePath} npx vitest run test/conformance -t 'histories of ${name} '`,
+    'steps, as far as they could be cut down:',
+    ...steps.map((step) => `  ${describeStep(step)}`),
+    'what came of them:',
+    error instanceof Error ? error.message : String(error),
+  ].join('\n')
+}
