@@ -34,7 +34,6 @@ export class Connection {
   #database: Database | undefined
   /** It was open before: if it has to be made anew, it was deleted. */
   #wasOpen = false
-  #isBlocked = false
   readonly #running: Set<Promise<unknown>> = new Set()
 
   constructor(options: ConnectionOptions) {
@@ -48,12 +47,12 @@ export class Connection {
 
   async #openInTime(): Promise<Database> {
     const { database, timeoutMs } = this.#options
-    const late = (): QuaysideError => {
-      const advice = this.#isBlocked
-        ? 'another tab of this site has an older version of it open and does not let go; close that tab'
-        : 'another tab may be upgrading it, or the browser does not answer; close the other tabs of this site, or restart the browser'
-      return timeout(`opening the IndexedDB database ${JSON.stringify(database)}`, timeoutMs, advice)
-    }
+    const late = (): QuaysideError =>
+      timeout(
+        `opening the IndexedDB database ${JSON.stringify(database)}`,
+        timeoutMs,
+        'close the tab that has an older version of this page open, or is busy upgrading, and try again',
+      )
     try {
       this.#request ??= this.#requestOpen()
       return (this.#database = await within(timeoutMs, this.#request, late))
@@ -72,7 +71,6 @@ export class Connection {
           isNew = from === 0
           upgrade(db, from)
         },
-        blocked: () => (this.#isBlocked = true),
         // Another context upgrades or deletes it. What is under way here is finished all the same.
         blocking: () => this.#drop(opened),
         terminated: () => {
@@ -80,7 +78,6 @@ export class Connection {
           onEvent({ type: 'connection-lost', database })
         },
       })
-      this.#isBlocked = false
       if (isNew && this.#wasOpen) onEvent({ type: 'cleared', database })
       this.#wasOpen = true
       return opened

@@ -86,7 +86,7 @@ class IndexedDBQueue implements QueueStore {
   }
 
   async #change<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    const { connection, ballast, channel } = this.#store
+    const { connection, channel } = this.#store
     let last: { readonly result: T; readonly writes: readonly Write[] } | undefined
     await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work) => {
       const rows = new Rows(work, this.#queue)
@@ -97,7 +97,7 @@ class IndexedDBQueue implements QueueStore {
     })
     const { result, writes } = last!
     if (writes.length > 0) channel.changed(this.#queue, kind === 'append')
-    if (writes.some((write) => write.kind === 'deleteRange')) ballast.restore()
+
     return result
   }
 

@@ -53,7 +53,7 @@ async function chromiumPage(options: { sqlite?: boolean } = {}): Promise<Place> 
   const tab = await context.newPage()
   await tab.goto(site.origin)
   await tab.waitForFunction(() => 'suite' in globalThis)
-  return { suite: suiteIn(tab as unknown as Evaluates), close: () => context.close() }
+  return { suite: suiteIn(tab), close: () => context.close() }
 }
 
 async function dedicatedWorker(): Promise<Place> {
@@ -67,7 +67,7 @@ async function dedicatedWorker(): Promise<Place> {
   await worker.evaluate(async () => {
     while (!('suite' in globalThis)) await new Promise((resolve) => setTimeout(resolve, 5))
   })
-  return { suite: suiteIn(worker as unknown as Evaluates), close: () => context.close() }
+  return { suite: suiteIn(worker), close: () => context.close() }
 }
 
 async function serviceWorker(): Promise<Place> {
@@ -81,7 +81,7 @@ async function serviceWorker(): Promise<Place> {
       await navigator.serviceWorker.ready
     }),
   ])
-  return { suite: suiteIn(worker as unknown as Evaluates), close: () => context.close() }
+  return { suite: suiteIn(worker), close: () => context.close() }
 }
 
 async function firefoxPage(): Promise<Place> {

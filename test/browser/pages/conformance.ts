@@ -31,7 +31,7 @@ function factory(durability: NonNullable<IndexedDBOptions['durability']>): Confo
           await new Promise<void>((resolve, reject) => {
             const request = indexedDB.deleteDatabase(database)
             request.addEventListener('success', () => resolve())
-            request.addEventListener('error', () => reject(request.error as Error))
+            request.addEventListener('error', () => reject(request.error!))
           })
         },
       })

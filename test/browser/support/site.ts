@@ -35,7 +35,11 @@ export async function openSite(scripts: Readonly<Record<string, string>> = {}): 
 
 export function serve(type: string, text: string): Route {
   return (_, response) => {
-    response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' })
+    response.writeHead(200, {
+      'content-type': `${type}; charset=utf-8`,
+      'cache-control': 'no-store',
+      'access-control-allow-origin': '*',
+    })
     response.end(text)
   }
 }

@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type {} from './pages/quayside.ts'
+import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
+import { bundle } from './support/bundle.ts'
+import { type Site, openSite, page } from './support/site.ts'
+
+/** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill`. */
+const KILLS = Number(process.env['KILLS'] ?? 20)
+
+let site: Site
+const sent = new Set<string>()
+const acking = new Set<string>()
+const acked = new Set<string>()
+const failures: string[] = []
+
+beforeAll(async () => {
+  site = await openSite({
+    '/crash.js': await bundle('test/browser/pages/crash.ts'),
+    '/quayside.js': await bundle('test/browser/pages/quayside.ts'),
+  })
+  site.routes.set('/crash', page('/crash.js'))
+  site.routes.set('/', page('/quayside.js'))
+  const note = (path: string, add: (line: string) => void): void => {
+    site.routes.set(path, async (request, response) => {
+      for (const line of (await text(request)).split('\n')) add(line)
+      response.writeHead(204).end()
+    })
+  }
+  note('/sent', (id) => sent.add(id))
+  note('/acking', (id) => acking.add(id))
+  note('/acked', (id) => acked.add(id))
+  note('/failed', (reason) => failures.push(reason))
+})
+afterAll(() => site.close())
+
+/** Every process of the browser that has this profile. */
+function processesOf(profile: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)
+      } catch {
+        return false
+      }
+    })
+}
+
+describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
+  test(
+    `a browser that is killed at random moments loses nothing, ${KILLS / 2} times`,
+    { timeout: 60_000 + KILLS * 30_000 },
+    async () => {
+      sent.clear()
+      acking.clear()
+      acked.clear()
+      const profile = await temporaryFolder('killed')
+      let lost = 0
+      let back = 0
+      try {
+        for (let kill = 0; kill < KILLS / 2; kill++) {
+          const context = await launchChromium({ profile })
+          const tab = await context.newPage()
+          const before = sent.size
+          await tab.goto(`${site.origin}/crash?durability=${durability}`)
+          // At some moment after some work.
+          const target = before + 20 + Math.floor(Math.random() * 200)
+          while (sent.size < target && failures.length === 0) {
+            await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+          }
+          const closed = new Promise((resolve) => context.once('close', resolve))
+          execFileSync('kill', ['-9', ...processesOf(profile).map(String)])
+          await closed
+          for (const name of readdirSync(profile)) {
+            if (name.startsWith('Singleton')) rmSync(join(profile, name), { force: true })
+          }
+        }
+        const context = await launchChromium({ profile })
+        const tab = await context.newPage()
+        await tab.goto(site.origin)
+        await tab.waitForFunction(() => 'quayside' in globalThis)
+        const left = await tab.evaluate(async () => {
+          const { Queue, IndexedDBAdapter } = quayside
+          const queue = new Queue<string>('q', { storage: new IndexedDBAdapter() })
+          const consumer = queue.createConsumer('default', { leaseMs: 60_000 })
+          const payloads: string[] = []
+          await new Promise((resolve) => setTimeout(resolve, 50)) // until the leases of the dead have ended
+          for (;;) {
+            const messages = await consumer.receiveBatch(1000)
+            if (messages.length === 0) break
+            payloads.push(...messages.map(({ payload }) => payload))
+            await consumer.ackBatch(messages)
+          }
+          const dead = await queue.deadLetters().list({ limit: 100_000 })
+          return [...payloads, ...dead.messages.map(({ payload }) => payload!)]
+        })
+        await context.close()
+        const found = new Set(left)
+        lost = [...sent].filter((id) => !acking.has(id) && !found.has(id)).length
+        back = left.filter((id) => acked.has(id)).length
+        console.log(
+          `${durability}: ${KILLS / 2} kills, ${sent.size} sent, ${acked.size} acked, ${left.length} left, lost ${lost}, acked ones back ${back}`,
+        )
+      } finally {
+        await remove(profile)
+      }
+      expect(failures).toEqual([])
+      expect(lost).toBe(0)
+      expect(back).toBe(0)
+      expect(acked.size).toBeGreaterThan(KILLS)
+    },
+  )
+})
