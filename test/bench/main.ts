@@ -6,6 +6,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Options, print, printGoals } from './harness.ts'
+import { browser } from './sections/browser.ts'
 import { fsLifecycle, fsSend, fsSingle } from './sections/fs.ts'
 import { growth } from './sections/growth.ts'
 import { memory } from './sections/memory.ts'
@@ -21,6 +22,7 @@ const SECTIONS: Record<string, (options: Options, withQuayside: boolean) => Prom
   recovery,
   growth,
   space,
+  browser,
 }
 
 const { values, positionals } = parseArgs({
@@ -38,7 +40,7 @@ const options: Options = {
   sliceMs: Number(values.ms),
   many: Number(values.many),
 }
-const alone = ['recovery', 'growth', 'space']
+const alone = ['recovery', 'growth', 'space', 'browser']
 const names =
   positionals.length > 0
     ? positionals

@@ -1,7 +1,6 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { TABLES } from '../../src/segments/store.ts'
-import type {} from './pages/quayside.ts'
 import { serve } from './support/site.ts'
 import { useSite } from './support/fixture.ts'
 

@@ -22,6 +22,8 @@ export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promis
       {
         name: 'sources',
         resolveId: (id) => (id in SOURCES ? resolve(root, SOURCES[id]!) : null),
+        // Workbox asks for it.
+        transform: (code) => code.replaceAll('process.env.NODE_ENV', '"production"'),
         load: async (id) => (id.endsWith('.ts') ? stripTypes(await readFile(id, 'utf8')) : null),
       },
       nodeResolve({ browser: true, extensions: ['.ts', '.mjs', '.js'] }),

@@ -1,0 +1,220 @@
+import { Queue as WorkboxQueue } from 'workbox-background-sync/Queue.js'
+import { IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
+import { Queue } from '../../../src/index.ts'
+import { type Order, order } from '../payload.ts'
+
+// What the browser section calls, in a service worker, the one context where workbox-background-sync runs. Each contestant
+// sets up a database of its own and then does steps of some 50 ms; a step answers with how many messages it did.
+
+type Step = () => Promise<number>
+
+let databases = 0
+
+function newQueue(durability: 'strict' | 'relaxed' = 'relaxed'): Queue<Order> {
+  return new Queue<Order>('bench', {
+    storage: new IndexedDBAdapter({ database: `bench-${++databases}`, durability }),
+  })
+}
+
+async function fill(queue: Queue<Order>, count: number): Promise<void> {
+  await queue.createConsumer().join()
+  for (let n = 0; n < count; n += 1000) {
+    await queue
+      .createProducer()
+      .sendBatch(Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({ payload: order(n + i) })))
+  }
+}
+
+function openRaw(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(`raw-${++databases}`, 1)
+    request.addEventListener('upgradeneeded', () =>
+      request.result.createObjectStore('rows', { autoIncrement: true }),
+    )
+    request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', () => reject(request.error!))
+  })
+}
+
+function ended(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener('complete', () => resolve())
+    transaction.addEventListener('abort', () => reject(transaction.error!))
+  })
+}
+
+async function times(count: number, run: (i: number) => Promise<unknown>): Promise<number> {
+  for (let i = 0; i < count; i++) await run(i)
+  return count
+}
+
+function request(n: number): Request {
+  return new Request(`${location.origin}/orders`, { method: 'POST', body: JSON.stringify(order(n)) })
+}
+
+/** The work by name; each makes its own storage. */
+const CONTESTANTS: Record<string, (durability: 'strict' | 'relaxed') => Promise<Step>> = {
+  'quayside: 100 sends': async (durability) => {
+    const producer = newQueue(durability).createProducer()
+    return async () =>
+      100 *
+      (await times(10, () => Promise.all(Array.from({ length: 100 }, (_, n) => producer.send(order(n))))))
+  },
+  'workbox: 100 sends': async () => {
+    const queue = new WorkboxQueue(`bench-${++databases}`)
+    return async () => {
+      await Promise.all(Array.from({ length: 100 }, (_, n) => queue.pushRequest({ request: request(n) })))
+      return 100
+    }
+  },
+  'raw: 100 puts, a transaction each': async (durability) => {
+    const database = await openRaw()
+    return async () => {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, n) => {
+          const transaction = database.transaction('rows', 'readwrite', { durability })
+          transaction.objectStore('rows').put(order(n))
+          return ended(transaction)
+        }),
+      )
+      return 100
+    }
+  },
+  'raw: 100 messages in one put': async (durability) => {
+    const database = await openRaw()
+    return async () =>
+      100 *
+      (await times(10, async () => {
+        const transaction = database.transaction('rows', 'readwrite', { durability })
+        transaction.objectStore('rows').put(Array.from({ length: 100 }, (_, n) => order(n)))
+        await ended(transaction)
+      }))
+  },
+  'quayside: send, receive, ack': async (durability) => {
+    const queue = newQueue(durability)
+    const producer = queue.createProducer()
+    const consumer = queue.createConsumer()
+    return () =>
+      times(20, async (n) => {
+        await producer.send(order(n))
+        await (await consumer.receive())!.ack()
+      })
+  },
+  'workbox: push, shift': async () => {
+    const queue = new WorkboxQueue(`bench-${++databases}`)
+    return () =>
+      times(10, async (n) => {
+        await queue.pushRequest({ request: request(n) })
+        await queue.shiftRequest()
+      })
+  },
+  'quayside: one send at a time': async (durability) => {
+    const producer = newQueue(durability).createProducer()
+    return () => times(40, (n) => producer.send(order(n)))
+  },
+  'workbox: one push at a time': async () => {
+    const queue = new WorkboxQueue(`bench-${++databases}`)
+    return () => times(20, (n) => queue.pushRequest({ request: request(n) }))
+  },
+  'raw: one put at a time': async (durability) => {
+    const database = await openRaw()
+    return () =>
+      times(40, (n) => {
+        const transaction = database.transaction('rows', 'readwrite', { durability })
+        transaction.objectStore('rows').put(order(n))
+        return ended(transaction)
+      })
+  },
+}
+
+/** Work on a queue with a backlog, which stays as long as it is: what is taken is sent again, outside of the clock. */
+interface Kind {
+  readonly waiting: number
+  readonly keys: number
+  readonly ids: boolean
+}
+
+/** Claims and acks of 100, as a consumer loop does them, for some rounds. Answers with messages per second. */
+async function claimAndAck({ waiting, keys, ids }: Kind, rounds: number): Promise<number> {
+  const queue = newQueue()
+  await fill(queue, waiting)
+  const producer = queue.createProducer()
+  const batch = Array.from({ length: 100 * rounds }, (_, n) => ({
+    payload: order(n),
+    ...(keys > 0 && { key: `key-${n % keys}` }),
+    ...(ids && { id: crypto.randomUUID() }),
+  }))
+  for (let i = 0; i < batch.length; i += 100) await producer.sendBatch(batch.slice(i, i + 100))
+  const consumer = queue.createConsumer()
+  let done = 0
+  const started = performance.now()
+  while (done < batch.length) {
+    const messages = await consumer.receiveBatch(100)
+    await consumer.ackBatch(messages)
+    done += messages.length
+  }
+  const rate = (done / (performance.now() - started)) * 1000
+  await queue.close()
+  return rate
+}
+
+/** Sends of 100 with ids of the caller's. */
+async function sendWithIds(rounds: number): Promise<number> {
+  const queue = newQueue()
+  const producer = queue.createProducer()
+  const started = performance.now()
+  for (let round = 0; round < rounds; round++) {
+    await producer.sendBatch(
+      Array.from({ length: 100 }, (_, n) => ({ payload: order(n), id: crypto.randomUUID() })),
+    )
+  }
+  return ((100 * rounds) / (performance.now() - started)) * 1000
+}
+
+/** All three verbs with ids: send 100, receive, ack. */
+async function cycleWithIds(rounds: number): Promise<number> {
+  const queue = newQueue()
+  const producer = queue.createProducer()
+  const consumer = queue.createConsumer()
+  await consumer.join()
+  const started = performance.now()
+  for (let round = 0; round < rounds; round++) {
+    await producer.sendBatch(
+      Array.from({ length: 100 }, (_, n) => ({ payload: order(n), id: crypto.randomUUID() })),
+    )
+    await consumer.ackBatch(await consumer.receiveBatch(100))
+  }
+  return ((100 * rounds) / (performance.now() - started)) * 1000
+}
+
+let step: Step
+
+const bench = {
+  setup: async ({ name, durability }: { name: string; durability: 'strict' | 'relaxed' }): Promise<void> => {
+    step = await CONTESTANTS[name]!(durability)
+  },
+  step: (): Promise<number> => step(),
+  claimAndAck: ({ kind, rounds }: { kind: Kind; rounds: number }): Promise<number> =>
+    claimAndAck(kind, rounds),
+  sendWithIds,
+  cycleWithIds,
+  /** Fills a queue for {@link bench.firstClaim}, which another start of the browser calls. */
+  async fillForLater(count: number): Promise<void> {
+    const queue = new Queue<Order>('cold', { storage: new IndexedDBAdapter({ database: 'cold' }) })
+    await fill(queue, count)
+    await queue.close()
+  },
+  /** In ms, from nothing to the first messages. */
+  async firstClaim(): Promise<number> {
+    const started = performance.now()
+    const queue = new Queue<Order>('cold', { storage: new IndexedDBAdapter({ database: 'cold' }) })
+    const messages = await queue.createConsumer().receiveBatch(100)
+    const ms = performance.now() - started
+    if (messages.length !== 100) throw new Error(`${messages.length} messages`)
+    await queue.close()
+    return ms
+  },
+}
+
+export type Bench = typeof bench
+Object.assign(globalThis, { bench })
