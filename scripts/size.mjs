@@ -22,6 +22,12 @@ const USES = [
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
+    name: 'core + IndexedDB',
+    code: `import { Queue } from 'quayside'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside'
            import { NodeFsAdapter } from 'quayside/fs'

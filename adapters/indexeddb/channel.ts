@@ -13,7 +13,8 @@ export class Channel {
     if (typeof BroadcastChannel === 'undefined') return
     this.#channel = new BroadcastChannel(`quayside:${name}`)
     this.#channel.addEventListener('message', ({ data }) => {
-      for (const queue of data as string[]) this.#tell(queue)
+      // Any page of the origin may say anything here.
+      if (Array.isArray(data)) for (const queue of data) this.#tell(queue as string)
     })
   }
 

@@ -1,30 +1,25 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchChromium } from '../browser/support/browsers.ts'
+import { bundle } from '../browser/support/bundle.ts'
+import { openSite, serve } from '../browser/support/site.ts'
+import { ROOT, SOURCES } from '../support/sources.ts'
 
 /**
- * Runs every `ts` snippet of the README as a program of its own. What it prints must be what its comments say: `// → text`
- * behind a `console.log`, or on lines of its own.
+ * Runs every `ts` snippet of the README as a program of its own, those marked `ts browser` in Chromium. What it prints must be
+ * what its comments say: `// → text` behind a `console.log`, or on lines of its own.
  */
-const root = resolve(import.meta.dirname, '../..')
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => ({
-  code: match[1]!,
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const snippets = [...readme.matchAll(/^```ts( browser)?\n(.*?)^```$/gms)].map((match) => ({
+  where: match[1] === undefined ? 'Node' : 'Chromium',
+  code: match[2]!,
   line: readme.slice(0, match.index).split('\n').length,
 }))
-
-/** Where the published subpaths have their sources. */
-const SOURCES: Record<string, string> = {
-  quayside: 'src/index.ts',
-  'quayside/memory': 'adapters/memory.ts',
-  'quayside/fs': 'adapters/fs/index.ts',
-  'quayside/segments': 'src/segments/index.ts',
-  'quayside/conformance': 'src/conformance/index.ts',
-}
 
 let directory: string
 beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), 'quayside-readme-'))))
@@ -32,10 +27,40 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 function runnable(code: string): string {
   return code.replaceAll(/from '(quayside[^']*)'/g, (_, subpath: string) => {
-    const source = SOURCES[subpath]
-    if (source === undefined) throw new Error(`the README imports ${subpath}, which this test does not know`)
-    return `from '${pathToFileURL(join(root, source)).href}'`
+    const source = SOURCES.get(subpath)
+    if (source === undefined)
+      throw new Error(`the README imports ${subpath}, which package.json does not export`)
+    return `from '${pathToFileURL(source).href}'`
   })
+}
+
+async function runInNode(file: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: directory })
+  return stdout.trimEnd().split('\n')
+}
+
+async function runInChromium(file: string): Promise<string[]> {
+  const site = await openSite({ '/snippet.js': `${await bundle(file)}\nconsole.log('the end')` })
+  site.routes.set('/', serve('text/html', '<!doctype html><title>snippet</title>'))
+  const context = await launchChromium()
+  try {
+    const tab = await context.newPage()
+    const lines: string[] = []
+    const ended = new Promise<void>((resolve, reject) => {
+      tab.on('pageerror', reject)
+      tab.on('console', (message) => {
+        if (message.text() === 'the end') resolve()
+        else if (message.type() === 'log') lines.push(message.text())
+      })
+    })
+    await tab.goto(site.origin)
+    await tab.addScriptTag({ url: '/snippet.js', type: 'module' })
+    await ended
+    return lines
+  } finally {
+    await context.close()
+    await site.close()
+  }
 }
 
 describe('README', () => {
@@ -43,11 +68,13 @@ describe('README', () => {
     expect(snippets[0]!.line + snippets[0]!.code.split('\n').length).toBeLessThanOrEqual(30)
   })
 
-  test.each(snippets)('the snippet at line $line prints what it says', async ({ code, line }) => {
-    const file = join(directory, `line-${line}.ts`)
-    writeFileSync(file, runnable(code))
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: directory })
-    const expected = [...code.matchAll(/\/\/ → (.*)$/gm)].map((match) => match[1])
-    expect(stdout.trimEnd().split('\n')).toEqual(expected)
-  })
+  test.each(snippets)(
+    'the snippet at line $line prints what it says, in $where',
+    async ({ code, line, where }) => {
+      const file = join(directory, `line-${line}.ts`)
+      writeFileSync(file, where === 'Node' ? runnable(code) : code)
+      const expected = [...code.matchAll(/\/\/ → (.*)$/gm)].map((match) => match[1])
+      expect(await (where === 'Node' ? runInNode(file) : runInChromium(file))).toEqual(expected)
+    },
+  )
 })

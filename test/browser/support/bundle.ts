@@ -3,25 +3,16 @@ import { stripTypeScriptTypes } from 'node:module'
 import { resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { rollup } from 'rollup'
-
-const root = resolve(import.meta.dirname, '../../..')
-
-/** Where the published subpaths have their sources. */
-const SOURCES: Record<string, string> = {
-  quayside: 'src/index.ts',
-  'quayside/memory': 'adapters/memory.ts',
-  'quayside/indexeddb': 'adapters/indexeddb/index.ts',
-  'quayside/conformance': 'src/conformance/index.ts',
-}
+import { ROOT, SOURCES } from '../../support/sources.ts'
 
 /** Bundles a TypeScript file, with all it imports, to one script for browsers. */
 export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promise<string> {
   const build = await rollup({
-    input: resolve(root, file),
+    input: resolve(ROOT, file),
     plugins: [
       {
         name: 'sources',
-        resolveId: (id) => (id in SOURCES ? resolve(root, SOURCES[id]!) : null),
+        resolveId: (id) => SOURCES.get(id) ?? null,
         // Workbox asks for it.
         transform: (code) => code.replaceAll('process.env.NODE_ENV', '"production"'),
         load: async (id) => (id.endsWith('.ts') ? stripTypes(await readFile(id, 'utf8')) : null),
