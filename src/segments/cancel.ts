@@ -7,6 +7,7 @@ import type { Work } from './work.ts'
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
 export function cancel(work: Work, ids: readonly string[]): boolean[] {
   work.tick()
+  work.tx.expect?.(ids.map((id) => ['ids', id]))
   const results: boolean[] = []
   for (const id of ids) {
     const found = find(work, id)

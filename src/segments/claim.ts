@@ -170,6 +170,12 @@ function takeDue(taking: Taking): void {
     return { key, sideKey: [name, key ?? seq] }
   })
   tx.expect?.(due.map(({ sideKey }) => ['side', sideKey]))
+  tx.expect?.(
+    due.flatMap(({ key, sideKey }) => {
+      const row = tx.get<SideRow>('side', sideKey)?.row
+      return row === undefined ? [] : [['chain', [name, key!, row]] as const]
+    }),
+  )
   for (const { key, sideKey } of due) {
     const side = tx.get<SideRow>('side', sideKey)!
     const { seq, attempt, error } = side
@@ -249,6 +255,12 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     takeStretch(taking, segment, from, to)
     row.cursor = segment.first + to
     return
+  }
+  if (row.waiting > 0 && more?.keys !== undefined) {
+    const keys = new Set(more.keys.slice(from))
+    work.tx.expect?.(
+      [...keys].flatMap((key) => (key === undefined ? [] : [['side', [group.name, key]] as const])),
+    )
   }
   const parked = new Map<string, { seqs: number[]; messages: Stored[] }>()
   let i = from

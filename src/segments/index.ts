@@ -10,6 +10,7 @@ export {
   type KeyRange,
   type Kind,
   type QueueStore,
+  type Read,
   type Row,
   TABLES,
   type Table,

@@ -2,6 +2,7 @@ import { OrderedMap } from './ordered-map.ts'
 import {
   type Key,
   type KeyRange,
+  type Read,
   type Row,
   type Table,
   type Transaction,
@@ -79,14 +80,21 @@ class Rehearsal implements Transaction {
     return this.#ask(['get', table, key], () => this.#reads.get(table, key)) as V | undefined
   }
 
-  expect(rows: readonly (readonly [table: Table, key: Key])[]): void {
-    const asked = rows.filter(([table, key]) => !this.#answers.has(JSON.stringify(['get', table, key])))
-    if (asked.length === 0) return
-    const answers = asked.map(async ([table, key]) => {
-      const answer = await this.#reads.get(table, key)
-      this.#answers.set(JSON.stringify(['get', table, key]), answer)
-    })
-    throw new Missing(Promise.all(answers).then(() => undefined))
+  expect(reads: readonly Read[]): void {
+    const missing: Promise<void>[] = []
+    for (const [table, what, limit] of reads) {
+      const question = limit === undefined ? ['get', table, what] : ['range', table, what, limit, false]
+      const text = JSON.stringify(question)
+      if (this.#answers.has(text)) continue
+      // It must not be asked twice.
+      this.#answers.set(text, undefined)
+      const answer =
+        limit === undefined
+          ? this.#reads.get(table, what as Key)
+          : this.#reads.range(table, what as KeyRange, limit, false)
+      missing.push(answer.then((value) => void this.#answers.set(text, value)))
+    }
+    if (missing.length > 0) throw new Missing(Promise.all(missing).then(() => undefined))
   }
 
   range<V>(table: Table, range: KeyRange, limit: number, reverse = false): readonly Row<V>[] {

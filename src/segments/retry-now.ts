@@ -4,6 +4,7 @@ import type { Group } from './group.ts'
 /** Has messages of a group that wait for a retry be due now. Answers, for each, whether it waited. */
 export function retryNow(group: Group, ids: readonly string[]): boolean[] {
   const { work, name } = group
+  work.tx.expect?.(ids.map((id) => ['ids', id]))
   return ids.map((id) => {
     const found = find(work, id)
     if (found === undefined || 'timer' in found) return false

@@ -1,21 +1,46 @@
 import type { SettleResult, Settlement } from '../storage.ts'
 import type { Group } from './group.ts'
 import type { DeadRow, IdRow } from './rows.ts'
+import type { Read } from './store.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
 
 /** Settles deliveries of a group, and dead letters by the receipts that `list` gave them. */
 export function settle(group: Group, settlements: readonly Settlement[]): SettleResult[] {
+  const receipts = settlements.map(({ receipt }) => parseReceipt(receipt, group.row.token))
+  if (group.work.tx.expect !== undefined) group.work.tx.expect(readsOf(group, receipts))
   const results: SettleResult[] = []
-  for (const settlement of settlements) {
-    const receipt = parseReceipt(settlement.receipt, group.row.token)
+  for (const [i, settlement] of settlements.entries()) {
+    const receipt = receipts[i]
     const settled =
       receipt !== undefined &&
       (receipt.dead ? settleDead(group, receipt, settlement) : settleLease(group, receipt, settlement))
     results.push(settled ? SETTLED : STALE)
   }
   return results
+}
+
+/** What settling is going to read, so that a store that must wait for its rows waits once: heads, the next of their keys, ids. */
+function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read[] {
+  const { row, name, work } = group
+  const reads: Read[] = []
+  for (const receipt of receipts) {
+    if (receipt === undefined || receipt.dead) continue
+    const { seq } = receipt
+    const run = row.runs[group.runOf(seq)]
+    const single = row.singles[group.singleOf(seq)]
+    const message = run?.named ? work.logMessage(seq) : undefined
+    if (message?.named !== undefined) reads.push(['ids', message.id])
+    if (single?.key === undefined || row.chained === 0) continue
+    const chain = [name, single.key]
+    reads.push(
+      single.row === undefined
+        ? ['chain', { lower: chain, upper: chain }, 1]
+        : ['chain', [...chain, single.row]],
+    )
+  }
+  return reads
 }
 
 interface Receipt {

@@ -62,6 +62,9 @@ export interface KeyRange {
 /** One row as a range returns it. */
 export type Row<V> = readonly [key: Key, value: V]
 
+/** One row to be read, or the first ones of a range. */
+export type Read = readonly [table: Table, key: Key] | readonly [table: Table, range: KeyRange, limit: number]
+
 /**
  * The view of one running transaction. It sees its own writes. It must not be used after its body ended.
  *
@@ -81,10 +84,10 @@ export interface Transaction {
   /** How many rows a range has. The engine only asks it of ranges it knows to be short. */
   count(table: Table, range: KeyRange): number
   /**
-   * Says that these rows will be read, so that a store that has to wait for them waits once. Means nothing to one that
-   * does not.
+   * Says what is going to be read, so that a store that has to wait for it waits once. Means nothing to one that does
+   * not.
    */
-  expect?(rows: readonly (readonly [table: Table, key: Key])[]): void
+  expect?(reads: readonly Read[]): void
   /** Writes a row, whether or not it exists. */
   put(table: Table, key: Key, value: unknown): void
   /** Removes a row; nothing happens where there is none. */
