@@ -23,12 +23,11 @@ export type Write =
   | { readonly kind: 'delete'; readonly table: Table; readonly key: Key }
   | { readonly kind: 'deleteRange'; readonly table: Table; readonly range: KeyRange }
 
-/** Thrown out of a body by a read whose answer is not there yet. */
-class Missing extends Error {
+/** Thrown out of a body by a read whose answer is not there yet. No error: the stack of one costs more than the run. */
+class Missing {
   readonly answer: Promise<void>
 
   constructor(answer: Promise<void>) {
-    super('read something that is not there yet')
     this.answer = answer
   }
 }
@@ -94,6 +93,7 @@ class Rehearsal implements Transaction {
           : this.#reads.range(table, what as KeyRange, limit, false)
       missing.push(answer.then((value) => void this.#answers.set(text, value)))
     }
+    // oxlint-disable-next-line typescript/only-throw-error -- See there.
     if (missing.length > 0) throw new Missing(Promise.all(missing).then(() => undefined))
   }
 
@@ -153,6 +153,7 @@ class Rehearsal implements Transaction {
   #ask(question: unknown, read: () => Promise<unknown>): unknown {
     const text = JSON.stringify(question)
     if (this.#answers.has(text)) return this.#answers.get(text)
+    // oxlint-disable-next-line typescript/only-throw-error -- See there.
     throw new Missing(read().then((answer) => void this.#answers.set(text, answer)))
   }
 }
