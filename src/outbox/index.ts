@@ -1,0 +1,19 @@
+/**
+ * **quayside/outbox**: HTTP requests that are stored first and sent until the server has accepted them.
+ *
+ * ```ts
+ * import { Queue } from 'quayside'
+ * import { Outbox } from 'quayside/outbox'
+ *
+ * const outbox = new Outbox(new Queue('outbox', { storage }))
+ * outbox.start()
+ * const response = await outbox.fetch('/api/notes', { method: 'POST', body: 'hello' })
+ * ```
+ *
+ * @module
+ */
+export type { StoredState } from './answer.ts'
+export type { BeforeHook, OutboxOptions } from './options.ts'
+export { Outbox, type OutboxEvent, type OutboxRequestInit } from './outbox.ts'
+export { type Outcome, type OutcomePolicy, defaultOutcome } from './outcome.ts'
+export type { OutboxBody } from './request.ts'

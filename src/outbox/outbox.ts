@@ -1,0 +1,397 @@
+import { v7 } from 'uuid'
+import { checkFunction } from '../check.ts'
+import { MAX_TIMEOUT_MS } from '../clock.ts'
+import { errorText } from '../errors.ts'
+import {
+  type Consumer,
+  type DrainOptions,
+  type DrainReport,
+  type HandlerContext,
+  type Message,
+  type Producer,
+  QuaysideError,
+  type Queue,
+  type SendOptions,
+  type SendResult,
+} from '../index.ts'
+import { type StoredState, deadAnswer, headerSafe, storedAnswer } from './answer.ts'
+import { NO_ANSWER, attempt } from './attempt.ts'
+import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import { IDEMPOTENCY_KEY, type OutboxBody, STORED_KEY, pack, unpack } from './request.ts'
+import { retryAfterMs } from './retry-after.ts'
+import { isOffline, onTrigger } from './triggers.ts'
+
+/** As for `fetch`, and how the request is stored. */
+export interface OutboxRequestInit extends RequestInit, Omit<SendOptions, 'headers'> {}
+
+/** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
+export interface OutboxEvent {
+  /**
+   * - `stored`, `sending`, `accepted`, `retrying`, `held`, `dead`: the state that the request `id` has reached here.
+   * - `changed`: something changed, in this or in another context. A hint to look again.
+   * - `failed`: the storage failed while nobody waited for it; sending goes on in a while.
+   */
+  readonly type: 'stored' | 'sending' | 'accepted' | 'retrying' | 'held' | 'dead' | 'changed' | 'failed'
+  readonly id?: string | undefined
+  /** Of the server's response, if there was one. */
+  readonly status?: number | undefined
+  /** What went wrong. */
+  readonly reason?: string | undefined
+}
+
+const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
+
+/** After the storage has failed it is tried again this much later, in ms. */
+const STORAGE_REST_MS = 5000
+
+/** Somebody who waits for the answer to a request. */
+class Waiter {
+  id = ''
+  /** Tells what the request carries from what another one of the same id carried before. */
+  key: string | undefined
+  omitted: readonly (readonly [string, string])[] = []
+  state: StoredState = 'stored'
+  answer!: (response: Response) => void
+  giveUp!: (reason: unknown) => void
+  readonly promise: Promise<Response> = new Promise((resolve, reject) => {
+    this.answer = resolve
+    this.giveUp = reject
+  })
+
+  answerLater(): void {
+    this.answer(storedAnswer(this.id, this.state))
+  }
+}
+
+/**
+ * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
+ *
+ * Several outboxes may share one queue, in tabs, workers and processes: one of them at a time sends a given request. Every
+ * attempt bears the same `Idempotency-Key`, the id of the message, so that a server can tell a second delivery from a
+ * second request. Delivery is at least once.
+ */
+export class Outbox {
+  readonly #queue: Queue<OutboxBody>
+  readonly #producer: Producer<OutboxBody>
+  readonly #consumer: Consumer<OutboxBody>
+  readonly #rules: OutboxRules
+  readonly #waiters: Set<Waiter> = new Set()
+  readonly #listeners: Set<(event: OutboxEvent) => void> = new Set()
+  #paused = false
+  #held = false
+  /** Ends what {@link start} began. */
+  #stop: (() => Promise<void>) | undefined
+  /** While requests are sent for `fetch` alone, without {@link start}. */
+  #passing = false
+  #passAgain = false
+
+  /**
+   * @param queue A queue of the outbox's own. Its payloads are bodies; what its messages ask for is in their headers. The
+   * outbox is its group `default`.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+   */
+  constructor(queue: Queue<OutboxBody> | Queue, options: OutboxOptions = {}) {
+    this.#rules = withDefaults(options)
+    this.#queue = queue as Queue<OutboxBody>
+    this.#producer = this.#queue.createProducer()
+    const { leaseMs, retry } = this.#rules
+    this.#consumer = this.#queue.createConsumer(undefined, { leaseMs, retry })
+  }
+
+  /**
+   * Stores a request, sends it, and answers with the server's own response, if the server accepts it now. It is stored
+   * before this sends anything.
+   *
+   * If it is not accepted now, the answer is a 202 that the server knows nothing of, and sending goes on. Its headers:
+   * `Quayside-Message-Id`, and `Quayside-State` with one of {@link StoredState}. If the server refuses it for good, the
+   * answer is the server's response (a 422, say) with these two headers, and the request is kept as a dead letter.
+   *
+   * An abort before it is stored stores nothing. Later it ends the wait only: see {@link cancel}.
+   *
+   * @param init `id`, `key` (requests of one key go one after the other), `replace`, `delayMs`, `expiresInMs`,
+   * `maxAttempts` and `dedupeMs` are those of `producer.send`.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: this is no request for http or https. `TOO_LARGE`: its body is over
+   * `maxBodyBytes`. And what `producer.send` throws. In each case nothing was stored, but for `STORAGE_FAILED`.
+   */
+  async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
+    const { clock, answerWithinMs } = this.#rules
+    const waiter = new Waiter()
+    let timer: unknown
+    let signal: AbortSignal | undefined
+    const abort = (): void => waiter.giveUp(signal!.reason)
+    const later = (): void => waiter.answerLater()
+    try {
+      const stored = await this.#store('outbox.fetch', input, init, waiter)
+      signal = stored.signal
+      signal.addEventListener('abort', abort)
+      if (signal.aborted) abort()
+      if (stored.status === 'duplicate') waiter.state = 'duplicate'
+      const rests = this.#rests()
+      if (rests || init.delayMs || stored.status === 'duplicate') later()
+      if (!rests) void this.#pass()
+      timer = clock.setTimeout(later, Math.min(answerWithinMs, MAX_TIMEOUT_MS))
+      return await waiter.promise
+    } finally {
+      clock.clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      this.#waiters.delete(waiter)
+    }
+  }
+
+  /**
+   * Stores a request and does not wait for more. It is sent when its turn comes: by an outbox that was started, by the
+   * next `drain`, or along with the next `fetch`.
+   *
+   * @throws as {@link fetch}
+   */
+  async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
+    const { id, status } = await this.#store('outbox.store', input, init)
+    return { id, status }
+  }
+
+  async #store(
+    tried: string,
+    input: string | URL | Request,
+    init: OutboxRequestInit,
+    waiter?: Waiter,
+  ): Promise<SendResult & { readonly signal: AbortSignal }> {
+    const { id = v7(), key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const { maxBodyBytes, omitHeaders } = this.#rules
+    const { payload, headers, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
+    // What replaces a request is another request: a server that knows the first must not take it for the same.
+    if (replace) headers[STORED_KEY] ??= v7()
+    if (waiter !== undefined) {
+      // Before it is stored, because it may be sent before we hear that it is.
+      Object.assign(waiter, { id, omitted, key: headers[STORED_KEY] })
+      this.#waiters.add(waiter)
+    }
+    const options = { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
+    const { status } = await this.#producer.send(payload, options)
+    // The new version need not wait because the old one failed.
+    if (status === 'replaced' && !delayMs) await this.#queue.retryNow([id])
+    if (status !== 'duplicate') this.#emit({ type: 'stored', id })
+    return { id, status, signal }
+  }
+
+  /**
+   * Sends what is due, and what is not due yet but got no answer from a server before, and reports. With a deadline (in
+   * ms since 1970) it hands back just before it what is not finished. For service workers and cron jobs; where a program
+   * goes on, {@link start} does better.
+   */
+  async drain(options: Omit<DrainOptions, 'concurrency'> = {}): Promise<DrainReport> {
+    await this.#wake()
+    return await this.#drain(options)
+  }
+
+  #drain(options: DrainOptions = {}): Promise<DrainReport> {
+    return this.#consumer.drain(this.#send, { concurrency: this.#rules.concurrency, ...options })
+  }
+
+  /** Sends what is due, once for all who ask while it is under way. */
+  async #pass(): Promise<void> {
+    this.#passAgain = true
+    if (this.#passing || this.#stop !== undefined) return
+    this.#passing = true
+    try {
+      while (this.#passAgain) {
+        this.#passAgain = false
+        await this.#drain()
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#passing = false
+    }
+  }
+
+  /**
+   * Sends requests as they come and become due, until the function is called that this answers with. In a page it also
+   * looks when the network comes back and when the page is shown. An idle outbox costs nothing.
+   *
+   * What is under way when it is stopped is given up and handed back; the server may get it once more.
+   */
+  start(): () => Promise<void> {
+    return (this.#stop ??= this.#start())
+  }
+
+  #start(): () => Promise<void> {
+    const controller = new AbortController()
+    const wake = (): void => void this.#wake().catch((error: unknown) => this.#fail(error))
+    const unhook = onTrigger(wake)
+    const running = this.#run(controller.signal)
+    wake()
+    return async () => {
+      this.#stop = undefined
+      unhook()
+      controller.abort()
+      await running
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, concurrency } = this.#rules
+    while (!signal.aborted) {
+      try {
+        await this.#consumer.run(this.#send, { concurrency, signal })
+        return
+      } catch (error) {
+        if (!this.#fail(error)) return
+        await new Promise<void>((resolve) => {
+          const timer = clock.setTimeout(resolve, STORAGE_REST_MS)
+          signal.addEventListener('abort', () => {
+            clock.clearTimeout(timer)
+            resolve()
+          })
+        })
+      }
+    }
+  }
+
+  /** Sends nothing more until {@link resume}, in this context. What is under way goes on. */
+  pause(): void {
+    this.#paused = true
+    this.#rests()
+  }
+
+  /** Goes on after {@link pause}, and after an answer that held this outbox, in this context. */
+  resume(): void {
+    this.#paused = this.#held = false
+    if (!this.#rests()) void this.#pass()
+  }
+
+  /** Whether the server answered 401 or 403, so that this outbox waits for {@link resume}. */
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** Whether nothing may be sent. Tells the consumer. */
+  #rests(): boolean {
+    const rests = this.#paused || this.#held || isOffline()
+    if (rests) this.#consumer.pause()
+    else if (this.#consumer.paused) this.#consumer.resume()
+    return rests
+  }
+
+  /** The network may be back: what got no answer is due again, and who sends looks at once. */
+  async #wake(): Promise<void> {
+    if (this.#rests()) return
+    const ids: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await this.#queue.list({ state: 'delayed', limit: 1000, cursor })
+      for (const { id, lastError } of page.messages) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    if (ids.length > 0) await this.#queue.retryNow(ids)
+    // Timers of a page that was hidden may be late.
+    this.#consumer.resume()
+  }
+
+  /** How many requests the server has not accepted yet. Dead letters do not count. */
+  async size(): Promise<number> {
+    return (await this.#queue.stats()).messages
+  }
+
+  /**
+   * Drops a request that is not accepted yet. Answers whether there was one. One that is under way may still reach the
+   * server.
+   */
+  async cancel(id: string): Promise<boolean> {
+    return (await this.#queue.cancel([id]))[0]!
+  }
+
+  /** Ends the wait of a request for its next attempt, or of all. Answers how many there were. */
+  async retryNow(id?: string): Promise<number> {
+    const count = await this.#queue.retryNow(id === undefined ? undefined : [id])
+    if (!this.#rests()) void this.#pass()
+    return count
+  }
+
+  /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */
+  watch(listener: (event: OutboxEvent) => void): () => void {
+    checkFunction('outbox.watch', 'listener', listener)
+    const own = (event: OutboxEvent): void => listener(event)
+    const unwatch = this.#queue.watch(() => own({ type: 'changed' }))
+    this.#listeners.add(own)
+    return () => {
+      this.#listeners.delete(own)
+      unwatch()
+    }
+  }
+
+  #emit(event: OutboxEvent): void {
+    // Apart from what goes on here, which no listener may break.
+    for (const listener of this.#listeners) queueMicrotask(() => listener(event))
+  }
+
+  /** Reports what failed while nobody waited. Answers whether there is a sense in going on. */
+  #fail(error: unknown): boolean {
+    if (error instanceof QuaysideError && error.code === 'CLOSED') return false
+    this.#emit({ type: 'failed', reason: errorText(error) })
+    return true
+  }
+
+  /** Makes one attempt at a message, and settles it. */
+  readonly #send = async (message: Message<OutboxBody>, { signal }: HandlerContext): Promise<void> => {
+    const { id, lastError } = message
+    if (this.#rests()) return await message.nack({ counts: false, delayMs: 0, reason: lastError })
+    let first: Request
+    try {
+      first = unpack(message)
+    } catch (error) {
+      return await message.reject({ reason: `no stored request: ${errorText(error)}` })
+    }
+    const key = message.headers[STORED_KEY]
+    const waiters = [...this.#waiters].filter((waiter) => waiter.id === id && waiter.key === key)
+    for (const waiter of waiters) {
+      waiter.state = 'sending'
+      for (const [name, value] of waiter.omitted) first.headers.set(name, value)
+    }
+    if (key === undefined) first.headers.set(IDEMPOTENCY_KEY, headerSafe(id))
+    this.#emit({ type: 'sending', id })
+    const { request, response, reason } = await attempt(first, message, this.#rules, signal)
+    // Stopped, or the lease was lost: then the message is in other hands.
+    if (response === undefined) signal.throwIfAborted()
+    const outcome = this.#rules.outcome(response, request, message)
+    const counts = outcome !== 'hold' && (response !== undefined || !isOffline())
+    const state =
+      outcome === 'retry' && counts && message.attempt >= message.maxAttempts ? 'dead' : STATES[outcome]
+    try {
+      await this.#settle(message, outcome, counts, response, reason)
+    } catch (error) {
+      // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
+      if (!(error instanceof QuaysideError && error.code === 'STALE_RECEIPT')) throw error
+    }
+    this.#emit({
+      type: state,
+      id,
+      status: response?.status,
+      reason: state === 'accepted' ? undefined : reason,
+    })
+    for (const waiter of waiters) {
+      waiter.state = state === 'accepted' ? 'sending' : state
+      if (response === undefined || state === 'retrying' || state === 'held') waiter.answerLater()
+      else waiter.answer(state === 'dead' ? deadAnswer(id, response.clone()) : response.clone())
+    }
+  }
+
+  #settle(
+    message: Message<OutboxBody>,
+    outcome: Outcome,
+    counts: boolean,
+    response: Response | undefined,
+    reason: string,
+  ): Promise<void> {
+    if (outcome === 'accepted') return message.ack()
+    if (outcome === 'dead') return message.reject({ reason })
+    if (outcome === 'hold') this.#held = true
+    if (!counts) {
+      // Before it is given back, or it would be claimed again at once.
+      this.#rests()
+      return message.nack({ counts, delayMs: 0, reason })
+    }
+    const delayMs = retryAfterMs(response?.headers.get('retry-after'), this.#rules.clock.now())
+    return message.nack({ delayMs, reason })
+  }
+}

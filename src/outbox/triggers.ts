@@ -1,0 +1,19 @@
+const EVENTS = ['online', 'offline', 'pageshow', 'visibilitychange']
+
+/** Whether the runtime knows that it has no network. One that cannot tell is taken to have one. */
+export function isOffline(): boolean {
+  const { navigator } = globalThis as { navigator?: { readonly onLine?: boolean } }
+  return navigator?.onLine === false
+}
+
+/**
+ * Calls `listener` at each event of a page after which sending may fare better, or worse: its timers were throttled while it
+ * was hidden, or the network came or went. Answers with a function that stops it. Elsewhere it does nothing.
+ */
+export function onTrigger(listener: () => void): () => void {
+  const scope = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>
+  for (const event of EVENTS) scope.addEventListener?.(event, listener)
+  return () => {
+    for (const event of EVENTS) scope.removeEventListener?.(event, listener)
+  }
+}

@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest'
+import { Queue } from '../../src/index.ts'
+import { Outbox, type OutboxOptions } from '../../src/outbox/index.ts'
+import { expectCode, expectEmpty, isPending, thrownBy } from '../support/set-up.ts'
+import { serve, statuses } from './server.ts'
+import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
+
+const POST = { method: 'POST', body: 'hello' }
+
+describe('fetch answers', () => {
+  test("with the server's own response, if it accepts at once; then nothing is left", async () => {
+    const { origin, arrived } = await serve((response) =>
+      response.writeHead(201, 'Made', { 'x-own': 'yes' }).end('{"id":7}'),
+    )
+    const { outbox, queue, events, told } = setUpOutbox()
+    const response = await outbox.fetch(`${origin}/notes`, POST)
+    expect(response).toMatchObject({ status: 201, statusText: 'Made', url: `${origin}/notes`, ok: true })
+    expect(response.headers.get('x-own')).toBe('yes')
+    expect(stateOf(response)).toBeNull()
+    expect(await response.json()).toEqual({ id: 7 })
+    expect(arrived).toMatchObject([{ method: 'POST', path: '/notes', body: Buffer.from('hello') }])
+    expect((await queue.stats()).messages).toBe(0)
+    await told('accepted')
+    expect(events.map(({ type }) => type)).toEqual(['stored', 'sending', 'accepted'])
+    expect(events[2]).toMatchObject({ status: 201, reason: undefined })
+  })
+
+  test('after it is stored, not before', async () => {
+    const { outbox, queue } = setUpOutbox()
+    const { origin } = await serve(async (response) => {
+      const { messages } = await queue.list()
+      response.end(JSON.stringify(messages.map(({ state, payload }) => [state, payload])))
+    })
+    expect(await (await outbox.fetch(origin, POST)).json()).toEqual([['leased', 'hello']])
+  })
+
+  test('202 with the id, if the server is in trouble; it is tried again', async () => {
+    const { origin, arrived } = await serve(statuses(503, 200))
+    const { outbox, queue, clock, told } = setUpOutbox()
+    const stop = outbox.start()
+    const response = await outbox.fetch(origin, POST)
+    expect(response.status).toBe(202)
+    expect(stateOf(response)).toBe('retrying')
+    const { messages } = await queue.list()
+    expect(messages).toMatchObject([
+      { id: idOf(response), state: 'delayed', attempt: 1, lastError: 'HTTP 503: this is 503' },
+    ])
+    await clock.advance(499)
+    expect(arrived.length).toBe(1)
+    await clock.advance(1)
+    expect(await told('accepted')).toMatchObject({ id: idOf(response), status: 200 })
+    expect(arrived.map(({ headers }) => headers['idempotency-key'])).toEqual([idOf(response), idOf(response)])
+    await stop()
+  })
+
+  test("with the server's refusal, and names the dead letter that it became", async () => {
+    const { origin } = await serve((response) =>
+      response.writeHead(422, { 'content-type': 'text/plain' }).end('title is missing'),
+    )
+    const { outbox, queue, told } = setUpOutbox()
+    const response = await outbox.fetch(origin, POST)
+    expect(response.status).toBe(422)
+    expect(response.headers.get('content-type')).toBe('text/plain')
+    expect(stateOf(response)).toBe('dead')
+    expect(await response.text()).toBe('title is missing')
+    expect((await queue.deadLetters().list()).messages).toMatchObject([
+      { id: idOf(response), reason: 'rejected', lastError: 'HTTP 422: title is missing', attempt: 1 },
+    ])
+    expect(await told('dead')).toMatchObject({ status: 422, reason: 'HTTP 422: title is missing' })
+  })
+
+  test('a dead letter keeps the first 2 KB of the response', async () => {
+    const { origin } = await serve((response) => response.writeHead(400).end('é'.repeat(5000)))
+    const { outbox, queue } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    const { messages } = await queue.deadLetters().list()
+    expect(messages[0]!.lastError).toBe(`HTTP 400: ${'é'.repeat(1024)}`)
+  })
+
+  test('202 within answerWithinMs, if the server hangs; sending goes on', async () => {
+    const finish: (() => void)[] = []
+    const { origin } = await serve((response) => finish.push(() => response.end()))
+    const { outbox, queue, clock, told } = setUpOutbox({ answerWithinMs: 3000 })
+    const answer = outbox.fetch(origin, POST)
+    await told('sending')
+    await clock.advance(2999)
+    expect(await isPending(answer)).toBe(true)
+    await clock.advance(1)
+    expect(stateOf(await answer)).toBe('sending')
+    while (finish.length === 0) await clock.advance(0)
+    finish[0]!()
+    await told('accepted')
+    expect((await queue.stats()).messages).toBe(0)
+  })
+
+  test('202 at once, if it is to be sent later', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox, clock, told } = setUpOutbox()
+    const stop = outbox.start()
+    expect(stateOf(await outbox.fetch(origin, { ...POST, delayMs: 60_000 }))).toBe('stored')
+    expect(arrived.length).toBe(0)
+    await clock.advance(60_000)
+    await told('accepted')
+    await stop()
+  })
+
+  test('202 at once to a second request of the same id, which is not stored', async () => {
+    const { origin, bodies } = await serve()
+    const { outbox, queue } = setUpOutbox()
+    outbox.pause()
+    expect(stateOf(await outbox.fetch(origin, { ...POST, id: 'note-1' }))).toBe('stored')
+    const second = await outbox.fetch(origin, { method: 'POST', body: 'again', id: 'note-1' })
+    expect([second.status, stateOf(second), idOf(second)]).toEqual([202, 'duplicate', 'note-1'])
+    expect((await queue.stats()).messages).toBe(1)
+    outbox.resume()
+    await expect.poll(bodies).toEqual(['hello'])
+  })
+
+  test('whichever of two has the same id at the same time: the first', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox } = setUpOutbox()
+    const [first, second] = await Promise.all([
+      outbox.fetch(origin, { ...POST, id: 'note-1' }),
+      outbox.fetch(origin, { ...POST, id: 'note-1' }),
+    ])
+    expect([first.status, await first.text()]).toEqual([201, 'made'])
+    expect([second.status, stateOf(second)]).toEqual([202, 'duplicate'])
+    expect(arrived.length).toBe(1)
+  })
+
+  test('many at once, no more than four under way', async () => {
+    const { origin, busy } = await serve((response) => setTimeout(() => response.end(), 5))
+    const { outbox } = setUpOutbox()
+    const stop = outbox.start()
+    const all = await Promise.all(Array.from({ length: 40 }, () => outbox.fetch(origin, POST)))
+    expect(all.every(({ status }) => status === 200)).toBe(true)
+    expect(busy.most).toBe(4)
+    await stop()
+  })
+
+  test('an id that is not ASCII, percent-encoded', async () => {
+    const { origin, arrived } = await serve(statuses(503))
+    const { outbox } = setUpOutbox()
+    const response = await outbox.fetch(origin, { ...POST, id: 'Grüße/7' })
+    expect(idOf(response)).toBe('Gr%C3%BC%C3%9Fe/7')
+    expect(arrived[0]!.headers['idempotency-key']).toBe('Gr%C3%BC%C3%9Fe/7')
+  })
+})
+
+describe('an abort', () => {
+  test('before it is stored stores nothing', async () => {
+    const { outbox, queue } = setUpOutbox()
+    const reason = new Error('gone')
+    const work = outbox.fetch('http://127.0.0.1:9', { ...POST, signal: AbortSignal.abort(reason) })
+    expect(await thrownBy(work)).toBe(reason)
+    await expectEmpty(queue)
+  })
+
+  test('later ends the wait, and the request goes on', async () => {
+    const finish: (() => void)[] = []
+    const { origin } = await serve((response) => finish.push(() => response.end()))
+    const { outbox, told } = setUpOutbox()
+    const controller = new AbortController()
+    const work = outbox.fetch(origin, { ...POST, signal: controller.signal })
+    await told('sending')
+    const reason = new Error('gone')
+    controller.abort(reason)
+    expect(await thrownBy(work)).toBe(reason)
+    await expect.poll(() => finish.length).toBe(1)
+    finish[0]!()
+    await told('accepted')
+  })
+})
+
+describe('store', () => {
+  test('stores and does not wait; a drain sends it', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox } = setUpOutbox()
+    expect(await outbox.store(origin, { ...POST, id: 'a' })).toEqual({ id: 'a', status: 'stored' })
+    expect(await outbox.size()).toBe(1)
+    expect(arrived.length).toBe(0)
+    expect(await outbox.drain()).toEqual({ acked: 1, retried: 0, dead: 0, returned: 0 })
+    expect(arrived.length).toBe(1)
+    expect(await outbox.size()).toBe(0)
+  })
+})
+
+describe('what is no request is refused, and nothing is stored', () => {
+  test.each<[string, () => [string, RequestInit?], string]>([
+    ['a relative URL where there is no base', () => ['/notes'], 'this is no request'],
+    ['another scheme', () => ['data:text/plain,hello'], 'only http and https'],
+    ['a GET with a body', () => ['http://127.0.0.1:9', { body: 'x' }], 'this is no request'],
+    [
+      'a stream of strings',
+      () => ['http://127.0.0.1:9', { method: 'POST', body: stream('x') }],
+      'Uint8Array',
+    ],
+  ])('%s', async (_, make, text) => {
+    const { outbox, queue } = setUpOutbox()
+    await expectCode(() => outbox.fetch(...make()), 'INVALID_ARGUMENT', 'outbox.fetch', text)
+    await expectEmpty(queue)
+  })
+
+  test('options that the queue refuses', async () => {
+    const { outbox, queue } = setUpOutbox()
+    await expectCode(outbox.fetch('http://127.0.0.1:9', { delayMs: -1 }), 'INVALID_ARGUMENT', 'delayMs')
+    await expectEmpty(queue)
+  })
+
+  test.each<[string, unknown]>([
+    ['an unknown option', { retries: 3 }],
+    ['concurrency', { concurrency: 0 }],
+    ['before', { before: 'x' }],
+    ['outcome', { outcome: {} }],
+    ['fetch', { fetch: 1 }],
+    ['timeoutMs', { timeoutMs: -1 }],
+    ['answerWithinMs', { answerWithinMs: '1' }],
+    ['maxBodyBytes', { maxBodyBytes: 1.5 }],
+    ['omitHeaders', { omitHeaders: 'authorization' }],
+    ['a name in omitHeaders', { omitHeaders: [1] }],
+    ['clock', { clock: {} }],
+    ['leaseMs', { leaseMs: 0 }],
+    ['retry', { retry: { maxAttempts: 0 } }],
+  ])('%s', async (_, options) => {
+    await expectCode(() => new Outbox(new Queue('outbox'), options as OutboxOptions), 'INVALID_ARGUMENT')
+  })
+
+  test('a listener that is none', async () => {
+    const { outbox } = setUpOutbox()
+    await expectCode(() => outbox.watch({} as never), 'INVALID_ARGUMENT', 'listener')
+  })
+})
+
+test('offline it answers 202 at once and sends nothing', async () => {
+  const { origin, arrived } = await serve()
+  const { outbox } = setUpOutbox()
+  const { online } = goOffline()
+  expect(stateOf(await outbox.fetch(origin, POST))).toBe('stored')
+  expect(arrived.length).toBe(0)
+  online()
+  await outbox.drain()
+  expect(arrived.length).toBe(1)
+})
+
+/** A stream of one chunk, of whatever kind. */
+function stream(chunk: unknown): ReadableStream {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(chunk)
+      controller.close()
+    },
+  })
+}

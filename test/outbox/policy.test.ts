@@ -1,0 +1,385 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { defaultOutcome } from '../../src/outbox/index.ts'
+import { retryAfterMs } from '../../src/outbox/retry-after.ts'
+import { defer } from '../support/set-up.ts'
+import { serve, statuses } from './server.ts'
+import { goOffline, setUpOutbox, stateOf } from './set-up.ts'
+
+const POST = { method: 'POST', body: 'hello' }
+
+/** What each status leads to: the answer to the caller, what waits, and what is dead. */
+const OUTCOMES = [
+  {
+    outcome: 'accepted',
+    all: [200, 201, 202, 204],
+    answer: (status: number) => [status, null],
+    waits: () => [],
+    dead: () => [],
+  },
+  {
+    outcome: 'retry',
+    all: [408, 425, 429, 500, 501, 502, 503, 504, 511],
+    answer: () => [202, 'retrying'],
+    waits: (lastError: string) => [{ state: 'delayed', attempt: 1, lastError }],
+    dead: () => [],
+  },
+  {
+    outcome: 'hold',
+    all: [401, 403],
+    answer: () => [202, 'held'],
+    waits: (lastError: string) => [{ state: 'ready', attempt: 0, lastError }],
+    dead: () => [],
+  },
+  {
+    outcome: 'dead',
+    all: [301, 302, 304, 400, 402, 404, 405, 409, 410, 413, 415, 418, 422, 451],
+    answer: (status: number) => [status, 'dead'],
+    waits: () => [],
+    dead: (lastError: string) => [{ reason: 'rejected', attempt: 1, lastError }],
+  },
+]
+const CASES = OUTCOMES.flatMap(({ all, ...one }) => all.map((status) => ({ status, ...one })))
+
+describe('a real server answers', () => {
+  test.each(CASES)('$status: $outcome', async ({ status, outcome, answer, waits, dead }) => {
+    const { origin, arrived } = await serve(statuses(status))
+    const { outbox, queue } = setUpOutbox()
+    const response = await outbox.fetch(origin, POST)
+    const reason = `HTTP ${status}: ${status === 304 ? '' : `this is ${status}`}`
+    expect(arrived.length).toBe(1)
+    expect([response.status, stateOf(response)]).toEqual(answer(status))
+    expect((await queue.list()).messages).toMatchObject(waits(reason))
+    expect((await queue.deadLetters().list()).messages).toMatchObject(dead(reason))
+    expect(outbox.held).toBe(outcome === 'hold')
+  })
+
+  test('a redirect in the same origin: what it leads to counts', async () => {
+    const { origin, arrived } = await serve((response, { path }) =>
+      path === '/old'
+        ? response.writeHead(307, { location: '/new' }).end()
+        : response.writeHead(200).end('new'),
+    )
+    const { outbox } = setUpOutbox()
+    const response = await outbox.fetch(`${origin}/old`, POST)
+    expect([response.status, response.redirected, await response.text()]).toEqual([200, true, 'new'])
+    expect(arrived.map(({ method, path }) => [method, path])).toEqual([
+      ['POST', '/old'],
+      ['POST', '/new'],
+    ])
+  })
+
+  test('a redirect to another origin, which is a captive portal: retry', async () => {
+    const portal = await serve((response) => response.writeHead(200).end('please log in to the train'))
+    const { origin } = await serve((response) => response.writeHead(302, { location: portal.origin }).end())
+    const { outbox } = setUpOutbox()
+    expect(stateOf(await outbox.fetch(origin, POST))).toBe('retrying')
+    expect(portal.arrived.length).toBe(1)
+    expect(await outbox.size()).toBe(1)
+  })
+
+  test('a redirect that the caller asked to see: accepted', async () => {
+    // Node shows such a response, browsers make it opaque.
+    const opaque = { type: 'opaqueredirect', status: 0, ok: false, redirected: false } as Response
+    expect(defaultOutcome(opaque, new Request('http://a.example'))).toBe('accepted')
+  })
+
+  test('nothing at all: retry', async () => {
+    const { outbox, queue } = setUpOutbox()
+    expect(stateOf(await outbox.fetch(await deadOrigin(), POST))).toBe('retrying')
+    const { messages } = await queue.list()
+    expect(messages).toMatchObject([{ state: 'delayed', attempt: 1 }])
+    expect(messages[0]!.lastError).toMatch(/^no answer: fetch failed: .*ECONNREFUSED/)
+  })
+
+  test('never: retry after timeoutMs, and the connection is given up', async () => {
+    const { origin, busy } = await serve(() => undefined)
+    const { outbox, queue, clock, told } = setUpOutbox({ timeoutMs: 5000 })
+    const answer = outbox.fetch(origin, POST)
+    await told('sending')
+    await expect.poll(() => busy.now).toBe(1)
+    await clock.advance(4999)
+    expect((await queue.list()).messages).toMatchObject([{ state: 'leased' }])
+    await clock.advance(1)
+    expect(stateOf(await answer)).toBe('retrying')
+    expect((await queue.list()).messages).toMatchObject([
+      { state: 'delayed', lastError: 'no answer: not within 5000 ms' },
+    ])
+    await expect.poll(() => busy.now).toBe(0)
+  })
+
+  test('a status and half a body, and then never: retry after timeoutMs', async () => {
+    const { origin } = await serve((response) => {
+      response.writeHead(200, { 'content-length': '100' })
+      response.write('half')
+    })
+    const begun = defer()
+    const { outbox, clock } = setUpOutbox({
+      timeoutMs: 5000,
+      fetch: async (request, init) => {
+        const response = await fetch(request, init)
+        begun.resolve()
+        return response
+      },
+    })
+    const answer = outbox.fetch(origin, POST)
+    await begun.promise
+    await clock.advance(5000)
+    expect(stateOf(await answer)).toBe('retrying')
+  })
+
+  test.each([200, 422])('%i and a reset in the middle of the body: retry', async (status) => {
+    const { origin, arrived } = await serve((response, _, number) => {
+      if (number > 1) return response.end('whole')
+      response.writeHead(status, { 'content-length': '100' })
+      return response.write('half', () => response.destroy())
+    })
+    const { outbox, queue, clock, told } = setUpOutbox()
+    const stop = outbox.start()
+    expect(stateOf(await outbox.fetch(origin, POST))).toBe('retrying')
+    expect((await queue.list()).messages[0]!.lastError).toMatch(/^no answer: /)
+    await clock.advance(1000)
+    await told('accepted')
+    expect(arrived[0]!.headers['idempotency-key']).toBe(arrived[1]!.headers['idempotency-key'])
+    await stop()
+  })
+
+  test('something that is not HTTP: retry', async () => {
+    const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n'))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { outbox } = setUpOutbox()
+    const { port } = server.address() as AddressInfo
+    expect(stateOf(await outbox.fetch(`http://127.0.0.1:${port}`, POST))).toBe('retrying')
+  })
+})
+
+describe('Retry-After', () => {
+  test.each([
+    ['seconds', () => '120', 120_000],
+    ['a date', (now: number) => new Date(now + 3_600_000).toUTCString(), 3_600_000],
+  ])('as %s is kept, and retried then', async (_, header, waitMs) => {
+    const { outbox, queue, clock, told } = setUpOutbox()
+    const { origin, arrived } = await serve((response, _request, number) =>
+      number > 1
+        ? response.end()
+        : response.writeHead(503, { 'retry-after': header(clock.now()) }).end('later'),
+    )
+    const stop = outbox.start()
+    await outbox.fetch(origin, POST)
+    const [message] = (await queue.list()).messages
+    expect(message!.nextInMs).toBeGreaterThan(waitMs * 0.9)
+    expect(message!.nextInMs).toBeLessThan(waitMs * 1.1)
+    await clock.advance(waitMs * 0.99)
+    expect(arrived.length).toBe(1)
+    await clock.advance(waitMs * 0.02)
+    await told('accepted')
+    await stop()
+  })
+
+  const NOW = Date.UTC(2030, 0, 1)
+  test.each<[string | null, number | undefined]>([
+    [null, undefined],
+    ['', undefined],
+    ['0', undefined],
+    ['1', 1000],
+    ['86400', 86_400_000],
+    ['86401', 86_400_000],
+    ['9'.repeat(400), 86_400_000],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['soon', undefined],
+    ['Tue, 01 Jan 2030 00:01:00 GMT', 60_000],
+    ['Mon, 31 Dec 2029 00:00:00 GMT', undefined],
+    ['Tue, 01 Jan 2999 00:00:00 GMT', 86_400_000],
+  ])('%j is %j ms', (value, ms) => {
+    expect(retryAfterMs(value, NOW)).toBe(ms)
+  })
+})
+
+describe('attempts', () => {
+  test('wait longer and longer, up to five minutes, and there are 1,000 of them', async () => {
+    const { origin, arrived } = await serve(statuses(500))
+    let most = 0
+    const { outbox, queue } = setUpOutbox({ before: (_, { maxAttempts }) => void (most = maxAttempts) })
+    await outbox.fetch(origin, POST)
+    const waits: (number | undefined)[] = []
+    for (let attempt = 1; attempt <= 11; attempt++) {
+      waits.push((await queue.list()).messages[0]!.nextInMs)
+      await outbox.retryNow()
+      await expect.poll(() => arrived.length).toBe(attempt + 1)
+      await expect.poll(async () => (await queue.list()).messages[0]!.state).toBe('delayed')
+    }
+    // Half of the cap each: the test's random number.
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 150_000, 150_000])
+    expect(most).toBe(1000)
+  })
+
+  test('are numbered, and end in a dead letter with the last error', async () => {
+    const { origin } = await serve(statuses(500, 503))
+    const { outbox, queue, told } = setUpOutbox({ retry: { maxAttempts: 2, initialMs: 0 } })
+    const stop = outbox.start()
+    await outbox.fetch(origin, POST)
+    expect(await told('dead')).toMatchObject({ status: 503, reason: 'HTTP 503: this is 503' })
+    expect((await queue.deadLetters().list()).messages).toMatchObject([
+      { reason: 'exhausted', attempt: 2, lastError: 'HTTP 503: this is 503' },
+    ])
+    await stop()
+  })
+
+  test('that end at once answer with what the server said', async () => {
+    const { origin } = await serve(statuses(500))
+    const { outbox } = setUpOutbox()
+    const response = await outbox.fetch(origin, { ...POST, maxAttempts: 1 })
+    expect([response.status, stateOf(response), await response.text()]).toEqual([500, 'dead', 'this is 500'])
+    const nobody = await outbox.fetch(await deadOrigin(), { ...POST, maxAttempts: 1 })
+    expect([nobody.status, stateOf(nobody)]).toEqual([202, 'dead'])
+  })
+
+  test('all bear the same Idempotency-Key', async () => {
+    const { origin, arrived } = await serve(statuses(500, 500, 500, 200))
+    const { outbox, told } = setUpOutbox({ retry: { initialMs: 0 } })
+    const stop = outbox.start()
+    const { headers } = await outbox.fetch(origin, POST)
+    await told('accepted')
+    expect(arrived.length).toBe(4)
+    const keys = new Set(arrived.map((one) => one.headers['idempotency-key']))
+    expect([...keys]).toEqual([headers.get('quayside-message-id')])
+    await stop()
+  })
+
+  test('keep an Idempotency-Key that the request brought', async () => {
+    const { origin, arrived } = await serve(statuses(500, 200))
+    const { outbox, told } = setUpOutbox({ retry: { initialMs: 0 } })
+    const stop = outbox.start()
+    await outbox.fetch(origin, { ...POST, headers: { 'Idempotency-Key': 'mine' } })
+    await told('accepted')
+    expect(arrived.map(({ headers }) => headers['idempotency-key'])).toEqual(['mine', 'mine'])
+    await stop()
+  })
+})
+
+describe('hold', () => {
+  test('nothing more is sent, nothing is lost, no attempt is burnt; resume goes on', async () => {
+    let loggedIn = false
+    const { origin, arrived } = await serve((response) => response.writeHead(loggedIn ? 200 : 401).end())
+    const { outbox, queue, clock, told } = setUpOutbox()
+    const stop = outbox.start()
+    expect(stateOf(await outbox.fetch(origin, { method: 'POST', body: '1' }))).toBe('held')
+    expect(stateOf(await outbox.fetch(origin, { method: 'POST', body: '2' }))).toBe('stored')
+    await clock.advance(3_600_000)
+    expect(await outbox.drain()).toEqual({ acked: 0, retried: 0, dead: 0, returned: 0 })
+    expect(arrived.length).toBe(1)
+    expect((await queue.list()).messages.map(({ attempt }) => attempt)).toEqual([0, 0])
+    loggedIn = true
+    outbox.resume()
+    expect(outbox.held).toBe(false)
+    await told('accepted', 2)
+    expect(await outbox.size()).toBe(0)
+    await stop()
+  })
+
+  test('resume sends also where nothing was started', async () => {
+    const { origin } = await serve(statuses(403, 200))
+    const { outbox, told } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    outbox.resume()
+    expect(await told('accepted')).toMatchObject({ status: 200 })
+  })
+
+  test('one that is still refused holds again, and costs one request each time', async () => {
+    const { origin, arrived } = await serve(statuses(401))
+    const { outbox, told } = setUpOutbox({ concurrency: 1 })
+    const stop = outbox.start()
+    await outbox.fetch(origin, POST)
+    await outbox.fetch(origin, POST)
+    outbox.resume()
+    await told('held', 2)
+    outbox.resume()
+    await told('held', 3)
+    expect(arrived.length).toBe(3)
+    await stop()
+  })
+})
+
+describe('being offline', () => {
+  test('costs no attempt, and nothing more is tried', async () => {
+    const { origin } = await serve()
+    const { outbox, queue, clock, events, told } = setUpOutbox({
+      fetch: () => {
+        goOffline()
+        return Promise.reject(new TypeError('Failed to fetch'))
+      },
+    })
+    const stop = outbox.start()
+    expect(stateOf(await outbox.fetch(origin, POST))).toBe('retrying')
+    await clock.advance(3_600_000)
+    expect((await queue.list()).messages).toMatchObject([
+      { state: 'ready', attempt: 0, lastError: 'no answer: Failed to fetch' },
+    ])
+    expect((await told('retrying')).reason).toBe('no answer: Failed to fetch')
+    expect(events.filter(({ type }) => type === 'sending').length).toBe(1)
+    await stop()
+  })
+
+  test('what failed before the runtime knew is due again with the next drain', async () => {
+    let up = false
+    const { origin, arrived } = await serve()
+    const { outbox } = setUpOutbox({
+      fetch: (request, init) =>
+        up ? fetch(request, init) : Promise.reject(new TypeError('Failed to fetch')),
+    })
+    await outbox.fetch(origin, POST)
+    up = true
+    expect(await outbox.drain()).toMatchObject({ acked: 1 })
+    expect(arrived.length).toBe(1)
+  })
+
+  test('what a server asked to wait is left to wait', async () => {
+    const { origin, arrived } = await serve(statuses(503))
+    const { outbox } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    await outbox.drain()
+    expect(arrived.length).toBe(1)
+  })
+})
+
+describe('a policy of your own', () => {
+  test('decides, with the default at hand', async () => {
+    const { origin } = await serve(statuses(409))
+    const seen: unknown[] = []
+    const { outbox } = setUpOutbox({
+      outcome: (response, request, message) => {
+        seen.push([response?.status, request.url, message.attempt])
+        return response?.status === 409 ? 'accepted' : defaultOutcome(response, request)
+      },
+    })
+    expect((await outbox.fetch(`${origin}/x`, POST)).status).toBe(409)
+    expect(seen).toEqual([[409, `${origin}/x`, 1]])
+    expect(await outbox.size()).toBe(0)
+  })
+
+  test('that throws fails the attempt', async () => {
+    const { origin } = await serve()
+    const { outbox, queue, clock } = setUpOutbox({
+      outcome: () => {
+        throw new Error('no idea')
+      },
+    })
+    const answer = outbox.fetch(origin, POST)
+    await expect.poll(async () => (await queue.list()).messages[0]?.state).toBe('delayed')
+    expect((await queue.list()).messages).toMatchObject([{ lastError: 'no idea' }])
+    await clock.advance(10_000)
+    expect((await answer).status).toBe(202)
+  })
+})
+
+/** An address at which nobody listens. */
+async function deadOrigin(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
+}

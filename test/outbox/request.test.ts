@@ -1,0 +1,315 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import type { OutboxBody, OutboxRequestInit } from '../../src/outbox/index.ts'
+import { expectCode, expectEmpty, thrownBy } from '../support/set-up.ts'
+import { serve, statuses } from './server.ts'
+import { setUpOutbox, stateOf } from './set-up.ts'
+
+/** Stores a request, looks at what is stored, sends it, and looks at what arrives. */
+async function throughOutbox(init: OutboxRequestInit | ((origin: string) => Request)) {
+  const server = await serve()
+  const { outbox, queue } = setUpOutbox()
+  await (typeof init === 'function' ? outbox.store(init(server.origin)) : outbox.store(server.origin, init))
+  const [stored] = (await queue.list()).messages
+  expect(await outbox.drain()).toMatchObject({ acked: 1 })
+  return { origin: server.origin, stored: stored!, arrived: server.arrived[0]! }
+}
+
+describe('bodies arrive byte for byte', () => {
+  const bytes = new Uint8Array([0, 255, 254, 128, 10, 13])
+  test.each<[string, () => OutboxRequestInit, Uint8Array | string, string | undefined, OutboxBody]>([
+    ['text', () => ({ body: 'Grüße 🌊' }), 'Grüße 🌊', 'text/plain;charset=UTF-8', 'Grüße 🌊'],
+    [
+      'JSON',
+      () => ({ body: '{"a":1}', headers: { 'content-type': 'application/json' } }),
+      '{"a":1}',
+      'application/json',
+      '{"a":1}',
+    ],
+    [
+      'a form, urlencoded',
+      () => ({ body: new URLSearchParams({ a: 'ü b' }) }),
+      'a=%C3%BC+b',
+      'application/x-www-form-urlencoded;charset=UTF-8',
+      'a=%C3%BC+b',
+    ],
+    [
+      'text with a byte order mark',
+      () => ({ body: '\uFEFFx' }),
+      '\uFEFFx',
+      'text/plain;charset=UTF-8',
+      '\uFEFFx',
+    ],
+    ['an empty text', () => ({ body: '' }), '', 'text/plain;charset=UTF-8', ''],
+    ['an ArrayBuffer', () => ({ body: bytes.slice().buffer }), bytes, undefined, bytes],
+    [
+      'a part of a buffer',
+      () => ({ body: bytes.subarray(1, 3) }),
+      bytes.subarray(1, 3),
+      undefined,
+      bytes.slice(1, 3),
+    ],
+    ['a Blob', () => ({ body: new Blob([bytes], { type: 'image/png' }) }), bytes, 'image/png', bytes],
+    ['a stream', () => ({ body: new Blob([bytes]).stream() }), bytes, undefined, bytes],
+    ['nothing', () => ({}), '', undefined, null],
+    [
+      'what says it is text, and is not UTF-8',
+      () => ({ body: bytes, headers: { 'content-type': 'text/plain; charset=latin1' } }),
+      bytes,
+      'text/plain; charset=latin1',
+      bytes,
+    ],
+  ])('%s', async (_, init, body, type, payload) => {
+    const { arrived, stored } = await throughOutbox({ method: 'PUT', ...init() })
+    expect(arrived.body).toEqual(Buffer.from(body as string))
+    expect(arrived.headers['content-type']).toBe(type)
+    expect(stored.payload).toEqual(payload)
+  })
+
+  test('a form with a file', async () => {
+    const form = new FormData()
+    form.append('title', 'Hafen ⚓')
+    const photo = randomBytes(100_000)
+    form.append('photo', new File([photo], 'möwe.jpg', { type: 'image/jpeg' }))
+    const { arrived } = await throughOutbox({ method: 'POST', body: form })
+    const got = await new Response(new Uint8Array(arrived.body), {
+      headers: { 'content-type': arrived.headers['content-type']! },
+    }).formData()
+    expect(got.get('title')).toBe('Hafen ⚓')
+    const file = got.get('photo') as File
+    expect([file.name, file.type]).toEqual(['möwe.jpg', 'image/jpeg'])
+    expect(Buffer.from(await file.arrayBuffer()).equals(photo)).toBe(true)
+  })
+
+  test('20 MB', async () => {
+    const body = randomBytes(20_000_000)
+    const { arrived } = await throughOutbox({ method: 'PUT', body })
+    expect(arrived.body.equals(body)).toBe(true)
+  })
+
+  test('on every attempt', async () => {
+    const { origin, arrived } = await serve(statuses(500, 500, 200))
+    const { outbox, told } = setUpOutbox({ retry: { initialMs: 0 } })
+    const stop = outbox.start()
+    const body = randomBytes(1000)
+    await outbox.fetch(origin, { method: 'POST', body })
+    await told('accepted')
+    expect(arrived.map((one) => one.body.equals(body))).toEqual([true, true, true])
+    await stop()
+  })
+})
+
+describe('the rest of a request', () => {
+  test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PURGE'])(
+    'the method %s',
+    async (method) => {
+      expect((await throughOutbox({ method })).arrived.method).toBe(method)
+    },
+  )
+
+  test('path, query and headers', async () => {
+    const { arrived } = await throughOutbox(
+      (origin) =>
+        new Request(`${origin}/a%20b?c=d&c=e#f`, {
+          method: 'POST',
+          body: 'x',
+          headers: [
+            ['X-One', '1'],
+            ['X-One', '2'],
+            ['Accept', 'text/html'],
+          ],
+        }),
+    )
+    expect(arrived.path).toBe('/a%20b?c=d&c=e')
+    expect(arrived.headers).toMatchObject({ 'x-one': '1, 2', accept: 'text/html' })
+  })
+
+  test('is in the headers of the message, for every tool to read', async () => {
+    const { origin, stored } = await throughOutbox({
+      method: 'POST',
+      body: 'x',
+      headers: { 'X-One': '1', 'Sec-Fetch-Site': 'same-origin', 'Content-Length': '1' },
+      credentials: 'include',
+      redirect: 'error',
+      cache: 'no-store',
+      key: 'note-7',
+    })
+    expect(stored.headers).toEqual({
+      method: 'POST',
+      url: `${origin}/`,
+      credentials: 'include',
+      redirect: 'error',
+      cache: 'no-store',
+      'header:content-type': 'text/plain;charset=UTF-8',
+      'header:x-one': '1',
+    })
+    expect(stored.key).toBe('note-7')
+  })
+
+  test('is the same again when it is sent', async () => {
+    const { origin } = await serve()
+    let seen: Request | undefined
+    const { outbox } = setUpOutbox({ before: (request) => void (seen = request) })
+    await outbox.fetch(origin, {
+      mode: 'same-origin',
+      credentials: 'omit',
+      cache: 'reload',
+      redirect: 'manual',
+      referrerPolicy: 'no-referrer',
+      integrity: 'sha256-x',
+    })
+    expect(seen).toMatchObject({
+      mode: 'same-origin',
+      credentials: 'omit',
+      cache: 'reload',
+      redirect: 'manual',
+      referrerPolicy: 'no-referrer',
+      integrity: 'sha256-x',
+    })
+  })
+})
+
+describe('a body over maxBodyBytes', () => {
+  const LIMIT = 1000
+  test.each<[string, () => BodyInit]>([
+    ['text', () => 'x'.repeat(LIMIT + 1)],
+    ['bytes', () => new Uint8Array(LIMIT + 1)],
+    ['a Blob', () => new Blob(['x'.repeat(LIMIT + 1)])],
+    ['a stream', () => new Blob(['x'.repeat(LIMIT + 1)]).stream()],
+  ])('is refused: %s', async (_, body) => {
+    const { outbox, queue } = setUpOutbox({ maxBodyBytes: LIMIT })
+    const work = outbox.fetch('http://127.0.0.1:9', { method: 'POST', body: body() })
+    await expectCode(work, 'TOO_LARGE', 'outbox.fetch', '1000', '1001', 'maxBodyBytes')
+    await expectEmpty(queue)
+  })
+
+  test('is not read to its end if it is a stream', async () => {
+    let pulled = 0
+    let cancelled = false
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(100 * ++pulled)),
+      cancel: () => void (cancelled = true),
+    })
+    const { outbox } = setUpOutbox({ maxBodyBytes: LIMIT })
+    await expectCode(outbox.fetch('http://127.0.0.1:9', { method: 'POST', body: endless }), 'TOO_LARGE')
+    expect(pulled).toBeLessThan(8)
+    expect(cancelled).toBe(true)
+  })
+
+  test('is stored if it is one byte less', async () => {
+    const { outbox } = setUpOutbox({ maxBodyBytes: LIMIT })
+    await outbox.store('http://127.0.0.1:9', { method: 'POST', body: 'x'.repeat(LIMIT) })
+    expect(await outbox.size()).toBe(1)
+  })
+})
+
+test('a stream that breaks rejects with what it broke with, and nothing is stored', async () => {
+  const { outbox, queue } = setUpOutbox()
+  const reason = new Error('the camera is gone')
+  const body = new ReadableStream({ pull: () => Promise.reject(reason) })
+  expect(await thrownBy(outbox.fetch('http://127.0.0.1:9', { method: 'POST', body }))).toBe(reason)
+  await expectEmpty(queue)
+})
+
+test('a message that is no request is a dead letter, and holds nobody up', async () => {
+  const { origin, arrived } = await serve()
+  const { outbox, queue } = setUpOutbox()
+  await queue.createProducer().send('no request')
+  await outbox.fetch(origin)
+  expect(arrived.length).toBe(1)
+  const { messages } = await queue.deadLetters().list()
+  expect(messages).toMatchObject([{ reason: 'rejected', payload: 'no request' }])
+  expect(messages[0]!.lastError).toContain('no stored request')
+})
+
+describe('headers that are never stored', () => {
+  const init = {
+    method: 'POST',
+    headers: { Authorization: 'Bearer secret', Cookie: 'a=secret', 'X-Key': 'secret' },
+  }
+
+  test('authorization and cookie; the attempt that the caller waits for carries them', async () => {
+    const { origin, arrived } = await serve(statuses(503, 200))
+    const { outbox, queue, told } = setUpOutbox({ retry: { initialMs: 0 } })
+    outbox.pause()
+    const stop = outbox.start()
+    const answer = outbox.fetch(origin, { ...init, delayMs: 0 })
+    expect(stateOf(await answer)).toBe('stored')
+    expect(JSON.stringify((await queue.list()).messages)).not.toMatch(/Bearer|a=secret/)
+    outbox.resume()
+    await told('accepted')
+    expect(arrived.map(({ headers }) => [headers.authorization, headers.cookie])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ])
+    await outbox.fetch(origin, init)
+    expect(arrived[2]!.headers).toMatchObject({ authorization: 'Bearer secret', cookie: 'a=secret' })
+    await stop()
+  })
+
+  test('those that you name, instead', async () => {
+    const { outbox, queue } = setUpOutbox({ omitHeaders: ['X-KEY'] })
+    await outbox.store('http://127.0.0.1:9', init)
+    expect((await queue.list()).messages[0]!.headers).toMatchObject({
+      'header:authorization': 'Bearer secret',
+      'header:cookie': 'a=secret',
+    })
+    expect((await queue.list()).messages[0]!.headers).not.toHaveProperty('header:x-key')
+  })
+})
+
+describe('before', () => {
+  test('sets a fresh token on each attempt', async () => {
+    const { origin, arrived } = await serve(statuses(500, 500, 200))
+    let tokens = 0
+    const { outbox, told } = setUpOutbox({
+      retry: { initialMs: 0 },
+      before: async (request, { attempt }) =>
+        request.headers.set('authorization', `Bearer ${++tokens} for attempt ${attempt}`),
+    })
+    const stop = outbox.start()
+    await outbox.fetch(origin, { method: 'POST', body: 'x', headers: { authorization: 'Bearer stale' } })
+    await told('accepted')
+    expect(arrived.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer 1 for attempt 1',
+      'Bearer 2 for attempt 2',
+      'Bearer 3 for attempt 3',
+    ])
+    await stop()
+  })
+
+  test('may answer with another request', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox } = setUpOutbox({
+      before: (request) => new Request(`${request.url}v2`, request),
+    })
+    await outbox.fetch(origin, { method: 'POST', body: 'x', id: 'a' })
+    expect(arrived).toMatchObject([{ method: 'POST', path: '/v2', body: Buffer.from('x') }])
+    expect(arrived[0]!.headers['idempotency-key']).toBe('a')
+  })
+
+  test('that throws fails the attempt', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox, queue } = setUpOutbox({
+      before: () => {
+        throw new Error('no token')
+      },
+    })
+    expect(stateOf(await outbox.fetch(origin))).toBe('retrying')
+    expect((await queue.list()).messages).toMatchObject([{ attempt: 1, lastError: 'no answer: no token' }])
+    expect(arrived.length).toBe(0)
+  })
+
+  test('that hangs is over with timeoutMs', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox, clock, told } = setUpOutbox({
+      timeoutMs: 5000,
+      before: () => new Promise<void>(() => undefined),
+    })
+    const answer = outbox.fetch(origin)
+    await told('sending')
+    await clock.advance(5000)
+    expect(stateOf(await answer)).toBe('retrying')
+    expect(arrived.length).toBe(0)
+  })
+})
