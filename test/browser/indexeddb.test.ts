@@ -579,7 +579,7 @@ describe('several contexts', () => {
         }),
       ),
     )
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(200)
     for (const one of seen) expect(one).toEqual({ messages: 1, sent: COUNT + 1, acked: COUNT })
   })
 

@@ -1,10 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
+import { kill } from './support/kill.ts'
 import { type Site, openSite, page } from './support/site.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill`. */
@@ -36,20 +34,6 @@ beforeAll(async () => {
 })
 afterAll(() => site.close())
 
-/** Every process of the browser that has this profile. */
-function processesOf(profile: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)
-      } catch {
-        return false
-      }
-    })
-}
-
 describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
   test(
     `a browser that is killed at random moments loses nothing, ${KILLS / 2} times`,
@@ -62,7 +46,7 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
       let lost = 0
       let back = 0
       try {
-        for (let kill = 0; kill < KILLS / 2; kill++) {
+        for (let round = 0; round < KILLS / 2; round++) {
           const context = await launchChromium({ profile })
           const tab = await context.newPage()
           const before = sent.size
@@ -72,12 +56,7 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
           while (sent.size < target && failures.length === 0) {
             await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
           }
-          const closed = new Promise((resolve) => context.once('close', resolve))
-          execFileSync('kill', ['-9', ...processesOf(profile).map(String)])
-          await closed
-          for (const name of readdirSync(profile)) {
-            if (name.startsWith('Singleton')) rmSync(join(profile, name), { force: true })
-          }
+          await kill(context, profile)
         }
         const context = await launchChromium({ profile })
         const tab = await context.newPage()
