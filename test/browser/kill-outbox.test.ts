@@ -1,0 +1,75 @@
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Outbox } from '../../src/outbox/index.ts'
+import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
+import { bundle } from './support/bundle.ts'
+import { kill } from './support/kill.ts'
+import { type Site, openSite, page } from './support/site.ts'
+
+/** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill-outbox`. */
+const KILLS = Number(process.env['KILLS'] ?? 20)
+
+let site: Site
+/** Whose storing was acknowledged. */
+const stored = new Set<string>()
+const accepted = new Set<string>()
+/** The idempotency keys of all deliveries of a request. */
+const keys = new Map<string, string[]>()
+
+beforeAll(async () => {
+  site = await openSite({ '/crash-outbox.js': await bundle('test/browser/pages/crash-outbox.ts') })
+  site.routes.set('/', page('/crash-outbox.js'))
+  site.routes.set('/stored', async (request, response) => {
+    stored.add(await text(request))
+    response.writeHead(204).end()
+  })
+  site.routes.set('/order', async (request, response) => {
+    const id = await text(request)
+    keys.set(id, [...(keys.get(id) ?? []), String(request.headers['idempotency-key'])])
+    const luck = Math.random()
+    if (luck < 0.1) return void response.destroy()
+    if (luck < 0.2) return // Never answers.
+    if (luck < 0.4) return void response.writeHead(503).end()
+    accepted.add(id)
+    response.writeHead(201).end()
+  })
+})
+afterAll(() => site.close())
+
+test(
+  `a browser that is killed ${KILLS} times while it stores, sends and acks loses no request`,
+  { timeout: 60_000 + KILLS * 15_000 },
+  async () => {
+    const profile = await temporaryFolder('killed-outbox')
+    try {
+      for (let round = 0; round < KILLS; round++) {
+        const context = await launchChromium({ profile })
+        const tab = await context.newPage()
+        await tab.goto(site.origin)
+        const target = stored.size + 5 + Math.floor(Math.random() * 40)
+        while (stored.size < target) await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+        await kill(context, profile)
+      }
+      const context = await launchChromium({ profile })
+      const tab = await context.newPage()
+      await tab.goto(`${site.origin}/?rest`)
+      await tab.waitForFunction(() => 'outbox' in globalThis)
+      const left = (): Promise<number> =>
+        tab.evaluate(() => (globalThis as unknown as { outbox: Outbox }).outbox.size())
+      await expect.poll(left, { timeout: 60_000, interval: 200 }).toBe(0)
+      await context.close()
+    } finally {
+      await remove(profile)
+    }
+    const lost = [...stored].filter((id) => !accepted.has(id))
+    const repeated = [...keys.values()].filter((all) => all.length > 1)
+    console.log(
+      `${KILLS} kills, ${stored.size} stored, ${repeated.length} sent more than once, lost ${lost.length}`,
+    )
+    expect(lost).toEqual([])
+    expect(repeated.length).toBeGreaterThan(0)
+    for (const all of keys.values()) expect(new Set(all).size).toBe(1)
+    const all = [...keys.values()].map(([key]) => key)
+    expect(new Set(all).size).toBe(all.length)
+  },
+)
