@@ -22,6 +22,22 @@ const USES = [
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
+    name: 'core + indexeddb + outbox + service worker',
+    code: `import { Queue } from 'quayside'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           import { Outbox } from 'quayside/outbox'
+           import { registerBackgroundSync, requestSync } from 'quayside/service-worker'
+           export const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+           registerBackgroundSync(outbox)
+           requestSync(outbox)`,
+  },
+  {
+    name: 'core + indexeddb',
+    code: `import { Queue } from 'quayside'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside'
            import { NodeFsAdapter } from 'quayside/fs'

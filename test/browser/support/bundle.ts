@@ -11,6 +11,8 @@ const SOURCES: Record<string, string> = {
   quayside: 'src/index.ts',
   'quayside/memory': 'adapters/memory.ts',
   'quayside/indexeddb': 'adapters/indexeddb/index.ts',
+  'quayside/outbox': 'src/outbox/index.ts',
+  'quayside/service-worker': 'src/service-worker/index.ts',
   'quayside/conformance': 'src/conformance/index.ts',
 }
 
@@ -32,7 +34,7 @@ export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promis
       if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message)
     },
   })
-  const { output } = await build.generate({ format, inlineDynamicImports: true })
+  const { output } = await build.generate({ format, name: 'quayside', inlineDynamicImports: true })
   await build.close()
   return output[0].code
 }
