@@ -20,7 +20,7 @@ import { askForSync } from '../src/service-worker/sync.ts'
 /** What `onSync` gets for a queue. */
 export interface WorkboxQueue {
   readonly name: string
-  /** Sends what waits. Rejects if something is left, as Workbox's does. */
+  /** Sends what waits. Rejects if something is left after two and a half minutes. */
   replayRequests(): Promise<void>
   /** How many requests wait. */
   size(): Promise<number>
@@ -29,7 +29,7 @@ export interface WorkboxQueue {
 export interface BackgroundSyncPluginOptions {
   /** How long a request may wait, in minutes; then it becomes a dead letter. @defaultValue 10,080 (7 days) */
   readonly maxRetentionTime?: number | undefined
-  /** Is called in place of `queue.replayRequests()`, at a sync event and wherever else the plugin tries. */
+  /** Is called at a sync event in place of `queue.replayRequests()`. */
   readonly onSync?: ((options: { readonly queue: WorkboxQueue }) => unknown) | undefined
   /** Is of no use here: other ways than the sync event are always tried as well. */
   readonly forceSyncFallback?: boolean | undefined
@@ -69,26 +69,12 @@ export class BackgroundSyncPlugin {
     const outbox = new Outbox(queue, options.outbox)
     this.outbox = outbox
     this.#tag = `quayside:${name}`
-    const replayRequests = async (): Promise<void> => {
-      await outbox.drain()
-      const left = await outbox.size()
-      if (left > 0) throw new Error(`requests of ${name} are left: ${left}`)
-    }
-    const view: WorkboxQueue = { name, replayRequests, size: () => outbox.size() }
-    registerBackgroundSync(
-      {
-        drain:
-          onSync === undefined
-            ? (drain) => outbox.drain(drain)
-            : () => Promise.resolve(onSync({ queue: view })),
-        fetch: (input, init) => outbox.fetch(input, init),
-        size: () => outbox.size(),
-        get held() {
-          return outbox.held
-        },
-      },
-      { tag: this.#tag },
-    )
+    registerBackgroundSync(outbox, {
+      tag: this.#tag,
+      onSync:
+        onSync &&
+        ((replayRequests) => onSync({ queue: { name, replayRequests, size: () => outbox.size() } })),
+    })
     names.add(name)
   }
 

@@ -9,12 +9,15 @@ export interface BackgroundSyncOptions extends RequestSyncOptions {
    * @defaultValue none
    */
   readonly match?: ((request: Request) => boolean) | undefined
+  /**
+   * Is called at a sync event, and calls `replay`, which sends what waits and rejects if something is left: for example to
+   * notify the user afterwards. @defaultValue calls it
+   */
+  readonly onSync?: ((replay: () => Promise<void>) => unknown) | undefined
 }
 
 /** What is needed of an outbox. */
-export interface SyncedOutbox extends Pick<Outbox, 'fetch' | 'held' | 'size'> {
-  drain(options: { readonly deadline: number }): Promise<unknown>
-}
+export type SyncedOutbox = Pick<Outbox, 'drain' | 'fetch' | 'held' | 'size'>
 
 /** Events of a service worker, as far as they are used here. */
 interface WorkerEvent {
@@ -58,10 +61,11 @@ const TRY_EVERY_MS = 60_000
  */
 export function registerBackgroundSync(outbox: SyncedOutbox, options: BackgroundSyncOptions = {}): void {
   const tried = 'registerBackgroundSync'
-  checkOptions(tried, options, ['tag', 'match'])
-  const { tag = DEFAULT_TAG, match } = options
+  checkOptions(tried, options, ['tag', 'match', 'onSync'])
+  const { tag = DEFAULT_TAG, match, onSync = (replay) => replay() } = options
   checkName(tried, 'tag', tag)
   if (match !== undefined) checkFunction(tried, 'match', match)
+  checkFunction(tried, 'onSync', onSync)
   const worker = globalThis as unknown as Worker
   let triedAt = 0
 
@@ -70,7 +74,7 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
     // Whoever comes next tries again.
     await outbox.drain({ deadline: triedAt + TRY_MS }).catch(() => undefined)
   }
-  const sync = async (lastChance: boolean | undefined): Promise<void> => {
+  const replay = async (lastChance: boolean | undefined): Promise<void> => {
     const deadline = Date.now() + SYNC_MS
     for (let restMs = FIRST_REST_MS; ; restMs *= 2) {
       await outbox.drain({ deadline })
@@ -83,6 +87,9 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
       }
       await new Promise((resolve) => setTimeout(resolve, restMs))
     }
+  }
+  const sync = async (lastChance: boolean | undefined): Promise<void> => {
+    await onSync(() => replay(lastChance))
   }
   const answer = async (request: Request): Promise<Response> => {
     const response = await outbox.fetch(request)

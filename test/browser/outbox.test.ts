@@ -25,6 +25,7 @@ beforeAll(async () => {
   site = await openSite({
     '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
     '/worker.js': await bundle('test/browser/pages/outbox-worker.ts'),
+    '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
     '/quayside.sw.js': await bundle('presets/service-worker.ts', 'iife'),
     '/classic.js': await readFile(new URL('pages/outbox-classic.js', import.meta.url), 'utf8'),
   })
@@ -71,7 +72,7 @@ async function open(context: BrowserContext, path = '/'): Promise<Page> {
 /** Registers the worker and waits until it controls the page. */
 async function withWorker(tab: Page, script = '/worker.js'): Promise<void> {
   await tab.evaluate(async (url) => {
-    await navigator.serviceWorker.register(url, { type: url === '/worker.js' ? 'module' : 'classic' })
+    await navigator.serviceWorker.register(url, { type: url === '/classic.js' ? 'classic' : 'module' })
     await navigator.serviceWorker.ready
   }, script)
 }
@@ -222,6 +223,28 @@ describe('the service worker', () => {
     await context.setOffline(false)
     await expect.poll(bodies, { timeout: 10_000 }).toEqual(['a=b'])
     expect(arrived[0]!.request.headers['content-type']).toBe('application/x-www-form-urlencoded')
+  })
+
+  test('may be that of Workbox, with the plugin', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab, '/workbox.js')
+    await tab.evaluate(async () => {
+      while (navigator.serviceWorker.controller === null)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+    })
+    await context.setOffline(true)
+    const failed = await tab.evaluate(() =>
+      fetch('/api/notes', { method: 'POST', body: 'hello' }).then(
+        () => false,
+        () => true,
+      ),
+    )
+    expect(failed).toBe(true)
+    await tab.close()
+    await context.newPage()
+    await context.setOffline(false)
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['hello'])
   })
 
   test('may be a classic script', async () => {
