@@ -1,5 +1,8 @@
 // One input per public subpath of package.json, bundled from what tsc emitted into build/; shared code goes to chunks.
+// And one script for service workers that have no modules.
 import { readFileSync } from 'node:fs'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { minify } from 'terser'
 
 const pkg = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
 const dependencies = Object.keys({ ...pkg.dependencies, ...pkg.peerDependencies })
@@ -11,7 +14,11 @@ for (const target of Object.values(pkg.exports)) {
   input[path.slice(0, -'.js'.length)] = `build/${path}`
 }
 
-export default {
+function onwarn(warning) {
+  throw new Error(warning.message)
+}
+
+const modules = {
   input,
   external: (id) =>
     id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
@@ -23,7 +30,17 @@ export default {
     generatedCode: 'es2015',
     hoistTransitiveImports: false,
   },
-  onwarn(warning) {
-    throw new Error(warning.message)
-  },
+  onwarn,
 }
+
+const serviceWorker = {
+  input: 'build/presets/service-worker.js',
+  plugins: [
+    nodeResolve({ browser: true }),
+    { name: 'minify', renderChunk: (code) => minify(code, { ecma: 2020 }) },
+  ],
+  output: { file: 'dist/quayside.sw.js', format: 'iife', name: 'quayside' },
+  onwarn,
+}
+
+export default [modules, serviceWorker]

@@ -22,6 +22,16 @@ const USES = [
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
+    name: 'core + IndexedDB + outbox + service worker',
+    code: `import { Queue } from 'quayside'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           import { Outbox } from 'quayside/outbox'
+           import { registerBackgroundSync, requestSync } from 'quayside/service-worker'
+           export const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+           registerBackgroundSync(outbox)
+           requestSync(outbox)`,
+  },
+  {
     name: 'core + IndexedDB',
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'

@@ -36,7 +36,9 @@ export async function attempt(
   )
   const exchange = async (): Promise<Attempt> => {
     request = (await before(request, message)) ?? request
-    const response = await fetch(request, { signal: controller.signal })
+    // Any init makes fetch forget the referrer.
+    const { referrer, referrerPolicy } = request
+    const response = await fetch(request, { signal: controller.signal, referrer, referrerPolicy })
     // A status whose body breaks off is no answer: the server may have died over it.
     const body = new Uint8Array(await response.clone().arrayBuffer())
     const text = new TextDecoder().decode(body.subarray(0, KEPT_BYTES), { stream: true })

@@ -49,9 +49,7 @@ export interface OutboxOptions {
   /** How often and when a request is tried again. @defaultValue 1,000 attempts, after up to 1 s, 2 s, 4 s … 5 min */
   readonly retry?: RetryPolicy | undefined
   /** Sends requests. @defaultValue the global `fetch` at the time of the attempt */
-  readonly fetch?:
-    | ((request: Request, init: { readonly signal: AbortSignal }) => Promise<Response>)
-    | undefined
+  readonly fetch?: ((request: Request, init: RequestInit) => Promise<Response>) | undefined
   /** Time and timers. @defaultValue the runtime's */
   readonly clock?: Clock | undefined
 }

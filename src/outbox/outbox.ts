@@ -166,6 +166,8 @@ export class Outbox {
       Object.assign(waiter, { id, omitted, key: headers[STORED_KEY] })
       this.#waiters.add(waiter)
     }
+    // Who sends is told of a network that is gone before storing this wakes it.
+    this.#rests()
     const options = { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.

@@ -67,6 +67,33 @@ test('the segment engine knows the contract, not the queue', () => {
   }
 })
 
+test('the outbox uses the queue as everybody can, and of what is inside only checks, texts of errors and the clock', () => {
+  const allowed = new Set(['src/index.ts', 'src/check.ts', 'src/clock.ts', 'src/errors.ts'])
+  const outside = (folder: string): [string, string[]][] =>
+    src
+      .filter(isUnder(folder))
+      .map((file) => [file, imports(file).filter((name) => isUnder('src')(name) && !isUnder(folder)(name))])
+  for (const [file, names] of outside('src/outbox')) {
+    expect(
+      names.filter((name) => !allowed.has(name)),
+      file,
+    ).toEqual([])
+  }
+  allowed.add('src/outbox/index.ts').add('src/outbox/triggers.ts')
+  for (const [file, names] of outside('src/service-worker')) {
+    expect(
+      names.filter((name) => !allowed.has(name)),
+      file,
+    ).toEqual([])
+  }
+})
+
+test('nothing in src/ but themselves knows the outbox and the service worker', () => {
+  for (const file of src.filter((name) => !isUnder('src/outbox', 'src/service-worker')(name))) {
+    expect(imports(file).filter(isUnder('src/outbox', 'src/service-worker')), file).toEqual([])
+  }
+})
+
 test('adapters know contracts, not the queue', () => {
   const allowed = new Set(['src/storage.ts', 'src/errors.ts', 'src/memory.ts'])
   for (const file of sources('adapters')) {

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as memory from '../../adapters/memory.ts'
+import * as script from '../../presets/service-worker.ts'
+import * as workbox from '../../presets/workbox.ts'
 import * as quayside from '../../src/index.ts'
+import * as outbox from '../../src/outbox/index.ts'
 import * as segments from '../../src/segments/index.ts'
+import * as serviceWorker from '../../src/service-worker/index.ts'
 
 const SEGMENTS = [
   'compareKeys',
@@ -30,6 +34,19 @@ test('quayside exports these values and no others', () => {
 
 test('quayside/memory exports the adapter', () => {
   expect(names(memory)).toEqual(['MemoryAdapter'])
+})
+
+test('quayside/outbox, /service-worker, /workbox and the script for classic workers export what is documented', () => {
+  expect(names(outbox)).toEqual(['defaultOutcome', 'Outbox'])
+  expect(names(serviceWorker)).toEqual(['registerBackgroundSync', 'requestSync'])
+  expect(names(workbox)).toEqual(['BackgroundSyncPlugin'])
+  expect(names(script)).toEqual([
+    'defaultOutcome',
+    'IndexedDBAdapter',
+    'Outbox',
+    'Queue',
+    'registerBackgroundSync',
+  ])
 })
 
 test('quayside/segments exports what authors of stores need', () => {
@@ -73,6 +90,19 @@ test('the members of the classes are those of the documentation, and no others',
   ])
   expect(Symbol.asyncIterator in quayside.Consumer.prototype).toBe(true)
   expect(members(quayside.Message)).toEqual(['ack', 'extend', 'leaseUntil', 'nack', 'reject'])
+  expect(members(outbox.Outbox)).toEqual([
+    'cancel',
+    'drain',
+    'fetch',
+    'held',
+    'pause',
+    'resume',
+    'retryNow',
+    'size',
+    'start',
+    'store',
+    'watch',
+  ])
   expect(members(quayside.DeadLetters)).toEqual(['delete', 'list', 'redrive'])
 })
 

@@ -23,7 +23,7 @@ export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promis
       if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message)
     },
   })
-  const { output } = await build.generate({ format, inlineDynamicImports: true })
+  const { output } = await build.generate({ format, name: 'quayside', inlineDynamicImports: true })
   await build.close()
   return output[0].code
 }

@@ -1,0 +1,111 @@
+import { checkFunction, checkName, checkOptions } from '../check.ts'
+import type { Outbox } from '../outbox/index.ts'
+import { DEFAULT_TAG, type RequestSyncOptions, askForSync } from './sync.ts'
+
+export interface BackgroundSyncOptions extends RequestSyncOptions {
+  /**
+   * Which requests of the pages go through the outbox, without their knowing. It is asked at each `fetch` event that no
+   * listener before this one has answered. Not for pages that have an outbox themselves, or each would store it.
+   * @defaultValue none
+   */
+  readonly match?: ((request: Request) => boolean) | undefined
+  /**
+   * Is called at a sync event, and calls `replay`, which sends what waits and rejects if something is left: for example to
+   * notify the user afterwards. @defaultValue calls it
+   */
+  readonly onSync?: ((replay: () => Promise<void>) => unknown) | undefined
+}
+
+/** What is needed of an outbox. */
+export type SyncedOutbox = Pick<Outbox, 'drain' | 'fetch' | 'held' | 'size'>
+
+/** Events of a service worker, as far as they are used here. */
+interface WorkerEvent {
+  readonly tag?: string
+  readonly lastChance?: boolean
+  readonly data?: { readonly quayside?: unknown } | null
+  readonly request?: Request
+  waitUntil(work: Promise<unknown>): void
+  respondWith(response: Promise<Response>): void
+}
+
+interface Worker {
+  addEventListener(type: string, listener: (event: WorkerEvent) => void): void
+}
+
+/** Chromium ends a sync event after three minutes. */
+const SYNC_MS = 150_000
+/**
+ * The event comes with the first sign of a network, when requests still fail, and while a page that was closed still holds
+ * leases. The browser's own next try is minutes away.
+ */
+const FIRST_REST_MS = 500
+/** Other events are ended sooner, in some browsers after half a minute. */
+const TRY_MS = 25_000
+/** Events of pages are frequent. */
+const TRY_EVERY_MS = 60_000
+
+/**
+ * For service workers: sends what waits in the outbox when the browser fires a `sync` event, also after the last page was
+ * closed; and, because not every browser does, when the worker starts, when a page sends it a message (see
+ * `requestSync`), and now and then at `fetch` events. Call it while the worker's script is first evaluated.
+ *
+ * In a sync event it tries for two and a half minutes. If requests are left that could go, the event fails, so that the
+ * browser fires it again: after some minutes, and a few times.
+ *
+ * ```ts
+ * registerBackgroundSync(outbox, { match: ({ method, url }) => method !== 'GET' && new URL(url).pathname.startsWith('/api/') })
+ * ```
+ *
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+ */
+export function registerBackgroundSync(outbox: SyncedOutbox, options: BackgroundSyncOptions = {}): void {
+  const tried = 'registerBackgroundSync'
+  checkOptions(tried, options, ['tag', 'match', 'onSync'])
+  const { tag = DEFAULT_TAG, match, onSync = (replay) => replay() } = options
+  checkName(tried, 'tag', tag)
+  if (match !== undefined) checkFunction(tried, 'match', match)
+  checkFunction(tried, 'onSync', onSync)
+  const worker = globalThis as unknown as Worker
+  let triedAt = 0
+
+  const attempt = async (): Promise<void> => {
+    triedAt = Date.now()
+    // Whoever comes next tries again.
+    await outbox.drain({ deadline: triedAt + TRY_MS }).catch(() => undefined)
+  }
+  const replay = async (lastChance: boolean | undefined): Promise<void> => {
+    const deadline = Date.now() + SYNC_MS
+    for (let restMs = FIRST_REST_MS; ; restMs *= 2) {
+      await outbox.drain({ deadline })
+      // What is held waits for a person, not for the network.
+      const left = outbox.held ? 0 : await outbox.size()
+      if (left === 0) return
+      if (Date.now() + restMs > deadline) {
+        if (lastChance) return
+        throw new Error(`requests left for the next sync: ${left}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, restMs))
+    }
+  }
+  const sync = async (lastChance: boolean | undefined): Promise<void> => {
+    await onSync(() => replay(lastChance))
+  }
+  const answer = async (request: Request): Promise<Response> => {
+    const response = await outbox.fetch(request)
+    if (response.headers.has('quayside-state')) await askForSync(tag)
+    return response
+  }
+
+  worker.addEventListener('sync', (event) => {
+    if (event.tag === tag) event.waitUntil(sync(event.lastChance))
+  })
+  worker.addEventListener('message', (event) => {
+    if (event.data?.quayside === tag) event.waitUntil(attempt())
+  })
+  worker.addEventListener('fetch', (event) => {
+    if (match?.(event.request!)) event.respondWith(answer(event.request!))
+    else if (Date.now() - triedAt > TRY_EVERY_MS) event.waitUntil(attempt())
+  })
+  void attempt()
+}

@@ -1,0 +1,392 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { buffer } from 'node:stream/consumers'
+import type { BrowserContext, CDPSession, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { launchChromium, launchFirefox } from './support/browsers.ts'
+import { bundle } from './support/bundle.ts'
+import { type Site, openSite, page, serve } from './support/site.ts'
+
+// The outbox and its service worker in a real Chromium, with a real network that comes and goes.
+
+interface Arrived {
+  readonly path: string
+  readonly key: string
+  readonly body: Buffer
+  readonly request: IncomingMessage
+}
+
+let site: Site
+let arrived: Arrived[] = []
+let respond: (response: ServerResponse, one: Arrived) => void
+
+beforeAll(async () => {
+  site = await openSite({
+    '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
+    '/worker.js': await bundle('test/browser/pages/outbox-worker.ts'),
+    '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
+    '/quayside.sw.js': await bundle('presets/service-worker.ts', 'iife'),
+    '/classic.js': await readFile(new URL('pages/outbox-classic.js', import.meta.url), 'utf8'),
+  })
+  site.routes.set('/', page('/outbox.js'))
+  const api = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const one: Arrived = {
+      path: request.url!,
+      key: request.headers['idempotency-key'] as string,
+      body: await buffer(request),
+      request,
+    }
+    arrived.push(one)
+    respond(response, one)
+  }
+  site.routes.set('/api/notes', api)
+  site.routes.set('/api/matched', api)
+  site.routes.set(
+    '/form',
+    serve('text/html', '<form method=post action=/api/matched><input name=a value=b><button>'),
+  )
+})
+afterAll(() => site.close())
+beforeEach(() => {
+  arrived = []
+  respond = (response) => response.writeHead(201).end('made')
+})
+
+const bodies = (): string[] => arrived.map(({ body }) => body.toString())
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => `note ${i}`)
+
+async function browser(): Promise<BrowserContext> {
+  const context = await launchChromium()
+  onTestFinished(() => context.close())
+  return context
+}
+
+async function open(context: BrowserContext, path = '/'): Promise<Page> {
+  const tab = await context.newPage()
+  await tab.goto(site.origin + path)
+  await tab.waitForFunction(() => 'outbox' in globalThis)
+  return tab
+}
+
+/** Registers the worker and waits until it controls the page. */
+async function withWorker(tab: Page, script = '/worker.js'): Promise<void> {
+  await tab.evaluate(async (url) => {
+    await navigator.serviceWorker.register(url, { type: url === '/classic.js' ? 'classic' : 'module' })
+    await navigator.serviceWorker.ready
+  }, script)
+}
+
+/** Service workers as DevTools sees them, from a tab that is not of the site. */
+async function devTools(context: BrowserContext): Promise<{
+  session: CDPSession
+  sync: (lastChance?: boolean) => Promise<void>
+  stop: () => Promise<void>
+}> {
+  const session = await context.newCDPSession(await context.newPage())
+  let registrationId = ''
+  let versionId = ''
+  session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+    for (const one of registrations) if (one.scopeURL.startsWith(site.origin)) ({ registrationId } = one)
+  })
+  session.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
+    for (const one of versions) if (one.scriptURL.startsWith(site.origin)) ({ versionId } = one)
+  })
+  await session.send('ServiceWorker.enable')
+  return {
+    session,
+    sync: async (lastChance = false) => {
+      await expect.poll(() => registrationId).not.toBe('')
+      await session.send('ServiceWorker.dispatchSyncEvent', {
+        origin: site.origin,
+        registrationId,
+        tag: 'quayside',
+        lastChance,
+      })
+    },
+    stop: async () => {
+      await expect.poll(() => versionId).not.toBe('')
+      await session.send('ServiceWorker.stopWorker', { versionId })
+    },
+  }
+}
+
+/** Stores notes as a page does that sends, and answers with the states that it was told. */
+function write(tab: Page, notes: readonly string[]): Promise<(string | null)[]> {
+  return tab.evaluate(async (all) => {
+    const answers = await Promise.all(all.map((body) => outbox.fetch('/api/notes', { method: 'POST', body })))
+    return answers.map(({ headers }) => headers.get('quayside-state'))
+  }, notes)
+}
+
+describe('the service worker', () => {
+  test('sends what a page left that was closed while offline, as soon as there is a network', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab)
+    await tab.evaluate(() => {
+      outbox.start()
+      requestSync(outbox)
+    })
+    await context.newPage()
+    await context.setOffline(true)
+    const states = await write(tab, numbers(20))
+    expect(new Set(states)).toEqual(new Set(['stored']))
+    await tab.close()
+    expect(arrived).toEqual([])
+    await context.setOffline(false)
+    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(20)
+    expect(bodies().toSorted()).toEqual(numbers(20).toSorted())
+    expect(new Set(arrived.map(({ key }) => key)).size).toBe(20)
+  })
+
+  test('that is stopped in the middle of a replay goes on with the next sync; nothing is lost', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab)
+    const { sync, stop } = await devTools(context)
+    await tab.evaluate(async () => {
+      for (let i = 0; i < 20; i++) await outbox.store('/api/notes', { method: 'POST', body: `note ${i}` })
+    })
+    await tab.close()
+    // It answers five, and then it hangs, until the worker is gone.
+    respond = (response) => {
+      if (arrived.length <= 5) response.end()
+    }
+    await sync()
+    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(9)
+    await stop()
+    respond = (response) => response.end()
+    await new Promise((resolve) => setTimeout(resolve, 2500)) // until its leases of 2 s have ended
+    await sync()
+    await expect.poll(() => new Set(bodies()).size, { timeout: 15_000 }).toBe(20)
+    const left = await open(context)
+    await expect.poll(() => left.evaluate(() => outbox.size())).toBe(0)
+    // What was under way came again, and bore the same key.
+    const keys = new Map<string, Set<string>>()
+    for (const { key, body } of arrived)
+      keys.set(body.toString(), (keys.get(body.toString()) ?? new Set()).add(key))
+    expect([...keys.values()].every((all) => all.size === 1)).toBe(true)
+    expect(arrived.length).toBeLessThanOrEqual(24)
+  })
+
+  test('takes what a page sends that knows of no outbox, and answers it', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab)
+    await tab.evaluate(async () => {
+      while (navigator.serviceWorker.controller === null)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+    })
+    const post = (body: string): Promise<[number, string | null, string]> =>
+      tab.evaluate(async (text) => {
+        const headers = { 'X-One': '1', Authorization: 'Bearer secret' }
+        const response = await fetch('/api/matched?a=b', { method: 'POST', body: text, headers })
+        return [response.status, response.headers.get('quayside-state'), await response.text()]
+      }, body)
+    expect(await post('online')).toEqual([201, null, 'made'])
+    expect(arrived[0]!.request.headers).toMatchObject({
+      'x-one': '1',
+      authorization: 'Bearer secret',
+      referer: `${site.origin}/`,
+    })
+    respond = (response) => response.writeHead(422).end('no')
+    expect(await post('refused')).toEqual([422, 'dead', 'no'])
+    respond = (response) => response.end()
+    await context.setOffline(true)
+    expect(await post('offline')).toEqual([202, 'stored', ''])
+    const [stored] = await tab.evaluate(async () => (await queue.list()).messages)
+    expect(stored).toMatchObject({
+      payload: 'offline',
+      headers: { method: 'POST', url: `${site.origin}/api/matched?a=b` },
+    })
+    expect(
+      Object.keys(stored!.headers).filter((name) => /sec-|content-length|authorization/.test(name)),
+    ).toEqual([])
+    await tab.close()
+    await context.newPage()
+    await context.setOffline(false)
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['online', 'refused', 'offline'])
+  })
+
+  test('takes a form that is sent offline by the browser itself', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab)
+    await tab.goto(`${site.origin}/form`)
+    await context.setOffline(true)
+    const [answer] = await Promise.all([
+      context.waitForEvent('response', (response) => response.url().endsWith('/api/matched')),
+      tab.locator('button').click(),
+    ])
+    expect([answer.status(), answer.headers()['quayside-state']]).toEqual([202, 'stored'])
+    await context.setOffline(false)
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['a=b'])
+    expect(arrived[0]!.request.headers['content-type']).toBe('application/x-www-form-urlencoded')
+  })
+
+  test('may be that of Workbox, with the plugin', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab, '/workbox.js')
+    await tab.evaluate(async () => {
+      while (navigator.serviceWorker.controller === null)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+    })
+    await context.setOffline(true)
+    const failed = await tab.evaluate(() =>
+      fetch('/api/notes', { method: 'POST', body: 'hello' }).then(
+        () => false,
+        () => true,
+      ),
+    )
+    expect(failed).toBe(true)
+    await tab.close()
+    await context.newPage()
+    await context.setOffline(false)
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['hello'])
+  })
+
+  test('may be a classic script', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await withWorker(tab, '/classic.js')
+    await context.setOffline(true)
+    await tab.evaluate(async () => {
+      const stop = requestSync(outbox, { tag: 'classic' })
+      await outbox.fetch('/api/notes', { method: 'POST', body: 'classic' })
+      stop()
+    })
+    await context.setOffline(false)
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['classic'])
+  })
+})
+
+describe('a page', () => {
+  test('answers with the response of the server, and sends bodies byte for byte', async () => {
+    const tab = await open(await browser())
+    respond = (response, { body }) =>
+      response
+        .writeHead(200, { 'x-length': body.length })
+        .end(createHash('sha256').update(body).digest('hex'))
+    const results = await tab.evaluate(async () => {
+      const bytes = new Uint8Array(3_000_000).map((_, i) => (i * 7) ^ (i >> 8))
+      const hex = async (data: BufferSource): Promise<string> =>
+        [...new Uint8Array(await crypto.subtle.digest('SHA-256', data))]
+          .map((byte) => byte.toString(16).padStart(2, '0'))
+          .join('')
+      const kinds: Record<string, () => BodyInit> = {
+        bytes: () => bytes,
+        buffer: () => bytes.buffer,
+        blob: () => new Blob([bytes], { type: 'image/png' }),
+        stream: () => new Blob([bytes]).stream(),
+      }
+      const same: Record<string, boolean> = {}
+      for (const [kind, body] of Object.entries(kinds)) {
+        const response = await outbox.fetch('/api/notes', { method: 'PUT', body: body() })
+        same[kind] = response.url.endsWith('/api/notes') && (await response.text()) === (await hex(bytes))
+      }
+      return same
+    })
+    expect(results).toEqual({ bytes: true, buffer: true, blob: true, stream: true })
+  })
+
+  test('sends a form with a photo, as a browser encodes it', async () => {
+    const tab = await open(await browser())
+    await tab.evaluate(async () => {
+      const form = new FormData()
+      form.append('title', 'Möwe')
+      form.append('photo', new File([new Uint8Array([0, 255, 1])], 'möwe.jpg', { type: 'image/jpeg' }))
+      await outbox.fetch('/api/notes', { method: 'POST', body: form })
+    })
+    const got = await new Response(new Uint8Array(arrived[0]!.body), {
+      headers: { 'content-type': arrived[0]!.request.headers['content-type']! },
+    }).formData()
+    expect(got.get('title')).toBe('Möwe')
+    const photo = got.get('photo') as File
+    expect([photo.name, photo.type]).toEqual(['möwe.jpg', 'image/jpeg'])
+    expect([...new Uint8Array(await photo.arrayBuffer())]).toEqual([0, 255, 1])
+  })
+
+  test('sends within a second once the network is back, without any worker', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    await tab.evaluate(() => void outbox.start())
+    await context.setOffline(true)
+    expect(new Set(await write(tab, numbers(10)))).toEqual(new Set(['stored']))
+    await context.setOffline(false)
+    await expect.poll(() => arrived.length, { timeout: 1000 }).toBe(10)
+    await expect.poll(() => tab.evaluate(() => outbox.size())).toBe(0)
+    expect(new Set(bodies()).size).toBe(10)
+  })
+
+  test('goes on after a reload, and sends what it has not sent', async () => {
+    const context = await browser()
+    const tab = await open(context)
+    respond = (response) => response.writeHead(503, { 'retry-after': '1' }).end()
+    expect(await write(tab, ['x'])).toEqual(['retrying'])
+    respond = (response) => response.end()
+    await tab.reload()
+    await tab.waitForFunction(() => 'outbox' in globalThis)
+    await tab.evaluate(() => void outbox.start())
+    await expect.poll(bodies, { timeout: 5000 }).toEqual(['x', 'x'])
+    expect(arrived[0]!.key).toBe(arrived[1]!.key)
+  })
+})
+
+test('four tabs and a worker send each request once, those of one key in order', async () => {
+  const context = await browser()
+  const tabs = [await open(context)]
+  await withWorker(tabs[0]!)
+  for (let i = 1; i < 4; i++) tabs.push(await open(context))
+  const { sync } = await devTools(context)
+  await Promise.all(
+    tabs.map((tab, i) =>
+      tab.evaluate(async (number) => {
+        outbox.start()
+        for (let j = 0; j < 50; j++) {
+          const key = `${number}/${j % 5}`
+          await outbox.store('/api/notes', { method: 'POST', body: `${key}/${Math.floor(j / 5)}`, key })
+        }
+      }, i),
+    ),
+  )
+  await sync()
+  await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(200)
+  await expect.poll(() => tabs[0]!.evaluate(() => outbox.size())).toBe(0)
+  expect(arrived.length).toBe(200)
+  for (let i = 0; i < 4; i++) {
+    for (let key = 0; key < 5; key++) {
+      const ofKey = bodies().filter((body) => body.startsWith(`${i}/${key}/`))
+      expect(ofKey).toEqual(Array.from({ length: 10 }, (_, j) => `${i}/${key}/${j}`))
+    }
+  }
+})
+
+test('in Firefox, which has no Background Sync, a message makes the worker send', async () => {
+  const firefox = await launchFirefox()
+  onTestFinished(() => firefox.close())
+  const tab = await firefox.newPage()
+  await tab.goto(site.origin)
+  await tab.waitForFunction(() => 'outbox' in globalThis)
+  const states = await tab.evaluate(async () => {
+    await navigator.serviceWorker.register('/classic.js')
+    await navigator.serviceWorker.ready
+    // The page sends nothing itself.
+    outbox.pause()
+    requestSync(outbox, { tag: 'classic' })
+    const form = new FormData()
+    form.append('photo', new File([new Uint8Array([0, 255, 1])], 'a.jpg', { type: 'image/jpeg' }))
+    const bodies = ['text', form, new Blob([new Uint8Array([0, 255])]).stream()]
+    const answers = await Promise.all(
+      bodies.map((body) => outbox.fetch('/api/notes', { method: 'POST', body })),
+    )
+    // As the browser does when the tab is hidden.
+    dispatchEvent(new Event('pagehide'))
+    return answers.map(({ headers }) => headers.get('quayside-state'))
+  })
+  expect(states).toEqual(['stored', 'stored', 'stored'])
+  await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(3)
+  expect(bodies()).toContain('text')
+  expect(arrived.map(({ body }) => [...body])).toContainEqual([0, 255])
+})

@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  type BackgroundSyncOptions,
+  type SyncedOutbox,
+  registerBackgroundSync,
+} from '../../src/service-worker/index.ts'
+import { expectCode, thrownBy } from '../support/set-up.ts'
+import { fakeScope } from './scope.ts'
+
+// What the events of a worker lead to. The same in a real browser: test/browser/outbox.test.ts.
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2030, 0, 1) })
+  onTestFinished(() => void vi.useRealTimers())
+})
+
+/** An outbox from which each drain takes one request, or none, and what was asked of it. */
+function fakeOutbox(sizes: number[] = [0]) {
+  const asked = { drains: [] as { at: number; forMs: number }[], fetched: [] as Request[] }
+  const outbox: SyncedOutbox & { held: boolean } = {
+    held: false,
+    drain: async (options) => {
+      asked.drains.push({ at: Date.now(), forMs: options!.deadline! - Date.now() })
+      return { acked: 1, retried: 0, dead: 0, returned: 0 }
+    },
+    size: async () => (sizes.length > 1 ? sizes.shift()! : sizes[0]!),
+    fetch: async (request) => {
+      asked.fetched.push(request as Request)
+      return new Response(null, { status: 202, headers: { 'quayside-state': 'stored' } })
+    },
+  }
+  return { outbox, ...asked }
+}
+
+describe('a sync event', () => {
+  test('of the tag drains, with a deadline, and is over when nothing is left', async () => {
+    const scope = fakeScope()
+    const { outbox, drains } = fakeOutbox()
+    registerBackgroundSync(outbox)
+    drains.length = 0
+    expect(scope.fire('sync', { tag: 'other' }).waits).toEqual([])
+    const { waits } = scope.fire('sync', { tag: 'quayside', lastChance: false })
+    expect(waits.length).toBe(1)
+    await waits[0]
+    expect(drains).toEqual([{ at: Date.now(), forMs: 150_000 }])
+  })
+
+  test('tries again and again, less and less often', async () => {
+    const scope = fakeScope()
+    const { outbox, drains } = fakeOutbox([5, 5, 1, 0])
+    const start = Date.now()
+    registerBackgroundSync(outbox)
+    drains.length = 0
+    const { waits } = scope.fire('sync', { tag: 'quayside' })
+    await vi.advanceTimersByTimeAsync(10_000)
+    await waits[0]
+    expect(drains.map(({ at }) => at - start)).toEqual([0, 500, 1500, 3500])
+  })
+
+  test('fails in the end, so that the browser fires it again', async () => {
+    const scope = fakeScope()
+    const { outbox } = fakeOutbox([7])
+    registerBackgroundSync(outbox)
+    const { waits } = scope.fire('sync', { tag: 'quayside', lastChance: false })
+    const failed = thrownBy(waits[0]!)
+    await vi.advanceTimersByTimeAsync(150_000)
+    expect(await failed).toMatchObject({ message: 'requests left for the next sync: 7' })
+  })
+
+  test('does not fail at the last chance, because nobody would try again', async () => {
+    const scope = fakeScope()
+    const { outbox } = fakeOutbox([7])
+    registerBackgroundSync(outbox)
+    const { waits } = scope.fire('sync', { tag: 'quayside', lastChance: true })
+    await vi.advanceTimersByTimeAsync(150_000)
+    await expect(waits[0]).resolves.toBeUndefined()
+  })
+
+  test('does not fail for what waits for a person', async () => {
+    const scope = fakeScope()
+    const { outbox } = fakeOutbox([7])
+    outbox.held = true
+    registerBackgroundSync(outbox)
+    await expect(scope.fire('sync', { tag: 'quayside' }).waits[0]).resolves.toBeUndefined()
+  })
+
+  test('may be handled by a function, which replays when it likes', async () => {
+    const scope = fakeScope()
+    const { outbox, drains } = fakeOutbox([7])
+    const steps: unknown[] = []
+    registerBackgroundSync(outbox, {
+      onSync: async (replay) => {
+        steps.push(drains.length)
+        await replay()
+        steps.push('not here')
+      },
+    })
+    const { waits } = scope.fire('sync', { tag: 'quayside' })
+    const failed = thrownBy(waits[0]!)
+    await vi.advanceTimersByTimeAsync(150_000)
+    expect(await failed).toMatchObject({ message: 'requests left for the next sync: 7' })
+    expect(steps).toEqual([1])
+  })
+
+  test('fails with the storage', async () => {
+    const scope = fakeScope()
+    const { outbox } = fakeOutbox()
+    registerBackgroundSync({ ...outbox, drain: () => Promise.reject(new Error('no database')) })
+    await expect(scope.fire('sync', { tag: 'quayside' }).waits[0]).rejects.toThrow('no database')
+  })
+})
+
+test('it tries when the worker starts, and a storage that fails does no harm', async () => {
+  fakeScope()
+  const { outbox, drains } = fakeOutbox()
+  registerBackgroundSync(outbox)
+  expect(drains).toEqual([{ at: Date.now(), forMs: 25_000 }])
+  registerBackgroundSync({ ...outbox, drain: () => Promise.reject(new Error('no database')) })
+})
+
+test('it tries at a message with the tag', async () => {
+  const scope = fakeScope()
+  const { outbox, drains } = fakeOutbox()
+  registerBackgroundSync(outbox, { tag: 'notes' })
+  for (const data of [undefined, null, 'notes', { quayside: 'other' }]) {
+    expect(scope.fire('message', { data }).waits).toEqual([])
+  }
+  await scope.fire('message', { data: { quayside: 'notes' } }).waits[0]
+  expect(drains.length).toBe(2)
+})
+
+test('it tries at fetch events, but not at each', async () => {
+  const scope = fakeScope()
+  const { outbox, drains } = fakeOutbox()
+  registerBackgroundSync(outbox)
+  const request = new Request('http://a.example/')
+  expect(scope.fire('fetch', { request })).toEqual({ waits: [], responses: [] })
+  vi.advanceTimersByTime(60_001)
+  expect(scope.fire('fetch', { request }).waits.length).toBe(1)
+  expect(scope.fire('fetch', { request }).waits.length).toBe(0)
+  expect(drains.length).toBe(2)
+})
+
+test('requests that match go through the outbox, and a sync is asked for if they are not sent', async () => {
+  const tags: string[] = []
+  const scope = fakeScope({
+    registration: { sync: { register: async (tag: string) => void tags.push(tag) } },
+  })
+  const { outbox, fetched } = fakeOutbox()
+  registerBackgroundSync(outbox, { match: ({ method }) => method === 'POST' })
+  expect(scope.fire('fetch', { request: new Request('http://a.example/') }).responses).toEqual([])
+  const request = new Request('http://a.example/', { method: 'POST' })
+  const { responses } = scope.fire('fetch', { request })
+  expect((await responses[0])!.status).toBe(202)
+  expect(fetched).toEqual([request])
+  expect(tags).toEqual(['quayside'])
+})
+
+test.each<[string, unknown]>([
+  ['an unknown option', { tags: 'x' }],
+  ['a tag that is empty', { tag: '' }],
+  ['a match that is none', { match: /api/ }],
+  ['an onSync that is none', { onSync: 7 }],
+])('%s is refused', async (_, options) => {
+  fakeScope()
+  const { outbox } = fakeOutbox()
+  await expectCode(
+    () => registerBackgroundSync(outbox, options as BackgroundSyncOptions),
+    'INVALID_ARGUMENT',
+    'registerBackgroundSync',
+  )
+})
