@@ -1,6 +1,7 @@
 // npm run size: what a user's bundle grows by, dependencies included, minified and compressed, against a budget.
 // A budget is raised only in a commit that says why.
 import { readFileSync } from 'node:fs'
+import { matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
@@ -63,7 +64,9 @@ async function bundle(code) {
           if (!target) return null
           return {
             id: fileURLToPath(new URL(`../${target.default}`, import.meta.url)),
-            moduleSideEffects: pkg.sideEffects,
+            moduleSideEffects: pkg.sideEffects.some((pattern) =>
+              matchesGlob(target.default.slice(2), pattern),
+            ),
           }
         },
         load: (id) => (id === '\0entry' ? code : null),

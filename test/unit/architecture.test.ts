@@ -103,3 +103,16 @@ test('adapters know contracts, not the queue', () => {
     expect(fromSrc, file).toEqual([])
   }
 })
+
+test('the inspector brings nothing but itself: of the queue it knows types', () => {
+  for (const file of sources('inspector')) {
+    const outside = imports(file).filter((name) => !isUnder('inspector')(name))
+    expect(
+      outside.filter((name) => name !== 'src/index.ts'),
+      file,
+    ).toEqual([])
+    const text = readFileSync(join(root, file), 'utf8')
+    expect(text, file).not.toMatch(/^import (?!type\b)[^']*src\/index/m)
+    expect(text, file).not.toMatch(/innerHTML|insertAdjacentHTML|document\.write/)
+  }
+})

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as memory from '../../adapters/memory.ts'
+import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
 import * as quayside from '../../src/index.ts'
@@ -47,6 +48,10 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
     'Queue',
     'registerBackgroundSync',
   ])
+})
+
+test('quayside/inspector can be imported where there is no DOM', () => {
+  expect(names(inspector)).toEqual(['QuaysideInspector'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {

@@ -1,0 +1,19 @@
+import type { DeadLetter, ListOptions, ListPage, ListedMessage, QueueStats } from '../src/index.ts'
+
+/** What the inspector needs of a queue. Every `Queue` has it, whatever its payloads. */
+export interface InspectedQueue {
+  readonly name: string
+  stats(): Promise<QueueStats>
+  list(options: ListOptions): Promise<ListPage<ListedMessage<unknown>>>
+  deadLetters(group: string): {
+    list(options: { limit: number; cursor?: string | undefined }): Promise<ListPage<DeadLetter<unknown>>>
+    redrive(ids?: readonly string[]): Promise<number>
+    delete(ids?: readonly string[]): Promise<number>
+  }
+  cancel(ids: readonly string[]): Promise<boolean[]>
+  retryNow(ids: readonly string[] | undefined, options: { group: string }): Promise<number>
+  watch(listener: () => void): () => void
+}
+
+/** A message of either kind, as the lists show it. */
+export type Shown = ListedMessage<unknown> & Partial<Pick<DeadLetter<unknown>, 'reason' | 'deadAt'>>

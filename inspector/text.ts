@@ -1,0 +1,64 @@
+import type { Shown } from './inspected-queue.ts'
+
+const TITLE_LENGTH = 90
+const DETAIL_LENGTH = 4000
+
+/** `POST /orders` of a stored request; the payload of any other message. */
+export function titleOf({ headers, payload }: Shown): string {
+  const { method, url } = headers as { method?: string; url?: string }
+  return cut(method && url ? `${method} ${shortUrl(url)}` : textOf(payload), TITLE_LENGTH)
+}
+
+/** All there is to see of a message, cut to what a page can show. */
+export function detailOf({ id, key, headers, payload }: Shown): string {
+  const lines = [`id: ${id}`]
+  if (key !== undefined) lines.push(`key: ${key}`)
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
+  return `${lines.join('\n')}\n\n${cut(textOf(payload, 2), DETAIL_LENGTH)}`
+}
+
+function textOf(payload: unknown, indent?: number): string {
+  if (payload === undefined) return '(cannot be decoded)'
+  if (payload === null) return '(empty)'
+  if (payload instanceof Uint8Array) return `(${bytes(payload.length)} of binary data)`
+  if (typeof payload === 'string') return payload
+  let json: string | undefined
+  try {
+    json = JSON.stringify(payload, undefined, indent)
+  } catch {
+    // A codec may bring cycles or BigInts.
+  }
+  return json ?? '(cannot be shown as JSON)'
+}
+
+function shortUrl(url: string): string {
+  if (!URL.canParse(url)) return url
+  const { host, pathname, search } = new URL(url)
+  return (host === location.host ? '' : host) + pathname + search
+}
+
+export function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text
+}
+
+/** A duration in ms, in one unit. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`
+  return `${Math.floor(seconds / 86_400)} d`
+}
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`
+  return count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
+}
+
+export function plural(count: number, one: string): string {
+  return `${count.toLocaleString()} ${one}${count === 1 ? '' : 's'}`
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}

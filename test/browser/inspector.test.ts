@@ -1,0 +1,320 @@
+import { readFile } from 'node:fs/promises'
+import type { BrowserContext, Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { InspectorPage } from './pages/inspector.ts'
+import { violations } from './support/axe.ts'
+import { launchChromium } from './support/browsers.ts'
+import { bundle } from './support/bundle.ts'
+import { type Site, openSite, serve } from './support/site.ts'
+
+declare const page: InspectorPage
+declare const readsSoFar: () => number
+
+const HTML = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Inspector</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="content-security-policy" content="default-src 'self'; img-src data:">
+<main><h1>A page</h1></main><script type="module" src="/inspector.js"></script></html>`
+
+let site: Site
+let browser: BrowserContext
+let tab: Page
+let problems: string[]
+
+beforeAll(async () => {
+  const script = await bundle('test/browser/pages/inspector.ts')
+  site = await openSite({ '/inspector.js': script, '/again.js': await bundle('inspector/index.ts') })
+  site.routes.set('/', serve('text/html', HTML))
+  browser = await launchChromium()
+})
+afterAll(async () => {
+  await browser?.close()
+  await site?.close()
+})
+
+beforeEach(async () => {
+  tab = await browser.newPage()
+  tab.setDefaultTimeout(10_000)
+  problems = []
+  tab.on('pageerror', (error) => problems.push(String(error)))
+  tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+  await tab.goto(`${site.origin}/`)
+})
+afterEach(async () => {
+  await tab.close()
+  if (problems.length > 0) throw new Error(problems.join('\n'))
+})
+
+async function show(): Promise<void> {
+  await tab.evaluate(async () => {
+    await page.fill()
+    page.inspector.queue = page.queue
+  })
+  await group('default').waitFor()
+}
+
+const group = (name: string): Locator => tab.getByRole('region', { name: `Group ${name}` })
+const row = (text: string): Locator => group('default').getByRole('row').filter({ hasText: text })
+const counts = async (name: string): Promise<string> =>
+  (await group(name).getByRole('listitem').allInnerTexts())
+    .map((text) => text.replaceAll(/\s+/g, ' '))
+    .join(', ')
+const reads = (): Promise<number> => tab.evaluate(() => readsSoFar())
+
+/** Waits until it is so: the inspector draws in the next frame. */
+const expectSoon = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 5000, interval: 20 })
+
+describe('<quayside-inspector>', () => {
+  test('shows every group, its counts, its messages and its dead letters', async () => {
+    await show()
+    expect(await tab.getByRole('heading', { level: 2 }).innerText()).toBe('harbour')
+    expect(await counts('default')).toBe('2 ready, 1 leased, 3 delayed, 1 blocked, 1 dead')
+    expect(await counts('audit')).toBe('0 ready, 0 leased, 1 delayed, 0 blocked, 0 dead')
+    expect(await group('default').innerText()).toContain('0 acked')
+    const delayed = row('POST /orders')
+    expect(await delayed.innerText()).toMatch(
+      /delayed\s+due in \d+ min\s+0 s\s+1\s+HTTP 503 Service Unavailable/,
+    )
+    const dead = row('POST shop.example/refunds?page=2')
+    expect(await dead.innerText()).toMatch(/dead\s+rejected/)
+    expect(await dead.innerText()).toContain('HTTP 422: the order has no address')
+    expect(await row('2.0 kB of binary data').innerText()).toMatch(/leased\s+\d+ s of lease left/)
+    expect(await row('{"step":1}').innerText()).toMatch(/delayed\s+due in 1 min\s+0 s\s+1 of 5/)
+    expect(await row('{"step":2}').innerText()).toContain('blocked')
+    const retries = row('sent with a delay').getByRole('button', { name: 'Retry now' })
+    expect(await retries.count()).toBe(0)
+  })
+
+  test('shows what is stored as text, whatever it is', async () => {
+    await show()
+    await row('<img src=x').getByRole('button').first().click()
+    expect(await row('<img src=x').locator('pre').innerText()).toContain('onerror="globalThis.stolen = true"')
+    expect(await tab.evaluate(() => 'stolen' in globalThis)).toBe(false)
+    expect(await group('default').locator('img, script').count()).toBe(0)
+  })
+
+  test('is defined once, however often it is imported', async () => {
+    await tab.addScriptTag({ type: 'module', url: `${site.origin}/again.js` })
+    await show()
+    expect(await tab.locator('quayside-inspector').count()).toBe(1)
+  })
+
+  test('takes a queue that was set before it was defined', async () => {
+    await tab.setContent(HTML.replace('<script type="module" src="/inspector.js"></script>', ''))
+    await tab.evaluate(() => {
+      const early = document.createElement('quayside-inspector')
+      early.queue = {
+        name: 'early',
+        stats: () => Promise.resolve({ groups: {}, messages: 0, bytes: 0, sent: 0 }),
+        list: () => Promise.resolve({ messages: [] }),
+        deadLetters: () => ({ list: () => Promise.resolve({ messages: [] }) }),
+        watch: () => () => undefined,
+      } as never
+      document.querySelector('main')!.append(early)
+    })
+    await tab.addScriptTag({ type: 'module', url: `${site.origin}/again.js` })
+    await expectSoon(() => tab.getByRole('heading', { level: 2 }).innerText()).toBe('early')
+  })
+
+  test('follows the queue', async () => {
+    await show()
+    await tab.evaluate(() => page.queue.createProducer().send({ text: 'one more' }))
+    await row('one more').waitFor()
+    expect(await counts('audit')).toMatch(/^1 ready/)
+    await tab.evaluate(() => page.queue.purge())
+    await expectSoon(() => counts('default')).toBe('0 ready, 0 leased, 0 delayed, 0 blocked, 0 dead')
+    expect(await group('default').getByRole('table').count()).toBe(0)
+  })
+
+  test('shows messages that wait for the first group', async () => {
+    await tab.evaluate(async () => {
+      await page.queue.createProducer().sendBatch([{ payload: 'a' }, { payload: 'b' }])
+      page.inspector.queue = page.queue
+    })
+    await row('b').waitFor()
+    expect(await counts('default')).toMatch(/^2 ready/)
+  })
+
+  test('shows the group of its attribute alone', async () => {
+    await show()
+    await tab.evaluate(() => (page.inspector.group = 'audit'))
+    await group('default').waitFor({ state: 'detached' })
+    expect(await group('audit').count()).toBe(1)
+    expect(await tab.evaluate(() => page.inspector.getAttribute('group'))).toBe('audit')
+    await tab.evaluate(() => (page.inspector.group = undefined))
+    await group('default').waitFor()
+  })
+
+  test('retries now, drops, redrives and deletes', async () => {
+    await show()
+    await tab.getByRole('button', { name: 'Retry now POST /orders' }).click()
+    await expectSoon(() => row('POST /orders').innerText()).toContain('ready')
+    expect(await tab.getByRole('status').innerText()).toBe('The message is due now.')
+
+    await tab.getByRole('button', { name: 'Drop POST /orders' }).click()
+    expect(await row('POST /orders').count()).toBe(1)
+    await tab.getByRole('button', { name: 'Drop: sure? POST /orders' }).click()
+    await row('POST /orders').waitFor({ state: 'detached' })
+
+    await tab.getByRole('button', { name: 'Redrive POST shop' }).click()
+    await expectSoon(() => row('POST shop').innerText()).toContain('ready')
+    expect(await counts('default')).toMatch(/0 dead$/)
+    await tab.evaluate(async () => {
+      const messages = await page.queue.createConsumer().receiveBatch(1)
+      for (const message of messages) await message.reject({ reason: 'again' })
+    })
+    const remove = row('again').getByRole('button', { name: 'Delete' })
+    await remove.click()
+    await tab.keyboard.press('Escape') // disarms it
+    expect(await remove.innerText()).toBe('Delete')
+    await remove.click()
+    await remove.click()
+    await row('again').waitFor({ state: 'detached' })
+  })
+
+  test('does it for all messages of a group', async () => {
+    await show()
+    await tab.getByRole('button', { name: 'Retry all now of group default' }).click()
+    await expectSoon(() => counts('default')).toMatch(/1 delayed, 1 blocked/) // what was sent with a delay stays
+    await tab.getByRole('button', { name: 'Redrive all of group default' }).click()
+    await expectSoon(() => counts('default')).toMatch(/0 dead$/)
+    expect(await tab.getByRole('button', { name: 'Redrive all' }).count()).toBe(0)
+  })
+
+  test('exports a group as JSON', async () => {
+    await show()
+    const [download] = await Promise.all([
+      tab.waitForEvent('download'),
+      tab.getByRole('button', { name: 'Export as JSON of group default' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('harbour-default.json')
+    const json = JSON.parse(await readFile(await download.path(), 'utf8')) as {
+      messages: { id: string; payload: unknown }[]
+    }
+    expect(json).toMatchObject({ queue: 'harbour', group: 'default' })
+    expect(json.messages.map(({ id }) => id).sort()).toEqual(
+      ['blocked', 'dead', 'delayed', 'head', 'hostile', 'later', 'leased', 'ready'].sort(),
+    )
+    const binary = json.messages.find(({ id }) => id === 'leased')!.payload as { base64: string }
+    expect(Buffer.from(binary.base64, 'base64')).toEqual(Buffer.alloc(2048))
+  })
+
+  test('grows by a page at a time', async () => {
+    await tab.evaluate(async () => {
+      const messages = Array.from({ length: 120 }, (_, i) => ({ payload: `message ${i}` }))
+      await page.queue.createProducer().sendBatch(messages)
+      page.inspector.queue = page.queue
+    })
+    const rows = group('default').locator('tbody tr')
+    await row('message 49').waitFor()
+    expect(await rows.count()).toBe(50)
+    await tab.getByRole('button', { name: 'Show 50 more' }).click()
+    await row('message 99').waitFor()
+    await tab.getByRole('button', { name: 'Show 50 more' }).click()
+    await row('message 119').waitFor()
+    expect(await tab.getByRole('button', { name: 'Show 50 more' }).count()).toBe(0)
+  })
+
+  test('keeps the focus, and what is unfolded, while the queue changes', async () => {
+    await show()
+    const title = row('a plain message').getByRole('button').first()
+    await title.focus()
+    await tab.keyboard.press('Enter')
+    const focused = (): Promise<string> =>
+      tab.evaluate(() => page.inspector.shadowRoot!.activeElement?.textContent ?? '')
+    await tab.evaluate(() => page.queue.cancel(['hostile']))
+    await row('<img').waitFor({ state: 'detached' })
+    expect(await focused()).toBe('{"text":"a plain message"}')
+    expect(await title.getAttribute('aria-expanded')).toBe('true')
+    expect(await row('a plain message').locator('pre').innerText()).toContain('"text": "a plain message"')
+
+    // What has the focus goes: then it goes to its neighbour, not to the start of the page.
+    await tab.evaluate(() => page.queue.cancel(['ready']))
+    await row('a plain message').waitFor({ state: 'detached' })
+    expect(await focused()).not.toBe('')
+  })
+
+  test('says in the element what went wrong', async () => {
+    await show()
+    await tab.evaluate(() => {
+      page.queue.cancel = () => Promise.reject(new Error('the disk is on fire'))
+    })
+    const drop = row('a plain message').getByRole('button', { name: 'Drop' })
+    await drop.click()
+    await drop.click()
+    const alert = tab.getByRole('alert').filter({ hasText: /./ })
+    await expectSoon(() => alert.innerText()).toBe('the disk is on fire')
+    await tab.getByRole('button', { name: 'Redrive all' }).click()
+    await alert.waitFor({ state: 'detached' })
+    await tab.evaluate(() => page.queue.close())
+    await tab.getByRole('button', { name: 'Retry all now of group default' }).click()
+    await expectSoon(async () => (await alert.allInnerTexts()).join(' ')).toMatch(
+      /closed.*The queue cannot be read/s,
+    )
+  })
+
+  test('rests while nobody sees it', async () => {
+    await tab.clock.install()
+    await tab.evaluate(async () => {
+      const details = document.createElement('details')
+      const summary = document.createElement('summary')
+      summary.textContent = 'Drawer'
+      details.append(summary, page.inspector)
+      document.querySelector('main')!.append(details)
+      await page.fill()
+      page.inspector.queue = page.queue
+    })
+    const before = await reads()
+    await tab.clock.runFor(20_000)
+    expect(await reads()).toBe(before)
+    await tab.getByText('Drawer').click()
+    await expectSoon(async () => {
+      await tab.clock.runFor(100)
+      return reads()
+    }).toBe(before + 1)
+    await tab.getByText('Drawer').click()
+    await tab.evaluate(
+      () => new Promise((resolve) => new IntersectionObserver(resolve).observe(page.inspector)),
+    )
+    await tab.clock.runFor(20_000)
+    expect(await reads()).toBe(before + 1)
+    await tab.evaluate(() => page.inspector.remove())
+    await tab.evaluate(() => page.queue.purge())
+    await tab.clock.runFor(20_000)
+    expect(await reads()).toBe(before + 1)
+  })
+
+  test('lets the ages go on, and sees what comes due without a hint', async () => {
+    await tab.clock.install()
+    await tab.evaluate(async () => {
+      await page.queue.createProducer().send('soon', { delayMs: 3000 })
+      page.inspector.queue = page.queue
+    })
+    await expectSoon(async () => {
+      await tab.clock.runFor(20)
+      return await row('soon').allInnerTexts()
+    }).toEqual([expect.stringContaining('due in 3 s')])
+    await tab.clock.runFor(2000)
+    expect(await row('soon').innerText()).toMatch(/due in 1 s\s+2 s/)
+    await tab.clock.runFor(2000)
+    await expectSoon(() => row('soon').innerText()).toContain('ready')
+    await tab.clock.runFor(5000)
+    expect(await tab.getByRole('status').innerText()).toContain('Group default: 1 ready')
+  })
+
+  describe.each([
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 360],
+    ['dark', 360],
+  ] as const)('in %s at %i px', (colorScheme, width) => {
+    test('is accessible, and fits', async () => {
+      await tab.emulateMedia({ colorScheme })
+      await tab.setViewportSize({ width, height: 900 })
+      await show()
+      await row('a plain message').getByRole('button').first().click()
+      await row('a plain message').getByRole('button', { name: 'Drop' }).click()
+      expect(await violations(tab)).toEqual([])
+      expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+    })
+  })
+})

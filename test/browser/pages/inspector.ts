@@ -1,0 +1,64 @@
+import { type QuaysideInspector } from '../../../inspector/index.ts'
+import { MemoryAdapter } from '../../../src/memory.ts'
+import { Queue } from '../../../src/index.ts'
+
+/** What the tests of the inspector use in the page. */
+export interface InspectorPage {
+  readonly queue: Queue
+  readonly inspector: QuaysideInspector
+  /** Fills the queue with a bit of everything, in the groups `default` and `audit`. */
+  fill(): Promise<void>
+}
+
+/** Reads of the queue so far, to see that the inspector rests. */
+let reads = 0
+
+class CountingQueue extends Queue {
+  override stats(): ReturnType<Queue['stats']> {
+    reads++
+    return super.stats()
+  }
+}
+
+const queue = new CountingQueue('harbour', { storage: new MemoryAdapter() })
+const inspector = document.createElement('quayside-inspector')
+document.querySelector('main')!.append(inspector)
+
+const hostile = '<img src=x onerror="globalThis.stolen = true"><script>globalThis.stolen = true</script>'
+
+async function fill(): Promise<void> {
+  const producer = queue.createProducer()
+  const retry = { initialMs: 600_000, maxMs: 600_000 }
+  const main = queue.createConsumer('default', { retry })
+  const audit = queue.createConsumer('audit')
+  await Promise.all([main.join(), audit.join()])
+  const request = { method: 'POST', url: new URL('/orders', location.href).href }
+  const messages = [
+    {
+      id: 'dead',
+      payload: { total: 13 },
+      headers: { ...request, url: 'https://shop.example/refunds?page=2' },
+    },
+    { id: 'delayed', payload: '{"total":42}', headers: request },
+    { id: 'leased', payload: new Uint8Array(2048) },
+    { id: 'head', payload: { step: 1 }, key: 'customer-7', maxAttempts: 5 },
+    { id: 'blocked', payload: { step: 2 }, key: 'customer-7' },
+    { id: 'hostile', payload: hostile },
+    { id: 'ready', payload: { text: 'a plain message' } },
+    { id: 'later', payload: 'sent with a delay', delayMs: 3_600_000 },
+  ]
+  await producer.sendBatch(messages)
+  const [dead, delayed, , head] = await main.receiveBatch(4)
+  await dead!.reject({ reason: 'HTTP 422: the order has no address' })
+  await delayed!.nack({ reason: 'HTTP 503 Service Unavailable' })
+  await head!.nack({ reason: 'the printer was busy', delayMs: 90_000 })
+  // The claim that leases what is still ready passes the one behind its key.
+  const rest = await main.receiveBatch(10)
+  await main.nackBatch(rest, { delayMs: 0, reason: 'given back' })
+  await audit.drain(() => undefined)
+}
+
+Object.assign(globalThis, {
+  page: { queue, inspector, fill } satisfies InspectorPage,
+  readsSoFar: () => reads,
+})
