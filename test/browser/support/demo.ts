@@ -1,0 +1,88 @@
+import type { BrowserContext, Locator, Page } from 'playwright-core'
+import { type Asset, buildAssets } from '../../../demo/offline-notes/server/bundle.ts'
+import type { DemoServer } from '../../../demo/offline-notes/server/server.ts'
+
+let assets: Promise<Map<string, Asset>> | undefined
+
+/** The demo's files, built once. */
+export function demoAssets(): Promise<Map<string, Asset>> {
+  return (assets ??= buildAssets())
+}
+
+/** A tab with the demo, as somebody uses it. */
+export class DemoTab {
+  readonly page: Page
+  /** What the page complained about. */
+  readonly errors: string[] = []
+
+  private constructor(page: Page) {
+    this.page = page
+    page.setDefaultTimeout(15_000)
+    page.on('pageerror', (error) => this.errors.push(String(error)))
+  }
+
+  /** Opens it; from then on the service worker has it. */
+  static async open(context: BrowserContext, { origin }: DemoServer): Promise<DemoTab> {
+    const tab = new DemoTab(await context.newPage())
+    await tab.page.goto(origin)
+    await tab.ready()
+    return tab
+  }
+
+  async ready(): Promise<void> {
+    await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+    await this.page.waitForFunction(() => document.documentElement.dataset['line'] !== undefined)
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload()
+    await this.ready()
+  }
+
+  async write(text: string, ...photos: readonly Buffer[]): Promise<void> {
+    const { page } = this
+    await page.getByRole('textbox', { name: 'Note' }).fill(text)
+    await page
+      .getByLabel('Add photos')
+      .setInputFiles(
+        photos.map((buffer, i) => ({ name: `photo-${i + 1}.png`, mimeType: 'image/png', buffer })),
+      )
+    await page.getByRole('button', { name: 'Store note' }).click()
+    await this.note(text).waitFor()
+  }
+
+  /** Flips the switch of the page. */
+  async flip(): Promise<void> {
+    await this.page.getByRole('switch', { name: 'Work offline' }).click()
+  }
+
+  async weather(name: string): Promise<void> {
+    const answered = this.page.waitForResponse(/\/api\/weather$/)
+    await this.page.getByRole('radio', { name }).check()
+    await answered
+  }
+
+  note(text: string): Locator {
+    return this.page.locator('.note').filter({ has: this.page.getByText(text, { exact: true }) })
+  }
+
+  /** The texts and states of all notes, the newest first. */
+  async log(): Promise<string[]> {
+    return await this.page
+      .locator('.note')
+      .evaluateAll((notes) =>
+        notes.map(
+          (note) => `${note.querySelector('.text')!.textContent}: ${note.getAttribute('data-state')}`,
+        ),
+      )
+  }
+
+  /** How many photos are shown, and are not broken. */
+  async photos(): Promise<number> {
+    return await this.page
+      .locator('.note img')
+      .evaluateAll(
+        (images) => (images as HTMLImageElement[]).filter(({ naturalWidth }) => naturalWidth > 0).length,
+      )
+  }
+}
