@@ -1,0 +1,63 @@
+import '../../../inspector/index.ts'
+import { Queue } from '../../../src/index.ts'
+import { MemoryAdapter } from '../../../src/memory.ts'
+
+// A queue in the middle of an ordinary bad day, for the pictures of the documentation.
+
+const MINUTE = 60_000
+let now = Date.now() - 47 * MINUTE
+const pass = (ms: number): void => void (now += ms)
+
+const queue = new Queue('orders', { storage: new MemoryAdapter({ clock: { now: () => now } }) })
+const producer = queue.createProducer()
+const retry = { initialMs: 4 * MINUTE, maxMs: 10 * MINUTE }
+const stock = queue.createConsumer('stock', { retry, leaseMs: MINUTE })
+const mail = queue.createConsumer('mail', { retry, leaseMs: MINUTE })
+await Promise.all([stock.join(), mail.join()])
+
+const order = (total: number, sku: string): { payload: unknown; headers: Record<string, string> } => ({
+  payload: { total, items: [{ sku, amount: 2 }], customer: 'customer-7' },
+  headers: { method: 'POST', url: 'https://shop.example/api/orders' },
+})
+
+await producer.sendBatch(Array.from({ length: 238 }, (_, i) => ({ payload: { order: i } })))
+await stock.drain(() => undefined, { concurrency: 20 })
+await mail.drain(() => undefined, { concurrency: 20 })
+
+await producer.send(
+  { order: 1093, amount: 18.5 },
+  {
+    headers: { method: 'POST', url: 'https://shop.example/api/refunds' },
+  },
+)
+for (const message of await stock.receiveBatch(1)) {
+  await message.reject({ reason: 'HTTP 422: {"error":"order 1093 was refunded before"}' })
+}
+pass(28 * MINUTE)
+await producer.sendBatch([{ ...order(64, 'pot-iron'), maxAttempts: 5 }])
+await producer.send(new Uint8Array(48_211), {
+  headers: { method: 'PUT', url: 'https://shop.example/api/labels/1107' },
+})
+for (const message of await stock.receiveBatch(2))
+  await message.nack({ reason: 'HTTP 503: try later', delayMs: 1000 })
+pass(12 * MINUTE)
+await producer.send({ step: 'reserve', order: 1108 }, { key: 'order-1108' })
+await producer.send({ step: 'pack', order: 1108 }, { key: 'order-1108' })
+await producer.send({ step: 'ship', order: 1108 }, { key: 'order-1108' })
+const tried = await stock.receiveBatch(10)
+for (const message of tried) {
+  await message.nack({
+    reason: message.key ? 'the printer is out of labels' : 'HTTP 503: try later',
+    delayMs: 9 * MINUTE,
+  })
+}
+pass(6 * MINUTE)
+await producer.sendBatch([order(12, 'cup-blue'), order(31.2, 'tea-sencha'), order(7.8, 'spoon')])
+await producer.send('Weekly report', { delayMs: 50 * MINUTE })
+await stock.receiveBatch(1)
+await mail.drain(() => undefined, { deadline: Date.now() + 500 })
+pass(40_000)
+await producer.sendBatch([order(55, 'kettle'), order(9.9, 'cup-white')])
+setInterval(() => pass(1000), 1000)
+
+document.querySelector('quayside-inspector')!.queue = queue
