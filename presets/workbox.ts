@@ -15,7 +15,7 @@ import { checkFunction, checkOptions, checkPositiveMs } from '../src/check.ts'
 import { QuaysideError, Queue } from '../src/index.ts'
 import { Outbox, type OutboxBody, type OutboxOptions } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
-import { askForSync } from '../src/service-worker/sync.ts'
+import { registerSync } from '../src/service-worker/sync.ts'
 
 /** What `onSync` gets for a queue. */
 export interface WorkboxQueue {
@@ -81,6 +81,6 @@ export class BackgroundSyncPlugin {
   /** Workbox calls it with a request that got no answer. */
   readonly fetchDidFail = async ({ request }: { readonly request: Request }): Promise<void> => {
     await this.outbox.store(request, { expiresInMs: this.#expiresInMs })
-    await askForSync(this.#tag)
+    await registerSync(undefined, this.#tag)
   }
 }

@@ -1,6 +1,6 @@
 import { checkFunction, checkName, checkOptions } from '../check.ts'
 import type { Outbox } from '../outbox/index.ts'
-import { DEFAULT_TAG, type RequestSyncOptions, askForSync } from './sync.ts'
+import { DEFAULT_TAG, type RequestSyncOptions, registerSync } from './sync.ts'
 
 export interface BackgroundSyncOptions extends RequestSyncOptions {
   /**
@@ -50,8 +50,8 @@ const TRY_EVERY_MS = 60_000
  * closed; and, because not every browser does, when the worker starts, when a page sends it a message (see
  * `requestSync`), and now and then at `fetch` events. Call it while the worker's script is first evaluated.
  *
- * In a sync event it tries for two and a half minutes. If requests are left that could go, the event fails, so that the
- * browser fires it again: after some minutes, and a few times.
+ * In a sync event it tries for two and a half minutes, in others for 25 seconds. A sync event fails if requests are left
+ * that could go, so that the browser fires it again: after some minutes, and a few times.
  *
  * ```ts
  * registerBackgroundSync(outbox, { match: ({ method, url }) => method !== 'GET' && new URL(url).pathname.startsWith('/api/') })
@@ -69,31 +69,29 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
   const worker = globalThis as unknown as Worker
   let triedAt = 0
 
-  const attempt = async (): Promise<void> => {
+  /** Sends until nothing is left, or the time is over. Answers with how many are left that could go. */
+  const replay = async (forMs: number): Promise<number> => {
     triedAt = Date.now()
-    // Whoever comes next tries again.
-    await outbox.drain({ deadline: triedAt + TRY_MS }).catch(() => undefined)
-  }
-  const replay = async (lastChance: boolean | undefined): Promise<void> => {
-    const deadline = Date.now() + SYNC_MS
+    const deadline = triedAt + forMs
     for (let restMs = FIRST_REST_MS; ; restMs *= 2) {
       await outbox.drain({ deadline })
       // What is held waits for a person, not for the network.
       const left = outbox.held ? 0 : await outbox.size()
-      if (left === 0) return
-      if (Date.now() + restMs > deadline) {
-        if (lastChance) return
-        throw new Error(`requests left for the next sync: ${left}`)
-      }
+      if (left === 0 || Date.now() + restMs > deadline) return left
       await new Promise((resolve) => setTimeout(resolve, restMs))
     }
   }
+  // Whoever comes next tries again.
+  const attempt = (): Promise<unknown> => replay(TRY_MS).catch(() => undefined)
   const sync = async (lastChance: boolean | undefined): Promise<void> => {
-    await onSync(() => replay(lastChance))
+    await onSync(async () => {
+      const left = await replay(SYNC_MS)
+      if (left > 0 && !lastChance) throw new Error(`requests left for the next sync: ${left}`)
+    })
   }
   const answer = async (request: Request): Promise<Response> => {
     const response = await outbox.fetch(request)
-    if (response.headers.has('quayside-state')) await askForSync(tag)
+    if (response.headers.has('quayside-state')) await registerSync(undefined, tag)
     return response
   }
 
@@ -105,7 +103,10 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
   })
   worker.addEventListener('fetch', (event) => {
     if (match?.(event.request!)) event.respondWith(answer(event.request!))
-    else if (Date.now() - triedAt > TRY_EVERY_MS) event.waitUntil(attempt())
+    else if (Date.now() > triedAt + TRY_EVERY_MS) event.waitUntil(attempt())
   })
-  void attempt()
+  // What the worker was started for comes first, and may well be to try.
+  setTimeout(() => {
+    if (triedAt === 0) void attempt()
+  }, FIRST_REST_MS)
 }

@@ -2,7 +2,7 @@ import { checkName, checkOptions } from '../check.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { isOffline } from '../outbox/triggers.ts'
 
-/** What the page says to the worker with where there is no Background Sync, and what events are called where there is. */
+/** What sync events and the messages of pages are about. */
 export const DEFAULT_TAG = 'quayside'
 
 export interface RequestSyncOptions {
@@ -28,12 +28,10 @@ const scope = globalThis as Scope
 const LEAVING = ['offline', 'pagehide', 'visibilitychange']
 
 /**
- * For pages: has the browser wake the service worker to send what this page leaves behind. It asks when a request is
- * stored offline, and when the network goes, or the page is hidden or closed, while requests wait. As long as the page
- * lives and has a network it sends itself, see `outbox.start()`.
- *
- * The browser fires a `sync` event in the worker once there is a network, the page open or not. Where there is no
- * Background Sync (Firefox, Safari), or it is denied, the worker gets a message instead, and tries once.
+ * For pages: has the service worker send what this page leaves behind. It asks the browser for a `sync` event when a
+ * request is stored offline, and when the network goes while requests wait; the event comes once there is a network, the
+ * page open or not. When the page is hidden or closed while requests wait, it also tells the worker to try at once. As
+ * long as the page is there it sends itself, see `outbox.start()`.
  *
  * Answers with a function that stops it.
  *
@@ -44,9 +42,18 @@ export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncO
   const { tag = DEFAULT_TAG } = options
   checkName('requestSync', 'tag', tag)
   const waiting = new Set<string>()
+  let registration: Registration | undefined
   const leave = (): void => {
-    if (waiting.size > 0) void askForSync(tag)
+    if (waiting.size === 0) return
+    void registerSync(registration, tag)
+    // A page that is closed may no longer ask for a sync. For this there is time.
+    if (!isOffline()) registration?.active?.postMessage({ quayside: tag })
   }
+  // In advance: a page that is closed does not live to see a promise resolve.
+  void scope.navigator?.serviceWorker?.ready.then((ready) => {
+    registration = ready
+    if (isOffline()) leave()
+  })
   const unwatch = outbox.watch(({ type, id }) => {
     if (id === undefined) return
     if (type === 'accepted' || type === 'dead') waiting.delete(id)
@@ -61,12 +68,13 @@ export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncO
 }
 
 /** Asks for a `sync` event. Never rejects: what waits is tried again in other ways too. */
-export async function askForSync(tag: string): Promise<void> {
-  const registration = scope.registration ?? (await scope.navigator?.serviceWorker?.ready)
+export async function registerSync(
+  registration: Registration | undefined = scope.registration,
+  tag: string = DEFAULT_TAG,
+): Promise<void> {
   try {
-    await registration!.sync!.register(tag)
+    await registration?.sync?.register(tag)
   } catch {
-    // A worker has no use for a message of its own: it would try for ever.
-    if (scope.registration === undefined) registration?.active?.postMessage({ quayside: tag })
+    // Denied by the user or by the browser's settings.
   }
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { launchChromium, launchFirefox } from './support/browsers.ts'
+import { launchChromium, launchFirefox, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { type Site, openSite, page, serve } from './support/site.ts'
 
@@ -138,6 +138,43 @@ describe('the service worker', () => {
     await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(20)
     expect(bodies().toSorted()).toEqual(numbers(20).toSorted())
     expect(new Set(arrived.map(({ key }) => key)).size).toBe(20)
+  })
+
+  test.each(['left', 'closed'])(
+    'sends what waits in a page that is %s, though the network never went',
+    async (how) => {
+      const context = await browser()
+      const tab = await open(context)
+      await withWorker(tab)
+      await context.newPage()
+      await tab.evaluate(() => {
+        requestSync(outbox)
+        outbox.pause()
+      })
+      await write(tab, numbers(5))
+      await (how === 'left' ? tab.goto('about:blank') : tab.close())
+      await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(5)
+    },
+  )
+
+  test('sends what was left when the browser itself was closed, once it runs again, without any page', async () => {
+    const profile = await temporaryFolder('closed')
+    onTestFinished(() => remove(profile))
+    const before = await launchChromium({ profile })
+    const tab = await open(before)
+    await withWorker(tab)
+    await before.setOffline(true)
+    await tab.evaluate(async () => {
+      requestSync(outbox)
+      await outbox.fetch('/api/notes', { method: 'POST', body: 'hello' })
+    })
+    // Closed by force it may forget that a sync was asked for, so it is given the time to write that down.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await before.close()
+    expect(arrived).toEqual([])
+    const after = await launchChromium({ profile })
+    onTestFinished(() => after.close())
+    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['hello'])
   })
 
   test('that is stopped in the middle of a replay goes on with the next sync; nothing is lost', async () => {

@@ -42,6 +42,7 @@ async function runInNode(file: string): Promise<string[]> {
 async function runInChromium(file: string): Promise<string[]> {
   const site = await openSite({ '/snippet.js': `${await bundle(file)}\nconsole.log('the end')` })
   site.routes.set('/', serve('text/html', '<!doctype html><title>snippet</title>'))
+  site.routes.set('/api/notes', (_, response) => void response.writeHead(201).end())
   const context = await launchChromium()
   try {
     const tab = await context.newPage()
