@@ -8,19 +8,22 @@ import {
   type DrainReport,
   type HandlerContext,
   type Message,
+  type MessageState,
   type Producer,
   QuaysideError,
   type Queue,
   type SendOptions,
   type SendResult,
 } from '../index.ts'
-import { type StoredState, deadAnswer, headerSafe, storedAnswer } from './answer.ts'
+import { deadAnswer, headerSafe } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
+import { coalesce } from './coalesce.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { IDEMPOTENCY_KEY, type OutboxBody, STORED_KEY, pack, unpack } from './request.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { isOffline, onTrigger } from './triggers.ts'
+import { Waiter } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<SendOptions, 'headers'> {}
@@ -42,27 +45,10 @@ export interface OutboxEvent {
 
 const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
 
+const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+
 /** After the storage has failed it is tried again this much later, in ms. */
 const STORAGE_REST_MS = 5000
-
-/** Somebody who waits for the answer to a request. */
-class Waiter {
-  id = ''
-  /** Tells what the request carries from what another one of the same id carried before. */
-  key: string | undefined
-  omitted: readonly (readonly [string, string])[] = []
-  state: StoredState = 'stored'
-  answer!: (response: Response) => void
-  giveUp!: (reason: unknown) => void
-  readonly promise: Promise<Response> = new Promise((resolve, reject) => {
-    this.answer = resolve
-    this.giveUp = reject
-  })
-
-  answerLater(): void {
-    this.answer(storedAnswer(this.id, this.state))
-  }
-}
 
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
@@ -82,9 +68,12 @@ export class Outbox {
   #held = false
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
-  /** While requests are sent for `fetch` alone, without {@link start}. */
-  #passing = false
-  #passAgain = false
+  /** Sends what is due, for all who ask, where nothing was started. */
+  readonly #pass: () => void = coalesce(async () => {
+    if (this.#stop === undefined) await this.#drain().catch((error: unknown) => this.#fail(error))
+  })
+  /** Looks for requests that others send while somebody waits for them here. */
+  readonly #look: () => void = coalesce(() => this.#lookAtWaiting().catch(() => undefined))
 
   /**
    * @param queue A queue of the outbox's own. Its payloads are bodies; what its messages ask for is in their headers. The
@@ -120,20 +109,25 @@ export class Outbox {
     let timer: unknown
     let signal: AbortSignal | undefined
     const abort = (): void => waiter.giveUp(signal!.reason)
-    const later = (): void => waiter.answerLater()
+    let unwatch: (() => void) | undefined
     try {
       const stored = await this.#store('outbox.fetch', input, init, waiter)
       signal = stored.signal
       signal.addEventListener('abort', abort)
       if (signal.aborted) abort()
-      if (stored.status === 'duplicate') waiter.state = 'duplicate'
+      waiter.state ??= 'stored'
       const rests = this.#rests()
-      if (rests || init.delayMs || stored.status === 'duplicate') later()
-      if (!rests) void this.#pass()
-      timer = clock.setTimeout(later, Math.min(answerWithinMs, MAX_TIMEOUT_MS))
+      if (stored.status === 'duplicate') waiter.answerLater('duplicate')
+      else if (rests || init.delayMs) waiter.answerLater()
+      else {
+        unwatch = this.#queue.watch(this.#look)
+        timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
+        this.#pass()
+      }
       return await waiter.promise
     } finally {
-      clock.clearTimeout(timer)
+      unwatch?.()
+      if (timer !== undefined) clock.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
       this.#waiters.delete(waiter)
     }
@@ -190,20 +184,19 @@ export class Outbox {
     return this.#consumer.drain(this.#send, { concurrency: this.#rules.concurrency, ...options })
   }
 
-  /** Sends what is due, once for all who ask while it is under way. */
-  async #pass(): Promise<void> {
-    this.#passAgain = true
-    if (this.#passing || this.#stop !== undefined) return
-    this.#passing = true
-    try {
-      while (this.#passAgain) {
-        this.#passAgain = false
-        await this.#drain()
-      }
-    } catch (error) {
-      this.#fail(error)
-    } finally {
-      this.#passing = false
+  /** Another tab or worker may have sent what is waited for here, and keeps the response. */
+  async #lookAtWaiting(): Promise<void> {
+    const waiting = [...this.#waiters].filter(({ state }) => state === 'stored')
+    if (waiting.length === 0) return
+    const ids = waiting.map(({ id }) => id)
+    const { messages } = await this.#queue.list({ ids, state: ALL_STATES, limit: ids.length })
+    for (const waiter of waiting) {
+      // It may have been our own turn meanwhile.
+      if (waiter.state !== 'stored') continue
+      const found = messages.find(({ id }) => id === waiter.id)
+      if (found === undefined) waiter.answerLater('accepted')
+      else if (found.state === 'dead') waiter.answerLater('dead')
+      else if (found.state === 'delayed') waiter.answerLater('retrying')
     }
   }
 
@@ -259,7 +252,7 @@ export class Outbox {
   /** Goes on after {@link pause}, and after an answer that held this outbox, in this context. */
   resume(): void {
     this.#paused = this.#held = false
-    if (!this.#rests()) void this.#pass()
+    if (!this.#rests()) this.#pass()
   }
 
   /** Whether the server answered 401 or 403, so that this outbox waits for {@link resume}. */
@@ -306,7 +299,7 @@ export class Outbox {
   /** Ends the wait of a request for its next attempt, or of all. Answers how many there were. */
   async retryNow(id?: string): Promise<number> {
     const count = await this.#queue.retryNow(id === undefined ? undefined : [id])
-    if (!this.#rests()) void this.#pass()
+    if (!this.#rests()) this.#pass()
     return count
   }
 
@@ -372,8 +365,7 @@ export class Outbox {
       reason: state === 'accepted' ? undefined : reason,
     })
     for (const waiter of waiters) {
-      waiter.state = state === 'accepted' ? 'sending' : state
-      if (response === undefined || state === 'retrying' || state === 'held') waiter.answerLater()
+      if (response === undefined || state === 'retrying' || state === 'held') waiter.answerLater(state)
       else waiter.answer(state === 'dead' ? deadAnswer(id, response.clone()) : response.clone())
     }
   }

@@ -115,6 +115,31 @@ describe('two outboxes on one storage', () => {
     await Promise.all(stops.map((stop) => stop()))
   })
 
+  describe('of which the other one sends what is waited for here', () => {
+    const cases: [number, string][] = [
+      [201, 'accepted'],
+      [503, 'retrying'],
+      [422, 'dead'],
+    ]
+    test.each(cases)('and is answered with %i: %s, without delay', async (status, state) => {
+      const finish: (() => void)[] = []
+      const { origin } = await serve((response, { body }) => {
+        if (body.toString() === 'slow') finish.push(() => response.end())
+        else response.writeHead(status).end()
+      })
+      const { outbox, another, told } = setUpOutbox({ concurrency: 1 })
+      const slow = outbox.fetch(origin, post('slow'))
+      await told('sending')
+      const waiting = outbox.fetch(origin, post('quick'))
+      await told('stored', 2)
+      await another().drain()
+      const answer = await waiting
+      expect([answer.status, stateOf(answer)]).toEqual([202, state])
+      finish[0]!()
+      expect((await slow).status).toBe(200)
+    })
+  })
+
   test('hear of what the other one does', async () => {
     const { origin } = await serve()
     const { outbox, another } = setUpOutbox()
