@@ -1,3 +1,5 @@
+import { checkCount, checkFactor, checkMs, checkOptions } from './check.ts'
+
 /** How often, and after how long, a delivery that failed is tried again. */
 export interface RetryPolicy {
   /** Deliveries a message may have, the first included. @defaultValue 4 */
@@ -13,11 +15,15 @@ export interface RetryPolicy {
 /** A policy with nothing left open. */
 export type RetryRules = { readonly [K in keyof RetryPolicy]-?: NonNullable<RetryPolicy[K]> }
 
-export const DEFAULT_RETRY: RetryRules = {
-  maxAttempts: 4,
-  initialMs: 1000,
-  maxMs: 60_000,
-  factor: 2,
+const POLICY = { maxAttempts: checkCount, initialMs: checkMs, maxMs: checkMs, factor: checkFactor }
+
+export function checkRetry(tried: string, what: string, policy: unknown): void {
+  checkOptions(tried, policy, POLICY, `${what}.`)
+}
+
+export function rulesOf(policy: RetryPolicy = {}): RetryRules {
+  const { maxAttempts = 4, initialMs = 1000, maxMs = 60_000, factor = 2 } = policy
+  return { maxAttempts, initialMs, maxMs, factor }
 }
 
 /**
