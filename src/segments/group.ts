@@ -11,6 +11,7 @@ import {
   type Stored,
   groupKey,
 } from './rows.ts'
+import { search } from './search.ts'
 import type { Key, KeyRange } from './store.ts'
 import { ALL, type Work } from './work.ts'
 
@@ -64,14 +65,8 @@ export class Group {
   /** The index of the lease on `seq`, or where it would stand, as `-1 - index`. */
   leaseOn(seq: number): number {
     const { leases } = this.row
-    let low = 0
-    let high = leases.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (leases[middle]!.last < seq) low = middle + 1
-      else high = middle
-    }
-    return low < leases.length && leases[low]!.first <= seq ? low : -1 - low
+    const index = search(leases, seq, endsBefore)
+    return index < leases.length && leases[index]!.first <= seq ? index : -1 - index
   }
 
   /** Adds a lease, or joins it to its neighbour if both are about stretches of the log and else the same. */
@@ -372,6 +367,10 @@ export class Group {
   receipt(lease: number, seq: number | ''): string {
     return `${this.row.token}.${lease}.${seq}`
   }
+}
+
+function endsBefore({ last }: Lease, seq: number): boolean {
+  return last < seq
 }
 
 function isPlain({ key, row }: Lease): boolean {
