@@ -51,7 +51,7 @@ export const checkPositiveMs: Check = inRange(
   Number.MIN_VALUE,
   Number.MAX_SAFE_INTEGER,
 )
-export const checkFactor: Check = inRange('a number, 1 or more', 1, Number.MAX_VALUE)
+const checkFactor: Check = inRange('a number, 1 or more', 1, Number.MAX_VALUE)
 export const checkCount: Check = mustBe(
   'a whole number, 1 or more',
   (value) => Number.isSafeInteger(value) && (value as number) > 0,
@@ -59,6 +59,8 @@ export const checkCount: Check = mustBe(
 export const checkBoolean: Check = ofType('true or false', 'boolean')
 export const checkText: Check = ofType('a string', 'string')
 export const checkFunction: Check = ofType('a function', 'function')
+/** For options that somebody else checks. */
+export const checkNothing: Check = () => {}
 export const checkArray: Check = mustBe('an array', Array.isArray)
 
 /** An object with these methods. */
@@ -126,3 +128,8 @@ export function checkOptions(
     if (value !== undefined) checks[name]!(tried, what + name, value)
   }
 }
+
+const RETRY = { maxAttempts: checkCount, initialMs: checkMs, maxMs: checkMs, factor: checkFactor }
+
+/** A retry policy. */
+export const checkRetry: Check = (tried, what, policy) => checkOptions(tried, policy, RETRY, `${what}.`)

@@ -6,6 +6,7 @@ import {
   checkCount,
   checkMs,
   checkName,
+  checkNothing,
   checkOptions,
   checkPositiveMs,
   checkSize,
@@ -72,10 +73,7 @@ const OPTIONS = {
   replace: checkBoolean,
   dedupeMs: checkMs,
 }
-const BATCH_OPTIONS = {
-  payload: (): void => {},
-  ...OPTIONS,
-}
+const BATCH_OPTIONS = { payload: checkNothing, ...OPTIONS }
 
 /** Sends messages to a queue. */
 export class Producer<T> {

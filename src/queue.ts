@@ -8,12 +8,13 @@ import {
   checkName,
   checkOptions,
   checkPositiveMs,
+  checkRetry,
   checkText,
   mustBe,
   mustBeOneOf,
   mustHave,
 } from './check.ts'
-import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { type Clock, SYSTEM_CLOCK, checkClock } from './clock.ts'
 import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
@@ -22,7 +23,7 @@ import { type ListPage, type ListedMessage, STEP, countPages, toListed } from '.
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
-import { checkRetry, rulesOf } from './retry.ts'
+import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
 import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
 import type { Rates } from './throughput.ts'
@@ -74,7 +75,7 @@ const QUEUE_OPTIONS = {
   storage: mustHave('open', 'close'),
   codec: mustHave('encode', 'decode'),
   schema: mustBe('a Standard Schema, whose ~standard has the method validate', isStandardSchema),
-  clock: mustHave('now', 'setTimeout', 'clearTimeout'),
+  clock: checkClock,
   random: checkFunction,
   id: checkFunction,
 }

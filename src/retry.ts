@@ -1,5 +1,3 @@
-import { checkCount, checkFactor, checkMs, checkOptions } from './check.ts'
-
 /** How often, and after how long, a delivery that failed is tried again. */
 export interface RetryPolicy {
   /** Deliveries a message may have, the first included. @defaultValue 4 */
@@ -14,12 +12,6 @@ export interface RetryPolicy {
 
 /** A policy with nothing left open. */
 export type RetryRules = { readonly [K in keyof RetryPolicy]-?: NonNullable<RetryPolicy[K]> }
-
-const POLICY = { maxAttempts: checkCount, initialMs: checkMs, maxMs: checkMs, factor: checkFactor }
-
-export function checkRetry(tried: string, what: string, policy: unknown): void {
-  checkOptions(tried, policy, POLICY, `${what}.`)
-}
 
 export function rulesOf(policy: RetryPolicy = {}): RetryRules {
   const { maxAttempts = 4, initialMs = 1000, maxMs = 60_000, factor = 2 } = policy

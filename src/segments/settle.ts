@@ -26,7 +26,7 @@ function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read
   for (const receipt of receipts) {
     if (receipt === undefined || receipt.dead) continue
     const lease = row.leases[group.leaseOn(receipt.seq)]
-    const message = lease?.named ? group.messageOf(lease, receipt.seq) : undefined
+    const message = lease?.named && lease.row === undefined ? work.logMessage(receipt.seq) : undefined
     if (message?.named !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
     const chain = [name, lease.key]

@@ -40,9 +40,8 @@ const LEAVING = ['offline', 'pagehide', 'visibilitychange']
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncOptions = {}): () => void {
-  checkOptions('requestSync', options, ['tag'])
+  checkOptions('requestSync', options, { tag: checkName })
   const { tag = DEFAULT_TAG } = options
-  checkName('requestSync', 'tag', tag)
   const waiting = new Set<string>()
   const leave = (): void => {
     if (waiting.size > 0) void askForSync(tag)
