@@ -11,7 +11,7 @@
  * @module
  */
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
-import { checkFunction, checkOptions, checkPositiveMs } from '../src/check.ts'
+import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
 import { QuaysideError, Queue } from '../src/index.ts'
 import { Outbox, type OutboxBody, type OutboxOptions } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
@@ -39,6 +39,14 @@ export interface BackgroundSyncPluginOptions {
   readonly outbox?: OutboxOptions | undefined
 }
 
+const OPTIONS = {
+  maxRetentionTime: checkNothing,
+  onSync: checkFunction,
+  forceSyncFallback: checkNothing,
+  queue: checkNothing,
+  outbox: checkNothing,
+}
+
 const names = new Set<string>()
 
 /** A Workbox plugin that stores the requests that failed, and sends them when the network is back. */
@@ -60,9 +68,8 @@ export class BackgroundSyncPlugin {
       )
     }
     const tried = 'new BackgroundSyncPlugin'
-    checkOptions(tried, options, ['maxRetentionTime', 'onSync', 'forceSyncFallback', 'queue', 'outbox'])
+    checkOptions(tried, options, OPTIONS)
     const { maxRetentionTime = 7 * 24 * 60, onSync } = options
-    if (onSync !== undefined) checkFunction(tried, 'onSync', onSync)
     this.#expiresInMs = maxRetentionTime * 60_000
     checkPositiveMs(tried, 'maxRetentionTime × 60,000', this.#expiresInMs)
     const queue = options.queue ?? new Queue<OutboxBody>(name, { storage: new IndexedDBAdapter() })

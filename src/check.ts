@@ -1,7 +1,11 @@
 import { QuaysideError } from './errors.ts'
 import { MAX_NAME_BYTES } from './storage.ts'
 
-/** Checks of what callers pass. Each throws before anything is stored, and says what was tried, the rule and the value. */
+/**
+ * Checks one value that a caller passed. Throws before anything is stored, and says what was tried, the rule and the
+ * value.
+ */
+export type Check = (tried: string, what: string, value: unknown) => void
 
 const encoder = new TextEncoder()
 /** With the `u` flag, surrogates that form a pair are one character, and not of this class. */
@@ -10,10 +14,6 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 /** The length of a text in bytes of UTF-8. */
 export function byteLength(text: string): number {
   return encoder.encode(text).length
-}
-
-function invalid(tried: string, rule: string, value: unknown): QuaysideError {
-  return new QuaysideError('INVALID_ARGUMENT', `${tried}: ${rule}, not ${show(value)}`)
 }
 
 /** A value as an error message shows it. */
@@ -25,94 +25,111 @@ function show(value: unknown): string {
   return String(value)
 }
 
+export function invalid(tried: string, rule: string, value: unknown): QuaysideError {
+  return new QuaysideError('INVALID_ARGUMENT', `${tried}: ${rule}, not ${show(value)}`)
+}
+
+/** A check that says what a value must be. */
+export function mustBe(rule: string, holds: (value: unknown) => boolean): Check {
+  return (tried, what, value) => {
+    if (!holds(value)) throw invalid(tried, `${what} must be ${rule}`, value)
+  }
+}
+
+function inRange(rule: string, least: number, most: number): Check {
+  return mustBe(rule, (value) => typeof value === 'number' && value >= least && value <= most)
+}
+
+function ofType(rule: string, type: string): Check {
+  return mustBe(rule, (value) => typeof value === type)
+}
+
+/** A duration in ms. */
+export const checkMs: Check = inRange('a number of ms, 0 or more', 0, Number.MAX_SAFE_INTEGER)
+export const checkPositiveMs: Check = inRange(
+  'a number of ms, more than 0',
+  Number.MIN_VALUE,
+  Number.MAX_SAFE_INTEGER,
+)
+const checkFactor: Check = inRange('a number, 1 or more', 1, Number.MAX_VALUE)
+export const checkCount: Check = mustBe(
+  'a whole number, 1 or more',
+  (value) => Number.isSafeInteger(value) && (value as number) > 0,
+)
+export const checkBoolean: Check = ofType('true or false', 'boolean')
+export const checkText: Check = ofType('a string', 'string')
+export const checkFunction: Check = ofType('a function', 'function')
+/** For options that somebody else checks. */
+export const checkNothing: Check = () => {}
+export const checkArray: Check = mustBe('an array', Array.isArray)
+
+/** An object with these methods. */
+export function mustHave(...methods: readonly string[]): Check {
+  return mustBe(`an object with the methods ${methods.join(', ')}`, (value) =>
+    methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function'),
+  )
+}
+
+export function mustBeOneOf(...allowed: readonly string[]): Check {
+  return mustBe(`one of ${allowed.map(show).join(', ')}`, (value) => allowed.includes(value as string))
+}
+
+export const checkSignal: Check = (tried, what, value) => {
+  mustHave('throwIfAborted', 'addEventListener')(tried, `${what} (an AbortSignal)`, value)
+}
+
+/** Every element of an array. */
+export function checkEach(
+  tried: string,
+  what: string,
+  values: unknown,
+  check: Check,
+  one: string = what,
+): void {
+  checkArray(tried, what, values)
+  for (const value of values as readonly unknown[]) check(tried, one, value)
+}
+
 /** A name of a queue or group, an ordering key or an id. */
-export function checkName(tried: string, what: string, name: unknown): void {
+export const checkName: Check = (tried, what, name) => {
   if (typeof name !== 'string' || name === '')
     throw invalid(tried, `${what} must be a string that is not empty`, name)
-  if (name.length * 3 > MAX_NAME_BYTES && byteLength(name) > MAX_NAME_BYTES) {
-    throw new QuaysideError(
-      'TOO_LARGE',
-      `${tried}: ${what} may have ${MAX_NAME_BYTES} bytes of UTF-8, this one has ${byteLength(name)}: ${show(name)}`,
-    )
-  }
+  if (name.length * 3 > MAX_NAME_BYTES)
+    checkSize(tried, `${what} ${show(name)}`, 'bytes of UTF-8', byteLength(name), MAX_NAME_BYTES)
   if (LONE_SURROGATE.test(name))
     throw invalid(tried, `${what} must be well-formed Unicode, without lone surrogates`, name)
 }
 
-/** A duration in ms. */
-export function checkMs(tried: string, what: string, ms: unknown): void {
-  if (typeof ms !== 'number' || !(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) {
-    throw invalid(tried, `${what} must be a number of ms, 0 or more`, ms)
-  }
+export const checkIds: Check = (tried, what, ids) => checkEach(tried, what, ids, checkName, 'id')
+
+/** Refuses what has more than `most` of something. */
+export function checkSize(tried: string, what: string, unit: string, size: number, most: number): void {
+  if (size <= most) return
+  throw new QuaysideError('TOO_LARGE', `${tried}: ${what} may have ${most} ${unit}, and has ${size}`)
 }
 
-export function checkPositiveMs(tried: string, what: string, ms: unknown): void {
-  if (typeof ms !== 'number' || !(ms > 0 && ms <= Number.MAX_SAFE_INTEGER)) {
-    throw invalid(tried, `${what} must be a number of ms, more than 0`, ms)
-  }
-}
-
-export function checkCount(tried: string, what: string, count: unknown): void {
-  if (!Number.isSafeInteger(count) || (count as number) < 1) {
-    throw invalid(tried, `${what} must be a whole number, 1 or more`, count)
-  }
-}
-
-export function checkFactor(tried: string, what: string, factor: unknown): void {
-  if (typeof factor !== 'number' || !(factor >= 1 && factor < Infinity)) {
-    throw invalid(tried, `${what} must be a number, 1 or more`, factor)
-  }
-}
-
-export function checkBoolean(tried: string, what: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalid(tried, `${what} must be true or false`, value)
-}
-
-export function checkText(tried: string, what: string, value: unknown): void {
-  if (typeof value !== 'string') throw invalid(tried, `${what} must be a string`, value)
-}
-
-export function checkFunction(tried: string, what: string, value: unknown): void {
-  if (typeof value !== 'function') throw invalid(tried, `${what} must be a function`, value)
-}
-
-/** An object with these methods. */
-export function checkMethods(
+/**
+ * Options must be an object that has no names but the known ones: a misspelt option must not be silently ignored. Those
+ * that are there are checked, each by its own check.
+ */
+export function checkOptions(
   tried: string,
-  what: string,
-  value: unknown,
-  ...methods: readonly string[]
+  options: unknown,
+  checks: Readonly<Record<string, Check>>,
+  what = '',
 ): void {
-  const object = value as Record<string, unknown> | null | undefined
-  if (methods.every((method) => typeof object?.[method] === 'function')) return
-  throw invalid(tried, `${what} must have the methods ${methods.join(', ')}`, value)
-}
-
-export function checkSignal(tried: string, signal: unknown): void {
-  checkMethods(tried, 'signal (an AbortSignal)', signal, 'throwIfAborted', 'addEventListener')
-}
-
-export function checkOneOf(tried: string, what: string, value: unknown, allowed: readonly string[]): void {
-  if (!allowed.includes(value as string)) {
-    throw invalid(tried, `${what} must be one of ${allowed.map(show).join(', ')}`, value)
-  }
-}
-
-export function checkArray(tried: string, what: string, value: unknown): void {
-  if (!Array.isArray(value)) throw invalid(tried, `${what} must be an array`, value)
-}
-
-export function checkIds(tried: string, ids: unknown): void {
-  checkArray(tried, 'ids', ids)
-  for (const id of ids as readonly unknown[]) checkName(tried, 'id', id)
-}
-
-/** Options must be an object that has no names but the known ones: a misspelt option must not be silently ignored. */
-export function checkOptions(tried: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(tried, 'options must be an object', options)
+    throw invalid(tried, `${what}options must be an object`, options)
   }
   for (const name in options) {
-    if (!known.includes(name)) throw invalid(tried, `options are ${known.join(', ')}`, name)
+    if (!Object.hasOwn(checks, name))
+      throw invalid(tried, `${what}options are ${Object.keys(checks).join(', ')}`, name)
+    const value = (options as Record<string, unknown>)[name]
+    if (value !== undefined) checks[name]!(tried, what + name, value)
   }
 }
+
+const RETRY = { maxAttempts: checkCount, initialMs: checkMs, maxMs: checkMs, factor: checkFactor }
+
+/** A retry policy. */
+export const checkRetry: Check = (tried, what, policy) => checkOptions(tried, policy, RETRY, `${what}.`)

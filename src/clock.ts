@@ -1,3 +1,5 @@
+import { type Check, mustHave } from './check.ts'
+
 /**
  * Where a queue reads the time and sets its timers. Tests inject one that they move by hand.
  *
@@ -18,6 +20,8 @@ export const SYSTEM_CLOCK: Clock = {
   setTimeout: (callback, ms) => globalThis.setTimeout(callback, ms),
   clearTimeout: (timer) => globalThis.clearTimeout(timer as number),
 }
+
+export const checkClock: Check = mustHave('now', 'setTimeout', 'clearTimeout')
 
 /** Runtimes call a timer that is set for longer than this at once. */
 export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1

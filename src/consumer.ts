@@ -54,6 +54,10 @@ export interface ConsumerSettings {
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
 
+const RECEIVE_OPTIONS = { waitMs: checkMs, signal: checkSignal }
+const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean }
+const RUN_OPTIONS = { concurrency: checkCount, signal: checkSignal }
+
 /** Receives the messages of a queue for one group, in which each message goes to one consumer. */
 export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   readonly group: string
@@ -101,10 +105,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   #receive(tried: string, limit: number, options: ReceiveOptions = {}): Promise<Message<T>[]> {
     try {
       checkCount(tried, 'limit', limit)
-      checkOptions(tried, options, ['waitMs', 'signal'])
+      checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
-      checkMs(tried, 'waitMs', waitMs)
-      if (signal !== undefined) checkSignal(tried, signal)
       signal?.throwIfAborted()
       return this.#context.use(tried, (view) => {
         if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
@@ -266,22 +268,21 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link ack}
    */
   async nack(message: Message<T>, options: NackOptions = {}): Promise<void> {
-    checkNack('nack', options)
+    checkOptions('nack', options, NACK_OPTIONS)
     await this.#settle('nack', [message], (one) => this.#failureOf(one, options))
   }
 
   /** As {@link nack}, for messages, in one write. */
   async nackBatch(messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
     checkArray('nackBatch', 'messages', messages)
-    checkNack('nackBatch', options)
+    checkOptions('nackBatch', options, NACK_OPTIONS)
     if (messages.length === 0) return
     await this.#settle('nackBatch', messages, (one) => this.#failureOf(one, options))
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
   async reject(message: Message<T>, options: RejectOptions = {}): Promise<void> {
-    checkOptions('reject', options, ['reason'])
-    if (options.reason !== undefined) checkText('reject', 'reason', options.reason)
+    checkOptions('reject', options, { reason: checkText })
     const error = cutError(options.reason)
     await this.#settle('reject', [message], (one) => {
       return { receipt: leaseOf(one).receipt, kind: 'dead', reason: 'rejected', error }
@@ -372,7 +373,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws {@link QuaysideError} when the storage fails: after the running handlers have ended. `INVALID_ARGUMENT`.
    */
   async run(handler: Handler<T>, options: RunOptions = {}): Promise<void> {
-    checkOptions('run', options, ['concurrency', 'signal'])
+    checkOptions('run', options, RUN_OPTIONS)
     await this.#loop('run', handler, options, false)
   }
 
@@ -385,8 +386,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link run}
    */
   async drain(handler: Handler<T>, options: DrainOptions = {}): Promise<DrainReport> {
-    checkOptions('drain', options, ['concurrency', 'signal', 'deadline'])
-    if (options.deadline !== undefined) checkMs('drain', 'deadline (ms since 1970)', options.deadline)
+    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkMs })
     return await this.#loop('drain', handler, options, true)
   }
 
@@ -397,8 +397,6 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     untilEmpty: boolean,
   ): Promise<DrainReport> {
     checkFunction(tried, 'handler', handler)
-    if (options.concurrency !== undefined) checkCount(tried, 'concurrency', options.concurrency)
-    if (options.signal !== undefined) checkSignal(tried, options.signal)
     const context = this.#context
     const view = await context.open(tried)
     return await context.track(
@@ -449,13 +447,6 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
 function ackOf(message: Message<unknown>): Settlement {
   return { receipt: leaseOf(message).receipt, kind: 'ack' }
-}
-
-function checkNack(tried: string, options: NackOptions): void {
-  checkOptions(tried, options, ['delayMs', 'reason', 'counts'])
-  if (options.delayMs !== undefined) checkMs(tried, 'delayMs', options.delayMs)
-  if (options.reason !== undefined) checkText(tried, 'reason', options.reason)
-  if (options.counts !== undefined) checkBoolean(tried, 'counts', options.counts)
 }
 
 function foreignError(tried: string): QuaysideError {

@@ -26,10 +26,8 @@ export class DeadLetters<T> {
   /** Looks at dead letters, in the order of the queue. */
   async list(options: DeadLetterListOptions = {}): Promise<ListPage<DeadLetter<T>>> {
     const tried = 'deadLetters.list'
-    checkOptions(tried, options, ['limit', 'cursor'])
+    checkOptions(tried, options, { limit: checkCount, cursor: checkText })
     const { limit = DEFAULT_LIMIT, cursor } = options
-    checkCount(tried, 'limit', limit)
-    if (cursor !== undefined) checkText(tried, 'cursor', cursor)
     const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor }
     const page = await this.#context.use(tried, (view) => view.list(query))
     const { codec } = this.#context.options
@@ -54,7 +52,7 @@ export class DeadLetters<T> {
     ids: readonly string[] | undefined,
     settlementOf: (receipt: string) => Settlement,
   ): Promise<number> {
-    if (ids !== undefined) checkIds(tried, ids)
+    if (ids !== undefined) checkIds(tried, 'ids', ids)
     const group = this.#group
     const query: ListQuery = { group, states: ['dead'], ids, limit: STEP }
     return await this.#context.use(tried, (view) => {

@@ -6,9 +6,13 @@ import {
   checkCount,
   checkMs,
   checkName,
+  checkNothing,
   checkOptions,
   checkPositiveMs,
+  checkSize,
   checkText,
+  invalid,
+  mustBe,
 } from './check.ts'
 import { encode } from './codec.ts'
 import type { Context } from './context.ts'
@@ -55,8 +59,21 @@ export interface BatchMessage<T> extends SendOptions {
 
 export type SendResult = AppendResult
 
-const OPTIONS = ['id', 'key', 'headers', 'delayMs', 'expiresInMs', 'maxAttempts', 'replace', 'dedupeMs']
-const BATCH_OPTIONS = ['payload', ...OPTIONS]
+const OPTIONS = {
+  id: checkName,
+  key: checkName,
+  // `Headers` and `Map` have entries of their own kind, which would be lost without a word.
+  headers: mustBe(
+    'a plain object of strings (try Object.fromEntries)',
+    (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
+  ),
+  delayMs: checkMs,
+  expiresInMs: checkPositiveMs,
+  maxAttempts: checkCount,
+  replace: checkBoolean,
+  dedupeMs: checkMs,
+}
+const BATCH_OPTIONS = { payload: checkNothing, ...OPTIONS }
 
 /** Sends messages to a queue. */
 export class Producer<T> {
@@ -103,12 +120,7 @@ export class Producer<T> {
   async sendBatch(messages: readonly BatchMessage<T>[]): Promise<SendResult[]> {
     checkArray('sendBatch', 'messages', messages)
     const { maxBatch } = this.#context.guarantees
-    if (messages.length > maxBatch) {
-      throw new QuaysideError(
-        'TOO_LARGE',
-        `sendBatch: a batch may have ${maxBatch} messages, this one has ${messages.length}`,
-      )
-    }
+    checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
     if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
     if (messages.length === 0) return []
     const prepared = messages.map((message, i) => {
@@ -192,59 +204,31 @@ export class Producer<T> {
     }
   }
 
+  /** What the options must be together, and what the storage can do. */
   #check(tried: string, options: SendOptions): void {
-    const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options
+    const { id, key, headers, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
     const context = this.#context
-    if (id !== undefined) checkName(tried, 'id', id)
-    if (key !== undefined) {
-      checkName(tried, 'key', key)
-      context.require(tried, 'orderingKeys', 'ordering keys')
-    }
+    if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
     if (headers !== undefined) this.#checkHeaders(tried, headers)
-    if (delayMs !== undefined) checkMs(tried, 'delayMs', delayMs)
-    if (expiresInMs !== undefined) {
-      checkPositiveMs(tried, 'expiresInMs', expiresInMs)
-      if (expiresInMs <= (delayMs ?? 0)) {
-        throw new QuaysideError(
-          'INVALID_ARGUMENT',
-          `${tried}: expiresInMs must be more than delayMs, or nobody could ever get it; ${expiresInMs} is not more than ${delayMs}`,
-        )
-      }
-    }
-    if (maxAttempts !== undefined) checkCount(tried, 'maxAttempts', maxAttempts)
-    if (replace !== undefined) checkBoolean(tried, 'replace', replace)
-    if (dedupeMs !== undefined) checkMs(tried, 'dedupeMs', dedupeMs)
+    if (expiresInMs <= delayMs)
+      throw invalid(
+        tried,
+        `expiresInMs must be more than delayMs (${delayMs}), or nobody could get it`,
+        expiresInMs,
+      )
     if (replace || dedupeMs !== undefined) {
-      if (id === undefined) {
-        throw new QuaysideError(
-          'INVALID_ARGUMENT',
-          `${tried}: replace and dedupeMs need an id, and there is none`,
-        )
-      }
+      if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
       context.require(tried, 'deduplication', 'deduplication')
     }
   }
 
   #checkHeaders(tried: string, headers: Readonly<Record<string, string>>): void {
-    if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
-      // `Headers` and `Map` have entries of their own kind, which would be lost without a word.
-      throw new QuaysideError(
-        'INVALID_ARGUMENT',
-        `${tried}: headers must be a plain object of strings, try Object.fromEntries(headers)`,
-      )
-    }
     let bytes = 0
     for (const [name, value] of Object.entries(headers)) {
       checkText(tried, `the header ${JSON.stringify(name)}`, value)
       bytes += byteLength(name) + byteLength(value)
     }
-    const { maxHeaderBytes } = this.#context.guarantees
-    if (bytes > maxHeaderBytes) {
-      throw new QuaysideError(
-        'TOO_LARGE',
-        `${tried}: headers may have ${maxHeaderBytes} bytes together, these have ${bytes}`,
-      )
-    }
+    checkSize(tried, 'headers', 'bytes together', bytes, this.#context.guarantees.maxHeaderBytes)
   }
 
   #checkBody(tried: string, body: Body): void {
@@ -252,11 +236,7 @@ export class Producer<T> {
     // A UTF-16 unit is three bytes of UTF-8 at most, so most bodies need no exact count.
     if (body.length * 3 <= maxBodyBytes) return
     const bytes = typeof body === 'string' ? byteLength(body) : body.length
-    if (bytes <= maxBodyBytes) return
-    throw new QuaysideError(
-      'TOO_LARGE',
-      `${tried}: a payload may have ${maxBodyBytes} bytes once encoded, this one has ${bytes}`,
-    )
+    checkSize(tried, 'a payload', 'bytes once encoded', bytes, maxBodyBytes)
   }
 }
 

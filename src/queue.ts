@@ -1,19 +1,20 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
-  checkArray,
+  type Check,
   checkCount,
-  checkFactor,
+  checkEach,
   checkFunction,
   checkIds,
-  checkMethods,
   checkName,
-  checkOneOf,
   checkOptions,
   checkPositiveMs,
-  checkMs,
+  checkRetry,
   checkText,
+  mustBe,
+  mustBeOneOf,
+  mustHave,
 } from './check.ts'
-import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { type Clock, SYSTEM_CLOCK, checkClock } from './clock.ts'
 import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
@@ -22,7 +23,7 @@ import { type ListPage, type ListedMessage, STEP, countPages, toListed } from '.
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
-import { DEFAULT_RETRY } from './retry.ts'
+import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
 import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
 import type { Rates } from './throughput.ts'
@@ -68,8 +69,40 @@ export interface QueueStats extends StorageStats {
   readonly throughput: Rates
 }
 
-const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
 const DEFAULT_GROUP = 'default'
+
+const QUEUE_OPTIONS = {
+  storage: mustHave('open', 'close'),
+  codec: mustHave('encode', 'decode'),
+  schema: mustBe('a Standard Schema, whose ~standard has the method validate', isStandardSchema),
+  clock: checkClock,
+  random: checkFunction,
+  id: checkFunction,
+}
+
+const CONSUMER_OPTIONS = {
+  leaseMs: checkPositiveMs,
+  retry: checkRetry,
+  from: mustBeOneOf('earliest', 'latest'),
+}
+
+const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'dead')
+
+const LIST_OPTIONS = {
+  group: checkName,
+  state: ((tried, what, state) => {
+    if (typeof state === 'string') checkState(tried, what, state)
+    else checkEach(tried, what, state, checkState)
+  }) satisfies Check,
+  ids: checkIds,
+  limit: checkCount,
+  cursor: checkText,
+}
+
+function isStandardSchema(value: unknown): boolean {
+  const schema = value as StandardSchema<unknown> | null
+  return typeof schema?.['~standard']?.validate === 'function'
+}
 
 /**
  * A durable queue of messages with payloads of type `T`.
@@ -87,26 +120,11 @@ export class Queue<T = unknown> implements AsyncDisposable {
   constructor(name: string, options: QueueOptions<T> = {}) {
     const tried = 'new Queue'
     checkName(tried, 'name', name)
-    checkOptions(tried, options, ['storage', 'codec', 'schema', 'clock', 'random', 'id'])
+    checkOptions(tried, options, QUEUE_OPTIONS)
     const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema } = options
-    checkMethods(tried, 'clock', clock, 'now', 'setTimeout', 'clearTimeout')
-    checkFunction(tried, 'random', random)
-    checkFunction(tried, 'id', id)
-    if (schema !== undefined)
-      checkMethods(tried, 'schema (a Standard Schema)', schema?.['~standard'], 'validate')
-    if (options.storage !== undefined)
-      checkMethods(tried, 'storage (an adapter)', options.storage, 'open', 'close')
-    if (options.codec !== undefined) checkMethods(tried, 'codec', options.codec, 'encode', 'decode')
+    const { storage = new MemoryAdapter({ clock }), codec = JSON_CODEC as Codec<T> } = options
     this.name = name
-    this.#context = new Context({
-      name,
-      storage: options.storage ?? new MemoryAdapter({ clock }),
-      clock,
-      random,
-      id,
-      codec: options.codec ?? (JSON_CODEC as Codec<T>),
-      schema,
-    })
+    this.#context = new Context({ name, storage, clock, random, id, codec, schema })
   }
 
   createProducer(): Producer<T> {
@@ -120,27 +138,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
   createConsumer(group: string = DEFAULT_GROUP, options: ConsumerOptions = {}): Consumer<T> {
     const tried = 'createConsumer'
     checkName(tried, 'group', group)
-    checkOptions(tried, options, ['leaseMs', 'retry', 'from'])
-    const { leaseMs = 30_000, retry = {}, from } = options
-    checkPositiveMs(tried, 'leaseMs', leaseMs)
-    checkOptions(`${tried}, retry`, retry, Object.keys(DEFAULT_RETRY))
-    const {
-      maxAttempts = DEFAULT_RETRY.maxAttempts,
-      initialMs = DEFAULT_RETRY.initialMs,
-      maxMs = DEFAULT_RETRY.maxMs,
-      factor = DEFAULT_RETRY.factor,
-    } = retry
-    checkCount(tried, 'retry.maxAttempts', maxAttempts)
-    checkMs(tried, 'retry.initialMs', initialMs)
-    checkMs(tried, 'retry.maxMs', maxMs)
-    checkFactor(tried, 'retry.factor', factor)
-    if (from !== undefined) checkOneOf(tried, 'from', from, ['earliest', 'latest'])
-    return new Consumer(this.#context, {
-      group,
-      leaseMs,
-      retry: { maxAttempts, initialMs, maxMs, factor },
-      from,
-    })
+    checkOptions(tried, options, CONSUMER_OPTIONS)
+    const { leaseMs = 30_000, retry, from } = options
+    return new Consumer(this.#context, { group, leaseMs, retry: rulesOf(retry), from })
   }
 
   /** Counts of all groups, and rates. Never looks at every message, and changes nothing. */
@@ -151,17 +151,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
 
   /** Looks at messages without claiming them. Changes nothing. */
   async list(options: ListOptions = {}): Promise<ListPage<ListedMessage<T>>> {
-    checkOptions('list', options, ['group', 'state', 'ids', 'limit', 'cursor'])
+    checkOptions('list', options, LIST_OPTIONS)
     const { group = DEFAULT_GROUP, state, ids, limit = DEFAULT_LIMIT, cursor } = options
-    checkName('list', 'group', group)
-    const states = state === undefined ? undefined : typeof state === 'string' ? [state] : state
-    if (states !== undefined) {
-      checkArray('list', 'state', states)
-      for (const one of states) checkOneOf('list', 'state', one, STATES)
-    }
-    if (ids !== undefined) checkIds('list', ids)
-    checkCount('list', 'limit', limit)
-    if (cursor !== undefined) checkText('list', 'cursor', cursor)
+    const states = typeof state === 'string' ? [state] : state
     const query = { group, states, ids, limit, cursor }
     const page = await this.#context.use('list', (view) => view.list(query))
     const { codec } = this.#context.options
@@ -175,7 +167,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
   async cancel(ids: readonly string[]): Promise<boolean[]> {
-    checkIds('cancel', ids)
+    checkIds('cancel', 'ids', ids)
     this.#context.require('cancel', 'cancellation', 'cancellation')
     return await this.#context.use('cancel', (view) => view.cancel(ids))
   }
@@ -189,10 +181,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
    */
   async retryNow(ids?: readonly string[], options: RetryNowOptions = {}): Promise<number> {
     const tried = 'retryNow'
-    checkOptions(tried, options, ['group'])
+    checkOptions(tried, options, { group: checkName })
+    if (ids !== undefined) checkIds(tried, 'ids', ids)
     const { group = DEFAULT_GROUP } = options
-    checkName(tried, 'group', group)
-    if (ids !== undefined) checkIds(tried, ids)
     const query: ListQuery = { group, states: ['delayed'], ids, limit: STEP }
     return await this.#context.use(tried, (view) => {
       return countPages(view, query, async (messages) => {

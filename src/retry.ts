@@ -13,11 +13,9 @@ export interface RetryPolicy {
 /** A policy with nothing left open. */
 export type RetryRules = { readonly [K in keyof RetryPolicy]-?: NonNullable<RetryPolicy[K]> }
 
-export const DEFAULT_RETRY: RetryRules = {
-  maxAttempts: 4,
-  initialMs: 1000,
-  maxMs: 60_000,
-  factor: 2,
+export function rulesOf(policy: RetryPolicy = {}): RetryRules {
+  const { maxAttempts = 4, initialMs = 1000, maxMs = 60_000, factor = 2 } = policy
+  return { maxAttempts, initialMs, maxMs, factor }
 }
 
 /**

@@ -36,10 +36,10 @@ const SMALL = 0x80
  * spelled out after a 0. Part of the format: add at the end, never change or reorder.
  */
 const NAMES: readonly string[] = (
-  'tail bytes sent delayed nextDelayed nextTimer timer amended aliased groups groupsEver latest skew token cursor ' +
-  'runs singles nextLease due until checked trimmed skipped waiting chained blocked dead acked failed first last ' +
-  'lease attempt named seq key side row index at base bodies more keys ids headers expires maxAttempts alias id ' +
-  'body message messages seqs kind error reason fence gone segment'
+  'tail bytes sent delayed nextDelayed nextTimer timer reaper amended aliased groups groupsEver latest skew token ' +
+  'cursor leases nextLease due until checked trimmed skipped waiting blocked redriven dead acked failed first last ' +
+  'lease attempt named key row at base bodies more alias id headers expires maxAttempts body seq message error ' +
+  'reason fence gone'
 ).split(' ')
 const NUMBER_OF_NAME: ReadonlyMap<string, number> = new Map(NAMES.map((name, i) => [name, i + 1]))
 

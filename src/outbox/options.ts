@@ -1,14 +1,15 @@
 import {
-  checkArray,
+  type Check,
   checkCount,
+  checkEach,
   checkFunction,
-  checkMethods,
   checkMs,
   checkOptions,
   checkPositiveMs,
+  checkRetry,
   checkText,
 } from '../check.ts'
-import { type Clock, SYSTEM_CLOCK } from '../clock.ts'
+import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import type { Message, RetryPolicy } from '../index.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
 import type { OutboxBody } from './request.ts'
@@ -73,21 +74,24 @@ const DEFAULTS: OutboxRules = {
 
 const RETRY: RetryPolicy = { maxAttempts: 1000, maxMs: 300_000 }
 
+const CHECKS: Readonly<Record<keyof OutboxRules, Check>> = {
+  before: checkFunction,
+  outcome: checkFunction,
+  omitHeaders: (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),
+  concurrency: checkCount,
+  timeoutMs: checkPositiveMs,
+  answerWithinMs: checkMs,
+  maxBodyBytes: checkCount,
+  leaseMs: checkPositiveMs,
+  retry: checkRetry,
+  fetch: checkFunction,
+  clock: checkClock,
+}
+
 /** @throws {@link QuaysideError} `INVALID_ARGUMENT`. */
 export function withDefaults(options: OutboxOptions): OutboxRules {
-  const tried = 'new Outbox'
-  checkOptions(tried, options, Object.keys(DEFAULTS))
+  checkOptions('new Outbox', options, CHECKS)
   const rules = { ...DEFAULTS, ...defined(options) } as OutboxRules
-  checkFunction(tried, 'before', rules.before)
-  checkFunction(tried, 'outcome', rules.outcome)
-  checkFunction(tried, 'fetch', rules.fetch)
-  checkCount(tried, 'maxBodyBytes', rules.maxBodyBytes)
-  checkCount(tried, 'concurrency', rules.concurrency)
-  checkPositiveMs(tried, 'timeoutMs', rules.timeoutMs)
-  checkMs(tried, 'answerWithinMs', rules.answerWithinMs)
-  checkMethods(tried, 'clock', rules.clock, 'now', 'setTimeout', 'clearTimeout')
-  checkArray(tried, 'omitHeaders', rules.omitHeaders)
-  for (const name of rules.omitHeaders) checkText(tried, 'a name in omitHeaders', name)
   return {
     ...rules,
     omitHeaders: rules.omitHeaders.map((name) => name.toLowerCase()),

@@ -3,14 +3,13 @@ import { drop } from './cancel.ts'
 import { find, findMade, isPending } from './find.ts'
 import { type Place, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
-import { type AliasRow, type IdRow, type Segment, type Stored, DELIVER } from './rows.ts'
-import { type Draft, lastOf, lengthOf, makeSegments } from './segment.ts'
-import { type Expiring, addExpiries, noteExpiry, sweepDelayed } from './sweep.ts'
+import { type AliasRow, type IdRow, type Stored, DELIVER } from './rows.ts'
+import { type Draft, lastOf, makeSegments } from './segment.ts'
+import { sweepDelayed } from './sweep.ts'
 import type { Work } from './work.ts'
 
 /** Stores messages: those to deliver now at the end of the log, the others among the timers. */
 export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
-  work.tick()
   // What was due before these messages came stands before them.
   sweepDelayed(work)
   const base = baseOf(batchId)
@@ -37,7 +36,6 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   }
   if (now.length > 0) addToLog(work, messages, now, base, results)
   for (const [at, indices] of delayed) addToTimers(work, messages, at, indices, base, results)
-  work.finish()
   return results
 }
 
@@ -51,14 +49,13 @@ function addToLog(
   const { tx } = work
   const queue = work.edit()
   const first = queue.tail
-  const expiring: Expiring = new Map()
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
     const draft = draftOf(work, message)
     if (message.id !== undefined) {
       tx.put('ids', message.id, { seq: first + n, key: message.key } satisfies IdRow)
     } else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
-    if (draft.expires !== undefined) noteExpiry(expiring, first + n, draft)
+    work.noteExpiry(first + n, draft)
     return draft
   })
   queue.tail += drafts.length
@@ -66,7 +63,6 @@ function addToLog(
   queue.bytes += makeSegments(drafts, { first, at: work.clock, base, bytes: queue.bytes }, (segment) =>
     tx.put('log', lastOf(segment), segment),
   )
-  addExpiries(work, expiring)
 }
 
 function addToTimers(
@@ -91,12 +87,11 @@ function addToTimers(
   queue.sent += drafts.length
   makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, (segment) => {
     const alias = lastOf(segment)
-    const delayed: Segment = { ...segment, more: { ...segment.more, alias } }
-    const timer = work.addTimer(DELIVER, at, { segment: delayed })
+    const { id, named } = segment.more!
+    const timer = work.addTimer(DELIVER, at, { ...segment, alias })
     tx.put('ids', alias, { timer } satisfies AliasRow)
-    for (let i = 0; i < lengthOf(segment); i++) {
-      if (delayed.more!.named?.[i] !== undefined)
-        tx.put('ids', delayed.more!.ids![i]!, { timer } satisfies IdRow)
+    for (const [i, dedupeMs] of named?.entries() ?? []) {
+      if (dedupeMs !== undefined) tx.put('ids', id![i]!, { timer } satisfies IdRow)
     }
   })
 }
@@ -143,19 +138,16 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
   if (!retained) return 'stored'
   if (!message.replace) return 'duplicate'
   // Where somebody works on it, or has done so, what comes now is news.
-  if (places.some((place) => place === undefined || place.at === 'run' || place.at === 'single'))
-    return 'stored'
+  if (places.some((place) => place === undefined || place.at === 'leased')) return 'stored'
   if (message.key !== key || (message.delayMs !== undefined && message.delayMs > 0)) {
     drop(work, id, found)
     return 'moved'
   }
   const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
-  const expiring: Expiring = new Map()
-  noteExpiry(expiring, seq, stored)
-  addExpiries(work, expiring)
+  work.noteExpiry(seq, stored)
   // For those that have not reached it, and for groups to come.
   if (work.segment(seq) !== undefined) work.amend(seq, { gone: work.isGone(seq), message: stored })
-  for (const [i, group] of groups.entries()) group.replace(places[i]!, stored)
+  for (const [i, group] of groups.entries()) group.replace(places[i]!, seq, stored)
   work.tx.put('ids', id, { seq, key } satisfies IdRow)
   return 'replaced'
 }

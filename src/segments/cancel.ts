@@ -1,20 +1,16 @@
-import { type Found, find, isPending } from './find.ts'
+import { type Found, type InTimer, find, isPending } from './find.ts'
 import { allGroups } from './group.ts'
-import type { IdRow, Segment, DeliverRow } from './rows.ts'
-import { lengthOf, messageAt } from './segment.ts'
+import type { DeliverRow, IdRow } from './rows.ts'
+import { lengthOf, makeSegments, messageAt } from './segment.ts'
 import type { Work } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
 export function cancel(work: Work, ids: readonly string[]): boolean[] {
-  work.tick()
   work.tx.expect?.(ids.map((id) => ['ids', id]))
-  const results: boolean[] = []
-  for (const id of ids) {
+  return ids.map((id) => {
     const found = find(work, id)
-    results.push(found !== undefined && drop(work, id, found))
-  }
-  work.finish()
-  return results
+    return found !== undefined && drop(work, id, found)
+  })
 }
 
 /** Takes a message away from every group that is not done with it. Answers whether there was one. */
@@ -42,29 +38,14 @@ export function drop(work: Work, id: string, found: Found): boolean {
   return true
 }
 
-function dropDelayed(work: Work, { timer, segment, index }: Extract<Found, { segment: Segment }>): void {
+function dropDelayed(work: Work, { timer, segment, index }: InTimer): void {
   const { tx } = work
+  const { alias } = segment
   work.edit().delayed--
-  const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))
-  rest.splice(index, 1)
+  const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i)).toSpliced(index, 1)
   if (rest.length === 0) {
     tx.delete('timers', timer)
-    tx.delete('ids', segment.more!.alias!)
-    return
+    tx.delete('ids', alias!)
   }
-  const without = (column: readonly unknown[] | undefined): never =>
-    column?.filter((_, i) => i !== index) as never
-  const { keys, ids, named, headers, expires, maxAttempts, alias } = segment.more!
-  const more = {
-    keys: without(keys),
-    ids: without(ids),
-    named: without(named),
-    headers: without(headers),
-    expires: without(expires),
-    maxAttempts: without(maxAttempts),
-    alias: alias!,
-  }
-  const bodies = rest.map((message) => message.body)
-  const left: Segment = { ...segment, bodies: bodies.length === 1 ? bodies[0]! : bodies, more }
-  tx.put('timers', timer, { segment: left } satisfies DeliverRow)
+  makeSegments(rest, segment, (left) => tx.put('timers', timer, { ...left, alias } satisfies DeliverRow))
 }

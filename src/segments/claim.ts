@@ -1,9 +1,8 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
-import { type Group, deliver } from './group.ts'
-import type { Run, Segment, SideRow, Single, Stored } from './rows.ts'
+import { type Group, deliver, partOf } from './group.ts'
+import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt } from './segment.ts'
 import { settle } from './settle.ts'
-import { type Row } from './store.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
 import type { Work } from './work.ts'
@@ -20,10 +19,9 @@ const SEGMENTS_AT_ONCE = 16
 
 const LEASE_LOST = 'the lease ended before the delivery was settled'
 
-/** Leases messages to a consumer. The group exists. */
+/** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
-  work.tick(group)
-  const settled = request.settle === undefined ? undefined : settle(group, request.settle)
+  const settled = request.settle && settle(group, request.settle)
   sweepDelayed(work)
   sweepExpired(work)
   const taking = new Taking(group, request)
@@ -34,9 +32,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   group.spillHeads()
-  const nextInMs = nextIn(taking)
-  work.finish()
-  return { deliveries: taking.deliveries, nextInMs, settled }
+  return { deliveries: taking.deliveries, nextInMs: nextIn(taking), settled }
 }
 
 /** What one claim has taken so far. All of it is one lease. */
@@ -67,76 +63,50 @@ class Taking {
   }
 
   /** Why a message may not be delivered for the attempt after `attempt`, if it may not. */
-  verdict(message: Stored, attempt: number): 'expired' | 'exhausted' | undefined {
-    if (message.expires !== undefined && message.expires <= this.work.now) return 'expired'
-    return attempt >= (message.maxAttempts ?? this.maxAttempts) ? 'exhausted' : undefined
+  verdict({ expires, maxAttempts }: Stored, attempt: number): 'expired' | 'exhausted' | undefined {
+    if (expires !== undefined && expires <= this.work.now) return 'expired'
+    return attempt >= (maxAttempts ?? this.maxAttempts) ? 'exhausted' : undefined
   }
 
-  give(seq: number, message: Stored, attempt: number, error?: string): void {
-    this.deliveries.push(deliver(message, this.prefix + seq, attempt, this.maxAttempts, error))
-  }
-
-  /** Leases a message on its own. */
-  takeSingle(seq: number, message: Stored, attempt: number, where: Partial<Single>, error?: string): void {
-    const { until, lease } = this
-    this.group.addSingle({ ...where, seq, until, lease, attempt, named: message.named !== undefined })
-    this.give(seq, message, attempt, error)
-  }
-
-  takeRun(first: number, last: number, attempt: number, named: boolean): void {
-    this.group.addRun({ first, last, until: this.until, lease: this.lease, attempt, named })
+  /** Leases a message, or buries it. `where` says what it is the head of, and where it lies. */
+  take(seq: number, message: Stored, attempt: number, where: Where, error?: string): void {
+    const { group, until, lease, maxAttempts } = this
+    const verdict = this.verdict(message, attempt)
+    if (verdict !== undefined) {
+      group.free(seq, where.key, where.row)
+      group.bury(seq, message, attempt, verdict, error)
+      return
+    }
+    const named = message.named !== undefined
+    group.addLease({ first: seq, last: seq, until, lease, attempt: attempt + 1, named, ...where })
+    this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
 }
+
+type Where = Pick<Lease, 'key' | 'row'>
 
 /** Leases that have ended are leased anew, in place. */
 function takeEnded(taking: Taking): void {
   const { group, work } = taking
   const { row } = group
   if (row.until === undefined || row.until > work.now) return
-  for (const run of row.runs.filter((one) => one.until <= work.now)) {
-    if (taking.room === 0) break
-    takeEndedRun(taking, run)
+  for (const lease of row.leases.filter(({ until }) => until <= work.now)) {
+    const { first, last, attempt, key, row: where } = lease
+    for (let seq = first; seq <= last && taking.room > 0; seq++) {
+      const message = group.messageOf(lease, seq)!
+      // One failure, whether it is delivered again or dies of it.
+      const failed = row.failed + 1
+      group.cutLease(group.leaseOn(seq), seq)
+      taking.take(seq, message, attempt, { key, row: where }, LEASE_LOST)
+      row.failed = failed
+    }
   }
-  for (const single of row.singles.filter((one) => one.until <= work.now)) {
-    if (taking.room === 0) break
-    takeEndedSingle(taking, single)
-  }
-  row.until = undefined
-  for (const { until } of [...row.runs, ...row.singles]) {
-    if (row.until === undefined || until < row.until) row.until = until
-  }
+  row.until = finite(group.firstEnd())
   group.changed = true
 }
 
-function takeEndedRun(taking: Taking, { first, last, attempt, named }: Run): void {
-  const { group, work } = taking
-  for (let seq = first; seq <= last && taking.room > 0; seq++) {
-    const message = work.logMessage(seq)!
-    group.cutRun(group.runOf(seq), seq)
-    const verdict = taking.verdict(message, attempt)
-    if (verdict !== undefined) {
-      group.bury(seq, message, attempt, verdict, LEASE_LOST)
-      continue
-    }
-    group.row.failed++
-    taking.takeRun(seq, seq, attempt + 1, named)
-    taking.give(seq, message, attempt + 1, LEASE_LOST)
-  }
-}
-
-function takeEndedSingle(taking: Taking, single: Single): void {
-  const { group } = taking
-  const { seq, attempt } = single
-  const message = group.messageOf(single)!
-  group.cutSingle(group.singleOf(seq))
-  const verdict = taking.verdict(message, attempt)
-  if (verdict !== undefined) {
-    group.endSingle(single)
-    group.bury(seq, message, attempt, verdict, LEASE_LOST)
-    return
-  }
-  group.row.failed++
-  taking.takeSingle(seq, message, attempt + 1, single, LEASE_LOST)
+function finite(time: number): number | undefined {
+  return time === Infinity ? undefined : time
 }
 
 /** Messages that waited for their time. */
@@ -145,75 +115,38 @@ function takeDue(taking: Taking): void {
   const { row, name } = group
   const { tx } = work
   if (taking.room === 0 || row.due === undefined || row.due > work.now) return
-  const rows: readonly Row<string | 0>[] = tx.range<string | 0>(
-    'due',
-    { lower: [name], upper: [name] },
-    taking.room + 1,
-  )
-  row.due = undefined
+  const rows = tx.range<string | 0>('due', group.all, taking.room + 1)
+  const due = rows.slice(0, taking.room).filter(([key]) => partOf(key, 1) <= work.now)
+  const next = rows[due.length]
+  row.due = next && partOf(next[0], 1)
   group.changed = true
-  let taken = 0
-  for (const [key] of rows) {
-    const at = (key as readonly number[])[1]!
-    if (at > work.now || taken === taking.room) {
-      row.due = at
-      break
-    }
-    taken++
-  }
-  if (taken === 0) return
-  tx.deleteRange('due', { lower: [name], upper: rows[taken - 1]![0] })
-  row.waiting -= taken
-  const due = rows.slice(0, taken).map(([at, ordering]) => {
-    const seq = (at as readonly number[])[2]!
-    const key = ordering === 0 ? undefined : ordering
-    return { key, sideKey: [name, key ?? seq] }
-  })
-  tx.expect?.(due.map(({ sideKey }) => ['side', sideKey]))
+  if (due.length === 0) return
+  tx.deleteRange('due', { lower: [name], upper: due.at(-1)![0] })
+  row.waiting -= due.length
+  const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 2)]] as const)
+  tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
-    due.flatMap(({ key, sideKey }) => {
+    waited.flatMap(([key, sideKey]) => {
       const row = tx.get<SideRow>('side', sideKey)?.row
       return row === undefined ? [] : [['chain', [name, key!, row]] as const]
     }),
   )
-  for (const { key, sideKey } of due) {
+  for (const [key, sideKey] of waited) {
     const side = tx.get<SideRow>('side', sideKey)!
-    const { seq, attempt, error } = side
     const message = group.sideMessage(side, key)!
-    const verdict = taking.verdict(message, attempt)
-    if (verdict === undefined) {
-      taking.takeSingle(
-        seq,
-        message,
-        attempt + 1,
-        { key, side: true, row: side.row, index: side.index },
-        error,
-      )
-      continue
-    }
-    tx.delete('side', sideKey)
-    if (key !== undefined) group.freeKey(key, side.row, side.index)
-    group.bury(seq, message, attempt, verdict, error)
+    if (side.row !== undefined) tx.delete('side', sideKey)
+    taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
 }
 
 /** Messages whose key came free in this very transaction. */
 function takeHeads(taking: Taking): void {
-  const { group } = taking
-  while (taking.room > 0) {
-    const head = group.heads.shift()
-    if (head === undefined) return
-    const { key, seq, row, index, message } = head
-    if (message.due !== undefined && message.due > group.work.now) {
-      group.spill(head)
-      continue
-    }
-    const verdict = taking.verdict(message, 0)
-    if (verdict === undefined) taking.takeSingle(seq, message, 1, { key, row, index })
-    else {
-      group.freeKey(key, row, index)
-      group.bury(seq, message, 0, verdict)
-    }
+  const { heads, work } = taking.group
+  while (taking.room > 0 && heads.length > 0) {
+    const head = heads.shift()!
+    const { key, row, seq, message } = head
+    if (message.due !== undefined && message.due > work.now) taking.group.spill(head)
+    else taking.take(seq, message, 0, { key, row })
   }
 }
 
@@ -230,7 +163,7 @@ function takeFromLog(taking: Taking): void {
       taking.more = true
       return
     }
-    const segments: readonly Row<Segment>[] = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
+    const segments = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
     if (segments.length === 0) throw new Error(`the log ends before ${work.queue.tail}`)
     for (const [, segment] of segments) {
       if (taking.room === 0) break
@@ -246,26 +179,24 @@ function takeFromLog(taking: Taking): void {
 function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const { group, work } = taking
   const { row } = group
+  const { first, more } = segment
   const length = lengthOf(segment)
-  const { more } = segment
   group.changed = true
-  const amendments = work.amendments(segment.first + from, segment.first + length - 1)
-  if (amendments === undefined && more?.keys === undefined && more?.expires === undefined) {
-    const to = Math.min(length, from + taking.room)
-    takeStretch(taking, segment, from, to)
-    row.cursor = segment.first + to
-    return
-  }
-  if (row.waiting > 0 && more?.keys !== undefined) {
-    const keys = new Set(more.keys.slice(from))
+  const amendments = work.amendments(first + from, first + length - 1)
+  if (row.waiting > 0 && more?.key !== undefined) {
+    const keys = new Set(more.key.slice(from))
     work.tx.expect?.(
-      [...keys].flatMap((key) => (key === undefined ? [] : [['side', [group.name, key]] as const])),
+      [...keys].flatMap((key) => (key === undefined ? [] : [['side', group.sideKey(0, key)] as const])),
     )
   }
-  const parked = new Map<string, { seqs: number[]; messages: Stored[] }>()
+  const parked = new Map<string, Parked[]>()
   let i = from
+  if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
+    i = Math.min(length, from + taking.room)
+    takeStretch(taking, segment, from, i)
+  }
   for (; i < length && taking.room > 0; i++) {
-    const seq = segment.first + i
+    const seq = first + i
     const amendment = amendments?.get(seq)
     if (amendment?.gone) {
       row.skipped--
@@ -273,30 +204,22 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     }
     const message = amendment?.message ?? messageAt(segment, i)
     const { key } = message
-    const verdict = taking.verdict(message, 0)
-    if (verdict !== undefined) {
-      group.bury(seq, message, 0, verdict)
-    } else if (key === undefined) {
-      taking.takeRun(seq, seq, 1, message.named !== undefined)
-      taking.give(seq, message, 1)
-    } else if (!parked.has(key) && !group.isBusy(key)) {
-      taking.takeSingle(seq, message, 1, { key })
-    } else {
-      const some = parked.get(key)
-      if (some === undefined) parked.set(key, { seqs: [seq], messages: [message] })
-      else {
-        some.seqs.push(seq)
-        some.messages.push(message)
-      }
-    }
+    if (key === undefined || taking.verdict(message, 0) !== undefined) taking.take(seq, message, 0, {})
+    else if (parked.has(key)) parked.get(key)!.push([seq, message])
+    else if (group.isBusy(key)) parked.set(key, [[seq, message]])
+    else taking.take(seq, message, 0, { key })
   }
-  row.cursor = segment.first + i
-  for (const [key, { seqs, messages }] of parked) group.park(key, seqs, messages)
+  row.cursor = first + i
+  for (const [key, chain] of parked) group.park(key, chain)
 }
 
 /** The fast path: a stretch of a segment that holds nothing to decide. */
-function takeStretch(taking: Taking, segment: Segment, from: number, to: number): void {
-  const { deliveries, prefix, maxAttempts } = taking
+function takeStretch(
+  { group, deliveries, prefix, maxAttempts, until, lease }: Taking,
+  segment: Segment,
+  from: number,
+  to: number,
+): void {
   const { first, at, more } = segment
   for (let i = from; i < to; i++) {
     deliveries.push({
@@ -311,18 +234,15 @@ function takeStretch(taking: Taking, segment: Segment, from: number, to: number)
       lastError: undefined,
     })
   }
-  const named = more?.named?.some((dedupeMs, i) => dedupeMs !== undefined && i >= from && i < to) ?? false
-  taking.takeRun(first + from, first + to - 1, 1, named)
+  const named = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
+  group.addLease({ first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
 }
 
 /** In how many ms another claim may find what this one did not. */
-function nextIn({ group, work, deliveries, limit, more }: Taking): number | undefined {
+function nextIn({ group, work, room, more }: Taking): number | undefined {
   const { row } = group
-  if (more || (deliveries.length === limit && row.cursor < work.queue.tail)) return 0
-  let next = Infinity
-  if (row.due !== undefined) next = row.due
-  if (work.queue.timer !== undefined && work.queue.timer < next) next = work.queue.timer
-  for (const { until } of row.runs) if (until < next) next = until
-  for (const { until } of row.singles) if (until < next) next = until
-  return next === Infinity ? undefined : Math.max(0, next - work.now)
+  const { timer = Infinity, tail } = work.queue
+  if (more || (room === 0 && row.cursor < tail)) return 0
+  const next = finite(Math.min(row.due ?? Infinity, timer, group.firstEnd()))
+  return next && Math.max(0, next - work.now)
 }

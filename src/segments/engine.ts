@@ -17,9 +17,9 @@ import type {
 import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
-import { type Group, allGroups, createGroup, loadGroup } from './group.ts'
+import { type Group, allGroups, createGroup, idleRow, loadGroup, lowestFloor } from './group.ts'
 import { list } from './list.ts'
-import { DELIVER, NEW_QUEUE, QUEUE_KEY, type QueueRow, groupKey } from './rows.ts'
+import { DELIVER, EMPTY, QUEUE_KEY, groupKey } from './rows.ts'
 import { retryNow } from './retry-now.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
@@ -149,37 +149,32 @@ class View implements QueueStorage {
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { group: name, from = 'earliest' } = request
-    return this.#runIn(name, (work) => {
-      const group = loadGroup(work, name) ?? begin(work, name, from)
-      return claim(work, group, request)
-    })
+    return this.#run('consume', (work, group = begin(work, name, from)) => claim(work, group, request), name)
   }
 
-  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    return this.#runIn(group, (work) => {
-      const loaded = loadGroup(work, group)
-      if (loaded === undefined) return settlements.map(() => ({ status: 'stale' }))
-      work.tick(loaded)
-      const results = settle(loaded, settlements)
-      trim(work, loaded)
-      work.finish()
-      return results
-    })
+  settle(name: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    return this.#run(
+      'consume',
+      (work, group) => {
+        if (group === undefined) return settlements.map(() => ({ status: 'stale' }))
+        const results = settle(group, settlements)
+        trim(work, group)
+        return results
+      },
+      name,
+    )
   }
 
-  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
-    return this.#runIn(group, (work) => {
-      const loaded = loadGroup(work, group)
-      if (loaded === undefined) return ids.map(() => false)
-      work.tick(loaded)
-      const results = retryNow(loaded, ids)
-      work.finish()
-      return results
-    })
+  retryNow(name: string, ids: readonly string[]): Promise<boolean[]> {
+    return this.#run(
+      'consume',
+      (_, group) => ids.map((id) => group !== undefined && retryNow(group, id)),
+      name,
+    )
   }
 
   list(query: ListQuery): Promise<Page> {
-    return this.#run('read', (work) => list(work, query))
+    return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
   stats(): Promise<StorageStats> {
@@ -191,60 +186,32 @@ class View implements QueueStorage {
   }
 
   deleteGroup(name: string): Promise<void> {
-    return this.#run('remove', (work) => {
-      const group = loadGroup(work, name)
-      if (group === undefined) return
-      work.tick()
-      const others = allGroups(work).filter((other) => other !== group)
-      for (const table of ['side', 'due', 'chain', 'dead'] as const) {
-        work.tx.deleteRange(table, { lower: [name], upper: [name] })
-      }
-      work.tx.delete('state', groupKey(name))
-      work.groups.delete(name)
-      work.edit().groups--
-      const floor = others.reduce((lowest, other) => Math.min(lowest, other.floor()), work.queue.tail)
-      trimBelow(work, 0, floor)
-      if (others.length === 0) dropDelayed(work)
-      work.finish()
-    })
+    return this.#run(
+      'remove',
+      (work, group) => {
+        if (group === undefined) return
+        const { tx, groups } = work
+        for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, group.all)
+        tx.delete('state', groupKey(name))
+        groups.delete(name)
+        const left = --work.edit().groups
+        trimBelow(work, 0, lowestFloor(work))
+        if (left === 0) dropDelayed(work)
+      },
+      name,
+    )
   }
 
   purge(): Promise<void> {
     return this.#run('remove', (work) => {
-      work.tick()
-      const { tail, bytes, sent, nextDelayed, nextTimer, groups, groupsEver, latest, skew } = work.queue
+      const queue = work.edit()
       for (const group of allGroups(work)) {
-        Object.assign(group.row, {
-          cursor: tail,
-          runs: [],
-          singles: [],
-          due: undefined,
-          until: undefined,
-          checked: tail,
-          trimmed: tail,
-          skipped: 0,
-          waiting: 0,
-          chained: 0,
-          blocked: 0,
-          dead: 0,
-        })
+        Object.assign(group.row, idleRow(queue.tail))
         group.changed = true
       }
       for (const table of Object.keys(TABLES) as Table[])
         if (table !== 'state') work.tx.deleteRange(table, {})
-      Object.assign(work.edit(), {
-        ...NEW_QUEUE,
-        tail,
-        bytes,
-        sent,
-        nextDelayed,
-        nextTimer,
-        groups,
-        groupsEver,
-        latest,
-        skew,
-      } satisfies QueueRow)
-      work.finish()
+      Object.assign(queue, EMPTY)
     })
   }
 
@@ -256,32 +223,29 @@ class View implements QueueStorage {
     return (this.#closed ??= this.#release())
   }
 
-  /** Runs a verb of consumers, which reads the rows of the queue and of a group. */
-  #runIn<T>(group: string, verb: (work: Work) => T): Promise<T> {
-    return this.#run('consume', verb, group)
-  }
-
-  #run<T>(kind: Kind, verb: (work: Work) => T, group?: string): Promise<T> {
+  #run<T>(kind: Kind, verb: Verb<T>, group?: string): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
     if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
     return transact(this.#rows, this.#queue, kind, verb, group)
   }
 }
 
-function transact<T>(
-  rows: QueueStore,
-  queue: string,
-  kind: Kind,
-  verb: (work: Work) => T,
-  group?: string,
-): Promise<T> {
+/** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
+type Verb<T> = (work: Work, group: Group | undefined) => T
+
+function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>, name?: string): Promise<T> {
   return rows.transact(kind, (tx) => {
-    if (group !== undefined)
+    if (name !== undefined)
       tx.expect?.([
         ['state', QUEUE_KEY],
-        ['state', groupKey(group)],
+        ['state', groupKey(name)],
       ])
-    return verb(Work.open(tx, queue, rows.now()))
+    const work = new Work(tx, queue, rows.now())
+    const group = name === undefined ? undefined : loadGroup(work, name)
+    work.tick(group)
+    const result = verb(work, group)
+    if (kind !== 'read') work.finish()
+    return result
   })
 }
 
@@ -296,21 +260,15 @@ function dropDelayed(work: Work): void {
 
 /** Makes a group. What is due by now came before it. */
 function begin(work: Work, name: string, from: 'earliest' | 'latest'): Group {
-  work.tick()
   while ((work.queue.timer ?? Infinity) <= work.now) sweepDelayed(work)
   return createGroup(work, name, from)
 }
 
 /** Ends all leases now: who held them is gone. */
 function giveUpLeases(work: Work): void {
-  work.tick()
   for (const group of allGroups(work)) {
     const { row } = group
-    if (row.runs.length + row.singles.length === 0) continue
-    for (const run of row.runs) run.until = 0
-    row.singles = row.singles.map((single) => ({ ...single, until: 0 }))
-    row.until = 0
-    group.changed = true
+    for (const lease of row.leases) lease.until = row.until = 0
+    group.changed ||= row.leases.length > 0
   }
-  work.finish()
 }

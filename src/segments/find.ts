@@ -1,17 +1,17 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
-import type { AliasRow, ChainRow, DeliverRow, IdRow, Segment, SideRow, TimerKey } from './rows.ts'
+import type { AliasRow, DeliverRow, IdRow, Segment, SideRow, TimerKey } from './rows.ts'
 import { indexOfId } from './segment.ts'
-import { ALL, type Work } from './work.ts'
+import type { Work } from './work.ts'
 
 /** Where a message was found: in a timer, not in the log yet; or by its seq, in whatever state. */
-export type Found =
-  | {
-      readonly timer: TimerKey
-      readonly segment: Segment
-      readonly index: number
-    }
-  | { readonly seq: number; readonly key: string | undefined }
+export type Found = InTimer | { readonly seq: number; readonly key: string | undefined }
+
+export interface InTimer {
+  readonly timer: TimerKey
+  readonly segment: Segment
+  readonly index: number
+}
 
 /**
  * Finds a message by its id. Ids that their senders chose have a row; others say themselves where to look. Only a message
@@ -40,7 +40,7 @@ export function findMade(work: Work, id: string): Found | undefined {
 function inLog(work: Work, seq: number, id: string): Found | undefined {
   const segment = work.segment(seq)
   const index = segment === undefined ? -1 : indexOfId(segment, id)
-  return index < 0 ? undefined : { seq: segment!.first + index, key: segment!.more?.keys?.[index] }
+  return index < 0 ? undefined : { seq: segment!.first + index, key: segment!.more?.key?.[index] }
 }
 
 function inSide(work: Work, seq: number, id: string): Found | undefined {
@@ -51,22 +51,14 @@ function inSide(work: Work, seq: number, id: string): Found | undefined {
 }
 
 function inTimer(work: Work, timer: TimerKey, id: string): Found | undefined {
-  const row = work.tx.get<DeliverRow>('timers', timer)
-  if (row === undefined) return undefined
-  const index = indexOfId(row.segment, id)
-  return index < 0 ? undefined : { timer, segment: row.segment, index }
+  const segment = work.tx.get<DeliverRow>('timers', timer)
+  const index = segment === undefined ? -1 : indexOfId(segment, id)
+  return index < 0 ? undefined : { timer, segment: segment!, index }
 }
 
 function search(work: Work, id: string): Found | undefined {
-  for (const { name } of allGroups(work)) {
-    const range = { lower: [name], upper: [name] }
-    for (const [, side] of work.tx.range<SideRow>('side', range, ALL)) {
-      if (side.message?.id === id) return { seq: side.seq, key: side.message.key }
-    }
-    for (const [, chain] of work.tx.range<ChainRow>('chain', range, ALL)) {
-      const index = chain.messages.findIndex((message) => message?.id === id)
-      if (index >= 0) return { seq: chain.seqs[index]!, key: chain.messages[index]!.key }
-    }
+  for (const group of allGroups(work)) {
+    for (const [seq, message] of group.outsideLog()) if (message.id === id) return { seq, key: message.key }
   }
   return undefined
 }

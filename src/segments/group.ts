@@ -4,13 +4,15 @@ import {
   type DeadRow,
   type GroupRow,
   type IdRow,
-  type Run,
+  type Lease,
+  type Parked,
   type Segment,
   type SideRow,
-  type Single,
   type Stored,
   groupKey,
 } from './rows.ts'
+import { search } from './search.ts'
+import type { Key, KeyRange } from './store.ts'
 import { ALL, type Work } from './work.ts'
 
 /**
@@ -23,25 +25,18 @@ const REDRIVEN = 0.5
 export type Place =
   /** In the log, not reached by the cursor. */
   | { readonly at: 'ahead' }
-  | { readonly at: 'run'; readonly index: number }
-  | { readonly at: 'single'; readonly index: number }
+  | { readonly at: 'leased'; readonly index: number }
   /** Waits for its time. */
   | { readonly at: 'side'; readonly side: SideRow; readonly key: string | undefined }
   /** Parked behind its ordering key. */
-  | {
-      readonly at: 'chain'
-      readonly key: string
-      readonly row: number
-      readonly index: number
-      readonly chain: ChainRow
-    }
+  | { readonly at: 'chain'; readonly key: string; readonly row: number; readonly chain: ChainRow }
 
 /** The first message of a key, free to be delivered. */
 export interface Head {
-  readonly key: string
   readonly seq: number
+  readonly key: string
+  /** The chain row in which it lies. */
   readonly row: number
-  readonly index: number
   readonly message: Stored
 }
 
@@ -51,347 +46,291 @@ export class Group {
   readonly name: string
   readonly row: GroupRow
   changed = false
-  /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait by {@link park}. */
+  /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait. */
   readonly heads: Head[] = []
-  /** The keys of all single leases, once somebody asked. */
+  /** All rows of the group, in each table that keeps rows of groups. */
+  readonly all: KeyRange
+  /** The keys of all leases, once somebody asked. */
   #leasedKeys: Set<string | undefined> | undefined
 
   constructor(work: Work, name: string, row: GroupRow) {
     this.work = work
     this.name = name
-    this.row = { ...row, runs: row.runs.map((run) => ({ ...run })), singles: row.singles.slice() }
+    this.row = { ...row, leases: row.leases.map((lease) => ({ ...lease })) }
+    this.all = { lower: [name], upper: [name] }
   }
 
   // Leases
 
-  /** The index of the run that holds `seq`, or where it would stand, as `-1 - index`. */
-  runOf(seq: number): number {
-    const { runs } = this.row
-    let low = 0
-    let high = runs.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (runs[middle]!.last < seq) low = middle + 1
-      else high = middle
-    }
-    return low < runs.length && runs[low]!.first <= seq ? low : -1 - low
+  /** The index of the lease on `seq`, or where it would stand, as `-1 - index`. */
+  leaseOn(seq: number): number {
+    const { leases } = this.row
+    const index = search(leases, seq, endsBefore)
+    return index < leases.length && leases[index]!.first <= seq ? index : -1 - index
   }
 
-  /** The index of the single lease on `seq`, or where it would stand, as `-1 - index`. */
-  singleOf(seq: number): number {
-    const { singles } = this.row
-    let low = 0
-    let high = singles.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (singles[middle]!.seq < seq) low = middle + 1
-      else high = middle
-    }
-    return low < singles.length && singles[low]!.seq === seq ? low : -1 - low
-  }
-
-  /** Leases a stretch of the log; joins it to a neighbour of the same lease. */
-  addRun(run: Run): void {
-    const { runs } = this.row
-    const at = -1 - this.runOf(run.first)
-    const before = runs[at - 1]
-    if (before !== undefined && before.last + 1 === run.first && isSameLease(before, run)) {
-      before.last = run.last
-      before.named ||= run.named
-    } else runs.splice(at, 0, run)
-    this.#leasedUntil(run.until)
-  }
-
-  addSingle(single: Single): void {
-    this.#leasedKeys?.add(single.key)
-    this.row.singles.splice(-1 - this.singleOf(single.seq), 0, single)
-    this.#leasedUntil(single.until)
-  }
-
-  extendSingle(index: number, until: number): void {
-    this.row.singles[index] = { ...this.row.singles[index]!, until }
-    this.#leasedUntil(until)
-  }
-
-  #leasedUntil(until: number): void {
+  /** Adds a lease, or joins it to its neighbour if both are about stretches of the log and else the same. */
+  addLease(lease: Lease): void {
+    const { row } = this
+    const { leases } = row
+    const at = -1 - this.leaseOn(lease.first)
+    const before = leases[at - 1]
+    if (
+      before?.last === lease.first - 1 &&
+      before.lease === lease.lease &&
+      before.until === lease.until &&
+      before.attempt === lease.attempt &&
+      isPlain(before) &&
+      isPlain(lease)
+    ) {
+      before.last = lease.last
+      before.named ||= lease.named
+    } else leases.splice(at, 0, lease)
+    this.#leasedKeys?.add(lease.key)
     this.changed = true
-    if (this.row.until === undefined || until < this.row.until) this.row.until = until
+    row.until = Math.min(row.until ?? lease.until, lease.until)
   }
 
-  /** Takes one message out of a run. */
-  cutRun(index: number, seq: number): void {
-    const { runs } = this.row
-    const run = runs[index]!
+  /** Takes one message out of a lease. */
+  cutLease(index: number, seq: number): void {
+    const { leases } = this.row
+    const lease = leases[index]!
     this.changed = true
-    if (run.first === run.last) runs.splice(index, 1)
-    else if (seq === run.first) run.first++
-    else if (seq === run.last) run.last--
+    if (lease.first === lease.last) {
+      leases.splice(index, 1)
+      this.#leasedKeys?.delete(lease.key)
+    } else if (seq === lease.first) lease.first++
+    else if (seq === lease.last) lease.last--
     else {
-      runs.splice(index + 1, 0, { ...run, first: seq + 1 })
-      run.last = seq - 1
+      leases.splice(index + 1, 0, { ...lease, first: seq + 1 })
+      lease.last = seq - 1
     }
   }
 
-  cutSingle(index: number): Single {
-    this.changed = true
-    const [single] = this.row.singles.splice(index, 1)
-    this.#leasedKeys?.delete(single!.key)
-    return single!
+  /** When the first lease ends. */
+  firstEnd(): number {
+    let first = Infinity
+    for (const { until } of this.row.leases) if (until < first) first = until
+    return first
   }
 
   /** The smallest seq in the log that the group still needs. */
   floor(): number {
-    let floor = this.row.cursor
-    const run = this.row.runs[0]
-    if (run !== undefined && run.first < floor) floor = run.first
-    for (const single of this.row.singles) {
-      if (single.seq >= floor) break
-      if (!single.side && single.row === undefined) floor = single.seq
-    }
-    return floor
+    return this.row.leases.find(({ row }) => row === undefined)?.first ?? this.row.cursor
   }
 
   // Places
 
   locate(seq: number, key: string | undefined): Place | undefined {
+    const { tx } = this.work
     // A head that was freed a moment ago has to have a place.
     this.spillHeads()
     // One that expired before the cursor came, and was redriven, is elsewhere.
     if (seq >= this.row.cursor && !this.work.isGone(seq)) return { at: 'ahead' }
-    const run = this.runOf(seq)
-    if (run >= 0) return { at: 'run', index: run }
-    const single = this.singleOf(seq)
-    if (single >= 0) return { at: 'single', index: single }
-    const side = this.work.tx.get<SideRow>('side', [this.name, key ?? seq])
+    const index = this.leaseOn(seq)
+    if (index >= 0) return { at: 'leased', index }
+    const side = tx.get<SideRow>('side', this.sideKey(seq, key))
     if (side?.seq === seq) return { at: 'side', side, key }
     if (key === undefined || this.row.blocked === 0) return undefined
-    const rows = this.work.tx.range<ChainRow>(
-      'chain',
-      { lower: [this.name, key], upper: [this.name, key, seq + REDRIVEN] },
-      ALL,
-    )
-    const head = side ?? this.#leaseOf(key)
-    for (const [rowKey, chain] of rows) {
-      const row = (rowKey as readonly unknown[])[2] as number
-      const index = chain.seqs.indexOf(seq)
-      if (index < 0 || chain.messages[index] === undefined) continue
-      if (head?.row === row && index <= head.index!) continue
-      return { at: 'chain', key, row, index, chain }
+    const range = { lower: [this.name, key], upper: [this.name, key, seq + REDRIVEN] }
+    for (const [rowKey, chain] of tx.range<ChainRow>('chain', range, ALL)) {
+      if (this.undone(rowKey, chain).some(([one]) => one === seq))
+        return { at: 'chain', key, row: partOf(rowKey, 2), chain }
     }
     return undefined
   }
 
-  /** The message of a key that is leased or waits. */
-  headOf(key: string): Single | SideRow | undefined {
-    return this.#leaseOf(key) ?? this.work.tx.get<SideRow>('side', [this.name, key])
+  /** The message of a key that is leased or waits: its seq, and where it lies. */
+  headOf(key: string): { readonly seq: number; readonly row?: Lease['row'] } | undefined {
+    const lease = this.row.leases.find((one) => one.key === key)
+    if (lease !== undefined) return { seq: lease.first, row: lease.row }
+    return this.work.tx.get<SideRow>('side', this.sideKey(0, key))
   }
 
-  #leaseOf(key: string): Single | undefined {
-    return this.row.singles.find((single) => single.key === key)
+  /** The messages of a chain row that are not done. */
+  undone(rowKey: Key, chain: ChainRow): ChainRow {
+    const [, key, row] = rowKey as readonly [string, string, number]
+    const head = this.headOf(key)
+    return head?.row === row ? chain.filter(([seq]) => seq >= head.seq) : chain
   }
 
   /** What the message at a place carries. */
   messageAt(place: Place, seq: number): Stored | undefined {
     switch (place.at) {
-      case 'single':
-        return this.messageOf(this.row.singles[place.index]!)
+      case 'ahead':
+        return this.work.logMessage(seq)
+      case 'leased':
+        return this.messageOf(this.row.leases[place.index]!, seq)
       case 'side':
         return this.sideMessage(place.side, place.key)
-      case 'chain':
-        return place.chain.messages[place.index]
       default:
-        return this.work.logMessage(seq)
+        return inChain(place.chain, seq)
     }
   }
 
-  /** What the message of a single lease carries. */
-  messageOf(single: Single): Stored | undefined {
-    if (single.row !== undefined) return this.chainMessage(single.key!, single.row, single.index!)
-    if (!single.side) return this.work.logMessage(single.seq)
-    const side = this.work.tx.get<SideRow>('side', [this.name, single.key ?? single.seq])
-    return side?.message
+  /** What a message under a lease carries. */
+  messageOf({ row, key }: Lease, seq: number): Stored | undefined {
+    if (row === undefined) return this.work.logMessage(seq)
+    if (row !== 'side') return inChain(this.#chain(key!, row), seq)
+    return this.work.tx.get<SideRow>('side', this.sideKey(seq, key))?.message
   }
 
-  sideMessage(side: SideRow, key: string | undefined): Stored | undefined {
-    return side.row === undefined ? side.message : this.chainMessage(key!, side.row, side.index!)
+  sideMessage({ seq, message, row }: SideRow, key: string | undefined): Stored | undefined {
+    return message ?? inChain(this.#chain(key!, row!), seq)
   }
 
-  chainMessage(key: string, row: number, index: number): Stored | undefined {
-    const chain = this.work.tx.get<ChainRow>('chain', [this.name, key, row])
-    return chain?.messages[index]
+  #chain(key: string, row: number): ChainRow {
+    return this.work.tx.get<ChainRow>('chain', [this.name, key, row]) ?? []
   }
 
-  /** The messages that lie outside the log, by seq. */
-  *outsideLog(): Iterable<readonly [seq: number, message: Stored]> {
-    const range = { lower: [this.name], upper: [this.name] }
-    for (const [key, side] of this.work.tx.range<SideRow>('side', range, ALL)) {
-      const ordering = (key as readonly (string | number)[])[1]
-      const message = this.sideMessage(side, typeof ordering === 'string' ? ordering : undefined)
-      if (message !== undefined) yield [side.seq, message]
+  sideKey(seq: number, key: string | undefined): Key {
+    return [this.name, key ?? seq]
+  }
+
+  /** The messages that lie outside the log. */
+  *outsideLog(): Iterable<Parked> {
+    const { tx } = this.work
+    for (const [, { seq, message }] of tx.range<SideRow>('side', this.all, ALL)) {
+      if (message !== undefined) yield [seq, message]
     }
-    for (const [key, chain] of this.work.tx.range<ChainRow>('chain', range, ALL)) {
-      const [, ordering, row] = key as readonly [string, string, number]
-      const head = this.headOf(ordering)
-      for (let i = head?.row === row ? head.index! : 0; i < chain.seqs.length; i++) {
-        const message = chain.messages[i]
-        if (message !== undefined) yield [chain.seqs[i]!, message]
-      }
-    }
+    for (const [key, chain] of tx.range<ChainRow>('chain', this.all, ALL)) yield* this.undone(key, chain)
   }
 
   // Moves
 
-  /**
-   * Takes a message out of its place: it is acked, dead or cancelled here, or about to be put elsewhere. The next of its
-   * key comes free.
-   */
+  /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
   remove(place: Place, seq: number): void {
+    const { row, work } = this
     this.changed = true
     switch (place.at) {
       case 'ahead':
-        this.row.skipped++
+        row.skipped++
         break
-      case 'run':
-        this.cutRun(place.index, seq)
+      case 'leased': {
+        const lease = row.leases[place.index]!
+        this.cutLease(place.index, seq)
+        this.free(seq, lease.key, lease.row)
         break
-      case 'single':
-        this.endSingle(this.cutSingle(place.index))
-        break
+      }
       case 'side':
-        this.work.tx.delete('side', [this.name, place.key ?? seq])
-        this.work.tx.delete('due', [this.name, place.side.at, seq])
-        this.row.waiting--
-        if (place.key !== undefined) this.freeKey(place.key, place.side.row, place.side.index)
+        work.tx.delete('due', [this.name, place.side.at, seq])
+        row.waiting--
+        this.freeSide(place.side, place.key)
         break
-      case 'chain':
-        this.#unpark(place)
-        break
+      default:
+        this.#putChain(
+          place.key,
+          place.row,
+          place.chain.filter(([one]) => one !== seq),
+        )
+        row.blocked--
     }
   }
 
-  /** Ends a single lease for good. */
-  endSingle(single: Single): void {
-    if (single.side) this.work.tx.delete('side', [this.name, single.key ?? single.seq])
-    if (single.key !== undefined) this.freeKey(single.key, single.row, single.index)
-  }
-
-  /** The head of a key is done: finds the next one. `row` and `index` say where the head lay, if in a chain. */
-  freeKey(key: string, row?: number, index = -1): void {
-    if (this.row.chained === 0) return
+  /** A message that was the head of its key, or had none, is done or dead: the next of its key comes free. */
+  free(seq: number, key: string | undefined, row: Lease['row']): void {
     const { tx } = this.work
-    const chain = row === undefined ? undefined : tx.get<ChainRow>('chain', [this.name, key, row])
-    if (chain !== undefined) {
-      const next = liveFrom(chain, index + 1)
-      if (next >= 0 && !this.#hasEarlier(key, row!, chain.seqs[next]!)) {
-        this.#pushHead(key, row!, next, chain)
+    if (row === 'side') tx.delete('side', this.sideKey(seq, key))
+    if (key === undefined) return
+    if (typeof row === 'number') {
+      const left = this.#chain(key, row).filter(([one]) => one > seq)
+      if (left.length > 0 && !this.row.redriven) {
+        this.#pushHead(key, row, left[0]!)
         return
       }
-      this.#dropChain(key, row!)
-      // What is done must not be taken for parked, now that the head will lie elsewhere.
-      if (next >= 0) this.#putChain(key, chain.seqs.slice(next), chain.messages.slice(next))
+      // What is done must not be taken for parked, should the head lie elsewhere from now on.
+      this.#putChain(key, row, [])
+      if (left.length > 0) this.#putChain(key, left[0]![0], left)
     }
+    if (this.row.blocked === 0) return
     const [first] = tx.range<ChainRow>('chain', { lower: [this.name, key], upper: [this.name, key] }, 1)
-    if (first === undefined) return
-    this.#pushHead(key, (first[0] as readonly unknown[])[2] as number, liveFrom(first[1], 0), first[1])
+    if (first !== undefined) this.#pushHead(key, partOf(first[0], 2), first[1][0]!)
   }
 
-  /** Whether a message that was redriven comes before the next one of its key. */
-  #hasEarlier(key: string, row: number, next: number): boolean {
-    if (this.row.redriven === 0) return false
-    const range = { lower: [this.name, key], upper: [this.name, key, next] }
-    const rows = this.work.tx.range<ChainRow>('chain', range, 2)
-    return rows.some(([at]) => (at as readonly unknown[])[2] !== row)
-  }
-
-  #pushHead(key: string, row: number, index: number, chain: ChainRow): void {
-    this.row.blocked--
+  #pushHead(key: string, row: number, [seq, message]: Parked): void {
     this.changed = true
-    this.heads.push({ key, seq: chain.seqs[index]!, row, index, message: chain.messages[index]! })
+    if (--this.row.blocked === 0) this.row.redriven = false
+    this.heads.push({ key, row, seq, message })
   }
 
-  #putChain(key: string, seqs: readonly number[], messages: ChainRow['messages'], row = seqs[0]!): void {
-    this.work.tx.put('chain', [this.name, key, row], { seqs, messages } satisfies ChainRow)
-    this.row.chained++
-    if (!Number.isInteger(row)) this.row.redriven++
-    this.changed = true
+  #putChain(key: string, row: number, chain: ChainRow): void {
+    const { tx } = this.work
+    const at = [this.name, key, row]
+    if (chain.length > 0) tx.put('chain', at, chain)
+    else tx.delete('chain', at)
   }
 
-  #dropChain(key: string, row: number): void {
-    this.work.tx.delete('chain', [this.name, key, row])
-    this.row.chained--
-    if (!Number.isInteger(row)) this.row.redriven--
-  }
-
-  #unpark(place: Place & { at: 'chain' }): void {
-    const { key, row, index, chain } = place
-    const messages = chain.messages.slice()
-    messages[index] = undefined
-    const head = this.headOf(key)
-    this.row.blocked--
-    if (head?.row !== row && messages.every((message) => message === undefined)) {
-      this.#dropChain(key, row)
-    } else this.work.tx.put('chain', [this.name, key, row], { seqs: chain.seqs, messages } satisfies ChainRow)
+  /** As {@link free}, for one that waited. */
+  freeSide({ seq, row }: SideRow, key: string | undefined): void {
+    this.work.tx.delete('side', this.sideKey(seq, key))
+    this.free(seq, key, row)
   }
 
   /** Has a message that waits carry another one, from its first attempt on. */
-  replace(place: Place, message: Stored): void {
-    if (place.at === 'side') {
-      const { side, key } = place
-      const inChain = side.row !== undefined
-      this.work.tx.put('side', [this.name, key ?? side.seq], {
-        ...side,
-        attempt: 0,
-        error: undefined,
-        message: inChain ? undefined : message,
-      } satisfies SideRow)
-      if (!inChain) return
-      const chain = this.work.tx.get<ChainRow>('chain', [this.name, key!, side.row])
-      if (chain !== undefined) this.#replaceInChain(key!, side.row, side.index!, chain, message)
-    } else if (place.at === 'chain')
-      this.#replaceInChain(place.key, place.row, place.index, place.chain, message)
+  replace(place: Place, seq: number, message: Stored): void {
+    if (place.at !== 'side' && place.at !== 'chain') return
+    const { key } = place
+    const { row, at } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
+    if (row !== undefined) {
+      const chain = this.#chain(key!, row)
+      this.#putChain(
+        key!,
+        row,
+        chain.map((one) => (one[0] === seq ? [seq, message] : one)),
+      )
+    }
+    if (place.at === 'chain') return
+    const carried = row === undefined ? message : undefined
+    this.work.tx.put('side', this.sideKey(seq, key), {
+      seq,
+      at,
+      attempt: 0,
+      message: carried,
+      row,
+    } satisfies SideRow)
   }
 
-  #replaceInChain(key: string, row: number, index: number, chain: ChainRow, message: Stored): void {
-    const messages = chain.messages.with(index, message)
-    this.work.tx.put('chain', [this.name, key, row], { seqs: chain.seqs, messages } satisfies ChainRow)
+  /** Has a message wait for its time, but behind its key if that is busy. */
+  enter(seq: number, message: Stored, at: number, offset = 0): void {
+    const { key } = message
+    if (key === undefined || !this.isBusy(key)) this.wait(key, { seq, at, attempt: 0, message })
+    else this.park(key, [[seq, { ...message, due: at }]], seq + offset)
+  }
+
+  /** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */
+  redrive(seq: number, message: Stored, at: number): void {
+    this.row.redriven = true
+    this.enter(seq, message, at, REDRIVEN)
   }
 
   /** Parks messages behind their key. */
-  park(key: string, seqs: readonly number[], messages: readonly Stored[], row?: number): void {
-    this.#putChain(key, seqs, messages, row)
-    this.row.blocked += seqs.length
-  }
-
-  /** Delivers a dead letter again, from its first attempt on: as soon as its key is free, if it has one. */
-  redrive(seq: number, message: Stored, delayMs: number): void {
-    const { key } = message
-    if (key !== undefined && this.isBusy(key)) {
-      this.park(key, [seq], [{ ...message, due: this.work.now + delayMs }], seq + REDRIVEN)
-    } else this.wait(key, { seq, at: this.work.now + delayMs, attempt: 0, message })
+  park(key: string, chain: ChainRow, row: number = chain[0]![0]): void {
+    this.#putChain(key, row, chain)
+    this.row.blocked += chain.length
+    this.changed = true
   }
 
   /** Whether a message of this key is leased or waits. */
   isBusy(key: string): boolean {
-    this.#leasedKeys ??= new Set(this.row.singles.map((single) => single.key))
+    this.#leasedKeys ??= new Set(this.row.leases.map((lease) => lease.key))
     if (this.#leasedKeys.has(key) || this.heads.some((head) => head.key === key)) return true
     // Only a head that waits has a row.
-    if (this.row.waiting === 0) return false
-    return this.work.tx.get<SideRow>('side', [this.name, key]) !== undefined
+    return this.row.waiting > 0 && this.work.tx.get('side', this.sideKey(0, key)) !== undefined
   }
 
   /** Makes a message wait. If it has a key, it is the head of it. */
   wait(key: string | undefined, side: SideRow): void {
-    this.work.tx.put('side', [this.name, key ?? side.seq], side)
-    this.work.tx.put('due', [this.name, side.at, side.seq], key ?? 0)
-    this.row.waiting++
+    const { row, work } = this
+    work.tx.put('side', this.sideKey(side.seq, key), side)
+    work.tx.put('due', [this.name, side.at, side.seq], key ?? 0)
+    row.waiting++
+    row.due = Math.min(row.due ?? side.at, side.at)
     this.changed = true
-    if (this.row.due === undefined || side.at < this.row.due) this.row.due = side.at
   }
 
   /** Makes a head wait: until now, unless it has a time of its own. */
-  spill({ key, seq, row, index, message }: Head): void {
-    const at = Math.max(this.work.now, message.due ?? 0)
-    this.wait(key, { seq, at, attempt: 0, row, index })
+  spill({ seq, key, row, message }: Head): void {
+    this.wait(key, { seq, at: Math.max(this.work.now, message.due ?? 0), attempt: 0, row })
   }
 
   /** Heads that this transaction freed and did not deliver are due at once. */
@@ -406,22 +345,23 @@ export class Group {
     this.row.dead++
     this.row.failed++
     this.changed = true
-    if (message.named !== undefined) this.done(seq, message)
+    this.done(seq, message)
   }
 
-  /** The group has finished with a message whose id its sender chose: once all have, the id is free again. */
-  done(seq: number, message: Stored): void {
+  /** The group has finished with a message: once all have, the id that its sender chose is free again. */
+  done(seq: number, { id, key, named }: Stored): void {
+    if (named === undefined) return
     const { work } = this
-    const row = work.tx.get<IdRow>('ids', message.id)
+    const row = work.tx.get<IdRow>('ids', id)
     if (row === undefined || !('seq' in row) || row.seq !== seq) return
     for (const other of allGroups(work)) {
-      if (other !== this && other.locate(seq, message.key) !== undefined) return
+      if (other !== this && other.locate(seq, key) !== undefined) return
     }
-    if (message.named! > 0) {
-      const until = work.now + message.named!
-      work.tx.put('ids', message.id, { until } satisfies IdRow)
-      work.forgetId(message.id, until)
-    } else work.tx.delete('ids', message.id)
+    if (named > 0) {
+      const until = work.now + named
+      work.tx.put('ids', id, { until } satisfies IdRow)
+      work.reap(until, id)
+    } else work.tx.delete('ids', id)
   }
 
   receipt(lease: number, seq: number | ''): string {
@@ -429,25 +369,31 @@ export class Group {
   }
 }
 
-/** The index of the first message of a chain row, from `index` on, that was not cancelled; -1 if there is none. */
-function liveFrom(chain: ChainRow, index: number): number {
-  for (let i = index; i < chain.messages.length; i++) if (chain.messages[i] !== undefined) return i
-  return -1
+function endsBefore({ last }: Lease, seq: number): boolean {
+  return last < seq
 }
 
-export function isSameLease(a: Run, b: Run): boolean {
-  return a.lease === b.lease && a.until === b.until && a.attempt === b.attempt
+function isPlain({ key, row }: Lease): boolean {
+  return key === undefined && row === undefined
+}
+
+function inChain(chain: ChainRow, seq: number): Stored | undefined {
+  return chain.find(([one]) => one === seq)?.[1]
+}
+
+/** The number at a place of a key. */
+export function partOf(key: Key, index: number): number {
+  return (key as readonly number[])[index]!
 }
 
 /** The delivery of a message that stands on its own. */
 export function deliver(
-  message: Stored,
+  { id, body, headers, key, at, maxAttempts: own }: Stored,
   receipt: string,
   attempt: number,
   maxAttempts: number,
   lastError?: string,
 ): Delivery {
-  const { id, body, headers, key, at } = message
   return {
     receipt,
     id,
@@ -456,20 +402,35 @@ export function deliver(
     key,
     timestamp: at,
     attempt,
-    maxAttempts: message.maxAttempts ?? maxAttempts,
+    maxAttempts: own ?? maxAttempts,
     lastError,
   }
 }
 
 /** Loads a group; `undefined` if it does not exist. */
 export function loadGroup(work: Work, name: string): Group | undefined {
-  const known = work.groups.get(name)
-  if (known !== undefined) return known
-  const row = work.tx.get<GroupRow>('state', groupKey(name))
-  if (row === undefined) return undefined
-  const group = new Group(work, name, row)
-  work.groups.set(name, group)
-  return group
+  const row = work.groups.has(name) ? undefined : work.tx.get<GroupRow>('state', groupKey(name))
+  if (row !== undefined) work.groups.set(name, new Group(work, name, row))
+  return work.groups.get(name)
+}
+
+/** The row of a group that has nothing in flight, but for what outlives that. */
+export function idleRow(
+  cursor: number,
+): Omit<GroupRow, 'token' | 'nextLease' | 'acked' | 'failed' | 'latest'> {
+  return {
+    cursor,
+    leases: [],
+    due: undefined,
+    until: undefined,
+    checked: cursor,
+    trimmed: cursor,
+    skipped: 0,
+    waiting: 0,
+    blocked: 0,
+    redriven: false,
+    dead: 0,
+  }
 }
 
 /** A group as it would start now. It is not part of the transaction until {@link createGroup} makes it so. */
@@ -477,35 +438,24 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   const { tail, groups, groupsEver } = work.queue
   // The first group takes everything: messages sent before anybody listened wait for it.
   let cursor = from === 'latest' && groups > 0 ? tail : (firstSegment(work)?.first ?? tail)
-  if (cursor < tail && groups > 0) {
-    // What every group has finished is not retained, even if a segment still holds it.
-    cursor = Math.max(
-      cursor,
-      allGroups(work).reduce((floor, group) => Math.min(floor, group.floor()), tail),
-    )
-  }
+  // What every group has finished is not retained, even if a segment still holds it.
+  if (cursor < tail && groups > 0) cursor = Math.max(cursor, lowestFloor(work))
   let skipped = 0
   for (const amendment of work.amendments(cursor, tail)?.values() ?? []) if (amendment.gone) skipped++
-  return new Group(work, name, {
+  const row = {
+    ...idleRow(cursor),
     token: tokenOf(work, groupsEver),
-    cursor,
-    runs: [],
-    singles: [],
     nextLease: 1,
-    due: undefined,
-    until: undefined,
-    checked: cursor,
-    trimmed: cursor,
-    skipped,
-    waiting: 0,
-    chained: 0,
-    redriven: 0,
-    blocked: 0,
-    dead: 0,
     acked: 0,
     failed: 0,
     latest: 0,
-  })
+  }
+  return new Group(work, name, { ...row, skipped })
+}
+
+/** The smallest seq in the log that some group still needs. */
+export function lowestFloor(work: Work): number {
+  return allGroups(work).reduce((floor, group) => Math.min(floor, group.floor()), work.queue.tail)
 }
 
 /** What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of others. */
@@ -516,14 +466,15 @@ function tokenOf({ name, clock }: Work, groupsEver: number): string {
   return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
-/** Makes a group. `work.tick` comes first. */
+/** Makes a group. */
 export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
   const group = imagineGroup(work, name, from)
+  const queue = work.edit()
   group.changed = true
-  work.edit().groups++
-  work.edit().groupsEver++
+  queue.groups++
+  queue.groupsEver++
   work.groups.set(name, group)
-  if (from === 'earliest' && work.queue.groups > 1) adopt(work, group)
+  if (from === 'earliest' && queue.groups > 1) adopt(work, group)
   return group
 }
 
@@ -533,11 +484,7 @@ function adopt(work: Work, group: Group): void {
   for (const other of allGroups(work)) {
     for (const [seq, message] of other.outsideLog()) if (seq < group.row.cursor) retained.set(seq, message)
   }
-  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) {
-    const { key } = message
-    if (key !== undefined && group.isBusy(key)) group.park(key, [seq], [message])
-    else group.wait(key, { seq, at: work.now, attempt: 0, message })
-  }
+  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) group.enter(seq, message, work.now)
 }
 
 /** The first segment that is still in the log. */

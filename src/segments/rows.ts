@@ -8,7 +8,7 @@ import type { Body, DeadReason } from '../storage.ts'
  * | state | `['queue']` | {@link QueueRow} |
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
- * | timers | `[kind, at, number]` | {@link TimerRow} |
+ * | timers | `[kind, at, number]` | {@link DeliverRow}, {@link ReapRow} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
  * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
@@ -62,10 +62,8 @@ export interface GroupRow {
   token: string
   /** The first seq in the log that the group has not looked at. */
   cursor: number
-  /** Leases on stretches of the log, in order of seq. */
-  runs: Run[]
-  /** Leases on single messages: those with an ordering key, and those that were retried. */
-  singles: Single[]
+  /** In order of seq. */
+  leases: Lease[]
   /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
   nextLease: number
   /** When the first row of `due` is due. */
@@ -80,42 +78,31 @@ export interface GroupRow {
   skipped: number
   /** Rows in `due`. */
   waiting: number
-  /** Rows in `chain`. */
-  chained: number
-  /** Rows in `chain` of messages that were redriven while their key was busy. */
-  redriven: number
   /** Messages in `chain` that an earlier message of their key blocks. */
   blocked: number
+  /** Whether a message in `chain` may have been redriven, and so stand behind later ones of its key. */
+  redriven: boolean
   dead: number
   acked: number
   failed: number
   latest: number
 }
 
-/** A lease on the messages from `first` to `last`, as far as they are still in flight. */
-export interface Run {
+/**
+ * A lease on the messages from `first` to `last`, as far as they are still in flight. Those that have an ordering key, or
+ * that the log may let go, are leased one by one.
+ */
+export interface Lease {
   first: number
   last: number
   until: number
-  lease: number
-  attempt: number
-  /** Whether a message of it has an id of its sender's, and so a row in `ids` to delete. */
-  named: boolean
-}
-
-/** A lease on one message. It lies in the log, unless `side` or `row` say otherwise. */
-export interface Single {
-  readonly seq: number
-  readonly until: number
   readonly lease: number
   readonly attempt: number
-  readonly named: boolean
+  /** Whether a message of it has an id of its sender's, and so a row in `ids` to delete. */
+  named: boolean
   readonly key?: string | undefined
-  /** It has a row in `side`. */
-  readonly side?: boolean | undefined
-  /** It lies in the chain row of this seq, at this index. */
-  readonly row?: number | undefined
-  readonly index?: number | undefined
+  /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
+  readonly row?: 'side' | number | undefined
 }
 
 /**
@@ -135,23 +122,19 @@ export interface Segment {
   readonly bytes: number
   /** The columns, where a message needs more than a body. */
   readonly more?: Columns | undefined
-}
-
-export interface Columns {
-  readonly keys?: Column<string>
-  /** Ids that are not made of `base`: callers' own, and those of delayed messages. */
-  readonly ids?: Column<string>
-  /** `dedupeMs` of each message whose id its sender chose. */
-  readonly named?: Column<number>
-  readonly headers?: Column<Readonly<Record<string, string>>>
-  /** When a message expires. */
-  readonly expires?: Column<number>
-  readonly maxAttempts?: Column<number>
   /** The number of the alias to delete with this segment. */
-  readonly alias?: number
+  readonly alias?: number | undefined
 }
 
-export type Column<T> = readonly (T | undefined)[]
+/**
+ * What messages have besides bodies. Ids are only those that are not made of `base`: callers' own, and those of delayed
+ * messages.
+ */
+export type Columns = { readonly [F in keyof Extras]?: readonly Extras[F][] }
+
+export interface Extras extends Pick<Stored, 'key' | 'headers' | 'expires' | 'maxAttempts' | 'named'> {
+  readonly id?: string | undefined
+}
 
 /** One message on its own, outside the log. */
 export interface Stored {
@@ -181,19 +164,16 @@ export interface SideRow {
   readonly error?: string | undefined
   /** The message, unless it lies in a chain row. */
   readonly message?: Stored | undefined
-  /** The seq of that chain row, and the index in it. */
+  /** The seq of that chain row. */
   readonly row?: number | undefined
-  readonly index?: number | undefined
 }
 
 /**
- * Messages of one key that were parked together. The head may lie in it: all before it are done then. One that was
- * cancelled leaves `undefined`.
+ * Messages of one key that were parked together, in order. The head may lie in it: all before it are done then. A row is
+ * not written anew for each message that leaves it, because it may be large.
  */
-export interface ChainRow {
-  readonly seqs: readonly number[]
-  readonly messages: readonly (Stored | undefined)[]
-}
+export type ChainRow = readonly Parked[]
+export type Parked = readonly [seq: number, message: Stored]
 
 export interface DeadRow {
   readonly message: Stored
@@ -211,18 +191,15 @@ export const REAP = 1
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
-/** Delayed messages: `segment.first` is the number of the first. */
-export interface DeliverRow {
-  readonly segment: Segment
-}
+/** Delayed messages: `first` is the number of the first. */
+export type DeliverRow = Segment
 
-/** What has had its time: messages of the log that may have to expire, or ids whose `dedupeMs` is over. */
-export type ReapRow = ExpireRow | { readonly ids: readonly string[] }
-
-export interface ExpireRow {
-  readonly seqs: readonly number[]
-  readonly keys: Column<string>
-}
+/**
+ * What has had its time: messages of the log that may have to expire, with their ordering key if they have one, and ids
+ * whose `dedupeMs` is over.
+ */
+export type ReapRow = readonly (Expiring | string)[]
+export type Expiring = readonly [seq: number, key: string | undefined]
 
 /** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
 export type IdRow =
@@ -254,17 +231,22 @@ export function groupKey(group: string): [string, string] {
   return ['group', group]
 }
 
-export const NEW_QUEUE: QueueRow = {
-  tail: 1,
-  bytes: 0,
-  sent: 0,
+/** What a queue without messages has. */
+export const EMPTY: Pick<QueueRow, 'delayed' | 'timer' | 'reaper' | 'amended' | 'aliased'> = {
   delayed: 0,
-  nextDelayed: 1,
-  nextTimer: 1,
   timer: undefined,
   reaper: undefined,
   amended: 0,
   aliased: 0,
+}
+
+export const NEW_QUEUE: QueueRow = {
+  ...EMPTY,
+  tail: 1,
+  bytes: 0,
+  sent: 0,
+  nextDelayed: 1,
+  nextTimer: 1,
   groups: 0,
   groupsEver: 0,
   latest: 0,

@@ -1,6 +1,13 @@
 import type { Body } from '../storage.ts'
 import { makeId } from './ids.ts'
-import { type Columns, type Segment, type Stored, SEGMENT_BYTES, SEGMENT_MESSAGES } from './rows.ts'
+import {
+  type Columns,
+  type Extras,
+  type Segment,
+  type Stored,
+  SEGMENT_BYTES,
+  SEGMENT_MESSAGES,
+} from './rows.ts'
 
 /** Reads segments, and makes them. */
 
@@ -18,12 +25,12 @@ export function bodyAt(segment: Segment, index: number): Body {
 }
 
 export function idAt(segment: Segment, index: number): string {
-  return segment.more?.ids?.[index] ?? makeId(segment.base, segment.first + index, false)
+  return segment.more?.id?.[index] ?? makeId(segment.base, segment.first + index, false)
 }
 
 /** The index of the message with this id, -1 if there is none. */
 export function indexOfId(segment: Segment, id: string): number {
-  if (segment.more?.ids === undefined && !id.startsWith(segment.base)) return -1
+  if (segment.more?.id === undefined && !id.startsWith(segment.base)) return -1
   for (let i = lengthOf(segment) - 1; i >= 0; i--) if (idAt(segment, i) === id) return i
   return -1
 }
@@ -37,7 +44,7 @@ export function messageAt(segment: Segment, index: number): Stored {
     id,
     body,
     at: segment.at,
-    key: more.keys?.[index],
+    key: more.key?.[index],
     headers: more.headers?.[index],
     expires: more.expires?.[index],
     maxAttempts: more.maxAttempts?.[index],
@@ -46,14 +53,8 @@ export function messageAt(segment: Segment, index: number): Stored {
 }
 
 /** A message about to be put into a segment. Its id is there only if it is not to be made of the segment's base. */
-export interface Draft {
+export interface Draft extends Extras {
   readonly body: Body
-  readonly id?: string | undefined
-  readonly key?: string | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly expires?: number | undefined
-  readonly maxAttempts?: number | undefined
-  readonly named?: number | undefined
 }
 
 /**
@@ -96,7 +97,7 @@ export function makeSegments(
       first: start.first + from,
       at: start.at,
       base: start.base,
-      bodies: part.length === 1 ? part[0]!.body : part.map(bodyOf),
+      bodies: part.length === 1 ? part[0]!.body : part.map(({ body }) => body),
       bytes: start.bytes + total,
       more: columnsOf(part),
     })
@@ -106,31 +107,14 @@ export function makeSegments(
   return total
 }
 
-function bodyOf(message: Draft): Body {
-  return message.body
-}
+const COLUMNS = ['id', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as const
 
 function columnsOf(messages: readonly Draft[]): Columns | undefined {
-  const columns: Record<string, unknown[]> = {}
-  column(columns, 'keys', messages, 'key')
-  column(columns, 'ids', messages, 'id')
-  column(columns, 'named', messages, 'named')
-  column(columns, 'headers', messages, 'headers')
-  column(columns, 'expires', messages, 'expires')
-  column(columns, 'maxAttempts', messages, 'maxAttempts')
-  for (const _ in columns) return columns
-  return undefined
-}
-
-function column(
-  columns: Record<string, unknown[]>,
-  name: string,
-  messages: readonly Draft[],
-  field: keyof Draft,
-): void {
-  for (const message of messages) {
-    if (message[field] === undefined) continue
-    columns[name] = messages.map((one) => one[field])
-    return
+  let columns: Record<string, unknown[]> | undefined
+  for (const name of COLUMNS) {
+    if (messages.every((message) => message[name] === undefined)) continue
+    columns ??= {}
+    columns[name] = messages.map((message) => message[name])
   }
+  return columns
 }

@@ -1,14 +1,6 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
-import { type Group, allGroups, firstSegment } from './group.ts'
-import {
-  type DeliverRow,
-  type ReapRow,
-  type Segment,
-  type SideRow,
-  type TimerKey,
-  DELIVER,
-  REAP,
-} from './rows.ts'
+import { type Group, allGroups, firstSegment, partOf } from './group.ts'
+import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
 import { lengthOf } from './segment.ts'
 import { dueTimers, expiredAt } from './sweep.ts'
 import type { Work } from './work.ts'
@@ -32,12 +24,11 @@ type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 
 /** Counts from the state rows; looks only at what is due and not worked off. Writes nothing. */
 export function stats(work: Work): StorageStats {
-  work.tick()
   const groups = allGroups(work)
   const { queue } = work
   const first = firstSegment(work)
   const due: Due = {
-    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, timer]) => timer.segment),
+    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, segment]) => segment),
     expired: expiredMessages(work),
   }
   const counts: Record<string, Counts> = Object.create(null)
@@ -72,13 +63,9 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
   const { row, name } = group
   let leased = 0
   let ended = 0
-  for (const { first, last, until } of row.runs) {
+  for (const { first, last, until } of row.leases) {
     if (until > work.now) leased += last - first + 1
     else ended += last - first + 1
-  }
-  for (const { until } of row.singles) {
-    if (until > work.now) leased++
-    else ended++
   }
   const due =
     row.due === undefined || row.due > work.now
@@ -128,10 +115,11 @@ function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, exp
 /** Each message once for each time, also if it was replaced by one that expires at the same time. */
 function expiredMessages(work: Work): readonly Expired[] {
   const messages = new Map<string, Expired>()
-  for (const [timerKey, timer] of dueTimers<ReapRow>(work, REAP, TIMERS)) {
-    if (!('seqs' in timer)) continue
-    const at = (timerKey as TimerKey)[1]
-    for (const [i, seq] of timer.seqs.entries()) messages.set(`${at}/${seq}`, { at, seq, key: timer.keys[i] })
+  for (const [timerKey, row] of dueTimers<ReapRow>(work, REAP, TIMERS)) {
+    const at = partOf(timerKey, 1)
+    for (const one of row) {
+      if (typeof one === 'object') messages.set(`${at}/${one[0]}`, { at, seq: one[0], key: one[1] })
+    }
   }
   return [...messages.values()]
 }

@@ -1,8 +1,8 @@
-import { type Group, type Place, allGroups } from './group.ts'
+import { type Group, type Place, allGroups, partOf } from './group.ts'
 import {
   type AliasRow,
   type DeliverRow,
-  type ExpireRow,
+  type Expiring,
   type IdRow,
   type ReapRow,
   type Segment,
@@ -27,7 +27,7 @@ export function dueTimers<V>(work: Work, kind: number, limit: number): readonly 
 export function sweepDelayed(work: Work): void {
   const { queue, now } = work
   if (queue.timer === undefined || queue.timer > now) return
-  for (const [key, { segment }] of dueTimers<DeliverRow>(work, DELIVER, TIMERS_AT_ONCE)) {
+  for (const [key, segment] of dueTimers<DeliverRow>(work, DELIVER, TIMERS_AT_ONCE)) {
     work.tx.delete('timers', key)
     moveIntoLog(work, segment)
   }
@@ -38,10 +38,12 @@ export function sweepDelayed(work: Work): void {
 export function sweepExpired(work: Work): void {
   const { queue, now } = work
   if (queue.reaper === undefined || queue.reaper > now) return
-  for (const [key, timer] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
+  for (const [key, row] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
     work.tx.delete('timers', key)
-    if ('seqs' in timer) expire(work, (key as TimerKey)[1], timer)
-    else forget(work, timer.ids)
+    for (const one of row) {
+      if (typeof one === 'string') forget(work, one)
+      else expire(work, partOf(key, 1), one)
+    }
   }
   work.edit().reaper = nextTimer(work, REAP)
 }
@@ -58,60 +60,33 @@ function moveIntoLog(work: Work, delayed: Segment): void {
   const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes }
   const last = lastOf(segment)
   tx.put('log', last, segment)
-  tx.put('ids', segment.more!.alias!, { last } satisfies AliasRow)
+  tx.put('ids', segment.alias!, { last } satisfies AliasRow)
   queue.tail = last + 1
   queue.delayed -= lengthOf(segment)
   queue.aliased++
-  const expiring: Expiring = new Map()
   for (let seq = segment.first; seq <= last; seq++) {
     const message = messageAt(segment, seq - segment.first)
     queue.bytes += sizeOf(message)
     if (message.named !== undefined) tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
-    noteExpiry(expiring, seq, message)
+    work.noteExpiry(seq, message)
   }
-  addExpiries(work, expiring)
-}
-
-/** Messages to expire, by time. */
-export type Expiring = Map<number, { seqs: number[]; keys: (string | undefined)[] }>
-
-export function noteExpiry(
-  expiring: Expiring,
-  seq: number,
-  message: { readonly expires?: number | undefined; readonly key?: string | undefined },
-): void {
-  if (message.expires === undefined) return
-  const timer = expiring.get(message.expires)
-  if (timer === undefined) {
-    expiring.set(message.expires, { seqs: [seq], keys: [message.key] })
-  } else {
-    timer.seqs.push(seq)
-    timer.keys.push(message.key)
-  }
-}
-
-export function addExpiries(work: Work, expiring: Expiring): void {
-  for (const [at, timer] of expiring) work.addTimer(REAP, at, timer)
 }
 
 /**
  * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
  * consumer may yet finish it, and if not, it dies when the lease ends.
  */
-function expire(work: Work, at: number, timer: ExpireRow): void {
-  const { seqs, keys } = timer
-  for (const [i, seq] of seqs.entries()) {
-    const waiting = allGroups(work).flatMap((group) => {
-      const expired = expiredAt(group, at, seq, keys[i])
-      return expired === undefined ? [] : [{ group, ...expired }]
-    })
-    const message = work.logMessage(seq)
-    if (message?.expires === at) work.amend(seq, { gone: true, message })
-    for (const { group, place, message } of waiting) {
-      group.remove(place, seq)
-      const side = place.at === 'side' ? place.side : undefined
-      group.bury(seq, message, side?.attempt ?? 0, 'expired', side?.error)
-    }
+function expire(work: Work, at: number, [seq, key]: Expiring): void {
+  const waiting = allGroups(work).flatMap((group) => {
+    const expired = expiredAt(group, at, seq, key)
+    return expired === undefined ? [] : [{ group, ...expired }]
+  })
+  const message = work.logMessage(seq)
+  if (message?.expires === at) work.amend(seq, { gone: true, message })
+  for (const { group, place, message } of waiting) {
+    const side = place.at === 'side' ? place.side : undefined
+    group.remove(place, seq)
+    group.bury(seq, message, side?.attempt ?? 0, 'expired', side?.error)
   }
 }
 
@@ -123,14 +98,12 @@ export function expiredAt(
   key: string | undefined,
 ): { readonly place: Place; readonly message: Stored } | undefined {
   const place = group.locate(seq, key)
-  if (place === undefined || place.at === 'run' || place.at === 'single') return undefined
+  if (place === undefined || place.at === 'leased') return undefined
   const message = group.messageAt(place, seq)
   return message?.expires === at ? { place, message } : undefined
 }
 
-function forget(work: Work, ids: readonly string[]): void {
-  for (const id of ids) {
-    const row = work.tx.get<IdRow>('ids', id)
-    if (row !== undefined && 'until' in row && row.until <= work.now) work.tx.delete('ids', id)
-  }
+function forget(work: Work, id: string): void {
+  const row = work.tx.get<IdRow>('ids', id)
+  if (row !== undefined && 'until' in row && row.until <= work.now) work.tx.delete('ids', id)
 }

@@ -1,4 +1,4 @@
-import { type Group, allGroups } from './group.ts'
+import { type Group, lowestFloor } from './group.ts'
 import type { Segment } from './rows.ts'
 import { ALL, type Work } from './work.ts'
 
@@ -12,10 +12,7 @@ export function trim(work: Work, group: Group): void {
   if (floor === row.checked || (floor - row.checked < STRIDE && floor < work.queue.tail)) return
   group.changed = true
   row.checked = floor
-  let lowest = floor
-  if (work.queue.groups > 1) {
-    for (const other of allGroups(work)) lowest = Math.min(lowest, other.floor())
-  }
+  const lowest = work.queue.groups > 1 ? lowestFloor(work) : floor
   trimBelow(work, row.trimmed, lowest)
   row.trimmed = Math.max(row.trimmed, lowest)
 }
@@ -28,8 +25,8 @@ export function trimBelow(work: Work, from: number, floor: number): void {
   const range = { lower: from, upper: floor - 1 }
   if (queue.aliased > 0) {
     for (const [, segment] of tx.range<Segment>('log', range, ALL)) {
-      if (segment.more?.alias === undefined) continue
-      tx.delete('ids', segment.more.alias)
+      if (segment.alias === undefined) continue
+      tx.delete('ids', segment.alias)
       work.edit().aliased--
     }
   }

@@ -1,11 +1,12 @@
 import type { Group } from './group.ts'
 import {
   type Amendment,
+  type DeliverRow,
+  type Expiring,
   type QueueRow,
+  type ReapRow,
   type Segment,
   type Stored,
-  type DeliverRow,
-  type ReapRow,
   type TimerKey,
   DELIVER,
   REAP,
@@ -14,7 +15,7 @@ import {
   groupKey,
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
-import { type Row, type Transaction } from './store.ts'
+import type { Transaction } from './store.ts'
 import { tick } from './time.ts'
 
 /** More rows than a range ever has. */
@@ -31,45 +32,35 @@ export class Work {
   readonly name: string
   /** The store's clock, for timestamps. Deadlines are on {@link Work.now}. */
   readonly clock: number
+  /** The queue row, to be read. */
+  readonly queue: Readonly<QueueRow>
   /** The groups that were loaded: see `group.ts`. */
   readonly groups: Map<string, Group> = new Map()
   /** The queue's own time: see `time.ts`. */
   now = 0
-  #queue: QueueRow
   #queueChanged = false
-  #forget: Map<number, string[]> | undefined
+  /** What has to be reaped, by time. */
+  readonly #reap: Map<number, (Expiring | string)[]> = new Map()
   #segment: Segment | undefined
 
-  private constructor(tx: Transaction, name: string, clock: number, queue: QueueRow) {
+  constructor(tx: Transaction, name: string, clock: number) {
     this.tx = tx
     this.name = name
     this.clock = clock
-    this.#queue = queue
-  }
-
-  static open(tx: Transaction, name: string, clock: number): Work {
-    return new Work(tx, name, clock, tx.get<QueueRow>('state', QUEUE_KEY) ?? NEW_QUEUE)
-  }
-
-  /** The queue row, to be read. */
-  get queue(): Readonly<QueueRow> {
-    return this.#queue
+    this.queue = { ...(tx.get<QueueRow>('state', QUEUE_KEY) ?? NEW_QUEUE) }
   }
 
   /** The queue row, to be changed. */
   edit(): QueueRow {
-    if (!this.#queueChanged) {
-      this.#queueChanged = true
-      this.#queue = { ...this.#queue }
-    }
-    return this.#queue
+    this.#queueChanged = true
+    return this.queue
   }
 
   /** Sets {@link Work.now}. What a group saw last counts too, if the transaction is about one. */
-  tick(group?: Group): void {
-    const time = { ...this.#queue }
-    this.now = tick(this.clock, time, group?.row)
-    if (time.skew !== this.#queue.skew) this.edit().skew = time.skew
+  tick(group: Group | undefined): void {
+    const { skew } = this.queue
+    this.now = tick(this.clock, this.queue, group?.row)
+    if (this.queue.skew !== skew) this.edit()
   }
 
   /** Puts the state rows that changed. */
@@ -77,13 +68,13 @@ export class Work {
     for (const group of this.groups.values()) {
       group.spillHeads()
       if (!group.changed) continue
-      if (this.now > group.row.latest) group.row.latest = this.now
+      group.row.latest = Math.max(group.row.latest, this.now)
       this.tx.put('state', groupKey(group.name), group.row)
     }
-    this.#forget?.forEach((ids, at) => this.addTimer(REAP, at, { ids }))
+    for (const [at, row] of this.#reap) this.addTimer(REAP, at, row)
     if (!this.#queueChanged) return
-    if (this.now > this.#queue.latest) this.#queue.latest = this.now
-    this.tx.put('state', QUEUE_KEY, this.#queue)
+    this.edit().latest = Math.max(this.queue.latest, this.now)
+    this.tx.put('state', QUEUE_KEY, this.queue)
   }
 
   /** Has something happen at a time. Answers with the key of the row. */
@@ -96,54 +87,52 @@ export class Work {
     return key
   }
 
-  /** Forgets an id at a time. */
-  forgetId(id: string, at: number): void {
-    this.#forget ??= new Map()
-    const ids = this.#forget.get(at)
-    if (ids === undefined) this.#forget.set(at, [id])
-    else ids.push(id)
+  /** Has a message expire, or an id forgotten, at a time. */
+  reap(at: number, what: Expiring | string): void {
+    const some = this.#reap.get(at)
+    if (some === undefined) this.#reap.set(at, [what])
+    else some.push(what)
+  }
+
+  /** Has a message of the log expire, if it ever does. */
+  noteExpiry(seq: number, { expires, key }: Pick<Stored, 'expires' | 'key'>): void {
+    if (expires !== undefined) this.reap(expires, [seq, key])
   }
 
   /** The segment that holds `seq`, if the log still has it. */
   segment(seq: number): Segment | undefined {
     const known = this.#segment
     if (known !== undefined && seq >= known.first && seq <= lastOf(known)) return known
-    const rows = this.tx.range<Segment>('log', { lower: seq }, 1)
-    const segment = rows[0]?.[1]
-    if (segment === undefined || segment.first > seq) return undefined
-    return (this.#segment = segment)
+    const [row] = this.tx.range<Segment>('log', { lower: seq }, 1)
+    return row === undefined || row[1].first > seq ? undefined : (this.#segment = row[1])
   }
 
   /** What the log's message `seq` carries now; `undefined` if the log no longer has it. */
   logMessage(seq: number): Stored | undefined {
-    if (this.#queue.amended > 0) {
-      const amendment = this.tx.get<Amendment>('amend', seq)
-      if (amendment !== undefined) return amendment.message
-    }
+    const amendment = this.#amendment(seq)
+    if (amendment !== undefined) return amendment.message
     const segment = this.segment(seq)
-    return segment === undefined ? undefined : messageAt(segment, seq - segment.first)
+    return segment && messageAt(segment, seq - segment.first)
   }
 
   /** Whether a message of the log is gone for all groups that have not reached it. */
   isGone(seq: number): boolean {
-    if (this.#queue.amended === 0) return false
-    return this.tx.get<Amendment>('amend', seq)?.gone === true
+    return this.#amendment(seq)?.gone === true
+  }
+
+  #amendment(seq: number): Amendment | undefined {
+    return this.queue.amended === 0 ? undefined : this.tx.get<Amendment>('amend', seq)
   }
 
   amend(seq: number, amendment: Amendment): void {
-    const before = this.tx.get<Amendment>('amend', seq)
-    if (before === undefined) this.edit().amended++
+    if (this.#amendment(seq) === undefined) this.edit().amended++
     this.tx.put('amend', seq, amendment)
   }
 
   /** The amendments of a stretch of the log, by seq. */
   amendments(first: number, last: number): ReadonlyMap<number, Amendment> | undefined {
-    if (this.#queue.amended === 0) return undefined
-    const rows: readonly Row<Amendment>[] = this.tx.range<Amendment>(
-      'amend',
-      { lower: first, upper: last },
-      ALL,
-    )
-    return rows.length === 0 ? undefined : new Map(rows as [number, Amendment][])
+    if (this.queue.amended === 0) return undefined
+    const rows = this.tx.range<Amendment>('amend', { lower: first, upper: last }, ALL)
+    return rows.length === 0 ? undefined : new Map(rows as readonly (readonly [number, Amendment])[])
   }
 }

@@ -60,12 +60,12 @@ const TRY_EVERY_MS = 60_000
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function registerBackgroundSync(outbox: SyncedOutbox, options: BackgroundSyncOptions = {}): void {
-  const tried = 'registerBackgroundSync'
-  checkOptions(tried, options, ['tag', 'match', 'onSync'])
+  checkOptions('registerBackgroundSync', options, {
+    tag: checkName,
+    match: checkFunction,
+    onSync: checkFunction,
+  })
   const { tag = DEFAULT_TAG, match, onSync = (replay) => replay() } = options
-  checkName(tried, 'tag', tag)
-  if (match !== undefined) checkFunction(tried, 'match', match)
-  checkFunction(tried, 'onSync', onSync)
   const worker = globalThis as unknown as Worker
   let triedAt = 0
 

@@ -38,9 +38,8 @@ const LEAVING = ['offline', 'pagehide', 'visibilitychange']
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncOptions = {}): () => void {
-  checkOptions('requestSync', options, ['tag'])
+  checkOptions('requestSync', options, { tag: checkName })
   const { tag = DEFAULT_TAG } = options
-  checkName('requestSync', 'tag', tag)
   const waiting = new Set<string>()
   let registration: Registration | undefined
   const leave = (): void => {
