@@ -1,7 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type FileSystem, nodeFileSystem } from '../../adapters/fs/file-system.ts'
 import type { FsEvent } from '../../adapters/fs/options.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { History, pick, randomFrom, randomStep, rowsOf } from './history.ts'
@@ -48,22 +47,21 @@ test.for([0, 0.01, 0.1, 0.5])(
 )
 
 test('a queue that is consumed in order is neither copied nor read again', async () => {
-  const directory = temporaryDirectory()
+  // No disk of this machine: where one is slow, a file may be empty later than the next one is full.
+  const disk = new MemoryDisk()
   let written = 0
   let scanned = 0
-  const fileSystem: FileSystem = {
-    ...nodeFileSystem,
-    readAhead: (...args) => {
-      scanned++
-      return nodeFileSystem.readAhead(...args)
-    },
-    write: (...args) => {
-      const bytes = nodeFileSystem.write(...args)
-      written += bytes
-      return bytes
-    },
+  const { readAhead, write } = disk
+  disk.readAhead = (...args) => {
+    scanned++
+    return readAhead.apply(disk, args)
   }
-  const store = await openJournalStore(directory, { durability: 'os', fileSystem })
+  disk.write = (...args) => {
+    const bytes = write.apply(disk, args)
+    written += bytes
+    return bytes
+  }
+  const store = await openJournalStore('/journal', { durability: 'os', fileSystem: disk })
   const queue = await store.open('queue')
   const body = 'x'.repeat(20_000)
   written = scanned = 0
@@ -74,7 +72,8 @@ test('a queue that is consumed in order is neither copied nor read again', async
   }
   expect(scanned).toBe(0)
   expect(written / (3000 * body.length)).toBeLessThan(1.02)
-  expect(bytesOnDisk(directory)).toBeLessThan(12 * MB)
+  const files = disk.list('/journal').filter((name) => name.endsWith('.qsj'))
+  expect(files.length).toBeLessThan(4)
   await store.close()
 })
 
