@@ -7,8 +7,8 @@ interface Unit<In, Out> {
 
 /** Something that has work under way at times. */
 export interface Idling {
-  /** Resolves when nothing is under way. */
-  idle(): Promise<void>
+  /** While something is under way: when it is done. */
+  idle(): Promise<void> | undefined
 }
 
 export interface BatcherOptions<In, Out> {
@@ -50,8 +50,8 @@ export class Batcher<In, Out> implements Idling {
     queueMicrotask(this.#next)
   }
 
-  idle(): Promise<void> {
-    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve()
+  idle(): Promise<void> | undefined {
+    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
   }
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.

@@ -7,6 +7,9 @@ import { MAX_NAME_BYTES } from './storage.ts'
  */
 export type Check = (tried: string, what: string, value: unknown) => void
 
+/** Checks of options, by their names. */
+export type Checks = Readonly<Record<string, Check>>
+
 const encoder = new TextEncoder()
 /** With the `u` flag, surrogates that form a pair are one character, and not of this class. */
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -112,12 +115,7 @@ export function checkSize(tried: string, what: string, unit: string, size: numbe
  * Options must be an object that has no names but the known ones: a misspelt option must not be silently ignored. Those
  * that are there are checked, each by its own check.
  */
-export function checkOptions(
-  tried: string,
-  options: unknown,
-  checks: Readonly<Record<string, Check>>,
-  what = '',
-): void {
+export function checkOptions(tried: string, options: unknown, checks: Checks, what = ''): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(tried, `${what}options must be an object`, options)
   }

@@ -194,54 +194,40 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     })
   }
 
-  /**
-   * Makes messages of deliveries. What cannot be read, or no longer fits the schema, becomes a dead letter instead of a
-   * message.
-   */
+  /** Makes messages of deliveries. */
   #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
     if (deliveries.length === 0) return []
-    const { codec, schema, clock } = this.#context.options
-    const { group, leaseMs } = this.#settings
     this.#context.throughput.count('delivered', deliveries.length)
-    if (schema !== undefined) return this.#openChecked(deliveries)
-    const until = clock.now() + leaseMs
-    const messages: Message<T>[] = []
-    const unreadable: Promise<void>[] = []
-    for (const delivery of deliveries) {
-      try {
-        messages.push(new Message(delivery, codec.decode(delivery.body), group, until, this))
-      } catch (error) {
-        unreadable.push(this.#bury(delivery, error))
-      }
+    const until = this.#context.now() + this.#settings.leaseMs
+    const opened = deliveries.map((delivery) => this.#openOne(delivery, until))
+    if (opened.every((one) => one instanceof Message)) return opened
+    return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
+      all.filter((one) => one !== undefined),
+    )
+  }
+
+  /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
+  #openOne(delivery: Delivery, until: number): Message<T> | Promise<Message<T> | undefined> {
+    const { codec, schema } = this.#context.options
+    const { group } = this
+    try {
+      const payload = codec.decode(delivery.body)
+      if (schema === undefined) return new Message(delivery, payload, group, until, this)
+      return Promise.resolve(validate('receive', schema, payload)).then(
+        (valid) => new Message(delivery, valid, group, until, this),
+        (error: unknown) => this.#bury(delivery, error),
+      )
+    } catch (error) {
+      return this.#bury(delivery, error)
     }
-    return unreadable.length === 0 ? messages : Promise.all(unreadable).then(() => messages)
   }
 
-  async #openChecked(deliveries: readonly Delivery[]): Promise<Message<T>[]> {
-    const { codec, schema, clock } = this.#context.options
-    const { group, leaseMs } = this.#settings
-    const until = clock.now() + leaseMs
-    const opened = deliveries.map(async (delivery) => {
-      try {
-        const payload = await validate('receive', schema!, codec.decode(delivery.body))
-        return new Message(delivery, payload, group, until, this)
-      } catch (error) {
-        await this.#bury(delivery, error)
-        return undefined
-      }
-    })
-    return (await Promise.all(opened)).filter((message) => message !== undefined)
-  }
-
-  #bury({ receipt }: Delivery, error: unknown): Promise<void> {
+  #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
     this.#context.throughput.count('failed', 1)
+    const settlement: Settlement = { receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }
     return new Promise((resolve, reject) => {
       // Stale is as good: then somebody else finds it unreadable.
-      this.#settlements.add(
-        [{ receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }],
-        () => resolve(),
-        reject,
-      )
+      this.#settlements.add([settlement], () => resolve(undefined), reject)
     })
   }
 
@@ -258,7 +244,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   /** Acks messages in one write. Where some are stale the others are acked all the same. @throws as {@link ack} */
   async ackBatch(messages: readonly Message<T>[]): Promise<void> {
     checkArray('ackBatch', 'messages', messages)
-    if (messages.length > 0) await this.#settle('ackBatch', messages, ackOf)
+    await this.#settle('ackBatch', messages, ackOf)
   }
 
   /**
@@ -267,17 +253,19 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    *
    * @throws as {@link ack}
    */
-  async nack(message: Message<T>, options: NackOptions = {}): Promise<void> {
-    checkOptions('nack', options, NACK_OPTIONS)
-    await this.#settle('nack', [message], (one) => this.#failureOf(one, options))
+  nack(message: Message<T>, options?: NackOptions): Promise<void> {
+    return this.#nack('nack', [message], options)
   }
 
   /** As {@link nack}, for messages, in one write. */
-  async nackBatch(messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
-    checkArray('nackBatch', 'messages', messages)
-    checkOptions('nackBatch', options, NACK_OPTIONS)
-    if (messages.length === 0) return
-    await this.#settle('nackBatch', messages, (one) => this.#failureOf(one, options))
+  nackBatch(messages: readonly Message<T>[], options?: NackOptions): Promise<void> {
+    return this.#nack('nackBatch', messages, options)
+  }
+
+  async #nack(tried: string, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+    checkArray(tried, 'messages', messages)
+    checkOptions(tried, options, NACK_OPTIONS)
+    await this.#settle(tried, messages, (one) => this.#failureOf(one, options))
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
@@ -322,6 +310,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         if (settlerOf(message) !== this) throw foreignError(tried)
       }
       const settlements = messages.map(settlementOf)
+      if (settlements.length === 0) return resolve()
       if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
       this.#settlements.add(
         settlements,
@@ -333,10 +322,6 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         reject,
       )
     })
-  }
-
-  #unsettled(): Promise<void> | undefined {
-    return this.#context.batchers.has(this.#settlements) ? this.#settlements.idle() : undefined
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
@@ -409,7 +394,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           isPaused: () => this.#paused,
           claim: (limit, settle) => this.#claim(view, limit, settle),
           settle: (settlements) => view.settle(this.group, settlements),
-          unsettled: () => this.#unsettled(),
+          unsettled: () => this.#settlements.idle(),
           open: (deliveries) => this.#open(deliveries),
           nextLook: (result) => this.#nextLook(view, result),
           failureOf: (message, reason) => this.#failureOf(message, { reason }),
@@ -420,7 +405,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         })
         const report = await loop.run()
         // The report counts what handlers settled themselves, too.
-        await this.#unsettled()
+        await this.#settlements.idle()
         return report
       }),
     )

@@ -101,7 +101,7 @@ export class Context<T> {
   async #close(): Promise<void> {
     this.#closing.abort(this.closedError('wait'))
     await Promise.allSettled(this.#running)
-    await Promise.all([...this.batchers].map((batcher) => batcher.idle()))
+    for (const batcher of this.batchers) await batcher.idle()
     this.#view = undefined
     // A queue that could not be opened has nothing to close.
     const view = await this.#opening?.catch(() => undefined)

@@ -39,10 +39,10 @@ export interface ListPage<M> {
 }
 
 export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessage<T> {
-  const { id, state, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
+  const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   let payload: T | undefined
   try {
-    payload = codec.decode(stored.body)
+    payload = codec.decode(body)
   } catch {
     // To be seen all the same: it is what `list` is for.
   }

@@ -84,7 +84,8 @@ export class Producer<T> {
   constructor(context: Context<T>) {
     this.#context = context
     this.#batcher = new Batcher({
-      write: (messages) => this.#append(messages),
+      write: (messages) =>
+        context.finish('send', (view) => view.append(messages, { batchId: context.options.id() })),
       max: () => context.guarantees.maxBatch,
       nameOf: ({ id }) => id,
       isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
@@ -105,8 +106,8 @@ export class Producer<T> {
     try {
       if (options !== undefined) checkOptions('send', options, OPTIONS)
       const message = this.#prepare('send', payload, options)
-      if (message instanceof Promise) return message.then((ready) => this.#sendOne(ready))
-      return this.#sendOne(message)
+      if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
+      return this.#store([message], firstOf)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -125,48 +126,32 @@ export class Producer<T> {
     if (messages.length === 0) return []
     const prepared = messages.map((message, i) => {
       try {
-        checkOptions('sendBatch', message, BATCH_OPTIONS)
-        const ready = this.#prepare('sendBatch', message.payload, message)
-        return ready instanceof Promise
-          ? ready.catch((error: unknown) => Promise.reject(atIndex(error, i)))
-          : ready
+        const tried = `sendBatch, message ${i}`
+        checkOptions(tried, message, BATCH_OPTIONS)
+        return this.#prepare(tried, message.payload, message)
       } catch (error) {
         // Not thrown: then nobody would listen to a schema that refuses another message later.
-        return Promise.reject(atIndex(error, i))
+        return Promise.reject(error)
       }
     })
     // Most schemas answer at once.
     const ready = prepared.every(isReady)
       ? prepared
       : await Promise.all(prepared.map((one) => Promise.resolve(one)))
-    return await new Promise((resolve, reject) => {
-      this.#batcher.add(
-        ready,
-        (results) => {
-          this.#context.throughput.count('sent', results.length)
-          resolve(results as SendResult[])
-        },
-        reject,
-      )
-    })
+    return await this.#store(ready, (results) => [...results])
   }
 
-  #sendOne(message: NewMessage): Promise<SendResult> {
+  #store<R>(messages: readonly NewMessage[], answer: (results: readonly SendResult[]) => R): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#batcher.add(
-        [message],
+        messages,
         (results) => {
-          this.#context.throughput.count('sent', 1)
-          resolve(results[0]!)
+          this.#context.throughput.count('sent', results.length)
+          resolve(answer(results))
         },
         reject,
       )
     })
-  }
-
-  #append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
-    const { options } = this.#context
-    return this.#context.finish('send', (view) => view.append(messages, { batchId: options.id() }))
   }
 
   /** Checks and encodes a message. */
@@ -244,10 +229,6 @@ function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessa
   return !(message instanceof Promise)
 }
 
-/** Says which message of a batch an error is about. */
-function atIndex(error: unknown, index: number): unknown {
-  if (!(error instanceof QuaysideError)) return error
-  return new QuaysideError(error.code, error.message.replace('sendBatch', `sendBatch, message ${index}`), {
-    cause: error.cause,
-  })
+function firstOf(results: readonly SendResult[]): SendResult {
+  return results[0]!
 }

@@ -1,12 +1,14 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop } from './cancel.ts'
 import { find, findMade, isPending } from './find.ts'
-import { type Place, allGroups } from './group.ts'
+import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
+import { replace } from './moves.ts'
+import { type Place, locate } from './places.ts'
 import { type AliasRow, type IdRow, type Stored, DELIVER } from './rows.ts'
 import { type Draft, lastOf, makeSegments } from './segment.ts'
 import { sweepDelayed } from './sweep.ts'
-import type { Work } from './work.ts'
+import { type Work, addTimer, amend, edit, isGone, noteExpiry, segmentAt } from './work.ts'
 
 /** Stores messages: those to deliver now at the end of the log, the others among the timers. */
 export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
@@ -47,7 +49,7 @@ function addToLog(
   results: AppendResult[],
 ): void {
   const { tx } = work
-  const queue = work.edit()
+  const queue = edit(work)
   const first = queue.tail
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
@@ -55,7 +57,7 @@ function addToLog(
     if (message.id !== undefined) {
       tx.put('ids', message.id, { seq: first + n, key: message.key } satisfies IdRow)
     } else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
-    work.noteExpiry(first + n, draft)
+    noteExpiry(work, first + n, draft)
     return draft
   })
   queue.tail += drafts.length
@@ -74,7 +76,7 @@ function addToTimers(
   results: AppendResult[],
 ): void {
   const { tx } = work
-  const queue = work.edit()
+  const queue = edit(work)
   const first = queue.nextDelayed
   const drafts = indices.map((i, n) => {
     // Its number in the log is not known yet, so its id is written down.
@@ -88,7 +90,7 @@ function addToTimers(
   makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, (segment) => {
     const alias = lastOf(segment)
     const { id, named } = segment.more!
-    const timer = work.addTimer(DELIVER, at, { ...segment, alias })
+    const timer = addTimer(work, DELIVER, at, { ...segment, alias })
     tx.put('ids', alias, { timer } satisfies AliasRow)
     for (const [i, dedupeMs] of named?.entries() ?? []) {
       if (dedupeMs !== undefined) tx.put('ids', id![i]!, { timer } satisfies IdRow)
@@ -132,7 +134,7 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
   const { seq, key } = found
   const groups = allGroups(work)
   const places: (Place | undefined)[] = []
-  for (const group of groups) places.push(group.locate(seq, key))
+  for (const group of groups) places.push(locate(group, seq, key))
   // The last group that had it may have been deleted.
   const retained = groups.length === 0 ? isPending(work, seq) : places.some((place) => place !== undefined)
   if (!retained) return 'stored'
@@ -144,10 +146,10 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
     return 'moved'
   }
   const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
-  work.noteExpiry(seq, stored)
+  noteExpiry(work, seq, stored)
   // For those that have not reached it, and for groups to come.
-  if (work.segment(seq) !== undefined) work.amend(seq, { gone: work.isGone(seq), message: stored })
-  for (const [i, group] of groups.entries()) group.replace(places[i]!, seq, stored)
+  if (segmentAt(work, seq) !== undefined) amend(work, seq, { gone: isGone(work, seq), message: stored })
+  for (const [i, group] of groups.entries()) replace(group, places[i]!, seq, stored)
   work.tx.put('ids', id, { seq, key } satisfies IdRow)
   return 'replaced'
 }

@@ -1,8 +1,10 @@
 import { type Found, type InTimer, find, isPending } from './find.ts'
 import { allGroups } from './group.ts'
+import { remove } from './moves.ts'
+import { locate } from './places.ts'
 import type { DeliverRow, IdRow } from './rows.ts'
 import { lengthOf, makeSegments, messageAt } from './segment.ts'
-import type { Work } from './work.ts'
+import { type Work, amend, edit, segmentAt } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
 export function cancel(work: Work, ids: readonly string[]): boolean[] {
@@ -19,17 +21,17 @@ export function drop(work: Work, id: string, found: Found): boolean {
     dropDelayed(work, found)
   } else {
     const { seq, key } = found
-    const inLog = work.segment(seq) !== undefined
+    const inLog = segmentAt(work, seq) !== undefined
     const groups = allGroups(work)
     let dropped = groups.length === 0 && isPending(work, seq)
     for (const group of groups) {
-      const place = group.locate(seq, key)
+      const place = locate(group, seq, key)
       if (place === undefined) continue
-      group.remove(place, seq)
+      remove(group, place, seq)
       dropped = true
     }
     if (!dropped) return false
-    if (inLog) work.amend(seq, { gone: true })
+    if (inLog) amend(work, seq, { gone: true })
   }
   const row = work.tx.get<IdRow>('ids', id)
   if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'timer' in row)) {
@@ -41,7 +43,7 @@ export function drop(work: Work, id: string, found: Found): boolean {
 function dropDelayed(work: Work, { timer, segment, index }: InTimer): void {
   const { tx } = work
   const { alias } = segment
-  work.edit().delayed--
+  edit(work).delayed--
   const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i)).toSpliced(index, 1)
   if (rest.length === 0) {
     tx.delete('timers', timer)

@@ -1,11 +1,15 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
-import { type Group, deliver, partOf } from './group.ts'
+import { type Group, partOf, receiptOf } from './group.ts'
+import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
+import { bury, free, isBusy, park } from './moves.ts'
+import { messageOf, sideMessage } from './places.ts'
 import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt } from './segment.ts'
 import { settle } from './settle.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
-import type { Work } from './work.ts'
+import { sideKey, spill, spillHeads } from './waiting.ts'
+import { type Work, amendmentsOf } from './work.ts'
 
 /**
  * A claim that has found something passes over this many messages of the log at most, cancelled ones and those that it
@@ -31,7 +35,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   takeFromLog(taking)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
-  group.spillHeads()
+  spillHeads(group)
   return { deliveries: taking.deliveries, nextInMs: nextIn(taking), settled }
 }
 
@@ -55,7 +59,7 @@ class Taking {
     this.maxAttempts = maxAttempts
     this.until = group.work.now + leaseMs
     this.lease = group.row.nextLease++
-    this.prefix = group.receipt(this.lease, '')
+    this.prefix = receiptOf(group, this.lease, '')
   }
 
   get room(): number {
@@ -73,12 +77,12 @@ class Taking {
     const { group, until, lease, maxAttempts } = this
     const verdict = this.verdict(message, attempt)
     if (verdict !== undefined) {
-      group.free(seq, where.key, where.row)
-      group.bury(seq, message, attempt, verdict, error)
+      free(group, seq, where.key, where.row)
+      bury(group, seq, message, attempt, verdict, error)
       return
     }
     const named = message.named !== undefined
-    group.addLease({ first: seq, last: seq, until, lease, attempt: attempt + 1, named, ...where })
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, ...where })
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
 }
@@ -93,15 +97,15 @@ function takeEnded(taking: Taking): void {
   for (const lease of row.leases.filter(({ until }) => until <= work.now)) {
     const { first, last, attempt, key, row: where } = lease
     for (let seq = first; seq <= last && taking.room > 0; seq++) {
-      const message = group.messageOf(lease, seq)!
+      const message = messageOf(group, lease, seq)!
       // One failure, whether it is delivered again or dies of it.
       const failed = row.failed + 1
-      group.cutLease(group.leaseOn(seq), seq)
+      cutLease(group, leaseOn(group, seq), seq)
       taking.take(seq, message, attempt, { key, row: where }, LEASE_LOST)
       row.failed = failed
     }
   }
-  row.until = finite(group.firstEnd())
+  row.until = finite(firstEnd(group))
   group.changed = true
 }
 
@@ -133,7 +137,7 @@ function takeDue(taking: Taking): void {
   )
   for (const [key, sideKey] of waited) {
     const side = tx.get<SideRow>('side', sideKey)!
-    const message = group.sideMessage(side, key)!
+    const message = sideMessage(group, side, key)!
     if (side.row !== undefined) tx.delete('side', sideKey)
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
@@ -145,7 +149,7 @@ function takeHeads(taking: Taking): void {
   while (taking.room > 0 && heads.length > 0) {
     const head = heads.shift()!
     const { key, row, seq, message } = head
-    if (message.due !== undefined && message.due > work.now) taking.group.spill(head)
+    if (message.due !== undefined && message.due > work.now) spill(taking.group, head)
     else taking.take(seq, message, 0, { key, row })
   }
 }
@@ -182,11 +186,11 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const { first, more } = segment
   const length = lengthOf(segment)
   group.changed = true
-  const amendments = work.amendments(first + from, first + length - 1)
+  const amendments = amendmentsOf(work, first + from, first + length - 1)
   if (row.waiting > 0 && more?.key !== undefined) {
     const keys = new Set(more.key.slice(from))
     work.tx.expect?.(
-      [...keys].flatMap((key) => (key === undefined ? [] : [['side', group.sideKey(0, key)] as const])),
+      [...keys].flatMap((key) => (key === undefined ? [] : [['side', sideKey(group, 0, key)] as const])),
     )
   }
   const parked = new Map<string, Parked[]>()
@@ -206,11 +210,11 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     const { key } = message
     if (key === undefined || taking.verdict(message, 0) !== undefined) taking.take(seq, message, 0, {})
     else if (parked.has(key)) parked.get(key)!.push([seq, message])
-    else if (group.isBusy(key)) parked.set(key, [[seq, message]])
+    else if (isBusy(group, key)) parked.set(key, [[seq, message]])
     else taking.take(seq, message, 0, { key })
   }
   row.cursor = first + i
-  for (const [key, chain] of parked) group.park(key, chain)
+  for (const [key, chain] of parked) park(group, key, chain)
 }
 
 /** The fast path: a stretch of a segment that holds nothing to decide. */
@@ -235,7 +239,28 @@ function takeStretch(
     })
   }
   const named = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
-  group.addLease({ first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
+  addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
+}
+
+/** The delivery of a message that stands on its own. */
+function deliver(
+  { id, body, headers, key, at, maxAttempts: own }: Stored,
+  receipt: string,
+  attempt: number,
+  maxAttempts: number,
+  lastError?: string,
+): Delivery {
+  return {
+    receipt,
+    id,
+    body,
+    headers,
+    key,
+    timestamp: at,
+    attempt,
+    maxAttempts: own ?? maxAttempts,
+    lastError,
+  }
 }
 
 /** In how many ms another claim may find what this one did not. */
@@ -243,6 +268,6 @@ function nextIn({ group, work, room, more }: Taking): number | undefined {
   const { row } = group
   const { timer = Infinity, tail } = work.queue
   if (more || (room === 0 && row.cursor < tail)) return 0
-  const next = finite(Math.min(row.due ?? Infinity, timer, group.firstEnd()))
+  const next = finite(Math.min(row.due ?? Infinity, timer, firstEnd(group)))
   return next && Math.max(0, next - work.now)
 }

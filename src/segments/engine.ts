@@ -17,16 +17,19 @@ import type {
 import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
-import { type Group, allGroups, createGroup, idleRow, loadGroup, lowestFloor } from './group.ts'
+import { type Group, allGroups, loadGroup, lowestFloor } from './group.ts'
 import { list } from './list.ts'
-import { DELIVER, EMPTY, QUEUE_KEY, groupKey } from './rows.ts'
+import { createGroup, idleRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
+import { DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
 import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
 import { sweepDelayed } from './sweep.ts'
+import { tick } from './time.ts'
 import { trim, trimBelow } from './trim.ts'
-import { Work } from './work.ts'
+import { spillHeads } from './waiting.ts'
+import { type Work, addTimer, edit, openWork } from './work.ts'
 
 /**
  * The segment engine: contract 1 for every store that has transactions.
@@ -194,7 +197,7 @@ class View implements QueueStorage {
         for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, group.all)
         tx.delete('state', groupKey(name))
         groups.delete(name)
-        const left = --work.edit().groups
+        const left = --edit(work).groups
         trimBelow(work, 0, lowestFloor(work))
         if (left === 0) dropDelayed(work)
       },
@@ -204,7 +207,7 @@ class View implements QueueStorage {
 
   purge(): Promise<void> {
     return this.#run('remove', (work) => {
-      const queue = work.edit()
+      const queue = edit(work)
       for (const group of allGroups(work)) {
         Object.assign(group.row, idleRow(queue.tail))
         group.changed = true
@@ -240,18 +243,35 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
         ['state', QUEUE_KEY],
         ['state', groupKey(name)],
       ])
-    const work = new Work(tx, queue, rows.now())
+    const work = openWork(tx, queue, rows.now())
     const group = name === undefined ? undefined : loadGroup(work, name)
-    work.tick(group)
+    const { skew } = work.queue
+    // What a group saw last counts too, if the transaction is about one.
+    work.now = tick(work.clock, work.queue, group?.row)
+    work.changed = work.queue.skew !== skew
     const result = verb(work, group)
-    if (kind !== 'read') work.finish()
+    if (kind !== 'read') finish(work)
     return result
   })
 }
 
+/** Puts the state rows that changed. */
+function finish(work: Work): void {
+  const { tx, now, queue } = work
+  for (const group of work.groups.values()) {
+    spillHeads(group)
+    const { row } = group
+    if (!group.changed) continue
+    row.latest = Math.max(row.latest, now)
+    tx.put('state', groupKey(group.name), row)
+  }
+  for (const [at, row] of work.reap) addTimer(work, REAP, at, row)
+  if (work.changed) tx.put('state', QUEUE_KEY, { ...queue, latest: Math.max(queue.latest, now) })
+}
+
 /** Nobody is left to wait for delayed messages. */
 function dropDelayed(work: Work): void {
-  const queue = work.edit()
+  const queue = edit(work)
   work.tx.deleteRange('timers', { lower: [DELIVER], upper: [DELIVER] })
   work.tx.deleteRange('ids', { upper: queue.nextDelayed })
   queue.delayed = 0

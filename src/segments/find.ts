@@ -1,8 +1,9 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
+import { outsideLog } from './places.ts'
 import type { AliasRow, DeliverRow, IdRow, Segment, SideRow, TimerKey } from './rows.ts'
 import { indexOfId } from './segment.ts'
-import type { Work } from './work.ts'
+import { type Work, isGone, segmentAt } from './work.ts'
 
 /** Where a message was found: in a timer, not in the log yet; or by its seq, in whatever state. */
 export type Found = InTimer | { readonly seq: number; readonly key: string | undefined }
@@ -38,7 +39,7 @@ export function findMade(work: Work, id: string): Found | undefined {
 }
 
 function inLog(work: Work, seq: number, id: string): Found | undefined {
-  const segment = work.segment(seq)
+  const segment = segmentAt(work, seq)
   const index = segment === undefined ? -1 : indexOfId(segment, id)
   return index < 0 ? undefined : { seq: segment!.first + index, key: segment!.more?.key?.[index] }
 }
@@ -58,12 +59,12 @@ function inTimer(work: Work, timer: TimerKey, id: string): Found | undefined {
 
 function search(work: Work, id: string): Found | undefined {
   for (const group of allGroups(work)) {
-    for (const [seq, message] of group.outsideLog()) if (message.id === id) return { seq, key: message.key }
+    for (const [seq, message] of outsideLog(group)) if (message.id === id) return { seq, key: message.key }
   }
   return undefined
 }
 
 /** Whether the log still holds a message, for whatever group comes. */
 export function isPending(work: Work, seq: number): boolean {
-  return work.segment(seq) !== undefined && !work.isGone(seq)
+  return segmentAt(work, seq) !== undefined && !isGone(work, seq)
 }

@@ -1,6 +1,8 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
-import { type Group, imagineGroup, partOf } from './group.ts'
+import { type Group, partOf, receiptOf } from './group.ts'
+import { imagineGroup } from './new-group.ts'
+import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
 import {
   type ChainRow,
   type DeadRow,
@@ -12,7 +14,8 @@ import {
 } from './rows.ts'
 import { lengthOf, messageAt } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
-import type { Work } from './work.ts'
+import { sideKey } from './waiting.ts'
+import { type Work, amendmentsOf } from './work.ts'
 
 type ListedRest = Omit<ListedMessage, 'id' | 'body' | 'headers' | 'key' | 'timestamp' | 'maxAttempts'>
 
@@ -89,7 +92,7 @@ function until(work: Work, state: MessageState, at: number, attempt: number, las
 function* leased(group: Group, from: Key = 0): Iterable<Item> {
   for (const lease of group.row.leases) {
     for (let seq = Math.max(lease.first, from as number); seq <= lease.last; seq++) {
-      const message = group.messageOf(lease, seq)
+      const message = messageOf(group, lease, seq)
       if (message !== undefined) yield [message, until(group.work, 'leased', lease.until, lease.attempt), seq]
     }
   }
@@ -99,8 +102,8 @@ function* waiting(group: Group, lower: Key = group.all.lower!): Iterable<Item> {
   const { work, all } = group
   for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { ...all, lower })) {
     const key = ordering || undefined
-    const side = work.tx.get<SideRow>('side', group.sideKey(partOf(point, 2), key))
-    const message = side && group.sideMessage(side, key)
+    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 2), key))
+    const message = side && sideMessage(group, side, key)
     if (isLive(work, message))
       yield [message, until(work, 'delayed', side!.at, side!.attempt, side!.error), point]
   }
@@ -111,8 +114,8 @@ function* parked(group: Group, from: Key = group.all.lower!): Iterable<Item> {
   // The point of a message is the key of its row, and its seq.
   const lower = (from as readonly string[]).slice(0, 3)
   for (const [key, chain] of rowsOf<ChainRow>(work, 'chain', { ...all, lower })) {
-    const head = group.headOf((key as readonly string[])[1]!)
-    for (const [seq, message] of group.undone(key, chain)) {
+    const head = headOf(group, (key as readonly string[])[1]!)
+    for (const [seq, message] of undone(group, key, chain)) {
       if (seq !== head?.seq && isLive(work, message))
         yield [message, { state: 'blocked', attempt: 0 }, [...(key as readonly string[]), seq]]
     }
@@ -125,7 +128,7 @@ function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
   for (const [, segment] of rowsOf<Segment>(work, 'log', { lower }, 4)) {
     const { first } = segment
     const end = first + lengthOf(segment)
-    const amendments = work.amendments(first, end)
+    const amendments = amendmentsOf(work, first, end)
     for (let seq = Math.max(first, lower); seq < end; seq++) {
       const amendment = amendments?.get(seq)
       const message = amendment?.message ?? messageAt(segment, seq - first)
@@ -149,7 +152,7 @@ function* delayed({ work }: Group, from: Key = [DELIVER]): Iterable<Item> {
 function* dead(group: Group, lower: Key = group.all.lower!): Iterable<Item> {
   for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { ...group.all, lower })) {
     const { message, attempt, error: lastError, reason, at: deadAt, fence } = letter
-    const receipt = `${group.receipt(fence, partOf(point, 1))}!`
+    const receipt = `${receiptOf(group, fence, partOf(point, 1))}!`
     yield [message, { state: 'dead', attempt, lastError, reason, deadAt, receipt }, point]
   }
 }
@@ -179,8 +182,8 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
     const message = messageAt(found.segment, found.index)
     return isLive(work, message) ? [message, until(work, 'delayed', found.timer[1], 0)] : undefined
   }
-  const place = group.locate(found.seq, found.key)
-  const message = place && group.messageAt(place, found.seq)
+  const place = locate(group, found.seq, found.key)
+  const message = place && messageIn(group, place, found.seq)
   if (place?.at === 'leased') {
     const lease = row.leases[place.index]!
     return [message!, until(work, 'leased', lease.until, lease.attempt)]

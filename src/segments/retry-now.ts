@@ -1,16 +1,18 @@
 import { find } from './find.ts'
 import type { Group } from './group.ts'
+import { locate } from './places.ts'
+import { wait } from './waiting.ts'
 
 /** Has a message of a group that waits for a retry be due now. Answers whether it waited. */
 export function retryNow(group: Group, id: string): boolean {
   const { work, name, row } = group
   const found = find(work, id)
   if (found === undefined || 'timer' in found) return false
-  const place = group.locate(found.seq, found.key)
+  const place = locate(group, found.seq, found.key)
   if (place?.at !== 'side' || place.side.at <= work.now) return false
   const { side, key } = place
   work.tx.delete('due', [name, side.at, side.seq])
   row.waiting--
-  group.wait(key, { ...side, at: work.now })
+  wait(group, key, { ...side, at: work.now })
   return true
 }

@@ -70,7 +70,7 @@ export interface GroupRow {
   due?: number | undefined
   /** All leases end at this time or later. */
   until?: number | undefined
-  /** The group's floor (see `floorOf`) when it last looked whether the log can be trimmed. */
+  /** The group's floor (see `floorOf` in `group.ts`) when it last looked whether the log can be trimmed. */
   checked: number
   /** Every log row before this seq is deleted. */
   trimmed: number

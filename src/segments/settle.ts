@@ -1,7 +1,12 @@
 import type { SettleResult, Settlement } from '../storage.ts'
 import type { Group } from './group.ts'
+import { addLease, cutLease, leaseOn } from './leases.ts'
+import { bury, done, free, redrive } from './moves.ts'
+import { messageOf } from './places.ts'
 import type { DeadRow, IdRow } from './rows.ts'
 import type { Read } from './store.ts'
+import { wait } from './waiting.ts'
+import { logMessage } from './work.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
@@ -25,8 +30,8 @@ function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read
   const reads: Read[] = []
   for (const receipt of receipts) {
     if (receipt === undefined || receipt.dead) continue
-    const lease = row.leases[group.leaseOn(receipt.seq)]
-    const message = lease?.named && lease.row === undefined ? work.logMessage(receipt.seq) : undefined
+    const lease = row.leases[leaseOn(group, receipt.seq)]
+    const message = lease?.named && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
     if (message?.named !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
     const chain = [name, lease.key]
@@ -69,19 +74,19 @@ function parseReceipt(receipt: string, token: string): Receipt | undefined {
 function settleLease(group: Group, receipt: Receipt, settlement: Settlement): boolean {
   const { row, work } = group
   const { seq } = receipt
-  const index = group.leaseOn(seq)
+  const index = leaseOn(group, seq)
   const lease = row.leases[index]
   if (lease?.lease !== receipt.lease) return false
   const { attempt, named, key, row: where } = lease
   const { kind } = settlement
   if (kind === 'extend') {
     const extended = { ...lease, first: seq, last: seq, until: work.now + settlement.leaseMs }
-    group.cutLease(index, seq)
-    group.addLease(extended)
+    cutLease(group, index, seq)
+    addLease(group, extended)
     return true
   }
-  const message = kind === 'ack' && !named ? undefined : group.messageOf(lease, seq)
-  group.cutLease(index, seq)
+  const message = kind === 'ack' && !named ? undefined : messageOf(group, lease, seq)
+  cutLease(group, index, seq)
   if (kind === 'retry') {
     const at = work.now + settlement.delayMs
     const { error } = settlement
@@ -89,15 +94,16 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
       const counts = settlement.counts !== false
       if (counts) row.failed++
       const waiting = { seq, at, attempt: counts ? attempt : attempt - 1, error }
-      group.wait(key, typeof where === 'number' ? { ...waiting, row: where } : { ...waiting, message })
+      wait(group, key, typeof where === 'number' ? { ...waiting, row: where } : { ...waiting, message })
       return true
     }
   }
-  group.free(seq, key, where)
+  free(group, seq, key, where)
   if (kind === 'ack') {
     row.acked++
-    if (message !== undefined) group.done(seq, message)
-  } else group.bury(seq, message!, attempt, kind === 'dead' ? settlement.reason : 'expired', settlement.error)
+    if (message !== undefined) done(group, seq, message)
+  } else
+    bury(group, seq, message!, attempt, kind === 'dead' ? settlement.reason : 'expired', settlement.error)
   return true
 }
 
@@ -118,7 +124,7 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
     // No message has the id, even if it is still known.
     if (named !== undefined && (known === undefined || 'until' in known))
       tx.put('ids', id, { seq, key } satisfies IdRow)
-    group.redrive(seq, message, now + settlement.delayMs)
+    redrive(group, seq, message, now + settlement.delayMs)
   }
   return true
 }

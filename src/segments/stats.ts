@@ -1,9 +1,10 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
-import { type Group, allGroups, firstSegment, partOf } from './group.ts'
+import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
+import { sideMessage } from './places.ts'
 import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
 import { lengthOf } from './segment.ts'
 import { dueTimers, expiredAt } from './sweep.ts'
-import type { Work } from './work.ts'
+import { type Work, amendmentsOf, isGone, logMessage, segmentAt } from './work.ts'
 
 /** Due timers of each kind are taken into account up to this many. */
 const TIMERS = 4096
@@ -84,13 +85,13 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
 }
 
 function oldest(work: Work, group: Group): number | undefined {
-  const floor = group.floor()
-  const segment = floor < work.queue.tail ? work.segment(floor) : undefined
+  const floor = floorOf(group)
+  const segment = floor < work.queue.tail ? segmentAt(work, floor) : undefined
   let at = segment?.at
   const [side] = work.tx.range<SideRow>('side', { lower: [group.name], upper: [group.name] }, 1)
   if (side !== undefined) {
     const key = (side[0] as readonly (string | number)[])[1]
-    const message = group.sideMessage(side[1], typeof key === 'string' ? key : undefined)
+    const message = sideMessage(group, side[1], typeof key === 'string' ? key : undefined)
     if (message !== undefined && (at === undefined || message.at < at)) at = message.at
   }
   return at === undefined ? undefined : ageOf(work, at)
@@ -131,8 +132,8 @@ function expiredIn(work: Work, segment: Segment): number {
 /** Messages that wait for the first group. */
 function unclaimed(work: Work, first: number, { delayed, expired }: Due): number {
   let count = work.queue.tail - first + work.queue.delayed
-  for (const { gone } of work.amendments(first, work.queue.tail)?.values() ?? []) if (gone) count--
+  for (const { gone } of amendmentsOf(work, first, work.queue.tail)?.values() ?? []) if (gone) count--
   for (const segment of delayed) count -= expiredIn(work, segment)
-  for (const { at, seq } of expired) if (!work.isGone(seq) && work.logMessage(seq)?.expires === at) count--
+  for (const { at, seq } of expired) if (!isGone(work, seq) && logMessage(work, seq)?.expires === at) count--
   return count
 }

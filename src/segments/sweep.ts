@@ -1,4 +1,6 @@
-import { type Group, type Place, allGroups, partOf } from './group.ts'
+import { type Group, allGroups, partOf } from './group.ts'
+import { bury, remove } from './moves.ts'
+import { type Place, locate, messageIn } from './places.ts'
 import {
   type AliasRow,
   type DeliverRow,
@@ -13,7 +15,7 @@ import {
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Row } from './store.ts'
-import type { Work } from './work.ts'
+import { type Work, amend, edit, logMessage, noteExpiry } from './work.ts'
 
 /** Timers that one verb works off. The rest is left to the next, so that none takes long. */
 const TIMERS_AT_ONCE = 16
@@ -31,7 +33,7 @@ export function sweepDelayed(work: Work): void {
     work.tx.delete('timers', key)
     moveIntoLog(work, segment)
   }
-  work.edit().timer = nextTimer(work, DELIVER)
+  edit(work).timer = nextTimer(work, DELIVER)
 }
 
 /** Buries what has expired, and forgets ids. Only claims do: a message that expires must have a group to be dead in. */
@@ -45,7 +47,7 @@ export function sweepExpired(work: Work): void {
       else expire(work, partOf(key, 1), one)
     }
   }
-  work.edit().reaper = nextTimer(work, REAP)
+  edit(work).reaper = nextTimer(work, REAP)
 }
 
 function nextTimer(work: Work, kind: number): number | undefined {
@@ -56,7 +58,7 @@ function nextTimer(work: Work, kind: number): number | undefined {
 /** Delayed messages take their place at the end of the log, under a new number but with the ids they have. */
 function moveIntoLog(work: Work, delayed: Segment): void {
   const { tx } = work
-  const queue = work.edit()
+  const queue = edit(work)
   const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes }
   const last = lastOf(segment)
   tx.put('log', last, segment)
@@ -68,7 +70,7 @@ function moveIntoLog(work: Work, delayed: Segment): void {
     const message = messageAt(segment, seq - segment.first)
     queue.bytes += sizeOf(message)
     if (message.named !== undefined) tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
-    work.noteExpiry(seq, message)
+    noteExpiry(work, seq, message)
   }
 }
 
@@ -81,12 +83,12 @@ function expire(work: Work, at: number, [seq, key]: Expiring): void {
     const expired = expiredAt(group, at, seq, key)
     return expired === undefined ? [] : [{ group, ...expired }]
   })
-  const message = work.logMessage(seq)
-  if (message?.expires === at) work.amend(seq, { gone: true, message })
+  const message = logMessage(work, seq)
+  if (message?.expires === at) amend(work, seq, { gone: true, message })
   for (const { group, place, message } of waiting) {
     const side = place.at === 'side' ? place.side : undefined
-    group.remove(place, seq)
-    group.bury(seq, message, side?.attempt ?? 0, 'expired', side?.error)
+    remove(group, place, seq)
+    bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
   }
 }
 
@@ -97,9 +99,9 @@ export function expiredAt(
   seq: number,
   key: string | undefined,
 ): { readonly place: Place; readonly message: Stored } | undefined {
-  const place = group.locate(seq, key)
+  const place = locate(group, seq, key)
   if (place === undefined || place.at === 'leased') return undefined
-  const message = group.messageAt(place, seq)
+  const message = messageIn(group, place, seq)
   return message?.expires === at ? { place, message } : undefined
 }
 

@@ -1,6 +1,6 @@
-import { type Group, lowestFloor } from './group.ts'
+import { type Group, floorOf, lowestFloor } from './group.ts'
 import type { Segment } from './rows.ts'
-import { ALL, type Work } from './work.ts'
+import { type Work, ALL, edit } from './work.ts'
 
 /** The log is trimmed once a group has moved on by this many messages, or has finished them all. */
 const STRIDE = 64
@@ -8,7 +8,7 @@ const STRIDE = 64
 /** Deletes what every group has finished from the log, if `group` has moved on enough since it last looked. */
 export function trim(work: Work, group: Group): void {
   const { row } = group
-  const floor = group.floor()
+  const floor = floorOf(group)
   if (floor === row.checked || (floor - row.checked < STRIDE && floor < work.queue.tail)) return
   group.changed = true
   row.checked = floor
@@ -27,7 +27,7 @@ export function trimBelow(work: Work, from: number, floor: number): void {
     for (const [, segment] of tx.range<Segment>('log', range, ALL)) {
       if (segment.alias === undefined) continue
       tx.delete('ids', segment.alias)
-      work.edit().aliased--
+      edit(work).aliased--
     }
   }
   tx.deleteRange('log', range)
@@ -35,6 +35,6 @@ export function trimBelow(work: Work, from: number, floor: number): void {
     const amended = tx.count('amend', range)
     if (amended === 0) return
     tx.deleteRange('amend', range)
-    work.edit().amended -= amended
+    edit(work).amended -= amended
   }
 }

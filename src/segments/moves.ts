@@ -1,0 +1,163 @@
+import type { DeadReason } from '../storage.ts'
+import { type Group, allGroups, partOf } from './group.ts'
+import { cutLease } from './leases.ts'
+import { type Place, REDRIVEN, chainOf, locate } from './places.ts'
+import type { ChainRow, DeadRow, IdRow, Lease, Parked, SideRow, Stored } from './rows.ts'
+import { sideKey, wait } from './waiting.ts'
+import { reap } from './work.ts'
+
+/** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
+export function remove(group: Group, place: Place, seq: number): void {
+  const { row, work } = group
+  group.changed = true
+  switch (place.at) {
+    case 'ahead':
+      row.skipped++
+      break
+    case 'leased': {
+      const lease = row.leases[place.index]!
+      cutLease(group, place.index, seq)
+      free(group, seq, lease.key, lease.row)
+      break
+    }
+    case 'side':
+      work.tx.delete('due', [group.name, place.side.at, seq])
+      row.waiting--
+      freeSide(group, place.side, place.key)
+      break
+    default:
+      putChain(
+        group,
+        place.key,
+        place.row,
+        place.chain.filter(([one]) => one !== seq),
+      )
+      row.blocked--
+  }
+}
+
+/** A message that was the head of its key, or had none, is done or dead: the next of its key comes free. */
+export function free(group: Group, seq: number, key: string | undefined, row: Lease['row']): void {
+  const { tx } = group.work
+  if (row === 'side') tx.delete('side', sideKey(group, seq, key))
+  if (key === undefined) return
+  if (typeof row === 'number') {
+    const left = chainOf(group, key, row).filter(([one]) => one > seq)
+    if (left.length > 0 && !group.row.redriven) {
+      pushHead(group, key, row, left[0]!)
+      return
+    }
+    // What is done must not be taken for parked, should the head lie elsewhere from now on.
+    putChain(group, key, row, [])
+    if (left.length > 0) putChain(group, key, left[0]![0], left)
+  }
+  if (group.row.blocked === 0) return
+  const [first] = tx.range<ChainRow>('chain', { lower: [group.name, key], upper: [group.name, key] }, 1)
+  if (first !== undefined) pushHead(group, key, partOf(first[0], 2), first[1][0]!)
+}
+
+function pushHead(group: Group, key: string, row: number, [seq, message]: Parked): void {
+  group.changed = true
+  if (--group.row.blocked === 0) group.row.redriven = false
+  group.heads.push({ key, row, seq, message })
+}
+
+function putChain(group: Group, key: string, row: number, chain: ChainRow): void {
+  const { tx } = group.work
+  const at = [group.name, key, row]
+  if (chain.length > 0) tx.put('chain', at, chain)
+  else tx.delete('chain', at)
+}
+
+/** As {@link free}, for one that waited. */
+export function freeSide(group: Group, { seq, row }: SideRow, key: string | undefined): void {
+  group.work.tx.delete('side', sideKey(group, seq, key))
+  free(group, seq, key, row)
+}
+
+/** Has a message that waits carry another one, from its first attempt on. */
+export function replace(group: Group, place: Place, seq: number, message: Stored): void {
+  if (place.at !== 'side' && place.at !== 'chain') return
+  const { key } = place
+  const { row, at } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
+  if (row !== undefined) {
+    putChain(
+      group,
+      key!,
+      row,
+      chainOf(group, key!, row).map((one) => (one[0] === seq ? [seq, message] : one)),
+    )
+  }
+  if (place.at === 'chain') return
+  const carried = row === undefined ? message : undefined
+  group.work.tx.put('side', sideKey(group, seq, key), {
+    seq,
+    at,
+    attempt: 0,
+    message: carried,
+    row,
+  } satisfies SideRow)
+}
+
+/** Has a message wait for its time, but behind its key if that is busy. */
+export function enter(group: Group, seq: number, message: Stored, at: number, offset = 0): void {
+  const { key } = message
+  if (key === undefined || !isBusy(group, key)) wait(group, key, { seq, at, attempt: 0, message })
+  else {
+    park(group, key, [[seq, { ...message, due: at }]], seq + offset)
+    group.row.redriven ||= offset > 0
+  }
+}
+
+/** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */
+export function redrive(group: Group, seq: number, message: Stored, at: number): void {
+  enter(group, seq, message, at, REDRIVEN)
+}
+
+/** Parks messages behind their key. */
+export function park(group: Group, key: string, chain: ChainRow, row: number = chain[0]![0]): void {
+  putChain(group, key, row, chain)
+  group.row.blocked += chain.length
+  group.changed = true
+}
+
+/** Whether a message of this key is leased or waits. */
+export function isBusy(group: Group, key: string): boolean {
+  group.leasedKeys ??= new Set(group.row.leases.map((lease) => lease.key))
+  if (group.leasedKeys.has(key) || group.heads.some((head) => head.key === key)) return true
+  // Only a head that waits has a row.
+  return group.row.waiting > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+}
+
+/** Keeps a message as a dead letter. Its place must be taken care of. */
+export function bury(
+  group: Group,
+  seq: number,
+  message: Stored,
+  attempt: number,
+  reason: DeadReason,
+  error?: string,
+): void {
+  const row: DeadRow = { message, attempt, reason, error, at: group.work.clock, fence: group.row.nextLease++ }
+  group.work.tx.put('dead', [group.name, seq], row)
+  group.row.dead++
+  group.row.failed++
+  group.changed = true
+  done(group, seq, message)
+}
+
+/** The group has finished with a message: once all have, the id that its sender chose is free again. */
+export function done(group: Group, seq: number, { id, key, named }: Stored): void {
+  if (named === undefined) return
+  const { work } = group
+  const row = work.tx.get<IdRow>('ids', id)
+  if (row === undefined || !('seq' in row) || row.seq !== seq) return
+  for (const other of allGroups(work)) {
+    if (other !== group && locate(other, seq, key) !== undefined) return
+  }
+  if (named > 0) {
+    const until = work.now + named
+    work.tx.put('ids', id, { until } satisfies IdRow)
+    reap(work, until, id)
+  } else work.tx.delete('ids', id)
+}

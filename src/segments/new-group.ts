@@ -1,0 +1,73 @@
+import { type Group, allGroups, firstSegment, lowestFloor, openGroup } from './group.ts'
+import { enter } from './moves.ts'
+import { outsideLog } from './places.ts'
+import type { GroupRow, Stored } from './rows.ts'
+import { type Work, amendmentsOf, edit } from './work.ts'
+
+/** The row of a group that has nothing in flight, but for what outlives that. */
+export function idleRow(
+  cursor: number,
+): Omit<GroupRow, 'token' | 'nextLease' | 'acked' | 'failed' | 'latest'> {
+  return {
+    cursor,
+    leases: [],
+    due: undefined,
+    until: undefined,
+    checked: cursor,
+    trimmed: cursor,
+    skipped: 0,
+    waiting: 0,
+    blocked: 0,
+    redriven: false,
+    dead: 0,
+  }
+}
+
+/** A group as it would start now. It is not part of the transaction until {@link createGroup} makes it so. */
+export function imagineGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+  const { tail, groups, groupsEver } = work.queue
+  // The first group takes everything: messages sent before anybody listened wait for it.
+  let cursor = from === 'latest' && groups > 0 ? tail : (firstSegment(work)?.first ?? tail)
+  // What every group has finished is not retained, even if a segment still holds it.
+  if (cursor < tail && groups > 0) cursor = Math.max(cursor, lowestFloor(work))
+  let skipped = 0
+  for (const amendment of amendmentsOf(work, cursor, tail)?.values() ?? []) if (amendment.gone) skipped++
+  const row = {
+    ...idleRow(cursor),
+    token: tokenOf(work, groupsEver),
+    nextLease: 1,
+    acked: 0,
+    failed: 0,
+    latest: 0,
+  }
+  return openGroup(work, name, { ...row, skipped })
+}
+
+/** What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of others. */
+function tokenOf({ name, clock }: Work, groupsEver: number): string {
+  // FNV-1a, 32 bits.
+  let hash = 0x811c9dc5
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+  return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
+}
+
+/** Makes a group. */
+export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+  const group = imagineGroup(work, name, from)
+  const queue = edit(work)
+  group.changed = true
+  queue.groups++
+  queue.groupsEver++
+  work.groups.set(name, group)
+  if (from === 'earliest' && queue.groups > 1) adopt(work, group)
+  return group
+}
+
+/** What the log has let go, but another group has not finished, is retained: a new group gets it too. */
+function adopt(work: Work, group: Group): void {
+  const retained = new Map<number, Stored>()
+  for (const other of allGroups(work)) {
+    for (const [seq, message] of outsideLog(other)) if (seq < group.row.cursor) retained.set(seq, message)
+  }
+  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) enter(group, seq, message, work.now)
+}

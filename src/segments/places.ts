@@ -1,0 +1,104 @@
+import { type Group, partOf } from './group.ts'
+import { leaseOn } from './leases.ts'
+import type { ChainRow, Lease, Parked, SideRow, Stored } from './rows.ts'
+import type { Key } from './store.ts'
+import { sideKey, spillHeads } from './waiting.ts'
+import { ALL, isGone, logMessage } from './work.ts'
+
+/** Where a message is in one group, if it is not done there. */
+export type Place =
+  /** In the log, not reached by the cursor. */
+  | { readonly at: 'ahead' }
+  | { readonly at: 'leased'; readonly index: number }
+  /** Waits for its time. */
+  | { readonly at: 'side'; readonly side: SideRow; readonly key: string | undefined }
+  /** Parked behind its ordering key. */
+  | { readonly at: 'chain'; readonly key: string; readonly row: number; readonly chain: ChainRow }
+
+/**
+ * A redriven message that finds its key busy is parked in a row of its own, under its seq plus this: the row it was
+ * parked in the first time may still be there.
+ */
+export const REDRIVEN = 0.5
+
+export function locate(group: Group, seq: number, key: string | undefined): Place | undefined {
+  const { tx } = group.work
+  // A head that was freed a moment ago has to have a place.
+  spillHeads(group)
+  // One that expired before the cursor came, and was redriven, is elsewhere.
+  if (seq >= group.row.cursor && !isGone(group.work, seq)) return { at: 'ahead' }
+  const index = leaseOn(group, seq)
+  if (index >= 0) return { at: 'leased', index }
+  const side = tx.get<SideRow>('side', sideKey(group, seq, key))
+  if (side?.seq === seq) return { at: 'side', side, key }
+  if (key === undefined || group.row.blocked === 0) return undefined
+  const range = { lower: [group.name, key], upper: [group.name, key, seq + REDRIVEN] }
+  for (const [rowKey, chain] of tx.range<ChainRow>('chain', range, ALL)) {
+    if (undone(group, rowKey, chain).some(([one]) => one === seq))
+      return { at: 'chain', key, row: partOf(rowKey, 2), chain }
+  }
+  return undefined
+}
+
+/** The message of a key that is leased or waits: its seq, and where it lies. */
+export function headOf(
+  group: Group,
+  key: string,
+): { readonly seq: number; readonly row?: Lease['row'] } | undefined {
+  const lease = group.row.leases.find((one) => one.key === key)
+  if (lease !== undefined) return { seq: lease.first, row: lease.row }
+  return group.work.tx.get<SideRow>('side', sideKey(group, 0, key))
+}
+
+/** The messages of a chain row that are not done. */
+export function undone(group: Group, rowKey: Key, chain: ChainRow): ChainRow {
+  const [, key, row] = rowKey as readonly [string, string, number]
+  const head = headOf(group, key)
+  return head?.row === row ? chain.filter(([seq]) => seq >= head.seq) : chain
+}
+
+/** What the message at a place carries. */
+export function messageIn(group: Group, place: Place, seq: number): Stored | undefined {
+  switch (place.at) {
+    case 'ahead':
+      return logMessage(group.work, seq)
+    case 'leased':
+      return messageOf(group, group.row.leases[place.index]!, seq)
+    case 'side':
+      return sideMessage(group, place.side, place.key)
+    default:
+      return inChain(place.chain, seq)
+  }
+}
+
+/** What a message under a lease carries. */
+export function messageOf(group: Group, { row, key }: Lease, seq: number): Stored | undefined {
+  if (row === undefined) return logMessage(group.work, seq)
+  if (row !== 'side') return inChain(chainOf(group, key!, row), seq)
+  return group.work.tx.get<SideRow>('side', sideKey(group, seq, key))?.message
+}
+
+export function sideMessage(
+  group: Group,
+  { seq, message, row }: SideRow,
+  key: string | undefined,
+): Stored | undefined {
+  return message ?? inChain(chainOf(group, key!, row!), seq)
+}
+
+export function chainOf(group: Group, key: string, row: number): ChainRow {
+  return group.work.tx.get<ChainRow>('chain', [group.name, key, row]) ?? []
+}
+
+/** The messages that lie outside the log. */
+export function* outsideLog(group: Group): Iterable<Parked> {
+  const { tx } = group.work
+  for (const [, { seq, message }] of tx.range<SideRow>('side', group.all, ALL)) {
+    if (message !== undefined) yield [seq, message]
+  }
+  for (const [key, chain] of tx.range<ChainRow>('chain', group.all, ALL)) yield* undone(group, key, chain)
+}
+
+function inChain(chain: ChainRow, seq: number): Stored | undefined {
+  return chain.find(([one]) => one === seq)?.[1]
+}
