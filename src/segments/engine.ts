@@ -237,13 +237,17 @@ class View implements QueueStorage {
 type Verb<T> = (work: Work, group: Group | undefined) => T
 
 function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>, name?: string): Promise<T> {
+  let now: number | undefined
   return rows.transact(kind, (tx) => {
     if (name !== undefined)
       tx.expect?.([
         ['state', QUEUE_KEY],
         ['state', groupKey(name)],
       ])
-    const work = openWork(tx, queue, rows.now())
+    const work = openWork(tx, queue, now ?? rows.now())
+    // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
+    // never get to the end of it if each run asked for what is due by another time.
+    now = work.clock
     const group = name === undefined ? undefined : loadGroup(work, name)
     const { skew } = work.queue
     // What a group saw last counts too, if the transaction is about one.
