@@ -15,13 +15,11 @@ const CHUNK = 65_536
  */
 export class Ballast {
   readonly #connection: Connection
-  readonly #onFull: () => void
   /** It is in its place. */
   isThere = true
 
-  constructor(connection: Connection, onFull: () => void) {
+  constructor(connection: Connection) {
     this.#connection = connection
-    this.#onFull = onFull
   }
 
   /** Finds out whether it is there, and makes it where there is room. */
@@ -40,7 +38,6 @@ export class Ballast {
 
   async giveUp(): Promise<void> {
     this.isThere = false
-    this.#onFull()
     await this.#connection.transact('readwrite', 'relaxed', (work) => work.objectStore('ballast').clear())
   }
 

@@ -15,12 +15,15 @@ export class IndexedDBStore implements TransactionalStore {
   readonly clock: { now(): number }
   readonly #durability: 'strict' | 'relaxed'
   readonly #strictAcks: boolean
+  readonly #onFull: () => void
+  #isFull = false
 
   private constructor(options: IndexedDBOptions) {
     const { database = 'quayside', durability = 'strict', strictAcks = false } = options
     const { timeoutMs = 10_000, clock = Date, onEvent = () => undefined } = options
     this.connection = new Connection({ database, timeoutMs, onEvent })
-    this.ballast = new Ballast(this.connection, () => onEvent({ type: 'full', database }))
+    this.ballast = new Ballast(this.connection)
+    this.#onFull = () => onEvent({ type: 'full', database })
     this.channel = new Channel(database)
     this.clock = clock
     this.#durability = durability
@@ -46,6 +49,12 @@ export class IndexedDBStore implements TransactionalStore {
     return kind === 'consume' && !this.#strictAcks ? 'relaxed' : this.#durability
   }
 
+  /** Whether the quota is used up, as the last append or a failure has shown. */
+  set isFull(isFull: boolean) {
+    if (isFull && !this.#isFull) this.#onFull()
+    this.#isFull = isFull
+  }
+
   async close(): Promise<void> {
     await this.connection.close()
     this.channel.close()
@@ -69,19 +78,32 @@ class IndexedDBQueue implements QueueStore {
         return (await rehearse(new Rows(work, this.#queue), body)).result
       })
     }
-    const { ballast } = this.#store
     try {
-      // No wait where there is nothing to wait for: transactions take effect in the order of their calls.
-      if (kind === 'append' && !ballast.isThere) await ballast.settle()
-      try {
-        return await this.#change(kind, body)
-      } catch (error) {
-        if (kind === 'append' || !isQuota(error)) throw error
-        await ballast.giveUp()
-        return await this.#change(kind, body)
-      }
+      return await (kind === 'append' ? this.#append(body) : this.#consume(kind, body))
     } catch (error) {
-      throw isQuota(error) ? await quotaExceeded(error) : error
+      if (!isQuota(error)) throw error
+      this.#store.isFull = true
+      throw await quotaExceeded(error)
+    }
+  }
+
+  async #append<T>(body: (tx: Transaction) => T): Promise<T> {
+    const { ballast } = this.#store
+    // No wait where there is nothing to wait for: transactions take effect in the order of their calls.
+    if (!ballast.isThere) await ballast.settle()
+    const result = await this.#change('append', body)
+    this.#store.isFull = false
+    return result
+  }
+
+  async #consume<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    try {
+      return await this.#change(kind, body)
+    } catch (error) {
+      if (!isQuota(error)) throw error
+      this.#store.isFull = true
+      await this.#store.ballast.giveUp()
+      return await this.#change(kind, body)
     }
   }
 
