@@ -54,16 +54,21 @@ export function markFirst(fileSystem: FileSystem, file: JournalFile): void {
   file.first = true
 }
 
-/** Opens the files of a directory, oldest first. */
-export function openFiles(fileSystem: FileSystem, directory: string): JournalFile[] {
-  const numbers = fileSystem
+/** The numbers of the files of a directory, oldest first. */
+export function listFiles(fileSystem: FileSystem, directory: string): number[] {
+  return fileSystem
     .list(directory)
     .map((name) => Number(/^journal-(\d{10})\.qsj$/.exec(name)?.[1]))
     .filter((number) => number > 0)
     .sort((a, b) => a - b)
+}
+
+/** Opens the files of a directory, oldest first. */
+export function openFiles(fileSystem: FileSystem, directory: string): JournalFile[] {
   const files: JournalFile[] = []
   try {
-    for (const number of numbers) files.push(openFile(fileSystem, pathOfFile(directory, number), number))
+    for (const number of listFiles(fileSystem, directory))
+      files.push(openFile(fileSystem, pathOfFile(directory, number), number))
     return files
   } catch (error) {
     for (const file of files) closeQuietly(fileSystem, file.fd)

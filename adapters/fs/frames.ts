@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { corrupt } from './faults.ts'
 import type { FileSystem } from './file-system.ts'
-import { FILE_HEADER, FRAME_HEADER, frameLength, isIntact } from './format.ts'
+import { decodeFrame, FILE_HEADER, type Frame, FRAME_HEADER, frameLength, isIntact } from './format.ts'
 import type { JournalFile } from './files.ts'
 
 /**
@@ -99,4 +99,20 @@ export function* findFrames(
     if (isFrame) yield { at, length }
     at = bytes.indexOf(start, at + (isFrame ? length : 1))
   }
+}
+
+/** The magic of a file whose header is lost: that of the first frame in it that is intact. */
+export function findMagic(bytes: Buffer, from: number): number {
+  for (let at = from; at + FRAME_HEADER <= bytes.length; at++) {
+    const magic = bytes.readUInt32LE(at)
+    const length = frameLength(bytes, at, magic)!
+    // Few places look like a frame, so that few checksums have to be made.
+    const looksLikeOne = magic !== 0 && at + length <= bytes.length && isPlausible(decodeFrame(bytes, at))
+    if (looksLikeOne && isIntact(bytes, at, length)) return magic
+  }
+  return 0
+}
+
+function isPlausible({ lsn, safe }: Frame): boolean {
+  return Number.isSafeInteger(lsn) && lsn > safe && safe >= 0
 }

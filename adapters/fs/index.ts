@@ -6,9 +6,12 @@
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import type { JournalStoreOptions } from './options.ts'
+import { checkPath } from './path.ts'
 import { openJournalStore } from './store.ts'
 
 export type { FsEvent } from './options.ts'
+export { salvage } from './salvage.ts'
+export type { Lost } from './wreck.ts'
 
 export type FsOptions = Pick<
   JournalStoreOptions,
@@ -59,12 +62,7 @@ export class NodeFsAdapter extends SegmentAdapter {
 
 function check(directory: string, options: FsOptions): void {
   const tried = 'new NodeFsAdapter'
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new QuaysideError(
-      'INVALID_ARGUMENT',
-      `${tried}: directory must be a path, not ${JSON.stringify(directory)}`,
-    )
-  }
+  checkPath(tried, 'directory', directory)
   for (const name of Object.keys(options)) {
     if (OPTIONS.includes(name)) continue
     throw new QuaysideError(

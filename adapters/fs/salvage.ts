@@ -1,126 +1,78 @@
-import { Buffer } from 'node:buffer'
 import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Row } from '../../src/segments/store.ts'
-import { Reader } from './codec.ts'
-import { unavailable } from './faults.ts'
-import { closeQuietly, type FileSystem, nodeFileSystem } from './file-system.ts'
-import { type JournalFile, openFiles, readAll } from './files.ts'
-import { FILE_HEADER, FRAME_HEADER, readOp, TABLE_NAMES, valueOfPut } from './format.ts'
-import { findFrames } from './frames.ts'
+import { mend } from '../../src/segments/mend.ts'
+import { codeOf, unavailable } from './faults.ts'
+import { type FileSystem, nodeFileSystem } from './file-system.ts'
+import { listFiles } from './files.ts'
 import { Lock } from './lock.ts'
-import { Queues } from './queues.ts'
-import type { ReplaySink } from './replay.ts'
-import { Rows } from './rows.ts'
+import { checkPath } from './path.ts'
 import { openJournalStore } from './store.ts'
-
-/** Rows are written to the new journal in transactions of about so many bytes. */
-const BATCH_BYTES = 1024 * 1024
-
-/** Bytes of a damaged journal that could not be read. */
-export interface Lost {
-  readonly file: string
-  readonly offset: number
-  readonly bytes: number
-}
+import { type Lost, Wreck } from './wreck.ts'
 
 /**
- * Copies what can still be read of a damaged journal into a new one. The damaged one is not changed.
+ * Makes a new directory of what can still be read of a damaged one, which is not changed.
  *
- * What was written in a damaged place is as if it had never happened: messages that were sent there are missing, messages
- * that were acked there come again.
+ * What was written in a damaged place is as if it had never happened. Messages that were sent there are missing. Messages
+ * that were acked there come again, and so does whatever may have been: rather twice than never. All leases are given up.
  *
- * @param from The damaged directory; nobody may have it open.
- * @param to A directory that does not exist yet, or is empty.
- * @returns The places that could not be read.
- * @throws QuaysideError `LOCKED`, `STORAGE_UNAVAILABLE`, `QUOTA_EXCEEDED`, `STORAGE_FAILED`.
+ * ```ts
+ * const lost = await salvage('./data', './data-salvaged')
+ * ```
+ *
+ * @param from The damaged directory. Nobody may have it open.
+ * @param to A directory that does not exist yet, or has no journal in it. If this rejects, delete it: it may hold a part.
+ * @returns The places that could not be read, in the order of the journal. None: all is there.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT` if `to` has a journal; `LOCKED` if somebody has one of the directories
+ * open; `STORAGE_UNAVAILABLE` if one cannot be used, or `from` has no journal; `QUOTA_EXCEEDED`; `STORAGE_FAILED`.
  */
-export async function salvage(
-  from: string,
-  to: string,
-  fileSystem: FileSystem = nodeFileSystem,
-): Promise<readonly Lost[]> {
-  const directory = absolute(from)
-  const lock = await Lock.take(fileSystem, directory)
-  const files: JournalFile[] = []
+export function salvage(from: string, to: string): Promise<readonly Lost[]> {
+  return salvageOn(nodeFileSystem, from, to)
+}
+
+/** {@link salvage}, on any file system. */
+export async function salvageOn(fileSystem: FileSystem, from: string, to: string): Promise<readonly Lost[]> {
+  checkPath('salvage', 'from', from)
+  checkPath('salvage', 'to', to)
+  const damaged = absolute(from)
+  checkTarget(fileSystem, absolute(to))
+  let lock: Lock | undefined
+  let wreck: Wreck | undefined
   try {
-    files.push(...openFiles(fileSystem, directory))
-    const rows = new Rows(0)
-    const queues = new Queues()
-    const lost = files.flatMap((file) => readWhatIsThere(fileSystem, file, queues.sink(rows)))
-    queues.nameAll(rows)
-    await copy(fileSystem, files, queues, rows, to)
-    return lost
+    lock = await Lock.take(fileSystem, damaged)
+    wreck = Wreck.open(fileSystem, damaged)
+    if (wreck.isEmpty)
+      throw new QuaysideError(
+        'STORAGE_UNAVAILABLE',
+        `salvage: there is no journal in ${damaged}; name one that has one`,
+      )
+    await mendAll(fileSystem, wreck, to)
+    return wreck.lost
   } catch (error) {
-    throw error instanceof QuaysideError ? error : unavailable(`Salvaging ${directory}`, error)
+    throw error instanceof QuaysideError ? error : unavailable(`Salvaging ${damaged}`, error)
   } finally {
-    for (const file of files) closeQuietly(fileSystem, file.fd)
-    lock.release()
+    wreck?.close()
+    lock?.release()
   }
 }
 
-/** Hands the frames that are intact to `sink`; answers with what lies between them. */
-function readWhatIsThere(fileSystem: FileSystem, file: JournalFile, sink: ReplaySink): Lost[] {
-  const bytes = Buffer.allocUnsafe(file.prepared)
-  readAll(fileSystem, file, bytes, bytes.length, 0)
-  if (bytes.length < FILE_HEADER + FRAME_HEADER) return []
-  sink.locate(file, 0, bytes)
-  const ops = { ...sink, nextFile: () => {} }
-  const lost: Lost[] = []
-  let end = FILE_HEADER
-  const skipTo = (offset: number): void => {
-    // Zeros are space that was prepared.
-    if (bytes.subarray(end, offset).some((byte) => byte !== 0)) {
-      lost.push({ file: file.path, offset: end, bytes: offset - end })
-    }
-  }
-  // Where the header is damaged, the first frame tells the magic.
-  const magic = file.magic === 0 ? bytes.readUInt32LE(FILE_HEADER) : file.magic
-  for (const { at, length } of findFrames(bytes, magic, FILE_HEADER)) {
-    skipTo(at)
-    end = at + length
-    const reader = new Reader(bytes, at + FRAME_HEADER, end)
-    while (reader.at < end) readOp(reader, ops)
-  }
-  skipTo(bytes.length)
-  return lost
-}
-
-async function copy(
-  fileSystem: FileSystem,
-  files: readonly JournalFile[],
-  queues: Queues,
-  rows: Rows,
-  to: string,
-): Promise<void> {
-  const fileOf = new Map(files.map((file) => [file.number, file]))
-  const read = (row: number): unknown => {
-    const bytes = Buffer.allocUnsafe(rows.length(row))
-    readAll(fileSystem, fileOf.get(rows.file(row))!, bytes, bytes.length, rows.offset(row))
-    return valueOfPut(bytes, 0, bytes.length)
-  }
+async function mendAll(fileSystem: FileSystem, wreck: Wreck, to: string): Promise<void> {
   const store = await openJournalStore(to, { fileSystem })
   try {
-    for (const queue of queues.all()) {
-      const target = await store.open(queue.name === '' ? `unnamed queue ${queue.number}` : queue.name)
-      for (const [number, table] of TABLE_NAMES.entries()) {
-        const found = queue.table(number).range({}, Infinity)
-        while (found.length > 0) {
-          const batch = found.splice(0, batchSize(found, rows))
-          await target.transact('append', (tx) => {
-            for (const [key, row] of batch) tx.put(table, key, read(row))
-          })
-        }
-      }
-    }
+    for (const [name, remains] of wreck.queues()) await mend(remains, name, await store.open(name))
   } finally {
     await store.close()
   }
 }
 
-/** How many rows, from the first on, go into one transaction: one at least. */
-function batchSize(found: readonly Row<number>[], rows: Rows): number {
-  let bytes = 0
-  const behind = found.findIndex(([, row]) => (bytes += rows.length(row)) > BATCH_BYTES)
-  return behind === -1 ? found.length : Math.max(behind, 1)
+function checkTarget(fileSystem: FileSystem, directory: string): void {
+  try {
+    if (listFiles(fileSystem, directory).length === 0) return
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw unavailable(`Reading ${directory}`, error)
+  }
+  throw new QuaysideError(
+    'INVALID_ARGUMENT',
+    `salvage: to must be a directory without a journal, and ${directory} has one; name one that does not exist yet`,
+  )
 }

@@ -260,7 +260,7 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
 }
 
 /** Puts the state rows that changed. */
-function finish(work: Work): void {
+export function finish(work: Work): void {
   const { tx, now, queue } = work
   for (const group of work.groups.values()) {
     spillHeads(group)

@@ -99,6 +99,6 @@ export function* outsideLog(group: Group): Iterable<Parked> {
   for (const [key, chain] of tx.range<ChainRow>('chain', group.all, ALL)) yield* undone(group, key, chain)
 }
 
-function inChain(chain: ChainRow, seq: number): Stored | undefined {
+export function inChain(chain: ChainRow, seq: number): Stored | undefined {
   return chain.find(([one]) => one === seq)?.[1]
 }

@@ -8,11 +8,12 @@ import {
   frameLength,
 } from '../../adapters/fs/format.ts'
 import type { FsEvent } from '../../adapters/fs/options.ts'
-import { salvage } from '../../adapters/fs/salvage.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
+import { type Lost, Wreck } from '../../adapters/fs/wreck.ts'
 import { QuaysideError } from '../../src/errors.ts'
+import { type Table, TABLES } from '../../src/segments/store.ts'
 import { History, type Rows, randomFrom, randomStep, rowsOf } from './history.ts'
-import { MemoryDisk } from './memory-disk.ts'
+import { MemoryDisk, systemError } from './memory-disk.ts'
 
 const DIRECTORY = '/data'
 
@@ -297,8 +298,8 @@ describe('a journal that did not wait for the disk', () => {
   })
 })
 
-describe('salvage', () => {
-  test('copies everything but the damaged frame into a new directory, and says where that was', async () => {
+describe('a wreck', () => {
+  test('has everything but the damaged frame, and says where that was', () => {
     const frames = framesOf(killed)
     // The row is written again by no later frame, and the header of another file is damaged too.
     const disk = copyOf(killed)
@@ -306,39 +307,77 @@ describe('salvage', () => {
     disk.bytesOf(damaged.path)[damaged.offset + 50]! ^= 1
     const last = journalFiles(disk).at(-1)!
     disk.bytesOf(last)[10]! ^= 1
-    const before = copyOf(disk)
-    const lost = await salvage(DIRECTORY, '/rescued', disk)
+    const { rows, lost } = wreckOf(disk)
     expect(lost).toEqual([
       { file: damaged.path, offset: damaged.offset, bytes: damaged.end - damaged.offset },
     ])
-    for (const path of journalFiles(before))
-      expect(disk.bytesOf(path).equals(before.bytesOf(path))).toBe(true)
-    expect(disk.list(DIRECTORY).some((name) => name.startsWith('lock-'))).toBe(false)
-
-    const store = await openJournalStore('/rescued', { fileSystem: disk })
-    const rescued = await rowsOf(await store.open('queue'))
-    await store.close()
     const all = stateAt(frames.at(-1)!.lsn)
     // Whatever the later frames wrote is there.
-    expect(rescued['state']).toEqual(all['state'])
-    expect(differences(rescued, all)).toBeLessThanOrEqual(4)
+    expect(rows['state']).toEqual(all['state'])
+    expect(differences(rows, all)).toBeLessThanOrEqual(4)
   })
 
-  test('of a sound journal gives the same journal', async () => {
-    const disk = copyOf(closed)
-    expect(await salvage(DIRECTORY, '/rescued', disk)).toEqual([])
-    const store = await openJournalStore('/rescued', { fileSystem: disk })
-    expect(await rowsOf(await store.open('queue'))).toEqual(stateAt(framesOf(closed).at(-1)!.lsn))
-    await store.close()
+  test('of a sound journal has all of it', () => {
+    const { rows, lost } = wreckOf(closed)
+    expect(lost).toEqual([])
+    expect(rows).toEqual(stateAt(framesOf(closed).at(-1)!.lsn))
   })
 
-  test('is refused while somebody has the journal', async () => {
-    const disk = copyOf(closed)
-    const store = await openJournalStore(DIRECTORY, { fileSystem: disk })
-    await expect(salvage(DIRECTORY, '/rescued', disk)).rejects.toMatchObject({ code: 'LOCKED' })
-    await store.close()
+  test('says which files are missing or cut off', () => {
+    const files = journalFiles(closed)
+    for (const path of files) {
+      const disk = copyOf(closed)
+      disk.lose(path)
+      expect(wreckOf(disk).lost, path).toEqual([{ file: path, offset: 0, bytes: 0 }])
+    }
+    for (const path of files.slice(0, -1)) {
+      const disk = copyOf(closed)
+      const { offset } = framesOf(closed).findLast((frame) => frame.path === path)!
+      disk.place(path, disk.bytesOf(path).subarray(0, offset))
+      expect(wreckOf(disk).lost, path).toEqual([{ file: path, offset, bytes: 0 }])
+    }
+  })
+
+  test('loses only the first block of a file that starts with zeros', () => {
+    for (const path of journalFiles(closed)) {
+      const disk = copyOf(closed)
+      disk.bytesOf(path).fill(0, 0, 512)
+      const { offset } = framesOf(closed).find((frame) => frame.path === path && frame.offset >= 512)!
+      expect(wreckOf(disk).lost).toEqual([{ file: path, offset: FILE_HEADER, bytes: offset - FILE_HEADER }])
+    }
+  })
+
+  test('loses only the blocks that the disk cannot read', () => {
+    class Disk extends MemoryDisk {
+      bad: number | undefined
+      override read(fd: number, into: Buffer, offset: number, length: number, position: number): number {
+        if (this.bad !== undefined && position <= this.bad && this.bad < position + length)
+          throw systemError('EIO', 'read')
+        return super.read(fd, into, offset, length, position)
+      }
+    }
+    const big = new Disk()
+    const frame = framesOf(closed).at(-1)!
+    const bytes = closed.bytesOf(frame.path)
+    big.place(frame.path, Buffer.concat([bytes, Buffer.alloc(20_000)]))
+    big.bad = 10_000
+    const { lost } = wreckOf(big)
+    expect(lost.at(-1)).toEqual({ file: frame.path, offset: frame.end, bytes: 12_288 - frame.end })
   })
 })
+
+/** What can be read of the only queue. */
+function wreckOf(disk: MemoryDisk): { rows: Rows; lost: readonly Lost[] } {
+  const wreck = Wreck.open(disk, DIRECTORY)
+  const [queue] = [...wreck.queues()]
+  const rows: Rows = {}
+  for (const table of Object.keys(TABLES) as Table[]) {
+    const found = queue![1].keys(table, {}).map((key) => [key, queue![1].get(table, key)] as const)
+    if (found.length > 0) rows[table] = found
+  }
+  wreck.close()
+  return { rows, lost: wreck.lost }
+}
 
 /** How many rows are in one and not in the other. */
 function differences(a: Rows, b: Rows): number {

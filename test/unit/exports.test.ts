@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as fs from '../../adapters/fs/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
@@ -52,6 +53,10 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
 
 test('quayside/inspector can be imported where there is no DOM', () => {
   expect(names(inspector)).toEqual(['QuaysideInspector'])
+})
+
+test('quayside/fs exports the adapter, and what makes a damaged directory good', () => {
+  expect(names(fs)).toEqual(['NodeFsAdapter', 'salvage'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {

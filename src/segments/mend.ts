@@ -1,0 +1,376 @@
+import { finish } from './engine.ts'
+import { loadGroup } from './group.ts'
+import { type Left, GroupRemains, groupNames } from './group-remains.ts'
+import { addLease } from './leases.ts'
+import { park } from './moves.ts'
+import { createGroup } from './new-group.ts'
+import { LogRemains, type Remains } from './remains.ts'
+import {
+  type AliasRow,
+  type Amendment,
+  type ChainRow,
+  type DeadRow,
+  type DeliverRow,
+  type IdRow,
+  type Parked,
+  type Segment,
+  type SideRow,
+  type Stored,
+  type TimerKey,
+  DELIVER,
+  SEGMENT_BYTES,
+  SEGMENT_MESSAGES,
+} from './rows.ts'
+import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
+import type { QueueStore } from './store.ts'
+import { between, includes, sizeOfAll } from './stretches.ts'
+import { sideKey, wait } from './waiting.ts'
+import { type Work, amend, edit, noteExpiry, openWork, reap } from './work.ts'
+
+/** A transaction writes about so many bytes. */
+const BATCH_BYTES = 1024 * 1024
+/** What a message takes besides its body, about. */
+const MESSAGE_BYTES = 64
+
+/** More leases than a group can have given of which nothing is left: none of these receipts must fit a new one. */
+const LEASES = 2 ** 30
+
+/**
+ * Makes a queue of what is left of one. All rows are written anew, so that they fit each other whatever was lost:
+ *
+ * - A message that can be read comes to every group that may not have finished it: rather twice than never.
+ * - Places and ids stay. Where the log has a hole that somebody has yet to pass, it is filled with messages that are gone.
+ * - Leases are given up, counters counted, timers set. What points nowhere is dropped.
+ * - A group of which only some rows are left gets everything that the log has.
+ *
+ * @param to An empty queue. If this rejects, it holds a part.
+ */
+export async function mend(remains: Remains, name: string, to: QueueStore): Promise<void> {
+  await new Mending(remains, name, to).run()
+}
+
+class Mending {
+  readonly #remains: Remains
+  readonly #name: string
+  readonly #to: QueueStore
+  readonly #log: LogRemains
+  readonly #groups: readonly GroupRemains[]
+  /** The seq of the next message. */
+  readonly #tail: number
+  /** Nobody needs what the log has before this seq. */
+  readonly #start: number
+  /** The first seq that somebody has ahead. Between the two there is no hole. */
+  readonly #ahead: number
+
+  constructor(remains: Remains, name: string, to: QueueStore) {
+    const log = new LogRemains(remains)
+    const groups = groupNames(remains).map((group) => new GroupRemains(remains, log, group))
+    const tail = Math.max(log.end, ...groups.map(({ end }) => end))
+    const first = Math.min(log.open[0]?.first ?? tail, tail)
+    const ahead = groups.length === 0 ? first : Math.min(tail, ...groups.map(({ cursor }) => cursor))
+    // Before the last hole that everybody has passed, the log is given up: later groups must meet none.
+    const whole = between(log.present, 0, ahead - 1).at(-1)
+    const start = whole?.last === ahead - 1 ? whole.first : ahead
+    for (const group of groups) group.leaveLog(start)
+    this.#ahead = ahead
+    this.#start = Math.min(ahead, ...groups.map(({ runs }) => runs[0]?.first ?? tail))
+    this.#remains = remains
+    this.#name = name
+    this.#to = to
+    this.#log = log
+    this.#groups = groups
+    this.#tail = tail
+  }
+
+  async run(): Promise<void> {
+    await this.#transact((work) => this.#begin(work))
+    await this.#each(this.#segments(), sizeOfSegment, (work, segment) => this.#putSegment(work, segment))
+    for (const group of this.#groups) {
+      await this.#each(
+        heads(group),
+        ({ message }) => sizeOf(message),
+        (work, head) => this.#putHead(work, group, head),
+      )
+      await this.#each(parked(group), sizeOfChain, (work, chain) => this.#putChain(work, group, chain))
+      await this.#each(
+        this.#dead(group),
+        ([, { message }]) => sizeOf(message),
+        (work, [seq, letter]) => {
+          putDead(work, group, seq, letter)
+        },
+      )
+    }
+    await this.#each(
+      this.#timers(),
+      ([, segment]) => sizeOfSegment(segment),
+      (work, [key, segment]) => {
+        this.#putTimer(work, key, segment)
+      },
+    )
+    await this.#each(this.#knownIds(), () => 0, putKnownId)
+  }
+
+  #transact(body: (work: Work) => void): Promise<void> {
+    return this.#to.transact('append', (tx) => {
+      const work = openWork(tx, this.#name, this.#to.now())
+      // Nobody looks at the clock here: what the queue saw last stays.
+      work.now = 0
+      body(work)
+      finish(work)
+    })
+  }
+
+  /** Writes items, some in each transaction. */
+  async #each<T>(
+    items: Iterable<T>,
+    sizeOfItem: (item: T) => number,
+    put: (work: Work, item: T) => void,
+  ): Promise<void> {
+    let batch: T[] = []
+    let bytes = 0
+    const flush = (): Promise<void> => {
+      const items = batch
+      batch = []
+      bytes = 0
+      return this.#transact((work) => items.forEach((item) => put(work, item)))
+    }
+    for (const item of items) {
+      const size = sizeOfItem(item) + MESSAGE_BYTES
+      if (batch.length > 0 && bytes + size > BATCH_BYTES) await flush()
+      batch.push(item)
+      bytes += size
+    }
+    if (batch.length > 0) await flush()
+  }
+
+  #begin(work: Work): void {
+    const { queue } = this.#log
+    const tail = this.#tail
+    const numbers = Array.from(this.#remains.keys('timers', {}), (key) => (key as TimerKey)[2])
+    Object.assign(edit(work), {
+      tail,
+      sent: (queue?.sent ?? 0) + tail - (queue?.tail ?? 1),
+      nextDelayed: queue?.nextDelayed ?? 1,
+      nextTimer: numbers.reduce((next, number) => Math.max(next, number + 1), queue?.nextTimer ?? 1),
+      groupsEver: queue?.groupsEver ?? 0,
+      skew: queue?.skew ?? 0,
+      latest: Math.max(queue?.latest ?? 0, ...this.#groups.map(({ row }) => row?.latest ?? 0)),
+    })
+    for (const { name, row, cursor, runs } of this.#groups) {
+      const group = createGroup(work, name, 'latest')
+      const from = Math.min(cursor, tail)
+      Object.assign(group.row, {
+        cursor: from,
+        leases: runs,
+        until: runs.length > 0 ? 0 : undefined,
+        token: row?.token ?? group.row.token,
+        nextLease: (row?.nextLease ?? 1) + LEASES,
+        checked: this.#start,
+        trimmed: this.#start,
+        skipped: tail - from - sizeOfAll(between(this.#log.open, from, tail)),
+        acked: row?.acked ?? 0,
+        failed: row?.failed ?? 0,
+        latest: row?.latest ?? 0,
+      })
+    }
+  }
+
+  // The log
+
+  *#segments(): Iterable<Segment> {
+    let next = this.#ahead
+    for (const key of this.#remains.keys('log', { lower: this.#start })) {
+      const segment = this.#remains.get<Segment>('log', key)!
+      const last = key as number
+      yield* this.#fillers(next, segment.first - 1)
+      yield segment
+      next = Math.max(next, last + 1)
+    }
+    yield* this.#fillers(next, this.#tail - 1)
+  }
+
+  /** Segments in place of those that are lost: all that they have is amendments. */
+  *#fillers(first: number, last: number): Iterable<Segment> {
+    for (let from = first; from <= last; from += SEGMENT_MESSAGES) {
+      const bodies = Array.from({ length: Math.min(SEGMENT_MESSAGES, last - from + 1) }, () => '')
+      yield { first: from, at: this.#to.now(), base: '', bodies, bytes: 0 }
+    }
+  }
+
+  #amendment(seq: number): Amendment | undefined {
+    const log = this.#log
+    if (!log.isReadable(seq)) return log.amendment(seq) ?? { gone: true }
+    const amendment = log.amendment(seq)
+    if (amendment?.message === undefined || !includes(log.bare, seq)) return amendment
+    // Its id leads to no segment. So it gets a row, as if its sender had chosen it.
+    return { ...amendment, message: { ...amendment.message, named: amendment.message.named ?? 0 } }
+  }
+
+  #putSegment(work: Work, segment: Segment): void {
+    const log = this.#log
+    const queue = edit(work)
+    work.tx.put('log', lastOf(segment), { ...segment, bytes: queue.bytes } satisfies Segment)
+    const { alias } = segment
+    if (alias !== undefined) {
+      work.tx.put('ids', alias, { last: lastOf(segment) } satisfies AliasRow)
+      queue.aliased++
+      queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
+    }
+    for (let i = 0; i < lengthOf(segment); i++) {
+      const seq = segment.first + i
+      const written = messageAt(segment, i)
+      queue.bytes += sizeOf(written)
+      const amendment = this.#amendment(seq)
+      if (amendment !== undefined) amend(work, seq, amendment)
+      const message = amendment === undefined ? written : amendment.message
+      if (message === undefined) continue
+      if (log.isOpen(seq)) noteExpiry(work, seq, message)
+      if (this.#isWanted(seq)) putId(work, seq, message)
+    }
+  }
+
+  #isWanted(seq: number): boolean {
+    return this.#groups.length === 0 ? this.#log.isOpen(seq) : this.#groups.some((group) => group.wants(seq))
+  }
+
+  // Groups
+
+  #putHead(work: Work, { name }: GroupRemains, { left, message }: Head): void {
+    const group = loadGroup(work, name)!
+    const { seq, key, at, attempt, error, lease } = left
+    const side: SideRow = { seq, at, attempt, error, message }
+    if (lease === undefined) wait(group, key, side)
+    else {
+      work.tx.put('side', sideKey(group, seq, key), side)
+      const named = message.named !== undefined
+      addLease(group, { first: seq, last: seq, until: 0, lease, attempt, named, key, row: 'side' })
+    }
+    putExtras(work, seq, message)
+  }
+
+  #putChain(work: Work, { name }: GroupRemains, chain: ChainRow): void {
+    park(loadGroup(work, name)!, chain[0]![1].key!, chain)
+    for (const [seq, message] of chain) putExtras(work, seq, message)
+  }
+
+  *#dead({ name, dead }: GroupRemains): Iterable<[number, DeadRow]> {
+    for (const seq of dead) yield [seq, this.#remains.get<DeadRow>('dead', [name, seq])!]
+  }
+
+  // Timers and ids
+
+  *#timers(): Iterable<[TimerKey, Segment]> {
+    for (const key of this.#remains.keys('timers', { lower: [DELIVER], upper: [DELIVER] })) {
+      yield [key as TimerKey, this.#remains.get<DeliverRow>('timers', key)!]
+    }
+  }
+
+  #putTimer(work: Work, timer: TimerKey, segment: Segment): void {
+    const alias = segment.alias!
+    const known = work.tx.get<AliasRow>('ids', alias)
+    // That it was moved into the log is known, that it was taken from here is not.
+    if (known !== undefined && 'last' in known) return
+    const [, at] = timer
+    const queue = edit(work)
+    work.tx.put('timers', timer, segment)
+    work.tx.put('ids', alias, { timer } satisfies AliasRow)
+    for (let i = 0; i < lengthOf(segment); i++) {
+      if (segment.more!.named?.[i] !== undefined)
+        work.tx.put('ids', idAt(segment, i), { timer } satisfies IdRow)
+    }
+    queue.delayed += lengthOf(segment)
+    queue.timer = Math.min(queue.timer ?? at, at)
+    queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
+    if (this.#log.queue === undefined) queue.sent += lengthOf(segment)
+  }
+
+  /** Ids of messages that are done. */
+  *#knownIds(): Iterable<[id: string, until: number]> {
+    for (const key of this.#remains.keys('ids', { lower: '' })) {
+      const row = this.#remains.get<IdRow>('ids', key)!
+      if ('until' in row) yield [key as string, row.until]
+    }
+  }
+}
+
+interface Head {
+  readonly left: Left
+  readonly message: Stored
+}
+
+/** What waits on its own: messages without a key, and the first of each key. */
+function* heads(group: GroupRemains): Iterable<Head> {
+  for (const [left] of lines(group)) yield { left, message: group.message(left)! }
+}
+
+/** What waits behind them. */
+function* parked(group: GroupRemains): Iterable<ChainRow> {
+  for (const [, ...others] of lines(group)) {
+    let chain: Parked[] = []
+    let bytes = 0
+    for (const left of others) {
+      const message = group.message(left)!
+      const size = sizeOf(message)
+      if (chain.length === SEGMENT_MESSAGES || (chain.length > 0 && bytes + size > SEGMENT_BYTES)) {
+        yield chain
+        chain = []
+        bytes = 0
+      }
+      chain.push([left.seq, message])
+      bytes += size
+    }
+    if (chain.length > 0) yield chain
+  }
+}
+
+/** The messages of each key in their order; each without a key is a line of its own. */
+function lines(group: GroupRemains): Iterable<[Left, ...Left[]]> {
+  const lines = new Map<string | number, [Left, ...Left[]]>()
+  for (const left of [...group.left.values()].sort((a, b) => a.seq - b.seq)) {
+    const line = lines.get(left.key ?? left.seq)
+    if (line === undefined) lines.set(left.key ?? left.seq, [left])
+    // Whoever was the head stays it. One that was redriven behind it may have an earlier seq.
+    else if (left.head && !line[0].head) line.unshift(left)
+    else line.push(left)
+  }
+  return lines.values()
+}
+
+/** The rows that a message outside the log has besides its own. */
+function putExtras(work: Work, seq: number, message: Stored): void {
+  noteExpiry(work, seq, message)
+  putId(work, seq, message)
+}
+
+/** The last message of an id is the one that is found by it. */
+function putId(work: Work, seq: number, { id, key, named }: Stored): void {
+  if (named === undefined) return
+  const known = work.tx.get<IdRow>('ids', id)
+  if (known === undefined || !('seq' in known) || known.seq < seq) {
+    work.tx.put('ids', id, { seq, key } satisfies IdRow)
+  }
+}
+
+function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
+  const group = loadGroup(work, name)!
+  work.tx.put('dead', [name, seq], letter)
+  group.row.dead++
+  group.row.nextLease = Math.max(group.row.nextLease, letter.fence + 1)
+  group.changed = true
+}
+
+function putKnownId(work: Work, [id, until]: [id: string, until: number]): void {
+  if (work.tx.get('ids', id) !== undefined) return
+  work.tx.put('ids', id, { until } satisfies IdRow)
+  reap(work, until, id)
+}
+
+function sizeOfSegment(segment: Segment): number {
+  let size = 0
+  for (let i = 0; i < lengthOf(segment); i++) size += bodyAt(segment, i).length + MESSAGE_BYTES
+  return size
+}
+
+function sizeOfChain(chain: ChainRow): number {
+  return chain.reduce((size, [, message]) => size + sizeOf(message), 0)
+}

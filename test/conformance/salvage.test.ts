@@ -1,0 +1,35 @@
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
+import { salvageOn } from '../../adapters/fs/salvage.ts'
+import { openJournalStore } from '../../adapters/fs/store.ts'
+import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { SegmentAdapter } from '../../src/segments/engine.ts'
+import { MemoryDisk } from '../fs/memory-disk.ts'
+import { registerConformance, registerHistories } from './register.ts'
+
+/** A sound journal that is salvaged must be the same: each reopening is of a salvaged copy. */
+const salvaged: ConformanceFactory = {
+  guarantees: new NodeFsAdapter('unused').guarantees,
+  async create({ clock }) {
+    const disk = new MemoryDisk()
+    let copies = 0
+    const open = (): SegmentAdapter =>
+      new SegmentAdapter(this.guarantees, () =>
+        openJournalStore(`/copy-${copies}`, { fileSystem: disk, clock, maxFileBytes: 5000 }),
+      )
+    let adapter = open()
+    return {
+      adapter,
+      async reopen() {
+        await adapter.close()
+        if (disk.list(`/copy-${copies}`).some((name) => name.endsWith('.qsj')))
+          await salvageOn(disk, `/copy-${copies}`, `/copy-${++copies}`)
+        adapter = open()
+        return adapter
+      },
+      destroy: () => adapter.close(),
+    }
+  },
+}
+
+registerConformance('fs, salvaged at each reopening', salvaged)
+registerHistories('fs, salvaged at each reopening', salvaged, { runs: 500, lanes: 2 })
