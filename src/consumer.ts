@@ -9,11 +9,20 @@ import {
   checkPositiveMs,
   checkSignal,
   checkText,
+  invalid,
 } from './check.ts'
 import type { Context } from './context.ts'
-import { QuaysideError, cutError, errorText } from './errors.ts'
+import { cutError, errorText } from './errors.ts'
 import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
-import { Message, type NackOptions, type RejectOptions, type Settler, leaseOf, settlerOf } from './message.ts'
+import {
+  Message,
+  type NackOptions,
+  type RejectOptions,
+  type Settler,
+  leaseOf,
+  settlerOf,
+  staleError,
+} from './message.ts'
 import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
 import { validate } from './schema.ts'
 import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
@@ -53,6 +62,9 @@ export interface ConsumerSettings {
 
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
+
+const FOREIGN =
+  'a message must be one that this consumer received (its own ack(), nack(), … always find the right one)'
 
 const RECEIVE_OPTIONS = { waitMs: checkMs, signal: checkSignal }
 const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean }
@@ -307,7 +319,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return new Promise((resolve, reject) => {
       // All of it may throw, so it comes before anything is noted.
       for (const message of messages) {
-        if (settlerOf(message) !== this) throw foreignError(tried)
+        if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
       }
       const settlements = messages.map(settlementOf)
       if (settlements.length === 0) return resolve()
@@ -432,20 +444,4 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
 function ackOf(message: Message<unknown>): Settlement {
   return { receipt: leaseOf(message).receipt, kind: 'ack' }
-}
-
-function foreignError(tried: string): QuaysideError {
-  return new QuaysideError(
-    'INVALID_ARGUMENT',
-    `${tried}: a consumer can only settle messages that it received itself; a message's own ack(), nack(), reject() and extend() always find the right one`,
-  )
-}
-
-function staleError(tried: string, stale: readonly Message<unknown>[]): QuaysideError {
-  const [first] = stale
-  const others = stale.length > 1 ? ` and ${stale.length - 1} more` : ''
-  return new QuaysideError(
-    'STALE_RECEIPT',
-    `${tried}: the message ${first!.id}${others} was settled before, or its lease is over and somebody else has it; nothing was changed`,
-  )
 }

@@ -1,6 +1,6 @@
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
-import { QuaysideError, errorText } from './errors.ts'
-import { type Message, leaseOf } from './message.ts'
+import { errorText } from './errors.ts'
+import { type Message, leaseOf, staleError } from './message.ts'
 import type { ClaimResult, Delivery, SettleResult, Settlement } from './storage.ts'
 import type { Wakeup } from './wakeup.ts'
 
@@ -72,8 +72,6 @@ class Job<T> implements HandlerContext {
   readonly startedAt: number
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
-  /** What the handler does no longer matters: the lease is lost, or the message was handed back. */
-  given = false
 
   constructor(message: Message<T>, startedAt: number) {
     this.message = message
@@ -221,7 +219,7 @@ export class Loop<T> {
     this.#longest = Math.max(this.#longest, clock.now() - job.startedAt)
     this.#jobs.delete(job)
     try {
-      if (!job.given && !leaseOf(message).settled) this.#end(message, thrown)
+      if (!leaseOf(message).settled) this.#end(message, thrown)
     } catch (error) {
       this.#fail(error)
     }
@@ -284,8 +282,9 @@ export class Loop<T> {
     this.#stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
     for (const job of this.#jobs) {
       this.#jobs.delete(job)
-      if (job.given || leaseOf(job.message).settled) continue
-      job.given = true
+      const lease = leaseOf(job.message)
+      if (lease.settled) continue
+      lease.settled = true
       this.#giveBack(job.message)
     }
   }
@@ -314,7 +313,7 @@ export class Loop<T> {
 
   async #renew(): Promise<void> {
     const { clock, leaseMs, settle, note } = this.#with
-    const jobs = [...this.#jobs].filter((job) => !job.given && !leaseOf(job.message).settled)
+    const jobs = [...this.#jobs].filter(({ message }) => !leaseOf(message).settled)
     this.#renewal = undefined
     if (jobs.length === 0) return
     this.#renewLater()
@@ -323,16 +322,11 @@ export class Loop<T> {
     })
     const results = await settle(settlements)
     for (const [i, job] of jobs.entries()) {
-      if (!note(job.message, settlements[i]!, results[i]!)) {
-        leaseOf(job.message).until = clock.now() + leaseMs
-      } else if (this.#jobs.has(job) && !leaseOf(job.message).settled) {
-        job.given = true
-        job.abort(
-          new QuaysideError(
-            'STALE_RECEIPT',
-            `the lease of the message ${job.message.id} was lost to somebody else`,
-          ),
-        )
+      const lease = leaseOf(job.message)
+      if (!note(job.message, settlements[i]!, results[i]!)) lease.until = clock.now() + leaseMs
+      else if (this.#jobs.has(job) && !lease.settled) {
+        lease.settled = true
+        job.abort(staleError('extend', [job.message]))
       }
     }
   }

@@ -38,30 +38,18 @@ export class MemoryAdapter extends SegmentAdapter {
   }
 }
 
-/** Every opening of the adapter finds the same rows, as long as the object lives. */
+/** Contract 2 on nothing but memory. Every opening of the adapter finds the same rows, as long as the object lives. */
 function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
-  const store = new MemoryStore(clock)
-  return () => Promise.resolve(store)
-}
-
-/** Contract 2 on nothing but memory. */
-class MemoryStore implements TransactionalStore {
-  readonly #clock: { now(): number }
-  readonly #queues: Map<string, MemoryQueue> = new Map()
-
-  constructor(clock: { now(): number }) {
-    this.#clock = clock
+  const queues = new Map<string, MemoryQueue>()
+  const store: TransactionalStore = {
+    async open(queue) {
+      const rows = queues.get(queue) ?? new MemoryQueue(clock)
+      queues.set(queue, rows)
+      return rows
+    },
+    async close() {},
   }
-
-  open(queue: string): Promise<QueueStore> {
-    let rows = this.#queues.get(queue)
-    if (rows === undefined) this.#queues.set(queue, (rows = new MemoryQueue(this.#clock)))
-    return Promise.resolve(rows)
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve()
-  }
+  return async () => store
 }
 
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */

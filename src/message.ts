@@ -1,3 +1,4 @@
+import { QuaysideError } from './errors.ts'
 import type { Delivery, Settlement } from './storage.ts'
 
 /** How a consumer settles a message; what the methods of {@link Message} call. */
@@ -26,7 +27,7 @@ export interface RejectOptions {
 export interface Lease {
   receipt: string
   until: number
-  /** Its consumer was told how it ends. */
+  /** Its consumer was told how it ends, or it is lost: what a handler makes of the message does not matter any more. */
   settled: boolean
   /** Is called with how it ended, once that is stored. */
   onEnd: ((settlement: Settlement) => void) | undefined
@@ -104,3 +105,11 @@ export class Message<T> {
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+
+export function staleError(tried: string, [first, ...others]: readonly Message<unknown>[]): QuaysideError {
+  const what = others.length > 0 ? `${first!.id} and ${others.length} more` : first!.id
+  return new QuaysideError(
+    'STALE_RECEIPT',
+    `${tried}: the message ${what} was settled before, or its lease is over and somebody else has it; nothing was changed`,
+  )
+}

@@ -138,7 +138,7 @@ export class Producer<T> {
     const ready = prepared.every(isReady)
       ? prepared
       : await Promise.all(prepared.map((one) => Promise.resolve(one)))
-    return await this.#store(ready, (results) => [...results])
+    return await this.#store(ready, (results) => results as SendResult[])
   }
 
   #store<R>(messages: readonly NewMessage[], answer: (results: readonly SendResult[]) => R): Promise<R> {

@@ -9,7 +9,7 @@ import { settle } from './settle.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf } from './work.ts'
+import { type Work, amendmentsOf, under } from './work.ts'
 
 /**
  * A claim that has found something passes over this many messages of the log at most, cancelled ones and those that it
@@ -82,7 +82,8 @@ class Taking {
       return
     }
     const named = message.named !== undefined
-    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, ...where })
+    const { key, row } = where
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, key, row })
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
 }
@@ -119,7 +120,7 @@ function takeDue(taking: Taking): void {
   const { row, name } = group
   const { tx } = work
   if (taking.room === 0 || row.due === undefined || row.due > work.now) return
-  const rows = tx.range<string | 0>('due', group.all, taking.room + 1)
+  const rows = tx.range<string | 0>('due', under(name), taking.room + 1)
   const due = rows.slice(0, taking.room).filter(([key]) => partOf(key, 1) <= work.now)
   const next = rows[due.length]
   row.due = next && partOf(next[0], 1)

@@ -19,7 +19,7 @@ import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { type Group, allGroups, loadGroup, lowestFloor } from './group.ts'
 import { list } from './list.ts'
-import { createGroup, idleRow } from './new-group.ts'
+import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
 import { DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
@@ -29,7 +29,7 @@ import { sweepDelayed } from './sweep.ts'
 import { tick } from './time.ts'
 import { trim, trimBelow } from './trim.ts'
 import { spillHeads } from './waiting.ts'
-import { type Work, addTimer, edit, openWork } from './work.ts'
+import { type Work, addTimer, edit, openWork, under } from './work.ts'
 
 /**
  * The segment engine: contract 1 for every store that has transactions.
@@ -194,7 +194,7 @@ class View implements QueueStorage {
       (work, group) => {
         if (group === undefined) return
         const { tx, groups } = work
-        for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, group.all)
+        for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, under(name))
         tx.delete('state', groupKey(name))
         groups.delete(name)
         const left = --edit(work).groups
@@ -209,7 +209,8 @@ class View implements QueueStorage {
     return this.#run('remove', (work) => {
       const queue = edit(work)
       for (const group of allGroups(work)) {
-        Object.assign(group.row, idleRow(queue.tail))
+        const { token, nextLease, acked, failed, latest } = group.row
+        Object.assign(group.row, newRow(token, queue.tail), { nextLease, acked, failed, latest })
         group.changed = true
       }
       for (const table of Object.keys(TABLES) as Table[])
@@ -269,14 +270,16 @@ export function finish(work: Work): void {
     row.latest = Math.max(row.latest, now)
     tx.put('state', groupKey(group.name), row)
   }
-  for (const [at, row] of work.reap) addTimer(work, REAP, at, row)
-  if (work.changed) tx.put('state', QUEUE_KEY, { ...queue, latest: Math.max(queue.latest, now) })
+  work.reap?.forEach((row, at) => addTimer(work, REAP, at, row))
+  if (!work.changed) return
+  edit(work).latest = Math.max(queue.latest, now)
+  tx.put('state', QUEUE_KEY, queue)
 }
 
 /** Nobody is left to wait for delayed messages. */
 function dropDelayed(work: Work): void {
   const queue = edit(work)
-  work.tx.deleteRange('timers', { lower: [DELIVER], upper: [DELIVER] })
+  work.tx.deleteRange('timers', under(DELIVER))
   work.tx.deleteRange('ids', { upper: queue.nextDelayed })
   queue.delayed = 0
   queue.timer = undefined

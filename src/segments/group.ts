@@ -1,6 +1,6 @@
 import { type GroupRow, type Lease, type Segment, type Stored, groupKey } from './rows.ts'
-import type { Key, KeyRange } from './store.ts'
-import { type Work, ALL } from './work.ts'
+import type { Key } from './store.ts'
+import { type Work, ALL, under } from './work.ts'
 
 /** One group in a transaction. Where its messages are is in `places.ts`, how they move in `moves.ts`. */
 export interface Group {
@@ -11,8 +11,6 @@ export interface Group {
   changed: boolean
   /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait. */
   readonly heads: Head[]
-  /** All rows of the group, in each table that keeps rows of groups. */
-  readonly all: KeyRange
   /** The keys of all leases, once somebody asked. */
   leasedKeys: Set<Lease['key']> | undefined
 }
@@ -28,8 +26,7 @@ export interface Head {
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
   const leases = row.leases.map((lease) => ({ ...lease }))
-  const all = { lower: [name], upper: [name] }
-  return { work, name, row: { ...row, leases }, changed: false, heads: [], all, leasedKeys: undefined }
+  return { work, name, row: { ...row, leases }, changed: false, heads: [], leasedKeys: undefined }
 }
 
 /** Loads a group; `undefined` if it does not exist. */
@@ -42,8 +39,7 @@ export function loadGroup(work: Work, name: string): Group | undefined {
 export function allGroups(work: Work): readonly Group[] {
   const { groups } = work
   if (groups.size < work.queue.groups) {
-    const prefix = ['group']
-    for (const [key, row] of work.tx.range<GroupRow>('state', { lower: prefix, upper: prefix }, ALL)) {
+    for (const [key, row] of work.tx.range<GroupRow>('state', under('group'), ALL)) {
       const name = (key as readonly string[])[1]!
       if (!groups.has(name)) groups.set(name, openGroup(work, name, row))
     }

@@ -1,15 +1,16 @@
 import type { Group } from './group.ts'
 import type { Lease } from './rows.ts'
-import { search } from './search.ts'
 
 /** The index of the lease on `seq`, or where it would stand, as `-1 - index`. */
 export function leaseOn({ row: { leases } }: Group, seq: number): number {
-  const index = search(leases, seq, endsBefore)
-  return index < leases.length && leases[index]!.first <= seq ? index : -1 - index
-}
-
-function endsBefore({ last }: Lease, seq: number): boolean {
-  return last < seq
+  let low = 0
+  let high = leases.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (leases[middle]!.last < seq) low = middle + 1
+    else high = middle
+  }
+  return low < leases.length && leases[low]!.first <= seq ? low : -1 - low
 }
 
 /** Adds a lease, or joins it to its neighbour if both are about stretches of the log and else the same. */

@@ -98,9 +98,9 @@ function* leased(group: Group, from: Key = 0): Iterable<Item> {
   }
 }
 
-function* waiting(group: Group, lower: Key = group.all.lower!): Iterable<Item> {
-  const { work, all } = group
-  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { ...all, lower })) {
+function* waiting(group: Group, lower: Key = [group.name]): Iterable<Item> {
+  const { work, name } = group
+  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name] })) {
     const key = ordering || undefined
     const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 2), key))
     const message = side && sideMessage(group, side, key)
@@ -109,11 +109,11 @@ function* waiting(group: Group, lower: Key = group.all.lower!): Iterable<Item> {
   }
 }
 
-function* parked(group: Group, from: Key = group.all.lower!): Iterable<Item> {
-  const { work, all } = group
+function* parked(group: Group, from: Key = [group.name]): Iterable<Item> {
+  const { work, name } = group
   // The point of a message is the key of its row, and its seq.
   const lower = (from as readonly string[]).slice(0, 3)
-  for (const [key, chain] of rowsOf<ChainRow>(work, 'chain', { ...all, lower })) {
+  for (const [key, chain] of rowsOf<ChainRow>(work, 'chain', { lower, upper: [name] })) {
     const head = headOf(group, (key as readonly string[])[1]!)
     for (const [seq, message] of undone(group, key, chain)) {
       if (seq !== head?.seq && isLive(work, message))
@@ -149,8 +149,8 @@ function* delayed({ work }: Group, from: Key = [DELIVER]): Iterable<Item> {
   }
 }
 
-function* dead(group: Group, lower: Key = group.all.lower!): Iterable<Item> {
-  for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { ...group.all, lower })) {
+function* dead(group: Group, lower: Key = [group.name]): Iterable<Item> {
+  for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { lower, upper: [group.name] })) {
     const { message, attempt, error: lastError, reason, at: deadAt, fence } = letter
     const receipt = `${receiptOf(group, fence, partOf(point, 1))}!`
     yield [message, { state: 'dead', attempt, lastError, reason, deadAt, receipt }, point]

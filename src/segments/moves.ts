@@ -4,7 +4,7 @@ import { cutLease } from './leases.ts'
 import { type Place, REDRIVEN, chainOf, locate } from './places.ts'
 import type { ChainRow, DeadRow, IdRow, Lease, Parked, SideRow, Stored } from './rows.ts'
 import { sideKey, wait } from './waiting.ts'
-import { reap } from './work.ts'
+import { reap, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
 export function remove(group: Group, place: Place, seq: number): void {
@@ -30,7 +30,7 @@ export function remove(group: Group, place: Place, seq: number): void {
         group,
         place.key,
         place.row,
-        place.chain.filter(([one]) => one !== seq),
+        place.chain.filter((one) => one[0] !== seq),
       )
       row.blocked--
   }
@@ -42,17 +42,18 @@ export function free(group: Group, seq: number, key: string | undefined, row: Le
   if (row === 'side') tx.delete('side', sideKey(group, seq, key))
   if (key === undefined) return
   if (typeof row === 'number') {
-    const left = chainOf(group, key, row).filter(([one]) => one > seq)
-    if (left.length > 0 && !group.row.redriven) {
-      pushHead(group, key, row, left[0]!)
+    const chain = chainOf(group, key, row)
+    const next = chain.find((one) => one[0] > seq)
+    if (next !== undefined && !group.row.redriven) {
+      pushHead(group, key, row, next)
       return
     }
     // What is done must not be taken for parked, should the head lie elsewhere from now on.
     putChain(group, key, row, [])
-    if (left.length > 0) putChain(group, key, left[0]![0], left)
+    if (next !== undefined) putChain(group, key, next[0], chain.slice(chain.indexOf(next)))
   }
   if (group.row.blocked === 0) return
-  const [first] = tx.range<ChainRow>('chain', { lower: [group.name, key], upper: [group.name, key] }, 1)
+  const [first] = tx.range<ChainRow>('chain', under(group.name, key), 1)
   if (first !== undefined) pushHead(group, key, partOf(first[0], 2), first[1][0]!)
 }
 

@@ -4,13 +4,13 @@ import { outsideLog } from './places.ts'
 import type { GroupRow, Stored } from './rows.ts'
 import { type Work, amendmentsOf, edit } from './work.ts'
 
-/** The row of a group that has nothing in flight, but for what outlives that. */
-export function idleRow(
-  cursor: number,
-): Omit<GroupRow, 'token' | 'nextLease' | 'acked' | 'failed' | 'latest'> {
+/** The row of a group that has nothing in flight yet. */
+export function newRow(token: string, cursor: number): GroupRow {
   return {
+    token,
     cursor,
     leases: [],
+    nextLease: 1,
     due: undefined,
     until: undefined,
     checked: cursor,
@@ -20,6 +20,9 @@ export function idleRow(
     blocked: 0,
     redriven: false,
     dead: 0,
+    acked: 0,
+    failed: 0,
+    latest: 0,
   }
 }
 
@@ -30,17 +33,9 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   let cursor = from === 'latest' && groups > 0 ? tail : (firstSegment(work)?.first ?? tail)
   // What every group has finished is not retained, even if a segment still holds it.
   if (cursor < tail && groups > 0) cursor = Math.max(cursor, lowestFloor(work))
-  let skipped = 0
-  for (const amendment of amendmentsOf(work, cursor, tail)?.values() ?? []) if (amendment.gone) skipped++
-  const row = {
-    ...idleRow(cursor),
-    token: tokenOf(work, groupsEver),
-    nextLease: 1,
-    acked: 0,
-    failed: 0,
-    latest: 0,
-  }
-  return openGroup(work, name, { ...row, skipped })
+  const row = newRow(tokenOf(work, groupsEver), cursor)
+  for (const { gone } of amendmentsOf(work, cursor, tail)?.values() ?? []) if (gone) row.skipped++
+  return openGroup(work, name, row)
 }
 
 /** What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of others. */

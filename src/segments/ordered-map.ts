@@ -1,4 +1,3 @@
-import { search } from './search.ts'
 import { type Key, type KeyRange, type Row, compareKeys, isBehind } from './store.ts'
 
 /**
@@ -30,27 +29,39 @@ export class OrderedMap<V> {
   get(key: Key): V | undefined {
     const chunk = this.#chunks[this.#chunkOf(key)]
     if (chunk === undefined) return undefined
-    return chunk.values[indexOf(chunk.keys, key)]
+    const i = firstNotBefore(chunk.keys, key)
+    return i < chunk.keys.length && compareKeys(chunk.keys[i]!, key) === 0 ? chunk.values[i] : undefined
   }
 
   /** Writes a row; answers with the value it had. */
   set(key: Key, value: V): V | undefined {
     const at = this.#chunkOf(key)
-    const { keys, values } = this.#chunks[at] ?? { keys: [], values: [] }
-    const i = search(keys, key, isBefore)
-    if (isAt(keys, i, key)) {
+    const chunk = this.#chunks[at]
+    if (chunk === undefined) {
+      this.#chunks.push({ keys: [key], values: [value] })
+      this.#size++
+      return undefined
+    }
+    const { keys, values } = chunk
+    const i = firstNotBefore(keys, key)
+    if (i < keys.length && compareKeys(keys[i]!, key) === 0) {
       const before = values[i]
       values[i] = value
       return before
     }
     this.#size++
-    if (keys.length === 0 || (i === MAX_CHUNK && at === this.#chunks.length - 1)) {
-      // Rows that arrive in order fill their chunks instead of leaving each half empty.
-      this.#chunks.push({ keys: [key], values: [value] })
-      return undefined
+    if (i === keys.length) {
+      if (keys.length === MAX_CHUNK && at === this.#chunks.length - 1) {
+        // Rows that arrive in order fill their chunks instead of leaving each half empty.
+        this.#chunks.push({ keys: [key], values: [value] })
+        return undefined
+      }
+      keys.push(key)
+      values.push(value)
+    } else {
+      keys.splice(i, 0, key)
+      values.splice(i, 0, value)
     }
-    insert(keys, i, key)
-    insert(values, i, value)
     if (keys.length > MAX_CHUNK) {
       const half = MAX_CHUNK >> 1
       this.#chunks.splice(at + 1, 0, { keys: keys.splice(half), values: values.splice(half) })
@@ -63,8 +74,8 @@ export class OrderedMap<V> {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) return undefined
-    const i = indexOf(chunk.keys, key)
-    if (i < 0) return undefined
+    const i = firstNotBefore(chunk.keys, key)
+    if (i === chunk.keys.length || compareKeys(chunk.keys[i]!, key) !== 0) return undefined
     const before = chunk.values[i]
     this.#cut(at, i, i + 1)
     return before
@@ -72,57 +83,69 @@ export class OrderedMap<V> {
 
   /** Removes every row of a range, and calls `removed` with each. */
   deleteRange(range: KeyRange, removed?: (key: Key, value: V) => void): void {
-    // Backwards, because chunks may go.
-    this.#visit(range, true, ({ keys, values }, from, to, at) => {
+    let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower)
+    while (at < this.#chunks.length) {
+      const { keys, values } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
       if (removed !== undefined) for (let i = from; i < to; i++) removed(keys[i]!, values[i]!)
-      this.#cut(at, from, to)
-    })
+      const ended = to < keys.length
+      if (from >= to) {
+        if (ended) return
+        at++
+        continue
+      }
+      if (to - from < keys.length) at++
+      this.#cut(to - from < keys.length ? at - 1 : at, from, to)
+      if (ended) return
+    }
   }
 
   /** The first `limit` rows of a range in order, or the last ones, backwards. */
   range(range: KeyRange, limit: number, reverse = false): Row<V>[] {
     const rows: Row<V>[] = []
-    this.#visit(range, reverse, ({ keys, values }, from, to) => {
-      for (let i = from; i < to && rows.length < limit; i++) {
-        const at = reverse ? from + to - 1 - i : i
-        rows.push([keys[at]!, values[at]!])
+    const step = reverse ? -1 : 1
+    const start = reverse ? range.upper : range.lower
+    let at = start !== undefined ? this.#chunkOf(start) : reverse ? this.#chunks.length - 1 : 0
+    if (reverse && start !== undefined) {
+      // The rows that start with `upper` may reach into the chunks behind its own.
+      while (at + 1 < this.#chunks.length && !isBehind(this.#chunks[at + 1]!.keys[0]!, start)) at++
+    }
+    for (; at >= 0 && at < this.#chunks.length; at += step) {
+      const { keys, values } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      for (let i = reverse ? to - 1 : from; reverse ? i >= from : i < to; i += step) {
+        if (rows.length >= limit) return rows
+        rows.push([keys[i]!, values[i]!])
       }
-      return rows.length >= limit
-    })
+      if (reverse ? from > 0 : to < keys.length) break
+    }
     return rows
   }
 
   /** How many rows a range has. Whole chunks are counted without a look at their rows. */
   count(range: KeyRange): number {
     let count = 0
-    this.#visit(range, false, (_, from, to) => void (count += to - from))
-    return count
-  }
-
-  /** Calls `visit` with each chunk that has rows of a range, and from where to where, until it answers `true`. */
-  #visit(
-    { lower, upper }: KeyRange,
-    reverse: boolean,
-    visit: (chunk: Chunk<V>, from: number, to: number, at: number) => boolean | void,
-  ): void {
-    const chunks = this.#chunks
-    const first = lower === undefined ? 0 : this.#chunkOf(lower)
-    const end = upper === undefined ? chunks.length : search(chunks, upper, startsWithin)
-    for (let n = first; n < end; n++) {
-      const at = reverse ? first + end - 1 - n : n
-      const chunk = chunks[at]!
-      const { keys } = chunk
-      const from = lower === undefined ? 0 : search(keys, lower, isBefore)
-      const to = upper === undefined ? keys.length : search(keys, upper, isWithin)
-      if (from < to && visit(chunk, from, to, at)) return
+    for (
+      let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower);
+      at < this.#chunks.length;
+      at++
+    ) {
+      const { keys } = this.#chunks[at]!
+      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
+      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      if (to > from) count += to - from
+      if (to < keys.length) break
     }
+    return count
   }
 
   #cut(at: number, from: number, to: number): void {
     const { keys, values } = this.#chunks[at]!
     this.#size -= to - from
     if (to - from === keys.length) this.#chunks.splice(at, 1)
-    else if (to === 1) {
+    else if (from === 0 && to === 1) {
       keys.shift()
       values.shift()
     } else {
@@ -133,37 +156,41 @@ export class OrderedMap<V> {
 
   /** The chunk that holds `key`, or would: the last one that does not start behind it. */
   #chunkOf(key: Key): number {
-    return Math.max(0, search(this.#chunks, key, startsAtOrBefore) - 1)
+    const chunks = this.#chunks
+    let low = 0
+    let high = chunks.length - 1
+    if (high > 0 && compareKeys(chunks[high]!.keys[0]!, key) <= 0) return high
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (compareKeys(chunks[middle]!.keys[0]!, key) <= 0) low = middle
+      else high = middle - 1
+    }
+    return low
   }
 }
 
-function isBefore(one: Key, key: Key): boolean {
-  return compareKeys(one, key) < 0
+/** The first index whose key is not before `key`. Looks at the end first, where most additions go. */
+function firstNotBefore(keys: readonly Key[], key: Key): number {
+  let low = 0
+  let high = keys.length
+  if (high > 0 && compareKeys(keys[high - 1]!, key) < 0) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareKeys(keys[middle]!, key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
-function isWithin(one: Key, upper: Key): boolean {
-  return !isBehind(one, upper)
-}
-
-function startsAtOrBefore({ keys }: Chunk<unknown>, key: Key): boolean {
-  return compareKeys(keys[0]!, key) <= 0
-}
-
-function startsWithin({ keys }: Chunk<unknown>, upper: Key): boolean {
-  return isWithin(keys[0]!, upper)
-}
-
-function isAt(keys: readonly Key[], index: number, key: Key): boolean {
-  return index < keys.length && compareKeys(keys[index]!, key) === 0
-}
-
-/** The index of a key, -1 if it is not there. */
-function indexOf(keys: readonly Key[], key: Key): number {
-  const i = search(keys, key, isBefore)
-  return isAt(keys, i, key) ? i : -1
-}
-
-function insert<T>(array: T[], index: number, value: T): void {
-  if (index === array.length) array.push(value)
-  else array.splice(index, 0, value)
+/** The first index whose key is behind `upper`. */
+function firstBehind(keys: readonly Key[], upper: Key): number {
+  let low = 0
+  let high = keys.length
+  if (high > 0 && !isBehind(keys[high - 1]!, upper)) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isBehind(keys[middle]!, upper)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

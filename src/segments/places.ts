@@ -3,7 +3,7 @@ import { leaseOn } from './leases.ts'
 import type { ChainRow, Lease, Parked, SideRow, Stored } from './rows.ts'
 import type { Key } from './store.ts'
 import { sideKey, spillHeads } from './waiting.ts'
-import { ALL, isGone, logMessage } from './work.ts'
+import { ALL, isGone, logMessage, under } from './work.ts'
 
 /** Where a message is in one group, if it is not done there. */
 export type Place =
@@ -34,7 +34,7 @@ export function locate(group: Group, seq: number, key: string | undefined): Plac
   if (key === undefined || group.row.blocked === 0) return undefined
   const range = { lower: [group.name, key], upper: [group.name, key, seq + REDRIVEN] }
   for (const [rowKey, chain] of tx.range<ChainRow>('chain', range, ALL)) {
-    if (undone(group, rowKey, chain).some(([one]) => one === seq))
+    if (undone(group, rowKey, chain).some((one) => one[0] === seq))
       return { at: 'chain', key, row: partOf(rowKey, 2), chain }
   }
   return undefined
@@ -54,7 +54,7 @@ export function headOf(
 export function undone(group: Group, rowKey: Key, chain: ChainRow): ChainRow {
   const [, key, row] = rowKey as readonly [string, string, number]
   const head = headOf(group, key)
-  return head?.row === row ? chain.filter(([seq]) => seq >= head.seq) : chain
+  return head?.row === row ? chain.filter((one) => one[0] >= head.seq) : chain
 }
 
 /** What the message at a place carries. */
@@ -93,12 +93,13 @@ export function chainOf(group: Group, key: string, row: number): ChainRow {
 /** The messages that lie outside the log. */
 export function* outsideLog(group: Group): Iterable<Parked> {
   const { tx } = group.work
-  for (const [, { seq, message }] of tx.range<SideRow>('side', group.all, ALL)) {
+  for (const [, { seq, message }] of tx.range<SideRow>('side', under(group.name), ALL)) {
     if (message !== undefined) yield [seq, message]
   }
-  for (const [key, chain] of tx.range<ChainRow>('chain', group.all, ALL)) yield* undone(group, key, chain)
+  for (const [key, chain] of tx.range<ChainRow>('chain', under(group.name), ALL))
+    yield* undone(group, key, chain)
 }
 
 export function inChain(chain: ChainRow, seq: number): Stored | undefined {
-  return chain.find(([one]) => one === seq)?.[1]
+  return chain.find((one) => one[0] === seq)?.[1]
 }

@@ -6,14 +6,15 @@ import { messageOf } from './places.ts'
 import type { DeadRow, IdRow } from './rows.ts'
 import type { Read } from './store.ts'
 import { wait } from './waiting.ts'
-import { logMessage } from './work.ts'
+import { logMessage, under } from './work.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
 
 /** Settles deliveries of a group, and dead letters by the receipts that `list` gave them. */
 export function settle(group: Group, settlements: readonly Settlement[]): SettleResult[] {
-  const receipts = settlements.map(({ receipt }) => parseReceipt(receipt, group.row.token))
+  const prefix = `${group.row.token}.`
+  const receipts = settlements.map(({ receipt }) => parseReceipt(receipt, prefix))
   if (group.work.tx.expect !== undefined) group.work.tx.expect(readsOf(group, receipts))
   return settlements.map((settlement, i) => {
     const receipt = receipts[i]
@@ -34,9 +35,9 @@ function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read
     const message = lease?.named && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
     if (message?.named !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
-    const chain = [name, lease.key]
+    const chain = [name, lease.key] as const
     if (typeof lease.row === 'number') reads.push(['chain', [...chain, lease.row]])
-    else if (row.blocked > 0) reads.push(['chain', { lower: chain, upper: chain }, 1])
+    else if (row.blocked > 0) reads.push(['chain', under(...chain), 1])
   }
   return reads
 }
@@ -51,23 +52,24 @@ interface Receipt {
 const DOT = 46
 const ZERO = 48
 
-/** `token.lease.seq`, with a `!` behind it for a dead letter. Written out, because this runs for each message. */
-function parseReceipt(receipt: string, token: string): Receipt | undefined {
-  if (typeof receipt !== 'string' || !receipt.startsWith(`${token}.`)) return undefined
+/** `prefix`, `lease.seq`, and a `!` for a dead letter. Written out, because this runs for each message. */
+function parseReceipt(receipt: string, prefix: string): Receipt | undefined {
+  if (typeof receipt !== 'string' || !receipt.startsWith(prefix)) return undefined
   const dead = receipt.endsWith('!')
   const end = receipt.length - (dead ? 1 : 0)
-  let lease: number | undefined
-  let number = 0
-  for (let at = token.length + 1; at < end; at++) {
+  let lease = 0
+  let seq = 0
+  for (let at = prefix.length; at < end; at++) {
     const code = receipt.charCodeAt(at)
     const digit = code - ZERO
-    if (code === DOT && lease === undefined) {
-      lease = number
-      number = 0
-    } else if (digit >= 0 && digit <= 9) number = number * 10 + digit
-    else return undefined
+    if (digit >= 0 && digit <= 9) seq = seq * 10 + digit
+    else if (code !== DOT || lease > 0) return undefined
+    else {
+      lease = seq
+      seq = 0
+    }
   }
-  return lease === undefined ? undefined : { lease, seq: number, dead }
+  return { lease, seq, dead }
 }
 
 /** Settles one message of a lease. An ack, which is what nearly all get, does not even read it. */

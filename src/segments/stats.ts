@@ -4,7 +4,7 @@ import { sideMessage } from './places.ts'
 import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
 import { lengthOf } from './segment.ts'
 import { dueTimers, expiredAt } from './sweep.ts'
-import { type Work, amendmentsOf, isGone, logMessage, segmentAt } from './work.ts'
+import { type Work, amendmentsOf, isGone, logMessage, segmentAt, under } from './work.ts'
 
 /** Due timers of each kind are taken into account up to this many. */
 const TIMERS = 4096
@@ -88,7 +88,7 @@ function oldest(work: Work, group: Group): number | undefined {
   const floor = floorOf(group)
   const segment = floor < work.queue.tail ? segmentAt(work, floor) : undefined
   let at = segment?.at
-  const [side] = work.tx.range<SideRow>('side', { lower: [group.name], upper: [group.name] }, 1)
+  const [side] = work.tx.range<SideRow>('side', under(group.name), 1)
   if (side !== undefined) {
     const key = (side[0] as readonly (string | number)[])[1]
     const message = sideMessage(group, side[1], typeof key === 'string' ? key : undefined)

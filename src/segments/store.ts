@@ -154,29 +154,24 @@ export interface TransactionalStore {
 
 /** Compares two keys in the order of {@link Key}: negative, zero or positive. */
 export function compareKeys(a: Key, b: Key): number {
-  return compareParts(a, b) || partsOf(a).length - partsOf(b).length
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (a === b) return 0
+  const left = typeof a === 'object' ? a : [a]
+  const right = typeof b === 'object' ? b : [b]
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const x = left[i]!
+    const y = right[i]!
+    if (x === y) continue
+    if (typeof x !== typeof y) return typeof x === 'number' ? -1 : 1
+    return x < y ? -1 : 1
+  }
+  return left.length - right.length
 }
 
 /** Whether `key` lies behind `upper`, which takes in every key that starts with it (see {@link KeyRange}). */
 export function isBehind(key: Key, upper: Key): boolean {
-  return compareParts(key, upper) > 0
-}
-
-/** Compares two keys as far as both go. */
-function compareParts(a: Key, b: Key): number {
-  // Most keys of large tables.
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  const left = partsOf(a)
-  const right = partsOf(b)
-  const length = Math.min(left.length, right.length)
-  for (let i = 0; i < length; i++) {
-    const x = left[i]!
-    const y = right[i]!
-    if (x !== y) return (typeof x === typeof y ? x < y : typeof x === 'number') ? -1 : 1
-  }
-  return 0
-}
-
-function partsOf(key: Key): readonly (number | string)[] {
-  return typeof key === 'object' ? key : [key]
+  if (typeof key === 'number' && typeof upper === 'number') return key > upper
+  const left = typeof key === 'object' ? key : [key]
+  const length = typeof upper === 'object' ? upper.length : 1
+  return compareKeys(left.length > length ? left.slice(0, length) : left, upper) > 0
 }

@@ -15,7 +15,7 @@ import {
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Row } from './store.ts'
-import { type Work, amend, edit, logMessage, noteExpiry } from './work.ts'
+import { type Work, amend, edit, logMessage, noteExpiry, under } from './work.ts'
 
 /** Timers that one verb works off. The rest is left to the next, so that none takes long. */
 const TIMERS_AT_ONCE = 16
@@ -51,7 +51,7 @@ export function sweepExpired(work: Work): void {
 }
 
 function nextTimer(work: Work, kind: number): number | undefined {
-  const [next] = work.tx.range('timers', { lower: [kind], upper: [kind] }, 1)
+  const [next] = work.tx.range('timers', under(kind), 1)
   return (next?.[0] as TimerKey | undefined)?.[1]
 }
 

@@ -13,7 +13,7 @@ import {
   QUEUE_KEY,
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
-import type { Transaction } from './store.ts'
+import type { KeyRange, Transaction } from './store.ts'
 
 /** More rows than a range ever has. */
 export const ALL: number = Number.MAX_SAFE_INTEGER
@@ -34,7 +34,7 @@ export interface Work {
   /** The groups that were loaded: see `group.ts`. */
   readonly groups: Map<string, Group>
   /** What has to be reaped, by time. */
-  readonly reap: Map<number, (Expiring | string)[]>
+  reap: Map<number, (Expiring | string)[]> | undefined
   /** The queue's own time: see `time.ts`. */
   now: number
   changed: boolean
@@ -50,11 +50,16 @@ export function openWork(tx: Transaction, name: string, clock: number): Work {
     clock,
     queue,
     groups: new Map(),
-    reap: new Map(),
+    reap: undefined,
     now: clock,
     changed: false,
     known: undefined,
   }
+}
+
+/** All rows whose key starts with these. */
+export function under(...prefix: readonly (string | number)[]): KeyRange {
+  return { lower: prefix, upper: prefix }
 }
 
 /** The queue row, to be changed. */
@@ -75,6 +80,7 @@ export function addTimer(work: Work, kind: number, at: number, row: DeliverRow |
 
 /** Has a message expire, or an id forgotten, at a time. */
 export function reap(work: Work, at: number, what: Expiring | string): void {
+  work.reap ??= new Map()
   const some = work.reap.get(at)
   if (some === undefined) work.reap.set(at, [what])
   else some.push(what)
