@@ -17,13 +17,14 @@ const USES = [
     // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
     // README for the parts. The budget is here so that it does not grow unseen.
     name: 'core + memory',
-    budget: 23 * kB,
+    budget: 20.6 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
     name: 'core + IndexedDB + outbox + service worker',
+    budget: 28.9 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -34,6 +35,7 @@ const USES = [
   },
   {
     name: 'core + IndexedDB',
+    budget: 25.1 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
