@@ -68,6 +68,8 @@ export class Outbox {
   #held = false
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
+  /** Ends with the drain that was asked for last. */
+  #draining: Promise<unknown> = Promise.resolve()
   /** Sends what is due, for all who ask, where nothing was started. */
   readonly #pass: () => void = coalesce(async () => {
     if (this.#stop === undefined) await this.#drain().catch((error: unknown) => this.#fail(error))
@@ -180,8 +182,12 @@ export class Outbox {
     return await this.#drain(options)
   }
 
+  /** One at a time, or they would add up to more than `concurrency`. */
   #drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return this.#consumer.drain(this.#send, { concurrency: this.#rules.concurrency, ...options })
+    const { concurrency } = this.#rules
+    const drained = this.#draining.then(() => this.#consumer.drain(this.#send, { concurrency, ...options }))
+    this.#draining = drained.catch(() => undefined)
+    return drained
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */

@@ -49,6 +49,15 @@ describe('order', () => {
     expect(busy.most).toBe(2)
     await stop()
   })
+
+  test('concurrency bounds drains that are asked for at the same time, too', async () => {
+    const { origin, busy } = await serve((response) => setTimeout(() => response.end(), 3))
+    const { outbox } = setUpOutbox({ concurrency: 2 })
+    for (let i = 0; i < 10; i++) await outbox.store(origin, post(`${i}`))
+    const reports = await Promise.all([outbox.drain(), outbox.drain(), outbox.drain()])
+    expect(reports.map(({ acked }) => acked)).toEqual([10, 0, 0])
+    expect(busy.most).toBe(2)
+  })
 })
 
 describe('replace', () => {
