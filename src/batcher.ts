@@ -16,6 +16,9 @@ export interface BatcherOptions<In, Out> {
   readonly write: (items: readonly In[]) => Promise<readonly Out[]>
   /** The most items of one batch. A call with more makes a batch of its own. */
   readonly max: () => number
+  /** How much a call's items weigh together, where {@link maxWeight} limits that. A call that weighs more goes alone. */
+  readonly weigh?: (items: readonly In[]) => number
+  readonly maxWeight?: () => number
   /** Two calls that name the same thing must not share a batch: the second is to find what the first left. */
   readonly nameOf?: (item: In) => string | undefined
   /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
@@ -67,14 +70,20 @@ export class Batcher<In, Out> implements Idling {
 
   /** As many waiting calls as fit one batch. */
   #take(): Unit<In, Out>[] {
-    const { max, nameOf } = this.#options
+    const { max, nameOf, weigh, maxWeight } = this.#options
     const waiting = this.#waiting
     const limit = max()
+    const most = maxWeight?.() ?? Infinity
     let size = 0
+    let weight = 0
     let count = 0
     const names = nameOf === undefined || waiting.length === 1 ? undefined : new Set<string>()
     for (const { items } of waiting) {
       if (count > 0 && size + items.length > limit) break
+      if (most < Infinity && waiting.length > 1) {
+        weight += weigh!(items)
+        if (count > 0 && weight > most) break
+      }
       if (names !== undefined) {
         const named = items.map(nameOf!).filter((name) => name !== undefined)
         if (count > 0 && named.some((name) => names.has(name))) break

@@ -32,6 +32,7 @@ export class MemoryAdapter extends SegmentAdapter {
         maxBodyBytes: 64 * 1024 * 1024,
         maxHeaderBytes: 64 * 1024,
         maxBatch: 100_000,
+        maxBatchBytes: Infinity,
       },
       memoryStore(clock),
     )

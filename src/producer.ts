@@ -87,6 +87,8 @@ export class Producer<T> {
       write: (messages) =>
         context.finish('send', (view) => view.append(messages, { batchId: context.options.id() })),
       max: () => context.guarantees.maxBatch,
+      weigh: (messages) => sum(messages, atMost),
+      maxWeight: () => context.guarantees.maxBatchBytes,
       nameOf: ({ id }) => id,
       isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
       busy: context.batchers,
@@ -116,7 +118,7 @@ export class Producer<T> {
   /**
    * Stores messages in one write, all or none. Answers in their order.
    *
-   * @throws as {@link send}, and `TOO_LARGE` where the batch has more messages than the storage takes at once.
+   * @throws as {@link send}, and `TOO_LARGE` where the batch has more messages or bytes than the storage takes at once.
    */
   async sendBatch(messages: readonly BatchMessage<T>[]): Promise<SendResult[]> {
     checkArray('sendBatch', 'messages', messages)
@@ -138,6 +140,7 @@ export class Producer<T> {
     const ready = prepared.every(isReady)
       ? prepared
       : await Promise.all(prepared.map((one) => Promise.resolve(one)))
+    this.#checkTogether(ready)
     return await this.#store(ready, (results) => results as SendResult[])
   }
 
@@ -216,13 +219,38 @@ export class Producer<T> {
     checkSize(tried, 'headers', 'bytes together', bytes, this.#context.guarantees.maxHeaderBytes)
   }
 
+  /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
+  #checkTogether(messages: readonly NewMessage[]): void {
+    const { maxBatchBytes } = this.#context.guarantees
+    if (messages.length < 2 || maxBatchBytes === Infinity || sum(messages, atMost) <= maxBatchBytes) return
+    checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
+  }
+
   #checkBody(tried: string, body: Body): void {
     const { maxBodyBytes } = this.#context.guarantees
     // A UTF-16 unit is three bytes of UTF-8 at most, so most bodies need no exact count.
     if (body.length * 3 <= maxBodyBytes) return
-    const bytes = typeof body === 'string' ? byteLength(body) : body.length
-    checkSize(tried, 'a payload', 'bytes once encoded', bytes, maxBodyBytes)
+    checkSize(tried, 'a payload', 'bytes once encoded', measure(body, byteLength), maxBodyBytes)
   }
+}
+
+/** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */
+function atMost(text: string): number {
+  return text.length * 3
+}
+
+function measure(body: Body, ofText: (text: string) => number): number {
+  return typeof body === 'string' ? ofText(body) : body.length
+}
+
+/** The bytes of all messages together: bodies, ids, keys and headers. */
+function sum(messages: readonly NewMessage[], ofText: (text: string) => number): number {
+  let bytes = 0
+  for (const { body, id = '', key = '', headers } of messages) {
+    bytes += measure(body, ofText) + ofText(id) + ofText(key)
+    for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
+  }
+  return bytes
 }
 
 function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessage {

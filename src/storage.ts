@@ -251,7 +251,8 @@ export interface QueueStorage {
    * Leases messages to one consumer of a group.
    *
    * - Effect: creates the group if it does not exist, settles what the request says, and answers with up to `limit`
-   *   messages under new leases, each attempt counted. Nothing to deliver is an empty array, not an error.
+   *   messages under new leases, each attempt counted. Nothing to deliver is an empty array, not an error. A storage whose
+   *   answers are limited in bytes may give fewer than there are, at least one, and says `nextInMs: 0`.
    * - What may be delivered: a message that is due, not expired, not done in this group and not under a live lease of it.
    *   A lease that has ended is ready again at once, or a dead letter (`exhausted`) if that was its last attempt.
    * - Order: first deliveries are in the order of append, delayed ones at the place they took when due. Retries come when
@@ -368,6 +369,11 @@ export interface Guarantees {
   readonly maxHeaderBytes: number
   /** The most messages of one append. */
   readonly maxBatch: number
+  /**
+   * The most bytes that the bodies, ids, keys and headers of one append may have together, as UTF-8. `Infinity` where only
+   * memory ends it.
+   */
+  readonly maxBatchBytes: number
   /** How stale a read may be, in ms: 0 means every verb sees all that resolved before it. */
   readonly consistentWithinMs: number
 }

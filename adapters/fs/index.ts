@@ -54,6 +54,7 @@ export class NodeFsAdapter extends SegmentAdapter {
         maxBodyBytes: 64 * 1024 * 1024,
         maxHeaderBytes: 64 * 1024,
         maxBatch: 100_000,
+        maxBatchBytes: Infinity,
       },
       () => openJournalStore(directory, options),
     )

@@ -36,6 +36,7 @@ export class IndexedDBAdapter extends SegmentAdapter {
         maxBodyBytes: 64 * 1024 * 1024,
         maxHeaderBytes: 64 * 1024,
         maxBatch: 100_000,
+        maxBatchBytes: Infinity,
       },
       () => IndexedDBStore.open(options),
     )

@@ -110,6 +110,7 @@ const GUARANTEES: Guarantees = {
   maxBodyBytes: 10_000_000,
   maxHeaderBytes: 100_000,
   maxBatch: 100_000,
+  maxBatchBytes: Infinity,
   consistentWithinMs: 0,
 }
 

@@ -20,6 +20,7 @@ export class WaitingAdapter extends SegmentAdapter {
         maxBodyBytes: 1024 * 1024,
         maxHeaderBytes: 64 * 1024,
         maxBatch: 100_000,
+        maxBatchBytes: Infinity,
       },
       () => Promise.resolve(store),
     )

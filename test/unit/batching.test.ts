@@ -79,6 +79,15 @@ describe('sends', () => {
     expect(payloads.map(({ payload }) => payload)).toEqual(Array.from({ length: 23 }, (_, i) => i))
   })
 
+  test('never more bytes at once than the storage takes', async () => {
+    const { storage, producer } = setUp<string>({ guarantees: { maxBatchBytes: 100 } })
+    await Promise.all(Array.from({ length: 9 }, () => producer.send('x'.repeat(8))))
+    // A body of 10 bytes counts as three times as many, because a UTF-16 unit may take so much.
+    expect(sizes(storage)).toEqual([3, 3, 3])
+    await producer.send('x'.repeat(200))
+    expect(sizes(storage)).toEqual([3, 3, 3, 1])
+  })
+
   test('of one id do not share an append, so that the second finds what the first left', async () => {
     const { storage, producer } = setUp<number>()
     await Promise.all([

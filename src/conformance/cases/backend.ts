@@ -21,6 +21,11 @@ export const backend: Section = {
         for (const name of ['maxBodyBytes', 'maxHeaderBytes', 'maxBatch'] as const) {
           ok(guarantees[name] >= 1, `${name} is ${guarantees[name]}`)
         }
+        const { maxBatchBytes, maxBodyBytes, maxHeaderBytes } = guarantees
+        ok(
+          maxBatchBytes >= maxBodyBytes + maxHeaderBytes,
+          `maxBatchBytes is ${maxBatchBytes}: less than one message may have`,
+        )
         ok(guarantees.consistentWithinMs >= 0, `consistentWithinMs is ${guarantees.consistentWithinMs}`)
         const isWide = ['origin', 'machine', 'network'].includes(guarantees.sharedBy)
         ok(!isWide || guarantees.durability !== 'none', 'what several processes share outlives one of them')
