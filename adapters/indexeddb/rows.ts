@@ -1,3 +1,4 @@
+import { unwrap, wrap } from 'idb'
 import type { AsyncReads, Write } from '../../src/segments/rehearsal.ts'
 import type { Key, KeyRange, Row, Table } from '../../src/segments/store.ts'
 import type { Mode, Work } from './connection.ts'
@@ -5,6 +6,14 @@ import type { StoredKey } from './schema.ts'
 
 /** IndexedDB takes counts of 32 bits. */
 const MAX_COUNT = 2 ** 32 - 1
+
+/** What TypeScript does not know yet of the Indexed Database API 3.0. */
+interface Source extends IDBObjectStore {
+  getAllRecords?(options: {
+    readonly query: IDBKeyRange
+    readonly count: number
+  }): IDBRequest<readonly { readonly key: StoredKey; readonly value: unknown }[]>
+}
 
 /** The rows of one queue in a transaction. */
 export class Rows<M extends Mode> implements AsyncReads {
@@ -24,6 +33,12 @@ export class Rows<M extends Mode> implements AsyncReads {
     const store = this.#work.objectStore(table)
     const bounds = this.#bounds(range)
     const count = Math.min(limit, MAX_COUNT)
+    // One request where the browser has it (Chromium from 141 on): nearly twice as quick.
+    const raw = unwrap(store) as Source
+    if (raw.getAllRecords !== undefined) {
+      const records = await wrap(raw.getAllRecords({ query: bounds, count }))
+      return records.map(({ key, value }) => [original(key), value])
+    }
     const [keys, values] = await Promise.all([store.getAllKeys(bounds, count), store.getAll(bounds, count)])
     return keys.map((key, i) => [original(key), values[i]])
   }
