@@ -13,7 +13,15 @@ import {
 } from './check.ts'
 import type { Context } from './context.ts'
 import { cutError, errorText } from './errors.ts'
-import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
+import type { Operation } from './instrumentation.ts'
+import {
+  type DrainOptions,
+  type DrainReport,
+  type Ended,
+  type Handler,
+  Loop,
+  type RunOptions,
+} from './loop.ts'
 import {
   Message,
   type NackOptions,
@@ -60,6 +68,9 @@ export interface ConsumerSettings {
   readonly from: 'earliest' | 'latest' | undefined
 }
 
+/** How a message is settled by hand. */
+type Settling = 'ack' | 'nack' | 'reject' | 'extend'
+
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
 
@@ -85,7 +96,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     this.#context = context
     this.#settings = settings
     this.#settlements = new Batcher({
-      write: (settlements) => context.finish('settle', (view) => view.settle(settings.group, settlements)),
+      write: (settlements) => {
+        context.activity.turn()
+        return context.finish('settle', (view) => view.settle(settings.group, settlements))
+      },
       max: () => context.guarantees.maxBatch,
       busy: context.batchers,
     })
@@ -120,13 +134,29 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
       signal?.throwIfAborted()
-      return this.#context.use(tried, (view) => {
-        if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
-        return this.#take(view, limit)
+      const receive = (): Promise<Message<T>[]> =>
+        this.#context.use(tried, (view) => {
+          if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
+          return this.#take(view, limit)
+        })
+      if (!this.#context.observed) return receive()
+      const messages: Message<T>[] = []
+      return this.#observe('receive', tried === 'receiveBatch', messages, async () => {
+        messages.push(...(await receive()))
+        return messages
       })
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #observe<R>(
+    name: Operation['name'],
+    batch: boolean,
+    messages: readonly Message<unknown>[],
+    run: () => Promise<R>,
+  ): Promise<R> {
+    return this.#context.observe({ name, group: this.group, batch, messages }, run)
   }
 
   #take(view: QueueStorage, limit: number): Promise<Message<T>[]> {
@@ -195,7 +225,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
     const { group, leaseMs, retry, from } = this.#settings
-    const { maxBatch } = this.#context.guarantees
+    const { guarantees, activity } = this.#context
+    const { maxBatch } = guarantees
+    activity.turn()
     return view.claim({
       group,
       limit: Math.min(limit, maxBatch),
@@ -209,8 +241,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   /** Makes messages of deliveries. */
   #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
     if (deliveries.length === 0) return []
-    this.#context.throughput.count('delivered', deliveries.length)
-    const until = this.#context.now() + this.#settings.leaseMs
+    const { activity } = this.#context
+    const now = this.#context.now()
+    activity.count('delivered', deliveries.length)
+    for (const { attempt, lastError, timestamp } of deliveries) {
+      // One with an error was delivered before, and given back.
+      if (attempt === 1 && lastError === undefined) activity.took('delivery', now - timestamp)
+    }
+    const until = now + this.#settings.leaseMs
     const opened = deliveries.map((delivery) => this.#openOne(delivery, until))
     if (opened.every((one) => one instanceof Message)) return opened
     return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
@@ -235,7 +273,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
-    this.#context.throughput.count('failed', 1)
+    this.#context.activity.count('failed', 1)
     const settlement: Settlement = { receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }
     return new Promise((resolve, reject) => {
       // Stale is as good: then somebody else finds it unreadable.
@@ -274,7 +312,11 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return this.#nack('nackBatch', messages, options)
   }
 
-  async #nack(tried: string, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+  async #nack(
+    tried: 'nack' | 'nackBatch',
+    messages: readonly Message<T>[],
+    options: NackOptions = {},
+  ): Promise<void> {
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
     await this.#settle(tried, messages, (one) => this.#failureOf(one, options))
@@ -312,6 +354,16 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #settle(
+    tried: Settling | `${Settling}Batch`,
+    messages: readonly Message<T>[],
+    settlementOf: (message: Message<T>) => Settlement,
+  ): Promise<void> {
+    if (!this.#context.observed) return this.#settleNow(tried, messages, settlementOf)
+    const name = tried.replace('Batch', '') as Settling
+    return this.#observe(name, name !== tried, messages, () => this.#settleNow(tried, messages, settlementOf))
+  }
+
+  #settleNow(
     tried: string,
     messages: readonly Message<T>[],
     settlementOf: (message: Message<T>) => Settlement,
@@ -341,7 +393,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
     if (result.status === 'stale') return true
     if (settlement.kind === 'extend') return false
-    this.#context.throughput.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
+    this.#context.activity.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
     leaseOf(message).onEnd?.(settlement)
     return false
   }
@@ -404,14 +456,24 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           leaseMs: this.#settings.leaseMs,
           wakeup,
           isPaused: () => this.#paused,
-          claim: (limit, settle) => this.#claim(view, limit, settle),
-          settle: (settlements) => view.settle(this.group, settlements),
+          claim: (limit, ended) => {
+            if (ended.length === 0) return this.#claim(view, limit)
+            return this.#observeEnd('settle', ended, (settlements) => this.#claim(view, limit, settlements))
+          },
+          settle: (name, ended) =>
+            this.#observeEnd(name, ended, (settlements) => {
+              context.activity.turn()
+              return view.settle(this.group, settlements)
+            }),
           unsettled: () => this.#settlements.idle(),
           open: (deliveries) => this.#open(deliveries),
           nextLook: (result) => this.#nextLook(view, result),
           failureOf: (message, reason) => this.#failureOf(message, { reason }),
           note: (message, settlement, result) => this.#note(message, settlement, result),
-          handler,
+          handler: context.observed
+            ? (message, job) => this.#observe('process', false, [message], async () => handler(message, job))
+            : handler,
+          took: (ms) => context.activity.took('handler', ms),
           options,
           untilEmpty,
         })
@@ -420,6 +482,22 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         await this.#settlements.idle()
         return report
       }),
+    )
+  }
+
+  /** Has a loop settle what ended, under the eyes of whoever observes the queue. */
+  #observeEnd<R>(
+    name: 'settle' | 'extend',
+    ended: readonly Ended<T>[],
+    settle: (settlements: readonly Settlement[]) => Promise<R>,
+  ): Promise<R> {
+    const run = (): Promise<R> => settle(ended.map(({ settlement }) => settlement))
+    if (!this.#context.observed) return run()
+    return this.#observe(
+      name,
+      true,
+      ended.map(({ message }) => message),
+      run,
     )
   }
 
