@@ -36,12 +36,6 @@ export interface ActivityReport {
   readonly latency: Latencies
 }
 
-const EVENTS = ['sent', 'delivered', 'acked', 'failed'] as const
-type Event = (typeof EVENTS)[number]
-
-const TIMED = ['delivery', 'handler'] as const
-type Timed = (typeof TIMED)[number]
-
 const SLOT_MS = 10_000
 const WINDOW_MS = 60_000
 /** The least time that rates are made of: one message in the first millisecond is not a thousand a second. */
@@ -51,7 +45,12 @@ const MIN_MS = 1000
 const PER_OCTAVE = 8
 const BUCKETS = 256
 
-/** The counts of some seconds: of each event, then of each bucket of what is timed. */
+/** Where a slot counts what: each event, then each bucket of what is timed. */
+const EVENTS = { sent: 0, delivered: 1, acked: 2, failed: 3 } as const
+const TIMED = { delivery: 4, handler: 260 } as const
+const CELLS = 516
+
+/** The counts of ten seconds. */
 interface Slot {
   readonly start: number
   readonly counts: Uint32Array
@@ -90,19 +89,16 @@ export class Activity {
     }
     const current = at - (at % SLOT_MS)
     this.#slots = this.#slots.filter((slot) => slot.start > current - WINDOW_MS)
-    this.#slots.push({
-      start: current,
-      counts: new Uint32Array(EVENTS.length + TIMED.length * BUCKETS),
-    })
+    this.#slots.push({ start: current, counts: new Uint32Array(CELLS) })
   }
 
-  count(event: Event, messages: number): void {
-    this.#add(EVENTS.indexOf(event), messages)
+  count(event: keyof typeof EVENTS, messages: number): void {
+    this.#add(EVENTS[event], messages)
   }
 
-  took(what: Timed, ms: number): void {
+  took(what: keyof typeof TIMED, ms: number): void {
     const bucket = Math.round(Math.log2(1 + Math.max(0, ms)) * PER_OCTAVE)
-    this.#add(firstBucket(what) + Math.min(bucket, BUCKETS - 1), 1)
+    this.#add(TIMED[what] + Math.min(bucket, BUCKETS - 1), 1)
   }
 
   #add(index: number, amount: number): void {
@@ -113,28 +109,26 @@ export class Activity {
   report(): ActivityReport {
     const at = this.#now()
     this.#turn(at)
-    const { start, counts } = this.#slots.at(-1)!
-    const sums = Array.from(counts, (_, i) => this.#slots.reduce((sum, slot) => sum + slot.counts[i]!, 0))
-    const from = Math.max(this.#since, start + SLOT_MS - WINDOW_MS)
+    const from = Math.max(this.#since, this.#slots.at(-1)!.start + SLOT_MS - WINDOW_MS)
     const seconds = Math.max(MIN_MS, at - from) / 1000
-    const rates = EVENTS.map((event, i) => [event, sums[i]! / seconds])
-    const times = TIMED.map((what) => {
-      const first = firstBucket(what)
-      return [what, percentiles(sums.slice(first, first + BUCKETS))]
-    })
+    const sum = (cell: number): number => this.#slots.reduce((all, { counts }) => all + counts[cell]!, 0)
+    const rate = (event: keyof typeof EVENTS): number => sum(EVENTS[event]) / seconds
+    const time = (what: keyof typeof TIMED): Percentiles | undefined =>
+      percentiles(Array.from({ length: BUCKETS }, (_, i) => sum(TIMED[what] + i)))
     return {
-      throughput: Object.fromEntries(rates) as Record<Event, number>,
-      latency: Object.fromEntries(times) as Record<Timed, Percentiles | undefined>,
+      throughput: {
+        sent: rate('sent'),
+        delivered: rate('delivered'),
+        acked: rate('acked'),
+        failed: rate('failed'),
+      },
+      latency: { delivery: time('delivery'), handler: time('handler') },
     }
   }
 }
 
-function firstBucket(what: Timed): number {
-  return EVENTS.length + TIMED.indexOf(what) * BUCKETS
-}
-
 function percentiles(buckets: readonly number[]): Percentiles | undefined {
-  const count = buckets.reduce((sum, one) => sum + one, 0)
+  const count = buckets.reduce((sum, one) => sum + one)
   if (count === 0) return undefined
   const reached = (share: number): number => {
     let left = Math.ceil(count * share)

@@ -134,16 +134,18 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
       signal?.throwIfAborted()
-      const receive = (): Promise<Message<T>[]> =>
-        this.#context.use(tried, (view) => {
+      const show = (): Message<T>[] => []
+      return this.#observe('receive', tried !== 'receive', show, (messages) => {
+        const received = this.#context.use(tried, (view) => {
           if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
           return this.#take(view, limit)
         })
-      if (!this.#context.observed) return receive()
-      const messages: Message<T>[] = []
-      return this.#observe('receive', tried === 'receiveBatch', messages, async () => {
-        messages.push(...(await receive()))
-        return messages
+        return messages === undefined
+          ? received
+          : received.then((all) => {
+              messages.push(...all)
+              return all
+            })
       })
     } catch (error) {
       return Promise.reject(error)
@@ -153,10 +155,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   #observe<R>(
     name: Operation['name'],
     batch: boolean,
-    messages: readonly Message<unknown>[],
-    run: () => Promise<R>,
+    show: () => Message<T>[],
+    run: (messages?: Message<T>[]) => Promise<R>,
   ): Promise<R> {
-    return this.#context.observe({ name, group: this.group, batch, messages }, run)
+    return this.#context.observe(name, this.group, batch, show, run)
   }
 
   #take(view: QueueStorage, limit: number): Promise<Message<T>[]> {
@@ -358,34 +360,29 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     messages: readonly Message<T>[],
     settlementOf: (message: Message<T>) => Settlement,
   ): Promise<void> {
-    if (!this.#context.observed) return this.#settleNow(tried, messages, settlementOf)
     const name = tried.replace('Batch', '') as Settling
-    return this.#observe(name, name !== tried, messages, () => this.#settleNow(tried, messages, settlementOf))
-  }
-
-  #settleNow(
-    tried: string,
-    messages: readonly Message<T>[],
-    settlementOf: (message: Message<T>) => Settlement,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      // All of it may throw, so it comes before anything is noted.
-      for (const message of messages) {
-        if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
-      }
-      const settlements = messages.map(settlementOf)
-      if (settlements.length === 0) return resolve()
-      if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
-      this.#settlements.add(
-        settlements,
-        (results) => {
-          const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
-          if (stale.length === 0) resolve()
-          else reject(staleError(tried, stale))
-        },
-        reject,
-      )
-    })
+    // What is none of its messages is refused below.
+    const show = (): Message<T>[] => messages.filter((message) => settlerOf(message) === this)
+    const settle = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        // All of it may throw, so it comes before anything is noted.
+        for (const message of messages) {
+          if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
+        }
+        const settlements = messages.map(settlementOf)
+        if (settlements.length === 0) return resolve()
+        if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
+        this.#settlements.add(
+          settlements,
+          (results) => {
+            const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
+            if (stale.length === 0) resolve()
+            else reject(staleError(tried, stale))
+          },
+          reject,
+        )
+      })
+    return this.#observe(name, name !== tried, show, settle)
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
@@ -450,7 +447,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const view = await context.open(tried)
     return await context.track(
       this.#listen(view, [options.signal, context.closing], async (wakeup) => {
-        const loop = new Loop({
+        const loop = new Loop<T>({
           clock: context.options.clock,
           closing: context.closing,
           leaseMs: this.#settings.leaseMs,
@@ -470,9 +467,13 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           nextLook: (result) => this.#nextLook(view, result),
           failureOf: (message, reason) => this.#failureOf(message, { reason }),
           note: (message, settlement, result) => this.#note(message, settlement, result),
-          handler: context.observed
-            ? (message, job) => this.#observe('process', false, [message], async () => handler(message, job))
-            : handler,
+          handler: (message, job) =>
+            this.#observe(
+              'process',
+              false,
+              () => [message],
+              () => handler(message, job) as Promise<unknown>,
+            ),
           took: (ms) => context.activity.took('handler', ms),
           options,
           untilEmpty,
@@ -491,13 +492,11 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     ended: readonly Ended<T>[],
     settle: (settlements: readonly Settlement[]) => Promise<R>,
   ): Promise<R> {
-    const run = (): Promise<R> => settle(ended.map(({ settlement }) => settlement))
-    if (!this.#context.observed) return run()
     return this.#observe(
       name,
       true,
-      ended.map(({ message }) => message),
-      run,
+      () => ended.map(({ message }) => message),
+      () => settle(ended.map(({ settlement }) => settlement)),
     )
   }
 

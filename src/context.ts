@@ -3,7 +3,7 @@ import type { Idling } from './batcher.ts'
 import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { QuaysideError } from './errors.ts'
-import type { Instrumentation, Operation } from './instrumentation.ts'
+import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from './storage.ts'
 
@@ -78,19 +78,22 @@ export class Context<T> {
     )
   }
 
-  /** Whether anybody observes the queue. Where nobody does, nothing needs to be got ready for {@link observe}. */
-  get observed(): boolean {
-    return this.options.instrumentation !== undefined
-  }
-
-  /** Does something under the eyes of whoever observes the queue. */
-  observe<R>(
-    operation: Pick<Operation, 'name' | 'group' | 'batch' | 'messages'>,
-    run: () => Promise<R>,
+  /**
+   * Does something under the eyes of whoever observes the queue, if anybody does; only then there are `messages`, as
+   * `show` makes them.
+   */
+  observe<M extends ObservedMessage, R>(
+    name: Operation['name'],
+    group: string | undefined,
+    batch: boolean,
+    show: () => M[],
+    run: (messages?: M[]) => Promise<R>,
   ): Promise<R> {
-    const { instrumentation, name, storage } = this.options
+    const { instrumentation, name: queue, storage } = this.options
     if (instrumentation === undefined) return run()
-    return instrumentation({ queue: name, storage: storage.guarantees.name, ...operation }, async () => run())
+    const messages = show()
+    const operation = { name, queue, storage: storage.guarantees.name, group, batch, messages }
+    return instrumentation(operation, async () => run(messages))
   }
 
   /** Has a verb done by the storage, opened if need be. */

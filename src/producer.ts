@@ -109,18 +109,14 @@ export class Producer<T> {
   send(payload: T, options?: SendOptions): Promise<SendResult> {
     try {
       if (options !== undefined) checkOptions('send', options, OPTIONS)
-      if (!this.#context.observed) return this.#send(payload, options, options?.headers)
-      const [draft] = draftsOf([options])
-      return this.#observe(false, [draft!], () => this.#send(payload, options, draft!.headers))
+      return this.#observe(false, [options], (drafts) => {
+        const message = this.#prepare('send', payload, options, (drafts?.[0] ?? options)?.headers)
+        if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
+        return this.#store([message], firstOf)
+      })
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  #send(payload: T, options: SendOptions | undefined, headers: SendOptions['headers']): Promise<SendResult> {
-    const message = this.#prepare('send', payload, options, headers)
-    if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
-    return this.#store([message], firstOf)
   }
 
   /**
@@ -134,9 +130,7 @@ export class Producer<T> {
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
     if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
     if (messages.length === 0) return []
-    if (!this.#context.observed) return await this.#sendBatch(messages)
-    const drafts = draftsOf(messages)
-    return await this.#observe(true, drafts, () => this.#sendBatch(messages, drafts))
+    return await this.#observe(true, messages, (drafts) => this.#sendBatch(messages, drafts))
   }
 
   async #sendBatch(messages: readonly BatchMessage<T>[], drafts?: readonly Draft[]): Promise<SendResult[]> {
@@ -158,16 +152,22 @@ export class Producer<T> {
     return await this.#store(ready, (results) => results as SendResult[])
   }
 
-  /** Sends messages under the eyes of whoever observes the queue, and lets them see the ids. */
+  /** Sends messages under the eyes of whoever observes the queue, and shows them the ids that they got. */
   #observe<R extends SendResult | SendResult[]>(
     batch: boolean,
-    messages: readonly Draft[],
-    send: () => Promise<R>,
+    all: readonly (SendOptions | undefined)[],
+    send: (drafts?: readonly Draft[]) => Promise<R>,
   ): Promise<R> {
-    return this.#context.observe({ name: 'send', group: undefined, batch, messages }, async () => {
-      const sent = await send()
-      for (const [i, { id }] of (Array.isArray(sent) ? sent : [sent]).entries()) messages[i]!.id = id
-      return sent
+    // Options of a batch may be anything at all here: they are checked later.
+    const show = (): Draft[] => all.map((one) => ({ id: one?.id, headers: { ...one?.headers } }))
+    return this.#context.observe('send', undefined, batch, show, (drafts) => {
+      const sent = send(drafts)
+      return drafts === undefined
+        ? sent
+        : sent.then((results) => {
+            for (const [i, { id }] of [results].flat().entries()) drafts[i]!.id = id
+            return results
+          })
     })
   }
 
@@ -270,11 +270,6 @@ export class Producer<T> {
 interface Draft {
   id: string | undefined
   headers: Record<string, string>
-}
-
-/** Options may be anything at all here: they are checked later. */
-function draftsOf(all: readonly (SendOptions | undefined)[]): Draft[] {
-  return all.map((options) => ({ id: options?.id, headers: { ...options?.headers } }))
 }
 
 /** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */
