@@ -17,14 +17,14 @@ const USES = [
     // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
     // README for the parts. The budget is here so that it does not grow unseen.
     name: 'core + memory',
-    budget: 20.6 * kB,
+    budget: 21.4 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
     name: 'core + IndexedDB + outbox + service worker',
-    budget: 29.1 * kB,
+    budget: 29.9 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -35,7 +35,7 @@ const USES = [
   },
   {
     name: 'core + IndexedDB',
-    budget: 25.3 * kB,
+    budget: 26.1 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,

@@ -13,7 +13,15 @@ import {
 } from './check.ts'
 import type { Context } from './context.ts'
 import { cutError, errorText } from './errors.ts'
-import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
+import type { Operation } from './instrumentation.ts'
+import {
+  type DrainOptions,
+  type DrainReport,
+  type Ended,
+  type Handler,
+  Loop,
+  type RunOptions,
+} from './loop.ts'
 import {
   Message,
   type NackOptions,
@@ -60,6 +68,9 @@ export interface ConsumerSettings {
   readonly from: 'earliest' | 'latest' | undefined
 }
 
+/** How a message is settled by hand. */
+type Settling = 'ack' | 'nack' | 'reject' | 'extend'
+
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
 
@@ -85,7 +96,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     this.#context = context
     this.#settings = settings
     this.#settlements = new Batcher({
-      write: (settlements) => context.finish('settle', (view) => view.settle(settings.group, settlements)),
+      write: (settlements) => {
+        context.activity.turn()
+        return context.finish('settle', (view) => view.settle(settings.group, settlements))
+      },
       max: () => context.guarantees.maxBatch,
       busy: context.batchers,
     })
@@ -120,13 +134,31 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
       signal?.throwIfAborted()
-      return this.#context.use(tried, (view) => {
-        if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
-        return this.#take(view, limit)
+      const show = (): Message<T>[] => []
+      return this.#observe('receive', tried !== 'receive', show, (messages) => {
+        const received = this.#context.use(tried, (view) => {
+          if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
+          return this.#take(view, limit)
+        })
+        return messages === undefined
+          ? received
+          : received.then((all) => {
+              messages.push(...all)
+              return all
+            })
       })
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #observe<R>(
+    name: Operation['name'],
+    batch: boolean,
+    show: () => Message<T>[],
+    run: (messages?: Message<T>[]) => Promise<R>,
+  ): Promise<R> {
+    return this.#context.observe(name, this.group, batch, show, run)
   }
 
   #take(view: QueueStorage, limit: number): Promise<Message<T>[]> {
@@ -195,7 +227,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
     const { group, leaseMs, retry, from } = this.#settings
-    const { maxBatch } = this.#context.guarantees
+    const { guarantees, activity } = this.#context
+    const { maxBatch } = guarantees
+    activity.turn()
     return view.claim({
       group,
       limit: Math.min(limit, maxBatch),
@@ -209,8 +243,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   /** Makes messages of deliveries. */
   #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
     if (deliveries.length === 0) return []
-    this.#context.throughput.count('delivered', deliveries.length)
-    const until = this.#context.now() + this.#settings.leaseMs
+    const { activity } = this.#context
+    const now = this.#context.now()
+    activity.count('delivered', deliveries.length)
+    for (const { attempt, lastError, timestamp } of deliveries) {
+      // One with an error was delivered before, and given back.
+      if (attempt === 1 && lastError === undefined) activity.took('delivery', now - timestamp)
+    }
+    const until = now + this.#settings.leaseMs
     const opened = deliveries.map((delivery) => this.#openOne(delivery, until))
     if (opened.every((one) => one instanceof Message)) return opened
     return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
@@ -235,7 +275,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
-    this.#context.throughput.count('failed', 1)
+    this.#context.activity.count('failed', 1)
     const settlement: Settlement = { receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }
     return new Promise((resolve, reject) => {
       // Stale is as good: then somebody else finds it unreadable.
@@ -274,7 +314,11 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return this.#nack('nackBatch', messages, options)
   }
 
-  async #nack(tried: string, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+  async #nack(
+    tried: 'nack' | 'nackBatch',
+    messages: readonly Message<T>[],
+    options: NackOptions = {},
+  ): Promise<void> {
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
     await this.#settle(tried, messages, (one) => this.#failureOf(one, options))
@@ -312,28 +356,33 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #settle(
-    tried: string,
+    tried: Settling | `${Settling}Batch`,
     messages: readonly Message<T>[],
     settlementOf: (message: Message<T>) => Settlement,
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      // All of it may throw, so it comes before anything is noted.
-      for (const message of messages) {
-        if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
-      }
-      const settlements = messages.map(settlementOf)
-      if (settlements.length === 0) return resolve()
-      if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
-      this.#settlements.add(
-        settlements,
-        (results) => {
-          const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
-          if (stale.length === 0) resolve()
-          else reject(staleError(tried, stale))
-        },
-        reject,
-      )
-    })
+    const name = tried.replace('Batch', '') as Settling
+    // What is none of its messages is refused below.
+    const show = (): Message<T>[] => messages.filter((message) => settlerOf(message) === this)
+    const settle = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        // All of it may throw, so it comes before anything is noted.
+        for (const message of messages) {
+          if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
+        }
+        const settlements = messages.map(settlementOf)
+        if (settlements.length === 0) return resolve()
+        if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
+        this.#settlements.add(
+          settlements,
+          (results) => {
+            const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
+            if (stale.length === 0) resolve()
+            else reject(staleError(tried, stale))
+          },
+          reject,
+        )
+      })
+    return this.#observe(name, name !== tried, show, settle)
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
@@ -341,7 +390,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
     if (result.status === 'stale') return true
     if (settlement.kind === 'extend') return false
-    this.#context.throughput.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
+    this.#context.activity.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
     leaseOf(message).onEnd?.(settlement)
     return false
   }
@@ -398,20 +447,34 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const view = await context.open(tried)
     return await context.track(
       this.#listen(view, [options.signal, context.closing], async (wakeup) => {
-        const loop = new Loop({
+        const loop = new Loop<T>({
           clock: context.options.clock,
           closing: context.closing,
           leaseMs: this.#settings.leaseMs,
           wakeup,
           isPaused: () => this.#paused,
-          claim: (limit, settle) => this.#claim(view, limit, settle),
-          settle: (settlements) => view.settle(this.group, settlements),
+          claim: (limit, ended) => {
+            if (ended.length === 0) return this.#claim(view, limit)
+            return this.#observeEnd('settle', ended, (settlements) => this.#claim(view, limit, settlements))
+          },
+          settle: (name, ended) =>
+            this.#observeEnd(name, ended, (settlements) => {
+              context.activity.turn()
+              return view.settle(this.group, settlements)
+            }),
           unsettled: () => this.#settlements.idle(),
           open: (deliveries) => this.#open(deliveries),
           nextLook: (result) => this.#nextLook(view, result),
           failureOf: (message, reason) => this.#failureOf(message, { reason }),
           note: (message, settlement, result) => this.#note(message, settlement, result),
-          handler,
+          handler: (message, job) =>
+            this.#observe(
+              'process',
+              false,
+              () => [message],
+              () => handler(message, job) as Promise<unknown>,
+            ),
+          took: (ms) => context.activity.took('handler', ms),
           options,
           untilEmpty,
         })
@@ -420,6 +483,20 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         await this.#settlements.idle()
         return report
       }),
+    )
+  }
+
+  /** Has a loop settle what ended, under the eyes of whoever observes the queue. */
+  #observeEnd<R>(
+    name: 'settle' | 'extend',
+    ended: readonly Ended<T>[],
+    settle: (settlements: readonly Settlement[]) => Promise<R>,
+  ): Promise<R> {
+    return this.#observe(
+      name,
+      true,
+      () => ended.map(({ message }) => message),
+      () => settle(ended.map(({ settlement }) => settlement)),
     )
   }
 

@@ -1,10 +1,11 @@
+import { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
 import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { QuaysideError } from './errors.ts'
+import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from './storage.ts'
-import { Throughput } from './throughput.ts'
 
 export interface ContextOptions<T> {
   readonly name: string
@@ -14,12 +15,13 @@ export interface ContextOptions<T> {
   readonly id: () => string
   readonly codec: Codec<T>
   readonly schema: StandardSchema<T> | undefined
+  readonly instrumentation: Instrumentation | undefined
 }
 
 /** What the parts of one queue share: its storage, opened when first needed, and its end. */
 export class Context<T> {
   readonly options: ContextOptions<T>
-  readonly throughput: Throughput
+  readonly activity: Activity
   /** Those that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
   /** The storage, once it is open. */
@@ -32,7 +34,7 @@ export class Context<T> {
 
   constructor(options: ContextOptions<T>) {
     this.options = options
-    this.throughput = new Throughput(() => options.clock.now())
+    this.activity = new Activity(() => options.clock.now())
   }
 
   get guarantees(): Guarantees {
@@ -74,6 +76,24 @@ export class Context<T> {
       'UNSUPPORTED',
       `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
     )
+  }
+
+  /**
+   * Does something under the eyes of whoever observes the queue, if anybody does; only then there are `messages`, as
+   * `show` makes them.
+   */
+  observe<M extends ObservedMessage, R>(
+    name: Operation['name'],
+    group: string | undefined,
+    batch: boolean,
+    show: () => M[],
+    run: (messages?: M[]) => Promise<R>,
+  ): Promise<R> {
+    const { instrumentation, name: queue, storage } = this.options
+    if (instrumentation === undefined) return run()
+    const messages = show()
+    const operation = { name, queue, storage: storage.guarantees.name, group, batch, messages }
+    return instrumentation(operation, async () => run(messages))
   }
 
   /** Has a verb done by the storage, opened if need be. */

@@ -12,11 +12,13 @@
  *
  * @module
  */
+export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.ts'
 export type { Clock } from './clock.ts'
 export type { Codec } from './codec.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
+export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 export type { DeadLetter, ListPage, ListedMessage } from './listed.ts'
 export type { DrainOptions, DrainReport, Handler, HandlerContext, RunOptions } from './loop.ts'
 export { Message, type NackOptions, type RejectOptions } from './message.ts'
@@ -45,4 +47,3 @@ export type {
   StorageAdapter,
   StorageStats,
 } from './storage.ts'
-export type { Rates } from './throughput.ts'

@@ -49,8 +49,9 @@ export interface LoopOptions<T> {
   readonly leaseMs: number
   readonly wakeup: Wakeup
   readonly isPaused: () => boolean
-  readonly claim: (limit: number, settle: readonly Settlement[] | undefined) => Promise<ClaimResult>
-  readonly settle: (settlements: readonly Settlement[]) => Promise<readonly SettleResult[]>
+  /** Settles what ended, and claims in the same step. */
+  readonly claim: (limit: number, ended: readonly Ended<T>[]) => Promise<ClaimResult>
+  readonly settle: (name: 'settle' | 'extend', ended: readonly Ended<T>[]) => Promise<readonly SettleResult[]>
   /** While settlements that handlers began are under way: when they are done. */
   readonly unsettled: () => Promise<void> | undefined
   readonly open: (deliveries: readonly Delivery[]) => Message<T>[] | Promise<Message<T>[]>
@@ -61,6 +62,8 @@ export interface LoopOptions<T> {
   /** Takes in what became of a settlement. Answers whether it was stale. */
   readonly note: (message: Message<T>, settlement: Settlement, result: SettleResult) => boolean
   readonly handler: Handler<T>
+  /** Is told how long a handler took, in ms. */
+  readonly took: (ms: number) => void
   readonly options: DrainOptions
   /** End when nothing is due. */
   readonly untilEmpty: boolean
@@ -93,8 +96,8 @@ class Job<T> implements HandlerContext {
   }
 }
 
-/** A job that has ended, to be settled with the next call to the storage. */
-interface Ended<T> {
+/** A message, and how its lease is to end or to go on. */
+export interface Ended<T> {
   readonly message: Message<T>
   readonly settlement: Settlement
 }
@@ -165,9 +168,8 @@ export class Loop<T> {
     let next: number | undefined | 'done' = 0
     await this.#guard(async () => {
       const ended = this.#take()
-      const settle = ended.length > 0 ? ended.map(({ settlement }) => settlement) : undefined
       const counted = this.#counted
-      const result = await this.#with.claim(free, settle)
+      const result = await this.#with.claim(free, ended)
       const settledMeanwhile = this.#counted > counted
       if (result.settled !== undefined) this.#noteAll(ended, result.settled)
       const messages = await this.#with.open(result.deliveries)
@@ -205,7 +207,7 @@ export class Loop<T> {
   }
 
   async #work(message: Message<T>): Promise<void> {
-    const { clock, handler } = this.#with
+    const { clock, handler, took } = this.#with
     const job = new Job(message, clock.now())
     this.#jobs.add(job)
     leaseOf(message).onEnd = this.#count
@@ -216,7 +218,9 @@ export class Loop<T> {
     } catch (error) {
       thrown = { error }
     }
-    this.#longest = Math.max(this.#longest, clock.now() - job.startedAt)
+    const ms = clock.now() - job.startedAt
+    took(ms)
+    this.#longest = Math.max(this.#longest, ms)
     this.#jobs.delete(job)
     try {
       if (!leaseOf(message).settled) this.#end(message, thrown)
@@ -252,7 +256,7 @@ export class Loop<T> {
 
   async #settle(): Promise<void> {
     const ended = this.#take()
-    this.#noteAll(ended, await this.#with.settle(ended.map(({ settlement }) => settlement)))
+    this.#noteAll(ended, await this.#with.settle('settle', ended))
   }
 
   #noteAll(ended: readonly Ended<T>[], results: readonly SettleResult[]): void {
@@ -317,13 +321,13 @@ export class Loop<T> {
     this.#renewal = undefined
     if (jobs.length === 0) return
     this.#renewLater()
-    const settlements = jobs.map(({ message }): Settlement => {
-      return { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs }
+    const extended = jobs.map(({ message }): Ended<T> => {
+      return { message, settlement: { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs } }
     })
-    const results = await settle(settlements)
+    const results = await settle('extend', extended)
     for (const [i, job] of jobs.entries()) {
       const lease = leaseOf(job.message)
-      if (!note(job.message, settlements[i]!, results[i]!)) lease.until = clock.now() + leaseMs
+      if (!note(job.message, extended[i]!.settlement, results[i]!)) lease.until = clock.now() + leaseMs
       else if (this.#jobs.has(job) && !lease.settled) {
         lease.settled = true
         job.abort(staleError('extend', [job.message]))

@@ -98,8 +98,8 @@ class MemoryQueue implements QueueStore, Transaction {
     return this.#table(table).get(key) as V | undefined
   }
 
-  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[] {
-    return this.#table(table).range(range, limit, reverse) as readonly Row<V>[]
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    return this.#table(table).range(range, limit) as readonly Row<V>[]
   }
 
   count(table: Table, range: KeyRange): number {

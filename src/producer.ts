@@ -84,8 +84,10 @@ export class Producer<T> {
   constructor(context: Context<T>) {
     this.#context = context
     this.#batcher = new Batcher({
-      write: (messages) =>
-        context.finish('send', (view) => view.append(messages, { batchId: context.options.id() })),
+      write: (messages) => {
+        context.activity.turn()
+        return context.finish('send', (view) => view.append(messages, { batchId: context.options.id() }))
+      },
       max: () => context.guarantees.maxBatch,
       weigh: (messages) => sum(messages, atMost),
       maxWeight: () => context.guarantees.maxBatchBytes,
@@ -107,9 +109,11 @@ export class Producer<T> {
   send(payload: T, options?: SendOptions): Promise<SendResult> {
     try {
       if (options !== undefined) checkOptions('send', options, OPTIONS)
-      const message = this.#prepare('send', payload, options)
-      if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
-      return this.#store([message], firstOf)
+      return this.#observe(false, [options], (drafts) => {
+        const message = this.#prepare('send', payload, options, (drafts?.[0] ?? options)?.headers)
+        if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
+        return this.#store([message], firstOf)
+      })
     } catch (error) {
       return Promise.reject(error)
     }
@@ -126,11 +130,15 @@ export class Producer<T> {
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
     if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
     if (messages.length === 0) return []
+    return await this.#observe(true, messages, (drafts) => this.#sendBatch(messages, drafts))
+  }
+
+  async #sendBatch(messages: readonly BatchMessage<T>[], drafts?: readonly Draft[]): Promise<SendResult[]> {
     const prepared = messages.map((message, i) => {
       try {
         const tried = `sendBatch, message ${i}`
         checkOptions(tried, message, BATCH_OPTIONS)
-        return this.#prepare(tried, message.payload, message)
+        return this.#prepare(tried, message.payload, message, (drafts?.[i] ?? message).headers)
       } catch (error) {
         // Not thrown: then nobody would listen to a schema that refuses another message later.
         return Promise.reject(error)
@@ -144,12 +152,31 @@ export class Producer<T> {
     return await this.#store(ready, (results) => results as SendResult[])
   }
 
+  /** Sends messages under the eyes of whoever observes the queue, and shows them the ids that they got. */
+  #observe<R extends SendResult | SendResult[]>(
+    batch: boolean,
+    all: readonly (SendOptions | undefined)[],
+    send: (drafts?: readonly Draft[]) => Promise<R>,
+  ): Promise<R> {
+    // Options of a batch may be anything at all here: they are checked later.
+    const show = (): Draft[] => all.map((one) => ({ id: one?.id, headers: { ...one?.headers } }))
+    return this.#context.observe('send', undefined, batch, show, (drafts) => {
+      const sent = send(drafts)
+      return drafts === undefined
+        ? sent
+        : sent.then((results) => {
+            for (const [i, { id }] of [results].flat().entries()) drafts[i]!.id = id
+            return results
+          })
+    })
+  }
+
   #store<R>(messages: readonly NewMessage[], answer: (results: readonly SendResult[]) => R): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#batcher.add(
         messages,
         (results) => {
-          this.#context.throughput.count('sent', results.length)
+          this.#context.activity.count('sent', results.length)
           resolve(answer(results))
         },
         reject,
@@ -158,15 +185,21 @@ export class Producer<T> {
   }
 
   /** Checks and encodes a message. */
-  #prepare(tried: string, payload: T, options: SendOptions | undefined): NewMessage | Promise<NewMessage> {
+  #prepare(
+    tried: string,
+    payload: T,
+    options: SendOptions | undefined,
+    headers: SendOptions['headers'],
+  ): NewMessage | Promise<NewMessage> {
     if (this.#context.closing.aborted) throw this.#context.closedError(tried)
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
+    if (headers !== undefined) this.#checkHeaders(tried, headers)
     const finish = (): NewMessage => {
       const body = encode(tried, codec, payload)
       this.#checkBody(tried, body)
-      if (options === undefined) return { body }
-      const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options
+      if (options === undefined && headers === undefined) return { body }
+      const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? {}
       return {
         body,
         id,
@@ -194,10 +227,9 @@ export class Producer<T> {
 
   /** What the options must be together, and what the storage can do. */
   #check(tried: string, options: SendOptions): void {
-    const { id, key, headers, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
+    const { id, key, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
     const context = this.#context
     if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
-    if (headers !== undefined) this.#checkHeaders(tried, headers)
     if (expiresInMs <= delayMs)
       throw invalid(
         tried,
@@ -232,6 +264,12 @@ export class Producer<T> {
     if (body.length * 3 <= maxBodyBytes) return
     checkSize(tried, 'a payload', 'bytes once encoded', measure(body, byteLength), maxBodyBytes)
   }
+}
+
+/** A message that is about to be sent, for whoever observes it. */
+interface Draft {
+  id: string | undefined
+  headers: Record<string, string>
 }
 
 /** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */

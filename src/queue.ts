@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { ActivityReport } from './activity.ts'
 import {
   type Check,
   checkCount,
@@ -19,6 +20,7 @@ import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
+import type { Instrumentation } from './instrumentation.ts'
 import { type ListPage, type ListedMessage, STEP, countPages, toListed } from './listed.ts'
 import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
@@ -26,7 +28,6 @@ import { Producer } from './producer.ts'
 import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
 import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
-import type { Rates } from './throughput.ts'
 
 export interface QueueOptions<T> {
   /** Where the messages are kept. @defaultValue a `MemoryAdapter` of its own: nothing survives this object */
@@ -44,6 +45,8 @@ export interface QueueOptions<T> {
   readonly random?: (() => number) | undefined
   /** Makes a fresh UUID v7, from which the ids of a batch are made. @defaultValue `v7` of the package `uuid` */
   readonly id?: (() => string) | undefined
+  /** Is called around each operation, to measure and to trace it. @defaultValue nobody observes */
+  readonly instrumentation?: Instrumentation | undefined
 }
 
 export interface ListOptions {
@@ -64,10 +67,13 @@ export interface RetryNowOptions {
   readonly group?: string | undefined
 }
 
-export interface QueueStats extends StorageStats {
-  /** Messages a second that went through this `Queue` object, over the last minute. */
-  readonly throughput: Rates
-}
+/**
+ * What the storage counts, for all who use it, and what went through this `Queue` object, of which others have no part.
+ *
+ * `throughput` and `latency` are of the last minute on the queue's clock: of 50 to 60 s, or since the object was made.
+ * A clock that is set back begins them anew.
+ */
+export interface QueueStats extends StorageStats, ActivityReport {}
 
 const DEFAULT_GROUP = 'default'
 
@@ -78,6 +84,7 @@ const QUEUE_OPTIONS = {
   clock: checkClock,
   random: checkFunction,
   id: checkFunction,
+  instrumentation: checkFunction,
 }
 
 const CONSUMER_OPTIONS = {
@@ -121,10 +128,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const tried = 'new Queue'
     checkName(tried, 'name', name)
     checkOptions(tried, options, QUEUE_OPTIONS)
-    const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema } = options
+    const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema, instrumentation } = options
     const { storage = new MemoryAdapter({ clock }), codec = JSON_CODEC as Codec<T> } = options
     this.name = name
-    this.#context = new Context({ name, storage, clock, random, id, codec, schema })
+    this.#context = new Context({ name, storage, clock, random, id, codec, schema, instrumentation })
   }
 
   createProducer(): Producer<T> {
@@ -143,10 +150,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
     return new Consumer(this.#context, { group, leaseMs, retry: rulesOf(retry), from })
   }
 
-  /** Counts of all groups, and rates. Never looks at every message, and changes nothing. */
+  /** Counts of all groups, rates and latencies. Never looks at every message, and changes nothing. */
   async stats(): Promise<QueueStats> {
     const stats = await this.#context.use('stats', (view) => view.stats())
-    return { ...stats, throughput: this.#context.throughput.rates() }
+    return { ...stats, ...this.#context.activity.report() }
   }
 
   /** Looks at messages without claiming them. Changes nothing. */

@@ -36,8 +36,8 @@ export class JournalTransaction implements Transaction {
     return row === undefined ? undefined : (this.#value(table, row) as V)
   }
 
-  range<V>(table: Table, range: KeyRange, limit: number, reverse = false): readonly Row<V>[] {
-    const found = this.#queue.table(numberOfTable(table)).range(range, limit, reverse)
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    const found = this.#queue.table(numberOfTable(table)).range(range, limit)
     const rows: Row<V>[] = []
     for (let i = 0; i < found.length; i++) {
       const [key, row] = found[i]!

@@ -101,25 +101,22 @@ export class OrderedMap<V> {
     }
   }
 
-  /** The first `limit` rows of a range in order, or the last ones, backwards. */
-  range(range: KeyRange, limit: number, reverse = false): Row<V>[] {
+  /** The first `limit` rows of a range in order. */
+  range(range: KeyRange, limit: number): Row<V>[] {
     const rows: Row<V>[] = []
-    const step = reverse ? -1 : 1
-    const start = reverse ? range.upper : range.lower
-    let at = start !== undefined ? this.#chunkOf(start) : reverse ? this.#chunks.length - 1 : 0
-    if (reverse && start !== undefined) {
-      // The rows that start with `upper` may reach into the chunks behind its own.
-      while (at + 1 < this.#chunks.length && !isBehind(this.#chunks[at + 1]!.keys[0]!, start)) at++
-    }
-    for (; at >= 0 && at < this.#chunks.length; at += step) {
+    for (
+      let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower);
+      at < this.#chunks.length;
+      at++
+    ) {
       const { keys, values } = this.#chunks[at]!
       const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
       const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
-      for (let i = reverse ? to - 1 : from; reverse ? i >= from : i < to; i += step) {
+      for (let i = from; i < to; i++) {
         if (rows.length >= limit) return rows
         rows.push([keys[i]!, values[i]!])
       }
-      if (reverse ? from > 0 : to < keys.length) break
+      if (to < keys.length) break
     }
     return rows
   }

@@ -13,7 +13,7 @@ import {
 /** The reads of a store that has to wait for its rows. */
 export interface AsyncReads {
   get(table: Table, key: Key): Promise<unknown>
-  range(table: Table, range: KeyRange, limit: number, reverse: boolean): Promise<readonly Row<unknown>[]>
+  range(table: Table, range: KeyRange, limit: number): Promise<readonly Row<unknown>[]>
   count(table: Table, range: KeyRange): Promise<number>
 }
 
@@ -82,7 +82,7 @@ class Rehearsal implements Transaction {
   expect(reads: readonly Read[]): void {
     const missing: Promise<void>[] = []
     for (const [table, what, limit] of reads) {
-      const question = limit === undefined ? ['get', table, what] : ['range', table, what, limit, false]
+      const question = limit === undefined ? ['get', table, what] : ['range', table, what, limit]
       const text = JSON.stringify(question)
       if (this.#answers.has(text)) continue
       // It must not be asked twice.
@@ -90,26 +90,26 @@ class Rehearsal implements Transaction {
       const answer =
         limit === undefined
           ? this.#reads.get(table, what as Key)
-          : this.#reads.range(table, what as KeyRange, limit, false)
+          : this.#reads.range(table, what as KeyRange, limit)
       missing.push(answer.then((value) => void this.#answers.set(text, value)))
     }
     // oxlint-disable-next-line typescript/only-throw-error -- See there.
     if (missing.length > 0) throw new Missing(Promise.all(missing).then(() => undefined))
   }
 
-  range<V>(table: Table, range: KeyRange, limit: number, reverse = false): readonly Row<V>[] {
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
     const written = this.#written.get(table)
-    if (written === undefined) return this.#askRange(table, range, limit, reverse) as readonly Row<V>[]
-    const own = written.rows.range(range, Number.MAX_SAFE_INTEGER, reverse)
+    if (written === undefined) return this.#askRange(table, range, limit) as readonly Row<V>[]
+    const own = written.rows.range(range, Number.MAX_SAFE_INTEGER)
     // Rows that were read may be overwritten or deleted here: more of them are asked for until there are enough.
     for (let more = own.length + (written.cut.length > 0 ? limit : 0); ; more *= 2) {
-      const stored = this.#askRange(table, range, Math.min(limit + more, Number.MAX_SAFE_INTEGER), reverse)
+      const stored = this.#askRange(table, range, Math.min(limit + more, Number.MAX_SAFE_INTEGER))
       const kept = stored.filter(
         ([key]) => written.rows.get(key) === undefined && !written.cut.some((cut) => isInside(key, cut)),
       )
       if (kept.length >= limit || stored.length < limit + more) {
         const rows = [...kept, ...own.filter(([, value]) => value !== GONE)]
-        rows.sort(([a], [b]) => (reverse ? compareKeys(b, a) : compareKeys(a, b)))
+        rows.sort(([a], [b]) => compareKeys(a, b))
         return rows.slice(0, limit) as readonly Row<unknown>[] as readonly Row<V>[]
       }
     }
@@ -143,11 +143,9 @@ class Rehearsal implements Transaction {
     return own
   }
 
-  #askRange(table: Table, range: KeyRange, limit: number, reverse: boolean): readonly Row<unknown>[] {
-    const question = ['range', table, range, limit, reverse]
-    return this.#ask(question, () =>
-      this.#reads.range(table, range, limit, reverse),
-    ) as readonly Row<unknown>[]
+  #askRange(table: Table, range: KeyRange, limit: number): readonly Row<unknown>[] {
+    const question = ['range', table, range, limit]
+    return this.#ask(question, () => this.#reads.range(table, range, limit)) as readonly Row<unknown>[]
   }
 
   #ask(question: unknown, read: () => Promise<unknown>): unknown {

@@ -79,8 +79,8 @@ export type Read = readonly [table: Table, key: Key] | readonly [table: Table, r
 export interface Transaction {
   /** The value of a row; `undefined` where there is none. */
   get<V>(table: Table, key: Key): V | undefined
-  /** The first `limit` rows of a range in key order, or the last ones, backwards, with `reverse`. Empty where there are none. */
-  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[]
+  /** The first `limit` rows of a range in key order. Empty where there are none. */
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[]
   /** How many rows a range has. The engine only asks it of ranges it knows to be short. */
   count(table: Table, range: KeyRange): number
   /**

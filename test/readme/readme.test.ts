@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -22,7 +22,11 @@ const snippets = [...readme.matchAll(/^```ts( browser)?\n(.*?)^```$/gms)].map((m
 }))
 
 let directory: string
-beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), 'quayside-readme-'))))
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'quayside-readme-'))
+  // For the packages of others.
+  symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'), 'junction')
+})
 afterAll(() => rmSync(directory, { recursive: true }))
 
 function runnable(code: string): string {

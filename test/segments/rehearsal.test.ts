@@ -7,7 +7,7 @@ import type { Key, KeyRange, Transaction } from '../../src/segments/store.ts'
 function readsOf(rows: OrderedMap<unknown>): AsyncReads {
   return {
     get: async (_, key) => rows.get(key),
-    range: async (_, range, limit, reverse) => rows.range(range, limit, reverse),
+    range: async (_, range, limit) => rows.range(range, limit),
     count: async (_, range) => rows.count(range),
   }
 }
@@ -32,7 +32,6 @@ const step = fc.oneof(
     do: fc.constant('range' as const),
     range,
     limit: fc.integer({ min: 1, max: 6 }),
-    reverse: fc.boolean(),
   }),
 )
 
@@ -46,7 +45,7 @@ function perform(
     if (one.do === 'deleteRange') return tx.deleteRange('log', one.range)
     if (one.do === 'get') return tx.get('log', one.key)
     if (one.do === 'count') return tx.count('log', one.range)
-    return tx.range('log', one.range, one.limit, one.reverse)
+    return tx.range('log', one.range, one.limit)
   })
 }
 
@@ -63,8 +62,7 @@ test('a body sees the same on a store that has to wait as on one that does not',
       const wanted = perform(
         {
           get: <V>(_: string, at: Key) => model.get(at) as V,
-          range: <V>(_: string, some: KeyRange, limit: number, reverse?: boolean) =>
-            model.range(some, limit, reverse) as [Key, V][],
+          range: <V>(_: string, some: KeyRange, limit: number) => model.range(some, limit) as [Key, V][],
           count: (_, some) => model.count(some),
           put: (_, at, value) => void model.set(at, value),
           delete: (_, at) => void model.delete(at),

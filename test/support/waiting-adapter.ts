@@ -69,9 +69,9 @@ class WaitingQueue implements QueueStore {
         await turn()
         return this.#table(table).get(key)
       },
-      range: async (...[table, range, limit, reverse]: Parameters<Transaction['range']>) => {
+      range: async (...[table, range, limit]: Parameters<Transaction['range']>) => {
         await turn()
-        return this.#table(table).range(range, limit, reverse)
+        return this.#table(table).range(range, limit)
       },
       count: async (...[table, range]: Parameters<Transaction['count']>) => {
         await turn()

@@ -94,6 +94,19 @@ test('nothing in src/ but themselves knows the outbox and the service worker', (
   }
 })
 
+test('what OpenTelemetry gets knows types of the queue, and nobody knows it', () => {
+  for (const file of src.filter(isUnder('src/opentelemetry'))) {
+    const outside = imports(file).filter((name) => !isUnder('src/opentelemetry')(name))
+    expect(
+      outside.filter((name) => name !== 'src/index.ts'),
+      file,
+    ).toEqual([])
+    expect(readFileSync(join(root, file), 'utf8'), file).not.toMatch(/^import (?!type\b)[^']*src\/index/m)
+  }
+  const others = src.filter((file) => !isUnder('src/opentelemetry')(file))
+  for (const file of others) expect(imports(file).filter(isUnder('src/opentelemetry')), file).toEqual([])
+})
+
 test('adapters know contracts, not the queue', () => {
   const allowed = new Set(['src/storage.ts', 'src/errors.ts', 'src/memory.ts'])
   for (const file of sources('adapters')) {

@@ -6,6 +6,7 @@ import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
 import * as quayside from '../../src/index.ts'
+import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
 import * as segments from '../../src/segments/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
@@ -49,6 +50,10 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
     'Queue',
     'registerBackgroundSync',
   ])
+})
+
+test('quayside/opentelemetry exports one function', () => {
+  expect(names(openTelemetry)).toEqual(['openTelemetry'])
 })
 
 test('quayside/inspector can be imported where there is no DOM', () => {

@@ -11,6 +11,7 @@ describe('stats', () => {
       oldestMs: undefined,
       sent: 0,
       throughput: { sent: 0, delivered: 0, acked: 0, failed: 0 },
+      latency: { delivery: undefined, handler: undefined },
     })
   })
 
@@ -160,6 +161,19 @@ describe('throughput', () => {
     expect((await queue.stats()).throughput.sent).toBeCloseTo(1, 0)
   })
 
+  test('is of the last minute for those who never asked before', async () => {
+    const { clock, queue, producer, consumer } = setUp()
+    await producer.sendBatch(Array.from({ length: 600 }, (_, payload) => ({ payload })))
+    const messages = await consumer.receiveBatch(55)
+    await clock.advance(3_600_000)
+    await producer.sendBatch(Array.from({ length: 110 }, (_, payload) => ({ payload })))
+    // Long after they were received.
+    await consumer.ackBatch(messages)
+    await clock.advance(5000)
+    // 50 s in whole slots, and the 5 s of this one.
+    expect((await queue.stats()).throughput).toEqual({ sent: 2, delivered: 0, acked: 1, failed: 0 })
+  })
+
   test('survives a clock that jumps', async () => {
     const { clock, queue, producer } = setUp()
     await queue.stats()
@@ -185,6 +199,87 @@ describe('throughput', () => {
     expect((await queue.stats()).throughput).toEqual({ sent: 2, delivered: 2, acked: 1, failed: 1 })
   })
 })
+
+describe('latency', () => {
+  test('is measured from the time a message was sent to its first delivery, and around handlers', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>({ random: () => 0 })
+    await producer.send(0)
+    await producer.send(0, { delayMs: 2000 })
+    await clock.advance(1000)
+    const drain = async (): Promise<void> => {
+      const drained = consumer.drain(async ({ attempt }) => {
+        await new Promise<void>((resolve) => void clock.setTimeout(resolve, 200))
+        if (attempt === 1) throw new Error('no')
+      })
+      await clock.advance(200)
+      await clock.advance(200)
+      await drained
+    }
+    await drain()
+    const first = (await queue.stats()).latency
+    expect(first.delivery).toMatchObject({ count: 1 })
+    expectAbout(first.delivery?.p50, 1000)
+    // The first attempt and the second.
+    expect(first.handler).toMatchObject({ count: 2 })
+    expectAbout(first.handler?.p99, 200)
+    await clock.advance(1000)
+    await drain()
+    const { delivery, handler } = (await queue.stats()).latency
+    expect(delivery?.count).toBe(2)
+    expectAbout(delivery?.p99, 2400)
+    expect(handler?.count).toBe(4)
+  })
+
+  test('of what was given back or whose lease ended does not count as that of a first delivery', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>()
+    await producer.sendBatch([{ payload: 1 }, { payload: 2 }])
+    const [returned] = await consumer.receiveBatch(2)
+    await returned!.nack({ counts: false, reason: 'offline', delayMs: 0 })
+    await clock.advance(40_000)
+    expect(await consumer.receiveBatch(3)).toHaveLength(2)
+    expect((await queue.stats()).latency.delivery).toEqual({ count: 2, p50: 0, p95: 0, p99: 0 })
+  })
+
+  test('percentiles are within 5 %', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>()
+    // One a ms, all received at once: ages of 1 to 10,000 ms.
+    for (let i = 0; i < 10_000; i++) {
+      await producer.send(i)
+      clock.jump(1)
+    }
+    await consumer.receiveBatch(10_000)
+    const { delivery } = (await queue.stats()).latency
+    expect(delivery?.count).toBe(10_000)
+    expectAbout(delivery?.p50, 5000)
+    expectAbout(delivery?.p95, 9500)
+    expectAbout(delivery?.p99, 9900)
+  })
+
+  test('is of the last minute, and no less than 0', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>()
+    await producer.send(1)
+    clock.jump(-1000)
+    await consumer.receive()
+    expect((await queue.stats()).latency.delivery).toEqual({ count: 1, p50: 0, p95: 0, p99: 0 })
+    await clock.advance(49_000)
+    expect((await queue.stats()).latency.delivery?.count).toBe(1)
+    await clock.advance(11_000)
+    expect((await queue.stats()).latency.delivery).toBeUndefined()
+  })
+
+  test('of months has a figure, too', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>()
+    await producer.send(1)
+    clock.jump(365 * 86_400_000)
+    await consumer.receive()
+    expect((await queue.stats()).latency.delivery?.p50).toBeGreaterThan(24 * 86_400_000)
+  })
+})
+
+/** Within 5 % and half a ms. */
+function expectAbout(got: number | undefined, wanted: number): void {
+  expect(Math.abs((got ?? Number.NaN) - wanted)).toBeLessThanOrEqual(wanted * 0.05 + 0.5)
+}
 
 describe('list', () => {
   test('shows everything about messages that are not done', async () => {
