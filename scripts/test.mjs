@@ -3,9 +3,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { advice, installBrowsers } from './browsers.mjs'
 import { STATIC, step } from './steps.mjs'
+import { systemNode } from './system-node.mjs'
 
 // Tests that need a browser that is not there fail, each with this advice.
 for (const browser of installBrowsers()) console.error(`setup: ${advice(browser)}`)
@@ -35,19 +36,15 @@ process.exitCode = failed.length > 0 || !/, 0 failed/.test(totals) ? 1 : 0
 
 /** Runs the built package on the system's Node, if that is a 20; ours is a 24. */
 function smoke() {
-  const path = (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter((part) => !/node_modules[\\/]\.bin$/.test(part))
-  const env = { ...process.env, PATH: path.join(delimiter) }
-  const version = spawnSync('node', ['--version'], { env, encoding: 'utf8' }).stdout?.trim()
-  if (!version?.startsWith('v20.')) {
+  const node = systemNode()
+  if (!node?.version.startsWith('20.')) {
     console.log(
-      `skip  smoke                 the system has ${version ? `Node ${version}` : 'no Node'}, not Node 20`,
+      `skip  smoke                 the system has ${node ? `Node ${node.version}` : 'no Node'}, not Node 20`,
     )
     return true
   }
-  const run = spawnSync('node', ['scripts/smoke.mjs'], { env, encoding: 'utf8' })
-  console.log(`${run.status === 0 ? 'ok  ' : 'FAIL'}  smoke                 dist on Node ${version}`)
+  const run = spawnSync(node.path, ['scripts/smoke.mjs'], { encoding: 'utf8' })
+  console.log(`${run.status === 0 ? 'ok  ' : 'FAIL'}  smoke                 dist on Node ${node.version}`)
   if (run.status !== 0) process.stdout.write(run.stdout + run.stderr)
   return run.status === 0
 }

@@ -1,14 +1,5 @@
-import { MemoryAdapter } from '../../adapters/memory.ts'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { factory } from './factories/memory.ts'
 import { registerConformance, registerHistories } from './register.ts'
 
-const memory: ConformanceFactory = {
-  guarantees: new MemoryAdapter().guarantees,
-  create({ clock }) {
-    const adapter = new MemoryAdapter({ clock })
-    return Promise.resolve({ adapter, destroy: () => adapter.close() })
-  },
-}
-
-registerConformance('memory', memory)
-registerHistories('memory', memory, { runs: 2000 })
+registerConformance('memory', factory())
+registerHistories('memory', factory(), { runs: 2000 })

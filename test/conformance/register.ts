@@ -1,12 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { type ConformanceFactory, conformanceCases } from '../../src/conformance/index.ts'
+import type { Suite } from '../runtimes/inside/suite.ts'
 import { type CheckOptions, checkHistories } from './check.ts'
 
-/** The suite as another context runs it: a page, a worker, another runtime. */
-export interface RemoteSuite {
-  cases(): Promise<readonly { readonly name: string; readonly skip: string | null }[]>
-  /** Answers with what went wrong, or `null`. */
-  run(index: number): Promise<string | null>
+/** The suite as another context runs it, and random histories besides. */
+export interface RemoteSuite extends Suite {
   histories(options: CheckOptions): Promise<string | null>
 }
 

@@ -1,0 +1,1 @@
+export function systemNode(): { readonly path: string; readonly version: string } | undefined

@@ -1,0 +1,37 @@
+import { type IndexedDBOptions, IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
+import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+
+let databases = 0
+
+/** Each storage in a database of its own. */
+export function factory({ durability }: Pick<IndexedDBOptions, 'durability'>): ConformanceFactory {
+  return {
+    guarantees: new IndexedDBAdapter({ durability }).guarantees,
+    create({ clock }) {
+      const database = `conformance-${++databases}`
+      const adapters: IndexedDBAdapter[] = []
+      const open = (): IndexedDBAdapter => {
+        const adapter = new IndexedDBAdapter({ database, durability, clock })
+        adapters.push(adapter)
+        return adapter
+      }
+      const close = (): Promise<unknown> => Promise.all(adapters.splice(0).map((adapter) => adapter.close()))
+      return Promise.resolve({
+        adapter: open(),
+        second: () => Promise.resolve(open()),
+        async reopen() {
+          await close()
+          return open()
+        },
+        async destroy() {
+          await close()
+          await new Promise<void>((resolve, reject) => {
+            const request = indexedDB.deleteDatabase(database)
+            request.addEventListener('success', () => resolve())
+            request.addEventListener('error', () => reject(request.error!))
+          })
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import { createRequire } from 'node:module'
+import { EdgeVM } from '@edge-runtime/vm'
+import { Miniflare } from 'miniflare'
+import type { Suite } from './inside/suite.ts'
+import type { Runtime } from './runtime.ts'
+
+const versionOf = (name: string): string =>
+  (createRequire(import.meta.url)(`${name}/package.json`) as { version: string }).version
+
+export const workerd: Runtime = {
+  name: 'workerd',
+  has: ['bindings'],
+  async open(installed, { adapter, options, worker }) {
+    const program = { factory: adapter, options: options?.(this) ?? {}, host: 'worker' }
+    const miniflare = new Miniflare({
+      telemetry: { enabled: false },
+      logRequests: false,
+      workers: [
+        {
+          config: {
+            name: 'conformance',
+            compatibilityDate: '2026-11-01',
+            manifest: {
+              mainModule: 'worker.js',
+              modulesRoot: '/',
+              modules: { 'worker.js': { type: 'esm', contents: await installed.bundle(program, 'es') } },
+            },
+            ...worker,
+          },
+        },
+      ],
+    })
+    await miniflare.ready
+    const call = async <T>(verb: keyof Suite, argument?: number): Promise<T> => {
+      const body = JSON.stringify([verb, argument])
+      const response = await miniflare.dispatchFetch('http://localhost/', { method: 'POST', body })
+      if (!response.ok) throw new Error(`the Worker answered ${response.status}: ${await response.text()}`)
+      return (await response.json()) as T
+    }
+    return {
+      version: versionOf('workerd'),
+      suite: { cases: () => call('cases'), run: (index) => call('run', index) },
+      close: () => miniflare.dispose(),
+    }
+  },
+}
+
+export const edgeVm: Runtime = {
+  name: 'Edge Runtime VM',
+  has: [],
+  async open(installed, { adapter, options }) {
+    const program = { factory: adapter, options: options?.(this) ?? {}, host: 'global' }
+    const vm = new EdgeVM({ initialCode: await installed.bundle(program, 'iife') })
+    const { suite } = vm.context as unknown as { suite: Suite }
+    return { version: versionOf('@edge-runtime/vm'), suite, close: () => Promise.resolve() }
+  },
+}

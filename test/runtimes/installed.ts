@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { rollup } from 'rollup'
+import { ROOT, SOURCES } from '../support/sources.ts'
+
+/** What a runtime is to run: a factory of storages, and how its suite is served. */
+export interface Program {
+  /** The module of `test/conformance/factories` that makes the storages. */
+  readonly factory: string
+  /** What that module is given, as JSON. */
+  readonly options: object
+  /** The module of `test/runtimes/inside` that serves the suite. */
+  readonly host: string
+}
+
+const TESTS = join(ROOT, 'test/')
+const ENTRY = '\0program'
+
+/** The names that published sources are imported by. */
+const PUBLISHED: ReadonlyMap<string, string> = new Map([...SOURCES].map(([name, source]) => [source, name]))
+
+/** The package as users have it: packed, and installed in a folder of its own, with the dependencies that it names. */
+export class InstalledPackage {
+  readonly folder: string
+  #programs = 0
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  static install(): InstalledPackage {
+    buildIfNeeded()
+    const folder = mkdtempSync(join(tmpdir(), 'quayside-runtimes-'))
+    const modules = join(folder, 'node_modules')
+    mkdirSync(modules)
+    const packed = npm('pack', '--ignore-scripts', '--silent', '--pack-destination', folder).trim()
+    execFileSync('tar', ['-xzf', packed], { cwd: folder })
+    renameSync(join(folder, 'package'), join(modules, 'quayside'))
+    const { dependencies, peerDependencies } = JSON.parse(
+      readFileSync(join(modules, 'quayside/package.json'), 'utf8'),
+    ) as Record<string, object | undefined>
+    for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+      mkdirSync(dirname(join(modules, name)), { recursive: true })
+      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name), 'junction')
+    }
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    return new InstalledPackage(folder)
+  }
+
+  uninstall(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** Writes a program that imports the package by its names. Answers with its path. */
+  async write(program: Program): Promise<string> {
+    const path = join(this.folder, `${++this.#programs}-${program.factory}.js`)
+    writeFileSync(path, await this.#script(program, 'es', () => false))
+    return path
+  }
+
+  /** One script that needs nothing besides, but what only its runtime has. */
+  bundle(program: Program, format: 'es' | 'iife'): Promise<string> {
+    return this.#script(program, format, (name) => !name.startsWith('cloudflare:'))
+  }
+
+  async #script(
+    { factory, options, host }: Program,
+    format: 'es' | 'iife',
+    isInside: (name: string) => boolean,
+  ): Promise<string> {
+    const from = JSON.stringify(join(ROOT, 'test/conformance/factories', `${factory}.ts`))
+    const by = JSON.stringify(join(ROOT, 'test/runtimes/inside', `${host}.ts`))
+    const entry = `
+      import { factory } from ${from}
+      import { host } from ${by}
+      export * from ${from}
+      export default host((bindings) => factory({ ...${JSON.stringify(options)}, ...bindings }))`
+    const { folder } = this
+    const build = await rollup({
+      input: ENTRY,
+      plugins: [
+        {
+          name: 'program',
+          async resolveId(source, importer = ENTRY) {
+            if (source === ENTRY) return ENTRY
+            // What the package and its dependencies import is found where they are.
+            if (importer !== ENTRY && !importer.startsWith(TESTS)) return null
+            const path = source.startsWith('.') ? join(dirname(importer), source) : source
+            const name = PUBLISHED.get(path) ?? path
+            if (name.startsWith(TESTS)) return name
+            if (isAbsolute(name)) throw new Error(`${importer} imports ${source}, which is not published`)
+            if (!isInside(name)) return { id: name, external: true }
+            return await this.resolve(name, join(folder, 'program.js'))
+          },
+          load: async (id) => {
+            if (id === ENTRY) return entry
+            return id.endsWith('.ts') ? stripTypeScriptTypes(await readFile(id, 'utf8')) : null
+          },
+        },
+        nodeResolve({ browser: true }),
+      ],
+      onwarn(warning) {
+        throw new Error(warning.message)
+      },
+    })
+    const { output } = await build.generate({
+      format,
+      name: 'program',
+      exports: 'named',
+      inlineDynamicImports: true,
+    })
+    await build.close()
+    return output[0].code
+  }
+}
+
+/** Builds `dist` where it is missing, or older than what it is made of. */
+function buildIfNeeded(): void {
+  const built = changed('dist/src/index.js')
+  const folders = new Set([...SOURCES.values()].map((source) => relative(ROOT, source).split(sep)[0]!))
+  const sources = [...folders].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  const newest = Math.max(...[...sources, 'package.json', 'rollup.config.js'].map(changed))
+  if (built > newest) return
+  console.log(
+    built === 0 ? 'dist is missing: building it' : 'dist is older than its sources: building it again',
+  )
+  npm('run', '--silent', 'build')
+}
+
+/** When a file was changed last. */
+function changed(path: string): number {
+  return statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+function npm(...words: readonly string[]): string {
+  return execFileSync('npm', words, { cwd: ROOT, encoding: 'utf8', shell: process.platform === 'win32' })
+}

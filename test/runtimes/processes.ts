@@ -1,0 +1,93 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { systemNode } from '../../scripts/system-node.mjs'
+import { ROOT } from '../support/sources.ts'
+import type { Runtime, Session } from './runtime.ts'
+import type { Suite } from './inside/suite.ts'
+
+const HAS = ['files', 'sockets'] as const
+
+/** A runtime that is a program: it is started with the path of a script, and called over standard input and output. */
+function runtime(name: string, path: string, words: readonly string[] = []): Runtime {
+  return {
+    name,
+    has: HAS,
+    async open(installed, { adapter, options }) {
+      const version = versionOf(path)
+      const script = await installed.write({
+        factory: adapter,
+        options: options?.(this) ?? {},
+        host: 'process',
+      })
+      const child = spawn(path, [...words, script], { cwd: installed.folder })
+      return session(child, version)
+    },
+  }
+}
+
+function versionOf(path: string): string {
+  const { status, stdout, stderr, error } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  if (status === 0) return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? stdout.trim()
+  throw new Error(
+    `${path} cannot be started: ${error?.message ?? stderr.trim()}\nIts package fetches it in an install script: try "npm ci", and "npm rebuild ${basename(path)}"`,
+  )
+}
+
+function session(child: ChildProcessWithoutNullStreams, version: string): Session {
+  const waiting: { resolve(answer: never): void; reject(error: Error): void }[] = []
+  let errors = ''
+  let ended: string | undefined
+  child.stderr.on('data', (data: Buffer) => (errors = (errors + data.toString()).slice(-4000)))
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    waiting.shift()?.resolve(JSON.parse(line) as never),
+  )
+  const end = new Promise<void>((resolve) =>
+    child.on('close', (code, signal) => {
+      ended = `it ended with ${signal ?? `exit code ${code}`}\n${errors}`
+      for (const { reject } of waiting.splice(0)) reject(new Error(ended))
+      resolve()
+    }),
+  )
+  child.stdin.on('error', () => {}) // It has ended, and that is told above.
+  const call = <T>(verb: keyof Suite, argument?: number): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(new Error(ended))
+      waiting.push({ resolve, reject })
+      child.stdin.write(`${JSON.stringify([verb, argument])}\n`)
+    })
+  return {
+    version,
+    suite: { cases: () => call('cases'), run: (index) => call('run', index) },
+    async close() {
+      child.stdin.end()
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
+      await end
+      clearTimeout(timer)
+    },
+  }
+}
+
+const installed = (name: string): string => join(ROOT, 'node_modules/.bin', name)
+
+export const node24: Runtime = runtime('Node 24', installed('node'))
+export const bun: Runtime = runtime('Bun', installed('bun'), ['--no-install'])
+export const deno: Runtime = runtime('Deno', installed('deno'), [
+  'run',
+  '--no-remote',
+  '--node-modules-dir=manual',
+  '--allow-all',
+])
+
+const OLDEST = [20, 19] as const
+
+/** The system's Node, or why there is nothing to be seen in it. */
+export function otherNode(): Runtime | string {
+  const node = systemNode()
+  if (node === undefined) return 'the system has no Node of its own: only Node 24 is tested'
+  const [major = 0, minor = 0] = node.version.split('.').map(Number)
+  if (major === 24) return `the system's Node is ${node.version}: only Node 24 is tested`
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+    return `the system's Node is ${node.version}, older than ${OLDEST.join('.')}: only Node 24 is tested`
+  return runtime(`Node ${major}`, node.path)
+}

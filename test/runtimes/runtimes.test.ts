@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { absence, type Cell, runCell } from './cell.ts'
+import { COLUMNS } from './columns.ts'
+import { InstalledPackage } from './installed.ts'
+import { note, ROWS } from './rows.ts'
+import { disagreement, table } from './table.ts'
+
+const cells: Cell[] = []
+let installed: InstalledPackage
+
+beforeAll(() => void (installed = InstalledPackage.install()))
+afterAll(() => {
+  installed.uninstall()
+  console.log(`${table(cells)}\n${note ?? ''}`)
+})
+
+const pairs = ROWS.flatMap((row) =>
+  COLUMNS.filter((column) => absence(row, column) === undefined).map((column) => ({
+    title: `${column.adapter} in ${row.name}`,
+    row,
+    column,
+  })),
+)
+
+describe('the built package passes the conformance suite', () => {
+  test.each(pairs)('with $title', { timeout: 600_000 }, async ({ row, column }) => {
+    const cell = await runCell(installed, row, column)
+    cells.push(cell)
+    expect(cell.failures.join('\n\n')).toBe('')
+    expect(cell.passed).toBeGreaterThan(0)
+  })
+
+  test('as the README says: else npm run test:runtimes -- --write', () => {
+    expect(cells.length).toBe(pairs.length)
+    expect(disagreement(cells)).toEqual({ said: [], seen: [] })
+  })
+})
