@@ -24,6 +24,8 @@ export class Context<T> {
   readonly activity: Activity
   /** Those that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
+  /** Called with the storage as soon as it is open: the first time, or after openings that failed. */
+  readonly onceOpen: Set<(view: QueueStorage) => void> = new Set()
   /** The storage, once it is open. */
   #view: QueueStorage | undefined
   readonly #closing: AbortController = new AbortController()
@@ -56,7 +58,11 @@ export class Context<T> {
     if (this.#opening === undefined) {
       this.#opening = this.options.storage.open(this.options.name)
       this.#opening.then(
-        (view) => (this.#view = view),
+        (view) => {
+          this.#view = view
+          for (const use of this.onceOpen) use(view)
+          this.onceOpen.clear()
+        },
         // The next call tries again.
         () => (this.#opening = undefined),
       )

@@ -27,7 +27,7 @@ import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
 import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
-import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
+import type { ListQuery, MessageState, QueueStorage, StorageAdapter, StorageStats } from './storage.ts'
 
 export interface QueueOptions<T> {
   /** Where the messages are kept. @defaultValue a `MemoryAdapter` of its own: nothing survives this object */
@@ -217,21 +217,23 @@ export class Queue<T = unknown> implements AsyncDisposable {
    */
   watch(listener: () => void): () => void {
     checkFunction('watch', 'listener', listener)
-    const { closing } = this.#context
+    const { closing, onceOpen } = this.#context
     if (closing.aborted) throw this.#context.closedError('watch')
     let unwatch: (() => void) | undefined
-    let stopped = false
+    const start = (view: QueueStorage): void => void (unwatch = view.watch?.(listener))
     const stop = (): void => {
-      stopped = true
+      onceOpen.delete(start)
       closing.removeEventListener('abort', stop)
       unwatch?.()
     }
     closing.addEventListener('abort', stop)
+    onceOpen.add(start)
     this.#context.open('watch').then(
       (view) => {
-        if (!stopped) unwatch = view.watch?.(listener)
+        // It was open before.
+        if (onceOpen.delete(start)) start(view)
       },
-      // Who cannot open the queue learns it from the verbs.
+      // Who cannot open the queue learns it from the verbs. The first that can starts the watch.
       () => undefined,
     )
     return stop

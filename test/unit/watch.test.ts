@@ -27,6 +27,20 @@ test('watch calls the listener when anything changed', async () => {
   expect(await changed(() => queue.deleteGroup('default'))).toBe(true)
 })
 
+test('a watch of a queue that could not be opened begins when it can', async () => {
+  const { storage, queue, producer } = setUp()
+  storage.fail(new Error('no disk'), 'open')
+  let calls = 0
+  queue.watch(() => calls++)
+  await settle()
+  await expect(producer.send('x')).rejects.toThrow('no disk')
+  storage.work()
+  await producer.send('x')
+  await producer.send('y')
+  await settle()
+  expect(calls).toBeGreaterThan(0)
+})
+
 test('looking changes nothing', async () => {
   const { queue, producer, consumer } = setUp()
   await producer.send('x')
