@@ -26,6 +26,8 @@ export interface Group {
   /** Its ids; the first is the one that is written. */
   readonly ids: Set<string>
   readonly keys: string[]
+  /** Where in the queue it was created. */
+  place: string
   start: string | undefined
   /** What is known of each segment, worked out when asked for. */
   readonly standings: Map<string, Standing>
@@ -182,10 +184,12 @@ export class Ledger {
   #addGroup({ key, name, start }: GroupEntry): void {
     const known = this.groups.get(name)
     if (known === undefined) {
-      this.groups.set(name, { name, ids: new Set([groupId(key)]), keys: [key], start, standings: new Map() })
+      const ids = new Set([groupId(key)])
+      this.groups.set(name, { name, ids, keys: [key], place: placeOf(key), start, standings: new Map() })
     } else if (!known.keys.includes(key)) {
       known.keys.push(key)
       known.ids.add(groupId(key))
+      if (placeOf(key) < known.place) known.place = placeOf(key)
       if (start === undefined || (known.start !== undefined && start < known.start)) known.start = start
       known.standings.clear()
     }
@@ -267,25 +271,50 @@ export class Ledger {
     return start === undefined || placeOf(key) > start
   }
 
-  standing(group: Group, { key, count }: Segment): Standing {
+  standing(group: Group, segment: Segment): Standing {
+    const { key } = segment
     let standing = group.standings.get(key)
     if (standing === undefined) {
       const done = new Set<number>()
       const leases = new Map<number, Lease>()
       for (const record of this.#marks.get(key) ?? []) {
         if (!group.ids.has(record.group)) continue
-        const finished = record.done.get(key)
-        if (finished === 'all') for (let i = 0; i < count; i++) done.add(i)
-        else if (finished !== undefined) for (const i of finished) done.add(i)
+        addDone(done, record, segment)
+        if (!record.leased.has(key)) continue
         const { lease: token, until } = record
         for (const [i, number] of record.leased.get(key) ?? []) {
           leases.set(i, { token, until, count: number })
         }
       }
+      const { place } = group
+      for (const i of this.#finishedBefore(segment, place, group)) done.add(i)
       standing = { done, leases }
       group.standings.set(key, standing)
     }
     return standing
+  }
+
+  /** What a group that started now would find done. */
+  finishedByAll(segment: Segment): ReadonlySet<number> {
+    return this.#finishedBefore(segment, '~')
+  }
+
+  /** What all groups that there were at a place had done by then: a group that started there does not get it. */
+  #finishedBefore(segment: Segment, place: string, besides?: Group): ReadonlySet<number> {
+    const marks = this.#marks.get(segment.key)
+    let common: Set<number> | undefined
+    if (marks !== undefined && segment.group === undefined) {
+      for (const other of this.groups.values()) {
+        if (other === besides || other.place >= place || !this.belongs(other, segment)) continue
+        const theirs = new Set<number>()
+        for (const record of marks) {
+          if (other.ids.has(record.group) && placeOf(record.key) < place) addDone(theirs, record, segment)
+        }
+        common = common === undefined ? theirs : new Set([...common].filter((i) => theirs.has(i)))
+        if (common.size === 0) break
+      }
+    }
+    return common ?? NONE
   }
 
   /** Whether all groups that there are have done all of a segment. Without a group, nobody has. */
@@ -382,6 +411,14 @@ export class Ledger {
     counts[what] += by
     this.counts.set(group, counts)
   }
+}
+
+const NONE: ReadonlySet<number> = new Set()
+
+function addDone(done: Set<number>, record: RecordEntry, { key, count }: Segment): void {
+  const finished = record.done.get(key)
+  if (finished === 'all') for (let i = 0; i < count; i++) done.add(i)
+  else if (finished !== undefined) for (const i of finished) done.add(i)
 }
 
 /** The first place in sorted keys that is not before `key`. */

@@ -15,8 +15,6 @@ import { readRows } from './settle.ts'
 /** So many segments are read at once for a page. */
 const READ_AHEAD = 100
 
-const NOTHING: Standing = { done: new Set(), leases: new Map() }
-
 export async function list(work: Work, query: ListQuery): Promise<Page> {
   const { kv, ledger, settings } = work
   const { states = ['ready', 'leased', 'delayed'], limit } = query
@@ -39,7 +37,7 @@ export async function list(work: Work, query: ListQuery): Promise<Page> {
       const { key } = segment
       const rows = ledger.rows.get(key)?.rows
       if (missing.has(key) || rows === undefined) continue
-      const { done, leases } = group === undefined ? NOTHING : ledger.standing(group, segment)
+      const { done, leases } = standingIn(work, group, segment)
       if (leases.size === 0) ledger.rows.delete(key)
       for (const [index, row] of rows.entries()) {
         if (key === fromKey && index <= Number(fromIndex)) continue
@@ -77,6 +75,13 @@ export async function list(work: Work, query: ListQuery): Promise<Page> {
   return { messages }
 }
 
+/** A group that does not exist is shown as it would start. */
+function standingIn({ ledger }: Work, group: Group | undefined, segment: Segment): Standing {
+  return group === undefined
+    ? { done: ledger.finishedByAll(segment), leases: new Map() }
+    : ledger.standing(group, segment)
+}
+
 function mayShow(
   { ledger }: Work,
   group: Group | undefined,
@@ -85,8 +90,7 @@ function mayShow(
 ): boolean {
   const isDead = segment.key.startsWith(DEAD)
   if (isDead ? !states.includes('dead') : states.every((state) => state === 'dead')) return false
-  // A group that does not exist is shown as it would start.
-  if (group === undefined) return segment.group === undefined && !ledger.isFinished(segment)
+  if (group === undefined) return segment.group === undefined
   return ledger.belongs(group, segment) && ledger.standing(group, segment).done.size < segment.count
 }
 

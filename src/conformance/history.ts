@@ -137,7 +137,7 @@ class History {
     this.#backend = backend
     this.#clock = clock
     this.#trace = trace
-    this.#model = new Model(clock)
+    this.#model = new Model(clock, factory.guarantees.fifo)
     this.#adapter = backend.adapter
   }
 
