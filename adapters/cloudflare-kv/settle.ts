@@ -32,10 +32,13 @@ export async function settle(
     if (settlement.kind !== 'extend') seen.add(settlement.receipt)
     good.set(i, found)
   }
-  for (const { settlement, receipt, segment, count } of good.values()) {
-    if (settlement.kind === 'extend') extend(change, receipt, count, settlement.leaseMs, extensions)
+  const extended = new Map<string, Good>()
+  for (const one of good.values()) {
+    const { settlement, receipt, segment } = one
+    if (settlement.kind === 'extend') extended.set(settlement.receipt, one)
     else change.done(segment.key, receipt.index)
   }
+  for (const [text, one] of extended) if (!seen.has(text)) extend(change, one, extensions)
   change.tell()
   for (const extension of extensions) extension.tell()
 
@@ -84,11 +87,10 @@ function check({ ledger }: Work, group: Group, settlement: Settlement): Good | u
 /** A record of its own for each lease and each length, under the token of the lease. */
 function extend(
   { work, group, now }: Change,
-  { key, index, lease }: Receipt,
-  count: number,
-  leaseMs: number,
+  { settlement, receipt: { key, index, lease }, count }: Good,
   extensions: Change[],
 ): void {
+  const { leaseMs } = settlement as Settlement & { kind: 'extend' }
   let extension = extensions.find(({ record }) => record.lease === lease && record.until === now + leaseMs)
   if (extension === undefined) extensions.push((extension = new Change(work, group, now, leaseMs, lease)))
   extension.lease(key, [[index, count]])

@@ -67,7 +67,7 @@ export interface Counted {
 export class ModelKV {
   readonly lags: Lags
   readonly counted: Counted = { reads: 0, writes: 0, deletes: 0, lists: 0 }
-  /** Lets time pass in operations, before and after they take effect. */
+  /** Lets time pass in operations, before they take effect. */
   latency: (() => Promise<void>) | undefined
   /** Called before each operation: what it throws, the operation rejects with. */
   before: ((operation: string, keys: readonly string[]) => void) | undefined
@@ -128,6 +128,16 @@ export class ModelKV {
     }
   }
 
+  /** Forgets what caches no longer use, so that long simulations do not fill memory. */
+  trim(): void {
+    const now = this.#clock.now()
+    const { readMs, toldMs, listMs, listTierMs } = this.lags
+    for (const [key, { at }] of this.#tierReads)
+      if (at < now - 10 * (readMs + toldMs)) this.#tierReads.delete(key)
+    for (const [key, { at }] of this.#tierLists)
+      if (at < now - listMs - listTierMs) this.#tierLists.delete(key)
+  }
+
   async #operate<T>(
     name: string,
     keys: readonly string[],
@@ -142,7 +152,6 @@ export class ModelKV {
     const failure = (): Error => new Error(`KV ${name.toUpperCase()} failed: 500 Internal Server Error`)
     if (fails && this.#random() < 0.5) throw failure()
     const result = effect()
-    await this.latency?.()
     if (fails) throw failure()
     return result
   }
