@@ -50,6 +50,7 @@ export class Change {
       key: keys.make(RECORD, now),
       group: groupId(group.keys[0]!),
       lease: lease ?? keys.token(),
+      safe: false,
       until: now + leaseMs,
       leased: this.#leased,
       done: this.#done,
@@ -89,7 +90,7 @@ export class Change {
   }
 
   sweep(segment: Segment): void {
-    this.#finished.set(segment.key, segment)
+    if (!this.#done.has(segment.key)) this.#finished.set(segment.key, segment)
   }
 
   async commit(tried: string): Promise<void> {
@@ -111,6 +112,7 @@ export class Change {
       if (this.#retries.length > 0) {
         await writeRows(work, tried, SEGMENT, this.#retries, now, owner)
       }
+      record.safe = true
       const kept: RecordEntry = { ...record, done: new Map() }
       for (const [key, done] of this.#done) {
         const segment = ledger.segment(key)

@@ -7,6 +7,9 @@ import type { Group } from './ledger.ts'
 import { BYTES_PER_READ } from './namespace.ts'
 import { deadRow, isKnown, readRows, settle } from './settle.ts'
 
+/** What a claim does besides deleting each segment in the end: it lists, reads, makes dead letters, records. */
+const MOST_BESIDES = 8
+
 /** What was picked of a segment: indices, and for each how often it was leased before. */
 interface Pick {
   readonly segment: Segment
@@ -82,7 +85,7 @@ function pick(change: Change, limit: number): { picks: Pick[]; left: boolean } {
     if (!ledger.belongs(group, segment)) continue
     const { done, leases } = ledger.standing(group, segment)
     if (done.size >= segment.count) {
-      if (ledger.isFinished(segment) && kv.left > 1) {
+      if (ledger.isFinished(segment) && kv.left > MOST_BESIDES) {
         kv.reserve(segment.key)
         change.sweep(segment)
       }
@@ -97,8 +100,7 @@ function pick(change: Change, limit: number): { picks: Pick[]; left: boolean } {
     if (counts.size === 0) continue
     if (picks.length > 0 && (counts.size > room || bytes + segment.bytes > BYTES_PER_READ))
       return { picks, left: true }
-    // To read it, to record the lease, and to delete it in the end.
-    if (kv.left < 3 + picks.length) return { picks, left: picks.length > 0 }
+    if (kv.left < MOST_BESIDES + picks.length) return { picks, left: true }
     const first = counts.size > room ? new Map([...counts].slice(0, room)) : counts
     picks.push({ segment, counts: first })
     change.lease(
@@ -168,7 +170,7 @@ async function open(
 /** In how many ms something comes. Without operations to spare nothing does, for this adapter. */
 function nextIn({ kv, ledger, settings }: Work, group: Group): number | undefined {
   const now = ledger.now(settings.clock)
-  if (kv.left < 3) return undefined
+  if (kv.left < MOST_BESIDES) return undefined
   let next = Infinity
   for (const segment of ledger.segments(SEGMENT)) {
     if (!ledger.belongs(group, segment)) continue

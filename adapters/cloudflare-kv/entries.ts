@@ -36,6 +36,8 @@ export interface RecordEntry {
   readonly until: number
   readonly leased: Leased
   readonly done: Done
+  /** Whether what it calls done lives on where it should: then its segment may be deleted. */
+  safe: boolean
 }
 
 /** A record whose parts do not fit into metadata: what it is about lies between two segments. */
@@ -113,6 +115,7 @@ export function decodeRecord(key: string, json: RecordJson): RecordEntry {
   return {
     key,
     group: json.g,
+    safe: true,
     lease: json.i ?? '',
     until: json.u ?? 0,
     leased: new Map(Object.entries(json.l ?? {}).map(([segment, text]) => [segment, parseCounts(text)])),

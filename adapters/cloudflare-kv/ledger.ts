@@ -317,15 +317,27 @@ export class Ledger {
     return common ?? NONE
   }
 
-  /** Whether all groups that there are have done all of a segment. Without a group, nobody has. */
+  /** Whether all groups that there are have done all of a segment, and may delete it. Without a group, nobody has. */
   isFinished(segment: Segment): boolean {
     let belongsToSome = false
     for (const group of this.groups.values()) {
       if (!this.belongs(group, segment)) continue
       belongsToSome = true
-      if (this.standing(group, segment).done.size < segment.count) return false
+      if (!this.hasFinished(group, segment)) return false
     }
     return belongsToSome
+  }
+
+  /** What somebody is about to do does not count: its copies may never be written. */
+  hasFinished(group: Group, segment: Segment): boolean {
+    const { key, count } = segment
+    const { done } = this.standing(group, segment)
+    if (done.size < count) return false
+    const marks = (this.#marks.get(key) ?? []).filter(({ group: id }) => group.ids.has(id))
+    if (marks.every(({ safe }) => safe)) return true
+    const safely = new Set(this.#finishedBefore(segment, group.place, group))
+    for (const record of marks) if (record.safe) addDone(safely, record, segment)
+    return safely.size === count
   }
 
   // What is written here

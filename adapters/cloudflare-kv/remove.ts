@@ -14,9 +14,7 @@ export async function deleteGroup(work: Work, name: string): Promise<void> {
   const others = [...ledger.groups.values()].filter((other) => other !== group)
   const isLeft = (segment: Segment): boolean => {
     if (segment.group !== undefined) return !group.ids.has(segment.group)
-    return others.some(
-      (other) => ledger.belongs(other, segment) && ledger.standing(other, segment).done.size < segment.count,
-    )
+    return others.some((other) => ledger.belongs(other, segment) && !ledger.hasFinished(other, segment))
   }
   const segments = [...ledger.segments(SEGMENT), ...ledger.segments(DEAD)].filter((one) => !isLeft(one))
   kv.require(tried, segments.length + group.keys.length)

@@ -39,6 +39,8 @@ const MINUTE = 60_000
 const PLACES = 3
 /** What one operation takes. */
 const OPERATION_MS = 20
+/** A drain has 900 operations; each segment needs one of its own. */
+const APPENDS_PER_MINUTE = 500
 const CRASHES = 0.02
 const RETRIES = 0.03
 
@@ -66,7 +68,10 @@ export async function simulate(configuration: Configuration): Promise<Result> {
   const unsure: string[] = []
 
   const senders = caches.map((cache) => namespace.place(cache))
-  const spacing = (60 * MINUTE * ((batch + 1) / 2)) / messages
+  const appends = messages / ((batch + 1) / 2)
+  // An hour, or what one drainer can take in.
+  const minutes = Math.max(60, appends / APPENDS_PER_MINUTE)
+  const spacing = (minutes * MINUTE) / appends
   const send = async (): Promise<void> => {
     let next = time.now()
     for (let n = 0; n < messages;) {
@@ -167,9 +172,10 @@ export async function simulate(configuration: Configuration): Promise<Result> {
       for (const cache of caches) cache.trim(time.now() - 2 * MINUTE)
       namespace.trim()
       await time.sleep(begin + MINUTE - time.now())
-      const isDone = minute > 62 && [...sent.values()].every(({ deliveries, wanted }) => deliveries >= wanted)
+      const isDone =
+        minute > minutes + 2 && [...sent.values()].every(({ deliveries, wanted }) => deliveries >= wanted)
       // What has not come an hour later will not come.
-      if (isDone || minute > 125) return
+      if (isDone || minute > minutes + 65) return
     }
   })
 
