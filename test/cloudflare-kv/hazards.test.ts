@@ -87,6 +87,28 @@ describe('lists that are behind', () => {
     expect(bodies(await (await isolate.open()).take({ leaseMs: 1000 }))).toEqual(bodies(held.slice(5)))
   })
 
+  test('own deletions are remembered for as long as lists and reads may not know of them', async () => {
+    const setting = new Setting({
+      ...REAL,
+      ownFresh: 0,
+      readMs: 10 * MINUTE,
+      toldMs: 10 * MINUTE,
+      listMs: 10 * MINUTE,
+    })
+    await (await setting.isolate('there').open()).send('a')
+    setting.pass(5000)
+    const isolate = setting.isolate()
+    const view = await isolate.open()
+    await view.ack(...(await view.take({ leaseMs: 1000 })))
+    for (const ms of [25_000, MINUTE, MINUTE]) {
+      setting.pass(ms)
+      expect(await (await isolate.open()).take()).toEqual([])
+    }
+    // Longer than anything is known to take.
+    setting.pass(MINUTE)
+    expect(bodies(await (await isolate.open()).take())).toEqual(['a'])
+  })
+
   test('own sends are there at once, although no list has them', async () => {
     const setting = new Setting({ ...REAL, ownFresh: 1 })
     const isolate = setting.isolate()
@@ -381,6 +403,9 @@ describe('limits of an invocation', () => {
     const view = await setting.isolate().open()
     expect(await view.take()).toHaveLength(9)
     expect(calls).toEqual([4, 4, 1])
+    calls.length = 0
+    const { messages } = await (await setting.isolate().open()).storage.list({ group: 'other', limit: 10 })
+    expect([messages.length, calls]).toEqual([9, [4, 4, 1]])
     calls.length = 0
     for (const body of names('m', 250)) await sender.send(body)
     setting.pass(20_000)
