@@ -113,7 +113,8 @@ export async function simulate(configuration: Configuration): Promise<Result> {
     let operations = 0
     let died: (() => void) | undefined
     const death = new Promise<'dead'>((resolve) => (died = () => resolve('dead')))
-    const inHand = new Set<Delivery>()
+    /** Deliveries, and how often each may come again if the drain dies: a retry that was cut off may, besides what it is of. */
+    const inHand = new Map<Delivery, number>()
     const fatal =
       dies === Infinity
         ? binding
@@ -128,12 +129,12 @@ export async function simulate(configuration: Configuration): Promise<Result> {
       await drainAll(view, inHand)
     }
     await Promise.race([work().catch(() => undefined), death])
-    for (const { body } of inHand) {
-      sent.get(body as string)!.excused++
+    for (const [{ body }, times] of inHand) {
+      sent.get(body as string)!.excused += times
       afterCrash++
     }
   }
-  const drainAll = async (view: QueueStorage, inHand: Set<Delivery>): Promise<void> => {
+  const drainAll = async (view: QueueStorage, inHand: Map<Delivery, number>): Promise<void> => {
     let settle: Settlement[] = []
     let before: readonly Delivery[] = []
     for (;;) {
@@ -152,11 +153,13 @@ export async function simulate(configuration: Configuration): Promise<Result> {
       const { deliveries } = claimed
       if (deliveries.length === 0) return
       for (const delivery of deliveries) {
-        inHand.add(delivery)
+        inHand.set(delivery, 1)
         deliver(delivery)
       }
-      settle = deliveries.map(({ receipt }): Settlement => {
+      settle = deliveries.map((delivery): Settlement => {
+        const { receipt } = delivery
         if (random() >= RETRIES) return { receipt, kind: 'ack' }
+        inHand.set(delivery, 2)
         return { receipt, kind: 'retry', delayMs: 1000 + random() * 90_000 }
       })
       before = deliveries
