@@ -41,6 +41,12 @@ const USES = [
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
   },
   {
+    name: 'core + Cloudflare KV',
+    code: `import { Queue } from 'quayside'
+           import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
+           export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside'
            import { NodeFsAdapter } from 'quayside/fs'

@@ -137,7 +137,7 @@ class History {
     this.#backend = backend
     this.#clock = clock
     this.#trace = trace
-    this.#model = new Model(clock)
+    this.#model = new Model(clock, factory.guarantees.fifo)
     this.#adapter = backend.adapter
   }
 
@@ -185,6 +185,7 @@ class History {
       case 'list':
         return await this.#list(step)
       case 'cancel': {
+        if (!this.#factory.guarantees.cancellation) return
         const ids = step.ids.map((number) => this.#id(number))
         this.#say(`cancel by ${step.view} ${show(ids)}`)
         const results = await (await this.#view(step.view)).cancel(ids)

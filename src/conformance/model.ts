@@ -36,8 +36,12 @@ export class Model {
   #token = 0
   #sent: Range = { least: 0, most: 0 }
 
-  constructor(clock: ConformanceClock) {
+  readonly #fifo: boolean
+
+  /** @param fifo Whether the storage promises an order. */
+  constructor(clock: ConformanceClock, fifo: boolean = true) {
     this.#clock = clock
+    this.#fifo = fifo
   }
 
   get #now(): number {
@@ -224,7 +228,7 @@ export class Model {
     ok(rival === undefined, `${what}: ${show(rival?.[0].body)} of its key is in flight`)
     const blocker = this.#blockers(group, message).find(({ hard }) => hard)
     ok(blocker === undefined, `${what}: ${show(blocker?.message.body)} of its key comes first`)
-    if (isInOrder(standing)) {
+    if (this.#fifo && isInOrder(standing)) {
       const earlier = this.#of(group).find(
         ([other, theirs]) =>
           isBefore(other, message) &&
@@ -554,7 +558,7 @@ export class Model {
       if (standing.sure || this.#isDying(message, standing)) continue
       if (isReal) message.standings.delete(name)
     }
-    this.#inOrder(group, listed)
+    if (this.#fifo) this.#inOrder(group, listed)
   }
 
   /** A message was found dead that nobody had settled. */

@@ -5,6 +5,7 @@ import { histories } from './steps.ts'
 export interface CheckOptions {
   readonly maxSteps: number
   readonly runs: number
+  readonly groups?: number
   /** Of a failure to run again. */
   readonly seed?: number | undefined
   readonly path?: string | undefined
@@ -14,9 +15,9 @@ export interface CheckOptions {
 export async function checkHistories(
   name: string,
   factory: ConformanceFactory,
-  { maxSteps, runs, seed, path }: CheckOptions,
+  { maxSteps, runs, groups, seed, path }: CheckOptions,
 ): Promise<string | undefined> {
-  const property = fc.asyncProperty(histories(maxSteps), (steps) => runHistory(factory, steps))
+  const property = fc.asyncProperty(histories(maxSteps, groups), (steps) => runHistory(factory, steps))
   const result = await fc.check(property, {
     numRuns: runs,
     ...(seed !== undefined && { seed }),

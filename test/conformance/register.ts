@@ -8,9 +8,16 @@ export interface RemoteSuite extends Suite {
   histories(options: CheckOptions): Promise<string | null>
 }
 
+/** Cases that a storage does not pass although what it declares does not say so, by name, with the reason. */
+export type Exceptions = Readonly<Record<string, string>>
+
 /** Registers all cases for a storage, and says which do not apply and why. */
-export function registerConformance(name: string, factory: ConformanceFactory): void {
-  registerCases(name, conformanceCases(factory))
+export function registerConformance(
+  name: string,
+  factory: ConformanceFactory,
+  exceptions: Exceptions = {},
+): void {
+  registerCases(name, conformanceCases(factory), exceptions)
 }
 
 /** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */
@@ -18,6 +25,7 @@ export function registerConformanceIn(
   name: string,
   factory: ConformanceFactory,
   suite: () => RemoteSuite,
+  exceptions: Exceptions = {},
 ): void {
   const cases = conformanceCases(factory)
   registerCases(
@@ -30,6 +38,7 @@ export function registerConformanceIn(
         if (failure !== null) expect.fail(failure)
       },
     })),
+    exceptions,
   )
   test(`all cases of ${name} are registered`, async () => {
     const theirs = await suite().cases()
@@ -37,10 +46,15 @@ export function registerConformanceIn(
   })
 }
 
-function registerCases(name: string, cases: ReturnType<typeof conformanceCases>): void {
+function registerCases(
+  name: string,
+  cases: ReturnType<typeof conformanceCases>,
+  exceptions: Exceptions,
+): void {
   describe(`conformance of ${name}`, () => {
     const skipped = new Map<string, string[]>()
-    for (const { name: title, skip, run } of cases) {
+    for (const { name: title, skip: declared, run } of cases) {
+      const skip = declared ?? exceptions[title]
       // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
       test(title, async (context) => {
         if (skip === undefined) return await run()
@@ -61,6 +75,8 @@ export interface HistoryOptions {
   readonly maxSteps?: number
   /** How many run at once, where a storage spends its time waiting. */
   readonly lanes?: number
+  /** How many groups there are. */
+  readonly groups?: number
 }
 
 /** How a history that failed is run again: `SEED=… PATH_=…`. `RUNS` runs more of them, or fewer. */
@@ -78,7 +94,7 @@ export function registerHistoriesIn(name: string, suite: () => RemoteSuite, opti
 
 function registerChecks(
   name: string,
-  { runs, maxSteps = 25, lanes = 1 }: HistoryOptions,
+  { runs, maxSteps = 25, lanes = 1, groups = 3 }: HistoryOptions,
   check: (options: CheckOptions) => Promise<string | undefined>,
 ): void {
   test(
@@ -89,7 +105,7 @@ function registerChecks(
       const replayed = SEED === undefined ? undefined : Number(SEED)
       const failures = await Promise.all(
         Array.from({ length: replayed === undefined ? lanes : 1 }, () =>
-          check({ maxSteps, runs: Math.ceil(all / lanes), seed: replayed, path: PATH_ }),
+          check({ maxSteps, groups, runs: Math.ceil(all / lanes), seed: replayed, path: PATH_ }),
         ),
       )
       expect(failures.find((failure) => failure !== undefined)).toBeUndefined()

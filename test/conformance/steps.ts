@@ -4,12 +4,6 @@ import type { Step, StepSettlement } from '../../src/conformance/index.ts'
 /** What clients do, at random: short times and few names, so that they get in each other's way. */
 
 const view = fc.nat(1)
-/** The first group is used most. */
-const group = fc.oneof(
-  { weight: 5, arbitrary: fc.constant(0) },
-  { weight: 3, arbitrary: fc.constant(1) },
-  fc.constant(2),
-)
 const ms = fc.constantFrom(0, 50, 100, 200)
 
 function maybe<T>(arbitrary: fc.Arbitrary<T>, freq = 3): fc.Arbitrary<T | undefined> {
@@ -49,77 +43,89 @@ const states = rarely(
   5,
 )
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 10,
-    arbitrary: fc.record({
-      verb: fc.constant('append' as const),
-      view,
-      messages: fc.array(message, { minLength: 1, maxLength: 4 }),
-    }),
-  },
-  {
-    weight: 14,
-    arbitrary: fc.record({
-      verb: fc.constant('claim' as const),
-      view,
-      group,
-      limit: fc.constantFrom(1, 2, 3, 20, 20),
-      leaseMs: fc.constantFrom(50, 100, 100, 250),
-      from: fc.constantFrom('earliest' as const, 'latest' as const),
-      settle: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(settlement, { maxLength: 3 })),
-    }),
-  },
-  {
-    weight: 12,
-    arbitrary: fc.record({
-      verb: fc.constant('settle' as const),
-      view,
-      group: rarely(group),
-      settlements: fc.array(settlement, { minLength: 1, maxLength: 4 }),
-    }),
-  },
-  {
-    weight: 7,
-    arbitrary: fc.record({
-      verb: fc.constant('advance' as const),
-      ms: fc.constantFrom(1, 49, 50, 50, 99, 100, 100, 150, 400, 3_600_000),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      verb: fc.constant('list' as const),
-      view,
-      group,
-      states,
-      limit: fc.constantFrom(1, 2, 5),
-      ids: rarely(fc.array(fc.nat(8), { maxLength: 5 }), 3),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      verb: fc.constant('cancel' as const),
-      view,
-      ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      verb: fc.constant('retryNow' as const),
-      view,
-      group,
-      ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ verb: fc.constant('deleteGroup' as const), view, group }) },
-  { weight: 1, arbitrary: fc.record({ verb: fc.constant('purge' as const), view }) },
-  { weight: 2, arbitrary: fc.record({ verb: fc.constant('reopen' as const) }) },
+/** The first group is used most. */
+const anyGroup = fc.oneof(
+  { weight: 5, arbitrary: fc.constant(0) },
+  { weight: 3, arbitrary: fc.constant(1) },
+  fc.constant(2),
 )
 
-/** Histories of up to `maxSteps` steps. */
-export function histories(maxSteps: number): fc.Arbitrary<Step[]> {
-  return fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' })
+const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        verb: fc.constant('append' as const),
+        view,
+        messages: fc.array(message, { minLength: 1, maxLength: 4 }),
+      }),
+    },
+    {
+      weight: 14,
+      arbitrary: fc.record({
+        verb: fc.constant('claim' as const),
+        view,
+        group,
+        limit: fc.constantFrom(1, 2, 3, 20, 20),
+        leaseMs: fc.constantFrom(50, 100, 100, 250),
+        from: fc.constantFrom('earliest' as const, 'latest' as const),
+        settle: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(settlement, { maxLength: 3 })),
+      }),
+    },
+    {
+      weight: 12,
+      arbitrary: fc.record({
+        verb: fc.constant('settle' as const),
+        view,
+        group: rarely(group),
+        settlements: fc.array(settlement, { minLength: 1, maxLength: 4 }),
+      }),
+    },
+    {
+      weight: 7,
+      arbitrary: fc.record({
+        verb: fc.constant('advance' as const),
+        ms: fc.constantFrom(1, 49, 50, 50, 99, 100, 100, 150, 400, 3_600_000),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        verb: fc.constant('list' as const),
+        view,
+        group,
+        states,
+        limit: fc.constantFrom(1, 2, 5),
+        ids: rarely(fc.array(fc.nat(8), { maxLength: 5 }), 3),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        verb: fc.constant('cancel' as const),
+        view,
+        ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        verb: fc.constant('retryNow' as const),
+        view,
+        group,
+        ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ verb: fc.constant('deleteGroup' as const), view, group }) },
+    { weight: 1, arbitrary: fc.record({ verb: fc.constant('purge' as const), view }) },
+    { weight: 2, arbitrary: fc.record({ verb: fc.constant('reopen' as const) }) },
+  )
+
+/** Histories of up to `maxSteps` steps, of one group or of three. */
+export function histories(maxSteps: number, groups = 3): fc.Arbitrary<Step[]> {
+  return fc.array(stepIn(groups === 1 ? fc.constant(0) : anyGroup), {
+    minLength: 1,
+    maxLength: maxSteps,
+    size: 'max',
+  })
 }

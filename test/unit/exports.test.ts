@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -62,6 +63,10 @@ test('quayside/inspector can be imported where there is no DOM', () => {
 
 test('quayside/fs exports the adapter, and what makes a damaged directory good', () => {
   expect(names(fs)).toEqual(['NodeFsAdapter', 'salvage'])
+})
+
+test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {
+  expect(names(cloudflareKV)).toEqual(['CloudflareKVAdapter', 'priceOf'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {

@@ -1,0 +1,226 @@
+import type { RecordEntry, Segment } from './entries.ts'
+import { encodeRecord, segmentJson } from './entries.ts'
+import { DEAD, RECORD, SEGMENT, groupId } from './keys.ts'
+import type { Group, Ledger } from './ledger.ts'
+import { BYTES_PER_READ, type Namespace } from './namespace.ts'
+import type { Settings } from './options.ts'
+import { type Row, encodeRows } from './rows.ts'
+
+/** How long after a lease its record still counts the attempt. Whoever drains less often than this counts too few. */
+const COUNTED_MS = 4 * 3_600_000
+/** Further away is for ever. */
+const FOREVER_MS = 100 * 365 * 86_400_000
+
+/** What the verbs of one view work with. */
+export interface Work {
+  readonly kv: Namespace
+  readonly ledger: Ledger
+  readonly settings: Settings
+}
+
+/** A message that is due at some time. */
+export interface Due {
+  readonly row: Row
+  readonly at: number
+}
+
+/**
+ * What one call does to the messages of a group. It is told to the ledger at once, and to KV in an order in which every
+ * beginning is safe: first the copies (dead letters, retries), then what is leased or done in part, then deletions. Whatever
+ * is cut off is delivered once more, and nothing is lost.
+ */
+export class Change {
+  readonly work: Work
+  readonly group: Group
+  readonly now: number
+  readonly record: RecordEntry
+  readonly #done: Map<string, Set<number>> = new Map()
+  readonly #leased: Map<string, Map<number, number>> = new Map()
+  readonly #dead: Row[] = []
+  readonly #retries: Due[] = []
+  /** Segments that were finished by somebody who did not come to delete them. */
+  readonly #finished: Map<string, Segment> = new Map()
+
+  constructor(work: Work, group: Group, now: number, leaseMs: number, lease?: string) {
+    const { keys } = work.ledger
+    this.work = work
+    this.group = group
+    this.now = now
+    this.record = {
+      key: keys.make(RECORD, now),
+      group: groupId(group.keys[0]!),
+      lease: lease ?? keys.token(),
+      safe: false,
+      until: now + leaseMs,
+      leased: this.#leased,
+      done: this.#done,
+    }
+    work.ledger.addRecord(this.record, now)
+  }
+
+  /** Leases messages of a segment; `counts` says for each the number of the lease. {@link tell} must follow. */
+  lease(key: string, counts: Iterable<readonly [number, number]>): void {
+    const leased = entryOf(this.#leased, key, () => new Map<number, number>())
+    for (const [index, count] of counts) leased.set(index, count)
+  }
+
+  /** The group is done with a message, wherever else it lives on. {@link tell} must follow. */
+  done(key: string, index: number): void {
+    entryOf(this.#done, key, () => new Set<number>()).add(index)
+    this.#leased.get(key)?.delete(index)
+  }
+
+  /** Nothing happened to a segment after all: it is not there. */
+  forget(key: string): void {
+    this.#leased.delete(key)
+    this.#done.delete(key)
+  }
+
+  /** Lets everybody here know. */
+  tell(): void {
+    this.work.ledger.touch(this.record)
+  }
+
+  bury(row: Row): void {
+    this.#dead.push(row)
+  }
+
+  retry(due: Due): void {
+    this.#retries.push(due)
+  }
+
+  sweep(segment: Segment): void {
+    if (!this.#done.has(segment.key)) this.#finished.set(segment.key, segment)
+  }
+
+  async commit(tried: string): Promise<void> {
+    const { work, record, now } = this
+    const { kv, ledger, settings } = work
+    const owner = record.group
+    const deleted: Segment[] = []
+    try {
+      if (this.#dead.length > 0) {
+        await writeRows(
+          work,
+          tried,
+          DEAD,
+          this.#dead.map((row) => ({ row, at: now })),
+          now,
+          owner,
+        )
+      }
+      if (this.#retries.length > 0) {
+        await writeRows(work, tried, SEGMENT, this.#retries, now, owner)
+      }
+      record.safe = true
+      const kept: RecordEntry = { ...record, done: new Map() }
+      for (const [key, done] of this.#done) {
+        const segment = ledger.segment(key)
+        if (segment === undefined) continue
+        if (ledger.standing(this.group, segment).done.size === segment.count) kv.release(key)
+        if (ledger.isFinished(segment)) deleted.push(segment)
+        else kept.done.set(key, done.size === segment.count ? 'all' : done)
+      }
+      const hasLeases = [...this.#leased.values()].some((counts) => counts.size > 0)
+      if (hasLeases || kept.done.size > 0) {
+        const { value, metadata } = encodeRecord(kept)
+        // What is done must be known for as long as the segment is there.
+        const doneMs = kept.done.size > 0 ? settings.retentionMs : 0
+        const leasedMs = hasLeases ? record.until - now + COUNTED_MS : 0
+        const ttl = Math.min(Math.max(doneMs, leasedMs), FOREVER_MS)
+        await kv.put(tried, ledger.prefix + record.key, value, metadata, ttl)
+      }
+    } catch (error) {
+      ledger.withdraw(record)
+      throw error
+    }
+    deleted.push(...this.#finished.values())
+    if (deleted.length > 0) await removeSegments(work, tried, deleted, now)
+    if (this.#leased.size === 0 && this.#done.size === 0) ledger.withdraw(record)
+  }
+}
+
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = make()))
+  return value
+}
+
+/** Deletes segments. Whoever looks from here sees them gone at once. */
+export async function removeSegments(
+  { kv, ledger }: Work,
+  tried: string,
+  segments: readonly Segment[],
+  now: number,
+): Promise<void> {
+  for (const { key } of segments) {
+    ledger.removeSegment(key, now)
+    kv.release(key)
+  }
+  await kv.deleteAll(
+    tried,
+    segments.map(({ key }) => ledger.prefix + key),
+  )
+}
+
+/**
+ * Writes messages: those that are due together into one segment, unless that would be larger than a value may be.
+ *
+ * A segment whose messages are all due alike is claimed and finished whole, and then all that is to be known about it is
+ * whether it is there.
+ */
+export async function writeRows(
+  work: Work,
+  tried: string,
+  kind: typeof SEGMENT | typeof DEAD,
+  due: readonly Due[],
+  now: number,
+  group?: string,
+): Promise<void> {
+  const { kv, ledger, settings } = work
+  for (const { at, rows } of together(due, now, settings.delayStepMs)) {
+    for (const { value, bytes, part } of valuesOf(rows)) {
+      const expiries = part.flatMap(({ expires }) =>
+        kind === SEGMENT && expires !== undefined ? [expires] : [],
+      )
+      const segment: Segment = {
+        key: ledger.keys.make(kind, at),
+        count: part.length,
+        bytes,
+        group,
+        oldest: part.reduce((oldest, { timestamp }) => Math.min(oldest, timestamp), Infinity),
+        expires: expiries.length > 0 ? Math.min(...expiries) : undefined,
+      }
+      const ttl = Math.min(at - now + settings.retentionMs, FOREVER_MS)
+      await kv.put(tried, ledger.prefix + segment.key, value, segmentJson(segment), ttl)
+      ledger.addSegment(segment, now)
+    }
+  }
+}
+
+/** What is due by now, and what is due within a step, at the last time of it. */
+function* together(due: readonly Due[], now: number, stepMs: number): Generator<{ at: number; rows: Row[] }> {
+  const ready = due.filter(({ at }) => at <= now)
+  if (ready.length > 0) yield { at: now, rows: ready.map(({ row }) => row) }
+  const later = due.filter(({ at }) => at > now).sort((a, b) => a.at - b.at)
+  for (let i = 0; i < later.length;) {
+    const first = later[i]!.at
+    const from = i
+    while (i < later.length && later[i]!.at <= first + stepMs) i++
+    const at = Math.min(later[i - 1]!.at, now + FOREVER_MS)
+    yield { at, rows: later.slice(from, i).map(({ row }) => row) }
+  }
+}
+
+function* valuesOf(rows: readonly Row[]): Generator<{ value: string; bytes: number; part: readonly Row[] }> {
+  const value = encodeRows(rows)
+  const bytes = encoder.encode(value).length
+  if (bytes <= BYTES_PER_READ || rows.length === 1) yield { value, bytes, part: rows }
+  else {
+    const half = rows.length >> 1
+    yield* valuesOf(rows.slice(0, half))
+    yield* valuesOf(rows.slice(half))
+  }
+}
+
+const encoder = new TextEncoder()

@@ -1,0 +1,194 @@
+import type { ClaimRequest, ClaimResult, Delivery } from '../../src/storage.ts'
+import { Change, type Work } from './change.ts'
+import type { Segment } from './entries.ts'
+import { groupJson } from './entries.ts'
+import { GROUP, SEGMENT, digitsOf, formatReceipt, placeOf, timeOf } from './keys.ts'
+import type { Group } from './ledger.ts'
+import { BYTES_PER_READ } from './namespace.ts'
+import { deadRow, isKnown, readRows, settle } from './settle.ts'
+
+/** What a claim does besides deleting each segment in the end: it lists, reads, makes dead letters, records. */
+const MOST_BESIDES = 8
+
+/** What was picked of a segment: indices, and for each how often it was leased before. */
+interface Pick {
+  readonly segment: Segment
+  readonly counts: ReadonlyMap<number, number>
+}
+
+export async function claim(work: Work, request: ClaimRequest): Promise<ClaimResult> {
+  const { kv, ledger, settings } = work
+  const { leaseMs, limit, settle: settlements } = request
+  let now = ledger.now(settings.clock)
+  await ledger.load(kv, 'claim', now, false)
+  const group = await joinGroup(work, request, now)
+  if (settlements?.some((one) => !isKnown(work, one))) await ledger.load(kv, 'claim', now, true)
+  now = ledger.now(settings.clock)
+  const change = new Change(work, group, now, leaseMs)
+  const extensions: Change[] = []
+  const settled = settlements && (await settle(change, settlements, extensions))
+  const deliveries: Delivery[] = []
+  let left = false
+  while (deliveries.length < limit) {
+    const found = pick(change, limit - deliveries.length)
+    left = found.left
+    if (found.picks.length > 0) {
+      change.tell()
+      deliveries.push(...(await open(change, found.picks, request)))
+      change.tell()
+    } else if (left || !(await ledger.more(kv, 'claim', now))) break
+  }
+  for (const one of [...extensions, change]) await one.commit('claim')
+  return {
+    deliveries,
+    ...withNext(nextIn(work, group)),
+    ...(settled !== undefined && { settled }),
+  }
+}
+
+function withNext(nextInMs: number | undefined): { nextInMs?: number } {
+  return nextInMs === undefined ? {} : { nextInMs }
+}
+
+/** Finds the group, or creates it: everything there is before it belongs to the first group of a queue in any case. */
+async function joinGroup(work: Work, { group: name, from }: ClaimRequest, now: number): Promise<Group> {
+  const { kv, ledger } = work
+  if (!ledger.groups.has(name)) {
+    kv.require('claim', 1)
+    const key = ledger.keys.make(GROUP, now)
+    const start = from === 'latest' && ledger.groups.size > 0 ? placeOf(key) : undefined
+    const entry = { key, name, start }
+    ledger.addGroup(entry, now)
+    try {
+      await kv.put('claim', ledger.prefix + key, '', groupJson(entry))
+    } catch (error) {
+      ledger.removeGroup(name, now)
+      throw error
+    }
+  }
+  return ledger.groups.get(name)!
+}
+
+/**
+ * Picks what may be delivered: whole segments, in the order in which they are due, and only the first in part if it has more
+ * than is wanted.
+ */
+function pick(change: Change, limit: number): { picks: Pick[]; left: boolean } {
+  const { work, group, now } = change
+  const { kv, ledger } = work
+  const picks: Pick[] = []
+  const end = SEGMENT + digitsOf(now + 1)
+  let room = limit
+  let bytes = 0
+  for (const segment of ledger.segments(SEGMENT)) {
+    if (segment.key >= end) break
+    if (!ledger.belongs(group, segment)) continue
+    const { done, leases } = ledger.standing(group, segment)
+    if (done.size >= segment.count) {
+      if (ledger.isFinished(segment) && kv.left > MOST_BESIDES) {
+        kv.reserve(segment.key)
+        change.sweep(segment)
+      }
+      continue
+    }
+    const counts = new Map<number, number>()
+    for (let i = 0; i < segment.count; i++) {
+      if (done.has(i)) continue
+      const lease = leases.get(i)
+      if (lease === undefined || lease.until <= now) counts.set(i, lease?.count ?? 0)
+    }
+    if (counts.size === 0) continue
+    if (picks.length > 0 && (counts.size > room || bytes + segment.bytes > BYTES_PER_READ))
+      return { picks, left: true }
+    if (kv.left < MOST_BESIDES + picks.length) return { picks, left: true }
+    const first = counts.size > room ? new Map([...counts].slice(0, room)) : counts
+    picks.push({ segment, counts: first })
+    change.lease(
+      segment.key,
+      [...first].map(([i, count]) => [i, count + 1]),
+    )
+    room -= first.size
+    bytes += segment.bytes
+    if (first.size < counts.size) return { picks, left: true }
+    if (room === 0) break
+  }
+  return { picks, left: false }
+}
+
+/** Reads what was picked: it may not be there any more. What must not be delivered becomes a dead letter. */
+async function open(
+  change: Change,
+  picks: readonly Pick[],
+  { leaseMs, maxAttempts: ofGroup }: ClaimRequest,
+): Promise<Delivery[]> {
+  const { work, group, now, record } = change
+  const { ledger, kv } = work
+  const segments = picks.map(({ segment }) => segment)
+  const missing = await readRows(work, 'claim', segments, true)
+  const deliveries: Delivery[] = []
+  for (const { segment, counts } of picks) {
+    const { key } = segment
+    const rows = ledger.rows.get(key)?.rows
+    if (missing.has(key) || rows === undefined) {
+      change.forget(key)
+      ledger.hide(key)
+      continue
+    }
+    ledger.hold(segment, now + leaseMs)
+    kv.reserve(key)
+    for (const [index, count] of counts) {
+      const row = rows[index]!
+      const { id, body, headers, timestamp, expires } = row
+      const maxAttempts = row.maxAttempts ?? ofGroup
+      const attempts = row.attempts + count
+      const lastError = count === 0 ? row.error : undefined
+      if (count > 0) ledger.count(group.name, 'failed', 1)
+      const isExpired = expires !== undefined && expires <= now
+      if (isExpired || attempts >= maxAttempts) {
+        change.done(key, index)
+        const died = { ...row, attempts, error: lastError }
+        change.bury(deadRow(change, died, isExpired ? 'expired' : 'exhausted'))
+        if (count === 0) ledger.count(group.name, 'failed', 1)
+        continue
+      }
+      const receipt = formatReceipt({ group: record.group, key, index, lease: record.lease })
+      deliveries.push({
+        receipt,
+        id,
+        body,
+        ...(headers !== undefined && { headers }),
+        timestamp,
+        attempt: attempts + 1,
+        maxAttempts,
+        ...(lastError !== undefined && { lastError }),
+      })
+    }
+  }
+  return deliveries
+}
+
+/** In how many ms something comes. Without operations to spare nothing does, for this adapter. */
+function nextIn({ kv, ledger, settings }: Work, group: Group): number | undefined {
+  const now = ledger.now(settings.clock)
+  if (kv.left < MOST_BESIDES) return undefined
+  let next = Infinity
+  for (const segment of ledger.segments(SEGMENT)) {
+    if (!ledger.belongs(group, segment)) continue
+    const { done, leases } = ledger.standing(group, segment)
+    if (done.size >= segment.count) continue
+    const due = timeOf(segment.key)
+    if (due > now) {
+      next = Math.min(next, due)
+      break
+    }
+    if (leases.size + done.size < segment.count) return 0
+    for (let i = 0; i < segment.count; i++) {
+      if (done.has(i)) continue
+      const until = leases.get(i)?.until ?? 0
+      if (until <= now) return 0
+      next = Math.min(next, until)
+    }
+  }
+  if (!ledger.hasAllDue(now)) return 0
+  return next === Infinity ? undefined : next - now
+}

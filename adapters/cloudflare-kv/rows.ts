@@ -1,0 +1,124 @@
+import type { Body, DeadReason } from '../../src/storage.ts'
+import { fromBase64, toBase64 } from './keys.ts'
+
+/** A message as a segment has it. */
+export interface Row {
+  readonly id: string
+  readonly body: Body
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly timestamp: number
+  readonly maxAttempts?: number | undefined
+  /** When nobody wants it any more, in ms since 1970. */
+  readonly expires?: number | undefined
+  /** Deliveries that count, before it came into this segment. */
+  readonly attempts: number
+  readonly error?: string | undefined
+  readonly reason?: DeadReason | undefined
+  readonly deadAt?: number | undefined
+}
+
+/**
+ * The value of a segment: a line of JSON, and behind it the bodies as they are. Texts cost what they cost; bytes a third more,
+ * because values that are read in bulk are texts; texts that are not well-formed Unicode, which KV would change, travel as bytes too.
+ */
+interface Head {
+  /** The timestamp of most rows. */
+  readonly t: number
+  readonly r: readonly (number | Described)[]
+}
+
+/** A row that is more than a text without options: only what differs from that. */
+interface Described {
+  /** Length of the body, in UTF-16 units of the value. */
+  readonly l: number
+  /** `b`: bytes, `u`: UTF-16 units. */
+  readonly k?: 'b' | 'u'
+  /** Absent: the number after the one before. */
+  readonly i?: string
+  readonly h?: Row['headers']
+  readonly t?: number
+  readonly m?: number
+  readonly x?: number
+  readonly a?: number
+  readonly e?: string
+  readonly q?: DeadReason
+  readonly d?: number
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+export function encodeRows(rows: readonly Row[]): string {
+  const t = rows[0]!.timestamp
+  let bodies = ''
+  let before = ''
+  const r = rows.map((row): number | Described => {
+    const kind = typeof row.body !== 'string' ? 'b' : LONE_SURROGATE.test(row.body) ? 'u' : undefined
+    const text = kind === undefined ? (row.body as string) : toBase64(bytesOf(row.body))
+    bodies += text
+    const described: Described = {
+      l: text.length,
+      ...(kind !== undefined && { k: kind }),
+      ...(row.id !== nextId(before) && { i: row.id }),
+      ...(row.headers !== undefined && { h: row.headers }),
+      ...(row.timestamp !== t && { t: row.timestamp }),
+      ...(row.maxAttempts !== undefined && { m: row.maxAttempts }),
+      ...(row.expires !== undefined && { x: row.expires }),
+      ...(row.attempts !== 0 && { a: row.attempts }),
+      ...(row.error !== undefined && { e: row.error }),
+      ...(row.reason !== undefined && { q: row.reason }),
+      ...(row.deadAt !== undefined && { d: row.deadAt }),
+    }
+    before = row.id
+    return Object.keys(described).length === 1 ? text.length : described
+  })
+  return `${JSON.stringify({ t, r } satisfies Head)}\n${bodies}`
+}
+
+export function decodeRows(value: string): Row[] {
+  let at = value.indexOf('\n') + 1
+  const { t, r } = JSON.parse(value.slice(0, at)) as Head
+  let id = ''
+  return r.map((one) => {
+    const row: Described = typeof one === 'number' ? { l: one } : one
+    id = row.i ?? nextId(id)
+    const text = value.slice(at, (at += row.l))
+    return {
+      id,
+      body: row.k === undefined ? text : row.k === 'b' ? fromBase64(text) : textOf(fromBase64(text)),
+      headers: row.h,
+      timestamp: row.t ?? t,
+      maxAttempts: row.m,
+      expires: row.x,
+      attempts: row.a ?? 0,
+      error: row.e,
+      reason: row.q,
+      deadAt: row.d,
+    }
+  })
+}
+
+/** Ids that a storage makes end in 8 hexadecimal digits. */
+export function makeId(batchId: string, index: number): string {
+  return batchId.slice(0, 28) + index.toString(16).padStart(8, '0')
+}
+
+function nextId(id: string): string {
+  const digits = id.slice(28)
+  return /^[\da-f]{8}$/.test(digits) ? makeId(id, Number.parseInt(digits, 16) + 1) : ''
+}
+
+function bytesOf(body: Body): Uint8Array {
+  if (typeof body !== 'string') return body
+  const bytes = new Uint8Array(body.length * 2)
+  for (let i = 0; i < body.length; i++) {
+    bytes[2 * i] = body.charCodeAt(i) & 255
+    bytes[2 * i + 1] = body.charCodeAt(i) >> 8
+  }
+  return bytes
+}
+
+function textOf(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i += 2) text += String.fromCharCode(bytes[i]! | (bytes[i + 1]! << 8))
+  return text
+}
