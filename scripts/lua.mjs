@@ -9,7 +9,6 @@ const target = fileURLToPath(new URL('../adapters/redis/scripts.ts', import.meta
 
 const read = (kind, name) => readFileSync(new URL(`${kind}/${name}.lua`, folder), 'utf8')
 const names = (kind) => readdirSync(new URL(kind, folder)).map((file) => file.replace(/\.lua$/, ''))
-const directive = (text, name) => new RegExp(`^--@${name} ?(.*)$`, 'm').exec(text)[1]
 const camelCase = (name) => name.replaceAll(/-(.)/g, (_, letter) => letter.toUpperCase())
 const quoted = (text) => `\`${text.replaceAll('\\', '\\\\')}\``
 
@@ -23,14 +22,16 @@ export function generate() {
   const parts = new Map(names('parts').map((name) => [name, strip(read('parts', name))]))
   const scripts = names('verbs').map((name) => {
     const source = read('verbs', name)
-    const flags = directive(source, 'flags')
-    const includes = directive(source, 'include').split(' ')
-    const head = `#!lua${flags && ` flags=${flags}`}\n`
-    const body = strip(source)
-    const text = head + includes.map((part) => parts.get(part)).join('') + body
+    const flags = /^--@flags ?(.*)$/m.exec(source)[1]
+    // Parts stand where they are included: what returns before them is spared making their functions.
+    const [first, ...rest] = source.split(/^--@include (.*)$/m)
+    const pieces = [quoted(`#!lua${flags && ` flags=${flags}`}\n${strip(first)}`)]
+    rest.forEach((piece, i) => pieces.push(...(i % 2 === 0 ? piece.split(' ') : [quoted(strip(piece))])))
+    const text = pieces
+      .map((piece) => parts.get(piece) ?? piece.slice(1, -1).replaceAll('\\\\', '\\'))
+      .join('')
     const sha = createHash('sha1').update(text).digest('hex')
-    const pieces = [quoted(head), ...includes, quoted(body)].join(' + ')
-    return `  ${camelCase(name)}: {\n    sha: '${sha}',\n    text: ${pieces},\n  },\n`
+    return `  ${camelCase(name)}: {\n    sha: '${sha}',\n    text: ${pieces.join(' + ')},\n  },\n`
   })
   return [
     '// Made by "npm run lua" of the files in lua/. Not to be edited.\n',

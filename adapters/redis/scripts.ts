@@ -345,6 +345,18 @@ end
 local function isPending(seq)
 return segmentAt(seq) and not isGone(seq)
 end
+local function identityOf(seq)
+if queue.amended > 0 then
+local amendment = amendmentOf(seq)
+if amendment then
+return amendment.message
+end
+end
+local segment = segmentAt(seq)
+local i = seq - segment.first + 1
+local named = segment.columns and segment.columns.named and segment.columns.named[i]
+return named and { seq = seq, id = segment.columns.id[i], named = named }
+end
 local function logMessage(seq)
 local amendment = amendmentOf(seq)
 if amendment then
@@ -352,27 +364,6 @@ return amendment.message
 end
 local segment = segmentAt(seq)
 return segment and messageAt(segment, seq - segment.first + 1)
-end
-local function trimBelow(floor)
-call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
-if queue.amended > 0 then
-local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
-if removed > 0 then
-queue.amended = queue.amended - removed
-queueChanged = true
-end
-end
-end
-local STRIDE = 64
-local function trim(group)
-local row = group.row
-local floor = floorOf(group)
-if floor == row.trimmed or (floor - row.trimmed < STRIDE and floor < queue.tail) then
-return
-end
-row.trimmed = floor
-group.changed = true
-trimBelow(queue.groups > 1 and lowestFloor() or floor)
 end
 `
 
@@ -629,12 +620,28 @@ end
 end
 return lowest
 end
+local STRIDE = 64
+local function trimBelow(floor)
+call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
+if queue.amended > 0 then
+local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
+if removed > 0 then
+queue.amended = queue.amended - removed
+queueChanged = true
+end
+end
+end
 local function finish(wakes)
 local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
 local row = group.row
-row.floor = floorOf(group)
+local floor = floorOf(group)
+row.floor = floor
+if floor ~= row.trimmed and (floor - row.trimmed >= STRIDE or floor >= queue.tail) then
+row.trimmed = floor
+trimBelow(queue.groups > 1 and lowestFloor() or floor)
+end
 if now > row.latest then
 row.latest = now
 end
@@ -674,7 +681,7 @@ settledWakes = true
 end
 if lease.named then
 for one = seq, to do
-done(group, logMessage(one) or {})
+finished[#finished + 1] = identityOf(one)
 end
 end
 results[#results + 1] = string.rep('1', to - seq + 1)
@@ -902,9 +909,10 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
   append: {
-    sha: '02dd65d6525e15c7418648a600024ccc57a47f19',
+    sha: '5e44fb18b703de307126c28eb572c5aca3438bce',
     text: `#!lua
-` + rows + log + store + leases + places + moves + find + drop + `open()
+
+` + rows + log + store + `open()
 sweepDelayed()
 local start, more = ARGV[2], ARGV[3]
 local firstSeq, firstNumber = queue.tail, queue.number
@@ -917,7 +925,7 @@ end
 finish(true)
 return { '', firstSeq, firstNumber }
 end
-local function stored(spec, record, id)
+` + leases + places + moves + find + drop + `local function stored(spec, record, id)
 return {
 id = id,
 key = spec.key,
@@ -945,11 +953,22 @@ end
 end
 call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
 end
+local rowOf, pastOf = {}, {}
+local function lookUp(ids)
+for from = 1, #ids, 1000 do
+local to = math.min(#ids, from + 999)
+local rows = call('HMGET', base .. 'ids', unpack(ids, from, to))
+local past = call('ZMSCORE', base .. 'past', unpack(ids, from, to))
+for i = from, to do
+rowOf[ids[i]] = rows[i - from + 1]
+pastOf[ids[i]] = past[i - from + 1] and tonumber(past[i - from + 1])
+end
+end
+end
 local function meet(spec, record)
 local id = spec.id
-local row = call('HGET', base .. 'ids', id)
-if not row then
-local known = tonumber(call('ZSCORE', base .. 'past', id) or nil)
+if not rowOf[id] then
+local known = pastOf[id]
 if known then
 if known > now and not spec.replace then
 return 'd'
@@ -1013,6 +1032,13 @@ for place = 1, segment.count do
 records[#records + 1] = recordAt(segment, place)
 end
 end
+local named = {}
+for _, spec in ipairs(specs) do
+if spec ~= 0 and spec.id then
+named[#named + 1] = spec.id
+end
+end
+lookUp(named)
 for i, spec in ipairs(specs) do
 local mark = 's'
 if spec ~= 0 then
@@ -1073,8 +1099,9 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'd448545c4e69ebcbeb13cfa0236d5144e9365f75',
+    sha: '58038963bf11ee8744078f89eacac847634ff48f',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + store + leases + places + moves + find + drop + `open()
 local results = {}
 for i = 2, #ARGV do
@@ -1086,8 +1113,9 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'dad462bc3c3f1417208fc5a59f0d993bfa0c814c',
+    sha: '9664bf701a64add0490cfaa6a80d1c8bfa5adc1d',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
 local PASS_ON = 2048
 local SEGMENTS_AT_ONCE = 16
@@ -1358,7 +1386,6 @@ takeDue()
 takeFromLog()
 takeDue()
 flush()
-trim(group)
 forgetIds()
 if more or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
@@ -1385,8 +1412,9 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'dcab2f6da18d95775807bdc0305d3e25d6ca94ee',
+    sha: 'e1f48eb488fbebb1b51783cc94450f23f37d3c67',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + group + `local group = open(ARGV[2])
 if group then
 unlinkGroup(group)
@@ -1405,8 +1433,9 @@ end
 `,
   },
   list: {
-    sha: 'dc40b94da544473ff77e4db05b7bc457a652f212',
+    sha: 'afa6afb4be4c0355f5cad0552b53a137b735a822',
     text: `#!lua flags=no-writes
+
 ` + rows + log + store + leases + places + group + find + `local LOOK = 256
 local LOOK_AT_MOST = 4096
 local MAX_BYTES = 8 * 1024 * 1024
@@ -1622,8 +1651,9 @@ return reply
 `,
   },
   purge: {
-    sha: '120730aa7d993fca19158cdca3e8cfcc290bff54',
+    sha: '154bdd0d9b56dfcfd61e1ccff95ee980a76c724c',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + group + `open()
 for _, group in pairs(allGroups()) do
 local row = newRow(group.row.token, queue.tail)
@@ -1646,8 +1676,9 @@ finish(true)
 `,
   },
   retryNow: {
-    sha: '272f8266247281788d078a3771b5a3764ece531a',
+    sha: '33ef1714660f3dea6ca4916f9eb4fc9260612fc9',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
@@ -1667,12 +1698,12 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '9036c6eebe23027fc9faacabf28d4feb646c88d5',
+    sha: '40e7af3438185be021efadf854b1af71d10874bf',
     text: `#!lua flags=allow-oom
+
 ` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
 local settled = settleAll(group, 3)
 if group and group.changed then
-trim(group)
 forgetIds()
 finish(settledWakes)
 end
@@ -1680,8 +1711,9 @@ return settled
 `,
   },
   stats: {
-    sha: '4ee586462639429e896dfc0cc12441d5e896573a',
+    sha: '96a01e09a74523d2de91f63ace6d152a580f4cd8',
     text: `#!lua flags=no-writes
+
 ` + rows + log + store + leases + places + expired + `open()
 local DUE_AT_MOST = 4096
 local function ageOf(message)

@@ -135,6 +135,20 @@ local function isPending(seq)
   return segmentAt(seq) and not isGone(seq)
 end
 
+-- What of the log's message its id needs to be forgotten.
+local function identityOf(seq)
+  if queue.amended > 0 then
+    local amendment = amendmentOf(seq)
+    if amendment then
+      return amendment.message
+    end
+  end
+  local segment = segmentAt(seq)
+  local i = seq - segment.first + 1
+  local named = segment.columns and segment.columns.named and segment.columns.named[i]
+  return named and { seq = seq, id = segment.columns.id[i], named = named }
+end
+
 -- What the log's message carries now, if the log still has it.
 local function logMessage(seq)
   local amendment = amendmentOf(seq)
@@ -143,30 +157,4 @@ local function logMessage(seq)
   end
   local segment = segmentAt(seq)
   return segment and messageAt(segment, seq - segment.first + 1)
-end
-
--- Deletes the segments that end before `floor`, which nobody needs any more.
-local function trimBelow(floor)
-  call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
-  if queue.amended > 0 then
-    local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
-    if removed > 0 then
-      queue.amended = queue.amended - removed
-      queueChanged = true
-    end
-  end
-end
-
--- The log is trimmed once a group has moved on by so many messages, or has finished them all.
-local STRIDE = 64
-
-local function trim(group)
-  local row = group.row
-  local floor = floorOf(group)
-  if floor == row.trimmed or (floor - row.trimmed < STRIDE and floor < queue.tail) then
-    return
-  end
-  row.trimmed = floor
-  group.changed = true
-  trimBelow(queue.groups > 1 and lowestFloor() or floor)
 end

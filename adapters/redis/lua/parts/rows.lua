@@ -109,13 +109,33 @@ local function lowestFloor()
   return lowest
 end
 
+-- The log is trimmed once a group has moved on by so many messages, or has finished them all.
+local STRIDE = 64
+
+-- Deletes the segments that end before `floor`, which nobody needs any more.
+local function trimBelow(floor)
+  call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
+  if queue.amended > 0 then
+    local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
+    if removed > 0 then
+      queue.amended = queue.amended - removed
+      queueChanged = true
+    end
+  end
+end
+
 -- Writes the rows that changed, and tells those who watch. `wakes`: there may be something to deliver.
 local function finish(wakes)
   local fields = {}
   for name, group in pairs(groups) do
     if group.changed then
       local row = group.row
-      row.floor = floorOf(group)
+      local floor = floorOf(group)
+      row.floor = floor
+      if floor ~= row.trimmed and (floor - row.trimmed >= STRIDE or floor >= queue.tail) then
+        row.trimmed = floor
+        trimBelow(queue.groups > 1 and lowestFloor() or floor)
+      end
       if now > row.latest then
         row.latest = now
       end

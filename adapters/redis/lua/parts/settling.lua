@@ -22,7 +22,7 @@ local function ackStretch(group, number, first, last, results)
       end
       if lease.named then
         for one = seq, to do
-          done(group, logMessage(one) or {})
+          finished[#finished + 1] = identityOf(one)
         end
       end
       results[#results + 1] = string.rep('1', to - seq + 1)

@@ -3,7 +3,7 @@
 -- Answers with a letter for each message, the seq that the first one got, and the number that the first delayed one got:
 -- `s` stored, `l` stored for later, `d` duplicate, `r` replaced, `S` and `L` replaced by a new one.
 --@flags
---@include rows log store leases places moves find drop
+--@include rows log store
 open()
 sweepDelayed()
 local start, more = ARGV[2], ARGV[3]
@@ -19,6 +19,7 @@ if more == '' then
   return { '', firstSeq, firstNumber }
 end
 
+--@include leases places moves find drop
 local function stored(spec, record, id)
   return {
     id = id,
@@ -50,12 +51,26 @@ local function replace(message, places)
   call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
 end
 
+local rowOf, pastOf = {}, {}
+
+-- Reads what is known of some ids.
+local function lookUp(ids)
+  for from = 1, #ids, 1000 do
+    local to = math.min(#ids, from + 999)
+    local rows = call('HMGET', base .. 'ids', unpack(ids, from, to))
+    local past = call('ZMSCORE', base .. 'past', unpack(ids, from, to))
+    for i = from, to do
+      rowOf[ids[i]] = rows[i - from + 1]
+      pastOf[ids[i]] = past[i - from + 1] and tonumber(past[i - from + 1])
+    end
+  end
+end
+
 -- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there was dropped.
 local function meet(spec, record)
   local id = spec.id
-  local row = call('HGET', base .. 'ids', id)
-  if not row then
-    local known = tonumber(call('ZSCORE', base .. 'past', id) or nil)
+  if not rowOf[id] then
+    local known = pastOf[id]
     if known then
       if known > now and not spec.replace then
         return 'd'
@@ -123,6 +138,13 @@ for i = 4, #ARGV, 2 do
     records[#records + 1] = recordAt(segment, place)
   end
 end
+local named = {}
+for _, spec in ipairs(specs) do
+  if spec ~= 0 and spec.id then
+    named[#named + 1] = spec.id
+  end
+end
+lookUp(named)
 for i, spec in ipairs(specs) do
   local mark = 's'
   if spec ~= 0 then

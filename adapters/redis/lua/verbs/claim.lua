@@ -302,7 +302,6 @@ takeFromLog()
 -- The keys of messages of the log that died a moment ago.
 takeDue()
 flush()
-trim(group)
 forgetIds()
 
 if more or (room() <= 0 and row.cursor < queue.tail) then

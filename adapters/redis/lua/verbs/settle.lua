@@ -4,7 +4,6 @@
 local group = open(ARGV[2])
 local settled = settleAll(group, 3)
 if group and group.changed then
-  trim(group)
   forgetIds()
   finish(settledWakes)
 end
