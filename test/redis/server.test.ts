@@ -64,7 +64,7 @@ async function useAll(queue: QueueStorage): Promise<void> {
     true,
   )
   const { messages } = await queue.list({ group: 'g', limit: 100, states: ['dead'] })
-  expect(messages.map(({ reason }) => reason).sort()).toEqual(['expired', 'rejected'])
+  expect(new Set(messages.map(({ reason }) => reason))).toEqual(new Set(['expired', 'rejected']))
   await queue.settle('g', [{ receipt: messages[0]!.receipt!, kind: 'retry', delayMs: 0 }])
   expect(Object.keys((await queue.stats()).groups).sort()).toEqual(['g', 'h'])
   await queue.deleteGroup('h')
@@ -358,6 +358,7 @@ describe('one node of a cluster', () => {
   test.each(CLIENTS)('takes every verb of %s', async (name) => {
     const client = await connectClient(name, cluster.url)
     for (const queue of ['a', 'b', 'c']) await useAll(await new RedisAdapter(client.client).open(queue))
+    expect(await client.command('PING')).toBe('PONG')
     await client.close()
   })
 
