@@ -26,17 +26,21 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ],
 }
 
-/** Texts and codes of errors that clients give for commands that were never sent. */
-const NEVER_SENT = /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError)$/
+/** Names, codes and texts of errors that clients give for commands that were never sent. */
+const NEVER_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError)$|enableOfflineQueue/
+
+/** How the server ends the text of an error that came up when a script was under way already. */
+const IN_SCRIPT = / script: [0-9a-f]{40}/
 
 /** Makes of what a client rejected with what contract 1 asks for. */
 export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   if (cause instanceof QuaysideError) return cause
   const { message = String(cause), name, code } = (cause ?? {}) as Partial<Error & { code: string }>
   const refusal = REFUSALS[/^-?([A-Z]+)\b/.exec(message)?.[1] ?? '']
-  if (refusal !== undefined)
+  if (refusal !== undefined && !IN_SCRIPT.test(message))
     return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
-  const kinds = [name, code, (cause as object | undefined)?.constructor?.name]
+  const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
   if (kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
     const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
     return new QuaysideError('STORAGE_UNAVAILABLE', text, { cause })

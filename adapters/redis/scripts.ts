@@ -659,7 +659,7 @@ end
 if #fields > 0 then
 call('HSET', state, unpack(fields))
 if wakes ~= nil then
-call('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
+redis.pcall('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
 end
 end
 end
@@ -909,7 +909,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
   append: {
-    sha: '5e44fb18b703de307126c28eb572c5aca3438bce',
+    sha: '3474d3da5ae5868d87712c2823acbc4908458713',
     text: `#!lua
 
 ` + rows + log + store + `open()
@@ -1099,7 +1099,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '58038963bf11ee8744078f89eacac847634ff48f',
+    sha: 'f25e7cdab5af6a1a1be441d8cba3aff66bfe221b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + drop + `open()
@@ -1113,7 +1113,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '9664bf701a64add0490cfaa6a80d1c8bfa5adc1d',
+    sha: '86fcb8c6d0240e1dd90d011008095f6cd83acf9a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
@@ -1412,7 +1412,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'e1f48eb488fbebb1b51783cc94450f23f37d3c67',
+    sha: '1c3ba1856dff4cdc34441798f04c5cbe0fc05d17',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + group + `local group = open(ARGV[2])
@@ -1433,7 +1433,7 @@ end
 `,
   },
   list: {
-    sha: 'afa6afb4be4c0355f5cad0552b53a137b735a822',
+    sha: '54d7c07533ab25444320c3ee3c526fcfcb3f464a',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + group + find + `local LOOK = 256
@@ -1651,7 +1651,7 @@ return reply
 `,
   },
   purge: {
-    sha: '154bdd0d9b56dfcfd61e1ccff95ee980a76c724c',
+    sha: 'a16df93be35332bfc939f47e216e595c5ac375e0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + group + `open()
@@ -1676,7 +1676,7 @@ finish(true)
 `,
   },
   retryNow: {
-    sha: '33ef1714660f3dea6ca4916f9eb4fc9260612fc9',
+    sha: '2c6f809c51e0ccec9e4607701b271852cad70bde',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
@@ -1698,7 +1698,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '40e7af3438185be021efadf854b1af71d10874bf',
+    sha: 'a2a7f0c70bd32e3b63297aacf2832a14e5dea9ee',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
@@ -1711,7 +1711,7 @@ return settled
 `,
   },
   stats: {
-    sha: '96a01e09a74523d2de91f63ace6d152a580f4cd8',
+    sha: 'f105e1972522b4041032f8fbdd0365ae4debe99b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + expired + `open()

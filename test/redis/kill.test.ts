@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { Redis as IoRedis } from 'ioredis'
+import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
@@ -157,4 +159,31 @@ test('opening a queue on a server that is not there says so', async () => {
   await connected.close()
   const adapter = new RedisAdapter(connected.client)
   await expect(adapter.open('q')).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+})
+
+test('clients that do not hold commands back reject at once while the server is away', async () => {
+  const server = await start()
+  const node = createClient({ url: server.url, disableOfflineQueue: true, socket: { reconnectStrategy: 50 } })
+  await node.on('error', () => undefined).connect()
+  const io = new IoRedis(server.url, {
+    enableOfflineQueue: false,
+    retryStrategy: () => 50,
+    lazyConnect: true,
+  })
+  await io.on('error', () => undefined).connect()
+  onTestFinished(() => {
+    node.destroy()
+    io.disconnect()
+  })
+  const queues = [await new RedisAdapter(node).open('q'), await new RedisAdapter(io).open('q')]
+  await server.kill()
+  await pause(100)
+  for (const queue of queues) {
+    const send = queue.append([{ body: 'a' }], { batchId: uuid() })
+    await expect(send).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+  }
+  await server.start()
+  for (const queue of queues)
+    await persist(() => queue.append([{ body: 'a' }], { batchId: uuid() }), new Set())
+  expect((await queues[0]!.stats()).messages).toBe(2)
 })

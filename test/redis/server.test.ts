@@ -330,6 +330,25 @@ describe('what a server refuses', () => {
     await (await adapter.open('q')).append(bodies(1), { batchId: uuid() })
   })
 
+  test('a user with the rights that the README names can do everything, and is told where one is missing', async () => {
+    const { command } = connected
+    const rights = ['on', '>secret', '~{mine:*', '&{mine:*', '+@all', '-@admin', '-@dangerous', '+info']
+    await command('ACL', 'SETUSER', 'worker', 'reset', ...rights)
+    const client = await connectClient('redis', server.url.replace('//', '//worker:secret@'))
+    onTestFinished(async () => {
+      await client.close()
+      await command('ACL', 'DELUSER', 'worker')
+    })
+    const queue = await new RedisAdapter(client.client, { prefix: 'mine' }).open('q')
+    await useAll(queue)
+    const other = await new RedisAdapter(client.client, { prefix: 'other' }).open('q')
+    await expectCode(other.append(bodies(1), { batchId: uuid() }), 'STORAGE_UNAVAILABLE', 'ACL', 'NOPERM')
+    await command('ACL', 'SETUSER', 'worker', '-info', 'resetchannels')
+    await useAll(await new RedisAdapter(client.client, { prefix: 'mine' }).open('r'))
+    await command('ACL', 'SETUSER', 'worker', '-hset')
+    await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_FAILED', 'unknown', 'NOPERM')
+  })
+
   test('a replica takes no messages', async () => {
     const own = await startRedis()
     const client = await connectClient('iovalkey', own.url)

@@ -153,7 +153,8 @@ local function finish(wakes)
   if #fields > 0 then
     call('HSET', state, unpack(fields))
     if wakes ~= nil then
-      call('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
+      -- A hint: a user who may not publish does without.
+      redis.pcall('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
     end
   end
 end
