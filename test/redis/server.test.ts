@@ -346,7 +346,7 @@ describe('what a server refuses', () => {
     await command('ACL', 'SETUSER', 'worker', '-info', 'resetchannels')
     await useAll(await new RedisAdapter(client.client, { prefix: 'mine' }).open('r'))
     await command('ACL', 'SETUSER', 'worker', '-hset')
-    await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_FAILED', 'unknown', 'NOPERM')
+    await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_FAILED', 'unknown', 'command')
   })
 
   test('a replica takes no messages', async () => {
