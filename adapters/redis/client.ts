@@ -5,7 +5,7 @@ import type { Script } from './scripts.ts'
 /** A client of the package `redis` (5 or later): one server, or a cluster. */
 export interface NodeRedisClient {
   sendCommand(...args: never[]): Promise<unknown>
-  duplicate(): unknown
+  withTypeMapping(...args: never[]): unknown
 }
 
 /** A client of the packages `ioredis` or `iovalkey`: one server, or a cluster. */
@@ -38,10 +38,11 @@ export function connect(client: unknown): Connection {
   const has = (method: string): boolean =>
     typeof (client as Record<string, unknown> | null | undefined)?.[method] === 'function'
   if (has('callBuffer') && has('duplicate')) return ioRedis(client as IoRedis)
-  if (has('sendCommand') && has('duplicate')) return nodeRedis(client as NodeRedis)
+  if (has('sendCommand') && has('withTypeMapping')) return nodeRedis(client as NodeRedis)
   throw new QuaysideError(
     'INVALID_ARGUMENT',
-    'RedisAdapter: the client must be one of "redis" (has sendCommand), "ioredis" or "iovalkey" (has callBuffer), ' +
+    'RedisAdapter: the client must be one of "redis", version 5 or later (has sendCommand and withTypeMapping), ' +
+      '"ioredis" or "iovalkey" (has callBuffer), ' +
       `but is ${client === null ? 'null' : typeof client}: pass what createClient() or new Redis() made`,
   )
 }

@@ -54,4 +54,7 @@ function settings(
 }
 
 /** A client by its methods, for looking at what an adapter declares. */
-const NOBODY = { sendCommand: () => Promise.reject(new Error('nobody is there')), duplicate: () => undefined }
+const NOBODY = {
+  sendCommand: () => Promise.reject(new Error('nobody is there')),
+  withTypeMapping: () => undefined,
+}
