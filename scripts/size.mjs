@@ -47,6 +47,12 @@ const USES = [
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
   },
   {
+    name: 'core + Redis (Node)',
+    code: `import { Queue } from 'quayside'
+           import { RedisAdapter } from 'quayside/redis'
+           export const queue = (client) => new Queue('orders', { storage: new RedisAdapter(client) })`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside'
            import { NodeFsAdapter } from 'quayside/fs'

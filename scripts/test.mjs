@@ -4,12 +4,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { advice, installBrowsers } from './browsers.mjs'
+import { advice, installPrograms } from './programs.mjs'
 import { STATIC, step } from './steps.mjs'
 import { systemNode } from './system-node.mjs'
 
-// Tests that need a browser that is not there fail, each with this advice.
-for (const browser of installBrowsers()) console.error(`setup: ${advice(browser)}`)
+// Tests that need a program that is not there fail, each with this advice.
+for (const program of installPrograms()) console.error(`setup: ${advice(program)}`)
 
 const failed = STATIC.filter((name) => !step(name))
 if (!smoke()) failed.push('smoke')

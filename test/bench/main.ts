@@ -11,6 +11,7 @@ import { fsLifecycle, fsSend, fsSingle } from './sections/fs.ts'
 import { growth } from './sections/growth.ts'
 import { memory } from './sections/memory.ts'
 import { micro } from './sections/micro.ts'
+import { redisBatch, redisSend, redisWork } from './sections/redis.ts'
 import { recovery, space } from './sections/space.ts'
 
 const SECTIONS: Record<string, (options: Options, withQuayside: boolean) => Promise<void>> = {
@@ -19,6 +20,9 @@ const SECTIONS: Record<string, (options: Options, withQuayside: boolean) => Prom
   'fs-send': fsSend,
   'fs-lifecycle': fsLifecycle,
   'fs-single': fsSingle,
+  'redis-send': redisSend,
+  'redis-batch': redisBatch,
+  'redis-work': redisWork,
   recovery,
   growth,
   space,

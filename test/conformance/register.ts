@@ -17,7 +17,7 @@ export function registerConformance(
   factory: ConformanceFactory,
   exceptions: Exceptions = {},
 ): void {
-  registerCases(name, conformanceCases(factory), exceptions)
+  registerCases(name, conformanceCases(factory), { exceptions })
 }
 
 /** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */
@@ -38,7 +38,7 @@ export function registerConformanceIn(
         if (failure !== null) expect.fail(failure)
       },
     })),
-    exceptions,
+    { exceptions },
   )
   test(`all cases of ${name} are registered`, async () => {
     const theirs = await suite().cases()
@@ -46,12 +46,16 @@ export function registerConformanceIn(
   })
 }
 
-function registerCases(
+/** Registers some cases; `concurrent` runs some at a time, where they spend their time waiting. */
+export function registerCases(
   name: string,
   cases: ReturnType<typeof conformanceCases>,
-  exceptions: Exceptions,
+  {
+    exceptions = {},
+    concurrent = false,
+  }: { readonly exceptions?: Exceptions; readonly concurrent?: boolean } = {},
 ): void {
-  describe(`conformance of ${name}`, () => {
+  describe(`conformance of ${name}`, { concurrent }, () => {
     const skipped = new Map<string, string[]>()
     for (const { name: title, skip: declared, run } of cases) {
       const skip = declared ?? exceptions[title]

@@ -8,15 +8,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, serve } from '../browser/support/site.ts'
+import { startRedis } from '../redis/support/server.ts'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /**
- * Runs every `ts` snippet of the README as a program of its own, those marked `ts browser` in Chromium. What it prints must be
- * what its comments say: `// → text` behind a `console.log`, or on lines of its own.
+ * Runs every `ts` snippet of the README as a program of its own, those marked `ts browser` in Chromium, those marked
+ * `ts redis` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
+ * of its own.
  */
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const snippets = [...readme.matchAll(/^```ts( browser)?\n(.*?)^```$/gms)].map((match) => ({
-  where: match[1] === undefined ? 'Node' : 'Chromium',
+type Where = 'Node' | 'Node with Redis' | 'Chromium'
+const snippets = [...readme.matchAll(/^```ts( browser| redis)?\n(.*?)^```$/gms)].map((match) => ({
+  where: (match[1] === ' browser' ? 'Chromium' : match[1] === ' redis' ? 'Node with Redis' : 'Node') as Where,
   code: match[2]!,
   line: readme.slice(0, match.index).split('\n').length,
 }))
@@ -38,9 +41,19 @@ function runnable(code: string): string {
   })
 }
 
-async function runInNode(file: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: directory })
+async function runInNode(file: string, env?: Record<string, string>): Promise<string[]> {
+  const options = { cwd: directory, env: { ...process.env, ...env } }
+  const { stdout } = await promisify(execFile)(process.execPath, [file], options)
   return stdout.trimEnd().split('\n')
+}
+
+async function runWithRedis(file: string): Promise<string[]> {
+  const server = await startRedis()
+  try {
+    return await runInNode(file, { REDIS_URL: server.url })
+  } finally {
+    await server.stop()
+  }
 }
 
 async function runInChromium(file: string): Promise<string[]> {
@@ -68,6 +81,12 @@ async function runInChromium(file: string): Promise<string[]> {
   }
 }
 
+const RUN: Record<Where, (file: string) => Promise<string[]>> = {
+  Node: runInNode,
+  'Node with Redis': runWithRedis,
+  Chromium: runInChromium,
+}
+
 describe('README', () => {
   test('has an example that runs within its first 30 lines', () => {
     expect(snippets[0]!.line + snippets[0]!.code.split('\n').length).toBeLessThanOrEqual(30)
@@ -77,9 +96,9 @@ describe('README', () => {
     'the snippet at line $line prints what it says, in $where',
     async ({ code, line, where }) => {
       const file = join(directory, `line-${line}.ts`)
-      writeFileSync(file, where === 'Node' ? runnable(code) : code)
+      writeFileSync(file, where === 'Chromium' ? code : runnable(code))
       const expected = [...code.matchAll(/\/\/ → (.*)$/gm)].map((match) => match[1])
-      expect(await (where === 'Node' ? runInNode(file) : runInChromium(file))).toEqual(expected)
+      expect(await RUN[where](file)).toEqual(expected)
     },
   )
 })

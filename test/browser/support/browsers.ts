@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrowserContext, chromium } from 'playwright-core'
 import { type Browser, launch } from 'puppeteer-core'
-import { findBrowser } from '../../../scripts/browsers.mjs'
+import { findProgram } from '../../../scripts/programs.mjs'
 
 export interface ChromiumOptions {
   /** Where the browser keeps its data. Default: a folder that is deleted with the browser. */
@@ -16,7 +16,7 @@ export interface ChromiumOptions {
 export async function launchChromium({ profile, sqlite }: ChromiumOptions = {}): Promise<BrowserContext> {
   const folder = profile ?? (await temporaryFolder('chromium'))
   const context = await chromium.launchPersistentContext(folder, {
-    executablePath: findBrowser('chromium'),
+    executablePath: findProgram('chromium'),
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -36,7 +36,7 @@ export async function launchChromium({ profile, sqlite }: ChromiumOptions = {}):
 export async function launchFirefox(preferences: Record<string, unknown> = {}): Promise<Browser> {
   return await launch({
     browser: 'firefox',
-    executablePath: findBrowser('firefox'),
+    executablePath: findProgram('firefox'),
     headless: true,
     extraPrefsFirefox: preferences,
   })

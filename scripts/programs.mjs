@@ -1,27 +1,28 @@
-// The browsers that the tests run in: finds them, and installs them where that can be done.
+// The programs that the tests need, browsers and servers: finds them, and installs them where that can be done.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What to look for, and the Debian package that has it. */
-const BROWSERS = {
+const PROGRAMS = {
   chromium: {
     variable: 'CHROMIUM_PATH',
     names: ['chromium', 'chromium-browser', 'google-chrome'],
     debian: 'chromium',
   },
   firefox: { variable: 'FIREFOX_PATH', names: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
+  redis: { variable: 'REDIS_SERVER_PATH', names: ['redis-server', 'valkey-server'], debian: 'redis-server' },
 }
 
-/** The path of a browser. Throws with what to do where there is none. */
-export function findBrowser(browser) {
-  const path = find(browser)
-  if (path === undefined) throw new Error(advice(browser))
+/** The path of a program. Throws with what to do where there is none. */
+export function findProgram(program) {
+  const path = find(program)
+  if (path === undefined) throw new Error(advice(program))
   return path
 }
 
-function find(browser) {
-  const { variable, names } = BROWSERS[browser]
+function find(program) {
+  const { variable, names } = PROGRAMS[program]
   if (process.env[variable]) return process.env[variable]
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     for (const name of names) {
@@ -37,18 +38,18 @@ function find(browser) {
   return undefined
 }
 
-/** What to do about a browser that is missing. */
-export function advice(browser) {
-  const { variable, names, debian } = BROWSERS[browser]
-  return `${browser} is not there (none of ${names.join(', ')} on PATH): install it, on Debian with "apt-get install ${debian}", or set ${variable} to its path`
+/** What to do about a program that is missing. */
+export function advice(program) {
+  const { variable, names, debian } = PROGRAMS[program]
+  return `${program} is not there (none of ${names.join(', ')} on PATH): install it, on Debian with "apt-get install ${debian}", or set ${variable} to its path`
 }
 
-/** Installs the browsers that are missing, where there is apt-get and the right to use it. Answers with what is still missing. */
-export function installBrowsers() {
-  const missing = () => Object.keys(BROWSERS).filter((browser) => find(browser) === undefined)
+/** Installs those of the programs that are missing, where there is apt-get and the right to use it. Answers with what is still missing. */
+export function installPrograms(programs = Object.keys(PROGRAMS)) {
+  const missing = () => programs.filter((program) => find(program) === undefined)
   const wanted = missing()
   if (wanted.length === 0) return []
-  const packages = wanted.map((browser) => BROWSERS[browser].debian)
+  const packages = wanted.map((program) => PROGRAMS[program].debian)
   console.error(`setup: ${wanted.join(' and ')} missing: apt-get install ${packages.join(' ')}`)
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   const apt = (...words) => {

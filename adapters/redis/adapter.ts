@@ -1,0 +1,116 @@
+import { QuaysideError } from '../../src/errors.ts'
+import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
+import { type Argument, type Connection, connect, runScript } from './client.ts'
+import { toQuaysideError } from './errors.ts'
+import { RedisQueue } from './queue.ts'
+import { SCRIPTS } from './scripts.ts'
+import { Watcher } from './watcher.ts'
+
+export interface Settings {
+  readonly prefix: string
+  readonly durability: Guarantees['durability']
+  /** In place of the server's clock, for tests. */
+  readonly clock: { now(): number } | undefined
+}
+
+/** Contract 1 on Redis. What users get of it is in `index.ts`. */
+export class RedisStorage implements StorageAdapter {
+  readonly guarantees: Guarantees
+  readonly #connection: Connection
+  readonly #settings: Settings
+  readonly #watcher: Watcher
+  readonly #views: Set<RedisQueue> = new Set()
+  #checked: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(client: unknown, settings: Settings) {
+    this.#connection = connect(client)
+    this.#settings = settings
+    this.#watcher = new Watcher(this.#connection)
+    this.guarantees = {
+      name: 'redis',
+      durability: settings.durability,
+      sharedBy: 'network',
+      exclusiveLeases: true,
+      fifo: true,
+      orderingKeys: true,
+      deduplication: true,
+      cancellation: true,
+      leasesSurviveReopen: true,
+      maxBodyBytes: 64 * 1024 * 1024,
+      maxHeaderBytes: 64 * 1024,
+      maxBatch: 10_000,
+      maxBatchBytes: 128 * 1024 * 1024,
+      consistentWithinMs: 0,
+    }
+  }
+
+  async open(queue: string): Promise<QueueStorage> {
+    this.#mustBeOpen('open a queue')
+    // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early.
+    const tag = `${this.#settings.prefix}:${queue.replaceAll(/[%{}]/g, encodeURIComponent)}`
+    const state = `{${tag}}:state`
+    await this.#check(state)
+    this.#mustBeOpen('open a queue')
+    const view: RedisQueue = new RedisQueue({
+      run: (verb, args) => this.#run(verb, state, args),
+      watch: (listener) => this.#watcher.watch(`{${tag}}:changed`, listener),
+      release: () => {
+        this.#views.delete(view)
+        if (this.#views.size === 0) this.#watcher.close()
+      },
+    })
+    this.#views.add(view)
+    return view
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= Promise.all([...this.#views].map((view) => view.close())).then(() => undefined))
+  }
+
+  #mustBeOpen(tried: string): void {
+    if (this.#closed !== undefined)
+      throw new QuaysideError('CLOSED', `${tried}: this storage was closed; make a new one`)
+  }
+
+  async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
+    const { clock } = this.#settings
+    try {
+      return await runScript(this.#connection, SCRIPTS[verb], key, [clock ? `${clock.now()}` : '', ...args])
+    } catch (error) {
+      throw toQuaysideError(verb, error)
+    }
+  }
+
+  /** Once, and again if it failed. */
+  #check(key: string): Promise<void> {
+    return (this.#checked ??= this.#checkMemory(key).catch((error: unknown) => {
+      this.#checked = undefined
+      throw error
+    }))
+  }
+
+  /** A server that evicts any key when its memory is full would lose messages behind everybody's back. */
+  async #checkMemory(key: string): Promise<void> {
+    let info: unknown
+    try {
+      info = await this.#connection.send(key, ['INFO', 'memory'])
+    } catch (error) {
+      const known = toQuaysideError('open', error)
+      // Some do not let everybody ask.
+      if (/NOPERM|unknown command/i.test(known.message)) return
+      throw known.code === 'STORAGE_FAILED'
+        ? new QuaysideError('STORAGE_UNAVAILABLE', known.message, { cause: error })
+        : known
+    }
+    const field = (name: string): string | undefined =>
+      new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(String(info))?.[1]
+    const policy = field('maxmemory_policy')
+    if (field('maxmemory') === '0' || !policy?.startsWith('allkeys')) return
+    throw new QuaysideError(
+      'STORAGE_UNAVAILABLE',
+      `open: the server has maxmemory-policy ${policy}, so it deletes messages when its memory is full; ` +
+        'set it to noeviction',
+    )
+  }
+}

@@ -1,0 +1,123 @@
+import { Buffer } from 'node:buffer'
+import { QuaysideError } from '../../src/errors.ts'
+import type { Script } from './scripts.ts'
+
+/** A client of the package `redis` (5 or later): one server, or a cluster. */
+export interface NodeRedisClient {
+  sendCommand(...args: never[]): Promise<unknown>
+  withTypeMapping(...args: never[]): unknown
+}
+
+/** A client of the packages `ioredis` or `iovalkey`: one server, or a cluster. */
+export interface IoRedisClient {
+  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  duplicate(): unknown
+}
+
+export type RedisClient = NodeRedisClient | IoRedisClient
+
+/** One argument of a command. */
+export type Argument = string | Buffer
+
+/** What the adapter needs of whatever client it was given. */
+export interface Connection {
+  /** Sends a command about a key. Replies are numbers, arrays, null, and buffers for all that is text. */
+  send(key: string, args: readonly Argument[]): Promise<unknown>
+  /** Opens a connection of its own to listen on. `onReady` is called whenever it is up, also again. */
+  listen(onMessage: (channel: string, message: string) => void, onReady: () => void): Promise<Listening>
+}
+
+export interface Listening {
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  close(): void
+}
+
+/** Finds out which client it is, by its methods. */
+export function connect(client: unknown): Connection {
+  const has = (method: string): boolean =>
+    typeof (client as Record<string, unknown> | null | undefined)?.[method] === 'function'
+  if (has('callBuffer') && has('duplicate')) return ioRedis(client as IoRedis)
+  if (has('sendCommand') && has('withTypeMapping')) return nodeRedis(client as NodeRedis)
+  throw new QuaysideError(
+    'INVALID_ARGUMENT',
+    'RedisAdapter: the client must be one of "redis", version 5 or later (has sendCommand and withTypeMapping), ' +
+      '"ioredis" or "iovalkey" (has callBuffer), ' +
+      `but is ${client === null ? 'null' : typeof client}: pass what createClient() or new Redis() made`,
+  )
+}
+
+/** Runs a script by its digest; where the server does not know it, with its text, which makes it known. */
+export async function runScript(
+  connection: Connection,
+  { sha, text }: Script,
+  key: string,
+  args: readonly Argument[],
+): Promise<unknown> {
+  try {
+    return await connection.send(key, ['EVALSHA', sha, '1', key, ...args])
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return await connection.send(key, ['EVAL', text, '1', key, ...args])
+  }
+}
+
+interface NodeRedis {
+  sendCommand(...args: unknown[]): Promise<unknown>
+  duplicate(): NodeRedis
+  connect(): Promise<unknown>
+  on(event: string, listener: () => void): unknown
+  subscribe(channel: string, listener: (message: string, channel: string) => void): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  destroy(): void
+}
+
+/** Bulk strings as buffers: their type is the byte that they begin with, `$`. */
+const AS_BUFFERS = { typeMapping: { [0x24]: Buffer } }
+
+function nodeRedis(client: NodeRedis): Connection {
+  const isCluster = 'masters' in client
+  return {
+    send: (key, args) =>
+      isCluster ? client.sendCommand(key, false, args, AS_BUFFERS) : client.sendCommand(args, AS_BUFFERS),
+    async listen(onMessage, onReady) {
+      const own = client.duplicate()
+      // Without a listener, errors would end the process. The client connects again by itself.
+      own.on('error', () => undefined)
+      own.on('ready', onReady)
+      await own.connect()
+      return {
+        subscribe: (channel) => own.subscribe(channel, (message) => onMessage(channel, message)),
+        unsubscribe: (channel) => own.unsubscribe(channel),
+        close: () => own.destroy(),
+      }
+    },
+  }
+}
+
+interface IoRedis {
+  callBuffer(command: string, ...args: Argument[]): Promise<unknown>
+  duplicate(): IoRedis
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
+  on(event: string, listener: () => void): unknown
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  disconnect(): void
+}
+
+function ioRedis(client: IoRedis): Connection {
+  return {
+    send: (_, [command, ...args]) => client.callBuffer(command as string, ...args),
+    async listen(onMessage, onReady) {
+      const own = client.duplicate()
+      own.on('error', () => undefined)
+      own.on('ready', onReady)
+      own.on('message', onMessage)
+      return {
+        subscribe: (channel) => own.subscribe(channel),
+        unsubscribe: (channel) => own.unsubscribe(channel),
+        close: () => own.disconnect(),
+      }
+    },
+  }
+}

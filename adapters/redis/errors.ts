@@ -1,0 +1,50 @@
+import { type ErrorCode, QuaysideError } from '../../src/errors.ts'
+
+/** What the server refuses with, and so certainly has not done; see https://redis.io/docs for the prefixes. */
+const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  OOM: ['QUOTA_EXCEEDED', 'the server has used its maxmemory: let consumers catch up, or raise maxmemory'],
+  READONLY: ['STORAGE_UNAVAILABLE', 'this server is a replica: give the adapter a client of the primary'],
+  LOADING: ['STORAGE_UNAVAILABLE', 'the server is loading its data: try again'],
+  MISCONF: [
+    'STORAGE_UNAVAILABLE',
+    'the server cannot save its data to disk, and so takes no writes: see its log',
+  ],
+  BUSY: ['STORAGE_UNAVAILABLE', 'another script keeps the server busy: try again'],
+  MASTERDOWN: ['STORAGE_UNAVAILABLE', 'the replica has lost its primary: try again'],
+  CLUSTERDOWN: ['STORAGE_UNAVAILABLE', 'the cluster is down: try again'],
+  TRYAGAIN: ['STORAGE_UNAVAILABLE', 'the cluster is moving this queue to another node: try again'],
+  MOVED: [
+    'STORAGE_UNAVAILABLE',
+    'this node does not have the queue: give the adapter a client of the cluster',
+  ],
+  NOREPLICAS: ['STORAGE_UNAVAILABLE', 'too few replicas are there (min-replicas-to-write): try again'],
+  NOAUTH: ['STORAGE_UNAVAILABLE', 'the client has to log in: give it a password'],
+  WRONGPASS: ['STORAGE_UNAVAILABLE', 'the password of the client is wrong'],
+  NOPERM: [
+    'STORAGE_UNAVAILABLE',
+    'the user of the client may not run scripts on these keys: see its ACL rules',
+  ],
+}
+
+/** Names, codes and texts of errors that clients give for commands that were never sent. */
+const NEVER_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError)$|enableOfflineQueue/
+
+/** How the server ends the text of an error that came up when a script was under way already. */
+const IN_SCRIPT = / script: [0-9a-f]{40}/
+
+/** Makes of what a client rejected with what contract 1 asks for. */
+export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
+  if (cause instanceof QuaysideError) return cause
+  const { message = String(cause), name, code } = (cause ?? {}) as Partial<Error & { code: string }>
+  const refusal = REFUSALS[/^-?([A-Z]+)\b/.exec(message)?.[1] ?? '']
+  if (refusal !== undefined && !IN_SCRIPT.test(message))
+    return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
+  const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
+  if (kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
+    const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
+    return new QuaysideError('STORAGE_UNAVAILABLE', text, { cause })
+  }
+  const text = `${tried}: the connection broke or the server failed; whether it was done is unknown (${message})`
+  return new QuaysideError('STORAGE_FAILED', text, { cause })
+}

@@ -1,0 +1,328 @@
+-- claim: clock, group, limit, leaseMs, maxAttempts, from, a token should the group be made, then what is to be settled.
+-- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
+-- was settled, and then the deliveries: stretches of the log
+--   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records
+-- and single messages
+--   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record
+--@flags allow-oom
+--@include rows log store leases places moves expired expire group settling
+local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
+local PASS_ON = 2048 -- and before
+local SEGMENTS_AT_ONCE = 16
+local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
+local MAX_DELIVERIES = 10000
+local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+
+local name, limit, leaseMs, maxAttempts = ARGV[2], math.min(tonumber(ARGV[3]), MAX_DELIVERIES), tonumber(ARGV[4]), tonumber(ARGV[5])
+local group = open(name)
+if not group then
+  -- What is due by now came before the group.
+  while queue.timer and queue.timer <= now do
+    sweepDelayed()
+  end
+  group = imagineGroup(name, ARGV[7], ARGV[6])
+  local others = {}
+  for _, other in pairs(allGroups()) do
+    others[#others + 1] = other
+  end
+  groups[name] = group
+  group.changed = true
+  queue.groups = queue.groups + 1
+  queueChanged = true
+  -- What the log has let go, but another group has not finished, is retained: a new group gets it too.
+  local retained, seqs = {}, {}
+  if ARGV[6] == 'earliest' then
+    local bound = string.format('(%.0f', group.row.cursor)
+    for _, other in ipairs(others) do
+      for _, row in ipairs(call('ZRANGEBYSCORE', keyOf(other, 'held'), '-inf', bound)) do
+        local message = cmsgpack.unpack(row)
+        if not retained[message.seq] then
+          seqs[#seqs + 1] = message.seq
+          retained[message.seq] = message
+        end
+      end
+    end
+  end
+  table.sort(seqs)
+  for _, seq in ipairs(seqs) do
+    enter(group, retained[seq], now)
+  end
+end
+local row = group.row
+
+local settled = settleAll(group, 8)
+sweepDelayed()
+sweepExpired()
+
+local number = row.lease
+local ends = now + leaseMs
+local reply = { row.token, number, -1, settled }
+local taken, bytes, more = 0, 0, false
+row.lease = number + 1
+group.changed = true
+
+local function room()
+  if bytes >= MAX_BYTES then
+    return 0
+  end
+  return limit - taken
+end
+
+-- Leases on stretches of the log, which grow as long as they touch.
+local stretch
+
+local function flush()
+  if stretch then
+    addLease(group, stretch)
+    stretch = nil
+  end
+end
+
+local function lease(first, last, attempt, named, key)
+  if stretch and not key and stretch.last == first - 1 and stretch.attempt == attempt then
+    stretch.last = last
+    stretch.named = stretch.named or named
+    return
+  end
+  flush()
+  stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key }
+  if key then
+    flush()
+  end
+end
+
+local function verdict(message, attempt)
+  if message.expires and message.expires <= now then
+    return 'expired'
+  end
+  if attempt >= (message.max or maxAttempts) then
+    return 'exhausted'
+  end
+end
+
+-- Leases a message, or buries it. `held`: it is outside the log. `key`: what it is the head of.
+local function take(message, attempt, held, key, reported)
+  local seq = message.seq
+  local reason = verdict(message, attempt)
+  if reason then
+    if held then
+      dropHeld(group, seq)
+    end
+    free(group, key)
+    bury(group, message, attempt, reason, reported)
+    return
+  end
+  if held then
+    call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
+    putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
+    row.leased = row.leased + 1
+  else
+    lease(seq, seq, attempt + 1, message.named ~= nil, key)
+  end
+  taken = taken + 1
+  bytes = bytes + #message.record
+  reply[#reply + 1] = {
+    seq,
+    held and 'h' or 'l',
+    message.at,
+    message.id,
+    message.key or '',
+    message.max or 0,
+    attempt + 1,
+    reported or '',
+    message.record,
+  }
+end
+
+-- Leases that have ended are leased anew.
+local function takeEnded()
+  if row.leased == 0 then
+    return
+  end
+  local looked = 0
+  while room() > 0 do
+    local member = call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
+    if not member then
+      break
+    end
+    if looked >= PASS_ON then
+      more = true
+      break
+    end
+    -- One failure, whether it is delivered again or dies of it.
+    if string.match(member, '^%d+$') then
+      local seq = tonumber(member)
+      local message, side = heldMessage(group, seq), sideOf(group, seq)
+      local failed = row.failed + 1
+      call('ZREM', keyOf(group, 'ends'), member)
+      row.leased = row.leased - 1
+      take(message, side.attempt, true, message.key, LEASE_LOST)
+      row.failed = failed
+      looked = looked + 1
+    else
+      local old = toLease(member)
+      dropLease(group, old)
+      local seq = old.first
+      while seq <= old.last and room() > 0 and looked < PASS_ON do
+        local failed = row.failed + 1
+        take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
+        row.failed = failed
+        looked = looked + 1
+        seq = seq + 1
+      end
+      if seq <= old.last then
+        addLease(group, partOf(old, seq, old.last))
+      end
+    end
+  end
+end
+
+-- Messages that waited for their time, and heads of keys that became free.
+local function takeDue()
+  local looked = 0
+  while row.waiting > 0 and room() > 0 do
+    local due = call('ZRANGEBYSCORE', keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), PASS))
+    if #due == 0 then
+      break
+    end
+    if looked >= PASS_ON then
+      more = true
+      break
+    end
+    looked = looked + #due
+    for _, member in ipairs(due) do
+      if room() == 0 then
+        return
+      end
+      local seq = tonumber(member)
+      local message, side = heldMessage(group, seq), sideOf(group, seq)
+      call('ZREM', keyOf(group, 'due'), member)
+      row.waiting = row.waiting - 1
+      take(message, side.attempt, true, message.key, side.error)
+    end
+  end
+end
+
+-- One message of the log after the other: some of it has to be decided.
+local function takeEach(segment, from, amendments)
+  local i = from
+  while i <= segment.count and room() > 0 do
+    local seq = segment.first + i - 1
+    local amendment = amendments and amendments[seq]
+    if amendment and amendment.gone then
+      row.skipped = row.skipped - 1
+    else
+      local message = amendment and amendment.message or messageAt(segment, i)
+      local key = message.key
+      if not key or verdict(message, 0) then
+        take(message, 0, false)
+      elseif isBusy(group, key) then
+        park(group, message)
+      else
+        call('HSET', keyOf(group, 'heads'), key, seqText(seq))
+        take(message, 0, false, key)
+      end
+    end
+    i = i + 1
+  end
+  return i
+end
+
+-- A stretch of the log that holds nothing to decide.
+local function takeStretch(segment, from)
+  local to = math.min(segment.count, from + room() - 1)
+  local size = sizeOf(segment, from, to)
+  local columns = segment.columns
+  local ids, own, named = '', '', false
+  if columns then
+    if columns.id then
+      ids = {}
+      for i = from, to do
+        ids[#ids + 1] = columns.id[i] or ''
+      end
+      for i in pairs(columns.named or {}) do
+        named = named or (i >= from and i <= to)
+      end
+    end
+    if columns.max then
+      own = {}
+      for i = from, to do
+        own[#own + 1] = columns.max[i] or 0
+      end
+    end
+  end
+  local blob = segment.blob
+  local ends = 4 * segment.count
+  local begin = startOf(blob, from)
+  if from > 1 or to < segment.count then
+    blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
+  end
+  local first = segment.first + from - 1
+  reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob }
+  lease(first, segment.first + to - 1, 1, named)
+  taken = taken + to - from + 1
+  bytes = bytes + size
+  return to + 1
+end
+
+local function takeFromLog()
+  local before, looked, ask = taken, 0, 1
+  while room() > 0 and row.cursor < queue.tail do
+    local given = taken - before
+    if looked - given >= (given > 0 and PASS or PASS_ON) then
+      more = true
+      return
+    end
+    for _, entry in ipairs(segmentsFrom(row.cursor, ask)) do
+      if room() == 0 then
+        break
+      end
+      local segment = toSegment(entry)
+      known = segment
+      local from = math.max(row.cursor, segment.first)
+      local place = from - segment.first + 1
+      local amendments = amendmentsOf(from, segment.last)
+      local columns = segment.columns
+      if amendments or (columns and (columns.key or columns.expires or columns.at)) then
+        place = takeEach(segment, place, amendments)
+      else
+        place = takeStretch(segment, place)
+      end
+      row.cursor = segment.first + place - 1
+      looked = looked + row.cursor - from
+      -- Few large reads: as many segments as are likely to be needed, going by this one.
+      ask = math.min(SEGMENTS_AT_ONCE, math.max(1, math.ceil(room() / segment.count)))
+    end
+  end
+end
+
+takeEnded()
+takeDue()
+takeFromLog()
+-- The keys of messages of the log that died a moment ago.
+takeDue()
+flush()
+forgetIds()
+
+if more or (room() <= 0 and row.cursor < queue.tail) then
+  reply[3] = 0
+else
+  local next = queue.timer
+  if row.waiting > 0 then
+    local due = tonumber(call('ZRANGE', keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
+    next = next and math.min(next, due) or due
+  end
+  if row.leased > 0 then
+    local ended = tonumber(call('ZRANGE', keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
+    next = next and math.min(next, ended) or ended
+  end
+  if next then
+    reply[3] = math.max(0, math.ceil(next - now))
+  end
+end
+if #settled > 0 then
+  finish(settledWakes)
+else
+  finish()
+end
+return reply

@@ -1,0 +1,19 @@
+-- retryNow: clock, group, ids. Answers with one digit for each.
+--@flags allow-oom
+--@include rows log store leases places moves find
+local group = open(ARGV[2])
+local results = {}
+for i = 3, #ARGV do
+  local found = group and find(ARGV[i])
+  local place = found and found.seq and locate(group, found.seq)
+  local waits = place and place.kind == 'waiting' and place.side.at > now
+  if waits then
+    place.side.at = now
+    putSide(group, found.seq, place.side)
+    call('ZADD', keyOf(group, 'due'), now, seqText(found.seq))
+    group.changed = true
+  end
+  results[#results + 1] = waits and '1' or '0'
+end
+finish(true)
+return table.concat(results)

@@ -1,0 +1,345 @@
+import type { Buffer } from 'node:buffer'
+import { QuaysideError } from '../../src/errors.ts'
+import { uuid } from '../../src/message-id.ts'
+import type {
+  AppendOptions,
+  AppendResult,
+  ClaimRequest,
+  ClaimResult,
+  DeadReason,
+  Delivery,
+  GroupStats,
+  ListQuery,
+  ListedMessage,
+  MessageState,
+  NewMessage,
+  Page,
+  QueueStorage,
+  SettleResult,
+  Settlement,
+  StorageStats,
+} from '../../src/storage.ts'
+import type { Argument } from './client.ts'
+import { START_LENGTH, makeId } from './ids.ts'
+import { packSettlements, receiptOf } from './receipts.ts'
+import { pack, unpack, unpackText } from './records.ts'
+import type { SCRIPTS } from './scripts.ts'
+
+/** What a queue needs of its adapter. */
+export interface Server {
+  run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown>
+  watch(listener: () => void): () => void
+  /** A view has ended. */
+  release(): void
+}
+
+/** The verbs of one queue: each is a script. What they take and answer is told in the sources of the scripts. */
+export class RedisQueue implements QueueStorage {
+  readonly #server: Server
+  readonly #underWay: Set<Promise<unknown>> = new Set()
+  readonly #unwatch: Set<() => void> = new Set()
+  #closed: Promise<void> | undefined
+
+  constructor(server: Server) {
+    this.#server = server
+  }
+
+  async append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+    const start = batchId.slice(0, START_LENGTH)
+    const args: Argument[] = [start, messages.some(isSpecial) ? JSON.stringify(messages.map(specOf)) : '']
+    for (const { count, blob } of pack(messages)) args.push(`${count}`, blob)
+    const [marks, seq, number] = (await this.#run('append', args)) as [Buffer, number, number]
+    let nextSeq = seq
+    let nextNumber = number
+    const plain = marks.length === 0
+    return messages.map(({ id }, i) => {
+      const mark = plain ? STORED : marks[i]!
+      const status = STATUSES[mark]!
+      const isLater = mark === LATER || mark === MOVED_LATER
+      // Each stored message has one, with an id of its own or without.
+      const made = isLater ? nextNumber++ : mark === STORED || mark === MOVED ? nextSeq++ : 0
+      return { id: id ?? makeId(start, made, isLater ? 1 : 0), status }
+    })
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const { group, limit, leaseMs, maxAttempts, from = 'earliest', settle } = request
+    const { args, order } = packSettlements(settle ?? [])
+    const token = uuid().replaceAll('-', '').slice(12)
+    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, token]
+    const reply = (await this.#run('claim', [...common, ...args])) as ClaimReply
+    const [tokenBytes, lease, nextInMs, digits] = reply
+    const found = tokenBytes.toString()
+    const deliveries: Delivery[] = []
+    for (let i = 4; i < reply.length; i++) {
+      const part = reply[i] as StretchReply | SingleReply
+      if (part.length === 8) addStretch(deliveries, found, lease, maxAttempts, part)
+      else deliveries.push(single(found, lease, maxAttempts, part))
+    }
+    return {
+      deliveries,
+      nextInMs: nextInMs < 0 ? undefined : nextInMs,
+      settled: settle && resultsOf(settle, order, digits),
+    }
+  }
+
+  async settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    const { args, order } = packSettlements(settlements)
+    const digits = await this.#run('settle', [group, ...args])
+    return resultsOf(settlements, order, digits as Buffer)
+  }
+
+  async list({ group, states, ids, limit, cursor }: ListQuery): Promise<Page> {
+    const wanted = states ?? (['ready', 'leased', 'delayed', 'blocked'] as const)
+    const position = readCursor(cursor)
+    if (position === undefined) return { messages: [] }
+    const given = ids && [...new Set(ids)]
+    const args = [group, `${limit}`, wanted.map((state) => LETTERS[state]).join(''), ...position]
+    args.push(`${given?.length ?? -1}`, ...(given ?? []))
+    const [token, next, nextPlace, ...rows] = (await this.#run('list', args)) as ListReply
+    return {
+      messages: rows.map((row) => listed(token.toString(), row)),
+      cursor: next.length === 0 ? undefined : `${next.toString()}:${nextPlace.toString()}`,
+    }
+  }
+
+  async stats(): Promise<StorageStats> {
+    const reply = (await this.#run('stats', [])) as [number, number, number, number, ...unknown[]]
+    const [messages, bytes, oldestMs, sent] = reply
+    const groups: [string, GroupStats][] = []
+    for (let i = 4; i < reply.length; i += 9) {
+      const [name, ready, leased, delayed, blocked, dead, age, acked, failed] = reply.slice(i) as GroupReply
+      const counts = { ready, leased, delayed, blocked, dead, oldestMs: present(age), acked, failed }
+      groups.push([name.toString(), counts])
+    }
+    return { groups: Object.fromEntries(groups), messages, bytes, oldestMs: present(oldestMs), sent }
+  }
+
+  async cancel(ids: readonly string[]): Promise<boolean[]> {
+    return booleans((await this.#run('cancel', ids)) as Buffer)
+  }
+
+  async retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
+    return booleans((await this.#run('retryNow', [group, ...ids])) as Buffer)
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    await this.#run('deleteGroup', [group])
+  }
+
+  async purge(): Promise<void> {
+    await this.#run('purge', [])
+  }
+
+  watch(listener: () => void): () => void {
+    if (this.#closed !== undefined) return () => undefined
+    const unwatch = this.#server.watch(listener)
+    this.#unwatch.add(unwatch)
+    return () => {
+      this.#unwatch.delete(unwatch)
+      unwatch()
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    for (const unwatch of this.#unwatch) unwatch()
+    await Promise.allSettled(this.#underWay)
+    this.#server.release()
+  }
+
+  #run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown> {
+    if (this.#closed !== undefined) {
+      return Promise.reject(new QuaysideError('CLOSED', `${verb}: this queue was closed; open it again`))
+    }
+    const work = this.#server.run(verb, args)
+    this.#underWay.add(work)
+    const over = (): boolean => this.#underWay.delete(work)
+    work.then(over, over)
+    return work
+  }
+}
+
+type ClaimReply = [token: Buffer, lease: number, nextInMs: number, settled: Buffer, ...parts: unknown[]]
+type StretchReply = [
+  first: number,
+  count: number,
+  at: number,
+  start: Buffer,
+  ids: Buffer | readonly Buffer[],
+  own: Buffer | readonly number[],
+  begin: number,
+  blob: Buffer,
+]
+type SingleReply = [
+  seq: number,
+  where: Buffer,
+  at: number,
+  id: Buffer,
+  key: Buffer,
+  own: number,
+  attempt: number,
+  error: Buffer,
+  record: Buffer,
+]
+type ListReply = [token: Buffer, section: Buffer, place: Buffer, ...rows: ListedReply[]]
+type ListedReply = [
+  state: Buffer,
+  at: number,
+  id: Buffer,
+  key: Buffer,
+  own: number,
+  attempt: number,
+  nextInMs: number,
+  error: Buffer,
+  record: Buffer,
+  reason?: Buffer,
+  deadAt?: number,
+  fence?: number,
+  seq?: number,
+]
+type GroupReply = [Buffer, number, number, number, number, number, number, number, number]
+
+const STORED = 's'.charCodeAt(0)
+const MOVED = 'S'.charCodeAt(0)
+const LATER = 'l'.charCodeAt(0)
+const MOVED_LATER = 'L'.charCodeAt(0)
+const STATUSES: Readonly<Record<number, AppendResult['status']>> = {
+  [STORED]: 'stored',
+  [LATER]: 'stored',
+  [MOVED]: 'replaced',
+  [MOVED_LATER]: 'replaced',
+  ['d'.charCodeAt(0)]: 'duplicate',
+  ['r'.charCodeAt(0)]: 'replaced',
+}
+
+const LETTERS: Readonly<Record<MessageState, string>> = {
+  ready: 'r',
+  leased: 'l',
+  delayed: 'd',
+  blocked: 'b',
+  dead: 'x',
+}
+const STATES = Object.fromEntries(
+  Object.entries(LETTERS).map(([state, letter]) => [letter, state]),
+) as Readonly<Record<string, MessageState>>
+
+/** Whether the server has to know more of a message than its bytes. */
+function isSpecial({ id, key, delayMs, expiresInMs, maxAttempts }: NewMessage): boolean {
+  return (
+    id !== undefined ||
+    key !== undefined ||
+    (delayMs !== undefined && delayMs > 0) ||
+    expiresInMs !== undefined ||
+    maxAttempts !== undefined
+  )
+}
+
+function specOf(message: NewMessage): unknown {
+  if (!isSpecial(message)) return 0
+  const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
+  return {
+    id,
+    key,
+    delayMs: delayMs && Math.ceil(delayMs),
+    expiresInMs: expiresInMs && Math.ceil(expiresInMs),
+    maxAttempts,
+    replace: replace === true ? true : undefined,
+    dedupeMs: dedupeMs && Math.ceil(dedupeMs),
+  }
+}
+
+function addStretch(
+  deliveries: Delivery[],
+  token: string,
+  lease: number,
+  maxAttempts: number,
+  [first, count, timestamp, startBytes, ids, own, begin, blob]: StretchReply,
+): void {
+  const start = startBytes.toString()
+  const bodies = 4 * count
+  let from = bodies
+  for (let i = 0; i < count; i++) {
+    const to = bodies + blob.readUInt32LE(4 * i) - begin
+    const id = Array.isArray(ids) ? (ids[i] as Buffer).toString() : ''
+    deliveries.push({
+      receipt: receiptOf(token, lease, first + i, 'l'),
+      id: id === '' ? makeId(start, first + i, 0) : id,
+      ...unpack(blob, from, to),
+      key: undefined,
+      timestamp,
+      attempt: 1,
+      maxAttempts: (Array.isArray(own) && (own[i] as number)) || maxAttempts,
+      lastError: undefined,
+    })
+    from = to
+  }
+}
+
+function single(token: string, lease: number, maxAttempts: number, part: SingleReply): Delivery {
+  const [seq, where, timestamp, id, key, own, attempt, error, record] = part
+  return {
+    receipt: receiptOf(token, lease, seq, where.toString()),
+    id: id.toString(),
+    ...unpack(record),
+    key: textOf(key),
+    timestamp,
+    attempt,
+    maxAttempts: own || maxAttempts,
+    lastError: unpackText(error),
+  }
+}
+
+function listed(token: string, row: ListedReply): ListedMessage {
+  const [letter, timestamp, id, key, own, attempt, nextInMs, error, record, ...dead] = row
+  const [reason, deadAt, fence, seq] = dead
+  return {
+    id: id.toString(),
+    state: STATES[letter.toString()]!,
+    ...unpack(record),
+    key: textOf(key),
+    timestamp,
+    attempt,
+    maxAttempts: own || undefined,
+    nextInMs: present(nextInMs),
+    lastError: unpackText(error),
+    reason: reason?.toString() as DeadReason | undefined,
+    deadAt,
+    receipt: seq === undefined ? undefined : receiptOf(token, fence!, seq, 'd'),
+  }
+}
+
+function textOf(bytes: Buffer): string | undefined {
+  return bytes.length === 0 ? undefined : bytes.toString()
+}
+
+function present(number: number): number | undefined {
+  return number < 0 ? undefined : number
+}
+
+const SETTLED: SettleResult = { status: 'settled' }
+const STALE: SettleResult = { status: 'stale' }
+const ONE = 49
+
+function resultsOf(
+  settlements: readonly Settlement[],
+  order: readonly number[],
+  digits: Buffer,
+): SettleResult[] {
+  const results: SettleResult[] = settlements.map(() => STALE)
+  for (const [i, index] of order.entries()) if (digits[i] === ONE) results[index] = SETTLED
+  return results
+}
+
+function booleans(digits: Buffer): boolean[] {
+  return Array.from(digits, (digit) => digit === ONE)
+}
+
+/** An unknown cursor is the end of the list: see contract 1 on absence. */
+function readCursor(cursor = '1:'): readonly [section: string, place: string] | undefined {
+  const parts = /^([1-5]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
+  return parts === null ? undefined : [parts[1]!, parts[2]!]
+}

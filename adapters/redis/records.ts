@@ -1,0 +1,116 @@
+import { Buffer } from 'node:buffer'
+import type { Body, NewMessage } from '../../src/storage.ts'
+
+/**
+ * Records: what of a message only clients need to read, its body and headers.
+ *
+ * A byte says what the body is, and whether there are headers: these come first then, as JSON, behind four bytes with
+ * their length. The server gets some records in one piece, behind a table of where each one ends, and keeps it so.
+ */
+const UTF8 = 0
+const BYTES = 1
+/** Little-endian code units, for strings with lone surrogates, which UTF-8 cannot carry. */
+const UTF16 = 2
+const HEADERS = 4
+
+/** With the `u` flag, surrogates that form a pair are one character, and not of this class. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/** Messages of one segment at most, and bytes unless one message alone has more: a claim of a few has to read them all. */
+const SEGMENT_MESSAGES = 256
+const SEGMENT_BYTES = 64 * 1024
+
+export interface Segment {
+  readonly count: number
+  readonly blob: Buffer
+}
+
+interface Draft {
+  readonly kind: number
+  readonly body: Body
+  readonly headers: Buffer | undefined
+  readonly size: number
+}
+
+function draftOf({ body, headers }: NewMessage): Draft {
+  const json = headers && Buffer.from(JSON.stringify(headers))
+  const kind = typeof body !== 'string' ? BYTES : LONE_SURROGATE.test(body) ? UTF16 : UTF8
+  const length =
+    typeof body !== 'string' ? body.length : kind === UTF16 ? body.length * 2 : Buffer.byteLength(body)
+  return { kind, body, headers: json, size: 1 + (json === undefined ? 0 : 4 + json.length) + length }
+}
+
+/** Packs messages into segments. */
+export function pack(messages: readonly NewMessage[]): Segment[] {
+  const segments: Segment[] = []
+  let drafts: Draft[] = []
+  let size = 0
+  for (const message of messages) {
+    const draft = draftOf(message)
+    if (drafts.length === SEGMENT_MESSAGES || (size + draft.size > SEGMENT_BYTES && drafts.length > 0)) {
+      segments.push(segmentOf(drafts, size))
+      drafts = []
+      size = 0
+    }
+    drafts.push(draft)
+    size += draft.size
+  }
+  segments.push(segmentOf(drafts, size))
+  return segments
+}
+
+function segmentOf(drafts: readonly Draft[], size: number): Segment {
+  const start = 4 * drafts.length
+  const blob = Buffer.allocUnsafe(start + size)
+  let at = start
+  for (const [i, { kind, body, headers, size: length }] of drafts.entries()) {
+    let place = at + 1
+    blob[at] = headers === undefined ? kind : kind | HEADERS
+    if (headers !== undefined) {
+      blob.writeUInt32LE(headers.length, place)
+      blob.set(headers, place + 4)
+      place += 4 + headers.length
+    }
+    if (typeof body === 'string') blob.write(body, place, kind === UTF16 ? 'utf16le' : 'utf8')
+    else blob.set(body, place)
+    at += length
+    blob.writeUInt32LE(at - start, 4 * i)
+  }
+  return { count: drafts.length, blob }
+}
+
+export interface Record {
+  readonly body: Body
+  readonly headers: Readonly<globalThis.Record<string, string>> | undefined
+}
+
+/** Reads the record that lies from `start` to `end`. */
+export function unpack(bytes: Buffer, start: number = 0, end: number = bytes.length): Record {
+  const kind = bytes[start]!
+  let from = start + 1
+  let headers: Record['headers']
+  if (kind & HEADERS) {
+    const to = from + 4 + bytes.readUInt32LE(from)
+    headers = JSON.parse(bytes.toString('utf8', from + 4, to)) as globalThis.Record<string, string>
+    from = to
+  }
+  switch (kind & ~HEADERS) {
+    case BYTES:
+      // A copy: a part of the answer would hold on to all of it.
+      return { body: new Uint8Array(bytes.subarray(from, end)), headers }
+    case UTF16:
+      return { body: bytes.toString('utf16le', from, end), headers }
+    default:
+      return { body: bytes.toString('utf8', from, end), headers }
+  }
+}
+
+/** A text that the server keeps and need not understand: what an attempt failed with. Never empty. */
+export function packText(text: string): Buffer {
+  return LONE_SURROGATE.test(text) ? Buffer.from(`w${text}`, 'utf16le') : Buffer.from(`s${text}`)
+}
+
+export function unpackText(bytes: Buffer): string | undefined {
+  if (bytes.length === 0) return undefined
+  return bytes[1] === 0 && bytes[0] === 0x77 ? bytes.toString('utf16le', 2) : bytes.toString('utf8', 1)
+}

@@ -1,2 +1,0 @@
-export function findBrowser(browser: 'chromium' | 'firefox'): string
-export function installBrowsers(): string[]

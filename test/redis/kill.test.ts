@@ -1,0 +1,189 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { Redis as IoRedis } from 'ioredis'
+import { createClient } from 'redis'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { RedisAdapter } from '../../adapters/redis/index.ts'
+import { Queue, QuaysideError } from '../../src/index.ts'
+import { uuid } from '../../src/message-id.ts'
+import { type ClientName, connectClient } from './support/clients.ts'
+import { Ledger } from './support/ledger.ts'
+import { type RedisServer, startRedis } from './support/server.ts'
+
+const AOF_ALWAYS = ['--appendonly', 'yes', '--appendfsync', 'always']
+const CLAIM = { group: 'g', limit: 15, leaseMs: 60_000, maxAttempts: 1_000_000 }
+
+async function start(): Promise<RedisServer> {
+  const server = await startRedis(...AOF_ALWAYS)
+  onTestFinished(() => server.stop())
+  return server
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Runs a verb until the server has answered it. */
+async function persist<T>(verb: () => Promise<T>, codes: Set<string>): Promise<T> {
+  for (;;) {
+    try {
+      return await verb()
+    } catch (error) {
+      if (!(error instanceof QuaysideError)) throw error
+      codes.add(error.code)
+      await pause(20)
+    }
+  }
+}
+
+describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) => {
+  test('a server that is killed again and again loses nothing, and stores nothing twice', async () => {
+    const server = await start()
+    const connected = await connectClient(name, server.url)
+    onTestFinished(() => connected.close())
+    const queue = await new RedisAdapter(connected.client, { durability: 'disk' }).open('orders')
+    const ledger = new Ledger()
+    const codes = new Set<string>()
+    const work = { over: false }
+    const produce = async (lane: number): Promise<void> => {
+      for (let round = 0; !work.over; round++) {
+        const ids = Array.from({ length: 10 }, (_, i) => `${lane}-${round}-${i}`)
+        // A send that is repeated may come after its message was done.
+        const messages = ids.map((id) => ({ body: 'x'.repeat(300), id, dedupeMs: 60_000 }))
+        await persist(() => queue.append(messages, { batchId: uuid() }), codes)
+        for (const id of ids) ledger.sent.add(id)
+      }
+    }
+    const consume = async (): Promise<void> => {
+      while (!work.over) {
+        const { deliveries } = await persist(() => queue.claim(CLAIM), codes)
+        for (const { id } of deliveries) ledger.delivered(id)
+        const acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
+        // One that is not known to have been done is sent again, and finds the receipts stale if it was.
+        await persist(() => queue.settle('g', acks), codes)
+        for (const { id } of deliveries) ledger.acked.add(id)
+      }
+    }
+    const workers = [produce(1), produce(2), produce(3), consume(), consume()]
+    for (let cycle = 0; cycle < 5; cycle++) {
+      await pause(100 + cycle * 30)
+      await server.kill()
+      await pause(50)
+      await server.start()
+    }
+    await pause(200)
+    work.over = true
+    await Promise.all(workers)
+    expect(ledger.acked.size).toBeGreaterThan(100)
+    for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
+    expect(await ledger.problems(queue, 'g')).toEqual([])
+  })
+
+  test('clients that are killed again and again lose nothing that they were told', async () => {
+    const server = await start()
+    const ledger = new Ledger()
+    const unsure = new Set<string>()
+    for (let cycle = 0; cycle < 6; cycle++) {
+      const child = spawn(
+        process.execPath,
+        [fileURLToPath(new URL('support/child.ts', import.meta.url)), server.url, name, `${cycle}`],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      )
+      let output = ''
+      child.stdout.on('data', (data: Buffer) => (output += data.toString()))
+      const ended = new Promise((resolve) => child.once('close', resolve))
+      while (!output.includes('acked')) await pause(5)
+      await pause(20 + cycle * 7)
+      child.kill('SIGKILL')
+      await ended
+      for (const line of output.split('\n').slice(0, -1)) {
+        const [what, id] = line.split(' ') as [string, string]
+        if (what === 'sent') ledger.sent.add(id)
+        if (what === 'got') ledger.delivered(id)
+        if (what === 'acking') unsure.add(id)
+        if (what === 'acked') ledger.acked.add(id)
+      }
+    }
+    const connected = await connectClient(name, server.url)
+    onTestFinished(() => connected.close())
+    // Acks whose answer came to nobody may have been done.
+    for (const id of unsure) if (!ledger.acked.has(id)) ledger.sent.delete(id)
+    expect(ledger.sent.size).toBeGreaterThan(100)
+    const queue = await new RedisAdapter(connected.client).open('orders')
+    expect(await ledger.problems(queue, 'g')).toEqual([])
+  })
+
+  test('an idle consumer gets what is sent after the server was killed and started again', async () => {
+    const server = await start()
+    const [one, two] = [await connectClient(name, server.url), await connectClient(name, server.url)]
+    onTestFinished(async () => {
+      await one.close()
+      await two.close()
+    })
+    const here = new Queue<string>('q', { storage: new RedisAdapter(one.client) })
+    const there = new Queue<string>('q', { storage: new RedisAdapter(two.client) })
+    const received = there.createConsumer().receive({ waitMs: 30_000 })
+    await pause(200)
+    await server.kill()
+    await pause(100)
+    await server.start()
+    await pause(300)
+    await persist(() => here.createProducer().send('after'), new Set())
+    const sent = performance.now()
+    expect((await received)?.payload).toBe('after')
+    expect(performance.now() - sent).toBeLessThan(3000)
+    await Promise.all([here.close(), there.close()])
+  })
+})
+
+test('a verb in flight when the server dies says that its outcome is unknown', async () => {
+  const server = await start()
+  const connected = await connectClient('redis', server.url)
+  onTestFinished(() => connected.close())
+  const queue = await new RedisAdapter(connected.client).open('q')
+  await queue.stats()
+  process.kill(server.pid, 'SIGSTOP')
+  const flying = queue.append([{ body: 'a', id: 'a' }], { batchId: uuid() }).catch((error: unknown) => error)
+  await pause(50)
+  await server.kill()
+  expect(await flying).toMatchObject({ code: 'STORAGE_FAILED' })
+  await server.start()
+  const [result] = await queue.append([{ body: 'a', id: 'a' }], { batchId: uuid() })
+  expect(['stored', 'duplicate']).toContain(result!.status)
+  expect((await queue.stats()).messages).toBe(1)
+})
+
+test('opening a queue on a server that is not there says so', async () => {
+  const server = await start()
+  const connected = await connectClient('redis', server.url)
+  await connected.close()
+  const adapter = new RedisAdapter(connected.client)
+  await expect(adapter.open('q')).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+})
+
+test('clients that do not hold commands back reject at once while the server is away', async () => {
+  const server = await start()
+  const node = createClient({ url: server.url, disableOfflineQueue: true, socket: { reconnectStrategy: 50 } })
+  await node.on('error', () => undefined).connect()
+  const io = new IoRedis(server.url, {
+    enableOfflineQueue: false,
+    retryStrategy: () => 50,
+    lazyConnect: true,
+  })
+  await io.on('error', () => undefined).connect()
+  onTestFinished(() => {
+    node.destroy()
+    io.disconnect()
+  })
+  const queues = [await new RedisAdapter(node).open('q'), await new RedisAdapter(io).open('q')]
+  await server.kill()
+  await pause(100)
+  for (const queue of queues) {
+    const send = queue.append([{ body: 'a' }], { batchId: uuid() })
+    await expect(send).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+  }
+  await server.start()
+  for (const queue of queues)
+    await persist(() => queue.append([{ body: 'a' }], { batchId: uuid() }), new Set())
+  expect((await queues[0]!.stats()).messages).toBe(2)
+})

@@ -1,0 +1,404 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
+import { SCRIPTS } from '../../adapters/redis/scripts.ts'
+import { Queue } from '../../src/index.ts'
+import { uuid } from '../../src/message-id.ts'
+import type { Delivery, NewMessage, QueueStorage } from '../../src/storage.ts'
+import { expectCode } from '../support/set-up.ts'
+import { CLIENTS, type Connected, connectClient } from './support/clients.ts'
+import { type RedisServer, startRedis } from './support/server.ts'
+
+let server: RedisServer
+let connected: Connected
+beforeAll(async () => {
+  server = await startRedis()
+  connected = await connectClient('redis', server.url)
+})
+afterAll(async () => {
+  await connected.close()
+  await server.stop()
+})
+beforeEach(async () => {
+  await connected.command('FLUSHALL')
+})
+
+const CLAIM = { group: 'g', limit: 100, leaseMs: 30_000, maxAttempts: 3 }
+
+async function openQueue(name = 'orders'): Promise<QueueStorage> {
+  const adapter = new RedisAdapter(connected.client)
+  onTestFinished(() => adapter.close())
+  return await adapter.open(name)
+}
+
+function bodies(count: number, message: Partial<NewMessage> = {}): NewMessage[] {
+  return Array.from({ length: count }, (_, i) => ({ body: `body ${i}`, ...message }))
+}
+
+function acks(deliveries: readonly Delivery[]): { receipt: string; kind: 'ack' }[] {
+  return deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' }))
+}
+
+/** Runs every verb, on every path that a message can take. */
+async function useAll(queue: QueueStorage): Promise<void> {
+  const send = (...messages: NewMessage[]): Promise<unknown> => queue.append(messages, { batchId: uuid() })
+  await send(...bodies(3), { body: 'later', delayMs: 20 }, { body: 'short', expiresInMs: 20 })
+  await send({ body: 'a', id: 'x', dedupeMs: 1000 }, { body: 'b', id: 'x' }, ...bodies(3, { key: 'k' }))
+  await send({ body: 'c', id: 'x', replace: true }, { body: 'd', id: 'y', maxAttempts: 1 })
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  const first = await queue.claim(CLAIM)
+  expect(first.deliveries).toHaveLength(7)
+  const [one, two, three, ...rest] = first.deliveries
+  const { settled } = await queue.claim({
+    ...CLAIM,
+    settle: [
+      { receipt: one!.receipt, kind: 'retry', delayMs: 60_000, error: 'busy' },
+      { receipt: two!.receipt, kind: 'dead', reason: 'rejected', error: 'no' },
+      { receipt: three!.receipt, kind: 'extend', leaseMs: 60_000 },
+    ],
+  })
+  expect(settled).toEqual([{ status: 'settled' }, { status: 'settled' }, { status: 'settled' }])
+  await queue.claim({ ...CLAIM, group: 'h' })
+  expect(await queue.retryNow('g', [one!.id])).toEqual([true])
+  expect(await queue.cancel([rest[0]!.id, 'unknown'])).toEqual([true, false])
+  expect((await queue.settle('g', acks(rest.slice(1)))).every(({ status }) => status === 'settled')).toBe(
+    true,
+  )
+  const { messages } = await queue.list({ group: 'g', limit: 100, states: ['dead'] })
+  expect(new Set(messages.map(({ reason }) => reason))).toEqual(new Set(['expired', 'rejected']))
+  await queue.settle('g', [{ receipt: messages[0]!.receipt!, kind: 'retry', delayMs: 0 }])
+  expect(Object.keys((await queue.stats()).groups).sort()).toEqual(['g', 'h'])
+  await queue.deleteGroup('h')
+  await queue.purge()
+}
+
+describe('scripts', () => {
+  test('are known to the server by the digests that are written down', async () => {
+    for (const { sha, text } of Object.values(SCRIPTS))
+      expect(await connected.command('SCRIPT', 'LOAD', text)).toBe(sha)
+  })
+
+  test('each verb is one round trip, and another one only where the server has forgotten the script', async () => {
+    const queue = await openQueue()
+    await useAll(queue)
+    const { command } = connected
+    await command('CONFIG', 'RESETSTAT')
+    for (let i = 0; i < 10; i++) {
+      await queue.append(bodies(100), { batchId: uuid() })
+      const { deliveries } = await queue.claim(CLAIM)
+      expect(deliveries).toHaveLength(100)
+      await queue.settle('g', acks(deliveries))
+    }
+    expect(await calls(command)).toMatchObject({ evalsha: 30 })
+    expect(await calls(command)).not.toHaveProperty('eval')
+    await command('SCRIPT', 'FLUSH')
+    await useAll(queue)
+    expect((await queue.stats()).messages).toBe(0)
+  })
+
+  test('what a queue has is in one slot, and nothing is left of it but counters once all is done', async () => {
+    const queue = await openQueue('a{b}c%}')
+    await useAll(queue)
+    await queue.append(
+      [
+        { body: 'a', id: 'x', key: 'k' },
+        { body: 'b', delayMs: 10 },
+      ],
+      { batchId: uuid() },
+    )
+    const keys = (await connected.command('KEYS', '*')) as string[]
+    expect(keys.length).toBeGreaterThan(3)
+    for (const key of keys) expect(key).toMatch(/^\{quayside:a%7Bb%7Dc%25%7D\}:/)
+    await queue.purge()
+    expect(await connected.command('KEYS', '*')).toEqual(['{quayside:a%7Bb%7Dc%25%7D}:state'])
+  })
+})
+
+async function calls(command: Connected['command']): Promise<Record<string, number>> {
+  const stats = String(await command('INFO', 'commandstats'))
+  return Object.fromEntries(
+    [...stats.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)].map(([, name, count]) => [name, Number(count)]),
+  )
+}
+
+describe('clients and options', () => {
+  test.each([null, undefined, 'redis://localhost', {}, { sendCommand: () => undefined }, () => undefined])(
+    'a client that is %s is refused',
+    async (client) => {
+      await expectCode(
+        () => new RedisAdapter(client as never),
+        'INVALID_ARGUMENT',
+        'ioredis',
+        'createClient()',
+      )
+    },
+  )
+
+  test('options that are wrong are refused', async () => {
+    const make = (options: object) => () => new RedisAdapter(connected.client, options)
+    await expectCode(make({ prefix: '{a}' }), 'INVALID_ARGUMENT', 'braces', '{a}')
+    await expectCode(make({ prefix: '' }), 'INVALID_ARGUMENT', 'prefix')
+    await expectCode(make({ durability: 'all' }), 'INVALID_ARGUMENT', 'durability', 'all')
+    await expectCode(make({ clock: Date }), 'INVALID_ARGUMENT', 'clock')
+  })
+
+  test('prefixes keep queues of one name apart, and durability is declared as it is told', async () => {
+    const one = await new RedisAdapter(connected.client, { prefix: 'one', durability: 'disk' }).open('q')
+    const two = new RedisAdapter(connected.client, { prefix: 'two' })
+    await one.append(bodies(1), { batchId: uuid() })
+    expect((await (await two.open('q')).stats()).messages).toBe(0)
+    expect(new RedisAdapter(connected.client, { durability: 'disk' }).guarantees.durability).toBe('disk')
+    expect(two.guarantees.durability).toBe('process')
+  })
+
+  test('the client stays open when the adapter is closed', async () => {
+    const adapter = new RedisAdapter(connected.client)
+    await (await adapter.open('q')).close()
+    await adapter.close()
+    expect(await connected.command('PING')).toBe('PONG')
+  })
+})
+
+describe('waiting', () => {
+  test('1,000 idle consumers send nothing to the server', { timeout: 30_000 }, async () => {
+    const queue = new Queue<number>('idle', { storage: new RedisAdapter(connected.client) })
+    const stop = new AbortController()
+    const seen: number[] = []
+    const consumers = Array.from({ length: 1000 }, () =>
+      queue.createConsumer('g').run(({ payload }) => void seen.push(payload), { signal: stop.signal }),
+    )
+    // Until all have asked once, and the subscription is there.
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await connected.command('CONFIG', 'RESETSTAT')
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    const { config: _, ...quiet } = await calls(connected.command)
+    expect(quiet).toEqual({ 'config|resetstat': 1 })
+    await queue.createProducer().send(7)
+    await expect.poll(() => seen).toEqual([7])
+    stop.abort()
+    await Promise.all(consumers)
+    await queue.close()
+  })
+
+  test.each(CLIENTS)('a message wakes a consumer of another client (%s) at once', async (name) => {
+    const other = await connectClient(name, server.url)
+    const here = new Queue<string>('wake', { storage: new RedisAdapter(connected.client) })
+    const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
+    const received = there.createConsumer().receive({ waitMs: 20_000 })
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const sent = performance.now()
+    await here.createProducer().send('now')
+    expect((await received)?.payload).toBe('now')
+    expect(performance.now() - sent).toBeLessThan(500)
+    await Promise.all([here.close(), there.close()])
+    await other.close()
+  })
+})
+
+describe('cost', () => {
+  /** Bytes that the server keeps for all keys. */
+  async function memory(): Promise<number> {
+    let bytes = 0
+    for (const key of (await connected.command('KEYS', '*')) as string[])
+      bytes += Number(await connected.command('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
+    return bytes
+  }
+
+  test('memory does not grow with what groups have finished', async () => {
+    const queue = await openQueue()
+    const groups = ['a', 'b', 'c']
+    for (const group of groups) await queue.claim({ ...CLAIM, group })
+    const rounds = async (count: number): Promise<void> => {
+      for (let round = 0; round < count; round++) {
+        await queue.append([...bodies(50), ...bodies(50, { key: 'k' })], { batchId: uuid() })
+        await queue.append(
+          bodies(10).map((message, i) => ({ ...message, id: `${round}-${i}` })),
+          { batchId: uuid() },
+        )
+        for (const group of groups) {
+          for (;;) {
+            const { deliveries } = await queue.claim({ ...CLAIM, group })
+            if (deliveries.length === 0) break
+            const [first, ...others] = deliveries
+            await queue.settle(group, [
+              { receipt: first!.receipt, kind: 'retry', delayMs: 0 },
+              ...acks(others),
+            ])
+            const again = await queue.claim({ ...CLAIM, group })
+            await queue.settle(group, acks(again.deliveries))
+          }
+        }
+      }
+    }
+    await rounds(2)
+    const before = await memory()
+    await rounds(20)
+    expect(await queue.stats()).toMatchObject({ messages: 0, bytes: 0 })
+    expect((await connected.command('KEYS', '*')) as string[]).toHaveLength(2) // the rows, and a log without entries
+    expect(await memory()).toBeLessThan(before + 500)
+  })
+
+  test(
+    'verbs cost the server the same with 1,000 and with 200,000 messages waiting',
+    { timeout: 60_000 },
+    async () => {
+      const queue = await openQueue()
+      await queue.claim(CLAIM)
+      /** Microseconds of each verb, the median of some. */
+      const costs = async (): Promise<Record<string, number>> => {
+        const median: Record<string, number> = {}
+        let deliveries: readonly Delivery[] = []
+        const verbs = {
+          append: () => queue.append(bodies(100), { batchId: uuid() }),
+          claim: async () => ({ deliveries } = await queue.claim(CLAIM)),
+          settle: () => queue.settle('g', acks(deliveries)),
+          stats: () => queue.stats(),
+          list: () => queue.list({ group: 'g', limit: 10 }),
+        }
+        const times: Record<string, number[]> = {}
+        for (let round = 0; round < 60; round++) {
+          for (const [name, verb] of Object.entries(verbs)) {
+            await connected.command('CONFIG', 'RESETSTAT')
+            await verb()
+            const stats = String(await connected.command('INFO', 'commandstats'))
+            ;(times[name] ??= []).push(Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1]))
+          }
+        }
+        for (const [name, all] of Object.entries(times)) median[name] = all.sort((a, b) => a - b)[30]!
+        return median
+      }
+      await queue.append(bodies(1000), { batchId: uuid() })
+      await costs()
+      const few = await costs()
+      for (let i = 0; i < 40; i++) await queue.append(bodies(5000), { batchId: uuid() })
+      const many = await costs()
+      expect((await queue.stats()).messages).toBeGreaterThan(200_000)
+      for (const [name, cost] of Object.entries(many)) expect(cost, name).toBeLessThan(2 * few[name]! + 20)
+    },
+  )
+})
+
+describe('what a server refuses', () => {
+  test('a full memory: sends are refused, consuming goes on, and makes room', async () => {
+    const own = await startRedis('--maxmemory-policy', 'noeviction')
+    const client = await connectClient('redis', own.url)
+    onTestFinished(async () => {
+      await client.close()
+      await own.stop()
+    })
+    const queue = await new RedisAdapter(client.client).open('q')
+    const large = bodies(100).map(({ body }) => ({ body: `${String(body)} ${'x'.repeat(10_000)}` }))
+    await queue.append(large, { batchId: uuid() })
+    const used = Number(/used_memory:(\d+)/.exec(String(await client.command('INFO', 'memory')))![1])
+    await client.command('CONFIG', 'SET', 'maxmemory', `${used + 2_000_000}`)
+    const send = (): Promise<unknown> => queue.append(large, { batchId: uuid() })
+    await expectCode(
+      (async () => {
+        for (let i = 0; i < 20; i++) await send()
+      })(),
+      'QUOTA_EXCEEDED',
+      'append',
+      'maxmemory',
+    )
+    const { messages } = await queue.stats()
+    expect(messages % 100).toBe(0)
+    await client.command('CONFIG', 'SET', 'maxmemory', '100kb')
+    let done = 0
+    for (;;) {
+      const { deliveries } = await queue.claim({ ...CLAIM, limit: 30 })
+      if (deliveries.length === 0) break
+      const again = deliveries.slice(0, deliveries[0]!.attempt === 1 ? 1 : 0)
+      const others = deliveries.slice(again.length)
+      const retries = again.map(({ receipt }) => ({ receipt, kind: 'retry' as const, delayMs: 0 }))
+      await queue.settle('g', [...retries, ...acks(others)])
+      done += others.length
+    }
+    expect(done).toBe(messages)
+    await client.command('CONFIG', 'SET', 'maxmemory', `${used + 2_000_000}`)
+    await send()
+  })
+
+  test('a server that evicts is refused', async () => {
+    const own = await startRedis('--maxmemory-policy', 'allkeys-lru', '--maxmemory', '50mb')
+    const client = await connectClient('ioredis', own.url)
+    onTestFinished(async () => {
+      await client.close()
+      await own.stop()
+    })
+    const adapter = new RedisAdapter(client.client)
+    await expectCode(adapter.open('q'), 'STORAGE_UNAVAILABLE', 'allkeys-lru', 'noeviction')
+    await client.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    await (await adapter.open('q')).append(bodies(1), { batchId: uuid() })
+  })
+
+  test('a user with the rights that the README names can do everything, and is told where one is missing', async () => {
+    const { command } = connected
+    const rights = ['on', '>secret', '~{mine:*', '&{mine:*', '+@all', '-@admin', '-@dangerous', '+info']
+    await command('ACL', 'SETUSER', 'worker', 'reset', ...rights)
+    const client = await connectClient('redis', server.url.replace('//', '//worker:secret@'))
+    onTestFinished(async () => {
+      await client.close()
+      await command('ACL', 'DELUSER', 'worker')
+    })
+    const queue = await new RedisAdapter(client.client, { prefix: 'mine' }).open('q')
+    await useAll(queue)
+    const other = await new RedisAdapter(client.client, { prefix: 'other' }).open('q')
+    await expectCode(other.append(bodies(1), { batchId: uuid() }), 'STORAGE_UNAVAILABLE', 'ACL', 'NOPERM')
+    await command('ACL', 'SETUSER', 'worker', '-info', 'resetchannels')
+    await useAll(await new RedisAdapter(client.client, { prefix: 'mine' }).open('r'))
+    await command('ACL', 'SETUSER', 'worker', '-hset')
+    await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_FAILED', 'unknown', 'command')
+  })
+
+  test('a replica takes no messages', async () => {
+    const own = await startRedis()
+    const client = await connectClient('iovalkey', own.url)
+    onTestFinished(async () => {
+      await client.close()
+      await own.stop()
+    })
+    const queue = await new RedisAdapter(client.client).open('q')
+    await client.command('REPLICAOF', '127.0.0.1', `${server.port}`)
+    await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_UNAVAILABLE', 'append', 'replica')
+  })
+})
+
+describe('one node of a cluster', () => {
+  let cluster: RedisServer
+  beforeAll(async () => {
+    cluster = await startRedis('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
+    const client = await connectClient('redis', cluster.url)
+    await client.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    while (!String(await client.command('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    await client.close()
+  })
+  afterAll(() => cluster.stop())
+
+  test.each(CLIENTS)('takes every verb of %s', async (name) => {
+    const client = await connectClient(name, cluster.url)
+    for (const queue of ['a', 'b', 'c']) await useAll(await new RedisAdapter(client.client).open(queue))
+    expect(await client.command('PING')).toBe('PONG')
+    await client.close()
+  })
+
+  test('clients of clusters work, and are woken', async () => {
+    const redis = await import('redis')
+    const node = redis.createCluster({ rootNodes: [{ url: cluster.url }] })
+    await node.connect()
+    const { Cluster } = await import('ioredis')
+    const io = new Cluster([{ host: '127.0.0.1', port: cluster.port }])
+    for (const client of [node, io] as RedisClient[]) {
+      const adapter = new RedisAdapter(client)
+      for (const name of ['a', 'b', 'c']) await useAll(await adapter.open(name))
+      const queue = new Queue<string>('woken', { storage: adapter })
+      const received = queue.createConsumer().receive({ waitMs: 20_000 })
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      await queue.createProducer().send('now')
+      expect((await received)?.payload).toBe('now')
+      await queue.purge()
+      await queue.close()
+    }
+    node.destroy()
+    io.disconnect()
+  })
+})

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import { RedisStorage } from '../../../adapters/redis/adapter.ts'
+import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import { type ClientName, type Connected, connectClient } from './clients.ts'
+import type { RedisServer } from './server.ts'
+
+export interface FactoryOptions {
+  /** Connects before the first use, and again after a failure. */
+  readonly server: () => RedisServer
+  readonly client: ClientName
+  /** The clock is the server's, and cases wait. */
+  readonly realClock?: boolean
+}
+
+/** Storages on one server, each under a prefix of its own, and on two connections. */
+export function redisFactory({ server, client, realClock = false }: FactoryOptions): ConformanceFactory {
+  let connections: Promise<readonly [Connected, Connected]> | undefined
+  return {
+    guarantees: new RedisStorage(NOBODY, settings('unused', undefined)).guarantees,
+    realClock,
+    async create({ clock }) {
+      const { url } = server()
+      connections ??= Promise.all([connectClient(client, url), connectClient(client, url)])
+      const [one, two] = await connections
+      const used = settings(randomUUID(), realClock ? undefined : clock)
+      let adapters: RedisStorage[] = []
+      const open = (connected: Connected): RedisStorage => {
+        const adapter = new RedisStorage(connected.client, used)
+        adapters.push(adapter)
+        return adapter
+      }
+      const close = async (): Promise<void> => {
+        for (const adapter of adapters) await adapter.close()
+        adapters = []
+      }
+      return {
+        adapter: open(one),
+        second: () => Promise.resolve(open(two)),
+        async reopen() {
+          await close()
+          return open(one)
+        },
+        destroy: close,
+      }
+    },
+  }
+}
+
+function settings(
+  prefix: string,
+  clock: { now(): number } | undefined,
+): ConstructorParameters<typeof RedisStorage>[1] {
+  return { prefix, durability: 'process', clock }
+}
+
+/** A client by its methods, for looking at what an adapter declares. */
+const NOBODY = {
+  sendCommand: () => Promise.reject(new Error('nobody is there')),
+  withTypeMapping: () => undefined,
+}
