@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { GUARANTEES } from '../../adapters/durable-object/guarantees.ts'
+import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { type Worker, startWorker } from '../durable-object/support/workerd.ts'
+import { type RemoteSuite, registerConformanceIn, registerHistoriesIn } from './register.ts'
+
+let worker: Worker
+beforeAll(async () => {
+  worker = await startWorker('test/durable-object/workers/suite.ts', { QUEUE: 'SuiteObject' })
+})
+afterAll(() => worker.close())
+
+function suite(shards: number): RemoteSuite {
+  return {
+    cases: () => worker.call(`${shards}/cases`),
+    run: (index) => worker.call(`${shards}/run`, index),
+    histories: (options) => worker.call(`${shards}/histories`, options),
+  }
+}
+
+/** What the cases are skipped by; they run in workerd. */
+function declared(guarantees: ConformanceFactory['guarantees']): ConformanceFactory {
+  return { guarantees, create: () => Promise.reject(new Error('there are no Durable Objects here')) }
+}
+
+describe('in one object', () => {
+  const name = 'durable-object'
+  registerConformanceIn(name, declared(GUARANTEES), () => suite(1))
+  registerHistoriesIn(name, () => suite(1), { runs: 300 })
+})
+
+describe('in three shards', () => {
+  registerConformanceIn('durable-object, 3 shards', declared({ ...GUARANTEES, fifo: false }), () => suite(3))
+})
