@@ -31,7 +31,7 @@ export class DurableObjectAdapter implements StorageAdapter {
   readonly #namespace: ObjectNamespace
   readonly #shards: number
   readonly #locationHint: string | undefined
-  readonly #views: Set<ObjectView> = new Set()
+  readonly #views: Set<QueueStorage> = new Set()
   #closed: Promise<void> | undefined
 
   /**
@@ -51,12 +51,17 @@ export class DurableObjectAdapter implements StorageAdapter {
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed !== undefined)
       throw new QuaysideError('CLOSED', 'open a queue: this storage was closed; make another one')
-    const views = this.#stubs(queue).map((stub) => {
-      const view: ObjectView = new ObjectView(stub, () => this.#views.delete(view))
-      this.#views.add(view)
-      return view
-    })
-    return views.length === 1 ? views[0]! : new ShardedView(views)
+    const stubs = this.#stubs(queue)
+    const onClose = (): boolean => this.#views.delete(view)
+    const view =
+      stubs.length === 1
+        ? new ObjectView(stubs[0]!, onClose)
+        : new ShardedView(
+            stubs.map((stub) => new ObjectView(stub)),
+            onClose,
+          )
+    this.#views.add(view)
+    return view
   }
 
   /**

@@ -1,4 +1,3 @@
-import { QuaysideError } from '../../src/errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -12,7 +11,7 @@ import type {
   Settlement,
   StorageStats,
 } from '../../src/storage.ts'
-import type { Stub } from './stub.ts'
+import { type Stub, closedError } from './stub.ts'
 import type { Verb } from './verbs.ts'
 import { watchObject } from './watcher.ts'
 
@@ -86,8 +85,7 @@ export class ObjectView implements QueueStorage {
   }
 
   #call<T>(verb: Verb, ...args: readonly unknown[]): Promise<T> {
-    if (this.#closed !== undefined)
-      return Promise.reject(new QuaysideError('CLOSED', `${verb}: this queue was closed; open it again`))
+    if (this.#closed !== undefined) return Promise.reject(closedError(verb))
     const call = this.#stub.call(verb, args) as Promise<T>
     this.#running.add(call)
     const done = (): boolean => this.#running.delete(call)

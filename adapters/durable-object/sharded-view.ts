@@ -14,19 +14,24 @@ import type {
   Settlement,
   StorageStats,
 } from '../../src/storage.ts'
+import { closedError } from './stub.ts'
 import { batchIdOf, mark, shardOfId, shardOfKey, unmark } from './shards.ts'
 
 /** A queue in several objects. */
 export class ShardedView implements QueueStorage {
   readonly #shards: readonly QueueStorage[]
+  readonly #onClose: () => void
   /** The next shard that is appended to, and the next that is claimed from. Views start at different ones. */
   #append: number
   #claim: number
   /** Groups that every shard knows: a message must wait for all groups, wherever it lies. */
   readonly #joined: Set<string> = new Set()
+  #closed = false
 
-  constructor(shards: readonly QueueStorage[]) {
+  /** @param onClose Told once the view is closed. */
+  constructor(shards: readonly QueueStorage[], onClose: () => void) {
     this.#shards = shards
+    this.#onClose = onClose
     this.#append = this.#claim = Math.floor(Math.random() * shards.length)
   }
 
@@ -43,21 +48,42 @@ export class ShardedView implements QueueStorage {
     )
   }
 
-  async claim({ settle, ...request }: ClaimRequest): Promise<ClaimResult> {
-    const settled = settle && (await this.settle(request.group, settle))
+  async claim({ settle: given, ...request }: ClaimRequest): Promise<ClaimResult> {
+    const settle = given ?? []
+    const count = this.#shards.length
+    const start = this.#claim++ % count
     await this.#join(request)
-    const start = this.#claim++
+    // What the first shard is to settle rides along with the claim.
+    const own = settle.filter(({ receipt }) => unmark(receipt, count)?.[0] === start)
+    const others = await this.settle(
+      request.group,
+      settle.filter((one) => !own.includes(one)),
+    )
+    const deliveries: Delivery[] = []
+    let ownSettled: readonly SettleResult[] = []
     let nextInMs: number | undefined
-    for (let i = 0; i < this.#shards.length; i++) {
-      const at = (start + i) % this.#shards.length
-      const result = await this.#shards[at]!.claim(request)
-      if (result.deliveries.length > 0) {
-        // The other shards may have more.
-        return { deliveries: result.deliveries.map((one) => marked(at, one)), nextInMs: 0, settled }
+    for (let i = 0; i < count && deliveries.length < request.limit; i++) {
+      const at = (start + i) % count
+      const limit = request.limit - deliveries.length
+      try {
+        const result = await this.#shards[at]!.claim({
+          ...request,
+          limit,
+          settle: i > 0 || own.length === 0 ? undefined : unmarked(own, count),
+        })
+        if (i === 0) ownSettled = result.settled ?? []
+        for (const one of result.deliveries) deliveries.push({ ...one, receipt: mark(at, one.receipt) })
+        nextInMs = least(nextInMs, i + 1 < count && result.deliveries.length === limit ? 0 : result.nextInMs)
+      } catch (error) {
+        if (deliveries.length === 0) throw error
+        // What was leased already must not wait for the end of its lease. The next claim meets the error again.
+        nextInMs = 0
+        break
       }
-      nextInMs = least(nextInMs, result.nextInMs)
     }
-    return { deliveries: [], nextInMs, settled }
+    const results = [others.values(), marked(start, ownSettled).values()]
+    const settled = settle.map((one) => results[own.includes(one) ? 1 : 0]!.next().value!)
+    return { deliveries, nextInMs, settled: given && settled }
   }
 
   /** Makes a group everywhere, before anything of it is done anywhere. */
@@ -72,24 +98,18 @@ export class ShardedView implements QueueStorage {
     return await this.#spread(
       settlements,
       ({ receipt }) => unmark(receipt, count)?.[0],
-      async (shard, part, i) => {
-        const own = part.map((one) => ({ ...one, receipt: unmark(one.receipt, count)![1] }))
-        return (await shard.settle(group, own)).map((result) =>
-          result.receipt === undefined ? result : { ...result, receipt: mark(i, result.receipt) },
-        )
-      },
+      async (shard, part, i) => marked(i, await shard.settle(group, unmarked(part, count))),
       { status: 'stale' },
     )
   }
 
   async list({ cursor, ...query }: ListQuery): Promise<Page> {
+    this.#checkOpen('list')
     const from = cursor === undefined ? ([0, undefined] as const) : unmark(cursor, this.#shards.length)
     if (from === undefined) return { messages: [] }
     const [shard, inside] = from
     const page = await this.#shards[shard]!.list(inside ? { ...query, cursor: inside } : query)
-    const messages = page.messages.map((message) => {
-      return message.receipt === undefined ? message : { ...message, receipt: mark(shard, message.receipt) }
-    })
+    const messages = marked(shard, page.messages)
     if (page.cursor !== undefined) return { messages, cursor: mark(shard, page.cursor) }
     if (shard + 1 === this.#shards.length) return { messages }
     const next = mark(shard + 1, '')
@@ -100,10 +120,14 @@ export class ShardedView implements QueueStorage {
 
   async stats(): Promise<StorageStats> {
     const all = await together(this.#shards.map((shard) => shard.stats()))
-    const groups: Record<string, GroupStats> = {}
-    for (const name of new Set(all.flatMap((one) => Object.keys(one.groups)))) {
-      groups[name] = sumOf(all.map((one) => one.groups[name]).filter((one) => one !== undefined))
-    }
+    const names = new Set(all.flatMap((one) => Object.keys(one.groups)))
+    // A group may be called __proto__.
+    const groups = Object.fromEntries(
+      [...names].map((name) => [
+        name,
+        sumOf(all.flatMap(({ groups: own }) => (Object.hasOwn(own, name) ? [own[name]!] : []))),
+      ]),
+    )
     const undone = Object.values(groups).map((one) => one.ready + one.leased + one.delayed + one.blocked)
     return {
       groups,
@@ -141,7 +165,14 @@ export class ShardedView implements QueueStorage {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    this.#onClose()
     await Promise.all(this.#shards.map((shard) => shard.close()))
+  }
+
+  /** For what may have nothing to ask of any shard, which would tell it. */
+  #checkOpen(tried: string): void {
+    if (this.#closed) throw closedError(tried)
   }
 
   /** Does with items, each shard its own, what `work` says. Answers in the order of the items; `nowhere` for those of no shard. */
@@ -151,6 +182,7 @@ export class ShardedView implements QueueStorage {
     work: (shard: QueueStorage, part: readonly In[], index: number) => Promise<readonly Out[]>,
     nowhere?: Out,
   ): Promise<Out[]> {
+    this.#checkOpen('use a queue')
     const parts = new Map<number, number[]>()
     const results: Out[] = []
     for (const [i, item] of items.entries()) {
@@ -191,8 +223,14 @@ function idAndKey(id: string, key: string, shards: number): QuaysideError {
   )
 }
 
-function marked(shard: number, delivery: Delivery): Delivery {
-  return { ...delivery, receipt: mark(shard, delivery.receipt) }
+/** Settlements as their shard knows them. */
+function unmarked(settlements: readonly Settlement[], shards: number): Settlement[] {
+  return settlements.map((one) => ({ ...one, receipt: unmark(one.receipt, shards)![1] }))
+}
+
+/** What a shard answers with, as the outside knows it. */
+function marked<T extends { readonly receipt?: string | undefined }>(shard: number, some: readonly T[]): T[] {
+  return some.map((one) => (one.receipt === undefined ? one : { ...one, receipt: mark(shard, one.receipt) }))
 }
 
 function least(a: number | undefined, b: number | undefined): number | undefined {

@@ -45,9 +45,6 @@ export function mark(shard: number, token: string): string {
 
 /** The shard and what it gave. A token that no shard gave has none. */
 export function unmark(token: string, shards: number): readonly [shard: number, token: string] | undefined {
-  const colon = token.indexOf(':')
-  const shard = Number(token.slice(0, colon))
-  return colon > 0 && Number.isInteger(shard) && shard >= 0 && shard < shards
-    ? [shard, token.slice(colon + 1)]
-    : undefined
+  const [, digits, own] = /^(0|[1-9]\d{0,2}):(.*)$/s.exec(token) ?? []
+  return digits !== undefined && Number(digits) < shards ? [Number(digits), own!] : undefined
 }

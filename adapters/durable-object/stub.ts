@@ -54,6 +54,10 @@ export class Stub {
   }
 }
 
+export function closedError(tried: string): QuaysideError {
+  return new QuaysideError('CLOSED', `${tried}: this queue was closed; open it again`)
+}
+
 /**
  * What the platform's errors mean: the object itself answers with its own. Overload is told before the call has reached the
  * object. Any other failure may have come on the way back, and leaves open what was done.
