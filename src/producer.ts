@@ -196,7 +196,10 @@ export class Producer<T> {
   #check(tried: string, options: SendOptions): void {
     const { id, key, headers, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
     const context = this.#context
-    if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
+    if (key !== undefined) {
+      context.require(tried, 'orderingKeys', 'ordering keys')
+      if (id !== undefined) context.require(tried, 'idsWithKeys', 'messages with an id and a key')
+    }
     if (headers !== undefined) this.#checkHeaders(tried, headers)
     if (expiresInMs <= delayMs)
       throw invalid(

@@ -357,6 +357,11 @@ export interface Guarantees {
   readonly orderingKeys: boolean
   /** `true`: messages may have an `id` that is recognised, with `replace` and `dedupeMs`. `false`: ids are carried, not compared, and the core refuses the options. */
   readonly deduplication: boolean
+  /**
+   * `false`: a message may have an id or a key, and the core refuses those that have both, because each of them decides
+   * where the message lies. @defaultValue `true`
+   */
+  readonly idsWithKeys?: boolean | undefined
   /** `true`: `cancel` works. */
   readonly cancellation: boolean
   /**

@@ -1,6 +1,6 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
-import { GUARANTEES } from './guarantees.ts'
+import { guaranteesOf } from './guarantees.ts'
 import { ObjectView } from './object-view.ts'
 import type { ObjectNamespace } from './platform.ts'
 import { ShardedView } from './sharded-view.ts'
@@ -44,7 +44,7 @@ export class DurableObjectAdapter implements StorageAdapter {
     this.#namespace = namespace
     this.#shards = shards
     this.#locationHint = locationHint
-    this.guarantees = shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false }
+    this.guarantees = guaranteesOf(shards)
   }
 
   /** Makes no request: an object comes into being with the first message. */

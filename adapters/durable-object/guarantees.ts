@@ -25,6 +25,11 @@ export const GUARANTEES: Guarantees = {
   consistentWithinMs: 0,
 }
 
+/** What a queue in several objects promises. */
+export function guaranteesOf(shards: number): Guarantees {
+  return shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false, idsWithKeys: false }
+}
+
 /** Rows are billed one by one: a batch is one row, up to a size that is not too long to read for the sake of a claim. */
 export const LIMITS: StoreLimits = {
   segmentMessages: GUARANTEES.maxBatch,

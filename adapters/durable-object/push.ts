@@ -65,21 +65,30 @@ export class Push<T> {
     if (this.#working || this.#arming || this.#alarmAt <= Date.now()) return
     this.#arming = true
     const done = (): boolean => (this.#arming = false)
-    this.#arm().then(done, done)
+    this.#armOrRetry().then(done, done)
   }
 
   /** What the alarm of the object does. */
   async alarm(): Promise<void> {
     this.#alarmAt = Infinity
     this.#working = true
+    const end = Date.now() + MAX_RUN_MS
     try {
-      const end = Date.now() + MAX_RUN_MS
       while ((await this.#batch()) && Date.now() < end);
-      await this.#arm()
     } catch {
       await this.#wakeIn(RETRY_MS)
-    } finally {
-      this.#working = false
+    }
+    this.#working = false
+    await this.#armOrRetry()
+  }
+
+  /** Must not fail: a message that nobody is woken for would wait for ever. */
+  async #armOrRetry(): Promise<void> {
+    try {
+      await this.#arm()
+    } catch {
+      // The storage that refuses this too ends the object, and what it has not stored is undone.
+      await this.#wakeIn(RETRY_MS)
     }
   }
 
@@ -100,8 +109,14 @@ export class Push<T> {
   async #wakeIn(ms: number): Promise<void> {
     const at = Math.ceil(Date.now() + ms)
     if (at >= this.#alarmAt) return
+    const before = this.#alarmAt
     this.#alarmAt = at
-    await this.#host.alarms.setAlarm(at)
+    try {
+      await this.#host.alarms.setAlarm(at)
+    } catch (error) {
+      this.#alarmAt = before
+      throw error
+    }
   }
 
   /** Has some messages worked on. Answers whether there were any. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest'
-import { GUARANTEES } from '../../adapters/durable-object/guarantees.ts'
+import { GUARANTEES, guaranteesOf } from '../../adapters/durable-object/guarantees.ts'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { type Worker, startWorker } from '../durable-object/support/workerd.ts'
 import { type RemoteSuite, registerConformanceIn, registerHistoriesIn } from './register.ts'
@@ -29,7 +29,6 @@ describe('in one object', () => {
   registerHistoriesIn(name, () => suite(1), { runs: 300 })
 })
 
-const BOTH = 'with shards a message has an id or a key (the adapter refuses both)'
 const APART = new Map([
   [
     'append: makes ids of the first 28 characters of the batch id and 8 hexadecimal digits',
@@ -39,19 +38,9 @@ const APART = new Map([
     'clocks: messages that are sent with a delay before and after a jump back all come in their time',
     'a shard that nobody asked meanwhile has not seen the jump',
   ],
-  ...[
-    'deduplication: an id is a duplicate while its message waits behind a key',
-    'replace: replaces a message that waits in every group, wherever it waits',
-    'replace: keeps the order of an ordering key',
-    'replace: can change the ordering key',
-    'replace: replaces it for later groups too, wherever it waited in those that exist',
-    'cancel: drops a message behind its ordering key',
-    'cancel: drops a redriven message that has expired, died by its key or is still known by dedupeMs',
-    'queues: groups, ids and keys may have any names of up to 256 bytes',
-  ].map((title) => [title, BOTH] as const),
 ])
 
 describe('in three shards', () => {
   const name = 'durable-object, 3 shards'
-  registerConformanceIn(name, declared({ ...GUARANTEES, fifo: false }), () => suite(3), APART)
+  registerConformanceIn(name, declared(guaranteesOf(3)), () => suite(3), APART)
 })
