@@ -10,11 +10,11 @@ beforeAll(async () => {
 })
 afterAll(() => worker.close())
 
-function suite(shards: number): RemoteSuite {
+function suite(shards: number, { call } = worker): RemoteSuite {
   return {
-    cases: () => worker.call(`${shards}/cases`),
-    run: (index) => worker.call(`${shards}/run`, index),
-    histories: (options) => worker.call(`${shards}/histories`, options),
+    cases: () => call(`${shards}/cases`),
+    run: (index) => call(`${shards}/run`, index),
+    histories: (options) => call(`${shards}/histories`, options),
   }
 }
 
@@ -43,4 +43,15 @@ const APART = new Map([
 describe('in three shards', () => {
   const name = 'durable-object, 3 shards'
   registerConformanceIn(name, declared(guaranteesOf(3)), () => suite(3), APART)
+})
+
+describe('with answers of few bytes', () => {
+  let small: Worker
+  beforeAll(async () => {
+    small = await startWorker('test/durable-object/workers/suite-of-small-answers.ts', {
+      QUEUE: 'SuiteObject',
+    })
+  })
+  afterAll(() => small.close())
+  registerHistoriesIn('durable-object with small answers', () => suite(1, small), { runs: 60 })
 })
