@@ -4,6 +4,7 @@ import { type Worker, startWorker } from './support/workerd.ts'
 interface State {
   readonly seen: readonly { name: string; attempt: number; at: number; batch: number }[]
   readonly messages: number
+  readonly states: readonly string[]
   readonly group: { readonly acked: number; readonly failed: number; readonly dead: number } | null
   readonly dead: readonly unknown[]
   readonly written: { readonly rows: number; readonly alarms: number }
@@ -66,8 +67,14 @@ test('a handler may settle messages itself; the rest of the batch is as it ends'
   expect(group).toMatchObject({ acked: 1, dead: 1 })
 })
 
-test('leases are extended while a handler works', async () => {
+test('leases are extended while a handler works, and an alarm is set for when they end', async () => {
   await send('slow', { name: 'slow', takes: 2500 })
+  await until('slow', ({ seen }) => seen.length > 0)
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const { states, alarmAt } = await until('slow', () => true)
+  expect(states).toEqual(['leased'])
+  // Should the object end now, and the platform give up, this wakes it.
+  expect(alarmAt).not.toBeNull()
   const { seen } = await until('slow', isEmpty)
   expect(seen).toHaveLength(1)
 })

@@ -101,6 +101,7 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
     return {
       seen: await stub.seen(),
       messages,
+      states: (await sent.list({ group: 'mail' })).messages.map(({ state }) => state),
       group: groups['mail'] ?? null,
       dead: dead.messages.map(({ payload, reason, lastError }) => ({
         name: payload?.name,
