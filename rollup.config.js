@@ -21,7 +21,7 @@ function onwarn(warning) {
 const modules = {
   input,
   external: (id) =>
-    id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
+    /^(node|cloudflare):/.test(id) || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   output: {
     dir: 'dist',
     format: 'es',

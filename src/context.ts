@@ -75,12 +75,16 @@ export class Context<T> {
   }
 
   /** Refuses what the storage declares that it cannot do. */
-  require(tried: string, feature: 'orderingKeys' | 'deduplication' | 'cancellation', what: string): void {
-    if (this.guarantees[feature]) return
+  require(
+    tried: string,
+    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation',
+    what: string,
+  ): void {
+    if (this.guarantees[feature] ?? true) return
     const { name } = this.guarantees
     throw new QuaysideError(
       'UNSUPPORTED',
-      `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
+      `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object (of one shard) and redis have`,
     )
   }
 

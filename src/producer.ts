@@ -229,7 +229,10 @@ export class Producer<T> {
   #check(tried: string, options: SendOptions): void {
     const { id, key, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
     const context = this.#context
-    if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
+    if (key !== undefined) {
+      context.require(tried, 'orderingKeys', 'ordering keys')
+      if (id !== undefined) context.require(tried, 'idsWithKeys', 'messages with an id and a key')
+    }
     if (expiresInMs <= delayMs)
       throw invalid(
         tried,

@@ -51,7 +51,8 @@ export interface AppendOptions {
   /**
    * A fresh UUID v7. A message without an id of its own gets one made of it: the first 28 characters, and 8 hexadecimal
    * digits that the storage chooses so that the id is unique in the batch and in the queue. The digits of a position serve
-   * best: they let the storage find a message by its id without an index.
+   * best: they let the storage find a message by its id without an index. One that spreads a queue over several places may
+   * take the two characters before for the place.
    */
   readonly batchId: string
 }
@@ -356,6 +357,11 @@ export interface Guarantees {
   readonly orderingKeys: boolean
   /** `true`: messages may have an `id` that is recognised, with `replace` and `dedupeMs`. `false`: ids are carried, not compared, and the core refuses the options. */
   readonly deduplication: boolean
+  /**
+   * `false`: a message may have an id or a key, and the core refuses those that have both, because each of them decides
+   * where the message lies. @defaultValue `true`
+   */
+  readonly idsWithKeys?: boolean | undefined
   /** `true`: `cancel` works. */
   readonly cancellation: boolean
   /**

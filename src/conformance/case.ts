@@ -11,6 +11,10 @@ export const ORDERING_KEYS: Need = ({ orderingKeys }) =>
   orderingKeys ? undefined : 'there are no ordering keys (orderingKeys: false)'
 export const DEDUPLICATION: Need = ({ deduplication }) =>
   deduplication ? undefined : 'ids are carried, not compared (deduplication: false)'
+export const IDS_WITH_KEYS: Need = ({ orderingKeys, idsWithKeys = true }) =>
+  orderingKeys && idsWithKeys
+    ? undefined
+    : 'a message has no id and key together (orderingKeys: false, or idsWithKeys: false)'
 export const CANCELLATION: Need = ({ cancellation }) =>
   cancellation ? undefined : 'messages cannot be cancelled (cancellation: false)'
 export const PERSISTENCE: Need = ({ durability }) =>

@@ -62,7 +62,8 @@ function addToLog(
   })
   queue.tail += drafts.length
   queue.sent += drafts.length
-  queue.bytes += makeSegments(drafts, { first, at: work.clock, base, bytes: queue.bytes }, (segment) =>
+  const start = { first, at: work.clock, base, bytes: queue.bytes }
+  queue.bytes += makeSegments(drafts, start, work.limits, (segment) =>
     tx.put('log', lastOf(segment), segment),
   )
 }
@@ -87,7 +88,7 @@ function addToTimers(
   queue.nextDelayed += drafts.length
   queue.delayed += drafts.length
   queue.sent += drafts.length
-  makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, (segment) => {
+  makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, work.limits, (segment) => {
     const alias = lastOf(segment)
     const { id, named } = segment.more!
     const timer = addTimer(work, DELIVER, at, { ...segment, alias })

@@ -49,5 +49,7 @@ function dropDelayed(work: Work, { timer, segment, index }: InTimer): void {
     tx.delete('timers', timer)
     tx.delete('ids', alias!)
   }
-  makeSegments(rest, segment, (left) => tx.put('timers', timer, { ...left, alias } satisfies DeliverRow))
+  makeSegments(rest, segment, work.limits, (left) =>
+    tx.put('timers', timer, { ...left, alias } satisfies DeliverRow),
+  )
 }

@@ -4,12 +4,12 @@ import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
-import { bodyAt, idAt, lengthOf, messageAt } from './segment.ts'
+import { type Draft, bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf, under } from './work.ts'
+import { type Work, amendmentsOf, largeAtOnce, under } from './work.ts'
 
 /**
  * A claim that has found something passes over this many messages of the log at most, cancelled ones and those that it
@@ -49,6 +49,8 @@ class Taking {
   readonly until: number
   readonly lease: number
   readonly prefix: string
+  /** What the answer may still carry. The message that uses it up is the last. */
+  bytes: number
   /** There may be more to take at once. */
   more = false
 
@@ -60,10 +62,19 @@ class Taking {
     this.until = group.work.now + leaseMs
     this.lease = group.row.nextLease++
     this.prefix = receiptOf(group, this.lease, '')
+    this.bytes = group.work.limits.answerBytes
   }
 
   get room(): number {
-    return this.limit - this.deliveries.length
+    return this.bytes > 0 ? this.limit - this.deliveries.length : 0
+  }
+
+  /** The first of some, up to the one whose message uses up what the answer may carry. */
+  fitting<T>(some: readonly T[], messageOf: (one: T) => Draft): readonly T[] {
+    let { bytes } = this
+    if (bytes === Infinity) return some
+    const count = some.findIndex((one) => (bytes -= sizeOf(messageOf(one))) <= 0)
+    return count < 0 ? some : some.slice(0, count + 1)
   }
 
   /** Why a message may not be delivered for the attempt after `attempt`, if it may not. */
@@ -84,6 +95,7 @@ class Taking {
     const named = message.named !== undefined
     const { key, row } = where
     addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, key, row })
+    this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
 }
@@ -121,7 +133,10 @@ function takeDue(taking: Taking): void {
   const { tx } = work
   if (taking.room === 0 || row.due === undefined || row.due > work.now) return
   const rows = tx.range<string | 0>('due', under(name), taking.room + 1)
-  const due = rows.slice(0, taking.room).filter(([key]) => partOf(key, 1) <= work.now)
+  const due = taking.fitting(
+    rows.slice(0, taking.room).filter(([key]) => partOf(key, 1) <= work.now),
+    ([at, key]) => waitingMessage(group, partOf(at, 2), key || undefined),
+  )
   const next = rows[due.length]
   row.due = next && partOf(next[0], 1)
   group.changed = true
@@ -144,6 +159,10 @@ function takeDue(taking: Taking): void {
   }
 }
 
+function waitingMessage(group: Group, seq: number, key: string | undefined): Stored {
+  return sideMessage(group, group.work.tx.get<SideRow>('side', sideKey(group, seq, key))!, key)!
+}
+
 /** Messages whose key came free in this very transaction. */
 function takeHeads(taking: Taking): void {
   const { heads, work } = taking.group
@@ -160,6 +179,7 @@ function takeFromLog(taking: Taking): void {
   const { group, work } = taking
   const { row } = group
   const before = taking.deliveries.length
+  const most = largeAtOnce(work, SEGMENTS_AT_ONCE)
   let looked = 0
   let ask = 1
   while (taking.room > 0 && row.cursor < work.queue.tail) {
@@ -176,7 +196,7 @@ function takeFromLog(taking: Taking): void {
       takeFromSegment(taking, segment, from - segment.first)
       looked += row.cursor - from
       // Few large reads: as many segments as are likely to be needed, going by this one.
-      ask = Math.min(SEGMENTS_AT_ONCE, Math.max(1, Math.ceil(taking.room / lengthOf(segment))))
+      ask = Math.min(most, Math.max(1, Math.ceil(taking.room / lengthOf(segment))))
     }
   }
 }
@@ -197,8 +217,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const parked = new Map<string, Parked[]>()
   let i = from
   if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
-    i = Math.min(length, from + taking.room)
-    takeStretch(taking, segment, from, i)
+    i = takeStretch(taking, segment, from, Math.min(length, from + taking.room))
   }
   for (; i < length && taking.room > 0; i++) {
     const seq = first + i
@@ -218,15 +237,17 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   for (const [key, chain] of parked) park(group, key, chain)
 }
 
-/** The fast path: a stretch of a segment that holds nothing to decide. */
-function takeStretch(
-  { group, deliveries, prefix, maxAttempts, until, lease }: Taking,
-  segment: Segment,
-  from: number,
-  to: number,
-): void {
+/** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */
+function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
+  const { group, deliveries, prefix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
+  const limited = taking.bytes < Infinity
+  let to = end
   for (let i = from; i < to; i++) {
+    if (limited) {
+      taking.bytes -= sizeOf(messageAt(segment, i))
+      if (taking.bytes <= 0) to = i + 1
+    }
     deliveries.push({
       receipt: prefix + (first + i),
       id: idAt(segment, i),
@@ -241,6 +262,7 @@ function takeStretch(
   }
   const named = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
   addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
+  return to
 }
 
 /** The delivery of a message that stands on its own. */

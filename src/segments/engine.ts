@@ -245,7 +245,7 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
         ['state', QUEUE_KEY],
         ['state', groupKey(name)],
       ])
-    const work = openWork(tx, queue, now ?? rows.now())
+    const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
     // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
     // never get to the end of it if each run asked for what is due by another time.
     now = work.clock

@@ -6,12 +6,14 @@ export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
 export { OrderedMap } from './ordered-map.ts'
 export { type AsyncReads, type Write, rehearse } from './rehearsal.ts'
 export {
+  DEFAULT_LIMITS,
   type Key,
   type KeyRange,
   type Kind,
   type QueueStore,
   type Read,
   type Row,
+  type StoreLimits,
   TABLES,
   type Table,
   type Transaction,

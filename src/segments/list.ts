@@ -12,10 +12,10 @@ import {
   type Stored,
   DELIVER,
 } from './rows.ts'
-import { lengthOf, messageAt } from './segment.ts'
-import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
+import { lengthOf, messageAt, sizeOf } from './segment.ts'
+import { type Key, type KeyRange, type Row, TABLES, type Table, compareKeys } from './store.ts'
 import { sideKey } from './waiting.ts'
-import { type Work, amendmentsOf } from './work.ts'
+import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
 
 type ListedRest = Omit<ListedMessage, 'id' | 'body' | 'headers' | 'key' | 'timestamp' | 'maxAttempts'>
 
@@ -42,14 +42,17 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
   const wants = (state: MessageState): boolean => states?.includes(state) ?? state !== 'dead'
   const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'))]
   const messages: ListedMessage[] = []
+  let bytes = work.limits.answerBytes
   let [at, from] = readCursor(query.cursor)
   for (; at < sections.length; at++) {
     const [some, walk] = sections[at]!
     if (!some.some(wants)) continue
-    for (const [{ id, body, headers, key, at: timestamp, maxAttempts }, rest, point] of walk(group, from)) {
+    for (const [message, rest, point] of walk(group, from)) {
       if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
+      const { id, body, headers, key, at: timestamp, maxAttempts } = message
       messages.push({ id, body, headers, key, timestamp, maxAttempts, ...rest })
-      if (messages.length >= limit) return { messages, cursor: JSON.stringify([at, point]) }
+      bytes -= sizeOf(message)
+      if (messages.length >= limit || bytes <= 0) return { messages, cursor: JSON.stringify([at, point]) }
     }
     from = undefined
   }
@@ -68,7 +71,9 @@ function readCursor(cursor = '[0]'): [section: number, from?: Key] {
 }
 
 /** The rows of a range, some read at a time. */
-function* rowsOf<V>({ tx }: Work, table: Table, range: KeyRange, some = 64): Iterable<Row<V>> {
+function* rowsOf<V>(work: Work, table: Table, range: KeyRange, most = 64): Iterable<Row<V>> {
+  const { tx } = work
+  const some = TABLES[table] === 's' ? most : largeAtOnce(work, most)
   let rows = tx.range<V>(table, range, some)
   for (;;) {
     yield* rows

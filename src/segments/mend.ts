@@ -18,11 +18,9 @@ import {
   type Stored,
   type TimerKey,
   DELIVER,
-  SEGMENT_BYTES,
-  SEGMENT_MESSAGES,
 } from './rows.ts'
 import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import type { QueueStore } from './store.ts'
+import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
 import { sideKey, wait } from './waiting.ts'
 import { type Work, amend, edit, noteExpiry, openWork, reap } from './work.ts'
@@ -191,8 +189,11 @@ class Mending {
 
   /** Segments in place of those that are lost: all that they have is amendments. */
   *#fillers(first: number, last: number): Iterable<Segment> {
-    for (let from = first; from <= last; from += SEGMENT_MESSAGES) {
-      const bodies = Array.from({ length: Math.min(SEGMENT_MESSAGES, last - from + 1) }, () => '')
+    for (let from = first; from <= last; from += DEFAULT_LIMITS.segmentMessages) {
+      const bodies = Array.from(
+        { length: Math.min(DEFAULT_LIMITS.segmentMessages, last - from + 1) },
+        () => '',
+      )
       yield { first: from, at: this.#to.now(), base: '', bodies, bytes: 0 }
     }
   }
@@ -311,7 +312,10 @@ function* parked(group: GroupRemains): Iterable<ChainRow> {
     for (const left of others) {
       const message = group.message(left)!
       const size = sizeOf(message)
-      if (chain.length === SEGMENT_MESSAGES || (chain.length > 0 && bytes + size > SEGMENT_BYTES)) {
+      if (
+        chain.length === DEFAULT_LIMITS.segmentMessages ||
+        (chain.length > 0 && bytes + size > DEFAULT_LIMITS.segmentBytes)
+      ) {
         yield chain
         chain = []
         bytes = 0

@@ -219,11 +219,6 @@ export interface Amendment {
   readonly message?: Stored | undefined
 }
 
-/** Messages in one segment; more make the next one. Small enough to be read for the sake of a few of its messages. */
-export const SEGMENT_MESSAGES: number = 256
-/** Bytes in one segment, unless one message alone has more. */
-export const SEGMENT_BYTES: number = 256 * 1024
-
 /** The key of the queue's own row in `state`. */
 export const QUEUE_KEY: [string] = ['queue']
 

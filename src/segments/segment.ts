@@ -1,13 +1,7 @@
 import type { Body } from '../storage.ts'
 import { makeId } from './ids.ts'
-import {
-  type Columns,
-  type Extras,
-  type Segment,
-  type Stored,
-  SEGMENT_BYTES,
-  SEGMENT_MESSAGES,
-} from './rows.ts'
+import type { Columns, Extras, Segment, Stored } from './rows.ts'
+import type { StoreLimits } from './store.ts'
 
 /** Reads segments, and makes them. */
 
@@ -81,15 +75,16 @@ export interface SegmentStart {
 export function makeSegments(
   messages: readonly Draft[],
   start: SegmentStart,
+  { segmentMessages, segmentBytes }: StoreLimits,
   add: (segment: Segment) => void,
 ): number {
   let total = 0
   for (let from = 0; from < messages.length;) {
     let size = sizeOf(messages[from]!)
     let to = from + 1
-    for (; to < messages.length && to - from < SEGMENT_MESSAGES; to++) {
+    for (; to < messages.length && to - from < segmentMessages; to++) {
       const next = sizeOf(messages[to]!)
-      if (size + next > SEGMENT_BYTES) break
+      if (size + next > segmentBytes) break
       size += next
     }
     const part = from === 0 && to === messages.length ? messages : messages.slice(from, to)

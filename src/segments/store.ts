@@ -108,6 +108,26 @@ export interface Transaction {
  */
 export type Kind = 'read' | 'append' | 'consume' | 'remove'
 
+/**
+ * How much the engine may put into a row, and into an answer. All are aims: a message alone may be larger. Bytes are counted
+ * as those of `StorageStats.bytes`: one for each UTF-16 unit of a string.
+ */
+export interface StoreLimits {
+  /** The most messages in one segment. Claims read whole segments. */
+  readonly segmentMessages: number
+  /** The most bytes in one segment. */
+  readonly segmentBytes: number
+  /** A claim or a page that has so many bytes takes no more messages. `Infinity`: no answer is too large. */
+  readonly answerBytes: number
+}
+
+/** Small segments, to be read for the sake of a few of their messages, and answers of any size. */
+export const DEFAULT_LIMITS: StoreLimits = {
+  segmentMessages: 256,
+  segmentBytes: 256 * 1024,
+  answerBytes: Infinity,
+}
+
 /** The rows of one queue. */
 export interface QueueStore {
   /**
@@ -133,6 +153,9 @@ export interface QueueStore {
    * and the engine gives all leases up on opening instead of waiting for their end.
    */
   readonly soleOwner: boolean
+
+  /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
+  readonly limits?: StoreLimits | undefined
 
   /**
    * Calls `listener` after a transaction of this or of another context has changed rows of the queue; returns a function

@@ -13,7 +13,7 @@ import {
   QUEUE_KEY,
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
-import type { KeyRange, Transaction } from './store.ts'
+import { type KeyRange, type StoreLimits, type Transaction, DEFAULT_LIMITS } from './store.ts'
 
 /** More rows than a range ever has. */
 export const ALL: number = Number.MAX_SAFE_INTEGER
@@ -29,6 +29,7 @@ export interface Work {
   readonly name: string
   /** The store's clock, for timestamps. Deadlines are on {@link Work.now}. */
   readonly clock: number
+  readonly limits: StoreLimits
   /** The queue row, to be read. */
   readonly queue: Readonly<QueueRow>
   /** The groups that were loaded: see `group.ts`. */
@@ -42,12 +43,18 @@ export interface Work {
   known: Segment | undefined
 }
 
-export function openWork(tx: Transaction, name: string, clock: number): Work {
+export function openWork(
+  tx: Transaction,
+  name: string,
+  clock: number,
+  limits: StoreLimits = DEFAULT_LIMITS,
+): Work {
   const queue = { ...(tx.get<QueueRow>('state', QUEUE_KEY) ?? NEW_QUEUE) }
   return {
     tx,
     name,
     clock,
+    limits,
     queue,
     groups: new Map(),
     reap: undefined,
@@ -55,6 +62,11 @@ export function openWork(tx: Transaction, name: string, clock: number): Work {
     changed: false,
     known: undefined,
   }
+}
+
+/** How many rows to read at once that may each be as large as a segment: up to `most`, and no more than an answer can carry. */
+export function largeAtOnce({ limits }: Work, most: number): number {
+  return Math.min(most, Math.ceil(limits.answerBytes / limits.segmentBytes))
 }
 
 /** All rows whose key starts with these. */

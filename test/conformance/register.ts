@@ -8,7 +8,7 @@ export interface RemoteSuite extends Suite {
   histories(options: CheckOptions): Promise<string | null>
 }
 
-/** Cases that a storage does not pass although what it declares does not say so, by name, with the reason. */
+/** Cases that do not apply for a reason that guarantees cannot tell, by name, with that reason. */
 export type Exceptions = Readonly<Record<string, string>>
 
 /** Registers all cases for a storage, and says which do not apply and why. */
@@ -55,6 +55,8 @@ export function registerCases(
     concurrent = false,
   }: { readonly exceptions?: Exceptions; readonly concurrent?: boolean } = {},
 ): void {
+  for (const title of Object.keys(exceptions))
+    if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
   describe(`conformance of ${name}`, { concurrent }, () => {
     const skipped = new Map<string, string[]>()
     for (const { name: title, skip: declared, run } of cases) {

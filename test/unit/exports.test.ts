@@ -14,6 +14,7 @@ import * as serviceWorker from '../../src/service-worker/index.ts'
 
 const SEGMENTS = [
   'compareKeys',
+  'DEFAULT_LIMITS',
   'isBehind',
   'OrderedMap',
   'rehearse',

@@ -1,4 +1,4 @@
-import { CANCELLATION, DEDUPLICATION, ORDERING_KEYS, type Section } from '../case.ts'
+import { CANCELLATION, DEDUPLICATION, IDS_WITH_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
 import { names } from '../scene.ts'
 
@@ -110,7 +110,7 @@ export const cancel: Section = {
     },
     {
       name: 'drops a message behind its ordering key',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         const ids = await q.send(
@@ -214,7 +214,7 @@ export const cancel: Section = {
     },
     {
       name: 'drops a redriven message that has expired, died by its key or is still known by dedupeMs',
-      needs: [DEDUPLICATION, ORDERING_KEYS],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send(

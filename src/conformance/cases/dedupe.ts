@@ -1,4 +1,4 @@
-import { CANCELLATION, DEDUPLICATION, ORDERING_KEYS, type Section } from '../case.ts'
+import { CANCELLATION, DEDUPLICATION, IDS_WITH_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
 import { sortedBodies } from '../scene.ts'
 
@@ -66,7 +66,7 @@ export const dedupe: Section = {
     },
     {
       name: 'an id is a duplicate while its message waits behind a key',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send({ body: 'head', key: 'k' }, { body: 'a', id: 'x', key: 'k' })

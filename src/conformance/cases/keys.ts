@@ -422,7 +422,7 @@ export const keys: Section = {
           await q.send(...Array.from({ length: 500 }, (_, n) => ({ body: `${i + n}`, key: 'k' })))
         }
         await q.send('free')
-        equal(bodiesOf(await q.take()), ['0', 'free'], 'deliveries')
+        t.bodies(await q.take(), ['0', 'free'], 'deliveries')
       },
     },
     {

@@ -1,4 +1,4 @@
-import { DEDUPLICATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
+import { DEDUPLICATION, FIFO, IDS_WITH_KEYS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
 import { bodiesOf, sortedBodies } from '../scene.ts'
 
@@ -133,7 +133,7 @@ export const replace: Section = {
     },
     {
       name: 'replaces a message that waits in every group, wherever it waits',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         const [fresh, retried, parked] = [q.as('fresh'), q.as('retried'), q.as('parked')]
@@ -187,7 +187,7 @@ export const replace: Section = {
     },
     {
       name: 'keeps the order of an ordering key',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send(
@@ -215,7 +215,7 @@ export const replace: Section = {
     },
     {
       name: 'can change the ordering key',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send({ body: 'head', key: 'k' }, { body: 'old', id: 'x', key: 'k' })
@@ -230,7 +230,7 @@ export const replace: Section = {
     },
     {
       name: 'replaces it for later groups too, wherever it waited in those that exist',
-      needs: [ORDERING_KEYS],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send({ body: 'old', id: 'x' }, { body: 'head', key: 'k' }, { body: 'old', id: 'y', key: 'k' })

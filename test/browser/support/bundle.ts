@@ -5,10 +5,15 @@ import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { rollup } from 'rollup'
 import { ROOT, SOURCES } from '../../support/sources.ts'
 
-/** Bundles a TypeScript file, with all it imports, to one script for browsers. */
-export async function bundle(file: string, format: 'es' | 'iife' = 'es'): Promise<string> {
+/** Bundles a TypeScript file, with all it imports but what is `external`, to one script for browsers. */
+export async function bundle(
+  file: string,
+  format: 'es' | 'iife' = 'es',
+  external: readonly string[] = [],
+): Promise<string> {
   const build = await rollup({
     input: resolve(ROOT, file),
+    external: [...external],
     plugins: [
       {
         name: 'sources',

@@ -1,0 +1,87 @@
+import { QuaysideError } from '../../src/errors.ts'
+import type {
+  Kind,
+  QueueStore,
+  StoreLimits,
+  Transaction,
+  TransactionalStore,
+} from '../../src/segments/store.ts'
+import { LIMITS } from './guarantees.ts'
+import type { ObjectStorage } from './platform.ts'
+import { Rows } from './rows.ts'
+
+/** The platform gives an object 10 GB. What is kept back of them is for claims and acks, so that a full queue can be emptied. */
+const MAX_BYTES = 10_000_000_000 - 64 * 1024 * 1024
+
+export interface StoreOptions {
+  readonly now: () => number
+  /** Called after each transaction that changed something, before anything else happens in the object. */
+  readonly onChange: () => void
+  /** @defaultValue what the platform gives */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Contract 2 on the storage of one object, for the one queue that the object is. The object is alone with it, and runs
+ * each transaction at once and to its end.
+ */
+export class ObjectStore implements TransactionalStore, QueueStore {
+  readonly soleOwner = false
+  readonly limits: StoreLimits = LIMITS
+  readonly #storage: ObjectStorage
+  readonly #options: StoreOptions
+  readonly #rows: Rows
+  readonly #listeners: Set<() => void> = new Set()
+
+  constructor(storage: ObjectStorage, options: StoreOptions) {
+    this.#storage = storage
+    this.#options = options
+    this.#rows = new Rows(storage.sql)
+  }
+
+  open(): Promise<QueueStore> {
+    return Promise.resolve(this)
+  }
+
+  async close(): Promise<void> {}
+
+  async transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    if (kind === 'read') return body(this.#rows)
+    const { maxBytes = MAX_BYTES } = this.#options
+    if (kind === 'append' && this.#storage.sql.databaseSize >= maxBytes) throw quotaExceeded()
+    const rows = this.#rows
+    rows.wrote = false
+    const result = this.#run(() => body(rows))
+    if (rows.wrote) {
+      this.#options.onChange()
+      for (const listener of this.#listeners) queueMicrotask(listener)
+    }
+    return result
+  }
+
+  #run<T>(body: () => T): T {
+    try {
+      return this.#storage.transactionSync(body)
+    } catch (error) {
+      throw String(error).includes('SQLITE_FULL') ? quotaExceeded(error) : error
+    }
+  }
+
+  now(): number {
+    return this.#options.now()
+  }
+
+  watch(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+}
+
+function quotaExceeded(cause?: unknown): QuaysideError {
+  return new QuaysideError(
+    'QUOTA_EXCEEDED',
+    'the storage of this Durable Object is full. Nothing was stored; receiving and acknowledging still work. Use more shards for more room',
+    { cause },
+  )
+}

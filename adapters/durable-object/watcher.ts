@@ -1,0 +1,42 @@
+import type { ObjectSocket } from './platform.ts'
+
+/** Waits shorter than this, in ms, and drains that are done sooner, need no connection. */
+const CONNECT_AFTER_MS = 100
+/** When to connect again, in ms. */
+const RECONNECT_MS = 1000
+
+/**
+ * Calls `listener` at each hint of an object; answers with what ends it. Every watcher has a connection of its own: one that
+ * a Worker opens while it works on a request cannot serve another.
+ */
+export function watchObject(connect: () => Promise<ObjectSocket>, listener: () => void): () => void {
+  let socket: ObjectSocket | undefined
+  let stopped = false
+  let timer: ReturnType<typeof setTimeout> | undefined = setTimeout(open, CONNECT_AFTER_MS)
+
+  function again(): void {
+    socket = undefined
+    if (!stopped) timer ??= setTimeout(open, RECONNECT_MS)
+  }
+
+  function open(): void {
+    timer = undefined
+    connect().then((opened) => {
+      if (stopped) return opened.close()
+      socket = opened
+      opened.addEventListener('message', () => {
+        if (!stopped) listener()
+      })
+      opened.addEventListener('close', again)
+      opened.addEventListener('error', again)
+      // Something may have changed before it was open.
+      return listener()
+    }, again)
+  }
+
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+    socket?.close()
+  }
+}
