@@ -18,8 +18,9 @@ import { ROOT, SOURCES } from '../support/sources.ts'
  */
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
-const snippets = [...readme.matchAll(/^```ts( browser| redis)?\n(.*?)^```$/gms)].map((match) => ({
-  where: (match[1] === ' browser' ? 'Chromium' : match[1] === ' redis' ? 'Node with Redis' : 'Node') as Where,
+const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }
+const snippets = [...readme.matchAll(/^```ts(?: (browser|redis))?\n(.*?)^```$/gms)].map((match) => ({
+  where: PLACES[match[1] ?? ''] ?? 'Node',
   code: match[2]!,
   line: readme.slice(0, match.index).split('\n').length,
 }))
