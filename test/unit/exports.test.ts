@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -9,6 +10,9 @@ import * as quayside from '../../src/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
 import * as segments from '../../src/segments/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
+
+// Only Cloudflare's runtime has it.
+vi.mock('cloudflare:workers', () => ({ DurableObject: class {} }))
 
 const SEGMENTS = [
   'compareKeys',
@@ -58,6 +62,10 @@ test('quayside/inspector can be imported where there is no DOM', () => {
 
 test('quayside/fs exports the adapter, and what makes a damaged directory good', () => {
   expect(names(fs)).toEqual(['NodeFsAdapter', 'salvage'])
+})
+
+test('quayside/durable-object exports the object and what calls it', () => {
+  expect(names(durableObject)).toEqual(['DurableObjectAdapter', 'QueueObject'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {
