@@ -17,14 +17,14 @@ const USES = [
     // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
     // README for the parts. The budget is here so that it does not grow unseen.
     name: 'core + memory',
-    budget: 21.4 * kB,
+    budget: 21.8 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
     name: 'core + IndexedDB + outbox + service worker',
-    budget: 29.9 * kB,
+    budget: 30.1 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -35,10 +35,22 @@ const USES = [
   },
   {
     name: 'core + IndexedDB',
-    budget: 26.1 * kB,
+    budget: 26.3 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
+  },
+  {
+    // The aim is 6 kB. The core brings the memory storage along, its default, and with it the engine: see the README.
+    name: 'core + Durable Object client',
+    code: `import { Queue } from 'quayside'
+           import { DurableObjectAdapter } from 'quayside/durable-object'
+           export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
+  },
+  {
+    name: 'Durable Object client alone',
+    budget: 4.5 * kB,
+    code: `export { DurableObjectAdapter } from 'quayside/durable-object'`,
   },
   {
     name: 'core + Cloudflare KV',
@@ -68,7 +80,7 @@ for (const [subpath, target] of Object.entries(pkg.exports)) {
 async function bundle(code) {
   const build = await rollup({
     input: 'entry',
-    external: /^node:/,
+    external: /^(node|cloudflare):/,
     plugins: [
       {
         name: 'entry',
