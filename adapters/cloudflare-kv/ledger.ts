@@ -8,7 +8,7 @@ import {
   decodeEntry,
   decodeRecord,
 } from './entries.ts'
-import { DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
+import { type DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
 import type { Namespace } from './namespace.ts'
 import type { Settings } from './options.ts'
 import type { Row } from './rows.ts'
@@ -116,7 +116,7 @@ export class Ledger {
   /** Has a list that is not older than it may be; `all`: to its end. */
   async load(kv: Namespace, tried: string, now: number, all: boolean): Promise<void> {
     if (now - this.#listedAt >= LIST_MS) await this.#list(kv, tried, now, true)
-    while (all && !this.#complete) await this.#list(kv, tried, now, false)
+    if (all) while (!this.#complete) await this.#list(kv, tried, now, false)
     await this.#readLarge(kv, tried)
   }
 

@@ -178,7 +178,8 @@ describe('failures', () => {
           }),
         )
         .then(() => true)
-      if (await settled.catch(() => false)) expect(ended).toBe(false)
+      const resolved = await settled.catch(() => false)
+      expect(resolved).toBe(!ended)
       setting.namespace.before = undefined
       setting.pass(LAG)
       const after = await setting.isolate().open()
