@@ -110,7 +110,7 @@ export async function simulate(configuration: Configuration): Promise<Result> {
     if (one.deliveries++ === 0) latencies.push(time.now() - one.at)
   }
   const drain = async (binding: KVBinding): Promise<void> => {
-    const dies = random() < crashes ? 1 + Math.floor(random() ** 2 * 400) : Infinity
+    const dies = random() < crashes ? 1 + Math.floor(random() * 60) : Infinity
     let operations = 0
     let died: (() => void) | undefined
     const death = new Promise<'dead'>((resolve) => (died = () => resolve('dead')))
