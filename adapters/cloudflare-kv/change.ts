@@ -1,13 +1,13 @@
-import type { RecordEntry, Segment } from './entries.ts'
+import type { Done, RecordEntry, Segment } from './entries.ts'
 import { encodeRecord, segmentJson } from './entries.ts'
 import { DEAD, RECORD, SEGMENT, groupId } from './keys.ts'
-import type { Group, Ledger } from './ledger.ts'
+import { COUNTED_MS, type Group, type Ledger } from './ledger.ts'
 import { BYTES_PER_READ, type Namespace } from './namespace.ts'
 import type { Settings } from './options.ts'
 import { type Row, encodeRows } from './rows.ts'
 
-/** How long after a lease its record still counts the attempt. Whoever drains less often than this counts too few. */
-const COUNTED_MS = 4 * 3_600_000
+/** For how long what is done is kept here only, while its segment is worked on. Who dies meanwhile does it again. */
+const UNSAVED_MS = 30_000
 /** Further away is for ever. */
 const FOREVER_MS = 100 * 365 * 86_400_000
 
@@ -41,7 +41,18 @@ export class Change {
   /** Segments that were finished by somebody who did not come to delete them. */
   readonly #finished: Map<string, Segment> = new Map()
 
-  constructor(work: Work, group: Group, now: number, leaseMs: number, lease?: string) {
+  /** Messages that are leased besides, for those who come next here; nobody has been given them, so nothing counts. */
+  readonly #stock: Map<string, Set<number>> = new Map()
+
+  /** @param isCovered KV knows of the leases already: they are from stock. */
+  constructor(
+    work: Work,
+    group: Group,
+    now: number,
+    leaseMs: number,
+    lease?: string,
+    isCovered: boolean = false,
+  ) {
     const { keys } = work.ledger
     this.work = work
     this.group = group
@@ -50,6 +61,7 @@ export class Change {
       key: keys.make(RECORD, now),
       group: groupId(group.keys[0]!),
       lease: lease ?? keys.token(),
+      isCovered,
       safe: false,
       until: now + leaseMs,
       leased: this.#leased,
@@ -64,6 +76,11 @@ export class Change {
     for (const [index, count] of counts) leased.set(index, count)
   }
 
+  /** Leases the rest of a segment for the next claims here, in the same record. */
+  stockUp(key: string, indices: Set<number>): void {
+    this.#stock.set(key, indices)
+  }
+
   /** The group is done with a message, wherever else it lives on. {@link tell} must follow. */
   done(key: string, index: number): void {
     entryOf(this.#done, key, () => new Set<number>()).add(index)
@@ -74,6 +91,7 @@ export class Change {
   forget(key: string): void {
     this.#leased.delete(key)
     this.#done.delete(key)
+    this.#stock.delete(key)
   }
 
   /** Lets everybody here know. */
@@ -93,50 +111,76 @@ export class Change {
     if (!this.#done.has(segment.key)) this.#finished.set(segment.key, segment)
   }
 
-  async commit(tried: string): Promise<void> {
-    const { work, record, now } = this
+  /** @param defer What is done may be saved later, because the caller goes on working. */
+  async commit(tried: string, defer: boolean = false): Promise<void> {
+    const { work, record, now, group } = this
     const { kv, ledger, settings } = work
     const owner = record.group
     const deleted: Segment[] = []
     try {
       if (this.#dead.length > 0) {
-        await writeRows(
-          work,
-          tried,
-          DEAD,
-          this.#dead.map((row) => ({ row, at: now })),
-          now,
-          owner,
-        )
+        const dead = this.#dead.map((row) => ({ row, at: now }))
+        await writeRows(work, tried, DEAD, dead, now, owner)
       }
-      if (this.#retries.length > 0) {
-        await writeRows(work, tried, SEGMENT, this.#retries, now, owner)
-      }
+      if (this.#retries.length > 0) await writeRows(work, tried, SEGMENT, this.#retries, now, owner)
       record.safe = true
-      const kept: RecordEntry = { ...record, done: new Map() }
-      for (const [key, done] of this.#done) {
+      for (const key of this.#done.keys()) {
         const segment = ledger.segment(key)
         if (segment === undefined) continue
-        if (ledger.standing(this.group, segment).done.size === segment.count) kv.release(key)
+        if (ledger.standing(group, segment).done.size === segment.count) kv.release(key)
         if (ledger.isFinished(segment)) deleted.push(segment)
-        else kept.done.set(key, done.size === segment.count ? 'all' : done)
       }
-      const hasLeases = [...this.#leased.values()].some((counts) => counts.size > 0)
-      if (hasLeases || kept.done.size > 0) {
-        const { value, metadata } = encodeRecord(kept)
+      const known = ledger.unsaved.get(group.name)
+      const unsaved = { since: known?.since ?? now, records: new Set(known?.records).add(record) }
+      const done = this.#merge(unsaved.records, deleted)
+      const leased = record.isCovered ? new Map<string, Map<number, number>>() : this.#withStock()
+      const hasLeases = [...leased.values()].some((counts) => counts.size > 0)
+      // With a record that must be written anyway it costs nothing.
+      const waits = defer && !hasLeases && this.#dead.length === 0 && now - unsaved.since < UNSAVED_MS
+      const written: RecordEntry = { ...record, leased, done: waits ? new Map() : done }
+      if (hasLeases || written.done.size > 0) {
+        const { value, metadata } = encodeRecord(written)
         // What is done must be known for as long as the segment is there.
-        const doneMs = kept.done.size > 0 ? settings.retentionMs : 0
+        const doneMs = written.done.size > 0 ? settings.retentionMs : 0
         const leasedMs = hasLeases ? record.until - now + COUNTED_MS : 0
         const ttl = Math.min(Math.max(doneMs, leasedMs), FOREVER_MS)
         await kv.put(tried, ledger.prefix + record.key, value, metadata, ttl)
       }
+      if (!waits || done.size === 0) ledger.unsaved.delete(group.name)
+      else ledger.unsaved.set(group.name, unsaved)
     } catch (error) {
       ledger.withdraw(record)
       throw error
     }
+    const { lease: token, until } = record
+    for (const [key, indices] of this.#stock) ledger.stockUp(group, key, { token, until, indices })
     deleted.push(...this.#finished.values())
     if (deleted.length > 0) await removeSegments(work, tried, deleted, now)
     if (this.#leased.size === 0 && this.#done.size === 0) ledger.withdraw(record)
+  }
+
+  /** What records say is done, of segments that stay. */
+  #merge(records: Iterable<RecordEntry>, deleted: readonly Segment[]): Done {
+    const { ledger } = this.work
+    const merged: Map<string, Set<number>> = new Map()
+    for (const { done } of records) {
+      for (const [key, indices] of done) {
+        const segment = ledger.segment(key)
+        if (segment === undefined || deleted.includes(segment)) continue
+        const all = entryOf(merged, key, () => new Set<number>())
+        for (const index of indices as Set<number>) all.add(index)
+      }
+    }
+    const isAll = (key: string, { size }: Set<number>): boolean => size === ledger.segment(key)!.count
+    return new Map([...merged].map(([key, indices]) => [key, isAll(key, indices) ? 'all' : indices]))
+  }
+
+  #withStock(): Map<string, Map<number, number>> {
+    const all = new Map(this.#leased)
+    for (const [key, indices] of this.#stock) {
+      all.set(key, new Map([...(all.get(key) ?? []), ...[...indices].map((index) => [index, 0] as const)]))
+    }
+    return all
   }
 }
 

@@ -3,7 +3,7 @@ import { Change, type Work } from './change.ts'
 import type { Segment } from './entries.ts'
 import { groupJson } from './entries.ts'
 import { GROUP, SEGMENT, digitsOf, formatReceipt, placeOf, timeOf } from './keys.ts'
-import type { Group } from './ledger.ts'
+import type { Group, Stock } from './ledger.ts'
 import { BYTES_PER_READ } from './namespace.ts'
 import { deadRow, isKnown, readRows, settle } from './settle.ts'
 
@@ -14,6 +14,16 @@ const MOST_BESIDES = 8
 interface Pick {
   readonly segment: Segment
   readonly counts: ReadonlyMap<number, number>
+  /** What could be had besides, and was never given to anybody. */
+  readonly rest: Set<number>
+}
+
+interface Picks {
+  readonly picks: readonly Pick[]
+  /** Where it is from, if KV need not be told. */
+  readonly stock?: Stock | undefined
+  /** There is more. */
+  readonly left: boolean
 }
 
 export async function claim(work: Work, request: ClaimRequest): Promise<ClaimResult> {
@@ -28,17 +38,30 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
   const extensions: Change[] = []
   const settled = settlements && (await settle(change, settlements, extensions))
   const deliveries: Delivery[] = []
-  let left = false
+  const rounds: Change[] = []
   while (deliveries.length < limit) {
-    const found = pick(change, limit - deliveries.length)
-    left = found.left
-    if (found.picks.length > 0) {
-      change.tell()
-      deliveries.push(...(await open(change, found.picks, request)))
-      change.tell()
-    } else if (left || !(await ledger.more(kv, 'claim', now))) break
+    const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs)
+    if (picks.length === 0) {
+      if (left || !(await ledger.more(kv, 'claim', now))) break
+      continue
+    }
+    const round = new Change(work, group, now, leaseMs, stock?.token, stock !== undefined)
+    rounds.push(round)
+    for (const { segment, counts, rest } of picks) {
+      round.lease(
+        segment.key,
+        [...counts].map(([index, count]) => [index, count + 1]),
+      )
+      if (stock === undefined && rest.size > 0) round.stockUp(segment.key, rest)
+      for (const index of counts.keys()) stock?.indices.delete(index)
+    }
+    round.tell()
+    deliveries.push(...(await open(round, picks, request)))
+    round.tell()
   }
-  for (const one of [...extensions, change]) await one.commit('claim')
+  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
+  // Who got something comes again; who did not may be at the end.
+  await change.commit('claim', deliveries.length > 0)
   return {
     deliveries,
     ...withNext(nextIn(work, group)),
@@ -71,9 +94,10 @@ async function joinGroup(work: Work, { group: name, from }: ClaimRequest, now: n
 
 /**
  * Picks what may be delivered: whole segments, in the order in which they are due, and only the first in part if it has more
- * than is wanted.
+ * than is wanted. The rest of that is leased too, and put in stock for the next claims here: small claims of a large
+ * batch cost one record together.
  */
-function pick(change: Change, limit: number): { picks: Pick[]; left: boolean } {
+function pick(change: Change, limit: number, leaseMs: number): Picks {
   const { work, group, now } = change
   const { kv, ledger } = work
   const picks: Pick[] = []
@@ -92,24 +116,32 @@ function pick(change: Change, limit: number): { picks: Pick[]; left: boolean } {
       continue
     }
     const counts = new Map<number, number>()
+    const rest = new Set<number>()
+    let some = 0
     for (let i = 0; i < segment.count; i++) {
       if (done.has(i)) continue
       const lease = leases.get(i)
-      if (lease === undefined || lease.until <= now) counts.set(i, lease?.count ?? 0)
+      if (lease !== undefined && lease.until > now) continue
+      some++
+      if (counts.size < room) counts.set(i, lease?.count ?? 0)
+      // Those that somebody has lost are leased one by one, so that each attempt is counted.
+      else if (lease === undefined) rest.add(i)
     }
-    if (counts.size === 0) continue
-    if (picks.length > 0 && (counts.size > room || bytes + segment.bytes > BYTES_PER_READ))
-      return { picks, left: true }
+    if (some === 0) continue
+    const isMore = some > counts.size
+    if (picks.length > 0 && (isMore || bytes + segment.bytes > BYTES_PER_READ)) return { picks, left: true }
     if (kv.left < MOST_BESIDES + picks.length) return { picks, left: true }
-    const first = counts.size > room ? new Map([...counts].slice(0, room)) : counts
-    picks.push({ segment, counts: first })
-    change.lease(
-      segment.key,
-      [...first].map(([i, count]) => [i, count + 1]),
-    )
-    room -= first.size
+    const stock = ledger.stockOf(group, segment.key)
+    const isCovered =
+      stock !== undefined &&
+      stock.until - now >= leaseMs / 2 &&
+      [...counts.keys()].every((index) => stock.indices.has(index))
+    if (isCovered && picks.length > 0) return { picks, left: true }
+    picks.push({ segment, counts, rest })
+    if (isCovered) return { picks, stock, left: true }
+    room -= counts.size
     bytes += segment.bytes
-    if (first.size < counts.size) return { picks, left: true }
+    if (isMore) return { picks, left: true }
     if (room === 0) break
   }
   return { picks, left: false }

@@ -36,6 +36,8 @@ export interface RecordEntry {
   readonly until: number
   readonly leased: Leased
   readonly done: Done
+  /** Its leases, of one segment, are from stock: only this isolate knows that they were given to somebody. */
+  readonly isCovered: boolean
   /** Whether what it calls done lives on where it should: then its segment may be deleted. */
   safe: boolean
 }
@@ -115,6 +117,7 @@ export function decodeRecord(key: string, json: RecordJson): RecordEntry {
   return {
     key,
     group: json.g,
+    isCovered: false,
     safe: true,
     lease: json.i ?? '',
     until: json.u ?? 0,

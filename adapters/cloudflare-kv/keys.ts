@@ -88,9 +88,11 @@ function base32(value: number, digits: number): string {
 }
 
 export function toBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000))
-  return btoa(text)
+  const parts: string[] = []
+  for (let i = 0; i < bytes.length; i += 0x8000) {
+    parts.push(String.fromCharCode(...bytes.subarray(i, i + 0x8000)))
+  }
+  return btoa(parts.join(''))
 }
 
 export function fromBase64(text: string): Uint8Array {

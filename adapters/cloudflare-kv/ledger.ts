@@ -8,7 +8,7 @@ import {
   decodeEntry,
   decodeRecord,
 } from './entries.ts'
-import { DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
+import { type DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
 import type { Namespace } from './namespace.ts'
 import type { Settings } from './options.ts'
 import type { Row } from './rows.ts'
@@ -17,6 +17,8 @@ import type { Row } from './rows.ts'
 const LIST_MS = 20_000
 /** For how long lists may lack what was written here, or show what was deleted here: twice their cache, and some. */
 const OWN_MS = 180_000
+/** How long after a lease its record still counts the attempt. Whoever drains less often than this counts too few. */
+export const COUNTED_MS: number = 4 * 3_600_000
 /** A clock that goes back by more than this was set back. */
 const JUMP_MS = 1000
 
@@ -52,6 +54,19 @@ interface Own<T> {
   until: number
 }
 
+/** Messages of a segment that are leased as far as others can see, and have not been handed out. */
+export interface Stock {
+  readonly token: string
+  readonly until: number
+  readonly indices: Set<number>
+}
+
+/** Records of what is done that only this isolate has. */
+export interface Unsaved {
+  readonly since: number
+  readonly records: Set<RecordEntry>
+}
+
 /** Numbers that KV has no place for: of this isolate only. */
 export interface Counts {
   acked: number
@@ -71,13 +86,15 @@ export class Ledger {
   /** What is in segments that are being worked on, and when it was read. */
   readonly rows: Map<string, { readonly rows: readonly Row[]; readonly at: number }> = new Map()
   readonly counts: Map<string, Counts> = new Map()
+  /** Of groups, what they have not saved yet. */
+  readonly unsaved: Map<string, Unsaved> = new Map()
   sent = 0
   gathering: Gathering | undefined
   groups: Map<string, Group> = new Map()
   #segments: Map<string, Segment> = new Map()
   /** Keys of {@link #segments} in order, once asked for. */
   #order: string[] | undefined
-  /** What is known of a segment, in order. */
+  /** What is known of a segment, in the order in which it was written. */
   #marks: Map<string, RecordEntry[]> = new Map()
   #large: LargeRecord[] = []
   /** Records whose value was read. */
@@ -86,6 +103,7 @@ export class Ledger {
   readonly #ownRecords: Map<string, Own<RecordEntry>> = new Map()
   readonly #ownSegments: Map<string, Own<Segment>> = new Map()
   readonly #gone: Map<string, number> = new Map()
+  readonly #stock: Map<string, Stock> = new Map()
   #listedAt = -Infinity
   #generation = 0
   #cursor: string | undefined
@@ -116,7 +134,7 @@ export class Ledger {
   /** Has a list that is not older than it may be; `all`: to its end. */
   async load(kv: Namespace, tried: string, now: number, all: boolean): Promise<void> {
     if (now - this.#listedAt >= LIST_MS) await this.#list(kv, tried, now, true)
-    while (all && !this.#complete) await this.#list(kv, tried, now, false)
+    if (all) while (!this.#complete) await this.#list(kv, tried, now, false)
     await this.#readLarge(kv, tried)
   }
 
@@ -144,6 +162,7 @@ export class Ledger {
   }
 
   #startOver(now: number): void {
+    const unsaved = new Set<unknown>([...this.unsaved.values()].flatMap(({ records }) => [...records]))
     this.#generation++
     this.#listedAt = now
     this.#frontier = ''
@@ -153,9 +172,10 @@ export class Ledger {
     this.groups = new Map()
     this.#order = undefined
     for (const own of [this.#ownGroups, this.#ownRecords, this.#ownSegments] as Map<string, Own<unknown>>[]) {
-      for (const [key, { until }] of own) if (until <= now) own.delete(key)
+      for (const [key, { value, until }] of own) if (until <= now && !unsaved.has(value)) own.delete(key)
     }
     for (const [key, until] of this.#gone) if (until <= now) this.#gone.delete(key)
+    for (const [key, { until }] of this.#stock) if (until <= now) this.#stock.delete(key)
     for (const key of this.rows.keys()) if (!this.#ownSegments.has(key)) this.rows.delete(key)
     for (const { value } of this.#ownGroups.values()) this.#addGroup(value)
     for (const { value } of this.#ownSegments.values()) this.#segments.set(value.key, value)
@@ -165,7 +185,8 @@ export class Ledger {
     for (const { name, metadata } of page.keys) {
       const key = name.slice(this.prefix.length)
       this.#frontier = key
-      if (this.#gone.has(key)) continue
+      // Of what was written here, more is known here.
+      if (this.#gone.has(key) || this.#ownRecords.has(key)) continue
       const found = decodeEntry(key, metadata)
       if (found === undefined) continue
       if (found.kind === GROUP) this.#addGroup(found.entry)
@@ -173,7 +194,6 @@ export class Ledger {
       else if (found.kind === 'large') this.#large.push(found.entry)
       else if (!this.#segments.has(key)) this.#segments.set(key, found.entry)
     }
-    // Own records are the latest, and their order is that of the list once they are in it.
     for (const { value } of this.#ownRecords.values()) this.#mark(value)
     this.#order = undefined
     this.#complete = page.list_complete
@@ -200,7 +220,10 @@ export class Ledger {
       for (const key of segments.keys()) {
         const marks = this.#marks.get(key)
         if (marks === undefined) this.#marks.set(key, [record])
-        else if (!marks.some((mark) => mark.key === record.key)) marks.push(record)
+        else if (!marks.some((mark) => mark.key === record.key)) {
+          const at = marks.findLastIndex((mark) => mark.key < record.key) + 1
+          marks.splice(at, 0, record)
+        }
       }
     }
   }
@@ -233,9 +256,6 @@ export class Ledger {
       if (record === undefined) continue
       found = true
       this.#mark(record)
-      for (const marked of [...record.leased.keys(), ...record.done.keys()]) {
-        this.#marks.get(marked)!.sort((a, b) => (a.key < b.key ? -1 : 1))
-      }
     }
     if (found) for (const group of this.groups.values()) group.standings.clear()
   }
@@ -357,6 +377,7 @@ export class Ledger {
       this.#gone.set(key, now + OWN_MS)
     }
     this.counts.delete(name)
+    this.unsaved.delete(name)
   }
 
   addSegment(segment: Segment, now: number): void {
@@ -375,6 +396,7 @@ export class Ledger {
   /** It was not there: nobody else may have deleted it, so that the next list may show it again. */
   hide(key: string): void {
     this.#segments.delete(key)
+    for (const mark of this.#marks.get(key) ?? []) if (mark.isCovered) this.#ownRecords.delete(mark.key)
     this.#marks.delete(key)
     this.rows.delete(key)
     for (const { standings } of this.groups.values()) standings.delete(key)
@@ -388,9 +410,19 @@ export class Ledger {
     else own.until = Math.max(own.until, until + OWN_MS)
   }
 
+  /** What a group has of a segment in stock, so that handing it out needs no record. */
+  stockOf({ name }: Group, key: string): Stock | undefined {
+    return this.#stock.get(`${key} ${name}`)
+  }
+
+  stockUp({ name }: Group, key: string, stock: Stock): void {
+    this.#stock.set(`${key} ${name}`, stock)
+  }
+
   /** Says what a call is about to do, before it does, so that nobody here does the same. */
   addRecord(record: RecordEntry, now: number): void {
-    this.#ownRecords.set(record.key, { value: record, until: Math.max(now, record.until) + OWN_MS })
+    const keepMs = record.isCovered ? COUNTED_MS : OWN_MS
+    this.#ownRecords.set(record.key, { value: record, until: Math.max(now, record.until) + keepMs })
     this.touch(record)
   }
 

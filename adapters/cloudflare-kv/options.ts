@@ -48,6 +48,7 @@ export function settingsOf(options: CloudflareKVOptions): Settings {
     random,
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }
+  if (typeof options !== 'object' || options === null) refuse('options must be an object', options)
   for (const [name, value] of Object.entries(options)) {
     if (!(name in known)) refuse(`options are ${Object.keys(known).join(', ')}`, name)
     if (value === undefined) continue

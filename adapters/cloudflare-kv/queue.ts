@@ -89,8 +89,16 @@ export class CloudflareKVQueue implements QueueStorage {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
     await Promise.allSettled(this.#running)
+    const { ledger, settings } = this.#work
+    for (const name of ledger.unsaved.keys()) {
+      const group = ledger.groups.get(name)
+      if (group !== undefined) {
+        await new Change(this.#work, group, ledger.now(settings.clock), 0).commit('close')
+      }
+    }
   }
 
   async #run<T>(tried: string, verb: (work: Work) => Promise<T>): Promise<T> {

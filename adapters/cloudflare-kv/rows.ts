@@ -109,16 +109,15 @@ function nextId(id: string): string {
 
 function bytesOf(body: Body): Uint8Array {
   if (typeof body !== 'string') return body
-  const bytes = new Uint8Array(body.length * 2)
-  for (let i = 0; i < body.length; i++) {
-    bytes[2 * i] = body.charCodeAt(i) & 255
-    bytes[2 * i + 1] = body.charCodeAt(i) >> 8
-  }
-  return bytes
+  const units = new Uint16Array(body.length)
+  for (let i = 0; i < body.length; i++) units[i] = body.charCodeAt(i)
+  return new Uint8Array(units.buffer)
 }
 
-function textOf(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i += 2) text += String.fromCharCode(bytes[i]! | (bytes[i + 1]! << 8))
-  return text
+function textOf({ buffer }: Uint8Array): string {
+  const units = new Uint16Array(buffer)
+  const parts: string[] = []
+  for (let i = 0; i < units.length; i += 0x8000)
+    parts.push(String.fromCharCode(...units.subarray(i, i + 0x8000)))
+  return parts.join('')
 }

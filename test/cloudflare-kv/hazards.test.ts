@@ -178,7 +178,8 @@ describe('failures', () => {
           }),
         )
         .then(() => true)
-      if (await settled.catch(() => false)) expect(ended).toBe(false)
+      const resolved = await settled.catch(() => false)
+      expect(resolved).toBe(!ended)
       setting.namespace.before = undefined
       setting.pass(LAG)
       const after = await setting.isolate().open()
@@ -200,8 +201,9 @@ describe('failures', () => {
     await view.ack(...(await view.take()))
     // Two isolates finish the rest, each in part, and none of them sees that nothing is left.
     const [one, two] = [await setting.isolate().open(), await setting.isolate().open()]
+    for (const each of [one, two]) await each.claim({ group: 'other', limit: 0 })
     const [a] = await one.claim({ group: 'other', limit: 1, leaseMs: 60_000 })
-    const [b] = await two.claim({ group: 'other', limit: 1, leaseMs: 60_000 })
+    const b = (await two.claim({ group: 'other', limit: 2, leaseMs: 60_000 }))[1]
     await one.storage.settle('other', [{ receipt: a!.receipt, kind: 'ack' }])
     await two.storage.settle('other', [{ receipt: b!.receipt, kind: 'ack' }])
     const left = (): string[] => setting.namespace.keys().filter((key) => key.includes('/s'))

@@ -20,10 +20,18 @@ const ONE: readonly Configuration[] = [
     batch: 20,
     messages: share(0.2),
   },
-  { name: 'one drainer, batches of 100', drainsAt: [0], newIsolates: true, batch: 100, messages: share(0.2) },
+  { name: 'one drainer, batches of 100', drainsAt: [0], newIsolates: true, batch: 100, messages: share(0.1) },
   { name: 'one drainer, no batches', drainsAt: [0], newIsolates: true, batch: 1, messages: share(0.05) },
 ]
 const OTHERS: readonly Configuration[] = [
+  {
+    name: 'one drainer, a third of the drains die',
+    drainsAt: [0],
+    newIsolates: true,
+    batch: 20,
+    messages: share(0.1),
+    crashes: 0.33,
+  },
   {
     name: 'one drainer, 2 % of operations fail',
     drainsAt: [0],

@@ -114,9 +114,9 @@ export class ModelKV {
           let bytes = 0
           for (const key of keys) {
             const version = this.#read(cache, key)
-            const isThere = version !== undefined && version.value !== null && version.expires > now()
-            values.set(key, isThere ? version.value : null)
-            if (isThere && version.value!.length > 100_000) bytes += encoder.encode(version.value!).length
+            const value = version !== undefined && version.expires > now() ? version.value : null
+            values.set(key, value)
+            if (value !== null && value.length > 100_000) bytes += encoder.encode(value).length
           }
           if (bytes > 25_000_000) throw new Error('KV GET_BULK failed: 413 more than 25 MB')
           return values

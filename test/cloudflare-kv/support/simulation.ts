@@ -19,6 +19,8 @@ export interface Configuration {
   readonly newIsolates: boolean
   readonly lags?: Partial<Lags>
   readonly options?: CloudflareKVOptions
+  /** How many of the drains die. */
+  readonly crashes?: number
   readonly seed?: number
 }
 
@@ -41,7 +43,6 @@ const PLACES = 3
 const OPERATION_MS = 20
 /** A drain has 900 operations; each segment needs one of its own. */
 const APPENDS_PER_MINUTE = 500
-const CRASHES = 0.02
 const RETRIES = 0.03
 
 interface Sent {
@@ -55,7 +56,7 @@ interface Sent {
 
 /** An hour of sends at three places, and drains that die at any point, on a namespace that lags and fails. */
 export async function simulate(configuration: Configuration): Promise<Result> {
-  const { messages, batch, drainsAt, newIsolates, lags, options, seed = 1 } = configuration
+  const { messages, batch, drainsAt, newIsolates, lags, options, crashes = 0.02, seed = 1 } = configuration
   const time = new VirtualTime()
   const random = randomFrom(seed)
   const namespace = new ModelKV(time, { ...REAL, ...lags }, random)
@@ -109,7 +110,7 @@ export async function simulate(configuration: Configuration): Promise<Result> {
     if (one.deliveries++ === 0) latencies.push(time.now() - one.at)
   }
   const drain = async (binding: KVBinding): Promise<void> => {
-    const dies = random() < CRASHES ? 1 + Math.floor(random() * 40) : Infinity
+    const dies = random() < crashes ? 1 + Math.floor(random() * 60) : Infinity
     let operations = 0
     let died: (() => void) | undefined
     const death = new Promise<'dead'>((resolve) => (died = () => resolve('dead')))

@@ -29,9 +29,9 @@ export class VirtualTime {
 
   /** Lets time pass until `body` is done. */
   async run(body: () => Promise<void>): Promise<void> {
-    let done = false
-    this.start(body().finally(() => (done = true)))
-    while (!done) {
+    const state = { done: false }
+    this.start(body().finally(() => (state.done = true)))
+    while (!state.done) {
       await new Promise((resolve) => setImmediate(resolve))
       if (this.#failure !== undefined) throw this.#failure.error
       const timer = this.#pop()

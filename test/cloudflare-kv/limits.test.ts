@@ -1,0 +1,250 @@
+import type { KVNamespace } from '@cloudflare/workers-types'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import {
+  CloudflareKVAdapter,
+  type CloudflareKVOptions,
+  type KVBinding,
+  priceOf,
+} from '../../adapters/cloudflare-kv/index.ts'
+import { Queue, type StorageAdapter } from '../../src/index.ts'
+import { uuid } from '../../src/message-id.ts'
+import { expectCode } from '../support/set-up.ts'
+import { Setting, bodies, names } from './support/setting.ts'
+
+const DAY = 86_400_000
+
+test("Cloudflare's KVNamespace is a binding, and the adapter is a storage", () => {
+  expectTypeOf<KVNamespace>().toExtend<KVBinding>()
+  expectTypeOf<CloudflareKVAdapter>().toExtend<StorageAdapter>()
+})
+
+test('prices are those of the list', () => {
+  const million = 1_000_000
+  expect(priceOf({ reads: million, writes: 0, deletes: 0, lists: 0 })).toBe(0.5)
+  expect(priceOf({ reads: 0, writes: million, deletes: million, lists: million })).toBe(15)
+})
+
+describe('options', () => {
+  const binding = new Setting().namespace.place()
+  const make = (options: unknown) => () => new CloudflareKVAdapter(binding, options as CloudflareKVOptions)
+
+  test.each<[unknown, string]>([
+    [{ prefx: 'a' }, 'options are prefix'],
+    [{ prefix: 7 }, 'prefix must be a string, not 7'],
+    [{ prefix: 'ü'.repeat(33) }, 'prefix may have 64 bytes, and has 66'],
+    [{ retentionMs: 59_999 }, 'retentionMs must be 60000 or more'],
+    [{ retentionMs: '1' }, 'retentionMs must be a number, not "1"'],
+    [{ coalesceMs: -1 }, 'coalesceMs must be 0 or more, not -1'],
+    [{ coalesceMs: Number.NaN }, 'coalesceMs must be 0 or more, not NaN'],
+    [{ delayStepMs: -1 }, 'delayStepMs must be 0 or more'],
+    [{ maxOperations: 0 }, 'maxOperations must be 1 or more, not 0'],
+    [{ clock: {} }, 'clock must have the method now'],
+    [{ random: 1 }, 'random must be a function, not 1'],
+    [{ wait: 1 }, 'wait must be a function'],
+    [null, 'options must be an object'],
+    ['prefix', 'options must be an object'],
+  ])('%j are refused', async (options, text) => {
+    await expectCode(make(options), 'INVALID_ARGUMENT', 'new CloudflareKVAdapter', text)
+  })
+
+  test.each([undefined, null, {}, 'TASKS', { get() {}, put() {}, list() {} }])(
+    'the binding %j is refused',
+    async (bad) => {
+      await expectCode(
+        () => new CloudflareKVAdapter(bad as unknown as KVBinding),
+        'INVALID_ARGUMENT',
+        'KV namespace',
+        'kv_namespaces',
+      )
+    },
+  )
+
+  test('options may be undefined one by one, and at their limits', () => {
+    expect(make({ prefix: undefined })).not.toThrow()
+    expect(make({ prefix: 'p'.repeat(64), retentionMs: 60_000, maxOperations: Infinity })).not.toThrow()
+    expect(make({ prefix: '' })).not.toThrow()
+  })
+})
+
+describe('limits of the platform', () => {
+  test('names of queues and groups of 256 bytes fit behind the longest prefix, whatever characters they have', async () => {
+    for (const name of ['\u0001'.repeat(256), '😀'.repeat(64), '/'.repeat(256), '.', '..', 'a/b']) {
+      const setting = new Setting()
+      const adapter = new CloudflareKVAdapter(setting.namespace.place(), {
+        ...setting.options,
+        prefix: 'p'.repeat(64),
+      })
+      const view = await adapter.open(name)
+      await view.append([{ body: 'a' }], { batchId: uuid() })
+      const request = { group: name, limit: 1, leaseMs: 1000, maxAttempts: 1 }
+      expect((await view.claim(request)).deliveries).toHaveLength(1)
+      expect(Object.keys((await view.stats()).groups)).toEqual([name])
+    }
+  })
+
+  test('a queue is not part of another whose name it begins with', async () => {
+    const setting = new Setting()
+    const adapter = new CloudflareKVAdapter(setting.namespace.place(), setting.options)
+    await (await adapter.open('a/b')).append([{ body: 'x' }], { batchId: uuid() })
+    expect(await (await adapter.open('a')).stats()).toMatchObject({ messages: 0 })
+  })
+
+  test.each<[string, (bytes: number) => string | Uint8Array]>([
+    ['text', (bytes) => 'x'.repeat(bytes)],
+    ['bytes', (bytes) => new Uint8Array(bytes)],
+    ['control characters', (bytes) => '\u0000'.repeat(bytes)],
+    ['lone surrogates', (bytes) => '\ud800'.repeat(bytes / 4)],
+  ])('the largest body of %s is stored, with the largest headers', async (_, make) => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    const { maxBodyBytes, maxHeaderBytes } = view.adapter.guarantees
+    const body = make(maxBodyBytes)
+    const headers = { a: '\u0000'.repeat(maxHeaderBytes - 1) }
+    await view.send({ body, headers })
+    const [delivery] = await (await setting.isolate().open()).take()
+    // Not toEqual, which takes long for so much.
+    expect(delivery!.body.length).toBe(body.length)
+    expect(typeof body === 'string' ? delivery!.body === body : delivery!.body instanceof Uint8Array).toBe(
+      true,
+    )
+    expect(delivery!.headers).toEqual(headers)
+  })
+
+  test('the core refuses what is larger, and what KV cannot do, before anything is stored', async () => {
+    const setting = new Setting()
+    const storage = new CloudflareKVAdapter(setting.namespace.place(), setting.options)
+    const producer = new Queue<unknown>('tasks', { storage }).createProducer()
+    const { maxBodyBytes, maxBatch } = storage.guarantees
+    await expectCode(producer.send(new Uint8Array(maxBodyBytes + 1)), 'TOO_LARGE', `${maxBodyBytes} bytes`)
+    await expectCode(
+      producer.sendBatch(names('m', maxBatch + 1).map((payload) => ({ payload }))),
+      'TOO_LARGE',
+      '1000',
+    )
+    const large = Array.from({ length: 3 }, () => ({ payload: new Uint8Array(7 * 1024 * 1024) }))
+    await expectCode(producer.sendBatch(large), 'TOO_LARGE', 'sendBatch', '16777216')
+    await expectCode(
+      producer.send(1, { key: 'k' }),
+      'UNSUPPORTED',
+      'cloudflare-kv',
+      'ordering keys',
+      'durable-object',
+    )
+    await expectCode(producer.send(1, { id: 'i', replace: true }), 'UNSUPPORTED', 'deduplication')
+    expect(setting.namespace.keys()).toEqual([])
+  })
+
+  test('a batch of texts that need more room than it seems is written in parts', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    const body = '\ud800'.repeat(2 * 1024 * 1024)
+    await view.send(...Array.from({ length: 7 }, () => ({ body })))
+    expect(view.adapter.operations.writes).toBe(2)
+    expect((await (await setting.isolate().open()).take()).every((one) => one.body === body)).toBe(true)
+  })
+
+  test('1000 messages with a header each are one write', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    await view.send(...names('m', 1000).map((body) => ({ body, headers: { of: body } })))
+    expect(view.adapter.operations.writes).toBe(1)
+    expect(bodies(await (await setting.isolate().open()).take({ limit: 1000 }))).toEqual(names('m', 1000))
+  })
+})
+
+describe('retention', () => {
+  test('what nobody takes is forgotten after it, counted from when it is due', async () => {
+    const setting = new Setting()
+    await (await setting.isolate().open()).send('now', { body: 'later', delayMs: DAY })
+    setting.pass(4 * DAY + 1)
+    expect(bodies(await (await setting.isolate().open()).take({ leaseMs: 1 }))).toEqual(['later'])
+    setting.pass(DAY)
+    expect(await (await setting.isolate().open()).take()).toEqual([])
+  })
+
+  test('a retry and a death start it anew', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    await view.send('retried', 'dead')
+    setting.pass(3 * DAY)
+    const held = await view.take()
+    for (const { receipt, body } of held) {
+      if (body === 'dead') await view.settle({ receipt, kind: 'dead', reason: 'rejected' })
+      else await view.settle({ receipt, kind: 'retry', delayMs: 0 })
+    }
+    setting.pass(3 * DAY)
+    const after = await setting.isolate().open()
+    expect([bodies(await after.take()), await after.dead()]).toEqual([['retried'], ['dead']])
+  })
+})
+
+describe('what is written together', () => {
+  test('is due together where the times are near, at the last of them, and never before its time', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open({ delayStepMs: 30_000 })
+    await view.send(
+      ...[0, 1000, 10_000, 31_000, 31_001, 90_000].map((delayMs) => ({ body: `${delayMs}`, delayMs })),
+    )
+    expect(view.adapter.operations.writes).toBe(4)
+    const seen: Record<string, number> = {}
+    for (let ms = 0; ms <= 90_000; ms += 1000) {
+      for (const { body } of await view.take({ leaseMs: DAY })) seen[String(body)] = ms
+      setting.pass(1000)
+    }
+    expect(seen).toEqual({ 0: 0, 1000: 31_000, 10000: 31_000, 31000: 31_000, 31001: 32_000, 90000: 90_000 })
+  })
+})
+
+describe('groups', () => {
+  test('one group costs no record: its messages are deleted when they are done', async () => {
+    const setting = new Setting()
+    await (await setting.isolate().open()).send(...names('m', 100))
+    setting.pass(2000)
+    const view = await setting.isolate().open()
+    const held = await view.take()
+    await view.ack(...held)
+    // The group and the claim; the segment.
+    expect(view.adapter.operations).toEqual({ reads: 1, writes: 2, deletes: 1, lists: 1 })
+    expect(setting.namespace.keys()).toHaveLength(2)
+  })
+
+  test('two groups get everything, in isolates of their own, and a segment is there until both are done', async () => {
+    const setting = new Setting()
+    for (const group of ['a', 'b']) await (await setting.isolate().open()).claim({ group, limit: 0 })
+    await (await setting.isolate().open()).send(...names('m', 10))
+    const segments = (): number => setting.namespace.keys().filter((key) => key.includes('/s')).length
+    for (const [i, group] of ['a', 'b'].entries()) {
+      setting.pass(5000)
+      const view = await setting.isolate().open()
+      const held = await view.take({ group })
+      expect(bodies(held)).toEqual(names('m', 10))
+      expect(segments()).toBe(1)
+      await view.storage.settle(
+        group,
+        held.map(({ receipt }) => ({ receipt, kind: 'ack' })),
+      )
+      expect(segments()).toBe(1 - i)
+    }
+  })
+
+  test('a group that two isolates create at once is one', async () => {
+    const setting = new Setting()
+    const [one, two] = [await setting.isolate().open(), await setting.isolate().open()]
+    await one.send('a', 'b')
+    const hide = setting.isolate('there', (binding) => binding)
+    const three = await hide.open()
+    // Both have listed before either has written.
+    await Promise.all([one.claim({ limit: 0 }), two.claim({ limit: 0 }), three.claim({ limit: 0 })])
+    setting.pass(30_000)
+    const after = await setting.isolate().open()
+    expect(Object.keys((await after.storage.stats()).groups)).toEqual(['g'])
+    const held = await after.take()
+    await after.settle(
+      { receipt: held[0]!.receipt, kind: 'retry', delayMs: 0 },
+      { receipt: held[1]!.receipt, kind: 'ack' },
+    )
+    setting.pass(30_000)
+    expect(bodies(await (await setting.isolate().open()).take())).toEqual(['a'])
+    expect(setting.namespace.keys().filter((key) => key.includes('/g')).length).toBeGreaterThan(1)
+  })
+})
