@@ -39,13 +39,9 @@ export function registerConformanceIn(
   })
 }
 
-/** Registers some cases; `concurrent` runs some at a time, where they spend their time waiting. */
-export function registerCases(
-  name: string,
-  cases: ReturnType<typeof conformanceCases>,
-  { concurrent = false }: { readonly concurrent?: boolean } = {},
-): void {
-  describe(`conformance of ${name}`, { concurrent }, () => {
+/** Registers some cases. */
+export function registerCases(name: string, cases: ReturnType<typeof conformanceCases>): void {
+  describe(`conformance of ${name}`, () => {
     const skipped = new Map<string, string[]>()
     for (const { name: title, skip, run } of cases) {
       // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
