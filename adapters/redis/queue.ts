@@ -1,6 +1,5 @@
 import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
-import { uuid } from '../../src/message-id.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -40,6 +39,9 @@ export class RedisQueue implements QueueStorage {
   readonly #underWay: Set<Promise<unknown>> = new Set()
   readonly #unwatch: Set<() => void> = new Set()
   readonly #claims: MergedClaims = new MergedClaims((request) => this.#claim(request))
+  /** What the tokens of groups start with that this view makes. */
+  readonly #random: string = crypto.randomUUID().slice(24)
+  #tokens = 0
   #closed: Promise<void> | undefined
 
   constructor(server: Server) {
@@ -72,8 +74,7 @@ export class RedisQueue implements QueueStorage {
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
     const { group, limit, leaseMs, maxAttempts, from = 'earliest', settle } = request
     const { args, order } = packSettlements(settle ?? [])
-    const token = uuid().replaceAll('-', '').slice(12)
-    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, token]
+    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, this.#newToken()]
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits] = reply
     const found = tokenBytes.toString()
@@ -162,6 +163,10 @@ export class RedisQueue implements QueueStorage {
     return this.#closed === undefined
       ? this.#track(this.#server.run(verb, args))
       : Promise.reject(closed(verb))
+  }
+
+  #newToken(): string {
+    return this.#random + (this.#tokens++).toString(36)
   }
 
   #track<T>(work: Promise<T>): Promise<T> {

@@ -19,8 +19,10 @@ import { ROOT, SOURCES } from '../support/sources.ts'
  */
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
+/** By what stands behind `ts`. */
+const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }
 const snippets = [...readme.matchAll(/^```ts( browser| redis)?\n(.*?)^```$/gms)].map((match) => ({
-  where: (match[1] === ' browser' ? 'Chromium' : match[1] === ' redis' ? 'Node with Redis' : 'Node') as Where,
+  where: PLACES[match[1]?.trim() ?? ''] ?? 'Node',
   code: match[2]!,
   line: readme.slice(0, match.index).split('\n').length,
 }))
