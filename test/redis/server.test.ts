@@ -202,6 +202,26 @@ describe('waiting', () => {
   })
 })
 
+describe('waiting without the right to listen', () => {
+  test('a consumer looks each second, on no more connections than before', { timeout: 20_000 }, async () => {
+    const { command } = connected
+    await command('ACL', 'SETUSER', 'deaf', 'reset', 'on', '>secret', '~*', '+@all')
+    const client = await connectClient('redis', server.url.replace('//', '//deaf:secret@'))
+    const queue = new Queue<string>('deaf', { storage: new RedisAdapter(client.client) })
+    onTestFinished(async () => {
+      await queue.close()
+      await client.close()
+      await command('ACL', 'DELUSER', 'deaf')
+    })
+    const received = queue.createConsumer().receive({ waitMs: 15_000 })
+    await pause(3500)
+    const clients = String(await command('CLIENT', 'LIST')).match(/user=deaf/g)
+    expect(clients).toHaveLength(2)
+    await queue.createProducer().send('late')
+    expect((await received)?.payload).toBe('late')
+  })
+})
+
 describe('cost', () => {
   /** Bytes that the server keeps for all keys. */
   async function memory(): Promise<number> {
