@@ -9,7 +9,11 @@ import { Watcher } from './watcher.ts'
 export interface Settings {
   readonly prefix: string
   readonly durability: Guarantees['durability']
-  /** In place of the server's clock, for tests. */
+  /**
+   * In place of the server's clock, for tests.
+   *
+   * @internal
+   */
   readonly clock: { now(): number } | undefined
 }
 

@@ -1,6 +1,5 @@
 import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
-import { uuid } from '../../src/message-id.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -21,6 +20,7 @@ import type {
 } from '../../src/storage.ts'
 import type { Argument } from './client.ts'
 import { START_LENGTH, makeId } from './ids.ts'
+import { MergedClaims } from './merge.ts'
 import { packSettlements, receiptOf } from './receipts.ts'
 import { pack, unpack, unpackText } from './records.ts'
 import type { SCRIPTS } from './scripts.ts'
@@ -38,6 +38,10 @@ export class RedisQueue implements QueueStorage {
   readonly #server: Server
   readonly #underWay: Set<Promise<unknown>> = new Set()
   readonly #unwatch: Set<() => void> = new Set()
+  readonly #claims: MergedClaims = new MergedClaims((request) => this.#claim(request))
+  /** What the tokens of groups start with that this view makes. */
+  readonly #random: string = crypto.randomUUID().slice(24)
+  #tokens = 0
   #closed: Promise<void> | undefined
 
   constructor(server: Server) {
@@ -62,12 +66,16 @@ export class RedisQueue implements QueueStorage {
     })
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    if (this.#closed !== undefined) return Promise.reject(closed('claim'))
+    return this.#track(this.#claims.claim(request))
+  }
+
+  async #claim(request: ClaimRequest): Promise<ClaimResult> {
     const { group, limit, leaseMs, maxAttempts, from = 'earliest', settle } = request
     const { args, order } = packSettlements(settle ?? [])
-    const token = uuid().replaceAll('-', '').slice(12)
-    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, token]
-    const reply = (await this.#run('claim', [...common, ...args])) as ClaimReply
+    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, this.#newToken()]
+    const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits] = reply
     const found = tokenBytes.toString()
     const deliveries: Delivery[] = []
@@ -152,15 +160,25 @@ export class RedisQueue implements QueueStorage {
   }
 
   #run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown> {
-    if (this.#closed !== undefined) {
-      return Promise.reject(new QuaysideError('CLOSED', `${verb}: this queue was closed; open it again`))
-    }
-    const work = this.#server.run(verb, args)
+    return this.#closed === undefined
+      ? this.#track(this.#server.run(verb, args))
+      : Promise.reject(closed(verb))
+  }
+
+  #newToken(): string {
+    return this.#random + (this.#tokens++).toString(36)
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work)
     const over = (): boolean => this.#underWay.delete(work)
     work.then(over, over)
     return work
   }
+}
+
+function closed(verb: string): QuaysideError {
+  return new QuaysideError('CLOSED', `${verb}: this queue was closed; open it again`)
 }
 
 type ClaimReply = [token: Buffer, lease: number, nextInMs: number, settled: Buffer, ...parts: unknown[]]

@@ -447,11 +447,11 @@ if message.named then
 finished[#finished + 1] = message
 end
 end
-local function forgetIds()
+local function forgetIds(asking)
 if #finished == 0 then
 return
 end
-local others = queue.groups > 1 and allGroups()
+local others = (asking or queue.groups > 1) and allGroups()
 for from = 1, #finished, 1000 do
 local ids, free = {}, {}
 for i = from, math.min(#finished, from + 999) do
@@ -909,7 +909,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
   append: {
-    sha: '3474d3da5ae5868d87712c2823acbc4908458713',
+    sha: 'da837fea2633f97255798787c04c323225ac03d0',
     text: `#!lua
 
 ` + rows + log + store + `open()
@@ -1099,7 +1099,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'f25e7cdab5af6a1a1be441d8cba3aff66bfe221b',
+    sha: '1c65bf4d99501a1c3405d39d62863c84792dc047',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + drop + `open()
@@ -1113,7 +1113,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '86fcb8c6d0240e1dd90d011008095f6cd83acf9a',
+    sha: 'f79e64be373e28ce254d7c6bb7ad00952a5440ed',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
@@ -1412,22 +1412,48 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '1c3ba1856dff4cdc34441798f04c5cbe0fc05d17',
+    sha: '152d8632d641c002452b6b007762d44d65aa958e',
     text: `#!lua flags=allow-oom
 
-` + rows + log + group + `local group = open(ARGV[2])
+` + rows + log + store + leases + places + moves + group + `local SEGMENTS_AT_ONCE = 16
+local function freeIds(group, floor)
+if call('EXISTS', base .. 'ids') == 0 then
+return
+end
+for _, member in ipairs(call('ZRANGE', keyOf(group, 'held'), 0, -1)) do
+done(group, cmsgpack.unpack(member))
+end
+local from = 0
+while from < floor do
+local entries = segmentsFrom(from, SEGMENTS_AT_ONCE)
+from = floor
+for _, entry in ipairs(entries) do
+local segment = toSegment(entry)
+from = segment.last + 1
+for i, named in pairs(segment.columns and segment.columns.named or {}) do
+done(group, { seq = segment.first + i - 1, id = segment.columns.id[i], named = named })
+end
+end
+end
+forgetIds(true)
+end
+local group = open(ARGV[2])
 if group then
-unlinkGroup(group)
-call('HDEL', state, 'group:' .. group.name)
+allGroups()
 groups[group.name] = nil
 queue.groups = queue.groups - 1
 queueChanged = true
-trimBelow(lowestFloor())
+local floor = lowestFloor()
 if queue.groups == 0 then
 call('UNLINK', base .. 'timers', base .. 'delayed', base .. 'ids', base .. 'expiry')
 queue.delayed = 0
 queue.timer = nil
+else
+freeIds(group, floor)
 end
+unlinkGroup(group)
+call('HDEL', state, 'group:' .. group.name)
+trimBelow(floor)
 finish(true)
 end
 `,
@@ -1676,7 +1702,7 @@ finish(true)
 `,
   },
   retryNow: {
-    sha: '2c6f809c51e0ccec9e4607701b271852cad70bde',
+    sha: '9db6472c079bb9faac1a8a3077c20c8ffb08fb05',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
@@ -1698,7 +1724,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'a2a7f0c70bd32e3b63297aacf2832a14e5dea9ee',
+    sha: '212a0360d86b565b32a1fc5dc256ff8496d7d0cb',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])

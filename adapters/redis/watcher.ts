@@ -45,18 +45,26 @@ export class Watcher {
 
   async #subscribe(name: string, channel: Channel): Promise<void> {
     try {
-      this.#listening ??= this.#connection.listen(
-        (name, message) => this.#channels.get(name)?.heard(message),
-        () => this.#missed(),
-      )
-      const listening = await this.#listening
+      const listening = await this.#listen()
       if (!channel.stopped) await listening.subscribe(name)
     } catch {
-      this.#listening = undefined
       channel.later(RETRY_MS, () => void this.#subscribe(name, channel))
     }
     // Whatever was published before was not heard.
     channel.hint()
+  }
+
+  #listen(): Promise<Listening> {
+    if (this.#listening !== undefined) return this.#listening
+    const listening = this.#connection.listen(
+      (name, message) => this.#channels.get(name)?.heard(message),
+      () => this.#missed(),
+    )
+    this.#listening = listening
+    listening.catch(() => {
+      if (this.#listening === listening) this.#listening = undefined
+    })
+    return listening
   }
 
   /** The connection is there, perhaps again: what was published meanwhile was not heard, and subscribing takes a moment. */

@@ -17,7 +17,7 @@ export function registerConformance(
   factory: ConformanceFactory,
   exceptions: Exceptions = {},
 ): void {
-  registerCases(name, conformanceCases(factory), { exceptions })
+  registerCases(name, conformanceCases(factory), exceptions)
 }
 
 /** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */
@@ -38,7 +38,7 @@ export function registerConformanceIn(
         if (failure !== null) expect.fail(failure)
       },
     })),
-    { exceptions },
+    exceptions,
   )
   test(`all cases of ${name} are registered`, async () => {
     const theirs = await suite().cases()
@@ -46,18 +46,15 @@ export function registerConformanceIn(
   })
 }
 
-/** Registers some cases; `concurrent` runs some at a time, where they spend their time waiting. */
+/** Registers some cases. */
 export function registerCases(
   name: string,
   cases: ReturnType<typeof conformanceCases>,
-  {
-    exceptions = {},
-    concurrent = false,
-  }: { readonly exceptions?: Exceptions; readonly concurrent?: boolean } = {},
+  exceptions: Exceptions = {},
 ): void {
   for (const title of Object.keys(exceptions))
     if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
-  describe(`conformance of ${name}`, { concurrent }, () => {
+  describe(`conformance of ${name}`, () => {
     const skipped = new Map<string, string[]>()
     for (const { name: title, skip: declared, run } of cases) {
       const skip = declared ?? exceptions[title]

@@ -18,6 +18,7 @@ import { ROOT, SOURCES } from '../support/sources.ts'
  */
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
+/** By what stands behind `ts`. */
 const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }
 const snippets = [...readme.matchAll(/^```ts(?: (browser|redis))?\n(.*?)^```$/gms)].map((match) => ({
   where: PLACES[match[1] ?? ''] ?? 'Node',

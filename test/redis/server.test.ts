@@ -113,6 +113,10 @@ describe('scripts', () => {
   })
 })
 
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
+
 async function calls(command: Connected['command']): Promise<Record<string, number>> {
   const stats = String(await command('INFO', 'commandstats'))
   return Object.fromEntries(
@@ -167,13 +171,17 @@ describe('waiting', () => {
       queue.createConsumer('g').run(({ payload }) => void seen.push(payload), { signal: stop.signal }),
     )
     // Until all have asked once, and the subscription is there.
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await pause(2500)
     await connected.command('CONFIG', 'RESETSTAT')
-    await new Promise((resolve) => setTimeout(resolve, 2000))
+    await pause(2000)
     const { config: _, ...quiet } = await calls(connected.command)
     expect(quiet).toEqual({ 'config|resetstat': 1 })
     await queue.createProducer().send(7)
     await expect.poll(() => seen).toEqual([7])
+    await pause(300)
+    // All were woken; those that found nothing have asked together.
+    const { evalsha } = await calls(connected.command)
+    expect(evalsha).toBeLessThan(30)
     stop.abort()
     await Promise.all(consumers)
     await queue.close()
@@ -184,13 +192,33 @@ describe('waiting', () => {
     const here = new Queue<string>('wake', { storage: new RedisAdapter(connected.client) })
     const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
     const received = there.createConsumer().receive({ waitMs: 20_000 })
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await pause(200)
     const sent = performance.now()
     await here.createProducer().send('now')
     expect((await received)?.payload).toBe('now')
     expect(performance.now() - sent).toBeLessThan(500)
     await Promise.all([here.close(), there.close()])
     await other.close()
+  })
+})
+
+describe('waiting without the right to listen', () => {
+  test('a consumer looks each second, on no more connections than before', { timeout: 20_000 }, async () => {
+    const { command } = connected
+    await command('ACL', 'SETUSER', 'deaf', 'reset', 'on', '>secret', '~*', '+@all')
+    const client = await connectClient('redis', server.url.replace('//', '//deaf:secret@'))
+    const queue = new Queue<string>('deaf', { storage: new RedisAdapter(client.client) })
+    onTestFinished(async () => {
+      await queue.close()
+      await client.close()
+      await command('ACL', 'DELUSER', 'deaf')
+    })
+    const received = queue.createConsumer().receive({ waitMs: 15_000 })
+    await pause(3500)
+    const clients = String(await command('CLIENT', 'LIST')).match(/user=deaf/g)
+    expect(clients).toHaveLength(2)
+    await queue.createProducer().send('late')
+    expect((await received)?.payload).toBe('late')
   })
 })
 
@@ -275,6 +303,29 @@ describe('cost', () => {
       for (const [name, cost] of Object.entries(many)) expect(cost, name).toBeLessThan(2 * few[name]! + 20)
     },
   )
+})
+
+describe('large messages', () => {
+  test('a claim answers with some megabytes at a time, and one message of the largest size', async () => {
+    const queue = await openQueue()
+    const body = new Uint8Array(1024 * 1024).fill(7)
+    await queue.append(
+      Array.from({ length: 20 }, () => ({ body })),
+      { batchId: uuid() },
+    )
+    const { deliveries, nextInMs } = await queue.claim(CLAIM)
+    expect(deliveries).toHaveLength(8)
+    expect(nextInMs).toBe(0)
+    await queue.purge()
+    const largest = new Uint8Array(64 * 1024 * 1024).fill(9)
+    await queue.append([{ body: largest }, { body: largest.subarray(1024) }], { batchId: uuid() })
+    const one = await queue.claim(CLAIM)
+    expect(one.deliveries).toHaveLength(1)
+    expect(Buffer.compare(one.deliveries[0]!.body as Uint8Array, largest)).toBe(0)
+    await queue.settle('g', [{ receipt: one.deliveries[0]!.receipt, kind: 'retry', delayMs: 0 }])
+    const { messages } = await queue.list({ group: 'g', limit: 10 })
+    expect(messages).toHaveLength(1)
+  })
 })
 
 describe('what a server refuses', () => {
@@ -392,7 +443,7 @@ describe('one node of a cluster', () => {
       for (const name of ['a', 'b', 'c']) await useAll(await adapter.open(name))
       const queue = new Queue<string>('woken', { storage: adapter })
       const received = queue.createConsumer().receive({ waitMs: 20_000 })
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await pause(200)
       await queue.createProducer().send('now')
       expect((await received)?.payload).toBe('now')
       await queue.purge()

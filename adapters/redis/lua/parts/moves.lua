@@ -94,12 +94,13 @@ local function done(group, message)
   end
 end
 
--- An id is free once no group has its message any more, or known for a while after that.
-local function forgetIds()
+-- An id is free once no group has its message any more, or known for a while after that. `asking`: also a group that is
+-- alone has to be asked.
+local function forgetIds(asking)
   if #finished == 0 then
     return
   end
-  local others = queue.groups > 1 and allGroups()
+  local others = (asking or queue.groups > 1) and allGroups()
   for from = 1, #finished, 1000 do
     local ids, free = {}, {}
     for i = from, math.min(#finished, from + 999) do
