@@ -53,7 +53,7 @@ export class GroupView {
     this.#waiting = new MessageList('Messages', act, verbs, hint)
     this.element = h(
       'section',
-      { className: 'group', ariaLabel: `Group ${group}` },
+      { className: 'group', ariaLabel: `Group ${group} of ${queue.name}` },
       h(
         'div',
         { className: 'head' },

@@ -28,6 +28,7 @@ export const STATIC = [
   'types',
   'types:src',
   'build',
+  'types:edge', // a Worker that uses what was built
   'lint:package',
   'lint:types',
   'size',
