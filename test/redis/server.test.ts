@@ -265,6 +265,43 @@ describe('cost', () => {
     expect(await memory()).toBeLessThan(before + 500)
   })
 
+  test('a group that is deleted leaves nothing behind, and no ids of what only it had to do', async () => {
+    const queue = await openQueue()
+    for (const group of ['a', 'b']) await queue.claim({ ...CLAIM, group })
+    const ids = Array.from({ length: 300 }, (_, i) => `id-${i}`)
+    await queue.append(
+      ids.map((id) => ({ body: id, id, key: 'k' })),
+      { batchId: uuid() },
+    )
+    await queue.claim({ ...CLAIM, group: 'b' })
+    for (;;) {
+      const { deliveries, nextInMs } = await queue.claim({ ...CLAIM, group: 'a' })
+      await queue.settle('a', acks(deliveries))
+      if (deliveries.length === 0 && nextInMs !== 0) break
+    }
+    expect(await connected.command('HLEN', '{quayside:orders}:ids')).toBe(300)
+    await queue.deleteGroup('b')
+    const keys = new Set((await connected.command('KEYS', '*')) as string[])
+    expect(keys).toEqual(new Set(['{quayside:orders}:log', '{quayside:orders}:state']))
+    expect(await connected.command('XLEN', '{quayside:orders}:log')).toBe(0)
+  })
+
+  test('an id that was replaced while it was remembered is forgotten with the new message', async () => {
+    const queue = await openQueue()
+    const send = async (more: Partial<NewMessage> = {}): Promise<string> => {
+      const [result] = await queue.append([{ body: 'a', id: 'x', ...more }], { batchId: uuid() })
+      return result!.status
+    }
+    const finish = async (): Promise<unknown> =>
+      await queue.settle('g', acks((await queue.claim(CLAIM)).deliveries))
+    expect(await send({ dedupeMs: 60_000 })).toBe('stored')
+    await finish()
+    expect(await send()).toBe('duplicate')
+    expect(await send({ replace: true })).toBe('stored')
+    await finish()
+    expect(await send()).toBe('stored')
+  })
+
   test(
     'verbs cost the server the same with 1,000 and with 200,000 messages waiting',
     { timeout: 60_000 },
