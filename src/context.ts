@@ -84,7 +84,7 @@ export class Context<T> {
     const { name } = this.guarantees
     throw new QuaysideError(
       'UNSUPPORTED',
-      `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object (of one shard) and redis have`,
+      `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
     )
   }
 

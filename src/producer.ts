@@ -231,7 +231,7 @@ export class Producer<T> {
     const context = this.#context
     if (key !== undefined) {
       context.require(tried, 'orderingKeys', 'ordering keys')
-      if (id !== undefined) context.require(tried, 'idsWithKeys', 'messages with an id and a key')
+      if (id !== undefined) context.require(tried, 'idsWithKeys', 'ids with keys')
     }
     if (expiresInMs <= delayMs)
       throw invalid(

@@ -4,7 +4,7 @@ import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
-import { type Draft, bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
+import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
@@ -69,14 +69,6 @@ class Taking {
     return this.bytes > 0 ? this.limit - this.deliveries.length : 0
   }
 
-  /** The first of some, up to the one whose message uses up what the answer may carry. */
-  fitting<T>(some: readonly T[], messageOf: (one: T) => Draft): readonly T[] {
-    let { bytes } = this
-    if (bytes === Infinity) return some
-    const count = some.findIndex((one) => (bytes -= sizeOf(messageOf(one))) <= 0)
-    return count < 0 ? some : some.slice(0, count + 1)
-  }
-
   /** Why a message may not be delivered for the attempt after `attempt`, if it may not. */
   verdict({ expires, maxAttempts }: Stored, attempt: number): 'expired' | 'exhausted' | undefined {
     if (expires !== undefined && expires <= this.work.now) return 'expired'
@@ -126,17 +118,19 @@ function finite(time: number): number | undefined {
   return time === Infinity ? undefined : time
 }
 
-/** Messages that waited for their time. */
+/** Messages that waited for their time: one by one, where each may be the last that the answer can carry. */
 function takeDue(taking: Taking): void {
+  const some = taking.bytes < Infinity ? 1 : taking.room
+  for (let left = taking.room; left > 0 && taking.room > 0; left -= some) takeSomeDue(taking, some)
+}
+
+function takeSomeDue(taking: Taking, some: number): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
-  if (taking.room === 0 || row.due === undefined || row.due > work.now) return
-  const rows = tx.range<string | 0>('due', under(name), taking.room + 1)
-  const due = taking.fitting(
-    rows.slice(0, taking.room).filter(([key]) => partOf(key, 1) <= work.now),
-    ([at, key]) => waitingMessage(group, partOf(at, 2), key || undefined),
-  )
+  if (row.due === undefined || row.due > work.now) return
+  const rows = tx.range<string | 0>('due', under(name), some + 1)
+  const due = rows.slice(0, some).filter(([key]) => partOf(key, 1) <= work.now)
   const next = rows[due.length]
   row.due = next && partOf(next[0], 1)
   group.changed = true
@@ -157,10 +151,6 @@ function takeDue(taking: Taking): void {
     if (side.row !== undefined) tx.delete('side', sideKey)
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
-}
-
-function waitingMessage(group: Group, seq: number, key: string | undefined): Stored {
-  return sideMessage(group, group.work.tx.get<SideRow>('side', sideKey(group, seq, key))!, key)!
 }
 
 /** Messages whose key came free in this very transaction. */

@@ -13,7 +13,7 @@ import {
   DELIVER,
 } from './rows.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
-import { type Key, type KeyRange, type Row, TABLES, type Table, compareKeys } from './store.ts'
+import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
 import { sideKey } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
 
@@ -73,7 +73,7 @@ function readCursor(cursor = '[0]'): [section: number, from?: Key] {
 /** The rows of a range, some read at a time. */
 function* rowsOf<V>(work: Work, table: Table, range: KeyRange, most = 64): Iterable<Row<V>> {
   const { tx } = work
-  const some = TABLES[table] === 's' ? most : largeAtOnce(work, most)
+  const some = largeAtOnce(work, most)
   let rows = tx.range<V>(table, range, some)
   for (;;) {
     yield* rows

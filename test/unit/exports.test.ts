@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
+import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -11,6 +12,9 @@ import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
 import * as segments from '../../src/segments/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
+
+// Only Cloudflare's runtime has it.
+vi.mock('cloudflare:workers', () => ({ DurableObject: class {} }))
 
 const SEGMENTS = [
   'compareKeys',
@@ -68,6 +72,10 @@ test('quayside/fs exports the adapter, and what makes a damaged directory good',
 
 test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {
   expect(names(cloudflareKV)).toEqual(['CloudflareKVAdapter', 'priceOf'])
+})
+
+test('quayside/durable-object exports the object and what calls it', () => {
+  expect(names(durableObject)).toEqual(['DurableObjectAdapter', 'QueueObject'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {
