@@ -19,9 +19,14 @@ export interface Worker {
  *
  * @param file Its main module.
  * @param classes The Durable Objects that it exports, by the names of their bindings.
+ * @param parent Where its data lies.
  */
-export async function startWorker(file: string, classes: Readonly<Record<string, string>>): Promise<Worker> {
-  const directory = mkdtempSync(join(tmpdir(), 'quayside-workerd-'))
+export async function startWorker(
+  file: string,
+  classes: Readonly<Record<string, string>>,
+  parent: string = tmpdir(),
+): Promise<Worker> {
+  const directory = mkdtempSync(join(parent, 'quayside-workerd-'))
   const contents = await bundle(file, 'es', ['cloudflare:workers'])
   const start = (): Miniflare =>
     new Miniflare({
