@@ -14,7 +14,7 @@ import * as segments from '../../src/segments/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
 
 // Only Cloudflare's runtime has it.
-vi.mock('cloudflare:workers', () => ({ DurableObject: class {} }))
+vi.mock('cloudflare:workers', () => ({ DurableObject: Object }))
 
 const SEGMENTS = [
   'compareKeys',

@@ -42,7 +42,9 @@ export default {
   },
 } satisfies ExportedHandler<Env>
 
-// @ts-expect-error A binding of another kind.
-new DurableObjectAdapter({} as KVNamespace)
-// @ts-expect-error No such option.
-new DurableObjectAdapter({} as DurableObjectNamespace, { shard: 3 })
+export const refused = (objects: DurableObjectNamespace, kv: KVNamespace): unknown => [
+  // @ts-expect-error A binding of another kind.
+  new DurableObjectAdapter(kv),
+  // @ts-expect-error No such option.
+  new DurableObjectAdapter(objects, { shard: 3 }),
+]

@@ -77,7 +77,7 @@ interface Sending {
   readonly tasks: readonly (Task & { readonly delayMs?: number; readonly key?: string })[]
 }
 
-type PushedStub = ReturnType<typeof stubOf> & { seen(): Promise<Seen[]> }
+type PushedStub = { [M in 'seen' | 'written' | 'alarmAt']: () => Promise<Awaited<ReturnType<Pushed[M]>>> }
 
 const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
   async send(env, { queue, tasks }: Sending) {
@@ -94,7 +94,7 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
   },
 
   async seen(env, queue: string) {
-    const stub = stubOf(env.PUSHED, queue) as PushedStub
+    const stub = stubOf(env.PUSHED, queue) as unknown as PushedStub
     const sent = new Queue<Task>(queue, { storage: new DurableObjectAdapter(env.PUSHED) })
     const { groups, messages } = await sent.stats()
     const dead = await sent.deadLetters('mail').list()
