@@ -3,7 +3,7 @@ import { type Worker, startWorker } from './support/workerd.ts'
 
 let worker: Worker
 beforeAll(async () => {
-  worker = await startWorker('test/durable-object/workers/objects.ts', { QUEUE: 'Plain' })
+  worker = await startWorker('test/durable-object/workers/objects.ts', { QUEUE: 'Plain', SMALL: 'Small' })
 })
 afterAll(() => worker.close())
 
@@ -83,6 +83,18 @@ describe('rows written', () => {
       expect(size).toBeLessThan(100_000)
     },
   )
+})
+
+test('where there is no room nothing is stored; what waits can be received and acked, and makes room', async () => {
+  const result = await worker.call<{ stored: number }>('full')
+  expect(result.stored).toBeGreaterThan(50)
+  expect(result).toEqual({
+    code: 'QUOTA_EXCEEDED',
+    stored: result.stored,
+    sent: result.stored,
+    acked: result.stored,
+    after: null,
+  })
 })
 
 describe('limits', () => {

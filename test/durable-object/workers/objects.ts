@@ -1,6 +1,11 @@
+import { DurableObject } from 'cloudflare:workers'
+import { GUARANTEES } from '../../../adapters/durable-object/guarantees.ts'
 import { DurableObjectAdapter } from '../../../adapters/durable-object/index.ts'
+import type { ObjectStorage } from '../../../adapters/durable-object/platform.ts'
+import { ObjectStore } from '../../../adapters/durable-object/store.ts'
 import { Queue } from '../../../src/index.ts'
 import { uuid } from '../../../src/message-id.ts'
+import { SegmentAdapter } from '../../../src/segments/index.ts'
 import type { NewMessage, QueueStorage, Settlement } from '../../../src/storage.ts'
 import { type Fault, type SpiedNamespace, SpiedObject, stubOf } from '../support/spied-object.ts'
 
@@ -8,8 +13,38 @@ import { type Fault, type SpiedNamespace, SpiedObject, stubOf } from '../support
 
 export class Plain extends SpiedObject {}
 
+/** A queue with little room. */
+export class Small extends DurableObject {
+  async full(): Promise<unknown> {
+    const storage = (this.ctx as unknown as { storage: ObjectStorage }).storage
+    const options = { now: () => Date.now(), onChange: () => undefined, maxBytes: 1_000_000 }
+    const adapter = new SegmentAdapter(GUARANTEES, async () => new ObjectStore(storage, options))
+    const view = await adapter.open('small')
+    const body = 'x'.repeat(10_000)
+    let stored = 0
+    let error: { code: unknown } | null = null
+    while (error === null) {
+      error = await errorOf(() => send(view, ...Array.from({ length: 10 }, () => body)))
+      if (error === null) stored += 10
+    }
+    const { sent } = await view.stats()
+    let acked = 0
+    for (;;) {
+      const { deliveries } = await claim(view, 100)
+      if (deliveries.length === 0) break
+      acked += deliveries.length
+      await view.settle(
+        GROUP,
+        deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' })),
+      )
+    }
+    return { code: error.code, stored, sent, acked, after: await errorOf(() => send(view, body)) }
+  }
+}
+
 interface Env {
   readonly QUEUE: SpiedNamespace
+  readonly SMALL: { idFromName(name: string): object; get(id: never): { full(): Promise<unknown> } }
 }
 
 const GROUP = 'workers'
@@ -272,6 +307,8 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
     const after = JSON.parse(await stubOf(env.QUEUE, queue).dump()) as [string, unknown[]][]
     return { parts, settled, left: after.map(([name, rows]) => [name, rows.length]) }
   },
+
+  full: (env) => env.SMALL.get(env.SMALL.idFromName('small') as never).full(),
 
   async killed(env, queue: string) {
     const view = await open(env, queue)
