@@ -9,6 +9,7 @@ import {
 import { keyBytes, keyOf } from './key-bytes.ts'
 import { type Packed, pack, unpack } from './packed.ts'
 import type { Sql, SqlValue } from './platform.ts'
+import { Segments } from './segments.ts'
 
 /**
  * The rows of one queue in the SQLite of its object. Every table of the engine is a table there, without rowids, so that a
@@ -36,6 +37,7 @@ export class Rows implements Transaction {
   /** A transaction has changed something, as far as this was asked for. */
   wrote = false
   readonly #sql: Sql
+  readonly #segments: Segments = new Segments()
   /** Some row may lie in parts. */
   #hasParts: boolean
 
@@ -53,21 +55,36 @@ export class Rows implements Transaction {
   }
 
   get<V>(table: Table, key: Key): V | undefined {
+    const known = table === 'log' ? this.#segments.get(key) : undefined
+    if (known !== undefined) return known as V
     const bytes = keyBytes(key)
     const [row] = this.#read(`SELECT text, bytes FROM quayside_${table} WHERE key = ?`, bytes)
-    return row && (this.#value(table, bytes, row as unknown as Stored) as V)
+    if (row === undefined) return undefined
+    const value = this.#value(table, bytes, row as unknown as Stored)
+    if (table === 'log') this.#segments.add(key, value)
+    return value as V
   }
 
-  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[] {
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    // Of segments only the keys: their values may be known.
+    const columns = table === 'log' ? 'key' : 'key, text, bytes'
     const rows = this.#read(
-      `SELECT text, bytes, key FROM quayside_${table} WHERE key >= ? AND key < ? ORDER BY key${reverse ? ' DESC' : ''} LIMIT ?`,
+      `SELECT ${columns} FROM quayside_${table} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`,
       ...bounds(range),
       Math.min(limit, MAX_COUNT),
     )
-    return rows.map((row) => {
-      const key = new Uint8Array(row[2] as ArrayBuffer)
-      return [keyOf(key), this.#value(table, key, row as unknown as Stored) as V]
+    return rows.map(([stored, ...rest]) => {
+      const bytes = new Uint8Array(stored as ArrayBuffer)
+      const key = keyOf(bytes)
+      const value =
+        table === 'log' ? this.get(table, key) : this.#value(table, bytes, rest as unknown as Stored)
+      return [key, value as V]
     })
+  }
+
+  /** To be called when a transaction was undone: what it has written may be known, and is not there. */
+  undone(): void {
+    this.#segments.clear()
   }
 
   count(table: Table, range: KeyRange): number {
@@ -80,6 +97,7 @@ export class Rows implements Transaction {
 
   put(table: Table, key: Key, value: unknown): void {
     this.wrote = true
+    if (table === 'log') this.#segments.drop({ lower: key, upper: key })
     const row = keyBytes(key)
     if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, row))
     const packed = pack(value)
@@ -92,6 +110,7 @@ export class Rows implements Transaction {
 
   delete(table: Table, key: Key): void {
     this.wrote = true
+    if (table === 'log') this.#segments.drop({ lower: key, upper: key })
     const row = keyBytes(key)
     this.#sql.exec(`DELETE FROM quayside_${table} WHERE key = ?`, row)
     if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, row))
@@ -99,6 +118,7 @@ export class Rows implements Transaction {
 
   deleteRange(table: Table, range: KeyRange): void {
     this.wrote = true
+    if (table === 'log') this.#segments.drop(range)
     const [lower, upper] = bounds(range)
     this.#sql.exec(`DELETE FROM quayside_${table} WHERE key >= ? AND key < ?`, lower, upper)
     if (!this.#hasParts) return

@@ -105,7 +105,7 @@ export function atMost(what: string, value: number, limit: number, unit = ''): v
   goal(`${what} ≤ ${amount(limit)}${unit}`, value <= limit, `${amount(value)}${unit}`)
 }
 
-export function goal(text: string, met: boolean | undefined, value: string): void {
+function goal(text: string, met: boolean | undefined, value: string): void {
   goals.push({ text: `${section}: ${text}`, met })
   print(`- goal ${text}: **${met === undefined ? '–' : met ? 'met' : 'not met'}**, ${value}`)
 }
