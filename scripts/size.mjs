@@ -67,6 +67,18 @@ const USES = [
            export const queue = (client) => new Queue('orders', { storage: new RedisAdapter(client) })`,
   },
   {
+    // The aim is 6 kB. The core brings the memory storage along, its default, and with it the engine: see the README.
+    name: 'core + Durable Object client',
+    code: `import { Queue } from 'quayside'
+           import { DurableObjectAdapter } from 'quayside/durable-object'
+           export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
+  },
+  {
+    name: 'Durable Object client alone',
+    budget: 4.5 * kB,
+    code: `export { DurableObjectAdapter } from 'quayside/durable-object'`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside'
            import { NodeFsAdapter } from 'quayside/fs'

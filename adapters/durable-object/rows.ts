@@ -9,16 +9,19 @@ import {
 import { keyBytes, keyOf } from './key-bytes.ts'
 import { type Packed, pack, unpack } from './packed.ts'
 import type { Sql, SqlValue } from './platform.ts'
+import { Segments } from './segments.ts'
 
 /**
- * The rows of one queue in the SQLite of its object. Every table of the engine is a table there, without rowids, so that a
- * row costs one row written and nothing more.
+ * The rows of one queue in the SQLite of its object. Every table of the engine is a table there, and a row is one row, so that
+ * each costs one row written and nothing more.
  *
  * | column | |
  * |---|---|
- * | key | see `key-bytes.ts` |
+ * | key | see `key-bytes.ts`; in the log, whose keys are whole numbers, that number |
  * | text | see `packed.ts`; or its length in bytes, where text and bytes together are too long for a row and lie in `parts` |
  * | bytes | see `packed.ts`; empty where they lie in `parts` |
+ *
+ * In a table without rowids a lookup reads whole rows on its way, so the log and the parts, which have large ones, have rowids.
  */
 const NAMES = Object.keys(TABLES) as Table[]
 
@@ -36,76 +39,97 @@ export class Rows implements Transaction {
   /** A transaction has changed something, as far as this was asked for. */
   wrote = false
   readonly #sql: Sql
+  readonly #segments: Segments = new Segments()
   /** Some row may lie in parts. */
   #hasParts: boolean
 
   constructor(sql: Sql) {
     this.#sql = sql
     for (const table of NAMES) {
-      sql.exec(
-        `CREATE TABLE IF NOT EXISTS quayside_${table} (key BLOB PRIMARY KEY, text, bytes BLOB) WITHOUT ROWID`,
-      )
+      const columns =
+        table === 'log'
+          ? '(key INTEGER PRIMARY KEY, text, bytes BLOB)'
+          : '(key BLOB PRIMARY KEY, text, bytes BLOB) WITHOUT ROWID'
+      sql.exec(`CREATE TABLE IF NOT EXISTS quayside_${table} ${columns}`)
     }
-    sql.exec(
-      'CREATE TABLE IF NOT EXISTS quayside_parts (row BLOB, part INTEGER, bytes BLOB, PRIMARY KEY (row, part)) WITHOUT ROWID',
-    )
+    sql.exec('CREATE TABLE IF NOT EXISTS quayside_parts (row BLOB, part INTEGER, bytes BLOB)')
+    sql.exec('CREATE INDEX IF NOT EXISTS quayside_parts_of_row ON quayside_parts (row, part)')
     this.#hasParts = this.#read('SELECT 1 FROM quayside_parts LIMIT 1').length > 0
   }
 
   get<V>(table: Table, key: Key): V | undefined {
-    const bytes = keyBytes(key)
-    const [row] = this.#read(`SELECT text, bytes FROM quayside_${table} WHERE key = ?`, bytes)
-    return row && (this.#value(table, bytes, row as unknown as Stored) as V)
+    const known = table === 'log' ? this.#segments.get(key) : undefined
+    if (known !== undefined) return known as V
+    const [row] = this.#read(`SELECT text, bytes FROM quayside_${table} WHERE key = ?`, sqlKey(table, key))
+    if (row === undefined) return undefined
+    const value = this.#value(table, key, row as unknown as Stored)
+    if (table === 'log') this.#segments.add(key, value)
+    return value as V
   }
 
-  range<V>(table: Table, range: KeyRange, limit: number, reverse?: boolean): readonly Row<V>[] {
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    // Of segments only the keys: their values may be known.
+    const columns = table === 'log' ? 'key' : 'key, text, bytes'
     const rows = this.#read(
-      `SELECT text, bytes, key FROM quayside_${table} WHERE key >= ? AND key < ? ORDER BY key${reverse ? ' DESC' : ''} LIMIT ?`,
-      ...bounds(range),
+      `SELECT ${columns} FROM quayside_${table} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`,
+      ...sqlBounds(table, range),
       Math.min(limit, MAX_COUNT),
     )
-    return rows.map((row) => {
-      const key = new Uint8Array(row[2] as ArrayBuffer)
-      return [keyOf(key), this.#value(table, key, row as unknown as Stored) as V]
+    return rows.map(([stored, ...rest]) => {
+      if (table === 'log') return [stored as number, this.get<V>(table, stored as number)!]
+      const key = keyOf(new Uint8Array(stored as ArrayBuffer))
+      return [key, this.#value(table, key, rest as unknown as Stored) as V]
     })
+  }
+
+  /** To be called when a transaction was undone: what it has written may be known, and is not there. */
+  undone(): void {
+    this.#segments.clear()
   }
 
   count(table: Table, range: KeyRange): number {
     const [row] = this.#read(
       `SELECT COUNT(*) FROM quayside_${table} WHERE key >= ? AND key < ?`,
-      ...bounds(range),
+      ...sqlBounds(table, range),
     )
     return row![0] as number
   }
 
   put(table: Table, key: Key, value: unknown): void {
     this.wrote = true
-    const row = keyBytes(key)
-    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, row))
+    if (table === 'log') this.#segments.drop({ lower: key, upper: key })
+    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
     const packed = pack(value)
-    const size = row.length + (packed.bytes?.length ?? 0)
+    const size = packed.bytes?.length ?? 0
     // A UTF-16 unit is three bytes at most: most texts need not be counted.
     const isLong = packed.text.length * 3 + size > MAX_ROW && byteLength(packed.text) + size > MAX_ROW
-    const [text, bytes] = isLong ? this.#putParts(table, row, packed) : [packed.text, packed.bytes ?? null]
-    this.#sql.exec(`INSERT OR REPLACE INTO quayside_${table} VALUES (?, ?, ?)`, row, text, bytes)
+    const [text, bytes] = isLong ? this.#putParts(table, key, packed) : [packed.text, packed.bytes ?? null]
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO quayside_${table} VALUES (?, ?, ?)`,
+      sqlKey(table, key),
+      text,
+      bytes,
+    )
   }
 
   delete(table: Table, key: Key): void {
     this.wrote = true
-    const row = keyBytes(key)
-    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key = ?`, row)
-    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, row))
+    if (table === 'log') this.#segments.drop({ lower: key, upper: key })
+    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key = ?`, sqlKey(table, key))
+    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
   }
 
   deleteRange(table: Table, range: KeyRange): void {
     this.wrote = true
-    const [lower, upper] = bounds(range)
-    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key >= ? AND key < ?`, lower, upper)
+    if (table === 'log') this.#segments.drop(range)
+    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key >= ? AND key < ?`, ...sqlBounds(table, range))
     if (!this.#hasParts) return
+    const [lower, upper] = bounds(range)
+    const prefix = keyBytes(table)
     this.#sql.exec(
       'DELETE FROM quayside_parts WHERE row >= ? AND row < ?',
-      partKey(table, lower),
-      partKey(table, upper),
+      join([prefix, lower]),
+      join([prefix, upper]),
     )
   }
 
@@ -113,7 +137,7 @@ export class Rows implements Transaction {
     return [...this.#sql.exec(query, ...bindings).raw()]
   }
 
-  #value(table: Table, key: Uint8Array, [text, bytes]: Stored): unknown {
+  #value(table: Table, key: Key, [text, bytes]: Stored): unknown {
     if (typeof text === 'string')
       return unpack({ text, bytes: bytes === null ? undefined : new Uint8Array(bytes) })
     const parts = this.#read(
@@ -127,18 +151,14 @@ export class Rows implements Transaction {
     })
   }
 
-  #putParts(
-    table: Table,
-    row: Uint8Array,
-    { text, bytes }: Packed,
-  ): [length: number, bytes: Uint8Array | null] {
+  #putParts(table: Table, key: Key, { text, bytes }: Packed): [length: number, bytes: Uint8Array | null] {
     this.#hasParts = true
     const encoded = encoder.encode(text)
     const whole = bytes === undefined ? encoded : join([encoded, bytes])
     for (let at = 0; at < whole.length; at += MAX_ROW / 2) {
       this.#sql.exec(
         'INSERT INTO quayside_parts VALUES (?, ?, ?)',
-        partKey(table, row),
+        partKey(table, key),
         at,
         whole.subarray(at, at + MAX_ROW / 2),
       )
@@ -157,9 +177,21 @@ function bounds({ lower, upper }: KeyRange): [from: Uint8Array, to: Uint8Array] 
 /** Comes after every key. */
 const LAST = Uint8Array.of(0xff)
 
+/** A key as its table has it. */
+function sqlKey(table: Table, key: Key): SqlValue {
+  return table === 'log' ? (key as number) : keyBytes(key)
+}
+
+/** From, and up to but without. */
+function sqlBounds(table: Table, range: KeyRange): [from: SqlValue, to: SqlValue] {
+  if (table !== 'log') return bounds(range)
+  const { lower = 0, upper = Number.MAX_SAFE_INTEGER - 1 } = range
+  return [lower as number, (upper as number) + 1]
+}
+
 /** The key of a row, in whatever table. */
-function partKey(table: Table, key: Uint8Array): Uint8Array {
-  return join([keyBytes(table), key])
+function partKey(table: Table, key: Key): Uint8Array {
+  return join([keyBytes(table), keyBytes(key)])
 }
 
 function byteLength(text: string): number {

@@ -63,6 +63,7 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     try {
       return this.#storage.transactionSync(body)
     } catch (error) {
+      this.#rows.undone()
       throw String(error).includes('SQLITE_FULL') ? quotaExceeded(error) : error
     }
   }

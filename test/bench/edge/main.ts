@@ -1,5 +1,6 @@
 // npm run bench:edge: what the edge costs, counted in workerd, printed and written into the README between its markers.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { durableObjects } from './durable-object.ts'
 import { kv } from './kv.ts'
 
 export interface Check {
@@ -16,7 +17,7 @@ export interface Section {
   readonly checks: readonly Check[]
 }
 
-const SECTIONS: readonly (() => Promise<Section>)[] = [kv]
+const SECTIONS: readonly (() => Promise<Section>)[] = [kv, durableObjects]
 
 const file = new URL('../../../README.md', import.meta.url)
 for (const run of SECTIONS) {
