@@ -59,9 +59,9 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
     deliveries.push(...(await open(round, picks, request)))
     round.tell()
   }
-  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
-  // Who got something comes again; who did not may be at the end.
+  // What was settled goes with the record of what was claimed, or waits for another: who got something comes again.
   await change.commit('claim', deliveries.length > 0)
+  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
   return {
     deliveries,
     ...withNext(nextIn(work, group)),
