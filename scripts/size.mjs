@@ -55,7 +55,7 @@ const USES = [
   {
     // The aim is 9 kB for a Worker. A queue brings its default storage in memory along, which alone is more than that.
     name: 'core + Cloudflare KV',
-    budget: 31 * kB,
+    budget: 31.5 * kB,
     code: `import { Queue } from 'quayside'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,

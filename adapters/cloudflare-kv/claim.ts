@@ -40,7 +40,7 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
   const deliveries: Delivery[] = []
   const rounds: Change[] = []
   while (deliveries.length < limit) {
-    const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs)
+    const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs, deliveries.length === 0)
     if (picks.length === 0) {
       if (left || !(await ledger.more(kv, 'claim', now))) break
       continue
@@ -59,9 +59,9 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
     deliveries.push(...(await open(round, picks, request)))
     round.tell()
   }
-  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
-  // Who got something comes again; who did not may be at the end.
+  // What was settled goes with the record of what was claimed, or waits for another: who got something comes again.
   await change.commit('claim', deliveries.length > 0)
+  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
   return {
     deliveries,
     ...withNext(nextIn(work, group)),
@@ -97,7 +97,7 @@ async function joinGroup(work: Work, { group: name, from }: ClaimRequest, now: n
  * than is wanted. The rest of that is leased too, and put in stock for the next claims here: small claims of a large
  * batch cost one record together.
  */
-function pick(change: Change, limit: number, leaseMs: number): Picks {
+function pick(change: Change, limit: number, leaseMs: number, maySplit: boolean): Picks {
   const { work, group, now } = change
   const { kv, ledger } = work
   const picks: Pick[] = []
@@ -129,7 +129,10 @@ function pick(change: Change, limit: number, leaseMs: number): Picks {
     }
     if (some === 0) continue
     const isMore = some > counts.size
-    if (picks.length > 0 && (isMore || bytes + segment.bytes > BYTES_PER_READ)) return { picks, left: true }
+    const isFirst = maySplit && picks.length === 0
+    if ((isMore && !isFirst) || (picks.length > 0 && bytes + segment.bytes > BYTES_PER_READ)) {
+      return { picks, left: true }
+    }
     if (kv.left < MOST_BESIDES + picks.length) return { picks, left: true }
     const stock = ledger.stockOf(group, segment.key)
     const isCovered =

@@ -25,6 +25,15 @@ const ONE: readonly Configuration[] = [
 ]
 const OTHERS: readonly Configuration[] = [
   {
+    name: 'one drainer, claims of 10 of batches of 100, a third of the drains die',
+    drainsAt: [0],
+    newIsolates: true,
+    batch: 100,
+    messages: share(0.05),
+    limit: 10,
+    crashes: 0.33,
+  },
+  {
     name: 'one drainer, a third of the drains die',
     drainsAt: [0],
     newIsolates: true,

@@ -21,6 +21,8 @@ export interface Configuration {
   readonly options?: CloudflareKVOptions
   /** How many of the drains die. */
   readonly crashes?: number
+  /** Of each claim. */
+  readonly limit?: number
   readonly seed?: number
 }
 
@@ -56,7 +58,17 @@ interface Sent {
 
 /** An hour of sends at three places, and drains that die at any point, on a namespace that lags and fails. */
 export async function simulate(configuration: Configuration): Promise<Result> {
-  const { messages, batch, drainsAt, newIsolates, lags, options, crashes = 0.02, seed = 1 } = configuration
+  const {
+    messages,
+    batch,
+    drainsAt,
+    newIsolates,
+    lags,
+    options,
+    crashes = 0.02,
+    limit = 100,
+    seed = 1,
+  } = configuration
   const time = new VirtualTime()
   const random = randomFrom(seed)
   const namespace = new ModelKV(time, { ...REAL, ...lags }, random)
@@ -141,7 +153,7 @@ export async function simulate(configuration: Configuration): Promise<Result> {
     for (;;) {
       const claimed = await view.claim({
         group: 'g',
-        limit: 100,
+        limit,
         leaseMs: 120_000,
         maxAttempts: 1000,
         settle,
