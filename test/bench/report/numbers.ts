@@ -29,8 +29,8 @@ export function times(value: number): string {
 
 /** A time in the unit that suits it. */
 export function duration(ms: number): string {
-  if (ms < 1) return `${Number((ms * 1000).toPrecision(2))} µs`
-  if (ms < 1000) return `${Number(ms.toPrecision(2))} ms`
+  if (ms < 0.995) return `${Number((ms * 1000).toPrecision(2))} µs`
+  if (ms < 995) return `${Number(ms.toPrecision(2))} ms`
   return `${Number((ms / 1000).toPrecision(2))} s`
 }
 

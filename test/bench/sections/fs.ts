@@ -215,8 +215,13 @@ function lifecycles(consumers: number, own: Own | undefined): Contestant[] {
         const queue = new Liteque<Order>(folder)
         return {
           async step() {
-            await queue.sendBatch(fresh())
-            return queue.work(IN_FLIGHT, read)
+            const loops = await Promise.all(
+              Array.from({ length: consumers }, async () => {
+                await queue.sendBatch(fresh())
+                return queue.work(IN_FLIGHT, read)
+              }),
+            )
+            return loops.reduce((sum, done) => sum + done, 0)
           },
         }
       },
@@ -224,15 +229,16 @@ function lifecycles(consumers: number, own: Own | undefined): Contestant[] {
     ),
     inFolder('@platformatic/job-queue, files', 'peer', async (folder) => {
       const finished = new Finished()
-      const { send, close } = await startPlatformatic({ folder, concurrency: IN_FLIGHT }, read, () =>
+      const count = IN_FLIGHT * consumers
+      const { send, close } = await startPlatformatic({ folder, concurrency: count }, read, () =>
         finished.one(),
       )
       return {
         async step() {
-          const all = finished.all(IN_FLIGHT)
-          await Promise.all(fresh().map(send))
+          const all = finished.all(count)
+          await Promise.all(orders((n += count), count).map(send))
           await all
-          return IN_FLIGHT
+          return count
         },
         close,
       }

@@ -20,12 +20,12 @@ const REASONS = { smqp: BY_REFERENCE, qified: BY_REFERENCE, fastq: `it ${NO_QUEU
 export async function memory(options: Options, withQuayside: boolean): Promise<void> {
   const own = withQuayside ? await quayside() : { batch: [], single: [] }
 
-  heading('memory: send + receive + ack, batches of 100')
+  heading('memory: lifecycle, batches of 100')
   const batches = await compete([...own.batch, ...batchPeers], options)
   printRates(batches, REASONS)
   atLeast(batches, 1.2)
 
-  heading('memory: send + receive + ack, one at a time, each awaited')
+  heading('memory: lifecycle, one at a time')
   const singles = await compete([...own.single, ...singlePeers], options)
   printRates(singles, REASONS)
   atLeast(singles, 1)
