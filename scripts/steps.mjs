@@ -27,6 +27,7 @@ export const STATIC = [
   'lint',
   'types',
   'types:src',
+  'types:bench',
   'build',
   'lint:package',
   'lint:types',

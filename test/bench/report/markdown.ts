@@ -14,8 +14,9 @@ export function markdown(block: Block): string[] {
       return [`- goal ${block.text}: **${verdict(block.met)}**, ${block.value}`]
     case 'versus':
     case 'chart':
-      return []
+      break
   }
+  return []
 }
 
 export function verdict(met: boolean | undefined): string {

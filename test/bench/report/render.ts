@@ -64,14 +64,8 @@ export function summary(results: Results): string {
 }
 
 function draw(chart: Chart): string {
-  switch (chart.kind) {
-    case 'bars':
-      return drawBars(chart)
-    case 'lines':
-      return drawLines(chart)
-    case 'spans':
-      return drawSpans(chart)
-  }
+  if (chart.kind === 'bars') return drawBars(chart)
+  return chart.kind === 'lines' ? drawLines(chart) : drawSpans(chart)
 }
 
 function headlines(results: Results): string[] {

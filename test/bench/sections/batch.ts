@@ -14,14 +14,18 @@ import {
   print,
   printTable,
 } from '../harness.ts'
-import { OWN, PEERS, PLAIN, type Subject, type SubjectName, subject } from '../subjects.ts'
+import { PLAIN, type Subject, type SubjectName, subject } from '../subjects.ts'
 
 declare const bench: Bench
 
 const SIZES = [1, 10, 100, 1000]
 const ON_NODE: readonly SubjectName[] = [
-  ...(Object.keys(OWN) as (keyof typeof OWN)[]),
-  ...(['smqp', 'node:sqlite, FULL', 'plainjob'] as const satisfies (keyof typeof PEERS)[]),
+  'memory',
+  'fs, fsync',
+  'fs, os',
+  'smqp',
+  'node:sqlite, FULL',
+  'plainjob',
 ]
 
 /** Send, receive and ack, one batch after the other, by the size of a batch. */

@@ -208,41 +208,6 @@ function lifecycles(consumers: number, own: Own | undefined): Contestant[] {
       },
       NOT_DURABLE,
     ),
-    inFolder(
-      'liteque',
-      'peer',
-      (folder) => {
-        const queue = new Liteque<Order>(folder)
-        return {
-          async step() {
-            const loops = await Promise.all(
-              Array.from({ length: consumers }, async () => {
-                await queue.sendBatch(fresh())
-                return queue.work(IN_FLIGHT, read)
-              }),
-            )
-            return loops.reduce((sum, done) => sum + done, 0)
-          },
-        }
-      },
-      NOT_DURABLE,
-    ),
-    inFolder('@platformatic/job-queue, files', 'peer', async (folder) => {
-      const finished = new Finished()
-      const count = IN_FLIGHT * consumers
-      const { send, close } = await startPlatformatic({ folder, concurrency: count }, read, () =>
-        finished.one(),
-      )
-      return {
-        async step() {
-          const all = finished.all(count)
-          await Promise.all(orders((n += count), count).map(send))
-          await all
-          return count
-        },
-        close,
-      }
-    }),
     inFolder(JOURNAL, 'limit', (folder) => {
       const journal = new RawJournal<Order>(folder)
       return {
@@ -257,6 +222,7 @@ function lifecycles(consumers: number, own: Own | undefined): Contestant[] {
       }
     }),
   ]
+  if (consumers === 1) contestants.push(...slowLifecycles())
   if (own) {
     contestants.unshift(
       inFolder('quayside', 'quayside', (folder) => {
@@ -277,4 +243,40 @@ function lifecycles(consumers: number, own: Own | undefined): Contestant[] {
     )
   }
   return contestants
+}
+
+/** With 100 in flight only: more would take them no less time each. */
+function slowLifecycles(): Contestant[] {
+  const fresh = () => orders((n += IN_FLIGHT), IN_FLIGHT)
+  return [
+    inFolder(
+      'liteque',
+      'peer',
+      (folder) => {
+        const queue = new Liteque<Order>(folder)
+        return {
+          async step() {
+            await queue.sendBatch(fresh())
+            return queue.work(IN_FLIGHT, read)
+          },
+        }
+      },
+      NOT_DURABLE,
+    ),
+    inFolder('@platformatic/job-queue, files', 'peer', async (folder) => {
+      const finished = new Finished()
+      const { send, close } = await startPlatformatic({ folder, concurrency: IN_FLIGHT }, read, () =>
+        finished.one(),
+      )
+      return {
+        async step() {
+          const all = finished.all(IN_FLIGHT)
+          await Promise.all(fresh().map(send))
+          await all
+          return IN_FLIGHT
+        },
+        close,
+      }
+    }),
+  ]
 }

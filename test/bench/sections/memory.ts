@@ -90,7 +90,7 @@ function smqpBatch(queue: SmqpQueue): number {
   for (let i = 0; i < BATCH; i++)
     messages.push(queue.get() as Exclude<ReturnType<SmqpQueue['get']>, undefined>)
   for (const message of messages) {
-    read(message.content)
+    read(message.content as Order)
     message.ack()
   }
   return BATCH
@@ -100,7 +100,7 @@ async function smqpSingles(queue: SmqpQueue): Promise<number> {
   for (let i = 0; i < SINGLES; i++) {
     await queue.queueMessage({}, order(n++))
     const message = (await queue.get())!
-    read(message.content)
+    read(message.content as Order)
     await message.ack()
   }
   return SINGLES
