@@ -49,7 +49,9 @@ const tasks = {
       await work.send(100)
       await work.take!(100)
     }
-    for (const started = performance.now(); performance.now() - started < 500;) await lap()
+    // The first claims of a group with few ordering keys set aside all that waits behind them, once for each message.
+    const warmMs = kind.keys > 0 ? 3000 : 500
+    for (const started = performance.now(); performance.now() - started < warmMs;) await lap()
     process.on('message', () => {
       void (async () => {
         gc()

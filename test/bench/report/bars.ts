@@ -6,8 +6,8 @@ const BAR = 14
 
 export function drawBars({ title, subtitle, panels }: Bars): string {
   const all = panels.flatMap(({ bars }) => bars)
-  const left = MARGIN + Math.min(Math.max(...all.map(({ label }) => widthOf(label))), 330) + 12
-  const right = WIDTH - MARGIN - Math.max(...all.map(({ text }) => widthOf(text))) - 14
+  const left = MARGIN + Math.min(Math.max(...all.map(({ label, role }) => widthOf(label, role))), 370) + 8
+  const right = WIDTH - MARGIN - Math.max(...all.map(({ text, role }) => widthOf(text, role))) - 8
   const parts: string[] = []
   let y = TOP
   for (const panel of panels) {

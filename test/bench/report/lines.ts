@@ -9,7 +9,7 @@ const LABEL = 15
 export function drawLines({ title, subtitle, x, series }: Lines): string {
   const bottom = TOP + HEIGHT
   const left = MARGIN + 44
-  const right = WIDTH - MARGIN - Math.max(...series.map(({ name }) => widthOf(name))) - 16
+  const right = WIDTH - MARGIN - Math.max(...series.map(({ name, role }) => widthOf(name, role))) - 14
   const points = series.flatMap(({ points }) => points)
   const across = new LogScale(
     points.map(([x]) => x),

@@ -19,7 +19,7 @@ export function ratioOf(subject: readonly number[], other: readonly number[]): R
 export function amount(value: number): string {
   if (value >= 1e6) return `${trim((value / 1e6).toPrecision(3))} M`
   if (value >= 1e4) return `${(value / 1e3).toFixed(0)} k`
-  if (value >= 1e3) return `${(value / 1e3).toFixed(1)} k`
+  if (value >= 1e3) return `${trim((value / 1e3).toFixed(1))} k`
   return String(Number(value.toPrecision(3)))
 }
 

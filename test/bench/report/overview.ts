@@ -37,6 +37,8 @@ export function standing({ better }: Versus): 'ahead' | 'level' | 'behind' {
 }
 
 const ROW = 26
+/** Bars end here, the figure beside them does not: one comparison of seconds with microseconds would make all others small. */
+const MOST = 100
 const COLOUR = { ahead: 'quayside', level: 'level', behind: 'behind' } as const
 
 /** One bar per comparison, on a logarithmic axis around "as good as the best peer". */
@@ -44,14 +46,15 @@ export function drawOverview(all: readonly Versus[]): string {
   const title = 'Where quayside leads, and where it does not'
   const subtitle =
     'Times as good as the best peer with the same durability: faster, sooner or smaller. Shaded: noise.'
-  const left = MARGIN + Math.max(...all.map(({ what }) => widthOf(what))) + 12
+  const left = MARGIN + Math.max(...all.map(({ what }) => widthOf(what))) + 8
   const right = WIDTH - MARGIN
-  const labels = all.map((versus) => `${times(versus.better)} ${versus.peer}`)
-  const room = Math.max(...labels.map((label) => widthOf(label))) + 10
+  // The first words of a name: the rest says how the peer was set up.
+  const labels = all.map(({ better, peer }) => `${times(better)} ${peer.split(/: |, /)[0]}`)
+  const room = Math.max(...labels.map((label) => widthOf(label))) + 8
   const top = TOP
   const bottom = top + all.length * ROW
-  const values = all.map(({ better }) => better)
-  const across = new LogScale([...values, 0.5, 2], left, right - room)
+  const drawn = (better: number) => Math.min(Math.max(better, 1 / MOST), MOST)
+  const across = new LogScale([...all.map(({ better }) => drawn(better)), 0.5, 2], left, right - room)
   const zero = across.at(1)
   const parts = [
     rect(across.at(1 / NOISE), top, across.at(NOISE) - across.at(1 / NOISE), bottom - top, 'noise'),
@@ -62,7 +65,7 @@ export function drawOverview(all: readonly Versus[]): string {
   }
   all.forEach((versus, i) => {
     const middle = top + ROW * (i + 0.5)
-    const end = across.at(versus.better)
+    const end = across.at(drawn(versus.better))
     parts.push(text(left - 8, middle + 4, versus.what, { anchor: 'end' }))
     parts.push(rect(Math.min(zero, end), middle - 7, Math.abs(end - zero), 14, COLOUR[standing(versus)], 2))
     parts.push(text(Math.max(zero, end) + 7, middle + 4, labels[i]!, { class: 'soft' }))

@@ -20,6 +20,6 @@ export function races({ title, parts }: Section): Bars | undefined {
   )
   if (panels.length === 0) return undefined
   const subtitle =
-    'Messages per second, more is better. Bar: median of the slices; whiskers: least and greatest.'
+    'Messages per second, and how many times as fast quayside is. Whiskers: least and greatest slice.'
   return { kind: 'bars', title, subtitle, panels }
 }

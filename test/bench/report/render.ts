@@ -75,7 +75,7 @@ function headlines(results: Results): string[] {
       versus.what,
       inUnit(versus.ours, versus.unit),
       `${versus.peer}: ${inUnit(versus.theirs, versus.unit)}`,
-      `${times(versus.better)} as good: ${standing(versus)}`,
+      `${times(versus.better)} as good, ${standing(versus)}`,
     ]),
   )
 }

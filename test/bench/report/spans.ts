@@ -18,9 +18,9 @@ const ROW = 28
 
 /** For each row a thread from the median to the worst: a dot at the median, a thick part up to the 90th percentile, a ring at the 99th. */
 export function drawSpans({ title, subtitle, rows }: Spans): string {
-  const left = MARGIN + Math.max(...rows.map(({ label }) => widthOf(label))) + 12
+  const left = MARGIN + Math.max(...rows.map(({ label, role }) => widthOf(label, role))) + 8
   const right = WIDTH - MARGIN - 30
-  const top = TOP + 26
+  const top = TOP + 30
   const bottom = top + rows.length * ROW
   const across = new LogScale(
     rows.flatMap(({ p50, max }) => [p50, max]),
@@ -51,14 +51,15 @@ function span(role: string, y: number, p50: number, p90: number, p99: number, ma
 }
 
 function legend(left: number): string[] {
-  const y = TOP + 6
+  const y = TOP + 12
   const [p50, p90, p99, max] = [left + 10, left + 90, left + 160, left + 230] as const
-  const name = (x: number, content: string) => text(x + 9, y - 3, content, { class: 'soft small' })
+  const name = (x: number, content: string) =>
+    text(x, y - 9, content, { class: 'soft small', anchor: 'middle' })
   return [
     ...span('peer', y, p50, p90, p99, max),
     name(p50, 'p50'),
-    name(p90 - 30, 'p90'),
+    name(p90, 'p90'),
     name(p99, 'p99'),
-    name(max - 4, 'max'),
+    name(max, 'max'),
   ]
 }

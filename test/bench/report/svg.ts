@@ -87,8 +87,8 @@ export function round(value: number): number {
 }
 
 /** About how wide a text is drawn; system fonts differ by a few percent. */
-export function widthOf(content: string, size = 12): number {
-  return content.length * size * 0.54
+export function widthOf(content: string, role?: Role): number {
+  return content.length * (role === 'quayside' ? 7.3 : 6.6)
 }
 
 /** The class of a label: quayside's own stand out. */
@@ -138,7 +138,7 @@ export class LogScale {
       for (const digit of [1, 2, 5]) all.push(digit * 10 ** decade)
     }
     const inside = all.filter((tick) => tick >= this.low * 0.999 && tick <= this.high * 1.001)
-    return this.high / this.low > 150
+    return this.high / this.low > 500
       ? inside.filter((tick) => Math.abs(Math.log10(tick) % 1) < 1e-6)
       : inside
   }

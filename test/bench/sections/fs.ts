@@ -156,7 +156,7 @@ export async function fsSingle(options: Options, withQuayside: boolean): Promise
 export async function fsLifecycle(options: Options, withQuayside: boolean): Promise<void> {
   const own = withQuayside ? await import('../quayside.ts') : undefined
   for (const consumers of [1, 4]) {
-    heading(`fs, fsync: lifecycle, 100 in flight${consumers > 1 ? ` in each of ${consumers} loops` : ''}`)
+    heading(`fs, fsync: lifecycle, ${consumers > 1 ? `${consumers} loops of ` : ''}100 in flight`)
     const results = await compete(lifecycles(consumers, own), options)
     printRates(results, REASONS)
     atLeast(results, consumers === 1 ? 1.5 : 3, SQLITE)

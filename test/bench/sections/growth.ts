@@ -18,7 +18,7 @@ const KINDS: [string, Kind][] = [
   ['1000 ordering keys', { keys: 1000, ids: false }],
 ]
 
-/** Whose cost is drawn, and up to which length; smqp needs 2 ms for a message with 100,000 waiting. */
+/** Whose cost is drawn, and up to which length; smqp has shown by then how its cost grows. */
 const CURVES: readonly [SubjectName, number][] = [
   ['memory', 1_000_000],
   ['fs, os', 1_000_000],
@@ -139,5 +139,8 @@ async function kinds(options: Options): Promise<void> {
     }
   }
   printTable(['', `messages/s, ${amount(FEW)} waiting`, `${amount(options.many)} waiting`, 'cost'], rows)
+  print(
+    'The first claims of a group set aside what waits behind an ordering key, once for each message; that is over when the clock starts.',
+  )
   for (const [what, value] of ratios) atMost(what, value, 1.3, '×')
 }

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { inChromium } from '../browser/open.ts'
 import type { Bench } from '../browser/worker.ts'
 import { newFolder, removeFolder } from '../folders.ts'
-import { type Options, heading, plot, print, printTable, progress, versus } from '../harness.ts'
+import { heading, plot, print, printTable, progress, versus } from '../harness.ts'
 import { order, read } from '../payload.ts'
 import { PUSHERS, type Pusher } from '../peers/push.ts'
 import type { Role } from '../report/model.ts'
@@ -26,9 +26,9 @@ interface Latency {
 }
 
 /** From the call of `send` to the call of the handler. */
-export async function latency(options: Options): Promise<void> {
+export async function latency(): Promise<void> {
   heading('latency from send to handler')
-  const count = 200 * options.slices
+  const count = 600
   const rows: Latency[] = []
   for (const pusher of PUSHERS) {
     progress(`latency: ${pusher.name}`)

@@ -56,7 +56,7 @@ export async function size(): Promise<void> {
       'it has no leases, retries, delays, consumer groups, ordering keys or dead letters',
     ],
     [
-      'size: browser, with requests and a service worker',
+      'size: browser, with service worker',
       browser!,
       'it has no leases, groups, delays or dead letters, any answer counts as delivered, and it takes a request out of its store before it sends it',
     ],
