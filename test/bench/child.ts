@@ -64,6 +64,8 @@ const tasks = {
         process.send!((done / (performance.now() - started)) * 1000)
       })()
     })
+    // The parent is done with it, or gone.
+    process.on('disconnect', () => void Promise.resolve(work.close?.()).then(() => process.exit()))
     process.send!('ready')
   },
 

@@ -49,13 +49,14 @@ const names =
     : all.filter((name) => !(values.peers && SECTIONS[name]!.needsQuayside))
 const ran: Section[] = []
 for (const name of names) {
-  const { title, run } = SECTIONS[name]!
+  const { title, load } = SECTIONS[name]!
   console.log(`\n## ${title}`)
   const section = startSection(name, title)
   ran.push(section)
   section.conditions = conditions(options)
   const started = performance.now()
   try {
+    const run = await load()
     await run(options, !values.peers)
   } catch (error) {
     // The others are worth their time even so.

@@ -3,6 +3,7 @@
 import fastq from 'fastq'
 import { MemoryTaskProvider, Qified } from 'qified'
 import { Broker } from 'smqp'
+import { findProgram } from '../../scripts/programs.mjs'
 import type { StorageAdapter } from '../../src/storage.ts'
 import type { Role } from './report/model.ts'
 import { Liteque } from './peers/liteque.ts'
@@ -10,7 +11,9 @@ import { PlainJob } from './peers/plainjob.ts'
 import { startPlatformatic } from './peers/platformatic.ts'
 import { SqliteQueue } from './peers/sqlite.ts'
 import { type Order, order, read } from './payload.ts'
+import { print } from './record.ts'
 import { MemoryAdapter, NodeFsAdapter, Queue } from './quayside.ts'
+import { openRedis } from './redis.ts'
 
 export interface Work {
   send(count: number): unknown
@@ -31,6 +34,8 @@ export const PLAIN: Kind = { keys: 0, ids: false }
 
 export interface Subject {
   readonly role: Role
+  /** Throws where something that it runs on is missing. */
+  readonly needs?: () => unknown
   readonly about?: string
   /** `folder` is empty, and this subject's alone. */
   open(folder: string, kind: Kind): Work | Promise<Work>
@@ -82,6 +87,21 @@ export const OWN = {
   memory: quayside(() => new MemoryAdapter()),
   'fs, fsync': quayside((folder) => new NodeFsAdapter(folder, { durability: 'fsync' })),
   'fs, os': quayside((folder) => new NodeFsAdapter(folder, { durability: 'os' })),
+  redis: {
+    role: 'quayside',
+    needs: () => findProgram('redis'),
+    async open(folder, kind) {
+      const { storage, close } = await openRedis()
+      const work = await quayside(() => storage).open(folder, kind)
+      return {
+        ...work,
+        async close() {
+          await work.close?.()
+          await close()
+        },
+      }
+    },
+  },
 } satisfies Record<string, Subject>
 
 export const PEERS = {
@@ -180,6 +200,21 @@ export const PEERS = {
 } satisfies Record<string, Subject>
 
 export type SubjectName = keyof typeof OWN | keyof typeof PEERS
+
+/** Those of the names whose subjects can run on this machine; the report says which cannot, and why. */
+export function available<T extends { readonly name: string; readonly needs?: () => unknown }>(
+  all: readonly T[],
+): T[] {
+  return all.filter(({ name, needs }) => {
+    try {
+      needs?.()
+      return true
+    } catch (error) {
+      print(`${name} did not run: ${(error as Error).message}`)
+      return false
+    }
+  })
+}
 
 export function subject(name: SubjectName): Subject {
   return { ...OWN, ...PEERS }[name]

@@ -30,6 +30,29 @@ declare module 'better-sqlite3' {
   export default Database
 }
 
+declare module 'bullmq' {
+  interface Options {
+    connection: { host: string; port: number }
+  }
+  export class Queue {
+    readonly name: string
+    constructor(name: string, options: Options & { defaultJobOptions: { removeOnComplete: boolean } })
+    add(name: string, data: unknown): Promise<unknown>
+    addBulk(jobs: { name: string; data: unknown }[]): Promise<unknown>
+    close(): Promise<void>
+  }
+  export class Worker {
+    constructor(
+      name: string,
+      handler: (job: { data: never }) => Promise<void>,
+      options: Options & { concurrency: number },
+    )
+    on(event: 'completed', listener: () => void): this
+    waitUntilReady(): Promise<unknown>
+    close(): Promise<void>
+  }
+}
+
 declare module 'fastq' {
   interface Queue<T> {
     push(task: T): void

@@ -5,10 +5,14 @@ import fastq from 'fastq'
 import { better, defineQueue, defineWorker } from 'plainjob'
 import { MemoryTaskProvider, Qified } from 'qified'
 import { Broker } from 'smqp'
+import { startRedis } from '../../../demo/redis/server.ts'
+import { findProgram } from '../../../scripts/programs.mjs'
 import type { StorageAdapter } from '../../../src/storage.ts'
 import type { Order } from '../payload.ts'
 import { MemoryAdapter, NodeFsAdapter, Queue } from '../quayside.ts'
 import type { Role } from '../report/model.ts'
+import { openRedis } from '../redis.ts'
+import { BullMq } from './bullmq.ts'
 import { startLiteque } from './liteque.ts'
 import { startPlatformatic } from './platformatic.ts'
 
@@ -22,7 +26,9 @@ export interface Pusher {
   readonly role: Role
   readonly about?: string
   /** What it survives; only within one class is it fair to compare. */
-  readonly durability: 'nothing' | 'SIGKILL' | 'power cut'
+  readonly durability: 'nothing' | 'SIGKILL' | 'power cut' | 'SIGKILL of its clients'
+  /** Throws where something that it runs on is missing. */
+  readonly needs?: () => unknown
   open(folder: string, handler: (payload: Order) => void): Pushing | Promise<Pushing>
 }
 
@@ -155,5 +161,40 @@ export const PUSHERS: readonly Pusher[] = [
     role: 'peer',
     durability: 'power cut',
     open: (folder, handler) => startPlatformatic({ folder, concurrency: CONCURRENCY }, handler),
+  },
+  {
+    name: 'redis',
+    role: 'quayside',
+    durability: 'SIGKILL of its clients',
+    needs: () => findProgram('redis'),
+    async open(folder, handler) {
+      const { storage, close } = await openRedis()
+      const pushing = await quayside('', 'nothing', () => storage).open(folder, handler)
+      return {
+        send: (payload) => pushing.send(payload),
+        async close() {
+          await pushing.close()
+          await close()
+        },
+      }
+    },
+  },
+  {
+    name: 'bullmq',
+    role: 'peer',
+    durability: 'SIGKILL of its clients',
+    needs: () => findProgram('redis'),
+    async open(_, handler) {
+      const server = await startRedis()
+      const queue = new BullMq<Order>(server.port)
+      await queue.work(CONCURRENCY, handler)
+      return {
+        send: (payload) => queue.send(payload),
+        async close() {
+          await queue.close()
+          await server.stop()
+        },
+      }
+    },
   },
 ]

@@ -14,7 +14,7 @@ import {
   print,
   printTable,
 } from '../harness.ts'
-import { PLAIN, type Subject, type SubjectName, subject } from '../subjects.ts'
+import { PLAIN, type Subject, type SubjectName, available, subject } from '../subjects.ts'
 
 declare const bench: Bench
 
@@ -23,6 +23,7 @@ const ON_NODE: readonly SubjectName[] = [
   'memory',
   'fs, fsync',
   'fs, os',
+  'redis',
   'smqp',
   'node:sqlite, FULL',
   'plainjob',
@@ -39,7 +40,8 @@ export async function batch(options: Options): Promise<void> {
     }
   }
   heading('throughput by adapter and batch size')
-  await measure((size) => ON_NODE.map((name) => inFolder(name, subject(name), size)))
+  const onNode = available(ON_NODE.map((name) => ({ name, ...subject(name) })))
+  await measure((size) => onNode.map((chosen) => inFolder(chosen, size)))
   await inChromium(async (open) => {
     const page = await open()
     await measure((size) =>
@@ -73,7 +75,7 @@ export async function batch(options: Options): Promise<void> {
   )
 }
 
-function inFolder(name: string, { role, about, open }: Subject, size: number): Contestant {
+function inFolder({ name, role, about, open }: Subject & { name: string }, size: number): Contestant {
   return {
     name,
     role,

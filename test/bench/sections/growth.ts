@@ -4,7 +4,7 @@ import type { Bench } from '../browser/worker.ts'
 import { newFolder, removeFolder } from '../folders.ts'
 import { type Options, amount, atMost, heading, median, plot, print, printTable } from '../harness.ts'
 import type { Role } from '../report/model.ts'
-import { type Kind, PLAIN, type SubjectName, subject } from '../subjects.ts'
+import { type Kind, PLAIN, type SubjectName, available, subject } from '../subjects.ts'
 
 declare const bench: Bench
 
@@ -22,6 +22,7 @@ const KINDS: [string, Kind][] = [
 const CURVES: readonly [SubjectName, number][] = [
   ['memory', 1_000_000],
   ['fs, os', 1_000_000],
+  ['redis', 1_000_000],
   ['smqp', 100_000],
   ['plainjob', 1_000_000],
 ]
@@ -70,7 +71,7 @@ interface Curve {
 async function curves(options: Options): Promise<void> {
   heading('cost of a message by the number that wait')
   const all: Curve[] = []
-  for (const [name, most] of CURVES) {
+  for (const { name, most } of available(CURVES.map(([name, most]) => ({ name, most, ...subject(name) })))) {
     const queues = lengths(Math.min(most, options.many))
     const rates = await slices(name, PLAIN, queues, options)
     all.push({ name, role: subject(name).role, lengths: queues, rates })

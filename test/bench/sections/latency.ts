@@ -7,6 +7,7 @@ import { order, read } from '../payload.ts'
 import { PUSHERS, type Pusher } from '../peers/push.ts'
 import type { Role } from '../report/model.ts'
 import { duration } from '../report/numbers.ts'
+import { available } from '../subjects.ts'
 
 declare const bench: Bench
 
@@ -28,9 +29,9 @@ interface Latency {
 /** From the call of `send` to the call of the handler. */
 export async function latency(): Promise<void> {
   heading('latency from send to handler')
-  const count = 600
+  const count = 300
   const rows: Latency[] = []
-  for (const pusher of PUSHERS) {
+  for (const pusher of available(PUSHERS)) {
     progress(`latency: ${pusher.name}`)
     const all = await onNode(pusher, count)
     rows.push(percentiles(pusher, all))
@@ -59,10 +60,12 @@ export async function latency(): Promise<void> {
     ['latency, memory: median', 'nothing'],
     ['latency, survives SIGKILL: median', 'SIGKILL'],
     ['latency, survives a power cut: median', 'power cut'],
+    ['latency, Redis: median', 'SIGKILL of its clients'],
   ] as const) {
     const same = rows.filter((row) => row.durability === durability)
-    const ours = same.find(({ role }) => role === 'quayside')!
-    const peer = same.filter(({ role }) => role === 'peer').sort((a, b) => a.p50 - b.p50)[0]!
+    const ours = same.find(({ role }) => role === 'quayside')
+    const peer = same.filter(({ role }) => role === 'peer').sort((a, b) => a.p50 - b.p50)[0]
+    if (!ours || !peer) continue
     versus({
       what,
       unit: 'ms',
