@@ -27,6 +27,7 @@ export const STATIC = [
   'lint',
   'types',
   'types:src',
+  'types:bench',
   'build',
   'types:edge', // a Worker that uses what was built
   'lint:package',

@@ -3,25 +3,17 @@
 import { diskBytes } from './folders.ts'
 import { gc } from './harness.ts'
 import { type Order, order } from './payload.ts'
-import { MemoryAdapter, NodeFsAdapter, Queue } from './quayside.ts'
+import { NodeFsAdapter, Queue } from './quayside.ts'
+import { type Kind, PLAIN, type SubjectName, subject } from './subjects.ts'
 
 export interface Where {
-  storage: 'memory' | 'fs'
   folder: string
-}
-
-export interface Kind {
-  /** Number of ordering keys; 0 for messages without. */
-  keys: number
-  /** Whether each message has an id of the caller's. */
-  ids: boolean
 }
 
 type Payload = Order | { n: number; text: string }
 
-function open({ storage, folder }: Where) {
-  // 'os', so that what the engine costs is not hidden behind the disk.
-  const adapter = storage === 'memory' ? new MemoryAdapter() : new NodeFsAdapter(folder, { durability: 'os' })
+function open({ folder }: Where) {
+  const adapter = new NodeFsAdapter(folder, { durability: 'os' })
   const queue = new Queue<Payload>('bench', { storage: adapter })
   const close = async () => {
     await queue.close()
@@ -31,15 +23,8 @@ function open({ storage, folder }: Where) {
 }
 
 let n = 0
-function batch({ keys, ids }: Kind, size = 100) {
-  return Array.from({ length: size }, () => {
-    n++
-    return {
-      payload: order(n),
-      ...(keys > 0 && { key: `key-${n % keys}` }),
-      ...(ids && { id: `order-${n}` }),
-    }
-  })
+function batch() {
+  return Array.from({ length: 100 }, () => ({ payload: order(n++) }))
 }
 
 /** About 1 KB of JSON. */
@@ -57,19 +42,16 @@ function heapBytes(): number {
 
 const tasks = {
   /** Fills a queue, then answers each message from the parent with the rate of one slice. */
-  async growth({ where, kind, waiting, sliceMs }: GrowthTask) {
-    const { producer, consumer } = open(where)
-    for (let i = 0; i < waiting; i += 100) await producer.sendBatch(batch(kind))
+  async growth({ name, folder, kind, waiting, sliceMs }: GrowthTask) {
+    const work = await subject(name).open(folder, kind)
+    for (let i = 0; i < waiting; i += 100) await work.send(100)
     const lap = async () => {
-      await producer.sendBatch(batch(kind))
-      for (let left = 100; left > 0;) {
-        const messages = await consumer.receiveBatch(left)
-        if (messages.length === 0) throw new Error(`${waiting} messages wait and none is delivered`)
-        await consumer.ackBatch(messages)
-        left -= messages.length
-      }
+      await work.send(100)
+      await work.take!(100)
     }
-    for (const started = performance.now(); performance.now() - started < 500;) await lap()
+    // The first claims of a group with few ordering keys set aside all that waits behind them, once for each message.
+    const warmMs = kind.keys > 0 ? 3000 : 500
+    for (const started = performance.now(); performance.now() - started < warmMs;) await lap()
     process.on('message', () => {
       void (async () => {
         gc()
@@ -82,26 +64,28 @@ const tasks = {
         process.send!((done / (performance.now() - started)) * 1000)
       })()
     })
+    // The parent is done with it, or gone.
+    process.on('disconnect', () => void Promise.resolve(work.close?.()).then(() => process.exit()))
     process.send!('ready')
   },
 
   /** Heap per waiting message: the slope between two backlogs, so that caches of a fixed size do not count. */
-  async heap({ where, count }: { where: Where; count: number }) {
-    const { producer } = open(where)
-    const fill = async (count: number) => {
-      for (; n < count;) await producer.sendBatch(batch({ keys: 0, ids: false }))
+  async heap({ name, folder, count }: HeapTask) {
+    const work = await subject(name).open(folder, PLAIN)
+    const fill = async (from: number, to: number) => {
+      for (let i = from; i < to; i += 100) await work.send(100)
       return heapBytes()
     }
-    const few = await fill(count / 5)
-    const many = await fill(count)
-    return (many - few) / (count - count / 5)
+    const few = await fill(0, count / 5)
+    const many = await fill(count / 5, count)
+    process.send!((many - few) / (count - count / 5), () => process.exit()) // whatever timers it has
   },
 
   async fill({ where, count, large, killed }: FillTask) {
     const { producer, close } = open(where)
     let bodies = 0
     for (let i = 0; i < count; i += 100) {
-      const messages = large ? Array.from({ length: 100 }, kilobyte) : batch({ keys: 0, ids: false })
+      const messages = large ? Array.from({ length: 100 }, kilobyte) : batch()
       for (const { payload } of messages) bodies += JSON.stringify(payload).length
       await producer.sendBatch(messages)
     }
@@ -128,10 +112,17 @@ const tasks = {
 }
 
 export interface GrowthTask {
-  where: Where
+  name: SubjectName
+  folder: string
   kind: Kind
   waiting: number
   sliceMs: number
+}
+
+export interface HeapTask {
+  name: SubjectName
+  folder: string
+  count: number
 }
 
 export interface FillTask {

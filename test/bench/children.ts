@@ -44,7 +44,7 @@ export class Grown {
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.#child.once('exit', () => resolve())
-      this.#child.kill('SIGKILL')
+      this.#child.disconnect()
     })
   }
 

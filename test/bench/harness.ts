@@ -1,5 +1,21 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Result, Role } from './report/model.ts'
+
+export {
+  atLeast,
+  atMost,
+  heading,
+  plot,
+  print,
+  printGoals,
+  printRates,
+  printTable,
+  startSection,
+  versus,
+} from './record.ts'
+export { amount, median } from './report/numbers.ts'
+export type { Result } from './report/model.ts'
 
 /**
  * Contestants take turns in one process: slice by slice, in an order that rotates, so that a noisy second hits them
@@ -9,8 +25,9 @@ import { runInNewContext } from 'node:vm'
 /** One way of doing the work, set up anew for each slice. */
 export interface Contestant {
   name: string
-  /** `quayside` is what the goals are about, `peer` what they are measured against; `limit` and `part` are for orientation. */
-  role: 'quayside' | 'peer' | 'limit' | 'part'
+  role: Role
+  /** What the reader must know to read its figure right: what it does less, how it was configured. */
+  about?: string
   setup(): Promise<Running> | Running
 }
 
@@ -30,18 +47,14 @@ export interface Options {
   many: number
 }
 
-export interface Result {
-  name: string
-  role: Contestant['role']
-  /** Messages per second, one entry per round; all contestants of a run have the same number of rounds. */
-  rates: number[]
-}
+/** Measures something and says what it found, through the functions above. */
+export type Run = (options: Options, withQuayside: boolean) => Promise<void>
 
 setFlagsFromString('--expose-gc')
 export const gc = runInNewContext('gc') as () => void
 
 export async function compete(contestants: readonly Contestant[], options: Options): Promise<Result[]> {
-  const results = contestants.map(({ name, role }): Result => ({ name, role, rates: [] }))
+  const results = contestants.map(({ name, role, about }): Result => ({ name, role, about, rates: [] }))
   for (let round = -options.warmups; round < options.slices; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (turn + round + options.warmups) % contestants.length
@@ -66,113 +79,6 @@ export async function compete(contestants: readonly Contestant[], options: Optio
   return results
 }
 
-function progress(text: string): void {
+export function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text.padEnd(78)}\r`)
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
-/** Median, least and greatest ratio of the slices that ran in the same round. */
-export function ratio(subject: Result, other: Result): { median: number; min: number; max: number } {
-  const ratios = subject.rates.map((rate, round) => rate / other.rates[round]!)
-  return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) }
-}
-
-export interface Goal {
-  text: string
-  met: boolean | undefined
-}
-
-const goals: Goal[] = []
-
-/** A goal of the form "at least `factor` times that contestant"; without a name, the fastest peer. */
-export function atLeast(results: readonly Result[], factor: number, name?: string): void {
-  const subject = results.find((result) => result.role === 'quayside')
-  const others = results.filter((result) => (name ? result.name === name : result.role === 'peer'))
-  const other = others.sort((a, b) => median(b.rates) - median(a.rates))[0]
-  if (!other) throw new Error(`no contestant ${name}`)
-  const text = `≥ ${factor} × ${name ? '' : 'the fastest peer, '}${other.name}`
-  if (!subject) return goal(text, undefined, 'quayside did not run')
-  const { median: middle, min, max } = ratio(subject, other)
-  goal(text, middle >= factor, `${times(middle)} (${times(min)}–${times(max)})`)
-}
-
-export function atMost(what: string, value: number, limit: number, unit = ''): void {
-  goal(`${what} ≤ ${amount(limit)}${unit}`, value <= limit, `${amount(value)}${unit}`)
-}
-
-export function goal(text: string, met: boolean | undefined, value: string): void {
-  goals.push({ text: `${section}: ${text}`, met })
-  print(`- goal ${text}: **${met === undefined ? '–' : met ? 'met' : 'not met'}**, ${value}`)
-}
-
-let section = ''
-
-export function heading(text: string): void {
-  section = text
-  print(`\n### ${text}\n`)
-}
-
-/** One row per contestant, fastest first; the last column compares quayside with it. */
-export function printRates(results: readonly Result[]): void {
-  const subject = results.find((result) => result.role === 'quayside')
-  printTable(
-    ['', 'role', 'messages/s', 'µs each', 'slices from–to', 'quayside is'],
-    [...results]
-      .sort((a, b) => median(b.rates) - median(a.rates))
-      .map((result) => {
-        const middle = median(result.rates)
-        const compared = subject && subject !== result ? ratio(subject, result) : undefined
-        return [
-          result.name,
-          result.role,
-          amount(middle),
-          (1e6 / middle).toPrecision(3),
-          `${amount(Math.min(...result.rates))}–${amount(Math.max(...result.rates))}`,
-          compared ? `${times(compared.median)} (${times(compared.min)}–${times(compared.max)})` : '',
-        ]
-      }),
-  )
-  print('')
-}
-
-export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...rows.map((row) => row[column]!.length), 3),
-  )
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
-  print(line(head))
-  print(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`)
-  for (const row of rows) print(line(row))
-}
-
-/** All goals at the end; returns how many were not met. */
-export function printGoals(): number {
-  if (goals.length === 0) return 0
-  print('\n### Goals\n')
-  printTable(
-    ['goal', ''],
-    goals.map(({ text, met }) => [text, met === undefined ? '–' : met ? 'met' : 'NOT MET']),
-  )
-  return goals.filter(({ met }) => met === false).length
-}
-
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-export function amount(value: number): string {
-  if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`
-  if (value >= 1e4) return `${(value / 1e3).toFixed(0)} k`
-  if (value >= 1e3) return `${(value / 1e3).toFixed(1)} k`
-  return String(Number(value.toPrecision(3)))
-}
-
-function times(value: number): string {
-  return `${value.toPrecision(3)}×`
 }

@@ -1,70 +1,71 @@
-// npm run bench [-- SECTION…] [--slices 7] [--ms 400] [--many 1000000] [--peers]
+// npm run bench [-- SECTION…] [--slices 7] [--ms 400] [--many 1000000] [--write] [--peers] [--render]
 //
-// --peers leaves quayside out and needs no build.
+// Without a section it runs all of them and writes RESULTS.md, its plots and the README's table. With sections, it writes
+// only with --write, and then the parts of these. --peers leaves quayside out, needs no build and writes nothing. --render
+// measures nothing and writes the report anew from results.json.
 import { execSync } from 'node:child_process'
-import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Options, print, printGoals } from './harness.ts'
-import { browser } from './sections/browser.ts'
-import { fsLifecycle, fsSend, fsSingle } from './sections/fs.ts'
-import { growth } from './sections/growth.ts'
-import { memory } from './sections/memory.ts'
-import { micro } from './sections/micro.ts'
-import { redisBatch, redisSend, redisWork } from './sections/redis.ts'
-import { recovery, space } from './sections/space.ts'
-
-const SECTIONS: Record<string, (options: Options, withQuayside: boolean) => Promise<void>> = {
-  micro,
-  memory,
-  'fs-send': fsSend,
-  'fs-lifecycle': fsLifecycle,
-  'fs-single': fsSingle,
-  'redis-send': redisSend,
-  'redis-batch': redisBatch,
-  'redis-work': redisWork,
-  recovery,
-  growth,
-  space,
-  browser,
-}
+import { conditions } from './conditions.ts'
+import { type Options, printGoals, startSection } from './harness.ts'
+import { merge, readResults, write } from './report/files.ts'
+import type { Section } from './report/model.ts'
+import { SECTIONS } from './sections.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    slices: { type: 'string', default: '7' },
-    ms: { type: 'string', default: '400' },
+    slices: { type: 'string', default: '5' },
+    ms: { type: 'string', default: '300' },
     many: { type: 'string', default: '1000000' },
+    write: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    render: { type: 'boolean', default: false },
   },
 })
+const all = Object.keys(SECTIONS)
+const unknown = positionals.find((name) => !all.includes(name))
+if (unknown !== undefined) {
+  console.error(`bench: no section "${unknown}"; there are: ${all.join(', ')}`)
+  process.exit(2)
+}
+if (values.render) {
+  write(merge(readResults(), [], all))
+  process.exit()
+}
+
 const options: Options = {
   slices: Number(values.slices),
   warmups: 1,
   sliceMs: Number(values.ms),
   many: Number(values.many),
 }
-const alone = ['recovery', 'growth', 'space', 'browser']
+const root = fileURLToPath(new URL('../..', import.meta.url))
+if (!values.peers) execSync('node scripts/build.mjs', { cwd: root, stdio: 'inherit' })
+
 const names =
   positionals.length > 0
     ? positionals
-    : Object.keys(SECTIONS).filter((name) => !(values.peers && alone.includes(name)))
+    : all.filter((name) => !(values.peers && SECTIONS[name]!.needsQuayside))
+const ran: Section[] = []
 for (const name of names) {
-  if (!(name in SECTIONS)) {
-    console.error(`bench: no section "${name}"; there are: ${Object.keys(SECTIONS).join(', ')}`)
-    process.exit(2)
+  const { title, load } = SECTIONS[name]!
+  console.log(`\n## ${title}`)
+  const section = startSection(name, title)
+  ran.push(section)
+  section.conditions = conditions(options)
+  const started = performance.now()
+  try {
+    const run = await load()
+    await run(options, !values.peers)
+  } catch (error) {
+    // The others are worth their time even so.
+    console.error(error)
+    section.failed = (error as Error).message.split('\n')[0]!.replaceAll(root, '')
+    process.exitCode = 1
   }
+  console.log(`\n(${((performance.now() - started) / 1000).toFixed(0)} s)`)
 }
-
-if (!values.peers) {
-  execSync('node scripts/build.mjs', {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    stdio: 'inherit',
-  })
-}
-print(
-  `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}; ` +
-    `median of ${options.slices} interleaved slices of ${options.sliceMs} ms`,
-)
-for (const name of names) await SECTIONS[name]!(options, !values.peers)
 printGoals()
+if (values.write || (positionals.length === 0 && !values.peers)) write(merge(readResults(), ran, all))
+process.exit()

@@ -162,6 +162,60 @@ async function claimAndAck({ waiting, keys, ids }: Kind, rounds: number): Promis
   return rate
 }
 
+/** Queues with a backlog that stays as long as it is, by its length. */
+const grown = new Map<number, Lap>()
+type Lap = (count: number) => Promise<void>
+
+async function openGrown(waiting: number): Promise<void> {
+  const queue = newQueue()
+  await fill(queue, waiting)
+  grown.set(waiting, laps(queue))
+}
+
+/** Sends, receives and acks so many, in one batch. */
+function laps(queue: Queue<Order>): Lap {
+  const producer = queue.createProducer()
+  const consumer = queue.createConsumer()
+  return async (count) => {
+    await producer.sendBatch(Array.from({ length: count }, (_, n) => ({ payload: order(n) })))
+    for (let left = count; left > 0;) {
+      const messages = await consumer.receiveBatch(left)
+      if (messages.length === 0) throw new Error('messages wait and none is delivered')
+      await consumer.ackBatch(messages)
+      left -= messages.length
+    }
+  }
+}
+
+/** Messages per second of one slice, with so many waiting. */
+async function grownSlice({ waiting, ms }: { waiting: number; ms: number }): Promise<number> {
+  const lap = grown.get(waiting)!
+  let done = 0
+  const started = performance.now()
+  while (performance.now() - started < ms) {
+    await lap(100)
+    done += 100
+  }
+  return (done / (performance.now() - started)) * 1000
+}
+
+/** What a page and another one of the same origin share for {@link bench.listen} and {@link bench.sendAtTimes}. */
+interface Shared {
+  readonly database: string
+  readonly durability: 'strict' | 'relaxed'
+}
+
+function openShared({ database, durability }: Shared): Queue<Order> {
+  return new Queue<Order>('latency', { storage: new IndexedDBAdapter({ database, durability }) })
+}
+
+/** On the clock that all pages of a browser share, in ms. */
+function clock(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+const heard = new Map<number, number>()
+
 /** Sends of 100 with ids of the caller's. */
 async function sendWithIds(rounds: number): Promise<number> {
   const queue = newQueue()
@@ -202,6 +256,36 @@ const bench = {
     claimAndAck(kind, rounds),
   sendWithIds,
   cycleWithIds,
+  openGrown,
+  grownSlice,
+  /** Steps of one batch of this size: send, receive, ack. */
+  async setupBatch({ size, durability }: { size: number; durability: 'strict' | 'relaxed' }): Promise<void> {
+    const lap = laps(newQueue(durability))
+    step = async () => {
+      await lap(size)
+      return size
+    }
+  },
+  /** Handles what comes, until the page is closed, and notes when. */
+  async listen(shared: Shared): Promise<void> {
+    const consumer = openShared(shared).createConsumer()
+    await consumer.join()
+    void consumer.run(({ payload }) => void heard.set(payload.order, clock()), { concurrency: 100 })
+  },
+  heard: (): [number, number][] => [...heard],
+  /** Sends messages one by one after pauses of so many ms, and answers with when it called `send`. */
+  async sendAtTimes({ shared, pauses }: { shared: Shared; pauses: number[] }): Promise<number[]> {
+    const producer = openShared(shared).createProducer()
+    const sent: number[] = []
+    const sends: Promise<unknown>[] = []
+    for (const [n, pause] of pauses.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      sent.push(clock())
+      sends.push(producer.send(order(n)))
+    }
+    await Promise.all(sends)
+    return sent
+  },
   /** Fills a queue for {@link bench.firstClaim}, which another start of the browser calls. */
   async fillForLater(count: number): Promise<void> {
     const queue = new Queue<Order>('cold', { storage: new IndexedDBAdapter({ database: 'cold' }) })

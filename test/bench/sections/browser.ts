@@ -110,7 +110,7 @@ async function contests(worker: Worker, options: Options): Promise<void> {
     50,
   )
   await race(
-    'send, receive, ack, each awaited',
+    'lifecycle, one at a time',
     [
       ['quayside', 'quayside: send, receive, ack', 'relaxed'],
       ['part', 'quayside: send, receive, ack', 'strict'],

@@ -1,53 +1,147 @@
-import type { Kind, Where } from '../child.ts'
 import { Grown } from '../children.ts'
+import { inChromium } from '../browser/open.ts'
+import type { Bench } from '../browser/worker.ts'
 import { newFolder, removeFolder } from '../folders.ts'
-import { type Options, amount, atMost, heading, median, print, printTable } from '../harness.ts'
+import { type Options, amount, atMost, heading, median, plot, print, printTable } from '../harness.ts'
+import type { Role } from '../report/model.ts'
+import { type Kind, PLAIN, type SubjectName, available, subject } from '../subjects.ts'
+
+declare const bench: Bench
 
 const FEW = 1000
 
 const KINDS: [string, Kind][] = [
-  ['no keys, no ids', { keys: 0, ids: false }],
+  ['no keys, no ids', PLAIN],
   ["caller's ids", { keys: 0, ids: true }],
   ['1 ordering key', { keys: 1, ids: false }],
   ['10 ordering keys', { keys: 10, ids: false }],
   ['1000 ordering keys', { keys: 1000, ids: false }],
 ]
 
-/** The same work (send 100, receive 100, ack 100) on a short and on a long queue, turn by turn in two processes. */
+/** Whose cost is drawn, and up to which length; smqp has shown by then how its cost grows. */
+const CURVES: readonly [SubjectName, number][] = [
+  ['memory', 1_000_000],
+  ['fs, os', 1_000_000],
+  ['redis', 1_000_000],
+  ['smqp', 100_000],
+  ['plainjob', 1_000_000],
+]
+
+/** The same work (send 100, receive 100, ack 100) on queues of different lengths, turn by turn in processes of their own. */
 export async function growth(options: Options): Promise<void> {
+  await curves(options)
+  await kinds(options)
+}
+
+/** The rates of queues that differ in nothing but their length; one entry per round each. */
+async function slices(
+  name: SubjectName,
+  kind: Kind,
+  lengths: readonly number[],
+  { slices, sliceMs }: Options,
+): Promise<number[][]> {
+  const folders = lengths.map(() => newFolder())
+  const queues: Grown[] = []
+  for (const [i, waiting] of lengths.entries()) {
+    queues.push(await Grown.start({ name, folder: folders[i]!, kind, waiting, sliceMs }))
+  }
+  const rates = lengths.map((): number[] => [])
+  for (let round = 0; round < slices; round++) {
+    for (const [i, queue] of queues.entries()) rates[i]!.push(await queue.slice())
+  }
+  await Promise.all(queues.map((queue) => queue.stop()))
+  for (const folder of folders) removeFolder(folder)
+  return rates
+}
+
+/** From 100 messages to `most`, in powers of ten. */
+function lengths(most: number): number[] {
+  const all: number[] = []
+  for (let length = 100; length <= most; length *= 10) all.push(length)
+  return all
+}
+
+interface Curve {
+  readonly name: string
+  readonly role: Role
+  readonly lengths: readonly number[]
+  readonly rates: readonly number[][]
+}
+
+async function curves(options: Options): Promise<void> {
+  heading('cost of a message by the number that wait')
+  const all: Curve[] = []
+  for (const { name, most } of available(CURVES.map(([name, most]) => ({ name, most, ...subject(name) })))) {
+    const queues = lengths(Math.min(most, options.many))
+    const rates = await slices(name, PLAIN, queues, options)
+    all.push({ name, role: subject(name).role, lengths: queues, rates })
+  }
+  all.push(...((await indexedDB(options)) ?? []))
+  plot('backlog', {
+    kind: 'lines',
+    title: 'Cost of a message by the number that wait',
+    subtitle: 'µs to send, receive and ack one, in batches of 100; flat is good. Dashed: peers.',
+    x: 'messages that wait',
+    series: all.map(({ name, role, lengths, rates }) => ({
+      name,
+      role,
+      points: lengths.map((length, i): [number, number] => [length, 1e6 / median(rates[i]!)]),
+    })),
+  })
+  const columns = lengths(options.many)
+  printTable(
+    ['µs per message', ...columns.map((length) => `${amount(length)} waiting`), 'longest against shortest'],
+    all.map(({ name, rates }) => [
+      name,
+      ...columns.map((_, i) => (rates[i] ? (1e6 / median(rates[i])).toPrecision(3) : '–')),
+      cost(rates[0]!, rates.at(-1)!),
+    ]),
+  )
+  print(
+    "A queue on fs is not synced here ('os'), so that what the engine costs is not hidden behind the disk.",
+  )
+}
+
+/** How many times as much a message costs in the second of two queues. */
+function cost(short: readonly number[], long: readonly number[]): string {
+  const costs = short.map((rate, round) => rate / long[round]!)
+  const [least, most] = [Math.min(...costs), Math.max(...costs)]
+  return `${median(costs).toFixed(2)}× (${least.toFixed(2)}–${most.toFixed(2)})`
+}
+
+async function indexedDB({ many, slices, sliceMs }: Options): Promise<Curve[] | undefined> {
+  return await inChromium(async (open) => {
+    const page = await open()
+    const all = lengths(Math.min(many, 100_000))
+    const rates = all.map((): number[] => [])
+    for (const waiting of all) await page.evaluate((waiting) => bench.openGrown(waiting), waiting)
+    for (let round = -1; round < slices; round++) {
+      for (const [i, waiting] of all.entries()) {
+        const rate = await page.evaluate((what) => bench.grownSlice(what), { waiting, ms: sliceMs })
+        if (round >= 0) rates[i]!.push(rate)
+      }
+    }
+    return [{ name: 'IndexedDB, relaxed', role: 'quayside', lengths: all, rates }]
+  })
+}
+
+async function kinds(options: Options): Promise<void> {
   heading(`growth: cost per message with ${amount(options.many)} waiting against ${amount(FEW)}`)
   const rows: string[][] = []
   const ratios: [string, number][] = []
-  for (const storage of ['memory', 'fs'] as const) {
-    for (const [name, kind] of KINDS) {
-      const folders = [newFolder(), newFolder()]
-      const where = (index: number): Where => ({ storage, folder: folders[index]! })
-      const few = await Grown.start({ where: where(0), kind, waiting: FEW, sliceMs: options.sliceMs })
-      const many = await Grown.start({
-        where: where(1),
-        kind,
-        waiting: options.many,
-        sliceMs: options.sliceMs,
-      })
-      const fast: number[] = []
-      const slow: number[] = []
-      for (let round = 0; round < options.slices; round++) {
-        fast.push(await few.slice())
-        slow.push(await many.slice())
-      }
-      await Promise.all([few.stop(), many.stop()])
-      for (const folder of folders) removeFolder(folder)
-      const costs = fast.map((rate, round) => rate / slow[round]!)
-      rows.push([
-        `${storage}: ${name}`,
-        amount(median(fast)),
-        amount(median(slow)),
-        `${median(costs).toFixed(2)}× (${Math.min(...costs).toFixed(2)}–${Math.max(...costs).toFixed(2)})`,
-      ])
-      ratios.push([`${storage}, ${name}: cost`, median(costs)])
+  for (const [storage, name] of [
+    ['memory', 'memory'],
+    ['fs', 'fs, os'],
+  ] as const) {
+    for (const [what, kind] of KINDS) {
+      const [short, long] = (await slices(name, kind, [FEW, options.many], options)) as [number[], number[]]
+      rows.push([`${storage}: ${what}`, amount(median(short)), amount(median(long)), cost(short, long)])
+      ratios.push([`${storage}, ${what}: cost`, median(short.map((rate, round) => rate / long[round]!))])
     }
   }
   printTable(['', `messages/s, ${amount(FEW)} waiting`, `${amount(options.many)} waiting`, 'cost'], rows)
-  print('')
+  print(
+    'The first claims of a group set aside what waits behind an ordering key, once for each message; that is over when the clock starts.',
+  )
   for (const [what, value] of ratios) atMost(what, value, 1.3, '×')
 }

@@ -1,8 +1,10 @@
-import { type Job, Queue as PlatformaticQueue, MemoryStorage } from '@platformatic/job-queue'
+import fastq from 'fastq'
 import { MemoryTaskProvider, Qified } from 'qified'
 import { Broker, Queue as SmqpQueue } from 'smqp'
 import { v7 } from 'uuid'
 import { type Contestant, type Options, atLeast, compete, heading, printRates } from '../harness.ts'
+import { Finished } from '../peers/finished.ts'
+import { startPlatformatic } from '../peers/platformatic.ts'
 import { type Order, order, orders, read } from '../payload.ts'
 
 /** How much one step does: messages in batches, or one after the other with each verb awaited. */
@@ -10,17 +12,24 @@ const BATCH = 100
 const SINGLES = 100
 let n = 0
 
+const NO_QUEUE = 'calls a function: no ack, lease, retry or id'
+const BY_REFERENCE =
+  'it hands out the very object that was sent, which both sides can then change; quayside writes JSON and reads it back, which is more than half of its time here'
+const CALLS =
+  'its calls are function calls on an array that hand out the very object that was sent; each of quayside is a transaction, with JSON, an id, an attempt and a lease, and alone it shares that with no other message'
+const FASTQ = `it ${NO_QUEUE}`
+
 export async function memory(options: Options, withQuayside: boolean): Promise<void> {
   const own = withQuayside ? await quayside() : { batch: [], single: [] }
 
-  heading('memory: send + receive + ack, batches of 100')
+  heading('memory: lifecycle, batches of 100')
   const batches = await compete([...own.batch, ...batchPeers], options)
-  printRates(batches)
+  printRates(batches, { smqp: BY_REFERENCE, qified: BY_REFERENCE, fastq: FASTQ })
   atLeast(batches, 1.2)
 
-  heading('memory: send + receive + ack, one at a time, each awaited')
+  heading('memory: lifecycle, one at a time')
   const singles = await compete([...own.single, ...singlePeers], options)
-  printRates(singles)
+  printRates(singles, { smqp: CALLS, qified: CALLS, fastq: FASTQ })
   atLeast(singles, 1)
 }
 
@@ -83,7 +92,7 @@ function smqpBatch(queue: SmqpQueue): number {
   for (let i = 0; i < BATCH; i++)
     messages.push(queue.get() as Exclude<ReturnType<SmqpQueue['get']>, undefined>)
   for (const message of messages) {
-    read(message.content)
+    read(message.content as Order)
     message.ack()
   }
   return BATCH
@@ -93,23 +102,10 @@ async function smqpSingles(queue: SmqpQueue): Promise<number> {
   for (let i = 0; i < SINGLES; i++) {
     await queue.queueMessage({}, order(n++))
     const message = (await queue.get())!
-    read(message.content)
+    read(message.content as Order)
     await message.ack()
   }
   return SINGLES
-}
-
-/** Counts what handlers finished, for peers that push: `await all(100)` after sending. */
-class Finished {
-  #left = 0
-  #resolve = () => {}
-  all(count: number): Promise<void> {
-    this.#left = count
-    return new Promise((resolve) => (this.#resolve = resolve))
-  }
-  one(): void {
-    if (--this.#left === 0) this.#resolve()
-  }
 }
 
 async function pushed(
@@ -148,23 +144,19 @@ async function startQified(queue: Qified | MemoryTaskProvider, batches: boolean)
   }
 }
 
-async function startPlatformatic(concurrency: number, batches: boolean) {
-  const queue = new PlatformaticQueue<Order, null>({
-    storage: new MemoryStorage(),
-    concurrency,
-    resultTTL: 1,
-  })
+async function startJobs(concurrency: number, batches: boolean) {
   const finished = new Finished()
-  queue.execute(async (job: Job<Order>) => {
-    read(job.payload)
-    return null
-  })
-  queue.on('completed', () => finished.one())
-  await queue.start()
-  return {
-    step: () => pushed(finished, (payload) => queue.enqueue(`job-${payload.order}`, payload), batches),
-    close: () => queue.stop(),
-  }
+  const { send, close } = await startPlatformatic({ concurrency }, read, () => finished.one())
+  return { step: () => pushed(finished, send, batches), close }
+}
+
+function startFastq(concurrency: number, batches: boolean) {
+  const finished = new Finished()
+  const queue = fastq.promise(async (payload: Order) => {
+    read(payload)
+    finished.one()
+  }, concurrency)
+  return { step: () => pushed(finished, (payload) => queue.push(payload), batches) }
 }
 
 /** The least that a promise API with an id and an in-flight map can cost; ids from pooled random bytes. */
@@ -236,7 +228,8 @@ const batchPeers: Contestant[] = [
     role: 'part',
     setup: () => startQified(new MemoryTaskProvider(), true),
   },
-  { name: '@platformatic/job-queue', role: 'peer', setup: () => startPlatformatic(10, true) },
+  { name: '@platformatic/job-queue', role: 'peer', setup: () => startJobs(10, true) },
+  { name: 'fastq', role: 'other', about: NO_QUEUE, setup: () => startFastq(10, true) },
   {
     name: 'array + uuid v7',
     role: 'limit',
@@ -283,7 +276,8 @@ const singlePeers: Contestant[] = [
     role: 'part',
     setup: () => startQified(new MemoryTaskProvider(), false),
   },
-  { name: '@platformatic/job-queue', role: 'peer', setup: () => startPlatformatic(1, false) },
+  { name: '@platformatic/job-queue', role: 'peer', setup: () => startJobs(1, false) },
+  { name: 'fastq', role: 'other', about: NO_QUEUE, setup: () => startFastq(1, false) },
   {
     name: 'array + uuid v7',
     role: 'limit',

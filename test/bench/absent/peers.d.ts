@@ -1,0 +1,163 @@
+// As much of the peers as the benchmark uses, so that it can be checked where the dependencies of test/bench are not
+// installed. `tsc -p test/bench` checks it against the peers themselves.
+declare module '@platformatic/job-queue' {
+  export interface Job<T> {
+    payload: T
+  }
+  interface Storage {
+    connect(): Promise<void>
+  }
+  export const MemoryStorage: new () => Storage
+  export const FileStorage: new (options: { basePath: string }) => Storage
+  export class Queue<T, R> {
+    constructor(options: { storage: Storage; concurrency: number; resultTTL: number })
+    execute(handler: (job: Job<T>) => Promise<R>): void
+    on(event: 'completed', listener: () => void): this
+    start(): Promise<void>
+    stop(): Promise<void>
+    enqueue(id: string, payload: T): Promise<unknown>
+  }
+}
+
+declare module 'better-sqlite3' {
+  class Database {
+    constructor(path: string)
+    exec(sql: string): this
+  }
+  namespace Database {
+    export { Database }
+  }
+  export default Database
+}
+
+declare module 'bullmq' {
+  interface Options {
+    connection: { host: string; port: number }
+  }
+  export class Queue {
+    readonly name: string
+    constructor(name: string, options: Options & { defaultJobOptions: { removeOnComplete: boolean } })
+    add(name: string, data: unknown): Promise<unknown>
+    addBulk(jobs: { name: string; data: unknown }[]): Promise<unknown>
+    close(): Promise<void>
+  }
+  export class Worker {
+    constructor(
+      name: string,
+      handler: (job: { data: never }) => Promise<void>,
+      options: Options & { concurrency: number },
+    )
+    on(event: 'completed', listener: () => void): this
+    waitUntilReady(): Promise<unknown>
+    close(): Promise<void>
+  }
+}
+
+declare module 'fastq' {
+  interface Queue<T> {
+    push(task: T): void
+    pause(): void
+  }
+  function fastq<T>(
+    worker: (task: T, done: (error: Error | null) => void) => void,
+    concurrency: number,
+  ): Queue<T>
+  namespace fastq {
+    function promise<T>(
+      worker: (task: T) => Promise<void>,
+      concurrency: number,
+    ): { push(task: T): Promise<unknown> }
+  }
+  export default fastq
+}
+
+declare module 'liteque' {
+  interface Client {
+    client: unknown
+  }
+  export function buildDBClient(path: string, options: { runMigrations: boolean }): Client
+  export class SqliteQueue<T> {
+    constructor(
+      name: string,
+      client: Client,
+      options: { defaultJobArgs: { numRetries: number }; keepFailedJobs: boolean },
+    )
+    enqueue(payload: T): Promise<unknown>
+    attemptDequeue(options: {
+      timeoutSecs: number
+    }): Promise<{ id: number; allocationId: string; payload: string } | null>
+    finalize(id: number, allocationId: string, status: 'completed'): Promise<void>
+  }
+  export class Runner<T> {
+    constructor(
+      queue: SqliteQueue<T>,
+      functions: { run(job: { data: T }): Promise<void> },
+      options: { pollIntervalMs: number; timeoutSecs: number; concurrency: number },
+    )
+    run(): Promise<void>
+    stop(): void
+  }
+}
+
+declare module 'plainjob' {
+  import type Database from 'better-sqlite3'
+  interface Connection {
+    filename: string
+  }
+  interface Logger {
+    error(message: string): void
+    warn(message: string): void
+    info(message: string): void
+    debug(message: string): void
+  }
+  export interface Queue {
+    add(type: string, data: unknown): unknown
+    addMany(type: string, data: unknown[]): unknown
+    getAndMarkJobAsProcessing(type: string): { id: number } | undefined
+    getJobById(id: number): { id: number; data: string } | undefined
+    markJobAsDone(id: number): void
+    removeDoneJobs(olderThanMs: number): void
+    close(): void
+  }
+  export function better(database: Database): Connection
+  export function defineQueue(options: { connection: Connection; logger: Logger }): Queue
+  export function defineWorker(
+    type: string,
+    handler: (job: { data: string }) => void,
+    options: { queue: Queue; logger: Logger },
+  ): { start(): Promise<void>; stop(): Promise<void> }
+}
+
+declare module 'qified' {
+  interface Handler {
+    id: string
+    handler(task: { data?: unknown }, context: { ack(): Promise<void> }): Promise<void>
+  }
+  export class MemoryTaskProvider {
+    enqueue(queue: string, task: { data: unknown }): Promise<unknown>
+    dequeue(queue: string, handler: Handler): Promise<void>
+    disconnect(): Promise<void>
+  }
+  export class Qified {
+    constructor(options: { taskProviders: MemoryTaskProvider[] })
+    enqueue(queue: string, task: { data: unknown }): Promise<unknown>
+    dequeue(queue: string, handler: Handler): Promise<void>
+    disconnect(): Promise<void>
+  }
+}
+
+declare module 'smqp' {
+  interface Message {
+    content: unknown
+    ack(): void
+  }
+  export class Queue {
+    constructor(name: string, options: { autoDelete: boolean })
+    queueMessage(fields: object, content: unknown): unknown
+    get(): Message | undefined
+    consume(onMessage: (routingKey: string, message: Message) => void): unknown
+  }
+  export class Broker {
+    assertQueue(name: string, options: { autoDelete: boolean }): Queue
+  }
+}

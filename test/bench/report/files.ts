@@ -1,0 +1,48 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Results, Section } from './model.ts'
+import { render, summary } from './render.ts'
+
+const bench = new URL('..', import.meta.url)
+const README = new URL('../../../README.md', import.meta.url)
+const BETWEEN = /(?<=<!-- bench -->\n).*?(?=<!-- \/bench -->)/s
+
+export function readResults(): Results {
+  try {
+    return JSON.parse(readFileSync(new URL('results.json', bench), 'utf8')) as Results
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { sections: [] }
+    throw error
+  }
+}
+
+/** Puts sections that were run in the place of older ones of the same name, in the order of `names`. */
+export function merge(before: Results, ran: readonly Section[], names: readonly string[]): Results {
+  const newest = new Map([...before.sections, ...ran].map((section) => [section.name, section]))
+  return { sections: names.flatMap((name) => newest.get(name) ?? []) }
+}
+
+/** Writes results.json, RESULTS.md, the plots and the README's table. */
+export function write(results: Results): void {
+  const json = `${JSON.stringify(results, rounded, 1)}\n`
+  writeFileSync(new URL('results.json', bench), json)
+  const kept = JSON.parse(json) as Results
+  rmSync(new URL('plots', bench), { recursive: true, force: true })
+  mkdirSync(new URL('plots', bench), { recursive: true })
+  for (const [path, text] of render(kept)) writeFileSync(new URL(path, bench), text)
+  const readme = readFileSync(README, 'utf8')
+  if (!BETWEEN.test(readme)) {
+    throw new Error(
+      `no <!-- bench --> and <!-- /bench --> in ${fileURLToPath(README)}: put them where the table belongs`,
+    )
+  }
+  writeFileSync(
+    README,
+    readme.replace(BETWEEN, () => summary(kept)),
+  )
+}
+
+/** Five digits are more than a measurement has. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value
+}

@@ -1,0 +1,12 @@
+import { kv } from '../edge/kv.ts'
+import { atMost, heading, print } from '../harness.ts'
+
+/** What `npm run bench:edge` counts in workerd; that command writes it into the README too. */
+export async function edge(): Promise<void> {
+  for (const [title, run] of [['Workers KV: dollars for a million messages', kv]] as const) {
+    heading(title)
+    const { table, checks } = await run()
+    print(table.join('\n'))
+    for (const { name, value, most } of checks) atMost(name, value, most)
+  }
+}
