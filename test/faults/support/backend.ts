@@ -15,6 +15,8 @@ export interface FaultyBackend {
 
 export interface FaultyStorage {
   readonly name: string
+  /** It does again what failed: a receipt may be void because the time before has settled it, unanswered. */
+  readonly repeats?: boolean
   create(clock: { now(): number }, random: () => number): Promise<FaultyBackend>
 }
 

@@ -70,16 +70,18 @@ class History {
   readonly #report: FaultReport
   readonly #random: () => number
   readonly #clock = { time: START_MS, now: (): number => this.#clock.time }
-  readonly #ledger = new Ledger(this.#clock)
+  readonly #ledger: Ledger
   #backend!: FaultyBackend
   #view: QueueStorage | undefined
   #bodies = 0
   #every = 0
+  #place = 0
   /** Sends whose outcome is unknown, to be tried again. */
   #again: Sent[] = []
 
   constructor(storage: FaultyStorage, seed: number, options: FaultOptions, report: FaultReport) {
     this.#storage = storage
+    this.#ledger = new Ledger(this.#clock, storage.repeats)
     this.#random = randomFrom(seed)
     this.#options = options
     this.#report = report
@@ -113,7 +115,8 @@ class History {
     const what = this.#random()
     const group = pick(this.#random, GROUPS)
     if (what < 0.35) {
-      // At the same time, so that they share writes and fail together.
+      // At the same time, so that they share writes and fail together. Of those that are repeated the order is open.
+      this.#place++
       const calls: Promise<void>[] = []
       for (let i = this.#below(3); i >= 0; i--) calls.push(this.#append())
       if (this.#random() < 0.5) calls.push(this.#settle(group))
@@ -135,6 +138,7 @@ class History {
   }
 
   async #append(): Promise<void> {
+    const place = this.#storage.repeats ? this.#place : this.#place++
     const again = this.#random() < 0.5 ? this.#again.splice(0) : []
     const sends =
       again.length > 0
@@ -152,7 +156,7 @@ class History {
       for (const sent of sends) this.#ledger.unknown(sent)
       if (sends.every(({ message }) => message.id !== undefined)) this.#again.push(...sends)
     } else if (results !== 'refused') {
-      for (const [i, { status }] of results.entries()) this.#ledger.stored(sends[i]!, status)
+      for (const [i, { status }] of results.entries()) this.#ledger.stored(sends[i]!, status, place)
     }
   }
 
@@ -259,7 +263,11 @@ class History {
   }
 
   async #open(): Promise<QueueStorage> {
-    this.#view ??= await (await this.#backend.open()).open('queue')
+    if (this.#view === undefined) {
+      const adapter = await this.#backend.open()
+      if (!adapter.guarantees.leasesSurviveReopen) this.#ledger.giveUpLeases()
+      this.#view = await adapter.open('queue')
+    }
     return this.#view
   }
 
@@ -267,7 +275,6 @@ class History {
     this.trace.push('reopen')
     const view = this.#view
     this.#view = undefined
-    this.#ledger.giveUpLeases()
     await view?.close().catch(() => undefined)
   }
 

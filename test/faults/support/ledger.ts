@@ -43,6 +43,7 @@ export interface Dead {
  */
 export class Ledger {
   readonly #clock: { now(): number }
+  readonly #repeats: boolean
   readonly #sent: Map<string, Sent> = new Map()
   readonly #works: Map<string, Work> = new Map()
   /** By receipt, of which group and message. */
@@ -51,10 +52,10 @@ export class Ledger {
   #late: Set<string> = new Set()
   /** Claims of a group that were never answered: each may have been an attempt of anything. */
   readonly #lostClaims: Map<string, number> = new Map()
-  #places = 0
 
-  constructor(clock: { now(): number }) {
+  constructor(clock: { now(): number }, repeats: boolean = false) {
     this.#clock = clock
+    this.#repeats = repeats
   }
 
   get sent(): readonly Sent[] {
@@ -70,8 +71,8 @@ export class Ledger {
     return sent
   }
 
-  /** In the order in which the sends were called. */
-  stored(sent: Sent, status: string): void {
+  /** A send was answered. Those with a lower place were sent before it. */
+  stored(sent: Sent, status: string, place: number): void {
     if (status === 'duplicate') {
       if (sent.stored === 'no') throw new Violation(`${sent.body} was refused, and is a duplicate now`)
       // It was stored when the storage broke; where it stands is unknown.
@@ -80,7 +81,7 @@ export class Ledger {
     }
     if (sent.stored === 'yes') throw new Violation(`${sent.body} was stored twice`)
     sent.stored = 'yes'
-    sent.place = ++this.#places
+    sent.place = place
   }
 
   /** The storage broke while it was stored. */
@@ -153,7 +154,7 @@ export class Ledger {
     const isLast = work.receipt === settlement.receipt
     if (status === 'settled' && !isLast) throw new Violation(`a void receipt of ${body} was settled`)
     if (status === 'settled' && work.done === 'yes') throw new Violation(`${body} was done twice`)
-    if (status === 'stale' || !isLast) return
+    if (!isLast || (status === 'stale' && !this.#repeats)) return
     const sure = status === 'settled'
     if (settlement.kind === 'ack') work.done = sure ? 'yes' : 'maybe'
     if (settlement.kind === 'dead') work.rejected = true
