@@ -81,25 +81,25 @@ describe('a connection that breaks', () => {
     expect(found).toEqual({ payloads: [0, 1, 2], lost: 1 })
   })
 
-  test('between two writes of a transaction has it run again, whole', async () => {
+  test('between two calls on a transaction has it run again, whole', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
       const { Queue, IndexedDBAdapter } = quayside
       const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
       await queue.createProducer().send(0)
-      const { put } = IDBObjectStore.prototype
+      // As in browsers that read keys and values one after the other: the second call meets a transaction that is no more.
+      Object.defineProperty(IDBObjectStore.prototype, 'getAllRecords', { value: undefined })
+      const { getAllKeys } = IDBObjectStore.prototype
       let aborted = 0
-      // The next write meets a transaction that is no more.
-      IDBObjectStore.prototype.put = function (...args) {
-        const request = put.apply(this, args)
+      IDBObjectStore.prototype.getAllKeys = function (...args) {
+        const request = getAllKeys.apply(this, args)
         if (aborted++ === 0) this.transaction.abort()
         return request
       }
-      await queue.createProducer().send(1, { id: 'one' })
       const messages = await queue.createConsumer().receiveBatch(100)
       return { payloads: messages.map(({ payload }) => payload), aborted: aborted > 0 }
     })
-    expect(found).toEqual({ payloads: [0, 1], aborted: true })
+    expect(found).toEqual({ payloads: [0], aborted: true })
   })
 
   test('in an append does not take for stored what another one has written meanwhile', async () => {
