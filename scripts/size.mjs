@@ -17,14 +17,14 @@ export const USES = [
     // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
     // README for the parts. The budget is here so that it does not grow unseen.
     name: 'core + memory',
-    budget: 21.8 * kB,
+    budget: 22.1 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
     name: 'core + IndexedDB + outbox + service worker',
-    budget: 30.1 * kB,
+    budget: 30.5 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -35,7 +35,7 @@ export const USES = [
   },
   {
     name: 'core + IndexedDB',
-    budget: 26.3 * kB,
+    budget: 26.6 * kB,
     code: `import { Queue } from 'quayside'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -55,7 +55,7 @@ export const USES = [
   {
     // The aim is 9 kB for a Worker. A queue brings its default storage in memory along, which alone is more than that.
     name: 'core + Cloudflare KV',
-    budget: 31.5 * kB,
+    budget: 32.9 * kB,
     code: `import { Queue } from 'quayside'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,

@@ -28,6 +28,12 @@ export const JSON_CODEC: Codec<unknown> = {
   },
 }
 
+/** What a storage handed out. Where others can write to it, that may be anything. */
+export function decode<T>(codec: Codec<T>, body: unknown): T {
+  if (typeof body === 'string' || ArrayBuffer.isView(body)) return codec.decode(body as Body)
+  throw new TypeError('what is stored as its body is no string and no bytes')
+}
+
 export function encode<T>(tried: string, codec: Codec<T>, payload: T): Body {
   let body: unknown
   try {

@@ -11,6 +11,7 @@ import {
   checkText,
   invalid,
 } from './check.ts'
+import { decode } from './codec.ts'
 import type { Context } from './context.ts'
 import { cutError, errorText } from './errors.ts'
 import type { Operation } from './instrumentation.ts'
@@ -263,7 +264,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { codec, schema } = this.#context.options
     const { group } = this
     try {
-      const payload = codec.decode(delivery.body)
+      const payload = decode(codec, delivery.body)
       if (schema === undefined) return new Message(delivery, payload, group, until, this)
       return Promise.resolve(validate('receive', schema, payload)).then(
         (valid) => new Message(delivery, valid, group, until, this),

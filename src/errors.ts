@@ -9,7 +9,7 @@
  * - `UNSUPPORTED`: the storage declares that it cannot do this; the text says which adapters can.
  * - `CLOSED`: the queue or adapter was closed before or during the call.
  * - `LOCKED`: another process owns the storage; the text names it.
- * - `CORRUPT`: stored data is damaged and nothing was dropped; the text names file and offset.
+ * - `CORRUPT`: stored data is damaged or forged, and nothing was dropped; the text names file and offset, or the queue.
  * - `QUOTA_EXCEEDED`: no room for an append (disk full, browser quota); nothing of it was stored.
  * - `STORAGE_FAILED`: the storage broke in a way that leaves the outcome unknown; it must be opened again.
  * - `STORAGE_UNAVAILABLE`: the storage cannot be reached at the moment, or may not be used here.

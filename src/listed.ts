@@ -1,4 +1,4 @@
-import type { Codec } from './codec.ts'
+import { type Codec, decode } from './codec.ts'
 import type {
   DeadReason,
   ListQuery,
@@ -42,7 +42,7 @@ export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessag
   const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   let payload: T | undefined
   try {
-    payload = codec.decode(body)
+    payload = decode(codec, body)
   } catch {
     // To be seen all the same: it is what `list` is for.
   }

@@ -11,8 +11,8 @@
  *
  * **Time.** The storage owns the clock. Leases, delays and expiries cross this contract as durations in ms and become
  * deadlines on the storage's clock, so that clients with wrong clocks cannot take each other's leases. A clock that jumps
- * must neither lose nor freeze a message: a jump forward may end leases and delays early, and after a jump back nothing
- * waits longer than the duration it was given.
+ * must neither lose nor freeze a message: a jump may end leases and delays early, and after a jump back nothing waits
+ * longer than the duration it was given.
  *
  * **Cost.** Every verb is a batch and should be one round trip. Its cost must not grow with the number of messages that
  * wait.

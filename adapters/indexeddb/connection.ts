@@ -122,7 +122,8 @@ export class Connection {
       try {
         return await this.#once(database.transaction(STORES, mode, { durability }), body)
       } catch (error) {
-        if (!isLost(error)) throw error
+        // What a browser refuses to store or to read, for example, because others have changed the database.
+        if (!isLost(error)) throw error instanceof DOMException && !isQuota(error) ? failed(error) : error
         if (tries === TRIES) throw failed(error)
         this.#drop(database)
       }

@@ -1,7 +1,10 @@
 import { QuaysideError } from '../../src/errors.ts'
 
-/** Errors after which the same transaction may well work on a new connection. */
-const LOST = ['InvalidStateError', 'UnknownError', 'AbortError']
+/**
+ * Errors after which the same transaction may well work on a new connection. The last is that of a call on a
+ * transaction which was aborted by the browser while the call before it was under way.
+ */
+const LOST = ['InvalidStateError', 'UnknownError', 'AbortError', 'TransactionInactiveError']
 
 export function nameOf(error: unknown): string {
   return error instanceof Error || error instanceof DOMException ? error.name : ''

@@ -132,11 +132,16 @@ class IndexedDBQueue implements QueueStore {
   }
 }
 
-/** Whether the messages that an append wrote are there: no other append writes the same. */
+/**
+ * Whether the messages that an append wrote are there. One row is not enough: an append also moves delayed messages that
+ * are due, and so does the next one if the first came to nothing.
+ */
 async function isStored(rows: Rows<'readwrite'>, writes: readonly Write[]): Promise<boolean> {
+  let stored = false
   for (const write of writes) {
     if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'timers')) continue
-    return JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
+    stored = JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
+    if (!stored) return false
   }
-  return false
+  return stored
 }

@@ -23,8 +23,14 @@ const DEFAULTS = {
   integrity: '',
 } as const
 
-/** Headers that each attempt gets anew from whoever sends it. */
-const OF_THE_SENDER = /^(sec-.*|content-length)$/
+/**
+ * Headers that each attempt gets anew from whoever sends it. Browsers let no script set them; elsewhere a stored request
+ * that somebody has forged could make two of one with them.
+ */
+const OF_THE_SENDER =
+  /^(sec-.*|proxy-.*|content-length|host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect)$/i
+
+const HTTP = /^https?:/
 
 const TEXT = /^text\/|[/+](json|xml)\b|x-www-form-urlencoded/
 
@@ -58,7 +64,7 @@ export async function pack(
   }
   const { signal, url, method } = request
   signal.throwIfAborted()
-  if (!/^https?:/.test(url)) {
+  if (!HTTP.test(url)) {
     throw new QuaysideError(
       'INVALID_ARGUMENT',
       `${tried}: only http and https can be sent later, not ${url.slice(0, 60)}`,
@@ -83,11 +89,14 @@ export async function pack(
 
 /** @throws where the message is no stored request. */
 export function unpack({ headers: { method, url, ...rest }, payload }: Message<OutboxBody>): Request {
+  if (!HTTP.test(url!)) throw new TypeError('a stored request must be one of http or https')
   const headers = new Headers()
   const init: Record<string, unknown> = { method, headers, body: payload }
   for (const [name, value] of Object.entries(rest)) {
-    if (name.startsWith(PREFIX)) headers.append(name.slice(PREFIX.length), value)
-    else if (name in DEFAULTS) init[name] = value
+    if (name.startsWith(PREFIX)) {
+      const own = name.slice(PREFIX.length)
+      if (!OF_THE_SENDER.test(own)) headers.append(own, value)
+    } else if (Object.hasOwn(DEFAULTS, name)) init[name] = value
   }
   return new Request(url!, init)
 }

@@ -8,6 +8,7 @@ import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
 import { sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
+import { damaged, trustSegment } from './trust.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce, under } from './work.ts'
 
@@ -179,9 +180,10 @@ function takeFromLog(taking: Taking): void {
       return
     }
     const segments = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
-    if (segments.length === 0) throw new Error(`the log ends before ${work.queue.tail}`)
-    for (const [, segment] of segments) {
+    if (segments.length === 0) throw damaged(work.name)
+    for (const found of segments) {
       if (taking.room === 0) break
+      const segment = trustSegment(work.name, found)
       const from = Math.max(row.cursor, segment.first)
       takeFromSegment(taking, segment, from - segment.first)
       looked += row.cursor - from

@@ -24,9 +24,17 @@ import { retryNow } from './retry-now.ts'
 import { DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
-import { type Kind, type QueueStore, TABLES, type Table, type TransactionalStore } from './store.ts'
+import {
+  type Kind,
+  type QueueStore,
+  TABLES,
+  type Table,
+  type Transaction,
+  type TransactionalStore,
+} from './store.ts'
 import { sweepDelayed } from './sweep.ts'
 import { tick } from './time.ts'
+import { damaged } from './trust.ts'
 import { trim, trimBelow } from './trim.ts'
 import { spillHeads } from './waiting.ts'
 import { type Work, addTimer, edit, openWork, under } from './work.ts'
@@ -245,6 +253,16 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
         ['state', QUEUE_KEY],
         ['state', groupKey(name)],
       ])
+    try {
+      return run(tx)
+    } catch (error) {
+      // Of rows that this engine has written, nothing here makes such errors.
+      if (error instanceof TypeError || error instanceof RangeError) throw damaged(queue, error)
+      throw error
+    }
+  })
+
+  function run(tx: Transaction): T {
     const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
     // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
     // never get to the end of it if each run asked for what is due by another time.
@@ -257,7 +275,7 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
     const result = verb(work, group)
     if (kind !== 'read') finish(work)
     return result
-  })
+  }
 }
 
 /** Puts the state rows that changed. */

@@ -1,5 +1,6 @@
 import { type GroupRow, type Lease, type Segment, type Stored, groupKey } from './rows.ts'
 import type { Key } from './store.ts'
+import { trustGroup, trustSegment } from './trust.ts'
 import { type Work, ALL, under } from './work.ts'
 
 /** One group in a transaction. Where its messages are is in `places.ts`, how they move in `moves.ts`. */
@@ -25,7 +26,7 @@ export interface Head {
 }
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
-  const leases = row.leases.map((lease) => ({ ...lease }))
+  const leases = trustGroup(work.name, row).leases.map((lease) => ({ ...lease }))
   return { work, name, row: { ...row, leases }, changed: false, heads: [], leasedKeys: undefined }
 }
 
@@ -68,5 +69,6 @@ export function lowestFloor(work: Work): number {
 
 /** The first segment that is still in the log. */
 export function firstSegment(work: Work): Segment | undefined {
-  return work.tx.range<Segment>('log', {}, 1)[0]?.[1]
+  const [row] = work.tx.range<Segment>('log', {}, 1)
+  return row && trustSegment(work.name, row)
 }

@@ -14,6 +14,7 @@ import {
 } from './rows.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
+import { trustSegment } from './trust.ts'
 import { sideKey } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
 
@@ -130,7 +131,8 @@ function* parked(group: Group, from: Key = [group.name]): Iterable<Item> {
 function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
   const lower = Math.max(row.cursor, from as number)
   // A few at a time, because they are large.
-  for (const [, segment] of rowsOf<Segment>(work, 'log', { lower }, 4)) {
+  for (const found of rowsOf<Segment>(work, 'log', { lower }, 4)) {
+    const segment = trustSegment(work.name, found)
     const { first } = segment
     const end = first + lengthOf(segment)
     const amendments = amendmentsOf(work, first, end)

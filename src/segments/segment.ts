@@ -56,12 +56,13 @@ export interface Draft extends Extras {
  * balance segments by.
  */
 export function sizeOf(message: Draft): number {
-  let size = message.body.length
+  // What somebody else has put in its place may have no length.
+  let size = (message.body as Body | null)?.length ?? 0
   if (message.key !== undefined) size += message.key.length
   if (message.headers !== undefined) {
     for (const name in message.headers) size += name.length + message.headers[name]!.length
   }
-  return size
+  return size || 0
 }
 
 export interface SegmentStart {

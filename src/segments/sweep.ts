@@ -15,6 +15,7 @@ import {
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Row } from './store.ts'
+import { damaged } from './trust.ts'
 import { type Work, amend, edit, logMessage, noteExpiry, under } from './work.ts'
 
 /** Timers that one verb works off. The rest is left to the next, so that none takes long. */
@@ -31,6 +32,7 @@ export function sweepDelayed(work: Work): void {
   if (queue.timer === undefined || queue.timer > now) return
   for (const [key, segment] of dueTimers<DeliverRow>(work, DELIVER, TIMERS_AT_ONCE)) {
     work.tx.delete('timers', key)
+    if (typeof segment.alias !== 'number') throw damaged(work.name)
     moveIntoLog(work, segment)
   }
   edit(work).timer = nextTimer(work, DELIVER)

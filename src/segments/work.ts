@@ -14,6 +14,7 @@ import {
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
 import { type KeyRange, type StoreLimits, type Transaction, DEFAULT_LIMITS } from './store.ts'
+import { trustQueue, trustSegment } from './trust.ts'
 
 /** More rows than a range ever has. */
 export const ALL: number = Number.MAX_SAFE_INTEGER
@@ -49,7 +50,8 @@ export function openWork(
   clock: number,
   limits: StoreLimits = DEFAULT_LIMITS,
 ): Work {
-  const queue = { ...(tx.get<QueueRow>('state', QUEUE_KEY) ?? NEW_QUEUE) }
+  const row = tx.get<QueueRow>('state', QUEUE_KEY)
+  const queue = row === undefined ? { ...NEW_QUEUE } : { ...trustQueue(name, row) }
   return {
     tx,
     name,
@@ -108,7 +110,9 @@ export function segmentAt(work: Work, seq: number): Segment | undefined {
   const { known } = work
   if (known !== undefined && seq >= known.first && seq <= lastOf(known)) return known
   const [row] = work.tx.range<Segment>('log', { lower: seq }, 1)
-  return row === undefined || row[1].first > seq ? undefined : (work.known = row[1])
+  if (row === undefined) return undefined
+  const segment = trustSegment(work.name, row)
+  return segment.first > seq ? undefined : (work.known = segment)
 }
 
 /** What the log's message `seq` carries now; `undefined` if the log no longer has it. */

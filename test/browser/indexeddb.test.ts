@@ -81,6 +81,51 @@ describe('a connection that breaks', () => {
     expect(found).toEqual({ payloads: [0, 1, 2], lost: 1 })
   })
 
+  test('between two calls on a transaction has it run again, whole', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      await queue.createProducer().send(0)
+      // As in browsers that read keys and values one after the other: the second call meets a transaction that is no more.
+      Object.defineProperty(IDBObjectStore.prototype, 'getAllRecords', { value: undefined })
+      const { getAllKeys } = IDBObjectStore.prototype
+      let aborted = 0
+      IDBObjectStore.prototype.getAllKeys = function (...args) {
+        const request = getAllKeys.apply(this, args)
+        if (aborted++ === 0) this.transaction.abort()
+        return request
+      }
+      const messages = await queue.createConsumer().receiveBatch(100)
+      return { payloads: messages.map(({ payload }) => payload), aborted: aborted > 0 }
+    })
+    expect(found).toEqual({ payloads: [0], aborted: true })
+  })
+
+  test('in an append does not take for stored what another one has written meanwhile', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<string>('q', { storage: new IndexedDBAdapter() })
+      await queue.createProducer().send('delayed', { delayMs: 1 })
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      // Both appends move the delayed message. The first one fails after that, and the second one does it.
+      const { put } = IDBObjectStore.prototype
+      let failures = 0
+      IDBObjectStore.prototype.put = function (...args) {
+        if (this.name === 'ids' && failures++ === 0) throw new DOMException('injected', 'UnknownError')
+        return put.apply(this, args)
+      }
+      await Promise.all([
+        queue.createProducer().send('first', { id: 'first' }),
+        queue.createProducer().send('second'),
+      ])
+      const messages = await queue.createConsumer().receiveBatch(100)
+      return { payloads: messages.map(({ payload }) => payload).toSorted(), failures: failures > 0 }
+    })
+    expect(found).toEqual({ payloads: ['delayed', 'first', 'second'], failures: true })
+  })
+
   test('for good rejects with STORAGE_FAILED, after three tries', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {

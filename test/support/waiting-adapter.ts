@@ -27,7 +27,7 @@ export class WaitingAdapter extends SegmentAdapter {
   }
 }
 
-class WaitingStore implements TransactionalStore {
+export class WaitingStore implements TransactionalStore {
   readonly #clock: { now(): number }
   readonly #queues: Map<string, QueueStore> = new Map()
 

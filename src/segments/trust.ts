@@ -1,0 +1,45 @@
+import { QuaysideError } from '../errors.ts'
+import type { GroupRow, QueueRow, Segment } from './rows.ts'
+import { lastOf } from './segment.ts'
+import type { Row } from './store.ts'
+
+/**
+ * Others may write where a store keeps its rows: another page of the origin, a tool, a broken disk. What is looked at here
+ * is what the engine counts with: it must neither run for ever nor destroy what is whole. What else it stumbles over is
+ * told in the same words.
+ */
+export function damaged(queue: string, cause?: unknown): QuaysideError {
+  return new QuaysideError(
+    'CORRUPT',
+    `a row of the queue ${JSON.stringify(queue)} is not as it was written: somebody else has changed it, or the storage has. Nothing was changed now, and other queues are not concerned`,
+    { cause },
+  )
+}
+
+/** A row of the log, whose key says where it must end. */
+export function trustSegment(queue: string, [key, segment]: Row<Segment>): Segment {
+  if (lastOf(segment) !== key) throw damaged(queue)
+  return segment
+}
+
+export function trustQueue(queue: string, row: QueueRow): QueueRow {
+  const { tail, latest, skew, nextDelayed, nextTimer, reaper = 0 } = row
+  const { timer = unless(row.delayed > 0) } = row
+  return trustNumbers(queue, row, [tail, latest, skew, nextDelayed, nextTimer, timer, reaper])
+}
+
+export function trustGroup(queue: string, row: GroupRow): GroupRow {
+  const { cursor, nextLease, checked, trimmed, latest } = row
+  const { due = unless(row.waiting > 0), until = unless(row.leases.length > 0) } = row
+  return trustNumbers(queue, row, [cursor, nextLease, checked, trimmed, latest, due, until])
+}
+
+/** Stands for a time that is not there: no number at all if it has to be. */
+function unless(needed: boolean): number {
+  return needed ? Number.NaN : 0
+}
+
+function trustNumbers<R>(queue: string, row: R, numbers: readonly number[]): R {
+  for (const one of numbers) if (!Number.isFinite(one)) throw damaged(queue)
+  return row
+}

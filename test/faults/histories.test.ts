@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { launchChromium } from '../browser/support/browsers.ts'
+import { bundle } from '../browser/support/bundle.ts'
+import { openSite, page } from '../browser/support/site.ts'
+import { type FaultOptions, type FaultReport, runFaults } from './support/driver.ts'
+import { FS } from './support/fs.ts'
+import { MEMORY } from './support/memory.ts'
+import { report } from './support/report.ts'
+
+/** `HISTORIES=5000 npx vitest run test/faults` for more. */
+const HISTORIES = Number(process.env['HISTORIES'] ?? 100)
+const timeout = 60_000 + HISTORIES * 500
+
+function expectKept(adapter: string, result: FaultReport): void {
+  const { histories, faults, jumps, sent, violations } = result
+  report({
+    adapter,
+    fault: `every Nth operation fails; ${jumps} clock jumps of an hour`,
+    histories,
+    faults,
+    messages: sent,
+    violations: violations.length,
+  })
+  expect(violations.slice(0, 3).join('\n\n')).toBe('')
+  expect(sent).toBeGreaterThan(histories * 10)
+  expect(faults).toBeGreaterThan(histories * 5)
+}
+
+const options = (share: number): FaultOptions => ({
+  seed: 1,
+  histories: Math.ceil(HISTORIES * share),
+  steps: 60,
+  jumps: true,
+})
+
+test.each([MEMORY, FS])('$name keeps its promises while operations fail', { timeout }, async (storage) => {
+  expectKept(storage.name, await runFaults(storage, options(1)))
+})
+
+test('indexeddb keeps its promises while operations fail', { timeout }, async () => {
+  const site = await openSite({ '/faults.js': await bundle('test/browser/pages/faults.ts') })
+  site.routes.set('/', page('/faults.js'))
+  const context = await launchChromium()
+  try {
+    const tab = await context.newPage()
+    await tab.goto(site.origin)
+    await tab.waitForFunction(() => 'faults' in globalThis)
+    const result = await tab.evaluate(
+      (passed) =>
+        (globalThis as unknown as { faults: (of: FaultOptions) => Promise<FaultReport> }).faults(passed),
+      options(0.5),
+    )
+    expectKept('indexeddb', result)
+  } finally {
+    await context.close()
+    await site.close()
+  }
+})

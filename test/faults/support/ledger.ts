@@ -1,0 +1,220 @@
+import type { Delivery, NewMessage, Settlement } from '../../../src/index.ts'
+
+/** A message that somebody tried to send. */
+export interface Sent {
+  readonly message: NewMessage
+  readonly body: string
+  /** `no`: not yet, or it was refused. `unknown`: the storage broke while it was stored. */
+  stored: 'yes' | 'no' | 'unknown'
+  /** Its place among those whose place is known. */
+  place: number | undefined
+}
+
+/** A message in one group. */
+interface Work {
+  /** Whether the group has finished with it. `maybe`: the storage broke while that was stored. */
+  done: 'no' | 'maybe' | 'yes'
+  /** A consumer refused it for good, or may have. */
+  rejected: boolean
+  /** The next delivery must have a higher number. */
+  attempt: number
+  /** The highest number that any delivery had. */
+  highest: number
+  /** The last delivery. Older ones are void. */
+  receipt: string | undefined
+  /** Until when nobody else may have it. */
+  until: number
+}
+
+export interface Dead {
+  readonly body: string
+  readonly reason: string
+}
+
+/**
+ * What a queue has promised, and whether it keeps it. Throws a {@link Violation} as soon as it does not.
+ *
+ * - What was sent and acknowledged is handled or becomes a dead letter with a reason that is true; what was refused is
+ *   never seen.
+ * - No two live leases on one delivery; a receipt is void once somebody else has the message.
+ * - With an ordering key: nothing is delivered before what was sent before it is done.
+ * - What was acknowledged as done never returns.
+ * - Attempts are counted.
+ */
+export class Ledger {
+  readonly #clock: { now(): number }
+  readonly #repeats: boolean
+  readonly #sent: Map<string, Sent> = new Map()
+  readonly #works: Map<string, Work> = new Map()
+  /** By receipt, of which group and message. */
+  readonly #receipts: Map<string, { readonly group: string; readonly body: string }> = new Map()
+  /** Groups that have not seen yet that the clock was set back. */
+  #late: Set<string> = new Set()
+  /** Claims of a group that were never answered: each may have been an attempt of anything. */
+  readonly #lostClaims: Map<string, number> = new Map()
+
+  constructor(clock: { now(): number }, repeats: boolean = false) {
+    this.#clock = clock
+    this.#repeats = repeats
+  }
+
+  get sent(): readonly Sent[] {
+    return [...this.#sent.values()]
+  }
+
+  send(message: NewMessage): Sent {
+    const body = String(message.body)
+    const known = this.#sent.get(body)
+    if (known !== undefined) return known
+    const sent: Sent = { message, body, stored: 'no', place: undefined }
+    this.#sent.set(body, sent)
+    return sent
+  }
+
+  /** A send was answered. Those with a lower place were sent before it. */
+  stored(sent: Sent, status: string, place: number): void {
+    if (status === 'duplicate') {
+      if (sent.stored === 'no') throw new Violation(`${sent.body} was refused, and is a duplicate now`)
+      // It was stored when the storage broke; where it stands is unknown.
+      sent.stored = 'yes'
+      return
+    }
+    if (sent.stored === 'yes') throw new Violation(`${sent.body} was stored twice`)
+    sent.stored = 'yes'
+    sent.place = place
+  }
+
+  /** The storage broke while it was stored. */
+  unknown(sent: Sent): void {
+    if (sent.stored === 'no') sent.stored = 'unknown'
+  }
+
+  /** A claim of a group was answered; each message was to be leased for `leaseMs`. */
+  async delivered(
+    group: string,
+    deliveries: readonly Delivery[],
+    leaseMs: number,
+    readDead: () => Promise<readonly Dead[]>,
+  ): Promise<void> {
+    const now = this.#clock.now()
+    this.#late.delete(group)
+    const until = this.#late.size > 0 ? -Infinity : now + leaseMs
+    for (const { body: delivered, receipt, attempt, maxAttempts } of deliveries) {
+      const body = String(delivered)
+      const work = this.#work(group, body)
+      const sent = this.#sent.get(body)
+      if (sent === undefined) throw new Violation(`${body} was delivered and never sent`)
+      if (sent.stored === 'no') throw new Violation(`${body} was refused, and delivered`)
+      sent.stored = 'yes'
+      if (work.done === 'yes') throw new Violation(`${body} was done in ${group}, and came back`)
+      if (now < work.until) throw new Violation(`${body} was leased in ${group}, and given to another`)
+      if (attempt <= work.attempt)
+        throw new Violation(`${body} came as attempt ${attempt} after attempt ${work.attempt}`)
+      if (attempt > maxAttempts) throw new Violation(`${body} came as attempt ${attempt} of ${maxAttempts}`)
+      const highest = Math.max(work.highest, attempt)
+      Object.assign(work, { done: 'no', attempt, highest, receipt, until })
+      this.#receipts.set(receipt, { group, body })
+    }
+    for (const { body } of deliveries) await this.#checkOrder(group, String(body), readDead)
+  }
+
+  async #checkOrder(group: string, body: string, readDead: () => Promise<readonly Dead[]>): Promise<void> {
+    const { message, place } = this.#sent.get(body)!
+    if (message.key === undefined || place === undefined) return
+    const open = this.sent.filter((other) => {
+      if (other.message.key !== message.key || other.stored !== 'yes' || other.place === undefined)
+        return false
+      return other.place < place && this.#work(group, other.body).done === 'no'
+    })
+    if (open.length === 0) return
+    const dead = new Set((await readDead()).map((one) => one.body))
+    const before = open.find((other) => !dead.has(other.body))
+    if (before !== undefined)
+      throw new Violation(`${body} was delivered in ${group} before ${before.body} of its key was done`)
+  }
+
+  /** The storage broke while a group claimed. */
+  lostClaim(group: string): void {
+    this.#lostClaims.set(group, (this.#lostClaims.get(group) ?? 0) + 1)
+  }
+
+  receipts(group: string): string[] {
+    return [...this.#receipts].filter(([, of]) => of.group === group).map(([receipt]) => receipt)
+  }
+
+  /** A settlement was answered; `undefined`: the storage broke meanwhile. */
+  settled(settlement: Settlement, status: 'settled' | 'stale' | undefined): void {
+    const of = this.#receipts.get(settlement.receipt)
+    if (of === undefined) {
+      if (status === 'settled') throw new Violation(`${settlement.receipt} was made up, and settled`)
+      return
+    }
+    const { group, body } = of
+    const work = this.#work(group, body)
+    const isLast = work.receipt === settlement.receipt
+    if (status === 'settled' && !isLast) throw new Violation(`a void receipt of ${body} was settled`)
+    if (status === 'settled' && work.done === 'yes') throw new Violation(`${body} was done twice`)
+    if (!isLast || (status === 'stale' && !this.#repeats)) return
+    const sure = status === 'settled'
+    if (settlement.kind === 'ack') work.done = sure ? 'yes' : 'maybe'
+    if (settlement.kind === 'dead') work.rejected = true
+    if (settlement.kind === 'retry' && settlement.counts === false) work.attempt--
+    if (settlement.kind === 'extend') {
+      const until = this.#late.size > 0 ? -Infinity : this.#clock.now() + settlement.leaseMs
+      work.until = sure ? until : Math.min(until, work.until)
+    } else {
+      work.until = -Infinity
+      if (sure) work.receipt = undefined
+    }
+  }
+
+  /** From now on any lease may be over: the storage was opened again. */
+  giveUpLeases(): void {
+    for (const work of this.#works.values()) work.until = -Infinity
+  }
+
+  /** The clock was set back: what is leased before all groups have seen that may end early. */
+  setBack(groups: readonly string[]): void {
+    this.#late = new Set(groups)
+    this.giveUpLeases()
+  }
+
+  /** Everything was worked off: whether all is accounted for. */
+  close(group: string, dead: readonly Dead[]): void {
+    const reasons = new Map(dead.map(({ body, reason }) => [body, reason]))
+    for (const [body, reason] of reasons) {
+      const sent = this.#sent.get(body)
+      const work = this.#work(group, body)
+      if (sent === undefined || sent.stored === 'no')
+        throw new Violation(`${body} is dead, and was never sent`)
+      if (work.done === 'yes') throw new Violation(`${body} was done in ${group}, and is a dead letter`)
+      const isTrue =
+        reason === 'expired'
+          ? sent.message.expiresInMs !== undefined
+          : reason === 'rejected'
+            ? work.rejected
+            : reason === 'exhausted' &&
+              work.highest + (this.#lostClaims.get(group) ?? 0) >= (sent.message.maxAttempts ?? Infinity)
+      if (!isTrue) throw new Violation(`${body} is a dead letter in ${group}, falsely ${reason}`)
+    }
+    for (const { body, stored } of this.#sent.values()) {
+      if (stored !== 'yes' || reasons.has(body) || this.#work(group, body).done !== 'no') continue
+      throw new Violation(`${body} was sent, and lost in ${group}`)
+    }
+  }
+
+  #work(group: string, body: string): Work {
+    const name = `${group} ${body}`
+    let work = this.#works.get(name)
+    if (work === undefined) {
+      work = { done: 'no', rejected: false, attempt: 0, highest: 0, receipt: undefined, until: -Infinity }
+      this.#works.set(name, work)
+    }
+    return work
+  }
+}
+
+/** A promise that was broken. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+}
