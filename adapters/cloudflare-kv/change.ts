@@ -40,7 +40,6 @@ export class Change {
   readonly #retries: Due[] = []
   /** Segments that were finished by somebody who did not come to delete them. */
   readonly #finished: Map<string, Segment> = new Map()
-
   /** Messages that are leased besides, for those who come next here; nobody has been given them, so nothing counts. */
   readonly #stock: Map<string, Set<number>> = new Map()
 
@@ -99,14 +98,17 @@ export class Change {
     this.work.ledger.touch(this.record)
   }
 
+  /** Makes it a dead letter. */
   bury(row: Row): void {
     this.#dead.push(row)
   }
 
+  /** Delivers it again. */
   retry(due: Due): void {
     this.#retries.push(due)
   }
 
+  /** Deletes what others have finished. */
   sweep(segment: Segment): void {
     if (!this.#done.has(segment.key)) this.#finished.set(segment.key, segment)
   }
@@ -131,12 +133,13 @@ export class Change {
         if (ledger.isFinished(segment)) deleted.push(segment)
       }
       const known = ledger.unsaved.get(group.name)
-      const unsaved = { since: known?.since ?? now, records: new Set(known?.records).add(record) }
-      const done = this.#merge(unsaved.records, deleted)
+      const since = known?.since ?? now
+      const records = new Set(known?.records).add(record)
+      const done = this.#merge(records, deleted)
       const leased = record.isCovered ? new Map<string, Map<number, number>>() : this.#withStock()
       const hasLeases = [...leased.values()].some((counts) => counts.size > 0)
       // With a record that must be written anyway it costs nothing.
-      const waits = defer && !hasLeases && this.#dead.length === 0 && now - unsaved.since < UNSAVED_MS
+      const waits = defer && !hasLeases && this.#dead.length === 0 && now - since < UNSAVED_MS
       const written: RecordEntry = { ...record, leased, done: waits ? new Map() : done }
       if (hasLeases || written.done.size > 0) {
         const { value, metadata } = encodeRecord(written)
@@ -146,8 +149,10 @@ export class Change {
         const ttl = Math.min(Math.max(doneMs, leasedMs), FOREVER_MS)
         await kv.put(tried, ledger.prefix + record.key, value, metadata, ttl)
       }
-      if (!waits || done.size === 0) ledger.unsaved.delete(group.name)
-      else ledger.unsaved.set(group.name, unsaved)
+      // Others may have added theirs meanwhile.
+      if (waits && done.size > 0)
+        entryOf(ledger.unsaved, group.name, () => ({ since, records: new Set() })).records.add(record)
+      else ledger.saved(group, records)
     } catch (error) {
       ledger.withdraw(record)
       throw error

@@ -410,6 +410,14 @@ export class Ledger {
     else own.until = Math.max(own.until, until + OWN_MS)
   }
 
+  /** What these records say is done is in KV now, or gone. */
+  saved({ name }: Group, records: Iterable<RecordEntry>): void {
+    const unsaved = this.unsaved.get(name)
+    if (unsaved === undefined) return
+    for (const record of records) unsaved.records.delete(record)
+    if (unsaved.records.size === 0) this.unsaved.delete(name)
+  }
+
   /** What a group has of a segment in stock, so that handing it out needs no record. */
   stockOf({ name }: Group, key: string): Stock | undefined {
     return this.#stock.get(`${key} ${name}`)
