@@ -68,7 +68,9 @@ export class SpiedObject<T = unknown> extends QueueObject<unknown, T> {
   dump(): string {
     const { sql } = this.ctx.storage
     const tables = [
-      ...sql.exec("SELECT name FROM sqlite_master WHERE name LIKE 'quayside_%' ORDER BY name").raw(),
+      ...sql
+        .exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'quayside_%' ORDER BY name")
+        .raw(),
     ]
     return JSON.stringify(
       tables.map(([name]) => [
