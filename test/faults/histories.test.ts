@@ -1,10 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
+import { startRedis } from '../redis/support/server.ts'
 import { type FaultOptions, type FaultReport, runFaults } from './support/driver.ts'
 import { FS } from './support/fs.ts'
 import { MEMORY } from './support/memory.ts'
+import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
@@ -56,3 +58,14 @@ test('indexeddb keeps its promises while operations fail', { timeout }, async ()
     await site.close()
   }
 })
+
+test.each(['redis', 'ioredis'] as const)(
+  'redis keeps its promises while connections break, by the package %s',
+  { timeout },
+  async (client) => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    const storage = redis(server.url, client)
+    expectKept(storage.name, await runFaults(storage, options(0.3)))
+  },
+)

@@ -17,6 +17,8 @@ export interface FaultyStorage {
   readonly name: string
   /** It does again what failed: a receipt may be void because the time before has settled it, unanswered. */
   readonly repeats?: boolean
+  /** About how many operations a verb takes. Default: 10. */
+  readonly perVerb?: number
   create(clock: { now(): number }, random: () => number): Promise<FaultyBackend>
 }
 

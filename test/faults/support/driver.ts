@@ -93,7 +93,11 @@ class History {
       for (const group of GROUPS) await this.#claim(group, 0)
       for (let step = 0; step < this.#options.steps; step++) {
         // Rare ones let much be done in between, frequent ones hit what mends things.
-        if (step % 10 === 0) this.#every = step % 20 === 0 ? 50 + this.#below(200) : 5 + this.#below(50)
+        if (step % 10 === 0) {
+          const { perVerb = 10 } = this.#storage
+          const verbs = step % 20 === 0 ? 5 + this.#below(20) : 0.5 + this.#below(5)
+          this.#every = Math.max(2, Math.round(verbs * perVerb))
+        }
         this.#backend.fail(this.#every)
         await this.#step()
       }

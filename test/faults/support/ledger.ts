@@ -74,7 +74,8 @@ export class Ledger {
   /** A send was answered. Those with a lower place were sent before it. */
   stored(sent: Sent, status: string, place: number): void {
     if (status === 'duplicate') {
-      if (sent.stored === 'no') throw new Violation(`${sent.body} was refused, and is a duplicate now`)
+      if (sent.stored === 'no' && !this.#repeats)
+        throw new Violation(`${sent.body} was refused, and is a duplicate now`)
       // It was stored when the storage broke; where it stands is unknown.
       sent.stored = 'yes'
       return
