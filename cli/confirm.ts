@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import process from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { flag, type Option, type Values } from './command.ts'
@@ -12,7 +13,9 @@ export async function confirm(what: string, values: Values): Promise<void> {
     throw new Stop(NOT_CONFIRMED, `${what} There is nobody to ask here: add --yes if that is meant`)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const answer = await terminal.question(`${what} Go on? [y/N] `)
+    // Ctrl-C and Ctrl-D are answers, too.
+    const left = once(terminal, 'close').then(() => '')
+    const answer = await Promise.race([terminal.question(`${what} Go on? [y/N] `).catch(() => ''), left])
     if (!/^y(es)?$/i.test(answer.trim())) throw new Stop(NOT_CONFIRMED, 'nothing was changed')
   } finally {
     terminal.close()
