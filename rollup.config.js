@@ -8,9 +8,9 @@ const pkg = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 
 const dependencies = Object.keys({ ...pkg.dependencies, ...pkg.peerDependencies })
 
 const input = {}
-for (const target of Object.values(pkg.exports)) {
-  if (typeof target === 'string') continue // ./package.json
-  const path = target.default.slice('./dist/'.length)
+for (const target of [...Object.values(pkg.exports), ...Object.values(pkg.bin)]) {
+  if (target === './package.json') continue
+  const path = (target.default ?? target).slice('./dist/'.length)
   input[path.slice(0, -'.js'.length)] = `build/${path}`
 }
 

@@ -62,6 +62,22 @@ export const nodeFileSystem: FileSystem = {
   modifiedAt: (path) => fs.statSync(path).mtimeMs,
 }
 
+/** The real one, for somebody who must not change anything. */
+export const readingFileSystem: FileSystem = {
+  ...nodeFileSystem,
+  open: (path) => fs.openSync(path, 'r'),
+  makeDirectory: refuse,
+  write: refuse,
+  truncate: refuse,
+  dataSync: refuse,
+  syncDirectory: refuse,
+  remove: refuse,
+}
+
+function refuse(): never {
+  throw new TypeError('Whoever reads must not write')
+}
+
 function syncDirectory(path: string): Promise<void> {
   // Windows cannot open a directory, and keeps the names of its files safe by itself.
   if (platform === 'win32') return Promise.resolve()

@@ -76,7 +76,7 @@ export function openFiles(fileSystem: FileSystem, directory: string): JournalFil
   }
 }
 
-function openFile(fileSystem: FileSystem, path: string, number: number): JournalFile {
+export function openFile(fileSystem: FileSystem, path: string, number: number): JournalFile {
   const fd = fileSystem.open(path, false)
   try {
     const bytes = Buffer.alloc(FILE_HEADER)

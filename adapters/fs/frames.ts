@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { corrupt } from './faults.ts'
 import type { FileSystem } from './file-system.ts'
 import { decodeFrame, FILE_HEADER, type Frame, FRAME_HEADER, frameLength, isIntact } from './format.ts'
 import type { JournalFile } from './files.ts'
@@ -16,17 +15,27 @@ export class Frames {
   at = 0
   #buffer: Buffer
   /** Where the buffer starts in the file. */
-  #base: number = FILE_HEADER
+  #base: number
   #filled = 0
   readonly #fileSystem: FileSystem
   readonly #file: JournalFile
   readonly #end: number
 
-  /** @param buffer Used as long as it is large enough for a frame. */
-  constructor(fileSystem: FileSystem, file: JournalFile, end: number, buffer: Buffer) {
+  /**
+   * @param buffer Used as long as it is large enough for a frame.
+   * @param from Where the first of them starts in the file.
+   */
+  constructor(
+    fileSystem: FileSystem,
+    file: JournalFile,
+    end: number,
+    buffer: Buffer,
+    from: number = FILE_HEADER,
+  ) {
     this.#fileSystem = fileSystem
     this.#file = file
     this.#end = end
+    this.#base = from
     this.#buffer = buffer
   }
 
@@ -65,9 +74,9 @@ export class Frames {
     const room = Math.min(this.#buffer.length - this.#filled, left)
     const position = this.#base + this.#filled
     const bytes = await this.#fileSystem.readAhead(this.#file.fd, this.#buffer, this.#filled, room, position)
-    if (bytes === 0) throw corrupt(this.#file.path, position, 'the file ends too early')
+    // None if the file has become shorter: its owner cuts off what it had prepared.
     this.#filled += bytes
-    return true
+    return bytes > 0
   }
 
   /** The length of the next frame; 0 if it is not whole, or not all of it was read yet. */
@@ -101,16 +110,23 @@ export function* findFrames(
   }
 }
 
-/** The magic of a file whose header is lost: that of the first frame in it that is intact. */
+/**
+ * The magic of a file whose header is lost: that of the frames in it that are intact. Where they do not agree, because a
+ * journal was sent as a message and the frame that held it is damaged, it is the magic of most bytes.
+ */
 export function findMagic(bytes: Buffer, from: number): number {
-  for (let at = from; at + FRAME_HEADER <= bytes.length; at++) {
+  const found = new Map<number, number>()
+  for (let at = from; at + FRAME_HEADER <= bytes.length;) {
     const magic = bytes.readUInt32LE(at)
     const length = frameLength(bytes, at, magic)!
     // Few places look like a frame, so that few checksums have to be made.
     const looksLikeOne = magic !== 0 && at + length <= bytes.length && isPlausible(decodeFrame(bytes, at))
-    if (looksLikeOne && isIntact(bytes, at, length)) return magic
+    const isFrame = looksLikeOne && isIntact(bytes, at, length)
+    if (isFrame) found.set(magic, (found.get(magic) ?? 0) + length)
+    at += isFrame ? length : 1
   }
-  return 0
+  const [most] = [...found].sort(([, a], [, b]) => b - a)
+  return most?.[0] ?? 0
 }
 
 function isPlausible({ lsn, safe }: Frame): boolean {

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
+import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import type { JournalStoreOptions } from './options.ts'
 import { checkPath } from './path.ts'
+import { guaranteesOf } from './guarantees.ts'
+import { openJournalReader } from './reader.ts'
 import { openJournalStore } from './store.ts'
 
 export type { FsEvent } from './options.ts'
@@ -15,13 +17,14 @@ export type { Lost } from './wreck.ts'
 
 export type FsOptions = Pick<
   JournalStoreOptions,
-  'durability' | 'strictAcks' | 'cacheBytes' | 'clock' | 'onEvent'
+  'durability' | 'strictAcks' | 'cacheBytes' | 'readOnly' | 'clock' | 'onEvent'
 >
 
 const OPTIONS: readonly string[] = [
   'durability',
   'strictAcks',
   'cacheBytes',
+  'readOnly',
   'clock',
   'onEvent',
 ] satisfies (keyof FsOptions)[]
@@ -40,24 +43,12 @@ export class NodeFsAdapter extends SegmentAdapter {
   /**
    * @param directory Where the files go; it and its parents are made if they do not exist.
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`. What is wrong with the directory itself is told by the first use:
-   * `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `QUOTA_EXCEEDED`.
+   * `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `QUOTA_EXCEEDED`; with `readOnly`, also that there is no journal in it.
    */
   constructor(directory: string, options: FsOptions = {}) {
     check(directory, options)
-    super(
-      {
-        ...SEGMENT_GUARANTEES,
-        name: 'fs',
-        durability: options.durability === 'os' ? 'process' : 'disk',
-        sharedBy: 'process',
-        leasesSurviveReopen: false,
-        maxBodyBytes: 64 * 1024 * 1024,
-        maxHeaderBytes: 64 * 1024,
-        maxBatch: 100_000,
-        maxBatchBytes: Infinity,
-      },
-      () => openJournalStore(directory, options),
-    )
+    const open = options.readOnly ? openJournalReader : openJournalStore
+    super(guaranteesOf(options), () => open(directory, options))
   }
 }
 

@@ -208,7 +208,7 @@ function statOf(fileSystem: FileSystem, pid: number): { state: string; start: st
 }
 
 /** Not every system has /proc. */
-function attempt(read: () => string): string | undefined {
+export function attempt<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch {

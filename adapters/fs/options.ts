@@ -36,6 +36,13 @@ export interface JournalStoreOptions {
    * @defaultValue 16 MB
    */
   readonly cacheBytes?: number | undefined
+  /**
+   * Only looks: takes no lock, writes nothing, and so may read a directory that another process owns and goes on using. What
+   * it answers is what was written up to the call. Verbs that would change something reject with `UNSUPPORTED`.
+   *
+   * @defaultValue `false`
+   */
+  readonly readOnly?: boolean | undefined
   /** @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined
   /** Told what happened; must not throw. */

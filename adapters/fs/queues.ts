@@ -62,6 +62,11 @@ export class Queues {
     return queue
   }
 
+  /** The queue of this name, if there is one. */
+  find(name: string): QueueRows | undefined {
+    return this.#byName.get(name)
+  }
+
   /** All but the journal's own. */
   all(): QueueRows[] {
     return [...this.#byNumber.values()].filter((queue) => queue !== this.system)

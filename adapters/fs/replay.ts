@@ -54,19 +54,8 @@ export async function replay(
   boot: number,
   sink: ReplaySink,
 ): Promise<Replayed> {
-  checkComplete(directory, files)
   const scan = new Scan(fileSystem, boot, sink)
-  let count = 0
-  for (const file of files) {
-    if (file.magic === 0) {
-      scan.judgeHeader(file, file === files.at(-1))
-      break
-    }
-    await scan.file(file)
-    count++
-    if (scan.announced !== file.number + 1) break
-    if (count === files.length) throw missing(directory, scan.announced)
-  }
+  const count = await scan.files(directory, files)
   const last = files[count - 1]
   const bytes = last === undefined ? 0 : scan.judge(last, files.slice(count))
   return {
@@ -87,7 +76,8 @@ function checkComplete(directory: string, files: readonly JournalFile[]): void {
   })
 }
 
-class Scan {
+/** Reads frame after frame. */
+export class Scan {
   /** The last frame that was read. */
   lsn = 0
   /** The file that the last frame says follows. */
@@ -114,9 +104,28 @@ class Scan {
     }
   }
 
-  /** Reads the frames of a file up to the first that is not there, and sets the file's size to where they end. */
+  /** Reads the files of a directory. Answers with how many of them are the journal. */
+  async files(directory: string, files: readonly JournalFile[]): Promise<number> {
+    checkComplete(directory, files)
+    let count = 0
+    for (const file of files) {
+      if (file.magic === 0) {
+        this.judgeHeader(file, file === files.at(-1))
+        break
+      }
+      await this.file(file)
+      count++
+      if (this.announced !== file.number + 1) break
+      if (count === files.length) throw missing(directory, this.announced)
+    }
+    return count
+  }
+
+  /**
+   * Reads the frames of a file, from its size on, up to the first that is not there, and sets the size to where they end.
+   */
   async file(file: JournalFile): Promise<void> {
-    const frames = new Frames(this.#fileSystem, file, file.prepared, this.#buffer)
+    const frames = new Frames(this.#fileSystem, file, file.prepared, this.#buffer, file.size)
     let marked = -Infinity
     let isNext = true
     while (isNext && (await frames.more())) {

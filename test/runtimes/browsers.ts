@@ -12,9 +12,8 @@ function browser(name: string, openContext: OpenContext): Runtime {
   return {
     name,
     has: ['indexedDB'],
-    async open(installed, { adapter, options }) {
-      const program = { factory: adapter, options: options?.(this) ?? {}, host: 'global' }
-      const context = await openContext(await installed.bundle(program, 'es'), 'suite')
+    async open(installed, tested) {
+      const context = await openContext(await installed.bundle({ ...tested, host: 'global' }, 'es'), 'suite')
       const call = <T>(verb: keyof Suite, ...passed: readonly number[]): Promise<T> =>
         context.call('suite', verb, ...passed) as Promise<T>
       return {

@@ -6,7 +6,7 @@ import type { Runtime, Session } from './runtime.ts'
 /** How long a case may take, in ms, before its runtime is given up. */
 const PATIENCE_MS = 60_000
 
-/** So many cases run at once: databases of browsers spend their time waiting. */
+/** So many cases run at once: most storages spend their time waiting. */
 const LANES = 4
 
 /** What came of one storage in one runtime. */
@@ -33,8 +33,15 @@ export async function runCell(installed: InstalledPackage, runtime: Runtime, col
   const failures: string[] = []
   let passed = 0
   let session: Session | undefined
+  let started: Awaited<ReturnType<NonNullable<Column['start']>>> | undefined
   try {
-    session = await runtime.open(installed, column)
+    started = await column.start?.()
+    const { adapter, options, worker } = column
+    session = await runtime.open(installed, {
+      factory: adapter,
+      options: { ...options?.(runtime), ...started?.options },
+      worker,
+    })
     const { suite } = session
     const cases = await inTime('the list of cases', suite.cases())
     const rest = cases.entries()
@@ -55,6 +62,7 @@ export async function runCell(installed: InstalledPackage, runtime: Runtime, col
     failures.push(error instanceof Error ? error.message : String(error))
   }
   await session?.close()
+  await started?.stop()
   return {
     runtime: runtime.name,
     version: session?.version ?? '?',

@@ -1,3 +1,4 @@
+import { startRedis } from '../redis/support/server.ts'
 import type { Facility, Runtime } from './runtime.ts'
 
 /** A storage, as the suite runs on it in every runtime that has what it needs. */
@@ -8,6 +9,8 @@ export interface Column {
   readonly needs?: Facility
   /** What its factory is given, as JSON. */
   readonly options?: (runtime: Runtime) => object
+  /** Starts what it needs besides, and says with which options that is found. */
+  readonly start?: () => Promise<{ readonly options: object; stop(): Promise<void> }>
   /** What a Worker is configured with: `env` with its bindings, `exports` with its Durable Objects. */
   readonly worker?: object
 }
@@ -19,6 +22,23 @@ export const COLUMNS: readonly Column[] = [
     needs: 'files',
     // The disk is the same everywhere, and waiting for it takes its time.
     options: ({ name }) => ({ durability: name === 'Node 24' ? 'fsync' : 'os' }),
+  },
+  {
+    adapter: 'redis',
+    needs: 'sockets',
+    async start() {
+      const server = await startRedis()
+      return { options: { url: server.url }, stop: () => server.stop() }
+    },
+  },
+  { adapter: 'cloudflare-kv', needs: 'bindings', worker: { env: { KV: { type: 'kv', id: 'KV' } } } },
+  {
+    adapter: 'durable-object',
+    needs: 'bindings',
+    worker: {
+      env: { QUEUE: { type: 'durable-object', worker: 'conformance', exportName: 'SuiteObject' } },
+      exports: { SuiteObject: { type: 'durable-object', storage: 'sqlite' } },
+    },
   },
   { adapter: 'indexeddb', needs: 'indexedDB', options: () => ({ durability: 'relaxed' }) },
 ]

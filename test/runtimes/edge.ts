@@ -10,8 +10,7 @@ const versionOf = (name: string): string =>
 export const workerd: Runtime = {
   name: 'workerd',
   has: ['bindings'],
-  async open(installed, { adapter, options, worker }) {
-    const program = { factory: adapter, options: options?.(this) ?? {}, host: 'worker' }
+  async open(installed, tested) {
     const miniflare = new Miniflare({
       telemetry: { enabled: false },
       logRequests: false,
@@ -23,9 +22,14 @@ export const workerd: Runtime = {
             manifest: {
               mainModule: 'worker.js',
               modulesRoot: '/',
-              modules: { 'worker.js': { type: 'esm', contents: await installed.bundle(program, 'es') } },
+              modules: {
+                'worker.js': {
+                  type: 'esm',
+                  contents: await installed.bundle({ ...tested, host: 'worker' }, 'es'),
+                },
+              },
             },
-            ...worker,
+            ...tested.worker,
           },
         },
       ],
@@ -48,9 +52,8 @@ export const workerd: Runtime = {
 export const edgeVm: Runtime = {
   name: 'Edge Runtime VM',
   has: [],
-  async open(installed, { adapter, options }) {
-    const program = { factory: adapter, options: options?.(this) ?? {}, host: 'global' }
-    const vm = new EdgeVM({ initialCode: await installed.bundle(program, 'iife') })
+  async open(installed, tested) {
+    const vm = new EdgeVM({ initialCode: await installed.bundle({ ...tested, host: 'global' }, 'iife') })
     const { suite } = vm.context as unknown as { suite: Suite }
     return { version: versionOf('@edge-runtime/vm'), suite, close: () => Promise.resolve() }
   },

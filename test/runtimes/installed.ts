@@ -18,12 +18,18 @@ import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { rollup } from 'rollup'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
-/** What a runtime is to run: a factory of storages, and how its suite is served. */
-export interface Program {
+/** What a runtime is to run. */
+export interface Tested {
   /** The module of `test/conformance/factories` that makes the storages. */
   readonly factory: string
   /** What that module is given, as JSON. */
   readonly options: object
+  /** What a Worker is configured with. */
+  readonly worker?: object | undefined
+}
+
+/** A suite of its own: with how it is served. */
+export interface Program extends Tested {
   /** The module of `test/runtimes/inside` that serves the suite. */
   readonly host: string
 }
@@ -75,7 +81,7 @@ export class InstalledPackage {
 
   /** One script that needs nothing besides, but what only its runtime has. */
   bundle(program: Program, format: 'es' | 'iife'): Promise<string> {
-    return this.#script(program, format, (name) => !name.startsWith('cloudflare:'))
+    return this.#script(program, format, () => true)
   }
 
   async #script(
@@ -98,6 +104,7 @@ export class InstalledPackage {
           name: 'program',
           async resolveId(source, importer = ENTRY) {
             if (source === ENTRY) return ENTRY
+            if (source.startsWith('cloudflare:')) return { id: source, external: true }
             // What the package and its dependencies import is found where they are.
             if (importer !== ENTRY && !importer.startsWith(TESTS)) return null
             const path = source.startsWith('.') ? join(dirname(importer), source) : source
@@ -132,7 +139,10 @@ export class InstalledPackage {
 /** Builds `dist` where it is missing, or older than what it is made of. */
 function buildIfNeeded(): void {
   const built = changed('dist/src/index.js')
-  const folders = new Set([...SOURCES.values()].map((source) => relative(ROOT, source).split(sep)[0]!))
+  const folders = new Set([
+    'cli',
+    ...[...SOURCES.values()].map((source) => relative(ROOT, source).split(sep)[0]!),
+  ])
   const sources = [...folders].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   )

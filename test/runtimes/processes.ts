@@ -13,13 +13,9 @@ function runtime(name: string, path: string, words: readonly string[] = []): Run
   return {
     name,
     has: HAS,
-    async open(installed, { adapter, options }) {
+    async open(installed, tested) {
       const version = versionOf(path)
-      const script = await installed.write({
-        factory: adapter,
-        options: options?.(this) ?? {},
-        host: 'process',
-      })
+      const script = await installed.write({ ...tested, host: 'process' })
       const child = spawn(path, [...words, script], { cwd: installed.folder })
       return session(child, version)
     },
@@ -35,17 +31,21 @@ function versionOf(path: string): string {
 }
 
 function session(child: ChildProcessWithoutNullStreams, version: string): Session {
-  const waiting: { resolve(answer: never): void; reject(error: Error): void }[] = []
+  const waiting = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>()
+  let calls = 0
   let errors = ''
   let ended: string | undefined
   child.stderr.on('data', (data: Buffer) => (errors = (errors + data.toString()).slice(-4000)))
-  createInterface({ input: child.stdout }).on('line', (line) =>
-    waiting.shift()?.resolve(JSON.parse(line) as never),
-  )
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const [id, answer] = JSON.parse(line) as [number, never]
+    waiting.get(id)?.resolve(answer)
+    waiting.delete(id)
+  })
   const end = new Promise<void>((resolve) =>
     child.on('close', (code, signal) => {
       ended = `it ended with ${signal ?? `exit code ${code}`}\n${errors}`
-      for (const { reject } of waiting.splice(0)) reject(new Error(ended))
+      for (const { reject } of waiting.values()) reject(new Error(ended))
+      waiting.clear()
       resolve()
     }),
   )
@@ -53,8 +53,8 @@ function session(child: ChildProcessWithoutNullStreams, version: string): Sessio
   const call = <T>(verb: keyof Suite, argument?: number): Promise<T> =>
     new Promise((resolve, reject) => {
       if (ended !== undefined) return reject(new Error(ended))
-      waiting.push({ resolve, reject })
-      child.stdin.write(`${JSON.stringify([verb, argument])}\n`)
+      waiting.set(++calls, { resolve, reject })
+      child.stdin.write(`${JSON.stringify([calls, verb, argument])}\n`)
     })
   return {
     version,

@@ -1,5 +1,4 @@
-import type { InstalledPackage } from './installed.ts'
-import type { Column } from './columns.ts'
+import type { InstalledPackage, Tested } from './installed.ts'
 import type { Suite } from './inside/suite.ts'
 
 /** Somewhere that JavaScript runs. */
@@ -8,7 +7,7 @@ export interface Runtime {
   /** What a storage may find there. */
   readonly has: readonly Facility[]
   /** Starts it, and in it the suite of a storage. Rejects with what to do where it is not there. */
-  open(installed: InstalledPackage, column: Column): Promise<Session>
+  open(installed: InstalledPackage, tested: Tested): Promise<Session>
 }
 
 /** `files`: Node's file system. `sockets`: connections to other machines, as Node has them. `bindings`: those of a Worker. */

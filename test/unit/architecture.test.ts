@@ -130,6 +130,19 @@ test('what calls a Durable Object brings neither the engine nor the runtime alon
     expect(reached).not.toContain(`${folder}/${name}.ts`)
 })
 
+test('nobody knows the command line, and it knows the queue, adapters and contracts', () => {
+  for (const file of [...src, ...sources('adapters'), ...sources('inspector'), ...sources('presets')])
+    expect(imports(file).filter(isUnder('cli')), file).toEqual([])
+  const allowed = new Set(['src/index.ts', 'src/storage.ts', 'src/segments/engine.ts'])
+  for (const file of sources('cli')) {
+    const outside = imports(file).filter((name) => !isUnder('cli', 'adapters')(name) && !allowed.has(name))
+    expect(
+      outside.filter((name) => !name.startsWith('node:') && name !== 'redis'),
+      file,
+    ).toEqual([])
+  }
+})
+
 test('the inspector brings nothing but itself: of the queue it knows types', () => {
   for (const file of sources('inspector')) {
     const outside = imports(file).filter((name) => !isUnder('inspector')(name))

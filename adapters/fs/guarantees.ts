@@ -1,0 +1,18 @@
+import { SEGMENT_GUARANTEES } from '../../src/segments/engine.ts'
+import type { Guarantees } from '../../src/storage.ts'
+import type { JournalStoreOptions } from './options.ts'
+
+/** What a journal promises. */
+export function guaranteesOf({ durability }: Pick<JournalStoreOptions, 'durability'>): Guarantees {
+  return {
+    ...SEGMENT_GUARANTEES,
+    name: 'fs',
+    durability: durability === 'os' ? 'process' : 'disk',
+    sharedBy: 'process',
+    leasesSurviveReopen: false,
+    maxBodyBytes: 64 * 1024 * 1024,
+    maxHeaderBytes: 64 * 1024,
+    maxBatch: 100_000,
+    maxBatchBytes: Infinity,
+  }
+}

@@ -1,0 +1,144 @@
+import { type Producer, Queue } from '../src/index.ts'
+import type { Body, QueueStorage, StorageAdapter } from '../src/storage.ts'
+import { type Head, isHead, isUntouched, type Line, parse } from './dump.ts'
+import { FAILED, Stop } from './exit.ts'
+import { inOrder } from './order.ts'
+import type { Progress } from './progress.ts'
+import { append, AS_IT_IS, restore } from './restore.ts'
+import { Spool } from './spool.ts'
+import type { Target } from './target.ts'
+import { clean } from './width.ts'
+
+/** Messages of one append. */
+export const BATCH = 500
+
+export interface Totals {
+  stored: number
+  duplicates: number
+  /** Stored, but as if their group had not seen them yet. */
+  unreached: number
+}
+
+/** Makes queues of the lines that `export` has written. */
+export async function importLines(
+  { adapter }: Pick<Target, 'adapter'>,
+  batches: AsyncIterable<readonly string[]>,
+  progress: Pick<Progress, 'add'>,
+  renamed?: string,
+): Promise<Totals> {
+  const totals: Totals = { stored: 0, duplicates: 0, unreached: 0 }
+  let current: Import | undefined
+  let number = 0
+  try {
+    for await (const lines of batches) {
+      for (const line of lines) {
+        number++
+        const value = parse(line)
+        if (value === undefined) throw new Stop(FAILED, `line ${number} is not what export writes`)
+        if (!isHead(value)) {
+          if (current === undefined)
+            throw new Stop(FAILED, `line ${number} is a message, and no line before it names its queue`)
+          current.take(value, line)
+          continue
+        }
+        if (current !== undefined && renamed !== undefined)
+          throw new Stop(
+            FAILED,
+            `line ${number} begins another queue, ${clean(value.queue)}: --queue is for one`,
+          )
+        await current?.finish()
+        current?.end()
+        current = undefined
+        const name = renamed ?? value.queue
+        current = new Import(adapter, name, await adapter.open(name), value, totals, progress)
+      }
+    }
+    await current?.finish()
+    return totals
+  } finally {
+    current?.end()
+  }
+}
+
+/** One queue on its way. Messages to which something has happened go first: they can be received then. */
+class Import {
+  readonly #queue: Queue<Body>
+  readonly #producer: Producer<Body>
+  readonly #storage: QueueStorage
+  readonly #head: Head
+  readonly #totals: Totals
+  readonly #progress: Pick<Progress, 'add'>
+  readonly #touched: Line[] = []
+  readonly #untouched = new Spool()
+
+  constructor(
+    adapter: StorageAdapter,
+    name: string,
+    storage: QueueStorage,
+    head: Head,
+    totals: Totals,
+    progress: Pick<Progress, 'add'>,
+  ) {
+    this.#queue = new Queue<Body>(name, { storage: adapter, codec: AS_IT_IS })
+    this.#producer = this.#queue.createProducer()
+    this.#storage = storage
+    this.#head = head
+    this.#totals = totals
+    this.#progress = progress
+  }
+
+  take(line: Line, source: string): void {
+    const { groups } = this.#head
+    if (groups.length === 0 || isUntouched(line, groups)) this.#untouched.add(source)
+    else this.#touched.push(line)
+  }
+
+  async finish(): Promise<void> {
+    for (const group of this.#head.groups) await this.#queue.createConsumer(group).join()
+    const touched = inOrder(this.#touched, this.#head.groups)
+    const stored = new Map<string, Line>()
+    for (let i = 0; i < touched.length; i += BATCH)
+      await this.#append(await this.#withoutDead(touched.slice(i, i + BATCH)), () => undefined, stored)
+    for (const group of this.#head.groups)
+      this.#totals.unreached += await restore(this.#storage, group, stored, (count) =>
+        this.#progress.add(count),
+      )
+    const batch: Line[] = []
+    const delayOf = ({ groups }: Line): number | undefined =>
+      Object.values(groups).find(({ state }) => state === 'delayed')?.nextInMs
+    for await (const source of this.#untouched.lines()) {
+      batch.push(parse(source) as Line)
+      if (batch.length === BATCH) await this.#append(batch.splice(0), delayOf)
+    }
+    if (batch.length > 0) await this.#append(batch, delayOf)
+    await this.#queue.close()
+  }
+
+  /** Without those that the queue has as dead letters: it does not know their ids any more. */
+  async #withoutDead(lines: readonly Line[]): Promise<readonly Line[]> {
+    const dead = new Set<string>()
+    const ids = lines.map(({ id }) => id)
+    for (const group of this.#head.groups) {
+      const { messages } = await this.#storage.list({ group, ids, states: ['dead'], limit: ids.length })
+      for (const { id } of messages) dead.add(id)
+    }
+    this.#totals.duplicates += dead.size
+    return lines.filter(({ id }) => !dead.has(id))
+  }
+
+  /** Leaves nothing behind. */
+  end(): void {
+    this.#untouched.remove()
+  }
+
+  async #append(
+    lines: readonly Line[],
+    delayOf: (line: Line) => number | undefined,
+    into?: Map<string, Line>,
+  ): Promise<void> {
+    const { stored, duplicates } = await append(this.#producer, lines, delayOf, into)
+    this.#totals.stored += stored
+    this.#totals.duplicates += duplicates
+    this.#progress.add(lines.length)
+  }
+}

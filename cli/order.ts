@@ -1,0 +1,54 @@
+import type { Line } from './dump.ts'
+
+/**
+ * An order of sending in which each group finds messages of one key as it had them: by time, but none before the one that
+ * stood before it in its key, in any group. What a group is done with, or has as a dead letter, stood before the rest.
+ */
+export function inOrder(lines: readonly Line[], groups: readonly string[]): Line[] {
+  const before = predecessors(lines, groups)
+  const ordered = new Set<Line>()
+  for (const line of lines.toSorted((a, b) => a.timestamp - b.timestamp)) {
+    // Not by recursion: a key may have any number of messages.
+    const path = [line]
+    const onPath = new Set(path)
+    for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+      const next = before.get(last)?.find((one) => !ordered.has(one) && !onPath.has(one))
+      if (next === undefined) {
+        ordered.add(last)
+        path.pop()
+      } else {
+        path.push(next)
+        onPath.add(next)
+      }
+    }
+  }
+  return [...ordered]
+}
+
+/** For each message those that stood right before it in its key; before the first of them, all that the group is done with. */
+function predecessors(lines: readonly Line[], groups: readonly string[]): Map<Line, Line[]> {
+  const byKey = new Map<string, Line[]>()
+  for (const line of lines) {
+    if (line.key === undefined) continue
+    const others = byKey.get(line.key)
+    if (others === undefined) byKey.set(line.key, [line])
+    else others.push(line)
+  }
+  const before = new Map<Line, Line[]>()
+  for (const all of byKey.values()) {
+    for (const group of groups) {
+      const placeOf = ({ groups: standings }: Line): number | undefined => {
+        const standing = Object.hasOwn(standings, group) ? standings[group] : undefined
+        return standing === undefined || standing.state === 'dead' ? undefined : (standing.place ?? 0)
+      }
+      const chain = all.filter((line) => placeOf(line) !== undefined)
+      chain.sort((a, b) => placeOf(a)! - placeOf(b)!)
+      const done = all.filter((line) => placeOf(line) === undefined)
+      chain.forEach((line, i) => {
+        const previous = i === 0 ? done : [chain[i - 1]!]
+        before.set(line, [...(before.get(line) ?? []), ...previous])
+      })
+    }
+  }
+  return before
+}

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { ROOT } from '../support/sources.ts'
+
+export interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface Call {
+  readonly input?: string
+  readonly columns?: number
+}
+
+/** Runs the command line from its sources, as a process of its own and without a terminal. */
+export function quayside(words: readonly string[], { input = '', columns = 100 }: Call = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...words], {
+    env: { ...process.env, COLUMNS: String(columns), NODE_NO_WARNINGS: '1' },
+  })
+  let out = ''
+  let err = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  child.stdin.on('error', () => {}) // It has read enough.
+  child.stdin.end(input)
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })))
+}
+
+/** {@link quayside} that must work. Answers with its output. */
+export async function works(words: readonly string[], call?: Call): Promise<string> {
+  const { code, out, err } = await quayside(words, call)
+  if (code !== 0) throw new Error(`quayside ${words.join(' ')}: exit code ${code}\n${err}${out}`)
+  return out
+}
+
+export function jsonLines(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
