@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { report } from '../faults/support/report.ts'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { kill } from './support/kill.ts'
@@ -81,9 +82,13 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
         const found = new Set(left)
         lost = [...sent].filter((id) => !acking.has(id) && !found.has(id)).length
         back = left.filter((id) => acked.has(id)).length
-        console.log(
-          `${durability}: ${KILLS / 2} kills, ${sent.size} sent, ${acked.size} acked, ${left.length} left, lost ${lost}, acked ones back ${back}`,
-        )
+        report({
+          adapter: `indexeddb, ${durability}`,
+          fault: `SIGKILL of the browser at work; ${acked.size} messages acked`,
+          kills: KILLS / 2,
+          messages: sent.size,
+          violations: lost + back,
+        })
       } finally {
         await remove(profile)
       }

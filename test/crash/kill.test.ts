@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { Queue } from '../../src/index.ts'
+import { report } from '../faults/support/report.ts'
 
 /** `KILLS=1000 npx vitest run test/crash` for more. */
 const KILLS = Number(process.env['KILLS'] ?? 100)
@@ -91,9 +92,13 @@ for (const durability of ['fsync', 'os']) {
       acked += ledger.acked.size
       rmSync(directory, { recursive: true })
     }
-    console.log(
-      `${durability}: ${KILLS / 2} kills, ${stored} messages stored, ${acked} acked; lost 0, back 0`,
-    )
+    report({
+      adapter: `fs, ${durability}`,
+      fault: `SIGKILL of the process at work; ${acked} messages acked`,
+      kills: KILLS / 2,
+      messages: stored,
+      violations: 0,
+    })
     expect(stored).toBeGreaterThan(KILLS)
   })
 }

@@ -4,11 +4,19 @@ import { Redis as IoRedis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
+import { report } from '../faults/support/report.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
 import { type ClientName, connectClient } from './support/clients.ts'
 import { Ledger } from './support/ledger.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
+
+/** How often server and clients are killed: `KILLS=200 npx vitest run test/redis/kill`. */
+const KILLS = Number(process.env['KILLS'] ?? 20)
+/** Of servers or clients, by one package. */
+const CYCLES = Math.ceil(KILLS / 4)
+/** A minute, and more for more. */
+const timeout = 60_000 + CYCLES * 3000
 
 const AOF_ALWAYS = ['--appendonly', 'yes', '--appendfsync', 'always']
 const CLAIM = { group: 'g', limit: 15, leaseMs: 60_000, maxAttempts: 1_000_000 }
@@ -37,53 +45,69 @@ async function persist<T>(verb: () => Promise<T>, codes: Set<string>): Promise<T
 }
 
 describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) => {
-  test('a server that is killed again and again loses nothing, and stores nothing twice', async () => {
-    const server = await start()
-    const connected = await connectClient(name, server.url)
-    onTestFinished(() => connected.close())
-    const queue = await new RedisAdapter(connected.client, { durability: 'disk' }).open('orders')
-    const ledger = new Ledger()
-    const codes = new Set<string>()
-    const work = { over: false }
-    const produce = async (lane: number): Promise<void> => {
-      for (let round = 0; !work.over; round++) {
-        const ids = Array.from({ length: 10 }, (_, i) => `${lane}-${round}-${i}`)
-        // A send that is repeated may come after its message was done.
-        const messages = ids.map((id) => ({ body: 'x'.repeat(300), id, dedupeMs: 60_000 }))
-        await persist(() => queue.append(messages, { batchId: uuid() }), codes)
-        for (const id of ids) ledger.sent.add(id)
-      }
-    }
-    const consume = async (): Promise<void> => {
-      while (!work.over) {
-        const { deliveries } = await persist(() => queue.claim(CLAIM), codes)
-        for (const { id } of deliveries) ledger.delivered(id)
-        const acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
-        // One that is not known to have been done is sent again, and finds the receipts stale if it was.
-        await persist(() => queue.settle('g', acks), codes)
-        for (const { id } of deliveries) ledger.acked.add(id)
-      }
-    }
-    const workers = [produce(1), produce(2), produce(3), consume(), consume()]
-    for (let cycle = 0; cycle < 5; cycle++) {
-      await pause(100 + cycle * 30)
-      await server.kill()
-      await pause(50)
-      await server.start()
-    }
-    await pause(200)
-    work.over = true
-    await Promise.all(workers)
-    expect(ledger.acked.size).toBeGreaterThan(100)
-    for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
-    expect(await ledger.problems(queue, 'g')).toEqual([])
-  })
+  const tell = (fault: string, { sent }: Ledger, problems: readonly string[]): void => {
+    report({
+      adapter: `redis, by ${name}`,
+      fault,
+      kills: CYCLES,
+      messages: sent.size,
+      violations: problems.length,
+    })
+  }
 
-  test('clients that are killed again and again lose nothing that they were told', async () => {
+  test(
+    'a server that is killed again and again loses nothing, and stores nothing twice',
+    { timeout },
+    async () => {
+      const server = await start()
+      const connected = await connectClient(name, server.url)
+      onTestFinished(() => connected.close())
+      const queue = await new RedisAdapter(connected.client, { durability: 'disk' }).open('orders')
+      const ledger = new Ledger()
+      const codes = new Set<string>()
+      const work = { over: false }
+      const produce = async (lane: number): Promise<void> => {
+        for (let round = 0; !work.over; round++) {
+          const ids = Array.from({ length: 10 }, (_, i) => `${lane}-${round}-${i}`)
+          // A send that is repeated may come after its message was done.
+          const messages = ids.map((id) => ({ body: 'x'.repeat(300), id, dedupeMs: 60_000 }))
+          await persist(() => queue.append(messages, { batchId: uuid() }), codes)
+          for (const id of ids) ledger.sent.add(id)
+        }
+      }
+      const consume = async (): Promise<void> => {
+        while (!work.over) {
+          const { deliveries } = await persist(() => queue.claim(CLAIM), codes)
+          for (const { id } of deliveries) ledger.delivered(id)
+          const acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
+          // One that is not known to have been done is sent again, and finds the receipts stale if it was.
+          await persist(() => queue.settle('g', acks), codes)
+          for (const { id } of deliveries) ledger.acked.add(id)
+        }
+      }
+      const workers = [produce(1), produce(2), produce(3), consume(), consume()]
+      for (let cycle = 0; cycle < CYCLES; cycle++) {
+        await pause(100 + (cycle % 5) * 30)
+        await server.kill()
+        await pause(50)
+        await server.start()
+      }
+      await pause(200)
+      work.over = true
+      await Promise.all(workers)
+      expect(ledger.acked.size).toBeGreaterThan(100)
+      for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
+      const problems = await ledger.problems(queue, 'g')
+      tell(`SIGKILL of the server, appendfsync always; ${ledger.acked.size} messages acked`, ledger, problems)
+      expect(problems).toEqual([])
+    },
+  )
+
+  test('clients that are killed again and again lose nothing that they were told', { timeout }, async () => {
     const server = await start()
     const ledger = new Ledger()
     const unsure = new Set<string>()
-    for (let cycle = 0; cycle < 6; cycle++) {
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
       const child = spawn(
         process.execPath,
         [fileURLToPath(new URL('support/child.ts', import.meta.url)), server.url, name, `${cycle}`],
@@ -93,7 +117,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       child.stdout.on('data', (data: Buffer) => (output += data.toString()))
       const ended = new Promise((resolve) => child.once('close', resolve))
       while (!output.includes('acked')) await pause(5)
-      await pause(20 + cycle * 7)
+      await pause(20 + (cycle % 6) * 7)
       child.kill('SIGKILL')
       await ended
       for (const line of output.split('\n').slice(0, -1)) {
@@ -110,7 +134,9 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
     for (const id of unsure) if (!ledger.acked.has(id)) ledger.sent.delete(id)
     expect(ledger.sent.size).toBeGreaterThan(100)
     const queue = await new RedisAdapter(connected.client).open('orders')
-    expect(await ledger.problems(queue, 'g')).toEqual([])
+    const problems = await ledger.problems(queue, 'g')
+    tell(`SIGKILL of the client at work; ${ledger.acked.size} messages acked`, ledger, problems)
+    expect(problems).toEqual([])
   })
 
   test('an idle consumer gets what is sent after the server was killed and started again', async () => {

@@ -96,7 +96,7 @@ class History {
         if (step % 10 === 0) {
           const { perVerb = 10 } = this.#storage
           const verbs = step % 20 === 0 ? 5 + this.#below(20) : 0.5 + this.#below(5)
-          this.#every = Math.max(2, Math.round(verbs * perVerb))
+          this.#every = Math.max(3, Math.round(verbs * perVerb))
         }
         this.#backend.fail(this.#every)
         await this.#step()

@@ -8,14 +8,11 @@ import type { AddressInfo } from 'node:net'
  * - `unanswered`: they arrive, and the connection breaks before the answer.
  * - `torn`: half of them arrive, and the connection breaks.
  * - `slow`: they arrive late.
- * - `swallowed`: they never arrive, and nobody says so: a connection that is open at one end only.
  */
-export type Fate = 'lost' | 'unanswered' | 'torn' | 'slow' | 'swallowed'
+export type Fate = 'lost' | 'unanswered' | 'torn' | 'slow'
 
 export interface Proxy {
   readonly port: number
-  /** Breaks every connection. */
-  cut(): void
   close(): Promise<void>
 }
 
@@ -26,7 +23,6 @@ export async function openProxy(target: number, fate: () => Fate | undefined): P
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1')
-    let deaf = false
     let muted = false
     const end = (): void => {
       client.destroy()
@@ -41,7 +37,6 @@ export async function openProxy(target: number, fate: () => Fate | undefined): P
       })
     }
     client.on('data', (bytes) => {
-      if (deaf) return
       switch (fate()) {
         case undefined:
           upstream.write(bytes)
@@ -55,9 +50,6 @@ export async function openProxy(target: number, fate: () => Fate | undefined): P
         case 'unanswered':
           muted = true
           upstream.write(bytes)
-          return
-        case 'swallowed':
-          deaf = true
           return
         case 'slow':
           client.pause()
@@ -73,14 +65,10 @@ export async function openProxy(target: number, fate: () => Fate | undefined): P
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy()
-  }
   return {
     port: (server.address() as AddressInfo).port,
-    cut,
     close() {
-      cut()
+      for (const socket of sockets) socket.destroy()
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
