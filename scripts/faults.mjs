@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { advice, installBrowsers } from './browsers.mjs'
+import { advice, installPrograms } from './programs.mjs'
 
-for (const browser of installBrowsers()) console.error(`setup: ${advice(browser)}`)
+for (const program of installPrograms()) console.error(`setup: ${advice(program)}`)
 
 const { HISTORIES = '2000', KILLS = '1000', BROWSER_KILLS = '300', REDIS_KILLS = '200' } = process.env
 const folder = mkdtempSync(join(tmpdir(), 'quayside-faults-'))

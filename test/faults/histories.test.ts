@@ -10,7 +10,7 @@ import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
-const HISTORIES = Number(process.env['HISTORIES'] ?? 100)
+const HISTORIES = Number(process.env['HISTORIES'] ?? 40)
 const timeout = 60_000 + HISTORIES * 500
 
 function expectKept(adapter: string, result: FaultReport): void {
