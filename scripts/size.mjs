@@ -25,7 +25,7 @@ export const USES = [
   {
     name: 'core + IndexedDB + outbox + service worker',
     budget: 30.5 * kB,
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
            import { registerBackgroundSync, requestSync } from 'quayside/service-worker'
@@ -36,14 +36,14 @@ export const USES = [
   {
     name: 'core + IndexedDB',
     budget: 26.6 * kB,
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
   },
   {
     // The aim is 6 kB. The core brings the memory storage along, its default, and with it the engine: see the README.
     name: 'core + Durable Object client',
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
   },
@@ -56,20 +56,20 @@ export const USES = [
     // The aim is 9 kB for a Worker. A queue brings its default storage in memory along, which alone is more than that.
     name: 'core + Cloudflare KV',
     budget: 32.9 * kB,
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
   },
   {
     name: 'core + Redis (Node)',
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'
            export const queue = (client) => new Queue('orders', { storage: new RedisAdapter(client) })`,
   },
   {
     // The aim is 6 kB. The core brings the memory storage along, its default, and with it the engine: see the README.
     name: 'core + Durable Object client',
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
   },
@@ -80,7 +80,7 @@ export const USES = [
   },
   {
     name: 'core + fs (Node)',
-    code: `import { Queue } from 'quayside'
+    code: `import { Queue } from 'quayside/core'
            import { NodeFsAdapter } from 'quayside/fs'
            export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
   },
