@@ -18,11 +18,11 @@ const KINDS: [string, Kind][] = [
   ['1000 ordering keys', { keys: 1000, ids: false }],
 ]
 
-/** Whose cost is drawn, and up to which length; smqp has shown by then how its cost grows. */
+/** Whose cost is drawn, and up to which length: what takes longer to fill has shown by then how its cost grows. */
 const CURVES: readonly [SubjectName, number][] = [
   ['memory', 1_000_000],
   ['fs, os', 1_000_000],
-  ['redis', 1_000_000],
+  ['redis', 100_000],
   ['smqp', 100_000],
   ['plainjob', 1_000_000],
 ]
