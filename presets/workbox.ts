@@ -12,7 +12,7 @@
  */
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
 import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
-import { QuaysideError, Queue } from '../src/index.ts'
+import { QuaysideError, Queue } from '../src/core.ts'
 import { Outbox, type OutboxBody, type OutboxOptions } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
 import { registerSync } from '../src/service-worker/sync.ts'

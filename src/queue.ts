@@ -11,6 +11,7 @@ import {
   checkPositiveMs,
   checkRetry,
   checkText,
+  invalid,
   mustBe,
   mustBeOneOf,
   mustHave,
@@ -22,7 +23,6 @@ import { Context } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
 import type { Instrumentation } from './instrumentation.ts'
 import { type ListPage, type ListedMessage, STEP, countPages, toListed } from './listed.ts'
-import { MemoryAdapter } from './memory.ts'
 import { uuid } from './message-id.ts'
 import { Producer } from './producer.ts'
 import { rulesOf } from './retry.ts'
@@ -30,8 +30,8 @@ import type { StandardSchema } from './schema.ts'
 import type { ListQuery, MessageState, QueueStorage, StorageAdapter, StorageStats } from './storage.ts'
 
 export interface QueueOptions<T> {
-  /** Where the messages are kept. @defaultValue a `MemoryAdapter` of its own: nothing survives this object */
-  readonly storage?: StorageAdapter | undefined
+  /** Where the messages are kept. */
+  readonly storage: StorageAdapter
   /** How payloads become what is stored. @defaultValue JSON, and `Uint8Array` as it is */
   readonly codec?: Codec<T> | undefined
   /**
@@ -124,12 +124,14 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @param name 1 to 256 bytes of UTF-8. Together with the storage it says which queue this is.
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`.
    */
-  constructor(name: string, options: QueueOptions<T> = {}) {
+  constructor(name: string, options: QueueOptions<T>) {
     const tried = 'new Queue'
     checkName(tried, 'name', name)
     checkOptions(tried, options, QUEUE_OPTIONS)
     const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema, instrumentation } = options
-    const { storage = new MemoryAdapter({ clock }), codec = JSON_CODEC as Codec<T> } = options
+    const { storage, codec = JSON_CODEC as Codec<T> } = options
+    if (storage === undefined)
+      throw invalid(tried, 'storage must be an adapter, such as a MemoryAdapter', storage)
     this.name = name
     this.#context = new Context({ name, storage, clock, random, id, codec, schema, instrumentation })
   }

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Message } from '../../src/index.ts'
+import type { Message } from '../../src/core.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { QueueStorage } from '../../src/storage.ts'
 import { GUARANTEES } from './guarantees.ts'

@@ -5,7 +5,7 @@ import {
   type Message,
   Queue,
   type StandardSchema,
-} from '../../src/index.ts'
+} from '../../src/core.ts'
 import { errorText } from '../../src/errors.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import type { ObjectStorage } from './platform.ts'

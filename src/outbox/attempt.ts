@@ -1,6 +1,6 @@
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
-import type { Message } from '../index.ts'
+import type { Message } from '../core.ts'
 import type { OutboxRules } from './options.ts'
 import type { OutboxBody } from './request.ts'
 

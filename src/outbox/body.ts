@@ -1,4 +1,4 @@
-import { QuaysideError } from '../index.ts'
+import { QuaysideError } from '../core.ts'
 
 /** Reads a body to its end. @throws `TOO_LARGE` as soon as it is over the limit. */
 export async function readBody(

@@ -10,7 +10,7 @@ import {
   checkText,
 } from '../check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
-import type { Message, RetryPolicy } from '../index.ts'
+import type { Message, RetryPolicy } from '../core.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
 import type { OutboxBody } from './request.ts'
 

@@ -14,7 +14,7 @@ import {
   type Queue,
   type SendOptions,
   type SendResult,
-} from '../index.ts'
+} from '../core.ts'
 import { deadAnswer, headerSafe } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { coalesce } from './coalesce.ts'

@@ -1,4 +1,4 @@
-import type { Message } from '../index.ts'
+import type { Message } from '../core.ts'
 import type { OutboxBody } from './request.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { type Message, QuaysideError } from '../index.ts'
+import { type Message, QuaysideError } from '../core.ts'
 import { checkSize, readBody } from './body.ts'
 
 /** The payload of an outbox's message: the request's body, text as text, all else as bytes, `null` for none. */

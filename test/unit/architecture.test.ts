@@ -29,7 +29,7 @@ const isUnder =
 
 test('the files of src/ are found, and what they import', () => {
   expect(src).toContain('src/index.ts')
-  expect(imports('src/index.ts')).toContain('src/queue.ts')
+  expect(imports('src/core.ts')).toContain('src/queue.ts')
   expect(imports('src/message-id.ts')).toEqual(['uuid'])
 })
 
@@ -52,11 +52,11 @@ describe.each(src)('%s', (file) => {
   })
 })
 
-test('the core knows no storage: only memory.ts and what makes it the default knows the segment engine', () => {
+test('the core knows no storage: only memory.ts knows the segment engine, and only what makes it the default knows that', () => {
   const core = src.filter((file) => dirname(file) === 'src' && file !== 'src/memory.ts')
   for (const file of core) expect(imports(file).filter(isUnder('src/segments')), file).toEqual([])
   const usesMemory = core.filter((file) => imports(file).includes('src/memory.ts'))
-  expect(usesMemory).toEqual(['src/queue.ts'])
+  expect(usesMemory).toEqual(['src/default-queue.ts'])
 })
 
 test('the segment engine knows the contract, not the queue', () => {
@@ -68,7 +68,7 @@ test('the segment engine knows the contract, not the queue', () => {
 })
 
 test('the outbox uses the queue as everybody can, and of what is inside only checks, texts of errors and the clock', () => {
-  const allowed = new Set(['src/index.ts', 'src/check.ts', 'src/clock.ts', 'src/errors.ts'])
+  const allowed = new Set(['src/core.ts', 'src/check.ts', 'src/clock.ts', 'src/errors.ts'])
   const outside = (folder: string): [string, string[]][] =>
     src
       .filter(isUnder(folder))
@@ -114,7 +114,7 @@ test('adapters know contracts, not the queue; the Durable Object that pushes use
     const fromSrc = imports(file).filter(
       (name) => isUnder('src')(name) && !isUnder('src/segments')(name) && !allowed.has(name),
     )
-    expect(fromSrc, file).toEqual(pushes.includes(file) ? ['src/index.ts'] : [])
+    expect(fromSrc, file).toEqual(pushes.includes(file) ? ['src/core.ts'] : [])
   }
 })
 

@@ -7,6 +7,7 @@ import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
+import * as core from '../../src/core.ts'
 import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
@@ -39,6 +40,15 @@ test('quayside exports these values and no others', () => {
     'QuaysideError',
     'Queue',
   ])
+})
+
+test('quayside/core exports the same, with a Queue that needs a storage', async () => {
+  expect(names(core)).toEqual(names(quayside))
+  expect(new quayside.Queue('orders')).toBeInstanceOf(core.Queue)
+  expect(() => new core.Queue('orders', {} as never)).toThrow('storage must be an adapter')
+  expect(() => new core.Queue('orders', undefined as never)).toThrow('options must be an object')
+  await using queue = new core.Queue<number>('orders', { storage: new memory.MemoryAdapter() })
+  expect((await queue.createProducer().send(1)).status).toBe('stored')
 })
 
 test('quayside/memory exports the adapter', () => {
@@ -85,7 +95,8 @@ test('quayside/segments exports what authors of stores need', () => {
 test('the members of the classes are those of the documentation, and no others', () => {
   const members = (type: { readonly prototype: object }): string[] =>
     names(Object.getOwnPropertyDescriptors(type.prototype)).filter((name) => name !== 'constructor')
-  expect(members(quayside.Queue)).toEqual([
+  expect(members(quayside.Queue)).toEqual([])
+  expect(members(core.Queue)).toEqual([
     'cancel',
     'close',
     'createConsumer',

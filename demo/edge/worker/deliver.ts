@@ -1,4 +1,4 @@
-import type { Message, RetryPolicy } from 'quayside'
+import type { Message, RetryPolicy } from 'quayside/core'
 import type { Form } from './form.ts'
 
 /** Nobody waits for an answer any more, so there is time: some ten minutes of tries. */

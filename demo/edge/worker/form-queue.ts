@@ -1,4 +1,4 @@
-import type { Message } from 'quayside'
+import type { Message } from 'quayside/core'
 import { type PushOptions, QueueObject } from 'quayside/durable-object'
 import { RETRY, deliver } from './deliver.ts'
 import type { Env } from './env.ts'

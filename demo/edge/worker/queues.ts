@@ -1,4 +1,4 @@
-import { Queue, type StorageAdapter } from 'quayside'
+import { Queue, type StorageAdapter } from 'quayside/core'
 import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
 import { DurableObjectAdapter } from 'quayside/durable-object'
 import type { Env } from './env.ts'

@@ -1,4 +1,4 @@
-import type { Queue } from 'quayside'
+import type { Queue } from 'quayside/core'
 import type { Env } from './env.ts'
 import type { Form } from './form.ts'
 import { type Kind, isKind, spent, watch, withQueue } from './queues.ts'

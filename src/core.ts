@@ -1,0 +1,48 @@
+/**
+ * `quayside/core`: all of `quayside` but the storage in memory. `Queue` has no default here: `storage` is required. Without that
+ * default and the engine under it, bundles for storages that do not need the engine are 12 kB smaller.
+ *
+ * ```ts
+ * import { Queue } from 'quayside/core'
+ * import { DurableObjectAdapter } from 'quayside/durable-object'
+ *
+ * const queue = new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })
+ * ```
+ *
+ * @module
+ */
+export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.ts'
+export type { Clock } from './clock.ts'
+export type { Codec } from './codec.ts'
+export { Consumer, type ConsumerOptions, type ReceiveOptions } from './consumer.ts'
+export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
+export { type ErrorCode, QuaysideError } from './errors.ts'
+export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
+export type { DeadLetter, ListPage, ListedMessage } from './listed.ts'
+export type { DrainOptions, DrainReport, Handler, HandlerContext, RunOptions } from './loop.ts'
+export { Message, type NackOptions, type RejectOptions } from './message.ts'
+export { type BatchMessage, Producer, type SendOptions, type SendResult } from './producer.ts'
+export { type ListOptions, Queue, type QueueOptions, type QueueStats, type RetryNowOptions } from './queue.ts'
+export { type RetryPolicy, backoffDelay } from './retry.ts'
+export type { SchemaResult, StandardSchema } from './schema.ts'
+export type {
+  AppendOptions,
+  AppendResult,
+  Body,
+  ClaimRequest,
+  ClaimResult,
+  DeadReason,
+  Delivery,
+  GroupStats,
+  Guarantees,
+  ListQuery,
+  ListedMessage as StoredListedMessage,
+  MessageState,
+  NewMessage,
+  Page,
+  QueueStorage,
+  SettleResult,
+  Settlement,
+  StorageAdapter,
+  StorageStats,
+} from './storage.ts'
