@@ -35,10 +35,10 @@ const IN_SCRIPT = / script: [0-9a-f]{40}/
 
 /**
  * How the server tells that a script has stumbled over what it read: a key of another type, or a value that is not what it
- * must be. Of what the scripts have written, they make no such errors.
+ * must be. Of what the scripts have written, they make no such errors, unless an operator ends one or forbids a command.
  */
 const STUMBLED =
-  /^-?(WRONGTYPE |ERR (user_script:\d+: (?!Script killed)|The ID specified in XADD|value is not|m(in|ax) or m|resulting score))/
+  /^-?(WRONGTYPE|ERR) (?!.*(script killed|unknown redis command|can't run|not allowed|non local key))/i
 
 /** Makes of what a client rejected with what contract 1 asks for. */
 export function toQuaysideError(tried: string, cause: unknown): QuaysideError {

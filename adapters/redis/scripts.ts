@@ -1747,15 +1747,19 @@ return reply
 `,
   },
   purge: {
-    sha: 'f94281a2c835dbbc0fceffaa0f36de2b6d209248',
+    sha: '101cdf5aa449cd99913c2aa154656931859b6ee8',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + group + `local isReadable, problem = pcall(function()
 open()
 allGroups()
 end)
-if not isReadable and type(problem) == 'table' and not string.find(problem.err, '^WRONGTYPE') then
+if not isReadable then
+local text = type(problem) == 'table' and problem.err or problem
+local code = string.match(text, '^%-?(%u%u+) ')
+if code and code ~= 'WRONGTYPE' then
 error(problem)
+end
 end
 if isReadable then
 for _, group in pairs(groups) do

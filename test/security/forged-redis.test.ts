@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { pick, randomFrom } from '../fs/history.ts'
 import { type Connected, connectClient } from '../redis/support/clients.ts'
@@ -22,8 +23,8 @@ const command = <T = unknown>(...args: readonly [string, ...string[]]): Promise<
   connected.command(...args) as Promise<T>
 
 interface Scene {
-  readonly queue: Queue<unknown>
-  readonly other: Queue<unknown>
+  readonly queue: Queue
+  readonly other: Queue
   readonly clock: ManualClock
   /** What all keys of the queue start with. */
   readonly base: string
@@ -57,7 +58,7 @@ async function setUp(): Promise<Scene> {
   return { queue, other, clock, base: `{${prefix}:q}:` }
 }
 
-async function isRepaired(queue: Queue<unknown>): Promise<void> {
+async function isRepaired(queue: Queue): Promise<void> {
   await queue.purge()
   const consumer = queue.createConsumer('g')
   await consumer.join()
@@ -197,3 +198,92 @@ test('whatever another client writes is CORRUPT or goes unnoticed; other queues 
   console.log(ends)
   expect(Object.keys(ends).toSorted()).toEqual(['CORRUPT', 'goes on'])
 }, 600_000)
+
+/** Runs in the place of another client: `key` is what all keys of the queue start with. */
+const asAnother = (lua: string, base: string): Promise<unknown> =>
+  command('EVAL', `local key = KEYS[1] ${lua}`, '1', base)
+
+test('a log that was deleted does not have the server search for it for ever', async () => {
+  const { queue, base } = await setUp()
+  await command('DEL', `${base}log`)
+  const received = queue.createConsumer('g').receive()
+  await expect(received).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect(await command('PING')).toBe('PONG')
+  await isRepaired(queue)
+})
+
+test('a lease that ends before it begins does not have the server settle or list it for ever', async () => {
+  const { queue, base } = await setUp()
+  const consumer = queue.createConsumer('g')
+  const messages = await consumer.receiveBatch(2)
+  const first = `local member = redis.call('ZRANGE', key .. 'leases:g', 0, 0)[1]
+local lease = cmsgpack.unpack(member)
+redis.call('ZREM', key .. 'leases:g', member)
+lease[1], lease[2] = -5, -5
+redis.call('ZADD', key .. 'leases:g', 1000, cmsgpack.pack(lease))`
+  for (let i = 0; i < 3; i++) await asAnother(first, base)
+  await expect(consumer.ackBatch(messages)).rejects.toMatchObject({ code: 'CORRUPT' })
+  await expect(queue.list({ group: 'g' })).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect(await command('PING')).toBe('PONG')
+  await isRepaired(queue)
+})
+
+test('a lease on more than there is does not have the server list or trim it', async () => {
+  const { queue, base } = await setUp()
+  await asAnother(
+    `redis.call('DEL', key .. 'leases:g')
+redis.call('ZADD', key .. 'leases:g', 900000000000000, cmsgpack.pack({ 800000000000000, 900000000000000, 1, 1, 1, false, false }))`,
+    base,
+  )
+  await expect(queue.list({ group: 'g' })).rejects.toMatchObject({ code: 'CORRUPT' })
+  const entries = await command('XLEN', `${base}log`)
+  await queue.createConsumer('g').receive()
+  expect(await command('XLEN', `${base}log`)).toBe(entries)
+  await isRepaired(queue)
+})
+
+test('records that cannot be read are dead letters, and those beside them are delivered', async () => {
+  const { queue, base } = await setUp()
+  await queue.purge()
+  await queue.createProducer().sendBatch(['a', 'b', 'c', 'd', 'e'].map((payload) => ({ payload })))
+  // Each record is a byte and the JSON of a letter: a kind that is none, headers that lead out of it, no JSON, nothing at all.
+  await asAnother(
+    `local entry = redis.call('XRANGE', key .. 'log', '-', '+')[1]
+local id, fields = entry[1], entry[2]
+local records = { '\\9"a"', '\\4\\255\\255\\255\\255"', '\\0{"x', '', '\\0"e"' }
+local blob, ends = '', 0
+for _, record in ipairs(records) do
+  ends = ends + #record
+  blob = blob .. struct.pack('<I4', ends)
+end
+redis.call('DEL', key .. 'log')
+redis.call('XADD', key .. 'log', id, fields[1], fields[2], fields[3], blob .. table.concat(records))`,
+    base,
+  )
+  const seen: unknown[] = []
+  const report = await queue.createConsumer('g').drain(({ payload }) => void seen.push(payload))
+  expect(seen).toEqual(['e'])
+  expect(report).toMatchObject({ acked: 1, dead: 4 })
+  const { messages } = await queue.deadLetters('g').list()
+  expect(messages.map(({ reason }) => reason)).toEqual(Array.from({ length: 4 }, () => 'unreadable'))
+})
+
+test('a group that a purge could not find leaves nothing to the next of its name', async () => {
+  const { queue, base } = await setUp()
+  await command('SET', `${base}state`, 'x')
+  await queue.purge()
+  expect(await command('EXISTS', `${base}dead:g`)).toBe(1)
+  await isRepaired(queue)
+  expect((await queue.deadLetters('g').list()).messages).toEqual([])
+})
+
+test('a purge that may not read does not take the queue for damaged', async () => {
+  const { queue, base } = await setUp()
+  await command('ACL', 'SETUSER', 'purger', 'on', '>secret', '~*', '&*', '+@all', '-hmget')
+  const client = await connectClient('redis', server.url.replace('//', '//purger:secret@'))
+  const storage = new RedisAdapter(client.client, { prefix: base.slice(1, -4) })
+  await expect(new Queue('q', { storage }).purge()).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  expect((await queue.stats()).messages).toBeGreaterThan(0)
+  await storage.close()
+  await client.close()
+})

@@ -5,9 +5,13 @@ local isReadable, problem = pcall(function()
   open()
   allGroups()
 end)
--- What a command is refused for says nothing of the rows, unless the key has another type.
-if not isReadable and type(problem) == 'table' and not string.find(problem.err, '^WRONGTYPE') then
-  error(problem)
+if not isReadable then
+  -- What a command is refused for, with a code, says nothing of the rows, unless the key has another type.
+  local text = type(problem) == 'table' and problem.err or problem
+  local code = string.match(text, '^%-?(%u%u+) ')
+  if code and code ~= 'WRONGTYPE' then
+    error(problem)
+  end
 end
 if isReadable then
   for _, group in pairs(groups) do
