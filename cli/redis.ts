@@ -50,12 +50,15 @@ function reason(error: unknown): string {
   return message || code || String(error)
 }
 
-/** Each queue has one key of its state: `{prefix:queue}:state`. */
+/** Each queue has one key of its state: `{prefix:queue}:state`, its name without colons and braces. Others may have made more. */
 async function queuesOf(client: RedisClientType, prefix: string): Promise<string[]> {
   const names = new Set<string>()
   const pattern = `{${prefix.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)}:*}:state`
   for await (const keys of client.scanIterator({ MATCH: pattern, COUNT: SCANNED })) {
-    for (const key of keys) names.add(decodeURIComponent(key.slice(prefix.length + 2, -'}:state'.length)))
+    for (const key of keys) {
+      const name = key.slice(prefix.length + 2, -'}:state'.length)
+      if (/^([^%{}:]|%(25|7B|7D|3A))+$/.test(name)) names.add(decodeURIComponent(name))
+    }
   }
   return [...names].sort()
 }

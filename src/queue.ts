@@ -247,7 +247,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
     await this.#context.use('deleteGroup', (view) => view.deleteGroup(group))
   }
 
-  /** Deletes every message, delayed and dead ones too. Groups stay. */
+  /** Deletes every message, delayed and dead ones too. Groups stay, unless what is stored of them is `CORRUPT`. */
   async purge(): Promise<void> {
     await this.#context.use('purge', (view) => view.purge())
   }

@@ -314,7 +314,10 @@ export interface QueueStorage {
    */
   deleteGroup(group: string): Promise<void>
 
-  /** Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. */
+  /**
+   * Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. A queue whose
+   * rows are so damaged that verbs reject with `CORRUPT` starts anew, without groups.
+   */
   purge(): Promise<void>
 
   /**

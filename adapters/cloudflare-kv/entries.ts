@@ -1,4 +1,4 @@
-import { DEAD, GROUP, RECORD, SEGMENT } from './keys.ts'
+import { DEAD, GROUP, RECORD, SEGMENT, isKey } from './keys.ts'
 
 /** A consumer group, as one key of it says; two isolates that create it at once make two. */
 export interface GroupEntry {
@@ -77,6 +77,8 @@ interface LargeJson {
 }
 
 const METADATA_BYTES = 1024
+/** More messages than a segment has room for: each takes two bytes of its head, and its index six digits of a receipt. */
+const MOST_MESSAGES = 1_000_000
 
 export function groupJson({ name, start }: Omit<GroupEntry, 'key'>): GroupJson {
   // Escaped, because a character may need six bytes in JSON.
@@ -113,7 +115,9 @@ export function encodeRecord(record: RecordEntry): { value: string; metadata: Re
   return { value, metadata: { z: [keys[0]!, keys.at(-1)!, value.length] } }
 }
 
-export function decodeRecord(key: string, json: RecordJson): RecordEntry {
+function decodeRecord(key: string, json: RecordJson): RecordEntry {
+  need(typeof json.g === 'string' && Number.isFinite(json.u ?? 0))
+  const budget = { left: MOST_MESSAGES }
   return {
     key,
     group: json.g,
@@ -121,11 +125,13 @@ export function decodeRecord(key: string, json: RecordJson): RecordEntry {
     safe: true,
     lease: json.i ?? '',
     until: json.u ?? 0,
-    leased: new Map(Object.entries(json.l ?? {}).map(([segment, text]) => [segment, parseCounts(text)])),
+    leased: new Map(
+      Object.entries(json.l ?? {}).map(([segment, text]) => [segment, parseCounts(text, budget)]),
+    ),
     done: new Map(
       Object.entries(json.d ?? {}).map(([segment, text]) => [
         segment,
-        text === '' ? 'all' : new Set(parseRanges(text)),
+        text === '' ? 'all' : new Set(parseRanges(text, budget)),
       ]),
     ),
   }
@@ -137,22 +143,48 @@ export type Entry =
   | { readonly kind: 'large'; readonly entry: LargeRecord }
   | { readonly kind: typeof SEGMENT | typeof DEAD; readonly entry: Segment }
 
-/** What a listed key stands for. Unknown ones, of later versions, are passed over. */
+/** What a listed key stands for. Unknown ones, of later versions or somebody else's, are passed over. */
 export function decodeEntry(key: string, metadata: unknown): Entry | undefined {
-  if (typeof metadata !== 'object' || metadata === null) return undefined
+  if (!isKey(key) || typeof metadata !== 'object' || metadata === null) return undefined
+  try {
+    return entryOf(key, metadata)
+  } catch {
+    return undefined
+  }
+}
+
+/** What was read as the value of a large record; `undefined` if it is none. */
+export function decodeLarge(key: string, value: string): RecordEntry | undefined {
+  try {
+    return decodeRecord(key, JSON.parse(value) as RecordJson)
+  } catch {
+    return undefined
+  }
+}
+
+function need(isAsWritten: boolean): void {
+  if (!isAsWritten) throw new TypeError('this is not as it was written')
+}
+
+function entryOf(key: string, metadata: object): Entry | undefined {
   switch (key[0]) {
     case GROUP: {
       const { n, s } = metadata as GroupJson
+      need(typeof n === 'string' && (s === undefined || typeof s === 'string'))
       return { kind: GROUP, entry: { key, name: decodeURIComponent(n), start: s } }
     }
     case RECORD: {
       if (!('z' in metadata)) return { kind: RECORD, entry: decodeRecord(key, metadata as RecordJson) }
       const [first, last, bytes] = (metadata as LargeJson).z
+      need(typeof first === 'string' && typeof last === 'string' && bytes > 0)
       return { kind: 'large', entry: { key, first, last, bytes } }
     }
     case SEGMENT:
     case DEAD: {
       const { n, b, o, g, e } = metadata as SegmentJson
+      // What a value of so many bytes can have.
+      need(Number.isInteger(n) && n > 0 && n <= Math.min(b / 2, MOST_MESSAGES) && Number.isFinite(o))
+      need((g === undefined || typeof g === 'string') && (e === undefined || Number.isFinite(e)))
       return {
         kind: key[0],
         entry: { key, count: n, bytes: b, oldest: o, group: g, expires: e },
@@ -179,11 +211,11 @@ function formatCounts(counts: ReadonlyMap<number, number>): string {
     .join(';')
 }
 
-function parseCounts(text: string): Map<number, number> {
+function parseCounts(text: string, budget: Budget): Map<number, number> {
   const counts = new Map<number, number>()
   for (const part of text.split(';')) {
     const [ranges, count = '1'] = part.split(':')
-    for (const index of parseRanges(ranges!)) counts.set(index, Number(count))
+    for (const index of parseRanges(ranges!, budget)) counts.set(index, Number(count))
   }
   return counts
 }
@@ -199,9 +231,15 @@ function formatRanges(indices: number[]): string {
   return parts.join(',')
 }
 
-function parseRanges(text: string): number[] {
+/** How many messages a record may yet tell of: a few digits can stand for more than there is room for. */
+interface Budget {
+  left: number
+}
+
+function parseRanges(text: string, budget: Budget): number[] {
   return text.split(',').flatMap((part) => {
     const [first, last = first] = part.split('-').map(Number)
+    need(first! >= 0 && last! < MOST_MESSAGES && (budget.left -= last! - first! + 1) >= 0)
     return Array.from({ length: last! - first! + 1 }, (_, i) => first! + i)
   })
 }

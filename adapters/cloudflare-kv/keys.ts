@@ -23,6 +23,11 @@ export function prefixOf(prefix: string, queue: string): string {
   return `${prefix}${escaped.length <= LONGEST_ESCAPED ? escaped : `=${toBase64(new TextEncoder().encode(queue)).replaceAll('/', '-')}`}/`
 }
 
+/** A key as a {@link KeyMaker} makes it. Whatever else lies under the prefix is not the queue's. */
+export function isKey(key: string): boolean {
+  return /^[grsx][\da-v]{21}$/.test(key)
+}
+
 /** Makes keys that sort in the order they are made, and differ from those of other isolates. */
 export class KeyMaker {
   readonly #random: () => number

@@ -6,7 +6,7 @@ import {
   type RecordEntry,
   type Segment,
   decodeEntry,
-  decodeRecord,
+  decodeLarge,
 } from './entries.ts'
 import { type DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
 import type { Namespace } from './namespace.ts'
@@ -246,7 +246,8 @@ export class Ledger {
       for (const { key } of unread) {
         const value = values.get(this.prefix + key)
         // It may not have arrived here: then its leases are not known here.
-        if (value !== undefined) this.#read.set(key, decodeRecord(key, JSON.parse(value)))
+        const record = value === undefined ? undefined : decodeLarge(key, value)
+        if (record !== undefined) this.#read.set(key, record)
       }
       if (this.#read.size > 1000) this.#read.clear()
     }

@@ -1,4 +1,5 @@
 import type { Body, DeadReason } from '../../src/storage.ts'
+import type { Segment } from './entries.ts'
 import { fromBase64, toBase64 } from './keys.ts'
 
 /** A message as a segment has it. */
@@ -31,8 +32,8 @@ interface Head {
 interface Described {
   /** Length of the body, in UTF-16 units of the value. */
   readonly l: number
-  /** `b`: bytes, `u`: UTF-16 units. */
-  readonly k?: 'b' | 'u'
+  /** `b`: bytes, `u`: UTF-16 units, `n`: none, of what could not be read. */
+  readonly k?: 'b' | 'u' | 'n'
   /** Absent: the number after the one before. */
   readonly i?: string
   readonly h?: Row['headers']
@@ -52,8 +53,8 @@ export function encodeRows(rows: readonly Row[]): string {
   let bodies = ''
   let before = ''
   const r = rows.map((row): number | Described => {
-    const kind = typeof row.body !== 'string' ? 'b' : LONE_SURROGATE.test(row.body) ? 'u' : undefined
-    const text = kind === undefined ? (row.body as string) : toBase64(bytesOf(row.body))
+    const kind = kindOf(row.body)
+    const text = kind === undefined ? (row.body as string) : kind === 'n' ? '' : toBase64(bytesOf(row.body))
     bodies += text
     const described: Described = {
       l: text.length,
@@ -74,17 +75,50 @@ export function encodeRows(rows: readonly Row[]): string {
   return `${JSON.stringify({ t, r } satisfies Head)}\n${bodies}`
 }
 
-export function decodeRows(value: string): Row[] {
+function kindOf(body: Body | null): Described['k'] {
+  if (body === null) return 'n'
+  if (typeof body !== 'string') return 'b'
+  return LONE_SURROGATE.test(body) ? 'u' : undefined
+}
+
+/**
+ * The rows of a segment, as many as it says. Others may write to the namespace: what is no row gets a body that is none, and so
+ * becomes a dead letter.
+ */
+export function trustRows({ key, count, oldest }: Segment, value: string): Row[] {
+  let rows: readonly Row[] = []
+  try {
+    rows = decodeRows(value)
+  } catch {
+    // Then none of them can be read.
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const row = rows[i]
+    if (row !== undefined && isRow(row)) return row
+    return { id: `${key}.${i}`, body: null as never, timestamp: oldest, attempts: 0 }
+  })
+}
+
+function isRow({ id, headers, timestamp, maxAttempts, expires, attempts, error, deadAt }: Row): boolean {
+  return (
+    [timestamp, attempts, maxAttempts ?? 0, expires ?? 0, deadAt ?? 0].every(Number.isFinite) &&
+    [id, error ?? '', ...Object.values(headers ?? {})].every((text) => typeof text === 'string') &&
+    typeof (headers ?? {}) === 'object'
+  )
+}
+
+function decodeRows(value: string): Row[] {
   let at = value.indexOf('\n') + 1
   const { t, r } = JSON.parse(value.slice(0, at)) as Head
   let id = ''
   return r.map((one) => {
     const row: Described = typeof one === 'number' ? { l: one } : one
     id = row.i ?? nextId(id)
+    if (!(row.l >= 0)) throw new TypeError('this is not as it was written')
     const text = value.slice(at, (at += row.l))
     return {
       id,
-      body: row.k === undefined ? text : row.k === 'b' ? fromBase64(text) : textOf(fromBase64(text)),
+      body: bodyOf(text, row.k),
       headers: row.h,
       timestamp: row.t ?? t,
       maxAttempts: row.m,
@@ -95,6 +129,12 @@ export function decodeRows(value: string): Row[] {
       deadAt: row.d,
     }
   })
+}
+
+function bodyOf(text: string, kind: Described['k']): Body {
+  if (kind === 'n') return null as never
+  if (kind === undefined) return text
+  return kind === 'b' ? fromBase64(text) : textOf(fromBase64(text))
 }
 
 /** Ids that a storage makes end in 8 hexadecimal digits. */

@@ -3,7 +3,7 @@ import { Change, type Work } from './change.ts'
 import type { Segment } from './entries.ts'
 import { DEAD, type Receipt, parseReceipt } from './keys.ts'
 import type { Group } from './ledger.ts'
-import { type Row, decodeRows } from './rows.ts'
+import { type Row, trustRows } from './rows.ts'
 
 const STALE: SettleResult = { status: 'stale' }
 const SETTLED: SettleResult = { status: 'settled' }
@@ -159,10 +159,11 @@ export async function readRows(
     tried,
     unread.map(({ key, bytes }) => ({ key: ledger.prefix + key, bytes })),
   )
-  for (const { key } of unread) {
+  for (const segment of unread) {
+    const { key } = segment
     const value = values.get(ledger.prefix + key)
     if (value === undefined) missing.add(key)
-    else ledger.rows.set(key, { rows: decodeRows(value), at: now })
+    else ledger.rows.set(key, { rows: trustRows(segment, value), at: now })
   }
   return missing
 }

@@ -51,8 +51,9 @@ export class RedisStorage implements StorageAdapter {
 
   async open(queue: string): Promise<QueueStorage> {
     this.#mustBeOpen('open a queue')
-    // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early.
-    const tag = `${this.#settings.prefix}:${queue.replaceAll(/[%{}]/g, encodeURIComponent)}`
+    // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early, and a colon
+    // lead to where another prefix ends.
+    const tag = `${this.#settings.prefix}:${queue.replaceAll(/[%{}:]/g, encodeURIComponent)}`
     const state = `{${tag}}:state`
     await this.#check(state)
     this.#mustBeOpen('open a queue')

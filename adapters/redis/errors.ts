@@ -33,6 +33,13 @@ const NEVER_SENT =
 /** How the server ends the text of an error that came up when a script was under way already. */
 const IN_SCRIPT = / script: [0-9a-f]{40}/
 
+/**
+ * How the server tells that a script has stumbled over what it read: a key of another type, or a value that is not what it
+ * must be. Of what the scripts have written, they make no such errors, unless an operator ends one or forbids a command.
+ */
+const STUMBLED =
+  /^-?(WRONGTYPE|ERR) (?!.*(script killed|unknown redis command|can't run|not allowed|non local key))/i
+
 /** Makes of what a client rejected with what contract 1 asks for. */
 export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   if (cause instanceof QuaysideError) return cause
@@ -40,6 +47,7 @@ export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   const refusal = REFUSALS[/^-?([A-Z]+)\b/.exec(message)?.[1] ?? '']
   if (refusal !== undefined && !IN_SCRIPT.test(message))
     return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
+  if (STUMBLED.test(message) && IN_SCRIPT.test(message)) return damaged(tried, cause)
   const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
   if (kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
     const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
@@ -47,4 +55,21 @@ export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   }
   const text = `${tried}: the connection broke or the server failed; whether it was done is unknown (${message})`
   return new QuaysideError('STORAGE_FAILED', text, { cause })
+}
+
+function damaged(tried: string, cause: unknown): QuaysideError {
+  return new QuaysideError(
+    'CORRUPT',
+    `${tried}: what is stored of the queue is not as it was written: another client has changed it. Other queues are not concerned; purge() or delete() starts this one anew (${(cause as Error).message})`,
+    { cause },
+  )
+}
+
+/** Reads an answer, which has parts of what is stored. */
+export function trustReply<T>(tried: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw damaged(tried, error)
+  }
 }

@@ -19,6 +19,7 @@ import type {
   StorageStats,
 } from '../../src/storage.ts'
 import type { Argument } from './client.ts'
+import { trustReply } from './errors.ts'
 import { START_LENGTH, makeId } from './ids.ts'
 import { MergedClaims } from './merge.ts'
 import { packSettlements, receiptOf } from './receipts.ts'
@@ -79,11 +80,13 @@ export class RedisQueue implements QueueStorage {
     const [tokenBytes, lease, nextInMs, digits] = reply
     const found = tokenBytes.toString()
     const deliveries: Delivery[] = []
-    for (let i = 4; i < reply.length; i++) {
-      const part = reply[i] as StretchReply | SingleReply
-      if (part.length === 8) addStretch(deliveries, found, lease, maxAttempts, part)
-      else deliveries.push(single(found, lease, maxAttempts, part))
-    }
+    trustReply('claim', () => {
+      for (let i = 4; i < reply.length; i++) {
+        const part = reply[i] as StretchReply | SingleReply
+        if (part.length === 8) addStretch(deliveries, found, lease, maxAttempts, part)
+        else deliveries.push(single(found, lease, maxAttempts, part))
+      }
+    })
     return {
       deliveries,
       nextInMs: nextInMs < 0 ? undefined : nextInMs,
@@ -106,7 +109,7 @@ export class RedisQueue implements QueueStorage {
     args.push(`${given?.length ?? -1}`, ...(given ?? []))
     const [token, next, nextPlace, ...rows] = (await this.#run('list', args)) as ListReply
     return {
-      messages: rows.map((row) => listed(token.toString(), row)),
+      messages: trustReply('list', () => rows.map((row) => listed(token.toString(), row))),
       cursor: next.length === 0 ? undefined : `${next.toString()}:${nextPlace.toString()}`,
     }
   }

@@ -84,14 +84,27 @@ export interface Record {
   readonly headers: Readonly<globalThis.Record<string, string>> | undefined
 }
 
+/** What another client has put in place of a record. A body that is none makes a dead letter of it. */
+const UNREADABLE = { body: null as never, headers: undefined }
+
 /** Reads the record that lies from `start` to `end`. */
 export function unpack(bytes: Buffer, start: number = 0, end: number = bytes.length): Record {
+  try {
+    if (start < end && end <= bytes.length) return read(bytes, start, end)
+  } catch {
+    // A length that leads out of it, or what is no JSON.
+  }
+  return UNREADABLE
+}
+
+function read(bytes: Buffer, start: number, end: number): Record {
   const kind = bytes[start]!
   let from = start + 1
   let headers: Record['headers']
   if (kind & HEADERS) {
     const to = from + 4 + bytes.readUInt32LE(from)
     headers = JSON.parse(bytes.toString('utf8', from + 4, to)) as globalThis.Record<string, string>
+    if (!isHeaders(headers)) return UNREADABLE
     from = to
   }
   switch (kind & ~HEADERS) {
@@ -100,9 +113,16 @@ export function unpack(bytes: Buffer, start: number = 0, end: number = bytes.len
       return { body: new Uint8Array(bytes.subarray(from, end)), headers }
     case UTF16:
       return { body: bytes.toString('utf16le', from, end), headers }
-    default:
+    case UTF8:
       return { body: bytes.toString('utf8', from, end), headers }
+    default:
+      return UNREADABLE
   }
+}
+
+function isHeaders(headers: unknown): boolean {
+  if (typeof headers !== 'object' || headers === null) return false
+  return Object.values(headers).every((value) => typeof value === 'string')
 }
 
 /** A text that the server keeps and need not understand: what an attempt failed with. Never empty. */

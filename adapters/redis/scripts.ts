@@ -180,7 +180,10 @@ lease.key or false,
 })
 end
 local function toLease(member)
-local parts = cmsgpack.unpack(member)
+local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5 })
+if parts[1] > parts[2] or parts[2] >= queue.tail then
+corrupt('a lease')
+end
 return {
 member = member,
 first = parts[1],
@@ -198,6 +201,9 @@ if not member then
 return nil, nil
 end
 local lease = toLease(member)
+if lease.last < seq then
+corrupt('a lease')
+end
 if lease.first <= seq then
 return lease, nil
 end
@@ -241,7 +247,7 @@ end
 const log = `local known
 local function toSegment(entry)
 local fields = entry[2]
-local head = cmsgpack.unpack(fields[2])
+local head = trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
 local segment = {
 first = head[1],
 last = tonumber(string.match(entry[1], '^%d+')),
@@ -251,7 +257,12 @@ base = head[4],
 blob = fields[4],
 columns = fields[6] and cmsgpack.unpack(fields[6]),
 }
-segment.count = segment.last - segment.first + 1
+local count = segment.last - segment.first + 1
+segment.count = count
+local ends = 4 * count
+if count < 1 or segment.last >= queue.tail or #segment.blob ~= ends + struct.unpack('<I4', segment.blob, ends - 3) then
+corrupt('an entry of the log')
+end
 return segment
 end
 local function segmentsFrom(seq, count)
@@ -503,6 +514,13 @@ local function heldMessage(group, seq)
 local row = call('ZRANGEBYSCORE', keyOf(group, 'held'), seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
+local function heldAt(group, seq)
+local message, side = heldMessage(group, seq), sideOf(group, seq)
+if not message or message.seq ~= seq or type(message.record) ~= 'string' or not isNumber(side and side.attempt) then
+corrupt('a message')
+end
+return message, side
+end
 local function putHeld(group, message)
 call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
 end
@@ -557,7 +575,40 @@ local allLoaded = false
 local function keyOf(group, kind)
 return base .. kind .. ':' .. group.name
 end
-local function addGroup(name, row)
+local function corrupt(what)
+error(what .. ' is not as it was written')
+end
+local function isNumber(value)
+return type(value) == 'number' and value > -1e15 and value < 1e15
+end
+local function trust(row, fields)
+for _, field in ipairs(fields) do
+if not isNumber(row[field]) then
+corrupt(field)
+end
+end
+return row
+end
+local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'number', 'amended', 'groups', 'latest', 'skew' }
+local GROUP_NUMBERS = {
+'cursor',
+'floor',
+'trimmed',
+'lease',
+'skipped',
+'leased',
+'waiting',
+'blocked',
+'dead',
+'acked',
+'failed',
+'latest',
+}
+local function addGroup(name, packed)
+local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
+if row.cursor > queue.tail or type(row.token) ~= 'string' then
+corrupt('a group')
+end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
 return group
@@ -565,11 +616,14 @@ end
 local function open(name)
 local rows = call('HMGET', state, 'queue', 'group:' .. (name or ''))
 if rows[1] then
-queue = cmsgpack.unpack(rows[1])
+queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
+if queue.delayed > 0 then
+trust(queue, { 'timer' })
+end
 else
 queue = { tail = 1, bytes = 0, sent = 0, delayed = 0, number = 1, amended = 0, groups = 0, latest = 0, skew = 0 }
 end
-local group = name and rows[2] and addGroup(name, cmsgpack.unpack(rows[2]))
+local group = name and rows[2] and addGroup(name, rows[2])
 local latest = queue.latest
 if group and group.row.latest > latest then
 latest = group.row.latest
@@ -594,7 +648,7 @@ local rows = call('HGETALL', state)
 for i = 1, #rows, 2 do
 local name = string.match(rows[i], '^group:(.*)$')
 if name and not groups[name] then
-addGroup(name, cmsgpack.unpack(rows[i + 1]))
+addGroup(name, rows[i + 1])
 end
 end
 end
@@ -605,7 +659,7 @@ local function floorOf(group)
 if group.row.leased > 0 then
 local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
 if first then
-return cmsgpack.unpack(first)[1]
+return math.min(cmsgpack.unpack(first)[1], group.row.cursor)
 end
 end
 return group.row.cursor
@@ -909,7 +963,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
   append: {
-    sha: 'da837fea2633f97255798787c04c323225ac03d0',
+    sha: '24960d068d98587ca698603d631e7fe4aa7ef6ea',
     text: `#!lua
 
 ` + rows + log + store + `open()
@@ -1099,7 +1153,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '1c65bf4d99501a1c3405d39d62863c84792dc047',
+    sha: '27f1b20b97f08514c2575f9042ca6cbbe470ffa7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + drop + `open()
@@ -1113,7 +1167,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'f79e64be373e28ce254d7c6bb7ad00952a5440ed',
+    sha: '379d14db53d178d8616b6480aa3050f618296b73',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
@@ -1129,6 +1183,7 @@ while queue.timer and queue.timer <= now do
 sweepDelayed()
 end
 group = imagineGroup(name, ARGV[7], ARGV[6])
+unlinkGroup(group)
 local others = {}
 for _, other in pairs(allGroups()) do
 others[#others + 1] = other
@@ -1246,7 +1301,7 @@ break
 end
 if string.match(member, '^%d+$') then
 local seq = tonumber(member)
-local message, side = heldMessage(group, seq), sideOf(group, seq)
+local message, side = heldAt(group, seq)
 local failed = row.failed + 1
 call('ZREM', keyOf(group, 'ends'), member)
 row.leased = row.leased - 1
@@ -1287,7 +1342,7 @@ if room() == 0 then
 return
 end
 local seq = tonumber(member)
-local message, side = heldMessage(group, seq), sideOf(group, seq)
+local message, side = heldAt(group, seq)
 call('ZREM', keyOf(group, 'due'), member)
 row.waiting = row.waiting - 1
 take(message, side.attempt, true, message.key, side.error)
@@ -1360,7 +1415,11 @@ if looked - given >= (given > 0 and PASS or PASS_ON) then
 more = true
 return
 end
-for _, entry in ipairs(segmentsFrom(row.cursor, ask)) do
+local entries = segmentsFrom(row.cursor, ask)
+if #entries == 0 then
+corrupt('the log')
+end
+for _, entry in ipairs(entries) do
 if room() == 0 then
 break
 end
@@ -1412,7 +1471,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '152d8632d641c002452b6b007762d44d65aa958e',
+    sha: 'd3fcbe282f8a947068ff37ce3071bda6347d049f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + group + `local SEGMENTS_AT_ONCE = 16
@@ -1459,7 +1518,7 @@ end
 `,
   },
   list: {
-    sha: '54d7c07533ab25444320c3ee3c526fcfcb3f464a',
+    sha: '885630f7da6a34840ce0324e861b648b979035ff',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + group + find + `local LOOK = 256
@@ -1523,11 +1582,16 @@ return show('x', letter.message, letter.attempt, nil, letter.error, letter)
 end
 local function walk(kind, each)
 local from = place == '' and '-inf' or '(' .. place
+local last = tonumber(place) or 0
 while true do
 local rows = call('ZRANGEBYSCORE', keyOf(group, kind), from, '+inf', 'LIMIT', 0, LOOK)
 for _, member in ipairs(rows) do
 local one = cmsgpack.unpack(member)
 local seq, full = each(one)
+if not isNumber(seq) or seq <= last then
+corrupt('a message')
+end
+last = seq
 place = string.format('%.0f', seq)
 if full then
 return true
@@ -1548,10 +1612,16 @@ if not member then
 return false
 end
 local lease = toLease(member)
+if lease.last < from then
+corrupt('a lease')
+end
 for seq = math.max(from, lease.first), lease.last do
 local message = logMessage(seq)
 place = string.format('%.0f', seq)
-if message and show('l', message, lease.attempt, lease.ends) then
+if not message then
+corrupt('a lease')
+end
+if show('l', message, lease.attempt, lease.ends) then
 return true
 end
 end
@@ -1677,11 +1747,22 @@ return reply
 `,
   },
   purge: {
-    sha: 'a16df93be35332bfc939f47e216e595c5ac375e0',
+    sha: '101cdf5aa449cd99913c2aa154656931859b6ee8',
     text: `#!lua flags=allow-oom
 
-` + rows + log + group + `open()
-for _, group in pairs(allGroups()) do
+` + rows + log + group + `local isReadable, problem = pcall(function()
+open()
+allGroups()
+end)
+if not isReadable then
+local text = type(problem) == 'table' and problem.err or problem
+local code = string.match(text, '^%-?(%u%u+) ')
+if code and code ~= 'WRONGTYPE' then
+error(problem)
+end
+end
+if isReadable then
+for _, group in pairs(groups) do
 local row = newRow(group.row.token, queue.tail)
 for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest' }) do
 row[kept] = group.row[kept]
@@ -1690,19 +1771,27 @@ unlinkGroup(group)
 group.row = row
 group.changed = true
 end
+else
+for _, field in ipairs(redis.pcall('HGETALL', state)) do
+unlinkGroup({ name = string.match(field, '^group:(.*)$') or '' })
+end
+call('UNLINK', state)
+end
 for _, kind in ipairs({ 'log', 'amend', 'timers', 'delayed', 'expiry', 'ids', 'past' }) do
 call('UNLINK', base .. kind)
 end
+if isReadable then
 queue.delayed = 0
 queue.amended = 0
 queue.timer = nil
 queue.reap = nil
 queueChanged = true
 finish(true)
+end
 `,
   },
   retryNow: {
-    sha: '9db6472c079bb9faac1a8a3077c20c8ffb08fb05',
+    sha: 'f0b40af7db519a514c33f4bb2fbc7a4792075405',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
@@ -1724,7 +1813,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '212a0360d86b565b32a1fc5dc256ff8496d7d0cb',
+    sha: '5595059c4adb58c70d8a025aedb1453899d0d784',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
@@ -1737,7 +1826,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'f105e1972522b4041032f8fbdd0365ae4debe99b',
+    sha: 'b19cb3da93259d381350056483b728153050233b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + expired + `open()

@@ -114,7 +114,8 @@ function openRows(session: Session, queue: string): Promise<QueueStore> {
   if (opening === undefined) {
     opening = session.store.then(async (store) => {
       const rows = await store.open(queue)
-      if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases)
+      // A queue whose rows are damaged can be opened, so that it can be purged: its verbs tell.
+      if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
       return rows
     })
     session.queues.set(queue, opening)
@@ -214,7 +215,7 @@ class View implements QueueStorage {
   }
 
   purge(): Promise<void> {
-    return this.#run('remove', (work) => {
+    const empty = (work: Work): void => {
       const queue = edit(work)
       for (const group of allGroups(work)) {
         const { token, nextLease, acked, failed, latest } = group.row
@@ -224,7 +225,8 @@ class View implements QueueStorage {
       for (const table of Object.keys(TABLES) as Table[])
         if (table !== 'state') work.tx.deleteRange(table, {})
       Object.assign(queue, EMPTY)
-    })
+    }
+    return this.#run('remove', empty, undefined, startAnew)
   }
 
   watch(listener: () => void): () => void {
@@ -235,17 +237,27 @@ class View implements QueueStorage {
     return (this.#closed ??= this.#release())
   }
 
-  #run<T>(kind: Kind, verb: Verb<T>, group?: string): Promise<T> {
+  #run<T>(kind: Kind, verb: Verb<T>, group?: string, repair?: Repair<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
     if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
-    return transact(this.#rows, this.#queue, kind, verb, group)
+    return transact(this.#rows, this.#queue, kind, verb, group, repair)
   }
 }
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
 
-function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>, name?: string): Promise<T> {
+/** What to do instead where rows are damaged. */
+type Repair<T> = (tx: Transaction) => T
+
+function transact<T>(
+  rows: QueueStore,
+  queue: string,
+  kind: Kind,
+  verb: Verb<T>,
+  name?: string,
+  repair?: Repair<T>,
+): Promise<T> {
   let now: number | undefined
   return rows.transact(kind, (tx) => {
     if (name !== undefined)
@@ -257,8 +269,10 @@ function transact<T>(rows: QueueStore, queue: string, kind: Kind, verb: Verb<T>,
       return run(tx)
     } catch (error) {
       // Of rows that this engine has written, nothing here makes such errors.
-      if (error instanceof TypeError || error instanceof RangeError) throw damaged(queue, error)
-      throw error
+      const known = error instanceof TypeError || error instanceof RangeError ? damaged(queue, error) : error
+      if (repair !== undefined && known instanceof QuaysideError && known.code === 'CORRUPT')
+        return repair(tx)
+      throw known
     }
   })
 
@@ -292,6 +306,11 @@ export function finish(work: Work): void {
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)
+}
+
+/** Makes an empty queue, without groups, of one whose rows nobody can count with. */
+function startAnew(tx: Transaction): void {
+  for (const table of Object.keys(TABLES) as Table[]) tx.deleteRange(table, {})
 }
 
 /** Nobody is left to wait for delayed messages. */

@@ -69,7 +69,9 @@ describe.each([1, 3, 16])('with %i shards', (shards) => {
 })
 
 test('queues and shards never share an object, whatever their names', async () => {
-  expect(await worker.call('names/1')).toEqual([0, 1, 2, 3, 4, 5].map((i) => [i, i, i]))
+  const seen = await worker.call<number[][]>('names/1')
+  expect(seen.length).toBeGreaterThan(20)
+  expect(seen).toEqual(seen.map((_, i) => [i, i, i]))
 })
 
 test('an id that a shard made leads back to it', () => {

@@ -101,12 +101,24 @@ async function meetForgery(seed: number): Promise<string> {
   } catch (error) {
     end = error instanceof QuaysideError ? error.code : `throws ${String(error)}, ${table}`
   }
+  try {
+    await queue.purge()
+    await consumer.join()
+    await producer.send('anew')
+    const seen: unknown[] = []
+    await consumer.drain(({ payload }) => void seen.push(payload))
+    const { messages } = await queue.stats()
+    if (seen.join() !== 'anew' || messages !== 0) end = `not repaired, ${table} ${seen.join()} ${messages}`
+    await queue.delete()
+  } catch (error) {
+    end = `not repaired, ${table}, ${String(error)}`
+  }
   const untouched = await other.createConsumer().receive()
   if (untouched?.payload !== 'untouched') end = `other queues are hurt, ${table}`
   return end
 }
 
-test('a forged row is CORRUPT or goes unnoticed: no hang, no error without a type, no harm to other queues', async () => {
+test('a forged row is CORRUPT or goes unnoticed: no hang, no error without a type, no harm to other queues, and purge repairs', async () => {
   const ends: Record<string, number> = {}
   for (let seed = 1; seed <= 300; seed++) {
     const end = await meetForgery(seed)

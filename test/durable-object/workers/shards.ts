@@ -1,7 +1,11 @@
 import { DurableObjectAdapter, QueueObject } from '../../../adapters/durable-object/index.ts'
 import { Queue } from '../../../src/index.ts'
+import { NAMES } from '../../security/support/names.ts'
 
 export class Shard extends QueueObject {}
+
+/** Names of queues that might be taken for shards of the queue `n`, and others. */
+const OTHER_NAMES = ['n#0', 'n#1', 'n#2', 'n##0', 'n#', 'n##', '#1', 'n#1#1', ...NAMES]
 
 interface Env {
   readonly QUEUE: { idFromName(name: string): object; get(id: never): object }
@@ -108,13 +112,13 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env) => Promise<unknow
     return { a: ofA.length, b: 1 + (await b.receiveBatch(100)).length }
   },
 
-  /** Two queues whose names could be taken for shards of each other. */
+  /** Queues whose names could be taken for shards of each other. */
   async names(_, env) {
     const sharded = new DurableObjectAdapter(env.QUEUE, { shards: 3 })
     const single = new DurableObjectAdapter(env.QUEUE)
     const queues = [
       new Queue<number>('n', { storage: sharded }),
-      ...['n#0', 'n#1', 'n#2', 'n##0'].map((name) => new Queue<number>(name, { storage: single })),
+      ...OTHER_NAMES.map((name) => new Queue<number>(name, { storage: single })),
       new Queue<number>('n#1', { storage: sharded }),
     ]
     for (const [i, queue] of queues.entries())

@@ -16,7 +16,10 @@ local function packLease(lease)
 end
 
 local function toLease(member)
-  local parts = cmsgpack.unpack(member)
+  local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5 })
+  if parts[1] > parts[2] or parts[2] >= queue.tail then
+    corrupt('a lease')
+  end
   return {
     member = member,
     first = parts[1],
@@ -36,6 +39,9 @@ local function leaseAt(group, seq)
     return nil, nil
   end
   local lease = toLease(member)
+  if lease.last < seq then
+    corrupt('a lease')
+  end
   if lease.first <= seq then
     return lease, nil
   end

@@ -9,7 +9,7 @@ local known
 
 local function toSegment(entry)
   local fields = entry[2]
-  local head = cmsgpack.unpack(fields[2])
+  local head = trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
   local segment = {
     first = head[1],
     last = tonumber(string.match(entry[1], '^%d+')),
@@ -19,7 +19,13 @@ local function toSegment(entry)
     blob = fields[4],
     columns = fields[6] and cmsgpack.unpack(fields[6]),
   }
-  segment.count = segment.last - segment.first + 1
+  local count = segment.last - segment.first + 1
+  segment.count = count
+  -- The records end where the last of them does, and so does the loop of whoever walks through them.
+  local ends = 4 * count
+  if count < 1 or segment.last >= queue.tail or #segment.blob ~= ends + struct.unpack('<I4', segment.blob, ends - 3) then
+    corrupt('an entry of the log')
+  end
   return segment
 end
 

@@ -21,6 +21,15 @@ local function heldMessage(group, seq)
   return row and cmsgpack.unpack(row)
 end
 
+-- What is held outside the log, and how it stands.
+local function heldAt(group, seq)
+  local message, side = heldMessage(group, seq), sideOf(group, seq)
+  if not message or message.seq ~= seq or type(message.record) ~= 'string' or not isNumber(side and side.attempt) then
+    corrupt('a message')
+  end
+  return message, side
+end
+
 local function putHeld(group, message)
   call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
 end

@@ -39,7 +39,48 @@ local function keyOf(group, kind)
   return base .. kind .. ':' .. group.name
 end
 
-local function addGroup(name, row)
+-- Other clients may write here. What a script stumbles over by itself ends it; what would have it run for ever, or pass
+-- over messages in silence, is looked for. The adapter makes `CORRUPT` of both.
+local function corrupt(what)
+  error(what .. ' is not as it was written')
+end
+
+-- Numbers have 15 digits at most, which is what a receipt has room for.
+local function isNumber(value)
+  return type(value) == 'number' and value > -1e15 and value < 1e15
+end
+
+local function trust(row, fields)
+  for _, field in ipairs(fields) do
+    if not isNumber(row[field]) then
+      corrupt(field)
+    end
+  end
+  return row
+end
+
+local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'number', 'amended', 'groups', 'latest', 'skew' }
+local GROUP_NUMBERS = {
+  'cursor',
+  'floor',
+  'trimmed',
+  'lease',
+  'skipped',
+  'leased',
+  'waiting',
+  'blocked',
+  'dead',
+  'acked',
+  'failed',
+  'latest',
+}
+
+local function addGroup(name, packed)
+  local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
+  -- What lies before the cursor may be trimmed.
+  if row.cursor > queue.tail or type(row.token) ~= 'string' then
+    corrupt('a group')
+  end
   local group = { name = name, row = row, changed = false }
   groups[name] = group
   return group
@@ -49,11 +90,14 @@ end
 local function open(name)
   local rows = call('HMGET', state, 'queue', 'group:' .. (name or ''))
   if rows[1] then
-    queue = cmsgpack.unpack(rows[1])
+    queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
+    if queue.delayed > 0 then
+      trust(queue, { 'timer' })
+    end
   else
     queue = { tail = 1, bytes = 0, sent = 0, delayed = 0, number = 1, amended = 0, groups = 0, latest = 0, skew = 0 }
   end
-  local group = name and rows[2] and addGroup(name, cmsgpack.unpack(rows[2]))
+  local group = name and rows[2] and addGroup(name, rows[2])
   local latest = queue.latest
   if group and group.row.latest > latest then
     latest = group.row.latest
@@ -79,7 +123,7 @@ local function allGroups()
       for i = 1, #rows, 2 do
         local name = string.match(rows[i], '^group:(.*)$')
         if name and not groups[name] then
-          addGroup(name, cmsgpack.unpack(rows[i + 1]))
+          addGroup(name, rows[i + 1])
         end
       end
     end
@@ -92,7 +136,7 @@ local function floorOf(group)
   if group.row.leased > 0 then
     local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
     if first then
-      return cmsgpack.unpack(first)[1]
+      return math.min(cmsgpack.unpack(first)[1], group.row.cursor)
     end
   end
   return group.row.cursor

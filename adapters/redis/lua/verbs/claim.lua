@@ -21,6 +21,8 @@ if not group then
     sweepDelayed()
   end
   group = imagineGroup(name, ARGV[7], ARGV[6])
+  -- A purge that could not read what groups there were has left theirs.
+  unlinkGroup(group)
   local others = {}
   for _, other in pairs(allGroups()) do
     others[#others + 1] = other
@@ -152,7 +154,7 @@ local function takeEnded()
     -- One failure, whether it is delivered again or dies of it.
     if string.match(member, '^%d+$') then
       local seq = tonumber(member)
-      local message, side = heldMessage(group, seq), sideOf(group, seq)
+      local message, side = heldAt(group, seq)
       local failed = row.failed + 1
       call('ZREM', keyOf(group, 'ends'), member)
       row.leased = row.leased - 1
@@ -195,7 +197,7 @@ local function takeDue()
         return
       end
       local seq = tonumber(member)
-      local message, side = heldMessage(group, seq), sideOf(group, seq)
+      local message, side = heldAt(group, seq)
       call('ZREM', keyOf(group, 'due'), member)
       row.waiting = row.waiting - 1
       take(message, side.attempt, true, message.key, side.error)
@@ -273,7 +275,11 @@ local function takeFromLog()
       more = true
       return
     end
-    for _, entry in ipairs(segmentsFrom(row.cursor, ask)) do
+    local entries = segmentsFrom(row.cursor, ask)
+    if #entries == 0 then
+      corrupt('the log')
+    end
+    for _, entry in ipairs(entries) do
       if room() == 0 then
         break
       end

@@ -76,11 +76,16 @@ end
 -- Walks through a sorted set whose scores are seqs, from behind `place` on.
 local function walk(kind, each)
   local from = place == '' and '-inf' or '(' .. place
+  local last = tonumber(place) or 0
   while true do
     local rows = call('ZRANGEBYSCORE', keyOf(group, kind), from, '+inf', 'LIMIT', 0, LOOK)
     for _, member in ipairs(rows) do
       local one = cmsgpack.unpack(member)
       local seq, full = each(one)
+      if not isNumber(seq) or seq <= last then
+        corrupt('a message')
+      end
+      last = seq
       place = string.format('%.0f', seq)
       if full then
         return true
@@ -103,10 +108,16 @@ sections[1] = { 'lr', function()
       return false
     end
     local lease = toLease(member)
+    if lease.last < from then
+      corrupt('a lease')
+    end
     for seq = math.max(from, lease.first), lease.last do
       local message = logMessage(seq)
       place = string.format('%.0f', seq)
-      if message and show('l', message, lease.attempt, lease.ends) then
+      if not message then
+        corrupt('a lease')
+      end
+      if show('l', message, lease.attempt, lease.ends) then
         return true
       end
     end
