@@ -1,7 +1,7 @@
 import { type IDBPTransaction, openDB } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
 import type { Table } from '../../src/segments/store.ts'
-import { cannotOpen, failed, isLost, isQuota, timeout } from './faults.ts'
+import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './faults.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
 
@@ -54,7 +54,8 @@ export class Connection {
         'close the tab that has an older version of this page open, or is busy upgrading, and try again',
       )
     try {
-      this.#request ??= this.#requestOpen()
+      // In a later turn: a browser that refuses at once would do so before the request is noted, and it is never noted off.
+      this.#request ??= Promise.resolve().then(() => this.#requestOpen())
       return (this.#database = await within(timeoutMs, this.#request, late))
     } catch (error) {
       this.#opening = undefined
@@ -117,15 +118,20 @@ export class Connection {
     durability: 'strict' | 'relaxed',
     body: (work: Work<M>) => Promise<T>,
   ): Promise<T> {
+    // Whether a try before this one may have been stored, although it was said to have failed.
+    let inDoubt = false
     for (let tries = 1; ; tries++) {
-      const database = await this.#open()
+      let database: Database | undefined
       try {
+        database = await this.#open()
         return await this.#once(database.transaction(STORES, mode, { durability }), body)
       } catch (error) {
+        if (database === undefined || isTimeout(error)) throw inDoubt ? failed(error) : error
         // What a browser refuses to store or to read, for example, because others have changed the database.
         if (!isLost(error)) throw error instanceof DOMException && !isQuota(error) ? failed(error) : error
         if (tries === TRIES) throw failed(error)
         this.#drop(database)
+        inDoubt = mode === 'readwrite'
       }
     }
   }
@@ -139,7 +145,12 @@ export class Connection {
         timeoutMs,
         'another tab may be holding the database. Nothing was changed; try again',
       )
-      work.abort()
+      try {
+        work.abort()
+      } catch {
+        // It is being stored: the disk is slow.
+        late = undefined
+      }
     }, timeoutMs)
     // It may fail while `body` waits for a request, which tells us too.
     work.done.catch(() => undefined)

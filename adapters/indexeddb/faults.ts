@@ -35,6 +35,10 @@ export function timeout(what: string, ms: number, advice: string): QuaysideError
   return new QuaysideError('TIMEOUT', `${what} took longer than ${ms} ms: ${advice}`)
 }
 
+export function isTimeout(error: unknown): boolean {
+  return error instanceof QuaysideError && error.code === 'TIMEOUT'
+}
+
 /** Why a database cannot be opened. */
 export function cannotOpen(database: string, cause: unknown): QuaysideError {
   const tried = `opening the IndexedDB database ${JSON.stringify(database)}`
@@ -52,7 +56,7 @@ export function failed(cause: unknown): QuaysideError {
     cause instanceof Error || cause instanceof DOMException ? `${cause.name}: ${cause.message}` : ''
   return new QuaysideError(
     'STORAGE_FAILED',
-    `a transaction in IndexedDB failed again and again (${text}). Whether the last try was stored is unknown; try again, and reload the page if that does not help`,
+    `a transaction in IndexedDB failed again and again (${text}). Whether it was stored is unknown; try again, and reload the page if that does not help`,
     { cause },
   )
 }

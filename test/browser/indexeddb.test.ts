@@ -81,6 +81,36 @@ describe('a connection that breaks', () => {
     expect(found).toEqual({ payloads: [0, 1, 2], lost: 1 })
   })
 
+  test('after a commit whose answer is lost, for good, leaves the outcome open', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      const producer = queue.createProducer()
+      await producer.send(0)
+      // The transaction completes, its end is told as an abort, and then the database cannot be opened any more.
+      const { transaction } = IDBDatabase.prototype
+      const { open } = IDBFactory.prototype
+      IDBDatabase.prototype.transaction = function (...args) {
+        const real = transaction.apply(this, args)
+        real.addEventListener('complete', (event) => {
+          event.stopImmediatePropagation()
+          real.dispatchEvent(new Event('abort'))
+        })
+        return real
+      }
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('injected', 'UnknownError')
+      }
+      const code = await producer.send(1).catch((error: { code: string }) => error.code)
+      IDBDatabase.prototype.transaction = transaction
+      IDBFactory.prototype.open = open
+      const messages = await queue.createConsumer().receiveBatch(100)
+      return { code, payloads: messages.map(({ payload }) => payload) }
+    })
+    expect(found).toEqual({ code: 'STORAGE_FAILED', payloads: [0, 1] })
+  })
+
   test('between two calls on a transaction has it run again, whole', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
