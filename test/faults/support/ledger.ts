@@ -195,7 +195,9 @@ export class Ledger {
           : reason === 'rejected'
             ? work.rejected
             : reason === 'exhausted' &&
-              work.highest + (this.#lostClaims.get(group) ?? 0) >= (sent.message.maxAttempts ?? Infinity)
+              // A claim that the storage ran again has counted an attempt that nobody saw.
+              (this.#repeats ||
+                work.highest + (this.#lostClaims.get(group) ?? 0) >= (sent.message.maxAttempts ?? Infinity))
       if (!isTrue) throw new Violation(`${body} is a dead letter in ${group}, falsely ${reason}`)
     }
     for (const { body, stored } of this.#sent.values()) {
