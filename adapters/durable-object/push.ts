@@ -35,6 +35,8 @@ export interface PushHost<T> {
 const MAX_RUN_MS = 10 * 60_000
 /** When to try again after the storage failed, in ms. */
 const RETRY_MS = 5000
+/** An alarm is not moved for less than this, in ms: when a message is due is told in ms from now, which a clock may round. */
+const SLACK_MS = 10
 
 /**
  * Gives messages to a handler as they come, in alarms of the object. An object has one alarm; each that is set is billed as
@@ -108,7 +110,7 @@ export class Push<T> {
 
   async #wakeIn(ms: number): Promise<void> {
     const at = Math.ceil(Date.now() + ms)
-    if (at >= this.#alarmAt) return
+    if (at > this.#alarmAt - SLACK_MS) return
     const before = this.#alarmAt
     this.#alarmAt = at
     try {

@@ -2,6 +2,7 @@ import { type IDBPTransaction, openDB } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
 import type { Table } from '../../src/segments/store.ts'
 import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './faults.ts'
+import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
 
@@ -67,6 +68,7 @@ export class Connection {
     const { database, onEvent } = this.#options
     try {
       let isNew = false
+      if (await beginFreshLog(database)) onEvent({ type: 'damaged', database })
       const opened: Database = await openDB<Schema>(database, VERSION, {
         upgrade(db, from) {
           isNew = from === 0

@@ -2,6 +2,11 @@
 export type IndexedDBEvent =
   /** The user or the browser deleted the data of this site while it was in use: the queues are empty now, and work. */
   | { readonly type: 'cleared'; readonly database: string }
+  /**
+   * The browser found its files damaged and began anew, without anything that this origin had stored: the queues are
+   * empty now, and work. Only Chromium says so.
+   */
+  | { readonly type: 'damaged'; readonly database: string }
   /** The browser broke the connection; it is opened again with the next call. */
   | { readonly type: 'connection-lost'; readonly database: string }
   /** The origin's quota is used up: appends are refused, the rest goes on in the space that was kept back. */
