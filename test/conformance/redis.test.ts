@@ -4,6 +4,7 @@ import { registerCases, registerConformance, registerHistories } from './registe
 import { redisFactory } from '../redis/support/backend.ts'
 import { CLIENTS } from '../redis/support/clients.ts'
 import { type RedisServer, startRedis } from '../redis/support/server.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -19,6 +20,8 @@ const onRealClock = redisFactory({ server: () => server, client: 'redis', realCl
 registerCases(
   "redis on the server's own clock",
   conformanceCases(onRealClock).filter(({ name }) => /^(backend|leases|retry):/.test(name)),
+  {},
+  WALL_CLOCK,
 )
 registerHistories('redis', redisFactory({ server: () => server, client: 'ioredis' }), {
   runs: 2000,

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { type TestOptions, afterAll, describe, expect, test } from 'vitest'
 import { type ConformanceFactory, conformanceCases } from '../../src/conformance/index.ts'
 import type { Suite } from '../runtimes/inside/suite.ts'
 import { type CheckOptions, checkHistories } from './check.ts'
@@ -51,6 +51,7 @@ export function registerCases(
   name: string,
   cases: ReturnType<typeof conformanceCases>,
   exceptions: Exceptions = {},
+  options: TestOptions = {},
 ): void {
   for (const title of Object.keys(exceptions))
     if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
@@ -59,7 +60,7 @@ export function registerCases(
     for (const { name: title, skip: declared, run } of cases) {
       const skip = declared ?? exceptions[title]
       // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
-      test(title, async (context) => {
+      test(title, options, async (context) => {
         if (skip === undefined) return await run()
         skipped.set(skip, [...(skipped.get(skip) ?? []), title])
         return context.skip(skip)

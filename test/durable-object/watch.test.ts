@@ -1,6 +1,7 @@
 import type { WebSocket } from 'miniflare'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Worker, startWorker } from './support/workerd.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 let worker: Worker
 beforeAll(async () => {
@@ -37,7 +38,7 @@ test.each([1, 3])('a browser hears of changes, %i shards', async (shards) => {
   expect(await heard(hints, before + 1)).toBe(true)
 })
 
-test('a burst of changes is told a few times, the last included', async () => {
+test('a burst of changes is told a few times, the last included', WALL_CLOCK, async () => {
   const { hints } = await watch('1/burst')
   const ms = await worker.call<number>('burst/1/burst')
   const end = Date.now()
@@ -65,7 +66,7 @@ test('what is no request for a WebSocket is refused', async () => {
   }
 })
 
-test.each([1, 3])('a consumer that waits in a Worker is woken, %i shards', async (shards) => {
+test.each([1, 3])('a consumer that waits in a Worker is woken, %i shards', WALL_CLOCK, async (shards) => {
   const { payload, ms } = await worker.call<{ payload: number; ms: number }>(`wait/${shards}/wait`)
   expect(payload).toBe(0)
   expect(ms).toBeLessThan(900)

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type JournalStore, openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { temporaryDirectory } from './temporary.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 const CHILD = fileURLToPath(new URL('lock-child.ts', import.meta.url))
 
@@ -53,7 +54,7 @@ describe('a directory that another process owns', () => {
     expect(locksIn(directory)).toHaveLength(1)
   })
 
-  test('can be taken over at once when that process was killed', async () => {
+  test('can be taken over at once when that process was killed', WALL_CLOCK, async () => {
     const directory = temporaryDirectory()
     const { child } = await start(directory)
     await kill(child)

@@ -7,6 +7,7 @@ import type { Delivery, NewMessage, QueueStorage } from '../../src/storage.ts'
 import { expectCode } from '../support/set-up.ts'
 import { CLIENTS, type Connected, connectClient } from './support/clients.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 let server: RedisServer
 let connected: Connected
@@ -187,19 +188,23 @@ describe('waiting', () => {
     await queue.close()
   })
 
-  test.each(CLIENTS)('a message wakes a consumer of another client (%s) at once', async (name) => {
-    const other = await connectClient(name, server.url)
-    const here = new Queue<string>('wake', { storage: new RedisAdapter(connected.client) })
-    const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
-    const received = there.createConsumer().receive({ waitMs: 20_000 })
-    await pause(200)
-    const sent = performance.now()
-    await here.createProducer().send('now')
-    expect((await received)?.payload).toBe('now')
-    expect(performance.now() - sent).toBeLessThan(500)
-    await Promise.all([here.close(), there.close()])
-    await other.close()
-  })
+  test.each(CLIENTS)(
+    'a message wakes a consumer of another client (%s) at once',
+    WALL_CLOCK,
+    async (name) => {
+      const other = await connectClient(name, server.url)
+      const here = new Queue<string>('wake', { storage: new RedisAdapter(connected.client) })
+      const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
+      const received = there.createConsumer().receive({ waitMs: 20_000 })
+      await pause(200)
+      const sent = performance.now()
+      await here.createProducer().send('now')
+      expect((await received)?.payload).toBe('now')
+      expect(performance.now() - sent).toBeLessThan(500)
+      await Promise.all([here.close(), there.close()])
+      await other.close()
+    },
+  )
 })
 
 describe('waiting without the right to listen', () => {
