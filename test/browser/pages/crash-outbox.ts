@@ -5,6 +5,7 @@ import { Outbox } from '../../../src/outbox/index.ts'
 // Stores requests and sends them, until the browser dies; with `?rest` it only sends what is left.
 
 const outbox = new Outbox(new Queue('orders', { storage: new IndexedDBAdapter() }), {
+  concurrency: location.search === '?rest' ? 32 : 4,
   leaseMs: 500,
   timeoutMs: 1000,
   retry: { initialMs: 20, maxMs: 200 },
