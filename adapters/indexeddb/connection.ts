@@ -5,6 +5,7 @@ import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './fault
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
+import { within } from './within.ts'
 
 type Store = Table | 'ballast'
 const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']
@@ -183,18 +184,5 @@ export class Connection {
       (database) => database.close(),
       () => undefined,
     )
-  }
-}
-
-/** Rejects with `late()` if a promise takes longer than that. */
-async function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms)
-  })
-  try {
-    return await Promise.race([promise, over])
-  } finally {
-    clearTimeout(timer)
   }
 }

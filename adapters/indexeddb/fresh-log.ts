@@ -1,4 +1,5 @@
 import { deleteDB, openDB } from 'idb'
+import { within } from './within.ts'
 
 /** How long the browser may take for it, in ms, before it is left alone. */
 const PATIENCE_MS = 1000
@@ -29,10 +30,7 @@ export async function beginFreshLog(database: string): Promise<boolean> {
     scratch.close()
     return deleteDB(name)
   })
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)))
   // Where nothing can be stored, opening the database itself says so.
-  await Promise.race([renewed, late]).catch(() => undefined)
-  clearTimeout(timer)
+  await within(PATIENCE_MS, renewed, () => new Error('late')).catch(() => undefined)
   return isDamaged
 }
