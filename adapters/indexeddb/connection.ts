@@ -130,8 +130,11 @@ export class Connection {
         return await this.#once(database.transaction(STORES, mode, { durability }), body)
       } catch (error) {
         if (database === undefined || isTimeout(error)) throw inDoubt ? failed(error) : error
-        // What a browser refuses to store or to read, for example, because others have changed the database.
-        if (!isLost(error)) throw error instanceof DOMException && !isQuota(error) ? failed(error) : error
+        // What a browser refuses to store or to read, for example, because others have changed the database. A full disk
+        // says that nothing was stored, which is not known where a try before this one was in doubt.
+        if (!isLost(error)) {
+          throw error instanceof DOMException && (inDoubt || !isQuota(error)) ? failed(error) : error
+        }
         if (tries === TRIES) throw failed(error)
         this.#drop(database)
         inDoubt = mode === 'readwrite'

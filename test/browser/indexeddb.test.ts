@@ -112,6 +112,41 @@ describe('a connection that breaks', () => {
     expect(found).toEqual({ code: 'STORAGE_FAILED', payloads: [0, 1] })
   })
 
+  test('after a commit whose answer is lost leaves the outcome open, though the quota is used up meanwhile', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const storage = await new quayside.IndexedDBAdapter().open('q')
+      await storage.claim({ group: 'g', limit: 0, leaseMs: 1000, maxAttempts: 1 })
+      await storage.append([{ body: 'a' }, { body: 'b' }, { body: 'c' }], { batchId: crypto.randomUUID() })
+      const request = { group: 'g', limit: 1, leaseMs: 60_000, maxAttempts: 1 }
+      const { deliveries } = await storage.claim(request)
+      const { transaction } = IDBDatabase.prototype
+      const { put } = IDBObjectStore.prototype
+      let tries = 0
+      IDBDatabase.prototype.transaction = function (...args) {
+        const real = transaction.apply(this, args)
+        if (tries++ === 0) {
+          real.addEventListener('complete', (event) => {
+            event.stopImmediatePropagation()
+            real.dispatchEvent(new Event('abort'))
+          })
+        }
+        return real
+      }
+      IDBObjectStore.prototype.put = function (...args) {
+        if (tries > 1) throw new DOMException('injected', 'QuotaExceededError')
+        return put.apply(this, args)
+      }
+      const code = await storage
+        .claim({ ...request, settle: [{ receipt: deliveries[0]!.receipt, kind: 'ack' }] })
+        .catch((error: { code: string }) => error.code)
+      IDBDatabase.prototype.transaction = transaction
+      IDBObjectStore.prototype.put = put
+      return { code, acked: (await storage.stats()).groups['g']!.acked }
+    })
+    expect(found).toEqual({ code: 'STORAGE_FAILED', acked: 1 })
+  })
+
   test('between two calls on a transaction has it run again, whole', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
