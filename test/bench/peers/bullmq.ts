@@ -9,9 +9,9 @@ export class BullMq<T> {
   #wanted = Infinity
   #reached: (() => void) | undefined
 
-  constructor(port: number) {
+  constructor(port: number, name: string = `bench-${crypto.randomUUID()}`) {
     this.#connection = { host: '127.0.0.1', port }
-    this.#queue = new Queue(`bench-${crypto.randomUUID()}`, {
+    this.#queue = new Queue(name, {
       connection: this.#connection,
       defaultJobOptions: { removeOnComplete: true },
     })
