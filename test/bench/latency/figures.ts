@@ -13,12 +13,7 @@ export interface Measured {
   readonly apart?: boolean
 }
 
-export type Durability =
-  | 'nothing'
-  | 'SIGKILL'
-  | 'power cut'
-  | 'SIGKILL of its clients'
-  | 'loss of a machine, deployed'
+export type Durability = 'nothing' | 'SIGKILL' | 'power cut' | 'SIGKILL of its clients'
 
 /** In ms, from the call of `send` to the call of the handler. */
 export interface Latency extends Omit<Measured, 'name'> {

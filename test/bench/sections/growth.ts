@@ -1,7 +1,8 @@
 import { Grown } from '../children.ts'
 import { inChromium } from '../browser/open.ts'
+import { inWorkerd } from '../edge/open.ts'
 import type { Bench } from '../browser/worker.ts'
-import { newFolder, removeFolder } from '../folders.ts'
+import { MEMORY_DISK, newFolder, removeFolder } from '../folders.ts'
 import { type Options, amount, atMost, heading, median, plot, print, printTable } from '../harness.ts'
 import type { Role } from '../report/model.ts'
 import { type Kind, PLAIN, type SubjectName, available, subject } from '../subjects.ts'
@@ -77,6 +78,7 @@ async function curves(options: Options): Promise<void> {
     all.push({ name, role: subject(name).role, lengths: queues, rates })
   }
   all.push(...((await indexedDB(options)) ?? []))
+  all.push(...((await durableObject(options)) ?? []))
   plot('backlog', {
     kind: 'lines',
     title: 'Cost of a message by the number that wait',
@@ -122,6 +124,22 @@ async function indexedDB({ many, slices, sliceMs }: Options): Promise<Curve[] | 
       }
     }
     return [{ name: 'IndexedDB, relaxed', role: 'quayside', lengths: all, rates }]
+  })
+}
+
+async function durableObject({ many, slices, sliceMs }: Options): Promise<Curve[] | undefined> {
+  return await inWorkerd(MEMORY_DISK, async (call) => {
+    const all = lengths(Math.min(many, 100_000))
+    const rates = all.map((): number[] => [])
+    const where = (waiting: number) => ({ storage: 'QUEUE', queue: `${waiting} wait` }) as const
+    for (const waiting of all) await call('fill', where(waiting), { waiting })
+    for (let round = -1; round < slices; round++) {
+      for (const [i, waiting] of all.entries()) {
+        const { done, elapsed } = await call('slice', where(waiting), { size: 100, ms: sliceMs })
+        if (round >= 0) rates[i]!.push((done / elapsed) * 1000)
+      }
+    }
+    return [{ name: 'Durable Object', role: 'quayside', lengths: all, rates }]
   })
 }
 

@@ -2,6 +2,7 @@ import { heading, plot, print, printTable, versus } from '../harness.ts'
 import { inTabs } from '../latency/browser.ts'
 import { type Latency, RATE } from '../latency/figures.ts'
 import { onNode } from '../latency/node.ts'
+import { inObjects } from '../latency/workerd.ts'
 import { duration } from '../report/numbers.ts'
 
 const COUNT = 300
@@ -10,7 +11,9 @@ const COUNT = 300
 export async function latency(): Promise<void> {
   heading('latency from send to handler')
   const onNodes = await onNode(COUNT)
-  const rows = [...onNodes, ...((await inTabs(COUNT)) ?? [])]
+  const inPages = (await inTabs(COUNT)) ?? []
+  const atEdge = (await inObjects(COUNT)) ?? []
+  const rows = [...onNodes, ...inPages, ...atEdge]
   plot('latency', {
     kind: 'spans',
     title: 'Latency from send to handler',
