@@ -20,12 +20,12 @@ export function laps(queue: Queue<Order>): Lap {
   }
 }
 
-/** Has so many wait. */
-export async function fill(queue: Queue<Order>, count: number): Promise<void> {
+/** Has so many wait, sent in batches of `size`. */
+export async function fill(queue: Queue<Order>, count: number, size = 1000): Promise<void> {
   await queue.createConsumer().join()
   const producer = queue.createProducer()
-  for (let n = 0; n < count; n += 1000) {
-    await producer.sendBatch(orders(n, Math.min(1000, count - n)).map((payload) => ({ payload })))
+  for (let n = 0; n < count; n += size) {
+    await producer.sendBatch(orders(n, Math.min(size, count - n)).map((payload) => ({ payload })))
   }
 }
 

@@ -159,7 +159,7 @@ const grown = new Map<number, Lap>()
 
 async function openGrown(waiting: number): Promise<void> {
   const queue = newQueue()
-  await fill(queue, waiting)
+  await fill(queue, waiting, 100)
   grown.set(waiting, laps(queue))
 }
 

@@ -30,7 +30,10 @@ export async function inWorkerd<R>(parent: string, work: (call: Call) => Promise
     return undefined
   }
   try {
-    return await work((action, where, ...told) => worker.call(action, { ...where, ...told[0] }) as never)
+    return await work(
+      (action, where, ...told) =>
+        worker.call(action, { ...where, ...(told[0] as object | undefined) }) as never,
+    )
   } finally {
     await worker.close()
   }

@@ -49,9 +49,9 @@ function open(env: Env, { storage, queue }: Where): Queue<Order> {
 }
 
 const ACTIONS = {
-  /** Has so many wait. */
+  /** Has so many wait, sent in batches of 100 as in laps of 100. */
   async fill(queue: Queue<Order>, { waiting }: { waiting: number }) {
-    await fill(queue, waiting)
+    await fill(queue, waiting, 100)
   },
 
   async slice(queue: Queue<Order>, { size, ms }: { size: number; ms: number }) {

@@ -53,5 +53,9 @@ export function percentiles(
 
 /** Of messages that were sent in order at these times and handled, by number, at those. */
 export function differences(sent: readonly number[], heard: ReadonlyMap<number, number>): number[] {
-  return sent.map((at, n) => heard.get(n)! - at)
+  return sent.map((at, n) => {
+    const then = heard.get(n)
+    if (then === undefined) throw new Error(`message ${n} of ${sent.length} was never handled`)
+    return then - at
+  })
 }

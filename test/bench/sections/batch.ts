@@ -27,6 +27,7 @@ const ON_NODE: readonly SubjectName[] = [
   'fs, os',
   'redis',
   'smqp',
+  'bullmq',
   'node:sqlite, FULL',
   'plainjob',
 ]

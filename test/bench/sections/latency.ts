@@ -7,6 +7,9 @@ import { duration } from '../report/numbers.ts'
 
 const COUNT = 300
 
+const AT_EDGE =
+  'A Durable Object runs in workerd, on the disk of the rest, and its clock counts whole ms; deployed, the way to the object and its replication come on top. It tells a Worker that waits of the first change at once, and of those that follow within 50 ms together; its own handler, in push mode, need not be told. Workers KV has no row: a cron run delivers, and what is sent elsewhere is seen there within minutes.'
+
 /** From the call of `send` to the call of the handler. */
 export async function latency(): Promise<void> {
   heading('latency from send to handler')
@@ -32,6 +35,7 @@ export async function latency(): Promise<void> {
   print(
     'A process that polls is as late as its interval; a shorter one costs an idle machine more. workbox-background-sync has no row: it replays when the browser fires a `sync` event, seconds to minutes later.',
   )
+  if (atEdge.length > 0) print(AT_EDGE)
   for (const [what, durability, apart] of [
     ['latency, memory: median', 'nothing', false],
     ['latency, survives SIGKILL: median', 'SIGKILL', false],
