@@ -2,7 +2,8 @@
 // Started by `inChild` and `Child` of children.ts, with the name of a task and its arguments.
 import { diskBytes } from './folders.ts'
 import { gc } from './harness.ts'
-import { type Order, order } from './payload.ts'
+import { monotonic } from './monotonic.ts'
+import { type Order, order, read } from './payload.ts'
 import { NodeFsAdapter, Queue } from './quayside.ts'
 import { type Kind, PLAIN, type SubjectName, subject } from './subjects.ts'
 
@@ -69,6 +70,20 @@ const tasks = {
     process.send!('ready')
   },
 
+  /** Handles what comes, and tells when it did. */
+  async listen({ name, port, count }: ListenTask) {
+    // Only here: what it brings along would count where memory is measured.
+    const { APART } = await import('./peers/apart.ts')
+    const heard = new Map<number, number>()
+    await APART.find((apart) => apart.name === name)!.listen(port, (payload) => {
+      if (!heard.has(payload.order)) heard.set(payload.order, monotonic())
+      read(payload)
+      if (heard.size === count) report([...heard])
+    })
+    process.on('disconnect', () => process.exit())
+    report('ready')
+  },
+
   /** Heap per waiting message: the slope between two backlogs, so that caches of a fixed size do not count. */
   async heap({ name, folder, count }: HeapTask) {
     const work = await subject(name).open(folder, PLAIN)
@@ -119,6 +134,13 @@ export interface GrowthTask {
   sliceMs: number
 }
 
+export interface ListenTask {
+  /** Of {@link APART}. */
+  name: string
+  port: number
+  count: number
+}
+
 export interface HeapTask {
   name: SubjectName
   folder: string
@@ -140,4 +162,4 @@ const [name, args] = process.argv.slice(2)
 const task = tasks[name as keyof typeof tasks] as (args: unknown) => Promise<unknown>
 const result = await task(JSON.parse(args!))
 if (result !== undefined) report(result)
-if (name !== 'growth') process.disconnect!()
+if (name !== 'growth' && name !== 'listen') process.disconnect!()

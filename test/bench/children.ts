@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { GrowthTask } from './child.ts'
+import type { GrowthTask, ListenTask } from './child.ts'
 
 const script = fileURLToPath(new URL('child.ts', import.meta.url))
 
@@ -22,40 +22,80 @@ export function inChild<R>(task: string, args: unknown): Promise<R> {
   })
 }
 
-/** A filled queue in a process of its own, which runs a slice whenever it is asked to. */
-export class Grown {
-  readonly #child: ChildProcess
+/** A process of its own that runs a task of child.ts until it is stopped. */
+class Child {
+  readonly #process: ChildProcess
 
-  static async start(task: GrowthTask): Promise<Grown> {
-    const grown = new Grown(start('growth', task))
-    await grown.#next()
-    return grown
+  constructor(task: string, args: unknown) {
+    this.#process = start(task, args)
   }
 
-  private constructor(child: ChildProcess) {
-    this.#child = child
+  ask(question: string): void {
+    this.#process.send(question)
   }
 
-  slice(): Promise<number> {
-    this.#child.send('slice')
-    return this.#next() as Promise<number>
+  /** The next thing that it says. */
+  hear(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const ended = (code: number | null) => reject(new Error(`the child ended with ${code}`))
+      this.#process.once('exit', ended)
+      this.#process.once('message', (message) => {
+        this.#process.off('exit', ended)
+        resolve(message)
+      })
+    })
   }
 
   stop(): Promise<void> {
     return new Promise((resolve) => {
-      this.#child.once('exit', () => resolve())
-      this.#child.disconnect()
+      this.#process.once('exit', () => resolve())
+      this.#process.disconnect()
     })
   }
+}
 
-  #next(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ended = (code: number | null) => reject(new Error(`the child ended with ${code}`))
-      this.#child.once('exit', ended)
-      this.#child.once('message', (message) => {
-        this.#child.off('exit', ended)
-        resolve(message)
-      })
-    })
+/** A filled queue in a process of its own, which runs a slice whenever it is asked to. */
+export class Grown {
+  readonly #child: Child
+
+  static async start(task: GrowthTask): Promise<Grown> {
+    const child = new Child('growth', task)
+    await child.hear()
+    return new Grown(child)
+  }
+
+  private constructor(child: Child) {
+    this.#child = child
+  }
+
+  slice(): Promise<number> {
+    this.#child.ask('slice')
+    return this.#child.hear() as Promise<number>
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop()
+  }
+}
+
+/** A handler in a process of its own. */
+export class Listener {
+  /** When each message was handled, by its number, in ms on the clock of `monotonic`; resolves once all have come. */
+  readonly heard: Promise<Map<number, number>>
+  readonly #child: Child
+
+  static async start(task: ListenTask): Promise<Listener> {
+    const child = new Child('listen', task)
+    await child.hear()
+    return new Listener(child)
+  }
+
+  private constructor(child: Child) {
+    this.#child = child
+    this.heard = child.hear().then((entries) => new Map(entries as [number, number][]))
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop()
   }
 }

@@ -2,21 +2,29 @@ import { createClient } from 'redis'
 import { type RedisServer, startRedis } from '../../demo/redis/server.ts'
 import { RedisAdapter } from './quayside.ts'
 
+type Storage = InstanceType<typeof RedisAdapter>
+
 /** A storage on a server of its own, which writes nothing to disk. */
 export async function openRedis(): Promise<{
   server: RedisServer
-  storage: InstanceType<typeof RedisAdapter>
+  storage: Storage
   close(): Promise<void>
 }> {
   const server = await startRedis()
-  const client = createClient({ url: server.url })
-  await client.connect()
+  const { storage, close } = await connectRedis(server.port)
   return {
     server,
-    storage: new RedisAdapter(client),
+    storage,
     async close() {
-      client.destroy()
+      close()
       await server.stop()
     },
   }
+}
+
+/** A storage on a server that runs already. */
+export async function connectRedis(port: number): Promise<{ storage: Storage; close(): void }> {
+  const client = createClient({ url: `redis://127.0.0.1:${port}` })
+  await client.connect()
+  return { storage: new RedisAdapter(client), close: () => client.destroy() }
 }

@@ -3,6 +3,7 @@
 import fastq from 'fastq'
 import { MemoryTaskProvider, Qified } from 'qified'
 import { Broker } from 'smqp'
+import { startRedis } from '../../demo/redis/server.ts'
 import { findProgram } from '../../scripts/programs.mjs'
 import type { StorageAdapter } from '../../src/storage.ts'
 import type { Role } from './report/model.ts'
@@ -154,6 +155,25 @@ export const PEERS = {
       return {
         send(count) {
           for (const payload of fresh(count)) queue.push(payload)
+        },
+      }
+    },
+  },
+  bullmq: {
+    role: 'peer',
+    about: 'on Redis, jobs taken by hand, which is the faster way',
+    needs: () => findProgram('redis'),
+    async open() {
+      // Only here: what it brings along would count where memory is measured.
+      const { BullMq } = await import('./peers/bullmq.ts')
+      const server = await startRedis()
+      const queue = new BullMq<Order>(server.port)
+      return {
+        send: (count) => queue.sendBatch(fresh(count)),
+        take: (count) => queue.take(count, read),
+        async close() {
+          await queue.close()
+          await server.stop()
         },
       }
     },

@@ -41,12 +41,17 @@ declare module 'bullmq' {
     addBulk(jobs: { name: string; data: unknown }[]): Promise<unknown>
     close(): Promise<void>
   }
+  interface Job {
+    data: unknown
+    moveToCompleted(result: unknown, token: string, fetchNext: boolean): Promise<unknown>
+  }
   export class Worker {
     constructor(
       name: string,
-      handler: (job: { data: never }) => Promise<void>,
-      options: Options & { concurrency: number },
+      handler: ((job: { data: never }) => Promise<void>) | null,
+      options: Options & { concurrency?: number },
     )
+    getNextJob(token: string, options: { block: boolean }): Promise<Job | undefined>
     on(event: 'completed', listener: () => void): this
     waitUntilReady(): Promise<unknown>
     close(): Promise<void>

@@ -1,6 +1,7 @@
 import { Queue as WorkboxQueue } from 'workbox-background-sync/Queue.js'
 import { IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
 import { Queue } from '../../../src/index.ts'
+import { type Lap, fill, laps, slice } from '../laps.ts'
 import { type Order, order } from '../payload.ts'
 
 // What the browser section calls, in a service worker, the one context where workbox-background-sync runs. Each contestant
@@ -14,15 +15,6 @@ function newQueue(durability: 'strict' | 'relaxed' = 'relaxed'): Queue<Order> {
   return new Queue<Order>('bench', {
     storage: new IndexedDBAdapter({ database: `bench-${++databases}`, durability }),
   })
-}
-
-async function fill(queue: Queue<Order>, count: number): Promise<void> {
-  await queue.createConsumer().join()
-  for (let n = 0; n < count; n += 1000) {
-    await queue
-      .createProducer()
-      .sendBatch(Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({ payload: order(n + i) })))
-  }
 }
 
 function openRaw(): Promise<IDBDatabase> {
@@ -164,39 +156,17 @@ async function claimAndAck({ waiting, keys, ids }: Kind, rounds: number): Promis
 
 /** Queues with a backlog that stays as long as it is, by its length. */
 const grown = new Map<number, Lap>()
-type Lap = (count: number) => Promise<void>
 
 async function openGrown(waiting: number): Promise<void> {
   const queue = newQueue()
-  await fill(queue, waiting)
+  await fill(queue, waiting, 100)
   grown.set(waiting, laps(queue))
-}
-
-/** Sends, receives and acks so many, in one batch. */
-function laps(queue: Queue<Order>): Lap {
-  const producer = queue.createProducer()
-  const consumer = queue.createConsumer()
-  return async (count) => {
-    await producer.sendBatch(Array.from({ length: count }, (_, n) => ({ payload: order(n) })))
-    for (let left = count; left > 0;) {
-      const messages = await consumer.receiveBatch(left)
-      if (messages.length === 0) throw new Error('messages wait and none is delivered')
-      await consumer.ackBatch(messages)
-      left -= messages.length
-    }
-  }
 }
 
 /** Messages per second of one slice, with so many waiting. */
 async function grownSlice({ waiting, ms }: { waiting: number; ms: number }): Promise<number> {
-  const lap = grown.get(waiting)!
-  let done = 0
-  const started = performance.now()
-  while (performance.now() - started < ms) {
-    await lap(100)
-    done += 100
-  }
-  return (done / (performance.now() - started)) * 1000
+  const { done, elapsed } = await slice(grown.get(waiting)!, 100, ms)
+  return (done / elapsed) * 1000
 }
 
 /** What a page and another one of the same origin share for {@link bench.listen} and {@link bench.sendAtTimes}. */

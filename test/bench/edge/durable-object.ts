@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { startWorker } from '../../durable-object/support/workerd.ts'
+import { MEMORY_DISK } from '../folders.ts'
 import { order } from '../payload.ts'
 import type { Figures, Work } from './durable-object-worker.ts'
 import type { Section } from './main.ts'
@@ -14,12 +13,6 @@ const REQUESTS = 3
 const BODY = JSON.stringify(order(1))
 const ROUNDS = 5
 const WAITING = 100_000
-
-/**
- * Each verb waits until its transaction is stored. How long a disk takes for that says more about the disk than about this,
- * so the data lies in memory where that can be.
- */
-const MEMORY_DISK = '/dev/shm'
 
 /** Batch, batches, callers at a time, messages that wait meanwhile. */
 const WORKS = (
@@ -78,7 +71,8 @@ async function measure(): Promise<Figures[]> {
   const worker = await startWorker(
     'test/bench/edge/durable-object-worker.ts',
     { QUEUE: 'CountingObject' },
-    existsSync(MEMORY_DISK) ? MEMORY_DISK : tmpdir(),
+    // Each verb waits until its transaction is stored. How long a disk takes for that says more about the disk.
+    MEMORY_DISK,
   )
   try {
     const rounds: Figures[][] = WORKS.map(() => [])

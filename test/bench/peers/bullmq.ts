@@ -1,5 +1,8 @@
 import { Queue, Worker } from 'bullmq'
 
+/** Whose jobs they are that are taken by hand. */
+const TOKEN = 'bench'
+
 /** bullmq as its users have it: a queue to add to, and a worker with so many jobs in flight. */
 export class BullMq<T> {
   readonly #queue: Queue
@@ -9,9 +12,9 @@ export class BullMq<T> {
   #wanted = Infinity
   #reached: (() => void) | undefined
 
-  constructor(port: number) {
+  constructor(port: number, name: string = `bench-${crypto.randomUUID()}`) {
     this.#connection = { host: '127.0.0.1', port }
-    this.#queue = new Queue(`bench-${crypto.randomUUID()}`, {
+    this.#queue = new Queue(name, {
       connection: this.#connection,
       defaultJobOptions: { removeOnComplete: true },
     })
@@ -32,6 +35,20 @@ export class BullMq<T> {
       if (++this.#done >= this.#wanted) this.#reached?.()
     })
     await this.#worker.waitUntilReady()
+  }
+
+  /** Takes and completes so many jobs that wait, without a handler: as it documents for those who pace it by hand. */
+  async take(count: number, handler: (payload: T) => void): Promise<void> {
+    this.#worker ??= new Worker(this.#queue.name, null, { connection: this.#connection })
+    const worker = this.#worker
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        const job = await worker.getNextJob(TOKEN, { block: false })
+        if (!job) throw new Error('bullmq: nothing there')
+        handler(job.data as T)
+        await job.moveToCompleted(null, TOKEN, false)
+      }),
+    )
   }
 
   /** Resolves when so many more jobs are completed. */

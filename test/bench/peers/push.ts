@@ -8,9 +8,9 @@ import { Broker } from 'smqp'
 import { startRedis } from '../../../demo/redis/server.ts'
 import { findProgram } from '../../../scripts/programs.mjs'
 import type { StorageAdapter } from '../../../src/storage.ts'
+import type { Durability, Measured } from '../latency/figures.ts'
 import type { Order } from '../payload.ts'
 import { MemoryAdapter, NodeFsAdapter, Queue } from '../quayside.ts'
-import type { Role } from '../report/model.ts'
 import { openRedis } from '../redis.ts'
 import { BullMq } from './bullmq.ts'
 import { startLiteque } from './liteque.ts'
@@ -21,23 +21,18 @@ export interface Pushing {
   close(): unknown
 }
 
-export interface Pusher {
-  readonly name: string
-  readonly role: Role
-  readonly about?: string
-  /** What it survives; only within one class is it fair to compare. */
-  readonly durability: 'nothing' | 'SIGKILL' | 'power cut' | 'SIGKILL of its clients'
+export interface Pusher extends Measured {
   /** Throws where something that it runs on is missing. */
   readonly needs?: () => unknown
   open(folder: string, handler: (payload: Order) => void): Pushing | Promise<Pushing>
 }
 
 /** With as many handlers at a time as the others have. */
-const CONCURRENCY = 100
+export const CONCURRENCY = 100
 
 function quayside(
   name: string,
-  durability: Pusher['durability'],
+  durability: Durability,
   adapter: (folder: string) => StorageAdapter,
   apart = false,
 ): Pusher {

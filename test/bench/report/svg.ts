@@ -29,17 +29,19 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
   --ground: #ffffff; --ink: #1b2733; --soft: #5f6f7e; --line: #dfe5ea; --noise: #f0f3f6;
   --own: #0b7f99; --own-ink: #086277; --peer: #aab6c1; --behind: #d9601a;
   --c0: #0b7f99; --c1: #d9601a; --c2: #7048b6; --c3: #2f8f4e; --c4: #c2307a; --c5: #8a6d00;
+  --c6: #2457c5; --c7: #6b4423;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #10181f; --ink: #e4ebf1; --soft: #96a5b3; --line: #27333d; --noise: #19232c;
     --own: #35c3de; --own-ink: #6fdcf0; --peer: #5c6b78; --behind: #ff9a5c;
     --c0: #35c3de; --c1: #ff9a5c; --c2: #b79bf5; --c3: #6fd08c; --c4: #f58abb; --c5: #e0c04a;
+    --c6: #8fb0ff; --c7: #cfa784;
   }
 }`
 
 /** How many colours lines may have. */
-export const COLOURS = 6
+export const COLOURS = 8
 
 /** A whole picture; its parts are drawn on coordinates that start at its upper left corner. */
 export function picture(title: string, subtitle: string, height: number, parts: readonly string[]): string {

@@ -1,6 +1,8 @@
 import type { Page } from 'playwright-core'
 import type { Bench } from '../browser/worker.ts'
 import { inChromium } from '../browser/open.ts'
+import { type Call, inWorkerd } from '../edge/open.ts'
+import type { Where } from '../edge/queue-worker.ts'
 import { newFolder, removeFolder } from '../folders.ts'
 import {
   type Contestant,
@@ -25,6 +27,7 @@ const ON_NODE: readonly SubjectName[] = [
   'fs, os',
   'redis',
   'smqp',
+  'bullmq',
   'node:sqlite, FULL',
   'plainjob',
 ]
@@ -48,6 +51,11 @@ export async function batch(options: Options): Promise<void> {
       (['relaxed', 'strict'] as const).map((durability) => inPage(page, durability, size)),
     )
   })
+  const folder = newFolder()
+  await inWorkerd(folder, (call) =>
+    measure((size) => [inWorker(call, 'QUEUE', size), inWorker(call, 'KV', size)]),
+  )
+  removeFolder(folder)
   const rows = [...measured]
   plot('batch', {
     kind: 'lines',
@@ -73,6 +81,9 @@ export async function batch(options: Options): Promise<void> {
   print(
     'Every call is awaited, and nothing else is under way: with one message at a time on a disk, this is the time of one flush. Concurrent sends share flushes, see the sections on files and on the browser.',
   )
+  print(
+    'Durable Objects and Workers KV run in workerd, on the same disk as the rest; there, not only a send but a claim and an ack wait for a flush as well. Deployed, each waits for other machines instead. So compare their curves with each other and by their slope, not with the rest.',
+  )
 }
 
 function inFolder({ name, role, about, open }: Subject & { name: string }, size: number): Contestant {
@@ -94,6 +105,21 @@ function inFolder({ name, role, about, open }: Subject & { name: string }, size:
           removeFolder(folder)
         },
       }
+    },
+  }
+}
+
+/** A step is some laps, so that the way to the Worker does not count. */
+const STEP_MS = 100
+
+function inWorker(call: Call, storage: 'QUEUE' | 'KV', size: number): Contestant {
+  return {
+    name: storage === 'KV' ? 'Workers KV' : 'Durable Object',
+    role: 'quayside',
+    about: 'in workerd',
+    setup() {
+      const where: Where = { storage, queue: crypto.randomUUID() }
+      return { step: async () => (await call('slice', where, { size, ms: STEP_MS })).done }
     },
   }
 }

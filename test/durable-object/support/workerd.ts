@@ -20,11 +20,13 @@ export interface Worker {
  * @param file Its main module.
  * @param classes The Durable Objects that it exports, by the names of their bindings.
  * @param parent Where its data lies.
+ * @param others Its other bindings.
  */
 export async function startWorker(
   file: string,
   classes: Readonly<Record<string, string>>,
   parent: string = tmpdir(),
+  others: Readonly<Record<string, { readonly type: 'kv'; readonly id: string }>> = {},
 ): Promise<Worker> {
   const directory = mkdtempSync(join(parent, 'quayside-workerd-'))
   const contents = await bundle(file, 'es', ['cloudflare:workers'])
@@ -41,12 +43,15 @@ export async function startWorker(
               modulesRoot: directory,
               modules: { 'worker.js': { type: 'esm', contents } },
             },
-            env: Object.fromEntries(
-              Object.entries(classes).map(([binding, exportName]) => [
-                binding,
-                { type: 'durable-object', worker: 'quayside', exportName },
-              ]),
-            ),
+            env: {
+              ...others,
+              ...Object.fromEntries(
+                Object.entries(classes).map(([binding, exportName]) => [
+                  binding,
+                  { type: 'durable-object', worker: 'quayside', exportName },
+                ]),
+              ),
+            },
             exports: Object.fromEntries(
               [...new Set(Object.values(classes))].map((name) => [
                 name,
