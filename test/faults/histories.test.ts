@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
+import { startWorker } from '../durable-object/support/workerd.ts'
 import { startRedis } from '../redis/support/server.ts'
 import { type FaultOptions, type FaultReport, runFaults } from './support/driver.ts'
 import { FS } from './support/fs.ts'
@@ -64,4 +65,10 @@ test('redis keeps its promises while connections break', { timeout }, async () =
   onTestFinished(() => server.stop())
   const storage = redis(server.url)
   expectKept(storage.name, await runFaults(storage, options(0.3)))
+})
+
+test('durable-object keeps its promises while its storage fails and objects end', { timeout }, async () => {
+  const worker = await startWorker('test/faults/workers/durable-object.ts', { QUEUE: 'FaultyObject' })
+  onTestFinished(() => worker.close())
+  expectKept('durable-object', await worker.call<FaultReport>('', options(0.2)))
 })
