@@ -167,11 +167,12 @@ class History {
   #message(): NewMessage {
     const body = `m${this.#bodies++}`
     const what = this.#random()
-    const { isBestEffort } = this.#storage
+    const { isBestEffort, headerBytes = 0 } = this.#storage
     return {
       body,
       ...(this.#random() < 0.5 && !isBestEffort && { id: body, dedupeMs: FOR_EVER_MS }),
       ...(what < 0.5 && !isBestEffort && { key: `k${this.#below(3)}` }),
+      ...(headerBytes > 0 && { headers: { h: 'v'.repeat(headerBytes) } }),
       ...(what > 0.9 && { delayMs: 1 + this.#below(20_000) }),
       ...(what > 0.8 && what < 0.9 && { expiresInMs: 1 + this.#below(30_000) }),
       ...(this.#random() < 0.2 && { maxAttempts: 1 + this.#below(4) }),
