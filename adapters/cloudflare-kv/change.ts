@@ -42,6 +42,7 @@ export class Change {
   readonly #finished: Map<string, Segment> = new Map()
   /** Messages that are leased besides, for those who come next here; nobody has been given them, so nothing counts. */
   readonly #stock: Map<string, Set<number>> = new Map()
+  #committed = false
 
   /** @param isCovered KV knows of the leases already: they are from stock. */
   constructor(
@@ -113,11 +114,17 @@ export class Change {
     if (!this.#done.has(segment.key)) this.#finished.set(segment.key, segment)
   }
 
+  /** The call has failed: what was told and not committed is not going to happen. */
+  abandon(): void {
+    if (!this.#committed) this.work.ledger.withdraw(this.record)
+  }
+
   /** @param defer What is done may be saved later, because the caller goes on working. */
   async commit(tried: string, defer: boolean = false): Promise<void> {
     const { work, record, now, group } = this
     const { kv, ledger, settings } = work
     const owner = record.group
+    this.#committed = true
     const deleted: Segment[] = []
     try {
       if (this.#dead.length > 0) {
@@ -140,7 +147,7 @@ export class Change {
       const hasLeases = [...leased.values()].some((counts) => counts.size > 0)
       // With a record that must be written anyway it costs nothing.
       const waits = defer && !hasLeases && this.#dead.length === 0 && now - since < UNSAVED_MS
-      const written: RecordEntry = { ...record, leased, done: waits ? new Map() : done }
+      const written: RecordEntry = { ...record, leased, done: waits ? new Map() : this.#shorten(done) }
       if (hasLeases || written.done.size > 0) {
         const { value, metadata } = encodeRecord(written)
         // What is done must be known for as long as the segment is there.
@@ -148,6 +155,7 @@ export class Change {
         const leasedMs = hasLeases ? record.until - now + COUNTED_MS : 0
         const ttl = Math.min(Math.max(doneMs, leasedMs), FOREVER_MS)
         await kv.put(tried, ledger.prefix + record.key, value, metadata, ttl)
+        if (!waits) this.#remember(done)
       }
       // Others may have added theirs meanwhile.
       if (waits && done.size > 0)
@@ -165,7 +173,7 @@ export class Change {
   }
 
   /** What records say is done, of segments that stay. */
-  #merge(records: Iterable<RecordEntry>, deleted: readonly Segment[]): Done {
+  #merge(records: Iterable<RecordEntry>, deleted: readonly Segment[]): Map<string, Set<number>> {
     const { ledger } = this.work
     const merged: Map<string, Set<number>> = new Map()
     for (const { done } of records) {
@@ -176,8 +184,19 @@ export class Change {
         for (const index of indices as Set<number>) all.add(index)
       }
     }
+    return merged
+  }
+
+  #shorten(merged: ReadonlyMap<string, Set<number>>): Done {
+    const { ledger } = this.work
     const isAll = (key: string, { size }: Set<number>): boolean => size === ledger.segment(key)!.count
     return new Map([...merged].map(([key, indices]) => [key, isAll(key, indices) ? 'all' : indices]))
+  }
+
+  /** The record has in KV what others said is done, and here they may be forgotten before it is. */
+  #remember(merged: ReadonlyMap<string, Set<number>>): void {
+    for (const [key, indices] of merged) for (const index of indices) this.done(key, index)
+    this.tell()
   }
 
   #withStock(): Map<string, Map<number, number>> {

@@ -36,36 +36,41 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
   now = ledger.now(settings.clock)
   const change = new Change(work, group, now, leaseMs)
   const extensions: Change[] = []
-  const settled = settlements && (await settle(change, settlements, extensions))
-  const deliveries: Delivery[] = []
   const rounds: Change[] = []
-  while (deliveries.length < limit) {
-    const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs, deliveries.length === 0)
-    if (picks.length === 0) {
-      if (left || !(await ledger.more(kv, 'claim', now))) break
-      continue
+  try {
+    const settled = settlements && (await settle(change, settlements, extensions))
+    const deliveries: Delivery[] = []
+    while (deliveries.length < limit) {
+      const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs, deliveries.length === 0)
+      if (picks.length === 0) {
+        if (left || !(await ledger.more(kv, 'claim', now))) break
+        continue
+      }
+      const round = new Change(work, group, now, leaseMs, stock?.token, stock !== undefined)
+      rounds.push(round)
+      for (const { segment, counts, rest } of picks) {
+        round.lease(
+          segment.key,
+          [...counts].map(([index, count]) => [index, count + 1]),
+        )
+        if (stock === undefined && rest.size > 0) round.stockUp(segment.key, rest)
+        for (const index of counts.keys()) stock?.indices.delete(index)
+      }
+      round.tell()
+      deliveries.push(...(await open(round, picks, request)))
+      round.tell()
     }
-    const round = new Change(work, group, now, leaseMs, stock?.token, stock !== undefined)
-    rounds.push(round)
-    for (const { segment, counts, rest } of picks) {
-      round.lease(
-        segment.key,
-        [...counts].map(([index, count]) => [index, count + 1]),
-      )
-      if (stock === undefined && rest.size > 0) round.stockUp(segment.key, rest)
-      for (const index of counts.keys()) stock?.indices.delete(index)
+    // What was settled goes with the record of what was claimed, or waits for another: who got something comes again.
+    await change.commit('claim', deliveries.length > 0)
+    for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
+    return {
+      deliveries,
+      ...withNext(nextIn(work, group)),
+      ...(settled !== undefined && { settled }),
     }
-    round.tell()
-    deliveries.push(...(await open(round, picks, request)))
-    round.tell()
-  }
-  // What was settled goes with the record of what was claimed, or waits for another: who got something comes again.
-  await change.commit('claim', deliveries.length > 0)
-  for (const one of [...extensions, ...rounds]) await one.commit('claim', true)
-  return {
-    deliveries,
-    ...withNext(nextIn(work, group)),
-    ...(settled !== undefined && { settled }),
+  } catch (error) {
+    for (const one of [change, ...extensions, ...rounds]) one.abandon()
+    throw error
   }
 }
 

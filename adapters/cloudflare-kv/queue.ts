@@ -54,9 +54,14 @@ export class CloudflareKVQueue implements QueueStorage {
       if (group === undefined) return settlements.map(() => ({ status: 'stale' }))
       const change = new Change(work, group, ledger.now(settings.clock), 0)
       const extensions: Change[] = []
-      const results = await settle(change, settlements, extensions)
-      for (const one of [...extensions, change]) await one.commit('settle')
-      return results
+      try {
+        const results = await settle(change, settlements, extensions)
+        for (const one of [...extensions, change]) await one.commit('settle')
+        return results
+      } catch (error) {
+        for (const one of [...extensions, change]) one.abandon()
+        throw error
+      }
     })
   }
 

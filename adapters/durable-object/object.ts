@@ -27,19 +27,19 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   readonly #storage: SegmentAdapter
   readonly #hints: Hints
   readonly #push: Push<T> | undefined
-  readonly #view: Promise<QueueStorage>
+  readonly #name: string
+  #view: Promise<QueueStorage> | undefined
 
   constructor(ctx: ObjectState, env: Env) {
     super(ctx, env)
-    const name = ctx.id.name ?? 'queue'
+    this.#name = ctx.id.name ?? 'queue'
     this.#storage = new SegmentAdapter(GUARANTEES, async () => {
       return new ObjectStore(ctx.storage, { now: () => this.now(), onChange: () => this.#changed() })
     })
-    this.#view = this.#storage.open(name)
     this.#hints = new Hints(ctx)
     if (this.onMessages === undefined) return
     this.#push = new Push<T>({
-      name,
+      name: this.#name,
       storage: this.#storage,
       alarms: ctx.storage,
       options: () => this.push,
@@ -63,10 +63,18 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   /** One verb of the storage. Called by {@link DurableObjectAdapter}, whose protocol this is. */
   verb(name: Verb, args: Wire): Promise<Outcome> {
     return outcomeOf(async () => {
-      const view = await this.#view
+      const view = await this.#open()
       const verb = view[name] as (...args: unknown[]) => Promise<unknown>
       return await verb.apply(view, fromWire(args) as unknown[])
     })
+  }
+
+  /** Once, and again if it failed: the object may live on for long. */
+  #open(): Promise<QueueStorage> {
+    return (this.#view ??= this.#storage.open(this.#name).catch((error: unknown) => {
+      this.#view = undefined
+      throw error
+    }))
   }
 
   /** Takes the WebSocket of somebody who watches. */

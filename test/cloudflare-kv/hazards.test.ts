@@ -118,6 +118,18 @@ describe('lists that are behind', () => {
     expect(bodies(await view.take())).toEqual(['a'])
   })
 
+  test('what was acked with a claim, and saved with a later one, is known for as long as that one is', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    await view.send('a', 'b', 'c')
+    const [a] = await view.claim({ limit: 1, leaseMs: 10_000 })
+    await view.claim({ limit: 2, leaseMs: 10_000, settle: [{ receipt: a!.receipt, kind: 'ack' }] })
+    setting.pass(12_000)
+    expect(bodies(await view.claim({ leaseMs: MINUTE }))).toEqual(['b', 'c'])
+    setting.pass(190_000)
+    expect(bodies(await view.claim())).toEqual(['b', 'c'])
+  })
+
   test('a drain needs one list, however often it claims', async () => {
     const setting = new Setting()
     const sender = await setting.isolate().open()
@@ -152,6 +164,26 @@ describe('lists that are behind', () => {
 })
 
 describe('failures', () => {
+  test('a claim or settlement that cannot read what it needs does nothing: what it settled comes again at once', async () => {
+    const setting = new Setting()
+    const sender = await setting.isolate().open()
+    await sender.send('a', 'b')
+    const [a, b] = await sender.take({ leaseMs: 1000 })
+    // It has read nothing yet.
+    const view = await setting.isolate().open()
+    setting.namespace.before = (operation) => {
+      if (operation === 'get') throw new Error('KV GET_BULK failed: 503')
+    }
+    const retry = { receipt: a!.receipt, kind: 'retry', delayMs: 0 } as const
+    await expectCode(view.settle(retry), 'STORAGE_UNAVAILABLE', 'settle')
+    const dead = { receipt: b!.receipt, kind: 'dead', reason: 'rejected' } as const
+    await expectCode(view.claim({ settle: [dead] }), 'STORAGE_UNAVAILABLE')
+    setting.namespace.before = undefined
+    expect(await view.settle(retry, dead)).toEqual(['settled', 'settled'])
+    expect(bodies(await view.take())).toEqual(['a'])
+    expect(await view.dead()).toEqual(['b'])
+  })
+
   test('whatever operation of a settlement is the last one, nothing is lost', async () => {
     let cut = 0
     for (; ; cut++) {

@@ -3,7 +3,11 @@ import { type Worker, startWorker } from './support/workerd.ts'
 
 let worker: Worker
 beforeAll(async () => {
-  worker = await startWorker('test/durable-object/workers/objects.ts', { QUEUE: 'Plain', SMALL: 'Small' })
+  worker = await startWorker('test/durable-object/workers/objects.ts', {
+    QUEUE: 'Plain',
+    STUMBLING: 'Stumbling',
+    SMALL: 'Small',
+  })
 })
 afterAll(() => worker.close())
 
@@ -68,6 +72,10 @@ test('an object that ends under a call: the outcome of a change is unknown, a lo
   )
   expect(errors.map((error) => error?.code)).toEqual(['STORAGE_FAILED', 'STORAGE_UNAVAILABLE'])
   expect(after).toEqual(['a'])
+})
+
+test('an object whose storage failed when it was opened opens it again at the next call', async () => {
+  expect(await worker.call('stumbling')).toEqual({ code: 'STORAGE_FAILED', after: ['b'] })
 })
 
 describe('rows written', () => {

@@ -2,9 +2,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
+import { startWorker } from '../durable-object/support/workerd.ts'
+import { smallDisk } from '../fs/small-disk.ts'
 import { startRedis } from '../redis/support/server.ts'
+import { CLOUDFLARE_KV } from './support/cloudflare-kv.ts'
 import { type FaultOptions, type FaultReport, runFaults } from './support/driver.ts'
 import { FS } from './support/fs.ts'
+import { fullDisk } from './support/full-disk.ts'
 import { MEMORY } from './support/memory.ts'
 import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
@@ -13,11 +17,11 @@ import { report } from './support/report.ts'
 const HISTORIES = Number(process.env['HISTORIES'] ?? 40)
 const timeout = 60_000 + HISTORIES * 500
 
-function expectKept(adapter: string, result: FaultReport): void {
+function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {
   const { histories, faults, jumps, sent, violations } = result
   report({
     adapter,
-    fault: `every Nth operation fails; ${jumps} clock jumps of an hour`,
+    fault: jumps > 0 ? `${fault}; ${jumps} clock jumps of an hour` : fault,
     histories,
     faults,
     messages: sent,
@@ -37,6 +41,12 @@ const options = (share: number): FaultOptions => ({
 
 test.each([MEMORY, FS])('$name keeps its promises while operations fail', { timeout }, async (storage) => {
   expectKept(storage.name, await runFaults(storage, options(1)))
+})
+
+test('fs keeps its promises while its disk is full again and again', { timeout }, async ({ skip }) => {
+  const mount = smallDisk(8)
+  if (mount === undefined) skip('a tmpfs can only be mounted by root')
+  else expectKept('fs', await runFaults(fullDisk(mount), options(0.5)), 'a disk that is full (tmpfs)')
 })
 
 test('indexeddb keeps its promises while operations fail', { timeout }, async () => {
@@ -64,4 +74,16 @@ test('redis keeps its promises while connections break', { timeout }, async () =
   onTestFinished(() => server.stop())
   const storage = redis(server.url)
   expectKept(storage.name, await runFaults(storage, options(0.3)))
+})
+
+test('durable-object keeps its promises while its storage fails and objects end', { timeout }, async () => {
+  const worker = await startWorker('test/faults/workers/durable-object.ts', { QUEUE: 'FaultyObject' })
+  onTestFinished(() => worker.close())
+  expectKept('durable-object', await worker.call<FaultReport>('', options(0.2)))
+})
+
+test('cloudflare-kv keeps its promises while operations fail and isolates end', { timeout }, async () => {
+  // An isolate that begins anew does not know what time it was for the one before.
+  const result = await runFaults(CLOUDFLARE_KV, { ...options(1), jumps: false })
+  expectKept(CLOUDFLARE_KV.name, result)
 })

@@ -1,12 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type FileSystem, nodeFileSystem } from '../../adapters/fs/file-system.ts'
 import type { FsEvent } from '../../adapters/fs/options.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryDisk } from './memory-disk.ts'
-import { temporaryDirectory } from './temporary.ts'
+import { smallDisk } from './small-disk.ts'
 
 const MB = 1024 * 1024
 
@@ -87,15 +85,8 @@ describe('a full disk', () => {
   })
 
   test('a real one (tmpfs)', async ({ skip }) => {
-    const directory = temporaryDirectory()
-    const mount = join(directory, 'mount')
-    mkdirSync(mount)
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mount], { stdio: 'ignore' })
-    } catch {
-      skip('a tmpfs can only be mounted by root')
-    }
-    onTestFinished(() => void execFileSync('umount', ['--lazy', mount]))
-    await expectToBeUsable(join(mount, 'data'), nodeFileSystem)
+    const mount = smallDisk(4)
+    if (mount === undefined) skip('a tmpfs can only be mounted by root')
+    else await expectToBeUsable(join(mount, 'data'), nodeFileSystem)
   })
 })

@@ -13,6 +13,14 @@ import { type Fault, type SpiedNamespace, SpiedObject, stubOf } from '../support
 
 export class Plain extends SpiedObject {}
 
+/** Its storage fails once while the tables are made. */
+export class Stumbling extends SpiedObject {
+  constructor(...args: ConstructorParameters<typeof SpiedObject>) {
+    super(...args)
+    this.fault({ at: 3, kind: 'throw' })
+  }
+}
+
 /** A queue with little room. */
 export class Small extends DurableObject {
   async full(): Promise<unknown> {
@@ -44,6 +52,7 @@ export class Small extends DurableObject {
 
 interface Env {
   readonly QUEUE: SpiedNamespace
+  readonly STUMBLING: SpiedNamespace
   readonly SMALL: { idFromName(name: string): object; get(id: never): { full(): Promise<unknown> } }
 }
 
@@ -309,6 +318,13 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
   },
 
   full: (env) => env.SMALL.get(env.SMALL.idFromName('small') as never).full(),
+
+  async stumbling(env) {
+    const view = await new DurableObjectAdapter(env.STUMBLING).open('stumbling')
+    const error = await errorOf(() => send(view, 'a'))
+    await send(view, 'b')
+    return { code: error?.code, after: (await claim(view)).deliveries.map(({ body }) => body) }
+  },
 
   async killed(env, queue: string) {
     const view = await open(env, queue)

@@ -81,7 +81,7 @@ class History {
 
   constructor(storage: FaultyStorage, seed: number, options: FaultOptions, report: FaultReport) {
     this.#storage = storage
-    this.#ledger = new Ledger(this.#clock, storage.repeats)
+    this.#ledger = new Ledger(this.#clock, storage)
     this.#random = randomFrom(seed)
     this.#options = options
     this.#report = report
@@ -167,10 +167,12 @@ class History {
   #message(): NewMessage {
     const body = `m${this.#bodies++}`
     const what = this.#random()
+    const { isBestEffort, headerBytes = 0 } = this.#storage
     return {
       body,
-      ...(this.#random() < 0.5 && { id: body, dedupeMs: FOR_EVER_MS }),
-      ...(what < 0.5 && { key: `k${this.#below(3)}` }),
+      ...(this.#random() < 0.5 && !isBestEffort && { id: body, dedupeMs: FOR_EVER_MS }),
+      ...(what < 0.5 && !isBestEffort && { key: `k${this.#below(3)}` }),
+      ...(headerBytes > 0 && { headers: { h: 'v'.repeat(headerBytes) } }),
       ...(what > 0.9 && { delayMs: 1 + this.#below(20_000) }),
       ...(what > 0.8 && what < 0.9 && { expiresInMs: 1 + this.#below(30_000) }),
       ...(this.#random() < 0.2 && { maxAttempts: 1 + this.#below(4) }),
@@ -196,7 +198,7 @@ class History {
       this.#ledger.lostClaim(group)
       return 0
     }
-    for (const [i, one] of settle.entries()) this.#ledger.settled(one, result.settled![i]!.status)
+    for (const [i, one] of settle.entries()) this.#ledger.settled(one, result.settled![i]!.status, true)
     this.#report.delivered += result.deliveries.length
     this.trace.push(
       `  ${result.deliveries.map(({ body, attempt }) => `${String(body)}:${attempt}`).join(' ')}`,
@@ -280,6 +282,10 @@ class History {
     const view = this.#view
     this.#view = undefined
     await view?.close().catch(() => undefined)
+    if (!this.#backend.isDead) return
+    this.#ledger.cutOff()
+    // What was killed does not begin again in the same moment.
+    this.#clock.time++
   }
 
   async #dead(group: string): Promise<Dead[]> {

@@ -13,7 +13,7 @@ const KINDS = ['EIO', 'ENOSPC', 'ENOSPC', 'EMFILE', 'short', 'lost', 'kill', 'po
 
 const ASYNCHRONOUS = ['dataSync', 'syncDirectory', 'readAhead']
 
-/** The fs adapter on a disk in memory that can lose its power. With strict acks: others may be undone by that. */
+/** The fs adapter on a disk in memory that can lose its power. */
 export const FS: FaultyStorage = {
   name: 'fs',
   create: (clock, random) => Promise.resolve(new FaultyFs(clock, random)),
@@ -51,22 +51,7 @@ class FaultyFs implements FaultyBackend {
     this.#disk = this.#end === 'power cut' ? this.#disk.afterPowerCut(this.#random) : this.#disk.afterKill()
     this.#end = undefined
     const fileSystem = this.#watched(this.#disk)
-    return (this.#adapter = new SegmentAdapter(
-      {
-        ...SEGMENT_GUARANTEES,
-        name: 'fs',
-        durability: 'disk',
-        sharedBy: 'process',
-        leasesSurviveReopen: false,
-        maxBodyBytes: 1024,
-        maxHeaderBytes: 1024,
-        maxBatch: 1000,
-        maxBatchBytes: Infinity,
-      },
-      // Small files, so that they are begun and cleaned often.
-      () =>
-        openJournalStore('/data', { fileSystem, clock: this.#clock, strictAcks: true, maxFileBytes: 3000 }),
-    ))
+    return (this.#adapter = openJournal('/data', fileSystem, this.#clock))
   }
 
   #watched(disk: MemoryDisk): FileSystem {
@@ -105,4 +90,26 @@ class FaultyFs implements FaultyBackend {
     this.#failures.fail(0)
     await this.#adapter?.close().catch(() => undefined)
   }
+}
+
+/** With strict acks: others may be undone by a power cut. Files are small, so that they are begun and cleaned often. */
+export function openJournal(
+  directory: string,
+  fileSystem: FileSystem,
+  clock: { now(): number },
+): SegmentAdapter {
+  return new SegmentAdapter(
+    {
+      ...SEGMENT_GUARANTEES,
+      name: 'fs',
+      durability: 'disk',
+      sharedBy: 'process',
+      leasesSurviveReopen: false,
+      maxBodyBytes: 1024,
+      maxHeaderBytes: 1024,
+      maxBatch: 1000,
+      maxBatchBytes: Infinity,
+    },
+    () => openJournalStore(directory, { fileSystem, clock, strictAcks: true, maxFileBytes: 3000 }),
+  )
 }

@@ -1,4 +1,5 @@
 import type { Delivery, NewMessage, Settlement } from '../../../src/index.ts'
+import type { FaultyStorage } from './backend.ts'
 
 /** A message that somebody tried to send. */
 export interface Sent {
@@ -24,6 +25,10 @@ interface Work {
   receipt: string | undefined
   /** Until when nobody else may have it. */
   until: number
+  /** It was settled together with a claim, which best effort may keep in mind for a while. */
+  deferred: boolean
+  /** A change of it was cut off where there is best effort only: it may come again, and there may be two of it. */
+  doubtful: boolean
 }
 
 export interface Dead {
@@ -44,6 +49,7 @@ export interface Dead {
 export class Ledger {
   readonly #clock: { now(): number }
   readonly #repeats: boolean
+  readonly #isBestEffort: boolean
   readonly #sent: Map<string, Sent> = new Map()
   readonly #works: Map<string, Work> = new Map()
   /** By receipt, of which group and message. */
@@ -53,9 +59,13 @@ export class Ledger {
   /** Claims of a group that were never answered: each may have been an attempt of anything. */
   readonly #lostClaims: Map<string, number> = new Map()
 
-  constructor(clock: { now(): number }, repeats: boolean = false) {
+  constructor(
+    clock: { now(): number },
+    { repeats = false, isBestEffort = false }: Pick<FaultyStorage, 'repeats' | 'isBestEffort'>,
+  ) {
     this.#clock = clock
     this.#repeats = repeats
+    this.#isBestEffort = isBestEffort
   }
 
   get sent(): readonly Sent[] {
@@ -107,13 +117,17 @@ export class Ledger {
       if (sent === undefined) throw new Violation(`${body} was delivered and never sent`)
       if (sent.stored === 'no') throw new Violation(`${body} was refused, and delivered`)
       sent.stored = 'yes'
-      if (work.done === 'yes') throw new Violation(`${body} was done in ${group}, and came back`)
-      if (now < work.until) throw new Violation(`${body} was leased in ${group}, and given to another`)
-      if (attempt <= work.attempt)
+      const { doubtful } = work
+      if (work.done === 'yes' && !doubtful) throw new Violation(`${body} was done in ${group}, and came back`)
+      if (now < work.until && !doubtful)
+        throw new Violation(`${body} was leased in ${group}, and given to another`)
+      if (attempt <= work.attempt && !doubtful)
         throw new Violation(`${body} came as attempt ${attempt} after attempt ${work.attempt}`)
       if (attempt > maxAttempts) throw new Violation(`${body} came as attempt ${attempt} of ${maxAttempts}`)
       const highest = Math.max(work.highest, attempt)
-      Object.assign(work, { done: 'no', attempt, highest, receipt, until })
+      // Of a settlement that was cut off it may not know yet.
+      const done = doubtful && work.done !== 'no' ? 'maybe' : 'no'
+      Object.assign(work, { done, attempt, highest, receipt, until })
       this.#receipts.set(receipt, { group, body })
     }
     for (const { body } of deliveries) await this.#checkOrder(group, String(body), readDead)
@@ -137,14 +151,38 @@ export class Ledger {
   /** The storage broke while a group claimed. */
   lostClaim(group: string): void {
     this.#lostClaims.set(group, (this.#lostClaims.get(group) ?? 0) + 1)
+    // It may have made dead letters of anything.
+    if (!this.#isBestEffort) return
+    for (const body of this.#sent.keys()) {
+      const work = this.#work(group, body)
+      work.doubtful ||= work.done !== 'yes'
+    }
   }
 
   receipts(group: string): string[] {
     return [...this.#receipts].filter(([, of]) => of.group === group).map(([receipt]) => receipt)
   }
 
-  /** A settlement was answered; `undefined`: the storage broke meanwhile. */
-  settled(settlement: Settlement, status: 'settled' | 'stale' | undefined): void {
+  /** The storage was ended in the middle of something. */
+  cutOff(): void {
+    if (!this.#isBestEffort) return
+    this.giveUpLeases()
+    for (const work of this.#works.values()) {
+      // What was handed out of a batch that was leased before was not told to the storage.
+      work.attempt--
+      if (!work.deferred) continue
+      if (work.done === 'yes') work.done = 'maybe'
+      work.doubtful = true
+    }
+  }
+
+  /**
+   * A settlement was answered.
+   *
+   * @param status `undefined`: the storage broke meanwhile.
+   * @param isInClaim It went with a claim.
+   */
+  settled(settlement: Settlement, status: 'settled' | 'stale' | undefined, isInClaim: boolean = false): void {
     const of = this.#receipts.get(settlement.receipt)
     if (of === undefined) {
       if (status === 'settled') throw new Violation(`${settlement.receipt} was made up, and settled`)
@@ -153,10 +191,15 @@ export class Ledger {
     const { group, body } = of
     const work = this.#work(group, body)
     const isLast = work.receipt === settlement.receipt
-    if (status === 'settled' && !isLast) throw new Violation(`a void receipt of ${body} was settled`)
-    if (status === 'settled' && work.done === 'yes') throw new Violation(`${body} was done twice`)
+    if (this.#isBestEffort && status === undefined) work.doubtful = true
+    const { doubtful } = work
+    if (status === 'settled' && !isLast && !doubtful)
+      throw new Violation(`a void receipt of ${body} was settled`)
+    if (status === 'settled' && work.done === 'yes' && !doubtful)
+      throw new Violation(`${body} was done twice`)
     if (!isLast || (status === 'stale' && !this.#repeats)) return
     const sure = status === 'settled'
+    work.deferred = isInClaim
     if (settlement.kind === 'ack') work.done = sure ? 'yes' : 'maybe'
     if (settlement.kind === 'dead') work.rejected = true
     if (settlement.kind === 'retry' && settlement.counts === false) work.attempt--
@@ -188,7 +231,8 @@ export class Ledger {
       const work = this.#work(group, body)
       if (sent === undefined || sent.stored === 'no')
         throw new Violation(`${body} is dead, and was never sent`)
-      if (work.done === 'yes') throw new Violation(`${body} was done in ${group}, and is a dead letter`)
+      if (work.done === 'yes' && !work.doubtful)
+        throw new Violation(`${body} was done in ${group}, and is a dead letter`)
       const isTrue =
         reason === 'expired'
           ? sent.message.expiresInMs !== undefined
@@ -210,7 +254,16 @@ export class Ledger {
     const name = `${group} ${body}`
     let work = this.#works.get(name)
     if (work === undefined) {
-      work = { done: 'no', rejected: false, attempt: 0, highest: 0, receipt: undefined, until: -Infinity }
+      work = {
+        done: 'no',
+        rejected: false,
+        attempt: 0,
+        highest: 0,
+        receipt: undefined,
+        until: -Infinity,
+        deferred: false,
+        doubtful: false,
+      }
       this.#works.set(name, work)
     }
     return work
