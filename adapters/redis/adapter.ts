@@ -15,6 +15,12 @@ export interface Settings {
    * @internal
    */
   readonly clock: { now(): number } | undefined
+  /**
+   * How often a connection that only listens is asked whether it is there, for tests.
+   *
+   * @internal
+   */
+  readonly pingMs?: number | undefined
 }
 
 /** Contract 1 on Redis. What users get of it is in `index.ts`. */
@@ -28,7 +34,7 @@ export class RedisStorage implements StorageAdapter {
   #closed: Promise<void> | undefined
 
   constructor(client: unknown, settings: Settings) {
-    this.#connection = connect(client)
+    this.#connection = connect(client, settings.pingMs)
     this.#settings = settings
     this.#watcher = new Watcher(this.#connection)
     this.guarantees = {

@@ -33,11 +33,14 @@ export interface Listening {
   close(): void
 }
 
+/** How often a connection that only listens is asked whether it is there, in ms. */
+const PING_MS = 30_000
+
 /** Finds out which client it is, by its methods. */
-export function connect(client: unknown): Connection {
+export function connect(client: unknown, pingMs: number = PING_MS): Connection {
   const has = (method: string): boolean =>
     typeof (client as Record<string, unknown> | null | undefined)?.[method] === 'function'
-  if (has('callBuffer') && has('duplicate')) return ioRedis(client as IoRedis)
+  if (has('callBuffer') && has('duplicate')) return ioRedis(client as IoRedis, pingMs)
   if (has('sendCommand') && has('withTypeMapping')) return nodeRedis(client as NodeRedis)
   throw new QuaysideError(
     'INVALID_ARGUMENT',
@@ -102,10 +105,12 @@ interface IoRedis {
   on(event: string, listener: () => void): unknown
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
-  disconnect(): void
+  ping(): Promise<unknown>
+  disconnect(reconnect?: boolean): void
+  readonly isCluster: boolean
 }
 
-function ioRedis(client: IoRedis): Connection {
+function ioRedis(client: IoRedis, pingMs: number): Connection {
   return {
     send: (_, [command, ...args]) => client.callBuffer(command as string, ...args),
     async listen(onMessage, onReady) {
@@ -113,11 +118,31 @@ function ioRedis(client: IoRedis): Connection {
       own.on('error', () => undefined)
       own.on('ready', onReady)
       own.on('message', onMessage)
+      const stop = own.isCluster ? undefined : keepAlive(own, pingMs)
       return {
         subscribe: (channel) => own.subscribe(channel),
         unsubscribe: (channel) => own.unsubscribe(channel),
-        close: () => own.disconnect(),
+        close: () => {
+          stop?.()
+          own.disconnect()
+        },
       }
     },
   }
+}
+
+/**
+ * Who only listens does not notice that nobody is there any more. The package `redis` asks by itself, as its `pingInterval`
+ * says; here a connection that has not answered when it is asked again is replaced.
+ */
+function keepAlive(client: IoRedis, pingMs: number): () => void {
+  let isAsked = false
+  const answered = (): boolean => (isAsked = false)
+  const timer = setInterval(() => {
+    if (isAsked) return client.disconnect(true)
+    isAsked = true
+    client.ping().then(answered, answered)
+  }, pingMs)
+  timer.unref()
+  return () => clearInterval(timer)
 }

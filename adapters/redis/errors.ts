@@ -26,7 +26,10 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ],
 }
 
-/** Names, codes and texts of errors that clients give for commands that were never sent. */
+/**
+ * Names, codes and texts of errors that clients give for commands that were never sent. `TimeoutError` is none: the package
+ * `redis` gives it to those that still wait to be sent, and to some that were.
+ */
 const NEVER_SENT =
   /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError)$|enableOfflineQueue/
 

@@ -1,6 +1,8 @@
 import { Redis as IoRedis } from 'ioredis'
+import { Redis as IoValkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { RedisStorage } from '../../adapters/redis/adapter.ts'
 import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
@@ -159,26 +161,50 @@ describe.each(Object.keys(CLIENTS))('with the package %s', (name) => {
   })
 })
 
-test('an idle consumer whose listening connection went silent gets what is sent', { timeout }, async () => {
-  const network = await start()
-  const here = await CLIENTS['redis']!(network.url, 3000)
-  const there = await CLIENTS['redis']!(network.server.url, 3000)
-  onTestFinished(() => {
-    here.close()
-    there.close()
-  })
-  const queue = new Queue<string>('q', { storage: new RedisAdapter(here.client) })
-  const elsewhere = new Queue<string>('q', { storage: new RedisAdapter(there.client) })
-  const received: string[] = []
-  const run = queue.createConsumer().run(({ payload }) => void received.push(payload))
-  while (network.proxy.opened < 2) await pause(10)
-  // Until it waits for nothing but news.
-  await pause(2000)
-  network.only = 2
-  network.next = 'silent'
-  while (network.next !== undefined) await pause(10)
-  await elsewhere.createProducer().send('after')
-  while (network.proxy.opened < 3 || received.length === 0) await pause(10)
-  expect(received).toEqual(['after'])
-  await Promise.all([queue.close(), elsewhere.close(), run])
-})
+/** Clients that wait for as long as it takes: what is noticed is noticed by the adapter, or by a ping of the client. */
+const LISTENERS: Readonly<Record<string, (url: string) => Promise<Connected>>> = {
+  redis: (url) => CLIENTS['redis']!(url, 3000),
+  async ioredis(url) {
+    const client = new IoRedis(url)
+    await client.on('error', () => undefined).ping()
+    return { client, close: () => client.disconnect() }
+  },
+  async iovalkey(url) {
+    const client = new IoValkey(url)
+    await client.on('error', () => undefined).ping()
+    return { client, close: () => client.disconnect() }
+  },
+}
+
+test.each(Object.keys(LISTENERS))(
+  'an idle consumer whose listening connection went silent gets what is sent, with the package %s',
+  { timeout },
+  async (name) => {
+    const network = await start()
+    const here = await LISTENERS[name]!(network.url)
+    const there = await LISTENERS[name]!(network.server.url)
+    onTestFinished(() => {
+      here.close()
+      there.close()
+    })
+    const settings = { prefix: 'quayside', durability: 'process', clock: undefined } as const
+    const storage = new RedisStorage(here.client, { ...settings, pingMs: 500 })
+    const queue = new Queue<string>('q', { storage })
+    const elsewhere = new Queue<string>('q', { storage: new RedisStorage(there.client, settings) })
+    const received: string[] = []
+    const run = queue.createConsumer().run(({ payload }) => void received.push(payload))
+    while (network.proxy.opened < 2) await pause(10)
+    // Until it waits for nothing but news.
+    await pause(2000)
+    network.only = 2
+    network.next = 'silent'
+    while (network.next !== undefined) await pause(10)
+    await elsewhere.createProducer().send('after')
+    while (network.proxy.opened < 3 || received.length === 0) await pause(10)
+    expect(received).toEqual(['after'])
+    // One that answers is left alone.
+    await pause(2000)
+    expect(network.proxy.opened).toBe(3)
+    await Promise.all([queue.close(), elsewhere.close(), run])
+  },
+)
