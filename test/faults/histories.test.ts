@@ -15,7 +15,7 @@ import { report } from './support/report.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 40)
-const timeout = 60_000 + HISTORIES * 500
+const timeout = 60_000 + HISTORIES * 2000
 
 function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {
   const { histories, faults, jumps, sent, violations } = result
