@@ -53,14 +53,17 @@ function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore
   return async () => store
 }
 
+/** A row, and what it was: `undefined` where there was none. */
+type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown]
+
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
   readonly soleOwner = false
   readonly #clock: { now(): number }
   readonly #listeners: Set<() => void> = new Set()
   readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
-  /** What to do, last first, to take back what the running transaction has written. */
-  #undo: (() => void)[] = []
+  /** What the running transaction has written over, to be put back last first if it fails. */
+  #undo: Undo[] = []
 
   constructor(clock: { now(): number }) {
     this.#clock = clock
@@ -69,12 +72,16 @@ class MemoryQueue implements QueueStore, Transaction {
   transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     try {
       const result = body(this)
-      const wrote = this.#undo.length > 0
-      this.#undo = []
-      if (wrote) for (const listener of this.#listeners) queueMicrotask(listener)
+      if (this.#undo.length > 0) {
+        this.#undo = []
+        for (const listener of this.#listeners) queueMicrotask(listener)
+      }
       return Promise.resolve(result)
     } catch (error) {
-      for (const step of this.#undo.reverse()) step()
+      for (const [rows, key, before] of this.#undo.reverse()) {
+        if (before === undefined) rows.delete(key)
+        else rows.set(key, before)
+      }
       this.#undo = []
       return Promise.reject(error)
     }
@@ -108,18 +115,17 @@ class MemoryQueue implements QueueStore, Transaction {
 
   put(table: Table, key: Key, value: unknown): void {
     const rows = this.#table(table)
-    const before = rows.set(key, value)
-    this.#undo.push(() => (before === undefined ? rows.delete(key) : rows.set(key, before)))
+    this.#undo.push([rows, key, rows.set(key, value)])
   }
 
   delete(table: Table, key: Key): void {
     const rows = this.#table(table)
     const before = rows.delete(key)
-    if (before !== undefined) this.#undo.push(() => rows.set(key, before))
+    if (before !== undefined) this.#undo.push([rows, key, before])
   }
 
   deleteRange(table: Table, range: KeyRange): void {
     const rows = this.#table(table)
-    rows.deleteRange(range, (key, before) => this.#undo.push(() => rows.set(key, before)))
+    rows.deleteRange(range, (key, before) => this.#undo.push([rows, key, before]))
   }
 }
