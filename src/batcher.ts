@@ -5,10 +5,23 @@ interface Unit<In, Out> {
   readonly reject: (error: unknown) => void
 }
 
-/** Something that has work under way at times. */
-export interface Idling {
+/** Counts those who have something under way. */
+export class Busy {
+  #count = 0
+  #idle: (() => void)[] = []
+
+  begin(): void {
+    this.#count++
+  }
+
+  end(): void {
+    if (--this.#count === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
   /** While something is under way: when it is done. */
-  idle(): Promise<void> | undefined
+  idle(): Promise<void> | undefined {
+    return this.#count > 0 ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
+  }
 }
 
 export interface BatcherOptions<In, Out> {
@@ -23,8 +36,8 @@ export interface BatcherOptions<In, Out> {
   readonly nameOf?: (item: In) => string | undefined
   /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
   readonly isolates?: (error: unknown) => boolean
-  /** The batchers that have something under way: this one is among them while it has. */
-  readonly busy: Set<Idling>
+  /** Those with whom it is counted while it has something under way. */
+  readonly busy: Busy
 }
 
 /** What waits for it runs at the end of this turn, as with `queueMicrotask`, which costs five times as much in Node. */
@@ -34,11 +47,11 @@ const SOON = Promise.resolve()
  * Lets calls ride together: what is asked for in one turn, or while a write is under way, becomes the next write. One
  * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept.
  */
-export class Batcher<In, Out> implements Idling {
+export class Batcher<In, Out> {
   readonly #options: BatcherOptions<In, Out>
   #waiting: Unit<In, Out>[] = []
+  readonly #own: Busy = new Busy()
   #busy = false
-  #idle: (() => void)[] = []
 
   constructor(options: BatcherOptions<In, Out>) {
     this.#options = options
@@ -52,12 +65,14 @@ export class Batcher<In, Out> implements Idling {
     this.#waiting.push({ items, resolve, reject })
     if (this.#busy) return
     this.#busy = true
-    this.#options.busy.add(this)
+    this.#own.begin()
+    this.#options.busy.begin()
     void SOON.then(this.#next)
   }
 
+  /** While something is under way: when it is done. */
   idle(): Promise<void> | undefined {
-    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
+    return this.#own.idle()
   }
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
@@ -67,8 +82,8 @@ export class Batcher<In, Out> implements Idling {
       return
     }
     this.#busy = false
-    this.#options.busy.delete(this)
-    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+    this.#own.end()
+    this.#options.busy.end()
   }
 
   /** As many waiting calls as fit one batch. */

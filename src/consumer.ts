@@ -102,7 +102,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         return context.finish('settle', (view) => view.settle(settings.group, settlements))
       },
       max: () => context.guarantees.maxBatch,
-      busy: context.batchers,
+      busy: context.busy,
     })
   }
 

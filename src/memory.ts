@@ -53,8 +53,13 @@ function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore
   return async () => store
 }
 
-/** A row, and what it was: `undefined` where there was none. */
-type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown]
+/** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
+interface Undo {
+  readonly rows: OrderedMap<unknown>
+  readonly key: Key
+  readonly before: unknown
+  readonly earlier: Undo | undefined
+}
 
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
@@ -62,8 +67,8 @@ class MemoryQueue implements QueueStore, Transaction {
   readonly #clock: { now(): number }
   readonly #listeners: Set<() => void> = new Set()
   readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
-  /** What the running transaction has written over, to be put back last first if it fails. */
-  #undo: Undo[] = []
+  /** What the running transaction has written over, last first, to be put back if it fails. */
+  #undo: Undo | undefined
 
   constructor(clock: { now(): number }) {
     this.#clock = clock
@@ -72,17 +77,18 @@ class MemoryQueue implements QueueStore, Transaction {
   transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     try {
       const result = body(this)
-      if (this.#undo.length > 0) {
-        this.#undo = []
+      if (this.#undo !== undefined) {
+        this.#undo = undefined
         for (const listener of this.#listeners) queueMicrotask(listener)
       }
       return Promise.resolve(result)
     } catch (error) {
-      for (const [rows, key, before] of this.#undo.reverse()) {
+      for (let undo = this.#undo; undo !== undefined; undo = undo.earlier) {
+        const { rows, key, before } = undo
         if (before === undefined) rows.delete(key)
         else rows.set(key, before)
       }
-      this.#undo = []
+      this.#undo = undefined
       return Promise.reject(error)
     }
   }
@@ -113,19 +119,23 @@ class MemoryQueue implements QueueStore, Transaction {
     return this.#table(table).count(range)
   }
 
+  #note(rows: OrderedMap<unknown>, key: Key, before: unknown): void {
+    this.#undo = { rows, key, before, earlier: this.#undo }
+  }
+
   put(table: Table, key: Key, value: unknown): void {
     const rows = this.#table(table)
-    this.#undo.push([rows, key, rows.set(key, value)])
+    this.#note(rows, key, rows.set(key, value))
   }
 
   delete(table: Table, key: Key): void {
     const rows = this.#table(table)
     const before = rows.delete(key)
-    if (before !== undefined) this.#undo.push([rows, key, before])
+    if (before !== undefined) this.#note(rows, key, before)
   }
 
   deleteRange(table: Table, range: KeyRange): void {
     const rows = this.#table(table)
-    rows.deleteRange(range, (key, before) => this.#undo.push([rows, key, before]))
+    rows.deleteRange(range, (key, before) => this.#note(rows, key, before))
   }
 }

@@ -205,7 +205,7 @@ class View implements QueueStorage {
         const { tx, groups } = work
         for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, under(name))
         tx.delete('state', groupKey(name))
-        groups.delete(name)
+        groups.splice(groups.indexOf(group), 1)
         const left = --edit(work).groups
         trimBelow(work, 0, lowestFloor(work))
         if (left === 0) dropDelayed(work)
@@ -295,7 +295,7 @@ function transact<T>(
 /** Puts the state rows that changed. */
 export function finish(work: Work): void {
   const { tx, now, queue } = work
-  for (const group of work.groups.values()) {
+  for (const group of work.groups) {
     spillHeads(group)
     const { row } = group
     if (!group.changed) continue
