@@ -5,23 +5,10 @@ interface Unit<In, Out> {
   readonly reject: (error: unknown) => void
 }
 
-/** Counts those who have something under way. */
-export class Busy {
-  #count = 0
-  #idle: (() => void)[] = []
-
-  begin(): void {
-    this.#count++
-  }
-
-  end(): void {
-    if (--this.#count === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
+/** Something that has work under way at times. */
+export interface Idling {
   /** While something is under way: when it is done. */
-  idle(): Promise<void> | undefined {
-    return this.#count > 0 ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
-  }
+  idle(): Promise<void> | undefined
 }
 
 export interface BatcherOptions<In, Out> {
@@ -36,22 +23,19 @@ export interface BatcherOptions<In, Out> {
   readonly nameOf?: (item: In) => string | undefined
   /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
   readonly isolates?: (error: unknown) => boolean
-  /** Those with whom it is counted while it has something under way. */
-  readonly busy: Busy
+  /** The batchers that have something under way: this one is among them while it has. */
+  readonly busy: Set<Idling>
 }
-
-/** What waits for it runs at the end of this turn, as with `queueMicrotask`, which costs five times as much in Node. */
-const SOON = Promise.resolve()
 
 /**
  * Lets calls ride together: what is asked for in one turn, or while a write is under way, becomes the next write. One
  * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept.
  */
-export class Batcher<In, Out> {
+export class Batcher<In, Out> implements Idling {
   readonly #options: BatcherOptions<In, Out>
   #waiting: Unit<In, Out>[] = []
-  readonly #own: Busy = new Busy()
   #busy = false
+  #idle: (() => void)[] = []
 
   constructor(options: BatcherOptions<In, Out>) {
     this.#options = options
@@ -65,14 +49,12 @@ export class Batcher<In, Out> {
     this.#waiting.push({ items, resolve, reject })
     if (this.#busy) return
     this.#busy = true
-    this.#own.begin()
-    this.#options.busy.begin()
-    void SOON.then(this.#next)
+    this.#options.busy.add(this)
+    queueMicrotask(this.#next)
   }
 
-  /** While something is under way: when it is done. */
   idle(): Promise<void> | undefined {
-    return this.#own.idle()
+    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
   }
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
@@ -82,27 +64,23 @@ export class Batcher<In, Out> {
       return
     }
     this.#busy = false
-    this.#own.end()
-    this.#options.busy.end()
+    this.#options.busy.delete(this)
+    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** As many waiting calls as fit one batch. */
   #take(): Unit<In, Out>[] {
-    const waiting = this.#waiting
-    if (waiting.length === 1) {
-      this.#waiting = []
-      return waiting
-    }
     const { max, nameOf, weigh, maxWeight } = this.#options
+    const waiting = this.#waiting
     const limit = max()
     const most = maxWeight?.() ?? Infinity
     let size = 0
     let weight = 0
     let count = 0
-    const names = nameOf === undefined ? undefined : new Set<string>()
+    const names = nameOf === undefined || waiting.length === 1 ? undefined : new Set<string>()
     for (const { items } of waiting) {
       if (count > 0 && size + items.length > limit) break
-      if (most < Infinity) {
+      if (most < Infinity && waiting.length > 1) {
         weight += weigh!(items)
         if (count > 0 && weight > most) break
       }

@@ -71,6 +71,8 @@ export interface ConsumerSettings {
 
 /** How a message is settled by hand. */
 type Settling = 'ack' | 'nack' | 'reject' | 'extend'
+/** What the name of a method ends with if it is one for many messages. */
+type Batch = '' | 'Batch'
 
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
@@ -102,7 +104,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         return context.finish('settle', (view) => view.settle(settings.group, settlements))
       },
       max: () => context.guarantees.maxBatch,
-      busy: context.busy,
+      busy: context.batchers,
     })
   }
 
@@ -291,13 +293,13 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * before. Nothing was changed. And what {@link receive} throws when the storage cannot be used.
    */
   ack(message: Message<T>): Promise<void> {
-    return this.#settle('ack', false, [message], ackOf)
+    return this.#settle('ack', '', [message], ackOf)
   }
 
   /** Acks messages in one write. Where some are stale the others are acked all the same. @throws as {@link ack} */
   async ackBatch(messages: readonly Message<T>[]): Promise<void> {
     checkArray('ackBatch', 'messages', messages)
-    await this.#settle('ack', true, messages, ackOf)
+    await this.#settle('ack', 'Batch', messages, ackOf)
   }
 
   /**
@@ -307,16 +309,16 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link ack}
    */
   nack(message: Message<T>, options?: NackOptions): Promise<void> {
-    return this.#nack(false, [message], options)
+    return this.#nack('', [message], options)
   }
 
   /** As {@link nack}, for messages, in one write. */
   nackBatch(messages: readonly Message<T>[], options?: NackOptions): Promise<void> {
-    return this.#nack(true, messages, options)
+    return this.#nack('Batch', messages, options)
   }
 
-  async #nack(batch: boolean, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
-    const tried = methodOf('nack', batch)
+  async #nack(batch: Batch, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+    const tried = `nack${batch}`
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
     await this.#settle('nack', batch, messages, (one) => this.#failureOf(one, options))
@@ -326,7 +328,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   async reject(message: Message<T>, options: RejectOptions = {}): Promise<void> {
     checkOptions('reject', options, { reason: checkText })
     const error = cutError(options.reason)
-    await this.#settle('reject', false, [message], (one) => {
+    await this.#settle('reject', '', [message], (one) => {
       return { receipt: leaseOf(one).receipt, kind: 'dead', reason: 'rejected', error }
     })
   }
@@ -334,7 +336,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   /** Keeps the message for `leaseMs` from now. @throws as {@link ack} */
   async extend(message: Message<T>, leaseMs: number): Promise<void> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
-    await this.#settle('extend', false, [message], (one) => ({
+    await this.#settle('extend', '', [message], (one) => ({
       receipt: leaseOf(one).receipt,
       kind: 'extend',
       leaseMs,
@@ -355,7 +357,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   #settle(
     name: Settling,
-    batch: boolean,
+    batch: Batch,
     messages: readonly Message<T>[],
     settlementOf: (message: Message<T>) => Settlement,
   ): Promise<void> {
@@ -365,7 +367,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       new Promise((resolve, reject) => {
         // All of it may throw, so it comes before anything is noted.
         for (const message of messages) {
-          if (settlerOf(message) !== this) throw invalid(methodOf(name, batch), FOREIGN, message)
+          if (settlerOf(message) !== this) throw invalid(name + batch, FOREIGN, message)
         }
         const settlements = messages.map(settlementOf)
         if (settlements.length === 0) return resolve()
@@ -375,12 +377,12 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           (results) => {
             const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
             if (stale.length === 0) resolve()
-            else reject(staleError(methodOf(name, batch), stale))
+            else reject(staleError(name + batch, stale))
           },
           reject,
         )
       })
-    return this.#observe(name, batch, show, settle)
+    return this.#observe(name, batch !== '', show, settle)
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
@@ -515,10 +517,6 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       if (message !== undefined) yield message
     }
   }
-}
-
-function methodOf(name: Settling, batch: boolean): string {
-  return batch ? `${name}Batch` : name
 }
 
 function ackOf(message: Message<unknown>): Settlement {

@@ -1,5 +1,5 @@
 import { Activity } from './activity.ts'
-import { Busy } from './batcher.ts'
+import type { Idling } from './batcher.ts'
 import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { QuaysideError } from './errors.ts'
@@ -22,8 +22,8 @@ export interface ContextOptions<T> {
 export class Context<T> {
   readonly options: ContextOptions<T>
   readonly activity: Activity
-  /** What batchers have under way, for {@link close} to wait for. */
-  readonly busy: Busy = new Busy()
+  /** Those that have something under way, for {@link close} to wait for. */
+  readonly batchers: Set<Idling> = new Set()
   /** Called with the storage as soon as it is open: the first time, or after openings that failed. */
   readonly onceOpen: Set<(view: QueueStorage) => void> = new Set()
   /** The storage, once it is open. */
@@ -131,7 +131,7 @@ export class Context<T> {
   async #close(): Promise<void> {
     this.#closing.abort(this.closedError('wait'))
     await Promise.allSettled(this.#running)
-    await this.busy.idle()
+    for (const batcher of this.batchers) await batcher.idle()
     this.#view = undefined
     // A queue that could not be opened has nothing to close.
     const view = await this.#opening?.catch(() => undefined)

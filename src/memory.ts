@@ -54,12 +54,7 @@ function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore
 }
 
 /** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
-interface Undo {
-  readonly rows: OrderedMap<unknown>
-  readonly key: Key
-  readonly before: unknown
-  readonly earlier: Undo | undefined
-}
+type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown, earlier: Undo | undefined]
 
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
@@ -83,12 +78,12 @@ class MemoryQueue implements QueueStore, Transaction {
       }
       return Promise.resolve(result)
     } catch (error) {
-      for (let undo = this.#undo; undo !== undefined; undo = undo.earlier) {
-        const { rows, key, before } = undo
+      while (this.#undo !== undefined) {
+        const [rows, key, before, earlier] = this.#undo
+        this.#undo = earlier
         if (before === undefined) rows.delete(key)
         else rows.set(key, before)
       }
-      this.#undo = undefined
       return Promise.reject(error)
     }
   }
@@ -120,7 +115,7 @@ class MemoryQueue implements QueueStore, Transaction {
   }
 
   #note(rows: OrderedMap<unknown>, key: Key, before: unknown): void {
-    this.#undo = { rows, key, before, earlier: this.#undo }
+    this.#undo = [rows, key, before, this.#undo]
   }
 
   put(table: Table, key: Key, value: unknown): void {

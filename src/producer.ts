@@ -93,7 +93,7 @@ export class Producer<T> {
       maxWeight: () => context.guarantees.maxBatchBytes,
       nameOf: ({ id }) => id,
       isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
-      busy: context.busy,
+      busy: context.batchers,
     })
   }
 

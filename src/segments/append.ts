@@ -40,8 +40,7 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
     } else now.push(i)
   }
   if (now.length > 0) addToLog(work, messages, now, base, results)
-  if (delayed !== undefined)
-    for (const [at, indices] of delayed) addToTimers(work, messages, at, indices, base, results)
+  for (const [at, indices] of delayed ?? []) addToTimers(work, messages, at, indices, base, results)
   return results
 }
 

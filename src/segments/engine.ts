@@ -266,7 +266,18 @@ function transact<T>(
         ['state', groupKey(name)],
       ])
     try {
-      return run(tx)
+      const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
+      // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
+      // never get to the end of it if each run asked for what is due by another time.
+      now = work.clock
+      const group = name === undefined ? undefined : loadGroup(work, name)
+      const { skew } = work.queue
+      // What a group saw last counts too, if the transaction is about one.
+      work.now = tick(work.clock, work.queue, group?.row)
+      work.changed = work.queue.skew !== skew
+      const result = verb(work, group)
+      if (kind !== 'read') finish(work)
+      return result
     } catch (error) {
       // Of rows that this engine has written, nothing here makes such errors.
       const known = error instanceof TypeError || error instanceof RangeError ? damaged(queue, error) : error
@@ -275,21 +286,6 @@ function transact<T>(
       throw known
     }
   })
-
-  function run(tx: Transaction): T {
-    const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
-    // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
-    // never get to the end of it if each run asked for what is due by another time.
-    now = work.clock
-    const group = name === undefined ? undefined : loadGroup(work, name)
-    const { skew } = work.queue
-    // What a group saw last counts too, if the transaction is about one.
-    work.now = tick(work.clock, work.queue, group?.row)
-    work.changed = work.queue.skew !== skew
-    const result = verb(work, group)
-    if (kind !== 'read') finish(work)
-    return result
-  }
 }
 
 /** Puts the state rows that changed. */

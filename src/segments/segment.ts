@@ -108,16 +108,9 @@ const COLUMNS = ['id', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as c
 function columnsOf(messages: readonly Draft[]): Columns | undefined {
   let columns: Record<string, unknown[]> | undefined
   for (const name of COLUMNS) {
-    for (const message of messages) {
-      if (message[name] === undefined) continue
-      columns ??= {}
-      columns[name] = columnOf(messages, name)
-      break
-    }
+    if (messages.every((message) => message[name] === undefined)) continue
+    columns ??= {}
+    columns[name] = messages.map((message) => message[name])
   }
   return columns
-}
-
-function columnOf(messages: readonly Draft[], name: keyof Extras): unknown[] {
-  return messages.map((message) => message[name])
 }

@@ -24,5 +24,5 @@ export function spill(group: Group, { seq, key, row, message }: Head): void {
 
 /** Heads that this transaction freed and did not deliver are due at once. */
 export function spillHeads(group: Group): void {
-  if (group.heads.length > 0) for (const head of group.heads.splice(0)) spill(group, head)
+  for (const head of group.heads.splice(0)) spill(group, head)
 }
