@@ -74,14 +74,11 @@ export class Activity {
     this.#since = now()
   }
 
-  /** Makes the slot of this moment the current one. */
-  turn(): void {
-    this.#turn(this.#now())
-  }
-
-  #turn(at: number): void {
+  /** Makes the slot of this moment the current one. Answers with the time. */
+  turn(): number {
+    const at = this.#now()
     const start = this.#slots.at(-1)?.start ?? -Infinity
-    if (at >= start && at < start + SLOT_MS) return
+    if (at >= start && at < start + SLOT_MS) return at
     if (at < Math.max(start, this.#since)) {
       // A clock that was set back: what was noted before says nothing any more.
       this.#slots = []
@@ -90,6 +87,7 @@ export class Activity {
     const current = at - (at % SLOT_MS)
     this.#slots = this.#slots.filter((slot) => slot.start > current - WINDOW_MS)
     this.#slots.push({ start: current, counts: new Uint32Array(CELLS) })
+    return at
   }
 
   count(event: keyof typeof EVENTS, messages: number): void {
@@ -107,8 +105,7 @@ export class Activity {
   }
 
   report(): ActivityReport {
-    const at = this.#now()
-    this.#turn(at)
+    const at = this.turn()
     const from = Math.max(this.#since, this.#slots.at(-1)!.start + SLOT_MS - WINDOW_MS)
     const seconds = Math.max(MIN_MS, at - from) / 1000
     const sum = (cell: number): number => this.#slots.reduce((all, { counts }) => all + counts[cell]!, 0)

@@ -99,23 +99,25 @@ export class Batcher<In, Out> implements Idling {
 
   #write(units: readonly Unit<In, Out>[], done: () => void): void {
     const single = units.length === 1 ? units[0]! : undefined
-    this.#start(single?.items ?? units.flatMap(({ items }) => items))
-      .then((results) => {
-        if (single !== undefined) {
-          single.resolve(results)
-          return
-        }
+    const fail = (error: unknown): void => {
+      if (single === undefined && this.#options.isolates?.(error)) {
+        this.#writeEach(units, done)
+        return
+      }
+      for (const { reject } of units) reject(error)
+      done()
+    }
+    this.#start(single?.items ?? units.flatMap(({ items }) => items)).then((results) => {
+      try {
         let from = 0
-        for (const { items, resolve } of units) resolve(results.slice(from, (from += items.length)))
-      })
-      .then(done, (error: unknown) => {
-        if (single === undefined && this.#options.isolates?.(error)) {
-          this.#writeEach(units, done)
-          return
-        }
-        for (const { reject } of units) reject(error)
-        done()
-      })
+        if (single !== undefined) single.resolve(results)
+        else for (const { items, resolve } of units) resolve(results.slice(from, (from += items.length)))
+      } catch (error) {
+        fail(error)
+        return
+      }
+      done()
+    }, fail)
   }
 
   /** Whatever a write does, its batcher must go on. */

@@ -71,6 +71,8 @@ export interface ConsumerSettings {
 
 /** How a message is settled by hand. */
 type Settling = 'ack' | 'nack' | 'reject' | 'extend'
+/** What the name of a method ends with if it is one for many messages. */
+type Batch = '' | 'Batch'
 
 /** A storage without `watch` that knows of nothing to come is asked again after this long. */
 const POLL_MS = 1000
@@ -228,9 +230,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
     const { group, leaseMs, retry, from } = this.#settings
-    const { guarantees, activity } = this.#context
-    const { maxBatch } = guarantees
-    activity.turn()
+    const { maxBatch } = this.#context.guarantees
+    // Else the messages do it, if there are any.
+    if (settle !== undefined) this.#context.activity.turn()
     return view.claim({
       group,
       limit: Math.min(limit, maxBatch),
@@ -245,7 +247,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
     if (deliveries.length === 0) return []
     const { activity } = this.#context
-    const now = this.#context.now()
+    const now = activity.turn()
     activity.count('delivered', deliveries.length)
     for (const { attempt, lastError, timestamp } of deliveries) {
       // One with an error was delivered before, and given back.
@@ -291,13 +293,13 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * before. Nothing was changed. And what {@link receive} throws when the storage cannot be used.
    */
   ack(message: Message<T>): Promise<void> {
-    return this.#settle('ack', [message], ackOf)
+    return this.#settle('ack', '', [message], ackOf)
   }
 
   /** Acks messages in one write. Where some are stale the others are acked all the same. @throws as {@link ack} */
   async ackBatch(messages: readonly Message<T>[]): Promise<void> {
     checkArray('ackBatch', 'messages', messages)
-    await this.#settle('ackBatch', messages, ackOf)
+    await this.#settle('ack', 'Batch', messages, ackOf)
   }
 
   /**
@@ -307,29 +309,26 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link ack}
    */
   nack(message: Message<T>, options?: NackOptions): Promise<void> {
-    return this.#nack('nack', [message], options)
+    return this.#nack('', [message], options)
   }
 
   /** As {@link nack}, for messages, in one write. */
   nackBatch(messages: readonly Message<T>[], options?: NackOptions): Promise<void> {
-    return this.#nack('nackBatch', messages, options)
+    return this.#nack('Batch', messages, options)
   }
 
-  async #nack(
-    tried: 'nack' | 'nackBatch',
-    messages: readonly Message<T>[],
-    options: NackOptions = {},
-  ): Promise<void> {
+  async #nack(batch: Batch, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+    const tried = `nack${batch}`
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
-    await this.#settle(tried, messages, (one) => this.#failureOf(one, options))
+    await this.#settle('nack', batch, messages, (one) => this.#failureOf(one, options))
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
   async reject(message: Message<T>, options: RejectOptions = {}): Promise<void> {
     checkOptions('reject', options, { reason: checkText })
     const error = cutError(options.reason)
-    await this.#settle('reject', [message], (one) => {
+    await this.#settle('reject', '', [message], (one) => {
       return { receipt: leaseOf(one).receipt, kind: 'dead', reason: 'rejected', error }
     })
   }
@@ -337,7 +336,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   /** Keeps the message for `leaseMs` from now. @throws as {@link ack} */
   async extend(message: Message<T>, leaseMs: number): Promise<void> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
-    await this.#settle('extend', [message], (one) => ({
+    await this.#settle('extend', '', [message], (one) => ({
       receipt: leaseOf(one).receipt,
       kind: 'extend',
       leaseMs,
@@ -357,33 +356,33 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #settle(
-    tried: Settling | `${Settling}Batch`,
+    name: Settling,
+    batch: Batch,
     messages: readonly Message<T>[],
     settlementOf: (message: Message<T>) => Settlement,
   ): Promise<void> {
-    const name = tried.replace('Batch', '') as Settling
     // What is none of its messages is refused below.
     const show = (): Message<T>[] => messages.filter((message) => settlerOf(message) === this)
     const settle = (): Promise<void> =>
       new Promise((resolve, reject) => {
         // All of it may throw, so it comes before anything is noted.
         for (const message of messages) {
-          if (settlerOf(message) !== this) throw invalid(tried, FOREIGN, message)
+          if (settlerOf(message) !== this) throw invalid(name + batch, FOREIGN, message)
         }
         const settlements = messages.map(settlementOf)
         if (settlements.length === 0) return resolve()
-        if (tried !== 'extend') for (const message of messages) leaseOf(message).settled = true
+        if (name !== 'extend') for (const message of messages) leaseOf(message).settled = true
         this.#settlements.add(
           settlements,
           (results) => {
             const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
             if (stale.length === 0) resolve()
-            else reject(staleError(tried, stale))
+            else reject(staleError(name + batch, stale))
           },
           reject,
         )
       })
-    return this.#observe(name, name !== tried, show, settle)
+    return this.#observe(name, batch !== '', show, settle)
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */

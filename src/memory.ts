@@ -53,14 +53,17 @@ function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore
   return async () => store
 }
 
+/** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
+type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown, earlier: Undo | undefined]
+
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
   readonly soleOwner = false
   readonly #clock: { now(): number }
   readonly #listeners: Set<() => void> = new Set()
   readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
-  /** What to do, last first, to take back what the running transaction has written. */
-  #undo: (() => void)[] = []
+  /** What the running transaction has written over, last first, to be put back if it fails. */
+  #undo: Undo | undefined
 
   constructor(clock: { now(): number }) {
     this.#clock = clock
@@ -69,13 +72,18 @@ class MemoryQueue implements QueueStore, Transaction {
   transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     try {
       const result = body(this)
-      const wrote = this.#undo.length > 0
-      this.#undo = []
-      if (wrote) for (const listener of this.#listeners) queueMicrotask(listener)
+      if (this.#undo !== undefined) {
+        this.#undo = undefined
+        for (const listener of this.#listeners) queueMicrotask(listener)
+      }
       return Promise.resolve(result)
     } catch (error) {
-      for (const step of this.#undo.reverse()) step()
-      this.#undo = []
+      while (this.#undo !== undefined) {
+        const [rows, key, before, earlier] = this.#undo
+        this.#undo = earlier
+        if (before === undefined) rows.delete(key)
+        else rows.set(key, before)
+      }
       return Promise.reject(error)
     }
   }
@@ -106,20 +114,23 @@ class MemoryQueue implements QueueStore, Transaction {
     return this.#table(table).count(range)
   }
 
+  #note(rows: OrderedMap<unknown>, key: Key, before: unknown): void {
+    this.#undo = [rows, key, before, this.#undo]
+  }
+
   put(table: Table, key: Key, value: unknown): void {
     const rows = this.#table(table)
-    const before = rows.set(key, value)
-    this.#undo.push(() => (before === undefined ? rows.delete(key) : rows.set(key, before)))
+    this.#note(rows, key, rows.set(key, value))
   }
 
   delete(table: Table, key: Key): void {
     const rows = this.#table(table)
     const before = rows.delete(key)
-    if (before !== undefined) this.#undo.push(() => rows.set(key, before))
+    if (before !== undefined) this.#note(rows, key, before)
   }
 
   deleteRange(table: Table, range: KeyRange): void {
     const rows = this.#table(table)
-    rows.deleteRange(range, (key, before) => this.#undo.push(() => rows.set(key, before)))
+    rows.deleteRange(range, (key, before) => this.#note(rows, key, before))
   }
 }

@@ -582,9 +582,10 @@ local function isNumber(value)
 return type(value) == 'number' and value > -1e15 and value < 1e15
 end
 local function trust(row, fields)
-for _, field in ipairs(fields) do
-if not isNumber(row[field]) then
-corrupt(field)
+for i = 1, #fields do
+local value = row[fields[i]]
+if not (value > -1e15 and value < 1e15) then
+corrupt(fields[i])
 end
 end
 return row
@@ -963,7 +964,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
   append: {
-    sha: '24960d068d98587ca698603d631e7fe4aa7ef6ea',
+    sha: 'f5144c94c6a5baa135545fe66deba66c109423c5',
     text: `#!lua
 
 ` + rows + log + store + `open()
@@ -1153,7 +1154,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '27f1b20b97f08514c2575f9042ca6cbbe470ffa7',
+    sha: '9c4224543cfc2e7bce788bc6d0a7e70c78a33b42',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + drop + `open()
@@ -1167,7 +1168,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '379d14db53d178d8616b6480aa3050f618296b73',
+    sha: '35bcc04bcb6027ee2eae16db425c6df4eabcb4fc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
@@ -1471,7 +1472,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'd3fcbe282f8a947068ff37ce3071bda6347d049f',
+    sha: '3f6ebee05a0f74fc37d838bf088756d9f0ac98b3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + group + `local SEGMENTS_AT_ONCE = 16
@@ -1518,7 +1519,7 @@ end
 `,
   },
   list: {
-    sha: '885630f7da6a34840ce0324e861b648b979035ff',
+    sha: '5944347ffec739c6c7d9ab1b4d57de7788a1cdd6',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + group + find + `local LOOK = 256
@@ -1747,7 +1748,7 @@ return reply
 `,
   },
   purge: {
-    sha: '101cdf5aa449cd99913c2aa154656931859b6ee8',
+    sha: '1505ed6dec793ed2feca60ae7816231039fc3852',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + group + `local isReadable, problem = pcall(function()
@@ -1791,7 +1792,7 @@ end
 `,
   },
   retryNow: {
-    sha: 'f0b40af7db519a514c33f4bb2fbc7a4792075405',
+    sha: '0d23de4c6ab1b71b23aeec81f8f579d809287e9f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
@@ -1813,7 +1814,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '5595059c4adb58c70d8a025aedb1453899d0d784',
+    sha: '5c59b5e42fb3d9545a6b793b573e60d3f88e6336',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
@@ -1826,7 +1827,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'b19cb3da93259d381350056483b728153050233b',
+    sha: '50a4cf52d7fe09f433f647c4aa0ec5c210141cad',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + expired + `open()

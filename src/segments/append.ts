@@ -17,13 +17,15 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   const base = baseOf(batchId)
   const results: AppendResult[] = []
   const now: number[] = []
-  const delayed = new Map<number, number[]>()
-  const met = new Set<string>()
+  // Most batches have no use for these.
+  let delayed: Map<number, number[]> | undefined
+  let met: Set<string> | undefined
   const named = messages.filter(({ id }) => id !== undefined)
   if (named.length > 0) work.tx.expect?.(named.map(({ id }) => ['ids', id!]))
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {
+      met ??= new Set()
       const outcome = met.has(message.id) ? 'duplicate' : meet(work, message, message.id)
       met.add(message.id)
       results[i] = { id: message.id, status: outcome === 'moved' ? 'replaced' : outcome }
@@ -31,13 +33,14 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
     }
     if (message.delayMs !== undefined && message.delayMs > 0) {
       const at = work.now + message.delayMs
+      delayed ??= new Map()
       const some = delayed.get(at)
       if (some === undefined) delayed.set(at, [i])
       else some.push(i)
     } else now.push(i)
   }
   if (now.length > 0) addToLog(work, messages, now, base, results)
-  for (const [at, indices] of delayed) addToTimers(work, messages, at, indices, base, results)
+  for (const [at, indices] of delayed ?? []) addToTimers(work, messages, at, indices, base, results)
   return results
 }
 

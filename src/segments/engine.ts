@@ -205,7 +205,7 @@ class View implements QueueStorage {
         const { tx, groups } = work
         for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, under(name))
         tx.delete('state', groupKey(name))
-        groups.delete(name)
+        groups.splice(groups.indexOf(group), 1)
         const left = --edit(work).groups
         trimBelow(work, 0, lowestFloor(work))
         if (left === 0) dropDelayed(work)
@@ -266,7 +266,18 @@ function transact<T>(
         ['state', groupKey(name)],
       ])
     try {
-      return run(tx)
+      const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
+      // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
+      // never get to the end of it if each run asked for what is due by another time.
+      now = work.clock
+      const group = name === undefined ? undefined : loadGroup(work, name)
+      const { skew } = work.queue
+      // What a group saw last counts too, if the transaction is about one.
+      work.now = tick(work.clock, work.queue, group?.row)
+      work.changed = work.queue.skew !== skew
+      const result = verb(work, group)
+      if (kind !== 'read') finish(work)
+      return result
     } catch (error) {
       // Of rows that this engine has written, nothing here makes such errors.
       const known = error instanceof TypeError || error instanceof RangeError ? damaged(queue, error) : error
@@ -275,27 +286,12 @@ function transact<T>(
       throw known
     }
   })
-
-  function run(tx: Transaction): T {
-    const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
-    // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
-    // never get to the end of it if each run asked for what is due by another time.
-    now = work.clock
-    const group = name === undefined ? undefined : loadGroup(work, name)
-    const { skew } = work.queue
-    // What a group saw last counts too, if the transaction is about one.
-    work.now = tick(work.clock, work.queue, group?.row)
-    work.changed = work.queue.skew !== skew
-    const result = verb(work, group)
-    if (kind !== 'read') finish(work)
-    return result
-  }
 }
 
 /** Puts the state rows that changed. */
 export function finish(work: Work): void {
   const { tx, now, queue } = work
-  for (const group of work.groups.values()) {
+  for (const group of work.groups) {
     spillHeads(group)
     const { row } = group
     if (!group.changed) continue

@@ -32,20 +32,24 @@ export function openGroup(work: Work, name: string, row: GroupRow): Group {
 
 /** Loads a group; `undefined` if it does not exist. */
 export function loadGroup(work: Work, name: string): Group | undefined {
-  const row = work.groups.has(name) ? undefined : work.tx.get<GroupRow>('state', groupKey(name))
-  if (row !== undefined) work.groups.set(name, openGroup(work, name, row))
-  return work.groups.get(name)
+  for (const group of work.groups) if (group.name === name) return group
+  const row = work.tx.get<GroupRow>('state', groupKey(name))
+  if (row === undefined) return undefined
+  const group = openGroup(work, name, row)
+  work.groups.push(group)
+  return group
 }
 
 export function allGroups(work: Work): readonly Group[] {
   const { groups } = work
-  if (groups.size < work.queue.groups) {
+  if (groups.length < work.queue.groups) {
+    const loaded = new Set(groups.map(({ name }) => name))
     for (const [key, row] of work.tx.range<GroupRow>('state', under('group'), ALL)) {
       const name = (key as readonly string[])[1]!
-      if (!groups.has(name)) groups.set(name, openGroup(work, name, row))
+      if (!loaded.has(name)) groups.push(openGroup(work, name, row))
     }
   }
-  return [...groups.values()]
+  return groups
 }
 
 /** The number at a place of a key. */

@@ -53,7 +53,7 @@ export function createGroup(work: Work, name: string, from: 'earliest' | 'latest
   group.changed = true
   queue.groups++
   queue.groupsEver++
-  work.groups.set(name, group)
+  work.groups.push(group)
   if (from === 'earliest' && queue.groups > 1) adopt(work, group)
   return group
 }

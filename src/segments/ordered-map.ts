@@ -83,11 +83,11 @@ export class OrderedMap<V> {
 
   /** Removes every row of a range, and calls `removed` with each. */
   deleteRange(range: KeyRange, removed?: (key: Key, value: V) => void): void {
-    let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower)
+    let at = this.#chunkOf(range.lower)
     while (at < this.#chunks.length) {
       const { keys, values } = this.#chunks[at]!
-      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
-      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      const from = firstNotBefore(keys, range.lower)
+      const to = firstBehind(keys, range.upper)
       if (removed !== undefined) for (let i = from; i < to; i++) removed(keys[i]!, values[i]!)
       const ended = to < keys.length
       if (from >= to) {
@@ -104,14 +104,10 @@ export class OrderedMap<V> {
   /** The first `limit` rows of a range in order. */
   range(range: KeyRange, limit: number): Row<V>[] {
     const rows: Row<V>[] = []
-    for (
-      let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower);
-      at < this.#chunks.length;
-      at++
-    ) {
+    for (let at = this.#chunkOf(range.lower); at < this.#chunks.length; at++) {
       const { keys, values } = this.#chunks[at]!
-      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
-      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      const from = firstNotBefore(keys, range.lower)
+      const to = firstBehind(keys, range.upper)
       for (let i = from; i < to; i++) {
         if (rows.length >= limit) return rows
         rows.push([keys[i]!, values[i]!])
@@ -124,14 +120,10 @@ export class OrderedMap<V> {
   /** How many rows a range has. Whole chunks are counted without a look at their rows. */
   count(range: KeyRange): number {
     let count = 0
-    for (
-      let at = range.lower === undefined ? 0 : this.#chunkOf(range.lower);
-      at < this.#chunks.length;
-      at++
-    ) {
+    for (let at = this.#chunkOf(range.lower); at < this.#chunks.length; at++) {
       const { keys } = this.#chunks[at]!
-      const from = range.lower === undefined ? 0 : firstNotBefore(keys, range.lower)
-      const to = range.upper === undefined ? keys.length : firstBehind(keys, range.upper)
+      const from = firstNotBefore(keys, range.lower)
+      const to = firstBehind(keys, range.upper)
       if (to > from) count += to - from
       if (to < keys.length) break
     }
@@ -151,8 +143,9 @@ export class OrderedMap<V> {
     }
   }
 
-  /** The chunk that holds `key`, or would: the last one that does not start behind it. */
-  #chunkOf(key: Key): number {
+  /** The chunk that holds `key`, or would: the last one that does not start behind it. The first one without a key. */
+  #chunkOf(key: Key | undefined): number {
+    if (key === undefined) return 0
     const chunks = this.#chunks
     let low = 0
     let high = chunks.length - 1
@@ -166,8 +159,9 @@ export class OrderedMap<V> {
   }
 }
 
-/** The first index whose key is not before `key`. Looks at the end first, where most additions go. */
-function firstNotBefore(keys: readonly Key[], key: Key): number {
+/** The first index whose key is not before `key`, if there is one. Looks at the end first, where most additions go. */
+function firstNotBefore(keys: readonly Key[], key: Key | undefined): number {
+  if (key === undefined) return 0
   let low = 0
   let high = keys.length
   if (high > 0 && compareKeys(keys[high - 1]!, key) < 0) return high
@@ -179,11 +173,11 @@ function firstNotBefore(keys: readonly Key[], key: Key): number {
   return low
 }
 
-/** The first index whose key is behind `upper`. */
-function firstBehind(keys: readonly Key[], upper: Key): number {
+/** The first index whose key is behind `upper`, if there is one. */
+function firstBehind(keys: readonly Key[], upper: Key | undefined): number {
   let low = 0
   let high = keys.length
-  if (high > 0 && !isBehind(keys[high - 1]!, upper)) return high
+  if (upper === undefined || (high > 0 && !isBehind(keys[high - 1]!, upper))) return high
   while (low < high) {
     const middle = (low + high) >> 1
     if (isBehind(keys[middle]!, upper)) high = middle

@@ -40,6 +40,6 @@ function unless(needed: boolean): number {
 }
 
 function trustNumbers<R>(queue: string, row: R, numbers: readonly number[]): R {
-  for (const one of numbers) if (!Number.isFinite(one)) throw damaged(queue)
+  if (!numbers.every(Number.isFinite)) throw damaged(queue)
   return row
 }

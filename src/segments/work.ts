@@ -34,7 +34,7 @@ export interface Work {
   /** The queue row, to be read. */
   readonly queue: Readonly<QueueRow>
   /** The groups that were loaded: see `group.ts`. */
-  readonly groups: Map<string, Group>
+  readonly groups: Group[]
   /** What has to be reaped, by time. */
   reap: Map<number, (Expiring | string)[]> | undefined
   /** The queue's own time: see `time.ts`. */
@@ -58,7 +58,7 @@ export function openWork(
     clock,
     limits,
     queue,
-    groups: new Map(),
+    groups: [],
     reap: undefined,
     now: clock,
     changed: false,

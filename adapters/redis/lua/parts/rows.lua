@@ -51,9 +51,11 @@ local function isNumber(value)
 end
 
 local function trust(row, fields)
-  for _, field in ipairs(fields) do
-    if not isNumber(row[field]) then
-      corrupt(field)
+  for i = 1, #fields do
+    -- Comparing what is no number at all ends the script by itself.
+    local value = row[fields[i]]
+    if not (value > -1e15 and value < 1e15) then
+      corrupt(fields[i])
     end
   end
   return row
