@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Outbox } from '../../src/outbox/index.ts'
+import { report } from '../faults/support/report.ts'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { kill } from './support/kill.ts'
@@ -65,9 +66,13 @@ test(
     }
     const lost = [...stored].filter((id) => !accepted.has(id))
     const repeated = [...keys.values()].filter((all) => all.length > 1)
-    console.log(
-      `${KILLS} kills, ${stored.size} stored, ${repeated.length} sent more than once, lost ${lost.length}`,
-    )
+    report({
+      adapter: 'indexeddb, outbox',
+      fault: `SIGKILL of the browser at work; ${repeated.length} requests sent more than once`,
+      kills: KILLS,
+      messages: stored.size,
+      violations: lost.length,
+    })
     expect(lost).toEqual([])
     expect(repeated.length).toBeGreaterThan(0)
     for (const all of keys.values()) expect(new Set(all).size).toBe(1)
