@@ -138,7 +138,7 @@ async function backlog(worker: Worker, { slices }: Options): Promise<void> {
   for (const name of Object.keys(kinds)) rates[name] = []
   for (let round = 0; round < slices; round++) {
     for (const [name, kind] of Object.entries(kinds)) {
-      rates[name]!.push(await worker.evaluate((what) => bench.claimAndAck(what), { kind, rounds: 30 }))
+      rates[name]!.push(await worker.evaluate((what) => bench.claimAndAck(what), { kind, rounds: 100 }))
     }
     rates["append of 100 with caller's ids"]!.push(await worker.evaluate(() => bench.sendWithIds(30)))
   }
