@@ -12,6 +12,7 @@ const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']
 
 export type Mode = 'readonly' | 'readwrite'
 export type Work<M extends Mode = Mode> = IDBPTransaction<Schema, Store[], M>
+type Body<M extends Mode, T> = (work: Work<M>, writing: Promise<unknown>[]) => Promise<T>
 
 /** How often a transaction is tried on a connection that breaks. */
 const TRIES = 3
@@ -102,13 +103,10 @@ export class Connection {
    * Runs `body` in a transaction on all stores, which readwrite transactions of all contexts pass one by one, and resolves
    * with what it answered once it has taken effect. If the connection breaks, `body` is run again on a new one.
    *
-   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed.
+   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed. What it has no use
+   * for the answers of, it adds to `writing`: they end before the transaction does, and need no turn of their own.
    */
-  transact<M extends Mode, T>(
-    mode: M,
-    durability: 'strict' | 'relaxed',
-    body: (work: Work<M>) => Promise<T>,
-  ): Promise<T> {
+  transact<M extends Mode, T>(mode: M, durability: 'strict' | 'relaxed', body: Body<M, T>): Promise<T> {
     const running = this.#transact(mode, durability, body)
     this.#running.add(running)
     const done = (): boolean => this.#running.delete(running)
@@ -119,7 +117,7 @@ export class Connection {
   async #transact<M extends Mode, T>(
     mode: M,
     durability: 'strict' | 'relaxed',
-    body: (work: Work<M>) => Promise<T>,
+    body: Body<M, T>,
   ): Promise<T> {
     // Whether a try before this one may have been stored, although it was said to have failed.
     let inDoubt = false
@@ -142,7 +140,7 @@ export class Connection {
     }
   }
 
-  async #once<M extends Mode, T>(work: Work<M>, body: (work: Work<M>) => Promise<T>): Promise<T> {
+  async #once<M extends Mode, T>(work: Work<M>, body: Body<M, T>): Promise<T> {
     const { timeoutMs } = this.#options
     let late: QuaysideError | undefined
     const timer = setTimeout(() => {
@@ -160,12 +158,15 @@ export class Connection {
     }, timeoutMs)
     // It may fail while `body` waits for a request, which tells us too.
     work.done.catch(() => undefined)
+    const writing: Promise<unknown>[] = []
     try {
-      const result = await body(work)
+      const result = await body(work, writing)
       work.commit()
-      await work.done
+      // Before the transaction fails, the write does that is to blame.
+      await Promise.all([...writing, work.done])
       return result
     } catch (error) {
+      void Promise.allSettled(writing)
       try {
         work.abort()
       } catch {

@@ -7,6 +7,10 @@ import { isQuota, quotaExceeded } from './faults.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { Rows } from './rows.ts'
 
+/** The browser may count what was given up a moment later: how often, and how many ms apart, a claim or an ack is tried then. */
+const ROOM_TRIES = 20
+const ROOM_MS = 50
+
 /** Contract 2 on one IndexedDB database. */
 export class IndexedDBStore implements TransactionalStore {
   readonly connection: Connection
@@ -103,19 +107,26 @@ class IndexedDBQueue implements QueueStore {
       if (!isQuota(error)) throw error
       this.#store.isFull = true
       await this.#store.ballast.giveUp()
-      return await this.#change(kind, body)
+    }
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#change(kind, body)
+      } catch (error) {
+        if (!isQuota(error) || tries === ROOM_TRIES) throw error
+        await new Promise((resolve) => setTimeout(resolve, ROOM_MS))
+      }
     }
   }
 
   async #change<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     const { connection, channel } = this.#store
     let last: { readonly result: T; readonly writes: readonly Write[] } | undefined
-    await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work) => {
+    await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work, writing) => {
       const rows = new Rows(work, this.#queue)
       // The try before this one may have been stored, and only its answer lost with the connection.
       if (kind === 'append' && last !== undefined && (await isStored(rows, last.writes))) return
       last = await rehearse(rows, body)
-      await Promise.all(last.writes.map((write) => rows.write(write)))
+      for (const write of last.writes) writing.push(rows.write(write))
     })
     const { result, writes } = last!
     if (writes.length > 0) channel.changed(this.#queue, kind === 'append')
