@@ -47,6 +47,17 @@ export interface NewMessage {
   readonly dedupeMs?: number | undefined
 }
 
+/** A group that has to exist. */
+export interface GroupStart {
+  readonly name: string
+  /**
+   * Where the group starts if it is made now. `earliest`: at the first message that is still retained. `latest`: at
+   * messages appended from now on. The first group of a queue always starts at the earliest: messages sent before anybody
+   * listened wait for it. Default `earliest`.
+   */
+  readonly from?: 'earliest' | 'latest' | undefined
+}
+
 export interface AppendOptions {
   /**
    * A fresh UUID v7. A message without an id of its own gets one made of it: the first 28 characters, and 8 hexadecimal
@@ -55,6 +66,15 @@ export interface AppendOptions {
    * take the two characters before for the place.
    */
   readonly batchId: string
+  /** Groups that are made first, in this order and in the same step, where they do not exist: they get these messages. */
+  readonly groups?: readonly GroupStart[] | undefined
+  /**
+   * The most messages that the queue may retain, these included, as {@link StorageStats.messages} counts them. Beyond it the
+   * append rejects with `QUOTA_EXCEEDED`. Duplicates and replacements do not add to it. Default: no limit.
+   */
+  readonly maxMessages?: number | undefined
+  /** As {@link maxMessages}, for bytes as {@link StorageStats.bytes} counts them. Default: no limit. */
+  readonly maxBytes?: number | undefined
 }
 
 export interface AppendResult {
@@ -75,14 +95,14 @@ export interface ClaimRequest {
   readonly leaseMs: number
   /** Deliveries a message may have in this group, unless it has a number of its own. */
   readonly maxAttempts: number
-  /**
-   * Where the group starts if this claim creates it. `earliest`: at the first message that is still retained. `latest`:
-   * at messages appended from now on. The first group of a queue always starts at the earliest: messages sent before
-   * anybody listened wait for it. Default `earliest`.
-   */
+  /** Where the group starts if this claim makes it: see {@link GroupStart.from}. */
   readonly from?: 'earliest' | 'latest' | undefined
-  /** Settled first, in the same step. */
+  /** Other groups that are made first, before this one, in this order and in the same step, where they do not exist. */
+  readonly groups?: readonly GroupStart[] | undefined
+  /** Settled first, in the same step, once the groups exist. */
   readonly settle?: readonly Settlement[] | undefined
+  /** How long a message that this claim finds dead is kept as a dead letter, in ms; then it is deleted. Default: for ever. */
+  readonly deadForMs?: number | undefined
 }
 
 /** One message, leased. */
@@ -129,12 +149,13 @@ export type Settlement =
       readonly error?: string | undefined
       readonly counts?: boolean | undefined
     }
-  /** Keep it as a dead letter. */
+  /** Keep it as a dead letter: for `deadForMs`, or for ever. */
   | {
       readonly receipt: string
       readonly kind: 'dead'
       readonly reason: DeadReason
       readonly error?: string | undefined
+      readonly deadForMs?: number | undefined
     }
   /** Lease it for `leaseMs` from now. */
   | { readonly receipt: string; readonly kind: 'extend'; readonly leaseMs: number }
@@ -168,10 +189,12 @@ export interface ListQuery {
   readonly group: string
   /** Only these states. Default: all but `dead`. */
   readonly states?: readonly MessageState[] | undefined
-  /** Only these messages. */
+  /** Only these messages: {@link MAX_IDS} at most. */
   readonly ids?: readonly string[] | undefined
-  /** The most messages to answer with. */
+  /** The most messages to answer with. A page is bounded in bytes as well: it may have fewer, and a cursor. */
   readonly limit: number
+  /** `false`: without bodies, which the storage then need not read. Default `true`. */
+  readonly bodies?: boolean | undefined
   /** Where an earlier page ended. */
   readonly cursor?: string | undefined
 }
@@ -179,6 +202,7 @@ export interface ListQuery {
 export interface ListedMessage {
   readonly id: string
   readonly state: MessageState
+  /** The empty string where {@link ListQuery.bodies} is `false`. */
   readonly body: Body
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
@@ -244,6 +268,7 @@ export interface QueueStorage {
    * - Atomicity: all or none. Order: the results are in the order of the messages, and so are first deliveries.
    * - Idempotence: only for messages with an id.
    * - An id that appears twice in one batch is a duplicate the second time.
+   * - An id that is still known for its `dedupeMs` is a duplicate, with `replace` as well: nothing is left to replace.
    * - Rejects: `QUOTA_EXCEEDED`, `STORAGE_FAILED`, `STORAGE_UNAVAILABLE`, `TIMEOUT`, `CLOSED`.
    */
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]>
@@ -252,8 +277,9 @@ export interface QueueStorage {
    * Leases messages to one consumer of a group.
    *
    * - Effect: creates the group if it does not exist, settles what the request says, and answers with up to `limit`
-   *   messages under new leases, each attempt counted. Nothing to deliver is an empty array, not an error. A storage whose
-   *   answers are limited in bytes may give fewer than there are, at least one, and says `nextInMs: 0`.
+   *   messages under new leases, each attempt counted. Nothing to deliver is an empty array, not an error. An answer is
+   *   limited in bytes, and the work of one step in what it passes over: it may have fewer messages than there are, none
+   *   at all even, and then says `nextInMs: 0`.
    * - What may be delivered: a message that is due, not expired, not done in this group and not under a live lease of it.
    *   A lease that has ended is ready again at once, or a dead letter (`exhausted`) if that was its last attempt.
    * - Order: first deliveries are in the order of append, delayed ones at the place they took when due. Retries come when
@@ -294,7 +320,9 @@ export interface QueueStorage {
   /**
    * Drops messages in every group, wherever they wait; receipts in flight become stale. Dead letters stay.
    *
+   * - Takes {@link MAX_IDS} ids at most.
    * - Answers, per id, whether the message was there and not done in some group. An unknown id is `false`.
+   * - An id that was cancelled is free again at once, whatever its `dedupeMs`.
    * - Atomicity: all in one step.
    */
   cancel(ids: readonly string[]): Promise<boolean[]>
@@ -302,6 +330,7 @@ export interface QueueStorage {
   /**
    * Ends the wait of messages for their retry: they are due at once, as the same attempt as they would have been.
    *
+   * - Takes {@link MAX_IDS} ids at most.
    * - Answers, per id, whether the message waited for a retry in this group. One that was sent with a delay and was never
    *   delivered does not.
    * - Atomicity: all in one step.
@@ -309,20 +338,29 @@ export interface QueueStorage {
   retryNow(group: string, ids: readonly string[]): Promise<boolean[]>
 
   /**
-   * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted. Later
-   * claims create it anew. A group that does not exist is no error.
+   * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted, which is
+   * an end as any other: their ids are known for their `dedupeMs`. Later claims create the group anew. A group that does
+   * not exist is no error.
    */
   deleteGroup(group: string): Promise<void>
 
   /**
-   * Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. A queue whose
-   * rows are so damaged that verbs reject with `CORRUPT` starts anew, without groups.
+   * Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. Ids are
+   * known for their `dedupeMs`, as after any other end. A queue whose rows are so damaged that verbs reject with `CORRUPT`
+   * starts anew, without groups.
    */
   purge(): Promise<void>
 
   /**
+   * Deletes the queue: every message, every group, every id, whatever the storage keeps of it, {@link StorageAdapter.queues}
+   * included. Whoever uses it next finds a queue that never existed; no receipt of the old one is good in it.
+   */
+  delete(): Promise<void>
+
+  /**
    * Calls `listener` when anything changed, in this or in another context; returns a function that stops it.
-   * A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`.
+   * A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`, and now and then without.
+   * The same listener given twice is two watches. Absent where the storage cannot tell.
    */
   watch?(listener: () => void): () => void
 
@@ -385,6 +423,10 @@ export interface Guarantees {
   readonly maxBatchBytes: number
   /** How stale a read may be, in ms: 0 means every verb sees all that resolved before it. */
   readonly consistentWithinMs: number
+  /** `false`: nobody can count what the queue retains at a send, and the core refuses `maxMessages` and `maxBytes`. @defaultValue `true` */
+  readonly queueLimits?: boolean | undefined
+  /** `false`: {@link StorageAdapter.queues} rejects with `UNSUPPORTED`. @defaultValue `true` */
+  readonly listsQueues?: boolean | undefined
 }
 
 /** A place that holds queues: one journal, database or connection serves many. */
@@ -396,9 +438,21 @@ export interface StorageAdapter {
    * Rejects: `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `TIMEOUT`, `CLOSED`.
    */
   open(queue: string): Promise<QueueStorage>
+  /**
+   * The names of the queues that exist, sorted by UTF-16 code unit: those that have messages, groups or ids to remember.
+   *
+   * Rejects: as `open`, and `UNSUPPORTED` where the storage declares `listsQueues: false`.
+   */
+  queues(): Promise<string[]>
   /** Ends all views, for good: finishes verbs under way and lets go of everything. Later calls reject with `CLOSED`. Twice is once. */
   close(): Promise<void>
 }
 
 /** The longest name of a queue or group, ordering key or id, in bytes of UTF-8. The same on every storage. */
 export const MAX_NAME_BYTES = 256
+
+/** The longest duration that crosses this contract, in ms: 100 years of 365.25 days. Deadlines stay exact integers. */
+export const MAX_DURATION_MS: number = 3_155_760_000_000
+
+/** The most ids that one call of `cancel`, `retryNow` or `list` names, so that no step takes long. */
+export const MAX_IDS: number = 256

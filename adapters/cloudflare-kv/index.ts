@@ -90,6 +90,10 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return view
   }
 
+  queues(): Promise<string[]> {
+    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#views].map((view) => view.close()))

@@ -93,6 +93,10 @@ export class CloudflareKVQueue implements QueueStorage {
     return this.#run('purge', purge)
   }
 
+  delete(): Promise<void> {
+    return this.purge()
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

@@ -86,6 +86,10 @@ export class DurableObjectAdapter implements StorageAdapter {
     return names.map((name) => new Stub(this.#namespace, name, this.#locationHint))
   }
 
+  queues(): Promise<string[]> {
+    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= Promise.all([...this.#views].map((view) => view.close())).then(() => undefined))
   }

@@ -65,6 +65,10 @@ export class ObjectView implements QueueStorage {
     return this.#call('purge')
   }
 
+  delete(): Promise<void> {
+    return this.#call('delete')
+  }
+
   watch(listener: () => void): () => void {
     const stop = watchObject(() => this.#stub.watch(), listener)
     this.#unwatch.add(stop)

@@ -157,6 +157,10 @@ export class ShardedView implements QueueStorage {
     await together(this.#shards.map((shard) => shard.purge()))
   }
 
+  async delete(): Promise<void> {
+    await together(this.#shards.map((shard) => shard.delete()))
+  }
+
   watch(listener: () => void): () => void {
     const stops = this.#shards.map((shard) => shard.watch!(listener))
     return () => {

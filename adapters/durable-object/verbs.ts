@@ -11,6 +11,7 @@ export const VERBS: Readonly<Record<Verb, boolean>> = {
   retryNow: false,
   deleteGroup: false,
   purge: false,
+  delete: false,
 }
 
 export type Verb = Exclude<keyof QueueStorage, 'watch' | 'close'>

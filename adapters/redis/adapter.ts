@@ -75,6 +75,10 @@ export class RedisStorage implements StorageAdapter {
     return view
   }
 
+  queues(): Promise<string[]> {
+    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= Promise.all([...this.#views].map((view) => view.close())).then(() => undefined))
   }

@@ -142,6 +142,10 @@ export class RedisQueue implements QueueStorage {
     await this.#run('purge', [])
   }
 
+  delete(): Promise<void> {
+    return this.purge()
+  }
+
   watch(listener: () => void): () => void {
     if (this.#closed !== undefined) return () => undefined
     const unwatch = this.#server.watch(listener)

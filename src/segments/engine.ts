@@ -79,6 +79,11 @@ export class SegmentAdapter implements StorageAdapter {
     }
   }
 
+  async queues(): Promise<string[]> {
+    if (this.#closed) throw closedError('list queues', 'storage')
+    throw new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues')
+  }
+
   close(): Promise<void> {
     this.#closed = true
     return this.#session === undefined ? this.#released : this.#end(this.#session)
@@ -229,8 +234,14 @@ class View implements QueueStorage {
     return this.#run('remove', empty, undefined, startAnew)
   }
 
+  async delete(): Promise<void> {
+    await this.purge()
+    const { groups } = await this.stats()
+    for (const group of Object.keys(groups)) await this.deleteGroup(group)
+  }
+
   watch(listener: () => void): () => void {
-    return this.#rows.watch(listener)
+    return this.#rows.watch?.(listener) ?? (() => {})
   }
 
   close(): Promise<void> {

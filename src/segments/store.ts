@@ -159,9 +159,10 @@ export interface QueueStore {
 
   /**
    * Calls `listener` after a transaction of this or of another context has changed rows of the queue; returns a function
-   * that stops it. A hint: it may be late, spurious or lost.
+   * that stops it. A hint: it may be late, spurious or lost. The same listener given twice is two watches. Absent where the
+   * store cannot tell.
    */
-  watch(listener: () => void): () => void
+  watch?(listener: () => void): () => void
 }
 
 /** A storage engine: one directory, database or memory that holds many queues. */
@@ -171,6 +172,11 @@ export interface TransactionalStore {
    * Opening the same name twice gives two views of the same rows.
    */
   open(queue: string): Promise<QueueStore>
+  /**
+   * The names of the queues that have rows, sorted by UTF-16 code unit. Absent where the store cannot tell; the adapter then
+   * declares `listsQueues: false`.
+   */
+  queues?(): Promise<string[]>
   /** Ends every queue of this store. Verbs under way finish first; later ones reject with `CLOSED`. Twice is once. */
   close(): Promise<void>
 }

@@ -155,6 +155,11 @@ class ReferenceAdapter implements StorageAdapter {
     return new View(queue, this.#flaw, () => this.#closed)
   }
 
+  async queues(): Promise<string[]> {
+    if (this.#closed) throw closed()
+    return [...this.#queues.keys()].sort()
+  }
+
   close(): Promise<void> {
     this.#closed = true
     return Promise.resolve()
@@ -234,6 +239,10 @@ class View implements QueueStorage {
   }
 
   purge(): Promise<void> {
+    return this.#run(() => this.#queue.purge())
+  }
+
+  delete(): Promise<void> {
     return this.#run(() => this.#queue.purge())
   }
 

@@ -190,8 +190,8 @@ describe('a commit', () => {
     const { store, queue } = await open()
     const other = await store.open('other')
     const told: string[] = []
-    const stop = queue.watch(() => told.push('queue'))
-    other.watch(() => told.push('other'))
+    const stop = queue.watch!(() => told.push('queue'))
+    other.watch!(() => told.push('other'))
     await Promise.all([queue.transact('append', put(1)), queue.transact('append', put(2))])
     await queue.transact('read', (tx) => tx.get('log', 1))
     expect(told).toEqual(['queue'])

@@ -66,6 +66,10 @@ export class SpyStorage implements StorageAdapter {
     return this.#call('open', [queue], async () => this.#wrap(await this.#inner.open(queue)))
   }
 
+  queues(): Promise<string[]> {
+    return this.#inner.queues()
+  }
+
   close(): Promise<void> {
     return this.#call('closeAll', [], () => this.#inner.close())
   }
@@ -85,6 +89,7 @@ export class SpyStorage implements StorageAdapter {
       cancel: verb('cancel', view.cancel.bind(view)),
       deleteGroup: verb('deleteGroup', view.deleteGroup.bind(view)),
       purge: verb('purge', view.purge.bind(view)),
+      delete: verb('delete', view.delete.bind(view)),
       close: verb('close', view.close.bind(view)),
     }
     if (!this.#watch) return wrapped

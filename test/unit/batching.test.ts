@@ -150,6 +150,7 @@ describe('sends', () => {
     const queue = new Queue('orders', {
       storage: {
         guarantees: memory.guarantees,
+        queues: () => memory.queues(),
         close: () => memory.close(),
         open: async (name) => {
           const view = await memory.open(name)

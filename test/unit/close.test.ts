@@ -36,6 +36,7 @@ describe('opening', () => {
         open() {
           throw broken
         },
+        queues: () => Promise.resolve([]),
         close: () => Promise.resolve(),
       },
     })

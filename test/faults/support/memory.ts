@@ -93,6 +93,6 @@ class FaultyQueue implements QueueStore {
   }
 
   watch(listener: () => void): () => void {
-    return this.#queue.watch(listener)
+    return this.#queue.watch!(listener)
   }
 }
