@@ -78,11 +78,12 @@ export async function runScript(
   key: string,
   args: readonly Argument[],
 ): Promise<unknown> {
+  // In lower case: iovalkey, and ioredis 5, do not see keys in commands that they do not know.
   const common = ['2', key, `${key}:never`, ...args]
   try {
-    return await connection.send(key, ['EVALSHA', sha, ...common])
+    return await connection.send(key, ['evalsha', sha, ...common])
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return await connection.send(key, ['EVAL', text, ...common])
+    return await connection.send(key, ['eval', text, ...common])
   }
 }

@@ -42,7 +42,7 @@ export class Eviction {
   }
 
   async #ask(tried: string, key: string): Promise<void> {
-    const question = ['INFO', 'memory']
+    const question = ['info', 'memory']
     const infos: unknown[] = []
     try {
       infos.push(await this.#connection.send(key, question))

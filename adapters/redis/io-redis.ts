@@ -33,8 +33,9 @@ interface Options {
   readonly redisOptions?: Options | undefined
 }
 
-/** What a connection that listens must not have of the client's options. */
+/** What a connection that listens must not have of the client's options. Some clients put prefixes before channels. */
 const LISTENING = {
+  keyPrefix: '',
   autoResubscribe: true,
   enableOfflineQueue: true,
   enableAutoPipelining: false,

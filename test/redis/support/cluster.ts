@@ -1,5 +1,6 @@
-import { createServer } from 'node:net'
 import { type Connected, connectClient } from './clients.ts'
+import { pause, until } from './pause.ts'
+import { freePort } from './ports.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 const MASTERS = 3
@@ -184,27 +185,4 @@ async function answer(node: ClusterNode, ...words: readonly [string, ...string[]
     timer = setTimeout(() => reject(new Error('no answer')), 1000)
   })
   return await Promise.race([node.command(...words), late]).finally(() => clearTimeout(timer))
-}
-
-async function until(holds: () => Promise<boolean>, problem: string): Promise<void> {
-  for (const end = Date.now() + 30_000; Date.now() < end;) {
-    if (await holds()) return
-    await pause(50)
-  }
-  throw new Error(problem)
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
