@@ -11,7 +11,7 @@ import {
   checkText,
   invalid,
 } from './check.ts'
-import { decode } from './codec.ts'
+import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import { cutError, errorText } from './errors.ts'
 import type { Operation } from './instrumentation.ts'
@@ -33,7 +33,6 @@ import {
   staleError,
 } from './message.ts'
 import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
-import { validate } from './schema.ts'
 import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -266,9 +265,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { codec, schema } = this.#context.options
     const { group } = this
     try {
-      const payload = decode(codec, delivery.body)
-      if (schema === undefined) return new Message(delivery, payload, group, until, this)
-      return Promise.resolve(validate('receive', schema, payload)).then(
+      const payload = read(codec, schema, delivery.body)
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this)
+      return payload.then(
         (valid) => new Message(delivery, valid, group, until, this),
         (error: unknown) => this.#bury(delivery, error),
       )
