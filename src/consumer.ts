@@ -9,6 +9,8 @@ import {
   checkPositiveMs,
   checkSignal,
   checkText,
+  checkTime,
+  checkWaitMs,
   invalid,
 } from './check.ts'
 import { read } from './codec.ts'
@@ -54,7 +56,7 @@ export interface ConsumerOptions {
 }
 
 export interface ReceiveOptions {
-  /** How long to wait for a message, in ms, if there is none. @defaultValue 0 */
+  /** How long to wait for a message, in ms, if there is none; `Infinity`: for ever. @defaultValue 0 */
   readonly waitMs?: number | undefined
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
@@ -79,7 +81,7 @@ const POLL_MS = 1000
 const FOREIGN =
   'a message must be one that this consumer received (its own ack(), nack(), … always find the right one)'
 
-const RECEIVE_OPTIONS = { waitMs: checkMs, signal: checkSignal }
+const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
 const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean }
 const RUN_OPTIONS = { concurrency: checkCount, signal: checkSignal }
 
@@ -431,7 +433,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link run}
    */
   async drain(handler: Handler<T>, options: DrainOptions = {}): Promise<DrainReport> {
-    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkMs })
+    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkTime })
     return await this.#loop('drain', handler, options, true)
   }
 
@@ -508,7 +510,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     while (!closing.aborted) {
       let message: Message<T> | undefined
       try {
-        message = await this.receive({ waitMs: Number.MAX_SAFE_INTEGER })
+        message = await this.receive({ waitMs: Infinity })
       } catch (error) {
         if (closing.aborted) return
         throw error

@@ -1,3 +1,4 @@
+import { MAX_TIMEOUT_MS } from '../../src/clock.ts'
 import {
   type Codec,
   type Consumer,
@@ -129,10 +130,13 @@ export class Push<T> {
     if (messages.length === 0) return false
     // Should the object die under the handler, however often.
     await this.#wakeIn(leaseMs)
-    const renewal = setInterval(() => {
-      // Those that the handler has settled need it no more.
-      for (const message of messages) message.extend(leaseMs).catch(() => undefined)
-    }, leaseMs / 2)
+    const renewal = setInterval(
+      () => {
+        // Those that the handler has settled need it no more.
+        for (const message of messages) message.extend(leaseMs).catch(() => undefined)
+      },
+      Math.min(leaseMs / 2, MAX_TIMEOUT_MS),
+    )
     // What the handler has settled itself stays as it is: its receipt is stale.
     try {
       await this.#host.handle(messages)

@@ -1,3 +1,4 @@
+import { MAX_TIMEOUT_MS } from '../../src/clock.ts'
 import { type IDBPTransaction, openDB } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
 import type { Table } from '../../src/segments/store.ts'
@@ -143,19 +144,22 @@ export class Connection {
   async #once<M extends Mode, T>(work: Work<M>, body: Body<M, T>): Promise<T> {
     const { timeoutMs } = this.#options
     let late: QuaysideError | undefined
-    const timer = setTimeout(() => {
-      late = timeout(
-        'a transaction in IndexedDB',
-        timeoutMs,
-        'another tab may be holding the database. Nothing was changed; try again',
-      )
-      try {
-        work.abort()
-      } catch {
-        // It is being stored: the disk is slow.
-        late = undefined
-      }
-    }, timeoutMs)
+    const timer = setTimeout(
+      () => {
+        late = timeout(
+          'a transaction in IndexedDB',
+          timeoutMs,
+          'another tab may be holding the database. Nothing was changed; try again',
+        )
+        try {
+          work.abort()
+        } catch {
+          // It is being stored: the disk is slow.
+          late = undefined
+        }
+      },
+      Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    )
     // It may fail while `body` waits for a request, which tells us too.
     work.done.catch(() => undefined)
     const writing: Promise<unknown>[] = []

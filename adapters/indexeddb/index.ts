@@ -1,3 +1,4 @@
+import { checkPositiveWaitMs } from '../../src/check.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
 import type { IndexedDBOptions } from './options.ts'
@@ -52,5 +53,5 @@ function check(options: IndexedDBOptions): void {
   if (typeof database !== 'string' || database === '') refuse('database must be a name', database)
   if (durability !== 'strict' && durability !== 'relaxed')
     refuse('durability must be "strict" or "relaxed"', durability)
-  if (!(timeoutMs > 0)) refuse('timeoutMs must be a number of ms, more than 0', timeoutMs)
+  checkPositiveWaitMs('new IndexedDBAdapter', 'timeoutMs', timeoutMs)
 }
