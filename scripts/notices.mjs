@@ -22,7 +22,7 @@ export function notices() {
     renderChunk(code, { moduleIds }) {
       const folders = new Set(moduleIds.map(folderOf).filter((folder) => folder !== undefined))
       if (folders.size === 0) return null
-      const all = [...folders].sort().map(noticeOf)
+      const all = [...folders].map(noticeOf)
       return `/*! This file includes:\n\n${all.join('\n\n---\n\n')}\n*/\n${code}`
     },
     // Should a plugin behind this one have taken them away.
