@@ -1,4 +1,3 @@
-import { MAX_TIMEOUT_MS } from '../../src/clock.ts'
 import {
   type Codec,
   type Consumer,
@@ -34,6 +33,8 @@ export interface PushHost<T> {
 
 /** The platform ends an alarm after 15 minutes. After this long, in ms, the rest is left to the next alarm. */
 const MAX_RUN_MS = 10 * 60_000
+/** Runtimes call a timer that is set for longer than this at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /** When to try again after the storage failed, in ms. */
 const RETRY_MS = 5000
 /** An alarm is not moved for less than this, in ms: when a message is due is told in ms from now, which a clock may round. */

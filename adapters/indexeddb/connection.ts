@@ -1,4 +1,3 @@
-import { MAX_TIMEOUT_MS } from '../../src/clock.ts'
 import { type IDBPTransaction, openDB } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
 import type { Table } from '../../src/segments/store.ts'
@@ -6,7 +5,7 @@ import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './fault
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
-import { within } from './within.ts'
+import { MAX_TIMEOUT_MS, within } from './within.ts'
 
 type Store = Table | 'ballast'
 const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']

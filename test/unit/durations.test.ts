@@ -31,7 +31,6 @@ const WAITS: readonly [string, (made: SetUp<unknown>, ms: number) => unknown][] 
   ['waitMs of a batch', ({ consumer }, waitMs) => consumer.receiveBatch(2, { waitMs })],
   ['timeoutMs of an outbox', ({ queue }, ms) => new Outbox(any(queue), { timeoutMs: ms })],
   ['answerWithinMs', ({ queue }, ms) => new Outbox(any(queue), { answerWithinMs: ms })],
-  ['timeoutMs of IndexedDB', (_, timeoutMs) => new IndexedDBAdapter({ timeoutMs })],
 ]
 
 const TOO_LONG = [MAX_DURATION_MS + 1, Date.now() * 1000, Number.MAX_VALUE]
@@ -78,6 +77,12 @@ describe('longer than 100 years is refused, before anything is stored', () => {
         name,
         `${ms}`,
       )
+  })
+
+  test('timeoutMs of IndexedDB', async () => {
+    for (const timeoutMs of TOO_LONG)
+      await expectCode(() => new IndexedDBAdapter({ timeoutMs }), 'INVALID_ARGUMENT', 'timeoutMs')
+    for (const timeoutMs of [Infinity, MAX_DURATION_MS]) await new IndexedDBAdapter({ timeoutMs }).close()
   })
 
   test('on the command line', () => {
