@@ -42,11 +42,14 @@ function inObject(value: object, above: readonly unknown[] | undefined): Loss | 
     }
     return undefined
   }
-  if (!isPlain(value)) return inInstance(value)
+  return isPlain(value) ? inFields(value, inside) : inInstance(value)
+}
+
+function inFields(value: object, inside: readonly unknown[] | undefined): Loss | undefined {
   for (const name in value) {
     const found = findLoss((value as Record<string, unknown>)[name], inside)
     // JSON passes over what others have put on prototypes.
-    if (found !== undefined && Object.hasOwn(value, name))
+    if (found !== undefined && Object.hasOwn(value, name) && !(name === 'toJSON' && hasToJson(value)))
       return { ...found, path: `${stepTo(name)}${found.path}` }
   }
   return undefined
@@ -61,8 +64,8 @@ function inJson(value: { toJSON: () => unknown }, inside: readonly unknown[] | u
   if (value instanceof Date && Number.isFinite(value.getTime())) return undefined
   const json = value.toJSON()
   if (json === null && tagOf(value) === 'Date') return loss('a Date without a time would become null')
-  // Some answer with themselves.
-  return json === value ? undefined : findLoss(json, inside)
+  // Some answer with themselves: then their fields are written.
+  return json === value ? inFields(value, inside) : findLoss(json, inside)
 }
 
 /** Made by a literal, in this realm or another, or without a prototype. */
@@ -85,17 +88,9 @@ function inInstance(value: object): Loss | undefined {
     return loss('JSON would make an empty object of a promise: await it')
   const name = (value as { constructor?: { name?: unknown } }).constructor?.name
   const kind = typeof name === 'string' && name !== '' && name !== 'Object' ? name : tag
-  return loss(`JSON would lose what a ${kind} is: send ${insteadOf(value, tag)}`)
-}
-
-function insteadOf(value: object, tag: string): string {
-  if (ArrayBuffer.isView(value) || /ArrayBuffer|Blob|File/.test(tag))
-    return 'a Uint8Array, as the whole payload, or text such as base64'
-  if (tag === 'Map' || tag === 'FormData' || tag === 'Headers' || tag === 'URLSearchParams')
-    return 'Object.fromEntries() of it'
-  if (tag === 'Set') return 'an array'
-  if (tag === 'Error' || tag === 'DOMException') return 'its message'
-  return 'a plain object, or give it toJSON()'
+  return loss(
+    `JSON would lose what a ${kind} is: send a plain object (Object.fromEntries), an array or a text, or give it toJSON(); bytes go alone, as a Uint8Array`,
+  )
 }
 
 function tagOf(value: object): string {

@@ -10,6 +10,17 @@ class Money {
   }
 }
 
+class Itself extends Money {
+  readonly at: unknown
+  constructor(at: unknown) {
+    super(1)
+    this.at = at
+  }
+  toJSON(): this {
+    return this
+  }
+}
+
 class Basket {
   readonly items: Map<string, number> = new Map([['a', 1]])
   toJSON(): object {
@@ -30,7 +41,7 @@ const LOST: readonly [string, unknown, ...string[]][] = [
   ['a Response', new Response(''), 'Response'],
   ['an AbortSignal', new AbortController().signal, 'AbortSignal'],
   ['a ReadableStream', new ReadableStream(), 'ReadableStream'],
-  ['an Error', new RangeError('x'), 'RangeError', 'message'],
+  ['an Error', new RangeError('x'), 'RangeError', 'a text'],
   ['a DOMException', new DOMException('x', 'AbortError'), 'DOMException'],
   ['a Map', new Map([[1, 2]]), 'Map', 'Object.fromEntries'],
   ['a Set', new Set([1]), 'Set', 'an array'],
@@ -65,6 +76,7 @@ const LOST: readonly [string, unknown, ...string[]][] = [
   ['-Infinity', -Infinity, '-Infinity', 'null'],
   ['NaN in an object', Object(Number.NaN), 'NaN'],
   ['a Date without a time', new Date('x'), 'Date'],
+  ['what toJSON leaves as it is', new Itself(new Map()), 'payload', '.at', 'Map'],
   ['what toJSON leaves', new Basket(), 'payload', '.items', 'Map'],
   ['toJSON that answers with a class', { toJSON: () => new Money(1) }, 'Money'],
 ]
@@ -139,6 +151,7 @@ const KEPT: readonly [string, unknown, unknown][] = [
   ['a Date', { a: new Date(0) }, { a: '1970-01-01T00:00:00.000Z' }],
   ['a URL', { a: new URL('http://a/') }, { a: 'http://a/' }],
   ['toJSON', { a: { toJSON: () => 5, b: () => 1 } }, { a: 5 }],
+  ['toJSON that answers with itself', { a: new Itself(5) }, { a: { cents: 1, at: 5 } }],
   ['toJSON of a class', [Object.assign(new Money(1), { toJSON: () => '1 ct' })], ['1 ct']],
   ['toJSON of a function', [Object.assign(() => 1, { toJSON: () => 'f' })], ['f']],
   ['boxed', [Object(1), Object('s'), Object(true)], [1, 's', true]],
