@@ -5,9 +5,10 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { report } from '../faults/support/report.ts'
 import { Ledger, remaining } from './ledger.ts'
+import { howMany } from '../support/effort.ts'
 
 /** `KILLS=1000 npx vitest run test/crash` for more. */
-const KILLS = Number(process.env['KILLS'] ?? 100)
+const KILLS = howMany('KILLS', { quick: 20, full: 100 })
 /** Processes that work on one directory, one after the other, before it is looked at. */
 const GENERATIONS = 10
 
