@@ -1,9 +1,14 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { LongestFirst } from './test/sequencer.ts'
 
 const slow = 'test/crash/**/*.test.ts'
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    // Many tests wait for browsers and servers most of their time.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/reporter.ts'],
     projects: [
       {

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advice, installPrograms } from './programs.mjs'
-import { STATIC, step } from './steps.mjs'
+import { staticSteps } from './steps.mjs'
 import { systemNode } from './system-node.mjs'
 
 // Tests that need a program that is not there fail, each with this advice.
@@ -16,7 +16,7 @@ const words = process.argv.slice(2)
 const isFull = words[0] === '--all'
 if (isFull) words.shift()
 
-const failed = STATIC.filter((name) => !step(name))
+const failed = await staticSteps()
 if (!smoke()) failed.push('smoke')
 
 const folder = mkdtempSync(join(tmpdir(), 'quayside-test-'))
