@@ -1,4 +1,5 @@
 import { QuaysideError } from '../../src/errors.ts'
+import { MAX_DURATION_MS } from '../../src/storage.ts'
 
 export interface CloudflareKVOptions {
   /** What the keys of all queues start with, up to 64 bytes: lets a namespace be shared. @defaultValue 'quayside/' */
@@ -66,6 +67,7 @@ function check(name: keyof Settings, value: unknown, type: string): void {
   else if (type === 'number') {
     const least = name === 'retentionMs' ? 60_000 : name === 'maxOperations' ? 1 : 0
     if (!((value as number) >= least)) refuse(`${name} must be ${least} or more`, value)
+    if ((value as number) > MAX_DURATION_MS) refuse(`${name} must be ${MAX_DURATION_MS} at most`, value)
   } else if (name === 'prefix') {
     const bytes = new TextEncoder().encode(value as string).length
     if (bytes > MAX_PREFIX_BYTES) refuse(`prefix may have ${MAX_PREFIX_BYTES} bytes, and has ${bytes}`, value)

@@ -33,6 +33,8 @@ export interface PushHost<T> {
 
 /** The platform ends an alarm after 15 minutes. After this long, in ms, the rest is left to the next alarm. */
 const MAX_RUN_MS = 10 * 60_000
+/** Runtimes call a timer that is set for longer than this at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /** When to try again after the storage failed, in ms. */
 const RETRY_MS = 5000
 /** An alarm is not moved for less than this, in ms: when a message is due is told in ms from now, which a clock may round. */
@@ -129,10 +131,13 @@ export class Push<T> {
     if (messages.length === 0) return false
     // Should the object die under the handler, however often.
     await this.#wakeIn(leaseMs)
-    const renewal = setInterval(() => {
-      // Those that the handler has settled need it no more.
-      for (const message of messages) message.extend(leaseMs).catch(() => undefined)
-    }, leaseMs / 2)
+    const renewal = setInterval(
+      () => {
+        // Those that the handler has settled need it no more.
+        for (const message of messages) message.extend(leaseMs).catch(() => undefined)
+      },
+      Math.min(leaseMs / 2, MAX_TIMEOUT_MS),
+    )
     // What the handler has settled itself stays as it is: its receipt is stale.
     try {
       await this.#host.handle(messages)

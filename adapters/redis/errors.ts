@@ -26,6 +26,7 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     'the keyPrefix of the client scatters the keys of a queue over the cluster: choose one without {}',
   ],
   NOREPLICAS: ['STORAGE_UNAVAILABLE', 'too few replicas are there (min-replicas-to-write): try again'],
+  DENIED: ['STORAGE_UNAVAILABLE', 'the server is in protected mode, and takes nobody from elsewhere'],
   NOAUTH: ['STORAGE_UNAVAILABLE', 'the client has to log in: give it a password'],
   WRONGPASS: ['STORAGE_UNAVAILABLE', 'the password of the client is wrong'],
   NOPERM: [
@@ -35,11 +36,14 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 }
 
 /**
- * Names, codes and texts of errors that clients give for commands that were never sent. `TimeoutError` is none: the package
- * `redis` gives it to those that still wait to be sent, and to some that were.
+ * Names, codes and texts of errors that clients give for commands that were never sent, and of the server for connections
+ * that it refuses. `TimeoutError` is none: the package `redis` gives it to those that still wait to be sent, and to some that
+ * were; nor are those that end a connection, or the tries to make one again, of which some commands were in flight.
  */
 const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError|RootNodesUnavailableError)$|^The (queue is full|command was aborted)$|^None of startup nodes is available|^Failed to refresh slots cache|enableOfflineQueue/
+  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|(Client(Closed|Offline)|RootNodesUnavailable)Error|The (queue is full|command was aborted)|None of startup nodes is available|Failed to refresh slots cache.*|-?ERR max number of clients.*)$|enableOfflineQueue/
+/** The same codes come from a connection that broke, for what was sent on it. */
+const CONNECTING: readonly unknown[] = ['connect', 'getaddrinfo', undefined]
 
 /** What the package `redis` stumbles over where no node has the slot of a key, or where it is sent to one that it does not know. */
 const NO_NODE = /^(Cannot read properties of undefined \(reading 'master'\)|Cannot find node .*)$/
@@ -68,7 +72,10 @@ export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
     return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
   if (STUMBLED.test(message) && IN_SCRIPT.test(message)) return damaged(tried, cause)
   const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
-  if (NO_NODE.test(message) || kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
+  const { syscall } = (cause ?? {}) as { syscall?: unknown }
+  const isNeverSent =
+    CONNECTING.includes(syscall) && kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))
+  if (isNeverSent || NO_NODE.test(message)) {
     const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
     return new QuaysideError('STORAGE_UNAVAILABLE', text, { cause })
   }
