@@ -41,7 +41,7 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
  * were; nor are those that end a connection, or the tries to make one again, of which some commands were in flight.
  */
 const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|(Client(Closed|Offline)|RootNodesUnavailable)Error|The (queue is full|command was aborted)|None of startup nodes is available|Failed to refresh slots cache.*|-?ERR max number of clients.*)$|enableOfflineQueue/
+  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError|The queue is full|-?ERR max number of clients.*)$|enableOfflineQueue/
 /** The same codes come from a connection that broke, for what was sent on it. */
 const CONNECTING: readonly unknown[] = ['connect', 'getaddrinfo', undefined]
 
