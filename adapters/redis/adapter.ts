@@ -28,6 +28,12 @@ export interface Settings {
    * @internal
    */
   readonly freshMs?: number | undefined
+  /**
+   * How long a verb is tried that a cluster does not take while it changes, for tests.
+   *
+   * @internal
+   */
+  readonly patienceMs?: number | undefined
 }
 
 /** How long a verb is tried that a cluster does not take while it changes, and between which pauses, in ms. */
@@ -105,8 +111,8 @@ export class RedisStorage implements StorageAdapter {
   async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
     const refused = verb === 'append' ? this.#eviction.mustNotSince(key) : undefined
     if (refused !== undefined) await refused
-    const { clock } = this.#settings
-    const end = performance.now() + PATIENCE_MS
+    const { clock, patienceMs = PATIENCE_MS } = this.#settings
+    const end = performance.now() + patienceMs
     for (let pause = PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         return await runScript(this.#connection, SCRIPTS[verb], key, [clock ? `${clock.now()}` : '', ...args])

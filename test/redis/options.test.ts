@@ -1,14 +1,7 @@
 // What the options of clients change of replies, keys, routes and connections, and that queues do not notice.
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
-import {
-  type RedisClientOptions,
-  type RedisClusterOptions,
-  createClient,
-  createClientPool,
-  createCluster,
-  createSentinel,
-} from 'redis'
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
 import { type TestContext, afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
 import { effort } from '../support/effort.ts'
@@ -31,7 +24,7 @@ function until<T extends { on(event: 'error', listener: () => void): unknown }>(
   return client
 }
 
-async function proves(client: RedisClient): Promise<void> {
+async function expectUse(client: RedisClient): Promise<void> {
   const wakes = Array.from({ length: 3 }, () => isWoken(client, crypto.randomUUID()))
   await Promise.all([exercise(client, crypto.randomUUID()), ...wakes])
 }
@@ -97,7 +90,7 @@ describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
       const client = make(context, options)
       if (options.enableOfflineQueue === false)
         await new Promise((resolve) => client.once('ready', resolve as never))
-      await proves(client)
+      await expectUse(client)
     })
   }
 
@@ -132,10 +125,10 @@ const nodeOptions: Record<string, object> = {
 describe('redis', () => {
   for (const [what, options] of Object.entries(nodeOptions)) {
     test.concurrent(`works, and is woken, with ${what}`, WALL_CLOCK, async (context) => {
-      const client = createClient({ url: server.url, ...options } as RedisClientOptions)
+      const client = createClient({ url: server.url, ...options })
       until(context, client, () => client.destroy())
       await client.connect()
-      await proves(client as unknown as RedisClient)
+      await expectUse(client)
     })
   }
 
@@ -143,21 +136,24 @@ describe('redis', () => {
     const client = createClient({ url: server.url })
     until(context, client, () => client.destroy())
     await client.connect()
-    await proves(client.withTypeMapping(TYPES) as unknown as RedisClient)
-    await proves(client.asap() as unknown as RedisClient)
+    await expectUse(client.withTypeMapping(TYPES))
+    await expectUse(client.asap())
   })
 
-  test.concurrent.for([{}, { keyPrefix: 'pool:' }, { RESP: 2 }])(
+  test.concurrent.for([{}, { keyPrefix: 'pool:' }, { RESP: 2 as const }])(
     'a pool works, and is woken, with %j',
     WALL_CLOCK,
     async (options, context) => {
-      const pool = createClientPool({ url: server.url, ...options } as RedisClientOptions, {
-        minimum: 2,
-        maximum: 3,
-      })
+      const pool = createClientPool(
+        { url: server.url, ...options },
+        {
+          minimum: 2,
+          maximum: 3,
+        },
+      )
       until(context, pool, () => pool.destroy())
       await pool.connect()
-      await proves(pool as unknown as RedisClient)
+      await expectUse(pool)
     },
   )
 
@@ -165,7 +161,7 @@ describe('redis', () => {
     const client = createClient({ url: server.url, commandsQueueMaxLength: 20 })
     until(context, client, () => client.destroy())
     await client.connect()
-    const queue = await new RedisAdapter(client as RedisClient).open('full')
+    const queue = await new RedisAdapter(client).open('full')
     const results = await Promise.allSettled(Array.from({ length: 50 }, () => queue.stats()))
     const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     expect(refused.length).toBeGreaterThan(0)
@@ -207,7 +203,7 @@ describe('a cluster', () => {
           options as object,
         )
         until(context, client, () => client.disconnect())
-        await proves(client)
+        await expectUse(client)
       })
     }
   })
@@ -224,10 +220,10 @@ describe('a cluster', () => {
   for (const [what, more] of Object.entries(options)) {
     test.concurrent(`of redis works, and is woken, with ${what}`, WALL_CLOCK, async (context) => {
       const rootNodes = cluster.nodes.map(({ server: { url } }) => ({ url }))
-      const client = createCluster({ rootNodes, ...more } as RedisClusterOptions)
+      const client = createCluster({ rootNodes, ...more })
       until(context, client, () => client.destroy())
       await client.connect()
-      await proves(client as unknown as RedisClient)
+      await expectUse(client)
     })
   }
 
@@ -261,7 +257,7 @@ describe('sentinels', () => {
       const client = createSentinel({ name: PRIMARY, sentinelRootNodes: [...sentinels.addresses], ...more })
       until(context, client, () => client.destroy())
       await client.connect()
-      await proves(client as unknown as RedisClient)
+      await expectUse(client)
     })
   }
 
@@ -271,7 +267,7 @@ describe('sentinels', () => {
     async (more, context) => {
       const client = new Redis({ sentinels: [...sentinels.addresses], name: PRIMARY, ...more })
       until(context, client, () => client.disconnect())
-      await proves(client)
+      await expectUse(client)
     },
   )
 
