@@ -11,7 +11,7 @@ import { type SpiedNamespace, SpiedObject, stubOf } from '../support/spied-objec
 interface Task {
   readonly name: string
   /** What its handler does, in its first attempt or, with `always`, in each. */
-  readonly does?: 'hang' | 'block' | 'throw' | 'give back'
+  readonly does?: 'hang' | 'block' | 'throw' | 'give back' | undefined
   readonly always?: boolean
 }
 
@@ -105,7 +105,7 @@ type LivelyStub = {
 }
 
 function lively(env: Env, queue: string): LivelyStub {
-  return stubOf(env.LIVELY, queue) as unknown as LivelyStub
+  return stubOf(env.LIVELY, queue) as object as LivelyStub
 }
 
 function queueOf<T = Task>(namespace: SpiedNamespace, name: string): Queue<T> {
