@@ -30,7 +30,8 @@ export class ShardedView implements QueueStorage {
   #claim: number
   /** Groups that each shard knows: a message must wait for all groups, wherever it lies. */
   readonly #joined: readonly Set<string>[]
-  #closed = false
+  readonly #running: Set<Promise<unknown>> = new Set()
+  #closed: Promise<void> | undefined
 
   /** @param onClose Told once the view is closed. */
   constructor(shards: readonly QueueStorage[], onClose: () => void) {
@@ -40,7 +41,11 @@ export class ShardedView implements QueueStorage {
     this.#append = this.#claim = Math.floor(Math.random() * shards.length)
   }
 
-  async append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    return this.#run('append', () => this.#store(messages, options))
+  }
+
+  async #store(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
     const { batchId, groups = [] } = options
     const count = this.#shards.length
     let rest = this.#append++ % count
@@ -66,12 +71,15 @@ export class ShardedView implements QueueStorage {
     }
   }
 
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.#run('claim', () => this.#take(request))
+  }
+
   /**
    * Shards are asked one after the other. One that fails stops nobody from getting what others have; only when none of them
    * has anything, the claim fails.
    */
-  async claim({ settle: given, groups = [], ...request }: ClaimRequest): Promise<ClaimResult> {
-    this.#checkOpen('claim')
+  async #take({ settle: given, groups = [], ...request }: ClaimRequest): Promise<ClaimResult> {
     const { group, from } = request
     const settle = given ?? []
     const count = this.#shards.length
@@ -84,7 +92,7 @@ export class ShardedView implements QueueStorage {
       if (end.status === 'rejected') failures.set(i, end.reason)
     // What the first shard is to settle rides along with the claim.
     const own = settle.filter(({ receipt }) => unmark(receipt, count)?.[0] === start)
-    const others = await this.settle(
+    const others = await this.#settle(
       group,
       settle.filter((one) => !own.includes(one)),
     )
@@ -144,7 +152,11 @@ export class ShardedView implements QueueStorage {
     return groups.every(({ name }) => this.#joined[shard]!.has(name)) ? undefined : groups
   }
 
-  async settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    return this.#run('settle', () => this.#settle(group, settlements))
+  }
+
+  async #settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
     const count = this.#shards.length
     return await this.#spread(
       settlements,
@@ -154,8 +166,11 @@ export class ShardedView implements QueueStorage {
     )
   }
 
-  async list({ cursor, ...query }: ListQuery): Promise<Page> {
-    this.#checkOpen('list')
+  list(query: ListQuery): Promise<Page> {
+    return this.#run('list', () => this.#list(query))
+  }
+
+  async #list({ cursor, ...query }: ListQuery): Promise<Page> {
     const count = this.#shards.length
     const from = cursor === undefined ? ([0, ''] as const) : unmark(cursor, count)
     if (from === undefined) return { messages: [] }
@@ -174,7 +189,7 @@ export class ShardedView implements QueueStorage {
   }
 
   async stats(): Promise<StorageStats> {
-    const all = await together(this.#shards.map((shard) => shard.stats()))
+    const all = await this.#all('stats', (shard) => shard.stats())
     const names = new Set(all.flatMap((one) => Object.keys(one.groups)))
     // A group may be called __proto__.
     const groups = Object.fromEntries(
@@ -194,27 +209,29 @@ export class ShardedView implements QueueStorage {
   }
 
   cancel(ids: readonly string[]): Promise<boolean[]> {
-    return this.#spread(ids, this.#shardOfId, (shard, part) => shard.cancel(part))
+    return this.#run('cancel', () => this.#spread(ids, this.#shardOfId, (shard, part) => shard.cancel(part)))
   }
 
   retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
-    return this.#spread(ids, this.#shardOfId, (shard, part) => shard.retryNow(group, part))
+    return this.#run('retryNow', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.retryNow(group, part)),
+    )
   }
 
   readonly #shardOfId = (id: string): number => shardOfId(id, this.#shards.length)
 
   async deleteGroup(group: string): Promise<void> {
     for (const joined of this.#joined) joined.delete(group)
-    await together(this.#shards.map((shard) => shard.deleteGroup(group)))
+    await this.#all('deleteGroup', (shard) => shard.deleteGroup(group))
   }
 
   async purge(): Promise<void> {
-    await together(this.#shards.map((shard) => shard.purge()))
+    await this.#all('purge', (shard) => shard.purge())
   }
 
   async delete(): Promise<void> {
     for (const joined of this.#joined) joined.clear()
-    await together(this.#shards.map((shard) => shard.delete()))
+    await this.#all('delete', (shard) => shard.delete())
   }
 
   watch(listener: () => void): () => void {
@@ -224,15 +241,28 @@ export class ShardedView implements QueueStorage {
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#onClose()
+    // They ask shards one after the other.
+    await Promise.allSettled(this.#running)
     await Promise.all(this.#shards.map((shard) => shard.close()))
   }
 
-  /** For what may have nothing to ask of any shard, which would tell it. */
-  #checkOpen(tried: string): void {
-    if (this.#closed) throw closedError(tried)
+  #all<T>(tried: string, work: (shard: QueueStorage) => Promise<T>): Promise<T[]> {
+    return this.#run(tried, () => together(this.#shards.map(work)))
+  }
+
+  #run<T>(tried: string, verb: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(closedError(tried))
+    const running = verb()
+    this.#running.add(running)
+    const done = (): boolean => this.#running.delete(running)
+    running.then(done, done)
+    return running
   }
 
   /** Does with items, each shard its own, what `work` says. Answers in the order of the items; `nowhere` for those of no shard. */
@@ -242,7 +272,6 @@ export class ShardedView implements QueueStorage {
     work: (shard: QueueStorage, part: readonly In[], index: number) => Promise<readonly Out[]>,
     nowhere?: Out,
   ): Promise<Out[]> {
-    this.#checkOpen('use a queue')
     const parts = new Map<number, number[]>()
     const results: Out[] = []
     for (const [i, item] of items.entries()) {
