@@ -18,8 +18,12 @@ import {
   type StorageStats,
   MAX_ANSWER_BYTES,
 } from '../../src/storage.ts'
+import { LIMITS } from './guarantees.ts'
 import { closedError } from './stub.ts'
 import { batchIdOf, mark, shardOfId, shardOfKey, unmark } from './shards.ts'
+
+/** An answer that has so much has no room for that of another shard. */
+const ENOUGH_BYTES = MAX_ANSWER_BYTES - LIMITS.answerBytes
 
 /** A queue in several objects. */
 export class ShardedView implements QueueStorage {
@@ -120,7 +124,7 @@ export class ShardedView implements QueueStorage {
         if (settles) throw error
         failures.set(at, error)
       }
-      if (bytes >= MAX_ANSWER_BYTES && i + 1 < count) {
+      if (bytes >= ENOUGH_BYTES && i + 1 < count) {
         nextInMs = 0
         break
       }
@@ -178,7 +182,7 @@ export class ShardedView implements QueueStorage {
     let [shard, inside] = from
     for (; shard < count; shard++, inside = '') {
       // The rest is on another page.
-      if (messages.length >= query.limit || sizeOf(messages) >= MAX_ANSWER_BYTES)
+      if (messages.length >= query.limit || sizeOf(messages) >= ENOUGH_BYTES)
         return { messages, cursor: mark(shard, inside) }
       const limit = query.limit - messages.length
       const page = await this.#shards[shard]!.list({ ...query, limit, cursor: inside || undefined })
