@@ -1,4 +1,5 @@
 import {
+  type Body,
   type GroupStats,
   type ListQuery,
   type ListedMessage,
@@ -66,7 +67,8 @@ export async function list(work: Work, query: ListQuery): Promise<Page> {
         const attempt = row.attempts + (lease?.count ?? 0)
         const lastError = lease === undefined ? row.error : undefined
         shown = `${key}.${index}`
-        if (bodies) bytes += row.body.length
+        // What cannot be read has none.
+        if (bodies) bytes += (row.body as Body | null)?.length ?? 0
         messages.push({
           id: row.id,
           state,
