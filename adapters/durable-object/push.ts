@@ -145,7 +145,9 @@ export class Push<T> {
     try {
       const { timeoutMs = MAX_HANDLER_MS } = this.#host.options()
       // The next handler must have all of its time, so the rest is left to the next alarm.
-      while ((await this.#next(timeoutMs)) && !this.#isPaused() && Date.now() + timeoutMs <= end);
+      let isTime = true
+      while (isTime && !this.#isPaused() && (await this.#next(timeoutMs)))
+        isTime = Date.now() + timeoutMs <= end
     } catch (error) {
       this.#failed(error)
     }
