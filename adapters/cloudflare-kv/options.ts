@@ -75,7 +75,7 @@ function check(name: keyof Settings, value: unknown, type: string): void {
     const least = name === 'retentionMs' ? 60_000 : name === 'maxOperations' ? 1 : 0
     if (!((value as number) >= least)) refuse(`${name} must be ${least} or more`, value)
     const most = MOST[name] ?? Infinity
-    if ((value as number) > most) refuse(`${name} must be ${most} or less`, value)
+    if ((value as number) > most) refuse(`${name} must be ${most} at most`, value)
   } else if (name === 'prefix') {
     const bytes = new TextEncoder().encode(value as string).length
     if (bytes > MAX_PREFIX_BYTES) refuse(`prefix may have ${MAX_PREFIX_BYTES} bytes, and has ${bytes}`, value)

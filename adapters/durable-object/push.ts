@@ -1,5 +1,3 @@
-import { checkCount, checkFunction, checkOptions, mustBe } from '../../src/check.ts'
-import { MAX_TIMEOUT_MS } from '../../src/clock.ts'
 import {
   type Codec,
   type Consumer,
@@ -54,6 +52,8 @@ export interface PushHost<T> {
 const MAX_RUN_MS = 14.5 * 60_000
 /** The longest that one handler may take, so that one alarm is always enough for it. */
 const MAX_HANDLER_MS = 14 * 60_000
+/** Runtimes call a timer that is set for longer than this at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /** When to try again after the storage failed, in ms. */
 const RETRY_MS = 5000
 /** How often it is told how a batch ended before that is left to the end of the leases, and how long between, at first, in ms. */
@@ -312,17 +312,19 @@ export class Push<T> {
   #open(): Consumer<T> {
     const { name, storage, options } = this.#host
     const { group, codec, schema, batchSize, timeoutMs, onFailed, onError, ...rest } = options()
-    checkOptions('push', { batchSize, timeoutMs, onFailed, onError }, OWN)
+    check({ batchSize, timeoutMs, onFailed, onError })
     return new Queue<T>(name, { storage, codec, schema }).createConsumer(group, rest)
   }
 }
 
-const OWN = {
-  batchSize: checkCount,
-  timeoutMs: mustBe(
-    'a number of ms, more than 0 and 14 minutes at most',
-    (value) => typeof value === 'number' && value > 0 && value <= MAX_HANDLER_MS,
-  ),
-  onFailed: checkFunction,
-  onError: checkFunction,
+function check({ batchSize = 1, timeoutMs = 1, onFailed, onError }: PushOptions<never>): void {
+  const refuse = (rule: string, value: unknown): never => {
+    throw new QuaysideError('INVALID_ARGUMENT', `push: ${rule}, not ${String(value)}`)
+  }
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    refuse('batchSize must be a whole number, 1 or more', batchSize)
+  if (!(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= MAX_HANDLER_MS))
+    refuse(`timeoutMs must be a number of ms, more than 0 and ${MAX_HANDLER_MS} at most`, timeoutMs)
+  for (const [name, value] of Object.entries({ onFailed, onError }))
+    if (value !== undefined && typeof value !== 'function') refuse(`${name} must be a function`, typeof value)
 }
