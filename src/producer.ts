@@ -84,10 +84,7 @@ export class Producer<T> {
   constructor(context: Context<T>) {
     this.#context = context
     this.#batcher = new Batcher({
-      write: (messages) => {
-        context.activity.turn()
-        return context.finish('send', (view) => view.append(messages, { batchId: context.options.id() }))
-      },
+      write: (messages) => context.append(messages),
       max: () => context.guarantees.maxBatch,
       weigh: (messages) => sum(messages, atMost),
       maxWeight: () => context.guarantees.maxBatchBytes,
@@ -128,7 +125,7 @@ export class Producer<T> {
     checkArray('sendBatch', 'messages', messages)
     const { maxBatch } = this.#context.guarantees
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
-    if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
+    this.#context.admit('sendBatch')
     if (messages.length === 0) return []
     return await this.#observe(true, messages, (drafts) => this.#sendBatch(messages, drafts))
   }
@@ -191,7 +188,7 @@ export class Producer<T> {
     options: SendOptions | undefined,
     headers: SendOptions['headers'],
   ): NewMessage | Promise<NewMessage> {
-    if (this.#context.closing.aborted) throw this.#context.closedError(tried)
+    this.#context.admit(tried)
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
     if (headers !== undefined) this.#checkHeaders(tried, headers)

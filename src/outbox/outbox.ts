@@ -33,7 +33,8 @@ export interface OutboxEvent {
   /**
    * - `stored`, `sending`, `accepted`, `retrying`, `held`, `dead`: the state that the request `id` has reached here.
    * - `changed`: something changed, in this or in another context. A hint to look again.
-   * - `failed`: the storage failed while nobody waited for it; sending goes on in a while.
+   * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
+   *   passing trouble: see {@link Consumer.run}.
    */
   readonly type: 'stored' | 'sending' | 'accepted' | 'retrying' | 'held' | 'dead' | 'changed' | 'failed'
   readonly id?: string | undefined
@@ -46,9 +47,6 @@ export interface OutboxEvent {
 const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
 
 const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
-
-/** After the storage has failed it is tried again this much later, in ms. */
-const STORAGE_REST_MS = 5000
 
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
@@ -231,21 +229,12 @@ export class Outbox {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, concurrency } = this.#rules
-    while (!signal.aborted) {
-      try {
-        await this.#consumer.run(this.#send, { concurrency, signal })
-        return
-      } catch (error) {
-        if (!this.#fail(error)) return
-        await new Promise<void>((resolve) => {
-          const timer = clock.setTimeout(resolve, STORAGE_REST_MS)
-          signal.addEventListener('abort', () => {
-            clock.clearTimeout(timer)
-            resolve()
-          })
-        })
-      }
+    const { concurrency } = this.#rules
+    const onError = (error: unknown): void => this.#fail(error)
+    try {
+      await this.#consumer.run(this.#send, { concurrency, signal, onError })
+    } catch (error) {
+      this.#fail(error)
     }
   }
 
@@ -326,11 +315,10 @@ export class Outbox {
     for (const listener of this.#listeners) queueMicrotask(() => listener(event))
   }
 
-  /** Reports what failed while nobody waited. Answers whether there is a sense in going on. */
-  #fail(error: unknown): boolean {
-    if (error instanceof QuaysideError && error.code === 'CLOSED') return false
+  /** Reports what failed while nobody waited. */
+  #fail(error: unknown): void {
+    if (error instanceof QuaysideError && error.code === 'CLOSED') return
     this.#emit({ type: 'failed', reason: errorText(error) })
-    return true
   }
 
   /** Makes one attempt at a message, and settles it. */
