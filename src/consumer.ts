@@ -330,7 +330,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   /** How a delivery that failed goes on. */
-  #failureOf({ receipt, attempt, maxAttempts }: Ticket, { delayMs, reason, counts }: NackOptions): Settlement {
+  #failureOf(
+    { receipt, attempt, maxAttempts }: Ticket,
+    { delayMs, reason, counts }: NackOptions,
+  ): Settlement {
     const error = cutError(reason)
     const { retry, deadForMs } = this.#settings
     if (counts !== false && attempt >= maxAttempts)
@@ -372,7 +375,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         if (name !== 'extend') for (const message of own) leaseOf(message).settled = true
         const fail = (error: unknown): void => {
           // It may be tried again: by its handler, or by the loop that called it.
-          for (const [i, message] of own.entries()) leaseOf(message).settled = before[i]! || leaseOf(message).gone
+          for (const [i, message] of own.entries())
+            leaseOf(message).settled = before[i]! || leaseOf(message).gone
           reject(error)
         }
         const offAbort = onAbort(signal, () => fail(signal!.reason))

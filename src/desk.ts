@@ -209,7 +209,13 @@ export class Desk<T> implements Idling {
   /** Resolves when the settlements that wait or are under way have been answered. */
   flush(): Promise<void> | undefined {
     if (!this.#busy) return undefined
-    return new Promise((resolve) => this.settle([], () => resolve(), () => resolve()))
+    return new Promise((resolve) =>
+      this.settle(
+        [],
+        () => resolve(),
+        () => resolve(),
+      ),
+    )
   }
 
   // What is in hand
@@ -314,7 +320,8 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    const settlements = units.length === 1 ? [...units[0]!.settlements] : units.flatMap((unit) => unit.settlements)
+    const settlements =
+      units.length === 1 ? [...units[0]!.settlements] : units.flatMap((unit) => unit.settlements)
     const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
     for (const { message, leaseMs } of hands)
       settlements.push({ receipt: leaseOf(message).receipt, kind: 'extend', leaseMs })

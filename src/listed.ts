@@ -40,7 +40,11 @@ export interface ListPage<M> {
   readonly cursor: string | undefined
 }
 
-export async function toListed<T>(codec: Codec<T>, stored: StoredListed, bodies = true): Promise<ListedMessage<T>> {
+export async function toListed<T>(
+  codec: Codec<T>,
+  stored: StoredListed,
+  bodies = true,
+): Promise<ListedMessage<T>> {
   const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   let payload: T | undefined
   try {
@@ -73,7 +77,12 @@ export async function listParts(view: QueueStorage, query: ListQuery): Promise<P
   let within = rest || undefined
   for (let i = Number(part ?? 0); i < parts.length; i++) {
     do {
-      const page = await view.list({ ...query, ids: parts[i], limit: limit - messages.length, cursor: within })
+      const page = await view.list({
+        ...query,
+        ids: parts[i],
+        limit: limit - messages.length,
+        cursor: within,
+      })
       messages.push(...page.messages)
       within = page.cursor
       const isLast = within === undefined && i + 1 === parts.length

@@ -84,7 +84,13 @@ export class Message<T> {
     this.key = delivery.key
     this.group = group
     this.lastError = delivery.lastError
-    this.#lease = { receipt: delivery.receipt, until: leaseUntil, settled: false, gone: false, onEnd: undefined }
+    this.#lease = {
+      receipt: delivery.receipt,
+      until: leaseUntil,
+      settled: false,
+      gone: false,
+      onEnd: undefined,
+    }
     this.#settler = settler
   }
 

@@ -184,7 +184,17 @@ export class Queue<T = unknown> implements AsyncDisposable {
       throw invalid(tried, 'storage must be an adapter, such as a MemoryAdapter', storage)
     this.name = name
     const limits = { maxMessages, maxBytes }
-    this.#context = new Context({ name, storage, clock, random, id, codec, schema, instrumentation, ...limits })
+    this.#context = new Context({
+      name,
+      storage,
+      clock,
+      random,
+      id,
+      codec,
+      schema,
+      instrumentation,
+      ...limits,
+    })
     if (maxMessages !== undefined || maxBytes !== undefined)
       this.#context.require(tried, 'queueLimits', 'limits of a queue')
     for (const group of groups) {

@@ -118,7 +118,7 @@ export class Outbox {
       waiter.state ??= 'stored'
       const rests = this.#rests()
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
-      else if (rests || init.delayMs) waiter.answerLater()
+      else if ((rests && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
       else {
         unwatch = this.#queue.watch(this.#look)
         timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
@@ -206,7 +206,8 @@ export class Outbox {
 
   /**
    * Sends requests as they come and become due, until the function is called that this answers with. In a page it also
-   * looks when the network comes back and when the page is shown. An idle outbox costs nothing.
+   * looks when the network comes back and when the page is shown. An idle outbox costs next to nothing, and keeps a process
+   * alive.
    *
    * What is under way when it is stopped is given up and handed back; the server may get it once more.
    */
@@ -339,9 +340,15 @@ export class Outbox {
     }
     if (key === undefined) first.headers.set(IDEMPOTENCY_KEY, headerSafe(id))
     this.#emit({ type: 'sending', id })
-    const { request, response, reason } = await attempt(first, message, this.#rules, signal)
-    // Stopped, or the lease was lost: then the message is in other hands.
-    if (response === undefined) signal.throwIfAborted()
+    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
+    const stopped = new AbortController()
+    const stop = (): void => {
+      if (!isStale(signal.reason)) stopped.abort(signal.reason)
+    }
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    const { request, response, reason } = await attempt(first, message, this.#rules, stopped.signal)
+    if (response === undefined) stopped.signal.throwIfAborted()
     const outcome = this.#rules.outcome(response, request, message)
     const counts = outcome !== 'hold' && (response !== undefined || !isOffline())
     const state =
@@ -350,7 +357,7 @@ export class Outbox {
       await this.#settle(message, outcome, counts, response, reason)
     } catch (error) {
       // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
-      if (!(error instanceof QuaysideError && error.code === 'STALE_RECEIPT')) throw error
+      if (!isStale(error)) throw error
     }
     this.#emit({
       type: state,
@@ -382,4 +389,8 @@ export class Outbox {
     const delayMs = retryAfterMs(response?.headers.get('retry-after'), this.#rules.clock.now())
     return message.nack({ delayMs, reason })
   }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof QuaysideError && error.code === 'STALE_RECEIPT'
 }

@@ -277,7 +277,13 @@ describe('a receipt', () => {
     await messages[1]!.ack()
     await messages[3]!.ack()
     const ids = [messages[1]!.id, messages[3]!.id]
-    const error = await expectCode(all.consumer.ackBatch(messages), 'STALE_RECEIPT', 'ackBatch', ...ids, 'the other 2 are done')
+    const error = await expectCode(
+      all.consumer.ackBatch(messages),
+      'STALE_RECEIPT',
+      'ackBatch',
+      ...ids,
+      'the other 2 are done',
+    )
     expect(error.stale).toEqual(ids)
     expect(await group(all)).toMatchObject({ leased: 0, acked: 4 })
   })
