@@ -40,7 +40,7 @@ export class MemoryAdapter extends SegmentAdapter {
 }
 
 /** Contract 2 on nothing but memory. Every opening of the adapter finds the same rows, as long as the object lives. */
-function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
+export function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
   const queues = new Map<string, MemoryQueue>()
   const store: TransactionalStore = {
     async open(queue) {

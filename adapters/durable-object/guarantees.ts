@@ -35,4 +35,5 @@ export const LIMITS: StoreLimits = {
   segmentMessages: GUARANTEES.maxBatch,
   segmentBytes: 1024 * 1024,
   answerBytes: CALL_BYTES,
+  stepMessages: 1000,
 }

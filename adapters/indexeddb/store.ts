@@ -150,7 +150,7 @@ class IndexedDBQueue implements QueueStore {
 async function isStored(rows: Rows<'readwrite'>, writes: readonly Write[]): Promise<boolean> {
   let stored = false
   for (const write of writes) {
-    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'timers')) continue
+    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'delayed')) continue
     stored = JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
     if (!stored) return false
   }

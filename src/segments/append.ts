@@ -5,15 +5,18 @@ import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { replace } from './moves.ts'
 import { type Place, locate } from './places.ts'
-import { type AliasRow, type IdRow, type Stored, DELIVER } from './rows.ts'
+import type { IdRow, Stored } from './rows.ts'
 import { type Draft, lastOf, makeSegments } from './segment.ts'
-import { sweepDelayed } from './sweep.ts'
-import { type Work, addTimer, amend, edit, isGone, noteExpiry, segmentAt } from './work.ts'
+import { isOverdue, putDelayed, sweepDelayed } from './sweep.ts'
+import { type Work, amend, edit, isGone, noteExpiry, segmentAt } from './work.ts'
 
-/** Stores messages: those to deliver now at the end of the log, the others among the timers. */
+/** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
+const MOVES = 64
+
+/** Stores messages: those to deliver now at the end of the log, the others among the delayed. */
 export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
   // What was due before these messages came stands before them.
-  sweepDelayed(work)
+  sweepDelayed(work, MOVES)
   const base = baseOf(batchId)
   const results: AppendResult[] = []
   const now: number[] = []
@@ -39,8 +42,12 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
       else some.push(i)
     } else now.push(i)
   }
-  if (now.length > 0) addToLog(work, messages, now, base, results)
-  for (const [at, indices] of delayed ?? []) addToTimers(work, messages, at, indices, base, results)
+  if (now.length > 0) {
+    // All that is too much to move now stands before them as well. So they wait behind it.
+    if (isOverdue(work)) addDelayed(work, messages, work.now, now, base, results)
+    else addToLog(work, messages, now, base, results)
+  }
+  for (const [at, indices] of delayed ?? []) addDelayed(work, messages, at, indices, base, results)
   return results
 }
 
@@ -71,7 +78,7 @@ function addToLog(
   )
 }
 
-function addToTimers(
+function addDelayed(
   work: Work,
   messages: readonly NewMessage[],
   at: number,
@@ -79,7 +86,6 @@ function addToTimers(
   base: string,
   results: AppendResult[],
 ): void {
-  const { tx } = work
   const queue = edit(work)
   const first = queue.nextDelayed
   const drafts = indices.map((i, n) => {
@@ -92,13 +98,7 @@ function addToTimers(
   queue.delayed += drafts.length
   queue.sent += drafts.length
   makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, work.limits, (segment) => {
-    const alias = lastOf(segment)
-    const { id, named } = segment.more!
-    const timer = addTimer(work, DELIVER, at, { ...segment, alias })
-    tx.put('ids', alias, { timer } satisfies AliasRow)
-    for (const [i, dedupeMs] of named?.entries() ?? []) {
-      if (dedupeMs !== undefined) tx.put('ids', id![i]!, { timer } satisfies IdRow)
-    }
+    putDelayed(work, at, segment)
   })
 }
 
@@ -129,7 +129,7 @@ function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicat
     return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
   const found = row === undefined ? findMade(work, id) : find(work, id)
   if (found === undefined) return 'stored'
-  if ('timer' in found) {
+  if ('delayed' in found) {
     if (!message.replace) return 'duplicate'
     // The new one brings its own delay.
     drop(work, id, found)

@@ -1,9 +1,10 @@
-import { type Found, type InTimer, find, isPending } from './find.ts'
+import { type Found, type InDelayed, find, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
-import type { DeliverRow, IdRow } from './rows.ts'
+import type { IdRow } from './rows.ts'
 import { lengthOf, makeSegments, messageAt } from './segment.ts'
+import { putDeliver } from './sweep.ts'
 import { type Work, amend, edit, segmentAt } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
@@ -17,7 +18,7 @@ export function cancel(work: Work, ids: readonly string[]): boolean[] {
 
 /** Takes a message away from every group that is not done with it. Answers whether there was one. */
 export function drop(work: Work, id: string, found: Found): boolean {
-  if ('timer' in found) {
+  if ('delayed' in found) {
     dropDelayed(work, found)
   } else {
     const { seq, key } = found
@@ -34,22 +35,20 @@ export function drop(work: Work, id: string, found: Found): boolean {
     if (inLog) amend(work, seq, { gone: true })
   }
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'timer' in row)) {
+  if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'delayed' in row)) {
     work.tx.delete('ids', id)
   }
   return true
 }
 
-function dropDelayed(work: Work, { timer, segment, index }: InTimer): void {
+function dropDelayed(work: Work, { delayed, segment, index }: InDelayed): void {
   const { tx } = work
-  const { alias } = segment
+  const { timer } = segment
   edit(work).delayed--
   const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i)).toSpliced(index, 1)
   if (rest.length === 0) {
     tx.delete('timers', timer)
-    tx.delete('ids', alias!)
+    tx.delete('delayed', delayed)
   }
-  makeSegments(rest, segment, work.limits, (left) =>
-    tx.put('timers', timer, { ...left, alias } satisfies DeliverRow),
-  )
+  makeSegments(rest, segment, work.limits, (left) => putDeliver(work, delayed, { ...left, timer }))
 }

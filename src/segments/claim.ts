@@ -6,19 +6,19 @@ import { messageOf, sideMessage } from './places.ts'
 import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
-import { sweepDelayed, sweepExpired } from './sweep.ts'
+import { isOverdue, sweepDelayed, sweepExpired } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf, largeAtOnce, under } from './work.ts'
+import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
 
 /**
- * A claim that has found something passes over this many messages of the log at most, cancelled ones and those that it
- * parks behind their key, so that it takes no longer than other claims. The next one goes on from there.
+ * A claim that has found something passes over this share of a step's messages in the log at most, cancelled ones and those
+ * that it parks behind their key, so that it takes no longer than other claims. The next one goes on from there.
  */
-const PASS = 256
-/** A claim that has found nothing yet passes over this many. */
-const PASS_ON = 2048
+const PASS = 1 / 4
+/** A claim that has found nothing yet passes over this many steps' messages. */
+const PASS_ON = 2
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
 
@@ -27,13 +27,16 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
-  sweepDelayed(work)
   sweepExpired(work)
   const taking = new Taking(group, request)
   takeEnded(taking)
   takeDue(taking)
   takeHeads(taking)
   takeFromLog(taking)
+  while (!taking.isFull && !taking.more && isOverdue(work)) {
+    sweepDelayed(work, taking.room)
+    takeFromLog(taking)
+  }
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   spillHeads(group)
@@ -70,6 +73,11 @@ class Taking {
     return this.bytes > 0 ? this.limit - this.deliveries.length : 0
   }
 
+  /** Whether the answer or the step is full. */
+  get isFull(): boolean {
+    return this.room <= 0 || this.work.left <= 0
+  }
+
   /** Why a message may not be delivered for the attempt after `attempt`, if it may not. */
   verdict({ expires, maxAttempts }: Stored, attempt: number): 'expired' | 'exhausted' | undefined {
     if (expires !== undefined && expires <= this.work.now) return 'expired'
@@ -81,6 +89,7 @@ class Taking {
     const { group, until, lease, maxAttempts } = this
     const verdict = this.verdict(message, attempt)
     if (verdict !== undefined) {
+      spend(this.work, sizeOf(message))
       free(group, seq, where.key, where.row)
       bury(group, seq, message, attempt, verdict, error)
       return
@@ -101,8 +110,9 @@ function takeEnded(taking: Taking): void {
   const { row } = group
   if (row.until === undefined || row.until > work.now) return
   for (const lease of row.leases.filter(({ until }) => until <= work.now)) {
+    if (taking.isFull) break
     const { first, last, attempt, key, row: where } = lease
-    for (let seq = first; seq <= last && taking.room > 0; seq++) {
+    for (let seq = first; seq <= last && !taking.isFull; seq++) {
       const message = messageOf(group, lease, seq)!
       // One failure, whether it is delivered again or dies of it.
       const failed = row.failed + 1
@@ -122,7 +132,7 @@ function finite(time: number): number | undefined {
 /** Messages that waited for their time: one by one, where each may be the last that the answer can carry. */
 function takeDue(taking: Taking): void {
   const some = taking.bytes < Infinity ? 1 : taking.room
-  for (let left = taking.room; left > 0 && taking.room > 0; left -= some) takeSomeDue(taking, some)
+  for (let left = taking.room; left > 0 && !taking.isFull; left -= some) takeSomeDue(taking, some)
 }
 
 function takeSomeDue(taking: Taking, some: number): void {
@@ -157,7 +167,7 @@ function takeSomeDue(taking: Taking, some: number): void {
 /** Messages whose key came free in this very transaction. */
 function takeHeads(taking: Taking): void {
   const { heads, work } = taking.group
-  while (taking.room > 0 && heads.length > 0) {
+  while (!taking.isFull && heads.length > 0) {
     const head = heads.shift()!
     const { key, row, seq, message } = head
     if (message.due !== undefined && message.due > work.now) spill(taking.group, head)
@@ -171,11 +181,12 @@ function takeFromLog(taking: Taking): void {
   const { row } = group
   const before = taking.deliveries.length
   const most = largeAtOnce(work, SEGMENTS_AT_ONCE)
+  const { stepMessages } = work.limits
   let looked = 0
   let ask = 1
   while (taking.room > 0 && row.cursor < work.queue.tail) {
     const given = taking.deliveries.length - before
-    if (looked - given >= (given > 0 ? PASS : PASS_ON)) {
+    if (looked - given >= (given > 0 ? PASS : PASS_ON) * stepMessages || work.left <= 0) {
       taking.more = true
       return
     }
@@ -211,7 +222,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
     i = takeStretch(taking, segment, from, Math.min(length, from + taking.room))
   }
-  for (; i < length && taking.room > 0; i++) {
+  for (; i < length && !taking.isFull; i++) {
     const seq = first + i
     const amendment = amendments?.get(seq)
     if (amendment?.gone) {

@@ -21,7 +21,7 @@ import { type Group, allGroups, loadGroup, lowestFloor } from './group.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
-import { DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
+import { type ReapRow, DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { stats } from './stats.ts'
 import {
@@ -32,7 +32,6 @@ import {
   type Transaction,
   type TransactionalStore,
 } from './store.ts'
-import { sweepDelayed } from './sweep.ts'
 import { tick } from './time.ts'
 import { damaged } from './trust.ts'
 import { trim, trimBelow } from './trim.ts'
@@ -166,7 +165,11 @@ class View implements QueueStorage {
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { group: name, from = 'earliest' } = request
-    return this.#run('consume', (work, group = begin(work, name, from)) => claim(work, group, request), name)
+    return this.#run(
+      'consume',
+      (work, group = createGroup(work, name, from)) => claim(work, group, request),
+      name,
+    )
   }
 
   settle(name: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -309,7 +312,7 @@ export function finish(work: Work): void {
     row.latest = Math.max(row.latest, now)
     tx.put('state', groupKey(group.name), row)
   }
-  work.reap?.forEach((row, at) => addTimer(work, REAP, at, row))
+  work.reap?.forEach((row, at) => tx.put('timers', addTimer(work, REAP, at), row satisfies ReapRow))
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)
@@ -324,15 +327,10 @@ function startAnew(tx: Transaction): void {
 function dropDelayed(work: Work): void {
   const queue = edit(work)
   work.tx.deleteRange('timers', under(DELIVER))
+  work.tx.deleteRange('delayed', {})
   work.tx.deleteRange('ids', { upper: queue.nextDelayed })
   queue.delayed = 0
   queue.timer = undefined
-}
-
-/** Makes a group. What is due by now came before it. */
-function begin(work: Work, name: string, from: 'earliest' | 'latest'): Group {
-  while ((work.queue.timer ?? Infinity) <= work.now) sweepDelayed(work)
-  return createGroup(work, name, from)
 }
 
 /** Ends all leases now: who held them is gone. */

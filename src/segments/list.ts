@@ -6,7 +6,9 @@ import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './pla
 import {
   type ChainRow,
   type DeadRow,
+  type Delayed,
   type DeliverRow,
+  type TimerKey,
   type Segment,
   type SideRow,
   type Stored,
@@ -14,6 +16,7 @@ import {
 } from './rows.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
+import { isBefore } from './sweep.ts'
 import { trustSegment } from './trust.ts'
 import { sideKey } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
@@ -144,10 +147,12 @@ function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
   }
 }
 
-function* delayed({ work }: Group, from: Key = [DELIVER]): Iterable<Item> {
+function* delayed({ work, row }: Group, from: Key = [DELIVER]): Iterable<Item> {
   // The point of a message is the key of its timer, and its index.
   const lower = (from as readonly number[]).slice(0, 3)
-  for (const [timer, segment] of rowsOf<DeliverRow>(work, 'timers', { lower, upper: [DELIVER] })) {
+  for (const [timer, { last }] of rowsOf<DeliverRow>(work, 'timers', { lower, upper: [DELIVER] })) {
+    if (isBefore(timer as TimerKey, row.since)) continue
+    const segment = work.tx.get<Delayed>('delayed', last)!
     for (let i = 0; i < lengthOf(segment); i++) {
       const message = messageAt(segment, i)
       if (isLive(work, message))
@@ -185,9 +190,11 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
   const { work, row } = group
   const found = find(work, id)
   if (found === undefined) return undefined
-  if ('timer' in found) {
+  if ('delayed' in found) {
+    const { timer } = found.segment
+    if (isBefore(timer, row.since)) return undefined
     const message = messageAt(found.segment, found.index)
-    return isLive(work, message) ? [message, until(work, 'delayed', found.timer[1], 0)] : undefined
+    return isLive(work, message) ? [message, until(work, 'delayed', timer[1], 0)] : undefined
   }
   const place = locate(group, found.seq, found.key)
   const message = place && messageIn(group, place, found.seq)

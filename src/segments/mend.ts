@@ -6,22 +6,20 @@ import { park } from './moves.ts'
 import { createGroup } from './new-group.ts'
 import { LogRemains, type Remains } from './remains.ts'
 import {
-  type AliasRow,
   type Amendment,
   type ChainRow,
   type DeadRow,
-  type DeliverRow,
+  type Delayed,
   type IdRow,
   type Parked,
   type Segment,
   type SideRow,
   type Stored,
-  type TimerKey,
-  DELIVER,
 } from './rows.ts'
 import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
+import { putDeliver } from './sweep.ts'
 import { sideKey, wait } from './waiting.ts'
 import { type Work, amend, edit, noteExpiry, openWork, reap } from './work.ts'
 
@@ -99,10 +97,10 @@ class Mending {
       )
     }
     await this.#each(
-      this.#timers(),
+      this.#delayed(),
       ([, segment]) => sizeOfSegment(segment),
-      (work, [key, segment]) => {
-        this.#putTimer(work, key, segment)
+      (work, [last, segment]) => {
+        this.#putDelayed(work, last, segment)
       },
     )
     await this.#each(this.#knownIds(), () => 0, putKnownId)
@@ -144,7 +142,10 @@ class Mending {
   #begin(work: Work): void {
     const { queue } = this.#log
     const tail = this.#tail
-    const numbers = Array.from(this.#remains.keys('timers', {}), (key) => (key as TimerKey)[2])
+    const numbers = Array.from(
+      this.#remains.keys('delayed', {}),
+      (key) => this.#remains.get<Delayed>('delayed', key)!.timer[2],
+    )
     Object.assign(edit(work), {
       tail,
       sent: (queue?.sent ?? 0) + tail - (queue?.tail ?? 1),
@@ -213,7 +214,7 @@ class Mending {
     work.tx.put('log', lastOf(segment), { ...segment, bytes: queue.bytes } satisfies Segment)
     const { alias } = segment
     if (alias !== undefined) {
-      work.tx.put('ids', alias, { last: lastOf(segment) } satisfies AliasRow)
+      work.tx.put('ids', alias, lastOf(segment))
       queue.aliased++
       queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
     }
@@ -260,28 +261,24 @@ class Mending {
 
   // Timers and ids
 
-  *#timers(): Iterable<[TimerKey, Segment]> {
-    for (const key of this.#remains.keys('timers', { lower: [DELIVER], upper: [DELIVER] })) {
-      yield [key as TimerKey, this.#remains.get<DeliverRow>('timers', key)!]
-    }
+  *#delayed(): Iterable<[number, Delayed]> {
+    for (const key of this.#remains.keys('delayed', {}))
+      yield [key as number, this.#remains.get<Delayed>('delayed', key)!]
   }
 
-  #putTimer(work: Work, timer: TimerKey, segment: Segment): void {
-    const alias = segment.alias!
-    const known = work.tx.get<AliasRow>('ids', alias)
+  #putDelayed(work: Work, last: number, segment: Delayed): void {
     // That it was moved into the log is known, that it was taken from here is not.
-    if (known !== undefined && 'last' in known) return
-    const [, at] = timer
+    if (work.tx.get('ids', last) !== undefined) return
+    const [, at] = segment.timer
     const queue = edit(work)
-    work.tx.put('timers', timer, segment)
-    work.tx.put('ids', alias, { timer } satisfies AliasRow)
+    putDeliver(work, last, segment)
     for (let i = 0; i < lengthOf(segment); i++) {
       if (segment.more!.named?.[i] !== undefined)
-        work.tx.put('ids', idAt(segment, i), { timer } satisfies IdRow)
+        work.tx.put('ids', idAt(segment, i), { delayed: last } satisfies IdRow)
     }
     queue.delayed += lengthOf(segment)
     queue.timer = Math.min(queue.timer ?? at, at)
-    queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
+    queue.nextDelayed = Math.max(queue.nextDelayed, last + 1)
     if (this.#log.queue === undefined) queue.sent += lengthOf(segment)
   }
 

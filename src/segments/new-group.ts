@@ -2,6 +2,7 @@ import { type Group, allGroups, firstSegment, lowestFloor, openGroup } from './g
 import { enter } from './moves.ts'
 import { outsideLog } from './places.ts'
 import type { GroupRow, Stored } from './rows.ts'
+import { isOverdue } from './sweep.ts'
 import { type Work, amendmentsOf, edit } from './work.ts'
 
 /** The row of a group that has nothing in flight yet. */
@@ -53,6 +54,8 @@ export function createGroup(work: Work, name: string, from: 'earliest' | 'latest
   group.changed = true
   queue.groups++
   queue.groupsEver++
+  if (from === 'latest' && queue.groups > 1 && isOverdue(work))
+    queue.since = group.row.since = [work.now, queue.nextTimer]
   work.groups.push(group)
   if (from === 'earliest' && queue.groups > 1) adopt(work, group)
   return group

@@ -7,7 +7,7 @@ import { wait } from './waiting.ts'
 export function retryNow(group: Group, id: string): boolean {
   const { work, name, row } = group
   const found = find(work, id)
-  if (found === undefined || 'timer' in found) return false
+  if (found === undefined || 'delayed' in found) return false
   const place = locate(group, found.seq, found.key)
   if (place?.at !== 'side' || place.side.at <= work.now) return false
   const { side, key } = place

@@ -9,12 +9,13 @@ import type { Body, DeadReason } from '../storage.ts'
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
  * | timers | `[kind, at, number]` | {@link DeliverRow}, {@link ReapRow} |
+ * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
  * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
  * | dead | `[group, seq]` | {@link DeadRow} |
  * | ids | the caller's id | {@link IdRow} |
- * | ids | number of the last of some delayed messages | {@link AliasRow} |
+ * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
  *
  * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
@@ -32,7 +33,7 @@ export interface QueueRow {
   bytes: number
   /** Messages ever stored. */
   sent: number
-  /** Messages that wait in `timers`. */
+  /** Messages that wait in `delayed`. */
   delayed: number
   /** The number that the next delayed message gets: its id carries it, because its seq is not known yet. */
   nextDelayed: number
@@ -40,11 +41,13 @@ export interface QueueRow {
   nextTimer: number
   /** When the first delayed messages are due. */
   timer?: number | undefined
+  /** Some group has a {@link GroupRow.since}, that of the last of them. */
+  since?: TimerMark | undefined
   /** When the first messages expire, or ids are to be forgotten. */
   reaper?: number | undefined
   /** Rows in `amend`. */
   amended: number
-  /** Segments in the log that came out of `timers`, and have an alias to delete with them. */
+  /** Segments in the log that came out of `delayed`, and have an alias to delete with them. */
   aliased: number
   /** Groups that exist. */
   groups: number
@@ -62,6 +65,8 @@ export interface GroupRow {
   token: string
   /** The first seq in the log that the group has not looked at. */
   cursor: number
+  /** The group started when the timers before this one were overdue: what they bring into the log came before it. */
+  since?: TimerMark | undefined
   /** In order of seq. */
   leases: Lease[]
   /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
@@ -191,8 +196,22 @@ export const REAP = 1
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
+/** Before a timer that has this time and number, or a later one. */
+export type TimerMark = readonly [at: number, number: number]
+
+/** Some delayed messages, without what they carry. */
+export interface DeliverRow {
+  /** Where they are in `delayed`: the number of the last. */
+  readonly last: number
+  readonly length: number
+  /** When those of them expire that do. */
+  readonly expires?: readonly number[] | undefined
+}
+
 /** Delayed messages: `first` is the number of the first. */
-export type DeliverRow = Segment
+export interface Delayed extends Segment {
+  readonly timer: TimerKey
+}
 
 /**
  * What has had its time: messages of the log that may have to expire, with their ordering key if they have one, and ids
@@ -204,11 +223,8 @@ export type Expiring = readonly [seq: number, key: string | undefined]
 /** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
 export type IdRow =
   | { readonly seq: number; readonly key?: string | undefined }
-  | { readonly timer: TimerKey }
+  | { readonly delayed: number }
   | { readonly until: number }
-
-/** Where delayed messages are: in a timer, or the seq of the last in the log. */
-export type AliasRow = { readonly timer: TimerKey } | { readonly last: number }
 
 /**
  * What has become of a message of the log that some group has not reached: it carries another message now, or it is gone.
@@ -227,9 +243,10 @@ export function groupKey(group: string): [string, string] {
 }
 
 /** What a queue without messages has. */
-export const EMPTY: Pick<QueueRow, 'delayed' | 'timer' | 'reaper' | 'amended' | 'aliased'> = {
+export const EMPTY: Pick<QueueRow, 'delayed' | 'timer' | 'since' | 'reaper' | 'amended' | 'aliased'> = {
   delayed: 0,
   timer: undefined,
+  since: undefined,
   reaper: undefined,
   amended: 0,
   aliased: 0,
@@ -244,6 +261,7 @@ export const NEW_QUEUE: QueueRow = {
   nextDelayed: 1,
   nextTimer: 1,
   timer: undefined,
+  since: undefined,
   reaper: undefined,
   amended: 0,
   aliased: 0,

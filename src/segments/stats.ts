@@ -1,9 +1,9 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
 import { sideMessage } from './places.ts'
-import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
-import { lengthOf } from './segment.ts'
-import { dueTimers, expiredAt } from './sweep.ts'
+import { type DeliverRow, type ReapRow, type SideRow, type TimerKey, DELIVER, REAP } from './rows.ts'
+import { dueTimers, expiredAt, isBefore } from './sweep.ts'
+import type { Row } from './store.ts'
 import { type Work, amendmentsOf, isGone, logMessage, segmentAt, under } from './work.ts'
 
 /** Due timers of each kind are taken into account up to this many. */
@@ -17,7 +17,7 @@ interface Expired {
 
 /** Timers that are due and that no claim has worked off yet. */
 interface Due {
-  readonly delayed: readonly Segment[]
+  readonly delayed: readonly Row<DeliverRow>[]
   readonly expired: readonly Expired[]
 }
 
@@ -29,7 +29,7 @@ export function stats(work: Work): StorageStats {
   const { queue } = work
   const first = firstSegment(work)
   const due: Due = {
-    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, segment]) => segment),
+    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS),
     expired: expiredMessages(work),
   }
   const counts: Record<string, Counts> = Object.create(null)
@@ -99,10 +99,9 @@ function oldest(work: Work, group: Group): number | undefined {
 
 /** What a claim would change before it looks for messages. */
 function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, expired }: Due): void {
-  for (const segment of delayed) {
-    const length = lengthOf(segment)
-    count.delayed -= length
-    count.ready += length - expiredIn(work, segment)
+  for (const [timer, row] of delayed) {
+    count.delayed -= row.length
+    if (!isBefore(timer as TimerKey, group.row.since)) count.ready += row.length - expiredIn(work, row)
   }
   for (const { at, seq, key } of expired) {
     const place = expiredAt(group, at, seq, key)?.place
@@ -125,15 +124,15 @@ function expiredMessages(work: Work): readonly Expired[] {
   return [...messages.values()]
 }
 
-function expiredIn(work: Work, segment: Segment): number {
-  return segment.more?.expires?.filter((expires) => expires !== undefined && expires <= work.now).length ?? 0
+function expiredIn({ now }: Work, { expires }: DeliverRow): number {
+  return expires?.filter((at) => at <= now).length ?? 0
 }
 
 /** Messages that wait for the first group. */
 function unclaimed(work: Work, first: number, { delayed, expired }: Due): number {
   let count = work.queue.tail - first + work.queue.delayed
   for (const { gone } of amendmentsOf(work, first, work.queue.tail)?.values() ?? []) if (gone) count--
-  for (const segment of delayed) count -= expiredIn(work, segment)
+  for (const [, row] of delayed) count -= expiredIn(work, row)
   for (const { at, seq } of expired) if (!isGone(work, seq) && logMessage(work, seq)?.expires === at) count--
   return count
 }

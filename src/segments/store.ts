@@ -19,8 +19,10 @@ export const TABLES = {
   state: 's',
   /** The log: one row per appended segment, keyed by the number of its last message. */
   log: 'b',
-  /** What has to happen at a time: delayed messages to deliver, messages to expire, ids to forget. */
-  timers: 'b',
+  /** What has to happen in the queue at a time: delayed messages to deliver, messages to expire, ids to forget. */
+  timers: 's',
+  /** Delayed messages. */
+  delayed: 'b',
   /** Messages of one group that left the fast path: they wait for a retry, or are leased again after one. */
   side: 'b',
   /** When each waiting message of `side`, or the head of a key in `chain`, is due. */
@@ -119,6 +121,11 @@ export interface StoreLimits {
   readonly segmentBytes: number
   /** A claim or a page that has so many bytes takes no more messages. `Infinity`: no answer is too large. */
   readonly answerBytes: number
+  /**
+   * How many messages one transaction moves, buries or cleans up besides what it was called for, about; 4 KB count as one
+   * more. What it leaves is left to the next, so that none takes long, however much is overdue.
+   */
+  readonly stepMessages: number
 }
 
 /** Small segments, to be read for the sake of a few of their messages, and answers of any size. */
@@ -126,6 +133,7 @@ export const DEFAULT_LIMITS: StoreLimits = {
   segmentMessages: 256,
   segmentBytes: 256 * 1024,
   answerBytes: Infinity,
+  stepMessages: 1000,
 }
 
 /** The rows of one queue. */

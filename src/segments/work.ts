@@ -1,10 +1,8 @@
 import type { Group } from './group.ts'
 import {
   type Amendment,
-  type DeliverRow,
   type Expiring,
   type QueueRow,
-  type ReapRow,
   type Segment,
   type Stored,
   type TimerKey,
@@ -33,6 +31,8 @@ export interface Work {
   readonly limits: StoreLimits
   /** The queue row, to be read. */
   readonly queue: Readonly<QueueRow>
+  /** What this step may still do besides what it was called for: see {@link StoreLimits.stepMessages}. */
+  left: number
   /** The groups that were loaded: see `group.ts`. */
   readonly groups: Group[]
   /** What has to be reaped, by time. */
@@ -58,6 +58,7 @@ export function openWork(
     clock,
     limits,
     queue,
+    left: limits.stepMessages,
     groups: [],
     reap: undefined,
     now: clock,
@@ -83,13 +84,16 @@ export function edit(work: Work): QueueRow {
 }
 
 /** Has something happen at a time. Answers with the key of the row. */
-export function addTimer(work: Work, kind: number, at: number, row: DeliverRow | ReapRow): TimerKey {
+export function addTimer(work: Work, kind: number, at: number): TimerKey {
   const queue = edit(work)
-  const key: TimerKey = [kind, at, queue.nextTimer++]
-  work.tx.put('timers', key, row)
   const field = kind === DELIVER ? 'timer' : 'reaper'
   queue[field] = Math.min(queue[field] ?? at, at)
-  return key
+  return [kind, at, queue.nextTimer++]
+}
+
+/** Notes that this step has done something besides what it was called for, with a message of so many bytes. */
+export function spend(work: Work, bytes: number = 0): void {
+  work.left -= 1 + bytes / 4096
 }
 
 /** Has a message expire, or an id forgotten, at a time. */
