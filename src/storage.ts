@@ -268,7 +268,8 @@ export interface QueueStorage {
    * - Atomicity: all or none. Order: the results are in the order of the messages, and so are first deliveries.
    * - Idempotence: only for messages with an id.
    * - An id that appears twice in one batch is a duplicate the second time.
-   * - An id that is still known for its `dedupeMs` is a duplicate, with `replace` as well: nothing is left to replace.
+   * - An id that is still known for its `dedupeMs` is a duplicate. With `replace` it is news and stored; the id stays known
+   *   for as long as any message of it has promised: a later one does not shorten that.
    * - Rejects: `QUOTA_EXCEEDED`, `STORAGE_FAILED`, `STORAGE_UNAVAILABLE`, `TIMEOUT`, `CLOSED`.
    */
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]>
@@ -453,6 +454,12 @@ export const MAX_NAME_BYTES = 256
 
 /** The longest duration that crosses this contract, in ms: 100 years of 365.25 days. Deadlines stay exact integers. */
 export const MAX_DURATION_MS: number = 3_155_760_000_000
+
+/**
+ * What the bodies of one answer of `claim` or `list` have together, about, in bytes: the message that goes beyond it is the
+ * last. So nobody gets gigabytes for having asked for many.
+ */
+export const MAX_ANSWER_BYTES: number = 16 * 1024 * 1024
 
 /** The most ids that one call of `cancel`, `retryNow` or `list` names, so that no step takes long. */
 export const MAX_IDS: number = 256

@@ -17,6 +17,10 @@ export const IDS_WITH_KEYS: Need = ({ orderingKeys, idsWithKeys = true }) =>
     : 'a message has no id and key together (orderingKeys: false, or idsWithKeys: false)'
 export const CANCELLATION: Need = ({ cancellation }) =>
   cancellation ? undefined : 'messages cannot be cancelled (cancellation: false)'
+export const QUEUE_LIMITS: Need = ({ queueLimits = true }) =>
+  queueLimits ? undefined : 'nobody counts what a queue retains (queueLimits: false)'
+export const NAMES: Need = ({ listsQueues = true }) =>
+  listsQueues ? undefined : 'queues have no list (listsQueues: false)'
 export const PERSISTENCE: Need = ({ durability }) =>
   durability === 'none' ? 'nothing survives the adapter (durability: none)' : undefined
 export const SETTABLE_CLOCK: Need = (_, realClock) =>

@@ -1,6 +1,7 @@
 import { uuid } from '../message-id.ts'
 import type {
   ClaimRequest,
+  GroupStart,
   ListedMessage,
   MessageState,
   NewMessage,
@@ -29,6 +30,8 @@ export type Step =
       readonly leaseMs: number
       readonly from: 'earliest' | 'latest'
       readonly settle: readonly StepSettlement[]
+      /** Groups that it makes besides. */
+      readonly groups?: readonly number[] | undefined
     }
   | {
       readonly verb: 'settle'
@@ -55,6 +58,7 @@ export type Step =
     }
   | { readonly verb: 'deleteGroup'; readonly view: number; readonly group: number }
   | { readonly verb: 'purge'; readonly view: number }
+  | { readonly verb: 'delete'; readonly view: number }
   | { readonly verb: 'advance'; readonly ms: number }
   | { readonly verb: 'reopen' }
 
@@ -72,6 +76,8 @@ export interface AppendStep {
     readonly replace?: boolean | undefined
     readonly dedupeMs?: number | undefined
   }[]
+  /** Groups that it makes. */
+  readonly groups?: readonly number[] | undefined
 }
 
 export interface StepSettlement {
@@ -86,6 +92,7 @@ export interface StepSettlement {
 const GROUPS = ['A', 'B', 'C']
 /** Of each group. */
 const MAX_ATTEMPTS = [3, 2, 1_000_000]
+const DEAD_FOR_MS = [undefined, 300, undefined]
 /** After so many claims that find nothing, a storage must say when to look again. */
 const MAX_ROUNDS = 20
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
@@ -167,6 +174,8 @@ class History {
           leaseMs: step.leaseMs,
           maxAttempts: MAX_ATTEMPTS[step.group]!,
           from: step.from,
+          deadForMs: DEAD_FOR_MS[step.group],
+          ...(step.groups && { groups: startsOf(step.groups) }),
           ...(settle.length > 0 && { settle }),
         }
         return await this.#claim(step.view, request)
@@ -212,6 +221,11 @@ class History {
         await (await this.#view(step.view)).purge()
         this.#model.purge()
         return
+      case 'delete':
+        this.#say(`delete by ${step.view}`)
+        await (await this.#view(step.view)).delete()
+        this.#model.delete()
+        return
       case 'advance':
         this.#say(`advance ${step.ms}`)
         return await this.#clock.advance(step.ms)
@@ -233,12 +247,12 @@ class History {
       }
       this.#model.claim(request, result)
       if (deliveries.length > 0 || nextInMs !== 0) return
-      request = { ...request, settle: undefined }
+      request = { ...request, settle: undefined, groups: undefined }
     }
     fail(`claims of ${request.group} answer nextInMs: 0 for ever, and find nothing`)
   }
 
-  async #append({ view, messages }: AppendStep): Promise<void> {
+  async #append({ view, messages, groups: numbers }: AppendStep): Promise<void> {
     const { orderingKeys, deduplication } = this.#factory.guarantees
     const drafts = messages.map((message): NewMessage => {
       const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
@@ -258,11 +272,12 @@ class History {
       }
     })
     const batchId = uuid()
-    this.#say(`append by ${view} ${show(drafts)}`)
-    const results = await (await this.#view(view)).append(drafts, { batchId })
+    const groups = numbers && startsOf(numbers)
+    this.#say(`append by ${view} ${show(drafts)}${groups === undefined ? '' : ` for ${show(groups)}`}`)
+    const results = await (await this.#view(view)).append(drafts, { batchId, groups })
     this.#answer(results)
     for (const { id } of results) if (!this.#ids.includes(id)) this.#ids.push(id)
-    this.#model.append(drafts, batchId, results)
+    this.#model.append(drafts, batchId, results, groups)
   }
 
   async #list({ view, group, states, limit, ids: numbers }: Step & { verb: 'list' }): Promise<void> {
@@ -347,7 +362,10 @@ class History {
     if (kind === 'retry') return { settlement: { receipt, kind, delayMs: ms, error, counts }, group }
     // What else the receipt of a dead letter does is open.
     if (this.#dead.has(receipt)) return { settlement: { receipt, kind: 'retry', delayMs: ms }, group }
-    if (kind === 'dead') return { settlement: { receipt, kind, reason: 'rejected', error }, group }
+    if (kind === 'dead') {
+      const deadForMs = DEAD_FOR_MS[GROUPS.indexOf(group ?? '')]
+      return { settlement: { receipt, kind, reason: 'rejected', error, deadForMs }, group }
+    }
     return { settlement: { receipt, kind, leaseMs: ms + 1 }, group }
   }
 
@@ -368,6 +386,11 @@ class History {
   #answer(result: unknown): void {
     this.#trace[this.#trace.length - 1] += ` -> ${show(result)}`
   }
+}
+
+/** Every other one starts at the latest. */
+function startsOf(numbers: readonly number[]): GroupStart[] {
+  return numbers.map((number, i) => ({ name: GROUPS[number]!, from: i % 2 === 0 ? 'earliest' : 'latest' }))
 }
 
 /** The key of an id is always the same, because the place of a message that changes its key is open. */

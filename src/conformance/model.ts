@@ -5,6 +5,7 @@ import type {
   ClaimResult,
   DeadReason,
   Delivery,
+  GroupStart,
   GroupStats,
   ListedMessage,
   MessageState,
@@ -32,7 +33,7 @@ export class Model {
   readonly #groups: Map<string, Group> = new Map()
   readonly #receipts: Map<string, Receipt> = new Map()
   /** Ids of messages that are done, and until when they are known. */
-  readonly #remembered: Map<string, { readonly until: number; readonly sure: boolean }> = new Map()
+  readonly #remembered: Map<string, Remembered> = new Map()
   #token = 0
   #sent: Range = { least: 0, most: 0 }
 
@@ -50,7 +51,13 @@ export class Model {
 
   // Append
 
-  append(drafts: readonly NewMessage[], batchId: string, results: readonly AppendResult[]): void {
+  append(
+    drafts: readonly NewMessage[],
+    batchId: string,
+    results: readonly AppendResult[],
+    groups: readonly GroupStart[] = [],
+  ): void {
+    this.#start(groups)
     equal(results.length, drafts.length, 'results of append')
     const met = new Set<string>()
     for (const [i, draft] of drafts.entries()) {
@@ -81,7 +88,8 @@ export class Model {
       const remembered = this.#remembered.get(id)
       const isRemembered = remembered !== undefined && remembered.until > this.#now
       if (retained !== undefined || (isRemembered && remembered.sure)) return ['duplicate']
-      return maybe || isRemembered ? ['duplicate', 'stored'] : ['stored']
+      const maybeRemembered = isRemembered || (remembered?.atMost ?? 0) > this.#now
+      return maybe || maybeRemembered ? ['duplicate', 'stored'] : ['stored']
     }
     if (retained === undefined) return maybe ? ['stored', 'replaced'] : ['stored']
     let doubt = false
@@ -96,8 +104,11 @@ export class Model {
   }
 
   #store(draft: NewMessage, id: string): void {
-    for (const other of this.#messages) if (other.id === id) other.shadowed = true
-    this.#remembered.delete(id)
+    for (const other of this.#messages) {
+      if (other.id !== id) continue
+      if (!other.shadowed) other.promises = this.#isRetained(other)
+      other.shadowed = true
+    }
     const message: Message = {
       ...this.#contentOf(draft, id),
       number: this.#messages.length,
@@ -105,6 +116,7 @@ export class Model {
       isDelayed: (draft.delayMs ?? 0) > 0,
       isNamed: draft.id !== undefined,
       shadowed: false,
+      promises: true,
       leavesTrace: false,
       dropped: false,
       standings: new Map(),
@@ -170,14 +182,17 @@ export class Model {
   // Claim
 
   claim(request: ClaimRequest, { deliveries, nextInMs, settled }: ClaimResult): void {
-    let group = this.#groups.get(request.group)
-    if (group === undefined) {
-      group = this.#makeGroup(request.group, request.from ?? 'earliest', true)
-      this.#groups.set(request.group, group)
-    }
+    this.#start(request.groups ?? [])
+    this.#start([{ name: request.group, from: request.from }])
+    const group = this.#groups.get(request.group)!
     group.maxAttempts = request.maxAttempts
+    group.deadForMs = request.deadForMs
     if (request.settle !== undefined) this.settle(request.group, request.settle, settled ?? [])
     this.#markBlocked(group)
+    // Until it delivers something, or says that there is nothing, it may still be taking over what others hold.
+    if (deliveries.length > 0 || nextInMs !== 0) {
+      for (const [, standing] of this.#of(group)) standing.starting = false
+    }
     ok(deliveries.length <= request.limit, `${deliveries.length} deliveries, the limit is ${request.limit}`)
     for (const delivery of deliveries) this.#deliver(group, delivery, request)
     this.#markBlocked(group)
@@ -350,6 +365,7 @@ export class Model {
     if (settlement.kind === 'dead') {
       this.#fail(group, 1, 1)
       this.#die(message, standing, settlement.reason, { text: settlement.error })
+      if (settlement.deadForMs !== undefined) standing.deadUntil = now + settlement.deadForMs
       return
     }
     const due = now + settlement.delayMs
@@ -363,6 +379,7 @@ export class Model {
         error: undefined,
         redriven: true,
         mustBeDead: false,
+        deadUntil: Infinity,
         outOfLog: true,
         // Whoever redrives an expired message wants it delivered. Whether that holds for one that has yet to expire is open.
         expiry: this.#isExpired(message, standing) || standing.expiry === 'never' ? 'never' : 'maybe',
@@ -397,7 +414,7 @@ export class Model {
     reason: DeadReason | undefined,
     error: LastError | undefined,
   ): void {
-    Object.assign(standing, { state: 'dead', reason, error, deadAt: this.#now, mustBeDead: false })
+    Object.assign(standing, { state: 'dead', reason, error, mustBeDead: false, deadUntil: Infinity })
     standing.token = ++this.#token
     this.#finished(message, true)
   }
@@ -405,7 +422,21 @@ export class Model {
   /** A group is done with a message: if it was the last, the id is free, or known for `dedupeMs`. */
   #finished(message: Message, sure: boolean): void {
     if (!message.isNamed || message.dedupeMs === 0 || this.#isRetained(message)) return
-    this.#remembered.set(message.id, { until: this.#now + message.dedupeMs, sure: sure && !message.shadowed })
+    const end = this.#now + message.dedupeMs
+    const before = this.#remembered.get(message.id)
+    const atMost = Math.max(end, before?.atMost ?? 0)
+    const isSure = sure && message.promises && !this.#mayBeRetained(message)
+    // What is sure to be known for long stays so, whatever else is open.
+    if (before?.sure === true && before.until >= (isSure ? end : this.#now)) {
+      this.#remembered.set(message.id, { ...before, atMost })
+    } else this.#remembered.set(message.id, { until: end, sure: isSure, atMost })
+  }
+
+  /** Groups that a verb makes where they do not exist. */
+  #start(groups: readonly GroupStart[]): void {
+    for (const { name, from = 'earliest' } of groups) {
+      if (!this.#groups.has(name)) this.#groups.set(name, this.#makeGroup(name, from, true))
+    }
   }
 
   /** Something happened to the message of an id: whether the id is still known for an earlier one is open. */
@@ -499,19 +530,44 @@ export class Model {
   deleteGroup(name: string): void {
     if (!this.#groups.delete(name)) return
     for (const message of this.#messages) {
-      const belonged = message.standings.delete(name)
+      const standing = message.standings.get(name)
+      const wasOpen = standing?.state === 'waiting' || standing?.state === 'leased'
+      const isSure = wasOpen && standing.sure && !this.#isDying(message, standing)
+      message.standings.delete(name)
       if (this.#groups.size === 0) message.dropped = true
-      if (belonged) this.#finished(message, false)
+      // Whether it was the end of a message that may have ended before is open.
+      if (standing !== undefined) this.#finished(message, isSure)
     }
+    this.#stretch()
   }
 
   purge(): void {
     for (const message of this.#messages) {
+      const wasOpen = this.#isRetained(message)
       this.#drop(message, true)
       message.leavesTrace = false
-      this.#finished(message, false)
+      this.#finished(message, wasOpen)
     }
-    for (const id of this.#remembered.keys()) this.#doubtId(id)
+    this.#stretch()
+  }
+
+  /** Where many messages end at once, those that ended so before may be remembered from now on. */
+  #stretch(): void {
+    for (const [id, remembered] of this.#remembered) {
+      const dedupeMs = Math.max(
+        0,
+        ...this.#messages.filter((message) => message.id === id).map((message) => message.dedupeMs),
+      )
+      this.#remembered.set(id, { ...remembered, atMost: Math.max(remembered.atMost, this.#now + dedupeMs) })
+    }
+  }
+
+  /** The queue never was. */
+  delete(): void {
+    this.#messages.length = 0
+    this.#groups.clear()
+    this.#remembered.clear()
+    this.#sent = { least: 0, most: 0 }
   }
 
   /** The storage was opened again. `leases`: what that does to them. */
@@ -555,6 +611,11 @@ export class Model {
         states.includes('gone'),
         `the list of ${name} does not show ${show(message.body)}, which should be ${show(states)}`,
       )
+      if (standing.starting) continue
+      if (standing.state === 'dead') {
+        standing.state = 'done'
+        continue
+      }
       if (standing.sure || this.#isDying(message, standing)) continue
       if (isReal) message.standings.delete(name)
     }
@@ -575,6 +636,8 @@ export class Model {
     message.leavesTrace = true
     // Why an attempt failed stays known, if it was told.
     this.#die(message, standing, reason, standing.state === 'waiting' ? standing.error : undefined)
+    // As the claim said that found it: when that was will be seen.
+    standing.deadUntil = undefined
   }
 
   #learn(group: Group, message: Message, standing: Standing, entry: ListedMessage, what: string): void {
@@ -606,6 +669,7 @@ export class Model {
     equal(deadAt !== undefined, state === 'dead', `${what} as ${state}: whether it has a deadAt`)
     if (state !== 'dead') return equal(reason, undefined, `${what} as ${state}: reason`)
     equal(reason, standing.reason, `${what}: reason`)
+    if (standing.deadUntil === undefined) standing.deadUntil = deadAt! + (group.deadForMs ?? Infinity)
     ok(deadAt! <= this.#now && deadAt! >= message.timestamp, `${what}: deadAt is ${deadAt}`)
     const known = this.#receipts.get(receipt!)
     if (known === undefined) {
@@ -642,10 +706,16 @@ export class Model {
   #states(group: Group, message: Message, standing: Standing): readonly Seen[] {
     const { state, from, due, sure, until, mustBeDead, doubtfulLease } = standing
     const seen: Seen[] = []
-    if (!sure) seen.push('gone')
+    if (!sure || standing.starting) seen.push('gone')
     if (state === 'done') return ['gone']
-    if (state === 'dead') return [...seen, 'dead']
-    if (mustBeDead) return [...seen, 'dead']
+    if (state === 'dead') {
+      // Its time is over: it is deleted now or by one of the next claims.
+      const isOver = standing.deadUntil !== undefined && standing.deadUntil <= this.#now
+      return isOver ? [...seen, 'dead', 'gone'] : [...seen, 'dead']
+    }
+    // Found dead by a claim some time ago, and kept for a time from then on.
+    const mayBeOver = group.deadForMs !== undefined
+    if (mustBeDead) return mayBeOver ? [...seen, 'dead', 'gone'] : [...seen, 'dead']
     const now = this.#now
     const isDying = this.#isDying(message, standing)
     if (isDying) seen.push('dead', 'gone')
@@ -738,7 +808,8 @@ export class Model {
       if (isReal && belongs !== false && !this.#mayBeRetained(message)) message.shadowed = true
       if (belongs === false) continue
       const outOfLog = isOutOfLog(message)
-      const standing = { ...newStanding(message, belongs === true), outOfLog }
+      const starting = isReal && outOfLog
+      const standing = { ...newStanding(message, belongs === true), outOfLog, starting }
       // Where it was redriven, that may hold for later groups too: it does not expire, and comes after a delay.
       for (const { expiry, state, due } of message.standings.values()) {
         if (expiry === 'normal') continue
@@ -752,6 +823,7 @@ export class Model {
       acked: ZERO,
       failed: ZERO,
       maxAttempts: Infinity,
+      deadForMs: undefined,
       imagined: isReal ? undefined : imagined,
     }
     if (isReal) for (const [message, standing] of imagined) message.standings.set(name, standing)
@@ -924,6 +996,8 @@ interface Message extends Content {
   isNamed: boolean
   /** A later message of the same id was stored. The contract does not say which of the two that id means then. */
   shadowed: boolean
+  /** Its `dedupeMs` surely holds when it is done, although a later message has its id. */
+  promises: boolean
   /** It left other than by an ack: the log may show that it was there until claims have passed it. */
   leavesTrace: boolean
   /** Cancelled, purged, or deleted with the last group that had it. */
@@ -963,6 +1037,19 @@ interface Standing {
   mustBeDead: boolean
   /** A redriven message does not expire again. */
   expiry: 'normal' | 'maybe' | 'never'
+  /** The group is new, and may take over step by step what others hold: until then it may not show it. */
+  starting: boolean
+  /** Until when it is kept as a dead letter; `undefined` until that is seen. */
+  deadUntil: number | undefined
+}
+
+/** What is known of an id whose messages are done. */
+interface Remembered {
+  /** Known at least so long, if it is sure. */
+  readonly until: number
+  readonly sure: boolean
+  /** Known at most so long. */
+  readonly atMost: number
 }
 
 interface LastError {
@@ -972,6 +1059,8 @@ interface LastError {
 interface Group {
   readonly name: string
   maxAttempts: number
+  /** Of the last claim. */
+  deadForMs: number | undefined
   acked: Range
   failed: Range
   /** Standings in a group that does not exist. */
@@ -1018,6 +1107,8 @@ function newStanding(message: Message, sure: boolean): Standing {
     outOfLog: false,
     mustBeDead: false,
     expiry: 'normal',
+    starting: false,
+    deadUntil: Infinity,
   }
 }
 

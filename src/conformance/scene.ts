@@ -1,5 +1,6 @@
 import { uuid } from '../message-id.ts'
 import type {
+  AppendOptions,
   AppendResult,
   Body,
   ClaimRequest,
@@ -166,8 +167,13 @@ export class View {
   }
 
   append(...drafts: readonly Draft[]): Promise<AppendResult[]> {
+    return this.appendWith({}, ...drafts)
+  }
+
+  /** As {@link append}, with options. */
+  appendWith(options: Omit<AppendOptions, 'batchId'>, ...drafts: readonly Draft[]): Promise<AppendResult[]> {
     const messages = drafts.map((draft) => (typeof draft === 'string' ? { body: draft } : draft))
-    return this.storage.append(messages, { batchId: uuid() })
+    return this.storage.append(messages, { batchId: uuid(), ...options })
   }
 
   /** Appends messages that must be stored. Answers with their ids. */
@@ -252,8 +258,13 @@ export class View {
   }
 
   /** Makes a delivery a dead letter. Must settle. */
-  async bury({ receipt }: Held, reason: DeadReason = 'rejected', error?: string): Promise<void> {
-    await this.#settles([{ receipt: receipt!, kind: 'dead', reason, error }])
+  async bury(
+    { receipt }: Held,
+    reason: DeadReason = 'rejected',
+    error?: string,
+    deadForMs?: number,
+  ): Promise<void> {
+    await this.#settles([{ receipt: receipt!, kind: 'dead', reason, error, deadForMs }])
   }
 
   /** Extends a lease. Must settle. Answers with the delivery under the receipt that holds from now on. */

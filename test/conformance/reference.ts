@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { QuaysideError } from '../../src/index.ts'
+import { MAX_ANSWER_BYTES } from '../../src/storage.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -9,6 +10,7 @@ import type {
   ClaimResult,
   DeadReason,
   Delivery,
+  GroupStart,
   GroupStats,
   Guarantees,
   ListQuery,
@@ -28,6 +30,26 @@ import type {
  * find each of its {@link FLAWS}, which are mistakes that authors of storages make.
  */
 export const FLAWS = [
+  'does not make the groups that an append names',
+  'makes the groups that an append names behind its messages',
+  'does not make the groups that a claim names',
+  'makes the groups that a claim names when it has settled',
+  'knows no limit of messages',
+  'counts only what is ready for a limit',
+  'counts dead letters for a limit',
+  'stores what fits of a batch that is over the limit',
+  'knows no limit of bytes',
+  'keeps dead letters for ever',
+  'keeps what a claim finds dead for ever',
+  'deletes a redriven message with its dead letter',
+  'forgets ids with a purge',
+  'forgets ids with a group that is deleted',
+  'forgets what a replaced message has promised',
+  'keeps the id of a cancelled message',
+  'keeps groups of a deleted queue',
+  'keeps ids of a deleted queue',
+  'keeps the name of a deleted queue',
+  'answers with bodies that nobody asked for',
   'settles with a receipt of an earlier lease',
   'settles nothing where one receipt is stale',
   'does not look which group a receipt is of',
@@ -157,13 +179,22 @@ class ReferenceAdapter implements StorageAdapter {
 
   async queues(): Promise<string[]> {
     if (this.#closed) throw closed()
-    return [...this.#queues.keys()].sort()
+    const isThere = ([, queue]: [string, Queue]): boolean =>
+      !queue.isNothing || (queue.wasDeleted && this.#flaw === 'keeps the name of a deleted queue')
+    return [...this.#queues]
+      .filter(isThere)
+      .map(([name]) => name)
+      .sort()
   }
 
   close(): Promise<void> {
     this.#closed = true
     return Promise.resolve()
   }
+}
+
+function full(): QuaysideError {
+  return new QuaysideError('QUOTA_EXCEEDED', 'reference: the queue is full')
 }
 
 function closed(): QuaysideError {
@@ -190,19 +221,20 @@ class View implements QueueStorage {
     return result
   }
 
-  async append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+  async append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    const { batchId } = options
     if (this.#flaw === 'stores half a batch first' && messages.length > 1) {
       const half = messages.length >> 1
-      const first = await this.#run(() => this.#queue.append(messages.slice(0, half), batchId))
+      const first = await this.#run(() => this.#queue.append(messages.slice(0, half), options))
       await Promise.resolve()
-      return [...first, ...(await this.#run(() => this.#queue.append(messages.slice(half), batchId)))]
+      return [...first, ...(await this.#run(() => this.#queue.append(messages.slice(half), options)))]
     }
     if (this.#flaw === 'looks, waits, and then stores an id') {
       const known = messages.map(({ id }) => id !== undefined && this.#queue.knows(id))
       await Promise.resolve()
-      if (!known.includes(true)) return await this.#run(() => this.#queue.append(messages, batchId, true))
+      if (!known.includes(true)) return await this.#run(() => this.#queue.store(messages, batchId, true))
     }
-    return await this.#run(() => this.#queue.append(messages, batchId))
+    return await this.#run(() => this.#queue.append(messages, options))
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -243,7 +275,7 @@ class View implements QueueStorage {
   }
 
   delete(): Promise<void> {
-    return this.#run(() => this.#queue.purge())
+    return this.#run(() => this.#queue.delete())
   }
 
   watch(listener: () => void): () => void {
@@ -287,6 +319,8 @@ interface Place {
   error: string | undefined
   reason: DeadReason | undefined
   deadAt: number | undefined
+  /** Until when it is kept as a dead letter. */
+  deadUntil: number
 }
 
 interface Group {
@@ -309,6 +343,7 @@ class Queue {
   #known: Map<string, number> = new Map()
   #numbers = 0
   #sent = 0
+  wasDeleted = false
   #latest = -Infinity
   #skew = 0
 
@@ -366,6 +401,29 @@ class Queue {
 
   // Append
 
+  get isNothing(): boolean {
+    return this.#messages.length === 0 && this.#groups.size === 0 && this.#known.size === 0
+  }
+
+  start(groups: readonly GroupStart[]): void {
+    for (const { name, from } of groups) if (!this.#groups.has(name)) this.#makeGroup(name, from)
+  }
+
+  #checkLimits(messages: readonly NewMessage[], { maxMessages, maxBytes }: AppendOptions): void {
+    if (maxMessages === undefined && maxBytes === undefined) return
+    const news = messages.filter(({ id }) => id === undefined || !this.knows(id))
+    const { groups, messages: retained, bytes } = this.stats()
+    let count = retained
+    if (this.#has('counts only what is ready for a limit'))
+      count = Math.max(0, ...Object.values(groups).map(({ ready }) => ready))
+    if (this.#has('counts dead letters for a limit'))
+      count += Math.max(0, ...Object.values(groups).map(({ dead }) => dead))
+    const isOver = maxMessages !== undefined && news.length > 0 && count + news.length > maxMessages
+    if (isOver && !this.#has('knows no limit of messages')) throw full()
+    const size = news.reduce((sum, { body }) => sum + body.length, bytes)
+    if (maxBytes !== undefined && size > maxBytes && !this.#has('knows no limit of bytes')) throw full()
+  }
+
   knows(id: string): boolean {
     return (
       (this.#known.get(id) ?? 0) > this.#now ||
@@ -373,7 +431,24 @@ class Queue {
     )
   }
 
-  append(drafts: readonly NewMessage[], batchId: string, blindly = false): AppendResult[] {
+  append(drafts: readonly NewMessage[], options: AppendOptions): AppendResult[] {
+    const { batchId, groups = [], maxMessages = Infinity } = options
+    const late = this.#has('makes the groups that an append names behind its messages')
+    if (!late && !this.#has('does not make the groups that an append names')) this.start(groups)
+    if (this.#has('stores what fits of a batch that is over the limit')) {
+      const room = maxMessages - this.stats().messages
+      if (room < drafts.length) {
+        this.store(drafts.slice(0, room), batchId)
+        throw full()
+      }
+    }
+    this.#checkLimits(drafts, options)
+    const results = this.store(drafts, batchId)
+    if (late) this.start(groups)
+    return results
+  }
+
+  store(drafts: readonly NewMessage[], batchId: string, blindly = false): AppendResult[] {
     const met = new Set<string>()
     return drafts.map((draft, i) => {
       const id = draft.id ?? `${batchId.slice(0, 28)}${(++this.#numbers).toString(16).padStart(8, '0')}`
@@ -454,10 +529,14 @@ class Queue {
   // Claim
 
   claim(request: ClaimRequest, seen?: readonly Message[]): ClaimResult {
-    const { leaseMs, maxAttempts, settle } = request
+    const { leaseMs, maxAttempts, settle, groups = [] } = request
+    const late = this.#has('makes the groups that a claim names when it has settled')
+    if (!late && !this.#has('does not make the groups that a claim names')) this.start(groups)
     const group = this.#groups.get(request.group) ?? this.#makeGroup(request.group, request.from)
     const settled = settle && this.settle(group.name, settle)
-    this.#bury(group, maxAttempts)
+    if (late) this.start(groups)
+    this.#bury(group, request)
+    this.#dropDead()
     const now = this.#now
     const deliveries = (seen ?? this.#due(group, request.limit)).map((message): Delivery => {
       const place = group.places.get(message)!
@@ -495,6 +574,7 @@ class Queue {
   /** What may be delivered now, in order. */
   #due(group: Group, limit: number): Message[] {
     const found: Message[] = []
+    let bytes = 0
     const busy = new Set<string>()
     const most = limit + (this.#has('delivers one too many') ? 1 : 0)
     const groups = this.#has('keeps ordering keys for all groups together')
@@ -507,14 +587,16 @@ class Queue {
     }
     if (this.#has('ignores ordering keys')) busy.clear()
     for (const message of this.#ordered()) {
-      if (found.length === most) break
+      if (found.length === most || bytes > MAX_ANSWER_BYTES) break
       const place = group.places.get(message)
       if (place === undefined || message.at > this.#now || place.state === 'done') continue
       const isTakeable = this.#isDue(message, place)
       const { key } = message
       if (key === undefined || !busy.has(key)) {
-        if (isTakeable) found.push(message)
-        else if (this.#has('holds others up behind a retry') && place.state === 'waiting') break
+        if (isTakeable) {
+          found.push(message)
+          bytes += message.body.length
+        } else if (this.#has('holds others up behind a retry') && place.state === 'waiting') break
       }
       place.passed = true
       const isOver = place.state === 'dead' && !this.#has('does not free an ordering key at a death')
@@ -535,7 +617,8 @@ class Queue {
   }
 
   /** Makes dead letters of what has expired, in all groups, and of what has no attempt left, in this one. */
-  #bury(group: Group, maxAttempts: number): void {
+  #bury(group: Group, { maxAttempts, deadForMs }: ClaimRequest): void {
+    const forMs = this.#has('keeps what a claim finds dead for ever') ? undefined : deadForMs
     for (const [message, place] of group.places) {
       const isOver = place.attempt >= (message.maxAttempts ?? maxAttempts) && !this.#has('retries for ever')
       if (this.#isExpired(message, place)) {
@@ -549,6 +632,7 @@ class Queue {
             place,
             'expired',
             this.#has('forgets the last error of what expires') ? undefined : error,
+            forMs,
           )
         }
       } else if (isOver && this.#isDue(message, place)) {
@@ -558,6 +642,7 @@ class Queue {
           place,
           'exhausted',
           place.state === 'leased' ? 'the lease was lost' : place.error,
+          forMs,
         )
       }
     }
@@ -568,11 +653,41 @@ class Queue {
     return place.state === 'waiting' || (place.state === 'leased' && place.until <= this.#now)
   }
 
-  #die(group: Group, message: Message, place: Place, reason: DeadReason, error: string | undefined): void {
+  /** Deletes dead letters whose time is over. */
+  #dropDead(): void {
+    if (this.#has('keeps dead letters for ever')) return
+    for (const { places } of this.#groups.values()) {
+      for (const [message, place] of places) {
+        const isOver = place.deadUntil <= this.#now
+        if (
+          !isOver ||
+          (place.state !== 'dead' && !this.#has('deletes a redriven message with its dead letter'))
+        )
+          continue
+        place.state = 'done'
+        this.#forget(message)
+      }
+    }
+  }
+
+  #die(
+    group: Group,
+    message: Message,
+    place: Place,
+    reason: DeadReason,
+    error: string | undefined,
+    forMs = Infinity,
+  ): void {
     if (place.state === 'leased') group.failed++
     const keep =
       this.#has('keeps the receipt of a dead letter for its next death') && place.reason !== undefined
-    Object.assign(place, { state: 'dead', reason, error, deadAt: this.#clock.now() })
+    Object.assign(place, {
+      state: 'dead',
+      reason,
+      error,
+      deadAt: this.#clock.now(),
+      deadUntil: this.#now + forMs,
+    })
     place.receipt = keep ? `dead ${message.id}` : this.#receiptFor(group, message)
     if (keep) this.#receipts.set(place.receipt, { group, message })
     this.#done(message)
@@ -580,7 +695,8 @@ class Queue {
 
   #nextIn(group: Group, { limit, maxAttempts }: ClaimRequest, taken: number): number | undefined {
     if (
-      taken >= limit &&
+      taken > 0 &&
+      limit > 0 &&
       !this.#has('does not look at the limit for nextInMs') &&
       this.#due(group, 1).length > 0
     )
@@ -639,7 +755,7 @@ class Queue {
         this.#done(message)
         return
       case 'dead':
-        this.#die(group, message, place, settlement.reason, settlement.error)
+        this.#die(group, message, place, settlement.reason, settlement.error, settlement.deadForMs)
         return
       case 'extend':
         place.until =
@@ -657,6 +773,7 @@ class Queue {
         if (wasDead && !this.#has('redrives with the attempts it had')) place.attempt = 0
         if (!wasDead && !counts) place.attempt--
         if (wasDead) place.immortal = true
+        if (!this.#has('deletes a redriven message with its dead letter')) place.deadUntil = Infinity
         place.state = 'waiting'
         place.due = due
         place.error = this.#has('forgets the error of a retry') ? undefined : settlement.error
@@ -674,11 +791,18 @@ class Queue {
     }
     const isFirst = this.#has('forgets an id when the first group is done')
     if (!isFirst && this.#isOpen(message)) return
-    if (message.dedupeMs > 0 && !this.#has('knows an id from its append on')) {
-      this.#known.set(message.id, this.#now + message.dedupeMs)
-    }
+    if (!this.#has('knows an id from its append on')) this.#remember(message)
     if (isFirst) Object.assign(message, { id: `${message.id} done` })
     this.#forget(message)
+  }
+
+  /** Knows an id for the time that its message has promised, from now on. */
+  #remember({ id, dedupeMs, number }: Message): void {
+    const forgets = this.#has('forgets what a replaced message has promised')
+    const isOld = this.#messages.some((other) => other.id === id && other.number > number)
+    if (dedupeMs === 0 || (forgets && isOld)) return
+    const before = forgets ? 0 : (this.#known.get(id) ?? 0)
+    this.#known.set(id, Math.max(before, this.#now + dedupeMs))
   }
 
   /** Deletes a message that all have done, unless it is somebody's dead letter. */
@@ -736,8 +860,13 @@ class Queue {
       for (const place of group.places.values()) if (place.state === 'leased') place.state = 'waiting'
       return
     }
+    const open = this.#messages.filter((message) => this.#isOpen(message))
     this.#groups.delete(name)
     if (this.#has('keeps what only the deleted group had to do')) return
+    for (const message of open) {
+      const isLeft = this.#groups.size > 0 && this.#isOpen(message)
+      if (!isLeft && !this.#has('forgets ids with a group that is deleted')) this.#remember(message)
+    }
     if (this.#groups.size === 0) this.#messages = []
     for (const message of this.#messages.slice()) this.#forget(message)
   }
@@ -745,11 +874,25 @@ class Queue {
   purge(): void {
     const isKept = (message: Message): boolean =>
       this.#has('purges only what is ready') && message.at > this.#now
+    if (this.#has('forgets ids with a purge')) this.#known.clear()
+    else
+      for (const message of this.#messages)
+        if (!isKept(message) && this.#isOpen(message)) this.#remember(message)
     this.#messages = this.#messages.filter(isKept)
     if (this.#has('deletes groups with a purge')) this.#groups.clear()
     for (const { places } of this.#groups.values()) {
       for (const message of places.keys()) if (!isKept(message)) places.delete(message)
     }
+  }
+
+  delete(): void {
+    this.wasDeleted = true
+    this.#messages = []
+    this.#sent = 0
+    if (!this.#has('keeps ids of a deleted queue')) this.#known.clear()
+    if (this.#has('keeps groups of a deleted queue')) {
+      for (const { places } of this.#groups.values()) places.clear()
+    } else this.#groups.clear()
   }
 
   retryNow(group: string, id: string): boolean {
@@ -781,6 +924,7 @@ class Queue {
         if (place.state === 'leased' && this.#has('cancels only what waits')) continue
         place.state = 'done'
         found = true
+        if (this.#has('keeps the id of a cancelled message')) this.#remember(message)
         if (this.#has('cancels in the first group only')) break
       }
       this.#forget(message)
@@ -811,7 +955,7 @@ class Queue {
     }
   }
 
-  list({ group: name, states, ids, limit, cursor }: ListQuery): Page {
+  list({ group: name, states, ids, limit, cursor, bodies = true }: ListQuery): Page {
     const group: Group = this.#groups.get(name) ?? {
       name,
       places: new Map(this.#startOf('earliest').map((message) => [message, newPlace(message)])),
@@ -829,14 +973,22 @@ class Queue {
       ([{ id }, , state]) => wanted.includes(state) && (ids === undefined || ids.includes(id)),
     )
     const start = cursor === undefined ? 0 : Number(cursor) || Infinity
-    const page = all.slice(start, start + limit)
+    let bytes = 0
+    const fits = all
+      .slice(start, start + limit)
+      .findIndex(([{ body }]) => (bytes += body.length) > MAX_ANSWER_BYTES && bodies)
+    const page = all.slice(start, start + (fits < 0 ? limit : fits + 1))
     if (this.#has('leases what it lists')) {
       for (const [, place] of page) if (place.state === 'waiting') place.attempt++
     }
-    const end = start + limit
+    const end = start + Math.max(1, page.length)
+    const shows = bodies || this.#has('answers with bodies that nobody asked for')
     const repeats = this.#has('repeats the last message of a page on the next') && limit > 1
     return {
-      messages: page.map(([message, place, state]) => this.#listed(message, place, state)),
+      messages: page.map(([message, place, state]) => {
+        const listed = this.#listed(message, place, state)
+        return shows ? listed : { ...listed, body: '' }
+      }),
       ...(end < all.length && { cursor: `${repeats ? end - 1 : end}` }),
     }
   }
@@ -910,5 +1062,6 @@ function newPlace(message: Message): Place {
     error: undefined,
     reason: undefined,
     deadAt: undefined,
+    deadUntil: Infinity,
   }
 }

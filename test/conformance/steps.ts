@@ -58,6 +58,7 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
         verb: fc.constant('append' as const),
         view,
         messages: fc.array(message, { minLength: 1, maxLength: 4 }),
+        groups: rarely(fc.array(group, { minLength: 1, maxLength: 2 })),
       }),
     },
     {
@@ -70,6 +71,7 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
         leaseMs: fc.constantFrom(50, 100, 100, 250),
         from: fc.constantFrom('earliest' as const, 'latest' as const),
         settle: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(settlement, { maxLength: 3 })),
+        groups: rarely(fc.array(group, { minLength: 1, maxLength: 2 })),
       }),
     },
     {
@@ -118,6 +120,7 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
     },
     { weight: 1, arbitrary: fc.record({ verb: fc.constant('deleteGroup' as const), view, group }) },
     { weight: 1, arbitrary: fc.record({ verb: fc.constant('purge' as const), view }) },
+    { weight: 1, arbitrary: fc.record({ verb: fc.constant('delete' as const), view }) },
     { weight: 2, arbitrary: fc.record({ verb: fc.constant('reopen' as const) }) },
   )
 

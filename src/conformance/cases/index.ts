@@ -2,6 +2,7 @@ import type { Section } from '../case.ts'
 import { append } from './append.ts'
 import { attempts } from './attempts.ts'
 import { backend } from './backend.ts'
+import { backlog } from './backlog.ts'
 import { bodies } from './bodies.ts'
 import { bulk } from './bulk.ts'
 import { cancel } from './cancel.ts'
@@ -10,10 +11,12 @@ import { clocks } from './clocks.ts'
 import { closing } from './closing.ts'
 import { dead } from './dead.ts'
 import { dedupe } from './dedupe.ts'
+import { ends } from './ends.ts'
 import { expiry } from './expiry.ts'
 import { groups } from './groups.ts'
 import { keys } from './keys.ts'
 import { leases } from './leases.ts'
+import { limits } from './limits.ts'
 import { list } from './list.ts'
 import { next } from './next.ts'
 import { purge } from './purge.ts'
@@ -21,8 +24,10 @@ import { queues } from './queues.ts'
 import { receipts } from './receipts.ts'
 import { reopening } from './reopening.ts'
 import { replace } from './replace.ts'
+import { retention } from './retention.ts'
 import { retryNow } from './retry-now.ts'
 import { retry } from './retry.ts'
+import { starts } from './starts.ts'
 import { stats } from './stats.ts'
 import { watch } from './watch.ts'
 
@@ -37,9 +42,11 @@ export const SECTIONS: readonly Section[] = [
   retry,
   attempts,
   dead,
+  retention,
   expiry,
   keys,
   groups,
+  starts,
   dedupe,
   replace,
   retryNow,
@@ -47,11 +54,14 @@ export const SECTIONS: readonly Section[] = [
   list,
   stats,
   next,
+  limits,
   purge,
+  ends,
   clocks,
   queues,
   watch,
   closing,
   reopening,
   bulk,
+  backlog,
 ]
