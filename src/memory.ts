@@ -48,6 +48,9 @@ export function memoryStore(clock: { now(): number }): () => Promise<Transaction
       queues.set(queue, rows)
       return rows
     },
+    async queues() {
+      return [...queues].flatMap(([name, rows]) => (rows.isEmpty ? [] : [name])).sort()
+    },
     async close() {},
   }
   return async () => store
@@ -96,6 +99,10 @@ class MemoryQueue implements QueueStore, Transaction {
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
+  }
+
+  get isEmpty(): boolean {
+    return Object.values(this.#tables).every(({ size }) => size === 0)
   }
 
   #table(table: Table): OrderedMap<unknown> {

@@ -49,6 +49,13 @@ export class IndexedDBStore implements TransactionalStore {
     return Promise.resolve(new IndexedDBQueue(this, queue))
   }
 
+  async queues(): Promise<string[]> {
+    const keys = await this.connection.transact('readonly', 'relaxed', (work) =>
+      work.objectStore('state').getAllKeys(),
+    )
+    return [...new Set(keys.map(([name]) => name as string))].sort()
+  }
+
   durabilityOf(kind: Kind): 'strict' | 'relaxed' {
     return kind === 'consume' && !this.#strictAcks ? 'relaxed' : this.#durability
   }

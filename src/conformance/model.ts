@@ -614,6 +614,7 @@ export class Model {
       if (standing.starting) continue
       if (standing.state === 'dead') {
         standing.state = 'done'
+        standing.token = ++this.#token
         continue
       }
       if (standing.sure || this.#isDying(message, standing)) continue

@@ -3,7 +3,7 @@ import { allGroups } from './group.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
 import type { IdRow } from './rows.ts'
-import { lengthOf, makeSegments, messageAt } from './segment.ts'
+import { type Draft, lengthOf, makeSegments, messageAt, sizeOf } from './segment.ts'
 import { putDeliver } from './sweep.ts'
 import { type Work, amend, edit, segmentAt } from './work.ts'
 
@@ -35,20 +35,29 @@ export function drop(work: Work, id: string, found: Found): boolean {
     if (inLog) amend(work, seq, { gone: true })
   }
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'delayed' in row)) {
-    work.tx.delete('ids', id)
-  }
+  const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
+  if (isOfIt) work.tx.delete('ids', id)
   return true
 }
 
-function dropDelayed(work: Work, { delayed, segment, index }: InDelayed): void {
+function dropDelayed(work: Work, found: InDelayed): void {
+  edit(work).delayed--
+  putInstead(work, found)
+}
+
+/** Puts other messages in the place of a delayed one. */
+export function putInstead(work: Work, { delayed, segment, index }: InDelayed, ...messages: Draft[]): void {
   const { tx } = work
   const { timer } = segment
-  edit(work).delayed--
-  const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i)).toSpliced(index, 1)
-  if (rest.length === 0) {
+  const all: Draft[] = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))
+  const left = all.toSpliced(index, 1, ...messages)
+  const queue = edit(work)
+  queue.delayedBytes -= sizeOf(all[index]!)
+  for (const message of messages) queue.delayedBytes += sizeOf(message)
+  if (left.length === 0) {
     tx.delete('timers', timer)
     tx.delete('delayed', delayed)
   }
-  makeSegments(rest, segment, work.limits, (left) => putDeliver(work, delayed, { ...left, timer }))
+  const limits = { ...work.limits, segmentBytes: Infinity }
+  makeSegments(left, segment, limits, (one) => putDeliver(work, delayed, { ...one, timer }))
 }

@@ -3,10 +3,10 @@ import { type Group, partOf, receiptOf } from './group.ts'
 import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
-import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
+import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
-import { isOverdue, sweepDelayed, sweepExpired } from './sweep.ts'
+import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
@@ -27,7 +27,11 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
-  sweepExpired(work)
+  if (group.row.deadForMs !== request.deadForMs) {
+    group.row.deadForMs = request.deadForMs
+    group.changed = true
+  }
+  sweepReaped(work)
   const taking = new Taking(group, request)
   takeEnded(taking)
   takeDue(taking)
@@ -94,9 +98,9 @@ class Taking {
       bury(group, seq, message, attempt, verdict, error)
       return
     }
-    const named = message.named !== undefined
     const { key, row } = where
-    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, key, row })
+    const tied = message.named !== undefined || (row !== undefined && message.expires !== undefined)
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
     this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
@@ -140,15 +144,15 @@ function takeSomeDue(taking: Taking, some: number): void {
   const { row, name } = group
   const { tx } = work
   if (row.due === undefined || row.due > work.now) return
-  const rows = tx.range<string | 0>('due', under(name), some + 1)
-  const due = rows.slice(0, some).filter(([key]) => partOf(key, 1) <= work.now)
+  const rows = tx.range<string | 0>('due', under(name, WAITS), some + 1)
+  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= work.now)
   const next = rows[due.length]
-  row.due = next && partOf(next[0], 1)
+  row.due = next && partOf(next[0], 2)
   group.changed = true
   if (due.length === 0) return
-  tx.deleteRange('due', { lower: [name], upper: due.at(-1)![0] })
+  tx.deleteRange('due', { lower: [name, WAITS], upper: due.at(-1)![0] })
   row.waiting -= due.length
-  const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 2)]] as const)
+  const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 3)]] as const)
   tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
     waited.flatMap(([key, sideKey]) => {
@@ -263,8 +267,8 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       lastError: undefined,
     })
   }
-  const named = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
-  addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
+  const tied = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
+  addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to
 }
 

@@ -22,8 +22,9 @@ export interface InDelayed {
 export function find(work: Work, id: string): Found | undefined {
   const row = work.tx.get<IdRow>('ids', id)
   if (row === undefined) return findMade(work, id) ?? search(work, id)
-  if ('seq' in row) return { seq: row.seq, key: row.key }
-  return 'delayed' in row ? inDelayed(work, row.delayed, id) : undefined
+  const { seq, key, delayed } = row
+  if (seq !== undefined) return { seq, key }
+  return delayed === undefined ? undefined : inDelayed(work, delayed, id)
 }
 
 /** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */
@@ -34,7 +35,7 @@ export function findMade(work: Work, id: string): Found | undefined {
   const { number, delayed } = parsed
   if (!delayed) return inLog(work, number, id) ?? inSide(work, number, id)
   const moved = { lower: number, upper: queue.nextDelayed }
-  const [alias] = queue.aliased > 0 ? tx.range<number>('ids', moved, 1) : []
+  const [alias] = queue.tied > 0 ? tx.range<number>('ids', moved, 1) : []
   return inDelayed(work, number, id) ?? (alias && inLog(work, alias[1], id))
 }
 

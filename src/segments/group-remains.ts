@@ -211,7 +211,7 @@ export class GroupRemains {
       }
     }
     const lease = this.row?.nextLease ?? 1
-    const runs = joined(again).map((stretch) => ({ ...stretch, until: 0, lease, attempt: 0, named: true }))
+    const runs = joined(again).map((stretch) => ({ ...stretch, until: 0, lease, attempt: 0, tied: true }))
     this.runs = [...this.runs, ...runs].sort((a, b) => a.first - b.first)
     this.#leased = joined(this.runs)
   }

@@ -28,7 +28,7 @@ export function addLease(group: Group, lease: Lease): void {
     isPlain(lease)
   ) {
     before.last = lease.last
-    before.named ||= lease.named
+    before.tied ||= lease.tied
   } else leases.splice(at, 0, lease)
   group.leasedKeys?.add(lease.key)
   group.changed = true

@@ -13,6 +13,7 @@ import {
   type SideRow,
   type Stored,
   DELIVER,
+  WAITS,
 } from './rows.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
@@ -107,11 +108,11 @@ function* leased(group: Group, from: Key = 0): Iterable<Item> {
   }
 }
 
-function* waiting(group: Group, lower: Key = [group.name]): Iterable<Item> {
+function* waiting(group: Group, lower: Key = [group.name, WAITS]): Iterable<Item> {
   const { work, name } = group
-  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name] })) {
+  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name, WAITS] })) {
     const key = ordering || undefined
-    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 2), key))
+    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 3), key))
     const message = side && sideMessage(group, side, key)
     if (isLive(work, message))
       yield [message, until(work, 'delayed', side!.at, side!.attempt, side!.error), point]
@@ -163,7 +164,8 @@ function* delayed({ work, row }: Group, from: Key = [DELIVER]): Iterable<Item> {
 
 function* dead(group: Group, lower: Key = [group.name]): Iterable<Item> {
   for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { lower, upper: [group.name] })) {
-    const { message, attempt, error: lastError, reason, at: deadAt, fence } = letter
+    const { message, attempt, error: lastError, reason, at: deadAt, fence, until } = letter
+    if (until !== undefined && until <= group.work.now) continue
     const receipt = `${receiptOf(group, fence, partOf(point, 1))}!`
     yield [message, { state: 'dead', attempt, lastError, reason, deadAt, receipt }, point]
   }

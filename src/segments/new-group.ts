@@ -39,16 +39,16 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   return openGroup(work, name, row)
 }
 
-/** What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of others. */
-function tokenOf({ name, clock }: Work, groupsEver: number): string {
-  // FNV-1a, 32 bits.
-  let hash = 0x811c9dc5
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
-  return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
+/**
+ * What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of
+ * others, nor of a queue of this name that was deleted.
+ */
+function tokenOf({ clock }: Work, groupsEver: number): string {
+  return [Math.random() * 2 ** 52, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
 /** Makes a group. */
-export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+export function createGroup(work: Work, name: string, from: 'earliest' | 'latest' = 'earliest'): Group {
   const group = imagineGroup(work, name, from)
   const queue = edit(work)
   group.changed = true

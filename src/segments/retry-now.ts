@@ -1,6 +1,7 @@
 import { find } from './find.ts'
 import type { Group } from './group.ts'
 import { locate } from './places.ts'
+import { WAITS } from './rows.ts'
 import { wait } from './waiting.ts'
 
 /** Has a message of a group that waits for a retry be due now. Answers whether it waited. */
@@ -11,7 +12,7 @@ export function retryNow(group: Group, id: string): boolean {
   const place = locate(group, found.seq, found.key)
   if (place?.at !== 'side' || place.side.at <= work.now) return false
   const { side, key } = place
-  work.tx.delete('due', [name, side.at, side.seq])
+  work.tx.delete('due', [name, WAITS, side.at, side.seq])
   row.waiting--
   wait(group, key, { ...side, at: work.now })
   return true

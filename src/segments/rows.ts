@@ -8,10 +8,14 @@ import type { Body, DeadReason } from '../storage.ts'
  * | state | `['queue']` | {@link QueueRow} |
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
- * | timers | `[kind, at, number]` | {@link DeliverRow}, {@link ReapRow} |
+ * | timers | `[DELIVER, at, number]` | {@link DeliverRow} |
+ * | timers | `[EXPIRE, at, seq]` | `0`: something in the log's segment of this seq expires |
+ * | timers | `[FORGET, at, number]` | ids whose `dedupeMs` is over, as an array |
  * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
- * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
+ * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |
+ * | due | `[group, EXPIRES, at, seq]` | the same: a message outside the log expires |
+ * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
  * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
  * | dead | `[group, seq]` | {@link DeadRow} |
  * | ids | the caller's id | {@link IdRow} |
@@ -43,12 +47,18 @@ export interface QueueRow {
   timer?: number | undefined
   /** Some group has a {@link GroupRow.since}, that of the last of them. */
   since?: TimerMark | undefined
-  /** When the first messages expire, or ids are to be forgotten. */
+  /** When the first messages expire, ids are to be forgotten or dead letters to be deleted, or earlier. */
   reaper?: number | undefined
   /** Rows in `amend`. */
   amended: number
-  /** Segments in the log that came out of `delayed`, and have an alias to delete with them. */
-  aliased: number
+  /** Segments in the log that have rows to delete with them: an alias, or expiries. */
+  tied: number
+  /** Bytes in `delayed`. */
+  delayedBytes: number
+  /** Until this time there were ends that left the rows of their ids behind, see `ends.ts`. */
+  cut?: number | undefined
+  /** Up to this id, they are tidied up. */
+  tidied?: string | undefined
   /** Groups that exist. */
   groups: number
   /** Groups that ever existed. */
@@ -71,8 +81,12 @@ export interface GroupRow {
   leases: Lease[]
   /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
   nextLease: number
-  /** When the first row of `due` is due. */
+  /** When the first message that waits is due. */
   due?: number | undefined
+  /** When the first message outside the log expires, or earlier. */
+  expires?: number | undefined
+  /** When the first dead letter is deleted, or earlier. */
+  fades?: number | undefined
   /** All leases end at this time or later. */
   until?: number | undefined
   /** The group's floor (see `floorOf` in `group.ts`) when it last looked whether the log can be trimmed. */
@@ -81,7 +95,7 @@ export interface GroupRow {
   trimmed: number
   /** Messages at the cursor or behind it that will be skipped: cancelled or expired. */
   skipped: number
-  /** Rows in `due`. */
+  /** Messages that wait. */
   waiting: number
   /** Messages in `chain` that an earlier message of their key blocks. */
   blocked: number
@@ -91,6 +105,8 @@ export interface GroupRow {
   acked: number
   failed: number
   latest: number
+  /** How long what is found dead is kept, in ms. */
+  deadForMs?: number | undefined
 }
 
 /**
@@ -103,8 +119,8 @@ export interface Lease {
   until: number
   readonly lease: number
   readonly attempt: number
-  /** Whether a message of it has an id of its sender's, and so a row in `ids` to delete. */
-  named: boolean
+  /** Whether a message of it has rows to delete with it: that of the id its sender chose, or, outside the log, of its expiry. */
+  tied: boolean
   readonly key?: string | undefined
   /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
   readonly row?: 'side' | number | undefined
@@ -138,6 +154,8 @@ export interface Segment {
 export type Columns = { readonly [F in keyof Extras]?: readonly Extras[F][] }
 
 export interface Extras extends Pick<Stored, 'key' | 'headers' | 'expires' | 'maxAttempts' | 'named'> {
+  /** Its timestamp, if not that of the segment: it was replaced. */
+  readonly at?: number | undefined
   readonly id?: string | undefined
 }
 
@@ -188,11 +206,19 @@ export interface DeadRow {
   readonly at: number
   /** A lease number: makes the receipt of this dead letter unlike that of an earlier one. */
   readonly fence: number
+  /** When it is deleted. */
+  readonly until?: number | undefined
 }
 
-/** The kinds of timers. Appends look at the first kind only, so they lie apart. */
+/** What is due in a group. */
+export const WAITS = 0
+export const EXPIRES = 1
+export const FADES = 2
+
+/** The kinds of timers. */
 export const DELIVER = 0
-export const REAP = 1
+export const EXPIRE = 1
+export const FORGET = 2
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
@@ -213,18 +239,20 @@ export interface Delayed extends Segment {
   readonly timer: TimerKey
 }
 
-/**
- * What has had its time: messages of the log that may have to expire, with their ordering key if they have one, and ids
- * whose `dedupeMs` is over.
- */
-export type ReapRow = readonly (Expiring | string)[]
-export type Expiring = readonly [seq: number, key: string | undefined]
-
-/** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
-export type IdRow =
-  | { readonly seq: number; readonly key?: string | undefined }
-  | { readonly delayed: number }
-  | { readonly until: number }
+/** What is known of an id that a sender chose. */
+export interface IdRow {
+  /** Where its last message is, if that is in the log or was: its seq and key. */
+  readonly seq?: number | undefined
+  readonly key?: string | undefined
+  /** Where it is in `delayed`. */
+  readonly delayed?: number | undefined
+  /** The `dedupeMs` of that message, if not 0. */
+  readonly dedupeMs?: number | undefined
+  /** The longest of earlier messages of this id that may still be in flight. */
+  readonly older?: number | undefined
+  /** Until when the id is known whatever becomes of them. */
+  readonly until?: number | undefined
+}
 
 /**
  * What has become of a message of the log that some group has not reached: it carries another message now, or it is gone.
@@ -243,13 +271,14 @@ export function groupKey(group: string): [string, string] {
 }
 
 /** What a queue without messages has. */
-export const EMPTY: Pick<QueueRow, 'delayed' | 'timer' | 'since' | 'reaper' | 'amended' | 'aliased'> = {
+export const EMPTY: Pick<QueueRow,  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'amended' | 'tied'
+> = {
   delayed: 0,
+  delayedBytes: 0,
   timer: undefined,
   since: undefined,
-  reaper: undefined,
   amended: 0,
-  aliased: 0,
+  tied: 0,
 }
 
 /** In one piece, and not made of {@link EMPTY}: copies of it, one for each transaction, are quicker so. */
@@ -264,7 +293,10 @@ export const NEW_QUEUE: QueueRow = {
   since: undefined,
   reaper: undefined,
   amended: 0,
-  aliased: 0,
+  tied: 0,
+  delayedBytes: 0,
+  cut: undefined,
+  tidied: undefined,
   groups: 0,
   groupsEver: 0,
   latest: 0,

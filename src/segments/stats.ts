@@ -1,24 +1,19 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
-import { sideMessage } from './places.ts'
-import { type DeliverRow, type ReapRow, type SideRow, type TimerKey, DELIVER, REAP } from './rows.ts'
-import { dueTimers, expiredAt, isBefore } from './sweep.ts'
+import { locate, sideMessage } from './places.ts'
+import { type DeliverRow, type SideRow, type TimerKey, DELIVER, EXPIRE, EXPIRES, FADES, WAITS } from './rows.ts'
+import { dueTimers, expiredInLog, isBefore } from './sweep.ts'
 import type { Row } from './store.ts'
-import { type Work, amendmentsOf, isGone, logMessage, segmentAt, under } from './work.ts'
+import { type Work, amendmentsOf, segmentAt, under } from './work.ts'
 
 /** Due timers of each kind are taken into account up to this many. */
 const TIMERS = 4096
 
-interface Expired {
-  readonly at: number
-  readonly seq: number
-  readonly key: string | undefined
-}
-
 /** Timers that are due and that no claim has worked off yet. */
 interface Due {
   readonly delayed: readonly Row<DeliverRow>[]
-  readonly expired: readonly Expired[]
+  /** What has expired in the log. */
+  readonly expired: ReadonlySet<number>
 }
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
@@ -44,7 +39,7 @@ export function stats(work: Work): StorageStats {
   return {
     groups: { ...counts },
     messages,
-    bytes: first === undefined ? 0 : queue.bytes - first.bytes,
+    bytes: queue.delayedBytes + (first === undefined ? 0 : queue.bytes - first.bytes),
     oldestMs: eldest([...groups.map(({ name }) => counts[name]!.oldestMs), first && ageOf(work, first.at)]),
     sent: queue.sent,
   }
@@ -68,20 +63,22 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
     if (until > work.now) leased += last - first + 1
     else ended += last - first + 1
   }
-  const due =
-    row.due === undefined || row.due > work.now
-      ? 0
-      : work.tx.count('due', { lower: [name], upper: [name, work.now] })
+  const due = dueOf(work, name, WAITS, row.due)
   return {
     ready: work.queue.tail - row.cursor - row.skipped + ended + due,
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
-    dead: row.dead,
+    dead: row.dead - dueOf(work, name, FADES, row.fades),
     oldestMs: oldest(work, group),
     acked: row.acked,
     failed: row.failed,
   }
+}
+
+/** How many rows of a kind are due in a group, the first of which is at a time. */
+function dueOf({ tx, now }: Work, name: string, kind: number, first: number = Infinity): number {
+  return first > now ? 0 : tx.count('due', { lower: [name, kind], upper: [name, kind, now] })
 }
 
 function oldest(work: Work, group: Group): number | undefined {
@@ -103,25 +100,23 @@ function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, exp
     count.delayed -= row.length
     if (!isBefore(timer as TimerKey, group.row.since)) count.ready += row.length - expiredIn(work, row)
   }
-  for (const { at, seq, key } of expired) {
-    const place = expiredAt(group, at, seq, key)?.place
-    if (place === undefined) continue
-    if (place.at === 'chain') count.blocked--
-    else if (place.at === 'side' && place.side.at > work.now) count.delayed--
-    else count.ready--
+  for (const seq of expired) if (seq >= group.row.cursor) count.ready--
+  if ((group.row.expires ?? Infinity) > work.now) return
+  const outside = { lower: [group.name, EXPIRES], upper: [group.name, EXPIRES, work.now] }
+  for (const [key, ordering] of work.tx.range<string | 0>('due', outside, TIMERS)) {
+    const place = locate(group, partOf(key, 3), ordering || undefined)
+    if (place?.at === 'chain') count.blocked--
+    else if (place?.at === 'side' && place.side.at > work.now) count.delayed--
+    else if (place?.at === 'side') count.ready--
   }
 }
 
-/** Each message once for each time, also if it was replaced by one that expires at the same time. */
-function expiredMessages(work: Work): readonly Expired[] {
-  const messages = new Map<string, Expired>()
-  for (const [timerKey, row] of dueTimers<ReapRow>(work, REAP, TIMERS)) {
-    const at = partOf(timerKey, 1)
-    for (const one of row) {
-      if (typeof one === 'object') messages.set(`${at}/${one[0]}`, { at, seq: one[0], key: one[1] })
-    }
-  }
-  return [...messages.values()]
+/** Each message once, also if it was replaced by one that expires at the same time. */
+function expiredMessages(work: Work): ReadonlySet<number> {
+  const messages = new Set<number>()
+  for (const [key] of dueTimers(work, EXPIRE, TIMERS))
+    for (const [seq] of expiredInLog(work, partOf(key, 1), partOf(key, 2))) messages.add(seq)
+  return messages
 }
 
 function expiredIn({ now }: Work, { expires }: DeliverRow): number {
@@ -133,6 +128,6 @@ function unclaimed(work: Work, first: number, { delayed, expired }: Due): number
   let count = work.queue.tail - first + work.queue.delayed
   for (const { gone } of amendmentsOf(work, first, work.queue.tail)?.values() ?? []) if (gone) count--
   for (const [, row] of delayed) count -= expiredIn(work, row)
-  for (const { at, seq } of expired) if (!isGone(work, seq) && logMessage(work, seq)?.expires === at) count--
+  count -= expired.size
   return count
 }

@@ -1,30 +1,34 @@
+import { endId, putId } from './ends.ts'
 import { type Group, allGroups, partOf } from './group.ts'
 import { bury, remove } from './moves.ts'
-import { type Place, locate, messageIn } from './places.ts'
+import { locate, messageIn } from './places.ts'
 import {
+  type DeadRow,
   type Delayed,
   type DeliverRow,
-  type Expiring,
   type IdRow,
-  type ReapRow,
+  type Parked,
   type Segment,
-  type Stored,
   type TimerKey,
   type TimerMark,
   DELIVER,
-  REAP,
+  EXPIRE,
+  EXPIRES,
+  FADES,
+  FORGET,
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import type { Row } from './store.ts'
+import type { Key, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
 import {
   type Work,
   addTimer,
   amend,
+  amendmentsOf,
   edit,
   largeAtOnce,
-  logMessage,
-  noteExpiry,
+  putSegment,
+  segmentAt,
   spend,
   under,
 } from './work.ts'
@@ -43,12 +47,18 @@ export function isOverdue({ queue, now }: Work): boolean {
 }
 
 /** Has messages wait for their place in the log until a time. */
-export function putDelayed(work: Work, at: number, segment: Segment): void {
+export function putDelayed(
+  work: Work,
+  at: number,
+  segment: Segment,
+  beforeOf: (index: number) => Pick<IdRow, 'older' | 'until'> | undefined,
+): void {
   const last = lastOf(segment)
   const { id, named } = segment.more!
   putDeliver(work, last, { ...segment, timer: addTimer(work, DELIVER, at) })
   for (const [i, dedupeMs] of named?.entries() ?? []) {
-    if (dedupeMs !== undefined) work.tx.put('ids', id![i]!, { delayed: last } satisfies IdRow)
+    if (dedupeMs !== undefined)
+putId(work, id![i]!, { delayed: last }, dedupeMs, beforeOf(i))
   }
 }
 
@@ -79,22 +89,49 @@ export function sweepDelayed(work: Work, most: number): void {
   }
 }
 
-/** Buries what has expired, and forgets ids. Only claims do: a message that expires must have a group to be dead in. */
-export function sweepExpired(work: Work): void {
-  const { queue, now } = work
+/**
+ * Buries what has expired, deletes dead letters and forgets ids that have had their time. Only claims do: a message that
+ * expires must have a group to be dead in.
+ */
+export function sweepReaped(work: Work): void {
+  const { queue, now, tx } = work
   if (queue.reaper === undefined || queue.reaper > now) return
+  const groups = allGroups(work)
   // Half of the step is left to the claim itself.
   const enough = work.limits.stepMessages / 2
-  for (const [key, row] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
-    if (work.left < enough) break
-    work.tx.delete('timers', key)
-    for (const one of row) {
-      spend(work)
-      if (typeof one === 'string') forget(work, one)
-      else expire(work, partOf(key, 1), one)
+  const take = <V>(table: Table, prefix: (string | number)[], each: (key: Key, value: V) => void): number | undefined => {
+    for (;;) {
+      const rows = tx.range<V>(table, under(...prefix), TIMERS_AT_ONCE)
+      for (const [key, value] of rows) {
+        const at = partOf(key, prefix.length)
+        if (at > now || work.left < enough) return at
+        tx.delete(table, key)
+        spend(work)
+        each(key, value)
+      }
+      if (rows.length < TIMERS_AT_ONCE) return undefined
     }
   }
-  edit(work).reaper = nextTimer(work, REAP)
+  const firsts = [
+    take('timers', [EXPIRE], (key) => expireInLog(work, partOf(key, 1), partOf(key, 2))),
+    take<string[]>('timers', [FORGET], (_, ids) => ids.forEach((id) => forget(work, id))),
+  ]
+  for (const group of groups) {
+    const { row, name } = group
+    if (row.expires !== undefined && row.expires <= now) {
+      row.expires = take<string | 0>('due', [name, EXPIRES], (key, ordering) =>
+        expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
+      )
+      group.changed = true
+    }
+    if (row.fades !== undefined && row.fades <= now) {
+      row.fades = take('due', [name, FADES], (key) => fade(group, partOf(key, 2), partOf(key, 3)))
+      group.changed = true
+    }
+    firsts.push(row.expires, row.fades)
+  }
+  const first = Math.min(...firsts.map((at) => at ?? Infinity))
+  edit(work).reaper = first === Infinity ? undefined : first
 }
 
 function nextTimer(work: Work, kind: number): number | undefined {
@@ -104,23 +141,27 @@ function nextTimer(work: Work, kind: number): number | undefined {
 
 /** Delayed messages take their place at the end of the log, under a new number but with the ids they have. */
 function moveIntoLog(work: Work, { timer, ...delayed }: Delayed, alias: number): void {
-  const { tx } = work
   const queue = edit(work)
   const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes, alias }
   const last = lastOf(segment)
-  tx.put('log', last, segment)
-  tx.put('ids', alias, last)
+  putSegment(work, segment)
   if (queue.since !== undefined) leaveBehind(work, timer, segment.first, last)
+  // Those for whom they came may have been deleted since.
+  const isOver = queue.groups > 0 && allGroups(work).every(({ row }) => row.cursor > last)
   queue.tail = last + 1
   queue.delayed -= lengthOf(segment)
-  queue.aliased++
   for (let seq = segment.first; seq <= last; seq++) {
     const message = messageAt(segment, seq - segment.first)
     const size = sizeOf(message)
     queue.bytes += size
+    queue.delayedBytes -= size
     spend(work, size)
-    if (message.named !== undefined) tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
-    noteExpiry(work, seq, message)
+    if (message.named === undefined) continue
+    const { id, key, named } = message
+    const row = work.tx.get<IdRow>('ids', id)
+    if (row?.delayed !== alias) continue
+    if (isOver) endId(work, id, row, named, true)
+    else putId(work, id, { seq, key }, named, row)
   }
 }
 
@@ -141,38 +182,58 @@ function leaveBehind(work: Work, timer: TimerKey, first: number, last: number): 
   if (!isBefore(timer, queue.since)) queue.since = undefined
 }
 
-/**
- * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
- * consumer may yet finish it, and if not, it dies when the lease ends.
- */
-function expire(work: Work, at: number, [seq, key]: Expiring): void {
-  const waiting = allGroups(work).flatMap((group) => {
-    const expired = expiredAt(group, at, seq, key)
-    return expired === undefined ? [] : [{ group, ...expired }]
-  })
-  const message = logMessage(work, seq)
-  if (message?.expires === at) amend(work, seq, { gone: true, message })
-  for (const { group, place, message } of waiting) {
-    const side = place.at === 'side' ? place.side : undefined
-    remove(group, place, seq)
-    bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
+/** Makes what has expired in the log a dead letter of every group that has it ahead. What is leased is left alone. */
+function expireInLog(work: Work, at: number, some: number): void {
+  for (const [seq, message] of expiredInLog(work, at, some)) {
+    spend(work, sizeOf(message))
+    amend(work, seq, { gone: true, message })
+    for (const group of allGroups(work)) {
+      if (seq < group.row.cursor) continue
+      group.row.skipped++
+      bury(group, seq, message, 0, 'expired')
+    }
   }
 }
 
-/** Where a message waits in a group, if it does and expired at this time: it may have been replaced by another since. */
-export function expiredAt(
-  group: Group,
-  at: number,
-  seq: number,
-  key: string | undefined,
-): { readonly place: Place; readonly message: Stored } | undefined {
+/** The messages of a segment that expire at a time, and are not gone. */
+export function* expiredInLog(work: Work, at: number, some: number): Iterable<Parked> {
+  const segment = segmentAt(work, some)
+  if (segment === undefined) return
+  const { first } = segment
+  const amendments = amendmentsOf(work, first, lastOf(segment))
+  for (let i = 0; i < lengthOf(segment); i++) {
+    const amendment = amendments?.get(first + i)
+    if (amendment?.gone) continue
+    if ((amendment?.message ?? segment.more)?.expires === undefined) continue
+    const message = amendment?.message ?? messageAt(segment, i)
+    if (message.expires === at) yield [first + i, message]
+  }
+}
+
+/**
+ * Makes a message outside the log that has expired a dead letter, if it waits. Under a lease it is left alone: its consumer
+ * may yet finish it, and if not, it dies when the lease ends.
+ */
+function expireOutside(group: Group, at: number, seq: number, key: string | undefined): void {
   const place = locate(group, seq, key)
-  if (place === undefined || place.at === 'leased') return undefined
-  const message = messageIn(group, place, seq)
-  return message?.expires === at ? { place, message } : undefined
+  if (place?.at !== 'side' && place?.at !== 'chain') return
+  const message = messageIn(group, place, seq)!
+  if (message.expires !== at) return
+  spend(group.work, sizeOf(message))
+  const side = place.at === 'side' ? place.side : undefined
+  remove(group, place, seq)
+  bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
+}
+
+function fade({ work, name, row }: Group, until: number, seq: number): void {
+  if (work.tx.get<DeadRow>('dead', [name, seq])?.until !== until) return
+  work.tx.delete('dead', [name, seq])
+  row.dead--
 }
 
 function forget(work: Work, id: string): void {
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && 'until' in row && row.until <= work.now) work.tx.delete('ids', id)
+  if (row?.until === undefined || row.until > work.now) return
+  const { seq, delayed, older } = row
+  if (seq === undefined && delayed === undefined && older === undefined) work.tx.delete('ids', id)
 }

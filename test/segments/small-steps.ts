@@ -23,6 +23,7 @@ export function limited(store: TransactionalStore, limits: StoreLimits = SMALL_S
         watch: (listener) => rows.watch!(listener),
       }
     },
+    queues: () => store.queues!(),
     close: () => store.close(),
   }
 }
