@@ -71,8 +71,7 @@ function addToLog(
     if (message.id !== undefined) {
       const { id, key } = message
       putId(work, id, { seq: first + n, key }, draft.named, befores![i])
-    }
-    else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
+    } else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
     return draft
   })
   queue.tail += drafts.length
@@ -162,7 +161,10 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   const move = (): Meeting => {
     drop(work, id, found!)
     // What it has promised itself went with it.
-    return { status: 'replaced', before: row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false) }
+    return {
+      status: 'replaced',
+      before: row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false),
+    }
   }
   const isDelayed = message.delayMs !== undefined && message.delayMs > 0
   if ('delayed' in found!) {

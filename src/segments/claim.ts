@@ -19,6 +19,8 @@ import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
 const PASS = 1 / 4
 /** A claim that has found nothing yet passes over this many steps' messages. */
 const PASS_ON = 2
+/** Messages that waited and that are read at once at most. */
+const DUE_AT_ONCE = 64
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
 
@@ -133,25 +135,19 @@ function finite(time: number): number | undefined {
   return time === Infinity ? undefined : time
 }
 
-/** Messages that waited for their time: one by one, where each may be the last that the answer can carry. */
+/** Messages that waited for their time. */
 function takeDue(taking: Taking): void {
-  const some = taking.bytes < Infinity ? 1 : taking.room
-  for (let left = taking.room; left > 0 && !taking.isFull; left -= some) takeSomeDue(taking, some)
+  const { row } = taking.group
+  while (!taking.isFull && row.due !== undefined && row.due <= taking.work.now) takeSomeDue(taking)
 }
 
-function takeSomeDue(taking: Taking, some: number): void {
+function takeSomeDue(taking: Taking): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
-  if (row.due === undefined || row.due > work.now) return
+  const some = Math.min(taking.room, DUE_AT_ONCE)
   const rows = tx.range<string | 0>('due', under(name, WAITS), some + 1)
   const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= work.now)
-  const next = rows[due.length]
-  row.due = next && partOf(next[0], 2)
-  group.changed = true
-  if (due.length === 0) return
-  tx.deleteRange('due', { lower: [name, WAITS], upper: due.at(-1)![0] })
-  row.waiting -= due.length
   const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 3)]] as const)
   tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
@@ -160,12 +156,19 @@ function takeSomeDue(taking: Taking, some: number): void {
       return row === undefined ? [] : [['chain', [name, key!, row]] as const]
     }),
   )
+  let taken = 0
   for (const [key, sideKey] of waited) {
+    if (taking.isFull) break
     const side = tx.get<SideRow>('side', sideKey)!
     const message = sideMessage(group, side, key)!
     if (side.row !== undefined) tx.delete('side', sideKey)
+    tx.delete('due', due[taken++]![0])
+    row.waiting--
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
+  const next = rows[taken]
+  row.due = next && partOf(next[0], 2)
+  group.changed = true
 }
 
 /** Messages whose key came free in this very transaction. */
@@ -248,17 +251,15 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
   const { group, deliveries, prefix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
-  const limited = taking.bytes < Infinity
   let to = end
   for (let i = from; i < to; i++) {
-    if (limited) {
-      taking.bytes -= sizeOf(messageAt(segment, i))
-      if (taking.bytes <= 0) to = i + 1
-    }
+    const body = bodyAt(segment, i)
+    taking.bytes -= more === undefined ? body.length : sizeOf(messageAt(segment, i))
+    if (taking.bytes <= 0) to = i + 1
     deliveries.push({
       receipt: prefix + (first + i),
       id: idAt(segment, i),
-      body: bodyAt(segment, i),
+      body,
       headers: more?.headers?.[i],
       key: undefined,
       timestamp: at,

@@ -33,7 +33,14 @@ export function promises(work: Work, row: IdRow, isOver: boolean): Pick<IdRow, '
 }
 
 /** The last group is done with the message of an id, at a time. */
-export function endId(work: Work, id: string, row: IdRow, dedupeMs: number, isLast: boolean, at: number = work.now): void {
+export function endId(
+  work: Work,
+  id: string,
+  row: IdRow,
+  dedupeMs: number,
+  isLast: boolean,
+  at: number = work.now,
+): void {
   const until = Math.max(at + dedupeMs, row.until ?? 0)
   const known = until > work.now ? until : undefined
   const left: IdRow = isLast ? { older: row.older, until: known } : { ...row, older: undefined, until: known }

@@ -25,7 +25,7 @@ import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
-import { stats } from './stats.ts'
+import { addDue, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
@@ -220,8 +220,14 @@ class View implements QueueStorage {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
-  stats(): Promise<StorageStats> {
-    return this.#run('read', stats)
+  async stats(): Promise<StorageStats> {
+    let sum = await this.#run('read', (work) => addDue(work, tally(work)))
+    while (!sum.isComplete) {
+      // A store may run this again.
+      const before = sum
+      sum = await this.#run('read', (work) => addDue(work, structuredClone(before)))
+    }
+    return statsOf(sum)
   }
 
   cancel(ids: readonly string[]): Promise<boolean[]> {
@@ -249,7 +255,13 @@ class View implements QueueStorage {
     const purge = (work: Work): void => {
       for (const group of allGroups(work)) {
         const { token, nextLease, acked, failed, latest, deadForMs } = group.row
-        Object.assign(group.row, newRow(token, work.queue.tail), { nextLease, acked, failed, latest, deadForMs })
+        Object.assign(group.row, newRow(token, work.queue.tail), {
+          nextLease,
+          acked,
+          failed,
+          latest,
+          deadForMs,
+        })
         group.changed = true
       }
       for (const table of OWN) work.tx.deleteRange(table, {})
@@ -344,7 +356,7 @@ function keepLimits(
 ): void {
   if (maxMessages === Infinity && maxBytes === Infinity) return
   if (results.every(({ status }) => status !== 'stored')) return
-  const { messages, bytes } = stats(work)
+  const { messages, bytes } = statsOf(addDue(work, tally(work)))
   if (messages <= maxMessages && bytes <= maxBytes) return
   const [what, count, most] =
     messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]

@@ -43,7 +43,7 @@ const SECTIONS: readonly Section[] = [
 /** Looks at messages of a group. Writes nothing. A cursor is a section, and the point of the message shown last. */
 export function list(work: Work, query: ListQuery, existing: Group | undefined): Page {
   const group = existing ?? imagineGroup(work, query.group, 'earliest')
-  const { states, ids, limit } = query
+  const { states, ids, limit, bodies = true } = query
   const wants = (state: MessageState): boolean => states?.includes(state) ?? state !== 'dead'
   const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'))]
   const messages: ListedMessage[] = []
@@ -55,8 +55,9 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
     for (const [message, rest, point] of walk(group, from)) {
       if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
       const { id, body, headers, key, at: timestamp, maxAttempts } = message
-      messages.push({ id, body, headers, key, timestamp, maxAttempts, ...rest })
-      bytes -= sizeOf(message)
+      const shown = bodies ? body : ''
+      messages.push({ id, body: shown, headers, key, timestamp, maxAttempts, ...rest })
+      bytes -= sizeOf({ body: shown, headers, key })
       if (messages.length >= limit || bytes <= 0) return { messages, cursor: JSON.stringify([at, point]) }
     }
     from = undefined

@@ -274,8 +274,7 @@ class Mending {
     for (let i = 0; i < lengthOf(segment); i++) {
       const dedupeMs = segment.more!.named?.[i]
       queue.delayedBytes += sizeOf(messageAt(segment, i))
-      if (dedupeMs !== undefined)
-        putId(work, idAt(segment, i), { delayed: last }, dedupeMs)
+      if (dedupeMs !== undefined) putId(work, idAt(segment, i), { delayed: last }, dedupeMs)
     }
     queue.delayed += lengthOf(segment)
     queue.timer = Math.min(queue.timer ?? at, at)

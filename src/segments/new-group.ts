@@ -35,7 +35,10 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   // What every group has finished is not retained, even if a segment still holds it.
   if (cursor < tail && groups > 0) cursor = Math.max(cursor, lowestFloor(work))
   const row = newRow(tokenOf(work, groupsEver), cursor)
-  for (const { gone } of amendmentsOf(work, cursor, tail)?.values() ?? []) if (gone) row.skipped++
+  row.skipped = cursor < tail ? work.queue.gone : 0
+  // What is not trimmed yet.
+  if (row.skipped > 0)
+    for (const { gone } of amendmentsOf(work, 0, cursor - 1)?.values() ?? []) if (gone) row.skipped--
   return openGroup(work, name, row)
 }
 

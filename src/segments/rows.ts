@@ -49,8 +49,9 @@ export interface QueueRow {
   since?: TimerMark | undefined
   /** When the first messages expire, ids are to be forgotten or dead letters to be deleted, or earlier. */
   reaper?: number | undefined
-  /** Rows in `amend`. */
+  /** Rows in `amend`, and how many of them say that a message is gone. */
   amended: number
+  gone: number
   /** Segments in the log that have rows to delete with them: an alias, or expiries. */
   tied: number
   /** Bytes in `delayed`. */
@@ -271,13 +272,16 @@ export function groupKey(group: string): [string, string] {
 }
 
 /** What a queue without messages has. */
-export const EMPTY: Pick<QueueRow,  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'amended' | 'tied'
+export const EMPTY: Pick<
+  QueueRow,
+  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'amended' | 'gone' | 'tied'
 > = {
   delayed: 0,
   delayedBytes: 0,
   timer: undefined,
   since: undefined,
   amended: 0,
+  gone: 0,
   tied: 0,
 }
 
@@ -293,6 +297,7 @@ export const NEW_QUEUE: QueueRow = {
   since: undefined,
   reaper: undefined,
   amended: 0,
+  gone: 0,
   tied: 0,
   delayedBytes: 0,
   cut: undefined,

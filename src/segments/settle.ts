@@ -108,8 +108,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   } else if (kind === 'dead') {
     const { reason, error, deadForMs = Infinity } = settlement
     bury(group, seq, message!, attempt, reason, error, deadForMs)
-  } else
-    bury(group, seq, message!, attempt, 'expired', settlement.error, Infinity)
+  } else bury(group, seq, message!, attempt, 'expired', settlement.error, Infinity)
   return true
 }
 

@@ -1,3 +1,5 @@
+import { MAX_ANSWER_BYTES } from '../storage.ts'
+
 /**
  * Contract 2: what a transactional storage engine must offer so that the segment engine can run on it.
  *
@@ -119,7 +121,7 @@ export interface StoreLimits {
   readonly segmentMessages: number
   /** The most bytes in one segment. */
   readonly segmentBytes: number
-  /** A claim or a page that has so many bytes takes no more messages. `Infinity`: no answer is too large. */
+  /** A claim or a page that has so many bytes takes no more messages. */
   readonly answerBytes: number
   /**
    * How many messages one transaction moves, buries or cleans up besides what it was called for, about; 4 KB count as one
@@ -128,11 +130,11 @@ export interface StoreLimits {
   readonly stepMessages: number
 }
 
-/** Small segments, to be read for the sake of a few of their messages, and answers of any size. */
+/** Small segments, to be read for the sake of a few of their messages. */
 export const DEFAULT_LIMITS: StoreLimits = {
   segmentMessages: 256,
   segmentBytes: 256 * 1024,
-  answerBytes: Infinity,
+  answerBytes: MAX_ANSWER_BYTES / 2,
   stepMessages: 1000,
 }
 

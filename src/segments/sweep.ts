@@ -57,8 +57,7 @@ export function putDelayed(
   const { id, named } = segment.more!
   putDeliver(work, last, { ...segment, timer: addTimer(work, DELIVER, at) })
   for (const [i, dedupeMs] of named?.entries() ?? []) {
-    if (dedupeMs !== undefined)
-putId(work, id![i]!, { delayed: last }, dedupeMs, beforeOf(i))
+    if (dedupeMs !== undefined) putId(work, id![i]!, { delayed: last }, dedupeMs, beforeOf(i))
   }
 }
 
@@ -99,7 +98,11 @@ export function sweepReaped(work: Work): void {
   const groups = allGroups(work)
   // Half of the step is left to the claim itself.
   const enough = work.limits.stepMessages / 2
-  const take = <V>(table: Table, prefix: (string | number)[], each: (key: Key, value: V) => void): number | undefined => {
+  const take = <V>(
+    table: Table,
+    prefix: (string | number)[],
+    each: (key: Key, value: V) => void,
+  ): number | undefined => {
     for (;;) {
       const rows = tx.range<V>(table, under(...prefix), TIMERS_AT_ONCE)
       for (const [key, value] of rows) {
@@ -195,18 +198,20 @@ function expireInLog(work: Work, at: number, some: number): void {
   }
 }
 
-/** The messages of a segment that expire at a time, and are not gone. */
-export function* expiredInLog(work: Work, at: number, some: number): Iterable<Parked> {
-  const segment = segmentAt(work, some)
+/** The messages that a row says expire at a time, unless they are gone: those of a whole segment, or one that was amended. */
+export function* expiredInLog(work: Work, at: number, row: number): Iterable<Parked> {
+  const segment = segmentAt(work, row)
   if (segment === undefined) return
   const { first } = segment
-  const amendments = amendmentsOf(work, first, lastOf(segment))
-  for (let i = 0; i < lengthOf(segment); i++) {
-    const amendment = amendments?.get(first + i)
-    if (amendment?.gone) continue
-    if ((amendment?.message ?? segment.more)?.expires === undefined) continue
-    const message = amendment?.message ?? messageAt(segment, i)
-    if (message.expires === at) yield [first + i, message]
+  const last = lastOf(segment)
+  const amendments = amendmentsOf(work, first, last)
+  for (let seq = row === last ? first : row; seq <= row; seq++) {
+    const amendment = amendments?.get(seq)
+    // Others that were amended have rows of their own.
+    if (amendment !== undefined && (amendment.gone || seq !== row)) continue
+    if (amendment === undefined && segment.more?.expires?.[seq - first] !== at) continue
+    const message = amendment?.message ?? messageAt(segment, seq - first)
+    if (message.expires === at) yield [seq, message]
   }
 }
 

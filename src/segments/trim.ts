@@ -39,6 +39,7 @@ export function trimBelow(work: Work, from: number, floor: number): number {
     if (rows.length > 0) {
       tx.deleteRange('amend', { lower: from, upper: end - 1 })
       edit(work).amended -= rows.length
+      edit(work).gone -= rows.filter(([, { gone }]) => gone).length
     }
   }
   // The lower bound spares stores a walk over the traces of what was deleted before.

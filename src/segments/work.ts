@@ -163,7 +163,10 @@ function amendmentOf({ tx, queue }: Work, seq: number): Amendment | undefined {
 }
 
 export function amend(work: Work, seq: number, amendment: Amendment): void {
-  if (amendmentOf(work, seq) === undefined) edit(work).amended++
+  const before = amendmentOf(work, seq)
+  const queue = edit(work)
+  if (before === undefined) queue.amended++
+  queue.gone += (amendment.gone ? 1 : 0) - (before?.gone ? 1 : 0)
   work.tx.put('amend', seq, amendment)
 }
 
