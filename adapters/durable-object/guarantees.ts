@@ -36,4 +36,7 @@ export const LIMITS: StoreLimits = {
   segmentBytes: 1024 * 1024,
   answerBytes: CALL_BYTES,
   stepMessages: 1000,
+  leases: 256,
+  pinnedMessages: 4096,
+  pinnedBytes: 4 * 1024 * 1024,
 }

@@ -48,6 +48,7 @@ const TABLE_NUMBERS = {
   ids: 7,
   amend: 8,
   delayed: 9,
+  held: 10,
 } as const satisfies Record<Table, number>
 
 export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]

@@ -264,7 +264,8 @@ export class Model {
       error: undefined,
       touched: true,
       passed: true,
-      outOfLog: standing.outOfLog || message.key !== undefined,
+      // Where leases live long, storages may take their messages out of the log.
+      outOfLog: true,
     } satisfies Partial<Standing>)
     this.#give(receipt, group, message, standing)
   }

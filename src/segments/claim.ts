@@ -1,6 +1,6 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
-import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
+import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
@@ -43,6 +43,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
     sweepDelayed(work, taking.room)
     takeFromLog(taking)
   }
+  holdLeases(group, taking.looked)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   spillHeads(group)
@@ -61,6 +62,8 @@ class Taking {
   readonly prefix: string
   /** What the answer may still carry. The message that uses it up is the last. */
   bytes: number
+  /** The bytes of the log before what was looked at last. */
+  looked: number | undefined
   /** There may be more to take at once. */
   more = false
 
@@ -117,18 +120,31 @@ function takeEnded(taking: Taking): void {
   if (row.until === undefined || row.until > work.now) return
   for (const lease of row.leases.filter(({ until }) => until <= work.now)) {
     if (taking.isFull) break
-    const { first, last, attempt, key, row: where } = lease
-    for (let seq = first; seq <= last && !taking.isFull; seq++) {
-      const message = messageOf(group, lease, seq)!
-      // One failure, whether it is delivered again or dies of it.
-      const failed = row.failed + 1
-      cutLease(group, leaseOn(group, seq), seq)
-      taking.take(seq, message, attempt, { key, row: where }, LEASE_LOST)
-      row.failed = failed
+    const { first, last } = lease
+    for (let seq = first; seq <= last && !taking.isFull; seq++) retake(taking, lease, seq)
+  }
+  if (!taking.isFull) {
+    const seqs = endedHeld(group, taking.room)
+    work.tx.expect?.(seqs.map((seq) => ['held', [group.name, seq]]))
+    for (const seq of seqs) {
+      if (taking.isFull) break
+      retake(taking, findLease(group, seq)!, seq)
     }
+    row.heldUntil = firstHeld(group)
   }
   row.until = finite(firstEnd(group))
   group.changed = true
+}
+
+function retake(taking: Taking, lease: Lease, seq: number): void {
+  const { group } = taking
+  const { attempt, key, row } = lease
+  const message = messageOf(group, lease, seq)!
+  // One failure, whether it is delivered again or dies of it.
+  const failed = group.row.failed + 1
+  cutLease(group, seq)
+  taking.take(seq, message, attempt, { key, row }, LEASE_LOST)
+  group.row.failed = failed
 }
 
 function finite(time: number): number | undefined {
@@ -216,6 +232,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const { row } = group
   const { first, more } = segment
   const length = lengthOf(segment)
+  taking.looked = segment.bytes
   group.changed = true
   const amendments = amendmentsOf(work, first + from, first + length - 1)
   if (row.waiting > 0 && more?.key !== undefined) {

@@ -20,6 +20,7 @@ import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
+import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
@@ -201,6 +202,7 @@ class View implements QueueStorage {
       (work, group) => {
         if (group === undefined) return settlements.map(() => ({ status: 'stale' }))
         const results = settle(group, settlements)
+        holdLeases(group)
         trim(work, group)
         return results
       },
@@ -297,7 +299,7 @@ class View implements QueueStorage {
 }
 
 /** The tables that have rows of groups only, whose keys begin with the name. */
-const OWN = ['side', 'due', 'chain', 'dead'] as const
+const OWN = ['side', 'due', 'chain', 'held', 'dead'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
@@ -393,6 +395,10 @@ function giveUpLeases(work: Work): void {
   for (const group of allGroups(work)) {
     const { row } = group
     for (const lease of row.leases) lease.until = row.until = 0
-    group.changed ||= row.leases.length > 0
+    if (row.held > 0) {
+      row.epoch++
+      row.heldUntil = row.until = 0
+    }
+    group.changed ||= row.until === 0
   }
 }

@@ -1,6 +1,7 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
+import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
 import {
@@ -8,6 +9,8 @@ import {
   type DeadRow,
   type Delayed,
   type DeliverRow,
+  type HeldRow,
+  type Lease,
   type TimerKey,
   type Segment,
   type SideRow,
@@ -101,12 +104,34 @@ function until(work: Work, state: MessageState, at: number, attempt: number, las
 }
 
 function* leased(group: Group, from: Key = 0): Iterable<Item> {
-  for (const lease of group.row.leases) {
-    for (let seq = Math.max(lease.first, from as number); seq <= lease.last; seq++) {
-      const message = messageOf(group, lease, seq)
-      if (message !== undefined) yield [message, until(group.work, 'leased', lease.until, lease.attempt), seq]
-    }
+  const { work, name, row } = group
+  const lower = from as number
+  const held = row.held === 0 ? [] : rowsOf<HeldRow>(work, 'held', { lower: [name, lower], upper: [name] })
+  const own = inLeases(row.leases, lower)
+  for (const seq of merged(own, numbersOf(held))) {
+    const lease = findLease(group, seq)!
+    const message = messageOf(group, lease, seq)
+    if (message !== undefined) yield [message, until(work, 'leased', lease.until, lease.attempt), seq]
   }
+}
+
+function* inLeases(leases: readonly Lease[], from: number): Iterable<number> {
+  for (const { first, last } of leases) for (let seq = Math.max(first, from); seq <= last; seq++) yield seq
+}
+
+function* numbersOf(rows: Iterable<Row<HeldRow>>): Iterable<number> {
+  for (const [key] of rows) yield partOf(key, 1)
+}
+
+/** Numbers of two sequences, both in order. */
+function* merged(a: Iterable<number>, b: Iterable<number>): Iterable<number> {
+  const others = b[Symbol.iterator]()
+  let other = others.next()
+  for (const number of a) {
+    for (; !other.done && other.value < number; other = others.next()) yield other.value
+    yield number
+  }
+  for (; !other.done; other = others.next()) yield other.value
 }
 
 function* waiting(group: Group, lower: Key = [group.name, WAITS]): Iterable<Item> {
@@ -202,7 +227,7 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
   const place = locate(group, found.seq, found.key)
   const message = place && messageIn(group, place, found.seq)
   if (place?.at === 'leased') {
-    const lease = row.leases[place.index]!
+    const { lease } = place
     return [message!, until(work, 'leased', lease.until, lease.attempt)]
   }
   if (!isLive(work, message)) return undefined

@@ -22,15 +22,15 @@ import { reapAt, under } from './work.ts'
 export function remove(group: Group, place: Place, seq: number): void {
   const { row, work } = group
   group.changed = true
-  if (place.at !== 'ahead' && (place.at !== 'leased' || row.leases[place.index]!.tied))
+  if (place.at !== 'ahead' && (place.at !== 'leased' || place.lease.tied))
     left(group, seq, messageIn(group, place, seq))
   switch (place.at) {
     case 'ahead':
       row.skipped++
       break
     case 'leased': {
-      const lease = row.leases[place.index]!
-      cutLease(group, place.index, seq)
+      const { lease } = place
+      cutLease(group, seq)
       free(group, seq, lease.key, lease.row)
       break
     }
@@ -143,8 +143,10 @@ export function park(group: Group, key: string, chain: ChainRow, row: number = c
 export function isBusy(group: Group, key: string): boolean {
   group.leasedKeys ??= new Set(group.row.leases.map((lease) => lease.key))
   if (group.leasedKeys.has(key) || group.heads.some((head) => head.key === key)) return true
-  // Only a head that waits has a row.
-  return group.row.waiting > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+  // Only a head that waits, or is leased in a row of its own, has a row.
+  return (
+    group.row.waiting + group.row.held > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+  )
 }
 
 /** Keeps a message as a dead letter. Its place must be taken care of. */

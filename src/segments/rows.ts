@@ -17,6 +17,8 @@ import type { Body, DeadReason } from '../storage.ts'
  * | due | `[group, EXPIRES, at, seq]` | the same: a message outside the log expires |
  * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
  * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
+ * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
+ * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
  * | dead | `[group, seq]` | {@link DeadRow} |
  * | ids | the caller's id | {@link IdRow} |
  * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
@@ -78,8 +80,17 @@ export interface GroupRow {
   cursor: number
   /** The group started when the timers before this one were overdue: what they bring into the log came before it. */
   since?: TimerMark | undefined
-  /** In order of seq. */
+  /** In order of seq. Those that are too many or too old are in `held`. */
   leases: Lease[]
+  /** Rows in `held`. */
+  held: number
+  /** When the first lease in `held` ends, or earlier. */
+  heldUntil?: number | undefined
+  /** Leases in `held` of an earlier epoch have ended. */
+  epoch: number
+  /** Where the cursor was, and the bytes of the log before it, when it was last looked at what leases keep. */
+  mark: number
+  markBytes: number
   /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
   nextLease: number
   /** When the first message that waits is due. */
@@ -126,6 +137,9 @@ export interface Lease {
   /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
   readonly row?: 'side' | number | undefined
 }
+
+/** A lease on one message. */
+export type HeldRow = Omit<Lease, 'last'> & { readonly epoch: number }
 
 /**
  * Messages that were appended together: column by column, and only the columns that some message needs.
@@ -215,6 +229,7 @@ export interface DeadRow {
 export const WAITS = 0
 export const EXPIRES = 1
 export const FADES = 2
+export const ENDS = 3
 
 /** The kinds of timers. */
 export const DELIVER = 0

@@ -1,7 +1,7 @@
 import type { SettleResult, Settlement } from '../storage.ts'
 import { putId } from './ends.ts'
 import type { Group } from './group.ts'
-import { addLease, cutLease, leaseOn } from './leases.ts'
+import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
 import { bury, done, free, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
 import { type DeadRow, type IdRow, FADES } from './rows.ts'
@@ -30,9 +30,17 @@ export function settle(group: Group, settlements: readonly Settlement[]): Settle
 function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read[] {
   const { row, name, work } = group
   const reads: Read[] = []
+  if (row.held > 0)
+    work.tx.expect?.(
+      receipts.flatMap((receipt) =>
+        receipt === undefined || leaseOn(group, receipt.seq) >= 0
+          ? []
+          : [['held', [name, receipt.seq]] as const],
+      ),
+    )
   for (const receipt of receipts) {
     if (receipt === undefined || receipt.dead) continue
-    const lease = row.leases[leaseOn(group, receipt.seq)]
+    const lease = findLease(group, receipt.seq)
     const message = lease?.tied && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
     if (message?.named !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
@@ -77,19 +85,16 @@ function parseReceipt(receipt: string, prefix: string): Receipt | undefined {
 function settleLease(group: Group, receipt: Receipt, settlement: Settlement): boolean {
   const { row, work } = group
   const { seq } = receipt
-  const index = leaseOn(group, seq)
-  const lease = row.leases[index]
+  const lease = findLease(group, seq)
   if (lease?.lease !== receipt.lease) return false
   const { attempt, tied, key, row: where } = lease
   const { kind } = settlement
   if (kind === 'extend') {
-    const extended = { ...lease, first: seq, last: seq, until: work.now + settlement.leaseMs }
-    cutLease(group, index, seq)
-    addLease(group, extended)
+    extendLease(group, lease, seq, work.now + settlement.leaseMs)
     return true
   }
   const message = kind === 'ack' && !tied ? undefined : messageOf(group, lease, seq)
-  cutLease(group, index, seq)
+  cutLease(group, seq)
   if (kind === 'retry') {
     const at = work.now + settlement.delayMs
     const { error } = settlement

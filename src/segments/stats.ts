@@ -6,6 +6,7 @@ import {
   type SideRow,
   type TimerKey,
   DELIVER,
+  ENDS,
   EXPIRE,
   EXPIRES,
   FADES,
@@ -109,8 +110,9 @@ function ageOf(work: Work, at: number): number {
 
 function countsOf(work: Work, group: Group, delayed: number): Counts {
   const { row, name } = group
-  let leased = 0
-  let ended = 0
+  const endedHeld = (row.heldUntil ?? Infinity) <= work.now ? countEnded(group) : 0
+  let leased = row.held - endedHeld
+  let ended = endedHeld
   for (const { first, last, until } of row.leases) {
     if (until > work.now) leased += last - first + 1
     else ended += last - first + 1
@@ -126,6 +128,10 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
     acked: row.acked,
     failed: row.failed,
   }
+}
+
+function countEnded({ row, name, work }: Group): number {
+  return work.tx.count('due', { lower: [name, ENDS], upper: [name, ENDS, row.epoch, work.now] })
 }
 
 /** How many rows of a kind are due in a group, the first of which is at a time. */

@@ -31,6 +31,8 @@ export const TABLES = {
   due: 's',
   /** Messages of one group parked behind an earlier message of their ordering key. */
   chain: 'b',
+  /** Leases of one group that its row has no room for. */
+  held: 's',
   /** Dead letters of one group. */
   dead: 'b',
   /** Ids to find again: those that callers chose, and the moved positions of delayed messages. */
@@ -128,6 +130,14 @@ export interface StoreLimits {
    * more. What it leaves is left to the next, so that none takes long, however much is overdue.
    */
   readonly stepMessages: number
+  /** The most leases in the row of a group, which is written by each claim and settle. Others have rows of their own. */
+  readonly leases: number
+  /**
+   * A lease keeps what comes behind it in the log. When the group has moved on by so many messages or bytes, twice, it is
+   * given a row of its own, and its message is taken out of the log.
+   */
+  readonly pinnedMessages: number
+  readonly pinnedBytes: number
 }
 
 /** Small segments, to be read for the sake of a few of their messages. */
@@ -136,6 +146,9 @@ export const DEFAULT_LIMITS: StoreLimits = {
   segmentBytes: 256 * 1024,
   answerBytes: MAX_ANSWER_BYTES / 2,
   stepMessages: 1000,
+  leases: 128,
+  pinnedMessages: 1024,
+  pinnedBytes: 1024 * 1024,
 }
 
 /** The rows of one queue. */

@@ -8,6 +8,8 @@ export const SMALL_STEPS: StoreLimits = {
   ...DEFAULT_LIMITS,
   segmentMessages: 3,
   stepMessages: 2,
+  leases: 2,
+  pinnedMessages: 2,
 }
 
 /** A store with limits of its own. */
