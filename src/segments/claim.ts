@@ -1,5 +1,6 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
+import { join } from './joining.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
@@ -29,6 +30,8 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
+  join(group)
+  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled }
   if (group.row.deadForMs !== request.deadForMs) {
     group.row.deadForMs = request.deadForMs
     group.changed = true

@@ -20,6 +20,7 @@ import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
+import { handOverAll, join } from './joining.ts'
 import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
@@ -242,6 +243,7 @@ class View implements QueueStorage {
       (work, group) => {
         if (group === undefined) return
         const { tx, groups } = work
+        handOverAll(group)
         for (const table of OWN) tx.deleteRange(table, under(name))
         tx.delete('state', groupKey(name))
         groups.splice(groups.indexOf(group), 1)
@@ -347,7 +349,7 @@ function transact<T>(
 
 /** Makes the groups that do not exist. */
 function declareGroups(work: Work, groups: readonly GroupStart[] = []): void {
-  for (const { name, from } of groups) if (loadGroup(work, name) === undefined) createGroup(work, name, from)
+  for (const { name, from } of groups) join(loadGroup(work, name) ?? createGroup(work, name, from))
 }
 
 /** Lets no append through that makes a queue longer than it may be. */

@@ -160,6 +160,7 @@ class Mending {
     for (const { name, row, cursor, runs } of this.#groups) {
       const group = createGroup(work, name, 'latest')
       const from = Math.min(cursor, tail)
+      if (row?.joining !== undefined) edit(work).joining++
       Object.assign(group.row, {
         cursor: from,
         leases: runs,
@@ -169,6 +170,7 @@ class Mending {
         checked: this.#start,
         trimmed: this.#start,
         skipped: tail - from - sizeOfAll(between(this.#log.open, from, tail)),
+        joining: row?.joining && { below: row.joining.below, at: row.joining.at },
         acked: row?.acked ?? 0,
         failed: row?.failed ?? 0,
         latest: row?.latest ?? 0,

@@ -1,6 +1,7 @@
 import type { DeadReason } from '../storage.ts'
 import { endId } from './ends.ts'
 import { type Group, allGroups, partOf } from './group.ts'
+import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
 import { type Place, REDRIVEN, chainOf, locate, messageIn } from './places.ts'
 import {
@@ -189,6 +190,7 @@ export function left({ work, name }: Group, seq: number, message: Stored | undef
 
 /** The group has finished with a message: once all have, the id that its sender chose is free again. */
 export function done(group: Group, seq: number, message: Stored): void {
+  handOver(group, seq, message)
   left(group, seq, message)
   const { id, key, named } = message
   if (named === undefined) return

@@ -1,7 +1,6 @@
-import { type Group, allGroups, firstSegment, lowestFloor, openGroup } from './group.ts'
-import { enter } from './moves.ts'
-import { outsideLog } from './places.ts'
-import type { GroupRow, Stored } from './rows.ts'
+import { type Group, firstSegment, lowestFloor, openGroup } from './group.ts'
+import { beginJoining } from './joining.ts'
+import type { GroupRow } from './rows.ts'
 import { isOverdue } from './sweep.ts'
 import { type Work, amendmentsOf, edit } from './work.ts'
 
@@ -65,15 +64,6 @@ export function createGroup(work: Work, name: string, from: 'earliest' | 'latest
   if (from === 'latest' && queue.groups > 1 && isOverdue(work))
     queue.since = group.row.since = [work.now, queue.nextTimer]
   work.groups.push(group)
-  if (from === 'earliest' && queue.groups > 1) adopt(work, group)
+  if (from === 'earliest' && queue.groups > 1) beginJoining(group)
   return group
-}
-
-/** What the log has let go, but another group has not finished, is retained: a new group gets it too. */
-function adopt(work: Work, group: Group): void {
-  const retained = new Map<number, Stored>()
-  for (const other of allGroups(work)) {
-    for (const [seq, message] of outsideLog(other)) if (seq < group.row.cursor) retained.set(seq, message)
-  }
-  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) enter(group, seq, message, work.now)
 }

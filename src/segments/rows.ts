@@ -62,8 +62,9 @@ export interface QueueRow {
   cut?: number | undefined
   /** Up to this id, they are tidied up. */
   tidied?: string | undefined
-  /** Groups that exist. */
+  /** Groups that exist, and how many of them are {@link GroupRow.joining}. */
   groups: number
+  joining: number
   /** Groups that ever existed. */
   groupsEver: number
   /** The latest time anybody saw here: see `time.ts`. */
@@ -78,6 +79,8 @@ export interface GroupRow {
   token: string
   /** The first seq in the log that the group has not looked at. */
   cursor: number
+  /** The group takes over what others had outside the log when it started. It delivers nothing before that is done. */
+  joining?: Joining | undefined
   /** The group started when the timers before this one were overdue: what they bring into the log came before it. */
   since?: TimerMark | undefined
   /** In order of seq. Those that are too many or too old are in `held`. */
@@ -136,6 +139,17 @@ export interface Lease {
   readonly key?: string | undefined
   /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
   readonly row?: 'side' | number | undefined
+}
+
+/** How far a group has come that takes over what others have. */
+export interface Joining {
+  /** What comes before this seq. */
+  readonly below: number
+  /** When it started: all that it takes over is due then, so that it comes in order. */
+  readonly at: number
+  /** The row of another group that was looked at last, if there was one. */
+  readonly table?: 'side' | 'chain' | undefined
+  readonly key?: readonly [group: string, ...(string | number)[]] | undefined
 }
 
 /** A lease on one message. */
@@ -289,12 +303,13 @@ export function groupKey(group: string): [string, string] {
 /** What a queue without messages has. */
 export const EMPTY: Pick<
   QueueRow,
-  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'amended' | 'gone' | 'tied'
+  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'joining' | 'amended' | 'gone' | 'tied'
 > = {
   delayed: 0,
   delayedBytes: 0,
   timer: undefined,
   since: undefined,
+  joining: 0,
   amended: 0,
   gone: 0,
   tied: 0,
@@ -318,6 +333,7 @@ export const NEW_QUEUE: QueueRow = {
   cut: undefined,
   tidied: undefined,
   groups: 0,
+  joining: 0,
   groupsEver: 0,
   latest: 0,
   skew: 0,

@@ -93,7 +93,8 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
     extendLease(group, lease, seq, work.now + settlement.leaseMs)
     return true
   }
-  const message = kind === 'ack' && !tied ? undefined : messageOf(group, lease, seq)
+  const message =
+    kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
   cutLease(group, seq)
   if (kind === 'retry') {
     const at = work.now + settlement.delayMs

@@ -121,7 +121,8 @@ export function sweepReaped(work: Work): void {
   ]
   for (const group of groups) {
     const { row, name } = group
-    if (row.expires !== undefined && row.expires <= now) {
+    // What a group takes over stays until it has it all.
+    if (row.joining === undefined && row.expires !== undefined && row.expires <= now) {
       row.expires = take<string | 0>('due', [name, EXPIRES], (key, ordering) =>
         expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
       )
