@@ -59,6 +59,21 @@ export function memoryStore(clock: { now(): number }): () => Promise<Transaction
 /** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
 type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown, earlier: Undo | undefined]
 
+/** Many rows that were removed together. */
+class Removed {
+  readonly #keys: readonly Key[]
+  readonly #values: readonly unknown[]
+
+  constructor(keys: readonly Key[], values: readonly unknown[]) {
+    this.#keys = keys
+    this.#values = values
+  }
+
+  putBack(rows: OrderedMap<unknown>): void {
+    for (const [i, key] of this.#keys.entries()) rows.set(key, this.#values[i])
+  }
+}
+
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
   readonly soleOwner = false
@@ -84,7 +99,8 @@ class MemoryQueue implements QueueStore, Transaction {
       while (this.#undo !== undefined) {
         const [rows, key, before, earlier] = this.#undo
         this.#undo = earlier
-        if (before === undefined) rows.delete(key)
+        if (before instanceof Removed) before.putBack(rows)
+        else if (before === undefined) rows.delete(key)
         else rows.set(key, before)
       }
       return Promise.reject(error)
@@ -138,6 +154,6 @@ class MemoryQueue implements QueueStore, Transaction {
 
   deleteRange(table: Table, range: KeyRange): void {
     const rows = this.#table(table)
-    rows.deleteRange(range, (key, before) => this.#note(rows, key, before))
+    rows.deleteRange(range, (keys, values) => this.#note(rows, 0, new Removed(keys, values)))
   }
 }

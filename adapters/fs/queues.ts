@@ -101,7 +101,7 @@ export class Queues {
         const range = { ...(lower !== undefined && { lower }), ...(upper !== undefined && { upper }) }
         this.numbered(number)
           .table(table)
-          .deleteRange(range, (_key, row) => rows.remove(row))
+          .deleteRange(range, (_keys, removed) => removed.forEach((row) => rows.remove(row)))
       },
     }
   }

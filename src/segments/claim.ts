@@ -42,7 +42,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   takeDue(taking)
   takeHeads(taking)
   takeFromLog(taking)
-  while (!taking.isFull && !taking.more && isOverdue(work)) {
+  while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {
     sweepDelayed(work, taking.room)
     takeFromLog(taking)
   }

@@ -25,6 +25,7 @@ import {
   addTimer,
   amend,
   amendmentsOf,
+  costOf,
   edit,
   largeAtOnce,
   putSegment,
@@ -72,9 +73,9 @@ export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
 export function sweepDelayed(work: Work, most: number): void {
   if (!isOverdue(work)) return
   const { tx } = work
-  const enough = work.left - Math.min(most, work.left)
-  while (isOverdue(work) && work.left > enough) {
-    const some = Math.ceil(Math.min(work.left - enough, largeAtOnce(work, TIMERS_AT_ONCE)))
+  const enough = Math.max(0, work.moves - most)
+  while (isOverdue(work) && work.moves > enough) {
+    const some = Math.ceil(Math.min(work.moves - enough, largeAtOnce(work, TIMERS_AT_ONCE)))
     const rows = dueTimers<DeliverRow>(work, DELIVER, some)
     tx.expect?.(rows.map(([, { last }]) => ['delayed', last]))
     for (const [key, { last }] of rows) {
@@ -159,7 +160,7 @@ function moveIntoLog(work: Work, { timer, ...delayed }: Delayed, alias: number):
     const size = sizeOf(message)
     queue.bytes += size
     queue.delayedBytes -= size
-    spend(work, size)
+    work.moves -= costOf(size)
     if (message.named === undefined) continue
     const { id, key, named } = message
     const row = work.tx.get<IdRow>('ids', id)
@@ -205,6 +206,8 @@ export function* expiredInLog(work: Work, at: number, row: number): Iterable<Par
   if (segment === undefined) return
   const { first } = segment
   const last = lastOf(segment)
+  // A look at 64 messages takes about as long as to bury one.
+  work.left -= lengthOf(segment) / 64
   const amendments = amendmentsOf(work, first, last)
   for (let seq = row === last ? first : row; seq <= row; seq++) {
     const amendment = amendments?.get(seq)
@@ -238,6 +241,7 @@ function fade({ work, name, row }: Group, until: number, seq: number): void {
 }
 
 function forget(work: Work, id: string): void {
+  spend(work)
   const row = work.tx.get<IdRow>('ids', id)
   if (row?.until === undefined || row.until > work.now) return
   const { seq, delayed, older } = row

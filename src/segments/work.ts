@@ -34,6 +34,8 @@ export interface Work {
   readonly queue: Readonly<QueueRow>
   /** What this step may still do besides what it was called for: see {@link StoreLimits.stepMessages}. */
   left: number
+  /** How many delayed messages that are due it may still move. */
+  moves: number
   /** The groups that were loaded: see `group.ts`. */
   readonly groups: Group[]
   /** Ids to be forgotten, by time. */
@@ -60,6 +62,7 @@ export function openWork(
     limits,
     queue,
     left: limits.stepMessages,
+    moves: limits.stepMessages,
     groups: [],
     forget: undefined,
     now: clock,
@@ -100,7 +103,11 @@ export function reapAt(work: Work, at: number): void {
 
 /** Notes that this step has done something besides what it was called for, with a message of so many bytes. */
 export function spend(work: Work, bytes: number = 0): void {
-  work.left -= 1 + bytes / 4096
+  work.left -= costOf(bytes)
+}
+
+export function costOf(bytes: number): number {
+  return 1 + bytes / 4096
 }
 
 /** Has ids be forgotten that are known until a time. */
