@@ -37,4 +37,8 @@ export const LIMITS: StoreLimits = {
   segmentMessages: GUARANTEES.maxBatch,
   segmentBytes: 1024 * 1024,
   answerBytes: CALL_BYTES,
+  stepMessages: 1000,
+  leases: 256,
+  pinnedMessages: 4096,
+  pinnedBytes: 4 * 1024 * 1024,
 }

@@ -1,5 +1,5 @@
 import { type Group, partOf } from './group.ts'
-import { leaseOn } from './leases.ts'
+import { findLease } from './leases.ts'
 import type { ChainRow, Lease, Parked, SideRow, Stored } from './rows.ts'
 import type { Key } from './store.ts'
 import { sideKey, spillHeads } from './waiting.ts'
@@ -9,7 +9,7 @@ import { ALL, isGone, logMessage, under } from './work.ts'
 export type Place =
   /** In the log, not reached by the cursor. */
   | { readonly at: 'ahead' }
-  | { readonly at: 'leased'; readonly index: number }
+  | { readonly at: 'leased'; readonly lease: Lease }
   /** Waits for its time. */
   | { readonly at: 'side'; readonly side: SideRow; readonly key: string | undefined }
   /** Parked behind its ordering key. */
@@ -27,8 +27,8 @@ export function locate(group: Group, seq: number, key: string | undefined): Plac
   spillHeads(group)
   // One that expired before the cursor came, and was redriven, is elsewhere.
   if (seq >= group.row.cursor && !isGone(group.work, seq)) return { at: 'ahead' }
-  const index = leaseOn(group, seq)
-  if (index >= 0) return { at: 'leased', index }
+  const lease = findLease(group, seq)
+  if (lease !== undefined) return { at: 'leased', lease }
   const side = tx.get<SideRow>('side', sideKey(group, seq, key))
   if (side?.seq === seq) return { at: 'side', side, key }
   if (key === undefined || group.row.blocked === 0) return undefined
@@ -63,7 +63,7 @@ export function messageIn(group: Group, place: Place, seq: number): Stored | und
     case 'ahead':
       return logMessage(group.work, seq)
     case 'leased':
-      return messageOf(group, group.row.leases[place.index]!, seq)
+      return messageOf(group, place.lease, seq)
     case 'side':
       return sideMessage(group, place.side, place.key)
     default:
