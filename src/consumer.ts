@@ -9,9 +9,11 @@ import {
   checkPositiveMs,
   checkSignal,
   checkText,
+  checkTime,
+  checkWaitMs,
   invalid,
 } from './check.ts'
-import { decode } from './codec.ts'
+import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import { cutError, errorText } from './errors.ts'
 import type { Operation } from './instrumentation.ts'
@@ -33,7 +35,6 @@ import {
   staleError,
 } from './message.ts'
 import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
-import { validate } from './schema.ts'
 import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -55,7 +56,7 @@ export interface ConsumerOptions {
 }
 
 export interface ReceiveOptions {
-  /** How long to wait for a message, in ms, if there is none. @defaultValue 0 */
+  /** How long to wait for a message, in ms, if there is none; `Infinity`: for ever. @defaultValue 0 */
   readonly waitMs?: number | undefined
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
@@ -80,7 +81,7 @@ const POLL_MS = 1000
 const FOREIGN =
   'a message must be one that this consumer received (its own ack(), nack(), … always find the right one)'
 
-const RECEIVE_OPTIONS = { waitMs: checkMs, signal: checkSignal }
+const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
 const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean }
 const RUN_OPTIONS = { concurrency: checkCount, signal: checkSignal }
 
@@ -266,9 +267,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { codec, schema } = this.#context.options
     const { group } = this
     try {
-      const payload = decode(codec, delivery.body)
-      if (schema === undefined) return new Message(delivery, payload, group, until, this)
-      return Promise.resolve(validate('receive', schema, payload)).then(
+      const payload = read(codec, schema, delivery.body)
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this)
+      return payload.then(
         (valid) => new Message(delivery, valid, group, until, this),
         (error: unknown) => this.#bury(delivery, error),
       )
@@ -432,7 +433,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * @throws as {@link run}
    */
   async drain(handler: Handler<T>, options: DrainOptions = {}): Promise<DrainReport> {
-    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkMs })
+    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkTime })
     return await this.#loop('drain', handler, options, true)
   }
 
@@ -509,7 +510,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     while (!closing.aborted) {
       let message: Message<T> | undefined
       try {
-        message = await this.receive({ waitMs: Number.MAX_SAFE_INTEGER })
+        message = await this.receive({ waitMs: Infinity })
       } catch (error) {
         if (closing.aborted) return
         throw error

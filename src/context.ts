@@ -70,6 +70,11 @@ export class Context<T> {
     return this.#opening
   }
 
+  /** While the storage is not open: the opening. */
+  opening(tried: string): Promise<QueueStorage> | undefined {
+    return this.#view === undefined ? this.open(tried) : undefined
+  }
+
   closedError(tried: string): QuaysideError {
     return new QuaysideError('CLOSED', `${tried}: the queue ${JSON.stringify(this.options.name)} was closed`)
   }

@@ -21,7 +21,14 @@ export type { Instrumentation, ObservedMessage, Operation } from './instrumentat
 export type { DeadLetter, ListPage, ListedMessage } from './listed.ts'
 export type { DrainOptions, DrainReport, Handler, HandlerContext, RunOptions } from './loop.ts'
 export { Message, type NackOptions, type RejectOptions } from './message.ts'
-export { type BatchMessage, Producer, type SendOptions, type SendResult } from './producer.ts'
+export {
+  type BatchMessage,
+  type MessageOptions,
+  Producer,
+  type SendBatchOptions,
+  type SendOptions,
+  type SendResult,
+} from './producer.ts'
 export { type ListOptions, Queue, type QueueOptions, type QueueStats, type RetryNowOptions } from './queue.ts'
 export { type RetryPolicy, backoffDelay } from './retry.ts'
 export type { SchemaResult, StandardSchema } from './schema.ts'

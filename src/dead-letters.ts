@@ -31,7 +31,8 @@ export class DeadLetters<T> {
     const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor }
     const page = await this.#context.use(tried, (view) => view.list(query))
     const { codec } = this.#context.options
-    return { messages: page.messages.map((message) => toDeadLetter(codec, message)), cursor: page.cursor }
+    const messages = await Promise.all(page.messages.map((message) => toDeadLetter(codec, message)))
+    return { messages, cursor: page.cursor }
   }
 
   /**

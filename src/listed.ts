@@ -38,19 +38,19 @@ export interface ListPage<M> {
   readonly cursor: string | undefined
 }
 
-export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessage<T> {
+export async function toListed<T>(codec: Codec<T>, stored: StoredListed): Promise<ListedMessage<T>> {
   const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   let payload: T | undefined
   try {
-    payload = decode(codec, body)
+    payload = await decode(codec, body)
   } catch {
     // To be seen all the same: it is what `list` is for.
   }
   return { id, state, payload, headers, key, timestamp, attempt, maxAttempts, nextInMs, lastError }
 }
 
-export function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): DeadLetter<T> {
-  return { ...toListed(codec, stored), reason: stored.reason!, deadAt: stored.deadAt! }
+export async function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): Promise<DeadLetter<T>> {
+  return { ...(await toListed(codec, stored)), reason: stored.reason!, deadAt: stored.deadAt! }
 }
 
 /** Messages that one step of a verb on many takes. */

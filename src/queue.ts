@@ -166,7 +166,8 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const query = { group, states, ids, limit, cursor }
     const page = await this.#context.use('list', (view) => view.list(query))
     const { codec } = this.#context.options
-    return { messages: page.messages.map((message) => toListed(codec, message)), cursor: page.cursor }
+    const messages = await Promise.all(page.messages.map((message) => toListed(codec, message)))
+    return { messages, cursor: page.cursor }
   }
 
   /**

@@ -8,11 +8,11 @@ import {
   type DrainReport,
   type HandlerContext,
   type Message,
+  type MessageOptions,
   type MessageState,
   type Producer,
   QuaysideError,
   type Queue,
-  type SendOptions,
   type SendResult,
 } from '../core.ts'
 import { deadAnswer, headerSafe } from './answer.ts'
@@ -26,7 +26,7 @@ import { isOffline, onTrigger } from './triggers.ts'
 import { Waiter } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
-export interface OutboxRequestInit extends RequestInit, Omit<SendOptions, 'headers'> {}
+export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {}
 
 /** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {

@@ -61,7 +61,7 @@ const counts = async (name: string): Promise<string> =>
 const reads = (): Promise<number> => tab.evaluate(() => readsSoFar())
 
 /** Waits until it is so: the inspector draws in the next frame. */
-const expectSoon = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 5000, interval: 20 })
+const expectSoon = <T>(look: () => Promise<T>) => expect.poll(look)
 
 describe('<quayside-inspector>', () => {
   test('shows every group, its counts, its messages and its dead letters', async () => {

@@ -13,4 +13,4 @@ const waiting: ConformanceFactory = {
 }
 
 registerConformance('waiting', waiting)
-registerHistories('waiting', waiting, { runs: 300, lanes: 4 })
+registerHistories('waiting', waiting, { runs: { quick: 100, full: 300 }, lanes: 4 })
