@@ -1,4 +1,5 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
+import { hasIdRow } from './ends.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { join } from './joining.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
@@ -107,7 +108,9 @@ class Taking {
       return
     }
     const { key, row } = where
-    const tied = message.named !== undefined || (row !== undefined && message.expires !== undefined)
+    // Another group may have given it an id row.
+    const hasRow = row !== undefined || message.named !== undefined || this.work.queue.groups > 1
+    const tied = hasRow && (hasIdRow(message) || (row !== undefined && message.expires !== undefined))
     addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
     this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
@@ -219,7 +222,7 @@ function takeFromLog(taking: Taking): void {
     const segments = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
     if (segments.length === 0) throw damaged(work.name)
     for (const found of segments) {
-      if (taking.room === 0) break
+      if (taking.isFull) break
       const segment = trustSegment(work.name, found)
       const from = Math.max(row.cursor, segment.first)
       takeFromSegment(taking, segment, from - segment.first)
@@ -269,7 +272,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 
 /** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
-  const { group, deliveries, prefix, maxAttempts, until, lease } = taking
+  const { group, work, deliveries, prefix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
   let to = end
   for (let i = from; i < to; i++) {
@@ -288,7 +291,9 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       lastError: undefined,
     })
   }
-  const tied = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
+  const tied =
+    (segment.alias !== undefined && work.queue.groups > 1) ||
+    (more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false)
   addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to
 }

@@ -1,7 +1,8 @@
 import { allGroups, lowestFloor } from './group.ts'
 import { isPending } from './find.ts'
+import { isOfDelayed } from './ids.ts'
 import { locate } from './places.ts'
-import { type Delayed, type IdRow, DELIVER, EMPTY, EXPIRE } from './rows.ts'
+import { type Delayed, type IdRow, type Stored, DELIVER, EMPTY, EXPIRE } from './rows.ts'
 import { indexOfId } from './segment.ts'
 import { trimBelow } from './trim.ts'
 import { type Work, edit, forgetAt, under } from './work.ts'
@@ -23,6 +24,21 @@ export function putId(
   { older, until }: Pick<IdRow, 'older' | 'until'> = {},
 ): void {
   work.tx.put('ids', id, { ...where, dedupeMs: dedupeMs || undefined, older, until } satisfies IdRow)
+}
+
+/**
+ * Whether a message, once it is outside the log, is found by its number alone. If not, its id gets a row, as if its sender had
+ * chosen it.
+ */
+export function hasIdRow({ id, key, named }: Pick<Stored, 'id' | 'key' | 'named'>): boolean {
+  return named !== undefined || key !== undefined || isOfDelayed(id)
+}
+
+/** Has a message that leaves the log be found by its id. */
+export function noteId(work: Work, seq: number, message: Stored): void {
+  const { id, key, named } = message
+  if (named === undefined && hasIdRow(message) && work.tx.get('ids', id) === undefined)
+    putId(work, id, { seq, key }, undefined)
 }
 
 /** What is left of what is known of an id when another message takes its place. `isOver`: nobody has the old one any more. */

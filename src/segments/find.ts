@@ -1,6 +1,5 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
-import { outsideLog } from './places.ts'
 import type { Delayed, IdRow, SideRow } from './rows.ts'
 import { indexOfId } from './segment.ts'
 import { type Work, isGone, segmentAt } from './work.ts'
@@ -16,12 +15,12 @@ export interface InDelayed {
 }
 
 /**
- * Finds a message by its id. Ids that their senders chose have a row; others say themselves where to look. Only a message
- * that the log has let go, and that waits or is parked, may have to be searched for among those that do.
+ * Finds a message by its id. Ids that their senders chose have a row, and those of messages outside the log that their number
+ * does not lead to; others say themselves where to look.
  */
 export function find(work: Work, id: string): Found | undefined {
   const row = work.tx.get<IdRow>('ids', id)
-  if (row === undefined) return findMade(work, id) ?? search(work, id)
+  if (row === undefined) return findMade(work, id)
   const { seq, key, delayed } = row
   if (seq !== undefined) return { seq, key }
   return delayed === undefined ? undefined : inDelayed(work, delayed, id)
@@ -57,13 +56,6 @@ function inDelayed({ tx, queue }: Work, number: number, id: string): Found | und
   const [row] = tx.range<Delayed>('delayed', { lower: number }, 1)
   const index = row === undefined ? -1 : indexOfId(row[1], id)
   return index < 0 ? undefined : { delayed: row![0] as number, segment: row![1], index }
-}
-
-function search(work: Work, id: string): Found | undefined {
-  for (const group of allGroups(work)) {
-    for (const [seq, message] of outsideLog(group)) if (message.id === id) return { seq, key: message.key }
-  }
-  return undefined
 }
 
 /** Whether the log still holds a message, for whatever group comes. */

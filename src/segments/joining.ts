@@ -89,8 +89,10 @@ export function handOverAll(group: Group): void {
 function takeOver(group: Group, seq: number, message: Stored): void {
   const { work, name, row } = group
   const { below, at } = row.joining!
-  const { key } = message
-  if (seq >= below || locate(group, seq, key) !== undefined) return
+  const { key, redriven } = message
+  // What was a dead letter when it started was not retained for it.
+  if (seq >= below || (redriven !== undefined && redriven >= at)) return
+  if (locate(group, seq, key) !== undefined) return
   spend(work, sizeOf(message))
   const wanted: SideRow = { seq, at, attempt: 0, message }
   const head = key === undefined ? undefined : work.tx.get<SideRow>('side', sideKey(group, seq, key))

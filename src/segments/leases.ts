@@ -1,3 +1,4 @@
+import { hasIdRow, noteId } from './ends.ts'
 import { type Group, partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'
@@ -118,6 +119,7 @@ function holdFirst(group: Group, lease: Lease): void {
   cutLease(group, seq)
   group.leasedKeys?.add(key)
   const { attempt } = lease
+  if (message !== undefined) noteId(work, seq, message)
   if (where !== 'side')
     tx.put('side', sideKey(group, seq, key), {
       seq,
@@ -127,7 +129,8 @@ function holdFirst(group: Group, lease: Lease): void {
       row: where,
     } satisfies SideRow)
   const { epoch } = row
-  const { lease: number, tied } = lease
+  const { lease: number } = lease
+  const tied = lease.tied || (message !== undefined && hasIdRow(message))
   const held: HeldRow = { first: seq, until, lease: number, attempt, tied, key, row: where ?? 'side', epoch }
   tx.put('held', [name, seq], held)
   tx.put('due', [name, ENDS, epoch, until, seq], 0)

@@ -1,9 +1,9 @@
 import type { DeadReason } from '../storage.ts'
-import { endId } from './ends.ts'
+import { endId, hasIdRow } from './ends.ts'
 import { type Group, allGroups, partOf } from './group.ts'
 import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
-import { type Place, REDRIVEN, chainOf, locate, messageIn } from './places.ts'
+import { type Place, chainFrom, chainOf, locate, messageIn, undone } from './places.ts'
 import {
   type ChainRow,
   type DeadRow,
@@ -64,8 +64,7 @@ export function free(group: Group, seq: number, key: string | undefined, row: Le
       return
     }
     // What is done must not be taken for parked, should the head lie elsewhere from now on.
-    putChain(group, key, row, [])
-    if (next !== undefined) putChain(group, key, next[0], chain.slice(chain.indexOf(next)))
+    putChain(group, key, row, next === undefined ? [] : chain.slice(chain.indexOf(next)))
   }
   if (group.row.blocked === 0) return
   const [first] = tx.range<ChainRow>('chain', under(group.name, key), 1)
@@ -117,24 +116,35 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   } satisfies SideRow)
 }
 
-/** Has a message wait for its time, but behind its key if that is busy. */
-export function enter(group: Group, seq: number, message: Stored, at: number, offset = 0): void {
-  const { key } = message
-  if (key === undefined || !isBusy(group, key)) wait(group, key, { seq, at, attempt: 0, message })
-  else {
-    park(group, key, [[seq, { ...message, due: at }]], seq + offset)
-    group.row.redriven ||= offset > 0
-  }
-}
-
 /** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */
 export function redrive(group: Group, seq: number, message: Stored, at: number): void {
-  enter(group, seq, message, at, REDRIVEN)
+  const { key } = message
+  if (key === undefined || !isBusy(group, key)) {
+    wait(group, key, { seq, at, attempt: 0, message })
+    return
+  }
+  const parked: Parked = [seq, { ...message, due: at }]
+  const [found] = chainFrom(group, key, seq)
+  const chain = found === undefined ? [] : undone(group, ...found)
+  if (chain.length === 0 || chain[0]![0] > seq) park(group, key, [parked])
+  else {
+    // Into the row of its neighbours.
+    const row = partOf(found![0], 2)
+    putChain(
+      group,
+      key,
+      row,
+      [...found![1], parked].sort(([a], [b]) => a - b),
+    )
+    noteLeaving(group, seq, message)
+    group.row.blocked++
+  }
+  group.row.redriven = true
 }
 
 /** Parks messages behind their key. */
-export function park(group: Group, key: string, chain: ChainRow, row: number = chain[0]![0]): void {
-  putChain(group, key, row, chain)
+export function park(group: Group, key: string, chain: ChainRow): void {
+  putChain(group, key, chain.at(-1)![0], chain)
   for (const [seq, message] of chain) noteLeaving(group, seq, message)
   group.row.blocked += chain.length
   group.changed = true
@@ -192,8 +202,8 @@ export function left({ work, name }: Group, seq: number, message: Stored | undef
 export function done(group: Group, seq: number, message: Stored): void {
   handOver(group, seq, message)
   left(group, seq, message)
-  const { id, key, named } = message
-  if (named === undefined) return
+  if (!hasIdRow(message)) return
+  const { id, key, named = 0 } = message
   const { work } = group
   const row = work.tx.get<IdRow>('ids', id) ?? {}
   const isLast = row.seq === seq

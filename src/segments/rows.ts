@@ -16,11 +16,11 @@ import type { Body, DeadReason } from '../storage.ts'
  * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |
  * | due | `[group, EXPIRES, at, seq]` | the same: a message outside the log expires |
  * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
- * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
+ * | chain | `[group, key, seq of the last]` | {@link ChainRow} |
  * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
  * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
  * | dead | `[group, seq]` | {@link DeadRow} |
- * | ids | the caller's id | {@link IdRow} |
+ * | ids | an id that its sender chose, or that does not lead to its message outside the log | {@link IdRow} |
  * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
  *
@@ -199,6 +199,8 @@ export interface Stored {
   readonly maxAttempts?: number | undefined
   /** `dedupeMs`, if its sender chose its id. */
   readonly named?: number | undefined
+  /** When it was redriven, if it was a dead letter. */
+  readonly redriven?: number | undefined
   /** Parked only: not to be delivered before this time, even if its key comes free. */
   readonly due?: number | undefined
 }

@@ -42,7 +42,7 @@ function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read
     if (receipt === undefined || receipt.dead) continue
     const lease = findLease(group, receipt.seq)
     const message = lease?.tied && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
-    if (message?.named !== undefined) reads.push(['ids', message.id])
+    if (message !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
     const chain = [name, lease.key] as const
     if (typeof lease.row === 'number') reads.push(['chain', [...chain, lease.row]])
@@ -131,7 +131,7 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   group.changed = true
   if (settlement.kind === 'retry') {
     // Whoever redrives a message that expired wants it delivered.
-    const message = { ...letter.message, expires: undefined }
+    const message = { ...letter.message, expires: undefined, redriven: now }
     const { id, key, named } = message
     const known = named === undefined ? undefined : (tx.get<IdRow>('ids', id) ?? {})
     // No message has the id, even if it is still known.

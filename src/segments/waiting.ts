@@ -1,3 +1,4 @@
+import { noteId } from './ends.ts'
 import type { Group, Head } from './group.ts'
 import { type SideRow, type Stored, EXPIRES, WAITS } from './rows.ts'
 import type { Key } from './store.ts'
@@ -26,7 +27,9 @@ export function putDue({ row, work, name }: Group, at: number, seq: number, key:
 export function noteLeaving(group: Group, seq: number, message: Stored | undefined): void {
   const { row, work, name } = group
   group.changed = true
-  if (message?.expires === undefined) return
+  if (message === undefined) return
+  noteId(work, seq, message)
+  if (message.expires === undefined) return
   const { expires, key } = message
   work.tx.put('due', [name, EXPIRES, expires, seq], key ?? 0)
   row.expires = Math.min(row.expires ?? expires, expires)
