@@ -108,8 +108,10 @@ export class Line {
       seat.riding = false
       const part = shares.length === 1 ? deliveries : deliveries.slice(from, from + count)
       from += count
-      // Whoever got something is the last to get something again.
-      if ((part.length > 0 || !more) && this.delete(seat)) (more ? this.#fresh : this.#idle).add(seat)
+      if (part.length > 0) {
+        // Whoever got something is the last to get something again.
+        if (this.delete(seat)) (more ? this.#fresh : this.#idle).add(seat)
+      } else if (!more && this.#fresh.delete(seat)) this.#idle.add(seat)
       seat.answer(part, more, at)
     }
   }

@@ -16,13 +16,13 @@ describe('a handler that hangs', () => {
       })
       const stop = new AbortController()
       const seen: string[] = []
-      const failed: [string, unknown][] = []
+      const failed: [string, string][] = []
       const signals: AbortSignal[] = []
       const options = {
         timeoutMs: 5000,
         signal: stop.signal,
         onFailed: (message: Message<string>, error: unknown): void =>
-          void failed.push([message.payload, error]),
+          void failed.push([message.payload, String(error)]),
       }
       const zombies: Message<string>[] = []
       await producer.sendBatch([{ payload: 'hangs' }, { payload: 'next' }])
@@ -37,16 +37,17 @@ describe('a handler that hangs', () => {
       expect(seen).toEqual(['hangs1'])
       expect(signals[0]!.aborted).toBe(false)
       await clock.advance(1)
-      expect(signals[0]!.reason).toMatchObject({ name: 'TimeoutError', message: 'timed out after 5000 ms' })
-      expect(seen.toSorted()).toEqual(['hangs1', 'hangs2', 'next1'])
+      expect(String(signals[0]!.reason)).toBe('TimeoutError: timed out after 5000 ms')
+      expect(seen).toEqual(['hangs1', 'hangs2'])
       await expectCode(zombies[0]!.ack(), 'STALE_RECEIPT', zombies[0]!.id)
       await clock.advance(5000)
+      expect(seen).toEqual(['hangs1', 'hangs2', 'next1'])
       expect((await queue.deadLetters().list()).messages).toMatchObject([
         { payload: 'hangs', reason: 'exhausted', lastError: 'timed out after 5000 ms', attempt: 2 },
       ])
-      expect(failed).toMatchObject([
-        ['hangs', { name: 'TimeoutError' }],
-        ['hangs', { name: 'TimeoutError' }],
+      expect(failed).toEqual([
+        ['hangs', 'TimeoutError: timed out after 5000 ms'],
+        ['hangs', 'TimeoutError: timed out after 5000 ms'],
       ])
       stop.abort()
       await running
