@@ -44,14 +44,13 @@ export class Ask<T> implements Seat {
   #timer: unknown
 
   constructor(options: AskOptions<T>) {
-    const { desk, line, waitMs, signal } = options
+    const { line, waitMs, signal } = options
     this.#with = options
     this.line = line
     this.waits = waitMs > 0
     this.#left = waitMs
     this.#offAbort = onAbort(signal, () => this.#end(signal!.reason))
     this.#setTimer()
-    desk.join(this)
   }
 
   wants(): number {

@@ -170,7 +170,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       if (context.closing.aborted) return Promise.reject(context.closedError(tried))
       if (this.#paused && waitMs === 0) return Promise.resolve([])
       return new Promise((resolve, reject) => {
-        new Ask({
+        const ask = new Ask({
           desk: this.#desk,
           line: this.#line,
           clock: context.options.clock,
@@ -187,6 +187,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           },
           reject,
         })
+        this.#desk.join(ask)
       })
     })
   }
