@@ -37,7 +37,7 @@ export class DeadLetters<T> {
 
   /**
    * Delivers dead letters again, from their first attempt on, and without an expiry: those of `ids`, or all.
-   * Answers how many. Ids of no dead letter are passed over.
+   * Answers how many. Ids of no dead letter are passed over. In steps of up to 256 messages.
    */
   redrive(ids?: readonly string[]): Promise<number> {
     return this.#settle('deadLetters.redrive', ids, (receipt) => ({ receipt, kind: 'retry', delayMs: 0 }))

@@ -38,10 +38,17 @@ export type ErrorCode =
 export class QuaysideError extends Error {
   override readonly name = 'QuaysideError'
   readonly code: ErrorCode
+  /** `STALE_RECEIPT`: the ids of the messages that were not settled (receipts, where the call had only these); all others were. */
+  readonly stale: readonly string[] | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly stale?: readonly string[] },
+  ) {
     super(message, options)
     this.code = code
+    this.stale = options?.stale
   }
 }
 

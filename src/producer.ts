@@ -98,10 +98,7 @@ export class Producer<T> {
   constructor(context: Context<T>) {
     this.#context = context
     this.#batcher = new Batcher({
-      write: (messages) => {
-        context.activity.turn()
-        return context.finish('send', (view) => view.append(messages, { batchId: context.options.id() }))
-      },
+      write: (messages) => context.append(messages),
       max: () => context.guarantees.maxBatch,
       weigh: (messages) => sum(messages, atMost),
       maxWeight: () => context.guarantees.maxBatchBytes,
@@ -149,7 +146,7 @@ export class Producer<T> {
     checkOptions('sendBatch', options, { signal: checkSignal })
     const { maxBatch } = this.#context.guarantees
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
-    if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
+    this.#context.admit('sendBatch')
     const { signal } = options
     signal?.throwIfAborted()
     if (messages.length === 0) return []
@@ -222,7 +219,7 @@ export class Producer<T> {
     options: MessageOptions | undefined,
     headers: MessageOptions['headers'],
   ): NewMessage | Promise<NewMessage> {
-    if (this.#context.closing.aborted) throw this.#context.closedError(tried)
+    this.#context.admit(tried)
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
     if (headers !== undefined) this.#checkHeaders(tried, headers)

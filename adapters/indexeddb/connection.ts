@@ -74,7 +74,7 @@ export class Connection {
       const opened: Database = await openDB<Schema>(database, VERSION, {
         upgrade(db, from) {
           isNew = from === 0
-          upgrade(db, from)
+          upgrade(db)
         },
         // Another context upgrades or deletes it. What is under way here is finished all the same.
         blocking: () => this.#drop(opened),

@@ -5,7 +5,7 @@ import type { SuiteCase } from './inside/suite.ts'
 import type { Runtime, Session } from './runtime.ts'
 
 /** How long a case may take, in ms, before its runtime is given up. */
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 300_000
 
 /** So many cases run at once: most storages spend their time waiting. */
 const LANES = 4

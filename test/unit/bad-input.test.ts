@@ -82,7 +82,7 @@ describe('names', () => {
     await expectCode(() => queue.deadLetters(any(name)), code, 'deadLetters', 'group', ...texts)
     await expectCode(queue.deleteGroup(any(name)), code, 'deleteGroup', 'group', ...texts)
     await expectCode(queue.list({ group: any(name) }), code, 'list', 'group', ...texts)
-    expect((await queue.stats()).groups).toEqual({})
+    expect(Object.keys((await queue.stats()).groups)).toEqual(['default'])
   })
 
   test.each(NAMES)('of a message, an ordering key: %s', async (name, code, ...texts) => {
