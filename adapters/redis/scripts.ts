@@ -1,88 +1,426 @@
 // Made by "npm run lua" of the files in lua/. Not to be edited.
 
-const drop = `local function dropDelayed(number)
+const counts = `local function startCount()
+local count = { now = now, todo = {}, groups = {}, none = 0 }
+count.todo[1] = { 'log', '', 0 }
+for name, group in pairs(allGroups()) do
+count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0 }
+for _, kind in ipairs({ 'reap', 'ends', 'join' }) do
+count.todo[#count.todo + 1] = { kind, name, 0 }
+end
+end
+return count
+end
+local function overFrom(key, place, most, time)
+local rows = call('ZRANGE', key, place, place + most - 1, 'WITHSCORES')
+local members = {}
+for i = 1, #rows, 2 do
+if tonumber(rows[i + 1]) > time then
+return members
+end
+members[#members + 1] = rows[i]
+end
+return members, #members == most and place + most or nil
+end
+local look = {}
+function look.log(count, _, place)
+if not queue.reap or queue.reap > count.now then
+return nil, 0
+end
+local members, next = overFrom(base .. 'expiry', place, 64, count.now)
+local looked = 0
+for _, member in ipairs(members) do
+local segment = segmentAt(tonumber(member))
+if segment then
+local amendments, gone = amendmentsOf(segment.first, segment.last), goneIn(segment.first, segment.last)
+local expiries = segment.columns and segment.columns.expires or {}
+looked = looked + segment.count + 16
+for i = 1, segment.count do
+local seq = segment.first + i - 1
+local expires = expiries[i]
+if amendments and amendments[seq] then
+expires = amendments[seq].expires
+end
+if expires and expires <= count.now and not (gone and gone[seq]) then
+count.none = count.none - 1
+for name, group in pairs(groups) do
+if seq >= group.row.cursor and count.groups[name] then
+count.groups[name].ready = count.groups[name].ready - 1
+end
+end
+end
+end
+end
+end
+return next, looked
+end
+function look.reap(count, group, place)
+if group.row.waiting + group.row.blocked == 0 then
+return nil, 0
+end
+local members, next = overFrom(keyOf(group, 'reap'), place, 500, count.now)
+local numbers = count.groups[group.name]
+if #members > 0 then
+local sides = call('HMGET', keyOf(group, 'side'), unpack(members))
+for i = 1, #members do
+local side = sides[i] and cmsgpack.unpack(sides[i])
+local state = (not side or side.parked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+numbers[state] = numbers[state] - 1
+end
+end
+return next, #members
+end
+function look.ends(count, group, place)
+if group.row.leased == 0 then
+return nil, 0
+end
+local members, next = overFrom(keyOf(group, 'ends'), place, 500, count.now)
+local numbers = count.groups[group.name]
+for _, member in ipairs(members) do
+local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or toLease(member)
+numbers.ended = numbers.ended + lease.last - lease.first + 1
+end
+return next, #members
+end
+function look.join(count, group, place)
+local from = group.row.join
+if not from then
+return nil, 0
+end
+from = from.from
+group.row.join.from = math.max(from, place)
+local messages, bound = unjoined(group, 500)
+group.row.join.from = from
+for _, message in ipairs(messages) do
+if not message.expires or message.expires > count.now then
+count.groups[group.name].ready = count.groups[group.name].ready + 1
+end
+end
+return bound < group.row.join.bound and bound - 1 or nil, #messages
+end
+local function goOn(count, most)
+while #count.todo > 0 do
+if most <= 0 then
+return false
+end
+local one = count.todo[1]
+local kind, name = one[1], one[2]
+local group = kind == 'log' or count.groups[name] and groups[name]
+local next, looked
+if group then
+next, looked = look[kind](count, group, one[3])
+most = most - looked
+end
+if next then
+one[3] = next
+else
+table.remove(count.todo, 1)
+end
+end
+return true
+end
+local function countOverdue(time)
+if not queue.timer or queue.timer > time then
+return 0, 0
+end
+local due = call('ZCOUNT', base .. 'timers', '-inf', time)
+return due, call('ZCOUNT', base .. 'lapse', '-inf', time)
+end
+local LAPSED_AT_ONCE = 2000
+local function countOverdueSince(since, time)
+local due = call('ZCOUNT', base .. 'timers', string.format('(%.0f', since.at), time)
+local lapsed = 0
+for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'lapse', '-inf', time, 'LIMIT', 0, LAPSED_AT_ONCE)) do
+local at = tonumber(call('ZSCORE', base .. 'timers', member))
+lapsed = lapsed + (at and at > since.at and 1 or 0)
+end
+return due, lapsed
+end
+local function countGroup(count, group)
+local row, numbers, time = group.row, count.groups[group.name], count.now
+local overdue, lapsed = countOverdue(time)
+local later = queue.delayed - overdue
+if row.since and overdue > 0 then
+overdue, lapsed = countOverdueSince(row.since, time)
+end
+local due = row.waiting > 0 and call('ZCOUNT', keyOf(group, 'due'), '-inf', time) or 0
+local ahead = queue.tail - row.cursor - countGone(row.cursor)
+return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
+row.leased - numbers.ended,
+later + row.waiting - due + numbers.delayed,
+row.blocked + numbers.blocked
+end
+local function countMessages(count)
+local most = 0
+for name in pairs(count.groups) do
+local ready, leased, delayed, blocked = countGroup(count, groups[name])
+most = math.max(most, ready + leased + delayed + blocked)
+end
+if queue.groups == 0 then
+local first = firstSegment()
+local _, lapsed = countOverdue(count.now)
+most = queue.tail - (first and first.first or queue.tail) - countGone(0) + queue.delayed - lapsed + count.none
+end
+return most
+end
+local LOOK_BEFORE_APPEND = 20000
+local function countRetained(enough)
+if not enough then
+return 0
+end
+local count = startCount()
+local todo = count.todo
+count.todo = {}
+local messages = countMessages(count)
+if messages > enough then
+count.todo = todo
+goOn(count, LOOK_BEFORE_APPEND)
+messages = countMessages(count)
+end
+return messages
+end
+local function bytesRetained()
+local first = firstSegment()
+local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
+for _, group in pairs(allGroups()) do
+bytes = bytes + group.row.outside
+end
+return bytes
+end
+`
+
+const drop = `local function dropDelayed(number, message)
 local member = seqText(number)
 call('ZREM', base .. 'timers', member)
 call('HDEL', base .. 'delayed', member)
-call('ZREM', base .. 'expiry', 'd' .. member)
+if message.expires then
+call('ZREM', base .. 'lapse', member)
+end
 queue.delayed = queue.delayed - 1
+queue.later = queue.later - #message.record
+if queue.delayed == 0 then
+queue.timer = nil
+end
 queueChanged = true
 end
 local function drop(id, found)
 if found.number then
-dropDelayed(found.number)
+local message = delayedMessage(found.number)
+if not message then
+return false
+end
+dropDelayed(found.number, message)
 call('HDEL', base .. 'ids', id)
+call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
 local dropped = queue.groups == 0 and isPending(seq)
+handing = false
 for _, group in pairs(allGroups()) do
 local place = locate(group, seq)
 if place then
-local key = place.kind ~= 'ahead' and place.kind ~= 'leased' and heldMessage(group, seq).key
-remove(group, place, seq, key or nil)
+remove(group, place, messageIn(group, place, seq))
 dropped = true
 end
 end
+handing = true
 if not dropped then
 return false
 end
 if segmentAt(seq) then
-amend(seq, true)
+markGone(seq)
 end
-if call('HGET', base .. 'ids', id) == string.format('s%.0f', seq) then
+local row = call('HGET', base .. 'ids', id)
+if row and readId(row).seq == seq then
 call('HDEL', base .. 'ids', id)
+call('ZREM', base .. 'past', id)
 end
 return true
+end
+local SEGMENTS_PASSED = 16
+local function passGone()
+if queue.gone == 0 then
+return
+end
+for _, group in pairs(allGroups()) do
+local row = group.row
+for _ = 1, SEGMENTS_PASSED do
+local segment = row.cursor < queue.tail and segmentAt(row.cursor)
+if
+not segment
+or call('ZCOUNT', base .. 'gone', row.cursor, segment.last) < segment.last - row.cursor + 1
+then
+break
+end
+row.cursor = segment.last + 1
+row.passed = segment.bytes + sizeOf(segment, 1, segment.count)
+group.changed = true
+end
+end
+if queue.groups == 0 then
+for _ = 1, SEGMENTS_PASSED do
+local segment = firstSegment()
+if not segment or call('ZCOUNT', base .. 'gone', segment.first, segment.last) < segment.count then
+break
+end
+trimBelow(segment.last + 1, segment.count)
+end
+end
+end
+`
+
+const empty = `local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
+local OTHER_KEYS = { 'state', 'ids', 'past' }
+local function unlinkAll(kinds)
+for _, kind in ipairs(kinds) do
+call('UNLINK', base .. kind)
+end
+end
+local function readAll()
+local isReadable, problem = pcall(function()
+open()
+allGroups()
+end)
+if not isReadable then
+local text = type(problem) == 'table' and problem.err or problem
+local code = string.match(text, '^%-?(%u%u+) ')
+if code and code ~= 'WRONGTYPE' then
+error(problem)
+end
+end
+return isReadable
+end
+local function endMessages()
+unlinkAll(MESSAGE_KEYS)
+for key in pairs(queue.ghosts or {}) do
+call('UNLINK', base .. key)
+end
+for _, field in ipairs({ 'delayed', 'later', 'amended', 'gone', 'reaps', 'joining', 'late' }) do
+queue[field] = 0
+end
+for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
+queue[field] = nil
+end
+queueChanged = true
+cutIds()
+end
+local function endUnread(at)
+if #ARGV < at then
+return 2
+end
+for i = at, #ARGV do
+call('UNLINK', base .. ARGV[i])
+end
+redis.pcall('PUBLISH', base .. 'changed', 'wake')
+return 0
 end
 `
 
 const expire = `local EXPIRED_AT_ONCE = 256
-local function expire(seq)
-local waiting = {}
+local PAST_AT_ONCE = 1000
+local function expireAhead(message)
 for _, group in pairs(allGroups()) do
-local place, message = expiredIn(group, seq)
-if place then
-waiting[#waiting + 1] = { group = group, place = place, message = message }
+if message.seq >= group.row.cursor then
+bury(group, message, 0, 'expired', nil, group.row.deadFor)
 end
 end
-local message = segmentAt(seq) and logMessage(seq)
-if message and message.expires and message.expires <= now and not isGone(seq) then
-amend(seq, true, message)
+markGone(message.seq)
 end
-for _, one in ipairs(waiting) do
-local side = one.place.side or {}
-remove(one.group, one.place, seq, one.message.key)
-bury(one.group, one.message, side.attempt or 0, 'expired', side.error)
+local function expireSegment(member, most)
+local last = tonumber(member)
+local segment = segmentAt(last)
+local worked, next = 0, nil
+if segment and segment.last == last then
+local amendments = amendmentsOf(segment.first, last)
+local gone = goneIn(segment.first, last)
+local expiries = segment.columns and segment.columns.expires or {}
+for i = 1, segment.count do
+local seq = segment.first + i - 1
+local amendment = amendments and amendments[seq]
+local expires
+if amendment then
+expires = amendment.expires
+else
+expires = expiries[i]
 end
+if expires and not (gone and gone[seq]) then
+if expires <= now and worked < most then
+worked = worked + 1
+expireAhead(amendment or messageAt(segment, i))
+else
+next = next and math.min(next, expires) or expires
+end
+end
+end
+end
+if next then
+call('ZADD', base .. 'expiry', next, member)
+else
+call('ZREM', base .. 'expiry', member)
+queue.reaps = queue.reaps - call('ZREM', base .. 'reaps', member)
+end
+return worked + (segment and math.ceil(segment.count / 32) or 1)
+end
+local function sweepFaded(group, most)
+if group.row.dead == 0 then
+return 0
+end
+local members = call('ZRANGEBYSCORE', keyOf(group, 'fade'), '-inf', now, 'LIMIT', 0, most)
+for _, member in ipairs(members) do
+local _, row = letterAt(group, tonumber(member))
+if row then
+dropLetter(group, row)
+else
+call('ZREM', keyOf(group, 'fade'), member)
+end
+end
+return #members
+end
+local function firstOf(key, soonest)
+local time = tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+return time and soonest and math.min(time, soonest) or time or soonest
 end
 local function sweepExpired()
 if not queue.reap or queue.reap > now then
-return
+return 0
 end
+local left = EXPIRED_AT_ONCE
 for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
-if string.sub(member, 1, 1) == 'm' then
-call('ZREM', base .. 'expiry', member)
-expire(tonumber(string.sub(member, 2)))
+if left > 0 then
+left = left - expireSegment(member, left)
 end
 end
-call('ZREMRANGEBYSCORE', base .. 'past', '-inf', now)
-local expiry = tonumber(call('ZRANGE', base .. 'expiry', 0, 0, 'WITHSCORES')[2])
-local past = tonumber(call('ZRANGE', base .. 'past', 0, 0, 'WITHSCORES')[2])
-queue.reap = expiry and past and math.min(expiry, past) or expiry or past
+local soonest
+for _, group in pairs(allGroups()) do
+if group.row.waiting + group.row.blocked > 0 then
+local members = left > 0
+and call('ZRANGEBYSCORE', keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
+or {}
+for _, member in ipairs(members) do
+local seq = tonumber(member)
+local place, message = locate(group, seq), heldMessage(group, seq)
+if not place or not message then
+corrupt('a message')
+end
+local side = place.side or {}
+remove(group, place, message)
+bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
+end
+left = left - #members
+end
+if left > 0 then
+left = left - sweepFaded(group, left)
+end
+soonest = firstOf(keyOf(group, 'fade'), firstOf(keyOf(group, 'reap'), soonest))
+end
+local past = math.min(PAST_AT_ONCE, call('ZCOUNT', base .. 'past', '-inf', now))
+if past > 0 then
+call('ZREMRANGEBYRANK', base .. 'past', 0, past - 1)
+end
+queue.reap = firstOf(base .. 'past', firstOf(base .. 'expiry', soonest))
 queueChanged = true
-end
-`
-
-const expired = `local function expiredIn(group, seq)
-local place = locate(group, seq)
-if not place or place.kind == 'leased' or place.kind == 'held' then
-return nil
-end
-local message = messageIn(group, place, seq)
-if message and message.expires and message.expires <= now then
-return place, message
-end
+return EXPIRED_AT_ONCE - left
 end
 `
 
@@ -90,81 +428,333 @@ const find = `local function inLog(number, id)
 local segment = segmentAt(number)
 return segment and idAt(segment, number - segment.first + 1) == id
 end
-local function findMade(id)
+local function digitsOf(id)
 local digits = #id == 36 and string.match(id, '^%x%x%x%x%x%x%x%x$', 29)
 local made = digits and tonumber(digits, 16)
-if not made or made % 2 == 1 then
+if not made then
 return nil
 end
-local newest = queue.tail - 1
-local seq = newest - (newest - made / 2) % WRAP
-if seq < 1 then
+local odd = made % 2
+local newest = (odd == 0 and queue.tail or queue.number) - 1
+local number = newest - (newest - (made - odd) / 2) % WRAP
+return number >= 1 and number, odd
+end
+local function delayedMessage(number)
+local row = call('HGET', base .. 'delayed', seqText(number))
+return row and cmsgpack.unpack(row)
+end
+local function findMade(id)
+local number, odd = digitsOf(id)
+if not number then
 return nil
 end
-if inLog(seq, id) then
-return seq
+if odd == 1 then
+local message = delayedMessage(number)
+return message and message.id == id and { number = number } or nil
+end
+if inLog(number, id) then
+return { seq = number }
 end
 for _, group in pairs(allGroups()) do
-local message = heldMessage(group, seq)
+local key = unjoinedAt(group, number) or keyOf(group, 'held')
+local message = messageBy(key, number)
 if message and message.id == id then
-return seq
+return { seq = number }
 end
 end
 end
 local function find(id)
 local row = call('HGET', base .. 'ids', id)
 if row then
-local number = tonumber(string.sub(row, 2))
-return string.sub(row, 1, 1) == 's' and { seq = number } or { number = number }
+return (readId(row))
 end
-local seq = findMade(id)
-return seq and { seq = seq }
-end
-local function delayedMessage(number)
-local row = call('HGET', base .. 'delayed', seqText(number))
-return row and cmsgpack.unpack(row)
+return findMade(id)
 end
 `
 
-const group = `local function newRow(token, cursor)
+const group = `local function newRow(token, cursor, passed)
 return {
 token = token,
 cursor = cursor,
+passed = passed,
 floor = cursor,
 trimmed = cursor,
+cleared = passed,
 lease = 1,
-skipped = 0,
 leased = 0,
+out = 0,
 waiting = 0,
 blocked = 0,
+outside = 0,
 dead = 0,
 acked = 0,
 failed = 0,
 latest = 0,
 }
 end
-local GROUP_KEYS = { 'leases', 'ends', 'held', 'side', 'due', 'heads', 'chain', 'dead' }
+local GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+local SOURCES = { 'held', 'handed' }
+local function isSource(key)
+if queue.joining > 0 then
+for _, group in pairs(allGroups()) do
+for _, one in ipairs(group.row.join and group.row.join.keys or {}) do
+if one == key then
+return true
+end
+end
+end
+end
+return false
+end
+local function releaseSource(key)
+if isSource(key) then
+queue.ghosts = queue.ghosts or {}
+queue.ghosts[key] = true
+else
+call('UNLINK', base .. key)
+if queue.ghosts then
+queue.ghosts[key] = nil
+end
+end
+queueChanged = true
+end
+local function endJoin(group)
+group.row.join = nil
+group.changed = true
+queue.joining = queue.joining - 1
+releaseSource('handed:' .. group.row.token)
+for key in pairs(queue.ghosts or {}) do
+releaseSource(key)
+end
+end
 local function unlinkGroup(group)
 for _, kind in ipairs(GROUP_KEYS) do
 call('UNLINK', keyOf(group, kind))
 end
+if group.row.since then
+queue.late = queue.late - 1
+end
+if group.row.join then
+endJoin(group)
+end
+for _, kind in ipairs(SOURCES) do
+releaseSource(kind .. ':' .. group.row.token)
+end
+end
+local function joinOf(token, bound)
+local keys, seen = { 'handed:' .. token }, {}
+local function note(key)
+if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+keys[#keys + 1] = key
+end
+seen[key] = true
+end
+for _, group in pairs(allGroups()) do
+for _, kind in ipairs(SOURCES) do
+note(kind .. ':' .. group.row.token)
+end
+for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
+note(key)
+end
+end
+return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
 end
 local function imagineGroup(name, token, from)
 local first = firstSegment()
 local cursor = first and first.first or queue.tail
-if from == 'latest' and queue.groups > 0 then
-cursor = queue.tail
+local row = newRow(token, cursor, first and first.bytes or queue.bytes)
+if queue.groups > 0 then
+if from == 'latest' then
+row = newRow(token, queue.tail, queue.bytes)
+if isOverdue() then
+row.since = { at = now, number = queue.number }
 end
-if cursor < queue.tail and queue.groups > 0 then
-cursor = math.max(cursor, lowestFloor())
+elseif cursor < queue.tail then
+row = newRow(token, math.max(cursor, lowestFloor()), row.passed)
 end
-local row = newRow(token, cursor)
-for _, amendment in pairs(amendmentsOf(cursor, queue.tail) or {}) do
-if amendment.gone then
-row.skipped = row.skipped + 1
+if from ~= 'latest' then
+row.join = joinOf(token, row.cursor)
 end
 end
 return { name = name, row = row, changed = false }
+end
+local function openGroups(at)
+local count = tonumber(ARGV[at])
+local names = {}
+for i = 1, count do
+names[i] = ARGV[at + 3 * i - 2]
+end
+local group = open(unpack(names))
+for i = 1, count do
+group = groups[names[i]]
+if not group then
+group = imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
+groups[names[i]] = group
+group.changed = true
+queue.groups = queue.groups + 1
+queue.joining = queue.joining + (group.row.join and 1 or 0)
+queue.late = queue.late + (group.row.since and 1 or 0)
+queueChanged = true
+end
+end
+return group, at + 3 * count + 1
+end
+local JOIN_BYTES = 4 * 1024 * 1024
+local function unjoined(group, most)
+local join = group.row.join
+local bySeq, seqs = {}, {}
+local bound = join.bound
+for _, key in ipairs(join.keys) do
+local from, taken, size = join.from, 0, 0
+while taken < most do
+local each = taken > 0 and math.max(1, size / taken) or JOIN_BYTES / 16
+local ask = math.min(most - taken, math.ceil((JOIN_BYTES - size) / each))
+if ask <= 0 then
+break
+end
+local rows = call('ZRANGEBYSCORE', base .. key, string.format('(%.0f', from), string.format('(%.0f', bound), 'LIMIT', 0, ask)
+for i = 1, #rows do
+local message = cmsgpack.unpack(rows[i])
+if not isNumber(message.seq) or message.seq <= from then
+corrupt('a message')
+end
+from = message.seq
+size = size + #rows[i]
+if not bySeq[from] then
+bySeq[from] = message
+seqs[#seqs + 1] = from
+end
+end
+taken = taken + #rows
+if #rows < ask then
+break
+end
+end
+if taken >= most or size >= JOIN_BYTES then
+bound = math.min(bound, from + 1)
+end
+end
+table.sort(seqs)
+local messages = {}
+for i = 1, #seqs do
+if seqs[i] < bound then
+messages[#messages + 1] = bySeq[seqs[i]]
+end
+end
+return messages, bound
+end
+local JOIN_AT_ONCE = 500
+local function join(group)
+local messages, bound = unjoined(group, JOIN_AT_ONCE)
+local at = group.row.join.at
+for i = 1, #messages do
+enter(group, messages[i], at)
+end
+group.row.join.from = bound - 1
+group.changed = true
+if bound >= group.row.join.bound then
+endJoin(group)
+end
+return #messages
+end
+`
+
+const ids = `local function idRow(kind, number, own, earlier)
+if own > 0 or earlier > 0 then
+return string.format('%s%.0f+%.0f+%.0f', kind, number, own, earlier)
+end
+return string.format('%s%.0f', kind, number)
+end
+local function readId(row)
+local kind, number, own, earlier = string.match(row, '^([st])(%d+)%+?(%d*)%+?(%d*)$')
+if not kind then
+corrupt('an id')
+end
+local found = kind == 's' and { seq = tonumber(number) } or { number = tonumber(number) }
+return found, tonumber(own) or 0, tonumber(earlier) or 0
+end
+local function remember(id, time)
+if time > now then
+call('ZADD', base .. 'past', 'GT', time, id)
+reapAt(time)
+end
+end
+local function isRetained(seq)
+if queue.groups == 0 then
+return isPending(seq) and true
+end
+for _, group in pairs(allGroups()) do
+if locate(group, seq) then
+return true
+end
+end
+return false
+end
+local function forgetIds()
+for from = 1, #finished, 1000 do
+local ids, free = {}, {}
+for i = from, math.min(#finished, from + 999) do
+ids[#ids + 1] = finished[i].id
+end
+local rows = call('HMGET', base .. 'ids', unpack(ids))
+for i = 1, #ids do
+local message = finished[from + i - 1]
+if queue.groups == 1 or not isRetained(message.seq) then
+if message.named > 0 then
+remember(message.id, now + message.named)
+end
+if rows[i] and readId(rows[i]).seq == message.seq then
+free[#free + 1] = message.id
+end
+end
+end
+if #free > 0 then
+call('HDEL', base .. 'ids', unpack(free))
+end
+end
+finished = {}
+end
+local IDS_AT_ONCE = 500
+local function cleanIds(count)
+local reply = call('HSCAN', base .. 'ids', queue.scan, 'COUNT', count)
+local free = {}
+for i = 1, #reply[2], 2 do
+local id, row = reply[2][i], reply[2][i + 1]
+local found, own, earlier = readId(row)
+local retained = found.seq and isRetained(found.seq)
+or found.number and call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1
+if not retained then
+free[#free + 1] = id
+earlier = math.max(own, earlier)
+end
+if earlier > 0 then
+remember(id, queue.cut + earlier)
+end
+end
+for from = 1, #free, 1000 do
+call('HDEL', base .. 'ids', unpack(free, from, math.min(#free, from + 999)))
+end
+queue.scan = reply[1] ~= '0' and reply[1] or nil
+queue.cut = queue.scan and queue.cut
+queueChanged = true
+end
+local function cutIds()
+if call('EXISTS', base .. 'ids') == 1 then
+queue.cut = now
+queue.scan = '0'
+queueChanged = true
+end
+end
+local function tidy()
+if queue.untidy then
+queue.untidy = nil
+queueChanged = true
+local first = firstSegment()
+trimBelow(queue.groups > 0 and lowestFloor() or first and first.first or queue.tail)
+end
+if queue.scan then
+cleanIds(IDS_AT_ONCE)
+end
 end
 `
 
@@ -177,10 +767,11 @@ lease.number,
 lease.attempt,
 lease.named or false,
 lease.key or false,
+lease.bytes,
 })
 end
 local function toLease(member)
-local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5 })
+local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5, 8 })
 if parts[1] > parts[2] or parts[2] >= queue.tail then
 corrupt('a lease')
 end
@@ -193,6 +784,7 @@ number = parts[4],
 attempt = parts[5],
 named = parts[6],
 key = parts[7] or nil,
+bytes = parts[8],
 }
 end
 local function leaseAt(group, seq)
@@ -231,6 +823,7 @@ number = lease.number,
 attempt = lease.attempt,
 named = lease.named,
 key = lease.key,
+bytes = lease.bytes,
 }
 end
 local function cutLease(group, lease, first, last)
@@ -292,6 +885,13 @@ local function recordAt(segment, i)
 local blob, ends = segment.blob, 4 * segment.count
 return string.sub(blob, ends + startOf(blob, i) + 1, ends + startOf(blob, i + 1))
 end
+local function headersOf(record)
+local kind = string.byte(record)
+if kind and kind >= 4 and #record >= 5 then
+return string.char(4) .. string.sub(record, 2, 5 + struct.unpack('<I4', record, 2))
+end
+return '\\0'
+end
 local function sizeOf(segment, from, to)
 return startOf(segment.blob, to + 1) - startOf(segment.blob, from)
 end
@@ -336,32 +936,58 @@ return nil
 end
 local amendments = {}
 for i = 1, #rows do
-local amendment = cmsgpack.unpack(rows[i])
-amendments[amendment.seq] = amendment
+local message = cmsgpack.unpack(rows[i])
+amendments[message.seq] = message
 end
 return amendments
 end
-local function amend(seq, gone, message)
+local function amend(message)
+local seq = message.seq
 local replaced = queue.amended > 0 and call('ZREMRANGEBYSCORE', base .. 'amend', seq, seq) or 0
-if replaced == 0 then
-queue.amended = queue.amended + 1
+queue.amended = queue.amended + 1 - replaced
+queueChanged = true
+call('ZADD', base .. 'amend', seq, cmsgpack.pack(message))
+end
+local function reapAt(time)
+if not queue.reap or time < queue.reap then
+queue.reap = time
 queueChanged = true
 end
-call('ZADD', base .. 'amend', seq, cmsgpack.pack({ seq = seq, gone = gone, message = message }))
+end
+local function seqText(seq)
+return string.format('%016.0f', seq)
 end
 local function isGone(seq)
-local amendment = amendmentOf(seq)
-return amendment and amendment.gone or false
+return queue.gone > 0 and call('ZSCORE', base .. 'gone', seqText(seq)) and true
+end
+local function countGone(seq)
+return queue.gone > 0 and call('ZCOUNT', base .. 'gone', seq, '+inf') or 0
+end
+local function goneIn(first, last)
+if queue.gone == 0 then
+return nil, 0
+end
+local members = call('ZRANGEBYSCORE', base .. 'gone', first, last)
+if #members == 0 then
+return nil, 0
+end
+local gone = {}
+for i = 1, #members do
+gone[tonumber(members[i])] = true
+end
+return gone, #members
+end
+local function markGone(seq)
+queue.gone = queue.gone + call('ZADD', base .. 'gone', seq, seqText(seq))
+queueChanged = true
 end
 local function isPending(seq)
 return segmentAt(seq) and not isGone(seq)
 end
 local function identityOf(seq)
-if queue.amended > 0 then
 local amendment = amendmentOf(seq)
 if amendment then
-return amendment.message
-end
+return amendment.named and amendment
 end
 local segment = segmentAt(seq)
 local i = seq - segment.first + 1
@@ -371,7 +997,7 @@ end
 local function logMessage(seq)
 local amendment = amendmentOf(seq)
 if amendment then
-return amendment.message
+return amendment
 end
 local segment = segmentAt(seq)
 return segment and messageAt(segment, seq - segment.first + 1)
@@ -383,6 +1009,12 @@ putSide(group, seq, side)
 call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
 group.row.waiting = group.row.waiting + 1
 group.changed = true
+end
+local function noteReap(group, message)
+if message.expires then
+call('ZADD', keyOf(group, 'reap'), message.expires, seqText(message.seq))
+reapAt(message.expires)
+end
 end
 local function free(group, key)
 if not key then
@@ -404,12 +1036,12 @@ wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
 local function park(group, message, at)
 putHeld(group, message)
+noteReap(group, message)
 call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
 if at then
 putSide(group, message.seq, { at = at, parked = true })
 end
 group.row.blocked = group.row.blocked + 1
-group.changed = true
 end
 local function isBusy(group, key)
 return call('HEXISTS', keyOf(group, 'heads'), key) == 1
@@ -423,13 +1055,17 @@ if message.key then
 call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
 end
 putHeld(group, message)
+noteReap(group, message)
 wait(group, message.seq, { at = at, attempt = 0 })
 end
-local function remove(group, place, seq, key)
-local row, kind = group.row, place.kind
+local function remove(group, place, message)
+local row, kind, seq = group.row, place.kind, message.seq
 group.changed = true
 if kind == 'ahead' then
-row.skipped = row.skipped + 1
+return
+end
+if kind == 'unjoined' then
+call('ZREMRANGEBYSCORE', keyOf(group, 'handed'), seq, seq)
 return
 end
 if kind == 'leased' then
@@ -437,69 +1073,66 @@ cutLease(group, place.lease, seq, seq)
 free(group, place.lease.key)
 return
 end
-dropHeld(group, seq)
+dropHeld(group, message)
 if kind == 'parked' then
-call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
 if kind == 'held' then
 call('ZREM', keyOf(group, 'ends'), seqText(seq))
 row.leased = row.leased - 1
+row.out = row.out - 1
 else
 call('ZREM', keyOf(group, 'due'), seqText(seq))
 row.waiting = row.waiting - 1
 end
-free(group, key)
+free(group, message.key)
 end
 local finished = {}
-local function done(group, message)
+local function done(message)
 if message.named then
 finished[#finished + 1] = message
 end
 end
-local function forgetIds(asking)
-if #finished == 0 then
-return
-end
-local others = (asking or queue.groups > 1) and allGroups()
-for from = 1, #finished, 1000 do
-local ids, free = {}, {}
-for i = from, math.min(#finished, from + 999) do
-ids[#ids + 1] = finished[i].id
-end
-local rows = call('HMGET', base .. 'ids', unpack(ids))
-for i = 1, #ids do
-local message = finished[from + i - 1]
-local isDone = rows[i] == string.format('s%.0f', message.seq)
-if isDone and others then
-for _, group in pairs(others) do
-isDone = isDone and not locate(group, message.seq)
-end
-end
-if isDone then
-free[#free + 1] = message.id
-if message.named > 0 then
-call('ZADD', base .. 'past', now + message.named, message.id)
-reapAt(now + message.named)
-end
-end
-end
-if #free > 0 then
-call('HDEL', base .. 'ids', unpack(free))
-end
-end
-finished = {}
-end
-local function bury(group, message, attempt, reason, reported)
+local function bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
 local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
 row.lease = row.lease + 1
+if deadFor then
+letter.ends = now + deadFor
+call('ZADD', keyOf(group, 'fade'), letter.ends, seqText(message.seq))
+reapAt(letter.ends)
+end
+if message.named then
+call('ZADD', keyOf(group, 'letters'), 0, chainOf(message.id) .. seqText(message.seq))
+end
 call('ZADD', keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
 row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
-done(group, message)
+done(message)
+end
+local function letterAt(group, seq)
+local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
+local letter = row and cmsgpack.unpack(row)
+if letter and not (letter.ends and letter.ends <= now) then
+return letter, row
+end
+return nil, row
+end
+local function dropLetter(group, row)
+local letter = cmsgpack.unpack(row)
+local message = letter.message
+call('ZREM', keyOf(group, 'dead'), row)
+if letter.ends then
+call('ZREM', keyOf(group, 'fade'), seqText(message.seq))
+end
+if message.named then
+call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+end
+group.row.dead = group.row.dead - 1
+group.changed = true
 end
 `
 
@@ -510,9 +1143,12 @@ end
 local function putSide(group, seq, side)
 call('HSET', keyOf(group, 'side'), seqText(seq), cmsgpack.pack(side))
 end
-local function heldMessage(group, seq)
-local row = call('ZRANGEBYSCORE', keyOf(group, 'held'), seq, seq)[1]
+local function messageBy(key, seq)
+local row = call('ZRANGEBYSCORE', key, seq, seq)[1]
 return row and cmsgpack.unpack(row)
+end
+local function heldMessage(group, seq)
+return messageBy(keyOf(group, 'held'), seq)
 end
 local function heldAt(group, seq)
 local message, side = heldMessage(group, seq), sideOf(group, seq)
@@ -523,10 +1159,43 @@ return message, side
 end
 local function putHeld(group, message)
 call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
+group.row.outside = group.row.outside + #message.record
+group.changed = true
 end
-local function dropHeld(group, seq)
+local handing = true
+local function handOver(group, message)
+for _, other in pairs(allGroups()) do
+local join = other.row.join
+if join and other ~= group and message.seq > join.from and message.seq < join.bound then
+local key = keyOf(other, 'handed')
+if call('ZCOUNT', key, message.seq, message.seq) == 0 then
+call('ZADD', key, message.seq, cmsgpack.pack(message))
+end
+end
+end
+end
+local function dropHeld(group, message)
+if queue.joining > 0 and handing then
+handOver(group, message)
+end
+local seq = message.seq
 call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
 call('HDEL', keyOf(group, 'side'), seqText(seq))
+if message.expires then
+call('ZREM', keyOf(group, 'reap'), seqText(seq))
+end
+group.row.outside = group.row.outside - #message.record
+group.changed = true
+end
+local function unjoinedAt(group, seq)
+local join = group.row.join
+if join and seq > join.from and seq < join.bound then
+for _, key in ipairs(join.keys) do
+if call('ZCOUNT', base .. key, seq, seq) > 0 then
+return base .. key
+end
+end
+end
 end
 local function locate(group, seq)
 local row = group.row
@@ -538,7 +1207,7 @@ end
 if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
 return { kind = 'parked' }
 end
-local lease = row.leased > 0 and leaseAt(group, seq)
+local lease = row.leased > row.out and leaseAt(group, seq)
 if lease then
 return { kind = 'leased', lease = lease }
 end
@@ -546,12 +1215,16 @@ end
 if seq >= row.cursor and not isGone(seq) then
 return { kind = 'ahead' }
 end
+local key = unjoinedAt(group, seq)
+if key then
+return { kind = 'unjoined', key = key }
+end
 end
 local function messageIn(group, place, seq)
 if place.kind == 'ahead' or place.kind == 'leased' then
 return logMessage(seq)
 end
-return heldMessage(group, seq)
+return messageBy(place.key or keyOf(group, 'held'), seq)
 end
 local function chainOf(key)
 return struct.pack('>I2', #key) .. key
@@ -573,7 +1246,7 @@ local queueChanged = false
 local groups = {}
 local allLoaded = false
 local function keyOf(group, kind)
-return base .. kind .. ':' .. group.name
+return base .. kind .. ':' .. group.row.token
 end
 local function corrupt(what)
 error(what .. ' is not as it was written')
@@ -590,44 +1263,67 @@ end
 end
 return row
 end
-local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'number', 'amended', 'groups', 'latest', 'skew' }
+local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
 local GROUP_NUMBERS = {
 'cursor',
+'passed',
 'floor',
 'trimmed',
+'cleared',
 'lease',
-'skipped',
 'leased',
+'out',
 'waiting',
 'blocked',
+'outside',
 'dead',
 'acked',
 'failed',
 'latest',
 }
+local JOIN_NUMBERS = { 'from', 'bound', 'at' }
+local SINCE_NUMBERS = { 'at', 'number' }
 local function addGroup(name, packed)
 local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 corrupt('a group')
 end
+if row.join then
+trust(row.join, JOIN_NUMBERS)
+end
+if row.since then
+trust(row.since, SINCE_NUMBERS)
+end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
 return group
 end
-local function open(name)
-local rows = call('HMGET', state, 'queue', 'group:' .. (name or ''))
+local function open(...)
+local names = { ... }
+local fields = { 'queue' }
+for i = 1, #names do
+fields[i + 1] = 'group:' .. names[i]
+end
+local rows = call('HMGET', state, unpack(fields))
 if rows[1] then
 queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
 if queue.delayed > 0 then
 trust(queue, { 'timer' })
 end
 else
-queue = { tail = 1, bytes = 0, sent = 0, delayed = 0, number = 1, amended = 0, groups = 0, latest = 0, skew = 0 }
+queue = {}
+for i = 1, #QUEUE_NUMBERS do
+queue[QUEUE_NUMBERS[i]] = 0
 end
-local group = name and rows[2] and addGroup(name, rows[2])
+queue.tail, queue.number = 1, 1
+end
 local latest = queue.latest
-if group and group.row.latest > latest then
-latest = group.row.latest
+local last
+for i = 1, #names do
+last = groups[names[i]] or rows[i + 1] and addGroup(names[i], rows[i + 1])
+if last and last.row.latest > latest then
+latest = last.row.latest
+end
 end
 now = clock + queue.skew
 if now < latest - JUMP_MS then
@@ -635,7 +1331,7 @@ queue.skew = latest - clock
 queueChanged = true
 now = latest
 end
-return group or nil
+return last or nil
 end
 local function allGroups()
 if not allLoaded then
@@ -657,13 +1353,15 @@ end
 return groups
 end
 local function floorOf(group)
-if group.row.leased > 0 then
+local row = group.row
+if row.leased > row.out then
 local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
 if first then
-return math.min(cmsgpack.unpack(first)[1], group.row.cursor)
+local lease = cmsgpack.unpack(first)
+return math.min(lease[1], row.cursor), lease[8]
 end
 end
-return group.row.cursor
+return row.cursor, row.passed
 end
 local function lowestFloor()
 local lowest = queue.tail
@@ -676,13 +1374,44 @@ end
 return lowest
 end
 local STRIDE = 64
-local function trimBelow(floor)
-call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
-if queue.amended > 0 then
-local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
-if removed > 0 then
-queue.amended = queue.amended - removed
+local STRIDE_BYTES = 1024 * 1024
+local TRIM_AT_ONCE = 5000
+local ENTRIES_AT_ONCE = 200000
+local function trimSet(kind, below)
+local count = call('ZCOUNT', base .. kind, '-inf', below)
+if count > TRIM_AT_ONCE then
+count = TRIM_AT_ONCE
+queue.untidy = true
+end
+if count > 0 then
+call('ZREMRANGEBYRANK', base .. kind, 0, count - 1)
 queueChanged = true
+end
+return count
+end
+local function trimBelow(floor, span)
+local id = string.format('%.0f', floor)
+if
+span and span < ENTRIES_AT_ONCE
+or call('XTRIM', base .. 'log', 'MINID', '~', id, 'LIMIT', ENTRIES_AT_ONCE) < ENTRIES_AT_ONCE / 2
+then
+call('XTRIM', base .. 'log', 'MINID', id)
+else
+queue.untidy = true
+queueChanged = true
+end
+local below = '(' .. id
+if queue.amended > 0 then
+queue.amended = queue.amended - trimSet('amend', below)
+end
+if queue.gone > 0 then
+queue.gone = queue.gone - trimSet('gone', below)
+end
+if queue.reaps > 0 then
+local ended = call('ZRANGEBYSCORE', base .. 'reaps', '-inf', below, 'LIMIT', 0, TRIM_AT_ONCE)
+if #ended > 0 then
+call('ZREM', base .. 'expiry', unpack(ended))
+queue.reaps = queue.reaps - trimSet('reaps', below)
 end
 end
 end
@@ -691,11 +1420,19 @@ local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
 local row = group.row
-local floor = floorOf(group)
+local floor, cleared = floorOf(group)
 row.floor = floor
-if floor ~= row.trimmed and (floor - row.trimmed >= STRIDE or floor >= queue.tail) then
+if
+floor ~= row.trimmed
+and (floor - row.trimmed >= STRIDE or floor >= queue.tail or cleared - row.cleared >= STRIDE_BYTES)
+then
+if queue.groups > 1 then
+trimBelow(lowestFloor())
+else
+trimBelow(floor, floor - row.trimmed)
+end
 row.trimmed = floor
-trimBelow(queue.groups > 1 and lowestFloor() or floor)
+row.cleared = cleared
 end
 if now > row.latest then
 row.latest = now
@@ -721,6 +1458,84 @@ end
 `
 
 const settling = `local settledWakes = false
+local function settleDead(group, kind, fence, seq, delay)
+local letter, row = letterAt(group, seq)
+if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
+return false
+end
+dropLetter(group, row)
+if kind == 'r' then
+local message = letter.message
+message.expires = nil
+if message.named then
+call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+end
+enter(group, message, now + delay)
+end
+return true
+end
+local function settleOne(group, kind, number, seq, at)
+local row = group.row
+local side = row.out > 0 and sideOf(group, seq)
+local lease
+if not side or side.lease ~= number then
+side = nil
+lease = row.leased > row.out and leaseAt(group, seq)
+if not lease or lease.number ~= number then
+return false
+end
+end
+local attempt = (side or lease).attempt
+if kind == 'e' then
+local ends = now + tonumber(ARGV[at])
+if side then
+call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
+side.at = ends
+putSide(group, seq, side)
+else
+cutLease(group, lease, seq, seq)
+local extended = partOf(lease, seq, seq)
+extended.ends = ends
+addLease(group, extended)
+end
+group.changed = true
+return true
+end
+local message = side and heldMessage(group, seq) or logMessage(seq)
+if kind == 'r' then
+local due = now + tonumber(ARGV[at])
+if not message.expires or message.expires > due then
+local counts = ARGV[at + 1] == '1'
+if side then
+call('ZREM', keyOf(group, 'ends'), seqText(seq))
+row.leased = row.leased - 1
+row.out = row.out - 1
+else
+cutLease(group, lease, seq, seq)
+putHeld(group, message)
+end
+noteReap(group, message)
+if counts then
+row.failed = row.failed + 1
+end
+local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+return true
+end
+end
+remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+if kind == 'b' then
+row.acked = row.acked + 1
+done(message)
+elseif kind == 'k' then
+local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
+bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+else
+local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+bury(group, message, attempt, 'expired', reported, row.deadFor)
+end
+return true
+end
 local function ackStretch(group, number, first, last, results)
 local seq = first
 while seq <= last do
@@ -744,93 +1559,20 @@ else
 if lease or after then
 to = math.min(last, lease and lease.last or after.first - 1)
 end
+if group.row.out > 0 then
+for one = seq, to do
+local settled = settleOne(group, 'b', number, one)
+settledWakes = settledWakes or settled
+results[#results + 1] = settled and '1' or '0'
+end
+else
 results[#results + 1] = string.rep('0', to - seq + 1)
+end
 end
 seq = to + 1
 end
 end
-local function settleDead(group, kind, fence, seq, delay)
-local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
-local letter = row and cmsgpack.unpack(row)
-if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
-return false
-end
-call('ZREM', keyOf(group, 'dead'), row)
-group.row.dead = group.row.dead - 1
-group.changed = true
-if kind == 'r' then
-local message = letter.message
-message.expires = nil
-if message.named and call('HEXISTS', base .. 'ids', message.id) == 0 then
-call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
-call('ZREM', base .. 'past', message.id)
-end
-enter(group, message, now + delay)
-end
-return true
-end
-local function settleOne(group, kind, number, seq, where, at)
-local row = group.row
-local lease, side, attempt, message
-if where == 'h' then
-side = sideOf(group, seq)
-if not side or side.lease ~= number then
-return false
-end
-attempt = side.attempt
-else
-lease = leaseAt(group, seq)
-if not lease or lease.number ~= number then
-return false
-end
-attempt = lease.attempt
-end
-if kind == 'e' then
-local ends = now + tonumber(ARGV[at])
-if side then
-call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-side.at = ends
-putSide(group, seq, side)
-else
-cutLease(group, lease, seq, seq)
-local extended = partOf(lease, seq, seq)
-extended.ends = ends
-addLease(group, extended)
-end
-group.changed = true
-return true
-end
-message = side and heldMessage(group, seq) or logMessage(seq)
-if kind == 'r' then
-local due = now + tonumber(ARGV[at])
-if not message.expires or message.expires > due then
-local counts = ARGV[at + 1] == '1'
-if side then
-call('ZREM', keyOf(group, 'ends'), seqText(seq))
-row.leased = row.leased - 1
-else
-cutLease(group, lease, seq, seq)
-putHeld(group, message)
-end
-if counts then
-row.failed = row.failed + 1
-end
-local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
-return true
-end
-end
-remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, seq, message.key)
-if kind == 'b' then
-row.acked = row.acked + 1
-done(group, message)
-else
-local reported = kind == 'k' and ARGV[at + 1] or ARGV[at + 2]
-bury(group, message, attempt, kind == 'k' and ARGV[at] or 'expired', reported ~= '' and reported or nil)
-end
-return true
-end
-local OPERANDS = { a = 5, b = 5, r = 8, k = 7, e = 6 }
+local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
 local function settleAll(group, at)
 local results = {}
 while at <= #ARGV do
@@ -848,7 +1590,7 @@ local where = ARGV[at + 4]
 local settled = isOurs
 and (
 where == 'd' and settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
-or where ~= 'd' and settleOne(group, kind, number, seq, where, at + 5)
+or where ~= 'd' and settleOne(group, kind, number, seq, at + 5)
 )
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
@@ -857,31 +1599,72 @@ at = at + OPERANDS[kind]
 end
 return table.concat(results)
 end
+local PIN_MESSAGES = 1024
+local PIN_BYTES = 1024 * 1024
+local UNPIN_AT_ONCE = 128
+local function unpin(group)
+local row = group.row
+local left, size = UNPIN_AT_ONCE, 0
+while left > 0 and size < PIN_BYTES and row.leased > row.out do
+local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
+if not first then
+corrupt('a lease')
+end
+local lease = toLease(first)
+local span = row.cursor - lease.first
+local inLog = row.leased - row.out
+local over = span - inLog
+if
+not (span > PIN_MESSAGES and over > inLog)
+and not (row.passed - lease.bytes > PIN_BYTES and over > inLog / 8)
+then
+return
+end
+local seq = lease.first
+dropLease(group, lease)
+while seq <= lease.last and left > 0 and size < PIN_BYTES do
+local message = logMessage(seq)
+putHeld(group, message)
+putSide(group, seq, { lease = lease.number, at = lease.ends, attempt = lease.attempt })
+call('ZADD', keyOf(group, 'ends'), lease.ends, seqText(seq))
+row.leased = row.leased + 1
+row.out = row.out + 1
+size = size + #message.record
+left = left - 1
+seq = seq + 1
+end
+if seq <= lease.last then
+addLease(group, partOf(lease, seq, lease.last))
+end
+end
+end
 `
 
 const store = `local SEGMENT_MESSAGES = 256
 local SEGMENT_BYTES = 64 * 1024
-local function seqText(seq)
-return string.format('%016.0f', seq)
-end
-local function reapAt(time)
-if not queue.reap or time < queue.reap then
-queue.reap = time
+local function noteExpiry(last, time)
+local member = seqText(last)
+if call('ZADD', base .. 'expiry', 'LT', time, member) == 1 then
+call('ZADD', base .. 'reaps', last, member)
+queue.reaps = queue.reaps + 1
 queueChanged = true
 end
-end
-local function noteExpiry(seq, expires)
-if expires then
-call('ZADD', base .. 'expiry', expires, string.format('m%.0f', seq))
-reapAt(expires)
-end
+reapAt(time)
 end
 local function addSegment(count, blob, columns, at, start)
 local tail = queue.tail
+local last = tail + count - 1
 local head = cmsgpack.pack({ tail, at, queue.bytes, start })
-local id = string.format('%.0f-0', tail + count - 1)
+local id = string.format('%.0f-0', last)
 if columns then
 call('XADD', base .. 'log', id, 'h', head, 'b', blob, 'c', cmsgpack.pack(columns))
+if columns.expires then
+local first
+for _, time in pairs(columns.expires) do
+first = first and math.min(first, time) or time
+end
+noteExpiry(last, first)
+end
 else
 call('XADD', base .. 'log', id, 'h', head, 'b', blob)
 end
@@ -922,37 +1705,88 @@ addSegment(to - from, table.concat(ends) .. table.concat(records), columnsOf(mes
 from = to
 end
 end
+local function isOverdue()
+return queue.timer and queue.timer <= now
+end
+local function passSince(tail, due)
+for _, group in pairs(allGroups()) do
+local row = group.row
+local since = row.since
+if since then
+local passed = 0
+while
+2 * passed < #due
+and tonumber(due[2 * passed + 2]) <= since.at
+and tonumber(due[2 * passed + 1]) < since.number
+do
+passed = passed + 1
+end
+if row.cursor == tail then
+row.cursor = tail + passed
+end
+if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+row.since = nil
+queue.late = queue.late - 1
+end
+group.changed = true
+end
+end
+end
 local TIMERS_AT_ONCE = 500
-local function sweepDelayed()
-if not queue.timer or queue.timer > now then
-return
+local TIMER_BYTES = 8 * 1024 * 1024
+local function sweepDelayed(most)
+if not isOverdue() then
+return 0
 end
-local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'LIMIT', 0, TIMERS_AT_ONCE)
-if #due > 0 then
-local rows = call('HMGET', base .. 'delayed', unpack(due))
-local messages, ids, expired = {}, {}, {}
-for i = 1, #due do
+local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+local messages, names, members, size = {}, {}, {}, 0
+local lapses = {}
+while 2 * #messages < #due and size < TIMER_BYTES do
+local each = #messages > 0 and math.max(1, size / #messages) or TIMER_BYTES / 16
+local to = math.min(#due / 2, #messages + math.ceil((TIMER_BYTES - size) / each))
+local wanted = {}
+for i = #messages + 1, to do
+wanted[#wanted + 1] = due[2 * i - 1]
+end
+local rows = call('HMGET', base .. 'delayed', unpack(wanted))
+for i = 1, #rows do
 local message = cmsgpack.unpack(rows[i])
-local seq = queue.tail + i - 1
-messages[i] = message
-ids[2 * i - 1] = message.id
-ids[2 * i] = string.format('s%.0f', seq)
+size = size + #message.record
+members[#members + 1] = wanted[i]
+names[#names + 1] = message.id
+messages[#messages + 1] = message
 if message.expires then
-expired[#expired + 1] = 'd' .. due[i]
-noteExpiry(seq, message.expires)
+lapses[#lapses + 1] = wanted[i]
 end
+end
+end
+local tail = queue.tail
+if #messages > 0 then
+local rows = call('HMGET', base .. 'ids', unpack(names))
+local ids = {}
+for i = 1, #names do
+ids[2 * i - 1] = names[i]
+ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
 end
 call('HSET', base .. 'ids', unpack(ids))
-call('ZREM', base .. 'timers', unpack(due))
-call('HDEL', base .. 'delayed', unpack(due))
-if #expired > 0 then
-call('ZREM', base .. 'expiry', unpack(expired))
+call('ZREM', base .. 'timers', unpack(members))
+call('HDEL', base .. 'delayed', unpack(members))
+if #lapses > 0 then
+call('ZREM', base .. 'lapse', unpack(lapses))
 end
 addMessages(messages, clock, '')
-queue.delayed = queue.delayed - #due
+queue.delayed = queue.delayed - #messages
+queue.later = queue.later - size
+for i = 2 * #messages + 1, #due do
+due[i] = nil
+end
 end
 queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
 queueChanged = true
+if queue.late > 0 then
+passSince(tail, due)
+end
+return #messages
 end
 `
 
@@ -962,25 +1796,34 @@ export interface Script {
   readonly text: string
 }
 
-export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
+export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'f5144c94c6a5baa135545fe66deba66c109423c5',
+    sha: 'e3d11d1ebd212abf807de95e6167ac8b5794e220',
     text: `#!lua
 
-` + rows + log + store + `open()
-sweepDelayed()
-local start, more = ARGV[2], ARGV[3]
-local firstSeq, firstNumber = queue.tail, queue.number
-if more == '' then
-for i = 4, #ARGV, 2 do
+` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local at = 7
+if ARGV[6] == '0' then
+open()
+if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+sweepDelayed(TIMERS_AT_ONCE)
+if not isOverdue() then
+local firstSeq = queue.tail
+for i = at, #ARGV, 2 do
 local count = tonumber(ARGV[i])
 queue.sent = queue.sent + count
 addSegment(count, ARGV[i + 1], nil, clock, start)
 end
 finish(true)
-return { '', firstSeq, firstNumber }
+return { '', firstSeq, queue.number }
 end
-` + leases + places + moves + find + drop + `local function stored(spec, record, id)
+end
+end
+` + leases + places + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+local _
+_, at = openGroups(6)
+end
+local function stored(spec, record, id)
 return {
 id = id,
 key = spec.key,
@@ -992,21 +1835,37 @@ record = record,
 end
 local function replace(message, places)
 local seq = message.seq
-noteExpiry(seq, message.expires)
-if segmentAt(seq) then
-amend(seq, isGone(seq), message)
+local segment = segmentAt(seq)
+if segment then
+amend(message)
+if message.expires then
+noteExpiry(segment.last, message.expires)
+end
+end
+local function put(key)
+call('ZREMRANGEBYSCORE', key, seq, seq)
+call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
 if place.kind == 'waiting' or place.kind == 'parked' then
-call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
-putHeld(group, message)
+local old = heldMessage(group, seq)
+group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
+put(keyOf(group, 'held'))
+call('ZREM', keyOf(group, 'reap'), seqText(seq))
+noteReap(group, message)
 if place.kind == 'waiting' then
 putSide(group, seq, { at = place.side.at, attempt = 0 })
 end
+elseif place.kind == 'unjoined' then
+for _, key in ipairs(group.row.join.keys) do
+if call('ZCOUNT', base .. key, seq, seq) > 0 then
+put(base .. key)
 end
 end
-call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
+end
+end
+call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
 end
 local rowOf, pastOf = {}, {}
 local function lookUp(ids)
@@ -1020,29 +1879,24 @@ pastOf[ids[i]] = past[i - from + 1] and tonumber(past[i - from + 1])
 end
 end
 end
-local function meet(spec, record)
+local function meet(spec)
 local id = spec.id
-if not rowOf[id] then
-local known = pastOf[id]
-if known then
-if known > now and not spec.replace then
-return 'd'
+local row = rowOf[id]
+local found, own, earlier = nil, 0, 0
+if row then
+found, own, earlier = readId(row)
+else
+found = findMade(id)
 end
-call('ZREM', base .. 'past', id)
-return 's'
-end
-end
-local found = find(id)
-if not found then
-return 's'
-end
-if found.number then
+local past = not spec.replace and pastOf[id] and pastOf[id] > now
+if found and found.number then
+if call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1 then
 if not spec.replace then
 return 'd'
 end
-drop(id, found)
-return 'S'
+return 'S', { found = found }
 end
+elseif found then
 local seq = found.seq
 local places, all, retained = {}, true, false
 for _, group in pairs(allGroups()) do
@@ -1054,180 +1908,214 @@ end
 if queue.groups == 0 then
 retained = isPending(seq)
 end
-if not retained then
-return 's'
-end
+if retained then
 if not spec.replace then
 return 'd'
 end
 if not all then
-return 's'
+return 's', { earlier = math.max(own, earlier) }
 end
 local present = logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
-present = heldMessage(group, seq)
+present = messageIn(group, place, seq)
 end
 end
 if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-drop(id, found)
-return 'S'
+return 'S', { found = found }
 end
-local message = stored(spec, record, id)
-message.seq = seq
-message.at = clock
-replace(message, places)
-return 'r'
+return 'r', { seq = seq, places = places }
 end
-local specs = cjson.decode(more)
-local records, marks, met = {}, {}, {}
-for i = 4, #ARGV, 2 do
+end
+if row then
+local time = (queue.cut or now) + math.max(own, earlier)
+if time > now then
+return not spec.replace and 'd' or 's', { time = time }
+end
+end
+return past and 'd' or 's'
+end
+local specs = more ~= '' and cjson.decode(more)
+local records, marks, known, met = {}, {}, {}, {}
+for i = at, #ARGV, 2 do
 local segment = { count = tonumber(ARGV[i]), blob = ARGV[i + 1] }
 for place = 1, segment.count do
 records[#records + 1] = recordAt(segment, place)
 end
 end
 local named = {}
-for _, spec in ipairs(specs) do
+for _, spec in ipairs(specs or {}) do
 if spec ~= 0 and spec.id then
 named[#named + 1] = spec.id
 end
 end
 lookUp(named)
-for i, spec in ipairs(specs) do
+local messages, bytes = 0, 0
+for i = 1, #records do
+local spec = specs and specs[i] or 0
 local mark = 's'
-if spec ~= 0 then
-if spec.id then
-mark = met[spec.id] and 'd' or meet(spec, records[i])
+if spec ~= 0 and spec.id then
+if met[spec.id] then
+mark = 'd'
+else
+mark, known[i] = meet(spec)
+end
 met[spec.id] = true
 end
-if spec.delayMs and spec.delayMs > 0 then
-mark = mark == 's' and 'l' or mark == 'S' and 'L' or mark
-end
+if mark == 's' then
+messages = messages + 1
+bytes = bytes + #records[i]
 end
 marks[i] = mark
 end
-firstSeq = queue.tail
-local messages, ids = {}, {}
-for i, spec in ipairs(specs) do
-local mark = marks[i]
-if spec == 0 then
-messages[#messages + 1] = { record = records[i] }
-elseif mark == 's' or mark == 'S' then
-local message = stored(spec, records[i], spec.id)
-messages[#messages + 1] = message
-local seq = queue.tail + #messages - 1
-noteExpiry(seq, message.expires)
-if spec.id then
-ids[#ids + 1] = spec.id
-ids[#ids + 1] = string.format('s%.0f', seq)
+if (mostMessages or mostBytes) and messages > 0 then
+local there, size = countRetained(mostMessages and mostMessages - messages), bytesRetained()
+if mostMessages and there + messages > mostMessages then
+return { 'q', 'maxMessages', there, messages }
 end
-elseif mark == 'l' or mark == 'L' then
+if mostBytes and size + bytes > mostBytes then
+return { 'q', 'maxBytes', size, bytes }
+end
+end
+tidy()
+sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
+local isBehind = isOverdue()
+local firstSeq, firstNumber = queue.tail, queue.number
+local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+for i = 1, #records do
+local spec = specs and specs[i] or 0
+local mark, about = marks[i], known[i] or {}
+if spec == 0 and not isBehind then
+added[#added + 1] = { record = records[i] }
+elseif mark == 's' or mark == 'S' then
+if spec == 0 then
+spec = {}
+end
+if about.time then
+remember(spec.id, about.time)
+end
+if mark == 'S' then
+drop(spec.id, about.found)
+end
+local message = stored(spec, records[i], spec.id)
+local delay = spec.delayMs or 0
+if delay > 0 or isBehind then
 local number = queue.number
-local message = stored(spec, records[i], spec.id or makeId(start, number, 1))
-local due = now + spec.delayMs
+local member = seqText(number)
+local due = now + delay
+if delay == 0 then
+due = math.max(now, queue.behind or 0)
+queue.behind = due
+end
 message.at = clock
-queue.number = number + 1
-queue.delayed = queue.delayed + 1
-queue.sent = queue.sent + 1
-queueChanged = true
-call('HSET', base .. 'delayed', seqText(number), cmsgpack.pack(message))
-call('ZADD', base .. 'timers', due, seqText(number))
+if not message.id then
+message.id, message.named = makeId(start, number, 1), 0
+else
+ids[#ids + 1] = message.id
+ids[#ids + 1] = idRow('t', number, message.named, about.earlier or 0)
+end
+rows[#rows + 1] = member
+rows[#rows + 1] = cmsgpack.pack(message)
+timers[#timers + 1] = due
+timers[#timers + 1] = member
 if not queue.timer or due < queue.timer then
 queue.timer = due
 end
 if message.expires then
-call('ZADD', base .. 'expiry', message.expires, 'd' .. seqText(number))
-reapAt(message.expires)
+lapses[#lapses + 1] = message.expires
+lapses[#lapses + 1] = member
 end
-ids[#ids + 1] = message.id
-ids[#ids + 1] = string.format('t%.0f', number)
+queue.number = number + 1
+queue.delayed = queue.delayed + 1
+queue.later = queue.later + #message.record
+queue.sent = queue.sent + 1
+marks[i] = mark == 's' and 'l' or 'L'
+else
+added[#added + 1] = message
+if spec.id then
+ids[#ids + 1] = spec.id
+ids[#ids + 1] = idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
 end
 end
-for from = 1, #ids, 1000 do
-call('HSET', base .. 'ids', unpack(ids, from, math.min(#ids, from + 999)))
+elseif mark == 'r' then
+local message = stored(spec, records[i], spec.id)
+message.seq = about.seq
+message.at = clock
+replace(message, about.places)
 end
-queue.sent = queue.sent + #messages
-addMessages(messages, clock, start)
+end
+local function putAll(command, kind, arguments)
+for from = 1, #arguments, 1000 do
+call(command, base .. kind, unpack(arguments, from, math.min(#arguments, from + 999)))
+end
+end
+putAll('HSET', 'ids', ids)
+putAll('HSET', 'delayed', rows)
+putAll('ZADD', 'timers', timers)
+putAll('ZADD', 'lapse', lapses)
+queue.sent = queue.sent + #added
+queueChanged = true
+addMessages(added, clock, start)
 finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '9c4224543cfc2e7bce788bc6d0a7e70c78a33b42',
+    sha: '1270eec96d9c7e96e8dcfd85dbdc2e48be679b6d',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + find + drop + `open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `open()
 local results = {}
 for i = 2, #ARGV do
 local found = find(ARGV[i])
 results[#results + 1] = found and drop(ARGV[i], found) and '1' or '0'
 end
+passGone()
 finish(true)
 return table.concat(results)
 `,
   },
   claim: {
-    sha: '35bcc04bcb6027ee2eae16db425c6df4eabcb4fc',
+    sha: '918fd64098b44483084cfcb2d91f1727ec875070',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local PASS = 256
 local PASS_ON = 2048
+local GONE_SEGMENTS = 64
 local SEGMENTS_AT_ONCE = 16
+local FEW = 64
 local MAX_BYTES = 8 * 1024 * 1024
 local MAX_DELIVERIES = 10000
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
-local name, limit, leaseMs, maxAttempts = ARGV[2], math.min(tonumber(ARGV[3]), MAX_DELIVERIES), tonumber(ARGV[4]), tonumber(ARGV[5])
-local group = open(name)
-if not group then
-while queue.timer and queue.timer <= now do
-sweepDelayed()
-end
-group = imagineGroup(name, ARGV[7], ARGV[6])
-unlinkGroup(group)
-local others = {}
-for _, other in pairs(allGroups()) do
-others[#others + 1] = other
-end
-groups[name] = group
-group.changed = true
-queue.groups = queue.groups + 1
-queueChanged = true
-local retained, seqs = {}, {}
-if ARGV[6] == 'earliest' then
-local bound = string.format('(%.0f', group.row.cursor)
-for _, other in ipairs(others) do
-for _, row in ipairs(call('ZRANGEBYSCORE', keyOf(other, 'held'), '-inf', bound)) do
-local message = cmsgpack.unpack(row)
-if not retained[message.seq] then
-seqs[#seqs + 1] = message.seq
-retained[message.seq] = message
-end
-end
-end
-end
-table.sort(seqs)
-for _, seq in ipairs(seqs) do
-enter(group, retained[seq], now)
-end
-end
+local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
+local group, rest = openGroups(6)
 local row = group.row
-local settled = settleAll(group, 8)
-sweepDelayed()
-sweepExpired()
+row.deadFor = tonumber(ARGV[5])
+local settled = settleAll(group, rest)
+if queue.scan or queue.untidy then
+tidy()
+end
+local looked, more = sweepExpired(), false
+if queue.reap and queue.reap <= now then
+more = true
+end
+if row.join then
+looked = looked + join(group)
+end
 local number = row.lease
 local ends = now + leaseMs
 local reply = { row.token, number, -1, settled }
-local taken, bytes, more = 0, 0, false
+local taken, bytes = 0, 0
 row.lease = number + 1
 group.changed = true
 local function room()
-if bytes >= MAX_BYTES then
+if bytes >= MAX_BYTES or row.join then
 return 0
 end
 return limit - taken
 end
 local stretch
+local before = 0
 local function flush()
 if stretch then
 addLease(group, stretch)
@@ -1241,7 +2129,7 @@ stretch.named = stretch.named or named
 return
 end
 flush()
-stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key }
+stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key, bytes = before }
 if key then
 flush()
 end
@@ -1258,17 +2146,22 @@ local function take(message, attempt, held, key, reported)
 local seq = message.seq
 local reason = verdict(message, attempt)
 if reason then
+looked = looked + 1
 if held then
-dropHeld(group, seq)
+dropHeld(group, message)
 end
 free(group, key)
-bury(group, message, attempt, reason, reported)
+bury(group, message, attempt, reason, reported, row.deadFor)
 return
 end
 if held then
 call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
 putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
 row.leased = row.leased + 1
+row.out = row.out + 1
+if message.expires then
+call('ZREM', keyOf(group, 'reap'), seqText(seq))
+end
 else
 lease(seq, seq, attempt + 1, message.named ~= nil, key)
 end
@@ -1290,7 +2183,6 @@ local function takeEnded()
 if row.leased == 0 then
 return
 end
-local looked = 0
 while room() > 0 do
 local member = call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
 if not member then
@@ -1306,18 +2198,18 @@ local message, side = heldAt(group, seq)
 local failed = row.failed + 1
 call('ZREM', keyOf(group, 'ends'), member)
 row.leased = row.leased - 1
+row.out = row.out - 1
 take(message, side.attempt, true, message.key, LEASE_LOST)
 row.failed = failed
-looked = looked + 1
 else
 local old = toLease(member)
 dropLease(group, old)
+before = old.bytes
 local seq = old.first
 while seq <= old.last and room() > 0 and looked < PASS_ON do
 local failed = row.failed + 1
 take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
 row.failed = failed
-looked = looked + 1
 seq = seq + 1
 end
 if seq <= old.last then
@@ -1327,7 +2219,6 @@ end
 end
 end
 local function takeDue()
-local looked = 0
 while row.waiting > 0 and room() > 0 do
 local due = call('ZRANGEBYSCORE', keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), PASS))
 if #due == 0 then
@@ -1337,7 +2228,6 @@ if looked >= PASS_ON then
 more = true
 break
 end
-looked = looked + #due
 for _, member in ipairs(due) do
 if room() == 0 then
 return
@@ -1350,20 +2240,24 @@ take(message, side.attempt, true, message.key, side.error)
 end
 end
 end
-local function takeEach(segment, from, amendments)
+local parked = 0
+local function takeEach(segment, from, amendments, gone)
 local i = from
-while i <= segment.count and room() > 0 do
+while i <= segment.count and room() > 0 and looked < PASS_ON do
 local seq = segment.first + i - 1
-local amendment = amendments and amendments[seq]
-if amendment and amendment.gone then
-row.skipped = row.skipped - 1
+if gone and gone[seq] then
+looked = looked + 0.25
 else
-local message = amendment and amendment.message or messageAt(segment, i)
+local message = amendments and amendments[seq] or messageAt(segment, i)
 local key = message.key
 if not key or verdict(message, 0) then
 take(message, 0, false)
 elseif isBusy(group, key) then
 park(group, message)
+looked = looked + 1
+if taken > 0 then
+parked = parked + 1
+end
 else
 call('HSET', keyOf(group, 'heads'), key, seqText(seq))
 take(message, 0, false, key)
@@ -1409,10 +2303,9 @@ bytes = bytes + size
 return to + 1
 end
 local function takeFromLog()
-local before, looked, ask = taken, 0, 1
+local ask, skipped = 1, 0
 while room() > 0 and row.cursor < queue.tail do
-local given = taken - before
-if looked - given >= (given > 0 and PASS or PASS_ON) then
+if looked >= PASS_ON or parked >= PASS or skipped >= GONE_SEGMENTS then
 more = true
 return
 end
@@ -1421,7 +2314,7 @@ if #entries == 0 then
 corrupt('the log')
 end
 for _, entry in ipairs(entries) do
-if room() == 0 then
+if room() == 0 or looked >= PASS_ON then
 break
 end
 local segment = toSegment(entry)
@@ -1429,14 +2322,19 @@ known = segment
 local from = math.max(row.cursor, segment.first)
 local place = from - segment.first + 1
 local amendments = amendmentsOf(from, segment.last)
+local gone, count = goneIn(from, segment.last)
 local columns = segment.columns
-if amendments or (columns and (columns.key or columns.expires or columns.at)) then
-place = takeEach(segment, place, amendments)
+before = segment.bytes
+if count == segment.last - from + 1 then
+skipped = skipped + 1
+place = segment.count + 1
+elseif amendments or gone or (columns and (columns.key or columns.expires or columns.at)) then
+place = takeEach(segment, place, amendments, gone)
 else
 place = takeStretch(segment, place)
 end
 row.cursor = segment.first + place - 1
-looked = looked + row.cursor - from
+row.passed = segment.bytes + (place > segment.count and sizeOf(segment, 1, segment.count) or 0)
 ask = math.min(SEGMENTS_AT_ONCE, math.max(1, math.ceil(room() / segment.count)))
 end
 end
@@ -1444,10 +2342,16 @@ end
 takeEnded()
 takeDue()
 takeFromLog()
+local moved = 0
+while moved < PASS_ON and room() > 0 and row.cursor == queue.tail and isOverdue() do
+moved = moved + sweepDelayed(math.min(TIMERS_AT_ONCE, math.max(FEW, room())))
+takeFromLog()
+end
 takeDue()
 flush()
+unpin(group)
 forgetIds()
-if more or (room() <= 0 and row.cursor < queue.tail) then
+if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
 else
 local next = queue.timer
@@ -1472,79 +2376,83 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '3f6ebee05a0f74fc37d838bf088756d9f0ac98b3',
+    sha: '78e6765ed495205e87b34377ed31b2c9af0b461c',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + group + `local SEGMENTS_AT_ONCE = 16
-local function freeIds(group, floor)
-if call('EXISTS', base .. 'ids') == 0 then
-return
+` + rows + log + leases + places + moves + ids + group + empty + `local group = open(ARGV[2])
+if not group then
+return 0
 end
-for _, member in ipairs(call('ZRANGE', keyOf(group, 'held'), 0, -1)) do
-done(group, cmsgpack.unpack(member))
-end
-local from = 0
-while from < floor do
-local entries = segmentsFrom(from, SEGMENTS_AT_ONCE)
-from = floor
-for _, entry in ipairs(entries) do
-local segment = toSegment(entry)
-from = segment.last + 1
-for i, named in pairs(segment.columns and segment.columns.named or {}) do
-done(group, { seq = segment.first + i - 1, id = segment.columns.id[i], named = named })
-end
-end
-end
-forgetIds(true)
-end
-local group = open(ARGV[2])
-if group then
 allGroups()
 groups[group.name] = nil
 queue.groups = queue.groups - 1
 queueChanged = true
-local floor = lowestFloor()
-if queue.groups == 0 then
-call('UNLINK', base .. 'timers', base .. 'delayed', base .. 'ids', base .. 'expiry')
-queue.delayed = 0
-queue.timer = nil
-else
-freeIds(group, floor)
-end
-unlinkGroup(group)
 call('HDEL', state, 'group:' .. group.name)
-trimBelow(floor)
-finish(true)
+unlinkGroup(group)
+if queue.groups == 0 then
+endMessages()
+else
+trimBelow(lowestFloor())
+cutIds()
 end
+if queue.scan then
+cleanIds(IDS_AT_ONCE)
+end
+finish(true)
+return (queue.scan or queue.untidy) and 1 or 0
+`,
+  },
+  delete: {
+    sha: 'ac46bb6d3c1f21ed1398ed4eb946274032b5c256',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + moves + group + empty + `if not readAll() then
+return endUnread(2)
+end
+queue.joining = 0
+for _, group in pairs(groups) do
+group.row.join = nil
+unlinkGroup(group)
+end
+for key in pairs(queue.ghosts or {}) do
+call('UNLINK', base .. key)
+end
+unlinkAll(MESSAGE_KEYS)
+unlinkAll(OTHER_KEYS)
+redis.pcall('PUBLISH', base .. 'changed', 'wake')
+return 0
 `,
   },
   list: {
-    sha: '5944347ffec739c6c7d9ab1b4d57de7788a1cdd6',
+    sha: '8fb5182fdaa72bcd7e73d7c37b21d0e11d14daeb',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + group + find + `local LOOK = 256
+` + rows + log + store + leases + places + moves + ids + group + find + `local LOOK = 256
 local LOOK_AT_MOST = 4096
 local MAX_BYTES = 8 * 1024 * 1024
-local name, limit, states = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local section, place, idCount = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local LOOK_BYTES = 32 * 1024 * 1024
+local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = open(name) or imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
-local bytes, looked = 0, 0
+local bytes, read, looked = 0, 0, 0
 local function wants(letters)
 return string.find(states, '[' .. letters .. ']') ~= nil
 end
 local function isLive(message)
 return message and (not message.expires or message.expires > now)
 end
+local function isFull()
+return #reply - 3 >= limit or bytes >= MAX_BYTES or read >= LOOK_BYTES or looked >= LOOK_AT_MOST
+end
 local function show(state, message, attempt, at, reported, letter)
-looked = looked + 1
 local left = at and at - now or 0
 if at and left <= 0 then
 state = 'r'
 end
 if wants(state) then
-bytes = bytes + #message.record
+bytes = bytes + (isBare and 0 or #message.record)
 local entry = {
 state,
 message.at,
@@ -1554,7 +2462,7 @@ message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
 reported or '',
-message.record,
+isBare and headersOf(message.record) or message.record,
 }
 if letter then
 for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
@@ -1563,42 +2471,48 @@ end
 end
 reply[#reply + 1] = entry
 end
-return #reply - 3 >= limit or bytes >= MAX_BYTES or looked >= LOOK_AT_MOST
 end
 local function showHeld(message)
 local side = sideOf(group, message.seq)
 if side and side.lease then
-return show('l', message, side.attempt, side.at)
-end
-if not isLive(message) then
-return false
-end
+show('l', message, side.attempt, side.at)
+elseif isLive(message) then
 if side and not side.parked then
-return show('d', message, side.attempt, side.at, side.error)
+show('d', message, side.attempt, side.at, side.error)
+else
+show('b', message, 0)
 end
-return show('b', message, 0)
+end
 end
 local function showDead(letter)
-return show('x', letter.message, letter.attempt, nil, letter.error, letter)
+if not (letter.ends and letter.ends <= now) then
+show('x', letter.message, letter.attempt, nil, letter.error, letter)
 end
-local function walk(kind, each)
+end
+local function ask()
+local each = looked > 0 and math.max(1, read / looked) or LOOK_BYTES / 64
+return math.min(LOOK, math.max(1, math.floor((LOOK_BYTES - read) / each)))
+end
+local function walk(key, each, below)
 local from = place == '' and '-inf' or '(' .. place
 local last = tonumber(place) or 0
 while true do
-local rows = call('ZRANGEBYSCORE', keyOf(group, kind), from, '+inf', 'LIMIT', 0, LOOK)
+local count = ask()
+local rows = call('ZRANGEBYSCORE', key, from, below or '+inf', 'LIMIT', 0, count)
 for _, member in ipairs(rows) do
-local one = cmsgpack.unpack(member)
-local seq, full = each(one)
+looked = looked + 1
+read = read + #member
+local seq = each(cmsgpack.unpack(member))
 if not isNumber(seq) or seq <= last then
 corrupt('a message')
 end
 last = seq
 place = string.format('%.0f', seq)
-if full then
+if isFull() then
 return true
 end
 end
-if #rows < LOOK then
+if #rows < count then
 return false
 end
 from = '(' .. place
@@ -1607,7 +2521,7 @@ end
 local sections = {}
 sections[1] = { 'lr', function()
 local from = tonumber(place ~= '' and place or 0) + 1
-while true do
+while row.leased > row.out do
 local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
 if not member then
 return false
@@ -1622,7 +2536,10 @@ place = string.format('%.0f', seq)
 if not message then
 corrupt('a lease')
 end
-if show('l', message, lease.attempt, lease.ends) then
+looked = looked + 1
+read = read + #message.record
+show('l', message, lease.attempt, lease.ends)
+if isFull() then
 return true
 end
 end
@@ -1630,11 +2547,34 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
-return walk('held', function(message)
-return message.seq, showHeld(message)
+return walk(keyOf(group, 'held'), function(message)
+showHeld(message)
+return message.seq
 end)
 end }
 sections[3] = { 'r', function()
+local join = row.join
+while join do
+join.from = math.max(join.from, tonumber(place) or 0)
+local messages, bound = unjoined(group, ask())
+for _, message in ipairs(messages) do
+looked = looked + 1
+read = read + #message.record
+place = string.format('%.0f', message.seq)
+if isLive(message) then
+show('r', message, 0)
+end
+if isFull() then
+return true
+end
+end
+if bound >= join.bound then
+return false
+end
+place = string.format('%.0f', bound - 1)
+end
+end }
+sections[4] = { 'r', function()
 local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
 while from < queue.tail do
 local entry = segmentsFrom(from, 1)[1]
@@ -1642,22 +2582,32 @@ if not entry then
 return false
 end
 local segment = toSegment(entry)
-local amendments = amendmentsOf(segment.first, segment.last)
+local amendments, gone = amendmentsOf(segment.first, segment.last), goneIn(segment.first, segment.last)
+looked = looked + 8
+read = read + #segment.blob
 for seq = math.max(from, segment.first), segment.last do
-local amendment = amendments and amendments[seq]
 place = string.format('%.0f', seq)
-if not (amendment and amendment.gone) then
-local message = amendment and amendment.message or messageAt(segment, seq - segment.first + 1)
-if isLive(message) and show('r', message, 0) then
-return true
+if gone and gone[seq] then
+looked = looked + 0.25
+else
+looked = looked + 1
+local message = amendments and amendments[seq] or messageAt(segment, seq - segment.first + 1)
+if isLive(message) then
+show('r', message, 0)
 end
+end
+if isFull() then
+return true
 end
 end
 from = segment.last + 1
 end
 return false
 end }
-sections[4] = { 'dr', function()
+local function isBefore(number, at)
+return row.since and at <= row.since.at and number < row.since.number
+end
+sections[5] = { 'dr', function()
 local at, number = string.match(place, '^(.*)/(.*)$')
 local index = 0
 if at then
@@ -1667,9 +2617,17 @@ end
 while true do
 local rows = call('ZRANGE', base .. 'timers', index, index + LOOK - 1, 'WITHSCORES')
 for i = 1, #rows, 2 do
-local message = delayedMessage(rows[i])
+local due = tonumber(rows[i + 1])
 place = rows[i + 1] .. '/' .. rows[i]
-if isLive(message) and show('d', message, 0, tonumber(rows[i + 1])) then
+looked = looked + 1
+if not isBefore(tonumber(rows[i]), due) then
+local message = delayedMessage(rows[i])
+if isLive(message) then
+read = read + #message.record
+show('d', message, 0, due)
+end
+end
+if isFull() then
 return true
 end
 end
@@ -1679,51 +2637,65 @@ end
 index = index + LOOK
 end
 end }
-sections[5] = { 'x', function()
-return walk('dead', function(letter)
-return letter.message.seq, showDead(letter)
+sections[6] = { 'x', function()
+return walk(keyOf(group, 'dead'), function(letter)
+showDead(letter)
+return letter.message.seq
 end)
 end }
 local function showStanding(id)
 local found = find(id)
 if not found then
-return false
+return
 end
 if found.number then
 local message = delayedMessage(found.number)
 local at = tonumber(call('ZSCORE', base .. 'timers', seqText(found.number)))
-return isLive(message) and show('d', message, 0, at)
+if at and isLive(message) and not isBefore(found.number, at) then
+show('d', message, 0, at)
+end
+return
 end
 local spot = locate(group, found.seq)
 if not spot then
-return false
+return
 end
+local message = messageIn(group, spot, found.seq)
+if not message then
+corrupt('a message')
+end
+read = read + #message.record
 if spot.kind == 'leased' then
-return show('l', logMessage(found.seq), spot.lease.attempt, spot.lease.ends)
+show('l', message, spot.lease.attempt, spot.lease.ends)
+elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
+if isLive(message) then
+show('r', message, 0)
 end
-if spot.kind == 'ahead' then
-local message = logMessage(found.seq)
-return isLive(message) and show('r', message, 0)
+else
+showHeld(message)
 end
-return showHeld(heldMessage(group, found.seq))
+end
+local function showLetter(id)
+local prefix = chainOf(id)
+local member = call('ZREVRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
+local seq = member and tonumber(string.sub(member, #prefix + 1)) or (digitsOf(id))
+local letter = seq and letterAt(group, seq)
+if letter and letter.message.id == id then
+read = read + #letter.message.record
+showDead(letter)
+end
 end
 local function showIds()
-local letters = {}
-if wants('x') and row.dead > 0 then
-for _, member in ipairs(call('ZRANGE', keyOf(group, 'dead'), 0, -1)) do
-local letter = cmsgpack.unpack(member)
-letters[letter.message.id] = letter
-end
-end
-local half = place == '' and 0 or tonumber(place)
-for step = half, 2 * idCount - 1 do
-local id = ARGV[8 + math.floor(step / 2)]
+local done = place == '' and 0 or tonumber(place)
+for step = done, 2 * idCount - 1 do
+local id = ARGV[9 + math.floor(step / 2)]
 place = string.format('%.0f', step + 1)
-if step % 2 == 0 then
-if letters[id] and showDead(letters[id]) then
-return true
+if step % 2 == 1 then
+showStanding(id)
+elseif wants('x') and row.dead > 0 then
+showLetter(id)
 end
-elseif showStanding(id) then
+if isFull() then
 return true
 end
 end
@@ -1748,54 +2720,39 @@ return reply
 `,
   },
   purge: {
-    sha: '1505ed6dec793ed2feca60ae7816231039fc3852',
+    sha: '7939c70071bcc055e1c8e61b4aba48359b8695b5',
     text: `#!lua flags=allow-oom
 
-` + rows + log + group + `local isReadable, problem = pcall(function()
-open()
-allGroups()
-end)
-if not isReadable then
-local text = type(problem) == 'table' and problem.err or problem
-local code = string.match(text, '^%-?(%u%u+) ')
-if code and code ~= 'WRONGTYPE' then
-error(problem)
+` + rows + log + leases + places + moves + ids + group + empty + `if not readAll() then
+return endUnread(3)
 end
-end
-if isReadable then
-for _, group in pairs(groups) do
-local row = newRow(group.row.token, queue.tail)
-for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest' }) do
+local count = 0
+local old = groups
+queue.joining = 0
+for _, group in pairs(old) do
+local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
+count = count + 1
+for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
 row[kept] = group.row[kept]
 end
+group.row.join = nil
 unlinkGroup(group)
 group.row = row
 group.changed = true
 end
-else
-for _, field in ipairs(redis.pcall('HGETALL', state)) do
-unlinkGroup({ name = string.match(field, '^group:(.*)$') or '' })
+endMessages()
+if queue.scan then
+cleanIds(IDS_AT_ONCE)
 end
-call('UNLINK', state)
-end
-for _, kind in ipairs({ 'log', 'amend', 'timers', 'delayed', 'expiry', 'ids', 'past' }) do
-call('UNLINK', base .. kind)
-end
-if isReadable then
-queue.delayed = 0
-queue.amended = 0
-queue.timer = nil
-queue.reap = nil
-queueChanged = true
 finish(true)
-end
+return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: '0d23de4c6ab1b71b23aeec81f8f579d809287e9f',
+    sha: 'e2cae1a2b2f91433c1a8e463beb3ac5a100369a4',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + `local group = open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
 local found = group and find(ARGV[i])
@@ -1814,12 +2771,13 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '5c59b5e42fb3d9545a6b793b573e60d3f88e6336',
+    sha: 'a38ac61af7a3ff1b9b159b8373ceb22770f8ed3f',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + settling + `local group = open(ARGV[2])
 local settled = settleAll(group, 3)
 if group and group.changed then
+unpin(group)
 forgetIds()
 finish(settledWakes)
 end
@@ -1827,84 +2785,64 @@ return settled
 `,
   },
   stats: {
-    sha: '50a4cf52d7fe09f433f647c4aa0ec5c210141cad',
+    sha: 'a92269a08091f80c061d9bf87d1e25639639e5ae',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + expired + `open()
-local DUE_AT_MOST = 4096
+` + rows + log + store + leases + places + moves + ids + find + group + counts + `open()
+allGroups()
+local LOOK_AT_ONCE = 10000
+local count = ARGV[2] == '' and startCount() or cmsgpack.unpack(ARGV[2])
+for name in pairs(count.groups) do
+if not groups[name] then
+count.groups[name] = nil
+end
+end
+if not goOn(count, LOOK_AT_ONCE) then
+return cmsgpack.pack(count)
+end
 local function ageOf(message)
 return message and math.max(0, clock - message.at)
 end
 local first = firstSegment()
-local expired, expiredDelayed = {}, 0
-if queue.reap and queue.reap <= now then
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, DUE_AT_MOST)) do
-if string.sub(member, 1, 1) == 'm' then
-expired[#expired + 1] = tonumber(string.sub(member, 2))
-else
-expiredDelayed = expiredDelayed + 1
+local oldest = first and ageOf(first)
+local function noteAge(age)
+if age and (not oldest or age > oldest) then
+oldest = age
 end
 end
+if isOverdue() then
+local number = call('ZRANGE', base .. 'timers', 0, 0)[1]
+noteAge(number and ageOf(delayedMessage(tonumber(number))))
 end
-local dueDelayed = queue.timer and queue.timer <= now and call('ZCOUNT', base .. 'timers', '-inf', now) or 0
-local messages, oldest = 0, first and ageOf(first)
-local reply = { 0, first and queue.bytes - first.bytes or 0, -1, queue.sent }
-local count = 0
-for name, group in pairs(allGroups()) do
+local reply = { countMessages(count), bytesRetained(), -1, queue.sent }
+for name in pairs(count.groups) do
+local group = groups[name]
 local row = group.row
-count = count + 1
-local ended, due = 0, 0
-if row.leased > 0 then
-for _, member in ipairs(call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now)) do
-local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or toLease(member)
-ended = ended + lease.last - lease.first + 1
-end
-end
-if row.waiting > 0 then
-due = call('ZCOUNT', keyOf(group, 'due'), '-inf', now)
-end
-local ready = queue.tail - row.cursor - row.skipped + ended + due + dueDelayed - expiredDelayed
-local delayed = queue.delayed + row.waiting - due - dueDelayed
-local blocked = row.blocked
-for _, seq in ipairs(expired) do
-local place = expiredIn(group, seq)
-if place and place.kind == 'parked' then
-blocked = blocked - 1
-elseif place and place.kind == 'waiting' and place.side.at > now then
-delayed = delayed - 1
-elseif place then
-ready = ready - 1
-end
-end
+local ready, leased, delayed, blocked = countGroup(count, group)
+local faded = row.dead > 0 and call('ZCOUNT', keyOf(group, 'fade'), '-inf', now) or 0
 local floor = floorOf(group)
 local age = floor < queue.tail and ageOf(logMessage(floor))
 local held = call('ZRANGE', keyOf(group, 'held'), 0, 0)[1]
 if held then
 age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
 end
-if age and (not oldest or age > oldest) then
-oldest = age
-end
-for _, value in ipairs({ name, ready, row.leased - ended, delayed, blocked, row.dead, age or -1, row.acked, row.failed }) do
+noteAge(age)
+for _, value in ipairs({ name, ready, leased, delayed, blocked, row.dead - faded, age or -1, row.acked, row.failed }) do
 reply[#reply + 1] = value
 end
-messages = math.max(messages, ready + row.leased - ended + delayed + blocked)
 end
-if count == 0 then
-messages = queue.tail - (first and first.first or queue.tail) + queue.delayed - expiredDelayed
-for _, amendment in pairs(amendmentsOf('-inf', '+inf') or {}) do
-messages = messages - (amendment.gone and 1 or 0)
-end
-for _, seq in ipairs(expired) do
-local message = isPending(seq) and logMessage(seq)
-if message and message.expires and message.expires <= now then
-messages = messages - 1
-end
-end
-end
-reply[1] = messages
 reply[3] = oldest or -1
 return reply
+`,
+  },
+  tidy: {
+    sha: 'dcb117b1e8cc07d65128b15049285db83bd0deee',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + moves + ids + `open()
+tidy()
+finish()
+return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
 }
