@@ -1,9 +1,9 @@
 // Made by "npm run lua" of the files in lua/. Not to be edited.
 
-const counts = `local function startCount()
+const counts = `function F.startCount()
 local count = { now = now, todo = {}, groups = {}, none = 0 }
 count.todo[1] = { 'log', '', 0 }
-for name, group in pairs(allGroups()) do
+for name, group in pairs(F.allGroups()) do
 count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0 }
 for _, kind in ipairs({ 'reap', 'ends', 'join' }) do
 count.todo[#count.todo + 1] = { kind, name, 0 }
@@ -11,7 +11,7 @@ end
 end
 return count
 end
-local function overFrom(key, place, most, time)
+function F.overFrom(key, place, most, time)
 local rows = call('ZRANGE', key, place, place + most - 1, 'WITHSCORES')
 local members = {}
 for i = 1, #rows, 2 do
@@ -27,12 +27,12 @@ function look.log(count, _, place)
 if not queue.reap or queue.reap > count.now then
 return nil, 0
 end
-local members, next = overFrom(base .. 'expiry', place, 64, count.now)
+local members, next = F.overFrom(base .. 'expiry', place, 64, count.now)
 local looked = 0
 for _, member in ipairs(members) do
-local segment = segmentAt(tonumber(member))
+local segment = F.segmentAt(tonumber(member))
 if segment then
-local amendments, gone = amendmentsOf(segment.first, segment.last), goneIn(segment.first, segment.last)
+local amendments, gone = F.amendmentsOf(segment.first, segment.last), F.goneIn(segment.first, segment.last)
 local expiries = segment.columns and segment.columns.expires or {}
 looked = looked + segment.count + 16
 for i = 1, segment.count do
@@ -58,10 +58,10 @@ function look.reap(count, group, place)
 if group.row.waiting + group.row.blocked == 0 then
 return nil, 0
 end
-local members, next = overFrom(keyOf(group, 'reap'), place, 500, count.now)
+local members, next = F.overFrom(F.keyOf(group, 'reap'), place, 500, count.now)
 local numbers = count.groups[group.name]
 if #members > 0 then
-local sides = call('HMGET', keyOf(group, 'side'), unpack(members))
+local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
 for i = 1, #members do
 local side = sides[i] and cmsgpack.unpack(sides[i])
 local state = (not side or side.parked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
@@ -74,10 +74,10 @@ function look.ends(count, group, place)
 if group.row.leased == 0 then
 return nil, 0
 end
-local members, next = overFrom(keyOf(group, 'ends'), place, 500, count.now)
+local members, next = F.overFrom(F.keyOf(group, 'ends'), place, 500, count.now)
 local numbers = count.groups[group.name]
 for _, member in ipairs(members) do
-local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or toLease(member)
+local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or F.toLease(member)
 numbers.ended = numbers.ended + lease.last - lease.first + 1
 end
 return next, #members
@@ -89,7 +89,7 @@ return nil, 0
 end
 from = from.from
 group.row.join.from = math.max(from, place)
-local messages, bound = unjoined(group, 500)
+local messages, bound = F.unjoined(group, 500)
 group.row.join.from = from
 for _, message in ipairs(messages) do
 if not message.expires or message.expires > count.now then
@@ -98,7 +98,7 @@ end
 end
 return bound < group.row.join.bound and bound - 1 or nil, #messages
 end
-local function goOn(count, most)
+function F.goOn(count, most)
 while #count.todo > 0 do
 if most <= 0 then
 return false
@@ -119,78 +119,80 @@ end
 end
 return true
 end
-local function countOverdue(time)
+function F.countOverdue(time)
 if not queue.timer or queue.timer > time then
 return 0, 0
 end
 local due = call('ZCOUNT', base .. 'timers', '-inf', time)
 return due, call('ZCOUNT', base .. 'lapse', '-inf', time)
 end
-local LAPSED_AT_ONCE = 2000
-local function countOverdueSince(since, time)
+function F.countOverdueSince(since, time)
 local due = call('ZCOUNT', base .. 'timers', string.format('(%.0f', since.at), time)
 local lapsed = 0
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'lapse', '-inf', time, 'LIMIT', 0, LAPSED_AT_ONCE)) do
+for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'lapse', '-inf', time, 'LIMIT', 0, 2000)) do
 local at = tonumber(call('ZSCORE', base .. 'timers', member))
 lapsed = lapsed + (at and at > since.at and 1 or 0)
 end
 return due, lapsed
 end
-local function countGroup(count, group)
+function F.countGroup(count, group)
 local row, numbers, time = group.row, count.groups[group.name], count.now
-local overdue, lapsed = countOverdue(time)
+local overdue, lapsed = F.countOverdue(time)
 local later = queue.delayed - overdue
 if row.since and overdue > 0 then
-overdue, lapsed = countOverdueSince(row.since, time)
+overdue, lapsed = F.countOverdueSince(row.since, time)
 end
-local due = row.waiting > 0 and call('ZCOUNT', keyOf(group, 'due'), '-inf', time) or 0
-local ahead = queue.tail - row.cursor - countGone(row.cursor)
+local due = row.waiting > 0 and call('ZCOUNT', F.keyOf(group, 'due'), '-inf', time) or 0
+local ahead = queue.tail - row.cursor - F.countGone(row.cursor)
 return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
 row.leased - numbers.ended,
 later + row.waiting - due + numbers.delayed,
 row.blocked + numbers.blocked
 end
-local function countMessages(count)
+function F.countMessages(count)
 local most = 0
 for name in pairs(count.groups) do
-local ready, leased, delayed, blocked = countGroup(count, groups[name])
+local ready, leased, delayed, blocked = F.countGroup(count, groups[name])
 most = math.max(most, ready + leased + delayed + blocked)
 end
 if queue.groups == 0 then
-local first = firstSegment()
-local _, lapsed = countOverdue(count.now)
-most = queue.tail - (first and first.first or queue.tail) - countGone(0) + queue.delayed - lapsed + count.none
+local first = F.firstSegment()
+local _, lapsed = F.countOverdue(count.now)
+most = queue.tail - (first and first.first or queue.tail) - F.countGone(0) + queue.delayed - lapsed + count.none
 end
 return most
 end
-local LOOK_BEFORE_APPEND = 20000
-local function countRetained(enough)
+function F.countRetained(enough)
 if not enough then
 return 0
 end
-local count = startCount()
-local todo = count.todo
-count.todo = {}
-local messages = countMessages(count)
+local count = F.startCount()
+local messages = F.countMessages(count)
 if messages > enough then
+local todo = {}
+for _, one in ipairs(count.todo) do
+if one[1] ~= 'ends' then
+todo[#todo + 1] = one
+end
+end
 count.todo = todo
-goOn(count, LOOK_BEFORE_APPEND)
-messages = countMessages(count)
+F.goOn(count, 10000)
+messages = F.countMessages(count)
 end
 return messages
 end
-local function bytesRetained()
-local first = firstSegment()
+function F.bytesRetained()
+local first = F.firstSegment()
 local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
-for _, group in pairs(allGroups()) do
+for _, group in pairs(F.allGroups()) do
 bytes = bytes + group.row.outside
 end
 return bytes
 end
 `
 
-const drop = `local function dropDelayed(number, message)
-local member = seqText(number)
+const drop = `function F.dropDelayed(number, message)
+local member = F.seqText(number)
 call('ZREM', base .. 'timers', member)
 call('HDEL', base .. 'delayed', member)
 if message.expires then
@@ -203,24 +205,24 @@ queue.timer = nil
 end
 queueChanged = true
 end
-local function drop(id, found)
+function F.drop(id, found)
 if found.number then
-local message = delayedMessage(found.number)
+local message = F.delayedMessage(found.number)
 if not message then
 return false
 end
-dropDelayed(found.number, message)
+F.dropDelayed(found.number, message)
 call('HDEL', base .. 'ids', id)
 call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
-local dropped = queue.groups == 0 and isPending(seq)
+local dropped = queue.groups == 0 and F.isPending(seq)
 handing = false
-for _, group in pairs(allGroups()) do
-local place = locate(group, seq)
+for _, group in pairs(F.allGroups()) do
+local place = F.locate(group, seq)
 if place then
-remove(group, place, messageIn(group, place, seq))
+F.remove(group, place, F.messageIn(group, place, seq))
 dropped = true
 end
 end
@@ -228,25 +230,24 @@ handing = true
 if not dropped then
 return false
 end
-if segmentAt(seq) then
-markGone(seq)
+if F.segmentAt(seq) then
+F.markGone(seq)
 end
 local row = call('HGET', base .. 'ids', id)
-if row and readId(row).seq == seq then
+if row and F.readId(row).seq == seq then
 call('HDEL', base .. 'ids', id)
 call('ZREM', base .. 'past', id)
 end
 return true
 end
-local SEGMENTS_PASSED = 16
-local function passGone()
+function F.passGone()
 if queue.gone == 0 then
 return
 end
-for _, group in pairs(allGroups()) do
+for _, group in pairs(F.allGroups()) do
 local row = group.row
-for _ = 1, SEGMENTS_PASSED do
-local segment = row.cursor < queue.tail and segmentAt(row.cursor)
+for _ = 1, 16 do
+local segment = row.cursor < queue.tail and F.segmentAt(row.cursor)
 if
 not segment
 or call('ZCOUNT', base .. 'gone', row.cursor, segment.last) < segment.last - row.cursor + 1
@@ -254,17 +255,17 @@ then
 break
 end
 row.cursor = segment.last + 1
-row.passed = segment.bytes + sizeOf(segment, 1, segment.count)
+row.passed = segment.bytes + F.sizeOf(segment, 1, segment.count)
 group.changed = true
 end
 end
 if queue.groups == 0 then
-for _ = 1, SEGMENTS_PASSED do
-local segment = firstSegment()
+for _ = 1, 16 do
+local segment = F.firstSegment()
 if not segment or call('ZCOUNT', base .. 'gone', segment.first, segment.last) < segment.count then
 break
 end
-trimBelow(segment.last + 1, segment.count)
+F.trimBelow(segment.last + 1, segment.count)
 end
 end
 end
@@ -272,15 +273,15 @@ end
 
 const empty = `local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
 local OTHER_KEYS = { 'state', 'ids', 'past' }
-local function unlinkAll(kinds)
+function F.unlinkAll(kinds)
 for _, kind in ipairs(kinds) do
 call('UNLINK', base .. kind)
 end
 end
-local function readAll()
+function F.readAll()
 local isReadable, problem = pcall(function()
-open()
-allGroups()
+F.open()
+F.allGroups()
 end)
 if not isReadable then
 local text = type(problem) == 'table' and problem.err or problem
@@ -291,8 +292,8 @@ end
 end
 return isReadable
 end
-local function endMessages()
-unlinkAll(MESSAGE_KEYS)
+function F.endMessages()
+F.unlinkAll(MESSAGE_KEYS)
 for key in pairs(queue.ghosts or {}) do
 call('UNLINK', base .. key)
 end
@@ -303,9 +304,9 @@ for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
 queue[field] = nil
 end
 queueChanged = true
-cutIds()
+F.cutIds()
 end
-local function endUnread(at)
+function F.endUnread(at)
 if #ARGV < at then
 return 2
 end
@@ -317,23 +318,21 @@ return 0
 end
 `
 
-const expire = `local EXPIRED_AT_ONCE = 256
-local PAST_AT_ONCE = 1000
-local function expireAhead(message)
-for _, group in pairs(allGroups()) do
+const expire = `function F.expireAhead(message)
+for _, group in pairs(F.allGroups()) do
 if message.seq >= group.row.cursor then
-bury(group, message, 0, 'expired', nil, group.row.deadFor)
+F.bury(group, message, 0, 'expired', nil, group.row.deadFor)
 end
 end
-markGone(message.seq)
+F.markGone(message.seq)
 end
-local function expireSegment(member, most)
+function F.expireSegment(member, most)
 local last = tonumber(member)
-local segment = segmentAt(last)
+local segment = F.segmentAt(last)
 local worked, next = 0, nil
 if segment and segment.last == last then
-local amendments = amendmentsOf(segment.first, last)
-local gone = goneIn(segment.first, last)
+local amendments = F.amendmentsOf(segment.first, last)
+local gone = F.goneIn(segment.first, last)
 local expiries = segment.columns and segment.columns.expires or {}
 for i = 1, segment.count do
 local seq = segment.first + i - 1
@@ -347,7 +346,7 @@ end
 if expires and not (gone and gone[seq]) then
 if expires <= now and worked < most then
 worked = worked + 1
-expireAhead(amendment or messageAt(segment, i))
+F.expireAhead(amendment or F.messageAt(segment, i))
 else
 next = next and math.min(next, expires) or expires
 end
@@ -362,73 +361,73 @@ queue.reaps = queue.reaps - call('ZREM', base .. 'reaps', member)
 end
 return worked + (segment and math.ceil(segment.count / 32) or 1)
 end
-local function sweepFaded(group, most)
+function F.sweepFaded(group, most)
 if group.row.dead == 0 then
 return 0
 end
-local members = call('ZRANGEBYSCORE', keyOf(group, 'fade'), '-inf', now, 'LIMIT', 0, most)
+local members = call('ZRANGEBYSCORE', F.keyOf(group, 'fade'), '-inf', now, 'LIMIT', 0, most)
 for _, member in ipairs(members) do
-local _, row = letterAt(group, tonumber(member))
+local _, row = F.letterAt(group, tonumber(member))
 if row then
-dropLetter(group, row)
+F.dropLetter(group, row)
 else
-call('ZREM', keyOf(group, 'fade'), member)
+call('ZREM', F.keyOf(group, 'fade'), member)
 end
 end
 return #members
 end
-local function firstOf(key, soonest)
+function F.firstOf(key, soonest)
 local time = tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
 return time and soonest and math.min(time, soonest) or time or soonest
 end
-local function sweepExpired()
+function F.sweepExpired()
 if not queue.reap or queue.reap > now then
 return 0
 end
-local left = EXPIRED_AT_ONCE
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
+local left = 256
+for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, 256)) do
 if left > 0 then
-left = left - expireSegment(member, left)
+left = left - F.expireSegment(member, left)
 end
 end
 local soonest
-for _, group in pairs(allGroups()) do
+for _, group in pairs(F.allGroups()) do
 if group.row.waiting + group.row.blocked > 0 then
 local members = left > 0
-and call('ZRANGEBYSCORE', keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
+and call('ZRANGEBYSCORE', F.keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
 or {}
 for _, member in ipairs(members) do
 local seq = tonumber(member)
-local place, message = locate(group, seq), heldMessage(group, seq)
+local place, message = F.locate(group, seq), F.heldMessage(group, seq)
 if not place or not message then
-corrupt('a message')
+F.corrupt('a message')
 end
 local side = place.side or {}
-remove(group, place, message)
-bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
+F.remove(group, place, message)
+F.bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
 end
 left = left - #members
 end
 if left > 0 then
-left = left - sweepFaded(group, left)
+left = left - F.sweepFaded(group, left)
 end
-soonest = firstOf(keyOf(group, 'fade'), firstOf(keyOf(group, 'reap'), soonest))
+soonest = F.firstOf(F.keyOf(group, 'fade'), F.firstOf(F.keyOf(group, 'reap'), soonest))
 end
-local past = math.min(PAST_AT_ONCE, call('ZCOUNT', base .. 'past', '-inf', now))
+local past = math.min(1000, call('ZCOUNT', base .. 'past', '-inf', now))
 if past > 0 then
 call('ZREMRANGEBYRANK', base .. 'past', 0, past - 1)
 end
-queue.reap = firstOf(base .. 'past', firstOf(base .. 'expiry', soonest))
+queue.reap = F.firstOf(base .. 'past', F.firstOf(base .. 'expiry', soonest))
 queueChanged = true
-return EXPIRED_AT_ONCE - left
+return 256 - left
 end
 `
 
-const find = `local function inLog(number, id)
-local segment = segmentAt(number)
-return segment and idAt(segment, number - segment.first + 1) == id
+const find = `function F.inLog(number, id)
+local segment = F.segmentAt(number)
+return segment and F.idAt(segment, number - segment.first + 1) == id
 end
-local function digitsOf(id)
+function F.digitsOf(id)
 local digits = #id == 36 and string.match(id, '^%x%x%x%x%x%x%x%x$', 29)
 local made = digits and tonumber(digits, 16)
 if not made then
@@ -436,43 +435,43 @@ return nil
 end
 local odd = made % 2
 local newest = (odd == 0 and queue.tail or queue.number) - 1
-local number = newest - (newest - (made - odd) / 2) % WRAP
+local number = newest - (newest - (made - odd) / 2) % 2147483648
 return number >= 1 and number, odd
 end
-local function delayedMessage(number)
-local row = call('HGET', base .. 'delayed', seqText(number))
+function F.delayedMessage(number)
+local row = call('HGET', base .. 'delayed', F.seqText(number))
 return row and cmsgpack.unpack(row)
 end
-local function findMade(id)
-local number, odd = digitsOf(id)
+function F.findMade(id)
+local number, odd = F.digitsOf(id)
 if not number then
 return nil
 end
 if odd == 1 then
-local message = delayedMessage(number)
+local message = F.delayedMessage(number)
 return message and message.id == id and { number = number } or nil
 end
-if inLog(number, id) then
+if F.inLog(number, id) then
 return { seq = number }
 end
-for _, group in pairs(allGroups()) do
-local key = unjoinedAt(group, number) or keyOf(group, 'held')
-local message = messageBy(key, number)
+for _, group in pairs(F.allGroups()) do
+local key = F.unjoinedAt(group, number) or F.keyOf(group, 'held')
+local message = F.messageBy(key, number)
 if message and message.id == id then
 return { seq = number }
 end
 end
 end
-local function find(id)
+function F.find(id)
 local row = call('HGET', base .. 'ids', id)
 if row then
-return (readId(row))
+return (F.readId(row))
 end
-return findMade(id)
+return F.findMade(id)
 end
 `
 
-const group = `local function newRow(token, cursor, passed)
+const group = `function F.newRow(token, cursor, passed)
 return {
 token = token,
 cursor = cursor,
@@ -494,9 +493,9 @@ latest = 0,
 end
 local GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
 local SOURCES = { 'held', 'handed' }
-local function isSource(key)
+function F.isSource(key)
 if queue.joining > 0 then
-for _, group in pairs(allGroups()) do
+for _, group in pairs(F.allGroups()) do
 for _, one in ipairs(group.row.join and group.row.join.keys or {}) do
 if one == key then
 return true
@@ -506,8 +505,8 @@ end
 end
 return false
 end
-local function releaseSource(key)
-if isSource(key) then
+function F.releaseSource(key)
+if F.isSource(key) then
 queue.ghosts = queue.ghosts or {}
 queue.ghosts[key] = true
 else
@@ -518,30 +517,30 @@ end
 end
 queueChanged = true
 end
-local function endJoin(group)
+function F.endJoin(group)
 group.row.join = nil
 group.changed = true
 queue.joining = queue.joining - 1
-releaseSource('handed:' .. group.row.token)
+F.releaseSource('handed:' .. group.row.token)
 for key in pairs(queue.ghosts or {}) do
-releaseSource(key)
+F.releaseSource(key)
 end
 end
-local function unlinkGroup(group)
+function F.unlinkGroup(group)
 for _, kind in ipairs(GROUP_KEYS) do
-call('UNLINK', keyOf(group, kind))
+call('UNLINK', F.keyOf(group, kind))
 end
 if group.row.since then
 queue.late = queue.late - 1
 end
 if group.row.join then
-endJoin(group)
+F.endJoin(group)
 end
 for _, kind in ipairs(SOURCES) do
-releaseSource(kind .. ':' .. group.row.token)
+F.releaseSource(kind .. ':' .. group.row.token)
 end
 end
-local function joinOf(token, bound)
+function F.joinOf(token, bound)
 local keys, seen = { 'handed:' .. token }, {}
 local function note(key)
 if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
@@ -549,7 +548,7 @@ keys[#keys + 1] = key
 end
 seen[key] = true
 end
-for _, group in pairs(allGroups()) do
+for _, group in pairs(F.allGroups()) do
 for _, kind in ipairs(SOURCES) do
 note(kind .. ':' .. group.row.token)
 end
@@ -559,36 +558,36 @@ end
 end
 return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
 end
-local function imagineGroup(name, token, from)
-local first = firstSegment()
+function F.imagineGroup(name, token, from)
+local first = F.firstSegment()
 local cursor = first and first.first or queue.tail
-local row = newRow(token, cursor, first and first.bytes or queue.bytes)
+local row = F.newRow(token, cursor, first and first.bytes or queue.bytes)
 if queue.groups > 0 then
 if from == 'latest' then
-row = newRow(token, queue.tail, queue.bytes)
-if isOverdue() then
+row = F.newRow(token, queue.tail, queue.bytes)
+if F.isOverdue() then
 row.since = { at = now, number = queue.number }
 end
 elseif cursor < queue.tail then
-row = newRow(token, math.max(cursor, lowestFloor()), row.passed)
+row = F.newRow(token, math.max(cursor, F.lowestFloor()), row.passed)
 end
 if from ~= 'latest' then
-row.join = joinOf(token, row.cursor)
+row.join = F.joinOf(token, row.cursor)
 end
 end
 return { name = name, row = row, changed = false }
 end
-local function openGroups(at)
+function F.openGroups(at)
 local count = tonumber(ARGV[at])
 local names = {}
 for i = 1, count do
 names[i] = ARGV[at + 3 * i - 2]
 end
-local group = open(unpack(names))
+local group = F.open(unpack(names))
 for i = 1, count do
 group = groups[names[i]]
 if not group then
-group = imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
+group = F.imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
 groups[names[i]] = group
 group.changed = true
 queue.groups = queue.groups + 1
@@ -599,24 +598,23 @@ end
 end
 return group, at + 3 * count + 1
 end
-local JOIN_BYTES = 4 * 1024 * 1024
-local function unjoined(group, most)
+function F.unjoined(group, most)
 local join = group.row.join
 local bySeq, seqs = {}, {}
 local bound = join.bound
 for _, key in ipairs(join.keys) do
 local from, taken, size = join.from, 0, 0
 while taken < most do
-local each = taken > 0 and math.max(1, size / taken) or JOIN_BYTES / 16
-local ask = math.min(most - taken, math.ceil((JOIN_BYTES - size) / each))
+local each = taken > 0 and math.max(1, size / taken) or 4194304 / 16
+local ask = math.min(most - taken, math.ceil((4194304 - size) / each))
 if ask <= 0 then
 break
 end
 local rows = call('ZRANGEBYSCORE', base .. key, string.format('(%.0f', from), string.format('(%.0f', bound), 'LIMIT', 0, ask)
 for i = 1, #rows do
 local message = cmsgpack.unpack(rows[i])
-if not isNumber(message.seq) or message.seq <= from then
-corrupt('a message')
+if not F.isNumber(message.seq) or message.seq <= from then
+F.corrupt('a message')
 end
 from = message.seq
 size = size + #rows[i]
@@ -630,7 +628,7 @@ if #rows < ask then
 break
 end
 end
-if taken >= most or size >= JOIN_BYTES then
+if taken >= most or size >= 4194304 then
 bound = math.min(bound, from + 1)
 end
 end
@@ -643,122 +641,120 @@ end
 end
 return messages, bound
 end
-local JOIN_AT_ONCE = 500
-local function join(group)
-local messages, bound = unjoined(group, JOIN_AT_ONCE)
+function F.takeOver(group)
+local messages, bound = F.unjoined(group, 500)
 local at = group.row.join.at
 for i = 1, #messages do
-enter(group, messages[i], at)
+F.enter(group, messages[i], at)
 end
 group.row.join.from = bound - 1
 group.changed = true
 if bound >= group.row.join.bound then
-endJoin(group)
+F.endJoin(group)
 end
 return #messages
 end
 `
 
-const ids = `local function idRow(kind, number, own, earlier)
+const ids = `function F.idRow(kind, number, own, earlier)
 if own > 0 or earlier > 0 then
 return string.format('%s%.0f+%.0f+%.0f', kind, number, own, earlier)
 end
 return string.format('%s%.0f', kind, number)
 end
-local function readId(row)
+function F.readId(row)
 local kind, number, own, earlier = string.match(row, '^([st])(%d+)%+?(%d*)%+?(%d*)$')
 if not kind then
-corrupt('an id')
+F.corrupt('an id')
 end
 local found = kind == 's' and { seq = tonumber(number) } or { number = tonumber(number) }
 return found, tonumber(own) or 0, tonumber(earlier) or 0
 end
-local function remember(id, time)
+function F.remember(id, time)
 if time > now then
 call('ZADD', base .. 'past', 'GT', time, id)
-reapAt(time)
+F.reapAt(time)
 end
 end
-local function isRetained(seq)
+function F.isRetained(seq)
 if queue.groups == 0 then
-return isPending(seq) and true
+return F.isPending(seq) and true
 end
-for _, group in pairs(allGroups()) do
-if locate(group, seq) then
+for _, group in pairs(F.allGroups()) do
+if F.locate(group, seq) then
 return true
 end
 end
 return false
 end
-local function forgetIds()
+function F.forgetIds()
 for from = 1, #finished, 1000 do
-local ids, free = {}, {}
+local ids, over = {}, {}
 for i = from, math.min(#finished, from + 999) do
 ids[#ids + 1] = finished[i].id
 end
 local rows = call('HMGET', base .. 'ids', unpack(ids))
 for i = 1, #ids do
 local message = finished[from + i - 1]
-if queue.groups == 1 or not isRetained(message.seq) then
+if queue.groups == 1 or not F.isRetained(message.seq) then
 if message.named > 0 then
-remember(message.id, now + message.named)
+F.remember(message.id, now + message.named)
 end
-if rows[i] and readId(rows[i]).seq == message.seq then
-free[#free + 1] = message.id
+if rows[i] and F.readId(rows[i]).seq == message.seq then
+over[#over + 1] = message.id
 end
 end
 end
-if #free > 0 then
-call('HDEL', base .. 'ids', unpack(free))
+if #over > 0 then
+call('HDEL', base .. 'ids', unpack(over))
 end
 end
 finished = {}
 end
-local IDS_AT_ONCE = 500
-local function cleanIds(count)
+function F.cleanIds(count)
 local reply = call('HSCAN', base .. 'ids', queue.scan, 'COUNT', count)
-local free = {}
+local over = {}
 for i = 1, #reply[2], 2 do
 local id, row = reply[2][i], reply[2][i + 1]
-local found, own, earlier = readId(row)
-local retained = found.seq and isRetained(found.seq)
-or found.number and call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1
+local found, own, earlier = F.readId(row)
+local retained = found.seq and F.isRetained(found.seq)
+or found.number and call('HEXISTS', base .. 'delayed', F.seqText(found.number)) == 1
 if not retained then
-free[#free + 1] = id
+over[#over + 1] = id
 earlier = math.max(own, earlier)
 end
 if earlier > 0 then
-remember(id, queue.cut + earlier)
+F.remember(id, queue.cut + earlier)
 end
 end
-for from = 1, #free, 1000 do
-call('HDEL', base .. 'ids', unpack(free, from, math.min(#free, from + 999)))
+for from = 1, #over, 1000 do
+call('HDEL', base .. 'ids', unpack(over, from, math.min(#over, from + 999)))
 end
 queue.scan = reply[1] ~= '0' and reply[1] or nil
 queue.cut = queue.scan and queue.cut
 queueChanged = true
 end
-local function cutIds()
+function F.cutIds()
 if call('EXISTS', base .. 'ids') == 1 then
 queue.cut = now
 queue.scan = '0'
 queueChanged = true
 end
 end
-local function tidy()
+function F.tidy()
 if queue.untidy then
 queue.untidy = nil
 queueChanged = true
-local first = firstSegment()
-trimBelow(queue.groups > 0 and lowestFloor() or first and first.first or queue.tail)
+local first = F.firstSegment()
+F.trimBelow(queue.groups > 0 and F.lowestFloor() or first and first.first or queue.tail)
 end
 if queue.scan then
-cleanIds(IDS_AT_ONCE)
+F.cleanIds(500)
 end
 end
 `
 
-const leases = `local function packLease(lease)
+const leases = `function F.packLease(lease)
 return cmsgpack.pack({
 lease.first,
 lease.last,
@@ -770,10 +766,10 @@ lease.key or false,
 lease.bytes,
 })
 end
-local function toLease(member)
-local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5, 8 })
+function F.toLease(member)
+local parts = F.trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5, 8 })
 if parts[1] > parts[2] or parts[2] >= queue.tail then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 return {
 member = member,
@@ -787,34 +783,34 @@ key = parts[7] or nil,
 bytes = parts[8],
 }
 end
-local function leaseAt(group, seq)
-local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), seq, '+inf', 'LIMIT', 0, 1)[1]
+function F.leaseAt(group, seq)
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'leases'), seq, '+inf', 'LIMIT', 0, 1)[1]
 if not member then
 return nil, nil
 end
-local lease = toLease(member)
+local lease = F.toLease(member)
 if lease.last < seq then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 if lease.first <= seq then
 return lease, nil
 end
 return nil, lease
 end
-local function addLease(group, lease)
-local member = packLease(lease)
-call('ZADD', keyOf(group, 'leases'), lease.last, member)
-call('ZADD', keyOf(group, 'ends'), lease.ends, member)
+function F.addLease(group, lease)
+local member = F.packLease(lease)
+call('ZADD', F.keyOf(group, 'leases'), lease.last, member)
+call('ZADD', F.keyOf(group, 'ends'), lease.ends, member)
 group.row.leased = group.row.leased + lease.last - lease.first + 1
 group.changed = true
 end
-local function dropLease(group, lease)
-call('ZREM', keyOf(group, 'leases'), lease.member)
-call('ZREM', keyOf(group, 'ends'), lease.member)
+function F.dropLease(group, lease)
+call('ZREM', F.keyOf(group, 'leases'), lease.member)
+call('ZREM', F.keyOf(group, 'ends'), lease.member)
 group.row.leased = group.row.leased - (lease.last - lease.first + 1)
 group.changed = true
 end
-local function partOf(lease, first, last)
+function F.partOf(lease, first, last)
 return {
 first = first,
 last = last,
@@ -826,21 +822,21 @@ key = lease.key,
 bytes = lease.bytes,
 }
 end
-local function cutLease(group, lease, first, last)
-dropLease(group, lease)
+function F.cutLease(group, lease, first, last)
+F.dropLease(group, lease)
 if first > lease.first then
-addLease(group, partOf(lease, lease.first, first - 1))
+F.addLease(group, F.partOf(lease, lease.first, first - 1))
 end
 if last < lease.last then
-addLease(group, partOf(lease, last + 1, lease.last))
+F.addLease(group, F.partOf(lease, last + 1, lease.last))
 end
 end
 `
 
 const log = `local known
-local function toSegment(entry)
+function F.toSegment(entry)
 local fields = entry[2]
-local head = trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
+local head = F.trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
 local segment = {
 first = head[1],
 last = tonumber(string.match(entry[1], '^%d+')),
@@ -854,62 +850,61 @@ local count = segment.last - segment.first + 1
 segment.count = count
 local ends = 4 * count
 if count < 1 or segment.last >= queue.tail or #segment.blob ~= ends + struct.unpack('<I4', segment.blob, ends - 3) then
-corrupt('an entry of the log')
+F.corrupt('an entry of the log')
 end
 return segment
 end
-local function segmentsFrom(seq, count)
+function F.segmentsFrom(seq, count)
 return call('XRANGE', base .. 'log', string.format('%.0f-0', seq), '+', 'COUNT', count)
 end
-local function segmentAt(seq)
+function F.segmentAt(seq)
 if known and seq >= known.first and seq <= known.last then
 return known
 end
-local entry = segmentsFrom(seq, 1)[1]
+local entry = F.segmentsFrom(seq, 1)[1]
 if entry then
-local segment = toSegment(entry)
+local segment = F.toSegment(entry)
 if segment.first <= seq then
 known = segment
 return segment
 end
 end
 end
-local function firstSegment()
+function F.firstSegment()
 local entry = call('XRANGE', base .. 'log', '-', '+', 'COUNT', 1)[1]
-return entry and toSegment(entry)
+return entry and F.toSegment(entry)
 end
-local function startOf(blob, i)
+function F.startOf(blob, i)
 return i == 1 and 0 or struct.unpack('<I4', blob, 4 * i - 7)
 end
-local function recordAt(segment, i)
+function F.recordAt(segment, i)
 local blob, ends = segment.blob, 4 * segment.count
-return string.sub(blob, ends + startOf(blob, i) + 1, ends + startOf(blob, i + 1))
+return string.sub(blob, ends + F.startOf(blob, i) + 1, ends + F.startOf(blob, i + 1))
 end
-local function headersOf(record)
+function F.headersOf(record)
 local kind = string.byte(record)
 if kind and kind >= 4 and #record >= 5 then
 return string.char(4) .. string.sub(record, 2, 5 + struct.unpack('<I4', record, 2))
 end
 return '\\0'
 end
-local function sizeOf(segment, from, to)
-return startOf(segment.blob, to + 1) - startOf(segment.blob, from)
+function F.sizeOf(segment, from, to)
+return F.startOf(segment.blob, to + 1) - F.startOf(segment.blob, from)
 end
-local WRAP = 2 ^ 31
-local function makeId(start, number, odd)
-return start .. string.format('%08x', (number % WRAP) * 2 + odd)
+function F.makeId(start, number, odd)
+return start .. string.format('%08x', (number % 2147483648) * 2 + odd)
 end
-local function idAt(segment, i)
+function F.idAt(segment, i)
 local ids = segment.columns and segment.columns.id
-return ids and ids[i] or makeId(segment.base, segment.first + i - 1, 0)
+return ids and ids[i] or F.makeId(segment.base, segment.first + i - 1, 0)
 end
-local function messageAt(segment, i)
+function F.messageAt(segment, i)
 local columns = segment.columns
 local message = {
 seq = segment.first + i - 1,
-id = idAt(segment, i),
+id = F.idAt(segment, i),
 at = segment.at,
-record = recordAt(segment, i),
+record = F.recordAt(segment, i),
 }
 if columns then
 message.at = columns.at and columns.at[i] or segment.at
@@ -920,13 +915,13 @@ message.named = columns.named and columns.named[i]
 end
 return message
 end
-local function amendmentOf(seq)
+function F.amendmentOf(seq)
 if queue.amended > 0 then
 local row = call('ZRANGEBYSCORE', base .. 'amend', seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
 end
-local function amendmentsOf(first, last)
+function F.amendmentsOf(first, last)
 if queue.amended == 0 then
 return nil
 end
@@ -941,29 +936,29 @@ amendments[message.seq] = message
 end
 return amendments
 end
-local function amend(message)
+function F.amend(message)
 local seq = message.seq
 local replaced = queue.amended > 0 and call('ZREMRANGEBYSCORE', base .. 'amend', seq, seq) or 0
 queue.amended = queue.amended + 1 - replaced
 queueChanged = true
 call('ZADD', base .. 'amend', seq, cmsgpack.pack(message))
 end
-local function reapAt(time)
+function F.reapAt(time)
 if not queue.reap or time < queue.reap then
 queue.reap = time
 queueChanged = true
 end
 end
-local function seqText(seq)
+function F.seqText(seq)
 return string.format('%016.0f', seq)
 end
-local function isGone(seq)
-return queue.gone > 0 and call('ZSCORE', base .. 'gone', seqText(seq)) and true
+function F.isGone(seq)
+return queue.gone > 0 and call('ZSCORE', base .. 'gone', F.seqText(seq)) and true
 end
-local function countGone(seq)
+function F.countGone(seq)
 return queue.gone > 0 and call('ZCOUNT', base .. 'gone', seq, '+inf') or 0
 end
-local function goneIn(first, last)
+function F.goneIn(first, last)
 if queue.gone == 0 then
 return nil, 0
 end
@@ -977,217 +972,217 @@ gone[tonumber(members[i])] = true
 end
 return gone, #members
 end
-local function markGone(seq)
-queue.gone = queue.gone + call('ZADD', base .. 'gone', seq, seqText(seq))
+function F.markGone(seq)
+queue.gone = queue.gone + call('ZADD', base .. 'gone', seq, F.seqText(seq))
 queueChanged = true
 end
-local function isPending(seq)
-return segmentAt(seq) and not isGone(seq)
+function F.isPending(seq)
+return F.segmentAt(seq) and not F.isGone(seq)
 end
-local function identityOf(seq)
-local amendment = amendmentOf(seq)
+function F.identityOf(seq)
+local amendment = F.amendmentOf(seq)
 if amendment then
 return amendment.named and amendment
 end
-local segment = segmentAt(seq)
+local segment = F.segmentAt(seq)
 local i = seq - segment.first + 1
 local named = segment.columns and segment.columns.named and segment.columns.named[i]
 return named and { seq = seq, id = segment.columns.id[i], named = named }
 end
-local function logMessage(seq)
-local amendment = amendmentOf(seq)
+function F.logMessage(seq)
+local amendment = F.amendmentOf(seq)
 if amendment then
 return amendment
 end
-local segment = segmentAt(seq)
-return segment and messageAt(segment, seq - segment.first + 1)
+local segment = F.segmentAt(seq)
+return segment and F.messageAt(segment, seq - segment.first + 1)
 end
 `
 
-const moves = `local function wait(group, seq, side)
-putSide(group, seq, side)
-call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+const moves = `function F.wait(group, seq, side)
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'due'), side.at, F.seqText(seq))
 group.row.waiting = group.row.waiting + 1
 group.changed = true
 end
-local function noteReap(group, message)
+function F.noteReap(group, message)
 if message.expires then
-call('ZADD', keyOf(group, 'reap'), message.expires, seqText(message.seq))
-reapAt(message.expires)
+call('ZADD', F.keyOf(group, 'reap'), message.expires, F.seqText(message.seq))
+F.reapAt(message.expires)
 end
 end
-local function free(group, key)
+function F.free(group, key)
 if not key then
 return
 end
-local prefix = chainOf(key)
+local prefix = F.chainOf(key)
 local next = group.row.blocked > 0
-and call('ZRANGEBYLEX', keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
+and call('ZRANGEBYLEX', F.keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
 if not next then
-call('HDEL', keyOf(group, 'heads'), key)
+call('HDEL', F.keyOf(group, 'heads'), key)
 return
 end
-call('ZREM', keyOf(group, 'chain'), next)
+call('ZREM', F.keyOf(group, 'chain'), next)
 group.row.blocked = group.row.blocked - 1
 local seq = tonumber(string.sub(next, #prefix + 1))
-call('HSET', keyOf(group, 'heads'), key, seqText(seq))
-local side = sideOf(group, seq)
-wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
+local side = F.sideOf(group, seq)
+F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
-local function park(group, message, at)
-putHeld(group, message)
-noteReap(group, message)
-call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
+function F.park(group, message, at)
+F.putHeld(group, message)
+F.noteReap(group, message)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
 if at then
-putSide(group, message.seq, { at = at, parked = true })
+F.putSide(group, message.seq, { at = at, parked = true })
 end
 group.row.blocked = group.row.blocked + 1
 end
-local function isBusy(group, key)
-return call('HEXISTS', keyOf(group, 'heads'), key) == 1
+function F.isBusy(group, key)
+return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
-local function enter(group, message, at)
-if message.key and isBusy(group, message.key) then
-park(group, message, at)
+function F.enter(group, message, at)
+if message.key and F.isBusy(group, message.key) then
+F.park(group, message, at)
 return
 end
 if message.key then
-call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
+call('HSET', F.keyOf(group, 'heads'), message.key, F.seqText(message.seq))
 end
-putHeld(group, message)
-noteReap(group, message)
-wait(group, message.seq, { at = at, attempt = 0 })
+F.putHeld(group, message)
+F.noteReap(group, message)
+F.wait(group, message.seq, { at = at, attempt = 0 })
 end
-local function remove(group, place, message)
+function F.remove(group, place, message)
 local row, kind, seq = group.row, place.kind, message.seq
 group.changed = true
 if kind == 'ahead' then
 return
 end
 if kind == 'unjoined' then
-call('ZREMRANGEBYSCORE', keyOf(group, 'handed'), seq, seq)
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'handed'), seq, seq)
 return
 end
 if kind == 'leased' then
-cutLease(group, place.lease, seq, seq)
-free(group, place.lease.key)
+F.cutLease(group, place.lease, seq, seq)
+F.free(group, place.lease.key)
 return
 end
-dropHeld(group, message)
+F.dropHeld(group, message)
 if kind == 'parked' then
-call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(message.key) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
 if kind == 'held' then
-call('ZREM', keyOf(group, 'ends'), seqText(seq))
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
 row.leased = row.leased - 1
 row.out = row.out - 1
 else
-call('ZREM', keyOf(group, 'due'), seqText(seq))
+call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
 row.waiting = row.waiting - 1
 end
-free(group, message.key)
+F.free(group, message.key)
 end
 local finished = {}
-local function done(message)
+function F.done(message)
 if message.named then
 finished[#finished + 1] = message
 end
 end
-local function bury(group, message, attempt, reason, reported, deadFor)
+function F.bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
 local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
 row.lease = row.lease + 1
 if deadFor then
 letter.ends = now + deadFor
-call('ZADD', keyOf(group, 'fade'), letter.ends, seqText(message.seq))
-reapAt(letter.ends)
+call('ZADD', F.keyOf(group, 'fade'), letter.ends, F.seqText(message.seq))
+F.reapAt(letter.ends)
 end
 if message.named then
-call('ZADD', keyOf(group, 'letters'), 0, chainOf(message.id) .. seqText(message.seq))
+call('ZADD', F.keyOf(group, 'letters'), 0, F.chainOf(message.id) .. F.seqText(message.seq))
 end
-call('ZADD', keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
+call('ZADD', F.keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
 row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
-done(message)
+F.done(message)
 end
-local function letterAt(group, seq)
-local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
+function F.letterAt(group, seq)
+local row = call('ZRANGEBYSCORE', F.keyOf(group, 'dead'), seq, seq)[1]
 local letter = row and cmsgpack.unpack(row)
 if letter and not (letter.ends and letter.ends <= now) then
 return letter, row
 end
 return nil, row
 end
-local function dropLetter(group, row)
+function F.dropLetter(group, row)
 local letter = cmsgpack.unpack(row)
 local message = letter.message
-call('ZREM', keyOf(group, 'dead'), row)
+call('ZREM', F.keyOf(group, 'dead'), row)
 if letter.ends then
-call('ZREM', keyOf(group, 'fade'), seqText(message.seq))
+call('ZREM', F.keyOf(group, 'fade'), F.seqText(message.seq))
 end
 if message.named then
-call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
 end
 group.row.dead = group.row.dead - 1
 group.changed = true
 end
 `
 
-const places = `local function sideOf(group, seq)
-local row = call('HGET', keyOf(group, 'side'), seqText(seq))
+const places = `function F.sideOf(group, seq)
+local row = call('HGET', F.keyOf(group, 'side'), F.seqText(seq))
 return row and cmsgpack.unpack(row)
 end
-local function putSide(group, seq, side)
-call('HSET', keyOf(group, 'side'), seqText(seq), cmsgpack.pack(side))
+function F.putSide(group, seq, side)
+call('HSET', F.keyOf(group, 'side'), F.seqText(seq), cmsgpack.pack(side))
 end
-local function messageBy(key, seq)
+function F.messageBy(key, seq)
 local row = call('ZRANGEBYSCORE', key, seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
-local function heldMessage(group, seq)
-return messageBy(keyOf(group, 'held'), seq)
+function F.heldMessage(group, seq)
+return F.messageBy(F.keyOf(group, 'held'), seq)
 end
-local function heldAt(group, seq)
-local message, side = heldMessage(group, seq), sideOf(group, seq)
-if not message or message.seq ~= seq or type(message.record) ~= 'string' or not isNumber(side and side.attempt) then
-corrupt('a message')
+function F.heldAt(group, seq)
+local message, side = F.heldMessage(group, seq), F.sideOf(group, seq)
+if not message or message.seq ~= seq or type(message.record) ~= 'string' or not F.isNumber(side and side.attempt) then
+F.corrupt('a message')
 end
 return message, side
 end
-local function putHeld(group, message)
-call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
+function F.putHeld(group, message)
+call('ZADD', F.keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
 group.row.outside = group.row.outside + #message.record
 group.changed = true
 end
 local handing = true
-local function handOver(group, message)
-for _, other in pairs(allGroups()) do
+function F.handOver(group, message)
+for _, other in pairs(F.allGroups()) do
 local join = other.row.join
 if join and other ~= group and message.seq > join.from and message.seq < join.bound then
-local key = keyOf(other, 'handed')
+local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
 end
 end
 end
 end
-local function dropHeld(group, message)
+function F.dropHeld(group, message)
 if queue.joining > 0 and handing then
-handOver(group, message)
+F.handOver(group, message)
 end
 local seq = message.seq
-call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
-call('HDEL', keyOf(group, 'side'), seqText(seq))
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), seq, seq)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
 if message.expires then
-call('ZREM', keyOf(group, 'reap'), seqText(seq))
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 end
 group.row.outside = group.row.outside - #message.record
 group.changed = true
 end
-local function unjoinedAt(group, seq)
+function F.unjoinedAt(group, seq)
 local join = group.row.join
 if join and seq > join.from and seq < join.bound then
 for _, key in ipairs(join.keys) do
@@ -1197,36 +1192,36 @@ end
 end
 end
 end
-local function locate(group, seq)
+function F.locate(group, seq)
 local row = group.row
 if row.leased + row.waiting + row.blocked > 0 then
-local side = sideOf(group, seq)
+local side = F.sideOf(group, seq)
 if side then
 return { kind = side.parked and 'parked' or side.lease and 'held' or 'waiting', side = side }
 end
-if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
+if row.blocked > 0 and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
 return { kind = 'parked' }
 end
-local lease = row.leased > row.out and leaseAt(group, seq)
+local lease = row.leased > row.out and F.leaseAt(group, seq)
 if lease then
 return { kind = 'leased', lease = lease }
 end
 end
-if seq >= row.cursor and not isGone(seq) then
+if seq >= row.cursor and not F.isGone(seq) then
 return { kind = 'ahead' }
 end
-local key = unjoinedAt(group, seq)
+local key = F.unjoinedAt(group, seq)
 if key then
 return { kind = 'unjoined', key = key }
 end
 end
-local function messageIn(group, place, seq)
+function F.messageIn(group, place, seq)
 if place.kind == 'ahead' or place.kind == 'leased' then
-return logMessage(seq)
+return F.logMessage(seq)
 end
-return messageBy(place.key or keyOf(group, 'held'), seq)
+return F.messageBy(place.key or F.keyOf(group, 'held'), seq)
 end
-local function chainOf(key)
+function F.chainOf(key)
 return struct.pack('>I2', #key) .. key
 end
 `
@@ -1234,7 +1229,6 @@ end
 const rows = `local call = redis.call
 local state = KEYS[1]
 local base = string.sub(state, 1, -6)
-local JUMP_MS = 1000
 local clock = tonumber(ARGV[1])
 if clock == nil then
 local time = call('TIME')
@@ -1245,60 +1239,70 @@ local queue
 local queueChanged = false
 local groups = {}
 local allLoaded = false
-local function keyOf(group, kind)
+function F.keyOf(group, kind)
 return base .. kind .. ':' .. group.row.token
 end
-local function corrupt(what)
+function F.corrupt(what)
 error(what .. ' is not as it was written')
 end
-local function isNumber(value)
+function F.isNumber(value)
 return type(value) == 'number' and value > -1e15 and value < 1e15
 end
-local function trust(row, fields)
+function F.trust(row, fields)
 for i = 1, #fields do
 local value = row[fields[i]]
 if not (value > -1e15 and value < 1e15) then
-corrupt(fields[i])
+F.corrupt(fields[i])
 end
 end
 return row
 end
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local GROUP_NUMBERS = {
-'cursor',
-'passed',
-'floor',
-'trimmed',
-'cleared',
-'lease',
-'leased',
-'out',
-'waiting',
-'blocked',
-'outside',
-'dead',
-'acked',
-'failed',
-'latest',
-}
-local JOIN_NUMBERS = { 'from', 'bound', 'at' }
-local SINCE_NUMBERS = { 'at', 'number' }
-local function addGroup(name, packed)
-local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+function F.packQueue()
+local rare = false
+for i = 1, #RARE do
+local value = queue[RARE[i]]
+if value ~= nil then
+rare = rare or {}
+rare[RARE[i]] = value
+end
+end
+local q = queue
+return cmsgpack.pack(q.tail, q.bytes, q.sent, q.delayed, q.later, q.number, q.amended, q.gone, q.reaps, q.groups, q.joining, q.late, q.latest, q.skew, q.timer or false, q.reap or false, rare)
+end
+function F.unpackQueue(packed)
+local tail, bytes, sent, delayed, later, number, amended, gone, reaps, count, joining, late, latest, skew, timer, reap, rare = cmsgpack.unpack(packed)
+queue = { tail = tail, bytes = bytes, sent = sent, delayed = delayed, later = later, number = number, amended = amended, gone = gone, reaps = reaps, groups = count, joining = joining, late = late, latest = latest, skew = skew, timer = timer or nil, reap = reap or nil }
+F.trust(queue, QUEUE_NUMBERS)
+for key, value in pairs(rare or {}) do
+queue[key] = value
+end
+if queue.delayed > 0 then
+F.trust(queue, { 'timer' })
+end
+end
+local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+function F.packGroup(row)
+local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+end
+function F.addGroup(name, packed)
+local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+F.trust(row, GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
-corrupt('a group')
+F.corrupt('a group')
 end
-if row.join then
-trust(row.join, JOIN_NUMBERS)
-end
-if row.since then
-trust(row.since, SINCE_NUMBERS)
+if rare then
+row.join = rare.join and F.trust(rare.join, { 'from', 'bound', 'at' })
+row.since = rare.since and F.trust(rare.since, { 'at', 'number' })
 end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
 return group
 end
-local function open(...)
+function F.open(...)
 local names = { ... }
 local fields = { 'queue' }
 for i = 1, #names do
@@ -1306,10 +1310,7 @@ fields[i + 1] = 'group:' .. names[i]
 end
 local rows = call('HMGET', state, unpack(fields))
 if rows[1] then
-queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
-if queue.delayed > 0 then
-trust(queue, { 'timer' })
-end
+F.unpackQueue(rows[1])
 else
 queue = {}
 for i = 1, #QUEUE_NUMBERS do
@@ -1320,20 +1321,20 @@ end
 local latest = queue.latest
 local last
 for i = 1, #names do
-last = groups[names[i]] or rows[i + 1] and addGroup(names[i], rows[i + 1])
+last = groups[names[i]] or rows[i + 1] and F.addGroup(names[i], rows[i + 1])
 if last and last.row.latest > latest then
 latest = last.row.latest
 end
 end
 now = clock + queue.skew
-if now < latest - JUMP_MS then
+if now < latest - 1000 then
 queue.skew = latest - clock
 queueChanged = true
 now = latest
 end
 return last or nil
 end
-local function allGroups()
+function F.allGroups()
 if not allLoaded then
 allLoaded = true
 local loaded = 0
@@ -1345,17 +1346,17 @@ local rows = call('HGETALL', state)
 for i = 1, #rows, 2 do
 local name = string.match(rows[i], '^group:(.*)$')
 if name and not groups[name] then
-addGroup(name, rows[i + 1])
+F.addGroup(name, rows[i + 1])
 end
 end
 end
 end
 return groups
 end
-local function floorOf(group)
+function F.floorOf(group)
 local row = group.row
 if row.leased > row.out then
-local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
+local first = call('ZRANGE', F.keyOf(group, 'leases'), 0, 0)[1]
 if first then
 local lease = cmsgpack.unpack(first)
 return math.min(lease[1], row.cursor), lease[8]
@@ -1363,24 +1364,20 @@ end
 end
 return row.cursor, row.passed
 end
-local function lowestFloor()
+function F.lowestFloor()
 local lowest = queue.tail
-for _, group in pairs(allGroups()) do
-local floor = group.changed and floorOf(group) or group.row.floor
+for _, group in pairs(F.allGroups()) do
+local floor = group.changed and F.floorOf(group) or group.row.floor
 if floor < lowest then
 lowest = floor
 end
 end
 return lowest
 end
-local STRIDE = 64
-local STRIDE_BYTES = 1024 * 1024
-local TRIM_AT_ONCE = 5000
-local ENTRIES_AT_ONCE = 200000
-local function trimSet(kind, below)
+function F.trimSet(kind, below)
 local count = call('ZCOUNT', base .. kind, '-inf', below)
-if count > TRIM_AT_ONCE then
-count = TRIM_AT_ONCE
+if count > 5000 then
+count = 5000
 queue.untidy = true
 end
 if count > 0 then
@@ -1389,11 +1386,11 @@ queueChanged = true
 end
 return count
 end
-local function trimBelow(floor, span)
+function F.trimBelow(floor, span)
 local id = string.format('%.0f', floor)
 if
-span and span < ENTRIES_AT_ONCE
-or call('XTRIM', base .. 'log', 'MINID', '~', id, 'LIMIT', ENTRIES_AT_ONCE) < ENTRIES_AT_ONCE / 2
+span and span < 200000
+or call('XTRIM', base .. 'log', 'MINID', '~', id, 'LIMIT', 200000) < 200000 / 2
 then
 call('XTRIM', base .. 'log', 'MINID', id)
 else
@@ -1402,34 +1399,34 @@ queueChanged = true
 end
 local below = '(' .. id
 if queue.amended > 0 then
-queue.amended = queue.amended - trimSet('amend', below)
+queue.amended = queue.amended - F.trimSet('amend', below)
 end
 if queue.gone > 0 then
-queue.gone = queue.gone - trimSet('gone', below)
+queue.gone = queue.gone - F.trimSet('gone', below)
 end
 if queue.reaps > 0 then
-local ended = call('ZRANGEBYSCORE', base .. 'reaps', '-inf', below, 'LIMIT', 0, TRIM_AT_ONCE)
+local ended = call('ZRANGEBYSCORE', base .. 'reaps', '-inf', below, 'LIMIT', 0, 5000)
 if #ended > 0 then
 call('ZREM', base .. 'expiry', unpack(ended))
-queue.reaps = queue.reaps - trimSet('reaps', below)
+queue.reaps = queue.reaps - F.trimSet('reaps', below)
 end
 end
 end
-local function finish(wakes)
+function F.finish(wakes)
 local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
 local row = group.row
-local floor, cleared = floorOf(group)
+local floor, cleared = F.floorOf(group)
 row.floor = floor
 if
 floor ~= row.trimmed
-and (floor - row.trimmed >= STRIDE or floor >= queue.tail or cleared - row.cleared >= STRIDE_BYTES)
+and (floor - row.trimmed >= 64 or floor >= queue.tail or cleared - row.cleared >= 1048576)
 then
 if queue.groups > 1 then
-trimBelow(lowestFloor())
+F.trimBelow(F.lowestFloor())
 else
-trimBelow(floor, floor - row.trimmed)
+F.trimBelow(floor, floor - row.trimmed)
 end
 row.trimmed = floor
 row.cleared = cleared
@@ -1438,7 +1435,7 @@ if now > row.latest then
 row.latest = now
 end
 fields[#fields + 1] = 'group:' .. name
-fields[#fields + 1] = cmsgpack.pack(row)
+fields[#fields + 1] = F.packGroup(row)
 end
 end
 if queueChanged then
@@ -1446,7 +1443,7 @@ if now > queue.latest then
 queue.latest = now
 end
 fields[#fields + 1] = 'queue'
-fields[#fields + 1] = cmsgpack.pack(queue)
+fields[#fields + 1] = F.packQueue()
 end
 if #fields > 0 then
 call('HSET', state, unpack(fields))
@@ -1458,29 +1455,29 @@ end
 `
 
 const settling = `local settledWakes = false
-local function settleDead(group, kind, fence, seq, delay)
-local letter, row = letterAt(group, seq)
+function F.settleDead(group, kind, fence, seq, delay)
+local letter, row = F.letterAt(group, seq)
 if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
 return false
 end
-dropLetter(group, row)
+F.dropLetter(group, row)
 if kind == 'r' then
 local message = letter.message
 message.expires = nil
 if message.named then
-call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
 end
-enter(group, message, now + delay)
+F.enter(group, message, now + delay)
 end
 return true
 end
-local function settleOne(group, kind, number, seq, at)
+function F.settleOne(group, kind, number, seq, at)
 local row = group.row
-local side = row.out > 0 and sideOf(group, seq)
+local side = row.out > 0 and F.sideOf(group, seq)
 local lease
 if not side or side.lease ~= number then
 side = nil
-lease = row.leased > row.out and leaseAt(group, seq)
+lease = row.leased > row.out and F.leaseAt(group, seq)
 if not lease or lease.number ~= number then
 return false
 end
@@ -1489,69 +1486,69 @@ local attempt = (side or lease).attempt
 if kind == 'e' then
 local ends = now + tonumber(ARGV[at])
 if side then
-call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
+call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
 side.at = ends
-putSide(group, seq, side)
+F.putSide(group, seq, side)
 else
-cutLease(group, lease, seq, seq)
-local extended = partOf(lease, seq, seq)
+F.cutLease(group, lease, seq, seq)
+local extended = F.partOf(lease, seq, seq)
 extended.ends = ends
-addLease(group, extended)
+F.addLease(group, extended)
 end
 group.changed = true
 return true
 end
-local message = side and heldMessage(group, seq) or logMessage(seq)
+local message = side and F.heldMessage(group, seq) or F.logMessage(seq)
 if kind == 'r' then
 local due = now + tonumber(ARGV[at])
 if not message.expires or message.expires > due then
 local counts = ARGV[at + 1] == '1'
 if side then
-call('ZREM', keyOf(group, 'ends'), seqText(seq))
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
 row.leased = row.leased - 1
 row.out = row.out - 1
 else
-cutLease(group, lease, seq, seq)
-putHeld(group, message)
+F.cutLease(group, lease, seq, seq)
+F.putHeld(group, message)
 end
-noteReap(group, message)
+F.noteReap(group, message)
 if counts then
 row.failed = row.failed + 1
 end
 local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
 return true
 end
 end
-remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
 if kind == 'b' then
 row.acked = row.acked + 1
-done(message)
+F.done(message)
 elseif kind == 'k' then
 local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
-bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+F.bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
 else
 local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-bury(group, message, attempt, 'expired', reported, row.deadFor)
+F.bury(group, message, attempt, 'expired', reported, row.deadFor)
 end
 return true
 end
-local function ackStretch(group, number, first, last, results)
+function F.ackStretch(group, number, first, last, results)
 local seq = first
 while seq <= last do
-local lease, after = leaseAt(group, seq)
+local lease, after = F.leaseAt(group, seq)
 local to = last
 if lease and lease.number == number then
 to = math.min(last, lease.last)
-cutLease(group, lease, seq, to)
+F.cutLease(group, lease, seq, to)
 group.row.acked = group.row.acked + to - seq + 1
 if lease.key then
-free(group, lease.key)
+F.free(group, lease.key)
 settledWakes = true
 end
 if lease.named then
 for one = seq, to do
-finished[#finished + 1] = identityOf(one)
+finished[#finished + 1] = F.identityOf(one)
 end
 end
 results[#results + 1] = string.rep('1', to - seq + 1)
@@ -1561,7 +1558,7 @@ to = math.min(last, lease and lease.last or after.first - 1)
 end
 if group.row.out > 0 then
 for one = seq, to do
-local settled = settleOne(group, 'b', number, one)
+local settled = F.settleOne(group, 'b', number, one)
 settledWakes = settledWakes or settled
 results[#results + 1] = settled and '1' or '0'
 end
@@ -1573,7 +1570,7 @@ seq = to + 1
 end
 end
 local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
-local function settleAll(group, at)
+function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
 local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -1581,7 +1578,7 @@ local isOurs = group and group.row.token == token
 if kind == 'a' then
 local last = tonumber(ARGV[at + 4])
 if isOurs then
-ackStretch(group, number, seq, last, results)
+F.ackStretch(group, number, seq, last, results)
 else
 results[#results + 1] = string.rep('0', last - seq + 1)
 end
@@ -1589,8 +1586,8 @@ else
 local where = ARGV[at + 4]
 local settled = isOurs
 and (
-where == 'd' and settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
-or where ~= 'd' and settleOne(group, kind, number, seq, at + 5)
+where == 'd' and F.settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
+or where ~= 'd' and F.settleOne(group, kind, number, seq, at + 5)
 )
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
@@ -1599,34 +1596,34 @@ at = at + OPERANDS[kind]
 end
 return table.concat(results)
 end
-local PIN_MESSAGES = 1024
-local PIN_BYTES = 1024 * 1024
-local UNPIN_AT_ONCE = 128
-local function unpin(group)
+function F.unpin(group)
 local row = group.row
-local left, size = UNPIN_AT_ONCE, 0
-while left > 0 and size < PIN_BYTES and row.leased > row.out do
-local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
-if not first then
-corrupt('a lease')
+if row.cursor - row.trimmed <= 1024 and row.passed - row.cleared <= 1048576 then
+return
 end
-local lease = toLease(first)
+local left, size = 128, 0
+while left > 0 and size < 1048576 and row.leased > row.out do
+local first = call('ZRANGE', F.keyOf(group, 'leases'), 0, 0)[1]
+if not first then
+F.corrupt('a lease')
+end
+local lease = F.toLease(first)
 local span = row.cursor - lease.first
-local inLog = row.leased - row.out
-local over = span - inLog
+local there = row.leased - row.out
+local over = span - there
 if
-not (span > PIN_MESSAGES and over > inLog)
-and not (row.passed - lease.bytes > PIN_BYTES and over > inLog / 8)
+not (span > 1024 and over > there)
+and not (row.passed - lease.bytes > 1048576 and over > there / 8)
 then
 return
 end
 local seq = lease.first
-dropLease(group, lease)
-while seq <= lease.last and left > 0 and size < PIN_BYTES do
-local message = logMessage(seq)
-putHeld(group, message)
-putSide(group, seq, { lease = lease.number, at = lease.ends, attempt = lease.attempt })
-call('ZADD', keyOf(group, 'ends'), lease.ends, seqText(seq))
+F.dropLease(group, lease)
+while seq <= lease.last and left > 0 and size < 1048576 do
+local message = F.logMessage(seq)
+F.putHeld(group, message)
+F.putSide(group, seq, { lease = lease.number, at = lease.ends, attempt = lease.attempt })
+call('ZADD', F.keyOf(group, 'ends'), lease.ends, F.seqText(seq))
 row.leased = row.leased + 1
 row.out = row.out + 1
 size = size + #message.record
@@ -1634,24 +1631,22 @@ left = left - 1
 seq = seq + 1
 end
 if seq <= lease.last then
-addLease(group, partOf(lease, seq, lease.last))
+F.addLease(group, F.partOf(lease, seq, lease.last))
 end
 end
 end
 `
 
-const store = `local SEGMENT_MESSAGES = 256
-local SEGMENT_BYTES = 64 * 1024
-local function noteExpiry(last, time)
-local member = seqText(last)
+const store = `function F.noteExpiry(last, time)
+local member = F.seqText(last)
 if call('ZADD', base .. 'expiry', 'LT', time, member) == 1 then
 call('ZADD', base .. 'reaps', last, member)
 queue.reaps = queue.reaps + 1
 queueChanged = true
 end
-reapAt(time)
+F.reapAt(time)
 end
-local function addSegment(count, blob, columns, at, start)
+function F.addSegment(count, blob, columns, at, start)
 local tail = queue.tail
 local last = tail + count - 1
 local head = cmsgpack.pack({ tail, at, queue.bytes, start })
@@ -1663,7 +1658,7 @@ local first
 for _, time in pairs(columns.expires) do
 first = first and math.min(first, time) or time
 end
-noteExpiry(last, first)
+F.noteExpiry(last, first)
 end
 else
 call('XADD', base .. 'log', id, 'h', head, 'b', blob)
@@ -1673,7 +1668,7 @@ queue.bytes = queue.bytes + #blob - 4 * count
 queueChanged = true
 end
 local COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
-local function columnsOf(messages, first, last)
+function F.columnsOf(messages, first, last)
 local columns
 for _, column in ipairs(COLUMNS) do
 for i = first, last do
@@ -1687,13 +1682,13 @@ end
 end
 return columns
 end
-local function addMessages(messages, at, start)
+function F.addMessages(messages, at, start)
 local from = 1
 while from <= #messages do
 local ends, records, size, to = {}, {}, 0, from
-while to <= #messages and to - from < SEGMENT_MESSAGES do
+while to <= #messages and to - from < 256 do
 local record = messages[to].record
-if to > from and size + #record > SEGMENT_BYTES then
+if to > from and size + #record > 65536 then
 break
 end
 size = size + #record
@@ -1701,15 +1696,15 @@ ends[#ends + 1] = struct.pack('<I4', size)
 records[#records + 1] = record
 to = to + 1
 end
-addSegment(to - from, table.concat(ends) .. table.concat(records), columnsOf(messages, from, to - 1), at, start)
+F.addSegment(to - from, table.concat(ends) .. table.concat(records), F.columnsOf(messages, from, to - 1), at, start)
 from = to
 end
 end
-local function isOverdue()
+function F.isOverdue()
 return queue.timer and queue.timer <= now
 end
-local function passSince(tail, due)
-for _, group in pairs(allGroups()) do
+function F.passSince(tail, due)
+for _, group in pairs(F.allGroups()) do
 local row = group.row
 local since = row.since
 if since then
@@ -1732,18 +1727,16 @@ group.changed = true
 end
 end
 end
-local TIMERS_AT_ONCE = 500
-local TIMER_BYTES = 8 * 1024 * 1024
-local function sweepDelayed(most)
-if not isOverdue() then
+function F.sweepDelayed(most)
+if not F.isOverdue() then
 return 0
 end
 local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
 local messages, names, members, size = {}, {}, {}, 0
 local lapses = {}
-while 2 * #messages < #due and size < TIMER_BYTES do
-local each = #messages > 0 and math.max(1, size / #messages) or TIMER_BYTES / 16
-local to = math.min(#due / 2, #messages + math.ceil((TIMER_BYTES - size) / each))
+while 2 * #messages < #due and size < 8388608 do
+local each = #messages > 0 and math.max(1, size / #messages) or 8388608 / 16
+local to = math.min(#due / 2, #messages + math.ceil((8388608 - size) / each))
 local wanted = {}
 for i = #messages + 1, to do
 wanted[#wanted + 1] = due[2 * i - 1]
@@ -1774,7 +1767,7 @@ call('HDEL', base .. 'delayed', unpack(members))
 if #lapses > 0 then
 call('ZREM', base .. 'lapse', unpack(lapses))
 end
-addMessages(messages, clock, '')
+F.addMessages(messages, clock, '')
 queue.delayed = queue.delayed - #messages
 queue.later = queue.later - size
 for i = 2 * #messages + 1, #due do
@@ -1784,7 +1777,7 @@ end
 queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
 queueChanged = true
 if queue.late > 0 then
-passSince(tail, due)
+F.passSince(tail, due)
 end
 return #messages
 end
@@ -1798,30 +1791,31 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'e3d11d1ebd212abf807de95e6167ac8b5794e220',
+    sha: 'a39cc364297d10a514deeda0e0032689b47f2014',
     text: `#!lua
+local F = {}
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local at = 7
 if ARGV[6] == '0' then
-open()
+F.open()
 if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
-sweepDelayed(TIMERS_AT_ONCE)
-if not isOverdue() then
+F.sweepDelayed(500)
+if not F.isOverdue() then
 local firstSeq = queue.tail
 for i = at, #ARGV, 2 do
 local count = tonumber(ARGV[i])
 queue.sent = queue.sent + count
-addSegment(count, ARGV[i + 1], nil, clock, start)
+F.addSegment(count, ARGV[i + 1], nil, clock, start)
 end
-finish(true)
+F.finish(true)
 return { '', firstSeq, queue.number }
 end
 end
 end
 ` + leases + places + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
 local _
-_, at = openGroups(6)
+_, at = F.openGroups(6)
 end
 local function stored(spec, record, id)
 return {
@@ -1835,11 +1829,11 @@ record = record,
 end
 local function replace(message, places)
 local seq = message.seq
-local segment = segmentAt(seq)
+local segment = F.segmentAt(seq)
 if segment then
-amend(message)
+F.amend(message)
 if message.expires then
-noteExpiry(segment.last, message.expires)
+F.noteExpiry(segment.last, message.expires)
 end
 end
 local function put(key)
@@ -1848,14 +1842,14 @@ call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
 if place.kind == 'waiting' or place.kind == 'parked' then
-local old = heldMessage(group, seq)
+local old = F.heldMessage(group, seq)
 group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
-put(keyOf(group, 'held'))
-call('ZREM', keyOf(group, 'reap'), seqText(seq))
-noteReap(group, message)
+put(F.keyOf(group, 'held'))
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+F.noteReap(group, message)
 if place.kind == 'waiting' then
-putSide(group, seq, { at = place.side.at, attempt = 0 })
+F.putSide(group, seq, { at = place.side.at, attempt = 0 })
 end
 elseif place.kind == 'unjoined' then
 for _, key in ipairs(group.row.join.keys) do
@@ -1865,7 +1859,7 @@ end
 end
 end
 end
-call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+call('HSET', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
 end
 local rowOf, pastOf = {}, {}
 local function lookUp(ids)
@@ -1884,13 +1878,13 @@ local id = spec.id
 local row = rowOf[id]
 local found, own, earlier = nil, 0, 0
 if row then
-found, own, earlier = readId(row)
+found, own, earlier = F.readId(row)
 else
-found = findMade(id)
+found = F.findMade(id)
 end
 local past = not spec.replace and pastOf[id] and pastOf[id] > now
 if found and found.number then
-if call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1 then
+if call('HEXISTS', base .. 'delayed', F.seqText(found.number)) == 1 then
 if not spec.replace then
 return 'd'
 end
@@ -1899,14 +1893,14 @@ end
 elseif found then
 local seq = found.seq
 local places, all, retained = {}, true, false
-for _, group in pairs(allGroups()) do
-local place = locate(group, seq)
+for _, group in pairs(F.allGroups()) do
+local place = F.locate(group, seq)
 places[group] = place
 retained = retained or place ~= nil
 all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
 end
 if queue.groups == 0 then
-retained = isPending(seq)
+retained = F.isPending(seq)
 end
 if retained then
 if not spec.replace then
@@ -1915,10 +1909,10 @@ end
 if not all then
 return 's', { earlier = math.max(own, earlier) }
 end
-local present = logMessage(seq)
+local present = F.logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
-present = messageIn(group, place, seq)
+present = F.messageIn(group, place, seq)
 end
 end
 if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
@@ -1940,7 +1934,7 @@ local records, marks, known, met = {}, {}, {}, {}
 for i = at, #ARGV, 2 do
 local segment = { count = tonumber(ARGV[i]), blob = ARGV[i + 1] }
 for place = 1, segment.count do
-records[#records + 1] = recordAt(segment, place)
+records[#records + 1] = F.recordAt(segment, place)
 end
 end
 local named = {}
@@ -1969,7 +1963,7 @@ end
 marks[i] = mark
 end
 if (mostMessages or mostBytes) and messages > 0 then
-local there, size = countRetained(mostMessages and mostMessages - messages), bytesRetained()
+local there, size = F.countRetained(mostMessages and mostMessages - messages), F.bytesRetained()
 if mostMessages and there + messages > mostMessages then
 return { 'q', 'maxMessages', there, messages }
 end
@@ -1977,9 +1971,9 @@ if mostBytes and size + bytes > mostBytes then
 return { 'q', 'maxBytes', size, bytes }
 end
 end
-tidy()
-sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
-local isBehind = isOverdue()
+F.tidy()
+F.sweepDelayed(math.min(4 * 500, 500 + #records))
+local isBehind = F.isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
 local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
 for i = 1, #records do
@@ -1992,16 +1986,16 @@ if spec == 0 then
 spec = {}
 end
 if about.time then
-remember(spec.id, about.time)
+F.remember(spec.id, about.time)
 end
 if mark == 'S' then
-drop(spec.id, about.found)
+F.drop(spec.id, about.found)
 end
 local message = stored(spec, records[i], spec.id)
 local delay = spec.delayMs or 0
 if delay > 0 or isBehind then
 local number = queue.number
-local member = seqText(number)
+local member = F.seqText(number)
 local due = now + delay
 if delay == 0 then
 due = math.max(now, queue.behind or 0)
@@ -2009,10 +2003,10 @@ queue.behind = due
 end
 message.at = clock
 if not message.id then
-message.id, message.named = makeId(start, number, 1), 0
+message.id, message.named = F.makeId(start, number, 1), 0
 else
 ids[#ids + 1] = message.id
-ids[#ids + 1] = idRow('t', number, message.named, about.earlier or 0)
+ids[#ids + 1] = F.idRow('t', number, message.named, about.earlier or 0)
 end
 rows[#rows + 1] = member
 rows[#rows + 1] = cmsgpack.pack(message)
@@ -2034,7 +2028,7 @@ else
 added[#added + 1] = message
 if spec.id then
 ids[#ids + 1] = spec.id
-ids[#ids + 1] = idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
+ids[#ids + 1] = F.idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
 end
 end
 elseif mark == 'r' then
@@ -2055,52 +2049,47 @@ putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
 queue.sent = queue.sent + #added
 queueChanged = true
-addMessages(added, clock, start)
-finish(true)
+F.addMessages(added, clock, start)
+F.finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '1270eec96d9c7e96e8dcfd85dbdc2e48be679b6d',
+    sha: '9f7cb862e1aefd5e2f17b5ca2d7db89b8536cbda',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + find + drop + `open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
 local results = {}
 for i = 2, #ARGV do
-local found = find(ARGV[i])
-results[#results + 1] = found and drop(ARGV[i], found) and '1' or '0'
+local found = F.find(ARGV[i])
+results[#results + 1] = found and F.drop(ARGV[i], found) and '1' or '0'
 end
-passGone()
-finish(true)
+F.passGone()
+F.finish(true)
 return table.concat(results)
 `,
   },
   claim: {
-    sha: '918fd64098b44483084cfcb2d91f1727ec875070',
+    sha: '1eaae4e051f344d8dbbb30f97d8f9c617409840d',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local PASS = 256
-local PASS_ON = 2048
-local GONE_SEGMENTS = 64
-local SEGMENTS_AT_ONCE = 16
-local FEW = 64
-local MAX_BYTES = 8 * 1024 * 1024
-local MAX_DELIVERIES = 10000
-local LEASE_LOST = 'sthe lease ended before the delivery was settled'
-local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = openGroups(6)
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
+local group, rest = F.openGroups(6)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
-local settled = settleAll(group, rest)
+local settled = F.settleAll(group, rest)
 if queue.scan or queue.untidy then
-tidy()
+F.tidy()
 end
-local looked, more = sweepExpired(), false
+local looked, more = F.sweepExpired(), false
 if queue.reap and queue.reap <= now then
 more = true
 end
 if row.join then
-looked = looked + join(group)
+looked = looked + F.takeOver(group)
 end
 local number = row.lease
 local ends = now + leaseMs
@@ -2109,7 +2098,7 @@ local taken, bytes = 0, 0
 row.lease = number + 1
 group.changed = true
 local function room()
-if bytes >= MAX_BYTES or row.join then
+if bytes >= 8388608 or row.join then
 return 0
 end
 return limit - taken
@@ -2118,7 +2107,7 @@ local stretch
 local before = 0
 local function flush()
 if stretch then
-addLease(group, stretch)
+F.addLease(group, stretch)
 stretch = nil
 end
 end
@@ -2148,19 +2137,19 @@ local reason = verdict(message, attempt)
 if reason then
 looked = looked + 1
 if held then
-dropHeld(group, message)
+F.dropHeld(group, message)
 end
-free(group, key)
-bury(group, message, attempt, reason, reported, row.deadFor)
+F.free(group, key)
+F.bury(group, message, attempt, reason, reported, row.deadFor)
 return
 end
 if held then
-call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
+call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
+F.putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
 row.leased = row.leased + 1
 row.out = row.out + 1
 if message.expires then
-call('ZREM', keyOf(group, 'reap'), seqText(seq))
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 end
 else
 lease(seq, seq, attempt + 1, message.named ~= nil, key)
@@ -2184,47 +2173,47 @@ if row.leased == 0 then
 return
 end
 while room() > 0 do
-local member = call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
 if not member then
 break
 end
-if looked >= PASS_ON then
+if looked >= 1024 then
 more = true
 break
 end
 if string.match(member, '^%d+$') then
 local seq = tonumber(member)
-local message, side = heldAt(group, seq)
+local message, side = F.heldAt(group, seq)
 local failed = row.failed + 1
-call('ZREM', keyOf(group, 'ends'), member)
+call('ZREM', F.keyOf(group, 'ends'), member)
 row.leased = row.leased - 1
 row.out = row.out - 1
 take(message, side.attempt, true, message.key, LEASE_LOST)
 row.failed = failed
 else
-local old = toLease(member)
-dropLease(group, old)
+local old = F.toLease(member)
+F.dropLease(group, old)
 before = old.bytes
 local seq = old.first
-while seq <= old.last and room() > 0 and looked < PASS_ON do
+while seq <= old.last and room() > 0 and looked < 1024 do
 local failed = row.failed + 1
-take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
+take(F.logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
 row.failed = failed
 seq = seq + 1
 end
 if seq <= old.last then
-addLease(group, partOf(old, seq, old.last))
+F.addLease(group, F.partOf(old, seq, old.last))
 end
 end
 end
 end
 local function takeDue()
 while row.waiting > 0 and room() > 0 do
-local due = call('ZRANGEBYSCORE', keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), PASS))
+local due = call('ZRANGEBYSCORE', F.keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), 256))
 if #due == 0 then
 break
 end
-if looked >= PASS_ON then
+if looked >= 1024 then
 more = true
 break
 end
@@ -2233,8 +2222,8 @@ if room() == 0 then
 return
 end
 local seq = tonumber(member)
-local message, side = heldAt(group, seq)
-call('ZREM', keyOf(group, 'due'), member)
+local message, side = F.heldAt(group, seq)
+call('ZREM', F.keyOf(group, 'due'), member)
 row.waiting = row.waiting - 1
 take(message, side.attempt, true, message.key, side.error)
 end
@@ -2243,23 +2232,23 @@ end
 local parked = 0
 local function takeEach(segment, from, amendments, gone)
 local i = from
-while i <= segment.count and room() > 0 and looked < PASS_ON do
+while i <= segment.count and room() > 0 and looked < 1024 do
 local seq = segment.first + i - 1
 if gone and gone[seq] then
 looked = looked + 0.25
 else
-local message = amendments and amendments[seq] or messageAt(segment, i)
+local message = amendments and amendments[seq] or F.messageAt(segment, i)
 local key = message.key
 if not key or verdict(message, 0) then
 take(message, 0, false)
-elseif isBusy(group, key) then
-park(group, message)
+elseif F.isBusy(group, key) then
+F.park(group, message)
 looked = looked + 1
 if taken > 0 then
 parked = parked + 1
 end
 else
-call('HSET', keyOf(group, 'heads'), key, seqText(seq))
+call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 take(message, 0, false, key)
 end
 end
@@ -2269,7 +2258,7 @@ return i
 end
 local function takeStretch(segment, from)
 local to = math.min(segment.count, from + room() - 1)
-local size = sizeOf(segment, from, to)
+local size = F.sizeOf(segment, from, to)
 local columns = segment.columns
 local ids, own, named = '', '', false
 if columns then
@@ -2291,7 +2280,7 @@ end
 end
 local blob = segment.blob
 local ends = 4 * segment.count
-local begin = startOf(blob, from)
+local begin = F.startOf(blob, from)
 if from > 1 or to < segment.count then
 blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
 end
@@ -2305,24 +2294,24 @@ end
 local function takeFromLog()
 local ask, skipped = 1, 0
 while room() > 0 and row.cursor < queue.tail do
-if looked >= PASS_ON or parked >= PASS or skipped >= GONE_SEGMENTS then
+if looked >= 1024 or parked >= 256 or skipped >= 64 then
 more = true
 return
 end
-local entries = segmentsFrom(row.cursor, ask)
+local entries = F.segmentsFrom(row.cursor, ask)
 if #entries == 0 then
-corrupt('the log')
+F.corrupt('the log')
 end
 for _, entry in ipairs(entries) do
-if room() == 0 or looked >= PASS_ON then
+if room() == 0 or looked >= 1024 then
 break
 end
-local segment = toSegment(entry)
+local segment = F.toSegment(entry)
 known = segment
 local from = math.max(row.cursor, segment.first)
 local place = from - segment.first + 1
-local amendments = amendmentsOf(from, segment.last)
-local gone, count = goneIn(from, segment.last)
+local amendments = F.amendmentsOf(from, segment.last)
+local gone, count = F.goneIn(from, segment.last)
 local columns = segment.columns
 before = segment.bytes
 if count == segment.last - from + 1 then
@@ -2334,8 +2323,8 @@ else
 place = takeStretch(segment, place)
 end
 row.cursor = segment.first + place - 1
-row.passed = segment.bytes + (place > segment.count and sizeOf(segment, 1, segment.count) or 0)
-ask = math.min(SEGMENTS_AT_ONCE, math.max(1, math.ceil(room() / segment.count)))
+row.passed = segment.bytes + (place > segment.count and F.sizeOf(segment, 1, segment.count) or 0)
+ask = math.min(16, math.max(1, math.ceil(room() / segment.count)))
 end
 end
 end
@@ -2343,24 +2332,24 @@ takeEnded()
 takeDue()
 takeFromLog()
 local moved = 0
-while moved < PASS_ON and room() > 0 and row.cursor == queue.tail and isOverdue() do
-moved = moved + sweepDelayed(math.min(TIMERS_AT_ONCE, math.max(FEW, room())))
+while moved < 1024 and room() > 0 and row.cursor == queue.tail and F.isOverdue() do
+moved = moved + F.sweepDelayed(math.min(500, math.max(64, room())))
 takeFromLog()
 end
 takeDue()
 flush()
-unpin(group)
-forgetIds()
+F.unpin(group)
+F.forgetIds()
 if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
 else
 local next = queue.timer
 if row.waiting > 0 then
-local due = tonumber(call('ZRANGE', keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
+local due = tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
 next = next and math.min(next, due) or due
 end
 if row.leased > 0 then
-local ended = tonumber(call('ZRANGE', keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
+local ended = tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
 next = next and math.min(next, ended) or ended
 end
 if next then
@@ -2368,72 +2357,71 @@ reply[3] = math.max(0, math.ceil(next - now))
 end
 end
 if #settled > 0 then
-finish(settledWakes)
+F.finish(settledWakes)
 else
-finish()
+F.finish()
 end
 return reply
 `,
   },
   deleteGroup: {
-    sha: '78e6765ed495205e87b34377ed31b2c9af0b461c',
+    sha: '3f6e5849425d7b3e66e837b2a687f23873ee91e0',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + leases + places + moves + ids + group + empty + `local group = open(ARGV[2])
+` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
 if not group then
 return 0
 end
-allGroups()
+F.allGroups()
 groups[group.name] = nil
 queue.groups = queue.groups - 1
 queueChanged = true
 call('HDEL', state, 'group:' .. group.name)
-unlinkGroup(group)
+F.unlinkGroup(group)
 if queue.groups == 0 then
-endMessages()
+F.endMessages()
 else
-trimBelow(lowestFloor())
-cutIds()
+F.trimBelow(F.lowestFloor())
+F.cutIds()
 end
 if queue.scan then
-cleanIds(IDS_AT_ONCE)
+F.cleanIds(500)
 end
-finish(true)
+F.finish(true)
 return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'ac46bb6d3c1f21ed1398ed4eb946274032b5c256',
+    sha: '16dbb10325a77e33d2819aec46fde464448e45c4',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + leases + places + moves + group + empty + `if not readAll() then
-return endUnread(2)
+` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
+return F.endUnread(2)
 end
 queue.joining = 0
 for _, group in pairs(groups) do
 group.row.join = nil
-unlinkGroup(group)
+F.unlinkGroup(group)
 end
 for key in pairs(queue.ghosts or {}) do
 call('UNLINK', base .. key)
 end
-unlinkAll(MESSAGE_KEYS)
-unlinkAll(OTHER_KEYS)
+F.unlinkAll(MESSAGE_KEYS)
+F.unlinkAll(OTHER_KEYS)
 redis.pcall('PUBLISH', base .. 'changed', 'wake')
 return 0
 `,
   },
   list: {
-    sha: '8fb5182fdaa72bcd7e73d7c37b21d0e11d14daeb',
+    sha: '601a30aede47bbc16567b5c92381c8425022afae',
     text: `#!lua flags=no-writes
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + group + find + `local LOOK = 256
-local LOOK_AT_MOST = 4096
-local MAX_BYTES = 8 * 1024 * 1024
-local LOOK_BYTES = 32 * 1024 * 1024
-local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
-local group = open(name) or imagineGroup(name, '', 'earliest')
+local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
 local bytes, read, looked = 0, 0, 0
@@ -2444,7 +2432,7 @@ local function isLive(message)
 return message and (not message.expires or message.expires > now)
 end
 local function isFull()
-return #reply - 3 >= limit or bytes >= MAX_BYTES or read >= LOOK_BYTES or looked >= LOOK_AT_MOST
+return #reply - 3 >= limit or bytes >= 8388608 or read >= 33554432 or looked >= 2048
 end
 local function show(state, message, attempt, at, reported, letter)
 local left = at and at - now or 0
@@ -2462,7 +2450,7 @@ message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
 reported or '',
-isBare and headersOf(message.record) or message.record,
+isBare and F.headersOf(message.record) or message.record,
 }
 if letter then
 for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
@@ -2473,7 +2461,7 @@ reply[#reply + 1] = entry
 end
 end
 local function showHeld(message)
-local side = sideOf(group, message.seq)
+local side = F.sideOf(group, message.seq)
 if side and side.lease then
 show('l', message, side.attempt, side.at)
 elseif isLive(message) then
@@ -2490,8 +2478,8 @@ show('x', letter.message, letter.attempt, nil, letter.error, letter)
 end
 end
 local function ask()
-local each = looked > 0 and math.max(1, read / looked) or LOOK_BYTES / 64
-return math.min(LOOK, math.max(1, math.floor((LOOK_BYTES - read) / each)))
+local each = looked > 0 and math.max(1, read / looked) or 33554432 / 64
+return math.min(256, math.max(1, math.floor((33554432 - read) / each)))
 end
 local function walk(key, each, below)
 local from = place == '' and '-inf' or '(' .. place
@@ -2503,8 +2491,8 @@ for _, member in ipairs(rows) do
 looked = looked + 1
 read = read + #member
 local seq = each(cmsgpack.unpack(member))
-if not isNumber(seq) or seq <= last then
-corrupt('a message')
+if not F.isNumber(seq) or seq <= last then
+F.corrupt('a message')
 end
 last = seq
 place = string.format('%.0f', seq)
@@ -2522,19 +2510,19 @@ local sections = {}
 sections[1] = { 'lr', function()
 local from = tonumber(place ~= '' and place or 0) + 1
 while row.leased > row.out do
-local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
 if not member then
 return false
 end
-local lease = toLease(member)
+local lease = F.toLease(member)
 if lease.last < from then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 for seq = math.max(from, lease.first), lease.last do
-local message = logMessage(seq)
+local message = F.logMessage(seq)
 place = string.format('%.0f', seq)
 if not message then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 looked = looked + 1
 read = read + #message.record
@@ -2547,7 +2535,7 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
-return walk(keyOf(group, 'held'), function(message)
+return walk(F.keyOf(group, 'held'), function(message)
 showHeld(message)
 return message.seq
 end)
@@ -2556,7 +2544,7 @@ sections[3] = { 'r', function()
 local join = row.join
 while join do
 join.from = math.max(join.from, tonumber(place) or 0)
-local messages, bound = unjoined(group, ask())
+local messages, bound = F.unjoined(group, ask())
 for _, message in ipairs(messages) do
 looked = looked + 1
 read = read + #message.record
@@ -2577,12 +2565,12 @@ end }
 sections[4] = { 'r', function()
 local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
 while from < queue.tail do
-local entry = segmentsFrom(from, 1)[1]
+local entry = F.segmentsFrom(from, 1)[1]
 if not entry then
 return false
 end
-local segment = toSegment(entry)
-local amendments, gone = amendmentsOf(segment.first, segment.last), goneIn(segment.first, segment.last)
+local segment = F.toSegment(entry)
+local amendments, gone = F.amendmentsOf(segment.first, segment.last), F.goneIn(segment.first, segment.last)
 looked = looked + 8
 read = read + #segment.blob
 for seq = math.max(from, segment.first), segment.last do
@@ -2591,7 +2579,7 @@ if gone and gone[seq] then
 looked = looked + 0.25
 else
 looked = looked + 1
-local message = amendments and amendments[seq] or messageAt(segment, seq - segment.first + 1)
+local message = amendments and amendments[seq] or F.messageAt(segment, seq - segment.first + 1)
 if isLive(message) then
 show('r', message, 0)
 end
@@ -2615,13 +2603,13 @@ local rank = call('ZRANK', base .. 'timers', number)
 index = rank and rank + 1 or call('ZCOUNT', base .. 'timers', '-inf', at)
 end
 while true do
-local rows = call('ZRANGE', base .. 'timers', index, index + LOOK - 1, 'WITHSCORES')
+local rows = call('ZRANGE', base .. 'timers', index, index + 256 - 1, 'WITHSCORES')
 for i = 1, #rows, 2 do
 local due = tonumber(rows[i + 1])
 place = rows[i + 1] .. '/' .. rows[i]
 looked = looked + 1
 if not isBefore(tonumber(rows[i]), due) then
-local message = delayedMessage(rows[i])
+local message = F.delayedMessage(rows[i])
 if isLive(message) then
 read = read + #message.record
 show('d', message, 0, due)
@@ -2631,38 +2619,38 @@ if isFull() then
 return true
 end
 end
-if #rows < 2 * LOOK then
+if #rows < 2 * 256 then
 return false
 end
-index = index + LOOK
+index = index + 256
 end
 end }
 sections[6] = { 'x', function()
-return walk(keyOf(group, 'dead'), function(letter)
+return walk(F.keyOf(group, 'dead'), function(letter)
 showDead(letter)
 return letter.message.seq
 end)
 end }
 local function showStanding(id)
-local found = find(id)
+local found = F.find(id)
 if not found then
 return
 end
 if found.number then
-local message = delayedMessage(found.number)
-local at = tonumber(call('ZSCORE', base .. 'timers', seqText(found.number)))
+local message = F.delayedMessage(found.number)
+local at = tonumber(call('ZSCORE', base .. 'timers', F.seqText(found.number)))
 if at and isLive(message) and not isBefore(found.number, at) then
 show('d', message, 0, at)
 end
 return
 end
-local spot = locate(group, found.seq)
+local spot = F.locate(group, found.seq)
 if not spot then
 return
 end
-local message = messageIn(group, spot, found.seq)
+local message = F.messageIn(group, spot, found.seq)
 if not message then
-corrupt('a message')
+F.corrupt('a message')
 end
 read = read + #message.record
 if spot.kind == 'leased' then
@@ -2676,18 +2664,18 @@ showHeld(message)
 end
 end
 local function showLetter(id)
-local prefix = chainOf(id)
-local member = call('ZREVRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
-local seq = member and tonumber(string.sub(member, #prefix + 1)) or (digitsOf(id))
-local letter = seq and letterAt(group, seq)
+local prefix = F.chainOf(id)
+local member = call('ZREVRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
+local seq = member and tonumber(string.sub(member, #prefix + 1)) or (F.digitsOf(id))
+local letter = seq and F.letterAt(group, seq)
 if letter and letter.message.id == id then
 read = read + #letter.message.record
 showDead(letter)
 end
 end
 local function showIds()
-local done = place == '' and 0 or tonumber(place)
-for step = done, 2 * idCount - 1 do
+local first = place == '' and 0 or tonumber(place)
+for step = first, 2 * idCount - 1 do
 local id = ARGV[9 + math.floor(step / 2)]
 place = string.format('%.0f', step + 1)
 if step % 2 == 1 then
@@ -2720,109 +2708,112 @@ return reply
 `,
   },
   purge: {
-    sha: '7939c70071bcc055e1c8e61b4aba48359b8695b5',
+    sha: '21f8c6383307761223f0dc74226fa10760072efc',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + leases + places + moves + ids + group + empty + `if not readAll() then
-return endUnread(3)
+` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
+return F.endUnread(3)
 end
 local count = 0
 local old = groups
 queue.joining = 0
 for _, group in pairs(old) do
-local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
+local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
 for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
 row[kept] = group.row[kept]
 end
 group.row.join = nil
-unlinkGroup(group)
+F.unlinkGroup(group)
 group.row = row
 group.changed = true
 end
-endMessages()
+F.endMessages()
 if queue.scan then
-cleanIds(IDS_AT_ONCE)
+F.cleanIds(500)
 end
-finish(true)
+F.finish(true)
 return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: 'e2cae1a2b2f91433c1a8e463beb3ac5a100369a4',
+    sha: '0e8f76ec14195ed766ba21255c2927a02d3cb809',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + find + `local group = open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
-local found = group and find(ARGV[i])
-local place = found and found.seq and locate(group, found.seq)
+local found = group and F.find(ARGV[i])
+local place = found and found.seq and F.locate(group, found.seq)
 local waits = place and place.kind == 'waiting' and place.side.at > now
 if waits then
 place.side.at = now
-putSide(group, found.seq, place.side)
-call('ZADD', keyOf(group, 'due'), now, seqText(found.seq))
+F.putSide(group, found.seq, place.side)
+call('ZADD', F.keyOf(group, 'due'), now, F.seqText(found.seq))
 group.changed = true
 end
 results[#results + 1] = waits and '1' or '0'
 end
-finish(true)
+F.finish(true)
 return table.concat(results)
 `,
   },
   settle: {
-    sha: 'a38ac61af7a3ff1b9b159b8373ceb22770f8ed3f',
+    sha: 'abd2b86655cdd9d3699e639c513259e052891259',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + settling + `local group = open(ARGV[2])
-local settled = settleAll(group, 3)
+` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
+local settled = F.settleAll(group, 3)
 if group and group.changed then
-unpin(group)
-forgetIds()
-finish(settledWakes)
+F.unpin(group)
+F.forgetIds()
+F.finish(settledWakes)
 end
 return settled
 `,
   },
   stats: {
-    sha: 'a92269a08091f80c061d9bf87d1e25639639e5ae',
+    sha: '39c8013afea79356f57df511dcdaf3686f39c01b',
     text: `#!lua flags=no-writes
+local F = {}
 
-` + rows + log + store + leases + places + moves + ids + find + group + counts + `open()
-allGroups()
-local LOOK_AT_ONCE = 10000
-local count = ARGV[2] == '' and startCount() or cmsgpack.unpack(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
+F.allGroups()
+local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
 if not groups[name] then
 count.groups[name] = nil
 end
 end
-if not goOn(count, LOOK_AT_ONCE) then
+if not F.goOn(count, 10000) then
 return cmsgpack.pack(count)
 end
 local function ageOf(message)
 return message and math.max(0, clock - message.at)
 end
-local first = firstSegment()
+local first = F.firstSegment()
 local oldest = first and ageOf(first)
 local function noteAge(age)
 if age and (not oldest or age > oldest) then
 oldest = age
 end
 end
-if isOverdue() then
+if F.isOverdue() then
 local number = call('ZRANGE', base .. 'timers', 0, 0)[1]
-noteAge(number and ageOf(delayedMessage(tonumber(number))))
+noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
 end
-local reply = { countMessages(count), bytesRetained(), -1, queue.sent }
+local reply = { F.countMessages(count), F.bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
 local group = groups[name]
 local row = group.row
-local ready, leased, delayed, blocked = countGroup(count, group)
-local faded = row.dead > 0 and call('ZCOUNT', keyOf(group, 'fade'), '-inf', now) or 0
-local floor = floorOf(group)
-local age = floor < queue.tail and ageOf(logMessage(floor))
-local held = call('ZRANGE', keyOf(group, 'held'), 0, 0)[1]
+local ready, leased, delayed, blocked = F.countGroup(count, group)
+local faded = row.dead > 0 and call('ZCOUNT', F.keyOf(group, 'fade'), '-inf', now) or 0
+local floor = F.floorOf(group)
+local age = floor < queue.tail and ageOf(F.logMessage(floor))
+local held = call('ZRANGE', F.keyOf(group, 'held'), 0, 0)[1]
 if held then
 age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
 end
@@ -2836,12 +2827,13 @@ return reply
 `,
   },
   tidy: {
-    sha: 'dcb117b1e8cc07d65128b15049285db83bd0deee',
+    sha: '3d444277e68fa87fe23ad9d5b8018c9ad125b8a9',
     text: `#!lua flags=allow-oom
+local F = {}
 
-` + rows + log + leases + places + moves + ids + `open()
-tidy()
-finish()
+` + rows + log + leases + places + moves + ids + `F.open()
+F.tidy()
+F.finish()
 return (queue.scan or queue.untidy) and 1 or 0
 `,
   },

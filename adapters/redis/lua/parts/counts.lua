@@ -187,7 +187,7 @@ local function countMessages(count)
 end
 
 -- What an append looks at to know how many messages there are.
-local LOOK_BEFORE_APPEND = 20000
+local LOOK_BEFORE_APPEND = 10000
 
 -- The number of messages that the queue retains; no less than that if it is not above `enough`.
 local function countRetained(enough)
@@ -195,11 +195,16 @@ local function countRetained(enough)
     return 0
   end
   local count = startCount()
-  local todo = count.todo
-  -- What joining groups have to take over is retained by others, too, or in few cases not.
-  count.todo = {}
+  -- What joining groups have to take over is retained by others, too.
   local messages = countMessages(count)
   if messages > enough then
+    local todo = {}
+    for _, one in ipairs(count.todo) do
+      -- Leases that have ended are messages all the same.
+      if one[1] ~= 'ends' then
+        todo[#todo + 1] = one
+      end
+    end
     count.todo = todo
     goOn(count, LOOK_BEFORE_APPEND)
     messages = countMessages(count)

@@ -204,7 +204,7 @@ end
 local JOIN_AT_ONCE = 500
 
 -- Answers how much was taken over.
-local function join(group)
+local function takeOver(group)
   local messages, bound = unjoined(group, JOIN_AT_ONCE)
   local at = group.row.join.at
   for i = 1, #messages do

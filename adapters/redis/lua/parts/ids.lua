@@ -44,7 +44,7 @@ end
 -- An id is free once no group has its message any more, or known for a while after that.
 local function forgetIds()
   for from = 1, #finished, 1000 do
-    local ids, free = {}, {}
+    local ids, over = {}, {}
     for i = from, math.min(#finished, from + 999) do
       ids[#ids + 1] = finished[i].id
     end
@@ -57,12 +57,12 @@ local function forgetIds()
         end
         -- A later message may have the id by now.
         if rows[i] and readId(rows[i]).seq == message.seq then
-          free[#free + 1] = message.id
+          over[#over + 1] = message.id
         end
       end
     end
-    if #free > 0 then
-      call('HDEL', base .. 'ids', unpack(free))
+    if #over > 0 then
+      call('HDEL', base .. 'ids', unpack(over))
     end
   end
   finished = {}
@@ -74,14 +74,14 @@ local IDS_AT_ONCE = 500
 -- Looks at some ids, and forgets those whose messages ended together with others.
 local function cleanIds(count)
   local reply = call('HSCAN', base .. 'ids', queue.scan, 'COUNT', count)
-  local free = {}
+  local over = {}
   for i = 1, #reply[2], 2 do
     local id, row = reply[2][i], reply[2][i + 1]
     local found, own, earlier = readId(row)
     local retained = found.seq and isRetained(found.seq)
       or found.number and call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1
     if not retained then
-      free[#free + 1] = id
+      over[#over + 1] = id
       earlier = math.max(own, earlier)
     end
     -- Whether an earlier message of an id that goes on has ended with them is not known.
@@ -89,8 +89,8 @@ local function cleanIds(count)
       remember(id, queue.cut + earlier)
     end
   end
-  for from = 1, #free, 1000 do
-    call('HDEL', base .. 'ids', unpack(free, from, math.min(#free, from + 999)))
+  for from = 1, #over, 1000 do
+    call('HDEL', base .. 'ids', unpack(over, from, math.min(#over, from + 999)))
   end
   queue.scan = reply[1] ~= '0' and reply[1] or nil
   queue.cut = queue.scan and queue.cut

@@ -166,6 +166,10 @@ local UNPIN_AT_ONCE = 128
 -- Takes messages out of the log that a lease keeps there while most of what lies behind them is done.
 local function unpin(group)
   local row = group.row
+  -- The log was trimmed a moment ago.
+  if row.cursor - row.trimmed <= PIN_MESSAGES and row.passed - row.cleared <= PIN_BYTES then
+    return
+  end
   local left, size = UNPIN_AT_ONCE, 0
   while left > 0 and size < PIN_BYTES and row.leased > row.out do
     local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
@@ -174,11 +178,11 @@ local function unpin(group)
     end
     local lease = toLease(first)
     local span = row.cursor - lease.first
-    local inLog = row.leased - row.out
-    local over = span - inLog
+    local there = row.leased - row.out
+    local over = span - there
     if
-      not (span > PIN_MESSAGES and over > inLog)
-      and not (row.passed - lease.bytes > PIN_BYTES and over > inLog / 8)
+      not (span > PIN_MESSAGES and over > there)
+      and not (row.passed - lease.bytes > PIN_BYTES and over > there / 8)
     then
       return
     end

@@ -8,7 +8,7 @@
 --@flags allow-oom
 --@include rows log store leases places moves ids expire group settling
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
-local PASS_ON = 2048 -- messages that a claim looks at at most for nothing
+local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
 local SEGMENTS_AT_ONCE = 16
 local FEW = 64 -- delayed messages that are moved at least, so that they share a segment
@@ -32,7 +32,7 @@ if queue.reap and queue.reap <= now then
   more = true
 end
 if row.join then
-  looked = looked + join(group)
+  looked = looked + takeOver(group)
 end
 
 local number = row.lease

@@ -6,7 +6,7 @@
 --@flags no-writes
 --@include rows log store leases places moves ids group find
 local LOOK = 256 -- messages that are looked at with one command
-local LOOK_AT_MOST = 4096
+local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
 local LOOK_BYTES = 32 * 1024 * 1024 -- that a page without bodies reads
 
@@ -294,8 +294,8 @@ end
 
 -- Given ids: the dead letter of each, and then the message, if it was sent again.
 local function showIds()
-  local done = place == '' and 0 or tonumber(place)
-  for step = done, 2 * idCount - 1 do
+  local first = place == '' and 0 or tonumber(place)
+  for step = first, 2 * idCount - 1 do
     local id = ARGV[9 + math.floor(step / 2)]
     place = string.format('%.0f', step + 1)
     if step % 2 == 1 then
