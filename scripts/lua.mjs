@@ -2,8 +2,8 @@
 // `parts` that it includes, without comments and indentation.
 //
 // A script is run from its first line each time, so that making its functions is a part of the cost of every verb. A
-// function that is an upvalue of others makes that slower, and each number does too: the functions of parts become fields of
-// one table, and numbers are written where they are used.
+// function that is an upvalue of others makes that slower, and each number does too: the functions and constants of parts become
+// fields of one table, and numbers are written where they are used.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +18,8 @@ const quoted = (text) => `\`${text.replaceAll('\\', '\\\\')}\``
 
 const FUNCTION = /^local function (\w+)/gm
 const NUMBER = /^local ([A-Z_]+) = ([\d *^]+)\b(?: --.*)?\n/gm
+/** After numbers have gone. */
+const CONSTANT = /^local ([A-Z_]+) =/gm
 /** Strings, and names that are no fields. */
 const WORD = /'(?:\\.|[^'\\])*'|(?<![\w.:])[A-Za-z_]\w*/g
 
@@ -26,13 +28,14 @@ function strip(text) {
   return `${lines.filter((line) => line !== '' && !line.startsWith('--')).join('\n')}\n`
 }
 
-/** Reads all sources: parts, verbs, the functions of parts, and numbers by name, some of them others for tests. */
+/** Reads all sources: parts, verbs, the functions and constants of parts, and numbers by name, some of them others for tests. */
 function sources(bounds) {
   const parts = new Map(names('parts').map((name) => [name, read('parts', name)]))
   const verbs = new Map(names('verbs').map((name) => [name, read('verbs', name)]))
-  const functions = new Set(
-    [...parts.values()].flatMap((text) => [...text.matchAll(FUNCTION)].map(([, name]) => name)),
-  )
+  const named = (pattern) =>
+    [...parts.values()].flatMap((text) => [...text.matchAll(pattern)].map(([, name]) => name))
+  const functions = new Set(named(FUNCTION))
+  const constants = new Set(named(CONSTANT))
   const numbers = new Map()
   for (const text of [...parts.values(), ...verbs.values()]) {
     for (const [, name, product] of text.matchAll(NUMBER)) {
@@ -56,16 +59,17 @@ function sources(bounds) {
     numbers.set(name, value)
   }
   const compile = (text) =>
-    strip(text.replaceAll(NUMBER, '').replaceAll(FUNCTION, 'function $1')).replaceAll(WORD, (word) => {
-      if (functions.has(word)) return `F.${word}`
-      return numbers.has(word) ? `${numbers.get(word)}` : word
+    strip(text.replaceAll(NUMBER, '')).replaceAll(WORD, (word) => {
+      if (numbers.has(word)) return `${numbers.get(word)}`
+      return functions.has(word) || constants.has(word) ? `F.${word}` : word
     })
+  const asField = (text) =>
+    text.replaceAll(NUMBER, '').replaceAll(FUNCTION, 'function $1').replaceAll(CONSTANT, '$1 =')
   return {
-    parts: new Map([...parts].map(([name, text]) => [name, compile(text)])),
+    parts: new Map([...parts].map(([name, text]) => [name, compile(asField(text))])),
     verbs,
     // What only a verb has stays local to it.
-    compile: (text) =>
-      compile(text.replaceAll(FUNCTION, 'local  function $1')).replaceAll('local  ', 'local '),
+    compile,
   }
 }
 

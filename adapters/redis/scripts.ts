@@ -271,8 +271,8 @@ end
 end
 `
 
-const empty = `local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
-local OTHER_KEYS = { 'state', 'ids', 'past' }
+const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
+F.OTHER_KEYS = { 'state', 'ids', 'past' }
 function F.unlinkAll(kinds)
 for _, kind in ipairs(kinds) do
 call('UNLINK', base .. kind)
@@ -293,7 +293,7 @@ end
 return isReadable
 end
 function F.endMessages()
-F.unlinkAll(MESSAGE_KEYS)
+F.unlinkAll(F.MESSAGE_KEYS)
 for key in pairs(queue.ghosts or {}) do
 call('UNLINK', base .. key)
 end
@@ -304,6 +304,11 @@ for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
 queue[field] = nil
 end
 queueChanged = true
+for kind, type in pairs({ ids = 'hash', past = 'zset' }) do
+if call('TYPE', base .. kind).ok ~= type then
+call('UNLINK', base .. kind)
+end
+end
 F.cutIds()
 end
 function F.endUnread(at)
@@ -491,8 +496,8 @@ failed = 0,
 latest = 0,
 }
 end
-local GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
-local SOURCES = { 'held', 'handed' }
+F.GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+F.SOURCES = { 'held', 'handed' }
 function F.isSource(key)
 if queue.joining > 0 then
 for _, group in pairs(F.allGroups()) do
@@ -527,7 +532,7 @@ F.releaseSource(key)
 end
 end
 function F.unlinkGroup(group)
-for _, kind in ipairs(GROUP_KEYS) do
+for _, kind in ipairs(F.GROUP_KEYS) do
 call('UNLINK', F.keyOf(group, kind))
 end
 if group.row.since then
@@ -536,7 +541,7 @@ end
 if group.row.join then
 F.endJoin(group)
 end
-for _, kind in ipairs(SOURCES) do
+for _, kind in ipairs(F.SOURCES) do
 F.releaseSource(kind .. ':' .. group.row.token)
 end
 end
@@ -549,7 +554,7 @@ end
 seen[key] = true
 end
 for _, group in pairs(F.allGroups()) do
-for _, kind in ipairs(SOURCES) do
+for _, kind in ipairs(F.SOURCES) do
 note(kind .. ':' .. group.row.token)
 end
 for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
@@ -716,7 +721,10 @@ local reply = call('HSCAN', base .. 'ids', queue.scan, 'COUNT', count)
 local over = {}
 for i = 1, #reply[2], 2 do
 local id, row = reply[2][i], reply[2][i + 1]
-local found, own, earlier = F.readId(row)
+local isReadable, found, own, earlier = pcall(F.readId, row)
+if not isReadable then
+found, own, earlier = {}, 0, 0
+end
 local retained = found.seq and F.isRetained(found.seq)
 or found.number and call('HEXISTS', base .. 'delayed', F.seqText(found.number)) == 1
 if not retained then
@@ -1257,15 +1265,15 @@ end
 end
 return row
 end
-local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
 function F.packQueue()
 local rare = false
-for i = 1, #RARE do
-local value = queue[RARE[i]]
+for i = 1, #F.RARE do
+local value = queue[F.RARE[i]]
 if value ~= nil then
 rare = rare or {}
-rare[RARE[i]] = value
+rare[F.RARE[i]] = value
 end
 end
 local q = queue
@@ -1274,7 +1282,7 @@ end
 function F.unpackQueue(packed)
 local tail, bytes, sent, delayed, later, number, amended, gone, reaps, count, joining, late, latest, skew, timer, reap, rare = cmsgpack.unpack(packed)
 queue = { tail = tail, bytes = bytes, sent = sent, delayed = delayed, later = later, number = number, amended = amended, gone = gone, reaps = reaps, groups = count, joining = joining, late = late, latest = latest, skew = skew, timer = timer or nil, reap = reap or nil }
-F.trust(queue, QUEUE_NUMBERS)
+F.trust(queue, F.QUEUE_NUMBERS)
 for key, value in pairs(rare or {}) do
 queue[key] = value
 end
@@ -1282,7 +1290,7 @@ if queue.delayed > 0 then
 F.trust(queue, { 'timer' })
 end
 end
-local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
 local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
 return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
@@ -1290,7 +1298,7 @@ end
 function F.addGroup(name, packed)
 local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
 local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
-F.trust(row, GROUP_NUMBERS)
+F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
 end
@@ -1313,8 +1321,8 @@ if rows[1] then
 F.unpackQueue(rows[1])
 else
 queue = {}
-for i = 1, #QUEUE_NUMBERS do
-queue[QUEUE_NUMBERS[i]] = 0
+for i = 1, #F.QUEUE_NUMBERS do
+queue[F.QUEUE_NUMBERS[i]] = 0
 end
 queue.tail, queue.number = 1, 1
 end
@@ -1569,7 +1577,7 @@ end
 seq = to + 1
 end
 end
-local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+F.OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
 function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
@@ -1592,7 +1600,7 @@ or where ~= 'd' and F.settleOne(group, kind, number, seq, at + 5)
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
 end
-at = at + OPERANDS[kind]
+at = at + F.OPERANDS[kind]
 end
 return table.concat(results)
 end
@@ -1667,10 +1675,10 @@ queue.tail = tail + count
 queue.bytes = queue.bytes + #blob - 4 * count
 queueChanged = true
 end
-local COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
+F.COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
 function F.columnsOf(messages, first, last)
 local columns
-for _, column in ipairs(COLUMNS) do
+for _, column in ipairs(F.COLUMNS) do
 for i = first, last do
 local value = messages[i][column]
 if value ~= nil then
@@ -1791,7 +1799,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'a39cc364297d10a514deeda0e0032689b47f2014',
+    sha: 'b6449dd7a777e83a4f149de106f90f53e4b91270',
     text: `#!lua
 local F = {}
 
@@ -1827,8 +1835,23 @@ named = id and (spec.dedupeMs or 0),
 record = record,
 }
 end
-local function replace(message, places)
-local seq = message.seq
+local function replaceDelayed(message, number)
+local member, old = F.seqText(number), F.delayedMessage(number)
+queue.later = queue.later + #message.record - #old.record
+queueChanged = true
+call('HSET', base .. 'delayed', member, cmsgpack.pack(message))
+call('ZREM', base .. 'lapse', member)
+if message.expires then
+call('ZADD', base .. 'lapse', message.expires, member)
+end
+call('HSET', base .. 'ids', message.id, F.idRow('t', number, message.named, 0))
+end
+local function replace(message, seq)
+local places = {}
+for _, group in pairs(F.allGroups()) do
+places[group] = F.locate(group, seq)
+end
+message.seq = seq
 local segment = F.segmentAt(seq)
 if segment then
 F.amend(message)
@@ -1884,11 +1907,14 @@ found = F.findMade(id)
 end
 local past = not spec.replace and pastOf[id] and pastOf[id] > now
 if found and found.number then
-if call('HEXISTS', base .. 'delayed', F.seqText(found.number)) == 1 then
+local member = F.seqText(found.number)
+local due = tonumber(call('ZSCORE', base .. 'timers', member))
+if due then
 if not spec.replace then
 return 'd'
 end
-return 'S', { found = found }
+local moves = due > now or (spec.delayMs and spec.delayMs > 0) or F.delayedMessage(found.number).key ~= spec.key
+return moves and 'S' or 'r'
 end
 elseif found then
 local seq = found.seq
@@ -1916,9 +1942,9 @@ present = F.messageIn(group, place, seq)
 end
 end
 if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-return 'S', { found = found }
+return 'S'
 end
-return 'r', { seq = seq, places = places }
+return 'r'
 end
 end
 if row then
@@ -1989,7 +2015,7 @@ if about.time then
 F.remember(spec.id, about.time)
 end
 if mark == 'S' then
-F.drop(spec.id, about.found)
+F.drop(spec.id, F.find(spec.id))
 end
 local message = stored(spec, records[i], spec.id)
 local delay = spec.delayMs or 0
@@ -2033,9 +2059,13 @@ end
 end
 elseif mark == 'r' then
 local message = stored(spec, records[i], spec.id)
-message.seq = about.seq
+local found = F.find(spec.id)
 message.at = clock
-replace(message, about.places)
+if found.number then
+replaceDelayed(message, found.number)
+else
+replace(message, found.seq)
+end
 end
 end
 local function putAll(command, kind, arguments)
@@ -2055,7 +2085,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '9f7cb862e1aefd5e2f17b5ca2d7db89b8536cbda',
+    sha: '28f332216221ca538a855f9ee9ca0b01d3df8806',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2071,7 +2101,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '1eaae4e051f344d8dbbb30f97d8f9c617409840d',
+    sha: 'd50114e29364bd5fdca480eb057582499f55651e',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2365,7 +2395,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '3f6e5849425d7b3e66e837b2a687f23873ee91e0',
+    sha: '52ba0dc5eecc8b94646fe8966f9d590af3f31038',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2393,7 +2423,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '16dbb10325a77e33d2819aec46fde464448e45c4',
+    sha: '1c9b74be35d5636de27b38248652946c2a61c4af',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2408,14 +2438,14 @@ end
 for key in pairs(queue.ghosts or {}) do
 call('UNLINK', base .. key)
 end
-F.unlinkAll(MESSAGE_KEYS)
-F.unlinkAll(OTHER_KEYS)
+F.unlinkAll(F.MESSAGE_KEYS)
+F.unlinkAll(F.OTHER_KEYS)
 redis.pcall('PUBLISH', base .. 'changed', 'wake')
 return 0
 `,
   },
   list: {
-    sha: '601a30aede47bbc16567b5c92381c8425022afae',
+    sha: 'f2a6c1b1d6916c87cdd2fdcf4be08a45ba29e051',
     text: `#!lua flags=no-writes
 local F = {}
 
@@ -2708,7 +2738,7 @@ return reply
 `,
   },
   purge: {
-    sha: '21f8c6383307761223f0dc74226fa10760072efc',
+    sha: '30329e6b2e5e145be894d0f971bfa38aa6550562',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2738,7 +2768,7 @@ return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: '0e8f76ec14195ed766ba21255c2927a02d3cb809',
+    sha: '0b9cffc9fab15e4e01d4021a4863bba0a9dced46',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2761,7 +2791,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'abd2b86655cdd9d3699e639c513259e052891259',
+    sha: '635706930b800aabe6c1bb147211e87babc6b6d9',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2776,7 +2806,7 @@ return settled
 `,
   },
   stats: {
-    sha: '39c8013afea79356f57df511dcdaf3686f39c01b',
+    sha: 'fd7372f60cc1bb37c44d1cfa48873ad470c258bd',
     text: `#!lua flags=no-writes
 local F = {}
 
@@ -2827,7 +2857,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '3d444277e68fa87fe23ad9d5b8018c9ad125b8a9',
+    sha: '0737e3e36cd203bbf77bd65d97c30465ef2eba90',
     text: `#!lua flags=allow-oom
 local F = {}
 

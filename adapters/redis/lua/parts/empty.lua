@@ -38,6 +38,11 @@ local function endMessages()
     queue[field] = nil
   end
   queueChanged = true
+  for kind, type in pairs({ ids = 'hash', past = 'zset' }) do
+    if call('TYPE', base .. kind).ok ~= type then
+      call('UNLINK', base .. kind)
+    end
+  end
   cutIds()
 end
 

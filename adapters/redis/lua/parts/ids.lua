@@ -77,7 +77,10 @@ local function cleanIds(count)
   local over = {}
   for i = 1, #reply[2], 2 do
     local id, row = reply[2][i], reply[2][i + 1]
-    local found, own, earlier = readId(row)
+    local isReadable, found, own, earlier = pcall(readId, row)
+    if not isReadable then
+      found, own, earlier = {}, 0, 0
+    end
     local retained = found.seq and isRetained(found.seq)
       or found.number and call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1
     if not retained then

@@ -42,9 +42,26 @@ local function stored(spec, record, id)
   }
 end
 
+-- Has a delayed message that is due carry another one. It keeps its place.
+local function replaceDelayed(message, number)
+  local member, old = seqText(number), delayedMessage(number)
+  queue.later = queue.later + #message.record - #old.record
+  queueChanged = true
+  call('HSET', base .. 'delayed', member, cmsgpack.pack(message))
+  call('ZREM', base .. 'lapse', member)
+  if message.expires then
+    call('ZADD', base .. 'lapse', message.expires, member)
+  end
+  call('HSET', base .. 'ids', message.id, idRow('t', number, message.named, 0))
+end
+
 -- Has the message of an id carry another one, from its first attempt on, in every group.
-local function replace(message, places)
-  local seq = message.seq
+local function replace(message, seq)
+  local places = {}
+  for _, group in pairs(allGroups()) do
+    places[group] = locate(group, seq)
+  end
+  message.seq = seq
   local segment = segmentAt(seq)
   if segment then
     amend(message)
@@ -94,7 +111,7 @@ local function lookUp(ids)
 end
 
 -- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there is to be dropped. And
--- what is to be done about the one there: where it is, its places in groups, how long earlier messages keep the id.
+-- how long, or until when, earlier messages keep the id.
 local function meet(spec)
   local id = spec.id
   local row = rowOf[id]
@@ -106,12 +123,15 @@ local function meet(spec)
   end
   local past = not spec.replace and pastOf[id] and pastOf[id] > now
   if found and found.number then
-    if call('HEXISTS', base .. 'delayed', seqText(found.number)) == 1 then
+    local member = seqText(found.number)
+    local due = tonumber(call('ZSCORE', base .. 'timers', member))
+    if due then
       if not spec.replace then
         return 'd'
       end
-      -- The new one brings its own delay.
-      return 'S', { found = found }
+      -- The new one brings its own delay, but what is due has its place.
+      local moves = due > now or (spec.delayMs and spec.delayMs > 0) or delayedMessage(found.number).key ~= spec.key
+      return moves and 'S' or 'r'
     end
   elseif found then
     local seq = found.seq
@@ -141,9 +161,9 @@ local function meet(spec)
         end
       end
       if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-        return 'S', { found = found }
+        return 'S'
       end
-      return 'r', { seq = seq, places = places }
+      return 'r'
     end
   end
   if row then
@@ -219,7 +239,8 @@ for i = 1, #records do
       remember(spec.id, about.time)
     end
     if mark == 'S' then
-      drop(spec.id, about.found)
+      -- It may have become due since it was met.
+      drop(spec.id, find(spec.id))
     end
     local message = stored(spec, records[i], spec.id)
     local delay = spec.delayMs or 0
@@ -263,9 +284,13 @@ for i = 1, #records do
     end
   elseif mark == 'r' then
     local message = stored(spec, records[i], spec.id)
-    message.seq = about.seq
+    local found = find(spec.id)
     message.at = clock
-    replace(message, about.places)
+    if found.number then
+      replaceDelayed(message, found.number)
+    else
+      replace(message, found.seq)
+    end
   end
 end
 
