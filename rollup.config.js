@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { minify } from 'terser'
+import { notices } from './scripts/notices.mjs'
 
 const pkg = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
 const dependencies = Object.keys({ ...pkg.dependencies, ...pkg.peerDependencies })
@@ -20,6 +21,7 @@ function onwarn(warning) {
 
 const modules = {
   input,
+  plugins: [notices()],
   external: (id) =>
     /^(node|cloudflare):/.test(id) || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   output: {
@@ -38,6 +40,7 @@ const serviceWorker = {
   plugins: [
     nodeResolve({ browser: true }),
     { name: 'minify', renderChunk: (code) => minify(code, { ecma: 2020 }) },
+    notices(),
   ],
   output: { file: 'dist/quayside.sw.js', format: 'iife', name: 'quayside' },
   onwarn,

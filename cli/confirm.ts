@@ -3,6 +3,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { flag, type Option, type Values } from './command.ts'
 import { NOT_CONFIRMED, Stop } from './exit.ts'
+import { redact } from './secrets.ts'
 
 export const YES: Option = { type: 'boolean', help: 'do not ask' }
 
@@ -15,7 +16,10 @@ export async function confirm(what: string, values: Values): Promise<void> {
   try {
     // Ctrl-C and Ctrl-D are answers, too.
     const left = once(terminal, 'close').then(() => '')
-    const answer = await Promise.race([terminal.question(`${what} Go on? [y/N] `).catch(() => ''), left])
+    const answer = await Promise.race([
+      terminal.question(`${redact(what)} Go on? [y/N] `).catch(() => ''),
+      left,
+    ])
     if (!/^y(es)?$/i.test(answer.trim())) throw new Stop(NOT_CONFIRMED, 'nothing was changed')
   } finally {
     terminal.close()

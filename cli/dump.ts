@@ -1,4 +1,4 @@
-import type { DeadReason, MessageState } from '../src/storage.ts'
+import { type DeadReason, MAX_DURATION_MS, type MessageState } from '../src/storage.ts'
 import type { Carried } from './body.ts'
 
 /** What `export` writes and `import` reads: JSON lines, a head for each queue, and behind it a line for each message. */
@@ -98,6 +98,7 @@ function isStanding(value: unknown): boolean {
     typeof lastError === 'string' &&
     typeof nextInMs === 'number' &&
     nextInMs >= 0 &&
+    nextInMs <= MAX_DURATION_MS &&
     typeof place === 'number' &&
     Number.isSafeInteger(attempt) &&
     (attempt as number) >= 0 &&

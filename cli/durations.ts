@@ -1,3 +1,4 @@
+import { MAX_DURATION_MS } from '../src/storage.ts'
 import { Stop, USAGE } from './exit.ts'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -11,7 +12,9 @@ export function readDuration(option: string, text: string | undefined): number |
       USAGE,
       `--${option} takes a duration such as 500ms, 90s, 5m, 2h or 1d, not ${JSON.stringify(text)}`,
     )
-  return Math.round(Number(match[1]) * UNITS[match[2]!]!)
+  const ms = Math.round(Number(match[1]) * UNITS[match[2]!]!)
+  if (ms <= MAX_DURATION_MS) return ms
+  throw new Stop(USAGE, `--${option} takes a duration up to 36525d (100 years), not ${JSON.stringify(text)}`)
 }
 
 export function readNumber(option: string, text: string | undefined): number | undefined {

@@ -1,8 +1,9 @@
 import { type Producer, Queue } from '../src/index.ts'
-import type { Body, QueueStorage, StorageAdapter } from '../src/storage.ts'
+import { type Body, MAX_IDS, type QueueStorage, type StorageAdapter } from '../src/storage.ts'
 import { type Head, isHead, isUntouched, type Line, parse } from './dump.ts'
 import { FAILED, Stop } from './exit.ts'
 import { inOrder } from './order.ts'
+import { pages } from './pages.ts'
 import type { Progress } from './progress.ts'
 import { append, AS_IT_IS, restore } from './restore.ts'
 import { Spool } from './spool.ts'
@@ -11,6 +12,8 @@ import { clean } from './width.ts'
 
 /** Messages of one append. */
 export const BATCH = 500
+/** Characters of the lines of one append, or one line that has more: storages have a limit. */
+const BATCH_LENGTH = 4 * 1024 * 1024
 
 export interface Totals {
   stored: number
@@ -68,7 +71,8 @@ class Import {
   readonly #head: Head
   readonly #totals: Totals
   readonly #progress: Pick<Progress, 'add'>
-  readonly #touched: Line[] = []
+  /** With the lengths of their lines. */
+  readonly #touched: Map<Line, number> = new Map()
   readonly #untouched = new Spool()
 
   constructor(
@@ -90,37 +94,49 @@ class Import {
   take(line: Line, source: string): void {
     const { groups } = this.#head
     if (groups.length === 0 || isUntouched(line, groups)) this.#untouched.add(source)
-    else this.#touched.push(line)
+    else this.#touched.set(line, source.length)
   }
 
   async finish(): Promise<void> {
     for (const group of this.#head.groups) await this.#queue.createConsumer(group).join()
-    const touched = inOrder(this.#touched, this.#head.groups)
+    const { groups } = await this.#storage.stats()
+    const withDead = this.#head.groups.filter(
+      (group) => Object.hasOwn(groups, group) && groups[group]!.dead > 0,
+    )
+    const touched = inOrder([...this.#touched.keys()], this.#head.groups)
     const stored = new Map<string, Line>()
-    for (let i = 0; i < touched.length; i += BATCH)
-      await this.#append(await this.#withoutDead(touched.slice(i, i + BATCH)), () => undefined, stored)
+    for (const batch of batchesOf(touched, (line) => this.#touched.get(line)!))
+      await this.#append(await this.#withoutDead(batch, withDead), () => undefined, stored)
     for (const group of this.#head.groups)
       this.#totals.unreached += await restore(this.#storage, group, stored, (count) =>
         this.#progress.add(count),
       )
-    const batch: Line[] = []
-    const delayOf = ({ groups }: Line): number | undefined =>
-      Object.values(groups).find(({ state }) => state === 'delayed')?.nextInMs
+    const delayOf = ({ groups: all }: Line): number | undefined =>
+      Object.values(all).find(({ state }) => state === 'delayed')?.nextInMs
+    let batch: Line[] = []
+    let length = 0
     for await (const source of this.#untouched.lines()) {
+      if (batch.length === BATCH || (batch.length > 0 && length + source.length > BATCH_LENGTH)) {
+        await this.#append(batch, delayOf)
+        batch = []
+        length = 0
+      }
       batch.push(parse(source) as Line)
-      if (batch.length === BATCH) await this.#append(batch.splice(0), delayOf)
+      length += source.length
     }
     if (batch.length > 0) await this.#append(batch, delayOf)
     await this.#queue.close()
   }
 
   /** Without those that the queue has as dead letters: it does not know their ids any more. */
-  async #withoutDead(lines: readonly Line[]): Promise<readonly Line[]> {
+  async #withoutDead(lines: readonly Line[], groups: readonly string[]): Promise<readonly Line[]> {
     const dead = new Set<string>()
-    const ids = lines.map(({ id }) => id)
-    for (const group of this.#head.groups) {
-      const { messages } = await this.#storage.list({ group, ids, states: ['dead'], limit: ids.length })
-      for (const { id } of messages) dead.add(id)
+    for (const group of groups) {
+      for (let i = 0; i < lines.length; i += MAX_IDS) {
+        const ids = lines.slice(i, i + MAX_IDS).map(({ id }) => id)
+        for await (const page of pages(this.#storage, { group, ids, states: ['dead'] }))
+          for (const { id } of page) dead.add(id)
+      }
     }
     this.#totals.duplicates += dead.size
     return lines.filter(({ id }) => !dead.has(id))
@@ -141,4 +157,19 @@ class Import {
     this.#totals.duplicates += duplicates
     this.#progress.add(lines.length)
   }
+}
+
+function* batchesOf(lines: readonly Line[], lengthOf: (line: Line) => number): Generator<readonly Line[]> {
+  let batch: Line[] = []
+  let length = 0
+  for (const line of lines) {
+    if (batch.length === BATCH || (batch.length > 0 && length + lengthOf(line) > BATCH_LENGTH)) {
+      yield batch
+      batch = []
+      length = 0
+    }
+    batch.push(line)
+    length += lengthOf(line)
+  }
+  if (batch.length > 0) yield batch
 }

@@ -8,17 +8,17 @@ export function inOrder(lines: readonly Line[], groups: readonly string[]): Line
   const before = predecessors(lines, groups)
   const ordered = new Set<Line>()
   for (const line of lines.toSorted((a, b) => a.timestamp - b.timestamp)) {
-    // Not by recursion: a key may have any number of messages.
-    const path = [line]
-    const onPath = new Set(path)
+    // Not by recursion: a key may have any number of messages. Nor from the start each time: one may come after many.
+    const path = [{ line, next: 0 }]
+    const onPath = new Set([line])
     for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
-      const next = before.get(last)?.find((one) => !ordered.has(one) && !onPath.has(one))
-      if (next === undefined) {
-        ordered.add(last)
+      const one = before.get(last.line)?.[last.next++]
+      if (one === undefined) {
+        ordered.add(last.line)
         path.pop()
-      } else {
-        path.push(next)
-        onPath.add(next)
+      } else if (!ordered.has(one) && !onPath.has(one)) {
+        path.push({ line: one, next: 0 })
+        onPath.add(one)
       }
     }
   }
@@ -45,8 +45,10 @@ function predecessors(lines: readonly Line[], groups: readonly string[]): Map<Li
       chain.sort((a, b) => placeOf(a)! - placeOf(b)!)
       const done = all.filter((line) => placeOf(line) === undefined)
       chain.forEach((line, i) => {
+        const known = before.get(line)
         const previous = i === 0 ? done : [chain[i - 1]!]
-        before.set(line, [...(before.get(line) ?? []), ...previous])
+        if (known === undefined) before.set(line, [...previous])
+        else for (const one of previous) known.push(one)
       })
     }
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import process from 'node:process'
 import { isatty } from 'node:tty'
+import { redact } from './secrets.ts'
 
 /** Where a pipe ends that tells no width. */
 const WIDTH = 120
@@ -24,7 +25,7 @@ export class Out {
   }
 }
 
-/** A line for people, on standard error. */
+/** A line for people, on standard error, without passwords. */
 export function tell(line: string): void {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${redact(line)}\n`)
 }

@@ -1,6 +1,7 @@
 import type { RedisClientType } from 'redis'
 import { RedisAdapter } from '../adapters/redis/index.ts'
 import { FAILED, Stop } from './exit.ts'
+import { redact, splitUrl } from './secrets.ts'
 import type { Target } from './target.ts'
 import { clean } from './width.ts'
 
@@ -9,12 +10,11 @@ const SCANNED = 1000
 
 /** The queues of the RedisAdapter on a server, under its default prefix or the one behind `#`. */
 export async function openRedis(url: string): Promise<Target> {
-  const [server, prefix = 'quayside'] = url.split('#') as [string, string?]
+  const [server, prefix = 'quayside'] = splitUrl(url)
   const client = await connect(server)
   const adapter = new RedisAdapter(client, { prefix })
   return {
-    // Without the password.
-    name: url.replace(/\/\/[^@/]*@/, '//'),
+    name: redact(url),
     adapter,
     names: () => queuesOf(client, prefix),
     async close() {
@@ -38,8 +38,7 @@ async function connect(url: string): Promise<RedisClientType> {
     client.on('error', () => {})
     await client.connect()
   } catch (error) {
-    const name = url.replace(/\/\/[^@/]*@/, '//')
-    throw new Stop(FAILED, `no Redis could be reached at ${clean(name)}: ${reason(error)}`)
+    throw new Stop(FAILED, `no Redis could be reached at ${clean(redact(url))}: ${reason(error)}`)
   }
   return client
 }

@@ -14,6 +14,7 @@ import { verify } from './commands/verify.ts'
 import { DONE, FAILED, Stop, USAGE } from './exit.ts'
 import { helpOf, overview } from './help.ts'
 import { Out, tell } from './out.ts'
+import { learnSecrets, redact } from './secrets.ts'
 import { cleanLines } from './width.ts'
 
 export const COMMANDS: readonly Command[] = [
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
 /** Does what the words of a command line say. Resolves with the exit code, and never rejects. */
 export async function run(words: readonly string[], version: string): Promise<number> {
   const out = new Out()
+  learnSecrets(words)
   try {
     const [name, ...rest] = words
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -54,7 +56,8 @@ export async function run(words: readonly string[], version: string): Promise<nu
     const { values, positionals } = parse(command, rest)
     return await command.run(positionals, values, out)
   } catch (error) {
-    const [line = ''] = cleanLines(error instanceof Error ? error.message : String(error)).split('\n')
+    const text = redact(error instanceof Error ? error.message : String(error))
+    const [line = ''] = cleanLines(text).split('\n')
     tell(`quayside: ${line}`)
     return error instanceof Stop ? error.code : FAILED
   }

@@ -6,6 +6,7 @@ import { openJournalReader } from '../adapters/fs/reader.ts'
 import { SegmentAdapter } from '../src/segments/engine.ts'
 import type { QueueStorage, StorageAdapter } from '../src/storage.ts'
 import { Stop, FAILED, USAGE } from './exit.ts'
+import { redact } from './secrets.ts'
 import { clean } from './width.ts'
 
 /** Where queues are. */
@@ -25,7 +26,7 @@ export type Purpose = 'read' | 'change' | 'create'
 export async function openTarget(name: string, purpose: Purpose): Promise<Target> {
   if (/^rediss?:\/\//.test(name)) return await (await import('./redis.ts')).openRedis(name)
   if (/^[a-z][a-z+.-]*:\/\//i.test(name))
-    throw new Stop(USAGE, `${clean(name)} is neither a directory nor a kind of URL that is known`)
+    throw new Stop(USAGE, `${clean(redact(name))} is neither a directory nor a kind of URL that is known`)
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
 }
 
@@ -36,7 +37,7 @@ export async function readDirectory(
 ): Promise<Target> {
   const reader = await openJournalReader(directory, { fileSystem })
   const adapter = new SegmentAdapter(guaranteesOf({}), () => Promise.resolve(reader))
-  return { name: directory, adapter, names: () => reader.names(), close: () => reader.close() }
+  return { name: redact(directory), adapter, names: () => reader.names(), close: () => reader.close() }
 }
 
 async function openDirectory(directory: string, purpose: Purpose): Promise<Target> {
@@ -47,7 +48,12 @@ async function openDirectory(directory: string, purpose: Purpose): Promise<Targe
     await before.close()
   }
   const adapter = new NodeFsAdapter(directory)
-  return { name: directory, adapter, names: () => Promise.resolve(names), close: () => adapter.close() }
+  return {
+    name: redact(directory),
+    adapter,
+    names: () => Promise.resolve(names),
+    close: () => adapter.close(),
+  }
 }
 
 function hasJournal(directory: string): boolean {

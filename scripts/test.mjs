@@ -1,25 +1,30 @@
 // npm test: the static checks, all tests, and the built package on the oldest Node that it supports.
+// With --all (npm run test:all) the tests do much of what is random or repeated: see test/support/effort.ts.
 // The last line is the total of all tests; the exit code is 0 only if every step succeeded too.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advice, installPrograms } from './programs.mjs'
-import { STATIC, step } from './steps.mjs'
+import { staticSteps } from './steps.mjs'
 import { systemNode } from './system-node.mjs'
 
 // Tests that need a program that is not there fail, each with this advice.
 for (const program of installPrograms()) console.error(`setup: ${advice(program)}`)
 
-const failed = STATIC.filter((name) => !step(name))
+const words = process.argv.slice(2)
+const isFull = words[0] === '--all'
+if (isFull) words.shift()
+
+const failed = await staticSteps()
 if (!smoke()) failed.push('smoke')
 
 const folder = mkdtempSync(join(tmpdir(), 'quayside-test-'))
 const file = join(folder, 'totals')
-const { status } = spawnSync('vitest', ['run', ...process.argv.slice(2)], {
+const { status } = spawnSync('vitest', ['run', ...words], {
   stdio: 'inherit',
   shell: process.platform === 'win32',
-  env: { ...process.env, TEST_TOTALS: file },
+  env: { ...process.env, TEST_TOTALS: file, ...(isFull && { EFFORT: 'full' }) },
 })
 let totals
 try {

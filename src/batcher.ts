@@ -1,9 +1,14 @@
 /** What one call wants done. */
 interface Unit<In, Out> {
-  readonly items: readonly In[]
+  /** `undefined` while they are being prepared. */
+  items: readonly In[] | undefined
   readonly resolve: (results: readonly Out[]) => void
   readonly reject: (error: unknown) => void
+  readonly signal: AbortSignal | undefined
 }
+
+/** One whose items are there. */
+type ReadyUnit<In, Out> = Unit<In, Out> & { readonly items: readonly In[] }
 
 /** Something that has work under way at times. */
 export interface Idling {
@@ -23,17 +28,21 @@ export interface BatcherOptions<In, Out> {
   readonly nameOf?: (item: In) => string | undefined
   /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
   readonly isolates?: (error: unknown) => boolean
+  /** While a write could not begin yet: when it can, or why not. Until then a call can be given up. */
+  readonly opening?: () => Promise<unknown> | undefined
   /** The batchers that have something under way: this one is among them while it has. */
   readonly busy: Set<Idling>
 }
 
 /**
  * Lets calls ride together: what is asked for in one turn, or while a write is under way, becomes the next write. One
- * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept.
+ * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept:
+ * also behind a call whose items are still being prepared.
  */
 export class Batcher<In, Out> implements Idling {
   readonly #options: BatcherOptions<In, Out>
   #waiting: Unit<In, Out>[] = []
+  /** A write is under way, or about to be. */
   #busy = false
   #idle: (() => void)[] = []
 
@@ -41,12 +50,61 @@ export class Batcher<In, Out> implements Idling {
     this.#options = options
   }
 
+  /** @param signal Gives the call up as long as its items wait: then none is written, and it rejects with the reason. */
   add(
-    items: readonly In[],
+    items: readonly In[] | Promise<readonly In[]>,
     resolve: (results: readonly Out[]) => void,
     reject: (error: unknown) => void,
+    signal?: AbortSignal,
   ): void {
-    this.#waiting.push({ items, resolve, reject })
+    const unit: Unit<In, Out> = { items: undefined, resolve, reject, signal }
+    this.#waiting.push(unit)
+    // The same listener for all: a signal knows it once, however many calls share it.
+    signal?.addEventListener('abort', this.#giveUp)
+    if (items instanceof Promise) {
+      items.then(
+        (ready) => {
+          unit.items = ready
+          this.#wake()
+        },
+        (error: unknown) =>
+          this.#drop(
+            (one) => one === unit,
+            () => error,
+          ),
+      )
+    } else {
+      unit.items = items
+      this.#wake()
+    }
+    if (signal?.aborted) this.#giveUp()
+  }
+
+  readonly #giveUp = (): void => {
+    this.#drop(
+      ({ signal }) => signal?.aborted === true,
+      ({ signal }) => signal!.reason as unknown,
+    )
+  }
+
+  /** Rejects waiting calls. */
+  #drop(isMeant: (unit: Unit<In, Out>) => boolean, errorOf: (unit: Unit<In, Out>) => unknown): void {
+    const dropped = this.#waiting.filter(isMeant)
+    this.#waiting = this.#waiting.filter((unit) => !isMeant(unit))
+    this.#forget(dropped)
+    for (const unit of dropped) unit.reject(errorOf(unit))
+    this.#wake()
+  }
+
+  /** Stops listening to the signals of calls that wait no more. */
+  #forget(units: readonly Unit<In, Out>[]): void {
+    for (const { signal } of units) {
+      if (signal !== undefined && !this.#waiting.some((unit) => unit.signal === signal))
+        signal.removeEventListener('abort', this.#giveUp)
+    }
+  }
+
+  #wake(): void {
     if (this.#busy) return
     this.#busy = true
     this.#options.busy.add(this)
@@ -59,17 +117,40 @@ export class Batcher<In, Out> implements Idling {
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
   readonly #next = (): void => {
-    if (this.#waiting.length > 0) {
-      this.#write(this.#take(), this.#next)
+    if (this.#waiting[0]?.items !== undefined) {
+      const opening = this.#opening()
+      if (opening === undefined) this.#write(this.#take(), this.#next)
+      else this.#await(opening)
       return
     }
+    // Nothing waits, or what does is still being prepared.
     this.#busy = false
     this.#options.busy.delete(this)
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
+  #opening(): Promise<unknown> | undefined {
+    try {
+      return this.#options.opening?.()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** If it fails, so do those that waited for it; who came later tries anew. */
+  #await(opening: Promise<unknown>): void {
+    const waited = new Set(this.#waiting.filter(({ items }) => items !== undefined))
+    opening.then(this.#next, (error: unknown) => {
+      this.#drop(
+        (unit) => waited.has(unit),
+        () => error,
+      )
+      this.#next()
+    })
+  }
+
   /** As many waiting calls as fit one batch. */
-  #take(): Unit<In, Out>[] {
+  #take(): ReadyUnit<In, Out>[] {
     const { max, nameOf, weigh, maxWeight } = this.#options
     const waiting = this.#waiting
     const limit = max()
@@ -79,6 +160,7 @@ export class Batcher<In, Out> implements Idling {
     let count = 0
     const names = nameOf === undefined || waiting.length === 1 ? undefined : new Set<string>()
     for (const { items } of waiting) {
+      if (items === undefined) break
       if (count > 0 && size + items.length > limit) break
       if (most < Infinity && waiting.length > 1) {
         weight += weigh!(items)
@@ -92,12 +174,13 @@ export class Batcher<In, Out> implements Idling {
       size += items.length
       count++
     }
-    if (count < waiting.length) return waiting.splice(0, count)
-    this.#waiting = []
-    return waiting
+    if (count < waiting.length) this.#waiting = waiting.splice(count)
+    else this.#waiting = []
+    this.#forget(waiting)
+    return waiting as ReadyUnit<In, Out>[]
   }
 
-  #write(units: readonly Unit<In, Out>[], done: () => void): void {
+  #write(units: readonly ReadyUnit<In, Out>[], done: () => void): void {
     const single = units.length === 1 ? units[0]! : undefined
     const fail = (error: unknown): void => {
       if (single === undefined && this.#options.isolates?.(error)) {
@@ -129,7 +212,7 @@ export class Batcher<In, Out> implements Idling {
     }
   }
 
-  #writeEach([first, ...rest]: readonly Unit<In, Out>[], done: () => void): void {
+  #writeEach([first, ...rest]: readonly ReadyUnit<In, Out>[], done: () => void): void {
     if (first === undefined) done()
     else this.#write([first], () => this.#writeEach(rest, done))
   }

@@ -1,5 +1,5 @@
 import { QuaysideError } from './errors.ts'
-import { MAX_NAME_BYTES } from './storage.ts'
+import { MAX_DURATION_MS, MAX_NAME_BYTES } from './storage.ts'
 
 /**
  * Checks one value that a caller passed. Throws before anything is stored, and says what was tried, the rule and the
@@ -47,11 +47,30 @@ function ofType(rule: string, type: string): Check {
   return mustBe(rule, (value) => typeof value === type)
 }
 
+const YEARS = `and ${MAX_DURATION_MS} (100 years) at most; it counts from now, and is no time such as Date.now()`
+
 /** A duration in ms. */
-export const checkMs: Check = inRange('a number of ms, 0 or more', 0, Number.MAX_SAFE_INTEGER)
+export const checkMs: Check = inRange(`a number of ms, 0 or more ${YEARS}`, 0, MAX_DURATION_MS)
 export const checkPositiveMs: Check = inRange(
-  'a number of ms, more than 0',
+  `a number of ms, more than 0 ${YEARS}`,
   Number.MIN_VALUE,
+  MAX_DURATION_MS,
+)
+
+/** How long to wait, in ms. What is meant for ever, is: nothing of it is stored. */
+export const checkWaitMs: Check = unlessForEver(checkMs)
+export const checkPositiveWaitMs: Check = unlessForEver(checkPositiveMs)
+
+function unlessForEver(check: Check): Check {
+  return (tried, what, value) => {
+    if (value !== Infinity && value !== Number.MAX_SAFE_INTEGER) check(tried, what, value)
+  }
+}
+
+/** A time in ms since 1970. */
+export const checkTime: Check = inRange(
+  'a time in ms since 1970, such as Date.now() + 25_000',
+  0,
   Number.MAX_SAFE_INTEGER,
 )
 const checkFactor: Check = inRange('a number, 1 or more', 1, Number.MAX_VALUE)

@@ -26,9 +26,13 @@ export const checkClock: Check = mustHave('now', 'setTimeout', 'clearTimeout')
 /** Runtimes call a timer that is set for longer than this at once. */
 export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1
 
-/** Resolves in the next turn of the event loop, sooner than any timer could. */
+/** Resolves in the next turn of the event loop, sooner than any timer could where the runtime has a way. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
+    if (typeof MessageChannel === 'undefined') {
+      globalThis.setTimeout(resolve, 0)
+      return
+    }
     const { port1, port2 } = new MessageChannel()
     port1.addEventListener('message', () => {
       port1.close()

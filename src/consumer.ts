@@ -1,4 +1,5 @@
-import { Batcher } from './batcher.ts'
+import { onAbort } from './aborts.ts'
+import { Ask } from './ask.ts'
 import {
   checkArray,
   checkBoolean,
@@ -7,35 +8,36 @@ import {
   checkMs,
   checkOptions,
   checkPositiveMs,
+  checkPositiveWaitMs,
   checkSignal,
   checkText,
+  checkTime,
+  checkWaitMs,
   invalid,
 } from './check.ts'
-import { decode } from './codec.ts'
+import { read } from './codec.ts'
 import type { Context } from './context.ts'
+import type { Desk } from './desk.ts'
 import { cutError, errorText } from './errors.ts'
 import type { Operation } from './instrumentation.ts'
-import {
-  type DrainOptions,
-  type DrainReport,
-  type Ended,
-  type Handler,
-  Loop,
-  type RunOptions,
-} from './loop.ts'
+import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
+import type { Line } from './line.ts'
 import {
   Message,
   type NackOptions,
   type RejectOptions,
+  type SettleOptions,
   type Settler,
+  type Ticket,
   leaseOf,
+  receiptOf,
   settlerOf,
   staleError,
+  ticketOf,
 } from './message.ts'
+import { Messages, type MessagesOptions } from './messages.ts'
 import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
-import { validate } from './schema.ts'
-import type { ClaimResult, Delivery, QueueStorage, SettleResult, Settlement } from './storage.ts'
-import { Wakeup } from './wakeup.ts'
+import type { Delivery, SettleResult, Settlement } from './storage.ts'
 
 export interface ConsumerOptions {
   /**
@@ -52,10 +54,15 @@ export interface ConsumerOptions {
    * @defaultValue 'earliest'
    */
   readonly from?: 'earliest' | 'latest' | undefined
+  /** How long dead letters that this consumer makes are kept, in ms; then they are deleted. @defaultValue for ever */
+  readonly deadForMs?: number | undefined
 }
 
 export interface ReceiveOptions {
-  /** How long to wait for a message, in ms, if there is none. @defaultValue 0 */
+  /**
+   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. Who waits tries again while the storage
+   * fails in a way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
+   */
   readonly waitMs?: number | undefined
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
@@ -67,57 +74,64 @@ export interface ConsumerSettings {
   readonly leaseMs: number
   readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
+  readonly deadForMs: number | undefined
 }
+
+/** What settles a message: the message, or its {@link Message.receipt}. */
+export type Settled<T> = Message<T> | string
 
 /** How a message is settled by hand. */
 type Settling = 'ack' | 'nack' | 'reject' | 'extend'
 /** What the name of a method ends with if it is one for many messages. */
 type Batch = '' | 'Batch'
 
-/** A storage without `watch` that knows of nothing to come is asked again after this long. */
-const POLL_MS = 1000
-
 const FOREIGN =
-  'a message must be one that this consumer received (its own ack(), nack(), … always find the right one)'
+  'a message must be one that this consumer received (its own ack(), nack(), … always find the right one), or the receipt of one'
 
-const RECEIVE_OPTIONS = { waitMs: checkMs, signal: checkSignal }
-const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean }
-const RUN_OPTIONS = { concurrency: checkCount, signal: checkSignal }
+const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
+const SETTLE_OPTIONS = { signal: checkSignal }
+const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean, ...SETTLE_OPTIONS }
+const REJECT_OPTIONS = { reason: checkText, ...SETTLE_OPTIONS }
+const RUN_OPTIONS = {
+  concurrency: checkCount,
+  signal: checkSignal,
+  timeoutMs: checkPositiveWaitMs,
+  onError: checkFunction,
+  onFailed: checkFunction,
+}
 
 /** Receives the messages of a queue for one group, in which each message goes to one consumer. */
 export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   readonly group: string
   readonly #context: Context<T>
   readonly #settings: ConsumerSettings
-  readonly #settlements: Batcher<Settlement, SettleResult>
-  readonly #resumed: Set<() => void> = new Set()
+  readonly #desk: Desk<T>
+  readonly #line: Line
   #paused = false
 
   /** @internal Made by {@link Queue.createConsumer}. */
   constructor(context: Context<T>, settings: ConsumerSettings) {
-    this.group = settings.group
+    const { group, leaseMs, retry, from, deadForMs } = settings
+    this.group = group
     this.#context = context
     this.#settings = settings
-    this.#settlements = new Batcher({
-      write: (settlements) => {
-        context.activity.turn()
-        return context.finish('settle', (view) => view.settle(settings.group, settlements))
-      },
-      max: () => context.guarantees.maxBatch,
-      busy: context.batchers,
-    })
+    this.#desk = context.desk(group)
+    this.#line = this.#desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
   }
 
   /**
-   * Makes the group, if it is not there yet: from then on it gets every message. Receiving does so too; this is for a
-   * start at which another group may be quicker, and finish with a message before this one exists.
+   * Makes the group now, if it is not there yet: from then on it gets every message. Whatever is done next on the `Queue`
+   * object does so too; this is for a start at which others, with objects of their own, may be quicker, and finish with a
+   * message before this group exists.
    */
   async join(): Promise<void> {
-    await this.#context.use('join', (view) => this.#claim(view, 0))
+    const { terms } = this.#line
+    await this.#context.use('join', (view) => view.claim({ group: this.group, limit: 0, ...terms }))
   }
 
   /**
-   * Takes the next message, if there is one. It belongs to this consumer until its lease ends: settle it before.
+   * Takes the next message, if there is one: `undefined` says that nothing is ready. It belongs to this consumer until its
+   * lease ends: settle it before.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`,
    * `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used. The signal's reason, once it is aborted.
@@ -137,22 +151,44 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
       signal?.throwIfAborted()
-      const show = (): Message<T>[] => []
-      return this.#observe('receive', tried !== 'receive', show, (messages) => {
-        const received = this.#context.use(tried, (view) => {
-          if (waitMs > 0) return this.#wait(tried, view, limit, waitMs, signal)
-          return this.#take(view, limit)
-        })
-        return messages === undefined
-          ? received
-          : received.then((all) => {
-              messages.push(...all)
-              return all
-            })
-      })
+      return this.#take(tried, limit, waitMs, signal)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #take(
+    tried: string,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+    onError?: (error: unknown) => void,
+  ): Promise<Message<T>[]> {
+    const context = this.#context
+    const show = (): Message<T>[] => []
+    return this.#observe('receive', tried !== 'receive', show, (messages) => {
+      if (context.closing.aborted) return Promise.reject(context.closedError(tried))
+      if (this.#paused && waitMs === 0) return Promise.resolve([])
+      return new Promise((resolve, reject) => {
+        new Ask({
+          desk: this.#desk,
+          line: this.#line,
+          clock: context.options.clock,
+          limit,
+          waitMs,
+          signal,
+          isPaused: () => this.#paused,
+          open: (deliveries, at) => allOf(this.#open(deliveries, at)),
+          closedError: () => context.closedError(tried),
+          onError,
+          resolve: (received) => {
+            messages?.push(...received)
+            resolve(received)
+          },
+          reject,
+        })
+      })
+    })
   }
 
   #observe<R>(
@@ -164,88 +200,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return this.#context.observe(name, this.group, batch, show, run)
   }
 
-  #take(view: QueueStorage, limit: number): Promise<Message<T>[]> {
-    if (this.#paused) return Promise.resolve([])
-    return this.#claim(view, limit).then(({ deliveries }) => {
-      const messages = this.#open(deliveries)
-      if (!(messages instanceof Promise)) return messages
-      // Behind what cannot be read there may be more.
-      return messages.then((readable) => (readable.length > 0 ? readable : this.#take(view, limit)))
-    })
-  }
-
-  /** Claims until there is something, or the time is over. */
-  async #wait(
-    tried: string,
-    view: QueueStorage,
-    limit: number,
-    waitMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Message<T>[]> {
-    const { clock } = this.#context.options
-    const { closing } = this.#context
-    const until = clock.now() + waitMs
-    return await this.#listen(view, [signal, closing], async (wakeup) => {
-      for (;;) {
-        wakeup.clear()
-        let nextInMs: number | undefined
-        if (!this.#paused) {
-          const result = await this.#claim(view, limit)
-          const messages = await this.#open(result.deliveries)
-          if (messages.length > 0) return messages
-          nextInMs = this.#nextLook(view, result)
-        }
-        signal?.throwIfAborted()
-        if (closing.aborted) throw this.#context.closedError(tried)
-        const left = until - clock.now()
-        if (left <= 0) return []
-        await wakeup.wait(clock, Math.min(left, nextInMs ?? left))
-      }
-    })
-  }
-
-  /** Runs `body` with a wakeup that is hinted at changes of the queue, at `resume()`, and when a signal aborts. */
-  async #listen<R>(
-    view: QueueStorage,
-    signals: readonly (AbortSignal | undefined)[],
-    body: (wakeup: Wakeup) => Promise<R>,
-  ): Promise<R> {
-    const wakeup = new Wakeup()
-    const unwatch = view.watch?.(wakeup.hint)
-    this.#resumed.add(wakeup.hint)
-    for (const signal of signals) signal?.addEventListener('abort', wakeup.hint)
-    try {
-      return await body(wakeup)
-    } finally {
-      for (const signal of signals) signal?.removeEventListener('abort', wakeup.hint)
-      this.#resumed.delete(wakeup.hint)
-      unwatch?.()
-    }
-  }
-
-  /** In how many ms to look again without having been woken. */
-  #nextLook(view: QueueStorage, { nextInMs }: ClaimResult): number | undefined {
-    return view.watch === undefined ? Math.min(nextInMs ?? POLL_MS, POLL_MS) : nextInMs
-  }
-
-  #claim(view: QueueStorage, limit: number, settle?: readonly Settlement[]): Promise<ClaimResult> {
-    const { group, leaseMs, retry, from } = this.#settings
-    const { maxBatch } = this.#context.guarantees
-    // Else the messages do it, if there are any.
-    if (settle !== undefined) this.#context.activity.turn()
-    return view.claim({
-      group,
-      limit: Math.min(limit, maxBatch),
-      leaseMs,
-      maxAttempts: retry.maxAttempts,
-      from,
-      settle,
-    })
-  }
-
   /** Makes messages of deliveries. */
-  #open(deliveries: readonly Delivery[]): Message<T>[] | Promise<Message<T>[]> {
-    if (deliveries.length === 0) return []
+  #open(deliveries: readonly Delivery[], at: number): (Message<T> | Promise<Message<T> | undefined>)[] {
     const { activity } = this.#context
     const now = activity.turn()
     activity.count('delivered', deliveries.length)
@@ -253,12 +209,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       // One with an error was delivered before, and given back.
       if (attempt === 1 && lastError === undefined) activity.took('delivery', now - timestamp)
     }
-    const until = now + this.#settings.leaseMs
-    const opened = deliveries.map((delivery) => this.#openOne(delivery, until))
-    if (opened.every((one) => one instanceof Message)) return opened
-    return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
-      all.filter((one) => one !== undefined),
-    )
+    const until = at + this.#settings.leaseMs
+    return deliveries.map((delivery) => this.#openOne(delivery, until))
   }
 
   /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
@@ -266,9 +218,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { codec, schema } = this.#context.options
     const { group } = this
     try {
-      const payload = decode(codec, delivery.body)
-      if (schema === undefined) return new Message(delivery, payload, group, until, this)
-      return Promise.resolve(validate('receive', schema, payload)).then(
+      const payload = read(codec, schema, delivery.body)
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this)
+      return payload.then(
         (valid) => new Message(delivery, valid, group, until, this),
         (error: unknown) => this.#bury(delivery, error),
       )
@@ -279,27 +231,42 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
     this.#context.activity.count('failed', 1)
-    const settlement: Settlement = { receipt, kind: 'dead', reason: 'unreadable', error: errorText(error) }
+    const { deadForMs } = this.#settings
+    const reason = 'unreadable'
+    const settlement: Settlement = { receipt, kind: 'dead', reason, error: errorText(error), deadForMs }
     return new Promise((resolve, reject) => {
       // Stale is as good: then somebody else finds it unreadable.
-      this.#settlements.add([settlement], () => resolve(undefined), reject)
+      this.#desk.settle([settlement], () => resolve(undefined), reject)
     })
   }
 
   /**
    * Done: the group has finished with the message.
    *
-   * @throws {@link QuaysideError} `STALE_RECEIPT`: its lease is over and somebody else was given it, or it was settled
-   * before. Nothing was changed. And what {@link receive} throws when the storage cannot be used.
+   * @param message Its {@link Message.receipt} does as well: from another request or process, on any consumer of the group.
+   * @throws {@link QuaysideError} `STALE_RECEIPT`: its lease is over and somebody else was given it, it was cancelled, or it
+   * was settled before; `stale` has its id. Nothing was changed. And what {@link receive} throws when the storage cannot be
+   * used; then it may be tried again.
    */
-  ack(message: Message<T>): Promise<void> {
-    return this.#settle('ack', '', [message], ackOf)
+  ack(message: Settled<T>, options?: SettleOptions): Promise<void> {
+    try {
+      if (options !== undefined) checkOptions('ack', options, SETTLE_OPTIONS)
+      return this.#settle('ack', '', [message], ackOf, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  /** Acks messages in one write. Where some are stale the others are acked all the same. @throws as {@link ack} */
-  async ackBatch(messages: readonly Message<T>[]): Promise<void> {
+  /**
+   * Acks messages in one write. Where some are stale the others are acked all the same: `stale` of the error has the ids of
+   * those that were not.
+   *
+   * @throws as {@link ack}
+   */
+  async ackBatch(messages: readonly Settled<T>[], options?: SettleOptions): Promise<void> {
     checkArray('ackBatch', 'messages', messages)
-    await this.#settle('ack', 'Batch', messages, ackOf)
+    if (options !== undefined) checkOptions('ackBatch', options, SETTLE_OPTIONS)
+    await this.#settle('ack', 'Batch', messages, ackOf, options)
   }
 
   /**
@@ -308,101 +275,155 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    *
    * @throws as {@link ack}
    */
-  nack(message: Message<T>, options?: NackOptions): Promise<void> {
+  nack(message: Settled<T>, options?: NackOptions): Promise<void> {
     return this.#nack('', [message], options)
   }
 
   /** As {@link nack}, for messages, in one write. */
-  nackBatch(messages: readonly Message<T>[], options?: NackOptions): Promise<void> {
+  nackBatch(messages: readonly Settled<T>[], options?: NackOptions): Promise<void> {
     return this.#nack('Batch', messages, options)
   }
 
-  async #nack(batch: Batch, messages: readonly Message<T>[], options: NackOptions = {}): Promise<void> {
+  async #nack(batch: Batch, messages: readonly Settled<T>[], options: NackOptions = {}): Promise<void> {
     const tried = `nack${batch}`
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
-    await this.#settle('nack', batch, messages, (one) => this.#failureOf(one, options))
+    await this.#settle('nack', batch, messages, (ticket) => this.#failureOf(ticket, options), options)
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
-  async reject(message: Message<T>, options: RejectOptions = {}): Promise<void> {
-    checkOptions('reject', options, { reason: checkText })
+  async reject(message: Settled<T>, options: RejectOptions = {}): Promise<void> {
+    checkOptions('reject', options, REJECT_OPTIONS)
     const error = cutError(options.reason)
-    await this.#settle('reject', '', [message], (one) => {
-      return { receipt: leaseOf(one).receipt, kind: 'dead', reason: 'rejected', error }
-    })
+    const { deadForMs } = this.#settings
+    await this.#settle(
+      'reject',
+      '',
+      [message],
+      ({ receipt }) => ({ receipt, kind: 'dead', reason: 'rejected', error, deadForMs }),
+      options,
+    )
   }
 
-  /** Keeps the message for `leaseMs` from now. @throws as {@link ack} */
-  async extend(message: Message<T>, leaseMs: number): Promise<void> {
+  /**
+   * Keeps the message for `leaseMs` from now. Answers with the {@link Message.receipt} that holds from then on.
+   *
+   * @throws as {@link ack}
+   */
+  async extend(message: Settled<T>, leaseMs: number, options?: SettleOptions): Promise<string> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
-    await this.#settle('extend', '', [message], (one) => ({
-      receipt: leaseOf(one).receipt,
-      kind: 'extend',
-      leaseMs,
-    }))
+    if (options !== undefined) checkOptions('extend', options, SETTLE_OPTIONS)
+    let receipt: string | undefined
+    await this.#settle(
+      'extend',
+      '',
+      [message],
+      (ticket) => ({ receipt: ticket.receipt, kind: 'extend', leaseMs }),
+      options,
+      ([result]) => (receipt = result!.receipt),
+    )
+    if (typeof message === 'string') {
+      const ticket = ticketOf(message)!
+      return receiptOf(receipt === undefined ? ticket : { ...ticket, receipt })
+    }
     leaseOf(message).until = this.#context.now() + leaseMs
+    return message.receipt
   }
 
   /** How a delivery that failed goes on. */
-  #failureOf(message: Message<unknown>, { delayMs, reason, counts }: NackOptions): Settlement {
-    const { receipt } = leaseOf(message)
+  #failureOf(
+    { receipt, attempt, maxAttempts }: Ticket,
+    { delayMs, reason, counts }: NackOptions,
+  ): Settlement {
     const error = cutError(reason)
-    if (counts !== false && message.attempt >= message.maxAttempts)
-      return { receipt, kind: 'dead', reason: 'exhausted', error }
-    const { retry } = this.#settings
-    const wait = delayMs ?? backoffDelay(message.attempt, this.#context.options.random(), retry)
+    const { retry, deadForMs } = this.#settings
+    if (counts !== false && attempt >= maxAttempts)
+      return { receipt, kind: 'dead', reason: 'exhausted', error, deadForMs }
+    const wait = delayMs ?? backoffDelay(attempt, this.#context.options.random(), retry)
     return { receipt, kind: 'retry', delayMs: wait, error, counts }
   }
 
   #settle(
     name: Settling,
     batch: Batch,
-    messages: readonly Message<T>[],
-    settlementOf: (message: Message<T>) => Settlement,
+    messages: readonly Settled<T>[],
+    settlementOf: (ticket: Ticket) => Settlement,
+    { signal }: SettleOptions = {},
+    look?: (results: readonly SettleResult[]) => void,
   ): Promise<void> {
+    const tried = name + batch
     // What is none of its messages is refused below.
-    const show = (): Message<T>[] => messages.filter((message) => settlerOf(message) === this)
+    const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
     const settle = (): Promise<void> =>
       new Promise((resolve, reject) => {
         // All of it may throw, so it comes before anything is noted.
-        for (const message of messages) {
-          if (settlerOf(message) !== this) throw invalid(name + batch, FOREIGN, message)
-        }
-        const settlements = messages.map(settlementOf)
+        signal?.throwIfAborted()
+        const own: Message<T>[] = []
+        const settlements = messages.map((message) => {
+          if (this.#isOwn(message)) {
+            own.push(message)
+            return settlementOf(ticketFor(message))
+          }
+          const ticket = typeof message === 'string' ? ticketOf(message) : undefined
+          if (ticket === undefined) throw invalid(tried, FOREIGN, message)
+          return settlementOf(ticket)
+        })
         if (settlements.length === 0) return resolve()
-        if (name !== 'extend') for (const message of messages) leaseOf(message).settled = true
-        this.#settlements.add(
+        const lost = own.filter((message) => leaseOf(message).gone)
+        // What was taken from its handler must not be settled by it before whoever took it has done so.
+        if (lost.length > 0 && lost.length === messages.length) throw staleError(tried, lost.map(idOf))
+        const before = own.map((message) => leaseOf(message).settled)
+        if (name !== 'extend') for (const message of own) leaseOf(message).settled = true
+        const fail = (error: unknown): void => {
+          // It may be tried again: by its handler, or by the loop that called it.
+          for (const [i, message] of own.entries())
+            leaseOf(message).settled = before[i]! || leaseOf(message).gone
+          reject(error)
+        }
+        const offAbort = onAbort(signal, () => fail(signal!.reason))
+        this.#desk.settle(
           settlements,
           (results) => {
+            offAbort()
             const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
+            look?.(results)
             if (stale.length === 0) resolve()
-            else reject(staleError(name + batch, stale))
+            else reject(staleError(tried, stale.map(idOf), messages.length - stale.length))
           },
-          reject,
+          (error) => {
+            offAbort()
+            fail(error)
+          },
+          signal,
         )
       })
     return this.#observe(name, batch !== '', show, settle)
   }
 
+  #isOwn(message: Settled<T>): message is Message<T> {
+    return settlerOf(message) === this
+  }
+
   /** Takes in what became of a settlement. Answers whether it was stale. */
-  #note(message: Message<T>, settlement: Settlement, result: SettleResult): boolean {
-    if (result.receipt !== undefined) leaseOf(message).receipt = result.receipt
+  #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
+    const lease = typeof message === 'string' ? undefined : leaseOf(message)
+    if (result.receipt !== undefined && lease !== undefined) lease.receipt = result.receipt
     if (result.status === 'stale') return true
     if (settlement.kind === 'extend') return false
     this.#context.activity.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
-    leaseOf(message).onEnd?.(settlement)
+    lease?.onEnd?.(settlement)
     return false
   }
 
   /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
   pause(): void {
     this.#paused = true
+    this.#desk.poke()
   }
 
   resume(): void {
     this.#paused = false
-    for (const hint of this.#resumed) hint()
+    this.#desk.poke()
   }
 
   get paused(): boolean {
@@ -411,14 +432,20 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   /**
    * Works on messages until the signal aborts or the queue is closed: `handler` returns, the message is acked; it throws,
-   * the message is tried again by the retry policy. Leases are extended while a handler works.
+   * the message is tried again by the retry policy. Leases are extended while a handler works, `timeoutMs` at most.
+   *
+   * It goes on when the storage fails in a way that it may get over (`STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`,
+   * `LOCKED`): it tries again after 50 ms to 10 s, handlers go on meanwhile, and what they finished is settled later. See
+   * `onError`.
    *
    * Once stopped it takes nothing new, tells the handlers by their signal, and resolves when they have ended. A handler
    * that throws after that hands its message back, without losing an attempt.
    *
-   * @throws {@link QuaysideError} when the storage fails: after the running handlers have ended. `INVALID_ARGUMENT`.
+   * @throws {@link QuaysideError} `CLOSED`, `CORRUPT`, `INVALID_ARGUMENT`, `UNSUPPORTED`, and whatever else is no passing
+   * trouble of the storage: after the running handlers have ended. Once stopped, also what has kept it for 10 s from
+   * settling what handlers had finished.
    */
-  async run(handler: Handler<T>, options: RunOptions = {}): Promise<void> {
+  async run(handler: Handler<T>, options: RunOptions<T> = {}): Promise<void> {
     checkOptions('run', options, RUN_OPTIONS)
     await this.#loop('run', handler, options, false)
   }
@@ -429,96 +456,88 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * With a deadline it takes nothing new once the time that is left is shorter than the longest handler took, and just
    * before the deadline hands back what is not finished, without losing an attempt.
    *
-   * @throws as {@link run}
+   * A storage that fails in a way that it may get over is tried again until the deadline or the signal, or 5 times if there
+   * is neither.
+   *
+   * @throws as {@link run}, and what the storage failed with at last.
    */
-  async drain(handler: Handler<T>, options: DrainOptions = {}): Promise<DrainReport> {
-    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkMs })
+  async drain(handler: Handler<T>, options: DrainOptions<T> = {}): Promise<DrainReport> {
+    checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkTime })
     return await this.#loop('drain', handler, options, true)
   }
 
   async #loop(
     tried: string,
     handler: Handler<T>,
-    options: DrainOptions,
+    options: DrainOptions<T>,
     untilEmpty: boolean,
   ): Promise<DrainReport> {
     checkFunction(tried, 'handler', handler)
     const context = this.#context
-    const view = await context.open(tried)
-    return await context.track(
-      this.#listen(view, [options.signal, context.closing], async (wakeup) => {
-        const loop = new Loop<T>({
-          clock: context.options.clock,
-          closing: context.closing,
-          leaseMs: this.#settings.leaseMs,
-          wakeup,
-          isPaused: () => this.#paused,
-          claim: (limit, ended) => {
-            if (ended.length === 0) return this.#claim(view, limit)
-            return this.#observeEnd('settle', ended, (settlements) => this.#claim(view, limit, settlements))
-          },
-          settle: (name, ended) =>
-            this.#observeEnd(name, ended, (settlements) => {
-              context.activity.turn()
-              return view.settle(this.group, settlements)
-            }),
-          unsettled: () => this.#settlements.idle(),
-          open: (deliveries) => this.#open(deliveries),
-          nextLook: (result) => this.#nextLook(view, result),
-          failureOf: (message, reason) => this.#failureOf(message, { reason }),
-          note: (message, settlement, result) => this.#note(message, settlement, result),
-          handler: (message, job) =>
-            this.#observe(
-              'process',
-              false,
-              () => [message],
-              () => handler(message, job) as Promise<unknown>,
-            ),
-          took: (ms) => context.activity.took('handler', ms),
-          options,
-          untilEmpty,
-        })
-        const report = await loop.run()
-        // The report counts what handlers settled themselves, too.
-        await this.#settlements.idle()
-        return report
-      }),
-    )
-  }
-
-  /** Has a loop settle what ended, under the eyes of whoever observes the queue. */
-  #observeEnd<R>(
-    name: 'settle' | 'extend',
-    ended: readonly Ended<T>[],
-    settle: (settlements: readonly Settlement[]) => Promise<R>,
-  ): Promise<R> {
-    return this.#observe(
-      name,
-      true,
-      () => ended.map(({ message }) => message),
-      () => settle(ended.map(({ settlement }) => settlement)),
-    )
+    if (context.closing.aborted) throw context.closedError(tried)
+    const loop = new Loop<T>({
+      clock: context.options.clock,
+      desk: this.#desk,
+      line: this.#line,
+      isPaused: () => this.#paused,
+      open: (deliveries, at) => this.#open(deliveries, at),
+      failureOf: (message, reason) => this.#failureOf(ticketFor(message), { reason }),
+      note: (message, settlement, result) => this.#note(message, settlement, result),
+      handler: (message, job) =>
+        this.#observe(
+          'process',
+          false,
+          () => [message],
+          () => handler(message, job) as Promise<unknown>,
+        ),
+      took: (ms) => context.activity.took('handler', ms),
+      options,
+      untilEmpty,
+    })
+    return await context.track(loop.run())
   }
 
   /**
-   * `for await (const message of consumer)`: messages one at a time, as they come, until the loop is left or the queue is
-   * closed. The body settles each message, before its lease ends.
+   * `for await (const message of consumer.messages())`: messages one at a time, as they come, until the loop is left, the
+   * signal aborts or the queue is closed. The body settles each message, before its lease ends. While the storage fails in a
+   * way that it may get over, it waits.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`. The loop throws what {@link run} rejects with.
    */
-  async *[Symbol.asyncIterator](): AsyncIterator<Message<T>, void, undefined> {
+  messages(options: MessagesOptions = {}): AsyncIterableIterator<Message<T>, undefined, undefined> {
+    checkOptions('messages', options, { signal: checkSignal, onError: checkFunction })
     const { closing } = this.#context
-    while (!closing.aborted) {
-      let message: Message<T> | undefined
-      try {
-        message = await this.receive({ waitMs: Number.MAX_SAFE_INTEGER })
-      } catch (error) {
-        if (closing.aborted) return
-        throw error
-      }
-      if (message !== undefined) yield message
-    }
+    const { onError } = options
+    return new Messages(closing, options.signal, (signal) =>
+      this.#take('receive', 1, Infinity, signal, onError).then(([message]) => message!),
+    )
+  }
+
+  /** As {@link messages}, without options: `for await (const message of consumer)`. */
+  [Symbol.asyncIterator](): AsyncIterator<Message<T>, undefined, undefined> {
+    return this.messages()
   }
 }
 
-function ackOf(message: Message<unknown>): Settlement {
-  return { receipt: leaseOf(message).receipt, kind: 'ack' }
+function ackOf({ receipt }: Ticket): Settlement {
+  return { receipt, kind: 'ack' }
+}
+
+function ticketFor(message: Message<unknown>): Ticket {
+  const { attempt, maxAttempts } = message
+  return { receipt: leaseOf(message).receipt, attempt, maxAttempts }
+}
+
+function idOf(message: Settled<unknown>): string {
+  return typeof message === 'string' ? message : message.id
+}
+
+/** Those that could be read. */
+function allOf<T>(
+  opened: (Message<T> | Promise<Message<T> | undefined>)[],
+): Message<T>[] | Promise<Message<T>[]> {
+  if (opened.every((one) => one instanceof Message)) return opened
+  return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
+    all.filter((one) => one !== undefined),
+  )
 }

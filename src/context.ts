@@ -1,11 +1,20 @@
 import { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
 import type { Codec } from './codec.ts'
+import { Desk } from './desk.ts'
 import { QuaysideError } from './errors.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
-import type { Guarantees, QueueStorage, StorageAdapter } from './storage.ts'
+import type {
+  AppendResult,
+  GroupStart,
+  Guarantees,
+  NewMessage,
+  QueueStorage,
+  StorageAdapter,
+} from './storage.ts'
+import { hasCode } from './trouble.ts'
 
 export interface ContextOptions<T> {
   readonly name: string
@@ -16,23 +25,44 @@ export interface ContextOptions<T> {
   readonly codec: Codec<T>
   readonly schema: StandardSchema<T> | undefined
   readonly instrumentation: Instrumentation | undefined
+  readonly maxMessages: number | undefined
+  readonly maxBytes: number | undefined
 }
 
-/** What the parts of one queue share: its storage, opened when first needed, and its end. */
+/** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
+const TURN_MS = 10
+/** And after so many calls, where the clock stands still. */
+const CALLS_PER_TURN = 1000
+
+/** What the parts of one queue share: its storage, opened when first needed, its groups, and its end. */
 export class Context<T> {
   readonly options: ContextOptions<T>
   readonly activity: Activity
   /** Those that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
-  /** Called with the storage as soon as it is open: the first time, or after openings that failed. */
-  readonly onceOpen: Set<(view: QueueStorage) => void> = new Set()
+  /** The time when {@link breathe} was last called. */
+  at = 0
+  readonly #desks: Map<string, Desk<T>> = new Map()
+  readonly #watchers: Set<{ readonly hint: () => void }> = new Set()
+  #unwatch: (() => void) | undefined
+  /** The groups that this queue is to have, and where they start. */
+  readonly #groups: Map<string, GroupStart> = new Map()
+  /** Those of them that nobody knows to exist. */
+  #unmade: readonly GroupStart[] = []
   /** The storage, once it is open. */
   #view: QueueStorage | undefined
+  #opening: Promise<QueueStorage> | undefined
+  /** The closing of a view that broke. */
+  #discarding: Promise<unknown> | undefined
   readonly #closing: AbortController = new AbortController()
+  #ended = false
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
-  #opening: Promise<QueueStorage> | undefined
   #closed: Promise<void> | undefined
+  /** Under way while the event loop has not turned. */
+  #turn: object | undefined
+  #turnedAt = 0
+  #calls = 0
 
   constructor(options: ContextOptions<T>) {
     this.options = options
@@ -52,16 +82,20 @@ export class Context<T> {
     return this.options.clock.now()
   }
 
+  // The storage
+
   /** The storage. Rejects with `CLOSED` after the end. */
   open(tried: string): Promise<QueueStorage> {
-    if (this.closing.aborted) return Promise.reject(this.closedError(tried))
+    if (this.#ended) return Promise.reject(this.closedError(tried))
     if (this.#opening === undefined) {
-      this.#opening = this.options.storage.open(this.options.name)
+      const { storage, name } = this.options
+      this.#opening = this.#discarding?.then(() => storage.open(name)) ?? storage.open(name)
       this.#opening.then(
         (view) => {
           this.#view = view
-          for (const use of this.onceOpen) use(view)
-          this.onceOpen.clear()
+          // Whoever broke it may have lost them.
+          this.#unmade = [...this.#groups.values()]
+          this.#attach()
         },
         // The next call tries again.
         () => (this.#opening = undefined),
@@ -70,14 +104,24 @@ export class Context<T> {
     return this.#opening
   }
 
+  /** While the storage is not open: the opening. */
+  opening(tried: string): Promise<QueueStorage> | undefined {
+    return this.#view === undefined ? this.open(tried) : undefined
+  }
+
   closedError(tried: string): QuaysideError {
     return new QuaysideError('CLOSED', `${tried}: the queue ${JSON.stringify(this.options.name)} was closed`)
+  }
+
+  /** Refuses what comes after the end. Handlers that {@link close} waits for may still send. */
+  admit(tried: string): void {
+    if (this.closing.aborted && this.#running.size === 0) throw this.closedError(tried)
   }
 
   /** Refuses what the storage declares that it cannot do. */
   require(
     tried: string,
-    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation',
+    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation' | 'queueLimits',
     what: string,
   ): void {
     if (this.guarantees[feature] ?? true) return
@@ -106,15 +150,162 @@ export class Context<T> {
     return instrumentation(operation, async () => run(messages))
   }
 
-  /** Has a verb done by the storage, opened if need be. */
+  /** Has a verb done by the storage, opened if need be, once the groups that it is to have exist. */
   use<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
-    return this.closing.aborted ? Promise.reject(this.closedError(tried)) : this.finish(tried, verb)
+    return this.useAsItIs(tried, async (view) => {
+      await this.#make(view)
+      return await verb(view)
+    })
   }
 
-  /** As {@link use}, for what was begun before the queue was closed and still can be finished. */
-  finish<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
-    return this.#view === undefined ? this.open(tried).then(verb) : verb(this.#view)
+  /** As {@link use}, whatever groups there are. */
+  useAsItIs<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
+    if (this.closing.aborted) return Promise.reject(this.closedError(tried))
+    return this.track(
+      this.finish(tried, async (view) => {
+        await this.breathe()
+        return await verb(view)
+      }),
+    )
   }
+
+  /** Has a verb done that may have been asked for before the queue was closed. */
+  finish<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
+    const view = this.#view
+    if (view === undefined) return this.open(tried).then((opened) => this.#watchOver(opened, verb(opened)))
+    return this.#watchOver(view, verb(view))
+  }
+
+  /** A view that broke is closed: whoever comes next opens the storage anew. */
+  #watchOver<R>(view: QueueStorage, work: Promise<R>): Promise<R> {
+    return work.then(undefined, (error: unknown) => {
+      if (hasCode(error, 'STORAGE_FAILED') && view === this.#view && !this.#ended) {
+        this.#detach()
+        this.#view = this.#opening = undefined
+        this.#discarding = view.close().catch(() => undefined)
+      }
+      throw error
+    })
+  }
+
+  /**
+   * The storage is about to be called. Where calls that it answered at once have kept timers and sockets of the program
+   * waiting, there is a promise to wait for first.
+   */
+  breathe(): Promise<void> | undefined {
+    const at = (this.at = this.activity.turn())
+    const soon = ++this.#calls < CALLS_PER_TURN && Math.abs(at - this.#turnedAt) < TURN_MS / 2
+    if (soon) return undefined
+    this.#turnedAt = at
+    this.#calls = 0
+    const turned = (): void => {
+      if (this.#turn === mark) this.#turn = undefined
+    }
+    const late = this.#turn !== undefined
+    // A mark that is still there when it is looked for again shows that nothing else had its turn meanwhile.
+    const mark = (this.#turn = {})
+    const turn = nextTurn().then(turned)
+    return late ? turn : undefined
+  }
+
+  /** Stores messages, along with groups that do not exist yet. */
+  append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
+    const { id, maxMessages, maxBytes } = this.options
+    const groups = this.#unmade
+    const append = (): Promise<AppendResult[]> =>
+      this.finish('send', (view) => {
+        if (groups.length === 0) return view.append(messages, { batchId: id(), maxMessages, maxBytes })
+        return view.append(messages, { batchId: id(), groups, maxMessages, maxBytes }).then((results) => {
+          this.made(groups)
+          return results
+        })
+      })
+    return this.breathe()?.then(append) ?? append()
+  }
+
+  // Groups
+
+  /** Has a group exist from the next step on. Answers with where it starts. */
+  declare(name: string, from: GroupStart['from']): GroupStart['from'] {
+    const known = this.#groups.get(name)
+    if (known !== undefined) return from ?? known.from
+    const group = { name, from }
+    this.#groups.set(name, group)
+    this.#unmade = [...this.#unmade, group]
+    return from
+  }
+
+  /** The groups to be made with the next step, if there are any. */
+  get unmade(): readonly GroupStart[] {
+    return this.#unmade
+  }
+
+  /** These exist now. */
+  made(groups: readonly GroupStart[]): void {
+    if (groups.length > 0) this.#unmade = this.#unmade.filter((group) => !groups.includes(group))
+  }
+
+  /** From now on nobody but its consumers makes the group. */
+  forget(name: string): void {
+    this.#groups.delete(name)
+    this.#unmade = this.#unmade.filter((group) => group.name !== name)
+  }
+
+  /** The groups may be gone: the next step is told all of them again. */
+  doubt(): void {
+    this.#unmade = [...this.#groups.values()]
+  }
+
+  /** Makes the groups that do not exist yet, in a step of its own. */
+  async #make(view: QueueStorage): Promise<void> {
+    const groups = this.#unmade
+    if (groups.length === 0) return
+    await view.claim(this.desk(groups.at(-1)!.name).joining(groups))
+    this.made(groups)
+  }
+
+  /** Where all consumers of a group ask. */
+  desk(group: string): Desk<T> {
+    let desk = this.#desks.get(group)
+    if (desk === undefined) this.#desks.set(group, (desk = new Desk(this, group)))
+    return desk
+  }
+
+  /** Messages are gone: of these ids, or all, in one group or all. Who works on one is told. */
+  gone(ids?: ReadonlySet<string>, group?: string): void {
+    for (const desk of this.#desks.values()) if (group === undefined || group === desk.group) desk.gone(ids)
+  }
+
+  // Hints
+
+  /** Calls `hint` when anything may have changed: one watch of the storage for all. Answers with a function that stops it. */
+  watch(hint: () => void): () => void {
+    const watcher = { hint }
+    this.#watchers.add(watcher)
+    this.#attach()
+    return () => {
+      if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#detach()
+    }
+  }
+
+  /** Whether the storage tells of changes. */
+  get watches(): boolean {
+    return this.#view?.watch !== undefined
+  }
+
+  #attach(): void {
+    if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
+    this.#unwatch = this.#view?.watch?.(() => {
+      for (const { hint } of this.#watchers) hint()
+    })
+  }
+
+  #detach(): void {
+    this.#unwatch?.()
+    this.#unwatch = undefined
+  }
+
+  // The end
 
   /** Has {@link close} wait for some work, which ends when {@link closing} aborts. */
   track<R>(work: Promise<R>): Promise<R> {
@@ -124,17 +315,33 @@ export class Context<T> {
     return work
   }
 
-  close(): Promise<void> {
-    return (this.#closed ??= this.#close())
+  close(graceMs: number): Promise<void> {
+    return (this.#closed ??= this.#close(graceMs))
   }
 
-  async #close(): Promise<void> {
+  async #close(graceMs: number): Promise<void> {
+    const { clock } = this.options
     this.#closing.abort(this.closedError('wait'))
-    await Promise.allSettled(this.#running)
-    for (const batcher of this.batchers) await batcher.idle()
+    const desks = [...this.#desks.values()]
+    for (const desk of desks) desk.stop()
+    const timer =
+      this.#running.size === 0 || graceMs > MAX_TIMEOUT_MS
+        ? undefined
+        : clock.setTimeout(() => {
+            for (const desk of desks) desk.handBack()
+          }, graceMs)
+    while (this.#running.size > 0 || this.batchers.size > 0) {
+      await Promise.allSettled(this.#running)
+      for (const batcher of this.batchers) await batcher.idle()
+    }
+    if (timer !== undefined) clock.clearTimeout(timer)
+    this.#ended = true
+    this.#watchers.clear()
+    this.#detach()
     this.#view = undefined
     // A queue that could not be opened has nothing to close.
     const view = await this.#opening?.catch(() => undefined)
+    await this.#discarding
     await view?.close()
   }
 }

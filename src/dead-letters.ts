@@ -31,12 +31,13 @@ export class DeadLetters<T> {
     const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor }
     const page = await this.#context.use(tried, (view) => view.list(query))
     const { codec } = this.#context.options
-    return { messages: page.messages.map((message) => toDeadLetter(codec, message)), cursor: page.cursor }
+    const messages = await Promise.all(page.messages.map((message) => toDeadLetter(codec, message)))
+    return { messages, cursor: page.cursor }
   }
 
   /**
    * Delivers dead letters again, from their first attempt on, and without an expiry: those of `ids`, or all.
-   * Answers how many. Ids of no dead letter are passed over.
+   * Answers how many. Ids of no dead letter are passed over. In steps of up to 256 messages.
    */
   redrive(ids?: readonly string[]): Promise<number> {
     return this.#settle('deadLetters.redrive', ids, (receipt) => ({ receipt, kind: 'retry', delayMs: 0 }))

@@ -3,7 +3,7 @@
  *
  * - `INVALID_ARGUMENT`: a name, option or value breaks a rule; the text names the rule and the value. Nothing was stored.
  * - `TOO_LARGE`: a payload, header set, key, name or batch is over the limit of the storage; the text names both.
- * - `UNSERIALIZABLE`: the codec cannot turn this payload into bytes (a cycle, a function, a BigInt …).
+ * - `UNSERIALIZABLE`: the codec cannot turn this payload into bytes (a cycle, a function, a promise, a `Map` …); the text has the path.
  * - `SCHEMA_MISMATCH`: the payload does not fit the queue's schema.
  * - `STALE_RECEIPT`: the lease of this delivery is over and somebody else may hold the message; nothing was changed.
  * - `UNSUPPORTED`: the storage declares that it cannot do this; the text says which adapters can.
@@ -12,8 +12,8 @@
  * - `CORRUPT`: stored data is damaged or forged, and nothing was dropped; the text names file and offset, or the queue.
  * - `QUOTA_EXCEEDED`: no room for an append (disk full, browser quota); nothing of it was stored.
  * - `STORAGE_FAILED`: the storage broke in a way that leaves the outcome unknown; it must be opened again.
- * - `STORAGE_UNAVAILABLE`: the storage cannot be reached at the moment, or may not be used here.
- * - `TIMEOUT`: the storage did not answer in time.
+ * - `STORAGE_UNAVAILABLE`: the storage cannot be reached at the moment, or may not be used here; nothing was changed.
+ * - `TIMEOUT`: the storage did not begin in time, and nothing was changed. One that may have begun is `STORAGE_FAILED`.
  */
 export type ErrorCode =
   | 'INVALID_ARGUMENT'
@@ -38,10 +38,17 @@ export type ErrorCode =
 export class QuaysideError extends Error {
   override readonly name = 'QuaysideError'
   readonly code: ErrorCode
+  /** `STALE_RECEIPT`: the ids of the messages that were not settled (receipts, where the call had only these); all others were. */
+  readonly stale: readonly string[] | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly stale?: readonly string[] },
+  ) {
     super(message, options)
     this.code = code
+    this.stale = options?.stale
   }
 }
 

@@ -1,17 +1,19 @@
 import { type Codec, decode } from './codec.ts'
-import type {
-  DeadReason,
-  ListQuery,
-  ListedMessage as StoredListed,
-  MessageState,
-  QueueStorage,
+import {
+  type DeadReason,
+  type ListQuery,
+  type ListedMessage as StoredListed,
+  MAX_IDS,
+  type MessageState,
+  type Page,
+  type QueueStorage,
 } from './storage.ts'
 
 /** A message as `list` shows it: to be looked at, not to be settled. */
 export interface ListedMessage<T> {
   readonly id: string
   readonly state: MessageState
-  /** `undefined` if the codec cannot decode what is stored. */
+  /** `undefined` if the codec cannot decode what is stored, or payloads were not asked for. */
   readonly payload: T | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly key: string | undefined
@@ -38,36 +40,73 @@ export interface ListPage<M> {
   readonly cursor: string | undefined
 }
 
-export function toListed<T>(codec: Codec<T>, stored: StoredListed): ListedMessage<T> {
+export async function toListed<T>(
+  codec: Codec<T>,
+  stored: StoredListed,
+  bodies = true,
+): Promise<ListedMessage<T>> {
   const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   let payload: T | undefined
   try {
-    payload = decode(codec, body)
+    if (bodies) payload = await decode(codec, body)
   } catch {
     // To be seen all the same: it is what `list` is for.
   }
   return { id, state, payload, headers, key, timestamp, attempt, maxAttempts, nextInMs, lastError }
 }
 
-export function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): DeadLetter<T> {
-  return { ...toListed(codec, stored), reason: stored.reason!, deadAt: stored.deadAt! }
+export async function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): Promise<DeadLetter<T>> {
+  return { ...(await toListed(codec, stored)), reason: stored.reason!, deadAt: stored.deadAt! }
 }
 
 /** Messages that one step of a verb on many takes. */
-export const STEP = 256
+export const STEP: number = MAX_IDS
 
-/** Does something with all messages of a list, page by page, and adds up what it answers. */
+/** Ids, as many at a time as one step takes. */
+export function partsOf(ids: readonly string[]): (readonly string[])[] {
+  return Array.from({ length: Math.ceil(ids.length / STEP) }, (_, i) => ids.slice(i * STEP, (i + 1) * STEP))
+}
+
+/** A page of a list that may name more ids than one step takes: then its cursor begins with the number of the part. */
+export async function listParts(view: QueueStorage, query: ListQuery): Promise<Page> {
+  const { ids, limit, cursor } = query
+  if (ids === undefined || ids.length <= STEP) return await view.list(query)
+  const [, part, rest] = /^(\d+)\/(.*)$/s.exec(cursor ?? '') ?? []
+  const parts = partsOf(ids)
+  const messages: StoredListed[] = []
+  let within = rest || undefined
+  for (let i = Number(part ?? 0); i < parts.length; i++) {
+    do {
+      const page = await view.list({
+        ...query,
+        ids: parts[i],
+        limit: limit - messages.length,
+        cursor: within,
+      })
+      messages.push(...page.messages)
+      within = page.cursor
+      const isLast = within === undefined && i + 1 === parts.length
+      if (messages.length >= limit && !isLast)
+        return { messages, cursor: within === undefined ? `${i + 1}/` : `${i}/${within}` }
+    } while (within !== undefined)
+  }
+  return { messages }
+}
+
+/** Does something with all messages of a list, page by page and without their bodies, and adds up what it answers. */
 export async function countPages(
   view: QueueStorage,
   query: ListQuery,
   act: (messages: readonly StoredListed[]) => Promise<number>,
 ): Promise<number> {
   let count = 0
-  let cursor: string | undefined
-  do {
-    const page = await view.list({ ...query, cursor })
-    if (page.messages.length > 0) count += await act(page.messages)
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  for (const ids of query.ids === undefined ? [undefined] : partsOf(query.ids)) {
+    let cursor: string | undefined
+    do {
+      const page = await view.list({ ...query, ids, bodies: false, cursor })
+      if (page.messages.length > 0) count += await act(page.messages)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
   return count
 }

@@ -1,26 +1,41 @@
-import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
+import { onAbort } from './aborts.ts'
+import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
+import type { Desk, Hand, Keeper } from './desk.ts'
 import { errorText } from './errors.ts'
-import { type Message, leaseOf, staleError } from './message.ts'
-import type { ClaimResult, Delivery, SettleResult, Settlement } from './storage.ts'
-import type { Wakeup } from './wakeup.ts'
+import type { Line, Seat } from './line.ts'
+import { Message, leaseOf } from './message.ts'
+import type { Delivery, SettleResult, Settlement } from './storage.ts'
+import { isTransient } from './trouble.ts'
 
 /** What a handler gets besides the message. */
 export interface HandlerContext {
-  /** Aborts when the lease is lost to somebody else, or the run is stopped. */
+  /**
+   * Aborts when the lease is lost to somebody else, the message was cancelled, the handler has taken too long, or the run is
+   * stopped.
+   */
   readonly signal: AbortSignal
 }
 
 /** Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. */
 export type Handler<T> = (message: Message<T>, context: HandlerContext) => unknown
 
-export interface RunOptions {
+export interface RunOptions<T = unknown> {
   /** How many handlers may work at the same time. @defaultValue 1 */
   readonly concurrency?: number | undefined
   /** Stops the run. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * How long a handler may take, in ms. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
+   * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
+   */
+  readonly timeoutMs?: number | undefined
+  /** Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. */
+  readonly onError?: ((error: unknown) => void) | undefined
+  /** Is told what a handler threw, also after it had settled its message, or that it took too long. */
+  readonly onFailed?: ((message: Message<T>, error: unknown) => void) | undefined
 }
 
-export interface DrainOptions extends RunOptions {
+export interface DrainOptions<T = unknown> extends RunOptions<T> {
   /** When to be done, in ms since 1970. @defaultValue never */
   readonly deadline?: number | undefined
 }
@@ -36,27 +51,25 @@ export interface DrainReport {
   readonly returned: number
 }
 
-/** The loop lets the program's event loop turn after this many rounds. */
-const ROUNDS_PER_TURN = 64
-
 /** Before a deadline this much time is kept to hand back what is not finished, in ms; but no more than a tenth of all. */
 const HAND_BACK_MS = 100
+const TIMEOUT_MS = 900_000
+/** So many steps in a row may fail for a drain that nothing else ends. */
+const MOST_FAILURES = 5
+/** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
+const LAST_MS = 10_000
 
 /** What a loop needs of its consumer. */
 export interface LoopOptions<T> {
   readonly clock: Clock
-  readonly closing: AbortSignal
-  readonly leaseMs: number
-  readonly wakeup: Wakeup
+  readonly desk: Desk<T>
+  readonly line: Line
   readonly isPaused: () => boolean
-  /** Settles what ended, and claims in the same step. */
-  readonly claim: (limit: number, ended: readonly Ended<T>[]) => Promise<ClaimResult>
-  readonly settle: (name: 'settle' | 'extend', ended: readonly Ended<T>[]) => Promise<readonly SettleResult[]>
-  /** While settlements that handlers began are under way: when they are done. */
-  readonly unsettled: () => Promise<void> | undefined
-  readonly open: (deliveries: readonly Delivery[]) => Message<T>[] | Promise<Message<T>[]>
-  /** In how many ms to look again without having been woken. */
-  readonly nextLook: (result: ClaimResult) => number | undefined
+  /** Makes messages of deliveries: `undefined` of what cannot be read, which is a dead letter then. */
+  readonly open: (
+    deliveries: readonly Delivery[],
+    at: number,
+  ) => readonly (Message<T> | Promise<Message<T> | undefined>)[]
   /** How a delivery that failed goes on. */
   readonly failureOf: (message: Message<T>, reason: string) => Settlement
   /** Takes in what became of a settlement. Answers whether it was stale. */
@@ -64,21 +77,27 @@ export interface LoopOptions<T> {
   readonly handler: Handler<T>
   /** Is told how long a handler took, in ms. */
   readonly took: (ms: number) => void
-  readonly options: DrainOptions
+  readonly options: DrainOptions<T>
   /** End when nothing is due. */
   readonly untilEmpty: boolean
 }
 
 /** A message under a handler. */
-class Job<T> implements HandlerContext {
+class Job<T> implements HandlerContext, Hand<T> {
   readonly message: Message<T>
-  readonly startedAt: number
+  readonly leaseMs: number
+  startedAt: number
+  renewAt: number
+  /** Its slot is free: what the handler does from now on does not matter. */
+  over = false
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
 
-  constructor(message: Message<T>, startedAt: number) {
+  constructor(message: Message<T>, leaseMs: number, startedAt: number) {
     this.message = message
+    this.leaseMs = leaseMs
     this.startedAt = startedAt
+    this.renewAt = leaseOf(message).until - leaseMs / 2
   }
 
   /** Made when asked for: most handlers never look, and a signal costs more than all else here. */
@@ -94,124 +113,159 @@ class Job<T> implements HandlerContext {
     this.#aborted ??= { reason }
     this.#controller?.abort(reason)
   }
-}
 
-/** A message, and how its lease is to end or to go on. */
-export interface Ended<T> {
-  readonly message: Message<T>
-  readonly settlement: Settlement
+  lose(reason: unknown): void {
+    this.abort(reason)
+  }
+
+  /** Whether a handler that throws this only does what it was told. */
+  wasToldTo(error: unknown): boolean {
+    return this.#aborted !== undefined && this.#aborted.reason === error
+  }
 }
 
 /**
- * What `run` and `drain` do: claim as many messages as handlers are free, settle those that are done in the same call,
- * and wait when there is neither.
+ * What `run` and `drain` do: stand in line for as many messages as handlers are free, and settle those that are done.
  *
- * It **stops** when its signal aborts, the queue is closed, the deadline is near, or the storage fails: it claims nothing
- * more, and ends when the last job has.
+ * It **stops** when its signal aborts, the queue is closed, the deadline is near, or the storage fails for good: it takes
+ * nothing more, and ends when the last job has.
  */
-export class Loop<T> {
+export class Loop<T> implements Seat, Keeper<T> {
+  readonly line: Line
+  readonly waits = true
+  riding = false
   readonly #with: LoopOptions<T>
   readonly #concurrency: number
+  readonly #timeoutMs: number
   readonly #jobs: Set<Job<T>> = new Set()
-  #ended: Ended<T>[] = []
+  /** Deliveries of which messages are being made. */
+  #opening = 0
+  /** Ends that the storage has not taken yet. */
+  #kept = 0
   readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
-  /** The sum of the report. */
-  #counted = 0
+  readonly #deadline: number
   /** From here on, hand back what is not finished. */
   readonly #handBackAt: number
+  /** From here on, a step that fails is the last. */
+  #giveUpAt = Infinity
   /** Why it stopped. */
   #stopped: { reason: unknown } | undefined
   #failure: { error: unknown } | undefined
+  /** Steps that failed in a row. */
+  #failures = 0
+  /** The last claim found nothing that is due, and nothing has ended since. */
+  #empty = false
   /** The longest that a handler has taken, in ms. */
   #longest = 0
-  #renewal: unknown
+  #timer: unknown
+  #timerAt = Infinity
+  #finish: (() => void) | undefined
 
   constructor(options: LoopOptions<T>) {
     this.#with = options
-    this.#concurrency = options.options.concurrency ?? 1
-    const { deadline = Infinity } = options.options
+    this.line = options.line
+    const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options.options
+    this.#concurrency = concurrency
+    this.#timeoutMs = timeoutMs
+    this.#deadline = deadline
     this.#handBackAt = deadline - Math.min(HAND_BACK_MS, Math.max(0, deadline - options.clock.now()) / 10)
   }
 
   async run(): Promise<DrainReport> {
-    const { clock, wakeup } = this.#with
-    try {
-      for (let round = 1; ; round++) {
-        // Storage and handlers that answer at once would otherwise keep all timers and sockets of the program waiting.
-        if (round % ROUNDS_PER_TURN === 0) await nextTurn()
-        wakeup.clear()
-        this.#lookForStop()
-        const waitMs = await this.#step()
-        if (waitMs === 'done') break
-        await wakeup.wait(clock, this.#untilHandBack(waitMs))
-      }
-    } finally {
-      if (this.#renewal !== undefined) clock.clearTimeout(this.#renewal)
-    }
+    const { desk, options } = this.#with
+    const { signal } = options
+    const offAbort = onAbort(signal, () => this.stop(signal!.reason))
+    if (signal?.aborted) this.stop(signal.reason)
+    await new Promise<void>((resolve) => {
+      this.#finish = resolve
+      desk.join(this)
+      this.#setTimer()
+      this.#check()
+    })
+    offAbort()
+    // The report counts what handlers settled themselves, too.
+    await desk.flush()
     if (this.#failure !== undefined) throw this.#failure.error
     return this.#report
   }
 
-  /** One call to the storage at most. Answers with how long to wait for something to do, in ms, or that all is done. */
-  async #step(): Promise<number | undefined | 'done'> {
-    const { untilEmpty, isPaused } = this.#with
-    const free = this.#concurrency - this.#jobs.size
-    const rests = isPaused() || this.#tooLate()
-    if (this.#stopped !== undefined || free <= 0 || rests) {
-      if (this.#ended.length > 0) {
-        await this.#guard(() => this.#settle())
-        return 0
-      }
-      const ends = this.#stopped !== undefined || (untilEmpty && rests)
-      return ends && this.#jobs.size === 0 ? 'done' : undefined
+  /** Looks whether all is done. */
+  #check(): void {
+    this.#lookForStop()
+    if (this.riding || this.#jobs.size + this.#opening + this.#kept > 0) return
+    const { untilEmpty, desk, clock } = this.#with
+    if (this.#finish === undefined) return
+    if (this.#stopped !== undefined || (untilEmpty && (this.#rests || (this.#empty && !desk.settling)))) {
+      // At once: it must not be given anything more.
+      desk.leave(this)
+      if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+      this.#finish()
+      this.#finish = undefined
     }
-    let next: number | undefined | 'done' = 0
-    await this.#guard(async () => {
-      const ended = this.#take()
-      const counted = this.#counted
-      const result = await this.#with.claim(free, ended)
-      const settledMeanwhile = this.#counted > counted
-      if (result.settled !== undefined) this.#noteAll(ended, result.settled)
-      const messages = await this.#with.open(result.deliveries)
-      this.#report.dead += result.deliveries.length - messages.length
-      // It may have been told to stop meanwhile.
+    // What handlers settled themselves may have made something due.
+    else if (untilEmpty && this.#empty) desk.look(this)
+  }
+
+  poke(): void {
+    this.#check()
+  }
+
+  // Taking
+
+  wants(): number {
+    if (this.#stopped !== undefined || this.#rests) return 0
+    return this.#concurrency - this.#jobs.size - this.#opening
+  }
+
+  /** Takes nothing new for the time being. */
+  get #rests(): boolean {
+    if (this.#with.isPaused()) return true
+    return this.#handBackAt < Infinity && this.#with.clock.now() + this.#longest >= this.#handBackAt
+  }
+
+  answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
+    this.#failures = 0
+    this.#empty = deliveries.length === 0 && !more
+    if (deliveries.length > 0) {
       this.#lookForStop()
-      for (const message of messages) {
-        if (this.#stopped === undefined) void this.#work(message)
-        else this.#giveBack(message)
-      }
-      if (result.deliveries.length > 0) return
-      next = this.#with.nextLook(result)
-      if (!untilEmpty || next === 0 || this.#jobs.size > 0 || this.#ended.length > 0) return
-      // What handlers settle themselves may make other messages due, which this claim came too early to see.
-      const settling = this.#with.unsettled()
-      await settling
-      next = settledMeanwhile || settling !== undefined ? 0 : 'done'
-    })
-    return next
-  }
-
-  /** Runs a call to the storage. If it fails, the loop stops. */
-  async #guard(call: () => Promise<void>): Promise<void> {
-    try {
-      await call()
-    } catch (error) {
-      this.#fail(error)
+      const opened = this.#with.open(deliveries, at)
+      if (opened.every((one) => one instanceof Message)) for (const message of opened) this.#start(message)
+      else void this.#startEach(opened)
     }
+    this.#check()
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= { error }
-    this.#stop(error)
-    this.#with.wakeup.hint()
+  /** In order, however long it takes to read one. */
+  async #startEach(opened: readonly (Message<T> | Promise<Message<T> | undefined>)[]): Promise<void> {
+    this.#opening += opened.length
+    // All are waited for, the first first.
+    for (const one of opened) if (one instanceof Promise) one.catch(() => undefined)
+    for (const one of opened) {
+      try {
+        const message = await one
+        this.#opening--
+        if (message === undefined) this.#report.dead++
+        else this.#start(message)
+      } catch (error) {
+        this.#opening--
+        this.failed(error, isTransient(error))
+      }
+    }
+    this.#next()
+  }
+
+  #start(message: Message<T>): void {
+    leaseOf(message).onEnd = this.#count
+    if (this.#stopped === undefined) void this.#work(message)
+    else this.#giveBack(message)
   }
 
   async #work(message: Message<T>): Promise<void> {
-    const { clock, handler, took } = this.#with
-    const job = new Job(message, clock.now())
+    const { clock, handler, took, desk, line } = this.#with
+    const job = new Job(message, line.terms.leaseMs, clock.now())
     this.#jobs.add(job)
-    leaseOf(message).onEnd = this.#count
-    this.#renewLater()
+    desk.hold(job)
+    if (job.startedAt + this.#timeoutMs < this.#timerAt) this.#setTimer()
     let thrown: { error: unknown } | undefined
     try {
       await handler(message, job)
@@ -220,119 +274,164 @@ export class Loop<T> {
     }
     const ms = clock.now() - job.startedAt
     took(ms)
+    if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
-    this.#jobs.delete(job)
-    try {
-      if (!leaseOf(message).settled) this.#end(message, thrown)
-    } catch (error) {
-      this.#fail(error)
-    }
-    this.#with.wakeup.hint()
+    this.#let(job)
+    if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)
+    if (!leaseOf(message).settled) this.#end(message, thrown)
+    this.#next()
   }
 
+  #let(job: Job<T>): void {
+    this.#jobs.delete(job)
+    this.#with.desk.release(job)
+  }
+
+  /** Somebody has ended: there may be room for more, or nothing more to do. */
+  #next(): void {
+    this.#empty = false
+    this.#with.desk.look(this)
+    this.#check()
+  }
+
+  #tellFailed(message: Message<T>, error: unknown): void {
+    const { onFailed } = this.#with.options
+    // Apart from what goes on here, which it must not break.
+    if (onFailed !== undefined) queueMicrotask(() => onFailed(message, error))
+  }
+
+  // Settling
+
   #end(message: Message<T>, thrown: { error: unknown } | undefined): void {
-    const { receipt } = leaseOf(message)
-    if (thrown === undefined) {
-      this.#ended.push({ message, settlement: { receipt, kind: 'ack' } })
-    } else if (this.#stopped !== undefined) {
-      this.#giveBack(message)
-    } else {
-      this.#ended.push({ message, settlement: this.#with.failureOf(message, errorText(thrown.error)) })
+    if (thrown === undefined) this.#keep(message, { receipt: leaseOf(message).receipt, kind: 'ack' })
+    else if (this.#stopped !== undefined) this.#giveBack(message)
+    else this.#retry(message, thrown.error)
+  }
+
+  #retry(message: Message<T>, error: unknown): void {
+    try {
+      this.#keep(message, this.#with.failureOf(message, errorText(error)))
+    } catch (bug) {
+      // A source of random numbers of somebody else's.
+      this.#fail(bug)
     }
   }
 
   #giveBack(message: Message<T>): void {
     const { receipt } = leaseOf(message)
-    const error = message.lastError
-    this.#ended.push({ message, settlement: { receipt, kind: 'retry', delayMs: 0, counts: false, error } })
+    this.#keep(message, { receipt, kind: 'retry', delayMs: 0, counts: false, error: message.lastError })
   }
 
-  #take(): Ended<T>[] {
-    const ended = this.#ended
-    this.#ended = []
-    for (const { message } of ended) leaseOf(message).settled = true
-    return ended
+  #keep(message: Message<T>, settlement: Settlement): void {
+    leaseOf(message).settled = true
+    this.#kept++
+    this.#with.desk.keep(this, message, settlement)
   }
 
-  async #settle(): Promise<void> {
-    const ended = this.#take()
-    this.#noteAll(ended, await this.#with.settle('settle', ended))
-  }
-
-  #noteAll(ended: readonly Ended<T>[], results: readonly SettleResult[]): void {
-    for (const [i, { message, settlement }] of ended.entries()) {
-      this.#with.note(message, settlement, results[i]!)
-    }
+  settled(message: Message<T>, settlement: Settlement, result: SettleResult | undefined): void {
+    this.#kept--
+    if (result !== undefined) this.#with.note(message, settlement, result)
+    this.#empty = false
+    this.#check()
   }
 
   readonly #count = (settlement: Settlement): void => {
     this.#report[outcomeOf(settlement)]++
-    this.#counted++
+  }
+
+  // Trouble
+
+  failed(error: unknown, passing: boolean): void {
+    const { options, untilEmpty, clock, desk } = this.#with
+    const { onError, signal } = options
+    if (onError !== undefined) queueMicrotask(() => onError(error))
+    const isBounded = untilEmpty && this.#deadline === Infinity && signal === undefined
+    if (!passing || (isBounded && ++this.#failures >= MOST_FAILURES)) this.#fail(error)
+    else if (this.#stopped !== undefined) {
+      const now = clock.now()
+      this.#giveUpAt = Math.min(this.#giveUpAt, this.#deadline, now + LAST_MS)
+      if (now >= this.#giveUpAt) this.#fail(error)
+    }
+    if (this.#failure !== undefined) desk.abandon(this)
+    this.#check()
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.stop(error)
   }
 
   // Stopping
 
-  #stop(reason: unknown): void {
+  stop(reason: unknown): void {
     if (this.#stopped !== undefined) return
     this.#stopped = { reason }
     for (const job of this.#jobs) job.abort(reason)
+    this.#check()
+  }
+
+  /** Takes its message from a handler, which may never end. */
+  #part(job: Job<T>): boolean {
+    this.#let(job)
+    job.over = true
+    const lease = leaseOf(job.message)
+    if (lease.settled) return false
+    lease.gone = true
+    return true
+  }
+
+  handBack(): void {
+    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job.message)
+    // There is no time to wait for a storage that fails.
+    this.#giveUpAt = 0
+    this.#check()
   }
 
   #lookForStop(): void {
-    const { closing, options, clock } = this.#with
-    if (closing.aborted) this.#stop(closing.reason)
-    if (options.signal?.aborted) this.#stop(options.signal.reason)
-    if (clock.now() < this.#handBackAt) return
-    this.#stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
+    if (this.#handBackAt === Infinity || this.#with.clock.now() < this.#handBackAt) return
+    if (this.#stopped === undefined)
+      this.stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
+    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job.message)
+  }
+
+  // Time
+
+  /** For the deadline, and for the job that began first. */
+  #setTimer(): void {
+    const { clock } = this.#with
+    const [first] = this.#jobs
+    const now = clock.now()
+    const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
+    const at = Math.min(timesOutAt, this.#handBackAt > now ? this.#handBackAt : Infinity)
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#timerAt = Infinity
+    if (at === Infinity) return
+    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
+    this.#timerAt = now + ms
+    this.#timer = clock.setTimeout(this.#ring, ms)
+  }
+
+  readonly #ring = (): void => {
+    const at = this.#with.clock.now()
+    const now = Math.max(at, this.#timerAt)
+    this.#timer = undefined
     for (const job of this.#jobs) {
-      this.#jobs.delete(job)
-      const lease = leaseOf(job.message)
-      if (lease.settled) continue
-      lease.settled = true
-      this.#giveBack(job.message)
+      if (job.startedAt + this.#timeoutMs <= now) this.#timeOut(job)
+      // The clock was set back.
+      else job.startedAt = Math.min(job.startedAt, at)
     }
+    this.#setTimer()
+    this.#check()
   }
 
-  #tooLate(): boolean {
-    return this.#with.clock.now() + this.#longest >= this.#handBackAt
-  }
-
-  #untilHandBack(ms: number | undefined): number | undefined {
-    if (this.#handBackAt === Infinity) return ms
-    const left = Math.max(0, this.#handBackAt - this.#with.clock.now())
-    // Once it has stopped there is nothing to do at that time but what is done already.
-    if (this.#stopped !== undefined && left === 0) return ms
-    return Math.min(ms ?? left, left)
-  }
-
-  // Leases
-
-  /** Extends the leases of running jobs halfway through: one timer for all, and only while there are jobs. */
-  #renewLater(): void {
-    if (this.#renewal !== undefined) return
-    const { clock, leaseMs } = this.#with
-    const renew = (): void => void this.#guard(() => this.#renew())
-    this.#renewal = clock.setTimeout(renew, Math.min(leaseMs / 2, MAX_TIMEOUT_MS))
-  }
-
-  async #renew(): Promise<void> {
-    const { clock, leaseMs, settle, note } = this.#with
-    const jobs = [...this.#jobs].filter(({ message }) => !leaseOf(message).settled)
-    this.#renewal = undefined
-    if (jobs.length === 0) return
-    this.#renewLater()
-    const extended = jobs.map(({ message }): Ended<T> => {
-      return { message, settlement: { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs } }
-    })
-    const results = await settle('extend', extended)
-    for (const [i, job] of jobs.entries()) {
-      const lease = leaseOf(job.message)
-      if (!note(job.message, extended[i]!.settlement, results[i]!)) lease.until = clock.now() + leaseMs
-      else if (this.#jobs.has(job) && !lease.settled) {
-        lease.settled = true
-        job.abort(staleError('extend', [job.message]))
-      }
-    }
+  #timeOut(job: Job<T>): void {
+    const { message } = job
+    const error = new DOMException(`timed out after ${this.#timeoutMs} ms`, 'TimeoutError')
+    if (this.#part(job)) this.#retry(message, error)
+    job.abort(error)
+    this.#tellFailed(message, error)
+    this.#next()
   }
 }
 

@@ -40,13 +40,16 @@ export class MemoryAdapter extends SegmentAdapter {
 }
 
 /** Contract 2 on nothing but memory. Every opening of the adapter finds the same rows, as long as the object lives. */
-function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
+export function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
   const queues = new Map<string, MemoryQueue>()
   const store: TransactionalStore = {
     async open(queue) {
       const rows = queues.get(queue) ?? new MemoryQueue(clock)
       queues.set(queue, rows)
       return rows
+    },
+    async queues() {
+      return [...queues].flatMap(([name, rows]) => (rows.isEmpty ? [] : [name])).sort()
     },
     async close() {},
   }
@@ -55,6 +58,21 @@ function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore
 
 /** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
 type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown, earlier: Undo | undefined]
+
+/** Many rows that were removed together. */
+class Removed {
+  readonly #keys: readonly Key[]
+  readonly #values: readonly unknown[]
+
+  constructor(keys: readonly Key[], values: readonly unknown[]) {
+    this.#keys = keys
+    this.#values = values
+  }
+
+  putBack(rows: OrderedMap<unknown>): void {
+    for (const [i, key] of this.#keys.entries()) rows.set(key, this.#values[i])
+  }
+}
 
 /** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
 class MemoryQueue implements QueueStore, Transaction {
@@ -81,7 +99,8 @@ class MemoryQueue implements QueueStore, Transaction {
       while (this.#undo !== undefined) {
         const [rows, key, before, earlier] = this.#undo
         this.#undo = earlier
-        if (before === undefined) rows.delete(key)
+        if (before instanceof Removed) before.putBack(rows)
+        else if (before === undefined) rows.delete(key)
         else rows.set(key, before)
       }
       return Promise.reject(error)
@@ -96,6 +115,10 @@ class MemoryQueue implements QueueStore, Transaction {
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
+  }
+
+  get isEmpty(): boolean {
+    return Object.values(this.#tables).every(({ size }) => size === 0)
   }
 
   #table(table: Table): OrderedMap<unknown> {
@@ -131,6 +154,6 @@ class MemoryQueue implements QueueStore, Transaction {
 
   deleteRange(table: Table, range: KeyRange): void {
     const rows = this.#table(table)
-    rows.deleteRange(range, (key, before) => this.#note(rows, key, before))
+    rows.deleteRange(range, (keys, values) => this.#note(rows, 0, new Removed(keys, values)))
   }
 }

@@ -3,13 +3,21 @@ import type { Delivery, Settlement } from './storage.ts'
 
 /** How a consumer settles a message; what the methods of {@link Message} call. */
 export interface Settler {
-  ack(message: Message<unknown>): Promise<void>
-  nack(message: Message<unknown>, options?: NackOptions): Promise<void>
-  reject(message: Message<unknown>, options?: RejectOptions): Promise<void>
-  extend(message: Message<unknown>, leaseMs: number): Promise<void>
+  ack(message: Message<unknown> | string, options?: SettleOptions): Promise<void>
+  nack(message: Message<unknown> | string, options?: NackOptions): Promise<void>
+  reject(message: Message<unknown> | string, options?: RejectOptions): Promise<void>
+  extend(message: Message<unknown> | string, leaseMs: number, options?: SettleOptions): Promise<string>
 }
 
-export interface NackOptions {
+export interface SettleOptions {
+  /**
+   * Gives up: the call rejects with the signal's reason. What the storage was not told yet it is not told any more; what it was
+   * told may still happen.
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface NackOptions extends SettleOptions {
   /** `false` gives the attempt back: what went wrong is not the message's fault, for example being offline. @defaultValue true */
   readonly counts?: boolean | undefined
   /** How long until the next attempt, in ms. @defaultValue what the consumer's retry policy says */
@@ -18,7 +26,7 @@ export interface NackOptions {
   readonly reason?: string | undefined
 }
 
-export interface RejectOptions {
+export interface RejectOptions extends SettleOptions {
   /** What is wrong with it: kept with the dead letter. At most 4,096 characters are kept. */
   readonly reason?: string | undefined
 }
@@ -29,6 +37,8 @@ export interface Lease {
   until: number
   /** Its consumer was told how it ends, or it is lost: what a handler makes of the message does not matter any more. */
   settled: boolean
+  /** It is lost, or was handed back: whatever is settled with it is stale. */
+  gone: boolean
   /** Is called with how it ended, once that is stored. */
   onEnd: ((settlement: Settlement) => void) | undefined
 }
@@ -74,7 +84,13 @@ export class Message<T> {
     this.key = delivery.key
     this.group = group
     this.lastError = delivery.lastError
-    this.#lease = { receipt: delivery.receipt, until: leaseUntil, settled: false, onEnd: undefined }
+    this.#lease = {
+      receipt: delivery.receipt,
+      until: leaseUntil,
+      settled: false,
+      gone: false,
+      onEnd: undefined,
+    }
     this.#settler = settler
   }
 
@@ -83,9 +99,18 @@ export class Message<T> {
     return this.#lease.until
   }
 
+  /**
+   * What `consumer.ack`, `nack`, `reject` and `extend` take in place of this message, also in another process: a text for as
+   * long as the lease lasts. It may change when the lease is extended.
+   */
+  get receipt(): string {
+    const { attempt, maxAttempts } = this
+    return receiptOf({ receipt: this.#lease.receipt, attempt, maxAttempts })
+  }
+
   /** Done: the group has finished with it. See {@link Consumer.ack}. */
-  ack(): Promise<void> {
-    return this.#settler.ack(this)
+  ack(options?: SettleOptions): Promise<void> {
+    return this.#settler.ack(this, options)
   }
 
   /** Not done: deliver it again later, or keep it as a dead letter if this was the last attempt. See {@link Consumer.nack}. */
@@ -98,18 +123,46 @@ export class Message<T> {
     return this.#settler.reject(this, options)
   }
 
-  /** Keep it for `leaseMs` from now. See {@link Consumer.extend}. */
-  extend(leaseMs: number): Promise<void> {
-    return this.#settler.extend(this, leaseMs)
+  /** Keep it for `leaseMs` from now. Answers with the {@link receipt} that holds from now on. See {@link Consumer.extend}. */
+  extend(leaseMs: number, options?: SettleOptions): Promise<string> {
+    return this.#settler.extend(this, leaseMs, options)
   }
+}
+
+/** A delivery, as somebody knows it who has no more than its receipt. */
+export interface Ticket {
+  readonly receipt: string
+  readonly attempt: number
+  readonly maxAttempts: number
+}
+
+export function receiptOf({ receipt, attempt, maxAttempts }: Ticket): string {
+  return `${attempt}/${maxAttempts}/${receipt}`
+}
+
+/** What {@link Message.receipt} says. `undefined`: it is none. */
+export function ticketOf(receipt: string): Ticket | undefined {
+  const found = /^(\d+)\/(\d+)\/(.+)$/s.exec(receipt)
+  if (found === null) return undefined
+  return { attempt: Number(found[1]), maxAttempts: Number(found[2]), receipt: found[3]! }
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
 
-export function staleError(tried: string, [first, ...others]: readonly Message<unknown>[]): QuaysideError {
-  const what = others.length > 0 ? `${first!.id} and ${others.length} more` : first!.id
+/** How many messages an error names. */
+const MOST_NAMED = 10
+
+/** @param stale Ids, or receipts where no more is known. @param others How many were settled in the same call. */
+export function staleError(tried: string, stale: readonly string[], others = 0): QuaysideError {
+  const named = stale.slice(0, MOST_NAMED).map((id) => (id.length > 100 ? `${id.slice(0, 100)}…` : id))
+  const more = stale.length - named.length
+  const what =
+    stale.length === 1 ? `the message ${named[0]} was` : `${stale.length} messages were (${named.join(', ')}`
+  const end = stale.length === 1 ? '' : more > 0 ? ` and ${more} more)` : ')'
+  const rest = others > 0 ? `; the other ${others} are done` : '; nothing was changed'
   return new QuaysideError(
     'STALE_RECEIPT',
-    `${tried}: the message ${what} was settled before, or its lease is over and somebody else has it; nothing was changed`,
+    `${tried}: ${what}${end} settled before, cancelled, or its lease is over and somebody else has it${rest}`,
+    { stale },
   )
 }

@@ -9,6 +9,7 @@ import {
   checkNothing,
   checkOptions,
   checkPositiveMs,
+  checkSignal,
   checkSize,
   checkText,
   invalid,
@@ -20,7 +21,8 @@ import { QuaysideError } from './errors.ts'
 import { validate } from './schema.ts'
 import type { AppendResult, Body, NewMessage } from './storage.ts'
 
-export interface SendOptions {
+/** What belongs to one message. */
+export interface MessageOptions {
   /**
    * The id of the message: a second one with the same id, while the first is retained, is a duplicate and not stored.
    * 1 to 256 bytes of UTF-8. A send that is tried again because its answer was lost needs `dedupeMs` as well: the message
@@ -52,8 +54,19 @@ export interface SendOptions {
   readonly dedupeMs?: number | undefined
 }
 
+export interface SendBatchOptions {
+  /**
+   * Gives the send up: it rejects with the signal's reason, and nothing is stored. Once the storage was asked it is too late
+   * for that: then the call ends as if there were no signal. While another send of this producer is under way it is not
+   * asked yet, nor before it is open.
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SendOptions extends MessageOptions, SendBatchOptions {}
+
 /** One message of a batch. */
-export interface BatchMessage<T> extends SendOptions {
+export interface BatchMessage<T> extends MessageOptions {
   readonly payload: T
 }
 
@@ -73,7 +86,8 @@ const OPTIONS = {
   replace: checkBoolean,
   dedupeMs: checkMs,
 }
-const BATCH_OPTIONS = { payload: checkNothing, ...OPTIONS }
+const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
+const BATCH_MESSAGE = { payload: checkNothing, ...OPTIONS }
 
 /** Sends messages to a queue. */
 export class Producer<T> {
@@ -84,14 +98,12 @@ export class Producer<T> {
   constructor(context: Context<T>) {
     this.#context = context
     this.#batcher = new Batcher({
-      write: (messages) => {
-        context.activity.turn()
-        return context.finish('send', (view) => view.append(messages, { batchId: context.options.id() }))
-      },
+      write: (messages) => context.append(messages),
       max: () => context.guarantees.maxBatch,
       weigh: (messages) => sum(messages, atMost),
       maxWeight: () => context.guarantees.maxBatchBytes,
       nameOf: ({ id }) => id,
+      opening: () => context.opening('send'),
       isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
       busy: context.batchers,
     })
@@ -104,15 +116,17 @@ export class Producer<T> {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`:
    * nothing was stored. `QUOTA_EXCEEDED`: no room, nothing was stored. `CLOSED`, `LOCKED`, `CORRUPT`,
    * `STORAGE_UNAVAILABLE`, `TIMEOUT`: the storage could not be used. `STORAGE_FAILED`: it broke; whether the message was
-   * stored is unknown; sending it again is safe with the same `id` and a `dedupeMs`.
+   * stored is unknown; sending it again is safe with the same `id` and a `dedupeMs`. The signal's reason, if it is aborted
+   * before the storage was asked: nothing was stored.
    */
   send(payload: T, options?: SendOptions): Promise<SendResult> {
     try {
-      if (options !== undefined) checkOptions('send', options, OPTIONS)
+      if (options !== undefined) checkOptions('send', options, SEND_OPTIONS)
+      options?.signal?.throwIfAborted()
       return this.#observe(false, [options], (drafts) => {
         const message = this.#prepare('send', payload, options, (drafts?.[0] ?? options)?.headers)
-        if (message instanceof Promise) return message.then((ready) => this.#store([ready], firstOf))
-        return this.#store([message], firstOf)
+        const messages = message instanceof Promise ? message.then((ready) => [ready]) : [message]
+        return this.#store(messages, firstOf, options?.signal)
       })
     } catch (error) {
       return Promise.reject(error)
@@ -124,38 +138,46 @@ export class Producer<T> {
    *
    * @throws as {@link send}, and `TOO_LARGE` where the batch has more messages or bytes than the storage takes at once.
    */
-  async sendBatch(messages: readonly BatchMessage<T>[]): Promise<SendResult[]> {
+  async sendBatch(
+    messages: readonly BatchMessage<T>[],
+    options: SendBatchOptions = {},
+  ): Promise<SendResult[]> {
     checkArray('sendBatch', 'messages', messages)
+    checkOptions('sendBatch', options, { signal: checkSignal })
     const { maxBatch } = this.#context.guarantees
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
-    if (this.#context.closing.aborted) throw this.#context.closedError('sendBatch')
+    this.#context.admit('sendBatch')
+    const { signal } = options
+    signal?.throwIfAborted()
     if (messages.length === 0) return []
-    return await this.#observe(true, messages, (drafts) => this.#sendBatch(messages, drafts))
+    return await this.#observe(true, messages, (drafts) =>
+      this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),
+    )
   }
 
-  async #sendBatch(messages: readonly BatchMessage<T>[], drafts?: readonly Draft[]): Promise<SendResult[]> {
+  #prepareBatch(
+    messages: readonly BatchMessage<T>[],
+    drafts: readonly Draft[] | undefined,
+  ): readonly NewMessage[] | Promise<readonly NewMessage[]> {
     const prepared = messages.map((message, i) => {
       try {
         const tried = `sendBatch, message ${i}`
-        checkOptions(tried, message, BATCH_OPTIONS)
+        checkOptions(tried, message, BATCH_MESSAGE)
         return this.#prepare(tried, message.payload, message, (drafts?.[i] ?? message).headers)
       } catch (error) {
         // Not thrown: then nobody would listen to a schema that refuses another message later.
         return Promise.reject(error)
       }
     })
-    // Most schemas answer at once.
-    const ready = prepared.every(isReady)
-      ? prepared
-      : await Promise.all(prepared.map((one) => Promise.resolve(one)))
-    this.#checkTogether(ready)
-    return await this.#store(ready, (results) => results as SendResult[])
+    // Most schemas and codecs answer at once.
+    if (prepared.every(isReady)) return this.#checkTogether(prepared)
+    return Promise.all(prepared.map((one) => Promise.resolve(one))).then((all) => this.#checkTogether(all))
   }
 
   /** Sends messages under the eyes of whoever observes the queue, and shows them the ids that they got. */
   #observe<R extends SendResult | SendResult[]>(
     batch: boolean,
-    all: readonly (SendOptions | undefined)[],
+    all: readonly (MessageOptions | undefined)[],
     send: (drafts?: readonly Draft[]) => Promise<R>,
   ): Promise<R> {
     // Options of a batch may be anything at all here: they are checked later.
@@ -171,7 +193,12 @@ export class Producer<T> {
     })
   }
 
-  #store<R>(messages: readonly NewMessage[], answer: (results: readonly SendResult[]) => R): Promise<R> {
+  /** Puts messages into the order of sending, before they are ready even. */
+  #store<R>(
+    messages: readonly NewMessage[] | Promise<readonly NewMessage[]>,
+    answer: (results: readonly SendResult[]) => R,
+    signal: AbortSignal | undefined,
+  ): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#batcher.add(
         messages,
@@ -180,6 +207,7 @@ export class Producer<T> {
           resolve(answer(results))
         },
         reject,
+        signal,
       )
     })
   }
@@ -188,45 +216,38 @@ export class Producer<T> {
   #prepare(
     tried: string,
     payload: T,
-    options: SendOptions | undefined,
-    headers: SendOptions['headers'],
+    options: MessageOptions | undefined,
+    headers: MessageOptions['headers'],
   ): NewMessage | Promise<NewMessage> {
-    if (this.#context.closing.aborted) throw this.#context.closedError(tried)
+    this.#context.admit(tried)
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
     if (headers !== undefined) this.#checkHeaders(tried, headers)
-    const finish = (): NewMessage => {
-      const body = encode(tried, codec, payload)
+    const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? {}
+    // Now, since its sender may change it later.
+    const kept = headers && Object.freeze({ ...headers })
+    const finish = (body: Body): NewMessage => {
       this.#checkBody(tried, body)
-      if (options === undefined && headers === undefined) return { body }
-      const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? {}
-      return {
-        body,
-        id,
-        key,
-        headers: headers && Object.freeze({ ...headers }),
-        delayMs,
-        expiresInMs,
-        maxAttempts,
-        replace,
-        dedupeMs,
-      }
+      if (options === undefined && kept === undefined) return { body }
+      return { body, id, key, headers: kept, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
     }
-    if (schema === undefined) return finish()
+    const start = (): NewMessage | Promise<NewMessage> => {
+      const body = encode(tried, codec, payload)
+      return body instanceof Promise ? body.then(finish) : finish(body)
+    }
+    if (schema === undefined) return start()
     // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
     const checked = validate(tried, schema, payload)
-    if (!(checked instanceof Promise)) return finish()
+    if (!(checked instanceof Promise)) return start()
     // Encoded before the schema has answered: until then its sender may change it.
-    try {
-      const message = finish()
-      return checked.then(() => message)
-    } catch (error) {
-      return checked.then(() => Promise.reject(error))
-    }
+    const message = new Promise<NewMessage>((resolve) => resolve(start()))
+    // If the schema refuses it, nobody asks.
+    message.catch(() => undefined)
+    return checked.then(() => message)
   }
 
   /** What the options must be together, and what the storage can do. */
-  #check(tried: string, options: SendOptions): void {
+  #check(tried: string, options: MessageOptions): void {
     const { id, key, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
     const context = this.#context
     if (key !== undefined) {
@@ -255,10 +276,11 @@ export class Producer<T> {
   }
 
   /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
-  #checkTogether(messages: readonly NewMessage[]): void {
+  #checkTogether(messages: readonly NewMessage[]): readonly NewMessage[] {
     const { maxBatchBytes } = this.#context.guarantees
-    if (messages.length < 2 || maxBatchBytes === Infinity || sum(messages, atMost) <= maxBatchBytes) return
-    checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
+    if (messages.length > 1 && maxBatchBytes < Infinity && sum(messages, atMost) > maxBatchBytes)
+      checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
+    return messages
   }
 
   #checkBody(tried: string, body: Body): void {

@@ -23,7 +23,14 @@ export type SchemaResult<T> =
 /** What the schema makes of a value. Throws, or rejects, with `SCHEMA_MISMATCH` where it does not fit. */
 export function validate<T>(tried: string, schema: StandardSchema<T>, value: unknown): T | Promise<T> {
   const result = schema['~standard'].validate(value)
-  return result instanceof Promise ? result.then((late) => accept(tried, late)) : accept(tried, result)
+  return isThenable(result)
+    ? Promise.resolve(result).then((late) => accept(tried, late))
+    : accept(tried, result)
+}
+
+/** Also a promise of another realm or library. */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function accept<T>(tried: string, result: SchemaResult<T>): T {

@@ -1,5 +1,6 @@
+import { QuaysideError } from '../../src/errors.ts'
 import type { AppendResult, NewMessage } from '../../src/storage.ts'
-import { type Due, type Work, writeRows } from './change.ts'
+import { type Due, type Work, removeSegments, valuesFor, writeValues } from './change.ts'
 import { SEGMENT } from './keys.ts'
 import { makeId } from './rows.ts'
 
@@ -26,10 +27,28 @@ export function prepare(
   return { due, results: due.map(({ row }) => ({ id: row.id, status: 'stored' })) }
 }
 
+/** Writes messages: all or, as far as KV lets that be known, none. */
 export async function write(work: Work, due: readonly Due[]): Promise<void> {
   const { kv, ledger, settings } = work
   const now = ledger.now(settings.clock)
-  kv.require('append', 1)
-  await writeRows(work, 'append', SEGMENT, due, now)
+  const values = valuesFor(work, SEGMENT, due, now)
+  if (values.length > settings.maxOperations) throw tooMany(values.length, settings.maxOperations)
+  kv.require('append', values.length)
+  try {
+    await writeValues(work, 'append', values, now)
+  } catch (error) {
+    const segments = values.map(({ segment }) => segment)
+    const written = segments.findIndex(({ key }) => ledger.segment(key) === undefined)
+    // The one that failed may be there or not.
+    if (written > 0) await removeSegments(work, 'append', segments.slice(0, written + 1), now).catch(() => {})
+    throw error
+  }
   ledger.sent += due.length
+}
+
+function tooMany(writes: number, most: number): QuaysideError {
+  return new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `append: this batch needs ${writes} writes, because its messages are due at so many times, and ${most} operations are the most (maxOperations). Nothing was stored; send it in parts, or let more messages be due together (delayStepMs)`,
+  )
 }

@@ -8,8 +8,6 @@ import { type Row, encodeRows } from './rows.ts'
 
 /** For how long what is done is kept here only, while its segment is worked on. Who dies meanwhile does it again. */
 const UNSAVED_MS = 30_000
-/** Further away is for ever. */
-const FOREVER_MS = 100 * 365 * 86_400_000
 
 /** What the verbs of one view work with. */
 export interface Work {
@@ -36,7 +34,8 @@ export class Change {
   readonly record: RecordEntry
   readonly #done: Map<string, Set<number>> = new Map()
   readonly #leased: Map<string, Map<number, number>> = new Map()
-  readonly #dead: Row[] = []
+  /** Dead letters, by how long they are kept. */
+  readonly #dead: Map<number | undefined, Due[]> = new Map()
   readonly #retries: Due[] = []
   /** Segments that were finished by somebody who did not come to delete them. */
   readonly #finished: Map<string, Segment> = new Map()
@@ -99,9 +98,9 @@ export class Change {
     this.work.ledger.touch(this.record)
   }
 
-  /** Makes it a dead letter. */
-  bury(row: Row): void {
-    this.#dead.push(row)
+  /** Makes it a dead letter, which is kept for so long. */
+  bury(row: Row, deadForMs: number | undefined): void {
+    entryOf(this.#dead, deadForMs, () => []).push({ row, at: this.now })
   }
 
   /** Delivers it again. */
@@ -127,11 +126,10 @@ export class Change {
     this.#committed = true
     const deleted: Segment[] = []
     try {
-      if (this.#dead.length > 0) {
-        const dead = this.#dead.map((row) => ({ row, at: now }))
-        await writeRows(work, tried, DEAD, dead, now, owner)
-      }
-      if (this.#retries.length > 0) await writeRows(work, tried, SEGMENT, this.#retries, now, owner)
+      for (const [keepMs, dead] of this.#dead)
+        await writeValues(work, tried, valuesFor(work, DEAD, dead, now, owner, keepMs), now)
+      if (this.#retries.length > 0)
+        await writeValues(work, tried, valuesFor(work, SEGMENT, this.#retries, now, owner), now)
       record.safe = true
       for (const key of this.#done.keys()) {
         const segment = ledger.segment(key)
@@ -146,15 +144,14 @@ export class Change {
       const leased = record.isCovered ? new Map<string, Map<number, number>>() : this.#withStock()
       const hasLeases = [...leased.values()].some((counts) => counts.size > 0)
       // With a record that must be written anyway it costs nothing.
-      const waits = defer && !hasLeases && this.#dead.length === 0 && now - since < UNSAVED_MS
+      const waits = defer && !hasLeases && this.#dead.size === 0 && now - since < UNSAVED_MS
       const written: RecordEntry = { ...record, leased, done: waits ? new Map() : this.#shorten(done) }
       if (hasLeases || written.done.size > 0) {
         const { value, metadata } = encodeRecord(written)
         // What is done must be known for as long as the segment is there.
         const doneMs = written.done.size > 0 ? settings.retentionMs : 0
         const leasedMs = hasLeases ? record.until - now + COUNTED_MS : 0
-        const ttl = Math.min(Math.max(doneMs, leasedMs), FOREVER_MS)
-        await kv.put(tried, ledger.prefix + record.key, value, metadata, ttl)
+        await kv.put(tried, ledger.prefix + record.key, value, metadata, Math.max(doneMs, leasedMs))
         if (!waits) this.#remember(done)
       }
       // Others may have added theirs meanwhile.
@@ -231,38 +228,55 @@ export async function removeSegments(
   )
 }
 
+/** A segment with its value, and how long KV keeps it. */
+interface Value {
+  readonly segment: Segment
+  readonly value: string
+  readonly ttlMs: number
+}
+
 /**
- * Writes messages: those that are due together into one segment, unless that would be larger than a value may be.
+ * Values of messages: those that are due together in one segment, unless that would be larger than a value may be.
  *
  * A segment whose messages are all due alike is claimed and finished whole, and then all that is to be known about it is
  * whether it is there.
  */
-export async function writeRows(
-  work: Work,
-  tried: string,
+export function valuesFor(
+  { ledger, settings }: Work,
   kind: typeof SEGMENT | typeof DEAD,
   due: readonly Due[],
   now: number,
   group?: string,
-): Promise<void> {
-  const { kv, ledger, settings } = work
+  keepMs?: number,
+): Value[] {
+  const values: Value[] = []
   for (const { at, rows } of together(due, now, settings.delayStepMs)) {
-    for (const { value, bytes, part } of valuesOf(rows)) {
-      const expiries = part.flatMap(({ expires }) =>
-        kind === SEGMENT && expires !== undefined ? [expires] : [],
-      )
+    for (const { value, bytes, part } of partsOf(rows)) {
+      const expiries = part.flatMap(({ expires }) => (expires === undefined ? [] : [expires]))
+      const ends = kind === SEGMENT ? expiries : keepMs === undefined ? [] : [now + keepMs]
       const segment: Segment = {
         key: ledger.keys.make(kind, at),
         count: part.length,
         bytes,
         group,
         oldest: part.reduce((oldest, { timestamp }) => Math.min(oldest, timestamp), Infinity),
-        expires: expiries.length > 0 ? Math.min(...expiries) : undefined,
+        expires: ends.length > 0 ? Math.min(...ends) : undefined,
       }
-      const ttl = Math.min(at - now + settings.retentionMs, FOREVER_MS)
-      await kv.put(tried, ledger.prefix + segment.key, value, segmentJson(segment), ttl)
-      ledger.addSegment(segment, now)
+      values.push({ segment, value, ttlMs: at - now + (keepMs ?? settings.retentionMs) })
     }
+  }
+  return values
+}
+
+export async function writeValues(
+  { kv, ledger }: Work,
+  tried: string,
+  values: readonly Value[],
+  now: number,
+): Promise<void> {
+  for (const { segment, value, ttlMs } of values) {
+    await kv.put(tried, ledger.prefix + segment.key, value, segmentJson(segment), ttlMs)
+    ledger.addSegment(segment, now)
   }
 }
 
@@ -275,19 +289,18 @@ function* together(due: readonly Due[], now: number, stepMs: number): Generator<
     const first = later[i]!.at
     const from = i
     while (i < later.length && later[i]!.at <= first + stepMs) i++
-    const at = Math.min(later[i - 1]!.at, now + FOREVER_MS)
-    yield { at, rows: later.slice(from, i).map(({ row }) => row) }
+    yield { at: later[i - 1]!.at, rows: later.slice(from, i).map(({ row }) => row) }
   }
 }
 
-function* valuesOf(rows: readonly Row[]): Generator<{ value: string; bytes: number; part: readonly Row[] }> {
+function* partsOf(rows: readonly Row[]): Generator<{ value: string; bytes: number; part: readonly Row[] }> {
   const value = encodeRows(rows)
   const bytes = encoder.encode(value).length
   if (bytes <= BYTES_PER_READ || rows.length === 1) yield { value, bytes, part: rows }
   else {
     const half = rows.length >> 1
-    yield* valuesOf(rows.slice(0, half))
-    yield* valuesOf(rows.slice(half))
+    yield* partsOf(rows.slice(0, half))
+    yield* partsOf(rows.slice(half))
   }
 }
 

@@ -1,10 +1,9 @@
-import type { ClaimRequest, ClaimResult, Delivery } from '../../src/storage.ts'
+import { type ClaimRequest, type ClaimResult, type Delivery, MAX_ANSWER_BYTES } from '../../src/storage.ts'
 import { Change, type Work } from './change.ts'
 import type { Segment } from './entries.ts'
-import { groupJson } from './entries.ts'
-import { GROUP, SEGMENT, digitsOf, formatReceipt, placeOf, timeOf } from './keys.ts'
+import { SEGMENT, digitsOf, formatReceipt, timeOf } from './keys.ts'
 import type { Group, Stock } from './ledger.ts'
-import { BYTES_PER_READ } from './namespace.ts'
+import { makeGroups } from './groups.ts'
 import { deadRow, isKnown, readRows, settle } from './settle.ts'
 
 /** What a claim does besides deleting each segment in the end: it lists, reads, makes dead letters, records. */
@@ -28,10 +27,11 @@ interface Picks {
 
 export async function claim(work: Work, request: ClaimRequest): Promise<ClaimResult> {
   const { kv, ledger, settings } = work
-  const { leaseMs, limit, settle: settlements } = request
+  const { group: name, groups = [], from, leaseMs, limit, settle: settlements } = request
   let now = ledger.now(settings.clock)
   await ledger.load(kv, 'claim', now, false)
-  const group = await joinGroup(work, request, now)
+  await makeGroups(work, 'claim', [...groups, { name, from }], now)
+  const group = ledger.groups.get(name)!
   if (settlements?.some((one) => !isKnown(work, one))) await ledger.load(kv, 'claim', now, true)
   now = ledger.now(settings.clock)
   const change = new Change(work, group, now, leaseMs)
@@ -40,8 +40,9 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
   try {
     const settled = settlements && (await settle(change, settlements, extensions))
     const deliveries: Delivery[] = []
+    let bytes = 0
     while (deliveries.length < limit) {
-      const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs, deliveries.length === 0)
+      const { picks, stock, left } = pick(change, limit - deliveries.length, leaseMs, bytes)
       if (picks.length === 0) {
         if (left || !(await ledger.more(kv, 'claim', now))) break
         continue
@@ -49,6 +50,7 @@ export async function claim(work: Work, request: ClaimRequest): Promise<ClaimRes
       const round = new Change(work, group, now, leaseMs, stock?.token, stock !== undefined)
       rounds.push(round)
       for (const { segment, counts, rest } of picks) {
+        bytes += segment.bytes
         round.lease(
           segment.key,
           [...counts].map(([index, count]) => [index, count + 1]),
@@ -78,37 +80,18 @@ function withNext(nextInMs: number | undefined): { nextInMs?: number } {
   return nextInMs === undefined ? {} : { nextInMs }
 }
 
-/** Finds the group, or creates it: everything there is before it belongs to the first group of a queue in any case. */
-async function joinGroup(work: Work, { group: name, from }: ClaimRequest, now: number): Promise<Group> {
-  const { kv, ledger } = work
-  if (!ledger.groups.has(name)) {
-    kv.require('claim', 1)
-    const key = ledger.keys.make(GROUP, now)
-    const start = from === 'latest' && ledger.groups.size > 0 ? placeOf(key) : undefined
-    const entry = { key, name, start }
-    ledger.addGroup(entry, now)
-    try {
-      await kv.put('claim', ledger.prefix + key, '', groupJson(entry))
-    } catch (error) {
-      ledger.removeGroup(name, now)
-      throw error
-    }
-  }
-  return ledger.groups.get(name)!
-}
-
 /**
  * Picks what may be delivered: whole segments, in the order in which they are due, and only the first in part if it has more
  * than is wanted. The rest of that is leased too, and put in stock for the next claims here: small claims of a large
  * batch cost one record together.
  */
-function pick(change: Change, limit: number, leaseMs: number, maySplit: boolean): Picks {
+function pick(change: Change, limit: number, leaseMs: number, already: number): Picks {
   const { work, group, now } = change
   const { kv, ledger } = work
   const picks: Pick[] = []
   const end = SEGMENT + digitsOf(now + 1)
   let room = limit
-  let bytes = 0
+  let bytes = already
   for (const segment of ledger.segments(SEGMENT)) {
     if (segment.key >= end) break
     if (!ledger.belongs(group, segment)) continue
@@ -134,8 +117,8 @@ function pick(change: Change, limit: number, leaseMs: number, maySplit: boolean)
     }
     if (some === 0) continue
     const isMore = some > counts.size
-    const isFirst = maySplit && picks.length === 0
-    if ((isMore && !isFirst) || (picks.length > 0 && bytes + segment.bytes > BYTES_PER_READ)) {
+    // One that is too large for an answer with others has one of its own.
+    if (bytes > 0 && (isMore || bytes + segment.bytes > MAX_ANSWER_BYTES)) {
       return { picks, left: true }
     }
     if (kv.left < MOST_BESIDES + picks.length) return { picks, left: true }
@@ -159,7 +142,7 @@ function pick(change: Change, limit: number, leaseMs: number, maySplit: boolean)
 async function open(
   change: Change,
   picks: readonly Pick[],
-  { leaseMs, maxAttempts: ofGroup }: ClaimRequest,
+  { leaseMs, maxAttempts: ofGroup, deadForMs }: ClaimRequest,
 ): Promise<Delivery[]> {
   const { work, group, now, record } = change
   const { ledger, kv } = work
@@ -187,7 +170,7 @@ async function open(
       if (isExpired || attempts >= maxAttempts) {
         change.done(key, index)
         const died = { ...row, attempts, error: lastError }
-        change.bury(deadRow(change, died, isExpired ? 'expired' : 'exhausted'))
+        change.bury(deadRow(change, died, isExpired ? 'expired' : 'exhausted'), deadForMs)
         if (count === 0) ledger.count(group.name, 'failed', 1)
         continue
       }

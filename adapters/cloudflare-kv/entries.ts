@@ -18,7 +18,7 @@ export interface Segment {
   readonly group?: string | undefined
   /** When the oldest of its messages was sent. */
   readonly oldest: number
-  /** When the first of its messages expires. */
+  /** When the first of its messages expires; of dead letters, when they are forgotten. */
   readonly expires?: number | undefined
 }
 
@@ -48,6 +48,11 @@ export interface LargeRecord {
   readonly first: string
   readonly last: string
   readonly bytes: number
+}
+
+/** Dead letters that were not to be kept for so long: KV may take a minute or more to forget them. */
+export function isForgotten({ key, expires = Infinity }: Segment, now: number): boolean {
+  return key.startsWith(DEAD) && expires <= now
 }
 
 interface GroupJson {

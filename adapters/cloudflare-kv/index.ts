@@ -1,8 +1,8 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import type { KVBinding } from './binding.ts'
-import { prefixOf } from './keys.ts'
-import { ledgerOf } from './ledger.ts'
+import { RECORD, isKey, nameOf, prefixOf } from './keys.ts'
+import { ledgerOf, ledgersOf } from './ledger.ts'
 import { Namespace } from './namespace.ts'
 import { type CloudflareKVOptions, type Settings, settingsOf } from './options.ts'
 import type { KVOperations } from './prices.ts'
@@ -28,6 +28,8 @@ const GUARANTEES: Guarantees = {
   maxBatch: 1000,
   maxBatchBytes: 16 * 1024 * 1024,
   consistentWithinMs: 60_000,
+  // Two that send at once would not see each other's messages.
+  queueLimits: false,
 }
 
 /**
@@ -80,9 +82,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
   }
 
   async open(queue: string): Promise<QueueStorage> {
-    if (this.#closed) {
-      throw new QuaysideError('CLOSED', 'open a queue: this CloudflareKVAdapter was closed; make another')
-    }
+    if (this.#closed) throw closedError('open a queue')
     const settings = this.#settings
     const ledger = ledgerOf(this.#binding, prefixOf(settings.prefix, queue), settings.random)
     const view = new CloudflareKVQueue({ kv: this.#namespace, ledger, settings }, () => this.#closed)
@@ -90,8 +90,31 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return view
   }
 
-  queues(): Promise<string[]> {
-    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  /** Lists every key of all queues: one operation for each 1,000 of them. */
+  async queues(): Promise<string[]> {
+    if (this.#closed) throw closedError('queues')
+    const kv = this.#namespace
+    const prefix = `${this.#settings.prefix}/`
+    const ledgers = ledgersOf(this.#binding)
+    const names = new Set<string>()
+    for (let cursor: string | undefined; ;) {
+      kv.require('queues', 1)
+      const page = await kv.list('queues', prefix, cursor)
+      for (const { name: listed } of page.keys) {
+        const [escaped = '', key = '', ...rest] = listed.slice(prefix.length).split('/')
+        // Records may outlive what they are about.
+        if (rest.length > 0 || !isKey(key) || key.startsWith(RECORD)) continue
+        const name = ledgers.get(`${prefix}${escaped}/`)?.isGone(key) ? undefined : nameOf(escaped)
+        if (name !== undefined) names.add(name)
+      }
+      if (page.list_complete) break
+      cursor = page.cursor
+    }
+    for (const [own, { hasOwn }] of ledgers) {
+      const name = own.startsWith(prefix) ? nameOf(own.slice(prefix.length, -1)) : undefined
+      if (hasOwn && name !== undefined) names.add(name)
+    }
+    return [...names].sort()
   }
 
   async close(): Promise<void> {
@@ -99,4 +122,8 @@ export class CloudflareKVAdapter implements StorageAdapter {
     await Promise.all([...this.#views].map((view) => view.close()))
     this.#views.clear()
   }
+}
+
+function closedError(tried: string): QuaysideError {
+  return new QuaysideError('CLOSED', `${tried}: this CloudflareKVAdapter was closed; make another`)
 }

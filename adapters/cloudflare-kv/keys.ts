@@ -1,5 +1,6 @@
 /**
- * The keys of a queue: `<prefix><queue>/<kind><time><number><random>`.
+ * The keys of a queue: `<prefix>/<queue>/<kind><time><number><random>`. A queue's name is escaped and has no slash, so
+ * that queues of different prefixes have no key in common, whatever these are.
  *
  * Kinds sort so that one list shows first all that is known about messages, then the messages in the order in which they are
  * due, then the dead letters. A key is never written twice.
@@ -20,7 +21,20 @@ const LONGEST_ESCAPED = 352
 
 export function prefixOf(prefix: string, queue: string): string {
   const escaped = encodeURIComponent(queue)
-  return `${prefix}${escaped.length <= LONGEST_ESCAPED ? escaped : `=${toBase64(new TextEncoder().encode(queue)).replaceAll('/', '-')}`}/`
+  const long = (): string => `=${toBase64(new TextEncoder().encode(queue)).replaceAll('/', '-')}`
+  return `${prefix}/${escaped.length <= LONGEST_ESCAPED ? escaped : long()}/`
+}
+
+/** What was escaped for {@link prefixOf}; `undefined` if it is no name of a queue. */
+export function nameOf(escaped: string): string | undefined {
+  try {
+    const name = escaped.startsWith('=')
+      ? new TextDecoder().decode(fromBase64(escaped.slice(1).replaceAll('-', '/')))
+      : decodeURIComponent(escaped)
+    return prefixOf('', name) === `/${escaped}/` ? name : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** A key as a {@link KeyMaker} makes it. Whatever else lies under the prefix is not the queue's. */

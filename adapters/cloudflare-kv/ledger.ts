@@ -138,6 +138,11 @@ export class Ledger {
     await this.#readLarge(kv, tried)
   }
 
+  /** How old the list is, in ms. */
+  ageAt(now: number): number {
+    return now - this.#listedAt
+  }
+
   /** Lists a page more. Answers `false` where there is none with anything that is due. */
   async more(kv: Namespace, tried: string, now: number): Promise<boolean> {
     if (this.hasAllDue(now)) return false
@@ -381,6 +386,29 @@ export class Ledger {
     this.unsaved.delete(name)
   }
 
+  /** Keys of what was written here, which lists may not show yet. */
+  ownKeys(): string[] {
+    const records = [...this.#ownRecords].filter(([, { value }]) => !value.isCovered).map(([key]) => key)
+    return [...records, ...this.#ownSegments.keys(), ...this.#ownGroups.keys()]
+  }
+
+  /** Something was written here of which others know, and lists perhaps not yet. */
+  get hasOwn(): boolean {
+    return this.#ownSegments.size + this.#ownGroups.size > 0
+  }
+
+  /** The queue is deleted, with these keys. */
+  clear(keys: Iterable<string>, now: number): void {
+    for (const own of [this.#ownGroups, this.#ownRecords, this.#ownSegments, this.#stock, this.#read])
+      own.clear()
+    for (const known of [this.rows, this.counts, this.unsaved]) known.clear()
+    this.sent = 0
+    this.#cursor = undefined
+    this.#complete = false
+    this.#startOver(-Infinity)
+    for (const key of keys) this.#gone.set(key, now + OWN_MS)
+  }
+
   addSegment(segment: Segment, now: number): void {
     this.#ownSegments.set(segment.key, { value: segment, until: now + OWN_MS })
     this.#segments.set(segment.key, segment)
@@ -487,6 +515,11 @@ export function indexFrom(order: readonly string[], key: string): number {
 }
 
 const ledgers = new WeakMap<KVBinding, Map<string, Ledger>>()
+
+/** What this isolate knows of queues, by their prefixes. */
+export function ledgersOf(binding: KVBinding): ReadonlyMap<string, Ledger> {
+  return ledgers.get(binding) ?? new Map()
+}
 
 /** The ledger of a queue: one in an isolate for each binding. */
 export function ledgerOf(binding: KVBinding, prefix: string, random: () => number): Ledger {

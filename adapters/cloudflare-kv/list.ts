@@ -1,37 +1,51 @@
-import type {
-  GroupStats,
-  ListQuery,
-  ListedMessage,
-  MessageState,
-  Page,
-  StorageStats,
+import {
+  type Body,
+  type GroupStats,
+  type ListQuery,
+  type ListedMessage,
+  MAX_ANSWER_BYTES,
+  type MessageState,
+  type Page,
+  type StorageStats,
 } from '../../src/storage.ts'
 import type { Work } from './change.ts'
-import type { Segment } from './entries.ts'
+import { type Segment, isForgotten } from './entries.ts'
 import { DEAD, NO_LEASE, SEGMENT, formatReceipt, timeOf } from './keys.ts'
 import type { Group, Lease, Standing } from './ledger.ts'
 import { readRows } from './settle.ts'
 
-/** So many segments are read at once for a page. */
+/** So many segments are read at once for a page, if they are not too large together. */
 const READ_AHEAD = 100
+
+/** How many segments from a place on are to be read at once: one in any case. */
+function readAhead(segments: readonly Segment[], at: number): number {
+  let count = 0
+  for (let bytes = 0; count < READ_AHEAD && at + count < segments.length; count++) {
+    bytes += segments[at + count]!.bytes
+    if (count > 0 && bytes > MAX_ANSWER_BYTES) break
+  }
+  return count
+}
 
 export async function list(work: Work, query: ListQuery): Promise<Page> {
   const { kv, ledger, settings } = work
-  const { states = ['ready', 'leased', 'delayed'], limit } = query
+  const { states = ['ready', 'leased', 'delayed'], limit, bodies = true } = query
   const now = ledger.now(settings.clock)
   await ledger.load(kv, 'list', now, true)
   const group = ledger.groups.get(query.group)
   const ids = query.ids && new Set(query.ids)
   const messages: ListedMessage[] = []
   let shown = ''
+  let bytes = 0
   const segments = [...ledger.segments(SEGMENT), ...ledger.segments(DEAD)].filter((segment) =>
-    mayShow(work, group, segment, states),
+    mayShow(work, group, segment, states, now),
   )
   const [fromKey = '', fromIndex = ''] = query.cursor?.split('.') ?? []
   let at = segments.findIndex(({ key }) => key >= fromKey)
   if (at < 0 || ids?.size === 0) return { messages }
-  for (; at < segments.length; at += READ_AHEAD) {
-    const ahead = segments.slice(at, at + READ_AHEAD)
+  for (let count; at < segments.length; at += count) {
+    count = readAhead(segments, at)
+    const ahead = segments.slice(at, at + count)
     const missing = await readRows(work, 'list', ahead, false)
     for (const segment of ahead) {
       const { key } = segment
@@ -47,16 +61,18 @@ export async function list(work: Work, query: ListQuery): Promise<Page> {
         if (!states.includes(state)) continue
         if (state !== 'leased' && state !== 'dead' && row.expires !== undefined && row.expires <= now)
           continue
-        if (messages.length === limit) {
+        if (messages.length === limit || bytes >= MAX_ANSWER_BYTES) {
           return { messages, cursor: shown }
         }
         const attempt = row.attempts + (lease?.count ?? 0)
         const lastError = lease === undefined ? row.error : undefined
         shown = `${key}.${index}`
+        // What cannot be read has none.
+        if (bodies) bytes += (row.body as Body | null)?.length ?? 0
         messages.push({
           id: row.id,
           state,
-          body: row.body,
+          body: bodies ? row.body : '',
           ...(row.headers !== undefined && { headers: row.headers }),
           timestamp: row.timestamp,
           attempt,
@@ -87,7 +103,9 @@ function mayShow(
   group: Group | undefined,
   segment: Segment,
   states: readonly MessageState[],
+  now: number,
 ): boolean {
+  if (isForgotten(segment, now)) return false
   const isDead = segment.key.startsWith(DEAD)
   if (isDead ? !states.includes('dead') : states.every((state) => state === 'dead')) return false
   if (group === undefined) return segment.group === undefined
@@ -128,7 +146,7 @@ export async function stats(work: Work): Promise<StorageStats> {
       oldest = Math.min(oldest, segment.oldest)
     }
     for (const segment of ledger.segments(DEAD)) {
-      if (ledger.belongs(group, segment))
+      if (ledger.belongs(group, segment) && !isForgotten(segment, now))
         numbers.dead += segment.count - ledger.standing(group, segment).done.size
     }
     const counts = ledger.counts.get(name) ?? { acked: 0, failed: 0 }

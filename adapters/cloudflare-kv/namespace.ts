@@ -13,6 +13,8 @@ export const BYTES_PER_READ = 25_000_000
 /** Connections that an invocation may have at once. */
 const AT_ONCE = 6
 const LEAST_TTL_SECONDS = 60
+/** What lives longer than five years is kept for ever: nobody says how far into the future KV can expire a key. */
+const MOST_TTL_SECONDS = 5 * 365 * 86_400
 
 /** A value to be read, and how many bytes it has. */
 export interface Wanted {
@@ -68,12 +70,8 @@ export class Namespace {
   }
 
   put(tried: string, key: string, value: string, metadata: unknown, ttlMs?: number): Promise<void> {
-    const options = {
-      metadata,
-      ...(ttlMs !== undefined && {
-        expirationTtl: Math.max(LEAST_TTL_SECONDS, Math.ceil(ttlMs / 1000)),
-      }),
-    }
+    const seconds = Math.max(LEAST_TTL_SECONDS, Math.ceil((ttlMs ?? Infinity) / 1000))
+    const options = { metadata, ...(seconds <= MOST_TTL_SECONDS && { expirationTtl: seconds }) }
     return this.#try(tried, 'writes', 1, 'STORAGE_FAILED', () => this.#binding.put(key, value, options))
   }
 
@@ -130,6 +128,8 @@ export class Namespace {
     code: 'STORAGE_FAILED' | 'STORAGE_UNAVAILABLE',
     run: () => Promise<T>,
   ): Promise<T> {
+    const most = this.#settings.maxOperations * 1.1
+    if (this.#done >= most) throw this.#spent(tried)
     for (let attempt = 0; ; attempt++) {
       this.#done++
       this.operations[kind] += billed
@@ -137,7 +137,7 @@ export class Namespace {
         return await run()
       } catch (error) {
         const afterMs = RETRY_AFTER_MS[attempt]
-        if (afterMs !== undefined && !isFinal(error)) {
+        if (afterMs !== undefined && !isFinal(error) && this.#done < most) {
           await this.#settings.wait(afterMs * (1 + this.#settings.random() / 4))
           continue
         }

@@ -1,16 +1,18 @@
 import { QuaysideError } from '../../src/errors.ts'
+import { MAX_DURATION_MS } from '../../src/storage.ts'
 
 export interface CloudflareKVOptions {
-  /** What the keys of all queues start with, up to 64 bytes: lets a namespace be shared. @defaultValue 'quayside/' */
+  /** What the keys of all queues start with, up to 64 bytes: lets a namespace be shared. @defaultValue 'quayside' */
   readonly prefix?: string | undefined
   /**
    * How long a message waits for a delivery, in ms from when it is due, a minute at least: then KV forgets it, without a dead
-   * letter. A retry starts the time anew, and so does becoming a dead letter. @defaultValue 4 days
+   * letter. A retry starts the time anew, and so does becoming a dead letter, unless the consumer says how long these are
+   * kept. @defaultValue 4 days
    */
   readonly retentionMs?: number | undefined
   /**
    * For how many ms an append waits for those of other requests to the same isolate, which then share one write.
-   * @defaultValue 0, none waits
+   * A minute at most. @defaultValue 0, none waits
    */
   readonly coalesceMs?: number | undefined
   /**
@@ -19,8 +21,8 @@ export interface CloudflareKVOptions {
    */
   readonly delayStepMs?: number | undefined
   /**
-   * How many operations this adapter may do. Cloudflare permits 1000 to one invocation; some are kept back for what is under way.
-   * @defaultValue 900
+   * How many operations this adapter may do before it begins nothing new. A tenth more is kept back for what is under way;
+   * then everything is refused, since Cloudflare permits 1000 to one invocation. @defaultValue 900
    */
   readonly maxOperations?: number | undefined
   /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
@@ -34,12 +36,18 @@ export interface CloudflareKVOptions {
 export type Settings = { readonly [K in keyof CloudflareKVOptions]-?: NonNullable<CloudflareKVOptions[K]> }
 
 const DAY_MS = 86_400_000
+/** What numbers may be at most. */
+const MOST: { readonly [K in keyof Settings]?: number } = {
+  retentionMs: MAX_DURATION_MS,
+  delayStepMs: MAX_DURATION_MS,
+  coalesceMs: 60_000,
+}
 /** So that the longest key, with a queue's name of 256 bytes, has less than 512 bytes. */
 const MAX_PREFIX_BYTES = 64
 
 export function settingsOf(options: CloudflareKVOptions): Settings {
   const known: Settings = {
-    prefix: 'quayside/',
+    prefix: 'quayside',
     retentionMs: 4 * DAY_MS,
     coalesceMs: 0,
     delayStepMs: 30_000,
@@ -66,6 +74,8 @@ function check(name: keyof Settings, value: unknown, type: string): void {
   else if (type === 'number') {
     const least = name === 'retentionMs' ? 60_000 : name === 'maxOperations' ? 1 : 0
     if (!((value as number) >= least)) refuse(`${name} must be ${least} or more`, value)
+    const most = MOST[name] ?? Infinity
+    if ((value as number) > most) refuse(`${name} must be ${most} at most`, value)
   } else if (name === 'prefix') {
     const bytes = new TextEncoder().encode(value as string).length
     if (bytes > MAX_PREFIX_BYTES) refuse(`prefix may have ${MAX_PREFIX_BYTES} bytes, and has ${bytes}`, value)

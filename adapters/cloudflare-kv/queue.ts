@@ -16,8 +16,9 @@ import { prepare, write } from './append.ts'
 import { Change, type Work } from './change.ts'
 import { claim } from './claim.ts'
 import { coalesce } from './coalesce.ts'
+import { declareGroups } from './groups.ts'
 import { list, stats } from './list.ts'
-import { deleteGroup, purge, retryNow } from './remove.ts'
+import { deleteGroup, deleteQueue, purge, retryNow } from './remove.ts'
 import { isKnown, settle } from './settle.ts'
 
 /** One view of a queue. */
@@ -32,8 +33,10 @@ export class CloudflareKVQueue implements QueueStorage {
     this.#isClosed = isClosed
   }
 
-  append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    const { batchId, groups = [] } = options
     return this.#run('append', async (work) => {
+      await declareGroups(work, 'append', groups)
       const { due, results } = prepare(work, messages, batchId)
       if (due.length > 0) await (work.settings.coalesceMs > 0 ? coalesce : write)(work, due)
       return results
@@ -94,7 +97,7 @@ export class CloudflareKVQueue implements QueueStorage {
   }
 
   delete(): Promise<void> {
-    return this.purge()
+    return this.#run('delete', deleteQueue)
   }
 
   async close(): Promise<void> {

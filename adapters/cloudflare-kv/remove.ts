@@ -1,6 +1,6 @@
 import { Change, type Work, removeSegments } from './change.ts'
 import type { Segment } from './entries.ts'
-import { DEAD, SEGMENT, timeOf } from './keys.ts'
+import { DEAD, GROUP, SEGMENT, isKey, timeOf } from './keys.ts'
 import { readRows } from './settle.ts'
 
 /** Deletes what only this group had, and what only it had not finished; then the group. */
@@ -34,6 +34,32 @@ export async function purge(work: Work): Promise<void> {
   const possible = segments.slice(0, Math.max(0, kv.left))
   await removeSegments(work, 'purge', possible, now)
   if (possible.length < segments.length) kv.require('purge', Infinity)
+}
+
+/** Deletes every key of the queue, the groups last: who is cut off leaves one that is emptier, and may go on. */
+export async function deleteQueue({ kv, ledger, settings }: Work): Promise<void> {
+  const tried = 'delete'
+  const now = ledger.now(settings.clock)
+  const keys = new Set(ledger.ownKeys())
+  for (let cursor: string | undefined; ;) {
+    kv.require(tried, 1)
+    const page = await kv.list(tried, ledger.prefix, cursor)
+    for (const { name } of page.keys) {
+      const key = name.slice(ledger.prefix.length)
+      if (isKey(key) && !ledger.isGone(key)) keys.add(key)
+    }
+    if (page.list_complete) break
+    cursor = page.cursor
+  }
+  const isGroup = (key: string): number => (key.startsWith(GROUP) ? 1 : 0)
+  const all = [...keys].sort((a, b) => isGroup(a) - isGroup(b))
+  const possible = all.slice(0, Math.max(0, kv.left))
+  ledger.clear(possible, now)
+  await kv.deleteAll(
+    tried,
+    possible.map((key) => ledger.prefix + key),
+  )
+  if (possible.length < all.length) kv.require(tried, Infinity)
 }
 
 /** Moves retries that wait into segments that are due. */

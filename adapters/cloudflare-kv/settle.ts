@@ -1,8 +1,7 @@
 import type { SettleResult, Settlement } from '../../src/storage.ts'
 import { Change, type Work } from './change.ts'
-import type { Segment } from './entries.ts'
+import { type Segment, isForgotten } from './entries.ts'
 import { DEAD, type Receipt, parseReceipt } from './keys.ts'
-import type { Group } from './ledger.ts'
 import { type Row, trustRows } from './rows.ts'
 
 const STALE: SettleResult = { status: 'stale' }
@@ -23,11 +22,11 @@ export async function settle(
   settlements: readonly Settlement[],
   extensions: Change[],
 ): Promise<SettleResult[]> {
-  const { work, group } = change
+  const { work } = change
   const good = new Map<number, Good>()
   const seen = new Set<string>()
   for (const [i, settlement] of settlements.entries()) {
-    const found = seen.has(settlement.receipt) ? undefined : check(work, group, settlement)
+    const found = seen.has(settlement.receipt) ? undefined : check(change, settlement)
     if (found === undefined) continue
     if (settlement.kind !== 'extend') seen.add(settlement.receipt)
     good.set(i, found)
@@ -67,14 +66,14 @@ export function isKnown({ ledger }: Work, { receipt }: Settlement): boolean {
   return parsed === undefined || ledger.segment(parsed.key) !== undefined || ledger.isGone(parsed.key)
 }
 
-function check({ ledger }: Work, group: Group, settlement: Settlement): Good | undefined {
+function check({ work: { ledger }, group, now }: Change, settlement: Settlement): Good | undefined {
   const receipt = parseReceipt(settlement.receipt)
   if (receipt === undefined || !group.ids.has(receipt.group)) return undefined
   const segment = ledger.segment(receipt.key)
   if (segment === undefined || receipt.index >= segment.count || !ledger.belongs(group, segment))
     return undefined
   const { done, leases } = ledger.standing(group, segment)
-  if (done.has(receipt.index)) return undefined
+  if (done.has(receipt.index) || isForgotten(segment, now)) return undefined
   if (receipt.key.startsWith(DEAD)) {
     const redrives = settlement.kind === 'retry' || settlement.kind === 'ack'
     return redrives ? { settlement, receipt, segment, count: 0 } : undefined
@@ -107,9 +106,8 @@ function apply(change: Change, { settlement, receipt, segment, count }: Good): v
   const row = ledger.rows.get(segment.key)!.rows[receipt.index]!
   if (settlement.kind === 'dead') {
     ledger.count(group.name, 'failed', 1)
-    change.bury(
-      deadRow(change, { ...row, attempts: row.attempts + count, error: settlement.error }, settlement.reason),
-    )
+    const died: Row = { ...row, attempts: row.attempts + count, error: settlement.error }
+    change.bury(deadRow(change, died, settlement.reason), settlement.deadForMs)
     return
   }
   const at = now + settlement.delayMs
@@ -126,7 +124,8 @@ function apply(change: Change, { settlement, receipt, segment, count }: Good): v
     attempts: row.attempts + (counts ? count : count - 1),
     error: settlement.error,
   }
-  if (row.expires !== undefined && row.expires <= at) change.bury(deadRow(change, tried, 'expired'))
+  if (row.expires !== undefined && row.expires <= at)
+    change.bury(deadRow(change, tried, 'expired'), undefined)
   else change.retry({ row: tried, at })
 }
 

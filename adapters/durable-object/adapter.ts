@@ -86,8 +86,14 @@ export class DurableObjectAdapter implements StorageAdapter {
     return names.map((name) => new Stub(this.#namespace, name, this.#locationHint))
   }
 
+  /** @throws {@link QuaysideError} `UNSUPPORTED`, always. */
   queues(): Promise<string[]> {
-    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+    return Promise.reject(
+      new QuaysideError(
+        'UNSUPPORTED',
+        'queues: every queue is a Durable Object of its own, and a Worker cannot list the objects of a namespace; keep the names where you make them',
+      ),
+    )
   }
 
   close(): Promise<void> {

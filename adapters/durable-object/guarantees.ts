@@ -23,11 +23,13 @@ export const GUARANTEES: Guarantees = {
   maxBatch: 1000,
   maxBatchBytes: CALL_BYTES,
   consistentWithinMs: 0,
+  listsQueues: false,
 }
 
 /** What a queue in several objects promises. */
 export function guaranteesOf(shards: number): Guarantees {
-  return shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false, idsWithKeys: false }
+  // Nobody counts across objects while a message is stored in one of them.
+  return shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false, idsWithKeys: false, queueLimits: false }
 }
 
 /** Rows are billed one by one: a batch is one row, up to a size that is not too long to read for the sake of a claim. */
@@ -35,4 +37,8 @@ export const LIMITS: StoreLimits = {
   segmentMessages: GUARANTEES.maxBatch,
   segmentBytes: 1024 * 1024,
   answerBytes: CALL_BYTES,
+  stepMessages: 1000,
+  leases: 256,
+  pinnedMessages: 4096,
+  pinnedBytes: 4 * 1024 * 1024,
 }

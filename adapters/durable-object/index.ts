@@ -5,4 +5,4 @@
 export { DurableObjectAdapter, type DurableObjectOptions } from './adapter.ts'
 export { QueueObject } from './object.ts'
 export type { ObjectNamespace } from './platform.ts'
-export type { PushOptions } from './push.ts'
+export type { PushContext, PushOptions } from './push.ts'

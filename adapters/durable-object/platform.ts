@@ -17,6 +17,8 @@ export interface ObjectStorage {
   transactionSync<T>(body: () => T): T
   getAlarm(): Promise<number | null>
   setAlarm(time: number): Promise<void>
+  deleteAlarm(): Promise<void>
+  deleteAll(): Promise<void>
 }
 
 export interface ObjectState {

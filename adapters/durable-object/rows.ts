@@ -22,6 +22,8 @@ import { Segments } from './segments.ts'
  * | bytes | see `packed.ts`; empty where they lie in `parts` |
  *
  * In a table without rowids a lookup reads whole rows on its way, so the log and the parts, which have large ones, have rowids.
+ *
+ * The tables are made by the first write: an object that is only asked keeps nothing.
  */
 const NAMES = Object.keys(TABLES) as Table[]
 
@@ -40,21 +42,51 @@ export class Rows implements Transaction {
   wrote = false
   readonly #sql: Sql
   readonly #segments: Segments = new Segments()
+  /** There are tables. */
+  #exists = false
   /** Some row may lie in parts. */
-  #hasParts: boolean
+  #hasParts = false
 
   constructor(sql: Sql) {
     this.#sql = sql
+    this.#look()
+  }
+
+  /** Nothing was ever written, or all of it was dropped. */
+  get isEmpty(): boolean {
+    return !this.#exists
+  }
+
+  #look(): void {
+    const query = "SELECT 1 FROM sqlite_master WHERE name = 'quayside_parts'"
+    this.#exists = [...this.#sql.exec(query).raw()].length > 0
+    this.#hasParts = this.#read('SELECT 1 FROM quayside_parts LIMIT 1').length > 0
+  }
+
+  #write(query: string, ...bindings: SqlValue[]): void {
+    this.wrote = true
+    if (!this.#exists) this.#create()
+    this.#sql.exec(query, ...bindings)
+  }
+
+  #create(): void {
     for (const table of NAMES) {
       const columns =
         table === 'log'
           ? '(key INTEGER PRIMARY KEY, text, bytes BLOB)'
           : '(key BLOB PRIMARY KEY, text, bytes BLOB) WITHOUT ROWID'
-      sql.exec(`CREATE TABLE IF NOT EXISTS quayside_${table} ${columns}`)
+      this.#sql.exec(`CREATE TABLE IF NOT EXISTS quayside_${table} ${columns}`)
     }
-    sql.exec('CREATE TABLE IF NOT EXISTS quayside_parts (row BLOB, part INTEGER, bytes BLOB)')
-    sql.exec('CREATE INDEX IF NOT EXISTS quayside_parts_of_row ON quayside_parts (row, part)')
-    this.#hasParts = this.#read('SELECT 1 FROM quayside_parts LIMIT 1').length > 0
+    this.#sql.exec('CREATE TABLE IF NOT EXISTS quayside_parts (row BLOB, part INTEGER, bytes BLOB)')
+    this.#sql.exec('CREATE INDEX IF NOT EXISTS quayside_parts_of_row ON quayside_parts (row, part)')
+    this.#exists = true
+  }
+
+  /** Drops all there is. */
+  drop(): void {
+    this.wrote = true
+    for (const table of [...NAMES, 'parts']) this.#sql.exec(`DROP TABLE IF EXISTS quayside_${table}`)
+    this.undone()
   }
 
   get<V>(table: Table, key: Key): V | undefined {
@@ -85,6 +117,7 @@ export class Rows implements Transaction {
   /** To be called when a transaction was undone: what it has written may be known, and is not there. */
   undone(): void {
     this.#segments.clear()
+    this.#look()
   }
 
   count(table: Table, range: KeyRange): number {
@@ -92,41 +125,35 @@ export class Rows implements Transaction {
       `SELECT COUNT(*) FROM quayside_${table} WHERE key >= ? AND key < ?`,
       ...sqlBounds(table, range),
     )
-    return row![0] as number
+    return row === undefined ? 0 : (row[0] as number)
   }
 
   put(table: Table, key: Key, value: unknown): void {
-    this.wrote = true
     if (table === 'log') this.#segments.drop({ lower: key, upper: key })
-    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
+    if (this.#hasParts) this.#write('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
     const packed = pack(value)
     const size = packed.bytes?.length ?? 0
     // A UTF-16 unit is three bytes at most: most texts need not be counted.
     const isLong = packed.text.length * 3 + size > MAX_ROW && byteLength(packed.text) + size > MAX_ROW
     const [text, bytes] = isLong ? this.#putParts(table, key, packed) : [packed.text, packed.bytes ?? null]
-    this.#sql.exec(
-      `INSERT OR REPLACE INTO quayside_${table} VALUES (?, ?, ?)`,
-      sqlKey(table, key),
-      text,
-      bytes,
-    )
+    this.#write(`INSERT OR REPLACE INTO quayside_${table} VALUES (?, ?, ?)`, sqlKey(table, key), text, bytes)
   }
 
   delete(table: Table, key: Key): void {
-    this.wrote = true
+    if (!this.#exists) return
     if (table === 'log') this.#segments.drop({ lower: key, upper: key })
-    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key = ?`, sqlKey(table, key))
-    if (this.#hasParts) this.#sql.exec('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
+    this.#write(`DELETE FROM quayside_${table} WHERE key = ?`, sqlKey(table, key))
+    if (this.#hasParts) this.#write('DELETE FROM quayside_parts WHERE row = ?', partKey(table, key))
   }
 
   deleteRange(table: Table, range: KeyRange): void {
-    this.wrote = true
+    if (!this.#exists) return
     if (table === 'log') this.#segments.drop(range)
-    this.#sql.exec(`DELETE FROM quayside_${table} WHERE key >= ? AND key < ?`, ...sqlBounds(table, range))
+    this.#write(`DELETE FROM quayside_${table} WHERE key >= ? AND key < ?`, ...sqlBounds(table, range))
     if (!this.#hasParts) return
     const [lower, upper] = bounds(range)
     const prefix = keyBytes(table)
-    this.#sql.exec(
+    this.#write(
       'DELETE FROM quayside_parts WHERE row >= ? AND row < ?',
       join([prefix, lower]),
       join([prefix, upper]),
@@ -134,7 +161,7 @@ export class Rows implements Transaction {
   }
 
   #read(query: string, ...bindings: SqlValue[]): readonly SqlValue[][] {
-    return [...this.#sql.exec(query, ...bindings).raw()]
+    return this.#exists ? [...this.#sql.exec(query, ...bindings).raw()] : []
   }
 
   #value(table: Table, key: Key, [text, bytes]: Stored): unknown {
@@ -156,7 +183,7 @@ export class Rows implements Transaction {
     const encoded = encoder.encode(text)
     const whole = bytes === undefined ? encoded : join([encoded, bytes])
     for (let at = 0; at < whole.length; at += MAX_ROW / 2) {
-      this.#sql.exec(
+      this.#write(
         'INSERT INTO quayside_parts VALUES (?, ?, ?)',
         partKey(table, key),
         at,

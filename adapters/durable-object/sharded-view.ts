@@ -1,21 +1,29 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type {
-  AppendOptions,
-  AppendResult,
-  ClaimRequest,
-  ClaimResult,
-  Delivery,
-  GroupStats,
-  ListQuery,
-  NewMessage,
-  Page,
-  QueueStorage,
-  SettleResult,
-  Settlement,
-  StorageStats,
+import {
+  type AppendOptions,
+  type AppendResult,
+  type Body,
+  type ClaimRequest,
+  type ClaimResult,
+  type Delivery,
+  type GroupStart,
+  type GroupStats,
+  type ListQuery,
+  type ListedMessage,
+  type NewMessage,
+  type Page,
+  type QueueStorage,
+  type SettleResult,
+  type Settlement,
+  type StorageStats,
+  MAX_ANSWER_BYTES,
 } from '../../src/storage.ts'
+import { LIMITS } from './guarantees.ts'
 import { closedError } from './stub.ts'
 import { batchIdOf, mark, shardOfId, shardOfKey, unmark } from './shards.ts'
+
+/** An answer that has so much has no room for that of another shard. */
+const ENOUGH_BYTES = MAX_ANSWER_BYTES - LIMITS.answerBytes
 
 /** A queue in several objects. */
 export class ShardedView implements QueueStorage {
@@ -24,76 +32,135 @@ export class ShardedView implements QueueStorage {
   /** The next shard that is appended to, and the next that is claimed from. Views start at different ones. */
   #append: number
   #claim: number
-  /** Groups that every shard knows: a message must wait for all groups, wherever it lies. */
-  readonly #joined: Set<string> = new Set()
-  #closed = false
+  /** Groups that each shard knows: a message must wait for all groups, wherever it lies. */
+  readonly #joined: readonly Set<string>[]
+  readonly #running: Set<Promise<unknown>> = new Set()
+  #closed: Promise<void> | undefined
 
   /** @param onClose Told once the view is closed. */
   constructor(shards: readonly QueueStorage[], onClose: () => void) {
     this.#shards = shards
+    this.#joined = shards.map(() => new Set())
     this.#onClose = onClose
     this.#append = this.#claim = Math.floor(Math.random() * shards.length)
   }
 
-  async append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    return this.#run('append', () => this.#store(messages, options))
+  }
+
+  async #store(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    const { batchId, groups = [] } = options
     const count = this.#shards.length
-    const rest = this.#append++ % count
+    let rest = this.#append++ % count
     const shardOf = ({ id, key }: NewMessage): number => {
       if (id !== undefined && key !== undefined) throw idAndKey(id, key, count)
       if (key !== undefined) return shardOfKey(key, count)
       return id === undefined ? rest : shardOfId(id, count)
     }
-    return await this.#spread(messages, shardOf, (shard, part, i) =>
-      shard.append(part, { batchId: batchIdOf(i, batchId) }),
-    )
+    const isFree = messages.every(({ id, key }) => id === undefined && key === undefined)
+    // A shard that fails at this fails at what it is to store as well, or is asked by the next call.
+    await Promise.allSettled(this.#join(groups, (shard, some) => shard.append([], { batchId, groups: some })))
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#spread(messages, shardOf, (shard, part, i) =>
+          shard.append(part, { batchId: batchIdOf(i, batchId), groups: this.#missing(i, groups) }),
+        )
+      } catch (error) {
+        // Where they lie does not matter to these, and nothing was stored.
+        const { code } = error as { code?: unknown }
+        if (!isFree || tries >= count || code !== 'STORAGE_UNAVAILABLE') throw error
+        rest = (rest + 1) % count
+      }
+    }
   }
 
-  async claim({ settle: given, ...request }: ClaimRequest): Promise<ClaimResult> {
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.#run('claim', () => this.#take(request))
+  }
+
+  /**
+   * Shards are asked one after the other. One that fails stops nobody from getting what others have; only when none of them
+   * has anything, the claim fails.
+   */
+  async #take({ settle: given, groups = [], ...request }: ClaimRequest): Promise<ClaimResult> {
+    const { group, from } = request
     const settle = given ?? []
     const count = this.#shards.length
     const start = this.#claim++ % count
-    await this.#join(request)
+    const failures = new Map<number, unknown>()
+    const joins = this.#join([...groups, { name: group, from }], (shard, some) =>
+      shard.claim({ ...request, groups: some.slice(0, -1), limit: 0 }),
+    )
+    for (const [i, end] of (await Promise.allSettled(joins)).entries())
+      if (end.status === 'rejected') failures.set(i, end.reason)
     // What the first shard is to settle rides along with the claim.
     const own = settle.filter(({ receipt }) => unmark(receipt, count)?.[0] === start)
-    const others = await this.settle(
-      request.group,
+    const others = await this.#settle(
+      group,
       settle.filter((one) => !own.includes(one)),
     )
     const deliveries: Delivery[] = []
     let ownSettled: readonly SettleResult[] = []
     let nextInMs: number | undefined
+    let bytes = 0
     for (let i = 0; i < count && deliveries.length < request.limit; i++) {
       const at = (start + i) % count
       const limit = request.limit - deliveries.length
+      const settles = i === 0 && own.length > 0
       try {
+        if (failures.has(at)) throw failures.get(at)
         const result = await this.#shards[at]!.claim({
           ...request,
           limit,
-          settle: i > 0 || own.length === 0 ? undefined : unmarked(own, count),
+          settle: settles ? unmarked(own, count) : undefined,
         })
         if (i === 0) ownSettled = result.settled ?? []
         for (const one of result.deliveries) deliveries.push({ ...one, receipt: mark(at, one.receipt) })
         nextInMs = least(nextInMs, i + 1 < count && result.deliveries.length === limit ? 0 : result.nextInMs)
+        bytes += sizeOf(result.deliveries)
       } catch (error) {
-        if (deliveries.length === 0) throw error
-        // What was leased already must not wait for the end of its lease. The next claim meets the error again.
+        // Whether it was settled is to be known before anything else is done.
+        if (settles) throw error
+        failures.set(at, error)
+      }
+      if (bytes >= ENOUGH_BYTES && i + 1 < count) {
         nextInMs = 0
         break
       }
     }
+    // What was settled must be told: then the next claim meets the error again.
+    if (failures.size > 0 && deliveries.length === 0 && settle.length === 0)
+      throw failures.values().next().value
+    if (failures.size > 0) nextInMs = 0
     const results = [others.values(), marked(start, ownSettled).values()]
     const settled = settle.map((one) => results[own.includes(one) ? 1 : 0]!.next().value!)
     return { deliveries, nextInMs, settled: given && settled }
   }
 
-  /** Makes a group everywhere, before anything of it is done anywhere. */
-  async #join(request: ClaimRequest): Promise<void> {
-    if (this.#joined.has(request.group)) return
-    await together(this.#shards.map((shard) => shard.claim({ ...request, limit: 0 })))
-    this.#joined.add(request.group)
+  /** Makes groups everywhere, before anything of them is done anywhere, unless they are known to be there. */
+  #join(
+    groups: readonly GroupStart[],
+    make: (shard: QueueStorage, groups: readonly GroupStart[]) => Promise<unknown>,
+  ): Promise<void>[] {
+    return this.#shards.map(async (shard, i) => {
+      const missing = this.#missing(i, groups)
+      if (missing === undefined) return
+      await make(shard, missing)
+      for (const { name } of missing) this.#joined[i]!.add(name)
+    })
   }
 
-  async settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+  /** Groups that a shard may not have; `undefined` for none. */
+  #missing(shard: number, groups: readonly GroupStart[]): readonly GroupStart[] | undefined {
+    return groups.every(({ name }) => this.#joined[shard]!.has(name)) ? undefined : groups
+  }
+
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    return this.#run('settle', () => this.#settle(group, settlements))
+  }
+
+  async #settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
     const count = this.#shards.length
     return await this.#spread(
       settlements,
@@ -103,23 +170,30 @@ export class ShardedView implements QueueStorage {
     )
   }
 
-  async list({ cursor, ...query }: ListQuery): Promise<Page> {
-    this.#checkOpen('list')
-    const from = cursor === undefined ? ([0, undefined] as const) : unmark(cursor, this.#shards.length)
+  list(query: ListQuery): Promise<Page> {
+    return this.#run('list', () => this.#list(query))
+  }
+
+  async #list({ cursor, ...query }: ListQuery): Promise<Page> {
+    const count = this.#shards.length
+    const from = cursor === undefined ? ([0, ''] as const) : unmark(cursor, count)
     if (from === undefined) return { messages: [] }
-    const [shard, inside] = from
-    const page = await this.#shards[shard]!.list(inside ? { ...query, cursor: inside } : query)
-    const messages = marked(shard, page.messages)
-    if (page.cursor !== undefined) return { messages, cursor: mark(shard, page.cursor) }
-    if (shard + 1 === this.#shards.length) return { messages }
-    const next = mark(shard + 1, '')
-    if (messages.length >= query.limit) return { messages, cursor: next }
-    const rest = await this.list({ ...query, limit: query.limit - messages.length, cursor: next })
-    return { ...rest, messages: [...messages, ...rest.messages] }
+    const messages: ListedMessage[] = []
+    let [shard, inside] = from
+    for (; shard < count; shard++, inside = '') {
+      // The rest is on another page.
+      if (messages.length >= query.limit || sizeOf(messages) >= ENOUGH_BYTES)
+        return { messages, cursor: mark(shard, inside) }
+      const limit = query.limit - messages.length
+      const page = await this.#shards[shard]!.list({ ...query, limit, cursor: inside || undefined })
+      messages.push(...marked(shard, page.messages))
+      if (page.cursor !== undefined) return { messages, cursor: mark(shard, page.cursor) }
+    }
+    return { messages }
   }
 
   async stats(): Promise<StorageStats> {
-    const all = await together(this.#shards.map((shard) => shard.stats()))
+    const all = await this.#all('stats', (shard) => shard.stats())
     const names = new Set(all.flatMap((one) => Object.keys(one.groups)))
     // A group may be called __proto__.
     const groups = Object.fromEntries(
@@ -139,26 +213,29 @@ export class ShardedView implements QueueStorage {
   }
 
   cancel(ids: readonly string[]): Promise<boolean[]> {
-    return this.#spread(ids, this.#shardOfId, (shard, part) => shard.cancel(part))
+    return this.#run('cancel', () => this.#spread(ids, this.#shardOfId, (shard, part) => shard.cancel(part)))
   }
 
   retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
-    return this.#spread(ids, this.#shardOfId, (shard, part) => shard.retryNow(group, part))
+    return this.#run('retryNow', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.retryNow(group, part)),
+    )
   }
 
   readonly #shardOfId = (id: string): number => shardOfId(id, this.#shards.length)
 
   async deleteGroup(group: string): Promise<void> {
-    this.#joined.delete(group)
-    await together(this.#shards.map((shard) => shard.deleteGroup(group)))
+    for (const joined of this.#joined) joined.delete(group)
+    await this.#all('deleteGroup', (shard) => shard.deleteGroup(group))
   }
 
   async purge(): Promise<void> {
-    await together(this.#shards.map((shard) => shard.purge()))
+    await this.#all('purge', (shard) => shard.purge())
   }
 
   async delete(): Promise<void> {
-    await together(this.#shards.map((shard) => shard.delete()))
+    for (const joined of this.#joined) joined.clear()
+    await this.#all('delete', (shard) => shard.delete())
   }
 
   watch(listener: () => void): () => void {
@@ -168,15 +245,28 @@ export class ShardedView implements QueueStorage {
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#onClose()
+    // They ask shards one after the other.
+    await Promise.allSettled(this.#running)
     await Promise.all(this.#shards.map((shard) => shard.close()))
   }
 
-  /** For what may have nothing to ask of any shard, which would tell it. */
-  #checkOpen(tried: string): void {
-    if (this.#closed) throw closedError(tried)
+  #all<T>(tried: string, work: (shard: QueueStorage) => Promise<T>): Promise<T[]> {
+    return this.#run(tried, () => together(this.#shards.map(work)))
+  }
+
+  #run<T>(tried: string, verb: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(closedError(tried))
+    const running = verb()
+    this.#running.add(running)
+    const done = (): boolean => this.#running.delete(running)
+    running.then(done, done)
+    return running
   }
 
   /** Does with items, each shard its own, what `work` says. Answers in the order of the items; `nowhere` for those of no shard. */
@@ -186,7 +276,6 @@ export class ShardedView implements QueueStorage {
     work: (shard: QueueStorage, part: readonly In[], index: number) => Promise<readonly Out[]>,
     nowhere?: Out,
   ): Promise<Out[]> {
-    this.#checkOpen('use a queue')
     const parts = new Map<number, number[]>()
     const results: Out[] = []
     for (const [i, item] of items.entries()) {
@@ -239,6 +328,11 @@ function marked<T extends { readonly receipt?: string | undefined }>(shard: numb
 
 function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
+}
+
+/** What bodies take, in UTF-16 units or bytes. */
+function sizeOf(some: readonly { readonly body: Body }[]): number {
+  return total(some.map(({ body }) => body.length))
 }
 
 function total(numbers: readonly number[]): number {

@@ -13,6 +13,9 @@ import { Rows } from './rows.ts'
 /** The platform gives an object 10 GB. What is kept back of them is for claims and acks, so that a full queue can be emptied. */
 const MAX_BYTES = 10_000_000_000 - 64 * 1024 * 1024
 
+/** What a subclass keeps in the same object. The platform has a table of its own for alarms. */
+const OTHERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name <> '_cf_METADATA' LIMIT 1"
+
 export interface StoreOptions {
   readonly now: () => number
   /** Called after each transaction that changed something, before anything else happens in the object. */
@@ -39,6 +42,21 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     this.#rows = new Rows(storage.sql)
   }
 
+  /** The object keeps nothing of a queue. */
+  get isEmpty(): boolean {
+    return this.#rows.isEmpty
+  }
+
+  /** Forgets the queue, damaged or not. */
+  drop(): void {
+    if (!this.isEmpty) this.#change(() => this.#rows.drop())
+  }
+
+  /** Lets go of the storage of an object that keeps nothing at all, so that it is no longer billed. To be called with `drop`. */
+  async release(): Promise<void> {
+    if ([...this.#storage.sql.exec(OTHERS).raw()].length === 0) await this.#storage.deleteAll()
+  }
+
   open(): Promise<QueueStore> {
     return Promise.resolve(this)
   }
@@ -49,10 +67,13 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     if (kind === 'read') return body(this.#rows)
     const { maxBytes = MAX_BYTES } = this.#options
     if (kind === 'append' && this.#storage.sql.databaseSize >= maxBytes) throw quotaExceeded()
-    const rows = this.#rows
-    rows.wrote = false
-    const result = this.#run(() => body(rows))
-    if (rows.wrote) {
+    return this.#change(() => body(this.#rows))
+  }
+
+  #change<T>(body: () => T): T {
+    this.#rows.wrote = false
+    const result = this.#run(body)
+    if (this.#rows.wrote) {
       this.#options.onChange()
       for (const listener of this.#listeners) queueMicrotask(listener)
     }

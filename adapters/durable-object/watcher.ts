@@ -15,7 +15,6 @@ export function watchObject(connect: () => Promise<ObjectSocket>, listener: () =
   let timer: ReturnType<typeof setTimeout> | undefined = setTimeout(open, CONNECT_AFTER_MS)
 
   function again(): void {
-    socket = undefined
     if (!stopped) timer ??= setTimeout(open, RECONNECT_MS)
   }
 
@@ -27,8 +26,14 @@ export function watchObject(connect: () => Promise<ObjectSocket>, listener: () =
       opened.addEventListener('message', () => {
         if (!stopped) listener()
       })
-      opened.addEventListener('close', again)
-      opened.addEventListener('error', again)
+      const lost = (): void => {
+        // One that is closed after an error has a successor already.
+        if (socket !== opened) return
+        socket = undefined
+        again()
+      }
+      opened.addEventListener('close', lost)
+      opened.addEventListener('error', lost)
       // Something may have changed before it was open.
       return listener()
     }, again)

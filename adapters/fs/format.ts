@@ -47,6 +47,8 @@ const TABLE_NUMBERS = {
   dead: 6,
   ids: 7,
   amend: 8,
+  delayed: 9,
+  held: 10,
 } as const satisfies Record<Table, number>
 
 export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]

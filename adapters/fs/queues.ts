@@ -18,6 +18,10 @@ export class QueueRows {
     this.name = name
   }
 
+  get isEmpty(): boolean {
+    return this.#tables.every((rows) => rows === undefined || rows.size === 0)
+  }
+
   /** The rows of the table with this number, see `format.ts`. */
   table(table: number): OrderedMap<number> {
     return (this.#tables[table] ??= new OrderedMap())
@@ -97,7 +101,7 @@ export class Queues {
         const range = { ...(lower !== undefined && { lower }), ...(upper !== undefined && { upper }) }
         this.numbered(number)
           .table(table)
-          .deleteRange(range, (_key, row) => rows.remove(row))
+          .deleteRange(range, (_keys, removed) => removed.forEach((row) => rows.remove(row)))
       },
     }
   }
@@ -115,6 +119,11 @@ export class Queues {
   putName(stage: Stage, queue: QueueRows): void {
     if (queue === this.system || this.system.table(STATE).get(queue.number) !== undefined) return
     stage.put(this.system, 'state', queue.number, queue.name)
+  }
+
+  /** Takes back the name of a queue that has no rows. */
+  dropName(stage: Stage, queue: QueueRows): void {
+    if (queue.isEmpty) stage.delete(this.system, 'state', queue.number)
   }
 
   /** Writes those names again that lie in this file. */

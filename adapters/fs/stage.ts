@@ -85,9 +85,9 @@ export class Stage {
     const number = numberOfTable(table)
     const rows = queue.table(number)
     let some = false
-    rows.deleteRange(range, (key, before) => {
+    rows.deleteRange(range, (keys, befores) => {
       some = true
-      this.#changed(rows, key, before, NONE)
+      for (let i = 0; i < keys.length; i++) this.#changed(rows, keys[i]!, befores[i]!, NONE)
     })
     if (!some) return
     this.#begin(queue)

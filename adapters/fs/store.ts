@@ -136,6 +136,12 @@ export class JournalStore implements TransactionalStore {
     })
   }
 
+  queues(): Promise<string[]> {
+    if (this.#closed !== undefined) return Promise.reject(closed())
+    const all = this.#queues.all().filter((queue) => !queue.isEmpty)
+    return Promise.resolve(all.map(({ name }) => name).sort())
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
   }

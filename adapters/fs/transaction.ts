@@ -62,6 +62,7 @@ export class JournalTransaction implements Transaction {
 
   deleteRange(table: Table, range: KeyRange): void {
     this.#stage.deleteRange(this.#queue, table, range)
+    this.#queues.dropName(this.#stage, this.#queue)
   }
 
   #value(table: Table, row: number): unknown {

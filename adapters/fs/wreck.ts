@@ -104,7 +104,9 @@ class WreckedQueue implements Remains {
   /** Deletes what every group has passed, but so that it can be brought back. */
   trim(table: number, range: KeyRange): void {
     const deleted = table === LOG ? this.#segments : this.#amendments
-    this.rows.table(table).deleteRange(range, (key, row) => void deleted.set(key, row))
+    this.rows
+      .table(table)
+      .deleteRange(range, (keys, rows) => keys.forEach((key, i) => void deleted.set(key, rows[i]!)))
   }
 
   /** To be called at the end: brings back what is sought. */

@@ -5,7 +5,7 @@ import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './fault
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
-import { within } from './within.ts'
+import { MAX_TIMEOUT_MS, within } from './within.ts'
 
 type Store = Table | 'ballast'
 const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']
@@ -74,7 +74,7 @@ export class Connection {
       const opened: Database = await openDB<Schema>(database, VERSION, {
         upgrade(db, from) {
           isNew = from === 0
-          upgrade(db, from)
+          upgrade(db)
         },
         // Another context upgrades or deletes it. What is under way here is finished all the same.
         blocking: () => this.#drop(opened),
@@ -143,19 +143,22 @@ export class Connection {
   async #once<M extends Mode, T>(work: Work<M>, body: Body<M, T>): Promise<T> {
     const { timeoutMs } = this.#options
     let late: QuaysideError | undefined
-    const timer = setTimeout(() => {
-      late = timeout(
-        'a transaction in IndexedDB',
-        timeoutMs,
-        'another tab may be holding the database. Nothing was changed; try again',
-      )
-      try {
-        work.abort()
-      } catch {
-        // It is being stored: the disk is slow.
-        late = undefined
-      }
-    }, timeoutMs)
+    const timer = setTimeout(
+      () => {
+        late = timeout(
+          'a transaction in IndexedDB',
+          timeoutMs,
+          'another tab may be holding the database. Nothing was changed; try again',
+        )
+        try {
+          work.abort()
+        } catch {
+          // It is being stored: the disk is slow.
+          late = undefined
+        }
+      },
+      Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    )
     // It may fail while `body` waits for a request, which tells us too.
     work.done.catch(() => undefined)
     const writing: Promise<unknown>[] = []

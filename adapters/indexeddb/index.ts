@@ -1,5 +1,6 @@
 import { QuaysideError } from '../../src/errors.ts'
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
+import { MAX_DURATION_MS } from '../../src/storage.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { IndexedDBStore } from './store.ts'
 
@@ -52,5 +53,9 @@ function check(options: IndexedDBOptions): void {
   if (typeof database !== 'string' || database === '') refuse('database must be a name', database)
   if (durability !== 'strict' && durability !== 'relaxed')
     refuse('durability must be "strict" or "relaxed"', durability)
-  if (!(timeoutMs > 0)) refuse('timeoutMs must be a number of ms, more than 0', timeoutMs)
+  if (timeoutMs !== Infinity && !(timeoutMs > 0 && timeoutMs <= MAX_DURATION_MS))
+    refuse(
+      `timeoutMs must be a number of ms, more than 0 and ${MAX_DURATION_MS} at most, or Infinity`,
+      timeoutMs,
+    )
 }

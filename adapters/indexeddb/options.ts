@@ -29,7 +29,7 @@ export interface IndexedDBOptions {
    * @defaultValue `false`
    */
   readonly strictAcks?: boolean | undefined
-  /** How long to wait for the database, in ms, before a call rejects with `TIMEOUT`. @defaultValue 10,000 */
+  /** How long to wait for the database, in ms, before a call rejects with `TIMEOUT`; `Infinity`: for ever. @defaultValue 10,000 */
   readonly timeoutMs?: number | undefined
   /** @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined

@@ -17,19 +17,11 @@ export interface Schema extends DBSchema, Tables {
 
 export type Database = IDBPDatabase<Schema>
 
-/**
- * | version | |
- * |---|---|
- * | 1 | the tables |
- * | 2 | `ballast` |
- *
- * An upgrade keeps every row. While a page of an older version is open, the newer one has it close its connection.
- */
-export const VERSION = 2
+export const VERSION = 1
 
 export const TABLE_NAMES = Object.keys(TABLES) as Table[]
 
-export function upgrade(database: Database, from: number): void {
-  if (from < 1) for (const table of TABLE_NAMES) database.createObjectStore(table)
-  if (from < 2) database.createObjectStore('ballast')
+export function upgrade(database: Database): void {
+  for (const table of TABLE_NAMES) database.createObjectStore(table)
+  database.createObjectStore('ballast')
 }

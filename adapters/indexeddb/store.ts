@@ -49,6 +49,13 @@ export class IndexedDBStore implements TransactionalStore {
     return Promise.resolve(new IndexedDBQueue(this, queue))
   }
 
+  async queues(): Promise<string[]> {
+    const keys = await this.connection.transact('readonly', 'relaxed', (work) =>
+      work.objectStore('state').getAllKeys(),
+    )
+    return [...new Set(keys.map(([name]) => name as string))].sort()
+  }
+
   durabilityOf(kind: Kind): 'strict' | 'relaxed' {
     return kind === 'consume' && !this.#strictAcks ? 'relaxed' : this.#durability
   }
@@ -150,7 +157,7 @@ class IndexedDBQueue implements QueueStore {
 async function isStored(rows: Rows<'readwrite'>, writes: readonly Write[]): Promise<boolean> {
   let stored = false
   for (const write of writes) {
-    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'timers')) continue
+    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'delayed')) continue
     stored = JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
     if (!stored) return false
   }

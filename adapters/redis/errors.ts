@@ -18,6 +18,7 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     'this node does not have the queue: give the adapter a client of the cluster',
   ],
   NOREPLICAS: ['STORAGE_UNAVAILABLE', 'too few replicas are there (min-replicas-to-write): try again'],
+  DENIED: ['STORAGE_UNAVAILABLE', 'the server is in protected mode, and takes nobody from elsewhere'],
   NOAUTH: ['STORAGE_UNAVAILABLE', 'the client has to log in: give it a password'],
   WRONGPASS: ['STORAGE_UNAVAILABLE', 'the password of the client is wrong'],
   NOPERM: [
@@ -27,11 +28,14 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 }
 
 /**
- * Names, codes and texts of errors that clients give for commands that were never sent. `TimeoutError` is none: the package
- * `redis` gives it to those that still wait to be sent, and to some that were.
+ * Names, codes and texts of errors that clients give for commands that were never sent, and of the server for connections
+ * that it refuses. `TimeoutError` is none: the package `redis` gives it to those that still wait to be sent, and to some that
+ * were; nor are those that end a connection, or the tries to make one again, of which some commands were in flight.
  */
 const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError)$|enableOfflineQueue/
+  /^(ECONNREFUSED|ENOTFOUND|ENOENT|EAI_AGAIN|EACCES|ClientClosedError|ClientOfflineError|The queue is full|-?ERR max number of clients.*)$|enableOfflineQueue/
+/** The same codes come from a connection that broke, for what was sent on it. */
+const CONNECTING: readonly unknown[] = ['connect', 'getaddrinfo', undefined]
 
 /** How the server ends the text of an error that came up when a script was under way already. */
 const IN_SCRIPT = / script: [0-9a-f]{40}/
@@ -52,7 +56,8 @@ export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
     return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
   if (STUMBLED.test(message) && IN_SCRIPT.test(message)) return damaged(tried, cause)
   const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
-  if (kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
+  const { syscall } = (cause ?? {}) as { syscall?: unknown }
+  if (CONNECTING.includes(syscall) && kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
     const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
     return new QuaysideError('STORAGE_UNAVAILABLE', text, { cause })
   }

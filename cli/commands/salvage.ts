@@ -2,6 +2,7 @@ import { salvage as salvageDirectory } from '../../adapters/fs/index.ts'
 import { type Command, flag, JSON_OPTION } from '../command.ts'
 import { DAMAGED, DONE } from '../exit.ts'
 import { lostPlaces } from '../lost.ts'
+import { redact } from '../secrets.ts'
 import { clean } from '../width.ts'
 import { plural } from '../words.ts'
 
@@ -20,7 +21,9 @@ export const salvage: Command = {
     if (flag(values, 'json')) await out.json({ lost })
     else {
       const end = lost.length === 0 ? 'all of it' : `all but ${plural(lost.length, 'place')}`
-      await out.write(`${clean(to!)} has what there is in ${clean(from!)}: ${end}\n${lostPlaces(lost)}`)
+      await out.write(
+        `${clean(redact(to!))} has what there is in ${clean(redact(from!))}: ${end}\n${lostPlaces(lost)}`,
+      )
     }
     return lost.length === 0 ? DONE : DAMAGED
   },

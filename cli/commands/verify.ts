@@ -10,6 +10,7 @@ import { type Command, flag, JSON_OPTION } from '../command.ts'
 import { DAMAGED, DONE } from '../exit.ts'
 import { lostPlaces } from '../lost.ts'
 import { Progress } from '../progress.ts'
+import { redact } from '../secrets.ts'
 import { clean } from '../width.ts'
 import { bytes, count, plural } from '../words.ts'
 
@@ -46,7 +47,7 @@ export const verify: Command = {
           plural(names.length, 'queue'),
         ]
         await out.write(
-          `${clean(directory!)} is sound: ${parts.join(', ')}, ${plural(messages, 'message')}\n`,
+          `${clean(redact(directory!))} is sound: ${parts.join(', ')}, ${plural(messages, 'message')}\n`,
         )
       }
       return DONE
@@ -54,10 +55,10 @@ export const verify: Command = {
       progress.end()
       if (!(error instanceof QuaysideError && error.code === 'CORRUPT')) throw error
       const lost = placesIn(directory!)
-      if (flag(values, 'json')) await out.json({ sound: false, error: error.message, lost })
+      if (flag(values, 'json')) await out.json({ sound: false, error: redact(error.message), lost })
       else {
-        await out.write(`${clean(error.message)}\n${lostPlaces(lost)}`)
-        await out.write(`quayside salvage ${clean(directory!)} NEW_DIRECTORY keeps the rest\n`)
+        await out.write(`${clean(redact(error.message))}\n${lostPlaces(lost)}`)
+        await out.write(`quayside salvage ${clean(redact(directory!))} NEW_DIRECTORY keeps the rest\n`)
       }
       return DAMAGED
     }

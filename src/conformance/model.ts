@@ -264,7 +264,8 @@ export class Model {
       error: undefined,
       touched: true,
       passed: true,
-      outOfLog: standing.outOfLog || message.key !== undefined,
+      // Where leases live long, storages may take their messages out of the log.
+      outOfLog: true,
     } satisfies Partial<Standing>)
     this.#give(receipt, group, message, standing)
   }
@@ -614,6 +615,7 @@ export class Model {
       if (standing.starting) continue
       if (standing.state === 'dead') {
         standing.state = 'done'
+        standing.token = ++this.#token
         continue
       }
       if (standing.sure || this.#isDying(message, standing)) continue

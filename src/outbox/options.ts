@@ -3,11 +3,12 @@ import {
   checkCount,
   checkEach,
   checkFunction,
-  checkMs,
   checkOptions,
   checkPositiveMs,
+  checkPositiveWaitMs,
   checkRetry,
   checkText,
+  checkWaitMs,
 } from '../check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import type { Message, RetryPolicy } from '../core.ts'
@@ -79,8 +80,8 @@ const CHECKS: Readonly<Record<keyof OutboxRules, Check>> = {
   outcome: checkFunction,
   omitHeaders: (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),
   concurrency: checkCount,
-  timeoutMs: checkPositiveMs,
-  answerWithinMs: checkMs,
+  timeoutMs: checkPositiveWaitMs,
+  answerWithinMs: checkWaitMs,
   maxBodyBytes: checkCount,
   leaseMs: checkPositiveMs,
   retry: checkRetry,

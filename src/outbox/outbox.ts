@@ -8,11 +8,11 @@ import {
   type DrainReport,
   type HandlerContext,
   type Message,
+  type MessageOptions,
   type MessageState,
   type Producer,
   QuaysideError,
   type Queue,
-  type SendOptions,
   type SendResult,
 } from '../core.ts'
 import { deadAnswer, headerSafe } from './answer.ts'
@@ -26,14 +26,15 @@ import { isOffline, onTrigger } from './triggers.ts'
 import { Waiter } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
-export interface OutboxRequestInit extends RequestInit, Omit<SendOptions, 'headers'> {}
+export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {}
 
 /** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {
   /**
    * - `stored`, `sending`, `accepted`, `retrying`, `held`, `dead`: the state that the request `id` has reached here.
    * - `changed`: something changed, in this or in another context. A hint to look again.
-   * - `failed`: the storage failed while nobody waited for it; sending goes on in a while.
+   * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
+   *   passing trouble: see {@link Consumer.run}.
    */
   readonly type: 'stored' | 'sending' | 'accepted' | 'retrying' | 'held' | 'dead' | 'changed' | 'failed'
   readonly id?: string | undefined
@@ -46,9 +47,6 @@ export interface OutboxEvent {
 const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
 
 const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
-
-/** After the storage has failed it is tried again this much later, in ms. */
-const STORAGE_REST_MS = 5000
 
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
@@ -120,7 +118,7 @@ export class Outbox {
       waiter.state ??= 'stored'
       const rests = this.#rests()
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
-      else if (rests || init.delayMs) waiter.answerLater()
+      else if ((rests && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
       else {
         unwatch = this.#queue.watch(this.#look)
         timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
@@ -208,7 +206,8 @@ export class Outbox {
 
   /**
    * Sends requests as they come and become due, until the function is called that this answers with. In a page it also
-   * looks when the network comes back and when the page is shown. An idle outbox costs nothing.
+   * looks when the network comes back and when the page is shown. An idle outbox costs next to nothing, and keeps a process
+   * alive.
    *
    * What is under way when it is stopped is given up and handed back; the server may get it once more.
    */
@@ -231,21 +230,12 @@ export class Outbox {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, concurrency } = this.#rules
-    while (!signal.aborted) {
-      try {
-        await this.#consumer.run(this.#send, { concurrency, signal })
-        return
-      } catch (error) {
-        if (!this.#fail(error)) return
-        await new Promise<void>((resolve) => {
-          const timer = clock.setTimeout(resolve, STORAGE_REST_MS)
-          signal.addEventListener('abort', () => {
-            clock.clearTimeout(timer)
-            resolve()
-          })
-        })
-      }
+    const { concurrency } = this.#rules
+    const onError = (error: unknown): void => this.#fail(error)
+    try {
+      await this.#consumer.run(this.#send, { concurrency, signal, onError })
+    } catch (error) {
+      this.#fail(error)
     }
   }
 
@@ -326,11 +316,10 @@ export class Outbox {
     for (const listener of this.#listeners) queueMicrotask(() => listener(event))
   }
 
-  /** Reports what failed while nobody waited. Answers whether there is a sense in going on. */
-  #fail(error: unknown): boolean {
-    if (error instanceof QuaysideError && error.code === 'CLOSED') return false
+  /** Reports what failed while nobody waited. */
+  #fail(error: unknown): void {
+    if (error instanceof QuaysideError && error.code === 'CLOSED') return
     this.#emit({ type: 'failed', reason: errorText(error) })
-    return true
   }
 
   /** Makes one attempt at a message, and settles it. */
@@ -351,9 +340,15 @@ export class Outbox {
     }
     if (key === undefined) first.headers.set(IDEMPOTENCY_KEY, headerSafe(id))
     this.#emit({ type: 'sending', id })
-    const { request, response, reason } = await attempt(first, message, this.#rules, signal)
-    // Stopped, or the lease was lost: then the message is in other hands.
-    if (response === undefined) signal.throwIfAborted()
+    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
+    const stopped = new AbortController()
+    const stop = (): void => {
+      if (!isStale(signal.reason)) stopped.abort(signal.reason)
+    }
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    const { request, response, reason } = await attempt(first, message, this.#rules, stopped.signal)
+    if (response === undefined) stopped.signal.throwIfAborted()
     const outcome = this.#rules.outcome(response, request, message)
     const counts = outcome !== 'hold' && (response !== undefined || !isOffline())
     const state =
@@ -362,7 +357,7 @@ export class Outbox {
       await this.#settle(message, outcome, counts, response, reason)
     } catch (error) {
       // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
-      if (!(error instanceof QuaysideError && error.code === 'STALE_RECEIPT')) throw error
+      if (!isStale(error)) throw error
     }
     this.#emit({
       type: state,
@@ -394,4 +389,8 @@ export class Outbox {
     const delayMs = retryAfterMs(response?.headers.get('retry-after'), this.#rules.clock.now())
     return message.nack({ delayMs, reason })
   }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof QuaysideError && error.code === 'STALE_RECEIPT'
 }

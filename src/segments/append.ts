@@ -1,35 +1,42 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
-import { drop } from './cancel.ts'
+import { drop, putInstead } from './cancel.ts'
 import { find, findMade, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { replace } from './moves.ts'
 import { type Place, locate } from './places.ts'
-import { type AliasRow, type IdRow, type Stored, DELIVER } from './rows.ts'
-import { type Draft, lastOf, makeSegments } from './segment.ts'
-import { sweepDelayed } from './sweep.ts'
-import { type Work, addTimer, amend, edit, isGone, noteExpiry, segmentAt } from './work.ts'
+import { knownUntil, promises, putId } from './ends.ts'
+import type { IdRow, Stored } from './rows.ts'
+import { type Draft, makeSegments } from './segment.ts'
+import { isOverdue, putDelayed, sweepDelayed } from './sweep.ts'
+import { type Work, amend, edit, isGone, noteExpiry, putSegment, segmentAt } from './work.ts'
 
-/** Stores messages: those to deliver now at the end of the log, the others among the timers. */
+/** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
+const MOVES = 64
+
+/** Stores messages: those to deliver now at the end of the log, the others among the delayed. */
 export function append(work: Work, messages: readonly NewMessage[], batchId: string): AppendResult[] {
   // What was due before these messages came stands before them.
-  sweepDelayed(work)
+  sweepDelayed(work, MOVES)
   const base = baseOf(batchId)
   const results: AppendResult[] = []
   const now: number[] = []
   // Most batches have no use for these.
   let delayed: Map<number, number[]> | undefined
-  let met: Set<string> | undefined
+  let seen: Set<string> | undefined
+  let befores: Before[] | undefined
   const named = messages.filter(({ id }) => id !== undefined)
   if (named.length > 0) work.tx.expect?.(named.map(({ id }) => ['ids', id!]))
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {
-      met ??= new Set()
-      const outcome = met.has(message.id) ? 'duplicate' : meet(work, message, message.id)
-      met.add(message.id)
-      results[i] = { id: message.id, status: outcome === 'moved' ? 'replaced' : outcome }
-      if (outcome === 'duplicate' || outcome === 'replaced') continue
+      seen ??= new Set()
+      const met: Meeting = seen.has(message.id) ? DUPLICATE : meet(work, message, message.id)
+      seen.add(message.id)
+      results[i] = { id: message.id, status: met.status }
+      if (met.before === undefined) continue
+      befores ??= []
+      befores[i] = met.before
     }
     if (message.delayMs !== undefined && message.delayMs > 0) {
       const at = work.now + message.delayMs
@@ -39,8 +46,12 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
       else some.push(i)
     } else now.push(i)
   }
-  if (now.length > 0) addToLog(work, messages, now, base, results)
-  for (const [at, indices] of delayed ?? []) addToTimers(work, messages, at, indices, base, results)
+  if (now.length > 0) {
+    // All that is too much to move now stands before them as well. So they wait behind it.
+    if (isOverdue(work)) addDelayed(work, messages, work.now, now, base, results, befores)
+    else addToLog(work, messages, now, base, results, befores)
+  }
+  for (const [at, indices] of delayed ?? []) addDelayed(work, messages, at, indices, base, results, befores)
   return results
 }
 
@@ -50,36 +61,34 @@ function addToLog(
   indices: readonly number[],
   base: string,
   results: AppendResult[],
+  befores: readonly Before[] | undefined,
 ): void {
-  const { tx } = work
   const queue = edit(work)
   const first = queue.tail
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
     const draft = draftOf(work, message)
     if (message.id !== undefined) {
-      tx.put('ids', message.id, { seq: first + n, key: message.key } satisfies IdRow)
+      const { id, key } = message
+      putId(work, id, { seq: first + n, key }, draft.named, befores![i])
     } else results[i] = { id: makeId(base, first + n, false), status: 'stored' }
-    noteExpiry(work, first + n, draft)
     return draft
   })
   queue.tail += drafts.length
   queue.sent += drafts.length
   const start = { first, at: work.clock, base, bytes: queue.bytes }
-  queue.bytes += makeSegments(drafts, start, work.limits, (segment) =>
-    tx.put('log', lastOf(segment), segment),
-  )
+  queue.bytes += makeSegments(drafts, start, work.limits, (segment) => putSegment(work, segment))
 }
 
-function addToTimers(
+function addDelayed(
   work: Work,
   messages: readonly NewMessage[],
   at: number,
   indices: readonly number[],
   base: string,
   results: AppendResult[],
+  befores: readonly Before[] | undefined,
 ): void {
-  const { tx } = work
   const queue = edit(work)
   const first = queue.nextDelayed
   const drafts = indices.map((i, n) => {
@@ -91,15 +100,12 @@ function addToTimers(
   queue.nextDelayed += drafts.length
   queue.delayed += drafts.length
   queue.sent += drafts.length
-  makeSegments(drafts, { first, at: work.clock, base, bytes: 0 }, work.limits, (segment) => {
-    const alias = lastOf(segment)
-    const { id, named } = segment.more!
-    const timer = addTimer(work, DELIVER, at, { ...segment, alias })
-    tx.put('ids', alias, { timer } satisfies AliasRow)
-    for (const [i, dedupeMs] of named?.entries() ?? []) {
-      if (dedupeMs !== undefined) tx.put('ids', id![i]!, { timer } satisfies IdRow)
-    }
-  })
+  queue.delayedBytes += makeSegments(
+    drafts,
+    { first, at: work.clock, base, bytes: 0 },
+    work.limits,
+    (segment) => putDelayed(work, at, segment, (i) => befores![indices[segment.first - first + i]!]),
+  )
 }
 
 function draftOf(work: Work, message: NewMessage): Draft {
@@ -115,45 +121,72 @@ function draftOf(work: Work, message: NewMessage): Draft {
   }
 }
 
+/** What was known of the id of a message that is stored. */
+type Before = Pick<IdRow, 'older' | 'until'>
+
+interface Meeting {
+  readonly status: AppendResult['status']
+  /** The message has to be stored. */
+  readonly before?: Before
+}
+
+const DUPLICATE: Meeting = { status: 'duplicate' }
+
 /**
  * Decides what becomes of a message whose id may be known.
  *
  * - `stored`: the id is new, or nobody has its message any more, or somebody works on it and the new one goes behind it.
  * - `duplicate`: it is known; nothing is stored.
- * - `replaced`: the message of this id carries the new one now, in its place.
- * - `moved`: the message of this id was dropped, and the new one has to be stored.
+ * - `replaced`: the message of this id carries the new one now, in its place; or it was dropped, and the new one has to be
+ *   stored.
  */
-function meet(work: Work, message: NewMessage, id: string): 'stored' | 'duplicate' | 'replaced' | 'moved' {
+function meet(work: Work, message: NewMessage, id: string): Meeting {
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && 'until' in row)
-    return row.until > work.now && !message.replace ? 'duplicate' : 'stored'
+  const isPlaced = row?.seq !== undefined || row?.delayed !== undefined
   const found = row === undefined ? findMade(work, id) : find(work, id)
-  if (found === undefined) return 'stored'
-  if ('timer' in found) {
-    if (!message.replace) return 'duplicate'
-    // The new one brings its own delay.
-    drop(work, id, found)
-    return 'moved'
-  }
-  const { seq, key } = found
-  const groups = allGroups(work)
   const places: (Place | undefined)[] = []
-  for (const group of groups) places.push(locate(group, seq, key))
-  // The last group that had it may have been deleted.
-  const retained = groups.length === 0 ? isPending(work, seq) : places.some((place) => place !== undefined)
-  if (!retained) return 'stored'
-  if (!message.replace) return 'duplicate'
-  // Where somebody works on it, or has done so, what comes now is news.
-  if (places.some((place) => place === undefined || place.at === 'leased')) return 'stored'
-  if (message.key !== key || (message.delayMs !== undefined && message.delayMs > 0)) {
-    drop(work, id, found)
-    return 'moved'
+  let isThere = found !== undefined
+  const groups = allGroups(work)
+  if (found !== undefined && !('delayed' in found)) {
+    for (const group of groups) places.push(locate(group, found.seq, found.key))
+    // The last group that had it may have been deleted.
+    isThere = groups.length === 0 ? isPending(work, found.seq) : places.some((place) => place !== undefined)
   }
+  const store = (status: 'stored' | 'replaced'): Meeting => {
+    return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }
+  }
+  const isKnown = row !== undefined && (isThere ? (row.until ?? 0) : knownUntil(work, row)) > work.now
+  if (!message.replace) return isThere || isKnown ? DUPLICATE : store('stored')
+  if (!isThere) return store('stored')
+  const move = (): Meeting => {
+    drop(work, id, found!)
+    // What it has promised itself went with it.
+    return {
+      status: 'replaced',
+      before: row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false),
+    }
+  }
+  const isDelayed = message.delayMs !== undefined && message.delayMs > 0
+  if ('delayed' in found!) {
+    const { segment, index, delayed } = found
+    // The new one brings its own delay, unless the old one would have its place by now.
+    if (isDelayed || segment.timer[1] > work.now || message.key !== segment.more!.key?.[index]) return move()
+    const draft = { ...draftOf(work, message), at: work.clock }
+    putInstead(work, found, draft)
+    putId(work, id, { delayed }, draft.named, row)
+    return { status: 'replaced' }
+  }
+  const { seq, key } = found!
+  // Where somebody works on it, or has done so, what comes now is news.
+  if (places.some((place) => place === undefined || place.at === 'leased')) return store('stored')
+  if (message.key !== key || isDelayed) return move()
   const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
-  noteExpiry(work, seq, stored)
   // For those that have not reached it, and for groups to come.
-  if (segmentAt(work, seq) !== undefined) amend(work, seq, { gone: isGone(work, seq), message: stored })
+  if (segmentAt(work, seq) !== undefined) {
+    amend(work, seq, { gone: isGone(work, seq), message: stored })
+    noteExpiry(work, seq, stored.expires)
+  }
   for (const [i, group] of groups.entries()) replace(group, places[i]!, seq, stored)
-  work.tx.put('ids', id, { seq, key } satisfies IdRow)
-  return 'replaced'
+  putId(work, id, { seq, key }, stored.named, row)
+  return { status: 'replaced' }
 }

@@ -1,9 +1,10 @@
-import { type Found, type InTimer, find, isPending } from './find.ts'
+import { type Found, type InDelayed, find, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
-import type { DeliverRow, IdRow } from './rows.ts'
-import { lengthOf, makeSegments, messageAt } from './segment.ts'
+import type { IdRow } from './rows.ts'
+import { type Draft, lengthOf, makeSegments, messageAt, sizeOf } from './segment.ts'
+import { putDeliver } from './sweep.ts'
 import { type Work, amend, edit, segmentAt } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
@@ -17,7 +18,7 @@ export function cancel(work: Work, ids: readonly string[]): boolean[] {
 
 /** Takes a message away from every group that is not done with it. Answers whether there was one. */
 export function drop(work: Work, id: string, found: Found): boolean {
-  if ('timer' in found) {
+  if ('delayed' in found) {
     dropDelayed(work, found)
   } else {
     const { seq, key } = found
@@ -34,22 +35,29 @@ export function drop(work: Work, id: string, found: Found): boolean {
     if (inLog) amend(work, seq, { gone: true })
   }
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && ('seq' in found ? 'seq' in row && row.seq === found.seq : 'timer' in row)) {
-    work.tx.delete('ids', id)
-  }
+  const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
+  if (isOfIt) work.tx.delete('ids', id)
   return true
 }
 
-function dropDelayed(work: Work, { timer, segment, index }: InTimer): void {
-  const { tx } = work
-  const { alias } = segment
+function dropDelayed(work: Work, found: InDelayed): void {
   edit(work).delayed--
-  const rest = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i)).toSpliced(index, 1)
-  if (rest.length === 0) {
+  putInstead(work, found)
+}
+
+/** Puts other messages in the place of a delayed one. */
+export function putInstead(work: Work, { delayed, segment, index }: InDelayed, ...messages: Draft[]): void {
+  const { tx } = work
+  const { timer } = segment
+  const all: Draft[] = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))
+  const left = all.toSpliced(index, 1, ...messages)
+  const queue = edit(work)
+  queue.delayedBytes -= sizeOf(all[index]!)
+  for (const message of messages) queue.delayedBytes += sizeOf(message)
+  if (left.length === 0) {
     tx.delete('timers', timer)
-    tx.delete('ids', alias!)
+    tx.delete('delayed', delayed)
   }
-  makeSegments(rest, segment, work.limits, (left) =>
-    tx.put('timers', timer, { ...left, alias } satisfies DeliverRow),
-  )
+  const limits = { ...work.limits, segmentBytes: Infinity }
+  makeSegments(left, segment, limits, (one) => putDeliver(work, delayed, { ...one, timer }))
 }

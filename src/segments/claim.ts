@@ -1,24 +1,28 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
+import { hasIdRow } from './ends.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
-import { addLease, cutLease, firstEnd, leaseOn } from './leases.ts'
+import { join } from './joining.ts'
+import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
 import { bury, free, isBusy, park } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
-import type { Lease, Parked, Segment, SideRow, Stored } from './rows.ts'
+import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { settle } from './settle.ts'
-import { sweepDelayed, sweepExpired } from './sweep.ts'
+import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf, largeAtOnce, under } from './work.ts'
+import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
 
 /**
- * A claim that has found something passes over this many messages of the log at most, cancelled ones and those that it
- * parks behind their key, so that it takes no longer than other claims. The next one goes on from there.
+ * A claim that has found something passes over this share of a step's messages in the log at most, cancelled ones and those
+ * that it parks behind their key, so that it takes no longer than other claims. The next one goes on from there.
  */
-const PASS = 256
-/** A claim that has found nothing yet passes over this many. */
-const PASS_ON = 2048
+const PASS = 1 / 4
+/** A claim that has found nothing yet passes over this many steps' messages. */
+const PASS_ON = 2
+/** Messages that waited and that are read at once at most. */
+const DUE_AT_ONCE = 64
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
 
@@ -27,13 +31,23 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
-  sweepDelayed(work)
-  sweepExpired(work)
+  join(group)
+  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled }
+  if (group.row.deadForMs !== request.deadForMs) {
+    group.row.deadForMs = request.deadForMs
+    group.changed = true
+  }
+  sweepReaped(work)
   const taking = new Taking(group, request)
   takeEnded(taking)
   takeDue(taking)
   takeHeads(taking)
   takeFromLog(taking)
+  while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {
+    sweepDelayed(work, taking.room)
+    takeFromLog(taking)
+  }
+  holdLeases(group, taking.looked)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   spillHeads(group)
@@ -52,6 +66,8 @@ class Taking {
   readonly prefix: string
   /** What the answer may still carry. The message that uses it up is the last. */
   bytes: number
+  /** The bytes of the log before what was looked at last. */
+  looked: number | undefined
   /** There may be more to take at once. */
   more = false
 
@@ -70,6 +86,11 @@ class Taking {
     return this.bytes > 0 ? this.limit - this.deliveries.length : 0
   }
 
+  /** Whether the answer or the step is full. */
+  get isFull(): boolean {
+    return this.room <= 0 || this.work.left <= 0
+  }
+
   /** Why a message may not be delivered for the attempt after `attempt`, if it may not. */
   verdict({ expires, maxAttempts }: Stored, attempt: number): 'expired' | 'exhausted' | undefined {
     if (expires !== undefined && expires <= this.work.now) return 'expired'
@@ -81,13 +102,16 @@ class Taking {
     const { group, until, lease, maxAttempts } = this
     const verdict = this.verdict(message, attempt)
     if (verdict !== undefined) {
+      spend(this.work, sizeOf(message))
       free(group, seq, where.key, where.row)
       bury(group, seq, message, attempt, verdict, error)
       return
     }
-    const named = message.named !== undefined
     const { key, row } = where
-    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, named, key, row })
+    // Another group may have given it an id row.
+    const hasRow = row !== undefined || message.named !== undefined || this.work.queue.groups > 1
+    const tied = hasRow && (hasIdRow(message) || (row !== undefined && message.expires !== undefined))
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
     this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
@@ -101,44 +125,52 @@ function takeEnded(taking: Taking): void {
   const { row } = group
   if (row.until === undefined || row.until > work.now) return
   for (const lease of row.leases.filter(({ until }) => until <= work.now)) {
-    const { first, last, attempt, key, row: where } = lease
-    for (let seq = first; seq <= last && taking.room > 0; seq++) {
-      const message = messageOf(group, lease, seq)!
-      // One failure, whether it is delivered again or dies of it.
-      const failed = row.failed + 1
-      cutLease(group, leaseOn(group, seq), seq)
-      taking.take(seq, message, attempt, { key, row: where }, LEASE_LOST)
-      row.failed = failed
+    if (taking.isFull) break
+    const { first, last } = lease
+    for (let seq = first; seq <= last && !taking.isFull; seq++) retake(taking, lease, seq)
+  }
+  if (!taking.isFull) {
+    const seqs = endedHeld(group, taking.room)
+    work.tx.expect?.(seqs.map((seq) => ['held', [group.name, seq]]))
+    for (const seq of seqs) {
+      if (taking.isFull) break
+      retake(taking, findLease(group, seq)!, seq)
     }
+    row.heldUntil = firstHeld(group)
   }
   row.until = finite(firstEnd(group))
   group.changed = true
+}
+
+function retake(taking: Taking, lease: Lease, seq: number): void {
+  const { group } = taking
+  const { attempt, key, row } = lease
+  const message = messageOf(group, lease, seq)!
+  // One failure, whether it is delivered again or dies of it.
+  const failed = group.row.failed + 1
+  cutLease(group, seq)
+  taking.take(seq, message, attempt, { key, row }, LEASE_LOST)
+  group.row.failed = failed
 }
 
 function finite(time: number): number | undefined {
   return time === Infinity ? undefined : time
 }
 
-/** Messages that waited for their time: one by one, where each may be the last that the answer can carry. */
+/** Messages that waited for their time. */
 function takeDue(taking: Taking): void {
-  const some = taking.bytes < Infinity ? 1 : taking.room
-  for (let left = taking.room; left > 0 && taking.room > 0; left -= some) takeSomeDue(taking, some)
+  const { row } = taking.group
+  while (!taking.isFull && row.due !== undefined && row.due <= taking.work.now) takeSomeDue(taking)
 }
 
-function takeSomeDue(taking: Taking, some: number): void {
+function takeSomeDue(taking: Taking): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
-  if (row.due === undefined || row.due > work.now) return
-  const rows = tx.range<string | 0>('due', under(name), some + 1)
-  const due = rows.slice(0, some).filter(([key]) => partOf(key, 1) <= work.now)
-  const next = rows[due.length]
-  row.due = next && partOf(next[0], 1)
-  group.changed = true
-  if (due.length === 0) return
-  tx.deleteRange('due', { lower: [name], upper: due.at(-1)![0] })
-  row.waiting -= due.length
-  const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 2)]] as const)
+  const some = Math.min(taking.room, DUE_AT_ONCE)
+  const rows = tx.range<string | 0>('due', under(name, WAITS), some + 1)
+  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= work.now)
+  const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 3)]] as const)
   tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
     waited.flatMap(([key, sideKey]) => {
@@ -146,18 +178,25 @@ function takeSomeDue(taking: Taking, some: number): void {
       return row === undefined ? [] : [['chain', [name, key!, row]] as const]
     }),
   )
+  let taken = 0
   for (const [key, sideKey] of waited) {
+    if (taking.isFull) break
     const side = tx.get<SideRow>('side', sideKey)!
     const message = sideMessage(group, side, key)!
     if (side.row !== undefined) tx.delete('side', sideKey)
+    tx.delete('due', due[taken++]![0])
+    row.waiting--
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
+  const next = rows[taken]
+  row.due = next && partOf(next[0], 2)
+  group.changed = true
 }
 
 /** Messages whose key came free in this very transaction. */
 function takeHeads(taking: Taking): void {
   const { heads, work } = taking.group
-  while (taking.room > 0 && heads.length > 0) {
+  while (!taking.isFull && heads.length > 0) {
     const head = heads.shift()!
     const { key, row, seq, message } = head
     if (message.due !== undefined && message.due > work.now) spill(taking.group, head)
@@ -171,18 +210,19 @@ function takeFromLog(taking: Taking): void {
   const { row } = group
   const before = taking.deliveries.length
   const most = largeAtOnce(work, SEGMENTS_AT_ONCE)
+  const { stepMessages } = work.limits
   let looked = 0
   let ask = 1
   while (taking.room > 0 && row.cursor < work.queue.tail) {
     const given = taking.deliveries.length - before
-    if (looked - given >= (given > 0 ? PASS : PASS_ON)) {
+    if (looked - given >= (given > 0 ? PASS : PASS_ON) * stepMessages || work.left <= 0) {
       taking.more = true
       return
     }
     const segments = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
     if (segments.length === 0) throw damaged(work.name)
     for (const found of segments) {
-      if (taking.room === 0) break
+      if (taking.isFull) break
       const segment = trustSegment(work.name, found)
       const from = Math.max(row.cursor, segment.first)
       takeFromSegment(taking, segment, from - segment.first)
@@ -198,6 +238,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   const { row } = group
   const { first, more } = segment
   const length = lengthOf(segment)
+  taking.looked = segment.bytes
   group.changed = true
   const amendments = amendmentsOf(work, first + from, first + length - 1)
   if (row.waiting > 0 && more?.key !== undefined) {
@@ -211,7 +252,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
     i = takeStretch(taking, segment, from, Math.min(length, from + taking.room))
   }
-  for (; i < length && taking.room > 0; i++) {
+  for (; i < length && !taking.isFull; i++) {
     const seq = first + i
     const amendment = amendments?.get(seq)
     if (amendment?.gone) {
@@ -231,19 +272,17 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 
 /** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
-  const { group, deliveries, prefix, maxAttempts, until, lease } = taking
+  const { group, work, deliveries, prefix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
-  const limited = taking.bytes < Infinity
   let to = end
   for (let i = from; i < to; i++) {
-    if (limited) {
-      taking.bytes -= sizeOf(messageAt(segment, i))
-      if (taking.bytes <= 0) to = i + 1
-    }
+    const body = bodyAt(segment, i)
+    taking.bytes -= more === undefined ? body.length : sizeOf(messageAt(segment, i))
+    if (taking.bytes <= 0) to = i + 1
     deliveries.push({
       receipt: prefix + (first + i),
       id: idAt(segment, i),
-      body: bodyAt(segment, i),
+      body,
       headers: more?.headers?.[i],
       key: undefined,
       timestamp: at,
@@ -252,8 +291,10 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       lastError: undefined,
     })
   }
-  const named = more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false
-  addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, named })
+  const tied =
+    (segment.alias !== undefined && work.queue.groups > 1) ||
+    (more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false)
+  addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to
 }
 

@@ -4,6 +4,7 @@ import type {
   AppendResult,
   ClaimRequest,
   ClaimResult,
+  GroupStart,
   Guarantees,
   ListQuery,
   NewMessage,
@@ -17,13 +18,16 @@ import type {
 import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
-import { type Group, allGroups, loadGroup, lowestFloor } from './group.ts'
+import { cutIds, empty, tidy } from './ends.ts'
+import { type Group, allGroups, loadGroup } from './group.ts'
+import { handOverAll, join } from './joining.ts'
+import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
-import { DELIVER, EMPTY, QUEUE_KEY, REAP, groupKey } from './rows.ts'
+import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
-import { stats } from './stats.ts'
+import { addDue, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
@@ -32,12 +36,11 @@ import {
   type Transaction,
   type TransactionalStore,
 } from './store.ts'
-import { sweepDelayed } from './sweep.ts'
 import { tick } from './time.ts'
 import { damaged } from './trust.ts'
-import { trim, trimBelow } from './trim.ts'
+import { trim } from './trim.ts'
 import { spillHeads } from './waiting.ts'
-import { type Work, addTimer, edit, openWork, under } from './work.ts'
+import { type Work, edit, openWork, putForget, under } from './work.ts'
 
 /**
  * The segment engine: contract 1 for every store that has transactions.
@@ -64,13 +67,7 @@ export class SegmentAdapter implements StorageAdapter {
 
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue', 'storage')
-    const session = (this.#session ??= {
-      store: this.#released.then(() => this.#openStore()),
-      queues: new Map(),
-      views: 0,
-      closed: false,
-    })
-    session.views++
+    const session = this.#begin()
     try {
       return new View(await openRows(session, queue), queue, session, () => this.#release(session))
     } catch (error) {
@@ -81,12 +78,31 @@ export class SegmentAdapter implements StorageAdapter {
 
   async queues(): Promise<string[]> {
     if (this.#closed) throw closedError('list queues', 'storage')
-    throw new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues')
+    const session = this.#begin()
+    try {
+      const store = await session.store
+      if (store.queues === undefined)
+        throw new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues')
+      return await store.queues()
+    } finally {
+      await this.#release(session)
+    }
   }
 
   close(): Promise<void> {
     this.#closed = true
     return this.#session === undefined ? this.#released : this.#end(this.#session)
+  }
+
+  #begin(): Session {
+    const session = (this.#session ??= {
+      store: this.#released.then(() => this.#openStore()),
+      queues: new Map(),
+      views: 0,
+      closed: false,
+    })
+    session.views++
+    return session
   }
 
   /** A view has ended. With the last one, the store is closed. */
@@ -160,13 +176,25 @@ class View implements QueueStorage {
     this.#release = release
   }
 
-  append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
-    return this.#run('append', (work) => append(work, messages, batchId))
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    return this.#run('append', (work) => {
+      declareGroups(work, options.groups)
+      const results = append(work, messages, options.batchId)
+      keepLimits(work, options, results)
+      return results
+    })
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { group: name, from = 'earliest' } = request
-    return this.#run('consume', (work, group = begin(work, name, from)) => claim(work, group, request), name)
+    const { group: name, from } = request
+    return this.#run(
+      'consume',
+      (work) => {
+        declareGroups(work, request.groups)
+        return claim(work, loadGroup(work, name) ?? createGroup(work, name, from), request)
+      },
+      name,
+    )
   }
 
   settle(name: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -175,6 +203,7 @@ class View implements QueueStorage {
       (work, group) => {
         if (group === undefined) return settlements.map(() => ({ status: 'stale' }))
         const results = settle(group, settlements)
+        holdLeases(group)
         trim(work, group)
         return results
       },
@@ -194,50 +223,66 @@ class View implements QueueStorage {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
-  stats(): Promise<StorageStats> {
-    return this.#run('read', stats)
+  async stats(): Promise<StorageStats> {
+    let sum = await this.#run('read', (work) => addDue(work, tally(work)))
+    while (!sum.isComplete) {
+      // A store may run this again.
+      const before = sum
+      sum = await this.#run('read', (work) => addDue(work, structuredClone(before)))
+    }
+    return statsOf(sum)
   }
 
   cancel(ids: readonly string[]): Promise<boolean[]> {
     return this.#run('remove', (work) => cancel(work, ids))
   }
 
-  deleteGroup(name: string): Promise<void> {
-    return this.#run(
+  async deleteGroup(name: string): Promise<void> {
+    await this.#run(
       'remove',
       (work, group) => {
         if (group === undefined) return
         const { tx, groups } = work
-        for (const table of ['side', 'due', 'chain', 'dead'] as const) tx.deleteRange(table, under(name))
+        handOverAll(group)
+        for (const table of OWN) tx.deleteRange(table, under(name))
         tx.delete('state', groupKey(name))
         groups.splice(groups.indexOf(group), 1)
-        const left = --edit(work).groups
-        trimBelow(work, 0, lowestFloor(work))
-        if (left === 0) dropDelayed(work)
+        if (--edit(work).groups === 0) empty(work)
+        cutIds(work)
       },
       name,
     )
+    await this.#tidy()
   }
 
-  purge(): Promise<void> {
-    const empty = (work: Work): void => {
-      const queue = edit(work)
+  async purge(): Promise<void> {
+    const purge = (work: Work): void => {
       for (const group of allGroups(work)) {
-        const { token, nextLease, acked, failed, latest } = group.row
-        Object.assign(group.row, newRow(token, queue.tail), { nextLease, acked, failed, latest })
+        const { token, nextLease, acked, failed, latest, deadForMs } = group.row
+        Object.assign(group.row, newRow(token, work.queue.tail), {
+          nextLease,
+          acked,
+          failed,
+          latest,
+          deadForMs,
+        })
         group.changed = true
       }
-      for (const table of Object.keys(TABLES) as Table[])
-        if (table !== 'state') work.tx.deleteRange(table, {})
-      Object.assign(queue, EMPTY)
+      for (const table of OWN) work.tx.deleteRange(table, {})
+      empty(work)
+      cutIds(work)
     }
-    return this.#run('remove', empty, undefined, startAnew)
+    await this.#run('remove', purge, undefined, startAnew)
+    await this.#tidy()
   }
 
-  async delete(): Promise<void> {
-    await this.purge()
-    const { groups } = await this.stats()
-    for (const group of Object.keys(groups)) await this.deleteGroup(group)
+  delete(): Promise<void> {
+    return this.#run('remove', ({ tx }) => startAnew(tx), undefined, startAnew)
+  }
+
+  /** Each step tidies up some; who has left much behind goes on until all is. */
+  async #tidy(): Promise<void> {
+    while (await this.#run('remove', ({ queue }) => queue.tidied !== undefined));
   }
 
   watch(listener: () => void): () => void {
@@ -254,6 +299,9 @@ class View implements QueueStorage {
     return transact(this.#rows, this.#queue, kind, verb, group, repair)
   }
 }
+
+/** The tables that have rows of groups only, whose keys begin with the name. */
+const OWN = ['side', 'due', 'chain', 'held', 'dead'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
@@ -299,9 +347,33 @@ function transact<T>(
   })
 }
 
+/** Makes the groups that do not exist. */
+function declareGroups(work: Work, groups: readonly GroupStart[] = []): void {
+  for (const { name, from } of groups) join(loadGroup(work, name) ?? createGroup(work, name, from))
+}
+
+/** Lets no append through that makes a queue longer than it may be. */
+function keepLimits(
+  work: Work,
+  { maxMessages = Infinity, maxBytes = Infinity }: AppendOptions,
+  results: readonly AppendResult[],
+): void {
+  if (maxMessages === Infinity && maxBytes === Infinity) return
+  if (results.every(({ status }) => status !== 'stored')) return
+  const { messages, bytes } = statsOf(addDue(work, tally(work)))
+  if (messages <= maxMessages && bytes <= maxBytes) return
+  const [what, count, most] =
+    messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
+  throw new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `append: with these messages the queue ${JSON.stringify(work.name)} would retain ${count} ${what}, and its limit is ${most}. Nothing was stored; consume some first, or raise the limit`,
+  )
+}
+
 /** Puts the state rows that changed. */
 export function finish(work: Work): void {
   const { tx, now, queue } = work
+  tidy(work)
   for (const group of work.groups) {
     spillHeads(group)
     const { row } = group
@@ -309,30 +381,15 @@ export function finish(work: Work): void {
     row.latest = Math.max(row.latest, now)
     tx.put('state', groupKey(group.name), row)
   }
-  work.reap?.forEach((row, at) => addTimer(work, REAP, at, row))
+  putForget(work)
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)
 }
 
-/** Makes an empty queue, without groups, of one whose rows nobody can count with. */
+/** Makes a queue that never existed, also of one whose rows nobody can count with. */
 function startAnew(tx: Transaction): void {
   for (const table of Object.keys(TABLES) as Table[]) tx.deleteRange(table, {})
-}
-
-/** Nobody is left to wait for delayed messages. */
-function dropDelayed(work: Work): void {
-  const queue = edit(work)
-  work.tx.deleteRange('timers', under(DELIVER))
-  work.tx.deleteRange('ids', { upper: queue.nextDelayed })
-  queue.delayed = 0
-  queue.timer = undefined
-}
-
-/** Makes a group. What is due by now came before it. */
-function begin(work: Work, name: string, from: 'earliest' | 'latest'): Group {
-  while ((work.queue.timer ?? Infinity) <= work.now) sweepDelayed(work)
-  return createGroup(work, name, from)
 }
 
 /** Ends all leases now: who held them is gone. */
@@ -340,6 +397,10 @@ function giveUpLeases(work: Work): void {
   for (const group of allGroups(work)) {
     const { row } = group
     for (const lease of row.leases) lease.until = row.until = 0
-    group.changed ||= row.leases.length > 0
+    if (row.held > 0) {
+      row.epoch++
+      row.heldUntil = row.until = 0
+    }
+    group.changed ||= row.until === 0
   }
 }

@@ -1,28 +1,29 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
-import { outsideLog } from './places.ts'
-import type { AliasRow, DeliverRow, IdRow, Segment, SideRow, TimerKey } from './rows.ts'
+import type { Delayed, IdRow, SideRow } from './rows.ts'
 import { indexOfId } from './segment.ts'
 import { type Work, isGone, segmentAt } from './work.ts'
 
-/** Where a message was found: in a timer, not in the log yet; or by its seq, in whatever state. */
-export type Found = InTimer | { readonly seq: number; readonly key: string | undefined }
+/** Where a message was found: not in the log yet; or by its seq, in whatever state. */
+export type Found = InDelayed | { readonly seq: number; readonly key: string | undefined }
 
-export interface InTimer {
-  readonly timer: TimerKey
-  readonly segment: Segment
+export interface InDelayed {
+  /** The key of its row in `delayed`. */
+  readonly delayed: number
+  readonly segment: Delayed
   readonly index: number
 }
 
 /**
- * Finds a message by its id. Ids that their senders chose have a row; others say themselves where to look. Only a message
- * that the log has let go, and that waits or is parked, may have to be searched for among those that do.
+ * Finds a message by its id. Ids that their senders chose have a row, and those of messages outside the log that their number
+ * does not lead to; others say themselves where to look.
  */
 export function find(work: Work, id: string): Found | undefined {
   const row = work.tx.get<IdRow>('ids', id)
-  if (row === undefined) return findMade(work, id) ?? search(work, id)
-  if ('seq' in row) return { seq: row.seq, key: row.key }
-  return 'timer' in row ? inTimer(work, row.timer, id) : undefined
+  if (row === undefined) return findMade(work, id)
+  const { seq, key, delayed } = row
+  if (seq !== undefined) return { seq, key }
+  return delayed === undefined ? undefined : inDelayed(work, delayed, id)
 }
 
 /** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */
@@ -32,10 +33,9 @@ export function findMade(work: Work, id: string): Found | undefined {
   if (parsed === undefined) return undefined
   const { number, delayed } = parsed
   if (!delayed) return inLog(work, number, id) ?? inSide(work, number, id)
-  const [found] = tx.range<AliasRow>('ids', { lower: number, upper: queue.nextDelayed }, 1)
-  if (found === undefined) return undefined
-  const [, alias] = found
-  return 'timer' in alias ? inTimer(work, alias.timer, id) : inLog(work, alias.last, id)
+  const moved = { lower: number, upper: queue.nextDelayed }
+  const [alias] = queue.tied > 0 ? tx.range<number>('ids', moved, 1) : []
+  return inDelayed(work, number, id) ?? (alias && inLog(work, alias[1], id))
 }
 
 function inLog(work: Work, seq: number, id: string): Found | undefined {
@@ -51,17 +51,11 @@ function inSide(work: Work, seq: number, id: string): Found | undefined {
   return undefined
 }
 
-function inTimer(work: Work, timer: TimerKey, id: string): Found | undefined {
-  const segment = work.tx.get<DeliverRow>('timers', timer)
-  const index = segment === undefined ? -1 : indexOfId(segment, id)
-  return index < 0 ? undefined : { timer, segment: segment!, index }
-}
-
-function search(work: Work, id: string): Found | undefined {
-  for (const group of allGroups(work)) {
-    for (const [seq, message] of outsideLog(group)) if (message.id === id) return { seq, key: message.key }
-  }
-  return undefined
+function inDelayed({ tx, queue }: Work, number: number, id: string): Found | undefined {
+  if (queue.delayed === 0) return undefined
+  const [row] = tx.range<Delayed>('delayed', { lower: number }, 1)
+  const index = row === undefined ? -1 : indexOfId(row[1], id)
+  return index < 0 ? undefined : { delayed: row![0] as number, segment: row![1], index }
 }
 
 /** Whether the log still holds a message, for whatever group comes. */

@@ -1,5 +1,13 @@
 import { type LogRemains, type Remains, type Source, messageIn } from './remains.ts'
-import { type ChainRow, type GroupRow, type Lease, type SideRow, type Stored, groupKey } from './rows.ts'
+import {
+  type ChainRow,
+  type GroupRow,
+  type HeldRow,
+  type Lease,
+  type SideRow,
+  type Stored,
+  groupKey,
+} from './rows.ts'
 import type { Key } from './store.ts'
 import { type Stretch, type Stretches, between, includes, joined, stretchesOf, without } from './stretches.ts'
 
@@ -28,7 +36,7 @@ export function groupNames(remains: Remains): string[] {
   const names = new Set<string>()
   const range = { lower: ['group'], upper: ['group'] }
   for (const key of remains.keys('state', range)) names.add((key as readonly string[])[1]!)
-  for (const table of ['side', 'due', 'chain', 'dead'] as const) {
+  for (const table of ['side', 'due', 'chain', 'held', 'dead'] as const) {
     for (const key of remains.keys(table, {})) names.add((key as readonly string[])[0]!)
   }
   return [...names]
@@ -53,6 +61,7 @@ export class GroupRemains {
   readonly #remains: Remains
   readonly #log: LogRemains
   readonly #passed: number
+  readonly #leases: readonly Lease[]
   #leased: Stretches
   /** How many of its rows are missing, those of messages that are parked together counted one by one. */
   #missing = 0
@@ -65,6 +74,7 @@ export class GroupRemains {
     this.row = remains.get<GroupRow>('state', groupKey(name))
     this.#passed = (this.row?.cursor ?? log.present[0]?.first ?? log.end) - 1
     this.cursor = between(log.open, this.#passed + 1, Infinity)[0]?.first ?? Infinity
+    this.#leases = this.#leasesOf()
     this.runs = this.#readableRuns()
     this.#leased = joined(this.runs)
     this.left = this.#left
@@ -103,8 +113,13 @@ export class GroupRemains {
     return source === undefined ? this.#log.message(seq) : messageIn(this.#remains, source)
   }
 
-  get #leases(): readonly Lease[] {
-    return this.row?.leases ?? []
+  /** Those in the group's row, and those that have rows of their own. */
+  #leasesOf(): readonly Lease[] {
+    const held = this.#remains.keys('held', this.#rows).map((key): Lease => {
+      const row = this.#remains.get<HeldRow>('held', key)!
+      return { ...row, last: row.first }
+    })
+    return [...(this.row?.leases ?? []), ...held]
   }
 
   get #rows(): { lower: Key; upper: Key } {
@@ -130,7 +145,9 @@ export class GroupRemains {
     this.#collectLeased(heads)
     this.#collectWaiting(heads)
     const parked = this.#collectParked(heads)
-    const sides = waiting + this.#leases.filter(({ row }) => row === 'side').length
+    const sides =
+      waiting +
+      this.#leases.filter(({ row }, i) => row === 'side' || i >= (this.row?.leases.length ?? 0)).length
     const parkedHeads = [...heads.values()].filter(({ row }) => typeof row === 'number').length
     this.#missing =
       Math.max(0, sides - this.#remains.keys('side', this.#rows).length) +
@@ -211,7 +228,7 @@ export class GroupRemains {
       }
     }
     const lease = this.row?.nextLease ?? 1
-    const runs = joined(again).map((stretch) => ({ ...stretch, until: 0, lease, attempt: 0, named: true }))
+    const runs = joined(again).map((stretch) => ({ ...stretch, until: 0, lease, attempt: 0, tied: true }))
     this.runs = [...this.runs, ...runs].sort((a, b) => a.first - b.first)
     this.#leased = joined(this.runs)
   }

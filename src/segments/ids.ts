@@ -24,6 +24,11 @@ export function makeId(base: string, number: number, delayed: boolean): string {
   return base + digits
 }
 
+/** Whether an id was made for a delayed message, so that its number is not that of the log. */
+export function isOfDelayed(id: string): boolean {
+  return Number.parseInt(id.slice(-1), 16) % 2 === 1
+}
+
 /** The number in an id, given the next number of its kind; `undefined` if the id has none. */
 export function parseId(
   id: string,

@@ -1,5 +1,10 @@
-import type { Group } from './group.ts'
-import type { Lease } from './rows.ts'
+import { hasIdRow, noteId } from './ends.ts'
+import { type Group, partOf } from './group.ts'
+import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
+import { sizeOf } from './segment.ts'
+import { damaged } from './trust.ts'
+import { sideKey } from './waiting.ts'
+import { logMessage, spend, under } from './work.ts'
 
 /** The index of the lease on `seq`, or where it would stand, as `-1 - index`. */
 export function leaseOn({ row: { leases } }: Group, seq: number): number {
@@ -28,7 +33,7 @@ export function addLease(group: Group, lease: Lease): void {
     isPlain(lease)
   ) {
     before.last = lease.last
-    before.named ||= lease.named
+    before.tied ||= lease.tied
   } else leases.splice(at, 0, lease)
   group.leasedKeys?.add(lease.key)
   group.changed = true
@@ -39,11 +44,25 @@ function isPlain({ key, row }: Lease): boolean {
   return key === undefined && row === undefined
 }
 
-/** Takes one message out of a lease. */
-export function cutLease(group: Group, index: number, seq: number): void {
+/** The lease on a message, in the group's row or in a row of its own. */
+export function findLease(group: Group, seq: number): Lease | undefined {
+  const { row, name, work } = group
+  const index = leaseOn(group, seq)
+  if (index >= 0) return row.leases[index]
+  const held = row.held === 0 ? undefined : work.tx.get<HeldRow>('held', [name, seq])
+  return held && { ...held, last: seq, until: held.epoch < row.epoch ? 0 : held.until }
+}
+
+/** Takes one message out of its lease. */
+export function cutLease(group: Group, seq: number): void {
   const { leases } = group.row
-  const lease = leases[index]!
+  const index = leaseOn(group, seq)
   group.changed = true
+  if (index < 0) {
+    dropHeld(group, seq)
+    return
+  }
+  const lease = leases[index]!
   if (lease.first === lease.last) {
     leases.splice(index, 1)
     group.leasedKeys?.delete(lease.key)
@@ -57,7 +76,99 @@ export function cutLease(group: Group, index: number, seq: number): void {
 
 /** When the first lease ends; never, if there is none. */
 export function firstEnd({ row }: Group): number {
-  let first = Infinity
+  let first = row.heldUntil ?? Infinity
   for (const { until } of row.leases) if (until < first) first = until
   return first
+}
+
+/**
+ * Gives leases rows of their own, where the group's row has too many, or where one keeps much of the log that is done.
+ *
+ * @param bytes How many bytes of the log were before the cursor, about, if it has moved.
+ */
+export function holdLeases(group: Group, bytes: number = group.row.markBytes): void {
+  const { row, work } = group
+  const { leases, pinnedMessages, pinnedBytes } = work.limits
+  // Half of them at once, so that not each claim does.
+  if (row.leases.length > leases)
+    while (row.leases.length > leases / 2 && work.left > 0) holdFirst(group, row.leases[0]!)
+  if (row.cursor - row.mark < pinnedMessages && bytes - row.markBytes < pinnedBytes) return
+  for (let i = 0; i < row.leases.length && work.left > 0;) {
+    const lease = row.leases[i]!
+    const { first, last } = lease
+    if (last >= row.mark) break
+    // What it keeps besides itself, up to the next one that keeps as much.
+    const next = row.leases.slice(i + 1).find((one) => one.row === undefined)?.first ?? row.cursor
+    if (lease.row !== undefined) i++
+    else if (next - last > last - first + 1) holdFirst(group, lease)
+    else break
+  }
+  row.mark = row.cursor
+  row.markBytes = bytes
+  group.changed = true
+}
+
+/** Gives the first message of a lease a row of its own. */
+function holdFirst(group: Group, lease: Lease): void {
+  const { row, work, name } = group
+  const { tx } = work
+  const { first: seq, key, until, row: where } = lease
+  const message = where === undefined ? logMessage(work, seq) : undefined
+  if (where === undefined && message === undefined) throw damaged(work.name)
+  spend(work, message === undefined ? 0 : sizeOf(message))
+  cutLease(group, seq)
+  group.leasedKeys?.add(key)
+  const { attempt } = lease
+  if (message !== undefined) noteId(work, seq, message)
+  if (where !== 'side')
+    tx.put('side', sideKey(group, seq, key), {
+      seq,
+      at: 0,
+      attempt: attempt - 1,
+      message,
+      row: where,
+    } satisfies SideRow)
+  const { epoch } = row
+  const { lease: number } = lease
+  const tied = lease.tied || (message !== undefined && hasIdRow(message))
+  const held: HeldRow = { first: seq, until, lease: number, attempt, tied, key, row: where ?? 'side', epoch }
+  tx.put('held', [name, seq], held)
+  tx.put('due', [name, ENDS, epoch, until, seq], 0)
+  row.held++
+  row.heldUntil = Math.min(row.heldUntil ?? until, until)
+  group.changed = true
+}
+
+/** Has a lease on one message end at another time. */
+export function extendLease(group: Group, lease: Lease, seq: number, until: number): void {
+  const isHeld = leaseOn(group, seq) < 0
+  cutLease(group, seq)
+  addLease(group, { ...lease, first: seq, last: seq, until })
+  // It stays where it was.
+  if (isHeld) holdFirst(group, group.row.leases[leaseOn(group, seq)]!)
+}
+
+function dropHeld(group: Group, seq: number): void {
+  const { row, work, name } = group
+  const { tx } = work
+  const { epoch, until, key, row: where } = tx.get<HeldRow>('held', [name, seq])!
+  tx.delete('held', [name, seq])
+  tx.delete('due', [name, ENDS, epoch, until, seq])
+  if (typeof where === 'number') tx.delete('side', sideKey(group, seq, key))
+  if (--row.held === 0) row.heldUntil = undefined
+  group.leasedKeys?.delete(key)
+}
+
+/** The seqs of some leases that have ended and have rows of their own. */
+export function endedHeld({ row, work, name }: Group, some: number): number[] {
+  if (row.held === 0) return []
+  const range = { lower: [name, ENDS], upper: [name, ENDS, row.epoch, work.now] }
+  return work.tx.range('due', range, some).map(([key]) => partOf(key, 4))
+}
+
+/** When the first of those that are left ends. */
+export function firstHeld({ row, work, name }: Group): number | undefined {
+  const [first] = work.tx.range('due', under(name, ENDS), 1)
+  if (first === undefined) return undefined
+  return partOf(first[0], 2) < row.epoch ? 0 : partOf(first[0], 3)
 }

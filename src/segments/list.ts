@@ -1,19 +1,26 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
+import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
 import {
   type ChainRow,
   type DeadRow,
+  type Delayed,
   type DeliverRow,
+  type HeldRow,
+  type Lease,
+  type TimerKey,
   type Segment,
   type SideRow,
   type Stored,
   DELIVER,
+  WAITS,
 } from './rows.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
+import { isBefore } from './sweep.ts'
 import { trustSegment } from './trust.ts'
 import { sideKey } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
@@ -39,7 +46,7 @@ const SECTIONS: readonly Section[] = [
 /** Looks at messages of a group. Writes nothing. A cursor is a section, and the point of the message shown last. */
 export function list(work: Work, query: ListQuery, existing: Group | undefined): Page {
   const group = existing ?? imagineGroup(work, query.group, 'earliest')
-  const { states, ids, limit } = query
+  const { states, ids, limit, bodies = true } = query
   const wants = (state: MessageState): boolean => states?.includes(state) ?? state !== 'dead'
   const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'))]
   const messages: ListedMessage[] = []
@@ -51,8 +58,9 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
     for (const [message, rest, point] of walk(group, from)) {
       if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
       const { id, body, headers, key, at: timestamp, maxAttempts } = message
-      messages.push({ id, body, headers, key, timestamp, maxAttempts, ...rest })
-      bytes -= sizeOf(message)
+      const shown = bodies ? body : ''
+      messages.push({ id, body: shown, headers, key, timestamp, maxAttempts, ...rest })
+      bytes -= sizeOf({ body: shown, headers, key })
       if (messages.length >= limit || bytes <= 0) return { messages, cursor: JSON.stringify([at, point]) }
     }
     from = undefined
@@ -96,19 +104,41 @@ function until(work: Work, state: MessageState, at: number, attempt: number, las
 }
 
 function* leased(group: Group, from: Key = 0): Iterable<Item> {
-  for (const lease of group.row.leases) {
-    for (let seq = Math.max(lease.first, from as number); seq <= lease.last; seq++) {
-      const message = messageOf(group, lease, seq)
-      if (message !== undefined) yield [message, until(group.work, 'leased', lease.until, lease.attempt), seq]
-    }
+  const { work, name, row } = group
+  const lower = from as number
+  const held = row.held === 0 ? [] : rowsOf<HeldRow>(work, 'held', { lower: [name, lower], upper: [name] })
+  const own = inLeases(row.leases, lower)
+  for (const seq of merged(own, numbersOf(held))) {
+    const lease = findLease(group, seq)!
+    const message = messageOf(group, lease, seq)
+    if (message !== undefined) yield [message, until(work, 'leased', lease.until, lease.attempt), seq]
   }
 }
 
-function* waiting(group: Group, lower: Key = [group.name]): Iterable<Item> {
+function* inLeases(leases: readonly Lease[], from: number): Iterable<number> {
+  for (const { first, last } of leases) for (let seq = Math.max(first, from); seq <= last; seq++) yield seq
+}
+
+function* numbersOf(rows: Iterable<Row<HeldRow>>): Iterable<number> {
+  for (const [key] of rows) yield partOf(key, 1)
+}
+
+/** Numbers of two sequences, both in order. */
+function* merged(a: Iterable<number>, b: Iterable<number>): Iterable<number> {
+  const others = b[Symbol.iterator]()
+  let other = others.next()
+  for (const number of a) {
+    for (; !other.done && other.value < number; other = others.next()) yield other.value
+    yield number
+  }
+  for (; !other.done; other = others.next()) yield other.value
+}
+
+function* waiting(group: Group, lower: Key = [group.name, WAITS]): Iterable<Item> {
   const { work, name } = group
-  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name] })) {
+  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name, WAITS] })) {
     const key = ordering || undefined
-    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 2), key))
+    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 3), key))
     const message = side && sideMessage(group, side, key)
     if (isLive(work, message))
       yield [message, until(work, 'delayed', side!.at, side!.attempt, side!.error), point]
@@ -144,10 +174,12 @@ function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
   }
 }
 
-function* delayed({ work }: Group, from: Key = [DELIVER]): Iterable<Item> {
+function* delayed({ work, row }: Group, from: Key = [DELIVER]): Iterable<Item> {
   // The point of a message is the key of its timer, and its index.
   const lower = (from as readonly number[]).slice(0, 3)
-  for (const [timer, segment] of rowsOf<DeliverRow>(work, 'timers', { lower, upper: [DELIVER] })) {
+  for (const [timer, { last }] of rowsOf<DeliverRow>(work, 'timers', { lower, upper: [DELIVER] })) {
+    if (isBefore(timer as TimerKey, row.since)) continue
+    const segment = work.tx.get<Delayed>('delayed', last)!
     for (let i = 0; i < lengthOf(segment); i++) {
       const message = messageAt(segment, i)
       if (isLive(work, message))
@@ -158,7 +190,8 @@ function* delayed({ work }: Group, from: Key = [DELIVER]): Iterable<Item> {
 
 function* dead(group: Group, lower: Key = [group.name]): Iterable<Item> {
   for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { lower, upper: [group.name] })) {
-    const { message, attempt, error: lastError, reason, at: deadAt, fence } = letter
+    const { message, attempt, error: lastError, reason, at: deadAt, fence, until } = letter
+    if (until !== undefined && until <= group.work.now) continue
     const receipt = `${receiptOf(group, fence, partOf(point, 1))}!`
     yield [message, { state: 'dead', attempt, lastError, reason, deadAt, receipt }, point]
   }
@@ -185,14 +218,16 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
   const { work, row } = group
   const found = find(work, id)
   if (found === undefined) return undefined
-  if ('timer' in found) {
+  if ('delayed' in found) {
+    const { timer } = found.segment
+    if (isBefore(timer, row.since)) return undefined
     const message = messageAt(found.segment, found.index)
-    return isLive(work, message) ? [message, until(work, 'delayed', found.timer[1], 0)] : undefined
+    return isLive(work, message) ? [message, until(work, 'delayed', timer[1], 0)] : undefined
   }
   const place = locate(group, found.seq, found.key)
   const message = place && messageIn(group, place, found.seq)
   if (place?.at === 'leased') {
-    const lease = row.leases[place.index]!
+    const { lease } = place
     return [message!, until(work, 'leased', lease.until, lease.attempt)]
   }
   if (!isLive(work, message)) return undefined

@@ -1,3 +1,4 @@
+import { putId } from './ends.ts'
 import { finish } from './engine.ts'
 import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
@@ -6,24 +7,23 @@ import { park } from './moves.ts'
 import { createGroup } from './new-group.ts'
 import { LogRemains, type Remains } from './remains.ts'
 import {
-  type AliasRow,
   type Amendment,
   type ChainRow,
   type DeadRow,
-  type DeliverRow,
+  type Delayed,
   type IdRow,
   type Parked,
   type Segment,
   type SideRow,
   type Stored,
-  type TimerKey,
-  DELIVER,
+  FADES,
 } from './rows.ts'
-import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
+import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
-import { sideKey, wait } from './waiting.ts'
-import { type Work, amend, edit, noteExpiry, openWork, reap } from './work.ts'
+import { putDeliver } from './sweep.ts'
+import { noteLeaving, sideKey, wait } from './waiting.ts'
+import { type Work, amend, edit, forgetAt, noteExpiry, openWork, putSegment, reapAt } from './work.ts'
 
 /** A transaction writes about so many bytes. */
 const BATCH_BYTES = 1024 * 1024
@@ -99,10 +99,10 @@ class Mending {
       )
     }
     await this.#each(
-      this.#timers(),
+      this.#delayed(),
       ([, segment]) => sizeOfSegment(segment),
-      (work, [key, segment]) => {
-        this.#putTimer(work, key, segment)
+      (work, [last, segment]) => {
+        this.#putDelayed(work, last, segment)
       },
     )
     await this.#each(this.#knownIds(), () => 0, putKnownId)
@@ -144,7 +144,10 @@ class Mending {
   #begin(work: Work): void {
     const { queue } = this.#log
     const tail = this.#tail
-    const numbers = Array.from(this.#remains.keys('timers', {}), (key) => (key as TimerKey)[2])
+    const numbers = Array.from(
+      this.#remains.keys('delayed', {}),
+      (key) => this.#remains.get<Delayed>('delayed', key)!.timer[2],
+    )
     Object.assign(edit(work), {
       tail,
       sent: (queue?.sent ?? 0) + tail - (queue?.tail ?? 1),
@@ -157,6 +160,7 @@ class Mending {
     for (const { name, row, cursor, runs } of this.#groups) {
       const group = createGroup(work, name, 'latest')
       const from = Math.min(cursor, tail)
+      if (row?.joining !== undefined) edit(work).joining++
       Object.assign(group.row, {
         cursor: from,
         leases: runs,
@@ -166,6 +170,7 @@ class Mending {
         checked: this.#start,
         trimmed: this.#start,
         skipped: tail - from - sizeOfAll(between(this.#log.open, from, tail)),
+        joining: row?.joining && { below: row.joining.below, at: row.joining.at },
         acked: row?.acked ?? 0,
         failed: row?.failed ?? 0,
         latest: row?.latest ?? 0,
@@ -210,13 +215,9 @@ class Mending {
   #putSegment(work: Work, segment: Segment): void {
     const log = this.#log
     const queue = edit(work)
-    work.tx.put('log', lastOf(segment), { ...segment, bytes: queue.bytes } satisfies Segment)
-    const { alias } = segment
-    if (alias !== undefined) {
-      work.tx.put('ids', alias, { last: lastOf(segment) } satisfies AliasRow)
-      queue.aliased++
-      queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
-    }
+    const { alias = 0 } = segment
+    putSegment(work, { ...segment, bytes: queue.bytes })
+    queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
     for (let i = 0; i < lengthOf(segment); i++) {
       const seq = segment.first + i
       const written = messageAt(segment, i)
@@ -225,8 +226,8 @@ class Mending {
       if (amendment !== undefined) amend(work, seq, amendment)
       const message = amendment === undefined ? written : amendment.message
       if (message === undefined) continue
-      if (log.isOpen(seq)) noteExpiry(work, seq, message)
-      if (this.#isWanted(seq)) putId(work, seq, message)
+      if (amendment !== undefined && log.isOpen(seq)) noteExpiry(work, seq, message.expires)
+      if (this.#isWanted(seq)) putNewest(work, seq, message)
     }
   }
 
@@ -243,8 +244,9 @@ class Mending {
     if (lease === undefined) wait(group, key, side)
     else {
       work.tx.put('side', sideKey(group, seq, key), side)
-      const named = message.named !== undefined
-      addLease(group, { first: seq, last: seq, until: 0, lease, attempt, named, key, row: 'side' })
+      const tied = message.named !== undefined || message.expires !== undefined
+      noteLeaving(group, seq, message)
+      addLease(group, { first: seq, last: seq, until: 0, lease, attempt, tied, key, row: 'side' })
     }
     putExtras(work, seq, message)
   }
@@ -260,28 +262,25 @@ class Mending {
 
   // Timers and ids
 
-  *#timers(): Iterable<[TimerKey, Segment]> {
-    for (const key of this.#remains.keys('timers', { lower: [DELIVER], upper: [DELIVER] })) {
-      yield [key as TimerKey, this.#remains.get<DeliverRow>('timers', key)!]
-    }
+  *#delayed(): Iterable<[number, Delayed]> {
+    for (const key of this.#remains.keys('delayed', {}))
+      yield [key as number, this.#remains.get<Delayed>('delayed', key)!]
   }
 
-  #putTimer(work: Work, timer: TimerKey, segment: Segment): void {
-    const alias = segment.alias!
-    const known = work.tx.get<AliasRow>('ids', alias)
+  #putDelayed(work: Work, last: number, segment: Delayed): void {
     // That it was moved into the log is known, that it was taken from here is not.
-    if (known !== undefined && 'last' in known) return
-    const [, at] = timer
+    if (work.tx.get('ids', last) !== undefined) return
+    const [, at] = segment.timer
     const queue = edit(work)
-    work.tx.put('timers', timer, segment)
-    work.tx.put('ids', alias, { timer } satisfies AliasRow)
+    putDeliver(work, last, segment)
     for (let i = 0; i < lengthOf(segment); i++) {
-      if (segment.more!.named?.[i] !== undefined)
-        work.tx.put('ids', idAt(segment, i), { timer } satisfies IdRow)
+      const dedupeMs = segment.more!.named?.[i]
+      queue.delayedBytes += sizeOf(messageAt(segment, i))
+      if (dedupeMs !== undefined) putId(work, idAt(segment, i), { delayed: last }, dedupeMs)
     }
     queue.delayed += lengthOf(segment)
     queue.timer = Math.min(queue.timer ?? at, at)
-    queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
+    queue.nextDelayed = Math.max(queue.nextDelayed, last + 1)
     if (this.#log.queue === undefined) queue.sent += lengthOf(segment)
   }
 
@@ -289,7 +288,7 @@ class Mending {
   *#knownIds(): Iterable<[id: string, until: number]> {
     for (const key of this.#remains.keys('ids', { lower: '' })) {
       const row = this.#remains.get<IdRow>('ids', key)!
-      if ('until' in row) yield [key as string, row.until]
+      if (row.until !== undefined) yield [key as string, row.until]
     }
   }
 }
@@ -342,31 +341,34 @@ function lines(group: GroupRemains): Iterable<[Left, ...Left[]]> {
 
 /** The rows that a message outside the log has besides its own. */
 function putExtras(work: Work, seq: number, message: Stored): void {
-  noteExpiry(work, seq, message)
-  putId(work, seq, message)
+  putNewest(work, seq, message)
 }
 
 /** The last message of an id is the one that is found by it. */
-function putId(work: Work, seq: number, { id, key, named }: Stored): void {
+function putNewest(work: Work, seq: number, message: Stored): void {
+  const { id, key, named } = message
   if (named === undefined) return
   const known = work.tx.get<IdRow>('ids', id)
-  if (known === undefined || !('seq' in known) || known.seq < seq) {
-    work.tx.put('ids', id, { seq, key } satisfies IdRow)
-  }
+  if ((known?.seq ?? 0) < seq) putId(work, id, { seq, key }, named)
 }
 
 function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
   const group = loadGroup(work, name)!
   work.tx.put('dead', [name, seq], letter)
+  const { until } = letter
+  if (until !== undefined) {
+    work.tx.put('due', [name, FADES, until, seq], 0)
+    group.row.fades = Math.min(group.row.fades ?? until, until)
+    reapAt(work, until)
+  }
   group.row.dead++
   group.row.nextLease = Math.max(group.row.nextLease, letter.fence + 1)
   group.changed = true
 }
 
 function putKnownId(work: Work, [id, until]: [id: string, until: number]): void {
-  if (work.tx.get('ids', id) !== undefined) return
-  work.tx.put('ids', id, { until } satisfies IdRow)
-  reap(work, until, id)
+  work.tx.put('ids', id, { ...work.tx.get<IdRow>('ids', id), until } satisfies IdRow)
+  forgetAt(work, until, id)
 }
 
 function sizeOfSegment(segment: Segment): number {

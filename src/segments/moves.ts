@@ -1,27 +1,42 @@
 import type { DeadReason } from '../storage.ts'
+import { endId, hasIdRow } from './ends.ts'
 import { type Group, allGroups, partOf } from './group.ts'
+import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
-import { type Place, REDRIVEN, chainOf, locate } from './places.ts'
-import type { ChainRow, DeadRow, IdRow, Lease, Parked, SideRow, Stored } from './rows.ts'
-import { sideKey, wait } from './waiting.ts'
-import { reap, under } from './work.ts'
+import { type Place, chainFrom, chainOf, locate, messageIn, undone } from './places.ts'
+import {
+  type ChainRow,
+  type DeadRow,
+  type IdRow,
+  type Lease,
+  type Parked,
+  type SideRow,
+  type Stored,
+  EXPIRES,
+  FADES,
+  WAITS,
+} from './rows.ts'
+import { noteLeaving, sideKey, wait } from './waiting.ts'
+import { reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
 export function remove(group: Group, place: Place, seq: number): void {
   const { row, work } = group
   group.changed = true
+  if (place.at !== 'ahead' && (place.at !== 'leased' || place.lease.tied))
+    left(group, seq, messageIn(group, place, seq))
   switch (place.at) {
     case 'ahead':
       row.skipped++
       break
     case 'leased': {
-      const lease = row.leases[place.index]!
-      cutLease(group, place.index, seq)
+      const { lease } = place
+      cutLease(group, seq)
       free(group, seq, lease.key, lease.row)
       break
     }
     case 'side':
-      work.tx.delete('due', [group.name, place.side.at, seq])
+      work.tx.delete('due', [group.name, WAITS, place.side.at, seq])
       row.waiting--
       freeSide(group, place.side, place.key)
       break
@@ -49,8 +64,7 @@ export function free(group: Group, seq: number, key: string | undefined, row: Le
       return
     }
     // What is done must not be taken for parked, should the head lie elsewhere from now on.
-    putChain(group, key, row, [])
-    if (next !== undefined) putChain(group, key, next[0], chain.slice(chain.indexOf(next)))
+    putChain(group, key, row, next === undefined ? [] : chain.slice(chain.indexOf(next)))
   }
   if (group.row.blocked === 0) return
   const [first] = tx.range<ChainRow>('chain', under(group.name, key), 1)
@@ -80,6 +94,8 @@ export function freeSide(group: Group, { seq, row }: SideRow, key: string | unde
 export function replace(group: Group, place: Place, seq: number, message: Stored): void {
   if (place.at !== 'side' && place.at !== 'chain') return
   const { key } = place
+  left(group, seq, messageIn(group, place, seq))
+  noteLeaving(group, seq, message)
   const { row, at } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
   if (row !== undefined) {
     putChain(
@@ -100,24 +116,36 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   } satisfies SideRow)
 }
 
-/** Has a message wait for its time, but behind its key if that is busy. */
-export function enter(group: Group, seq: number, message: Stored, at: number, offset = 0): void {
-  const { key } = message
-  if (key === undefined || !isBusy(group, key)) wait(group, key, { seq, at, attempt: 0, message })
-  else {
-    park(group, key, [[seq, { ...message, due: at }]], seq + offset)
-    group.row.redriven ||= offset > 0
-  }
-}
-
 /** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */
 export function redrive(group: Group, seq: number, message: Stored, at: number): void {
-  enter(group, seq, message, at, REDRIVEN)
+  const { key } = message
+  if (key === undefined || !isBusy(group, key)) {
+    wait(group, key, { seq, at, attempt: 0, message })
+    return
+  }
+  const parked: Parked = [seq, { ...message, due: at }]
+  const [found] = chainFrom(group, key, seq)
+  const chain = found === undefined ? [] : undone(group, ...found)
+  if (chain.length === 0 || chain[0]![0] > seq) park(group, key, [parked])
+  else {
+    // Into the row of its neighbours.
+    const row = partOf(found![0], 2)
+    putChain(
+      group,
+      key,
+      row,
+      [...found![1], parked].sort(([a], [b]) => a - b),
+    )
+    noteLeaving(group, seq, message)
+    group.row.blocked++
+  }
+  group.row.redriven = true
 }
 
 /** Parks messages behind their key. */
-export function park(group: Group, key: string, chain: ChainRow, row: number = chain[0]![0]): void {
-  putChain(group, key, row, chain)
+export function park(group: Group, key: string, chain: ChainRow): void {
+  putChain(group, key, chain.at(-1)![0], chain)
+  for (const [seq, message] of chain) noteLeaving(group, seq, message)
   group.row.blocked += chain.length
   group.changed = true
 }
@@ -126,8 +154,10 @@ export function park(group: Group, key: string, chain: ChainRow, row: number = c
 export function isBusy(group: Group, key: string): boolean {
   group.leasedKeys ??= new Set(group.row.leases.map((lease) => lease.key))
   if (group.leasedKeys.has(key) || group.heads.some((head) => head.key === key)) return true
-  // Only a head that waits has a row.
-  return group.row.waiting > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+  // Only a head that waits, or is leased in a row of its own, has a row.
+  return (
+    group.row.waiting + group.row.held > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+  )
 }
 
 /** Keeps a message as a dead letter. Its place must be taken care of. */
@@ -138,27 +168,49 @@ export function bury(
   attempt: number,
   reason: DeadReason,
   error?: string,
+  deadForMs: number = group.row.deadForMs ?? Infinity,
 ): void {
-  const row: DeadRow = { message, attempt, reason, error, at: group.work.clock, fence: group.row.nextLease++ }
-  group.work.tx.put('dead', [group.name, seq], row)
+  const { work, name } = group
+  const until = deadForMs < Infinity ? work.now + deadForMs : undefined
+  const fence = group.row.nextLease++
+  work.tx.put('dead', [name, seq], {
+    message,
+    attempt,
+    reason,
+    error,
+    at: work.clock,
+    fence,
+    until,
+  } satisfies DeadRow)
+  if (until !== undefined) {
+    work.tx.put('due', [name, FADES, until, seq], 0)
+    group.row.fades = Math.min(group.row.fades ?? until, until)
+    reapAt(work, until)
+  }
   group.row.dead++
   group.row.failed++
   group.changed = true
   done(group, seq, message)
 }
 
+/** A message is no longer outside the log, if it was. */
+export function left({ work, name }: Group, seq: number, message: Stored | undefined): void {
+  if (message?.expires !== undefined) work.tx.delete('due', [name, EXPIRES, message.expires, seq])
+}
+
 /** The group has finished with a message: once all have, the id that its sender chose is free again. */
-export function done(group: Group, seq: number, { id, key, named }: Stored): void {
-  if (named === undefined) return
+export function done(group: Group, seq: number, message: Stored): void {
+  handOver(group, seq, message)
+  left(group, seq, message)
+  if (!hasIdRow(message)) return
+  const { id, key, named = 0 } = message
   const { work } = group
-  const row = work.tx.get<IdRow>('ids', id)
-  if (row === undefined || !('seq' in row) || row.seq !== seq) return
+  const row = work.tx.get<IdRow>('ids', id) ?? {}
+  const isLast = row.seq === seq
+  // Another message has its id, and it has promised nothing.
+  if (!isLast && named === 0) return
   for (const other of allGroups(work)) {
     if (other !== group && locate(other, seq, key) !== undefined) return
   }
-  if (named > 0) {
-    const until = work.now + named
-    work.tx.put('ids', id, { until } satisfies IdRow)
-    reap(work, until, id)
-  } else work.tx.delete('ids', id)
+  endId(work, id, row, named, isLast)
 }

@@ -1,7 +1,7 @@
-import { type Group, allGroups, firstSegment, lowestFloor, openGroup } from './group.ts'
-import { enter } from './moves.ts'
-import { outsideLog } from './places.ts'
-import type { GroupRow, Stored } from './rows.ts'
+import { type Group, firstSegment, lowestFloor, openGroup } from './group.ts'
+import { beginJoining } from './joining.ts'
+import type { GroupRow } from './rows.ts'
+import { isOverdue } from './sweep.ts'
 import { type Work, amendmentsOf, edit } from './work.ts'
 
 /** The row of a group that has nothing in flight yet. */
@@ -10,6 +10,11 @@ export function newRow(token: string, cursor: number): GroupRow {
     token,
     cursor,
     leases: [],
+    held: 0,
+    heldUntil: undefined,
+    epoch: 0,
+    mark: cursor,
+    markBytes: 0,
     nextLease: 1,
     due: undefined,
     until: undefined,
@@ -34,35 +39,31 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   // What every group has finished is not retained, even if a segment still holds it.
   if (cursor < tail && groups > 0) cursor = Math.max(cursor, lowestFloor(work))
   const row = newRow(tokenOf(work, groupsEver), cursor)
-  for (const { gone } of amendmentsOf(work, cursor, tail)?.values() ?? []) if (gone) row.skipped++
+  row.skipped = cursor < tail ? work.queue.gone : 0
+  // What is not trimmed yet.
+  if (row.skipped > 0)
+    for (const { gone } of amendmentsOf(work, 0, cursor - 1)?.values() ?? []) if (gone) row.skipped--
   return openGroup(work, name, row)
 }
 
-/** What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of others. */
-function tokenOf({ name, clock }: Work, groupsEver: number): string {
-  // FNV-1a, 32 bits.
-  let hash = 0x811c9dc5
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
-  return [hash >>> 0, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
+/**
+ * What the receipts of a new group start with: no other group has it, neither of this queue nor, but for rare luck, of
+ * others, nor of a queue of this name that was deleted.
+ */
+function tokenOf({ clock }: Work, groupsEver: number): string {
+  return [Math.random() * 2 ** 52, clock, groupsEver].map((part) => Math.floor(part).toString(36)).join('-')
 }
 
 /** Makes a group. */
-export function createGroup(work: Work, name: string, from: 'earliest' | 'latest'): Group {
+export function createGroup(work: Work, name: string, from: 'earliest' | 'latest' = 'earliest'): Group {
   const group = imagineGroup(work, name, from)
   const queue = edit(work)
   group.changed = true
   queue.groups++
   queue.groupsEver++
+  if (from === 'latest' && queue.groups > 1 && isOverdue(work))
+    queue.since = group.row.since = [work.now, queue.nextTimer]
   work.groups.push(group)
-  if (from === 'earliest' && queue.groups > 1) adopt(work, group)
+  if (from === 'earliest' && queue.groups > 1) beginJoining(group)
   return group
-}
-
-/** What the log has let go, but another group has not finished, is retained: a new group gets it too. */
-function adopt(work: Work, group: Group): void {
-  const retained = new Map<number, Stored>()
-  for (const other of allGroups(work)) {
-    for (const [seq, message] of outsideLog(other)) if (seq < group.row.cursor) retained.set(seq, message)
-  }
-  for (const [seq, message] of [...retained].sort(([a], [b]) => a - b)) enter(group, seq, message, work.now)
 }

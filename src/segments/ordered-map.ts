@@ -81,24 +81,32 @@ export class OrderedMap<V> {
     return before
   }
 
-  /** Removes every row of a range, and calls `removed` with each. */
-  deleteRange(range: KeyRange, removed?: (key: Key, value: V) => void): void {
+  /** Removes every row of a range, and calls `removed` with them, many at a time. Whole chunks cost next to nothing. */
+  deleteRange(range: KeyRange, removed?: (keys: readonly Key[], values: readonly V[]) => void): void {
+    const chunks = this.#chunks
     let at = this.#chunkOf(range.lower)
-    while (at < this.#chunks.length) {
-      const { keys, values } = this.#chunks[at]!
+    // The chunks that go whole.
+    let whole = at
+    for (let ended = false; !ended && whole < chunks.length;) {
+      const { keys, values } = chunks[whole]!
       const from = firstNotBefore(keys, range.lower)
       const to = firstBehind(keys, range.upper)
-      if (removed !== undefined) for (let i = from; i < to; i++) removed(keys[i]!, values[i]!)
-      const ended = to < keys.length
-      if (from >= to) {
-        if (ended) return
-        at++
+      ended = to < keys.length
+      if (from === 0 && !ended) {
+        removed?.(keys, values)
+        this.#size -= keys.length
+        whole++
         continue
       }
-      if (to - from < keys.length) at++
-      this.#cut(to - from < keys.length ? at - 1 : at, from, to)
-      if (ended) return
+      chunks.splice(at, whole - at)
+      whole = at
+      if (to > from) {
+        removed?.(keys.slice(from, to), values.slice(from, to))
+        this.#cut(at, from, to)
+      }
+      whole = ++at
     }
+    if (whole > at) chunks.splice(at, whole - at)
   }
 
   /** The first `limit` rows of a range in order. */

@@ -1,7 +1,7 @@
 import { type Group, partOf } from './group.ts'
-import { leaseOn } from './leases.ts'
+import { findLease } from './leases.ts'
 import type { ChainRow, Lease, Parked, SideRow, Stored } from './rows.ts'
-import type { Key } from './store.ts'
+import type { Key, Row } from './store.ts'
 import { sideKey, spillHeads } from './waiting.ts'
 import { ALL, isGone, logMessage, under } from './work.ts'
 
@@ -9,17 +9,11 @@ import { ALL, isGone, logMessage, under } from './work.ts'
 export type Place =
   /** In the log, not reached by the cursor. */
   | { readonly at: 'ahead' }
-  | { readonly at: 'leased'; readonly index: number }
+  | { readonly at: 'leased'; readonly lease: Lease }
   /** Waits for its time. */
   | { readonly at: 'side'; readonly side: SideRow; readonly key: string | undefined }
   /** Parked behind its ordering key. */
   | { readonly at: 'chain'; readonly key: string; readonly row: number; readonly chain: ChainRow }
-
-/**
- * A redriven message that finds its key busy is parked in a row of its own, under its seq plus this: the row it was
- * parked in the first time may still be there.
- */
-export const REDRIVEN = 0.5
 
 export function locate(group: Group, seq: number, key: string | undefined): Place | undefined {
   const { tx } = group.work
@@ -27,17 +21,19 @@ export function locate(group: Group, seq: number, key: string | undefined): Plac
   spillHeads(group)
   // One that expired before the cursor came, and was redriven, is elsewhere.
   if (seq >= group.row.cursor && !isGone(group.work, seq)) return { at: 'ahead' }
-  const index = leaseOn(group, seq)
-  if (index >= 0) return { at: 'leased', index }
+  const lease = findLease(group, seq)
+  if (lease !== undefined) return { at: 'leased', lease }
   const side = tx.get<SideRow>('side', sideKey(group, seq, key))
   if (side?.seq === seq) return { at: 'side', side, key }
   if (key === undefined || group.row.blocked === 0) return undefined
-  const range = { lower: [group.name, key], upper: [group.name, key, seq + REDRIVEN] }
-  for (const [rowKey, chain] of tx.range<ChainRow>('chain', range, ALL)) {
-    if (undone(group, rowKey, chain).some((one) => one[0] === seq))
-      return { at: 'chain', key, row: partOf(rowKey, 2), chain }
-  }
-  return undefined
+  const [found] = chainFrom(group, key, seq)
+  if (found === undefined || !undone(group, ...found).some((one) => one[0] === seq)) return undefined
+  return { at: 'chain', key, row: partOf(found[0], 2), chain: found[1] }
+}
+
+/** The first chain row of a key that may hold a message, or comes behind it. */
+export function chainFrom({ name, work }: Group, key: string, seq: number): readonly Row<ChainRow>[] {
+  return work.tx.range<ChainRow>('chain', { lower: [name, key, seq], upper: [name, key] }, 1)
 }
 
 /** The message of a key that is leased or waits: its seq, and where it lies. */
@@ -63,7 +59,7 @@ export function messageIn(group: Group, place: Place, seq: number): Stored | und
     case 'ahead':
       return logMessage(group.work, seq)
     case 'leased':
-      return messageOf(group, group.row.leases[place.index]!, seq)
+      return messageOf(group, place.lease, seq)
     case 'side':
       return sideMessage(group, place.side, place.key)
     default:

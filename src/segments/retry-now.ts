@@ -1,17 +1,18 @@
 import { find } from './find.ts'
 import type { Group } from './group.ts'
 import { locate } from './places.ts'
+import { WAITS } from './rows.ts'
 import { wait } from './waiting.ts'
 
 /** Has a message of a group that waits for a retry be due now. Answers whether it waited. */
 export function retryNow(group: Group, id: string): boolean {
   const { work, name, row } = group
   const found = find(work, id)
-  if (found === undefined || 'timer' in found) return false
+  if (found === undefined || 'delayed' in found) return false
   const place = locate(group, found.seq, found.key)
   if (place?.at !== 'side' || place.side.at <= work.now) return false
   const { side, key } = place
-  work.tx.delete('due', [name, side.at, side.seq])
+  work.tx.delete('due', [name, WAITS, side.at, side.seq])
   row.waiting--
   wait(group, key, { ...side, at: work.now })
   return true

@@ -8,13 +8,20 @@ import type { Body, DeadReason } from '../storage.ts'
  * | state | `['queue']` | {@link QueueRow} |
  * | state | `['group', group]` | {@link GroupRow} |
  * | log | seq of the segment's last message | {@link Segment} |
- * | timers | `[kind, at, number]` | {@link DeliverRow}, {@link ReapRow} |
+ * | timers | `[DELIVER, at, number]` | {@link DeliverRow} |
+ * | timers | `[EXPIRE, at, seq]` | `0`: something in the log's segment of this seq expires |
+ * | timers | `[FORGET, at, number]` | ids whose `dedupeMs` is over, as an array |
+ * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
- * | due | `[group, at, seq]` | the ordering key of that row of `side`, or `0` |
- * | chain | `[group, key, seq of the first]` | {@link ChainRow} |
+ * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |
+ * | due | `[group, EXPIRES, at, seq]` | the same: a message outside the log expires |
+ * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
+ * | chain | `[group, key, seq of the last]` | {@link ChainRow} |
+ * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
+ * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
  * | dead | `[group, seq]` | {@link DeadRow} |
- * | ids | the caller's id | {@link IdRow} |
- * | ids | number of the last of some delayed messages | {@link AliasRow} |
+ * | ids | an id that its sender chose, or that does not lead to its message outside the log | {@link IdRow} |
+ * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
  *
  * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
@@ -32,7 +39,7 @@ export interface QueueRow {
   bytes: number
   /** Messages ever stored. */
   sent: number
-  /** Messages that wait in `timers`. */
+  /** Messages that wait in `delayed`. */
   delayed: number
   /** The number that the next delayed message gets: its id carries it, because its seq is not known yet. */
   nextDelayed: number
@@ -40,14 +47,24 @@ export interface QueueRow {
   nextTimer: number
   /** When the first delayed messages are due. */
   timer?: number | undefined
-  /** When the first messages expire, or ids are to be forgotten. */
+  /** Some group has a {@link GroupRow.since}, that of the last of them. */
+  since?: TimerMark | undefined
+  /** When the first messages expire, ids are to be forgotten or dead letters to be deleted, or earlier. */
   reaper?: number | undefined
-  /** Rows in `amend`. */
+  /** Rows in `amend`, and how many of them say that a message is gone. */
   amended: number
-  /** Segments in the log that came out of `timers`, and have an alias to delete with them. */
-  aliased: number
-  /** Groups that exist. */
+  gone: number
+  /** Segments in the log that have rows to delete with them: an alias, or expiries. */
+  tied: number
+  /** Bytes in `delayed`. */
+  delayedBytes: number
+  /** Until this time there were ends that left the rows of their ids behind, see `ends.ts`. */
+  cut?: number | undefined
+  /** Up to this id, they are tidied up. */
+  tidied?: string | undefined
+  /** Groups that exist, and how many of them are {@link GroupRow.joining}. */
   groups: number
+  joining: number
   /** Groups that ever existed. */
   groupsEver: number
   /** The latest time anybody saw here: see `time.ts`. */
@@ -62,12 +79,29 @@ export interface GroupRow {
   token: string
   /** The first seq in the log that the group has not looked at. */
   cursor: number
-  /** In order of seq. */
+  /** The group takes over what others had outside the log when it started. It delivers nothing before that is done. */
+  joining?: Joining | undefined
+  /** The group started when the timers before this one were overdue: what they bring into the log came before it. */
+  since?: TimerMark | undefined
+  /** In order of seq. Those that are too many or too old are in `held`. */
   leases: Lease[]
+  /** Rows in `held`. */
+  held: number
+  /** When the first lease in `held` ends, or earlier. */
+  heldUntil?: number | undefined
+  /** Leases in `held` of an earlier epoch have ended. */
+  epoch: number
+  /** Where the cursor was, and the bytes of the log before it, when it was last looked at what leases keep. */
+  mark: number
+  markBytes: number
   /** The number of the next lease. Never starts again: it is what makes an old receipt stale. */
   nextLease: number
-  /** When the first row of `due` is due. */
+  /** When the first message that waits is due. */
   due?: number | undefined
+  /** When the first message outside the log expires, or earlier. */
+  expires?: number | undefined
+  /** When the first dead letter is deleted, or earlier. */
+  fades?: number | undefined
   /** All leases end at this time or later. */
   until?: number | undefined
   /** The group's floor (see `floorOf` in `group.ts`) when it last looked whether the log can be trimmed. */
@@ -76,7 +110,7 @@ export interface GroupRow {
   trimmed: number
   /** Messages at the cursor or behind it that will be skipped: cancelled or expired. */
   skipped: number
-  /** Rows in `due`. */
+  /** Messages that wait. */
   waiting: number
   /** Messages in `chain` that an earlier message of their key blocks. */
   blocked: number
@@ -86,6 +120,8 @@ export interface GroupRow {
   acked: number
   failed: number
   latest: number
+  /** How long what is found dead is kept, in ms. */
+  deadForMs?: number | undefined
 }
 
 /**
@@ -98,12 +134,26 @@ export interface Lease {
   until: number
   readonly lease: number
   readonly attempt: number
-  /** Whether a message of it has an id of its sender's, and so a row in `ids` to delete. */
-  named: boolean
+  /** Whether a message of it has rows to delete with it: that of the id its sender chose, or, outside the log, of its expiry. */
+  tied: boolean
   readonly key?: string | undefined
   /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
   readonly row?: 'side' | number | undefined
 }
+
+/** How far a group has come that takes over what others have. */
+export interface Joining {
+  /** What comes before this seq. */
+  readonly below: number
+  /** When it started: all that it takes over is due then, so that it comes in order. */
+  readonly at: number
+  /** The row of another group that was looked at last, if there was one. */
+  readonly table?: 'side' | 'chain' | undefined
+  readonly key?: readonly [group: string, ...(string | number)[]] | undefined
+}
+
+/** A lease on one message. */
+export type HeldRow = Omit<Lease, 'last'> & { readonly epoch: number }
 
 /**
  * Messages that were appended together: column by column, and only the columns that some message needs.
@@ -133,6 +183,8 @@ export interface Segment {
 export type Columns = { readonly [F in keyof Extras]?: readonly Extras[F][] }
 
 export interface Extras extends Pick<Stored, 'key' | 'headers' | 'expires' | 'maxAttempts' | 'named'> {
+  /** Its timestamp, if not that of the segment: it was replaced. */
+  readonly at?: number | undefined
   readonly id?: string | undefined
 }
 
@@ -147,6 +199,8 @@ export interface Stored {
   readonly maxAttempts?: number | undefined
   /** `dedupeMs`, if its sender chose its id. */
   readonly named?: number | undefined
+  /** When it was redriven, if it was a dead letter. */
+  readonly redriven?: number | undefined
   /** Parked only: not to be delivered before this time, even if its key comes free. */
   readonly due?: number | undefined
 }
@@ -183,32 +237,54 @@ export interface DeadRow {
   readonly at: number
   /** A lease number: makes the receipt of this dead letter unlike that of an earlier one. */
   readonly fence: number
+  /** When it is deleted. */
+  readonly until?: number | undefined
 }
 
-/** The kinds of timers. Appends look at the first kind only, so they lie apart. */
+/** What is due in a group. */
+export const WAITS = 0
+export const EXPIRES = 1
+export const FADES = 2
+export const ENDS = 3
+
+/** The kinds of timers. */
 export const DELIVER = 0
-export const REAP = 1
+export const EXPIRE = 1
+export const FORGET = 2
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
+/** Before a timer that has this time and number, or a later one. */
+export type TimerMark = readonly [at: number, number: number]
+
+/** Some delayed messages, without what they carry. */
+export interface DeliverRow {
+  /** Where they are in `delayed`: the number of the last. */
+  readonly last: number
+  readonly length: number
+  /** When those of them expire that do. */
+  readonly expires?: readonly number[] | undefined
+}
+
 /** Delayed messages: `first` is the number of the first. */
-export type DeliverRow = Segment
+export interface Delayed extends Segment {
+  readonly timer: TimerKey
+}
 
-/**
- * What has had its time: messages of the log that may have to expire, with their ordering key if they have one, and ids
- * whose `dedupeMs` is over.
- */
-export type ReapRow = readonly (Expiring | string)[]
-export type Expiring = readonly [seq: number, key: string | undefined]
-
-/** Where a message is whose id its sender chose; or, when it is done, until when the id is still known. */
-export type IdRow =
-  | { readonly seq: number; readonly key?: string | undefined }
-  | { readonly timer: TimerKey }
-  | { readonly until: number }
-
-/** Where delayed messages are: in a timer, or the seq of the last in the log. */
-export type AliasRow = { readonly timer: TimerKey } | { readonly last: number }
+/** What is known of an id that a sender chose. */
+export interface IdRow {
+  /** Where its last message is, if that is in the log or was: its seq and key. */
+  readonly seq?: number | undefined
+  readonly key?: string | undefined
+  /** Where it is in `delayed`. */
+  readonly delayed?: number | undefined
+  /** The `dedupeMs` of that message, if not 0. */
+  readonly dedupeMs?: number | undefined
+  /** The longest of earlier messages of this id that may still be in flight. */
+  readonly older?: number | undefined
+  /** Until when the id is known whatever becomes of them. */
+  readonly until?: number | undefined
+}
 
 /**
  * What has become of a message of the log that some group has not reached: it carries another message now, or it is gone.
@@ -227,12 +303,18 @@ export function groupKey(group: string): [string, string] {
 }
 
 /** What a queue without messages has. */
-export const EMPTY: Pick<QueueRow, 'delayed' | 'timer' | 'reaper' | 'amended' | 'aliased'> = {
+export const EMPTY: Pick<
+  QueueRow,
+  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'joining' | 'amended' | 'gone' | 'tied'
+> = {
   delayed: 0,
+  delayedBytes: 0,
   timer: undefined,
-  reaper: undefined,
+  since: undefined,
+  joining: 0,
   amended: 0,
-  aliased: 0,
+  gone: 0,
+  tied: 0,
 }
 
 /** In one piece, and not made of {@link EMPTY}: copies of it, one for each transaction, are quicker so. */
@@ -244,10 +326,16 @@ export const NEW_QUEUE: QueueRow = {
   nextDelayed: 1,
   nextTimer: 1,
   timer: undefined,
+  since: undefined,
   reaper: undefined,
   amended: 0,
-  aliased: 0,
+  gone: 0,
+  tied: 0,
+  delayedBytes: 0,
+  cut: undefined,
+  tidied: undefined,
   groups: 0,
+  joining: 0,
   groupsEver: 0,
   latest: 0,
   skew: 0,

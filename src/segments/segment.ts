@@ -37,7 +37,7 @@ export function messageAt(segment: Segment, index: number): Stored {
   return {
     id,
     body,
-    at: segment.at,
+    at: more.at?.[index] ?? segment.at,
     key: more.key?.[index],
     headers: more.headers?.[index],
     expires: more.expires?.[index],
@@ -103,7 +103,7 @@ export function makeSegments(
   return total
 }
 
-const COLUMNS = ['id', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as const
+const COLUMNS = ['id', 'at', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as const
 
 function columnsOf(messages: readonly Draft[]): Columns | undefined {
   let columns: Record<string, unknown[]> | undefined

@@ -1,9 +1,10 @@
 import type { SettleResult, Settlement } from '../storage.ts'
+import { putId } from './ends.ts'
 import type { Group } from './group.ts'
-import { addLease, cutLease, leaseOn } from './leases.ts'
+import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
 import { bury, done, free, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
-import type { DeadRow, IdRow } from './rows.ts'
+import { type DeadRow, type IdRow, FADES } from './rows.ts'
 import type { Read } from './store.ts'
 import { wait } from './waiting.ts'
 import { logMessage, under } from './work.ts'
@@ -29,11 +30,19 @@ export function settle(group: Group, settlements: readonly Settlement[]): Settle
 function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read[] {
   const { row, name, work } = group
   const reads: Read[] = []
+  if (row.held > 0)
+    work.tx.expect?.(
+      receipts.flatMap((receipt) =>
+        receipt === undefined || leaseOn(group, receipt.seq) >= 0
+          ? []
+          : [['held', [name, receipt.seq]] as const],
+      ),
+    )
   for (const receipt of receipts) {
     if (receipt === undefined || receipt.dead) continue
-    const lease = row.leases[leaseOn(group, receipt.seq)]
-    const message = lease?.named && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
-    if (message?.named !== undefined) reads.push(['ids', message.id])
+    const lease = findLease(group, receipt.seq)
+    const message = lease?.tied && lease.row === undefined ? logMessage(work, receipt.seq) : undefined
+    if (message !== undefined) reads.push(['ids', message.id])
     if (lease?.key === undefined) continue
     const chain = [name, lease.key] as const
     if (typeof lease.row === 'number') reads.push(['chain', [...chain, lease.row]])
@@ -76,19 +85,17 @@ function parseReceipt(receipt: string, prefix: string): Receipt | undefined {
 function settleLease(group: Group, receipt: Receipt, settlement: Settlement): boolean {
   const { row, work } = group
   const { seq } = receipt
-  const index = leaseOn(group, seq)
-  const lease = row.leases[index]
+  const lease = findLease(group, seq)
   if (lease?.lease !== receipt.lease) return false
-  const { attempt, named, key, row: where } = lease
+  const { attempt, tied, key, row: where } = lease
   const { kind } = settlement
   if (kind === 'extend') {
-    const extended = { ...lease, first: seq, last: seq, until: work.now + settlement.leaseMs }
-    cutLease(group, index, seq)
-    addLease(group, extended)
+    extendLease(group, lease, seq, work.now + settlement.leaseMs)
     return true
   }
-  const message = kind === 'ack' && !named ? undefined : messageOf(group, lease, seq)
-  cutLease(group, index, seq)
+  const message =
+    kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
+  cutLease(group, seq)
   if (kind === 'retry') {
     const at = work.now + settlement.delayMs
     const { error } = settlement
@@ -104,8 +111,10 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   if (kind === 'ack') {
     row.acked++
     if (message !== undefined) done(group, seq, message)
-  } else
-    bury(group, seq, message!, attempt, kind === 'dead' ? settlement.reason : 'expired', settlement.error)
+  } else if (kind === 'dead') {
+    const { reason, error, deadForMs = Infinity } = settlement
+    bury(group, seq, message!, attempt, reason, error, deadForMs)
+  } else bury(group, seq, message!, attempt, 'expired', settlement.error, Infinity)
   return true
 }
 
@@ -115,17 +124,19 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   const at = [group.name, seq]
   const letter = tx.get<DeadRow>('dead', at)
   if (letter?.fence !== lease || settlement.kind === 'dead' || settlement.kind === 'extend') return false
+  if (letter.until !== undefined && letter.until <= now) return false
   tx.delete('dead', at)
+  if (letter.until !== undefined) tx.delete('due', [group.name, FADES, letter.until, seq])
   group.row.dead--
   group.changed = true
   if (settlement.kind === 'retry') {
     // Whoever redrives a message that expired wants it delivered.
-    const message = { ...letter.message, expires: undefined }
+    const message = { ...letter.message, expires: undefined, redriven: now }
     const { id, key, named } = message
-    const known = named === undefined ? undefined : tx.get<IdRow>('ids', id)
+    const known = named === undefined ? undefined : (tx.get<IdRow>('ids', id) ?? {})
     // No message has the id, even if it is still known.
-    if (named !== undefined && (known === undefined || 'until' in known))
-      tx.put('ids', id, { seq, key } satisfies IdRow)
+    if (known !== undefined && known.seq === undefined && known.delayed === undefined)
+      putId(group.work, id, { seq, key }, named, known)
     redrive(group, seq, message, now + settlement.delayMs)
   }
   return true

@@ -1,58 +1,106 @@
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
-import { sideMessage } from './places.ts'
-import { type DeliverRow, type ReapRow, type Segment, type SideRow, DELIVER, REAP } from './rows.ts'
-import { lengthOf } from './segment.ts'
-import { dueTimers, expiredAt } from './sweep.ts'
-import { type Work, amendmentsOf, isGone, logMessage, segmentAt, under } from './work.ts'
-
-/** Due timers of each kind are taken into account up to this many. */
-const TIMERS = 4096
-
-interface Expired {
-  readonly at: number
-  readonly seq: number
-  readonly key: string | undefined
-}
-
-/** Timers that are due and that no claim has worked off yet. */
-interface Due {
-  readonly delayed: readonly Segment[]
-  readonly expired: readonly Expired[]
-}
+import { locate, sideMessage } from './places.ts'
+import {
+  type DeliverRow,
+  type SideRow,
+  type TimerKey,
+  DELIVER,
+  ENDS,
+  EXPIRE,
+  EXPIRES,
+  FADES,
+  WAITS,
+} from './rows.ts'
+import { expiredInLog, isBefore } from './sweep.ts'
+import type { Key, Row } from './store.ts'
+import { type Work, segmentAt, under } from './work.ts'
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 
-/** Counts from the state rows; looks only at what is due and not worked off. Writes nothing. */
-export function stats(work: Work): StorageStats {
-  const groups = allGroups(work)
+/** Numbers, some of which may not take into account yet what is due and was not worked off. */
+export interface Tally {
+  readonly counts: Map<string, Counts>
+  /** Messages that wait for the first group. */
+  unclaimed: number
+  readonly bytes: number
+  readonly oldestMs: number | undefined
+  readonly sent: number
+  /** What is looked at next: the delayed, what expires in the log, or in a group, in this order; and from where on. */
+  place: number
+  from: Key | undefined
+  isComplete: boolean
+}
+
+/** Counts from the state rows. Writes nothing. */
+export function tally(work: Work): Tally {
   const { queue } = work
   const first = firstSegment(work)
-  const due: Due = {
-    delayed: dueTimers<DeliverRow>(work, DELIVER, TIMERS).map(([, segment]) => segment),
-    expired: expiredMessages(work),
-  }
-  const counts: Record<string, Counts> = Object.create(null)
-  let messages = 0
-  for (const group of groups) {
-    const count = countsOf(work, group, queue.delayed)
-    counts[group.name] = count
-    takeIntoAccount(work, group, count, due)
-    messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
-  }
-  if (groups.length === 0) messages = unclaimed(work, first?.first ?? queue.tail, due)
+  const counts = new Map<string, Counts>()
+  for (const group of allGroups(work)) counts.set(group.name, countsOf(work, group, queue.delayed))
   return {
-    groups: { ...counts },
-    messages,
-    bytes: first === undefined ? 0 : queue.bytes - first.bytes,
-    oldestMs: eldest([...groups.map(({ name }) => counts[name]!.oldestMs), first && ageOf(work, first.at)]),
+    counts,
+    unclaimed: queue.tail - (first?.first ?? queue.tail) + queue.delayed - queue.gone,
+    bytes: queue.delayedBytes + (first === undefined ? 0 : queue.bytes - first.bytes),
+    oldestMs: eldest(
+      [...counts.values()].map(({ oldestMs }) => oldestMs),
+      first && ageOf(work, first.at),
+    ),
     sent: queue.sent,
+    place: 0,
+    from: undefined,
+    isComplete: false,
   }
 }
 
+/**
+ * Takes into account what a claim would change before it looks for messages: some of it, so that no step takes long. To be
+ * called until all is.
+ */
+export function addDue(work: Work, sum: Tally): Tally {
+  const { now, tx, limits } = work
+  const groups = allGroups(work)
+  for (let left = limits.stepMessages; ;) {
+    const group = groups[sum.place - 2]
+    if (sum.place > 1 && group === undefined) {
+      sum.isComplete = true
+      return sum
+    }
+    const table = group === undefined ? 'timers' : 'due'
+    const prefix = group === undefined ? [sum.place === 0 ? DELIVER : EXPIRE] : [group.name, EXPIRES]
+    const range = { lower: sum.from ?? prefix, upper: [...prefix, now] }
+    const rows = tx.range<unknown>(table, range, left + 1).slice(sum.from === undefined ? 0 : 1)
+    for (const row of rows) {
+      if (group !== undefined) addExpiredOutside(sum, group, row as Row<string | 0>)
+      else if (sum.place === 0) addDelayed(sum, work, row as Row<DeliverRow>)
+      else addExpired(sum, work, row[0])
+    }
+    left -= rows.length
+    if (left <= 0) {
+      sum.from = rows.at(-1)![0]
+      return sum
+    }
+    sum.from = undefined
+    sum.place++
+  }
+}
+
+/** The numbers that were counted. */
+export function statsOf({ counts, unclaimed, bytes, oldestMs, sent }: Tally): StorageStats {
+  const groups: Record<string, Counts> = Object.create(null)
+  let messages = counts.size === 0 ? unclaimed : 0
+  for (const [name, count] of counts) {
+    // Between two steps others may have worked.
+    for (const state of ['ready', 'delayed', 'blocked'] as const) count[state] = Math.max(0, count[state])
+    groups[name] = count
+    messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
+  }
+  return { groups: { ...groups }, messages, bytes, oldestMs, sent }
+}
+
 /** The largest of some ages. */
-function eldest(ages: readonly (number | undefined)[]): number | undefined {
-  const known = ages.filter((age) => age !== undefined)
+function eldest(ages: readonly (number | undefined)[], age: number | undefined): number | undefined {
+  const known = [...ages, age].filter((one) => one !== undefined)
   return known.length === 0 ? undefined : Math.max(...known)
 }
 
@@ -62,26 +110,33 @@ function ageOf(work: Work, at: number): number {
 
 function countsOf(work: Work, group: Group, delayed: number): Counts {
   const { row, name } = group
-  let leased = 0
-  let ended = 0
+  const endedHeld = (row.heldUntil ?? Infinity) <= work.now ? countEnded(group) : 0
+  let leased = row.held - endedHeld
+  let ended = endedHeld
   for (const { first, last, until } of row.leases) {
     if (until > work.now) leased += last - first + 1
     else ended += last - first + 1
   }
-  const due =
-    row.due === undefined || row.due > work.now
-      ? 0
-      : work.tx.count('due', { lower: [name], upper: [name, work.now] })
+  const due = dueOf(work, name, WAITS, row.due)
   return {
     ready: work.queue.tail - row.cursor - row.skipped + ended + due,
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
-    dead: row.dead,
+    dead: row.dead - dueOf(work, name, FADES, row.fades),
     oldestMs: oldest(work, group),
     acked: row.acked,
     failed: row.failed,
   }
+}
+
+function countEnded({ row, name, work }: Group): number {
+  return work.tx.count('due', { lower: [name, ENDS], upper: [name, ENDS, row.epoch, work.now] })
+}
+
+/** How many rows of a kind are due in a group, the first of which is at a time. */
+function dueOf({ tx, now }: Work, name: string, kind: number, first: number = Infinity): number {
+  return first > now ? 0 : tx.count('due', { lower: [name, kind], upper: [name, kind, now] })
 }
 
 function oldest(work: Work, group: Group): number | undefined {
@@ -97,43 +152,32 @@ function oldest(work: Work, group: Group): number | undefined {
   return at === undefined ? undefined : ageOf(work, at)
 }
 
-/** What a claim would change before it looks for messages. */
-function takeIntoAccount(work: Work, group: Group, count: Counts, { delayed, expired }: Due): void {
-  for (const segment of delayed) {
-    const length = lengthOf(segment)
+/** Messages that were delayed are ready, or have expired. */
+function addDelayed(sum: Tally, work: Work, [timer, { length, expires }]: Row<DeliverRow>): void {
+  const dead = expires?.filter((at) => at <= work.now).length ?? 0
+  sum.unclaimed -= dead
+  for (const group of allGroups(work)) {
+    const count = sum.counts.get(group.name)
+    if (count === undefined) continue
     count.delayed -= length
-    count.ready += length - expiredIn(work, segment)
-  }
-  for (const { at, seq, key } of expired) {
-    const place = expiredAt(group, at, seq, key)?.place
-    if (place === undefined) continue
-    if (place.at === 'chain') count.blocked--
-    else if (place.at === 'side' && place.side.at > work.now) count.delayed--
-    else count.ready--
+    if (!isBefore(timer as TimerKey, group.row.since)) count.ready += length - dead
   }
 }
 
-/** Each message once for each time, also if it was replaced by one that expires at the same time. */
-function expiredMessages(work: Work): readonly Expired[] {
-  const messages = new Map<string, Expired>()
-  for (const [timerKey, row] of dueTimers<ReapRow>(work, REAP, TIMERS)) {
-    const at = partOf(timerKey, 1)
-    for (const one of row) {
-      if (typeof one === 'object') messages.set(`${at}/${one[0]}`, { at, seq: one[0], key: one[1] })
+function addExpired(sum: Tally, work: Work, row: Key): void {
+  for (const [seq] of expiredInLog(work, partOf(row, 1), partOf(row, 2))) {
+    sum.unclaimed--
+    for (const { name, row } of allGroups(work)) {
+      const count = sum.counts.get(name)
+      if (count !== undefined && seq >= row.cursor) count.ready--
     }
   }
-  return [...messages.values()]
 }
 
-function expiredIn(work: Work, segment: Segment): number {
-  return segment.more?.expires?.filter((expires) => expires !== undefined && expires <= work.now).length ?? 0
-}
-
-/** Messages that wait for the first group. */
-function unclaimed(work: Work, first: number, { delayed, expired }: Due): number {
-  let count = work.queue.tail - first + work.queue.delayed
-  for (const { gone } of amendmentsOf(work, first, work.queue.tail)?.values() ?? []) if (gone) count--
-  for (const segment of delayed) count -= expiredIn(work, segment)
-  for (const { at, seq } of expired) if (!isGone(work, seq) && logMessage(work, seq)?.expires === at) count--
-  return count
+function addExpiredOutside(sum: Tally, group: Group, [key, ordering]: Row<string | 0>): void {
+  const count = sum.counts.get(group.name)
+  const place = locate(group, partOf(key, 3), ordering || undefined)
+  if (count === undefined || place === undefined) return
+  if (place.at === 'chain') count.blocked--
+  else if (place.at === 'side') count[place.side.at > group.work.now ? 'delayed' : 'ready']--
 }

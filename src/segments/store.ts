@@ -1,3 +1,5 @@
+import { MAX_ANSWER_BYTES } from '../storage.ts'
+
 /**
  * Contract 2: what a transactional storage engine must offer so that the segment engine can run on it.
  *
@@ -19,14 +21,18 @@ export const TABLES = {
   state: 's',
   /** The log: one row per appended segment, keyed by the number of its last message. */
   log: 'b',
-  /** What has to happen at a time: delayed messages to deliver, messages to expire, ids to forget. */
-  timers: 'b',
+  /** What has to happen in the queue at a time: delayed messages to deliver, messages to expire, ids to forget. */
+  timers: 's',
+  /** Delayed messages. */
+  delayed: 'b',
   /** Messages of one group that left the fast path: they wait for a retry, or are leased again after one. */
   side: 'b',
   /** When each waiting message of `side`, or the head of a key in `chain`, is due. */
   due: 's',
   /** Messages of one group parked behind an earlier message of their ordering key. */
   chain: 'b',
+  /** Leases of one group that its row has no room for. */
+  held: 's',
   /** Dead letters of one group. */
   dead: 'b',
   /** Ids to find again: those that callers chose, and the moved positions of delayed messages. */
@@ -117,15 +123,32 @@ export interface StoreLimits {
   readonly segmentMessages: number
   /** The most bytes in one segment. */
   readonly segmentBytes: number
-  /** A claim or a page that has so many bytes takes no more messages. `Infinity`: no answer is too large. */
+  /** A claim or a page that has so many bytes takes no more messages. */
   readonly answerBytes: number
+  /**
+   * How many messages one transaction moves, buries or cleans up besides what it was called for, about; 4 KB count as one
+   * more. What it leaves is left to the next, so that none takes long, however much is overdue.
+   */
+  readonly stepMessages: number
+  /** The most leases in the row of a group, which is written by each claim and settle. Others have rows of their own. */
+  readonly leases: number
+  /**
+   * A lease keeps what comes behind it in the log. When the group has moved on by so many messages or bytes, twice, it is
+   * given a row of its own, and its message is taken out of the log.
+   */
+  readonly pinnedMessages: number
+  readonly pinnedBytes: number
 }
 
-/** Small segments, to be read for the sake of a few of their messages, and answers of any size. */
+/** Small segments, to be read for the sake of a few of their messages. */
 export const DEFAULT_LIMITS: StoreLimits = {
   segmentMessages: 256,
   segmentBytes: 256 * 1024,
-  answerBytes: Infinity,
+  answerBytes: MAX_ANSWER_BYTES / 2,
+  stepMessages: 1000,
+  leases: 128,
+  pinnedMessages: 1024,
+  pinnedBytes: 1024 * 1024,
 }
 
 /** The rows of one queue. */

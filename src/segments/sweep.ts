@@ -1,24 +1,40 @@
+import { endId, putId } from './ends.ts'
 import { type Group, allGroups, partOf } from './group.ts'
 import { bury, remove } from './moves.ts'
-import { type Place, locate, messageIn } from './places.ts'
+import { locate, messageIn } from './places.ts'
 import {
-  type AliasRow,
+  type DeadRow,
+  type Delayed,
   type DeliverRow,
-  type Expiring,
   type IdRow,
-  type ReapRow,
+  type Parked,
   type Segment,
-  type Stored,
   type TimerKey,
+  type TimerMark,
   DELIVER,
-  REAP,
+  EXPIRE,
+  EXPIRES,
+  FADES,
+  FORGET,
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import type { Row } from './store.ts'
+import type { Key, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
-import { type Work, amend, edit, logMessage, noteExpiry, under } from './work.ts'
+import {
+  type Work,
+  addTimer,
+  amend,
+  amendmentsOf,
+  costOf,
+  edit,
+  largeAtOnce,
+  putSegment,
+  segmentAt,
+  spend,
+  under,
+} from './work.ts'
 
-/** Timers that one verb works off. The rest is left to the next, so that none takes long. */
+/** Timers that are read at once. */
 const TIMERS_AT_ONCE = 16
 
 /** The first timers of a kind that are due. */
@@ -26,30 +42,101 @@ export function dueTimers<V>(work: Work, kind: number, limit: number): readonly 
   return work.tx.range<V>('timers', { lower: [kind], upper: [kind, work.now] }, limit)
 }
 
-/** Moves delayed messages that are due into the log. */
-export function sweepDelayed(work: Work): void {
-  const { queue, now } = work
-  if (queue.timer === undefined || queue.timer > now) return
-  for (const [key, segment] of dueTimers<DeliverRow>(work, DELIVER, TIMERS_AT_ONCE)) {
-    work.tx.delete('timers', key)
-    if (typeof segment.alias !== 'number') throw damaged(work.name)
-    moveIntoLog(work, segment)
-  }
-  edit(work).timer = nextTimer(work, DELIVER)
+/** Whether delayed messages are due that are not in the log yet. */
+export function isOverdue({ queue, now }: Work): boolean {
+  return queue.timer !== undefined && queue.timer <= now
 }
 
-/** Buries what has expired, and forgets ids. Only claims do: a message that expires must have a group to be dead in. */
-export function sweepExpired(work: Work): void {
-  const { queue, now } = work
+/** Has messages wait for their place in the log until a time. */
+export function putDelayed(
+  work: Work,
+  at: number,
+  segment: Segment,
+  beforeOf: (index: number) => Pick<IdRow, 'older' | 'until'> | undefined,
+): void {
+  const last = lastOf(segment)
+  const { id, named } = segment.more!
+  putDeliver(work, last, { ...segment, timer: addTimer(work, DELIVER, at) })
+  for (const [i, dedupeMs] of named?.entries() ?? []) {
+    if (dedupeMs !== undefined) putId(work, id![i]!, { delayed: last }, dedupeMs, beforeOf(i))
+  }
+}
+
+/** Writes the two rows of delayed messages. */
+export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
+  const expires = segment.more?.expires?.filter((at) => at !== undefined)
+  tx.put('timers', segment.timer, { last, length: lengthOf(segment), expires } satisfies DeliverRow)
+  tx.put('delayed', last, segment)
+}
+
+/** Moves delayed messages that are due into the log, about so many. */
+export function sweepDelayed(work: Work, most: number): void {
+  if (!isOverdue(work)) return
+  const { tx } = work
+  const enough = Math.max(0, work.moves - most)
+  while (isOverdue(work) && work.moves > enough) {
+    const some = Math.ceil(Math.min(work.moves - enough, largeAtOnce(work, TIMERS_AT_ONCE)))
+    const rows = dueTimers<DeliverRow>(work, DELIVER, some)
+    tx.expect?.(rows.map(([, { last }]) => ['delayed', last]))
+    for (const [key, { last }] of rows) {
+      const segment = tx.get<Delayed>('delayed', last)
+      if (segment === undefined) throw damaged(work.name)
+      tx.delete('timers', key)
+      tx.delete('delayed', last)
+      moveIntoLog(work, segment, last)
+    }
+    edit(work).timer = nextTimer(work, DELIVER)
+  }
+}
+
+/**
+ * Buries what has expired, deletes dead letters and forgets ids that have had their time. Only claims do: a message that
+ * expires must have a group to be dead in.
+ */
+export function sweepReaped(work: Work): void {
+  const { queue, now, tx } = work
   if (queue.reaper === undefined || queue.reaper > now) return
-  for (const [key, row] of dueTimers<ReapRow>(work, REAP, TIMERS_AT_ONCE)) {
-    work.tx.delete('timers', key)
-    for (const one of row) {
-      if (typeof one === 'string') forget(work, one)
-      else expire(work, partOf(key, 1), one)
+  const groups = allGroups(work)
+  // Half of the step is left to the claim itself.
+  const enough = work.limits.stepMessages / 2
+  const take = <V>(
+    table: Table,
+    prefix: (string | number)[],
+    each: (key: Key, value: V) => void,
+  ): number | undefined => {
+    for (;;) {
+      const rows = tx.range<V>(table, under(...prefix), TIMERS_AT_ONCE)
+      for (const [key, value] of rows) {
+        const at = partOf(key, prefix.length)
+        if (at > now || work.left < enough) return at
+        tx.delete(table, key)
+        spend(work)
+        each(key, value)
+      }
+      if (rows.length < TIMERS_AT_ONCE) return undefined
     }
   }
-  edit(work).reaper = nextTimer(work, REAP)
+  const firsts = [
+    take('timers', [EXPIRE], (key) => expireInLog(work, partOf(key, 1), partOf(key, 2))),
+    take<string[]>('timers', [FORGET], (_, ids) => ids.forEach((id) => forget(work, id))),
+  ]
+  for (const group of groups) {
+    const { row, name } = group
+    // What a group takes over stays until it has it all.
+    if (row.joining === undefined && row.expires !== undefined && row.expires <= now) {
+      row.expires = take<string | 0>('due', [name, EXPIRES], (key, ordering) =>
+        expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
+      )
+      group.changed = true
+    }
+    if (row.fades !== undefined && row.fades <= now) {
+      row.fades = take('due', [name, FADES], (key) => fade(group, partOf(key, 2), partOf(key, 3)))
+      group.changed = true
+    }
+    firsts.push(row.expires, row.fades)
+  }
+  const first = Math.min(...firsts.map((at) => at ?? Infinity))
+  edit(work).reaper = first === Infinity ? undefined : first
 }
 
 function nextTimer(work: Work, kind: number): number | undefined {
@@ -58,56 +145,105 @@ function nextTimer(work: Work, kind: number): number | undefined {
 }
 
 /** Delayed messages take their place at the end of the log, under a new number but with the ids they have. */
-function moveIntoLog(work: Work, delayed: Segment): void {
-  const { tx } = work
+function moveIntoLog(work: Work, { timer, ...delayed }: Delayed, alias: number): void {
   const queue = edit(work)
-  const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes }
+  const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes, alias }
   const last = lastOf(segment)
-  tx.put('log', last, segment)
-  tx.put('ids', segment.alias!, { last } satisfies AliasRow)
+  putSegment(work, segment)
+  if (queue.since !== undefined) leaveBehind(work, timer, segment.first, last)
+  // Those for whom they came may have been deleted since.
+  const isOver = queue.groups > 0 && allGroups(work).every(({ row }) => row.cursor > last)
   queue.tail = last + 1
   queue.delayed -= lengthOf(segment)
-  queue.aliased++
   for (let seq = segment.first; seq <= last; seq++) {
     const message = messageAt(segment, seq - segment.first)
-    queue.bytes += sizeOf(message)
-    if (message.named !== undefined) tx.put('ids', message.id, { seq, key: message.key } satisfies IdRow)
-    noteExpiry(work, seq, message)
+    const size = sizeOf(message)
+    queue.bytes += size
+    queue.delayedBytes -= size
+    work.moves -= costOf(size)
+    if (message.named === undefined) continue
+    const { id, key, named } = message
+    const row = work.tx.get<IdRow>('ids', id)
+    if (row?.delayed !== alias) continue
+    if (isOver) endId(work, id, row, named, true)
+    else putId(work, id, { seq, key }, named, row)
+  }
+}
+
+/** Whether a timer stands before a mark. */
+export function isBefore([, at, number]: TimerKey, mark: TimerMark | undefined): boolean {
+  return mark !== undefined && (at < mark[0] || (at === mark[0] && number < mark[1]))
+}
+
+/** Groups that started at the latest are done with what was overdue by then. Nothing else has come into the log since. */
+function leaveBehind(work: Work, timer: TimerKey, first: number, last: number): void {
+  const queue = edit(work)
+  for (const group of allGroups(work)) {
+    if (isBefore(timer, group.row.since) && group.row.cursor === first) group.row.cursor = last + 1
+    else if (group.row.since !== undefined && !isBefore(timer, queue.since)) group.row.since = undefined
+    else continue
+    group.changed = true
+  }
+  if (!isBefore(timer, queue.since)) queue.since = undefined
+}
+
+/** Makes what has expired in the log a dead letter of every group that has it ahead. What is leased is left alone. */
+function expireInLog(work: Work, at: number, some: number): void {
+  for (const [seq, message] of expiredInLog(work, at, some)) {
+    spend(work, sizeOf(message))
+    amend(work, seq, { gone: true, message })
+    for (const group of allGroups(work)) {
+      if (seq < group.row.cursor) continue
+      group.row.skipped++
+      bury(group, seq, message, 0, 'expired')
+    }
+  }
+}
+
+/** The messages that a row says expire at a time, unless they are gone: those of a whole segment, or one that was amended. */
+export function* expiredInLog(work: Work, at: number, row: number): Iterable<Parked> {
+  const segment = segmentAt(work, row)
+  if (segment === undefined) return
+  const { first } = segment
+  const last = lastOf(segment)
+  // A look at 64 messages takes about as long as to bury one.
+  work.left -= lengthOf(segment) / 64
+  const amendments = amendmentsOf(work, first, last)
+  for (let seq = row === last ? first : row; seq <= row; seq++) {
+    const amendment = amendments?.get(seq)
+    // Others that were amended have rows of their own.
+    if (amendment !== undefined && (amendment.gone || seq !== row)) continue
+    if (amendment === undefined && segment.more?.expires?.[seq - first] !== at) continue
+    const message = amendment?.message ?? messageAt(segment, seq - first)
+    if (message.expires === at) yield [seq, message]
   }
 }
 
 /**
- * Makes what has expired a dead letter of every group that has it waiting. A message under a lease is left alone: its
- * consumer may yet finish it, and if not, it dies when the lease ends.
+ * Makes a message outside the log that has expired a dead letter, if it waits. Under a lease it is left alone: its consumer
+ * may yet finish it, and if not, it dies when the lease ends.
  */
-function expire(work: Work, at: number, [seq, key]: Expiring): void {
-  const waiting = allGroups(work).flatMap((group) => {
-    const expired = expiredAt(group, at, seq, key)
-    return expired === undefined ? [] : [{ group, ...expired }]
-  })
-  const message = logMessage(work, seq)
-  if (message?.expires === at) amend(work, seq, { gone: true, message })
-  for (const { group, place, message } of waiting) {
-    const side = place.at === 'side' ? place.side : undefined
-    remove(group, place, seq)
-    bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
-  }
+function expireOutside(group: Group, at: number, seq: number, key: string | undefined): void {
+  const place = locate(group, seq, key)
+  if (place?.at !== 'side' && place?.at !== 'chain') return
+  const message = messageIn(group, place, seq)!
+  if (message.expires !== at) return
+  spend(group.work, sizeOf(message))
+  const side = place.at === 'side' ? place.side : undefined
+  remove(group, place, seq)
+  bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
 }
 
-/** Where a message waits in a group, if it does and expired at this time: it may have been replaced by another since. */
-export function expiredAt(
-  group: Group,
-  at: number,
-  seq: number,
-  key: string | undefined,
-): { readonly place: Place; readonly message: Stored } | undefined {
-  const place = locate(group, seq, key)
-  if (place === undefined || place.at === 'leased') return undefined
-  const message = messageIn(group, place, seq)
-  return message?.expires === at ? { place, message } : undefined
+function fade({ work, name, row }: Group, until: number, seq: number): void {
+  if (work.tx.get<DeadRow>('dead', [name, seq])?.until !== until) return
+  work.tx.delete('dead', [name, seq])
+  row.dead--
 }
 
 function forget(work: Work, id: string): void {
+  spend(work)
   const row = work.tx.get<IdRow>('ids', id)
-  if (row !== undefined && 'until' in row && row.until <= work.now) work.tx.delete('ids', id)
+  if (row?.until === undefined || row.until > work.now) return
+  const { seq, delayed, older } = row
+  if (seq === undefined && delayed === undefined && older === undefined) work.tx.delete('ids', id)
 }

@@ -19,7 +19,8 @@ const JUMP_MS = 1000
 export function tick(clock: number, queue: QueueRow, group?: GroupRow): number {
   const latest = group === undefined ? queue.latest : Math.max(queue.latest, group.latest)
   const now = clock + queue.skew
-  if (now >= latest - JUMP_MS) return now
+  // What was there a moment ago is not undone: orders that go by time rely on it.
+  if (now >= latest - JUMP_MS) return Math.max(now, latest)
   queue.skew = latest - clock
   return latest
 }

@@ -1,6 +1,6 @@
 import { type Group, floorOf, lowestFloor } from './group.ts'
-import type { Segment } from './rows.ts'
-import { type Work, ALL, edit } from './work.ts'
+import { type Amendment, type Segment, EXPIRE } from './rows.ts'
+import { type Work, edit } from './work.ts'
 
 /** The log is trimmed once a group has moved on by this many messages, or has finished them all. */
 const STRIDE = 64
@@ -11,30 +11,42 @@ export function trim(work: Work, group: Group): void {
   const floor = floorOf(group)
   if (floor === row.checked || (floor - row.checked < STRIDE && floor < work.queue.tail)) return
   group.changed = true
-  row.checked = floor
   const lowest = work.queue.groups > 1 ? lowestFloor(work) : floor
-  trimBelow(work, row.trimmed, lowest)
-  row.trimmed = Math.max(row.trimmed, lowest)
+  const trimmed = trimBelow(work, row.trimmed, lowest)
+  row.checked = trimmed < lowest ? trimmed : floor
+  row.trimmed = Math.max(row.trimmed, trimmed)
 }
 
-/** Deletes segments that lie wholly in the stretch, which nobody needs any more. */
-export function trimBelow(work: Work, from: number, floor: number): void {
-  if (from >= floor) return
+/** Deletes segments that lie wholly in the stretch, which nobody needs any more. Answers with how far it got in this step. */
+export function trimBelow(work: Work, from: number, floor: number): number {
+  if (from >= floor) return floor
   const { tx, queue } = work
-  // The lower bound spares stores a walk over the traces of what was deleted before.
-  const range = { lower: from, upper: floor - 1 }
-  if (queue.aliased > 0) {
-    for (const [, segment] of tx.range<Segment>('log', range, ALL)) {
-      if (segment.alias === undefined) continue
-      tx.delete('ids', segment.alias)
-      edit(work).aliased--
+  const { stepMessages } = work.limits
+  let end = floor
+  if (queue.tied > 0) {
+    const rows = tx.range<Segment>('log', { lower: from, upper: end - 1 }, stepMessages)
+    if (rows.length === stepMessages) end = (rows.at(-1)![0] as number) + 1
+    for (const [last, { alias, more }] of rows) {
+      if (alias !== undefined) tx.delete('ids', alias)
+      for (const expires of new Set(more?.expires)) forgetExpiry(work, last as number, expires)
+      if (alias !== undefined || more?.expires !== undefined) edit(work).tied--
     }
   }
-  tx.deleteRange('log', range)
   if (queue.amended > 0) {
-    const amended = tx.count('amend', range)
-    if (amended === 0) return
-    tx.deleteRange('amend', range)
-    edit(work).amended -= amended
+    const rows = tx.range<Amendment>('amend', { lower: from, upper: end - 1 }, stepMessages)
+    if (rows.length === stepMessages) end = (rows.at(-1)![0] as number) + 1
+    for (const [seq, { message }] of rows) forgetExpiry(work, seq as number, message?.expires)
+    if (rows.length > 0) {
+      tx.deleteRange('amend', { lower: from, upper: end - 1 })
+      edit(work).amended -= rows.length
+      edit(work).gone -= rows.filter(([, { gone }]) => gone).length
+    }
   }
+  // The lower bound spares stores a walk over the traces of what was deleted before.
+  tx.deleteRange('log', { lower: from, upper: end - 1 })
+  return end
+}
+
+function forgetExpiry({ tx }: Work, seq: number, expires: number | undefined): void {
+  if (expires !== undefined) tx.delete('timers', [EXPIRE, expires, seq])
 }

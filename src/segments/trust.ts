@@ -30,7 +30,7 @@ export function trustQueue(queue: string, row: QueueRow): QueueRow {
 
 export function trustGroup(queue: string, row: GroupRow): GroupRow {
   const { cursor, nextLease, checked, trimmed, latest } = row
-  const { due = unless(row.waiting > 0), until = unless(row.leases.length > 0) } = row
+  const { due = unless(row.waiting > 0), until = unless(row.leases.length + row.held > 0) } = row
   return trustNumbers(queue, row, [cursor, nextLease, checked, trimmed, latest, due, until])
 }
 

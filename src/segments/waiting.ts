@@ -1,6 +1,8 @@
+import { noteId } from './ends.ts'
 import type { Group, Head } from './group.ts'
-import type { SideRow } from './rows.ts'
+import { type SideRow, type Stored, EXPIRES, WAITS } from './rows.ts'
 import type { Key } from './store.ts'
+import { reapAt } from './work.ts'
 
 /** The key of the row in `side` of a message, or of the head of its ordering key. */
 export function sideKey(group: Group, seq: number, key: string | undefined): Key {
@@ -9,12 +11,29 @@ export function sideKey(group: Group, seq: number, key: string | undefined): Key
 
 /** Makes a message wait. If it has a key, it is the head of it. */
 export function wait(group: Group, key: string | undefined, side: SideRow): void {
-  const { row, work } = group
-  work.tx.put('side', sideKey(group, side.seq, key), side)
-  work.tx.put('due', [group.name, side.at, side.seq], key ?? 0)
+  group.work.tx.put('side', sideKey(group, side.seq, key), side)
+  putDue(group, side.at, side.seq, key)
+  noteLeaving(group, side.seq, side.message)
+}
+
+/** Has a message be due that waits. */
+export function putDue({ row, work, name }: Group, at: number, seq: number, key: string | undefined): void {
+  work.tx.put('due', [name, WAITS, at, seq], key ?? 0)
   row.waiting++
-  row.due = Math.min(row.due ?? side.at, side.at)
+  row.due = Math.min(row.due ?? at, at)
+}
+
+/** Has a message expire that lies outside the log from now on, if it ever does. */
+export function noteLeaving(group: Group, seq: number, message: Stored | undefined): void {
+  const { row, work, name } = group
   group.changed = true
+  if (message === undefined) return
+  noteId(work, seq, message)
+  if (message.expires === undefined) return
+  const { expires, key } = message
+  work.tx.put('due', [name, EXPIRES, expires, seq], key ?? 0)
+  row.expires = Math.min(row.expires ?? expires, expires)
+  reapAt(work, expires)
 }
 
 /** Makes a head wait: until now, unless it has a time of its own. */

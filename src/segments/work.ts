@@ -1,14 +1,13 @@
 import type { Group } from './group.ts'
 import {
   type Amendment,
-  type DeliverRow,
-  type Expiring,
   type QueueRow,
-  type ReapRow,
   type Segment,
   type Stored,
   type TimerKey,
   DELIVER,
+  EXPIRE,
+  FORGET,
   NEW_QUEUE,
   QUEUE_KEY,
 } from './rows.ts'
@@ -33,10 +32,14 @@ export interface Work {
   readonly limits: StoreLimits
   /** The queue row, to be read. */
   readonly queue: Readonly<QueueRow>
+  /** What this step may still do besides what it was called for: see {@link StoreLimits.stepMessages}. */
+  left: number
+  /** How many delayed messages that are due it may still move. */
+  moves: number
   /** The groups that were loaded: see `group.ts`. */
   readonly groups: Group[]
-  /** What has to be reaped, by time. */
-  reap: Map<number, (Expiring | string)[]> | undefined
+  /** Ids to be forgotten, by time. */
+  forget: Map<number, string[]> | undefined
   /** The queue's own time: see `time.ts`. */
   now: number
   changed: boolean
@@ -58,8 +61,10 @@ export function openWork(
     clock,
     limits,
     queue,
+    left: limits.stepMessages,
+    moves: limits.stepMessages,
     groups: [],
-    reap: undefined,
+    forget: undefined,
     now: clock,
     changed: false,
     known: undefined,
@@ -82,27 +87,59 @@ export function edit(work: Work): QueueRow {
   return work.queue
 }
 
-/** Has something happen at a time. Answers with the key of the row. */
-export function addTimer(work: Work, kind: number, at: number, row: DeliverRow | ReapRow): TimerKey {
+/** The key of a new timer. */
+export function addTimer(work: Work, kind: number, at: number): TimerKey {
   const queue = edit(work)
-  const key: TimerKey = [kind, at, queue.nextTimer++]
-  work.tx.put('timers', key, row)
-  const field = kind === DELIVER ? 'timer' : 'reaper'
-  queue[field] = Math.min(queue[field] ?? at, at)
-  return key
+  if (kind === DELIVER) queue.timer = Math.min(queue.timer ?? at, at)
+  else reapAt(work, at)
+  return [kind, at, queue.nextTimer++]
 }
 
-/** Has a message expire, or an id forgotten, at a time. */
-export function reap(work: Work, at: number, what: Expiring | string): void {
-  work.reap ??= new Map()
-  const some = work.reap.get(at)
-  if (some === undefined) work.reap.set(at, [what])
-  else some.push(what)
+/** Has a claim look at this time for what has had its. */
+export function reapAt(work: Work, at: number): void {
+  const { reaper } = work.queue
+  if (reaper === undefined || at < reaper) edit(work).reaper = at
 }
 
-/** Has a message of the log expire, if it ever does. */
-export function noteExpiry(work: Work, seq: number, { expires, key }: Pick<Stored, 'expires' | 'key'>): void {
-  if (expires !== undefined) reap(work, expires, [seq, key])
+/** Notes that this step has done something besides what it was called for, with a message of so many bytes. */
+export function spend(work: Work, bytes: number = 0): void {
+  work.left -= costOf(bytes)
+}
+
+export function costOf(bytes: number): number {
+  return 1 + bytes / 4096
+}
+
+/** Has ids be forgotten that are known until a time. */
+export function forgetAt(work: Work, until: number, id: string): void {
+  work.forget ??= new Map()
+  const some = work.forget.get(until)
+  if (some === undefined) work.forget.set(until, [id])
+  else some.push(id)
+}
+
+/** Writes the timers for that. */
+export function putForget(work: Work): void {
+  work.forget?.forEach((ids, until) => work.tx.put('timers', addTimer(work, FORGET, until), ids))
+}
+
+/** Has a message of the log expire, if it ever does; with it, any other of its segment that does at this time. */
+export function noteExpiry(work: Work, seq: number, expires: number | undefined): void {
+  if (expires === undefined) return
+  work.tx.put('timers', [EXPIRE, expires, seq], 0)
+  reapAt(work, expires)
+}
+
+/** Puts a segment at the end of the log, with all rows that belong to it. */
+export function putSegment(work: Work, segment: Segment): void {
+  const { tx } = work
+  const { alias, more } = segment
+  const last = lastOf(segment)
+  tx.put('log', last, segment)
+  if (alias === undefined && more?.expires === undefined) return
+  edit(work).tied++
+  if (alias !== undefined) tx.put('ids', alias, last)
+  for (const expires of new Set(more?.expires)) noteExpiry(work, last, expires)
 }
 
 /** The segment that holds `seq`, if the log still has it. */
@@ -133,7 +170,10 @@ function amendmentOf({ tx, queue }: Work, seq: number): Amendment | undefined {
 }
 
 export function amend(work: Work, seq: number, amendment: Amendment): void {
-  if (amendmentOf(work, seq) === undefined) edit(work).amended++
+  const before = amendmentOf(work, seq)
+  const queue = edit(work)
+  if (before === undefined) queue.amended++
+  queue.gone += (amendment.gone ? 1 : 0) - (before?.gone ? 1 : 0)
   work.tx.put('amend', seq, amendment)
 }
 

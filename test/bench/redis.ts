@@ -8,13 +8,16 @@ type Storage = InstanceType<typeof RedisAdapter>
 export async function openRedis(): Promise<{
   server: RedisServer
   storage: Storage
+  /** What the server takes for all its keys. */
+  usedBytes(): Promise<number>
   close(): Promise<void>
 }> {
   const server = await startRedis()
-  const { storage, close } = await connectRedis(server.port)
+  const { storage, usedBytes, close } = await connectRedis(server.port)
   return {
     server,
     storage,
+    usedBytes,
     async close() {
       close()
       await server.stop()
@@ -23,8 +26,16 @@ export async function openRedis(): Promise<{
 }
 
 /** A storage on a server that runs already. */
-export async function connectRedis(port: number): Promise<{ storage: Storage; close(): void }> {
+export async function connectRedis(
+  port: number,
+): Promise<{ storage: Storage; usedBytes(): Promise<number>; close(): void }> {
   const client = createClient({ url: `redis://127.0.0.1:${port}` })
   await client.connect()
-  return { storage: new RedisAdapter(client), close: () => client.destroy() }
+  return {
+    storage: new RedisAdapter(client),
+    async usedBytes() {
+      return Number(/^used_memory_dataset:(\d+)/m.exec(await client.info('memory'))![1])
+    },
+    close: () => client.destroy(),
+  }
 }

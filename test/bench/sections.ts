@@ -62,6 +62,26 @@ export const SECTIONS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./sections/growth.ts')).growth,
     needsQuayside: true,
   },
+  herd: {
+    title: 'Many consumers that wait',
+    load: async () => (await import('./sections/life.ts')).herd,
+    needsQuayside: true,
+  },
+  overdue: {
+    title: 'Overdue messages',
+    load: async () => (await import('./sections/life.ts')).overdue,
+    needsQuayside: true,
+  },
+  pinned: {
+    title: 'A message that is never done',
+    load: async () => (await import('./sections/life.ts')).pinned,
+    needsQuayside: true,
+  },
+  flight: {
+    title: 'Many in flight',
+    load: async () => (await import('./sections/life.ts')).flight,
+    needsQuayside: true,
+  },
   recovery: {
     title: 'Recovery',
     load: async () => (await import('./sections/space.ts')).recovery,

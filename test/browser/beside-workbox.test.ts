@@ -61,7 +61,7 @@ async function story(name: keyof Beside, enough: number): Promise<Record<string,
     isDown = false
     const second = await open(profile)
     await second.worker.evaluate((who) => void beside[who].replay(), name)
-    await expect.poll(() => Object.keys(accepted).length, { timeout: 10_000 }).toBe(enough)
+    await expect.poll(() => Object.keys(accepted).length).toBe(enough)
     await second.context.close()
     return accepted
   } finally {

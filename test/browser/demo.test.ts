@@ -28,7 +28,7 @@ async function launch(profile?: string): Promise<BrowserContext> {
 }
 
 /** Waits until it is so. */
-const expectSoon = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000, interval: 50 })
+const expectSoon = <T>(look: () => T | Promise<T>) => expect.poll(look)
 
 const texts = (): string[] => server.notes.list().map(({ text }) => text)
 

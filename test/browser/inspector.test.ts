@@ -61,7 +61,7 @@ const counts = async (name: string): Promise<string> =>
 const reads = (): Promise<number> => tab.evaluate(() => readsSoFar())
 
 /** Waits until it is so: the inspector draws in the next frame. */
-const expectSoon = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 5000, interval: 20 })
+const expectSoon = <T>(look: () => Promise<T>) => expect.poll(look)
 
 describe('<quayside-inspector>', () => {
   test('shows every group, its counts, its messages and its dead letters', async () => {
@@ -72,13 +72,13 @@ describe('<quayside-inspector>', () => {
     expect(await group('default').innerText()).toContain('0 acked')
     const delayed = row('POST /orders')
     expect(await delayed.innerText()).toMatch(
-      /delayed\s+due in \d+ min\s+0 s\s+1\s+HTTP 503 Service Unavailable/,
+      /delayed\s+due in (\d+ min\s+)?\d+ s\s+1\s+HTTP 503 Service Unavailable/,
     )
     const dead = row('POST shop.example/refunds?page=2')
     expect(await dead.innerText()).toMatch(/dead\s+rejected/)
     expect(await dead.innerText()).toContain('HTTP 422: the order has no address')
     expect(await row('2.0 kB of binary data').innerText()).toMatch(/leased\s+\d+ s of lease left/)
-    expect(await row('{"step":1}').innerText()).toMatch(/delayed\s+due in 1 min\s+0 s\s+1 of 5/)
+    expect(await row('{"step":1}').innerText()).toMatch(/delayed\s+due in (1 min\s+)?\d+ s\s+1 of 5/)
     expect(await row('{"step":2}').innerText()).toContain('blocked')
     const retries = row('sent with a delay').getByRole('button', { name: 'Retry now' })
     expect(await retries.count()).toBe(0)

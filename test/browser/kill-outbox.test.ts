@@ -6,9 +6,10 @@ import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { kill } from './support/kill.ts'
 import { type Site, openSite, page } from './support/site.ts'
+import { howMany } from '../support/effort.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill-outbox`. */
-const KILLS = Number(process.env['KILLS'] ?? 20)
+const KILLS = howMany('KILLS', { quick: 5, full: 20 })
 
 let site: Site
 /** Whose storing was acknowledged. */

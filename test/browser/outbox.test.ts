@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { launchChromium, launchFirefox, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { type Site, openSite, page, serve } from './support/site.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 // The outbox and its service worker in a real Chromium, with a real network that comes and goes.
 
@@ -135,7 +136,7 @@ describe('the service worker', () => {
     await tab.close()
     expect(arrived).toEqual([])
     await context.setOffline(false)
-    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(20)
+    await expect.poll(() => arrived.length).toBe(20)
     expect(bodies().toSorted()).toEqual(numbers(20).toSorted())
     expect(new Set(arrived.map(({ key }) => key)).size).toBe(20)
   })
@@ -153,7 +154,7 @@ describe('the service worker', () => {
       })
       await write(tab, numbers(5))
       await (how === 'left' ? tab.goto('about:blank') : tab.close())
-      await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(5)
+      await expect.poll(() => arrived.length).toBe(5)
     },
   )
 
@@ -174,38 +175,42 @@ describe('the service worker', () => {
     expect(arrived).toEqual([])
     const after = await launchChromium({ profile })
     onTestFinished(() => after.close())
-    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['hello'])
+    await expect.poll(bodies).toEqual(['hello'])
   })
 
-  test('that is stopped in the middle of a replay goes on with the next sync; nothing is lost', async () => {
-    const context = await browser()
-    const tab = await open(context)
-    await withWorker(tab)
-    const { sync, stop } = await devTools(context)
-    await tab.evaluate(async () => {
-      for (let i = 0; i < 20; i++) await outbox.store('/api/notes', { method: 'POST', body: `note ${i}` })
-    })
-    await tab.close()
-    // It answers five, and then it hangs, until the worker is gone.
-    respond = (response) => {
-      if (arrived.length <= 5) response.end()
-    }
-    await sync()
-    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(9)
-    await stop()
-    respond = (response) => response.end()
-    await new Promise((resolve) => setTimeout(resolve, 2500)) // until its leases of 2 s have ended
-    await sync()
-    await expect.poll(() => new Set(bodies()).size, { timeout: 15_000 }).toBe(20)
-    const left = await open(context)
-    await expect.poll(() => left.evaluate(() => outbox.size())).toBe(0)
-    // What was under way came again, and bore the same key.
-    const keys = new Map<string, Set<string>>()
-    for (const { key, body } of arrived)
-      keys.set(body.toString(), (keys.get(body.toString()) ?? new Set()).add(key))
-    expect([...keys.values()].every((all) => all.size === 1)).toBe(true)
-    expect(arrived.length).toBeLessThanOrEqual(24)
-  })
+  test(
+    'that is stopped in the middle of a replay goes on with the next sync; nothing is lost',
+    WALL_CLOCK,
+    async () => {
+      const context = await browser()
+      const tab = await open(context)
+      await withWorker(tab)
+      const { sync, stop } = await devTools(context)
+      await tab.evaluate(async () => {
+        for (let i = 0; i < 20; i++) await outbox.store('/api/notes', { method: 'POST', body: `note ${i}` })
+      })
+      await tab.close()
+      // It answers five, and then it hangs, until the worker is gone.
+      respond = (response) => {
+        if (arrived.length <= 5) response.end()
+      }
+      await sync()
+      await expect.poll(() => arrived.length).toBe(9)
+      await stop()
+      respond = (response) => response.end()
+      await new Promise((resolve) => setTimeout(resolve, 2500)) // until its leases of 2 s have ended
+      await sync()
+      await expect.poll(() => new Set(bodies()).size).toBe(20)
+      const left = await open(context)
+      await expect.poll(() => left.evaluate(() => outbox.size())).toBe(0)
+      // What was under way came again, and bore the same key.
+      const keys = new Map<string, Set<string>>()
+      for (const { key, body } of arrived)
+        keys.set(body.toString(), (keys.get(body.toString()) ?? new Set()).add(key))
+      expect([...keys.values()].every((all) => all.size === 1)).toBe(true)
+      expect(arrived.length).toBeLessThanOrEqual(24)
+    },
+  )
 
   test('takes what a page sends that knows of no outbox, and answers it', async () => {
     const context = await browser()
@@ -243,7 +248,7 @@ describe('the service worker', () => {
     await tab.close()
     await context.newPage()
     await context.setOffline(false)
-    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['online', 'refused', 'offline'])
+    await expect.poll(bodies).toEqual(['online', 'refused', 'offline'])
   })
 
   test('takes a form that is sent offline by the browser itself', async () => {
@@ -258,7 +263,7 @@ describe('the service worker', () => {
     ])
     expect([answer.status(), answer.headers()['quayside-state']]).toEqual([202, 'stored'])
     await context.setOffline(false)
-    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['a=b'])
+    await expect.poll(bodies).toEqual(['a=b'])
     expect(arrived[0]!.request.headers['content-type']).toBe('application/x-www-form-urlencoded')
   })
 
@@ -281,7 +286,7 @@ describe('the service worker', () => {
     await tab.close()
     await context.newPage()
     await context.setOffline(false)
-    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['hello'])
+    await expect.poll(bodies).toEqual(['hello'])
   })
 
   test('may be a classic script', async () => {
@@ -295,7 +300,7 @@ describe('the service worker', () => {
       stop()
     })
     await context.setOffline(false)
-    await expect.poll(bodies, { timeout: 10_000 }).toEqual(['classic'])
+    await expect.poll(bodies).toEqual(['classic'])
   })
 })
 
@@ -345,7 +350,7 @@ describe('a page', () => {
     expect([...new Uint8Array(await photo.arrayBuffer())]).toEqual([0, 255, 1])
   })
 
-  test('sends within a second once the network is back, without any worker', async () => {
+  test('sends within a second once the network is back, without any worker', WALL_CLOCK, async () => {
     const context = await browser()
     const tab = await open(context)
     await tab.evaluate(() => void outbox.start())
@@ -366,7 +371,7 @@ describe('a page', () => {
     await tab.reload()
     await tab.waitForFunction(() => 'outbox' in globalThis)
     await tab.evaluate(() => void outbox.start())
-    await expect.poll(bodies, { timeout: 5000 }).toEqual(['x', 'x'])
+    await expect.poll(bodies).toEqual(['x', 'x'])
     expect(arrived[0]!.key).toBe(arrived[1]!.key)
   })
 })
@@ -389,7 +394,7 @@ test('four tabs and a worker send each request once, those of one key in order',
     ),
   )
   await sync()
-  await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(200)
+  await expect.poll(() => arrived.length).toBe(200)
   await expect.poll(() => tabs[0]!.evaluate(() => outbox.size())).toBe(0)
   expect(arrived.length).toBe(200)
   for (let i = 0; i < 4; i++) {
@@ -423,7 +428,7 @@ test('in Firefox, which has no Background Sync, a message makes the worker send'
     return answers.map(({ headers }) => headers.get('quayside-state'))
   })
   expect(states).toEqual(['stored', 'stored', 'stored'])
-  await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(3)
+  await expect.poll(() => arrived.length).toBe(3)
   expect(bodies()).toContain('text')
   expect(arrived.map(({ body }) => [...body])).toContainEqual([0, 255])
 })

@@ -8,6 +8,7 @@ import {
 } from '../../adapters/cloudflare-kv/index.ts'
 import { Queue, type StorageAdapter } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
+import { MAX_DURATION_MS } from '../../src/storage.ts'
 import { expectCode } from '../support/set-up.ts'
 import { Setting, bodies, names } from './support/setting.ts'
 
@@ -34,6 +35,9 @@ describe('options', () => {
     [{ prefix: 'ü'.repeat(33) }, 'prefix may have 64 bytes, and has 66'],
     [{ retentionMs: 59_999 }, 'retentionMs must be 60000 or more'],
     [{ retentionMs: '1' }, 'retentionMs must be a number, not "1"'],
+    [{ retentionMs: Infinity }, 'retentionMs must be 3155760000000 at most, not Infinity'],
+    [{ delayStepMs: 1e300 }, 'delayStepMs must be 3155760000000 at most'],
+    [{ coalesceMs: 60_001 }, 'coalesceMs must be 60000 at most, not 60001'],
     [{ coalesceMs: -1 }, 'coalesceMs must be 0 or more, not -1'],
     [{ coalesceMs: Number.NaN }, 'coalesceMs must be 0 or more, not NaN'],
     [{ delayStepMs: -1 }, 'delayStepMs must be 0 or more'],
@@ -152,6 +156,119 @@ describe('limits of the platform', () => {
   })
 })
 
+describe('operations', () => {
+  /** Messages that are each due at a time of their own. */
+  const spread = (count: number): { body: string; delayMs: number }[] =>
+    names('m', count).map((body, i) => ({ body, delayMs: (i + 1) * 60_000 }))
+
+  test('a batch that needs more writes than there are is refused before anything is stored', async () => {
+    const setting = new Setting()
+    const isolate = setting.isolate()
+    await expectCode((await isolate.open()).send(...spread(1000)), 'QUOTA_EXCEEDED', '1000 writes', '900')
+    const view = await isolate.open()
+    await view.send(...spread(600))
+    await expectCode(view.send(...spread(600)), 'STORAGE_UNAVAILABLE', 'append')
+    expect(setting.namespace.keys()).toHaveLength(600)
+  })
+
+  test.each([1, 2, 20])('a batch of which write %i fails is taken back', async (failing) => {
+    const setting = new Setting()
+    let writes = 0
+    setting.namespace.before = (operation) => {
+      if (operation === 'put' && ++writes >= failing && writes < failing + 4)
+        throw new Error('KV PUT failed: 500')
+    }
+    const view = await setting.isolate().open()
+    await expectCode(view.send(...spread(20)), 'STORAGE_FAILED')
+    expect(setting.namespace.keys()).toEqual([])
+    await view.send(...spread(20))
+    setting.pass(20 * 60_000)
+    expect(bodies(await view.take())).toEqual(names('m', 20))
+  })
+
+  test('whatever handlers do, an invocation ends before its 1000th operation', async () => {
+    const setting = new Setting()
+    const sender = await setting.isolate().open()
+    for (let i = 0; i < 3; i++) await sender.send(...names(`${i}`, 300))
+    const view = await setting.isolate().open()
+    let settled = 0
+    const failed = await (async () => {
+      for (;;) {
+        const held = await view.claim({ limit: 1000 })
+        if (held.length === 0) return undefined
+        for (const { receipt } of held) {
+          await view.settle({ receipt, kind: 'retry', delayMs: 60_000 })
+          settled++
+        }
+      }
+    })().catch((error: { code: unknown }) => error.code)
+    expect([undefined, 'STORAGE_UNAVAILABLE']).toContain(failed)
+    expect(settled).toBeGreaterThan(300)
+    const { writes, deletes, lists, reads } = view.adapter.operations
+    expect(writes + deletes + lists + reads).toBeLessThan(1000)
+    expect((await (await setting.isolate().open()).storage.stats()).messages).toBe(900)
+  })
+
+  test('groups that are declared with every send cost a list now and then', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    const groups = [{ name: 'billing' }, { name: 'audit' }]
+    for (let i = 0; i < 20; i++) {
+      await view.storage.append([{ body: 'a' }], { batchId: uuid(), groups })
+      setting.pass(1000)
+    }
+    expect(view.adapter.operations).toEqual({ reads: 0, writes: 22, deletes: 0, lists: 1 })
+    expect(Object.keys((await view.storage.stats()).groups).sort()).toEqual(['audit', 'billing'])
+  })
+
+  test('a page reads no more than it may answer with', async () => {
+    const setting = new Setting()
+    const calls: number[] = []
+    const view = await setting.isolate().open()
+    for (let i = 0; i < 12; i++) await view.send('x'.repeat(5_000_000))
+    setting.namespace.before = (operation, keys) => void (operation === 'get' && calls.push(keys.length))
+    const page = await (await setting.isolate().open()).storage.list({ group: 'g', limit: 100 })
+    expect([page.messages.length, page.cursor !== undefined, calls]).toEqual([4, true, [3, 3]])
+    const held = await (await setting.isolate().open()).claim()
+    expect(held).toHaveLength(3)
+  })
+})
+
+describe('durations', () => {
+  test('of a hundred years are what they are', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    const longest = MAX_DURATION_MS
+    await view.send({ body: 'later', delayMs: longest }, { body: 'now', expiresInMs: longest })
+    const request = { group: 'g', limit: 10, leaseMs: longest, maxAttempts: 2, deadForMs: longest }
+    const { deliveries, nextInMs } = await view.storage.claim(request)
+    expect([bodies(deliveries), nextInMs]).toEqual([['now'], longest])
+    setting.pass(1000)
+    const { receipt } = deliveries[0]!
+    expect(await view.settle({ receipt, kind: 'extend', leaseMs: longest })).toEqual(['settled'])
+    setting.pass(longest - 2000)
+    const other = await setting.isolate().open()
+    expect(await other.claim()).toEqual([])
+    setting.pass(1000)
+    expect(bodies(await other.claim())).toEqual(['later'])
+    await view.settle({ receipt, kind: 'dead', reason: 'rejected', deadForMs: longest })
+    expect(await (await setting.isolate().open()).dead()).toEqual(['now'])
+  })
+
+  test('of a retry, and of a millisecond', async () => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    await view.send('a')
+    setting.pass(2000)
+    const [held] = await view.claim({ leaseMs: 1 })
+    await view.settle({ receipt: held!.receipt, kind: 'retry', delayMs: MAX_DURATION_MS })
+    const { nextInMs } = await view.storage.claim({ group: 'g', limit: 1, leaseMs: 1, maxAttempts: 2 })
+    expect(nextInMs).toBe(MAX_DURATION_MS)
+    setting.pass(MAX_DURATION_MS)
+    expect(bodies(await (await setting.isolate().open()).take())).toEqual(['a'])
+  })
+})
+
 describe('retention', () => {
   test('what nobody takes is forgotten after it, counted from when it is due', async () => {
     const setting = new Setting()
@@ -175,6 +292,28 @@ describe('retention', () => {
     setting.pass(3 * DAY)
     const after = await setting.isolate().open()
     expect([bodies(await after.take()), await after.dead()]).toEqual([['retried'], ['dead']])
+  })
+
+  test.each([1000, 10 * DAY])('dead letters are kept for %i ms if that is said', async (deadForMs) => {
+    const setting = new Setting()
+    const view = await setting.isolate().open()
+    await view.send('a', { body: 'b', maxAttempts: 1 })
+    setting.pass(2000)
+    const [held] = await view.claim({ limit: 2, leaseMs: 1 })
+    await view.settle({ receipt: held!.receipt, kind: 'dead', reason: 'rejected', deadForMs })
+    setting.pass(1)
+    await view.claim({ deadForMs })
+    setting.pass(deadForMs - 2)
+    expect((await (await setting.isolate().open()).dead()).sort()).toEqual(['a', 'b'])
+    const { messages } = await view.storage.list({ group: 'g', limit: 10, states: ['dead'] })
+    setting.pass(2)
+    const after = await setting.isolate().open()
+    expect(await after.dead()).toEqual([])
+    expect((await after.storage.stats()).groups['g']).toMatchObject({ dead: 0 })
+    for (const { receipt } of messages)
+      expect(await view.settle({ receipt: receipt!, kind: 'retry', delayMs: 0 })).toEqual(['stale'])
+    setting.pass(60_000)
+    expect(setting.namespace.keys().filter((key) => key.includes('/x'))).toEqual([])
   })
 })
 

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Configuration, type Result, simulate } from './support/simulation.ts'
+import { howMany } from '../support/effort.ts'
 
 /** `KV_MESSAGES=2000000` has it run with more. */
-const ALL = Number(process.env['KV_MESSAGES'] ?? 200_000)
+const ALL = howMany('KV_MESSAGES', { quick: 50_000, full: 200_000 })
 const share = (part: number): number => Math.ceil(ALL * part)
 
 const ONE: readonly Configuration[] = [

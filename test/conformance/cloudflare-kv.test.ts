@@ -26,8 +26,11 @@ const EXCEPTIONS = {
 }
 
 registerConformance('cloudflare-kv in memory', declared)
-registerConformance('cloudflare-kv in memory, without lag', consistent, EXCEPTIONS)
-registerHistories('cloudflare-kv in memory, without lag', consistent, { runs: 1000, groups: 1 })
+registerConformance('cloudflare-kv in memory, without lag', consistent, { exceptions: EXCEPTIONS })
+registerHistories('cloudflare-kv in memory, without lag', consistent, {
+  runs: { quick: 300, full: 1000 },
+  groups: 1,
+})
 
 let worker: Worker
 beforeAll(async () => void (worker = await startWorker('test/cloudflare-kv/workers/conformance.ts')))
@@ -42,13 +45,10 @@ function suiteAt(path: string): () => RemoteSuite {
 }
 
 registerConformanceIn('cloudflare-kv in workerd', declared, suiteAt('/'))
-registerConformanceIn(
-  'cloudflare-kv in workerd, without lag',
-  consistent,
-  suiteAt('/?consistent'),
-  EXCEPTIONS,
-)
+registerConformanceIn('cloudflare-kv in workerd, without lag', consistent, suiteAt('/?consistent'), {
+  exceptions: EXCEPTIONS,
+})
 registerHistoriesIn('cloudflare-kv in workerd, without lag', suiteAt('/?consistent'), {
-  runs: 100,
+  runs: { quick: 30, full: 100 },
   groups: 1,
 })

@@ -14,18 +14,19 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 for (const client of CLIENTS) {
-  registerConformance(`redis by the package ${client}`, redisFactory({ server: () => server, client }))
+  registerConformance(`redis by the package ${client}`, redisFactory({ server: () => server, client }), {
+    quick: client === 'redis' ? 'all' : 'core',
+  })
 }
 /** The server's own clock, for which cases wait: those that leave room for a busy machine. */
 const onRealClock = redisFactory({ server: () => server, client: 'redis', realClock: true })
 registerCases(
   "redis on the server's own clock",
   conformanceCases(onRealClock).filter(({ name }) => /^(backend|leases|retry):/.test(name)),
-  {},
   WALL_CLOCK,
 )
 registerHistories('redis', redisFactory({ server: () => server, client: 'ioredis' }), {
-  runs: 2000,
+  runs: { quick: 300, full: 2000 },
   lanes: 8,
 })
 /** One step does so little that histories of a few messages need many, as a backlog of a million would. */

@@ -1,7 +1,13 @@
 import { type TestOptions, afterAll, describe, expect, test } from 'vitest'
-import { type ConformanceFactory, conformanceCases } from '../../src/conformance/index.ts'
+import {
+  type ConformanceCase,
+  type ConformanceFactory,
+  conformanceCases,
+} from '../../src/conformance/index.ts'
 import type { Suite } from '../runtimes/inside/suite.ts'
+import { effort, howMany } from '../support/effort.ts'
 import { type CheckOptions, checkHistories } from './check.ts'
+import { coreOf } from './core.ts'
 
 /** The suite as another context runs it, and random histories besides. */
 export interface RemoteSuite extends Suite {
@@ -11,13 +17,29 @@ export interface RemoteSuite extends Suite {
 /** Cases that do not apply for a reason that guarantees cannot tell, by name, with that reason. */
 export type Exceptions = Readonly<Record<string, string>>
 
+export interface ConformanceOptions {
+  readonly exceptions?: Exceptions | undefined
+  /** `core`: `npm test` runs only the core, because all cases run on the same code elsewhere. @defaultValue `all` */
+  readonly quick?: 'all' | 'core' | undefined
+}
+
 /** Registers all cases for a storage, and says which do not apply and why. */
 export function registerConformance(
   name: string,
   factory: ConformanceFactory,
-  exceptions: Exceptions = {},
+  { exceptions, quick }: ConformanceOptions = {},
 ): void {
-  registerCases(name, conformanceCases(factory), exceptions)
+  registerCases(name, chosen(name, conformanceCases(factory), { exceptions, quick }), { exceptions })
+}
+
+function chosen<C extends { readonly name: string }>(
+  name: string,
+  cases: readonly C[],
+  { exceptions = {}, quick = 'all' }: ConformanceOptions,
+): readonly C[] {
+  for (const title of Object.keys(exceptions))
+    if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
+  return effort({ quick, full: 'all' }) === 'core' ? coreOf(cases) : cases
 }
 
 /** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */
@@ -25,36 +47,29 @@ export function registerConformanceIn(
   name: string,
   factory: ConformanceFactory,
   suite: () => RemoteSuite,
-  exceptions: Exceptions = {},
+  { exceptions, quick }: ConformanceOptions = {},
 ): void {
   const cases = conformanceCases(factory)
-  registerCases(
-    name,
-    cases.map(({ name: title, skip }, i) => ({
-      name: title,
-      skip,
-      run: async () => {
-        const failure = await suite().run(i)
-        if (failure !== null) expect.fail(failure)
-      },
-    })),
-    exceptions,
-  )
-  test(`all cases of ${name} are registered`, async () => {
-    const theirs = await suite().cases()
-    expect(theirs).toEqual(cases.map((one) => ({ name: one.name, skip: one.skip ?? null })))
+  const theirs = cases.map(({ name: title, skip }, i) => ({
+    name: title,
+    skip,
+    run: async () => {
+      const failure = await suite().run(i)
+      if (failure !== null) expect.fail(failure)
+    },
+  }))
+  registerCases(name, chosen(name, theirs, { exceptions, quick }), { exceptions })
+  test(`the cases of ${name} are those that are known here`, async () => {
+    expect(await suite().cases()).toEqual(cases.map((one) => ({ name: one.name, skip: one.skip ?? null })))
   })
 }
 
 /** Registers some cases. */
 export function registerCases(
   name: string,
-  cases: ReturnType<typeof conformanceCases>,
-  exceptions: Exceptions = {},
-  options: TestOptions = {},
+  cases: readonly ConformanceCase[],
+  { exceptions = {}, ...options }: TestOptions & Pick<ConformanceOptions, 'exceptions'> = {},
 ): void {
-  for (const title of Object.keys(exceptions))
-    if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
   describe(`conformance of ${name}`, () => {
     const skipped = new Map<string, string[]>()
     for (const { name: title, skip: declared, run } of cases) {
@@ -75,7 +90,8 @@ export function registerCases(
 }
 
 export interface HistoryOptions {
-  readonly runs: number
+  /** How many: of `npm test`, and of `npm run test:all`. */
+  readonly runs: { readonly quick: number; readonly full: number }
   readonly maxSteps?: number
   /** How many run at once, where a storage spends its time waiting. */
   readonly lanes?: number
@@ -84,7 +100,7 @@ export interface HistoryOptions {
 }
 
 /** How a history that failed is run again: `SEED=… PATH_=…`. `RUNS` runs more of them, or fewer. */
-const { SEED, PATH_, RUNS } = process.env
+const { SEED, PATH_ } = process.env
 
 /** Registers random histories against the model. */
 export function registerHistories(name: string, factory: ConformanceFactory, options: HistoryOptions): void {
@@ -101,11 +117,11 @@ function registerChecks(
   { runs, maxSteps = 25, lanes = 1, groups = 3 }: HistoryOptions,
   check: (options: CheckOptions) => Promise<string | undefined>,
 ): void {
+  const all = howMany('RUNS', runs)
   test(
-    `histories of ${name} are as the model permits, ${runs} of up to ${maxSteps} steps`,
+    `histories of ${name} are as the model permits, ${all} of up to ${maxSteps} steps`,
     { timeout: 900_000 },
     async () => {
-      const all = RUNS === undefined ? runs : Number(RUNS)
       const replayed = SEED === undefined ? undefined : Number(SEED)
       const failures = await Promise.all(
         Array.from({ length: replayed === undefined ? lanes : 1 }, () =>

@@ -32,4 +32,4 @@ const salvaged: ConformanceFactory = {
 }
 
 registerConformance('fs, salvaged at each reopening', salvaged)
-registerHistories('fs, salvaged at each reopening', salvaged, { runs: 500, lanes: 2 })
+registerHistories('fs, salvaged at each reopening', salvaged, { runs: { quick: 150, full: 500 }, lanes: 2 })

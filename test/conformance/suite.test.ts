@@ -6,7 +6,7 @@ import { registerConformance, registerHistories } from './register.ts'
 // The suite itself: it must pass a storage that keeps the contract, and find every mistake.
 
 registerConformance('reference', referenceWith())
-registerHistories('reference', referenceWith(), { runs: 300 })
+registerHistories('reference', referenceWith(), { runs: { quick: 300, full: 300 } })
 
 /** Cases with thousands of messages are slow on a storage this plain, and find nothing that small ones do not. */
 const QUICK = conformanceCases(referenceWith()).flatMap(({ name }, i) => (name.startsWith('bulk') ? [] : [i]))

@@ -12,5 +12,5 @@ const waiting: ConformanceFactory = {
   },
 }
 
-registerConformance('waiting', waiting)
-registerHistories('waiting', waiting, { runs: 300, lanes: 4 })
+registerConformance('waiting', waiting, { quick: 'core' })
+registerHistories('waiting', waiting, { runs: { quick: 100, full: 300 }, lanes: 4 })

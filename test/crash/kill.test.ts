@@ -5,20 +5,30 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { report } from '../faults/support/report.ts'
 import { Ledger, remaining } from './ledger.ts'
+import { howMany } from '../support/effort.ts'
 
 /** `KILLS=1000 npx vitest run test/crash` for more. */
-const KILLS = Number(process.env['KILLS'] ?? 100)
+const KILLS = howMany('KILLS', { quick: 20, full: 100 })
 /** Processes that work on one directory, one after the other, before it is looked at. */
 const GENERATIONS = 10
 
-/** Lets a process work, and kills it `ms` after it began. */
-function workAndKill(args: string[], ms: number): Promise<void> {
+/** So many messages every other process has sent before its time runs: a busy machine may kill the others too early for any. */
+const SENT = 10
+
+/** Lets a process work, and kills it `ms` after it has sent so many messages. */
+function workAndKill(args: string[], ms: number, sent: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'child.ts'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let errors = ''
-    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), ms))
+    const look = (): void => {
+      if (child.exitCode !== null) return
+      const told = readFileSync(args[1]!, 'utf8').match(/^s .*\n/gm) ?? []
+      if (told.length < sent) setTimeout(look, 5)
+      else setTimeout(() => child.kill('SIGKILL'), ms)
+    }
+    child.stdout.once('data', look)
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
     child.on('error', reject)
     child.on('close', (code, signal) => {
@@ -37,7 +47,8 @@ for (const durability of ['fsync', 'os']) {
       const ledger = new Ledger()
       for (let generation = 0; generation < GENERATIONS && kill < KILLS / 2; generation++, kill++) {
         const log = join(directory, `../${basename(directory)}.log`)
-        await workAndKill([directory, log, durability, String(generation + 1)], Math.random() * 120)
+        const args = [directory, log, durability, String(generation + 1)]
+        await workAndKill(args, Math.random() * 120, generation % 2 === 0 ? SENT : 0)
         ledger.readAll(readFileSync(log, 'utf8'))
         rmSync(log)
       }

@@ -105,3 +105,58 @@ test('in shards a message has an id or a key: the core refuses it, and those sen
   expect(await other).toEqual({ id: 'a', status: 'stored' })
   expect(sent).toHaveLength(1)
 })
+
+describe('where one shard of two fails', () => {
+  const overloaded = Object.assign(new Error('Durable Object is overloaded.'), { overloaded: true })
+
+  /** Objects that know their verbs; the second fails. */
+  function halfFailing(): { namespace: object; stored: string[]; fails: boolean } {
+    const state = { namespace: {}, stored: [] as string[], fails: true }
+    const claimed = {
+      deliveries: [{ receipt: 'r', id: 'i', body: '1', timestamp: 0, attempt: 1, maxAttempts: 4 }],
+    }
+    state.namespace = {
+      idFromName: (name: string) => ({ name }),
+      get: ({ name }: { name: string }) => ({
+        verb: (verb: string, { text }: { text: string }) => {
+          if (name.endsWith('1') && state.fails) return Promise.reject(overloaded)
+          if (verb === 'append') {
+            const [messages] = JSON.parse(text) as [unknown[]]
+            if (messages.length > 0) state.stored.push(name)
+            return Promise.resolve({
+              text: JSON.stringify(messages.map(() => ({ id: 'i', status: 'stored' }))),
+            })
+          }
+          const empty = (JSON.parse(text) as [{ limit: number }])[0].limit === 0 || name.endsWith('1')
+          return Promise.resolve({ text: JSON.stringify(empty ? { deliveries: [] } : claimed) })
+        },
+      }),
+    }
+    return state
+  }
+
+  const request = { group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 4 }
+
+  test('messages that may lie anywhere are stored in the other', async () => {
+    const { namespace, stored } = halfFailing()
+    const view = await new DurableObjectAdapter(namespace as never, { shards: 2 }).open('q')
+    for (let i = 0; i < 4; i++) {
+      const options = { batchId: crypto.randomUUID(), groups: [{ name: 'g' }] }
+      expect(await view.append([{ body: 'a' }], options)).toMatchObject([{ status: 'stored' }])
+    }
+    expect(stored).toEqual(['q#0', 'q#0', 'q#0', 'q#0'])
+    const keyed = [{ body: 'a', key: 'k' }]
+    const ends = ['k', 'l', 'm', 'n'].map((key) => view.append([{ ...keyed[0]!, key }], { batchId: 'b' }))
+    const codes = await Promise.allSettled(ends)
+    expect(codes.some(({ status }) => status === 'rejected')).toBe(true)
+  })
+
+  test('claims give what the other has, wherever they start, and fail when it has nothing', async () => {
+    const state = halfFailing()
+    const view = await new DurableObjectAdapter(state.namespace as never, { shards: 2 }).open('q')
+    for (let i = 0; i < 4; i++) expect((await view.claim(request)).deliveries).toHaveLength(1)
+    const { nextInMs } = await view.claim({ ...request, limit: 2 })
+    expect(nextInMs).toBe(0)
+    await expectCode(view.claim({ ...request, limit: 0 }), 'STORAGE_UNAVAILABLE')
+  })
+})

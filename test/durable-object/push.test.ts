@@ -22,7 +22,7 @@ function send(queue: string, ...tasks: object[]): Promise<number> {
 }
 
 /** Waits until a queue is as expected. */
-async function until(queue: string, holds: (state: State) => boolean, withinMs = 15_000): Promise<State> {
+async function until(queue: string, holds: (state: State) => boolean, withinMs = 60_000): Promise<State> {
   for (const end = Date.now() + withinMs; ;) {
     const state = await worker.call<State>('seen', queue)
     if (holds(state) || Date.now() > end) return state
@@ -37,7 +37,7 @@ test('messages are pushed as they come, in batches, in order, and acked', async 
   const { seen, group } = await until('simple', isEmpty)
   expect(seen.map(({ name }) => name)).toEqual(Array.from({ length: 25 }, (_, i) => `${i}`))
   expect(seen.map(({ batch }) => batch)).toEqual([...Array(20).fill(10), ...Array(5).fill(5)])
-  expect(seen[0]!.at - at).toBeLessThan(2000)
+  expect(seen[0]!.at - at).toBeLessThan(5000)
   expect(group).toMatchObject({ acked: 25, failed: 0, dead: 0 })
 })
 
@@ -47,7 +47,7 @@ test('delayed messages are pushed when they are due, each by an alarm of its own
   expect(seen.map(({ name }) => name)).toEqual(['soon', 'late'])
   for (const [i, ms] of [300, 900].entries()) {
     expect(seen[i]!.at - at).toBeGreaterThanOrEqual(ms)
-    expect(seen[i]!.at - at).toBeLessThan(ms + 1000)
+    expect(seen[i]!.at - at).toBeLessThan(ms + 5000)
   }
 })
 
@@ -68,7 +68,7 @@ test('a handler may settle messages itself; the rest of the batch is as it ends'
 })
 
 test('leases are extended while a handler works, and an alarm is set for when they end', async () => {
-  await send('slow', { name: 'slow', takes: 2500 })
+  await send('slow', { name: 'slow', takes: 4000 })
   await until('slow', ({ seen }) => seen.length > 0)
   await new Promise((resolve) => setTimeout(resolve, 1500))
   const { states, alarmAt } = await until('slow', () => true)

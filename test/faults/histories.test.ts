@@ -12,9 +12,10 @@ import { fullDisk } from './support/full-disk.ts'
 import { MEMORY } from './support/memory.ts'
 import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
+import { howMany } from '../support/effort.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
-const HISTORIES = Number(process.env['HISTORIES'] ?? 40)
+const HISTORIES = howMany('HISTORIES', { quick: 15, full: 40 })
 const timeout = 60_000 + HISTORIES * 2000
 
 function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {

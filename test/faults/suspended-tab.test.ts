@@ -89,7 +89,7 @@ test('a tab that is suspended past its leases loses them to another, and does no
   const late = await tab.evaluate(() => (globalThis as unknown as Held).settle())
   // It stood still indeed.
   await expect
-    .poll(() => tab.evaluate(() => (globalThis as unknown as Held).longestPause()), { timeout: 20_000 })
+    .poll(() => tab.evaluate(() => (globalThis as unknown as Held).longestPause()))
     .toBeGreaterThan(LEASE_MS * 0.9)
   const left = await other.evaluate(async () => {
     const { Queue, IndexedDBAdapter } = quayside

@@ -4,9 +4,10 @@ import { type JournalStore, openJournalStore } from '../../adapters/fs/store.ts'
 import { type Fault, FaultyFileSystem } from './faulty.ts'
 import { History, pick, type Random, randomFrom, randomStep } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
+import { howMany } from '../support/effort.ts'
 
 /** More on request: `CRASHES=10000 npx vitest run test/fs/crash.test.ts`. A seed that fails is in the message. */
-const CRASHES = Number(process.env['CRASHES'] ?? 1500)
+const CRASHES = howMany('CRASHES', { quick: 400, full: 1500 })
 const GENERATIONS = 6
 const FIRST_SEED = Number(process.env['SEED'] ?? 1)
 

@@ -28,6 +28,7 @@ import { expectCode } from '../support/set-up.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { type Random, pick, randomFrom } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
+import { howMany } from '../support/effort.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 const DAMAGED = '/damaged'
@@ -385,7 +386,7 @@ async function expectCounts(queue: Queue<Payload>): Promise<void> {
 }
 
 /** How many damages to try, on several lives. */
-const RUNS = Number(process.env['QUAYSIDE_SALVAGES'] ?? 80)
+const RUNS = howMany('QUAYSIDE_SALVAGES', { quick: 40, full: 80 })
 const RUNS_PER_LIFE = 20
 const FIRST_SEED = Number(process.env['QUAYSIDE_SEED'] ?? 1)
 

@@ -299,13 +299,13 @@ describe('start', () => {
     expect(outbox.start()).not.toBe(stop)
   })
 
-  test('costs nothing while idle', async () => {
-    const { outbox, clock, storage } = setUpOutbox()
+  test('costs next to nothing while idle: one timer, which keeps a process alive', async () => {
+    const { outbox, clock } = setUpOutbox()
     const stop = outbox.start()
-    await clock.advance(24 * 3_600_000)
-    expect(clock.timers).toBe(0)
-    expect(storage).toBeDefined()
+    await clock.advance(3_600_000)
+    expect(clock.timers).toBe(1)
     await stop()
+    expect(clock.timers).toBe(0)
   })
 
   test('goes on after the storage has failed, and says so', async () => {
@@ -326,9 +326,11 @@ describe('start', () => {
     await clock.advance(5000)
     await expect.poll(types).toContain('accepted')
     // And once more, stopped while it rests.
+    const failed = (): number => types().filter((type) => type === 'failed').length
+    const before = failed()
     storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'the disk is away'), 'claim')
     await outbox.store(origin, post('y'))
-    await expect.poll(() => types().filter((type) => type === 'failed').length).toBe(2)
+    await expect.poll(failed).toBeGreaterThan(before)
     await stop()
     expect(clock.timers).toBe(0)
     storage.work()

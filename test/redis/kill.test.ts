@@ -11,9 +11,10 @@ import { type ClientName, connectClient } from './support/clients.ts'
 import { Ledger } from './support/ledger.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
+import { howMany } from '../support/effort.ts'
 
 /** How often server and clients are killed: `KILLS=200 npx vitest run test/redis/kill`. */
-const KILLS = Number(process.env['KILLS'] ?? 20)
+const KILLS = howMany('KILLS', { quick: 12, full: 20 })
 /** Of servers or clients, by one package. */
 const CYCLES = Math.ceil(KILLS / 4)
 /** A minute, and more for more. */

@@ -164,7 +164,7 @@ describe('clients and options', () => {
 })
 
 describe('waiting', () => {
-  test('1,000 idle consumers send nothing to the server', { timeout: 30_000 }, async () => {
+  test('1,000 idle consumers send nothing to the server', WALL_CLOCK, async () => {
     const queue = new Queue<number>('idle', { storage: new RedisAdapter(connected.client) })
     const stop = new AbortController()
     const seen: number[] = []
@@ -208,7 +208,7 @@ describe('waiting', () => {
 })
 
 describe('waiting without the right to listen', () => {
-  test('a consumer looks each second, on no more connections than before', { timeout: 20_000 }, async () => {
+  test('a consumer looks each second, on no more connections than before', async () => {
     const { command } = connected
     await command('ACL', 'SETUSER', 'deaf', 'reset', 'on', '>secret', '~*', '+@all')
     const client = await connectClient('redis', server.url.replace('//', '//deaf:secret@'))

@@ -60,7 +60,7 @@ function perform(one: Step, map: OrderedMap<number>, model: Model): { got: unkno
   if (one.do === 'deleteRange') {
     model.rows = model.rows.filter((row) => !rows.includes(row))
     const removed: number[] = []
-    map.deleteRange(one.range, (_, value) => removed.push(value))
+    map.deleteRange(one.range, (_, values) => removed.push(...values))
     return { got: removed, wanted: rows.map(([, value]) => value) }
   }
   const count = map.count(one.range)

@@ -37,7 +37,9 @@ export function setUp<T = unknown>({
   const queue = new Queue<T>('orders', { storage, clock, random: () => 0.5, ...options })
   onTestFinished(async () => {
     storage.work()
-    await queue.close()
+    const closed = queue.close({ graceMs: 0 })
+    await clock.advance(0)
+    await closed
     expect(clock.timers, 'timers left behind').toBe(0)
     expect(storage.listeners, 'listeners left behind').toBe(0)
   })

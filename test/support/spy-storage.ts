@@ -30,6 +30,8 @@ export class SpyStorage implements StorageAdapter {
   before: ((call: Call) => unknown) | undefined
   /** Makes of a verb's result what the caller gets. */
   after: ((call: Call, result: unknown) => unknown) | undefined
+  /** Hints are lost. */
+  deaf = false
   /** Listeners that watch now. */
   listeners = 0
   readonly #inner: StorageAdapter
@@ -97,7 +99,9 @@ export class SpyStorage implements StorageAdapter {
       ...wrapped,
       watch: (listener) => {
         this.listeners++
-        const unwatch = view.watch!(listener)
+        const unwatch = view.watch!(() => {
+          if (!this.deaf) listener()
+        })
         let stopped = false
         return () => {
           if (!stopped) this.listeners--

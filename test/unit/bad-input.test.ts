@@ -53,6 +53,7 @@ const BAD_MS: readonly [unknown, string][] = [
   [Infinity, 'Infinity'],
   [-Infinity, '-Infinity'],
   [2 ** 53, '9007199254740992'],
+  [1_780_000_000_000_000, '1780000000000000'],
   ['5', '"5"'],
   [null, 'null'],
   [5n, '5'],
@@ -81,7 +82,7 @@ describe('names', () => {
     await expectCode(() => queue.deadLetters(any(name)), code, 'deadLetters', 'group', ...texts)
     await expectCode(queue.deleteGroup(any(name)), code, 'deleteGroup', 'group', ...texts)
     await expectCode(queue.list({ group: any(name) }), code, 'list', 'group', ...texts)
-    expect((await queue.stats()).groups).toEqual({})
+    expect(Object.keys((await queue.stats()).groups)).toEqual(['default'])
   })
 
   test.each(NAMES)('of a message, an ordering key: %s', async (name, code, ...texts) => {
@@ -359,7 +360,8 @@ describe('receiving', () => {
       shown,
     ]),
     ['no limit', (consumer) => consumer.receiveBatch(any(undefined)), 'limit', 'undefined'],
-    ...BAD_MS.map(([ms, shown]): Row => [
+    // For ever is a wait, too.
+    ...BAD_MS.filter(([ms]) => ms !== Infinity).map(([ms, shown]): Row => [
       `waitMs ${String(ms)}`,
       (consumer) => consumer.receive({ waitMs: any(ms) }),
       'receive',
@@ -381,7 +383,7 @@ describe('receiving', () => {
       'concurrency',
       shown,
     ]),
-    ...BAD_MS.map(([ms, shown]): Row => [
+    ...BAD_MS.filter(([ms]) => ms !== 1_780_000_000_000_000).map(([ms, shown]): Row => [
       `deadline ${String(ms)}`,
       (consumer) => consumer.drain(() => 1, { deadline: any(ms) }),
       'drain',

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type NewMessage, QuaysideError, Queue, type SendResult, type Settlement } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { settle } from '../support/manual-clock.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 import { defer, expectCode, setUp, thrownBy } from '../support/set-up.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 
@@ -306,7 +306,8 @@ describe('in any interleaving', () => {
           const storage = new SpyStorage(new MemoryAdapter(), { guarantees: { maxBatch } })
           storage.before = ({ verb }) => scheduler.schedule(Promise.resolve(), verb)
           storage.after = ({ verb }, result) => scheduler.schedule(Promise.resolve(result), `${verb} done`)
-          const queue = new Queue<string>('q', { storage })
+          // Nothing may wait for a turn of the event loop, which the scheduler does not see.
+          const queue = new Queue<string>('q', { storage, clock: new ManualClock() })
           const producer = queue.createProducer()
           const sent: string[] = []
           const answers: Promise<void>[] = []

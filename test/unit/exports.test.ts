@@ -118,6 +118,7 @@ test('the members of the classes are those of the documentation, and no others',
     'drain',
     'extend',
     'join',
+    'messages',
     'nack',
     'nackBatch',
     'pause',
@@ -129,7 +130,7 @@ test('the members of the classes are those of the documentation, and no others',
     'run',
   ])
   expect(Symbol.asyncIterator in quayside.Consumer.prototype).toBe(true)
-  expect(members(quayside.Message)).toEqual(['ack', 'extend', 'leaseUntil', 'nack', 'reject'])
+  expect(members(quayside.Message)).toEqual(['ack', 'extend', 'leaseUntil', 'nack', 'receipt', 'reject'])
   expect(members(outbox.Outbox)).toEqual([
     'cancel',
     'drain',

@@ -1,9 +1,13 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Queue } from '../../src/index.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { setUp } from '../support/set-up.ts'
 
 describe('stats', () => {
   test('of a queue that was never used', async () => {
-    const { queue } = setUp()
+    const clock = new ManualClock()
+    const queue = new Queue('unused', { clock })
+    onTestFinished(() => queue.close())
     expect(await queue.stats()).toEqual({
       groups: {},
       messages: 0,

@@ -41,7 +41,7 @@ test('Queue<Order> takes and gives orders', () => {
   expectTypeOf<Producer<Order>['sendBatch']>().returns.resolves.toEqualTypeOf<SendResult[]>()
   expectTypeOf<Consumer<Order>['receive']>().returns.resolves.toEqualTypeOf<Message<Order> | undefined>()
   expectTypeOf<Consumer<Order>['receiveBatch']>().returns.resolves.toEqualTypeOf<Message<Order>[]>()
-  expectTypeOf<Consumer<Order>['ack']>().parameter(0).toEqualTypeOf<Message<Order>>()
+  expectTypeOf<Consumer<Order>['ack']>().parameter(0).toEqualTypeOf<Message<Order> | string>()
   expectTypeOf<Consumer<Order>['run']>()
     .parameter(0)
     .parameters.toEqualTypeOf<[Message<Order>, HandlerContext]>()

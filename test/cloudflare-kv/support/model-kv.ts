@@ -310,7 +310,8 @@ function checkWrite(value: string, metadata: unknown, ttl: number | undefined): 
   const bytes = value.length > 1_000_000 ? encoder.encode(value).length : value.length
   if (bytes > 25 * 1024 * 1024)
     throw new Error(`KV PUT failed: 413 Value length of ${bytes} exceeds limit of 26214400`)
-  if (ttl !== undefined && !(Number.isInteger(ttl) && ttl >= 60))
+  // Nobody says how far ahead it may be: what ends after 2038 is not to be relied on.
+  if (ttl !== undefined && !(Number.isInteger(ttl) && ttl >= 60 && ttl < 8 * 365 * 86_400))
     throw new Error(`KV PUT failed: 400 Invalid expiration_ttl of ${ttl}`)
 }
 

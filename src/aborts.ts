@@ -1,0 +1,21 @@
+const listeners = new WeakMap<AbortSignal, Set<() => void>>()
+
+/**
+ * Calls `callback` when the signal aborts; answers with a function that stops it. However many calls share a signal, it
+ * gets one listener: runtimes warn of more than ten.
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined) return () => {}
+  let callbacks = listeners.get(signal)
+  if (callbacks === undefined) listeners.set(signal, (callbacks = new Set()))
+  const all = callbacks
+  if (all.size === 0) signal.addEventListener('abort', fire)
+  all.add(callback)
+  return () => {
+    if (all.delete(callback) && all.size === 0) signal.removeEventListener('abort', fire)
+  }
+}
+
+function fire(this: AbortSignal): void {
+  for (const callback of listeners.get(this)!) callback()
+}

@@ -1,0 +1,541 @@
+import type { Idling } from './batcher.ts'
+import { MAX_TIMEOUT_MS } from './clock.ts'
+import type { Context } from './context.ts'
+import { Line, type Seat, type Share, type Terms } from './line.ts'
+import { type Lease, type Message, leaseOf, staleError } from './message.ts'
+import {
+  type ClaimRequest,
+  type ClaimResult,
+  type GroupStart,
+  MAX_IDS,
+  type MessageState,
+  type SettleResult,
+  type Settlement,
+} from './storage.ts'
+import { isTransient, isUnsure, restMs } from './trouble.ts'
+
+/** Whose settlements are kept until the storage has taken them, however often it fails. */
+export interface Keeper<T> {
+  /** `undefined`: it never will. */
+  settled(message: Message<T>, settlement: Settlement, result: SettleResult | undefined): void
+}
+
+/** A message under a handler. */
+export interface Hand<T> {
+  readonly message: Message<T>
+  readonly leaseMs: number
+  readonly startedAt: number
+  /** When its lease is to be extended. */
+  renewAt: number
+  /** It belongs to somebody else, or is gone. */
+  lose(reason: unknown): void
+}
+
+/** Settlements that belong together. */
+interface Unit<T> {
+  readonly settlements: readonly Settlement[]
+  readonly resolve: (results: readonly SettleResult[]) => void
+  readonly reject: (error: unknown) => void
+  readonly signal: AbortSignal | undefined
+  /** Those of a handler that has ended. */
+  readonly kept: { readonly keeper: Keeper<T>; readonly message: Message<T> } | undefined
+  /** A step that it was in may have been done, although it failed. */
+  unsure: boolean
+}
+
+/** What one call to the storage is for. */
+interface Step<T> {
+  readonly at: number
+  readonly units: readonly Unit<T>[]
+  readonly hands: readonly Hand<T>[]
+  readonly settlements: readonly Settlement[]
+  readonly line: Line | undefined
+  readonly shares: readonly Share[]
+  readonly groups: readonly GroupStart[]
+}
+
+/** Where the storage tells of changes, whoever waits looks all the same this often, in ms: a hint may be lost. */
+const LOOK_MS = 30_000
+/** Elsewhere this often. */
+const POLL_MS = 1000
+/** After a hint it takes so long until messages in hand are looked for, in ms. */
+const CHECK_MS = 1000
+/** A timer that is this much too early was set before the clock was set back. */
+const SLACK_MS = 50
+
+const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+const NOTHING: readonly never[] = []
+
+/**
+ * Where all consumers and loops of one group on one `Queue` object take and settle messages.
+ *
+ * What is asked for in one turn, or while a step is under way, becomes one step: settlements first, then extensions of the
+ * leases in hand that are past their half, then a claim for all who stand in line. So nobody here is given what another one
+ * here has in hand or has just finished, however long the program, the storage or the machine stood still; and many cost
+ * no more than one.
+ */
+export class Desk<T> implements Idling {
+  readonly group: string
+  readonly #context: Context<T>
+  readonly #lines: Line[] = []
+  readonly #hands: Set<Hand<T>> = new Set()
+  #units: Unit<T>[] = []
+  /** Seats that wait. */
+  #waiting = 0
+  #unwatch: (() => void) | undefined
+  #busy = false
+  #idle: (() => void)[] = []
+  /** When to look for messages without a hint. */
+  #lookAt = Infinity
+  /** When the first lease in hand is to be extended. */
+  #renewAt = Infinity
+  /** When to see whether what is in hand is still there. */
+  #checkAt = Infinity
+  /** Steps that failed in a row. */
+  #failures = 0
+  #retryAt = 0
+  #timer: unknown
+  #timerAt = Infinity
+  /** Everything that was to happen until then is due, whatever the clock says. */
+  #dueUntil = 0
+
+  constructor(context: Context<T>, group: string) {
+    this.#context = context
+    this.group = group
+  }
+
+  // Who asks
+
+  line(terms: Terms): Line {
+    const { leaseMs, maxAttempts, from, deadForMs } = terms
+    let line = this.#lines.find(
+      ({ terms: own }) =>
+        own.leaseMs === leaseMs &&
+        own.maxAttempts === maxAttempts &&
+        own.from === from &&
+        own.deadForMs === deadForMs,
+    )
+    if (line === undefined) this.#lines.push((line = new Line(terms)))
+    return line
+  }
+
+  join(seat: Seat): void {
+    if (seat.waits && ++this.#waiting === 1) {
+      this.#lookAt = this.#context.now() + POLL_MS
+      this.#unwatch = this.#context.watch(this.#hint)
+    }
+    this.look(seat)
+  }
+
+  leave(seat: Seat): void {
+    if (!seat.line.delete(seat) || !seat.waits || --this.#waiting > 0) return
+    this.#unwatch!()
+    if (!this.#busy) this.#setTimer()
+  }
+
+  /** Somebody who has joined wants to know whether there is something. */
+  look(seat: Seat): void {
+    seat.line.look(seat)
+    this.#wake()
+  }
+
+  get #seats(): readonly Seat[] {
+    return this.#lines.flatMap(({ seats }) => seats)
+  }
+
+  /** A consumer was paused or goes on. */
+  poke(): void {
+    for (const seat of this.#seats) {
+      seat.line.look(seat)
+      seat.poke()
+    }
+    this.#wake()
+  }
+
+  stop(): void {
+    for (const seat of this.#seats) seat.stop(this.#context.closing.reason)
+  }
+
+  handBack(): void {
+    for (const seat of this.#seats) seat.handBack?.()
+  }
+
+  readonly #hint = (): void => {
+    for (const line of this.#lines) line.due = true
+    if (this.#hands.size > 0 && this.#checkAt === Infinity) this.#checkAt = this.#context.now() + CHECK_MS
+    this.#wake()
+  }
+
+  // Who settles
+
+  /** Settles in the next step. */
+  settle(
+    settlements: readonly Settlement[],
+    resolve: (results: readonly SettleResult[]) => void,
+    reject: (error: unknown) => void,
+    signal?: AbortSignal,
+  ): void {
+    this.#units.push({ settlements, resolve, reject, signal, kept: undefined, unsure: false })
+    this.#wake()
+  }
+
+  /** Settles in the next step that does not fail. */
+  keep(keeper: Keeper<T>, message: Message<T>, settlement: Settlement): void {
+    this.#units.push({
+      settlements: [settlement],
+      resolve: ([result]) => keeper.settled(message, settlement, result),
+      reject: () => keeper.settled(message, settlement, undefined),
+      signal: undefined,
+      kept: { keeper, message },
+      unsure: false,
+    })
+    this.#wake()
+  }
+
+  /** Gives up what is still kept for somebody. */
+  abandon(keeper: Keeper<T>): void {
+    this.#units = this.#units.filter((unit) => {
+      if (unit.kept?.keeper !== keeper) return true
+      unit.reject(undefined)
+      return false
+    })
+  }
+
+  /** Whether settlements wait for the next step. */
+  get settling(): boolean {
+    return this.#units.length > 0
+  }
+
+  /** Resolves when the settlements that wait or are under way have been answered. */
+  flush(): Promise<void> | undefined {
+    if (!this.#busy) return undefined
+    return new Promise((resolve) =>
+      this.settle(
+        [],
+        () => resolve(),
+        () => resolve(),
+      ),
+    )
+  }
+
+  // What is in hand
+
+  /** The lease of a message is extended until it is released. */
+  hold(hand: Hand<T>): void {
+    this.#hands.add(hand)
+    if (hand.renewAt >= this.#renewAt) return
+    this.#renewAt = hand.renewAt
+    if (!this.#busy) this.#setTimer()
+  }
+
+  release(hand: Hand<T>): void {
+    this.#hands.delete(hand)
+    if (this.#hands.size > 0) return
+    this.#renewAt = this.#checkAt = Infinity
+  }
+
+  #lose(hand: Hand<T>): void {
+    this.release(hand)
+    const lease = leaseOf(hand.message)
+    if (lease.settled) return
+    lease.settled = lease.gone = true
+    hand.lose(staleError('extend', [hand.message.id]))
+  }
+
+  /** These messages, or all, are gone. */
+  gone(ids: ReadonlySet<string> | undefined): void {
+    for (const hand of this.#hands) if (ids?.has(hand.message.id) ?? true) this.#lose(hand)
+  }
+
+  /** Looks for what was in hand when a hint came: who cancelled it cannot tell its handler. */
+  async #check(hintedAt: number): Promise<void> {
+    if (this.#context.guarantees.consistentWithinMs > 0) return
+    const hands = [...this.#hands].filter(({ startedAt }) => startedAt <= hintedAt)
+    for (let from = 0; from < hands.length; from += MAX_IDS) {
+      const some = hands.slice(from, from + MAX_IDS)
+      const ids = some.map(({ message }) => message.id)
+      const there = new Set<string>()
+      let cursor: string | undefined
+      do {
+        const query = { group: this.group, states: ALL_STATES, ids, limit: MAX_IDS, bodies: false, cursor }
+        const page = await this.#context.finish('list', (view) => view.list(query))
+        for (const { id } of page.messages) there.add(id)
+        cursor = page.cursor
+      } while (cursor !== undefined)
+      for (const hand of some) if (!there.has(hand.message.id) && this.#hands.has(hand)) this.#lose(hand)
+    }
+  }
+
+  // Steps
+
+  /** A claim that takes nothing and makes groups, of which this is the last. */
+  joining(groups: readonly GroupStart[], settle?: readonly Settlement[]): ClaimRequest {
+    const terms = this.#lines[0]?.terms ?? { ...NO_TERMS, from: groups.at(-1)?.from }
+    return { group: this.group, limit: 0, ...terms, groups: groupsBut(this.group, groups), settle }
+  }
+
+  #wake(): void {
+    if (this.#busy) return
+    this.#busy = true
+    this.#context.batchers.add(this)
+    queueMicrotask(this.#next)
+  }
+
+  idle(): Promise<void> | undefined {
+    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
+  }
+
+  // Callbacks and not `await`, because this runs for each message that is received or settled on its own.
+  readonly #next = (): void => {
+    const turn = this.#context.breathe()
+    if (turn !== undefined) {
+      void turn.then(this.#next)
+      return
+    }
+    const step = this.#gather()
+    if (step !== undefined) {
+      this.#do(step)
+      return
+    }
+    this.#busy = false
+    this.#context.batchers.delete(this)
+    this.#setTimer()
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** What the next step is for. `undefined`: there is nothing to do now. */
+  #gather(): Step<T> | undefined {
+    const { at } = this.#context
+    const now = Math.max(at, this.#dueUntil)
+    this.#dueUntil = 0
+    if (now >= this.#lookAt && this.#waiting > 0) {
+      for (const line of this.#lines) line.due = true
+      this.#lookAt = at + this.#lookMs
+    }
+    if (now >= this.#checkAt) {
+      // Whatever fails here, an extension will find out.
+      this.#check(this.#checkAt - CHECK_MS).catch(() => undefined)
+      this.#checkAt = Infinity
+    }
+    // While the storage recovers, only those try it who would not wait for that.
+    if (now < this.#retryAt && !this.#isUrgent()) return undefined
+    const units = this.#takeUnits()
+    const settlements =
+      units.length === 1 ? [...units[0]!.settlements] : units.flatMap((unit) => unit.settlements)
+    const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
+    for (const { message, leaseMs } of hands)
+      settlements.push({ receipt: leaseOf(message).receipt, kind: 'extend', leaseMs })
+    const [line, shares] = this.#takeLine(settlements.length > hands.length)
+    if (line === undefined && settlements.length === 0) {
+      for (const { resolve } of units) resolve(NOTHING)
+      return undefined
+    }
+    return { at, units, hands, settlements, line, shares, groups: this.#context.unmade }
+  }
+
+  #isUrgent(): boolean {
+    return this.#units.some(({ kept }) => kept === undefined) || this.#lines.some((line) => line.isUrgent)
+  }
+
+  #takeUnits(): readonly Unit<T>[] {
+    if (this.#units.length === 0) return NOTHING
+    const units = this.#units.filter(({ signal }) => !signal?.aborted)
+    const { maxBatch } = this.#context.guarantees
+    let size = 0
+    const count = units.findIndex(({ settlements }, i) => (size += settlements.length) > maxBatch && i > 0)
+    this.#units = count < 0 ? [] : units.splice(count)
+    return units
+  }
+
+  /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
+  #takeHands(): readonly Hand<T>[] {
+    this.#renewAt = Infinity
+    return [...this.#hands].filter(({ message }) => !leaseOf(message).settled)
+  }
+
+  /**
+   * The next line in which somebody wants something. What ends may make something due, so then whoever waits looks in the
+   * same step.
+   */
+  #takeLine(ends: boolean): readonly [line: Line | undefined, shares: readonly Share[]] {
+    const { maxBatch } = this.#context.guarantees
+    const lines = this.#lines
+    for (const line of lines) {
+      if (!line.due && !ends) continue
+      const shares = line.take(maxBatch)
+      if (shares.length === 0) continue
+      for (const { seat } of shares) seat.riding = true
+      // The next one of another line comes first.
+      if (lines.length > 1) lines.push(...lines.splice(lines.indexOf(line), 1))
+      return [line, shares]
+    }
+    return [undefined, NOTHING]
+  }
+
+  #do(step: Step<T>): void {
+    const fail = (error: unknown): void => {
+      this.#failed(step, error)
+      this.#next()
+    }
+    try {
+      this.#observed(step, () => this.#call(step)).then((result) => {
+        try {
+          this.#done(step, result)
+        } catch (error) {
+          fail(error)
+          return
+        }
+        this.#next()
+      }, fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #call({ line, shares, settlements, groups }: Step<T>): Promise<ClaimResult | readonly SettleResult[]> {
+    const { group } = this
+    const settle = settlements.length > 0 ? settlements : undefined
+    return this.#context.finish<ClaimResult | readonly SettleResult[]>('receive', (view) => {
+      const limit = sum(shares)
+      if (line !== undefined)
+        return view.claim({ group, limit, ...line.terms, groups: groupsBut(group, groups), settle })
+      if (groups.length > 0) return view.claim(this.joining(groups, settle))
+      return view.settle(group, settlements)
+    })
+  }
+
+  /** Under the eyes of whoever observes the queue. What was settled by hand was seen already. */
+  #observed<R>({ units, hands }: Step<T>, call: () => Promise<R>): Promise<R> {
+    const context = this.#context
+    if (context.options.instrumentation === undefined) return call()
+    const extended = hands.map(({ message }) => message)
+    const ended = units.flatMap(({ kept }) => kept?.message ?? [])
+    const extend = (): Promise<R> =>
+      extended.length === 0 ? call() : context.observe('extend', this.group, true, () => extended, call)
+    return ended.length === 0 ? extend() : context.observe('settle', this.group, true, () => ended, extend)
+  }
+
+  #done(step: Step<T>, result: ClaimResult | readonly SettleResult[]): void {
+    const { at, units, hands, line, shares, groups } = step
+    this.#failures = this.#retryAt = 0
+    this.#context.made(groups)
+    const claimed = 'deliveries' in result ? result : undefined
+    const settled = claimed === undefined ? (result as readonly SettleResult[]) : (claimed.settled ?? NOTHING)
+    this.#noteSettled(units, settled)
+    this.#noteExtended(hands, settled.slice(settled.length - hands.length), at)
+    if (units.length > 0) for (const other of this.#lines) if (other !== line) other.due = true
+    if (line === undefined) return
+    const { deliveries, nextInMs } = claimed!
+    const more = deliveries.length >= sum(shares) || nextInMs === 0
+    if (nextInMs !== 0 && this.#waiting > 0)
+      this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
+    line.deal(shares, deliveries, more, at)
+  }
+
+  get #lookMs(): number {
+    return this.#context.watches ? LOOK_MS : POLL_MS
+  }
+
+  #noteSettled(units: readonly Unit<T>[], results: readonly SettleResult[]): void {
+    if (units.length === 1) {
+      const [{ resolve, settlements, unsure }] = units as [Unit<T>]
+      resolve(sure(unsure, results.slice(0, settlements.length)))
+      return
+    }
+    let from = 0
+    for (const { resolve, settlements, unsure } of units)
+      resolve(sure(unsure, results.slice(from, (from += settlements.length))))
+  }
+
+  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
+    for (const [i, hand] of hands.entries()) {
+      const { status, receipt } = results[i]!
+      const lease: Lease = leaseOf(hand.message)
+      if (receipt !== undefined) lease.receipt = receipt
+      if (status === 'stale') {
+        if (this.#hands.has(hand)) this.#lose(hand)
+        continue
+      }
+      lease.until = at + hand.leaseMs
+      hand.renewAt = at + hand.leaseMs / 2
+      if (this.#hands.has(hand)) this.#renewAt = Math.min(this.#renewAt, hand.renewAt)
+    }
+  }
+
+  #failed({ at, units, hands, line, shares }: Step<T>, error: unknown): void {
+    let passing = isTransient(error)
+    try {
+      if (passing && at >= this.#retryAt)
+        this.#retryAt = this.#context.now() + restMs(++this.#failures, this.#context.options.random())
+    } catch (bug) {
+      // A source of random numbers of somebody else's.
+      passing = false
+      error = bug
+    }
+    if (hands.length > 0) this.#renewAt = at
+    const back = passing ? units.filter(({ kept }) => kept !== undefined) : []
+    for (const unit of back) unit.unsure ||= isUnsure(error)
+    this.#units = [...back, ...this.#units]
+    const told = new Set<Seat>()
+    for (const { seat } of shares) {
+      seat.riding = false
+      told.add(seat)
+    }
+    if (line !== undefined) line.due = true
+    const concernsAll = line !== undefined || hands.length > 0 || units.some(({ kept }) => kept !== undefined)
+    if (concernsAll) for (const seat of this.#seats) if (seat.waits) told.add(seat)
+    for (const seat of told) seat.failed(error, passing)
+    for (const unit of units) if (!back.includes(unit)) unit.reject(error)
+  }
+
+  // Time
+
+  /** One timer for all that is to happen without anybody having asked. */
+  #setTimer(): void {
+    const { clock } = this.#context.options
+    const now = this.#context.now()
+    const recovers = now < this.#retryAt
+    let at = Infinity
+    if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
+    if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
+    if (this.#hands.size > 0)
+      at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
+    // One that comes early does no harm.
+    if (this.#timer !== undefined) {
+      if (at < Infinity && this.#timerAt <= at) return
+      clock.clearTimeout(this.#timer)
+    }
+    this.#timer = undefined
+    if (at === Infinity) return
+    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
+    this.#timerAt = now + ms
+    this.#timer = clock.setTimeout(this.#ring, ms)
+  }
+
+  readonly #ring = (): void => {
+    const now = this.#context.now()
+    this.#timer = undefined
+    this.#dueUntil = now < this.#timerAt - SLACK_MS ? Infinity : Math.max(now, this.#timerAt)
+    this.#wake()
+  }
+}
+
+/** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
+const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
+
+/** The groups that a claim of this one makes first. It makes this one itself; in its turn, if that is not the last. */
+function groupsBut(group: string, groups: readonly GroupStart[]): readonly GroupStart[] | undefined {
+  const others = groups.at(-1)?.name === group ? groups.slice(0, -1) : groups
+  return others.length > 0 ? others : undefined
+}
+
+function sum(shares: readonly Share[]): number {
+  let limit = 0
+  for (const { count } of shares) limit += count
+  return limit
+}
+
+/** What is stale on the second try was done by the first. */
+function sure(unsure: boolean, results: readonly SettleResult[]): readonly SettleResult[] {
+  return unsure ? results.map((result) => ({ ...result, status: 'settled' })) : results
+}

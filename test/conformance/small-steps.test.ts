@@ -1,0 +1,12 @@
+import { smallSteps } from '../segments/small-steps.ts'
+import { registerConformance, registerHistories } from './register.ts'
+
+const SMALL = 'its steps are that small'
+
+registerConformance('memory with small steps', smallSteps, {
+  exceptions: {
+    'cancel: leaves its neighbours and their order as they are': SMALL,
+    'backlog: a claim fills up with what is overdue': SMALL,
+  },
+})
+registerHistories('memory with small steps', smallSteps, { runs: { quick: 1000, full: 4000 }, maxSteps: 40 })

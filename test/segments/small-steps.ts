@@ -1,0 +1,41 @@
+import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
+import { SegmentAdapter } from '../../src/segments/engine.ts'
+import { type StoreLimits, type TransactionalStore, DEFAULT_LIMITS } from '../../src/segments/store.ts'
+
+/** So little that histories of some messages reach every bound. */
+export const SMALL_STEPS: StoreLimits = {
+  ...DEFAULT_LIMITS,
+  segmentMessages: 3,
+  stepMessages: 2,
+  leases: 2,
+  pinnedMessages: 2,
+}
+
+/** A store with limits of its own. */
+export function limited(store: TransactionalStore, limits: StoreLimits = SMALL_STEPS): TransactionalStore {
+  return {
+    async open(name) {
+      const rows = await store.open(name)
+      return {
+        transact: (kind, body) => rows.transact(kind, body),
+        now: () => rows.now(),
+        soleOwner: rows.soleOwner,
+        limits,
+        watch: (listener) => rows.watch!(listener),
+      }
+    },
+    queues: () => store.queues!(),
+    close: () => store.close(),
+  }
+}
+
+/** As memory, with small steps. */
+export const smallSteps: ConformanceFactory = {
+  guarantees: new MemoryAdapter().guarantees,
+  async create({ clock }) {
+    const store = limited(await memoryStore(clock)())
+    const adapter = new SegmentAdapter(this.guarantees, async () => store)
+    return { adapter, destroy: () => adapter.close() }
+  },
+}

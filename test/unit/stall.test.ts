@@ -1,0 +1,254 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { MAX_IDS } from '../../src/storage.ts'
+import { type ClaimRequest, type Message, QuaysideError, Queue } from '../../src/index.ts'
+import { settle } from '../support/manual-clock.ts'
+import { defer, expectCode, setUp } from '../support/set-up.ts'
+
+/** What became of the messages of a group. */
+const counts = async (queue: Queue<never> | Queue): Promise<unknown> => {
+  const { acked, dead, leased, ready } = (await queue.stats()).groups['default']!
+  return { acked, dead, leased, ready }
+}
+
+describe('after the process stood still for longer than a lease', () => {
+  test('a loop extends what it has in hand before it claims: nothing comes twice, nothing is buried', async () => {
+    const { clock, queue, producer } = setUp<string>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000, retry: { maxAttempts: 1 } })
+    const stop = new AbortController()
+    const slow = defer()
+    const seen: string[] = []
+    const running = consumer.run(
+      async ({ payload, attempt }) => {
+        seen.push(`${payload}${attempt}`)
+        if (payload === 'slow') await slow.promise
+        // Timers are late: nobody extended anything meanwhile.
+        else clock.jump(1500)
+      },
+      { concurrency: 2, signal: stop.signal },
+    )
+    await producer.sendBatch([{ payload: 'slow' }, { payload: 'blocks' }])
+    await settle()
+    await producer.send('next')
+    await clock.advance(0)
+    expect(seen).toEqual(['slow1', 'blocks1', 'next1'])
+    slow.resolve()
+    await settle()
+    expect(await counts(queue)).toEqual({ acked: 3, dead: 0, leased: 0, ready: 0 })
+    stop.abort()
+    await running
+  })
+
+  test.each(['receive', 'receiveBatch', 'messages', 'drain', 'run'] as const)(
+    'whoever asks next on the Queue object, by %s, extends first what others have in hand',
+    async (way) => {
+      const { clock, queue, producer } = setUp<string>()
+      const stop = new AbortController()
+      const slow = defer()
+      const running = queue
+        .createConsumer('default', { leaseMs: 1000, retry: { maxAttempts: 1 } })
+        .run(() => slow.promise, { signal: stop.signal })
+      await producer.send('x')
+      await settle()
+      clock.jump(5000)
+      const other = queue.createConsumer('default', { leaseMs: 700 })
+      const seen: Message<string>[] = []
+      const handler = (message: Message<string>): void => void seen.push(message)
+      const waiting =
+        way === 'receive'
+          ? other.receive().then((one) => one && seen.push(one))
+          : way === 'receiveBatch'
+            ? other.receiveBatch(5).then((all) => seen.push(...all))
+            : way === 'drain'
+              ? other.drain(handler)
+              : way === 'run'
+                ? other.run(handler, { signal: stop.signal })
+                : other
+                    .messages({ signal: stop.signal })
+                    .next()
+                    .then(({ value }) => value && seen.push(value))
+      await settle()
+      expect(seen).toEqual([])
+      slow.resolve()
+      await settle()
+      expect(await counts(queue)).toEqual({ acked: 1, dead: 0, leased: 0, ready: 0 })
+      stop.abort()
+      await Promise.all([running, waiting])
+    },
+  )
+
+  test('a handler that has finished meanwhile acks, in the step that claims', async () => {
+    const { clock, queue, storage, producer } = setUp<string>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000, retry: { maxAttempts: 1 } })
+    const stop = new AbortController()
+    const running = consumer.run(() => clock.jump(5000), { signal: stop.signal })
+    await producer.send('x')
+    await settle()
+    expect(await counts(queue)).toEqual({ acked: 1, dead: 0, leased: 0, ready: 0 })
+    expect(storage.count('settle')).toBe(0)
+    stop.abort()
+    await running
+  })
+
+  test('an ack by hand comes before what is claimed in the same turn', async () => {
+    const { clock, queue, producer } = setUp<string>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000 })
+    await producer.send('x')
+    const message = await consumer.receive()
+    clock.jump(5000)
+    const [next] = await Promise.all([consumer.receive(), message!.ack()])
+    expect(next).toBeUndefined()
+    expect(await counts(queue)).toEqual({ acked: 1, dead: 0, leased: 0, ready: 0 })
+  })
+
+  test('the clock was set back: leases are extended all the same', async () => {
+    const { clock, queue, producer } = setUp<string>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000 })
+    const stop = new AbortController()
+    const slow = defer()
+    const running = consumer.run(() => slow.promise, { concurrency: 2, signal: stop.signal })
+    await producer.send('x')
+    await clock.advance(300)
+    await producer.send('y')
+    await settle()
+    clock.jump(-3_600_000)
+    await clock.advance(3_600_000 + 5000)
+    expect(await queue.createConsumer().receive()).toBeUndefined()
+    slow.resolve()
+    stop.abort()
+    await running
+  })
+})
+
+describe('after the storage was away for longer than a lease', () => {
+  test('what was finished meanwhile is settled, what goes on is kept, and nothing is buried', async () => {
+    const { clock, queue, storage, producer } = setUp<number>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000, retry: { maxAttempts: 1 } })
+    const stop = new AbortController()
+    const jobs = Array.from({ length: 6 }, () => defer())
+    const seen: number[] = []
+    const running = consumer.run(
+      ({ payload }) => {
+        seen.push(payload)
+        return jobs[payload]?.promise
+      },
+      { concurrency: 6, signal: stop.signal },
+    )
+    await producer.sendBatch(jobs.map((_, payload) => ({ payload })))
+    await settle()
+    storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'))
+    await clock.advance(400)
+    for (const job of jobs.slice(1)) job.resolve()
+    await clock.advance(5000)
+    storage.work()
+    await clock.advance(10_000)
+    expect(await counts(queue)).toEqual({ acked: 5, dead: 0, leased: 1, ready: 0 })
+    jobs[0]!.resolve()
+    await settle()
+    expect(await counts(queue)).toEqual({ acked: 6, dead: 0, leased: 0, ready: 0 })
+    expect(seen).toHaveLength(6)
+    stop.abort()
+    await running
+  })
+})
+
+describe('a message that is cancelled', () => {
+  test.each(['cancel', 'purge', 'deleteGroup'] as const)(
+    'by %s of the same object: its handler is told at once',
+    async (way) => {
+      const { queue, producer, consumer } = setUp<string>()
+      const stop = new AbortController()
+      const rest = defer()
+      let signal: AbortSignal | undefined
+      const running = consumer.run((_, context) => ((signal = context.signal), rest.promise), {
+        signal: stop.signal,
+      })
+      await producer.send('x', { id: 'a' })
+      await settle()
+      await (way === 'cancel'
+        ? queue.cancel(['a'])
+        : way === 'purge'
+          ? queue.purge()
+          : queue.deleteGroup('default'))
+      expect(signal!.aborted).toBe(true)
+      await expectCode(Promise.reject(signal!.reason), 'STALE_RECEIPT', 'a')
+      rest.resolve()
+      stop.abort()
+      await running
+    },
+  )
+
+  test('elsewhere: its handler is told within a second, the others go on', async () => {
+    const { clock, storage, producer, consumer } = setUp<string>()
+    const stop = new AbortController()
+    const rest = defer()
+    const signals = new Map<string, AbortSignal>()
+    const running = consumer.run(
+      ({ id }, { signal }) => {
+        signals.set(id, signal)
+        return rest.promise
+      },
+      { concurrency: 2, signal: stop.signal },
+    )
+    await producer.sendBatch([
+      { payload: 'x', id: 'a' },
+      { payload: 'y', id: 'b' },
+    ])
+    await clock.advance(5000)
+    const elsewhere = new Queue<string>('orders', { storage, clock })
+    onTestFinished(() => elsewhere.close())
+    await elsewhere.cancel(['a'])
+    await clock.advance(1000)
+    expect([signals.get('a')!.aborted, signals.get('b')!.aborted]).toEqual([true, false])
+    // Looking costs no more than one call a second, and none where nothing happens.
+    const before = storage.count('list')
+    await clock.advance(5000)
+    expect(storage.count('list')).toBe(before)
+    rest.resolve()
+    stop.abort()
+    await running
+  })
+})
+
+test('ids in any number are taken, in steps of as many as a storage takes', async () => {
+  const { queue, storage, producer } = setUp<number>()
+  const ids = Array.from({ length: 2 * MAX_IDS + 10 }, (_, i) => `id-${i}`)
+  await producer.sendBatch(ids.map((id, payload) => ({ id, payload })))
+  const first = await queue.list({ ids, limit: 300 })
+  const second = await queue.list({ ids, limit: 1000, cursor: first.cursor })
+  expect([...first.messages, ...second.messages].map(({ id }) => id)).toEqual(ids)
+  expect(first.messages).toHaveLength(300)
+  expect(second.cursor).toBeUndefined()
+  expect(await queue.cancel([...ids, 'unknown'])).toEqual([...ids.map(() => true), false])
+  for (const { args } of storage.of('cancel')) expect(args[0]).toHaveProperty('length', expect.any(Number))
+  expect(storage.of('cancel').map(({ args }) => (args[0] as string[]).length)).toEqual([256, 256, 11])
+  expect(await queue.retryNow(ids)).toBe(0)
+  expect(await queue.deadLetters().delete(ids)).toBe(0)
+})
+
+test('a list without bodies has no payloads, and asks for none', async () => {
+  const { queue, storage, producer } = setUp<number>()
+  await producer.send(1)
+  expect((await queue.list({ bodies: false })).messages).toMatchObject([
+    { state: 'ready', payload: undefined },
+  ])
+  expect((storage.of('list')[0]!.args[0] as { bodies: boolean }).bodies).toBe(false)
+  expect((await queue.list()).messages[0]!.payload).toBe(1)
+})
+
+test('claims on other terms share the leases in hand, too', async () => {
+  const { clock, queue, storage, producer } = setUp<string>()
+  const stop = new AbortController()
+  const slow = defer()
+  const running = queue
+    .createConsumer('default', { leaseMs: 1000 })
+    .run(() => slow.promise, { signal: stop.signal })
+  await producer.send('x')
+  await settle()
+  clock.jump(600)
+  await queue.createConsumer('default', { leaseMs: 2000, deadForMs: 5 }).receive()
+  const claim = storage.of('claim').at(-1)!.args[0] as ClaimRequest
+  expect(claim).toMatchObject({ leaseMs: 2000, deadForMs: 5, settle: [{ kind: 'extend', leaseMs: 1000 }] })
+  slow.resolve()
+  stop.abort()
+  await running
+})
