@@ -623,7 +623,7 @@ F.corrupt('a message')
 end
 from = message.seq
 size = size + #rows[i]
-if not bySeq[from] then
+if not bySeq[from] and not F.isSkipped(group, message) then
 bySeq[from] = message
 seqs[#seqs + 1] = from
 end
@@ -1166,10 +1166,13 @@ group.row.outside = group.row.outside + #message.record
 group.changed = true
 end
 local handing = true
+function F.isSkipped(group, message)
+return message.skip and message.skip[group.row.token]
+end
 function F.handOver(group, message)
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and message.seq > join.from and message.seq < join.bound then
+if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.isSkipped(other, message) then
 local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -1194,8 +1197,21 @@ function F.unjoinedAt(group, seq)
 local join = group.row.join
 if join and seq > join.from and seq < join.bound then
 for _, key in ipairs(join.keys) do
-if call('ZCOUNT', base .. key, seq, seq) > 0 then
+local message = F.messageBy(base .. key, seq)
+if message and not F.isSkipped(group, message) then
 return base .. key
+end
+end
+end
+end
+function F.skipJoining(group, message)
+message.skip = nil
+if queue.joining > 0 then
+for _, other in pairs(F.allGroups()) do
+local join = other.row.join
+if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.unjoinedAt(other, message.seq) then
+message.skip = message.skip or {}
+message.skip[other.row.token] = true
 end
 end
 end
@@ -1472,6 +1488,7 @@ F.dropLetter(group, row)
 if kind == 'r' then
 local message = letter.message
 message.expires = nil
+F.skipJoining(group, message)
 if message.named then
 call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
 end
@@ -1537,7 +1554,7 @@ local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
 F.bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
 else
 local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-F.bury(group, message, attempt, 'expired', reported, row.deadFor)
+F.bury(group, message, attempt, 'expired', reported)
 end
 return true
 end
@@ -1799,7 +1816,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'b6449dd7a777e83a4f149de106f90f53e4b91270',
+    sha: 'd7a3070a4037054bf15ff8d5af5c017bde209251',
     text: `#!lua
 local F = {}
 
@@ -2085,7 +2102,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '28f332216221ca538a855f9ee9ca0b01d3df8806',
+    sha: 'e995470dc1975e2c0012d2d1a97923bfaf08e8dd',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2101,7 +2118,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'd50114e29364bd5fdca480eb057582499f55651e',
+    sha: '390282ec261d53ccb4a6246713a810fbe215dfd6',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2395,7 +2412,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '52ba0dc5eecc8b94646fe8966f9d590af3f31038',
+    sha: 'f95895bed41d44839a9209e1162d274023934fe5',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2423,7 +2440,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '1c9b74be35d5636de27b38248652946c2a61c4af',
+    sha: 'f1b7e1a9f5e0e78de2c3e375d1e4c9ea9876beac',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2445,7 +2462,7 @@ return 0
 `,
   },
   list: {
-    sha: 'f2a6c1b1d6916c87cdd2fdcf4be08a45ba29e051',
+    sha: 'a4e699e3edc21629692b1ed69c557d200db3c4e2',
     text: `#!lua flags=no-writes
 local F = {}
 
@@ -2738,7 +2755,7 @@ return reply
 `,
   },
   purge: {
-    sha: '30329e6b2e5e145be894d0f971bfa38aa6550562',
+    sha: 'f874361b490f5ea43bc678b8752ea4af70d287dc',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2768,7 +2785,7 @@ return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: '0b9cffc9fab15e4e01d4021a4863bba0a9dced46',
+    sha: 'e83eb715ed16eba3dfeecef064d3f377e0c76c04',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2791,7 +2808,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '635706930b800aabe6c1bb147211e87babc6b6d9',
+    sha: 'b5f93f83922d28eda7c69b1679c658e5a49aaeb8',
     text: `#!lua flags=allow-oom
 local F = {}
 
@@ -2806,7 +2823,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'fd7372f60cc1bb37c44d1cfa48873ad470c258bd',
+    sha: 'e12798002805a5f09c75f268bf08c9a3dd4d9d94',
     text: `#!lua flags=no-writes
 local F = {}
 
@@ -2857,7 +2874,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '0737e3e36cd203bbf77bd65d97c30465ef2eba90',
+    sha: 'd8e5cf3baca171b295ede60951f3c322167b28e5',
     text: `#!lua flags=allow-oom
 local F = {}
 

@@ -175,7 +175,7 @@ local function unjoined(group, most)
         end
         from = message.seq
         size = size + #rows[i]
-        if not bySeq[from] then
+        if not bySeq[from] and not isSkipped(group, message) then
           bySeq[from] = message
           seqs[#seqs + 1] = from
         end

@@ -45,11 +45,16 @@ end
 -- Whether groups that join take over what others are done with, as is right unless it is taken from all.
 local handing = true
 
+-- Whether a message is none that a group has to take over: it was redriven elsewhere after the group had started.
+local function isSkipped(group, message)
+  return message.skip and message.skip[group.row.token]
+end
+
 -- Groups that have yet to take this one over get it, although another is done with it.
 local function handOver(group, message)
   for _, other in pairs(allGroups()) do
     local join = other.row.join
-    if join and other ~= group and message.seq > join.from and message.seq < join.bound then
+    if join and other ~= group and message.seq > join.from and message.seq < join.bound and not isSkipped(other, message) then
       local key = keyOf(other, 'handed')
       if call('ZCOUNT', key, message.seq, message.seq) == 0 then
         call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -77,8 +82,23 @@ local function unjoinedAt(group, seq)
   local join = group.row.join
   if join and seq > join.from and seq < join.bound then
     for _, key in ipairs(join.keys) do
-      if call('ZCOUNT', base .. key, seq, seq) > 0 then
+      local message = messageBy(base .. key, seq)
+      if message and not isSkipped(group, message) then
         return base .. key
+      end
+    end
+  end
+end
+
+-- A dead letter that one group redrives is none that groups have to take over which have started meanwhile.
+local function skipJoining(group, message)
+  message.skip = nil
+  if queue.joining > 0 then
+    for _, other in pairs(allGroups()) do
+      local join = other.row.join
+      if join and other ~= group and message.seq > join.from and message.seq < join.bound and not unjoinedAt(other, message.seq) then
+        message.skip = message.skip or {}
+        message.skip[other.row.token] = true
       end
     end
   end

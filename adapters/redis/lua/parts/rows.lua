@@ -22,7 +22,7 @@
 --                   not in the log
 --         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
---         deadFor   how long its last claim would have dead letters kept
+--         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
 local call = redis.call
 local state = KEYS[1]
 local base = string.sub(state, 1, -6)

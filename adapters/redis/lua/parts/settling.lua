@@ -18,6 +18,7 @@ local function settleDead(group, kind, fence, seq, delay)
     local message = letter.message
     -- Whoever redrives a message that expired wants it delivered.
     message.expires = nil
+    skipJoining(group, message)
     -- No message has the id, even if it is still known.
     if message.named then
       call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
@@ -86,7 +87,7 @@ local function settleOne(group, kind, number, seq, at)
     bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
   else
     local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-    bury(group, message, attempt, 'expired', reported, row.deadFor)
+    bury(group, message, attempt, 'expired', reported)
   end
   return true
 end
