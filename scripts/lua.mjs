@@ -19,7 +19,7 @@ const quoted = (text) => `\`${text.replaceAll('\\', '\\\\')}\``
 const FUNCTION = /^local function (\w+)/gm
 const NUMBER = /^local ([A-Z_]+) = ([\d *^]+)\b(?: --.*)?\n/gm
 /** After numbers have gone. */
-const CONSTANT = /^local ([A-Z_]+) =/gm
+const CONSTANT = /^local ([A-Z_]{2,}) =/gm
 /** Strings, and names that are no fields. */
 const WORD = /'(?:\\.|[^'\\])*'|(?<![\w.:])[A-Za-z_]\w*/g
 
@@ -79,7 +79,7 @@ function pieces({ verbs, compile }) {
     const flags = /^--@flags ?(.*)$/m.exec(source)[1]
     // Parts stand where they are included: what returns before them is spared making their functions.
     const [first, ...rest] = source.split(/^--@include (.*)$/m)
-    const all = [{ text: `#!lua${flags && ` flags=${flags}`}\nlocal F = {}\n${compile(first)}` }]
+    const all = [{ text: `#!lua${flags && ` flags=${flags}`}\n${compile(first)}` }]
     rest.forEach((piece, i) =>
       all.push(...(i % 2 === 0 ? piece.split(' ').map((part) => ({ part })) : [{ text: compile(piece) }])),
     )

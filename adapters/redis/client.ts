@@ -68,7 +68,7 @@ export async function runScript(
 }
 
 /** One server of those that have keys. */
-type Node = (...args: string[]) => Promise<unknown>
+type Node = (command: string, ...args: string[]) => Promise<unknown>
 
 /** How many keys a server looks at in one step. */
 const SCAN_COUNT = '1000'
@@ -109,7 +109,9 @@ function nodeRedis(client: NodeRedis): Connection {
     send: (key, args) =>
       isCluster ? client.sendCommand(key, false, args, AS_BUFFERS) : client.sendCommand(args, AS_BUFFERS),
     async keys(start, end) {
-      const nodes = await Promise.all((client.masters ?? []).map((master) => client.nodeClient!(master)))
+      const nodes = await Promise.all(
+        (client.masters ?? []).map(async (master) => await client.nodeClient!(master)),
+      )
       const all = isCluster ? nodes : [client]
       return await scan(
         all.map(
@@ -161,7 +163,7 @@ function ioRedis(client: IoRedis, pingMs: number): Connection {
         nodes.map(
           (node) =>
             (command, ...args) =>
-              node.callBuffer(command!, ...args),
+              node.callBuffer(command, ...args),
         ),
         prefix + start,
         end,

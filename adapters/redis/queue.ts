@@ -130,7 +130,7 @@ export class RedisQueue implements QueueStorage {
     let position: Argument = ''
     // Where much has expired or ended, one step does not look at all of it.
     while (!Array.isArray((reply = (await this.#run('stats', [position])) as Buffer | StatsReply)))
-      position = reply as Buffer
+      position = reply
     const [messages, bytes, oldestMs, sent] = reply
     const groups: [string, GroupStats][] = []
     for (let i = 4; i < reply.length; i += 9) {

@@ -1250,19 +1250,20 @@ return struct.pack('>I2', #key) .. key
 end
 `
 
-const rows = `local call = redis.call
-local state = KEYS[1]
-local base = string.sub(state, 1, -6)
+const rows = `local state = KEYS[1]
 local clock = tonumber(ARGV[1])
 if clock == nil then
-local time = call('TIME')
+local time = redis.call('TIME')
 clock = time[1] * 1000 + math.floor(time[2] / 1000)
 end
+local allLoaded = false
+local groups = {}
+local queueChanged = false
 local now = clock
 local queue
-local queueChanged = false
-local groups = {}
-local allLoaded = false
+local base = string.sub(state, 1, -6)
+local call = redis.call
+local F = {}
 function F.keyOf(group, kind)
 return base .. kind .. ':' .. group.row.token
 end
@@ -1816,9 +1817,8 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'd7a3070a4037054bf15ff8d5af5c017bde209251',
+    sha: '81d138c2a1d19b0d4555f3908f9bb2698a227fba',
     text: `#!lua
-local F = {}
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local at = 7
@@ -2102,9 +2102,8 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'e995470dc1975e2c0012d2d1a97923bfaf08e8dd',
+    sha: '6fec9189fc2a034cc9199a5c4d97bf54ba6d481b',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
 local results = {}
@@ -2118,9 +2117,8 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '390282ec261d53ccb4a6246713a810fbe215dfd6',
+    sha: '58b06d9a28dca59ae64eeec4305a0162fb2753a9',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -2412,9 +2410,8 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'f95895bed41d44839a9209e1162d274023934fe5',
+    sha: '332a882f916db7fa00625c0f7b624a3f411213f2',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
 if not group then
@@ -2440,9 +2437,8 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'f1b7e1a9f5e0e78de2c3e375d1e4c9ea9876beac',
+    sha: 'af3f9e90cb8eb7c9edbef2728dcb9a9a6ce692ef',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
 return F.endUnread(2)
@@ -2462,9 +2458,8 @@ return 0
 `,
   },
   list: {
-    sha: 'a4e699e3edc21629692b1ed69c557d200db3c4e2',
+    sha: '896947bb3ba973dd974d752cf862fa7c8b1e95f7',
     text: `#!lua flags=no-writes
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
@@ -2755,9 +2750,8 @@ return reply
 `,
   },
   purge: {
-    sha: 'f874361b490f5ea43bc678b8752ea4af70d287dc',
+    sha: 'b968f5dbac53ddfe6b3dbd45ec1961d051cca11e',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
 return F.endUnread(3)
@@ -2785,9 +2779,8 @@ return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: 'e83eb715ed16eba3dfeecef064d3f377e0c76c04',
+    sha: '698444c00cb8476183e0dfb4f57dfe5285f41030',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
 local results = {}
@@ -2808,9 +2801,8 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'b5f93f83922d28eda7c69b1679c658e5a49aaeb8',
+    sha: '105dc28d3f5b59a1c6bcfe42d564f1381863bb11',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
@@ -2823,9 +2815,8 @@ return settled
 `,
   },
   stats: {
-    sha: 'e12798002805a5f09c75f268bf08c9a3dd4d9d94',
+    sha: '90bee224ad2d802686d2d4c3e0e898c69f127508',
     text: `#!lua flags=no-writes
-local F = {}
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
 F.allGroups()
@@ -2874,9 +2865,8 @@ return reply
 `,
   },
   tidy: {
-    sha: 'd8e5cf3baca171b295ede60951f3c322167b28e5',
+    sha: '0d7a122077df0814ededd8269fbea536250caf99',
     text: `#!lua flags=allow-oom
-local F = {}
 
 ` + rows + log + leases + places + moves + ids + `F.open()
 F.tidy()

@@ -35,7 +35,10 @@ const withLowBounds = redisFactory({
   client: 'ioredis',
   scripts: withBounds(LOW_BOUNDS),
 })
-registerHistories('redis with low bounds', withLowBounds, { runs: 1000, lanes: 8 })
+registerHistories('redis with low bounds', withLowBounds, {
+  runs: { quick: 300, full: 2000 },
+  lanes: 8,
+})
 registerCases(
   'redis with low bounds',
   conformanceCases(withLowBounds).filter(({ name }) =>

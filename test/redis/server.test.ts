@@ -488,7 +488,10 @@ describe('one node of a cluster', () => {
       await pause(200)
       await queue.createProducer().send('now')
       expect((await received)?.payload).toBe('now')
-      await queue.purge()
+      expect(await adapter.queues()).toEqual(['a', 'b', 'c', 'woken'])
+      for (const name of ['a', 'b', 'c']) await (await adapter.open(name)).delete()
+      await queue.delete()
+      expect(await adapter.queues()).toEqual([])
       await queue.close()
     }
     node.destroy()

@@ -23,25 +23,29 @@
 --         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
-local call = redis.call
+--
+-- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
 local state = KEYS[1]
-local base = string.sub(state, 1, -6)
 
 -- A clock that runs behind the latest time seen by more than this was set back.
 local JUMP_MS = 1000
 
 local clock = tonumber(ARGV[1])
 if clock == nil then
-  local time = call('TIME')
+  local time = redis.call('TIME')
   clock = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+local allLoaded = false
+local groups = {}
+local queueChanged = false
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue
-local queueChanged = false
-local groups = {}
-local allLoaded = false
+local base = string.sub(state, 1, -6)
+local call = redis.call
+-- The functions and constants of parts, see scripts/lua.mjs.
+local F = {}
 
 local function keyOf(group, kind)
   return base .. kind .. ':' .. group.row.token
