@@ -21,6 +21,12 @@ export interface Settings {
    * @internal
    */
   readonly pingMs?: number | undefined
+  /**
+   * In place of the scripts, for tests that lower what one step does at most.
+   *
+   * @internal
+   */
+  readonly scripts?: typeof SCRIPTS | undefined
 }
 
 /** Contract 1 on Redis. What users get of it is in `index.ts`. */
@@ -59,13 +65,18 @@ export class RedisStorage implements StorageAdapter {
     this.#mustBeOpen('open a queue')
     // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early, and a colon
     // lead to where another prefix ends.
-    const tag = `${this.#settings.prefix}:${queue.replaceAll(/[%{}:]/g, encodeURIComponent)}`
-    const state = `{${tag}}:state`
+    const tag = `${this.#settings.prefix}:${escaped(queue)}`
+    const state = `{${tag}}:${STATE}`
     await this.#check(state)
     this.#mustBeOpen('open a queue')
     const view: RedisQueue = new RedisQueue({
       run: (verb, args) => this.#run(verb, state, args),
       watch: (listener) => this.#watcher.watch(`{${tag}}:changed`, listener),
+      keys: async () => {
+        const base = `{${tag}}:`
+        const keys = await this.#send('purge', () => this.#connection.keys(base, ''))
+        return keys.map((key) => key.slice(base.length))
+      },
       release: () => {
         this.#views.delete(view)
         if (this.#views.size === 0) this.#watcher.close()
@@ -75,8 +86,15 @@ export class RedisStorage implements StorageAdapter {
     return view
   }
 
-  queues(): Promise<string[]> {
-    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  async queues(): Promise<string[]> {
+    this.#mustBeOpen('list queues')
+    const start = `{${this.#settings.prefix}:`
+    const keys = await this.#send('queues', () => this.#connection.keys(start, `}:${STATE}`))
+    return keys
+      .map((key) => key.slice(start.length, -STATE.length - 2))
+      .filter((name) => !/[{}:]/.test(name))
+      .flatMap(unescaped)
+      .sort()
   }
 
   close(): Promise<void> {
@@ -88,12 +106,17 @@ export class RedisStorage implements StorageAdapter {
       throw new QuaysideError('CLOSED', `${tried}: this storage was closed; make a new one`)
   }
 
-  async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
-    const { clock } = this.#settings
+  #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
+    const { clock, scripts = SCRIPTS } = this.#settings
+    const all = [clock ? `${clock.now()}` : '', ...args]
+    return this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
+  }
+
+  async #send<T>(tried: string, run: () => Promise<T>): Promise<T> {
     try {
-      return await runScript(this.#connection, SCRIPTS[verb], key, [clock ? `${clock.now()}` : '', ...args])
+      return await run()
     } catch (error) {
-      throw toQuaysideError(verb, error)
+      throw toQuaysideError(tried, error)
     }
   }
 
@@ -127,5 +150,22 @@ export class RedisStorage implements StorageAdapter {
       `open: the server has maxmemory-policy ${policy}, so it deletes messages when its memory is full; ` +
         'set it to noeviction',
     )
+  }
+}
+
+/** How the key of the rows of a queue ends. */
+const STATE = 'state'
+
+function escaped(name: string): string {
+  return name.replaceAll(/[%{}:]/g, encodeURIComponent)
+}
+
+/** The name that was escaped, if it was by us. */
+function unescaped(text: string): string[] {
+  try {
+    const name = decodeURIComponent(text)
+    return escaped(name) === text ? [name] : []
+  } catch {
+    return []
   }
 }

@@ -23,6 +23,8 @@ export type Argument = string | Buffer
 export interface Connection {
   /** Sends a command about a key. Replies are numbers, arrays, null, and buffers for all that is text. */
   send(key: string, args: readonly Argument[]): Promise<unknown>
+  /** Names of keys, of all nodes that have some, that begin and end so; those between may be many. */
+  keys(start: string, end: string): Promise<string[]>
   /** Opens a connection of its own to listen on. `onReady` is called whenever it is up, also again. */
   listen(onMessage: (channel: string, message: string) => void, onReady: () => void): Promise<Listening>
 }
@@ -65,7 +67,30 @@ export async function runScript(
   }
 }
 
+/** One server of those that have keys. */
+type Node = (command: string, ...args: string[]) => Promise<unknown>
+
+/** How many keys a server looks at in one step. */
+const SCAN_COUNT = '1000'
+
+async function scan(nodes: readonly Node[], start: string, end: string): Promise<string[]> {
+  const found = new Set<string>()
+  const pattern = `${start.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)}*${end}`
+  for (const node of nodes) {
+    let cursor = '0'
+    do {
+      const reply = await node('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)
+      const [next, keys] = reply as [unknown, readonly unknown[]]
+      for (const key of keys) found.add(String(key))
+      cursor = String(next)
+    } while (cursor !== '0')
+  }
+  return [...found]
+}
+
 interface NodeRedis {
+  readonly masters?: readonly unknown[]
+  nodeClient?(master: unknown): Promise<NodeRedis> | NodeRedis
   sendCommand(...args: unknown[]): Promise<unknown>
   duplicate(): NodeRedis
   connect(): Promise<unknown>
@@ -83,6 +108,21 @@ function nodeRedis(client: NodeRedis): Connection {
   return {
     send: (key, args) =>
       isCluster ? client.sendCommand(key, false, args, AS_BUFFERS) : client.sendCommand(args, AS_BUFFERS),
+    async keys(start, end) {
+      const nodes = await Promise.all(
+        (client.masters ?? []).map(async (master) => await client.nodeClient!(master)),
+      )
+      const all = isCluster ? nodes : [client]
+      return await scan(
+        all.map(
+          (node) =>
+            (...args) =>
+              node.sendCommand(args),
+        ),
+        start,
+        end,
+      )
+    },
     async listen(onMessage, onReady) {
       const own = client.duplicate()
       // Without a listener, errors would end the process. The client connects again by itself.
@@ -106,6 +146,8 @@ interface IoRedis {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   ping(): Promise<unknown>
+  nodes?(role: 'master'): readonly IoRedis[]
+  readonly options?: { readonly keyPrefix?: string }
   disconnect(reconnect?: boolean): void
   readonly isCluster: boolean
 }
@@ -113,6 +155,21 @@ interface IoRedis {
 function ioRedis(client: IoRedis, pingMs: number): Connection {
   return {
     send: (_, [command, ...args]) => client.callBuffer(command as string, ...args),
+    async keys(start, end) {
+      const nodes = client.isCluster ? client.nodes!('master') : [client]
+      // The client puts it before the keys of commands, but not before patterns.
+      const prefix = client.options?.keyPrefix ?? ''
+      const found = await scan(
+        nodes.map(
+          (node) =>
+            (command, ...args) =>
+              node.callBuffer(command, ...args),
+        ),
+        prefix + start,
+        end,
+      )
+      return found.map((key) => key.slice(prefix.length))
+    },
     async listen(onMessage, onReady) {
       const own = client.duplicate()
       own.on('error', () => undefined)
