@@ -1,5 +1,9 @@
 // npm run lua: makes adapters/redis/scripts.ts of the Lua sources beside it. A script is a file of `verbs`, with those of
 // `parts` that it includes, without comments and indentation.
+//
+// A script is run from its first line each time, so that making its functions is a part of the cost of every verb. A
+// function that is an upvalue of others makes that slower, and each number does too: the functions and constants of parts become
+// fields of one table, and numbers are written where they are used.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -12,30 +16,98 @@ const names = (kind) => readdirSync(new URL(kind, folder)).map((file) => file.re
 const camelCase = (name) => name.replaceAll(/-(.)/g, (_, letter) => letter.toUpperCase())
 const quoted = (text) => `\`${text.replaceAll('\\', '\\\\')}\``
 
+const FUNCTION = /^local function (\w+)/gm
+const NUMBER = /^local ([A-Z_]+) = ([\d *^]+)\b(?: --.*)?\n/gm
+/** After numbers have gone. */
+const CONSTANT = /^local ([A-Z_]{2,}) =/gm
+/** Strings, and names that are no fields. */
+const WORD = /'(?:\\.|[^'\\])*'|(?<![\w.:])[A-Za-z_]\w*/g
+
 function strip(text) {
   const lines = text.split('\n').map((line) => line.trim().replace(/ -- .*$/, ''))
   return `${lines.filter((line) => line !== '' && !line.startsWith('--')).join('\n')}\n`
 }
 
-/** What the generated file must be. */
-export function generate() {
-  const parts = new Map(names('parts').map((name) => [name, strip(read('parts', name))]))
-  const scripts = names('verbs').map((name) => {
-    const source = read('verbs', name)
+/** Reads all sources: parts, verbs, the functions and constants of parts, and numbers by name, some of them others for tests. */
+function sources(bounds) {
+  const parts = new Map(names('parts').map((name) => [name, read('parts', name)]))
+  const verbs = new Map(names('verbs').map((name) => [name, read('verbs', name)]))
+  const named = (pattern) =>
+    [...parts.values()].flatMap((text) => [...text.matchAll(pattern)].map(([, name]) => name))
+  const functions = new Set(named(FUNCTION))
+  const constants = new Set(named(CONSTANT))
+  const numbers = new Map()
+  for (const text of [...parts.values(), ...verbs.values()]) {
+    for (const [, name, product] of text.matchAll(NUMBER)) {
+      const [base, power] = product.split('^')
+      const value = power
+        ? Number(base) ** Number(power)
+        : product.split('*').reduce((all, one) => all * Number(one), 1)
+      if (numbers.has(name) && numbers.get(name) !== value) throw new Error(`${name} has two values`)
+      numbers.set(name, value)
+    }
+    const locals = text.matchAll(
+      /^ *(?:local(?! function)|for) ([\w, ]+?)(?: =| in|$)|function[^(\n]*\(([^)]*)\)/gm,
+    )
+    for (const [, one = '', two = ''] of locals) {
+      for (const name of `${one}, ${two}`.split(/, */))
+        if (functions.has(name)) throw new Error(`${name} is a function of a part, and a local name as well`)
+    }
+  }
+  for (const [name, value] of Object.entries(bounds)) {
+    if (!numbers.has(name)) throw new Error(`there is no ${name}`)
+    numbers.set(name, value)
+  }
+  const compile = (text) =>
+    strip(text.replaceAll(NUMBER, '')).replaceAll(WORD, (word) => {
+      if (numbers.has(word)) return `${numbers.get(word)}`
+      return functions.has(word) || constants.has(word) ? `F.${word}` : word
+    })
+  const asField = (text) =>
+    text.replaceAll(NUMBER, '').replaceAll(FUNCTION, 'function $1').replaceAll(CONSTANT, '$1 =')
+  return {
+    parts: new Map([...parts].map(([name, text]) => [name, compile(asField(text))])),
+    verbs,
+    // What only a verb has stays local to it.
+    compile,
+  }
+}
+
+/** Each verb in pieces: names of parts, or Lua. */
+function pieces({ verbs, compile }) {
+  return [...verbs].map(([name, source]) => {
     const flags = /^--@flags ?(.*)$/m.exec(source)[1]
     // Parts stand where they are included: what returns before them is spared making their functions.
     const [first, ...rest] = source.split(/^--@include (.*)$/m)
-    const pieces = [quoted(`#!lua${flags && ` flags=${flags}`}\n${strip(first)}`)]
-    rest.forEach((piece, i) => pieces.push(...(i % 2 === 0 ? piece.split(' ') : [quoted(strip(piece))])))
-    const text = pieces
-      .map((piece) => parts.get(piece) ?? piece.slice(1, -1).replaceAll('\\\\', '\\'))
-      .join('')
-    const sha = createHash('sha1').update(text).digest('hex')
-    return `  ${camelCase(name)}: {\n    sha: '${sha}',\n    text: ${pieces.join(' + ')},\n  },\n`
+    const all = [{ text: `#!lua${flags && ` flags=${flags}`}\n${compile(first)}` }]
+    rest.forEach((piece, i) =>
+      all.push(...(i % 2 === 0 ? piece.split(' ').map((part) => ({ part })) : [{ text: compile(piece) }])),
+    )
+    return [camelCase(name), all]
+  })
+}
+
+function scriptOf(all, parts) {
+  const text = all.map(({ part, text: own }) => own ?? parts.get(part)).join('')
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** The scripts by verb, with other numbers than their sources have. */
+export function build(bounds = {}) {
+  const found = sources(bounds)
+  return Object.fromEntries(pieces(found).map(([verb, all]) => [verb, scriptOf(all, found.parts)]))
+}
+
+/** What the generated file must be. */
+export function generate() {
+  const found = sources({})
+  const scripts = pieces(found).map(([verb, all]) => {
+    const texts = all.map(({ part, text }) => part ?? quoted(text))
+    return `  ${verb}: {\n    sha: '${scriptOf(all, found.parts).sha}',\n    text: ${texts.join(' + ')},\n  },\n`
   })
   return [
     '// Made by "npm run lua" of the files in lua/. Not to be edited.\n',
-    ...[...parts].map(([name, text]) => `const ${name} = ${quoted(text)}\n`),
+    ...[...found.parts].map(([name, text]) => `const ${name} = ${quoted(text)}\n`),
     '/** One script: its text, and the digest by which the server knows it. */',
     'export interface Script {\n  readonly sha: string\n  readonly text: string\n}\n',
     `export const SCRIPTS: Readonly<Record<${names('verbs')

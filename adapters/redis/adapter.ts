@@ -4,6 +4,7 @@ import { type Argument, type Connection, connect, runScript } from './client.ts'
 import { isPassing, toQuaysideError } from './errors.ts'
 import { Eviction } from './eviction.ts'
 import { RedisQueue } from './queue.ts'
+import { keysOf } from './scan.ts'
 import { SCRIPTS } from './scripts.ts'
 import { Watcher } from './watcher.ts'
 
@@ -34,6 +35,12 @@ export interface Settings {
    * @internal
    */
   readonly patienceMs?: number | undefined
+  /**
+   * In place of the scripts, for tests that lower what one step does at most.
+   *
+   * @internal
+   */
+  readonly scripts?: typeof SCRIPTS | undefined
 }
 
 /** How long a verb is tried that a cluster does not take while it changes, and between which pauses, in ms. */
@@ -78,14 +85,18 @@ export class RedisStorage implements StorageAdapter {
     this.#mustBeOpen('open a queue')
     // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early, and a colon
     // lead to where another prefix ends.
-    const tag = `${this.#settings.prefix}:${queue.replaceAll(/[%{}:]/g, encodeURIComponent)}`
     const { keyPrefix, channelPrefix } = this.#connection
-    const state = `${keyPrefix}{${tag}}:state`
+    const base = `{${this.#settings.prefix}:${escaped(queue)}}:`
+    const state = `${keyPrefix}${base}${STATE}`
     await this.#eviction.mustNot(state)
     this.#mustBeOpen('open a queue')
     const view: RedisQueue = new RedisQueue({
       run: (verb, args) => this.#run(verb, state, args),
-      watch: (listener) => this.#watcher.watch(`${channelPrefix}{${tag}}:changed`, listener),
+      watch: (listener) => this.#watcher.watch(`${channelPrefix}${base}changed`, listener),
+      keys: async () => {
+        const keys = await this.#send('purge', () => keysOf(this.#connection, base, ''))
+        return keys.map((key) => key.slice(base.length))
+      },
       release: () => {
         this.#views.delete(view)
         if (this.#views.size === 0) this.#watcher.close()
@@ -95,8 +106,15 @@ export class RedisStorage implements StorageAdapter {
     return view
   }
 
-  queues(): Promise<string[]> {
-    return Promise.reject(new QuaysideError('UNSUPPORTED', 'queues: this storage cannot list its queues'))
+  async queues(): Promise<string[]> {
+    this.#mustBeOpen('list queues')
+    const start = `{${this.#settings.prefix}:`
+    const keys = await this.#send('queues', () => keysOf(this.#connection, start, `}:${STATE}`))
+    return keys
+      .map((key) => key.slice(start.length, -STATE.length - 2))
+      .filter((name) => !/[{}:]/.test(name))
+      .flatMap(unescaped)
+      .sort()
   }
 
   close(): Promise<void> {
@@ -111,14 +129,20 @@ export class RedisStorage implements StorageAdapter {
   async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
     const refused = verb === 'append' ? this.#eviction.mustNotSince(key) : undefined
     if (refused !== undefined) await refused
-    const { clock, patienceMs = PATIENCE_MS } = this.#settings
-    const end = performance.now() + patienceMs
+    const { clock, scripts = SCRIPTS } = this.#settings
+    const all = [clock ? `${clock.now()}` : '', ...args]
+    return await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
+  }
+
+  /** Tries for a while what a cluster does not take while it changes. */
+  async #send<T>(tried: string, run: () => Promise<T>): Promise<T> {
+    const end = performance.now() + (this.#settings.patienceMs ?? PATIENCE_MS)
     for (let pause = PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
-        return await runScript(this.#connection, SCRIPTS[verb], key, [clock ? `${clock.now()}` : '', ...args])
+        return await run()
       } catch (error) {
         const isWorthIt = isPassing(error, this.#connection.isCluster) && performance.now() + pause < end
-        if (!isWorthIt) throw toQuaysideError(verb, error)
+        if (!isWorthIt) throw toQuaysideError(tried, error)
       }
       await sleep(pause)
     }
@@ -127,4 +151,21 @@ export class RedisStorage implements StorageAdapter {
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** How the key of the rows of a queue ends. */
+const STATE = 'state'
+
+function escaped(name: string): string {
+  return name.replaceAll(/[%{}:]/g, encodeURIComponent)
+}
+
+/** The name that was escaped, if it was by us. */
+function unescaped(text: string): string[] {
+  try {
+    const name = decodeURIComponent(text)
+    return escaped(name) === text ? [name] : []
+  } catch {
+    return []
+  }
 }

@@ -31,7 +31,9 @@ export interface Connection {
   readonly channelPrefix: string
   /** Sends a command about a key, to a primary. Replies are numbers, arrays, null, and buffers for all that is text. */
   send(key: string, args: readonly Argument[]): Promise<unknown>
-  /** Asks each other node of a cluster that can be reached. */
+  /** What sends commands to each server that has keys. */
+  primaries(): Promise<readonly ((args: readonly Argument[]) => Promise<unknown>)[]>
+  /** Asks each node of a cluster that can be reached. */
   ask(args: readonly Argument[]): Promise<readonly PromiseSettledResult<unknown>[]>
   /** Opens a connection of its own to listen on. */
   listen(ears: Ears): Promise<Listening>

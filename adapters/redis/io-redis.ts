@@ -16,7 +16,7 @@ export interface IoRedis {
   readonly options?: Options | undefined
   /** Only of clusters. */
   readonly isCluster?: boolean
-  nodes?(role: 'all'): readonly IoRedis[]
+  nodes?(role: 'all' | 'master'): readonly IoRedis[]
 }
 
 interface Pipeline {
@@ -60,6 +60,10 @@ export function ioRedis(client: IoRedis): Connection {
     keyPrefix: '',
     channelPrefix: keyPrefix.toString(),
     send: async (_, args) => read(await call(client, args)),
+    primaries() {
+      const all = isCluster ? client.nodes!('master') : [client]
+      return Promise.resolve(all.map((node) => (args) => call(node, args)))
+    },
     ask: (args) => Promise.allSettled(nodes().map((node) => call(node, args))),
     listen(ears) {
       let own: IoRedis

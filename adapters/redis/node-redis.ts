@@ -18,6 +18,7 @@ export interface NodeRedis {
   /** Only of clusters. Nodes have a client once there is a connection to them. */
   readonly masters?: readonly Node[]
   readonly replicas?: readonly Node[]
+  nodeClient?(node: Node): Promise<NodeRedis>
   /** Only of Sentinel. */
   getMasterNode?(): unknown
   /** Only of pools. */
@@ -48,6 +49,12 @@ export function nodeRedis(client: NodeRedis): Connection {
       if (isCluster) return client.sendCommand(key, false, args, AS_BUFFERS)
       if (client.getMasterNode !== undefined) return client.sendCommand(false, args, AS_BUFFERS)
       return client.sendCommand(args, AS_BUFFERS)
+    },
+    async primaries() {
+      const { masters } = client
+      if (masters === undefined) return [(args) => this.send('', args)]
+      const nodes = await Promise.all(masters.map((node) => client.nodeClient!(node)))
+      return nodes.map((node) => (args) => node.sendCommand(args, AS_BUFFERS))
     },
     ask: (args: readonly Argument[]) =>
       Promise.allSettled(nodesOf(client).map((node) => node.sendCommand(args, AS_BUFFERS))),

@@ -7,6 +7,7 @@ import type {
   ClaimResult,
   DeadReason,
   Delivery,
+  GroupStart,
   GroupStats,
   ListQuery,
   ListedMessage,
@@ -30,6 +31,8 @@ import type { SCRIPTS } from './scripts.ts'
 export interface Server {
   run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown>
   watch(listener: () => void): () => void
+  /** The names of all keys of the queue, without what they all begin with. */
+  keys(): Promise<string[]>
   /** A view has ended. */
   release(): void
 }
@@ -49,11 +52,17 @@ export class RedisQueue implements QueueStorage {
     this.#server = server
   }
 
-  async append(messages: readonly NewMessage[], { batchId }: AppendOptions): Promise<AppendResult[]> {
+  async append(
+    messages: readonly NewMessage[],
+    { batchId, groups = [], maxMessages, maxBytes }: AppendOptions,
+  ): Promise<AppendResult[]> {
     const start = batchId.slice(0, START_LENGTH)
     const args: Argument[] = [start, messages.some(isSpecial) ? JSON.stringify(messages.map(specOf)) : '']
+    args.push(`${maxMessages ?? ''}`, `${maxBytes ?? ''}`, ...this.#starts(groups))
     for (const { count, blob } of pack(messages)) args.push(`${count}`, blob)
-    const [marks, seq, number] = (await this.#run('append', args)) as [Buffer, number, number]
+    const reply = (await this.#run('append', args)) as AppendReply | RefusedReply
+    if (reply.length === 4) throw refused(reply)
+    const [marks, seq, number] = reply
     let nextSeq = seq
     let nextNumber = number
     const plain = marks.length === 0
@@ -73,9 +82,10 @@ export class RedisQueue implements QueueStorage {
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { group, limit, leaseMs, maxAttempts, from = 'earliest', settle } = request
+    const { group, limit, leaseMs, maxAttempts, from, groups = [], settle, deadForMs } = request
     const { args, order } = packSettlements(settle ?? [])
-    const common = [group, `${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, from, this.#newToken()]
+    const common = [`${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, durationOf(deadForMs)]
+    common.push(...this.#starts([...groups, { name: group, from }]))
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits] = reply
     const found = tokenBytes.toString()
@@ -100,22 +110,27 @@ export class RedisQueue implements QueueStorage {
     return resultsOf(settlements, order, digits as Buffer)
   }
 
-  async list({ group, states, ids, limit, cursor }: ListQuery): Promise<Page> {
+  async list({ group, states, ids, limit, bodies = true, cursor }: ListQuery): Promise<Page> {
     const wanted = states ?? (['ready', 'leased', 'delayed', 'blocked'] as const)
     const position = readCursor(cursor)
     if (position === undefined) return { messages: [] }
     const given = ids && [...new Set(ids)]
-    const args = [group, `${limit}`, wanted.map((state) => LETTERS[state]).join(''), ...position]
+    const args = [group, `${limit}`, wanted.map((state) => LETTERS[state]).join(''), bodies ? '1' : '0']
+    args.push(...position)
     args.push(`${given?.length ?? -1}`, ...(given ?? []))
     const [token, next, nextPlace, ...rows] = (await this.#run('list', args)) as ListReply
     return {
-      messages: trustReply('list', () => rows.map((row) => listed(token.toString(), row))),
+      messages: trustReply('list', () => rows.map((row) => listed(token.toString(), row, bodies))),
       cursor: next.length === 0 ? undefined : `${next.toString()}:${nextPlace.toString()}`,
     }
   }
 
   async stats(): Promise<StorageStats> {
-    const reply = (await this.#run('stats', [])) as [number, number, number, number, ...unknown[]]
+    let reply: Buffer | StatsReply
+    let position: Argument = ''
+    // Where much has expired or ended, one step does not look at all of it.
+    while (!Array.isArray((reply = (await this.#run('stats', [position])) as Buffer | StatsReply)))
+      position = reply
     const [messages, bytes, oldestMs, sent] = reply
     const groups: [string, GroupStats][] = []
     for (let i = 4; i < reply.length; i += 9) {
@@ -134,16 +149,23 @@ export class RedisQueue implements QueueStorage {
     return booleans((await this.#run('retryNow', [group, ...ids])) as Buffer)
   }
 
-  async deleteGroup(group: string): Promise<void> {
-    await this.#run('deleteGroup', [group])
+  deleteGroup(group: string): Promise<void> {
+    return this.#end('deleteGroup', [group])
   }
 
-  async purge(): Promise<void> {
-    await this.#run('purge', [])
+  purge(): Promise<void> {
+    return this.#end('purge', [this.#newToken()])
   }
 
   delete(): Promise<void> {
-    return this.purge()
+    return this.#end('delete', [])
+  }
+
+  /** Ends many messages at once; what is left of them then goes step by step, so that nobody waits for long. */
+  async #end(verb: 'deleteGroup' | 'purge' | 'delete', args: readonly Argument[]): Promise<void> {
+    let reply = await this.#run(verb, args)
+    while (reply === MORE) reply = await this.#run('tidy', [])
+    if (reply === UNREADABLE) await this.#run(verb, [...args, ...(await this.#server.keys())])
   }
 
   watch(listener: () => void): () => void {
@@ -157,10 +179,10 @@ export class RedisQueue implements QueueStorage {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#end())
+    return (this.#closed ??= this.#finish())
   }
 
-  async #end(): Promise<void> {
+  async #finish(): Promise<void> {
     for (const unwatch of this.#unwatch) unwatch()
     await Promise.allSettled(this.#underWay)
     this.#server.release()
@@ -170,6 +192,11 @@ export class RedisQueue implements QueueStorage {
     return this.#closed === undefined
       ? this.#track(this.#server.run(verb, args))
       : Promise.reject(closed(verb))
+  }
+
+  #starts(groups: readonly GroupStart[]): string[] {
+    const starts = groups.map(({ name, from = 'earliest' }) => [name, this.#newToken(), from])
+    return [`${groups.length}`, ...starts.flat()]
   }
 
   #newToken(): string {
@@ -188,6 +215,26 @@ function closed(verb: string): QuaysideError {
   return new QuaysideError('CLOSED', `${verb}: this queue was closed; open it again`)
 }
 
+function refused([, limit, there, wanted]: RefusedReply): QuaysideError {
+  const what = `${limit.toString()} is reached: the queue retains ${there}, and this would add ${wanted}`
+  return new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `append: ${what}; nothing was stored. Let consumers catch up, or raise the limit`,
+  )
+}
+
+/** There is more to do. */
+const MORE = 1
+/** The rows cannot be read, so that keys have to be named. */
+const UNREADABLE = 2
+
+function durationOf(ms: number | undefined): string {
+  return ms === undefined ? '' : `${Math.ceil(ms)}`
+}
+
+type AppendReply = [marks: Buffer, seq: number, number: number]
+type RefusedReply = [letter: Buffer, limit: Buffer, there: number, wanted: number]
+type StatsReply = [number, number, number, number, ...unknown[]]
 type ClaimReply = [token: Buffer, lease: number, nextInMs: number, settled: Buffer, ...parts: unknown[]]
 type StretchReply = [
   first: number,
@@ -318,13 +365,14 @@ function single(token: string, lease: number, maxAttempts: number, part: SingleR
   }
 }
 
-function listed(token: string, row: ListedReply): ListedMessage {
+function listed(token: string, row: ListedReply, bodies: boolean): ListedMessage {
   const [letter, timestamp, id, key, own, attempt, nextInMs, error, record, ...dead] = row
   const [reason, deadAt, fence, seq] = dead
   return {
     id: id.toString(),
     state: STATES[letter.toString()]!,
     ...unpack(record),
+    ...(!bodies && { body: '' }),
     key: textOf(key),
     timestamp,
     attempt,
@@ -365,6 +413,6 @@ function booleans(digits: Buffer): boolean[] {
 
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
 function readCursor(cursor = '1:'): readonly [section: string, place: string] | undefined {
-  const parts = /^([1-5]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
+  const parts = /^([1-6]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
   return parts === null ? undefined : [parts[1]!, parts[2]!]
 }

@@ -3,7 +3,7 @@ import { packText } from './records.ts'
 
 /**
  * Receipts: the token of the group, the number of the lease, the seq of the message, and a letter that says where it is:
- * `l` in the log, `h` held outside it, `d` a dead letter. Of a dead letter, the number is its fence.
+ * `l` in the log, which it may have left since, `h` held outside it, `d` a dead letter. Of a dead letter, the number is its fence.
  */
 export function receiptOf(token: string, lease: number, seq: number, where: string): string {
   return `${token}.${lease}.${seq}${where}`
@@ -62,6 +62,7 @@ export function packSettlements(settlements: readonly Settlement[]): Packed {
         break
       case 'dead':
         args.push('k', ...common, settlement.reason, textOf(settlement.error))
+        args.push(settlement.deadForMs === undefined ? '' : `${Math.ceil(settlement.deadForMs)}`)
         break
       default:
         args.push('e', ...common, `${Math.ceil(settlement.leaseMs)}`)

@@ -1,174 +1,768 @@
 // Made by "npm run lua" of the files in lua/. Not to be edited.
 
-const drop = `local function dropDelayed(number)
-local member = seqText(number)
+const counts = `function F.startCount()
+local count = { now = now, todo = {}, groups = {}, none = 0 }
+count.todo[1] = { 'log', '', 0 }
+for name, group in pairs(F.allGroups()) do
+count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0 }
+for _, kind in ipairs({ 'reap', 'ends', 'join' }) do
+count.todo[#count.todo + 1] = { kind, name, 0 }
+end
+end
+return count
+end
+function F.overFrom(key, place, most, time)
+local rows = call('ZRANGE', key, place, place + most - 1, 'WITHSCORES')
+local members = {}
+for i = 1, #rows, 2 do
+if tonumber(rows[i + 1]) > time then
+return members
+end
+members[#members + 1] = rows[i]
+end
+return members, #members == most and place + most or nil
+end
+local look = {}
+function look.log(count, _, place)
+if not queue.reap or queue.reap > count.now then
+return nil, 0
+end
+local members, next = F.overFrom(base .. 'expiry', place, 64, count.now)
+local looked = 0
+for _, member in ipairs(members) do
+local segment = F.segmentAt(tonumber(member))
+if segment then
+local amendments, gone = F.amendmentsOf(segment.first, segment.last), F.goneIn(segment.first, segment.last)
+local expiries = segment.columns and segment.columns.expires or {}
+looked = looked + segment.count + 16
+for i = 1, segment.count do
+local seq = segment.first + i - 1
+local expires = expiries[i]
+if amendments and amendments[seq] then
+expires = amendments[seq].expires
+end
+if expires and expires <= count.now and not (gone and gone[seq]) then
+count.none = count.none - 1
+for name, group in pairs(groups) do
+if seq >= group.row.cursor and count.groups[name] then
+count.groups[name].ready = count.groups[name].ready - 1
+end
+end
+end
+end
+end
+end
+return next, looked
+end
+function look.reap(count, group, place)
+if group.row.waiting + group.row.blocked == 0 then
+return nil, 0
+end
+local members, next = F.overFrom(F.keyOf(group, 'reap'), place, 500, count.now)
+local numbers = count.groups[group.name]
+if #members > 0 then
+local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
+for i = 1, #members do
+local side = sides[i] and cmsgpack.unpack(sides[i])
+local state = (not side or side.parked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+numbers[state] = numbers[state] - 1
+end
+end
+return next, #members
+end
+function look.ends(count, group, place)
+if group.row.leased == 0 then
+return nil, 0
+end
+local members, next = F.overFrom(F.keyOf(group, 'ends'), place, 500, count.now)
+local numbers = count.groups[group.name]
+for _, member in ipairs(members) do
+local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or F.toLease(member)
+numbers.ended = numbers.ended + lease.last - lease.first + 1
+end
+return next, #members
+end
+function look.join(count, group, place)
+local from = group.row.join
+if not from then
+return nil, 0
+end
+from = from.from
+group.row.join.from = math.max(from, place)
+local messages, bound = F.unjoined(group, 500)
+group.row.join.from = from
+for _, message in ipairs(messages) do
+if not message.expires or message.expires > count.now then
+count.groups[group.name].ready = count.groups[group.name].ready + 1
+end
+end
+return bound < group.row.join.bound and bound - 1 or nil, #messages
+end
+function F.goOn(count, most)
+while #count.todo > 0 do
+if most <= 0 then
+return false
+end
+local one = count.todo[1]
+local kind, name = one[1], one[2]
+local group = kind == 'log' or count.groups[name] and groups[name]
+local next, looked
+if group then
+next, looked = look[kind](count, group, one[3])
+most = most - looked
+end
+if next then
+one[3] = next
+else
+table.remove(count.todo, 1)
+end
+end
+return true
+end
+function F.countOverdue(time)
+if not queue.timer or queue.timer > time then
+return 0, 0
+end
+local due = call('ZCOUNT', base .. 'timers', '-inf', time)
+return due, call('ZCOUNT', base .. 'lapse', '-inf', time)
+end
+function F.countOverdueSince(since, time)
+local due = call('ZCOUNT', base .. 'timers', string.format('(%.0f', since.at), time)
+local lapsed = 0
+for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'lapse', '-inf', time, 'LIMIT', 0, 2000)) do
+local at = tonumber(call('ZSCORE', base .. 'timers', member))
+lapsed = lapsed + (at and at > since.at and 1 or 0)
+end
+return due, lapsed
+end
+function F.countGroup(count, group)
+local row, numbers, time = group.row, count.groups[group.name], count.now
+local overdue, lapsed = F.countOverdue(time)
+local later = queue.delayed - overdue
+if row.since and overdue > 0 then
+overdue, lapsed = F.countOverdueSince(row.since, time)
+end
+local due = row.waiting > 0 and call('ZCOUNT', F.keyOf(group, 'due'), '-inf', time) or 0
+local ahead = queue.tail - row.cursor - F.countGone(row.cursor)
+return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
+row.leased - numbers.ended,
+later + row.waiting - due + numbers.delayed,
+row.blocked + numbers.blocked
+end
+function F.countMessages(count)
+local most = 0
+for name in pairs(count.groups) do
+local ready, leased, delayed, blocked = F.countGroup(count, groups[name])
+most = math.max(most, ready + leased + delayed + blocked)
+end
+if queue.groups == 0 then
+local first = F.firstSegment()
+local _, lapsed = F.countOverdue(count.now)
+most = queue.tail - (first and first.first or queue.tail) - F.countGone(0) + queue.delayed - lapsed + count.none
+end
+return most
+end
+function F.countRetained(enough)
+if not enough then
+return 0
+end
+local count = F.startCount()
+local messages = F.countMessages(count)
+if messages > enough then
+local todo = {}
+for _, one in ipairs(count.todo) do
+if one[1] ~= 'ends' then
+todo[#todo + 1] = one
+end
+end
+count.todo = todo
+F.goOn(count, 10000)
+messages = F.countMessages(count)
+end
+return messages
+end
+function F.bytesRetained()
+local first = F.firstSegment()
+local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
+for _, group in pairs(F.allGroups()) do
+bytes = bytes + group.row.outside
+end
+return bytes
+end
+`
+
+const drop = `function F.dropDelayed(number, message)
+local member = F.seqText(number)
 call('ZREM', base .. 'timers', member)
 call('HDEL', base .. 'delayed', member)
-call('ZREM', base .. 'expiry', 'd' .. member)
+if message.expires then
+call('ZREM', base .. 'lapse', member)
+end
 queue.delayed = queue.delayed - 1
+queue.later = queue.later - #message.record
+if queue.delayed == 0 then
+queue.timer = nil
+end
 queueChanged = true
 end
-local function drop(id, found)
+function F.drop(id, found)
 if found.number then
-dropDelayed(found.number)
+local message = F.delayedMessage(found.number)
+if not message then
+return false
+end
+F.dropDelayed(found.number, message)
 call('HDEL', base .. 'ids', id)
+call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
-local dropped = queue.groups == 0 and isPending(seq)
-for _, group in pairs(allGroups()) do
-local place = locate(group, seq)
+local dropped = queue.groups == 0 and F.isPending(seq)
+handing = false
+for _, group in pairs(F.allGroups()) do
+local place = F.locate(group, seq)
 if place then
-local key = place.kind ~= 'ahead' and place.kind ~= 'leased' and heldMessage(group, seq).key
-remove(group, place, seq, key or nil)
+F.remove(group, place, F.messageIn(group, place, seq))
 dropped = true
 end
 end
+handing = true
 if not dropped then
 return false
 end
-if segmentAt(seq) then
-amend(seq, true)
+if F.segmentAt(seq) then
+F.markGone(seq)
 end
-if call('HGET', base .. 'ids', id) == string.format('s%.0f', seq) then
+local row = call('HGET', base .. 'ids', id)
+if row and F.readId(row).seq == seq then
 call('HDEL', base .. 'ids', id)
+call('ZREM', base .. 'past', id)
 end
 return true
 end
-`
-
-const expire = `local EXPIRED_AT_ONCE = 256
-local function expire(seq)
-local waiting = {}
-for _, group in pairs(allGroups()) do
-local place, message = expiredIn(group, seq)
-if place then
-waiting[#waiting + 1] = { group = group, place = place, message = message }
-end
-end
-local message = segmentAt(seq) and logMessage(seq)
-if message and message.expires and message.expires <= now and not isGone(seq) then
-amend(seq, true, message)
-end
-for _, one in ipairs(waiting) do
-local side = one.place.side or {}
-remove(one.group, one.place, seq, one.message.key)
-bury(one.group, one.message, side.attempt or 0, 'expired', side.error)
-end
-end
-local function sweepExpired()
-if not queue.reap or queue.reap > now then
+function F.passGone()
+if queue.gone == 0 then
 return
 end
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
-if string.sub(member, 1, 1) == 'm' then
-call('ZREM', base .. 'expiry', member)
-expire(tonumber(string.sub(member, 2)))
+for _, group in pairs(F.allGroups()) do
+local row = group.row
+for _ = 1, 16 do
+local segment = row.cursor < queue.tail and F.segmentAt(row.cursor)
+if
+not segment
+or call('ZCOUNT', base .. 'gone', row.cursor, segment.last) < segment.last - row.cursor + 1
+then
+break
+end
+row.cursor = segment.last + 1
+row.passed = segment.bytes + F.sizeOf(segment, 1, segment.count)
+group.changed = true
 end
 end
-call('ZREMRANGEBYSCORE', base .. 'past', '-inf', now)
-local expiry = tonumber(call('ZRANGE', base .. 'expiry', 0, 0, 'WITHSCORES')[2])
-local past = tonumber(call('ZRANGE', base .. 'past', 0, 0, 'WITHSCORES')[2])
-queue.reap = expiry and past and math.min(expiry, past) or expiry or past
+if queue.groups == 0 then
+for _ = 1, 16 do
+local segment = F.firstSegment()
+if not segment or call('ZCOUNT', base .. 'gone', segment.first, segment.last) < segment.count then
+break
+end
+F.trimBelow(segment.last + 1, segment.count)
+end
+end
+end
+`
+
+const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
+F.OTHER_KEYS = { 'state', 'ids', 'past' }
+function F.unlinkAll(kinds)
+for _, kind in ipairs(kinds) do
+call('UNLINK', base .. kind)
+end
+end
+function F.readAll()
+local isReadable, problem = pcall(function()
+F.open()
+F.allGroups()
+end)
+if not isReadable then
+local text = type(problem) == 'table' and problem.err or problem
+local code = string.match(text, '^%-?(%u%u+) ')
+if code and code ~= 'WRONGTYPE' then
+error(problem)
+end
+end
+return isReadable
+end
+function F.endMessages()
+F.unlinkAll(F.MESSAGE_KEYS)
+for key in pairs(queue.ghosts or {}) do
+call('UNLINK', base .. key)
+end
+for _, field in ipairs({ 'delayed', 'later', 'amended', 'gone', 'reaps', 'joining', 'late' }) do
+queue[field] = 0
+end
+for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
+queue[field] = nil
+end
 queueChanged = true
+for kind, type in pairs({ ids = 'hash', past = 'zset' }) do
+if call('TYPE', base .. kind).ok ~= type then
+call('UNLINK', base .. kind)
+end
+end
+F.cutIds()
+end
+function F.endUnread(at)
+if #ARGV < at then
+return 2
+end
+for i = at, #ARGV do
+call('UNLINK', base .. ARGV[i])
+end
+redis.pcall('PUBLISH', base .. 'changed', 'wake')
+return 0
 end
 `
 
-const expired = `local function expiredIn(group, seq)
-local place = locate(group, seq)
-if not place or place.kind == 'leased' or place.kind == 'held' then
-return nil
+const expire = `function F.expireAhead(message)
+for _, group in pairs(F.allGroups()) do
+if message.seq >= group.row.cursor then
+F.bury(group, message, 0, 'expired', nil, group.row.deadFor)
 end
-local message = messageIn(group, place, seq)
-if message and message.expires and message.expires <= now then
-return place, message
 end
+F.markGone(message.seq)
+end
+function F.expireSegment(member, most)
+local last = tonumber(member)
+local segment = F.segmentAt(last)
+local worked, next = 0, nil
+if segment and segment.last == last then
+local amendments = F.amendmentsOf(segment.first, last)
+local gone = F.goneIn(segment.first, last)
+local expiries = segment.columns and segment.columns.expires or {}
+for i = 1, segment.count do
+local seq = segment.first + i - 1
+local amendment = amendments and amendments[seq]
+local expires
+if amendment then
+expires = amendment.expires
+else
+expires = expiries[i]
+end
+if expires and not (gone and gone[seq]) then
+if expires <= now and worked < most then
+worked = worked + 1
+F.expireAhead(amendment or F.messageAt(segment, i))
+else
+next = next and math.min(next, expires) or expires
+end
+end
+end
+end
+if next then
+call('ZADD', base .. 'expiry', next, member)
+else
+call('ZREM', base .. 'expiry', member)
+queue.reaps = queue.reaps - call('ZREM', base .. 'reaps', member)
+end
+return worked + (segment and math.ceil(segment.count / 32) or 1)
+end
+function F.sweepFaded(group, most)
+if group.row.dead == 0 then
+return 0
+end
+local members = call('ZRANGEBYSCORE', F.keyOf(group, 'fade'), '-inf', now, 'LIMIT', 0, most)
+for _, member in ipairs(members) do
+local _, row = F.letterAt(group, tonumber(member))
+if row then
+F.dropLetter(group, row)
+else
+call('ZREM', F.keyOf(group, 'fade'), member)
+end
+end
+return #members
+end
+function F.firstOf(key, soonest)
+local time = tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+return time and soonest and math.min(time, soonest) or time or soonest
+end
+function F.sweepExpired()
+if not queue.reap or queue.reap > now then
+return 0
+end
+local left = 256
+for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, 256)) do
+if left > 0 then
+left = left - F.expireSegment(member, left)
+end
+end
+local soonest
+for _, group in pairs(F.allGroups()) do
+if group.row.waiting + group.row.blocked > 0 then
+local members = left > 0
+and call('ZRANGEBYSCORE', F.keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
+or {}
+for _, member in ipairs(members) do
+local seq = tonumber(member)
+local place, message = F.locate(group, seq), F.heldMessage(group, seq)
+if not place or not message then
+F.corrupt('a message')
+end
+local side = place.side or {}
+F.remove(group, place, message)
+F.bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
+end
+left = left - #members
+end
+if left > 0 then
+left = left - F.sweepFaded(group, left)
+end
+soonest = F.firstOf(F.keyOf(group, 'fade'), F.firstOf(F.keyOf(group, 'reap'), soonest))
+end
+local past = math.min(1000, call('ZCOUNT', base .. 'past', '-inf', now))
+if past > 0 then
+call('ZREMRANGEBYRANK', base .. 'past', 0, past - 1)
+end
+queue.reap = F.firstOf(base .. 'past', F.firstOf(base .. 'expiry', soonest))
+queueChanged = true
+return 256 - left
 end
 `
 
-const find = `local function inLog(number, id)
-local segment = segmentAt(number)
-return segment and idAt(segment, number - segment.first + 1) == id
+const find = `function F.inLog(number, id)
+local segment = F.segmentAt(number)
+return segment and F.idAt(segment, number - segment.first + 1) == id
 end
-local function findMade(id)
+function F.digitsOf(id)
 local digits = #id == 36 and string.match(id, '^%x%x%x%x%x%x%x%x$', 29)
 local made = digits and tonumber(digits, 16)
-if not made or made % 2 == 1 then
+if not made then
 return nil
 end
-local newest = queue.tail - 1
-local seq = newest - (newest - made / 2) % WRAP
-if seq < 1 then
+local odd = made % 2
+local newest = (odd == 0 and queue.tail or queue.number) - 1
+local number = newest - (newest - (made - odd) / 2) % 2147483648
+return number >= 1 and number, odd
+end
+function F.delayedMessage(number)
+local row = call('HGET', base .. 'delayed', F.seqText(number))
+return row and cmsgpack.unpack(row)
+end
+function F.findMade(id)
+local number, odd = F.digitsOf(id)
+if not number then
 return nil
 end
-if inLog(seq, id) then
-return seq
+if odd == 1 then
+local message = F.delayedMessage(number)
+return message and message.id == id and { number = number } or nil
 end
-for _, group in pairs(allGroups()) do
-local message = heldMessage(group, seq)
+if F.inLog(number, id) then
+return { seq = number }
+end
+for _, group in pairs(F.allGroups()) do
+local key = F.unjoinedAt(group, number) or F.keyOf(group, 'held')
+local message = F.messageBy(key, number)
 if message and message.id == id then
-return seq
+return { seq = number }
 end
 end
 end
-local function find(id)
+function F.find(id)
 local row = call('HGET', base .. 'ids', id)
 if row then
-local number = tonumber(string.sub(row, 2))
-return string.sub(row, 1, 1) == 's' and { seq = number } or { number = number }
+return (F.readId(row))
 end
-local seq = findMade(id)
-return seq and { seq = seq }
-end
-local function delayedMessage(number)
-local row = call('HGET', base .. 'delayed', seqText(number))
-return row and cmsgpack.unpack(row)
+return F.findMade(id)
 end
 `
 
-const group = `local function newRow(token, cursor)
+const group = `function F.newRow(token, cursor, passed)
 return {
 token = token,
 cursor = cursor,
+passed = passed,
 floor = cursor,
 trimmed = cursor,
+cleared = passed,
 lease = 1,
-skipped = 0,
 leased = 0,
+out = 0,
 waiting = 0,
 blocked = 0,
+outside = 0,
 dead = 0,
 acked = 0,
 failed = 0,
 latest = 0,
 }
 end
-local GROUP_KEYS = { 'leases', 'ends', 'held', 'side', 'due', 'heads', 'chain', 'dead' }
-local function unlinkGroup(group)
-for _, kind in ipairs(GROUP_KEYS) do
-call('UNLINK', keyOf(group, kind))
+F.GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+F.SOURCES = { 'held', 'handed' }
+function F.isSource(key)
+if queue.joining > 0 then
+for _, group in pairs(F.allGroups()) do
+for _, one in ipairs(group.row.join and group.row.join.keys or {}) do
+if one == key then
+return true
 end
 end
-local function imagineGroup(name, token, from)
-local first = firstSegment()
+end
+end
+return false
+end
+function F.releaseSource(key)
+if F.isSource(key) then
+queue.ghosts = queue.ghosts or {}
+queue.ghosts[key] = true
+else
+call('UNLINK', base .. key)
+if queue.ghosts then
+queue.ghosts[key] = nil
+end
+end
+queueChanged = true
+end
+function F.endJoin(group)
+group.row.join = nil
+group.changed = true
+queue.joining = queue.joining - 1
+F.releaseSource('handed:' .. group.row.token)
+for key in pairs(queue.ghosts or {}) do
+F.releaseSource(key)
+end
+end
+function F.unlinkGroup(group)
+for _, kind in ipairs(F.GROUP_KEYS) do
+call('UNLINK', F.keyOf(group, kind))
+end
+if group.row.since then
+queue.late = queue.late - 1
+end
+if group.row.join then
+F.endJoin(group)
+end
+for _, kind in ipairs(F.SOURCES) do
+F.releaseSource(kind .. ':' .. group.row.token)
+end
+end
+function F.joinOf(token, bound)
+local keys, seen = { 'handed:' .. token }, {}
+local function note(key)
+if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+keys[#keys + 1] = key
+end
+seen[key] = true
+end
+for _, group in pairs(F.allGroups()) do
+for _, kind in ipairs(F.SOURCES) do
+note(kind .. ':' .. group.row.token)
+end
+for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
+note(key)
+end
+end
+return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
+end
+function F.imagineGroup(name, token, from)
+local first = F.firstSegment()
 local cursor = first and first.first or queue.tail
-if from == 'latest' and queue.groups > 0 then
-cursor = queue.tail
+local row = F.newRow(token, cursor, first and first.bytes or queue.bytes)
+if queue.groups > 0 then
+if from == 'latest' then
+row = F.newRow(token, queue.tail, queue.bytes)
+if F.isOverdue() then
+row.since = { at = now, number = queue.number }
 end
-if cursor < queue.tail and queue.groups > 0 then
-cursor = math.max(cursor, lowestFloor())
+elseif cursor < queue.tail then
+row = F.newRow(token, math.max(cursor, F.lowestFloor()), row.passed)
 end
-local row = newRow(token, cursor)
-for _, amendment in pairs(amendmentsOf(cursor, queue.tail) or {}) do
-if amendment.gone then
-row.skipped = row.skipped + 1
+if from ~= 'latest' then
+row.join = F.joinOf(token, row.cursor)
 end
 end
 return { name = name, row = row, changed = false }
 end
+function F.openGroups(at)
+local count = tonumber(ARGV[at])
+local names = {}
+for i = 1, count do
+names[i] = ARGV[at + 3 * i - 2]
+end
+local group = F.open(unpack(names))
+for i = 1, count do
+group = groups[names[i]]
+if not group then
+group = F.imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
+groups[names[i]] = group
+group.changed = true
+queue.groups = queue.groups + 1
+queue.joining = queue.joining + (group.row.join and 1 or 0)
+queue.late = queue.late + (group.row.since and 1 or 0)
+queueChanged = true
+end
+end
+return group, at + 3 * count + 1
+end
+function F.unjoined(group, most)
+local join = group.row.join
+local bySeq, seqs = {}, {}
+local bound = join.bound
+for _, key in ipairs(join.keys) do
+local from, taken, size = join.from, 0, 0
+while taken < most do
+local each = taken > 0 and math.max(1, size / taken) or 4194304 / 16
+local ask = math.min(most - taken, math.ceil((4194304 - size) / each))
+if ask <= 0 then
+break
+end
+local rows = call('ZRANGEBYSCORE', base .. key, string.format('(%.0f', from), string.format('(%.0f', bound), 'LIMIT', 0, ask)
+for i = 1, #rows do
+local message = cmsgpack.unpack(rows[i])
+if not F.isNumber(message.seq) or message.seq <= from then
+F.corrupt('a message')
+end
+from = message.seq
+size = size + #rows[i]
+if not bySeq[from] and not F.isSkipped(group, message) then
+bySeq[from] = message
+seqs[#seqs + 1] = from
+end
+end
+taken = taken + #rows
+if #rows < ask then
+break
+end
+end
+if taken >= most or size >= 4194304 then
+bound = math.min(bound, from + 1)
+end
+end
+table.sort(seqs)
+local messages = {}
+for i = 1, #seqs do
+if seqs[i] < bound then
+messages[#messages + 1] = bySeq[seqs[i]]
+end
+end
+return messages, bound
+end
+function F.takeOver(group)
+local messages, bound = F.unjoined(group, 500)
+local at = group.row.join.at
+for i = 1, #messages do
+F.enter(group, messages[i], at)
+end
+group.row.join.from = bound - 1
+group.changed = true
+if bound >= group.row.join.bound then
+F.endJoin(group)
+end
+return #messages
+end
 `
 
-const leases = `local function packLease(lease)
+const ids = `function F.idRow(kind, number, own, earlier)
+if own > 0 or earlier > 0 then
+return string.format('%s%.0f+%.0f+%.0f', kind, number, own, earlier)
+end
+return string.format('%s%.0f', kind, number)
+end
+function F.readId(row)
+local kind, number, own, earlier = string.match(row, '^([st])(%d+)%+?(%d*)%+?(%d*)$')
+if not kind then
+F.corrupt('an id')
+end
+local found = kind == 's' and { seq = tonumber(number) } or { number = tonumber(number) }
+return found, tonumber(own) or 0, tonumber(earlier) or 0
+end
+function F.remember(id, time)
+if time > now then
+call('ZADD', base .. 'past', 'GT', time, id)
+F.reapAt(time)
+end
+end
+function F.isRetained(seq)
+if queue.groups == 0 then
+return F.isPending(seq) and true
+end
+for _, group in pairs(F.allGroups()) do
+if F.locate(group, seq) then
+return true
+end
+end
+return false
+end
+function F.forgetIds()
+for from = 1, #finished, 1000 do
+local ids, over = {}, {}
+for i = from, math.min(#finished, from + 999) do
+ids[#ids + 1] = finished[i].id
+end
+local rows = call('HMGET', base .. 'ids', unpack(ids))
+for i = 1, #ids do
+local message = finished[from + i - 1]
+if queue.groups == 1 or not F.isRetained(message.seq) then
+if message.named > 0 then
+F.remember(message.id, now + message.named)
+end
+if rows[i] and F.readId(rows[i]).seq == message.seq then
+over[#over + 1] = message.id
+end
+end
+end
+if #over > 0 then
+call('HDEL', base .. 'ids', unpack(over))
+end
+end
+finished = {}
+end
+function F.cleanIds(count)
+local reply = call('HSCAN', base .. 'ids', queue.scan, 'COUNT', count)
+local over = {}
+for i = 1, #reply[2], 2 do
+local id, row = reply[2][i], reply[2][i + 1]
+local isReadable, found, own, earlier = pcall(F.readId, row)
+if not isReadable then
+found, own, earlier = {}, 0, 0
+end
+local retained = found.seq and F.isRetained(found.seq)
+or found.number and call('HEXISTS', base .. 'delayed', F.seqText(found.number)) == 1
+if not retained then
+over[#over + 1] = id
+earlier = math.max(own, earlier)
+end
+if earlier > 0 then
+F.remember(id, queue.cut + earlier)
+end
+end
+for from = 1, #over, 1000 do
+call('HDEL', base .. 'ids', unpack(over, from, math.min(#over, from + 999)))
+end
+queue.scan = reply[1] ~= '0' and reply[1] or nil
+queue.cut = queue.scan and queue.cut
+queueChanged = true
+end
+function F.cutIds()
+if call('EXISTS', base .. 'ids') == 1 then
+queue.cut = now
+queue.scan = '0'
+queueChanged = true
+end
+end
+function F.tidy()
+if queue.untidy then
+queue.untidy = nil
+queueChanged = true
+local first = F.firstSegment()
+F.trimBelow(queue.groups > 0 and F.lowestFloor() or first and first.first or queue.tail)
+end
+if queue.scan then
+F.cleanIds(500)
+end
+end
+`
+
+const leases = `function F.packLease(lease)
 return cmsgpack.pack({
 lease.first,
 lease.last,
@@ -177,12 +771,13 @@ lease.number,
 lease.attempt,
 lease.named or false,
 lease.key or false,
+lease.bytes,
 })
 end
-local function toLease(member)
-local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5 })
+function F.toLease(member)
+local parts = F.trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5, 8 })
 if parts[1] > parts[2] or parts[2] >= queue.tail then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 return {
 member = member,
@@ -193,36 +788,37 @@ number = parts[4],
 attempt = parts[5],
 named = parts[6],
 key = parts[7] or nil,
+bytes = parts[8],
 }
 end
-local function leaseAt(group, seq)
-local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), seq, '+inf', 'LIMIT', 0, 1)[1]
+function F.leaseAt(group, seq)
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'leases'), seq, '+inf', 'LIMIT', 0, 1)[1]
 if not member then
 return nil, nil
 end
-local lease = toLease(member)
+local lease = F.toLease(member)
 if lease.last < seq then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 if lease.first <= seq then
 return lease, nil
 end
 return nil, lease
 end
-local function addLease(group, lease)
-local member = packLease(lease)
-call('ZADD', keyOf(group, 'leases'), lease.last, member)
-call('ZADD', keyOf(group, 'ends'), lease.ends, member)
+function F.addLease(group, lease)
+local member = F.packLease(lease)
+call('ZADD', F.keyOf(group, 'leases'), lease.last, member)
+call('ZADD', F.keyOf(group, 'ends'), lease.ends, member)
 group.row.leased = group.row.leased + lease.last - lease.first + 1
 group.changed = true
 end
-local function dropLease(group, lease)
-call('ZREM', keyOf(group, 'leases'), lease.member)
-call('ZREM', keyOf(group, 'ends'), lease.member)
+function F.dropLease(group, lease)
+call('ZREM', F.keyOf(group, 'leases'), lease.member)
+call('ZREM', F.keyOf(group, 'ends'), lease.member)
 group.row.leased = group.row.leased - (lease.last - lease.first + 1)
 group.changed = true
 end
-local function partOf(lease, first, last)
+function F.partOf(lease, first, last)
 return {
 first = first,
 last = last,
@@ -231,23 +827,24 @@ number = lease.number,
 attempt = lease.attempt,
 named = lease.named,
 key = lease.key,
+bytes = lease.bytes,
 }
 end
-local function cutLease(group, lease, first, last)
-dropLease(group, lease)
+function F.cutLease(group, lease, first, last)
+F.dropLease(group, lease)
 if first > lease.first then
-addLease(group, partOf(lease, lease.first, first - 1))
+F.addLease(group, F.partOf(lease, lease.first, first - 1))
 end
 if last < lease.last then
-addLease(group, partOf(lease, last + 1, lease.last))
+F.addLease(group, F.partOf(lease, last + 1, lease.last))
 end
 end
 `
 
 const log = `local known
-local function toSegment(entry)
+function F.toSegment(entry)
 local fields = entry[2]
-local head = trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
+local head = F.trust(cmsgpack.unpack(fields[2]), { 1, 2, 3 })
 local segment = {
 first = head[1],
 last = tonumber(string.match(entry[1], '^%d+')),
@@ -261,55 +858,61 @@ local count = segment.last - segment.first + 1
 segment.count = count
 local ends = 4 * count
 if count < 1 or segment.last >= queue.tail or #segment.blob ~= ends + struct.unpack('<I4', segment.blob, ends - 3) then
-corrupt('an entry of the log')
+F.corrupt('an entry of the log')
 end
 return segment
 end
-local function segmentsFrom(seq, count)
+function F.segmentsFrom(seq, count)
 return call('XRANGE', base .. 'log', string.format('%.0f-0', seq), '+', 'COUNT', count)
 end
-local function segmentAt(seq)
+function F.segmentAt(seq)
 if known and seq >= known.first and seq <= known.last then
 return known
 end
-local entry = segmentsFrom(seq, 1)[1]
+local entry = F.segmentsFrom(seq, 1)[1]
 if entry then
-local segment = toSegment(entry)
+local segment = F.toSegment(entry)
 if segment.first <= seq then
 known = segment
 return segment
 end
 end
 end
-local function firstSegment()
+function F.firstSegment()
 local entry = call('XRANGE', base .. 'log', '-', '+', 'COUNT', 1)[1]
-return entry and toSegment(entry)
+return entry and F.toSegment(entry)
 end
-local function startOf(blob, i)
+function F.startOf(blob, i)
 return i == 1 and 0 or struct.unpack('<I4', blob, 4 * i - 7)
 end
-local function recordAt(segment, i)
+function F.recordAt(segment, i)
 local blob, ends = segment.blob, 4 * segment.count
-return string.sub(blob, ends + startOf(blob, i) + 1, ends + startOf(blob, i + 1))
+return string.sub(blob, ends + F.startOf(blob, i) + 1, ends + F.startOf(blob, i + 1))
 end
-local function sizeOf(segment, from, to)
-return startOf(segment.blob, to + 1) - startOf(segment.blob, from)
+function F.headersOf(record)
+local kind = string.byte(record)
+if kind and kind >= 4 and #record >= 5 then
+return string.char(4) .. string.sub(record, 2, 5 + struct.unpack('<I4', record, 2))
 end
-local WRAP = 2 ^ 31
-local function makeId(start, number, odd)
-return start .. string.format('%08x', (number % WRAP) * 2 + odd)
+return '\\0'
 end
-local function idAt(segment, i)
+function F.sizeOf(segment, from, to)
+return F.startOf(segment.blob, to + 1) - F.startOf(segment.blob, from)
+end
+function F.makeId(start, number, odd)
+return start .. string.format('%08x', (number % 2147483648) * 2 + odd)
+end
+function F.idAt(segment, i)
 local ids = segment.columns and segment.columns.id
-return ids and ids[i] or makeId(segment.base, segment.first + i - 1, 0)
+return ids and ids[i] or F.makeId(segment.base, segment.first + i - 1, 0)
 end
-local function messageAt(segment, i)
+function F.messageAt(segment, i)
 local columns = segment.columns
 local message = {
 seq = segment.first + i - 1,
-id = idAt(segment, i),
+id = F.idAt(segment, i),
 at = segment.at,
-record = recordAt(segment, i),
+record = F.recordAt(segment, i),
 }
 if columns then
 message.at = columns.at and columns.at[i] or segment.at
@@ -320,13 +923,13 @@ message.named = columns.named and columns.named[i]
 end
 return message
 end
-local function amendmentOf(seq)
+function F.amendmentOf(seq)
 if queue.amended > 0 then
 local row = call('ZRANGEBYSCORE', base .. 'amend', seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
 end
-local function amendmentsOf(first, last)
+function F.amendmentsOf(first, last)
 if queue.amended == 0 then
 return nil
 end
@@ -336,308 +939,427 @@ return nil
 end
 local amendments = {}
 for i = 1, #rows do
-local amendment = cmsgpack.unpack(rows[i])
-amendments[amendment.seq] = amendment
+local message = cmsgpack.unpack(rows[i])
+amendments[message.seq] = message
 end
 return amendments
 end
-local function amend(seq, gone, message)
+function F.amend(message)
+local seq = message.seq
 local replaced = queue.amended > 0 and call('ZREMRANGEBYSCORE', base .. 'amend', seq, seq) or 0
-if replaced == 0 then
-queue.amended = queue.amended + 1
+queue.amended = queue.amended + 1 - replaced
+queueChanged = true
+call('ZADD', base .. 'amend', seq, cmsgpack.pack(message))
+end
+function F.reapAt(time)
+if not queue.reap or time < queue.reap then
+queue.reap = time
 queueChanged = true
 end
-call('ZADD', base .. 'amend', seq, cmsgpack.pack({ seq = seq, gone = gone, message = message }))
 end
-local function isGone(seq)
-local amendment = amendmentOf(seq)
-return amendment and amendment.gone or false
+function F.seqText(seq)
+return string.format('%016.0f', seq)
 end
-local function isPending(seq)
-return segmentAt(seq) and not isGone(seq)
+function F.isGone(seq)
+return queue.gone > 0 and call('ZSCORE', base .. 'gone', F.seqText(seq)) and true
 end
-local function identityOf(seq)
-if queue.amended > 0 then
-local amendment = amendmentOf(seq)
+function F.countGone(seq)
+return queue.gone > 0 and call('ZCOUNT', base .. 'gone', seq, '+inf') or 0
+end
+function F.goneIn(first, last)
+if queue.gone == 0 then
+return nil, 0
+end
+local members = call('ZRANGEBYSCORE', base .. 'gone', first, last)
+if #members == 0 then
+return nil, 0
+end
+local gone = {}
+for i = 1, #members do
+gone[tonumber(members[i])] = true
+end
+return gone, #members
+end
+function F.markGone(seq)
+queue.gone = queue.gone + call('ZADD', base .. 'gone', seq, F.seqText(seq))
+queueChanged = true
+end
+function F.isPending(seq)
+return F.segmentAt(seq) and not F.isGone(seq)
+end
+function F.identityOf(seq)
+local amendment = F.amendmentOf(seq)
 if amendment then
-return amendment.message
+return amendment.named and amendment
 end
-end
-local segment = segmentAt(seq)
+local segment = F.segmentAt(seq)
 local i = seq - segment.first + 1
 local named = segment.columns and segment.columns.named and segment.columns.named[i]
 return named and { seq = seq, id = segment.columns.id[i], named = named }
 end
-local function logMessage(seq)
-local amendment = amendmentOf(seq)
+function F.logMessage(seq)
+local amendment = F.amendmentOf(seq)
 if amendment then
-return amendment.message
+return amendment
 end
-local segment = segmentAt(seq)
-return segment and messageAt(segment, seq - segment.first + 1)
+local segment = F.segmentAt(seq)
+return segment and F.messageAt(segment, seq - segment.first + 1)
 end
 `
 
-const moves = `local function wait(group, seq, side)
-putSide(group, seq, side)
-call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+const moves = `function F.wait(group, seq, side)
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'due'), side.at, F.seqText(seq))
 group.row.waiting = group.row.waiting + 1
 group.changed = true
 end
-local function free(group, key)
+function F.noteReap(group, message)
+if message.expires then
+call('ZADD', F.keyOf(group, 'reap'), message.expires, F.seqText(message.seq))
+F.reapAt(message.expires)
+end
+end
+function F.free(group, key)
 if not key then
 return
 end
-local prefix = chainOf(key)
+local prefix = F.chainOf(key)
 local next = group.row.blocked > 0
-and call('ZRANGEBYLEX', keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
+and call('ZRANGEBYLEX', F.keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
 if not next then
-call('HDEL', keyOf(group, 'heads'), key)
+call('HDEL', F.keyOf(group, 'heads'), key)
 return
 end
-call('ZREM', keyOf(group, 'chain'), next)
+call('ZREM', F.keyOf(group, 'chain'), next)
 group.row.blocked = group.row.blocked - 1
 local seq = tonumber(string.sub(next, #prefix + 1))
-call('HSET', keyOf(group, 'heads'), key, seqText(seq))
-local side = sideOf(group, seq)
-wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
+local side = F.sideOf(group, seq)
+F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
-local function park(group, message, at)
-putHeld(group, message)
-call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
+function F.park(group, message, at)
+F.putHeld(group, message)
+F.noteReap(group, message)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
 if at then
-putSide(group, message.seq, { at = at, parked = true })
+F.putSide(group, message.seq, { at = at, parked = true })
 end
 group.row.blocked = group.row.blocked + 1
-group.changed = true
 end
-local function isBusy(group, key)
-return call('HEXISTS', keyOf(group, 'heads'), key) == 1
+function F.isBusy(group, key)
+return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
-local function enter(group, message, at)
-if message.key and isBusy(group, message.key) then
-park(group, message, at)
+function F.enter(group, message, at)
+if message.key and F.isBusy(group, message.key) then
+F.park(group, message, at)
 return
 end
 if message.key then
-call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
+call('HSET', F.keyOf(group, 'heads'), message.key, F.seqText(message.seq))
 end
-putHeld(group, message)
-wait(group, message.seq, { at = at, attempt = 0 })
+F.putHeld(group, message)
+F.noteReap(group, message)
+F.wait(group, message.seq, { at = at, attempt = 0 })
 end
-local function remove(group, place, seq, key)
-local row, kind = group.row, place.kind
+function F.remove(group, place, message)
+local row, kind, seq = group.row, place.kind, message.seq
 group.changed = true
 if kind == 'ahead' then
-row.skipped = row.skipped + 1
+return
+end
+if kind == 'unjoined' then
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'handed'), seq, seq)
 return
 end
 if kind == 'leased' then
-cutLease(group, place.lease, seq, seq)
-free(group, place.lease.key)
+F.cutLease(group, place.lease, seq, seq)
+F.free(group, place.lease.key)
 return
 end
-dropHeld(group, seq)
+F.dropHeld(group, message)
 if kind == 'parked' then
-call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(message.key) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
 if kind == 'held' then
-call('ZREM', keyOf(group, 'ends'), seqText(seq))
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
 row.leased = row.leased - 1
+row.out = row.out - 1
 else
-call('ZREM', keyOf(group, 'due'), seqText(seq))
+call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
 row.waiting = row.waiting - 1
 end
-free(group, key)
+F.free(group, message.key)
 end
 local finished = {}
-local function done(group, message)
+function F.done(message)
 if message.named then
 finished[#finished + 1] = message
 end
 end
-local function forgetIds(asking)
-if #finished == 0 then
-return
-end
-local others = (asking or queue.groups > 1) and allGroups()
-for from = 1, #finished, 1000 do
-local ids, free = {}, {}
-for i = from, math.min(#finished, from + 999) do
-ids[#ids + 1] = finished[i].id
-end
-local rows = call('HMGET', base .. 'ids', unpack(ids))
-for i = 1, #ids do
-local message = finished[from + i - 1]
-local isDone = rows[i] == string.format('s%.0f', message.seq)
-if isDone and others then
-for _, group in pairs(others) do
-isDone = isDone and not locate(group, message.seq)
-end
-end
-if isDone then
-free[#free + 1] = message.id
-if message.named > 0 then
-call('ZADD', base .. 'past', now + message.named, message.id)
-reapAt(now + message.named)
-end
-end
-end
-if #free > 0 then
-call('HDEL', base .. 'ids', unpack(free))
-end
-end
-finished = {}
-end
-local function bury(group, message, attempt, reason, reported)
+function F.bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
 local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
 row.lease = row.lease + 1
-call('ZADD', keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
+if deadFor then
+letter.ends = now + deadFor
+call('ZADD', F.keyOf(group, 'fade'), letter.ends, F.seqText(message.seq))
+F.reapAt(letter.ends)
+end
+if message.named then
+call('ZADD', F.keyOf(group, 'letters'), 0, F.chainOf(message.id) .. F.seqText(message.seq))
+end
+call('ZADD', F.keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
 row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
-done(group, message)
+F.done(message)
+end
+function F.letterAt(group, seq)
+local row = call('ZRANGEBYSCORE', F.keyOf(group, 'dead'), seq, seq)[1]
+local letter = row and cmsgpack.unpack(row)
+if letter and not (letter.ends and letter.ends <= now) then
+return letter, row
+end
+return nil, row
+end
+function F.dropLetter(group, row)
+local letter = cmsgpack.unpack(row)
+local message = letter.message
+call('ZREM', F.keyOf(group, 'dead'), row)
+if letter.ends then
+call('ZREM', F.keyOf(group, 'fade'), F.seqText(message.seq))
+end
+if message.named then
+call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
+end
+group.row.dead = group.row.dead - 1
+group.changed = true
 end
 `
 
-const places = `local function sideOf(group, seq)
-local row = call('HGET', keyOf(group, 'side'), seqText(seq))
+const places = `function F.sideOf(group, seq)
+local row = call('HGET', F.keyOf(group, 'side'), F.seqText(seq))
 return row and cmsgpack.unpack(row)
 end
-local function putSide(group, seq, side)
-call('HSET', keyOf(group, 'side'), seqText(seq), cmsgpack.pack(side))
+function F.putSide(group, seq, side)
+call('HSET', F.keyOf(group, 'side'), F.seqText(seq), cmsgpack.pack(side))
 end
-local function heldMessage(group, seq)
-local row = call('ZRANGEBYSCORE', keyOf(group, 'held'), seq, seq)[1]
+function F.messageBy(key, seq)
+local row = call('ZRANGEBYSCORE', key, seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
-local function heldAt(group, seq)
-local message, side = heldMessage(group, seq), sideOf(group, seq)
-if not message or message.seq ~= seq or type(message.record) ~= 'string' or not isNumber(side and side.attempt) then
-corrupt('a message')
+function F.heldMessage(group, seq)
+return F.messageBy(F.keyOf(group, 'held'), seq)
+end
+function F.heldAt(group, seq)
+local message, side = F.heldMessage(group, seq), F.sideOf(group, seq)
+if not message or message.seq ~= seq or type(message.record) ~= 'string' or not F.isNumber(side and side.attempt) then
+F.corrupt('a message')
 end
 return message, side
 end
-local function putHeld(group, message)
-call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
+function F.putHeld(group, message)
+call('ZADD', F.keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
+group.row.outside = group.row.outside + #message.record
+group.changed = true
 end
-local function dropHeld(group, seq)
-call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
-call('HDEL', keyOf(group, 'side'), seqText(seq))
+local handing = true
+function F.isSkipped(group, message)
+return message.skip and message.skip[group.row.token]
 end
-local function locate(group, seq)
+function F.handOver(group, message)
+for _, other in pairs(F.allGroups()) do
+local join = other.row.join
+if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.isSkipped(other, message) then
+local key = F.keyOf(other, 'handed')
+if call('ZCOUNT', key, message.seq, message.seq) == 0 then
+call('ZADD', key, message.seq, cmsgpack.pack(message))
+end
+end
+end
+end
+function F.dropHeld(group, message)
+if queue.joining > 0 and handing then
+F.handOver(group, message)
+end
+local seq = message.seq
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), seq, seq)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+if message.expires then
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+end
+group.row.outside = group.row.outside - #message.record
+group.changed = true
+end
+function F.unjoinedAt(group, seq)
+local join = group.row.join
+if join and seq > join.from and seq < join.bound then
+for _, key in ipairs(join.keys) do
+local message = F.messageBy(base .. key, seq)
+if message and not F.isSkipped(group, message) then
+return base .. key
+end
+end
+end
+end
+function F.skipJoining(group, message)
+message.skip = nil
+if queue.joining > 0 then
+for _, other in pairs(F.allGroups()) do
+local join = other.row.join
+if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.unjoinedAt(other, message.seq) then
+message.skip = message.skip or {}
+message.skip[other.row.token] = true
+end
+end
+end
+end
+function F.locate(group, seq)
 local row = group.row
 if row.leased + row.waiting + row.blocked > 0 then
-local side = sideOf(group, seq)
+local side = F.sideOf(group, seq)
 if side then
 return { kind = side.parked and 'parked' or side.lease and 'held' or 'waiting', side = side }
 end
-if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
+if row.blocked > 0 and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
 return { kind = 'parked' }
 end
-local lease = row.leased > 0 and leaseAt(group, seq)
+local lease = row.leased > row.out and F.leaseAt(group, seq)
 if lease then
 return { kind = 'leased', lease = lease }
 end
 end
-if seq >= row.cursor and not isGone(seq) then
+if seq >= row.cursor and not F.isGone(seq) then
 return { kind = 'ahead' }
 end
+local key = F.unjoinedAt(group, seq)
+if key then
+return { kind = 'unjoined', key = key }
 end
-local function messageIn(group, place, seq)
+end
+function F.messageIn(group, place, seq)
 if place.kind == 'ahead' or place.kind == 'leased' then
-return logMessage(seq)
+return F.logMessage(seq)
 end
-return heldMessage(group, seq)
+return F.messageBy(place.key or F.keyOf(group, 'held'), seq)
 end
-local function chainOf(key)
+function F.chainOf(key)
 return struct.pack('>I2', #key) .. key
 end
 `
 
-const rows = `local call = redis.call
-local state = KEYS[1]
-local base = string.sub(state, 1, -6)
-local JUMP_MS = 1000
+const rows = `local state = KEYS[1]
 local clock = tonumber(ARGV[1])
 if clock == nil then
-local time = call('TIME')
+local time = redis.call('TIME')
 clock = time[1] * 1000 + math.floor(time[2] / 1000)
 end
+local allLoaded = false
+local groups = {}
+local queueChanged = false
 local now = clock
 local queue
-local queueChanged = false
-local groups = {}
-local allLoaded = false
-local function keyOf(group, kind)
-return base .. kind .. ':' .. group.name
+local base = string.sub(state, 1, -6)
+local call = redis.call
+local F = {}
+function F.keyOf(group, kind)
+return base .. kind .. ':' .. group.row.token
 end
-local function corrupt(what)
+function F.corrupt(what)
 error(what .. ' is not as it was written')
 end
-local function isNumber(value)
+function F.isNumber(value)
 return type(value) == 'number' and value > -1e15 and value < 1e15
 end
-local function trust(row, fields)
+function F.trust(row, fields)
 for i = 1, #fields do
 local value = row[fields[i]]
 if not (value > -1e15 and value < 1e15) then
-corrupt(fields[i])
+F.corrupt(fields[i])
 end
 end
 return row
 end
-local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'number', 'amended', 'groups', 'latest', 'skew' }
-local GROUP_NUMBERS = {
-'cursor',
-'floor',
-'trimmed',
-'lease',
-'skipped',
-'leased',
-'waiting',
-'blocked',
-'dead',
-'acked',
-'failed',
-'latest',
-}
-local function addGroup(name, packed)
-local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
+F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+function F.packQueue()
+local rare = false
+for i = 1, #F.RARE do
+local value = queue[F.RARE[i]]
+if value ~= nil then
+rare = rare or {}
+rare[F.RARE[i]] = value
+end
+end
+local q = queue
+return cmsgpack.pack(q.tail, q.bytes, q.sent, q.delayed, q.later, q.number, q.amended, q.gone, q.reaps, q.groups, q.joining, q.late, q.latest, q.skew, q.timer or false, q.reap or false, rare)
+end
+function F.unpackQueue(packed)
+local tail, bytes, sent, delayed, later, number, amended, gone, reaps, count, joining, late, latest, skew, timer, reap, rare = cmsgpack.unpack(packed)
+queue = { tail = tail, bytes = bytes, sent = sent, delayed = delayed, later = later, number = number, amended = amended, gone = gone, reaps = reaps, groups = count, joining = joining, late = late, latest = latest, skew = skew, timer = timer or nil, reap = reap or nil }
+F.trust(queue, F.QUEUE_NUMBERS)
+for key, value in pairs(rare or {}) do
+queue[key] = value
+end
+if queue.delayed > 0 then
+F.trust(queue, { 'timer' })
+end
+end
+F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+function F.packGroup(row)
+local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+end
+function F.addGroup(name, packed)
+local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
-corrupt('a group')
+F.corrupt('a group')
+end
+if rare then
+row.join = rare.join and F.trust(rare.join, { 'from', 'bound', 'at' })
+row.since = rare.since and F.trust(rare.since, { 'at', 'number' })
 end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
 return group
 end
-local function open(name)
-local rows = call('HMGET', state, 'queue', 'group:' .. (name or ''))
+function F.open(...)
+local names = { ... }
+local fields = { 'queue' }
+for i = 1, #names do
+fields[i + 1] = 'group:' .. names[i]
+end
+local rows = call('HMGET', state, unpack(fields))
 if rows[1] then
-queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
-if queue.delayed > 0 then
-trust(queue, { 'timer' })
-end
+F.unpackQueue(rows[1])
 else
-queue = { tail = 1, bytes = 0, sent = 0, delayed = 0, number = 1, amended = 0, groups = 0, latest = 0, skew = 0 }
+queue = {}
+for i = 1, #F.QUEUE_NUMBERS do
+queue[F.QUEUE_NUMBERS[i]] = 0
 end
-local group = name and rows[2] and addGroup(name, rows[2])
+queue.tail, queue.number = 1, 1
+end
 local latest = queue.latest
-if group and group.row.latest > latest then
-latest = group.row.latest
+local last
+for i = 1, #names do
+last = groups[names[i]] or rows[i + 1] and F.addGroup(names[i], rows[i + 1])
+if last and last.row.latest > latest then
+latest = last.row.latest
+end
 end
 now = clock + queue.skew
-if now < latest - JUMP_MS then
+if now < latest - 1000 then
 queue.skew = latest - clock
 queueChanged = true
 now = latest
 end
-return group or nil
+return last or nil
 end
-local function allGroups()
+function F.allGroups()
 if not allLoaded then
 allLoaded = true
 local loaded = 0
@@ -649,59 +1371,96 @@ local rows = call('HGETALL', state)
 for i = 1, #rows, 2 do
 local name = string.match(rows[i], '^group:(.*)$')
 if name and not groups[name] then
-addGroup(name, rows[i + 1])
+F.addGroup(name, rows[i + 1])
 end
 end
 end
 end
 return groups
 end
-local function floorOf(group)
-if group.row.leased > 0 then
-local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
+function F.floorOf(group)
+local row = group.row
+if row.leased > row.out then
+local first = call('ZRANGE', F.keyOf(group, 'leases'), 0, 0)[1]
 if first then
-return math.min(cmsgpack.unpack(first)[1], group.row.cursor)
+local lease = cmsgpack.unpack(first)
+return math.min(lease[1], row.cursor), lease[8]
 end
 end
-return group.row.cursor
+return row.cursor, row.passed
 end
-local function lowestFloor()
+function F.lowestFloor()
 local lowest = queue.tail
-for _, group in pairs(allGroups()) do
-local floor = group.changed and floorOf(group) or group.row.floor
+for _, group in pairs(F.allGroups()) do
+local floor = group.changed and F.floorOf(group) or group.row.floor
 if floor < lowest then
 lowest = floor
 end
 end
 return lowest
 end
-local STRIDE = 64
-local function trimBelow(floor)
-call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
-if queue.amended > 0 then
-local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
-if removed > 0 then
-queue.amended = queue.amended - removed
+function F.trimSet(kind, below)
+local count = call('ZCOUNT', base .. kind, '-inf', below)
+if count > 5000 then
+count = 5000
+queue.untidy = true
+end
+if count > 0 then
+call('ZREMRANGEBYRANK', base .. kind, 0, count - 1)
 queueChanged = true
 end
+return count
+end
+function F.trimBelow(floor, span)
+local id = string.format('%.0f', floor)
+if
+span and span < 200000
+or call('XTRIM', base .. 'log', 'MINID', '~', id, 'LIMIT', 200000) < 200000 / 2
+then
+call('XTRIM', base .. 'log', 'MINID', id)
+else
+queue.untidy = true
+queueChanged = true
+end
+local below = '(' .. id
+if queue.amended > 0 then
+queue.amended = queue.amended - F.trimSet('amend', below)
+end
+if queue.gone > 0 then
+queue.gone = queue.gone - F.trimSet('gone', below)
+end
+if queue.reaps > 0 then
+local ended = call('ZRANGEBYSCORE', base .. 'reaps', '-inf', below, 'LIMIT', 0, 5000)
+if #ended > 0 then
+call('ZREM', base .. 'expiry', unpack(ended))
+queue.reaps = queue.reaps - F.trimSet('reaps', below)
 end
 end
-local function finish(wakes)
+end
+function F.finish(wakes)
 local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
 local row = group.row
-local floor = floorOf(group)
+local floor, cleared = F.floorOf(group)
 row.floor = floor
-if floor ~= row.trimmed and (floor - row.trimmed >= STRIDE or floor >= queue.tail) then
+if
+floor ~= row.trimmed
+and (floor - row.trimmed >= 64 or floor >= queue.tail or cleared - row.cleared >= 1048576)
+then
+if queue.groups > 1 then
+F.trimBelow(F.lowestFloor())
+else
+F.trimBelow(floor, floor - row.trimmed)
+end
 row.trimmed = floor
-trimBelow(queue.groups > 1 and lowestFloor() or floor)
+row.cleared = cleared
 end
 if now > row.latest then
 row.latest = now
 end
 fields[#fields + 1] = 'group:' .. name
-fields[#fields + 1] = cmsgpack.pack(row)
+fields[#fields + 1] = F.packGroup(row)
 end
 end
 if queueChanged then
@@ -709,7 +1468,7 @@ if now > queue.latest then
 queue.latest = now
 end
 fields[#fields + 1] = 'queue'
-fields[#fields + 1] = cmsgpack.pack(queue)
+fields[#fields + 1] = F.packQueue()
 end
 if #fields > 0 then
 call('HSET', state, unpack(fields))
@@ -721,22 +1480,101 @@ end
 `
 
 const settling = `local settledWakes = false
-local function ackStretch(group, number, first, last, results)
+function F.settleDead(group, kind, fence, seq, delay)
+local letter, row = F.letterAt(group, seq)
+if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
+return false
+end
+F.dropLetter(group, row)
+if kind == 'r' then
+local message = letter.message
+message.expires = nil
+F.skipJoining(group, message)
+if message.named then
+call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
+end
+F.enter(group, message, now + delay)
+end
+return true
+end
+function F.settleOne(group, kind, number, seq, at)
+local row = group.row
+local side = row.out > 0 and F.sideOf(group, seq)
+local lease
+if not side or side.lease ~= number then
+side = nil
+lease = row.leased > row.out and F.leaseAt(group, seq)
+if not lease or lease.number ~= number then
+return false
+end
+end
+local attempt = (side or lease).attempt
+if kind == 'e' then
+local ends = now + tonumber(ARGV[at])
+if side then
+call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
+side.at = ends
+F.putSide(group, seq, side)
+else
+F.cutLease(group, lease, seq, seq)
+local extended = F.partOf(lease, seq, seq)
+extended.ends = ends
+F.addLease(group, extended)
+end
+group.changed = true
+return true
+end
+local message = side and F.heldMessage(group, seq) or F.logMessage(seq)
+if kind == 'r' then
+local due = now + tonumber(ARGV[at])
+if not message.expires or message.expires > due then
+local counts = ARGV[at + 1] == '1'
+if side then
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
+row.leased = row.leased - 1
+row.out = row.out - 1
+else
+F.cutLease(group, lease, seq, seq)
+F.putHeld(group, message)
+end
+F.noteReap(group, message)
+if counts then
+row.failed = row.failed + 1
+end
+local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+return true
+end
+end
+F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+if kind == 'b' then
+row.acked = row.acked + 1
+F.done(message)
+elseif kind == 'k' then
+local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
+F.bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+else
+local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+F.bury(group, message, attempt, 'expired', reported)
+end
+return true
+end
+function F.ackStretch(group, number, first, last, results)
 local seq = first
 while seq <= last do
-local lease, after = leaseAt(group, seq)
+local lease, after = F.leaseAt(group, seq)
 local to = last
 if lease and lease.number == number then
 to = math.min(last, lease.last)
-cutLease(group, lease, seq, to)
+F.cutLease(group, lease, seq, to)
 group.row.acked = group.row.acked + to - seq + 1
 if lease.key then
-free(group, lease.key)
+F.free(group, lease.key)
 settledWakes = true
 end
 if lease.named then
 for one = seq, to do
-finished[#finished + 1] = identityOf(one)
+finished[#finished + 1] = F.identityOf(one)
 end
 end
 results[#results + 1] = string.rep('1', to - seq + 1)
@@ -744,94 +1582,21 @@ else
 if lease or after then
 to = math.min(last, lease and lease.last or after.first - 1)
 end
+if group.row.out > 0 then
+for one = seq, to do
+local settled = F.settleOne(group, 'b', number, one)
+settledWakes = settledWakes or settled
+results[#results + 1] = settled and '1' or '0'
+end
+else
 results[#results + 1] = string.rep('0', to - seq + 1)
+end
 end
 seq = to + 1
 end
 end
-local function settleDead(group, kind, fence, seq, delay)
-local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
-local letter = row and cmsgpack.unpack(row)
-if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
-return false
-end
-call('ZREM', keyOf(group, 'dead'), row)
-group.row.dead = group.row.dead - 1
-group.changed = true
-if kind == 'r' then
-local message = letter.message
-message.expires = nil
-if message.named and call('HEXISTS', base .. 'ids', message.id) == 0 then
-call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
-call('ZREM', base .. 'past', message.id)
-end
-enter(group, message, now + delay)
-end
-return true
-end
-local function settleOne(group, kind, number, seq, where, at)
-local row = group.row
-local lease, side, attempt, message
-if where == 'h' then
-side = sideOf(group, seq)
-if not side or side.lease ~= number then
-return false
-end
-attempt = side.attempt
-else
-lease = leaseAt(group, seq)
-if not lease or lease.number ~= number then
-return false
-end
-attempt = lease.attempt
-end
-if kind == 'e' then
-local ends = now + tonumber(ARGV[at])
-if side then
-call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-side.at = ends
-putSide(group, seq, side)
-else
-cutLease(group, lease, seq, seq)
-local extended = partOf(lease, seq, seq)
-extended.ends = ends
-addLease(group, extended)
-end
-group.changed = true
-return true
-end
-message = side and heldMessage(group, seq) or logMessage(seq)
-if kind == 'r' then
-local due = now + tonumber(ARGV[at])
-if not message.expires or message.expires > due then
-local counts = ARGV[at + 1] == '1'
-if side then
-call('ZREM', keyOf(group, 'ends'), seqText(seq))
-row.leased = row.leased - 1
-else
-cutLease(group, lease, seq, seq)
-putHeld(group, message)
-end
-if counts then
-row.failed = row.failed + 1
-end
-local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
-return true
-end
-end
-remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, seq, message.key)
-if kind == 'b' then
-row.acked = row.acked + 1
-done(group, message)
-else
-local reported = kind == 'k' and ARGV[at + 1] or ARGV[at + 2]
-bury(group, message, attempt, kind == 'k' and ARGV[at] or 'expired', reported ~= '' and reported or nil)
-end
-return true
-end
-local OPERANDS = { a = 5, b = 5, r = 8, k = 7, e = 6 }
-local function settleAll(group, at)
+F.OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
 local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -839,7 +1604,7 @@ local isOurs = group and group.row.token == token
 if kind == 'a' then
 local last = tonumber(ARGV[at + 4])
 if isOurs then
-ackStretch(group, number, seq, last, results)
+F.ackStretch(group, number, seq, last, results)
 else
 results[#results + 1] = string.rep('0', last - seq + 1)
 end
@@ -847,41 +1612,80 @@ else
 local where = ARGV[at + 4]
 local settled = isOurs
 and (
-where == 'd' and settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
-or where ~= 'd' and settleOne(group, kind, number, seq, where, at + 5)
+where == 'd' and F.settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
+or where ~= 'd' and F.settleOne(group, kind, number, seq, at + 5)
 )
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
 end
-at = at + OPERANDS[kind]
+at = at + F.OPERANDS[kind]
 end
 return table.concat(results)
 end
+function F.unpin(group)
+local row = group.row
+if row.cursor - row.trimmed <= 1024 and row.passed - row.cleared <= 1048576 then
+return
+end
+local left, size = 128, 0
+while left > 0 and size < 1048576 and row.leased > row.out do
+local first = call('ZRANGE', F.keyOf(group, 'leases'), 0, 0)[1]
+if not first then
+F.corrupt('a lease')
+end
+local lease = F.toLease(first)
+local span = row.cursor - lease.first
+local there = row.leased - row.out
+local over = span - there
+if
+not (span > 1024 and over > there)
+and not (row.passed - lease.bytes > 1048576 and over > there / 8)
+then
+return
+end
+local seq = lease.first
+F.dropLease(group, lease)
+while seq <= lease.last and left > 0 and size < 1048576 do
+local message = F.logMessage(seq)
+F.putHeld(group, message)
+F.putSide(group, seq, { lease = lease.number, at = lease.ends, attempt = lease.attempt })
+call('ZADD', F.keyOf(group, 'ends'), lease.ends, F.seqText(seq))
+row.leased = row.leased + 1
+row.out = row.out + 1
+size = size + #message.record
+left = left - 1
+seq = seq + 1
+end
+if seq <= lease.last then
+F.addLease(group, F.partOf(lease, seq, lease.last))
+end
+end
+end
 `
 
-const store = `local SEGMENT_MESSAGES = 256
-local SEGMENT_BYTES = 64 * 1024
-local function seqText(seq)
-return string.format('%016.0f', seq)
-end
-local function reapAt(time)
-if not queue.reap or time < queue.reap then
-queue.reap = time
+const store = `function F.noteExpiry(last, time)
+local member = F.seqText(last)
+if call('ZADD', base .. 'expiry', 'LT', time, member) == 1 then
+call('ZADD', base .. 'reaps', last, member)
+queue.reaps = queue.reaps + 1
 queueChanged = true
 end
+F.reapAt(time)
 end
-local function noteExpiry(seq, expires)
-if expires then
-call('ZADD', base .. 'expiry', expires, string.format('m%.0f', seq))
-reapAt(expires)
-end
-end
-local function addSegment(count, blob, columns, at, start)
+function F.addSegment(count, blob, columns, at, start)
 local tail = queue.tail
+local last = tail + count - 1
 local head = cmsgpack.pack({ tail, at, queue.bytes, start })
-local id = string.format('%.0f-0', tail + count - 1)
+local id = string.format('%.0f-0', last)
 if columns then
 call('XADD', base .. 'log', id, 'h', head, 'b', blob, 'c', cmsgpack.pack(columns))
+if columns.expires then
+local first
+for _, time in pairs(columns.expires) do
+first = first and math.min(first, time) or time
+end
+F.noteExpiry(last, first)
+end
 else
 call('XADD', base .. 'log', id, 'h', head, 'b', blob)
 end
@@ -889,10 +1693,10 @@ queue.tail = tail + count
 queue.bytes = queue.bytes + #blob - 4 * count
 queueChanged = true
 end
-local COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
-local function columnsOf(messages, first, last)
+F.COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
+function F.columnsOf(messages, first, last)
 local columns
-for _, column in ipairs(COLUMNS) do
+for _, column in ipairs(F.COLUMNS) do
 for i = first, last do
 local value = messages[i][column]
 if value ~= nil then
@@ -904,13 +1708,13 @@ end
 end
 return columns
 end
-local function addMessages(messages, at, start)
+function F.addMessages(messages, at, start)
 local from = 1
 while from <= #messages do
 local ends, records, size, to = {}, {}, 0, from
-while to <= #messages and to - from < SEGMENT_MESSAGES do
+while to <= #messages and to - from < 256 do
 local record = messages[to].record
-if to > from and size + #record > SEGMENT_BYTES then
+if to > from and size + #record > 65536 then
 break
 end
 size = size + #record
@@ -918,41 +1722,90 @@ ends[#ends + 1] = struct.pack('<I4', size)
 records[#records + 1] = record
 to = to + 1
 end
-addSegment(to - from, table.concat(ends) .. table.concat(records), columnsOf(messages, from, to - 1), at, start)
+F.addSegment(to - from, table.concat(ends) .. table.concat(records), F.columnsOf(messages, from, to - 1), at, start)
 from = to
 end
 end
-local TIMERS_AT_ONCE = 500
-local function sweepDelayed()
-if not queue.timer or queue.timer > now then
-return
+function F.isOverdue()
+return queue.timer and queue.timer <= now
 end
-local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'LIMIT', 0, TIMERS_AT_ONCE)
-if #due > 0 then
-local rows = call('HMGET', base .. 'delayed', unpack(due))
-local messages, ids, expired = {}, {}, {}
-for i = 1, #due do
+function F.passSince(tail, due)
+for _, group in pairs(F.allGroups()) do
+local row = group.row
+local since = row.since
+if since then
+local passed = 0
+while
+2 * passed < #due
+and tonumber(due[2 * passed + 2]) <= since.at
+and tonumber(due[2 * passed + 1]) < since.number
+do
+passed = passed + 1
+end
+if row.cursor == tail then
+row.cursor = tail + passed
+end
+if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+row.since = nil
+queue.late = queue.late - 1
+end
+group.changed = true
+end
+end
+end
+function F.sweepDelayed(most)
+if not F.isOverdue() then
+return 0
+end
+local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+local messages, names, members, size = {}, {}, {}, 0
+local lapses = {}
+while 2 * #messages < #due and size < 8388608 do
+local each = #messages > 0 and math.max(1, size / #messages) or 8388608 / 16
+local to = math.min(#due / 2, #messages + math.ceil((8388608 - size) / each))
+local wanted = {}
+for i = #messages + 1, to do
+wanted[#wanted + 1] = due[2 * i - 1]
+end
+local rows = call('HMGET', base .. 'delayed', unpack(wanted))
+for i = 1, #rows do
 local message = cmsgpack.unpack(rows[i])
-local seq = queue.tail + i - 1
-messages[i] = message
-ids[2 * i - 1] = message.id
-ids[2 * i] = string.format('s%.0f', seq)
+size = size + #message.record
+members[#members + 1] = wanted[i]
+names[#names + 1] = message.id
+messages[#messages + 1] = message
 if message.expires then
-expired[#expired + 1] = 'd' .. due[i]
-noteExpiry(seq, message.expires)
+lapses[#lapses + 1] = wanted[i]
 end
+end
+end
+local tail = queue.tail
+if #messages > 0 then
+local rows = call('HMGET', base .. 'ids', unpack(names))
+local ids = {}
+for i = 1, #names do
+ids[2 * i - 1] = names[i]
+ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
 end
 call('HSET', base .. 'ids', unpack(ids))
-call('ZREM', base .. 'timers', unpack(due))
-call('HDEL', base .. 'delayed', unpack(due))
-if #expired > 0 then
-call('ZREM', base .. 'expiry', unpack(expired))
+call('ZREM', base .. 'timers', unpack(members))
+call('HDEL', base .. 'delayed', unpack(members))
+if #lapses > 0 then
+call('ZREM', base .. 'lapse', unpack(lapses))
 end
-addMessages(messages, clock, '')
-queue.delayed = queue.delayed - #due
+F.addMessages(messages, clock, '')
+queue.delayed = queue.delayed - #messages
+queue.later = queue.later - size
+for i = 2 * #messages + 1, #due do
+due[i] = nil
+end
 end
 queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
 queueChanged = true
+if queue.late > 0 then
+F.passSince(tail, due)
+end
+return #messages
 end
 `
 
@@ -962,25 +1815,34 @@ export interface Script {
   readonly text: string
 }
 
-export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats', Script>> = {
+export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'f5144c94c6a5baa135545fe66deba66c109423c5',
+    sha: '81d138c2a1d19b0d4555f3908f9bb2698a227fba',
     text: `#!lua
 
-` + rows + log + store + `open()
-sweepDelayed()
-local start, more = ARGV[2], ARGV[3]
-local firstSeq, firstNumber = queue.tail, queue.number
-if more == '' then
-for i = 4, #ARGV, 2 do
+` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local at = 7
+if ARGV[6] == '0' then
+F.open()
+if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+F.sweepDelayed(500)
+if not F.isOverdue() then
+local firstSeq = queue.tail
+for i = at, #ARGV, 2 do
 local count = tonumber(ARGV[i])
 queue.sent = queue.sent + count
-addSegment(count, ARGV[i + 1], nil, clock, start)
+F.addSegment(count, ARGV[i + 1], nil, clock, start)
 end
-finish(true)
-return { '', firstSeq, firstNumber }
+F.finish(true)
+return { '', firstSeq, queue.number }
 end
-` + leases + places + moves + find + drop + `local function stored(spec, record, id)
+end
+end
+` + leases + places + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+local _
+_, at = F.openGroups(6)
+end
+local function stored(spec, record, id)
 return {
 id = id,
 key = spec.key,
@@ -990,23 +1852,54 @@ named = id and (spec.dedupeMs or 0),
 record = record,
 }
 end
-local function replace(message, places)
-local seq = message.seq
-noteExpiry(seq, message.expires)
-if segmentAt(seq) then
-amend(seq, isGone(seq), message)
+local function replaceDelayed(message, number)
+local member, old = F.seqText(number), F.delayedMessage(number)
+queue.later = queue.later + #message.record - #old.record
+queueChanged = true
+call('HSET', base .. 'delayed', member, cmsgpack.pack(message))
+call('ZREM', base .. 'lapse', member)
+if message.expires then
+call('ZADD', base .. 'lapse', message.expires, member)
+end
+call('HSET', base .. 'ids', message.id, F.idRow('t', number, message.named, 0))
+end
+local function replace(message, seq)
+local places = {}
+for _, group in pairs(F.allGroups()) do
+places[group] = F.locate(group, seq)
+end
+message.seq = seq
+local segment = F.segmentAt(seq)
+if segment then
+F.amend(message)
+if message.expires then
+F.noteExpiry(segment.last, message.expires)
+end
+end
+local function put(key)
+call('ZREMRANGEBYSCORE', key, seq, seq)
+call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
 if place.kind == 'waiting' or place.kind == 'parked' then
-call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
-putHeld(group, message)
+local old = F.heldMessage(group, seq)
+group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
+put(F.keyOf(group, 'held'))
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+F.noteReap(group, message)
 if place.kind == 'waiting' then
-putSide(group, seq, { at = place.side.at, attempt = 0 })
+F.putSide(group, seq, { at = place.side.at, attempt = 0 })
+end
+elseif place.kind == 'unjoined' then
+for _, key in ipairs(group.row.join.keys) do
+if call('ZCOUNT', base .. key, seq, seq) > 0 then
+put(base .. key)
 end
 end
 end
-call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
+end
+call('HSET', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
 end
 local rowOf, pastOf = {}, {}
 local function lookUp(ids)
@@ -1020,217 +1913,246 @@ pastOf[ids[i]] = past[i - from + 1] and tonumber(past[i - from + 1])
 end
 end
 end
-local function meet(spec, record)
+local function meet(spec)
 local id = spec.id
-if not rowOf[id] then
-local known = pastOf[id]
-if known then
-if known > now and not spec.replace then
-return 'd'
+local row = rowOf[id]
+local found, own, earlier = nil, 0, 0
+if row then
+found, own, earlier = F.readId(row)
+else
+found = F.findMade(id)
 end
-call('ZREM', base .. 'past', id)
-return 's'
-end
-end
-local found = find(id)
-if not found then
-return 's'
-end
-if found.number then
+local past = not spec.replace and pastOf[id] and pastOf[id] > now
+if found and found.number then
+local member = F.seqText(found.number)
+local due = tonumber(call('ZSCORE', base .. 'timers', member))
+if due then
 if not spec.replace then
 return 'd'
 end
-drop(id, found)
-return 'S'
+local moves = due > now or (spec.delayMs and spec.delayMs > 0) or F.delayedMessage(found.number).key ~= spec.key
+return moves and 'S' or 'r'
 end
+elseif found then
 local seq = found.seq
 local places, all, retained = {}, true, false
-for _, group in pairs(allGroups()) do
-local place = locate(group, seq)
+for _, group in pairs(F.allGroups()) do
+local place = F.locate(group, seq)
 places[group] = place
 retained = retained or place ~= nil
 all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
 end
 if queue.groups == 0 then
-retained = isPending(seq)
+retained = F.isPending(seq)
 end
-if not retained then
-return 's'
-end
+if retained then
 if not spec.replace then
 return 'd'
 end
 if not all then
-return 's'
+return 's', { earlier = math.max(own, earlier) }
 end
-local present = logMessage(seq)
+local present = F.logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
-present = heldMessage(group, seq)
+present = F.messageIn(group, place, seq)
 end
 end
 if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-drop(id, found)
 return 'S'
 end
-local message = stored(spec, record, id)
-message.seq = seq
-message.at = clock
-replace(message, places)
 return 'r'
 end
-local specs = cjson.decode(more)
-local records, marks, met = {}, {}, {}
-for i = 4, #ARGV, 2 do
+end
+if row then
+local time = (queue.cut or now) + math.max(own, earlier)
+if time > now then
+return not spec.replace and 'd' or 's', { time = time }
+end
+end
+return past and 'd' or 's'
+end
+local specs = more ~= '' and cjson.decode(more)
+local records, marks, known, met = {}, {}, {}, {}
+for i = at, #ARGV, 2 do
 local segment = { count = tonumber(ARGV[i]), blob = ARGV[i + 1] }
 for place = 1, segment.count do
-records[#records + 1] = recordAt(segment, place)
+records[#records + 1] = F.recordAt(segment, place)
 end
 end
 local named = {}
-for _, spec in ipairs(specs) do
+for _, spec in ipairs(specs or {}) do
 if spec ~= 0 and spec.id then
 named[#named + 1] = spec.id
 end
 end
 lookUp(named)
-for i, spec in ipairs(specs) do
+local messages, bytes = 0, 0
+for i = 1, #records do
+local spec = specs and specs[i] or 0
 local mark = 's'
-if spec ~= 0 then
-if spec.id then
-mark = met[spec.id] and 'd' or meet(spec, records[i])
+if spec ~= 0 and spec.id then
+if met[spec.id] then
+mark = 'd'
+else
+mark, known[i] = meet(spec)
+end
 met[spec.id] = true
 end
-if spec.delayMs and spec.delayMs > 0 then
-mark = mark == 's' and 'l' or mark == 'S' and 'L' or mark
-end
+if mark == 's' then
+messages = messages + 1
+bytes = bytes + #records[i]
 end
 marks[i] = mark
 end
-firstSeq = queue.tail
-local messages, ids = {}, {}
-for i, spec in ipairs(specs) do
-local mark = marks[i]
-if spec == 0 then
-messages[#messages + 1] = { record = records[i] }
-elseif mark == 's' or mark == 'S' then
-local message = stored(spec, records[i], spec.id)
-messages[#messages + 1] = message
-local seq = queue.tail + #messages - 1
-noteExpiry(seq, message.expires)
-if spec.id then
-ids[#ids + 1] = spec.id
-ids[#ids + 1] = string.format('s%.0f', seq)
+if (mostMessages or mostBytes) and messages > 0 then
+local there, size = F.countRetained(mostMessages and mostMessages - messages), F.bytesRetained()
+if mostMessages and there + messages > mostMessages then
+return { 'q', 'maxMessages', there, messages }
 end
-elseif mark == 'l' or mark == 'L' then
+if mostBytes and size + bytes > mostBytes then
+return { 'q', 'maxBytes', size, bytes }
+end
+end
+F.tidy()
+F.sweepDelayed(math.min(4 * 500, 500 + #records))
+local isBehind = F.isOverdue()
+local firstSeq, firstNumber = queue.tail, queue.number
+local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+for i = 1, #records do
+local spec = specs and specs[i] or 0
+local mark, about = marks[i], known[i] or {}
+if spec == 0 and not isBehind then
+added[#added + 1] = { record = records[i] }
+elseif mark == 's' or mark == 'S' then
+if spec == 0 then
+spec = {}
+end
+if about.time then
+F.remember(spec.id, about.time)
+end
+if mark == 'S' then
+F.drop(spec.id, F.find(spec.id))
+end
+local message = stored(spec, records[i], spec.id)
+local delay = spec.delayMs or 0
+if delay > 0 or isBehind then
 local number = queue.number
-local message = stored(spec, records[i], spec.id or makeId(start, number, 1))
-local due = now + spec.delayMs
+local member = F.seqText(number)
+local due = now + delay
+if delay == 0 then
+due = math.max(now, queue.behind or 0)
+queue.behind = due
+end
 message.at = clock
-queue.number = number + 1
-queue.delayed = queue.delayed + 1
-queue.sent = queue.sent + 1
-queueChanged = true
-call('HSET', base .. 'delayed', seqText(number), cmsgpack.pack(message))
-call('ZADD', base .. 'timers', due, seqText(number))
+if not message.id then
+message.id, message.named = F.makeId(start, number, 1), 0
+else
+ids[#ids + 1] = message.id
+ids[#ids + 1] = F.idRow('t', number, message.named, about.earlier or 0)
+end
+rows[#rows + 1] = member
+rows[#rows + 1] = cmsgpack.pack(message)
+timers[#timers + 1] = due
+timers[#timers + 1] = member
 if not queue.timer or due < queue.timer then
 queue.timer = due
 end
 if message.expires then
-call('ZADD', base .. 'expiry', message.expires, 'd' .. seqText(number))
-reapAt(message.expires)
+lapses[#lapses + 1] = message.expires
+lapses[#lapses + 1] = member
 end
-ids[#ids + 1] = message.id
-ids[#ids + 1] = string.format('t%.0f', number)
+queue.number = number + 1
+queue.delayed = queue.delayed + 1
+queue.later = queue.later + #message.record
+queue.sent = queue.sent + 1
+marks[i] = mark == 's' and 'l' or 'L'
+else
+added[#added + 1] = message
+if spec.id then
+ids[#ids + 1] = spec.id
+ids[#ids + 1] = F.idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
 end
 end
-for from = 1, #ids, 1000 do
-call('HSET', base .. 'ids', unpack(ids, from, math.min(#ids, from + 999)))
+elseif mark == 'r' then
+local message = stored(spec, records[i], spec.id)
+local found = F.find(spec.id)
+message.at = clock
+if found.number then
+replaceDelayed(message, found.number)
+else
+replace(message, found.seq)
 end
-queue.sent = queue.sent + #messages
-addMessages(messages, clock, start)
-finish(true)
+end
+end
+local function putAll(command, kind, arguments)
+for from = 1, #arguments, 1000 do
+call(command, base .. kind, unpack(arguments, from, math.min(#arguments, from + 999)))
+end
+end
+putAll('HSET', 'ids', ids)
+putAll('HSET', 'delayed', rows)
+putAll('ZADD', 'timers', timers)
+putAll('ZADD', 'lapse', lapses)
+queue.sent = queue.sent + #added
+queueChanged = true
+F.addMessages(added, clock, start)
+F.finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '9c4224543cfc2e7bce788bc6d0a7e70c78a33b42',
+    sha: '6fec9189fc2a034cc9199a5c4d97bf54ba6d481b',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + find + drop + `open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
 local results = {}
 for i = 2, #ARGV do
-local found = find(ARGV[i])
-results[#results + 1] = found and drop(ARGV[i], found) and '1' or '0'
+local found = F.find(ARGV[i])
+results[#results + 1] = found and F.drop(ARGV[i], found) and '1' or '0'
 end
-finish(true)
+F.passGone()
+F.finish(true)
 return table.concat(results)
 `,
   },
   claim: {
-    sha: '35bcc04bcb6027ee2eae16db425c6df4eabcb4fc',
+    sha: '58b06d9a28dca59ae64eeec4305a0162fb2753a9',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + expired + expire + group + settling + `local PASS = 256
-local PASS_ON = 2048
-local SEGMENTS_AT_ONCE = 16
-local MAX_BYTES = 8 * 1024 * 1024
-local MAX_DELIVERIES = 10000
-local LEASE_LOST = 'sthe lease ended before the delivery was settled'
-local name, limit, leaseMs, maxAttempts = ARGV[2], math.min(tonumber(ARGV[3]), MAX_DELIVERIES), tonumber(ARGV[4]), tonumber(ARGV[5])
-local group = open(name)
-if not group then
-while queue.timer and queue.timer <= now do
-sweepDelayed()
-end
-group = imagineGroup(name, ARGV[7], ARGV[6])
-unlinkGroup(group)
-local others = {}
-for _, other in pairs(allGroups()) do
-others[#others + 1] = other
-end
-groups[name] = group
-group.changed = true
-queue.groups = queue.groups + 1
-queueChanged = true
-local retained, seqs = {}, {}
-if ARGV[6] == 'earliest' then
-local bound = string.format('(%.0f', group.row.cursor)
-for _, other in ipairs(others) do
-for _, row in ipairs(call('ZRANGEBYSCORE', keyOf(other, 'held'), '-inf', bound)) do
-local message = cmsgpack.unpack(row)
-if not retained[message.seq] then
-seqs[#seqs + 1] = message.seq
-retained[message.seq] = message
-end
-end
-end
-end
-table.sort(seqs)
-for _, seq in ipairs(seqs) do
-enter(group, retained[seq], now)
-end
-end
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
+local group, rest = F.openGroups(6)
 local row = group.row
-local settled = settleAll(group, 8)
-sweepDelayed()
-sweepExpired()
+row.deadFor = tonumber(ARGV[5])
+local settled = F.settleAll(group, rest)
+if queue.scan or queue.untidy then
+F.tidy()
+end
+local looked, more = F.sweepExpired(), false
+if queue.reap and queue.reap <= now then
+more = true
+end
+if row.join then
+looked = looked + F.takeOver(group)
+end
 local number = row.lease
 local ends = now + leaseMs
 local reply = { row.token, number, -1, settled }
-local taken, bytes, more = 0, 0, false
+local taken, bytes = 0, 0
 row.lease = number + 1
 group.changed = true
 local function room()
-if bytes >= MAX_BYTES then
+if bytes >= 8388608 or row.join then
 return 0
 end
 return limit - taken
 end
 local stretch
+local before = 0
 local function flush()
 if stretch then
-addLease(group, stretch)
+F.addLease(group, stretch)
 stretch = nil
 end
 end
@@ -1241,7 +2163,7 @@ stretch.named = stretch.named or named
 return
 end
 flush()
-stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key }
+stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key, bytes = before }
 if key then
 flush()
 end
@@ -1258,17 +2180,22 @@ local function take(message, attempt, held, key, reported)
 local seq = message.seq
 local reason = verdict(message, attempt)
 if reason then
+looked = looked + 1
 if held then
-dropHeld(group, seq)
+F.dropHeld(group, message)
 end
-free(group, key)
-bury(group, message, attempt, reason, reported)
+F.free(group, key)
+F.bury(group, message, attempt, reason, reported, row.deadFor)
 return
 end
 if held then
-call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
+call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
+F.putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
 row.leased = row.leased + 1
+row.out = row.out + 1
+if message.expires then
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+end
 else
 lease(seq, seq, attempt + 1, message.named ~= nil, key)
 end
@@ -1290,82 +2217,83 @@ local function takeEnded()
 if row.leased == 0 then
 return
 end
-local looked = 0
 while room() > 0 do
-local member = call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
 if not member then
 break
 end
-if looked >= PASS_ON then
+if looked >= 1024 then
 more = true
 break
 end
 if string.match(member, '^%d+$') then
 local seq = tonumber(member)
-local message, side = heldAt(group, seq)
+local message, side = F.heldAt(group, seq)
 local failed = row.failed + 1
-call('ZREM', keyOf(group, 'ends'), member)
+call('ZREM', F.keyOf(group, 'ends'), member)
 row.leased = row.leased - 1
+row.out = row.out - 1
 take(message, side.attempt, true, message.key, LEASE_LOST)
 row.failed = failed
-looked = looked + 1
 else
-local old = toLease(member)
-dropLease(group, old)
+local old = F.toLease(member)
+F.dropLease(group, old)
+before = old.bytes
 local seq = old.first
-while seq <= old.last and room() > 0 and looked < PASS_ON do
+while seq <= old.last and room() > 0 and looked < 1024 do
 local failed = row.failed + 1
-take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
+take(F.logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
 row.failed = failed
-looked = looked + 1
 seq = seq + 1
 end
 if seq <= old.last then
-addLease(group, partOf(old, seq, old.last))
+F.addLease(group, F.partOf(old, seq, old.last))
 end
 end
 end
 end
 local function takeDue()
-local looked = 0
 while row.waiting > 0 and room() > 0 do
-local due = call('ZRANGEBYSCORE', keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), PASS))
+local due = call('ZRANGEBYSCORE', F.keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), 256))
 if #due == 0 then
 break
 end
-if looked >= PASS_ON then
+if looked >= 1024 then
 more = true
 break
 end
-looked = looked + #due
 for _, member in ipairs(due) do
 if room() == 0 then
 return
 end
 local seq = tonumber(member)
-local message, side = heldAt(group, seq)
-call('ZREM', keyOf(group, 'due'), member)
+local message, side = F.heldAt(group, seq)
+call('ZREM', F.keyOf(group, 'due'), member)
 row.waiting = row.waiting - 1
 take(message, side.attempt, true, message.key, side.error)
 end
 end
 end
-local function takeEach(segment, from, amendments)
+local parked = 0
+local function takeEach(segment, from, amendments, gone)
 local i = from
-while i <= segment.count and room() > 0 do
+while i <= segment.count and room() > 0 and looked < 1024 do
 local seq = segment.first + i - 1
-local amendment = amendments and amendments[seq]
-if amendment and amendment.gone then
-row.skipped = row.skipped - 1
+if gone and gone[seq] then
+looked = looked + 0.25
 else
-local message = amendment and amendment.message or messageAt(segment, i)
+local message = amendments and amendments[seq] or F.messageAt(segment, i)
 local key = message.key
 if not key or verdict(message, 0) then
 take(message, 0, false)
-elseif isBusy(group, key) then
-park(group, message)
+elseif F.isBusy(group, key) then
+F.park(group, message)
+looked = looked + 1
+if taken > 0 then
+parked = parked + 1
+end
 else
-call('HSET', keyOf(group, 'heads'), key, seqText(seq))
+call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 take(message, 0, false, key)
 end
 end
@@ -1375,7 +2303,7 @@ return i
 end
 local function takeStretch(segment, from)
 local to = math.min(segment.count, from + room() - 1)
-local size = sizeOf(segment, from, to)
+local size = F.sizeOf(segment, from, to)
 local columns = segment.columns
 local ids, own, named = '', '', false
 if columns then
@@ -1397,7 +2325,7 @@ end
 end
 local blob = segment.blob
 local ends = 4 * segment.count
-local begin = startOf(blob, from)
+local begin = F.startOf(blob, from)
 if from > 1 or to < segment.count then
 blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
 end
@@ -1409,54 +2337,64 @@ bytes = bytes + size
 return to + 1
 end
 local function takeFromLog()
-local before, looked, ask = taken, 0, 1
+local ask, skipped = 1, 0
 while room() > 0 and row.cursor < queue.tail do
-local given = taken - before
-if looked - given >= (given > 0 and PASS or PASS_ON) then
+if looked >= 1024 or parked >= 256 or skipped >= 64 then
 more = true
 return
 end
-local entries = segmentsFrom(row.cursor, ask)
+local entries = F.segmentsFrom(row.cursor, ask)
 if #entries == 0 then
-corrupt('the log')
+F.corrupt('the log')
 end
 for _, entry in ipairs(entries) do
-if room() == 0 then
+if room() == 0 or looked >= 1024 then
 break
 end
-local segment = toSegment(entry)
+local segment = F.toSegment(entry)
 known = segment
 local from = math.max(row.cursor, segment.first)
 local place = from - segment.first + 1
-local amendments = amendmentsOf(from, segment.last)
+local amendments = F.amendmentsOf(from, segment.last)
+local gone, count = F.goneIn(from, segment.last)
 local columns = segment.columns
-if amendments or (columns and (columns.key or columns.expires or columns.at)) then
-place = takeEach(segment, place, amendments)
+before = segment.bytes
+if count == segment.last - from + 1 then
+skipped = skipped + 1
+place = segment.count + 1
+elseif amendments or gone or (columns and (columns.key or columns.expires or columns.at)) then
+place = takeEach(segment, place, amendments, gone)
 else
 place = takeStretch(segment, place)
 end
 row.cursor = segment.first + place - 1
-looked = looked + row.cursor - from
-ask = math.min(SEGMENTS_AT_ONCE, math.max(1, math.ceil(room() / segment.count)))
+row.passed = segment.bytes + (place > segment.count and F.sizeOf(segment, 1, segment.count) or 0)
+ask = math.min(16, math.max(1, math.ceil(room() / segment.count)))
 end
 end
 end
 takeEnded()
 takeDue()
 takeFromLog()
+local moved = 0
+while moved < 1024 and room() > 0 and row.cursor == queue.tail and F.isOverdue() do
+moved = moved + F.sweepDelayed(math.min(500, math.max(64, room())))
+takeFromLog()
+end
 takeDue()
 flush()
-forgetIds()
-if more or (room() <= 0 and row.cursor < queue.tail) then
+F.unpin(group)
+F.forgetIds()
+if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
 else
 local next = queue.timer
 if row.waiting > 0 then
-local due = tonumber(call('ZRANGE', keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
+local due = tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
 next = next and math.min(next, due) or due
 end
 if row.leased > 0 then
-local ended = tonumber(call('ZRANGE', keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
+local ended = tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
 next = next and math.min(next, ended) or ended
 end
 if next then
@@ -1464,87 +2402,87 @@ reply[3] = math.max(0, math.ceil(next - now))
 end
 end
 if #settled > 0 then
-finish(settledWakes)
+F.finish(settledWakes)
 else
-finish()
+F.finish()
 end
 return reply
 `,
   },
   deleteGroup: {
-    sha: '3f6ebee05a0f74fc37d838bf088756d9f0ac98b3',
+    sha: '332a882f916db7fa00625c0f7b624a3f411213f2',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + group + `local SEGMENTS_AT_ONCE = 16
-local function freeIds(group, floor)
-if call('EXISTS', base .. 'ids') == 0 then
-return
+` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
+if not group then
+return 0
 end
-for _, member in ipairs(call('ZRANGE', keyOf(group, 'held'), 0, -1)) do
-done(group, cmsgpack.unpack(member))
-end
-local from = 0
-while from < floor do
-local entries = segmentsFrom(from, SEGMENTS_AT_ONCE)
-from = floor
-for _, entry in ipairs(entries) do
-local segment = toSegment(entry)
-from = segment.last + 1
-for i, named in pairs(segment.columns and segment.columns.named or {}) do
-done(group, { seq = segment.first + i - 1, id = segment.columns.id[i], named = named })
-end
-end
-end
-forgetIds(true)
-end
-local group = open(ARGV[2])
-if group then
-allGroups()
+F.allGroups()
 groups[group.name] = nil
 queue.groups = queue.groups - 1
 queueChanged = true
-local floor = lowestFloor()
-if queue.groups == 0 then
-call('UNLINK', base .. 'timers', base .. 'delayed', base .. 'ids', base .. 'expiry')
-queue.delayed = 0
-queue.timer = nil
-else
-freeIds(group, floor)
-end
-unlinkGroup(group)
 call('HDEL', state, 'group:' .. group.name)
-trimBelow(floor)
-finish(true)
+F.unlinkGroup(group)
+if queue.groups == 0 then
+F.endMessages()
+else
+F.trimBelow(F.lowestFloor())
+F.cutIds()
 end
+if queue.scan then
+F.cleanIds(500)
+end
+F.finish(true)
+return (queue.scan or queue.untidy) and 1 or 0
+`,
+  },
+  delete: {
+    sha: 'af3f9e90cb8eb7c9edbef2728dcb9a9a6ce692ef',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
+return F.endUnread(2)
+end
+queue.joining = 0
+for _, group in pairs(groups) do
+group.row.join = nil
+F.unlinkGroup(group)
+end
+for key in pairs(queue.ghosts or {}) do
+call('UNLINK', base .. key)
+end
+F.unlinkAll(F.MESSAGE_KEYS)
+F.unlinkAll(F.OTHER_KEYS)
+redis.pcall('PUBLISH', base .. 'changed', 'wake')
+return 0
 `,
   },
   list: {
-    sha: '5944347ffec739c6c7d9ab1b4d57de7788a1cdd6',
+    sha: '896947bb3ba973dd974d752cf862fa7c8b1e95f7',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + group + find + `local LOOK = 256
-local LOOK_AT_MOST = 4096
-local MAX_BYTES = 8 * 1024 * 1024
-local name, limit, states = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local section, place, idCount = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local group = open(name) or imagineGroup(name, '', 'earliest')
+` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
-local bytes, looked = 0, 0
+local bytes, read, looked = 0, 0, 0
 local function wants(letters)
 return string.find(states, '[' .. letters .. ']') ~= nil
 end
 local function isLive(message)
 return message and (not message.expires or message.expires > now)
 end
+local function isFull()
+return #reply - 3 >= limit or bytes >= 8388608 or read >= 33554432 or looked >= 2048
+end
 local function show(state, message, attempt, at, reported, letter)
-looked = looked + 1
 local left = at and at - now or 0
 if at and left <= 0 then
 state = 'r'
 end
 if wants(state) then
-bytes = bytes + #message.record
+bytes = bytes + (isBare and 0 or #message.record)
 local entry = {
 state,
 message.at,
@@ -1554,7 +2492,7 @@ message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
 reported or '',
-message.record,
+isBare and F.headersOf(message.record) or message.record,
 }
 if letter then
 for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
@@ -1563,42 +2501,48 @@ end
 end
 reply[#reply + 1] = entry
 end
-return #reply - 3 >= limit or bytes >= MAX_BYTES or looked >= LOOK_AT_MOST
 end
 local function showHeld(message)
-local side = sideOf(group, message.seq)
+local side = F.sideOf(group, message.seq)
 if side and side.lease then
-return show('l', message, side.attempt, side.at)
-end
-if not isLive(message) then
-return false
-end
+show('l', message, side.attempt, side.at)
+elseif isLive(message) then
 if side and not side.parked then
-return show('d', message, side.attempt, side.at, side.error)
+show('d', message, side.attempt, side.at, side.error)
+else
+show('b', message, 0)
 end
-return show('b', message, 0)
+end
 end
 local function showDead(letter)
-return show('x', letter.message, letter.attempt, nil, letter.error, letter)
+if not (letter.ends and letter.ends <= now) then
+show('x', letter.message, letter.attempt, nil, letter.error, letter)
 end
-local function walk(kind, each)
+end
+local function ask()
+local each = looked > 0 and math.max(1, read / looked) or 33554432 / 64
+return math.min(256, math.max(1, math.floor((33554432 - read) / each)))
+end
+local function walk(key, each, below)
 local from = place == '' and '-inf' or '(' .. place
 local last = tonumber(place) or 0
 while true do
-local rows = call('ZRANGEBYSCORE', keyOf(group, kind), from, '+inf', 'LIMIT', 0, LOOK)
+local count = ask()
+local rows = call('ZRANGEBYSCORE', key, from, below or '+inf', 'LIMIT', 0, count)
 for _, member in ipairs(rows) do
-local one = cmsgpack.unpack(member)
-local seq, full = each(one)
-if not isNumber(seq) or seq <= last then
-corrupt('a message')
+looked = looked + 1
+read = read + #member
+local seq = each(cmsgpack.unpack(member))
+if not F.isNumber(seq) or seq <= last then
+F.corrupt('a message')
 end
 last = seq
 place = string.format('%.0f', seq)
-if full then
+if isFull() then
 return true
 end
 end
-if #rows < LOOK then
+if #rows < count then
 return false
 end
 from = '(' .. place
@@ -1607,22 +2551,25 @@ end
 local sections = {}
 sections[1] = { 'lr', function()
 local from = tonumber(place ~= '' and place or 0) + 1
-while true do
-local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
+while row.leased > row.out do
+local member = call('ZRANGEBYSCORE', F.keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
 if not member then
 return false
 end
-local lease = toLease(member)
+local lease = F.toLease(member)
 if lease.last < from then
-corrupt('a lease')
+F.corrupt('a lease')
 end
 for seq = math.max(from, lease.first), lease.last do
-local message = logMessage(seq)
+local message = F.logMessage(seq)
 place = string.format('%.0f', seq)
 if not message then
-corrupt('a lease')
+F.corrupt('a lease')
 end
-if show('l', message, lease.attempt, lease.ends) then
+looked = looked + 1
+read = read + #message.record
+show('l', message, lease.attempt, lease.ends)
+if isFull() then
 return true
 end
 end
@@ -1630,34 +2577,67 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
-return walk('held', function(message)
-return message.seq, showHeld(message)
+return walk(F.keyOf(group, 'held'), function(message)
+showHeld(message)
+return message.seq
 end)
 end }
 sections[3] = { 'r', function()
+local join = row.join
+while join do
+join.from = math.max(join.from, tonumber(place) or 0)
+local messages, bound = F.unjoined(group, ask())
+for _, message in ipairs(messages) do
+looked = looked + 1
+read = read + #message.record
+place = string.format('%.0f', message.seq)
+if isLive(message) then
+show('r', message, 0)
+end
+if isFull() then
+return true
+end
+end
+if bound >= join.bound then
+return false
+end
+place = string.format('%.0f', bound - 1)
+end
+end }
+sections[4] = { 'r', function()
 local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
 while from < queue.tail do
-local entry = segmentsFrom(from, 1)[1]
+local entry = F.segmentsFrom(from, 1)[1]
 if not entry then
 return false
 end
-local segment = toSegment(entry)
-local amendments = amendmentsOf(segment.first, segment.last)
+local segment = F.toSegment(entry)
+local amendments, gone = F.amendmentsOf(segment.first, segment.last), F.goneIn(segment.first, segment.last)
+looked = looked + 8
+read = read + #segment.blob
 for seq = math.max(from, segment.first), segment.last do
-local amendment = amendments and amendments[seq]
 place = string.format('%.0f', seq)
-if not (amendment and amendment.gone) then
-local message = amendment and amendment.message or messageAt(segment, seq - segment.first + 1)
-if isLive(message) and show('r', message, 0) then
-return true
+if gone and gone[seq] then
+looked = looked + 0.25
+else
+looked = looked + 1
+local message = amendments and amendments[seq] or F.messageAt(segment, seq - segment.first + 1)
+if isLive(message) then
+show('r', message, 0)
 end
+end
+if isFull() then
+return true
 end
 end
 from = segment.last + 1
 end
 return false
 end }
-sections[4] = { 'dr', function()
+local function isBefore(number, at)
+return row.since and at <= row.since.at and number < row.since.number
+end
+sections[5] = { 'dr', function()
 local at, number = string.match(place, '^(.*)/(.*)$')
 local index = 0
 if at then
@@ -1665,65 +2645,87 @@ local rank = call('ZRANK', base .. 'timers', number)
 index = rank and rank + 1 or call('ZCOUNT', base .. 'timers', '-inf', at)
 end
 while true do
-local rows = call('ZRANGE', base .. 'timers', index, index + LOOK - 1, 'WITHSCORES')
+local rows = call('ZRANGE', base .. 'timers', index, index + 256 - 1, 'WITHSCORES')
 for i = 1, #rows, 2 do
-local message = delayedMessage(rows[i])
+local due = tonumber(rows[i + 1])
 place = rows[i + 1] .. '/' .. rows[i]
-if isLive(message) and show('d', message, 0, tonumber(rows[i + 1])) then
+looked = looked + 1
+if not isBefore(tonumber(rows[i]), due) then
+local message = F.delayedMessage(rows[i])
+if isLive(message) then
+read = read + #message.record
+show('d', message, 0, due)
+end
+end
+if isFull() then
 return true
 end
 end
-if #rows < 2 * LOOK then
+if #rows < 2 * 256 then
 return false
 end
-index = index + LOOK
+index = index + 256
 end
 end }
-sections[5] = { 'x', function()
-return walk('dead', function(letter)
-return letter.message.seq, showDead(letter)
+sections[6] = { 'x', function()
+return walk(F.keyOf(group, 'dead'), function(letter)
+showDead(letter)
+return letter.message.seq
 end)
 end }
 local function showStanding(id)
-local found = find(id)
+local found = F.find(id)
 if not found then
-return false
+return
 end
 if found.number then
-local message = delayedMessage(found.number)
-local at = tonumber(call('ZSCORE', base .. 'timers', seqText(found.number)))
-return isLive(message) and show('d', message, 0, at)
+local message = F.delayedMessage(found.number)
+local at = tonumber(call('ZSCORE', base .. 'timers', F.seqText(found.number)))
+if at and isLive(message) and not isBefore(found.number, at) then
+show('d', message, 0, at)
 end
-local spot = locate(group, found.seq)
+return
+end
+local spot = F.locate(group, found.seq)
 if not spot then
-return false
+return
 end
+local message = F.messageIn(group, spot, found.seq)
+if not message then
+F.corrupt('a message')
+end
+read = read + #message.record
 if spot.kind == 'leased' then
-return show('l', logMessage(found.seq), spot.lease.attempt, spot.lease.ends)
+show('l', message, spot.lease.attempt, spot.lease.ends)
+elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
+if isLive(message) then
+show('r', message, 0)
 end
-if spot.kind == 'ahead' then
-local message = logMessage(found.seq)
-return isLive(message) and show('r', message, 0)
+else
+showHeld(message)
 end
-return showHeld(heldMessage(group, found.seq))
+end
+local function showLetter(id)
+local prefix = F.chainOf(id)
+local member = call('ZREVRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
+local seq = member and tonumber(string.sub(member, #prefix + 1)) or (F.digitsOf(id))
+local letter = seq and F.letterAt(group, seq)
+if letter and letter.message.id == id then
+read = read + #letter.message.record
+showDead(letter)
+end
 end
 local function showIds()
-local letters = {}
-if wants('x') and row.dead > 0 then
-for _, member in ipairs(call('ZRANGE', keyOf(group, 'dead'), 0, -1)) do
-local letter = cmsgpack.unpack(member)
-letters[letter.message.id] = letter
-end
-end
-local half = place == '' and 0 or tonumber(place)
-for step = half, 2 * idCount - 1 do
-local id = ARGV[8 + math.floor(step / 2)]
+local first = place == '' and 0 or tonumber(place)
+for step = first, 2 * idCount - 1 do
+local id = ARGV[9 + math.floor(step / 2)]
 place = string.format('%.0f', step + 1)
-if step % 2 == 0 then
-if letters[id] and showDead(letters[id]) then
-return true
+if step % 2 == 1 then
+showStanding(id)
+elseif wants('x') and row.dead > 0 then
+showLetter(id)
 end
-elseif showStanding(id) then
+if isFull() then
 return true
 end
 end
@@ -1748,163 +2750,128 @@ return reply
 `,
   },
   purge: {
-    sha: '1505ed6dec793ed2feca60ae7816231039fc3852',
+    sha: 'b968f5dbac53ddfe6b3dbd45ec1961d051cca11e',
     text: `#!lua flags=allow-oom
 
-` + rows + log + group + `local isReadable, problem = pcall(function()
-open()
-allGroups()
-end)
-if not isReadable then
-local text = type(problem) == 'table' and problem.err or problem
-local code = string.match(text, '^%-?(%u%u+) ')
-if code and code ~= 'WRONGTYPE' then
-error(problem)
+` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
+return F.endUnread(3)
 end
-end
-if isReadable then
-for _, group in pairs(groups) do
-local row = newRow(group.row.token, queue.tail)
-for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest' }) do
+local count = 0
+local old = groups
+queue.joining = 0
+for _, group in pairs(old) do
+local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
+count = count + 1
+for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
 row[kept] = group.row[kept]
 end
-unlinkGroup(group)
+group.row.join = nil
+F.unlinkGroup(group)
 group.row = row
 group.changed = true
 end
-else
-for _, field in ipairs(redis.pcall('HGETALL', state)) do
-unlinkGroup({ name = string.match(field, '^group:(.*)$') or '' })
+F.endMessages()
+if queue.scan then
+F.cleanIds(500)
 end
-call('UNLINK', state)
-end
-for _, kind in ipairs({ 'log', 'amend', 'timers', 'delayed', 'expiry', 'ids', 'past' }) do
-call('UNLINK', base .. kind)
-end
-if isReadable then
-queue.delayed = 0
-queue.amended = 0
-queue.timer = nil
-queue.reap = nil
-queueChanged = true
-finish(true)
-end
+F.finish(true)
+return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: '0d23de4c6ab1b71b23aeec81f8f579d809287e9f',
+    sha: '698444c00cb8476183e0dfb4f57dfe5285f41030',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + find + `local group = open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
-local found = group and find(ARGV[i])
-local place = found and found.seq and locate(group, found.seq)
+local found = group and F.find(ARGV[i])
+local place = found and found.seq and F.locate(group, found.seq)
 local waits = place and place.kind == 'waiting' and place.side.at > now
 if waits then
 place.side.at = now
-putSide(group, found.seq, place.side)
-call('ZADD', keyOf(group, 'due'), now, seqText(found.seq))
+F.putSide(group, found.seq, place.side)
+call('ZADD', F.keyOf(group, 'due'), now, F.seqText(found.seq))
 group.changed = true
 end
 results[#results + 1] = waits and '1' or '0'
 end
-finish(true)
+F.finish(true)
 return table.concat(results)
 `,
   },
   settle: {
-    sha: '5c59b5e42fb3d9545a6b793b573e60d3f88e6336',
+    sha: '105dc28d3f5b59a1c6bcfe42d564f1381863bb11',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + settling + `local group = open(ARGV[2])
-local settled = settleAll(group, 3)
+` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
+local settled = F.settleAll(group, 3)
 if group and group.changed then
-forgetIds()
-finish(settledWakes)
+F.unpin(group)
+F.forgetIds()
+F.finish(settledWakes)
 end
 return settled
 `,
   },
   stats: {
-    sha: '50a4cf52d7fe09f433f647c4aa0ec5c210141cad',
+    sha: '90bee224ad2d802686d2d4c3e0e898c69f127508',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + expired + `open()
-local DUE_AT_MOST = 4096
+` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
+F.allGroups()
+local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
+for name in pairs(count.groups) do
+if not groups[name] then
+count.groups[name] = nil
+end
+end
+if not F.goOn(count, 10000) then
+return cmsgpack.pack(count)
+end
 local function ageOf(message)
 return message and math.max(0, clock - message.at)
 end
-local first = firstSegment()
-local expired, expiredDelayed = {}, 0
-if queue.reap and queue.reap <= now then
-for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'expiry', '-inf', now, 'LIMIT', 0, DUE_AT_MOST)) do
-if string.sub(member, 1, 1) == 'm' then
-expired[#expired + 1] = tonumber(string.sub(member, 2))
-else
-expiredDelayed = expiredDelayed + 1
-end
-end
-end
-local dueDelayed = queue.timer and queue.timer <= now and call('ZCOUNT', base .. 'timers', '-inf', now) or 0
-local messages, oldest = 0, first and ageOf(first)
-local reply = { 0, first and queue.bytes - first.bytes or 0, -1, queue.sent }
-local count = 0
-for name, group in pairs(allGroups()) do
-local row = group.row
-count = count + 1
-local ended, due = 0, 0
-if row.leased > 0 then
-for _, member in ipairs(call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now)) do
-local lease = string.match(member, '^%d+$') and { first = 0, last = 0 } or toLease(member)
-ended = ended + lease.last - lease.first + 1
-end
-end
-if row.waiting > 0 then
-due = call('ZCOUNT', keyOf(group, 'due'), '-inf', now)
-end
-local ready = queue.tail - row.cursor - row.skipped + ended + due + dueDelayed - expiredDelayed
-local delayed = queue.delayed + row.waiting - due - dueDelayed
-local blocked = row.blocked
-for _, seq in ipairs(expired) do
-local place = expiredIn(group, seq)
-if place and place.kind == 'parked' then
-blocked = blocked - 1
-elseif place and place.kind == 'waiting' and place.side.at > now then
-delayed = delayed - 1
-elseif place then
-ready = ready - 1
-end
-end
-local floor = floorOf(group)
-local age = floor < queue.tail and ageOf(logMessage(floor))
-local held = call('ZRANGE', keyOf(group, 'held'), 0, 0)[1]
-if held then
-age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
-end
+local first = F.firstSegment()
+local oldest = first and ageOf(first)
+local function noteAge(age)
 if age and (not oldest or age > oldest) then
 oldest = age
 end
-for _, value in ipairs({ name, ready, row.leased - ended, delayed, blocked, row.dead, age or -1, row.acked, row.failed }) do
+end
+if F.isOverdue() then
+local number = call('ZRANGE', base .. 'timers', 0, 0)[1]
+noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
+end
+local reply = { F.countMessages(count), F.bytesRetained(), -1, queue.sent }
+for name in pairs(count.groups) do
+local group = groups[name]
+local row = group.row
+local ready, leased, delayed, blocked = F.countGroup(count, group)
+local faded = row.dead > 0 and call('ZCOUNT', F.keyOf(group, 'fade'), '-inf', now) or 0
+local floor = F.floorOf(group)
+local age = floor < queue.tail and ageOf(F.logMessage(floor))
+local held = call('ZRANGE', F.keyOf(group, 'held'), 0, 0)[1]
+if held then
+age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
+end
+noteAge(age)
+for _, value in ipairs({ name, ready, leased, delayed, blocked, row.dead - faded, age or -1, row.acked, row.failed }) do
 reply[#reply + 1] = value
 end
-messages = math.max(messages, ready + row.leased - ended + delayed + blocked)
 end
-if count == 0 then
-messages = queue.tail - (first and first.first or queue.tail) + queue.delayed - expiredDelayed
-for _, amendment in pairs(amendmentsOf('-inf', '+inf') or {}) do
-messages = messages - (amendment.gone and 1 or 0)
-end
-for _, seq in ipairs(expired) do
-local message = isPending(seq) and logMessage(seq)
-if message and message.expires and message.expires <= now then
-messages = messages - 1
-end
-end
-end
-reply[1] = messages
 reply[3] = oldest or -1
 return reply
+`,
+  },
+  tidy: {
+    sha: '0d7a122077df0814ededd8269fbea536250caf99',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + moves + ids + `F.open()
+F.tidy()
+F.finish()
+return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { conformanceCases } from '../../src/conformance/index.ts'
 import { registerCases, registerConformance, registerHistories } from './register.ts'
 import { redisFactory } from '../redis/support/backend.ts'
+import { LOW_BOUNDS, withBounds } from '../redis/support/scripts.ts'
 import { CLIENTS } from '../redis/support/clients.ts'
 import { type RedisServer, startRedis } from '../redis/support/server.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
@@ -28,3 +29,19 @@ registerHistories('redis', redisFactory({ server: () => server, client: 'ioredis
   runs: { quick: 300, full: 2000 },
   lanes: 8,
 })
+/** One step does so little that histories of a few messages need many, as a backlog of a million would. */
+const withLowBounds = redisFactory({
+  server: () => server,
+  client: 'ioredis',
+  scripts: withBounds(LOW_BOUNDS),
+})
+registerHistories('redis with low bounds', withLowBounds, {
+  runs: { quick: 300, full: 2000 },
+  lanes: 8,
+})
+registerCases(
+  'redis with low bounds',
+  conformanceCases(withLowBounds).filter(({ name }) =>
+    /^(groups|dedupe|keys|expiry|ends|retention|starts|list|stats: (?!bytes))/.test(name),
+  ),
+)

@@ -223,13 +223,15 @@ describe('purge', () => {
     expect((await consumer.receive())?.payload).toBe('new')
   })
 
-  test('makes ids free again', async () => {
-    const { queue, producer, consumer } = setUp()
-    await producer.send('x', { id: 'a', dedupeMs: 100_000 })
+  test('makes ids free again, but for those that are known for their dedupeMs', async () => {
+    const { clock, queue, producer, consumer } = setUp()
+    await producer.send('x', { id: 'a', dedupeMs: 1000 })
     await producer.send('x', { id: 'b', delayMs: 1000 })
     await queue.purge()
-    expect((await producer.send('y', { id: 'a' })).status).toBe('stored')
+    expect((await producer.send('y', { id: 'a' })).status).toBe('duplicate')
     expect((await producer.send('y', { id: 'b' })).status).toBe('stored')
+    await clock.advance(1000)
+    expect((await producer.send('y', { id: 'a' })).status).toBe('stored')
     expect(await consumer.receiveBatch(5)).toHaveLength(2)
   })
 })

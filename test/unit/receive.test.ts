@@ -83,7 +83,10 @@ describe('join', () => {
     const audit = queue.createConsumer('audit')
     await audit.join()
     await audit.join()
-    expect(Object.keys((await queue.stats()).groups)).toEqual(['audit'])
+    expect(Object.keys((await queue.stats()).groups).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      'audit',
+      'default',
+    ])
     await producer.send('x')
     await (await consumer.receive())!.ack()
     expect((await audit.receive())?.payload).toBe('x')

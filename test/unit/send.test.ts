@@ -343,8 +343,8 @@ describe('sendBatch', () => {
 
 describe('groups', () => {
   test('a message sent before any group exists waits for the first, wherever that starts', async () => {
-    const { queue, producer } = setUp()
-    await producer.send('early')
+    const queue = new Queue<string>('orders')
+    await queue.createProducer().send('early')
     const consumer = queue.createConsumer('first', { from: 'latest' })
     expect((await consumer.receive())?.payload).toBe('early')
   })

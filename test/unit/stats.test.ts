@@ -97,20 +97,22 @@ describe('stats', () => {
   })
 
   test('change nothing', async () => {
-    const { storage, clock, queue, producer, consumer } = setUp()
-    await producer.send('x', { expiresInMs: 10 })
-    await producer.send('y', { delayMs: 10 })
+    const { storage, clock } = setUp()
+    const queue = new Queue<string>('plain', { storage, clock })
+    await queue.createProducer().send('x', { expiresInMs: 10 })
+    await queue.createProducer().send('y', { delayMs: 10 })
     await clock.advance(10)
     const before = storage.calls.length
     for (let i = 0; i < 5; i++) await Promise.all([queue.stats(), queue.list(), queue.list({ group: 'new' })])
     expect(new Set(storage.calls.slice(before).map(({ verb }) => verb))).toEqual(new Set(['stats', 'list']))
     expect((await queue.stats()).groups).toEqual({})
-    expect((await consumer.receive())?.payload).toBe('y')
+    expect((await queue.createConsumer().receive())?.payload).toBe('y')
+    await queue.close()
   })
 
   test('names of groups that objects have by themselves are groups like others', async () => {
-    const { queue, producer } = setUp()
-    await producer.send('x')
+    const queue = new Queue<string>('orders')
+    await queue.createProducer().send('x')
     for (const name of ['__proto__', 'constructor', 'toString']) await queue.createConsumer(name).receive()
     const { groups } = await queue.stats()
     expect(Object.keys(groups).toSorted((a, b) => a.localeCompare(b))).toEqual([

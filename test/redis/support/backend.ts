@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { RedisStorage } from '../../../adapters/redis/adapter.ts'
+import type { SCRIPTS } from '../../../adapters/redis/scripts.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
 import { type ClientName, type Connected, connectClient } from './clients.ts'
 import type { RedisServer } from './server.ts'
@@ -10,10 +11,17 @@ export interface FactoryOptions {
   readonly client: ClientName
   /** The clock is the server's, and cases wait. */
   readonly realClock?: boolean
+  /** In place of the scripts. */
+  readonly scripts?: typeof SCRIPTS
 }
 
 /** Storages on one server, each under a prefix of its own, and on two connections. */
-export function redisFactory({ server, client, realClock = false }: FactoryOptions): ConformanceFactory {
+export function redisFactory({
+  server,
+  client,
+  realClock = false,
+  scripts,
+}: FactoryOptions): ConformanceFactory {
   let connections: Promise<readonly [Connected, Connected]> | undefined
   return {
     guarantees: new RedisStorage(NOBODY, settings('unused', undefined)).guarantees,
@@ -22,7 +30,7 @@ export function redisFactory({ server, client, realClock = false }: FactoryOptio
       const { url } = server()
       connections ??= Promise.all([connectClient(client, url), connectClient(client, url)])
       const [one, two] = await connections
-      const used = settings(randomUUID(), realClock ? undefined : clock)
+      const used = { ...settings(randomUUID(), realClock ? undefined : clock), scripts }
       let adapters: RedisStorage[] = []
       const open = (connected: Connected): RedisStorage => {
         const adapter = new RedisStorage(connected.client, used)

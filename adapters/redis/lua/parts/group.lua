@@ -1,15 +1,24 @@
--- The row of a group that has nothing in flight yet.
-local function newRow(token, cursor)
+-- Groups begin, and join.
+--
+-- A group that starts at the earliest gets what others hold outside the log below its cursor, too. It takes that over step
+-- by step, in the order of the queue, and delivers nothing before it has. `join`: what it takes it from, `keys`; from which
+-- seq on, `from`, and below which, `bound`; and when it started, `at`. What others finish meanwhile they hand over.
+--
+-- One that starts at the latest while delayed messages are overdue does not get those: `since` tells which they were.
+local function newRow(token, cursor, passed)
   return {
     token = token,
     cursor = cursor,
+    passed = passed,
     floor = cursor,
     trimmed = cursor,
+    cleared = passed,
     lease = 1,
-    skipped = 0,
     leased = 0,
+    out = 0,
     waiting = 0,
     blocked = 0,
+    outside = 0,
     dead = 0,
     acked = 0,
     failed = 0,
@@ -17,31 +26,194 @@ local function newRow(token, cursor)
   }
 end
 
-local GROUP_KEYS = { 'leases', 'ends', 'held', 'side', 'due', 'heads', 'chain', 'dead' }
+local GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+-- What other groups may take over.
+local SOURCES = { 'held', 'handed' }
 
+-- Whether a group that joins has yet to take something from a key.
+local function isSource(key)
+  if queue.joining > 0 then
+    for _, group in pairs(allGroups()) do
+      for _, one in ipairs(group.row.join and group.row.join.keys or {}) do
+        if one == key then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+
+-- Deletes a key that was, or may have been, a source.
+local function releaseSource(key)
+  if isSource(key) then
+    queue.ghosts = queue.ghosts or {}
+    queue.ghosts[key] = true
+  else
+    call('UNLINK', base .. key)
+    if queue.ghosts then
+      queue.ghosts[key] = nil
+    end
+  end
+  queueChanged = true
+end
+
+local function endJoin(group)
+  group.row.join = nil
+  group.changed = true
+  queue.joining = queue.joining - 1
+  releaseSource('handed:' .. group.row.token)
+  for key in pairs(queue.ghosts or {}) do
+    releaseSource(key)
+  end
+end
+
+-- Deletes the keys of a group that has ended, and is none of the groups any more.
 local function unlinkGroup(group)
   for _, kind in ipairs(GROUP_KEYS) do
     call('UNLINK', keyOf(group, kind))
   end
+  if group.row.since then
+    queue.late = queue.late - 1
+  end
+  if group.row.join then
+    endJoin(group)
+  end
+  for _, kind in ipairs(SOURCES) do
+    releaseSource(kind .. ':' .. group.row.token)
+  end
+end
+
+-- What a group can take over that starts now, and has the log from `bound` on.
+local function joinOf(token, bound)
+  local keys, seen = { 'handed:' .. token }, {}
+  local function note(key)
+    if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+      keys[#keys + 1] = key
+    end
+    seen[key] = true
+  end
+  for _, group in pairs(allGroups()) do
+    for _, kind in ipairs(SOURCES) do
+      note(kind .. ':' .. group.row.token)
+    end
+    for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
+      note(key)
+    end
+  end
+  return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
 end
 
 -- A group as it would start now.
 local function imagineGroup(name, token, from)
   local first = firstSegment()
   local cursor = first and first.first or queue.tail
+  local row = newRow(token, cursor, first and first.bytes or queue.bytes)
   -- The first group takes everything: messages sent before anybody listened wait for it.
-  if from == 'latest' and queue.groups > 0 then
-    cursor = queue.tail
-  end
-  -- What every group has finished is not retained, even if a segment still holds it.
-  if cursor < queue.tail and queue.groups > 0 then
-    cursor = math.max(cursor, lowestFloor())
-  end
-  local row = newRow(token, cursor)
-  for _, amendment in pairs(amendmentsOf(cursor, queue.tail) or {}) do
-    if amendment.gone then
-      row.skipped = row.skipped + 1
+  if queue.groups > 0 then
+    if from == 'latest' then
+      row = newRow(token, queue.tail, queue.bytes)
+      if isOverdue() then
+        row.since = { at = now, number = queue.number }
+      end
+    elseif cursor < queue.tail then
+      -- What every group has finished is not retained, even if a segment still holds it.
+      row = newRow(token, math.max(cursor, lowestFloor()), row.passed)
+    end
+    if from ~= 'latest' then
+      row.join = joinOf(token, row.cursor)
     end
   end
   return { name = name, row = row, changed = false }
+end
+
+-- Makes the groups that the arguments from `at` on name, where they do not exist: their number, then for each a name, a
+-- token and where it starts. Answers with the last of them, and where the arguments go on.
+local function openGroups(at)
+  local count = tonumber(ARGV[at])
+  local names = {}
+  for i = 1, count do
+    names[i] = ARGV[at + 3 * i - 2]
+  end
+  local group = open(unpack(names))
+  for i = 1, count do
+    group = groups[names[i]]
+    if not group then
+      group = imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
+      groups[names[i]] = group
+      group.changed = true
+      queue.groups = queue.groups + 1
+      queue.joining = queue.joining + (group.row.join and 1 or 0)
+      queue.late = queue.late + (group.row.since and 1 or 0)
+      queueChanged = true
+    end
+  end
+  return group, at + 3 * count + 1
+end
+
+-- The next messages that a group has to take over, by seq, each once; their bytes are limited, too.
+local JOIN_BYTES = 4 * 1024 * 1024
+
+local function unjoined(group, most)
+  local join = group.row.join
+  local bySeq, seqs = {}, {}
+  local bound = join.bound
+  for _, key in ipairs(join.keys) do
+    local from, taken, size = join.from, 0, 0
+    while taken < most do
+      -- As many as are likely to be small enough, going by those before.
+      local each = taken > 0 and math.max(1, size / taken) or JOIN_BYTES / 16
+      local ask = math.min(most - taken, math.ceil((JOIN_BYTES - size) / each))
+      if ask <= 0 then
+        break
+      end
+      local rows = call('ZRANGEBYSCORE', base .. key, string.format('(%.0f', from), string.format('(%.0f', bound), 'LIMIT', 0, ask)
+      for i = 1, #rows do
+        local message = cmsgpack.unpack(rows[i])
+        if not isNumber(message.seq) or message.seq <= from then
+          corrupt('a message')
+        end
+        from = message.seq
+        size = size + #rows[i]
+        if not bySeq[from] and not isSkipped(group, message) then
+          bySeq[from] = message
+          seqs[#seqs + 1] = from
+        end
+      end
+      taken = taken + #rows
+      if #rows < ask then
+        break
+      end
+    end
+    -- What was not looked at of this one must not be passed by others.
+    if taken >= most or size >= JOIN_BYTES then
+      bound = math.min(bound, from + 1)
+    end
+  end
+  table.sort(seqs)
+  local messages = {}
+  for i = 1, #seqs do
+    if seqs[i] < bound then
+      messages[#messages + 1] = bySeq[seqs[i]]
+    end
+  end
+  return messages, bound
+end
+
+-- What a group takes over in one step.
+local JOIN_AT_ONCE = 500
+
+-- Answers how much was taken over.
+local function takeOver(group)
+  local messages, bound = unjoined(group, JOIN_AT_ONCE)
+  local at = group.row.join.at
+  for i = 1, #messages do
+    enter(group, messages[i], at)
+  end
+  group.row.join.from = bound - 1
+  group.changed = true
+  if bound >= group.row.join.bound then
+    endJoin(group)
+  end
+  return #messages
 end

@@ -1,8 +1,8 @@
 -- Leases of a group.
 --
 -- The sorted set `leases:<group>`: leases on stretches of the log, by the last seq of each; those on messages with an
--- ordering key stand alone. The sorted set `ends:<group>`: the same by when they end, and, as seqs, the leases on messages
--- outside the log, which `side` describes.
+-- ordering key stand alone. `bytes`: what the log had before it, about. The sorted set `ends:<group>`: the same by when they
+-- end, and, as seqs, the leases on messages outside the log, which `side` describes.
 local function packLease(lease)
   return cmsgpack.pack({
     lease.first,
@@ -12,11 +12,12 @@ local function packLease(lease)
     lease.attempt,
     lease.named or false,
     lease.key or false,
+    lease.bytes,
   })
 end
 
 local function toLease(member)
-  local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5 })
+  local parts = trust(cmsgpack.unpack(member), { 1, 2, 3, 4, 5, 8 })
   if parts[1] > parts[2] or parts[2] >= queue.tail then
     corrupt('a lease')
   end
@@ -29,6 +30,7 @@ local function toLease(member)
     attempt = parts[5],
     named = parts[6],
     key = parts[7] or nil,
+    bytes = parts[8],
   }
 end
 
@@ -72,6 +74,7 @@ local function partOf(lease, first, last)
     attempt = lease.attempt,
     named = lease.named,
     key = lease.key,
+    bytes = lease.bytes,
   }
 end
 

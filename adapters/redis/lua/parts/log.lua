@@ -4,7 +4,9 @@
 -- `b` begins with where each record ends, four bytes for each, counted from the first record. What is in a record is the
 -- client's business.
 --
--- The sorted set `amend`: messages of the log that carry another message now, or are gone, by seq.
+-- The sorted sets `amend`: by seq, what messages of the log carry now that were replaced; `gone`: seqs of those that were
+-- cancelled or have expired, and are to be passed over; `expiry`: by when the first of it expires, the last seqs of segments
+-- that have something to expire; `reaps`: the same by seq.
 local known
 
 local function toSegment(entry)
@@ -64,6 +66,15 @@ local function recordAt(segment, i)
   return string.sub(blob, ends + startOf(blob, i) + 1, ends + startOf(blob, i + 1))
 end
 
+-- A record without its body: what it is of and the headers, see `records.ts`.
+local function headersOf(record)
+  local kind = string.byte(record)
+  if kind and kind >= 4 and #record >= 5 then
+    return string.char(4) .. string.sub(record, 2, 5 + struct.unpack('<I4', record, 2))
+  end
+  return '\0'
+end
+
 local function sizeOf(segment, from, to)
   return startOf(segment.blob, to + 1) - startOf(segment.blob, from)
 end
@@ -105,7 +116,7 @@ local function amendmentOf(seq)
   end
 end
 
--- The amendments of a stretch of the log by seq, if there are any.
+-- What the messages of a stretch of the log carry instead, by seq, if there are any.
 local function amendmentsOf(first, last)
   if queue.amended == 0 then
     return nil
@@ -116,24 +127,59 @@ local function amendmentsOf(first, last)
   end
   local amendments = {}
   for i = 1, #rows do
-    local amendment = cmsgpack.unpack(rows[i])
-    amendments[amendment.seq] = amendment
+    local message = cmsgpack.unpack(rows[i])
+    amendments[message.seq] = message
   end
   return amendments
 end
 
-local function amend(seq, gone, message)
+local function amend(message)
+  local seq = message.seq
   local replaced = queue.amended > 0 and call('ZREMRANGEBYSCORE', base .. 'amend', seq, seq) or 0
-  if replaced == 0 then
-    queue.amended = queue.amended + 1
+  queue.amended = queue.amended + 1 - replaced
+  queueChanged = true
+  call('ZADD', base .. 'amend', seq, cmsgpack.pack(message))
+end
+
+local function reapAt(time)
+  if not queue.reap or time < queue.reap then
+    queue.reap = time
     queueChanged = true
   end
-  call('ZADD', base .. 'amend', seq, cmsgpack.pack({ seq = seq, gone = gone, message = message }))
+end
+
+local function seqText(seq)
+  return string.format('%016.0f', seq)
 end
 
 local function isGone(seq)
-  local amendment = amendmentOf(seq)
-  return amendment and amendment.gone or false
+  return queue.gone > 0 and call('ZSCORE', base .. 'gone', seqText(seq)) and true
+end
+
+-- How many messages from `seq` on will be passed over.
+local function countGone(seq)
+  return queue.gone > 0 and call('ZCOUNT', base .. 'gone', seq, '+inf') or 0
+end
+
+-- Which of a stretch of the log are gone, by seq, if any is. And how many.
+local function goneIn(first, last)
+  if queue.gone == 0 then
+    return nil, 0
+  end
+  local members = call('ZRANGEBYSCORE', base .. 'gone', first, last)
+  if #members == 0 then
+    return nil, 0
+  end
+  local gone = {}
+  for i = 1, #members do
+    gone[tonumber(members[i])] = true
+  end
+  return gone, #members
+end
+
+local function markGone(seq)
+  queue.gone = queue.gone + call('ZADD', base .. 'gone', seq, seqText(seq))
+  queueChanged = true
 end
 
 -- Whether the log still holds a message, for whatever group comes.
@@ -143,11 +189,9 @@ end
 
 -- What of the log's message its id needs to be forgotten.
 local function identityOf(seq)
-  if queue.amended > 0 then
-    local amendment = amendmentOf(seq)
-    if amendment then
-      return amendment.message
-    end
+  local amendment = amendmentOf(seq)
+  if amendment then
+    return amendment.named and amendment
   end
   local segment = segmentAt(seq)
   local i = seq - segment.first + 1
@@ -159,7 +203,7 @@ end
 local function logMessage(seq)
   local amendment = amendmentOf(seq)
   if amendment then
-    return amendment.message
+    return amendment
   end
   local segment = segmentAt(seq)
   return segment and messageAt(segment, seq - segment.first + 1)

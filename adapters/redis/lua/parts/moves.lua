@@ -8,6 +8,14 @@ local function wait(group, seq, side)
   group.changed = true
 end
 
+-- Notes that what waits may expire.
+local function noteReap(group, message)
+  if message.expires then
+    call('ZADD', keyOf(group, 'reap'), message.expires, seqText(message.seq))
+    reapAt(message.expires)
+  end
+end
+
 -- The head of a key is done or dead: the next one, which is due now unless it has a time of its own, follows it.
 local function free(group, key)
   if not key then
@@ -31,12 +39,12 @@ end
 -- Parks a message behind its key. `at`: its own time.
 local function park(group, message, at)
   putHeld(group, message)
+  noteReap(group, message)
   call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
   if at then
     putSide(group, message.seq, { at = at, parked = true })
   end
   group.row.blocked = group.row.blocked + 1
-  group.changed = true
 end
 
 local function isBusy(group, key)
@@ -53,15 +61,19 @@ local function enter(group, message, at)
     call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
   end
   putHeld(group, message)
+  noteReap(group, message)
   wait(group, message.seq, { at = at, attempt = 0 })
 end
 
--- Takes a message out of its place: it is dead or cancelled here.
-local function remove(group, place, seq, key)
-  local row, kind = group.row, place.kind
+-- Takes a message out of its place: it is done, dead or cancelled here. One that is ahead must be marked as gone besides.
+local function remove(group, place, message)
+  local row, kind, seq = group.row, place.kind, message.seq
   group.changed = true
   if kind == 'ahead' then
-    row.skipped = row.skipped + 1
+    return
+  end
+  if kind == 'unjoined' then
+    call('ZREMRANGEBYSCORE', keyOf(group, 'handed'), seq, seq)
     return
   end
   if kind == 'leased' then
@@ -69,75 +81,74 @@ local function remove(group, place, seq, key)
     free(group, place.lease.key)
     return
   end
-  dropHeld(group, seq)
+  dropHeld(group, message)
   if kind == 'parked' then
-    call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+    call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
     row.blocked = row.blocked - 1
     return
   end
   if kind == 'held' then
     call('ZREM', keyOf(group, 'ends'), seqText(seq))
     row.leased = row.leased - 1
+    row.out = row.out - 1
   else
     call('ZREM', keyOf(group, 'due'), seqText(seq))
     row.waiting = row.waiting - 1
   end
-  free(group, key)
+  free(group, message.key)
 end
 
 -- Messages with a row in `ids` that a group has finished. What becomes of their ids is decided at the end of the verb.
 local finished = {}
 
-local function done(group, message)
+local function done(message)
   if message.named then
     finished[#finished + 1] = message
   end
 end
 
--- An id is free once no group has its message any more, or known for a while after that. `asking`: also a group that is
--- alone has to be asked.
-local function forgetIds(asking)
-  if #finished == 0 then
-    return
-  end
-  local others = (asking or queue.groups > 1) and allGroups()
-  for from = 1, #finished, 1000 do
-    local ids, free = {}, {}
-    for i = from, math.min(#finished, from + 999) do
-      ids[#ids + 1] = finished[i].id
-    end
-    local rows = call('HMGET', base .. 'ids', unpack(ids))
-    for i = 1, #ids do
-      local message = finished[from + i - 1]
-      local isDone = rows[i] == string.format('s%.0f', message.seq)
-      if isDone and others then
-        for _, group in pairs(others) do
-          isDone = isDone and not locate(group, message.seq)
-        end
-      end
-      if isDone then
-        free[#free + 1] = message.id
-        if message.named > 0 then
-          call('ZADD', base .. 'past', now + message.named, message.id)
-          reapAt(now + message.named)
-        end
-      end
-    end
-    if #free > 0 then
-      call('HDEL', base .. 'ids', unpack(free))
-    end
-  end
-  finished = {}
-end
-
--- Keeps a message as a dead letter, in the sorted set `dead:<group>` by seq. Its place must be taken care of.
-local function bury(group, message, attempt, reason, reported)
+-- Keeps a message as a dead letter, in the sorted set `dead:<group>` by seq. Its place must be taken care of. `deadFor`: for
+-- how long; the sorted set `fade:<group>` has the seqs of those that go, by when. `letters:<group>`: ids with seqs, of those
+-- whose ids do not tell.
+local function bury(group, message, attempt, reason, reported, deadFor)
   local row = group.row
   local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
   row.lease = row.lease + 1
+  if deadFor then
+    letter.ends = now + deadFor
+    call('ZADD', keyOf(group, 'fade'), letter.ends, seqText(message.seq))
+    reapAt(letter.ends)
+  end
+  if message.named then
+    call('ZADD', keyOf(group, 'letters'), 0, chainOf(message.id) .. seqText(message.seq))
+  end
   call('ZADD', keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
   row.dead = row.dead + 1
   row.failed = row.failed + 1
   group.changed = true
-  done(group, message)
+  done(message)
+end
+
+-- The dead letter of a seq, unless its time is over, and its row.
+local function letterAt(group, seq)
+  local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
+  local letter = row and cmsgpack.unpack(row)
+  if letter and not (letter.ends and letter.ends <= now) then
+    return letter, row
+  end
+  return nil, row
+end
+
+local function dropLetter(group, row)
+  local letter = cmsgpack.unpack(row)
+  local message = letter.message
+  call('ZREM', keyOf(group, 'dead'), row)
+  if letter.ends then
+    call('ZREM', keyOf(group, 'fade'), seqText(message.seq))
+  end
+  if message.named then
+    call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+  end
+  group.row.dead = group.row.dead - 1
+  group.changed = true
 end

@@ -1,12 +1,14 @@
--- Where messages of a group are that have left the log behind.
+-- Where messages of a group are that have left the log behind. Keys end with the token of the group.
 --
 -- The sorted set `held:<group>`: these messages, by seq.
 -- The hash `side:<group>`: by seq, how each of them stands:
 --   lease, at     leased until then          at   waits until then          both with attempt and error
 --   parked, at    behind its key, and not to be delivered before then; parked messages without a time have no row
 -- The sorted set `due:<group>`: those that wait, by when they are due.
+-- The sorted set `reap:<group>`: those that wait or are parked and expire, by when.
 -- The hash `heads:<group>`: of each ordering key that is not free, the seq of the message that is leased or waits.
 -- The sorted set `chain:<group>`: ordering keys and seqs of parked messages, in lexicographic order.
+-- The sorted set `handed:<group>`: messages that others finished before this group took them over; see join.lua.
 local function sideOf(group, seq)
   local row = call('HGET', keyOf(group, 'side'), seqText(seq))
   return row and cmsgpack.unpack(row)
@@ -16,9 +18,13 @@ local function putSide(group, seq, side)
   call('HSET', keyOf(group, 'side'), seqText(seq), cmsgpack.pack(side))
 end
 
-local function heldMessage(group, seq)
-  local row = call('ZRANGEBYSCORE', keyOf(group, 'held'), seq, seq)[1]
+local function messageBy(key, seq)
+  local row = call('ZRANGEBYSCORE', key, seq, seq)[1]
   return row and cmsgpack.unpack(row)
+end
+
+local function heldMessage(group, seq)
+  return messageBy(keyOf(group, 'held'), seq)
 end
 
 -- What is held outside the log, and how it stands.
@@ -32,14 +38,74 @@ end
 
 local function putHeld(group, message)
   call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
+  group.row.outside = group.row.outside + #message.record
+  group.changed = true
 end
 
-local function dropHeld(group, seq)
+-- Whether groups that join take over what others are done with, as is right unless it is taken from all.
+local handing = true
+
+-- Whether a message is none that a group has to take over: it was redriven elsewhere after the group had started.
+local function isSkipped(group, message)
+  return message.skip and message.skip[group.row.token]
+end
+
+-- Groups that have yet to take this one over get it, although another is done with it.
+local function handOver(group, message)
+  for _, other in pairs(allGroups()) do
+    local join = other.row.join
+    if join and other ~= group and message.seq > join.from and message.seq < join.bound and not isSkipped(other, message) then
+      local key = keyOf(other, 'handed')
+      if call('ZCOUNT', key, message.seq, message.seq) == 0 then
+        call('ZADD', key, message.seq, cmsgpack.pack(message))
+      end
+    end
+  end
+end
+
+local function dropHeld(group, message)
+  if queue.joining > 0 and handing then
+    handOver(group, message)
+  end
+  local seq = message.seq
   call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
   call('HDEL', keyOf(group, 'side'), seqText(seq))
+  if message.expires then
+    call('ZREM', keyOf(group, 'reap'), seqText(seq))
+  end
+  group.row.outside = group.row.outside - #message.record
+  group.changed = true
 end
 
--- Where a message is in a group that is not done with it: { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'parked' }.
+-- The key with a message that a group has yet to take over.
+local function unjoinedAt(group, seq)
+  local join = group.row.join
+  if join and seq > join.from and seq < join.bound then
+    for _, key in ipairs(join.keys) do
+      local message = messageBy(base .. key, seq)
+      if message and not isSkipped(group, message) then
+        return base .. key
+      end
+    end
+  end
+end
+
+-- A dead letter that one group redrives is none that groups have to take over which have started meanwhile.
+local function skipJoining(group, message)
+  message.skip = nil
+  if queue.joining > 0 then
+    for _, other in pairs(allGroups()) do
+      local join = other.row.join
+      if join and other ~= group and message.seq > join.from and message.seq < join.bound and not unjoinedAt(other, message.seq) then
+        message.skip = message.skip or {}
+        message.skip[other.row.token] = true
+      end
+    end
+  end
+end
+
+-- Where a message is in a group that is not done with it:
+-- { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'parked' | 'unjoined' }.
 local function locate(group, seq)
   local row = group.row
   if row.leased + row.waiting + row.blocked > 0 then
@@ -50,7 +116,7 @@ local function locate(group, seq)
     if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
       return { kind = 'parked' }
     end
-    local lease = row.leased > 0 and leaseAt(group, seq)
+    local lease = row.leased > row.out and leaseAt(group, seq)
     if lease then
       return { kind = 'leased', lease = lease }
     end
@@ -59,16 +125,21 @@ local function locate(group, seq)
   if seq >= row.cursor and not isGone(seq) then
     return { kind = 'ahead' }
   end
+  local key = unjoinedAt(group, seq)
+  if key then
+    return { kind = 'unjoined', key = key }
+  end
 end
 
 local function messageIn(group, place, seq)
   if place.kind == 'ahead' or place.kind == 'leased' then
     return logMessage(seq)
   end
-  return heldMessage(group, seq)
+  return messageBy(place.key or keyOf(group, 'held'), seq)
 end
 
--- What all members of `chain` of a key start with. The length keeps keys apart that start with each other.
+-- What all members of a key start with, in a sorted set in lexicographic order. The length keeps keys apart that start
+-- with each other.
 local function chainOf(key)
   return struct.pack('>I2', #key) .. key
 end

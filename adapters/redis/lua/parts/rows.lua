@@ -3,40 +3,52 @@
 -- queue   tail      the seq that the next message of the log gets
 --         bytes     ever put into the log
 --         sent      messages ever stored
---         delayed   messages in `timers`; `number` is what the next of them gets, `timer` is when the first is due
---         reap      nothing expires, and no id is to be forgotten, before this time
---         amended   rows in `amend`
---         groups    that exist
+--         delayed   messages in `timers`, of `later` bytes; `number` is what the next of them gets, `timer` is when the first
+--                   is due; `behind`: when the last one that had to go behind others
+--         reap      nothing expires, and nothing is to be forgotten, before this time
+--         amended, gone, reaps   rows in the keys of these names
+--         groups    that exist; of them `joining` and `late`, see group.lua
+--         ghosts    keys of groups that were deleted, for groups that join
+--         scan      how far `ids` were looked through for those that ended together, at `cut`
+--         untidy    something behind all groups is still to be trimmed
 --         latest    the latest time that anybody saw here; `skew`: what to add to the clock because it was set back
--- group   token     what its receipts start with
---         cursor    the first seq of the log that it has not looked at
---         floor     the first seq of the log that it still needs; `trimmed`: the floor when the log was trimmed last
+-- group   token     what its receipts start with, and the names of its keys end with: nothing of a group that was deleted,
+--                   or of a queue, can be taken for something of a later one
+--         cursor    the first seq of the log that it has not looked at; `passed`: the bytes before it
+--         floor     the first seq of the log that it still needs; `trimmed`: the floor when the log was trimmed last, and
+--                   `cleared` the bytes before that
 --         lease     the number of the next lease, which never starts again: it makes old receipts stale
---         skipped   messages from the cursor on that will be passed over: cancelled or expired
---         leased, waiting, blocked, dead   messages in these states, ended leases among the leased
+--         leased, waiting, blocked, dead   messages in these states, ended leases among the leased; `out` of the leased are
+--                   not in the log
+--         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
-local call = redis.call
+--         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
+--
+-- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
 local state = KEYS[1]
-local base = string.sub(state, 1, -6)
 
 -- A clock that runs behind the latest time seen by more than this was set back.
 local JUMP_MS = 1000
 
 local clock = tonumber(ARGV[1])
 if clock == nil then
-  local time = call('TIME')
+  local time = redis.call('TIME')
   clock = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+local allLoaded = false
+local groups = {}
+local queueChanged = false
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue
-local queueChanged = false
-local groups = {}
-local allLoaded = false
+local base = string.sub(state, 1, -6)
+local call = redis.call
+-- The functions and constants of parts, see scripts/lua.mjs.
+local F = {}
 
 local function keyOf(group, kind)
-  return base .. kind .. ':' .. group.name
+  return base .. kind .. ':' .. group.row.token
 end
 
 -- Other clients may write here. What a script stumbles over by itself ends it; what would have it run for ever, or pass
@@ -61,48 +73,83 @@ local function trust(row, fields)
   return row
 end
 
-local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'number', 'amended', 'groups', 'latest', 'skew' }
-local GROUP_NUMBERS = {
-  'cursor',
-  'floor',
-  'trimmed',
-  'lease',
-  'skipped',
-  'leased',
-  'waiting',
-  'blocked',
-  'dead',
-  'acked',
-  'failed',
-  'latest',
-}
+-- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
+local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+
+local function packQueue()
+  local rare = false
+  for i = 1, #RARE do
+    local value = queue[RARE[i]]
+    if value ~= nil then
+      rare = rare or {}
+      rare[RARE[i]] = value
+    end
+  end
+  local q = queue
+  return cmsgpack.pack(q.tail, q.bytes, q.sent, q.delayed, q.later, q.number, q.amended, q.gone, q.reaps, q.groups, q.joining, q.late, q.latest, q.skew, q.timer or false, q.reap or false, rare)
+end
+
+local function unpackQueue(packed)
+  local tail, bytes, sent, delayed, later, number, amended, gone, reaps, count, joining, late, latest, skew, timer, reap, rare = cmsgpack.unpack(packed)
+  queue = { tail = tail, bytes = bytes, sent = sent, delayed = delayed, later = later, number = number, amended = amended, gone = gone, reaps = reaps, groups = count, joining = joining, late = late, latest = latest, skew = skew, timer = timer or nil, reap = reap or nil }
+  trust(queue, QUEUE_NUMBERS)
+  for key, value in pairs(rare or {}) do
+    queue[key] = value
+  end
+  if queue.delayed > 0 then
+    trust(queue, { 'timer' })
+  end
+end
+
+local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+
+local function packGroup(row)
+  local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+end
 
 local function addGroup(name, packed)
-  local row = trust(cmsgpack.unpack(packed), GROUP_NUMBERS)
+  local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
+  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+  trust(row, GROUP_NUMBERS)
   -- What lies before the cursor may be trimmed.
   if row.cursor > queue.tail or type(row.token) ~= 'string' then
     corrupt('a group')
+  end
+  if rare then
+    row.join = rare.join and trust(rare.join, { 'from', 'bound', 'at' })
+    row.since = rare.since and trust(rare.since, { 'at', 'number' })
   end
   local group = { name = name, row = row, changed = false }
   groups[name] = group
   return group
 end
 
--- Reads the rows of the queue and of a group, and works out the time. Answers with the group, if it exists.
-local function open(name)
-  local rows = call('HMGET', state, 'queue', 'group:' .. (name or ''))
-  if rows[1] then
-    queue = trust(cmsgpack.unpack(rows[1]), QUEUE_NUMBERS)
-    if queue.delayed > 0 then
-      trust(queue, { 'timer' })
-    end
-  else
-    queue = { tail = 1, bytes = 0, sent = 0, delayed = 0, number = 1, amended = 0, groups = 0, latest = 0, skew = 0 }
+-- Reads the rows of the queue and of some groups, as far as these exist, and works out the time. Answers with the last one.
+local function open(...)
+  local names = { ... }
+  local fields = { 'queue' }
+  for i = 1, #names do
+    fields[i + 1] = 'group:' .. names[i]
   end
-  local group = name and rows[2] and addGroup(name, rows[2])
+  local rows = call('HMGET', state, unpack(fields))
+  if rows[1] then
+    unpackQueue(rows[1])
+  else
+    queue = {}
+    for i = 1, #QUEUE_NUMBERS do
+      queue[QUEUE_NUMBERS[i]] = 0
+    end
+    queue.tail, queue.number = 1, 1
+  end
   local latest = queue.latest
-  if group and group.row.latest > latest then
-    latest = group.row.latest
+  local last
+  for i = 1, #names do
+    last = groups[names[i]] or rows[i + 1] and addGroup(names[i], rows[i + 1])
+    if last and last.row.latest > latest then
+      latest = last.row.latest
+    end
   end
   now = clock + queue.skew
   if now < latest - JUMP_MS then
@@ -110,7 +157,7 @@ local function open(name)
     queueChanged = true
     now = latest
   end
-  return group or nil
+  return last or nil
 end
 
 local function allGroups()
@@ -133,15 +180,18 @@ local function allGroups()
   return groups
 end
 
--- The smallest seq of the log that the group still needs: that of its first lease in the log, or else its cursor.
+-- The smallest seq of the log that the group still needs: that of its first lease in the log, or else its cursor. And the
+-- bytes before it, about.
 local function floorOf(group)
-  if group.row.leased > 0 then
+  local row = group.row
+  if row.leased > row.out then
     local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
     if first then
-      return math.min(cmsgpack.unpack(first)[1], group.row.cursor)
+      local lease = cmsgpack.unpack(first)
+      return math.min(lease[1], row.cursor), lease[8]
     end
   end
-  return group.row.cursor
+  return row.cursor, row.passed
 end
 
 local function lowestFloor()
@@ -155,17 +205,53 @@ local function lowestFloor()
   return lowest
 end
 
--- The log is trimmed once a group has moved on by so many messages, or has finished them all.
+-- The log is trimmed once a group has moved on by so many messages or bytes, or has finished them all.
 local STRIDE = 64
+local STRIDE_BYTES = 1024 * 1024
+-- What one verb trims, of each kind. The rest is left to later ones.
+local TRIM_AT_ONCE = 5000
+local ENTRIES_AT_ONCE = 200000
 
--- Deletes the segments that end before `floor`, which nobody needs any more.
-local function trimBelow(floor)
-  call('XTRIM', base .. 'log', 'MINID', string.format('%.0f', floor))
+-- Deletes what some sorted set has below a seq. Answers how much.
+local function trimSet(kind, below)
+  local count = call('ZCOUNT', base .. kind, '-inf', below)
+  if count > TRIM_AT_ONCE then
+    count = TRIM_AT_ONCE
+    queue.untidy = true
+  end
+  if count > 0 then
+    call('ZREMRANGEBYRANK', base .. kind, 0, count - 1)
+    queueChanged = true
+  end
+  return count
+end
+
+-- Deletes the segments that end before `floor`, which nobody needs any more, and what there is about them. `span`: how many
+-- messages these have at most, if that is known.
+local function trimBelow(floor, span)
+  local id = string.format('%.0f', floor)
+  -- Of very many, whole nodes, and not all at once.
+  if
+    span and span < ENTRIES_AT_ONCE
+    or call('XTRIM', base .. 'log', 'MINID', '~', id, 'LIMIT', ENTRIES_AT_ONCE) < ENTRIES_AT_ONCE / 2
+  then
+    call('XTRIM', base .. 'log', 'MINID', id)
+  else
+    queue.untidy = true
+    queueChanged = true
+  end
+  local below = '(' .. id
   if queue.amended > 0 then
-    local removed = call('ZREMRANGEBYSCORE', base .. 'amend', '-inf', string.format('(%.0f', floor))
-    if removed > 0 then
-      queue.amended = queue.amended - removed
-      queueChanged = true
+    queue.amended = queue.amended - trimSet('amend', below)
+  end
+  if queue.gone > 0 then
+    queue.gone = queue.gone - trimSet('gone', below)
+  end
+  if queue.reaps > 0 then
+    local ended = call('ZRANGEBYSCORE', base .. 'reaps', '-inf', below, 'LIMIT', 0, TRIM_AT_ONCE)
+    if #ended > 0 then
+      call('ZREM', base .. 'expiry', unpack(ended))
+      queue.reaps = queue.reaps - trimSet('reaps', below)
     end
   end
 end
@@ -176,17 +262,25 @@ local function finish(wakes)
   for name, group in pairs(groups) do
     if group.changed then
       local row = group.row
-      local floor = floorOf(group)
+      local floor, cleared = floorOf(group)
       row.floor = floor
-      if floor ~= row.trimmed and (floor - row.trimmed >= STRIDE or floor >= queue.tail) then
+      if
+        floor ~= row.trimmed
+        and (floor - row.trimmed >= STRIDE or floor >= queue.tail or cleared - row.cleared >= STRIDE_BYTES)
+      then
+        if queue.groups > 1 then
+          trimBelow(lowestFloor())
+        else
+          trimBelow(floor, floor - row.trimmed)
+        end
         row.trimmed = floor
-        trimBelow(queue.groups > 1 and lowestFloor() or floor)
+        row.cleared = cleared
       end
       if now > row.latest then
         row.latest = now
       end
       fields[#fields + 1] = 'group:' .. name
-      fields[#fields + 1] = cmsgpack.pack(row)
+      fields[#fields + 1] = packGroup(row)
     end
   end
   if queueChanged then
@@ -194,7 +288,7 @@ local function finish(wakes)
       queue.latest = now
     end
     fields[#fields + 1] = 'queue'
-    fields[#fields + 1] = cmsgpack.pack(queue)
+    fields[#fields + 1] = packQueue()
   end
   if #fields > 0 then
     call('HSET', state, unpack(fields))

@@ -1,11 +1,96 @@
 -- Settles what the arguments from `at` on say, and answers with one digit for each receipt: 1 settled, 0 stale.
 --   a token lease first last    an ack of a stretch of the log
---   then, for one message each, with `l` in the log, `h` outside it, or `d` a dead letter:
+--   then, for one message each, with `l` in the log, `h` outside it (as far as the receipt knows), or `d` a dead letter:
 --   b token lease seq where     an ack
 --   r token lease seq where delay counts error
---   k token lease seq where reason error
+--   k token lease seq where reason error deadFor
 --   e token lease seq where ms
 local settledWakes = false
+
+-- A dead letter's `retry` redrives it, its ack deletes it.
+local function settleDead(group, kind, fence, seq, delay)
+  local letter, row = letterAt(group, seq)
+  if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
+    return false
+  end
+  dropLetter(group, row)
+  if kind == 'r' then
+    local message = letter.message
+    -- Whoever redrives a message that expired wants it delivered.
+    message.expires = nil
+    skipJoining(group, message)
+    -- No message has the id, even if it is still known.
+    if message.named then
+      call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+    end
+    enter(group, message, now + delay)
+  end
+  return true
+end
+
+-- Settles one message under a lease, in the log or outside it: it may have left the log since it was claimed.
+local function settleOne(group, kind, number, seq, at)
+  local row = group.row
+  local side = row.out > 0 and sideOf(group, seq)
+  local lease
+  if not side or side.lease ~= number then
+    side = nil
+    lease = row.leased > row.out and leaseAt(group, seq)
+    if not lease or lease.number ~= number then
+      return false
+    end
+  end
+  local attempt = (side or lease).attempt
+  if kind == 'e' then
+    local ends = now + tonumber(ARGV[at])
+    if side then
+      call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
+      side.at = ends
+      putSide(group, seq, side)
+    else
+      cutLease(group, lease, seq, seq)
+      local extended = partOf(lease, seq, seq)
+      extended.ends = ends
+      addLease(group, extended)
+    end
+    group.changed = true
+    return true
+  end
+  local message = side and heldMessage(group, seq) or logMessage(seq)
+  if kind == 'r' then
+    local due = now + tonumber(ARGV[at])
+    if not message.expires or message.expires > due then
+      local counts = ARGV[at + 1] == '1'
+      if side then
+        call('ZREM', keyOf(group, 'ends'), seqText(seq))
+        row.leased = row.leased - 1
+        row.out = row.out - 1
+      else
+        cutLease(group, lease, seq, seq)
+        putHeld(group, message)
+      end
+      noteReap(group, message)
+      if counts then
+        row.failed = row.failed + 1
+      end
+      local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+      return true
+    end
+  end
+  remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+  if kind == 'b' then
+    row.acked = row.acked + 1
+    done(message)
+  elseif kind == 'k' then
+    local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
+    bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+  else
+    local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
+    bury(group, message, attempt, 'expired', reported)
+  end
+  return true
+end
 
 local function ackStretch(group, number, first, last, results)
   local seq = first
@@ -30,100 +115,21 @@ local function ackStretch(group, number, first, last, results)
       if lease or after then
         to = math.min(last, lease and lease.last or after.first - 1)
       end
-      results[#results + 1] = string.rep('0', to - seq + 1)
+      if group.row.out > 0 then
+        for one = seq, to do
+          local settled = settleOne(group, 'b', number, one)
+          settledWakes = settledWakes or settled
+          results[#results + 1] = settled and '1' or '0'
+        end
+      else
+        results[#results + 1] = string.rep('0', to - seq + 1)
+      end
     end
     seq = to + 1
   end
 end
 
--- A dead letter's `retry` redrives it, its ack deletes it.
-local function settleDead(group, kind, fence, seq, delay)
-  local row = call('ZRANGEBYSCORE', keyOf(group, 'dead'), seq, seq)[1]
-  local letter = row and cmsgpack.unpack(row)
-  if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
-    return false
-  end
-  call('ZREM', keyOf(group, 'dead'), row)
-  group.row.dead = group.row.dead - 1
-  group.changed = true
-  if kind == 'r' then
-    local message = letter.message
-    -- Whoever redrives a message that expired wants it delivered.
-    message.expires = nil
-    -- No message has the id, even if it is still known.
-    if message.named and call('HEXISTS', base .. 'ids', message.id) == 0 then
-      call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
-      call('ZREM', base .. 'past', message.id)
-    end
-    enter(group, message, now + delay)
-  end
-  return true
-end
-
--- Settles one message under a lease, in the log or outside it.
-local function settleOne(group, kind, number, seq, where, at)
-  local row = group.row
-  local lease, side, attempt, message
-  if where == 'h' then
-    side = sideOf(group, seq)
-    if not side or side.lease ~= number then
-      return false
-    end
-    attempt = side.attempt
-  else
-    lease = leaseAt(group, seq)
-    if not lease or lease.number ~= number then
-      return false
-    end
-    attempt = lease.attempt
-  end
-  if kind == 'e' then
-    local ends = now + tonumber(ARGV[at])
-    if side then
-      call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-      side.at = ends
-      putSide(group, seq, side)
-    else
-      cutLease(group, lease, seq, seq)
-      local extended = partOf(lease, seq, seq)
-      extended.ends = ends
-      addLease(group, extended)
-    end
-    group.changed = true
-    return true
-  end
-  message = side and heldMessage(group, seq) or logMessage(seq)
-  if kind == 'r' then
-    local due = now + tonumber(ARGV[at])
-    if not message.expires or message.expires > due then
-      local counts = ARGV[at + 1] == '1'
-      if side then
-        call('ZREM', keyOf(group, 'ends'), seqText(seq))
-        row.leased = row.leased - 1
-      else
-        cutLease(group, lease, seq, seq)
-        putHeld(group, message)
-      end
-      if counts then
-        row.failed = row.failed + 1
-      end
-      local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
-      return true
-    end
-  end
-  remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, seq, message.key)
-  if kind == 'b' then
-    row.acked = row.acked + 1
-    done(group, message)
-  else
-    local reported = kind == 'k' and ARGV[at + 1] or ARGV[at + 2]
-    bury(group, message, attempt, kind == 'k' and ARGV[at] or 'expired', reported ~= '' and reported or nil)
-  end
-  return true
-end
-
-local OPERANDS = { a = 5, b = 5, r = 8, k = 7, e = 6 }
+local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
 
 local function settleAll(group, at)
   local results = {}
@@ -142,7 +148,7 @@ local function settleAll(group, at)
       local settled = isOurs
         and (
           where == 'd' and settleDead(group, kind, number, seq, tonumber(ARGV[at + 5]))
-          or where ~= 'd' and settleOne(group, kind, number, seq, where, at + 5)
+          or where ~= 'd' and settleOne(group, kind, number, seq, at + 5)
         )
       settledWakes = settledWakes or (settled and kind ~= 'e')
       results[#results + 1] = settled and '1' or '0'
@@ -150,4 +156,52 @@ local function settleAll(group, at)
     at = at + OPERANDS[kind]
   end
   return table.concat(results)
+end
+
+-- What the log keeps for a lease at its beginning, in messages and bytes, until the message leaves the log; and how many do
+-- so in one step.
+local PIN_MESSAGES = 1024
+local PIN_BYTES = 1024 * 1024
+local UNPIN_AT_ONCE = 128
+
+-- Takes messages out of the log that a lease keeps there while most of what lies behind them is done.
+local function unpin(group)
+  local row = group.row
+  -- The log was trimmed a moment ago.
+  if row.cursor - row.trimmed <= PIN_MESSAGES and row.passed - row.cleared <= PIN_BYTES then
+    return
+  end
+  local left, size = UNPIN_AT_ONCE, 0
+  while left > 0 and size < PIN_BYTES and row.leased > row.out do
+    local first = call('ZRANGE', keyOf(group, 'leases'), 0, 0)[1]
+    if not first then
+      corrupt('a lease')
+    end
+    local lease = toLease(first)
+    local span = row.cursor - lease.first
+    local there = row.leased - row.out
+    local over = span - there
+    if
+      not (span > PIN_MESSAGES and over > there)
+      and not (row.passed - lease.bytes > PIN_BYTES and over > there / 8)
+    then
+      return
+    end
+    local seq = lease.first
+    dropLease(group, lease)
+    while seq <= lease.last and left > 0 and size < PIN_BYTES do
+      local message = logMessage(seq)
+      putHeld(group, message)
+      putSide(group, seq, { lease = lease.number, at = lease.ends, attempt = lease.attempt })
+      call('ZADD', keyOf(group, 'ends'), lease.ends, seqText(seq))
+      row.leased = row.leased + 1
+      row.out = row.out + 1
+      size = size + #message.record
+      left = left - 1
+      seq = seq + 1
+    end
+    if seq <= lease.last then
+      addLease(group, partOf(lease, seq, lease.last))
+    end
+  end
 end

@@ -1,37 +1,36 @@
 -- Puts messages into the log and among the timers.
 --
--- The sorted set `timers`: numbers of delayed messages by when they are due; the hash `delayed` has the messages.
--- The sorted set `expiry`: by when they expire, `m` and the seq of messages, `d` and the number of delayed ones.
--- The hash `ids`: where a message is whose id cannot be worked out: `s` and its seq, or `t` and its number.
--- The sorted set `past`: ids of messages that are done, by until when they are still known.
+-- The sorted set `timers`: numbers of delayed messages by when they are due; the hash `delayed` has the messages. The sorted
+-- set `lapse`: numbers of those that expire, by when.
 local SEGMENT_MESSAGES = 256
 local SEGMENT_BYTES = 64 * 1024
 
-local function seqText(seq)
-  return string.format('%016.0f', seq)
-end
-
-local function reapAt(time)
-  if not queue.reap or time < queue.reap then
-    queue.reap = time
+-- Notes when something of a segment expires.
+local function noteExpiry(last, time)
+  local member = seqText(last)
+  if call('ZADD', base .. 'expiry', 'LT', time, member) == 1 then
+    call('ZADD', base .. 'reaps', last, member)
+    queue.reaps = queue.reaps + 1
     queueChanged = true
   end
-end
-
-local function noteExpiry(seq, expires)
-  if expires then
-    call('ZADD', base .. 'expiry', expires, string.format('m%.0f', seq))
-    reapAt(expires)
-  end
+  reapAt(time)
 end
 
 -- Puts one segment at the end of the log.
 local function addSegment(count, blob, columns, at, start)
   local tail = queue.tail
+  local last = tail + count - 1
   local head = cmsgpack.pack({ tail, at, queue.bytes, start })
-  local id = string.format('%.0f-0', tail + count - 1)
+  local id = string.format('%.0f-0', last)
   if columns then
     call('XADD', base .. 'log', id, 'h', head, 'b', blob, 'c', cmsgpack.pack(columns))
+    if columns.expires then
+      local first
+      for _, time in pairs(columns.expires) do
+        first = first and math.min(first, time) or time
+      end
+      noteExpiry(last, first)
+    end
   else
     call('XADD', base .. 'log', id, 'h', head, 'b', blob)
   end
@@ -78,38 +77,93 @@ local function addMessages(messages, at, start)
   end
 end
 
--- Delayed messages that one verb moves. The rest is left to the next, so that none takes long.
-local TIMERS_AT_ONCE = 500
+local function isOverdue()
+  return queue.timer and queue.timer <= now
+end
 
--- Moves delayed messages that are due to the end of the log, with the ids they have.
-local function sweepDelayed()
-  if not queue.timer or queue.timer > now then
-    return
+-- Groups that started at the latest while much was overdue do not get that: it came before them.
+local function passSince(tail, due)
+  for _, group in pairs(allGroups()) do
+    local row = group.row
+    local since = row.since
+    if since then
+      local passed = 0
+      while
+        2 * passed < #due
+        and tonumber(due[2 * passed + 2]) <= since.at
+        and tonumber(due[2 * passed + 1]) < since.number
+      do
+        passed = passed + 1
+      end
+      if row.cursor == tail then
+        row.cursor = tail + passed
+      end
+      if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+        row.since = nil
+        queue.late = queue.late - 1
+      end
+      group.changed = true
+    end
   end
-  local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'LIMIT', 0, TIMERS_AT_ONCE)
-  if #due > 0 then
-    local rows = call('HMGET', base .. 'delayed', unpack(due))
-    local messages, ids, expired = {}, {}, {}
-    for i = 1, #due do
+end
+
+-- Delayed messages that one verb moves, and their bytes, about. The rest is left to the next, so that none takes long.
+local TIMERS_AT_ONCE = 500
+local TIMER_BYTES = 8 * 1024 * 1024
+
+-- Moves delayed messages that are due to the end of the log, with the ids they have. Answers how many.
+local function sweepDelayed(most)
+  if not isOverdue() then
+    return 0
+  end
+  local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+  local messages, names, members, size = {}, {}, {}, 0
+  local lapses = {}
+  while 2 * #messages < #due and size < TIMER_BYTES do
+    -- As many as are likely to be small enough, going by those before.
+    local each = #messages > 0 and math.max(1, size / #messages) or TIMER_BYTES / 16
+    local to = math.min(#due / 2, #messages + math.ceil((TIMER_BYTES - size) / each))
+    local wanted = {}
+    for i = #messages + 1, to do
+      wanted[#wanted + 1] = due[2 * i - 1]
+    end
+    local rows = call('HMGET', base .. 'delayed', unpack(wanted))
+    for i = 1, #rows do
       local message = cmsgpack.unpack(rows[i])
-      local seq = queue.tail + i - 1
-      messages[i] = message
-      ids[2 * i - 1] = message.id
-      ids[2 * i] = string.format('s%.0f', seq)
+      size = size + #message.record
+      members[#members + 1] = wanted[i]
+      names[#names + 1] = message.id
+      messages[#messages + 1] = message
       if message.expires then
-        expired[#expired + 1] = 'd' .. due[i]
-        noteExpiry(seq, message.expires)
+        lapses[#lapses + 1] = wanted[i]
       end
     end
+  end
+  local tail = queue.tail
+  if #messages > 0 then
+    local rows = call('HMGET', base .. 'ids', unpack(names))
+    local ids = {}
+    for i = 1, #names do
+      ids[2 * i - 1] = names[i]
+      ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
+    end
     call('HSET', base .. 'ids', unpack(ids))
-    call('ZREM', base .. 'timers', unpack(due))
-    call('HDEL', base .. 'delayed', unpack(due))
-    if #expired > 0 then
-      call('ZREM', base .. 'expiry', unpack(expired))
+    call('ZREM', base .. 'timers', unpack(members))
+    call('HDEL', base .. 'delayed', unpack(members))
+    if #lapses > 0 then
+      call('ZREM', base .. 'lapse', unpack(lapses))
     end
     addMessages(messages, clock, '')
-    queue.delayed = queue.delayed - #due
+    queue.delayed = queue.delayed - #messages
+    queue.later = queue.later - size
+    for i = 2 * #messages + 1, #due do
+      due[i] = nil
+    end
   end
   queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
   queueChanged = true
+  if queue.late > 0 then
+    passSince(tail, due)
+  end
+  return #messages
 end

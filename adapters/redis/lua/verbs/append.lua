@@ -1,25 +1,36 @@
--- append: clock, the start of ids, what messages have besides bodies as JSON or '', then for each segment its number of
--- messages and its records.
+-- append: clock, the start of ids, what messages have besides bodies as JSON or '', the most messages and bytes to retain or
+-- '', groups to make, then for each segment its number of messages and its records.
 -- Answers with a letter for each message, the seq that the first one got, and the number that the first delayed one got:
--- `s` stored, `l` stored for later, `d` duplicate, `r` replaced, `S` and `L` replaced by a new one.
+-- `s` stored, `l` stored for later, `d` duplicate, `r` replaced, `S` and `L` replaced by a new one; all are stored without
+-- any letter. Or, where that would be too much, with nothing stored: `q`, and what is retained and wanted.
 --@flags
 --@include rows log store
-open()
-sweepDelayed()
-local start, more = ARGV[2], ARGV[3]
-local firstSeq, firstNumber = queue.tail, queue.number
-
-if more == '' then
-  for i = 4, #ARGV, 2 do
-    local count = tonumber(ARGV[i])
-    queue.sent = queue.sent + count
-    addSegment(count, ARGV[i + 1], nil, clock, start)
+local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local at = 7
+if ARGV[6] == '0' then
+  open()
+  if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+    sweepDelayed(TIMERS_AT_ONCE)
+    -- What is overdue comes first.
+    if not isOverdue() then
+      local firstSeq = queue.tail
+      for i = at, #ARGV, 2 do
+        local count = tonumber(ARGV[i])
+        queue.sent = queue.sent + count
+        addSegment(count, ARGV[i + 1], nil, clock, start)
+      end
+      finish(true)
+      return { '', firstSeq, queue.number }
+    end
   end
-  finish(true)
-  return { '', firstSeq, firstNumber }
 end
 
---@include leases places moves find drop
+--@include leases places moves ids find drop group counts
+if ARGV[6] ~= '0' then
+  local _
+  _, at = openGroups(6)
+end
+
 local function stored(spec, record, id)
   return {
     id = id,
@@ -31,24 +42,57 @@ local function stored(spec, record, id)
   }
 end
 
+-- Has a delayed message that is due carry another one. It keeps its place.
+local function replaceDelayed(message, number)
+  local member, old = seqText(number), delayedMessage(number)
+  queue.later = queue.later + #message.record - #old.record
+  queueChanged = true
+  call('HSET', base .. 'delayed', member, cmsgpack.pack(message))
+  call('ZREM', base .. 'lapse', member)
+  if message.expires then
+    call('ZADD', base .. 'lapse', message.expires, member)
+  end
+  call('HSET', base .. 'ids', message.id, idRow('t', number, message.named, 0))
+end
+
 -- Has the message of an id carry another one, from its first attempt on, in every group.
-local function replace(message, places)
-  local seq = message.seq
-  noteExpiry(seq, message.expires)
-  if segmentAt(seq) then
-    amend(seq, isGone(seq), message)
+local function replace(message, seq)
+  local places = {}
+  for _, group in pairs(allGroups()) do
+    places[group] = locate(group, seq)
+  end
+  message.seq = seq
+  local segment = segmentAt(seq)
+  if segment then
+    amend(message)
+    if message.expires then
+      noteExpiry(segment.last, message.expires)
+    end
+  end
+  local function put(key)
+    call('ZREMRANGEBYSCORE', key, seq, seq)
+    call('ZADD', key, seq, cmsgpack.pack(message))
   end
   for group, place in pairs(places) do
     if place.kind == 'waiting' or place.kind == 'parked' then
-      call('ZREMRANGEBYSCORE', keyOf(group, 'held'), seq, seq)
-      putHeld(group, message)
+      local old = heldMessage(group, seq)
+      group.row.outside = group.row.outside + #message.record - #old.record
       group.changed = true
+      put(keyOf(group, 'held'))
+      call('ZREM', keyOf(group, 'reap'), seqText(seq))
+      noteReap(group, message)
       if place.kind == 'waiting' then
         putSide(group, seq, { at = place.side.at, attempt = 0 })
       end
+    elseif place.kind == 'unjoined' then
+      for _, key in ipairs(group.row.join.keys) do
+        if call('ZCOUNT', base .. key, seq, seq) > 0 then
+          put(base .. key)
+        end
+      end
     end
   end
-  call('HSET', base .. 'ids', message.id, string.format('s%.0f', seq))
+  call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
 end
 
 local rowOf, pastOf = {}, {}
@@ -66,140 +110,202 @@ local function lookUp(ids)
   end
 end
 
--- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there was dropped.
-local function meet(spec, record)
+-- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there is to be dropped. And
+-- how long, or until when, earlier messages keep the id.
+local function meet(spec)
   local id = spec.id
-  if not rowOf[id] then
-    local known = pastOf[id]
-    if known then
-      if known > now and not spec.replace then
+  local row = rowOf[id]
+  local found, own, earlier = nil, 0, 0
+  if row then
+    found, own, earlier = readId(row)
+  else
+    found = findMade(id)
+  end
+  local past = not spec.replace and pastOf[id] and pastOf[id] > now
+  if found and found.number then
+    local member = seqText(found.number)
+    local due = tonumber(call('ZSCORE', base .. 'timers', member))
+    if due then
+      if not spec.replace then
         return 'd'
       end
-      call('ZREM', base .. 'past', id)
-      return 's'
+      -- The new one brings its own delay, but what is due has its place.
+      local moves = due > now or (spec.delayMs and spec.delayMs > 0) or delayedMessage(found.number).key ~= spec.key
+      return moves and 'S' or 'r'
+    end
+  elseif found then
+    local seq = found.seq
+    local places, all, retained = {}, true, false
+    for _, group in pairs(allGroups()) do
+      local place = locate(group, seq)
+      places[group] = place
+      retained = retained or place ~= nil
+      -- Where somebody works on it, or has done so, what comes now is news.
+      all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
+    end
+    -- The last group that had it may have been deleted.
+    if queue.groups == 0 then
+      retained = isPending(seq)
+    end
+    if retained then
+      if not spec.replace then
+        return 'd'
+      end
+      if not all then
+        return 's', { earlier = math.max(own, earlier) }
+      end
+      local present = logMessage(seq)
+      for group, place in pairs(places) do
+        if place.kind ~= 'ahead' then
+          present = messageIn(group, place, seq)
+        end
+      end
+      if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
+        return 'S'
+      end
+      return 'r'
     end
   end
-  local found = find(id)
-  if not found then
-    return 's'
-  end
-  if found.number then
-    if not spec.replace then
-      return 'd'
-    end
-    -- The new one brings its own delay.
-    drop(id, found)
-    return 'S'
-  end
-  local seq = found.seq
-  local places, all, retained = {}, true, false
-  for _, group in pairs(allGroups()) do
-    local place = locate(group, seq)
-    places[group] = place
-    retained = retained or place ~= nil
-    -- Where somebody works on it, or has done so, what comes now is news.
-    all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
-  end
-  -- The last group that had it may have been deleted.
-  if queue.groups == 0 then
-    retained = isPending(seq)
-  end
-  if not retained then
-    return 's'
-  end
-  if not spec.replace then
-    return 'd'
-  end
-  if not all then
-    return 's'
-  end
-  local present = logMessage(seq)
-  for group, place in pairs(places) do
-    if place.kind ~= 'ahead' then
-      present = heldMessage(group, seq)
+  if row then
+    -- It has ended together with others, and nobody has looked at its id since.
+    local time = (queue.cut or now) + math.max(own, earlier)
+    if time > now then
+      return not spec.replace and 'd' or 's', { time = time }
     end
   end
-  if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-    drop(id, found)
-    return 'S'
-  end
-  local message = stored(spec, record, id)
-  message.seq = seq
-  message.at = clock
-  replace(message, places)
-  return 'r'
+  return past and 'd' or 's'
 end
 
-local specs = cjson.decode(more)
-local records, marks, met = {}, {}, {}
-for i = 4, #ARGV, 2 do
+local specs = more ~= '' and cjson.decode(more)
+local records, marks, known, met = {}, {}, {}, {}
+for i = at, #ARGV, 2 do
   local segment = { count = tonumber(ARGV[i]), blob = ARGV[i + 1] }
   for place = 1, segment.count do
     records[#records + 1] = recordAt(segment, place)
   end
 end
 local named = {}
-for _, spec in ipairs(specs) do
+for _, spec in ipairs(specs or {}) do
   if spec ~= 0 and spec.id then
     named[#named + 1] = spec.id
   end
 end
 lookUp(named)
-for i, spec in ipairs(specs) do
+local messages, bytes = 0, 0
+for i = 1, #records do
+  local spec = specs and specs[i] or 0
   local mark = 's'
-  if spec ~= 0 then
-    if spec.id then
-      mark = met[spec.id] and 'd' or meet(spec, records[i])
-      met[spec.id] = true
+  if spec ~= 0 and spec.id then
+    if met[spec.id] then
+      mark = 'd'
+    else
+      mark, known[i] = meet(spec)
     end
-    if spec.delayMs and spec.delayMs > 0 then
-      mark = mark == 's' and 'l' or mark == 'S' and 'L' or mark
-    end
+    met[spec.id] = true
+  end
+  if mark == 's' then
+    messages = messages + 1
+    bytes = bytes + #records[i]
   end
   marks[i] = mark
 end
-
-firstSeq = queue.tail
-local messages, ids = {}, {}
-for i, spec in ipairs(specs) do
-  local mark = marks[i]
-  if spec == 0 then
-    messages[#messages + 1] = { record = records[i] }
-  elseif mark == 's' or mark == 'S' then
-    local message = stored(spec, records[i], spec.id)
-    messages[#messages + 1] = message
-    local seq = queue.tail + #messages - 1
-    noteExpiry(seq, message.expires)
-    if spec.id then
-      ids[#ids + 1] = spec.id
-      ids[#ids + 1] = string.format('s%.0f', seq)
-    end
-  elseif mark == 'l' or mark == 'L' then
-    local number = queue.number
-    local message = stored(spec, records[i], spec.id or makeId(start, number, 1))
-    local due = now + spec.delayMs
-    message.at = clock
-    queue.number = number + 1
-    queue.delayed = queue.delayed + 1
-    queue.sent = queue.sent + 1
-    queueChanged = true
-    call('HSET', base .. 'delayed', seqText(number), cmsgpack.pack(message))
-    call('ZADD', base .. 'timers', due, seqText(number))
-    if not queue.timer or due < queue.timer then
-      queue.timer = due
-    end
-    if message.expires then
-      call('ZADD', base .. 'expiry', message.expires, 'd' .. seqText(number))
-      reapAt(message.expires)
-    end
-    ids[#ids + 1] = message.id
-    ids[#ids + 1] = string.format('t%.0f', number)
+if (mostMessages or mostBytes) and messages > 0 then
+  local there, size = countRetained(mostMessages and mostMessages - messages), bytesRetained()
+  if mostMessages and there + messages > mostMessages then
+    return { 'q', 'maxMessages', there, messages }
+  end
+  if mostBytes and size + bytes > mostBytes then
+    return { 'q', 'maxBytes', size, bytes }
   end
 end
-for from = 1, #ids, 1000 do
-  call('HSET', base .. 'ids', unpack(ids, from, math.min(#ids, from + 999)))
+
+tidy()
+-- So that there are fewer in the end than before.
+sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
+-- What is overdue comes first, so that what comes now waits behind it.
+local isBehind = isOverdue()
+local firstSeq, firstNumber = queue.tail, queue.number
+local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+for i = 1, #records do
+  local spec = specs and specs[i] or 0
+  local mark, about = marks[i], known[i] or {}
+  if spec == 0 and not isBehind then
+    added[#added + 1] = { record = records[i] }
+  elseif mark == 's' or mark == 'S' then
+    if spec == 0 then
+      spec = {}
+    end
+    if about.time then
+      remember(spec.id, about.time)
+    end
+    if mark == 'S' then
+      -- It may have become due since it was met.
+      drop(spec.id, find(spec.id))
+    end
+    local message = stored(spec, records[i], spec.id)
+    local delay = spec.delayMs or 0
+    if delay > 0 or isBehind then
+      local number = queue.number
+      local member = seqText(number)
+      local due = now + delay
+      if delay == 0 then
+        due = math.max(now, queue.behind or 0)
+        queue.behind = due
+      end
+      message.at = clock
+      if not message.id then
+        message.id, message.named = makeId(start, number, 1), 0
+      else
+        ids[#ids + 1] = message.id
+        ids[#ids + 1] = idRow('t', number, message.named, about.earlier or 0)
+      end
+      rows[#rows + 1] = member
+      rows[#rows + 1] = cmsgpack.pack(message)
+      timers[#timers + 1] = due
+      timers[#timers + 1] = member
+      if not queue.timer or due < queue.timer then
+        queue.timer = due
+      end
+      if message.expires then
+        lapses[#lapses + 1] = message.expires
+        lapses[#lapses + 1] = member
+      end
+      queue.number = number + 1
+      queue.delayed = queue.delayed + 1
+      queue.later = queue.later + #message.record
+      queue.sent = queue.sent + 1
+      marks[i] = mark == 's' and 'l' or 'L'
+    else
+      added[#added + 1] = message
+      if spec.id then
+        ids[#ids + 1] = spec.id
+        ids[#ids + 1] = idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
+      end
+    end
+  elseif mark == 'r' then
+    local message = stored(spec, records[i], spec.id)
+    local found = find(spec.id)
+    message.at = clock
+    if found.number then
+      replaceDelayed(message, found.number)
+    else
+      replace(message, found.seq)
+    end
+  end
 end
-queue.sent = queue.sent + #messages
-addMessages(messages, clock, start)
+
+local function putAll(command, kind, arguments)
+  for from = 1, #arguments, 1000 do
+    call(command, base .. kind, unpack(arguments, from, math.min(#arguments, from + 999)))
+  end
+end
+
+putAll('HSET', 'ids', ids)
+putAll('HSET', 'delayed', rows)
+putAll('ZADD', 'timers', timers)
+putAll('ZADD', 'lapse', lapses)
+queue.sent = queue.sent + #added
+queueChanged = true
+addMessages(added, clock, start)
 finish(true)
 return { table.concat(marks), firstSeq, firstNumber }

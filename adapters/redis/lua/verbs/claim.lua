@@ -1,77 +1,58 @@
--- claim: clock, group, limit, leaseMs, maxAttempts, from, a token should the group be made, then what is to be settled.
+-- claim: clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', groups to make, the last of which is the one
+-- that claims, then what is to be settled.
 -- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
 -- was settled, and then the deliveries: stretches of the log
 --   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records
 -- and single messages
 --   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record
 --@flags allow-oom
---@include rows log store leases places moves expired expire group settling
+--@include rows log store leases places moves ids expire group settling
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
-local PASS_ON = 2048 -- and before
+local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
+local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
 local SEGMENTS_AT_ONCE = 16
+local FEW = 64 -- delayed messages that are moved at least, so that they share a segment
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
 local MAX_DELIVERIES = 10000
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 
-local name, limit, leaseMs, maxAttempts = ARGV[2], math.min(tonumber(ARGV[3]), MAX_DELIVERIES), tonumber(ARGV[4]), tonumber(ARGV[5])
-local group = open(name)
-if not group then
-  -- What is due by now came before the group.
-  while queue.timer and queue.timer <= now do
-    sweepDelayed()
-  end
-  group = imagineGroup(name, ARGV[7], ARGV[6])
-  -- A purge that could not read what groups there were has left theirs.
-  unlinkGroup(group)
-  local others = {}
-  for _, other in pairs(allGroups()) do
-    others[#others + 1] = other
-  end
-  groups[name] = group
-  group.changed = true
-  queue.groups = queue.groups + 1
-  queueChanged = true
-  -- What the log has let go, but another group has not finished, is retained: a new group gets it too.
-  local retained, seqs = {}, {}
-  if ARGV[6] == 'earliest' then
-    local bound = string.format('(%.0f', group.row.cursor)
-    for _, other in ipairs(others) do
-      for _, row in ipairs(call('ZRANGEBYSCORE', keyOf(other, 'held'), '-inf', bound)) do
-        local message = cmsgpack.unpack(row)
-        if not retained[message.seq] then
-          seqs[#seqs + 1] = message.seq
-          retained[message.seq] = message
-        end
-      end
-    end
-  end
-  table.sort(seqs)
-  for _, seq in ipairs(seqs) do
-    enter(group, retained[seq], now)
-  end
-end
+local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
+local group, rest = openGroups(6)
 local row = group.row
+row.deadFor = tonumber(ARGV[5])
 
-local settled = settleAll(group, 8)
-sweepDelayed()
-sweepExpired()
+local settled = settleAll(group, rest)
+if queue.scan or queue.untidy then
+  tidy()
+end
+
+-- What was looked at for nothing, and whether that was too much to go on.
+local looked, more = sweepExpired(), false
+if queue.reap and queue.reap <= now then
+  more = true
+end
+if row.join then
+  looked = looked + takeOver(group)
+end
 
 local number = row.lease
 local ends = now + leaseMs
 local reply = { row.token, number, -1, settled }
-local taken, bytes, more = 0, 0, false
+local taken, bytes = 0, 0
 row.lease = number + 1
 group.changed = true
 
 local function room()
-  if bytes >= MAX_BYTES then
+  -- A group that joins gives out nothing before it has everything in order.
+  if bytes >= MAX_BYTES or row.join then
     return 0
   end
   return limit - taken
 end
 
--- Leases on stretches of the log, which grow as long as they touch.
+-- Leases on stretches of the log, which grow as long as they touch. `before`: the bytes of the log before the one at hand.
 local stretch
+local before = 0
 
 local function flush()
   if stretch then
@@ -87,7 +68,7 @@ local function lease(first, last, attempt, named, key)
     return
   end
   flush()
-  stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key }
+  stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key, bytes = before }
   if key then
     flush()
   end
@@ -107,17 +88,22 @@ local function take(message, attempt, held, key, reported)
   local seq = message.seq
   local reason = verdict(message, attempt)
   if reason then
+    looked = looked + 1
     if held then
-      dropHeld(group, seq)
+      dropHeld(group, message)
     end
     free(group, key)
-    bury(group, message, attempt, reason, reported)
+    bury(group, message, attempt, reason, reported, row.deadFor)
     return
   end
   if held then
     call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
     putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
     row.leased = row.leased + 1
+    row.out = row.out + 1
+    if message.expires then
+      call('ZREM', keyOf(group, 'reap'), seqText(seq))
+    end
   else
     lease(seq, seq, attempt + 1, message.named ~= nil, key)
   end
@@ -141,7 +127,6 @@ local function takeEnded()
   if row.leased == 0 then
     return
   end
-  local looked = 0
   while room() > 0 do
     local member = call('ZRANGEBYSCORE', keyOf(group, 'ends'), '-inf', now, 'LIMIT', 0, 1)[1]
     if not member then
@@ -158,18 +143,18 @@ local function takeEnded()
       local failed = row.failed + 1
       call('ZREM', keyOf(group, 'ends'), member)
       row.leased = row.leased - 1
+      row.out = row.out - 1
       take(message, side.attempt, true, message.key, LEASE_LOST)
       row.failed = failed
-      looked = looked + 1
     else
       local old = toLease(member)
       dropLease(group, old)
+      before = old.bytes
       local seq = old.first
       while seq <= old.last and room() > 0 and looked < PASS_ON do
         local failed = row.failed + 1
         take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
         row.failed = failed
-        looked = looked + 1
         seq = seq + 1
       end
       if seq <= old.last then
@@ -181,7 +166,6 @@ end
 
 -- Messages that waited for their time, and heads of keys that became free.
 local function takeDue()
-  local looked = 0
   while row.waiting > 0 and room() > 0 do
     local due = call('ZRANGEBYSCORE', keyOf(group, 'due'), '-inf', now, 'LIMIT', 0, math.min(room(), PASS))
     if #due == 0 then
@@ -191,7 +175,6 @@ local function takeDue()
       more = true
       break
     end
-    looked = looked + #due
     for _, member in ipairs(due) do
       if room() == 0 then
         return
@@ -205,21 +188,27 @@ local function takeDue()
   end
 end
 
+-- Messages parked after the first was taken: whoever has something need not wait for more.
+local parked = 0
+
 -- One message of the log after the other: some of it has to be decided.
-local function takeEach(segment, from, amendments)
+local function takeEach(segment, from, amendments, gone)
   local i = from
-  while i <= segment.count and room() > 0 do
+  while i <= segment.count and room() > 0 and looked < PASS_ON do
     local seq = segment.first + i - 1
-    local amendment = amendments and amendments[seq]
-    if amendment and amendment.gone then
-      row.skipped = row.skipped - 1
+    if gone and gone[seq] then
+      looked = looked + 0.25
     else
-      local message = amendment and amendment.message or messageAt(segment, i)
+      local message = amendments and amendments[seq] or messageAt(segment, i)
       local key = message.key
       if not key or verdict(message, 0) then
         take(message, 0, false)
       elseif isBusy(group, key) then
         park(group, message)
+        looked = looked + 1
+        if taken > 0 then
+          parked = parked + 1
+        end
       else
         call('HSET', keyOf(group, 'heads'), key, seqText(seq))
         take(message, 0, false, key)
@@ -268,10 +257,9 @@ local function takeStretch(segment, from)
 end
 
 local function takeFromLog()
-  local before, looked, ask = taken, 0, 1
+  local ask, skipped = 1, 0
   while room() > 0 and row.cursor < queue.tail do
-    local given = taken - before
-    if looked - given >= (given > 0 and PASS or PASS_ON) then
+    if looked >= PASS_ON or parked >= PASS or skipped >= GONE_SEGMENTS then
       more = true
       return
     end
@@ -280,7 +268,7 @@ local function takeFromLog()
       corrupt('the log')
     end
     for _, entry in ipairs(entries) do
-      if room() == 0 then
+      if room() == 0 or looked >= PASS_ON then
         break
       end
       local segment = toSegment(entry)
@@ -288,14 +276,19 @@ local function takeFromLog()
       local from = math.max(row.cursor, segment.first)
       local place = from - segment.first + 1
       local amendments = amendmentsOf(from, segment.last)
+      local gone, count = goneIn(from, segment.last)
       local columns = segment.columns
-      if amendments or (columns and (columns.key or columns.expires or columns.at)) then
-        place = takeEach(segment, place, amendments)
+      before = segment.bytes
+      if count == segment.last - from + 1 then
+        skipped = skipped + 1
+        place = segment.count + 1
+      elseif amendments or gone or (columns and (columns.key or columns.expires or columns.at)) then
+        place = takeEach(segment, place, amendments, gone)
       else
         place = takeStretch(segment, place)
       end
       row.cursor = segment.first + place - 1
-      looked = looked + row.cursor - from
+      row.passed = segment.bytes + (place > segment.count and sizeOf(segment, 1, segment.count) or 0)
       -- Few large reads: as many segments as are likely to be needed, going by this one.
       ask = math.min(SEGMENTS_AT_ONCE, math.max(1, math.ceil(room() / segment.count)))
     end
@@ -305,12 +298,19 @@ end
 takeEnded()
 takeDue()
 takeFromLog()
+-- What is due comes behind the log.
+local moved = 0
+while moved < PASS_ON and room() > 0 and row.cursor == queue.tail and isOverdue() do
+  moved = moved + sweepDelayed(math.min(TIMERS_AT_ONCE, math.max(FEW, room())))
+  takeFromLog()
+end
 -- The keys of messages of the log that died a moment ago.
 takeDue()
 flush()
+unpin(group)
 forgetIds()
 
-if more or (room() <= 0 and row.cursor < queue.tail) then
+if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
   reply[3] = 0
 else
   local next = queue.timer

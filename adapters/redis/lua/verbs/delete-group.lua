@@ -1,48 +1,25 @@
--- deleteGroup: clock, group.
+-- deleteGroup: clock, group. Answers with 1 if there is more to do, see tidy.
 --@flags allow-oom
---@include rows log store leases places moves group
-local SEGMENTS_AT_ONCE = 16
-
--- Ids of messages that only this group had not finished are free: those that it held, and those that leave the log.
-local function freeIds(group, floor)
-  if call('EXISTS', base .. 'ids') == 0 then
-    return
-  end
-  for _, member in ipairs(call('ZRANGE', keyOf(group, 'held'), 0, -1)) do
-    done(group, cmsgpack.unpack(member))
-  end
-  local from = 0
-  while from < floor do
-    local entries = segmentsFrom(from, SEGMENTS_AT_ONCE)
-    from = floor
-    for _, entry in ipairs(entries) do
-      local segment = toSegment(entry)
-      from = segment.last + 1
-      for i, named in pairs(segment.columns and segment.columns.named or {}) do
-        done(group, { seq = segment.first + i - 1, id = segment.columns.id[i], named = named })
-      end
-    end
-  end
-  forgetIds(true)
-end
-
+--@include rows log leases places moves ids group empty
 local group = open(ARGV[2])
-if group then
-  allGroups()
-  groups[group.name] = nil
-  queue.groups = queue.groups - 1
-  queueChanged = true
-  local floor = lowestFloor()
-  if queue.groups == 0 then
-    -- Nobody is left to wait for delayed messages, or to have a message under its id.
-    call('UNLINK', base .. 'timers', base .. 'delayed', base .. 'ids', base .. 'expiry')
-    queue.delayed = 0
-    queue.timer = nil
-  else
-    freeIds(group, floor)
-  end
-  unlinkGroup(group)
-  call('HDEL', state, 'group:' .. group.name)
-  trimBelow(floor)
-  finish(true)
+if not group then
+  return 0
 end
+allGroups()
+groups[group.name] = nil
+queue.groups = queue.groups - 1
+queueChanged = true
+call('HDEL', state, 'group:' .. group.name)
+unlinkGroup(group)
+if queue.groups == 0 then
+  -- Nobody is left to wait for anything.
+  endMessages()
+else
+  trimBelow(lowestFloor())
+  cutIds()
+end
+if queue.scan then
+  cleanIds(IDS_AT_ONCE)
+end
+finish(true)
+return (queue.scan or queue.untidy) and 1 or 0

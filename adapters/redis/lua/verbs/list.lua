@@ -1,20 +1,21 @@
--- list: clock, group, limit, states, section, place, number of ids, ids. States as letters: (r)eady, (l)eased, (d)elayed,
--- (b)locked, dead (x). A page goes on at a place of a section; it ends with as many messages, or before.
+-- list: clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
+-- (l)eased, (d)elayed, (b)locked, dead (x). A page goes on at a place of a section; it ends with as many messages, or before.
 -- Answers with the token of the group, the section and the place to go on from or '', and for each message
 --   state, at, id, key, own attempts or 0, attempts, in how many ms or -1, error, record,
 --   and of dead letters the reason, when, fence and seq
 --@flags no-writes
---@include rows log store leases places group find
+--@include rows log store leases places moves ids group find
 local LOOK = 256 -- messages that are looked at with one command
-local LOOK_AT_MOST = 4096
-local MAX_BYTES = 8 * 1024 * 1024
+local LOOK_AT_MOST = 2048
+local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
+local LOOK_BYTES = 32 * 1024 * 1024 -- that a page without bodies reads
 
-local name, limit, states = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local section, place, idCount = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = open(name) or imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
-local bytes, looked = 0, 0
+local bytes, read, looked = 0, 0, 0
 
 local function wants(letters)
   return string.find(states, '[' .. letters .. ']') ~= nil
@@ -24,15 +25,18 @@ local function isLive(message)
   return message and (not message.expires or message.expires > now)
 end
 
--- Shows a message, if it is wanted, and answers whether the page is full.
+local function isFull()
+  return #reply - 3 >= limit or bytes >= MAX_BYTES or read >= LOOK_BYTES or looked >= LOOK_AT_MOST
+end
+
+-- Shows a message, if it is wanted.
 local function show(state, message, attempt, at, reported, letter)
-  looked = looked + 1
   local left = at and at - now or 0
   if at and left <= 0 then
     state = 'r'
   end
   if wants(state) then
-    bytes = bytes + #message.record
+    bytes = bytes + (isBare and 0 or #message.record)
     local entry = {
       state,
       message.at,
@@ -42,7 +46,7 @@ local function show(state, message, attempt, at, reported, letter)
       attempt,
       left > 0 and math.ceil(left) or -1,
       reported or '',
-      message.record,
+      isBare and headersOf(message.record) or message.record,
     }
     if letter then
       for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
@@ -51,47 +55,55 @@ local function show(state, message, attempt, at, reported, letter)
     end
     reply[#reply + 1] = entry
   end
-  return #reply - 3 >= limit or bytes >= MAX_BYTES or looked >= LOOK_AT_MOST
 end
 
 -- Shows a message of `held`.
 local function showHeld(message)
   local side = sideOf(group, message.seq)
   if side and side.lease then
-    return show('l', message, side.attempt, side.at)
+    show('l', message, side.attempt, side.at)
+  elseif isLive(message) then
+    if side and not side.parked then
+      show('d', message, side.attempt, side.at, side.error)
+    else
+      show('b', message, 0)
+    end
   end
-  if not isLive(message) then
-    return false
-  end
-  if side and not side.parked then
-    return show('d', message, side.attempt, side.at, side.error)
-  end
-  return show('b', message, 0)
 end
 
 local function showDead(letter)
-  return show('x', letter.message, letter.attempt, nil, letter.error, letter)
+  if not (letter.ends and letter.ends <= now) then
+    show('x', letter.message, letter.attempt, nil, letter.error, letter)
+  end
+end
+
+-- How many to read next, so that it is not too much, going by those before.
+local function ask()
+  local each = looked > 0 and math.max(1, read / looked) or LOOK_BYTES / 64
+  return math.min(LOOK, math.max(1, math.floor((LOOK_BYTES - read) / each)))
 end
 
 -- Walks through a sorted set whose scores are seqs, from behind `place` on.
-local function walk(kind, each)
+local function walk(key, each, below)
   local from = place == '' and '-inf' or '(' .. place
   local last = tonumber(place) or 0
   while true do
-    local rows = call('ZRANGEBYSCORE', keyOf(group, kind), from, '+inf', 'LIMIT', 0, LOOK)
+    local count = ask()
+    local rows = call('ZRANGEBYSCORE', key, from, below or '+inf', 'LIMIT', 0, count)
     for _, member in ipairs(rows) do
-      local one = cmsgpack.unpack(member)
-      local seq, full = each(one)
+      looked = looked + 1
+      read = read + #member
+      local seq = each(cmsgpack.unpack(member))
       if not isNumber(seq) or seq <= last then
         corrupt('a message')
       end
       last = seq
       place = string.format('%.0f', seq)
-      if full then
+      if isFull() then
         return true
       end
     end
-    if #rows < LOOK then
+    if #rows < count then
       return false
     end
     from = '(' .. place
@@ -102,7 +114,7 @@ local sections = {}
 
 sections[1] = { 'lr', function()
   local from = tonumber(place ~= '' and place or 0) + 1
-  while true do
+  while row.leased > row.out do
     local member = call('ZRANGEBYSCORE', keyOf(group, 'leases'), from, '+inf', 'LIMIT', 0, 1)[1]
     if not member then
       return false
@@ -117,7 +129,10 @@ sections[1] = { 'lr', function()
       if not message then
         corrupt('a lease')
       end
-      if show('l', message, lease.attempt, lease.ends) then
+      looked = looked + 1
+      read = read + #message.record
+      show('l', message, lease.attempt, lease.ends)
+      if isFull() then
         return true
       end
     end
@@ -126,12 +141,37 @@ sections[1] = { 'lr', function()
 end }
 
 sections[2] = { 'ldbr', function()
-  return walk('held', function(message)
-    return message.seq, showHeld(message)
+  return walk(keyOf(group, 'held'), function(message)
+    showHeld(message)
+    return message.seq
   end)
 end }
 
+-- What a group has yet to take over.
 sections[3] = { 'r', function()
+  local join = row.join
+  while join do
+    join.from = math.max(join.from, tonumber(place) or 0)
+    local messages, bound = unjoined(group, ask())
+    for _, message in ipairs(messages) do
+      looked = looked + 1
+      read = read + #message.record
+      place = string.format('%.0f', message.seq)
+      if isLive(message) then
+        show('r', message, 0)
+      end
+      if isFull() then
+        return true
+      end
+    end
+    if bound >= join.bound then
+      return false
+    end
+    place = string.format('%.0f', bound - 1)
+  end
+end }
+
+sections[4] = { 'r', function()
   local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
   while from < queue.tail do
     local entry = segmentsFrom(from, 1)[1]
@@ -139,15 +179,22 @@ sections[3] = { 'r', function()
       return false
     end
     local segment = toSegment(entry)
-    local amendments = amendmentsOf(segment.first, segment.last)
+    local amendments, gone = amendmentsOf(segment.first, segment.last), goneIn(segment.first, segment.last)
+    looked = looked + 8
+    read = read + #segment.blob
     for seq = math.max(from, segment.first), segment.last do
-      local amendment = amendments and amendments[seq]
       place = string.format('%.0f', seq)
-      if not (amendment and amendment.gone) then
-        local message = amendment and amendment.message or messageAt(segment, seq - segment.first + 1)
-        if isLive(message) and show('r', message, 0) then
-          return true
+      if gone and gone[seq] then
+        looked = looked + 0.25
+      else
+        looked = looked + 1
+        local message = amendments and amendments[seq] or messageAt(segment, seq - segment.first + 1)
+        if isLive(message) then
+          show('r', message, 0)
         end
+      end
+      if isFull() then
+        return true
       end
     end
     from = segment.last + 1
@@ -155,8 +202,13 @@ sections[3] = { 'r', function()
   return false
 end }
 
+-- Whether a delayed message was due before a group started that begins at the latest.
+local function isBefore(number, at)
+  return row.since and at <= row.since.at and number < row.since.number
+end
+
 -- The place is when the last one is due, and its number.
-sections[4] = { 'dr', function()
+sections[5] = { 'dr', function()
   local at, number = string.match(place, '^(.*)/(.*)$')
   local index = 0
   if at then
@@ -166,9 +218,17 @@ sections[4] = { 'dr', function()
   while true do
     local rows = call('ZRANGE', base .. 'timers', index, index + LOOK - 1, 'WITHSCORES')
     for i = 1, #rows, 2 do
-      local message = delayedMessage(rows[i])
+      local due = tonumber(rows[i + 1])
       place = rows[i + 1] .. '/' .. rows[i]
-      if isLive(message) and show('d', message, 0, tonumber(rows[i + 1])) then
+      looked = looked + 1
+      if not isBefore(tonumber(rows[i]), due) then
+        local message = delayedMessage(rows[i])
+        if isLive(message) then
+          read = read + #message.record
+          show('d', message, 0, due)
+        end
+      end
+      if isFull() then
         return true
       end
     end
@@ -179,9 +239,10 @@ sections[4] = { 'dr', function()
   end
 end }
 
-sections[5] = { 'x', function()
-  return walk('dead', function(letter)
-    return letter.message.seq, showDead(letter)
+sections[6] = { 'x', function()
+  return walk(keyOf(group, 'dead'), function(letter)
+    showDead(letter)
+    return letter.message.seq
   end)
 end }
 
@@ -189,46 +250,60 @@ end }
 local function showStanding(id)
   local found = find(id)
   if not found then
-    return false
+    return
   end
   if found.number then
     local message = delayedMessage(found.number)
     local at = tonumber(call('ZSCORE', base .. 'timers', seqText(found.number)))
-    return isLive(message) and show('d', message, 0, at)
+    if at and isLive(message) and not isBefore(found.number, at) then
+      show('d', message, 0, at)
+    end
+    return
   end
   local spot = locate(group, found.seq)
   if not spot then
-    return false
+    return
   end
+  local message = messageIn(group, spot, found.seq)
+  if not message then
+    corrupt('a message')
+  end
+  read = read + #message.record
   if spot.kind == 'leased' then
-    return show('l', logMessage(found.seq), spot.lease.attempt, spot.lease.ends)
+    show('l', message, spot.lease.attempt, spot.lease.ends)
+  elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
+    if isLive(message) then
+      show('r', message, 0)
+    end
+  else
+    showHeld(message)
   end
-  if spot.kind == 'ahead' then
-    local message = logMessage(found.seq)
-    return isLive(message) and show('r', message, 0)
-  end
-  return showHeld(heldMessage(group, found.seq))
 end
 
--- Given ids: the dead letter of each, and then the message, if it was sent again. There is no index of dead letters: they
--- are few, and looked for by hand.
-local function showIds()
-  local letters = {}
-  if wants('x') and row.dead > 0 then
-    for _, member in ipairs(call('ZRANGE', keyOf(group, 'dead'), 0, -1)) do
-      local letter = cmsgpack.unpack(member)
-      letters[letter.message.id] = letter
-    end
+-- The last dead letter of an id.
+local function showLetter(id)
+  local prefix = chainOf(id)
+  local member = call('ZREVRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix .. '\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
+  local seq = member and tonumber(string.sub(member, #prefix + 1)) or (digitsOf(id))
+  local letter = seq and letterAt(group, seq)
+  if letter and letter.message.id == id then
+    read = read + #letter.message.record
+    showDead(letter)
   end
-  local half = place == '' and 0 or tonumber(place)
-  for step = half, 2 * idCount - 1 do
-    local id = ARGV[8 + math.floor(step / 2)]
+end
+
+-- Given ids: the dead letter of each, and then the message, if it was sent again.
+local function showIds()
+  local first = place == '' and 0 or tonumber(place)
+  for step = first, 2 * idCount - 1 do
+    local id = ARGV[9 + math.floor(step / 2)]
     place = string.format('%.0f', step + 1)
-    if step % 2 == 0 then
-      if letters[id] and showDead(letters[id]) then
-        return true
-      end
-    elseif showStanding(id) then
+    if step % 2 == 1 then
+      showStanding(id)
+    elseif wants('x') and row.dead > 0 then
+      showLetter(id)
+    end
+    if isFull() then
       return true
     end
   end

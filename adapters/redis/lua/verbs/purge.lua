@@ -1,43 +1,28 @@
--- purge: clock.
+-- purge: clock, what the new tokens of groups start with, keys to delete if the rows cannot be read. Answers with 0; 1: there
+-- is more to do, see tidy; 2: the rows cannot be read, and only the names of keys tell what groups have, so nothing was done.
 --@flags allow-oom
---@include rows log group
-local isReadable, problem = pcall(function()
-  open()
-  allGroups()
-end)
-if not isReadable then
-  -- What a command is refused for, with a code, says nothing of the rows, unless the key has another type.
-  local text = type(problem) == 'table' and problem.err or problem
-  local code = string.match(text, '^%-?(%u%u+) ')
-  if code and code ~= 'WRONGTYPE' then
-    error(problem)
-  end
-end
-if isReadable then
-  for _, group in pairs(groups) do
-    local row = newRow(group.row.token, queue.tail)
-    for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest' }) do
-      row[kept] = group.row[kept]
-    end
-    unlinkGroup(group)
-    group.row = row
-    group.changed = true
-  end
-else
+--@include rows log leases places moves ids group empty
+if not readAll() then
   -- Nobody can tell what is right of it: the queue starts anew, without groups.
-  for _, field in ipairs(redis.pcall('HGETALL', state)) do
-    unlinkGroup({ name = string.match(field, '^group:(.*)$') or '' })
+  return endUnread(3)
+end
+local count = 0
+local old = groups
+queue.joining = 0
+for _, group in pairs(old) do
+  local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
+  count = count + 1
+  for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
+    row[kept] = group.row[kept]
   end
-  call('UNLINK', state)
+  group.row.join = nil
+  unlinkGroup(group)
+  group.row = row
+  group.changed = true
 end
-for _, kind in ipairs({ 'log', 'amend', 'timers', 'delayed', 'expiry', 'ids', 'past' }) do
-  call('UNLINK', base .. kind)
+endMessages()
+if queue.scan then
+  cleanIds(IDS_AT_ONCE)
 end
-if isReadable then
-  queue.delayed = 0
-  queue.amended = 0
-  queue.timer = nil
-  queue.reap = nil
-  queueChanged = true
-  finish(true)
-end
+finish(true)
+return queue.scan and 1 or 0

@@ -1,6 +1,6 @@
 -- retryNow: clock, group, ids. Answers with one digit for each.
 --@flags allow-oom
---@include rows log store leases places moves find
+--@include rows log store leases places moves ids find
 local group = open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do

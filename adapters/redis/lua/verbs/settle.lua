@@ -1,9 +1,10 @@
 -- settle: clock, group, then what is to be settled. Answers with the results.
 --@flags allow-oom
---@include rows log store leases places moves settling
+--@include rows log store leases places moves ids settling
 local group = open(ARGV[2])
 local settled = settleAll(group, 3)
 if group and group.changed then
+  unpin(group)
   forgetIds()
   finish(settledWakes)
 end
