@@ -130,7 +130,9 @@ export class RedisStorage implements StorageAdapter {
     const refused = verb === 'append' ? this.#eviction.mustNotSince(key) : undefined
     if (refused !== undefined) await refused
     const { clock, scripts = SCRIPTS } = this.#settings
-    const all = [clock ? `${clock.now()}` : '', ...args]
+    // Nobody has given it out before, whatever the server has forgotten: see receipts.
+    const number = Number.parseInt(crypto.randomUUID().slice(24), 16)
+    const all = [clock ? `${number} ${clock.now()}` : `${number}`, ...args]
     return await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
   }
 

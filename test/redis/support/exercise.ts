@@ -5,7 +5,8 @@ import { pause } from './pause.ts'
 
 /** Uses each verb of a queue whose answers have numbers, texts, bytes or nothing in them, and looks at what comes. */
 export async function exercise(client: RedisClient, name: string): Promise<void> {
-  const queue = new Queue<unknown>(name, { storage: new RedisAdapter(client) })
+  const storage = new RedisAdapter(client)
+  const queue = new Queue<unknown>(name, { storage })
   const producer = queue.createProducer()
   const consumer = queue.createConsumer('g', { retry: { maxAttempts: 5 } })
   await consumer.join()
@@ -40,7 +41,9 @@ export async function exercise(client: RedisClient, name: string): Promise<void>
     groups: { g: { ready: 0, leased: 0, delayed: 1, dead: 1, acked: 6 } },
   })
   expect(await queue.cancel([results[7]!.id, 'unknown'])).toEqual([true, false])
+  expect(await storage.queues()).toContain(name)
   await queue.delete()
+  expect(await storage.queues()).not.toContain(name)
   await queue.close()
 }
 
