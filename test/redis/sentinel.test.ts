@@ -31,7 +31,7 @@ test.each(['redis', 'ioredis'] as const)(
   '%s goes on with the replica, and is woken by it',
   { timeout: 120_000 },
   async (name) => {
-    const sentinels = await startSentinels()
+    const sentinels = await startSentinels(2000)
     onTestFinished(() => sentinels.stop())
     const adapter = new RedisAdapter(await connect[name](sentinels))
     onTestFinished(() => adapter.close())

@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from './server.ts'
 const MASTERS = 3
 const SLOTS = 16_384
 /** After this long without an answer a node is taken for dead, in ms. */
-const NODE_TIMEOUT_MS = 1500
+const NODE_TIMEOUT_MS = 3000
 
 /** One server of a cluster. */
 export interface ClusterNode {

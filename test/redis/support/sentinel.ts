@@ -22,8 +22,13 @@ export interface Sentinels {
   stop(): Promise<void>
 }
 
-/** Starts them on loopback. It takes some seconds, because sentinels have to hear of each other. */
-export async function startSentinels(): Promise<Sentinels> {
+/**
+ * Starts them on loopback. It takes some seconds, because sentinels have to hear of each other. A busy machine may keep a
+ * server from answering for a second or two, which is no reason to replace it.
+ *
+ * @param downAfterMs After so long without an answer they take a server for dead.
+ */
+export async function startSentinels(downAfterMs: number = 30_000): Promise<Sentinels> {
   const folder = await mkdtemp(join(tmpdir(), 'quayside-sentinel-'))
   const primary = await startRedis('--repl-diskless-sync-delay', '0')
   const replica = await startRedis('--replicaof', '127.0.0.1', `${primary.port}`)
@@ -38,7 +43,7 @@ export async function startSentinels(): Promise<Sentinels> {
     for (let i = 0; i < SENTINELS; i++) {
       const port = await freePort()
       const file = join(folder, `${i}.conf`)
-      await writeFile(file, configuration(port, primary.port, folder))
+      await writeFile(file, configuration(port, primary.port, folder, downAfterMs))
       children.push(spawn(findProgram('redis'), [file, '--sentinel'], { stdio: 'ignore' }))
       addresses.push({ host: '127.0.0.1', port })
     }
@@ -50,14 +55,14 @@ export async function startSentinels(): Promise<Sentinels> {
   return { addresses, primary, replica, stop }
 }
 
-function configuration(port: number, primary: number, folder: string): string {
+function configuration(port: number, primary: number, folder: string, downAfterMs: number): string {
   return [
     `port ${port}`,
     'bind 127.0.0.1',
     `dir ${folder}`,
     'loglevel warning',
     `sentinel monitor ${PRIMARY} 127.0.0.1 ${primary} 2`,
-    `sentinel down-after-milliseconds ${PRIMARY} 1000`,
+    `sentinel down-after-milliseconds ${PRIMARY} ${downAfterMs}`,
     `sentinel failover-timeout ${PRIMARY} 5000`,
     '',
   ].join('\n')
