@@ -1,10 +1,13 @@
-import { smallSteps } from '../segments/small-steps.ts'
+import { smallSteps, smallStepsOnDisk } from '../segments/small-steps.ts'
 import { registerConformance, registerHistories } from './register.ts'
 
 const SMALL = 'its steps are that small'
 
 registerConformance('memory with small steps', smallSteps, {
-  'cancel: leaves its neighbours and their order as they are': SMALL,
-  'backlog: a claim fills up with what is overdue': SMALL,
+  exceptions: {
+    'cancel: leaves its neighbours and their order as they are': SMALL,
+    'backlog: a claim fills up with what is overdue': SMALL,
+  },
 })
-registerHistories('memory with small steps', smallSteps, { runs: 2000, maxSteps: 40 })
+registerHistories('memory with small steps', smallSteps, { runs: { quick: 1000, full: 4000 }, maxSteps: 40 })
+registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 200, full: 2000 }, lanes: 2 })
