@@ -92,7 +92,7 @@ function check(directory: string, options: FsOptions): void {
       `${tried}: cacheBytes must be a number of bytes, 0 or more, not ${cacheBytes}`,
     )
   }
-  if (!(waitForLockMs >= 0 && waitForLockMs <= MAX_DURATION_MS)) {
+  if (typeof waitForLockMs !== 'number' || !(waitForLockMs >= 0 && waitForLockMs <= MAX_DURATION_MS)) {
     throw new QuaysideError(
       'INVALID_ARGUMENT',
       `${tried}: waitForLockMs must be a number of ms from 0 to ${MAX_DURATION_MS}, not ${String(waitForLockMs)}`,
