@@ -182,8 +182,8 @@ export class Lock {
     this.#stopHeart()
     return (this.#lost ??= new QuaysideError(
       'STORAGE_FAILED',
-      `${this.#directory} was taken over by somebody else, after this process had shown no sign of life for ${seconds} s: ` +
-        'it was paused, or too busy',
+      `${this.#directory} was taken over by somebody else, or its files were removed. This process had last shown a sign ` +
+        `of life ${seconds} s before: after 10 s, paused or busy, it counts as dead`,
       { cause },
     ))
   }

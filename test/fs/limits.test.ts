@@ -36,7 +36,7 @@ test('a batch of more than 1 GiB is refused by the limit, and nothing of it is s
   const queue = new Queue<Uint8Array>('q', { storage: new NodeFsAdapter(temporaryDirectory()) })
   const payload = new Uint8Array(60 * 1024 * 1024)
   await expectCode(
-    queue.createProducer().sendBatch(Array.from({ length: 40 }, () => ({ payload }))),
+    queue.createProducer().sendBatch(Array.from({ length: 18 }, () => ({ payload }))),
     'TOO_LARGE',
     'a batch',
     String(GB),
