@@ -19,7 +19,9 @@ const CHILD = fileURLToPath(new URL('owner-child.ts', import.meta.url))
 const CONTAINER = [
   'unshare',
   ...(process.getuid?.() === 0 ? [] : ['--map-root-user']),
-  ...['--pid', '--fork', '--kill-child'],
+  '--pid',
+  '--fork',
+  '--kill-child',
 ]
 
 /** A process that owns a directory, or wants to. */
@@ -34,7 +36,7 @@ class Process {
   constructor(task: Omit<Task, 'speed'>, within: readonly string[] = []) {
     const [command, ...args] = [...within, process.execPath, CHILD, JSON.stringify({ speed: SPEED, ...task })]
     this.#namespaced = within.length > 0
-    this.child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.child.on('error', (error) => (this.end = String(error)))
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       if (line === 'open') this.isOpen = true
@@ -46,7 +48,7 @@ class Process {
 
   async untilAt(count: number): Promise<void> {
     await until(() => this.end !== undefined || this.acknowledged.length >= count)
-    expect(this.end).toBeUndefined()
+    if (this.end !== undefined) throw new Error(`It ended: ${this.end}`)
   }
 
   /** Sends a signal to the process itself, not to the one that started it in its namespace. */
@@ -249,6 +251,8 @@ describe('a worker thread', () => {
     const directory = temporaryDirectory()
     const worker = await open(directory, 'process.exit()')
     await end(worker)
-    await (await openJournalStore(directory, { waitForLockMs: 0 })).close()
+    const store = await openJournalStore(directory, { waitForLockMs: 0 })
+    expect(store.failure).toBeUndefined()
+    await store.close()
   })
 })

@@ -171,9 +171,11 @@ test('a directory that was removed and made again is another one', async () => {
 test('who joins an opening that was locked waits as long as it wants itself', async () => {
   const directory = temporaryDirectory()
   const owner = await openJournalStore(directory)
-  const impatient = expect(open(directory).stats()).rejects.toMatchObject({ code: 'LOCKED' })
+  const impatient = open(directory)
+    .stats()
+    .catch((error: unknown) => error)
   const patient = open(directory, { waitForLockMs: 60_000 }).stats()
-  await impatient
+  expect(await impatient).toMatchObject({ code: 'LOCKED' })
   await owner.close()
   expect((await patient).messages).toBe(0)
 })
