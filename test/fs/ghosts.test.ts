@@ -130,16 +130,22 @@ test('an owner whose heart has not beaten for five seconds looks before it write
 
 test('a reader follows from the owner that was taken for dead to the next one', async () => {
   const disk = new MemoryDisk()
-  const first = await openJournalStore('/data', new Sleeper(disk))
-  await append(first, 1)
+  const { fileSystem, time } = new Sleeper(disk)
+  const first = await openJournalStore('/data', { fileSystem, time, maxFileBytes: 200 })
+  const written: number[] = []
+  while (disk.list('/data').filter((name) => name.endsWith('.qsj')).length < 4) {
+    written.push(written.length + 1)
+    await append(first, written.length)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   const reader = await openJournalReader('/data', { fileSystem: disk })
   const queue = await reader.open('queue')
   const keys = async (): Promise<unknown[]> =>
     (await queue.transact('read', (tx) => tx.range('log', {}, Infinity))).map(([key]) => key)
-  expect(await keys()).toEqual([1])
+  expect(await keys()).toEqual(written)
   const second = await openJournalStore('/data', { fileSystem: disk, time: new ManualTime() })
-  await append(second, 2)
-  expect(await keys()).toEqual([1, 2])
+  await append(second, 1000)
+  expect(await keys()).toEqual([...written, 1000])
   await second.close()
   await reader.close()
 })
