@@ -16,6 +16,8 @@ export interface Task {
   readonly boot?: string
   readonly waitForLockMs?: number
   readonly durability?: 'fsync' | 'os'
+  /** It ends after so many, and closes nothing. */
+  readonly count?: number
 }
 
 const task = JSON.parse(process.argv[2]!) as Task
@@ -39,6 +41,7 @@ try {
   for (let n = task.from; ; n++) {
     await queue.transact('append', (tx) => tx.put('log', n, 'x'.repeat(100)))
     say(n)
+    if (n - task.from + 1 === task.count) process.exit()
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
 } catch (error) {

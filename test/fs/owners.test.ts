@@ -134,6 +134,15 @@ describe.runIf(process.platform === 'linux')('an owner in a container', () => {
     await expectKept(directory, first, second)
   })
 
+  test('that ends without closing its directory frees it at once', async () => {
+    const directory = temporaryDirectory()
+    const first = new Process({ directory, from: 1, count: 20 }, CONTAINER)
+    await new Promise((resolve) => first.child.once('close', resolve))
+    expect(first.acknowledged).toHaveLength(20)
+    expect(readdirSync(directory).filter((name) => name.startsWith('lock-'))).toEqual([])
+    await expectKept(directory, first)
+  })
+
   test('that is alive keeps its directory', async () => {
     const directory = temporaryDirectory()
     const first = new Process({ directory, from: 1 }, CONTAINER)
