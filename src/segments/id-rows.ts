@@ -32,8 +32,8 @@ export function hasIdRow({ id, key, named }: Pick<Stored, 'id' | 'key' | 'named'
 /** Has a message that leaves the log be found by its id. */
 export function noteId(work: Work, seq: number, message: Stored): void {
   const { id, key, named } = message
-  if (named === undefined && hasIdRow(message) && work.tx.get('ids', id) === undefined)
-    putId(work, id, { seq, key }, undefined)
+  // Not looked up before: nobody else can know anything of an id that was made.
+  if (named === undefined && hasIdRow(message)) putId(work, id, { seq, key }, undefined)
 }
 
 /** What is left of what is known of an id when another message takes its place. `isOver`: nobody has the old one any more. */
