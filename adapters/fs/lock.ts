@@ -250,15 +250,17 @@ function findOther(
 }
 
 /** The last heartbeat seen of owners out of sight, and when it was first seen. Kept, so that who tries again goes on. */
-const watched: Map<string, { readonly size: number; readonly since: number }> = new Map()
+const watched: Map<string, { readonly beat: string; readonly since: number }> = new Map()
 
 /** Makes a ghost of an owner whose heart has stopped; answers `false` if it has not. */
 function banish(fileSystem: FileSystem, directory: string, name: string, time: Time): boolean {
   const path = join(directory, name)
   const size = sizeOf(fileSystem, path)
+  // Sizes come round; the time of the last one, by whatever clock, does not.
+  const beat = `${size} ${fileSystem.modifiedAt(path)}`
   const before = watched.get(path)
-  if (before?.size !== size || time.now() < before.since) {
-    watched.set(path, { size, since: time.now() })
+  if (before?.beat !== beat || time.now() < before.since) {
+    watched.set(path, { beat, since: time.now() })
     return false
   }
   if (time.now() - before.since < STALE_MS) return false

@@ -13,8 +13,9 @@ import { openJournalStore } from './store.ts'
  * One journal for all adapters of a thread on one directory, whatever they call it, and whichever copy of this module
  * made them: a program that is bundled in layers (Next.js) or replaces modules while it runs has several.
  *
- * So the registry is at a global symbol, and its types are a contract between copies of different versions: whoever
- * changes them changes {@link REGISTRY}. Copies that disagree do not see each other, and one of them gets `LOCKED`.
+ * So the registry is at a global symbol, and it is a contract between copies of different versions: whoever changes its
+ * types, those of contract 2 or the engine's rows changes {@link REGISTRY}. Copies that disagree do not see each other, and
+ * one of them gets `LOCKED`.
  */
 const REGISTRY: unique symbol = Symbol.for('quayside.fs.1')
 
