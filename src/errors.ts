@@ -36,6 +36,11 @@ export type ErrorCode =
  * An aborted `AbortSignal` is not a quayside error: the call rejects with the signal's own reason, as everywhere on the web.
  */
 export class QuaysideError extends Error {
+  /** Also of another copy of this module: bundlers make one for each layer of a program. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return (value as Error | null | undefined)?.name === 'QuaysideError'
+  }
+
   override readonly name = 'QuaysideError'
   readonly code: ErrorCode
   /** `STALE_RECEIPT`: the ids of the messages that were not settled (receipts, where the call had only these); all others were. */

@@ -1,4 +1,4 @@
-import type { StoreLimits } from '../../src/segments/store.ts'
+import { type StoreLimits, DEFAULT_LIMITS } from '../../src/segments/store.ts'
 import type { Guarantees } from '../../src/storage.ts'
 
 /**
@@ -34,11 +34,8 @@ export function guaranteesOf(shards: number): Guarantees {
 
 /** Rows are billed one by one: a batch is one row, up to a size that is not too long to read for the sake of a claim. */
 export const LIMITS: StoreLimits = {
+  ...DEFAULT_LIMITS,
   segmentMessages: GUARANTEES.maxBatch,
   segmentBytes: 1024 * 1024,
   answerBytes: CALL_BYTES,
-  stepMessages: 1000,
-  leases: 256,
-  pinnedMessages: 4096,
-  pinnedBytes: 4 * 1024 * 1024,
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { QuaysideError } from '../../src/errors.ts'
 
 /**
  * Values and keys as bytes: a compact binary form that says itself what it holds, so that any runtime and any later
@@ -48,6 +49,9 @@ const LOOP_LENGTH = 24
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
+/** What is written at once is shorter than this: lengths and places are kept in 32 bits, and Node takes none that are larger. */
+export const MAX_BYTES: number = 2 ** 31 - 1
+
 /** Bytes under construction, in a buffer that grows. */
 export class Writer {
   buffer: Buffer
@@ -57,11 +61,16 @@ export class Writer {
     this.buffer = Buffer.allocUnsafe(size)
   }
 
-  /** Makes room for `more` bytes behind the current ones. */
+  /**
+   * Makes room for `more` bytes behind the current ones.
+   *
+   * @throws QuaysideError `TOO_LARGE` if these would be more than {@link MAX_BYTES}.
+   */
   need(more: number): void {
     const wanted = this.at + more
     if (wanted <= this.buffer.length) return
-    const grown = Buffer.allocUnsafe(Math.max(wanted, this.buffer.length * 2))
+    if (wanted > MAX_BYTES) throw tooLarge()
+    const grown = Buffer.allocUnsafe(Math.min(Math.max(wanted, this.buffer.length * 2), MAX_BYTES))
     this.buffer.copy(grown, 0, 0, this.at)
     this.buffer = grown
   }
@@ -320,4 +329,12 @@ export class Reader {
     }
     return object
   }
+}
+
+function tooLarge(): QuaysideError {
+  return new QuaysideError(
+    'TOO_LARGE',
+    `What one call writes to a journal may have ${MAX_BYTES} bytes, and this would have more. Nothing of it was stored: ` +
+      'take fewer messages at once',
+  )
 }

@@ -34,8 +34,7 @@ export function createFile(
   first: boolean,
 ): JournalFile {
   const path = pathOfFile(directory, number)
-  removeIfThere(fileSystem, path)
-  const fd = fileSystem.open(path, true)
+  const fd = openNew(fileSystem, path)
   try {
     // Not 0, of which there is much on disks.
     const magic = randomBytes(4).readUInt32LE(0) || 1
@@ -46,6 +45,18 @@ export function createFile(
     removeIfThere(fileSystem, path)
     throw error
   }
+}
+
+/** Removes what is there only if something is: what is not ours must not be hit by a process that sleeps in between. */
+function openNew(fileSystem: FileSystem, path: string): number {
+  try {
+    return fileSystem.open(path, true)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  // Left by an attempt that failed.
+  fileSystem.remove(path)
+  return fileSystem.open(path, true)
 }
 
 /** Has a file say that the journal starts with it. It is not on the disk yet. */
@@ -129,7 +140,7 @@ export function readAll(
   }
 }
 
-function removeIfThere(fileSystem: FileSystem, path: string): void {
+export function removeIfThere(fileSystem: FileSystem, path: string): void {
   try {
     fileSystem.remove(path)
   } catch (error) {

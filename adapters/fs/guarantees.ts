@@ -13,6 +13,7 @@ export function guaranteesOf({ durability }: Pick<JournalStoreOptions, 'durabili
     maxBodyBytes: 64 * 1024 * 1024,
     maxHeaderBytes: 64 * 1024,
     maxBatch: 100_000,
-    maxBatchBytes: Infinity,
+    // A frame must stay below 2 GiB with all that surrounds the messages.
+    maxBatchBytes: 1024 * 1024 * 1024,
   }
 }

@@ -1,103 +1,219 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
-import * as process from 'node:process'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
 import { QuaysideError } from '../../src/errors.ts'
 import { codeOf } from './faults.ts'
 import { closeQuietly, type FileSystem } from './file-system.ts'
+import { describeOwner, nameOf, type Owner, parseOwner, sight, thisOwner } from './owner.ts'
 
 /**
- * One owner for a directory, without a lock of the operating system, which Node does not offer.
+ * One owner for a directory, without a lock of the operating system, which Node does not offer and which network file
+ * systems do not keep.
  *
  * Everyone who wants the directory creates a file of a **name of its own** and then lists the directory: whoever sees no
  * other one that is alive has it. Of two who come at the same time, at least one sees the other. And since no name is
- * ever used twice, removing the file of a dead owner can never hit that of a living one.
+ * ever used twice, taking away the file of a dead owner can never hit that of a living one. The name says all there is to
+ * say, see `owner.ts`, so that creating the file is one step, which a crash cannot halve and a full disk does not prevent.
  *
- * The name says all there is to say, so that creating the file is one step, which a crash cannot halve and a full disk
- * does not prevent: `lock-<pid>-<start>-<boot>-<namespace>-<random>-<host>`.
+ * Who is in sight is dead or alive. Anyone else (of another container, machine or boot) counts as dead once its
+ * **heartbeat**, the size of its file, has not changed for {@link STALE_MS} while we watched, by our own clock: no two
+ * clocks are ever compared. It may be wrong to call such an owner dead; it may only be paused. Therefore
+ *
+ * - an owner whose last heartbeat is older than {@link FENCE_MS} looks whether the file is still there before it touches
+ *   anything, and looks again after the disk has what it wrote, before it tells anybody: see `fence.ts`;
+ * - the file is not removed but renamed to a **ghost**, `ghost-<size>-<rest of the name>`. An owner beats before it looks,
+ *   and who takes over renames before it looks at the size: one of them sees the other. A ghost that has moved gets the
+ *   time to notice;
+ * - whoever finds a ghost first puts the files that it may still have open out of its reach: see `ghosts.ts`.
  */
-interface Owner {
-  readonly pid: number
-  /** When the process was started, in ticks since the boot: tells it from a later one with its pid. */
-  readonly start: string
-  readonly boot: string
-  /** The pid means something only in this namespace (a container has one of its own). */
-  readonly namespace: string
-  readonly host: string
-}
-
-/** What cannot be found out, on systems without /proc. It fits everything. */
-const UNKNOWN = '0'
 
 /** How often an owner shows that it is alive to those who cannot see its process. */
-const HEARTBEAT_MS = 2000
-/** After so long without a sign it counts as dead. */
-const STALE_MS = 10_000
+const BEAT_MS = 2000
+/** After so long without a beat it looks before it writes. */
+export const FENCE_MS = 5000
+/** After so long without one it counts as dead. */
+export const STALE_MS = 10_000
 
-/** How often one who meets another contender, not an owner, tries again. */
+/** How long one waits for a directory that is taken: longer than it takes to find out that its owner is dead. */
+export const WAIT_FOR_LOCK_MS = 15_000
+
+/** Pauses between two looks at a directory that is taken. */
+const PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 100
+
+/** How often one who does not wait tries again after it met another contender, not an owner. */
 const ATTEMPTS = 20
 
-/** Which boot of the machine this is, in 8 hexadecimal digits; {@link UNKNOWN} where the system does not tell. */
-export function bootOfMachine(fileSystem: FileSystem): string {
-  const boot = attempt(() => fileSystem.readText('/proc/sys/kernel/random/boot_id'))
-  return /^[\da-f]{8}/.exec(boot ?? '')?.[0] ?? UNKNOWN
+/** Heartbeats are the sizes 1 to this, over and over: no space is needed for them. */
+const SIZES = 1000
+
+/** A clock that only goes forward, and what goes by it. */
+export interface Time {
+  now(): number
+  sleep(ms: number): Promise<void>
+  /** Calls `beat` every so many ms, without keeping the process alive; returns what stops it. */
+  repeat(ms: number, beat: () => void): () => void
+}
+
+export const realTime: Time = {
+  now: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  repeat: (ms, beat) => {
+    const timer = setInterval(beat, ms)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+}
+
+export interface LockOptions {
+  /** @defaultValue {@link WAIT_FOR_LOCK_MS} */
+  readonly waitMs?: number | undefined
+  /** Ends the waiting, which then rejects with `CLOSED`. */
+  readonly signal?: AbortSignal | undefined
+  readonly time?: Time | undefined
 }
 
 export class Lock {
   readonly #fileSystem: FileSystem
+  readonly #directory: string
   readonly #path: string
   readonly #fd: number
-  readonly #heart: ReturnType<typeof setInterval>
+  readonly #time: Time
+  readonly #stopHeart: () => void
+  #beats = 0
+  /** When it last showed that it is alive. */
+  #shownAt: number
+  #lost: QuaysideError | undefined
   /** Called if somebody took this process for dead and the directory with it: nothing must be written any more. */
   onLost: (error: unknown) => void = () => {}
 
-  private constructor(fileSystem: FileSystem, path: string, fd: number) {
+  private constructor(fileSystem: FileSystem, directory: string, path: string, fd: number, time: Time) {
     this.#fileSystem = fileSystem
+    this.#directory = directory
     this.#path = path
     this.#fd = fd
-    let beats = 0
-    this.#heart = setInterval(() => {
-      try {
-        // A change of size needs no space, and sets the time by the clock of the file system, not by ours.
-        fileSystem.truncate(fd, ++beats % 2)
-        fileSystem.modifiedAt(path)
-      } catch (error) {
-        // Else the next beat may work; and whoever can see this process needs none.
-        if (codeOf(error) === 'ENOENT') this.onLost(error)
-      }
-    }, HEARTBEAT_MS)
-    this.#heart.unref()
+    this.#time = time
+    this.#shownAt = time.now()
+    this.#stopHeart = time.repeat(BEAT_MS, () => this.#beatAnyway())
+    hold(this)
   }
 
   /**
    * Takes the directory.
    *
-   * @throws QuaysideError `LOCKED`, naming the owner, if it is taken.
+   * @throws QuaysideError `LOCKED`, naming the owner, if it is still taken after `waitMs`.
    */
-  static async take(fileSystem: FileSystem, directory: string): Promise<Lock> {
+  static async take(
+    fileSystem: FileSystem,
+    directory: string,
+    { waitMs = WAIT_FOR_LOCK_MS, signal, time = realTime }: LockOptions = {},
+  ): Promise<Lock> {
+    const us = thisOwner(fileSystem)
+    const started = time.now()
     for (let attempt = 1; ; attempt++) {
-      const name = nameOf(thisProcess(fileSystem))
-      const path = join(directory, name)
-      const fd = fileSystem.open(path, true)
-      let other: string | undefined
-      try {
-        other = findOther(fileSystem, directory, name)
-      } catch (error) {
+      if (signal?.aborted)
+        throw new QuaysideError('CLOSED', `The storage was closed while it waited for ${directory}`)
+      // Without a file of our own, so as to keep nobody away while we wait.
+      let other = findOther(fileSystem, directory, us, time)
+      if (other === undefined) {
+        const name = nameOf(us)
+        const path = join(directory, name)
+        const fd = fileSystem.open(path, true)
+        try {
+          other = findOther(fileSystem, directory, us, time, name)
+          if (other === undefined) {
+            for (const one of watched.keys()) if (dirname(one) === directory) watched.delete(one)
+            return new Lock(fileSystem, directory, path, fd, time)
+          }
+        } catch (error) {
+          giveUp(fileSystem, path, fd)
+          throw error
+        }
         giveUp(fileSystem, path, fd)
-        throw error
       }
-      if (other === undefined) return new Lock(fileSystem, path, fd)
-      giveUp(fileSystem, path, fd)
       // Another contender withdraws at once, like us; an owner is still there after a moment.
-      await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 40))
-      if (attempt === ATTEMPTS || fileSystem.list(directory).includes(other)) throw locked(directory, other)
+      await time.sleep(Math.min(PAUSE_MS * attempt, LONGEST_PAUSE_MS) + Math.random() * PAUSE_MS)
+      if (time.now() - started < waitMs) continue
+      if (attempt >= ATTEMPTS || fileSystem.list(directory).includes(other))
+        throw locked(directory, us, other, waitMs)
     }
   }
 
+  /**
+   * To be called before anything in the directory is changed. Costs nothing as long as the heart beats.
+   *
+   * @throws QuaysideError `STORAGE_FAILED` if the directory is somebody else's now.
+   */
+  check(): void {
+    if (this.#lost !== undefined) throw this.#lost
+    if (this.#time.now() - this.#shownAt >= FENCE_MS) this.#beat()
+  }
+
+  /** Looks whether the directory is still ours, whatever the time. Throws as {@link Lock.check}. */
+  confirm(): void {
+    if (this.#lost !== undefined) throw this.#lost
+    try {
+      this.#fileSystem.modifiedAt(this.#path)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw this.#lose(error)
+      // It does not say; the time does.
+      if (this.#time.now() - this.#shownAt >= FENCE_MS) throw error
+    }
+  }
+
+  /** Shows that this process is alive, and then looks whether the directory is still ours: in this order. */
+  #beat(): void {
+    const at = this.#time.now()
+    this.#fileSystem.truncate(this.#fd, 1 + (this.#beats++ % SIZES))
+    this.confirm()
+    this.#shownAt = at
+  }
+
+  #beatAnyway(): void {
+    try {
+      this.#beat()
+    } catch (error) {
+      // Else the next beat may work; and whoever can see this process needs none.
+      if (error === this.#lost) this.onLost(error)
+    }
+  }
+
+  #lose(cause: unknown): QuaysideError {
+    const seconds = Math.round((this.#time.now() - this.#shownAt) / 1000)
+    this.#stopHeart()
+    return (this.#lost ??= new QuaysideError(
+      'STORAGE_FAILED',
+      `${this.#directory} was taken over by somebody else, or its files were removed. This process had last shown a sign ` +
+        `of life ${seconds} s before: after 10 s, paused or busy, it counts as dead`,
+      { cause },
+    ))
+  }
+
   release(): void {
-    clearInterval(this.#heart)
+    this.#lost ??= new QuaysideError('CLOSED', `The lock of ${this.#directory} was given up`)
+    this.#stopHeart()
+    held.delete(this)
     giveUp(this.#fileSystem, this.#path, this.#fd)
   }
+}
+
+/** The locks of this thread. */
+const held: Set<Lock> = new Set()
+let isListening = false
+
+/** Has a lock released when the process, or the thread, ends without that: not everybody could see that it has. */
+function hold(lock: Lock): void {
+  held.add(lock)
+  if (isListening) return
+  isListening = true
+  process.on('exit', () => {
+    for (const one of held) {
+      try {
+        one.release()
+      } catch {
+        // Nobody is left to be told.
+      }
+    }
+  })
 }
 
 function giveUp(fileSystem: FileSystem, path: string, fd: number): void {
@@ -105,25 +221,26 @@ function giveUp(fileSystem: FileSystem, path: string, fd: number): void {
   try {
     fileSystem.remove(path)
   } catch (error) {
-    // Somebody who could not see this process removed it.
+    // Somebody who could not see this process took it away.
     if (codeOf(error) !== 'ENOENT') throw error
   }
 }
 
-/** The lock of another owner or contender that is alive. Removes those of dead ones. */
-function findOther(fileSystem: FileSystem, directory: string, mine: string): string | undefined {
-  const us = thisProcess(fileSystem)
+/** The lock of another owner or contender that is alive. Takes those of dead ones away. */
+function findOther(
+  fileSystem: FileSystem,
+  directory: string,
+  us: Owner,
+  time: Time,
+  mine?: string,
+): string | undefined {
   for (const name of fileSystem.list(directory)) {
     if (!name.startsWith('lock-') || name === mine) continue
-    const path = join(directory, name)
-    const owner = parse(name)
     try {
-      const alive =
-        owner === undefined || !canSee(us, owner)
-          ? fileSystem.modifiedAt(join(directory, mine)) - fileSystem.modifiedAt(path) <= STALE_MS
-          : isAlive(fileSystem, us, owner)
-      if (alive) return name
-      fileSystem.remove(path)
+      const seen = sight(fileSystem, us, parseOwner(name))
+      if (seen === 'alive') return name
+      if (seen === 'dead') fileSystem.remove(join(directory, name))
+      else if (!banish(fileSystem, directory, name, time)) return name
     } catch (error) {
       // It went away by itself.
       if (codeOf(error) !== 'ENOENT') throw error
@@ -132,86 +249,43 @@ function findOther(fileSystem: FileSystem, directory: string, mine: string): str
   return undefined
 }
 
-/** Whether an owner's pid means to us what it means to it. */
-function canSee(us: Owner, owner: Owner): boolean {
-  return us.host === owner.host && (us.namespace === owner.namespace || isBefore(us, owner))
+/** The last heartbeat seen of owners out of sight, and when it was first seen. Kept, so that who tries again goes on. */
+const watched: Map<string, { readonly beat: string; readonly since: number }> = new Map()
+
+/** Makes a ghost of an owner whose heart has stopped; answers `false` if it has not. */
+function banish(fileSystem: FileSystem, directory: string, name: string, time: Time): boolean {
+  const path = join(directory, name)
+  const size = sizeOf(fileSystem, path)
+  // Sizes come round; the time of the last one, by whatever clock, does not.
+  const beat = `${size} ${fileSystem.modifiedAt(path)}`
+  const before = watched.get(path)
+  if (before?.beat !== beat || time.now() < before.since) {
+    watched.set(path, { beat, since: time.now() })
+    return false
+  }
+  if (time.now() - before.since < STALE_MS) return false
+  watched.delete(path)
+  fileSystem.rename(path, join(directory, name.replace('lock', `ghost-${size}`)))
+  return true
 }
 
-/** Whether an owner belongs to an earlier boot of this machine. */
-function isBefore(us: Owner, owner: Owner): boolean {
-  return us.boot !== owner.boot && us.boot !== UNKNOWN && owner.boot !== UNKNOWN
-}
-
-function isAlive(fileSystem: FileSystem, us: Owner, owner: Owner): boolean {
-  if (isBefore(us, owner)) return false
+/** Opened for this, so that a network file system asks its server instead of its cache. */
+export function sizeOf(fileSystem: FileSystem, path: string): number {
+  const fd = fileSystem.open(path, false)
   try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    // EPERM: it is there, and belongs to another user.
-    if (codeOf(error) === 'ESRCH') return false
-  }
-  const { state, start } = statOf(fileSystem, owner.pid)
-  // Killed, and its parent has not taken note of it yet.
-  if (state === 'Z' || state === 'X') return false
-  return start === owner.start || start === UNKNOWN || owner.start === UNKNOWN
-}
-
-function thisProcess(fileSystem: FileSystem): Owner {
-  return {
-    pid: process.pid,
-    start: statOf(fileSystem, process.pid).start,
-    boot: bootOfMachine(fileSystem),
-    namespace: /\d+/.exec(attempt(() => fileSystem.readLink('/proc/self/ns/pid')) ?? '')?.[0] ?? UNKNOWN,
-    host: hostName(),
+    return fileSystem.size(fd)
+  } finally {
+    closeQuietly(fileSystem, fd)
   }
 }
 
-function hostName(): string {
-  const host = hostname().replaceAll(/[^\w.-]/g, '_')
-  return host.slice(0, 100) || UNKNOWN
-}
-
-function nameOf(owner: Owner): string {
-  const random = randomBytes(6).toString('hex')
-  return `lock-${owner.pid}-${owner.start}-${owner.boot}-${owner.namespace}-${random}-${owner.host}`
-}
-
-function parse(name: string): Owner | undefined {
-  const parts = /^lock-(\d+)-(\d+)-([\da-f]+)-(\d+)-[\da-f]+-(.+)$/.exec(name)
-  if (parts === null) return undefined
-  const [, pid, start, boot, namespace, host] = parts as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ]
-  return { pid: Number(pid), start, boot, namespace, host }
-}
-
-function locked(directory: string, name: string): QuaysideError {
-  const owner = parse(name)
-  const isUs = owner?.pid === process.pid && owner.host === hostName()
-  const who = owner === undefined ? `the owner of ${name}` : `process ${owner.pid} on ${owner.host}`
-  const what = isUs
-    ? `another adapter of this very process ${owner.pid} (share one among queues, or close that one first)`
-    : `${who}. One process at a time can own a directory`
-  return new QuaysideError('LOCKED', `${directory} is in use by ${what}`)
-}
-
-/** The 3rd and 22nd field of /proc/<pid>/stat; counted behind the command, which may hold spaces and brackets. */
-function statOf(fileSystem: FileSystem, pid: number): { state: string; start: string } {
-  const stat = attempt(() => fileSystem.readText(`/proc/${pid}/stat`)) ?? ''
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0] ?? UNKNOWN, start: fields[19] ?? UNKNOWN }
-}
-
-/** Not every system has /proc. */
-export function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
+function locked(directory: string, us: Owner, name: string, waitMs: number): QuaysideError {
+  const who = describeOwner(us, name)
+  const waited = waitMs > 0 ? `, still after ${waitMs} ms (waitForLockMs)` : ''
+  return new QuaysideError(
+    'LOCKED',
+    `${directory} is in use by ${who}${waited}. One thread of one process at a time can own a directory: ` +
+      'use it from there (a worker thread by postMessage), or stop or close that one; ' +
+      'for several processes there is quayside/redis',
+  )
 }

@@ -1,5 +1,6 @@
 import type { QuaysideError } from '../../src/errors.ts'
 import type { FileSystem } from './file-system.ts'
+import type { Time } from './lock.ts'
 
 /** Something that happened in a journal and is no error of any call. */
 export type FsEvent =
@@ -43,10 +44,29 @@ export interface JournalStoreOptions {
    * @defaultValue `false`
    */
   readonly readOnly?: boolean | undefined
+  /**
+   * How long the first use waits, in ms, for a directory that another process owns, before it rejects with `LOCKED`: for
+   * the old one to stop when the new one of a rolling restart has started. An owner that was killed is found dead at once
+   * by whoever can see its process, and otherwise (another container, machine or boot) within 10 s.
+   *
+   * @defaultValue 15 000
+   */
+  readonly waitForLockMs?: number | undefined
+  /**
+   * The permissions of the files that are created; those of a directory are the same, and it can be entered by whoever may
+   * read. As always, the umask takes away from that. What is there already stays as it is.
+   *
+   * @defaultValue `0o600`: for the user of this process alone
+   */
+  readonly mode?: number | undefined
   /** @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined
   /** Told what happened; must not throw. */
   readonly onEvent?: ((event: FsEvent) => void) | undefined
+  /** Ends the waiting for the lock. */
+  readonly signal?: AbortSignal | undefined
+  /** What the lock is judged by. @defaultValue that of the machine, which never jumps */
+  readonly time?: Time | undefined
   /** @defaultValue `node:fs` */
   readonly fileSystem?: FileSystem | undefined
   /**

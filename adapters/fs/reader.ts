@@ -5,8 +5,8 @@ import { codeOf, corrupt, unavailable } from './faults.ts'
 import { closeQuietly, type FileSystem, readingFileSystem } from './file-system.ts'
 import { type JournalFile, listFiles, openFile, openFiles, pathOfFile } from './files.ts'
 import { Journal, MAX_FILE_BYTES } from './journal.ts'
-import { attempt, bootOfMachine } from './lock.ts'
 import type { JournalStoreOptions } from './options.ts'
+import { attempt, bootOfMachine } from './owner.ts'
 import { QueueRows, Queues } from './queues.ts'
 import { Scan } from './replay.ts'
 import { Rows } from './rows.ts'
@@ -131,7 +131,8 @@ export class JournalReader implements TransactionalStore {
     if (opened === undefined) return (this.#opened = await this.#open())
     // What is gone before we read on was copied to the end before it went.
     const gone = opened.files.findIndex((file) => this.#isThere(file))
-    if (gone === -1) {
+    // The newest does not go but with the journal; or a new owner has put a copy in its place.
+    if (!this.#isThere(opened.files.at(-1)!)) {
       this.#letGo()
       return (this.#opened = await this.#open())
     }
@@ -199,14 +200,8 @@ export class JournalReader implements TransactionalStore {
     }
   }
 
-  #isThere({ path }: JournalFile): boolean {
-    try {
-      this.#fileSystem.modifiedAt(path)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false
-      throw error
-    }
+  #isThere({ fd, path }: JournalFile): boolean {
+    return this.#fileSystem.isAt(fd, path)
   }
 
   /** Transactions look at rows as an owner's do: on a frame that is empty, and stays so. */

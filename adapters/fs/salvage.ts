@@ -4,7 +4,7 @@ import { mend } from '../../src/segments/mend.ts'
 import { codeOf, unavailable } from './faults.ts'
 import { type FileSystem, nodeFileSystem } from './file-system.ts'
 import { listFiles } from './files.ts'
-import { Lock } from './lock.ts'
+import { Lock, type LockOptions } from './lock.ts'
 import { checkPath } from './path.ts'
 import { openJournalStore } from './store.ts'
 import { type Lost, Wreck } from './wreck.ts'
@@ -30,7 +30,12 @@ export function salvage(from: string, to: string): Promise<readonly Lost[]> {
 }
 
 /** {@link salvage}, on any file system. */
-export async function salvageOn(fileSystem: FileSystem, from: string, to: string): Promise<readonly Lost[]> {
+export async function salvageOn(
+  fileSystem: FileSystem,
+  from: string,
+  to: string,
+  options?: LockOptions,
+): Promise<readonly Lost[]> {
   checkPath('salvage', 'from', from)
   checkPath('salvage', 'to', to)
   const damaged = absolute(from)
@@ -38,7 +43,7 @@ export async function salvageOn(fileSystem: FileSystem, from: string, to: string
   let lock: Lock | undefined
   let wreck: Wreck | undefined
   try {
-    lock = await Lock.take(fileSystem, damaged)
+    lock = await Lock.take(fileSystem, damaged, options)
     wreck = Wreck.open(fileSystem, damaged)
     if (wreck.isEmpty)
       throw new QuaysideError(

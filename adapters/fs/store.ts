@@ -1,14 +1,18 @@
-import { dirname, resolve as absolute } from 'node:path'
+import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
 import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
 import { Cleaner } from './cleaner.ts'
 import { Commits } from './commits.ts'
-import { codeOf, isNoRoom, noRoom, storageFailed, unavailable } from './faults.ts'
-import { closeQuietly, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { explainOpening, makeDirectory } from './directory.ts'
+import { unavailable } from './faults.ts'
+import { Fence } from './fence.ts'
+import { closeQuietly, type FileSystem, fileSystemWithMode } from './file-system.ts'
 import { createFile, type JournalFile, openFiles } from './files.ts'
+import { layGhosts } from './ghosts.ts'
 import { Journal, MAX_FILE_BYTES } from './journal.ts'
-import { bootOfMachine, Lock } from './lock.ts'
+import { Lock } from './lock.ts'
 import type { JournalStoreOptions } from './options.ts'
+import { bootOfMachine } from './owner.ts'
 import { Queues } from './queues.ts'
 import { repair, replay } from './replay.ts'
 import { Reserve } from './reserve.ts'
@@ -21,32 +25,29 @@ const CACHE_BYTES = 16 * 1024 * 1024
 /**
  * Opens the journal in a directory, and creates both if they are not there.
  *
- * @throws QuaysideError `LOCKED` if a living process has it open; `CORRUPT` if it is damaged; `STORAGE_UNAVAILABLE` if the
+ * @throws QuaysideError `LOCKED` if a living process still has it open after `waitForLockMs`; `CORRUPT` if it is damaged; `STORAGE_UNAVAILABLE` if the
  * directory cannot be used; `QUOTA_EXCEEDED` if there is no room for a new journal; `STORAGE_FAILED` if the disk failed.
  */
 export async function openJournalStore(
   directory: string,
   options: JournalStoreOptions = {},
 ): Promise<JournalStore> {
-  const fileSystem = options.fileSystem ?? nodeFileSystem
+  const fileSystem = options.fileSystem ?? fileSystemWithMode(options.mode)
   const path = absolute(directory)
   try {
     await makeDirectory(fileSystem, path)
-    const lock = await Lock.take(fileSystem, path)
+    const { waitForLockMs: waitMs, signal, time } = options
+    const lock = await Lock.take(fileSystem, path, { waitMs, signal, time })
     try {
-      return await JournalStore.open(path, fileSystem, lock, options)
+      const fenced = new Fence(fileSystem, lock)
+      await layGhosts(fenced, path, time)
+      return await JournalStore.open(path, fenced, lock, options)
     } catch (error) {
       releaseQuietly(lock)
       throw error
     }
   } catch (error) {
-    if (error instanceof QuaysideError) throw error
-    if (isNoRoom(error)) throw noRoom(path, error)
-    if (codeOf(error) === 'ENOTDIR' || codeOf(error) === 'EEXIST')
-      throw unavailable(`Opening ${path}, which must be a directory, not a file or under one,`, error)
-    throw codeOf(error) === 'EIO'
-      ? storageFailed(`Opening ${path}`, error)
-      : unavailable(`Opening ${path}`, error)
+    throw explainOpening(path, error)
   }
 }
 
@@ -56,20 +57,6 @@ function releaseQuietly(lock: Lock): void {
   } catch {
     // There is an error to report already.
   }
-}
-
-/** Creates a directory and its parents, and waits until their names are on the disk. */
-async function makeDirectory(fileSystem: FileSystem, path: string): Promise<void> {
-  try {
-    fileSystem.makeDirectory(path)
-  } catch (error) {
-    const parent = dirname(path)
-    if (codeOf(error) === 'EEXIST') return
-    if (codeOf(error) !== 'ENOENT' || parent === path) throw error
-    await makeDirectory(fileSystem, parent)
-    fileSystem.makeDirectory(path)
-  }
-  await fileSystem.syncDirectory(dirname(path))
 }
 
 /** Queues in a directory of files. See `journal.ts` for how they are written, and `format.ts` for what is in them. */
@@ -117,6 +104,16 @@ export class JournalStore implements TransactionalStore {
     const opened = await openJournal(directory, fileSystem, options)
     lock.onLost = (error) => opened.journal.fail('Keeping the lock', error)
     return new JournalStore(opened, lock, options)
+  }
+
+  /** Why nothing can be done with it any more, if that is so. */
+  get failure(): QuaysideError | undefined {
+    try {
+      this.#lock.confirm()
+    } catch (error) {
+      this.#journal.fail('Keeping the lock', error)
+    }
+    return this.#journal.failure
   }
 
   open(queue: string): Promise<QueueStore> {

@@ -17,11 +17,14 @@ export interface Schema extends DBSchema, Tables {
 
 export type Database = IDBPDatabase<Schema>
 
-export const VERSION = 1
+/** To be raised with each new table. While a page of an older version is open, the newer one has it close its connection. */
+export const VERSION = 3
 
 export const TABLE_NAMES = Object.keys(TABLES) as Table[]
 
+/** Makes what is missing, and keeps every row. */
 export function upgrade(database: Database): void {
-  for (const table of TABLE_NAMES) database.createObjectStore(table)
-  database.createObjectStore('ballast')
+  for (const store of [...TABLE_NAMES, 'ballast'] as const) {
+    if (!database.objectStoreNames.contains(store)) database.createObjectStore(store)
+  }
 }

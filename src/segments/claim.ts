@@ -1,9 +1,10 @@
 import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
-import { hasIdRow } from './ends.ts'
+import { hasIdRow } from './id-rows.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { join } from './joining.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
-import { bury, free, isBusy, park } from './moves.ts'
+import { park } from './chains.ts'
+import { bury, free, isBusy } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
@@ -37,7 +38,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
     group.row.deadForMs = request.deadForMs
     group.changed = true
   }
-  sweepReaped(work)
+  const isSwept = sweepReaped(work)
   const taking = new Taking(group, request)
   takeEnded(taking)
   takeDue(taking)
@@ -47,6 +48,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
     sweepDelayed(work, taking.room)
     takeFromLog(taking)
   }
+  taking.more ||= !isSwept
   holdLeases(group, taking.looked)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
@@ -285,7 +287,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       body,
       headers: more?.headers?.[i],
       key: undefined,
-      timestamp: at,
+      timestamp: more?.at?.[i] ?? at,
       attempt: 1,
       maxAttempts: more?.maxAttempts?.[i] ?? maxAttempts,
       lastError: undefined,

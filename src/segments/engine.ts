@@ -225,7 +225,8 @@ class View implements QueueStorage {
 
   async stats(): Promise<StorageStats> {
     let sum = await this.#run('read', (work) => addDue(work, tally(work)))
-    while (!sum.isComplete) {
+    for (let step = 1; !sum.isComplete; step++) {
+      await turn(step)
       // A store may run this again.
       const before = sum
       sum = await this.#run('read', (work) => addDue(work, structuredClone(before)))
@@ -282,7 +283,8 @@ class View implements QueueStorage {
 
   /** Each step tidies up some; who has left much behind goes on until all is. */
   async #tidy(): Promise<void> {
-    while (await this.#run('remove', ({ queue }) => queue.tidied !== undefined));
+    for (let step = 1; await this.#run('remove', ({ queue }) => queue.tidied !== undefined); step++)
+      await turn(step)
   }
 
   watch(listener: () => void): () => void {
@@ -345,6 +347,11 @@ function transact<T>(
       throw known
     }
   })
+}
+
+/** Lets the event loop turn now and then, in verbs of many steps. */
+async function turn(step: number): Promise<void> {
+  if (step % 4 === 0) await new Promise((resolve) => setTimeout(resolve))
 }
 
 /** Makes the groups that do not exist. */

@@ -29,6 +29,12 @@ export function isOfDelayed(id: string): boolean {
   return Number.parseInt(id.slice(-1), 16) % 2 === 1
 }
 
+/** Where a message of the log is, by its id, behind one that has a number, if it is there at all. */
+export function indexInSegment(id: string, first: number): number | undefined {
+  const n = Number.parseInt(id.slice(BASE_LENGTH), 16)
+  return Number.isNaN(n) ? undefined : ((((n >>> 1) - first) % WRAP) + WRAP) % WRAP
+}
+
 /** The number in an id, given the next number of its kind; `undefined` if the id has none. */
 export function parseId(
   id: string,

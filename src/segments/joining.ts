@@ -1,8 +1,9 @@
 import { type Group, allGroups } from './group.ts'
-import { park } from './moves.ts'
+import { park } from './chains.ts'
 import { locate, outsideLog, undone } from './places.ts'
 import { type ChainRow, type Parked, type SideRow, type Stored, WAITS } from './rows.ts'
 import { sizeOf } from './segment.ts'
+import { compareKeys } from './store.ts'
 import { sideKey, wait } from './waiting.ts'
 import { edit, spend } from './work.ts'
 
@@ -54,8 +55,10 @@ function joinRows(group: Group, name: string, table: 'side' | 'chain'): boolean 
     if (isThere && current === 'chain' && table === 'side') return true
     const lower = isThere && current === table ? last : undefined
     const range = { lower: lower ?? [name], upper: [name] }
-    const rows = work.tx.range<SideRow | ChainRow>(table, range, ROWS_AT_ONCE + 1).slice(lower ? 1 : 0)
+    const rows = work.tx.range<SideRow | ChainRow>(table, range, ROWS_AT_ONCE)
     for (const [key, value] of rows) {
+      // The bound is inclusive, and its row may be there or not.
+      if (lower !== undefined && compareKeys(key, lower) === 0) continue
       if (work.left <= 0) return false
       for (const [seq, message] of 'seq' in value ? inSide(value) : undone(other, key, value))
         takeOver(group, seq, message)
@@ -83,7 +86,7 @@ export function handOverAll(group: Group): void {
   const { row, work } = group
   if (row.joining !== undefined) endJoining(group)
   if (work.queue.joining === 0) return
-  for (const [seq, message] of [...outsideLog(group)]) handOver(group, seq, message)
+  for (const [seq, message] of outsideLog(group)) handOver(group, seq, message)
 }
 
 function takeOver(group: Group, seq: number, message: Stored): void {

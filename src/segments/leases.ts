@@ -1,4 +1,4 @@
-import { hasIdRow, noteId } from './ends.ts'
+import { hasIdRow, noteId } from './id-rows.ts'
 import { type Group, partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'

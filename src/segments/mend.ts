@@ -1,9 +1,9 @@
-import { putId } from './ends.ts'
+import { putId } from './id-rows.ts'
 import { finish } from './engine.ts'
 import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
 import { addLease } from './leases.ts'
-import { park } from './moves.ts'
+import { park } from './chains.ts'
 import { createGroup } from './new-group.ts'
 import { LogRemains, type Remains } from './remains.ts'
 import {

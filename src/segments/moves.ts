@@ -1,6 +1,7 @@
 import type { DeadReason } from '../storage.ts'
-import { endId, hasIdRow } from './ends.ts'
+import { endId, hasIdRow } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
+import { park, putChain } from './chains.ts'
 import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
 import { type Place, chainFrom, chainOf, locate, messageIn, undone } from './places.ts'
@@ -77,13 +78,6 @@ function pushHead(group: Group, key: string, row: number, [seq, message]: Parked
   group.heads.push({ key, row, seq, message })
 }
 
-function putChain(group: Group, key: string, row: number, chain: ChainRow): void {
-  const { tx } = group.work
-  const at = [group.name, key, row]
-  if (chain.length > 0) tx.put('chain', at, chain)
-  else tx.delete('chain', at)
-}
-
 /** As {@link free}, for one that waited. */
 export function freeSide(group: Group, { seq, row }: SideRow, key: string | undefined): void {
   group.work.tx.delete('side', sideKey(group, seq, key))
@@ -140,14 +134,6 @@ export function redrive(group: Group, seq: number, message: Stored, at: number):
     group.row.blocked++
   }
   group.row.redriven = true
-}
-
-/** Parks messages behind their key. */
-export function park(group: Group, key: string, chain: ChainRow): void {
-  putChain(group, key, chain.at(-1)![0], chain)
-  for (const [seq, message] of chain) noteLeaving(group, seq, message)
-  group.row.blocked += chain.length
-  group.changed = true
 }
 
 /** Whether a message of this key is leased or waits. */

@@ -262,6 +262,7 @@ export interface DeliverRow {
   /** Where they are in `delayed`: the number of the last. */
   readonly last: number
   readonly length: number
+  readonly bytes: number
   /** When those of them expire that do. */
   readonly expires?: readonly number[] | undefined
 }

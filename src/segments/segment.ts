@@ -1,5 +1,5 @@
 import type { Body } from '../storage.ts'
-import { makeId } from './ids.ts'
+import { indexInSegment, makeId } from './ids.ts'
 import type { Columns, Extras, Segment, Stored } from './rows.ts'
 import type { StoreLimits } from './store.ts'
 
@@ -24,9 +24,10 @@ export function idAt(segment: Segment, index: number): string {
 
 /** The index of the message with this id, -1 if there is none. */
 export function indexOfId(segment: Segment, id: string): number {
-  if (segment.more?.id === undefined && !id.startsWith(segment.base)) return -1
-  for (let i = lengthOf(segment) - 1; i >= 0; i--) if (idAt(segment, i) === id) return i
-  return -1
+  const ids = segment.more?.id
+  if (ids?.includes(id)) return ids.indexOf(id)
+  const index = id.startsWith(segment.base) ? (indexInSegment(id, segment.first) ?? -1) : -1
+  return index >= 0 && index < lengthOf(segment) && idAt(segment, index) === id ? index : -1
 }
 
 export function messageAt(segment: Segment, index: number): Stored {

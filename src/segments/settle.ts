@@ -1,5 +1,5 @@
 import type { SettleResult, Settlement } from '../storage.ts'
-import { putId } from './ends.ts'
+import { putId } from './id-rows.ts'
 import type { Group } from './group.ts'
 import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
 import { bury, done, free, redrive } from './moves.ts'

@@ -13,7 +13,7 @@ import {
   WAITS,
 } from './rows.ts'
 import { expiredInLog, isBefore } from './sweep.ts'
-import type { Key, Row } from './store.ts'
+import { type Key, type Row, compareKeys } from './store.ts'
 import { type Work, segmentAt, under } from './work.ts'
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
@@ -69,7 +69,11 @@ export function addDue(work: Work, sum: Tally): Tally {
     const table = group === undefined ? 'timers' : 'due'
     const prefix = group === undefined ? [sum.place === 0 ? DELIVER : EXPIRE] : [group.name, EXPIRES]
     const range = { lower: sum.from ?? prefix, upper: [...prefix, now] }
-    const rows = tx.range<unknown>(table, range, left + 1).slice(sum.from === undefined ? 0 : 1)
+    const { from } = sum
+    // The bound is inclusive, and its row may be there or not.
+    const rows = tx
+      .range<unknown>(table, range, left + 1)
+      .filter(([key]) => from === undefined || compareKeys(key, from) > 0)
     for (const row of rows) {
       if (group !== undefined) addExpiredOutside(sum, group, row as Row<string | 0>)
       else if (sum.place === 0) addDelayed(sum, work, row as Row<DeliverRow>)

@@ -1,4 +1,4 @@
-import { endId, putId } from './ends.ts'
+import { endId, putId } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
 import { bury, remove } from './moves.ts'
 import { locate, messageIn } from './places.ts'
@@ -18,8 +18,9 @@ import {
   FORGET,
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
-import type { Key, Row, Table } from './store.ts'
+import type { Key, Read, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
+import { sideKey } from './waiting.ts'
 import {
   type Work,
   addTimer,
@@ -27,7 +28,6 @@ import {
   amendmentsOf,
   costOf,
   edit,
-  largeAtOnce,
   putSegment,
   segmentAt,
   spend,
@@ -35,7 +35,7 @@ import {
 } from './work.ts'
 
 /** Timers that are read at once. */
-const TIMERS_AT_ONCE = 16
+const TIMERS_AT_ONCE = 64
 
 /** The first timers of a kind that are due. */
 export function dueTimers<V>(work: Work, kind: number, limit: number): readonly Row<V>[] {
@@ -64,8 +64,11 @@ export function putDelayed(
 
 /** Writes the two rows of delayed messages. */
 export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
+  const length = lengthOf(segment)
   const expires = segment.more?.expires?.filter((at) => at !== undefined)
-  tx.put('timers', segment.timer, { last, length: lengthOf(segment), expires } satisfies DeliverRow)
+  let bytes = 0
+  for (let i = 0; i < length; i++) bytes += sizeOf(messageAt(segment, i))
+  tx.put('timers', segment.timer, { last, length, bytes, expires } satisfies DeliverRow)
   tx.put('delayed', last, segment)
 }
 
@@ -73,42 +76,55 @@ export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
 export function sweepDelayed(work: Work, most: number): void {
   if (!isOverdue(work)) return
   const { tx } = work
+  // Two reads, whatever they are: a store that has to wait for its rows waits twice.
   const enough = Math.max(0, work.moves - most)
-  while (isOverdue(work) && work.moves > enough) {
-    const some = Math.ceil(Math.min(work.moves - enough, largeAtOnce(work, TIMERS_AT_ONCE)))
-    const rows = dueTimers<DeliverRow>(work, DELIVER, some)
-    tx.expect?.(rows.map(([, { last }]) => ['delayed', last]))
-    for (const [key, { last }] of rows) {
-      const segment = tx.get<Delayed>('delayed', last)
-      if (segment === undefined) throw damaged(work.name)
-      tx.delete('timers', key)
-      tx.delete('delayed', last)
-      moveIntoLog(work, segment, last)
-    }
-    edit(work).timer = nextTimer(work, DELIVER)
+  const rows = dueTimers<DeliverRow>(work, DELIVER, Math.ceil(work.moves - enough) + 1)
+  let some = 0
+  while (some < rows.length && work.moves > enough) {
+    const { length, bytes } = rows[some++]![1]
+    work.moves -= length + costOf(bytes) - 1
   }
+  const moved = rows.slice(0, some)
+  tx.expect?.(moved.map(([, { last }]) => ['delayed', last]))
+  for (const [key, { last }] of moved) {
+    const segment = tx.get<Delayed>('delayed', last)
+    if (segment === undefined) throw damaged(work.name)
+    tx.delete('timers', key)
+    tx.delete('delayed', last)
+    moveIntoLog(work, segment, last)
+  }
+  const next = rows[some]?.[0] as TimerKey | undefined
+  edit(work).timer = next === undefined ? nextTimer(work, DELIVER) : next[1]
 }
 
 /**
  * Buries what has expired, deletes dead letters and forgets ids that have had their time. Only claims do: a message that
- * expires must have a group to be dead in.
+ * expires must have a group to be dead in. Answers whether it got to the end.
  */
-export function sweepReaped(work: Work): void {
+export function sweepReaped(work: Work): boolean {
   const { queue, now, tx } = work
-  if (queue.reaper === undefined || queue.reaper > now) return
+  if (queue.reaper === undefined || queue.reaper > now) return true
+  let isDone = true
   const groups = allGroups(work)
   // Half of the step is left to the claim itself.
   const enough = work.limits.stepMessages / 2
   const take = <V>(
     table: Table,
     prefix: (string | number)[],
+    reads: (key: Key, value: V) => readonly Read[],
     each: (key: Key, value: V) => void,
   ): number | undefined => {
     for (;;) {
       const rows = tx.range<V>(table, under(...prefix), TIMERS_AT_ONCE)
+      const due = rows.filter(([key]) => partOf(key, prefix.length) <= now)
+      tx.expect?.(due.flatMap(([key, value]) => reads(key, value)))
       for (const [key, value] of rows) {
         const at = partOf(key, prefix.length)
-        if (at > now || work.left < enough) return at
+        if (at > now) return at
+        if (work.left < enough) {
+          isDone = false
+          return at
+        }
         tx.delete(table, key)
         spend(work)
         each(key, value)
@@ -117,26 +133,45 @@ export function sweepReaped(work: Work): void {
     }
   }
   const firsts = [
-    take('timers', [EXPIRE], (key) => expireInLog(work, partOf(key, 1), partOf(key, 2))),
-    take<string[]>('timers', [FORGET], (_, ids) => ids.forEach((id) => forget(work, id))),
+    take(
+      'timers',
+      [EXPIRE],
+      (key) => [['log', { lower: partOf(key, 2) }, 1]],
+      (key) => expireInLog(work, partOf(key, 1), partOf(key, 2)),
+    ),
+    take<string[]>(
+      'timers',
+      [FORGET],
+      (_, ids) => ids.map((id) => ['ids', id]),
+      (_, ids) => ids.forEach((id) => forget(work, id)),
+    ),
   ]
   for (const group of groups) {
     const { row, name } = group
     // What a group takes over stays until it has it all.
     if (row.joining === undefined && row.expires !== undefined && row.expires <= now) {
-      row.expires = take<string | 0>('due', [name, EXPIRES], (key, ordering) =>
-        expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
+      row.expires = take<string | 0>(
+        'due',
+        [name, EXPIRES],
+        (key, ordering) => [['side', sideKey(group, partOf(key, 3), ordering || undefined)]],
+        (key, ordering) => expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
       )
       group.changed = true
     }
     if (row.fades !== undefined && row.fades <= now) {
-      row.fades = take('due', [name, FADES], (key) => fade(group, partOf(key, 2), partOf(key, 3)))
+      row.fades = take(
+        'due',
+        [name, FADES],
+        (key) => [['dead', [name, partOf(key, 3)]]],
+        (key) => fade(group, partOf(key, 2), partOf(key, 3)),
+      )
       group.changed = true
     }
     firsts.push(row.expires, row.fades)
   }
   const first = Math.min(...firsts.map((at) => at ?? Infinity))
   edit(work).reaper = first === Infinity ? undefined : first
+  return isDone
 }
 
 function nextTimer(work: Work, kind: number): number | undefined {
@@ -160,7 +195,6 @@ function moveIntoLog(work: Work, { timer, ...delayed }: Delayed, alias: number):
     const size = sizeOf(message)
     queue.bytes += size
     queue.delayedBytes -= size
-    work.moves -= costOf(size)
     if (message.named === undefined) continue
     const { id, key, named } = message
     const row = work.tx.get<IdRow>('ids', id)

@@ -1,4 +1,4 @@
-import { noteId } from './ends.ts'
+import { noteId } from './id-rows.ts'
 import type { Group, Head } from './group.ts'
 import { type SideRow, type Stored, EXPIRES, WAITS } from './rows.ts'
 import type { Key } from './store.ts'

@@ -357,7 +357,7 @@ describe('versions', () => {
       await Promise.all([ack!.ack(), nack!.nack({ delayMs: 0 }), reject!.reject()])
       const before = await queue.stats()
       await queue.close()
-      // The same rows in a database of version 1, which had no ballast.
+      // The same rows in a database of version 1, without one of the stores.
       const now = await openRaw()
       const tables = [...now.objectStoreNames].filter((name) => name !== 'ballast')
       const rows: [table: string, keys: IDBValidKey[], values: unknown[]][] = []
@@ -393,7 +393,7 @@ describe('versions', () => {
         report,
       }
     })
-    expect(found.version).toBe(2)
+    expect(found.version).toBe(3)
     expect(found.names).toContain('ballast')
     const counts = ({ ready, leased, delayed, blocked, dead }: (typeof found.after)[string]): number[] => [
       ready,

@@ -1,4 +1,4 @@
-import { smallSteps } from '../segments/small-steps.ts'
+import { smallSteps, smallStepsOnDisk } from '../segments/small-steps.ts'
 import { registerConformance, registerHistories } from './register.ts'
 
 const SMALL = 'its steps are that small'
@@ -10,3 +10,4 @@ registerConformance('memory with small steps', smallSteps, {
   },
 })
 registerHistories('memory with small steps', smallSteps, { runs: { quick: 1000, full: 4000 }, maxSteps: 40 })
+registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 200, full: 2000 }, lanes: 2 })

@@ -24,7 +24,7 @@ test('a process that is suspended keeps its directory, and goes on as if nothing
     child.kill('SIGSTOP')
     await pause(200)
     const before = readFileSync(log, 'utf8').length
-    const other = new NodeFsAdapter(directory)
+    const other = new NodeFsAdapter(directory, { waitForLockMs: 0 })
     await expect(other.open('crash')).rejects.toMatchObject({ code: 'LOCKED' })
     await other.close()
     expect(readFileSync(log, 'utf8').length).toBe(before)

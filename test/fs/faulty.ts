@@ -75,6 +75,8 @@ const METHODS = [
   'dataSync',
   'syncDirectory',
   'remove',
+  'rename',
+  'isAt',
   'modifiedAt',
   'readText',
   'readLink',

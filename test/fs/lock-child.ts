@@ -4,7 +4,7 @@ import { openJournalStore } from '../../adapters/fs/store.ts'
 const [directory, hold] = process.argv.slice(2) as [string, string?]
 
 try {
-  const store = await openJournalStore(directory)
+  const store = await openJournalStore(directory, { waitForLockMs: 0 })
   const queue = await store.open('queue')
   const opened = await queue.transact('append', (tx) => {
     const before = tx.get<number>('state', 'opened') ?? 0

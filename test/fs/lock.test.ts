@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { type JournalStore, openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryDisk } from './memory-disk.ts'
+import { ManualTime } from './manual-time.ts'
 import { temporaryDirectory } from './temporary.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 
@@ -47,7 +49,7 @@ describe('a directory that another process owns', () => {
   test('is LOCKED, with its pid and host', async () => {
     const directory = temporaryDirectory()
     const { child } = await start(directory)
-    await expect(openJournalStore(directory)).rejects.toMatchObject({
+    await expect(openJournalStore(directory, { waitForLockMs: 0 })).rejects.toMatchObject({
       code: 'LOCKED',
       message: expect.stringContaining(`process ${child.pid} on ${hostname()}`) as string,
     })
@@ -88,54 +90,117 @@ describe('a directory that another process owns', () => {
 test('a second opening in the same process is LOCKED too', async () => {
   const directory = temporaryDirectory()
   const store = await openJournalStore(directory)
-  await expect(openJournalStore(directory)).rejects.toMatchObject({
+  await expect(openJournalStore(directory, { waitForLockMs: 0 })).rejects.toMatchObject({
     code: 'LOCKED',
-    message: expect.stringContaining(`process ${process.pid} `) as string,
+    message: expect.stringContaining(`process ${process.pid}`) as string,
   })
   await store.close()
   await (await openJournalStore(directory)).close()
 })
 
 describe('a lock that was left behind', () => {
-  /** Leaves a lock that differs from what this process would make in some parts of its name; `age` is in seconds. */
-  async function leave(directory: string, change: (parts: string[]) => void, age: number): Promise<string> {
+  /** Leaves a lock that differs from what this process would make in some parts of its name. */
+  async function leave(directory: string, change: (parts: string[]) => void): Promise<string> {
     const store = await openJournalStore(directory)
     const parts = locksIn(directory)[0]!.split('-')
     await store.close()
     change(parts)
     const name = parts.join('-')
     writeFileSync(join(directory, name), '')
-    const then = Date.now() / 1000 - age
-    utimesSync(join(directory, name), then, then)
     return name
   }
-  const [PID, START, BOOT, NAMESPACE, HOST] = [1, 2, 3, 4, 6] as const
+  const [PID, THREAD, START, MACHINE, NAMESPACE, HOST] = [1, 2, 3, 4, 5, 7] as const
 
   test.runIf(process.platform === 'linux').for([
     ['whose pid belongs to a later process now', (parts: string[]): void => void (parts[START] = '17')],
-    ['from before the machine was started', (parts: string[]): void => void (parts[BOOT] = '0badc0de')],
     ['whose process is gone', (parts: string[]): void => void (parts[PID] = '4194305')],
+    ['whose thread is gone', (parts: string[]): void => void (parts[THREAD] = '4194305')],
+    [
+      'on another name of this host, whose process is gone',
+      (parts: string[]): void => void ((parts[PID] = '4194305'), (parts[HOST] = 'elsewhere')),
+    ],
   ] as const)('%s, is taken over at once', async ([, change]) => {
     const directory = temporaryDirectory()
-    const left = await leave(directory, change, 0)
-    const store = await openJournalStore(directory)
+    const left = await leave(directory, change)
+    const store = await openJournalStore(directory, { waitForLockMs: 0 })
     expect(locksIn(directory)).not.toContain(left)
     await store.close()
   })
 
-  test.for([
-    ['by another host', (parts: string[]): void => void (parts[HOST] = 'elsewhere')],
-    ['by another container on this host', (parts: string[]): void => void (parts[NAMESPACE] = '1234')],
-    ['by who knows whom', (parts: string[]): void => void parts.splice(1, 6, 'what')],
-  ] as const)('%s, counts until it shows no sign of life for ten seconds', async ([, change]) => {
+  const OUT_OF_SIGHT = [
+    ['of another boot or machine, with the same name', (parts) => void (parts[MACHINE] = '0badc0de0badc0de')],
+    [
+      'of another machine, with the pid of nobody here',
+      (parts) => void ((parts[MACHINE] = '0badc0de0badc0de'), (parts[PID] = '4194305')),
+    ],
+    ['of another container on this host', (parts) => void (parts[NAMESPACE] = '1234')],
+    ['whose thread nobody knows', (parts) => void ((parts[THREAD] = '0'), (parts[START] = '0'))],
+    ['of who knows whom', (parts) => void parts.splice(1, 7, 'what')],
+  ] satisfies [string, (parts: string[]) => void][]
+
+  test.for(OUT_OF_SIGHT)('%s, counts until its heart has not beaten for ten seconds', async ([, change]) => {
     const directory = temporaryDirectory()
-    await leave(directory, change, 8)
-    await expect(openJournalStore(directory)).rejects.toMatchObject({ code: 'LOCKED' })
-    const other = temporaryDirectory()
-    await leave(other, change, 12)
-    await (await openJournalStore(other)).close()
-    expect(locksIn(other)).toHaveLength(0)
+    await leave(directory, change)
+    const time = new ManualTime()
+    await expect(openJournalStore(directory, { time, waitForLockMs: 9000 })).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringContaining('after 9000 ms (waitForLockMs)') as string,
+    })
+    // Who tries again goes on watching.
+    await (await openJournalStore(directory, { time, waitForLockMs: 2000 })).close()
+    expect(time.now()).toBeGreaterThanOrEqual(10_000)
+    expect(time.now()).toBeLessThan(10_500)
+    expect(readdirSync(directory).filter((name) => /^(lock|ghost)/.test(name))).toEqual([])
   })
+
+  test.for(OUT_OF_SIGHT)(
+    '%s, counts as long as its heart beats, whatever its clock says',
+    async ([, change]) => {
+      const directory = temporaryDirectory()
+      const left = join(directory, await leave(directory, change))
+      const time = new ManualTime()
+      let beats = 0
+      time.repeat(2000, () => {
+        truncateSync(left, ++beats)
+        // An hour ago, or in an hour.
+        const then = Date.now() / 1000 + (beats % 2 ? 3600 : -3600)
+        utimesSync(left, then, then)
+      })
+      await expect(openJournalStore(directory, { time, waitForLockMs: 60_000 })).rejects.toMatchObject({
+        code: 'LOCKED',
+      })
+      expect(beats).toBeGreaterThan(28)
+    },
+  )
+
+  test.for([3600, -3600])('whose clock is %d s off, is found dead as any other', async (seconds) => {
+    const directory = temporaryDirectory()
+    const left = join(directory, await leave(directory, (parts) => void (parts[MACHINE] = 'abcd')))
+    const then = Date.now() / 1000 + seconds
+    utimesSync(left, then, then)
+    const time = new ManualTime()
+    await (await openJournalStore(directory, { time })).close()
+    expect(time.now()).toBeLessThan(10_500)
+  })
+})
+
+test('a directory that becomes free while somebody waits is handed over', async () => {
+  const directory = temporaryDirectory()
+  const before = await openJournalStore(directory)
+  const time = new ManualTime()
+  const after = openJournalStore(directory, { time, waitForLockMs: 1_000_000 })
+  await vi.waitFor(() => expect(time.now()).toBeGreaterThan(1000))
+  await before.close()
+  await (await after).close()
+})
+
+test('an adapter that is closed while it waits does not wait on', async () => {
+  const directory = temporaryDirectory()
+  await start(directory)
+  const adapter = new NodeFsAdapter(directory, { waitForLockMs: 600_000 })
+  const opening = adapter.open('queue').catch((error: unknown) => error)
+  await adapter.close()
+  expect(await opening).toMatchObject({ code: 'CLOSED' })
 })
 
 test('of eight processes that come at once, one gets the directory, and later ones follow it', async () => {
@@ -180,6 +245,7 @@ describe('an owner', () => {
     vi.advanceTimersByTime(2000)
     await expect(queue.transact('append', (tx) => tx.put('log', 2, 2))).rejects.toMatchObject({
       code: 'STORAGE_FAILED',
+      message: expect.stringContaining('taken over') as string,
     })
     await store.close()
   })

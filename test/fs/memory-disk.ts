@@ -137,6 +137,17 @@ export class MemoryDisk implements FileSystem {
     this.#rename(path, undefined)
   }
 
+  rename(from: string, to: string): void {
+    const inode = this.#names.get(from)
+    if (inode === undefined) throw systemError('ENOENT', 'rename')
+    this.#rename(from, undefined)
+    this.#rename(to, inode)
+  }
+
+  isAt(fd: number, path: string): boolean {
+    return this.#names.get(path) === this.#inode(fd)
+  }
+
   readText(path: string): string {
     if (path !== '/proc/sys/kernel/random/boot_id') throw systemError('ENOENT', 'open')
     return `${this.boot.toString(16).padStart(8, '0')}-0000`

@@ -47,6 +47,8 @@ function readable(disk: MemoryDisk): FileSystem & { readonly isOpen: ReadonlySet
     dataSync: refuse,
     syncDirectory: refuse,
     remove: refuse,
+    rename: refuse,
+    isAt: (fd, path) => disk.isAt(fd, path),
   }
 }
 

@@ -635,7 +635,7 @@ describe('salvage', () => {
     await expectCode(salvageOn(disk, '/nothing', SALVAGED), 'STORAGE_UNAVAILABLE', '/nothing', 'no journal')
     await expectCode(salvage('/nothing/here', '/nothing/there'), 'STORAGE_UNAVAILABLE', '/nothing/here')
     const store = await openJournalStore(DAMAGED, { fileSystem: disk })
-    await expectCode(salvageOn(disk, DAMAGED, SALVAGED), 'LOCKED', DAMAGED)
+    await expectCode(salvageOn(disk, DAMAGED, SALVAGED, { waitMs: 0 }), 'LOCKED', DAMAGED)
     await store.close()
     expect(disk.list(SALVAGED)).toEqual([])
   })

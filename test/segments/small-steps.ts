@@ -1,7 +1,10 @@
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
+import { openJournalStore } from '../../adapters/fs/store.ts'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type StoreLimits, type TransactionalStore, DEFAULT_LIMITS } from '../../src/segments/store.ts'
+import { MemoryDisk } from '../fs/memory-disk.ts'
 
 /** So little that histories of some messages reach every bound. */
 export const SMALL_STEPS: StoreLimits = {
@@ -37,5 +40,27 @@ export const smallSteps: ConformanceFactory = {
     const store = limited(await memoryStore(clock)())
     const adapter = new SegmentAdapter(this.guarantees, async () => store)
     return { adapter, destroy: () => adapter.close() }
+  },
+}
+
+/** As fs, with small steps, small files, and a disk in memory. */
+export const smallStepsOnDisk: ConformanceFactory = {
+  guarantees: new NodeFsAdapter('unused').guarantees,
+  async create({ clock }) {
+    const disk = new MemoryDisk()
+    const open = (): SegmentAdapter =>
+      new SegmentAdapter(this.guarantees, async () =>
+        limited(await openJournalStore('/small', { fileSystem: disk, clock, maxFileBytes: 5000 })),
+      )
+    let adapter = open()
+    return {
+      adapter,
+      async reopen() {
+        await adapter.close()
+        adapter = open()
+        return adapter
+      },
+      destroy: () => adapter.close(),
+    }
   },
 }

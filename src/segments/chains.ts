@@ -1,0 +1,19 @@
+import type { Group } from './group.ts'
+import type { ChainRow } from './rows.ts'
+import { noteLeaving } from './waiting.ts'
+
+/** Parks messages behind their key. */
+export function park(group: Group, key: string, chain: ChainRow): void {
+  putChain(group, key, chain.at(-1)![0], chain)
+  for (const [seq, message] of chain) noteLeaving(group, seq, message)
+  group.row.blocked += chain.length
+  group.changed = true
+}
+
+/** Writes a chain row, or deletes it if nothing is left of it. */
+export function putChain(group: Group, key: string, row: number, chain: ChainRow): void {
+  const { tx } = group.work
+  const at = [group.name, key, row]
+  if (chain.length > 0) tx.put('chain', at, chain)
+  else tx.delete('chain', at)
+}

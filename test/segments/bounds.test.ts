@@ -1,0 +1,267 @@
+import { expect, test } from 'vitest'
+import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
+import { SegmentAdapter } from '../../src/segments/engine.ts'
+import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { NewMessage, QueueStorage } from '../../src/storage.ts'
+
+/** What a step costs: rows that were read, written or deleted, and about the bytes of those that were read or written. */
+interface Cost {
+  rows: number
+  bytes: number
+}
+
+class Meter {
+  now = 1_000_000
+  readonly steps: Cost[] = []
+
+  async open(): Promise<QueueStorage> {
+    const inner = await memoryStore({ now: () => this.now })()
+    const store: TransactionalStore = {
+      open: async (name) => {
+        const rows = await inner.open(name)
+        return {
+          now: () => this.now,
+          soleOwner: false,
+          transact: (kind, body) =>
+            rows.transact(kind, (tx) => {
+              const cost = { rows: 0, bytes: 0 }
+              this.steps.push(cost)
+              return body(this.#spy(tx, cost))
+            }),
+        }
+      },
+      close: () => inner.close(),
+    }
+    return new SegmentAdapter(new MemoryAdapter().guarantees, async () => store).open('q')
+  }
+
+  #spy(tx: Transaction, cost: Cost): Transaction {
+    const count = (value: unknown): void => {
+      cost.rows++
+      cost.bytes += value === undefined ? 0 : JSON.stringify(value).length
+    }
+    return {
+      get: <V>(table: Table, key: never) => {
+        const value = tx.get<V>(table, key)
+        count(value)
+        return value
+      },
+      range: <V>(table: Table, range: never, limit: number) => {
+        const rows = tx.range<V>(table, range, limit)
+        for (const [, value] of rows) count(value)
+        return rows
+      },
+      count: (table, range) => tx.count(table, range),
+      put: (table, key, value) => {
+        count(value)
+        tx.put(table, key, value)
+      },
+      delete: (table, key) => {
+        cost.rows++
+        tx.delete(table, key)
+      },
+      deleteRange: (table, range) => {
+        cost.rows++
+        tx.deleteRange(table, range)
+      },
+    }
+  }
+
+  /** The dearest of the steps that something takes. */
+  async dearest(what: () => Promise<unknown>): Promise<Cost> {
+    this.steps.length = 0
+    await what()
+    return {
+      rows: Math.max(...this.steps.map(({ rows }) => rows)),
+      bytes: Math.max(...this.steps.map(({ bytes }) => bytes)),
+    }
+  }
+}
+
+const batchId = '019343f0-0000-7000-8000-000000000000'
+
+async function send(
+  q: QueueStorage,
+  count: number,
+  more: (i: number) => Partial<NewMessage> = () => ({}),
+): Promise<string[]> {
+  const ids: string[] = []
+  for (let i = 0; i < count; i += 1000) {
+    const some = Array.from({ length: Math.min(1000, count - i) }, (_, k) => ({ body: 'x', ...more(i + k) }))
+    ids.push(...(await q.append(some, { batchId })).map(({ id }) => id))
+  }
+  return ids
+}
+
+async function claim(q: QueueStorage, group: string, limit: number, maxAttempts = 3): Promise<string[]> {
+  const { deliveries } = await q.claim({ group, limit, leaseMs: 10_000, maxAttempts })
+  return deliveries.map(({ receipt }) => receipt)
+}
+
+function acks(receipts: readonly string[]): { receipt: string; kind: 'ack' }[] {
+  return receipts.map((receipt) => ({ receipt, kind: 'ack' }))
+}
+
+const MANY = 20_000
+/** Of a step that does as much as it may: a thousand messages, some rows for each. */
+const MOST_ROWS = 12_000
+
+test('no step grows with what is overdue', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await claim(q, 'first', 0)
+  await send(q, MANY, (i) => ({ delayMs: 1 + i }))
+  meter.now += MANY + 1
+  expect((await meter.dearest(() => send(q, 1))).rows).toBeLessThan(1000)
+  expect((await meter.dearest(() => claim(q, 'earliest', 10))).rows).toBeLessThan(500)
+  const latest = await meter.dearest(() =>
+    q.claim({ group: 'latest', from: 'latest', limit: 10, leaseMs: 1000, maxAttempts: 3 }),
+  )
+  // It passes over what was overdue when it started.
+  expect(latest.rows).toBeLessThan(MOST_ROWS)
+  expect((await meter.dearest(() => claim(q, 'first', 1000))).rows).toBeLessThan(MOST_ROWS)
+  expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(1200)
+})
+
+test('a claim fills up with what is overdue', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await claim(q, 'g', 0)
+  await send(q, 1000, (i) => ({ delayMs: 1 + i }))
+  meter.now += 1001
+  expect(await claim(q, 'g', 1000)).toHaveLength(1000)
+})
+
+test('no step of a new group grows with what others wait to retry', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  for (let i = 0; i < MANY; i += 1000) {
+    await send(q, 1000)
+    const retries = (await claim(q, 'first', 1000)).map((receipt) => {
+      return { receipt, kind: 'retry', delayMs: 1e9 } as const
+    })
+    await q.settle('first', retries)
+  }
+  let taken = 0
+  const cost = await meter.dearest(async () => {
+    for (let i = 0; i < MANY / 100 && taken < 100; i++) taken += (await claim(q, 'late', 100)).length
+  })
+  expect(taken).toBe(100)
+  expect(cost.rows).toBeLessThan(MOST_ROWS)
+})
+
+test('no step grows with what expires, dies, is cancelled or forgotten', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await claim(q, 'g', 0)
+  await send(q, MANY, (i) => ({ expiresInMs: 1 + (i >> 3) }))
+  meter.now += MANY
+  expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(300_000)
+  expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
+  await q.purge()
+  await send(q, MANY, (i) => ({ id: `id-${i}`, dedupeMs: 1000 }))
+  expect((await meter.dearest(() => q.purge())).rows).toBeLessThan(MOST_ROWS)
+  expect(await q.append([{ body: 'again', id: 'id-7' }], { batchId })).toMatchObject([
+    { status: 'duplicate' },
+  ])
+  meter.now += 1000
+  expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
+  const ids = await send(q, MANY)
+  expect((await meter.dearest(() => q.cancel(ids.slice(0, 256)))).rows).toBeLessThan(2000)
+})
+
+test('no step grows with what is parked behind one key, nor a search by id', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  const ids = await send(q, MANY, () => ({ key: 'k' }))
+  const [first] = await claim(q, 'g', 10)
+  for (let i = 0; i < MANY / 1000; i++) await claim(q, 'g', 10)
+  expect((await q.stats()).groups['g']).toMatchObject({ blocked: MANY - 1, ready: 0 })
+  expect((await meter.dearest(() => q.cancel(ids.slice(-256)))).rows).toBeLessThan(3000)
+  expect((await meter.dearest(() => q.settle('g', acks([first!])))).rows).toBeLessThan(30)
+})
+
+test('an ack costs the same whatever is in flight, and the row of a group stays small', async () => {
+  const costs: Cost[] = []
+  for (const count of [100, 10_000]) {
+    const meter = new Meter()
+    const q = await meter.open()
+    await send(q, count, (i) => ({ key: `key ${i}` }))
+    const held: string[] = []
+    while (held.length < count) held.push(...(await claim(q, 'g', 100)))
+    costs.push(await meter.dearest(() => q.settle('g', acks([held[count >> 1]!]))))
+  }
+  const [few, many] = costs
+  expect(many!.bytes).toBeLessThan(1.5 * few!.bytes)
+  expect(many!.rows).toBeLessThan(few!.rows + 10)
+})
+
+test('one message in flight pins nothing that is done', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await send(q, 1)
+  const [slow] = await claim(q, 'g', 1)
+  const body = 'x'.repeat(10_000)
+  for (let i = 0; i < 100; i++) {
+    await send(q, 10, () => ({ body }))
+    await q.settle('g', acks(await claim(q, 'g', 10)))
+  }
+  expect((await q.stats()).bytes).toBeLessThan(2.5 * 1024 * 1024)
+  expect(await q.settle('g', acks([slow!]))).toEqual([{ status: 'settled' }])
+  expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0 })
+})
+
+test.each<[string, Partial<NewMessage>]>([
+  ['plain', {}],
+  ['expiring', { expiresInMs: 100_000 }],
+  ['named', { id: 'x', expiresInMs: 100_000 }],
+  ['keyed', { key: 'k', expiresInMs: 100_000 }],
+  ['delayed', { delayMs: 10, expiresInMs: 100_000 }],
+])('nothing is left of what is done: %s', async (_, message) => {
+  const clock = { time: 1_000_000, now: () => clock.time }
+  const store = await memoryStore(clock)()
+  const adapter = new SegmentAdapter(new MemoryAdapter().guarantees, async () => store)
+  const [q, rows] = [await adapter.open('q'), await store.open('q')]
+  const tables = ['log', 'timers', 'delayed', 'side', 'due', 'chain', 'held', 'dead', 'ids', 'amend'] as const
+  const left = (): Promise<number[]> =>
+    rows.transact('read', (tx) => tables.map((table) => tx.count(table, {})))
+  const two = (): Promise<unknown> =>
+    q.append(
+      [
+        { body: 'a', ...message },
+        { body: 'b', ...message, id: message.id && 'y' },
+      ],
+      { batchId },
+    )
+  const none = tables.map(() => 0)
+  await claim(q, 'g', 0)
+  await claim(q, 'h', 0)
+  // At the first attempt in one group, after a retry in the other; the second one after the first, where they have a key.
+  await two()
+  clock.time += 10
+  for (let i = 0; i < 2; i++) {
+    await q.settle('g', acks(await claim(q, 'g', 10)))
+    const retries = (await claim(q, 'h', 10)).map(
+      (receipt) => ({ receipt, kind: 'retry', delayMs: 0 }) as const,
+    )
+    await q.settle('h', retries)
+    await q.settle('h', acks(await claim(q, 'h', 10)))
+  }
+  expect((await q.stats()).messages).toBe(0)
+  expect(await left()).toEqual(none)
+  // Cancelled where it waits.
+  await two()
+  clock.time += 10
+  await claim(q, 'h', 1)
+  clock.time += 10_000
+  const ids = (await q.list({ group: 'h', limit: 10 })).messages.map(({ id }) => id)
+  await q.cancel(ids)
+  await claim(q, 'h', 10)
+  await claim(q, 'g', 10)
+  expect(await left()).toEqual(none)
+  // Deleted.
+  await two()
+  await q.delete()
+  expect(await left()).toEqual(none)
+  expect(await adapter.queues()).toEqual([])
+})
