@@ -1,8 +1,10 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import { type Argument, type Connection, connect, runScript } from './client.ts'
-import { toQuaysideError } from './errors.ts'
+import { isPassing, toQuaysideError } from './errors.ts'
+import { Eviction } from './eviction.ts'
 import { RedisQueue } from './queue.ts'
+import { keysOf } from './scan.ts'
 import { SCRIPTS } from './scripts.ts'
 import { Watcher } from './watcher.ts'
 
@@ -22,6 +24,18 @@ export interface Settings {
    */
   readonly pingMs?: number | undefined
   /**
+   * How often appends have the servers asked what they evict, for tests.
+   *
+   * @internal
+   */
+  readonly freshMs?: number | undefined
+  /**
+   * How long a verb is tried that a cluster does not take while it changes, for tests.
+   *
+   * @internal
+   */
+  readonly patienceMs?: number | undefined
+  /**
    * In place of the scripts, for tests that lower what one step does at most.
    *
    * @internal
@@ -29,20 +43,26 @@ export interface Settings {
   readonly scripts?: typeof SCRIPTS | undefined
 }
 
+/** How long a verb is tried that a cluster does not take while it changes, and between which pauses, in ms. */
+const PATIENCE_MS = 5000
+const PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 500
+
 /** Contract 1 on Redis. What users get of it is in `index.ts`. */
 export class RedisStorage implements StorageAdapter {
   readonly guarantees: Guarantees
   readonly #connection: Connection
   readonly #settings: Settings
   readonly #watcher: Watcher
+  readonly #eviction: Eviction
   readonly #views: Set<RedisQueue> = new Set()
-  #checked: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   constructor(client: unknown, settings: Settings) {
-    this.#connection = connect(client, settings.pingMs)
+    this.#connection = connect(client)
     this.#settings = settings
-    this.#watcher = new Watcher(this.#connection)
+    this.#watcher = new Watcher(this.#connection, settings.pingMs)
+    this.#eviction = new Eviction(this.#connection, settings.freshMs)
     this.guarantees = {
       name: 'redis',
       durability: settings.durability,
@@ -65,16 +85,16 @@ export class RedisStorage implements StorageAdapter {
     this.#mustBeOpen('open a queue')
     // One hash tag for all keys of a queue, so that a cluster keeps them together. Braces would end it early, and a colon
     // lead to where another prefix ends.
-    const tag = `${this.#settings.prefix}:${escaped(queue)}`
-    const state = `{${tag}}:${STATE}`
-    await this.#check(state)
+    const { keyPrefix, channelPrefix } = this.#connection
+    const base = `{${this.#settings.prefix}:${escaped(queue)}}:`
+    const state = `${keyPrefix}${base}${STATE}`
+    await this.#eviction.mustNot(state)
     this.#mustBeOpen('open a queue')
     const view: RedisQueue = new RedisQueue({
       run: (verb, args) => this.#run(verb, state, args),
-      watch: (listener) => this.#watcher.watch(`{${tag}}:changed`, listener),
+      watch: (listener) => this.#watcher.watch(`${channelPrefix}${base}changed`, listener),
       keys: async () => {
-        const base = `{${tag}}:`
-        const keys = await this.#send('purge', () => this.#connection.keys(base, ''))
+        const keys = await this.#send('purge', () => keysOf(this.#connection, base, ''))
         return keys.map((key) => key.slice(base.length))
       },
       release: () => {
@@ -89,7 +109,7 @@ export class RedisStorage implements StorageAdapter {
   async queues(): Promise<string[]> {
     this.#mustBeOpen('list queues')
     const start = `{${this.#settings.prefix}:`
-    const keys = await this.#send('queues', () => this.#connection.keys(start, `}:${STATE}`))
+    const keys = await this.#send('queues', () => keysOf(this.#connection, start, `}:${STATE}`))
     return keys
       .map((key) => key.slice(start.length, -STATE.length - 2))
       .filter((name) => !/[{}:]/.test(name))
@@ -106,51 +126,33 @@ export class RedisStorage implements StorageAdapter {
       throw new QuaysideError('CLOSED', `${tried}: this storage was closed; make a new one`)
   }
 
-  #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
+  async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
+    const refused = verb === 'append' ? this.#eviction.mustNotSince(key) : undefined
+    if (refused !== undefined) await refused
     const { clock, scripts = SCRIPTS } = this.#settings
-    const all = [clock ? `${clock.now()}` : '', ...args]
-    return this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
+    // Nobody has given it out before, whatever the server has forgotten: see receipts.
+    const number = Number.parseInt(crypto.randomUUID().slice(24), 16)
+    const all = [clock ? `${number} ${clock.now()}` : `${number}`, ...args]
+    return await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
   }
 
+  /** Tries for a while what a cluster does not take while it changes. */
   async #send<T>(tried: string, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run()
-    } catch (error) {
-      throw toQuaysideError(tried, error)
+    const end = performance.now() + (this.#settings.patienceMs ?? PATIENCE_MS)
+    for (let pause = PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      try {
+        return await run()
+      } catch (error) {
+        const isWorthIt = isPassing(error, this.#connection.isCluster) && performance.now() + pause < end
+        if (!isWorthIt) throw toQuaysideError(tried, error)
+      }
+      await sleep(pause)
     }
   }
+}
 
-  /** Once, and again if it failed. */
-  #check(key: string): Promise<void> {
-    return (this.#checked ??= this.#checkMemory(key).catch((error: unknown) => {
-      this.#checked = undefined
-      throw error
-    }))
-  }
-
-  /** A server that evicts any key when its memory is full would lose messages behind everybody's back. */
-  async #checkMemory(key: string): Promise<void> {
-    let info: unknown
-    try {
-      info = await this.#connection.send(key, ['INFO', 'memory'])
-    } catch (error) {
-      const known = toQuaysideError('open', error)
-      // Some do not let everybody ask.
-      if (/NOPERM|unknown command/i.test(known.message)) return
-      throw known.code === 'STORAGE_FAILED'
-        ? new QuaysideError('STORAGE_UNAVAILABLE', known.message, { cause: error })
-        : known
-    }
-    const field = (name: string): string | undefined =>
-      new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(String(info))?.[1]
-    const policy = field('maxmemory_policy')
-    if (field('maxmemory') === '0' || !policy?.startsWith('allkeys')) return
-    throw new QuaysideError(
-      'STORAGE_UNAVAILABLE',
-      `open: the server has maxmemory-policy ${policy}, so it deletes messages when its memory is full; ` +
-        'set it to noeviction',
-    )
-  }
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** How the key of the rows of a queue ends. */

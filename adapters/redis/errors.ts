@@ -17,6 +17,14 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     'STORAGE_UNAVAILABLE',
     'this node does not have the queue: give the adapter a client of the cluster',
   ],
+  ASK: [
+    'STORAGE_UNAVAILABLE',
+    'the cluster is moving this queue to another node: try again, with a client of the cluster',
+  ],
+  CROSSSLOT: [
+    'STORAGE_UNAVAILABLE',
+    'the keyPrefix of the client scatters the keys of a queue over the cluster: choose one without {}',
+  ],
   NOREPLICAS: ['STORAGE_UNAVAILABLE', 'too few replicas are there (min-replicas-to-write): try again'],
   DENIED: ['STORAGE_UNAVAILABLE', 'the server is in protected mode, and takes nobody from elsewhere'],
   NOAUTH: ['STORAGE_UNAVAILABLE', 'the client has to log in: give it a password'],
@@ -37,6 +45,13 @@ const NEVER_SENT =
 /** The same codes come from a connection that broke, for what was sent on it. */
 const CONNECTING: readonly unknown[] = ['connect', 'getaddrinfo', undefined]
 
+/** What the package `redis` stumbles over where no node has the slot of a key, or where it is sent to one that it does not know. */
+const NO_NODE = /^(Cannot read properties of undefined \(reading 'master'\)|Cannot find node .*)$/
+
+/** What a cluster does not take while it changes. Clients follow it for a while themselves, and wrap what they were told last. */
+const CHANGES = /^(TRYAGAIN|CLUSTERDOWN) /
+const REDIRECTIONS = /^(ASK|MOVED) /
+
 /** How the server ends the text of an error that came up when a script was under way already. */
 const IN_SCRIPT = / script: [0-9a-f]{40}/
 
@@ -50,19 +65,36 @@ const STUMBLED =
 /** Makes of what a client rejected with what contract 1 asks for. */
 export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   if (cause instanceof QuaysideError) return cause
-  const { message = String(cause), name, code } = (cause ?? {}) as Partial<Error & { code: string }>
+  const { name, code } = (cause ?? {}) as Partial<Error & { code: string }>
+  const message = textOf(cause)
   const refusal = REFUSALS[/^-?([A-Z]+)\b/.exec(message)?.[1] ?? '']
   if (refusal !== undefined && !IN_SCRIPT.test(message))
     return new QuaysideError(refusal[0], `${tried}: ${refusal[1]} (${message})`, { cause })
   if (STUMBLED.test(message) && IN_SCRIPT.test(message)) return damaged(tried, cause)
   const kinds = [name, code, message, (cause as object | undefined)?.constructor?.name]
   const { syscall } = (cause ?? {}) as { syscall?: unknown }
-  if (CONNECTING.includes(syscall) && kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))) {
+  const isNeverSent =
+    CONNECTING.includes(syscall) && kinds.some((kind) => kind !== undefined && NEVER_SENT.test(kind))
+  if (isNeverSent || NO_NODE.test(message)) {
     const text = `${tried}: the server cannot be reached; nothing was changed (${message})`
     return new QuaysideError('STORAGE_UNAVAILABLE', text, { cause })
   }
   const text = `${tried}: the connection broke or the server failed; whether it was done is unknown (${message})`
   return new QuaysideError('STORAGE_FAILED', text, { cause })
+}
+
+/** Whether trying again in a moment is likely to help, and the server has certainly done nothing. */
+export function isPassing(cause: unknown, isCluster: boolean): boolean {
+  const message = textOf(cause)
+  if (IN_SCRIPT.test(message)) return false
+  return CHANGES.test(message) || (isCluster && (REDIRECTIONS.test(message) || NO_NODE.test(message)))
+}
+
+/** What the server has said, or else the client. */
+function textOf(cause: unknown): string {
+  const { message = String(cause), cause: inner } = (cause ?? {}) as Partial<Error>
+  if (!message.startsWith('Too many Cluster redirections')) return message
+  return inner instanceof Error ? inner.message : message.replace(/^.*Last error: (\w*Error: )?/s, '')
 }
 
 function damaged(tried: string, cause: unknown): QuaysideError {

@@ -36,11 +36,16 @@ export interface RedisOptions {
  * ```
  *
  * The client stays yours: the adapter neither connects nor closes it. While somebody waits for messages, it listens on
- * one connection of its own, made with the client's `duplicate()`.
+ * one connection of its own, made with the client's `duplicate()`; of a cluster, on one to any of its nodes. What the client
+ * puts before its keys (`keyPrefix`) is before those of queues, too.
+ *
+ * What a cluster does not take while a slot moves or a node is replaced is tried for five seconds, and then rejected with
+ * `STORAGE_UNAVAILABLE`: nothing of it was done.
  */
 export class RedisAdapter extends RedisStorage {
   /**
-   * @param client A client of `redis`, `ioredis` or `iovalkey`, of one server or a cluster.
+   * @param client A client of `redis`, `ioredis` or `iovalkey`: of one server, of what sentinels say is the primary, of a
+   *   cluster, or a pool.
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
    */
   constructor(client: RedisClient, options: RedisOptions = {}) {

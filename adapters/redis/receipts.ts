@@ -3,7 +3,9 @@ import { packText } from './records.ts'
 
 /**
  * Receipts: the token of the group, the number of the lease, the seq of the message, and a letter that says where it is:
- * `l` in the log, which it may have left since, `h` held outside it, `d` a dead letter. Of a dead letter, the number is its fence.
+ * `l` in the log, which it may have left since, `h` held outside it, `d` a dead letter, of which it is the number. Numbers
+ * are those of the verbs that made leases and dead letters, each at random: a server that has lost its last writes would
+ * count from where it had been, and old receipts fit what came in their place.
  */
 export function receiptOf(token: string, lease: number, seq: number, where: string): string {
   return `${token}.${lease}.${seq}${where}`

@@ -484,7 +484,6 @@ passed = passed,
 floor = cursor,
 trimmed = cursor,
 cleared = passed,
-lease = 1,
 leased = 0,
 out = 0,
 waiting = 0,
@@ -1100,8 +1099,7 @@ end
 end
 function F.bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
-local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
-row.lease = row.lease + 1
+local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = nonce }
 if deadFor then
 letter.ends = now + deadFor
 call('ZADD', F.keyOf(group, 'fade'), letter.ends, F.seqText(message.seq))
@@ -1251,7 +1249,8 @@ end
 `
 
 const rows = `local state = KEYS[1]
-local clock = tonumber(ARGV[1])
+local nonce, clock = string.match(ARGV[1], '^(%d+) ?(.*)$')
+nonce, clock = tonumber(nonce), tonumber(clock)
 if clock == nil then
 local time = redis.call('TIME')
 clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -1307,14 +1306,14 @@ if queue.delayed > 0 then
 F.trust(queue, { 'timer' })
 end
 end
-F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
 local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
-return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 function F.addGroup(name, packed)
-local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
 F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
@@ -1817,7 +1816,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '81d138c2a1d19b0d4555f3908f9bb2698a227fba',
+    sha: 'a4f6b6b473c7024d127b77e9df1aa226322c67b2',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2102,7 +2101,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '6fec9189fc2a034cc9199a5c4d97bf54ba6d481b',
+    sha: '77fe137163059b5a05ed7b83325a34d4de6e9bc4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
@@ -2117,7 +2116,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '58b06d9a28dca59ae64eeec4305a0162fb2753a9',
+    sha: '69f6a32b903773e6013bfdf79cbf5657b788d17f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2136,11 +2135,9 @@ end
 if row.join then
 looked = looked + F.takeOver(group)
 end
-local number = row.lease
 local ends = now + leaseMs
-local reply = { row.token, number, -1, settled }
+local reply = { row.token, nonce, -1, settled }
 local taken, bytes = 0, 0
-row.lease = number + 1
 group.changed = true
 local function room()
 if bytes >= 8388608 or row.join then
@@ -2163,7 +2160,7 @@ stretch.named = stretch.named or named
 return
 end
 flush()
-stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key, bytes = before }
+stretch = { first = first, last = last, ends = ends, number = nonce, attempt = attempt, named = named, key = key, bytes = before }
 if key then
 flush()
 end
@@ -2190,7 +2187,7 @@ return
 end
 if held then
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
-F.putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
+F.putSide(group, seq, { lease = nonce, at = ends, attempt = attempt + 1 })
 row.leased = row.leased + 1
 row.out = row.out + 1
 if message.expires then
@@ -2410,7 +2407,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '332a882f916db7fa00625c0f7b624a3f411213f2',
+    sha: '727aafc5b291cc58c52c3d885026ca0282814cb5',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2437,7 +2434,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'af3f9e90cb8eb7c9edbef2728dcb9a9a6ce692ef',
+    sha: 'f00122e99ea5b8f7c34ef1bb0c80c9ab1bfbac1c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2458,7 +2455,7 @@ return 0
 `,
   },
   list: {
-    sha: '896947bb3ba973dd974d752cf862fa7c8b1e95f7',
+    sha: 'f87cf6122820631be61eb2c2badac21bcbbb1b01',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -2750,7 +2747,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'b968f5dbac53ddfe6b3dbd45ec1961d051cca11e',
+    sha: '361ff310e3db8f50094e6c5eb35d7269b1ee348a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -2762,7 +2759,7 @@ queue.joining = 0
 for _, group in pairs(old) do
 local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
-for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
+for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
 row[kept] = group.row[kept]
 end
 group.row.join = nil
@@ -2779,7 +2776,7 @@ return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: '698444c00cb8476183e0dfb4f57dfe5285f41030',
+    sha: 'a1b24348ffafe026238d394ae5606382d91b99a0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -2801,7 +2798,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '105dc28d3f5b59a1c6bcfe42d564f1381863bb11',
+    sha: '748abe629ac36a1d085fcb225462a12b88c8641d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -2815,7 +2812,7 @@ return settled
 `,
   },
   stats: {
-    sha: '90bee224ad2d802686d2d4c3e0e898c69f127508',
+    sha: '7afb048b78df4348322312acd7922a12a3f763e1',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -2865,7 +2862,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '0d7a122077df0814ededd8269fbea536250caf99',
+    sha: 'f273410be28a5708e354e7c48a97027d581ca6f0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

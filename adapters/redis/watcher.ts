@@ -4,6 +4,11 @@ import type { Connection, Listening } from './client.ts'
 const NEWS_MS = 1000
 /** After this long a connection that broke or was refused is tried again, and listeners look by themselves. */
 const RETRY_MS = 1000
+/**
+ * Who only listens does not notice that nobody is there any more. A connection that has not answered when it is asked again,
+ * after so long, is replaced.
+ */
+const PING_MS = 30_000
 
 /**
  * Hears what scripts publish when something has changed, on one connection for all queues of an adapter. It is opened for
@@ -11,11 +16,13 @@ const RETRY_MS = 1000
  */
 export class Watcher {
   readonly #connection: Connection
+  readonly #pingMs: number
   readonly #channels: Map<string, Channel> = new Map()
   #listening: Promise<Listening> | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, pingMs: number = PING_MS) {
     this.#connection = connection
+    this.#pingMs = pingMs
   }
 
   watch(channel: string, listener: () => void): () => void {
@@ -36,11 +43,7 @@ export class Watcher {
   close(): void {
     for (const channel of this.#channels.values()) channel.stop()
     this.#channels.clear()
-    this.#listening?.then(
-      (listening) => listening.close(),
-      () => undefined,
-    )
-    this.#listening = undefined
+    this.#letGo()
   }
 
   async #subscribe(name: string, channel: Channel): Promise<void> {
@@ -48,23 +51,41 @@ export class Watcher {
       const listening = await this.#listen()
       if (!channel.stopped) await listening.subscribe(name)
     } catch {
-      channel.later(RETRY_MS, () => void this.#subscribe(name, channel))
+      this.#again(name, channel)
     }
     // Whatever was published before was not heard.
     channel.hint()
   }
 
+  #again(name: string, channel: Channel): void {
+    channel.retry(() => void this.#subscribe(name, channel))
+  }
+
   #listen(): Promise<Listening> {
     if (this.#listening !== undefined) return this.#listening
-    const listening = this.#connection.listen(
-      (name, message) => this.#channels.get(name)?.heard(message),
-      () => this.#missed(),
-    )
-    this.#listening = listening
-    listening.catch(() => {
-      if (this.#listening === listening) this.#listening = undefined
+    const listening = this.#connection.listen({
+      heard: (name, message) => this.#channels.get(name)?.heard(message),
+      ready: () => this.#missed(),
+      lost: () => this.#lost(listening),
     })
+    this.#listening = listening
+    listening.then(
+      (opened) => this.#keepAlive(listening, opened),
+      () => this.#lost(listening),
+    )
     return listening
+  }
+
+  #keepAlive(listening: Promise<Listening>, opened: Listening): void {
+    let isAsked = false
+    const timer = setInterval(() => {
+      if (this.#listening !== listening) return clearInterval(timer)
+      if (isAsked) return this.#lost(listening)
+      isAsked = true
+      const answered = (): boolean => (isAsked = false)
+      opened.ping().then(answered, () => this.#lost(listening))
+    }, this.#pingMs)
+    timer.unref()
   }
 
   /** The connection is there, perhaps again: what was published meanwhile was not heard, and subscribing takes a moment. */
@@ -74,6 +95,21 @@ export class Watcher {
       channel.later(RETRY_MS, () => channel.hint())
     }
   }
+
+  /** The connection is gone for good: another one takes its place. */
+  #lost(listening: Promise<Listening>): void {
+    if (this.#listening !== listening) return
+    this.#letGo()
+    for (const [name, channel] of this.#channels) this.#again(name, channel)
+  }
+
+  #letGo(): void {
+    this.#listening?.then(
+      (listening) => listening.close(),
+      () => undefined,
+    )
+    this.#listening = undefined
+  }
 }
 
 class Channel {
@@ -82,6 +118,7 @@ class Channel {
   readonly #timers: Set<NodeJS.Timeout> = new Set()
   #quietUntil = 0
   #announced = false
+  #retries = false
 
   heard(message: string): void {
     if (message !== 'news') return this.hint()
@@ -96,6 +133,16 @@ class Channel {
     this.#announced = false
     this.#quietUntil = performance.now() + NEWS_MS
     for (const listener of this.listeners) listener()
+  }
+
+  /** Once, however often it is asked for meanwhile. */
+  retry(run: () => void): void {
+    if (this.#retries) return
+    this.#retries = true
+    this.later(RETRY_MS, () => {
+      this.#retries = false
+      run()
+    })
   }
 
   later(ms: number, run: () => void): void {

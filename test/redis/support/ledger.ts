@@ -22,7 +22,7 @@ export class Ledger {
         group,
         limit: 1000,
         cursor,
-        states: ['ready', 'leased', 'delayed', 'dead'],
+        states: ['ready', 'leased', 'delayed', 'blocked', 'dead'],
       })
       left.push(...page.messages.map(({ id }) => id))
       cursor = page.cursor

@@ -13,7 +13,6 @@ local function newRow(token, cursor, passed)
     floor = cursor,
     trimmed = cursor,
     cleared = passed,
-    lease = 1,
     leased = 0,
     out = 0,
     waiting = 0,

@@ -112,8 +112,7 @@ end
 -- whose ids do not tell.
 local function bury(group, message, attempt, reason, reported, deadFor)
   local row = group.row
-  local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = row.lease }
-  row.lease = row.lease + 1
+  local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = nonce }
   if deadFor then
     letter.ends = now + deadFor
     call('ZADD', keyOf(group, 'fade'), letter.ends, seqText(message.seq))

@@ -17,7 +17,6 @@
 --         cursor    the first seq of the log that it has not looked at; `passed`: the bytes before it
 --         floor     the first seq of the log that it still needs; `trimmed`: the floor when the log was trimmed last, and
 --                   `cleared` the bytes before that
---         lease     the number of the next lease, which never starts again: it makes old receipts stale
 --         leased, waiting, blocked, dead   messages in these states, ended leases among the leased; `out` of the leased are
 --                   not in the log
 --         outside   bytes of what it holds outside the log
@@ -30,7 +29,10 @@ local state = KEYS[1]
 -- A clock that runs behind the latest time seen by more than this was set back.
 local JUMP_MS = 1000
 
-local clock = tonumber(ARGV[1])
+-- Leases and dead letters get a number that the client has made up, which makes old receipts stale. Numbers of the server
+-- would start again where it has lost its last writes, and old receipts fit what came in their place.
+local nonce, clock = string.match(ARGV[1], '^(%d+) ?(.*)$')
+nonce, clock = tonumber(nonce), tonumber(clock)
 if clock == nil then
   local time = redis.call('TIME')
   clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -102,16 +104,16 @@ local function unpackQueue(packed)
   end
 end
 
-local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'lease', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
+local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 
 local function packGroup(row)
   local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
-  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.lease, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 
 local function addGroup(name, packed)
-  local token, cursor, passed, floor, trimmed, cleared, lease, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, lease = lease, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+  local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
+  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
   trust(row, GROUP_NUMBERS)
   -- What lies before the cursor may be trimmed.
   if row.cursor > queue.tail or type(row.token) ~= 'string' then

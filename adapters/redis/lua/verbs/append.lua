@@ -1,4 +1,4 @@
--- append: clock, the start of ids, what messages have besides bodies as JSON or '', the most messages and bytes to retain or
+-- append: number and clock, the start of ids, what messages have besides bodies as JSON or '', the most messages and bytes to retain or
 -- '', groups to make, then for each segment its number of messages and its records.
 -- Answers with a letter for each message, the seq that the first one got, and the number that the first delayed one got:
 -- `s` stored, `l` stored for later, `d` duplicate, `r` replaced, `S` and `L` replaced by a new one; all are stored without

@@ -1,4 +1,4 @@
--- cancel: clock, ids. Answers with one digit for each.
+-- cancel: number and clock, ids. Answers with one digit for each.
 --@flags allow-oom
 --@include rows log store leases places moves ids find drop
 open()

@@ -1,4 +1,4 @@
--- claim: clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', groups to make, the last of which is the one
+-- claim: number and clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', groups to make, the last of which is the one
 -- that claims, then what is to be settled.
 -- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
 -- was settled, and then the deliveries: stretches of the log
@@ -35,11 +35,9 @@ if row.join then
   looked = looked + takeOver(group)
 end
 
-local number = row.lease
 local ends = now + leaseMs
-local reply = { row.token, number, -1, settled }
+local reply = { row.token, nonce, -1, settled }
 local taken, bytes = 0, 0
-row.lease = number + 1
 group.changed = true
 
 local function room()
@@ -68,7 +66,7 @@ local function lease(first, last, attempt, named, key)
     return
   end
   flush()
-  stretch = { first = first, last = last, ends = ends, number = number, attempt = attempt, named = named, key = key, bytes = before }
+  stretch = { first = first, last = last, ends = ends, number = nonce, attempt = attempt, named = named, key = key, bytes = before }
   if key then
     flush()
   end
@@ -98,7 +96,7 @@ local function take(message, attempt, held, key, reported)
   end
   if held then
     call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-    putSide(group, seq, { lease = number, at = ends, attempt = attempt + 1 })
+    putSide(group, seq, { lease = nonce, at = ends, attempt = attempt + 1 })
     row.leased = row.leased + 1
     row.out = row.out + 1
     if message.expires then

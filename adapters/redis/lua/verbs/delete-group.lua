@@ -1,4 +1,4 @@
--- deleteGroup: clock, group. Answers with 1 if there is more to do, see tidy.
+-- deleteGroup: number and clock, group. Answers with 1 if there is more to do, see tidy.
 --@flags allow-oom
 --@include rows log leases places moves ids group empty
 local group = open(ARGV[2])

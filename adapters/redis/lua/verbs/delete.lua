@@ -1,4 +1,4 @@
--- delete: clock, keys to delete if the rows cannot be read. Answers as purge does.
+-- delete: number and clock, keys to delete if the rows cannot be read. Answers as purge does.
 --@flags allow-oom
 --@include rows log leases places moves group empty
 if not readAll() then

@@ -1,4 +1,4 @@
--- list: clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
+-- list: number and clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
 -- (l)eased, (d)elayed, (b)locked, dead (x). A page goes on at a place of a section; it ends with as many messages, or before.
 -- Answers with the token of the group, the section and the place to go on from or '', and for each message
 --   state, at, id, key, own attempts or 0, attempts, in how many ms or -1, error, record,

@@ -1,4 +1,4 @@
--- purge: clock, what the new tokens of groups start with, keys to delete if the rows cannot be read. Answers with 0; 1: there
+-- purge: number and clock, what the new tokens of groups start with, keys to delete if the rows cannot be read. Answers with 0; 1: there
 -- is more to do, see tidy; 2: the rows cannot be read, and only the names of keys tell what groups have, so nothing was done.
 --@flags allow-oom
 --@include rows log leases places moves ids group empty
@@ -12,7 +12,7 @@ queue.joining = 0
 for _, group in pairs(old) do
   local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
   count = count + 1
-  for _, kept in ipairs({ 'lease', 'acked', 'failed', 'latest', 'deadFor' }) do
+  for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
     row[kept] = group.row[kept]
   end
   group.row.join = nil

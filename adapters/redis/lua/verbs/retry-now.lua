@@ -1,4 +1,4 @@
--- retryNow: clock, group, ids. Answers with one digit for each.
+-- retryNow: number and clock, group, ids. Answers with one digit for each.
 --@flags allow-oom
 --@include rows log store leases places moves ids find
 local group = open(ARGV[2])

@@ -1,4 +1,4 @@
--- settle: clock, group, then what is to be settled. Answers with the results.
+-- settle: number and clock, group, then what is to be settled. Answers with the results.
 --@flags allow-oom
 --@include rows log store leases places moves ids settling
 local group = open(ARGV[2])

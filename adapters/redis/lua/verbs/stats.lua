@@ -1,4 +1,4 @@
--- stats: clock, what an earlier step answered or ''. Looks at the rows of the groups and at what is due and not worked off.
+-- stats: number and clock, what an earlier step answered or ''. Looks at the rows of the groups and at what is due and not worked off.
 -- Answers with a text to go on with, if it is not done; or with messages, bytes, the age of the oldest or -1, sent, and for
 -- each group its name, ready, leased, delayed, blocked, dead, the age of its oldest or -1, acked, failed.
 --@flags no-writes
