@@ -104,6 +104,11 @@ export class Context<T> {
     return this.#opening
   }
 
+  /** The storage, while it is open. */
+  get view(): QueueStorage | undefined {
+    return this.#view
+  }
+
   /** While the storage is not open: the opening. */
   opening(tried: string): Promise<QueueStorage> | undefined {
     return this.#view === undefined ? this.open(tried) : undefined
@@ -172,20 +177,19 @@ export class Context<T> {
   /** Has a verb done that may have been asked for before the queue was closed. */
   finish<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
     const view = this.#view
-    if (view === undefined) return this.open(tried).then((opened) => this.#watchOver(opened, verb(opened)))
-    return this.#watchOver(view, verb(view))
+    if (view === undefined) return this.open(tried).then(() => this.finish(tried, verb))
+    return verb(view).catch((error: unknown) => {
+      this.broke(view, error)
+      throw error
+    })
   }
 
   /** A view that broke is closed: whoever comes next opens the storage anew. */
-  #watchOver<R>(view: QueueStorage, work: Promise<R>): Promise<R> {
-    return work.then(undefined, (error: unknown) => {
-      if (hasCode(error, 'STORAGE_FAILED') && view === this.#view && !this.#ended) {
-        this.#detach()
-        this.#view = this.#opening = undefined
-        this.#discarding = view.close().catch(() => undefined)
-      }
-      throw error
-    })
+  broke(view: QueueStorage | undefined, error: unknown): void {
+    if (view === undefined || view !== this.#view || this.#ended || !hasCode(error, 'STORAGE_FAILED')) return
+    this.#detach()
+    this.#view = this.#opening = undefined
+    this.#discarding = view.close().catch(() => undefined)
   }
 
   /**
@@ -211,9 +215,9 @@ export class Context<T> {
   /** Stores messages, along with groups that do not exist yet. */
   append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
     const { id, maxMessages, maxBytes } = this.options
-    const groups = this.#unmade
     const append = (): Promise<AppendResult[]> =>
       this.finish('send', (view) => {
+        const groups = this.#unmade
         if (groups.length === 0) return view.append(messages, { batchId: id(), maxMessages, maxBytes })
         return view.append(messages, { batchId: id(), groups, maxMessages, maxBytes }).then((results) => {
           this.made(groups)
