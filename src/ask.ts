@@ -72,7 +72,7 @@ export class Ask<T> implements Seat {
 
   #await(opened: readonly Opened<T>[]): void {
     this.#opening = true
-    Promise.all(opened).then(
+    Promise.all(opened.map((one) => Promise.resolve(one))).then(
       (all) => {
         this.#opening = false
         const readable = all.filter((one) => one !== undefined)

@@ -25,7 +25,7 @@ import {
   type RejectOptions,
   type SettleOptions,
   type Settler,
-  type Ticket,
+  type Attempts,
   leaseOf,
   receiptOf,
   settlerOf,
@@ -158,7 +158,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { context } = reader
     const show = (): Message<T>[] => []
     return context.observe('receive', this.group, tried !== 'receive', show, (seen) => {
-      if (context.closing.aborted) return Promise.reject(context.closedError(tried))
+      if (context.isClosed) return Promise.reject(context.closedError(tried))
       return new Promise((resolve, reject) => {
         const answer = (messages: readonly Message<T>[]): void => {
           seen?.push(...messages)
@@ -221,7 +221,13 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const tried = `nack${batch}`
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
-    await this.#settle('nack', batch, messages, (ticket) => this.#reader.failureOf(ticket, options), options)
+    await this.#settle(
+      'nack',
+      batch,
+      messages,
+      (receipt, attempts) => this.#reader.failureOf(receipt, attempts, options),
+      options,
+    )
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
@@ -232,7 +238,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       'reject',
       '',
       [message],
-      ({ receipt }) => this.#reader.deadOf(receipt, 'rejected', reason),
+      (receipt) => this.#reader.deadOf(receipt, 'rejected', reason),
       options,
     )
   }
@@ -245,16 +251,16 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   async extend(message: Settled<T>, leaseMs: number, options?: SettleOptions): Promise<string> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
     if (options !== undefined) checkOptions('extend', options, SETTLE_OPTIONS)
-    const receipt = await this.#settle(
+    const renewed = await this.#settle(
       'extend',
       '',
       [message],
-      (ticket) => ({ receipt: ticket.receipt, kind: 'extend', leaseMs }),
+      (receipt) => ({ receipt, kind: 'extend', leaseMs }),
       options,
     )
     if (typeof message === 'string') {
       const ticket = ticketOf(message)!
-      return receiptOf(receipt === undefined ? ticket : { ...ticket, receipt })
+      return receiptOf(renewed ?? ticket.receipt, ticket)
     }
     leaseOf(message).until = this.#reader.context.now() + leaseMs
     return message.receipt
@@ -265,7 +271,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     name: Settling,
     batch: Batch,
     messages: readonly Settled<T>[],
-    settlementOf: (ticket: Ticket) => Settlement,
+    settlementOf: (receipt: string, attempts: Attempts) => Settlement,
     { signal }: SettleOptions = NO_OPTIONS,
   ): Promise<string | undefined> {
     const { context, desk } = this.#reader
@@ -284,11 +290,11 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
             const lease = leaseOf(message)
             if (lease.gone) gone++
             if (!lease.settled && name !== 'extend') leases.push(lease)
-            return settlementOf(ticketFor(message))
+            return settlementOf(lease.receipt, message)
           }
           const ticket = typeof message === 'string' ? ticketOf(message) : undefined
           if (ticket === undefined) throw invalid(tried, FOREIGN, message)
-          return settlementOf(ticket)
+          return settlementOf(ticket.receipt, ticket)
         })
         if (messages.length === 0) return resolve(undefined)
         // What was taken from its handler must not be settled by it before whoever took it has done so.
@@ -299,9 +305,11 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
           unsure: false,
           settled: (results) => {
             offAbort?.()
-            const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
+            const stale: string[] = []
+            for (let i = 0; i < results.length; i++)
+              if (this.#note(messages[i]!, settlements[i]!, results[i]!)) stale.push(idOf(messages[i]!))
             if (stale.length === 0) resolve(results[0]!.receipt)
-            else reject(staleError(tried, stale.map(idOf), messages.length - stale.length))
+            else reject(staleError(tried, stale, messages.length - stale.length))
           },
           failed: (error) => {
             offAbort?.()
@@ -388,7 +396,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   ): Promise<DrainReport> {
     checkFunction(tried, 'handler', handler)
     const { context } = this.#reader
-    if (context.closing.aborted) throw context.closedError(tried)
+    if (context.isClosed) throw context.closedError(tried)
     return await context.track(new Loop(this.#reader, handler, options, untilEmpty).run())
   }
 
@@ -414,13 +422,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 }
 
-function ackOf({ receipt }: Ticket): Settlement {
+function ackOf(receipt: string): Settlement {
   return { receipt, kind: 'ack' }
-}
-
-function ticketFor(message: Message<unknown>): Ticket {
-  const { attempt, maxAttempts } = message
-  return { receipt: leaseOf(message).receipt, attempt, maxAttempts }
 }
 
 function idOf(message: Settled<unknown>): string {

@@ -266,7 +266,6 @@ export class Desk<T> implements Idling {
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
-    this.#context.batchers.add(this)
     queueMicrotask(this.#next)
   }
 
@@ -289,9 +288,8 @@ export class Desk<T> implements Idling {
       }
     }
     this.#busy = false
-    this.#context.batchers.delete(this)
     this.#setTimer()
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Otherwise there is no need to read the clock. */

@@ -318,10 +318,9 @@ export class Loop<T> implements Seat {
 
   #retry(job: Job<T>, error: unknown): void {
     try {
-      const { attempt, maxAttempts } = job.message
-      const { receipt } = leaseOf(job.message)
-      const ticket = { receipt, attempt, maxAttempts }
-      this.#keep(job, this.#reader.failureOf(ticket, { reason: errorText(error) }))
+      const { message } = job
+      const { receipt } = leaseOf(message)
+      this.#keep(job, this.#reader.failureOf(receipt, message, { reason: errorText(error) }))
     } catch (bug) {
       // A source of random numbers of somebody else's.
       this.#fail(bug)

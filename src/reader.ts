@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
 import { cutError, errorText } from './errors.ts'
 import type { Line } from './line.ts'
-import { Message, type NackOptions, type Settler, type Ticket, leaseOf } from './message.ts'
+import { Message, type NackOptions, type Settler, type Attempts, leaseOf } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
 
@@ -89,7 +89,7 @@ export class Reader<T> {
   }
 
   /** How a delivery that failed goes on. */
-  failureOf({ receipt, attempt, maxAttempts }: Ticket, options: NackOptions): Settlement {
+  failureOf(receipt: string, { attempt, maxAttempts }: Attempts, options: NackOptions): Settlement {
     const { delayMs, reason, counts } = options
     if (counts !== false && attempt >= maxAttempts) return this.deadOf(receipt, 'exhausted', reason)
     const wait = delayMs ?? backoffDelay(attempt, this.context.options.random(), this.#settings.retry)
