@@ -25,14 +25,14 @@ test('a run whose storage and handler answer at once lets timers fire', async ()
 const PATIENCE_MS = 5000
 
 /** Does something over and over, which the storage answers at once, until a timer of the program has fired. */
-async function untilTimerFires(step: (until: () => boolean) => Promise<unknown>): Promise<void> {
+async function timerFires(step: (isOver: () => boolean) => Promise<unknown>): Promise<boolean> {
   let fired = false
   const timer = setTimeout(() => (fired = true), 20)
   const giveUpAt = performance.now() + PATIENCE_MS
   const isOver = (): boolean => fired || performance.now() > giveUpAt
   while (!isOver()) await step(isOver)
   clearTimeout(timer)
-  expect(fired).toBe(true)
+  return fired
 }
 
 function setUp(): { readonly producer: Producer<number>; readonly consumer: Consumer<number> } {
@@ -44,36 +44,37 @@ function setUp(): { readonly producer: Producer<number>; readonly consumer: Cons
 describe('timers fire while a program does nothing but', () => {
   test('receive where there is nothing', async () => {
     const { consumer } = setUp()
-    await untilTimerFires(() => consumer.receive())
-    await untilTimerFires(() => consumer.receiveBatch(10))
+    expect(await timerFires(() => consumer.receive())).toBe(true)
+    expect(await timerFires(() => consumer.receiveBatch(10))).toBe(true)
   })
 
   test('send', async () => {
     const { producer } = setUp()
-    await untilTimerFires(() => producer.send(1))
-    await untilTimerFires(() => producer.sendBatch([{ payload: 1 }, { payload: 2 }]))
+    expect(await timerFires(() => producer.send(1))).toBe(true)
+    expect(await timerFires(() => producer.sendBatch([{ payload: 1 }, { payload: 2 }]))).toBe(true)
   })
 
   test('send, receive and ack', async () => {
     const { producer, consumer } = setUp()
-    await untilTimerFires(async () => {
+    const fires = await timerFires(async () => {
       await producer.send(1)
       await (await consumer.receive())!.ack()
     })
+    expect(fires).toBe(true)
   })
 
   test('settle one message', async () => {
     const { producer, consumer } = setUp()
     await producer.send(1)
     const message = (await consumer.receive())!
-    await untilTimerFires(() => message.extend(600_000))
+    expect(await timerFires(() => message.extend(600_000))).toBe(true)
     await message.ack()
-    await untilTimerFires(() => message.ack().catch(() => undefined))
+    expect(await timerFires(() => message.ack().catch(() => undefined))).toBe(true)
   })
 
   test('go through messages', async () => {
     const { producer, consumer } = setUp()
-    await untilTimerFires(async (isOver) => {
+    const fires = await timerFires(async (isOver) => {
       await producer.send(1)
       for await (const message of consumer) {
         await producer.send(message.payload)
@@ -81,28 +82,31 @@ describe('timers fire while a program does nothing but', () => {
         if (isOver()) break
       }
     })
+    expect(fires).toBe(true)
   })
 
   test('drain', async () => {
     const { producer, consumer } = setUp()
-    await untilTimerFires(async () => {
+    const fires = await timerFires(async () => {
       await producer.send(1)
       await consumer.drain(() => {})
     })
+    expect(fires).toBe(true)
   })
 })
 
 test('a time limit on receive is kept while others are busy', async () => {
   const { producer, consumer } = setUp()
-  let isOver = false
-  const busy = (async () => {
-    while (!isOver) await producer.send(1, { delayMs: 3_600_000 })
-  })()
+  const over = new AbortController()
+  const send = async (): Promise<void> => {
+    while (!over.signal.aborted) await producer.send(1, { delayMs: 3_600_000 })
+  }
+  const busy = send()
   const startedAt = performance.now()
   const reason: unknown = await consumer
     .receive({ waitMs: 600_000, signal: AbortSignal.timeout(50) })
     .catch((error: unknown) => error)
-  isOver = true
+  over.abort()
   await busy
   expect(reason).toMatchObject({ name: 'TimeoutError' })
   expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS)
