@@ -4,8 +4,7 @@ const listeners = new WeakMap<AbortSignal, Set<() => void>>()
  * Calls `callback` when the signal aborts; answers with a function that stops it. However many calls share a signal, it
  * gets one listener: runtimes warn of more than ten.
  */
-export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
-  if (signal === undefined) return () => {}
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   let callbacks = listeners.get(signal)
   if (callbacks === undefined) listeners.set(signal, (callbacks = new Set()))
   const all = callbacks

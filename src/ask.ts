@@ -1,27 +1,20 @@
 import { onAbort } from './aborts.ts'
-import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
-import type { Desk } from './desk.ts'
-import type { QuaysideError } from './errors.ts'
+import { MAX_TIMEOUT_MS } from './clock.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
+import { type Opened, type Reader, areThere } from './reader.ts'
 import type { Delivery } from './storage.ts'
 
 /** What one call of `receive` or `receiveBatch` wants. */
 export interface AskOptions<T> {
-  readonly desk: Desk<T>
-  readonly line: Line
-  readonly clock: Clock
+  readonly tried: string
   readonly limit: number
   /** 0: not at all. `Infinity`: until it is told to end. */
   readonly waitMs: number
   readonly signal: AbortSignal | undefined
-  readonly isPaused: () => boolean
-  readonly open: (deliveries: readonly Delivery[], at: number) => Message<T>[] | Promise<Message<T>[]>
-  /** What to reject with when the queue is closed. */
-  readonly closedError: () => QuaysideError
   /** Is told of trouble that it waits through. */
   readonly onError: ((error: unknown) => void) | undefined
-  readonly resolve: (messages: Message<T>[]) => void
+  readonly resolve: (messages: readonly Message<T>[]) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -30,8 +23,10 @@ export class Ask<T> implements Seat {
   readonly line: Line
   readonly waits: boolean
   riding = false
+  place: Set<Seat> | undefined = undefined
+  readonly #reader: Reader<T>
   readonly #with: AskOptions<T>
-  readonly #offAbort: () => void
+  #offAbort: (() => void) | undefined
   /** Messages are being made of what it got. */
   #opening = false
   /** What it waits for is over: it looks one more time. */
@@ -40,29 +35,28 @@ export class Ask<T> implements Seat {
   #trouble: { error: unknown } | undefined
   /** Why it must end. */
   #stopped: { reason: unknown } | undefined
-  #left: number
   #timer: unknown
 
-  constructor(options: AskOptions<T>) {
-    const { line, waitMs, signal } = options
+  constructor(reader: Reader<T>, options: AskOptions<T>) {
+    const { waitMs, signal } = options
+    this.#reader = reader
     this.#with = options
-    this.line = line
+    this.line = reader.line
     this.waits = waitMs > 0
-    this.#left = waitMs
-    this.#offAbort = onAbort(signal, () => this.#end(signal!.reason))
-    this.#setTimer()
+    if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(signal.reason))
+    if (this.waits && waitMs < Infinity) this.#setTimer(waitMs)
   }
 
   wants(): number {
-    const { limit, isPaused } = this.#with
-    return this.#opening || this.#stopped !== undefined || (this.waits && isPaused()) ? 0 : limit
+    const isAway = this.#opening || this.#stopped !== undefined || (this.waits && this.#reader.paused)
+    return isAway ? 0 : this.#with.limit
   }
 
   answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
     if (deliveries.length > 0) {
-      const messages = this.#with.open(deliveries, at)
-      if (messages instanceof Promise) this.#await(messages)
-      else this.#settle(messages)
+      const opened = this.#reader.open(deliveries, at)
+      if (areThere(opened)) this.#settle(opened)
+      else this.#await(opened)
       return
     }
     this.#trouble = undefined
@@ -73,24 +67,27 @@ export class Ask<T> implements Seat {
 
   /** Whoever is paused when its time is over has nothing to look for. */
   poke(): void {
-    if (this.#over && !this.riding && !this.#opening && this.#with.isPaused()) this.#settle([])
+    if (this.#over && !this.riding && !this.#opening && this.#reader.paused) this.#settle([])
   }
 
-  #await(messages: Promise<Message<T>[]>): void {
+  #await(opened: readonly Opened<T>[]): void {
     this.#opening = true
-    messages.then(
-      (readable) => {
+    Promise.all(opened.map((one) => Promise.resolve(one))).then(
+      (all) => {
         this.#opening = false
+        const readable = all.filter((one) => one !== undefined)
         if (readable.length > 0) this.#settle(readable)
         else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
-        else {
-          // Behind what cannot be read there may be more.
-          this.#with.desk.look(this)
-          this.poke()
-        }
+        // Behind what cannot be read there may be more.
+        else this.#look()
       },
       (error: unknown) => this.#fail(error),
     )
+  }
+
+  #look(): void {
+    this.#reader.desk.look(this)
+    this.poke()
   }
 
   failed(error: unknown, passing: boolean): void {
@@ -104,7 +101,7 @@ export class Ask<T> implements Seat {
 
   stop(): void {
     // Who does not wait is answered.
-    if (this.waits) this.#end(this.#with.closedError())
+    if (this.waits) this.#end(this.#reader.context.closedError(this.#with.tried))
   }
 
   #end(reason: unknown): void {
@@ -112,28 +109,25 @@ export class Ask<T> implements Seat {
     if (!this.riding && !this.#opening) this.#fail(reason)
   }
 
-  #setTimer(): void {
-    if (!(this.#left > 0) || this.#left === Infinity) return
-    const ms = Math.min(this.#left, MAX_TIMEOUT_MS)
-    this.#left -= ms
-    this.#timer = this.#with.clock.setTimeout(() => {
-      if (this.#left > 0) return this.#setTimer()
+  #setTimer(left: number): void {
+    const ms = Math.min(left, MAX_TIMEOUT_MS)
+    this.#timer = this.#reader.context.options.clock.setTimeout(() => {
+      if (left > ms) return this.#setTimer(left - ms)
       this.#over = true
       if (this.riding || this.#opening) return
-      if (this.#trouble !== undefined) return this.#fail(this.#trouble.error)
-      this.#with.desk.look(this)
-      this.poke()
+      if (this.#trouble !== undefined) this.#fail(this.#trouble.error)
+      else this.#look()
     }, ms)
   }
 
   #leave(): void {
-    const { desk, clock } = this.#with
+    const { desk, context } = this.#reader
     desk.leave(this)
-    this.#offAbort()
-    if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+    this.#offAbort?.()
+    if (this.#timer !== undefined) context.options.clock.clearTimeout(this.#timer)
   }
 
-  #settle(messages: Message<T>[]): void {
+  #settle(messages: readonly Message<T>[]): void {
     this.#leave()
     this.#with.resolve(messages)
   }

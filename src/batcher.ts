@@ -126,7 +126,7 @@ export class Batcher<In, Out> implements Idling {
     // Nothing waits, or what does is still being prepared.
     this.#busy = false
     this.#options.busy.delete(this)
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   #opening(): Promise<unknown> | undefined {

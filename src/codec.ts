@@ -56,6 +56,7 @@ export function encode<T>(tried: string, codec: Codec<T>, payload: T): Body | Pr
   } catch (error) {
     throw cannotEncode(tried, error)
   }
+  if (typeof body === 'string') return body
   if (!isThenable(body)) return checkBody(tried, body)
   return Promise.resolve(body).then(
     (late) => checkBody(tried, late),

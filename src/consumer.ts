@@ -15,20 +15,17 @@ import {
   checkWaitMs,
   invalid,
 } from './check.ts'
-import { read } from './codec.ts'
 import type { Context } from './context.ts'
-import type { Desk } from './desk.ts'
-import { cutError, errorText } from './errors.ts'
-import type { Operation } from './instrumentation.ts'
+import type { Unit } from './desk.ts'
 import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
-import type { Line } from './line.ts'
 import {
-  Message,
+  type Lease,
+  type Message,
   type NackOptions,
   type RejectOptions,
   type SettleOptions,
   type Settler,
-  type Ticket,
+  type Attempts,
   leaseOf,
   receiptOf,
   settlerOf,
@@ -36,8 +33,9 @@ import {
   ticketOf,
 } from './message.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
-import { type RetryPolicy, type RetryRules, backoffDelay } from './retry.ts'
-import type { Delivery, SettleResult, Settlement } from './storage.ts'
+import { type ConsumerSettings, Reader } from './reader.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { SettleResult, Settlement } from './storage.ts'
 
 export interface ConsumerOptions {
   /**
@@ -68,15 +66,6 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a consumer needs of its options, with the defaults filled in. */
-export interface ConsumerSettings {
-  readonly group: string
-  readonly leaseMs: number
-  readonly retry: RetryRules
-  readonly from: 'earliest' | 'latest' | undefined
-  readonly deadForMs: number | undefined
-}
-
 /** What settles a message: the message, or its {@link Message.receipt}. */
 export type Settled<T> = Message<T> | string
 
@@ -84,6 +73,8 @@ export type Settled<T> = Message<T> | string
 type Settling = 'ack' | 'nack' | 'reject' | 'extend'
 /** What the name of a method ends with if it is one for many messages. */
 type Batch = '' | 'Batch'
+
+const NO_OPTIONS = {}
 
 const FOREIGN =
   'a message must be one that this consumer received (its own ack(), nack(), … always find the right one), or the receipt of one'
@@ -103,20 +94,12 @@ const RUN_OPTIONS = {
 /** Receives the messages of a queue for one group, in which each message goes to one consumer. */
 export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   readonly group: string
-  readonly #context: Context<T>
-  readonly #settings: ConsumerSettings
-  readonly #desk: Desk<T>
-  readonly #line: Line
-  #paused = false
+  readonly #reader: Reader<T>
 
   /** @internal Made by {@link Queue.createConsumer}. */
   constructor(context: Context<T>, settings: ConsumerSettings) {
-    const { group, leaseMs, retry, from, deadForMs } = settings
-    this.group = group
-    this.#context = context
-    this.#settings = settings
-    this.#desk = context.desk(group)
-    this.#line = this.#desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
+    this.group = settings.group
+    this.#reader = new Reader(context, settings, this)
   }
 
   /**
@@ -125,8 +108,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * message before this group exists.
    */
   async join(): Promise<void> {
-    const { terms } = this.#line
-    await this.#context.use('join', (view) => view.claim({ group: this.group, limit: 0, ...terms }))
+    const { context, line } = this.#reader
+    const { terms } = line
+    await context.use('join', (view) => view.claim({ group: this.group, limit: 0, ...terms }))
   }
 
   /**
@@ -137,107 +121,55 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used. The signal's reason, once it is aborted.
    */
   receive(options?: ReceiveOptions): Promise<Message<T> | undefined> {
-    return this.#receive('receive', 1, options).then(([message]) => message)
+    return this.#receive('receive', 1, firstOf, options)
   }
 
   /** Takes up to `limit` messages. With `waitMs` it waits for the first, not for the batch to fill. @throws as {@link receive} */
   receiveBatch(limit: number, options?: ReceiveOptions): Promise<Message<T>[]> {
-    return this.#receive('receiveBatch', limit, options)
+    return this.#receive('receiveBatch', limit, allOf, options)
   }
 
-  #receive(tried: string, limit: number, options: ReceiveOptions = {}): Promise<Message<T>[]> {
+  #receive<R>(
+    tried: string,
+    limit: number,
+    answerOf: (messages: readonly Message<T>[]) => R,
+    options: ReceiveOptions = NO_OPTIONS,
+  ): Promise<R> {
     try {
       checkCount(tried, 'limit', limit)
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
       signal?.throwIfAborted()
-      return this.#take(tried, limit, waitMs, signal)
+      return this.#take(tried, limit, answerOf, waitMs, signal)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #take(
+  #take<R>(
     tried: string,
     limit: number,
+    answerOf: (messages: readonly Message<T>[]) => R,
     waitMs: number,
     signal: AbortSignal | undefined,
     onError?: (error: unknown) => void,
-  ): Promise<Message<T>[]> {
-    const context = this.#context
-    const show = (): Message<T>[] => []
-    return this.#observe('receive', tried !== 'receive', show, (messages) => {
-      if (context.closing.aborted) return Promise.reject(context.closedError(tried))
-      if (this.#paused && waitMs === 0) return Promise.resolve([])
-      return new Promise((resolve, reject) => {
-        const ask = new Ask({
-          desk: this.#desk,
-          line: this.#line,
-          clock: context.options.clock,
-          limit,
-          waitMs,
-          signal,
-          isPaused: () => this.#paused,
-          open: (deliveries, at) => allOf(this.#open(deliveries, at)),
-          closedError: () => context.closedError(tried),
-          onError,
-          resolve: (received) => {
-            messages?.push(...received)
-            resolve(received)
-          },
-          reject,
-        })
-        this.#desk.join(ask)
-      })
-    })
-  }
-
-  #observe<R>(
-    name: Operation['name'],
-    batch: boolean,
-    show: () => Message<T>[],
-    run: (messages?: Message<T>[]) => Promise<R>,
   ): Promise<R> {
-    return this.#context.observe(name, this.group, batch, show, run)
-  }
-
-  /** Makes messages of deliveries. */
-  #open(deliveries: readonly Delivery[], at: number): (Message<T> | Promise<Message<T> | undefined>)[] {
-    const { activity } = this.#context
-    const now = activity.turn()
-    activity.count('delivered', deliveries.length)
-    for (const { attempt, lastError, timestamp } of deliveries) {
-      // One with an error was delivered before, and given back.
-      if (attempt === 1 && lastError === undefined) activity.took('delivery', now - timestamp)
-    }
-    const until = at + this.#settings.leaseMs
-    return deliveries.map((delivery) => this.#openOne(delivery, until))
-  }
-
-  /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
-  #openOne(delivery: Delivery, until: number): Message<T> | Promise<Message<T> | undefined> {
-    const { codec, schema } = this.#context.options
-    const { group } = this
-    try {
-      const payload = read(codec, schema, delivery.body)
-      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this)
-      return payload.then(
-        (valid) => new Message(delivery, valid, group, until, this),
-        (error: unknown) => this.#bury(delivery, error),
-      )
-    } catch (error) {
-      return this.#bury(delivery, error)
-    }
-  }
-
-  #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
-    this.#context.activity.count('failed', 1)
-    const { deadForMs } = this.#settings
-    const reason = 'unreadable'
-    const settlement: Settlement = { receipt, kind: 'dead', reason, error: errorText(error), deadForMs }
-    return new Promise((resolve, reject) => {
-      // Stale is as good: then somebody else finds it unreadable.
-      this.#desk.settle([settlement], () => resolve(undefined), reject)
+    const reader = this.#reader
+    const { context } = reader
+    const show = (): Message<T>[] => []
+    return context.observe('receive', this.group, tried !== 'receive', show, (seen) => {
+      if (context.isClosed) return Promise.reject(context.closedError(tried))
+      return new Promise((resolve, reject) => {
+        const answer = (messages: readonly Message<T>[]): void => {
+          seen?.push(...messages)
+          resolve(answerOf(messages))
+        }
+        if (reader.paused && waitMs === 0) answer([])
+        else
+          reader.desk.join(
+            new Ask(reader, { tried, limit, waitMs, signal, onError, resolve: answer, reject }),
+          )
+      })
     })
   }
 
@@ -252,7 +184,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   ack(message: Settled<T>, options?: SettleOptions): Promise<void> {
     try {
       if (options !== undefined) checkOptions('ack', options, SETTLE_OPTIONS)
-      return this.#settle('ack', '', [message], ackOf, options)
+      return this.#settle('ack', '', [message], ackOf, options) as Promise<void>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -289,19 +221,24 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const tried = `nack${batch}`
     checkArray(tried, 'messages', messages)
     checkOptions(tried, options, NACK_OPTIONS)
-    await this.#settle('nack', batch, messages, (ticket) => this.#failureOf(ticket, options), options)
+    await this.#settle(
+      'nack',
+      batch,
+      messages,
+      (receipt, attempts) => this.#reader.failureOf(receipt, attempts, options),
+      options,
+    )
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
   async reject(message: Settled<T>, options: RejectOptions = {}): Promise<void> {
     checkOptions('reject', options, REJECT_OPTIONS)
-    const error = cutError(options.reason)
-    const { deadForMs } = this.#settings
+    const { reason } = options
     await this.#settle(
       'reject',
       '',
       [message],
-      ({ receipt }) => ({ receipt, kind: 'dead', reason: 'rejected', error, deadForMs }),
+      (receipt) => this.#reader.deadOf(receipt, 'rejected', reason),
       options,
     )
   }
@@ -314,121 +251,105 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   async extend(message: Settled<T>, leaseMs: number, options?: SettleOptions): Promise<string> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
     if (options !== undefined) checkOptions('extend', options, SETTLE_OPTIONS)
-    let receipt: string | undefined
-    await this.#settle(
+    const renewed = await this.#settle(
       'extend',
       '',
       [message],
-      (ticket) => ({ receipt: ticket.receipt, kind: 'extend', leaseMs }),
+      (receipt) => ({ receipt, kind: 'extend', leaseMs }),
       options,
-      ([result]) => (receipt = result!.receipt),
     )
     if (typeof message === 'string') {
       const ticket = ticketOf(message)!
-      return receiptOf(receipt === undefined ? ticket : { ...ticket, receipt })
+      return receiptOf(renewed ?? ticket.receipt, ticket)
     }
-    leaseOf(message).until = this.#context.now() + leaseMs
+    leaseOf(message).until = this.#reader.context.now() + leaseMs
     return message.receipt
   }
 
-  /** How a delivery that failed goes on. */
-  #failureOf(
-    { receipt, attempt, maxAttempts }: Ticket,
-    { delayMs, reason, counts }: NackOptions,
-  ): Settlement {
-    const error = cutError(reason)
-    const { retry, deadForMs } = this.#settings
-    if (counts !== false && attempt >= maxAttempts)
-      return { receipt, kind: 'dead', reason: 'exhausted', error, deadForMs }
-    const wait = delayMs ?? backoffDelay(attempt, this.#context.options.random(), retry)
-    return { receipt, kind: 'retry', delayMs: wait, error, counts }
-  }
-
+  /** Answers with the receipt that holds from now on, where the first of them got a new one. */
   #settle(
     name: Settling,
     batch: Batch,
     messages: readonly Settled<T>[],
-    settlementOf: (ticket: Ticket) => Settlement,
-    { signal }: SettleOptions = {},
-    look?: (results: readonly SettleResult[]) => void,
-  ): Promise<void> {
-    const tried = name + batch
+    settlementOf: (receipt: string, attempts: Attempts) => Settlement,
+    { signal }: SettleOptions = NO_OPTIONS,
+  ): Promise<string | undefined> {
+    const { context, desk } = this.#reader
     // What is none of its messages is refused below.
     const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
-    const settle = (): Promise<void> =>
-      new Promise((resolve, reject) => {
+    return context.observe(name, this.group, batch !== '', show, () => {
+      return new Promise((resolve, reject) => {
+        const tried = name + batch
         // All of it may throw, so it comes before anything is noted.
         signal?.throwIfAborted()
-        const own: Message<T>[] = []
+        /** Of those that nobody has settled before. */
+        const leases: Lease[] = []
+        let gone = 0
         const settlements = messages.map((message) => {
           if (this.#isOwn(message)) {
-            own.push(message)
-            return settlementOf(ticketFor(message))
+            const lease = leaseOf(message)
+            if (lease.gone) gone++
+            if (!lease.settled && name !== 'extend') leases.push(lease)
+            return settlementOf(lease.receipt, message)
           }
           const ticket = typeof message === 'string' ? ticketOf(message) : undefined
           if (ticket === undefined) throw invalid(tried, FOREIGN, message)
-          return settlementOf(ticket)
+          return settlementOf(ticket.receipt, ticket)
         })
-        if (settlements.length === 0) return resolve()
-        const lost = own.filter((message) => leaseOf(message).gone)
+        if (messages.length === 0) return resolve(undefined)
         // What was taken from its handler must not be settled by it before whoever took it has done so.
-        if (lost.length > 0 && lost.length === messages.length) throw staleError(tried, lost.map(idOf))
-        const before = own.map((message) => leaseOf(message).settled)
-        if (name !== 'extend') for (const message of own) leaseOf(message).settled = true
-        const fail = (error: unknown): void => {
-          // It may be tried again: by its handler, or by the loop that called it.
-          for (const [i, message] of own.entries())
-            leaseOf(message).settled = before[i]! || leaseOf(message).gone
-          reject(error)
-        }
-        const offAbort = onAbort(signal, () => fail(signal!.reason))
-        this.#desk.settle(
+        if (gone === messages.length) throw staleError(tried, messages.map(idOf))
+        for (const lease of leases) lease.settled = true
+        const unit: Unit<T> = {
           settlements,
-          (results) => {
-            offAbort()
-            const stale = messages.filter((message, i) => this.#note(message, settlements[i]!, results[i]!))
-            look?.(results)
-            if (stale.length === 0) resolve()
-            else reject(staleError(tried, stale.map(idOf), messages.length - stale.length))
+          unsure: false,
+          settled: (results) => {
+            offAbort?.()
+            const stale: string[] = []
+            for (let i = 0; i < results.length; i++)
+              if (this.#note(messages[i]!, settlements[i]!, results[i]!)) stale.push(idOf(messages[i]!))
+            if (stale.length === 0) resolve(results[0]!.receipt)
+            else reject(staleError(tried, stale, messages.length - stale.length))
           },
-          (error) => {
-            offAbort()
-            fail(error)
+          failed: (error) => {
+            offAbort?.()
+            // It may be tried again: by its handler, or by the loop that called it.
+            for (const lease of leases) lease.settled = lease.gone
+            reject(error)
           },
-          signal,
-        )
+        }
+        const offAbort =
+          signal &&
+          onAbort(signal, () => {
+            desk.drop((one) => one === unit)
+            unit.failed(signal.reason)
+          })
+        desk.settle(unit)
       })
-    return this.#observe(name, batch !== '', show, settle)
+    })
+  }
+
+  #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
+    return this.#reader.note(typeof message === 'string' ? undefined : message, settlement, result)
   }
 
   #isOwn(message: Settled<T>): message is Message<T> {
     return settlerOf(message) === this
   }
 
-  /** Takes in what became of a settlement. Answers whether it was stale. */
-  #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
-    const lease = typeof message === 'string' ? undefined : leaseOf(message)
-    if (result.receipt !== undefined && lease !== undefined) lease.receipt = result.receipt
-    if (result.status === 'stale') return true
-    if (settlement.kind === 'extend') return false
-    this.#context.activity.count(settlement.kind === 'ack' ? 'acked' : 'failed', 1)
-    lease?.onEnd?.(settlement)
-    return false
-  }
-
   /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
   pause(): void {
-    this.#paused = true
-    this.#desk.poke()
+    this.#reader.paused = true
+    this.#reader.desk.poke()
   }
 
   resume(): void {
-    this.#paused = false
-    this.#desk.poke()
+    this.#reader.paused = false
+    this.#reader.desk.poke()
   }
 
   get paused(): boolean {
-    return this.#paused
+    return this.#reader.paused
   }
 
   /**
@@ -474,28 +395,9 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     untilEmpty: boolean,
   ): Promise<DrainReport> {
     checkFunction(tried, 'handler', handler)
-    const context = this.#context
-    if (context.closing.aborted) throw context.closedError(tried)
-    const loop = new Loop<T>({
-      clock: context.options.clock,
-      desk: this.#desk,
-      line: this.#line,
-      isPaused: () => this.#paused,
-      open: (deliveries, at) => this.#open(deliveries, at),
-      failureOf: (message, reason) => this.#failureOf(ticketFor(message), { reason }),
-      note: (message, settlement, result) => this.#note(message, settlement, result),
-      handler: (message, job) =>
-        this.#observe(
-          'process',
-          false,
-          () => [message],
-          () => handler(message, job) as Promise<unknown>,
-        ),
-      took: (ms) => context.activity.took('handler', ms),
-      options,
-      untilEmpty,
-    })
-    return await context.track(loop.run())
+    const { context } = this.#reader
+    if (context.isClosed) throw context.closedError(tried)
+    return await context.track(new Loop(this.#reader, handler, options, untilEmpty).run())
   }
 
   /**
@@ -507,10 +409,10 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Message<T>, undefined, undefined> {
     checkOptions('messages', options, { signal: checkSignal, onError: checkFunction })
-    const { closing } = this.#context
+    const { closing } = this.#reader.context
     const { onError } = options
     return new Messages(closing, options.signal, (signal) =>
-      this.#take('receive', 1, Infinity, signal, onError).then(([message]) => message!),
+      this.#take('receive', 1, firstOf, Infinity, signal, onError),
     )
   }
 
@@ -520,25 +422,19 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 }
 
-function ackOf({ receipt }: Ticket): Settlement {
+function ackOf(receipt: string): Settlement {
   return { receipt, kind: 'ack' }
-}
-
-function ticketFor(message: Message<unknown>): Ticket {
-  const { attempt, maxAttempts } = message
-  return { receipt: leaseOf(message).receipt, attempt, maxAttempts }
 }
 
 function idOf(message: Settled<unknown>): string {
   return typeof message === 'string' ? message : message.id
 }
 
-/** Those that could be read. */
-function allOf<T>(
-  opened: (Message<T> | Promise<Message<T> | undefined>)[],
-): Message<T>[] | Promise<Message<T>[]> {
-  if (opened.every((one) => one instanceof Message)) return opened
-  return Promise.all(opened.map((one) => Promise.resolve(one))).then((all) =>
-    all.filter((one) => one !== undefined),
-  )
+/** Who waits for ever gets one. */
+function firstOf<T>(messages: readonly Message<T>[]): Message<T> {
+  return messages[0]!
+}
+
+function allOf<T>(messages: readonly Message<T>[]): Message<T>[] {
+  return messages as Message<T>[]
 }

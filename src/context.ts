@@ -38,7 +38,7 @@ const CALLS_PER_TURN = 1000
 export class Context<T> {
   readonly options: ContextOptions<T>
   readonly activity: Activity
-  /** Those that have something under way, for {@link close} to wait for. */
+  /** Those, besides the desks, that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
   /** The time when {@link breathe} was last called. */
   at = 0
@@ -55,6 +55,8 @@ export class Context<T> {
   /** The closing of a view that broke. */
   #discarding: Promise<unknown> | undefined
   readonly #closing: AbortController = new AbortController()
+  /** {@link close} was called: quicker to see than a signal. */
+  isClosed = false
   #ended = false
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
@@ -104,6 +106,11 @@ export class Context<T> {
     return this.#opening
   }
 
+  /** The storage, while it is open. */
+  get view(): QueueStorage | undefined {
+    return this.#view
+  }
+
   /** While the storage is not open: the opening. */
   opening(tried: string): Promise<QueueStorage> | undefined {
     return this.#view === undefined ? this.open(tried) : undefined
@@ -115,7 +122,7 @@ export class Context<T> {
 
   /** Refuses what comes after the end. Handlers that {@link close} waits for may still send. */
   admit(tried: string): void {
-    if (this.closing.aborted && this.#running.size === 0) throw this.closedError(tried)
+    if (this.isClosed && this.#running.size === 0) throw this.closedError(tried)
   }
 
   /** Refuses what the storage declares that it cannot do. */
@@ -160,7 +167,7 @@ export class Context<T> {
 
   /** As {@link use}, whatever groups there are. */
   useAsItIs<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
-    if (this.closing.aborted) return Promise.reject(this.closedError(tried))
+    if (this.isClosed) return Promise.reject(this.closedError(tried))
     return this.track(
       this.finish(tried, async (view) => {
         await this.breathe()
@@ -172,20 +179,19 @@ export class Context<T> {
   /** Has a verb done that may have been asked for before the queue was closed. */
   finish<R>(tried: string, verb: (view: QueueStorage) => Promise<R>): Promise<R> {
     const view = this.#view
-    if (view === undefined) return this.open(tried).then((opened) => this.#watchOver(opened, verb(opened)))
-    return this.#watchOver(view, verb(view))
+    if (view === undefined) return this.open(tried).then(() => this.finish(tried, verb))
+    return verb(view).catch((error: unknown) => {
+      this.broke(view, error)
+      throw error
+    })
   }
 
   /** A view that broke is closed: whoever comes next opens the storage anew. */
-  #watchOver<R>(view: QueueStorage, work: Promise<R>): Promise<R> {
-    return work.then(undefined, (error: unknown) => {
-      if (hasCode(error, 'STORAGE_FAILED') && view === this.#view && !this.#ended) {
-        this.#detach()
-        this.#view = this.#opening = undefined
-        this.#discarding = view.close().catch(() => undefined)
-      }
-      throw error
-    })
+  broke(view: QueueStorage | undefined, error: unknown): void {
+    if (view === undefined || view !== this.#view || this.#ended || !hasCode(error, 'STORAGE_FAILED')) return
+    this.#detach()
+    this.#view = this.#opening = undefined
+    this.#discarding = view.close().catch(() => undefined)
   }
 
   /**
@@ -211,9 +217,9 @@ export class Context<T> {
   /** Stores messages, along with groups that do not exist yet. */
   append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
     const { id, maxMessages, maxBytes } = this.options
-    const groups = this.#unmade
     const append = (): Promise<AppendResult[]> =>
       this.finish('send', (view) => {
+        const groups = this.#unmade
         if (groups.length === 0) return view.append(messages, { batchId: id(), maxMessages, maxBytes })
         return view.append(messages, { batchId: id(), groups, maxMessages, maxBytes }).then((results) => {
           this.made(groups)
@@ -321,6 +327,7 @@ export class Context<T> {
 
   async #close(graceMs: number): Promise<void> {
     const { clock } = this.options
+    this.isClosed = true
     this.#closing.abort(this.closedError('wait'))
     const desks = [...this.#desks.values()]
     for (const desk of desks) desk.stop()
@@ -330,9 +337,11 @@ export class Context<T> {
         : clock.setTimeout(() => {
             for (const desk of desks) desk.handBack()
           }, graceMs)
-    while (this.#running.size > 0 || this.batchers.size > 0) {
+    for (;;) {
       await Promise.allSettled(this.#running)
-      for (const batcher of this.batchers) await batcher.idle()
+      const busy = [...this.#desks.values(), ...this.batchers].flatMap((one) => one.idle() ?? [])
+      if (this.#running.size + busy.length === 0) break
+      await Promise.all(busy)
     }
     if (timer !== undefined) clock.clearTimeout(timer)
     this.#ended = true

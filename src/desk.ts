@@ -9,16 +9,11 @@ import {
   type GroupStart,
   MAX_IDS,
   type MessageState,
+  type QueueStorage,
   type SettleResult,
   type Settlement,
 } from './storage.ts'
 import { isTransient, isUnsure, restMs } from './trouble.ts'
-
-/** Whose settlements are kept until the storage has taken them, however often it fails. */
-export interface Keeper<T> {
-  /** `undefined`: it never will. */
-  settled(message: Message<T>, settlement: Settlement, result: SettleResult | undefined): void
-}
 
 /** A message under a handler. */
 export interface Hand<T> {
@@ -32,27 +27,32 @@ export interface Hand<T> {
 }
 
 /** Settlements that belong together. */
-interface Unit<T> {
+export interface Unit<T> {
   readonly settlements: readonly Settlement[]
-  readonly resolve: (results: readonly SettleResult[]) => void
-  readonly reject: (error: unknown) => void
-  readonly signal: AbortSignal | undefined
-  /** Those of a handler that has ended. */
-  readonly kept: { readonly keeper: Keeper<T>; readonly message: Message<T> } | undefined
+  /** That of a handler that has ended, on this message: kept until the storage has taken it, however often it fails. */
+  readonly message?: Message<T>
   /** A step that it was in may have been done, although it failed. */
   unsure: boolean
+  settled(results: readonly SettleResult[]): void
+  failed(error: unknown): void
 }
 
 /** What one call to the storage is for. */
 interface Step<T> {
   readonly at: number
+  /** Whom it asked. */
+  view?: QueueStorage
   readonly units: readonly Unit<T>[]
   readonly hands: readonly Hand<T>[]
   readonly settlements: readonly Settlement[]
-  readonly line: Line | undefined
+  /** All of one line. */
   readonly shares: readonly Share[]
+  /** How many messages they are for. */
+  readonly limit: number
   readonly groups: readonly GroupStart[]
 }
+
+type Answer = ClaimResult | readonly SettleResult[]
 
 /** Where the storage tells of changes, whoever waits looks all the same this often, in ms: a hint may be lost. */
 const LOOK_MS = 30_000
@@ -85,6 +85,8 @@ export class Desk<T> implements Idling {
   #unwatch: (() => void) | undefined
   #busy = false
   #idle: (() => void)[] = []
+  /** What is under way. */
+  #step: Step<T> | undefined
   /** When to look for messages without a hint. */
   #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
@@ -161,7 +163,7 @@ export class Desk<T> implements Idling {
   }
 
   readonly #hint = (): void => {
-    for (const line of this.#lines) line.due = true
+    for (const line of this.#lines) line.stir()
     if (this.#hands.size > 0 && this.#checkAt === Infinity) this.#checkAt = this.#context.now() + CHECK_MS
     this.#wake()
   }
@@ -169,36 +171,14 @@ export class Desk<T> implements Idling {
   // Who settles
 
   /** Settles in the next step. */
-  settle(
-    settlements: readonly Settlement[],
-    resolve: (results: readonly SettleResult[]) => void,
-    reject: (error: unknown) => void,
-    signal?: AbortSignal,
-  ): void {
-    this.#units.push({ settlements, resolve, reject, signal, kept: undefined, unsure: false })
+  settle(unit: Unit<T>): void {
+    this.#units.push(unit)
     this.#wake()
   }
 
-  /** Settles in the next step that does not fail. */
-  keep(keeper: Keeper<T>, message: Message<T>, settlement: Settlement): void {
-    this.#units.push({
-      settlements: [settlement],
-      resolve: ([result]) => keeper.settled(message, settlement, result),
-      reject: () => keeper.settled(message, settlement, undefined),
-      signal: undefined,
-      kept: { keeper, message },
-      unsure: false,
-    })
-    this.#wake()
-  }
-
-  /** Gives up what is still kept for somebody. */
-  abandon(keeper: Keeper<T>): void {
-    this.#units = this.#units.filter((unit) => {
-      if (unit.kept?.keeper !== keeper) return true
-      unit.reject(undefined)
-      return false
-    })
+  /** Gives up what waits for the next step. */
+  drop(isMeant: (unit: Unit<T>) => boolean): void {
+    this.#units = this.#units.filter((unit) => !isMeant(unit))
   }
 
   /** Whether settlements wait for the next step. */
@@ -209,13 +189,10 @@ export class Desk<T> implements Idling {
   /** Resolves when the settlements that wait or are under way have been answered. */
   flush(): Promise<void> | undefined {
     if (!this.#busy) return undefined
-    return new Promise((resolve) =>
-      this.settle(
-        [],
-        () => resolve(),
-        () => resolve(),
-      ),
-    )
+    return new Promise((resolve) => {
+      const done = (): void => resolve()
+      this.settle({ settlements: NOTHING, unsure: false, settled: done, failed: done })
+    })
   }
 
   // What is in hand
@@ -270,14 +247,25 @@ export class Desk<T> implements Idling {
 
   /** A claim that takes nothing and makes groups, of which this is the last. */
   joining(groups: readonly GroupStart[], settle?: readonly Settlement[]): ClaimRequest {
-    const terms = this.#lines[0]?.terms ?? { ...NO_TERMS, from: groups.at(-1)?.from }
-    return { group: this.group, limit: 0, ...terms, groups: groupsBut(this.group, groups), settle }
+    return this.#claim(this.#lines[0]?.terms ?? { ...NO_TERMS, from: groups.at(-1)?.from }, 0, groups, settle)
+  }
+
+  #claim(
+    { leaseMs, maxAttempts, from, deadForMs }: Terms,
+    limit: number,
+    unmade: readonly GroupStart[],
+    settle: readonly Settlement[] | undefined,
+  ): ClaimRequest {
+    const { group } = this
+    // This one it makes itself; in its turn, if that is not the last.
+    const others = unmade.at(-1)?.name === group ? unmade.slice(0, -1) : unmade
+    const groups = others.length > 0 ? others : undefined
+    return { group, limit, leaseMs, maxAttempts, from, deadForMs, groups, settle }
   }
 
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
-    this.#context.batchers.add(this)
     queueMicrotask(this.#next)
   }
 
@@ -287,20 +275,28 @@ export class Desk<T> implements Idling {
 
   // Callbacks and not `await`, because this runs for each message that is received or settled on its own.
   readonly #next = (): void => {
-    const turn = this.#context.breathe()
-    if (turn !== undefined) {
-      void turn.then(this.#next)
-      return
-    }
-    const step = this.#gather()
-    if (step !== undefined) {
-      this.#do(step)
-      return
+    if (this.#hasWork) {
+      const turn = this.#context.breathe()
+      if (turn !== undefined) {
+        void turn.then(this.#next)
+        return
+      }
+      this.#step = this.#gather()
+      if (this.#step !== undefined) {
+        this.#do(this.#step)
+        return
+      }
     }
     this.#busy = false
-    this.#context.batchers.delete(this)
     this.#setTimer()
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Otherwise there is no need to read the clock. */
+  get #hasWork(): boolean {
+    if (this.#units.length > 0 || this.#dueUntil > 0) return true
+    for (const { due } of this.#lines) if (due) return true
+    return false
   }
 
   /** What the next step is for. `undefined`: there is nothing to do now. */
@@ -309,7 +305,7 @@ export class Desk<T> implements Idling {
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
     if (now >= this.#lookAt && this.#waiting > 0) {
-      for (const line of this.#lines) line.due = true
+      for (const line of this.#lines) line.stir()
       this.#lookAt = at + this.#lookMs
     }
     if (now >= this.#checkAt) {
@@ -320,30 +316,35 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    const settlements =
-      units.length === 1 ? [...units[0]!.settlements] : units.flatMap((unit) => unit.settlements)
+    let settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
+    const shares = this.#takeShares(settlements.length > 0)
     const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
-    for (const { message, leaseMs } of hands)
-      settlements.push({ receipt: leaseOf(message).receipt, kind: 'extend', leaseMs })
-    const [line, shares] = this.#takeLine(settlements.length > hands.length)
-    if (line === undefined && settlements.length === 0) {
-      for (const { resolve } of units) resolve(NOTHING)
+    if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
+    if (shares.length + settlements.length === 0) {
+      for (const unit of units) unit.settled(NOTHING)
       return undefined
     }
-    return { at, units, hands, settlements, line, shares, groups: this.#context.unmade }
+    let limit = 0
+    for (const { count } of shares) limit += count
+    return { at, units, hands, settlements, shares, limit, groups: this.#context.unmade }
   }
 
   #isUrgent(): boolean {
-    return this.#units.some(({ kept }) => kept === undefined) || this.#lines.some((line) => line.isUrgent)
+    return this.#units.some((unit) => !isKept(unit)) || this.#lines.some((line) => line.isUrgent)
   }
 
   #takeUnits(): readonly Unit<T>[] {
-    if (this.#units.length === 0) return NOTHING
-    const units = this.#units.filter(({ signal }) => !signal?.aborted)
+    const units = this.#units
+    if (units.length === 0) return NOTHING
     const { maxBatch } = this.#context.guarantees
     let size = 0
-    const count = units.findIndex(({ settlements }, i) => (size += settlements.length) > maxBatch && i > 0)
-    this.#units = count < 0 ? [] : units.splice(count)
+    let count = 0
+    for (const { settlements } of units) {
+      size += settlements.length
+      if (size > maxBatch && count > 0) break
+      count++
+    }
+    this.#units = units.splice(count)
     return units
   }
 
@@ -354,79 +355,87 @@ export class Desk<T> implements Idling {
   }
 
   /**
-   * The next line in which somebody wants something. What ends may make something due, so then whoever waits looks in the
+   * Of the next line in which somebody wants something. What ends may make something due, so then whoever waits looks in the
    * same step.
    */
-  #takeLine(ends: boolean): readonly [line: Line | undefined, shares: readonly Share[]] {
+  #takeShares(ends: boolean): readonly Share[] {
     const { maxBatch } = this.#context.guarantees
     const lines = this.#lines
     for (const line of lines) {
       if (!line.due && !ends) continue
       const shares = line.take(maxBatch)
       if (shares.length === 0) continue
-      for (const { seat } of shares) seat.riding = true
       // The next one of another line comes first.
       if (lines.length > 1) lines.push(...lines.splice(lines.indexOf(line), 1))
-      return [line, shares]
+      return shares
     }
-    return [undefined, NOTHING]
+    return NOTHING
   }
 
   #do(step: Step<T>): void {
-    const fail = (error: unknown): void => {
-      this.#failed(step, error)
-      this.#next()
-    }
+    const { view } = this.#context
     try {
-      this.#observed(step, () => this.#call(step)).then((result) => {
-        try {
-          this.#done(step, result)
-        } catch (error) {
-          fail(error)
-          return
-        }
-        this.#next()
-      }, fail)
+      if (view === undefined) this.#context.open('receive').then(() => this.#do(step), this.#broke)
+      else this.#observed(step, (step.view = view)).then(this.#answered, this.#broke)
     } catch (error) {
-      fail(error)
+      this.#broke(error)
     }
   }
 
-  #call({ line, shares, settlements, groups }: Step<T>): Promise<ClaimResult | readonly SettleResult[]> {
-    const { group } = this
+  readonly #answered = (answer: Answer): void => {
+    const step = this.#step!
+    try {
+      this.#done(step, answer)
+    } catch (error) {
+      this.#failed(step, error)
+    }
+    this.#next()
+  }
+
+  readonly #broke = (error: unknown): void => {
+    const step = this.#step!
+    this.#context.broke(step.view, error)
+    this.#failed(step, error)
+    this.#next()
+  }
+
+  #call({ shares, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
     const settle = settlements.length > 0 ? settlements : undefined
-    return this.#context.finish<ClaimResult | readonly SettleResult[]>('receive', (view) => {
-      const limit = sum(shares)
-      if (line !== undefined)
-        return view.claim({ group, limit, ...line.terms, groups: groupsBut(group, groups), settle })
-      if (groups.length > 0) return view.claim(this.joining(groups, settle))
-      return view.settle(group, settlements)
-    })
+    const line = shares[0]?.seat.line
+    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle))
+    return groups.length > 0 ? view.claim(this.joining(groups, settle)) : view.settle(this.group, settlements)
   }
 
   /** Under the eyes of whoever observes the queue. What was settled by hand was seen already. */
-  #observed<R>({ units, hands }: Step<T>, call: () => Promise<R>): Promise<R> {
+  #observed(step: Step<T>, view: QueueStorage): Promise<Answer> {
+    const call = (): Promise<Answer> => this.#call(step, view)
     const context = this.#context
-    if (context.options.instrumentation === undefined) return call()
-    const extended = hands.map(({ message }) => message)
-    const ended = units.flatMap(({ kept }) => kept?.message ?? [])
-    const extend = (): Promise<R> =>
+    if (context.options.instrumentation === undefined) return this.#call(step, view)
+    const extended = step.hands.map(({ message }) => message)
+    const ended = step.units.flatMap(({ message }) => message ?? [])
+    const extend = (): Promise<Answer> =>
       extended.length === 0 ? call() : context.observe('extend', this.group, true, () => extended, call)
     return ended.length === 0 ? extend() : context.observe('settle', this.group, true, () => ended, extend)
   }
 
-  #done(step: Step<T>, result: ClaimResult | readonly SettleResult[]): void {
-    const { at, units, hands, line, shares, groups } = step
+  #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
-    const claimed = 'deliveries' in result ? result : undefined
-    const settled = claimed === undefined ? (result as readonly SettleResult[]) : (claimed.settled ?? NOTHING)
-    this.#noteSettled(units, settled)
-    this.#noteExtended(hands, settled.slice(settled.length - hands.length), at)
-    if (units.length > 0) for (const other of this.#lines) if (other !== line) other.due = true
+    const claimed = 'deliveries' in answer ? answer : undefined
+    const results = claimed === undefined ? (answer as readonly SettleResult[]) : (claimed.settled ?? NOTHING)
+    let from = 0
+    for (const unit of units) {
+      const to = from + unit.settlements.length
+      const own = to - from === results.length ? results : results.slice(from, to)
+      unit.settled(unit.unsure ? own.map(sure) : own)
+      from = to
+    }
+    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
+    const line = shares[0]?.seat.line
+    if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
     const { deliveries, nextInMs } = claimed!
-    const more = deliveries.length >= sum(shares) || nextInMs === 0
+    const more = deliveries.length >= limit || nextInMs === 0
     if (nextInMs !== 0 && this.#waiting > 0)
       this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
     line.deal(shares, deliveries, more, at)
@@ -434,17 +443,6 @@ export class Desk<T> implements Idling {
 
   get #lookMs(): number {
     return this.#context.watches ? LOOK_MS : POLL_MS
-  }
-
-  #noteSettled(units: readonly Unit<T>[], results: readonly SettleResult[]): void {
-    if (units.length === 1) {
-      const [{ resolve, settlements, unsure }] = units as [Unit<T>]
-      resolve(sure(unsure, results.slice(0, settlements.length)))
-      return
-    }
-    let from = 0
-    for (const { resolve, settlements, unsure } of units)
-      resolve(sure(unsure, results.slice(from, (from += settlements.length))))
   }
 
   #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
@@ -462,7 +460,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, line, shares }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       if (passing && at >= this.#retryAt)
@@ -473,7 +471,7 @@ export class Desk<T> implements Idling {
       error = bug
     }
     if (hands.length > 0) this.#renewAt = at
-    const back = passing ? units.filter(({ kept }) => kept !== undefined) : []
+    const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
     const told = new Set<Seat>()
@@ -481,11 +479,11 @@ export class Desk<T> implements Idling {
       seat.riding = false
       told.add(seat)
     }
-    if (line !== undefined) line.due = true
-    const concernsAll = line !== undefined || hands.length > 0 || units.some(({ kept }) => kept !== undefined)
-    if (concernsAll) for (const seat of this.#seats) if (seat.waits) told.add(seat)
+    if (shares.length + hands.length > 0 || units.some(isKept))
+      for (const seat of this.#seats) if (seat.waits) told.add(seat)
     for (const seat of told) seat.failed(error, passing)
-    for (const unit of units) if (!back.includes(unit)) unit.reject(error)
+    for (const unit of units) if (!back.includes(unit)) unit.failed(error)
+    shares[0]?.seat.line.stir()
   }
 
   // Time
@@ -493,8 +491,7 @@ export class Desk<T> implements Idling {
   /** One timer for all that is to happen without anybody having asked. */
   #setTimer(): void {
     const { clock } = this.#context.options
-    const now = this.#context.now()
-    const recovers = now < this.#retryAt
+    const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
     if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
     if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
@@ -507,6 +504,7 @@ export class Desk<T> implements Idling {
     }
     this.#timer = undefined
     if (at === Infinity) return
+    const now = this.#context.now()
     const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
     this.#timerAt = now + ms
     this.#timer = clock.setTimeout(this.#ring, ms)
@@ -523,19 +521,15 @@ export class Desk<T> implements Idling {
 /** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
 const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
 
-/** The groups that a claim of this one makes first. It makes this one itself; in its turn, if that is not the last. */
-function groupsBut(group: string, groups: readonly GroupStart[]): readonly GroupStart[] | undefined {
-  const others = groups.at(-1)?.name === group ? groups.slice(0, -1) : groups
-  return others.length > 0 ? others : undefined
+function isKept({ message }: Unit<unknown>): boolean {
+  return message !== undefined
 }
 
-function sum(shares: readonly Share[]): number {
-  let limit = 0
-  for (const { count } of shares) limit += count
-  return limit
+function extensionOf({ message, leaseMs }: Hand<unknown>): Settlement {
+  return { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs }
 }
 
 /** What is stale on the second try was done by the first. */
-function sure(unsure: boolean, results: readonly SettleResult[]): readonly SettleResult[] {
-  return unsure ? results.map((result) => ({ ...result, status: 'settled' })) : results
+function sure(result: SettleResult): SettleResult {
+  return { ...result, status: 'settled' }
 }

@@ -10,6 +10,8 @@ export interface Seat {
   readonly waits: boolean
   /** A claim for it is under way, whose answer it must wait for. */
   riding: boolean
+  /** Where it stands, in its line. Set by the line. */
+  place: Set<Seat> | undefined
   /** How many messages it would take now. Who says 0 is not asked again before it has called {@link Line.look}. */
   wants(): number
   /** @param more There may be more: whoever stays in line will hear again at once. @param at When they were asked for. */
@@ -50,16 +52,28 @@ export class Line {
     this.terms = terms
   }
 
+  /** There may be something for those who stand here. Who is away asks on coming back. */
+  stir(): void {
+    if (this.#fresh.size + this.#idle.size > 0) this.due = true
+  }
+
   /** The seat wants to know whether there is something. */
   look(seat: Seat): void {
     this.due = true
-    if (this.#fresh.has(seat)) return
-    this.delete(seat)
-    this.#fresh.add(seat)
+    if (seat.place !== this.#fresh) this.#move(seat, this.#fresh)
   }
 
+  /** Puts the seat at the end. */
+  #move(seat: Seat, place: Set<Seat>): void {
+    seat.place?.delete(seat)
+    seat.place = place.add(seat)
+  }
+
+  /** Answers whether it was there. */
   delete(seat: Seat): boolean {
-    return this.#fresh.delete(seat) || this.#idle.delete(seat) || this.#away.delete(seat)
+    const wasThere = seat.place?.delete(seat) ?? false
+    seat.place = undefined
+    return wasThere
   }
 
   get seats(): readonly Seat[] {
@@ -76,43 +90,38 @@ export class Line {
   take(maxBatch: number): readonly Share[] {
     const shares: Share[] = []
     let left = maxBatch
-    const add = (seat: Seat, from: Set<Seat>): void => {
-      const wants = seat.wants()
-      if (wants > 0) {
-        const count = Math.min(wants, left)
-        left -= count
-        shares.push({ seat, count })
-      } else {
-        from.delete(seat)
-        this.#away.add(seat)
+    const add = (seats: Set<Seat>, most: number): void => {
+      for (const seat of seats) {
+        if (shares.length >= most || left <= 0) return
+        const count = Math.min(seat.wants(), left)
+        if (count > 0) {
+          left -= count
+          seat.riding = true
+          shares.push({ seat, count })
+        } else this.#move(seat, this.#away)
       }
     }
-    for (const seat of this.#idle) {
-      if (shares.length >= this.#most || left <= 0) break
-      add(seat, this.#idle)
-    }
-    for (const seat of this.#fresh) {
-      if (left <= 0) break
-      add(seat, this.#fresh)
-    }
-    if (shares.length > 0) this.due = false
+    add(this.#idle, this.#most)
+    add(this.#fresh, Infinity)
+    this.due = false
     return shares
   }
 
   /** Hands out what was claimed. */
   deal(shares: readonly Share[], deliveries: readonly Delivery[], more: boolean, at: number): void {
-    if (more) this.due = true
     this.#most = more ? this.#most * 4 : FIRST
     let from = 0
     for (const { seat, count } of shares) {
       seat.riding = false
       const part = shares.length === 1 ? deliveries : deliveries.slice(from, from + count)
       from += count
-      if (part.length > 0) {
-        // Whoever got something is the last to get something again.
-        if (this.delete(seat)) (more ? this.#fresh : this.#idle).add(seat)
-      } else if (!more && this.#fresh.delete(seat)) this.#idle.add(seat)
+      // Whoever got something is the last to get something again. Who does not wait is about to leave.
+      if (seat.waits && seat.place !== undefined) {
+        if (part.length > 0) this.#move(seat, more ? this.#fresh : this.#idle)
+        else if (!more && seat.place === this.#fresh) this.#move(seat, this.#idle)
+      }
       seat.answer(part, more, at)
     }
+    if (more) this.stir()
   }
 }

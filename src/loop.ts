@@ -1,9 +1,10 @@
 import { onAbort } from './aborts.ts'
 import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
-import type { Desk, Hand, Keeper } from './desk.ts'
+import type { Hand, Unit } from './desk.ts'
 import { errorText } from './errors.ts'
 import type { Line, Seat } from './line.ts'
-import { Message, leaseOf } from './message.ts'
+import { type Message, leaseOf } from './message.ts'
+import { type Opened, type Reader, areThere } from './reader.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
 import { isTransient } from './trouble.ts'
 
@@ -59,42 +60,24 @@ const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
 const LAST_MS = 10_000
 
-/** What a loop needs of its consumer. */
-export interface LoopOptions<T> {
-  readonly clock: Clock
-  readonly desk: Desk<T>
-  readonly line: Line
-  readonly isPaused: () => boolean
-  /** Makes messages of deliveries: `undefined` of what cannot be read, which is a dead letter then. */
-  readonly open: (
-    deliveries: readonly Delivery[],
-    at: number,
-  ) => readonly (Message<T> | Promise<Message<T> | undefined>)[]
-  /** How a delivery that failed goes on. */
-  readonly failureOf: (message: Message<T>, reason: string) => Settlement
-  /** Takes in what became of a settlement. Answers whether it was stale. */
-  readonly note: (message: Message<T>, settlement: Settlement, result: SettleResult) => boolean
-  readonly handler: Handler<T>
-  /** Is told how long a handler took, in ms. */
-  readonly took: (ms: number) => void
-  readonly options: DrainOptions<T>
-  /** End when nothing is due. */
-  readonly untilEmpty: boolean
-}
-
-/** A message under a handler. */
-class Job<T> implements HandlerContext, Hand<T> {
+/** A message under a handler, until the storage has taken how it ends. */
+class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   readonly message: Message<T>
   readonly leaseMs: number
+  readonly loop: Loop<T>
   startedAt: number
   renewAt: number
   /** Its slot is free: what the handler does from now on does not matter. */
   over = false
+  settlements: readonly Settlement[] = []
+  unsure = false
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
 
-  constructor(message: Message<T>, leaseMs: number, startedAt: number) {
+  constructor(message: Message<T>, loop: Loop<T>, startedAt: number) {
+    const { leaseMs } = loop.line.terms
     this.message = message
+    this.loop = loop
     this.leaseMs = leaseMs
     this.startedAt = startedAt
     this.renewAt = leaseOf(message).until - leaseMs / 2
@@ -118,6 +101,14 @@ class Job<T> implements HandlerContext, Hand<T> {
     this.abort(reason)
   }
 
+  settled(results: readonly SettleResult[]): void {
+    this.loop.settled(this, results[0])
+  }
+
+  failed(): void {
+    this.loop.settled(this, undefined)
+  }
+
   /** Whether a handler that throws this only does what it was told. */
   wasToldTo(error: unknown): boolean {
     return this.#aborted !== undefined && this.#aborted.reason === error
@@ -130,11 +121,16 @@ class Job<T> implements HandlerContext, Hand<T> {
  * It **stops** when its signal aborts, the queue is closed, the deadline is near, or the storage fails for good: it takes
  * nothing more, and ends when the last job has.
  */
-export class Loop<T> implements Seat, Keeper<T> {
+export class Loop<T> implements Seat {
   readonly line: Line
   readonly waits = true
   riding = false
-  readonly #with: LoopOptions<T>
+  place: Set<Seat> | undefined = undefined
+  readonly #reader: Reader<T>
+  readonly #handler: Handler<T>
+  readonly #options: DrainOptions<T>
+  /** End when nothing is due. */
+  readonly #untilEmpty: boolean
   readonly #concurrency: number
   readonly #timeoutMs: number
   readonly #jobs: Set<Job<T>> = new Set()
@@ -161,20 +157,31 @@ export class Loop<T> implements Seat, Keeper<T> {
   #timerAt = Infinity
   #finish: (() => void) | undefined
 
-  constructor(options: LoopOptions<T>) {
-    this.#with = options
-    this.line = options.line
-    const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options.options
+  constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
+    const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options
+    this.line = reader.line
+    this.#reader = reader
+    this.#handler = handler
+    this.#options = options
+    this.#untilEmpty = untilEmpty
     this.#concurrency = concurrency
     this.#timeoutMs = timeoutMs
     this.#deadline = deadline
-    this.#handBackAt = deadline - Math.min(HAND_BACK_MS, Math.max(0, deadline - options.clock.now()) / 10)
+    this.#handBackAt = deadline - Math.min(HAND_BACK_MS, Math.max(0, deadline - this.#now()) / 10)
+  }
+
+  get #clock(): Clock {
+    return this.#reader.context.options.clock
+  }
+
+  #now(): number {
+    return this.#clock.now()
   }
 
   async run(): Promise<DrainReport> {
-    const { desk, options } = this.#with
-    const { signal } = options
-    const offAbort = onAbort(signal, () => this.stop(signal!.reason))
+    const { desk } = this.#reader
+    const { signal } = this.#options
+    const offAbort = signal && onAbort(signal, () => this.stop(signal.reason))
     if (signal?.aborted) this.stop(signal.reason)
     await new Promise<void>((resolve) => {
       this.#finish = resolve
@@ -182,7 +189,7 @@ export class Loop<T> implements Seat, Keeper<T> {
       this.#setTimer()
       this.#check()
     })
-    offAbort()
+    offAbort?.()
     // The report counts what handlers settled themselves, too.
     await desk.flush()
     if (this.#failure !== undefined) throw this.#failure.error
@@ -193,17 +200,18 @@ export class Loop<T> implements Seat, Keeper<T> {
   #check(): void {
     this.#lookForStop()
     if (this.riding || this.#jobs.size + this.#opening + this.#kept > 0) return
-    const { untilEmpty, desk, clock } = this.#with
     if (this.#finish === undefined) return
-    if (this.#stopped !== undefined || (untilEmpty && (this.#rests || (this.#empty && !desk.settling)))) {
+    const { desk } = this.#reader
+    const isEmpty = this.#untilEmpty && this.#empty
+    if (this.#stopped !== undefined || (isEmpty && !desk.settling) || (this.#untilEmpty && this.#rests)) {
       // At once: it must not be given anything more.
       desk.leave(this)
-      if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+      if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
       this.#finish()
       this.#finish = undefined
     }
     // What handlers settled themselves may have made something due.
-    else if (untilEmpty && this.#empty) desk.look(this)
+    else if (isEmpty) desk.look(this)
   }
 
   poke(): void {
@@ -219,8 +227,8 @@ export class Loop<T> implements Seat, Keeper<T> {
 
   /** Takes nothing new for the time being. */
   get #rests(): boolean {
-    if (this.#with.isPaused()) return true
-    return this.#handBackAt < Infinity && this.#with.clock.now() + this.#longest >= this.#handBackAt
+    if (this.#reader.paused) return true
+    return this.#handBackAt < Infinity && this.#now() + this.#longest >= this.#handBackAt
   }
 
   answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
@@ -228,15 +236,15 @@ export class Loop<T> implements Seat, Keeper<T> {
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()
-      const opened = this.#with.open(deliveries, at)
-      if (opened.every((one) => one instanceof Message)) for (const message of opened) this.#start(message)
+      const opened = this.#reader.open(deliveries, at)
+      if (areThere(opened)) for (const message of opened) this.#start(message)
       else void this.#startEach(opened)
     }
     this.#check()
   }
 
   /** In order, however long it takes to read one. */
-  async #startEach(opened: readonly (Message<T> | Promise<Message<T> | undefined>)[]): Promise<void> {
+  async #startEach(opened: readonly Opened<T>[]): Promise<void> {
     this.#opening += opened.length
     // All are waited for, the first first.
     for (const one of opened) if (one instanceof Promise) one.catch(() => undefined)
@@ -256,81 +264,86 @@ export class Loop<T> implements Seat, Keeper<T> {
 
   #start(message: Message<T>): void {
     leaseOf(message).onEnd = this.#count
-    if (this.#stopped === undefined) void this.#work(message)
-    else this.#giveBack(message)
+    const job = new Job(message, this, this.#now())
+    if (this.#stopped === undefined) void this.#work(job)
+    else this.#giveBack(job)
   }
 
-  async #work(message: Message<T>): Promise<void> {
-    const { clock, handler, took, desk, line } = this.#with
-    const job = new Job(message, line.terms.leaseMs, clock.now())
+  async #work(job: Job<T>): Promise<void> {
+    const { context, desk } = this.#reader
+    const { message } = job
     this.#jobs.add(job)
     desk.hold(job)
     if (job.startedAt + this.#timeoutMs < this.#timerAt) this.#setTimer()
     let thrown: { error: unknown } | undefined
     try {
-      await handler(message, job)
+      const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
+      await context.observe('process', desk.group, false, () => [message], handle)
     } catch (error) {
       thrown = { error }
     }
-    const ms = clock.now() - job.startedAt
-    took(ms)
+    const ms = this.#now() - job.startedAt
+    context.activity.took('handler', ms)
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
     this.#let(job)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)
-    if (!leaseOf(message).settled) this.#end(message, thrown)
+    if (leaseOf(message).settled) {
+      // Its handler did that.
+    } else if (thrown === undefined) this.#keep(job, { receipt: leaseOf(message).receipt, kind: 'ack' })
+    else if (this.#stopped !== undefined) this.#giveBack(job)
+    else this.#retry(job, thrown.error)
     this.#next()
   }
 
   #let(job: Job<T>): void {
     this.#jobs.delete(job)
-    this.#with.desk.release(job)
+    this.#reader.desk.release(job)
   }
 
   /** Somebody has ended: there may be room for more, or nothing more to do. */
   #next(): void {
     this.#empty = false
-    this.#with.desk.look(this)
+    this.#reader.desk.look(this)
     this.#check()
   }
 
   #tellFailed(message: Message<T>, error: unknown): void {
-    const { onFailed } = this.#with.options
+    const { onFailed } = this.#options
     // Apart from what goes on here, which it must not break.
     if (onFailed !== undefined) queueMicrotask(() => onFailed(message, error))
   }
 
   // Settling
 
-  #end(message: Message<T>, thrown: { error: unknown } | undefined): void {
-    if (thrown === undefined) this.#keep(message, { receipt: leaseOf(message).receipt, kind: 'ack' })
-    else if (this.#stopped !== undefined) this.#giveBack(message)
-    else this.#retry(message, thrown.error)
-  }
-
-  #retry(message: Message<T>, error: unknown): void {
+  #retry(job: Job<T>, error: unknown): void {
     try {
-      this.#keep(message, this.#with.failureOf(message, errorText(error)))
+      const { message } = job
+      const { receipt } = leaseOf(message)
+      this.#keep(job, this.#reader.failureOf(receipt, message, { reason: errorText(error) }))
     } catch (bug) {
       // A source of random numbers of somebody else's.
       this.#fail(bug)
     }
   }
 
-  #giveBack(message: Message<T>): void {
-    const { receipt } = leaseOf(message)
-    this.#keep(message, { receipt, kind: 'retry', delayMs: 0, counts: false, error: message.lastError })
+  #giveBack(job: Job<T>): void {
+    const { receipt } = leaseOf(job.message)
+    const error = job.message.lastError
+    this.#keep(job, { receipt, kind: 'retry', delayMs: 0, counts: false, error })
   }
 
-  #keep(message: Message<T>, settlement: Settlement): void {
-    leaseOf(message).settled = true
+  #keep(job: Job<T>, settlement: Settlement): void {
+    leaseOf(job.message).settled = true
+    job.settlements = [settlement]
     this.#kept++
-    this.#with.desk.keep(this, message, settlement)
+    this.#reader.desk.settle(job)
   }
 
-  settled(message: Message<T>, settlement: Settlement, result: SettleResult | undefined): void {
+  /** @param result What the storage made of its end; `undefined`: it never will. */
+  settled({ message, settlements }: Job<T>, result: SettleResult | undefined): void {
     this.#kept--
-    if (result !== undefined) this.#with.note(message, settlement, result)
+    if (result !== undefined) this.#reader.note(message, settlements[0]!, result)
     this.#empty = false
     this.#check()
   }
@@ -342,17 +355,21 @@ export class Loop<T> implements Seat, Keeper<T> {
   // Trouble
 
   failed(error: unknown, passing: boolean): void {
-    const { options, untilEmpty, clock, desk } = this.#with
-    const { onError, signal } = options
+    const { onError, signal } = this.#options
     if (onError !== undefined) queueMicrotask(() => onError(error))
-    const isBounded = untilEmpty && this.#deadline === Infinity && signal === undefined
+    const isBounded = this.#untilEmpty && this.#deadline === Infinity && signal === undefined
     if (!passing || (isBounded && ++this.#failures >= MOST_FAILURES)) this.#fail(error)
     else if (this.#stopped !== undefined) {
-      const now = clock.now()
+      const now = this.#now()
       this.#giveUpAt = Math.min(this.#giveUpAt, this.#deadline, now + LAST_MS)
       if (now >= this.#giveUpAt) this.#fail(error)
     }
-    if (this.#failure !== undefined) desk.abandon(this)
+    if (this.#failure !== undefined)
+      this.#reader.desk.drop((unit) => {
+        const isOwn = unit instanceof Job && unit.loop === this
+        if (isOwn) this.#kept--
+        return isOwn
+      })
     this.#check()
   }
 
@@ -381,24 +398,24 @@ export class Loop<T> implements Seat, Keeper<T> {
   }
 
   handBack(): void {
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job.message)
+    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
     // There is no time to wait for a storage that fails.
     this.#giveUpAt = 0
     this.#check()
   }
 
   #lookForStop(): void {
-    if (this.#handBackAt === Infinity || this.#with.clock.now() < this.#handBackAt) return
+    if (this.#handBackAt === Infinity || this.#now() < this.#handBackAt) return
     if (this.#stopped === undefined)
       this.stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job.message)
+    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
   }
 
   // Time
 
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
-    const { clock } = this.#with
+    const clock = this.#clock
     const [first] = this.#jobs
     const now = clock.now()
     const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
@@ -413,7 +430,7 @@ export class Loop<T> implements Seat, Keeper<T> {
   }
 
   readonly #ring = (): void => {
-    const at = this.#with.clock.now()
+    const at = this.#now()
     const now = Math.max(at, this.#timerAt)
     this.#timer = undefined
     for (const job of this.#jobs) {
@@ -428,7 +445,7 @@ export class Loop<T> implements Seat, Keeper<T> {
   #timeOut(job: Job<T>): void {
     const { message } = job
     const error = new DOMException(`timed out after ${this.#timeoutMs} ms`, 'TimeoutError')
-    if (this.#part(job)) this.#retry(message, error)
+    if (this.#part(job)) this.#retry(job, error)
     job.abort(error)
     this.#tellFailed(message, error)
     this.#next()

@@ -104,8 +104,7 @@ export class Message<T> {
    * long as the lease lasts. It may change when the lease is extended.
    */
   get receipt(): string {
-    const { attempt, maxAttempts } = this
-    return receiptOf({ receipt: this.#lease.receipt, attempt, maxAttempts })
+    return receiptOf(this.#lease.receipt, this)
   }
 
   /** Done: the group has finished with it. See {@link Consumer.ack}. */
@@ -129,14 +128,18 @@ export class Message<T> {
   }
 }
 
-/** A delivery, as somebody knows it who has no more than its receipt. */
-export interface Ticket {
-  readonly receipt: string
+/** How often a message was delivered, and how often it may be. */
+export interface Attempts {
   readonly attempt: number
   readonly maxAttempts: number
 }
 
-export function receiptOf({ receipt, attempt, maxAttempts }: Ticket): string {
+/** A delivery, as somebody knows it who has no more than its receipt. */
+export interface Ticket extends Attempts {
+  readonly receipt: string
+}
+
+export function receiptOf(receipt: string, { attempt, maxAttempts }: Attempts): string {
   return `${attempt}/${maxAttempts}/${receipt}`
 }
 

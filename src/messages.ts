@@ -14,7 +14,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>, undefined,
   readonly #isOver: () => boolean
   /** Aborts when nobody wants more. */
   readonly #end: AbortController = new AbortController()
-  readonly #offAbort: () => void
+  readonly #offAbort: (() => void) | undefined
 
   constructor(
     closing: AbortSignal,
@@ -23,7 +23,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>, undefined,
   ) {
     this.#receive = receive
     this.#isOver = () => this.#end.signal.aborted || closing.aborted
-    this.#offAbort = onAbort(signal, () => this.#end.abort())
+    this.#offAbort = signal && onAbort(signal, () => this.#end.abort())
     if (signal?.aborted) this.#end.abort()
   }
 
@@ -36,7 +36,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>, undefined,
       await message.nack({ delayMs: 0, counts: false, reason: message.lastError })
     } catch (error) {
       if (!this.#isOver()) {
-        this.#offAbort()
+        this.#offAbort?.()
         throw error
       }
     }
@@ -45,7 +45,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>, undefined,
 
   /** Ends at once what waits. */
   async return(): Promise<IteratorResult<Message<T>, undefined>> {
-    this.#offAbort()
+    this.#offAbort?.()
     this.#end.abort()
     return { done: true, value: undefined }
   }

@@ -87,6 +87,7 @@ const OPTIONS = {
   dedupeMs: checkMs,
 }
 const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
+const NO_OPTIONS: MessageOptions = {}
 const BATCH_MESSAGE = { payload: checkNothing, ...OPTIONS }
 
 /** Sends messages to a queue. */
@@ -180,16 +181,15 @@ export class Producer<T> {
     all: readonly (MessageOptions | undefined)[],
     send: (drafts?: readonly Draft[]) => Promise<R>,
   ): Promise<R> {
+    if (this.#context.options.instrumentation === undefined) return send()
     // Options of a batch may be anything at all here: they are checked later.
     const show = (): Draft[] => all.map((one) => ({ id: one?.id, headers: { ...one?.headers } }))
     return this.#context.observe('send', undefined, batch, show, (drafts) => {
       const sent = send(drafts)
-      return drafts === undefined
-        ? sent
-        : sent.then((results) => {
-            for (const [i, { id }] of [results].flat().entries()) drafts[i]!.id = id
-            return results
-          })
+      return sent.then((results) => {
+        for (const [i, { id }] of [results].flat().entries()) drafts![i]!.id = id
+        return results
+      })
     })
   }
 
@@ -223,7 +223,7 @@ export class Producer<T> {
     const { schema, codec } = this.#context.options
     if (options !== undefined) this.#check(tried, options)
     if (headers !== undefined) this.#checkHeaders(tried, headers)
-    const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? {}
+    const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? NO_OPTIONS
     // Now, since its sender may change it later.
     const kept = headers && Object.freeze({ ...headers })
     const finish = (body: Body): NewMessage => {

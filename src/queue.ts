@@ -303,7 +303,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
   watch(listener: () => void): () => void {
     checkFunction('watch', 'listener', listener)
     const context = this.#context
-    if (context.closing.aborted) throw context.closedError('watch')
+    if (context.isClosed) throw context.closedError('watch')
     // Apart from others who watch, whom it must not keep from their hints.
     const unwatch = context.watch(() => queueMicrotask(listener))
     // Who cannot open the queue learns it from the verbs. The first that can starts the watch.

@@ -1,0 +1,116 @@
+import { read } from './codec.ts'
+import type { Context } from './context.ts'
+import type { Desk } from './desk.ts'
+import { cutError, errorText } from './errors.ts'
+import type { Line } from './line.ts'
+import { Message, type NackOptions, type Settler, type Attempts, leaseOf } from './message.ts'
+import { type RetryRules, backoffDelay } from './retry.ts'
+import type { Delivery, SettleResult, Settlement } from './storage.ts'
+
+/** What a consumer needs of its options, with the defaults filled in. */
+export interface ConsumerSettings {
+  readonly group: string
+  readonly leaseMs: number
+  readonly retry: RetryRules
+  readonly from: 'earliest' | 'latest' | undefined
+  readonly deadForMs: number | undefined
+}
+
+/** A message, unless it has yet to be read; `undefined` then says that it could not be, and is a dead letter now. */
+export type Opened<T> = Message<T> | Promise<Message<T> | undefined>
+
+/** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
+export class Reader<T> {
+  readonly context: Context<T>
+  readonly desk: Desk<T>
+  readonly line: Line
+  /** Takes nothing for the time being. */
+  paused = false
+  readonly #settings: ConsumerSettings
+  readonly #settler: Settler
+
+  constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
+    const { group, leaseMs, retry, from, deadForMs } = settings
+    this.context = context
+    this.desk = context.desk(group)
+    this.line = this.desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
+    this.#settings = settings
+    this.#settler = settler
+  }
+
+  /** Makes messages of deliveries that were asked for at that time. */
+  open(deliveries: readonly Delivery[], at: number): readonly Opened<T>[] {
+    const { activity } = this.context
+    const now = activity.turn()
+    activity.count('delivered', deliveries.length)
+    const until = at + this.#settings.leaseMs
+    return deliveries.map((delivery) => {
+      // One with an error was delivered before, and given back.
+      if (delivery.attempt === 1 && delivery.lastError === undefined)
+        activity.took('delivery', now - delivery.timestamp)
+      return this.#openOne(delivery, until)
+    })
+  }
+
+  /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
+  #openOne(delivery: Delivery, until: number): Opened<T> {
+    const { codec, schema } = this.context.options
+    const { group } = this.#settings
+    try {
+      const payload = read(codec, schema, delivery.body)
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this.#settler)
+      return payload.then(
+        (valid) => new Message(delivery, valid, group, until, this.#settler),
+        (error: unknown) => this.#bury(delivery, error),
+      )
+    } catch (error) {
+      return this.#bury(delivery, error)
+    }
+  }
+
+  #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
+    this.context.activity.count('failed', 1)
+    const settlement = this.deadOf(receipt, 'unreadable', errorText(error))
+    return new Promise((resolve, failed) => {
+      // Stale is as good: then somebody else finds it unreadable.
+      const settled = (): void => resolve(undefined)
+      this.desk.settle({ settlements: [settlement], unsure: false, settled, failed })
+    })
+  }
+
+  /** Makes a dead letter. */
+  deadOf(
+    receipt: string,
+    reason: 'unreadable' | 'rejected' | 'exhausted',
+    error: string | undefined,
+  ): Settlement {
+    const { deadForMs } = this.#settings
+    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs }
+  }
+
+  /** How a delivery that failed goes on. */
+  failureOf(receipt: string, { attempt, maxAttempts }: Attempts, options: NackOptions): Settlement {
+    const { delayMs, reason, counts } = options
+    if (counts !== false && attempt >= maxAttempts) return this.deadOf(receipt, 'exhausted', reason)
+    const wait = delayMs ?? backoffDelay(attempt, this.context.options.random(), this.#settings.retry)
+    return { receipt, kind: 'retry', delayMs: wait, error: cutError(reason), counts }
+  }
+
+  /** Takes in what became of a settlement. Answers whether it was stale. */
+  note(message: Message<T> | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
+    const lease = message && leaseOf(message)
+    if (receipt !== undefined && lease !== undefined) lease.receipt = receipt
+    if (status === 'stale') return true
+    const { kind } = settlement
+    if (kind !== 'extend') {
+      this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
+      lease?.onEnd?.(settlement)
+    }
+    return false
+  }
+}
+
+/** Most schemas and codecs answer at once. */
+export function areThere<T>(opened: readonly Opened<T>[]): opened is readonly Message<T>[] {
+  return opened.every((one) => one instanceof Message)
+}
