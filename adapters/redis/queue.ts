@@ -22,7 +22,6 @@ import type {
 import type { Argument } from './client.ts'
 import { trustReply } from './errors.ts'
 import { START_LENGTH, makeId } from './ids.ts'
-import { MergedClaims } from './merge.ts'
 import { packSettlements, receiptOf } from './receipts.ts'
 import { pack, unpack, unpackText } from './records.ts'
 import type { SCRIPTS } from './scripts.ts'
@@ -42,7 +41,6 @@ export class RedisQueue implements QueueStorage {
   readonly #server: Server
   readonly #underWay: Set<Promise<unknown>> = new Set()
   readonly #unwatch: Set<() => void> = new Set()
-  readonly #claims: MergedClaims = new MergedClaims((request) => this.#claim(request))
   /** What the tokens of groups start with that this view makes. */
   readonly #random: string = crypto.randomUUID().slice(24)
   #tokens = 0
@@ -78,7 +76,7 @@ export class RedisQueue implements QueueStorage {
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
     if (this.#closed !== undefined) return Promise.reject(closed('claim'))
-    return this.#track(this.#claims.claim(request))
+    return this.#track(this.#claim(request))
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
