@@ -2,6 +2,8 @@
 export const NOT_LOADED: unique symbol = Symbol('not loaded')
 
 const FIRST_ROWS = 1024
+/** What is forgotten at once leaves this share of the cache. */
+const EVICT_TO = 7 / 8
 
 /**
  * Where rows lie on the disk, and their values as far as they are in memory.
@@ -19,11 +21,6 @@ export class Rows {
   #count = 0
   /** Rows whose value may be forgotten, the one that was used longest ago first. */
   readonly #cached: Set<number> = new Set()
-  /**
-   * Yields the first row of `cached`, which is then deleted, so that nothing ever lies behind it. A new iterator each time
-   * would have to pass over the holes that deletions leave at the front of a set.
-   */
-  #oldest: Iterator<number, undefined> = this.#cached.values()
   #cachedBytes = 0
   readonly #cacheBytes: number
 
@@ -90,16 +87,16 @@ export class Rows {
     if (this.#cached.delete(row)) this.#cached.add(row)
   }
 
+  /**
+   * Some more than it must: at the front of a set deletions leave holes, which each look at the first rows has to pass over.
+   * An iterator that was kept instead would keep all that the set was since.
+   */
   #evict(): void {
-    while (this.#cachedBytes > this.#cacheBytes) {
-      const { value: row, done } = this.#oldest.next()
-      if (done) {
-        this.#oldest = this.#cached.values()
-        continue
-      }
+    for (const row of this.#cached) {
       this.#cached.delete(row)
       this.#cachedBytes -= this.#length[row]!
       this.#values[row] = NOT_LOADED
+      if (this.#cachedBytes <= this.#cacheBytes * EVICT_TO) return
     }
   }
 

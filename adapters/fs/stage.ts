@@ -20,11 +20,21 @@ const NONE = -1
 /** A frame's buffer that has grown beyond this is let go. */
 const KEEP_BYTES = 4 * 1024 * 1024
 
+/** Rows whose numbers are given back at once; of those of a range that was deleted, the others must wait their turn. */
+const FREED_AT_ONCE = 10_000
+
 interface Change {
   readonly rows: OrderedMap<number>
   readonly key: Key
   readonly before: number
   readonly after: number
+}
+
+/** Many rows that were deleted together. */
+interface Removal {
+  readonly rows: OrderedMap<number>
+  readonly keys: readonly Key[]
+  readonly befores: readonly number[]
 }
 
 /**
@@ -40,7 +50,10 @@ export class Stage {
   readonly rows: Rows
   /** Queues that this frame changes and that somebody watches. */
   readonly changed: Set<QueueRows> = new Set()
-  #undo: Change[] = []
+  #undo: (Change | Removal)[] = []
+  /** Numbers of rows that are gone, to be given back. */
+  readonly #gone: (readonly number[])[] = []
+  #isFreeing = false
 
   constructor(journal: Journal, rows: Rows) {
     this.journal = journal
@@ -84,12 +97,12 @@ export class Stage {
   deleteRange(queue: QueueRows, table: Table, range: KeyRange): void {
     const number = numberOfTable(table)
     const rows = queue.table(number)
-    let some = false
+    const { length } = this.#undo
     rows.deleteRange(range, (keys, befores) => {
-      some = true
-      for (let i = 0; i < keys.length; i++) this.#changed(rows, keys[i]!, befores[i]!, NONE)
+      this.#undo.push({ rows, keys, befores })
+      this.#countAll(befores, -1)
     })
-    if (!some) return
+    if (this.#undo.length === length) return
     this.#begin(queue)
     writeDeleteRange(this.writer, queue.number, number, range.lower, range.upper)
   }
@@ -116,7 +129,13 @@ export class Stage {
     mark: { readonly bytes: number; readonly changes: number } = { bytes: FRAME_HEADER, changes: 0 },
   ): void {
     while (this.#undo.length > mark.changes) {
-      const { rows, key, before, after } = this.#undo.pop()!
+      const change = this.#undo.pop()!
+      if ('befores' in change) {
+        for (const [i, key] of change.keys.entries()) change.rows.set(key, change.befores[i]!)
+        this.#countAll(change.befores, 1)
+        continue
+      }
+      const { rows, key, before, after } = change
       if (before === NONE) rows.delete(key)
       else {
         rows.set(key, before)
@@ -132,11 +151,26 @@ export class Stage {
 
   /** The frame was written: nothing can be taken back any more, and the next one begins. */
   written(): void {
-    for (const { before } of this.#undo) if (before !== NONE) this.rows.remove(before)
+    for (const change of this.#undo) {
+      if ('befores' in change) this.#gone.push(change.befores)
+      else if (change.before !== NONE) this.rows.remove(change.before)
+    }
     this.#undo.length = 0
+    if (!this.#isFreeing) this.#free()
     this.changed.clear()
     this.writer.at = FRAME_HEADER
     if (this.writer.buffer.length > KEEP_BYTES) this.writer.shrink(KEEP_BYTES / 16)
+  }
+
+  /** Nobody finds these rows any more, so it may take its time, however many a range had. */
+  #free(): void {
+    for (let left = FREED_AT_ONCE; left > 0 && this.#gone.length > 0;) {
+      const some = this.#gone.pop()!
+      for (const row of some) this.rows.remove(row)
+      left -= some.length
+    }
+    this.#isFreeing = this.#gone.length > 0
+    if (this.#isFreeing) setImmediate(() => this.#free())
   }
 
   #begin(queue: QueueRows): number {
@@ -157,6 +191,22 @@ export class Stage {
     this.#undo.push({ rows, key, before, after })
     if (before !== NONE) this.#count(before, -1)
     if (after !== NONE) this.#count(after, 1)
+  }
+
+  /** Rows that were written together lie in the same file. */
+  #countAll(rows: readonly number[], sign: 1 | -1): void {
+    let file = NONE
+    let bytes = 0
+    for (const row of rows) {
+      const next = this.rows.file(row)
+      if (next !== file) {
+        if (bytes > 0) this.journal.count(file, sign * bytes)
+        file = next
+        bytes = 0
+      }
+      bytes += this.rows.length(row)
+    }
+    if (bytes > 0) this.journal.count(file, sign * bytes)
   }
 
   #count(row: number, sign: 1 | -1): void {

@@ -25,8 +25,7 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   let delayed: Map<number, number[]> | undefined
   let seen: Set<string> | undefined
   let befores: Before[] | undefined
-  const named = messages.filter(({ id }) => id !== undefined)
-  if (named.length > 0) work.tx.expect?.(named.map(({ id }) => ['ids', id!]))
+  work.tx.expect?.(messages.flatMap(({ id }) => (id === undefined ? [] : [['ids', id] as const])))
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {

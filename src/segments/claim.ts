@@ -249,11 +249,12 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
       [...keys].flatMap((key) => (key === undefined ? [] : [['side', sideKey(group, 0, key)] as const])),
     )
   }
+  if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
+    row.cursor = first + takeStretch(taking, segment, from, Math.min(length, from + taking.room))
+    return
+  }
   const parked = new Map<string, Parked[]>()
   let i = from
-  if (amendments === undefined && more?.key === undefined && more?.expires === undefined) {
-    i = takeStretch(taking, segment, from, Math.min(length, from + taking.room))
-  }
   for (; i < length && !taking.isFull; i++) {
     const seq = first + i
     const amendment = amendments?.get(seq)
@@ -276,11 +277,12 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
   const { group, work, deliveries, prefix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
+  let { bytes } = taking
   let to = end
   for (let i = from; i < to; i++) {
     const body = bodyAt(segment, i)
-    taking.bytes -= more === undefined ? body.length : sizeOf(messageAt(segment, i))
-    if (taking.bytes <= 0) to = i + 1
+    bytes -= more === undefined ? body.length : sizeOf(messageAt(segment, i))
+    if (bytes <= 0) to = i + 1
     deliveries.push({
       receipt: prefix + (first + i),
       id: idAt(segment, i),
@@ -293,6 +295,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       lastError: undefined,
     })
   }
+  taking.bytes = bytes
   const tied =
     (segment.alias !== undefined && work.queue.groups > 1) ||
     (more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false)

@@ -45,18 +45,16 @@ function isPlain({ key, row }: Lease): boolean {
 }
 
 /** The lease on a message, in the group's row or in a row of its own. */
-export function findLease(group: Group, seq: number): Lease | undefined {
+export function findLease(group: Group, seq: number, index: number = leaseOn(group, seq)): Lease | undefined {
   const { row, name, work } = group
-  const index = leaseOn(group, seq)
   if (index >= 0) return row.leases[index]
   const held = row.held === 0 ? undefined : work.tx.get<HeldRow>('held', [name, seq])
   return held && { ...held, last: seq, until: held.epoch < row.epoch ? 0 : held.until }
 }
 
 /** Takes one message out of its lease. */
-export function cutLease(group: Group, seq: number): void {
+export function cutLease(group: Group, seq: number, index: number = leaseOn(group, seq)): void {
   const { leases } = group.row
-  const index = leaseOn(group, seq)
   group.changed = true
   if (index < 0) {
     dropHeld(group, seq)

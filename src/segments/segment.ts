@@ -106,7 +106,13 @@ export function makeSegments(
 
 const COLUMNS = ['id', 'at', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as const
 
+/** Whether it is but a body, as most are. */
+function isBare({ id, at, key, headers, expires, maxAttempts, named }: Draft): boolean {
+  return (id ?? at ?? key ?? headers ?? expires ?? maxAttempts ?? named) === undefined
+}
+
 function columnsOf(messages: readonly Draft[]): Columns | undefined {
+  if (messages.every(isBare)) return undefined
   let columns: Record<string, unknown[]> | undefined
   for (const name of COLUMNS) {
     if (messages.every((message) => message[name] === undefined)) continue
