@@ -11,6 +11,12 @@ export interface Allowance {
   readonly floor: number
 }
 
+/**
+ * What one message that is never done may keep of those behind it: storages take it out of the log once so much lies behind
+ * it, in bytes. On a machine that sends little in its time, that is still filling up.
+ */
+export const PINNED: number = 2 * 1024 * 1024
+
 export interface Verdict {
   readonly what: string
   /** In the first sample, and in the last one. */

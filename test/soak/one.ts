@@ -1,6 +1,6 @@
 // One storage, in a process of its own because of its heap: node --expose-gc one.ts NAME SECONDS SCALE. Answers with JSON.
 import { FastClock } from './fast-clock.ts'
-import { type Sample, type Verdict, judge } from './flat.ts'
+import { PINNED, type Sample, type Verdict, judge } from './flat.ts'
 import { Life } from './life.ts'
 import { SUBJECTS } from './subjects.ts'
 
@@ -38,7 +38,7 @@ while (samples.length < SAMPLES && life.problems.length === 0) {
 await life.end()
 await subject.close()
 
-const allowances = { heap: { perMessage: 16, floor: 1_000_000 }, ...subject.allowances }
+const allowances = { heap: { perMessage: 16, floor: PINNED + 1_000_000 }, ...subject.allowances }
 const outcome: Outcome = {
   name,
   sent: life.sent,

@@ -12,7 +12,7 @@ import type { StorageAdapter } from '../../src/index.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { QueueStore, Table, TransactionalStore } from '../../src/segments/store.ts'
 import type { FastClock } from './fast-clock.ts'
-import type { Allowance } from './flat.ts'
+import { type Allowance, PINNED } from './flat.ts'
 
 /** A storage, and what can be measured of it besides the heap. */
 export interface Subject {
@@ -42,7 +42,7 @@ export const SUBJECTS: Readonly<Record<string, (clock: FastClock) => Promise<Sub
       storage: new SegmentAdapter(guarantees, open),
       // The journal is cleaned when it is worth while.
       allowances: {
-        disk: { perMessage: 16, floor: 3_000_000 },
+        disk: { perMessage: 16, floor: PINNED + 3_000_000 },
         'largest row of state': { perMessage: 0.5, floor: 16_000 },
       },
       measure: () => Promise.resolve({ disk: sizeOf(folder), 'largest row of state': rows.takeLargest() }),
@@ -58,7 +58,7 @@ export const SUBJECTS: Readonly<Record<string, (clock: FastClock) => Promise<Sub
     return {
       storage: new RedisStorage(client, settings),
       allowances: {
-        'memory of Redis': { perMessage: 8, floor: 100_000 },
+        'memory of Redis': { perMessage: 8, floor: PINNED },
         'keys of Redis': { perMessage: 0, floor: 3 },
       },
       async measure() {
