@@ -321,7 +321,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         const offAbort =
           signal &&
           onAbort(signal, () => {
-            desk.drop((one) => one === unit)
+            desk.drop(unit)
             unit.failed(signal.reason)
           })
         desk.settle(unit)

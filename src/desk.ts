@@ -109,14 +109,8 @@ export class Desk<T> implements Idling {
   // Who asks
 
   line(terms: Terms): Line {
-    const { leaseMs, maxAttempts, from, deadForMs } = terms
-    let line = this.#lines.find(
-      ({ terms: own }) =>
-        own.leaseMs === leaseMs &&
-        own.maxAttempts === maxAttempts &&
-        own.from === from &&
-        own.deadForMs === deadForMs,
-    )
+    const key = JSON.stringify(terms)
+    let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
     if (line === undefined) this.#lines.push((line = new Line(terms)))
     return line
   }
@@ -176,9 +170,11 @@ export class Desk<T> implements Idling {
     this.#wake()
   }
 
-  /** Gives up what waits for the next step. */
-  drop(isMeant: (unit: Unit<T>) => boolean): void {
-    this.#units = this.#units.filter((unit) => !isMeant(unit))
+  /** Gives up what waits for the next step. Answers whether it did. */
+  drop(unit: Unit<T>): boolean {
+    const place = this.#units.indexOf(unit)
+    if (place >= 0) this.#units.splice(place, 1)
+    return place >= 0
   }
 
   /** Whether settlements wait for the next step. */

@@ -137,7 +137,7 @@ export class Loop<T> implements Seat {
   /** Deliveries of which messages are being made. */
   #opening = 0
   /** Ends that the storage has not taken yet. */
-  #kept = 0
+  readonly #kept: Set<Job<T>> = new Set()
   readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
   readonly #deadline: number
   /** From here on, hand back what is not finished. */
@@ -199,7 +199,7 @@ export class Loop<T> implements Seat {
   /** Looks whether all is done. */
   #check(): void {
     this.#lookForStop()
-    if (this.riding || this.#jobs.size + this.#opening + this.#kept > 0) return
+    if (this.riding || this.#jobs.size + this.#opening + this.#kept.size > 0) return
     if (this.#finish === undefined) return
     const { desk } = this.#reader
     const isEmpty = this.#untilEmpty && this.#empty
@@ -336,14 +336,14 @@ export class Loop<T> implements Seat {
   #keep(job: Job<T>, settlement: Settlement): void {
     leaseOf(job.message).settled = true
     job.settlements = [settlement]
-    this.#kept++
+    this.#kept.add(job)
     this.#reader.desk.settle(job)
   }
 
   /** @param result What the storage made of its end; `undefined`: it never will. */
-  settled({ message, settlements }: Job<T>, result: SettleResult | undefined): void {
-    this.#kept--
-    if (result !== undefined) this.#reader.note(message, settlements[0]!, result)
+  settled(job: Job<T>, result: SettleResult | undefined): void {
+    this.#kept.delete(job)
+    if (result !== undefined) this.#reader.note(job.message, job.settlements[0]!, result)
     this.#empty = false
     this.#check()
   }
@@ -365,11 +365,7 @@ export class Loop<T> implements Seat {
       if (now >= this.#giveUpAt) this.#fail(error)
     }
     if (this.#failure !== undefined)
-      this.#reader.desk.drop((unit) => {
-        const isOwn = unit instanceof Job && unit.loop === this
-        if (isOwn) this.#kept--
-        return isOwn
-      })
+      for (const job of this.#kept) if (this.#reader.desk.drop(job)) this.#kept.delete(job)
     this.#check()
   }
 
