@@ -1,5 +1,5 @@
+import { Alarm } from './alarm.ts'
 import type { Idling } from './batcher.ts'
-import { MAX_TIMEOUT_MS } from './clock.ts'
 import type { Context } from './context.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
 import { type Lease, type Message, leaseOf, staleError } from './message.ts'
@@ -96,14 +96,14 @@ export class Desk<T> implements Idling {
   /** Steps that failed in a row. */
   #failures = 0
   #retryAt = 0
-  #timer: unknown
-  #timerAt = Infinity
+  readonly #alarm: Alarm
   /** Everything that was to happen until then is due, whatever the clock says. */
   #dueUntil = 0
 
   constructor(context: Context<T>, group: string) {
     this.#context = context
     this.group = group
+    this.#alarm = new Alarm(context.options.clock, (now, at) => this.#ring(now, at))
   }
 
   // Who asks
@@ -486,7 +486,6 @@ export class Desk<T> implements Idling {
 
   /** One timer for all that is to happen without anybody having asked. */
   #setTimer(): void {
-    const { clock } = this.#context.options
     const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
     if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
@@ -494,22 +493,11 @@ export class Desk<T> implements Idling {
     if (this.#hands.size > 0)
       at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
     // One that comes early does no harm.
-    if (this.#timer !== undefined) {
-      if (at < Infinity && this.#timerAt <= at) return
-      clock.clearTimeout(this.#timer)
-    }
-    this.#timer = undefined
-    if (at === Infinity) return
-    const now = this.#context.now()
-    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
-    this.#timerAt = now + ms
-    this.#timer = clock.setTimeout(this.#ring, ms)
+    if (at === Infinity || at < this.#alarm.at) this.#alarm.set(at)
   }
 
-  readonly #ring = (): void => {
-    const now = this.#context.now()
-    this.#timer = undefined
-    this.#dueUntil = now < this.#timerAt - SLACK_MS ? Infinity : Math.max(now, this.#timerAt)
+  #ring(now: number, at: number): void {
+    this.#dueUntil = now < at - SLACK_MS ? Infinity : Math.max(now, at)
     this.#wake()
   }
 }

@@ -1,5 +1,5 @@
 import { onAbort } from './aborts.ts'
-import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
+import { Alarm } from './alarm.ts'
 import type { Hand, Unit } from './desk.ts'
 import { errorText } from './errors.ts'
 import type { Line, Seat } from './line.ts'
@@ -153,8 +153,7 @@ export class Loop<T> implements Seat {
   #empty = false
   /** The longest that a handler has taken, in ms. */
   #longest = 0
-  #timer: unknown
-  #timerAt = Infinity
+  readonly #alarm: Alarm
   #finish: (() => void) | undefined
 
   constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
@@ -164,18 +163,15 @@ export class Loop<T> implements Seat {
     this.#handler = handler
     this.#options = options
     this.#untilEmpty = untilEmpty
+    this.#alarm = new Alarm(reader.context.options.clock, (now, at) => this.#ring(now, at))
     this.#concurrency = concurrency
     this.#timeoutMs = timeoutMs
     this.#deadline = deadline
     this.#handBackAt = deadline - Math.min(HAND_BACK_MS, Math.max(0, deadline - this.#now()) / 10)
   }
 
-  get #clock(): Clock {
-    return this.#reader.context.options.clock
-  }
-
   #now(): number {
-    return this.#clock.now()
+    return this.#reader.context.now()
   }
 
   async run(): Promise<DrainReport> {
@@ -206,7 +202,7 @@ export class Loop<T> implements Seat {
     if (this.#stopped !== undefined || (isEmpty && !desk.settling) || (this.#untilEmpty && this.#rests)) {
       // At once: it must not be given anything more.
       desk.leave(this)
-      if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+      this.#alarm.set(Infinity)
       this.#finish()
       this.#finish = undefined
     }
@@ -274,7 +270,7 @@ export class Loop<T> implements Seat {
     const { message } = job
     this.#jobs.add(job)
     desk.hold(job)
-    if (job.startedAt + this.#timeoutMs < this.#timerAt) this.#setTimer()
+    if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
     let thrown: { error: unknown } | undefined
     try {
       const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
@@ -411,28 +407,18 @@ export class Loop<T> implements Seat {
 
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
-    const clock = this.#clock
     const [first] = this.#jobs
-    const now = clock.now()
     const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
-    const at = Math.min(timesOutAt, this.#handBackAt > now ? this.#handBackAt : Infinity)
-    if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#timerAt = Infinity
-    if (at === Infinity) return
-    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
-    this.#timerAt = now + ms
-    this.#timer = clock.setTimeout(this.#ring, ms)
+    const handBackAt =
+      this.#handBackAt < Infinity && this.#handBackAt <= this.#now() ? Infinity : this.#handBackAt
+    this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
 
-  readonly #ring = (): void => {
-    const at = this.#now()
-    const now = Math.max(at, this.#timerAt)
-    this.#timer = undefined
+  #ring(now: number, at: number): void {
     for (const job of this.#jobs) {
-      if (job.startedAt + this.#timeoutMs <= now) this.#timeOut(job)
+      if (job.startedAt + this.#timeoutMs <= Math.max(now, at)) this.#timeOut(job)
       // The clock was set back.
-      else job.startedAt = Math.min(job.startedAt, at)
+      else job.startedAt = Math.min(job.startedAt, now)
     }
     this.#setTimer()
     this.#check()
