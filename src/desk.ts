@@ -33,7 +33,8 @@ export interface Unit<T> {
   readonly message?: Message<T>
   /** A step that it was in may have been done, although it failed. */
   unsure: boolean
-  settled(results: readonly SettleResult[]): void
+  /** @param from Where its own results begin. */
+  settled(results: readonly SettleResult[], from: number): void
   failed(error: unknown): void
 }
 
@@ -312,12 +313,17 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    let settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
+    let settlements = units[0]?.settlements ?? NOTHING
+    if (units.length > 1) {
+      const all: Settlement[] = []
+      for (const unit of units) for (const one of unit.settlements) all.push(one)
+      settlements = all
+    }
     const shares = this.#takeShares(settlements.length > 0)
     const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
     if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
     if (shares.length + settlements.length === 0) {
-      for (const unit of units) unit.settled(NOTHING)
+      for (const unit of units) unit.settled(NOTHING, 0)
       return undefined
     }
     let limit = 0
@@ -421,10 +427,8 @@ export class Desk<T> implements Idling {
     const results = claimed === undefined ? (answer as readonly SettleResult[]) : (claimed.settled ?? NOTHING)
     let from = 0
     for (const unit of units) {
-      const to = from + unit.settlements.length
-      const own = to - from === results.length ? results : results.slice(from, to)
-      unit.settled(unit.unsure ? own.map(sure) : own)
-      from = to
+      unit.settled(unit.unsure ? results.map(sure) : results, from)
+      from += unit.settlements.length
     }
     if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     const line = shares[0]?.seat.line

@@ -60,6 +60,8 @@ const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
 const LAST_MS = 10_000
 
+const NOTHING: readonly never[] = []
+
 /** A message under a handler, until the storage has taken how it ends. */
 class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   readonly message: Message<T>
@@ -69,7 +71,7 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   renewAt: number
   /** Its slot is free: what the handler does from now on does not matter. */
   over = false
-  settlements: readonly Settlement[] = []
+  settlements: readonly Settlement[] = NOTHING
   unsure = false
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
@@ -101,8 +103,8 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
     this.abort(reason)
   }
 
-  settled(results: readonly SettleResult[]): void {
-    this.loop.settled(this, results[0])
+  settled(results: readonly SettleResult[], from: number): void {
+    this.loop.settled(this, results[from])
   }
 
   failed(): void {
