@@ -1,5 +1,5 @@
 import { onAbort } from './aborts.ts'
-import { MAX_TIMEOUT_MS } from './clock.ts'
+import { Alarm } from './alarm.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { type Opened, type Reader, areThere } from './reader.ts'
@@ -35,7 +35,9 @@ export class Ask<T> implements Seat {
   #trouble: { error: unknown } | undefined
   /** Why it must end. */
   #stopped: { reason: unknown } | undefined
-  #timer: unknown
+  /** When the wait is over. */
+  #until = Infinity
+  #alarm: Alarm | undefined
 
   constructor(reader: Reader<T>, options: AskOptions<T>) {
     const { waitMs, signal } = options
@@ -44,7 +46,11 @@ export class Ask<T> implements Seat {
     this.line = reader.line
     this.waits = waitMs > 0
     if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(signal.reason))
-    if (this.waits && waitMs < Infinity) this.#setTimer(waitMs)
+    if (!this.waits || waitMs === Infinity) return
+    const { context } = reader
+    this.#until = context.now() + waitMs
+    this.#alarm = new Alarm(context.options.clock, (now, at) => this.#ring(Math.max(now, at)))
+    this.#alarm.set(this.#until)
   }
 
   wants(): number {
@@ -109,22 +115,18 @@ export class Ask<T> implements Seat {
     if (!this.riding && !this.#opening) this.#fail(reason)
   }
 
-  #setTimer(left: number): void {
-    const ms = Math.min(left, MAX_TIMEOUT_MS)
-    this.#timer = this.#reader.context.options.clock.setTimeout(() => {
-      if (left > ms) return this.#setTimer(left - ms)
-      this.#over = true
-      if (this.riding || this.#opening) return
-      if (this.#trouble !== undefined) this.#fail(this.#trouble.error)
-      else this.#look()
-    }, ms)
+  #ring(due: number): void {
+    if (due < this.#until) return this.#alarm!.set(this.#until)
+    this.#over = true
+    if (this.riding || this.#opening) return
+    if (this.#trouble !== undefined) this.#fail(this.#trouble.error)
+    else this.#look()
   }
 
   #leave(): void {
-    const { desk, context } = this.#reader
-    desk.leave(this)
+    this.#reader.desk.leave(this)
     this.#offAbort?.()
-    if (this.#timer !== undefined) context.options.clock.clearTimeout(this.#timer)
+    this.#alarm?.set(Infinity)
   }
 
   #settle(messages: readonly Message<T>[]): void {

@@ -1,10 +1,13 @@
+import { onAbort } from './aborts.ts'
+
 /** What one call wants done. */
 interface Unit<In, Out> {
   /** `undefined` while they are being prepared. */
   items: readonly In[] | undefined
   readonly resolve: (results: readonly Out[]) => void
   readonly reject: (error: unknown) => void
-  readonly signal: AbortSignal | undefined
+  /** Stops listening to the signal that gives it up. */
+  offAbort: (() => void) | undefined
 }
 
 /** One whose items are there. */
@@ -57,51 +60,32 @@ export class Batcher<In, Out> implements Idling {
     reject: (error: unknown) => void,
     signal?: AbortSignal,
   ): void {
-    const unit: Unit<In, Out> = { items: undefined, resolve, reject, signal }
+    const unit: Unit<In, Out> = { items: undefined, resolve, reject, offAbort: undefined }
     this.#waiting.push(unit)
-    // The same listener for all: a signal knows it once, however many calls share it.
-    signal?.addEventListener('abort', this.#giveUp)
+    if (signal !== undefined) unit.offAbort = onAbort(signal, () => this.#drop(unit, signal.reason))
     if (items instanceof Promise) {
       items.then(
         (ready) => {
           unit.items = ready
           this.#wake()
         },
-        (error: unknown) =>
-          this.#drop(
-            (one) => one === unit,
-            () => error,
-          ),
+        (error: unknown) => this.#drop(unit, error),
       )
     } else {
       unit.items = items
       this.#wake()
     }
-    if (signal?.aborted) this.#giveUp()
+    if (signal?.aborted) this.#drop(unit, signal.reason)
   }
 
-  readonly #giveUp = (): void => {
-    this.#drop(
-      ({ signal }) => signal?.aborted === true,
-      ({ signal }) => signal!.reason as unknown,
-    )
-  }
-
-  /** Rejects waiting calls. */
-  #drop(isMeant: (unit: Unit<In, Out>) => boolean, errorOf: (unit: Unit<In, Out>) => unknown): void {
-    const dropped = this.#waiting.filter(isMeant)
-    this.#waiting = this.#waiting.filter((unit) => !isMeant(unit))
-    this.#forget(dropped)
-    for (const unit of dropped) unit.reject(errorOf(unit))
+  /** Rejects a call, if it still waits. */
+  #drop(unit: Unit<In, Out>, error: unknown): void {
+    const place = this.#waiting.indexOf(unit)
+    if (place < 0) return
+    this.#waiting.splice(place, 1)
+    unit.offAbort?.()
+    unit.reject(error)
     this.#wake()
-  }
-
-  /** Stops listening to the signals of calls that wait no more. */
-  #forget(units: readonly Unit<In, Out>[]): void {
-    for (const { signal } of units) {
-      if (signal !== undefined && !this.#waiting.some((unit) => unit.signal === signal))
-        signal.removeEventListener('abort', this.#giveUp)
-    }
   }
 
   #wake(): void {
@@ -139,12 +123,9 @@ export class Batcher<In, Out> implements Idling {
 
   /** If it fails, so do those that waited for it; who came later tries anew. */
   #await(opening: Promise<unknown>): void {
-    const waited = new Set(this.#waiting.filter(({ items }) => items !== undefined))
+    const waited = this.#waiting.filter(({ items }) => items !== undefined)
     opening.then(this.#next, (error: unknown) => {
-      this.#drop(
-        (unit) => waited.has(unit),
-        () => error,
-      )
+      for (const unit of waited) this.#drop(unit, error)
       this.#next()
     })
   }
@@ -176,7 +157,7 @@ export class Batcher<In, Out> implements Idling {
     }
     if (count < waiting.length) this.#waiting = waiting.splice(count)
     else this.#waiting = []
-    this.#forget(waiting)
+    for (const { offAbort } of waiting) offAbort?.()
     return waiting as ReadyUnit<In, Out>[]
   }
 

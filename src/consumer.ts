@@ -303,12 +303,13 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         const unit: Unit<T> = {
           settlements,
           unsure: false,
-          settled: (results) => {
+          settled: (results, from) => {
             offAbort?.()
             const stale: string[] = []
-            for (let i = 0; i < results.length; i++)
-              if (this.#note(messages[i]!, settlements[i]!, results[i]!)) stale.push(idOf(messages[i]!))
-            if (stale.length === 0) resolve(results[0]!.receipt)
+            for (let i = 0; i < messages.length; i++)
+              if (this.#note(messages[i]!, settlements[i]!, results[from + i]!))
+                stale.push(idOf(messages[i]!))
+            if (stale.length === 0) resolve(results[from]!.receipt)
             else reject(staleError(tried, stale, messages.length - stale.length))
           },
           failed: (error) => {
@@ -321,7 +322,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
         const offAbort =
           signal &&
           onAbort(signal, () => {
-            desk.drop((one) => one === unit)
+            desk.drop(unit)
             unit.failed(signal.reason)
           })
         desk.settle(unit)

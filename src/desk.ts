@@ -1,5 +1,5 @@
+import { Alarm } from './alarm.ts'
 import type { Idling } from './batcher.ts'
-import { MAX_TIMEOUT_MS } from './clock.ts'
 import type { Context } from './context.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
 import { type Lease, type Message, leaseOf, staleError } from './message.ts'
@@ -33,7 +33,8 @@ export interface Unit<T> {
   readonly message?: Message<T>
   /** A step that it was in may have been done, although it failed. */
   unsure: boolean
-  settled(results: readonly SettleResult[]): void
+  /** @param from Where its own results begin. */
+  settled(results: readonly SettleResult[], from: number): void
   failed(error: unknown): void
 }
 
@@ -96,27 +97,21 @@ export class Desk<T> implements Idling {
   /** Steps that failed in a row. */
   #failures = 0
   #retryAt = 0
-  #timer: unknown
-  #timerAt = Infinity
+  readonly #alarm: Alarm
   /** Everything that was to happen until then is due, whatever the clock says. */
   #dueUntil = 0
 
   constructor(context: Context<T>, group: string) {
     this.#context = context
     this.group = group
+    this.#alarm = new Alarm(context.options.clock, (now, at) => this.#ring(now, at))
   }
 
   // Who asks
 
   line(terms: Terms): Line {
-    const { leaseMs, maxAttempts, from, deadForMs } = terms
-    let line = this.#lines.find(
-      ({ terms: own }) =>
-        own.leaseMs === leaseMs &&
-        own.maxAttempts === maxAttempts &&
-        own.from === from &&
-        own.deadForMs === deadForMs,
-    )
+    const key = JSON.stringify(terms)
+    let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
     if (line === undefined) this.#lines.push((line = new Line(terms)))
     return line
   }
@@ -176,9 +171,11 @@ export class Desk<T> implements Idling {
     this.#wake()
   }
 
-  /** Gives up what waits for the next step. */
-  drop(isMeant: (unit: Unit<T>) => boolean): void {
-    this.#units = this.#units.filter((unit) => !isMeant(unit))
+  /** Gives up what waits for the next step. Answers whether it did. */
+  drop(unit: Unit<T>): boolean {
+    const place = this.#units.indexOf(unit)
+    if (place >= 0) this.#units.splice(place, 1)
+    return place >= 0
   }
 
   /** Whether settlements wait for the next step. */
@@ -316,12 +313,17 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    let settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
+    let settlements = units[0]?.settlements ?? NOTHING
+    if (units.length > 1) {
+      const all: Settlement[] = []
+      for (const unit of units) for (const one of unit.settlements) all.push(one)
+      settlements = all
+    }
     const shares = this.#takeShares(settlements.length > 0)
     const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
     if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
     if (shares.length + settlements.length === 0) {
-      for (const unit of units) unit.settled(NOTHING)
+      for (const unit of units) unit.settled(NOTHING, 0)
       return undefined
     }
     let limit = 0
@@ -425,10 +427,8 @@ export class Desk<T> implements Idling {
     const results = claimed === undefined ? (answer as readonly SettleResult[]) : (claimed.settled ?? NOTHING)
     let from = 0
     for (const unit of units) {
-      const to = from + unit.settlements.length
-      const own = to - from === results.length ? results : results.slice(from, to)
-      unit.settled(unit.unsure ? own.map(sure) : own)
-      from = to
+      unit.settled(unit.unsure ? results.map(sure) : results, from)
+      from += unit.settlements.length
     }
     if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     const line = shares[0]?.seat.line
@@ -490,7 +490,6 @@ export class Desk<T> implements Idling {
 
   /** One timer for all that is to happen without anybody having asked. */
   #setTimer(): void {
-    const { clock } = this.#context.options
     const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
     if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
@@ -498,22 +497,11 @@ export class Desk<T> implements Idling {
     if (this.#hands.size > 0)
       at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
     // One that comes early does no harm.
-    if (this.#timer !== undefined) {
-      if (at < Infinity && this.#timerAt <= at) return
-      clock.clearTimeout(this.#timer)
-    }
-    this.#timer = undefined
-    if (at === Infinity) return
-    const now = this.#context.now()
-    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
-    this.#timerAt = now + ms
-    this.#timer = clock.setTimeout(this.#ring, ms)
+    if (at === Infinity || at < this.#alarm.at) this.#alarm.set(at)
   }
 
-  readonly #ring = (): void => {
-    const now = this.#context.now()
-    this.#timer = undefined
-    this.#dueUntil = now < this.#timerAt - SLACK_MS ? Infinity : Math.max(now, this.#timerAt)
+  #ring(now: number, at: number): void {
+    this.#dueUntil = now < at - SLACK_MS ? Infinity : Math.max(now, at)
     this.#wake()
   }
 }

@@ -1,5 +1,5 @@
 import { onAbort } from './aborts.ts'
-import { type Clock, MAX_TIMEOUT_MS } from './clock.ts'
+import { Alarm } from './alarm.ts'
 import type { Hand, Unit } from './desk.ts'
 import { errorText } from './errors.ts'
 import type { Line, Seat } from './line.ts'
@@ -60,6 +60,8 @@ const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
 const LAST_MS = 10_000
 
+const NOTHING: readonly never[] = []
+
 /** A message under a handler, until the storage has taken how it ends. */
 class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   readonly message: Message<T>
@@ -69,7 +71,7 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   renewAt: number
   /** Its slot is free: what the handler does from now on does not matter. */
   over = false
-  settlements: readonly Settlement[] = []
+  settlements: readonly Settlement[] = NOTHING
   unsure = false
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
@@ -101,8 +103,8 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
     this.abort(reason)
   }
 
-  settled(results: readonly SettleResult[]): void {
-    this.loop.settled(this, results[0])
+  settled(results: readonly SettleResult[], from: number): void {
+    this.loop.settled(this, results[from])
   }
 
   failed(): void {
@@ -137,7 +139,7 @@ export class Loop<T> implements Seat {
   /** Deliveries of which messages are being made. */
   #opening = 0
   /** Ends that the storage has not taken yet. */
-  #kept = 0
+  readonly #kept: Set<Job<T>> = new Set()
   readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
   readonly #deadline: number
   /** From here on, hand back what is not finished. */
@@ -153,8 +155,7 @@ export class Loop<T> implements Seat {
   #empty = false
   /** The longest that a handler has taken, in ms. */
   #longest = 0
-  #timer: unknown
-  #timerAt = Infinity
+  readonly #alarm: Alarm
   #finish: (() => void) | undefined
 
   constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
@@ -164,18 +165,15 @@ export class Loop<T> implements Seat {
     this.#handler = handler
     this.#options = options
     this.#untilEmpty = untilEmpty
+    this.#alarm = new Alarm(reader.context.options.clock, (now, at) => this.#ring(now, at))
     this.#concurrency = concurrency
     this.#timeoutMs = timeoutMs
     this.#deadline = deadline
     this.#handBackAt = deadline - Math.min(HAND_BACK_MS, Math.max(0, deadline - this.#now()) / 10)
   }
 
-  get #clock(): Clock {
-    return this.#reader.context.options.clock
-  }
-
   #now(): number {
-    return this.#clock.now()
+    return this.#reader.context.now()
   }
 
   async run(): Promise<DrainReport> {
@@ -199,14 +197,14 @@ export class Loop<T> implements Seat {
   /** Looks whether all is done. */
   #check(): void {
     this.#lookForStop()
-    if (this.riding || this.#jobs.size + this.#opening + this.#kept > 0) return
+    if (this.riding || this.#jobs.size + this.#opening + this.#kept.size > 0) return
     if (this.#finish === undefined) return
     const { desk } = this.#reader
     const isEmpty = this.#untilEmpty && this.#empty
     if (this.#stopped !== undefined || (isEmpty && !desk.settling) || (this.#untilEmpty && this.#rests)) {
       // At once: it must not be given anything more.
       desk.leave(this)
-      if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+      this.#alarm.set(Infinity)
       this.#finish()
       this.#finish = undefined
     }
@@ -274,7 +272,7 @@ export class Loop<T> implements Seat {
     const { message } = job
     this.#jobs.add(job)
     desk.hold(job)
-    if (job.startedAt + this.#timeoutMs < this.#timerAt) this.#setTimer()
+    if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
     let thrown: { error: unknown } | undefined
     try {
       const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
@@ -336,14 +334,14 @@ export class Loop<T> implements Seat {
   #keep(job: Job<T>, settlement: Settlement): void {
     leaseOf(job.message).settled = true
     job.settlements = [settlement]
-    this.#kept++
+    this.#kept.add(job)
     this.#reader.desk.settle(job)
   }
 
   /** @param result What the storage made of its end; `undefined`: it never will. */
-  settled({ message, settlements }: Job<T>, result: SettleResult | undefined): void {
-    this.#kept--
-    if (result !== undefined) this.#reader.note(message, settlements[0]!, result)
+  settled(job: Job<T>, result: SettleResult | undefined): void {
+    this.#kept.delete(job)
+    if (result !== undefined) this.#reader.note(job.message, job.settlements[0]!, result)
     this.#empty = false
     this.#check()
   }
@@ -365,11 +363,7 @@ export class Loop<T> implements Seat {
       if (now >= this.#giveUpAt) this.#fail(error)
     }
     if (this.#failure !== undefined)
-      this.#reader.desk.drop((unit) => {
-        const isOwn = unit instanceof Job && unit.loop === this
-        if (isOwn) this.#kept--
-        return isOwn
-      })
+      for (const job of this.#kept) if (this.#reader.desk.drop(job)) this.#kept.delete(job)
     this.#check()
   }
 
@@ -415,28 +409,18 @@ export class Loop<T> implements Seat {
 
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
-    const clock = this.#clock
     const [first] = this.#jobs
-    const now = clock.now()
     const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
-    const at = Math.min(timesOutAt, this.#handBackAt > now ? this.#handBackAt : Infinity)
-    if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#timerAt = Infinity
-    if (at === Infinity) return
-    const ms = Math.min(Math.max(0, at - now), MAX_TIMEOUT_MS)
-    this.#timerAt = now + ms
-    this.#timer = clock.setTimeout(this.#ring, ms)
+    const handBackAt =
+      this.#handBackAt < Infinity && this.#handBackAt <= this.#now() ? Infinity : this.#handBackAt
+    this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
 
-  readonly #ring = (): void => {
-    const at = this.#now()
-    const now = Math.max(at, this.#timerAt)
-    this.#timer = undefined
+  #ring(now: number, at: number): void {
     for (const job of this.#jobs) {
-      if (job.startedAt + this.#timeoutMs <= now) this.#timeOut(job)
+      if (job.startedAt + this.#timeoutMs <= Math.max(now, at)) this.#timeOut(job)
       // The clock was set back.
-      else job.startedAt = Math.min(job.startedAt, at)
+      else job.startedAt = Math.min(job.startedAt, now)
     }
     this.#setTimer()
     this.#check()

@@ -158,14 +158,11 @@ const MOST_NAMED = 10
 /** @param stale Ids, or receipts where no more is known. @param others How many were settled in the same call. */
 export function staleError(tried: string, stale: readonly string[], others = 0): QuaysideError {
   const named = stale.slice(0, MOST_NAMED).map((id) => (id.length > 100 ? `${id.slice(0, 100)}…` : id))
-  const more = stale.length - named.length
-  const what =
-    stale.length === 1 ? `the message ${named[0]} was` : `${stale.length} messages were (${named.join(', ')}`
-  const end = stale.length === 1 ? '' : more > 0 ? ` and ${more} more)` : ')'
-  const rest = others > 0 ? `; the other ${others} are done` : '; nothing was changed'
+  if (stale.length > MOST_NAMED) named.push(`${stale.length - MOST_NAMED} more`)
+  const rest = others > 0 ? `the other ${others} are done` : 'nothing was changed'
   return new QuaysideError(
     'STALE_RECEIPT',
-    `${tried}: ${what}${end} settled before, cancelled, or its lease is over and somebody else has it${rest}`,
+    `${tried}: settled before, cancelled, or its lease is over and somebody else has it: ${named.join(', ')}; ${rest}`,
     { stale },
   )
 }
