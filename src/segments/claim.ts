@@ -7,7 +7,7 @@ import { park } from './chains.ts'
 import { bury, free, isBusy } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
-import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
+import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
 import { settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
@@ -281,7 +281,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
   let to = end
   for (let i = from; i < to; i++) {
     const body = bodyAt(segment, i)
-    bytes -= more === undefined ? body.length : sizeOf(messageAt(segment, i))
+    bytes -= more === undefined ? sizeOfBody(body) : sizeOf(messageAt(segment, i))
     if (bytes <= 0) to = i + 1
     deliveries.push({
       receipt: prefix + (first + i),

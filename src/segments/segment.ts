@@ -52,13 +52,17 @@ export interface Draft extends Extras {
   readonly body: Body
 }
 
+/** What somebody else has put in its place may have no length. */
+export function sizeOfBody(body: Body | null): number {
+  return body?.length || 0
+}
+
 /**
  * Bytes a message counts for. A string counts one byte for each UTF-16 unit: exact for ASCII, and close enough to
  * balance segments by.
  */
 export function sizeOf(message: Draft): number {
-  // What somebody else has put in its place may have no length.
-  let size = (message.body as Body | null)?.length ?? 0
+  let size = sizeOfBody(message.body)
   if (message.key !== undefined) size += message.key.length
   if (message.headers !== undefined) {
     for (const name in message.headers) size += name.length + message.headers[name]!.length

@@ -31,7 +31,10 @@ export function trustQueue(queue: string, row: QueueRow): QueueRow {
 export function trustGroup(queue: string, row: GroupRow): GroupRow {
   const { cursor, nextLease, checked, trimmed, latest } = row
   const { due = unless(row.waiting > 0), until = unless(row.leases.length + row.held > 0) } = row
-  return trustNumbers(queue, row, [cursor, nextLease, checked, trimmed, latest, due, until])
+  const { heldUntil = unless(row.held > 0) } = row
+  // Claims would look for ends that are not there, for ever.
+  if (row.heldUntil !== undefined && (row.held === 0 || until > heldUntil)) throw damaged(queue)
+  return trustNumbers(queue, row, [cursor, nextLease, checked, trimmed, latest, due, until, heldUntil])
 }
 
 /** Stands for a time that is not there: no number at all if it has to be. */
