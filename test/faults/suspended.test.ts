@@ -19,6 +19,8 @@ test('a process that is suspended keeps its directory, and goes on as if nothing
   const child = spawn(process.execPath, [script, directory, log, 'fsync', '1'], { stdio: 'pipe' })
   const ended = new Promise((resolve) => child.once('close', resolve))
   await new Promise((resolve) => child.stdout.once('data', resolve))
+  // Until it has the directory, and works.
+  while (readFileSync(log, 'utf8').length === 0) await pause(5)
   for (let stop = 0; stop < STOPS; stop++) {
     await pause(50)
     child.kill('SIGSTOP')

@@ -291,30 +291,27 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
   },
 
   /** A group with so many leases that its row is longer than SQLite's row may be. */
-  async leases(env, queue: string) {
+  async parts(env, queue: string) {
     const view = await open(env, queue)
-    const count = 20_000
-    for (let i = 0; i < count; i += 1000) {
-      await send(
-        view,
-        ...Array.from({ length: 1000 }, (_, n) => ({ body: '', key: `${i + n}`.padStart(100, 'k') })),
-      )
-    }
-    const held: string[] = []
-    while (held.length < count)
-      held.push(...(await claim(view, 1000)).deliveries.map(({ receipt }) => receipt))
+    // As many units of UTF-16 as a segment may have, and three bytes each as UTF-8.
+    const bodies = ['1', '2', '3', '4'].map((name) => name + '€'.repeat(250_000))
+    await send(view, ...bodies)
     const dump = JSON.parse(await stubOf(env.QUEUE, queue).dump()) as [string, unknown[]][]
     const parts = dump.find(([name]) => name === 'quayside_parts')![1].length
     let settled = 0
-    for (let i = 0; i < count; i += 1000) {
+    const seen: string[] = []
+    while (seen.length < bodies.length) {
+      const { deliveries } = await claim(view, 10)
+      seen.push(...deliveries.map(({ body }) => String(body)))
       const results = await view.settle(
         GROUP,
-        held.slice(i, i + 1000).map((receipt) => ({ receipt, kind: 'ack' })),
+        deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' })),
       )
       settled += results.filter(({ status }) => status === 'settled').length
     }
+    const same = bodies.every((body, i) => body === seen[i])
     const after = JSON.parse(await stubOf(env.QUEUE, queue).dump()) as [string, unknown[]][]
-    return { parts, settled, left: after.map(([name, rows]) => [name, rows.length]) }
+    return { parts, settled, same, left: after.map(([name, rows]) => [name, rows.length]) }
   },
 
   full: (env) => env.SMALL.get(env.SMALL.idFromName('small') as never).full(),
