@@ -150,6 +150,30 @@ test('no step of a new group grows with what others wait to retry', async () => 
   expect(cost.rows).toBeLessThan(MOST_ROWS)
 })
 
+test('a group that is deleted hands over what it has some at a time, and a message that is replaced at once', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  for (let i = 0; i < MANY; i += 1000) {
+    await send(q, 1000, (k) => ({ id: `id-${i + k}` }))
+    const retries = (await claim(q, 'first', 1000)).map((receipt) => {
+      return { receipt, kind: 'retry', delayMs: 1e9 } as const
+    })
+    await q.settle('first', retries)
+  }
+  expect(await claim(q, 'late', 1)).toEqual([])
+  const again = { body: 'new', id: `id-${MANY - 1}`, replace: true }
+  expect(await q.append([again], { batchId })).toMatchObject([{ status: 'replaced' }])
+  expect((await meter.dearest(() => q.deleteGroup('first'))).rows).toBeLessThan(MOST_ROWS)
+  expect((await q.stats()).groups).toMatchObject({ late: { ready: MANY } })
+  const bodies: unknown[] = []
+  while (bodies.length < MANY) {
+    const { deliveries } = await q.claim({ group: 'late', limit: 1000, leaseMs: 10_000, maxAttempts: 3 })
+    bodies.push(...deliveries.map(({ body }) => body))
+  }
+  expect(bodies.filter((body) => body === 'new')).toHaveLength(1)
+  expect(bodies.at(-1)).toBe('new')
+})
+
 test('no step grows with what expires, dies, is cancelled or forgotten', async () => {
   const meter = new Meter()
   const q = await meter.open()
