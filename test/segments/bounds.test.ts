@@ -205,6 +205,25 @@ test('no step grows with what is parked behind one key, nor a search by id', asy
   expect((await meter.dearest(() => q.settle('g', acks([first!])))).rows).toBeLessThan(30)
 })
 
+test('dead letters are found by the ids that were made for them', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  const ids = await send(q, 5000)
+  for (let i = 0; i < 5; i++) {
+    const receipts = await claim(q, 'g', 1000)
+    await q.settle(
+      'g',
+      receipts.map((receipt) => ({ receipt, kind: 'dead', reason: 'rejected' })),
+    )
+  }
+  const some = ids.slice(-100)
+  const find = async (): Promise<void> => {
+    const { messages } = await q.list({ group: 'g', states: ['dead'], ids: some, limit: 100 })
+    expect(messages.map(({ id }) => id)).toEqual(some)
+  }
+  expect((await meter.dearest(find)).rows).toBeLessThan(500)
+})
+
 test('an ack costs the same whatever is in flight, and the row of a group stays small', async () => {
   const costs: Cost[] = []
   for (const count of [100, 10_000]) {
