@@ -3,6 +3,7 @@ import { drop, putInstead } from './cancel.ts'
 import { find, findMade, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
+import { handOverNow } from './joining.ts'
 import { replace } from './moves.ts'
 import { type Place, locate } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
@@ -147,6 +148,7 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   let isThere = found !== undefined
   const groups = allGroups(work)
   if (found !== undefined && !('delayed' in found)) {
+    if (message.replace) handOverNow(work, found.seq, found.key)
     for (const group of groups) places.push(locate(group, found.seq, found.key))
     // The last group that had it may have been deleted.
     isThere = groups.length === 0 ? isPending(work, found.seq) : places.some((place) => place !== undefined)

@@ -20,7 +20,7 @@ import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
-import { handOverAll, join } from './joining.ts'
+import { join, letJoin } from './joining.ts'
 import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
@@ -239,20 +239,18 @@ class View implements QueueStorage {
   }
 
   async deleteGroup(name: string): Promise<void> {
-    await this.#run(
-      'remove',
-      (work, group) => {
-        if (group === undefined) return
-        const { tx, groups } = work
-        handOverAll(group)
-        for (const table of OWN) tx.deleteRange(table, under(name))
-        tx.delete('state', groupKey(name))
-        groups.splice(groups.indexOf(group), 1)
-        if (--edit(work).groups === 0) empty(work)
-        cutIds(work)
-      },
-      name,
-    )
+    const deleted = (work: Work, group: Group | undefined): boolean => {
+      if (group === undefined) return true
+      if (!letJoin(group)) return false
+      const { tx, groups } = work
+      for (const table of OWN) tx.deleteRange(table, under(name))
+      tx.delete('state', groupKey(name))
+      groups.splice(groups.indexOf(group), 1)
+      if (--edit(work).groups === 0) empty(work)
+      cutIds(work)
+      return true
+    }
+    for (let step = 1; !(await this.#run('remove', deleted, name)); step++) await turn(step)
     await this.#tidy()
   }
 

@@ -1,11 +1,11 @@
 import { type Group, allGroups } from './group.ts'
 import { park } from './chains.ts'
-import { locate, outsideLog, undone } from './places.ts'
+import { locate, messageIn, undone } from './places.ts'
 import { type ChainRow, type Parked, type SideRow, type Stored, WAITS } from './rows.ts'
 import { sizeOf } from './segment.ts'
 import { compareKeys } from './store.ts'
 import { sideKey, wait } from './waiting.ts'
-import { edit, spend } from './work.ts'
+import { type Work, edit, spend } from './work.ts'
 
 /**
  * A group that starts at the earliest gets what the log has. What the log has let go, but another group has not finished, is
@@ -81,12 +81,27 @@ export function handOver({ work, name }: Group, seq: number, message: Stored): v
   }
 }
 
-/** A group is deleted: all that it has is handed over at once, because nothing will be left to come back to. */
-export function handOverAll(group: Group): void {
-  const { row, work } = group
-  if (row.joining !== undefined) endJoining(group)
+/** As {@link handOver}, by all that have a message, because it is about to change. */
+export function handOverNow(work: Work, seq: number, key: string | undefined): void {
   if (work.queue.joining === 0) return
-  for (const [seq, message] of outsideLog(group)) handOver(group, seq, message)
+  for (const group of allGroups(work)) {
+    const place = locate(group, seq, key)
+    const message = place && messageIn(group, place, seq)
+    if (message !== undefined) handOver(group, seq, message)
+  }
+}
+
+/**
+ * A group is to be deleted, and nothing will be left to come back to: others take over some more. Answers whether they have
+ * it all.
+ */
+export function letJoin(group: Group): boolean {
+  const { row, work } = group
+  const isJoining = ({ row: other }: Group): boolean => other !== row && other.joining !== undefined
+  for (const other of allGroups(work).filter(isJoining)) join(other)
+  if (allGroups(work).some(isJoining)) return false
+  if (row.joining !== undefined) endJoining(group)
+  return true
 }
 
 function takeOver(group: Group, seq: number, message: Stored): void {

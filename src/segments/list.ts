@@ -1,6 +1,7 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
+import { parseId } from './ids.ts'
 import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
@@ -188,8 +189,8 @@ function* delayed({ work, row }: Group, from: Key = [DELIVER]): Iterable<Item> {
   }
 }
 
-function* dead(group: Group, lower: Key = [group.name]): Iterable<Item> {
-  for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { lower, upper: [group.name] })) {
+function* dead(group: Group, lower: Key = [group.name], upper: Key = [group.name]): Iterable<Item> {
+  for (const [point, letter] of rowsOf<DeadRow>(group.work, 'dead', { lower, upper })) {
     const { message, attempt, error: lastError, reason, at: deadAt, fence, until } = letter
     if (until !== undefined && until <= group.work.now) continue
     const receipt = `${receiptOf(group, fence, partOf(point, 1))}!`
@@ -200,9 +201,17 @@ function* dead(group: Group, lower: Key = [group.name]): Iterable<Item> {
 /** Given messages, each by its id: the dead letter of that id, and then the message, if it was sent again. */
 function given(ids: readonly string[], withDead: boolean): Section {
   function* walk(group: Group, from: Key = 0): Iterable<Item> {
-    // There is no index of dead letters: they are few, and looked for by hand.
     const letters = new Map<string, Item>()
-    if (withDead && group.row.dead > 0) for (const item of dead(group)) letters.set(item[0].id, item)
+    if (withDead && group.row.dead > 0) {
+      const { name, work } = group
+      const next = { log: work.queue.tail, delayed: 0 }
+      // Most ids lead to theirs. For others there is no index: they are looked for by hand.
+      for (const id of ids) {
+        const at: Key = [name, parseId(id, next)?.number ?? 0]
+        for (const item of dead(group, at, at)) if (item[0].id === id) letters.set(id, item)
+      }
+      if (letters.size < ids.length) for (const item of dead(group)) letters.set(item[0].id, item)
+    }
     for (let i = (from as number) >> 1; i < ids.length; i++) {
       const [message, rest] = letters.get(ids[i]!) ?? []
       if (message !== undefined) yield [message, rest!, i * 2]

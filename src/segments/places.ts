@@ -1,9 +1,9 @@
 import { type Group, partOf } from './group.ts'
 import { findLease } from './leases.ts'
-import type { ChainRow, Lease, Parked, SideRow, Stored } from './rows.ts'
+import type { ChainRow, Lease, SideRow, Stored } from './rows.ts'
 import type { Key, Row } from './store.ts'
 import { sideKey, spillHeads } from './waiting.ts'
-import { ALL, isGone, logMessage, under } from './work.ts'
+import { isGone, logMessage } from './work.ts'
 
 /** Where a message is in one group, if it is not done there. */
 export type Place =
@@ -84,16 +84,6 @@ export function sideMessage(
 
 export function chainOf(group: Group, key: string, row: number): ChainRow {
   return group.work.tx.get<ChainRow>('chain', [group.name, key, row]) ?? []
-}
-
-/** The messages that lie outside the log. */
-export function* outsideLog(group: Group): Iterable<Parked> {
-  const { tx } = group.work
-  for (const [, { seq, message }] of tx.range<SideRow>('side', under(group.name), ALL)) {
-    if (message !== undefined) yield [seq, message]
-  }
-  for (const [key, chain] of tx.range<ChainRow>('chain', under(group.name), ALL))
-    yield* undone(group, key, chain)
 }
 
 export function inChain(chain: ChainRow, seq: number): Stored | undefined {

@@ -150,6 +150,30 @@ test('no step of a new group grows with what others wait to retry', async () => 
   expect(cost.rows).toBeLessThan(MOST_ROWS)
 })
 
+test('a group that is deleted hands over what it has some at a time, and a message that is replaced at once', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  for (let i = 0; i < MANY; i += 1000) {
+    await send(q, 1000, (k) => ({ id: `id-${i + k}` }))
+    const retries = (await claim(q, 'first', 1000)).map((receipt) => {
+      return { receipt, kind: 'retry', delayMs: 1e9 } as const
+    })
+    await q.settle('first', retries)
+  }
+  expect(await claim(q, 'late', 1)).toEqual([])
+  const again = { body: 'new', id: `id-${MANY - 1}`, replace: true }
+  expect(await q.append([again], { batchId })).toMatchObject([{ status: 'replaced' }])
+  expect((await meter.dearest(() => q.deleteGroup('first'))).rows).toBeLessThan(MOST_ROWS)
+  expect((await q.stats()).groups).toMatchObject({ late: { ready: MANY } })
+  const bodies: unknown[] = []
+  while (bodies.length < MANY) {
+    const { deliveries } = await q.claim({ group: 'late', limit: 1000, leaseMs: 10_000, maxAttempts: 3 })
+    bodies.push(...deliveries.map(({ body }) => body))
+  }
+  expect(bodies.filter((body) => body === 'new')).toHaveLength(1)
+  expect(bodies.at(-1)).toBe('new')
+})
+
 test('no step grows with what expires, dies, is cancelled or forgotten', async () => {
   const meter = new Meter()
   const q = await meter.open()
@@ -179,6 +203,25 @@ test('no step grows with what is parked behind one key, nor a search by id', asy
   expect((await q.stats()).groups['g']).toMatchObject({ blocked: MANY - 1, ready: 0 })
   expect((await meter.dearest(() => q.cancel(ids.slice(-256)))).rows).toBeLessThan(3000)
   expect((await meter.dearest(() => q.settle('g', acks([first!])))).rows).toBeLessThan(30)
+})
+
+test('dead letters are found by the ids that were made for them', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  const ids = await send(q, 5000)
+  for (let i = 0; i < 5; i++) {
+    const receipts = await claim(q, 'g', 1000)
+    await q.settle(
+      'g',
+      receipts.map((receipt) => ({ receipt, kind: 'dead', reason: 'rejected' })),
+    )
+  }
+  const some = ids.slice(-100)
+  const find = async (): Promise<void> => {
+    const { messages } = await q.list({ group: 'g', states: ['dead'], ids: some, limit: 100 })
+    expect(messages.map(({ id }) => id)).toEqual(some)
+  }
+  expect((await meter.dearest(find)).rows).toBeLessThan(500)
 })
 
 test('an ack costs the same whatever is in flight, and the row of a group stays small', async () => {
