@@ -27,12 +27,14 @@ export async function kv(): Promise<Section> {
       { batch: 1, options: { coalesceMs: 10 } },
       CONCURRENT,
     )
+    const atOnce = await measure(worker, '', 20 * CONCURRENT, { batch: 1 }, CONCURRENT)
     const row = (name: string, of: (batch: number) => string): string =>
       `| ${name} | ${BATCHES.map((batch) => of(batch)).join(' | ')} |`
     const table = [
       '| dollars for a million messages | sent one by one | in batches of 10 | of 100 |',
       '|---|---|---|---|',
       row('`CloudflareKVAdapter`', (batch) => dollars(ours.get(batch)!)),
+      row(`the same, ${CONCURRENT} requests at a time`, (batch) => (batch === 1 ? dollars(atOnce) : '')),
       row(`the same with \`coalesceMs: 10\`, ${CONCURRENT} requests at a time`, (batch) =>
         batch === 1 ? dollars(coalesced) : '',
       ),
