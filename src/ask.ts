@@ -101,7 +101,9 @@ export class Ask<T> implements Seat {
     else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
     else {
       this.#trouble = { error }
-      this.#with.onError?.(error)
+      const { onError } = this.#with
+      // Apart from what goes on here, which it must not break.
+      if (onError !== undefined) queueMicrotask(() => onError(error))
     }
   }
 

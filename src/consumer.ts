@@ -160,6 +160,8 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     return context.observe('receive', this.group, tried !== 'receive', show, (seen) => {
       if (context.isClosed) return Promise.reject(context.closedError(tried))
       return new Promise((resolve, reject) => {
+        // Whoever observes may have taken its time.
+        signal?.throwIfAborted()
         const answer = (messages: readonly Message<T>[]): void => {
           seen?.push(...messages)
           resolve(answerOf(messages))

@@ -181,17 +181,28 @@ export class Context<T> {
     const view = this.#view
     if (view === undefined) return this.open(tried).then(() => this.finish(tried, verb))
     return verb(view).catch((error: unknown) => {
-      this.broke(view, error)
-      throw error
+      throw this.broke(view, error)
     })
   }
 
-  /** A view that broke is closed: whoever comes next opens the storage anew. */
-  broke(view: QueueStorage | undefined, error: unknown): void {
-    if (view === undefined || view !== this.#view || this.#ended || !hasCode(error, 'STORAGE_FAILED')) return
-    this.#detach()
-    this.#view = this.#opening = undefined
-    this.#discarding = view.close().catch(() => undefined)
+  /**
+   * A view that broke is closed: whoever comes next opens the storage anew. Answers with the error for those who asked the
+   * view: where another one's trouble closed it under them, the queue is still open.
+   */
+  broke(view: QueueStorage | undefined, error: unknown): unknown {
+    if (view === undefined || this.#ended) return error
+    if (view !== this.#view) {
+      if (!hasCode(error, 'CLOSED')) return error
+      const { name } = this.options
+      const message = `the storage of the queue ${JSON.stringify(name)} failed and is opened anew; try again`
+      return new QuaysideError('STORAGE_UNAVAILABLE', message, { cause: error })
+    }
+    if (hasCode(error, 'STORAGE_FAILED')) {
+      this.#detach()
+      this.#view = this.#opening = undefined
+      this.#discarding = view.close().catch(() => undefined)
+    }
+    return error
   }
 
   /**

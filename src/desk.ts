@@ -390,15 +390,18 @@ export class Desk<T> implements Idling {
       this.#done(step, answer)
     } catch (error) {
       this.#failed(step, error)
+    } finally {
+      this.#next()
     }
-    this.#next()
   }
 
   readonly #broke = (error: unknown): void => {
     const step = this.#step!
-    this.#context.broke(step.view, error)
-    this.#failed(step, error)
-    this.#next()
+    try {
+      this.#failed(step, this.#context.broke(step.view, error))
+    } finally {
+      this.#next()
+    }
   }
 
   #call({ shares, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
