@@ -88,6 +88,8 @@ export class Desk<T> implements Idling {
   #idle: (() => void)[] = []
   /** What is under way. */
   #step: Step<T> | undefined
+  /** Whom the last step asked. */
+  #view: QueueStorage | undefined
   /** When to look for messages without a hint. */
   #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
@@ -374,11 +376,22 @@ export class Desk<T> implements Idling {
     return NOTHING
   }
 
+  /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
+  #onView(step: Step<T>, view: QueueStorage): Step<T> {
+    step.view = view
+    if (view === this.#view) return step
+    this.#view = view
+    if (this.#hands.size === 0 || step.hands.length > 0) return step
+    const hands = this.#takeHands()
+    const settlements = [...step.settlements, ...hands.map(extensionOf)]
+    return (this.#step = { ...step, hands, settlements })
+  }
+
   #do(step: Step<T>): void {
     const { view } = this.#context
     try {
       if (view === undefined) this.#context.open('receive').then(() => this.#do(step), this.#broke)
-      else this.#observed(step, (step.view = view)).then(this.#answered, this.#broke)
+      else this.#observed(this.#onView(step, view), view).then(this.#answered, this.#broke)
     } catch (error) {
       this.#broke(error)
     }

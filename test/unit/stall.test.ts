@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { MAX_IDS } from '../../src/storage.ts'
 import { type ClaimRequest, type Message, QuaysideError, Queue } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 
 /** What became of the messages of a group. */
@@ -149,6 +154,63 @@ describe('after the storage was away for longer than a lease', () => {
     stop.abort()
     await running
   })
+})
+
+describe('a storage that is opened anew after it failed, and ends all leases then', () => {
+  test.each(['claim', 'settle', 'list', 'append'] as const)(
+    'when %s failed: what is in hand is extended in the first step, before its claim',
+    async (verb) => {
+      const directory = await mkdtemp(join(tmpdir(), 'quayside-'))
+      const storage = new SpyStorage(new NodeFsAdapter(directory))
+      const queue = new Queue<string>('orders', { storage })
+      onTestFinished(async () => {
+        await queue.close()
+        await storage.close()
+        await rm(directory, { recursive: true })
+      })
+      const consumer = queue.createConsumer('default', { retry: { maxAttempts: 1 } })
+      const stop = new AbortController()
+      const jobs = new Map(['a', 'b', 'c'].map((payload) => [payload, defer()]))
+      const started = new Map([...jobs.keys()].map((payload) => [payload, defer()]))
+      const seen: string[] = []
+      const signals: AbortSignal[] = []
+      const running = consumer.run(
+        ({ payload, attempt }, { signal }) => {
+          seen.push(`${payload}${attempt}`)
+          signals.push(signal)
+          started.get(payload)!.resolve()
+          return jobs.get(payload)!.promise
+        },
+        { concurrency: 3, signal: stop.signal },
+      )
+      const producer = queue.createProducer()
+      await producer.send('a')
+      await started.get('a')!.promise
+      await producer.send('b')
+      await started.get('b')!.promise
+      const byHand = verb === 'settle' ? queue.createConsumer('other') : undefined
+      const message = await byHand?.receive()
+      let failed = false
+      storage.before = (call) => {
+        if (failed || call.verb !== verb) return
+        failed = true
+        throw new QuaysideError('STORAGE_FAILED', 'once')
+      }
+      if (verb === 'list') await expectCode(queue.list(), 'STORAGE_FAILED')
+      if (verb === 'append') await expectCode(producer.send('lost'), 'STORAGE_FAILED')
+      if (message !== undefined) await expectCode(message.ack(), 'STORAGE_FAILED')
+      await producer.send('c')
+      await started.get('c')!.promise
+      expect(failed).toBe(true)
+      for (const job of jobs.values()) job.resolve()
+      while (Number((await queue.stats()).groups['default']!.leased) > 0) await settle()
+      expect(seen).toEqual(['a1', 'b1', 'c1'])
+      expect(signals.some(({ aborted }) => aborted)).toBe(false)
+      expect(await counts(queue)).toEqual({ acked: 3, dead: 0, leased: 0, ready: 0 })
+      stop.abort()
+      await running
+    },
+  )
 })
 
 describe('a message that is cancelled', () => {
