@@ -99,6 +99,10 @@ export class Desk<T> implements Idling {
   /** Steps that failed in a row. */
   #failures = 0
   #retryAt = 0
+  /** The last one failed with trouble that will not pass: nobody waits for that. */
+  #lasts = false
+  /** When it last looked what there is to do. */
+  #at = 0
   readonly #alarm: Alarm
   /** Everything that was to happen until then is due, whatever the clock says. */
   #dueUntil = 0
@@ -301,6 +305,10 @@ export class Desk<T> implements Idling {
   /** What the next step is for. `undefined`: there is nothing to do now. */
   #gather(): Step<T> | undefined {
     const { at } = this.#context
+    // The clock was set back: whatever was to happen at some time is due.
+    if (at < this.#at - SLACK_MS) this.#dueUntil = Infinity
+    if (this.#dueUntil === Infinity) this.#retryAt = 0
+    this.#at = at
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
     if (now >= this.#lookAt && this.#waiting > 0) {
@@ -312,7 +320,7 @@ export class Desk<T> implements Idling {
       this.#check(this.#checkAt - CHECK_MS).catch(() => undefined)
       this.#checkAt = Infinity
     }
-    // While the storage recovers, only those try it who would not wait for that.
+    // While the storage recovers, only those try it who would not wait for that. What is in hand waits in any case.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
     let settlements = units[0]?.settlements ?? NOTHING
@@ -334,7 +342,11 @@ export class Desk<T> implements Idling {
   }
 
   #isUrgent(): boolean {
-    return this.#units.some((unit) => !isKept(unit)) || this.#lines.some((line) => line.isUrgent)
+    const lasts = this.#lasts
+    return (
+      this.#units.some((unit) => lasts || !isKept(unit)) ||
+      this.#lines.some((line) => (lasts ? line.due : line.isUrgent))
+    )
   }
 
   #takeUnits(): readonly Unit<T>[] {
@@ -434,6 +446,7 @@ export class Desk<T> implements Idling {
   }
 
   #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
+    if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
     const claimed = 'deliveries' in answer ? answer : undefined
@@ -476,13 +489,15 @@ export class Desk<T> implements Idling {
   #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
-      if (passing && at >= this.#retryAt)
+      // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
+      if ((passing || hands.length > 0) && at >= this.#retryAt)
         this.#retryAt = this.#context.now() + restMs(++this.#failures, this.#context.options.random())
     } catch (bug) {
       // A source of random numbers of somebody else's.
       passing = false
       error = bug
     }
+    this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { MAX_IDS } from '../../src/storage.ts'
-import { type ClaimRequest, type Message, QuaysideError, Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { type ClaimRequest, type Clock, type Message, QuaysideError, Queue } from '../../src/index.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 
@@ -119,6 +120,76 @@ describe('after the process stood still for longer than a lease', () => {
     await clock.advance(3_600_000 + 5000)
     expect(await queue.createConsumer().receive()).toBeUndefined()
     slow.resolve()
+    stop.abort()
+    await running
+  })
+})
+
+describe('after the clock was set back by a day', () => {
+  /** A queue whose clock can be set back: its timers and its storage do not see that. */
+  const setUpApart = (): {
+    clock: ManualClock
+    storage: SpyStorage
+    queue: Queue<string>
+    setBack: () => void
+  } => {
+    const clock = new ManualClock()
+    let behind = 0
+    const wall: Clock = {
+      now: () => clock.now() - behind,
+      setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    }
+    const storage = new SpyStorage(new MemoryAdapter({ clock }))
+    const queue = new Queue<string>('orders', { storage, clock: wall, random: () => 0.5 })
+    onTestFinished(() => queue.close({ graceMs: 0 }))
+    return { clock, storage, queue, setBack: () => (behind = 86_400_000) }
+  }
+
+  test('a storage that fails is tried again as soon as ever', async () => {
+    const { clock, storage, queue, setBack } = setUpApart()
+    const stop = new AbortController()
+    const seen: string[] = []
+    const running = queue
+      .createConsumer()
+      .run(({ payload }) => void seen.push(payload), { signal: stop.signal })
+    await settle()
+    storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'), 'claim')
+    await queue.createProducer().send('x')
+    await settle()
+    setBack()
+    await clock.advance(60_000)
+    storage.work()
+    await clock.advance(10_050)
+    expect(seen).toEqual(['x'])
+    stop.abort()
+    await running
+  })
+
+  test('what is in hand is extended, whatever else comes in between', async () => {
+    const { clock, storage, queue, setBack } = setUpApart()
+    const stop = new AbortController()
+    const rest = defer()
+    const seen: string[] = []
+    const running = queue.createConsumer('default', { leaseMs: 10_000 }).run(
+      ({ payload, attempt }) => {
+        seen.push(`${payload}${attempt}`)
+        return rest.promise
+      },
+      { concurrency: 3, signal: stop.signal },
+    )
+    const producer = queue.createProducer()
+    await producer.send('a')
+    await clock.advance(1000)
+    setBack()
+    await producer.send('later', { delayMs: 600_000 })
+    await producer.send('b')
+    await clock.advance(30_000)
+    const elsewhere = new Queue<string>('orders', { storage, clock })
+    expect(await elsewhere.createConsumer().receive()).toBeUndefined()
+    await elsewhere.close()
+    expect(seen).toEqual(['a1', 'b1'])
+    rest.resolve()
     stop.abort()
     await running
   })
