@@ -274,7 +274,7 @@ describe('a storage that is opened anew after it failed, and ends all leases the
       await started.get('c')!.promise
       expect(failed).toBe(true)
       for (const job of jobs.values()) job.resolve()
-      while (Number((await queue.stats()).groups['default']!.leased) > 0) await settle()
+      while ((await queue.stats()).groups['default']!.leased > 0) await settle()
       expect(seen).toEqual(['a1', 'b1', 'c1'])
       expect(signals.some(({ aborted }) => aborted)).toBe(false)
       expect(await counts(queue)).toEqual({ acked: 3, dead: 0, leased: 0, ready: 0 })
