@@ -88,6 +88,8 @@ export class Desk<T> implements Idling {
   #idle: (() => void)[] = []
   /** What is under way. */
   #step: Step<T> | undefined
+  /** Whom the last step asked. */
+  #view: QueueStorage | undefined
   /** When to look for messages without a hint. */
   #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
@@ -97,6 +99,10 @@ export class Desk<T> implements Idling {
   /** Steps that failed in a row. */
   #failures = 0
   #retryAt = 0
+  /** The last one failed with trouble that will not pass: nobody waits for that. */
+  #lasts = false
+  /** When it last looked what there is to do. */
+  #at = 0
   readonly #alarm: Alarm
   /** Everything that was to happen until then is due, whatever the clock says. */
   #dueUntil = 0
@@ -299,6 +305,10 @@ export class Desk<T> implements Idling {
   /** What the next step is for. `undefined`: there is nothing to do now. */
   #gather(): Step<T> | undefined {
     const { at } = this.#context
+    // The clock was set back: whatever was to happen at some time is due.
+    if (at < this.#at - SLACK_MS) this.#dueUntil = Infinity
+    if (this.#dueUntil === Infinity) this.#retryAt = 0
+    this.#at = at
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
     if (now >= this.#lookAt && this.#waiting > 0) {
@@ -310,7 +320,7 @@ export class Desk<T> implements Idling {
       this.#check(this.#checkAt - CHECK_MS).catch(() => undefined)
       this.#checkAt = Infinity
     }
-    // While the storage recovers, only those try it who would not wait for that.
+    // While the storage recovers, only those try it who would not wait for that. What is in hand waits in any case.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
     let settlements = units[0]?.settlements ?? NOTHING
@@ -332,7 +342,11 @@ export class Desk<T> implements Idling {
   }
 
   #isUrgent(): boolean {
-    return this.#units.some((unit) => !isKept(unit)) || this.#lines.some((line) => line.isUrgent)
+    const lasts = this.#lasts
+    return (
+      this.#units.some((unit) => lasts || !isKept(unit)) ||
+      this.#lines.some((line) => (lasts ? line.due : line.isUrgent))
+    )
   }
 
   #takeUnits(): readonly Unit<T>[] {
@@ -374,11 +388,22 @@ export class Desk<T> implements Idling {
     return NOTHING
   }
 
+  /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
+  #onView(step: Step<T>, view: QueueStorage): Step<T> {
+    step.view = view
+    if (view === this.#view) return step
+    this.#view = view
+    if (this.#hands.size === 0 || step.hands.length > 0) return step
+    const hands = this.#takeHands()
+    const settlements = [...step.settlements, ...hands.map(extensionOf)]
+    return (this.#step = { ...step, hands, settlements })
+  }
+
   #do(step: Step<T>): void {
     const { view } = this.#context
     try {
       if (view === undefined) this.#context.open('receive').then(() => this.#do(step), this.#broke)
-      else this.#observed(step, (step.view = view)).then(this.#answered, this.#broke)
+      else this.#observed(this.#onView(step, view), view).then(this.#answered, this.#broke)
     } catch (error) {
       this.#broke(error)
     }
@@ -424,6 +449,7 @@ export class Desk<T> implements Idling {
   }
 
   #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
+    if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
     const claimed = 'deliveries' in answer ? answer : undefined
@@ -466,13 +492,15 @@ export class Desk<T> implements Idling {
   #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
-      if (passing && at >= this.#retryAt)
+      // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
+      if ((passing || hands.length > 0) && at >= this.#retryAt)
         this.#retryAt = this.#context.now() + restMs(++this.#failures, this.#context.options.random())
     } catch (bug) {
       // A source of random numbers of somebody else's.
       passing = false
       error = bug
     }
+    this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)

@@ -18,6 +18,8 @@ export interface Seat {
   answer(deliveries: readonly Delivery[], more: boolean, at: number): void
   /** A step failed. Unless the trouble is passing, it must leave. */
   failed(error: unknown, passing: boolean): void
+  /** A step worked, after some that had failed. */
+  recovered?(): void
   /** The queue is closed. */
   stop(reason: unknown): void
   /** The queue is closed, and waits no longer. */

@@ -230,7 +230,6 @@ export class Loop<T> implements Seat {
   }
 
   answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
-    this.#failures = 0
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()
@@ -367,6 +366,12 @@ export class Loop<T> implements Seat {
     this.#check()
   }
 
+  recovered(): void {
+    this.#failures = 0
+    // Unless there is no time left.
+    if (this.#giveUpAt > 0) this.#giveUpAt = Infinity
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error }
     this.stop(error)
@@ -409,19 +414,17 @@ export class Loop<T> implements Seat {
 
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
+    const now = this.#now()
+    // The clock may have been set back.
+    for (const job of this.#jobs) job.startedAt = Math.min(job.startedAt, now)
     const [first] = this.#jobs
     const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
-    const handBackAt =
-      this.#handBackAt < Infinity && this.#handBackAt <= this.#now() ? Infinity : this.#handBackAt
+    const handBackAt = this.#handBackAt < Infinity && this.#handBackAt <= now ? Infinity : this.#handBackAt
     this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
 
   #ring(now: number, at: number): void {
-    for (const job of this.#jobs) {
-      if (job.startedAt + this.#timeoutMs <= Math.max(now, at)) this.#timeOut(job)
-      // The clock was set back.
-      else job.startedAt = Math.min(job.startedAt, now)
-    }
+    for (const job of this.#jobs) if (job.startedAt + this.#timeoutMs <= Math.max(now, at)) this.#timeOut(job)
     this.#setTimer()
     this.#check()
   }

@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { MAX_IDS } from '../../src/storage.ts'
-import { type ClaimRequest, type Message, QuaysideError, Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { type ClaimRequest, type Clock, type Message, QuaysideError, Queue } from '../../src/index.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 
 /** What became of the messages of a group. */
@@ -119,6 +125,76 @@ describe('after the process stood still for longer than a lease', () => {
   })
 })
 
+describe('after the clock was set back by a day', () => {
+  /** A queue whose clock can be set back: its timers and its storage do not see that. */
+  const setUpApart = (): {
+    clock: ManualClock
+    storage: SpyStorage
+    queue: Queue<string>
+    setBack: () => void
+  } => {
+    const clock = new ManualClock()
+    let behind = 0
+    const wall: Clock = {
+      now: () => clock.now() - behind,
+      setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    }
+    const storage = new SpyStorage(new MemoryAdapter({ clock }))
+    const queue = new Queue<string>('orders', { storage, clock: wall, random: () => 0.5 })
+    onTestFinished(() => queue.close({ graceMs: 0 }))
+    return { clock, storage, queue, setBack: () => (behind = 86_400_000) }
+  }
+
+  test('a storage that fails is tried again as soon as ever', async () => {
+    const { clock, storage, queue, setBack } = setUpApart()
+    const stop = new AbortController()
+    const seen: string[] = []
+    const running = queue
+      .createConsumer()
+      .run(({ payload }) => void seen.push(payload), { signal: stop.signal })
+    await settle()
+    storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'), 'claim')
+    await queue.createProducer().send('x')
+    await settle()
+    setBack()
+    await clock.advance(60_000)
+    storage.work()
+    await clock.advance(10_050)
+    expect(seen).toEqual(['x'])
+    stop.abort()
+    await running
+  })
+
+  test('what is in hand is extended, whatever else comes in between', async () => {
+    const { clock, storage, queue, setBack } = setUpApart()
+    const stop = new AbortController()
+    const rest = defer()
+    const seen: string[] = []
+    const running = queue.createConsumer('default', { leaseMs: 10_000 }).run(
+      ({ payload, attempt }) => {
+        seen.push(`${payload}${attempt}`)
+        return rest.promise
+      },
+      { concurrency: 3, signal: stop.signal },
+    )
+    const producer = queue.createProducer()
+    await producer.send('a')
+    await clock.advance(1000)
+    setBack()
+    await producer.send('later', { delayMs: 600_000 })
+    await producer.send('b')
+    await clock.advance(30_000)
+    const elsewhere = new Queue<string>('orders', { storage, clock })
+    expect(await elsewhere.createConsumer().receive()).toBeUndefined()
+    await elsewhere.close()
+    expect(seen).toEqual(['a1', 'b1'])
+    rest.resolve()
+    stop.abort()
+    await running
+  })
+})
+
 describe('after the storage was away for longer than a lease', () => {
   test('what was finished meanwhile is settled, what goes on is kept, and nothing is buried', async () => {
     const { clock, queue, storage, producer } = setUp<number>()
@@ -149,6 +225,63 @@ describe('after the storage was away for longer than a lease', () => {
     stop.abort()
     await running
   })
+})
+
+describe('a storage that is opened anew after it failed, and ends all leases then', () => {
+  test.each(['claim', 'settle', 'list', 'append'] as const)(
+    'when %s failed: what is in hand is extended in the first step, before its claim',
+    async (verb) => {
+      const directory = await mkdtemp(join(tmpdir(), 'quayside-'))
+      const storage = new SpyStorage(new NodeFsAdapter(directory))
+      const queue = new Queue<string>('orders', { storage })
+      onTestFinished(async () => {
+        await queue.close()
+        await storage.close()
+        await rm(directory, { recursive: true })
+      })
+      const consumer = queue.createConsumer('default', { retry: { maxAttempts: 1 } })
+      const stop = new AbortController()
+      const jobs = new Map(['a', 'b', 'c'].map((payload) => [payload, defer()]))
+      const started = new Map([...jobs.keys()].map((payload) => [payload, defer()]))
+      const seen: string[] = []
+      const signals: AbortSignal[] = []
+      const running = consumer.run(
+        ({ payload, attempt }, { signal }) => {
+          seen.push(`${payload}${attempt}`)
+          signals.push(signal)
+          started.get(payload)!.resolve()
+          return jobs.get(payload)!.promise
+        },
+        { concurrency: 3, signal: stop.signal },
+      )
+      const producer = queue.createProducer()
+      await producer.send('a')
+      await started.get('a')!.promise
+      await producer.send('b')
+      await started.get('b')!.promise
+      const byHand = verb === 'settle' ? queue.createConsumer('other') : undefined
+      const message = await byHand?.receive()
+      let failed = false
+      storage.before = (call) => {
+        if (failed || call.verb !== verb) return
+        failed = true
+        throw new QuaysideError('STORAGE_FAILED', 'once')
+      }
+      if (verb === 'list') await expectCode(queue.list(), 'STORAGE_FAILED')
+      if (verb === 'append') await expectCode(producer.send('lost'), 'STORAGE_FAILED')
+      if (message !== undefined) await expectCode(message.ack(), 'STORAGE_FAILED')
+      await producer.send('c')
+      await started.get('c')!.promise
+      expect(failed).toBe(true)
+      for (const job of jobs.values()) job.resolve()
+      while ((await queue.stats()).groups['default']!.leased > 0) await settle()
+      expect(seen).toEqual(['a1', 'b1', 'c1'])
+      expect(signals.some(({ aborted }) => aborted)).toBe(false)
+      expect(await counts(queue)).toEqual({ acked: 3, dead: 0, leased: 0, ready: 0 })
+      stop.abort()
+      await running
+    },
+  )
 })
 
 describe('a message that is cancelled', () => {

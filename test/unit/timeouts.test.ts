@@ -77,6 +77,28 @@ describe('a handler that hangs', () => {
     await Promise.all(running)
   })
 
+  test('is over in time although the clock was set back, and others begin', async () => {
+    const { clock, queue, producer } = setUp<string>()
+    const stop = new AbortController()
+    const failed: string[] = []
+    const running = queue.createConsumer().run(never, {
+      concurrency: 2,
+      timeoutMs: 60_000,
+      signal: stop.signal,
+      onFailed: ({ payload }) => failed.push(payload),
+    })
+    await producer.send('a')
+    await clock.advance(10_000)
+    clock.jump(-3_600_000)
+    await producer.send('b')
+    await clock.advance(59_999)
+    expect(failed).toEqual([])
+    await clock.advance(1)
+    expect(failed).toEqual(['a', 'b'])
+    await queue.close({ graceMs: 0 })
+    await running
+  })
+
   test('after it had settled its message: only its place is freed', async () => {
     const { clock, queue, producer, consumer } = setUp<string>()
     const stop = new AbortController()

@@ -159,6 +159,67 @@ describe('run', () => {
   })
 })
 
+test('trouble that lasts while a handler works on: its lease is tried in the same rests', async () => {
+  const { storage, clock, queue, producer } = setUp<number>()
+  const rest = defer()
+  const running = thrownBy(queue.createConsumer('default', { leaseMs: 200 }).run(() => rest.promise))
+  await producer.send(1)
+  await settle()
+  storage.fail(away('CORRUPT'), 'claim', 'settle')
+  const before = storage.calls.length
+  await clock.advance(20_000)
+  const tries = storage.calls.length - before
+  expect(tries).toBeGreaterThan(4)
+  expect(tries).toBeLessThan(15)
+  rest.resolve()
+  await clock.advance(10_050)
+  expect(await running).toMatchObject({ code: 'CORRUPT' })
+})
+
+describe('trouble that comes and goes', () => {
+  /** The next step fails, once. */
+  const blip = (storage: SpyStorage): void => {
+    let failed = false
+    storage.before = ({ verb }) => {
+      if (failed || (verb !== 'claim' && verb !== 'settle')) return
+      failed = true
+      throw away()
+    }
+  }
+
+  test('a run that has stopped has as long each time to settle what ends', async () => {
+    const { storage, clock, queue, producer, consumer } = setUp<number>()
+    const stop = new AbortController()
+    const rest = defer()
+    const running = consumer.run(() => rest.promise, { signal: stop.signal })
+    await producer.send(1)
+    await settle()
+    stop.abort()
+    blip(storage)
+    await clock.advance(60_000)
+    blip(storage)
+    rest.resolve()
+    await clock.advance(1000)
+    await running
+    expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
+  })
+
+  test('a drain that nothing else ends counts what fails in a row', async () => {
+    const { storage, clock, producer, consumer } = setUp<number>()
+    await producer.send(1)
+    const rest = defer()
+    const drained = consumer.drain(() => rest.promise)
+    await settle()
+    for (let i = 0; i < 6; i++) {
+      blip(storage)
+      await clock.advance(60_000)
+    }
+    rest.resolve()
+    await clock.advance(1000)
+    expect(await drained).toMatchObject({ acked: 1 })
+  })
+})
+
 test('a view that failed is closed and opened anew, for whoever asks next', async () => {
   const { storage, clock, queue } = unopened()
   const producer = queue.createProducer()
