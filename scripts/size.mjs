@@ -14,17 +14,18 @@ const kB = 1024
 /** What a user writes, and the bytes that it may cost; subpaths without a line here are listed without a budget. */
 export const USES = [
   {
-    // The aim is 8 kB. What it costs today is every rule of the contract, with its checks and its error texts; see the
-    // README for the parts. The budget is here so that it does not grow unseen.
+    // The aim is 16 kB, with an engine of its own for memory and browsers. What it costs today: 16 kB of core, of which the
+    // desk, receipts, signals, declared groups, checks of payloads and async codecs are 6, and 17.5 kB of the engine that
+    // files and Durable Objects need, of which leases out of the log, joining in steps, exact numbers and ends are 4.5.
     name: 'core + memory',
-    budget: 22.1 * kB,
+    budget: 33.5 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
     name: 'core + IndexedDB + outbox + service worker',
-    budget: 30.7 * kB,
+    budget: 42 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -35,28 +36,29 @@ export const USES = [
   },
   {
     name: 'core + IndexedDB',
-    budget: 26.6 * kB,
+    budget: 38 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
   },
   {
-    // The aim is 6 kB. The core alone is more than that: see the README for its parts.
+    // The aim is 9 kB. The core alone is 16.
     name: 'core + Durable Object client',
-    budget: 13.7 * kB,
+    budget: 20.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
   },
   {
     name: 'Durable Object client alone',
-    budget: 4.5 * kB,
+    // Shards that fail alone, and answers that stay bounded together, are 0.2 kB.
+    budget: 4.75 * kB,
     code: `export { DurableObjectAdapter } from 'quayside/durable-object'`,
   },
   {
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
-    budget: 21.4 * kB,
+    budget: 29 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,

@@ -72,7 +72,7 @@ describe('<quayside-inspector>', () => {
     expect(await group('default').innerText()).toContain('0 acked')
     const delayed = row('POST /orders')
     expect(await delayed.innerText()).toMatch(
-      /delayed\s+due in (\d+ min\s+)?\d+ s\s+1\s+HTTP 503 Service Unavailable/,
+      /delayed\s+due in \d+ (min|s)\s+\d+ s\s+1\s+HTTP 503 Service Unavailable/,
     )
     const dead = row('POST shop.example/refunds?page=2')
     expect(await dead.innerText()).toMatch(/dead\s+rejected/)

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { findLoss } from '../../src/json.ts'
 import { expectCode, expectEmpty, setUp } from '../support/set-up.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 class Money {
   readonly cents: number
@@ -223,7 +224,7 @@ test('a codec of its own may take what JSON cannot', async () => {
   expect((await consumer.receive())?.payload).toEqual(new Map([['a', 1]]))
 })
 
-test('looking costs less than writing the JSON', () => {
+test('looking costs less than writing the JSON', WALL_CLOCK, () => {
   const order = {
     id: 'a1b2c3d4e5',
     total: 129.95,
