@@ -1,12 +1,19 @@
 import type { GroupStats, MessageState } from '../src/index.ts'
 import { h, setText } from './dom.ts'
 
-export const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+export const STATES: readonly Exclude<MessageState, 'done'>[] = [
+  'ready',
+  'leased',
+  'delayed',
+  'blocked',
+  'parked',
+  'dead',
+]
 
 /** The states of a group's messages: a bar in their proportions, and a legend with the numbers, which says it all. */
 export class Bar {
   readonly element: HTMLElement
-  readonly #parts: readonly { state: MessageState; part: HTMLElement; number: HTMLElement }[]
+  readonly #parts: readonly { state: Exclude<MessageState, 'done'>; part: HTMLElement; number: HTMLElement }[]
 
   constructor() {
     this.#parts = STATES.map((state) => {

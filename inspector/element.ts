@@ -13,7 +13,16 @@ const Base: typeof HTMLElement = globalThis.HTMLElement ?? Object
 
 /** What changes without a hint (a delay that is over, a storage that cannot watch) is looked for this often, in seconds. */
 const LOOK_EVERY = 5
-const NO_GROUP: GroupStats = { ready: 0, leased: 0, delayed: 0, blocked: 0, dead: 0, acked: 0, failed: 0 }
+const NO_GROUP: GroupStats = {
+  ready: 0,
+  leased: 0,
+  delayed: 0,
+  blocked: 0,
+  parked: 0,
+  dead: 0,
+  acked: 0,
+  failed: 0,
+}
 
 /**
  * `<quayside-inspector>`: a queue to look at and to put right, live from any tab.

@@ -57,6 +57,11 @@ export class QuaysideError extends Error {
   }
 }
 
+/** What a verb answers that a storage does not have. */
+export function unsupported(tried: string): Promise<never> {
+  return Promise.reject(new QuaysideError('UNSUPPORTED', `${tried}: this storage cannot do that`))
+}
+
 /** How much of an error text is kept with a message. */
 const MAX_ERROR_LENGTH = 4096
 

@@ -24,6 +24,8 @@
  * this one runs the suite of `quayside/conformance`, which has a case for every rule on this page.
  */
 
+import type { HoldRequest, Hold, LaneRules, LanesPage, LanesQuery, ReleaseRequest } from './lanes.ts'
+
 /** An encoded payload. Opaque to the storage, which hands out what it was given: a string as a string, bytes as bytes. */
 export type Body = string | Uint8Array
 
@@ -34,6 +36,8 @@ export interface NewMessage {
   readonly id?: string | undefined
   /** The ordering key: see rule 5 at {@link QueueStorage.claim}. */
   readonly key?: string | undefined
+  /** The lane, whose flow it shares: see rule 6 at {@link QueueStorage.claim}. A key belongs to its lane. Default: none. */
+  readonly lane?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** How long from now until it may be delivered, in ms. At that time it takes its place at the end of the queue. Default 0. */
   readonly delayMs?: number | undefined
@@ -43,6 +47,16 @@ export interface NewMessage {
   readonly maxAttempts?: number | undefined
   /** With `id`: replaces what the retained message of that id carries instead of answering `duplicate`. */
   readonly replace?: boolean | undefined
+  /**
+   * With `replace` and `delayMs`: how far replacements put the message off at most, in ms from when the first of those that
+   * wait under this id was stored. Default: no limit.
+   */
+  readonly maxDelayMs?: number | undefined
+  /**
+   * How long its {@link Outcome} is kept in each group once it is done or dead there, in ms. Default: not at all, and then
+   * no storage keeps anything for it.
+   */
+  readonly keepMs?: number | undefined
   /** With `id`: how long the id is still known after the last group is done with the message, in ms. Default 0. */
   readonly dedupeMs?: number | undefined
 }
@@ -103,6 +117,17 @@ export interface ClaimRequest {
   readonly settle?: readonly Settlement[] | undefined
   /** How long a message that this claim finds dead is kept as a dead letter, in ms; then it is deleted. Default: for ever. */
   readonly deadForMs?: number | undefined
+  /** The next of the ordering key of a message that this claim finds dead is parked: see {@link DeadSettlement.parksNext}. */
+  readonly parksNext?: boolean | undefined
+  /** What the lanes may do. Default: no limits, a weight of 1. */
+  readonly lanes?: LaneRules | undefined
+  /**
+   * Takes only from lanes whose names start with this text, or that are named here ({@link MAX_LANE_NAMES} at most).
+   * Messages without a lane are not among them. Default: all lanes, and messages without one.
+   */
+  readonly only?: string | readonly string[] | undefined
+  /** With `only`: the {@link ClaimResult.position} of the claim before, so that its lanes have their turns. */
+  readonly position?: string | undefined
 }
 
 /** One message, leased. */
@@ -113,8 +138,11 @@ export interface Delivery {
   readonly body: Body
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
+  readonly lane?: string | undefined
   /** When it was appended or last replaced, on the storage's clock, in ms since 1970. */
   readonly timestamp: number
+  /** How long its outcome is kept, in ms, if it is. */
+  readonly keepMs?: number | undefined
   /** The number of this delivery in this group, from 1. Deliveries that ended with `counts: false` do not count. */
   readonly attempt: number
   /** Its own number of attempts, or the group's. */
@@ -132,12 +160,17 @@ export interface ClaimResult {
   readonly nextInMs?: number | undefined
   /** The results of {@link ClaimRequest.settle}, in order. */
   readonly settled?: readonly SettleResult[] | undefined
+  /** With {@link ClaimRequest.only}: where its turns go on. Opaque. */
+  readonly position?: string | undefined
 }
 
 /** How a delivery ends, or goes on. Also takes the receipts of dead letters: `retry` redrives one, `ack` deletes it. */
 export type Settlement =
-  /** Done: the group has finished with the message. */
-  | { readonly receipt: string; readonly kind: 'ack' }
+  /**
+   * Done: the group has finished with the message. `value`: what its handler made of it, kept as its {@link Outcome} if the
+   * message has `keepMs`, and not otherwise; {@link MAX_RESULT_BYTES} at most.
+   */
+  | { readonly receipt: string; readonly kind: 'ack'; readonly value?: Body | undefined }
   /**
    * Deliver it again after `delayMs`. `counts: false` gives the attempt back (a consumer that shuts down, a device that is
    * offline). A message that would expire before it is due again becomes a dead letter at once.
@@ -149,16 +182,43 @@ export type Settlement =
       readonly error?: string | undefined
       readonly counts?: boolean | undefined
     }
-  /** Keep it as a dead letter: for `deadForMs`, or for ever. */
+  | DeadSettlement
+  /**
+   * Park it: it keeps its place, is handed to nobody, and blocks its ordering key, until it is resumed or cancelled. It never
+   * goes on by itself, but may expire. Takes receipts of leases only.
+   */
   | {
       readonly receipt: string
-      readonly kind: 'dead'
-      readonly reason: DeadReason
-      readonly error?: string | undefined
-      readonly deadForMs?: number | undefined
+      readonly kind: 'park'
+      /** Why, to show. */
+      readonly reason: string
+      /** More to show, as JSON: {@link MAX_DATA_BYTES} at most. */
+      readonly data?: string | undefined
     }
-  /** Lease it for `leaseMs` from now. */
-  | { readonly receipt: string; readonly kind: 'extend'; readonly leaseMs: number }
+  /**
+   * Lease it for `leaseMs` from now. `progress`: how far its handler is, shown as its {@link Outcome} while it is leased if
+   * the message has `keepMs`; {@link MAX_RESULT_BYTES} at most.
+   */
+  | {
+      readonly receipt: string
+      readonly kind: 'extend'
+      readonly leaseMs: number
+      readonly progress?: Body | undefined
+    }
+
+/** Keep it as a dead letter: for `deadForMs`, or for ever. */
+export interface DeadSettlement {
+  readonly receipt: string
+  readonly kind: 'dead'
+  readonly reason: DeadReason
+  readonly error?: string | undefined
+  readonly deadForMs?: number | undefined
+  /**
+   * The next message of its ordering key is parked, with the reason `behind a dead letter`, and blocks those behind it; it is
+   * parked as if it had been delivered. Default `false`: the key goes on.
+   */
+  readonly parksNext?: boolean | undefined
+}
 
 /**
  * Why a message became a dead letter.
@@ -181,14 +241,17 @@ export interface SettleResult {
  * Where a message stands in one group.
  *
  * A message behind an earlier one of its ordering key is `blocked` once a claim has passed it. Before that, nobody has
- * looked at its key yet, and it counts as `ready`.
+ * looked at its key yet, and it counts as `ready`. One whose lane is held or at its limit is `ready` as well. `done` are only
+ * those whose {@link Outcome} is kept.
  */
-export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked' | 'dead'
+export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked' | 'parked' | 'dead' | 'done'
 
 export interface ListQuery {
   readonly group: string
-  /** Only these states. Default: all but `dead`. */
+  /** Only these states. Default: all but `dead` and `done`. */
   readonly states?: readonly MessageState[] | undefined
+  /** Only messages of this lane; the empty string: only those without one. Default: all. */
+  readonly lane?: string | undefined
   /** Only these messages: {@link MAX_IDS} at most. */
   readonly ids?: readonly string[] | undefined
   /** The most messages to answer with. A page is bounded in bytes as well: it may have fewer, and a cursor. */
@@ -202,10 +265,11 @@ export interface ListQuery {
 export interface ListedMessage {
   readonly id: string
   readonly state: MessageState
-  /** The empty string where {@link ListQuery.bodies} is `false`. */
+  /** The empty string where {@link ListQuery.bodies} is `false`, and for what is `done`. */
   readonly body: Body
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
+  readonly lane?: string | undefined
   readonly timestamp: number
   /** Deliveries so far that count. */
   readonly attempt: number
@@ -220,6 +284,56 @@ export interface ListedMessage {
   readonly deadAt?: number | undefined
   /** `dead` only: settle it with `retry` to redrive the message, with `ack` to delete it. */
   readonly receipt?: string | undefined
+  /** `parked` only. */
+  readonly parked?: Parked | undefined
+  /** `done` only, and `leased` where there is progress to show. */
+  readonly outcome?: Outcome | undefined
+}
+
+/** Why a message is parked. */
+export interface Parked {
+  readonly reason: string
+  /** JSON. */
+  readonly data?: string | undefined
+  /** When it was parked, on the storage's clock, in ms since 1970. */
+  readonly at: number
+}
+
+/** What became of a message in one group, for as long as its `keepMs` says. */
+export type Outcome =
+  /** It is leased, and this is how far its handler is. */
+  | { readonly status: 'running'; readonly progress: Body; readonly at: number }
+  /** It was acked; `value` is what the ack brought. `at`: when, on the storage's clock, in ms since 1970. */
+  | { readonly status: 'done'; readonly value?: Body | undefined; readonly at: number }
+  /** It became a dead letter. */
+  | {
+      readonly status: 'dead'
+      readonly reason: DeadReason
+      readonly error?: string | undefined
+      readonly at: number
+    }
+
+/** What changed, as far as the storage says so: see {@link QueueStorage.watch}. */
+export interface Hint {
+  /** Ids of messages whose {@link Outcome} is kept and came to be: 64 at most; `many`: more than that, or unknown which. */
+  readonly finished?: readonly string[] | 'many' | undefined
+}
+
+export interface ResumeOptions {
+  /** Only in this group. Default: in every group. */
+  readonly group?: string | undefined
+  /**
+   * What the message carries from now on, in the groups in which it is resumed; id, key and lane stay. Its time to live is
+   * what `expiresInMs` says, from now, or what it was.
+   */
+  readonly edit?:
+    | {
+        readonly body: Body
+        readonly headers?: Readonly<Record<string, string>> | undefined
+        readonly expiresInMs?: number | undefined
+        readonly maxAttempts?: number | undefined
+      }
+    | undefined
 }
 
 export interface Page {
@@ -237,6 +351,7 @@ export interface GroupStats {
   readonly delayed: number
   /** Behind an earlier message of their ordering key that is not done. */
   readonly blocked: number
+  readonly parked: number
   readonly dead: number
   /** Age in ms of the oldest message that is not done. */
   readonly oldestMs?: number | undefined
@@ -256,6 +371,8 @@ export interface StorageStats {
   readonly oldestMs?: number | undefined
   /** Messages stored since the queue exists. */
   readonly sent: number
+  /** What is held: {@link MAX_HOLDS} at most, those of groups and of the queue first. */
+  readonly holds: readonly Hold[]
 }
 
 /** One queue in a storage. */
@@ -286,7 +403,16 @@ export interface QueueStorage {
    * - Order: first deliveries are in the order of append, delayed ones at the place they took when due. Retries come when
    *   they are due and hold nobody up.
    * - With an ordering key: at most one message of a key is leased in a group, in order; a later one is delivered only
-   *   after the earlier one is done or a dead letter.
+   *   after the earlier one is done or a dead letter. A key belongs to its lane: the same key in two lanes is two keys.
+   * - With lanes: order is kept in each lane, and lanes take turns, by deficit round-robin. A lane that has something ready
+   *   is one that may go: not held, with fewer than `concurrency` live leases, and with a token of its `rate`. Those that may
+   *   go are visited in the order of their names, which is one that does not change, from the one after the lane that was
+   *   served last, again and again until the answer is full: in each visit a lane gives up to `weight` messages. Messages
+   *   without a lane are one more lane, which comes first in that order, has weight 1 and no limits. Inside a lane, messages
+   *   that are due again and first deliveries take turns.
+   * - A lane never exceeds the limits of the claim that takes from it. Where claims differ, a lane may rest for as long as the
+   *   smaller limits say, {@link MAX_REST_MS} at most. A delivery that was settled with `counts: false` has taken its token.
+   * - What is held is not handed out. Leases that exist go on, and can be settled.
    * - Expired messages become dead letters (`expired`) of the groups that exist.
    * - Atomicity: across every context on the same storage, no two live leases on one message in one group.
    * - Idempotence: none; each call leases more.
@@ -315,6 +441,18 @@ export interface QueueStorage {
    */
   list(query: ListQuery): Promise<Page>
 
+  /**
+   * What became of messages in a group: see {@link NewMessage.keepMs}. `undefined` for those that wait, whose time has come,
+   * that keep nothing, or that nobody knows. A message stored under an id forgets what was kept of earlier ones of that id.
+   *
+   * - Takes {@link MAX_IDS} ids at most. Effect: none, ever.
+   * - Atomicity: an outcome is written in the step that ends the message, with it or not at all.
+   */
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]>
+
+  /** Lanes of a group that have something in it or are held: a page, by name. Effect: none, ever. */
+  lanes(query: LanesQuery): Promise<LanesPage>
+
   /** Counts, without looking at every message. Effect: none, ever. */
   stats(): Promise<StorageStats>
 
@@ -339,6 +477,27 @@ export interface QueueStorage {
   retryNow(group: string, ids: readonly string[]): Promise<boolean[]>
 
   /**
+   * Ends the wait of parked messages: they are due at once, and their attempts are counted anew.
+   *
+   * - Takes {@link MAX_IDS} ids at most. With {@link ResumeOptions.edit} they carry something else from then on.
+   * - Answers, per id, whether the message was parked in some group.
+   * - Atomicity: all in one step.
+   */
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]>
+
+  /**
+   * Has nothing of a place handed out, in any context, until it is released or over. A second hold of the same place takes
+   * the place of the first. A group or lane that does not exist can be held: the hold is there when it comes. Survives
+   * whatever messages survive, and `purge`; `deleteGroup` ends those of the group.
+   *
+   * - Cost: that of a few rows, however much waits there.
+   */
+  hold(request: HoldRequest): Promise<void>
+
+  /** Ends the hold of a place. Answers whether there was one, a probe that is out included. */
+  release(request: ReleaseRequest): Promise<boolean>
+
+  /**
    * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted, which is
    * an end as any other: their ids are known for their `dedupeMs`. Later claims create the group anew. A group that does
    * not exist is no error.
@@ -360,10 +519,10 @@ export interface QueueStorage {
 
   /**
    * Calls `listener` when anything changed, in this or in another context; returns a function that stops it.
-   * A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`, and now and then without.
+   * What it says besides is what the storage knows of it: {@link Hint}. A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`, and now and then without.
    * The same listener given twice is two watches. Absent where the storage cannot tell.
    */
-  watch?(listener: () => void): () => void
+  watch?(listener: (hint?: Hint) => void): () => void
 
   /**
    * Ends this view of the queue. Verbs under way finish first; later ones of this view reject with `CLOSED`. When no view
@@ -426,6 +585,12 @@ export interface Guarantees {
   readonly consistentWithinMs: number
   /** `false`: nobody can count what the queue retains at a send, and the core refuses `maxMessages` and `maxBytes`. @defaultValue `true` */
   readonly queueLimits?: boolean | undefined
+  /** `false`: there are no lanes, no holds, and messages may have no `lane`. @defaultValue `true` */
+  readonly lanes?: boolean | undefined
+  /** `false`: `park`, `parksNext` and `resume` do not work. @defaultValue `true` */
+  readonly parking?: boolean | undefined
+  /** `false`: no outcome is kept, and messages may have no `keepMs`. @defaultValue `true` */
+  readonly results?: boolean | undefined
   /** `false`: {@link StorageAdapter.queues} rejects with `UNSUPPORTED`. @defaultValue `true` */
   readonly listsQueues?: boolean | undefined
 }
@@ -463,3 +628,12 @@ export const MAX_ANSWER_BYTES: number = 16 * 1024 * 1024
 
 /** The most ids that one call of `cancel`, `retryNow` or `list` names, so that no step takes long. */
 export const MAX_IDS: number = 256
+
+/** The most bytes of a result or of progress, as stored. */
+export const MAX_RESULT_BYTES: number = 128 * 1024
+
+/** The most bytes of the data of a parked message, as UTF-8. */
+export const MAX_DATA_BYTES = 4096
+
+/** The most holds that an answer of `stats` tells. */
+export const MAX_HOLDS = 100

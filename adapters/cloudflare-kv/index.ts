@@ -30,6 +30,9 @@ const GUARANTEES: Guarantees = {
   consistentWithinMs: 60_000,
   // Two that send at once would not see each other's messages.
   queueLimits: false,
+  lanes: false,
+  parking: false,
+  results: false,
 }
 
 /**

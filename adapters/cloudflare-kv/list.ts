@@ -128,7 +128,7 @@ export async function stats(work: Work): Promise<StorageStats> {
   const groups = new Map<string, GroupStats>()
   const retained = new Set<Segment>()
   for (const [name, group] of ledger.groups) {
-    const numbers = { ready: 0, leased: 0, delayed: 0, blocked: 0, dead: 0 }
+    const numbers = { ready: 0, leased: 0, delayed: 0, blocked: 0, parked: 0, dead: 0, done: 0 }
     let oldest = Infinity
     for (const segment of segments) {
       if (!ledger.belongs(group, segment)) continue
@@ -150,7 +150,8 @@ export async function stats(work: Work): Promise<StorageStats> {
         numbers.dead += segment.count - ledger.standing(group, segment).done.size
     }
     const counts = ledger.counts.get(name) ?? { acked: 0, failed: 0 }
-    groups.set(name, { ...numbers, ...ageOf(oldest, settings), ...counts })
+    const { done: _done, ...known } = numbers
+    groups.set(name, { ...known, ...ageOf(oldest, settings), ...counts })
   }
   let messages = 0
   for (const { ready, leased, delayed } of groups.values())
@@ -174,6 +175,7 @@ export async function stats(work: Work): Promise<StorageStats> {
     bytes,
     ...ageOf(oldest, settings),
     sent: ledger.sent,
+    holds: [],
   }
 }
 

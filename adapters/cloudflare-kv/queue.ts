@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, unsupported } from '../../src/errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -70,6 +70,26 @@ export class CloudflareKVQueue implements QueueStorage {
 
   list(query: ListQuery): Promise<Page> {
     return this.#run('list', (work) => list(work, query))
+  }
+
+  results(): Promise<never> {
+    return unsupported('results')
+  }
+
+  lanes(): Promise<never> {
+    return unsupported('lanes')
+  }
+
+  resume(): Promise<never> {
+    return unsupported('resume')
+  }
+
+  hold(): Promise<never> {
+    return unsupported('hold')
+  }
+
+  release(): Promise<never> {
+    return unsupported('release')
   }
 
   stats(): Promise<StorageStats> {

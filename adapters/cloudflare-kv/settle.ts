@@ -1,3 +1,4 @@
+import { QuaysideError } from '../../src/errors.ts'
 import type { SettleResult, Settlement } from '../../src/storage.ts'
 import { Change, type Work } from './change.ts'
 import { type Segment, isForgotten } from './entries.ts'
@@ -99,6 +100,7 @@ function apply(change: Change, { settlement, receipt, segment, count }: Good): v
   const { work, group, now } = change
   const { ledger } = work
   if (settlement.kind === 'extend') return
+  if (settlement.kind === 'park') throw new QuaysideError('UNSUPPORTED', 'park: this storage cannot do that')
   if (settlement.kind === 'ack') {
     if (count > 0) ledger.count(group.name, 'acked', 1)
     return

@@ -1,3 +1,4 @@
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -5,8 +6,10 @@ import type {
   ClaimResult,
   ListQuery,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageStats,
@@ -43,6 +46,26 @@ export class ObjectView implements QueueStorage {
 
   list(query: ListQuery): Promise<Page> {
     return this.#call('list', query)
+  }
+
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#call('results', group, ids)
+  }
+
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#call('lanes', query)
+  }
+
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return this.#call('resume', ids, options)
+  }
+
+  hold(request: HoldRequest): Promise<void> {
+    return this.#call('hold', request)
+  }
+
+  release(request: ReleaseRequest): Promise<boolean> {
+    return this.#call('release', request)
   }
 
   stats(): Promise<StorageStats> {

@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, unsupported } from '../../src/errors.ts'
 import {
   type AppendOptions,
   type AppendResult,
@@ -192,6 +192,26 @@ export class ShardedView implements QueueStorage {
     return { messages }
   }
 
+  results(): Promise<never> {
+    return unsupported('results')
+  }
+
+  lanes(): Promise<never> {
+    return unsupported('lanes')
+  }
+
+  resume(): Promise<never> {
+    return unsupported('resume')
+  }
+
+  hold(): Promise<never> {
+    return unsupported('hold')
+  }
+
+  release(): Promise<never> {
+    return unsupported('release')
+  }
+
   async stats(): Promise<StorageStats> {
     const all = await this.#all('stats', (shard) => shard.stats())
     const names = new Set(all.flatMap((one) => Object.keys(one.groups)))
@@ -209,6 +229,7 @@ export class ShardedView implements QueueStorage {
       bytes: total(all.map(({ bytes }) => bytes)),
       oldestMs: eldest(all.map(({ oldestMs }) => oldestMs)),
       sent: total(all.map(({ sent }) => sent)),
+      holds: [],
     }
   }
 

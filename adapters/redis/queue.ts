@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, unsupported } from '../../src/errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -123,6 +123,26 @@ export class RedisQueue implements QueueStorage {
     }
   }
 
+  results(): Promise<never> {
+    return unsupported('results')
+  }
+
+  lanes(): Promise<never> {
+    return unsupported('lanes')
+  }
+
+  resume(): Promise<never> {
+    return unsupported('resume')
+  }
+
+  hold(): Promise<never> {
+    return unsupported('hold')
+  }
+
+  release(): Promise<never> {
+    return unsupported('release')
+  }
+
   async stats(): Promise<StorageStats> {
     let reply: Buffer | StatsReply
     let position: Argument = ''
@@ -133,10 +153,27 @@ export class RedisQueue implements QueueStorage {
     const groups: [string, GroupStats][] = []
     for (let i = 4; i < reply.length; i += 9) {
       const [name, ready, leased, delayed, blocked, dead, age, acked, failed] = reply.slice(i) as GroupReply
-      const counts = { ready, leased, delayed, blocked, dead, oldestMs: present(age), acked, failed }
+      const counts = {
+        ready,
+        leased,
+        delayed,
+        blocked,
+        parked: 0,
+        dead,
+        oldestMs: present(age),
+        acked,
+        failed,
+      }
       groups.push([name.toString(), counts])
     }
-    return { groups: Object.fromEntries(groups), messages, bytes, oldestMs: present(oldestMs), sent }
+    return {
+      groups: Object.fromEntries(groups),
+      messages,
+      bytes,
+      oldestMs: present(oldestMs),
+      sent,
+      holds: [],
+    }
   }
 
   async cancel(ids: readonly string[]): Promise<boolean[]> {
@@ -291,7 +328,9 @@ const LETTERS: Readonly<Record<MessageState, string>> = {
   leased: 'l',
   delayed: 'd',
   blocked: 'b',
+  parked: 'p',
   dead: 'x',
+  done: 'o',
 }
 const STATES = Object.fromEntries(
   Object.entries(LETTERS).map(([state, letter]) => [letter, state]),

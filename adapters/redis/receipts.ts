@@ -1,3 +1,4 @@
+import { QuaysideError } from '../../src/errors.ts'
 import type { Settlement } from '../../src/storage.ts'
 import { packText } from './records.ts'
 
@@ -66,6 +67,8 @@ export function packSettlements(settlements: readonly Settlement[]): Packed {
         args.push('k', ...common, settlement.reason, textOf(settlement.error))
         args.push(settlement.deadForMs === undefined ? '' : `${Math.ceil(settlement.deadForMs)}`)
         break
+      case 'park':
+        throw new QuaysideError('UNSUPPORTED', 'park: this storage cannot do that')
       default:
         args.push('e', ...common, `${Math.ceil(settlement.leaseMs)}`)
     }

@@ -64,7 +64,7 @@ if #members > 0 then
 local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
 for i = 1, #members do
 local side = sides[i] and cmsgpack.unpack(sides[i])
-local state = (not side or side.parked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+local state = (not side or side.blocked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
 numbers[state] = numbers[state] - 1
 end
 end
@@ -1036,12 +1036,12 @@ call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 local side = F.sideOf(group, seq)
 F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
-function F.park(group, message, at)
+function F.block(group, message, at)
 F.putHeld(group, message)
 F.noteReap(group, message)
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
 if at then
-F.putSide(group, message.seq, { at = at, parked = true })
+F.putSide(group, message.seq, { at = at, blocked = true })
 end
 group.row.blocked = group.row.blocked + 1
 end
@@ -1050,7 +1050,7 @@ return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
 function F.enter(group, message, at)
 if message.key and F.isBusy(group, message.key) then
-F.park(group, message, at)
+F.block(group, message, at)
 return
 end
 if message.key then
@@ -1076,7 +1076,7 @@ F.free(group, place.lease.key)
 return
 end
 F.dropHeld(group, message)
-if kind == 'parked' then
+if kind == 'blocked' then
 call('ZREM', F.keyOf(group, 'chain'), F.chainOf(message.key) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
@@ -1219,10 +1219,10 @@ local row = group.row
 if row.leased + row.waiting + row.blocked > 0 then
 local side = F.sideOf(group, seq)
 if side then
-return { kind = side.parked and 'parked' or side.lease and 'held' or 'waiting', side = side }
+return { kind = side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
 end
 if row.blocked > 0 and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
-return { kind = 'parked' }
+return { kind = 'blocked' }
 end
 local lease = row.leased > row.out and F.leaseAt(group, seq)
 if lease then
@@ -1816,7 +1816,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'a4f6b6b473c7024d127b77e9df1aa226322c67b2',
+    sha: '83a8b4ec1cce293da56daa710afbfd676f8d1c8d',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -1880,7 +1880,7 @@ call('ZREMRANGEBYSCORE', key, seq, seq)
 call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
-if place.kind == 'waiting' or place.kind == 'parked' then
+if place.kind == 'waiting' or place.kind == 'blocked' then
 local old = F.heldMessage(group, seq)
 group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
@@ -2101,7 +2101,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '77fe137163059b5a05ed7b83325a34d4de6e9bc4',
+    sha: '0f67a1c9a8c2afc6695605f184e95d739024c3fe',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
@@ -2116,7 +2116,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '69f6a32b903773e6013bfdf79cbf5657b788d17f',
+    sha: 'c004f065b76080a0325f71fc12817225414f5d36',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2271,7 +2271,7 @@ take(message, side.attempt, true, message.key, side.error)
 end
 end
 end
-local parked = 0
+local blocked = 0
 local function takeEach(segment, from, amendments, gone)
 local i = from
 while i <= segment.count and room() > 0 and looked < 1024 do
@@ -2284,10 +2284,10 @@ local key = message.key
 if not key or verdict(message, 0) then
 take(message, 0, false)
 elseif F.isBusy(group, key) then
-F.park(group, message)
+F.block(group, message)
 looked = looked + 1
 if taken > 0 then
-parked = parked + 1
+blocked = blocked + 1
 end
 else
 call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
@@ -2336,7 +2336,7 @@ end
 local function takeFromLog()
 local ask, skipped = 1, 0
 while room() > 0 and row.cursor < queue.tail do
-if looked >= 1024 or parked >= 256 or skipped >= 64 then
+if looked >= 1024 or blocked >= 256 or skipped >= 64 then
 more = true
 return
 end
@@ -2407,7 +2407,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '727aafc5b291cc58c52c3d885026ca0282814cb5',
+    sha: '93d692a84930ca05976d5bfb243dac6e73e002af',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2434,7 +2434,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'f00122e99ea5b8f7c34ef1bb0c80c9ab1bfbac1c',
+    sha: '01521202ae864b2bffe5a66232bc0bb0fc56df77',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2455,7 +2455,7 @@ return 0
 `,
   },
   list: {
-    sha: 'f87cf6122820631be61eb2c2badac21bcbbb1b01',
+    sha: '0ff1c551c09268f710ab40bd0258e2cafc0d1abe',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -2504,7 +2504,7 @@ local side = F.sideOf(group, message.seq)
 if side and side.lease then
 show('l', message, side.attempt, side.at)
 elseif isLive(message) then
-if side and not side.parked then
+if side and not side.blocked then
 show('d', message, side.attempt, side.at, side.error)
 else
 show('b', message, 0)
@@ -2747,7 +2747,7 @@ return reply
 `,
   },
   purge: {
-    sha: '361ff310e3db8f50094e6c5eb35d7269b1ee348a',
+    sha: '27fdc34be4284e560013611b18c7a7bebe11425d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -2776,7 +2776,7 @@ return queue.scan and 1 or 0
 `,
   },
   retryNow: {
-    sha: 'a1b24348ffafe026238d394ae5606382d91b99a0',
+    sha: '11bcec2a1c67839033b5ceda2282bc4f12318ff4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -2798,7 +2798,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '748abe629ac36a1d085fcb225462a12b88c8641d',
+    sha: '93550260f7f89ca54d8d5e79dab68f80c428497e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -2812,7 +2812,7 @@ return settled
 `,
   },
   stats: {
-    sha: '7afb048b78df4348322312acd7922a12a3f763e1',
+    sha: 'f326e3d4e8bc0221b18a5dd8ee651dfb5a8b8d96',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -2862,7 +2862,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'f273410be28a5708e354e7c48a97027d581ca6f0',
+    sha: 'e0b0b80f9db9fce0fdcb864f8491e95417078a06',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

@@ -366,7 +366,7 @@ class History {
       const deadForMs = DEAD_FOR_MS[GROUPS.indexOf(group ?? '')]
       return { settlement: { receipt, kind, reason: 'rejected', error, deadForMs }, group }
     }
-    return { settlement: { receipt, kind, leaseMs: ms + 1 }, group }
+    return { settlement: { receipt, kind: 'extend', leaseMs: ms + 1 }, group }
   }
 
   #id(number: number): string {

@@ -369,6 +369,7 @@ export class Model {
       if (settlement.deadForMs !== undefined) standing.deadUntil = now + settlement.deadForMs
       return
     }
+    if (settlement.kind === 'park') return
     const due = now + settlement.delayMs
     if (standing.state === 'dead') {
       this.#doubtId(message.id)
@@ -770,7 +771,9 @@ export class Model {
       leased: ZERO,
       delayed: ZERO,
       blocked: ZERO,
+      parked: ZERO,
       dead: ZERO,
+      done: ZERO,
       gone: ZERO,
     }
     for (const [message, standing] of this.#of(group)) {
@@ -789,7 +792,7 @@ export class Model {
         ranges[state] = { least: least + (different.size === 1 ? 1 : 0), most: most + 1 }
       }
     }
-    for (const state of ['ready', 'leased', 'delayed', 'blocked', 'dead'] as const) {
+    for (const state of ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead'] as const) {
       inRange(counts[state], ranges[state], `${state} of ${group.name} in stats`)
     }
     inRange(counts.acked, group.acked, `acked of ${group.name} in stats`)

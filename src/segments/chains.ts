@@ -2,8 +2,8 @@ import type { Group } from './group.ts'
 import type { ChainRow } from './rows.ts'
 import { noteLeaving } from './waiting.ts'
 
-/** Parks messages behind their key. */
-export function park(group: Group, key: string, chain: ChainRow): void {
+/** Blocks messages behind their key. */
+export function block(group: Group, key: string, chain: ChainRow): void {
   putChain(group, key, chain.at(-1)![0], chain)
   for (const [seq, message] of chain) noteLeaving(group, seq, message)
   group.row.blocked += chain.length

@@ -3,10 +3,10 @@ import { hasIdRow } from './id-rows.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { join } from './joining.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
-import { park } from './chains.ts'
+import { block } from './chains.ts'
 import { bury, free, isBusy } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
-import { type Lease, type Parked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
+import { type Lease, type Blocked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
 import { settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
@@ -17,7 +17,7 @@ import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
 
 /**
  * A claim that has found something passes over this share of a step's messages in the log at most, cancelled ones and those
- * that it parks behind their key, so that it takes no longer than other claims. The next one goes on from there.
+ * that it blocks behind their key, so that it takes no longer than other claims. The next one goes on from there.
  */
 const PASS = 1 / 4
 /** A claim that has found nothing yet passes over this many steps' messages. */
@@ -253,7 +253,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     row.cursor = first + takeStretch(taking, segment, from, Math.min(length, from + taking.room))
     return
   }
-  const parked = new Map<string, Parked[]>()
+  const blocked = new Map<string, Blocked[]>()
   let i = from
   for (; i < length && !taking.isFull; i++) {
     const seq = first + i
@@ -265,12 +265,12 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     const message = amendment?.message ?? messageAt(segment, i)
     const { key } = message
     if (key === undefined || taking.verdict(message, 0) !== undefined) taking.take(seq, message, 0, {})
-    else if (parked.has(key)) parked.get(key)!.push([seq, message])
-    else if (isBusy(group, key)) parked.set(key, [[seq, message]])
+    else if (blocked.has(key)) blocked.get(key)!.push([seq, message])
+    else if (isBusy(group, key)) blocked.set(key, [[seq, message]])
     else taking.take(seq, message, 0, { key })
   }
   row.cursor = first + i
-  for (const [key, chain] of parked) park(group, key, chain)
+  for (const [key, chain] of blocked) block(group, key, chain)
 }
 
 /** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */

@@ -1,4 +1,4 @@
-import { QuaysideError } from '../errors.ts'
+import { QuaysideError, unsupported } from '../errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -151,7 +151,15 @@ function closedError(tried: string, what: string): QuaysideError {
 /** What the engine adds to any store. An adapter adds `name`, `durability`, `sharedBy` and its limits. */
 export const SEGMENT_GUARANTEES: Pick<
   Guarantees,
-  'exclusiveLeases' | 'fifo' | 'orderingKeys' | 'deduplication' | 'cancellation' | 'consistentWithinMs'
+  | 'exclusiveLeases'
+  | 'fifo'
+  | 'orderingKeys'
+  | 'deduplication'
+  | 'cancellation'
+  | 'consistentWithinMs'
+  | 'lanes'
+  | 'parking'
+  | 'results'
 > = {
   exclusiveLeases: true,
   fifo: true,
@@ -159,6 +167,9 @@ export const SEGMENT_GUARANTEES: Pick<
   deduplication: true,
   cancellation: true,
   consistentWithinMs: 0,
+  lanes: false,
+  parking: false,
+  results: false,
 }
 
 /** The verbs of one queue. */
@@ -221,6 +232,26 @@ class View implements QueueStorage {
 
   list(query: ListQuery): Promise<Page> {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
+  }
+
+  results(): Promise<never> {
+    return unsupported('results')
+  }
+
+  lanes(): Promise<never> {
+    return unsupported('lanes')
+  }
+
+  resume(): Promise<never> {
+    return unsupported('resume')
+  }
+
+  hold(): Promise<never> {
+    return unsupported('hold')
+  }
+
+  release(): Promise<never> {
+    return unsupported('release')
   }
 
   async stats(): Promise<StorageStats> {

@@ -63,7 +63,7 @@ export class GroupRemains {
   readonly #passed: number
   readonly #leases: readonly Lease[]
   #leased: Stretches
-  /** How many of its rows are missing, those of messages that are parked together counted one by one. */
+  /** How many of its rows are missing, those of messages that are blocked together counted one by one. */
   #missing = 0
   readonly #left: Map<number, Left> = new Map()
 
@@ -138,20 +138,20 @@ export class GroupRemains {
     )
   }
 
-  /** Finds what was leased, what waits and what is parked, in this order: the first tells most of a message. */
+  /** Finds what was leased, what waits and what is blocked, in this order: the first tells most of a message. */
   #collect(): void {
     const { waiting = 0, blocked = 0 } = this.row ?? {}
     const heads: Heads = new Map()
     this.#collectLeased(heads)
     this.#collectWaiting(heads)
-    const parked = this.#collectParked(heads)
+    const inChain = this.#collectBlocked(heads)
     const sides =
       waiting +
       this.#leases.filter(({ row }, i) => row === 'side' || i >= (this.row?.leases.length ?? 0)).length
-    const parkedHeads = [...heads.values()].filter(({ row }) => typeof row === 'number').length
+    const blockedHeads = [...heads.values()].filter(({ row }) => typeof row === 'number').length
     this.#missing =
       Math.max(0, sides - this.#remains.keys('side', this.#rows).length) +
-      Math.max(0, blocked + parkedHeads - parked)
+      Math.max(0, blocked + blockedHeads - inChain)
   }
 
   #collectLeased(heads: Heads): void {
@@ -180,7 +180,7 @@ export class GroupRemains {
   }
 
   /** Answers with how many messages lie there. */
-  #collectParked(heads: Heads): number {
+  #collectBlocked(heads: Heads): number {
     let count = 0
     for (const chainKey of this.#remains.keys('chain', this.#rows)) {
       const [, key, row] = chainKey as readonly [string, string, number]
@@ -208,8 +208,8 @@ export class GroupRemains {
 
   #sourceOf({ seq, key }: Omit<Left, 'source'>, row: Lease['row']): Source | undefined {
     if (typeof row === 'number') {
-      const parked: Source = { table: 'chain', key: [this.name, key!, row], seq }
-      if (messageIn(this.#remains, parked) !== undefined) return parked
+      const blocked: Source = { table: 'chain', key: [this.name, key!, row], seq }
+      if (messageIn(this.#remains, blocked) !== undefined) return blocked
     }
     const sideKey = [this.name, key ?? seq]
     const side = this.#remains.get<SideRow>('side', sideKey)

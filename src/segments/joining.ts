@@ -1,7 +1,7 @@
 import { type Group, allGroups } from './group.ts'
-import { park } from './chains.ts'
+import { block } from './chains.ts'
 import { locate, messageIn, undone } from './places.ts'
-import { type ChainRow, type Parked, type SideRow, type Stored, WAITS } from './rows.ts'
+import { type ChainRow, type Blocked, type SideRow, type Stored, WAITS } from './rows.ts'
 import { sizeOf } from './segment.ts'
 import { compareKeys } from './store.ts'
 import { sideKey, wait } from './waiting.ts'
@@ -69,7 +69,7 @@ function joinRows(group: Group, name: string, table: 'side' | 'chain'): boolean 
   }
 }
 
-function inSide({ seq, message }: SideRow): Parked[] {
+function inSide({ seq, message }: SideRow): Blocked[] {
   return message === undefined ? [] : [[seq, message]]
 }
 
@@ -115,10 +115,10 @@ function takeOver(group: Group, seq: number, message: Stored): void {
   const wanted: SideRow = { seq, at, attempt: 0, message }
   const head = key === undefined ? undefined : work.tx.get<SideRow>('side', sideKey(group, seq, key))
   if (head === undefined) return wait(group, key, wanted)
-  if (head.seq < seq) return park(group, key!, [[seq, message]])
+  if (head.seq < seq) return block(group, key!, [[seq, message]])
   // Nothing is delivered yet, so an earlier one can still be the first of its key.
   work.tx.delete('due', [name, WAITS, head.at, head.seq])
   row.waiting--
-  park(group, key!, [[head.seq, head.message!]])
+  block(group, key!, [[head.seq, head.message!]])
   wait(group, key, wanted)
 }

@@ -38,7 +38,7 @@ type Section = readonly [states: readonly MessageState[], walk: (group: Group, f
 const SECTIONS: readonly Section[] = [
   [['leased', 'ready'], leased],
   [['delayed', 'ready'], waiting],
-  [['blocked'], parked],
+  [['blocked'], blocked],
   [['ready'], ahead],
   [['delayed', 'ready'], delayed],
   [['dead'], dead],
@@ -146,7 +146,7 @@ function* waiting(group: Group, lower: Key = [group.name, WAITS]): Iterable<Item
   }
 }
 
-function* parked(group: Group, from: Key = [group.name]): Iterable<Item> {
+function* blocked(group: Group, from: Key = [group.name]): Iterable<Item> {
   const { work, name } = group
   // The point of a message is the key of its row, and its seq.
   const lower = (from as readonly string[]).slice(0, 3)

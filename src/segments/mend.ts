@@ -3,7 +3,7 @@ import { finish } from './engine.ts'
 import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
 import { addLease } from './leases.ts'
-import { park } from './chains.ts'
+import { block } from './chains.ts'
 import { createGroup } from './new-group.ts'
 import { LogRemains, type Remains } from './remains.ts'
 import {
@@ -12,7 +12,7 @@ import {
   type DeadRow,
   type Delayed,
   type IdRow,
-  type Parked,
+  type Blocked,
   type Segment,
   type SideRow,
   type Stored,
@@ -89,7 +89,7 @@ class Mending {
         ({ message }) => sizeOf(message),
         (work, head) => this.#putHead(work, group, head),
       )
-      await this.#each(parked(group), sizeOfChain, (work, chain) => this.#putChain(work, group, chain))
+      await this.#each(blocked(group), sizeOfChain, (work, chain) => this.#putChain(work, group, chain))
       await this.#each(
         this.#dead(group),
         ([, { message }]) => sizeOf(message),
@@ -252,7 +252,7 @@ class Mending {
   }
 
   #putChain(work: Work, { name }: GroupRemains, chain: ChainRow): void {
-    park(loadGroup(work, name)!, chain[0]![1].key!, chain)
+    block(loadGroup(work, name)!, chain[0]![1].key!, chain)
     for (const [seq, message] of chain) putExtras(work, seq, message)
   }
 
@@ -304,9 +304,9 @@ function* heads(group: GroupRemains): Iterable<Head> {
 }
 
 /** What waits behind them. */
-function* parked(group: GroupRemains): Iterable<ChainRow> {
+function* blocked(group: GroupRemains): Iterable<ChainRow> {
   for (const [, ...others] of lines(group)) {
-    let chain: Parked[] = []
+    let chain: Blocked[] = []
     let bytes = 0
     for (const left of others) {
       const message = group.message(left)!

@@ -1,7 +1,7 @@
 import type { DeadReason } from '../storage.ts'
 import { endId, hasIdRow } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
-import { park, putChain } from './chains.ts'
+import { block, putChain } from './chains.ts'
 import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
 import { type Place, chainFrom, chainOf, locate, messageIn, undone } from './places.ts'
@@ -10,7 +10,7 @@ import {
   type DeadRow,
   type IdRow,
   type Lease,
-  type Parked,
+  type Blocked,
   type SideRow,
   type Stored,
   EXPIRES,
@@ -64,7 +64,7 @@ export function free(group: Group, seq: number, key: string | undefined, row: Le
       pushHead(group, key, row, next)
       return
     }
-    // What is done must not be taken for parked, should the head lie elsewhere from now on.
+    // What is done must not be taken for blocked, should the head lie elsewhere from now on.
     putChain(group, key, row, next === undefined ? [] : chain.slice(chain.indexOf(next)))
   }
   if (group.row.blocked === 0) return
@@ -72,7 +72,7 @@ export function free(group: Group, seq: number, key: string | undefined, row: Le
   if (first !== undefined) pushHead(group, key, partOf(first[0], 2), first[1][0]!)
 }
 
-function pushHead(group: Group, key: string, row: number, [seq, message]: Parked): void {
+function pushHead(group: Group, key: string, row: number, [seq, message]: Blocked): void {
   group.changed = true
   if (--group.row.blocked === 0) group.row.redriven = false
   group.heads.push({ key, row, seq, message })
@@ -117,10 +117,10 @@ export function redrive(group: Group, seq: number, message: Stored, at: number):
     wait(group, key, { seq, at, attempt: 0, message })
     return
   }
-  const parked: Parked = [seq, { ...message, due: at }]
+  const blocked: Blocked = [seq, { ...message, due: at }]
   const [found] = chainFrom(group, key, seq)
   const chain = found === undefined ? [] : undone(group, ...found)
-  if (chain.length === 0 || chain[0]![0] > seq) park(group, key, [parked])
+  if (chain.length === 0 || chain[0]![0] > seq) block(group, key, [blocked])
   else {
     // Into the row of its neighbours.
     const row = partOf(found![0], 2)
@@ -128,7 +128,7 @@ export function redrive(group: Group, seq: number, message: Stored, at: number):
       group,
       key,
       row,
-      [...found![1], parked].sort(([a], [b]) => a - b),
+      [...found![1], blocked].sort(([a], [b]) => a - b),
     )
     noteLeaving(group, seq, message)
     group.row.blocked++

@@ -12,7 +12,7 @@ export type Place =
   | { readonly at: 'leased'; readonly lease: Lease }
   /** Waits for its time. */
   | { readonly at: 'side'; readonly side: SideRow; readonly key: string | undefined }
-  /** Parked behind its ordering key. */
+  /** Blocked behind its ordering key. */
   | { readonly at: 'chain'; readonly key: string; readonly row: number; readonly chain: ChainRow }
 
 export function locate(group: Group, seq: number, key: string | undefined): Place | undefined {

@@ -201,7 +201,7 @@ export interface Stored {
   readonly named?: number | undefined
   /** When it was redriven, if it was a dead letter. */
   readonly redriven?: number | undefined
-  /** Parked only: not to be delivered before this time, even if its key comes free. */
+  /** Blocked only: not to be delivered before this time, even if its key comes free. */
   readonly due?: number | undefined
 }
 
@@ -209,7 +209,7 @@ export interface Stored {
  * A message that waits until `at`, or is leased after it waited.
  *
  * Of each ordering key at most one message waits or is leased, its head. All others of that key that the cursor has
- * passed are parked in `chain`. So a key is free exactly if no lease names it and it has no row here.
+ * passed are blocked in `chain`. So a key is free exactly if no lease names it and it has no row here.
  */
 export interface SideRow {
   readonly seq: number
@@ -223,11 +223,11 @@ export interface SideRow {
 }
 
 /**
- * Messages of one key that were parked together, in order. The head may lie in it: all before it are done then. A row is
+ * Messages of one key that were blocked together, in order. The head may lie in it: all before it are done then. A row is
  * not written anew for each message that leaves it, because it may be large.
  */
-export type ChainRow = readonly Parked[]
-export type Parked = readonly [seq: number, message: Stored]
+export type ChainRow = readonly Blocked[]
+export type Blocked = readonly [seq: number, message: Stored]
 
 export interface DeadRow {
   readonly message: Stored

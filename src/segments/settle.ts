@@ -1,3 +1,4 @@
+import { QuaysideError } from '../errors.ts'
 import type { SettleResult, Settlement } from '../storage.ts'
 import { putId } from './id-rows.ts'
 import type { Group } from './group.ts'
@@ -96,6 +97,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   if (lease?.lease !== receipt.lease) return false
   const { attempt, tied, key, row: where } = lease
   const { kind } = settlement
+  if (kind === 'park') throw new QuaysideError('UNSUPPORTED', 'park: this storage cannot do that')
   if (kind === 'extend') {
     extendLease(group, lease, seq, work.now + settlement.leaseMs)
     return true
@@ -130,7 +132,7 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   const { tx, now } = group.work
   const at = [group.name, seq]
   const letter = tx.get<DeadRow>('dead', at)
-  if (letter?.fence !== lease || settlement.kind === 'dead' || settlement.kind === 'extend') return false
+  if (letter?.fence !== lease || (settlement.kind !== 'retry' && settlement.kind !== 'ack')) return false
   if (letter.until !== undefined && letter.until <= now) return false
   tx.delete('dead', at)
   if (letter.until !== undefined) tx.delete('due', [group.name, FADES, letter.until, seq])

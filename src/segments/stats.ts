@@ -99,7 +99,7 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent }: Tally): St
     groups[name] = count
     messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
   }
-  return { groups: { ...groups }, messages, bytes, oldestMs, sent }
+  return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds: [] }
 }
 
 /** The largest of some ages. */
@@ -127,6 +127,7 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
+    parked: 0,
     dead: row.dead - dueOf(work, name, FADES, row.fades),
     oldestMs: oldest(work, group),
     acked: row.acked,

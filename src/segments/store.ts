@@ -29,7 +29,7 @@ export const TABLES = {
   side: 'b',
   /** When each waiting message of `side`, or the head of a key in `chain`, is due. */
   due: 's',
-  /** Messages of one group parked behind an earlier message of their ordering key. */
+  /** Messages of one group blocked behind an earlier message of their ordering key. */
   chain: 'b',
   /** Leases of one group that its row has no room for. */
   held: 's',

@@ -7,7 +7,7 @@ import {
   type Delayed,
   type DeliverRow,
   type IdRow,
-  type Parked,
+  type Blocked,
   type Segment,
   type TimerKey,
   type TimerMark,
@@ -235,7 +235,7 @@ function expireInLog(work: Work, at: number, some: number): void {
 }
 
 /** The messages that a row says expire at a time, unless they are gone: those of a whole segment, or one that was amended. */
-export function* expiredInLog(work: Work, at: number, row: number): Iterable<Parked> {
+export function* expiredInLog(work: Work, at: number, row: number): Iterable<Blocked> {
   const segment = segmentAt(work, row)
   if (segment === undefined) return
   const { first } = segment

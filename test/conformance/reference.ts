@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { QuaysideError } from '../../src/index.ts'
+import { unsupported } from '../../src/errors.ts'
 import { MAX_ANSWER_BYTES } from '../../src/storage.ts'
 import type {
   AppendOptions,
@@ -219,6 +220,26 @@ class View implements QueueStorage {
     const result = verb()
     this.#queue.changed(this)
     return result
+  }
+
+  results(): Promise<never> {
+    return unsupported('results')
+  }
+
+  lanes(): Promise<never> {
+    return unsupported('lanes')
+  }
+
+  resume(): Promise<never> {
+    return unsupported('resume')
+  }
+
+  hold(): Promise<never> {
+    return unsupported('hold')
+  }
+
+  release(): Promise<never> {
+    return unsupported('release')
   }
 
   async append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
@@ -749,6 +770,8 @@ class Queue {
     const now = this.#now
     const wasDead = place.state === 'dead'
     switch (settlement.kind) {
+      case 'park':
+        return
       case 'ack':
         place.state = 'done'
         if (!wasDead) group.acked++
@@ -1016,7 +1039,7 @@ class Queue {
     const groups: Record<string, GroupStats> = Object.create(null)
     let messages = 0
     for (const group of this.#groups.values()) {
-      const counts = { ready: 0, leased: 0, delayed: 0, blocked: 0, dead: 0 }
+      const counts = { ready: 0, leased: 0, delayed: 0, blocked: 0, parked: 0, dead: 0, done: 0 }
       const open: Message[] = []
       for (const [message, { state: raw }, state] of this.#standings(group)) {
         counts[state]++
@@ -1025,8 +1048,9 @@ class Queue {
       if (this.#has('counts what has expired')) {
         for (const [message, place] of group.places) if (this.#isExpired(message, place)) counts.ready++
       }
+      const { done: _done, ...known } = counts
       groups[group.name] = {
-        ...counts,
+        ...known,
         oldestMs: this.#ageOf(open),
         acked: group.acked,
         failed: group.failed,
@@ -1041,6 +1065,7 @@ class Queue {
       bytes: retained.reduce((sum, { body }) => sum + body.length, 0),
       oldestMs: this.#ageOf(retained),
       sent: this.#sent,
+      holds: [],
     }
   }
 

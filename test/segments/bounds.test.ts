@@ -194,7 +194,7 @@ test('no step grows with what expires, dies, is cancelled or forgotten', async (
   expect((await meter.dearest(() => q.cancel(ids.slice(0, 256)))).rows).toBeLessThan(2000)
 })
 
-test('no step grows with what is parked behind one key, nor a search by id', async () => {
+test('no step grows with what is blocked behind one key, nor a search by id', async () => {
   const meter = new Meter()
   const q = await meter.open()
   const ids = await send(q, MANY, () => ({ key: 'k' }))

@@ -87,6 +87,11 @@ export class SpyStorage implements StorageAdapter {
       settle: verb('settle', view.settle.bind(view)),
       list: verb('list', view.list.bind(view)),
       stats: verb('stats', view.stats.bind(view)),
+      results: verb('results', view.results.bind(view)),
+      lanes: verb('lanes', view.lanes.bind(view)),
+      resume: verb('resume', view.resume.bind(view)),
+      hold: verb('hold', view.hold.bind(view)),
+      release: verb('release', view.release.bind(view)),
       retryNow: verb('retryNow', view.retryNow.bind(view)),
       cancel: verb('cancel', view.cancel.bind(view)),
       deleteGroup: verb('deleteGroup', view.deleteGroup.bind(view)),
@@ -99,8 +104,8 @@ export class SpyStorage implements StorageAdapter {
       ...wrapped,
       watch: (listener) => {
         this.listeners++
-        const unwatch = view.watch!(() => {
-          if (!this.deaf) listener()
+        const unwatch = view.watch!((hint) => {
+          if (!this.deaf) listener(hint)
         })
         let stopped = false
         return () => {

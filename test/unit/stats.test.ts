@@ -9,6 +9,7 @@ describe('stats', () => {
     const queue = new Queue('unused', { clock })
     onTestFinished(() => queue.close())
     expect(await queue.stats()).toEqual({
+      holds: [],
       groups: {},
       messages: 0,
       bytes: 0,
@@ -42,6 +43,7 @@ describe('stats', () => {
       leased: 2,
       delayed: 2,
       blocked: 1,
+      parked: 0,
       dead: 1,
       oldestMs: 1000,
       acked: 1,
@@ -52,6 +54,7 @@ describe('stats', () => {
       leased: 0,
       delayed: 1,
       blocked: 0,
+      parked: 0,
       dead: 0,
       oldestMs: 1000,
       acked: 0,

@@ -8,7 +8,11 @@ export const stats: Section = {
     {
       name: 'a new queue has nothing',
       async run(t) {
-        equal(await (await t.open()).stats(), { groups: {}, messages: 0, bytes: 0, sent: 0 }, 'stats')
+        equal(
+          await (await t.open()).stats(),
+          { groups: {}, messages: 0, bytes: 0, sent: 0, holds: [] },
+          'stats',
+        )
       },
     },
     {
@@ -29,7 +33,7 @@ export const stats: Section = {
         await q.claim()
         equal(
           await q.counts(),
-          { ready: 0, leased: 0, delayed: 0, blocked: 0, dead: 0, acked: 0, failed: 0 },
+          { ready: 0, leased: 0, delayed: 0, blocked: 0, parked: 0, dead: 0, acked: 0, failed: 0 },
           'counts',
         )
       },

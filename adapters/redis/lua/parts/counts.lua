@@ -72,7 +72,7 @@ function look.reap(count, group, place)
     local sides = call('HMGET', keyOf(group, 'side'), unpack(members))
     for i = 1, #members do
       local side = sides[i] and cmsgpack.unpack(sides[i])
-      local state = (not side or side.parked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+      local state = (not side or side.blocked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
       numbers[state] = numbers[state] - 1
     end
   end

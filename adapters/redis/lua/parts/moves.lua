@@ -36,13 +36,13 @@ local function free(group, key)
   wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
 
--- Parks a message behind its key. `at`: its own time.
-local function park(group, message, at)
+-- Blocks a message behind its key. `at`: its own time.
+local function block(group, message, at)
   putHeld(group, message)
   noteReap(group, message)
   call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
   if at then
-    putSide(group, message.seq, { at = at, parked = true })
+    putSide(group, message.seq, { at = at, blocked = true })
   end
   group.row.blocked = group.row.blocked + 1
 end
@@ -54,7 +54,7 @@ end
 -- Has a message that is not in the log wait for its time, but behind its key if that is busy.
 local function enter(group, message, at)
   if message.key and isBusy(group, message.key) then
-    park(group, message, at)
+    block(group, message, at)
     return
   end
   if message.key then
@@ -82,7 +82,7 @@ local function remove(group, place, message)
     return
   end
   dropHeld(group, message)
-  if kind == 'parked' then
+  if kind == 'blocked' then
     call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
     row.blocked = row.blocked - 1
     return

@@ -74,7 +74,7 @@ local function replace(message, seq)
     call('ZADD', key, seq, cmsgpack.pack(message))
   end
   for group, place in pairs(places) do
-    if place.kind == 'waiting' or place.kind == 'parked' then
+    if place.kind == 'waiting' or place.kind == 'blocked' then
       local old = heldMessage(group, seq)
       group.row.outside = group.row.outside + #message.record - #old.record
       group.changed = true

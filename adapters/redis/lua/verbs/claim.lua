@@ -186,8 +186,8 @@ local function takeDue()
   end
 end
 
--- Messages parked after the first was taken: whoever has something need not wait for more.
-local parked = 0
+-- Messages blocked after the first was taken: whoever has something need not wait for more.
+local blocked = 0
 
 -- One message of the log after the other: some of it has to be decided.
 local function takeEach(segment, from, amendments, gone)
@@ -202,10 +202,10 @@ local function takeEach(segment, from, amendments, gone)
       if not key or verdict(message, 0) then
         take(message, 0, false)
       elseif isBusy(group, key) then
-        park(group, message)
+        block(group, message)
         looked = looked + 1
         if taken > 0 then
-          parked = parked + 1
+          blocked = blocked + 1
         end
       else
         call('HSET', keyOf(group, 'heads'), key, seqText(seq))
@@ -257,7 +257,7 @@ end
 local function takeFromLog()
   local ask, skipped = 1, 0
   while room() > 0 and row.cursor < queue.tail do
-    if looked >= PASS_ON or parked >= PASS or skipped >= GONE_SEGMENTS then
+    if looked >= PASS_ON or blocked >= PASS or skipped >= GONE_SEGMENTS then
       more = true
       return
     end

@@ -63,7 +63,7 @@ local function showHeld(message)
   if side and side.lease then
     show('l', message, side.attempt, side.at)
   elseif isLive(message) then
-    if side and not side.parked then
+    if side and not side.blocked then
       show('d', message, side.attempt, side.at, side.error)
     else
       show('b', message, 0)
