@@ -207,7 +207,7 @@ describe('the service worker', () => {
     await expect.poll(() => left.evaluate(() => outbox.size())).toBe(0)
     // What was under way came again, and bore the same key; what was answered did not.
     const keys = new Map<string, string[]>()
-    for (const { key, body } of arrived) keys.set(`${body}`, [...(keys.get(`${body}`) ?? []), key])
+    for (const [i, body] of bodies().entries()) keys.set(body, [...(keys.get(body) ?? []), arrived[i]!.key])
     expect([...keys.values()].every((all) => new Set(all).size === 1)).toBe(true)
     expect(arrived.length).toBe(24)
     for (const [i, body] of before.entries()) expect(keys.get(body)?.length).toBe(i < 5 ? 1 : 2)

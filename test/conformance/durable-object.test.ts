@@ -42,7 +42,7 @@ const APART: Exceptions = Object.fromEntries([
 
 describe('in three shards', () => {
   const name = 'durable-object, 3 shards'
-  registerConformanceIn(name, declared(guaranteesOf(3)), () => suite(3), { exceptions: APART })
+  registerConformanceIn(name, declared(guaranteesOf(3)), () => suite(3), { exceptions: APART, quick: 'core' })
 })
 
 describe('with answers of few bytes', () => {
