@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -16,6 +17,8 @@ interface Arrived {
   readonly key: string
   readonly body: Buffer
   readonly request: IncomingMessage
+  /** When, in ms. */
+  readonly at: number
 }
 
 let site: Site
@@ -37,6 +40,7 @@ beforeAll(async () => {
       key: request.headers['idempotency-key'] as string,
       body: await buffer(request),
       request,
+      at: performance.now(),
     }
     arrived.push(one)
     respond(response, one)
@@ -68,6 +72,14 @@ async function open(context: BrowserContext, path = '/'): Promise<Page> {
   await tab.goto(site.origin + path)
   await tab.waitForFunction(() => 'outbox' in globalThis)
   return tab
+}
+
+/** Whether a browser has written down that a sync was asked for. */
+async function knowsOfSync(profile: string): Promise<boolean> {
+  const folder = join(profile, 'Default/Service Worker/Database')
+  const files = (await readdir(folder)).filter((name) => /\.(log|ldb)$/.test(name))
+  const contents = await Promise.all(files.map((name) => readFile(join(folder, name))))
+  return contents.some((bytes) => bytes.includes('BackgroundSyncUserData'))
 }
 
 /** Registers the worker and waits until it controls the page. */
@@ -169,8 +181,8 @@ describe('the service worker', () => {
       requestSync(outbox)
       await outbox.fetch('/api/notes', { method: 'POST', body: 'hello' })
     })
-    // Closed by force it may forget that a sync was asked for, so it is given the time to write that down.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    // Closed by force it may forget that a sync was asked for: not before it has written that down.
+    await expect.poll(() => knowsOfSync(profile)).toBe(true)
     await before.close()
     expect(arrived).toEqual([])
     const after = await launchChromium({ profile })
@@ -357,8 +369,17 @@ describe('a page', () => {
     await tab.evaluate(() => void outbox.start())
     await context.setOffline(true)
     expect(new Set(await write(tab, numbers(10)))).toEqual(new Set(['stored']))
+    // A busy machine takes its time until a page knows that it is online, and may send.
+    let onlineAt = Infinity
+    site.routes.set('/online', (_, response) => {
+      onlineAt = performance.now()
+      response.end()
+    })
+    await tab.evaluate(() => addEventListener('online', () => void fetch('/online')))
     await context.setOffline(false)
-    await expect.poll(() => arrived.length, { timeout: 1000 }).toBe(10)
+    await expect.poll(() => arrived.length).toBe(10)
+    await expect.poll(() => onlineAt).toBeLessThan(Infinity)
+    expect(arrived.at(-1)!.at - onlineAt).toBeLessThan(1000)
     await expect.poll(() => tab.evaluate(() => outbox.size())).toBe(0)
     expect(new Set(bodies()).size).toBe(10)
   })
