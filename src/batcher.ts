@@ -103,7 +103,7 @@ export class Batcher<In, Out> implements Idling {
   }
 
   giveUp(error: unknown): void {
-    for (const unit of [...this.#waiting]) if (unit.items === undefined) this.#drop(unit, error)
+    for (const unit of this.#waiting.filter(({ items }) => items === undefined)) this.#drop(unit, error)
   }
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.

@@ -1,5 +1,4 @@
 import { v7 } from 'uuid'
-import { onAbort } from '../aborts.ts'
 import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
@@ -199,19 +198,19 @@ export class Outbox {
     checkOptions('drain', { deadline, signal }, { deadline: checkTime, signal: checkSignal })
     const { clock } = this.#rules
     let timer: unknown
-    let offAbort: (() => void) | undefined
+    let leave!: () => void
     const isLate = new Promise<boolean>((resolve) => {
-      const leave = (): void => resolve(true)
+      leave = (): void => resolve(true)
       if (deadline !== undefined)
         timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
-      offAbort = signal && onAbort(signal, leave)
+      signal?.addEventListener('abort', leave)
       if (signal?.aborted) leave()
     })
     try {
       return await Promise.race([before.then(() => false), isLate])
     } finally {
       if (timer !== undefined) clock.clearTimeout(timer)
-      offAbort?.()
+      signal?.removeEventListener('abort', leave)
     }
   }
 
