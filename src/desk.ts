@@ -34,10 +34,10 @@ export interface Unit<T> {
 interface Step<T> {
   readonly at: number
   /** Whom it asked. */
-  view?: QueueStorage
+  view: QueueStorage | undefined
   readonly units: readonly Unit<T>[]
-  readonly hands: readonly Hand<T>[]
-  readonly settlements: readonly Settlement[]
+  hands: readonly Hand<T>[]
+  settlements: readonly Settlement[]
   /** All of one line. */
   readonly shares: readonly Share[]
   /** How many messages they are for. */
@@ -315,22 +315,16 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that. What is in hand waits in any case.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    let settlements = units[0]?.settlements ?? NOTHING
-    if (units.length > 1) {
-      const all: Settlement[] = []
-      for (const unit of units) for (const one of unit.settlements) all.push(one)
-      settlements = all
-    }
+    const settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
     const shares = this.#takeShares(settlements.length > 0)
-    const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
-    if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
-    if (shares.length + settlements.length === 0) {
-      for (const unit of units) unit.settled(NOTHING, 0)
-      return undefined
-    }
     let limit = 0
     for (const { count } of shares) limit += count
-    return { at, units, hands, settlements, shares, limit, groups: this.#context.unmade }
+    const groups = this.#context.unmade
+    const step: Step<T> = { at, view: undefined, units, hands: NOTHING, settlements, shares, limit, groups }
+    if (now >= this.#renewAt) this.#takeHands(step)
+    if (shares.length + step.settlements.length > 0) return step
+    for (const unit of units) unit.settled(NOTHING, 0)
+    return undefined
   }
 
   #isUrgent(): boolean {
@@ -357,9 +351,10 @@ export class Desk<T> implements Idling {
   }
 
   /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
-  #takeHands(): readonly Hand<T>[] {
+  #takeHands(step: Step<T>): void {
     this.#renewAt = Infinity
-    return [...this.#hands].filter(({ lease }) => !lease.settled)
+    step.hands = [...this.#hands].filter(({ lease }) => !lease.settled)
+    step.settlements = [...step.settlements, ...step.hands.map(extensionOf)]
   }
 
   /**
@@ -383,12 +378,9 @@ export class Desk<T> implements Idling {
   /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
   #onView(step: Step<T>, view: QueueStorage): Step<T> {
     step.view = view
-    if (view === this.#view) return step
+    if (view !== this.#view && step.hands.length === 0) this.#takeHands(step)
     this.#view = view
-    if (this.#hands.size === 0 || step.hands.length > 0) return step
-    const hands = this.#takeHands()
-    const settlements = [...step.settlements, ...hands.map(extensionOf)]
-    return (this.#step = { ...step, hands, settlements })
+    return step
   }
 
   #do(step: Step<T>): void {

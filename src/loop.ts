@@ -242,8 +242,9 @@ export class Loop<T> implements Seat {
     this.#jobs.add(job)
     desk.hold(job)
     if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
-    if (job.message === undefined && !(await this.#read(job))) return
-    const message = job.message!
+    if (job.message === undefined) await this.#read(job)
+    const { message } = job
+    if (message === undefined) return
     let thrown: { error: unknown } | undefined
     try {
       const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
@@ -265,19 +266,17 @@ export class Loop<T> implements Seat {
     this.#next()
   }
 
-  /** Answers whether there is a message now, and still a slot for it. */
-  async #read(job: Job<T>): Promise<boolean> {
+  /** Makes a message, if it can be read and still has its slot then. */
+  async #read(job: Job<T>): Promise<void> {
     let why: unknown
     const message = await (job.opened as Late<T>).late.catch((error: unknown) => void (why = error))
-    if (job.over) return false
+    if (job.over) return
     job.startedAt = this.#now()
-    if (message !== undefined) job.message = message
-    else {
-      this.#keep(job, this.#reader.unreadable(job, why))
-      this.#let(job)
-      this.#next()
-    }
-    return message !== undefined
+    job.message = message
+    if (message !== undefined) return
+    this.#keep(job, this.#reader.unreadable(job, why))
+    this.#let(job)
+    this.#next()
   }
 
   #let(job: Job<T>): void {
@@ -419,7 +418,7 @@ export class Loop<T> implements Seat {
       first = Math.min(first, job.startedAt)
     }
     const timesOutAt = first + this.#timeoutMs
-    const handBackAt = this.#handBackAt < Infinity && this.#handBackAt <= now ? Infinity : this.#handBackAt
+    const handBackAt = this.#handBackAt <= now ? Infinity : this.#handBackAt
     this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
 
