@@ -26,7 +26,7 @@ export interface RunOptions<T = unknown> {
   /** Stops the run. */
   readonly signal?: AbortSignal | undefined
   /**
-   * How long a handler may take, in ms. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
+   * How long a handler may take, in ms, and before that an async codec or schema. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
    * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
    */
   readonly timeoutMs?: number | undefined
