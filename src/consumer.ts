@@ -34,6 +34,7 @@ import {
 } from './message.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
 import { type ConsumerSettings, Reader } from './reader.ts'
+import type { LaneRules } from './lanes.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SettleResult, Settlement } from './storage.ts'
 
@@ -54,6 +55,24 @@ export interface ConsumerOptions {
   readonly from?: 'earliest' | 'latest' | undefined
   /** How long dead letters that this consumer makes are kept, in ms; then they are deleted. @defaultValue for ever */
   readonly deadForMs?: number | undefined
+  /**
+   * What each lane of the group may do: how many messages of it may be worked on at once, by all consumers of the group
+   * together, how often it may be delivered, and how many turns it has where another has one. For all lanes, for those of a
+   * name, or whose names start with a text. The limits are those of the consumer that takes; give all of a group the same.
+   * 256 names and prefixes at most. @defaultValue no limits, each as many turns as another
+   */
+  readonly lanes?: LaneRules | undefined
+  /**
+   * Takes only from lanes whose names start with this text, or from those of these names, 64 at most; nothing that has no lane.
+   * May be changed later: see {@link Consumer.only}. @defaultValue all
+   */
+  readonly only?: string | readonly string[] | undefined
+  /**
+   * What a message of an ordering key leaves behind that becomes a dead letter here. `continue`: the next of its key is
+   * delivered. `park`: the next is parked, and all behind it wait, until {@link Queue.resume} or {@link Queue.cancel}.
+   * @defaultValue 'continue'
+   */
+  readonly afterDead?: 'continue' | 'park' | undefined
 }
 
 export interface ReceiveOptions {

@@ -2,6 +2,8 @@ import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
 import { cutError, errorText } from './errors.ts'
+import type { Only } from './lane-rules.ts'
+import type { LaneRules } from './lanes.ts'
 import type { Line } from './line.ts'
 import { Message, type NackOptions, type Settler, type Attempts, leaseOf } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
@@ -14,6 +16,9 @@ export interface ConsumerSettings {
   readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
   readonly deadForMs: number | undefined
+  readonly lanes: LaneRules | undefined
+  readonly only: Only | undefined
+  readonly parksNext: true | undefined
 }
 
 /** A message, unless it has yet to be read; `undefined` then says that it could not be, and is a dead letter now. */
