@@ -34,6 +34,7 @@ import {
 } from './message.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
 import { type ConsumerSettings, Reader } from './reader.ts'
+import { checkOnly, frozen } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SettleResult, Settlement } from './storage.ts'
@@ -372,6 +373,25 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
 
   get paused(): boolean {
     return this.#reader.paused
+  }
+
+  /**
+   * From which lanes it takes: see {@link ConsumerOptions.only}. Changed, it acts from the next claim on, also for what runs or
+   * waits already; what was delivered stays. `undefined`: from all, and what has no lane.
+   *
+   * @throws {@link QuaysideError} on setting: `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  get only(): string | readonly string[] | undefined {
+    return this.#reader.line.terms.only
+  }
+
+  set only(only: string | readonly string[] | undefined) {
+    const tried = 'consumer.only'
+    if (only !== undefined) {
+      checkOnly(tried, 'only', only)
+      this.#reader.context.require(tried, 'lanes', 'lanes')
+    }
+    this.#reader.select(frozen(only))
   }
 
   /**

@@ -46,8 +46,9 @@ interface Step<T> {
   readonly units: readonly Unit<T>[]
   readonly hands: readonly Hand<T>[]
   readonly settlements: readonly Settlement[]
-  /** All of one line. */
   readonly shares: readonly Share[]
+  /** Whose they all are. */
+  readonly line: Line | undefined
   /** How many messages they are for. */
   readonly limit: number
   readonly groups: readonly GroupStart[]
@@ -118,11 +119,14 @@ export class Desk<T> implements Idling {
   line(terms: Terms): Line {
     const key = JSON.stringify(terms)
     let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
-    if (line === undefined) this.#lines.push((line = new Line(terms)))
+    if (line !== undefined) return line
+    line = new Line(terms)
+    if (terms.only === undefined) this.#adopt(line)
     return line
   }
 
   join(seat: Seat): void {
+    this.#adopt(seat.line)
     if (seat.waits && ++this.#waiting === 1) {
       this.#lookAt = this.#context.now() + POLL_MS
       this.#unwatch = this.#context.watch(this.#hint)
@@ -131,9 +135,36 @@ export class Desk<T> implements Idling {
   }
 
   leave(seat: Seat): void {
-    if (!seat.line.delete(seat) || !seat.waits || --this.#waiting > 0) return
+    const { line } = seat
+    const wasThere = line.delete(seat)
+    this.#dismiss(line)
+    if (!wasThere || !seat.waits || --this.#waiting > 0) return
     this.#unwatch!()
     if (!this.#busy) this.#setTimer()
+  }
+
+  #adopt(line: Line): void {
+    if (!this.#lines.includes(line)) this.#lines.push(line)
+  }
+
+  /** There may be as many selections of lanes as there are lanes: one in which nobody stands is not kept. */
+  #dismiss(line: Line): void {
+    const place = this.#lines.indexOf(line)
+    if (line.terms.only !== undefined && line.isEmpty && place >= 0) this.#lines.splice(place, 1)
+  }
+
+  /** Has those whose line is another one by now go over to it. */
+  reseat(): void {
+    for (const line of [...this.#lines]) {
+      for (const seat of line.seats) {
+        if (seat.line === line) continue
+        line.delete(seat)
+        this.#adopt(seat.line)
+        seat.line.look(seat)
+      }
+      this.#dismiss(line)
+    }
+    this.#wake()
   }
 
   /** Somebody who has joined wants to know whether there is something. */
@@ -254,16 +285,17 @@ export class Desk<T> implements Idling {
   }
 
   #claim(
-    { leaseMs, maxAttempts, from, deadForMs }: Terms,
+    terms: Terms,
     limit: number,
     unmade: readonly GroupStart[],
     settle: readonly Settlement[] | undefined,
+    position?: string,
   ): ClaimRequest {
     const { group } = this
     // This one it makes itself; in its turn, if that is not the last.
     const others = unmade.at(-1)?.name === group ? unmade.slice(0, -1) : unmade
     const groups = others.length > 0 ? others : undefined
-    return { group, limit, leaseMs, maxAttempts, from, deadForMs, groups, settle }
+    return { group, limit, ...terms, position, groups, settle }
   }
 
   #wake(): void {
@@ -338,7 +370,8 @@ export class Desk<T> implements Idling {
     }
     let limit = 0
     for (const { count } of shares) limit += count
-    return { at, units, hands, settlements, shares, limit, groups: this.#context.unmade }
+    const line = shares[0]?.seat.line
+    return { at, units, hands, settlements, shares, line, limit, groups: this.#context.unmade }
   }
 
   #isUrgent(): boolean {
@@ -429,10 +462,9 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #call({ shares, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
+  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
     const settle = settlements.length > 0 ? settlements : undefined
-    const line = shares[0]?.seat.line
-    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle))
+    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle, line.position))
     return groups.length > 0 ? view.claim(this.joining(groups, settle)) : view.settle(this.group, settlements)
   }
 
@@ -448,7 +480,7 @@ export class Desk<T> implements Idling {
     return ended.length === 0 ? extend() : context.observe('settle', this.group, true, () => ended, extend)
   }
 
-  #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -460,10 +492,10 @@ export class Desk<T> implements Idling {
       from += unit.settlements.length
     }
     if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
-    const line = shares[0]?.seat.line
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
-    const { deliveries, nextInMs } = claimed!
+    const { deliveries, nextInMs, position } = claimed!
+    line.position = position
     const more = deliveries.length >= limit || nextInMs === 0
     if (nextInMs !== 0 && this.#waiting > 0)
       this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
@@ -489,7 +521,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, shares, line }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
@@ -514,7 +546,7 @@ export class Desk<T> implements Idling {
       for (const seat of this.#seats) if (seat.waits) told.add(seat)
     for (const seat of told) seat.failed(error, passing)
     for (const unit of units) if (!back.includes(unit)) unit.failed(error)
-    shares[0]?.seat.line.stir()
+    line?.stir()
   }
 
   // Time

@@ -124,7 +124,6 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
  * nothing more, and ends when the last job has.
  */
 export class Loop<T> implements Seat {
-  readonly line: Line
   readonly waits = true
   riding = false
   place: Set<Seat> | undefined = undefined
@@ -160,7 +159,6 @@ export class Loop<T> implements Seat {
 
   constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
     const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options
-    this.line = reader.line
     this.#reader = reader
     this.#handler = handler
     this.#options = options
@@ -217,6 +215,10 @@ export class Loop<T> implements Seat {
   }
 
   // Taking
+
+  get line(): Line {
+    return this.#reader.line
+  }
 
   wants(): number {
     if (this.#stopped !== undefined || this.#rests) return 0

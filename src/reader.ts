@@ -28,19 +28,27 @@ export type Opened<T> = Message<T> | Promise<Message<T> | undefined>
 export class Reader<T> {
   readonly context: Context<T>
   readonly desk: Desk<T>
-  readonly line: Line
+  /** Where those stand who take in its name. */
+  line: Line
   /** Takes nothing for the time being. */
   paused = false
   readonly #settings: ConsumerSettings
   readonly #settler: Settler
 
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
-    const { group, leaseMs, retry, from, deadForMs } = settings
+    const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
     this.context = context
     this.desk = context.desk(group)
-    this.line = this.desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
+    const { maxAttempts } = retry
+    this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
     this.#settings = settings
     this.#settler = settler
+  }
+
+  /** Takes from other lanes from the next claim on. */
+  select(only: Only | undefined): void {
+    this.line = this.desk.line({ ...this.line.terms, only })
+    this.desk.reseat()
   }
 
   /** Makes messages of deliveries that were asked for at that time. */
@@ -89,8 +97,8 @@ export class Reader<T> {
     reason: 'unreadable' | 'rejected' | 'exhausted',
     error: string | undefined,
   ): Settlement {
-    const { deadForMs } = this.#settings
-    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs }
+    const { deadForMs, parksNext } = this.#settings
+    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
   }
 
   /** How a delivery that failed goes on. */
