@@ -353,7 +353,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
-    return this.#reader.note(typeof message === 'string' ? undefined : message, settlement, result)
+    return this.#reader.note(typeof message === 'string' ? undefined : leaseOf(message), settlement, result)
   }
 
   #isOwn(message: Settled<T>): message is Message<T> {

@@ -357,10 +357,11 @@ export class Context<T> {
     const desks = [...this.#desks.values()]
     for (const desk of desks) desk.stop()
     const timer =
-      this.#running.size === 0 || graceMs > MAX_TIMEOUT_MS
+      graceMs > MAX_TIMEOUT_MS
         ? undefined
         : clock.setTimeout(() => {
             for (const desk of desks) desk.handBack()
+            for (const one of this.batchers) one.giveUp?.(this.closedError('send'))
           }, graceMs)
     for (;;) {
       await Promise.allSettled(this.#running)

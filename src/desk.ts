@@ -1,8 +1,9 @@
 import { Alarm } from './alarm.ts'
 import type { Idling } from './batcher.ts'
 import type { Context } from './context.ts'
+import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
-import { type Lease, type Message, leaseOf, staleError } from './message.ts'
+import { type Message, staleError } from './message.ts'
 import {
   type ClaimRequest,
   type ClaimResult,
@@ -15,22 +16,13 @@ import {
 } from './storage.ts'
 import { isTransient, isUnsure, restMs } from './trouble.ts'
 
-/** A message under a handler. */
-export interface Hand<T> {
-  readonly message: Message<T>
-  readonly leaseMs: number
-  readonly startedAt: number
-  /** When its lease is to be extended. */
-  renewAt: number
-  /** It belongs to somebody else, or is gone. */
-  lose(reason: unknown): void
-}
-
 /** Settlements that belong together. */
 export interface Unit<T> {
   readonly settlements: readonly Settlement[]
-  /** That of a handler that has ended, on this message: kept until the storage has taken it, however often it fails. */
-  readonly message?: Message<T>
+  /** That of a handler that has ended, on this message. */
+  readonly message?: Message<T> | undefined
+  /** It waits until the storage has taken it, however often that fails. */
+  readonly kept?: boolean
   /** A step that it was in may have been done, although it failed. */
   unsure: boolean
   /** @param from Where its own results begin. */
@@ -220,12 +212,11 @@ export class Desk<T> implements Idling {
     return this.#units.length > 0
   }
 
-  /** Resolves when the settlements that wait or are under way have been answered. */
-  flush(): Promise<void> | undefined {
-    if (!this.#busy) return undefined
-    return new Promise((resolve) => {
-      const done = (): void => resolve()
-      this.settle({ settlements: NOTHING, unsure: false, settled: done, failed: done })
+  /** As {@link settle}. Resolves with the first result; without settlements, once those before it are answered. */
+  tell(settlements: readonly Settlement[], kept = false): Promise<SettleResult | undefined> {
+    return new Promise((resolve, failed) => {
+      const settled: Unit<T>['settled'] = (results, from) => resolve(results[from])
+      this.settle({ settlements, kept, unsure: false, settled, failed })
     })
   }
 
@@ -243,19 +234,20 @@ export class Desk<T> implements Idling {
     this.#hands.delete(hand)
     if (this.#hands.size > 0) return
     this.#renewAt = this.#checkAt = Infinity
+    if (!this.#busy) this.#setTimer()
   }
 
   #lose(hand: Hand<T>): void {
     this.release(hand)
-    const lease = leaseOf(hand.message)
+    const { lease, id } = hand
     if (lease.settled) return
     lease.settled = lease.gone = true
-    hand.lose(staleError('extend', [hand.message.id]))
+    hand.lose(staleError('extend', [id]))
   }
 
   /** These messages, or all, are gone. */
   gone(ids: ReadonlySet<string> | undefined): void {
-    for (const hand of this.#hands) if (ids?.has(hand.message.id) ?? true) this.#lose(hand)
+    for (const hand of this.#hands) if (ids?.has(hand.id) ?? true) this.#lose(hand)
   }
 
   /** Looks for what was in hand when a hint came: who cancelled it cannot tell its handler. */
@@ -264,7 +256,7 @@ export class Desk<T> implements Idling {
     const hands = [...this.#hands].filter(({ startedAt }) => startedAt <= hintedAt)
     for (let from = 0; from < hands.length; from += MAX_IDS) {
       const some = hands.slice(from, from + MAX_IDS)
-      const ids = some.map(({ message }) => message.id)
+      const ids = some.map(({ id }) => id)
       const there = new Set<string>()
       let cursor: string | undefined
       do {
@@ -273,7 +265,7 @@ export class Desk<T> implements Idling {
         for (const { id } of page.messages) there.add(id)
         cursor = page.cursor
       } while (cursor !== undefined)
-      for (const hand of some) if (!there.has(hand.message.id) && this.#hands.has(hand)) this.#lose(hand)
+      for (const hand of some) if (!there.has(hand.id) && this.#hands.has(hand)) this.#lose(hand)
     }
   }
 
@@ -400,7 +392,7 @@ export class Desk<T> implements Idling {
   /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
   #takeHands(): readonly Hand<T>[] {
     this.#renewAt = Infinity
-    return [...this.#hands].filter(({ message }) => !leaseOf(message).settled)
+    return [...this.#hands].filter(({ lease }) => !lease.settled)
   }
 
   /**
@@ -473,11 +465,15 @@ export class Desk<T> implements Idling {
     const call = (): Promise<Answer> => this.#call(step, view)
     const context = this.#context
     if (context.options.instrumentation === undefined) return this.#call(step, view)
-    const extended = step.hands.map(({ message }) => message)
-    const ended = step.units.flatMap(({ message }) => message ?? [])
-    const extend = (): Promise<Answer> =>
-      extended.length === 0 ? call() : context.observe('extend', this.group, true, () => extended, call)
-    return ended.length === 0 ? extend() : context.observe('settle', this.group, true, () => ended, extend)
+    const show = (
+      name: 'settle' | 'extend',
+      all: readonly { readonly message?: Message<T> | undefined }[],
+      run: () => Promise<Answer>,
+    ): Promise<Answer> => {
+      const messages = all.flatMap(({ message }) => message ?? [])
+      return messages.length === 0 ? run() : context.observe(name, this.group, true, () => messages, run)
+    }
+    return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
   #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
@@ -509,7 +505,7 @@ export class Desk<T> implements Idling {
   #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
-      const lease: Lease = leaseOf(hand.message)
+      const { lease } = hand
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -572,12 +568,12 @@ export class Desk<T> implements Idling {
 /** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
 const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
 
-function isKept({ message }: Unit<unknown>): boolean {
-  return message !== undefined
+function isKept({ kept }: Unit<unknown>): boolean {
+  return kept === true
 }
 
-function extensionOf({ message, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs }
+function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
+  return { receipt: lease.receipt, kind: 'extend', leaseMs }
 }
 
 /** What is stale on the second try was done by the first. */

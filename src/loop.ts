@@ -1,12 +1,12 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
-import type { Hand, Unit } from './desk.ts'
+import type { Unit } from './desk.ts'
 import { errorText } from './errors.ts'
+import { Hand, type Late, type Opened } from './hand.ts'
 import type { Line, Seat } from './line.ts'
-import { type Message, leaseOf } from './message.ts'
-import { type Opened, type Reader, areThere } from './reader.ts'
+import type { Message } from './message.ts'
+import type { Reader } from './reader.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
-import { isTransient } from './trouble.ts'
 
 /** What a handler gets besides the message. */
 export interface HandlerContext {
@@ -62,13 +62,10 @@ const LAST_MS = 10_000
 
 const NOTHING: readonly never[] = []
 
-/** A message under a handler, until the storage has taken how it ends. */
-class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
-  readonly message: Message<T>
-  readonly leaseMs: number
+/** A delivery under a handler, until the storage has taken how it ends. */
+class Job<T> extends Hand<T> implements HandlerContext, Unit<T> {
   readonly loop: Loop<T>
-  startedAt: number
-  renewAt: number
+  readonly kept = true
   /** Its slot is free: what the handler does from now on does not matter. */
   over = false
   settlements: readonly Settlement[] = NOTHING
@@ -76,13 +73,9 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
 
-  constructor(message: Message<T>, loop: Loop<T>, startedAt: number) {
-    const { leaseMs } = loop.line.terms
-    this.message = message
+  constructor(opened: Opened<T>, loop: Loop<T>, startedAt: number) {
+    super(opened, loop.line.terms.leaseMs, startedAt)
     this.loop = loop
-    this.leaseMs = leaseMs
-    this.startedAt = startedAt
-    this.renewAt = leaseOf(message).until - leaseMs / 2
   }
 
   /** Made when asked for: most handlers never look, and a signal costs more than all else here. */
@@ -99,8 +92,9 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
     this.#controller?.abort(reason)
   }
 
-  lose(reason: unknown): void {
+  override lose(reason: unknown): void {
     this.abort(reason)
+    this.loop.lost(this)
   }
 
   settled(results: readonly SettleResult[], from: number): void {
@@ -135,8 +129,6 @@ export class Loop<T> implements Seat {
   readonly #concurrency: number
   readonly #timeoutMs: number
   readonly #jobs: Set<Job<T>> = new Set()
-  /** Deliveries of which messages are being made. */
-  #opening = 0
   /** Ends that the storage has not taken yet. */
   readonly #kept: Set<Job<T>> = new Set()
   readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
@@ -187,7 +179,7 @@ export class Loop<T> implements Seat {
     })
     offAbort?.()
     // The report counts what handlers settled themselves, too.
-    await desk.flush()
+    await desk.tell(NOTHING).catch(() => undefined)
     if (this.#failure !== undefined) throw this.#failure.error
     return this.#report
   }
@@ -195,7 +187,7 @@ export class Loop<T> implements Seat {
   /** Looks whether all is done. */
   #check(): void {
     this.#lookForStop()
-    if (this.riding || this.#jobs.size + this.#opening + this.#kept.size > 0) return
+    if (this.riding || this.#jobs.size + this.#kept.size > 0) return
     if (this.#finish === undefined) return
     const { desk } = this.#reader
     const isEmpty = this.#untilEmpty && this.#empty
@@ -222,7 +214,7 @@ export class Loop<T> implements Seat {
 
   wants(): number {
     if (this.#stopped !== undefined || this.#rests) return 0
-    return this.#concurrency - this.#jobs.size - this.#opening
+    return this.#concurrency - this.#jobs.size
   }
 
   /** Takes nothing new for the time being. */
@@ -235,45 +227,25 @@ export class Loop<T> implements Seat {
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()
-      const opened = this.#reader.open(deliveries, at)
-      if (areThere(opened)) for (const message of opened) this.#start(message)
-      else void this.#startEach(opened)
+      for (const opened of this.#reader.open(deliveries, at)) this.#start(opened)
     }
     this.#check()
   }
 
-  /** In order, however long it takes to read one. */
-  async #startEach(opened: readonly Opened<T>[]): Promise<void> {
-    this.#opening += opened.length
-    // All are waited for, the first first.
-    for (const one of opened) if (one instanceof Promise) one.catch(() => undefined)
-    for (const one of opened) {
-      try {
-        const message = await one
-        this.#opening--
-        if (message === undefined) this.#report.dead++
-        else this.#start(message)
-      } catch (error) {
-        this.#opening--
-        this.failed(error, isTransient(error))
-      }
-    }
-    this.#next()
-  }
-
-  #start(message: Message<T>): void {
-    leaseOf(message).onEnd = this.#count
-    const job = new Job(message, this, this.#now())
+  #start(opened: Opened<T>): void {
+    const job = new Job(opened, this, this.#now())
+    job.lease.onEnd = this.#count
     if (this.#stopped === undefined) void this.#work(job)
     else this.#giveBack(job)
   }
 
   async #work(job: Job<T>): Promise<void> {
     const { context, desk } = this.#reader
-    const { message } = job
     this.#jobs.add(job)
     desk.hold(job)
     if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
+    if (job.message === undefined && !(await this.#read(job))) return
+    const message = job.message!
     let thrown: { error: unknown } | undefined
     try {
       const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
@@ -285,14 +257,29 @@ export class Loop<T> implements Seat {
     context.activity.took('handler', ms)
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
-    this.#let(job)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)
-    if (leaseOf(message).settled) {
+    if (job.lease.settled) {
       // Its handler did that.
-    } else if (thrown === undefined) this.#keep(job, { receipt: leaseOf(message).receipt, kind: 'ack' })
+    } else if (thrown === undefined) this.#keep(job, { receipt: job.lease.receipt, kind: 'ack' })
     else if (this.#stopped !== undefined) this.#giveBack(job)
     else this.#retry(job, thrown.error)
+    this.#let(job)
     this.#next()
+  }
+
+  /** Answers whether there is a message now, and still a slot for it. */
+  async #read(job: Job<T>): Promise<boolean> {
+    let why: unknown
+    const message = await (job.opened as Late<T>).late.catch((error: unknown) => void (why = error))
+    if (job.over) return false
+    job.startedAt = this.#now()
+    if (message !== undefined) job.message = message
+    else {
+      this.#keep(job, this.#reader.unreadable(job, why))
+      this.#let(job)
+      this.#next()
+    }
+    return message !== undefined
   }
 
   #let(job: Job<T>): void {
@@ -307,19 +294,18 @@ export class Loop<T> implements Seat {
     this.#check()
   }
 
-  #tellFailed(message: Message<T>, error: unknown): void {
+  #tellFailed(message: Message<T> | undefined, error: unknown): void {
     const { onFailed } = this.#options
     // Apart from what goes on here, which it must not break.
-    if (onFailed !== undefined) queueMicrotask(() => onFailed(message, error))
+    if (onFailed !== undefined && message !== undefined) queueMicrotask(() => onFailed(message, error))
   }
 
   // Settling
 
   #retry(job: Job<T>, error: unknown): void {
     try {
-      const { message } = job
-      const { receipt } = leaseOf(message)
-      this.#keep(job, this.#reader.failureOf(receipt, message, { reason: errorText(error) }))
+      const { lease, opened } = job
+      this.#keep(job, this.#reader.failureOf(lease.receipt, opened, { reason: errorText(error) }))
     } catch (bug) {
       // A source of random numbers of somebody else's.
       this.#fail(bug)
@@ -327,13 +313,11 @@ export class Loop<T> implements Seat {
   }
 
   #giveBack(job: Job<T>): void {
-    const { receipt } = leaseOf(job.message)
-    const error = job.message.lastError
-    this.#keep(job, { receipt, kind: 'retry', delayMs: 0, counts: false, error })
+    this.#keep(job, job.returned)
   }
 
   #keep(job: Job<T>, settlement: Settlement): void {
-    leaseOf(job.message).settled = true
+    job.lease.settled = true
     job.settlements = [settlement]
     this.#kept.add(job)
     this.#reader.desk.settle(job)
@@ -342,7 +326,7 @@ export class Loop<T> implements Seat {
   /** @param result What the storage made of its end; `undefined`: it never will. */
   settled(job: Job<T>, result: SettleResult | undefined): void {
     this.#kept.delete(job)
-    if (result !== undefined) this.#reader.note(job.message, job.settlements[0]!, result)
+    if (result !== undefined) this.#reader.note(job.lease, job.settlements[0]!, result)
     this.#empty = false
     this.#check()
   }
@@ -384,7 +368,9 @@ export class Loop<T> implements Seat {
   stop(reason: unknown): void {
     if (this.#stopped !== undefined) return
     this.#stopped = { reason }
-    for (const job of this.#jobs) job.abort(reason)
+    for (const job of this.#jobs)
+      if (job.message === undefined) this.#takeBack(job)
+      else job.abort(reason)
     this.#check()
   }
 
@@ -392,14 +378,25 @@ export class Loop<T> implements Seat {
   #part(job: Job<T>): boolean {
     this.#let(job)
     job.over = true
-    const lease = leaseOf(job.message)
+    const { lease } = job
     if (lease.settled) return false
     lease.gone = true
     return true
   }
 
+  #takeBack(job: Job<T>): void {
+    if (this.#part(job)) this.#giveBack(job)
+  }
+
+  /** Nobody need wait for a message that is gone. */
+  lost(job: Job<T>): void {
+    if (job.message !== undefined) return
+    this.#part(job)
+    this.#next()
+  }
+
   handBack(): void {
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
+    for (const job of this.#jobs) this.#takeBack(job)
     // There is no time to wait for a storage that fails.
     this.#giveUpAt = 0
     this.#check()
@@ -409,7 +406,7 @@ export class Loop<T> implements Seat {
     if (this.#handBackAt === Infinity || this.#now() < this.#handBackAt) return
     if (this.#stopped === undefined)
       this.stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
+    for (const job of this.#jobs) this.#takeBack(job)
   }
 
   // Time
@@ -417,10 +414,13 @@ export class Loop<T> implements Seat {
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
     const now = this.#now()
-    // The clock may have been set back.
-    for (const job of this.#jobs) job.startedAt = Math.min(job.startedAt, now)
-    const [first] = this.#jobs
-    const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
+    let first = Infinity
+    for (const job of this.#jobs) {
+      // The clock may have been set back.
+      job.startedAt = Math.min(job.startedAt, now)
+      first = Math.min(first, job.startedAt)
+    }
+    const timesOutAt = first + this.#timeoutMs
     const handBackAt = this.#handBackAt < Infinity && this.#handBackAt <= now ? Infinity : this.#handBackAt
     this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
@@ -432,11 +432,10 @@ export class Loop<T> implements Seat {
   }
 
   #timeOut(job: Job<T>): void {
-    const { message } = job
     const error = new DOMException(`timed out after ${this.#timeoutMs} ms`, 'TimeoutError')
     if (this.#part(job)) this.#retry(job, error)
     job.abort(error)
-    this.#tellFailed(message, error)
+    this.#tellFailed(job.message, error)
     this.#next()
   }
 }

@@ -74,7 +74,7 @@ export class Message<T> {
       typeof message === 'object' && message !== null && #settler in message ? message.#settler : undefined
   }
 
-  constructor(delivery: Delivery, payload: T, group: string, leaseUntil: number, settler: Settler) {
+  constructor(delivery: Delivery, payload: T, group: string, lease: Lease, settler: Settler) {
     this.id = delivery.id
     this.payload = payload
     this.headers = delivery.headers ?? NO_HEADERS
@@ -84,13 +84,7 @@ export class Message<T> {
     this.key = delivery.key
     this.group = group
     this.lastError = delivery.lastError
-    this.#lease = {
-      receipt: delivery.receipt,
-      until: leaseUntil,
-      settled: false,
-      gone: false,
-      onEnd: undefined,
-    }
+    this.#lease = lease
     this.#settler = settler
   }
 

@@ -2,10 +2,11 @@ import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
 import { cutError, errorText } from './errors.ts'
+import type { Hand, Opened } from './hand.ts'
 import type { Only } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
 import type { Line } from './line.ts'
-import { Message, type NackOptions, type Settler, type Attempts, leaseOf } from './message.ts'
+import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
 
@@ -20,9 +21,6 @@ export interface ConsumerSettings {
   readonly only: Only | undefined
   readonly parksNext: true | undefined
 }
-
-/** A message, unless it has yet to be read; `undefined` then says that it could not be, and is a dead letter now. */
-export type Opened<T> = Message<T> | Promise<Message<T> | undefined>
 
 /** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
 export class Reader<T> {
@@ -65,30 +63,22 @@ export class Reader<T> {
     })
   }
 
-  /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
   #openOne(delivery: Delivery, until: number): Opened<T> {
     const { codec, schema } = this.context.options
     const { group } = this.#settings
+    const { receipt } = delivery
+    const lease: Lease = { receipt, until, settled: false, gone: false, onEnd: undefined }
+    let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
-      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this.#settler)
-      return payload.then(
-        (valid) => new Message(delivery, valid, group, until, this.#settler),
-        (error: unknown) => this.#bury(delivery, error),
-      )
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, lease, this.#settler)
+      late = payload.then((valid) => new Message(delivery, valid, group, lease, this.#settler))
     } catch (error) {
-      return this.#bury(delivery, error)
+      late = Promise.reject(error)
     }
-  }
-
-  #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
-    this.context.activity.count('failed', 1)
-    const settlement = this.deadOf(receipt, 'unreadable', errorText(error))
-    return new Promise((resolve, failed) => {
-      // Stale is as good: then somebody else finds it unreadable.
-      const settled = (): void => resolve(undefined)
-      this.desk.settle({ settlements: [settlement], unsure: false, settled, failed })
-    })
+    // Whoever it is for may have left before.
+    late.catch(() => undefined)
+    return { ...delivery, lease, late }
   }
 
   /** Makes a dead letter. */
@@ -101,6 +91,10 @@ export class Reader<T> {
     return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
   }
 
+  unreadable({ lease }: Hand<T>, why: unknown): Settlement {
+    return this.deadOf(lease.receipt, 'unreadable', errorText(why))
+  }
+
   /** How a delivery that failed goes on. */
   failureOf(receipt: string, { attempt, maxAttempts }: Attempts, options: NackOptions): Settlement {
     const { delayMs, reason, counts } = options
@@ -110,8 +104,7 @@ export class Reader<T> {
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
-  note(message: Message<T> | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
-    const lease = message && leaseOf(message)
+  note(lease: Lease | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
     if (receipt !== undefined && lease !== undefined) lease.receipt = receipt
     if (status === 'stale') return true
     const { kind } = settlement

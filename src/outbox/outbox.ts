@@ -1,5 +1,5 @@
 import { v7 } from 'uuid'
-import { checkFunction } from '../check.ts'
+import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import {
@@ -46,6 +46,8 @@ export interface OutboxEvent {
 
 const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
 
+const NOTHING_SENT: DrainReport = Object.freeze({ acked: 0, retried: 0, dead: 0, returned: 0 })
+
 const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
 
 /**
@@ -66,7 +68,7 @@ export class Outbox {
   #held = false
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
-  /** Ends with the drain that was asked for last. */
+  /** Ends with the drains that were asked for so far. */
   #draining: Promise<unknown> = Promise.resolve()
   /** Sends what is due, for all who ask, where nothing was started. */
   readonly #pass: () => void = coalesce(async () => {
@@ -183,9 +185,33 @@ export class Outbox {
   /** One at a time, or they would add up to more than `concurrency`. */
   #drain(options: DrainOptions = {}): Promise<DrainReport> {
     const { concurrency } = this.#rules
-    const drained = this.#draining.then(() => this.#consumer.drain(this.#send, { concurrency, ...options }))
-    this.#draining = drained.catch(() => undefined)
+    const before = this.#draining
+    const drained = this.#outlasts(before, options).then((isLate) =>
+      isLate ? NOTHING_SENT : this.#consumer.drain(this.#send, { concurrency, ...options }),
+    )
+    this.#draining = Promise.allSettled([before, drained])
     return drained
+  }
+
+  /** Whether what a drain waits for is still under way at its deadline, or when its signal aborts. */
+  async #outlasts(before: Promise<unknown>, { deadline, signal }: DrainOptions): Promise<boolean> {
+    checkOptions('drain', { deadline, signal }, { deadline: checkTime, signal: checkSignal })
+    const { clock } = this.#rules
+    let timer: unknown
+    let leave!: () => void
+    const isLate = new Promise<boolean>((resolve) => {
+      leave = (): void => resolve(true)
+      if (deadline !== undefined)
+        timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
+      signal?.addEventListener('abort', leave)
+      if (signal?.aborted) leave()
+    })
+    try {
+      return await Promise.race([before.then(() => false), isLate])
+    } finally {
+      if (timer !== undefined) clock.clearTimeout(timer)
+      signal?.removeEventListener('abort', leave)
+    }
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */
