@@ -83,8 +83,6 @@ export class Desk<T> implements Idling {
   #step: Step<T> | undefined
   /** Whom the last step asked. */
   #view: QueueStorage | undefined
-  /** When to look for messages without a hint. */
-  #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
   /** When to see whether what is in hand is still there. */
@@ -118,10 +116,11 @@ export class Desk<T> implements Idling {
   }
 
   join(seat: Seat): void {
-    this.#adopt(seat.line)
-    if (seat.waits && ++this.#waiting === 1) {
-      this.#lookAt = this.#context.now() + POLL_MS
-      this.#unwatch = this.#context.watch(this.#hint)
+    const { line } = seat
+    this.#adopt(line)
+    if (seat.waits) {
+      if (line.lookAt === Infinity) line.lookAt = this.#context.now() + POLL_MS
+      if (++this.#waiting === 1) this.#unwatch = this.#context.watch(this.#hint)
     }
     this.look(seat)
   }
@@ -139,10 +138,12 @@ export class Desk<T> implements Idling {
     if (!this.#lines.includes(line)) this.#lines.push(line)
   }
 
-  /** There may be as many selections of lanes as there are lanes: one in which nobody stands is not kept. */
+  /** Where nobody stands, nobody looks. And there may be as many selections of lanes as there are lanes: these are not kept. */
   #dismiss(line: Line): void {
+    if (!line.isEmpty) return
+    line.lookAt = Infinity
     const place = this.#lines.indexOf(line)
-    if (line.terms.only !== undefined && line.isEmpty && place >= 0) this.#lines.splice(place, 1)
+    if (line.terms.only !== undefined && place >= 0) this.#lines.splice(place, 1)
   }
 
   /** Has those whose line is another one by now go over to it. */
@@ -152,6 +153,7 @@ export class Desk<T> implements Idling {
         if (seat.line === line) continue
         line.delete(seat)
         this.#adopt(seat.line)
+        seat.line.lookAt = Math.min(seat.line.lookAt, line.lookAt)
         seat.line.look(seat)
       }
       this.#dismiss(line)
@@ -335,9 +337,10 @@ export class Desk<T> implements Idling {
     this.#at = at
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
-    if (now >= this.#lookAt && this.#waiting > 0) {
-      for (const line of this.#lines) line.stir()
-      this.#lookAt = at + this.#lookMs
+    for (const line of this.#lines) {
+      if (now < line.lookAt || line.isEmpty) continue
+      line.stir()
+      line.lookAt = at + this.#lookMs
     }
     if (now >= this.#checkAt) {
       // Whatever fails here, an extension will find out.
@@ -493,8 +496,8 @@ export class Desk<T> implements Idling {
     const { deliveries, nextInMs, position } = claimed!
     line.position = position
     const more = deliveries.length >= limit || nextInMs === 0
-    if (nextInMs !== 0 && this.#waiting > 0)
-      this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
+    if (nextInMs !== 0 && this.#waiting > 0 && !line.isEmpty)
+      line.lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
     line.deal(shares, deliveries, more, at)
   }
 
@@ -551,7 +554,8 @@ export class Desk<T> implements Idling {
   #setTimer(): void {
     const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
-    if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
+    if (this.#waiting > 0 && recovers) at = this.#retryAt
+    else for (const { lookAt } of this.#lines) at = Math.min(at, lookAt)
     if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
     if (this.#hands.size > 0)
       at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)

@@ -46,6 +46,8 @@ export class Line {
   readonly terms: Terms
   /** There may be something to claim. */
   due = false
+  /** When to look for messages without a hint. */
+  lookAt: number = Infinity
   /** Where the turns of its lanes go on. */
   position: string | undefined
   /** Those who want to know. */

@@ -272,6 +272,28 @@ describe('only', () => {
     await running
   })
 
+  test('each of several that wait looks again when its own lanes may go', async () => {
+    const { clock, queue, storage } = setUp({ guarantees: ALL })
+    storage.stubs.claim = ({ only }: ClaimRequest) => ({
+      deliveries: [],
+      nextInMs: only === 'soon' ? 500 : only === 'later' ? 700 : undefined,
+    })
+    const stop = new AbortController()
+    const { signal } = stop
+    const waiting = [undefined, 'soon', 'later', 'never'].map((only) => {
+      return queue.createConsumer('default', { only }).run(() => undefined, { signal })
+    })
+    await clock.advance(0)
+    storage.calls.length = 0
+    await clock.advance(1400)
+    expect(claims(storage).map(({ only }) => only)).toEqual(['soon', 'later', 'soon', 'later'])
+    storage.calls.length = 0
+    await clock.advance(28_600)
+    expect(claims(storage).filter(({ only }) => only === undefined || only === 'never')).toHaveLength(2)
+    stop.abort()
+    await Promise.all(waiting)
+  })
+
   test('a thousand selections leave nothing behind', async () => {
     const { queue, storage, consumer } = setUp({ guarantees: ALL })
     storage.stubs.claim = () => ({ deliveries: [] })
