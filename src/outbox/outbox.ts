@@ -1,5 +1,5 @@
 import { v7 } from 'uuid'
-import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
+import { checkFunction } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import {
@@ -45,8 +45,6 @@ export interface OutboxEvent {
 }
 
 const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
-
-const NOTHING_SENT: DrainReport = Object.freeze({ acked: 0, retried: 0, dead: 0, returned: 0 })
 
 const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
 
@@ -186,32 +184,28 @@ export class Outbox {
   #drain(options: DrainOptions = {}): Promise<DrainReport> {
     const { concurrency } = this.#rules
     const before = this.#draining
-    const drained = this.#outlasts(before, options).then((isLate) =>
-      isLate ? NOTHING_SENT : this.#consumer.drain(this.#send, { concurrency, ...options }),
+    const drained = this.#turn(before, options).then(() =>
+      // Too late, it takes nothing.
+      this.#consumer.drain(this.#send, { concurrency, ...options }),
     )
     this.#draining = Promise.allSettled([before, drained])
     return drained
   }
 
-  /** Whether what a drain waits for is still under way at its deadline, or when its signal aborts. */
-  async #outlasts(before: Promise<unknown>, { deadline, signal }: DrainOptions): Promise<boolean> {
-    checkOptions('drain', { deadline, signal }, { deadline: checkTime, signal: checkSignal })
+  /** Resolves when what a drain waits for has ended, or there is no time left to wait. */
+  async #turn(before: Promise<unknown>, { deadline, signal }: DrainOptions): Promise<void> {
     const { clock } = this.#rules
     let timer: unknown
     let leave!: () => void
-    const isLate = new Promise<boolean>((resolve) => {
-      leave = (): void => resolve(true)
-      if (deadline !== undefined)
-        timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
-      signal?.addEventListener('abort', leave)
-      if (signal?.aborted) leave()
-    })
-    try {
-      return await Promise.race([before.then(() => false), isLate])
-    } finally {
-      if (timer !== undefined) clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', leave)
-    }
+    const late = new Promise<void>((resolve) => (leave = resolve))
+    // What is no time and no signal is refused when it has its turn.
+    if (typeof deadline === 'number')
+      timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
+    signal?.addEventListener?.('abort', leave)
+    if (signal?.aborted) leave()
+    await Promise.race([before, late])
+    if (timer !== undefined) clock.clearTimeout(timer)
+    signal?.removeEventListener?.('abort', leave)
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */

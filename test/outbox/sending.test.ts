@@ -275,7 +275,10 @@ describe('drain', () => {
     const fourth = outbox.drain({ signal: AbortSignal.abort() })
     const nothing = { acked: 0, retried: 0, dead: 0, returned: 0 }
     expect(await fourth).toEqual(nothing)
-    await expectCode(outbox.drain({ signal: aborted.signal, deadline: 'soon' as never }), 'INVALID_ARGUMENT')
+    await expectCode(
+      outbox.drain({ signal: AbortSignal.abort(), deadline: 'soon' as never }),
+      'INVALID_ARGUMENT',
+    )
     await clock.advance(300)
     expect(await second).toEqual(nothing)
     aborted.abort()
