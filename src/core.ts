@@ -12,6 +12,7 @@
  * @module
  */
 export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.ts'
+export type { BatchHandler, BatchSize, Verdict } from './batches.ts'
 export type { Clock } from './clock.ts'
 export type { Codec } from './codec.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
@@ -31,8 +32,23 @@ export type {
   ReleaseRequest,
 } from './lanes.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
-export type { DrainOptions, DrainReport, Handler, HandlerContext, RunOptions } from './loop.ts'
-export { Message, type NackOptions, type RejectOptions, type SettleOptions } from './message.ts'
+export type {
+  BatchDrainOptions,
+  BatchRunOptions,
+  DrainOptions,
+  DrainReport,
+  Handler,
+  HandlerContext,
+  RunOptions,
+} from './loop.ts'
+export {
+  type AckOptions,
+  Message,
+  type NackOptions,
+  type ParkOptions,
+  type RejectOptions,
+  type SettleOptions,
+} from './message.ts'
 export type { MessagesOptions } from './messages.ts'
 export type { Result } from './outcomes.ts'
 export {

@@ -5,6 +5,7 @@ import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
 import { type Message, staleError } from './message.ts'
 import {
+  type Body,
   type ClaimRequest,
   type ClaimResult,
   type GroupStart,
@@ -54,6 +55,8 @@ const LOOK_MS = 30_000
 const POLL_MS = 1000
 /** After a hint it takes so long until messages in hand are looked for, in ms. */
 const CHECK_MS = 1000
+/** Progress waits so long for more of it, in ms. */
+const REPORT_MS = 1000
 /** A timer that is this much too early was set before the clock was set back. */
 const SLACK_MS = 50
 
@@ -85,6 +88,10 @@ export class Desk<T> implements Idling {
   #view: QueueStorage | undefined
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
+  /** Those whose progress is to be told. */
+  #reports: Set<Hand<T>> = new Set()
+  /** When that is to be done, if no extension does it before. */
+  #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
   #checkAt = Infinity
   /** Steps that failed in a row. */
@@ -181,6 +188,7 @@ export class Desk<T> implements Idling {
   }
 
   stop(): void {
+    this.#reports.clear()
     for (const seat of this.#seats) seat.stop(this.#context.closing.reason)
   }
 
@@ -236,6 +244,23 @@ export class Desk<T> implements Idling {
     this.#hands.delete(hand)
     if (this.#hands.size > 0) return
     this.#renewAt = this.#checkAt = Infinity
+    if (!this.#busy) this.#setTimer()
+  }
+
+  /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
+  report(hand: Hand<T>, progress: Body): void {
+    const { lease } = hand
+    const isNews = lease.progress === undefined
+    lease.progress = progress
+    // One that is under way looks when it is done.
+    if (isNews) this.#tellSoon([...this.#hands].find((one) => one.lease === lease) ?? hand)
+  }
+
+  #tellSoon(hand: Hand<T>): void {
+    // What is in hand then is extended all the same.
+    if (this.#context.isClosed) return
+    this.#reports.add(hand)
+    this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
     if (!this.#busy) this.#setTimer()
   }
 
@@ -357,7 +382,7 @@ export class Desk<T> implements Idling {
       settlements = all
     }
     const shares = this.#takeShares(settlements.length > 0)
-    const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
+    const hands = now >= this.#renewAt || now >= this.#reportAt ? this.#takeHands(now) : NOTHING
     if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
     if (shares.length + settlements.length === 0) {
       for (const unit of units) unit.settled(NOTHING, 0)
@@ -392,10 +417,17 @@ export class Desk<T> implements Idling {
     return units
   }
 
-  /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
-  #takeHands(): readonly Hand<T>[] {
-    this.#renewAt = Infinity
-    return [...this.#hands].filter(({ lease }) => !lease.settled)
+  /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
+  #takeHands(now: number): readonly Hand<T>[] {
+    const reports = this.#reports
+    this.#reports = new Set()
+    this.#reportAt = Infinity
+    let hands: Iterable<Hand<T>> = reports
+    if (now >= this.#renewAt) {
+      this.#renewAt = Infinity
+      hands = reports.size === 0 ? this.#hands : new Set([...this.#hands, ...reports])
+    }
+    return [...hands].filter(({ lease }) => !lease.settled)
   }
 
   /**
@@ -421,9 +453,10 @@ export class Desk<T> implements Idling {
     step.view = view
     if (view === this.#view) return step
     this.#view = view
-    if (this.#hands.size === 0 || step.hands.length > 0) return step
-    const hands = this.#takeHands()
-    const settlements = [...step.settlements, ...hands.map(extensionOf)]
+    if (this.#hands.size === 0) return step
+    const hands = [...new Set([...step.hands, ...this.#takeHands(Infinity)])]
+    const ends = step.settlements.slice(0, step.settlements.length - step.hands.length)
+    const settlements = [...ends, ...hands.map(extensionOf)]
     return (this.#step = { ...step, hands, settlements })
   }
 
@@ -479,7 +512,7 @@ export class Desk<T> implements Idling {
     return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -490,7 +523,7 @@ export class Desk<T> implements Idling {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
+    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
     const { deliveries, nextInMs, position } = claimed!
@@ -505,10 +538,22 @@ export class Desk<T> implements Idling {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
+  #noteTold(hand: Hand<T>, settlement: Settlement): void {
+    const { lease } = hand
+    if (settlement.kind === 'extend' && settlement.progress === lease.progress) lease.progress = undefined
+    else this.#tellSoon(hand)
+  }
+
+  #noteExtended(
+    hands: readonly Hand<T>[],
+    told: readonly Settlement[],
+    results: readonly SettleResult[],
+    at: number,
+  ): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
       const { lease } = hand
+      if (lease.progress !== undefined) this.#noteTold(hand, told[i]!)
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -533,6 +578,7 @@ export class Desk<T> implements Idling {
     }
     this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
+    for (const hand of hands) if (hand.lease.progress !== undefined) this.#tellSoon(hand)
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
@@ -557,8 +603,9 @@ export class Desk<T> implements Idling {
     if (this.#waiting > 0 && recovers) at = this.#retryAt
     else for (const { lookAt } of this.#lines) at = Math.min(at, lookAt)
     if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
-    if (this.#hands.size > 0)
-      at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
+    const restsUntil = recovers ? this.#retryAt : 0
+    if (this.#hands.size > 0) at = Math.min(at, Math.max(this.#renewAt, restsUntil), this.#checkAt)
+    if (this.#reports.size > 0) at = Math.min(at, Math.max(this.#reportAt, restsUntil))
     // One that comes early does no harm.
     if (at === Infinity || at < this.#alarm.at) this.#alarm.set(at)
   }
@@ -577,7 +624,7 @@ function isKept({ kept }: Unit<unknown>): boolean {
 }
 
 function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: lease.receipt, kind: 'extend', leaseMs }
+  return { receipt: lease.receipt, kind: 'extend', leaseMs, progress: lease.progress }
 }
 
 /** What is stale on the second try was done by the first. */

@@ -1,7 +1,7 @@
 import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
-import { cutError, errorText } from './errors.ts'
+import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
 import type { Only } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
@@ -67,7 +67,8 @@ export class Reader<T> {
     const { codec, schema } = this.context.options
     const { group } = this.#settings
     const { receipt } = delivery
-    const lease: Lease = { receipt, until, settled: false, gone: false, onEnd: undefined }
+    const end = { settled: false, gone: false, onEnd: undefined }
+    const lease: Lease = { receipt, until, ...end, progress: undefined, told: 0 }
     let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
@@ -91,8 +92,16 @@ export class Reader<T> {
     return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
   }
 
+  parkOf(receipt: string, reason: string, data: string | undefined): Settlement {
+    return { receipt, kind: 'park', reason: cutError(reason)!, data }
+  }
+
+  /** What the codec will be able to read waits for that. */
   unreadable({ lease }: Hand<T>, why: unknown): Settlement {
-    return this.deadOf(lease.receipt, 'unreadable', errorText(why))
+    const { receipt } = lease
+    const isParked = isNotYetReadable(why) && (this.context.guarantees.parking ?? true)
+    if (isParked) return this.parkOf(receipt, errorText(why), NOT_YET)
+    return this.deadOf(receipt, 'unreadable', errorText(why))
   }
 
   /** How a delivery that failed goes on. */
@@ -109,11 +118,20 @@ export class Reader<T> {
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind !== 'extend') {
-      this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
+      if (kind !== 'park') this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
     }
     return false
   }
+}
+
+const NOT_YET_READABLE: ErrorCode = 'NOT_YET_READABLE'
+/** Tells those apart that were parked because they could not be read. */
+const NOT_YET = JSON.stringify({ code: NOT_YET_READABLE })
+
+/** A codec need not know quayside's errors. */
+function isNotYetReadable(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === NOT_YET_READABLE
 }
 
 /** Most schemas and codecs answer at once. */

@@ -194,9 +194,7 @@ describe('only', () => {
 
   test('consumers that take from all lanes by the same rules share a claim, others have their own', async () => {
     const { queue, storage } = setUp({ guarantees: ALL })
-    const all = [undefined, undefined, 'a', 'b', ['a']].map((only) =>
-      queue.createConsumer('g', { only }),
-    )
+    const all = [undefined, undefined, 'a', 'b', ['a']].map((only) => queue.createConsumer('g', { only }))
     const rules = queue.createConsumer('g', { lanes: { concurrency: 1 } })
     storage.stubs.claim = () => ({ deliveries: [] })
     await Promise.all([...all, rules].map((consumer) => consumer.receive()))
