@@ -190,6 +190,7 @@ export class Desk<T> implements Idling {
   stop(): void {
     this.#reports.clear()
     for (const seat of this.#seats) seat.stop(this.#context.closing.reason)
+    if (!this.#busy) this.#setTimer()
   }
 
   handBack(): void {

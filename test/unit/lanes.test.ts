@@ -30,7 +30,7 @@ describe('send', () => {
     ])
   })
 
-  test.each([
+  const refused: readonly [object, ...string[]][] = [
     [{ lane: '' }, 'lane', 'not empty'],
     [{ lane: 5 }, 'lane', '5'],
     [{ lane: null }, 'lane', 'null'],
@@ -41,7 +41,8 @@ describe('send', () => {
     [{ id: 'a', replace: true, delayMs: 6, maxDelayMs: 5 }, 'maxDelayMs', 'delayMs (6)', '5'],
     [{ id: 'a', replace: true, delayMs: 6, maxDelayMs: 0 }, 'maxDelayMs', 'more than 0'],
     [{ id: 'a', replace: true, delayMs: 6, maxDelayMs: Infinity }, 'maxDelayMs', 'Infinity'],
-  ])('refuses %o', async (options, ...texts) => {
+  ]
+  test.each(refused)('refuses %o', async (options, ...texts) => {
     const { producer, storage } = setUp({ guarantees: ALL })
     await expectCode(producer.send('x', odd(options)), 'INVALID_ARGUMENT', 'send', ...texts)
     const batch = [{ payload: 'x' }, { payload: 'y', ...options }]
@@ -144,7 +145,7 @@ describe('only', () => {
   const claims = (storage: SpyStorage): readonly ClaimRequest[] =>
     storage.of('claim').map(({ args }) => args[0] as ClaimRequest)
 
-  test.each([
+  const bad: readonly [unknown, ErrorCode, ...string[]][] = [
     [5, 'INVALID_ARGUMENT', 'only', '5'],
     [null, 'INVALID_ARGUMENT', 'only', 'null'],
     ['x'.repeat(129), 'TOO_LARGE', '128', '129'],
@@ -152,7 +153,8 @@ describe('only', () => {
     [[''], 'INVALID_ARGUMENT', 'a lane of only', 'not empty'],
     [['a', 5], 'INVALID_ARGUMENT', 'a lane of only', '5'],
     [Array.from({ length: 65 }, (_, i) => `${i}`), 'TOO_LARGE', 'only', '64', '65'],
-  ] as const)('refuses %j', async (only, code, ...texts) => {
+  ]
+  test.each(bad)('refuses %j', async (only, code, ...texts) => {
     const { queue, consumer } = setUp({ guarantees: ALL })
     await expectCode(() => queue.createConsumer('g', { only: odd(only) }), code, 'createConsumer', ...texts)
     await expectCode(() => (consumer.only = odd(only)), code, 'consumer.only', ...texts)

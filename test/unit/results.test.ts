@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { type Outcome, QuaysideError, type SendOptions } from '../../src/index.ts'
+import {
+  type ClaimRequest,
+  type Codec,
+  type Message,
+  type Outcome,
+  QuaysideError,
+  type SendOptions,
+  type Settlement,
+} from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
-import { type SetUp, expectCode, isPending, setUp } from '../support/set-up.ts'
+import { type SetUp, defer, expectCode, isPending, setUp } from '../support/set-up.ts'
+import { setUpReference } from '../support/set-up-reference.ts'
+import type { SpyStorage } from '../support/spy-storage.ts'
 
 const MINUTE = 60_000
 const ALL = { lanes: true, parking: true, results: true }
@@ -10,6 +20,16 @@ const done = (value?: unknown): Outcome => ({
   value: value === undefined ? undefined : JSON.stringify(value),
   at: 5,
 })
+
+function settlementsOf(storage: SpyStorage): readonly Settlement[] {
+  return storage.calls.flatMap(({ verb, args }) => {
+    const all = verb === 'settle' ? args[1] : verb === 'claim' ? (args[0] as ClaimRequest).settle : []
+    return (all ?? []) as readonly Settlement[]
+  })
+}
+
+const acksOf = (storage: SpyStorage): readonly Settlement[] =>
+  settlementsOf(storage).filter(({ kind }) => kind === 'ack')
 
 interface Told<T> extends SetUp<T> {
   /** What the storage answers, by id. */
@@ -299,4 +319,251 @@ describe('keepMs', () => {
     expect((await none.producer.send('x', { keepMs: 0 })).status).toBe('stored')
     expect(() => setUp({ guarantees: { results: false }, keepMs: 1 })).toThrow('results')
   })
+})
+
+describe('what a handler returns', () => {
+  test('is the result of a message that keeps it, written with the ack', async () => {
+    const { clock, queue, storage, producer, consumer } = await setUpReference<number>()
+    const { id } = await producer.send(20, { keepMs: 1000 })
+    const waiting = queue.result<{ twice: number }>(id, { waitMs: Infinity })
+    const report = await consumer.drain(async ({ payload }) => ({ twice: 2 * payload }))
+    expect(report.acked).toBe(1)
+    const at = clock.now()
+    await clock.advance(100)
+    expect(await waiting).toEqual({ status: 'done', value: { twice: 40 }, at })
+    const acks = acksOf(storage)
+    expect(acks).toMatchObject([{ kind: 'ack', value: '{"twice":40}' }])
+    expect((await queue.list({ state: 'done' })).messages).toMatchObject([
+      { id, state: 'done', payload: undefined, outcome: { status: 'done', value: { twice: 40 } } },
+    ])
+    await clock.advance(900)
+    expect(await queue.result(id)).toBeUndefined()
+  })
+
+  test('of nothing is done without a value; a death is a result as well', async () => {
+    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const [a, b] = await producer.sendBatch([{ payload: 'a' }, { payload: 'b' }])
+    await consumer.drain(async (message) => {
+      if (message.payload === 'b') await message.reject({ reason: 'no' })
+    })
+    expect(await queue.result(a!.id)).toMatchObject({ status: 'done', value: undefined })
+    expect(await queue.result(b!.id)).toMatchObject({ status: 'dead', reason: 'rejected', error: 'no' })
+  })
+
+  test('is not even encoded where the message keeps nothing', async () => {
+    let encoded = 0
+    const codec: Codec<unknown> = {
+      encode: (value) => {
+        encoded++
+        return JSON.stringify(value)
+      },
+      decode: (body) => JSON.parse(String(body)) as unknown,
+    }
+    const { storage, producer, consumer } = await setUpReference({ codec })
+    await producer.send('a')
+    await consumer.drain(() => ({ big: true }))
+    await producer.send('b')
+    await (await consumer.receive())!.ack({ result: { big: true } })
+    expect(encoded).toBe(2)
+    expect(acksOf(storage).every((ack) => ack.kind === 'ack' && ack.value === undefined)).toBe(true)
+  })
+
+  test.each([
+    ['cannot be encoded', () => new Map([['a', 1]]), 'UNSERIALIZABLE', 'Map'],
+    ['is too large', () => 'x'.repeat(128 * 1024), 'TOO_LARGE', '131072'],
+  ] as const)('and %s: the message is done without, and onError is told', async (_, result, code, text) => {
+    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { id } = await producer.send('a')
+    const errors: unknown[] = []
+    const report = await consumer.drain(result, { onError: (error) => errors.push(error) })
+    expect(report.acked).toBe(1)
+    expect(errors).toMatchObject([{ code }])
+    expect(String(errors[0])).toContain(text)
+    expect(String(errors[0])).toContain(id)
+    expect(await queue.result(id)).toMatchObject({ status: 'done', value: undefined })
+  })
+
+  test('through a codec that takes its time; the lease is kept meanwhile', async () => {
+    const gate = defer()
+    const codec: Codec<unknown> = {
+      encode: async (value) => {
+        if (value !== 'a') await gate.promise
+        return JSON.stringify(value)
+      },
+      decode: async (body) => JSON.parse(String(body)) as unknown,
+    }
+    const { clock, queue, producer, consumer } = await setUpReference({ codec, keepMs: 100_000 })
+    const { id } = await producer.send('a')
+    const draining = consumer.drain(() => 'done')
+    await clock.advance(45_000)
+    expect((await queue.stats()).groups['default']).toMatchObject({ leased: 1, acked: 0 })
+    gate.resolve()
+    expect(await draining).toMatchObject({ acked: 1 })
+    expect(await queue.result(id)).toMatchObject({ value: 'done' })
+  })
+
+  test('is what an ack by hand brings; what it cannot keep is refused, and nothing is changed', async () => {
+    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const [a, b] = await producer.sendBatch([{ payload: 'a' }, { payload: 'b' }])
+    const [first, second] = await consumer.receiveBatch(2)
+    await expectCode(first!.ack({ result: () => 1 }), 'UNSERIALIZABLE', 'ack', 'result')
+    await expectCode(first!.ack({ result: 'x'.repeat(131_071) }), 'TOO_LARGE', 'ack', '131072', '131073')
+    await first!.ack({ result: [1] })
+    await consumer.ack(second!.receipt, { result: [2] })
+    expect(await queue.result(a!.id)).toMatchObject({ value: [1] })
+    expect(await queue.result(b!.id)).toMatchObject({ value: [2] })
+    await expectCode(first!.ack({ result: 1 }), 'STALE_RECEIPT', 'ack')
+    await expectCode(first!.ack({ value: 1 } as never), 'INVALID_ARGUMENT', 'ack', '"value"')
+  })
+})
+
+describe('progress', () => {
+  /** What the storage was told with each extension. */
+  const told = (storage: SpyStorage): unknown[] =>
+    settlementsOf(storage).flatMap((one) => (one.kind === 'extend' ? (one.progress ?? 'nothing') : []))
+
+  test('is told within a second, only the last of it, together with the lease', async () => {
+    const { clock, queue, storage, producer, consumer } = await setUpReference<string>()
+    const { id } = await producer.send('a', { keepMs: 1000 })
+    const message = (await consumer.receive())!
+    for (let i = 1; i <= 100; i++) await message.progress({ percent: i })
+    await clock.advance(999)
+    expect(told(storage)).toEqual([])
+    expect(await queue.result(id)).toBeUndefined()
+    await clock.advance(1)
+    expect(told(storage)).toEqual(['{"percent":100}'])
+    expect(message.leaseUntil).toBe(clock.now() + 30_000)
+    expect(await queue.result(id)).toMatchObject({ status: 'running', progress: { percent: 100 } })
+    expect((await queue.list({ state: 'leased' })).messages).toMatchObject([
+      { outcome: { status: 'running', progress: { percent: 100 } } },
+    ])
+    await clock.advance(10_000)
+    expect(told(storage)).toHaveLength(1)
+    await message.progress('later')
+    await clock.advance(1000)
+    expect(told(storage)).toHaveLength(2)
+    await message.ack({ result: 'end' })
+    expect(await queue.result(id)).toMatchObject({ status: 'done', value: 'end' })
+  })
+
+  test('of one handler does not extend the leases of others; a renewal takes it along', async () => {
+    const { clock, storage, producer, consumer } = await setUpReference<number>({ keepMs: 1000 })
+    await producer.sendBatch(Array.from({ length: 10 }, (_, payload) => ({ payload })))
+    const gate = defer()
+    const messages: Message<number>[] = []
+    const draining = consumer.drain(
+      (message) => {
+        messages.push(message)
+        return gate.promise
+      },
+      { concurrency: 10 },
+    )
+    await clock.advance(10)
+    await messages[3]!.progress(1)
+    await clock.advance(1000)
+    expect(told(storage)).toEqual(['1'])
+    await clock.advance(13_500)
+    await messages[4]!.progress(2)
+    await clock.advance(600)
+    expect(told(storage)).toHaveLength(11)
+    expect(told(storage)).toContain('2')
+    await clock.advance(2000)
+    expect(told(storage)).toHaveLength(11)
+    gate.resolve()
+    await draining
+  })
+
+  test('that fails to be told is told later, and what was said meanwhile in its place', async () => {
+    const { clock, queue, storage, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { id } = await producer.send('a')
+    const message = (await consumer.receive())!
+    await message.progress(1)
+    storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'), 'settle')
+    await clock.advance(1000)
+    await message.progress(2)
+    storage.work()
+    await clock.advance(2000)
+    expect(await queue.result(id)).toMatchObject({ progress: 2 })
+    const gate = defer()
+    storage.before = ({ verb }) => (verb === 'settle' ? gate.promise : undefined)
+    await message.progress(3)
+    await clock.advance(1000)
+    await message.progress(4)
+    storage.work()
+    gate.resolve()
+    await settle()
+    expect(await queue.result(id)).toMatchObject({ progress: 3 })
+    await clock.advance(1000)
+    expect(await queue.result(id)).toMatchObject({ progress: 4 })
+  })
+
+  test('of what was settled meanwhile is dropped, and nothing is left when the queue is closed', async () => {
+    const { clock, storage, producer, consumer, queue } = await setUpReference<string>({ keepMs: 1000 })
+    await producer.send('a')
+    await producer.send('b')
+    const [a, b] = await consumer.receiveBatch(2)
+    await a!.progress(1)
+    await b!.progress(1)
+    await a!.ack()
+    await expectCode(a!.progress(2), 'STALE_RECEIPT', 'progress', a!.id)
+    await queue.close()
+    expect(clock.timers).toBe(0)
+    expect(told(storage)).toEqual([])
+  })
+
+  test('of a codec that takes its time: the last call wins', async () => {
+    const gates = [defer(), defer()]
+    let calls = 0
+    const codec: Codec<unknown> = {
+      encode: async (value) => {
+        if (value !== 'a') await gates[calls++]!.promise
+        return JSON.stringify(value)
+      },
+      decode: (body) => JSON.parse(String(body)) as unknown,
+    }
+    const { clock, queue, producer, consumer } = await setUpReference({ codec, keepMs: 1000 })
+    const { id } = await producer.send('a')
+    const message = (await consumer.receive())!
+    const both = [message.progress(1), message.progress(2)]
+    gates[1]!.resolve()
+    await settle()
+    gates[0]!.resolve()
+    await Promise.all(both)
+    await clock.advance(1000)
+    expect(await queue.result(id)).toMatchObject({ progress: 2 })
+  })
+
+  test('is refused where nothing is kept, or it cannot be', async () => {
+    const { storage, producer, consumer, queue } = await setUpReference<string>()
+    await producer.send('a')
+    await producer.send('b', { keepMs: 1 })
+    const [a, b] = await consumer.receiveBatch(2)
+    await expectCode(a!.progress(1), 'INVALID_ARGUMENT', 'progress', 'keepMs')
+    await expectCode(b!.progress(undefined), 'INVALID_ARGUMENT', 'progress', 'value')
+    await expectCode(
+      b!.progress(() => 1),
+      'UNSERIALIZABLE',
+      'progress',
+    )
+    await expectCode(b!.progress('x'.repeat(131_071)), 'TOO_LARGE', 'progress', '131072')
+    const other = queue.createConsumer()
+    await expectCode(other.progress(b!, 1), 'INVALID_ARGUMENT', 'progress', 'this consumer')
+    expect(storage.count('settle')).toBe(0)
+  })
+})
+
+test('request and reply', async () => {
+  const { clock, producer, consumer, queue } = await setUpReference<{ a: number; b: number }>()
+  const stop = new AbortController()
+  const running = consumer.run(({ payload: { a, b } }) => a + b, { signal: stop.signal, concurrency: 10 })
+  const add = async (a: number, b: number): Promise<number | undefined> => {
+    const { id } = await producer.send({ a, b }, { keepMs: 60_000 })
+    const result = await queue.result<number>(id, { waitMs: 10_000 })
+    return result?.status === 'done' ? result.value : undefined
+  }
+  const sums = Promise.all([add(1, 2), add(3, 4), add(5, 6)])
+  await clock.advance(100)
+  expect(await sums).toEqual([3, 7, 11])
+  stop.abort()
+  await running
 })
