@@ -94,11 +94,12 @@ export interface ConsumerOptions {
 
 export interface ReceiveOptions {
   /**
-   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. Who waits tries again while the storage
+   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. What an async codec or schema has not read
+   * by then is handed back, without losing an attempt. Who waits tries again while the storage
    * fails in a way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
    */
   readonly waitMs?: number | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -35,10 +35,10 @@ export interface Unit<T> {
 interface Step<T> {
   readonly at: number
   /** Whom it asked. */
-  view?: QueueStorage
+  view: QueueStorage | undefined
   readonly units: readonly Unit<T>[]
-  readonly hands: readonly Hand<T>[]
-  readonly settlements: readonly Settlement[]
+  hands: readonly Hand<T>[]
+  settlements: readonly Settlement[]
   readonly shares: readonly Share[]
   /** Whose they all are. */
   readonly line: Line | undefined
@@ -89,7 +89,7 @@ export class Desk<T> implements Idling {
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
   /** Those whose progress is to be told. */
-  #reports: Set<Hand<T>> = new Set()
+  readonly #reports: Set<Hand<T>> = new Set()
   /** When that is to be done, if no extension does it before. */
   #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
@@ -376,23 +376,27 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that. What is in hand waits in any case.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    let settlements = units[0]?.settlements ?? NOTHING
-    if (units.length > 1) {
-      const all: Settlement[] = []
-      for (const unit of units) for (const one of unit.settlements) all.push(one)
-      settlements = all
-    }
+    const settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
     const shares = this.#takeShares(settlements.length > 0)
-    const hands = now >= this.#renewAt || now >= this.#reportAt ? this.#takeHands(now) : NOTHING
-    if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
-    if (shares.length + settlements.length === 0) {
-      for (const unit of units) unit.settled(NOTHING, 0)
-      return undefined
-    }
     let limit = 0
     for (const { count } of shares) limit += count
     const line = shares[0]?.seat.line
-    return { at, units, hands, settlements, shares, line, limit, groups: this.#context.unmade }
+    const groups = this.#context.unmade
+    const step: Step<T> = {
+      at,
+      view: undefined,
+      units,
+      hands: NOTHING,
+      settlements,
+      shares,
+      line,
+      limit,
+      groups,
+    }
+    if (now >= this.#renewAt || now >= this.#reportAt) this.#takeHands(step, now)
+    if (shares.length + step.settlements.length > 0) return step
+    for (const unit of units) unit.settled(NOTHING, 0)
+    return undefined
   }
 
   #isUrgent(): boolean {
@@ -419,16 +423,17 @@ export class Desk<T> implements Idling {
   }
 
   /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
-  #takeHands(now: number): readonly Hand<T>[] {
-    const reports = this.#reports
-    this.#reports = new Set()
+  #takeHands(step: Step<T>, now: number): void {
+    const hands = new Set([...step.hands, ...this.#reports])
+    this.#reports.clear()
     this.#reportAt = Infinity
-    let hands: Iterable<Hand<T>> = reports
     if (now >= this.#renewAt) {
       this.#renewAt = Infinity
-      hands = reports.size === 0 ? this.#hands : new Set([...this.#hands, ...reports])
+      for (const hand of this.#hands) hands.add(hand)
     }
-    return [...hands].filter(({ lease }) => !lease.settled)
+    const more = [...hands].slice(step.hands.length).filter(({ lease }) => !lease.settled)
+    step.hands = [...step.hands, ...more]
+    step.settlements = [...step.settlements, ...more.map(extensionOf)]
   }
 
   /**
@@ -452,13 +457,9 @@ export class Desk<T> implements Idling {
   /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
   #onView(step: Step<T>, view: QueueStorage): Step<T> {
     step.view = view
-    if (view === this.#view) return step
+    if (view !== this.#view) this.#takeHands(step, Infinity)
     this.#view = view
-    if (this.#hands.size === 0) return step
-    const hands = [...new Set([...step.hands, ...this.#takeHands(Infinity)])]
-    const ends = step.settlements.slice(0, step.settlements.length - step.hands.length)
-    const settlements = [...ends, ...hands.map(extensionOf)]
-    return (this.#step = { ...step, hands, settlements })
+    return step
   }
 
   #do(step: Step<T>): void {

@@ -44,7 +44,7 @@ export function memoryStore(clock: { now(): number }): () => Promise<Transaction
   const queues = new Map<string, MemoryQueue>()
   const store: TransactionalStore = {
     async open(queue) {
-      const rows = queues.get(queue) ?? new MemoryQueue(clock)
+      const rows = queues.get(queue) ?? new MemoryQueue(clock, () => queues.delete(queue))
       queues.set(queue, rows)
       return rows
     },
@@ -82,9 +82,12 @@ class MemoryQueue implements QueueStore, Transaction {
   readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
   /** What the running transaction has written over, last first, to be put back if it fails. */
   #undo: Undo | undefined
+  readonly #forget: () => void
 
-  constructor(clock: { now(): number }) {
+  /** @param forget Is called where nobody has it, and it has no rows. */
+  constructor(clock: { now(): number }, forget: () => void) {
     this.#clock = clock
+    this.#forget = forget
   }
 
   transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
@@ -115,6 +118,10 @@ class MemoryQueue implements QueueStore, Transaction {
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
+  }
+
+  close(): void {
+    if (this.isEmpty) this.#forget()
   }
 
   get isEmpty(): boolean {

@@ -91,7 +91,10 @@ export interface GroupOptions {
 }
 
 export interface CloseOptions {
-  /** How long handlers may go on, in ms. Then what they have not finished is handed back. @defaultValue 10,000 */
+  /**
+   * How long handlers may go on, in ms, and an async codec or schema with what was sent before. Then what handlers have not
+   * finished is handed back, and what is not encoded is refused with `CLOSED`. @defaultValue 10,000
+   */
   readonly graceMs?: number | undefined
 }
 

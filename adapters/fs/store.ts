@@ -130,6 +130,7 @@ export class JournalStore implements TransactionalStore {
         rows.listeners.add(listen)
         return () => void rows.listeners.delete(listen)
       },
+      close: () => this.#queues.forget(rows),
     })
   }
 

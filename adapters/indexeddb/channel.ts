@@ -22,7 +22,10 @@ export class Channel {
     const own = (): void => listener()
     const listeners = this.#listeners.get(queue) ?? new Set()
     this.#listeners.set(queue, listeners.add(own))
-    return () => listeners.delete(own)
+    return () => {
+      listeners.delete(own)
+      if (listeners.size === 0 && this.#listeners.get(queue) === listeners) this.#listeners.delete(queue)
+    }
   }
 
   /** Something changed in a queue. */

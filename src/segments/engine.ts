@@ -69,7 +69,11 @@ export class SegmentAdapter implements StorageAdapter {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
     try {
-      return new View(await openRows(session, queue), queue, session, () => this.#release(session))
+      const rows = await openRows(session, queue)
+      return new View(rows, queue, session, async () => {
+        leaveRows(session, queue, rows)
+        await this.#release(session)
+      })
     } catch (error) {
       await this.#release(session)
       throw error
@@ -124,24 +128,44 @@ export class SegmentAdapter implements StorageAdapter {
 
 interface Session {
   readonly store: Promise<TransactionalStore>
-  readonly queues: Map<string, Promise<QueueStore>>
+  readonly queues: Map<string, OpenQueue>
   views: number
   closed: boolean
 }
 
+/** A queue that has views. */
+interface OpenQueue {
+  readonly opening: Promise<QueueStore>
+  views: number
+}
+
 /** Opens the rows of a queue, once for all views of it. */
-function openRows(session: Session, queue: string): Promise<QueueStore> {
-  let opening = session.queues.get(queue)
-  if (opening === undefined) {
-    opening = session.store.then(async (store) => {
+async function openRows(session: Session, queue: string): Promise<QueueStore> {
+  let open = session.queues.get(queue)
+  if (open === undefined) {
+    const opening = session.store.then(async (store) => {
       const rows = await store.open(queue)
       // A queue whose rows are damaged can be opened, so that it can be purged: its verbs tell.
       if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
       return rows
     })
-    session.queues.set(queue, opening)
+    session.queues.set(queue, (open = { opening, views: 0 }))
   }
-  return opening
+  open.views++
+  return await open.opening
+}
+
+/** A view has ended. After the last one, and once the verbs under way are done, nothing is kept of a queue but its rows. */
+function leaveRows(session: Session, queue: string, rows: QueueStore): void {
+  const open = session.queues.get(queue)!
+  if (--open.views > 0 || session.closed) return
+  const forget = (): void => {
+    if (open.views > 0 || session.closed || session.queues.get(queue) !== open) return
+    session.queues.delete(queue)
+    rows.close?.()
+  }
+  // Transactions take effect in the order of their calls: this one comes last.
+  rows.transact('read', () => undefined).then(forget, forget)
 }
 
 function closedError(tried: string, what: string): QuaysideError {

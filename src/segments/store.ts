@@ -186,6 +186,12 @@ export interface QueueStore {
    * store cannot tell.
    */
   watch?(listener: () => void): () => void
+
+  /**
+   * Nobody uses these rows through this object any more, and its transactions have ended: what is kept for it, other than
+   * rows, may go. Whoever needs the queue again opens it again. Absent where nothing is kept.
+   */
+  close?(): void
 }
 
 /** A storage engine: one directory, database or memory that holds many queues. */
