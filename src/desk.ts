@@ -155,7 +155,7 @@ export class Desk<T> implements Idling {
 
   /** Has those whose line is another one by now go over to it. */
   reseat(): void {
-    for (const line of [...this.#lines]) {
+    for (const line of this.#lines) {
       for (const seat of line.seats) {
         if (seat.line === line) continue
         line.delete(seat)
@@ -163,8 +163,8 @@ export class Desk<T> implements Idling {
         seat.line.lookAt = Math.min(seat.line.lookAt, line.lookAt)
         seat.line.look(seat)
       }
-      this.#dismiss(line)
     }
+    for (const line of this.#lines.filter(({ isEmpty }) => isEmpty)) this.#dismiss(line)
     this.#wake()
   }
 
