@@ -26,7 +26,6 @@ const NOTHING: readonly never[] = []
 
 /** Somebody who takes messages once, and may wait for them. */
 export class Ask<T> implements Seat {
-  readonly line: Line
   readonly waits: boolean
   riding = false
   place: Set<Seat> | undefined = undefined
@@ -49,7 +48,6 @@ export class Ask<T> implements Seat {
     const { waitMs, signal } = options
     this.#reader = reader
     this.#with = options
-    this.line = reader.line
     this.waits = waitMs > 0
     if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(signal.reason))
     if (!this.waits || waitMs === Infinity) return
@@ -57,6 +55,10 @@ export class Ask<T> implements Seat {
     this.#until = context.now() + waitMs
     this.#alarm = new Alarm(context.options.clock, (now, at) => this.#ring(Math.max(now, at)))
     this.#alarm.set(this.#until)
+  }
+
+  get line(): Line {
+    return this.#reader.line
   }
 
   wants(): number {

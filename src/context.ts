@@ -10,6 +10,7 @@ import type {
   AppendResult,
   GroupStart,
   Guarantees,
+  Hint,
   NewMessage,
   QueueStorage,
   StorageAdapter,
@@ -25,6 +26,7 @@ export interface ContextOptions<T> {
   readonly codec: Codec<T>
   readonly schema: StandardSchema<T> | undefined
   readonly instrumentation: Instrumentation | undefined
+  readonly keepMs: number | undefined
   readonly maxMessages: number | undefined
   readonly maxBytes: number | undefined
 }
@@ -47,7 +49,7 @@ export class Context<T> {
   readonly #left: FinalizationRegistry<string> = new FinalizationRegistry((group) => {
     if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
   })
-  readonly #watchers: Set<{ readonly hint: () => void }> = new Set()
+  readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
   readonly #groups: Map<string, GroupStart> = new Map()
@@ -132,7 +134,15 @@ export class Context<T> {
   /** Refuses what the storage declares that it cannot do. */
   require(
     tried: string,
-    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation' | 'queueLimits',
+    feature:
+      | 'orderingKeys'
+      | 'deduplication'
+      | 'idsWithKeys'
+      | 'cancellation'
+      | 'queueLimits'
+      | 'lanes'
+      | 'parking'
+      | 'results',
     what: string,
   ): void {
     if (this.guarantees[feature] ?? true) return
@@ -205,6 +215,8 @@ export class Context<T> {
       this.#detach()
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
+      // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
+      this.#hint()
     }
     return error
   }
@@ -308,7 +320,7 @@ export class Context<T> {
   // Hints
 
   /** Calls `hint` when anything may have changed: one watch of the storage for all. Answers with a function that stops it. */
-  watch(hint: () => void): () => void {
+  watch(hint: (hint?: Hint) => void): () => void {
     const watcher = { hint }
     this.#watchers.add(watcher)
     this.#attach()
@@ -324,9 +336,11 @@ export class Context<T> {
 
   #attach(): void {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
-    this.#unwatch = this.#view?.watch?.(() => {
-      for (const { hint } of this.#watchers) hint()
-    })
+    this.#unwatch = this.#view?.watch?.((hint) => this.#hint(hint))
+  }
+
+  #hint(hint?: Hint): void {
+    for (const watcher of this.#watchers) watcher.hint(hint)
   }
 
   #detach(): void {

@@ -5,6 +5,7 @@ import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
 import { type Message, staleError } from './message.ts'
 import {
+  type Body,
   type ClaimRequest,
   type ClaimResult,
   type GroupStart,
@@ -38,8 +39,9 @@ interface Step<T> {
   readonly units: readonly Unit<T>[]
   hands: readonly Hand<T>[]
   settlements: readonly Settlement[]
-  /** All of one line. */
   readonly shares: readonly Share[]
+  /** Whose they all are. */
+  readonly line: Line | undefined
   /** How many messages they are for. */
   readonly limit: number
   readonly groups: readonly GroupStart[]
@@ -53,6 +55,8 @@ const LOOK_MS = 30_000
 const POLL_MS = 1000
 /** After a hint it takes so long until messages in hand are looked for, in ms. */
 const CHECK_MS = 1000
+/** Progress waits so long for more of it, in ms. */
+const REPORT_MS = 1000
 /** A timer that is this much too early was set before the clock was set back. */
 const SLACK_MS = 50
 
@@ -82,10 +86,12 @@ export class Desk<T> implements Idling {
   #step: Step<T> | undefined
   /** Whom the last step asked. */
   #view: QueueStorage | undefined
-  /** When to look for messages without a hint. */
-  #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
+  /** Those whose progress is to be told. */
+  readonly #reports: Set<Hand<T>> = new Set()
+  /** When that is to be done, if no extension does it before. */
+  #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
   #checkAt = Infinity
   /** Steps that failed in a row. */
@@ -110,22 +116,56 @@ export class Desk<T> implements Idling {
   line(terms: Terms): Line {
     const key = JSON.stringify(terms)
     let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
-    if (line === undefined) this.#lines.push((line = new Line(terms)))
+    if (line !== undefined) return line
+    line = new Line(terms)
+    if (terms.only === undefined) this.#adopt(line)
     return line
   }
 
   join(seat: Seat): void {
-    if (seat.waits && ++this.#waiting === 1) {
-      this.#lookAt = this.#context.now() + POLL_MS
-      this.#unwatch = this.#context.watch(this.#hint)
+    const { line } = seat
+    this.#adopt(line)
+    if (seat.waits) {
+      if (line.lookAt === Infinity) line.lookAt = this.#context.now() + POLL_MS
+      if (++this.#waiting === 1) this.#unwatch = this.#context.watch(this.#hint)
     }
     this.look(seat)
   }
 
   leave(seat: Seat): void {
-    if (!seat.line.delete(seat) || !seat.waits || --this.#waiting > 0) return
+    const { line } = seat
+    const wasThere = line.delete(seat)
+    this.#dismiss(line)
+    if (!wasThere || !seat.waits || --this.#waiting > 0) return
     this.#unwatch!()
     if (!this.#busy) this.#setTimer()
+  }
+
+  #adopt(line: Line): void {
+    if (!this.#lines.includes(line)) this.#lines.push(line)
+  }
+
+  /** Where nobody stands, nobody looks. And there may be as many selections of lanes as there are lanes: these are not kept. */
+  #dismiss(line: Line): void {
+    if (!line.isEmpty) return
+    line.lookAt = Infinity
+    const place = this.#lines.indexOf(line)
+    if (line.terms.only !== undefined && place >= 0) this.#lines.splice(place, 1)
+  }
+
+  /** Has those whose line is another one by now go over to it. */
+  reseat(): void {
+    for (const line of this.#lines) {
+      for (const seat of line.seats) {
+        if (seat.line === line) continue
+        line.delete(seat)
+        this.#adopt(seat.line)
+        seat.line.lookAt = Math.min(seat.line.lookAt, line.lookAt)
+        seat.line.look(seat)
+      }
+    }
+    for (const line of this.#lines.filter(({ isEmpty }) => isEmpty)) this.#dismiss(line)
+    this.#wake()
   }
 
   /** Somebody who has joined wants to know whether there is something. */
@@ -148,7 +188,9 @@ export class Desk<T> implements Idling {
   }
 
   stop(): void {
+    this.#reports.clear()
     for (const seat of this.#seats) seat.stop(this.#context.closing.reason)
+    if (!this.#busy) this.#setTimer()
   }
 
   handBack(): void {
@@ -206,6 +248,23 @@ export class Desk<T> implements Idling {
     if (!this.#busy) this.#setTimer()
   }
 
+  /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
+  report(hand: Hand<T>, progress: Body): void {
+    const { lease } = hand
+    const isNews = lease.progress === undefined
+    lease.progress = progress
+    // One that is under way looks when it is done.
+    if (isNews) this.#tellSoon([...this.#hands].find((one) => one.lease === lease) ?? hand)
+  }
+
+  #tellSoon(hand: Hand<T>): void {
+    // What is in hand then is extended all the same.
+    if (this.#context.isClosed) return
+    this.#reports.add(hand)
+    this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
+    if (!this.#busy) this.#setTimer()
+  }
+
   #lose(hand: Hand<T>): void {
     this.release(hand)
     const { lease, id } = hand
@@ -246,16 +305,17 @@ export class Desk<T> implements Idling {
   }
 
   #claim(
-    { leaseMs, maxAttempts, from, deadForMs }: Terms,
+    terms: Terms,
     limit: number,
     unmade: readonly GroupStart[],
     settle: readonly Settlement[] | undefined,
+    position?: string,
   ): ClaimRequest {
     const { group } = this
     // This one it makes itself; in its turn, if that is not the last.
     const others = unmade.at(-1)?.name === group ? unmade.slice(0, -1) : unmade
     const groups = others.length > 0 ? others : undefined
-    return { group, limit, leaseMs, maxAttempts, from, deadForMs, groups, settle }
+    return { group, limit, ...terms, position, groups, settle }
   }
 
   #wake(): void {
@@ -303,9 +363,10 @@ export class Desk<T> implements Idling {
     this.#at = at
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
-    if (now >= this.#lookAt && this.#waiting > 0) {
-      for (const line of this.#lines) line.stir()
-      this.#lookAt = at + this.#lookMs
+    for (const line of this.#lines) {
+      if (now < line.lookAt || line.isEmpty) continue
+      line.stir()
+      line.lookAt = at + this.#lookMs
     }
     if (now >= this.#checkAt) {
       // Whatever fails here, an extension will find out.
@@ -319,9 +380,20 @@ export class Desk<T> implements Idling {
     const shares = this.#takeShares(settlements.length > 0)
     let limit = 0
     for (const { count } of shares) limit += count
+    const line = shares[0]?.seat.line
     const groups = this.#context.unmade
-    const step: Step<T> = { at, view: undefined, units, hands: NOTHING, settlements, shares, limit, groups }
-    if (now >= this.#renewAt) this.#takeHands(step)
+    const step: Step<T> = {
+      at,
+      view: undefined,
+      units,
+      hands: NOTHING,
+      settlements,
+      shares,
+      line,
+      limit,
+      groups,
+    }
+    if (now >= this.#renewAt || now >= this.#reportAt) this.#takeHands(step, now)
     if (shares.length + step.settlements.length > 0) return step
     for (const unit of units) unit.settled(NOTHING, 0)
     return undefined
@@ -350,11 +422,18 @@ export class Desk<T> implements Idling {
     return units
   }
 
-  /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
-  #takeHands(step: Step<T>): void {
-    this.#renewAt = Infinity
-    step.hands = [...this.#hands].filter(({ lease }) => !lease.settled)
-    step.settlements = [...step.settlements, ...step.hands.map(extensionOf)]
+  /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
+  #takeHands(step: Step<T>, now: number): void {
+    const hands = new Set([...step.hands, ...this.#reports])
+    this.#reports.clear()
+    this.#reportAt = Infinity
+    if (now >= this.#renewAt) {
+      this.#renewAt = Infinity
+      for (const hand of this.#hands) hands.add(hand)
+    }
+    const more = [...hands].slice(step.hands.length).filter(({ lease }) => !lease.settled)
+    step.hands = [...step.hands, ...more]
+    step.settlements = [...step.settlements, ...more.map(extensionOf)]
   }
 
   /**
@@ -378,7 +457,7 @@ export class Desk<T> implements Idling {
   /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
   #onView(step: Step<T>, view: QueueStorage): Step<T> {
     step.view = view
-    if (view !== this.#view && step.hands.length === 0) this.#takeHands(step)
+    if (view !== this.#view) this.#takeHands(step, Infinity)
     this.#view = view
     return step
   }
@@ -413,10 +492,9 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #call({ shares, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
+  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
     const settle = settlements.length > 0 ? settlements : undefined
-    const line = shares[0]?.seat.line
-    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle))
+    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle, line.position))
     return groups.length > 0 ? view.claim(this.joining(groups, settle)) : view.settle(this.group, settlements)
   }
 
@@ -436,7 +514,7 @@ export class Desk<T> implements Idling {
     return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -447,14 +525,14 @@ export class Desk<T> implements Idling {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
-    const line = shares[0]?.seat.line
+    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
-    const { deliveries, nextInMs } = claimed!
+    const { deliveries, nextInMs, position } = claimed!
+    line.position = position
     const more = deliveries.length >= limit || nextInMs === 0
-    if (nextInMs !== 0 && this.#waiting > 0)
-      this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
+    if (nextInMs !== 0 && this.#waiting > 0 && !line.isEmpty)
+      line.lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
     line.deal(shares, deliveries, more, at)
   }
 
@@ -462,10 +540,22 @@ export class Desk<T> implements Idling {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
+  #noteTold(hand: Hand<T>, settlement: Settlement): void {
+    const { lease } = hand
+    if (settlement.kind === 'extend' && settlement.progress === lease.progress) lease.progress = undefined
+    else this.#tellSoon(hand)
+  }
+
+  #noteExtended(
+    hands: readonly Hand<T>[],
+    told: readonly Settlement[],
+    results: readonly SettleResult[],
+    at: number,
+  ): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
       const { lease } = hand
+      if (lease.progress !== undefined) this.#noteTold(hand, told[i]!)
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -477,7 +567,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, shares, line }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
@@ -490,6 +580,7 @@ export class Desk<T> implements Idling {
     }
     this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
+    for (const hand of hands) if (hand.lease.progress !== undefined) this.#tellSoon(hand)
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
@@ -502,7 +593,7 @@ export class Desk<T> implements Idling {
       for (const seat of this.#seats) if (seat.waits) told.add(seat)
     for (const seat of told) seat.failed(error, passing)
     for (const unit of units) if (!back.includes(unit)) unit.failed(error)
-    shares[0]?.seat.line.stir()
+    line?.stir()
   }
 
   // Time
@@ -511,10 +602,12 @@ export class Desk<T> implements Idling {
   #setTimer(): void {
     const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
-    if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
+    if (this.#waiting > 0 && recovers) at = this.#retryAt
+    else for (const { lookAt } of this.#lines) at = Math.min(at, lookAt)
     if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
-    if (this.#hands.size > 0)
-      at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
+    const restsUntil = recovers ? this.#retryAt : 0
+    if (this.#hands.size > 0) at = Math.min(at, Math.max(this.#renewAt, restsUntil), this.#checkAt)
+    if (this.#reports.size > 0) at = Math.min(at, Math.max(this.#reportAt, restsUntil))
     // One that comes early does no harm.
     if (at === Infinity || at < this.#alarm.at) this.#alarm.set(at)
   }
@@ -533,7 +626,7 @@ function isKept({ kept }: Unit<unknown>): boolean {
 }
 
 function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: lease.receipt, kind: 'extend', leaseMs }
+  return { receipt: lease.receipt, kind: 'extend', leaseMs, progress: lease.progress }
 }
 
 /** What is stale on the second try was done by the first. */

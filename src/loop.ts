@@ -1,12 +1,14 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
+import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
 import type { Unit } from './desk.ts'
 import { errorText } from './errors.ts'
 import { Hand, type Late, type Opened } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
+import { encodeResult } from './outcomes.ts'
 import type { Reader } from './reader.ts'
-import type { Delivery, SettleResult, Settlement } from './storage.ts'
+import type { Body, Delivery, SettleResult, Settlement } from './storage.ts'
 
 /** What a handler gets besides the message. */
 export interface HandlerContext {
@@ -17,7 +19,10 @@ export interface HandlerContext {
   readonly signal: AbortSignal
 }
 
-/** Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. */
+/**
+ * Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. What it returns
+ * is kept for {@link Queue.result}, if the message was sent with `keepMs`.
+ */
 export type Handler<T> = (message: Message<T>, context: HandlerContext) => unknown
 
 export interface RunOptions<T = unknown> {
@@ -30,7 +35,12 @@ export interface RunOptions<T = unknown> {
    * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
    */
   readonly timeoutMs?: number | undefined
-  /** Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. */
+  /** Has the handler get one message. See {@link BatchRunOptions}. */
+  readonly batch?: undefined
+  /**
+   * Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. Also of a result that
+   * cannot be kept (`UNSERIALIZABLE`, `TOO_LARGE`): its message is done without.
+   */
   readonly onError?: ((error: unknown) => void) | undefined
   /** Is told what a handler threw, also after it had settled its message, or that it took too long. */
   readonly onFailed?: ((message: Message<T>, error: unknown) => void) | undefined
@@ -41,6 +51,21 @@ export interface DrainOptions<T = unknown> extends RunOptions<T> {
   readonly deadline?: number | undefined
 }
 
+export interface BatchRunOptions<T = unknown> extends Omit<RunOptions<T>, 'batch'> {
+  /** Has the handler get many messages at once; `concurrency` counts batches. Once stopped, what was collected is the last batch. */
+  readonly batch: BatchSize
+}
+
+export interface BatchDrainOptions<T = unknown> extends Omit<DrainOptions<T>, 'batch'> {
+  /** As for {@link BatchRunOptions.batch}. A batch does not wait where nothing else is due. */
+  readonly batch: BatchSize
+}
+
+/** What a loop calls, and how. */
+export type Work<T> =
+  | { readonly handler: Handler<T>; readonly options: DrainOptions<T> }
+  | { readonly handler: BatchHandler<T>; readonly options: BatchDrainOptions<T> }
+
 /** What became of the messages of a drain. */
 export interface DrainReport {
   readonly acked: number
@@ -48,13 +73,16 @@ export interface DrainReport {
   readonly retried: number
   /** Dead letters now. */
   readonly dead: number
+  /** Waiting for a person or a fix. */
+  readonly parked: number
   /** Handed back unfinished, without losing an attempt. */
   readonly returned: number
 }
 
 /** Before a deadline this much time is kept to hand back what is not finished, in ms; but no more than a tenth of all. */
 const HAND_BACK_MS = 100
-const TIMEOUT_MS = 900_000
+/** How long a handler may take, in ms. */
+export const TIMEOUT_MS = 900_000
 /** So many steps in a row may fail for a drain that nothing else ends. */
 const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
@@ -118,13 +146,13 @@ class Job<T> extends Hand<T> implements HandlerContext, Unit<T> {
  * nothing more, and ends when the last job has.
  */
 export class Loop<T> implements Seat {
-  readonly line: Line
   readonly waits = true
   riding = false
   place: Set<Seat> | undefined = undefined
   readonly #reader: Reader<T>
   readonly #handler: Handler<T>
-  readonly #options: DrainOptions<T>
+  readonly #batches: Batches<T> | undefined
+  readonly #options: DrainOptions<T> | BatchDrainOptions<T>
   /** End when nothing is due. */
   readonly #untilEmpty: boolean
   readonly #concurrency: number
@@ -132,7 +160,13 @@ export class Loop<T> implements Seat {
   readonly #jobs: Set<Job<T>> = new Set()
   /** Ends that the storage has not taken yet. */
   readonly #kept: Set<Job<T>> = new Set()
-  readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
+  readonly #report: Record<keyof DrainReport, number> = {
+    acked: 0,
+    retried: 0,
+    dead: 0,
+    parked: 0,
+    returned: 0,
+  }
   readonly #deadline: number
   /** From here on, hand back what is not finished. */
   readonly #handBackAt: number
@@ -150,11 +184,12 @@ export class Loop<T> implements Seat {
   readonly #alarm: Alarm
   #finish: (() => void) | undefined
 
-  constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
+  constructor(reader: Reader<T>, { handler, options }: Work<T>, untilEmpty: boolean) {
     const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options
-    this.line = reader.line
     this.#reader = reader
-    this.#handler = handler
+    this.#handler = handler as Handler<T>
+    if (options.batch !== undefined)
+      this.#batches = new Batches(reader, handler as BatchHandler<T>, options.batch, concurrency)
     this.#options = options
     this.#untilEmpty = untilEmpty
     this.#alarm = new Alarm(reader.context.options.clock, (now, at) => this.#ring(now, at))
@@ -210,9 +245,13 @@ export class Loop<T> implements Seat {
 
   // Taking
 
+  get line(): Line {
+    return this.#reader.line
+  }
+
   wants(): number {
     if (this.#stopped !== undefined || this.#rests) return 0
-    return this.#concurrency - this.#jobs.size
+    return this.#batches?.room ?? this.#concurrency - this.#jobs.size
   }
 
   /** Takes nothing new for the time being. */
@@ -227,6 +266,7 @@ export class Loop<T> implements Seat {
       this.#lookForStop()
       for (const opened of this.#reader.open(deliveries, at)) this.#start(opened)
     }
+    this.#batches?.claimed(this.#untilEmpty && !more)
     this.#check()
   }
 
@@ -241,14 +281,24 @@ export class Loop<T> implements Seat {
     const { context, desk } = this.#reader
     this.#jobs.add(job)
     desk.hold(job)
+    this.#batches?.expect(job)
     if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
     if (job.message === undefined) await this.#read(job)
     const { message } = job
     if (message === undefined) return
     let thrown: { error: unknown } | undefined
+    /** Unless it is an ack. */
+    let end: Settlement | undefined
+    let result: unknown
     try {
-      const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
-      await context.observe('process', desk.group, false, () => [message], handle)
+      if (this.#batches === undefined) {
+        const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
+        result = await context.observe('process', desk.group, false, () => [message], handle)
+      } else {
+        const verdict = await this.#batches.add(job)
+        end = endOf(this.#reader, job, verdict)
+        result = (verdict as { readonly result?: unknown } | undefined)?.result
+      }
     } catch (error) {
       thrown = { error }
     }
@@ -257,13 +307,29 @@ export class Loop<T> implements Seat {
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)
+    let value: Body | undefined
+    if (result !== undefined && message.keepMs !== undefined && !job.lease.settled) {
+      value = await this.#valueOf(job, result)
+      if (job.over) return
+    }
     if (job.lease.settled) {
       // Its handler did that.
-    } else if (thrown === undefined) this.#keep(job, { receipt: job.lease.receipt, kind: 'ack' })
+    } else if (thrown === undefined)
+      this.#keep(job, end ?? { receipt: job.lease.receipt, kind: 'ack', value })
     else if (this.#stopped !== undefined) this.#giveBack(job)
     else this.#retry(job, thrown.error)
     this.#let(job)
     this.#next()
+  }
+
+  /** What is kept of a result. Where it cannot be, its message is done all the same: it must not be done again for that. */
+  async #valueOf({ id }: Job<T>, result: unknown): Promise<Body | undefined> {
+    try {
+      return await encodeResult(`run, the result of ${id}`, this.#reader.context.options.codec, result)
+    } catch (error) {
+      this.#tellError(error)
+      return undefined
+    }
   }
 
   /** Makes a message, if it can be read and still has its slot then. */
@@ -281,6 +347,7 @@ export class Loop<T> implements Seat {
 
   #let(job: Job<T>): void {
     this.#jobs.delete(job)
+    this.#batches?.forget(job)
     this.#reader.desk.release(job)
   }
 
@@ -295,6 +362,11 @@ export class Loop<T> implements Seat {
     const { onFailed } = this.#options
     // Apart from what goes on here, which it must not break.
     if (onFailed !== undefined && message !== undefined) queueMicrotask(() => onFailed(message, error))
+  }
+
+  #tellError(error: unknown): void {
+    const { onError } = this.#options
+    if (onError !== undefined) queueMicrotask(() => onError(error))
   }
 
   // Settling
@@ -335,8 +407,8 @@ export class Loop<T> implements Seat {
   // Trouble
 
   failed(error: unknown, passing: boolean): void {
-    const { onError, signal } = this.#options
-    if (onError !== undefined) queueMicrotask(() => onError(error))
+    const { signal } = this.#options
+    this.#tellError(error)
     const isBounded = this.#untilEmpty && this.#deadline === Infinity && signal === undefined
     if (!passing || (isBounded && ++this.#failures >= MOST_FAILURES)) this.#fail(error)
     else if (this.#stopped !== undefined) {
@@ -365,9 +437,13 @@ export class Loop<T> implements Seat {
   stop(reason: unknown): void {
     if (this.#stopped !== undefined) return
     this.#stopped = { reason }
-    for (const job of this.#jobs)
-      if (job.message === undefined) this.#takeBack(job)
-      else job.abort(reason)
+    const flushes = this.#failure === undefined && this.#now() < this.#handBackAt
+    for (const job of this.#jobs) {
+      const waits = this.#batches?.has(job)
+      if (job.message === undefined || (waits && !flushes)) this.#takeBack(job)
+      else if (!waits) job.abort(reason)
+    }
+    this.#batches?.flush()
     this.#check()
   }
 
@@ -387,7 +463,7 @@ export class Loop<T> implements Seat {
 
   /** Nobody need wait for a message that is gone. */
   lost(job: Job<T>): void {
-    if (job.message !== undefined) return
+    if (job.message !== undefined && !this.#batches?.has(job)) return
     this.#part(job)
     this.#next()
   }
@@ -439,6 +515,7 @@ export class Loop<T> implements Seat {
 
 function outcomeOf(settlement: Settlement): keyof DrainReport {
   if (settlement.kind === 'ack') return 'acked'
+  if (settlement.kind === 'park') return 'parked'
   if (settlement.kind !== 'retry') return 'dead'
   return settlement.counts === false ? 'returned' : 'retried'
 }

@@ -1,8 +1,10 @@
 import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
-import { cutError, errorText } from './errors.ts'
+import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
+import type { Only } from './lane-rules.ts'
+import type { LaneRules } from './lanes.ts'
 import type { Line } from './line.ts'
 import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
@@ -15,25 +17,36 @@ export interface ConsumerSettings {
   readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
   readonly deadForMs: number | undefined
+  readonly lanes: LaneRules | undefined
+  readonly only: Only | undefined
+  readonly parksNext: true | undefined
 }
 
 /** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
 export class Reader<T> {
   readonly context: Context<T>
   readonly desk: Desk<T>
-  readonly line: Line
+  /** Where those stand who take in its name. */
+  line: Line
   /** Takes nothing for the time being. */
   paused = false
   readonly #settings: ConsumerSettings
   readonly #settler: Settler
 
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
-    const { group, leaseMs, retry, from, deadForMs } = settings
+    const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
     this.context = context
     this.desk = context.desk(group)
-    this.line = this.desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
+    const { maxAttempts } = retry
+    this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
     this.#settings = settings
     this.#settler = settler
+  }
+
+  /** Takes from other lanes from the next claim on. */
+  select(only: Only | undefined): void {
+    this.line = this.desk.line({ ...this.line.terms, only })
+    this.desk.reseat()
   }
 
   /** Makes messages of deliveries that were asked for at that time. */
@@ -54,7 +67,8 @@ export class Reader<T> {
     const { codec, schema } = this.context.options
     const { group } = this.#settings
     const { receipt } = delivery
-    const lease: Lease = { receipt, until, settled: false, gone: false, onEnd: undefined }
+    const end = { settled: false, gone: false, onEnd: undefined }
+    const lease: Lease = { receipt, until, ...end, progress: undefined, told: 0 }
     let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
@@ -74,12 +88,20 @@ export class Reader<T> {
     reason: 'unreadable' | 'rejected' | 'exhausted',
     error: string | undefined,
   ): Settlement {
-    const { deadForMs } = this.#settings
-    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs }
+    const { deadForMs, parksNext } = this.#settings
+    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
   }
 
+  parkOf(receipt: string, reason: string, data: string | undefined): Settlement {
+    return { receipt, kind: 'park', reason: cutError(reason)!, data }
+  }
+
+  /** What the codec will be able to read waits for that. */
   unreadable({ lease }: Hand<T>, why: unknown): Settlement {
-    return this.deadOf(lease.receipt, 'unreadable', errorText(why))
+    const { receipt } = lease
+    const isParked = isNotYetReadable(why) && (this.context.guarantees.parking ?? true)
+    if (isParked) return this.parkOf(receipt, errorText(why), NOT_YET)
+    return this.deadOf(receipt, 'unreadable', errorText(why))
   }
 
   /** How a delivery that failed goes on. */
@@ -96,11 +118,20 @@ export class Reader<T> {
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind !== 'extend') {
-      this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
+      if (kind !== 'park') this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
     }
     return false
   }
+}
+
+const NOT_YET_READABLE: ErrorCode = 'NOT_YET_READABLE'
+/** Tells those apart that were parked because they could not be read. */
+const NOT_YET = JSON.stringify({ code: NOT_YET_READABLE })
+
+/** A codec need not know quayside's errors. */
+function isNotYetReadable(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === NOT_YET_READABLE
 }
 
 /** Most schemas and codecs answer at once. */

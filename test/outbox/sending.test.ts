@@ -253,7 +253,7 @@ describe('drain', () => {
     const drained = outbox.drain({ deadline: clock.now() + 25_000 })
     await expect.poll(() => busy.now).toBe(2)
     await clock.advance(25_000)
-    expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, returned: 2 })
+    expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, parked: 0, returned: 2 })
     expect((await queue.list()).messages.map(({ state, attempt }) => [state, attempt])).toEqual([
       ['ready', 0],
       ['ready', 0],
@@ -273,7 +273,7 @@ describe('drain', () => {
     const aborted = new AbortController()
     const third = outbox.drain({ signal: aborted.signal })
     const fourth = outbox.drain({ signal: AbortSignal.abort() })
-    const nothing = { acked: 0, retried: 0, dead: 0, returned: 0 }
+    const nothing = { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
     expect(await fourth).toEqual(nothing)
     await expectCode(
       outbox.drain({ signal: AbortSignal.abort(), deadline: 'soon' as never }),

@@ -71,7 +71,7 @@ describe.each(KINDS)('a schema that answers %s', (_, schema) => {
     const seen: number[] = []
     const report = await consumer.drain(({ payload }) => void seen.push(payload.total))
     expect(seen).toEqual([2])
-    expect(report).toEqual({ acked: 1, retried: 0, dead: 1, returned: 0 })
+    expect(report).toEqual({ acked: 1, retried: 0, dead: 1, parked: 0, returned: 0 })
     await old.close()
   })
 
