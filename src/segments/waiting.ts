@@ -25,15 +25,23 @@ export function putDue({ row, work, name }: Group, at: number, seq: number, key:
 
 /** Has a message expire that lies outside the log from now on, if it ever does. */
 export function noteLeaving(group: Group, seq: number, message: Stored | undefined): void {
-  const { row, work, name } = group
+  const { work, whole } = group
   group.changed = true
   if (message === undefined) return
   noteId(work, seq, message)
   if (message.expires === undefined) return
   const { expires, key } = message
-  work.tx.put('due', [name, EXPIRES, expires, seq], key ?? 0)
+  const { row } = whole
+  whole.work.tx.put('due', expiryKey(whole.name, seq, message), key ?? 0)
   row.expires = Math.min(row.expires ?? expires, expires)
+  whole.changed = true
   reapAt(work, expires)
+}
+
+/** Where it is written down that a message outside the log expires. */
+export function expiryKey(name: string, seq: number, { expires, lane }: Stored): Key {
+  const key = [name, EXPIRES, expires!, seq] as const
+  return lane === undefined ? key : [...key, lane]
 }
 
 /** Makes a head wait: until now, unless it has a time of its own. */
