@@ -33,6 +33,8 @@ const SEGMENTS_AT_ONCE = 16
 /** A claim that is about some lanes only need not look again sooner. */
 const FILTERED_MS = 20
 
+const BEFORE_ALL: number = -(2 ** 49)
+
 const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
@@ -76,15 +78,22 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
 }
 
 function takeAll(taking: Taking): void {
-  takeAgain(taking)
-  takeFromLog(taking)
-}
-
-/** What was delivered before, and what waited for such. */
-function takeAgain(taking: Taking): void {
   takeEnded(taking)
   takeDue(taking)
   takeHeads(taking)
+  takeFromLog(taking)
+}
+
+/** In a lane: what was delivered before. */
+function takeAgain(taking: Taking): void {
+  takeEnded(taking)
+  if (!taking.isFull && taking.group.row.waiting > 0) takeSomeDue(taking, 0, taking.work.now)
+}
+
+/** In a lane: what waited behind its key or comes from another group, and the log. */
+function takeFirst(taking: Taking): void {
+  if (!taking.isFull && (taking.group.row.due ?? 0) < 0) takeSomeDue(taking, BEFORE_ALL, -1)
+  takeFromLog(taking)
 }
 
 /** Takes up to so many more. In a lane, what is due again and first deliveries take turns. */
@@ -97,20 +106,23 @@ function serve(taking: Taking, most: number): number {
   taking.limit = goal
   if (!isLane) takeAll(taking)
   while (isLane && !taking.isFull) {
-    const hasAgain =
-      Math.min(row.due ?? Infinity, row.until ?? Infinity) <= work.now || group.heads.length > 0
-    const hasFirst = row.cursor < work.queue.tail
+    spillHeads(group)
     const start = deliveries.length
+    const { until = Infinity, due = Infinity, cursor, waiting } = row
+    const { now, queue } = work
+    const hasAgain = until <= now || (waiting > 0 && due <= now)
+    const hasFirst = cursor < queue.tail || due < 0
     if (hasAgain && hasFirst) taking.limit = start + 1
-    if (hasAgain && !(row.again && hasFirst)) takeAgain(taking)
-    row.again = deliveries.length > start
-    if (!row.again) takeFromLog(taking)
-    if (deliveries.length === start && hasAgain) {
-      takeAgain(taking)
-      row.again = deliveries.length > start
+    const takes = row.again ? [takeFirst, takeAgain] : [takeAgain, takeFirst]
+    for (const take of takes) {
+      if (deliveries.length > start) break
+      take(taking)
+      if (deliveries.length > start) row.again = take === takeAgain
     }
     taking.limit = goal
-    if (deliveries.length === start) break
+    // What was taken may all have died.
+    const isMoving = row.waiting !== waiting || row.cursor !== cursor || group.heads.length > 0
+    if (deliveries.length === start && !isMoving) break
   }
   return deliveries.length - before
 }
@@ -271,13 +283,15 @@ function takeDue(taking: Taking): void {
   while (!taking.isFull && row.due !== undefined && row.due <= taking.work.now) takeSomeDue(taking)
 }
 
-function takeSomeDue(taking: Taking): void {
+function takeSomeDue(taking: Taking, from?: number, to: number = taking.work.now): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
   const some = Math.min(taking.room, DUE_AT_ONCE)
-  const rows = tx.range<string | 0>('due', under(name, WAITS), some + 1)
-  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= work.now)
+  const range =
+    from === undefined ? under(name, WAITS) : { lower: [name, WAITS, from], upper: [name, WAITS, to] }
+  const rows = tx.range<string | 0>('due', range, some + 1)
+  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= to)
   const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 3)]] as const)
   tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
@@ -296,7 +310,7 @@ function takeSomeDue(taking: Taking): void {
     row.waiting--
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
-  const next = rows[taken]
+  const [next] = from === undefined ? rows.slice(taken) : tx.range('due', under(name, WAITS), 1)
   row.due = next && partOf(next[0], 2)
   group.changed = true
 }

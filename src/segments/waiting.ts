@@ -44,9 +44,22 @@ export function expiryKey(name: string, seq: number, { expires, lane }: Stored):
   return lane === undefined ? key : [...key, lane]
 }
 
+/**
+ * When a message is due that was never delivered: at a time, or, in a lane, before all times, in the order of the log. There it
+ * takes turns with those that were.
+ */
+export function firstAt({ whole, work }: Group, seq: number, at: number): number {
+  return whole.work === work ? at : seq - 2 ** 49
+}
+
 /** Makes a head wait: until now, unless it has a time of its own. */
 export function spill(group: Group, { seq, key, row, message }: Head): void {
-  wait(group, key, { seq, at: Math.max(group.work.now, message.due ?? 0), attempt: 0, row })
+  wait(group, key, {
+    seq,
+    at: Math.max(message.due ?? -Infinity, firstAt(group, seq, group.work.now)),
+    attempt: 0,
+    row,
+  })
 }
 
 /** Heads that this transaction freed and did not deliver are due at once. */

@@ -43,7 +43,8 @@ function stateOf(work: Work, lane: string, name: string, group: Group | undefine
   const leased = live(flow)
   const all = found!.ahead(cursor) - skipped + waiting + blocked + inRow + held
   if (all === 0 && holds.length === 0) return undefined
-  return { lane, waiting: all - leased, leased, restsForMs: restOf(flow, holds), holds }
+  const restsForMs = all > leased ? restOf(flow, holds) : undefined
+  return { lane, waiting: all - leased, leased, restsForMs, holds }
 }
 
 /** How long it rests, if that is a matter of time. */

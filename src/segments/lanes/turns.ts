@@ -187,7 +187,10 @@ class Turn {
       row.full = Math.max(row.full ?? 0, wasWoken ? work.now - each : work.now) + taken * each
     }
     if (taken > 0 || !wasWoken) row.rest = undefined
-    if (taken >= this.#allowed) {
+    // It has more, and waits for its turn to come.
+    const hasMore =
+      Math.min(row.due ?? Infinity, row.until ?? Infinity) <= work.now || row.cursor < work.queue.tail
+    if (hasMore && taken >= this.#allowed) {
       if (rate !== undefined) {
         const { count, perMs, burst = count } = rate
         const at = (row.full ?? 0) - ((burst - 1) * perMs) / count
