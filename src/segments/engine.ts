@@ -172,7 +172,7 @@ export const SEGMENT_GUARANTEES: Pick<
   deduplication: true,
   cancellation: true,
   consistentWithinMs: 0,
-  lanes: false,
+  lanes: true,
   parking: false,
   results: false,
 }
