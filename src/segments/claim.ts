@@ -454,5 +454,5 @@ function nextIn({ group, work, room, more }: Taking, { only }: ClaimRequest): nu
   const own = only === undefined ? Math.min(row.due ?? Infinity, firstEnd(group)) : Infinity
   const next = finite(Math.min(own, timer, nextWake(group), nextLift(work)))
   // Some of these times are those of other lanes.
-  return next && Math.max(only === undefined ? 0 : FILTERED_MS, next - work.now)
+  return next && Math.max(only === undefined ? 0 : FILTERED_MS, Math.ceil(next - work.now))
 }

@@ -406,6 +406,8 @@ function keepLimits(
 ): void {
   if (maxMessages === Infinity && maxBytes === Infinity) return
   if (results.every(({ status }) => status !== 'stored')) return
+  // They are counted from their rows.
+  finishLanes(work)
   let sum = addDue(work, tally(work))
   while (work.queue.lanes > 0 && !sum.isComplete) sum = addDue(work, sum)
   const { messages, bytes } = statsOf(sum)

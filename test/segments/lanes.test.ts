@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { HoldRequest, LaneRules } from '../../src/lanes.ts'
+import type { LaneRules } from '../../src/lanes.ts'
 import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'

@@ -249,6 +249,8 @@ export class Lane implements Work {
     }
     if (!this.isStored) edit(root).lanes++
     this.isStored = true
+    this.changed = this.#isBehind = false
+    for (const flow of groups) flow.changed = false
     const { tail, bytes, amended, gone, tied, joining } = queue
     root.tx.put('lanes', key, {
       blocks: tx.blocks,

@@ -1,17 +1,13 @@
-import { type LaneLimits, type LaneRules, limitsOf } from '../../lanes.ts'
+import { type LaneLimits, type LaneRate, type LaneRules, limitsOf } from '../../lanes.ts'
 import type { ClaimRequest } from '../../storage.ts'
 import type { Taking } from '../claim.ts'
 import type { Group } from '../group.ts'
 import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
-import { spend } from '../work.ts'
 import { laneState, sendProbe } from './holds.ts'
 import { type Flow, FULL, LIMITED, WOKEN, flowOf, laneKey, laneOf, settleDown } from './lane.ts'
 import { AT_ONCE, walk } from './walk.ts'
-
-/** Lanes that a claim looks at that finds nothing else to do. */
-const MORE_AT_ONCE = 1024
 
 /** Takes up to so many more from a group, or from what it has in a lane. Answers with how many. */
 export type Serve = (taking: Taking, most: number) => number
@@ -34,9 +30,10 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     return request.position
   }
   let names = readyFrom(taking, request)
-  if (names.length === 0) {
-    wakeUp(group, MORE_AT_ONCE)
-    walk(group, MORE_AT_ONCE)
+  if (names.length < taking.room) {
+    const more = Math.max(AT_ONCE, work.limits.stepMessages)
+    wakeUp(group, more)
+    walk(group, more)
     names = readyFrom(taking, request)
   }
   const { at, left } = placeOf(group, request)
@@ -82,6 +79,8 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   if (turns.length > 1) given.sort((a, b) => a.round - b.round || a.place - b.place)
   for (const { delivery } of given) taking.deliveries.push(delivery)
   for (const turn of turns) turn.finish()
+  // Before the next time is worked out.
+  settleDown(work)
   const end = given.at(-1)
   if (end !== undefined) {
     const turn = turns[end.place]!
@@ -139,17 +138,10 @@ class Turn {
     if (concurrency !== undefined) this.#allowed = Math.min(this.#allowed, concurrency - live(flow))
     if (rate === undefined) return
     const { count, perMs, burst = count } = rate
-    const each = perMs / count
-    if (row.rest === WOKEN) row.full = Math.min(row.full ?? 0, work.now + burst * each)
-    const base = Math.max(row.full ?? 0, row.rest === WOKEN ? work.now - each : work.now)
-    // A message may go as long as `full - (burst - 1) * each <= now`.
+    if (row.rest === WOKEN) row.full = Math.min(row.full ?? 0, work.now + (burst * perMs) / count)
+    const { room } = this.#taking.main
     let tokens = 0
-    for (
-      let full = row.full ?? 0;
-      full - (burst - 1) * each <= work.now && tokens < this.#taking.main.room;
-      tokens++
-    )
-      full = tokens === 0 ? base + each : full + each
+    while (tokens <= room && tokenAt(fullAfter(flow, rate, tokens), rate) <= work.now) tokens++
     this.#allowed = Math.min(this.#allowed, tokens)
   }
 
@@ -181,23 +173,16 @@ class Turn {
     const { rate, concurrency } = this.#limits
     flow.served = flow.changed = true
     const taken = deliveries.length
-    const wasWoken = row.rest === WOKEN
-    if (rate !== undefined && taken > 0) {
-      const each = rate.perMs / rate.count
-      row.full = Math.max(row.full ?? 0, wasWoken ? work.now - each : work.now) + taken * each
-    }
-    if (taken > 0 || !wasWoken) row.rest = undefined
+    if (rate !== undefined && taken > 0) row.full = fullAfter(flow, rate, taken)
+    if (taken > 0 || row.rest !== WOKEN) row.rest = undefined
     // It has more, and waits for its turn to come.
     const hasMore =
       Math.min(row.due ?? Infinity, row.until ?? Infinity) <= work.now || row.cursor < work.queue.tail
     if (hasMore && taken >= this.#allowed) {
-      if (rate !== undefined) {
-        const { count, perMs, burst = count } = rate
-        const at = (row.full ?? 0) - ((burst - 1) * perMs) / count
-        if (at > work.now) {
-          row.rest = LIMITED
-          row.tokenAt = at
-        }
+      const at = rate === undefined ? 0 : tokenAt(row.full ?? 0, rate)
+      if (at > work.now) {
+        row.rest = LIMITED
+        row.tokenAt = at
       }
       if (row.rest !== LIMITED && concurrency !== undefined && live(flow) >= concurrency) row.rest = FULL
     }
@@ -210,6 +195,18 @@ class Turn {
     const [lease, seq] = receipt.slice(flow.row.token.length + 1).split('.')
     sendProbe(flow.whole, this.#probing, { seq: Number(seq), lease: Number(lease), lane: this.name })
   }
+}
+
+/** When the bucket of a lane is full once it has given some more. One that has waited for its token is not charged for being late. */
+function fullAfter({ row, work }: Flow, { count, perMs }: LaneRate, more: number): number {
+  if (more === 0) return row.full ?? 0
+  const each = perMs / count
+  return Math.max(row.full ?? 0, row.rest === WOKEN ? work.now - each : work.now) + more * each
+}
+
+/** When there is a token, of a bucket that is full at a time. */
+function tokenAt(full: number, { count, perMs, burst = count }: LaneRate): number {
+  return full - ((burst - 1) * perMs) / count
 }
 
 /** How many messages are leased. */
@@ -238,7 +235,6 @@ function wakeUp(group: Group, most: number): void {
   work.tx.expect?.(keys.map(([, , lane]) => ['lanes', lane]))
   for (const key of keys) {
     work.tx.delete('wake', key)
-    spend(work, 0)
     const flow = flowOf(group, laneOf(key[2])) as Flow | undefined
     if (flow === undefined) continue
     const { row } = flow

@@ -1,6 +1,6 @@
 import { type Group, allGroups } from '../group.ts'
 import { join } from '../joining.ts'
-import { type Work, edit, spend } from '../work.ts'
+import { type Work, edit } from '../work.ts'
 import { endHolds } from './holds.ts'
 import { flowOf, laneOf, openLane, settleDown } from './lane.ts'
 import { IN_LANES } from './lens.ts'
@@ -17,7 +17,6 @@ export function walk(group: Group, most: number): void {
   for (const [key] of rows) {
     row.walk = key as string
     if (work.left <= 0) return
-    spend(work)
     const flow = flowOf(group, laneOf(key as string))
     if (flow === undefined) continue
     flow.changed = true
