@@ -62,6 +62,11 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
       sweepDelayed(work, taking.room)
       takeFromLog(taking)
     }
+    // It was their turn.
+    if (group.row.at !== '' && taking.deliveries.length > 0) {
+      group.row.at = ''
+      group.row.atLeft = 0
+    }
   }
   if (probing.length > 0) sendFirst(taking, probing)
   taking.more ||= !isSwept

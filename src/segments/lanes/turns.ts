@@ -1,5 +1,5 @@
 import { type LaneLimits, type LaneRate, type LaneRules, limitsOf } from '../../lanes.ts'
-import type { ClaimRequest } from '../../storage.ts'
+import type { ClaimRequest, Delivery } from '../../storage.ts'
 import type { Taking } from '../claim.ts'
 import type { Group } from '../group.ts'
 import { join } from '../joining.ts'
@@ -8,6 +8,9 @@ import { ENDS } from '../rows.ts'
 import { laneState, sendProbe } from './holds.ts'
 import { type Flow, FULL, LIMITED, WOKEN, flowOf, laneKey, laneOf, settleDown } from './lane.ts'
 import { AT_ONCE, walk } from './walk.ts'
+
+/** Lanes that one claim visits at most. */
+const MOST_TURNS = 1024
 
 /** Takes up to so many more from a group, or from what it has in a lane. Answers with how many. */
 export type Serve = (taking: Taking, most: number) => number
@@ -29,88 +32,108 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     taking.more ||= work.tx.range('ready', { lower: [group.name], upper: [group.name] }, 1).length > 0
     return request.position
   }
-  let names = readyFrom(taking, request)
-  if (names.length < taking.room) {
+  const place = placeOf(group, request)
+  const { at, left } = place
+  // More than that may go only if each gives but one.
+  const most = taking.room + 1
+  let names = readyNames(taking, request, at, most)
+  let some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
+  if (some.length < most) {
     const more = Math.max(AT_ONCE, work.limits.stepMessages)
     wakeUp(group, more)
     walk(group, more)
-    names = readyFrom(taking, request)
+    names = readyNames(taking, request, at, most)
+    some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
   }
-  const { at, left } = placeOf(group, request)
-  // More than the answer has room for: each gives one at least.
-  const isCut = names.length > taking.room
-  const all = names.slice(0, taking.room)
-  work.tx.expect?.(all.flatMap((name) => (name === '' ? [] : [['lanes', laneKey(name)] as const])))
-  const turns = all.map((name, i) => new Turn(taking, name, rules, i))
-  expectFirst(turns)
-  let hand = turns
+  work.tx.expect?.(some.flatMap((name) => (name === '' ? [] : [['lanes', laneKey(name)] as const])))
+  const turns = new Map<string, Turn>()
+  let places = 0
+  const open = (name: string): Turn => {
+    const turn = turns.get(name) ?? new Turn(taking, name, rules)
+    turns.set(name, turn)
+    turn.place = places++
+    return turn
+  }
   let round = 0
   let last: Turn | undefined
   let over = 0
-  const visit = (turn: Turn, most: number): boolean => {
-    const given = turn.visit(serve, Math.min(most, taking.room), round)
+  const visit = (turn: Turn, quota: number, rounds: number): boolean => {
+    const given = turn.visit(serve, Math.min(quota, taking.room), round, quota / rounds)
     taking.elsewhere += given
     if (given > 0) {
       last = turn
-      over = most - given
+      over = (quota - given) % turn.weight
     }
     return !turn.isDone
   }
-  if (left > 0 && hand[0]?.name === at) {
-    const [first, ...others] = hand as [Turn, ...Turn[]]
-    hand = visit(first, left) ? [...others, first] : others
+  if (left > 0 && at !== undefined && isReady(taking, request, at)) {
+    visit(open(at), left, 1)
+    if (last !== undefined) over = left - turns.get(at)!.given.length
     round++
   }
-  while (taking.room > 0 && hand.length > 0 && work.left > 0) {
+  let hand: Turn[] = []
+  let isCut = false
+  if (some.length < most) {
+    hand = some.map(open)
+    expectFirst(hand)
+  } else {
+    for (let name: string | undefined; (name = some.shift() ?? names.next().value) !== undefined;) {
+      isCut = taking.room <= 0 || work.left <= 0 || turns.size > MOST_TURNS
+      if (isCut) break
+      const turn = open(name)
+      if (visit(turn, turn.weight, 1)) hand.push(turn)
+    }
+    round++
+  }
+  while (taking.room > 0 && hand.length > 0 && work.left > 0 && !isCut) {
     const weights = hand.reduce((sum, { weight }) => sum + weight, 0)
     const rounds = Math.max(1, Math.floor(taking.room / weights))
     const next: Turn[] = []
-    for (const [i, turn] of hand.entries()) {
-      if (taking.room <= 0 || work.left <= 0) next.push(...hand.slice(i))
-      if (taking.room <= 0 || work.left <= 0) break
-      if (visit(turn, rounds * turn.weight)) next.push(turn)
+    for (const turn of hand) {
+      if (taking.room <= 0 || work.left <= 0 || visit(turn, rounds * turn.weight, rounds)) next.push(turn)
     }
     hand = next
     round += rounds
   }
   taking.more ||= hand.length > 0 || isCut || group.row.walk !== undefined || work.left <= 0
   taking.elsewhere = 0
-  const given = turns.flatMap((turn) => turn.given)
-  if (turns.length > 1) given.sort((a, b) => a.round - b.round || a.place - b.place)
+  const given = [...turns.values()].flatMap((turn) => turn.given)
+  if (turns.size > 1) given.sort((a, b) => a.round - b.round || a.place - b.place)
   for (const { delivery } of given) taking.deliveries.push(delivery)
-  for (const turn of turns) turn.finish()
+  for (const turn of turns.values()) turn.finish()
   // Before the next time is worked out.
   settleDown(work)
-  const end = given.at(-1)
+  const end = given.at(-1)?.turn
   if (end !== undefined) {
-    const turn = turns[end.place]!
-    const rest = turn === last && !turn.isDone ? over % turn.weight : 0
-    if (only === undefined) {
-      group.row.at = turn.name
-      group.row.atLeft = rest
-      group.changed = true
-    } else return JSON.stringify([turn.name, rest])
+    const rest = end === last ? over : 0
+    if (only !== undefined) return JSON.stringify([end.name, rest])
+    group.row.at = end.name
+    group.row.atLeft = rest
+    group.changed = true
   }
   return only === undefined ? undefined : request.position
 }
 
 /** When a claim may find lanes that may go and that this one did not find. */
 export function nextWake({ work, name }: Group): number {
-  if (work.queue.lanes === 0) return Infinity
+  if (work.queue.lanes === 0 && work.lanes === undefined) return Infinity
   const [row] = work.tx.range('wake', { lower: [name], upper: [name] }, 1)
   return row === undefined ? Infinity : (row[0] as readonly [string, number])[1]
+}
+
+interface Given {
+  readonly turn: Turn
+  readonly round: number
+  readonly place: number
+  readonly delivery: Delivery
 }
 
 /** What one lane gives in one claim. */
 class Turn {
   readonly name: string
-  readonly place: number
+  place = 0
   readonly weight: number
-  readonly given: {
-    readonly round: number
-    readonly place: number
-    readonly delivery: Taking['deliveries'][number]
-  }[] = []
+  readonly given: Given[] = []
   /** It may give no more. */
   isDone = false
   readonly #taking: Taking
@@ -119,10 +142,9 @@ class Turn {
   readonly #probing: ReturnType<typeof laneState>['probing']
   #allowed = Infinity
 
-  constructor(main: Taking, name: string, rules: LaneRules, place: number) {
+  constructor(main: Taking, name: string, rules: LaneRules) {
     const flow = name === '' ? main.group : flowOf(main.group, name)!
     this.name = name
-    this.place = place
     this.#taking = main.of(flow)
     this.#limits = name === '' ? {} : limitsOf(rules, name)
     this.weight = this.#limits.weight ?? 1
@@ -149,7 +171,8 @@ class Turn {
     return this.#flow
   }
 
-  visit(serve: Serve, most: number, round: number): number {
+  /** `turn`: how many it gives in one. */
+  visit(serve: Serve, most: number, round: number, turn: number): number {
     const taking = this.#taking
     const flow = this.#flow
     const before = taking.deliveries.length
@@ -158,7 +181,7 @@ class Turn {
     const given = some <= 0 || flow?.row.joining !== undefined ? 0 : serve(taking, some)
     for (let i = 0; i < given; i++) {
       const delivery = taking.deliveries[before + i]!
-      this.given.push({ round: round + Math.floor(i / this.weight), place: this.place, delivery })
+      this.given.push({ round: round + Math.floor(i / turn), place: this.place, turn: this, delivery })
     }
     if (given < most || before + given >= this.#allowed) this.isDone = true
     if (taking.more || taking.bytes <= 0 || flow?.row.joining !== undefined) taking.main.more = true
@@ -257,52 +280,46 @@ function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string
   return { at: undefined, left: 0 }
 }
 
-/** The lanes that may go in the order of their turns: one more than there is room for, if there are so many. */
-function readyFrom(taking: Taking, request: ClaimRequest): string[] {
-  const { group, room } = taking
-  const { work, name } = group
-  const { only } = request
-  if (room <= 0) return []
-  const { at, left } = placeOf(group, request)
-  const some = room + 1
+/** The lanes that may go in the order of their turns, from the one after a lane on. */
+function* readyNames(
+  taking: Taking,
+  { only }: ClaimRequest,
+  at: string | undefined,
+  some: number,
+): Generator<string, undefined> {
+  const { work, name } = taking.group
   const key = at === undefined ? undefined : laneKey(at)
-  const names: string[] = []
   if (typeof only === 'object') {
-    const keys = [...new Set(only)].map(laneKey).sort()
+    const keys = [...new Set(only)].filter((lane) => lane !== '').map(laneKey)
+    keys.sort((a, b) => (a < b ? -1 : 1))
     work.tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
-    const ready = keys.filter((lane) => lane !== '' && work.tx.get('ready', [name, lane]) !== undefined)
-    names.push(
-      ...ready.filter((lane) => key === undefined || lane > key),
-      ...ready.filter((lane) => key !== undefined && lane <= key),
-    )
-  } else {
-    const prefix = only === undefined ? '' : laneKey(only)
-    const read = (lower: string, upper: string): void => {
-      if (names.length >= some || lower > upper) return
-      for (const [row] of work.tx.range(
-        'ready',
-        { lower: [name, lower], upper: [name, upper] },
-        some - names.length,
-      ))
-        names.push((row as readonly string[])[1]!)
-    }
-    const first = key === undefined || key < prefix ? prefix : `${key}\0`
-    // Messages without a lane come before all lanes.
-    const isBefore = only === undefined && taking.hasMore
-    if (isBefore && key === undefined) names.push('')
-    read(first, `${prefix}\uffff\uffff`)
-    if (isBefore && key !== undefined) names.push('')
-    if (key !== undefined && first !== prefix) read(prefix, key)
+    const ready = keys.filter((lane) => work.tx.get('ready', [name, lane]) !== undefined)
+    const first = ready.findIndex((lane) => key === undefined || lane > key)
+    for (const lane of first < 0 ? ready : [...ready.slice(first), ...ready.slice(0, first)])
+      yield laneOf(lane)
+    return undefined
   }
-  // It goes on with its turn.
-  const goesOn = left > 0 && key !== undefined && isReady(taking, request, key)
-  const all = goesOn ? [key, ...names.filter((lane) => lane !== key)] : names
-  return all.slice(0, some).map(laneOf)
+  const prefix = laneKey(only ?? '')
+  function* read(lower: string, upper: string): Iterable<string> {
+    for (let from = lower; from <= upper;) {
+      const rows = work.tx.range('ready', { lower: [name, from], upper: [name, upper] }, some)
+      for (const [row] of rows) yield laneOf((from = (row as readonly string[])[1]!))
+      if (rows.length < some) return
+      from += '\0'
+    }
+  }
+  // Messages without a lane come before all lanes.
+  const isFirst = only === undefined && taking.hasMore
+  if (isFirst && key === undefined) yield ''
+  const start = key === undefined || key < prefix ? prefix : `${key}\0`
+  yield* read(start, `${prefix}\uffff\uffff`)
+  if (isFirst && key !== undefined) yield ''
+  if (start !== prefix) yield* read(prefix, key!)
+  return undefined
 }
 
-function isReady({ group, hasMore }: Taking, { only }: ClaimRequest, key: string): boolean {
-  if (key === '') return only === undefined && hasMore
-  const lane = laneOf(key)
+function isReady({ group, hasMore }: Taking, { only }: ClaimRequest, lane: string): boolean {
+  if (lane === '') return only === undefined && hasMore
   if (typeof only === 'string' ? !lane.startsWith(only) : only?.includes(lane) === false) return false
-  return group.work.tx.get('ready', [group.name, key]) !== undefined
+  return group.work.tx.get('ready', [group.name, laneKey(lane)]) !== undefined
 }
