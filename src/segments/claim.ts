@@ -41,7 +41,8 @@ const LEASE_LOST = 'the lease ended before the delivery was settled'
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
   join(group)
-  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled }
+  let position = request.only === undefined ? undefined : (request.position ?? '[]')
+  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   if (group.row.deadForMs !== request.deadForMs) {
     group.row.deadForMs = request.deadForMs
     group.changed = true
@@ -50,12 +51,11 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   const taking = new Taking(group, request)
   const { until, isOut, probing } = groupState(group)
   const isHeld = until > work.now
-  let { position } = request
   if (probing.length > 0) taking.limit = Math.min(taking.limit, 1)
   if (isHeld) taking.limit = 0
   else if (work.queue.lanes > 0 || request.only !== undefined) {
     sweepDelayed(work, work.moves)
-    position = takeTurns(taking, request, serve)
+    position = takeTurns(taking, request, serve) ?? position
   } else {
     takeAll(taking)
     while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {

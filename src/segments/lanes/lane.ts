@@ -143,8 +143,9 @@ export class Lane implements Work {
     queue.groups = groups.length
     if (row !== undefined && row.opened !== root.queue.opened) this.#giveUpLeases()
     for (const whole of others) {
-      const { row: started } = imagineGroup(this, whole.name, whole.row.late ? 'latest' : 'earliest')
-      const flow = this.#flow(whole, { ...started, token: whole.row.token })
+      const { token, late } = whole.row
+      const started = late ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row
+      const flow = this.#flow(whole, { ...started, token })
       flow.changed = true
       queue.groups++
       groups.push(flow)
@@ -208,7 +209,10 @@ export class Lane implements Work {
       if (!flow.changed && !this.changed) continue
       spillHeads(flow)
       const { row } = flow
-      if (row.rest === FULL && flow.changed && !flow.served) row.rest = undefined
+      if (!flow.served) {
+        if (row.rest === FULL && (flow.changed || firstEnd(flow) <= this.now)) row.rest = undefined
+        if (row.rest === LIMITED && row.tokenAt! <= this.now) row.rest = WOKEN
+      }
       const at = goesAt(flow)
       const key = laneKey(this.lane)
       const isReady = at <= this.now

@@ -30,7 +30,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   walk(group, AT_ONCE)
   if (taking.room <= 0) {
     taking.more ||= work.tx.range('ready', { lower: [group.name], upper: [group.name] }, 1).length > 0
-    return request.position
+    return undefined
   }
   const place = placeOf(group, request)
   const { at, left } = place
@@ -111,7 +111,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     group.row.atLeft = rest
     group.changed = true
   }
-  return only === undefined ? undefined : request.position
+  return undefined
 }
 
 /** When a claim may find lanes that may go and that this one did not find. */
