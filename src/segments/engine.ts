@@ -23,7 +23,7 @@ import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { holdLeases } from './leases.ts'
-import { hold, release } from './lanes/holds.ts'
+import { endHolds, hold, release } from './lanes/holds.ts'
 import { finishLanes } from './lanes/lane.ts'
 import { listLanes } from './lanes/list.ts'
 import { forgetGroup, letWalk } from './lanes/walk.ts'
@@ -276,7 +276,10 @@ class View implements QueueStorage {
 
   async deleteGroup(name: string): Promise<void> {
     const deleted = (work: Work, group: Group | undefined): boolean => {
-      if (group === undefined) return true
+      if (group === undefined) {
+        endHolds(work, name)
+        return true
+      }
       if (!letJoin(group) || !letWalk(group)) return false
       const { tx, groups } = work
       for (const table of OWN) tx.deleteRange(table, under(name))
@@ -284,6 +287,7 @@ class View implements QueueStorage {
       tx.delete('state', groupKey(name))
       groups.splice(groups.indexOf(group), 1)
       if (--edit(work).groups === 0) empty(work)
+      endHolds(work, name)
       cutIds(work)
       return true
     }

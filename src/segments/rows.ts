@@ -295,6 +295,7 @@ export interface DeliverRow {
   readonly bytes: number
   /** When those of them expire that do. */
   readonly expires?: readonly number[] | undefined
+  readonly lane?: string | undefined
 }
 
 /** Delayed messages: `first` is the number of the first. */

@@ -77,7 +77,8 @@ export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
   const expires = segment.more?.expires?.filter((at) => at !== undefined)
   let bytes = 0
   for (let i = 0; i < length; i++) bytes += sizeOf(messageAt(segment, i))
-  tx.put('timers', segment.timer, { last, length, bytes, expires } satisfies DeliverRow)
+  const { lane } = segment
+  tx.put('timers', segment.timer, { last, length, bytes, expires, lane } satisfies DeliverRow)
   tx.put('delayed', last, segment)
 }
 

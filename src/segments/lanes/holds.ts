@@ -4,7 +4,7 @@ import { type Group, allGroups } from '../group.ts'
 import { findLease } from '../leases.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
-import { type Work, addTimer, edit } from '../work.ts'
+import { type Work, ALL, addTimer, edit } from '../work.ts'
 import { type Flow, flowOf, laneKey, laneOf, openLane } from './lane.ts'
 
 /** A place that is held, or probes. */
@@ -82,11 +82,13 @@ export function lift(root: Work, key: Key): void {
   write(root, key, row.probe ? row : undefined)
 }
 
-/** `deleteGroup` ends holds of the group. */
+/** A group was deleted: its holds end, and those of all groups that wait for its probe only. */
 export function endHolds(root: Work, group: string): void {
   if (root.queue.holds === 0) return
-  for (const [key] of root.tx.range('holds', { lower: [GROUP] }, Number.MAX_SAFE_INTEGER))
-    if (placeOf(key).group === group) write(root, key, undefined)
+  for (const [key, row] of root.tx.range<HoldRow>('holds', {}, ALL)) {
+    const isIts = placeOf(key).group === group
+    if (isIts || (row.probes !== undefined && isOver(root, row, placeOf(key).group))) write(root, key, undefined)
+  }
 }
 
 function isProbing({ now }: Work, { until = Infinity, probe }: HoldRow): boolean {

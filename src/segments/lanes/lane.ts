@@ -142,6 +142,8 @@ export class Lane implements Work {
     }
     queue.groups = groups.length
     if (row !== undefined && row.opened !== root.queue.opened) this.#giveUpLeases()
+    // Those that have nothing of it yet come last: what no group has is not retained for a new one.
+    others.sort((a, b) => Number(a.row.late ?? false) - Number(b.row.late ?? false))
     for (const whole of others) {
       const { token, late } = whole.row
       const started = late ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row

@@ -106,10 +106,11 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   const end = given.at(-1)?.turn
   if (end !== undefined) {
     const rest = end === last ? over : 0
+    // It has used up the number of a lease.
+    group.changed = true
     if (only !== undefined) return JSON.stringify([end.name, rest])
     group.row.at = end.name
     group.row.atLeft = rest
-    group.changed = true
   }
   return undefined
 }

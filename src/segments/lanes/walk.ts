@@ -1,7 +1,6 @@
 import { type Group, allGroups } from '../group.ts'
 import { join } from '../joining.ts'
 import { type Work, edit } from '../work.ts'
-import { endHolds } from './holds.ts'
 import { flowOf, laneOf, openLane, settleDown } from './lane.ts'
 import { IN_LANES } from './lens.ts'
 
@@ -41,7 +40,6 @@ export function forgetGroup(work: Work, name: string): void {
   const own = [IN_LANES, name]
   for (const table of ['side', 'due', 'chain', 'held'] as const)
     tx.deleteRange(table, { lower: own, upper: own })
-  endHolds(work, name)
 }
 
 /** Has lanes let go of what only a deleted group needed. Answers whether all have. */
