@@ -207,11 +207,11 @@ export class Model {
     group.deadForMs = request.deadForMs
     if (request.settle !== undefined) this.settle(request.group, request.settle, settled ?? [])
     this.#markBlocked(group)
+    this.lanes.begin(group, request)
     // Until it delivers something, or says that there is nothing, it may still be taking over what others hold.
-    if (deliveries.length > 0 || nextInMs !== 0) {
+    if (deliveries.length > 0 || (nextInMs !== 0 && !this.lanes.isStopped(group))) {
       for (const [, standing] of this.#of(group)) standing.starting = false
     }
-    this.lanes.begin(group, request)
     ok(deliveries.length <= request.limit, `${deliveries.length} deliveries, the limit is ${request.limit}`)
     for (const delivery of deliveries) this.#deliver(group, delivery, request)
     this.#markBlocked(group)
