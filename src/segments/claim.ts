@@ -30,9 +30,6 @@ const DUE_AT_ONCE = 64
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
 
-/** A claim that is about some lanes only need not look again sooner. */
-const FILTERED_MS = 20
-
 const BEFORE_ALL: number = -(2 ** 49)
 
 const LEASE_LOST = 'the lease ended before the delivery was settled'
@@ -458,6 +455,5 @@ function nextIn({ group, work, room, more }: Taking, { only }: ClaimRequest): nu
   if (more || (room === 0 && row.cursor < tail && only === undefined)) return 0
   const own = only === undefined ? Math.min(row.due ?? Infinity, firstEnd(group)) : Infinity
   const next = finite(Math.min(own, timer, nextWake(group), nextLift(work)))
-  // Some of these times are those of other lanes.
-  return next && Math.max(only === undefined ? 0 : FILTERED_MS, Math.ceil(next - work.now))
+  return next && Math.max(0, Math.ceil(next - work.now))
 }

@@ -108,7 +108,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     const rest = end === last ? over : 0
     // It has used up the number of a lease.
     group.changed = true
-    if (only !== undefined) return JSON.stringify([end.name, rest])
+    if (only !== undefined) return JSON.stringify([end.name, rest, group.row.token])
     group.row.at = end.name
     group.row.atLeft = rest
   }
@@ -273,8 +273,8 @@ function wakeUp(group: Group, most: number): void {
 function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string | undefined; left: number } {
   if (only === undefined) return { at: row.at, left: row.atLeft ?? 0 }
   try {
-    const [at, left] = JSON.parse(position!) as [string, number]
-    if (typeof at === 'string' && left >= 0) return { at, left }
+    const [at, left, token] = JSON.parse(position!) as [string, number, string]
+    if (token === row.token) return { at, left }
   } catch {
     // As any other that nobody gave.
   }
