@@ -9,7 +9,7 @@ import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Blocked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
 import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
-import type { Flow } from './lanes/lane.ts'
+import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
 import { parseReceipt, settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
@@ -50,7 +50,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   const isHeld = until > work.now
   if (probing.length > 0) taking.limit = Math.min(taking.limit, 1)
   if (isHeld) taking.limit = 0
-  else if (work.queue.lanes > 0 || request.only !== undefined) {
+  else if (hasLanes(work) || request.only !== undefined) {
     sweepDelayed(work, work.moves)
     position = takeTurns(taking, request, serve) ?? position
   } else {

@@ -6,7 +6,7 @@ import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
 import { laneState, sendProbe } from './holds.ts'
-import { type Flow, FULL, LIMITED, WOKEN, flowOf, laneKey, laneOf, settleDown } from './lane.ts'
+import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, laneKey, laneOf, settleDown } from './lane.ts'
 import { AT_ONCE, walk } from './walk.ts'
 
 /** Lanes that one claim visits at most. */
@@ -117,7 +117,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
 
 /** When a claim may find lanes that may go and that this one did not find. */
 export function nextWake({ work, name }: Group): number {
-  if (work.queue.lanes === 0 && work.lanes === undefined) return Infinity
+  if (!hasLanes(work)) return Infinity
   const [row] = work.tx.range('wake', { lower: [name], upper: [name] }, 1)
   return row === undefined ? Infinity : (row[0] as readonly [string, number])[1]
 }
