@@ -9,7 +9,7 @@ import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Blocked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
 import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
-import type { Flow } from './lanes/lane.ts'
+import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
 import { parseReceipt, settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
@@ -29,9 +29,6 @@ const PASS_ON = 2
 const DUE_AT_ONCE = 64
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
-
-/** A claim that is about some lanes only need not look again sooner. */
-const FILTERED_MS = 20
 
 const BEFORE_ALL: number = -(2 ** 49)
 
@@ -53,7 +50,7 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   const isHeld = until > work.now
   if (probing.length > 0) taking.limit = Math.min(taking.limit, 1)
   if (isHeld) taking.limit = 0
-  else if (work.queue.lanes > 0 || request.only !== undefined) {
+  else if (hasLanes(work) || request.only !== undefined) {
     sweepDelayed(work, work.moves)
     position = takeTurns(taking, request, serve) ?? position
   } else {
@@ -458,6 +455,5 @@ function nextIn({ group, work, room, more }: Taking, { only }: ClaimRequest): nu
   if (more || (room === 0 && row.cursor < tail && only === undefined)) return 0
   const own = only === undefined ? Math.min(row.due ?? Infinity, firstEnd(group)) : Infinity
   const next = finite(Math.min(own, timer, nextWake(group), nextLift(work)))
-  // Some of these times are those of other lanes.
-  return next && Math.max(only === undefined ? 0 : FILTERED_MS, Math.ceil(next - work.now))
+  return next && Math.max(0, Math.ceil(next - work.now))
 }

@@ -362,6 +362,11 @@ export function inWork(group: Group, work: Work | undefined): Group | undefined 
   return work === group.work ? group : (work as Lane | undefined)?.groups.find(({ whole }) => whole === group)
 }
 
+/** Whether there are lanes, or messages for some. */
+export function hasLanes({ queue, lanes }: Work): boolean {
+  return queue.lanes > 0 || lanes !== undefined
+}
+
 export function settleDown(root: Work): void {
   root.lanes?.forEach((lane) => lane.settleDown())
 }

@@ -7,6 +7,7 @@ import type { Work } from '../work.ts'
 import { heldLanes, holdsOf } from './holds.ts'
 import { type Flow, inWork, laneKey, laneOf, openLane } from './lane.ts'
 import { live } from './turns.ts'
+import { AT_ONCE } from './walk.ts'
 
 /** Lanes that have something in a group, or are held. */
 export function listLanes(work: Work, query: LanesQuery, group: Group | undefined): LanesPage {
@@ -39,7 +40,7 @@ export function listLanes(work: Work, query: LanesQuery, group: Group | undefine
 function overdueIn(work: Work, group: Group | undefined): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   if (!isOverdue(work)) return counts
-  for (const [timer, { lane, length, expires = [] }] of dueTimers<DeliverRow>(work, DELIVER, work.limits.stepMessages)) {
+  for (const [timer, { lane, length, expires = [] }] of dueTimers<DeliverRow>(work, DELIVER, Math.max(AT_ONCE, work.limits.stepMessages))) {
     if (lane === undefined || isBefore(timer as TimerKey, group?.row.since)) continue
     const dead = expires.filter((at) => at <= work.now).length
     if (length > dead) counts.set(lane, (counts.get(lane) ?? 0) + length - dead)

@@ -6,7 +6,7 @@ import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
 import { laneState, sendProbe } from './holds.ts'
-import { type Flow, FULL, LIMITED, WOKEN, flowOf, laneKey, laneOf, settleDown } from './lane.ts'
+import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, laneKey, laneOf, settleDown } from './lane.ts'
 import { AT_ONCE, walk } from './walk.ts'
 
 /** Lanes that one claim visits at most. */
@@ -108,7 +108,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     const rest = end === last ? over : 0
     // It has used up the number of a lease.
     group.changed = true
-    if (only !== undefined) return JSON.stringify([end.name, rest])
+    if (only !== undefined) return JSON.stringify([end.name, rest, group.row.token])
     group.row.at = end.name
     group.row.atLeft = rest
   }
@@ -117,7 +117,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
 
 /** When a claim may find lanes that may go and that this one did not find. */
 export function nextWake({ work, name }: Group): number {
-  if (work.queue.lanes === 0 && work.lanes === undefined) return Infinity
+  if (!hasLanes(work)) return Infinity
   const [row] = work.tx.range('wake', { lower: [name], upper: [name] }, 1)
   return row === undefined ? Infinity : (row[0] as readonly [string, number])[1]
 }
@@ -273,8 +273,8 @@ function wakeUp(group: Group, most: number): void {
 function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string | undefined; left: number } {
   if (only === undefined) return { at: row.at, left: row.atLeft ?? 0 }
   try {
-    const [at, left] = JSON.parse(position!) as [string, number]
-    if (typeof at === 'string' && left >= 0) return { at, left }
+    const [at, left, token] = JSON.parse(position!) as [string, number, string]
+    if (token === row.token) return { at, left }
   } catch {
     // As any other that nobody gave.
   }
