@@ -137,3 +137,9 @@ export function seqOf(work: Work, id: string): number | undefined {
   const found = find(work, id)
   return found !== undefined && 'seq' in found ? found.seq : undefined
 }
+
+/** What the value of an outcome counts for, in bytes. */
+export function sizeOfOutcome(outcome: Outcome | undefined): number {
+  if (outcome === undefined || outcome.status === 'dead') return 0
+  return (outcome.status === 'done' ? outcome.value : outcome.progress)?.length ?? 0
+}

@@ -47,15 +47,15 @@ export function park(
   reason: string,
   parked: Omit<ParkedRow, 'at'>,
 ): void {
+  const { now, clock } = group.work
+  putParked(group, key, { ...side, at: now, error: reason, parked: { ...parked, at: clock } })
+}
+
+/** Writes the rows of a message that is parked. */
+export function putParked(group: Group, key: string | undefined, side: SideRow): void {
   const { row, work, name } = group
   const { seq } = side
-  const why: ParkedRow = { ...parked, at: work.clock }
-  work.tx.put('side', sideKey(group, seq, key), {
-    ...side,
-    at: work.now,
-    error: reason,
-    parked: why,
-  } satisfies SideRow)
+  work.tx.put('side', sideKey(group, seq, key), side)
   work.tx.put('due', [name, PARKED, seq], key ?? 0)
   row.parked = (row.parked ?? 0) + 1
   noteLeaving(group, seq, side.message)
