@@ -23,7 +23,8 @@ export function find(work: Work, id: string): Found | undefined {
   if (row === undefined) return findMade(work, id)
   const { seq, key, delayed } = row
   if (seq !== undefined) return { seq, key }
-  return delayed === undefined ? undefined : inDelayed(work, delayed, id)
+  // The row may stand for what was kept of it in one group.
+  return delayed === undefined ? findMade(work, id) : inDelayed(work, delayed, id)
 }
 
 /** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */

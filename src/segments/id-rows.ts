@@ -37,9 +37,11 @@ export function hasIdRow({ id, key, named }: Pick<Stored, 'id' | 'key' | 'named'
 
 /** Has a message that leaves the log be found by its id. */
 export function noteId(work: Work, seq: number, message: Stored): void {
-  const { id, key, named } = message
-  // Not looked up before: nobody else can know anything of an id that was made.
-  if (named === undefined && hasIdRow(message)) putId(work, id, { seq, key }, undefined)
+  const { id, key, named, keepMs } = message
+  if (named !== undefined || !hasIdRow(message)) return
+  // Of an id that was made nothing is known but what was kept.
+  const before = keepMs === undefined ? undefined : work.tx.get<IdRow>('ids', id)
+  putId(work, id, { seq, key }, undefined, before)
 }
 
 /** What is left of what is known of an id when another message takes its place. `isOver`: nobody has the old one any more. */

@@ -20,7 +20,7 @@ import {
   FADES,
   STOPS,
 } from './rows.ts'
-import { putResult, sizeOfOutcome } from './results.ts'
+import { putResult, seqOf, sizeOfOutcome } from './results.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
@@ -406,19 +406,15 @@ function putKnownId(work: Work, [id, until]: [id: string, until: number]): void 
 
 /** Unless another message has its id by now. */
 function putOutcome(work: Work, group: string, seq: number, row: ResultRow): void {
-  const { id, key, until } = row
+  const { id, until } = row
   const known = work.tx.get<IdRow>('ids', id)
   const newest = known?.seq ?? known?.kept ?? seq
   if (newest > seq || known?.delayed !== undefined) return
   putResult(work, group, seq, row)
-  // Whether its sender chose it is not told.
+  // Its digits lead to it.
+  if (known === undefined && seqOf(work, id) === seq) return
   const keptUntil = Math.max(known?.keptUntil ?? 0, until!)
-  work.tx.put('ids', id, {
-    ...known,
-    ...(known === undefined && { seq, key }),
-    kept: seq,
-    keptUntil,
-  } satisfies IdRow)
+  work.tx.put('ids', id, { ...known, kept: seq, keptUntil } satisfies IdRow)
 }
 
 function sizeOfSegment(segment: Segment): number {

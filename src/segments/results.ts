@@ -32,9 +32,7 @@ export function keep(
   putResult(work, name, seq, { ...resultOf(message, attempt, outcome), until })
   if (row !== undefined) {
     const keptUntil = Math.max(row.keptUntil ?? 0, until)
-    // Others may have it to do, and find it by its row from now on.
-    const where = row.kept === undefined ? { seq, key: message.key } : {}
-    work.tx.put('ids', id, { ...where, ...row, kept: seq, keptUntil } satisfies IdRow)
+    work.tx.put('ids', id, { ...row, kept: seq, keptUntil } satisfies IdRow)
   }
   work.finished ??= []
   work.finished.push(id)
