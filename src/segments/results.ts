@@ -14,6 +14,9 @@ import { KEPT } from './rows.ts'
  * An outcome is found by the digits of a made id; where these do not lead to it, the row of the id stays as long as it.
  */
 
+/** The most numbers and ids in a timer: of half as many outcomes. */
+const TOGETHER = 512
+
 /** The group is done with a message that has a `keepMs`, or it died there. Before its id is let go. */
 export function keep(
   { work, name }: Group,
@@ -77,8 +80,11 @@ export function putResult(work: Work, group: string, seq: number, row: ResultRow
 
 /** Writes the timers for that. */
 export function putKept(work: Work): void {
-  for (const { until, group, outcomes } of work.kept?.values() ?? [])
-    work.tx.put('timers', addTimer(work, KEPT, until), [group, ...outcomes])
+  for (const { until, group, outcomes } of work.kept?.values() ?? []) {
+    // Rows of a bounded length, so that no step has to forget more than it may.
+    for (let i = 0; i < outcomes.length; i += TOGETHER)
+      work.tx.put('timers', addTimer(work, KEPT, until), [group, ...outcomes.slice(i, i + TOGETHER)])
+  }
 }
 
 /** The time of an outcome is over, unless it has another one by now. */
@@ -89,7 +95,8 @@ export function letGo(work: Work, group: string, seq: number, id: string): void 
   const row = tx.get<IdRow>('ids', id)
   if (row?.kept !== seq || row.keptUntil! > now) return
   const { kept: _kept, keptUntil: _until, ...left } = row
-  if (Object.values(left).some((one) => one !== undefined)) tx.put('ids', id, left)
+  const { seq: where = left.delayed ?? left.older, until = 0 } = left
+  if (where !== undefined || until > now) tx.put('ids', id, left)
   else tx.delete('ids', id)
 }
 
