@@ -31,6 +31,17 @@ export interface ContextOptions<T> {
   readonly maxBytes: number | undefined
 }
 
+/** What a storage may declare that it cannot do. */
+export type Feature =
+  | 'orderingKeys'
+  | 'deduplication'
+  | 'idsWithKeys'
+  | 'cancellation'
+  | 'queueLimits'
+  | 'lanes'
+  | 'parking'
+  | 'results'
+
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
@@ -128,21 +139,10 @@ export class Context<T> {
   }
 
   /** Refuses what the storage declares that it cannot do. */
-  require(
-    tried: string,
-    feature:
-      | 'orderingKeys'
-      | 'deduplication'
-      | 'idsWithKeys'
-      | 'cancellation'
-      | 'queueLimits'
-      | 'lanes'
-      | 'parking'
-      | 'results',
-    what: string,
-  ): void {
+  require(tried: string, feature: Feature): void {
     if (this.guarantees[feature] ?? true) return
     const { name } = this.guarantees
+    const what = feature.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
     throw new QuaysideError(
       'UNSUPPORTED',
       `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,

@@ -69,7 +69,7 @@ test('lanes are a page', async () => {
 
 test('a storage without lanes refuses all of it, before anything is stored', async () => {
   const { queue, producer, storage } = setUp({ guarantees: { lanes: false } })
-  await expectCode(queue.hold(), 'UNSUPPORTED', 'hold', 'holds', 'memory')
+  await expectCode(queue.hold(), 'UNSUPPORTED', 'hold', 'lanes', 'memory')
   await expectCode(queue.release(), 'UNSUPPORTED', 'release')
   await expectCode(queue.lanes(), 'UNSUPPORTED', 'lanes')
   await expectCode(producer.send('x', { lane: 'a' }), 'UNSUPPORTED', 'send', 'lanes')

@@ -330,7 +330,7 @@ test('afterDead is a part of claims and of dead letters', async () => {
     () => none.queue.createConsumer('g', { afterDead: 'park' }),
     'UNSUPPORTED',
     'createConsumer',
-    'parked messages',
+    'parking',
   )
   expect(none.queue.createConsumer('g', { afterDead: 'continue' }).group).toBe('g')
 })

@@ -113,7 +113,7 @@ describe('park', () => {
     const { queue, producer, consumer, storage } = setUp<string>({ guarantees: { parking: false } })
     await producer.send('a')
     const message = (await consumer.receive())!
-    await expectCode(message.park({ reason: 'x' }), 'UNSUPPORTED', 'park', 'parked messages')
+    await expectCode(message.park({ reason: 'x' }), 'UNSUPPORTED', 'park', 'parking')
     await expectCode(queue.resume(['a']), 'UNSUPPORTED', 'resume')
     await expectCode(queue.edit('a', 'x'), 'UNSUPPORTED', 'edit')
     expect(storage.count('settle') + storage.count('resume')).toBe(0)
