@@ -416,7 +416,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
     if (context.isClosed) throw context.closedError(tried)
     let results = this.#results.get(group)
     if (results === undefined) this.#results.set(group, (results = new Results(context, group)))
-    const outcome = await results.ask(id, waitMs, signal)
+    // Of groups that come and go, nothing stays.
+    const outcome = await results.ask(id, waitMs, signal).finally(() => {
+      if (results.isIdle) this.#results.delete(group)
+    })
     return outcome && (await decodeOutcome(context.options.codec, outcome))
   }
 

@@ -6,10 +6,13 @@ import type {
   ClaimResult,
   GroupStart,
   Guarantees,
+  Hint,
   ListQuery,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,
@@ -21,9 +24,12 @@ import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
+import { hintOf } from './hints.ts'
 import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
+import { putKept, results } from './results.ts'
+import { resume } from './resume.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
@@ -54,6 +60,8 @@ export class SegmentAdapter implements StorageAdapter {
   #session: Session | undefined
   /** Settled once the last session has let go of everything. */
   #released: Promise<void> = Promise.resolve()
+  /** Queues whose store failed under a view of ours: the leases that are there may be ours, and go on. */
+  readonly #failed: Set<string> = new Set()
   #closed = false
 
   /**
@@ -69,8 +77,10 @@ export class SegmentAdapter implements StorageAdapter {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
     try {
-      const rows = await openRows(session, queue)
+      const store = await session.store
+      const rows = await openRows(session, queue, this.#failed)
       return new View(rows, queue, session, async () => {
+        if (store.failure !== undefined) this.#failed.add(queue)
         leaveRows(session, queue, rows)
         await this.#release(session)
       })
@@ -140,13 +150,15 @@ interface OpenQueue {
 }
 
 /** Opens the rows of a queue, once for all views of it. */
-async function openRows(session: Session, queue: string): Promise<QueueStore> {
+async function openRows(session: Session, queue: string, failed: Set<string>): Promise<QueueStore> {
   let open = session.queues.get(queue)
   if (open === undefined) {
     const opening = session.store.then(async (store) => {
       const rows = await store.open(queue)
       // A queue whose rows are damaged can be opened, so that it can be purged: its verbs tell.
-      if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      if (rows.soleOwner && !failed.has(queue))
+        await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      failed.delete(queue)
       return rows
     })
     session.queues.set(queue, (open = { opening, views: 0 }))
@@ -192,8 +204,8 @@ export const SEGMENT_GUARANTEES: Pick<
   cancellation: true,
   consistentWithinMs: 0,
   lanes: false,
-  parking: false,
-  results: false,
+  parking: true,
+  results: true,
 }
 
 /** The verbs of one queue. */
@@ -258,16 +270,20 @@ class View implements QueueStorage {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  results(name: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run(
+      'read',
+      (_, group) => (group === undefined ? ids.map(() => undefined) : results(group, ids)),
+      name,
+    )
   }
 
   lanes(): Promise<never> {
     return unsupported('lanes')
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    return this.#run('consume', (work) => resume(work, ids, options))
   }
 
   hold(): Promise<never> {
@@ -319,6 +335,8 @@ class View implements QueueStorage {
           failed,
           latest,
           deadForMs,
+          parked: undefined,
+          stops: undefined,
         })
         group.changed = true
       }
@@ -344,7 +362,7 @@ class View implements QueueStorage {
     }
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     return this.#rows.watch?.(listener) ?? (() => {})
   }
 
@@ -360,7 +378,7 @@ class View implements QueueStorage {
 }
 
 /** The tables that have rows of groups only, whose keys begin with the name. */
-const OWN = ['side', 'due', 'chain', 'held', 'dead'] as const
+const OWN = ['side', 'due', 'chain', 'held', 'dead', 'results'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
@@ -446,6 +464,8 @@ export function finish(work: Work): void {
     tx.put('state', groupKey(group.name), row)
   }
   putForget(work)
+  putKept(work)
+  if (work.finished !== undefined) tx.tell?.(hintOf(work.finished))
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)
