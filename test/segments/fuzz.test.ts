@@ -18,24 +18,50 @@ const small = process.env.SMALL === '1'
 
 async function history(seed: number, steps: number, modes: string): Promise<void> {
   const r = rng(seed)
-  const pick = <T,>(...xs: T[]): T => xs[Math.floor(r() * xs.length)]!
+  const pick = <T>(...xs: T[]): T => xs[Math.floor(r() * xs.length)]!
   let now = 1_000_000
   const clock = { now: () => now }
   const ref = (await referenceWith().create({ clock } as never)).adapter
   const memory = await memoryStore(clock)()
-  const own = new SegmentAdapter(new MemoryAdapter().guarantees, async () => (small ? limited(memory, SMALL_STEPS) : memory))
+  const own = new SegmentAdapter(new MemoryAdapter().guarantees, async () =>
+    small ? limited(memory, SMALL_STEPS) : memory,
+  )
   const qs: QueueStorage[] = [await ref.open('q'), await own.open('q')]
   const leased: Record<string, Map<string, Delivery>[]> = {}
   const ids: string[][] = []
   const has = (m: string) => modes.includes(m)
-  const rules = pick(undefined, { concurrency: 2 }, { weight: 3 }, { names: { b: { weight: 2, concurrency: 3 } } }, modes.includes('r') ? { rate: { count: 2, perMs: 1000 } } : undefined)
+  const rules = pick(
+    undefined,
+    { concurrency: 2 },
+    { weight: 3 },
+    { names: { b: { weight: 2, concurrency: 3 } } },
+    modes.includes('r') ? { rate: { count: 2, perMs: 1000 } } : undefined,
+  )
   let n = 0
   const log: string[] = []
-  const both = async <T,>(f: (q: QueueStorage, i: number) => Promise<T>): Promise<[T, T]> => [await f(qs[0]!, 0), await f(qs[1]!, 1)]
+  const both = async <T>(f: (q: QueueStorage, i: number) => Promise<T>): Promise<[T, T]> => [
+    await f(qs[0]!, 0),
+    await f(qs[1]!, 1),
+  ]
   const groups = has('g') ? ['g', 'h'] : ['g']
   try {
     for (let step = 0; step < steps; step++) {
-      const what = pick('send', 'send', 'claim', 'claim', 'settle', 'settle', 'advance', 'cancel', 'hold', 'release', 'group', 'purge', 'retryNow', 'redrive')
+      const what = pick(
+        'send',
+        'send',
+        'claim',
+        'claim',
+        'settle',
+        'settle',
+        'advance',
+        'cancel',
+        'hold',
+        'release',
+        'group',
+        'purge',
+        'retryNow',
+        'redrive',
+      )
       if (what === 'send') {
         const count = pick(1, 1, 2, 5)
         const messages = Array.from({ length: count }, () => ({
@@ -44,7 +70,9 @@ async function history(seed: number, steps: number, modes: string): Promise<void
           key: has('k') ? pick(undefined, undefined, 'k1', 'k2') : undefined,
           delayMs: has('d') ? pick(undefined, undefined, undefined, 100, 1000) : undefined,
           expiresInMs: has('x') ? pick(undefined, undefined, undefined, 500, 3000) : undefined,
-          ...(has('i') && r() < 0.4 ? { id: pick('i1', 'i2', 'i3', 'i4'), replace: r() < 0.5, dedupeMs: pick(undefined, 1000) } : {}),
+          ...(has('i') && r() < 0.4
+            ? { id: pick('i1', 'i2', 'i3', 'i4'), replace: r() < 0.5, dedupeMs: pick(undefined, 1000) }
+            : {}),
         }))
         const batchId = `019343f0-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
         log.push(`send ${JSON.stringify(messages)}`)
@@ -53,16 +81,33 @@ async function history(seed: number, steps: number, modes: string): Promise<void
         for (let i = 0; i < a.length; i++) ids.push([a[i]!.id, b[i]!.id])
       } else if (what === 'claim') {
         const group = pick(...groups)
-        const lanes = has('l') ? rules : undefined; void 0
-        const request = { group, limit: pick(1, 2, 3, 10), leaseMs: pick(500, 30000), maxAttempts: 50, lanes, from: has('g') ? pick('earliest' as const, 'latest' as const) : undefined }
+        const lanes = has('l') ? rules : undefined
+        void 0
+        const request = {
+          group,
+          limit: pick(1, 2, 3, 10),
+          leaseMs: pick(500, 30000),
+          maxAttempts: 50,
+          lanes,
+          from: has('g') ? pick('earliest' as const, 'latest' as const) : undefined,
+        }
         log.push(`claim ${JSON.stringify(request)}`)
         let [a, b] = await both((q) => q.claim(request))
-        log.push(`  -> ${a.deliveries.map((d) => `${d.lane ?? '-'}:${d.body as string}`).join(' ')} | ${b.deliveries.map((d) => `${d.lane ?? '-'}:${d.body as string}`).join(' ')} next ${a.nextInMs} ${b.nextInMs}`)
-        const bad = JSON.stringify(a.deliveries.map((d) => d.lane ?? '-')) !== JSON.stringify(b.deliveries.map((d) => d.lane ?? '-'))
+        log.push(
+          `  -> ${a.deliveries.map((d) => `${d.lane ?? '-'}:${d.body as string}`).join(' ')} | ${b.deliveries.map((d) => `${d.lane ?? '-'}:${d.body as string}`).join(' ')} next ${a.nextInMs} ${b.nextInMs}`,
+        )
+        const bad =
+          JSON.stringify(a.deliveries.map((d) => d.lane ?? '-')) !==
+          JSON.stringify(b.deliveries.map((d) => d.lane ?? '-'))
         if (bad && small) return
         expect(b.deliveries.map((d) => d.lane ?? '-')).toEqual(a.deliveries.map((d) => d.lane ?? '-'))
-        if (JSON.stringify(a.deliveries.map((d) => d.body).sort()) !== JSON.stringify(b.deliveries.map((d) => d.body).sort())) return
-        if (has('h') || has('r') || has('l')) {} else if (b.nextInMs === undefined) expect(a.nextInMs).toBe(undefined)
+        if (
+          JSON.stringify(a.deliveries.map((d) => d.body).sort()) !==
+          JSON.stringify(b.deliveries.map((d) => d.body).sort())
+        )
+          return
+        if (has('h') || has('r') || has('l')) {
+        } else if (b.nextInMs === undefined) expect(a.nextInMs).toBe(undefined)
         else if (a.nextInMs !== undefined) expect(b.nextInMs).toBeLessThanOrEqual(a.nextInMs)
         leased[group] ??= [new Map(), new Map()]
         for (const d of a.deliveries) leased[group]![0]!.set(d.body as string, d)
@@ -101,14 +146,28 @@ async function history(seed: number, steps: number, modes: string): Promise<void
       } else if (what === 'retryNow' && has('c') && ids.length > 0) {
         const some = [pick(...ids), pick(...ids)]
         log.push(`retryNow ${JSON.stringify(some)}`)
-        const [a, b] = await both((q, i) => q.retryNow('g', some.map((s) => s[i]!)))
+        const [a, b] = await both((q, i) =>
+          q.retryNow(
+            'g',
+            some.map((s) => s[i]!),
+          ),
+        )
         expect(b).toEqual(a)
       } else if (what === 'hold' && has('h')) {
-        const request = { group: pick(undefined, 'g'), lane: pick(undefined, 'a', 'b', 'b', 'z'), forMs: pick(undefined, 300, 1500), probe: pick(true, false) }
+        const request = {
+          group: pick(undefined, 'g'),
+          lane: pick(undefined, 'a', 'b', 'b', 'z'),
+          forMs: pick(undefined, 300, 1500),
+          probe: pick(true, false),
+        }
         log.push(`hold ${JSON.stringify(request)}`)
         await both((q) => q.hold(request))
       } else if (what === 'release' && has('h')) {
-        const request = { group: pick(undefined, 'g'), lane: pick(undefined, 'a', 'b', 'b', 'z'), probe: pick(true, false) }
+        const request = {
+          group: pick(undefined, 'g'),
+          lane: pick(undefined, 'a', 'b', 'b', 'z'),
+          probe: pick(true, false),
+        }
         log.push(`release ${JSON.stringify(request)}`)
         const [a, b] = await both((q) => q.release(request))
         expect(b).toEqual(a)
@@ -123,23 +182,74 @@ async function history(seed: number, steps: number, modes: string): Promise<void
       } else if (what === 'redrive') {
         const group = pick(...groups)
         const [a, b] = await both((q) => q.list({ group, states: ['dead'], limit: 100 }))
-        const of = (m: typeof a) => m.messages.map((d) => `${d.lane ?? '-'} ${d.body as string} ${d.attempt} ${d.reason}`).sort()
+        const of = (m: typeof a) =>
+          m.messages.map((d) => `${d.lane ?? '-'} ${d.body as string} ${d.attempt} ${d.reason}`).sort()
         expect(of(b)).toEqual(of(a))
         if (a.messages.length === 0) continue
         const body = pick(...a.messages).body
         log.push(`redrive ${group} ${body as string}`)
-        await both((q, i) => q.settle(group, [{ receipt: (i === 0 ? a : b).messages.find((m) => m.body === body)!.receipt!, kind: 'retry', delayMs: 0 }]))
+        await both((q, i) =>
+          q.settle(group, [
+            {
+              receipt: (i === 0 ? a : b).messages.find((m) => m.body === body)!.receipt!,
+              kind: 'retry',
+              delayMs: 0,
+            },
+          ]),
+        )
       }
       const [a, b] = await both((q) => q.stats())
-      const sum = (x: typeof a) => Object.entries(x.groups).map(([g, c]) => [g, c.ready + c.blocked, c.leased, c.delayed, c.dead, c.acked].join(' '))
+      const sum = (x: typeof a) =>
+        Object.entries(x.groups).map(([g, c]) =>
+          [g, c.ready + c.blocked, c.leased, c.delayed, c.dead, c.acked].join(' '),
+        )
       expect(sum(b).sort(), 'stats').toEqual(sum(a).sort())
-      expect({ ...b, groups: 0, bytes: 0, sent: 0, oldestMs: 0, holds: b.holds.map((h) => JSON.stringify(Object.entries(h).filter(([, v]) => v !== undefined).sort())).sort() }).toEqual({ ...a, groups: 0, bytes: 0, sent: 0, oldestMs: 0, holds: a.holds.map((h) => JSON.stringify(Object.entries(h).filter(([, v]) => v !== undefined).sort())).sort() })
+      expect({
+        ...b,
+        groups: 0,
+        bytes: 0,
+        sent: 0,
+        oldestMs: 0,
+        holds: b.holds
+          .map((h) =>
+            JSON.stringify(
+              Object.entries(h)
+                .filter(([, v]) => v !== undefined)
+                .sort(),
+            ),
+          )
+          .sort(),
+      }).toEqual({
+        ...a,
+        groups: 0,
+        bytes: 0,
+        sent: 0,
+        oldestMs: 0,
+        holds: a.holds
+          .map((h) =>
+            JSON.stringify(
+              Object.entries(h)
+                .filter(([, v]) => v !== undefined)
+                .sort(),
+            ),
+          )
+          .sort(),
+      })
       for (const group of groups) {
         const [a, b] = await both((q) => q.lanes({ group, limit: 10 }))
-        const of = (p: typeof a) => p.lanes.filter((l) => l.leased > 0 || l.holds.length > 0).map((l) => `${l.lane} ${l.leased} ${l.holds.length}`)
+        const of = (p: typeof a) =>
+          p.lanes
+            .filter((l) => l.leased > 0 || l.holds.length > 0)
+            .map((l) => `${l.lane} ${l.leased} ${l.holds.length}`)
         expect(of(b), 'lanes').toEqual(of(a))
         const [c, d] = await both((q) => q.list({ group, limit: 1000 }))
-        const show = (p: typeof c) => p.messages.map((m) => `${m.lane ?? '-'} ${m.body as string} ${m.state === 'blocked' ? 'ready' : m.state} ${m.attempt} ${m.nextInMs}`).sort()
+        const show = (p: typeof c) =>
+          p.messages
+            .map(
+              (m) =>
+                `${m.lane ?? '-'} ${m.body as string} ${m.state === 'blocked' ? 'ready' : m.state} ${m.attempt} ${m.nextInMs}`,
+            )
+            .sort()
         expect(show(d), 'list').toEqual(show(c))
       }
     }
@@ -150,7 +260,10 @@ async function history(seed: number, steps: number, modes: string): Promise<void
 }
 
 const FROM = Number(process.env.FROM ?? 1)
-for (const modes of (process.env.MODES ?? '-,l,k,d,x,c,lk,kdxc,h,lh,i,gi,g,gk,kdxcig,lkdxchgi,lrkdxchgip').split(','))
+for (const modes of (
+  process.env.MODES ?? '-,l,k,d,x,c,lk,kdxc,h,lh,i,gi,g,gk,kdxcig,lkdxchgi,lrkdxchgip'
+).split(','))
   test(`fuzz ${modes}`, async () => {
-    for (let seed = FROM; seed < FROM + Number(process.env.RUNS ?? 150); seed++) await history(seed, Number(process.env.STEPS ?? 40), modes)
+    for (let seed = FROM; seed < FROM + Number(process.env.RUNS ?? 150); seed++)
+      await history(seed, Number(process.env.STEPS ?? 40), modes)
   }, 600_000)
