@@ -87,7 +87,8 @@ export function endHolds(root: Work, group: string): void {
   if (root.queue.holds === 0) return
   for (const [key, row] of root.tx.range<HoldRow>('holds', {}, ALL)) {
     const isIts = placeOf(key).group === group
-    if (isIts || (row.probes !== undefined && isOver(root, row, placeOf(key).group))) write(root, key, undefined)
+    if (isIts || (row.probes !== undefined && isOver(root, row, placeOf(key).group)))
+      write(root, key, undefined)
   }
 }
 

@@ -40,7 +40,11 @@ export function listLanes(work: Work, query: LanesQuery, group: Group | undefine
 function overdueIn(work: Work, group: Group | undefined): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   if (!isOverdue(work)) return counts
-  for (const [timer, { lane, length, expires = [] }] of dueTimers<DeliverRow>(work, DELIVER, Math.max(AT_ONCE, work.limits.stepMessages))) {
+  for (const [timer, { lane, length, expires = [] }] of dueTimers<DeliverRow>(
+    work,
+    DELIVER,
+    Math.max(AT_ONCE, work.limits.stepMessages),
+  )) {
     if (lane === undefined || isBefore(timer as TimerKey, group?.row.since)) continue
     const dead = expires.filter((at) => at <= work.now).length
     if (length > dead) counts.set(lane, (counts.get(lane) ?? 0) + length - dead)
