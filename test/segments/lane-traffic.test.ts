@@ -11,7 +11,7 @@ import { laneTraffic } from '../support/lane-traffic.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { limited } from './small-steps.ts'
 
-const SCALE = effort({ quick: { messages: 10_000, lanes: 200 }, full: { messages: 100_000, lanes: 1000 } })
+const SCALE = effort({ quick: { messages: 5000, lanes: 100 }, full: { messages: 100_000, lanes: 1000 } })
 
 const STORES = {
   memory: (clock: ManualClock) => memoryStore(clock)(),

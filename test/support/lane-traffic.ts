@@ -120,7 +120,8 @@ class Run {
 
   #settlements(who: number): Settlement[] {
     const hand = this.#hands[who]!
-    const count = this.#pick(hand.length + 1)
+    const count = Math.ceil(hand.length / 2) + this.#pick(hand.length / 2 + 1)
+    if (count > hand.length) return this.#settlements(who)
     return Array.from({ length: count }, () => {
       const [{ receipt, lane }] = hand.splice(this.#pick(hand.length), 1) as [Delivery]
       const isRetry = this.#pick(1000) < RETRIED
