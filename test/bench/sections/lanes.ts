@@ -145,14 +145,14 @@ async function fill(queue: QueueStorage, others: readonly string[]): Promise<voi
 const WAYS: readonly Way[] = [
   { title: 'one lane alone', prepare: () => Promise.resolve() },
   {
-    title: `${amount(MANY - 1)} others held`,
+    title: `9,999 others held`,
     async prepare(queue, others) {
       await fill(queue, others)
       await inChunks(others, (chunk) => Promise.all(chunk.map((lane) => queue.hold({ lane }))))
     },
   },
   {
-    title: `${amount(MANY - 1)} others full`,
+    title: `9,999 others full`,
     rules: { prefixes: [['other-', { concurrency: 1 }]] },
     async prepare(queue, others) {
       await fill(queue, others)
@@ -162,7 +162,7 @@ const WAYS: readonly Way[] = [
 ]
 
 async function outOfTheWay(options: Options): Promise<void> {
-  heading(`a message of one lane, with ${amount(MANY - 1)} of ${amount(MANY)} lanes out of the way`)
+  heading(`a message of one lane, with 9,999 of 10,000 lanes out of the way`)
   const others = Array.from({ length: MANY - 1 }, (_, i) => `other-${i}`)
   const rows = new Map<string, number[][]>()
   for (const { title, rules, prepare } of WAYS) {
