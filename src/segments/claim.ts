@@ -12,11 +12,11 @@ import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
 import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
 import { parseReceipt, settle } from './settle.ts'
-import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
+import { sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
 import { sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
+import { type Work, amendmentsOf, isOverdue, largeAtOnce, spend, under } from './work.ts'
 
 /**
  * A claim that has found something passes over this share of a step's messages in the log at most, cancelled ones and those

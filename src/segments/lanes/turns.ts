@@ -5,8 +5,10 @@ import type { Group } from '../group.ts'
 import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
-import { laneState, sendProbe } from './holds.ts'
-import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, laneKey, laneOf, settleDown } from './lane.ts'
+import { laneState } from './hold-rows.ts'
+import { sendProbe } from './holds.ts'
+import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, settleDown } from './lane.ts'
+import { laneKey, laneOf } from './names.ts'
 import { AT_ONCE, walk } from './walk.ts'
 
 /** Lanes that one claim visits at most. */
