@@ -1,4 +1,5 @@
 // npm run size: what a user's bundle grows by, dependencies included, minified and compressed, against a budget.
+// With --all also each subpath whole, without a budget.
 // A budget is raised only in a commit that says why.
 import { readFileSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
@@ -11,7 +12,7 @@ import { minify } from 'terser'
 const pkg = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const kB = 1024
 
-/** What a user writes, and the bytes that it may cost; subpaths without a line here are listed without a budget. */
+/** What a user writes, and the bytes that it may cost. */
 export const USES = [
   {
     // The aim is 16 kB, with an engine of its own for memory and browsers. What it costs today: 16 kB of core, of which the
@@ -76,10 +77,12 @@ export const USES = [
            export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
   },
 ]
-for (const [subpath, target] of Object.entries(pkg.exports)) {
-  if (typeof target === 'string') continue
-  const name = pkg.name + subpath.slice(1)
-  USES.push({ name: `all of ${name}`, code: `export * from '${name}'` })
+/** All of each subpath. */
+function subpaths() {
+  return Object.entries(pkg.exports)
+    .filter(([, target]) => typeof target !== 'string')
+    .map(([subpath]) => pkg.name + subpath.slice(1))
+    .map((name) => ({ name: `all of ${name}`, code: `export * from '${name}'` }))
 }
 
 /** Bytes of the code with all it imports, minified, and compressed besides. */
@@ -122,7 +125,7 @@ export async function bundle(code) {
 async function main() {
   let failed = false
   console.log('| bundle | min | min + gzip | budget | |\n|---|---|---|---|---|')
-  for (const { name, code, budget } of USES) {
+  for (const { name, code, budget } of process.argv.includes('--all') ? [...USES, ...subpaths()] : USES) {
     const { minified, gzipped } = await bundle(code)
     const over = budget !== undefined && gzipped > budget
     failed ||= over

@@ -24,7 +24,13 @@ const file = join(folder, 'totals')
 const { status } = spawnSync('vitest', ['run', ...words], {
   stdio: 'inherit',
   shell: process.platform === 'win32',
-  env: { ...process.env, TEST_TOTALS: file, ...(isFull && { EFFORT: 'full' }) },
+  env: {
+    ...process.env,
+    TEST_TOTALS: file,
+    // Hundreds of processes load the same modules: each is compiled once.
+    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    ...(isFull && { EFFORT: 'full' }),
+  },
 })
 let totals
 try {

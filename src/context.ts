@@ -10,6 +10,7 @@ import type {
   AppendResult,
   GroupStart,
   Guarantees,
+  Hint,
   NewMessage,
   QueueStorage,
   StorageAdapter,
@@ -25,6 +26,7 @@ export interface ContextOptions<T> {
   readonly codec: Codec<T>
   readonly schema: StandardSchema<T> | undefined
   readonly instrumentation: Instrumentation | undefined
+  readonly keepMs: number | undefined
   readonly maxMessages: number | undefined
   readonly maxBytes: number | undefined
 }
@@ -42,8 +44,12 @@ export class Context<T> {
   readonly batchers: Set<Idling> = new Set()
   /** The time when {@link breathe} was last called. */
   at = 0
-  readonly #desks: Map<string, Desk<T>> = new Map()
-  readonly #watchers: Set<{ readonly hint: () => void }> = new Set()
+  /** Those that a consumer still has: of groups that come and go, nothing stays. */
+  readonly #desks: Map<string, WeakRef<Desk<T>>> = new Map()
+  readonly #left: FinalizationRegistry<string> = new FinalizationRegistry((group) => {
+    if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
+  })
+  readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
   readonly #groups: Map<string, GroupStart> = new Map()
@@ -128,7 +134,15 @@ export class Context<T> {
   /** Refuses what the storage declares that it cannot do. */
   require(
     tried: string,
-    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation' | 'queueLimits',
+    feature:
+      | 'orderingKeys'
+      | 'deduplication'
+      | 'idsWithKeys'
+      | 'cancellation'
+      | 'queueLimits'
+      | 'lanes'
+      | 'parking'
+      | 'results',
     what: string,
   ): void {
     if (this.guarantees[feature] ?? true) return
@@ -201,6 +215,8 @@ export class Context<T> {
       this.#detach()
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
+      // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
+      this.#hint()
     }
     return error
   }
@@ -283,20 +299,28 @@ export class Context<T> {
 
   /** Where all consumers of a group ask. */
   desk(group: string): Desk<T> {
-    let desk = this.#desks.get(group)
-    if (desk === undefined) this.#desks.set(group, (desk = new Desk(this, group)))
+    let desk = this.#desks.get(group)?.deref()
+    if (desk === undefined) {
+      desk = new Desk(this, group)
+      this.#desks.set(group, new WeakRef(desk))
+      this.#left.register(desk, group)
+    }
     return desk
+  }
+
+  #allDesks(): Desk<T>[] {
+    return [...this.#desks.values()].flatMap((desk) => desk.deref() ?? [])
   }
 
   /** Messages are gone: of these ids, or all, in one group or all. Who works on one is told. */
   gone(ids?: ReadonlySet<string>, group?: string): void {
-    for (const desk of this.#desks.values()) if (group === undefined || group === desk.group) desk.gone(ids)
+    for (const desk of this.#allDesks()) if (group === undefined || group === desk.group) desk.gone(ids)
   }
 
   // Hints
 
   /** Calls `hint` when anything may have changed: one watch of the storage for all. Answers with a function that stops it. */
-  watch(hint: () => void): () => void {
+  watch(hint: (hint?: Hint) => void): () => void {
     const watcher = { hint }
     this.#watchers.add(watcher)
     this.#attach()
@@ -312,9 +336,11 @@ export class Context<T> {
 
   #attach(): void {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
-    this.#unwatch = this.#view?.watch?.(() => {
-      for (const { hint } of this.#watchers) hint()
-    })
+    this.#unwatch = this.#view?.watch?.((hint) => this.#hint(hint))
+  }
+
+  #hint(hint?: Hint): void {
+    for (const watcher of this.#watchers) watcher.hint(hint)
   }
 
   #detach(): void {
@@ -340,17 +366,18 @@ export class Context<T> {
     const { clock } = this.options
     this.isClosed = true
     this.#closing.abort(this.closedError('wait'))
-    const desks = [...this.#desks.values()]
+    const desks = this.#allDesks()
     for (const desk of desks) desk.stop()
     const timer =
-      this.#running.size === 0 || graceMs > MAX_TIMEOUT_MS
+      graceMs > MAX_TIMEOUT_MS
         ? undefined
         : clock.setTimeout(() => {
             for (const desk of desks) desk.handBack()
+            for (const one of this.batchers) one.giveUp?.(this.closedError('send'))
           }, graceMs)
     for (;;) {
       await Promise.allSettled(this.#running)
-      const busy = [...this.#desks.values(), ...this.batchers].flatMap((one) => one.idle() ?? [])
+      const busy = [...this.#allDesks(), ...this.batchers].flatMap((one) => one.idle() ?? [])
       if (this.#running.size + busy.length === 0) break
       await Promise.all(busy)
     }

@@ -3,16 +3,24 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** The files that take longest, the longest first. They begin first, so that no worker is left alone with one at the end. */
 const LONGEST: readonly string[] = [
   'test/runtimes/runtimes',
+  'test/conformance/durable-object',
   'test/browser/indexeddb',
   'test/browser/outbox',
+  'test/cli/',
   'test/conformance/indexeddb',
-  'test/conformance/durable-object',
-  'test/faults/network',
-  'test/crash/kill',
   'test/soak/',
-  'test/cli/commands',
+  'test/fs/every-call',
   'test/conformance/redis',
-  'test/faults/histories',
+  'test/readme/',
+  'test/conformance/fs',
+  'test/browser/demo',
+  'test/crash/kill',
+  'test/redis/backlog',
+  'test/faults/',
+  'test/cloudflare-kv/limits',
+  'test/redis/cluster',
+  'test/fs/',
+  'test/browser/',
 ]
 
 export class LongestFirst extends BaseSequencer {

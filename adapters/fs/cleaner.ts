@@ -156,9 +156,15 @@ export class Cleaner {
     const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
     const sink = {
       put: (number: number, table: number, key: Key, from: number, to: number): void => {
-        const queue = queues.numbered(number)
-        const row = queue.table(table).get(key)
-        if (row === undefined || rows.file(row) !== file.number || rows.offset(row) !== base + from) return
+        const queue = queues.find(number)
+        const row = queue?.table(table).get(key)
+        if (
+          queue === undefined ||
+          row === undefined ||
+          rows.file(row) !== file.number ||
+          rows.offset(row) !== base + from
+        )
+          return
         into.push({ queue, table, key, bytes: buffer.subarray(from, to) })
       },
       delete: (): void => {},

@@ -53,6 +53,7 @@ const TABLE_NUMBERS = {
   ready: 12,
   wake: 13,
   holds: 14,
+  results: 15,
 } as const satisfies Record<Table, number>
 
 export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]

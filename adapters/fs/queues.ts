@@ -4,13 +4,14 @@ import { TABLE_NAMES, valueOfPut } from './format.ts'
 import type { ReplaySink } from './replay.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
 import type { Stage } from './stage.ts'
+import type { Hint } from '../../src/storage.ts'
 
 /** The rows of one queue, as keys and numbers of {@link Rows}; and who wants to know when they change. */
 export class QueueRows {
   /** What rows in the journal carry instead of the name. */
   readonly number: number
   name: string
-  readonly listeners: Set<() => void> = new Set()
+  readonly listeners: Set<(hint?: Hint) => void> = new Set()
   readonly #tables: (OrderedMap<number> | undefined)[] = TABLE_NAMES.map(() => undefined)
 
   constructor(number: number, name: string) {
@@ -66,9 +67,16 @@ export class Queues {
     return queue
   }
 
-  /** The queue of this name, if there is one. */
-  find(name: string): QueueRows | undefined {
-    return this.#byName.get(name)
+  /** Lets go of a queue that has no rows and whom nobody has. */
+  forget(queue: QueueRows): void {
+    if (!queue.isEmpty || queue === this.system) return
+    this.#byNumber.delete(queue.number)
+    if (this.#byName.get(queue.name) === queue) this.#byName.delete(queue.name)
+  }
+
+  /** The queue of this name or number, if there is one. */
+  find(queue: string | number): QueueRows | undefined {
+    return typeof queue === 'string' ? this.#byName.get(queue) : this.#byNumber.get(queue)
   }
 
   /** All but the journal's own. */
@@ -113,6 +121,7 @@ export class Queues {
       queue.name = rows.value(row) as string
       this.#byName.set(queue.name, queue)
     }
+    for (const queue of this.all()) this.forget(queue)
   }
 
   /** Writes the name of a queue, if it is not written yet. To be called before any row of it is. */

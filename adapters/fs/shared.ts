@@ -149,7 +149,7 @@ class Handle implements TransactionalStore {
   readonly #shared: Shared
   readonly #store: SharedStore
   readonly #onEvent: ((event: FsEvent) => void) | undefined
-  readonly #opened: Set<string> = new Set()
+  readonly #opened: Map<string, QueueStore> = new Map()
   readonly #watches: Set<() => void> = new Set()
   #underWay = 0
   #onIdle: () => void = () => {}
@@ -168,7 +168,7 @@ class Handle implements TransactionalStore {
     const { queues } = this.#shared
     const others = queues.get(queue) ?? 0
     if (!this.#opened.has(queue)) queues.set(queue, others + 1)
-    this.#opened.add(queue)
+    this.#opened.set(queue, rows)
     return {
       ...rows,
       transact: <T>(kind: Kind, body: (tx: Transaction) => T) => this.#run(() => rows.transact(kind, body)),
@@ -182,7 +182,12 @@ class Handle implements TransactionalStore {
           stop()
         }
       },
+      close: () => this.#leave(queue),
     }
+  }
+
+  get failure(): QuaysideError | undefined {
+    return this.#store.failure
   }
 
   close(): Promise<void> {
@@ -194,14 +199,23 @@ class Handle implements TransactionalStore {
     for (const stop of this.#watches) stop()
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     if (this.#onEvent !== undefined) shared.listeners.delete(this.#onEvent)
-    for (const queue of this.#opened) {
-      const left = shared.queues.get(queue)! - 1
-      if (left === 0) shared.queues.delete(queue)
-      else shared.queues.set(queue, left)
-    }
+    for (const queue of this.#opened.keys()) this.#leave(queue)
     if (--shared.handles > 0 || shared.closing !== undefined) return
     shared.closing = this.#store.close().finally(() => forget(this.#key, shared))
     await shared.closing
+  }
+
+  #leave(queue: string): void {
+    const rows = this.#opened.get(queue)
+    if (rows === undefined) return
+    this.#opened.delete(queue)
+    const { queues } = this.#shared
+    const left = queues.get(queue)! - 1
+    if (left > 0) queues.set(queue, left)
+    else {
+      queues.delete(queue)
+      rows.close?.()
+    }
   }
 
   async #run<T>(verb: () => Promise<T>): Promise<T> {

@@ -36,7 +36,9 @@ export function drop(root: Work, id: string, found: Found): boolean {
   }
   const row = root.tx.get<IdRow>('ids', id)
   const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
-  if (isOfIt) root.tx.delete('ids', id)
+  if (isOfIt && row?.kept !== undefined)
+    root.tx.put('ids', id, { kept: row.kept, keptUntil: row.keptUntil } satisfies IdRow)
+  else if (isOfIt) root.tx.delete('ids', id)
   return true
 }
 

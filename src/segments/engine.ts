@@ -1,5 +1,5 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
-import { QuaysideError, unsupported } from '../errors.ts'
+import { QuaysideError } from '../errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -7,10 +7,13 @@ import type {
   ClaimResult,
   GroupStart,
   Guarantees,
+  Hint,
   ListQuery,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,
@@ -22,6 +25,7 @@ import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
+import { hintOf } from './hints.ts'
 import { holdLeases } from './leases.ts'
 import { endHolds, hold, release } from './lanes/holds.ts'
 import { finishLanes } from './lanes/lane.ts'
@@ -29,6 +33,8 @@ import { listLanes } from './lanes/list.ts'
 import { forgetGroup, letWalk } from './lanes/walk.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
+import { putKept, results } from './results.ts'
+import { resume } from './resume.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
@@ -59,6 +65,8 @@ export class SegmentAdapter implements StorageAdapter {
   #session: Session | undefined
   /** Settled once the last session has let go of everything. */
   #released: Promise<void> = Promise.resolve()
+  /** Queues whose store failed under a view of ours: the leases that are there may be ours, and go on. */
+  readonly #failed: Set<string> = new Set()
   #closed = false
 
   /**
@@ -74,7 +82,13 @@ export class SegmentAdapter implements StorageAdapter {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
     try {
-      return new View(await openRows(session, queue), queue, session, () => this.#release(session))
+      const store = await session.store
+      const rows = await openRows(session, queue, this.#failed)
+      return new View(rows, queue, session, async () => {
+        if (store.failure !== undefined) this.#failed.add(queue)
+        leaveRows(session, queue, rows)
+        await this.#release(session)
+      })
     } catch (error) {
       await this.#release(session)
       throw error
@@ -129,24 +143,46 @@ export class SegmentAdapter implements StorageAdapter {
 
 interface Session {
   readonly store: Promise<TransactionalStore>
-  readonly queues: Map<string, Promise<QueueStore>>
+  readonly queues: Map<string, OpenQueue>
   views: number
   closed: boolean
 }
 
+/** A queue that has views. */
+interface OpenQueue {
+  readonly opening: Promise<QueueStore>
+  views: number
+}
+
 /** Opens the rows of a queue, once for all views of it. */
-function openRows(session: Session, queue: string): Promise<QueueStore> {
-  let opening = session.queues.get(queue)
-  if (opening === undefined) {
-    opening = session.store.then(async (store) => {
+async function openRows(session: Session, queue: string, failed: Set<string>): Promise<QueueStore> {
+  let open = session.queues.get(queue)
+  if (open === undefined) {
+    const opening = session.store.then(async (store) => {
       const rows = await store.open(queue)
       // A queue whose rows are damaged can be opened, so that it can be purged: its verbs tell.
-      if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      if (rows.soleOwner && !failed.has(queue))
+        await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      failed.delete(queue)
       return rows
     })
-    session.queues.set(queue, opening)
+    session.queues.set(queue, (open = { opening, views: 0 }))
   }
-  return opening
+  open.views++
+  return await open.opening
+}
+
+/** A view has ended. After the last one, and once the verbs under way are done, nothing is kept of a queue but its rows. */
+function leaveRows(session: Session, queue: string, rows: QueueStore): void {
+  const open = session.queues.get(queue)!
+  if (--open.views > 0 || session.closed) return
+  const forget = (): void => {
+    if (open.views > 0 || session.closed || session.queues.get(queue) !== open) return
+    session.queues.delete(queue)
+    rows.close?.()
+  }
+  // Transactions take effect in the order of their calls: this one comes last.
+  rows.transact('read', () => undefined).then(forget, forget)
 }
 
 function closedError(tried: string, what: string): QuaysideError {
@@ -173,8 +209,8 @@ export const SEGMENT_GUARANTEES: Pick<
   cancellation: true,
   consistentWithinMs: 0,
   lanes: true,
-  parking: false,
-  results: false,
+  parking: true,
+  results: true,
 }
 
 /** The verbs of one queue. */
@@ -239,16 +275,20 @@ class View implements QueueStorage {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  results(name: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run(
+      'read',
+      (_, group) => (group === undefined ? ids.map(() => undefined) : results(group, ids)),
+      name,
+    )
   }
 
   lanes(query: LanesQuery): Promise<LanesPage> {
     return this.#run('read', (work, group) => listLanes(work, query, group), query.group)
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    return this.#run('consume', (work) => resume(work, ids, options))
   }
 
   hold(request: HoldRequest): Promise<void> {
@@ -305,6 +345,8 @@ class View implements QueueStorage {
           failed,
           latest,
           deadForMs,
+          parked: undefined,
+          stops: undefined,
         })
         group.changed = true
       }
@@ -330,7 +372,7 @@ class View implements QueueStorage {
     }
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     return this.#rows.watch?.(listener) ?? (() => {})
   }
 
@@ -346,7 +388,7 @@ class View implements QueueStorage {
 }
 
 /** The tables that have rows of groups only, whose keys begin with the name. */
-const OWN = ['side', 'due', 'chain', 'held', 'dead'] as const
+const OWN = ['side', 'due', 'chain', 'held', 'dead', 'results'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
@@ -437,6 +479,8 @@ export function finish(work: Work): void {
     tx.put('state', groupKey(group.name), row)
   }
   putForget(work)
+  putKept(work)
+  if (work.finished !== undefined) tx.tell?.(hintOf(work.finished))
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)

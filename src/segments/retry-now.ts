@@ -12,7 +12,7 @@ export function retryNow(whole: Group, id: string): boolean {
   const group = inWork(whole, found.work)!
   const { work, name, row } = group
   const place = locate(group, found.seq, found.key)
-  if (place?.at !== 'side' || place.side.at <= work.now) return false
+  if (place?.at !== 'side' || place.side.parked !== undefined || place.side.at <= work.now) return false
   const { side, key } = place
   work.tx.delete('due', [name, WAITS, side.at, side.seq])
   row.waiting--

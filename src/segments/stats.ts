@@ -112,7 +112,8 @@ function addLanes(sum: Tally, work: Work): Tally {
       const count = sum.counts.get(flow.name)
       if (count === undefined) continue
       const own = countsOf(lane, flow, 0)
-      for (const state of ['ready', 'leased', 'delayed', 'blocked'] as const) count[state] += own[state]
+      for (const state of ['ready', 'leased', 'delayed', 'blocked', 'parked'] as const)
+        count[state] += own[state]
       count.oldestMs = eldest([count.oldestMs], own.oldestMs)
       sum.oldestMs = eldest([sum.oldestMs], own.oldestMs)
     }
@@ -128,9 +129,11 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent, holds }: Tal
   let messages = counts.size === 0 ? unclaimed : 0
   for (const [name, count] of counts) {
     // Between two steps others may have worked.
-    for (const state of ['ready', 'delayed', 'blocked'] as const) count[state] = Math.max(0, count[state])
+    for (const state of ['ready', 'delayed', 'blocked', 'parked'] as const)
+      count[state] = Math.max(0, count[state])
     groups[name] = count
-    messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
+    const { ready, leased, delayed, blocked, parked } = count
+    messages = Math.max(messages, ready + leased + delayed + blocked + parked)
   }
   return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds }
 }
@@ -164,7 +167,7 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
-    parked: 0,
+    parked: row.parked ?? 0,
     dead: row.dead - dueOf(work, name, FADES, row.fades),
     oldestMs: oldest(work, group),
     acked: row.acked,
@@ -223,5 +226,6 @@ function addExpiredOutside(sum: Tally, group: Group, [key, ordering]: Row<string
   const place = flow && locate(flow, partOf(key, 3), ordering || undefined)
   if (count === undefined || place === undefined) return
   if (place.at === 'chain') count.blocked--
+  else if (place.at === 'side' && place.side.parked !== undefined) count.parked--
   else if (place.at === 'side') count[place.side.at > group.work.now ? 'delayed' : 'ready']--
 }

@@ -22,7 +22,7 @@ async function open(profile: string): Promise<{ context: BrowserContext; worker:
   const context = await launchChromium({ profile })
   const tab = await context.newPage()
   await tab.goto(site.origin)
-  const running = context.serviceWorkers()[0] ?? context.waitForEvent('serviceworker', { timeout: 10_000 })
+  const running = context.serviceWorkers()[0] ?? context.waitForEvent('serviceworker', { timeout: 60_000 })
   await tab.evaluate(async () => {
     // Another script, so that the worker starts in the browser that was started again, too.
     await navigator.serviceWorker.register(`/worker.js?${Math.random()}`, { type: 'module' })

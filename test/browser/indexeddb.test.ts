@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { TABLES } from '../../src/segments/store.ts'
 import { serve } from './support/site.ts'
 import { useSite } from './support/fixture.ts'
+import { effort } from '../support/effort.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 // What happens to connections and storage in a real Chromium. The rules of the contract are in the conformance suite.
@@ -646,7 +647,7 @@ describe('several contexts', () => {
       })
       // Workers evaluate as pages do.
       const places = [...tabs, worker as unknown as Page]
-      const COUNT = 10_000
+      const COUNT = effort({ quick: 3000, full: 10_000 })
       await tabs[0]!.evaluate(async (count) => {
         const { Queue, IndexedDBAdapter } = quayside
         const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })

@@ -44,9 +44,10 @@ function suiteAt(path: string): () => RemoteSuite {
   })
 }
 
-registerConformanceIn('cloudflare-kv in workerd', declared, suiteAt('/'))
+registerConformanceIn('cloudflare-kv in workerd', declared, suiteAt('/'), { quick: 'core' })
 registerConformanceIn('cloudflare-kv in workerd, without lag', consistent, suiteAt('/?consistent'), {
   exceptions: EXCEPTIONS,
+  quick: 'core',
 })
 registerHistoriesIn('cloudflare-kv in workerd, without lag', suiteAt('/?consistent'), {
   runs: { quick: 30, full: 100 },

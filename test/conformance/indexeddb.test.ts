@@ -36,14 +36,14 @@ describe('in a Chromium page, on SQLite', () => {
   const suite = suiteIn(chromiumPageOnSqlite)
   const name = 'indexeddb in a Chromium page, on SQLite'
   registerConformanceIn(name, declared, suite, { quick: 'core' })
-  registerHistoriesIn(name, suite, { runs: { quick: 40, full: 300 }, maxSteps: 20, lanes: 4 })
+  registerHistoriesIn(name, suite, { runs: { quick: 20, full: 300 }, maxSteps: 20, lanes: 4 })
 })
 
 describe.each([
-  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 120, full: 2000 } },
-  { title: 'a dedicated worker', open: dedicatedWorker, runs: { quick: 20, full: 300 } },
-  { title: 'a service worker', open: serviceWorker, runs: { quick: 20, full: 300 } },
-  { title: 'a Firefox page', open: firefoxPage, runs: { quick: 40, full: 300 } },
+  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 80, full: 2000 } },
+  { title: 'a dedicated worker', open: dedicatedWorker, runs: { quick: 10, full: 300 } },
+  { title: 'a service worker', open: serviceWorker, runs: { quick: 10, full: 300 } },
+  { title: 'a Firefox page', open: firefoxPage, runs: { quick: 20, full: 300 } },
 ])('in $title', ({ title, open, runs }) => {
   registerHistoriesIn(`indexeddb in ${title}`, suiteIn(open), { runs, maxSteps: 20, lanes: 4 })
 })

@@ -31,5 +31,5 @@ const salvaged: ConformanceFactory = {
   },
 }
 
-registerConformance('fs, salvaged at each reopening', salvaged)
-registerHistories('fs, salvaged at each reopening', salvaged, { runs: { quick: 150, full: 500 }, lanes: 2 })
+registerConformance('fs, salvaged at each reopening', salvaged, { quick: 'core' })
+registerHistories('fs, salvaged at each reopening', salvaged, { runs: { quick: 75, full: 500 }, lanes: 2 })

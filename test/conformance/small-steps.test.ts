@@ -9,5 +9,5 @@ registerConformance('memory with small steps', smallSteps, {
     'backlog: a claim fills up with what is overdue': SMALL,
   },
 })
-registerHistories('memory with small steps', smallSteps, { runs: { quick: 1000, full: 4000 }, maxSteps: 40 })
-registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 200, full: 2000 }, lanes: 2 })
+registerHistories('memory with small steps', smallSteps, { runs: { quick: 400, full: 4000 }, maxSteps: 40 })
+registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 80, full: 2000 }, lanes: 2 })

@@ -8,7 +8,7 @@ import { Ledger, remaining } from './ledger.ts'
 import { howMany } from '../support/effort.ts'
 
 /** `KILLS=1000 npx vitest run test/crash` for more. */
-const KILLS = howMany('KILLS', { quick: 20, full: 100 })
+const KILLS = howMany('KILLS', { quick: 12, full: 100 })
 /** Processes that work on one directory, one after the other, before it is looked at. */
 const GENERATIONS = 10
 

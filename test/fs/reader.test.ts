@@ -9,6 +9,7 @@ import { Queue } from '../../src/index.ts'
 import type { QueueStore, Transaction } from '../../src/segments/store.ts'
 import { History, randomFrom, randomStep, rowsOf } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
+import { effort } from '../support/effort.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -87,7 +88,7 @@ test('a reader sees each step as soon as it is acknowledged, through new files a
   expect(fileSystem.isOpen.size).toBe(0)
 })
 
-test.for([1, 2, 3, 4])(
+test.for(effort({ quick: [1], full: [1, 2, 3, 4] }))(
   'a reader always sees a moment, while the owner writes without pause (%d)',
   async (seed) => {
     const random = randomFrom(seed)

@@ -25,12 +25,11 @@ const pairs = ROWS.flatMap((row) =>
 )
 
 /**
- * Where `npm test` runs all cases: in one process, and where the cases of a storage run nowhere else in whole. Elsewhere the
- * core shows that the package loads, and has what it needs of its runtime.
+ * Where `npm test` runs all cases: where those of a storage run nowhere else in whole. Elsewhere the core shows that the
+ * package loads, and has what it needs of its runtime.
  */
 function quick(row: Runtime, { adapter }: Column): 'all' | 'core' {
-  if (row.name === 'Node 24') return adapter === 'memory' ? 'all' : 'core'
-  return ['Chromium, page', 'Firefox, page'].includes(row.name) && adapter === 'indexeddb' ? 'all' : 'core'
+  return row.name === 'Chromium, page' && adapter === 'indexeddb' ? 'all' : 'core'
 }
 
 describe('the built package passes the conformance suite', () => {

@@ -144,6 +144,7 @@ export class Life {
     const message = await queue.createConsumer('some').receive()
     await message?.ack()
     await queue.delete()
+    await queue.close()
   }
 
   /** Lets all that is under way come to its end, but for the message that is held. */

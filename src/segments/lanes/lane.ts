@@ -82,6 +82,8 @@ export class Lane implements Work {
   readonly groups: Flow[] = []
   readonly lanes: undefined
   forget: undefined
+  kept: undefined
+  finished: undefined
   changed = false
   known: Segment | undefined
   /** It has a row. */
@@ -293,10 +295,10 @@ function packed(row: FlowRow): Partial<FlowRow> {
 
 /** Nothing is left in it. */
 function isEmpty({ row, work }: Flow): boolean {
-  const { cursor, leases, held, waiting, blocked, joining, full = 0 } = row
+  const { cursor, leases, held, waiting, blocked, parked = 0, stops = 0, joining, full = 0 } = row
   return (
     cursor >= work.queue.tail &&
-    leases.length + held + waiting + blocked === 0 &&
+    leases.length + held + waiting + blocked + parked + stops === 0 &&
     joining === undefined &&
     full <= work.now
   )

@@ -73,9 +73,9 @@ function stateOf(
 
 /** How many messages a group has in a lane. */
 function allOf({ row, work }: Flow): number {
-  const { cursor, skipped, waiting, blocked, held, leases } = row
+  const { cursor, skipped, waiting, blocked, parked = 0, held, leases } = row
   const inRow = leases.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-  return work.ahead(cursor) - skipped + waiting + blocked + inRow + held
+  return work.ahead(cursor) - skipped + waiting + blocked + parked + inRow + held
 }
 
 /** How long it rests, if that is a matter of time. */
