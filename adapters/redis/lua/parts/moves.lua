@@ -16,23 +16,33 @@ local function noteReap(group, message)
   end
 end
 
--- The head of a key is done or dead: the next one, which is due now unless it has a time of its own, follows it.
+-- The first message of a key's chain behind a seq, and its member.
+local function nextInChain(group, key, seq)
+  local row, prefix = group.row, chainOf(key)
+  local member = row.blocked + (row.parked or 0) > 0
+    and call('ZRANGEBYLEX', keyOf(group, 'chain'), '(' .. prefix .. seqText(seq), '[' .. prefix .. '\255', 'LIMIT', 0, 1)[1]
+  if member then
+    return tonumber(string.sub(member, #prefix + 1)), member
+  end
+end
+
+-- The head of a key is done or dead: the next one, which is due now unless it has a time of its own or is parked, follows it.
 local function free(group, key)
   if not key then
     return
   end
-  local prefix = chainOf(key)
-  local next = group.row.blocked > 0
-    and call('ZRANGEBYLEX', keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\255', 'LIMIT', 0, 1)[1]
-  if not next then
+  local seq, member = nextInChain(group, key, 0)
+  if not seq then
     call('HDEL', keyOf(group, 'heads'), key)
     return
   end
-  call('ZREM', keyOf(group, 'chain'), next)
-  group.row.blocked = group.row.blocked - 1
-  local seq = tonumber(string.sub(next, #prefix + 1))
+  call('ZREM', keyOf(group, 'chain'), member)
   call('HSET', keyOf(group, 'heads'), key, seqText(seq))
   local side = sideOf(group, seq)
+  if side and side.parked then
+    return
+  end
+  group.row.blocked = group.row.blocked - 1
   wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
 
@@ -51,9 +61,126 @@ local function isBusy(group, key)
   return call('HEXISTS', keyOf(group, 'heads'), key) == 1
 end
 
+local function isHead(group, key, seq)
+  return call('HGET', keyOf(group, 'heads'), key) == seqText(seq)
+end
+
+-- Has a message of `held` be parked.
+local function putParked(group, seq, side)
+  putSide(group, seq, side)
+  call('ZADD', keyOf(group, 'parked'), seq, seqText(seq))
+  tally(group.row, 'parked', 1)
+  group.changed = true
+end
+
+local function dropParked(group, seq)
+  call('ZREM', keyOf(group, 'parked'), seqText(seq))
+  tally(group.row, 'parked', -1)
+  group.changed = true
+end
+
+-- Parks a message of `held`, which is the head of its key if it has one. Who comes before it goes on.
+local function park(group, message, side)
+  noteReap(group, message)
+  putParked(group, message.seq, side)
+  if message.key and group.row.blocked > 0 then
+    call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
+    free(group, message.key)
+  end
+end
+
+-- Has a parked message be due, but behind its key if it is not the head.
+local function unpark(group, message)
+  local seq = message.seq
+  dropParked(group, seq)
+  if message.key and not isHead(group, message.key, seq) then
+    call('HDEL', keyOf(group, 'side'), seqText(seq))
+    group.row.blocked = group.row.blocked + 1
+  else
+    wait(group, seq, { at = now, attempt = 0 })
+  end
+end
+
+-- What the client makes of `behind a dead letter`, see `records.ts`.
+local BEHIND = 'sbehind a dead letter'
+
+local function behindLetter()
+  return { attempt = 0, parked = { reason = BEHIND, at = clock } }
+end
+
+-- A message of a key dies: the next one is parked, or else the first that comes while the dead letter is kept. Comes before
+-- its place is taken care of.
+local function stopBehind(group, message)
+  local key = message.key
+  if not key then
+    return
+  end
+  local seq = nextInChain(group, key, message.seq)
+  if not seq then
+    tally(group.row, 'stops', call('HSET', keyOf(group, 'stops'), key, seqText(message.seq)))
+    return
+  end
+  local side = sideOf(group, seq)
+  if not (side and side.parked) then
+    group.row.blocked = group.row.blocked - 1
+    putParked(group, seq, behindLetter())
+  end
+end
+
+-- A dead letter goes, or what it has stopped is parked.
+local function endStop(group, key)
+  tally(group.row, 'stops', -call('HDEL', keyOf(group, 'stops'), key))
+  group.changed = true
+end
+
+-- Parks a message of the log that comes first behind a dead letter. Answers whether it did.
+local function isStopped(group, message)
+  local key, seq = message.key, message.seq
+  local letter = group.row.stops and tonumber(call('HGET', keyOf(group, 'stops'), key))
+  if not letter or letter > seq then
+    return false
+  end
+  endStop(group, key)
+  if not letterAt(group, letter) then
+    return false
+  end
+  putHeld(group, message)
+  noteReap(group, message)
+  putParked(group, seq, behindLetter())
+  call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
+  if not isBusy(group, key) then
+    free(group, key)
+  end
+  return true
+end
+
+-- Whether a message may go before the head of its key, which is parked.
+local function precedes(group, message)
+  local head = group.row.parked and call('HGET', keyOf(group, 'heads'), message.key)
+  local seq = head and tonumber(head)
+  local side = seq and seq > message.seq and sideOf(group, seq)
+  if side and side.parked then
+    call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. head)
+    return true
+  end
+  return false
+end
+
+-- Whether a message of the log has to stay behind others of its key. Then it does.
+local function staysBehind(group, message)
+  if isStopped(group, message) then
+    return true
+  end
+  if isBusy(group, message.key) then
+    block(group, message)
+    return true
+  end
+  return false
+end
+
 -- Has a message that is not in the log wait for its time, but behind its key if that is busy.
 local function enter(group, message, at)
-  if message.key and isBusy(group, message.key) then
+  if message.key and isBusy(group, message.key) and not precedes(group, message) then
     block(group, message, at)
     return
   end
@@ -65,10 +192,19 @@ local function enter(group, message, at)
   wait(group, message.seq, { at = at, attempt = 0 })
 end
 
+-- How far the handler of a message was is of no use any more.
+local function dropProgress(group, seq)
+  if group.row.running then
+    tally(group.row, 'running', -call('HDEL', keyOf(group, 'progress'), seqText(seq)))
+    group.changed = true
+  end
+end
+
 -- Takes a message out of its place: it is done, dead or cancelled here. One that is ahead must be marked as gone besides.
 local function remove(group, place, message)
   local row, kind, seq = group.row, place.kind, message.seq
   group.changed = true
+  dropProgress(group, seq)
   if kind == 'ahead' then
     return
   end
@@ -82,8 +218,18 @@ local function remove(group, place, message)
     return
   end
   dropHeld(group, message)
+  local key = message.key
+  if kind == 'parked' then
+    dropParked(group, seq)
+    if key and not isHead(group, key, seq) then
+      call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+      key = nil
+    end
+    free(group, key)
+    return
+  end
   if kind == 'blocked' then
-    call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
+    call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
     row.blocked = row.blocked - 1
     return
   end
@@ -95,7 +241,7 @@ local function remove(group, place, message)
     call('ZREM', keyOf(group, 'due'), seqText(seq))
     row.waiting = row.waiting - 1
   end
-  free(group, message.key)
+  free(group, key)
 end
 
 -- Messages with a row in `ids` that a group has finished. What becomes of their ids is decided at the end of the verb.
@@ -125,6 +271,7 @@ local function bury(group, message, attempt, reason, reported, deadFor)
   row.dead = row.dead + 1
   row.failed = row.failed + 1
   group.changed = true
+  conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
   done(message)
 end
 
@@ -147,6 +294,9 @@ local function dropLetter(group, row)
   end
   if message.named then
     call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+  end
+  if group.row.stops and message.key and call('HGET', keyOf(group, 'stops'), message.key) == seqText(message.seq) then
+    endStop(group, message.key)
   end
   group.row.dead = group.row.dead - 1
   group.changed = true

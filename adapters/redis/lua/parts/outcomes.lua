@@ -1,0 +1,186 @@
+-- What became of messages that say how long that is kept. Keys end with the token of the group.
+--
+-- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max`, `attempt` and `head` of the message, its record
+-- without the body; `status`, with `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
+-- The sorted set `until:<group>`: their seqs by when they go, each followed by the id where that does not tell the seq.
+-- The hash `kept:<group>`: the seqs of these ids.
+-- The hash `progress:<group>`: by seq, how far the handler of a leased message is, with the number of the lease.
+local concluded = {}
+
+-- Notes what became of a message in a group. It is kept at the end of the verb.
+local function conclude(group, message, attempt, outcome)
+  if not message.keep then
+    return
+  end
+  local all = concluded[group] or {}
+  concluded[group] = all
+  outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
+  outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
+  outcome.head, outcome.ended, outcome.ends = headersOf(message.record), clock, now + message.keep
+  all[#all + 1] = { outcome, message.named }
+end
+
+local function untilMember(seq, id)
+  return seqText(seq) .. (id or '')
+end
+
+-- Ids that a hint names; where there are more it says so.
+local TOLD_AT_MOST = 64
+
+-- Keeps what was noted. Comes before ids are forgotten: what became of a message does not count once a later one has its id.
+local function keepOutcomes()
+  local names = {}
+  for group, all in pairs(concluded) do
+    for from = 1, #all, 500 do
+      local to = math.min(#all, from + 499)
+      local ids, results, times, kept, seqs = {}, {}, {}, {}, {}
+      for i = from, to do
+        ids[#ids + 1] = all[i][1].id
+      end
+      local rows = call('HMGET', base .. 'ids', unpack(ids))
+      for i = from, to do
+        local outcome, named = all[i][1], all[i][2]
+        local row = named and rows[i - from + 1]
+        if not row or readId(row).seq == outcome.seq then
+          results[#results + 1] = outcome.seq
+          results[#results + 1] = cmsgpack.pack(outcome)
+          times[#times + 1] = outcome.ends
+          times[#times + 1] = untilMember(outcome.seq, named and outcome.id)
+          if named then
+            kept[#kept + 1] = outcome.id
+            kept[#kept + 1] = seqText(outcome.seq)
+          end
+          names[#names + 1] = outcome.id
+          reapAt(outcome.ends)
+        end
+        seqs[#seqs + 1] = seqText(outcome.seq)
+      end
+      if #results > 0 then
+        call('ZADD', keyOf(group, 'results'), unpack(results))
+        call('ZADD', keyOf(group, 'until'), unpack(times))
+        tally(group.row, 'kept', #results / 2)
+        tally(queue, 'kept', #results / 2)
+      end
+      if #kept > 0 then
+        call('HSET', keyOf(group, 'kept'), unpack(kept))
+      end
+      if group.row.running then
+        tally(group.row, 'running', -call('HDEL', keyOf(group, 'progress'), unpack(seqs)))
+      end
+    end
+    group.changed, queueChanged = true, true
+  end
+  if #names > 0 then
+    told = #names > TOLD_AT_MOST and '"many"' or cjson.encode(names)
+  end
+  concluded = {}
+end
+
+-- Deletes outcomes whose time has come; whole runs of seqs, because those that end together often follow each other.
+-- Answers how many.
+local function sweepOutcomes(group, most)
+  if not group.row.kept then
+    return 0
+  end
+  local members = call('ZRANGEBYSCORE', keyOf(group, 'until'), '-inf', now, 'LIMIT', 0, most)
+  if #members == 0 then
+    return 0
+  end
+  call('ZREMRANGEBYRANK', keyOf(group, 'until'), 0, #members - 1)
+  local seqs, ids = {}, {}
+  for i = 1, #members do
+    seqs[i] = tonumber(string.sub(members[i], 1, 16))
+    if #members[i] > 16 then
+      ids[#ids + 1] = string.sub(members[i], 17)
+    end
+  end
+  table.sort(seqs)
+  local from = 1
+  for i = 1, #seqs do
+    if seqs[i + 1] ~= seqs[i] + 1 then
+      call('ZREMRANGEBYSCORE', keyOf(group, 'results'), seqs[from], seqs[i])
+      from = i + 1
+    end
+  end
+  for first = 1, #ids, 1000 do
+    call('HDEL', keyOf(group, 'kept'), unpack(ids, first, math.min(#ids, first + 999)))
+  end
+  tally(group.row, 'kept', -#members)
+  tally(queue, 'kept', -#members)
+  group.changed, queueChanged = true, true
+  return #members
+end
+
+local function outcomeAt(group, seq)
+  local row = group.row.kept and call('ZRANGEBYSCORE', keyOf(group, 'results'), seq, seq)[1]
+  return row and cmsgpack.unpack(row)
+end
+
+-- Deletes what became of a message: it waits again, or another one has its id.
+local function dropOutcome(group, seq)
+  local outcome = outcomeAt(group, seq)
+  if not outcome then
+    return
+  end
+  local member = untilMember(seq, outcome.id)
+  call('ZREMRANGEBYSCORE', keyOf(group, 'results'), seq, seq)
+  call('ZREM', keyOf(group, 'until'), seqText(seq), member)
+  if call('HGET', keyOf(group, 'kept'), outcome.id) == seqText(seq) then
+    call('HDEL', keyOf(group, 'kept'), outcome.id)
+  end
+  tally(group.row, 'kept', -1)
+  tally(queue, 'kept', -1)
+  group.changed, queueChanged = true, true
+end
+
+-- Messages were stored under these ids.
+local function forgetOutcomes(ids)
+  if not queue.kept then
+    return
+  end
+  for _, group in pairs(allGroups()) do
+    for from = 1, group.row.kept and #ids or 0, 1000 do
+      local found = call('HMGET', keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
+      for i = 1, #found do
+        if found[i] then
+          dropOutcome(group, tonumber(found[i]))
+        end
+      end
+    end
+  end
+end
+
+-- What became of the message of an id, if that is kept.
+local function outcomeOf(group, id)
+  if not group.row.kept then
+    return nil
+  end
+  local seq = tonumber(call('HGET', keyOf(group, 'kept'), id)) or (digitsOf(id))
+  local outcome = seq and outcomeAt(group, seq)
+  return outcome and outcome.id == id and outcome.ends > now and outcome or nil
+end
+
+-- An outcome as the client gets it: the status, when, and the value, or the reason and the error.
+local function detailsOf(outcome)
+  if outcome.status == 'done' then
+    return { 'done', outcome.ended, outcome.value or '' }
+  end
+  return { 'dead', outcome.ended, outcome.reason, outcome.error or '' }
+end
+
+-- Notes how far the handler of a message is.
+local function noteProgress(group, message, number, value)
+  if message.keep and value ~= '' then
+    local row = cmsgpack.pack({ number, value, clock })
+    tally(group.row, 'running', call('HSET', keyOf(group, 'progress'), seqText(message.seq), row))
+  end
+end
+
+-- How far the handler of a message is that is leased under a number: when that was, and the value.
+local function progressOf(group, seq, number)
+  local row = group.row.running and call('HGET', keyOf(group, 'progress'), seqText(seq))
+  local progress = row and cmsgpack.unpack(row)
+  if progress and progress[1] == number then
+    return { progress[3], progress[2] }
+  end
+end
