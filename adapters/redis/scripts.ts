@@ -1115,8 +1115,26 @@ F.wait(group, seq, { at = now, attempt = 0 })
 end
 end
 F.BEHIND = 'sbehind a dead letter'
-function F.behindLetter()
-return { attempt = 0, parked = { reason = F.BEHIND, at = clock } }
+function F.parkBehind(group, seq, letter)
+F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
+end
+function F.letGo(group, message)
+local row, key = group.row, message.key
+if not row.parked or not key then
+return
+end
+local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
+local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
+local side = seq and F.sideOf(group, seq)
+if side and side.parked and side.parked.letter == message.seq then
+F.dropParked(group, seq)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+row.blocked = row.blocked + 1
+if seq == head then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
+call('HDEL', F.keyOf(group, 'heads'), key)
+end
+end
 end
 function F.stopBehind(group, message)
 local key = message.key
@@ -1131,7 +1149,7 @@ end
 local side = F.sideOf(group, seq)
 if not (side and side.parked) then
 group.row.blocked = group.row.blocked - 1
-F.putParked(group, seq, F.behindLetter())
+F.parkBehind(group, seq, message.seq)
 end
 end
 function F.endStop(group, key)
@@ -1150,7 +1168,7 @@ return false
 end
 F.putHeld(group, message)
 F.noteReap(group, message)
-F.putParked(group, seq, F.behindLetter())
+F.parkBehind(group, seq, letter)
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
 if not F.isBusy(group, key) then
 F.free(group, key)
@@ -1296,7 +1314,7 @@ local all = concluded[group] or {}
 concluded[group] = all
 outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
 outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
-outcome.head, outcome.ended, outcome.ends = F.headersOf(message.record), clock, now + message.keep
+outcome.ended, outcome.ends = clock, now + message.keep
 all[#all + 1] = { outcome, message.named }
 end
 function F.untilMember(seq, id)
@@ -1812,6 +1830,7 @@ F.dropOutcome(group, seq)
 end
 message.expires = nil
 F.skipJoining(group, message)
+F.letGo(group, message)
 if message.named then
 call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
 end
@@ -2163,7 +2182,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '5e762408f3c4a1ebe0a5ce047fb0cbb96ae588df',
+    sha: 'dfca933ff724025791eee644ecca4162f566c131',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2464,7 +2483,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '56bf8ce34c93b76bb68c1025bb2a4d51b24b60ba',
+    sha: '7dc7eef2f8832391c449e2f6b0e50c0d5eca89a7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
@@ -2479,7 +2498,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'bc059d838097a49f5e5f1e424f3ba307b7707a63',
+    sha: 'a9cb7c0a048a75094bd1cb24172669809b8ea034',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2781,7 +2800,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'bdd07029d6d6ae5dfe391874a7fba89a34b7a1dd',
+    sha: 'e498f584428ec966f50b3832adcddbc074806c9f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2808,7 +2827,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'd1b5b4fbf9fcca2a210d09681c84012d5b1f6482',
+    sha: '8c917ebc20c7b2f63fa09552bbe182724af6a9ea',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2829,7 +2848,7 @@ return 0
 `,
   },
   list: {
-    sha: 'eb892062ee83c934e3820a0a7bb0223f1bad3b6e',
+    sha: '0b90d3025ed691c89b6880f493fd05aafa9392be',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3058,7 +3077,7 @@ local function showDone(outcome)
 if outcome.ends <= now or outcome.status == 'dead' and F.letterAt(group, outcome.seq) then
 return
 end
-local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = outcome.head }
+local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
 show('o', message, outcome.attempt, nil, outcome.error, F.detailsOf(outcome))
 end
 sections[7] = { 'p', function()
@@ -3159,7 +3178,7 @@ return reply
 `,
   },
   purge: {
-    sha: '97996d76307de0a7ad2bb190586f025192cb1b69',
+    sha: '1a49c6c73b1aa4589c37279681385c3c1232a733',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -3188,7 +3207,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '27ff0834d71f4bb28419681fc0347b8e6902183f',
+    sha: 'f1b1ea6473163edabb939b4c150955ec8686ca0b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
@@ -3213,7 +3232,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'ef7f6f89eb8818b3b349b5289649e702e167c178',
+    sha: 'd273081e767024ec5a9f6707d5c90a1cafea4dfa',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3251,7 +3270,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: 'd0f7c03d616980b038d1372b09dfa66dbcf4907c',
+    sha: '5110fdaa64a06ff2eeda597499c9febbd0207603',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -3273,7 +3292,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'ffcaa64cdc8ac5ec51206dad22f241fb9e1398c2',
+    sha: '368f4614b8b819f78dfef9f61361a527477b475c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])
@@ -3288,7 +3307,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'f7b64f26f8ab16d3651aeda9506ba481ba33968f',
+    sha: '0d919feee3b638483dbf2e353bdc651a7dbecf0e',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -3338,7 +3357,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '680fdbba2273b387c9cb49fc876cfd8eb0dc908f',
+    sha: '7714b10f7cdf1e7423bd65eca91e54faf9cf0af8',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

@@ -104,8 +104,28 @@ end
 -- What the client makes of `behind a dead letter`, see `records.ts`.
 local BEHIND = 'sbehind a dead letter'
 
-local function behindLetter()
-  return { attempt = 0, parked = { reason = BEHIND, at = clock } }
+local function parkBehind(group, seq, letter)
+  putParked(group, seq, { attempt = 0, parked = { reason = BEHIND, at = clock, letter = letter } })
+end
+
+-- A dead letter is redriven: what it had parked goes on behind it.
+local function letGo(group, message)
+  local row, key = group.row, message.key
+  if not row.parked or not key then
+    return
+  end
+  local head = tonumber(call('HGET', keyOf(group, 'heads'), key))
+  local seq = head and head > message.seq and head or nextInChain(group, key, message.seq)
+  local side = seq and sideOf(group, seq)
+  if side and side.parked and side.parked.letter == message.seq then
+    dropParked(group, seq)
+    call('HDEL', keyOf(group, 'side'), seqText(seq))
+    row.blocked = row.blocked + 1
+    if seq == head then
+      call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
+      call('HDEL', keyOf(group, 'heads'), key)
+    end
+  end
 end
 
 -- A message of a key dies: the next one is parked, or else the first that comes while the dead letter is kept. Comes before
@@ -123,7 +143,7 @@ local function stopBehind(group, message)
   local side = sideOf(group, seq)
   if not (side and side.parked) then
     group.row.blocked = group.row.blocked - 1
-    putParked(group, seq, behindLetter())
+    parkBehind(group, seq, message.seq)
   end
 end
 
@@ -146,7 +166,7 @@ local function isStopped(group, message)
   end
   putHeld(group, message)
   noteReap(group, message)
-  putParked(group, seq, behindLetter())
+  parkBehind(group, seq, letter)
   call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
   if not isBusy(group, key) then
     free(group, key)

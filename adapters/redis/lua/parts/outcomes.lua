@@ -1,7 +1,6 @@
 -- What became of messages that say how long that is kept. Keys end with the token of the group.
 --
--- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max`, `attempt` and `head` of the message, its record
--- without the body; `status`, with `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
+-- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
 -- The sorted set `until:<group>`: their seqs by when they go, each followed by the id where that does not tell the seq.
 -- The hash `kept:<group>`: the seqs of these ids.
 -- The hash `progress:<group>`: by seq, how far the handler of a leased message is, with the number of the lease.
@@ -16,7 +15,7 @@ local function conclude(group, message, attempt, outcome)
   concluded[group] = all
   outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
   outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
-  outcome.head, outcome.ended, outcome.ends = headersOf(message.record), clock, now + message.keep
+  outcome.ended, outcome.ends = clock, now + message.keep
   all[#all + 1] = { outcome, message.named }
 end
 

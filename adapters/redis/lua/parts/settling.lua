@@ -24,6 +24,7 @@ local function settleDead(group, kind, fence, seq, delay)
     -- Whoever redrives a message that expired wants it delivered.
     message.expires = nil
     skipJoining(group, message)
+    letGo(group, message)
     -- No message has the id, even if it is still known.
     if message.named then
       call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))

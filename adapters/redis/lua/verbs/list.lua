@@ -264,7 +264,7 @@ local function showDone(outcome)
   if outcome.ends <= now or outcome.status == 'dead' and letterAt(group, outcome.seq) then
     return
   end
-  local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = outcome.head }
+  local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
   show('o', message, outcome.attempt, nil, outcome.error, detailsOf(outcome))
 end
 
