@@ -1324,7 +1324,7 @@ function F.keepOutcomes()
 local names = {}
 for group, all in pairs(concluded) do
 for from = 1, #all, 500 do
-local to = math.min(#all, from + 499)
+local to = math.min(#all, from + 500 - 1)
 local ids, results, times, kept, seqs = {}, {}, {}, {}, {}
 for i = from, to do
 ids[#ids + 1] = all[i][1].id
@@ -2182,7 +2182,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'dfca933ff724025791eee644ecca4162f566c131',
+    sha: 'a898ce3337f11d1bb42091ff82fa0198367e8623',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2498,7 +2498,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'a9cb7c0a048a75094bd1cb24172669809b8ea034',
+    sha: '7d43d832e512da7d2490c7b5d4d231b465a80355',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2848,7 +2848,7 @@ return 0
 `,
   },
   list: {
-    sha: '0b90d3025ed691c89b6880f493fd05aafa9392be',
+    sha: '935fccd5cb083c7b7f95263a5d9ac6e3d76f6fa3',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3207,7 +3207,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: 'f1b1ea6473163edabb939b4c150955ec8686ca0b',
+    sha: '1e6dba8044ed297b1b8d68ed1715a07e02d16a18',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
@@ -3292,7 +3292,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '368f4614b8b819f78dfef9f61361a527477b475c',
+    sha: 'a7809c073f77cb06f51348dd53c88e1015326a69',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])

@@ -25,13 +25,15 @@ end
 
 -- Ids that a hint names; where there are more it says so.
 local TOLD_AT_MOST = 64
+-- What one command keeps.
+local OUTCOMES_IN_ONE = 500
 
 -- Keeps what was noted. Comes before ids are forgotten: what became of a message does not count once a later one has its id.
 local function keepOutcomes()
   local names = {}
   for group, all in pairs(concluded) do
-    for from = 1, #all, 500 do
-      local to = math.min(#all, from + 499)
+    for from = 1, #all, OUTCOMES_IN_ONE do
+      local to = math.min(#all, from + OUTCOMES_IN_ONE - 1)
       local ids, results, times, kept, seqs = {}, {}, {}, {}, {}
       for i = from, to do
         ids[#ids + 1] = all[i][1].id
