@@ -1332,8 +1332,8 @@ end
 local rows = call('HMGET', base .. 'ids', unpack(ids))
 for i = from, to do
 local outcome, named = all[i][1], all[i][2]
-local row = named and rows[i - from + 1]
-if not row or F.readId(row).seq == outcome.seq then
+local row = rows[i - from + 1]
+if not named or row and F.readId(row).seq == outcome.seq then
 results[#results + 1] = outcome.seq
 results[#results + 1] = cmsgpack.pack(outcome)
 times[#times + 1] = outcome.ends
@@ -2182,7 +2182,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'a898ce3337f11d1bb42091ff82fa0198367e8623',
+    sha: 'afe5d51a3e231ff19c1d853311af288d706c7ec2',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2498,7 +2498,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '7d43d832e512da7d2490c7b5d4d231b465a80355',
+    sha: '1017afedc323b801a360933fa65418ae12d332d3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2848,7 +2848,7 @@ return 0
 `,
   },
   list: {
-    sha: '935fccd5cb083c7b7f95263a5d9ac6e3d76f6fa3',
+    sha: '19ded1ba13e755bc9a831ad64eece1d1e7d70f97',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3207,7 +3207,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '1e6dba8044ed297b1b8d68ed1715a07e02d16a18',
+    sha: '93e552f1dcf2edf64b4a422855b98ecb6ce476e9',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
@@ -3292,7 +3292,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'a7809c073f77cb06f51348dd53c88e1015326a69',
+    sha: '2f6f152c94b9e9f035979b6e4fb7e95fd903bebf',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])

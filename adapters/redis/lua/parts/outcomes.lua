@@ -28,7 +28,7 @@ local TOLD_AT_MOST = 64
 -- What one command keeps.
 local OUTCOMES_IN_ONE = 500
 
--- Keeps what was noted. Comes before ids are forgotten: what became of a message does not count once a later one has its id.
+-- Keeps what was noted. Comes before ids are forgotten: what became of a message does not count once a later one has had its id.
 local function keepOutcomes()
   local names = {}
   for group, all in pairs(concluded) do
@@ -41,8 +41,8 @@ local function keepOutcomes()
       local rows = call('HMGET', base .. 'ids', unpack(ids))
       for i = from, to do
         local outcome, named = all[i][1], all[i][2]
-        local row = named and rows[i - from + 1]
-        if not row or readId(row).seq == outcome.seq then
+        local row = rows[i - from + 1]
+        if not named or row and readId(row).seq == outcome.seq then
           results[#results + 1] = outcome.seq
           results[#results + 1] = cmsgpack.pack(outcome)
           times[#times + 1] = outcome.ends
