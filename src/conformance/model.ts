@@ -239,7 +239,7 @@ export class Model {
     equal(delivery.keepMs, message.keepMs, `${what}: keepMs`)
     equal(delivery.maxAttempts, content.maxAttempts ?? maxAttempts, `${what}: maxAttempts`)
     ok(standing.state !== 'parked' || standing.mayGoOn, `${what}: it is parked`)
-    ok(!this.#isStopped(group, message, standing), `${what}: a dead letter of its key has it parked`)
+    ok(this.#isStopped(group, message, standing) !== true, `${what}: a dead letter of its key has it parked`)
     ok(standing.state !== 'done', `${what}: it was done`)
     ok(standing.state !== 'dead', `${what}: it is a dead letter`)
     ok(
@@ -525,10 +525,13 @@ export class Model {
     }
   }
 
-  /** Whether it is to be parked as soon as a claim comes by. */
-  #isStopped(group: Group, message: Message, { redriven, state }: Standing): boolean {
+  /** Whether a dead letter has it parked, once a claim comes by. */
+  #isStopped(group: Group, message: Message, { redriven, state }: Standing): boolean | 'maybe' {
     const stop = message.key === undefined ? undefined : group.stops.get(message.key)
-    return stop?.sure === true && state === 'waiting' && !redriven && isBefore(stop.message, message)
+    if (stop === undefined || state !== 'waiting' || redriven || isBefore(message, stop.message)) return false
+    const { state: letter, deadUntil = 0 } = stop.message.standings.get(group.name) ?? {}
+    const isKept = letter === 'dead' && deadUntil > this.#now
+    return stop.sure && isKept && isBefore(stop.message, message) ? true : 'maybe'
   }
 
   resume(ids: readonly string[], { group: only, edit }: ResumeOptions, results: readonly boolean[]): void {
@@ -923,7 +926,7 @@ export class Model {
     }
     if (state === 'parked') return [...seen, 'parked', ...(mayGoOn ? (['ready', 'blocked'] as const) : [])]
     if (message.at > now) return [...seen, 'delayed']
-    if (message.key !== undefined && group.stops.has(message.key)) seen.push('parked')
+    if (this.#isStopped(group, message, standing) !== false) seen.push('parked')
     const blockers = this.#blockers(group, message)
     if (due > now) {
       seen.push('delayed')

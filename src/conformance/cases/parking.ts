@@ -1,6 +1,6 @@
 import { DEDUPLICATION, FIFO, IDS_WITH_KEYS, ORDERING_KEYS, PARKING, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
-import { type Draft, type Scene, type View, bodiesOf, names } from '../scene.ts'
+import { type Draft, type Scene, type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 
 const BEHIND = 'behind a dead letter'
 
@@ -382,7 +382,7 @@ export const parking: Section = {
           await q.count({ ready: 3 }, 'counts before two of them expire')
         })
         await q.takes(['longer'], 'deliveries')
-        equal(bodiesOf(await q.dead()).toSorted(), ['kept', 'shorter'], 'dead letters')
+        equal(sortedBodies(await q.dead()), ['kept', 'shorter'], 'dead letters')
       },
     },
     {
@@ -571,8 +571,8 @@ export const parking: Section = {
         await q.takes([], 'before anything dies', { parksNext: true })
         await t.advance(t.s(20))
         await q.takes([], 'when both are dead', { parksNext: true })
-        equal(bodiesOf(await q.dead()).toSorted(), ['a', 'c'], 'dead letters')
-        equal(bodiesOf(await parkedOf(q)).toSorted(), ['b', 'd'], 'what is parked')
+        equal(sortedBodies(await q.dead()), ['a', 'c'], 'dead letters')
+        equal(sortedBodies(await parkedOf(q)), ['b', 'd'], 'what is parked')
       },
     },
     {

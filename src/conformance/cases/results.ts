@@ -339,7 +339,11 @@ export const results: Section = {
           'one of them',
         )
         const some = await q.list({ states: ['done'], ids: [ids[5]!, 'unknown', ids[2]!] })
-        equal(some.map(({ id }) => id).toSorted(), [ids[2], ids[5]].toSorted(), 'by their ids')
+        equal(
+          new Map(some.map(({ id }) => [id, 1])),
+          new Map([ids[2], ids[5]].map((id) => [id, 1])),
+          'by their ids',
+        )
         equal(await q.list({ ids: [ids[5]!] }), [], 'by its id, without states')
       },
     },
