@@ -1418,6 +1418,14 @@ F.tally(group.row, 'kept', -1)
 F.tally(queue, 'kept', -1)
 group.changed, queueChanged = true, true
 end
+function F.supersede(group, seq)
+local letter, row = F.letterAt(group, seq)
+if letter then
+letter.message.keep = nil
+call('ZREM', F.keyOf(group, 'dead'), row)
+call('ZADD', F.keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
+end
+end
 function F.forgetOutcomes(ids)
 if not queue.kept then
 return
@@ -1427,7 +1435,9 @@ for from = 1, group.row.kept and #ids or 0, 1000 do
 local found = call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
 for i = 1, #found do
 if found[i] then
-F.dropOutcome(group, tonumber(found[i]))
+local seq = tonumber(found[i])
+F.dropOutcome(group, seq)
+F.supersede(group, seq)
 end
 end
 end
@@ -1832,7 +1842,11 @@ message.expires = nil
 F.skipJoining(group, message)
 F.letGo(group, message)
 if message.named then
-call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
+local ids = base .. 'ids'
+call('HSETNX', ids, message.id, F.idRow('s', seq, message.named, 0))
+if message.keep and F.readId(call('HGET', ids, message.id)).seq ~= seq then
+message.keep = nil
+end
 end
 F.enter(group, message, now + delay)
 end
@@ -2182,7 +2196,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'afe5d51a3e231ff19c1d853311af288d706c7ec2',
+    sha: 'd0e3c9c4213638d984200b91b6a5d5a3c960530e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2498,7 +2512,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '1017afedc323b801a360933fa65418ae12d332d3',
+    sha: 'f11dcd00cd7bb0043c74658396458996308fc18b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2848,7 +2862,7 @@ return 0
 `,
   },
   list: {
-    sha: '19ded1ba13e755bc9a831ad64eece1d1e7d70f97',
+    sha: 'a1810ff5f481adee35ed4414c6828c5f7e4b3d06',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3207,7 +3221,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '93e552f1dcf2edf64b4a422855b98ecb6ce476e9',
+    sha: '261cdb0d8c5118ad8b681de5e1363f94b2c021fe',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
@@ -3292,7 +3306,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '2f6f152c94b9e9f035979b6e4fb7e95fd903bebf',
+    sha: '3eaaca785a6b8a593b6b24ae51c636368ec373b4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])

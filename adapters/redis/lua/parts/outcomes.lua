@@ -1,6 +1,7 @@
 -- What became of messages that say how long that is kept. Keys end with the token of the group.
 --
--- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
+-- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with
+-- `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
 -- The sorted set `until:<group>`: their seqs by when they go, each followed by the id where that does not tell the seq.
 -- The hash `kept:<group>`: the seqs of these ids.
 -- The hash `progress:<group>`: by seq, how far the handler of a leased message is, with the number of the lease.
@@ -28,7 +29,8 @@ local TOLD_AT_MOST = 64
 -- What one command keeps.
 local OUTCOMES_IN_ONE = 500
 
--- Keeps what was noted. Comes before ids are forgotten: what became of a message does not count once a later one has had its id.
+-- Keeps what was noted. Comes before ids are forgotten: what becomes of a message does not count once a later one has had its
+-- id.
 local function keepOutcomes()
   local names = {}
   for group, all in pairs(concluded) do
@@ -134,6 +136,16 @@ local function dropOutcome(group, seq)
   group.changed, queueChanged = true, true
 end
 
+-- What becomes of a dead letter that is redriven does not count: a later message has had its id.
+local function supersede(group, seq)
+  local letter, row = letterAt(group, seq)
+  if letter then
+    letter.message.keep = nil
+    call('ZREM', keyOf(group, 'dead'), row)
+    call('ZADD', keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
+  end
+end
+
 -- Messages were stored under these ids.
 local function forgetOutcomes(ids)
   if not queue.kept then
@@ -144,7 +156,9 @@ local function forgetOutcomes(ids)
       local found = call('HMGET', keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
       for i = 1, #found do
         if found[i] then
-          dropOutcome(group, tonumber(found[i]))
+          local seq = tonumber(found[i])
+          dropOutcome(group, seq)
+          supersede(group, seq)
         end
       end
     end

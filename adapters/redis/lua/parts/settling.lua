@@ -25,9 +25,13 @@ local function settleDead(group, kind, fence, seq, delay)
     message.expires = nil
     skipJoining(group, message)
     letGo(group, message)
-    -- No message has the id, even if it is still known.
+    -- It gets its id back if no message has that, even if it is still known.
     if message.named then
-      call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+      local ids = base .. 'ids'
+      call('HSETNX', ids, message.id, idRow('s', seq, message.named, 0))
+      if message.keep and readId(call('HGET', ids, message.id)).seq ~= seq then
+        message.keep = nil
+      end
     end
     enter(group, message, now + delay)
   end
