@@ -440,7 +440,7 @@ call('ZREMRANGEBYRANK', base .. 'past', 0, past - 1)
 end
 queue.reap = F.firstOf(base .. 'past', F.firstOf(base .. 'expiry', soonest))
 queueChanged = true
-return 256 - left
+return 2 * (256 - left)
 end
 `
 
@@ -2512,7 +2512,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'f11dcd00cd7bb0043c74658396458996308fc18b',
+    sha: '880be74ca62b5f677d5861a5d25c0ec7e530f33b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2574,7 +2574,7 @@ local function take(message, attempt, held, key, reported)
 local seq = message.seq
 local reason = verdict(message, attempt)
 if reason then
-looked = looked + 1
+looked = looked + 2
 if held then
 F.dropHeld(group, message)
 end
@@ -3321,7 +3321,7 @@ return settled
 `,
   },
   stats: {
-    sha: '0d919feee3b638483dbf2e353bdc651a7dbecf0e',
+    sha: '6e15bc5561df82b606ac858d1f9807727a94ddb8',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -3332,7 +3332,7 @@ if not groups[name] then
 count.groups[name] = nil
 end
 end
-if not F.goOn(count, 10000) then
+if not F.goOn(count, 5000) then
 return cmsgpack.pack(count)
 end
 local function ageOf(message)

@@ -1,5 +1,7 @@
 -- What one claim works off of what has expired, and of what is to be forgotten. The rest is left to the next.
 local EXPIRED_AT_ONCE = 256
+-- How much more work a death is than to look at a message.
+local DEATH = 2
 local PAST_AT_ONCE = 1000
 local OUTCOMES_AT_ONCE = 1000
 
@@ -127,5 +129,5 @@ local function sweepExpired(settled)
   end
   queue.reap = firstOf(base .. 'past', firstOf(base .. 'expiry', soonest))
   queueChanged = true
-  return EXPIRED_AT_ONCE - left
+  return DEATH * (EXPIRED_AT_ONCE - left)
 end

@@ -89,7 +89,7 @@ local function take(message, attempt, held, key, reported)
   local seq = message.seq
   local reason = verdict(message, attempt)
   if reason then
-    looked = looked + 1
+    looked = looked + DEATH
     if held then
       dropHeld(group, message)
     end

@@ -5,7 +5,7 @@
 --@include rows log store leases places moves ids find group counts
 open()
 allGroups()
-local LOOK_AT_ONCE = 10000
+local LOOK_AT_ONCE = 5000
 
 local count = ARGV[2] == '' and startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
