@@ -16,9 +16,15 @@ export function putId(
   id: string,
   where: Pick<IdRow, 'seq' | 'key' | 'delayed'>,
   dedupeMs: number | undefined,
-  { older, until }: Pick<IdRow, 'older' | 'until'> = {},
+  { older, until, kept, keptUntil }: Pick<IdRow, 'older' | 'until' | 'kept' | 'keptUntil'> = {},
 ): void {
-  work.tx.put('ids', id, { ...where, dedupeMs: dedupeMs || undefined, older, until } satisfies IdRow)
+  work.tx.put('ids', id, {
+    ...where,
+    dedupeMs: dedupeMs || undefined,
+    older,
+    until,
+    ...(kept !== undefined && { kept, keptUntil }),
+  } satisfies IdRow)
 }
 
 /**

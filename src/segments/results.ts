@@ -24,19 +24,18 @@ export function keep(
 ): void {
   const { id, keepMs = 0 } = message
   const row = needsRow(message) ? (work.tx.get<IdRow>('ids', id) ?? {}) : undefined
-  // Another message has its id by now.
-  if (row !== undefined && (message.named === undefined ? (row.seq ?? seq) : row.seq) !== seq) {
+  if (row !== undefined && !isOf(row, seq, message)) {
     work.tx.delete('results', [name, seq])
     return
   }
   const until = work.now + keepMs
   putResult(work, name, seq, { ...resultOf(message, attempt, outcome), until })
-  if (row !== undefined)
-    work.tx.put('ids', id, {
-      ...row,
-      kept: seq,
-      keptUntil: Math.max(row.keptUntil ?? 0, until),
-    } satisfies IdRow)
+  if (row !== undefined) {
+    const keptUntil = Math.max(row.keptUntil ?? 0, until)
+    // Others may have it to do, and find it by its row from now on.
+    const where = row.kept === undefined ? { seq, key: message.key } : {}
+    work.tx.put('ids', id, { ...where, ...row, kept: seq, keptUntil } satisfies IdRow)
+  }
   work.finished ??= []
   work.finished.push(id)
 }
@@ -51,6 +50,11 @@ export function keepProgress(
 ): void {
   const row: ResultRow = { ...resultOf(message, lease.attempt, outcome), lease: lease.lease }
   group.work.tx.put('results', [group.name, seq], row)
+}
+
+/** Whether no other message has the id by now. One that was made has a row only now and then. */
+function isOf({ seq, kept }: IdRow, own: number, { named }: Stored): boolean {
+  return seq === own || kept === own || (named === undefined && seq === undefined)
 }
 
 /** Whether the id of a message does not say itself where its outcome is. */
