@@ -1143,7 +1143,10 @@ return
 end
 local seq = F.nextInChain(group, key, message.seq)
 if not seq then
+local before = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
+if not (before and before < message.seq and F.letterAt(group, before)) then
 F.tally(group.row, 'stops', call('HSET', F.keyOf(group, 'stops'), key, F.seqText(message.seq)))
+end
 return
 end
 local side = F.sideOf(group, seq)
@@ -1915,7 +1918,12 @@ elseif kind == 'p' and (not message.expires or message.expires > now) then
 F.endLease(group, side, lease, message)
 F.park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = F.given(at + 1), at = clock } })
 return true
-elseif kind == 'k' and ARGV[at + 3] == '1' then
+end
+local parksNext = row.parksNext
+if kind == 'k' then
+parksNext = ARGV[at + 3] == '1'
+end
+if parksNext and kind ~= 'b' then
 F.stopBehind(group, message)
 end
 F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
@@ -2196,7 +2204,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'd0e3c9c4213638d984200b91b6a5d5a3c960530e',
+    sha: '59e36efa4930da6b7b484c7131891ed98c525dc5',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2497,7 +2505,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '7dc7eef2f8832391c449e2f6b0e50c0d5eca89a7',
+    sha: '04b0757a112d7eae4bde2a025bbb53dcc80fec14',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
@@ -2512,7 +2520,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '880be74ca62b5f677d5861a5d25c0ec7e530f33b',
+    sha: '20cb8a2b398794b47243616e4fa1e11e308aea3c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -2814,7 +2822,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'e498f584428ec966f50b3832adcddbc074806c9f',
+    sha: '53a2b57fd5ce9969b519559eda0add95f1ff796e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2841,7 +2849,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '8c917ebc20c7b2f63fa09552bbe182724af6a9ea',
+    sha: '248dbb43a37c09e29a211d039530ed8dd825f05d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2862,7 +2870,7 @@ return 0
 `,
   },
   list: {
-    sha: 'a1810ff5f481adee35ed4414c6828c5f7e4b3d06',
+    sha: '491ab82effb5b4b39f4fcbc5ddeec51d1b916cf4',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3192,7 +3200,7 @@ return reply
 `,
   },
   purge: {
-    sha: '1a49c6c73b1aa4589c37279681385c3c1232a733',
+    sha: 'cae1ebfb516473eb56422eb8a4e7526179c38a05',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -3221,7 +3229,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '261cdb0d8c5118ad8b681de5e1363f94b2c021fe',
+    sha: '6d6c8645a9bdcd0fce5fbadb5c2209ed2f02e9b9',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
@@ -3246,7 +3254,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'd273081e767024ec5a9f6707d5c90a1cafea4dfa',
+    sha: 'ddf05ce186d5be0c73b35a5af7cb63886969914d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3284,7 +3292,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '5110fdaa64a06ff2eeda597499c9febbd0207603',
+    sha: '82216c2214adae54a5de3c8d6848c68763098ed3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -3306,7 +3314,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '3eaaca785a6b8a593b6b24ae51c636368ec373b4',
+    sha: '396e76befde916428ae46a480ba7c6f26737167c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])
@@ -3321,7 +3329,7 @@ return settled
 `,
   },
   stats: {
-    sha: '6e15bc5561df82b606ac858d1f9807727a94ddb8',
+    sha: '82ea7c822dc8c270120282ca02dc287ffb553f85',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -3371,7 +3379,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '7714b10f7cdf1e7423bd65eca91e54faf9cf0af8',
+    sha: '116e7f7bd57ad7d0bad66b158e499dfe26a4fea7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

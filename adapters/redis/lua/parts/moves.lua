@@ -128,8 +128,8 @@ local function letGo(group, message)
   end
 end
 
--- A message of a key dies: the next one is parked, or else the first that comes while the dead letter is kept. Comes before
--- its place is taken care of.
+-- A message of a key dies: the next one is parked, or else the first that comes while the dead letter is kept; of several dead
+-- letters, behind the first. Comes before its place is taken care of.
 local function stopBehind(group, message)
   local key = message.key
   if not key then
@@ -137,7 +137,10 @@ local function stopBehind(group, message)
   end
   local seq = nextInChain(group, key, message.seq)
   if not seq then
-    tally(group.row, 'stops', call('HSET', keyOf(group, 'stops'), key, seqText(message.seq)))
+    local before = group.row.stops and tonumber(call('HGET', keyOf(group, 'stops'), key))
+    if not (before and before < message.seq and letterAt(group, before)) then
+      tally(group.row, 'stops', call('HSET', keyOf(group, 'stops'), key, seqText(message.seq)))
+    end
     return
   end
   local side = sideOf(group, seq)

@@ -107,7 +107,13 @@ local function settleOne(group, kind, number, seq, at)
     endLease(group, side, lease, message)
     park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = given(at + 1), at = clock } })
     return true
-  elseif kind == 'k' and ARGV[at + 3] == '1' then
+  end
+  -- What is settled otherwise has expired, as for the last claim.
+  local parksNext = row.parksNext
+  if kind == 'k' then
+    parksNext = ARGV[at + 3] == '1'
+  end
+  if parksNext and kind ~= 'b' then
     stopBehind(group, message)
   end
   remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
