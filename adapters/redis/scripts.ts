@@ -330,7 +330,7 @@ end
 const expire = `function F.expireAhead(message)
 for _, group in pairs(F.allGroups()) do
 if message.seq >= group.row.cursor then
-if group.row.parksNext then
+if group.row.parksNext and message.key then
 F.stopBehind(group, message)
 end
 F.bury(group, message, 0, 'expired', nil, group.row.deadFor)
@@ -416,7 +416,7 @@ if not place or not message then
 F.corrupt('a message')
 end
 local side = place.side or {}
-if group.row.parksNext then
+if group.row.parksNext and message.key then
 F.stopBehind(group, message)
 end
 F.remove(group, place, message)
@@ -428,9 +428,9 @@ end
 if left > 0 then
 left = left - F.sweepFaded(group, left)
 end
-swept = swept + F.sweepOutcomes(group, math.max(1, most - swept))
 soonest = F.firstOf(F.keyOf(group, 'fade'), F.firstOf(F.keyOf(group, 'reap'), soonest))
 if group.row.kept then
+swept = swept + F.sweepOutcomes(group, math.max(1, most - swept))
 soonest = F.firstOf(F.keyOf(group, 'until'), soonest)
 end
 end
@@ -1082,114 +1082,8 @@ end
 function F.isBusy(group, key)
 return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
-function F.isHead(group, key, seq)
-return call('HGET', F.keyOf(group, 'heads'), key) == F.seqText(seq)
-end
-function F.putParked(group, seq, side)
-F.putSide(group, seq, side)
-call('ZADD', F.keyOf(group, 'parked'), seq, F.seqText(seq))
-F.tally(group.row, 'parked', 1)
-group.changed = true
-end
-function F.dropParked(group, seq)
-call('ZREM', F.keyOf(group, 'parked'), F.seqText(seq))
-F.tally(group.row, 'parked', -1)
-group.changed = true
-end
-function F.park(group, message, side)
-F.noteReap(group, message)
-F.putParked(group, message.seq, side)
-if message.key and group.row.blocked > 0 then
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
-F.free(group, message.key)
-end
-end
-function F.unpark(group, message)
-local seq = message.seq
-F.dropParked(group, seq)
-if message.key and not F.isHead(group, message.key, seq) then
-call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
-group.row.blocked = group.row.blocked + 1
-else
-F.wait(group, seq, { at = now, attempt = 0 })
-end
-end
-F.BEHIND = 'sbehind a dead letter'
-function F.parkBehind(group, seq, letter)
-F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
-end
-function F.letGo(group, message)
-local row, key = group.row, message.key
-if not row.parked or not key then
-return
-end
-local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
-local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
-local side = seq and F.sideOf(group, seq)
-if side and side.parked and side.parked.letter == message.seq then
-F.dropParked(group, seq)
-call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
-row.blocked = row.blocked + 1
-if seq == head then
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
-call('HDEL', F.keyOf(group, 'heads'), key)
-end
-end
-end
-function F.stopBehind(group, message)
-local key = message.key
-if not key then
-return
-end
-local seq = F.nextInChain(group, key, message.seq)
-if not seq then
-local before = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
-if not (before and before < message.seq and F.letterAt(group, before)) then
-F.tally(group.row, 'stops', call('HSET', F.keyOf(group, 'stops'), key, F.seqText(message.seq)))
-end
-return
-end
-local side = F.sideOf(group, seq)
-if not (side and side.parked) then
-group.row.blocked = group.row.blocked - 1
-F.parkBehind(group, seq, message.seq)
-end
-end
-function F.endStop(group, key)
-F.tally(group.row, 'stops', -call('HDEL', F.keyOf(group, 'stops'), key))
-group.changed = true
-end
-function F.isStopped(group, message)
-local key, seq = message.key, message.seq
-local letter = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
-if not letter or letter > seq then
-return false
-end
-F.endStop(group, key)
-if not F.letterAt(group, letter) then
-return false
-end
-F.putHeld(group, message)
-F.noteReap(group, message)
-F.parkBehind(group, seq, letter)
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
-if not F.isBusy(group, key) then
-F.free(group, key)
-end
-return true
-end
-function F.precedes(group, message)
-local head = group.row.parked and call('HGET', F.keyOf(group, 'heads'), message.key)
-local seq = head and tonumber(head)
-local side = seq and seq > message.seq and F.sideOf(group, seq)
-if side and side.parked then
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. head)
-return true
-end
-return false
-end
 function F.staysBehind(group, message)
-if F.isStopped(group, message) then
+if group.row.stops and F.isStopped(group, message) then
 return true
 end
 if F.isBusy(group, message.key) then
@@ -1199,7 +1093,7 @@ end
 return false
 end
 function F.enter(group, message, at)
-if message.key and F.isBusy(group, message.key) and not F.precedes(group, message) then
+if message.key and F.isBusy(group, message.key) and not (group.row.parked and F.precedes(group, message)) then
 F.block(group, message, at)
 return
 end
@@ -1210,16 +1104,12 @@ F.putHeld(group, message)
 F.noteReap(group, message)
 F.wait(group, message.seq, { at = at, attempt = 0 })
 end
-function F.dropProgress(group, seq)
-if group.row.running then
-F.tally(group.row, 'running', -call('HDEL', F.keyOf(group, 'progress'), F.seqText(seq)))
-group.changed = true
-end
-end
 function F.remove(group, place, message)
 local row, kind, seq = group.row, place.kind, message.seq
 group.changed = true
+if row.running then
 F.dropProgress(group, seq)
+end
 if kind == 'ahead' then
 return
 end
@@ -1279,7 +1169,9 @@ call('ZADD', F.keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
 row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
+if message.keep then
 F.conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
+end
 F.done(message)
 end
 function F.letterAt(group, seq)
@@ -1308,11 +1200,8 @@ group.changed = true
 end
 `
 
-const outcomes = `local concluded = {}
-function F.conclude(group, message, attempt, outcome)
-if not message.keep then
-return
-end
+const outcomes = `function F.conclude(group, message, attempt, outcome)
+concluded = concluded or {}
 local all = concluded[group] or {}
 concluded[group] = all
 outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
@@ -1368,12 +1257,9 @@ end
 if #names > 0 then
 told = #names > 64 and '"many"' or cjson.encode(names)
 end
-concluded = {}
+concluded = nil
 end
 function F.sweepOutcomes(group, most)
-if not group.row.kept then
-return 0
-end
 local members = call('ZRANGEBYSCORE', F.keyOf(group, 'until'), '-inf', now, 'LIMIT', 0, most)
 if #members == 0 then
 return 0
@@ -1403,7 +1289,7 @@ group.changed, queueChanged = true, true
 return #members
 end
 function F.outcomeAt(group, seq)
-local row = group.row.kept and call('ZRANGEBYSCORE', F.keyOf(group, 'results'), seq, seq)[1]
+local row = call('ZRANGEBYSCORE', F.keyOf(group, 'results'), seq, seq)[1]
 return row and cmsgpack.unpack(row)
 end
 function F.dropOutcome(group, seq)
@@ -1430,9 +1316,6 @@ call('ZADD', F.keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
 end
 end
 function F.forgetOutcomes(ids)
-if not queue.kept then
-return
-end
 for _, group in pairs(F.allGroups()) do
 for from = 1, group.row.kept and #ids or 0, 1000 do
 local found = call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
@@ -1447,9 +1330,6 @@ end
 end
 end
 function F.outcomeOf(group, id)
-if not group.row.kept then
-return nil
-end
 local seq = tonumber(call('HGET', F.keyOf(group, 'kept'), id)) or (F.digitsOf(id))
 local outcome = seq and F.outcomeAt(group, seq)
 return outcome and outcome.id == id and outcome.ends > now and outcome or nil
@@ -1461,17 +1341,123 @@ end
 return { 'dead', outcome.ended, outcome.reason, outcome.error or '' }
 end
 function F.noteProgress(group, message, number, value)
-if message.keep and value ~= '' then
+if message.keep then
 local row = cmsgpack.pack({ number, value, clock })
 F.tally(group.row, 'running', call('HSET', F.keyOf(group, 'progress'), F.seqText(message.seq), row))
 end
 end
+function F.dropProgress(group, seq)
+F.tally(group.row, 'running', -call('HDEL', F.keyOf(group, 'progress'), F.seqText(seq)))
+group.changed = true
+end
 function F.progressOf(group, seq, number)
-local row = group.row.running and call('HGET', F.keyOf(group, 'progress'), F.seqText(seq))
+local row = call('HGET', F.keyOf(group, 'progress'), F.seqText(seq))
 local progress = row and cmsgpack.unpack(row)
 if progress and progress[1] == number then
 return { progress[3], progress[2] }
 end
+end
+`
+
+const parked = `function F.isHead(group, key, seq)
+return call('HGET', F.keyOf(group, 'heads'), key) == F.seqText(seq)
+end
+function F.putParked(group, seq, side)
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'parked'), seq, F.seqText(seq))
+F.tally(group.row, 'parked', 1)
+group.changed = true
+end
+function F.dropParked(group, seq)
+call('ZREM', F.keyOf(group, 'parked'), F.seqText(seq))
+F.tally(group.row, 'parked', -1)
+group.changed = true
+end
+function F.park(group, message, side)
+F.noteReap(group, message)
+F.putParked(group, message.seq, side)
+if message.key and group.row.blocked > 0 then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
+F.free(group, message.key)
+end
+end
+function F.unpark(group, message)
+local seq = message.seq
+F.dropParked(group, seq)
+if message.key and not F.isHead(group, message.key, seq) then
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+group.row.blocked = group.row.blocked + 1
+else
+F.wait(group, seq, { at = now, attempt = 0 })
+end
+end
+F.BEHIND = 'sbehind a dead letter'
+function F.parkBehind(group, seq, letter)
+F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
+end
+function F.letGo(group, message)
+local row, key = group.row, message.key
+local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
+local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
+local side = seq and F.sideOf(group, seq)
+if side and side.parked and side.parked.letter == message.seq then
+F.dropParked(group, seq)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+row.blocked = row.blocked + 1
+if seq == head then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
+call('HDEL', F.keyOf(group, 'heads'), key)
+end
+end
+end
+function F.stopBehind(group, message)
+local key = message.key
+local seq = F.nextInChain(group, key, message.seq)
+if not seq then
+local before = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
+if not (before and before < message.seq and F.letterAt(group, before)) then
+F.tally(group.row, 'stops', call('HSET', F.keyOf(group, 'stops'), key, F.seqText(message.seq)))
+end
+return
+end
+local side = F.sideOf(group, seq)
+if not (side and side.parked) then
+group.row.blocked = group.row.blocked - 1
+F.parkBehind(group, seq, message.seq)
+end
+end
+function F.endStop(group, key)
+F.tally(group.row, 'stops', -call('HDEL', F.keyOf(group, 'stops'), key))
+group.changed = true
+end
+function F.isStopped(group, message)
+local key, seq = message.key, message.seq
+local letter = tonumber(call('HGET', F.keyOf(group, 'stops'), key))
+if not letter or letter > seq then
+return false
+end
+F.endStop(group, key)
+if not F.letterAt(group, letter) then
+return false
+end
+F.putHeld(group, message)
+F.noteReap(group, message)
+F.parkBehind(group, seq, letter)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
+if not F.isBusy(group, key) then
+F.free(group, key)
+end
+return true
+end
+function F.precedes(group, message)
+local head = call('HGET', F.keyOf(group, 'heads'), message.key)
+local seq = head and tonumber(head)
+local side = seq and seq > message.seq and F.sideOf(group, seq)
+if side and side.parked then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. head)
+return true
+end
+return false
 end
 `
 
@@ -1596,7 +1582,7 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
-local told
+local concluded, told
 local now = clock
 local queue
 local base = string.sub(state, 1, -6)
@@ -1838,12 +1824,14 @@ end
 F.dropLetter(group, row)
 if kind == 'r' then
 local message = letter.message
-if message.keep then
+if message.keep and group.row.kept then
 F.dropOutcome(group, seq)
 end
 message.expires = nil
 F.skipJoining(group, message)
+if group.row.parked and message.key then
 F.letGo(group, message)
+end
 if message.named then
 local ids = base .. 'ids'
 call('HSETNX', ids, message.id, F.idRow('s', seq, message.named, 0))
@@ -1857,7 +1845,9 @@ return true
 end
 function F.endLease(group, side, lease, message)
 local row, seq = group.row, message.seq
+if row.running then
 F.dropProgress(group, seq)
+end
 if side then
 call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
 row.leased = row.leased - 1
@@ -1923,13 +1913,15 @@ local parksNext = row.parksNext
 if kind == 'k' then
 parksNext = ARGV[at + 3] == '1'
 end
-if parksNext and kind ~= 'b' then
+if parksNext and kind ~= 'b' and message.key then
 F.stopBehind(group, message)
 end
 F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
 if kind == 'b' then
 row.acked = row.acked + 1
+if message.keep then
 F.conclude(group, message, attempt, { status = 'done', value = F.given(at) })
+end
 F.done(message)
 elseif kind == 'k' then
 F.bury(group, message, attempt, ARGV[at], F.given(at + 1), tonumber(ARGV[at + 2]))
@@ -1955,7 +1947,9 @@ if lease.named then
 for one = seq, to do
 local message = F.identityOf(one)
 if message then
+if message.keep then
 F.conclude(group, message, lease.attempt, { status = 'done', value = F.given(values and values + one) })
+end
 F.done(message)
 end
 end
@@ -2204,7 +2198,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '59e36efa4930da6b7b484c7131891ed98c525dc5',
+    sha: '66457a1708ecc037e12986d906129b7eb0f18411',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2225,7 +2219,12 @@ return { '', firstSeq, queue.number }
 end
 end
 end
-` + leases + places + moves + outcomes + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+` + leases + places + moves + ids + find + drop + group + counts + `
+` + `setmetatable(F, { __index = function(_, name)
+setmetatable(F, nil)
+` + parked + outcomes + `return F[name]
+end })
+` + `if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -2496,7 +2495,9 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
+if queue.kept then
 F.forgetOutcomes(names)
+end
 queue.sent = queue.sent + #added
 queueChanged = true
 F.addMessages(added, clock, start)
@@ -2505,10 +2506,15 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '04b0757a112d7eae4bde2a025bbb53dcc80fec14',
+    sha: '2485445abcd66b93c1285e543b6f59b4be3de64c',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `
+` + `setmetatable(F, { __index = function(_, name)
+setmetatable(F, nil)
+` + parked + outcomes + `return F[name]
+end })
+` + `F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -2520,10 +2526,15 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '20cb8a2b398794b47243616e4fa1e11e308aea3c',
+    sha: '1f9400b76addb68eb698aecf1393cbc8275c2dbd',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + outcomes + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
+` + `setmetatable(F, { __index = function(_, name)
+setmetatable(F, nil)
+` + parked + outcomes + `return F[name]
+end })
+` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
 local group, rest = F.openGroups(7)
 local row = group.row
@@ -2586,7 +2597,7 @@ looked = looked + 2
 if held then
 F.dropHeld(group, message)
 end
-if row.parksNext then
+if row.parksNext and message.key then
 F.stopBehind(group, message)
 end
 F.free(group, key)
@@ -2795,7 +2806,9 @@ end
 takeDue()
 flush()
 F.unpin(group)
+if concluded then
 F.keepOutcomes()
+end
 F.forgetIds()
 if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
@@ -2822,7 +2835,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '53a2b57fd5ce9969b519559eda0add95f1ff796e',
+    sha: '227cfb29510100c15f1dc4f1043032dfb051c606',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2849,7 +2862,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '248dbb43a37c09e29a211d039530ed8dd825f05d',
+    sha: '8ab196f2fea1fcf95e98e5788a7c6cdeb1da00ac',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2870,10 +2883,15 @@ return 0
 `,
   },
   list: {
-    sha: '491ab82effb5b4b39f4fcbc5ddeec51d1b916cf4',
+    sha: '0a134200c3a61341bcc5d35f40672ade122c33f2',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + outcomes + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+` + rows + log + store + leases + places + moves + ids + group + find + `
+` + `setmetatable(F, { __index = function(_, name)
+setmetatable(F, nil)
+` + outcomes + `return F[name]
+end })
+` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
@@ -2914,7 +2932,7 @@ reply[#reply + 1] = entry
 end
 end
 local function showLeased(message, attempt, ends, number)
-show('l', message, attempt, ends, nil, ends > now and F.progressOf(group, message.seq, number))
+show('l', message, attempt, ends, nil, row.running and ends > now and F.progressOf(group, message.seq, number))
 end
 local function showHeld(message, side)
 if side and side.lease then
@@ -3168,7 +3186,7 @@ place = string.format('%.0f', step + 1)
 if step % 3 == 2 then
 showStanding(id)
 elseif step % 3 == 1 then
-local outcome = wants('o') and F.outcomeOf(group, id)
+local outcome = wants('o') and row.kept and F.outcomeOf(group, id)
 if outcome then
 showDone(outcome)
 end
@@ -3200,7 +3218,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'cae1ebfb516473eb56422eb8a4e7526179c38a05',
+    sha: 'ab20a422e4793b1855aeef2883e7c96b60b36e8e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -3229,10 +3247,10 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '6d6c8645a9bdcd0fce5fbadb5c2209ed2f02e9b9',
+    sha: 'a97b1ca97e7a46a3647edf4bdf2e370d65f88e2b',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + outcomes + ids + find + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + outcomes + `local group = F.open(ARGV[2])
 local reply = {}
 local function running(id)
 local found = group.row.running and F.find(id)
@@ -3247,17 +3265,17 @@ local progress = number and ends > now and F.progressOf(group, found.seq, number
 return progress and { 'running', progress[1], progress[2] }
 end
 for i = 3, #ARGV do
-local outcome = group and F.outcomeOf(group, ARGV[i])
+local outcome = group and group.row.kept and F.outcomeOf(group, ARGV[i])
 reply[i - 2] = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
 end
 return reply
 `,
   },
   resume: {
-    sha: 'ddf05ce186d5be0c73b35a5af7cb63886969914d',
+    sha: '8151b892d40bd6d374841ecb2cb1caf5815df12d',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+` + rows + log + store + leases + places + moves + ids + find + parked + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 F.open()
 local function edit(group, message)
 local seq, old = message.seq, message.record
@@ -3292,7 +3310,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '82216c2214adae54a5de3c8d6848c68763098ed3',
+    sha: 'd66b3f19b3f6fd82ec9d29749c3fdff9ad2eb808',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -3314,14 +3332,21 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '396e76befde916428ae46a480ba7c6f26737167c',
+    sha: '3089a62d8799286e62db095716b4f422f179f4e5',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + outcomes + ids + settling + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + settling + `
+` + `setmetatable(F, { __index = function(_, name)
+setmetatable(F, nil)
+` + parked + outcomes + `return F[name]
+end })
+` + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
+if concluded then
 F.keepOutcomes()
+end
 F.forgetIds()
 F.finish(settledWakes)
 end
@@ -3329,7 +3354,7 @@ return settled
 `,
   },
   stats: {
-    sha: '82ea7c822dc8c270120282ca02dc287ffb553f85',
+    sha: '49c42ebd4a78fea43af3a87e485ff048622de728',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -3379,7 +3404,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '116e7f7bd57ad7d0bad66b158e499dfe26a4fea7',
+    sha: '58d726a1095f329b1a01e2a22a357297dd7865de',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

@@ -10,7 +10,7 @@ local OUTCOMES_AT_ONCE = 1000
 local function expireAhead(message)
   for _, group in pairs(allGroups()) do
     if message.seq >= group.row.cursor then
-      if group.row.parksNext then
+      if group.row.parksNext and message.key then
         stopBehind(group, message)
       end
       bury(group, message, 0, 'expired', nil, group.row.deadFor)
@@ -105,7 +105,7 @@ local function sweepExpired(settled)
           corrupt('a message')
         end
         local side = place.side or {}
-        if group.row.parksNext then
+        if group.row.parksNext and message.key then
           stopBehind(group, message)
         end
         remove(group, place, message)
@@ -117,9 +117,9 @@ local function sweepExpired(settled)
     if left > 0 then
       left = left - sweepFaded(group, left)
     end
-    swept = swept + sweepOutcomes(group, math.max(1, most - swept))
     soonest = firstOf(keyOf(group, 'fade'), firstOf(keyOf(group, 'reap'), soonest))
     if group.row.kept then
+      swept = swept + sweepOutcomes(group, math.max(1, most - swept))
       soonest = firstOf(keyOf(group, 'until'), soonest)
     end
   end

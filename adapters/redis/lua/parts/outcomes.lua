@@ -1,17 +1,15 @@
--- What became of messages that say how long that is kept. Keys end with the token of the group.
+-- What became of messages that say how long that is kept. Keys end with the token of the group. Most queues have none: see
+-- `defer` in scripts/lua.mjs. Whoever calls these has looked at the messages, or at the numbers of the group.
 --
 -- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with
 -- `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
 -- The sorted set `until:<group>`: their seqs by when they go, each followed by the id where that does not tell the seq.
 -- The hash `kept:<group>`: the seqs of these ids.
 -- The hash `progress:<group>`: by seq, how far the handler of a leased message is, with the number of the lease.
-local concluded = {}
 
 -- Notes what became of a message in a group. It is kept at the end of the verb.
 local function conclude(group, message, attempt, outcome)
-  if not message.keep then
-    return
-  end
+  concluded = concluded or {}
   local all = concluded[group] or {}
   concluded[group] = all
   outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
@@ -76,15 +74,12 @@ local function keepOutcomes()
   if #names > 0 then
     told = #names > TOLD_AT_MOST and '"many"' or cjson.encode(names)
   end
-  concluded = {}
+  concluded = nil
 end
 
 -- Deletes outcomes whose time has come; whole runs of seqs, because those that end together often follow each other.
 -- Answers how many.
 local function sweepOutcomes(group, most)
-  if not group.row.kept then
-    return 0
-  end
   local members = call('ZRANGEBYSCORE', keyOf(group, 'until'), '-inf', now, 'LIMIT', 0, most)
   if #members == 0 then
     return 0
@@ -115,7 +110,7 @@ local function sweepOutcomes(group, most)
 end
 
 local function outcomeAt(group, seq)
-  local row = group.row.kept and call('ZRANGEBYSCORE', keyOf(group, 'results'), seq, seq)[1]
+  local row = call('ZRANGEBYSCORE', keyOf(group, 'results'), seq, seq)[1]
   return row and cmsgpack.unpack(row)
 end
 
@@ -148,9 +143,6 @@ end
 
 -- Messages were stored under these ids.
 local function forgetOutcomes(ids)
-  if not queue.kept then
-    return
-  end
   for _, group in pairs(allGroups()) do
     for from = 1, group.row.kept and #ids or 0, 1000 do
       local found = call('HMGET', keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
@@ -167,9 +159,6 @@ end
 
 -- What became of the message of an id, if that is kept.
 local function outcomeOf(group, id)
-  if not group.row.kept then
-    return nil
-  end
   local seq = tonumber(call('HGET', keyOf(group, 'kept'), id)) or (digitsOf(id))
   local outcome = seq and outcomeAt(group, seq)
   return outcome and outcome.id == id and outcome.ends > now and outcome or nil
@@ -185,15 +174,21 @@ end
 
 -- Notes how far the handler of a message is.
 local function noteProgress(group, message, number, value)
-  if message.keep and value ~= '' then
+  if message.keep then
     local row = cmsgpack.pack({ number, value, clock })
     tally(group.row, 'running', call('HSET', keyOf(group, 'progress'), seqText(message.seq), row))
   end
 end
 
+-- It is of no use any more.
+local function dropProgress(group, seq)
+  tally(group.row, 'running', -call('HDEL', keyOf(group, 'progress'), seqText(seq)))
+  group.changed = true
+end
+
 -- How far the handler of a message is that is leased under a number: when that was, and the value.
 local function progressOf(group, seq, number)
-  local row = group.row.running and call('HGET', keyOf(group, 'progress'), seqText(seq))
+  local row = call('HGET', keyOf(group, 'progress'), seqText(seq))
   local progress = row and cmsgpack.unpack(row)
   if progress and progress[1] == number then
     return { progress[3], progress[2] }

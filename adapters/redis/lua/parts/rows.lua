@@ -45,8 +45,8 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
--- Ids of messages whose outcome came to be, as JSON, for those who wait for it.
-local told
+-- What became of messages in this verb, by group, and the ids of those for whom somebody may wait, as JSON: see outcomes.lua.
+local concluded, told
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue

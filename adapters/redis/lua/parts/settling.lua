@@ -18,13 +18,15 @@ local function settleDead(group, kind, fence, seq, delay)
   dropLetter(group, row)
   if kind == 'r' then
     local message = letter.message
-    if message.keep then
+    if message.keep and group.row.kept then
       dropOutcome(group, seq)
     end
     -- Whoever redrives a message that expired wants it delivered.
     message.expires = nil
     skipJoining(group, message)
-    letGo(group, message)
+    if group.row.parked and message.key then
+      letGo(group, message)
+    end
     -- It gets its id back if no message has that, even if it is still known.
     if message.named then
       local ids = base .. 'ids'
@@ -41,7 +43,9 @@ end
 -- Has a leased message be one of `held` that nobody has.
 local function endLease(group, side, lease, message)
   local row, seq = group.row, message.seq
-  dropProgress(group, seq)
+  if row.running then
+    dropProgress(group, seq)
+  end
   if side then
     call('ZREM', keyOf(group, 'ends'), seqText(seq))
     row.leased = row.leased - 1
@@ -113,13 +117,15 @@ local function settleOne(group, kind, number, seq, at)
   if kind == 'k' then
     parksNext = ARGV[at + 3] == '1'
   end
-  if parksNext and kind ~= 'b' then
+  if parksNext and kind ~= 'b' and message.key then
     stopBehind(group, message)
   end
   remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
   if kind == 'b' then
     row.acked = row.acked + 1
-    conclude(group, message, attempt, { status = 'done', value = given(at) })
+    if message.keep then
+      conclude(group, message, attempt, { status = 'done', value = given(at) })
+    end
     done(message)
   elseif kind == 'k' then
     bury(group, message, attempt, ARGV[at], given(at + 1), tonumber(ARGV[at + 2]))
@@ -147,7 +153,9 @@ local function ackStretch(group, number, first, last, results, values)
         for one = seq, to do
           local message = identityOf(one)
           if message then
-            conclude(group, message, lease.attempt, { status = 'done', value = given(values and values + one) })
+            if message.keep then
+              conclude(group, message, lease.attempt, { status = 'done', value = given(values and values + one) })
+            end
             done(message)
           end
         end

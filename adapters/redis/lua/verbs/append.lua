@@ -25,7 +25,8 @@ if ARGV[6] == '0' then
   end
 end
 
---@include leases places moves outcomes ids find drop group counts
+--@include leases places moves ids find drop group counts
+--@defer parked outcomes
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)
@@ -321,7 +322,9 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
-forgetOutcomes(names)
+if queue.kept then
+  forgetOutcomes(names)
+end
 queue.sent = queue.sent + #added
 queueChanged = true
 addMessages(added, clock, start)

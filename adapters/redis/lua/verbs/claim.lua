@@ -8,7 +8,8 @@
 --   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record, and how long what becomes of it is kept, if
 --   it is
 --@flags allow-oom
---@include rows log store leases places moves outcomes ids expire group settling
+--@include rows log store leases places moves ids expire group settling
+--@defer parked outcomes
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
 local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
@@ -93,7 +94,7 @@ local function take(message, attempt, held, key, reported)
     if held then
       dropHeld(group, message)
     end
-    if row.parksNext then
+    if row.parksNext and message.key then
       stopBehind(group, message)
     end
     free(group, key)
@@ -318,7 +319,9 @@ end
 takeDue()
 flush()
 unpin(group)
-keepOutcomes()
+if concluded then
+  keepOutcomes()
+end
 forgetIds()
 
 if more or row.join or (room() <= 0 and row.cursor < queue.tail) then

@@ -6,7 +6,8 @@
 --   and of dead letters the reason, when, fence and seq; of parked ones the reason, the data and when; of leased ones that tell how far
 --   they are, when and the value; of done ones the status, when, and the value, or the reason and the error
 --@flags no-writes
---@include rows log store leases places moves outcomes ids group find
+--@include rows log store leases places moves ids group find
+--@defer outcomes
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
@@ -59,7 +60,7 @@ local function show(state, message, attempt, at, reported, details)
 end
 
 local function showLeased(message, attempt, ends, number)
-  show('l', message, attempt, ends, nil, ends > now and progressOf(group, message.seq, number))
+  show('l', message, attempt, ends, nil, row.running and ends > now and progressOf(group, message.seq, number))
 end
 
 -- Shows a message of `held`.
@@ -341,7 +342,7 @@ local function showIds()
     if step % 3 == 2 then
       showStanding(id)
     elseif step % 3 == 1 then
-      local outcome = wants('o') and outcomeOf(group, id)
+      local outcome = wants('o') and row.kept and outcomeOf(group, id)
       if outcome then
         showDone(outcome)
       end

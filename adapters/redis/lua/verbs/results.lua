@@ -1,6 +1,6 @@
 -- results: number and clock, group, ids. Answers for each with '' or the status, when, and the value, or the reason and the error.
 --@flags no-writes
---@include rows log store leases places moves outcomes ids find
+--@include rows log store leases places moves ids find outcomes
 local group = open(ARGV[2])
 local reply = {}
 
@@ -19,7 +19,7 @@ local function running(id)
 end
 
 for i = 3, #ARGV do
-  local outcome = group and outcomeOf(group, ARGV[i])
+  local outcome = group and group.row.kept and outcomeOf(group, ARGV[i])
   reply[i - 2] = outcome and detailsOf(outcome) or group and running(ARGV[i]) or ''
 end
 return reply

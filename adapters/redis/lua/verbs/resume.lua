@@ -1,7 +1,7 @@
 -- resume: number and clock, group or '' for all, what the messages carry from now on as a segment of one or '', their own attempts or
 -- '', how long until they expire or '', ids. Answers with one digit for each.
 --@flags allow-oom
---@include rows log store leases places moves ids find
+--@include rows log store leases places moves ids find parked
 local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 open()
 
