@@ -1222,10 +1222,12 @@ for i = from, to do
 ids[#ids + 1] = all[i][1].id
 end
 local rows = call('HMGET', base .. 'ids', unpack(ids))
+local others = group.row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(ids)) or {}
 for i = from, to do
 local outcome, named = all[i][1], all[i][2]
-local row = rows[i - from + 1]
-if not named or row and F.readId(row).seq == outcome.seq then
+local row, other = rows[i - from + 1], others[i - from + 1]
+local isLast = row and F.readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
+if isLast or not named then
 results[#results + 1] = outcome.seq
 results[#results + 1] = cmsgpack.pack(outcome)
 times[#times + 1] = outcome.ends
@@ -2198,7 +2200,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '66457a1708ecc037e12986d906129b7eb0f18411',
+    sha: '2b9b1fc494e6206ea8e16601801750b53524e543',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2506,7 +2508,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '2485445abcd66b93c1285e543b6f59b4be3de64c',
+    sha: '6f8128ec18d50fe7370390ff417be02faffabfac',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -2526,7 +2528,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '1f9400b76addb68eb698aecf1393cbc8275c2dbd',
+    sha: '16c838b3c1e7f8b604d8c25377c767bc124610d1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -2883,7 +2885,7 @@ return 0
 `,
   },
   list: {
-    sha: '0a134200c3a61341bcc5d35f40672ade122c33f2',
+    sha: 'd7d5a19cf7fd327c0cd1fffe05b974eba56ecdd7',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -3247,7 +3249,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: 'a97b1ca97e7a46a3647edf4bdf2e370d65f88e2b',
+    sha: '8731b839d6de0558e057348b3f7467bd89b73572',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `local group = F.open(ARGV[2])
@@ -3332,7 +3334,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '3089a62d8799286e62db095716b4f422f179f4e5',
+    sha: 'a783c7f1179c48b8c10186c5e23d82d7cc8a248f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `

@@ -39,10 +39,12 @@ local function keepOutcomes()
         ids[#ids + 1] = all[i][1].id
       end
       local rows = call('HMGET', base .. 'ids', unpack(ids))
+      local others = group.row.kept and call('HMGET', keyOf(group, 'kept'), unpack(ids)) or {}
       for i = from, to do
         local outcome, named = all[i][1], all[i][2]
-        local row = rows[i - from + 1]
-        if not named or row and readId(row).seq == outcome.seq then
+        local row, other = rows[i - from + 1], others[i - from + 1]
+        local isLast = row and readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
+        if isLast or not named then
           results[#results + 1] = outcome.seq
           results[#results + 1] = cmsgpack.pack(outcome)
           times[#times + 1] = outcome.ends
