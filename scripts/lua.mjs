@@ -3,8 +3,8 @@
 //
 // A script is run from its first line each time, so that making its functions is a part of the cost of every verb. A
 // function that is an upvalue of others makes that slower, and each number does too: the functions and constants of parts become
-// fields of one table, and numbers are written where they are used. Parts that a verb defers are made when something of them is
-// called for the first time: few queues need them.
+// fields of one table, and numbers are written where they are used. Parts that are included lazily are made when one of their functions
+// is called first.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -74,21 +74,18 @@ function sources(bounds) {
   }
 }
 
-/** What stands around parts that are deferred: the table looks for a function that it does not have. */
-const DEFER = 'setmetatable(F, { __index = function(_, name)\nsetmetatable(F, nil)\n'
-const DEFERRED = 'return F[name]\nend })\n'
-
 /** Each verb in pieces: names of parts, or Lua. */
 function pieces({ verbs, compile }) {
   return [...verbs].map(([name, source]) => {
     const flags = /^--@flags ?(.*)$/m.exec(source)[1]
     // Parts stand where they are included: what returns before them is spared making their functions.
-    const [first, ...rest] = source.split(/^--@(include|defer) (.*)$/m)
+    const [first, ...rest] = source.split(/^--@(include|lazily) (.*)$/m)
     const all = [{ text: `#!lua${flags && ` flags=${flags}`}\n${compile(first)}` }]
     for (let i = 0; i < rest.length; i += 3) {
-      const [kind, list, text] = rest.slice(i)
-      const included = list.split(' ').map((part) => ({ part }))
-      all.push(...(kind === 'defer' ? [{ text: DEFER }, ...included, { text: DEFERRED }] : included))
+      const [how, piece, text] = rest.slice(i)
+      const included = piece.split(' ').map((part) => ({ part }))
+      if (how === 'include') all.push(...included)
+      else all.push({ text: 'loadRest = function()\n' }, ...included, { text: 'end\n' })
       all.push({ text: compile(text) })
     }
     return [camelCase(name), all]

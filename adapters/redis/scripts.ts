@@ -1590,6 +1590,17 @@ local queue
 local base = string.sub(state, 1, -6)
 local call = redis.call
 local F = {}
+local loadRest
+setmetatable(F, {
+__index = function(_, name)
+local load = loadRest
+loadRest = nil
+if load then
+load()
+end
+return rawget(F, name)
+end,
+})
 function F.keyOf(group, kind)
 return base .. kind .. ':' .. group.row.token
 end
@@ -1845,7 +1856,7 @@ F.enter(group, message, now + delay)
 end
 return true
 end
-function F.endLease(group, side, lease, message)
+function F.intoHeld(group, side, lease, message)
 local row, seq = group.row, message.seq
 if row.running then
 F.dropProgress(group, seq)
@@ -1898,7 +1909,7 @@ if kind == 'r' then
 local due = now + tonumber(ARGV[at])
 if not message.expires or message.expires > due then
 local counts = ARGV[at + 1] == '1'
-F.endLease(group, side, lease, message)
+F.intoHeld(group, side, lease, message)
 F.noteReap(group, message)
 if counts then
 row.failed = row.failed + 1
@@ -1907,7 +1918,7 @@ F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, erro
 return true
 end
 elseif kind == 'p' and (not message.expires or message.expires > now) then
-F.endLease(group, side, lease, message)
+F.intoHeld(group, side, lease, message)
 F.park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = F.given(at + 1), at = clock } })
 return true
 end
@@ -2200,7 +2211,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '2b9b1fc494e6206ea8e16601801750b53524e543',
+    sha: '6a75cc96a70be8929a8c336fe94ac948b5ef8c52',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2222,10 +2233,8 @@ end
 end
 end
 ` + leases + places + moves + ids + find + drop + group + counts + `
-` + `setmetatable(F, { __index = function(_, name)
-setmetatable(F, nil)
-` + parked + outcomes + `return F[name]
-end })
+` + `loadRest = function()
+` + parked + outcomes + `end
 ` + `if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
@@ -2508,14 +2517,12 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '6f8128ec18d50fe7370390ff417be02faffabfac',
+    sha: '3cd73b161cfc2498e99d6fb6b5fefe355210716d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
-` + `setmetatable(F, { __index = function(_, name)
-setmetatable(F, nil)
-` + parked + outcomes + `return F[name]
-end })
+` + `loadRest = function()
+` + parked + outcomes + `end
 ` + `F.open()
 local results = {}
 for i = 2, #ARGV do
@@ -2528,14 +2535,12 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '16c838b3c1e7f8b604d8c25377c767bc124610d1',
+    sha: 'feb88d484962e35ccf92c624d701c5e7ccd6b33c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
-` + `setmetatable(F, { __index = function(_, name)
-setmetatable(F, nil)
-` + parked + outcomes + `return F[name]
-end })
+` + `loadRest = function()
+` + parked + outcomes + `end
 ` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
 local group, rest = F.openGroups(7)
@@ -2837,7 +2842,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '227cfb29510100c15f1dc4f1043032dfb051c606',
+    sha: '5d13265cdec1825dcd2c02603ff140b3c078c854',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2864,7 +2869,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '8ab196f2fea1fcf95e98e5788a7c6cdeb1da00ac',
+    sha: 'ee8eb5ede77b870799e5471a972a59066eace2df',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2885,14 +2890,12 @@ return 0
 `,
   },
   list: {
-    sha: 'd7d5a19cf7fd327c0cd1fffe05b974eba56ecdd7',
+    sha: '39376d239f2047fe0bd43522b49720d3ca293949',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
-` + `setmetatable(F, { __index = function(_, name)
-setmetatable(F, nil)
-` + outcomes + `return F[name]
-end })
+` + `loadRest = function()
+` + outcomes + `end
 ` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
@@ -3220,7 +3223,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'ab20a422e4793b1855aeef2883e7c96b60b36e8e',
+    sha: '0b485a723a50eee7da46bb9845df1fd6f17f0342',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -3249,7 +3252,7 @@ return queue.scan and 1 or 0
 `,
   },
   results: {
-    sha: '8731b839d6de0558e057348b3f7467bd89b73572',
+    sha: '2772eb1b8313e6cbb2c4023a59c3f56bcee9a3b4',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `local group = F.open(ARGV[2])
@@ -3274,7 +3277,7 @@ return reply
 `,
   },
   resume: {
-    sha: '8151b892d40bd6d374841ecb2cb1caf5815df12d',
+    sha: '00a771cf25848a533693d234a42ed9cb8e79abb9',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3312,7 +3315,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: 'd66b3f19b3f6fd82ec9d29749c3fdff9ad2eb808',
+    sha: 'c0db216000060ed8313abd07b48731b6028fddbc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -3334,14 +3337,12 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'a783c7f1179c48b8c10186c5e23d82d7cc8a248f',
+    sha: '463f22368e11f81d13926cbb2c77e5b35d03e9bc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
-` + `setmetatable(F, { __index = function(_, name)
-setmetatable(F, nil)
-` + parked + outcomes + `return F[name]
-end })
+` + `loadRest = function()
+` + parked + outcomes + `end
 ` + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
@@ -3356,7 +3357,7 @@ return settled
 `,
   },
   stats: {
-    sha: '49c42ebd4a78fea43af3a87e485ff048622de728',
+    sha: '1efcb3585f48ed6648f58377ec4dbd6b4e7f1408',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -3406,7 +3407,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '58d726a1095f329b1a01e2a22a357297dd7865de',
+    sha: '8bb1f5d8210bc07217d4fa6adc3ee02fee1bed51',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

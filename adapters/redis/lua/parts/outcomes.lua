@@ -1,5 +1,5 @@
--- What became of messages that say how long that is kept. Keys end with the token of the group. Most queues have none: see
--- `defer` in scripts/lua.mjs. Whoever calls these has looked at the messages, or at the numbers of the group.
+-- What became of messages that say how long that is kept. Keys end with the token of the group. Most queues have none:
+-- they are included lazily. Whoever calls these has looked at the messages, or at the numbers of the group.
 --
 -- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with
 -- `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.

@@ -1,4 +1,4 @@
--- How messages get parked, and go on. Most queues have none: see `defer` in scripts/lua.mjs. Whoever calls these has looked at
+-- How messages get parked, and go on. Most queues have none: see scripts/lua.mjs. Whoever calls these has looked at
 -- the numbers of the group.
 local function isHead(group, key, seq)
   return call('HGET', keyOf(group, 'heads'), key) == seqText(seq)

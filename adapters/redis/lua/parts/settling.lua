@@ -41,7 +41,7 @@ local function settleDead(group, kind, fence, seq, delay)
 end
 
 -- Has a leased message be one of `held` that nobody has.
-local function endLease(group, side, lease, message)
+local function intoHeld(group, side, lease, message)
   local row, seq = group.row, message.seq
   if row.running then
     dropProgress(group, seq)
@@ -99,7 +99,7 @@ local function settleOne(group, kind, number, seq, at)
     local due = now + tonumber(ARGV[at])
     if not message.expires or message.expires > due then
       local counts = ARGV[at + 1] == '1'
-      endLease(group, side, lease, message)
+      intoHeld(group, side, lease, message)
       noteReap(group, message)
       if counts then
         row.failed = row.failed + 1
@@ -108,7 +108,7 @@ local function settleOne(group, kind, number, seq, at)
       return true
     end
   elseif kind == 'p' and (not message.expires or message.expires > now) then
-    endLease(group, side, lease, message)
+    intoHeld(group, side, lease, message)
     park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = given(at + 1), at = clock } })
     return true
   end

@@ -26,7 +26,7 @@ if ARGV[6] == '0' then
 end
 
 --@include leases places moves ids find drop group counts
---@defer parked outcomes
+--@lazily parked outcomes
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)

@@ -9,7 +9,7 @@
 --   it is
 --@flags allow-oom
 --@include rows log store leases places moves ids expire group settling
---@defer parked outcomes
+--@lazily parked outcomes
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
 local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most

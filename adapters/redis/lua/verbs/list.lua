@@ -7,7 +7,7 @@
 --   they are, when and the value; of done ones the status, when, and the value, or the reason and the error
 --@flags no-writes
 --@include rows log store leases places moves ids group find
---@defer outcomes
+--@lazily outcomes
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
