@@ -11,8 +11,10 @@ import {
   type ListQuery,
   type ListedMessage,
   type NewMessage,
+  type Outcome,
   type Page,
   type QueueStorage,
+  type ResumeOptions,
   type SettleResult,
   type Settlement,
   type StorageStats,
@@ -192,16 +194,20 @@ export class ShardedView implements QueueStorage {
     return { messages }
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run('results', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.results(group, part)),
+    )
   }
 
   lanes(): Promise<never> {
     return unsupported('lanes')
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return this.#run('resume', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.resume(part, options)),
+    )
   }
 
   hold(): Promise<never> {
@@ -222,7 +228,9 @@ export class ShardedView implements QueueStorage {
         sumOf(all.flatMap(({ groups: own }) => (Object.hasOwn(own, name) ? [own[name]!] : []))),
       ]),
     )
-    const undone = Object.values(groups).map((one) => one.ready + one.leased + one.delayed + one.blocked)
+    const undone = Object.values(groups).map(
+      ({ ready, leased, delayed, blocked, parked }) => ready + leased + delayed + blocked + parked,
+    )
     return {
       groups,
       messages: undone.length > 0 ? Math.max(...undone) : total(all.map(({ messages }) => messages)),
@@ -365,7 +373,7 @@ function eldest(ages: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known)
 }
 
-const COUNTS = ['ready', 'leased', 'delayed', 'blocked', 'dead', 'acked', 'failed'] as const
+const COUNTS = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'acked', 'failed'] as const
 
 function sumOf(groups: readonly GroupStats[]): GroupStats {
   const counts = Object.fromEntries(COUNTS.map((name) => [name, total(groups.map((one) => one[name]))]))
