@@ -307,7 +307,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { reason } = options
     checkText(tried, 'reason', reason)
     const reader = this.#reader
-    reader.context.require(tried, 'parking', 'parked messages')
+    reader.context.require(tried, 'parking')
     const data = encodeData(tried, options.data)
     await this.#settle(tried, '', [message], (receipt) => reader.parkOf(receipt, reason, data), options)
   }
@@ -459,7 +459,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const tried = 'consumer.only'
     if (only !== undefined) {
       checkOnly(tried, 'only', only)
-      this.#reader.context.require(tried, 'lanes', 'lanes')
+      this.#reader.context.require(tried, 'lanes')
     }
     this.#reader.select(frozen(only))
   }

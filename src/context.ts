@@ -31,6 +31,17 @@ export interface ContextOptions<T> {
   readonly maxBytes: number | undefined
 }
 
+/** What a storage may declare that it cannot do. */
+export type Feature =
+  | 'orderingKeys'
+  | 'deduplication'
+  | 'idsWithKeys'
+  | 'cancellation'
+  | 'queueLimits'
+  | 'lanes'
+  | 'parking'
+  | 'results'
+
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
@@ -50,6 +61,8 @@ export class Context<T> {
     if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
   })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
+  /** The storage has said which messages have finished. */
+  tells = false
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
   readonly #groups: Map<string, GroupStart> = new Map()
@@ -132,21 +145,10 @@ export class Context<T> {
   }
 
   /** Refuses what the storage declares that it cannot do. */
-  require(
-    tried: string,
-    feature:
-      | 'orderingKeys'
-      | 'deduplication'
-      | 'idsWithKeys'
-      | 'cancellation'
-      | 'queueLimits'
-      | 'lanes'
-      | 'parking'
-      | 'results',
-    what: string,
-  ): void {
+  require(tried: string, feature: Feature): void {
     if (this.guarantees[feature] ?? true) return
     const { name } = this.guarantees
+    const what = feature.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
     throw new QuaysideError(
       'UNSUPPORTED',
       `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
@@ -216,7 +218,7 @@ export class Context<T> {
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
       // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
-      this.#hint()
+      this.#hint({ finished: 'many' })
     }
     return error
   }
@@ -336,7 +338,10 @@ export class Context<T> {
 
   #attach(): void {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
-    this.#unwatch = this.#view?.watch?.((hint) => this.#hint(hint))
+    this.#unwatch = this.#view?.watch?.((hint) => {
+      this.tells ||= hint?.finished !== undefined
+      this.#hint(hint)
+    })
   }
 
   #hint(hint?: Hint): void {

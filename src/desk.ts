@@ -47,6 +47,8 @@ interface Step<T> {
   readonly groups: readonly GroupStart[]
 }
 
+type Extension = Extract<Settlement, { kind: 'extend' }>
+
 type Answer = ClaimResult | readonly SettleResult[]
 
 /** Where the storage tells of changes, whoever waits looks all the same this often, in ms: a hint may be lost. */
@@ -251,16 +253,11 @@ export class Desk<T> implements Idling {
   /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
   report(hand: Hand<T>, progress: Body): void {
     const { lease } = hand
-    const isNews = lease.progress === undefined
+    const isFirst = lease.progress === undefined
     lease.progress = progress
-    // One that is under way looks when it is done.
-    if (isNews) this.#tellSoon([...this.#hands].find((one) => one.lease === lease) ?? hand)
-  }
-
-  #tellSoon(hand: Hand<T>): void {
-    // What is in hand then is extended all the same.
-    if (this.#context.isClosed) return
-    this.#reports.add(hand)
+    // Once the queue is closed, it is told with what is extended anyway.
+    if (!isFirst || this.#context.isClosed) return
+    this.#reports.add([...this.#hands].find((one) => one.lease === lease) ?? hand)
     this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
     if (!this.#busy) this.#setTimer()
   }
@@ -514,7 +511,7 @@ export class Desk<T> implements Idling {
     return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -525,7 +522,7 @@ export class Desk<T> implements Idling {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
+    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
     const { deliveries, nextInMs, position } = claimed!
@@ -540,22 +537,10 @@ export class Desk<T> implements Idling {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteTold(hand: Hand<T>, settlement: Settlement): void {
-    const { lease } = hand
-    if (settlement.kind === 'extend' && settlement.progress === lease.progress) lease.progress = undefined
-    else this.#tellSoon(hand)
-  }
-
-  #noteExtended(
-    hands: readonly Hand<T>[],
-    told: readonly Settlement[],
-    results: readonly SettleResult[],
-    at: number,
-  ): void {
+  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
       const { lease } = hand
-      if (lease.progress !== undefined) this.#noteTold(hand, told[i]!)
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -567,7 +552,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, shares, line }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, settlements, shares, line }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
@@ -580,7 +565,11 @@ export class Desk<T> implements Idling {
     }
     this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
-    for (const hand of hands) if (hand.lease.progress !== undefined) this.#tellSoon(hand)
+    for (const [i, { progress }] of (
+      settlements.slice(settlements.length - hands.length) as Extension[]
+    ).entries())
+      // Unless there is news.
+      if (progress !== undefined && hands[i]!.lease.progress === undefined) this.report(hands[i]!, progress)
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
@@ -625,8 +614,10 @@ function isKept({ kept }: Unit<unknown>): boolean {
   return kept === true
 }
 
-function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: lease.receipt, kind: 'extend', leaseMs, progress: lease.progress }
+function extensionOf({ lease, leaseMs }: Hand<unknown>): Extension {
+  const { receipt, progress } = lease
+  lease.progress = undefined
+  return { receipt, kind: 'extend', leaseMs, progress }
 }
 
 /** What is stale on the second try was done by the first. */

@@ -57,11 +57,11 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
     keepMs,
     dedupeMs,
   } = options
-  if (lane !== undefined) context.require(tried, 'lanes', 'lanes')
-  if (keepMs) context.require(tried, 'results', 'results')
+  if (lane !== undefined) context.require(tried, 'lanes')
+  if (keepMs) context.require(tried, 'results')
   if (key !== undefined) {
-    context.require(tried, 'orderingKeys', 'ordering keys')
-    if (id !== undefined) context.require(tried, 'idsWithKeys', 'ids with keys')
+    context.require(tried, 'orderingKeys')
+    if (id !== undefined) context.require(tried, 'idsWithKeys')
   }
   if (expiresInMs <= delayMs)
     throw invalid(
@@ -71,7 +71,7 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
     )
   if (replace || dedupeMs !== undefined) {
     if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
-    context.require(tried, 'deduplication', 'deduplication')
+    context.require(tried, 'deduplication')
   }
   if (maxDelayMs === undefined) return
   if (!replace || delayMs === 0)

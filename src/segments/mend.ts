@@ -13,16 +13,19 @@ import {
   type Delayed,
   type IdRow,
   type Blocked,
+  type ResultRow,
   type Segment,
   type SideRow,
   type Stored,
   FADES,
+  STOPS,
 } from './rows.ts'
+import { putResult, seqOf, sizeOfOutcome } from './results.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
 import { putDeliver } from './sweep.ts'
-import { noteLeaving, sideKey, wait } from './waiting.ts'
+import { noteLeaving, putParked, sideKey, stopKey, wait } from './waiting.ts'
 import { type Work, amend, edit, forgetAt, noteExpiry, openWork, putSegment, reapAt } from './work.ts'
 
 /** A transaction writes about so many bytes. */
@@ -106,6 +109,18 @@ class Mending {
       },
     )
     await this.#each(this.#knownIds(), () => 0, putKnownId)
+    for (const { name } of this.#groups) {
+      await this.#each(
+        this.#stops(name),
+        () => 0,
+        (work, [key, seq]) => stopKey(loadGroup(work, name)!, key, seq),
+      )
+      await this.#each(
+        this.#outcomes(name),
+        ([, { outcome }]) => sizeOfOutcome(outcome),
+        (work, [seq, row]) => putOutcome(work, name, seq, row),
+      )
+    }
   }
 
   #transact(body: (work: Work) => void): Promise<void> {
@@ -239,12 +254,13 @@ class Mending {
 
   #putHead(work: Work, { name }: GroupRemains, { left, message }: Head): void {
     const group = loadGroup(work, name)!
-    const { seq, key, at, attempt, error, lease } = left
+    const { seq, key, at, attempt, error, lease, parked } = left
     const side: SideRow = { seq, at, attempt, error, message }
-    if (lease === undefined) wait(group, key, side)
+    if (lease === undefined && parked !== undefined) putParked(group, key, { ...side, parked })
+    else if (lease === undefined) wait(group, key, side)
     else {
       work.tx.put('side', sideKey(group, seq, key), side)
-      const tied = message.named !== undefined || message.expires !== undefined
+      const tied = (message.named ?? message.expires ?? message.keepMs) !== undefined
       noteLeaving(group, seq, message)
       addLease(group, { first: seq, last: seq, until: 0, lease, attempt, tied, key, row: 'side' })
     }
@@ -258,6 +274,23 @@ class Mending {
 
   *#dead({ name, dead }: GroupRemains): Iterable<[number, DeadRow]> {
     for (const seq of dead) yield [seq, this.#remains.get<DeadRow>('dead', [name, seq])!]
+  }
+
+  /** Keys of which the next message is parked, as long as the dead letter is there that has it so. */
+  *#stops(name: string): Iterable<[string, number]> {
+    const range = { lower: [name, STOPS], upper: [name, STOPS] }
+    for (const at of this.#remains.keys('due', range)) {
+      const seq = this.#remains.get<number>('due', at)!
+      if (this.#remains.get('dead', [name, seq]) !== undefined)
+        yield [(at as readonly [string, number, string])[2], seq]
+    }
+  }
+
+  *#outcomes(name: string): Iterable<[number, ResultRow]> {
+    for (const key of this.#remains.keys('results', { lower: [name], upper: [name] })) {
+      const row = this.#remains.get<ResultRow>('results', key)!
+      if (row.until !== undefined) yield [(key as readonly [string, number])[1], row]
+    }
   }
 
   // Timers and ids
@@ -369,6 +402,19 @@ function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRo
 function putKnownId(work: Work, [id, until]: [id: string, until: number]): void {
   work.tx.put('ids', id, { ...work.tx.get<IdRow>('ids', id), until } satisfies IdRow)
   forgetAt(work, until, id)
+}
+
+/** Unless another message has its id by now. */
+function putOutcome(work: Work, group: string, seq: number, row: ResultRow): void {
+  const { id, until } = row
+  const known = work.tx.get<IdRow>('ids', id)
+  const newest = known?.seq ?? known?.kept ?? seq
+  if (newest > seq || known?.delayed !== undefined) return
+  putResult(work, group, seq, row)
+  // Its digits lead to it.
+  if (known === undefined && seqOf(work, id) === seq) return
+  const keptUntil = Math.max(known?.keptUntil ?? 0, until!)
+  work.tx.put('ids', id, { ...known, kept: seq, keptUntil } satisfies IdRow)
 }
 
 function sizeOfSegment(segment: Segment): number {
