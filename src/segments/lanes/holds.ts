@@ -4,7 +4,18 @@ import { type Group, allGroups } from '../group.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
 import { type Work, ALL, addTimer, edit } from '../work.ts'
-import { DONE, LANE, type HoldRow, type Probe, type State, isProbing, keyOf, placeOf, read, stateOf } from './hold-rows.ts'
+import {
+  DONE,
+  LANE,
+  type HoldRow,
+  type Probe,
+  type State,
+  isProbing,
+  keyOf,
+  placeOf,
+  read,
+  stateOf,
+} from './hold-rows.ts'
 import { flowOf, openLane } from './lane.ts'
 import { laneKey } from './names.ts'
 
