@@ -12,12 +12,15 @@ const OWN = ['side', 'due', 'chain', 'held'] as const
 
 /** What is left of the messages of a queue that are in no lane. */
 export function withoutLanes(remains: Remains): Remains {
-  const isOutside = (key: Key): boolean =>
-    typeof key === 'number' ? key < LANE_BASE : typeof key === 'string' || key[0] !== IN_LANES
+  const isOwn = (table: Table): boolean => (OWN as readonly Table[]).includes(table)
+  const isOutside = (table: Table, key: Key): boolean =>
+    isOwn(table)
+      ? (key as readonly unknown[])[0] !== IN_LANES
+      : (table !== 'log' && table !== 'amend') || (key as number) < LANE_BASE
   return {
     get: (table, key) => remains.get(table, key),
     range: (table, range, limit) => remains.range(table, range, limit),
-    keys: (table, range) => remains.keys(table, range).filter(isOutside),
+    keys: (table, range) => remains.keys(table, range).filter((key) => isOutside(table, key)),
     doubts: remains.doubts,
   }
 }
