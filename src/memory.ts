@@ -1,5 +1,6 @@
 import { SEGMENT_GUARANTEES, SegmentAdapter } from './segments/engine.ts'
 import { OrderedMap } from './segments/ordered-map.ts'
+import type { Hint } from './storage.ts'
 import {
   type Key,
   type KeyRange,
@@ -78,11 +79,13 @@ class Removed {
 class MemoryQueue implements QueueStore, Transaction {
   readonly soleOwner = false
   readonly #clock: { now(): number }
-  readonly #listeners: Set<() => void> = new Set()
+  readonly #listeners: Set<(hint?: Hint) => void> = new Set()
   readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
   /** What the running transaction has written over, last first, to be put back if it fails. */
   #undo: Undo | undefined
   readonly #forget: () => void
+  /** What the running transaction says to those who watch. */
+  #hint: Hint | undefined
 
   /** @param forget Is called where nobody has it, and it has no rows. */
   constructor(clock: { now(): number }, forget: () => void) {
@@ -91,11 +94,13 @@ class MemoryQueue implements QueueStore, Transaction {
   }
 
   transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    this.#hint = undefined
     try {
       const result = body(this)
       if (this.#undo !== undefined) {
         this.#undo = undefined
-        for (const listener of this.#listeners) queueMicrotask(listener)
+        const hint = this.#hint
+        for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
       }
       return Promise.resolve(result)
     } catch (error) {
@@ -114,8 +119,12 @@ class MemoryQueue implements QueueStore, Transaction {
     return this.#clock.now()
   }
 
-  watch(listener: () => void): () => void {
-    const own = (): void => listener()
+  tell(hint: Hint): void {
+    this.#hint = hint
+  }
+
+  watch(listener: (hint?: Hint) => void): () => void {
+    const own = (hint?: Hint): void => listener(hint)
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
   }

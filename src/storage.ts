@@ -49,12 +49,13 @@ export interface NewMessage {
   readonly replace?: boolean | undefined
   /**
    * With `replace` and `delayMs`: how far replacements put the message off at most, in ms from when the first of those that
-   * wait under this id was stored. Default: no limit.
+   * wait under this id was stored. Once that is over, it is due at once. The first itself waits for its `delayMs`.
+   * Default: no limit.
    */
   readonly maxDelayMs?: number | undefined
   /**
-   * How long its {@link Outcome} is kept in each group once it is done or dead there, in ms. Default: not at all, and then
-   * no storage keeps anything for it.
+   * How long its {@link Outcome} is kept in each group once it is done or dead there, in ms, whatever becomes of the dead
+   * letter; but a redrive ends it. Default: not at all, and then no storage keeps anything for it.
    */
   readonly keepMs?: number | undefined
   /** With `id`: how long the id is still known after the last group is done with the message, in ms. Default 0. */
@@ -96,7 +97,8 @@ export interface AppendResult {
   /**
    * - `stored`: it is in the queue.
    * - `duplicate`: a message of this id is retained, or was within its `dedupeMs`; this one was not stored.
-   * - `replaced`: a message of this id waited in every group; it now carries this body, headers and options.
+   * - `replaced`: a message of this id waited in every group; it now carries this body, headers and options. Where it was
+   *   parked, it goes on with them.
    */
   readonly status: 'stored' | 'duplicate' | 'replaced'
 }
@@ -139,7 +141,7 @@ export interface Delivery {
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
   readonly lane?: string | undefined
-  /** When it was appended or last replaced, on the storage's clock, in ms since 1970. */
+  /** When it was appended, or last replaced or edited, on the storage's clock, in ms since 1970. */
   readonly timestamp: number
   /** How long its outcome is kept, in ms, if it is. */
   readonly keepMs?: number | undefined
@@ -184,8 +186,9 @@ export type Settlement =
     }
   | DeadSettlement
   /**
-   * Park it: it keeps its place, is handed to nobody, and blocks its ordering key, until it is resumed or cancelled. It never
-   * goes on by itself, but may expire. Takes receipts of leases only.
+   * Park it: it keeps its place, is handed to nobody, and blocks its ordering key, until it is resumed, replaced or
+   * cancelled. It never goes on by itself, but may expire, and dies at once if it has expired by now: its error is the reason
+   * then. It counts neither as acked nor as failed. Takes receipts of leases only.
    */
   | {
       readonly receipt: string
@@ -214,8 +217,10 @@ export interface DeadSettlement {
   readonly error?: string | undefined
   readonly deadForMs?: number | undefined
   /**
-   * The next message of its ordering key is parked, with the reason `behind a dead letter`, and blocks those behind it; it is
-   * parked as if it had been delivered. Default `false`: the key goes on.
+   * The next message of its ordering key is parked, with the reason `behind a dead letter`, when a claim comes by, and blocks
+   * those behind it. It is one that stands behind the dead letter in the queue, whether it waits already or is the first that
+   * comes while the dead letter is kept. A redrive of the dead letter ends that: it goes first, and what it had parked goes
+   * on behind it; its deletion leaves parked what is. Default `false`: the key goes on.
    */
   readonly parksNext?: boolean | undefined
 }
@@ -242,7 +247,8 @@ export interface SettleResult {
  *
  * A message behind an earlier one of its ordering key is `blocked` once a claim has passed it. Before that, nobody has
  * looked at its key yet, and it counts as `ready`. One whose lane is held or at its limit is `ready` as well. `done` are only
- * those whose {@link Outcome} is kept.
+ * those whose {@link Outcome} is kept, of the last message of each id; one that died is `dead` as long as its dead letter is
+ * kept, and `done` from then on.
  */
 export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked' | 'parked' | 'dead' | 'done'
 
@@ -265,7 +271,7 @@ export interface ListQuery {
 export interface ListedMessage {
   readonly id: string
   readonly state: MessageState
-  /** The empty string where {@link ListQuery.bodies} is `false`, and for what is `done`. */
+  /** The empty string where {@link ListQuery.bodies} is `false`, and for what is `done`, which shows no headers either. */
   readonly body: Body
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
@@ -277,6 +283,7 @@ export interface ListedMessage {
   readonly maxAttempts?: number | undefined
   /** `delayed`: in how many ms it is due. `leased`: in how many ms the lease ends. */
   readonly nextInMs?: number | undefined
+  /** Not for what is parked: see {@link Parked.reason}. */
   readonly lastError?: string | undefined
   /** `dead` only. */
   readonly reason?: DeadReason | undefined
@@ -443,7 +450,8 @@ export interface QueueStorage {
 
   /**
    * What became of messages in a group: see {@link NewMessage.keepMs}. `undefined` for those that wait, whose time has come,
-   * that keep nothing, or that nobody knows. A message stored under an id forgets what was kept of earlier ones of that id.
+   * that keep nothing, or that nobody knows. A message stored under an id forgets what was kept of earlier ones of that id,
+   * and of those that end later. That an outcome is kept does not make its id known: only `dedupeMs` does.
    *
    * - Takes {@link MAX_IDS} ids at most. Effect: none, ever.
    * - Atomicity: an outcome is written in the step that ends the message, with it or not at all.
@@ -460,7 +468,8 @@ export interface QueueStorage {
    * Drops messages in every group, wherever they wait; receipts in flight become stale. Dead letters stay.
    *
    * - Takes {@link MAX_IDS} ids at most.
-   * - Answers, per id, whether the message was there and not done in some group. An unknown id is `false`.
+   * - Answers, per id, whether the message was there and not done in some group. An unknown id is `false`. Outcomes of
+   *   groups that were done with it stay.
    * - An id that was cancelled is free again at once, whatever its `dedupeMs`.
    * - Atomicity: all in one step.
    */
@@ -480,7 +489,7 @@ export interface QueueStorage {
    * Ends the wait of parked messages: they are due at once, and their attempts are counted anew.
    *
    * - Takes {@link MAX_IDS} ids at most. With {@link ResumeOptions.edit} they carry something else from then on.
-   * - Answers, per id, whether the message was parked in some group.
+   * - Answers, per id, whether the message was parked in some group, and had not expired.
    * - Atomicity: all in one step.
    */
   resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]>
@@ -498,15 +507,15 @@ export interface QueueStorage {
   release(request: ReleaseRequest): Promise<boolean>
 
   /**
-   * Forgets a group: its position, leases and dead letters. Messages that only it had not finished are deleted, which is
+   * Forgets a group: its position, leases, dead letters and outcomes. Messages that only it had not finished are deleted, which is
    * an end as any other: their ids are known for their `dedupeMs`. Later claims create the group anew. A group that does
    * not exist is no error.
    */
   deleteGroup(group: string): Promise<void>
 
   /**
-   * Deletes every message, delayed and dead ones included, in every group. Groups stay, receipts become stale. Ids are
-   * known for their `dedupeMs`, as after any other end. A queue whose rows are so damaged that verbs reject with `CORRUPT`
+   * Deletes every message, delayed and dead ones included, in every group, and every outcome. Groups stay, receipts become
+   * stale. Ids are known for their `dedupeMs`, as after any other end. A queue whose rows are so damaged that verbs reject with `CORRUPT`
    * starts anew, without groups.
    */
   purge(): Promise<void>

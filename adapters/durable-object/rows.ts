@@ -6,6 +6,7 @@ import {
   type Table,
   type Transaction,
 } from '../../src/segments/store.ts'
+import type { Hint } from '../../src/storage.ts'
 import { keyBytes, keyOf } from './key-bytes.ts'
 import { type Packed, pack, unpack } from './packed.ts'
 import type { Sql, SqlValue } from './platform.ts'
@@ -40,6 +41,8 @@ type Stored = readonly [text: string | number, bytes: ArrayBuffer | null]
 export class Rows implements Transaction {
   /** A transaction has changed something, as far as this was asked for. */
   wrote = false
+  /** What it says to those who watch. */
+  hint: Hint | undefined
   readonly #sql: Sql
   readonly #segments: Segments = new Segments()
   /** There are tables. */
@@ -50,6 +53,10 @@ export class Rows implements Transaction {
   constructor(sql: Sql) {
     this.#sql = sql
     this.#look()
+  }
+
+  tell(hint: Hint): void {
+    this.hint = hint
   }
 
   /** Nothing was ever written, or all of it was dropped. */

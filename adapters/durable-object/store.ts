@@ -6,6 +6,7 @@ import type {
   Transaction,
   TransactionalStore,
 } from '../../src/segments/store.ts'
+import type { Hint } from '../../src/storage.ts'
 import { LIMITS } from './guarantees.ts'
 import type { ObjectStorage } from './platform.ts'
 import { Rows } from './rows.ts'
@@ -34,7 +35,7 @@ export class ObjectStore implements TransactionalStore, QueueStore {
   readonly #storage: ObjectStorage
   readonly #options: StoreOptions
   readonly #rows: Rows
-  readonly #listeners: Set<() => void> = new Set()
+  readonly #listeners: Set<(hint?: Hint) => void> = new Set()
 
   constructor(storage: ObjectStorage, options: StoreOptions) {
     this.#storage = storage
@@ -72,10 +73,12 @@ export class ObjectStore implements TransactionalStore, QueueStore {
 
   #change<T>(body: () => T): T {
     this.#rows.wrote = false
+    this.#rows.hint = undefined
     const result = this.#run(body)
     if (this.#rows.wrote) {
       this.#options.onChange()
-      for (const listener of this.#listeners) queueMicrotask(listener)
+      const { hint } = this.#rows
+      for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
     }
     return result
   }
@@ -93,8 +96,8 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     return this.#options.now()
   }
 
-  watch(listener: () => void): () => void {
-    const own = (): void => listener()
+  watch(listener: (hint?: Hint) => void): () => void {
+    const own = (hint?: Hint): void => listener(hint)
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
   }

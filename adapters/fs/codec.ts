@@ -40,7 +40,7 @@ const NAMES: readonly string[] = (
   'tail bytes sent delayed nextDelayed nextTimer timer reaper amended aliased groups groupsEver latest skew token ' +
   'cursor leases nextLease due until checked trimmed skipped waiting blocked redriven dead acked failed first last ' +
   'lease attempt named key row at base bodies more alias id headers expires maxAttempts body seq message error ' +
-  'reason fence gone'
+  'reason fence gone keepMs since parked kept keptUntil outcome status value progress'
 ).split(' ')
 const NUMBER_OF_NAME: ReadonlyMap<string, number> = new Map(NAMES.map((name, i) => [name, i + 1]))
 

@@ -107,7 +107,8 @@ export class Commits {
       else for (const commit of commits) commit.reject(error)
       return
     }
-    for (const queue of stage.changed) for (const listener of queue.listeners) queueMicrotask(listener)
+    for (const [queue, hint] of stage.changed)
+      for (const listener of queue.listeners) queueMicrotask(() => listener(hint))
     const bytes = stage.mark().bytes
     stage.written()
     const pause = this.#options.onWritten(bytes)

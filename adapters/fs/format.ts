@@ -49,6 +49,7 @@ const TABLE_NUMBERS = {
   amend: 8,
   delayed: 9,
   held: 10,
+  results: 11,
 } as const satisfies Record<Table, number>
 
 export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]

@@ -4,13 +4,14 @@ import { TABLE_NAMES, valueOfPut } from './format.ts'
 import type { ReplaySink } from './replay.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
 import type { Stage } from './stage.ts'
+import type { Hint } from '../../src/storage.ts'
 
 /** The rows of one queue, as keys and numbers of {@link Rows}; and who wants to know when they change. */
 export class QueueRows {
   /** What rows in the journal carry instead of the name. */
   readonly number: number
   name: string
-  readonly listeners: Set<() => void> = new Set()
+  readonly listeners: Set<(hint?: Hint) => void> = new Set()
   readonly #tables: (OrderedMap<number> | undefined)[] = TABLE_NAMES.map(() => undefined)
 
   constructor(number: number, name: string) {

@@ -13,6 +13,8 @@ import {
 import type { Journal } from './journal.ts'
 import type { QueueRows } from './queues.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
+import { joinHints } from '../../src/segments/hints.ts'
+import type { Hint } from '../../src/storage.ts'
 
 /** The number of no row. */
 const NONE = -1
@@ -48,8 +50,8 @@ export class Stage {
   readonly writer: Writer = new Writer(64 * 1024)
   readonly journal: Journal
   readonly rows: Rows
-  /** Queues that this frame changes and that somebody watches. */
-  readonly changed: Set<QueueRows> = new Set()
+  /** Queues that this frame changes and that somebody watches, and what these are told. */
+  readonly changed: Map<QueueRows, Hint | undefined> = new Map()
   #undo: (Change | Removal)[] = []
   /** Numbers of rows that are gone, to be given back. */
   readonly #gone: (readonly number[])[] = []
@@ -105,6 +107,11 @@ export class Stage {
     if (this.#undo.length === length) return
     this.#begin(queue)
     writeDeleteRange(this.writer, queue.number, number, range.lower, range.upper)
+  }
+
+  /** Says what those who watch a queue are told besides. */
+  tell(queue: QueueRows, hint: Hint): void {
+    if (queue.listeners.size > 0) this.changed.set(queue, joinHints(this.changed.get(queue), hint))
   }
 
   /** The value of a row that this frame writes. */
@@ -175,7 +182,7 @@ export class Stage {
 
   #begin(queue: QueueRows): number {
     if (this.isEmpty) this.journal.beginFrame()
-    if (queue.listeners.size > 0) this.changed.add(queue)
+    if (queue.listeners.size > 0 && !this.changed.has(queue)) this.changed.set(queue, undefined)
     return this.writer.at
   }
 

@@ -19,6 +19,7 @@ import { Reserve } from './reserve.ts'
 import { Rows } from './rows.ts'
 import { Stage } from './stage.ts'
 import { JournalTransaction } from './transaction.ts'
+import type { Hint } from '../../src/storage.ts'
 
 const CACHE_BYTES = 16 * 1024 * 1024
 
@@ -126,7 +127,7 @@ export class JournalStore implements TransactionalStore {
       soleOwner: true,
       watch: (listener) => {
         // A function of its own, so that the same listener can watch twice.
-        const listen = (): void => listener()
+        const listen = (hint?: Hint): void => listener(hint)
         rows.listeners.add(listen)
         return () => void rows.listeners.delete(listen)
       },

@@ -7,6 +7,7 @@ import {
   type Transaction,
   TABLES,
 } from '../../src/segments/store.ts'
+import type { Hint } from '../../src/storage.ts'
 import { corrupt } from './faults.ts'
 import { numberOfTable, valueOfPut } from './format.ts'
 import type { QueueRows, Queues } from './queues.ts'
@@ -54,6 +55,10 @@ export class JournalTransaction implements Transaction {
   put(table: Table, key: Key, value: unknown): void {
     this.#queues.putName(this.#stage, this.#queue)
     this.#stage.put(this.#queue, table, key, value)
+  }
+
+  tell(hint: Hint): void {
+    this.#stage.tell(this.#queue, hint)
   }
 
   delete(table: Table, key: Key): void {

@@ -1,10 +1,18 @@
+import { joinHints } from '../../src/segments/hints.ts'
+import type { Hint } from '../../src/storage.ts'
+
 /** How long changes that no idle consumer waits for are held back, in ms, so that many of them make one hint. */
 const QUIET_MS = 50
 
+type Listener = (hint?: Hint) => void
+
+/** What the pages of an origin tell each other: queues that have changed, and the messages that are finished there. */
+type Change = readonly [queue: string, finished?: Hint['finished']]
+
 /** Tells the other tabs and workers of the origin that a queue has changed. Hints, no more: they may be lost. */
 export class Channel {
-  readonly #listeners: Map<string, Set<() => void>> = new Map()
-  readonly #later: Set<string> = new Set()
+  readonly #listeners: Map<string, Set<Listener>> = new Map()
+  readonly #later: Map<string, Hint | undefined> = new Map()
   readonly #channel: BroadcastChannel | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -14,12 +22,13 @@ export class Channel {
     this.#channel = new BroadcastChannel(`quayside:${name}`)
     this.#channel.addEventListener('message', ({ data }) => {
       // Any page of the origin may say anything here.
-      if (Array.isArray(data)) for (const queue of data) this.#tell(queue as string)
+      if (Array.isArray(data))
+        for (const change of data) if (Array.isArray(change)) this.#heard(change as never)
     })
   }
 
-  listen(queue: string, listener: () => void): () => void {
-    const own = (): void => listener()
+  listen(queue: string, listener: Listener): () => void {
+    const own = (hint?: Hint): void => listener(hint)
     const listeners = this.#listeners.get(queue) ?? new Set()
     this.#listeners.set(queue, listeners.add(own))
     return () => {
@@ -29,15 +38,16 @@ export class Channel {
   }
 
   /** Something changed in a queue. */
-  changed(queue: string, soon: boolean): void {
-    queueMicrotask(() => this.#tell(queue))
+  changed(queue: string, soon: boolean, hint?: Hint): void {
+    queueMicrotask(() => this.#tell(queue, hint))
     if (this.#channel === undefined) return
+    const all = joinHints(this.#later.get(queue), hint)
     if (soon) {
       this.#later.delete(queue)
-      this.#channel.postMessage([queue])
+      this.#channel.postMessage([changeOf(queue, all)])
       return
     }
-    this.#later.add(queue)
+    this.#later.set(queue, all)
     this.#timer ??= setTimeout(() => this.#flush(), QUIET_MS)
   }
 
@@ -49,11 +59,22 @@ export class Channel {
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#later.size > 0) this.#channel?.postMessage([...this.#later])
+    if (this.#later.size > 0)
+      this.#channel?.postMessage(Array.from(this.#later, ([queue, hint]) => changeOf(queue, hint)))
     this.#later.clear()
   }
 
-  #tell(queue: string): void {
-    for (const listener of this.#listeners.get(queue) ?? []) listener()
+  #heard([queue, finished]: Change): void {
+    const isKnown =
+      finished === 'many' || (Array.isArray(finished) && finished.every((id) => typeof id === 'string'))
+    this.#tell(queue, isKnown ? { finished } : undefined)
   }
+
+  #tell(queue: string, hint: Hint | undefined): void {
+    for (const listener of this.#listeners.get(queue) ?? []) listener(hint)
+  }
+}
+
+function changeOf(queue: string, hint: Hint | undefined): Change {
+  return hint === undefined ? [queue] : [queue, hint.finished]
 }

@@ -6,6 +6,7 @@ import { Connection } from './connection.ts'
 import { isQuota, quotaExceeded } from './faults.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { Rows } from './rows.ts'
+import type { Hint } from '../../src/storage.ts'
 
 /** The browser may count what was given up a moment later: how often, and how many ms apart, a claim or an ack is tried then. */
 const ROOM_TRIES = 20
@@ -127,7 +128,7 @@ class IndexedDBQueue implements QueueStore {
 
   async #change<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
     const { connection, channel } = this.#store
-    let last: { readonly result: T; readonly writes: readonly Write[] } | undefined
+    let last: Awaited<ReturnType<typeof rehearse<T>>> | undefined
     await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work, writing) => {
       const rows = new Rows(work, this.#queue)
       // The try before this one may have been stored, and only its answer lost with the connection.
@@ -135,8 +136,8 @@ class IndexedDBQueue implements QueueStore {
       last = await rehearse(rows, body)
       for (const write of last.writes) writing.push(rows.write(write))
     })
-    const { result, writes } = last!
-    if (writes.length > 0) channel.changed(this.#queue, kind === 'append')
+    const { result, writes, hint } = last!
+    if (writes.length > 0) channel.changed(this.#queue, kind === 'append' || hint !== undefined, hint)
 
     return result
   }
@@ -145,7 +146,7 @@ class IndexedDBQueue implements QueueStore {
     return this.#store.clock.now()
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     return this.#store.channel.listen(this.#queue, listener)
   }
 }

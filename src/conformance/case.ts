@@ -21,6 +21,10 @@ export const QUEUE_LIMITS: Need = ({ queueLimits = true }) =>
   queueLimits ? undefined : 'nobody counts what a queue retains (queueLimits: false)'
 export const NAMES: Need = ({ listsQueues = true }) =>
   listsQueues ? undefined : 'queues have no list (listsQueues: false)'
+export const PARKING: Need = ({ parking = true }) =>
+  parking ? undefined : 'nothing can be parked (parking: false)'
+export const RESULTS: Need = ({ results = true }) =>
+  results ? undefined : 'no outcome is kept (results: false)'
 export const PERSISTENCE: Need = ({ durability }) =>
   durability === 'none' ? 'nothing survives the adapter (durability: none)' : undefined
 export const SETTABLE_CLOCK: Need = (_, realClock) =>

@@ -56,6 +56,7 @@ export type Step =
       readonly group: number
       readonly ids: readonly number[]
     }
+  | ResumeStep
   | { readonly verb: 'deleteGroup'; readonly view: number; readonly group: number }
   | { readonly verb: 'purge'; readonly view: number }
   | { readonly verb: 'delete'; readonly view: number }
@@ -75,9 +76,22 @@ export interface AppendStep {
     readonly maxAttempts?: number | undefined
     readonly replace?: boolean | undefined
     readonly dedupeMs?: number | undefined
+    readonly maxDelayMs?: number | undefined
+    readonly keepMs?: number | undefined
   }[]
   /** Groups that it makes. */
   readonly groups?: readonly number[] | undefined
+}
+
+export interface ResumeStep {
+  readonly verb: 'resume'
+  readonly view: number
+  /** In all groups, if not in one. */
+  readonly group?: number | undefined
+  readonly ids: readonly number[]
+  readonly edit?:
+    | { readonly expiresInMs?: number | undefined; readonly maxAttempts?: number | undefined }
+    | undefined
 }
 
 export interface StepSettlement {
@@ -87,15 +101,21 @@ export interface StepSettlement {
   readonly ms: number
   readonly error?: string | undefined
   readonly counts?: boolean | undefined
+  /** Of an ack, an extension, or for what is parked. */
+  readonly value?: string | undefined
 }
 
 const GROUPS = ['A', 'B', 'C']
 /** Of each group. */
 const MAX_ATTEMPTS = [3, 2, 1_000_000]
 const DEAD_FOR_MS = [undefined, 300, undefined]
+/** Whether the next of the key of a dead letter is parked. */
+const PARKS_NEXT = [false, true, false]
+/** Of how many messages results are compared after each step. */
+const RESULTS = 8
 /** After so many claims that find nothing, a storage must say when to look again. */
 const MAX_ROUNDS = 20
-const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done']
 
 /**
  * Runs a history on a fresh storage with a clock that obeys, and rejects at the first result that the contract does not
@@ -175,6 +195,7 @@ class History {
           maxAttempts: MAX_ATTEMPTS[step.group]!,
           from: step.from,
           deadForMs: DEAD_FOR_MS[step.group],
+          ...(this.#parks && { parksNext: PARKS_NEXT[step.group] }),
           ...(step.groups && { groups: startsOf(step.groups) }),
           ...(settle.length > 0 && { settle }),
         }
@@ -211,6 +232,8 @@ class History {
         this.#model.retryNow(group, ids, results)
         return
       }
+      case 'resume':
+        return await this.#resume(step)
       case 'deleteGroup':
         this.#say(`deleteGroup by ${step.view} ${GROUPS[step.group]}`)
         await (await this.#view(step.view)).deleteGroup(GROUPS[step.group]!)
@@ -252,10 +275,33 @@ class History {
     fail(`claims of ${request.group} answer nextInMs: 0 for ever, and find nothing`)
   }
 
+  get #parks(): boolean {
+    return this.#factory.guarantees.parking ?? true
+  }
+
+  get #keeps(): boolean {
+    return this.#factory.guarantees.results ?? true
+  }
+
+  async #resume({ view, group: number, ids: numbers, edit: changes }: ResumeStep): Promise<void> {
+    if (!this.#parks) return
+    // With an edit one message, because bodies must be different, in one group.
+    const ids = numbers.slice(0, changes === undefined ? undefined : 1).map((one) => this.#id(one))
+    const only = changes === undefined || number !== undefined ? number : 0
+    const group = only === undefined ? undefined : GROUPS[only]
+    const edit = changes && { ...changes, body: `m${this.#bodies++}`, headers: { is: 'edited' } }
+    const options = { ...(group !== undefined && { group }), ...(edit && { edit }) }
+    this.#say(`resume by ${view} ${show(ids)} ${show(options)}`)
+    const results = await (await this.#view(view)).resume(ids, options)
+    this.#answer(results)
+    this.#model.resume(ids, options, results)
+  }
+
   async #append({ view, messages, groups: numbers }: AppendStep): Promise<void> {
     const { orderingKeys, deduplication } = this.#factory.guarantees
     const drafts = messages.map((message): NewMessage => {
       const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
+      const { maxDelayMs, keepMs } = message
       const body = `m${this.#bodies++}`
       const named = id !== undefined && deduplication
       return {
@@ -269,6 +315,8 @@ class History {
         maxAttempts,
         replace: named ? replace : undefined,
         dedupeMs: named ? dedupeMs : undefined,
+        ...(named && replace && delayMs !== undefined && { maxDelayMs }),
+        ...(this.#keeps && { keepMs }),
       }
     })
     const batchId = uuid()
@@ -285,15 +333,18 @@ class History {
     const ids = numbers && [...new Set(numbers.map((number) => this.#id(number)))]
     this.#say(`list by ${view} of ${name} ${show({ states, limit, ids })}`)
     const all = await this.#readAll(name, { limit: 1000, states: STATES })
-    const wanted = states ?? STATES.filter((state) => state !== 'dead')
+    const wanted = states ?? STATES.filter((state) => state !== 'dead' && state !== 'done')
     const expected = all.filter(({ id, state }) => wanted.includes(state) && (ids?.includes(id) ?? true))
     const actual = await this.#readAll(name, { limit, states, ids }, view)
     this.#answer(actual.map(({ body, state }) => `${String(body)} ${state}`))
     const sorted = (listed: readonly ListedMessage[]): ListedMessage[] =>
-      listed.toSorted((a, b) => (String(a.body) < String(b.body) ? -1 : 1))
+      listed.toSorted((a, b) => (`${String(a.body)} ${a.id}` < `${String(b.body)} ${b.id}` ? -1 : 1))
     const sure = expected.filter(
       (one) =>
-        ids === undefined || !this.#model.isShadowed(one) || actual.some(({ body }) => body === one.body),
+        ids === undefined ||
+        one.state === 'done' ||
+        !this.#model.isShadowed(one) ||
+        actual.some(({ body }) => body === one.body),
     )
     equal(sorted(actual), sorted(sure), `the list of ${name}, compared with the list of all`)
   }
@@ -346,11 +397,14 @@ class History {
         this.#learn(receipt, group)
       }
       this.#model.observe(group, listed)
+      if (!this.#keeps) continue
+      const ids = this.#ids.slice(-RESULTS)
+      this.#model.results(group, ids, await storage.results(group, ids))
     }
     this.#model.checkStats(stats)
   }
 
-  #settlement({ receipt: number, kind, ms, error, counts }: StepSettlement): {
+  #settlement({ receipt: number, kind, ms, error, counts, value }: StepSettlement): {
     settlement: Settlement
     group: string | undefined
   } {
@@ -358,15 +412,28 @@ class History {
       number < 0 ? undefined : this.#receipts.at(-1 - (number % Math.max(1, this.#receipts.length)))
     const receipt = known?.receipt ?? `made up ${number}`
     const group = known?.group
-    if (kind === 'ack') return { settlement: { receipt, kind }, group }
+    if (kind === 'ack') return { settlement: { receipt, kind, ...(this.#keeps && { value }) }, group }
     if (kind === 'retry') return { settlement: { receipt, kind, delayMs: ms, error, counts }, group }
     // What else the receipt of a dead letter does is open.
     if (this.#dead.has(receipt)) return { settlement: { receipt, kind: 'retry', delayMs: ms }, group }
     if (kind === 'dead') {
       const deadForMs = DEAD_FOR_MS[GROUPS.indexOf(group ?? '')]
-      return { settlement: { receipt, kind, reason: 'rejected', error, deadForMs }, group }
+      const parksNext = this.#parks && PARKS_NEXT[GROUPS.indexOf(group ?? '')]
+      return {
+        settlement: { receipt, kind, reason: 'rejected', error, deadForMs, ...(parksNext && { parksNext }) },
+        group,
+      }
     }
-    return { settlement: { receipt, kind: 'extend', leaseMs: ms + 1 }, group }
+    if (kind === 'park' && this.#parks)
+      return {
+        settlement: { receipt, kind, reason: error ?? 'a fix', data: value && JSON.stringify(value) },
+        group,
+      }
+    const progress = this.#keeps ? value : undefined
+    return {
+      settlement: { receipt, kind: 'extend', leaseMs: ms + 1, ...(progress !== undefined && { progress }) },
+      group,
+    }
   }
 
   #id(number: number): string {

@@ -8,4 +8,11 @@ export type { Backend, ConformanceFactory } from './backend.ts'
 export type { CaseClock, ConformanceClock } from './clock.ts'
 export { ConformanceError } from './assert.ts'
 export { type ConformanceCase, conformanceCases } from './suite.ts'
-export { type AppendStep, type Step, type StepSettlement, describeStep, runHistory } from './history.ts'
+export {
+  type AppendStep,
+  type ResumeStep,
+  type Step,
+  type StepSettlement,
+  describeStep,
+  runHistory,
+} from './history.ts'

@@ -10,12 +10,16 @@ import type {
   ListedMessage,
   MessageState,
   NewMessage,
+  Outcome,
+  Parked,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageStats,
 } from '../storage.ts'
 import { equal, fail, ok, show } from './assert.ts'
 import type { ConformanceClock } from './clock.ts'
+import { Outcomes } from './outcomes.ts'
 
 /**
  * Contract 1 as plainly as possible: an array of messages, and for each message and group where it stands. Everything is
@@ -34,6 +38,7 @@ export class Model {
   readonly #receipts: Map<string, Receipt> = new Map()
   /** Ids of messages that are done, and until when they are known. */
   readonly #remembered: Map<string, Remembered> = new Map()
+  readonly #outcomes: Outcomes = new Outcomes()
   #token = 0
   #sent: Range = { least: 0, most: 0 }
 
@@ -108,14 +113,19 @@ export class Model {
       if (other.id !== id) continue
       if (!other.shadowed) other.promises = this.#isRetained(other)
       other.shadowed = true
+      other.superseded = true
     }
+    this.#outcomes.forget(id)
     const message: Message = {
       ...this.#contentOf(draft, id),
       number: this.#messages.length,
       at: this.#now + (draft.delayMs ?? 0),
       isDelayed: (draft.delayMs ?? 0) > 0,
       isNamed: draft.id !== undefined,
+      since: this.#now,
+      edited: [],
       shadowed: false,
+      superseded: false,
       promises: true,
       leavesTrace: false,
       dropped: false,
@@ -132,7 +142,9 @@ export class Model {
     if (message === undefined) fail(`append replaced ${id}, but nothing of this id waits`)
     this.#doubtId(id)
     const wasWaiting = message.at > this.#now
-    const delayMs = draft.delayMs ?? 0
+    const { maxDelayMs = Infinity } = draft
+    const delayMs = Math.min(draft.delayMs ?? 0, Math.max(0, message.since + maxDelayMs - this.#now))
+    message.edited = []
     // An engine may drop the old one and store the new one.
     this.#sent = { ...this.#sent, most: this.#sent.most + 1 }
     Object.assign(message, this.#contentOf(draft, id))
@@ -155,7 +167,8 @@ export class Model {
       standing.attempts = [...new Set([0, ...before.attempts])]
       standing.error = before.touched ? undefined : standing.error
       standing.touched = before.touched
-      standing.wasBlocked = before.wasBlocked
+      // What was parked goes on with what it carries now.
+      standing.wasBlocked = before.wasBlocked || before.state === 'parked'
       standing.redriven = before.redriven
       standing.passed = before.passed && !moves
       standing.outOfLog = before.outOfLog
@@ -166,7 +179,7 @@ export class Model {
   }
 
   #contentOf(draft: NewMessage, id: string): Content {
-    const { body, key, headers, maxAttempts, expiresInMs, dedupeMs = 0 } = draft
+    const { body, key, headers, maxAttempts, expiresInMs, dedupeMs = 0, keepMs } = draft
     return {
       id,
       body,
@@ -174,6 +187,7 @@ export class Model {
       headers,
       maxAttempts,
       dedupeMs,
+      keepMs,
       timestamp: this.#now,
       expires: expiresInMs === undefined ? undefined : this.#now + expiresInMs,
     }
@@ -187,6 +201,7 @@ export class Model {
     const group = this.#groups.get(request.group)!
     group.maxAttempts = request.maxAttempts
     group.deadForMs = request.deadForMs
+    group.parksNext = request.parksNext === true
     if (request.settle !== undefined) this.settle(request.group, request.settle, settled ?? [])
     this.#markBlocked(group)
     // Until it delivers something, or says that there is nothing, it may still be taking over what others hold.
@@ -220,8 +235,11 @@ export class Model {
     const what = `delivery of ${show(body)} to ${group.name}`
     const message = this.#find(body, what)
     const standing = message.standings.get(group.name) ?? fail(`${what}: it does not belong to this group`)
-    sameContent(delivery, message, what)
-    equal(delivery.maxAttempts, message.maxAttempts ?? maxAttempts, `${what}: maxAttempts`)
+    const content = sameContent(delivery, standing, what)
+    equal(delivery.keepMs, message.keepMs, `${what}: keepMs`)
+    equal(delivery.maxAttempts, content.maxAttempts ?? maxAttempts, `${what}: maxAttempts`)
+    ok(standing.state !== 'parked' || standing.mayGoOn, `${what}: it is parked`)
+    ok(this.#isStopped(group, message, standing) !== true, `${what}: a dead letter of its key has it parked`)
     ok(standing.state !== 'done', `${what}: it was done`)
     ok(standing.state !== 'dead', `${what}: it is a dead letter`)
     ok(
@@ -232,7 +250,7 @@ export class Model {
     if (standing.state === 'waiting') {
       ok(standing.from <= this.#now, `${what}: its retry is due in ${standing.from - this.#now} ms`)
     }
-    ok(!this.#isExpired(message, standing) || standing.expiry === 'maybe', `${what}: it has expired`)
+    ok(!this.#isExpired(standing) || standing.expiry === 'maybe', `${what}: it has expired`)
     ok(
       standing.attempts.includes(attempt - 1),
       `${what}: attempt ${attempt} after ${show(standing.attempts)} deliveries`,
@@ -266,6 +284,7 @@ export class Model {
       passed: true,
       // Where leases live long, storages may take their messages out of the log.
       outOfLog: true,
+      progress: undefined,
     } satisfies Partial<Standing>)
     this.#give(receipt, group, message, standing)
   }
@@ -290,6 +309,7 @@ export class Model {
       )
       const isStuck =
         open.length > 0 &&
+        !group.stops.has(key) &&
         open.every(
           ([message, standing]) =>
             standing.sure &&
@@ -305,11 +325,12 @@ export class Model {
   #nextEvent(group: Group): number | undefined {
     const times: number[] = []
     for (const [message, standing] of this.#of(group)) {
-      const { state, sure, until, due, attempts, expiry } = standing
-      if (!sure || state === 'done' || state === 'dead') continue
+      const { state, sure, until, due, attempts, expiry, versions } = standing
+      if (!sure || state === 'done' || state === 'dead' || state === 'parked') continue
+      if (this.#isStopped(group, message, standing)) continue
       const at = Math.max(this.#now, message.at, state === 'leased' ? until : due)
-      const isExpired = message.expires !== undefined && message.expires <= at && expiry !== 'never'
-      if (isExpired || Math.max(...attempts) >= this.#maxOf(group, message)) continue
+      const isExpired = expiry !== 'never' && versions.some((one) => isExpiredAt(one, at))
+      if (isExpired || Math.max(...attempts) >= this.#maxOf(group, standing)) continue
       if (this.#blockers(group, message).length > 0) continue
       if (state === 'waiting' && this.#ofKey(group, message).some(([, other]) => this.#isHeld(other)))
         continue
@@ -334,6 +355,10 @@ export class Model {
         continue
       }
       const { message } = held
+      if (standing.state === 'dead' && settlement.kind === 'park') {
+        equal(status, 'stale', what)
+        continue
+      }
       // It may have died or been given up unseen.
       const doubt = standing.doubtfulLease || !standing.sure || this.#isDying(message, standing)
       ok(
@@ -352,11 +377,17 @@ export class Model {
     if (settlement.kind === 'extend') {
       standing.until = now + settlement.leaseMs
       standing.doubtfulLease = false
+      const { progress } = settlement
+      if (progress !== undefined && message.keepMs !== undefined)
+        standing.progress = { status: 'running', progress, at: now }
       return
     }
     standing.token = ++this.#token
+    standing.progress = undefined
     if (settlement.kind === 'ack') {
       const wasDead = standing.state === 'dead'
+      if (wasDead) this.#letGo(group, message, false)
+      else this.#outcomes.acked(group.name, message, now, settlement.value)
       group.acked = { least: group.acked.least + (wasDead ? 0 : 1), most: group.acked.most + 1 }
       standing.state = 'done'
       // Whether `dedupeMs` counts from the death or from its end is open.
@@ -365,14 +396,25 @@ export class Model {
     }
     if (settlement.kind === 'dead') {
       this.#fail(group, 1, 1)
-      this.#die(message, standing, settlement.reason, { text: settlement.error })
+      this.#die(group, message, standing, settlement.reason, { text: settlement.error })
+      if (settlement.parksNext === true) this.#stop(group, message, true)
       if (settlement.deadForMs !== undefined) standing.deadUntil = now + settlement.deadForMs
       return
     }
-    if (settlement.kind === 'park') return
+    if (settlement.kind === 'park') {
+      const { reason, data } = settlement
+      if (standing.expiry === 'normal' && standing.versions.some(({ expires }) => expires! < now)) {
+        this.#fail(group, 0, 1)
+        this.#die(group, message, standing, 'expired', { text: reason })
+      } else this.#park(standing, { reason, data, at: now })
+      return
+    }
     const due = now + settlement.delayMs
     if (standing.state === 'dead') {
       this.#doubtId(message.id)
+      this.#letGo(group, message, true)
+      if (message.superseded || message.shadowed) this.#outcomes.doubt(message.id)
+      else this.#outcomes.forget(message.id, group.name)
       Object.assign(standing, {
         state: 'waiting',
         attempts: [0],
@@ -384,18 +426,18 @@ export class Model {
         deadUntil: Infinity,
         outOfLog: true,
         // Whoever redrives an expired message wants it delivered. Whether that holds for one that has yet to expire is open.
-        expiry: this.#isExpired(message, standing) || standing.expiry === 'never' ? 'never' : 'maybe',
+        expiry: this.#isExpired(standing) || standing.expiry === 'never' ? 'never' : 'maybe',
       } satisfies Partial<Standing>)
       return
     }
     const counts = settlement.counts !== false
     this.#fail(group, counts ? 1 : 0, 1)
     const error = { text: settlement.error }
-    const { expires } = message
+    const { expires } = standing.versions[0]!
     // Whether an attempt that is given back counts in a dead letter is open.
     if (!counts) standing.attempts = standing.attempts.flatMap((attempt) => [attempt - 1, attempt])
     if (expires !== undefined && expires < due && standing.expiry === 'normal') {
-      this.#die(message, standing, 'expired', error)
+      this.#die(group, message, standing, 'expired', error)
       return
     }
     const mayDie = expires !== undefined && expires <= due
@@ -411,11 +453,14 @@ export class Model {
   }
 
   #die(
+    group: Group,
     message: Message,
     standing: Standing,
     reason: DeadReason | undefined,
     error: LastError | undefined,
   ): void {
+    if (standing.state !== 'dead' && reason !== undefined)
+      this.#outcomes.died(group.name, message, this.#now, reason, error?.text)
     Object.assign(standing, { state: 'dead', reason, error, mustBeDead: false, deadUntil: Infinity })
     standing.token = ++this.#token
     this.#finished(message, true)
@@ -445,6 +490,123 @@ export class Model {
   #doubtId(id: string): void {
     const remembered = this.#remembered.get(id)
     if (remembered !== undefined) this.#remembered.set(id, { ...remembered, sure: false })
+  }
+
+  // Parked
+
+  #park(standing: Standing, parked: Parked): void {
+    Object.assign(standing, {
+      state: 'parked',
+      parked,
+      error: { text: parked.reason },
+      outOfLog: true,
+      wasBlocked: true,
+      doubtfulLease: false,
+    } satisfies Partial<Standing>)
+  }
+
+  /** A message died: the next of its key is parked, one that waits, or the first that comes while the dead letter is kept. */
+  #stop(group: Group, message: Message, sure: boolean): void {
+    const { key } = message
+    if (key === undefined) return
+    const before = group.stops.get(key)
+    group.stops.set(key, { message, sure: sure && before === undefined })
+  }
+
+  /** A dead letter is gone. Whatever it had parked goes on behind it, if it was redriven. */
+  #letGo(group: Group, message: Message, redriven: boolean): void {
+    const { key } = message
+    if (key === undefined) return
+    const stop = group.stops.get(key)
+    if (stop?.message === message) group.stops.delete(key)
+    else if (stop !== undefined) group.stops.set(key, { ...stop, sure: false })
+    for (const [, standing] of redriven ? this.#ofKey(group, message) : []) {
+      if (standing.state === 'parked' && standing.parked?.reason === BEHIND) standing.mayGoOn = true
+    }
+  }
+
+  /** Whether a dead letter has it parked, once a claim comes by. */
+  #isStopped(group: Group, message: Message, { redriven, state }: Standing): boolean | 'maybe' {
+    const stop = message.key === undefined ? undefined : group.stops.get(message.key)
+    if (stop === undefined || state !== 'waiting' || redriven || isBefore(message, stop.message)) return false
+    const { state: letter, deadUntil = 0 } = stop.message.standings.get(group.name) ?? {}
+    const isKept = letter === 'dead' && deadUntil > this.#now
+    return stop.sure && isKept && isBefore(stop.message, message) ? true : 'maybe'
+  }
+
+  resume(ids: readonly string[], { group: only, edit }: ResumeOptions, results: readonly boolean[]): void {
+    equal(results.length, ids.length, 'results of resume')
+    for (const [i, id] of ids.entries()) {
+      const what = `resume of ${id}${only === undefined ? '' : ` in ${only}`}`
+      const parked = this.#messages.flatMap((message) =>
+        [...this.#groups.values()].flatMap((group) => {
+          const standing = message.id === id ? message.standings.get(group.name) : undefined
+          const isParked = standing?.state === 'parked' && (only === undefined || only === group.name)
+          return isParked ? [{ group, message, standing }] : []
+        }),
+      )
+      const surely = parked.some(
+        ({ message, standing }) =>
+          standing.sure && !message.shadowed && !standing.mayGoOn && !this.#isDying(message, standing),
+      )
+      if (surely) equal(results[i], true, what)
+      if (parked.length === 0) equal(results[i], false, what)
+      if (results[i] !== true) continue
+      for (const { message, standing } of parked) {
+        const open = message.shadowed || this.#isDying(message, standing)
+        // Where it is open whether it was resumed, it will be seen.
+        if (open) standing.mayGoOn = true
+        else this.#resumeOne(standing)
+        if (edit === undefined) continue
+        const { body, headers, maxAttempts, expiresInMs } = edit
+        for (const before of standing.versions.slice()) {
+          const expires = expiresInMs === undefined ? before.expires : this.#now + expiresInMs
+          const edited: Content = { ...before, body, headers, maxAttempts, expires, timestamp: this.#now }
+          message.edited.push(edited)
+          standing.versions = open ? [...standing.versions, edited] : [edited]
+        }
+        if (expiresInMs !== undefined) standing.expiry = open ? 'maybe' : 'normal'
+      }
+    }
+  }
+
+  #resumeOne(standing: Standing): void {
+    Object.assign(standing, {
+      state: 'waiting',
+      attempts: [0],
+      from: this.#now,
+      due: this.#now,
+      error: { text: undefined },
+      parked: undefined,
+      mayGoOn: false,
+      touched: true,
+    } satisfies Partial<Standing>)
+  }
+
+  /** What `results` said of some ids of a group. */
+  results(name: string, ids: readonly string[], results: readonly (Outcome | undefined)[]): void {
+    equal(results.length, ids.length, 'outcomes')
+    for (const [i, id] of ids.entries()) {
+      const message = this.#messages.findLast((one) => one.id === id && !one.superseded)
+      const standing = message?.standings.get(name)
+      const isLeased = standing?.state === 'leased' && standing.until > this.#now
+      this.#outcomes.check(name, id, results[i], this.#now, {
+        running: isLeased ? standing.progress : undefined,
+        isRunning: isLeased && standing.sure && !standing.doubtfulLease && !message!.shadowed,
+        open: this.#mayHaveDied(name, id),
+      })
+    }
+  }
+
+  /** Whether a message of an id may have died, and its dead letter be gone, unseen. */
+  #mayHaveDied(name: string, id: string): boolean {
+    return this.#messages.some((message) => {
+      const standing = message.standings.get(name)
+      if (message.id !== id || message.keepMs === undefined) return false
+      // Its group may not have it any more.
+      if (standing === undefined) return true
+      return standing.mustBeDead || standing.diedUnseen || !standing.sure || this.#isDying(message, standing)
+    })
   }
 
   // Other verbs
@@ -525,15 +687,16 @@ export class Model {
 
   #doubt(message: Message): void {
     for (const standing of message.standings.values()) {
-      if (standing.state === 'waiting' || standing.state === 'leased') standing.sure = false
+      if (isOpen(standing)) standing.sure = false
     }
   }
 
   deleteGroup(name: string): void {
     if (!this.#groups.delete(name)) return
+    this.#outcomes.deleteGroup(name)
     for (const message of this.#messages) {
       const standing = message.standings.get(name)
-      const wasOpen = standing?.state === 'waiting' || standing?.state === 'leased'
+      const wasOpen = standing !== undefined && isOpen(standing)
       const isSure = wasOpen && standing.sure && !this.#isDying(message, standing)
       message.standings.delete(name)
       if (this.#groups.size === 0) message.dropped = true
@@ -544,6 +707,8 @@ export class Model {
   }
 
   purge(): void {
+    this.#outcomes.clear()
+    for (const group of this.#groups.values()) group.stops.clear()
     for (const message of this.#messages) {
       const wasOpen = this.#isRetained(message)
       this.#drop(message, true)
@@ -566,6 +731,7 @@ export class Model {
 
   /** The queue never was. */
   delete(): void {
+    this.#outcomes.clear()
     this.#messages.length = 0
     this.#groups.clear()
     this.#remembered.clear()
@@ -586,7 +752,8 @@ export class Model {
   // Looking
 
   /** Checks a list of all states of a group, and learns from it what was left open. */
-  observe(name: string, listed: readonly ListedMessage[]): void {
+  observe(name: string, all: readonly ListedMessage[]): void {
+    const listed = all.filter(({ state }) => state !== 'done')
     const group = this.#groups.get(name) ?? this.#makeGroup(name, 'earliest', false)
     const isReal = this.#groups.has(name)
     const seen = new Set<Message>()
@@ -597,12 +764,15 @@ export class Model {
       seen.add(message)
       const standing = group.imagined?.get(message) ?? message.standings.get(name)
       if (standing === undefined) fail(`${what}, which does not belong to the group`)
-      sameContent(entry, message, what)
-      equal(entry.maxAttempts, message.maxAttempts, `${what}: maxAttempts`)
+      const content = sameContent(entry, standing, what)
+      equal(entry.maxAttempts, content.maxAttempts, `${what}: maxAttempts`)
       const states = this.#states(group, message, standing)
       ok(states.includes(entry.state), `${what} as ${entry.state}, it should be ${show(states)}`)
       if (entry.state === 'dead' && standing.state !== 'dead')
         this.#diedUnseen(group, message, standing, entry)
+      if (entry.state === 'parked' && standing.state !== 'parked')
+        this.#parkedBehind(group, message, standing, entry)
+      if (entry.state !== 'parked' && standing.state === 'parked') this.#resumeOne(standing)
       standing.sure = true
       this.#learn(group, message, standing, entry, what)
     }
@@ -617,19 +787,37 @@ export class Model {
       if (standing.state === 'dead') {
         standing.state = 'done'
         standing.token = ++this.#token
+        this.#letGo(group, message, false)
         continue
+      }
+      if (this.#isDying(message, standing) || standing.mustBeDead) {
+        standing.diedUnseen = true
+        if (group.parksNext) this.#stop(group, message, false)
       }
       if (standing.sure || this.#isDying(message, standing)) continue
       if (isReal) message.standings.delete(name)
     }
     if (this.#fifo) this.#inOrder(group, listed)
+    const isDead = (message: object): boolean =>
+      listed.some(({ body, state }) => state === 'dead' && this.#find(body, 'the list') === message)
+    const done = all.filter(({ state }) => state === 'done')
+    this.#outcomes.checkListed(name, done, this.#now, isDead, (id) => this.#mayHaveDied(name, id))
+  }
+
+  #parkedBehind(group: Group, message: Message, standing: Standing, { parked }: ListedMessage): void {
+    const what = `${show(message.body)} is parked in ${group.name}`
+    equal(parked?.reason, BEHIND, `${what}: the reason`)
+    const { key } = message
+    ok(key !== undefined && group.stops.delete(key), `${what}, but no dead letter of its key has it parked`)
+    this.#park(standing, parked!)
   }
 
   /** A message was found dead that nobody had settled. */
-  #diedUnseen(group: Group, message: Message, standing: Standing, { reason, attempt }: ListedMessage): void {
+  #diedUnseen(group: Group, message: Message, standing: Standing, entry: ListedMessage): void {
+    const { reason, attempt, lastError, deadAt } = entry
     const possible: (DeadReason | undefined)[] = []
-    if (this.#isExpired(message, standing) || expiresFirst(message, standing)) possible.push('expired')
-    if (attempt >= this.#maxOf(group, message)) possible.push('exhausted')
+    if (this.#isExpired(standing) || expiresFirst(standing)) possible.push('expired')
+    if (attempt >= this.#maxOf(group, standing)) possible.push('exhausted')
     ok(
       possible.includes(reason),
       `${show(message.body)} is dead as ${reason}, it should be ${show(possible)}`,
@@ -638,7 +826,10 @@ export class Model {
     this.#fail(group, isLost ? 1 : 0, 1)
     message.leavesTrace = true
     // Why an attempt failed stays known, if it was told.
-    this.#die(message, standing, reason, standing.state === 'waiting' ? standing.error : undefined)
+    const error = standing.state === 'leased' ? undefined : standing.error
+    this.#die(group, message, standing, reason, error)
+    this.#outcomes.died(group.name, message, deadAt!, reason!, lastError)
+    if (group.parksNext) this.#stop(group, message, false)
     // As the claim said that found it: when that was will be seen.
     standing.deadUntil = undefined
   }
@@ -665,7 +856,11 @@ export class Model {
       standing.until = Math.min(standing.until, this.#now)
       standing.doubtfulLease &&= !group.imagined
     }
-    if (standing.state !== 'leased' && standing.error !== undefined) {
+    equal(entry.parked, state === 'parked' ? standing.parked : undefined, `${what}: parked`)
+    const running = state === 'leased' ? standing.progress : undefined
+    equal(entry.outcome, running, `${what}: outcome`)
+    if (state === 'parked') equal(lastError, undefined, `${what}: lastError`)
+    else if (standing.state !== 'leased' && standing.error !== undefined) {
       equal(lastError, standing.error.text, `${what}: lastError`)
     }
     equal(receipt !== undefined, state === 'dead', `${what} as ${state}: whether it has a receipt`)
@@ -707,7 +902,7 @@ export class Model {
 
   /** Where a message may stand in a group. `gone`: not listed at all. */
   #states(group: Group, message: Message, standing: Standing): readonly Seen[] {
-    const { state, from, due, sure, until, mustBeDead, doubtfulLease } = standing
+    const { state, from, due, sure, until, mustBeDead, doubtfulLease, mayGoOn } = standing
     const seen: Seen[] = []
     if (!sure || standing.starting) seen.push('gone')
     if (state === 'done') return ['gone']
@@ -729,7 +924,9 @@ export class Model {
       if (this.#blockers(group, message).length > 0) seen.push('blocked')
       return seen
     }
+    if (state === 'parked') return [...seen, 'parked', ...(mayGoOn ? (['ready', 'blocked'] as const) : [])]
     if (message.at > now) return [...seen, 'delayed']
+    if (this.#isStopped(group, message, standing) !== false) seen.push('parked')
     const blockers = this.#blockers(group, message)
     if (due > now) {
       seen.push('delayed')
@@ -751,7 +948,7 @@ export class Model {
     for (const group of this.#groups.values()) {
       const counts = stats.groups[group.name]!
       this.#checkCounts(group, counts)
-      largest = Math.max(largest, counts.ready + counts.leased + counts.delayed + counts.blocked)
+      largest = Math.max(largest, retainedIn(counts))
     }
     if (this.#groups.size > 0) equal(stats.messages, largest, 'messages in stats')
     else {
@@ -780,9 +977,9 @@ export class Model {
       let states = this.#states(group, message, standing)
       // The list may still show what has expired; the numbers may not, but for a lease that was lost.
       if (
-        standing.state === 'waiting' &&
+        (standing.state === 'waiting' || standing.state === 'parked') &&
         standing.expiry === 'normal' &&
-        this.#isExpired(message, standing)
+        this.#isExpired(standing)
       ) {
         states = states.filter((state) => state === 'dead' || state === 'gone')
       }
@@ -815,6 +1012,9 @@ export class Model {
       const outOfLog = isOutOfLog(message)
       const starting = isReal && outOfLog
       const standing = { ...newStanding(message, belongs === true), outOfLog, starting }
+      // Whether it carries what it was edited to elsewhere is open.
+      if (message.edited.length > 0)
+        Object.assign(standing, { versions: [message, ...message.edited], expiry: 'maybe' })
       // Where it was redriven, that may hold for later groups too: it does not expire, and comes after a delay.
       for (const { expiry, state, due } of message.standings.values()) {
         if (expiry === 'normal') continue
@@ -829,6 +1029,8 @@ export class Model {
       failed: ZERO,
       maxAttempts: Infinity,
       deadForMs: undefined,
+      parksNext: false,
+      stops: new Map(),
       imagined: isReal ? undefined : imagined,
     }
     if (isReal) for (const [message, standing] of imagined) message.standings.set(name, standing)
@@ -893,16 +1095,16 @@ export class Model {
   }
 
   #isDue(message: Message, standing: Standing): boolean {
-    if (message.at > this.#now) return false
+    if (message.at > this.#now || standing.state === 'parked') return false
     return standing.state === 'leased' ? standing.until <= this.#now : standing.due <= this.#now
   }
 
-  #isExpired(message: Message, { expiry }: Standing): boolean {
-    return expiry !== 'never' && isExpiredAt(message, this.#now)
+  #isExpired({ expiry, versions }: Standing): boolean {
+    return expiry !== 'never' && versions.some((one) => isExpiredAt(one, this.#now))
   }
 
-  #maxOf(group: Group, message: Message): number {
-    return message.maxAttempts ?? group.maxAttempts
+  #maxOf(group: Group, { versions }: Standing): number {
+    return Math.min(...versions.map(({ maxAttempts }) => maxAttempts ?? group.maxAttempts))
   }
 
   /** Whether it may be found dead although nobody settled it so. */
@@ -910,14 +1112,15 @@ export class Model {
     if (
       standing.state === 'leased'
         ? standing.until > this.#now && !standing.doubtfulLease
-        : standing.state !== 'waiting'
+        : standing.state !== 'waiting' && standing.state !== 'parked'
     ) {
       return false
     }
-    if (this.#isExpired(message, standing)) return true
-    if (expiresFirst(message, standing)) return true
+    if (this.#isExpired(standing)) return true
+    if (standing.state === 'parked') return false
+    if (expiresFirst(standing)) return true
     const group = [...this.#groups.values()].find(({ name }) => message.standings.get(name) === standing)
-    return group !== undefined && Math.max(...standing.attempts) >= this.#maxOf(group, message)
+    return group !== undefined && Math.max(...standing.attempts) >= this.#maxOf(group, standing)
   }
 
   #isDeliverable(group: Group, message: Message, standing: Standing): boolean {
@@ -926,6 +1129,7 @@ export class Model {
       (state === 'waiting' || state === 'leased') &&
       this.#isDue(message, standing) &&
       !this.#isDying(message, standing) &&
+      !this.#isStopped(group, message, standing) &&
       !(expiry === 'maybe' && isExpiredAt(message, this.#now)) &&
       this.#blockers(group, message).length === 0
     )
@@ -935,16 +1139,13 @@ export class Model {
   #isRetained(message: Message): boolean {
     if (this.#groups.size === 0) return !message.dropped && !isExpiredAt(message, this.#now)
     return [...message.standings.values()].some(
-      (standing) =>
-        standing.sure &&
-        (standing.state === 'waiting' || standing.state === 'leased') &&
-        !this.#isDying(message, standing),
+      (standing) => standing.sure && isOpen(standing) && !this.#isDying(message, standing),
     )
   }
 
   #mayBeRetained(message: Message): boolean {
     if (this.#groups.size === 0) return !message.dropped
-    return [...message.standings.values()].some(({ state }) => state === 'waiting' || state === 'leased')
+    return [...message.standings.values()].some(isOpen)
   }
 
   /** Whether it is open if a list finds a message by its id. */
@@ -965,7 +1166,9 @@ export class Model {
 
   #find(body: Body, what: string): Message {
     return (
-      this.#messages.find((message) => message.body === body) ?? fail(`${what}: no message has this body`)
+      this.#messages.find(
+        (message) => message.body === body || message.edited.some((one) => one.body === body),
+      ) ?? fail(`${what}: no message has this body`)
     )
   }
 
@@ -988,6 +1191,7 @@ interface Content {
   headers: Readonly<Record<string, string>> | undefined
   maxAttempts: number | undefined
   dedupeMs: number
+  keepMs: number | undefined
   timestamp: number
   expires: number | undefined
 }
@@ -999,6 +1203,12 @@ interface Message extends Content {
   at: number
   isDelayed: boolean
   isNamed: boolean
+  /** When the first was stored of those that were replaced under its id, until it. */
+  since: number
+  /** What it carries in groups in which it was edited. */
+  edited: Content[]
+  /** A later message of the same id was stored. */
+  superseded: boolean
   /** A later message of the same id was stored. The contract does not say which of the two that id means then. */
   shadowed: boolean
   /** Its `dedupeMs` surely holds when it is done, although a later message has its id. */
@@ -1012,7 +1222,16 @@ interface Message extends Content {
 
 /** A message in a group. */
 interface Standing {
-  state: 'waiting' | 'leased' | 'dead' | 'done'
+  state: 'waiting' | 'leased' | 'parked' | 'dead' | 'done'
+  /** What it may carry here: more than one will be seen. */
+  versions: readonly Content[]
+  parked: Parked | undefined
+  /** It is parked behind a dead letter that is gone: whether it stays so will be seen. */
+  mayGoOn: boolean
+  /** How far its handler is. */
+  progress: Outcome | undefined
+  /** It may be dead, and its dead letter gone. */
+  diedUnseen: boolean
   /** `false`: whether the group has it at all will be seen. */
   sure: boolean
   /** How many deliveries count. More than one number: will be seen. */
@@ -1066,6 +1285,10 @@ interface Group {
   maxAttempts: number
   /** Of the last claim. */
   deadForMs: number | undefined
+  /** As the last claim said. */
+  parksNext: boolean
+  /** Keys of which the next message is parked, and the dead letter that has it so. */
+  readonly stops: Map<string, { readonly message: Message; readonly sure: boolean }>
   acked: Range
   failed: Range
   /** Standings in a group that does not exist. */
@@ -1086,6 +1309,9 @@ interface Range {
 
 const ZERO: Range = { least: 0, most: 0 }
 
+/** Why the next of a key is parked. */
+const BEHIND = 'behind a dead letter'
+
 function inRange(actual: number, { least, most }: Range, what: string): void {
   ok(
     actual >= least && actual <= most,
@@ -1096,6 +1322,11 @@ function inRange(actual: number, { least, most }: Range, what: string): void {
 function newStanding(message: Message, sure: boolean): Standing {
   return {
     state: 'waiting',
+    versions: [message],
+    parked: undefined,
+    mayGoOn: false,
+    progress: undefined,
+    diedUnseen: false,
     sure,
     attempts: [0],
     from: message.at,
@@ -1120,8 +1351,7 @@ function newStanding(message: Message, sure: boolean): Standing {
 /** Whether some group put it back, so that the log may have let it go. */
 function isOutOfLog({ standings }: Message): boolean {
   return [...standings.values()].some(
-    ({ state, outOfLog, wasBlocked }) =>
-      (state === 'waiting' || state === 'leased') && (outOfLog || wasBlocked),
+    (standing) => isOpen(standing) && (standing.outOfLog || standing.wasBlocked),
   )
 }
 
@@ -1137,15 +1367,32 @@ function isBefore(a: Message, b: Message): boolean {
 }
 
 /** Whether it waits for a time at which it has expired, so that it may be dead at once. */
-function expiresFirst({ expires }: Message, { state, outOfLog, due, expiry }: Standing): boolean {
-  return state === 'waiting' && outOfLog && expiry !== 'never' && expires !== undefined && expires <= due
+function expiresFirst({ state, outOfLog, due, expiry, versions }: Standing): boolean {
+  return (
+    state === 'waiting' && outOfLog && expiry !== 'never' && versions.some((one) => isExpiredAt(one, due))
+  )
 }
 
-function isExpiredAt({ expires }: Message, now: number): boolean {
+/** Whether the group has it to do. */
+function isOpen({ state }: Standing): boolean {
+  return state === 'waiting' || state === 'leased' || state === 'parked'
+}
+
+function retainedIn({ ready, leased, delayed, blocked, parked }: GroupStats): number {
+  return ready + leased + delayed + blocked + parked
+}
+
+function isExpiredAt({ expires }: Content, now: number): boolean {
   return expires !== undefined && expires <= now
 }
 
-function sameContent(actual: Delivery | ListedMessage, message: Message, what: string): void {
-  const { id, key, headers, timestamp } = actual
-  equal([id, key, headers, timestamp], [message.id, message.key, message.headers, message.timestamp], what)
+/** Checks what a delivery or an entry carries, and learns from it which version it is. */
+function sameContent(actual: Delivery | ListedMessage, standing: Standing, what: string): Content {
+  const { id, body, key, headers, timestamp } = actual
+  const content = standing.versions.find((one) => one.body === body)
+  if (content === undefined)
+    fail(`${what}: it should be one of ${show(standing.versions.map((one) => one.body))}`)
+  equal([id, key, headers, timestamp], [content.id, content.key, content.headers, content.timestamp], what)
+  if (standing.versions.length > 1) standing.versions = [content]
+  return content
 }

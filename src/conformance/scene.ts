@@ -12,8 +12,10 @@ import type {
   ListQuery,
   ListedMessage,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,
@@ -296,7 +298,30 @@ export class View {
 
   /** Everything about a group: all states. */
   all(query: Partial<ListQuery> = {}): Promise<ListedMessage[]> {
-    return this.list({ states: ['ready', 'leased', 'delayed', 'blocked', 'dead'], ...query })
+    return this.list({ states: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead'], ...query })
+  }
+
+  /** Parks a delivery. Must settle. */
+  async park({ receipt }: Held, reason = 'a fix', data?: string): Promise<void> {
+    await this.#settles([{ receipt: receipt!, kind: 'park', reason, data }])
+  }
+
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return this.storage.resume(ids, options)
+  }
+
+  /** Acknowledges a delivery with a value. Must settle. */
+  async finish({ receipt }: Held, value: Body): Promise<void> {
+    await this.#settles([{ receipt: receipt!, kind: 'ack', value }])
+  }
+
+  results(...ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.storage.results(this.group, ids)
+  }
+
+  /** What became of one message. */
+  async result(id: string): Promise<Outcome | undefined> {
+    return (await this.results(id))[0]
   }
 
   dead(query: Partial<ListQuery> = {}): Promise<ListedMessage[]> {

@@ -1,16 +1,17 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop, putInstead } from './cancel.ts'
-import { find, findMade, isPending } from './find.ts'
-import { allGroups } from './group.ts'
+import { type Found, find, findMade, isPending } from './find.ts'
+import { type Group, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
 import { replace } from './moves.ts'
-import { type Place, locate } from './places.ts'
+import { type Place, locate, messageIn } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
+import { forgetKept } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
-import { type Draft, makeSegments } from './segment.ts'
+import { type Draft, makeSegments, messageAt } from './segment.ts'
 import { isOverdue, putDelayed, sweepDelayed } from './sweep.ts'
-import { type Work, amend, edit, isGone, noteExpiry, putSegment, segmentAt } from './work.ts'
+import { type Work, amend, edit, isGone, logMessage, noteExpiry, putSegment, segmentAt } from './work.ts'
 
 /** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
 const MOVES = 64
@@ -38,8 +39,9 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
       befores ??= []
       befores[i] = met.before
     }
-    if (message.delayMs !== undefined && message.delayMs > 0) {
-      const at = work.now + message.delayMs
+    const delayMs = befores?.[i]?.delayMs ?? message.delayMs
+    if (delayMs !== undefined && delayMs > 0) {
+      const at = work.now + delayMs
       delayed ??= new Map()
       const some = delayed.get(at)
       if (some === undefined) delayed.set(at, [i])
@@ -67,7 +69,7 @@ function addToLog(
   const first = queue.tail
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
-    const draft = draftOf(work, message)
+    const draft = draftOf(work, message, befores?.[i]?.since)
     if (message.id !== undefined) {
       const { id, key } = message
       putId(work, id, { seq: first + n, key }, draft.named, befores![i])
@@ -95,7 +97,7 @@ function addDelayed(
     // Its number in the log is not known yet, so its id is written down.
     const id = messages[i]!.id ?? makeId(base, first + n, true)
     if (messages[i]!.id === undefined) results[i] = { id, status: 'stored' }
-    return { ...draftOf(work, messages[i]!), id }
+    return { ...draftOf(work, messages[i]!, befores?.[i]?.since), id }
   })
   queue.nextDelayed += drafts.length
   queue.delayed += drafts.length
@@ -108,8 +110,9 @@ function addDelayed(
   )
 }
 
-function draftOf(work: Work, message: NewMessage): Draft {
-  const { body, id, key, headers, expiresInMs, maxAttempts } = message
+/** `since`: when the first was appended of those that it replaces. */
+function draftOf(work: Work, message: NewMessage, since?: number): Draft {
+  const { body, id, key, headers, expiresInMs, maxAttempts, keepMs } = message
   return {
     body,
     id,
@@ -118,11 +121,17 @@ function draftOf(work: Work, message: NewMessage): Draft {
     expires: expiresInMs === undefined ? undefined : work.now + expiresInMs,
     maxAttempts,
     named: id === undefined ? undefined : (message.dedupeMs ?? 0),
+    ...(keepMs !== undefined && { keepMs }),
+    ...(since !== undefined && { since }),
   }
 }
 
 /** What was known of the id of a message that is stored. */
-type Before = Pick<IdRow, 'older' | 'until'>
+interface Before extends Pick<IdRow, 'older' | 'until'> {
+  /** When the first was appended of those that it replaces, and how long it waits, if not as it says. */
+  readonly since?: number | undefined
+  readonly delayMs?: number | undefined
+}
 
 interface Meeting {
   readonly status: AppendResult['status']
@@ -154,6 +163,7 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
     isThere = groups.length === 0 ? isPending(work, found.seq) : places.some((place) => place !== undefined)
   }
   const store = (status: 'stored' | 'replaced'): Meeting => {
+    forgetKept(work, row)
     return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }
   }
   const isKnown = row !== undefined && (isThere ? (row.until ?? 0) : knownUntil(work, row)) > work.now
@@ -164,15 +174,22 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
     // What it has promised itself went with it.
     return {
       status: 'replaced',
-      before: row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false),
+      before: {
+        ...(row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false)),
+        since,
+        delayMs,
+      },
     }
   }
-  const isDelayed = message.delayMs !== undefined && message.delayMs > 0
+  const { delayMs: wanted = 0, maxDelayMs = Infinity } = message
+  const since = sinceOf(groups, found!, places, work)
+  const delayMs = Math.min(wanted, Math.max(0, since + maxDelayMs - work.now))
+  const isDelayed = delayMs > 0
   if ('delayed' in found!) {
     const { segment, index, delayed } = found
     // The new one brings its own delay, unless the old one would have its place by now.
     if (isDelayed || segment.timer[1] > work.now || message.key !== segment.more!.key?.[index]) return move()
-    const draft = { ...draftOf(work, message), at: work.clock }
+    const draft = { ...draftOf(work, message, since), at: work.clock }
     putInstead(work, found, draft)
     putId(work, id, { delayed }, draft.named, row)
     return { status: 'replaced' }
@@ -181,7 +198,7 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   // Where somebody works on it, or has done so, what comes now is news.
   if (places.some((place) => place === undefined || place.at === 'leased')) return store('stored')
   if (message.key !== key || isDelayed) return move()
-  const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
+  const stored: Stored = { ...draftOf(work, message, since), id, at: work.clock }
   // For those that have not reached it, and for groups to come.
   if (segmentAt(work, seq) !== undefined) {
     amend(work, seq, { gone: isGone(work, seq), message: stored })
@@ -190,4 +207,20 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   for (const [i, group] of groups.entries()) replace(group, places[i]!, seq, stored)
   putId(work, id, { seq, key }, stored.named, row)
   return { status: 'replaced' }
+}
+
+/** When the first was appended of those that have replaced each other under an id. */
+function sinceOf(
+  groups: readonly Group[],
+  found: Found,
+  places: readonly (Place | undefined)[],
+  work: Work,
+): number {
+  let message: Pick<Stored, 'since' | 'at'> | undefined
+  if ('delayed' in found) message = messageAt(found.segment, found.index)
+  else {
+    const index = places.findIndex((place) => place !== undefined)
+    message = index < 0 ? logMessage(work, found.seq) : messageIn(groups[index]!, places[index]!, found.seq)
+  }
+  return message?.since ?? message?.at ?? work.now
 }

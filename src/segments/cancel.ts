@@ -36,7 +36,9 @@ export function drop(work: Work, id: string, found: Found): boolean {
   }
   const row = work.tx.get<IdRow>('ids', id)
   const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
-  if (isOfIt) work.tx.delete('ids', id)
+  if (isOfIt && row?.kept !== undefined)
+    work.tx.put('ids', id, { kept: row.kept, keptUntil: row.keptUntil } satisfies IdRow)
+  else if (isOfIt) work.tx.delete('ids', id)
   return true
 }
 

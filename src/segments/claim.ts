@@ -12,7 +12,7 @@ import { settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
-import { sideKey, spill, spillHeads } from './waiting.ts'
+import { parkBehind, sideKey, spill, spillHeads } from './waiting.ts'
 import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
 
 /**
@@ -34,8 +34,9 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   const settled = request.settle && settle(group, request.settle)
   join(group)
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled }
-  if (group.row.deadForMs !== request.deadForMs) {
-    group.row.deadForMs = request.deadForMs
+  const { deadForMs, parksNext = false } = request
+  if (group.row.deadForMs !== deadForMs || (group.row.parksNext ?? false) !== parksNext) {
+    Object.assign(group.row, { deadForMs, parksNext })
     group.changed = true
   }
   const isSwept = sweepReaped(work)
@@ -113,7 +114,8 @@ class Taking {
     // Another group may have given it an id row.
     const hasRow = row !== undefined || message.named !== undefined || this.work.queue.groups > 1
     const tied = hasRow && (hasIdRow(message) || (row !== undefined && message.expires !== undefined))
-    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
+    const isTied = tied || message.keepMs !== undefined
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied: isTied, key, row })
     this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
   }
@@ -197,11 +199,13 @@ function takeSomeDue(taking: Taking): void {
 
 /** Messages whose key came free in this very transaction. */
 function takeHeads(taking: Taking): void {
-  const { heads, work } = taking.group
+  const { group } = taking
+  const { heads, work } = group
   while (!taking.isFull && heads.length > 0) {
     const head = heads.shift()!
     const { key, row, seq, message } = head
-    if (message.due !== undefined && message.due > work.now) spill(taking.group, head)
+    if (parkBehind(group, key, seq, message, row)) continue
+    if (message.due !== undefined && message.due > work.now) spill(group, head)
     else taking.take(seq, message, 0, { key, row })
   }
 }
@@ -243,7 +247,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
   taking.looked = segment.bytes
   group.changed = true
   const amendments = amendmentsOf(work, first + from, first + length - 1)
-  if (row.waiting > 0 && more?.key !== undefined) {
+  if (row.waiting + (row.parked ?? 0) > 0 && more?.key !== undefined) {
     const keys = new Set(more.key.slice(from))
     work.tx.expect?.(
       [...keys].flatMap((key) => (key === undefined ? [] : [['side', sideKey(group, 0, key)] as const])),
@@ -267,6 +271,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
     if (key === undefined || taking.verdict(message, 0) !== undefined) taking.take(seq, message, 0, {})
     else if (blocked.has(key)) blocked.get(key)!.push([seq, message])
     else if (isBusy(group, key)) blocked.set(key, [[seq, message]])
+    else if (parkBehind(group, key, seq, message)) spend(work, sizeOf(message))
     else taking.take(seq, message, 0, { key })
   }
   row.cursor = first + i
@@ -293,19 +298,20 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       attempt: 1,
       maxAttempts: more?.maxAttempts?.[i] ?? maxAttempts,
       lastError: undefined,
+      ...(more?.keepMs !== undefined && { keepMs: more.keepMs[i] }),
     })
   }
   taking.bytes = bytes
   const tied =
     (segment.alias !== undefined && work.queue.groups > 1) ||
-    (more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false)
+    [more?.named, more?.keepMs].some((column) => column?.slice(from, to).some((one) => one !== undefined))
   addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to
 }
 
 /** The delivery of a message that stands on its own. */
 function deliver(
-  { id, body, headers, key, at, maxAttempts: own }: Stored,
+  { id, body, headers, key, at, maxAttempts: own, keepMs }: Stored,
   receipt: string,
   attempt: number,
   maxAttempts: number,
@@ -321,6 +327,7 @@ function deliver(
     attempt,
     maxAttempts: own ?? maxAttempts,
     lastError,
+    ...(keepMs !== undefined && { keepMs }),
   }
 }
 

@@ -6,10 +6,13 @@ import type {
   ClaimResult,
   GroupStart,
   Guarantees,
+  Hint,
   ListQuery,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,
@@ -21,9 +24,12 @@ import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
+import { hintOf } from './hints.ts'
 import { holdLeases } from './leases.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
+import { putKept, results } from './results.ts'
+import { resume } from './resume.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
@@ -192,8 +198,8 @@ export const SEGMENT_GUARANTEES: Pick<
   cancellation: true,
   consistentWithinMs: 0,
   lanes: false,
-  parking: false,
-  results: false,
+  parking: true,
+  results: true,
 }
 
 /** The verbs of one queue. */
@@ -258,16 +264,20 @@ class View implements QueueStorage {
     return this.#run('read', (work, group) => list(work, query, group), query.group)
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  results(name: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run(
+      'read',
+      (_, group) => (group === undefined ? ids.map(() => undefined) : results(group, ids)),
+      name,
+    )
   }
 
   lanes(): Promise<never> {
     return unsupported('lanes')
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    return this.#run('consume', (work) => resume(work, ids, options))
   }
 
   hold(): Promise<never> {
@@ -319,6 +329,8 @@ class View implements QueueStorage {
           failed,
           latest,
           deadForMs,
+          parked: undefined,
+          stops: undefined,
         })
         group.changed = true
       }
@@ -344,7 +356,7 @@ class View implements QueueStorage {
     }
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     return this.#rows.watch?.(listener) ?? (() => {})
   }
 
@@ -360,7 +372,7 @@ class View implements QueueStorage {
 }
 
 /** The tables that have rows of groups only, whose keys begin with the name. */
-const OWN = ['side', 'due', 'chain', 'held', 'dead'] as const
+const OWN = ['side', 'due', 'chain', 'held', 'dead', 'results'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T
@@ -446,6 +458,8 @@ export function finish(work: Work): void {
     tx.put('state', groupKey(group.name), row)
   }
   putForget(work)
+  putKept(work)
+  if (work.finished !== undefined) tx.tell?.(hintOf(work.finished))
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)

@@ -54,7 +54,10 @@ export function endId(
 ): void {
   const until = Math.max(at + dedupeMs, row.until ?? 0)
   const known = until > work.now ? until : undefined
-  const left: IdRow = isLast ? { older: row.older, until: known } : { ...row, older: undefined, until: known }
+  const { kept, keptUntil } = row
+  const left: IdRow = isLast
+    ? { older: row.older, until: known, ...(kept !== undefined && { kept, keptUntil }) }
+    : { ...row, older: undefined, until: known }
   const isKept = Object.values(left).some((one) => one !== undefined)
   if (isKept) work.tx.put('ids', id, left)
   else work.tx.delete('ids', id)

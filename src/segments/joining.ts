@@ -20,7 +20,8 @@ const ROWS_AT_ONCE = 64
 export function beginJoining(group: Group): void {
   const { row, work } = group
   const hasOutside = ({ row: other }: Group): boolean =>
-    other.waiting + other.blocked + other.held > 0 || other.leases.some((lease) => lease.row !== undefined)
+    other.waiting + other.blocked + other.held + (other.parked ?? 0) > 0 ||
+    other.leases.some((lease) => lease.row !== undefined)
   if (!allGroups(work).some((other) => other !== group && hasOutside(other))) return
   row.joining = { below: row.cursor, at: work.now }
   edit(work).joining++

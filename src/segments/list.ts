@@ -1,4 +1,4 @@
-import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
+import type { ListQuery, ListedMessage, MessageState, Outcome, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
@@ -12,13 +12,16 @@ import {
   type DeliverRow,
   type HeldRow,
   type Lease,
+  type ResultRow,
   type TimerKey,
   type Segment,
   type SideRow,
   type Stored,
   DELIVER,
+  PARKED,
   WAITS,
 } from './rows.ts'
+import { outcomeIn, seqOf } from './results.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
 import { isBefore } from './sweep.ts'
@@ -42,14 +45,17 @@ const SECTIONS: readonly Section[] = [
   [['ready'], ahead],
   [['delayed', 'ready'], delayed],
   [['dead'], dead],
+  [['parked'], parked],
+  [['done'], done],
 ]
 
 /** Looks at messages of a group. Writes nothing. A cursor is a section, and the point of the message shown last. */
 export function list(work: Work, query: ListQuery, existing: Group | undefined): Page {
   const group = existing ?? imagineGroup(work, query.group, 'earliest')
   const { states, ids, limit, bodies = true } = query
-  const wants = (state: MessageState): boolean => states?.includes(state) ?? state !== 'dead'
-  const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'))]
+  const wants = (state: MessageState): boolean =>
+    states?.includes(state) ?? (state !== 'dead' && state !== 'done')
+  const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'), wants('done'))]
   const messages: ListedMessage[] = []
   let bytes = work.limits.answerBytes
   let [at, from] = readCursor(query.cursor)
@@ -61,7 +67,7 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
       const { id, body, headers, key, at: timestamp, maxAttempts } = message
       const shown = bodies ? body : ''
       messages.push({ id, body: shown, headers, key, timestamp, maxAttempts, ...rest })
-      bytes -= sizeOf({ body: shown, headers, key })
+      bytes -= sizeOf({ body: shown, headers, key }) + sizeOfOutcome(rest.outcome)
       if (messages.length >= limit || bytes <= 0) return { messages, cursor: JSON.stringify([at, point]) }
     }
     from = undefined
@@ -112,7 +118,7 @@ function* leased(group: Group, from: Key = 0): Iterable<Item> {
   for (const seq of merged(own, numbersOf(held))) {
     const lease = findLease(group, seq)!
     const message = messageOf(group, lease, seq)
-    if (message !== undefined) yield [message, until(work, 'leased', lease.until, lease.attempt), seq]
+    if (message !== undefined) yield [message, leasedRest(group, seq, lease, message), seq]
   }
 }
 
@@ -144,6 +150,29 @@ function* waiting(group: Group, lower: Key = [group.name, WAITS]): Iterable<Item
     if (isLive(work, message))
       yield [message, until(work, 'delayed', side!.at, side!.attempt, side!.error), point]
   }
+}
+
+function leasedRest(group: Group, seq: number, lease: Lease, { keepMs }: Stored): ListedRest {
+  const { work, name } = group
+  const rest = until(work, 'leased', lease.until, lease.attempt)
+  const row = keepMs === undefined ? undefined : work.tx.get<ResultRow>('results', [name, seq])
+  const outcome = row && outcomeIn(group, seq, row)
+  return outcome === undefined ? rest : { ...rest, outcome }
+}
+
+function* parked(group: Group, lower: Key = [group.name, PARKED]): Iterable<Item> {
+  const { work, name } = group
+  for (const [point, ordering] of rowsOf<string | 0>(work, 'due', { lower, upper: [name, PARKED] })) {
+    const key = ordering || undefined
+    const side = work.tx.get<SideRow>('side', sideKey(group, partOf(point, 2), key))
+    const message = side && sideMessage(group, side, key)
+    if (isLive(work, message)) yield [message, parkedRest(side!), point]
+  }
+}
+
+function parkedRest({ attempt, error, parked }: SideRow): ListedRest {
+  const { data, at } = parked!
+  return { state: 'parked', attempt, parked: { reason: error!, data, at } }
 }
 
 function* blocked(group: Group, from: Key = [group.name]): Iterable<Item> {
@@ -198,8 +227,29 @@ function* dead(group: Group, lower: Key = [group.name], upper: Key = [group.name
   }
 }
 
+/** What has ended, but for what is a dead letter still. */
+function* done(group: Group, lower: Key = [group.name], upper: Key = [group.name]): Iterable<Item> {
+  const { work } = group
+  for (const [point, row] of rowsOf<ResultRow>(work, 'results', { lower, upper })) {
+    const { id, key, at, attempt, until, outcome } = row
+    if (until === undefined || until <= work.now) continue
+    if (outcome.status === 'dead' && isLetter(group, point)) continue
+    yield [{ id, body: '', at, key }, { state: 'done', attempt, outcome }, point]
+  }
+}
+
+function isLetter({ work }: Group, at: Key): boolean {
+  const letter = work.tx.get<DeadRow>('dead', at)
+  return letter !== undefined && (letter.until === undefined || letter.until > work.now)
+}
+
+function sizeOfOutcome(outcome: Outcome | undefined): number {
+  const value = outcome?.status === 'done' ? outcome.value : undefined
+  return value?.length ?? 0
+}
+
 /** Given messages, each by its id: the dead letter of that id, and then the message, if it was sent again. */
-function given(ids: readonly string[], withDead: boolean): Section {
+function given(ids: readonly string[], withDead: boolean, withDone: boolean): Section {
   function* walk(group: Group, from: Key = 0): Iterable<Item> {
     const letters = new Map<string, Item>()
     if (withDead && group.row.dead > 0) {
@@ -212,14 +262,19 @@ function given(ids: readonly string[], withDead: boolean): Section {
       }
       if (letters.size < ids.length) for (const item of dead(group)) letters.set(item[0].id, item)
     }
-    for (let i = (from as number) >> 1; i < ids.length; i++) {
+    for (let i = Math.floor((from as number) / 2); i < ids.length; i++) {
       const [message, rest] = letters.get(ids[i]!) ?? []
       if (message !== undefined) yield [message, rest!, i * 2]
+      const seq = withDone ? seqOf(group.work, ids[i]!) : undefined
+      if (seq !== undefined) {
+        const at = [group.name, seq]
+        for (const [one, how] of done(group, at, at)) if (one.id === ids[i]) yield [one, how, i * 2 + 0.5]
+      }
       const found = standing(group, ids[i]!)
       if (found !== undefined) yield [...found, i * 2 + 1]
     }
   }
-  return [['ready', 'leased', 'delayed', 'blocked', 'dead'], walk]
+  return [['ready', 'leased', 'delayed', 'blocked', 'dead', 'parked', 'done'], walk]
 }
 
 /** How a message stands that is not done. */
@@ -237,11 +292,12 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
   const message = place && messageIn(group, place, found.seq)
   if (place?.at === 'leased') {
     const { lease } = place
-    return [message!, until(work, 'leased', lease.until, lease.attempt)]
+    return [message!, leasedRest(group, found.seq, lease, message!)]
   }
   if (!isLive(work, message)) return undefined
   if (place?.at !== 'side')
     return [message, { state: place!.at === 'chain' ? 'blocked' : 'ready', attempt: 0 }]
+  if (place.side.parked !== undefined) return [message, parkedRest(place.side)]
   const { at, attempt, error } = place.side
   return [message, until(work, 'delayed', at, attempt, error)]
 }

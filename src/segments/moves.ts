@@ -17,15 +17,20 @@ import {
   FADES,
   WAITS,
 } from './rows.ts'
-import { noteLeaving, sideKey, wait } from './waiting.ts'
+import { keep } from './results.ts'
+import { dropStop, noteLeaving, putDue, sideKey, stopKey, stopOf, unpark, wait } from './waiting.ts'
 import { reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
 export function remove(group: Group, place: Place, seq: number): void {
   const { row, work } = group
   group.changed = true
-  if (place.at !== 'ahead' && (place.at !== 'leased' || place.lease.tied))
-    left(group, seq, messageIn(group, place, seq))
+  if (place.at !== 'ahead' && (place.at !== 'leased' || place.lease.tied)) {
+    const message = messageIn(group, place, seq)
+    left(group, seq, message)
+    // How far its handler was.
+    if (message?.keepMs !== undefined) work.tx.delete('results', [group.name, seq])
+  }
   switch (place.at) {
     case 'ahead':
       row.skipped++
@@ -37,8 +42,7 @@ export function remove(group: Group, place: Place, seq: number): void {
       break
     }
     case 'side':
-      work.tx.delete('due', [group.name, WAITS, place.side.at, seq])
-      row.waiting--
+      unwait(group, place.side)
       freeSide(group, place.side, place.key)
       break
     default:
@@ -50,6 +54,17 @@ export function remove(group: Group, place: Place, seq: number): void {
       )
       row.blocked--
   }
+}
+
+/** A message waits no longer, or is no longer parked. Its row in `side` has to be taken care of. */
+export function unwait(group: Group, { seq, at, parked }: SideRow): void {
+  const { row, work, name } = group
+  if (parked !== undefined) {
+    unpark(group, seq)
+    return
+  }
+  work.tx.delete('due', [name, WAITS, at, seq])
+  row.waiting--
 }
 
 /** A message that was the head of its key, or had none, is done or dead: the next of its key comes free. */
@@ -90,7 +105,7 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   const { key } = place
   left(group, seq, messageIn(group, place, seq))
   noteLeaving(group, seq, message)
-  const { row, at } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
+  const { row, at, parked } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
   if (row !== undefined) {
     putChain(
       group,
@@ -101,9 +116,15 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   }
   if (place.at === 'chain') return
   const carried = row === undefined ? message : undefined
+  // What was parked goes on.
+  const { now } = group.work
+  if (parked !== undefined) {
+    unpark(group, seq)
+    putDue(group, now, seq, key)
+  }
   group.work.tx.put('side', sideKey(group, seq, key), {
     seq,
-    at,
+    at: parked === undefined ? at : now,
     attempt: 0,
     message: carried,
     row,
@@ -113,6 +134,7 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
 /** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */
 export function redrive(group: Group, seq: number, message: Stored, at: number): void {
   const { key } = message
+  if (key !== undefined) goOnBehind(group, seq, key)
   if (key === undefined || !isBusy(group, key)) {
     wait(group, key, { seq, at, attempt: 0, message })
     return
@@ -136,13 +158,36 @@ export function redrive(group: Group, seq: number, message: Stored, at: number):
   group.row.redriven = true
 }
 
-/** Whether a message of this key is leased or waits. */
+/** What a dead letter had parked is blocked behind it now. */
+function goOnBehind(group: Group, seq: number, key: string): void {
+  const { row, work } = group
+  const at = sideKey(group, seq, key)
+  const side = row.parked === undefined ? undefined : work.tx.get<SideRow>('side', at)
+  if (side?.parked?.behind !== seq) return
+  unpark(group, side.seq)
+  work.tx.delete('side', at)
+  if (side.row === undefined) {
+    block(group, key, [[side.seq, side.message!]])
+    return
+  }
+  // It lies where it was blocked before; those in front of it are done.
+  putChain(
+    group,
+    key,
+    side.row,
+    chainOf(group, key, side.row).filter((one) => one[0] >= side.seq),
+  )
+  row.blocked++
+}
+
+/** Whether a message of this key is leased, waits or is parked. */
 export function isBusy(group: Group, key: string): boolean {
   group.leasedKeys ??= new Set(group.row.leases.map((lease) => lease.key))
   if (group.leasedKeys.has(key) || group.heads.some((head) => head.key === key)) return true
   // Only a head that waits, or is leased in a row of its own, has a row.
   return (
-    group.row.waiting + group.row.held > 0 && group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
+    group.row.waiting + group.row.held + (group.row.parked ?? 0) > 0 &&
+    group.work.tx.get('side', sideKey(group, 0, key)) !== undefined
   )
 }
 
@@ -155,6 +200,7 @@ export function bury(
   reason: DeadReason,
   error?: string,
   deadForMs: number = group.row.deadForMs ?? Infinity,
+  parksNext: boolean | undefined = group.row.parksNext,
 ): void {
   const { work, name } = group
   const until = deadForMs < Infinity ? work.now + deadForMs : undefined
@@ -176,7 +222,18 @@ export function bury(
   group.row.dead++
   group.row.failed++
   group.changed = true
+  if (parksNext && message.key !== undefined) stopKey(group, message.key, seq)
+  if (message.keepMs !== undefined)
+    keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
   done(group, seq, message)
+}
+
+/** A dead letter is gone: it has nothing parked any more. */
+export function letKeyGo(group: Group, seq: number, { key }: Stored): void {
+  if (key !== undefined && stopOf(group, key) === seq) {
+    dropStop(group, key)
+    group.changed = true
+  }
 }
 
 /** A message is no longer outside the log, if it was. */

@@ -1,3 +1,4 @@
+import type { Hint } from '../storage.ts'
 import { OrderedMap } from './ordered-map.ts'
 import {
   type Key,
@@ -43,12 +44,12 @@ class Missing {
 export async function rehearse<T>(
   reads: AsyncReads,
   body: (tx: Transaction) => T,
-): Promise<{ result: T; writes: readonly Write[] }> {
+): Promise<{ result: T; writes: readonly Write[]; hint: Hint | undefined }> {
   const answers: Answers = new Map()
   for (;;) {
     const rehearsal = new Rehearsal(reads, answers)
     try {
-      return { result: body(rehearsal), writes: rehearsal.writes }
+      return { result: body(rehearsal), writes: rehearsal.writes, hint: rehearsal.hint }
     } catch (error) {
       if (!(error instanceof Missing)) throw error
       await error.answer
@@ -61,6 +62,7 @@ type Answers = Map<string, unknown>
 
 class Rehearsal implements Transaction {
   readonly writes: Write[] = []
+  hint: Hint | undefined
   readonly #reads: AsyncReads
   readonly #answers: Answers
   /** What this run has written, by table: reads must see it. A row that was deleted is `GONE`. */
@@ -135,6 +137,10 @@ class Rehearsal implements Transaction {
     const own = this.#own(table)
     own.rows.deleteRange(range)
     own.cut.push(range)
+  }
+
+  tell(hint: Hint): void {
+    this.hint = hint
   }
 
   #own(table: Table): { rows: OrderedMap<unknown>; cut: KeyRange[] } {

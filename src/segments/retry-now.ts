@@ -10,7 +10,7 @@ export function retryNow(group: Group, id: string): boolean {
   const found = find(work, id)
   if (found === undefined || 'delayed' in found) return false
   const place = locate(group, found.seq, found.key)
-  if (place?.at !== 'side' || place.side.at <= work.now) return false
+  if (place?.at !== 'side' || place.side.parked !== undefined || place.side.at <= work.now) return false
   const { side, key } = place
   work.tx.delete('due', [name, WAITS, side.at, side.seq])
   row.waiting--

@@ -1,4 +1,4 @@
-import type { Body, DeadReason } from '../storage.ts'
+import type { Body, DeadReason, Outcome } from '../storage.ts'
 
 /**
  * The rows of the segment engine: what stands in each table, under which key.
@@ -11,15 +11,19 @@ import type { Body, DeadReason } from '../storage.ts'
  * | timers | `[DELIVER, at, number]` | {@link DeliverRow} |
  * | timers | `[EXPIRE, at, seq]` | `0`: something in the log's segment of this seq expires |
  * | timers | `[FORGET, at, number]` | ids whose `dedupeMs` is over, as an array |
+ * | timers | `[KEPT, at, number]` | {@link KeptRow}: outcomes whose `keepMs` is over |
  * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |
  * | due | `[group, EXPIRES, at, seq]` | the same: a message outside the log expires |
  * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
+ * | due | `[group, PARKED, seq]` | the ordering key of that row of `side`, or `0`: it is parked, and has no other due |
+ * | due | `[group, STOPS, key]` | seq of a dead letter: the next of its ordering key is parked |
  * | chain | `[group, key, seq of the last]` | {@link ChainRow} |
  * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
  * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
  * | dead | `[group, seq]` | {@link DeadRow} |
+ * | results | `[group, seq]` | {@link ResultRow} |
  * | ids | an id that its sender chose, or that does not lead to its message outside the log | {@link IdRow} |
  * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
@@ -114,6 +118,10 @@ export interface GroupRow {
   waiting: number
   /** Messages in `chain` that an earlier message of their key blocks. */
   blocked: number
+  /** Messages in `side` that are parked. */
+  parked?: number | undefined
+  /** Keys of which the next message is parked. */
+  stops?: number | undefined
   /** Whether a message in `chain` may have been redriven, and so stand behind later ones of its key. */
   redriven: boolean
   dead: number
@@ -122,6 +130,8 @@ export interface GroupRow {
   latest: number
   /** How long what is found dead is kept, in ms. */
   deadForMs?: number | undefined
+  /** Whether the next of the key of what is found dead is parked. */
+  parksNext?: boolean | undefined
 }
 
 /**
@@ -134,7 +144,10 @@ export interface Lease {
   until: number
   readonly lease: number
   readonly attempt: number
-  /** Whether a message of it has rows to delete with it: that of the id its sender chose, or, outside the log, of its expiry. */
+  /**
+   * Whether an ack has to read a message of it: its outcome is kept, or it has rows to delete with it, that of the id its
+   * sender chose, or, outside the log, of its expiry.
+   */
   tied: boolean
   readonly key?: string | undefined
   /** Where the message lies, if not in the log: in its row in `side`, or in the chain row of this seq. */
@@ -182,7 +195,10 @@ export interface Segment {
  */
 export type Columns = { readonly [F in keyof Extras]?: readonly Extras[F][] }
 
-export interface Extras extends Pick<Stored, 'key' | 'headers' | 'expires' | 'maxAttempts' | 'named'> {
+export interface Extras extends Pick<
+  Stored,
+  'key' | 'headers' | 'expires' | 'maxAttempts' | 'named' | 'keepMs' | 'since'
+> {
   /** Its timestamp, if not that of the segment: it was replaced. */
   readonly at?: number | undefined
   readonly id?: string | undefined
@@ -199,6 +215,9 @@ export interface Stored {
   readonly maxAttempts?: number | undefined
   /** `dedupeMs`, if its sender chose its id. */
   readonly named?: number | undefined
+  readonly keepMs?: number | undefined
+  /** When the first was appended of those that it replaced, if it did. */
+  readonly since?: number | undefined
   /** When it was redriven, if it was a dead letter. */
   readonly redriven?: number | undefined
   /** Blocked only: not to be delivered before this time, even if its key comes free. */
@@ -206,7 +225,7 @@ export interface Stored {
 }
 
 /**
- * A message that waits until `at`, or is leased after it waited.
+ * A message that waits until `at`, is parked, or is leased after it waited.
  *
  * Of each ordering key at most one message waits or is leased, its head. All others of that key that the cursor has
  * passed are blocked in `chain`. So a key is free exactly if no lease names it and it has no row here.
@@ -220,6 +239,15 @@ export interface SideRow {
   readonly message?: Stored | undefined
   /** The seq of that chain row. */
   readonly row?: number | undefined
+  /** It waits for nothing, but is parked; why is its error. */
+  readonly parked?: ParkedRow | undefined
+}
+
+export interface ParkedRow {
+  readonly at: number
+  readonly data?: string | undefined
+  /** The seq of the dead letter that has it parked. */
+  readonly behind?: number | undefined
 }
 
 /**
@@ -241,16 +269,36 @@ export interface DeadRow {
   readonly until?: number | undefined
 }
 
+/** What a message ended with in a group, or how far its handler is. */
+export interface ResultRow {
+  readonly id: string
+  readonly key?: string | undefined
+  /** The timestamp of the message. */
+  readonly at: number
+  readonly attempt: number
+  readonly outcome: Outcome
+  /** When it is forgotten, if the message has ended. */
+  readonly until?: number | undefined
+  /** The number of the lease of its handler, if it has not. */
+  readonly lease?: number | undefined
+}
+
+/** Outcomes of a group that are forgotten together: the seq and the id of each. */
+export type KeptRow = readonly [group: string, ...outcomes: (number | string)[]]
+
 /** What is due in a group. */
 export const WAITS = 0
 export const EXPIRES = 1
 export const FADES = 2
 export const ENDS = 3
+export const PARKED = 4
+export const STOPS = 5
 
 /** The kinds of timers. */
 export const DELIVER = 0
 export const EXPIRE = 1
 export const FORGET = 2
+export const KEPT = 3
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
@@ -285,6 +333,9 @@ export interface IdRow {
   readonly older?: number | undefined
   /** Until when the id is known whatever becomes of them. */
   readonly until?: number | undefined
+  /** The seq of the last message, if outcomes of it are kept, and until when the last of them is. */
+  readonly kept?: number | undefined
+  readonly keptUntil?: number | undefined
 }
 
 /**

@@ -35,7 +35,7 @@ export function messageAt(segment: Segment, index: number): Stored {
   const id = idAt(segment, index)
   const body = bodyAt(segment, index)
   if (more === undefined) return { id, body, at: segment.at }
-  return {
+  const message: { -readonly [F in keyof Stored]: Stored[F] } = {
     id,
     body,
     at: more.at?.[index] ?? segment.at,
@@ -45,6 +45,10 @@ export function messageAt(segment: Segment, index: number): Stored {
     maxAttempts: more.maxAttempts?.[index],
     named: more.named?.[index],
   }
+  // Not without need: it may get a row of its own.
+  if (more.keepMs !== undefined) message.keepMs = more.keepMs[index]
+  if (more.since !== undefined) message.since = more.since[index]
+  return message
 }
 
 /** A message about to be put into a segment. Its id is there only if it is not to be made of the segment's base. */
@@ -108,11 +112,11 @@ export function makeSegments(
   return total
 }
 
-const COLUMNS = ['id', 'at', 'key', 'headers', 'expires', 'maxAttempts', 'named'] as const
+const COLUMNS = ['id', 'at', 'key', 'headers', 'expires', 'maxAttempts', 'named', 'keepMs', 'since'] as const
 
 /** Whether it is but a body, as most are. */
-function isBare({ id, at, key, headers, expires, maxAttempts, named }: Draft): boolean {
-  return (id ?? at ?? key ?? headers ?? expires ?? maxAttempts ?? named) === undefined
+function isBare({ id, at, key, headers, expires, maxAttempts, named, keepMs, since }: Draft): boolean {
+  return (id ?? at ?? key ?? headers ?? expires ?? maxAttempts ?? named ?? keepMs ?? since) === undefined
 }
 
 function columnsOf(messages: readonly Draft[]): Columns | undefined {

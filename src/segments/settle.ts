@@ -1,13 +1,13 @@
-import { QuaysideError } from '../errors.ts'
 import type { SettleResult, Settlement } from '../storage.ts'
 import { putId } from './id-rows.ts'
 import type { Group } from './group.ts'
 import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
-import { bury, done, free, redrive } from './moves.ts'
+import { bury, done, free, letKeyGo, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
 import { type DeadRow, type IdRow, FADES } from './rows.ts'
 import type { Read } from './store.ts'
-import { wait } from './waiting.ts'
+import { keep, keepProgress } from './results.ts'
+import { park, wait } from './waiting.ts'
 import { logMessage, under } from './work.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
@@ -97,33 +97,59 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   if (lease?.lease !== receipt.lease) return false
   const { attempt, tied, key, row: where } = lease
   const { kind } = settlement
-  if (kind === 'park') throw new QuaysideError('UNSUPPORTED', 'park: this storage cannot do that')
   if (kind === 'extend') {
+    const { progress } = settlement
+    if (progress !== undefined && tied) {
+      const message = messageOf(group, lease, seq)!
+      if (message.keepMs !== undefined)
+        keepProgress(group, seq, message, lease, { status: 'running', progress, at: work.clock })
+    }
     extendLease(group, lease, seq, work.now + settlement.leaseMs)
     return true
   }
   const message =
     kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
   cutLease(group, seq, index)
-  if (kind === 'retry') {
+  if (kind === 'retry' || kind === 'park') {
+    // How far its handler was.
+    if (message!.keepMs !== undefined) work.tx.delete('results', [group.name, seq])
+  }
+  const place = typeof where === 'number' ? { row: where } : { message }
+  if (kind === 'park') {
+    const { reason, data } = settlement
+    if (message!.expires === undefined || message!.expires > work.now) {
+      park(group, key, { seq, attempt, ...place }, reason, data === undefined ? {} : { data })
+      return true
+    }
+  } else if (kind === 'retry') {
     const at = work.now + settlement.delayMs
     const { error } = settlement
     if (message!.expires === undefined || message!.expires > at) {
       const counts = settlement.counts !== false
       if (counts) row.failed++
-      const waiting = { seq, at, attempt: counts ? attempt : attempt - 1, error }
-      wait(group, key, typeof where === 'number' ? { ...waiting, row: where } : { ...waiting, message })
+      wait(group, key, { seq, at, attempt: counts ? attempt : attempt - 1, error, ...place })
       return true
     }
   }
   free(group, seq, key, where)
   if (kind === 'ack') {
     row.acked++
+    if (message?.keepMs !== undefined) {
+      const { value } = settlement
+      keep(group, seq, message, attempt, {
+        status: 'done',
+        ...(value !== undefined && { value }),
+        at: work.clock,
+      })
+    }
     if (message !== undefined) done(group, seq, message)
   } else if (kind === 'dead') {
-    const { reason, error, deadForMs = Infinity } = settlement
-    bury(group, seq, message!, attempt, reason, error, deadForMs)
-  } else bury(group, seq, message!, attempt, 'expired', settlement.error, Infinity)
+    const { reason, error, deadForMs = Infinity, parksNext = false } = settlement
+    bury(group, seq, message!, attempt, reason, error, deadForMs, parksNext)
+  } else {
+    const error = kind === 'park' ? settlement.reason : settlement.error
+    bury(group, seq, message!, attempt, 'expired', error, Infinity)
+  }
   return true
 }
 
@@ -138,7 +164,9 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   if (letter.until !== undefined) tx.delete('due', [group.name, FADES, letter.until, seq])
   group.row.dead--
   group.changed = true
+  letKeyGo(group, seq, letter.message)
   if (settlement.kind === 'retry') {
+    if (letter.message.keepMs !== undefined) tx.delete('results', at)
     // Whoever redrives a message that expired wants it delivered.
     const message = { ...letter.message, expires: undefined, redriven: now }
     const { id, key, named } = message

@@ -95,9 +95,11 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent }: Tally): St
   let messages = counts.size === 0 ? unclaimed : 0
   for (const [name, count] of counts) {
     // Between two steps others may have worked.
-    for (const state of ['ready', 'delayed', 'blocked'] as const) count[state] = Math.max(0, count[state])
+    for (const state of ['ready', 'delayed', 'blocked', 'parked'] as const)
+      count[state] = Math.max(0, count[state])
     groups[name] = count
-    messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
+    const { ready, leased, delayed, blocked, parked } = count
+    messages = Math.max(messages, ready + leased + delayed + blocked + parked)
   }
   return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds: [] }
 }
@@ -127,7 +129,7 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
-    parked: 0,
+    parked: row.parked ?? 0,
     dead: row.dead - dueOf(work, name, FADES, row.fades),
     oldestMs: oldest(work, group),
     acked: row.acked,
@@ -184,5 +186,6 @@ function addExpiredOutside(sum: Tally, group: Group, [key, ordering]: Row<string
   const place = locate(group, partOf(key, 3), ordering || undefined)
   if (count === undefined || place === undefined) return
   if (place.at === 'chain') count.blocked--
+  else if (place.at === 'side' && place.side.parked !== undefined) count.parked--
   else if (place.at === 'side') count[place.side.at > group.work.now ? 'delayed' : 'ready']--
 }

@@ -1,4 +1,4 @@
-import { MAX_ANSWER_BYTES } from '../storage.ts'
+import { type Hint, MAX_ANSWER_BYTES } from '../storage.ts'
 
 /**
  * Contract 2: what a transactional storage engine must offer so that the segment engine can run on it.
@@ -35,6 +35,8 @@ export const TABLES = {
   held: 's',
   /** Dead letters of one group. */
   dead: 'b',
+  /** What messages ended with in one group, for as long as their senders have it kept. */
+  results: 'b',
   /** Ids to find again: those that callers chose, and the moved positions of delayed messages. */
   ids: 's',
   /** Messages of the log that were cancelled, expired or replaced before every group had reached them. */
@@ -100,6 +102,11 @@ export interface Transaction {
   delete(table: Table, key: Key): void
   /** Removes every row of a range. Should cost the same for one row and for a thousand. */
   deleteRange(table: Table, range: KeyRange): void
+  /**
+   * Says what those who watch are told besides, once the transaction has taken effect. Called once at most. A store that
+   * cannot pass it on has no such method, or does nothing.
+   */
+  tell?(hint: Hint): void
 }
 
 /**
@@ -182,10 +189,10 @@ export interface QueueStore {
 
   /**
    * Calls `listener` after a transaction of this or of another context has changed rows of the queue; returns a function
-   * that stops it. A hint: it may be late, spurious or lost. The same listener given twice is two watches. Absent where the
-   * store cannot tell.
+   * that stops it. A hint: it may be late, spurious or lost; it brings what {@link Transaction.tell} was told, if the store
+   * can pass that on. The same listener given twice is two watches. Absent where the store cannot tell.
    */
-  watch?(listener: () => void): () => void
+  watch?(listener: (hint?: Hint) => void): () => void
 
   /**
    * Nobody uses these rows through this object any more, and its transactions have ended: what is kept for it, other than

@@ -1,12 +1,13 @@
 import { endId, putId } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
-import { bury, remove } from './moves.ts'
+import { bury, letKeyGo, remove } from './moves.ts'
 import { locate, messageIn } from './places.ts'
 import {
   type DeadRow,
   type Delayed,
   type DeliverRow,
   type IdRow,
+  type KeptRow,
   type Blocked,
   type Segment,
   type TimerKey,
@@ -16,7 +17,9 @@ import {
   EXPIRES,
   FADES,
   FORGET,
+  KEPT,
 } from './rows.ts'
+import { letGo } from './results.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Key, Read, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
@@ -145,6 +148,16 @@ export function sweepReaped(work: Work): boolean {
       (_, ids) => ids.map((id) => ['ids', id]),
       (_, ids) => ids.forEach((id) => forget(work, id)),
     ),
+    take<KeptRow>(
+      'timers',
+      [KEPT],
+      (_, [group, ...outcomes]) =>
+        outcomes.map((one) => (typeof one === 'string' ? ['ids', one] : ['results', [group, one]])),
+      (_, [group, ...outcomes]) => {
+        for (let i = 0; i < outcomes.length; i += 2)
+          letGo(work, group, outcomes[i] as number, outcomes[i + 1] as string)
+      },
+    ),
   ]
   for (const group of groups) {
     const { row, name } = group
@@ -268,9 +281,12 @@ function expireOutside(group: Group, at: number, seq: number, key: string | unde
   bury(group, seq, message, side?.attempt ?? 0, 'expired', side?.error)
 }
 
-function fade({ work, name, row }: Group, until: number, seq: number): void {
-  if (work.tx.get<DeadRow>('dead', [name, seq])?.until !== until) return
+function fade(group: Group, until: number, seq: number): void {
+  const { work, name, row } = group
+  const letter = work.tx.get<DeadRow>('dead', [name, seq])
+  if (letter?.until !== until) return
   work.tx.delete('dead', [name, seq])
+  letKeyGo(group, seq, letter.message)
   row.dead--
 }
 
@@ -278,6 +294,6 @@ function forget(work: Work, id: string): void {
   spend(work)
   const row = work.tx.get<IdRow>('ids', id)
   if (row?.until === undefined || row.until > work.now) return
-  const { seq, delayed, older } = row
-  if (seq === undefined && delayed === undefined && older === undefined) work.tx.delete('ids', id)
+  const { seq, delayed, older, kept } = row
+  if ((seq ?? delayed ?? older ?? kept) === undefined) work.tx.delete('ids', id)
 }

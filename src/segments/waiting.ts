@@ -1,8 +1,11 @@
 import { noteId } from './id-rows.ts'
 import type { Group, Head } from './group.ts'
-import { type SideRow, type Stored, EXPIRES, WAITS } from './rows.ts'
+import { type ParkedRow, type SideRow, type Stored, EXPIRES, PARKED, STOPS, WAITS } from './rows.ts'
 import type { Key } from './store.ts'
 import { reapAt } from './work.ts'
+
+/** Why the next of a key is parked. */
+const BEHIND = 'behind a dead letter'
 
 /** The key of the row in `side` of a message, or of the head of its ordering key. */
 export function sideKey(group: Group, seq: number, key: string | undefined): Key {
@@ -36,8 +39,64 @@ export function noteLeaving(group: Group, seq: number, message: Stored | undefin
   reapAt(work, expires)
 }
 
+/** Parks a message. If it has a key, it is the head of it, and whoever comes behind it finds the key busy. */
+export function park(
+  group: Group,
+  key: string | undefined,
+  side: Omit<SideRow, 'at' | 'parked' | 'error'>,
+  reason: string,
+  parked: Omit<ParkedRow, 'at'>,
+): void {
+  const { row, work, name } = group
+  const { seq } = side
+  const why: ParkedRow = { ...parked, at: work.clock }
+  work.tx.put('side', sideKey(group, seq, key), {
+    ...side,
+    at: work.now,
+    error: reason,
+    parked: why,
+  } satisfies SideRow)
+  work.tx.put('due', [name, PARKED, seq], key ?? 0)
+  row.parked = (row.parked ?? 0) + 1
+  noteLeaving(group, seq, side.message)
+}
+
+/** A message is no longer parked. Its row in `side` has to be taken care of. */
+export function unpark({ row, work, name }: Group, seq: number): void {
+  work.tx.delete('due', [name, PARKED, seq])
+  row.parked = row.parked! - 1 || undefined
+}
+
+/** Has the next of a key be parked: it stands behind a dead letter. */
+export function stopKey({ row, work, name }: Group, key: string, seq: number): void {
+  const at = [name, STOPS, key]
+  if (work.tx.get('due', at) === undefined) row.stops = (row.stops ?? 0) + 1
+  work.tx.put('due', at, seq)
+}
+
+/** The seq of the dead letter that has the next of a key parked, if one has. */
+export function stopOf({ row, work, name }: Group, key: string): number | undefined {
+  return row.stops === undefined ? undefined : work.tx.get<number>('due', [name, STOPS, key])
+}
+
+export function dropStop({ row, work, name }: Group, key: string): void {
+  work.tx.delete('due', [name, STOPS, key])
+  row.stops = row.stops! - 1 || undefined
+}
+
+/** Parks a message that comes free, if it stands behind a dead letter that has it so. Answers whether it did. */
+export function parkBehind(group: Group, key: string, seq: number, message: Stored, row?: number): boolean {
+  const behind = stopOf(group, key)
+  if (behind === undefined || behind > seq || message.redriven !== undefined) return false
+  dropStop(group, key)
+  const where = row === undefined ? { message } : { row }
+  park(group, key, { seq, attempt: 0, ...where }, BEHIND, { behind })
+  return true
+}
+
 /** Makes a head wait: until now, unless it has a time of its own. */
 export function spill(group: Group, { seq, key, row, message }: Head): void {
+  if (parkBehind(group, key, seq, message, row)) return
   wait(group, key, { seq, at: Math.max(group.work.now, message.due ?? 0), attempt: 0, row })
 }
 

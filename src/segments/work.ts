@@ -40,6 +40,12 @@ export interface Work {
   readonly groups: Group[]
   /** Ids to be forgotten, by time. */
   forget: Map<number, string[]> | undefined
+  /** Outcomes to be forgotten, by time and group: the seq and id of each. */
+  kept:
+    | Map<string, { readonly until: number; readonly group: string; readonly outcomes: (number | string)[] }>
+    | undefined
+  /** Ids of messages whose outcomes came to be. */
+  finished: string[] | undefined
   /** The queue's own time: see `time.ts`. */
   now: number
   changed: boolean
@@ -65,6 +71,8 @@ export function openWork(
     moves: limits.stepMessages,
     groups: [],
     forget: undefined,
+    kept: undefined,
+    finished: undefined,
     now: clock,
     changed: false,
     known: undefined,

@@ -18,8 +18,11 @@ import type {
   ListedMessage,
   MessageState,
   NewMessage,
+  Outcome,
   Page,
+  Parked,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,
@@ -117,6 +120,63 @@ export const FLAWS = [
   'hears only of its own changes',
   'forgets retries when it is opened again',
   'forgets attempts when it is opened again',
+  'hands out what is parked',
+  'forgets that a parked message blocks its key',
+  'forgets why a message is parked',
+  'never lets a parked message expire',
+  'lists what is parked as delayed',
+  'does not count what is parked as a message',
+  'counts parking as a failure',
+  'parks with the receipt of a dead letter',
+  'parks what has expired',
+  'resumes with the attempts it had',
+  'resumes in every group',
+  'answers true to any resume',
+  'resumes what waits for a retry',
+  'retries now what is parked',
+  'leaves a message parked that is replaced',
+  'edits in every group',
+  'edits without resuming',
+  'keeps the headers of what it edits',
+  'forgets the time to live with an edit',
+  'counts the time to live of an edit from the append',
+  'parks nothing behind a dead letter',
+  'parks all behind a dead letter',
+  'parks only what a claim has passed behind a dead letter',
+  'parks only what waited when a message died',
+  'parks nothing behind what a claim finds dead',
+  'goes on parking behind a dead letter that is gone',
+  'leaves parked what is behind a message that is redriven',
+  'keeps a result without keepMs',
+  'keeps results for ever',
+  'keeps results a ms too short',
+  'tells a result before the ack',
+  'tells a result of a message that is to be retried',
+  'keeps the value of a stale ack',
+  'forgets the value of an ack',
+  'keeps only values',
+  'tells nothing of deaths',
+  'forgets a result with its dead letter',
+  'keeps the result of a dead letter that is redriven',
+  'keeps the result of an earlier message of the id',
+  'keeps the result of a message that was sent again meanwhile',
+  'keeps results for all groups together',
+  'keeps results of a purged queue',
+  'keeps results of a deleted group',
+  'keeps results of a deleted queue',
+  'forgets results with a cancel',
+  'knows an id as long as its result',
+  'shows the progress of a lost lease',
+  'shows the progress of an earlier lease',
+  'keeps progress without keepMs',
+  'forgets progress with an extension',
+  'lists what is done unasked',
+  'lists a dead letter as done besides',
+  'does not say in deliveries that the result is kept',
+  'does not put a replaced message off at most maxDelayMs',
+  'counts maxDelayMs from the last replacement',
+  'counts maxDelayMs for the first of an id',
+  'forgets when the first was stored at a replacement without maxDelayMs',
 ] as const
 export type Flaw = (typeof FLAWS)[number]
 
@@ -222,16 +282,8 @@ class View implements QueueStorage {
     return result
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
-  }
-
   lanes(): Promise<never> {
     return unsupported('lanes')
-  }
-
-  resume(): Promise<never> {
-    return unsupported('resume')
   }
 
   hold(): Promise<never> {
@@ -287,6 +339,14 @@ class View implements QueueStorage {
     return this.#run(() => ids.map((id) => this.#queue.cancel(id)))
   }
 
+  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    return this.#run(() => ids.map((id) => this.#queue.resume(id, options)))
+  }
+
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run(() => ids.map((id) => this.#queue.result(group, id)))
+  }
+
   deleteGroup(group: string): Promise<void> {
     return this.#run(() => this.#queue.deleteGroup(group))
   }
@@ -319,16 +379,35 @@ interface Message {
   headers: Readonly<Record<string, string>> | undefined
   maxAttempts: number | undefined
   dedupeMs: number
+  keepMs: number | undefined
   expires: number
   timestamp: number
   /** Its place in the queue: when it takes it, and the order among those of that time. */
   at: number
   number: number
+  /** When the first of those was stored that were replaced under its id. */
+  since: number
+}
+
+/** What an edit has changed in one group. */
+type Content = Pick<Message, 'body' | 'headers' | 'maxAttempts' | 'expires' | 'timestamp'>
+
+/** What a message ended with. */
+interface Kept {
+  readonly message: Message
+  readonly attempt: number
+  readonly outcome: Outcome
+  readonly until: number
 }
 
 /** A message in a group. */
 interface Place {
-  state: 'waiting' | 'leased' | 'dead' | 'done'
+  state: 'waiting' | 'leased' | 'parked' | 'dead' | 'done'
+  parked: Parked | undefined
+  /** The dead letter that has it parked. */
+  behind: Message | undefined
+  content: Content | undefined
+  progress: Outcome | undefined
   /** Not delivered before. */
   due: number
   until: number
@@ -347,6 +426,10 @@ interface Place {
 interface Group {
   readonly name: string
   readonly places: Map<Message, Place>
+  /** In the order in which they ended. */
+  readonly kept: Kept[]
+  /** Dead letters whose keys have the next message parked. */
+  readonly stops: Map<string, Message>
   acked: number
   failed: number
 }
@@ -364,6 +447,8 @@ class Queue {
   #known: Map<string, number> = new Map()
   #numbers = 0
   #sent = 0
+  /** What groups that were deleted had kept. */
+  readonly #left: Map<string, Kept[]> = new Map()
   wasDeleted = false
   #latest = -Infinity
   #skew = 0
@@ -487,11 +572,17 @@ class Queue {
   }
 
   #store(draft: NewMessage, id: string, _i: number): AppendResult {
+    if (!this.#has('keeps the result of an earlier message of the id')) this.#forgetResults(id)
     const message: Message = {
       id,
+      since: this.#now,
       isNamed: draft.id !== undefined,
       number: ++this.#numbers,
-      at: this.#now + (draft.delayMs ?? 0),
+      at:
+        this.#now +
+        (this.#has('counts maxDelayMs for the first of an id')
+          ? (draft.maxDelayMs ?? draft.delayMs ?? 0)
+          : (draft.delayMs ?? 0)),
       ...this.#contentOf(draft),
     }
     this.#messages.push(message)
@@ -507,7 +598,16 @@ class Queue {
     const { headers } = message
     Object.assign(message, this.#contentOf(draft))
     if (this.#has('keeps the headers of what it replaces')) message.headers ??= headers
-    const delayMs = draft.delayMs ?? 0
+    const { maxDelayMs = Infinity } = draft
+    if (this.#has('counts maxDelayMs from the last replacement')) message.since = this.#now
+    if (
+      draft.maxDelayMs === undefined &&
+      this.#has('forgets when the first was stored at a replacement without maxDelayMs')
+    )
+      message.since = this.#now
+    let delayMs = draft.delayMs ?? 0
+    if (!this.#has('does not put a replaced message off at most maxDelayMs'))
+      delayMs = Math.max(0, Math.min(delayMs, message.since + maxDelayMs - this.#now))
     const moves = message.at > this.#now || delayMs > 0
     if (moves || this.#has('replaces at the end of the queue')) {
       message.at = this.#now + delayMs
@@ -519,12 +619,16 @@ class Queue {
       place.attempt = 0
       place.immortal = false
       place.error = undefined
+      place.content = undefined
+      if (place.state === 'parked' && !this.#has('leaves a message parked that is replaced')) {
+        Object.assign(place, { state: 'waiting', parked: undefined, due: this.#now })
+      }
       if (moves) place.due = message.at
     }
     return { id: message.id, status: 'replaced' }
   }
 
-  #contentOf(draft: NewMessage): Omit<Message, 'id' | 'isNamed' | 'number' | 'at'> {
+  #contentOf(draft: NewMessage): Omit<Message, 'id' | 'isNamed' | 'number' | 'at' | 'since'> {
     let { body, headers } = draft
     if (this.#has('stores strings as UTF-8') && typeof body === 'string') {
       body = new TextDecoder().decode(new TextEncoder().encode(body))
@@ -542,6 +646,7 @@ class Queue {
       key: draft.key,
       maxAttempts: this.#has("ignores a message's own number of attempts") ? undefined : draft.maxAttempts,
       dedupeMs: draft.dedupeMs ?? 0,
+      keepMs: draft.keepMs,
       expires: draft.expiresInMs === undefined ? Infinity : this.#now + draft.expiresInMs,
       timestamp: this.#clock.now(),
     }
@@ -558,6 +663,7 @@ class Queue {
     if (late) this.start(groups)
     this.#bury(group, request)
     this.#dropDead()
+    this.#parkStopped(group)
     const now = this.#now
     const deliveries = (seen ?? this.#due(group, request.limit)).map((message): Delivery => {
       const place = group.places.get(message)!
@@ -570,7 +676,10 @@ class Queue {
       if (this.#has('never ends a lease')) place.until = Infinity
       if (this.#has('ends leases a ms early')) place.until--
       place.receipt = this.#receiptFor(group, message)
-      const { id, body, headers, key, timestamp } = message
+      place.parked = undefined
+      if (!this.#has('shows the progress of an earlier lease')) place.progress = undefined
+      const { id, key } = message
+      const { body, headers, timestamp, maxAttempts: own } = place.content ?? message
       return {
         receipt: place.receipt,
         id,
@@ -578,8 +687,9 @@ class Queue {
         headers,
         key,
         timestamp,
+        ...(!this.#has('does not say in deliveries that the result is kept') && { keepMs: message.keepMs }),
         attempt: place.attempt,
-        maxAttempts: message.maxAttempts ?? maxAttempts,
+        maxAttempts: own ?? maxAttempts,
         lastError: place.error,
       }
     })
@@ -620,6 +730,7 @@ class Queue {
         } else if (this.#has('holds others up behind a retry') && place.state === 'waiting') break
       }
       place.passed = true
+      if (place.state === 'parked' && this.#has('forgets that a parked message blocks its key')) continue
       const isOver = place.state === 'dead' && !this.#has('does not free an ordering key at a death')
       const isFree =
         isOver || (this.#has('frees an ordering key at a retry') && place.state === 'waiting' && !isTakeable)
@@ -634,14 +745,16 @@ class Queue {
 
   #isDue(message: Message, { state, due, until }: Place): boolean {
     if (message.at > this.#now) return false
+    if (state === 'parked') return this.#has('hands out what is parked')
     return (state === 'waiting' && due <= this.#now) || (state === 'leased' && until <= this.#now)
   }
 
   /** Makes dead letters of what has expired, in all groups, and of what has no attempt left, in this one. */
-  #bury(group: Group, { maxAttempts, deadForMs }: ClaimRequest): void {
+  #bury(group: Group, { maxAttempts, deadForMs, parksNext = false }: ClaimRequest): void {
     const forMs = this.#has('keeps what a claim finds dead for ever') ? undefined : deadForMs
     for (const [message, place] of group.places) {
-      const isOver = place.attempt >= (message.maxAttempts ?? maxAttempts) && !this.#has('retries for ever')
+      const own = (place.content ?? message).maxAttempts
+      const isOver = place.attempt >= (own ?? maxAttempts) && !this.#has('retries for ever')
       if (this.#isExpired(message, place)) {
         if (this.#has('delivers what has expired')) continue
         if (this.#has('loses what has expired')) place.state = 'done'
@@ -654,6 +767,7 @@ class Queue {
             'expired',
             this.#has('forgets the last error of what expires') ? undefined : error,
             forMs,
+            parksNext && !this.#has('parks nothing behind what a claim finds dead'),
           )
         }
       } else if (isOver && this.#isDue(message, place)) {
@@ -664,21 +778,23 @@ class Queue {
           'exhausted',
           place.state === 'leased' ? 'the lease was lost' : place.error,
           forMs,
+          parksNext && !this.#has('parks nothing behind what a claim finds dead'),
         )
       }
     }
   }
 
   #isExpired(message: Message, place: Place): boolean {
-    if (place.immortal || message.expires > this.#now) return false
+    if (place.immortal || (place.content ?? message).expires > this.#now) return false
+    if (place.state === 'parked') return !this.#has('never lets a parked message expire')
     return place.state === 'waiting' || (place.state === 'leased' && place.until <= this.#now)
   }
 
   /** Deletes dead letters whose time is over. */
   #dropDead(): void {
     if (this.#has('keeps dead letters for ever')) return
-    for (const { places } of this.#groups.values()) {
-      for (const [message, place] of places) {
+    for (const group of this.#groups.values()) {
+      for (const [message, place] of group.places) {
         const isOver = place.deadUntil <= this.#now
         if (
           !isOver ||
@@ -686,6 +802,7 @@ class Queue {
         )
           continue
         place.state = 'done'
+        this.#letGo(group, message)
         this.#forget(message)
       }
     }
@@ -698,6 +815,7 @@ class Queue {
     reason: DeadReason,
     error: string | undefined,
     forMs = Infinity,
+    parksNext = false,
   ): void {
     if (place.state === 'leased') group.failed++
     const keep =
@@ -711,7 +829,16 @@ class Queue {
     })
     place.receipt = keep ? `dead ${message.id}` : this.#receiptFor(group, message)
     if (keep) this.#receipts.set(place.receipt, { group, message })
+    if (message.key !== undefined && parksNext && !this.#has('parks nothing behind a dead letter'))
+      group.stops.set(message.key, message)
+    place.parked = undefined
+    const outcome: Outcome = { status: 'dead', reason, error, at: this.#clock.now() }
+    if (!this.#has('tells nothing of deaths')) this.#keep(group, message, place, outcome)
     this.#done(message)
+    if (this.#has('parks only what waited when a message died')) {
+      this.#parkStopped(group)
+      if (message.key !== undefined) group.stops.delete(message.key)
+    }
   }
 
   #nextIn(group: Group, { limit, maxAttempts }: ClaimRequest, taken: number): number | undefined {
@@ -724,7 +851,7 @@ class Queue {
       return 0
     let next = Infinity
     for (const [message, place] of group.places) {
-      if (place.attempt >= (message.maxAttempts ?? maxAttempts)) continue
+      if (place.attempt >= ((place.content ?? message).maxAttempts ?? maxAttempts)) continue
       const isLeased = this.#isHeld(place)
       if (isLeased && !this.#has('says nothing of leases in nextInMs')) next = Math.min(next, place.until)
       if (this.#has('says nothing of delays in nextInMs')) continue
@@ -750,6 +877,7 @@ class Queue {
         return undefined
       const place = held.group.places.get(held.message)
       if (place === undefined || place.state === 'waiting' || place.state === 'done') return undefined
+      if (place.state === 'parked') return undefined
       const anyLease = this.#has('settles with a receipt of an earlier lease') && place.state === 'leased'
       if (place.receipt !== receipt && !anyLease) return undefined
       if (this.#has('refuses a late ack') && place.state === 'leased' && place.until <= this.#now)
@@ -758,7 +886,19 @@ class Queue {
     }
     const all = settlements.every(({ receipt }) => find(receipt) !== undefined)
     return settlements.map((settlement) => {
-      const found = find(settlement.receipt)
+      let found = find(settlement.receipt)
+      if (
+        found?.[2].state === 'dead' &&
+        settlement.kind === 'park' &&
+        !this.#has('parks with the receipt of a dead letter')
+      )
+        found = undefined
+      if (found === undefined && this.#has('keeps the value of a stale ack') && settlement.kind === 'ack') {
+        const held = this.#receipts.get(settlement.receipt)
+        const place = held?.group.places.get(held.message)
+        const outcome: Outcome = { status: 'done', value: settlement.value, at: this.#clock.now() }
+        if (place !== undefined) this.#keep(held!.group, held!.message, place, outcome)
+      }
       if (found === undefined || (!all && this.#has('settles nothing where one receipt is stale')))
         return { status: 'stale' }
       this.#settleOne(...found, settlement)
@@ -770,17 +910,48 @@ class Queue {
     const now = this.#now
     const wasDead = place.state === 'dead'
     switch (settlement.kind) {
-      case 'park':
+      case 'park': {
+        const { reason, data } = settlement
+        if (this.#has('counts parking as a failure')) group.failed++
+        const { expires } = place.content ?? message
+        if (expires <= now && !place.immortal && !this.#has('parks what has expired')) {
+          this.#die(group, message, place, 'expired', reason)
+          return
+        }
+        this.#park(place, reason, data)
         return
+      }
       case 'ack':
         place.state = 'done'
-        if (!wasDead) group.acked++
+        if (wasDead) this.#letGo(group, message)
+        if (wasDead && this.#has('forgets a result with its dead letter'))
+          this.#forgetResults(message.id, group)
+        if (!wasDead) {
+          const value = this.#has('forgets the value of an ack') ? undefined : settlement.value
+          if (value !== undefined || !this.#has('keeps only values'))
+            this.#keep(group, message, place, { status: 'done', value, at: this.#clock.now() })
+          group.acked++
+        }
         this.#done(message)
         return
       case 'dead':
-        this.#die(group, message, place, settlement.reason, settlement.error, settlement.deadForMs)
+        this.#die(
+          group,
+          message,
+          place,
+          settlement.reason,
+          settlement.error,
+          settlement.deadForMs,
+          settlement.parksNext,
+        )
         return
       case 'extend':
+        if (this.#has('forgets progress with an extension')) place.progress = undefined
+        if (
+          settlement.progress !== undefined &&
+          (message.keepMs !== undefined || this.#has('keeps progress without keepMs'))
+        )
+          place.progress = { status: 'running', progress: settlement.progress, at: this.#clock.now() }
         place.until =
           (this.#has('extends from the old end of the lease') ? place.until : now) + settlement.leaseMs
         return
@@ -788,16 +959,25 @@ class Queue {
         const due = now + settlement.delayMs
         const counts = settlement.counts !== false || this.#has('counts attempts that do not count')
         if (!wasDead && counts) group.failed++
-        if (!wasDead && !place.immortal && message.expires <= due) {
+        if (!wasDead && !place.immortal && (place.content ?? message).expires <= due) {
           if (counts) group.failed--
           this.#die(group, message, place, 'expired', settlement.error)
           return
         }
         if (wasDead && !this.#has('redrives with the attempts it had')) place.attempt = 0
         if (!wasDead && !counts) place.attempt--
-        if (wasDead) place.immortal = true
+        if (wasDead) {
+          place.immortal = true
+          this.#letGo(group, message)
+          this.#unpark(group, message)
+          if (!this.#has('keeps the result of a dead letter that is redriven'))
+            this.#forgetResults(message.id, group)
+        }
+        if (this.#has('tells a result of a message that is to be retried'))
+          this.#keep(group, message, place, { status: 'done', at: this.#clock.now() })
         if (!this.#has('deletes a redriven message with its dead letter')) place.deadUntil = Infinity
         place.state = 'waiting'
+        place.parked = undefined
         place.due = due
         place.error = this.#has('forgets the error of a retry') ? undefined : settlement.error
       }
@@ -844,13 +1024,161 @@ class Queue {
     if (this.#groups.size === 0) return true
     return [...this.#groups.values()].some(({ places }) => {
       const state = places.get(message)?.state
-      return state === 'waiting' || state === 'leased'
+      return state === 'waiting' || state === 'leased' || state === 'parked'
     })
   }
 
   #waitsEverywhere(message: Message): boolean {
     if (this.#has('replaces what is leased')) return true
-    return [...this.#groups.values()].every(({ places }) => places.get(message)?.state === 'waiting')
+    return [...this.#groups.values()].every(({ places }) => {
+      const state = places.get(message)?.state
+      return state === 'waiting' || state === 'parked'
+    })
+  }
+
+  // Parked
+
+  #park(place: Place, reason: string, data?: string): void {
+    const why = this.#has('forgets why a message is parked') ? '' : reason
+    Object.assign(place, {
+      state: 'parked',
+      parked: { reason: why, data, at: this.#clock.now() },
+      error: reason,
+      behind: undefined,
+    })
+  }
+
+  /** Parks those that a claim comes by and that dead letters have parked. */
+  #parkStopped(group: Group): void {
+    if (group.stops.size === 0) return
+    const all = this.#has('parks all behind a dead letter')
+    for (const message of this.#ordered()) {
+      const place = group.places.get(message)
+      const { key } = message
+      const letter = key === undefined ? undefined : group.stops.get(key)
+      if (place?.state !== 'waiting' || message.at > this.#now || letter === undefined) continue
+      if (message.at < letter.at || (message.at === letter.at && message.number < letter.number)) continue
+      if (
+        place.immortal ||
+        (!place.passed && this.#has('parks only what a claim has passed behind a dead letter'))
+      )
+        continue
+      this.#park(place, 'behind a dead letter')
+      place.behind = letter
+      if (!all) group.stops.delete(key!)
+    }
+  }
+
+  /** A dead letter is gone. */
+  #letGo({ stops }: Group, message: Message): void {
+    const { key } = message
+    if (this.#has('goes on parking behind a dead letter that is gone')) return
+    if (key !== undefined && stops.get(key) === message) stops.delete(key)
+  }
+
+  /** A dead letter is redriven: what it had parked goes on behind it. */
+  #unpark({ places }: Group, letter: Message): void {
+    if (this.#has('leaves parked what is behind a message that is redriven')) return
+    for (const place of places.values()) {
+      if (place.state === 'parked' && place.behind === letter)
+        Object.assign(place, { state: 'waiting', parked: undefined, due: this.#now, error: undefined })
+    }
+  }
+
+  resume(id: string, { group: only, edit }: ResumeOptions): boolean {
+    let found = false
+    for (const { name, places } of this.#groups.values()) {
+      if (only !== undefined && only !== name && !this.#has('resumes in every group')) continue
+      for (const [message, place] of places) {
+        if (message.id !== id) continue
+        if (this.#has('resumes what waits for a retry') && place.state === 'waiting') {
+          found ||= place.due > this.#now
+          place.due = this.#now
+        }
+        if (edit !== undefined && this.#has('edits in every group'))
+          place.content = this.#edited(message, place, edit)
+        if (place.state !== 'parked' || this.#isExpired(message, place)) continue
+        found = true
+        if (edit !== undefined) place.content = this.#edited(message, place, edit)
+        if (edit !== undefined && edit.expiresInMs !== undefined) place.immortal = false
+        if (edit !== undefined && this.#has('edits without resuming')) continue
+        Object.assign(place, { state: 'waiting', parked: undefined, due: this.#now, error: undefined })
+        if (!this.#has('resumes with the attempts it had')) place.attempt = 0
+      }
+    }
+    return found || this.#has('answers true to any resume')
+  }
+
+  #edited(message: Message, place: Place, edit: NonNullable<ResumeOptions['edit']>): Content {
+    const before = place.content ?? message
+    const { body, headers, maxAttempts, expiresInMs } = edit
+    const forgets = this.#has('forgets the time to live with an edit')
+    const start = this.#has('counts the time to live of an edit from the append')
+      ? message.timestamp
+      : this.#now
+    return {
+      body,
+      headers: this.#has('keeps the headers of what it edits') ? (headers ?? before.headers) : headers,
+      maxAttempts,
+      expires: expiresInMs === undefined ? (forgets ? Infinity : before.expires) : start + expiresInMs,
+      timestamp: this.#clock.now(),
+    }
+  }
+
+  // Results
+
+  #keep(group: Group, message: Message, { attempt }: Place, outcome: Outcome): void {
+    const { id, keepMs = this.#has('keeps a result without keepMs') ? 1e9 : undefined } = message
+    if (keepMs === undefined) return
+    const isOld = this.#messages.some((other) => other.id === id && other.number > message.number)
+    if (isOld && !this.#has('keeps the result of a message that was sent again meanwhile')) return
+    const less = this.#has('keeps results a ms too short') ? 1 : 0
+    const until = this.#has('keeps results for ever') ? Infinity : this.#now + keepMs - less
+    const groups = this.#has('keeps results for all groups together') ? [...this.#groups.values()] : [group]
+    for (const one of groups) {
+      this.#forgetResults(id, one)
+      one.kept.push({ message: { ...message }, attempt, outcome, until })
+    }
+    if (this.#has('knows an id as long as its result')) this.#known.set(id, this.#now + keepMs)
+  }
+
+  #forgetResults(id: string, only?: Group): void {
+    for (const group of only === undefined ? this.#groups.values() : [only]) {
+      const index = group.kept.findIndex(({ message }) => message.id === id)
+      if (index >= 0) group.kept.splice(index, 1)
+    }
+  }
+
+  result(name: string, id: string): Outcome | undefined {
+    const group = this.#groups.get(name)
+    if (group === undefined) {
+      const shows =
+        this.#has('keeps results of a deleted group') || this.#has('keeps results of a deleted queue')
+      return shows ? this.#left.get(name)?.find(({ message }) => message.id === id)?.outcome : undefined
+    }
+    const message = this.#messages.findLast((one) => one.id === id && group.places.has(one))
+    const place = message && group.places.get(message)
+    if (place?.state === 'leased') {
+      if (this.#has('tells a result before the ack')) return { status: 'done', at: this.#now }
+      if (this.#isHeld(place) || this.#has('shows the progress of a lost lease')) {
+        if (place.progress !== undefined) return place.progress
+      }
+    }
+    return group.kept.find((one) => one.message.id === id && one.until > this.#now)?.outcome
+  }
+
+  /** What is done, in the order of the queue. Dead letters are shown as such. */
+  #doneIn(group: Group): [Message, Place, MessageState, Kept][] {
+    return group.kept
+      .filter(({ until }) => until > this.#now)
+      .filter(({ message: { number }, outcome }) => {
+        const isLetter = [...group.places].some(
+          ([other, { state }]) => other.number === number && state === 'dead',
+        )
+        return outcome.status === 'done' || !isLetter || this.#has('lists a dead letter as done besides')
+      })
+      .toSorted(({ message: a }, { message: b }) => a.at - b.at || a.number - b.number)
+      .map((kept) => [kept.message, newPlace(kept.message), 'done', kept])
   }
 
   // Groups
@@ -859,7 +1187,11 @@ class Queue {
     const shared = this.#has('shares one position among groups')
       ? [...this.#groups.values()][0]?.places
       : undefined
-    const group: Group = { name, places: shared ?? new Map(), acked: 0, failed: 0 }
+    const kept: Kept[] = []
+    if (this.#has('keeps results for all groups together'))
+      kept.push(...[...this.#groups.values()].flatMap((other) => other.kept))
+    if (this.#has('keeps results of a deleted group')) kept.push(...(this.#left.get(name) ?? []))
+    const group: Group = { name, places: shared ?? new Map(), kept, stops: new Map(), acked: 0, failed: 0 }
     if (shared === undefined)
       for (const message of this.#startOf(from)) group.places.set(message, newPlace(message))
     this.#groups.set(name, group)
@@ -884,6 +1216,7 @@ class Queue {
       return
     }
     const open = this.#messages.filter((message) => this.#isOpen(message))
+    this.#left.set(name, group.kept)
     this.#groups.delete(name)
     if (this.#has('keeps what only the deleted group had to do')) return
     for (const message of open) {
@@ -903,13 +1236,18 @@ class Queue {
         if (!isKept(message) && this.#isOpen(message)) this.#remember(message)
     this.#messages = this.#messages.filter(isKept)
     if (this.#has('deletes groups with a purge')) this.#groups.clear()
-    for (const { places } of this.#groups.values()) {
+    for (const { places, kept, stops } of this.#groups.values()) {
+      if (!this.#has('keeps results of a purged queue')) kept.length = 0
+      stops.clear()
       for (const message of places.keys()) if (!isKept(message)) places.delete(message)
     }
   }
 
   delete(): void {
     this.wasDeleted = true
+    if (this.#has('keeps results of a deleted queue'))
+      for (const { name, kept } of this.#groups.values()) this.#left.set(name, kept)
+    else this.#left.clear()
     this.#messages = []
     this.#sent = 0
     if (!this.#has('keeps ids of a deleted queue')) this.#known.clear()
@@ -923,6 +1261,8 @@ class Queue {
     for (const { name, places } of this.#groups.values()) {
       if (name !== group && !this.#has('retries now in every group')) continue
       for (const [message, place] of places) {
+        if (place.state === 'parked' && message.id === id && this.#has('retries now what is parked'))
+          Object.assign(place, { state: 'waiting', due: this.#now + 1 })
         if (message.id !== id || place.state !== 'waiting') continue
         if (message.at > this.#now || place.due <= this.#now) continue
         place.due = this.#now
@@ -935,6 +1275,7 @@ class Queue {
 
   cancel(id: string): boolean {
     let found = false
+    if (this.#has('forgets results with a cancel')) this.#forgetResults(id)
     for (const message of this.#messages.filter((one) => one.id === id)) {
       if (this.#groups.size === 0) {
         this.#messages = this.#messages.filter((one) => one !== message)
@@ -959,6 +1300,7 @@ class Queue {
 
   #stateOf(message: Message, place: Place, busy: ReadonlySet<string>): MessageState {
     if (place.state === 'dead') return 'dead'
+    if (place.state === 'parked') return this.#has('lists what is parked as delayed') ? 'delayed' : 'parked'
     if (this.#isHeld(place)) return 'leased'
     if (message.at > this.#now || (place.state === 'waiting' && place.due > this.#now)) return 'delayed'
     return place.passed && message.key !== undefined && busy.has(message.key) ? 'blocked' : 'ready'
@@ -982,6 +1324,8 @@ class Queue {
     const group: Group = this.#groups.get(name) ?? {
       name,
       places: new Map(this.#startOf('earliest').map((message) => [message, newPlace(message)])),
+      kept: [],
+      stops: new Map(),
       acked: 0,
       failed: 0,
     }
@@ -990,11 +1334,14 @@ class Queue {
       'leased',
       'delayed',
       'blocked',
+      'parked',
       ...(this.#has('lists dead letters unasked') ? ['dead'] : []),
+      ...(this.#has('lists what is done unasked') ? ['done'] : []),
     ]
-    const all = [...this.#standings(group)].filter(
-      ([{ id }, , state]) => wanted.includes(state) && (ids === undefined || ids.includes(id)),
-    )
+    const all: [Message, Place, MessageState, Kept?][] = [
+      ...this.#standings(group),
+      ...this.#doneIn(group),
+    ].filter(([{ id }, , state]) => wanted.includes(state) && (ids === undefined || ids.includes(id)))
     const start = cursor === undefined ? 0 : Number(cursor) || Infinity
     let bytes = 0
     const fits = all
@@ -1008,7 +1355,8 @@ class Queue {
     const shows = bodies || this.#has('answers with bodies that nobody asked for')
     const repeats = this.#has('repeats the last message of a page on the next') && limit > 1
     return {
-      messages: page.map(([message, place, state]) => {
+      messages: page.map(([message, place, state, kept]) => {
+        if (kept !== undefined) return listedDone(kept)
         const listed = this.#listed(message, place, state)
         return shows ? listed : { ...listed, body: '' }
       }),
@@ -1017,8 +1365,9 @@ class Queue {
   }
 
   #listed(message: Message, place: Place, state: MessageState): ListedMessage {
-    const { id, body, headers, key, timestamp, maxAttempts } = message
-    const { attempt, error, reason, deadAt, receipt } = place
+    const { id, key } = message
+    const { body, headers, timestamp, maxAttempts } = place.content ?? message
+    const { attempt, parked, progress, error, reason, deadAt, receipt } = place
     const ends = state === 'leased' ? place.until : Math.max(place.due, message.at)
     return {
       id,
@@ -1030,7 +1379,9 @@ class Queue {
       attempt,
       maxAttempts,
       ...((state === 'leased' || state === 'delayed') && { nextInMs: ends - this.#now }),
-      lastError: error,
+      ...(state !== 'parked' && { lastError: error }),
+      ...(state === 'parked' && { parked }),
+      ...(state === 'leased' && { outcome: progress }),
       ...(state === 'dead' && { reason, deadAt, receipt }),
     }
   }
@@ -1043,7 +1394,7 @@ class Queue {
       const open: Message[] = []
       for (const [message, { state: raw }, state] of this.#standings(group)) {
         counts[state]++
-        if (raw === 'waiting' || raw === 'leased') open.push(message)
+        if (raw === 'waiting' || raw === 'leased' || raw === 'parked') open.push(message)
       }
       if (this.#has('counts what has expired')) {
         for (const [message, place] of group.places) if (this.#isExpired(message, place)) counts.ready++
@@ -1055,7 +1406,8 @@ class Queue {
         acked: group.acked,
         failed: group.failed,
       }
-      messages = Math.max(messages, counts.ready + counts.leased + counts.delayed + counts.blocked)
+      const parked = this.#has('does not count what is parked as a message') ? 0 : counts.parked
+      messages = Math.max(messages, counts.ready + counts.leased + counts.delayed + counts.blocked + parked)
     }
     const retained = this.#messages.filter((message) => this.#isOpen(message))
     if (this.#groups.size === 0) messages = retained.filter((message) => message.expires > this.#now).length
@@ -1075,9 +1427,17 @@ class Queue {
   }
 }
 
+function listedDone({ message: { id, key, timestamp }, attempt, outcome }: Kept): ListedMessage {
+  return { id, state: 'done', body: '', key, timestamp, attempt, outcome }
+}
+
 function newPlace(message: Message): Place {
   return {
     state: 'waiting',
+    parked: undefined,
+    behind: undefined,
+    content: undefined,
+    progress: undefined,
     due: message.at,
     until: 0,
     attempt: 0,

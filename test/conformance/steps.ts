@@ -24,6 +24,8 @@ const message = fc.record({
   maxAttempts: rarely(fc.constantFrom(1, 2)),
   replace: rarely(fc.constant(true), 3),
   dedupeMs: rarely(fc.constantFrom(100, 300), 2),
+  maxDelayMs: rarely(fc.constantFrom(100, 200), 2),
+  keepMs: rarely(fc.constantFrom(50, 100, 400), 3),
 })
 
 const settlement: fc.Arbitrary<StepSettlement> = fc.record({
@@ -32,14 +34,15 @@ const settlement: fc.Arbitrary<StepSettlement> = fc.record({
     { weight: 3, arbitrary: fc.nat(20) },
     { weight: 1, arbitrary: fc.constant(-1) },
   ),
-  kind: fc.constantFrom('ack', 'ack', 'ack', 'retry', 'retry', 'dead', 'extend'),
+  kind: fc.constantFrom('ack', 'ack', 'ack', 'retry', 'retry', 'dead', 'park', 'extend'),
   ms,
   error: maybe(fc.constantFrom('boom', '')),
   counts: rarely(fc.constant(false)),
+  value: maybe(fc.constantFrom('some', '')),
 })
 
 const states = rarely(
-  fc.subarray(['ready', 'leased', 'delayed', 'blocked', 'dead'] as const, { minLength: 1 }),
+  fc.subarray(['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'] as const, { minLength: 1 }),
   5,
 )
 
@@ -116,6 +119,21 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
         view,
         group,
         ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        verb: fc.constant('resume' as const),
+        view,
+        group: maybe(group),
+        ids: fc.array(fc.nat(8), { minLength: 1, maxLength: 3 }),
+        edit: maybe(
+          fc.record({
+            expiresInMs: rarely(fc.constantFrom(50, 100, 300), 2),
+            maxAttempts: rarely(fc.constantFrom(1, 2)),
+          }),
+        ),
       }),
     },
     { weight: 1, arbitrary: fc.record({ verb: fc.constant('deleteGroup' as const), view, group }) },

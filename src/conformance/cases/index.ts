@@ -19,11 +19,13 @@ import { leases } from './leases.ts'
 import { limits } from './limits.ts'
 import { list } from './list.ts'
 import { next } from './next.ts'
+import { parking } from './parking.ts'
 import { purge } from './purge.ts'
 import { queues } from './queues.ts'
 import { receipts } from './receipts.ts'
 import { reopening } from './reopening.ts'
 import { replace } from './replace.ts'
+import { results } from './results.ts'
 import { retention } from './retention.ts'
 import { retryNow } from './retry-now.ts'
 import { retry } from './retry.ts'
@@ -51,6 +53,8 @@ export const SECTIONS: readonly Section[] = [
   replace,
   retryNow,
   cancel,
+  parking,
+  results,
   list,
   stats,
   next,

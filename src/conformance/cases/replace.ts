@@ -168,6 +168,96 @@ export const replace: Section = {
       },
     },
     {
+      name: 'puts a message off at most maxDelayMs, however often it is replaced',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        const draft = { id: 'x', delayMs: t.s(10), maxDelayMs: t.s(25), replace: true }
+        equal(await q.sendOne({ ...draft, body: '0' }), 'stored', 'the first')
+        for (const body of ['1', '2', '3', '4']) {
+          await t.advance(t.s(5))
+          equal(await q.sendOne({ ...draft, body }), 'replaced', body)
+        }
+        await t.until(t.s(5), async () => {
+          await q.takes([], 'before the first has waited for its longest')
+        })
+        await q.takes(['4'], 'when the first has waited for its longest')
+      },
+    },
+    {
+      name: 'with maxDelayMs waits for its delay where that is shorter',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        const draft = { id: 'x', delayMs: t.s(10), maxDelayMs: t.s(3600), replace: true }
+        await q.append({ ...draft, body: 'old' })
+        await t.advance(t.s(5))
+        equal(await q.sendOne({ ...draft, body: 'new' }), 'replaced', 'result')
+        await t.until(t.s(10), async () => {
+          await q.takes([], 'before it is due')
+        })
+        await q.takes(['new'], 'when it is due')
+      },
+    },
+    {
+      name: 'whose maxDelayMs is over is due at once',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        const draft = { id: 'x', delayMs: t.s(10), maxDelayMs: t.s(25), replace: true }
+        await q.send({ body: 'ready', id: 'x' })
+        await t.advance(t.s(30))
+        equal(await q.sendOne({ ...draft, body: 'new' }), 'replaced', 'one that is due')
+        await q.ack(...(await q.takes(['new'], 'deliveries')))
+        await q.append({ body: 'delayed', id: 'x', delayMs: t.s(60) })
+        await t.advance(t.s(30))
+        equal(await q.sendOne({ ...draft, body: 'newer' }), 'replaced', 'one that is delayed')
+        await q.takes(['newer'], 'deliveries')
+      },
+    },
+    {
+      name: 'counts maxDelayMs from the first that waits under the id, whatever those between said',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        const draft = { id: 'x', delayMs: t.s(10), replace: true }
+        await q.append({ ...draft, body: '0' })
+        await t.advance(t.s(5))
+        await q.append({ ...draft, body: '1' })
+        await t.advance(t.s(5))
+        await q.append({ ...draft, body: '2', maxDelayMs: t.s(15) })
+        await t.until(t.s(5), async () => {
+          await q.takes([], 'before the first has waited for its longest')
+        })
+        const [held] = await q.takes(['2'], 'when the first has waited for its longest')
+        // What comes now is the first again.
+        equal(
+          await q.sendOne({ ...draft, body: '3', maxDelayMs: t.s(15) }),
+          'stored',
+          'behind what is leased',
+        )
+        await t.advance(t.s(9))
+        await q.ack(held!)
+        equal(await q.sendOne({ ...draft, body: '4', maxDelayMs: t.s(15) }), 'replaced', 'the second time')
+        await t.until(t.s(6), async () => {
+          await q.takes([], 'before the new first has waited for its longest')
+        })
+        await q.takes(['4'], 'when it has')
+      },
+    },
+    {
+      name: 'does not put off with maxDelayMs what is sent first',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        await q.append({ body: 'a', id: 'x', delayMs: t.s(10), maxDelayMs: t.s(5), replace: true })
+        await t.until(t.s(10), async () => {
+          await q.takes([], 'before it is due')
+        })
+        await q.takes(['a'], 'when it is due')
+      },
+    },
+    {
       name: 'makes a waiting message wait for its delay',
       async run(t) {
         const q = await t.open()

@@ -1,0 +1,135 @@
+import type { Outcome } from '../storage.ts'
+import { find } from './find.ts'
+import { type Group, allGroups } from './group.ts'
+import { isOfDelayed, parseId } from './ids.ts'
+import { findLease } from './leases.ts'
+import type { IdRow, Lease, ResultRow, Stored } from './rows.ts'
+import { type Work, addTimer, spend } from './work.ts'
+import { KEPT } from './rows.ts'
+
+/**
+ * What became of messages that have a `keepMs`: a row in `results` for each group that is done with one, and timers that
+ * delete some together. How far a handler is, is a row there as well, until its lease ends.
+ *
+ * An outcome is found by the digits of a made id; where these do not lead to it, the row of the id stays as long as it.
+ */
+
+/** The group is done with a message that has a `keepMs`, or it died there. Before its id is let go. */
+export function keep(
+  { work, name }: Group,
+  seq: number,
+  message: Stored,
+  attempt: number,
+  outcome: Outcome,
+): void {
+  const { id, keepMs = 0 } = message
+  const row = needsRow(message) ? (work.tx.get<IdRow>('ids', id) ?? {}) : undefined
+  // Another message has its id by now.
+  if (row !== undefined && (message.named === undefined ? (row.seq ?? seq) : row.seq) !== seq) {
+    work.tx.delete('results', [name, seq])
+    return
+  }
+  const until = work.now + keepMs
+  putResult(work, name, seq, { ...resultOf(message, attempt, outcome), until })
+  if (row !== undefined)
+    work.tx.put('ids', id, {
+      ...row,
+      kept: seq,
+      keptUntil: Math.max(row.keptUntil ?? 0, until),
+    } satisfies IdRow)
+  work.finished ??= []
+  work.finished.push(id)
+}
+
+/** Notes how far the handler of a message is. */
+export function keepProgress(
+  group: Group,
+  seq: number,
+  message: Stored,
+  lease: Lease,
+  outcome: Outcome,
+): void {
+  const row: ResultRow = { ...resultOf(message, lease.attempt, outcome), lease: lease.lease }
+  group.work.tx.put('results', [group.name, seq], row)
+}
+
+/** Whether the id of a message does not say itself where its outcome is. */
+function needsRow({ id, named }: Stored): boolean {
+  return named !== undefined || isOfDelayed(id)
+}
+
+function resultOf({ id, at, key }: Stored, attempt: number, outcome: Outcome): ResultRow {
+  return { id, at, attempt, outcome, ...(key !== undefined && { key }) }
+}
+
+/** Puts the row of an outcome, and has it deleted when its time is over. */
+export function putResult(work: Work, group: string, seq: number, row: ResultRow): void {
+  const { id, until = 0 } = row
+  work.tx.put('results', [group, seq], row)
+  work.kept ??= new Map()
+  const together = `${until} ${group}`
+  const some = work.kept.get(together) ?? { until, group, outcomes: [] }
+  work.kept.set(together, some)
+  some.outcomes.push(seq, id)
+}
+
+/** Writes the timers for that. */
+export function putKept(work: Work): void {
+  for (const { until, group, outcomes } of work.kept?.values() ?? [])
+    work.tx.put('timers', addTimer(work, KEPT, until), [group, ...outcomes])
+}
+
+/** The time of an outcome is over, unless it has another one by now. */
+export function letGo(work: Work, group: string, seq: number, id: string): void {
+  spend(work)
+  const { tx, now } = work
+  if (isOver(work, tx.get<ResultRow>('results', [group, seq]))) tx.delete('results', [group, seq])
+  const row = tx.get<IdRow>('ids', id)
+  if (row?.kept !== seq || row.keptUntil! > now) return
+  const { kept: _kept, keptUntil: _until, ...left } = row
+  if (Object.values(left).some((one) => one !== undefined)) tx.put('ids', id, left)
+  else tx.delete('ids', id)
+}
+
+function isOver({ now }: Work, row: ResultRow | undefined): boolean {
+  return row?.until !== undefined && row.until <= now
+}
+
+/** A message is stored under an id: what was kept of an earlier one is forgotten. */
+export function forgetKept(work: Work, row: IdRow | undefined): void {
+  if (row?.kept === undefined) return
+  for (const { name } of allGroups(work)) work.tx.delete('results', [name, row.kept])
+}
+
+/** The outcome in a row, if it holds now. */
+export function outcomeIn(group: Group, seq: number, row: ResultRow): Outcome | undefined {
+  const { now } = group.work
+  if (row.until !== undefined) return row.until > now ? row.outcome : undefined
+  const lease = findLease(group, seq)
+  return lease !== undefined && lease.lease === row.lease && lease.until > now ? row.outcome : undefined
+}
+
+/** What became of messages. Writes nothing. */
+export function results(group: Group, ids: readonly string[]): (Outcome | undefined)[] {
+  const { work, name } = group
+  const { tx } = work
+  tx.expect?.(ids.map((id) => ['ids', id]))
+  const seqs = ids.map((id) => seqOf(work, id))
+  tx.expect?.(seqs.flatMap((seq) => (seq === undefined ? [] : [['results', [name, seq]] as const])))
+  return ids.map((id, i) => {
+    const seq = seqs[i]
+    const row = seq === undefined ? undefined : tx.get<ResultRow>('results', [name, seq])
+    return row?.id === id ? outcomeIn(group, seq!, row) : undefined
+  })
+}
+
+/** Where the outcome of an id is, if there is one. */
+export function seqOf(work: Work, id: string): number | undefined {
+  const row = work.tx.get<IdRow>('ids', id)
+  const seq = row?.kept ?? row?.seq
+  if (seq !== undefined) return seq
+  const parsed = parseId(id, { log: work.queue.tail, delayed: work.queue.nextDelayed })
+  if (parsed?.delayed !== true) return parsed?.number
+  const found = find(work, id)
+  return found !== undefined && 'seq' in found ? found.seq : undefined
+}
