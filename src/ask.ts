@@ -1,8 +1,9 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
+import { Hand, type Late, type Opened } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
-import { type Opened, type Reader, areThere } from './reader.ts'
+import { type Reader, areThere } from './reader.ts'
 import type { Delivery } from './storage.ts'
 
 /** What one call of `receive` or `receiveBatch` wants. */
@@ -18,21 +19,25 @@ export interface AskOptions<T> {
   readonly reject: (error: unknown) => void
 }
 
+/** Who finds something at the very end of its wait has so long to make messages of it, in ms. */
+const LAST_MS = 1000
+
+const NOTHING: readonly never[] = []
+
 /** Somebody who takes messages once, and may wait for them. */
 export class Ask<T> implements Seat {
-  readonly line: Line
   readonly waits: boolean
   riding = false
   place: Set<Seat> | undefined = undefined
   readonly #reader: Reader<T>
   readonly #with: AskOptions<T>
   #offAbort: (() => void) | undefined
-  /** Messages are being made of what it got. */
-  #opening = false
+  /** What it got, while messages are being made of it. */
+  #hands: readonly Hand<T>[] = NOTHING
   /** What it waits for is over: it looks one more time. */
   #over = false
   /** What the last step failed with. */
-  #trouble: { error: unknown } | undefined
+  #trouble: unknown
   /** Why it must end. */
   #stopped: { reason: unknown } | undefined
   /** When the wait is over. */
@@ -43,7 +48,6 @@ export class Ask<T> implements Seat {
     const { waitMs, signal } = options
     this.#reader = reader
     this.#with = options
-    this.line = reader.line
     this.waits = waitMs > 0
     if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(signal.reason))
     if (!this.waits || waitMs === Infinity) return
@@ -53,19 +57,24 @@ export class Ask<T> implements Seat {
     this.#alarm.set(this.#until)
   }
 
+  get line(): Line {
+    return this.#reader.line
+  }
+
   wants(): number {
-    const isAway = this.#opening || this.#stopped !== undefined || (this.waits && this.#reader.paused)
+    const isAway =
+      this.#hands.length > 0 || this.#stopped !== undefined || (this.waits && this.#reader.paused)
     return isAway ? 0 : this.#with.limit
   }
 
   answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
+    this.#trouble = undefined
     if (deliveries.length > 0) {
       const opened = this.#reader.open(deliveries, at)
       if (areThere(opened)) this.#settle(opened)
       else this.#await(opened)
       return
     }
-    this.#trouble = undefined
     if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
     else if (!more && (this.#over || !this.waits)) this.#settle([])
     else this.poke()
@@ -73,22 +82,53 @@ export class Ask<T> implements Seat {
 
   /** Whoever is paused when its time is over has nothing to look for. */
   poke(): void {
-    if (this.#over && !this.riding && !this.#opening && this.#reader.paused) this.#settle([])
+    if (this.#over && !this.riding && this.#reader.paused) this.#conclude(undefined, false)
   }
 
+  /** In order, whichever is made first. */
   #await(opened: readonly Opened<T>[]): void {
-    this.#opening = true
-    Promise.all(opened.map((one) => Promise.resolve(one))).then(
-      (all) => {
-        this.#opening = false
-        const readable = all.filter((one) => one !== undefined)
-        if (readable.length > 0) this.#settle(readable)
-        else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
-        // Behind what cannot be read there may be more.
-        else this.#look()
-      },
-      (error: unknown) => this.#fail(error),
-    )
+    const { context, desk } = this.#reader
+    const now = context.now()
+    const hands = opened.map((one) => new Hand(one, this.line.terms.leaseMs, now))
+    this.#hands = hands
+    for (const hand of hands) desk.hold(hand)
+    if (this.#over) this.#alarm!.set((this.#until = now + LAST_MS))
+    if (context.isClosed) this.stop()
+    else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
+    void Promise.allSettled(hands.map((hand) => this.#read(hand))).then((ends) => {
+      // It may have left.
+      if (this.#hands !== hands) return
+      const failed = ends.find((end) => end.status === 'rejected')
+      // Behind what cannot be read there may be more.
+      this.#conclude(failed?.reason, true)
+    })
+  }
+
+  async #read(hand: Hand<T>): Promise<void> {
+    try {
+      hand.message ??= await (hand.opened as Late<T>).late
+    } catch (error) {
+      const { lease } = hand
+      if (lease.settled) return
+      lease.settled = true
+      const settlement = this.#reader.unreadable(hand, error)
+      const result = await this.#reader.desk.tell([settlement], this.waits)
+      this.#reader.note(lease, settlement, result!)
+    }
+  }
+
+  /** Takes its hands off all. Answers with the messages, if it may have them; what else is not settled goes back. */
+  #putDown(keeps: boolean): readonly Message<T>[] {
+    const hands = this.#hands
+    this.#hands = NOTHING
+    return hands.flatMap((hand) => {
+      this.#reader.desk.release(hand)
+      if (hand.lease.settled) return []
+      if (keeps && hand.message !== undefined) return hand.message
+      hand.lease.settled = true
+      this.#reader.desk.tell([hand.returned]).catch(() => undefined)
+      return []
+    })
   }
 
   #look(): void {
@@ -100,7 +140,7 @@ export class Ask<T> implements Seat {
     if (!this.waits || this.#over || !passing) this.#fail(error)
     else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
     else {
-      this.#trouble = { error }
+      this.#trouble = error
       const { onError } = this.#with
       // Apart from what goes on here, which it must not break.
       if (onError !== undefined) queueMicrotask(() => onError(error))
@@ -108,21 +148,29 @@ export class Ask<T> implements Seat {
   }
 
   stop(): void {
-    // Who does not wait is answered.
-    if (this.waits) this.#end(this.#reader.context.closedError(this.#with.tried))
+    // Who does not wait is answered, unless its messages would come too late to be settled.
+    if (this.waits || this.#hands.length > 0) this.#end(this.#reader.context.closedError(this.#with.tried))
   }
 
   #end(reason: unknown): void {
     this.#stopped ??= { reason }
-    if (!this.riding && !this.#opening) this.#fail(reason)
+    if (!this.riding) this.#fail(reason)
   }
 
   #ring(due: number): void {
     if (due < this.#until) return this.#alarm!.set(this.#until)
     this.#over = true
-    if (this.riding || this.#opening) return
-    if (this.#trouble !== undefined) this.#fail(this.#trouble.error)
-    else this.#look()
+    if (this.riding) return
+    this.#conclude(this.#trouble, this.#hands.length === 0)
+  }
+
+  /** @param looks Whether it looks again where it has no messages and there is no trouble. */
+  #conclude(trouble: unknown, looks: boolean): void {
+    const messages = this.#putDown(true)
+    if (messages.length > 0) this.#settle(messages)
+    else if (trouble !== undefined) this.#fail(trouble)
+    else if (looks) this.#look()
+    else this.#settle([])
   }
 
   #leave(): void {
@@ -137,6 +185,7 @@ export class Ask<T> implements Seat {
   }
 
   #fail(error: unknown): void {
+    this.#putDown(false)
     this.#leave()
     this.#with.reject(error)
   }

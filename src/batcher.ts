@@ -17,6 +17,8 @@ type ReadyUnit<In, Out> = Unit<In, Out> & { readonly items: readonly In[] }
 export interface Idling {
   /** While something is under way: when it is done. */
   idle(): Promise<void> | undefined
+  /** Waits for nothing that is not in its power: what is not ready by now is rejected. */
+  giveUp?(error: unknown): void
 }
 
 export interface BatcherOptions<In, Out> {
@@ -45,7 +47,7 @@ export interface BatcherOptions<In, Out> {
 export class Batcher<In, Out> implements Idling {
   readonly #options: BatcherOptions<In, Out>
   #waiting: Unit<In, Out>[] = []
-  /** A write is under way, or about to be. */
+  /** A write is under way, or about to be. Otherwise all that waits is being prepared. */
   #busy = false
   #idle: (() => void)[] = []
 
@@ -64,6 +66,7 @@ export class Batcher<In, Out> implements Idling {
     this.#waiting.push(unit)
     if (signal !== undefined) unit.offAbort = onAbort(signal, () => this.#drop(unit, signal.reason))
     if (items instanceof Promise) {
+      this.#options.busy.add(this)
       items.then(
         (ready) => {
           unit.items = ready
@@ -95,8 +98,12 @@ export class Batcher<In, Out> implements Idling {
     queueMicrotask(this.#next)
   }
 
-  idle(): Promise<void> | undefined {
-    return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : undefined
+  idle(): Promise<void> {
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  giveUp(error: unknown): void {
+    for (const unit of this.#waiting.filter(({ items }) => items === undefined)) this.#drop(unit, error)
   }
 
   // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
@@ -107,8 +114,8 @@ export class Batcher<In, Out> implements Idling {
       else this.#await(opening)
       return
     }
-    // Nothing waits, or what does is still being prepared.
     this.#busy = false
+    if (this.#waiting.length > 0) return
     this.#options.busy.delete(this)
     if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }

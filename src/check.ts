@@ -39,7 +39,7 @@ export function mustBe(rule: string, holds: (value: unknown) => boolean): Check 
   }
 }
 
-function inRange(rule: string, least: number, most: number): Check {
+export function inRange(rule: string, least: number, most: number): Check {
   return mustBe(rule, (value) => typeof value === 'number' && value >= least && value <= most)
 }
 
@@ -112,15 +112,25 @@ export function checkEach(
   for (const value of values as readonly unknown[]) check(tried, one, value)
 }
 
-/** A name of a queue or group, an ordering key or an id. */
-export const checkName: Check = (tried, what, name) => {
-  if (typeof name !== 'string' || name === '')
-    throw invalid(tried, `${what} must be a string that is not empty`, name)
-  if (name.length * 3 > MAX_NAME_BYTES)
-    checkSize(tried, `${what} ${show(name)}`, 'bytes of UTF-8', byteLength(name), MAX_NAME_BYTES)
-  if (LONE_SURROGATE.test(name))
-    throw invalid(tried, `${what} must be well-formed Unicode, without lone surrogates`, name)
+/** A text that a storage keeps as it is. */
+export function checkStoredText(tried: string, what: string, text: string, most: number): void {
+  if (text.length * 3 > most)
+    checkSize(tried, `${what} ${show(text)}`, 'bytes of UTF-8', byteLength(text), most)
+  if (LONE_SURROGATE.test(text))
+    throw invalid(tried, `${what} must be well-formed Unicode, without lone surrogates`, text)
 }
+
+/** A check of names of up to so many bytes. */
+export function nameOf(most: number): Check {
+  return (tried, what, name) => {
+    if (typeof name !== 'string' || name === '')
+      throw invalid(tried, `${what} must be a string that is not empty`, name)
+    checkStoredText(tried, what, name, most)
+  }
+}
+
+/** A name of a queue or group, an ordering key or an id. */
+export const checkName: Check = nameOf(MAX_NAME_BYTES)
 
 export const checkIds: Check = (tried, what, ids) => checkEach(tried, what, ids, checkName, 'id')
 

@@ -12,7 +12,12 @@ import type { Body } from './storage.ts'
 export interface Codec<T> {
   /** Throws, or rejects, where it cannot encode the payload; the send then rejects with `UNSERIALIZABLE`. */
   encode(payload: T): Body | PromiseLike<Body>
-  /** Throws, or rejects, where it cannot decode the body; the message then becomes a dead letter, `unreadable`. */
+  /**
+   * Throws, or rejects, where it cannot decode the body; the message then becomes a dead letter, `unreadable`. Where it will be
+   * able to (the body was written by newer code, a key is not here yet) it says so by an error whose `code` is
+   * `NOT_YET_READABLE`, such as `new QuaysideError('NOT_YET_READABLE', 'the key k7 is missing')`: then the message is parked, and
+   * {@link Queue.resume} has it read again.
+   */
   decode(body: Body): T | PromiseLike<T>
 }
 
@@ -49,18 +54,23 @@ function refuseLoss(payload: unknown, above?: readonly unknown[]): void {
 }
 
 /** The body to store. A codec that answers at once is answered for at once. */
-export function encode<T>(tried: string, codec: Codec<T>, payload: T): Body | Promise<Body> {
+export function encode<T>(
+  tried: string,
+  codec: Codec<T>,
+  payload: T,
+  what = 'payload',
+): Body | Promise<Body> {
   let body: unknown
   try {
     body = codec.encode(payload)
   } catch (error) {
-    throw cannotEncode(tried, error)
+    throw cannotEncode(tried, what, error)
   }
   if (typeof body === 'string') return body
   if (!isThenable(body)) return checkBody(tried, body)
   return Promise.resolve(body).then(
     (late) => checkBody(tried, late),
-    (error: unknown) => Promise.reject(cannotEncode(tried, error)),
+    (error: unknown) => Promise.reject(cannotEncode(tried, what, error)),
   )
 }
 
@@ -73,9 +83,9 @@ function checkBody(tried: string, body: unknown): Body {
   )
 }
 
-function cannotEncode(tried: string, cause: unknown): QuaysideError {
+function cannotEncode(tried: string, what: string, cause: unknown): QuaysideError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new QuaysideError('UNSERIALIZABLE', `${tried}: the payload cannot be encoded: ${why}`, { cause })
+  return new QuaysideError('UNSERIALIZABLE', `${tried}: the ${what} cannot be encoded: ${why}`, { cause })
 }
 
 /** The payload of what a storage handed out. Where others can write to it, that may be anything. */

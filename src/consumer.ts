@@ -1,11 +1,13 @@
 import { onAbort } from './aborts.ts'
 import { Ask } from './ask.ts'
+import { type BatchHandler, checkBatch } from './batches.ts'
 import {
   checkArray,
   checkBoolean,
   checkCount,
   checkFunction,
   checkMs,
+  checkNothing,
   checkOptions,
   checkPositiveMs,
   checkPositiveWaitMs,
@@ -17,11 +19,23 @@ import {
 } from './check.ts'
 import type { Context } from './context.ts'
 import type { Unit } from './desk.ts'
-import { type DrainOptions, type DrainReport, type Handler, Loop, type RunOptions } from './loop.ts'
 import {
+  type BatchDrainOptions,
+  type BatchRunOptions,
+  type DrainOptions,
+  type DrainReport,
+  type Handler,
+  Loop,
+  type RunOptions,
+  TIMEOUT_MS,
+  type Work,
+} from './loop.ts'
+import {
+  type AckOptions,
   type Lease,
   type Message,
   type NackOptions,
+  type ParkOptions,
   type RejectOptions,
   type SettleOptions,
   type Settler,
@@ -33,7 +47,11 @@ import {
   ticketOf,
 } from './message.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
+import { encodeData, encodeResult } from './outcomes.ts'
 import { type ConsumerSettings, Reader } from './reader.ts'
+import { Hand } from './hand.ts'
+import { checkOnly, frozen } from './lane-rules.ts'
+import type { LaneRules } from './lanes.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SettleResult, Settlement } from './storage.ts'
 
@@ -54,6 +72,24 @@ export interface ConsumerOptions {
   readonly from?: 'earliest' | 'latest' | undefined
   /** How long dead letters that this consumer makes are kept, in ms; then they are deleted. @defaultValue for ever */
   readonly deadForMs?: number | undefined
+  /**
+   * What each lane of the group may do: how many messages of it may be worked on at once, by all consumers of the group
+   * together, how often it may be delivered, and how many turns it has where another has one. For all lanes, for those of a
+   * name, or whose names start with a text. The limits are those of the consumer that takes; give all of a group the same.
+   * 256 names and prefixes at most. @defaultValue no limits, each as many turns as another
+   */
+  readonly lanes?: LaneRules | undefined
+  /**
+   * Takes only from lanes whose names start with this text, or from those of these names, 64 at most; nothing that has no lane.
+   * May be changed later: see {@link Consumer.only}. @defaultValue all
+   */
+  readonly only?: string | readonly string[] | undefined
+  /**
+   * What a message of an ordering key leaves behind that becomes a dead letter here. `continue`: the next of its key is
+   * delivered. `park`: the next is parked, and all behind it wait, until {@link Queue.resume} or {@link Queue.cancel}.
+   * @defaultValue 'continue'
+   */
+  readonly afterDead?: 'continue' | 'park' | undefined
 }
 
 export interface ReceiveOptions {
@@ -70,7 +106,7 @@ export interface ReceiveOptions {
 export type Settled<T> = Message<T> | string
 
 /** How a message is settled by hand. */
-type Settling = 'ack' | 'nack' | 'reject' | 'extend'
+type Settling = 'ack' | 'nack' | 'reject' | 'park' | 'extend'
 /** What the name of a method ends with if it is one for many messages. */
 type Batch = '' | 'Batch'
 
@@ -82,11 +118,14 @@ const FOREIGN =
 const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
 const SETTLE_OPTIONS = { signal: checkSignal }
 const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean, ...SETTLE_OPTIONS }
+const ACK_OPTIONS = { result: checkNothing, ...SETTLE_OPTIONS }
+const PARK_OPTIONS = { reason: checkText, data: checkNothing, ...SETTLE_OPTIONS }
 const REJECT_OPTIONS = { reason: checkText, ...SETTLE_OPTIONS }
 const RUN_OPTIONS = {
   concurrency: checkCount,
   signal: checkSignal,
   timeoutMs: checkPositiveWaitMs,
+  batch: checkNothing,
   onError: checkFunction,
   onFailed: checkFunction,
 }
@@ -179,17 +218,26 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * Done: the group has finished with the message.
    *
    * @param message Its {@link Message.receipt} does as well: from another request or process, on any consumer of the group.
-   * @throws {@link QuaysideError} `STALE_RECEIPT`: its lease is over and somebody else was given it, it was cancelled, or it
+   * @throws {@link QuaysideError} `UNSERIALIZABLE`, `TOO_LARGE`: the result cannot be kept; nothing was changed. `STALE_RECEIPT`: its lease is over and somebody else was given it, it was cancelled, or it
    * was settled before; `stale` has its id. Nothing was changed. And what {@link receive} throws when the storage cannot be
    * used; then it may be tried again.
    */
-  ack(message: Settled<T>, options?: SettleOptions): Promise<void> {
+  ack(message: Settled<T>, options?: AckOptions): Promise<void> {
     try {
-      if (options !== undefined) checkOptions('ack', options, SETTLE_OPTIONS)
+      if (options !== undefined) checkOptions('ack', options, ACK_OPTIONS)
+      if (options?.result !== undefined) return this.#ackWith(message, options)
       return this.#settle('ack', '', [message], ackOf, options) as Promise<void>
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  async #ackWith(message: Settled<T>, options: AckOptions): Promise<void> {
+    // Whoever sends a message decides whether anything of it is kept. Who has a receipt only does not know.
+    const keeps = !this.#isOwn(message) || message.keepMs !== undefined
+    const { codec } = this.#reader.context.options
+    const value = keeps ? await encodeResult('ack', codec, options.result) : undefined
+    await this.#settle('ack', '', [message], (receipt) => ({ receipt, kind: 'ack', value }), options)
   }
 
   /**
@@ -243,6 +291,47 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       (receipt) => this.#reader.deadOf(receipt, 'rejected', reason),
       options,
     )
+  }
+
+  /**
+   * It waits for a person or a fix: it keeps its place, is handed to nobody, blocks its ordering key, and is listed as `parked`
+   * with what is said here, until {@link Queue.resume}, {@link Queue.edit} or {@link Queue.cancel}. It never goes on by itself,
+   * but may expire.
+   *
+   * @throws as {@link ack}, and `INVALID_ARGUMENT`, `UNSERIALIZABLE`, `TOO_LARGE`, `UNSUPPORTED`: nothing was changed.
+   */
+  async park(message: Settled<T>, options: ParkOptions): Promise<void> {
+    const tried = 'park'
+    checkOptions(tried, options, PARK_OPTIONS)
+    const { reason } = options
+    checkText(tried, 'reason', reason)
+    const reader = this.#reader
+    reader.context.require(tried, 'parking', 'parked messages')
+    const data = encodeData(tried, options.data)
+    await this.#settle(tried, '', [message], (receipt) => reader.parkOf(receipt, reason, data), options)
+  }
+
+  /**
+   * Tells how far the handler of a message is: what {@link Queue.result} answers with until it has ended. Calls are cheap: the
+   * storage is told of the last one within a second, together with an extension of the lease. Resolves when it is taken in.
+   *
+   * @param value Whatever the queue's codec can carry, 128 KiB at most.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: also where the message was sent without `keepMs`. `UNSERIALIZABLE`,
+   * `TOO_LARGE`. `STALE_RECEIPT`: it was settled, or is lost.
+   */
+  async progress(message: Message<T>, value: unknown): Promise<void> {
+    const tried = 'progress'
+    if (!this.#isOwn(message)) throw invalid(tried, FOREIGN, message)
+    if (message.keepMs === undefined)
+      throw invalid(tried, 'the message must keep what becomes of it: send it with keepMs', message.keepMs)
+    if (value === undefined) throw invalid(tried, 'value must be something', value)
+    const lease = leaseOf(message)
+    const { context, desk, line } = this.#reader
+    const turn = ++lease.told
+    const body = await encodeResult(tried, context.options.codec, value)
+    if (lease.settled || lease.gone) throw staleError(tried, [message.id])
+    // A later one may have been encoded sooner.
+    if (turn === lease.told) desk.report(new Hand(message, line.terms.leaseMs, context.now()), body!)
   }
 
   /**
@@ -333,7 +422,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
-    return this.#reader.note(typeof message === 'string' ? undefined : message, settlement, result)
+    return this.#reader.note(typeof message === 'string' ? undefined : leaseOf(message), settlement, result)
   }
 
   #isOwn(message: Settled<T>): message is Message<T> {
@@ -356,12 +445,33 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
   }
 
   /**
+   * From which lanes it takes: see {@link ConsumerOptions.only}. Changed, it acts from the next claim on, also for what runs or
+   * waits already; what was delivered stays. `undefined`: from all, and what has no lane.
+   *
+   * @throws {@link QuaysideError} on setting: `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  get only(): string | readonly string[] | undefined {
+    return this.#reader.line.terms.only
+  }
+
+  set only(only: string | readonly string[] | undefined) {
+    const tried = 'consumer.only'
+    if (only !== undefined) {
+      checkOnly(tried, 'only', only)
+      this.#reader.context.require(tried, 'lanes', 'lanes')
+    }
+    this.#reader.select(frozen(only))
+  }
+
+  /**
    * Works on messages until the signal aborts or the queue is closed: `handler` returns, the message is acked; it throws,
    * the message is tried again by the retry policy. Leases are extended while a handler works, `timeoutMs` at most.
    *
    * It goes on when the storage fails in a way that it may get over (`STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`,
    * `LOCKED`): it tries again after 50 ms to 10 s, handlers go on meanwhile, and what they finished is settled later. See
    * `onError`.
+   *
+   * With `batch` the handler gets many messages at once: see {@link BatchRunOptions} and {@link BatchHandler}.
    *
    * Once stopped it takes nothing new, tells the handlers by their signal, and resolves when they have ended. A handler
    * that throws after that hands its message back, without losing an attempt.
@@ -370,9 +480,14 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    * trouble of the storage: after the running handlers have ended. Once stopped, also what has kept it for 10 s from
    * settling what handlers had finished.
    */
-  async run(handler: Handler<T>, options: RunOptions<T> = {}): Promise<void> {
+  async run(handler: BatchHandler<T>, options: BatchRunOptions<T>): Promise<void>
+  async run(handler: Handler<T>, options?: RunOptions<T>): Promise<void>
+  async run(
+    handler: Handler<T> | BatchHandler<T>,
+    options: RunOptions<T> | BatchRunOptions<T> = {},
+  ): Promise<void> {
     checkOptions('run', options, RUN_OPTIONS)
-    await this.#loop('run', handler, options, false)
+    await this.#loop('run', { handler, options } as Work<T>, false)
   }
 
   /**
@@ -386,21 +501,23 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
    *
    * @throws as {@link run}, and what the storage failed with at last.
    */
-  async drain(handler: Handler<T>, options: DrainOptions<T> = {}): Promise<DrainReport> {
+  async drain(handler: BatchHandler<T>, options: BatchDrainOptions<T>): Promise<DrainReport>
+  async drain(handler: Handler<T>, options?: DrainOptions<T>): Promise<DrainReport>
+  async drain(
+    handler: Handler<T> | BatchHandler<T>,
+    options: DrainOptions<T> | BatchDrainOptions<T> = {},
+  ): Promise<DrainReport> {
     checkOptions('drain', options, { ...RUN_OPTIONS, deadline: checkTime })
-    return await this.#loop('drain', handler, options, true)
+    return await this.#loop('drain', { handler, options } as Work<T>, true)
   }
 
-  async #loop(
-    tried: string,
-    handler: Handler<T>,
-    options: DrainOptions<T>,
-    untilEmpty: boolean,
-  ): Promise<DrainReport> {
-    checkFunction(tried, 'handler', handler)
+  async #loop(tried: string, work: Work<T>, untilEmpty: boolean): Promise<DrainReport> {
+    checkFunction(tried, 'handler', work.handler)
+    const { batch, timeoutMs = TIMEOUT_MS } = work.options
+    if (batch !== undefined) checkBatch(tried, batch, timeoutMs)
     const { context } = this.#reader
     if (context.isClosed) throw context.closedError(tried)
-    return await context.track(new Loop(this.#reader, handler, options, untilEmpty).run())
+    return await context.track(new Loop(this.#reader, work, untilEmpty).run())
   }
 
   /**

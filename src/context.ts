@@ -10,6 +10,7 @@ import type {
   AppendResult,
   GroupStart,
   Guarantees,
+  Hint,
   NewMessage,
   QueueStorage,
   StorageAdapter,
@@ -25,6 +26,7 @@ export interface ContextOptions<T> {
   readonly codec: Codec<T>
   readonly schema: StandardSchema<T> | undefined
   readonly instrumentation: Instrumentation | undefined
+  readonly keepMs: number | undefined
   readonly maxMessages: number | undefined
   readonly maxBytes: number | undefined
 }
@@ -43,7 +45,7 @@ export class Context<T> {
   /** The time when {@link breathe} was last called. */
   at = 0
   readonly #desks: Map<string, Desk<T>> = new Map()
-  readonly #watchers: Set<{ readonly hint: () => void }> = new Set()
+  readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
   readonly #groups: Map<string, GroupStart> = new Map()
@@ -128,7 +130,15 @@ export class Context<T> {
   /** Refuses what the storage declares that it cannot do. */
   require(
     tried: string,
-    feature: 'orderingKeys' | 'deduplication' | 'idsWithKeys' | 'cancellation' | 'queueLimits',
+    feature:
+      | 'orderingKeys'
+      | 'deduplication'
+      | 'idsWithKeys'
+      | 'cancellation'
+      | 'queueLimits'
+      | 'lanes'
+      | 'parking'
+      | 'results',
     what: string,
   ): void {
     if (this.guarantees[feature] ?? true) return
@@ -201,6 +211,8 @@ export class Context<T> {
       this.#detach()
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
+      // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
+      this.#hint()
     }
     return error
   }
@@ -296,7 +308,7 @@ export class Context<T> {
   // Hints
 
   /** Calls `hint` when anything may have changed: one watch of the storage for all. Answers with a function that stops it. */
-  watch(hint: () => void): () => void {
+  watch(hint: (hint?: Hint) => void): () => void {
     const watcher = { hint }
     this.#watchers.add(watcher)
     this.#attach()
@@ -312,9 +324,11 @@ export class Context<T> {
 
   #attach(): void {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
-    this.#unwatch = this.#view?.watch?.(() => {
-      for (const { hint } of this.#watchers) hint()
-    })
+    this.#unwatch = this.#view?.watch?.((hint) => this.#hint(hint))
+  }
+
+  #hint(hint?: Hint): void {
+    for (const watcher of this.#watchers) watcher.hint(hint)
   }
 
   #detach(): void {
@@ -343,10 +357,11 @@ export class Context<T> {
     const desks = [...this.#desks.values()]
     for (const desk of desks) desk.stop()
     const timer =
-      this.#running.size === 0 || graceMs > MAX_TIMEOUT_MS
+      graceMs > MAX_TIMEOUT_MS
         ? undefined
         : clock.setTimeout(() => {
             for (const desk of desks) desk.handBack()
+            for (const one of this.batchers) one.giveUp?.(this.closedError('send'))
           }, graceMs)
     for (;;) {
       await Promise.allSettled(this.#running)

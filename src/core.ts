@@ -12,16 +12,45 @@
  * @module
  */
 export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.ts'
+export type { BatchHandler, BatchSize, Verdict } from './batches.ts'
 export type { Clock } from './clock.ts'
 export type { Codec } from './codec.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
 export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
-export type { DeadLetter, ListPage, ListedMessage } from './listed.ts'
-export type { DrainOptions, DrainReport, Handler, HandlerContext, RunOptions } from './loop.ts'
-export { Message, type NackOptions, type RejectOptions, type SettleOptions } from './message.ts'
+export type {
+  Hold,
+  HoldPlace,
+  HoldRequest,
+  LaneLimits,
+  LaneRate,
+  LaneRules,
+  LaneState,
+  LanesPage,
+  LanesQuery,
+  ReleaseRequest,
+} from './lanes.ts'
+export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
+export type {
+  BatchDrainOptions,
+  BatchRunOptions,
+  DrainOptions,
+  DrainReport,
+  Handler,
+  HandlerContext,
+  RunOptions,
+} from './loop.ts'
+export {
+  type AckOptions,
+  Message,
+  type NackOptions,
+  type ParkOptions,
+  type RejectOptions,
+  type SettleOptions,
+} from './message.ts'
 export type { MessagesOptions } from './messages.ts'
+export type { Result } from './outcomes.ts'
 export {
   type BatchMessage,
   type MessageOptions,
@@ -32,11 +61,15 @@ export {
 } from './producer.ts'
 export {
   type CloseOptions,
+  type EditOptions,
   type GroupOptions,
+  type LanesOptions,
   type ListOptions,
   Queue,
   type QueueOptions,
   type QueueStats,
+  type ResultOptions,
+  type ResumeOptions,
   type RetryNowOptions,
 } from './queue.ts'
 export { type RetryPolicy, backoffDelay } from './retry.ts'
@@ -51,12 +84,16 @@ export type {
   Delivery,
   GroupStats,
   Guarantees,
+  Hint,
   ListQuery,
   ListedMessage as StoredListedMessage,
   MessageState,
   NewMessage,
+  Outcome,
   Page,
+  Parked as StoredParked,
   QueueStorage,
+  ResumeOptions as StoredResumeOptions,
   SettleResult,
   Settlement,
   StorageAdapter,

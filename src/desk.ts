@@ -1,9 +1,11 @@
 import { Alarm } from './alarm.ts'
 import type { Idling } from './batcher.ts'
 import type { Context } from './context.ts'
+import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms } from './line.ts'
-import { type Lease, type Message, leaseOf, staleError } from './message.ts'
+import { type Message, staleError } from './message.ts'
 import {
+  type Body,
   type ClaimRequest,
   type ClaimResult,
   type GroupStart,
@@ -15,22 +17,13 @@ import {
 } from './storage.ts'
 import { isTransient, isUnsure, restMs } from './trouble.ts'
 
-/** A message under a handler. */
-export interface Hand<T> {
-  readonly message: Message<T>
-  readonly leaseMs: number
-  readonly startedAt: number
-  /** When its lease is to be extended. */
-  renewAt: number
-  /** It belongs to somebody else, or is gone. */
-  lose(reason: unknown): void
-}
-
 /** Settlements that belong together. */
 export interface Unit<T> {
   readonly settlements: readonly Settlement[]
-  /** That of a handler that has ended, on this message: kept until the storage has taken it, however often it fails. */
-  readonly message?: Message<T>
+  /** That of a handler that has ended, on this message. */
+  readonly message?: Message<T> | undefined
+  /** It waits until the storage has taken it, however often that fails. */
+  readonly kept?: boolean
   /** A step that it was in may have been done, although it failed. */
   unsure: boolean
   /** @param from Where its own results begin. */
@@ -46,8 +39,9 @@ interface Step<T> {
   readonly units: readonly Unit<T>[]
   readonly hands: readonly Hand<T>[]
   readonly settlements: readonly Settlement[]
-  /** All of one line. */
   readonly shares: readonly Share[]
+  /** Whose they all are. */
+  readonly line: Line | undefined
   /** How many messages they are for. */
   readonly limit: number
   readonly groups: readonly GroupStart[]
@@ -61,6 +55,8 @@ const LOOK_MS = 30_000
 const POLL_MS = 1000
 /** After a hint it takes so long until messages in hand are looked for, in ms. */
 const CHECK_MS = 1000
+/** Progress waits so long for more of it, in ms. */
+const REPORT_MS = 1000
 /** A timer that is this much too early was set before the clock was set back. */
 const SLACK_MS = 50
 
@@ -90,10 +86,12 @@ export class Desk<T> implements Idling {
   #step: Step<T> | undefined
   /** Whom the last step asked. */
   #view: QueueStorage | undefined
-  /** When to look for messages without a hint. */
-  #lookAt = Infinity
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
+  /** Those whose progress is to be told. */
+  #reports: Set<Hand<T>> = new Set()
+  /** When that is to be done, if no extension does it before. */
+  #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
   #checkAt = Infinity
   /** Steps that failed in a row. */
@@ -118,22 +116,56 @@ export class Desk<T> implements Idling {
   line(terms: Terms): Line {
     const key = JSON.stringify(terms)
     let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
-    if (line === undefined) this.#lines.push((line = new Line(terms)))
+    if (line !== undefined) return line
+    line = new Line(terms)
+    if (terms.only === undefined) this.#adopt(line)
     return line
   }
 
   join(seat: Seat): void {
-    if (seat.waits && ++this.#waiting === 1) {
-      this.#lookAt = this.#context.now() + POLL_MS
-      this.#unwatch = this.#context.watch(this.#hint)
+    const { line } = seat
+    this.#adopt(line)
+    if (seat.waits) {
+      if (line.lookAt === Infinity) line.lookAt = this.#context.now() + POLL_MS
+      if (++this.#waiting === 1) this.#unwatch = this.#context.watch(this.#hint)
     }
     this.look(seat)
   }
 
   leave(seat: Seat): void {
-    if (!seat.line.delete(seat) || !seat.waits || --this.#waiting > 0) return
+    const { line } = seat
+    const wasThere = line.delete(seat)
+    this.#dismiss(line)
+    if (!wasThere || !seat.waits || --this.#waiting > 0) return
     this.#unwatch!()
     if (!this.#busy) this.#setTimer()
+  }
+
+  #adopt(line: Line): void {
+    if (!this.#lines.includes(line)) this.#lines.push(line)
+  }
+
+  /** Where nobody stands, nobody looks. And there may be as many selections of lanes as there are lanes: these are not kept. */
+  #dismiss(line: Line): void {
+    if (!line.isEmpty) return
+    line.lookAt = Infinity
+    const place = this.#lines.indexOf(line)
+    if (line.terms.only !== undefined && place >= 0) this.#lines.splice(place, 1)
+  }
+
+  /** Has those whose line is another one by now go over to it. */
+  reseat(): void {
+    for (const line of [...this.#lines]) {
+      for (const seat of line.seats) {
+        if (seat.line === line) continue
+        line.delete(seat)
+        this.#adopt(seat.line)
+        seat.line.lookAt = Math.min(seat.line.lookAt, line.lookAt)
+        seat.line.look(seat)
+      }
+      this.#dismiss(line)
+    }
+    this.#wake()
   }
 
   /** Somebody who has joined wants to know whether there is something. */
@@ -156,7 +188,9 @@ export class Desk<T> implements Idling {
   }
 
   stop(): void {
+    this.#reports.clear()
     for (const seat of this.#seats) seat.stop(this.#context.closing.reason)
+    if (!this.#busy) this.#setTimer()
   }
 
   handBack(): void {
@@ -189,12 +223,11 @@ export class Desk<T> implements Idling {
     return this.#units.length > 0
   }
 
-  /** Resolves when the settlements that wait or are under way have been answered. */
-  flush(): Promise<void> | undefined {
-    if (!this.#busy) return undefined
-    return new Promise((resolve) => {
-      const done = (): void => resolve()
-      this.settle({ settlements: NOTHING, unsure: false, settled: done, failed: done })
+  /** As {@link settle}. Resolves with the first result; without settlements, once those before it are answered. */
+  tell(settlements: readonly Settlement[], kept = false): Promise<SettleResult | undefined> {
+    return new Promise((resolve, failed) => {
+      const settled: Unit<T>['settled'] = (results, from) => resolve(results[from])
+      this.settle({ settlements, kept, unsure: false, settled, failed })
     })
   }
 
@@ -212,19 +245,37 @@ export class Desk<T> implements Idling {
     this.#hands.delete(hand)
     if (this.#hands.size > 0) return
     this.#renewAt = this.#checkAt = Infinity
+    if (!this.#busy) this.#setTimer()
+  }
+
+  /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
+  report(hand: Hand<T>, progress: Body): void {
+    const { lease } = hand
+    const isNews = lease.progress === undefined
+    lease.progress = progress
+    // One that is under way looks when it is done.
+    if (isNews) this.#tellSoon([...this.#hands].find((one) => one.lease === lease) ?? hand)
+  }
+
+  #tellSoon(hand: Hand<T>): void {
+    // What is in hand then is extended all the same.
+    if (this.#context.isClosed) return
+    this.#reports.add(hand)
+    this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
+    if (!this.#busy) this.#setTimer()
   }
 
   #lose(hand: Hand<T>): void {
     this.release(hand)
-    const lease = leaseOf(hand.message)
+    const { lease, id } = hand
     if (lease.settled) return
     lease.settled = lease.gone = true
-    hand.lose(staleError('extend', [hand.message.id]))
+    hand.lose(staleError('extend', [id]))
   }
 
   /** These messages, or all, are gone. */
   gone(ids: ReadonlySet<string> | undefined): void {
-    for (const hand of this.#hands) if (ids?.has(hand.message.id) ?? true) this.#lose(hand)
+    for (const hand of this.#hands) if (ids?.has(hand.id) ?? true) this.#lose(hand)
   }
 
   /** Looks for what was in hand when a hint came: who cancelled it cannot tell its handler. */
@@ -233,7 +284,7 @@ export class Desk<T> implements Idling {
     const hands = [...this.#hands].filter(({ startedAt }) => startedAt <= hintedAt)
     for (let from = 0; from < hands.length; from += MAX_IDS) {
       const some = hands.slice(from, from + MAX_IDS)
-      const ids = some.map(({ message }) => message.id)
+      const ids = some.map(({ id }) => id)
       const there = new Set<string>()
       let cursor: string | undefined
       do {
@@ -242,7 +293,7 @@ export class Desk<T> implements Idling {
         for (const { id } of page.messages) there.add(id)
         cursor = page.cursor
       } while (cursor !== undefined)
-      for (const hand of some) if (!there.has(hand.message.id) && this.#hands.has(hand)) this.#lose(hand)
+      for (const hand of some) if (!there.has(hand.id) && this.#hands.has(hand)) this.#lose(hand)
     }
   }
 
@@ -254,16 +305,17 @@ export class Desk<T> implements Idling {
   }
 
   #claim(
-    { leaseMs, maxAttempts, from, deadForMs }: Terms,
+    terms: Terms,
     limit: number,
     unmade: readonly GroupStart[],
     settle: readonly Settlement[] | undefined,
+    position?: string,
   ): ClaimRequest {
     const { group } = this
     // This one it makes itself; in its turn, if that is not the last.
     const others = unmade.at(-1)?.name === group ? unmade.slice(0, -1) : unmade
     const groups = others.length > 0 ? others : undefined
-    return { group, limit, leaseMs, maxAttempts, from, deadForMs, groups, settle }
+    return { group, limit, ...terms, position, groups, settle }
   }
 
   #wake(): void {
@@ -311,9 +363,10 @@ export class Desk<T> implements Idling {
     this.#at = at
     const now = Math.max(at, this.#dueUntil)
     this.#dueUntil = 0
-    if (now >= this.#lookAt && this.#waiting > 0) {
-      for (const line of this.#lines) line.stir()
-      this.#lookAt = at + this.#lookMs
+    for (const line of this.#lines) {
+      if (now < line.lookAt || line.isEmpty) continue
+      line.stir()
+      line.lookAt = at + this.#lookMs
     }
     if (now >= this.#checkAt) {
       // Whatever fails here, an extension will find out.
@@ -330,7 +383,7 @@ export class Desk<T> implements Idling {
       settlements = all
     }
     const shares = this.#takeShares(settlements.length > 0)
-    const hands = now >= this.#renewAt ? this.#takeHands() : NOTHING
+    const hands = now >= this.#renewAt || now >= this.#reportAt ? this.#takeHands(now) : NOTHING
     if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
     if (shares.length + settlements.length === 0) {
       for (const unit of units) unit.settled(NOTHING, 0)
@@ -338,7 +391,8 @@ export class Desk<T> implements Idling {
     }
     let limit = 0
     for (const { count } of shares) limit += count
-    return { at, units, hands, settlements, shares, limit, groups: this.#context.unmade }
+    const line = shares[0]?.seat.line
+    return { at, units, hands, settlements, shares, line, limit, groups: this.#context.unmade }
   }
 
   #isUrgent(): boolean {
@@ -364,10 +418,17 @@ export class Desk<T> implements Idling {
     return units
   }
 
-  /** The leases in hand: where one is past its half, all are extended, so that they stay together. */
-  #takeHands(): readonly Hand<T>[] {
-    this.#renewAt = Infinity
-    return [...this.#hands].filter(({ message }) => !leaseOf(message).settled)
+  /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
+  #takeHands(now: number): readonly Hand<T>[] {
+    const reports = this.#reports
+    this.#reports = new Set()
+    this.#reportAt = Infinity
+    let hands: Iterable<Hand<T>> = reports
+    if (now >= this.#renewAt) {
+      this.#renewAt = Infinity
+      hands = reports.size === 0 ? this.#hands : new Set([...this.#hands, ...reports])
+    }
+    return [...hands].filter(({ lease }) => !lease.settled)
   }
 
   /**
@@ -393,9 +454,10 @@ export class Desk<T> implements Idling {
     step.view = view
     if (view === this.#view) return step
     this.#view = view
-    if (this.#hands.size === 0 || step.hands.length > 0) return step
-    const hands = this.#takeHands()
-    const settlements = [...step.settlements, ...hands.map(extensionOf)]
+    if (this.#hands.size === 0) return step
+    const hands = [...new Set([...step.hands, ...this.#takeHands(Infinity)])]
+    const ends = step.settlements.slice(0, step.settlements.length - step.hands.length)
+    const settlements = [...ends, ...hands.map(extensionOf)]
     return (this.#step = { ...step, hands, settlements })
   }
 
@@ -429,10 +491,9 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #call({ shares, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
+  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
     const settle = settlements.length > 0 ? settlements : undefined
-    const line = shares[0]?.seat.line
-    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle))
+    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle, line.position))
     return groups.length > 0 ? view.claim(this.joining(groups, settle)) : view.settle(this.group, settlements)
   }
 
@@ -441,14 +502,18 @@ export class Desk<T> implements Idling {
     const call = (): Promise<Answer> => this.#call(step, view)
     const context = this.#context
     if (context.options.instrumentation === undefined) return this.#call(step, view)
-    const extended = step.hands.map(({ message }) => message)
-    const ended = step.units.flatMap(({ message }) => message ?? [])
-    const extend = (): Promise<Answer> =>
-      extended.length === 0 ? call() : context.observe('extend', this.group, true, () => extended, call)
-    return ended.length === 0 ? extend() : context.observe('settle', this.group, true, () => ended, extend)
+    const show = (
+      name: 'settle' | 'extend',
+      all: readonly { readonly message?: Message<T> | undefined }[],
+      run: () => Promise<Answer>,
+    ): Promise<Answer> => {
+      const messages = all.flatMap(({ message }) => message ?? [])
+      return messages.length === 0 ? run() : context.observe(name, this.group, true, () => messages, run)
+    }
+    return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, shares, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -459,14 +524,14 @@ export class Desk<T> implements Idling {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
-    const line = shares[0]?.seat.line
+    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
-    const { deliveries, nextInMs } = claimed!
+    const { deliveries, nextInMs, position } = claimed!
+    line.position = position
     const more = deliveries.length >= limit || nextInMs === 0
-    if (nextInMs !== 0 && this.#waiting > 0)
-      this.#lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
+    if (nextInMs !== 0 && this.#waiting > 0 && !line.isEmpty)
+      line.lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
     line.deal(shares, deliveries, more, at)
   }
 
@@ -474,10 +539,22 @@ export class Desk<T> implements Idling {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
+  #noteTold(hand: Hand<T>, settlement: Settlement): void {
+    const { lease } = hand
+    if (settlement.kind === 'extend' && settlement.progress === lease.progress) lease.progress = undefined
+    else this.#tellSoon(hand)
+  }
+
+  #noteExtended(
+    hands: readonly Hand<T>[],
+    told: readonly Settlement[],
+    results: readonly SettleResult[],
+    at: number,
+  ): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
-      const lease: Lease = leaseOf(hand.message)
+      const { lease } = hand
+      if (lease.progress !== undefined) this.#noteTold(hand, told[i]!)
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -489,7 +566,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, shares }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, shares, line }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
@@ -502,6 +579,7 @@ export class Desk<T> implements Idling {
     }
     this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
+    for (const hand of hands) if (hand.lease.progress !== undefined) this.#tellSoon(hand)
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
@@ -514,7 +592,7 @@ export class Desk<T> implements Idling {
       for (const seat of this.#seats) if (seat.waits) told.add(seat)
     for (const seat of told) seat.failed(error, passing)
     for (const unit of units) if (!back.includes(unit)) unit.failed(error)
-    shares[0]?.seat.line.stir()
+    line?.stir()
   }
 
   // Time
@@ -523,10 +601,12 @@ export class Desk<T> implements Idling {
   #setTimer(): void {
     const recovers = this.#retryAt > 0 && this.#context.now() < this.#retryAt
     let at = Infinity
-    if (this.#waiting > 0) at = recovers ? this.#retryAt : this.#lookAt
+    if (this.#waiting > 0 && recovers) at = this.#retryAt
+    else for (const { lookAt } of this.#lines) at = Math.min(at, lookAt)
     if (this.#units.length > 0) at = Math.min(at, this.#retryAt)
-    if (this.#hands.size > 0)
-      at = Math.min(at, Math.max(this.#renewAt, recovers ? this.#retryAt : 0), this.#checkAt)
+    const restsUntil = recovers ? this.#retryAt : 0
+    if (this.#hands.size > 0) at = Math.min(at, Math.max(this.#renewAt, restsUntil), this.#checkAt)
+    if (this.#reports.size > 0) at = Math.min(at, Math.max(this.#reportAt, restsUntil))
     // One that comes early does no harm.
     if (at === Infinity || at < this.#alarm.at) this.#alarm.set(at)
   }
@@ -540,12 +620,12 @@ export class Desk<T> implements Idling {
 /** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
 const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
 
-function isKept({ message }: Unit<unknown>): boolean {
-  return message !== undefined
+function isKept({ kept }: Unit<unknown>): boolean {
+  return kept === true
 }
 
-function extensionOf({ message, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: leaseOf(message).receipt, kind: 'extend', leaseMs }
+function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
+  return { receipt: lease.receipt, kind: 'extend', leaseMs, progress: lease.progress }
 }
 
 /** What is stale on the second try was done by the first. */

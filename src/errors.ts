@@ -5,6 +5,7 @@
  * - `TOO_LARGE`: a payload, header set, key, name or batch is over the limit of the storage; the text names both.
  * - `UNSERIALIZABLE`: the codec cannot turn this payload into bytes (a cycle, a function, a promise, a `Map` …); the text has the path.
  * - `SCHEMA_MISMATCH`: the payload does not fit the queue's schema.
+ * - `NOT_YET_READABLE`: what a codec says of a body that newer code or another key can read; its message is parked, not dead.
  * - `STALE_RECEIPT`: the lease of this delivery is over and somebody else may hold the message; nothing was changed.
  * - `UNSUPPORTED`: the storage declares that it cannot do this; the text says which adapters can.
  * - `CLOSED`: the queue or adapter was closed before or during the call.
@@ -20,6 +21,7 @@ export type ErrorCode =
   | 'TOO_LARGE'
   | 'UNSERIALIZABLE'
   | 'SCHEMA_MISMATCH'
+  | 'NOT_YET_READABLE'
   | 'STALE_RECEIPT'
   | 'UNSUPPORTED'
   | 'CLOSED'

@@ -13,11 +13,11 @@ export interface Operation {
   /**
    * - `send`: a producer stores messages. Several calls may share one write to the storage.
    * - `receive`: a consumer asks for messages, and may wait for them. Not what `run` and `drain` do to get theirs.
-   * - `process`: `run` or `drain` calls a handler.
-   * - `ack`, `nack`, `reject`, `extend`: a consumer settles messages, or keeps them for longer.
+   * - `process`: `run` or `drain` calls a handler, of one message or of a batch.
+   * - `ack`, `nack`, `reject`, `park`, `extend`: a consumer settles messages, or keeps them for longer.
    * - `settle`: `run` or `drain` settles what handlers have ended with; takes new messages in the same step where it can.
    */
-  readonly name: 'send' | 'receive' | 'process' | 'ack' | 'nack' | 'reject' | 'extend' | 'settle'
+  readonly name: 'send' | 'receive' | 'process' | 'ack' | 'nack' | 'reject' | 'park' | 'extend' | 'settle'
   readonly queue: string
   /** The name that the storage gives itself, for example `'memory'`. */
   readonly storage: string

@@ -17,6 +17,12 @@ export interface LaneLimits {
 /**
  * A token bucket that the storage keeps for each lane and group: it holds `burst` tokens and gets `count` more every
  * `perMs`, evenly; each delivery takes one. `burst: 1` spaces deliveries evenly.
+ *
+ * One number keeps it: `full`, when the bucket is full again. With `each = perMs / count` a message may go when
+ * `full - (burst - 1) * each <= now`, and then `full = max(full, now) + each`. A lane that had something ready and waited for its
+ * token is not charged for being served late, by up to `each`: then `full = max(full, now - each) + each`. Once it has
+ * waited for {@link MAX_REST_MS}, or whenever time wakes it, `full` is at most `now + burst * each`: what another rate
+ * charged is forgotten. Times are not rounded.
  */
 export interface LaneRate {
   /** How many deliveries, from 1. */
@@ -80,13 +86,19 @@ export interface HoldRequest extends HoldPlace {
   readonly reason?: string | undefined
   /**
    * When it is over because `forMs` is, one message goes first, in each group; the rest goes once that delivery was acked.
-   * One that is retried, dies or loses its lease leaves that as it is: the next to go is alone again. Default `false`.
+   * One that is retried, parked, cancelled, dies or loses its lease leaves that as it is: the next to go is alone again.
+   * Leases from before are not the probe: they neither hinder it nor free the rest. Where several holds probe at once, one
+   * delivery is the probe of all of them. A hold of all groups is over when each group that exists has had its ack.
+   * Default `false`.
    */
   readonly probe?: boolean | undefined
 }
 
 export interface ReleaseRequest extends HoldPlace {
-  /** One message goes first, as with {@link HoldRequest.probe}. Default `false`, whatever the hold said. */
+  /**
+   * One message goes first, as with {@link HoldRequest.probe}; of a hold that probes already, this changes nothing. Default
+   * `false`, whatever the hold said.
+   */
   readonly probe?: boolean | undefined
 }
 
@@ -95,7 +107,7 @@ export interface Hold extends HoldPlace {
   readonly reason?: string | undefined
   /** Since when, on the storage's clock, in ms since 1970. */
   readonly since: number
-  /** In how many ms it is over. Absent: when it is released. */
+  /** In how many ms it is over. Absent: when it is released, or while it probes. */
   readonly endsInMs?: number | undefined
   readonly probe: boolean
   /** It is over, and one message at a time goes until one was acked. */
@@ -112,10 +124,16 @@ export interface LanesQuery {
   readonly cursor?: string | undefined
 }
 
-/** A lane in one group. Lanes that have nothing in the group and are not held are not known. */
+/**
+ * A lane in one group. Lanes that have nothing in the group and are not held, in it or in all, are not known. Messages without
+ * a lane are in none.
+ */
 export interface LaneState {
   readonly lane: string
-  /** Messages that are neither leased nor done: ready, delayed, blocked or parked. */
+  /**
+   * Messages that are neither leased nor done: ready, delayed, blocked or parked. One that was sent with a delay may count only
+   * once it has taken its place in the lane, and one that has expired may count until a claim has found it.
+   */
   readonly waiting: number
   readonly leased: number
   /** In how many ms it may go again. Absent: it may go, has nothing ready, or rests until somebody settles or releases. */

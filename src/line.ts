@@ -1,10 +1,14 @@
 import type { ClaimRequest, Delivery } from './storage.ts'
 
 /** With what a consumer claims. */
-export type Terms = Pick<ClaimRequest, 'leaseMs' | 'maxAttempts' | 'from' | 'deadForMs'>
+export type Terms = Pick<
+  ClaimRequest,
+  'leaseMs' | 'maxAttempts' | 'from' | 'deadForMs' | 'parksNext' | 'lanes' | 'only'
+>
 
 /** Somebody who asks for messages. */
 export interface Seat {
+  /** Where it is to stand. */
   readonly line: Line
   /** Stays in line while there is nothing. Otherwise it leaves with the next answer. */
   readonly waits: boolean
@@ -42,6 +46,10 @@ export class Line {
   readonly terms: Terms
   /** There may be something to claim. */
   due = false
+  /** When to look for messages without a hint. */
+  lookAt: number = Infinity
+  /** Where the turns of its lanes go on. */
+  position: string | undefined
   /** Those who want to know. */
   readonly #fresh: Set<Seat> = new Set()
   /** Those who have heard that there is nothing. */
@@ -82,6 +90,10 @@ export class Line {
     return [...this.#idle, ...this.#fresh, ...this.#away]
   }
 
+  get isEmpty(): boolean {
+    return this.#fresh.size + this.#idle.size + this.#away.size === 0
+  }
+
   /** Somebody here does not wait. */
   get isUrgent(): boolean {
     for (const { waits } of this.#fresh) if (!waits) return true
@@ -118,7 +130,7 @@ export class Line {
       const part = shares.length === 1 ? deliveries : deliveries.slice(from, from + count)
       from += count
       // Whoever got something is the last to get something again. Who does not wait is about to leave.
-      if (seat.waits && seat.place !== undefined) {
+      if (seat.waits && seat.place !== undefined && seat.line === this) {
         if (part.length > 0) this.#move(seat, more ? this.#fresh : this.#idle)
         else if (!more && seat.place === this.#fresh) this.#move(seat, this.#idle)
       }

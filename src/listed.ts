@@ -1,4 +1,5 @@
 import { type Codec, decode } from './codec.ts'
+import { type Result, decodeOutcome } from './outcomes.ts'
 import {
   type DeadReason,
   type ListQuery,
@@ -17,6 +18,7 @@ export interface ListedMessage<T> {
   readonly payload: T | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly key: string | undefined
+  readonly lane: string | undefined
   /** When it was sent, on the storage's clock, in ms since 1970. */
   readonly timestamp: number
   /** Deliveries so far that count. */
@@ -26,6 +28,19 @@ export interface ListedMessage<T> {
   /** `delayed`: in how many ms it is due. `leased`: in how many ms the lease ends. */
   readonly nextInMs: number | undefined
   readonly lastError: string | undefined
+  /** `parked` only. */
+  readonly parked: Parked | undefined
+  /** `done` only, and `leased` where there is progress to show: see {@link Queue.result}. */
+  readonly outcome: Result | undefined
+}
+
+/** Why a message is parked. */
+export interface Parked {
+  readonly reason: string
+  /** What was given to {@link Message.park} to show. */
+  readonly data: unknown
+  /** When it was parked, on the storage's clock, in ms since 1970. */
+  readonly at: number
 }
 
 export interface DeadLetter<T> extends ListedMessage<T> {
@@ -45,14 +60,48 @@ export async function toListed<T>(
   stored: StoredListed,
   bodies = true,
 ): Promise<ListedMessage<T>> {
-  const { id, state, body, headers = {}, key, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
-  let payload: T | undefined
-  try {
-    if (bodies) payload = await decode(codec, body)
-  } catch {
-    // To be seen all the same: it is what `list` is for.
+  const {
+    id,
+    state,
+    body,
+    headers = {},
+    key,
+    lane,
+    timestamp,
+    attempt,
+    maxAttempts,
+    nextInMs,
+    lastError,
+  } = stored
+  // What cannot be decoded is to be seen all the same: it is what `list` is for.
+  const seen = async <V>(read: () => V | Promise<V>): Promise<V | undefined> => {
+    try {
+      return await read()
+    } catch {
+      return undefined
+    }
   }
-  return { id, state, payload, headers, key, timestamp, attempt, maxAttempts, nextInMs, lastError }
+  const payload = bodies && state !== 'done' ? await seen(() => decode(codec, body)) : undefined
+  const parked = stored.parked && { ...stored.parked, data: await seen(() => parse(stored.parked!.data)) }
+  const outcome = stored.outcome && (await seen(() => decodeOutcome(codec, stored.outcome!)))
+  const known = {
+    id,
+    state,
+    payload,
+    headers,
+    key,
+    lane,
+    timestamp,
+    attempt,
+    maxAttempts,
+    nextInMs,
+    lastError,
+  }
+  return { ...known, parked, outcome }
+}
+
+function parse(data: string | undefined): unknown {
+  return data === undefined ? undefined : JSON.parse(data)
 }
 
 export async function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): Promise<DeadLetter<T>> {

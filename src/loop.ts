@@ -1,12 +1,14 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
-import type { Hand, Unit } from './desk.ts'
+import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
+import type { Unit } from './desk.ts'
 import { errorText } from './errors.ts'
+import { Hand, type Late, type Opened } from './hand.ts'
 import type { Line, Seat } from './line.ts'
-import { type Message, leaseOf } from './message.ts'
-import { type Opened, type Reader, areThere } from './reader.ts'
-import type { Delivery, SettleResult, Settlement } from './storage.ts'
-import { isTransient } from './trouble.ts'
+import type { Message } from './message.ts'
+import { encodeResult } from './outcomes.ts'
+import type { Reader } from './reader.ts'
+import type { Body, Delivery, SettleResult, Settlement } from './storage.ts'
 
 /** What a handler gets besides the message. */
 export interface HandlerContext {
@@ -17,7 +19,10 @@ export interface HandlerContext {
   readonly signal: AbortSignal
 }
 
-/** Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. */
+/**
+ * Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. What it returns
+ * is kept for {@link Queue.result}, if the message was sent with `keepMs`.
+ */
 export type Handler<T> = (message: Message<T>, context: HandlerContext) => unknown
 
 export interface RunOptions<T = unknown> {
@@ -30,7 +35,12 @@ export interface RunOptions<T = unknown> {
    * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
    */
   readonly timeoutMs?: number | undefined
-  /** Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. */
+  /** Has the handler get one message. See {@link BatchRunOptions}. */
+  readonly batch?: undefined
+  /**
+   * Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. Also of a result that
+   * cannot be kept (`UNSERIALIZABLE`, `TOO_LARGE`): its message is done without.
+   */
   readonly onError?: ((error: unknown) => void) | undefined
   /** Is told what a handler threw, also after it had settled its message, or that it took too long. */
   readonly onFailed?: ((message: Message<T>, error: unknown) => void) | undefined
@@ -41,6 +51,21 @@ export interface DrainOptions<T = unknown> extends RunOptions<T> {
   readonly deadline?: number | undefined
 }
 
+export interface BatchRunOptions<T = unknown> extends Omit<RunOptions<T>, 'batch'> {
+  /** Has the handler get many messages at once; `concurrency` counts batches. Once stopped, what was collected is the last batch. */
+  readonly batch: BatchSize
+}
+
+export interface BatchDrainOptions<T = unknown> extends Omit<DrainOptions<T>, 'batch'> {
+  /** As for {@link BatchRunOptions.batch}. A batch does not wait where nothing else is due. */
+  readonly batch: BatchSize
+}
+
+/** What a loop calls, and how. */
+export type Work<T> =
+  | { readonly handler: Handler<T>; readonly options: DrainOptions<T> }
+  | { readonly handler: BatchHandler<T>; readonly options: BatchDrainOptions<T> }
+
 /** What became of the messages of a drain. */
 export interface DrainReport {
   readonly acked: number
@@ -48,13 +73,16 @@ export interface DrainReport {
   readonly retried: number
   /** Dead letters now. */
   readonly dead: number
+  /** Waiting for a person or a fix. */
+  readonly parked: number
   /** Handed back unfinished, without losing an attempt. */
   readonly returned: number
 }
 
 /** Before a deadline this much time is kept to hand back what is not finished, in ms; but no more than a tenth of all. */
 const HAND_BACK_MS = 100
-const TIMEOUT_MS = 900_000
+/** How long a handler may take, in ms. */
+export const TIMEOUT_MS = 900_000
 /** So many steps in a row may fail for a drain that nothing else ends. */
 const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
@@ -62,13 +90,10 @@ const LAST_MS = 10_000
 
 const NOTHING: readonly never[] = []
 
-/** A message under a handler, until the storage has taken how it ends. */
-class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
-  readonly message: Message<T>
-  readonly leaseMs: number
+/** A delivery under a handler, until the storage has taken how it ends. */
+class Job<T> extends Hand<T> implements HandlerContext, Unit<T> {
   readonly loop: Loop<T>
-  startedAt: number
-  renewAt: number
+  readonly kept = true
   /** Its slot is free: what the handler does from now on does not matter. */
   over = false
   settlements: readonly Settlement[] = NOTHING
@@ -76,13 +101,9 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
   #controller: AbortController | undefined
   #aborted: { reason: unknown } | undefined
 
-  constructor(message: Message<T>, loop: Loop<T>, startedAt: number) {
-    const { leaseMs } = loop.line.terms
-    this.message = message
+  constructor(opened: Opened<T>, loop: Loop<T>, startedAt: number) {
+    super(opened, loop.line.terms.leaseMs, startedAt)
     this.loop = loop
-    this.leaseMs = leaseMs
-    this.startedAt = startedAt
-    this.renewAt = leaseOf(message).until - leaseMs / 2
   }
 
   /** Made when asked for: most handlers never look, and a signal costs more than all else here. */
@@ -99,8 +120,9 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
     this.#controller?.abort(reason)
   }
 
-  lose(reason: unknown): void {
+  override lose(reason: unknown): void {
     this.abort(reason)
+    this.loop.lost(this)
   }
 
   settled(results: readonly SettleResult[], from: number): void {
@@ -124,23 +146,27 @@ class Job<T> implements HandlerContext, Hand<T>, Unit<T> {
  * nothing more, and ends when the last job has.
  */
 export class Loop<T> implements Seat {
-  readonly line: Line
   readonly waits = true
   riding = false
   place: Set<Seat> | undefined = undefined
   readonly #reader: Reader<T>
   readonly #handler: Handler<T>
-  readonly #options: DrainOptions<T>
+  readonly #batches: Batches<T> | undefined
+  readonly #options: DrainOptions<T> | BatchDrainOptions<T>
   /** End when nothing is due. */
   readonly #untilEmpty: boolean
   readonly #concurrency: number
   readonly #timeoutMs: number
   readonly #jobs: Set<Job<T>> = new Set()
-  /** Deliveries of which messages are being made. */
-  #opening = 0
   /** Ends that the storage has not taken yet. */
   readonly #kept: Set<Job<T>> = new Set()
-  readonly #report: Record<keyof DrainReport, number> = { acked: 0, retried: 0, dead: 0, returned: 0 }
+  readonly #report: Record<keyof DrainReport, number> = {
+    acked: 0,
+    retried: 0,
+    dead: 0,
+    parked: 0,
+    returned: 0,
+  }
   readonly #deadline: number
   /** From here on, hand back what is not finished. */
   readonly #handBackAt: number
@@ -158,11 +184,12 @@ export class Loop<T> implements Seat {
   readonly #alarm: Alarm
   #finish: (() => void) | undefined
 
-  constructor(reader: Reader<T>, handler: Handler<T>, options: DrainOptions<T>, untilEmpty: boolean) {
+  constructor(reader: Reader<T>, { handler, options }: Work<T>, untilEmpty: boolean) {
     const { concurrency = 1, timeoutMs = TIMEOUT_MS, deadline = Infinity } = options
-    this.line = reader.line
     this.#reader = reader
-    this.#handler = handler
+    this.#handler = handler as Handler<T>
+    if (options.batch !== undefined)
+      this.#batches = new Batches(reader, handler as BatchHandler<T>, options.batch, concurrency)
     this.#options = options
     this.#untilEmpty = untilEmpty
     this.#alarm = new Alarm(reader.context.options.clock, (now, at) => this.#ring(now, at))
@@ -189,7 +216,7 @@ export class Loop<T> implements Seat {
     })
     offAbort?.()
     // The report counts what handlers settled themselves, too.
-    await desk.flush()
+    await desk.tell(NOTHING).catch(() => undefined)
     if (this.#failure !== undefined) throw this.#failure.error
     return this.#report
   }
@@ -197,7 +224,7 @@ export class Loop<T> implements Seat {
   /** Looks whether all is done. */
   #check(): void {
     this.#lookForStop()
-    if (this.riding || this.#jobs.size + this.#opening + this.#kept.size > 0) return
+    if (this.riding || this.#jobs.size + this.#kept.size > 0) return
     if (this.#finish === undefined) return
     const { desk } = this.#reader
     const isEmpty = this.#untilEmpty && this.#empty
@@ -218,9 +245,13 @@ export class Loop<T> implements Seat {
 
   // Taking
 
+  get line(): Line {
+    return this.#reader.line
+  }
+
   wants(): number {
     if (this.#stopped !== undefined || this.#rests) return 0
-    return this.#concurrency - this.#jobs.size - this.#opening
+    return this.#batches?.room ?? this.#concurrency - this.#jobs.size
   }
 
   /** Takes nothing new for the time being. */
@@ -233,49 +264,40 @@ export class Loop<T> implements Seat {
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()
-      const opened = this.#reader.open(deliveries, at)
-      if (areThere(opened)) for (const message of opened) this.#start(message)
-      else void this.#startEach(opened)
+      for (const opened of this.#reader.open(deliveries, at)) this.#start(opened)
     }
+    this.#batches?.claimed(this.#untilEmpty && !more)
     this.#check()
   }
 
-  /** In order, however long it takes to read one. */
-  async #startEach(opened: readonly Opened<T>[]): Promise<void> {
-    this.#opening += opened.length
-    // All are waited for, the first first.
-    for (const one of opened) if (one instanceof Promise) one.catch(() => undefined)
-    for (const one of opened) {
-      try {
-        const message = await one
-        this.#opening--
-        if (message === undefined) this.#report.dead++
-        else this.#start(message)
-      } catch (error) {
-        this.#opening--
-        this.failed(error, isTransient(error))
-      }
-    }
-    this.#next()
-  }
-
-  #start(message: Message<T>): void {
-    leaseOf(message).onEnd = this.#count
-    const job = new Job(message, this, this.#now())
+  #start(opened: Opened<T>): void {
+    const job = new Job(opened, this, this.#now())
+    job.lease.onEnd = this.#count
     if (this.#stopped === undefined) void this.#work(job)
     else this.#giveBack(job)
   }
 
   async #work(job: Job<T>): Promise<void> {
     const { context, desk } = this.#reader
-    const { message } = job
     this.#jobs.add(job)
     desk.hold(job)
+    this.#batches?.expect(job)
     if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
+    if (job.message === undefined && !(await this.#read(job))) return
+    const message = job.message!
     let thrown: { error: unknown } | undefined
+    /** Unless it is an ack. */
+    let end: Settlement | undefined
+    let result: unknown
     try {
-      const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
-      await context.observe('process', desk.group, false, () => [message], handle)
+      if (this.#batches === undefined) {
+        const handle = (): Promise<unknown> => this.#handler(message, job) as Promise<unknown>
+        result = await context.observe('process', desk.group, false, () => [message], handle)
+      } else {
+        const verdict = await this.#batches.add(job)
+        end = endOf(this.#reader, job, verdict)
+        result = (verdict as { readonly result?: unknown } | undefined)?.result
+      }
     } catch (error) {
       thrown = { error }
     }
@@ -283,18 +305,50 @@ export class Loop<T> implements Seat {
     context.activity.took('handler', ms)
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
-    this.#let(job)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)
-    if (leaseOf(message).settled) {
+    let value: Body | undefined
+    if (result !== undefined && message.keepMs !== undefined && !job.lease.settled) {
+      value = await this.#valueOf(job, result)
+      if (job.over) return
+    }
+    if (job.lease.settled) {
       // Its handler did that.
-    } else if (thrown === undefined) this.#keep(job, { receipt: leaseOf(message).receipt, kind: 'ack' })
+    } else if (thrown === undefined)
+      this.#keep(job, end ?? { receipt: job.lease.receipt, kind: 'ack', value })
     else if (this.#stopped !== undefined) this.#giveBack(job)
     else this.#retry(job, thrown.error)
+    this.#let(job)
     this.#next()
+  }
+
+  /** What is kept of a result. Where it cannot be, its message is done all the same: it must not be done again for that. */
+  async #valueOf({ id }: Job<T>, result: unknown): Promise<Body | undefined> {
+    try {
+      return await encodeResult(`run, the result of ${id}`, this.#reader.context.options.codec, result)
+    } catch (error) {
+      this.#tellError(error)
+      return undefined
+    }
+  }
+
+  /** Answers whether there is a message now, and still a slot for it. */
+  async #read(job: Job<T>): Promise<boolean> {
+    let why: unknown
+    const message = await (job.opened as Late<T>).late.catch((error: unknown) => void (why = error))
+    if (job.over) return false
+    job.startedAt = this.#now()
+    if (message !== undefined) job.message = message
+    else {
+      this.#keep(job, this.#reader.unreadable(job, why))
+      this.#let(job)
+      this.#next()
+    }
+    return message !== undefined
   }
 
   #let(job: Job<T>): void {
     this.#jobs.delete(job)
+    this.#batches?.forget(job)
     this.#reader.desk.release(job)
   }
 
@@ -305,19 +359,23 @@ export class Loop<T> implements Seat {
     this.#check()
   }
 
-  #tellFailed(message: Message<T>, error: unknown): void {
+  #tellFailed(message: Message<T> | undefined, error: unknown): void {
     const { onFailed } = this.#options
     // Apart from what goes on here, which it must not break.
-    if (onFailed !== undefined) queueMicrotask(() => onFailed(message, error))
+    if (onFailed !== undefined && message !== undefined) queueMicrotask(() => onFailed(message, error))
+  }
+
+  #tellError(error: unknown): void {
+    const { onError } = this.#options
+    if (onError !== undefined) queueMicrotask(() => onError(error))
   }
 
   // Settling
 
   #retry(job: Job<T>, error: unknown): void {
     try {
-      const { message } = job
-      const { receipt } = leaseOf(message)
-      this.#keep(job, this.#reader.failureOf(receipt, message, { reason: errorText(error) }))
+      const { lease, opened } = job
+      this.#keep(job, this.#reader.failureOf(lease.receipt, opened, { reason: errorText(error) }))
     } catch (bug) {
       // A source of random numbers of somebody else's.
       this.#fail(bug)
@@ -325,13 +383,11 @@ export class Loop<T> implements Seat {
   }
 
   #giveBack(job: Job<T>): void {
-    const { receipt } = leaseOf(job.message)
-    const error = job.message.lastError
-    this.#keep(job, { receipt, kind: 'retry', delayMs: 0, counts: false, error })
+    this.#keep(job, job.returned)
   }
 
   #keep(job: Job<T>, settlement: Settlement): void {
-    leaseOf(job.message).settled = true
+    job.lease.settled = true
     job.settlements = [settlement]
     this.#kept.add(job)
     this.#reader.desk.settle(job)
@@ -340,7 +396,7 @@ export class Loop<T> implements Seat {
   /** @param result What the storage made of its end; `undefined`: it never will. */
   settled(job: Job<T>, result: SettleResult | undefined): void {
     this.#kept.delete(job)
-    if (result !== undefined) this.#reader.note(job.message, job.settlements[0]!, result)
+    if (result !== undefined) this.#reader.note(job.lease, job.settlements[0]!, result)
     this.#empty = false
     this.#check()
   }
@@ -352,8 +408,8 @@ export class Loop<T> implements Seat {
   // Trouble
 
   failed(error: unknown, passing: boolean): void {
-    const { onError, signal } = this.#options
-    if (onError !== undefined) queueMicrotask(() => onError(error))
+    const { signal } = this.#options
+    this.#tellError(error)
     const isBounded = this.#untilEmpty && this.#deadline === Infinity && signal === undefined
     if (!passing || (isBounded && ++this.#failures >= MOST_FAILURES)) this.#fail(error)
     else if (this.#stopped !== undefined) {
@@ -382,7 +438,13 @@ export class Loop<T> implements Seat {
   stop(reason: unknown): void {
     if (this.#stopped !== undefined) return
     this.#stopped = { reason }
-    for (const job of this.#jobs) job.abort(reason)
+    const flushes = this.#failure === undefined && this.#now() < this.#handBackAt
+    for (const job of this.#jobs) {
+      const waits = this.#batches?.has(job)
+      if (job.message === undefined || (waits && !flushes)) this.#takeBack(job)
+      else if (!waits) job.abort(reason)
+    }
+    this.#batches?.flush()
     this.#check()
   }
 
@@ -390,14 +452,25 @@ export class Loop<T> implements Seat {
   #part(job: Job<T>): boolean {
     this.#let(job)
     job.over = true
-    const lease = leaseOf(job.message)
+    const { lease } = job
     if (lease.settled) return false
     lease.gone = true
     return true
   }
 
+  #takeBack(job: Job<T>): void {
+    if (this.#part(job)) this.#giveBack(job)
+  }
+
+  /** Nobody need wait for a message that is gone. */
+  lost(job: Job<T>): void {
+    if (job.message !== undefined && !this.#batches?.has(job)) return
+    this.#part(job)
+    this.#next()
+  }
+
   handBack(): void {
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
+    for (const job of this.#jobs) this.#takeBack(job)
     // There is no time to wait for a storage that fails.
     this.#giveUpAt = 0
     this.#check()
@@ -407,7 +480,7 @@ export class Loop<T> implements Seat {
     if (this.#handBackAt === Infinity || this.#now() < this.#handBackAt) return
     if (this.#stopped === undefined)
       this.stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
-    for (const job of this.#jobs) if (this.#part(job)) this.#giveBack(job)
+    for (const job of this.#jobs) this.#takeBack(job)
   }
 
   // Time
@@ -415,10 +488,13 @@ export class Loop<T> implements Seat {
   /** For the deadline, and for the job that began first. */
   #setTimer(): void {
     const now = this.#now()
-    // The clock may have been set back.
-    for (const job of this.#jobs) job.startedAt = Math.min(job.startedAt, now)
-    const [first] = this.#jobs
-    const timesOutAt = first === undefined ? Infinity : first.startedAt + this.#timeoutMs
+    let first = Infinity
+    for (const job of this.#jobs) {
+      // The clock may have been set back.
+      job.startedAt = Math.min(job.startedAt, now)
+      first = Math.min(first, job.startedAt)
+    }
+    const timesOutAt = first + this.#timeoutMs
     const handBackAt = this.#handBackAt < Infinity && this.#handBackAt <= now ? Infinity : this.#handBackAt
     this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
@@ -430,17 +506,17 @@ export class Loop<T> implements Seat {
   }
 
   #timeOut(job: Job<T>): void {
-    const { message } = job
     const error = new DOMException(`timed out after ${this.#timeoutMs} ms`, 'TimeoutError')
     if (this.#part(job)) this.#retry(job, error)
     job.abort(error)
-    this.#tellFailed(message, error)
+    this.#tellFailed(job.message, error)
     this.#next()
   }
 }
 
 function outcomeOf(settlement: Settlement): keyof DrainReport {
   if (settlement.kind === 'ack') return 'acked'
+  if (settlement.kind === 'park') return 'parked'
   if (settlement.kind !== 'retry') return 'dead'
   return settlement.counts === false ? 'returned' : 'retried'
 }

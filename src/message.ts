@@ -1,12 +1,14 @@
 import { QuaysideError } from './errors.ts'
-import type { Delivery, Settlement } from './storage.ts'
+import type { Body, Delivery, Settlement } from './storage.ts'
 
 /** How a consumer settles a message; what the methods of {@link Message} call. */
 export interface Settler {
-  ack(message: Message<unknown> | string, options?: SettleOptions): Promise<void>
+  ack(message: Message<unknown> | string, options?: AckOptions): Promise<void>
   nack(message: Message<unknown> | string, options?: NackOptions): Promise<void>
   reject(message: Message<unknown> | string, options?: RejectOptions): Promise<void>
+  park(message: Message<unknown> | string, options: ParkOptions): Promise<void>
   extend(message: Message<unknown> | string, leaseMs: number, options?: SettleOptions): Promise<string>
+  progress(message: Message<unknown>, value: unknown): Promise<void>
 }
 
 export interface SettleOptions {
@@ -15,6 +17,21 @@ export interface SettleOptions {
    * told may still happen.
    */
   readonly signal?: AbortSignal | undefined
+}
+
+export interface AckOptions extends SettleOptions {
+  /**
+   * What its handler made of it, for {@link Queue.result}: whatever the queue's codec can carry, 128 KiB at most. A message that
+   * keeps nothing drops it. @defaultValue nothing
+   */
+  readonly result?: unknown
+}
+
+export interface ParkOptions extends SettleOptions {
+  /** What it waits for, to show. At most 4,096 characters are kept. */
+  readonly reason: string
+  /** More to show, such as the field that is wrong: anything JSON can carry, 4,096 bytes at most. @defaultValue nothing */
+  readonly data?: unknown
 }
 
 export interface NackOptions extends SettleOptions {
@@ -41,6 +58,10 @@ export interface Lease {
   gone: boolean
   /** Is called with how it ended, once that is stored. */
   onEnd: ((settlement: Settlement) => void) | undefined
+  /** How far its handler is, until the storage knows. */
+  progress: Body | undefined
+  /** How often its handler has said so. */
+  told: number
 }
 
 /** Lets consumers read the lease of a message, and nobody else. */
@@ -48,7 +69,7 @@ export let leaseOf: (message: Message<unknown>) => Lease
 /** Lets consumers know whose message it is; `undefined` if it is no message, or a proxy or copy of one. */
 export let settlerOf: (message: unknown) => Settler | undefined
 
-/** A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack` and `reject` ends that. */
+/** A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack`, `reject` and `park` ends that. */
 export class Message<T> {
   readonly id: string
   readonly payload: T
@@ -62,6 +83,10 @@ export class Message<T> {
   readonly maxAttempts: number
   /** The ordering key, if it was sent with one. */
   readonly key: string | undefined
+  /** The lane, if it was sent with one. */
+  readonly lane: string | undefined
+  /** How long its result is kept, in ms, if it is. */
+  readonly keepMs: number | undefined
   readonly group: string
   /** What the attempt before this one failed with. */
   readonly lastError: string | undefined
@@ -74,7 +99,7 @@ export class Message<T> {
       typeof message === 'object' && message !== null && #settler in message ? message.#settler : undefined
   }
 
-  constructor(delivery: Delivery, payload: T, group: string, leaseUntil: number, settler: Settler) {
+  constructor(delivery: Delivery, payload: T, group: string, lease: Lease, settler: Settler) {
     this.id = delivery.id
     this.payload = payload
     this.headers = delivery.headers ?? NO_HEADERS
@@ -82,15 +107,11 @@ export class Message<T> {
     this.attempt = delivery.attempt
     this.maxAttempts = delivery.maxAttempts
     this.key = delivery.key
+    this.lane = delivery.lane
+    this.keepMs = delivery.keepMs
     this.group = group
     this.lastError = delivery.lastError
-    this.#lease = {
-      receipt: delivery.receipt,
-      until: leaseUntil,
-      settled: false,
-      gone: false,
-      onEnd: undefined,
-    }
+    this.#lease = lease
     this.#settler = settler
   }
 
@@ -100,7 +121,7 @@ export class Message<T> {
   }
 
   /**
-   * What `consumer.ack`, `nack`, `reject` and `extend` take in place of this message, also in another process: a text for as
+   * What `consumer.ack`, `nack`, `reject`, `park` and `extend` take in place of this message, also in another process: a text for as
    * long as the lease lasts. It may change when the lease is extended.
    */
   get receipt(): string {
@@ -108,7 +129,7 @@ export class Message<T> {
   }
 
   /** Done: the group has finished with it. See {@link Consumer.ack}. */
-  ack(options?: SettleOptions): Promise<void> {
+  ack(options?: AckOptions): Promise<void> {
     return this.#settler.ack(this, options)
   }
 
@@ -120,6 +141,16 @@ export class Message<T> {
   /** Never deliver it again: keep it as a dead letter. See {@link Consumer.reject}. */
   reject(options?: RejectOptions): Promise<void> {
     return this.#settler.reject(this, options)
+  }
+
+  /** It waits for a person or a fix: keep its place, and hand it to nobody until it is resumed. See {@link Consumer.park}. */
+  park(options: ParkOptions): Promise<void> {
+    return this.#settler.park(this, options)
+  }
+
+  /** How far its handler is, for {@link Queue.result}. See {@link Consumer.progress}. */
+  progress(value: unknown): Promise<void> {
+    return this.#settler.progress(this, value)
   }
 
   /** Keep it for `leaseMs` from now. Answers with the {@link receipt} that holds from now on. See {@link Consumer.extend}. */

@@ -1,5 +1,6 @@
 import { Batcher } from './batcher.ts'
 import {
+  type Check,
   byteLength,
   checkArray,
   checkBoolean,
@@ -11,15 +12,13 @@ import {
   checkPositiveMs,
   checkSignal,
   checkSize,
-  checkText,
-  invalid,
   mustBe,
 } from './check.ts'
-import { encode } from './codec.ts'
 import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
-import { validate } from './schema.ts'
-import type { AppendResult, Body, NewMessage } from './storage.ts'
+import { checkLane } from './lane-rules.ts'
+import { measure, prepare } from './prepare.ts'
+import type { AppendResult, NewMessage } from './storage.ts'
 
 /** What belongs to one message. */
 export interface MessageOptions {
@@ -34,6 +33,12 @@ export interface MessageOptions {
    * @defaultValue none
    */
   readonly key?: string | undefined
+  /**
+   * The lane, whose flow it shares: a tenant, a destination, a kind of work. Groups take from lanes in turn, and in order from
+   * each; a key belongs to its lane. See {@link ConsumerOptions.lanes} and {@link Queue.hold}. 1 to 128 bytes of UTF-8.
+   * @defaultValue none
+   */
+  readonly lane?: string | undefined
   /** Texts that travel with the message, next to the payload. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** How long until it may be delivered, in ms. The clock starts when it is stored. @defaultValue 0 */
@@ -50,6 +55,17 @@ export interface MessageOptions {
    * somebody works on it already, this one is stored behind it. @defaultValue false
    */
   readonly replace?: boolean | undefined
+  /**
+   * Together with `replace` and `delayMs`: how far replacements put the message off at most, in ms from when the first of those
+   * that wait under this id was stored. So what is replaced again and again is delivered all the same. Not less than
+   * `delayMs`. @defaultValue for ever
+   */
+  readonly maxDelayMs?: number | undefined
+  /**
+   * How long it is kept what became of the message in each group, in ms, once it is done or dead there: what its handler
+   * returned, or why it died. See {@link Queue.result}. 0: not at all. @defaultValue what {@link QueueOptions.keepMs} says
+   */
+  readonly keepMs?: number | undefined
   /** Together with `id`: how long the id is still known after the message was done, in ms. @defaultValue 0 */
   readonly dedupeMs?: number | undefined
 }
@@ -72,22 +88,26 @@ export interface BatchMessage<T> extends MessageOptions {
 
 export type SendResult = AppendResult
 
+// `Headers` and `Map` have entries of their own kind, which would be lost without a word.
+export const checkHeaders: Check = mustBe(
+  'a plain object of strings (try Object.fromEntries)',
+  (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
+)
+
 const OPTIONS = {
   id: checkName,
   key: checkName,
-  // `Headers` and `Map` have entries of their own kind, which would be lost without a word.
-  headers: mustBe(
-    'a plain object of strings (try Object.fromEntries)',
-    (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
-  ),
+  lane: checkLane,
+  headers: checkHeaders,
   delayMs: checkMs,
   expiresInMs: checkPositiveMs,
   maxAttempts: checkCount,
   replace: checkBoolean,
+  maxDelayMs: checkPositiveMs,
+  keepMs: checkMs,
   dedupeMs: checkMs,
 }
 const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
-const NO_OPTIONS: MessageOptions = {}
 const BATCH_MESSAGE = { payload: checkNothing, ...OPTIONS }
 
 /** Sends messages to a queue. */
@@ -125,7 +145,7 @@ export class Producer<T> {
       if (options !== undefined) checkOptions('send', options, SEND_OPTIONS)
       options?.signal?.throwIfAborted()
       return this.#observe(false, [options], (drafts) => {
-        const message = this.#prepare('send', payload, options, (drafts?.[0] ?? options)?.headers)
+        const message = this.#prepare('send', payload, options, drafts?.[0])
         const messages = message instanceof Promise ? message.then((ready) => [ready]) : [message]
         return this.#store(messages, firstOf, options?.signal)
       })
@@ -156,6 +176,16 @@ export class Producer<T> {
     )
   }
 
+  #prepare(
+    tried: string,
+    payload: T,
+    options: MessageOptions | undefined,
+    draft: Draft | undefined,
+  ): NewMessage | Promise<NewMessage> {
+    this.#context.admit(tried)
+    return prepare(this.#context, tried, payload, options, (draft ?? options)?.headers)
+  }
+
   #prepareBatch(
     messages: readonly BatchMessage<T>[],
     drafts: readonly Draft[] | undefined,
@@ -164,7 +194,7 @@ export class Producer<T> {
       try {
         const tried = `sendBatch, message ${i}`
         checkOptions(tried, message, BATCH_MESSAGE)
-        return this.#prepare(tried, message.payload, message, (drafts?.[i] ?? message).headers)
+        return this.#prepare(tried, message.payload, message, drafts?.[i])
       } catch (error) {
         // Not thrown: then nobody would listen to a schema that refuses another message later.
         return Promise.reject(error)
@@ -212,82 +242,12 @@ export class Producer<T> {
     })
   }
 
-  /** Checks and encodes a message. */
-  #prepare(
-    tried: string,
-    payload: T,
-    options: MessageOptions | undefined,
-    headers: MessageOptions['headers'],
-  ): NewMessage | Promise<NewMessage> {
-    this.#context.admit(tried)
-    const { schema, codec } = this.#context.options
-    if (options !== undefined) this.#check(tried, options)
-    if (headers !== undefined) this.#checkHeaders(tried, headers)
-    const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = options ?? NO_OPTIONS
-    // Now, since its sender may change it later.
-    const kept = headers && Object.freeze({ ...headers })
-    const finish = (body: Body): NewMessage => {
-      this.#checkBody(tried, body)
-      if (options === undefined && kept === undefined) return { body }
-      return { body, id, key, headers: kept, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
-    }
-    const start = (): NewMessage | Promise<NewMessage> => {
-      const body = encode(tried, codec, payload)
-      return body instanceof Promise ? body.then(finish) : finish(body)
-    }
-    if (schema === undefined) return start()
-    // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
-    const checked = validate(tried, schema, payload)
-    if (!(checked instanceof Promise)) return start()
-    // Encoded before the schema has answered: until then its sender may change it.
-    const message = new Promise<NewMessage>((resolve) => resolve(start()))
-    // If the schema refuses it, nobody asks.
-    message.catch(() => undefined)
-    return checked.then(() => message)
-  }
-
-  /** What the options must be together, and what the storage can do. */
-  #check(tried: string, options: MessageOptions): void {
-    const { id, key, delayMs = 0, expiresInMs = Infinity, replace, dedupeMs } = options
-    const context = this.#context
-    if (key !== undefined) {
-      context.require(tried, 'orderingKeys', 'ordering keys')
-      if (id !== undefined) context.require(tried, 'idsWithKeys', 'ids with keys')
-    }
-    if (expiresInMs <= delayMs)
-      throw invalid(
-        tried,
-        `expiresInMs must be more than delayMs (${delayMs}), or nobody could get it`,
-        expiresInMs,
-      )
-    if (replace || dedupeMs !== undefined) {
-      if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
-      context.require(tried, 'deduplication', 'deduplication')
-    }
-  }
-
-  #checkHeaders(tried: string, headers: Readonly<Record<string, string>>): void {
-    let bytes = 0
-    for (const [name, value] of Object.entries(headers)) {
-      checkText(tried, `the header ${JSON.stringify(name)}`, value)
-      bytes += byteLength(name) + byteLength(value)
-    }
-    checkSize(tried, 'headers', 'bytes together', bytes, this.#context.guarantees.maxHeaderBytes)
-  }
-
   /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
   #checkTogether(messages: readonly NewMessage[]): readonly NewMessage[] {
     const { maxBatchBytes } = this.#context.guarantees
     if (messages.length > 1 && maxBatchBytes < Infinity && sum(messages, atMost) > maxBatchBytes)
       checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
     return messages
-  }
-
-  #checkBody(tried: string, body: Body): void {
-    const { maxBodyBytes } = this.#context.guarantees
-    // A UTF-16 unit is three bytes of UTF-8 at most, so most bodies need no exact count.
-    if (body.length * 3 <= maxBodyBytes) return
-    checkSize(tried, 'a payload', 'bytes once encoded', measure(body, byteLength), maxBodyBytes)
   }
 }
 
@@ -302,15 +262,11 @@ function atMost(text: string): number {
   return text.length * 3
 }
 
-function measure(body: Body, ofText: (text: string) => number): number {
-  return typeof body === 'string' ? ofText(body) : body.length
-}
-
-/** The bytes of all messages together: bodies, ids, keys and headers. */
+/** The bytes of all messages together: bodies, ids, keys, lanes and headers. */
 function sum(messages: readonly NewMessage[], ofText: (text: string) => number): number {
   let bytes = 0
-  for (const { body, id = '', key = '', headers } of messages) {
-    bytes += measure(body, ofText) + ofText(id) + ofText(key)
+  for (const { body, id = '', key = '', lane = '', headers } of messages) {
+    bytes += measure(body, ofText) + ofText(id) + ofText(key) + ofText(lane)
     for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
   }
   return bytes

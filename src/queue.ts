@@ -12,7 +12,9 @@ import {
   checkOptions,
   checkPositiveMs,
   checkRetry,
+  checkSignal,
   checkText,
+  checkWaitMs,
   invalid,
   mustBe,
   mustBeOneOf,
@@ -23,7 +25,10 @@ import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Context } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
+import { cutError } from './errors.ts'
 import type { Instrumentation } from './instrumentation.ts'
+import { checkLane, checkOnly, checkPrefix, checkRules, frozen } from './lane-rules.ts'
+import type { HoldRequest, LanesPage, ReleaseRequest } from './lanes.ts'
 import {
   type ListPage,
   type ListedMessage,
@@ -34,10 +39,13 @@ import {
   toListed,
 } from './listed.ts'
 import { uuid } from './message-id.ts'
-import { Producer } from './producer.ts'
+import { type Result, decodeOutcome } from './outcomes.ts'
+import { prepare } from './prepare.ts'
+import { Producer, checkHeaders } from './producer.ts'
+import { Results } from './results.ts'
 import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
-import type { ListQuery, MessageState, StorageAdapter, StorageStats } from './storage.ts'
+import type { ListQuery, MessageState, QueueStorage, StorageAdapter, StorageStats } from './storage.ts'
 
 export interface QueueOptions<T> {
   /** Where the messages are kept. */
@@ -57,6 +65,11 @@ export interface QueueOptions<T> {
   readonly id?: (() => string) | undefined
   /** Is called around each operation, to measure and to trace it. @defaultValue nobody observes */
   readonly instrumentation?: Instrumentation | undefined
+  /**
+   * How long it is kept what became of a message that this object sends, in ms, once it is done or dead: see {@link Queue.result}.
+   * A send's own `keepMs` wins. @defaultValue not at all
+   */
+  readonly keepMs?: number | undefined
   /**
    * Groups that are to exist before the next message is sent, by their names, or with where they start: for senders that never
    * consume. Those of consumers made on this object need not be named. @defaultValue none
@@ -85,8 +98,10 @@ export interface CloseOptions {
 export interface ListOptions {
   /** Whose view of the queue. @defaultValue 'default' */
   readonly group?: string | undefined
-  /** Only messages of this state, or these. @defaultValue all but `dead` */
+  /** Only messages of this state, or these. @defaultValue all but `dead` and `done` */
   readonly state?: MessageState | readonly MessageState[] | undefined
+  /** Only messages of this lane; the empty text: only those without one. @defaultValue all */
+  readonly lane?: string | undefined
   /** Only these messages. More than 256 are looked for in parts of 256, one after the other. */
   readonly ids?: readonly string[] | undefined
   /** `false`: without payloads, which are not read then. @defaultValue true */
@@ -100,6 +115,43 @@ export interface ListOptions {
 export interface RetryNowOptions {
   /** Whose retries. @defaultValue 'default' */
   readonly group?: string | undefined
+}
+
+export interface LanesOptions {
+  /** Whose lanes. @defaultValue 'default' */
+  readonly group?: string | undefined
+  /** Only lanes whose names start so. @defaultValue all */
+  readonly prefix?: string | undefined
+  /** The most to answer with. @defaultValue 100 */
+  readonly limit?: number | undefined
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined
+}
+
+export interface ResumeOptions {
+  /** Only in this group. @defaultValue every group */
+  readonly group?: string | undefined
+}
+
+export interface EditOptions extends ResumeOptions {
+  /** @defaultValue none */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** How long until nobody wants it any more, in ms, from now. @defaultValue as before */
+  readonly expiresInMs?: number | undefined
+  /** How many deliveries it may have, from now. @defaultValue what the consumer's `retry` says */
+  readonly maxAttempts?: number | undefined
+}
+
+export interface ResultOptions {
+  /** In which group. @defaultValue 'default' */
+  readonly group?: string | undefined
+  /**
+   * How long to wait until it is done or dead, in ms; `Infinity`: for ever. Who waits tries again while the storage fails in a
+   * way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
+   */
+  readonly waitMs?: number | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -124,6 +176,7 @@ const QUEUE_OPTIONS = {
   random: checkFunction,
   id: checkFunction,
   instrumentation: checkFunction,
+  keepMs: checkMs,
   groups: ((tried, what, groups) => checkEach(tried, what, groups, checkGroup, 'group')) satisfies Check,
   maxMessages: checkCount,
   maxBytes: checkCount,
@@ -140,9 +193,21 @@ const CONSUMER_OPTIONS = {
   retry: checkRetry,
   from: checkFrom,
   deadForMs: checkPositiveMs,
+  lanes: checkRules,
+  only: checkOnly,
+  afterDead: mustBeOneOf('continue', 'park'),
 }
 
-const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'dead')
+const PLACE = { group: checkName, lane: checkLane }
+const RESUME_OPTIONS = { group: checkName }
+const EDIT_OPTIONS = {
+  ...RESUME_OPTIONS,
+  headers: checkHeaders,
+  expiresInMs: checkPositiveMs,
+  maxAttempts: checkCount,
+}
+
+const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done')
 
 const LIST_OPTIONS = {
   group: checkName,
@@ -150,6 +215,7 @@ const LIST_OPTIONS = {
     if (typeof state === 'string') checkState(tried, what, state)
     else checkEach(tried, what, state, checkState)
   }) satisfies Check,
+  lane: checkPrefix,
   ids: checkIds,
   limit: checkCount,
   cursor: checkText,
@@ -169,6 +235,8 @@ function isStandardSchema(value: unknown): boolean {
 export class Queue<T = unknown> implements AsyncDisposable {
   readonly name: string
   readonly #context: Context<T>
+  /** Who waits for outcomes, by the group. */
+  readonly #results: Map<string, Results<T>> = new Map()
 
   /**
    * @param name 1 to 256 bytes of UTF-8. Together with the storage it says which queue this is.
@@ -179,11 +247,11 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkName(tried, 'name', name)
     checkOptions(tried, options, QUEUE_OPTIONS)
     const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema, instrumentation } = options
-    const { storage, codec = JSON_CODEC as Codec<T>, groups = [], maxMessages, maxBytes } = options
+    const { storage, codec = JSON_CODEC as Codec<T>, groups = [], keepMs, maxMessages, maxBytes } = options
     if (storage === undefined)
       throw invalid(tried, 'storage must be an adapter, such as a MemoryAdapter', storage)
     this.name = name
-    const limits = { maxMessages, maxBytes }
+    const rules = { keepMs, maxMessages, maxBytes }
     this.#context = new Context({
       name,
       storage,
@@ -193,10 +261,11 @@ export class Queue<T = unknown> implements AsyncDisposable {
       codec,
       schema,
       instrumentation,
-      ...limits,
+      ...rules,
     })
     if (maxMessages !== undefined || maxBytes !== undefined)
       this.#context.require(tried, 'queueLimits', 'limits of a queue')
+    if (keepMs) this.#context.require(tried, 'results', 'results')
     for (const group of groups) {
       if (typeof group === 'string') this.#context.declare(group, undefined)
       else this.#context.declare(group.name, group.from)
@@ -212,15 +281,30 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * with it first.
    *
    * @param group Consumers of one group share its messages; every group gets every message. @defaultValue 'default'
-   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
   createConsumer(group: string = DEFAULT_GROUP, options: ConsumerOptions = {}): Consumer<T> {
     const tried = 'createConsumer'
     checkName(tried, 'group', group)
     checkOptions(tried, options, CONSUMER_OPTIONS)
-    const { leaseMs = 30_000, retry, deadForMs } = options
-    const from = this.#context.declare(group, options.from)
-    return new Consumer(this.#context, { group, leaseMs, retry: rulesOf(retry), from, deadForMs })
+    const { leaseMs = 30_000, retry, deadForMs, only, afterDead } = options
+    const lanes = frozen(options.lanes)
+    const context = this.#context
+    if (lanes !== undefined || only !== undefined) context.require(tried, 'lanes', 'lanes')
+    const parksNext = afterDead === 'park' || undefined
+    if (parksNext) context.require(tried, 'parking', 'parked messages')
+    const from = context.declare(group, options.from)
+    const settings = {
+      group,
+      leaseMs,
+      retry: rulesOf(retry),
+      from,
+      deadForMs,
+      lanes,
+      only: frozen(only),
+      parksNext,
+    }
+    return new Consumer(context, settings)
   }
 
   /** Counts of all groups, rates and latencies. Never looks at every message, and changes nothing. */
@@ -232,9 +316,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
   /** Looks at messages without claiming them. Changes nothing. */
   async list(options: ListOptions = {}): Promise<ListPage<ListedMessage<T>>> {
     checkOptions('list', options, LIST_OPTIONS)
-    const { group = DEFAULT_GROUP, state, ids, limit = DEFAULT_LIMIT, cursor, bodies } = options
+    const { group = DEFAULT_GROUP, state, lane, ids, limit = DEFAULT_LIMIT, cursor, bodies } = options
     const states = typeof state === 'string' ? [state] : state
-    const query = { group, states, ids, limit, cursor, bodies }
+    const query = { group, states, lane, ids, limit, cursor, bodies }
     const page = await this.#context.use('list', (view) => listParts(view, query))
     const { codec } = this.#context.options
     const messages = page.messages.map((message) => toListed(codec, message, bodies))
@@ -251,17 +335,130 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
   async cancel(ids: readonly string[]): Promise<boolean[]> {
-    checkIds('cancel', 'ids', ids)
     this.#context.require('cancel', 'cancellation', 'cancellation')
-    return await this.#context.use('cancel', async (view) => {
-      const cancelled: boolean[] = []
-      for (const part of partsOf(ids)) {
-        const found = await view.cancel(part)
-        this.#context.gone(new Set(part.filter((_, i) => found[i])))
-        cancelled.push(...found)
-      }
-      return cancelled
+    return await this.#inParts('cancel', ids, async (view, part) => {
+      const found = await view.cancel(part)
+      this.#context.gone(new Set(part.filter((_, i) => found[i])))
+      return found
     })
+  }
+
+  async #inParts(
+    tried: string,
+    ids: readonly string[],
+    verb: (view: QueueStorage, part: readonly string[]) => Promise<boolean[]>,
+  ): Promise<boolean[]> {
+    checkIds(tried, 'ids', ids)
+    return await this.#context.use(tried, async (view) => {
+      const answers: boolean[] = []
+      for (const part of partsOf(ids)) answers.push(...(await verb(view, part)))
+      return answers
+    })
+  }
+
+  /**
+   * Ends the wait of parked messages: they are due at once, and their attempts are counted anew. Answers, for each id, whether
+   * the message was parked. All in one step; more than 256 ids in steps of 256. See {@link Message.park}; {@link cancel} ends
+   * the wait of those that nobody wants any more.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
+   */
+  async resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    checkOptions('resume', options, RESUME_OPTIONS)
+    this.#context.require('resume', 'parking', 'parked messages')
+    return await this.#inParts('resume', ids, (view, part) => view.resume(part, options))
+  }
+
+  /**
+   * Has a parked message carry something else from now on, and resumes it; its id, key and lane stay. Answers whether it was
+   * parked: if not, nothing is changed.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`.
+   */
+  async edit(id: string, payload: T, options: EditOptions = {}): Promise<boolean> {
+    const tried = 'edit'
+    checkName(tried, 'id', id)
+    checkOptions(tried, options, EDIT_OPTIONS)
+    const context = this.#context
+    context.require(tried, 'parking', 'parked messages')
+    const { group, expiresInMs, maxAttempts } = options
+    const { body, headers } = await prepare(context, tried, payload, { expiresInMs }, options.headers)
+    const edit = { body, headers, expiresInMs, maxAttempts }
+    const [edited] = await this.#inParts(tried, [id], (view, ids) => view.resume(ids, { group, edit }))
+    return edited!
+  }
+
+  /**
+   * What became of a message that was sent with `keepMs`, or of which the queue keeps it: what its handler returned, why it is
+   * dead, or how far its handler says that it is. `undefined`: it waits, is worked on without a word, keeps nothing, was kept
+   * long enough, or nobody knows the id.
+   *
+   * With `waitMs` it waits until the message is done or dead, in whatever context, also for one that is not sent yet. It is
+   * woken where the storage can watch, and looks once a second elsewhere.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`, `CLOSED`, and what {@link Consumer.receive}
+   * throws when the storage cannot be used. What the codec throws where it cannot decode the result. The signal's reason.
+   */
+  async result<R = unknown>(id: string, options: ResultOptions = {}): Promise<Result<R> | undefined> {
+    const tried = 'result'
+    checkName(tried, 'id', id)
+    checkOptions(tried, options, { group: checkName, waitMs: checkWaitMs, signal: checkSignal })
+    const context = this.#context
+    context.require(tried, 'results', 'results')
+    const { group = DEFAULT_GROUP, waitMs = 0, signal } = options
+    signal?.throwIfAborted()
+    if (context.isClosed) throw context.closedError(tried)
+    let results = this.#results.get(group)
+    if (results === undefined) this.#results.set(group, (results = new Results(context, group)))
+    const outcome = await results.ask(id, waitMs, signal)
+    return outcome && (await decodeOutcome(context.options.codec, outcome))
+  }
+
+  /**
+   * Has nothing of a lane, a group or the queue handed out anywhere, until it is {@link release}d or `forMs` is over: without
+   * `lane` it is all lanes and what has none, without `group` all groups. Each of these places has one hold; a second one takes
+   * its place. Leases that exist go on. It is stored, acts in every context at once, and survives what messages survive.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  async hold(request: HoldRequest = {}): Promise<void> {
+    checkOptions('hold', request, {
+      ...PLACE,
+      forMs: checkPositiveMs,
+      reason: checkText,
+      probe: checkBoolean,
+    })
+    this.#context.require('hold', 'lanes', 'holds')
+    const { reason } = request
+    await this.#context.use('hold', (view) => view.hold({ ...request, reason: cutError(reason) }))
+  }
+
+  /**
+   * Ends the hold of a place, and of no other. Answers whether there was one.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  async release(request: ReleaseRequest = {}): Promise<boolean> {
+    checkOptions('release', request, { ...PLACE, probe: checkBoolean })
+    this.#context.require('release', 'lanes', 'holds')
+    return await this.#context.use('release', (view) => view.release(request))
+  }
+
+  /**
+   * The lanes of a group that have something in it or are held, by name. Changes nothing.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  async lanes(options: LanesOptions = {}): Promise<LanesPage> {
+    const { group = DEFAULT_GROUP, prefix, limit = DEFAULT_LIMIT, cursor } = options
+    checkOptions('lanes', options, {
+      group: checkName,
+      prefix: checkPrefix,
+      limit: checkCount,
+      cursor: checkText,
+    })
+    this.#context.require('lanes', 'lanes', 'lanes')
+    return await this.#context.use('lanes', (view) => view.lanes({ group, prefix, limit, cursor }))
   }
 
   /**

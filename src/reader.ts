@@ -1,9 +1,12 @@
 import { read } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Desk } from './desk.ts'
-import { cutError, errorText } from './errors.ts'
+import { type ErrorCode, cutError, errorText } from './errors.ts'
+import type { Hand, Opened } from './hand.ts'
+import type { Only } from './lane-rules.ts'
+import type { LaneRules } from './lanes.ts'
 import type { Line } from './line.ts'
-import { Message, type NackOptions, type Settler, type Attempts, leaseOf } from './message.ts'
+import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
 
@@ -14,28 +17,36 @@ export interface ConsumerSettings {
   readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
   readonly deadForMs: number | undefined
+  readonly lanes: LaneRules | undefined
+  readonly only: Only | undefined
+  readonly parksNext: true | undefined
 }
-
-/** A message, unless it has yet to be read; `undefined` then says that it could not be, and is a dead letter now. */
-export type Opened<T> = Message<T> | Promise<Message<T> | undefined>
 
 /** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
 export class Reader<T> {
   readonly context: Context<T>
   readonly desk: Desk<T>
-  readonly line: Line
+  /** Where those stand who take in its name. */
+  line: Line
   /** Takes nothing for the time being. */
   paused = false
   readonly #settings: ConsumerSettings
   readonly #settler: Settler
 
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
-    const { group, leaseMs, retry, from, deadForMs } = settings
+    const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
     this.context = context
     this.desk = context.desk(group)
-    this.line = this.desk.line({ leaseMs, maxAttempts: retry.maxAttempts, from, deadForMs })
+    const { maxAttempts } = retry
+    this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
     this.#settings = settings
     this.#settler = settler
+  }
+
+  /** Takes from other lanes from the next claim on. */
+  select(only: Only | undefined): void {
+    this.line = this.desk.line({ ...this.line.terms, only })
+    this.desk.reseat()
   }
 
   /** Makes messages of deliveries that were asked for at that time. */
@@ -52,30 +63,23 @@ export class Reader<T> {
     })
   }
 
-  /** Makes a dead letter instead, and no message, of what cannot be read or no longer fits the schema. */
   #openOne(delivery: Delivery, until: number): Opened<T> {
     const { codec, schema } = this.context.options
     const { group } = this.#settings
+    const { receipt } = delivery
+    const end = { settled: false, gone: false, onEnd: undefined }
+    const lease: Lease = { receipt, until, ...end, progress: undefined, told: 0 }
+    let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
-      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, until, this.#settler)
-      return payload.then(
-        (valid) => new Message(delivery, valid, group, until, this.#settler),
-        (error: unknown) => this.#bury(delivery, error),
-      )
+      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, lease, this.#settler)
+      late = payload.then((valid) => new Message(delivery, valid, group, lease, this.#settler))
     } catch (error) {
-      return this.#bury(delivery, error)
+      late = Promise.reject(error)
     }
-  }
-
-  #bury({ receipt }: Delivery, error: unknown): Promise<undefined> {
-    this.context.activity.count('failed', 1)
-    const settlement = this.deadOf(receipt, 'unreadable', errorText(error))
-    return new Promise((resolve, failed) => {
-      // Stale is as good: then somebody else finds it unreadable.
-      const settled = (): void => resolve(undefined)
-      this.desk.settle({ settlements: [settlement], unsure: false, settled, failed })
-    })
+    // Whoever it is for may have left before.
+    late.catch(() => undefined)
+    return { ...delivery, lease, late }
   }
 
   /** Makes a dead letter. */
@@ -84,8 +88,20 @@ export class Reader<T> {
     reason: 'unreadable' | 'rejected' | 'exhausted',
     error: string | undefined,
   ): Settlement {
-    const { deadForMs } = this.#settings
-    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs }
+    const { deadForMs, parksNext } = this.#settings
+    return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
+  }
+
+  parkOf(receipt: string, reason: string, data: string | undefined): Settlement {
+    return { receipt, kind: 'park', reason: cutError(reason)!, data }
+  }
+
+  /** What the codec will be able to read waits for that. */
+  unreadable({ lease }: Hand<T>, why: unknown): Settlement {
+    const { receipt } = lease
+    const isParked = isNotYetReadable(why) && (this.context.guarantees.parking ?? true)
+    if (isParked) return this.parkOf(receipt, errorText(why), NOT_YET)
+    return this.deadOf(receipt, 'unreadable', errorText(why))
   }
 
   /** How a delivery that failed goes on. */
@@ -97,17 +113,25 @@ export class Reader<T> {
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
-  note(message: Message<T> | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
-    const lease = message && leaseOf(message)
+  note(lease: Lease | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
     if (receipt !== undefined && lease !== undefined) lease.receipt = receipt
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind !== 'extend') {
-      this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
+      if (kind !== 'park') this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
     }
     return false
   }
+}
+
+const NOT_YET_READABLE: ErrorCode = 'NOT_YET_READABLE'
+/** Tells those apart that were parked because they could not be read. */
+const NOT_YET = JSON.stringify({ code: NOT_YET_READABLE })
+
+/** A codec need not know quayside's errors. */
+function isNotYetReadable(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === NOT_YET_READABLE
 }
 
 /** Most schemas and codecs answer at once. */

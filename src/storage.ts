@@ -97,8 +97,9 @@ export interface AppendResult {
   /**
    * - `stored`: it is in the queue.
    * - `duplicate`: a message of this id is retained, or was within its `dedupeMs`; this one was not stored.
-   * - `replaced`: a message of this id waited in every group; it now carries this body, headers and options. Where it was
-   *   parked, it goes on with them.
+   * - `replaced`: a message of this id waited in every group; it now carries this body, headers and options. It keeps its
+   *   place, unless one of the two is delayed or their lanes differ: then it goes to the end of its lane. Where it was parked,
+   *   it goes on with them.
    */
   readonly status: 'stored' | 'duplicate' | 'replaced'
 }
@@ -128,7 +129,10 @@ export interface ClaimRequest {
    * Messages without a lane are not among them. Default: all lanes, and messages without one.
    */
   readonly only?: string | readonly string[] | undefined
-  /** With `only`: the {@link ClaimResult.position} of the claim before, so that its lanes have their turns. */
+  /**
+   * With `only`: the {@link ClaimResult.position} of the claim before, so that its lanes have their turns: those of the group
+   * neither move nor count. Absent, or not one of this queue: begins with the first lane.
+   */
   readonly position?: string | undefined
 }
 
@@ -411,15 +415,22 @@ export interface QueueStorage {
    *   they are due and hold nobody up.
    * - With an ordering key: at most one message of a key is leased in a group, in order; a later one is delivered only
    *   after the earlier one is done or a dead letter. A key belongs to its lane: the same key in two lanes is two keys.
-   * - With lanes: order is kept in each lane, and lanes take turns, by deficit round-robin. A lane that has something ready
-   *   is one that may go: not held, with fewer than `concurrency` live leases, and with a token of its `rate`. Those that may
-   *   go are visited in the order of their names, which is one that does not change, from the one after the lane that was
-   *   served last, again and again until the answer is full: in each visit a lane gives up to `weight` messages. Messages
-   *   without a lane are one more lane, which comes first in that order, has weight 1 and no limits. Inside a lane, messages
-   *   that are due again and first deliveries take turns.
-   * - A lane never exceeds the limits of the claim that takes from it. Where claims differ, a lane may rest for as long as the
-   *   smaller limits say, {@link MAX_REST_MS} at most. A delivery that was settled with `counts: false` has taken its token.
-   * - What is held is not handed out. Leases that exist go on, and can be settled.
+   * - With lanes: order is kept in each lane, and lanes take turns. A lane may go while it has something ready, is not held,
+   *   has fewer than `concurrency` live leases and a token of its `rate`. Lanes that may go have turns in the order of their
+   *   names, which is one that does not change, round and round, until the answer is full. In its turn a lane gives up to
+   *   `weight` messages, one after the other; the turn is over when it gave so many or may not go any more. Messages without a
+   *   lane are one more lane: the first in that order, with weight 1 and without limits.
+   * - The group remembers the lane whose turn it was, and how many messages of this turn are left: the next claim lets it go on,
+   *   if it may, and then the one after it. So a thousand claims of one are served as one of a thousand. What is left of a turn
+   *   whose lane had nothing more when the claim ended may be forgotten. A new group begins with the first lane. Where time
+   *   alone lets a lane go (a hold or lease ends, a retry or token comes, a new group finds what waits), it may miss turns
+   *   until the storage has found it, as long as claims find others.
+   * - Inside a named lane, what is due again (retries, ended leases) and first deliveries take turns as well: no two of one kind
+   *   follow each other while the other kind is ready, across claims too. First deliveries are in the order of append.
+   * - A lane never exceeds the limits of the claim that takes from it. Each delivery takes a token of the rate of its claim; one
+   *   that was settled with `counts: false` has taken its token. Where claims differ, a lane may rest for as long as the smaller
+   *   limits say, {@link MAX_REST_MS} at most, and then as long as its own say.
+   * - What is held is not handed out. Leases that exist go on, and can be settled. Expired messages die there as well.
    * - Expired messages become dead letters (`expired`) of the groups that exist.
    * - Atomicity: across every context on the same storage, no two live leases on one message in one group.
    * - Idempotence: none; each call leases more.

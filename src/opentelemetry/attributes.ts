@@ -9,6 +9,7 @@ const TYPES: Readonly<Record<Operation['name'], string | undefined>> = {
   ack: 'settle',
   nack: 'settle',
   reject: 'settle',
+  park: 'settle',
   settle: 'settle',
   extend: undefined,
 }

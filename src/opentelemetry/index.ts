@@ -28,8 +28,8 @@ const SCOPE = 'quayside'
  * |---|---|---|---|
  * | `send orders` | producer | the active span | messages that had one already |
  * | `receive orders` | client | the active span | what was received |
- * | `process orders` | consumer | the span that is active around `run` or `drain`; else the creation context of the message | the message |
- * | `ack`, `nack`, `reject`, `extend`, `settle orders` | client | the active span | what is settled |
+ * | `process orders` | consumer | the span that is active around `run` or `drain`; else the creation context of the message, unless it is a batch | what is processed |
+ * | `ack`, `nack`, `reject`, `park`, `extend`, `settle orders` | client | the active span | what is settled |
  *
  * **Context** travels in the headers of messages, in the format of the propagator that the program has set up:
  * `traceparent` and `tracestate` in W3C's. The creation context of a message is that of the span that sent it, or what its
@@ -68,9 +68,9 @@ export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
   const hasContext = ({ headers }: ObservedMessage): boolean =>
     propagation.fields().some((field) => Object.hasOwn(headers, field))
 
-  const parentOf = ({ name, messages }: Operation): Context => {
+  const parentOf = ({ name, batch, messages }: Operation): Context => {
     const active = context.active()
-    if (name !== 'process' || spanOf(active) !== undefined) return active
+    if (name !== 'process' || batch || spanOf(active) !== undefined) return active
     return propagation.extract(active, messages[0]!.headers)
   }
 

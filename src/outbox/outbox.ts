@@ -66,7 +66,7 @@ export class Outbox {
   #held = false
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
-  /** Ends with the drain that was asked for last. */
+  /** Ends with the drains that were asked for so far. */
   #draining: Promise<unknown> = Promise.resolve()
   /** Sends what is due, for all who ask, where nothing was started. */
   readonly #pass: () => void = coalesce(async () => {
@@ -183,9 +183,29 @@ export class Outbox {
   /** One at a time, or they would add up to more than `concurrency`. */
   #drain(options: DrainOptions = {}): Promise<DrainReport> {
     const { concurrency } = this.#rules
-    const drained = this.#draining.then(() => this.#consumer.drain(this.#send, { concurrency, ...options }))
-    this.#draining = drained.catch(() => undefined)
+    const before = this.#draining
+    const drained = this.#turn(before, options).then(() =>
+      // Too late, it takes nothing.
+      this.#consumer.drain(this.#send, { concurrency, ...options }),
+    )
+    this.#draining = Promise.allSettled([before, drained])
     return drained
+  }
+
+  /** Resolves when what a drain waits for has ended, or there is no time left to wait. */
+  async #turn(before: Promise<unknown>, { deadline, signal }: DrainOptions): Promise<void> {
+    const { clock } = this.#rules
+    let timer: unknown
+    let leave!: () => void
+    const late = new Promise<void>((resolve) => (leave = resolve))
+    // What is no time and no signal is refused when it has its turn.
+    if (typeof deadline === 'number')
+      timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
+    signal?.addEventListener?.('abort', leave)
+    if (signal?.aborted) leave()
+    await Promise.race([before, late])
+    if (timer !== undefined) clock.clearTimeout(timer)
+    signal?.removeEventListener?.('abort', leave)
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */

@@ -22,7 +22,7 @@ describe.each([1, 3, 16])('with %i shards', (shards) => {
     }>(`keys/${shards}`)
     expect(Object.keys(seen)).toHaveLength(30)
     for (const order of Object.values(seen)) expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i))
-    expect(done).toEqual({ acked: 600, retried: failed, dead: 0, returned: 0 })
+    expect(done).toEqual({ acked: 600, retried: failed, dead: 0, parked: 0, returned: 0 })
     expect(stats).toMatchObject({
       messages: 0,
       bytes: 0,

@@ -179,7 +179,7 @@ describe('store', () => {
     expect(await outbox.store(origin, { ...POST, id: 'a' })).toEqual({ id: 'a', status: 'stored' })
     expect(await outbox.size()).toBe(1)
     expect(arrived.length).toBe(0)
-    expect(await outbox.drain()).toEqual({ acked: 1, retried: 0, dead: 0, returned: 0 })
+    expect(await outbox.drain()).toEqual({ acked: 1, retried: 0, dead: 0, parked: 0, returned: 0 })
     expect(arrived.length).toBe(1)
     expect(await outbox.size()).toBe(0)
   })

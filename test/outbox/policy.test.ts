@@ -269,7 +269,7 @@ describe('hold', () => {
     expect(stateOf(await outbox.fetch(origin, { method: 'POST', body: '1' }))).toBe('held')
     expect(stateOf(await outbox.fetch(origin, { method: 'POST', body: '2' }))).toBe('stored')
     await clock.advance(3_600_000)
-    expect(await outbox.drain()).toEqual({ acked: 0, retried: 0, dead: 0, returned: 0 })
+    expect(await outbox.drain()).toEqual({ acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 })
     expect(arrived.length).toBe(1)
     expect((await queue.list()).messages.map(({ attempt }) => attempt)).toEqual([0, 0])
     loggedIn = true

@@ -4,6 +4,7 @@ import { MemoryAdapter } from '../../src/memory.ts'
 import { Outbox, type OutboxBody, type OutboxEvent } from '../../src/outbox/index.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
+import { expectCode } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
 
@@ -252,13 +253,47 @@ describe('drain', () => {
     const drained = outbox.drain({ deadline: clock.now() + 25_000 })
     await expect.poll(() => busy.now).toBe(2)
     await clock.advance(25_000)
-    expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, returned: 2 })
+    expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, parked: 0, returned: 2 })
     expect((await queue.list()).messages.map(({ state, attempt }) => [state, attempt])).toEqual([
       ['ready', 0],
       ['ready', 0],
       ['ready', 0],
     ])
     await expect.poll(() => busy.now).toBe(0)
+  })
+
+  test('does not wait behind another one for longer than to its deadline, and sends nothing late', async () => {
+    const { origin, busy, bodies } = await serve(() => undefined)
+    const { outbox, clock } = setUpOutbox({ concurrency: 1 })
+    await outbox.store(origin, post('1'))
+    const stop = new AbortController()
+    const first = outbox.drain({ signal: stop.signal })
+    await expect.poll(() => busy.now).toBe(1)
+    const second = outbox.drain({ deadline: clock.now() + 300 })
+    const aborted = new AbortController()
+    const third = outbox.drain({ signal: aborted.signal })
+    const fourth = outbox.drain({ signal: AbortSignal.abort() })
+    const nothing = { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
+    expect(await fourth).toEqual(nothing)
+    await expectCode(
+      outbox.drain({ signal: AbortSignal.abort(), deadline: 'soon' as never }),
+      'INVALID_ARGUMENT',
+    )
+    await clock.advance(300)
+    expect(await second).toEqual(nothing)
+    aborted.abort()
+    expect(await third).toEqual(nothing)
+    expect(clock.timers).toBeGreaterThan(0)
+    await outbox.store(origin, post('2'))
+    // Whoever comes behind those that left still waits for the first.
+    const last = outbox.drain({ deadline: clock.now() + 10_000 })
+    await settle()
+    expect(bodies()).toEqual(['1'])
+    stop.abort()
+    expect(await first).toMatchObject({ returned: 1 })
+    await expect.poll(() => bodies().length).toBe(2)
+    await clock.advance(10_000)
+    expect(await last).toMatchObject({ returned: 1 })
   })
 
   test('stops with its signal', async () => {

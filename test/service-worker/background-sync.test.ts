@@ -21,7 +21,7 @@ function fakeOutbox(sizes: number[] = [0]) {
     held: false,
     drain: async (options) => {
       asked.drains.push({ at: Date.now(), forMs: options!.deadline! - Date.now() })
-      return { acked: 1, retried: 0, dead: 0, returned: 0 }
+      return { acked: 1, retried: 0, dead: 0, parked: 0, returned: 0 }
     },
     size: async () => (sizes.length > 1 ? sizes.shift()! : sizes[0]!),
     fetch: async (request) => {

@@ -2,6 +2,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   Guarantees,
+  Hint,
   QueueStorage,
   SettleResult,
   Settlement,
@@ -30,12 +31,15 @@ export class SpyStorage implements StorageAdapter {
   before: ((call: Call) => unknown) | undefined
   /** Makes of a verb's result what the caller gets. */
   after: ((call: Call, result: unknown) => unknown) | undefined
+  /** Answers in place of the storage behind, by verb. */
+  readonly stubs: Partial<Record<Verb, (...args: never) => unknown>> = {}
   /** Hints are lost. */
   deaf = false
   /** Listeners that watch now. */
   listeners = 0
   readonly #inner: StorageAdapter
   readonly #watch: boolean
+  readonly #listeners: Set<(hint?: Hint) => void> = new Set()
 
   constructor(inner: StorageAdapter, { guarantees = {}, watch = true }: SpyOptions = {}) {
     this.#inner = inner
@@ -62,6 +66,11 @@ export class SpyStorage implements StorageAdapter {
 
   work(): void {
     this.before = undefined
+  }
+
+  /** Tells all who watch, as the storage would. */
+  hint(hint?: Hint): void {
+    for (const listener of this.#listeners) listener(hint)
   }
 
   open(queue: string): Promise<QueueStorage> {
@@ -104,6 +113,8 @@ export class SpyStorage implements StorageAdapter {
       ...wrapped,
       watch: (listener) => {
         this.listeners++
+        const own = (hint?: Hint): void => listener(hint)
+        this.#listeners.add(own)
         const unwatch = view.watch!((hint) => {
           if (!this.deaf) listener(hint)
         })
@@ -111,6 +122,7 @@ export class SpyStorage implements StorageAdapter {
         return () => {
           if (!stopped) this.listeners--
           stopped = true
+          this.#listeners.delete(own)
           unwatch()
         }
       },
@@ -121,7 +133,8 @@ export class SpyStorage implements StorageAdapter {
     const call: Call = { verb, args }
     this.calls.push(call)
     await this.before?.(call)
-    const result = await run()
+    const stub = this.stubs[verb] as ((...args: readonly unknown[]) => unknown) | undefined
+    const result = stub === undefined ? await run() : ((await stub(...args)) as R)
     return this.after === undefined ? result : ((await this.after(call, result)) as R)
   }
 }

@@ -216,12 +216,62 @@ test('what is rejected by decode becomes a dead letter, and is listed without a 
   ])
 })
 
-test('a send that is still encoded when the queue is closed is refused', async () => {
-  const { codec, gates } = gated('slow')
-  const { queue, producer } = setUp<string>({ codec })
-  const sent = producer.send('slow')
-  await settle()
-  await queue.close()
-  gates.get('slow')!.resolve()
-  await expectCode(sent, 'CLOSED')
+describe('a send that is still encoded when the queue is closed', () => {
+  test('is carried out, and so are those behind it', async () => {
+    const { codec, gates } = gated('slow')
+    const { queue, clock, storage, producer } = setUp<string>({ codec })
+    const sent = [producer.send('slow'), producer.send('quick')]
+    await settle()
+    const closed = queue.close()
+    expect(await isPending(closed)).toBe(true)
+    await expectCode(producer.send('late'), 'CLOSED')
+    gates.get('slow')!.resolve()
+    expect(await Promise.all(sent)).toMatchObject([{ status: 'stored' }, { status: 'stored' }])
+    await closed
+    const again = new Queue('orders', { storage, clock, codec })
+    expect((await again.list()).messages.map(({ payload }) => payload)).toEqual(['slow', 'quick'])
+    await again.close()
+  })
+
+  test('without anything before it that is open, either', async () => {
+    const { codec, gates } = gated('slow')
+    const { queue, producer } = setUp<string>({ codec })
+    const sent = producer.send('slow')
+    const closed = queue.close()
+    gates.get('slow')!.resolve()
+    await closed
+    expect(await sent).toMatchObject({ status: 'stored' })
+  })
+
+  test('is refused when the time is over that closing waits; those behind it are carried out', async () => {
+    const { codec, gates } = gated('hangs')
+    const { queue, clock, storage, producer } = setUp<string>({ codec })
+    const hung = producer.send('hangs')
+    const behind = producer.send('quick')
+    const closed = queue.close({ graceMs: 500 })
+    const refused = expectCode(hung, 'CLOSED', 'send')
+    await clock.advance(499)
+    expect(await isPending(closed)).toBe(true)
+    await clock.advance(1)
+    await refused
+    expect(await behind).toMatchObject({ status: 'stored' })
+    await closed
+    expect(storage.count('append')).toBe(1)
+    gates.get('hangs')!.resolve()
+    await settle()
+    expect(storage.count('append')).toBe(1)
+  })
+
+  test('of a handler is carried out too', async () => {
+    const { codec, gates } = gated('slow')
+    const { queue, producer, consumer } = setUp<string>({ codec })
+    await producer.send('work')
+    const running = consumer.run(() => void producer.send('slow'))
+    await settle()
+    const closed = queue.close()
+    await running
+    expect(await isPending(closed)).toBe(true)
+    gates.get('slow')!.resolve()
+    await closed
+  })
 })

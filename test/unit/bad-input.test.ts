@@ -10,6 +10,7 @@ import {
   type SendOptions,
 } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
+import { leaseOf } from '../../src/message.ts'
 import { settle } from '../support/manual-clock.ts'
 import { expectCode, expectEmpty, setUp } from '../support/set-up.ts'
 
@@ -463,7 +464,7 @@ describe('settling', () => {
       new Proxy(own, {}),
       Object.create(own),
       Object.create(Message.prototype),
-      new Message(delivery, 'x', 'default', 0, queue.createConsumer()),
+      new Message(delivery, 'x', 'default', leaseOf(own), queue.createConsumer()),
       undefined,
       null,
       'receipt',
@@ -490,7 +491,7 @@ describe('settling', () => {
     const own = (await consumer.receive())!
     for (const receipt of ['forged', '', '0', '.1.1', 'a.b.c', '1.1.1!', '\ud800', '🧾']) {
       const delivery = { receipt, id: own.id, body: '', timestamp: 0, attempt: 1, maxAttempts: 4 }
-      const forged = new Message<unknown>(delivery, 'x', 'default', 0, consumer)
+      const forged = new Message<unknown>(delivery, 'x', 'default', { ...leaseOf(own), receipt }, consumer)
       await expectCode(forged.ack(), 'STALE_RECEIPT', own.id)
       await expectCode(forged.nack(), 'STALE_RECEIPT')
       await expectCode(forged.reject(), 'STALE_RECEIPT')

@@ -3,7 +3,7 @@ import { type HandlerContext, type Message, Queue } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
-const NOTHING = { acked: 0, retried: 0, dead: 0, returned: 0 }
+const NOTHING = { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
 
 describe('drain', () => {
   test('works on what is due, ends, and reports', async () => {
@@ -18,7 +18,7 @@ describe('drain', () => {
     const report = await consumer.drain(({ payload }) => {
       if (payload !== 'good') throw new Error(payload)
     })
-    expect(report).toEqual({ acked: 2, retried: 1, dead: 1, returned: 0 })
+    expect(report).toEqual({ acked: 2, retried: 1, dead: 1, parked: 0, returned: 0 })
     expect((await queue.stats()).groups['default']).toMatchObject({
       ready: 0,
       leased: 0,
@@ -127,7 +127,7 @@ describe('drain', () => {
       },
       { concurrency: 10 },
     )
-    expect(report).toEqual({ acked: 4, retried: 1, dead: 2, returned: 0 })
+    expect(report).toEqual({ acked: 4, retried: 1, dead: 2, parked: 0, returned: 0 })
   })
 
   test('counts what cannot be read as dead', async () => {

@@ -61,7 +61,7 @@ async function perform(message: Message<unknown>, deed: Deed): Promise<void> {
   }
 }
 
-const zero = { acked: 0, retried: 0, dead: 0, returned: 0 }
+const zero = { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
 
 describe('drain', () => {
   test('ends, and its report says what the storage says, whatever handlers do and whenever it is stopped', async () => {

@@ -67,7 +67,7 @@ describe('option retry', () => {
       throw new Error('no')
     })
     expect(attempts).toEqual([1, 2, 3, 4, 5, 6])
-    expect(report).toEqual({ acked: 0, retried: 5, dead: 1, returned: 0 })
+    expect(report).toEqual({ acked: 0, retried: 5, dead: 1, parked: 0, returned: 0 })
   })
 
   test('is 4 attempts, up to 1 s, growing by 2, up to 60 s, by default', async () => {

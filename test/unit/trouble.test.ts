@@ -104,7 +104,7 @@ describe('run', () => {
       rest.resolve()
       await clock.advance(10_050)
       expect(failed).toBe(true)
-      expect(await drained).toEqual({ acked: 1, retried: 0, dead: 0, returned: 0 })
+      expect(await drained).toEqual({ acked: 1, retried: 0, dead: 0, parked: 0, returned: 0 })
       expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0, dead: 0 })
     },
   )

@@ -3,10 +3,12 @@ import {
   type BatchMessage,
   type Codec,
   type Consumer,
+  type DeadReason,
   type DeadLetter,
   type DeadLetters,
   type DrainReport,
   type HandlerContext,
+  type LanesPage,
   type ListPage,
   type ListedMessage,
   type Message,
@@ -14,8 +16,10 @@ import {
   type QuaysideError,
   Queue,
   type QueueStats,
+  type Result,
   type SendResult,
   type StandardSchema,
+  type Verdict,
 } from '../../src/index.ts'
 
 interface Order {
@@ -42,11 +46,18 @@ test('Queue<Order> takes and gives orders', () => {
   expectTypeOf<Consumer<Order>['receive']>().returns.resolves.toEqualTypeOf<Message<Order> | undefined>()
   expectTypeOf<Consumer<Order>['receiveBatch']>().returns.resolves.toEqualTypeOf<Message<Order>[]>()
   expectTypeOf<Consumer<Order>['ack']>().parameter(0).toEqualTypeOf<Message<Order> | string>()
-  expectTypeOf<Consumer<Order>['run']>()
-    .parameter(0)
-    .parameters.toEqualTypeOf<[Message<Order>, HandlerContext]>()
+  expectTypeOf<Parameters<Parameters<Consumer<Order>['run']>[0]>>().toEqualTypeOf<
+    [Message<Order>, HandlerContext]
+  >()
   expectTypeOf<Consumer<Order>['run']>().returns.resolves.toEqualTypeOf<void>()
   expectTypeOf<Consumer<Order>['drain']>().returns.resolves.toEqualTypeOf<DrainReport>()
+  expectTypeOf<Consumer<Order>['only']>().toEqualTypeOf<string | readonly string[] | undefined>()
+  expectTypeOf<Queue<Order>['edit']>().parameter(1).toEqualTypeOf<Order>()
+  expectTypeOf<Queue<Order>['edit']>().returns.resolves.toEqualTypeOf<boolean>()
+  expectTypeOf<Queue<Order>['resume']>().returns.resolves.toEqualTypeOf<boolean[]>()
+  expectTypeOf<Queue<Order>['lanes']>().returns.resolves.toEqualTypeOf<LanesPage>()
+  expectTypeOf<Queue<Order>['hold']>().returns.resolves.toEqualTypeOf<void>()
+  expectTypeOf<Queue<Order>['release']>().returns.resolves.toEqualTypeOf<boolean>()
   expectTypeOf<Queue<Order>['list']>().returns.resolves.toEqualTypeOf<ListPage<ListedMessage<Order>>>()
   expectTypeOf<DeadLetters<Order>['list']>().returns.resolves.toEqualTypeOf<ListPage<DeadLetter<Order>>>()
   expectTypeOf<Queue<Order>['stats']>().returns.resolves.toEqualTypeOf<QueueStats>()
@@ -59,8 +70,53 @@ test('a message of an order', () => {
   expectTypeOf<Received['id']>().toEqualTypeOf<string>()
   expectTypeOf<Received['headers']>().toEqualTypeOf<Readonly<Record<string, string>>>()
   expectTypeOf<Received['key']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<Received['lane']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<Received['keepMs']>().toEqualTypeOf<number | undefined>()
   expectTypeOf<Received['lastError']>().toEqualTypeOf<string | undefined>()
   expectTypeOf<Received['attempt' | 'maxAttempts' | 'timestamp' | 'leaseUntil']>().toEqualTypeOf<number>()
+})
+
+test('a result is told apart by its status', () => {
+  compiled(async () => {
+    const result = await queue.result<{ readonly paid: boolean }>('a', { waitMs: 5 })
+    expectTypeOf(result).toEqualTypeOf<Result<{ readonly paid: boolean }> | undefined>()
+    if (result?.status === 'done')
+      expectTypeOf(result.value).toEqualTypeOf<{ readonly paid: boolean } | undefined>()
+    if (result?.status === 'dead') expectTypeOf(result.reason).toEqualTypeOf<DeadReason>()
+    if (result?.status === 'running') expectTypeOf(result.progress).toBeUnknown()
+    expectTypeOf(await queue.result('a')).toEqualTypeOf<Result | undefined>()
+  })
+})
+
+test('with batch the handler gets many, and may return a verdict for each', () => {
+  compiled(() => {
+    const batch = { size: 10 }
+    void consumer.run((messages) => void expectTypeOf(messages).toEqualTypeOf<readonly Message<Order>[]>(), {
+      batch,
+    })
+    void consumer.run((message) => void expectTypeOf(message).toEqualTypeOf<Message<Order>>())
+    void consumer.drain((message) => void expectTypeOf(message).toEqualTypeOf<Message<Order>>(), {
+      deadline: 5,
+    })
+    void consumer.drain(async (messages) => messages.map((): Verdict => undefined), { batch, deadline: 5 })
+    void consumer.run(
+      (messages) =>
+        messages.map(({ attempt }) => {
+          if (attempt === 1) return { kind: 'nack', delayMs: 5 }
+          if (attempt === 2) return new Error('no')
+          return attempt === 3 ? { kind: 'park', reason: 'why' } : undefined
+        }),
+      { batch },
+    )
+    // @ts-expect-error A verdict is one of four kinds.
+    void consumer.run((messages) => messages.map(() => ({ kind: 'retry' }) as const), { batch })
+    // @ts-expect-error What is parked has a reason.
+    void consumer.run((messages) => messages.map(() => ({ kind: 'park' }) as const), { batch })
+    // @ts-expect-error A batch has a size.
+    void consumer.run(() => undefined, { batch: { withinMs: 5 } })
+    // @ts-expect-error A deadline is for drain.
+    void consumer.run(() => undefined, { batch, deadline: 5 })
+  })
 })
 
 test('for await gives messages of orders', () => {
@@ -107,6 +163,16 @@ test('what is wrong does not compile', () => {
     queue.createConsumer('g', { from: 'now' })
     // @ts-expect-error There is no such state.
     void queue.list({ state: 'waiting' })
+    // @ts-expect-error There is no such rule.
+    queue.createConsumer('g', { lanes: { limit: 5 } })
+    // @ts-expect-error A rate has a count.
+    queue.createConsumer('g', { lanes: { rate: { perMs: 5 } } })
+    // @ts-expect-error Lanes have names.
+    consumer.only = 5
+    // @ts-expect-error An order has a total.
+    void queue.edit('a', { sum: 1 })
+    // @ts-expect-error What is parked has a reason.
+    void consumer.park('receipt', { data: 5 })
     // @ts-expect-error The limit is not optional.
     void consumer.receiveBatch()
     void consumer.receive().then((message) => {
@@ -131,6 +197,7 @@ test('error codes are a closed set', () => {
     | 'TOO_LARGE'
     | 'UNSERIALIZABLE'
     | 'SCHEMA_MISMATCH'
+    | 'NOT_YET_READABLE'
     | 'STALE_RECEIPT'
     | 'UNSUPPORTED'
     | 'CLOSED'
