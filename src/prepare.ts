@@ -59,10 +59,9 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
   } = options
   if (lane !== undefined) context.require(tried, 'lanes', 'lanes')
   if (keepMs) context.require(tried, 'results', 'results')
-  if (key !== undefined) {
-    context.require(tried, 'orderingKeys', 'ordering keys')
-    if (id !== undefined) context.require(tried, 'idsWithKeys', 'ids with keys')
-  }
+  if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
+  if (id !== undefined && (key ?? lane) !== undefined)
+    context.require(tried, 'idsWithKeys', 'ids with keys or lanes')
   if (expiresInMs <= delayMs)
     throw invalid(
       tried,

@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Message } from '../../src/core.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
-import { MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
+import { type Hint, MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
 import { GUARANTEES } from './guarantees.ts'
 import { Hints } from './hints.ts'
 import { type Outcome, type Wire, fromWire, outcomeOf } from './outcome.ts'
@@ -40,7 +40,10 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   constructor(ctx: ObjectState, env: Env) {
     super(ctx, env)
     this.#name = nameOf(ctx)
-    this.#store = new ObjectStore(ctx.storage, { now: () => this.now(), onChange: () => this.#changed() })
+    this.#store = new ObjectStore(ctx.storage, {
+      now: () => this.now(),
+      onChange: (hint) => this.#changed(hint),
+    })
     this.#storage = new SegmentAdapter(GUARANTEES, () => Promise.resolve(this.#store))
     this.#hints = new Hints(ctx)
     if (this.onMessages === undefined) return
@@ -122,8 +125,8 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   /** Watchers have nothing to say. */
   webSocketMessage(): void {}
 
-  #changed(): void {
-    this.#hints.changed()
+  #changed(hint?: Hint): void {
+    this.#hints.changed(hint)
     this.#push?.changed()
   }
 }
