@@ -39,7 +39,7 @@ export class Ask<T> implements Seat {
   /** What the last step failed with. */
   #trouble: unknown
   /** Why it must end. */
-  #stopped: { reason: unknown } | undefined
+  #stopped: unknown
   /** When the wait is over. */
   #until = Infinity
   #alarm: Alarm | undefined
@@ -75,7 +75,7 @@ export class Ask<T> implements Seat {
       else this.#await(opened)
       return
     }
-    if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
+    if (this.#stopped !== undefined) this.#fail(this.#stopped)
     else if (!more && (this.#over || !this.waits)) this.#settle([])
     else this.poke()
   }
@@ -94,7 +94,7 @@ export class Ask<T> implements Seat {
     for (const hand of hands) desk.hold(hand)
     if (this.#over) this.#alarm!.set((this.#until = now + LAST_MS))
     if (context.isClosed) this.stop()
-    else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
+    else if (this.#stopped !== undefined) this.#fail(this.#stopped)
     void Promise.allSettled(hands.map((hand) => this.#read(hand))).then((ends) => {
       // It may have left.
       if (this.#hands !== hands) return
@@ -138,7 +138,7 @@ export class Ask<T> implements Seat {
 
   failed(error: unknown, passing: boolean): void {
     if (!this.waits || this.#over || !passing) this.#fail(error)
-    else if (this.#stopped !== undefined) this.#fail(this.#stopped.reason)
+    else if (this.#stopped !== undefined) this.#fail(this.#stopped)
     else {
       this.#trouble = error
       const { onError } = this.#with
@@ -153,7 +153,7 @@ export class Ask<T> implements Seat {
   }
 
   #end(reason: unknown): void {
-    this.#stopped ??= { reason }
+    this.#stopped ??= reason
     if (!this.riding) this.#fail(reason)
   }
 

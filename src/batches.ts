@@ -68,7 +68,7 @@ export function endOf<T>(reader: Reader<T>, hand: Hand<T>, verdict: Verdict): Se
   if (kind === 'ack') return undefined
   const { reason, data } = options as ParkOptions
   checkText(tried, 'reason', reason)
-  reader.context.require(tried, 'parking', 'parked messages')
+  reader.context.require(tried, 'parking')
   return reader.parkOf(receipt, reason, encodeData(tried, data))
 }
 

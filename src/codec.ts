@@ -7,7 +7,8 @@ import type { Body } from './storage.ts'
  * Turns payloads into what is stored, and back.
  *
  * Either may answer with a promise, where compression or WebCrypto need one: messages are sent in the order of the calls all
- * the same, and delivered in the order of the queue.
+ * the same, and delivered in the order of the queue. Of handlers that work at the same time each starts once its message is
+ * decoded. Until then the message's lease is extended, so it may take longer than that.
  */
 export interface Codec<T> {
   /** Throws, or rejects, where it cannot encode the payload; the send then rejects with `UNSERIALIZABLE`. */

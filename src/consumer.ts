@@ -94,11 +94,12 @@ export interface ConsumerOptions {
 
 export interface ReceiveOptions {
   /**
-   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. Who waits tries again while the storage
+   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. What an async codec or schema has not read
+   * by then is handed back, without losing an attempt. Who waits tries again while the storage
    * fails in a way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
    */
   readonly waitMs?: number | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -306,7 +307,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const { reason } = options
     checkText(tried, 'reason', reason)
     const reader = this.#reader
-    reader.context.require(tried, 'parking', 'parked messages')
+    reader.context.require(tried, 'parking')
     const data = encodeData(tried, options.data)
     await this.#settle(tried, '', [message], (receipt) => reader.parkOf(receipt, reason, data), options)
   }
@@ -458,7 +459,7 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
     const tried = 'consumer.only'
     if (only !== undefined) {
       checkOnly(tried, 'only', only)
-      this.#reader.context.require(tried, 'lanes', 'lanes')
+      this.#reader.context.require(tried, 'lanes')
     }
     this.#reader.select(frozen(only))
   }

@@ -31,6 +31,17 @@ export interface ContextOptions<T> {
   readonly maxBytes: number | undefined
 }
 
+/** What a storage may declare that it cannot do. */
+export type Feature =
+  | 'orderingKeys'
+  | 'deduplication'
+  | 'idsWithKeys'
+  | 'cancellation'
+  | 'queueLimits'
+  | 'lanes'
+  | 'parking'
+  | 'results'
+
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
@@ -44,7 +55,11 @@ export class Context<T> {
   readonly batchers: Set<Idling> = new Set()
   /** The time when {@link breathe} was last called. */
   at = 0
-  readonly #desks: Map<string, Desk<T>> = new Map()
+  /** Those that a consumer still has: of groups that come and go, nothing stays. */
+  readonly #desks: Map<string, WeakRef<Desk<T>>> = new Map()
+  readonly #left: FinalizationRegistry<string> = new FinalizationRegistry((group) => {
+    if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
+  })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
@@ -128,21 +143,10 @@ export class Context<T> {
   }
 
   /** Refuses what the storage declares that it cannot do. */
-  require(
-    tried: string,
-    feature:
-      | 'orderingKeys'
-      | 'deduplication'
-      | 'idsWithKeys'
-      | 'cancellation'
-      | 'queueLimits'
-      | 'lanes'
-      | 'parking'
-      | 'results',
-    what: string,
-  ): void {
+  require(tried: string, feature: Feature): void {
     if (this.guarantees[feature] ?? true) return
     const { name } = this.guarantees
+    const what = feature.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
     throw new QuaysideError(
       'UNSUPPORTED',
       `${tried}: the storage ${name} has no ${what}; memory, indexeddb, fs, durable-object and redis have`,
@@ -295,14 +299,22 @@ export class Context<T> {
 
   /** Where all consumers of a group ask. */
   desk(group: string): Desk<T> {
-    let desk = this.#desks.get(group)
-    if (desk === undefined) this.#desks.set(group, (desk = new Desk(this, group)))
+    let desk = this.#desks.get(group)?.deref()
+    if (desk === undefined) {
+      desk = new Desk(this, group)
+      this.#desks.set(group, new WeakRef(desk))
+      this.#left.register(desk, group)
+    }
     return desk
+  }
+
+  #allDesks(): Desk<T>[] {
+    return [...this.#desks.values()].flatMap((desk) => desk.deref() ?? [])
   }
 
   /** Messages are gone: of these ids, or all, in one group or all. Who works on one is told. */
   gone(ids?: ReadonlySet<string>, group?: string): void {
-    for (const desk of this.#desks.values()) if (group === undefined || group === desk.group) desk.gone(ids)
+    for (const desk of this.#allDesks()) if (group === undefined || group === desk.group) desk.gone(ids)
   }
 
   // Hints
@@ -354,7 +366,7 @@ export class Context<T> {
     const { clock } = this.options
     this.isClosed = true
     this.#closing.abort(this.closedError('wait'))
-    const desks = [...this.#desks.values()]
+    const desks = this.#allDesks()
     for (const desk of desks) desk.stop()
     const timer =
       graceMs > MAX_TIMEOUT_MS
@@ -365,7 +377,7 @@ export class Context<T> {
           }, graceMs)
     for (;;) {
       await Promise.allSettled(this.#running)
-      const busy = [...this.#desks.values(), ...this.batchers].flatMap((one) => one.idle() ?? [])
+      const busy = [...this.#allDesks(), ...this.batchers].flatMap((one) => one.idle() ?? [])
       if (this.#running.size + busy.length === 0) break
       await Promise.all(busy)
     }

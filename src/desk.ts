@@ -35,10 +35,10 @@ export interface Unit<T> {
 interface Step<T> {
   readonly at: number
   /** Whom it asked. */
-  view?: QueueStorage
+  view: QueueStorage | undefined
   readonly units: readonly Unit<T>[]
-  readonly hands: readonly Hand<T>[]
-  readonly settlements: readonly Settlement[]
+  hands: readonly Hand<T>[]
+  settlements: readonly Settlement[]
   readonly shares: readonly Share[]
   /** Whose they all are. */
   readonly line: Line | undefined
@@ -46,6 +46,8 @@ interface Step<T> {
   readonly limit: number
   readonly groups: readonly GroupStart[]
 }
+
+type Extension = Extract<Settlement, { kind: 'extend' }>
 
 type Answer = ClaimResult | readonly SettleResult[]
 
@@ -89,7 +91,7 @@ export class Desk<T> implements Idling {
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
   /** Those whose progress is to be told. */
-  #reports: Set<Hand<T>> = new Set()
+  readonly #reports: Set<Hand<T>> = new Set()
   /** When that is to be done, if no extension does it before. */
   #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
@@ -155,7 +157,7 @@ export class Desk<T> implements Idling {
 
   /** Has those whose line is another one by now go over to it. */
   reseat(): void {
-    for (const line of [...this.#lines]) {
+    for (const line of this.#lines) {
       for (const seat of line.seats) {
         if (seat.line === line) continue
         line.delete(seat)
@@ -163,8 +165,8 @@ export class Desk<T> implements Idling {
         seat.line.lookAt = Math.min(seat.line.lookAt, line.lookAt)
         seat.line.look(seat)
       }
-      this.#dismiss(line)
     }
+    for (const line of this.#lines.filter(({ isEmpty }) => isEmpty)) this.#dismiss(line)
     this.#wake()
   }
 
@@ -251,16 +253,11 @@ export class Desk<T> implements Idling {
   /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
   report(hand: Hand<T>, progress: Body): void {
     const { lease } = hand
-    const isNews = lease.progress === undefined
+    const isFirst = lease.progress === undefined
     lease.progress = progress
-    // One that is under way looks when it is done.
-    if (isNews) this.#tellSoon([...this.#hands].find((one) => one.lease === lease) ?? hand)
-  }
-
-  #tellSoon(hand: Hand<T>): void {
-    // What is in hand then is extended all the same.
-    if (this.#context.isClosed) return
-    this.#reports.add(hand)
+    // Once the queue is closed, it is told with what is extended anyway.
+    if (!isFirst || this.#context.isClosed) return
+    this.#reports.add([...this.#hands].find((one) => one.lease === lease) ?? hand)
     this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
     if (!this.#busy) this.#setTimer()
   }
@@ -376,23 +373,27 @@ export class Desk<T> implements Idling {
     // While the storage recovers, only those try it who would not wait for that. What is in hand waits in any case.
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
-    let settlements = units[0]?.settlements ?? NOTHING
-    if (units.length > 1) {
-      const all: Settlement[] = []
-      for (const unit of units) for (const one of unit.settlements) all.push(one)
-      settlements = all
-    }
+    const settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
     const shares = this.#takeShares(settlements.length > 0)
-    const hands = now >= this.#renewAt || now >= this.#reportAt ? this.#takeHands(now) : NOTHING
-    if (hands.length > 0) settlements = [...settlements, ...hands.map(extensionOf)]
-    if (shares.length + settlements.length === 0) {
-      for (const unit of units) unit.settled(NOTHING, 0)
-      return undefined
-    }
     let limit = 0
     for (const { count } of shares) limit += count
     const line = shares[0]?.seat.line
-    return { at, units, hands, settlements, shares, line, limit, groups: this.#context.unmade }
+    const groups = this.#context.unmade
+    const step: Step<T> = {
+      at,
+      view: undefined,
+      units,
+      hands: NOTHING,
+      settlements,
+      shares,
+      line,
+      limit,
+      groups,
+    }
+    if (now >= this.#renewAt || now >= this.#reportAt) this.#takeHands(step, now)
+    if (shares.length + step.settlements.length > 0) return step
+    for (const unit of units) unit.settled(NOTHING, 0)
+    return undefined
   }
 
   #isUrgent(): boolean {
@@ -419,16 +420,17 @@ export class Desk<T> implements Idling {
   }
 
   /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
-  #takeHands(now: number): readonly Hand<T>[] {
-    const reports = this.#reports
-    this.#reports = new Set()
+  #takeHands(step: Step<T>, now: number): void {
+    const hands = new Set([...step.hands, ...this.#reports])
+    this.#reports.clear()
     this.#reportAt = Infinity
-    let hands: Iterable<Hand<T>> = reports
     if (now >= this.#renewAt) {
       this.#renewAt = Infinity
-      hands = reports.size === 0 ? this.#hands : new Set([...this.#hands, ...reports])
+      for (const hand of this.#hands) hands.add(hand)
     }
-    return [...hands].filter(({ lease }) => !lease.settled)
+    const more = [...hands].slice(step.hands.length).filter(({ lease }) => !lease.settled)
+    step.hands = [...step.hands, ...more]
+    step.settlements = [...step.settlements, ...more.map(extensionOf)]
   }
 
   /**
@@ -452,13 +454,9 @@ export class Desk<T> implements Idling {
   /** A storage that is opened anew may have ended all leases: those in hand come first, before anything is claimed there. */
   #onView(step: Step<T>, view: QueueStorage): Step<T> {
     step.view = view
-    if (view === this.#view) return step
+    if (view !== this.#view) this.#takeHands(step, Infinity)
     this.#view = view
-    if (this.#hands.size === 0) return step
-    const hands = [...new Set([...step.hands, ...this.#takeHands(Infinity)])]
-    const ends = step.settlements.slice(0, step.settlements.length - step.hands.length)
-    const settlements = [...ends, ...hands.map(extensionOf)]
-    return (this.#step = { ...step, hands, settlements })
+    return step
   }
 
   #do(step: Step<T>): void {
@@ -513,7 +511,7 @@ export class Desk<T> implements Idling {
     return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -524,7 +522,7 @@ export class Desk<T> implements Idling {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
+    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
     const { deliveries, nextInMs, position } = claimed!
@@ -539,22 +537,10 @@ export class Desk<T> implements Idling {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteTold(hand: Hand<T>, settlement: Settlement): void {
-    const { lease } = hand
-    if (settlement.kind === 'extend' && settlement.progress === lease.progress) lease.progress = undefined
-    else this.#tellSoon(hand)
-  }
-
-  #noteExtended(
-    hands: readonly Hand<T>[],
-    told: readonly Settlement[],
-    results: readonly SettleResult[],
-    at: number,
-  ): void {
+  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
       const { lease } = hand
-      if (lease.progress !== undefined) this.#noteTold(hand, told[i]!)
       if (receipt !== undefined) lease.receipt = receipt
       if (status === 'stale') {
         if (this.#hands.has(hand)) this.#lose(hand)
@@ -566,7 +552,7 @@ export class Desk<T> implements Idling {
     }
   }
 
-  #failed({ at, units, hands, shares, line }: Step<T>, error: unknown): void {
+  #failed({ at, units, hands, settlements, shares, line }: Step<T>, error: unknown): void {
     let passing = isTransient(error)
     try {
       // Also trouble that lasts: whoever works on goes on trying to keep what is in hand.
@@ -579,7 +565,11 @@ export class Desk<T> implements Idling {
     }
     this.#lasts = !passing
     if (hands.length > 0) this.#renewAt = at
-    for (const hand of hands) if (hand.lease.progress !== undefined) this.#tellSoon(hand)
+    for (const [i, { progress }] of (
+      settlements.slice(settlements.length - hands.length) as Extension[]
+    ).entries())
+      // Unless there is news.
+      if (progress !== undefined && hands[i]!.lease.progress === undefined) this.report(hands[i]!, progress)
     const back = passing ? units.filter(isKept) : []
     for (const unit of back) unit.unsure ||= isUnsure(error)
     this.#units = [...back, ...this.#units]
@@ -624,8 +614,10 @@ function isKept({ kept }: Unit<unknown>): boolean {
   return kept === true
 }
 
-function extensionOf({ lease, leaseMs }: Hand<unknown>): Settlement {
-  return { receipt: lease.receipt, kind: 'extend', leaseMs, progress: lease.progress }
+function extensionOf({ lease, leaseMs }: Hand<unknown>): Extension {
+  const { receipt, progress } = lease
+  lease.progress = undefined
+  return { receipt, kind: 'extend', leaseMs, progress }
 }
 
 /** What is stale on the second try was done by the first. */

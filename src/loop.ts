@@ -31,7 +31,7 @@ export interface RunOptions<T = unknown> {
   /** Stops the run. */
   readonly signal?: AbortSignal | undefined
   /**
-   * How long a handler may take, in ms. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
+   * How long a handler may take, in ms, and before that an async codec or schema. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
    * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
    */
   readonly timeoutMs?: number | undefined
@@ -283,8 +283,9 @@ export class Loop<T> implements Seat {
     desk.hold(job)
     this.#batches?.expect(job)
     if (job.startedAt + this.#timeoutMs < this.#alarm.at) this.#setTimer()
-    if (job.message === undefined && !(await this.#read(job))) return
-    const message = job.message!
+    if (job.message === undefined) await this.#read(job)
+    const { message } = job
+    if (message === undefined) return
     let thrown: { error: unknown } | undefined
     /** Unless it is an ack. */
     let end: Settlement | undefined
@@ -331,19 +332,17 @@ export class Loop<T> implements Seat {
     }
   }
 
-  /** Answers whether there is a message now, and still a slot for it. */
-  async #read(job: Job<T>): Promise<boolean> {
+  /** Makes a message, if it can be read and still has its slot then. */
+  async #read(job: Job<T>): Promise<void> {
     let why: unknown
     const message = await (job.opened as Late<T>).late.catch((error: unknown) => void (why = error))
-    if (job.over) return false
+    if (job.over) return
     job.startedAt = this.#now()
-    if (message !== undefined) job.message = message
-    else {
-      this.#keep(job, this.#reader.unreadable(job, why))
-      this.#let(job)
-      this.#next()
-    }
-    return message !== undefined
+    job.message = message
+    if (message !== undefined) return
+    this.#keep(job, this.#reader.unreadable(job, why))
+    this.#let(job)
+    this.#next()
   }
 
   #let(job: Job<T>): void {
@@ -495,7 +494,7 @@ export class Loop<T> implements Seat {
       first = Math.min(first, job.startedAt)
     }
     const timesOutAt = first + this.#timeoutMs
-    const handBackAt = this.#handBackAt < Infinity && this.#handBackAt <= now ? Infinity : this.#handBackAt
+    const handBackAt = this.#handBackAt <= now ? Infinity : this.#handBackAt
     this.#alarm.set(Math.min(timesOutAt, handBackAt))
   }
 

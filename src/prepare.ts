@@ -57,11 +57,10 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
     keepMs,
     dedupeMs,
   } = options
-  if (lane !== undefined) context.require(tried, 'lanes', 'lanes')
-  if (keepMs) context.require(tried, 'results', 'results')
-  if (key !== undefined) context.require(tried, 'orderingKeys', 'ordering keys')
-  if (id !== undefined && (key ?? lane) !== undefined)
-    context.require(tried, 'idsWithKeys', 'ids with keys or lanes')
+  if (lane !== undefined) context.require(tried, 'lanes')
+  if (keepMs) context.require(tried, 'results')
+  if (key !== undefined) context.require(tried, 'orderingKeys')
+  if (id !== undefined && (key ?? lane) !== undefined) context.require(tried, 'idsWithKeys')
   if (expiresInMs <= delayMs)
     throw invalid(
       tried,
@@ -70,7 +69,7 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
     )
   if (replace || dedupeMs !== undefined) {
     if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
-    context.require(tried, 'deduplication', 'deduplication')
+    context.require(tried, 'deduplication')
   }
   if (maxDelayMs === undefined) return
   if (!replace || delayMs === 0)

@@ -2,6 +2,7 @@
 import type { ActivityReport } from './activity.ts'
 import {
   type Check,
+  type Checks,
   checkBoolean,
   checkCount,
   checkEach,
@@ -23,7 +24,7 @@ import {
 import { type Clock, SYSTEM_CLOCK, checkClock } from './clock.ts'
 import { type Codec, JSON_CODEC } from './codec.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
-import { Context } from './context.ts'
+import { Context, type Feature } from './context.ts'
 import { DEFAULT_LIMIT, DeadLetters } from './dead-letters.ts'
 import { cutError } from './errors.ts'
 import type { Instrumentation } from './instrumentation.ts'
@@ -91,7 +92,10 @@ export interface GroupOptions {
 }
 
 export interface CloseOptions {
-  /** How long handlers may go on, in ms. Then what they have not finished is handed back. @defaultValue 10,000 */
+  /**
+   * How long handlers may go on, in ms, and an async codec or schema with what was sent before. Then what handlers have not
+   * finished is handed back, and what is not encoded is refused with `CLOSED`. @defaultValue 10,000
+   */
   readonly graceMs?: number | undefined
 }
 
@@ -198,7 +202,11 @@ const CONSUMER_OPTIONS = {
   afterDead: mustBeOneOf('continue', 'park'),
 }
 
-const PLACE = { group: checkName, lane: checkLane }
+const RELEASE = { group: checkName, lane: checkLane, probe: checkBoolean }
+const HOLD = { ...RELEASE, forMs: checkPositiveMs, reason: checkText }
+const PAGE = { group: checkName, limit: checkCount, cursor: checkText }
+const LANES_OPTIONS = { ...PAGE, prefix: checkPrefix }
+const RESULT_OPTIONS = { group: checkName, waitMs: checkWaitMs, signal: checkSignal }
 const RESUME_OPTIONS = { group: checkName }
 const EDIT_OPTIONS = {
   ...RESUME_OPTIONS,
@@ -210,15 +218,13 @@ const EDIT_OPTIONS = {
 const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done')
 
 const LIST_OPTIONS = {
-  group: checkName,
+  ...PAGE,
   state: ((tried, what, state) => {
     if (typeof state === 'string') checkState(tried, what, state)
     else checkEach(tried, what, state, checkState)
   }) satisfies Check,
   lane: checkPrefix,
   ids: checkIds,
-  limit: checkCount,
-  cursor: checkText,
   bodies: checkBoolean,
 }
 
@@ -263,9 +269,8 @@ export class Queue<T = unknown> implements AsyncDisposable {
       instrumentation,
       ...rules,
     })
-    if (maxMessages !== undefined || maxBytes !== undefined)
-      this.#context.require(tried, 'queueLimits', 'limits of a queue')
-    if (keepMs) this.#context.require(tried, 'results', 'results')
+    if (maxMessages !== undefined || maxBytes !== undefined) this.#context.require(tried, 'queueLimits')
+    if (keepMs) this.#context.require(tried, 'results')
     for (const group of groups) {
       if (typeof group === 'string') this.#context.declare(group, undefined)
       else this.#context.declare(group.name, group.from)
@@ -290,9 +295,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const { leaseMs = 30_000, retry, deadForMs, only, afterDead } = options
     const lanes = frozen(options.lanes)
     const context = this.#context
-    if (lanes !== undefined || only !== undefined) context.require(tried, 'lanes', 'lanes')
+    if (lanes !== undefined || only !== undefined) context.require(tried, 'lanes')
     const parksNext = afterDead === 'park' || undefined
-    if (parksNext) context.require(tried, 'parking', 'parked messages')
+    if (parksNext) context.require(tried, 'parking')
     const from = context.declare(group, options.from)
     const settings = {
       group,
@@ -335,12 +340,17 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
   async cancel(ids: readonly string[]): Promise<boolean[]> {
-    this.#context.require('cancel', 'cancellation', 'cancellation')
+    this.#context.require('cancel', 'cancellation')
     return await this.#inParts('cancel', ids, async (view, part) => {
       const found = await view.cancel(part)
       this.#context.gone(new Set(part.filter((_, i) => found[i])))
       return found
     })
+  }
+
+  #check(tried: string, options: unknown, checks: Checks, feature: Feature): void {
+    checkOptions(tried, options, checks)
+    this.#context.require(tried, feature)
   }
 
   async #inParts(
@@ -364,8 +374,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
   async resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
-    checkOptions('resume', options, RESUME_OPTIONS)
-    this.#context.require('resume', 'parking', 'parked messages')
+    this.#check('resume', options, RESUME_OPTIONS, 'parking')
     return await this.#inParts('resume', ids, (view, part) => view.resume(part, options))
   }
 
@@ -378,11 +387,9 @@ export class Queue<T = unknown> implements AsyncDisposable {
   async edit(id: string, payload: T, options: EditOptions = {}): Promise<boolean> {
     const tried = 'edit'
     checkName(tried, 'id', id)
-    checkOptions(tried, options, EDIT_OPTIONS)
-    const context = this.#context
-    context.require(tried, 'parking', 'parked messages')
+    this.#check(tried, options, EDIT_OPTIONS, 'parking')
     const { group, expiresInMs, maxAttempts } = options
-    const { body, headers } = await prepare(context, tried, payload, { expiresInMs }, options.headers)
+    const { body, headers } = await prepare(this.#context, tried, payload, { expiresInMs }, options.headers)
     const edit = { body, headers, expiresInMs, maxAttempts }
     const [edited] = await this.#inParts(tried, [id], (view, ids) => view.resume(ids, { group, edit }))
     return edited!
@@ -402,15 +409,17 @@ export class Queue<T = unknown> implements AsyncDisposable {
   async result<R = unknown>(id: string, options: ResultOptions = {}): Promise<Result<R> | undefined> {
     const tried = 'result'
     checkName(tried, 'id', id)
-    checkOptions(tried, options, { group: checkName, waitMs: checkWaitMs, signal: checkSignal })
+    this.#check(tried, options, RESULT_OPTIONS, 'results')
     const context = this.#context
-    context.require(tried, 'results', 'results')
     const { group = DEFAULT_GROUP, waitMs = 0, signal } = options
     signal?.throwIfAborted()
     if (context.isClosed) throw context.closedError(tried)
     let results = this.#results.get(group)
     if (results === undefined) this.#results.set(group, (results = new Results(context, group)))
-    const outcome = await results.ask(id, waitMs, signal)
+    // Of groups that come and go, nothing stays.
+    const outcome = await results.ask(id, waitMs, signal).finally(() => {
+      if (results.isIdle) this.#results.delete(group)
+    })
     return outcome && (await decodeOutcome(context.options.codec, outcome))
   }
 
@@ -422,13 +431,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
   async hold(request: HoldRequest = {}): Promise<void> {
-    checkOptions('hold', request, {
-      ...PLACE,
-      forMs: checkPositiveMs,
-      reason: checkText,
-      probe: checkBoolean,
-    })
-    this.#context.require('hold', 'lanes', 'holds')
+    this.#check('hold', request, HOLD, 'lanes')
     const { reason } = request
     await this.#context.use('hold', (view) => view.hold({ ...request, reason: cutError(reason) }))
   }
@@ -439,8 +442,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
   async release(request: ReleaseRequest = {}): Promise<boolean> {
-    checkOptions('release', request, { ...PLACE, probe: checkBoolean })
-    this.#context.require('release', 'lanes', 'holds')
+    this.#check('release', request, RELEASE, 'lanes')
     return await this.#context.use('release', (view) => view.release(request))
   }
 
@@ -451,13 +453,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    */
   async lanes(options: LanesOptions = {}): Promise<LanesPage> {
     const { group = DEFAULT_GROUP, prefix, limit = DEFAULT_LIMIT, cursor } = options
-    checkOptions('lanes', options, {
-      group: checkName,
-      prefix: checkPrefix,
-      limit: checkCount,
-      cursor: checkText,
-    })
-    this.#context.require('lanes', 'lanes', 'lanes')
+    this.#check('lanes', options, LANES_OPTIONS, 'lanes')
     return await this.#context.use('lanes', (view) => view.lanes({ group, prefix, limit, cursor }))
   }
 

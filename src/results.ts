@@ -83,6 +83,11 @@ export class Results<T> {
     })
   }
 
+  /** Nobody asks. */
+  get isIdle(): boolean {
+    return this.#waiters.size === 0
+  }
+
   #add(id: string, waiter: Waiter): void {
     const waiters = this.#waiters.get(id)
     if (waiters === undefined) this.#waiters.set(id, new Set([waiter]))

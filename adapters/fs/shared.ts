@@ -186,6 +186,10 @@ class Handle implements TransactionalStore {
     }
   }
 
+  get failure(): QuaysideError | undefined {
+    return this.#store.failure
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
   }

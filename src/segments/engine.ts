@@ -60,6 +60,8 @@ export class SegmentAdapter implements StorageAdapter {
   #session: Session | undefined
   /** Settled once the last session has let go of everything. */
   #released: Promise<void> = Promise.resolve()
+  /** Queues whose store failed under a view of ours: the leases that are there may be ours, and go on. */
+  readonly #failed: Set<string> = new Set()
   #closed = false
 
   /**
@@ -75,8 +77,10 @@ export class SegmentAdapter implements StorageAdapter {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
     try {
-      const rows = await openRows(session, queue)
+      const store = await session.store
+      const rows = await openRows(session, queue, this.#failed)
       return new View(rows, queue, session, async () => {
+        if (store.failure !== undefined) this.#failed.add(queue)
         leaveRows(session, queue, rows)
         await this.#release(session)
       })
@@ -146,13 +150,15 @@ interface OpenQueue {
 }
 
 /** Opens the rows of a queue, once for all views of it. */
-async function openRows(session: Session, queue: string): Promise<QueueStore> {
+async function openRows(session: Session, queue: string, failed: Set<string>): Promise<QueueStore> {
   let open = session.queues.get(queue)
   if (open === undefined) {
     const opening = session.store.then(async (store) => {
       const rows = await store.open(queue)
       // A queue whose rows are damaged can be opened, so that it can be purged: its verbs tell.
-      if (rows.soleOwner) await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      if (rows.soleOwner && !failed.has(queue))
+        await transact(rows, queue, 'consume', giveUpLeases, undefined, () => undefined)
+      failed.delete(queue)
       return rows
     })
     session.queues.set(queue, (open = { opening, views: 0 }))

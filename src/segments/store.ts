@@ -1,3 +1,4 @@
+import type { QuaysideError } from '../errors.ts'
 import { type Hint, MAX_ANSWER_BYTES } from '../storage.ts'
 
 /**
@@ -213,6 +214,8 @@ export interface TransactionalStore {
    * declares `listsQueues: false`.
    */
   queues?(): Promise<string[]>
+  /** Why nothing can be done with it any more. Who opens the store again in its place goes on with the leases that there are. */
+  readonly failure?: QuaysideError | undefined
   /** Ends every queue of this store. Verbs under way finish first; later ones reject with `CLOSED`. Twice is once. */
   close(): Promise<void>
 }

@@ -159,6 +159,28 @@ test('a journal that has failed is opened anew by who comes next, while others s
   expect((await second.stats()).messages).toBe(2)
 })
 
+test('who opens a journal again that failed under it still has what it took', async () => {
+  const directory = temporaryDirectory()
+  const queue = open(directory)
+  await queue.createProducer().sendBatch([{ payload: 'one' }, { payload: 'two' }])
+  const consumer = queue.createConsumer()
+  const message = await consumer.receive()
+  for (const name of locksIn(directory)) rmSync(join(directory, name))
+  await expectCode(queue.createProducer().send('lost'), 'STORAGE_FAILED', 'taken over')
+  // What was being sent may have been stored.
+  const others = await consumer.receiveBatch(10)
+  expect(others.map(({ payload }) => payload).slice(0, 1)).toEqual(['two'])
+  expect(others.map(({ attempt }) => attempt)).toEqual(others.map(() => 1))
+  await message!.ack()
+  await queue.close()
+  // Another opening is one after an end, and nobody has anything.
+  expect((await open(directory).stats()).groups['default']).toMatchObject({
+    acked: 1,
+    ready: others.length,
+    leased: 0,
+  })
+})
+
 test('a directory that was removed and made again is another one', async () => {
   const directory = temporaryDirectory()
   await open(directory).createProducer().send('hello')

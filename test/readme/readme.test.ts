@@ -12,19 +12,23 @@ import { startRedis } from '../redis/support/server.ts'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /**
- * Runs every `ts` snippet of the README as a program of its own, those marked `ts browser` in Chromium, those marked
+ * Runs every `ts` snippet of the README and of the pages beside it as a program of its own, those marked `ts browser` in Chromium, those marked
  * `ts redis` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
  * of its own.
  */
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const PAGES = ['README.md', 'docs/flow.md']
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
 /** By what stands behind `ts`. */
 const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }
-const snippets = [...readme.matchAll(/^```ts(?: (browser|redis))?\n(.*?)^```$/gms)].map((match) => ({
-  where: PLACES[match[1] ?? ''] ?? 'Node',
-  code: match[2]!,
-  line: readme.slice(0, match.index).split('\n').length,
-}))
+const snippets = PAGES.flatMap((page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  return [...text.matchAll(/^```ts(?: (browser|redis))?\n(.*?)^```$/gms)].map((match) => ({
+    page,
+    where: PLACES[match[1] ?? ''] ?? 'Node',
+    code: match[2]!,
+    line: text.slice(0, match.index).split('\n').length,
+  }))
+})
 
 let directory: string
 beforeAll(() => {
@@ -37,8 +41,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 function runnable(code: string): string {
   return code.replaceAll(/from '(quayside[^']*)'/g, (_, subpath: string) => {
     const source = SOURCES.get(subpath)
-    if (source === undefined)
-      throw new Error(`the README imports ${subpath}, which package.json does not export`)
+    if (source === undefined) throw new Error(`a page imports ${subpath}, which package.json does not export`)
     return `from '${pathToFileURL(source).href}'`
   })
 }
@@ -89,15 +92,15 @@ const RUN: Record<Where, (file: string) => Promise<string[]>> = {
   Chromium: runInChromium,
 }
 
-describe('README', () => {
-  test('has an example that runs within its first 30 lines', () => {
+describe('the pages', () => {
+  test('begin with an example that runs within its first 30 lines', () => {
     expect(snippets[0]!.line + snippets[0]!.code.split('\n').length).toBeLessThanOrEqual(30)
   })
 
   test.each(snippets)(
-    'the snippet at line $line prints what it says, in $where',
-    async ({ code, line, where }) => {
-      const file = join(directory, `line-${line}.ts`)
+    'the snippet of $page at line $line prints what it says, in $where',
+    async ({ page, code, line, where }) => {
+      const file = join(directory, `${page.replaceAll(/\W/g, '-')}-${line}.ts`)
       writeFileSync(file, where === 'Chromium' ? code : runnable(code))
       const expected = [...code.matchAll(/\/\/ → (.*)$/gm)].map((match) => match[1])
       expect(await RUN[where](file)).toEqual(expected)

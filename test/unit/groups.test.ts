@@ -1,3 +1,6 @@
+import process from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { QuaysideError, Queue, type QueueOptions } from '../../src/index.ts'
@@ -174,4 +177,27 @@ test('deadForMs goes with claims and with what makes dead letters', async () => 
     verb === 'settle' ? args[1] : verb === 'claim' ? ((args[0] as { settle?: unknown[] }).settle ?? []) : [],
   )
   expect(settled).toMatchObject([1, 2, 3].map(() => ({ kind: 'dead', deadForMs: 5000 })))
+})
+
+test('groups that come and go leave nothing on the Queue object', async () => {
+  setFlagsFromString('--expose_gc')
+  const gc = runInNewContext('gc') as () => void
+  const queue = new Queue<number>('q')
+  const rounds = async (from: number, to: number): Promise<number> => {
+    for (let i = from; i < to; i++) {
+      const consumer = queue.createConsumer(`visitor-${i}`)
+      await queue.createProducer().send(i)
+      await (await consumer.receive())?.ack()
+      await queue.deleteGroup(consumer.group)
+    }
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve))
+      gc()
+    }
+    return process.memoryUsage().heapUsed
+  }
+  await rounds(0, 200)
+  const before = await rounds(200, 400)
+  expect((await rounds(400, 2400)) - before).toBeLessThan(2000 * 1000)
+  await queue.close()
 })

@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type HoldRequest, type ReleaseRequest } from '../../src/index.ts'
-import { expectCode, setUp } from '../support/set-up.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import { settle } from '../support/manual-clock.ts'
+import { defer, expectCode, setUp } from '../support/set-up.ts'
 
 const ALL = { lanes: true, parking: true, results: true }
 const odd = (value: unknown): never => value as never
@@ -69,7 +71,7 @@ test('lanes are a page', async () => {
 
 test('a storage without lanes refuses all of it, before anything is stored', async () => {
   const { queue, producer, storage } = setUp({ guarantees: { lanes: false } })
-  await expectCode(queue.hold(), 'UNSUPPORTED', 'hold', 'holds', 'memory')
+  await expectCode(queue.hold(), 'UNSUPPORTED', 'hold', 'lanes', 'memory')
   await expectCode(queue.release(), 'UNSUPPORTED', 'release')
   await expectCode(queue.lanes(), 'UNSUPPORTED', 'lanes')
   await expectCode(producer.send('x', { lane: 'a' }), 'UNSUPPORTED', 'send', 'lanes')
@@ -77,4 +79,58 @@ test('a storage without lanes refuses all of it, before anything is stored', asy
   await expectCode(() => queue.createConsumer('g', { lanes: {} }), 'UNSUPPORTED', 'createConsumer', 'lanes')
   await expectCode(() => queue.createConsumer('g', { only: 'a' }), 'UNSUPPORTED', 'createConsumer', 'lanes')
   expect(storage.calls).toEqual([])
+})
+
+describe.skipIf(new MemoryAdapter().guarantees.lanes === false)('on a storage with lanes', () => {
+  test('a hold stops a lane, a group or the queue, for whoever waits, until it is released', async () => {
+    const { queue, producer, consumer } = setUp<string>()
+    const stop = new AbortController()
+    const seen: string[] = []
+    const running = consumer.run(({ payload }) => void seen.push(payload), { signal: stop.signal })
+    await settle()
+    for (const place of [{ lane: 'A' }, { group: 'default' }, {}, { group: 'default', lane: 'A' }]) {
+      seen.length = 0
+      await queue.hold({ ...place, reason: 'maintenance' })
+      expect((await queue.stats()).holds).toMatchObject([{ ...place, reason: 'maintenance', probe: false }])
+      await producer.send('a', { lane: 'A' })
+      await producer.send('b', { lane: 'B' })
+      await settle()
+      expect(seen).toEqual('lane' in place ? ['b'] : [])
+      expect(await queue.release({ lane: 'other' })).toBe(false)
+      expect(await queue.release(place)).toBe(true)
+      expect(await queue.release(place)).toBe(false)
+      await settle()
+      expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['a', 'b'])
+    }
+    expect((await queue.stats()).holds).toEqual([])
+    stop.abort()
+    await running
+  })
+
+  test('it ends by itself, whoever waits is there in time, and a probe goes first', async () => {
+    const { clock, queue, producer, consumer } = setUp<number>()
+    await queue.hold({ lane: 'A', forMs: 5000, probe: true })
+    await producer.sendBatch(Array.from({ length: 5 }, (_, payload) => ({ payload, lane: 'A' })))
+    const stop = new AbortController()
+    const seen: number[] = []
+    const gate = defer()
+    const running = consumer.run(
+      async ({ payload }) => {
+        seen.push(payload)
+        await gate.promise
+      },
+      { concurrency: 5, signal: stop.signal },
+    )
+    await clock.advance(4999)
+    expect(seen).toEqual([])
+    await clock.advance(1)
+    expect(seen).toEqual([0])
+    await clock.advance(1000)
+    expect(seen).toEqual([0])
+    gate.resolve()
+    await settle()
+    expect(seen).toEqual([0, 1, 2, 3, 4])
+    stop.abort()
+    await running
+  })
 })

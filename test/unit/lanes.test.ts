@@ -4,10 +4,12 @@ import {
   type ConsumerOptions,
   type ErrorCode,
   type LaneRules,
+  type Message,
   type NewMessage,
 } from '../../src/index.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
 import { settle } from '../support/manual-clock.ts'
-import { defer, expectCode, setUp } from '../support/set-up.ts'
+import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
 import type { SpyStorage } from '../support/spy-storage.ts'
 
 const ALL = { lanes: true, parking: true, results: true }
@@ -231,11 +233,7 @@ describe('only', () => {
     storage.calls.length = 0
     storage.hint()
     await settle()
-    expect(
-      claims(storage)
-        .map(({ only }) => only)
-        .toSorted(),
-    ).toEqual(['mine', undefined])
+    expect(new Set(claims(storage).map(({ only }) => only))).toEqual(new Set(['mine', undefined]))
     delete storage.stubs.claim
     consumer.only = undefined
     await producer.sendBatch([{ payload: 'x' }, { payload: 'y' }, { payload: 'z' }])
@@ -334,7 +332,106 @@ test('afterDead is a part of claims and of dead letters', async () => {
     () => none.queue.createConsumer('g', { afterDead: 'park' }),
     'UNSUPPORTED',
     'createConsumer',
-    'parked messages',
+    'parking',
   )
   expect(none.queue.createConsumer('g', { afterDead: 'continue' }).group).toBe('g')
 })
+
+describe.skipIf(new MemoryAdapter().guarantees.lanes === false)('on a storage with lanes', () => {
+  test('a lane with one message has its turn soon, however much waits in another', async () => {
+    const { queue, producer, consumer } = setUp<string>()
+    await producer.sendBatch(Array.from({ length: 1000 }, () => ({ payload: 'a', lane: 'A' })))
+    const stop = new AbortController()
+    const seen: string[] = []
+    const gate: Deferred = defer()
+    const running = consumer.run(
+      async ({ payload }) => {
+        seen.push(payload)
+        if (seen.length === 50) await producer.send('b', { lane: 'B' })
+        if (payload === 'b') gate.resolve()
+      },
+      { concurrency: 2, signal: stop.signal },
+    )
+    await gate.promise
+    expect(seen.indexOf('b')).toBeLessThan(50 + 4)
+    stop.abort()
+    await running
+    expect((await queue.stats()).groups['default']!.leased).toBe(0)
+  })
+
+  test('the concurrency of a lane is that of all consumers together, and the others go on', async () => {
+    const { queue, producer } = setUp<number>()
+    const lanes = { concurrency: 2, names: { B: { concurrency: 1 } } }
+    const consumers = [1, 2].map(() => queue.createConsumer('default', { lanes }))
+    const messages = Array.from({ length: 30 }, (_, i) => ({ payload: i, lane: 'ABC'[i % 3]! }))
+    await producer.sendBatch(messages)
+    const running = new Map<string, number>()
+    const most = new Map<string, number>()
+    const work = async ({ lane = '' }: Message<number>): Promise<void> => {
+      running.set(lane, (running.get(lane) ?? 0) + 1)
+      most.set(lane, Math.max(most.get(lane) ?? 0, running.get(lane)!))
+      await settle()
+      running.set(lane, running.get(lane)! - 1)
+    }
+    const reports = await Promise.all(consumers.map((one) => one.drain(work, { concurrency: 10 })))
+    expect(reports.reduce((sum, { acked }) => sum + acked, 0)).toBe(30)
+    expect(Object.fromEntries(most)).toEqual({ A: 2, B: 1, C: 2 })
+  })
+
+  test('a rate spaces deliveries, and who waits is there in time', async () => {
+    const { clock, queue, producer } = setUp<number>()
+    const consumer = queue.createConsumer('default', {
+      lanes: { rate: { count: 5, perMs: 1000, burst: 1 } },
+    })
+    await producer.sendBatch(Array.from({ length: 20 }, (_, payload) => ({ payload, lane: 'A' })))
+    const stop = new AbortController()
+    const at: number[] = []
+    const start = clock.now()
+    const running = consumer.run(() => void at.push(clock.now() - start), {
+      concurrency: 5,
+      signal: stop.signal,
+    })
+    await clock.advance(2000)
+    expect(at).toEqual([0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000])
+    stop.abort()
+    await running
+  })
+
+  test('only: a running loop takes from other lanes at once', async () => {
+    const { queue, producer, consumer } = setUp<string>()
+    const lanes = ['t1', 't2', 'x', undefined]
+    await producer.sendBatch(lanes.map((lane) => ({ payload: lane ?? 'none', lane })))
+    const stop = new AbortController()
+    const seen: string[] = []
+    consumer.only = ['t2']
+    const running = consumer.run(({ payload }) => void seen.push(payload), { signal: stop.signal })
+    await settle()
+    expect(seen).toEqual(['t2'])
+    consumer.only = 't'
+    await settle()
+    expect(seen).toEqual(['t2', 't1'])
+    consumer.only = []
+    await producer.send('t3', { lane: 't3' })
+    await settle()
+    expect(seen).toHaveLength(2)
+    consumer.only = undefined
+    await settle()
+    expect(seen.slice(2).toSorted(inOrder)).toEqual(['none', 't3', 'x'])
+    stop.abort()
+    await running
+    expect((await queue.stats()).messages).toBe(0)
+  })
+
+  test('a message knows its lane, and a list shows one lane', async () => {
+    const { queue, producer, consumer } = setUp<string>()
+    await producer.send('a', { lane: 'A' })
+    await producer.send('b')
+    expect((await queue.list({ lane: 'A' })).messages).toMatchObject([{ payload: 'a', lane: 'A' }])
+    expect((await queue.list({ lane: '' })).messages).toMatchObject([{ payload: 'b', lane: undefined }])
+    const received = await consumer.receiveBatch(2)
+    expect(received.map(({ lane }) => lane)).toEqual([undefined, 'A'])
+    expect((await queue.lanes()).lanes).toMatchObject([{ lane: 'A', leased: 1, waiting: 0, holds: [] }])
+  })
+})
+
+const inOrder = (a: string, b: string): number => a.localeCompare(b)

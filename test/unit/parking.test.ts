@@ -1,5 +1,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Codec, type Message, QuaysideError, type StandardSchema } from '../../src/index.ts'
+import {
+  type Codec,
+  type Consumer,
+  type ConsumerOptions,
+  type DrainReport,
+  type Message,
+  QuaysideError,
+  type Queue,
+  type StandardSchema,
+} from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
 import { expectCode, setUp } from '../support/set-up.ts'
 import { setUpReference } from '../support/set-up-reference.ts'
@@ -104,7 +113,7 @@ describe('park', () => {
     const { queue, producer, consumer, storage } = setUp<string>({ guarantees: { parking: false } })
     await producer.send('a')
     const message = (await consumer.receive())!
-    await expectCode(message.park({ reason: 'x' }), 'UNSUPPORTED', 'park', 'parked messages')
+    await expectCode(message.park({ reason: 'x' }), 'UNSUPPORTED', 'park', 'parking')
     await expectCode(queue.resume(['a']), 'UNSUPPORTED', 'resume')
     await expectCode(queue.edit('a', 'x'), 'UNSUPPORTED', 'edit')
     expect(storage.count('settle') + storage.count('resume')).toBe(0)
@@ -210,7 +219,7 @@ describe('edit', () => {
   })
 
   test('refuses what is wrong, and what does not fit the storage', async () => {
-    const { queue, storage } = await setUpReference<unknown>({
+    const { queue, storage } = await setUpReference({
       guarantees: { maxBodyBytes: 10, maxHeaderBytes: 5 },
     })
     await expectCode(queue.edit('', 1), 'INVALID_ARGUMENT', 'edit', 'id')
@@ -267,13 +276,14 @@ describe('what cannot be read', () => {
       storage.work()
       await producer.send('old')
       const seen: string[] = []
+      const reports: DrainReport[] = []
       const handler = ({ payload }: Message<string>): void => void seen.push(payload)
       if (way === 'receive') seen.push((await consumer.receive({ waitMs: 1000 }))!.payload)
-      else if (way === 'drain')
-        expect(await consumer.drain(handler)).toMatchObject({ acked: 1, dead: 0, parked: 1 })
+      else if (way === 'drain') reports.push(await consumer.drain(handler))
       else void consumer.run(handler, { signal: stop.signal })
       await settle()
       expect(seen).toEqual(['old'])
+      for (const { acked, dead, parked } of reports) expect([acked, dead, parked]).toEqual([1, 0, 1])
       stop.abort()
       const { messages } = await queue.list({ state: 'parked' })
       expect(messages).toMatchObject([
@@ -287,18 +297,18 @@ describe('what cannot be read', () => {
   )
 
   test('a codec that does not know quayside says it with the code of any error, late as well', async () => {
-    let key: string | undefined
+    const keys = new Set<string>()
     const codec: Codec<string> = {
       encode: (text) => text,
       decode: async (body) => {
-        if (key === undefined) throw Object.assign(new Error('no key'), { code: 'NOT_YET_READABLE' })
+        if (!keys.has('k7')) throw Object.assign(new Error('no key'), { code: 'NOT_YET_READABLE' })
         return String(body)
       },
     }
     const { queue, producer, consumer } = await setUpReference<string>({ codec })
     const { id } = await producer.send('secret')
     expect(await consumer.receive()).toBeUndefined()
-    key = 'k7'
+    keys.add('k7')
     expect(await queue.resume([id])).toEqual([true])
     expect(await consumer.receive()).toMatchObject({ payload: 'secret' })
   })
@@ -338,21 +348,31 @@ describe('what cannot be read', () => {
   })
 })
 
-test('afterDead: the next of the key is parked behind a dead letter, or goes on', async () => {
-  for (const afterDead of ['park', 'continue', undefined] as const) {
+describe('afterDead', () => {
+  async function afterDeath(afterDead: ConsumerOptions['afterDead']): Promise<{
+    readonly queue: Queue<string>
+    readonly consumer: Consumer<string>
+  }> {
     const { queue, producer } = await setUpReference<string>()
     const consumer = queue.createConsumer('default', { afterDead })
     for (const payload of ['a', 'b', 'c']) await producer.send(payload, { key: 'k' })
     await (await consumer.receive())!.reject()
-    const next = await consumer.receive()
-    if (afterDead === 'park') {
-      expect(next).toBeUndefined()
-      const { messages } = await queue.list({ state: 'parked' })
-      expect(messages).toMatchObject([{ payload: 'b', parked: { reason: 'behind a dead letter' } }])
-      await queue.resume([messages[0]!.id])
-      expect(await consumer.receive()).toMatchObject({ payload: 'b' })
-    } else expect(next).toMatchObject({ payload: 'b' })
+    return { queue, consumer }
   }
+
+  test.each(['continue', undefined] as const)('%s: the next of the key goes on', async (afterDead) => {
+    const { consumer } = await afterDeath(afterDead)
+    expect(await consumer.receive()).toMatchObject({ payload: 'b' })
+  })
+
+  test('park: the next of the key is parked, until it is resumed', async () => {
+    const { queue, consumer } = await afterDeath('park')
+    expect(await consumer.receive()).toBeUndefined()
+    const { messages } = await queue.list({ state: 'parked' })
+    expect(messages).toMatchObject([{ payload: 'b', parked: { reason: 'behind a dead letter' } }])
+    await queue.resume([messages[0]!.id])
+    expect(await consumer.receive()).toMatchObject({ payload: 'b' })
+  })
 })
 
 test('list decodes what it shows of parked and done, and passes over what it cannot', async () => {
