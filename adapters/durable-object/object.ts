@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Message } from '../../src/core.ts'
+import type { Message, Verdict } from '../../src/core.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type Hint, MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
@@ -72,9 +72,13 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   /**
    * Push mode, where a subclass has it: called with messages as they come, up to `push.batchSize` at a time, by an alarm of
    * the object. It returns, and they are acked; it throws, and they are tried again by the retry policy, then dead letters.
-   * It may settle messages itself, one by one. Leases are extended while it works, for `push.timeoutMs` at most.
+   * Or it returns a {@link Verdict} for each of them, in their order: `{ kind: 'ack', result }`, `nack`, `reject`, `park`, or
+   * an error. It may settle messages itself, one by one. Leases are extended while it works, for `push.timeoutMs` at most.
    */
-  onMessages?(messages: readonly Message<T>[], context: PushContext): unknown
+  onMessages?(
+    messages: readonly Message<T>[],
+    context: PushContext,
+  ): void | readonly Verdict[] | Promise<void | readonly Verdict[]>
 
   /** The clock of the queue, in ms since 1970. */
   protected now(): number {
