@@ -34,10 +34,7 @@ export interface ObjectSocket {
   accept(): void
   send(message: string): void
   close(): void
-  addEventListener(
-    type: 'message' | 'close' | 'error',
-    listener: (event: { readonly data?: unknown }) => void,
-  ): void
+  addEventListener(type: 'message' | 'close' | 'error', listener: (event: object) => void): void
 }
 
 /** Makes two WebSockets that are connected with each other. */

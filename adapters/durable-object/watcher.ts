@@ -28,8 +28,8 @@ export function watchObject(
     connect().then((opened) => {
       if (stopped) return opened.close()
       socket = opened
-      opened.addEventListener('message', ({ data }) => {
-        if (!stopped) listener(hintOfText(data))
+      opened.addEventListener('message', (event) => {
+        if (!stopped) listener(hintOfText((event as { readonly data?: unknown }).data))
       })
       const lost = (): void => {
         // One that is closed after an error has a successor already.
