@@ -25,6 +25,8 @@ export const PARKING: Need = ({ parking = true }) =>
   parking ? undefined : 'nothing can be parked (parking: false)'
 export const RESULTS: Need = ({ results = true }) =>
   results ? undefined : 'no outcome is kept (results: false)'
+export const LANES: Need = ({ lanes = true }) =>
+  lanes ? undefined : 'there are no lanes and no holds (lanes: false)'
 export const PERSISTENCE: Need = ({ durability }) =>
   durability === 'none' ? 'nothing survives the adapter (durability: none)' : undefined
 export const SETTABLE_CLOCK: Need = (_, realClock) =>

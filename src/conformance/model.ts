@@ -1,3 +1,4 @@
+import type { LaneState } from '../lanes.ts'
 import type {
   AppendResult,
   Body,
@@ -20,6 +21,7 @@ import type {
 import { equal, fail, ok, show } from './assert.ts'
 import type { ConformanceClock } from './clock.ts'
 import { Outcomes } from './outcomes.ts'
+import { LaneModel } from './lane-model.ts'
 
 /**
  * Contract 1 as plainly as possible: an array of messages, and for each message and group where it stands. Everything is
@@ -43,11 +45,21 @@ export class Model {
   #sent: Range = { least: 0, most: 0 }
 
   readonly #fifo: boolean
+  /** Whose turn it is, and what is held. */
+  readonly lanes: LaneModel
 
   /** @param fifo Whether the storage promises an order. */
   constructor(clock: ConformanceClock, fifo: boolean = true) {
     this.#clock = clock
     this.#fifo = fifo
+    this.lanes = new LaneModel({
+      now: () => this.#now,
+      groups: () => this.#groups.values(),
+      of: (group) => this.#of(group),
+      isLive: (standing) => this.#isHeld(standing),
+      isDeliverable: (group, message, standing) => this.#isDeliverable(group, message, standing),
+      states: (group, message, standing) => this.#states(group, message, standing),
+    })
   }
 
   get #now(): number {
@@ -131,7 +143,10 @@ export class Model {
       dropped: false,
       standings: new Map(),
     }
-    for (const name of this.#groups.keys()) message.standings.set(name, newStanding(message, true))
+    for (const [name, group] of this.#groups) {
+      this.lanes.stored(group, message.lane)
+      message.standings.set(name, newStanding(message, true))
+    }
     this.#messages.push(message)
     this.#sent = { least: this.#sent.least + 1, most: this.#sent.most + 1 }
   }
@@ -145,10 +160,11 @@ export class Model {
     const { maxDelayMs = Infinity } = draft
     const delayMs = Math.min(draft.delayMs ?? 0, Math.max(0, message.since + maxDelayMs - this.#now))
     message.edited = []
+    const { lane } = message
     // An engine may drop the old one and store the new one.
     this.#sent = { ...this.#sent, most: this.#sent.most + 1 }
     Object.assign(message, this.#contentOf(draft, id))
-    const moves = wasWaiting || delayMs > 0
+    const moves = wasWaiting || delayMs > 0 || message.lane !== lane
     if (moves) {
       message.number = this.#messages.length
       this.#messages.push(...this.#messages.splice(this.#messages.indexOf(message), 1))
@@ -179,11 +195,12 @@ export class Model {
   }
 
   #contentOf(draft: NewMessage, id: string): Content {
-    const { body, key, headers, maxAttempts, expiresInMs, dedupeMs = 0, keepMs } = draft
+    const { body, key, lane = '', headers, maxAttempts, expiresInMs, dedupeMs = 0, keepMs } = draft
     return {
       id,
       body,
       key,
+      lane,
       headers,
       maxAttempts,
       dedupeMs,
@@ -195,7 +212,8 @@ export class Model {
 
   // Claim
 
-  claim(request: ClaimRequest, { deliveries, nextInMs, settled }: ClaimResult): void {
+  claim(request: ClaimRequest, result: ClaimResult): void {
+    const { deliveries, nextInMs, settled } = result
     this.#start(request.groups ?? [])
     this.#start([{ name: request.group, from: request.from }])
     const group = this.#groups.get(request.group)!
@@ -204,19 +222,22 @@ export class Model {
     group.parksNext = request.parksNext === true
     if (request.settle !== undefined) this.settle(request.group, request.settle, settled ?? [])
     this.#markBlocked(group)
+    this.lanes.begin(group, request)
     // Until it delivers something, or says that there is nothing, it may still be taking over what others hold.
-    if (deliveries.length > 0 || nextInMs !== 0) {
+    if (deliveries.length > 0 || (nextInMs !== 0 && !this.lanes.isStopped(group))) {
       for (const [, standing] of this.#of(group)) standing.starting = false
     }
     ok(deliveries.length <= request.limit, `${deliveries.length} deliveries, the limit is ${request.limit}`)
     for (const delivery of deliveries) this.#deliver(group, delivery, request)
     this.#markBlocked(group)
-    if (deliveries.length < request.limit && nextInMs !== 0) this.#nothingLeft(group)
-    const next = this.#nextEvent(group)
+    if (deliveries.length < request.limit && nextInMs !== 0) this.#nothingLeft(group, request)
+    this.lanes.end(group, request, result)
+    const next = this.#nextEvent(group, request)
     if (next !== undefined) {
       const latest = next - this.#now
+      const isFiltered = request.only !== undefined && latest > 0
       ok(
-        nextInMs !== undefined && nextInMs <= latest,
+        nextInMs !== undefined && nextInMs <= (isFiltered ? Math.max(latest, FILTERED_MS) : latest),
         `nextInMs is ${nextInMs}, but a message can be delivered in ${latest} ms`,
       )
     }
@@ -230,7 +251,8 @@ export class Model {
     }
   }
 
-  #deliver(group: Group, delivery: Delivery, { leaseMs, maxAttempts }: ClaimRequest): void {
+  #deliver(group: Group, delivery: Delivery, request: ClaimRequest): void {
+    const { leaseMs, maxAttempts } = request
     const { body, attempt, receipt } = delivery
     const what = `delivery of ${show(body)} to ${group.name}`
     const message = this.#find(body, what)
@@ -264,6 +286,7 @@ export class Model {
     if (this.#fifo && isInOrder(standing)) {
       const earlier = this.#of(group).find(
         ([other, theirs]) =>
+          other.lane === message.lane &&
           isBefore(other, message) &&
           isInOrder(theirs) &&
           theirs.sure &&
@@ -271,6 +294,7 @@ export class Model {
       )
       ok(earlier === undefined, `${what}: ${show(earlier?.[0].body)} comes first`)
     }
+    this.lanes.deliver(group, message, standing, request, what)
     ok(!this.#receipts.has(receipt), `${what}: the receipt ${receipt} was given out before`)
     if (standing.state === 'leased') this.#fail(group, 1, 1)
     Object.assign(standing, {
@@ -290,9 +314,10 @@ export class Model {
   }
 
   /** A claim has said that it left nothing behind. */
-  #nothingLeft(group: Group): void {
+  #nothingLeft(group: Group, request: ClaimRequest): void {
+    const mayGo = ({ lane }: Message): boolean => this.lanes.mayGo(group, lane, request) === 'yes'
     for (const [message, standing] of this.#of(group)) {
-      if (!standing.sure) continue
+      if (!standing.sure || !mayGo(message)) continue
       const { body } = message
       ok(!this.#isDeliverable(group, message, standing), `a claim of ${group.name} left ${show(body)} behind`)
       if (standing.expiry !== 'maybe' && this.#isDying(message, standing) && this.#isDue(message, standing)) {
@@ -301,15 +326,19 @@ export class Model {
       if (message.at <= this.#now && this.#blockers(group, message).length > 0) standing.passed = true
     }
     // Which of a redriven message and those behind it goes first is open, but one of them must.
-    for (const key of new Set(this.#messages.map((message) => message.key))) {
-      if (key === undefined) continue
+    for (const domain of new Set(this.#messages.map(domainOf))) {
+      if (domain === undefined) continue
       const open = this.#of(group).filter(
         ([message, { state }]) =>
-          message.key === key && message.at <= this.#now && state !== 'done' && state !== 'dead',
+          domainOf(message) === domain &&
+          mayGo(message) &&
+          message.at <= this.#now &&
+          state !== 'done' &&
+          state !== 'dead',
       )
       const isStuck =
         open.length > 0 &&
-        !group.stops.has(key) &&
+        !group.stops.has(domain) &&
         open.every(
           ([message, standing]) =>
             standing.sure &&
@@ -317,18 +346,20 @@ export class Model {
             this.#isDue(message, standing) &&
             !this.#isDying(message, standing),
         )
-      ok(!isStuck, `a claim of ${group.name} left all messages of the key ${key} behind`)
+      ok(!isStuck, `a claim of ${group.name} left all messages of the key ${domain} behind`)
     }
   }
 
   /** The first time at which a claim surely finds something, if nobody does anything. */
-  #nextEvent(group: Group): number | undefined {
+  #nextEvent(group: Group, request: ClaimRequest): number | undefined {
     const times: number[] = []
     for (const [message, standing] of this.#of(group)) {
       const { state, sure, until, due, attempts, expiry, versions } = standing
       if (!sure || state === 'done' || state === 'dead' || state === 'parked') continue
       if (this.#isStopped(group, message, standing)) continue
-      const at = Math.max(this.#now, message.at, state === 'leased' ? until : due)
+      const goes = this.lanes.goesAt(group, message.lane, request)
+      const at = Math.max(goes, message.at, state === 'leased' ? until : due)
+      if (at === Infinity) continue
       const isExpired = expiry !== 'never' && versions.some((one) => isExpiredAt(one, at))
       if (isExpired || Math.max(...attempts) >= this.#maxOf(group, standing)) continue
       if (this.#blockers(group, message).length > 0) continue
@@ -389,6 +420,8 @@ export class Model {
       if (wasDead) this.#letGo(group, message, false)
       else this.#outcomes.acked(group.name, message, now, settlement.value)
       group.acked = { least: group.acked.least + (wasDead ? 0 : 1), most: group.acked.most + 1 }
+      if (!wasDead)
+        this.lanes.acked(group, message, standing, !this.#isHeld(standing) || standing.doubtfulLease)
       standing.state = 'done'
       // Whether `dedupeMs` counts from the death or from its end is open.
       this.#finished(message, !wasDead)
@@ -482,7 +515,10 @@ export class Model {
   /** Groups that a verb makes where they do not exist. */
   #start(groups: readonly GroupStart[]): void {
     for (const { name, from = 'earliest' } of groups) {
-      if (!this.#groups.has(name)) this.#groups.set(name, this.#makeGroup(name, from, true))
+      if (this.#groups.has(name)) continue
+      const group = this.#makeGroup(name, from, true)
+      this.#groups.set(name, group)
+      this.lanes.made(group)
     }
   }
 
@@ -507,7 +543,7 @@ export class Model {
 
   /** A message died: the next of its key is parked, one that waits, or the first that comes while the dead letter is kept. */
   #stop(group: Group, message: Message, sure: boolean): void {
-    const { key } = message
+    const key = domainOf(message)
     if (key === undefined) return
     const before = group.stops.get(key)
     group.stops.set(key, { message, sure: sure && before === undefined })
@@ -515,7 +551,7 @@ export class Model {
 
   /** A dead letter is gone. Whatever it had parked goes on behind it, if it was redriven. */
   #letGo(group: Group, message: Message, redriven: boolean): void {
-    const { key } = message
+    const key = domainOf(message)
     if (key === undefined) return
     const stop = group.stops.get(key)
     if (stop?.message === message) group.stops.delete(key)
@@ -527,7 +563,8 @@ export class Model {
 
   /** Whether a dead letter has it parked, once a claim comes by. */
   #isStopped(group: Group, message: Message, { redriven, state }: Standing): boolean | 'maybe' {
-    const stop = message.key === undefined ? undefined : group.stops.get(message.key)
+    const key = domainOf(message)
+    const stop = key === undefined ? undefined : group.stops.get(key)
     if (stop === undefined || state !== 'waiting' || redriven || isBefore(message, stop.message)) return false
     const { state: letter, deadUntil = 0 } = stop.message.standings.get(group.name) ?? {}
     const isKept = letter === 'dead' && deadUntil > this.#now
@@ -692,7 +729,10 @@ export class Model {
   }
 
   deleteGroup(name: string): void {
-    if (!this.#groups.delete(name)) return
+    const group = this.#groups.get(name)
+    if (group === undefined) return this.lanes.deletedGroup({ ...NO_GROUP, name })
+    this.#groups.delete(name)
+    this.lanes.deletedGroup(group)
     this.#outcomes.deleteGroup(name)
     for (const message of this.#messages) {
       const standing = message.standings.get(name)
@@ -709,6 +749,7 @@ export class Model {
   purge(): void {
     this.#outcomes.clear()
     for (const group of this.#groups.values()) group.stops.clear()
+    this.lanes.purged()
     for (const message of this.#messages) {
       const wasOpen = this.#isRetained(message)
       this.#drop(message, true)
@@ -735,6 +776,7 @@ export class Model {
     this.#messages.length = 0
     this.#groups.clear()
     this.#remembered.clear()
+    this.lanes.deleted()
     this.#sent = { least: 0, most: 0 }
   }
 
@@ -807,7 +849,7 @@ export class Model {
   #parkedBehind(group: Group, message: Message, standing: Standing, { parked }: ListedMessage): void {
     const what = `${show(message.body)} is parked in ${group.name}`
     equal(parked?.reason, BEHIND, `${what}: the reason`)
-    const { key } = message
+    const key = domainOf(message)
     ok(key !== undefined && group.stops.delete(key), `${what}, but no dead letter of its key has it parked`)
     this.#park(standing, parked!)
   }
@@ -890,13 +932,13 @@ export class Model {
       if (state === 'ready' && !isInOrder(standing)) continue
       if (state === 'blocked' && standing.redriven) continue
       if (state === 'leased' || state === 'delayed') continue
-      const lane = state === 'blocked' ? `blocked by ${key}` : state
-      const before = last.get(lane)
+      const line = `${state === 'blocked' ? `blocked by ${key}` : state} in ${message.lane}`
+      const before = last.get(line)
       ok(
         before === undefined || !isBefore(message, before),
         `the list of ${group.name} shows ${show(before?.body)} before ${show(body)}, both ${state}`,
       )
-      last.set(lane, message)
+      last.set(line, message)
     }
   }
 
@@ -941,7 +983,14 @@ export class Model {
     return seen
   }
 
+  /** Checks all lanes of a group, unless there is none. */
+  checkLanes(name: string, lanes: readonly LaneState[]): void {
+    const group = this.#groups.get(name)
+    if (group !== undefined) this.lanes.checkLanes(group, lanes)
+  }
+
   checkStats(stats: StorageStats): void {
+    this.lanes.checkHolds(stats.holds)
     equal(Object.keys(stats.groups).sort(), [...this.#groups.keys()].sort(), 'groups in stats')
     inRange(stats.sent, this.#sent, 'sent in stats')
     let largest = 0
@@ -1069,10 +1118,10 @@ export class Model {
     })
   }
 
-  #ofKey(group: Group, { key, number }: Message): [Message, Standing][] {
-    return key === undefined
-      ? []
-      : this.#of(group).filter(([other]) => other.key === key && other.number !== number)
+  #ofKey(group: Group, message: Message): [Message, Standing][] {
+    const domain = domainOf(message)
+    if (domain === undefined) return []
+    return this.#of(group).filter(([other]) => domainOf(other) === domain && other.number !== message.number)
   }
 
   /** Earlier messages of the same key that are not done. `hard`: no reading of the contract lets this one pass. */
@@ -1182,12 +1231,14 @@ export class Model {
   }
 }
 
-type Seen = MessageState | 'gone'
+export type Seen = MessageState | 'gone'
 
 interface Content {
   id: string
   body: Body
   key: string | undefined
+  /** Empty: none. */
+  lane: string
   headers: Readonly<Record<string, string>> | undefined
   maxAttempts: number | undefined
   dedupeMs: number
@@ -1196,7 +1247,7 @@ interface Content {
   expires: number | undefined
 }
 
-interface Message extends Content {
+export interface Message extends Content {
   /** The order of append. */
   number: number
   /** When it took, or will take, its place in the queue. */
@@ -1221,7 +1272,7 @@ interface Message extends Content {
 }
 
 /** A message in a group. */
-interface Standing {
+export interface Standing {
   state: 'waiting' | 'leased' | 'parked' | 'dead' | 'done'
   /** What it may carry here: more than one will be seen. */
   versions: readonly Content[]
@@ -1280,7 +1331,7 @@ interface LastError {
   readonly text: string | undefined
 }
 
-interface Group {
+export interface Group {
   readonly name: string
   maxAttempts: number
   /** Of the last claim. */
@@ -1302,7 +1353,7 @@ interface Receipt {
   readonly token: number
 }
 
-interface Range {
+export interface Range {
   readonly least: number
   readonly most: number
 }
@@ -1311,6 +1362,24 @@ const ZERO: Range = { least: 0, most: 0 }
 
 /** Why the next of a key is parked. */
 const BEHIND = 'behind a dead letter'
+/** So late may a claim with a filter say it. */
+const FILTERED_MS = 20
+
+const NO_GROUP: Group = {
+  name: '',
+  acked: ZERO,
+  failed: ZERO,
+  maxAttempts: Infinity,
+  deadForMs: undefined,
+  parksNext: false,
+  stops: new Map(),
+  imagined: undefined,
+}
+
+/** A key belongs to its lane. */
+function domainOf({ key, lane }: Message): string | undefined {
+  return key === undefined ? undefined : JSON.stringify([lane, key])
+}
 
 function inRange(actual: number, { least, most }: Range, what: string): void {
   ok(
@@ -1388,11 +1457,12 @@ function isExpiredAt({ expires }: Content, now: number): boolean {
 
 /** Checks what a delivery or an entry carries, and learns from it which version it is. */
 function sameContent(actual: Delivery | ListedMessage, standing: Standing, what: string): Content {
-  const { id, body, key, headers, timestamp } = actual
+  const { id, body, key, lane = '', headers, timestamp } = actual
   const content = standing.versions.find((one) => one.body === body)
   if (content === undefined)
     fail(`${what}: it should be one of ${show(standing.versions.map((one) => one.body))}`)
-  equal([id, key, headers, timestamp], [content.id, content.key, content.headers, content.timestamp], what)
+  const expected = [content.id, content.key, content.lane, content.headers, content.timestamp]
+  equal([id, key, lane, headers, timestamp], expected, what)
   if (standing.versions.length > 1) standing.versions = [content]
   return content
 }

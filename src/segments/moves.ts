@@ -13,12 +13,22 @@ import {
   type Blocked,
   type SideRow,
   type Stored,
-  EXPIRES,
   FADES,
   WAITS,
 } from './rows.ts'
+import { flowOf } from './lanes/lane.ts'
 import { keep } from './results.ts'
-import { dropStop, noteLeaving, putDue, sideKey, stopKey, stopOf, unpark, wait } from './waiting.ts'
+import {
+  dropStop,
+  expiryKey,
+  noteLeaving,
+  putDue,
+  sideKey,
+  stopKey,
+  stopOf,
+  unpark,
+  wait,
+} from './waiting.ts'
 import { reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
@@ -199,12 +209,12 @@ export function bury(
   attempt: number,
   reason: DeadReason,
   error?: string,
-  deadForMs: number = group.row.deadForMs ?? Infinity,
-  parksNext: boolean | undefined = group.row.parksNext,
+  deadForMs: number = group.whole.row.deadForMs ?? Infinity,
+  parksNext: boolean | undefined = group.whole.row.parksNext,
 ): void {
-  const { work, name } = group
+  const { work, name, row } = group.whole
   const until = deadForMs < Infinity ? work.now + deadForMs : undefined
-  const fence = group.row.nextLease++
+  const fence = row.nextLease++
   work.tx.put('dead', [name, seq], {
     message,
     attempt,
@@ -216,12 +226,12 @@ export function bury(
   } satisfies DeadRow)
   if (until !== undefined) {
     work.tx.put('due', [name, FADES, until, seq], 0)
-    group.row.fades = Math.min(group.row.fades ?? until, until)
+    row.fades = Math.min(row.fades ?? until, until)
     reapAt(work, until)
   }
-  group.row.dead++
-  group.row.failed++
-  group.changed = true
+  row.dead++
+  row.failed++
+  group.whole.changed = group.changed = true
   if (parksNext && message.key !== undefined) stopKey(group, message.key, seq)
   if (message.keepMs !== undefined)
     keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
@@ -229,16 +239,16 @@ export function bury(
 }
 
 /** A dead letter is gone: it has nothing parked any more. */
-export function letKeyGo(group: Group, seq: number, { key }: Stored): void {
-  if (key !== undefined && stopOf(group, key) === seq) {
-    dropStop(group, key)
-    group.changed = true
-  }
+export function letKeyGo(whole: Group, seq: number, { key, lane }: Stored): void {
+  const group = key === undefined ? undefined : flowOf(whole, lane)
+  if (group === undefined || stopOf(group, key!) !== seq) return
+  dropStop(group, key!)
+  group.changed = true
 }
 
 /** A message is no longer outside the log, if it was. */
-export function left({ work, name }: Group, seq: number, message: Stored | undefined): void {
-  if (message?.expires !== undefined) work.tx.delete('due', [name, EXPIRES, message.expires, seq])
+export function left({ whole }: Group, seq: number, message: Stored | undefined): void {
+  if (message?.expires !== undefined) whole.work.tx.delete('due', expiryKey(whole.name, seq, message))
 }
 
 /** The group has finished with a message: once all have, the id that its sender chose is free again. */

@@ -2,6 +2,7 @@ import type { Outcome } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, allGroups } from './group.ts'
 import { isOfDelayed, parseId } from './ids.ts'
+import { flowOf } from './lanes/lane.ts'
 import { findLease } from './leases.ts'
 import type { IdRow, Lease, ResultRow, Stored } from './rows.ts'
 import { type Work, addTimer, spend } from './work.ts'
@@ -37,8 +38,9 @@ export function keep(
       kept: seq,
       keptUntil: Math.max(row.keptUntil ?? 0, until),
     } satisfies IdRow)
-  work.finished ??= []
-  work.finished.push(id)
+  const { root } = work
+  root.finished ??= []
+  root.finished.push(id)
 }
 
 /** Notes how far the handler of a message is. */
@@ -58,12 +60,12 @@ function needsRow({ id, named }: Stored): boolean {
   return named !== undefined || isOfDelayed(id)
 }
 
-function resultOf({ id, at, key }: Stored, attempt: number, outcome: Outcome): ResultRow {
-  return { id, at, attempt, outcome, ...(key !== undefined && { key }) }
+function resultOf({ id, at, key, lane }: Stored, attempt: number, outcome: Outcome): ResultRow {
+  return { id, at, attempt, outcome, ...(key !== undefined && { key }), ...(lane !== undefined && { lane }) }
 }
 
 /** Puts the row of an outcome, and has it deleted when its time is over. */
-export function putResult(work: Work, group: string, seq: number, row: ResultRow): void {
+export function putResult({ root: work }: Work, group: string, seq: number, row: ResultRow): void {
   const { id, until = 0 } = row
   work.tx.put('results', [group, seq], row)
   work.kept ??= new Map()
@@ -105,7 +107,8 @@ export function forgetKept(work: Work, row: IdRow | undefined): void {
 export function outcomeIn(group: Group, seq: number, row: ResultRow): Outcome | undefined {
   const { now } = group.work
   if (row.until !== undefined) return row.until > now ? row.outcome : undefined
-  const lease = findLease(group, seq)
+  const flow = group.whole === group ? flowOf(group, row.lane) : group
+  const lease = flow && findLease(flow, seq)
   return lease !== undefined && lease.lease === row.lease && lease.until > now ? row.outcome : undefined
 }
 
@@ -128,7 +131,11 @@ export function seqOf(work: Work, id: string): number | undefined {
   const row = work.tx.get<IdRow>('ids', id)
   const seq = row?.kept ?? row?.seq
   if (seq !== undefined) return seq
-  const parsed = parseId(id, { log: work.queue.tail, delayed: work.queue.nextDelayed })
+  const parsed = parseId(id, {
+    log: work.queue.tail,
+    delayed: work.queue.nextDelayed,
+    lane: work.queue.laneTail,
+  })
   if (parsed?.delayed !== true) return parsed?.number
   const found = find(work, id)
   return found !== undefined && 'seq' in found ? found.seq : undefined

@@ -1,6 +1,7 @@
 import type { ResumeOptions } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, allGroups } from './group.ts'
+import { inWork } from './lanes/lane.ts'
 import { replace } from './moves.ts'
 import { locate, messageIn } from './places.ts'
 import { unpark, wait } from './waiting.ts'
@@ -13,7 +14,12 @@ export function resume(work: Work, ids: readonly string[], { group: only, edit }
   return ids.map((id) => {
     const found = find(work, id)
     if (found === undefined || 'delayed' in found) return false
-    return groups.filter((group) => resumeIn(group, found.seq, found.key, edit)).length > 0
+    return (
+      groups.filter((whole) => {
+        const group = inWork(whole, found.work)
+        return group !== undefined && resumeIn(group, found.seq, found.key, edit)
+      }).length > 0
+    )
   })
 }
 

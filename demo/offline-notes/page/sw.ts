@@ -29,7 +29,9 @@ const switched: SyncedOutbox = {
   held: false,
   size: async () => ((await isSwitchedOff()) ? 0 : await outbox.size()),
   drain: async (options) =>
-    (await isSwitchedOff()) ? { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 } : await outbox.drain(options),
+    (await isSwitchedOff())
+      ? { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
+      : await outbox.drain(options),
 }
 registerBackgroundSync(switched, { tag: TAG })
 
