@@ -19,9 +19,11 @@ export function placeInWords({ group, lane }: HoldPlace): string {
 
 /** A hold, in words. */
 export function holdInWords({ reason, endsInMs, probe, probing, ...place }: Hold): string {
-  const until = endsInMs === undefined ? 'until it is released' : `for ${duration(endsInMs)}`
-  const what = probing
-    ? 'lets one message at a time go, until one is acked'
-    : `is held ${until}${probe ? ', then one goes first' : ''}`
+  // A release says itself whether one goes first.
+  const until =
+    endsInMs === undefined
+      ? 'until it is released'
+      : `for ${duration(endsInMs)}${probe ? ', then one goes first' : ''}`
+  const what = probing ? 'lets one message at a time go, until one is acked' : `is held ${until}`
   return `${placeInWords(place)} ${what}${reason === undefined ? '' : `: ${clean(reason)}`}`
 }
