@@ -30,8 +30,10 @@ function predecessors(lines: readonly Line[], groups: readonly string[]): Map<Li
   const byKey = new Map<string, Line[]>()
   for (const line of lines) {
     if (line.key === undefined) continue
-    const others = byKey.get(line.key)
-    if (others === undefined) byKey.set(line.key, [line])
+    // A key belongs to its lane.
+    const key = JSON.stringify([line.lane ?? '', line.key])
+    const others = byKey.get(key)
+    if (others === undefined) byKey.set(key, [line])
     else others.push(line)
   }
   const before = new Map<Line, Line[]>()

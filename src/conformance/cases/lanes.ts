@@ -1,4 +1,14 @@
-import { CANCELLATION, DEDUPLICATION, EXCLUSIVE_LEASES, LANES, ORDERING_KEYS, type Section } from '../case.ts'
+import {
+  CANCELLATION,
+  DEDUPLICATION,
+  EXCLUSIVE_LEASES,
+  FIFO,
+  IDS_WITH_KEYS,
+  LANES,
+  ORDERING_KEYS,
+  QUEUE_LIMITS,
+  type Section,
+} from '../case.ts'
 import { equal, ok } from '../assert.ts'
 import { type ClaimOptions, type Draft, type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 import type { Delivery } from '../../storage.ts'
@@ -83,6 +93,7 @@ export const lanes: Section = {
     },
     {
       name: 'messages without a lane are one more lane, and the first',
+      needs: [FIFO],
       async run(t) {
         const q = await t.open()
         await q.send(...of('a', 3), 'x-0', 'x-1', 'x-2', ...of('b', 3))
@@ -234,7 +245,7 @@ export const lanes: Section = {
     },
     {
       name: 'an id belongs to the queue, whatever the lane',
-      needs: [DEDUPLICATION],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         equal(await q.sendOne({ body: 'one', id: 'i', lane: 'a' }), 'stored', 'the first')
@@ -245,7 +256,7 @@ export const lanes: Section = {
     },
     {
       name: 'a lost id in a lane is known for its dedupeMs',
-      needs: [DEDUPLICATION],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send({ body: 'one', id: 'i', lane: 'a', dedupeMs: t.s(10) })
@@ -257,7 +268,7 @@ export const lanes: Section = {
     },
     {
       name: 'a replacement in the same lane keeps its place',
-      needs: [DEDUPLICATION],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.send({ body: 'old', id: 'i', lane: 'a' }, ...of('a', 1))
@@ -267,7 +278,7 @@ export const lanes: Section = {
     },
     {
       name: 'a replacement in another lane goes to its end',
-      needs: [DEDUPLICATION],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.claim({ limit: 0 })
@@ -533,6 +544,7 @@ export const lanes: Section = {
     },
     {
       name: 'lanes of a group, by name, with what waits and what is leased',
+      needs: [FIFO],
       async run(t) {
         const q = await t.open()
         await q.claim({ limit: 0, groups: [{ name: 'other' }] })
@@ -615,6 +627,7 @@ export const lanes: Section = {
     },
     {
       name: 'a list of one lane, in order',
+      needs: [FIFO],
       async run(t) {
         const q = await t.open()
         await q.send(...of('a', 5), 'x-0', ...of('b', 2), 'x-1')
@@ -665,6 +678,7 @@ export const lanes: Section = {
     },
     {
       name: 'a limit of messages counts those of lanes',
+      needs: [QUEUE_LIMITS],
       async run(t) {
         const q = await t.open()
         await q.claim({ limit: 0 })
@@ -745,6 +759,7 @@ export const lanes: Section = {
     },
     {
       name: 'a thousand lanes of a few messages each are all delivered',
+      needs: [FIFO],
       async run(t) {
         const q = await t.open()
         await q.claim({ limit: 0 })

@@ -506,7 +506,7 @@ export const parking: Section = {
     },
     {
       name: 'parksNext: whether a claim has passed the next of the key or not',
-      needs: [ORDERING_KEYS],
+      needs: [ORDERING_KEYS, FIFO],
       async run(t) {
         for (const passed of [true, false]) {
           const q = await t.open(`passed: ${passed}`)
