@@ -2233,9 +2233,9 @@ end
 end
 end
 ` + leases + places + moves + ids + find + drop + group + counts + `
-` + `loadRest = function()
+loadRest = function()
 ` + parked + outcomes + `end
-` + `if ARGV[6] ~= '0' then
+if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -2521,9 +2521,9 @@ return { table.concat(marks), firstSeq, firstNumber }
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
-` + `loadRest = function()
+loadRest = function()
 ` + parked + outcomes + `end
-` + `F.open()
+F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -2539,9 +2539,9 @@ return table.concat(results)
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
-` + `loadRest = function()
+loadRest = function()
 ` + parked + outcomes + `end
-` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
 local group, rest = F.openGroups(7)
 local row = group.row
@@ -2894,9 +2894,9 @@ return 0
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
-` + `loadRest = function()
+loadRest = function()
 ` + outcomes + `end
-` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
@@ -3341,9 +3341,9 @@ return table.concat(results)
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
-` + `loadRest = function()
+loadRest = function()
 ` + parked + outcomes + `end
-` + `local group = F.open(ARGV[2])
+local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
