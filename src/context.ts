@@ -61,6 +61,8 @@ export class Context<T> {
     if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
   })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
+  /** The storage has said which messages have finished. */
+  tells = false
   #unwatch: (() => void) | undefined
   /** The groups that this queue is to have, and where they start. */
   readonly #groups: Map<string, GroupStart> = new Map()
@@ -216,7 +218,7 @@ export class Context<T> {
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
       // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
-      this.#hint()
+      this.#hint({ finished: 'many' })
     }
     return error
   }
@@ -336,7 +338,10 @@ export class Context<T> {
 
   #attach(): void {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
-    this.#unwatch = this.#view?.watch?.((hint) => this.#hint(hint))
+    this.#unwatch = this.#view?.watch?.((hint) => {
+      this.tells ||= hint?.finished !== undefined
+      this.#hint(hint)
+    })
   }
 
   #hint(hint?: Hint): void {

@@ -107,8 +107,8 @@ export class Results<T> {
   // When to read
 
   readonly #hint = (hint?: Hint): void => {
-    // A storage that says nothing of it cannot tell; one that has nothing to say of it says so.
-    const finished = hint === undefined ? 'many' : (hint.finished ?? [])
+    // A storage that has never said what has finished cannot tell.
+    const finished = hint?.finished ?? (this.#context.tells ? [] : 'many')
     if (finished !== 'many') {
       for (const id of finished) if (this.#waiters.has(id)) this.#due.add(id)
       if (this.#due.size > 0 && this.#failures === 0) this.#wake()

@@ -120,7 +120,10 @@ export interface ClaimRequest {
   readonly settle?: readonly Settlement[] | undefined
   /** How long a message that this claim finds dead is kept as a dead letter, in ms; then it is deleted. Default: for ever. */
   readonly deadForMs?: number | undefined
-  /** The next of the ordering key of a message that this claim finds dead is parked: see {@link DeadSettlement.parksNext}. */
+  /**
+   * The next of the ordering key of a message that this claim, or any other step before the next claim of the group, finds dead
+   * is parked: see {@link DeadSettlement.parksNext}.
+   */
   readonly parksNext?: boolean | undefined
   /** What the lanes may do. Default: no limits, a weight of 1. */
   readonly lanes?: LaneRules | undefined

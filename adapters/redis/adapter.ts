@@ -72,6 +72,8 @@ export class RedisStorage implements StorageAdapter {
       orderingKeys: true,
       deduplication: true,
       cancellation: true,
+      parking: true,
+      results: true,
       leasesSurviveReopen: true,
       maxBodyBytes: 64 * 1024 * 1024,
       maxHeaderBytes: 64 * 1024,

@@ -9,12 +9,15 @@ import type {
   Delivery,
   GroupStart,
   GroupStats,
+  Hint,
   ListQuery,
   ListedMessage,
   MessageState,
   NewMessage,
+  Outcome,
   Page,
   QueueStorage,
+  ResumeOptions,
   SettleResult,
   Settlement,
   StorageStats,
@@ -23,13 +26,13 @@ import type { Argument } from './client.ts'
 import { trustReply } from './errors.ts'
 import { START_LENGTH, makeId } from './ids.ts'
 import { packSettlements, receiptOf } from './receipts.ts'
-import { pack, unpack, unpackText } from './records.ts'
+import { pack, unpack, unpackBody, unpackText } from './records.ts'
 import type { SCRIPTS } from './scripts.ts'
 
 /** What a queue needs of its adapter. */
 export interface Server {
   run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown>
-  watch(listener: () => void): () => void
+  watch(listener: (hint: Hint) => void): () => void
   /** The names of all keys of the queue, without what they all begin with. */
   keys(): Promise<string[]>
   /** A view has ended. */
@@ -80,9 +83,10 @@ export class RedisQueue implements QueueStorage {
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { group, limit, leaseMs, maxAttempts, from, groups = [], settle, deadForMs } = request
+    const { group, limit, leaseMs, maxAttempts, from, groups = [], settle, deadForMs, parksNext } = request
     const { args, order } = packSettlements(settle ?? [])
     const common = [`${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, durationOf(deadForMs)]
+    common.push(parksNext === true ? '1' : '')
     common.push(...this.#starts([...groups, { name: group, from }]))
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits] = reply
@@ -91,7 +95,7 @@ export class RedisQueue implements QueueStorage {
     trustReply('claim', () => {
       for (let i = 4; i < reply.length; i++) {
         const part = reply[i] as StretchReply | SingleReply
-        if (part.length === 8) addStretch(deliveries, found, lease, maxAttempts, part)
+        if (isStretch(part)) addStretch(deliveries, found, lease, maxAttempts, part)
         else deliveries.push(single(found, lease, maxAttempts, part))
       }
     })
@@ -109,7 +113,7 @@ export class RedisQueue implements QueueStorage {
   }
 
   async list({ group, states, ids, limit, bodies = true, cursor }: ListQuery): Promise<Page> {
-    const wanted = states ?? (['ready', 'leased', 'delayed', 'blocked'] as const)
+    const wanted = states ?? (['ready', 'leased', 'delayed', 'blocked', 'parked'] as const)
     const position = readCursor(cursor)
     if (position === undefined) return { messages: [] }
     const given = ids && [...new Set(ids)]
@@ -123,16 +127,24 @@ export class RedisQueue implements QueueStorage {
     }
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  async results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    const reply = (await this.#run('results', [group, ...ids])) as (Buffer | OutcomeReply)[]
+    return trustReply('results', () => reply.map((one) => (isOutcome(one) ? outcomeOf(one) : undefined)))
   }
 
   lanes(): Promise<never> {
     return unsupported('lanes')
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  async resume(ids: readonly string[], { group, edit }: ResumeOptions = {}): Promise<boolean[]> {
+    const [content] = edit === undefined ? [] : pack([edit])
+    const args = [
+      group ?? '',
+      content?.blob ?? '',
+      `${edit?.maxAttempts ?? ''}`,
+      durationOf(edit?.expiresInMs),
+    ]
+    return booleans((await this.#run('resume', [...args, ...ids])) as Buffer)
   }
 
   hold(): Promise<never> {
@@ -151,14 +163,16 @@ export class RedisQueue implements QueueStorage {
       position = reply
     const [messages, bytes, oldestMs, sent] = reply
     const groups: [string, GroupStats][] = []
-    for (let i = 4; i < reply.length; i += 9) {
-      const [name, ready, leased, delayed, blocked, dead, age, acked, failed] = reply.slice(i) as GroupReply
+    for (let i = 4; i < reply.length; i += 10) {
+      const [name, ready, leased, delayed, blocked, parked, dead, age, acked, failed] = reply.slice(
+        i,
+      ) as GroupReply
       const counts = {
         ready,
         leased,
         delayed,
         blocked,
-        parked: 0,
+        parked,
         dead,
         oldestMs: present(age),
         acked,
@@ -203,7 +217,7 @@ export class RedisQueue implements QueueStorage {
     if (reply === UNREADABLE) await this.#run(verb, [...args, ...(await this.#server.keys())])
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint: Hint) => void): () => void {
     if (this.#closed !== undefined) return () => undefined
     const unwatch = this.#server.watch(listener)
     this.#unwatch.add(unwatch)
@@ -280,6 +294,7 @@ type StretchReply = [
   own: Buffer | readonly number[],
   begin: number,
   blob: Buffer,
+  keep?: readonly number[],
 ]
 type SingleReply = [
   seq: number,
@@ -291,6 +306,7 @@ type SingleReply = [
   attempt: number,
   error: Buffer,
   record: Buffer,
+  keep?: number,
 ]
 type ListReply = [token: Buffer, section: Buffer, place: Buffer, ...rows: ListedReply[]]
 type ListedReply = [
@@ -303,12 +319,10 @@ type ListedReply = [
   nextInMs: number,
   error: Buffer,
   record: Buffer,
-  reason?: Buffer,
-  deadAt?: number,
-  fence?: number,
-  seq?: number,
+  ...details: unknown[],
 ]
-type GroupReply = [Buffer, number, number, number, number, number, number, number, number]
+type OutcomeReply = [status: Buffer, at: number, one: Buffer, error: Buffer]
+type GroupReply = [Buffer, number, number, number, number, number, number, number, number, number]
 
 const STORED = 's'.charCodeAt(0)
 const MOVED = 'S'.charCodeAt(0)
@@ -337,19 +351,20 @@ const STATES = Object.fromEntries(
 ) as Readonly<Record<string, MessageState>>
 
 /** Whether the server has to know more of a message than its bytes. */
-function isSpecial({ id, key, delayMs, expiresInMs, maxAttempts }: NewMessage): boolean {
+function isSpecial({ id, key, delayMs, expiresInMs, maxAttempts, keepMs }: NewMessage): boolean {
   return (
     id !== undefined ||
     key !== undefined ||
     (delayMs !== undefined && delayMs > 0) ||
     expiresInMs !== undefined ||
-    maxAttempts !== undefined
+    maxAttempts !== undefined ||
+    keepMs !== undefined
   )
 }
 
 function specOf(message: NewMessage): unknown {
   if (!isSpecial(message)) return 0
-  const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
+  const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, maxDelayMs, keepMs } = message
   return {
     id,
     key,
@@ -358,7 +373,13 @@ function specOf(message: NewMessage): unknown {
     maxAttempts,
     replace: replace === true ? true : undefined,
     dedupeMs: dedupeMs && Math.ceil(dedupeMs),
+    maxDelayMs: maxDelayMs && Math.ceil(maxDelayMs),
+    keepMs: keepMs && Math.ceil(keepMs),
   }
+}
+
+function isStretch(part: StretchReply | SingleReply): part is StretchReply {
+  return typeof part[1] === 'number'
 }
 
 function addStretch(
@@ -366,7 +387,7 @@ function addStretch(
   token: string,
   lease: number,
   maxAttempts: number,
-  [first, count, timestamp, startBytes, ids, own, begin, blob]: StretchReply,
+  [first, count, timestamp, startBytes, ids, own, begin, blob, keep]: StretchReply,
 ): void {
   const start = startBytes.toString()
   const bodies = 4 * count
@@ -380,6 +401,7 @@ function addStretch(
       ...unpack(blob, from, to),
       key: undefined,
       timestamp,
+      keepMs: keep?.[i] || undefined,
       attempt: 1,
       maxAttempts: (Array.isArray(own) && (own[i] as number)) || maxAttempts,
       lastError: undefined,
@@ -389,13 +411,14 @@ function addStretch(
 }
 
 function single(token: string, lease: number, maxAttempts: number, part: SingleReply): Delivery {
-  const [seq, where, timestamp, id, key, own, attempt, error, record] = part
+  const [seq, where, timestamp, id, key, own, attempt, error, record, keepMs] = part
   return {
     receipt: receiptOf(token, lease, seq, where.toString()),
     id: id.toString(),
     ...unpack(record),
     key: textOf(key),
     timestamp,
+    keepMs,
     attempt,
     maxAttempts: own || maxAttempts,
     lastError: unpackText(error),
@@ -403,22 +426,60 @@ function single(token: string, lease: number, maxAttempts: number, part: SingleR
 }
 
 function listed(token: string, row: ListedReply, bodies: boolean): ListedMessage {
-  const [letter, timestamp, id, key, own, attempt, nextInMs, error, record, ...dead] = row
-  const [reason, deadAt, fence, seq] = dead
+  const [letter, timestamp, id, key, own, attempt, nextInMs, error, record, ...details] = row
+  const state = STATES[letter.toString()]!
   return {
     id: id.toString(),
-    state: STATES[letter.toString()]!,
+    state,
     ...unpack(record),
-    ...(!bodies && { body: '' }),
+    ...((!bodies || state === 'done') && { body: '' }),
     key: textOf(key),
     timestamp,
     attempt,
     maxAttempts: own || undefined,
     nextInMs: present(nextInMs),
     lastError: unpackText(error),
-    reason: reason?.toString() as DeadReason | undefined,
-    deadAt,
-    receipt: seq === undefined ? undefined : receiptOf(token, fence!, seq, 'd'),
+    ...detailsOf(state, token, details),
+  }
+}
+
+/** What only messages in some state have. */
+function detailsOf(state: MessageState, token: string, details: readonly unknown[]): Partial<ListedMessage> {
+  if (details.length === 0) return {}
+  switch (state) {
+    case 'dead': {
+      const [reason, deadAt, fence, seq] = details as [Buffer, number, number, number]
+      return {
+        reason: reason.toString() as DeadReason,
+        deadAt,
+        receipt: receiptOf(token, fence, seq, 'd'),
+      }
+    }
+    case 'parked': {
+      const [reason, data, at] = details as [Buffer, Buffer, number]
+      return { parked: { reason: unpackText(reason)!, data: unpackText(data), at } }
+    }
+    case 'leased': {
+      const [at, progress] = details as [number, Buffer]
+      return { outcome: { status: 'running', progress: unpackBody(progress), at } }
+    }
+    default:
+      return { outcome: outcomeOf(details as unknown as OutcomeReply) }
+  }
+}
+
+function isOutcome(reply: Buffer | OutcomeReply): reply is OutcomeReply {
+  return Array.isArray(reply)
+}
+
+function outcomeOf([status, at, one, error]: OutcomeReply): Outcome {
+  switch (status.toString()) {
+    case 'running':
+      return { status: 'running', progress: unpackBody(one), at }
+    case 'done':
+      return { status: 'done', value: one.length === 0 ? undefined : unpackBody(one), at }
+    default:
+      return { status: 'dead', reason: one.toString() as DeadReason, error: unpackText(error), at }
   }
 }
 
@@ -450,6 +511,6 @@ function booleans(digits: Buffer): boolean[] {
 
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
 function readCursor(cursor = '1:'): readonly [section: string, place: string] | undefined {
-  const parts = /^([1-6]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
+  const parts = /^([1-8]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
   return parts === null ? undefined : [parts[1]!, parts[2]!]
 }

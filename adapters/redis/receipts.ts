@@ -1,6 +1,5 @@
-import { QuaysideError } from '../../src/errors.ts'
-import type { Settlement } from '../../src/storage.ts'
-import { packText } from './records.ts'
+import type { Body, Settlement } from '../../src/storage.ts'
+import { packBody, packText } from './records.ts'
 
 /**
  * Receipts: the token of the group, the number of the lease, the seq of the message, and a letter that says where it is:
@@ -49,7 +48,7 @@ export function packSettlements(settlements: readonly Settlement[]): Packed {
     if (receipt === undefined) continue
     const { token, lease, seq, where } = receipt
     if (settlement.kind === 'ack' && where === 'l') {
-      acks.push({ token, lease, seq, index })
+      acks.push({ token, lease, seq, index, value: settlement.value })
       continue
     }
     flush()
@@ -57,7 +56,7 @@ export function packSettlements(settlements: readonly Settlement[]): Packed {
     const common = [token, `${lease}`, `${seq}`, where]
     switch (settlement.kind) {
       case 'ack':
-        args.push('b', ...common)
+        args.push('b', ...common, bodyOf(settlement.value))
         break
       case 'retry':
         args.push('r', ...common, `${Math.ceil(settlement.delayMs)}`)
@@ -66,11 +65,13 @@ export function packSettlements(settlements: readonly Settlement[]): Packed {
       case 'dead':
         args.push('k', ...common, settlement.reason, textOf(settlement.error))
         args.push(settlement.deadForMs === undefined ? '' : `${Math.ceil(settlement.deadForMs)}`)
+        args.push(settlement.parksNext === true ? '1' : '')
         break
       case 'park':
-        throw new QuaysideError('UNSUPPORTED', 'park: this storage cannot do that')
+        args.push('p', ...common, packText(settlement.reason), textOf(settlement.data))
+        break
       default:
-        args.push('e', ...common, `${Math.ceil(settlement.leaseMs)}`)
+        args.push('e', ...common, `${Math.ceil(settlement.leaseMs)}`, bodyOf(settlement.progress))
     }
   }
   flush()
@@ -82,6 +83,7 @@ interface Ack {
   readonly lease: number
   readonly seq: number
   readonly index: number
+  readonly value: Body | undefined
 }
 
 function packAcks(acks: Ack[], args: (string | Buffer)[], order: number[]): void {
@@ -95,9 +97,16 @@ function packAcks(acks: Ack[], args: (string | Buffer)[], order: number[]): void
       if (next.lease !== lease || next.token !== token) break
       to++
     }
-    args.push('a', token, `${lease}`, `${seq}`, `${seq + to - from - 1}`)
+    const values = acks.slice(from, to).map(({ value }) => bodyOf(value))
+    const valued = values.some((value) => value !== '')
+    args.push(valued ? 'v' : 'a', token, `${lease}`, `${seq}`, `${seq + to - from - 1}`)
+    if (valued) args.push(...values)
     for (; from < to; from++) order.push(acks[from]!.index)
   }
+}
+
+function bodyOf(body: Body | undefined): string | Buffer {
+  return body === undefined ? '' : packBody(body)
 }
 
 function textOf(text: string | undefined): string | Buffer {

@@ -25,6 +25,9 @@ export interface Segment {
   readonly blob: Buffer
 }
 
+/** What of a message a record has. */
+type Content = Pick<NewMessage, 'body' | 'headers'>
+
 interface Draft {
   readonly kind: number
   readonly body: Body
@@ -32,7 +35,7 @@ interface Draft {
   readonly size: number
 }
 
-function draftOf({ body, headers }: NewMessage): Draft {
+function draftOf({ body, headers }: Content): Draft {
   const json = headers && Buffer.from(JSON.stringify(headers))
   const kind = typeof body !== 'string' ? BYTES : LONE_SURROGATE.test(body) ? UTF16 : UTF8
   const length =
@@ -41,7 +44,7 @@ function draftOf({ body, headers }: NewMessage): Draft {
 }
 
 /** Packs messages into segments. */
-export function pack(messages: readonly NewMessage[]): Segment[] {
+export function pack(messages: readonly Content[]): Segment[] {
   const segments: Segment[] = []
   let drafts: Draft[] = []
   let size = 0
@@ -123,6 +126,16 @@ function read(bytes: Buffer, start: number, end: number): Record {
 function isHeaders(headers: unknown): boolean {
   if (typeof headers !== 'object' || headers === null) return false
   return Object.values(headers).every((value) => typeof value === 'string')
+}
+
+/** A body by itself, as the server keeps what handlers return. Never empty. */
+export function packBody(body: Body): Buffer {
+  const draft = draftOf({ body })
+  return segmentOf([draft], draft.size).blob.subarray(4)
+}
+
+export function unpackBody(bytes: Buffer): Body {
+  return unpack(bytes).body
 }
 
 /** A text that the server keeps and need not understand: what an attempt failed with. Never empty. */

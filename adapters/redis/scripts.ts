@@ -4,7 +4,7 @@ const counts = `function F.startCount()
 local count = { now = now, todo = {}, groups = {}, none = 0 }
 count.todo[1] = { 'log', '', 0 }
 for name, group in pairs(F.allGroups()) do
-count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0 }
+count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0, parked = 0 }
 for _, kind in ipairs({ 'reap', 'ends', 'join' }) do
 count.todo[#count.todo + 1] = { kind, name, 0 }
 end
@@ -55,7 +55,7 @@ end
 return next, looked
 end
 function look.reap(count, group, place)
-if group.row.waiting + group.row.blocked == 0 then
+if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 then
 return nil, 0
 end
 local members, next = F.overFrom(F.keyOf(group, 'reap'), place, 500, count.now)
@@ -64,7 +64,10 @@ if #members > 0 then
 local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
 for i = 1, #members do
 local side = sides[i] and cmsgpack.unpack(sides[i])
-local state = (not side or side.blocked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+local state = 'blocked'
+if side and not side.blocked then
+state = side.parked and 'parked' or side.at > count.now and 'delayed' or 'ready'
+end
 numbers[state] = numbers[state] - 1
 end
 end
@@ -147,13 +150,14 @@ local ahead = queue.tail - row.cursor - F.countGone(row.cursor)
 return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
 row.leased - numbers.ended,
 later + row.waiting - due + numbers.delayed,
-row.blocked + numbers.blocked
+row.blocked + numbers.blocked,
+(row.parked or 0) + numbers.parked
 end
 function F.countMessages(count)
 local most = 0
 for name in pairs(count.groups) do
-local ready, leased, delayed, blocked = F.countGroup(count, groups[name])
-most = math.max(most, ready + leased + delayed + blocked)
+local ready, leased, delayed, blocked, parked = F.countGroup(count, groups[name])
+most = math.max(most, ready + leased + delayed + blocked + parked)
 end
 if queue.groups == 0 then
 local first = F.firstSegment()
@@ -326,6 +330,9 @@ end
 const expire = `function F.expireAhead(message)
 for _, group in pairs(F.allGroups()) do
 if message.seq >= group.row.cursor then
+if group.row.parksNext and message.key then
+F.stopBehind(group, message)
+end
 F.bury(group, message, 0, 'expired', nil, group.row.deadFor)
 end
 end
@@ -385,7 +392,7 @@ function F.firstOf(key, soonest)
 local time = tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
 return time and soonest and math.min(time, soonest) or time or soonest
 end
-function F.sweepExpired()
+function F.sweepExpired(settled)
 if not queue.reap or queue.reap > now then
 return 0
 end
@@ -396,8 +403,9 @@ left = left - F.expireSegment(member, left)
 end
 end
 local soonest
+local swept, most = 0, math.max(1000, 2 * settled)
 for _, group in pairs(F.allGroups()) do
-if group.row.waiting + group.row.blocked > 0 then
+if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 then
 local members = left > 0
 and call('ZRANGEBYSCORE', F.keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
 or {}
@@ -408,8 +416,12 @@ if not place or not message then
 F.corrupt('a message')
 end
 local side = place.side or {}
+if group.row.parksNext and message.key then
+F.stopBehind(group, message)
+end
 F.remove(group, place, message)
-F.bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
+local reported = side.parked and side.parked.reason or side.error
+F.bury(group, message, side.attempt or 0, 'expired', reported, group.row.deadFor)
 end
 left = left - #members
 end
@@ -417,6 +429,10 @@ if left > 0 then
 left = left - F.sweepFaded(group, left)
 end
 soonest = F.firstOf(F.keyOf(group, 'fade'), F.firstOf(F.keyOf(group, 'reap'), soonest))
+if group.row.kept then
+swept = swept + F.sweepOutcomes(group, math.max(1, most - swept))
+soonest = F.firstOf(F.keyOf(group, 'until'), soonest)
+end
 end
 local past = math.min(1000, call('ZCOUNT', base .. 'past', '-inf', now))
 if past > 0 then
@@ -424,7 +440,7 @@ call('ZREMRANGEBYRANK', base .. 'past', 0, past - 1)
 end
 queue.reap = F.firstOf(base .. 'past', F.firstOf(base .. 'expiry', soonest))
 queueChanged = true
-return 256 - left
+return 2 * (256 - left)
 end
 `
 
@@ -495,7 +511,10 @@ failed = 0,
 latest = 0,
 }
 end
-F.GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+F.GROUP_KEYS = {
+'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
+'results', 'until', 'kept', 'progress',
+}
 F.SOURCES = { 'held', 'handed' }
 function F.isSource(key)
 if queue.joining > 0 then
@@ -534,6 +553,7 @@ function F.unlinkGroup(group)
 for _, kind in ipairs(F.GROUP_KEYS) do
 call('UNLINK', F.keyOf(group, kind))
 end
+F.tally(queue, 'kept', -(group.row.kept or 0))
 if group.row.since then
 queue.late = queue.late - 1
 end
@@ -919,6 +939,8 @@ message.key = columns.key and columns.key[i]
 message.expires = columns.expires and columns.expires[i]
 message.max = columns.max and columns.max[i]
 message.named = columns.named and columns.named[i]
+message.keep = columns.keep and columns.keep[i]
+message.since = columns.since and columns.since[i]
 end
 return message
 end
@@ -989,12 +1011,16 @@ end
 function F.identityOf(seq)
 local amendment = F.amendmentOf(seq)
 if amendment then
-return amendment.named and amendment
+return (amendment.named or amendment.keep) and amendment
 end
 local segment = F.segmentAt(seq)
 local i = seq - segment.first + 1
-local named = segment.columns and segment.columns.named and segment.columns.named[i]
-return named and { seq = seq, id = segment.columns.id[i], named = named }
+local columns = segment.columns
+if columns and columns.keep and columns.keep[i] then
+return F.messageAt(segment, i)
+end
+local named = columns and columns.named and columns.named[i]
+return named and { seq = seq, id = columns.id[i], named = named }
 end
 function F.logMessage(seq)
 local amendment = F.amendmentOf(seq)
@@ -1018,22 +1044,30 @@ call('ZADD', F.keyOf(group, 'reap'), message.expires, F.seqText(message.seq))
 F.reapAt(message.expires)
 end
 end
+function F.nextInChain(group, key, seq)
+local row, prefix = group.row, F.chainOf(key)
+local member = row.blocked + (row.parked or 0) > 0
+and call('ZRANGEBYLEX', F.keyOf(group, 'chain'), '(' .. prefix .. F.seqText(seq), '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
+if member then
+return tonumber(string.sub(member, #prefix + 1)), member
+end
+end
 function F.free(group, key)
 if not key then
 return
 end
-local prefix = F.chainOf(key)
-local next = group.row.blocked > 0
-and call('ZRANGEBYLEX', F.keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\\255', 'LIMIT', 0, 1)[1]
-if not next then
+local seq, member = F.nextInChain(group, key, 0)
+if not seq then
 call('HDEL', F.keyOf(group, 'heads'), key)
 return
 end
-call('ZREM', F.keyOf(group, 'chain'), next)
-group.row.blocked = group.row.blocked - 1
-local seq = tonumber(string.sub(next, #prefix + 1))
+call('ZREM', F.keyOf(group, 'chain'), member)
 call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 local side = F.sideOf(group, seq)
+if side and side.parked then
+return
+end
+group.row.blocked = group.row.blocked - 1
 F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
 function F.block(group, message, at)
@@ -1048,8 +1082,18 @@ end
 function F.isBusy(group, key)
 return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
+function F.staysBehind(group, message)
+if group.row.stops and F.isStopped(group, message) then
+return true
+end
+if F.isBusy(group, message.key) then
+F.block(group, message)
+return true
+end
+return false
+end
 function F.enter(group, message, at)
-if message.key and F.isBusy(group, message.key) then
+if message.key and F.isBusy(group, message.key) and not (group.row.parked and F.precedes(group, message)) then
 F.block(group, message, at)
 return
 end
@@ -1063,6 +1107,9 @@ end
 function F.remove(group, place, message)
 local row, kind, seq = group.row, place.kind, message.seq
 group.changed = true
+if row.running then
+F.dropProgress(group, seq)
+end
 if kind == 'ahead' then
 return
 end
@@ -1076,8 +1123,18 @@ F.free(group, place.lease.key)
 return
 end
 F.dropHeld(group, message)
+local key = message.key
+if kind == 'parked' then
+F.dropParked(group, seq)
+if key and not F.isHead(group, key, seq) then
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(key) .. F.seqText(seq))
+key = nil
+end
+F.free(group, key)
+return
+end
 if kind == 'blocked' then
-call('ZREM', F.keyOf(group, 'chain'), F.chainOf(message.key) .. F.seqText(seq))
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(key) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
@@ -1089,7 +1146,7 @@ else
 call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
 row.waiting = row.waiting - 1
 end
-F.free(group, message.key)
+F.free(group, key)
 end
 local finished = {}
 function F.done(message)
@@ -1112,6 +1169,9 @@ call('ZADD', F.keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
 row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
+if message.keep then
+F.conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
+end
 F.done(message)
 end
 function F.letterAt(group, seq)
@@ -1132,8 +1192,274 @@ end
 if message.named then
 call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
 end
+if group.row.stops and message.key and call('HGET', F.keyOf(group, 'stops'), message.key) == F.seqText(message.seq) then
+F.endStop(group, message.key)
+end
 group.row.dead = group.row.dead - 1
 group.changed = true
+end
+`
+
+const outcomes = `function F.conclude(group, message, attempt, outcome)
+concluded = concluded or {}
+local all = concluded[group] or {}
+concluded[group] = all
+outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
+outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
+outcome.ended, outcome.ends = clock, now + message.keep
+all[#all + 1] = { outcome, message.named }
+end
+function F.untilMember(seq, id)
+return F.seqText(seq) .. (id or '')
+end
+function F.keepOutcomes()
+local names = {}
+for group, all in pairs(concluded) do
+for from = 1, #all, 500 do
+local to = math.min(#all, from + 500 - 1)
+local ids, results, times, kept, seqs = {}, {}, {}, {}, {}
+for i = from, to do
+ids[#ids + 1] = all[i][1].id
+end
+local rows = call('HMGET', base .. 'ids', unpack(ids))
+local others = group.row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(ids)) or {}
+for i = from, to do
+local outcome, named = all[i][1], all[i][2]
+local row, other = rows[i - from + 1], others[i - from + 1]
+local isLast = row and F.readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
+if isLast or not named then
+results[#results + 1] = outcome.seq
+results[#results + 1] = cmsgpack.pack(outcome)
+times[#times + 1] = outcome.ends
+times[#times + 1] = F.untilMember(outcome.seq, named and outcome.id)
+if named then
+kept[#kept + 1] = outcome.id
+kept[#kept + 1] = F.seqText(outcome.seq)
+end
+names[#names + 1] = outcome.id
+F.reapAt(outcome.ends)
+end
+seqs[#seqs + 1] = F.seqText(outcome.seq)
+end
+if #results > 0 then
+call('ZADD', F.keyOf(group, 'results'), unpack(results))
+call('ZADD', F.keyOf(group, 'until'), unpack(times))
+F.tally(group.row, 'kept', #results / 2)
+F.tally(queue, 'kept', #results / 2)
+end
+if #kept > 0 then
+call('HSET', F.keyOf(group, 'kept'), unpack(kept))
+end
+if group.row.running then
+F.tally(group.row, 'running', -call('HDEL', F.keyOf(group, 'progress'), unpack(seqs)))
+end
+end
+group.changed, queueChanged = true, true
+end
+if #names > 0 then
+told = #names > 64 and '"many"' or cjson.encode(names)
+end
+concluded = nil
+end
+function F.sweepOutcomes(group, most)
+local members = call('ZRANGEBYSCORE', F.keyOf(group, 'until'), '-inf', now, 'LIMIT', 0, most)
+if #members == 0 then
+return 0
+end
+call('ZREMRANGEBYRANK', F.keyOf(group, 'until'), 0, #members - 1)
+local seqs, ids = {}, {}
+for i = 1, #members do
+seqs[i] = tonumber(string.sub(members[i], 1, 16))
+if #members[i] > 16 then
+ids[#ids + 1] = string.sub(members[i], 17)
+end
+end
+table.sort(seqs)
+local from = 1
+for i = 1, #seqs do
+if seqs[i + 1] ~= seqs[i] + 1 then
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'results'), seqs[from], seqs[i])
+from = i + 1
+end
+end
+for first = 1, #ids, 1000 do
+call('HDEL', F.keyOf(group, 'kept'), unpack(ids, first, math.min(#ids, first + 999)))
+end
+F.tally(group.row, 'kept', -#members)
+F.tally(queue, 'kept', -#members)
+group.changed, queueChanged = true, true
+return #members
+end
+function F.outcomeAt(group, seq)
+local row = call('ZRANGEBYSCORE', F.keyOf(group, 'results'), seq, seq)[1]
+return row and cmsgpack.unpack(row)
+end
+function F.dropOutcome(group, seq)
+local outcome = F.outcomeAt(group, seq)
+if not outcome then
+return
+end
+local member = F.untilMember(seq, outcome.id)
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'results'), seq, seq)
+call('ZREM', F.keyOf(group, 'until'), F.seqText(seq), member)
+if call('HGET', F.keyOf(group, 'kept'), outcome.id) == F.seqText(seq) then
+call('HDEL', F.keyOf(group, 'kept'), outcome.id)
+end
+F.tally(group.row, 'kept', -1)
+F.tally(queue, 'kept', -1)
+group.changed, queueChanged = true, true
+end
+function F.supersede(group, seq)
+local letter, row = F.letterAt(group, seq)
+if letter then
+letter.message.keep = nil
+call('ZREM', F.keyOf(group, 'dead'), row)
+call('ZADD', F.keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
+end
+end
+function F.forgetOutcomes(ids)
+for _, group in pairs(F.allGroups()) do
+for from = 1, group.row.kept and #ids or 0, 1000 do
+local found = call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
+for i = 1, #found do
+if found[i] then
+local seq = tonumber(found[i])
+F.dropOutcome(group, seq)
+F.supersede(group, seq)
+end
+end
+end
+end
+end
+function F.outcomeOf(group, id)
+local seq = tonumber(call('HGET', F.keyOf(group, 'kept'), id)) or (F.digitsOf(id))
+local outcome = seq and F.outcomeAt(group, seq)
+return outcome and outcome.id == id and outcome.ends > now and outcome or nil
+end
+function F.detailsOf(outcome)
+if outcome.status == 'done' then
+return { 'done', outcome.ended, outcome.value or '' }
+end
+return { 'dead', outcome.ended, outcome.reason, outcome.error or '' }
+end
+function F.noteProgress(group, message, number, value)
+if message.keep then
+local row = cmsgpack.pack({ number, value, clock })
+F.tally(group.row, 'running', call('HSET', F.keyOf(group, 'progress'), F.seqText(message.seq), row))
+end
+end
+function F.dropProgress(group, seq)
+F.tally(group.row, 'running', -call('HDEL', F.keyOf(group, 'progress'), F.seqText(seq)))
+group.changed = true
+end
+function F.progressOf(group, seq, number)
+local row = call('HGET', F.keyOf(group, 'progress'), F.seqText(seq))
+local progress = row and cmsgpack.unpack(row)
+if progress and progress[1] == number then
+return { progress[3], progress[2] }
+end
+end
+`
+
+const parked = `function F.isHead(group, key, seq)
+return call('HGET', F.keyOf(group, 'heads'), key) == F.seqText(seq)
+end
+function F.putParked(group, seq, side)
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'parked'), seq, F.seqText(seq))
+F.tally(group.row, 'parked', 1)
+group.changed = true
+end
+function F.dropParked(group, seq)
+call('ZREM', F.keyOf(group, 'parked'), F.seqText(seq))
+F.tally(group.row, 'parked', -1)
+group.changed = true
+end
+function F.park(group, message, side)
+F.noteReap(group, message)
+F.putParked(group, message.seq, side)
+if message.key and group.row.blocked > 0 then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
+F.free(group, message.key)
+end
+end
+function F.unpark(group, message)
+local seq = message.seq
+F.dropParked(group, seq)
+if message.key and not F.isHead(group, message.key, seq) then
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+group.row.blocked = group.row.blocked + 1
+else
+F.wait(group, seq, { at = now, attempt = 0 })
+end
+end
+F.BEHIND = 'sbehind a dead letter'
+function F.parkBehind(group, seq, letter)
+F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
+end
+function F.letGo(group, message)
+local row, key = group.row, message.key
+local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
+local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
+local side = seq and F.sideOf(group, seq)
+if side and side.parked and side.parked.letter == message.seq then
+F.dropParked(group, seq)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+row.blocked = row.blocked + 1
+if seq == head then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
+call('HDEL', F.keyOf(group, 'heads'), key)
+end
+end
+end
+function F.stopBehind(group, message)
+local key = message.key
+local seq = F.nextInChain(group, key, message.seq)
+if not seq then
+local before = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
+if not (before and before < message.seq and F.letterAt(group, before)) then
+F.tally(group.row, 'stops', call('HSET', F.keyOf(group, 'stops'), key, F.seqText(message.seq)))
+end
+return
+end
+local side = F.sideOf(group, seq)
+if not (side and side.parked) then
+group.row.blocked = group.row.blocked - 1
+F.parkBehind(group, seq, message.seq)
+end
+end
+function F.endStop(group, key)
+F.tally(group.row, 'stops', -call('HDEL', F.keyOf(group, 'stops'), key))
+group.changed = true
+end
+function F.isStopped(group, message)
+local key, seq = message.key, message.seq
+local letter = tonumber(call('HGET', F.keyOf(group, 'stops'), key))
+if not letter or letter > seq then
+return false
+end
+F.endStop(group, key)
+if not F.letterAt(group, letter) then
+return false
+end
+F.putHeld(group, message)
+F.noteReap(group, message)
+F.parkBehind(group, seq, letter)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
+if not F.isBusy(group, key) then
+F.free(group, key)
+end
+return true
+end
+function F.precedes(group, message)
+local head = call('HGET', F.keyOf(group, 'heads'), message.key)
+local seq = head and tonumber(head)
+local side = seq and seq > message.seq and F.sideOf(group, seq)
+if side and side.parked then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. head)
+return true
+end
+return false
 end
 `
 
@@ -1216,10 +1542,10 @@ end
 end
 function F.locate(group, seq)
 local row = group.row
-if row.leased + row.waiting + row.blocked > 0 then
+if row.leased + row.waiting + row.blocked + (row.parked or 0) > 0 then
 local side = F.sideOf(group, seq)
 if side then
-return { kind = side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
 end
 if row.blocked > 0 and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
 return { kind = 'blocked' }
@@ -1258,11 +1584,23 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
+local concluded, told
 local now = clock
 local queue
 local base = string.sub(state, 1, -6)
 local call = redis.call
 local F = {}
+local loadRest
+setmetatable(F, {
+__index = function(_, name)
+local load = loadRest
+loadRest = nil
+if load then
+load()
+end
+return rawget(F, name)
+end,
+})
 function F.keyOf(group, kind)
 return base .. kind .. ':' .. group.row.token
 end
@@ -1282,16 +1620,25 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
-function F.packQueue()
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept' }
+F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running' }
+function F.rareOf(row, names)
 local rare = false
-for i = 1, #F.RARE do
-local value = queue[F.RARE[i]]
+for i = 1, #names do
+local value = row[names[i]]
 if value ~= nil then
 rare = rare or {}
-rare[F.RARE[i]] = value
+rare[names[i]] = value
 end
 end
+return rare
+end
+function F.tally(row, name, by)
+local count = (row[name] or 0) + by
+row[name] = count ~= 0 and count or nil
+end
+function F.packQueue()
+local rare = F.rareOf(queue, F.RARE)
 local q = queue
 return cmsgpack.pack(q.tail, q.bytes, q.sent, q.delayed, q.later, q.number, q.amended, q.gone, q.reaps, q.groups, q.joining, q.late, q.latest, q.skew, q.timer or false, q.reap or false, rare)
 end
@@ -1308,7 +1655,7 @@ end
 end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
-local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+local rare = F.rareOf(row, F.RARE_IN_GROUPS)
 return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 function F.addGroup(name, packed)
@@ -1319,8 +1666,11 @@ if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
 end
 if rare then
-row.join = rare.join and F.trust(rare.join, { 'from', 'bound', 'at' })
-row.since = rare.since and F.trust(rare.since, { 'at', 'number' })
+for key, value in pairs(rare) do
+row[key] = value
+end
+row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at' })
+row.since = row.since and F.trust(row.since, { 'at', 'number' })
 end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
@@ -1471,8 +1821,8 @@ fields[#fields + 1] = F.packQueue()
 end
 if #fields > 0 then
 call('HSET', state, unpack(fields))
-if wakes ~= nil then
-redis.pcall('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
+if wakes ~= nil or told then
+redis.pcall('PUBLISH', base .. 'changed', (wakes and 'wake' or 'news') .. (told or ''))
 end
 end
 end
@@ -1481,20 +1831,47 @@ end
 const settling = `local settledWakes = false
 function F.settleDead(group, kind, fence, seq, delay)
 local letter, row = F.letterAt(group, seq)
-if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
+if not letter or letter.fence ~= fence or kind ~= 'r' and kind ~= 'b' then
 return false
 end
 F.dropLetter(group, row)
 if kind == 'r' then
 local message = letter.message
+if message.keep and group.row.kept then
+F.dropOutcome(group, seq)
+end
 message.expires = nil
 F.skipJoining(group, message)
+if group.row.parked and message.key then
+F.letGo(group, message)
+end
 if message.named then
-call('HSETNX', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
+local ids = base .. 'ids'
+call('HSETNX', ids, message.id, F.idRow('s', seq, message.named, 0))
+if message.keep and F.readId(call('HGET', ids, message.id)).seq ~= seq then
+message.keep = nil
+end
 end
 F.enter(group, message, now + delay)
 end
 return true
+end
+function F.intoHeld(group, side, lease, message)
+local row, seq = group.row, message.seq
+if row.running then
+F.dropProgress(group, seq)
+end
+if side then
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
+row.leased = row.leased - 1
+row.out = row.out - 1
+else
+F.cutLease(group, lease, seq, seq)
+F.putHeld(group, message)
+end
+end
+function F.given(at)
+return at and ARGV[at] ~= '' and ARGV[at] or nil
 end
 function F.settleOne(group, kind, number, seq, at)
 local row = group.row
@@ -1510,6 +1887,10 @@ end
 local attempt = (side or lease).attempt
 if kind == 'e' then
 local ends = now + tonumber(ARGV[at])
+local progress = F.given(at + 1)
+if progress then
+F.noteProgress(group, side and F.heldMessage(group, seq) or F.logMessage(seq), number, progress)
+end
 if side then
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
 side.at = ends
@@ -1528,37 +1909,41 @@ if kind == 'r' then
 local due = now + tonumber(ARGV[at])
 if not message.expires or message.expires > due then
 local counts = ARGV[at + 1] == '1'
-if side then
-call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
-row.leased = row.leased - 1
-row.out = row.out - 1
-else
-F.cutLease(group, lease, seq, seq)
-F.putHeld(group, message)
-end
+F.intoHeld(group, side, lease, message)
 F.noteReap(group, message)
 if counts then
 row.failed = row.failed + 1
 end
-local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = F.given(at + 2) })
 return true
 end
+elseif kind == 'p' and (not message.expires or message.expires > now) then
+F.intoHeld(group, side, lease, message)
+F.park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = F.given(at + 1), at = clock } })
+return true
+end
+local parksNext = row.parksNext
+if kind == 'k' then
+parksNext = ARGV[at + 3] == '1'
+end
+if parksNext and kind ~= 'b' and message.key then
+F.stopBehind(group, message)
 end
 F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
 if kind == 'b' then
 row.acked = row.acked + 1
+if message.keep then
+F.conclude(group, message, attempt, { status = 'done', value = F.given(at) })
+end
 F.done(message)
 elseif kind == 'k' then
-local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
-F.bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+F.bury(group, message, attempt, ARGV[at], F.given(at + 1), tonumber(ARGV[at + 2]))
 else
-local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-F.bury(group, message, attempt, 'expired', reported)
+F.bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or F.given(at + 2))
 end
 return true
 end
-function F.ackStretch(group, number, first, last, results)
+function F.ackStretch(group, number, first, last, results, values)
 local seq = first
 while seq <= last do
 local lease, after = F.leaseAt(group, seq)
@@ -1573,7 +1958,13 @@ settledWakes = true
 end
 if lease.named then
 for one = seq, to do
-finished[#finished + 1] = F.identityOf(one)
+local message = F.identityOf(one)
+if message then
+if message.keep then
+F.conclude(group, message, lease.attempt, { status = 'done', value = F.given(values and values + one) })
+end
+F.done(message)
+end
 end
 end
 results[#results + 1] = string.rep('1', to - seq + 1)
@@ -1583,7 +1974,7 @@ to = math.min(last, lease and lease.last or after.first - 1)
 end
 if group.row.out > 0 then
 for one = seq, to do
-local settled = F.settleOne(group, 'b', number, one)
+local settled = F.settleOne(group, 'b', number, one, values and values + one)
 settledWakes = settledWakes or settled
 results[#results + 1] = settled and '1' or '0'
 end
@@ -1594,18 +1985,22 @@ end
 seq = to + 1
 end
 end
-F.OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+F.OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
 function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
 local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
 local isOurs = group and group.row.token == token
-if kind == 'a' then
+if kind == 'a' or kind == 'v' then
 local last = tonumber(ARGV[at + 4])
+local count = last - seq + 1
 if isOurs then
-F.ackStretch(group, number, seq, last, results)
+F.ackStretch(group, number, seq, last, results, kind == 'v' and at + 5 - seq)
 else
-results[#results + 1] = string.rep('0', last - seq + 1)
+results[#results + 1] = string.rep('0', count)
+end
+if kind == 'v' then
+at = at + count
 end
 else
 local where = ARGV[at + 4]
@@ -1692,7 +2087,7 @@ queue.tail = tail + count
 queue.bytes = queue.bytes + #blob - 4 * count
 queueChanged = true
 end
-F.COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
+F.COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at', 'keep', 'since' }
 function F.columnsOf(messages, first, last)
 local columns
 for _, column in ipairs(F.COLUMNS) do
@@ -1814,9 +2209,9 @@ export interface Script {
   readonly text: string
 }
 
-export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
+export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '83a8b4ec1cce293da56daa710afbfd676f8d1c8d',
+    sha: '6a75cc96a70be8929a8c336fe94ac948b5ef8c52',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -1837,7 +2232,10 @@ return { '', firstSeq, queue.number }
 end
 end
 end
-` + leases + places + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+` + leases + places + moves + ids + find + drop + group + counts + `
+` + `loadRest = function()
+` + parked + outcomes + `end
+` + `if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -1848,8 +2246,16 @@ key = spec.key,
 expires = spec.expiresInMs and now + spec.expiresInMs,
 max = spec.maxAttempts,
 named = id and (spec.dedupeMs or 0),
+keep = spec.keepMs,
 record = record,
 }
+end
+local function delayOf(spec, old)
+local delay = spec.delayMs or 0
+if spec.maxDelayMs and delay > 0 then
+delay = math.max(0, math.min(delay, spec.maxDelayMs, (old.since or old.at) + spec.maxDelayMs - clock))
+end
+return delay
 end
 local function replaceDelayed(message, number)
 local member, old = F.seqText(number), F.delayedMessage(number)
@@ -1880,7 +2286,7 @@ call('ZREMRANGEBYSCORE', key, seq, seq)
 call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
-if place.kind == 'waiting' or place.kind == 'blocked' then
+if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' then
 local old = F.heldMessage(group, seq)
 group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
@@ -1889,6 +2295,8 @@ call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 F.noteReap(group, message)
 if place.kind == 'waiting' then
 F.putSide(group, seq, { at = place.side.at, attempt = 0 })
+elseif place.kind == 'parked' then
+F.unpark(group, message)
 end
 elseif place.kind == 'unjoined' then
 for _, key in ipairs(group.row.join.keys) do
@@ -1929,8 +2337,10 @@ if due then
 if not spec.replace then
 return 'd'
 end
-local moves = due > now or (spec.delayMs and spec.delayMs > 0) or F.delayedMessage(found.number).key ~= spec.key
-return moves and 'S' or 'r'
+local old = F.delayedMessage(found.number)
+local delay = delayOf(spec, old)
+local moves = due > now or delay > 0 or old.key ~= spec.key
+return moves and 'S' or 'r', { delay = delay, since = old.since or old.at }
 end
 elseif found then
 local seq = found.seq
@@ -1957,10 +2367,9 @@ if place.kind ~= 'ahead' then
 present = F.messageIn(group, place, seq)
 end
 end
-if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-return 'S'
-end
-return 'r'
+local delay = delayOf(spec, present)
+local moves = present.key ~= spec.key or delay > 0
+return moves and 'S' or 'r', { delay = delay, since = present.since or present.at }
 end
 end
 if row then
@@ -2017,7 +2426,7 @@ F.tidy()
 F.sweepDelayed(math.min(4 * 500, 500 + #records))
 local isBehind = F.isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+local added, ids, names, rows, timers, lapses = {}, {}, {}, {}, {}, {}
 for i = 1, #records do
 local spec = specs and specs[i] or 0
 local mark, about = marks[i], known[i] or {}
@@ -2033,8 +2442,12 @@ end
 if mark == 'S' then
 F.drop(spec.id, F.find(spec.id))
 end
+if spec.id then
+names[#names + 1] = spec.id
+end
 local message = stored(spec, records[i], spec.id)
-local delay = spec.delayMs or 0
+local delay = about.delay or spec.delayMs or 0
+message.since = about.since
 if delay > 0 or isBehind then
 local number = queue.number
 local member = F.seqText(number)
@@ -2076,7 +2489,7 @@ end
 elseif mark == 'r' then
 local message = stored(spec, records[i], spec.id)
 local found = F.find(spec.id)
-message.at = clock
+message.at, message.since = clock, about.since
 if found.number then
 replaceDelayed(message, found.number)
 else
@@ -2093,6 +2506,9 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
+if queue.kept then
+F.forgetOutcomes(names)
+end
 queue.sent = queue.sent + #added
 queueChanged = true
 F.addMessages(added, clock, start)
@@ -2101,10 +2517,13 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '0f67a1c9a8c2afc6695605f184e95d739024c3fe',
+    sha: '3cd73b161cfc2498e99d6fb6b5fefe355210716d',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `
+` + `loadRest = function()
+` + parked + outcomes + `end
+` + `F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -2116,19 +2535,23 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'c004f065b76080a0325f71fc12817225414f5d36',
+    sha: 'feb88d484962e35ccf92c624d701c5e7ccd6b33c',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
+` + `loadRest = function()
+` + parked + outcomes + `end
+` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = F.openGroups(6)
+local group, rest = F.openGroups(7)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
+row.parksNext = ARGV[6] == '1' or nil
 local settled = F.settleAll(group, rest)
 if queue.scan or queue.untidy then
 F.tidy()
 end
-local looked, more = F.sweepExpired(), false
+local looked, more = F.sweepExpired(#settled), false
 if queue.reap and queue.reap <= now then
 more = true
 end
@@ -2177,9 +2600,12 @@ local function take(message, attempt, held, key, reported)
 local seq = message.seq
 local reason = verdict(message, attempt)
 if reason then
-looked = looked + 1
+looked = looked + 2
 if held then
 F.dropHeld(group, message)
+end
+if row.parksNext and message.key then
+F.stopBehind(group, message)
 end
 F.free(group, key)
 F.bury(group, message, attempt, reason, reported, row.deadFor)
@@ -2194,7 +2620,7 @@ if message.expires then
 call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 end
 else
-lease(seq, seq, attempt + 1, message.named ~= nil, key)
+lease(seq, seq, attempt + 1, message.named ~= nil or message.keep ~= nil, key)
 end
 taken = taken + 1
 bytes = bytes + #message.record
@@ -2208,6 +2634,7 @@ message.max or 0,
 attempt + 1,
 reported or '',
 message.record,
+message.keep,
 }
 end
 local function takeEnded()
@@ -2283,8 +2710,7 @@ local message = amendments and amendments[seq] or F.messageAt(segment, i)
 local key = message.key
 if not key or verdict(message, 0) then
 take(message, 0, false)
-elseif F.isBusy(group, key) then
-F.block(group, message)
+elseif F.staysBehind(group, message) then
 looked = looked + 1
 if taken > 0 then
 blocked = blocked + 1
@@ -2302,7 +2728,7 @@ local function takeStretch(segment, from)
 local to = math.min(segment.count, from + room() - 1)
 local size = F.sizeOf(segment, from, to)
 local columns = segment.columns
-local ids, own, named = '', '', false
+local ids, own, named, keep = '', '', false, nil
 if columns then
 if columns.id then
 ids = {}
@@ -2319,6 +2745,12 @@ for i = from, to do
 own[#own + 1] = columns.max[i] or 0
 end
 end
+if columns.keep then
+keep, named = {}, true
+for i = from, to do
+keep[#keep + 1] = columns.keep[i] or 0
+end
+end
 end
 local blob = segment.blob
 local ends = 4 * segment.count
@@ -2327,7 +2759,7 @@ if from > 1 or to < segment.count then
 blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
 end
 local first = segment.first + from - 1
-reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob }
+reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob, keep }
 lease(first, segment.first + to - 1, 1, named)
 taken = taken + to - from + 1
 bytes = bytes + size
@@ -2381,6 +2813,9 @@ end
 takeDue()
 flush()
 F.unpin(group)
+if concluded then
+F.keepOutcomes()
+end
 F.forgetIds()
 if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
 reply[3] = 0
@@ -2407,7 +2842,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '93d692a84930ca05976d5bfb243dac6e73e002af',
+    sha: '5d13265cdec1825dcd2c02603ff140b3c078c854',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -2434,7 +2869,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '01521202ae864b2bffe5a66232bc0bb0fc56df77',
+    sha: 'ee8eb5ede77b870799e5471a972a59066eace2df',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2455,10 +2890,13 @@ return 0
 `,
   },
   list: {
-    sha: '0ff1c551c09268f710ab40bd0258e2cafc0d1abe',
+    sha: '39376d239f2047fe0bd43522b49720d3ca293949',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+` + rows + log + store + leases + places + moves + ids + group + find + `
+` + `loadRest = function()
+` + outcomes + `end
+` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
@@ -2473,7 +2911,7 @@ end
 local function isFull()
 return #reply - 3 >= limit or bytes >= 8388608 or read >= 33554432 or looked >= 2048
 end
-local function show(state, message, attempt, at, reported, letter)
+local function show(state, message, attempt, at, reported, details)
 local left = at and at - now or 0
 if at and left <= 0 then
 state = 'r'
@@ -2491,20 +2929,24 @@ left > 0 and math.ceil(left) or -1,
 reported or '',
 isBare and F.headersOf(message.record) or message.record,
 }
-if letter then
-for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
+for _, value in ipairs(details or {}) do
 entry[#entry + 1] = value
-end
+bytes = bytes + (type(value) == 'string' and #value or 0)
 end
 reply[#reply + 1] = entry
 end
 end
-local function showHeld(message)
-local side = F.sideOf(group, message.seq)
+local function showLeased(message, attempt, ends, number)
+show('l', message, attempt, ends, nil, row.running and ends > now and F.progressOf(group, message.seq, number))
+end
+local function showHeld(message, side)
 if side and side.lease then
-show('l', message, side.attempt, side.at)
+showLeased(message, side.attempt, side.at, side.lease)
 elseif isLive(message) then
-if side and not side.blocked then
+if side and side.parked then
+local parked = side.parked
+show('p', message, side.attempt, nil, nil, { parked.reason, parked.data or '', parked.at })
+elseif side and not side.blocked then
 show('d', message, side.attempt, side.at, side.error)
 else
 show('b', message, 0)
@@ -2513,7 +2955,8 @@ end
 end
 local function showDead(letter)
 if not (letter.ends and letter.ends <= now) then
-show('x', letter.message, letter.attempt, nil, letter.error, letter)
+local details = { letter.reason, letter.at, letter.fence, letter.message.seq }
+show('x', letter.message, letter.attempt, nil, letter.error, details)
 end
 end
 local function ask()
@@ -2529,7 +2972,7 @@ local rows = call('ZRANGEBYSCORE', key, from, below or '+inf', 'LIMIT', 0, count
 for _, member in ipairs(rows) do
 looked = looked + 1
 read = read + #member
-local seq = each(cmsgpack.unpack(member))
+local seq = each(member)
 if not F.isNumber(seq) or seq <= last then
 F.corrupt('a message')
 end
@@ -2565,7 +3008,7 @@ F.corrupt('a lease')
 end
 looked = looked + 1
 read = read + #message.record
-show('l', message, lease.attempt, lease.ends)
+showLeased(message, lease.attempt, lease.ends, lease.number)
 if isFull() then
 return true
 end
@@ -2574,8 +3017,12 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
-return walk(F.keyOf(group, 'held'), function(message)
-showHeld(message)
+return walk(F.keyOf(group, 'held'), function(member)
+local message = cmsgpack.unpack(member)
+local side = F.sideOf(group, message.seq)
+if not (side and side.parked) then
+showHeld(message, side)
+end
 return message.seq
 end)
 end }
@@ -2665,9 +3112,33 @@ index = index + 256
 end
 end }
 sections[6] = { 'x', function()
-return walk(F.keyOf(group, 'dead'), function(letter)
+return walk(F.keyOf(group, 'dead'), function(member)
+local letter = cmsgpack.unpack(member)
 showDead(letter)
 return letter.message.seq
+end)
+end }
+local function showDone(outcome)
+if outcome.ends <= now or outcome.status == 'dead' and F.letterAt(group, outcome.seq) then
+return
+end
+local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
+show('o', message, outcome.attempt, nil, outcome.error, F.detailsOf(outcome))
+end
+sections[7] = { 'p', function()
+return walk(F.keyOf(group, 'parked'), function(member)
+local seq = tonumber(member)
+local message, side = F.heldAt(group, seq)
+read = read + #message.record
+showHeld(message, side)
+return seq
+end)
+end }
+sections[8] = { 'o', function()
+return walk(F.keyOf(group, 'results'), function(member)
+local outcome = cmsgpack.unpack(member)
+showDone(outcome)
+return outcome.seq
 end)
 end }
 local function showStanding(id)
@@ -2693,13 +3164,13 @@ F.corrupt('a message')
 end
 read = read + #message.record
 if spot.kind == 'leased' then
-show('l', message, spot.lease.attempt, spot.lease.ends)
+showLeased(message, spot.lease.attempt, spot.lease.ends, spot.lease.number)
 elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
 if isLive(message) then
 show('r', message, 0)
 end
 else
-showHeld(message)
+showHeld(message, spot.side)
 end
 end
 local function showLetter(id)
@@ -2714,11 +3185,16 @@ end
 end
 local function showIds()
 local first = place == '' and 0 or tonumber(place)
-for step = first, 2 * idCount - 1 do
-local id = ARGV[9 + math.floor(step / 2)]
+for step = first, 3 * idCount - 1 do
+local id = ARGV[9 + math.floor(step / 3)]
 place = string.format('%.0f', step + 1)
-if step % 2 == 1 then
+if step % 3 == 2 then
 showStanding(id)
+elseif step % 3 == 1 then
+local outcome = wants('o') and row.kept and F.outcomeOf(group, id)
+if outcome then
+showDone(outcome)
+end
 elseif wants('x') and row.dead > 0 then
 showLetter(id)
 end
@@ -2747,7 +3223,7 @@ return reply
 `,
   },
   purge: {
-    sha: '27fdc34be4284e560013611b18c7a7bebe11425d',
+    sha: '0b485a723a50eee7da46bb9845df1fd6f17f0342',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
@@ -2775,8 +3251,71 @@ F.finish(true)
 return queue.scan and 1 or 0
 `,
   },
+  results: {
+    sha: '2772eb1b8313e6cbb2c4023a59c3f56bcee9a3b4',
+    text: `#!lua flags=no-writes
+
+` + rows + log + store + leases + places + moves + ids + find + outcomes + `local group = F.open(ARGV[2])
+local reply = {}
+local function running(id)
+local found = group.row.running and F.find(id)
+local place = found and found.seq and F.locate(group, found.seq)
+local number, ends
+if place and place.kind == 'leased' then
+number, ends = place.lease.number, place.lease.ends
+elseif place and place.kind == 'held' then
+number, ends = place.side.lease, place.side.at
+end
+local progress = number and ends > now and F.progressOf(group, found.seq, number)
+return progress and { 'running', progress[1], progress[2] }
+end
+for i = 3, #ARGV do
+local outcome = group and group.row.kept and F.outcomeOf(group, ARGV[i])
+reply[i - 2] = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
+end
+return reply
+`,
+  },
+  resume: {
+    sha: '00a771cf25848a533693d234a42ed9cb8e79abb9',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + store + leases + places + moves + ids + find + parked + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+F.open()
+local function edit(group, message)
+local seq, old = message.seq, message.record
+message.record, message.max, message.at = F.recordAt({ blob = blob, count = 1 }, 1), max, clock
+if expiresIn then
+message.expires = now + expiresIn
+F.noteReap(group, message)
+end
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), seq, seq)
+call('ZADD', F.keyOf(group, 'held'), seq, cmsgpack.pack(message))
+group.row.outside = group.row.outside + #message.record - #old
+end
+local results = {}
+for i = 6, #ARGV do
+local found = F.find(ARGV[i])
+local digit = '0'
+for name, group in pairs(found and found.seq and F.allGroups() or {}) do
+local place = (only == '' or name == only) and F.locate(group, found.seq)
+local message = place and place.kind == 'parked' and F.heldMessage(group, found.seq)
+if message and not (message.expires and message.expires <= now) then
+if blob ~= '' then
+edit(group, message)
+end
+F.unpark(group, message)
+digit = '1'
+end
+end
+results[#results + 1] = digit
+end
+F.finish(true)
+return table.concat(results)
+`,
+  },
   retryNow: {
-    sha: '11bcec2a1c67839033b5ceda2282bc4f12318ff4',
+    sha: 'c0db216000060ed8313abd07b48731b6028fddbc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
@@ -2798,13 +3337,19 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '93550260f7f89ca54d8d5e79dab68f80c428497e',
+    sha: '463f22368e11f81d13926cbb2c77e5b35d03e9bc',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + settling + `
+` + `loadRest = function()
+` + parked + outcomes + `end
+` + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
+if concluded then
+F.keepOutcomes()
+end
 F.forgetIds()
 F.finish(settledWakes)
 end
@@ -2812,7 +3357,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'f326e3d4e8bc0221b18a5dd8ee651dfb5a8b8d96',
+    sha: '1efcb3585f48ed6648f58377ec4dbd6b4e7f1408',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
@@ -2823,7 +3368,7 @@ if not groups[name] then
 count.groups[name] = nil
 end
 end
-if not F.goOn(count, 10000) then
+if not F.goOn(count, 5000) then
 return cmsgpack.pack(count)
 end
 local function ageOf(message)
@@ -2844,7 +3389,7 @@ local reply = { F.countMessages(count), F.bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
 local group = groups[name]
 local row = group.row
-local ready, leased, delayed, blocked = F.countGroup(count, group)
+local ready, leased, delayed, blocked, parked = F.countGroup(count, group)
 local faded = row.dead > 0 and call('ZCOUNT', F.keyOf(group, 'fade'), '-inf', now) or 0
 local floor = F.floorOf(group)
 local age = floor < queue.tail and ageOf(F.logMessage(floor))
@@ -2853,7 +3398,7 @@ if held then
 age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
 end
 noteAge(age)
-for _, value in ipairs({ name, ready, leased, delayed, blocked, row.dead - faded, age or -1, row.acked, row.failed }) do
+for _, value in ipairs({ name, ready, leased, delayed, blocked, parked, row.dead - faded, age or -1, row.acked, row.failed }) do
 reply[#reply + 1] = value
 end
 end
@@ -2862,7 +3407,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'e0b0b80f9db9fce0fdcb864f8491e95417078a06',
+    sha: '8bb1f5d8210bc07217d4fa6adc3ee02fee1bed51',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `F.open()

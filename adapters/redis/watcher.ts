@@ -1,7 +1,12 @@
+import type { Hint } from '../../src/storage.ts'
 import type { Connection, Listening } from './client.ts'
 
 /** News that make nothing deliverable, acks for example, reach listeners at most this often: consumers have no use for them. */
 const NEWS_MS = 1000
+/** Who waits for what becomes of a message hears of it sooner, but not of each by itself. */
+const FINISHED_MS = 20
+/** Ids that one hint names at most. */
+const MAX_FINISHED = 64
 /** After this long a connection that broke or was refused is tried again, and listeners look by themselves. */
 const RETRY_MS = 1000
 /**
@@ -25,7 +30,7 @@ export class Watcher {
     this.#pingMs = pingMs
   }
 
-  watch(channel: string, listener: () => void): () => void {
+  watch(channel: string, listener: (hint: Hint) => void): () => void {
     let known = this.#channels.get(channel)
     if (known === undefined) {
       known = new Channel()
@@ -34,7 +39,7 @@ export class Watcher {
     }
     const { listeners } = known
     // Each watch ends by itself, also of the same function.
-    const own = (): void => listener()
+    const own = (hint: Hint): void => listener(hint)
     listeners.add(own)
     return () => void listeners.delete(own)
   }
@@ -54,7 +59,7 @@ export class Watcher {
       this.#again(name, channel)
     }
     // Whatever was published before was not heard.
-    channel.hint()
+    channel.missed()
   }
 
   #again(name: string, channel: Channel): void {
@@ -91,8 +96,8 @@ export class Watcher {
   /** The connection is there, perhaps again: what was published meanwhile was not heard, and subscribing takes a moment. */
   #missed(): void {
     for (const channel of this.#channels.values()) {
-      channel.hint()
-      channel.later(RETRY_MS, () => channel.hint())
+      channel.missed()
+      channel.later(RETRY_MS, () => channel.missed())
     }
   }
 
@@ -112,27 +117,61 @@ export class Watcher {
   }
 }
 
+/** Whatever else somebody publishes means that nobody knows. */
+function finishedOf(json: string): readonly string[] | 'many' {
+  try {
+    const ids: unknown = JSON.parse(json)
+    if (Array.isArray(ids)) return ids.map(String)
+  } catch {
+    // No JSON.
+  }
+  return 'many'
+}
+
 class Channel {
-  readonly listeners: Set<() => void> = new Set()
+  readonly listeners: Set<(hint: Hint) => void> = new Set()
   stopped = false
   readonly #timers: Set<NodeJS.Timeout> = new Set()
-  #quietUntil = 0
-  #announced = false
+  #hintedAt = -Infinity
+  /** When a hint comes that was put off. */
+  #due = Infinity
+  /** What the next hint tells. */
+  #finished: Hint['finished']
   #retries = false
 
+  /** What scripts publish: `wake` or `news`, and the ids of messages that have an outcome, as JSON. */
   heard(message: string): void {
-    if (message !== 'news') return this.hint()
-    const wait = this.#quietUntil - performance.now()
-    if (wait <= 0) return this.hint()
-    if (this.#announced) return
-    this.#announced = true
-    this.later(wait, () => this.hint())
+    const ids = message.slice(4)
+    if (ids !== '') this.#note(finishedOf(ids))
+    if (!message.startsWith('news')) return this.#hint()
+    const now = performance.now()
+    const due = this.#hintedAt + (this.#finished === undefined ? NEWS_MS : FINISHED_MS)
+    if (due <= now) return this.#hint()
+    if (due >= this.#due) return
+    this.#due = due
+    this.later(due - now, () => {
+      if (this.#due === due) this.#hint()
+    })
   }
 
-  hint(): void {
-    this.#announced = false
-    this.#quietUntil = performance.now() + NEWS_MS
-    for (const listener of this.listeners) listener()
+  /** Nobody knows what was published. */
+  missed(): void {
+    this.#finished = 'many'
+    this.#hint()
+  }
+
+  #note(ids: readonly string[] | 'many'): void {
+    const known = this.#finished ?? []
+    const isMany = ids === 'many' || known === 'many' || known.length + ids.length > MAX_FINISHED
+    this.#finished = isMany ? 'many' : [...known, ...ids]
+  }
+
+  #hint(): void {
+    const finished = this.#finished
+    this.#finished = undefined
+    this.#due = Infinity
+    this.#hintedAt = performance.now()
+    for (const listener of this.listeners) listener({ finished })
   }
 
   /** Once, however often it is asked for meanwhile. */

@@ -248,6 +248,7 @@ export class Model {
     for (const [message, standing] of this.#of(group)) {
       if (standing.state !== 'waiting' || message.at > this.#now) continue
       if (this.#blockers(group, message).length > 0) standing.wasBlocked = true
+      if (this.#isStopped(group, message, standing) !== false) standing.outOfLog = true
     }
   }
 
@@ -439,6 +440,7 @@ export class Model {
       if (standing.expiry === 'normal' && standing.versions.some(({ expires }) => expires! < now)) {
         this.#fail(group, 0, 1)
         this.#die(group, message, standing, 'expired', { text: reason })
+        if (group.parksNext) this.#stop(group, message, false)
       } else this.#park(standing, { reason, data, at: now })
       return
     }
@@ -471,6 +473,7 @@ export class Model {
     if (!counts) standing.attempts = standing.attempts.flatMap((attempt) => [attempt - 1, attempt])
     if (expires !== undefined && expires < due && standing.expiry === 'normal') {
       this.#die(group, message, standing, 'expired', error)
+      if (group.parksNext) this.#stop(group, message, false)
       return
     }
     const mayDie = expires !== undefined && expires <= due
@@ -546,7 +549,11 @@ export class Model {
     const key = domainOf(message)
     if (key === undefined) return
     const before = group.stops.get(key)
-    group.stops.set(key, { message, sure: sure && before === undefined })
+    if (before === undefined) group.stops.set(key, { message, sure })
+    else {
+      const first = isBefore(before.message, message) ? before.message : message
+      group.stops.set(key, { message: first, sure: false })
+    }
   }
 
   /** A dead letter is gone. Whatever it had parked goes on behind it, if it was redriven. */
@@ -799,7 +806,8 @@ export class Model {
     const group = this.#groups.get(name) ?? this.#makeGroup(name, 'earliest', false)
     const isReal = this.#groups.has(name)
     const seen = new Set<Message>()
-    for (const entry of listed) {
+    // Dead letters first: they have others parked.
+    for (const entry of listed.toSorted((a, b) => Number(b.state === 'dead') - Number(a.state === 'dead'))) {
       const what = `the list of ${name} shows ${show(entry.body)}`
       const message = this.#find(entry.body, what)
       ok(!seen.has(message), `${what} twice`)
@@ -868,7 +876,9 @@ export class Model {
     this.#fail(group, isLost ? 1 : 0, 1)
     message.leavesTrace = true
     // Why an attempt failed stays known, if it was told.
-    const error = standing.state === 'leased' ? undefined : standing.error
+    // It may have been parked before.
+    const isOpen = standing.state === 'leased' || this.#isStopped(group, message, standing) !== false
+    const error = isOpen ? undefined : standing.error
     this.#die(group, message, standing, reason, error)
     this.#outcomes.died(group.name, message, deadAt!, reason!, lastError)
     if (group.parksNext) this.#stop(group, message, false)

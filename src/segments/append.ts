@@ -4,15 +4,26 @@ import { type Found, find, findMade, isPending } from './find.ts'
 import { type Group, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
-import { Lane, laneKey, openLane } from './lanes/lane.ts'
+import { Lane, openLane } from './lanes/lane.ts'
+import { laneKey } from './lanes/names.ts'
 import { replace } from './moves.ts'
 import { type Place, locate, messageIn } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
 import { forgetKept } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
-import { isOverdue, putDelayed, sweepDelayed } from './sweep.ts'
-import { type Work, amend, edit, isGone, logMessage, noteExpiry, putSegment, segmentAt } from './work.ts'
+import { putDelayed, sweepDelayed } from './sweep.ts'
+import {
+  type Work,
+  amend,
+  edit,
+  isGone,
+  isOverdue,
+  logMessage,
+  noteExpiry,
+  putSegment,
+  segmentAt,
+} from './work.ts'
 
 /** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
 const MOVES = 64

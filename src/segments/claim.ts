@@ -12,11 +12,11 @@ import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
 import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
 import { parseReceipt, settle } from './settle.ts'
-import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
+import { sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
 import { parkBehind, sideKey, spill, spillHeads } from './waiting.ts'
-import { type Work, amendmentsOf, largeAtOnce, spend, under } from './work.ts'
+import { type Work, amendmentsOf, isOverdue, largeAtOnce, spend, under } from './work.ts'
 
 /**
  * A claim that has found something passes over this share of a step's messages in the log at most, cancelled ones and those
@@ -41,8 +41,12 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   let position = request.only === undefined ? undefined : (request.position ?? '[]')
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   const { deadForMs, parksNext = false } = request
-  if (group.row.deadForMs !== deadForMs || (group.row.parksNext ?? false) !== parksNext) {
-    Object.assign(group.row, { deadForMs, parksNext })
+  if (group.row.deadForMs !== deadForMs) {
+    group.row.deadForMs = deadForMs
+    group.changed = true
+  }
+  if ((group.row.parksNext ?? false) !== parksNext) {
+    group.row.parksNext = parksNext
     group.changed = true
   }
   const isSwept = sweepReaped(work)
@@ -410,7 +414,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
     const body = bodyAt(segment, i)
     bytes -= more === undefined ? sizeOfBody(body) : sizeOf(messageAt(segment, i))
     if (bytes <= 0) to = i + 1
-    deliveries.push({
+    const delivery: { -readonly [F in keyof Delivery]: Delivery[F] } = {
       receipt: prefix + (first + i) + suffix,
       id: idAt(segment, i),
       body,
@@ -421,8 +425,9 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       attempt: 1,
       maxAttempts: more?.maxAttempts?.[i] ?? maxAttempts,
       lastError: undefined,
-      ...(more?.keepMs !== undefined && { keepMs: more.keepMs[i] }),
-    })
+    }
+    if (more?.keepMs !== undefined) delivery.keepMs = more.keepMs[i]
+    deliveries.push(delivery)
   }
   taking.bytes = bytes
   const tied =
@@ -440,7 +445,7 @@ function deliver(
   maxAttempts: number,
   lastError?: string,
 ): Delivery {
-  return {
+  const delivery = {
     receipt,
     id,
     body,
@@ -451,8 +456,8 @@ function deliver(
     attempt,
     maxAttempts: own ?? maxAttempts,
     lastError,
-    ...(keepMs !== undefined && { keepMs }),
   }
+  return keepMs === undefined ? delivery : { ...delivery, keepMs }
 }
 
 /** In how many ms another claim may find what this one did not. */

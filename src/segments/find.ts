@@ -33,7 +33,8 @@ export function find(work: Work, id: string): Found | undefined {
     const at = lane === undefined ? work : openLane(work, lane)
     return at && { seq, key, work: at }
   }
-  return delayed === undefined ? undefined : inDelayed(work, delayed, id)
+  // The row may stand for what was kept of it in one group.
+  return delayed === undefined ? findMade(work, id) : inDelayed(work, delayed, id)
 }
 
 /** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */

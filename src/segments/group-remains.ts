@@ -1,9 +1,11 @@
+import { LANE_BASE } from './ids.ts'
 import { type LogRemains, type Remains, type Source, messageIn } from './remains.ts'
 import {
   type ChainRow,
   type GroupRow,
   type HeldRow,
   type Lease,
+  type ParkedRow,
   type SideRow,
   type Stored,
   groupKey,
@@ -24,6 +26,7 @@ export interface Left {
   readonly at: number
   /** The number of its lease. */
   readonly lease?: number
+  readonly parked?: ParkedRow | undefined
   /** It was leased or waited, and was the head of its key, if it has one. */
   readonly head: boolean
 }
@@ -36,7 +39,7 @@ export function groupNames(remains: Remains): string[] {
   const names = new Set<string>()
   const range = { lower: ['group'], upper: ['group'] }
   for (const key of remains.keys('state', range)) names.add((key as readonly string[])[1]!)
-  for (const table of ['side', 'due', 'chain', 'held', 'dead'] as const) {
+  for (const table of ['side', 'due', 'chain', 'held', 'dead', 'results'] as const) {
     for (const key of remains.keys(table, {})) names.add((key as readonly string[])[0]!)
   }
   return [...names]
@@ -83,7 +86,7 @@ export class GroupRemains {
     this.#addDoubts(new Set(dead))
     this.dead = dead.filter((seq) => !this.wants(seq))
     const lastRun = this.runs.at(-1)?.last ?? 0
-    this.end = [...this.left.keys(), ...dead].reduce(
+    this.end = [...this.left.keys(), ...dead.filter((seq) => seq < LANE_BASE)].reduce(
       (end, seq) => Math.max(end, seq + 1),
       Math.max(this.#passed, lastRun) + 1,
     )
@@ -140,13 +143,14 @@ export class GroupRemains {
 
   /** Finds what was leased, what waits and what is blocked, in this order: the first tells most of a message. */
   #collect(): void {
-    const { waiting = 0, blocked = 0 } = this.row ?? {}
+    const { waiting = 0, blocked = 0, parked = 0 } = this.row ?? {}
     const heads: Heads = new Map()
     this.#collectLeased(heads)
     this.#collectWaiting(heads)
     const inChain = this.#collectBlocked(heads)
     const sides =
       waiting +
+      parked +
       this.#leases.filter(({ row }, i) => row === 'side' || i >= (this.row?.leases.length ?? 0)).length
     const blockedHeads = [...heads.values()].filter(({ row }) => typeof row === 'number').length
     this.#missing =
@@ -173,9 +177,9 @@ export class GroupRemains {
     for (const sideKey of this.#remains.keys('side', this.#rows)) {
       const ordering = (sideKey as readonly (string | number)[])[1]!
       const key = typeof ordering === 'string' ? ordering : undefined
-      const { seq, attempt, error, at, row } = this.#remains.get<SideRow>('side', sideKey)!
+      const { seq, attempt, error, at, row, parked } = this.#remains.get<SideRow>('side', sideKey)!
       if (key !== undefined && !heads.has(key)) heads.set(key, { seq, row })
-      this.#add({ seq, key, attempt, error, at, head: true }, row)
+      this.#add({ seq, key, attempt, error, at, head: true, parked }, row)
     }
   }
 

@@ -16,10 +16,17 @@ export function putId(
   id: string,
   where: Pick<IdRow, 'seq' | 'key' | 'delayed'>,
   dedupeMs: number | undefined,
-  { older, until }: Pick<IdRow, 'older' | 'until'> = {},
+  { older, until, kept, keptUntil }: Pick<IdRow, 'older' | 'until' | 'kept' | 'keptUntil'> = {},
 ): void {
   const { lane } = work
-  work.tx.put('ids', id, { ...where, lane, dedupeMs: dedupeMs || undefined, older, until } satisfies IdRow)
+  work.tx.put('ids', id, {
+    ...where,
+    lane,
+    dedupeMs: dedupeMs || undefined,
+    older,
+    until,
+    ...(kept !== undefined && { kept, keptUntil }),
+  } satisfies IdRow)
 }
 
 /**
@@ -32,9 +39,11 @@ export function hasIdRow({ id, key, lane, named }: Pick<Stored, 'id' | 'key' | '
 
 /** Has a message that leaves the log be found by its id. */
 export function noteId(work: Work, seq: number, message: Stored): void {
-  const { id, key, named } = message
-  // Not looked up before: nobody else can know anything of an id that was made.
-  if (named === undefined && hasIdRow(message)) putId(work, id, { seq, key }, undefined)
+  const { id, key, named, keepMs } = message
+  if (named !== undefined || !hasIdRow(message)) return
+  // Of an id that was made nothing is known but what was kept.
+  const before = keepMs === undefined ? undefined : work.tx.get<IdRow>('ids', id)
+  putId(work, id, { seq, key }, undefined, before)
 }
 
 /** What is left of what is known of an id when another message takes its place. `isOver`: nobody has the old one any more. */

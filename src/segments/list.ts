@@ -1,8 +1,9 @@
-import type { ListQuery, ListedMessage, MessageState, Outcome, Page } from '../storage.ts'
+import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
-import { inWork, laneKey, laneOf, openLane } from './lanes/lane.ts'
+import { inWork, openLane } from './lanes/lane.ts'
+import { laneKey, laneOf } from './lanes/names.ts'
 import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
@@ -22,7 +23,7 @@ import {
   PARKED,
   WAITS,
 } from './rows.ts'
-import { outcomeIn, seqOf } from './results.ts'
+import { outcomeIn, seqOf, sizeOfOutcome } from './results.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
 import { isBefore } from './sweep.ts'
@@ -270,11 +271,6 @@ function* done(group: Group, lower: Key = [group.name], upper: Key = [group.name
 function isLetter({ work }: Group, at: Key): boolean {
   const letter = work.tx.get<DeadRow>('dead', at)
   return letter !== undefined && (letter.until === undefined || letter.until > work.now)
-}
-
-function sizeOfOutcome(outcome: Outcome | undefined): number {
-  const value = outcome?.status === 'done' ? outcome.value : undefined
-  return value?.length ?? 0
 }
 
 /** Given messages, each by its id: the dead letter of that id, and then the message, if it was sent again. */

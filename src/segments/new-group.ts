@@ -1,8 +1,7 @@
 import { type Group, firstSegment, lowestFloor, openGroup } from './group.ts'
 import { beginJoining } from './joining.ts'
 import type { GroupRow } from './rows.ts'
-import { isOverdue } from './sweep.ts'
-import { type Work, amendmentsOf, edit } from './work.ts'
+import { type Work, amendmentsOf, edit, isOverdue } from './work.ts'
 
 /** The row of a group that has nothing in flight yet. */
 export function newRow(token: string, cursor: number): GroupRow {

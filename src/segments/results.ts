@@ -15,6 +15,9 @@ import { KEPT } from './rows.ts'
  * An outcome is found by the digits of a made id; where these do not lead to it, the row of the id stays as long as it.
  */
 
+/** The most numbers and ids in a timer: of half as many outcomes. */
+const TOGETHER = 512
+
 /** The group is done with a message that has a `keepMs`, or it died there. Before its id is let go. */
 export function keep(
   { work, name }: Group,
@@ -25,19 +28,16 @@ export function keep(
 ): void {
   const { id, keepMs = 0 } = message
   const row = needsRow(message) ? (work.tx.get<IdRow>('ids', id) ?? {}) : undefined
-  // Another message has its id by now.
-  if (row !== undefined && (message.named === undefined ? (row.seq ?? seq) : row.seq) !== seq) {
+  if (row !== undefined && !isOf(row, seq, message)) {
     work.tx.delete('results', [name, seq])
     return
   }
   const until = work.now + keepMs
   putResult(work, name, seq, { ...resultOf(message, attempt, outcome), until })
-  if (row !== undefined)
-    work.tx.put('ids', id, {
-      ...row,
-      kept: seq,
-      keptUntil: Math.max(row.keptUntil ?? 0, until),
-    } satisfies IdRow)
+  if (row !== undefined) {
+    const keptUntil = Math.max(row.keptUntil ?? 0, until)
+    work.tx.put('ids', id, { ...row, kept: seq, keptUntil } satisfies IdRow)
+  }
   const { root } = work
   root.finished ??= []
   root.finished.push(id)
@@ -53,6 +53,11 @@ export function keepProgress(
 ): void {
   const row: ResultRow = { ...resultOf(message, lease.attempt, outcome), lease: lease.lease }
   group.work.tx.put('results', [group.name, seq], row)
+}
+
+/** Whether no other message has the id by now. One that was made has a row only now and then. */
+function isOf({ seq, kept }: IdRow, own: number, { named }: Stored): boolean {
+  return seq === own || kept === own || (named === undefined && seq === undefined)
 }
 
 /** Whether the id of a message does not say itself where its outcome is. */
@@ -77,8 +82,11 @@ export function putResult({ root: work }: Work, group: string, seq: number, row:
 
 /** Writes the timers for that. */
 export function putKept(work: Work): void {
-  for (const { until, group, outcomes } of work.kept?.values() ?? [])
-    work.tx.put('timers', addTimer(work, KEPT, until), [group, ...outcomes])
+  for (const { until, group, outcomes } of work.kept?.values() ?? []) {
+    // Rows of a bounded length, so that no step has to forget more than it may.
+    for (let i = 0; i < outcomes.length; i += TOGETHER)
+      work.tx.put('timers', addTimer(work, KEPT, until), [group, ...outcomes.slice(i, i + TOGETHER)])
+  }
 }
 
 /** The time of an outcome is over, unless it has another one by now. */
@@ -89,7 +97,8 @@ export function letGo(work: Work, group: string, seq: number, id: string): void 
   const row = tx.get<IdRow>('ids', id)
   if (row?.kept !== seq || row.keptUntil! > now) return
   const { kept: _kept, keptUntil: _until, ...left } = row
-  if (Object.values(left).some((one) => one !== undefined)) tx.put('ids', id, left)
+  const { seq: where = left.delayed ?? left.older, until = 0 } = left
+  if (where !== undefined || until > now) tx.put('ids', id, left)
   else tx.delete('ids', id)
 }
 
@@ -139,4 +148,10 @@ export function seqOf(work: Work, id: string): number | undefined {
   if (parsed?.delayed !== true) return parsed?.number
   const found = find(work, id)
   return found !== undefined && 'seq' in found ? found.seq : undefined
+}
+
+/** What the value of an outcome counts for, in bytes. */
+export function sizeOfOutcome(outcome: Outcome | undefined): number {
+  if (outcome === undefined || outcome.status === 'dead') return 0
+  return (outcome.status === 'done' ? outcome.value : outcome.progress)?.length ?? 0
 }

@@ -2,7 +2,8 @@ import type { Hold } from '../lanes.ts'
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
 import { listHolds } from './lanes/holds.ts'
-import { Lane, flowOf, laneOf, openLane, workAt } from './lanes/lane.ts'
+import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
+import { laneOf } from './lanes/names.ts'
 import { locate, sideMessage } from './places.ts'
 import {
   type DeliverRow,

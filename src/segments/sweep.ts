@@ -34,6 +34,7 @@ import {
   amendmentsOf,
   costOf,
   edit,
+  isOverdue,
   putSegment,
   segmentAt,
   spend,
@@ -51,11 +52,6 @@ const TIMERS_AT_ONCE = 64
 /** The first timers of a kind that are due. */
 export function dueTimers<V>(work: Work, kind: number, limit: number): readonly Row<V>[] {
   return work.tx.range<V>('timers', { lower: [kind], upper: [kind, work.now] }, limit)
-}
-
-/** Whether delayed messages are due that are not in the log yet. */
-export function isOverdue({ queue, now }: Work): boolean {
-  return queue.timer !== undefined && queue.timer <= now
 }
 
 /** Has messages wait for their place in the log until a time. */

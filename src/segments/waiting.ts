@@ -49,15 +49,15 @@ export function park(
   reason: string,
   parked: Omit<ParkedRow, 'at'>,
 ): void {
+  const { now, clock } = group.work
+  putParked(group, key, { ...side, at: now, error: reason, parked: { ...parked, at: clock } })
+}
+
+/** Writes the rows of a message that is parked. */
+export function putParked(group: Group, key: string | undefined, side: SideRow): void {
   const { row, work, name } = group
   const { seq } = side
-  const why: ParkedRow = { ...parked, at: work.clock }
-  work.tx.put('side', sideKey(group, seq, key), {
-    ...side,
-    at: work.now,
-    error: reason,
-    parked: why,
-  } satisfies SideRow)
+  work.tx.put('side', sideKey(group, seq, key), side)
   work.tx.put('due', [name, PARKED, seq], key ?? 0)
   row.parked = (row.parked ?? 0) + 1
   noteLeaving(group, seq, side.message)
@@ -70,10 +70,13 @@ export function unpark({ row, work, name }: Group, seq: number): void {
 }
 
 /** Has the next of a key be parked: it stands behind a dead letter. */
-export function stopKey({ row, work, name }: Group, key: string, seq: number): void {
-  const at = [name, STOPS, key]
-  if (work.tx.get('due', at) === undefined) row.stops = (row.stops ?? 0) + 1
-  work.tx.put('due', at, seq)
+export function stopKey(group: Group, key: string, seq: number): void {
+  const { row, work, name } = group
+  const before = stopOf(group, key)
+  // The first of several: whoever stands behind the others stands behind it.
+  if (before !== undefined && before < seq) return
+  if (before === undefined) row.stops = (row.stops ?? 0) + 1
+  work.tx.put('due', [name, STOPS, key], seq)
 }
 
 /** The seq of the dead letter that has the next of a key parked, if one has. */
@@ -90,6 +93,8 @@ export function dropStop({ row, work, name }: Group, key: string): void {
 export function parkBehind(group: Group, key: string, seq: number, message: Stored, row?: number): boolean {
   const behind = stopOf(group, key)
   if (behind === undefined || behind > seq || message.redriven !== undefined) return false
+  // It is about to die: the next behind it then.
+  if (message.expires !== undefined && message.expires <= group.work.now) return false
   dropStop(group, key)
   const where = row === undefined ? { message } : { row }
   park(group, key, { seq, attempt: 0, ...where }, BEHIND, { behind })

@@ -119,6 +119,11 @@ export function reapAt(work: Work, at: number): void {
   if (reaper === undefined || at < reaper) edit(root).reaper = at
 }
 
+/** Whether delayed messages are due that are not in the log yet. */
+export function isOverdue({ queue, now }: Work): boolean {
+  return queue.timer !== undefined && queue.timer <= now
+}
+
 /** Notes that this step has done something besides what it was called for, with a message of so many bytes. */
 export function spend(work: Work, bytes: number = 0): void {
   work.left -= costOf(bytes)

@@ -82,6 +82,11 @@ export const SECTIONS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./sections/life.ts')).flight,
     needsQuayside: true,
   },
+  lanes: {
+    title: 'Lanes',
+    load: async () => (await import('./sections/lanes.ts')).lanes,
+    needsQuayside: true,
+  },
   recovery: {
     title: 'Recovery',
     load: async () => (await import('./sections/space.ts')).recovery,

@@ -42,6 +42,6 @@ registerHistories('redis with low bounds', withLowBounds, {
 registerCases(
   'redis with low bounds',
   conformanceCases(withLowBounds).filter(({ name }) =>
-    /^(groups|dedupe|keys|expiry|ends|retention|starts|list|stats: (?!bytes))/.test(name),
+    /^(groups|dedupe|keys|expiry|ends|retention|starts|list|parking|results|stats: (?!bytes))/.test(name),
   ),
 )

@@ -165,6 +165,9 @@ describe('no step grows with what there is', () => {
       stats: await work(() => queue.stats()),
       list: await work(() => queue.list({ group: 'g', limit: 1000, states: ['leased', 'dead'] })),
       claim: await work(() => queue.claim({ ...CLAIM, limit: 10 })),
+      parked: await work(() => queue.list({ group: 'g', limit: 1000, states: ['parked', 'done'] })),
+      resume: await work(() => queue.resume(['1', '2', 'unknown'])),
+      results: await work(() => queue.results('g', ['1', '2', 'unknown'])),
       late: await work(() => queue.claim({ ...CLAIM, group: 'late', from: 'latest' })),
       early: await work(() => queue.claim({ ...CLAIM, group: 'early' })),
       other: await work(() => queue.claim({ ...CLAIM, group: 'h' })),
@@ -201,6 +204,33 @@ describe('no step grows with what there is', () => {
       async (queue, count) => {
         await send(queue, count, (i) => ({ body: 'x', key: `${i}` }))
         for (let got = 0; got < count;) got += (await queue.claim(CLAIM)).deliveries.length
+      },
+    ],
+    [
+      'parked',
+      async (queue, count) => {
+        await send(queue, count, (i) => ({
+          body: 'x',
+          id: `${i}`,
+          expiresInMs: i % 2 === 0 ? 100 : undefined,
+        }))
+        await takeAll(queue, ({ receipt }) => ({ receipt, kind: 'park', reason: 'why' }))
+        now += 1000
+      },
+    ],
+    [
+      'kept',
+      async (queue, count) => {
+        await send(queue, count, (i) => ({ body: 'x', id: i % 2 === 0 ? `${i}` : undefined, keepMs: 1e6 }))
+        await takeAll(queue, ({ receipt }) => ({ receipt, kind: 'ack', value: 'x' }))
+      },
+    ],
+    [
+      'kept, and over',
+      async (queue, count) => {
+        await send(queue, count, (i) => ({ body: 'x', id: i % 2 === 0 ? `${i}` : undefined, keepMs: 1e3 }))
+        await takeAll(queue, ({ receipt }) => ({ receipt, kind: 'ack', value: 'x' }))
+        now += 1e6
       },
     ],
     [

@@ -74,6 +74,16 @@ function verbsOf(queue: QueueStorage, leased: readonly Delivery[]): Record<strin
         [a, b, c, d, e].map((receipt) => ({ receipt, ...retry })),
       ),
     extend: () => queue.settle('g', [{ receipt: a, kind: 'extend', leaseMs: 90_000 }]),
+    progress: () => queue.settle('g', [{ receipt: a, kind: 'extend', leaseMs: 90_000, progress: 'half' }]),
+    'acks with values': () =>
+      queue.settle(
+        'g',
+        [a, b, c, d, e].map((receipt) => ({ receipt, kind: 'ack', value: 'x' })),
+      ),
+    park: () => queue.settle('g', [{ receipt: d, kind: 'park', reason: 'why' }]),
+    resume: () => queue.resume(['id-3', 'id-7']),
+    edit: () => queue.resume(['id-3'], { edit: { body: 'new' } }),
+    results: () => queue.results('g', ['id-0', 'id-4', 'unknown']),
     reject: () => queue.settle('g', [{ receipt: b, kind: 'dead', reason: 'rejected' }]),
     claim: () => queue.claim(CLAIM),
     'claim for a new group': () => queue.claim({ ...CLAIM, group: 'new' }),
@@ -102,15 +112,18 @@ async function fill(queue: QueueStorage): Promise<readonly Delivery[]> {
     body: `${i}`,
     id: `id-${i}`,
     dedupeMs: 60_000,
+    keepMs: 60_000,
     ...kinds[i % 4],
   }))
   await append(queue, messages)
   await append(queue, [{ body: 'plain' }])
-  const first = await queue.claim({ ...CLAIM, limit: 2 })
-  const [one, two] = first.deliveries as [Delivery, Delivery]
+  const first = await queue.claim({ ...CLAIM, limit: 4 })
+  const [one, two, three, four] = first.deliveries as [Delivery, Delivery, Delivery, Delivery]
   await queue.settle('g', [
     { receipt: one.receipt, kind: 'retry', delayMs: 60_000 },
     { receipt: two.receipt, kind: 'dead', reason: 'rejected' },
+    { receipt: three.receipt, kind: 'park', reason: 'why' },
+    { receipt: four.receipt, kind: 'ack', value: 'x' },
   ])
   const { deliveries } = await queue.claim(CLAIM)
   expect(deliveries).toHaveLength(5)
@@ -153,7 +166,7 @@ describe('while a slot moves', () => {
       await to.command('CLUSTER', 'SETSLOT', `${slot}`, 'NODE', to.id)
       await from.command('CLUSTER', 'SETSLOT', `${slot}`, 'NODE', to.id)
       const { groups } = await queue.stats()
-      expect(groups['g']).toMatchObject({ leased: 5, dead: 1 })
+      expect(groups['g']).toMatchObject({ leased: 5, dead: 1, parked: 1 })
       const acks = leased.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
       for (const { status } of await queue.settle('g', acks)) expect(status).toBe('settled')
     })

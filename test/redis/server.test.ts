@@ -68,6 +68,16 @@ async function useAll(queue: QueueStorage): Promise<void> {
   expect(new Set(messages.map(({ reason }) => reason))).toEqual(new Set(['expired', 'rejected']))
   await queue.settle('g', [{ receipt: messages[0]!.receipt!, kind: 'retry', delayMs: 0 }])
   expect(Object.keys((await queue.stats()).groups).sort()).toEqual(['g', 'h'])
+  await send({ body: 'e', key: 'm', id: 'z', keepMs: 60_000 }, { body: 'f', key: 'm', keepMs: 60_000 })
+  const { deliveries: kept } = await queue.claim(CLAIM)
+  const { receipt } = kept.find(({ body }) => body === 'e')!
+  await queue.settle('g', [{ receipt, kind: 'extend', leaseMs: 60_000, progress: 'half' }])
+  expect(await queue.results('g', ['z', 'unknown'])).toMatchObject([{ progress: 'half' }, undefined])
+  await queue.settle('g', [{ receipt, kind: 'park', reason: 'why' }])
+  expect(await queue.resume(['z'], { edit: { body: 'e2' } })).toEqual([true])
+  const [again] = (await queue.claim(CLAIM)).deliveries
+  await queue.settle('g', [{ receipt: again!.receipt, kind: 'ack', value: 'good' }])
+  expect(await queue.results('g', ['z'])).toMatchObject([{ status: 'done', value: 'good' }])
   await queue.deleteGroup('h')
   await queue.purge()
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
-import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'
-import type { NewMessage, QueueStorage } from '../../src/storage.ts'
+import { TABLES, type Table, type Transaction, type TransactionalStore } from '../../src/segments/store.ts'
+import type { NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
+import { howMany } from '../support/effort.ts'
 
 /** What a step costs: rows that were read, written or deleted, and about the bytes of those that were read or written. */
 interface Cost {
@@ -307,4 +308,169 @@ test.each<[string, Partial<NewMessage>]>([
   await q.delete()
   expect(await left()).toEqual(none)
   expect(await adapter.queues()).toEqual([])
+})
+
+/** Sends messages that keep their outcomes, and acknowledges them all. */
+async function sendAndFinish(q: QueueStorage, count: number, keepMs: number): Promise<string[]> {
+  const ids = await send(q, count, () => ({ keepMs }))
+  for (let done = 0; done < count; done += 1000)
+    await q.settle(
+      'g',
+      acks(await claim(q, 'g', 1000)).map((ack) => ({ ...ack, value: 'v' })),
+    )
+  return ids
+}
+
+test('no step grows with the outcomes that end at once', { timeout: 120_000 }, async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  const count = howMany('OUTCOMES', { quick: 100_000, full: 1_000_000 })
+  const ids = await sendAndFinish(q, count, 1e9)
+  expect((await meter.dearest(() => q.results('g', ids.slice(-256)))).rows).toBeLessThan(600)
+  expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(10)
+  meter.now += 1e9
+  for (let i = 0; i < count / 500 + 10; i++)
+    expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
+  const page = await q.list({ group: 'g', states: ['done'], limit: 10 })
+  expect(page.messages).toEqual([])
+  expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(10)
+})
+
+test('an ack of many leaves no timer that a step cannot work off', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await send(q, MANY, () => ({ keepMs: 1000 }))
+  await q.settle('g', acks(await claim(q, 'g', MANY)))
+  meter.now += 1000
+  expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
+})
+
+test('an ack does not look at messages that keep nothing, whatever others keep', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await sendAndFinish(q, 1000, 1e9)
+  await send(q, 100)
+  const receipts = await claim(q, 'g', 100)
+  const acked = await meter.dearest(() => q.settle('g', acks(receipts)))
+  expect(acked.rows).toBeLessThan(8)
+})
+
+test('no step grows with the parked messages that expire', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await send(q, 100_000, () => ({ expiresInMs: 100_000 }))
+  for (let i = 0; i < 100; i++) {
+    const receipts = await claim(q, 'g', 1000)
+    const parks = receipts.map((receipt) => ({ receipt, kind: 'park', reason: 'a fix' }) as const)
+    expect((await meter.dearest(() => q.settle('g', parks))).rows).toBeLessThan(MOST_ROWS)
+  }
+  expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(10)
+  meter.now += 100_000
+  expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(3000)
+  for (let i = 0; i < 410; i++) {
+    expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
+  }
+  const { groups } = await q.stats()
+  expect([groups['g']!.parked, groups['g']!.dead]).toEqual([0, 100_000])
+})
+
+test('some of many parked messages are resumed, listed and edited at the cost of some', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  const ids = await send(q, 100_000)
+  for (let i = 0; i < 100; i++) {
+    const receipts = await claim(q, 'g', 1000)
+    await q.settle(
+      'g',
+      receipts.map((receipt) => ({ receipt, kind: 'park', reason: 'a fix' })),
+    )
+  }
+  const some = ids.slice(50_000, 50_256)
+  expect((await meter.dearest(() => q.resume(some))).rows).toBeLessThan(10 * 256)
+  expect(await claim(q, 'g', 1000)).toHaveLength(256)
+  const one = await meter.dearest(() => q.resume(ids.slice(7, 8), { edit: { body: 'edited' } }))
+  expect(one.rows).toBeLessThan(20)
+  const page = await meter.dearest(() => q.list({ group: 'g', states: ['parked'], limit: 10 }))
+  expect(page.rows).toBeLessThan(150)
+  expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(30)
+})
+
+test('a dead letter parks one message, however many wait behind it', async () => {
+  const meter = new Meter()
+  const q = await meter.open()
+  await send(q, MANY, () => ({ key: 'k' }))
+  const [receipt] = await claim(q, 'g', 1)
+  while ((await q.stats()).groups['g']!.ready > 0) await claim(q, 'g', 10)
+  const died = await meter.dearest(() =>
+    q.settle('g', [{ receipt: receipt!, kind: 'dead', reason: 'rejected', parksNext: true }]),
+  )
+  expect(died.rows).toBeLessThan(25)
+  const { parked, blocked } = (await q.stats()).groups['g']!
+  expect([parked, blocked]).toEqual([1, MANY - 2])
+  const [letter] = (await q.list({ group: 'g', states: ['dead'], limit: 1 })).messages
+  const redriven = await meter.dearest(() =>
+    q.settle('g', [{ receipt: letter!.receipt!, kind: 'retry', delayMs: 0 }]),
+  )
+  expect(redriven.rows).toBeLessThan(25)
+})
+
+test.each<[string, Partial<NewMessage>]>([
+  ['plain', {}],
+  ['named', { id: 'x', dedupeMs: 100 }],
+  ['keyed', { key: 'k' }],
+  ['named and keyed', { id: 'x', key: 'k' }],
+  ['delayed', { delayMs: 10 }],
+])('nothing is left of what was parked and kept, once its time is over: %s', async (_, message) => {
+  const clock = { time: 1_000_000, now: () => clock.time }
+  const store = await memoryStore(clock)()
+  const adapter = new SegmentAdapter(new MemoryAdapter().guarantees, async () => store)
+  const [q, rows] = [await adapter.open('q'), await store.open('q')]
+  const tables = (Object.keys(TABLES) as Table[]).filter((table) => table !== 'state')
+  const left = (): Promise<number[]> =>
+    rows.transact('read', (tx) => tables.map((table) => tx.count(table, {})))
+  const settleAll = async (group: string, how: (receipt: string) => Settlement): Promise<void> =>
+    void (await q.settle(group, (await claim(q, group, 10)).map(how)))
+  const ack = (receipt: string): Settlement => ({ receipt, kind: 'ack', value: 'v' })
+  const park = (receipt: string): Settlement => ({ receipt, kind: 'park', reason: 'a fix' })
+  const die = (receipt: string): Settlement => ({
+    receipt,
+    kind: 'dead',
+    reason: 'rejected',
+    parksNext: true,
+  })
+  await claim(q, 'g', 0)
+  await claim(q, 'h', 0)
+  for (const how of ['resumed', 'died', 'redriven', 'cancelled'] as const) {
+    const drafts = ['a', 'b'].map((body) => ({
+      body,
+      keepMs: 1000,
+      ...message,
+      id: message.id && `${body} ${how}`,
+    }))
+    const ids = (await q.append(drafts, { batchId })).map(({ id }) => id)
+    clock.time += 10
+    for (let i = 0; i < 2; i++) {
+      await settleAll('g', (receipt) => ({ receipt, kind: 'extend', leaseMs: 1, progress: '1' }))
+      clock.time += 1
+      await settleAll('g', ack)
+    }
+    for (let i = 0; i < 2; i++) await settleAll('h', how === 'died' || how === 'redriven' ? die : park)
+    const { messages } = await q.list({ group: 'h', states: ['dead'], limit: 10 })
+    const redrives = messages.map(
+      ({ receipt }) => ({ receipt: receipt!, kind: 'retry', delayMs: 0 }) as const,
+    )
+    if (how === 'redriven') await q.settle('h', redrives)
+    if (how === 'died') await q.settle('h', acks(messages.map(({ receipt }) => receipt!)))
+    if (how === 'cancelled') await q.cancel(ids)
+    for (let i = 0; i < 3; i++) {
+      await q.resume(ids)
+      await settleAll('h', ack)
+    }
+    const outcomes = await q.results('g', ids)
+    expect(outcomes.map((outcome) => outcome?.status)).toEqual(['done', 'done'])
+    expect((await q.stats()).messages).toBe(0)
+    clock.time += 2000
+    for (let i = 0; i < 2; i++) for (const group of ['g', 'h']) await claim(q, group, 10)
+    expect(await left()).toEqual(tables.map(() => 0))
+  }
 })

@@ -6,7 +6,6 @@ import {
   QuaysideError,
   Queue,
   type QueueOptions,
-  type StorageAdapter,
 } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { ManualClock, settle } from './manual-clock.ts'
@@ -21,12 +20,6 @@ export interface SetUp<T> {
   readonly consumer: Consumer<T>
 }
 
-export interface SetUpOptions {
-  readonly clock?: ManualClock
-  /** A storage on this clock. Default: in memory. */
-  readonly adapter?: StorageAdapter
-}
-
 /**
  * A queue on memory and on a clock that stands still. When the test is over the queue is closed; then nothing may be left
  * behind, no timer and no listener.
@@ -34,11 +27,10 @@ export interface SetUpOptions {
 export function setUp<T = unknown>({
   guarantees,
   watch,
-  clock = new ManualClock(),
-  adapter = new MemoryAdapter({ clock }),
   ...options
-}: SpyOptions & SetUpOptions & Omit<QueueOptions<T>, 'storage' | 'clock'> = {}): SetUp<T> {
-  const storage = new SpyStorage(adapter, {
+}: SpyOptions & Omit<QueueOptions<T>, 'storage' | 'clock'> = {}): SetUp<T> {
+  const clock = new ManualClock()
+  const storage = new SpyStorage(new MemoryAdapter({ clock }), {
     ...(guarantees && { guarantees }),
     ...(watch !== undefined && { watch }),
   })

@@ -11,7 +11,6 @@ import {
 } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
 import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
-import { setUpReference } from '../support/set-up-reference.ts'
 
 const odd = (value: unknown): never => value as never
 const numbers = (count: number): { payload: number }[] =>
@@ -166,7 +165,7 @@ describe('verdicts', () => {
     readonly failed: string[]
     readonly report: unknown
   }> {
-    const { queue, producer, consumer } = await setUpReference<number>({ keepMs: 1000 })
+    const { queue, producer, consumer } = setUp<number>({ keepMs: 1000 })
     const count = verdicts?.length ?? 3
     await producer.sendBatch(numbers(count))
     const failed: string[] = []
@@ -209,7 +208,7 @@ describe('verdicts', () => {
   })
 
   test('a value is the result of its message', async () => {
-    const { queue, producer, consumer } = await setUpReference<number>({ keepMs: 1000 })
+    const { queue, producer, consumer } = setUp<number>({ keepMs: 1000 })
     const sent = await producer.sendBatch(numbers(2))
     await consumer.drain(() => [{ kind: 'ack', result: 'first' }, undefined], { batch: { size: 2 } })
     expect(await queue.result(sent[0]!.id)).toMatchObject({ status: 'done', value: 'first' })

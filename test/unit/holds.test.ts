@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { type HoldRequest, type ReleaseRequest } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
 import { settle } from '../support/manual-clock.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 
@@ -81,7 +80,7 @@ test('a storage without lanes refuses all of it, before anything is stored', asy
   expect(storage.calls).toEqual([])
 })
 
-describe.skipIf(new MemoryAdapter().guarantees.lanes === false)('on a storage with lanes', () => {
+describe('in memory', () => {
   test('a hold stops a lane, a group or the queue, for whoever waits, until it is released', async () => {
     const { queue, producer, consumer } = setUp<string>()
     const stop = new AbortController()

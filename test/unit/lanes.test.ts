@@ -7,7 +7,6 @@ import {
   type Message,
   type NewMessage,
 } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
 import { settle } from '../support/manual-clock.ts'
 import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
 import type { SpyStorage } from '../support/spy-storage.ts'
@@ -337,7 +336,7 @@ test('afterDead is a part of claims and of dead letters', async () => {
   expect(none.queue.createConsumer('g', { afterDead: 'continue' }).group).toBe('g')
 })
 
-describe.skipIf(new MemoryAdapter().guarantees.lanes === false)('on a storage with lanes', () => {
+describe('in memory', () => {
   test('a lane with one message has its turn soon, however much waits in another', async () => {
     const { queue, producer, consumer } = setUp<string>()
     await producer.sendBatch(Array.from({ length: 1000 }, () => ({ payload: 'a', lane: 'A' })))

@@ -11,7 +11,6 @@ import {
 } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
 import { expectCode, setUp } from '../support/set-up.ts'
-import { setUpReference } from '../support/set-up-reference.ts'
 
 const odd = (value: unknown): never => value as never
 
@@ -24,7 +23,7 @@ function stopper(): AbortController {
 
 describe('park', () => {
   test('a message keeps its place and blocks its key, with what there is to show, until it is resumed', async () => {
-    const { clock, queue, producer, consumer } = await setUpReference<string>()
+    const { clock, queue, producer, consumer } = setUp<string>()
     const { id } = await producer.send('a', { key: 'k' })
     await producer.send('b', { key: 'k' })
     const message = (await consumer.receive())!
@@ -53,7 +52,7 @@ describe('park', () => {
   })
 
   test('data is optional, and what it is not is said before anything is changed', async () => {
-    const { queue, storage, producer, consumer } = await setUpReference<string>()
+    const { queue, storage, producer, consumer } = setUp<string>()
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
     await producer.send('a')
@@ -80,7 +79,7 @@ describe('park', () => {
   })
 
   test('by receipt, from another consumer', async () => {
-    const { queue, producer, consumer } = await setUpReference<string>()
+    const { queue, producer, consumer } = setUp<string>()
     await producer.send('a')
     const { receipt } = (await consumer.receive())!
     await queue.createConsumer().park(receipt, { reason: 'later' })
@@ -88,7 +87,7 @@ describe('park', () => {
   })
 
   test('in a handler, it is the end of it; drain reports it', async () => {
-    const { queue, producer, consumer } = await setUpReference<string>()
+    const { queue, producer, consumer } = setUp<string>()
     await producer.send('a')
     await producer.send('b')
     const park = async (message: Message<string>): Promise<void> => {
@@ -101,7 +100,7 @@ describe('park', () => {
   })
 
   test('cancel ends the wait', async () => {
-    const { queue, producer, consumer } = await setUpReference<string>()
+    const { queue, producer, consumer } = setUp<string>()
     const { id } = await producer.send('a', { key: 'k' })
     await producer.send('b', { key: 'k' })
     await (await consumer.receive())!.park({ reason: 'x' })
@@ -123,7 +122,7 @@ describe('park', () => {
 
 describe('resume', () => {
   test('of one group only', async () => {
-    const { queue, producer } = await setUpReference<string>()
+    const { queue, producer } = setUp<string>()
     const groups = ['g', 'h'].map((name) => queue.createConsumer(name))
     const { id } = await producer.send('a')
     for (const group of groups) await (await group.receive())!.park({ reason: 'x' })
@@ -135,7 +134,7 @@ describe('resume', () => {
   })
 
   test('wakes who waits; hundreds in steps of 256', async () => {
-    const { queue, storage, producer, consumer } = await setUpReference<number>()
+    const { queue, storage, producer, consumer } = setUp<number>()
     const stop = stopper()
     const sent = await producer.sendBatch(Array.from({ length: 300 }, (_, payload) => ({ payload })))
     for (const message of await consumer.receiveBatch(300)) await message.park({ reason: 'x' })
@@ -154,7 +153,7 @@ describe('resume', () => {
   })
 
   test('refuses what is wrong', async () => {
-    const { queue, storage } = await setUpReference()
+    const { queue, storage } = setUp()
     await expectCode(queue.resume(odd('a')), 'INVALID_ARGUMENT', 'resume', 'ids')
     await expectCode(queue.resume(['']), 'INVALID_ARGUMENT', 'resume', 'id')
     await expectCode(queue.resume(['a'], { group: '' }), 'INVALID_ARGUMENT', 'resume', 'group')
@@ -165,7 +164,7 @@ describe('resume', () => {
 
 describe('edit', () => {
   test('has a parked message carry something else from now on', async () => {
-    const { clock, queue, producer, consumer } = await setUpReference<{ to: string }>()
+    const { clock, queue, producer, consumer } = setUp<{ to: string }>()
     const { id } = await producer.send({ to: '?' }, { key: 'k', lane: undefined, headers: { a: '1' } })
     await (await consumer.receive())!.park({ reason: 'no such address' })
     await clock.advance(10)
@@ -197,7 +196,7 @@ describe('edit', () => {
           value === 'bad' ? { issues: [{ message: 'too bad' }] } : { value: value as string },
       },
     }
-    const { queue, storage, producer, consumer } = await setUpReference<string>({ codec, schema })
+    const { queue, storage, producer, consumer } = setUp<string>({ codec, schema })
     const { id } = await producer.send('a')
     await (await consumer.receive())!.park({ reason: 'x' })
     await expectCode(queue.edit(id, 'bad'), 'SCHEMA_MISMATCH', 'edit', 'too bad')
@@ -208,7 +207,7 @@ describe('edit', () => {
   })
 
   test('in one group only', async () => {
-    const { queue, producer } = await setUpReference<string>()
+    const { queue, producer } = setUp<string>()
     const groups = ['g', 'h'].map((name) => queue.createConsumer(name))
     const { id } = await producer.send('a')
     for (const group of groups) await (await group.receive())!.park({ reason: 'x' })
@@ -219,7 +218,7 @@ describe('edit', () => {
   })
 
   test('refuses what is wrong, and what does not fit the storage', async () => {
-    const { queue, storage } = await setUpReference({
+    const { queue, storage } = setUp({
       guarantees: { maxBodyBytes: 10, maxHeaderBytes: 5 },
     })
     await expectCode(queue.edit('', 1), 'INVALID_ARGUMENT', 'edit', 'id')
@@ -267,7 +266,7 @@ describe('what cannot be read', () => {
     'NOT_YET_READABLE parks it, by %s, and newer code reads it once it is resumed',
     async (way) => {
       const { codec, upgrade } = versioned()
-      const { queue, storage, producer, consumer } = await setUpReference<string>({ codec })
+      const { queue, storage, producer, consumer } = setUp<string>({ codec })
       const stop = stopper()
       storage.before = ({ verb, args }) => {
         if (verb === 'append') for (const one of args[0] as { body: string }[]) one.body = '2:hello'
@@ -305,7 +304,7 @@ describe('what cannot be read', () => {
         return String(body)
       },
     }
-    const { queue, producer, consumer } = await setUpReference<string>({ codec })
+    const { queue, producer, consumer } = setUp<string>({ codec })
     const { id } = await producer.send('secret')
     expect(await consumer.receive()).toBeUndefined()
     keys.add('k7')
@@ -322,18 +321,15 @@ describe('what cannot be read', () => {
         return String(body)
       },
     }
-    for (const it of [await setUpReference<string>({ codec }), setUp<string>({ codec })]) {
-      const { queue, producer, consumer } = it
-      fixed = false
-      const { id } = await producer.send('hello')
-      expect(await consumer.receive()).toBeUndefined()
-      expect((await queue.deadLetters().list()).messages).toMatchObject([
-        { id, reason: 'unreadable', payload: undefined, lastError: 'a bug' },
-      ])
-      fixed = true
-      expect(await queue.deadLetters().redrive([id])).toBe(1)
-      expect(await consumer.receive()).toMatchObject({ id, payload: 'hello', attempt: 1 })
-    }
+    const { queue, producer, consumer } = setUp<string>({ codec })
+    const { id } = await producer.send('hello')
+    expect(await consumer.receive()).toBeUndefined()
+    expect((await queue.deadLetters().list()).messages).toMatchObject([
+      { id, reason: 'unreadable', payload: undefined, lastError: 'a bug' },
+    ])
+    fixed = true
+    expect(await queue.deadLetters().redrive([id])).toBe(1)
+    expect(await consumer.receive()).toMatchObject({ id, payload: 'hello', attempt: 1 })
   })
 
   test('where the storage has no parked messages, it is a dead letter', async () => {
@@ -353,7 +349,7 @@ describe('afterDead', () => {
     readonly queue: Queue<string>
     readonly consumer: Consumer<string>
   }> {
-    const { queue, producer } = await setUpReference<string>()
+    const { queue, producer } = setUp<string>()
     const consumer = queue.createConsumer('default', { afterDead })
     for (const payload of ['a', 'b', 'c']) await producer.send(payload, { key: 'k' })
     await (await consumer.receive())!.reject()

@@ -10,7 +10,6 @@ import {
 } from '../../src/index.ts'
 import { settle } from '../support/manual-clock.ts'
 import { type SetUp, defer, expectCode, isPending, setUp } from '../support/set-up.ts'
-import { setUpReference } from '../support/set-up-reference.ts'
 import type { SpyStorage } from '../support/spy-storage.ts'
 
 const MINUTE = 60_000
@@ -123,18 +122,19 @@ describe('result with waitMs', () => {
     for (const one of asked) one.catch(() => undefined)
   })
 
-  test('a hint that names nobody here, or says that nothing has finished, costs nothing', async () => {
+  test('a hint that names nobody here costs nothing, nor one that names nobody by a storage that can', async () => {
     const { queue, storage, reads } = setUpTold()
     const asked = queue.result('a', { waitMs: MINUTE })
     await settle()
     storage.hint({ finished: ['b'] })
     storage.hint({})
+    storage.hint()
     await settle()
     expect(reads).toEqual([['a']])
     asked.catch(() => undefined)
   })
 
-  test.each([[undefined], [{ finished: 'many' as const }]])(
+  test.each([[undefined], [{}], [{ finished: 'many' as const }]])(
     'a hint that does not know (%o) has all looked for, and many of them not more often than every 100 ms',
     async (hint) => {
       const { clock, queue, storage, kept, reads } = setUpTold()
@@ -222,9 +222,11 @@ describe('result with waitMs', () => {
   })
 
   test('a storage that broke under another verb is opened anew at once, and watched', async () => {
-    const { queue, producer, storage, kept } = setUpTold<string>()
+    const { clock, queue, producer, storage, kept } = setUpTold<string>()
     const asked = queue.result('a', { waitMs: Infinity })
     await settle()
+    storage.hint({ finished: ['b'] })
+    await clock.advance(100)
     storage.fail(new QuaysideError('STORAGE_FAILED', 'broke'), 'append')
     await expectCode(producer.send('x'), 'STORAGE_FAILED')
     storage.work()
@@ -323,7 +325,7 @@ describe('keepMs', () => {
 
 describe('what a handler returns', () => {
   test('is the result of a message that keeps it, written with the ack', async () => {
-    const { clock, queue, storage, producer, consumer } = await setUpReference<number>()
+    const { clock, queue, storage, producer, consumer } = setUp<number>()
     const { id } = await producer.send(20, { keepMs: 1000 })
     const waiting = queue.result<{ twice: number }>(id, { waitMs: Infinity })
     const report = await consumer.drain(async ({ payload }) => ({ twice: 2 * payload }))
@@ -341,7 +343,7 @@ describe('what a handler returns', () => {
   })
 
   test('of nothing is done without a value; a death is a result as well', async () => {
-    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { queue, producer, consumer } = setUp<string>({ keepMs: 1000 })
     const [a, b] = await producer.sendBatch([{ payload: 'a' }, { payload: 'b' }])
     await consumer.drain(async (message) => {
       if (message.payload === 'b') await message.reject({ reason: 'no' })
@@ -359,7 +361,7 @@ describe('what a handler returns', () => {
       },
       decode: (body) => JSON.parse(String(body)) as unknown,
     }
-    const { storage, producer, consumer } = await setUpReference({ codec })
+    const { storage, producer, consumer } = setUp({ codec })
     await producer.send('a')
     await consumer.drain(() => ({ big: true }))
     await producer.send('b')
@@ -372,7 +374,7 @@ describe('what a handler returns', () => {
     ['cannot be encoded', () => new Map([['a', 1]]), 'UNSERIALIZABLE', 'Map'],
     ['is too large', () => 'x'.repeat(128 * 1024), 'TOO_LARGE', '131072'],
   ] as const)('and %s: the message is done without, and onError is told', async (_, result, code, text) => {
-    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { queue, producer, consumer } = setUp<string>({ keepMs: 1000 })
     const { id } = await producer.send('a')
     const errors: unknown[] = []
     const report = await consumer.drain(result, { onError: (error) => errors.push(error) })
@@ -392,7 +394,7 @@ describe('what a handler returns', () => {
       },
       decode: async (body) => JSON.parse(String(body)) as unknown,
     }
-    const { clock, queue, producer, consumer } = await setUpReference({ codec, keepMs: 100_000 })
+    const { clock, queue, producer, consumer } = setUp({ codec, keepMs: 100_000 })
     const { id } = await producer.send('a')
     const draining = consumer.drain(() => 'done')
     await clock.advance(45_000)
@@ -403,7 +405,7 @@ describe('what a handler returns', () => {
   })
 
   test('is what an ack by hand brings; what it cannot keep is refused, and nothing is changed', async () => {
-    const { queue, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { queue, producer, consumer } = setUp<string>({ keepMs: 1000 })
     const [a, b] = await producer.sendBatch([{ payload: 'a' }, { payload: 'b' }])
     const [first, second] = await consumer.receiveBatch(2)
     await expectCode(first!.ack({ result: () => 1 }), 'UNSERIALIZABLE', 'ack', 'result')
@@ -423,7 +425,7 @@ describe('progress', () => {
     settlementsOf(storage).flatMap((one) => (one.kind === 'extend' ? (one.progress ?? 'nothing') : []))
 
   test('is told within a second, only the last of it, together with the lease', async () => {
-    const { clock, queue, storage, producer, consumer } = await setUpReference<string>()
+    const { clock, queue, storage, producer, consumer } = setUp<string>()
     const { id } = await producer.send('a', { keepMs: 1000 })
     const message = (await consumer.receive())!
     for (let i = 1; i <= 100; i++) await message.progress({ percent: i })
@@ -447,7 +449,7 @@ describe('progress', () => {
   })
 
   test('of one handler does not extend the leases of others; a renewal takes it along', async () => {
-    const { clock, storage, producer, consumer } = await setUpReference<number>({ keepMs: 1000 })
+    const { clock, storage, producer, consumer } = setUp<number>({ keepMs: 1000 })
     await producer.sendBatch(Array.from({ length: 10 }, (_, payload) => ({ payload })))
     const gate = defer()
     const messages: Message<number>[] = []
@@ -474,7 +476,7 @@ describe('progress', () => {
   })
 
   test('that fails to be told is told later, and what was said meanwhile in its place', async () => {
-    const { clock, queue, storage, producer, consumer } = await setUpReference<string>({ keepMs: 1000 })
+    const { clock, queue, storage, producer, consumer } = setUp<string>({ keepMs: 1000 })
     const { id } = await producer.send('a')
     const message = (await consumer.receive())!
     await message.progress(1)
@@ -498,7 +500,7 @@ describe('progress', () => {
   })
 
   test('of what was settled meanwhile is dropped, and nothing is left when the queue is closed', async () => {
-    const { clock, storage, producer, consumer, queue } = await setUpReference<string>({ keepMs: 1000 })
+    const { clock, storage, producer, consumer, queue } = setUp<string>({ keepMs: 1000 })
     await producer.send('a')
     await producer.send('b')
     const [a, b] = await consumer.receiveBatch(2)
@@ -521,7 +523,7 @@ describe('progress', () => {
       },
       decode: (body) => JSON.parse(String(body)) as unknown,
     }
-    const { clock, queue, producer, consumer } = await setUpReference({ codec, keepMs: 1000 })
+    const { clock, queue, producer, consumer } = setUp({ codec, keepMs: 1000 })
     const { id } = await producer.send('a')
     const message = (await consumer.receive())!
     const both = [message.progress(1), message.progress(2)]
@@ -534,7 +536,7 @@ describe('progress', () => {
   })
 
   test('is refused where nothing is kept, or it cannot be', async () => {
-    const { storage, producer, consumer, queue } = await setUpReference<string>()
+    const { storage, producer, consumer, queue } = setUp<string>()
     await producer.send('a')
     await producer.send('b', { keepMs: 1 })
     const [a, b] = await consumer.receiveBatch(2)
@@ -553,7 +555,7 @@ describe('progress', () => {
 })
 
 test('request and reply', async () => {
-  const { clock, producer, consumer, queue } = await setUpReference<{ a: number; b: number }>()
+  const { clock, producer, consumer, queue } = setUp<{ a: number; b: number }>()
   const stop = new AbortController()
   const running = consumer.run(({ payload: { a, b } }) => a + b, { signal: stop.signal, concurrency: 10 })
   const add = async (a: number, b: number): Promise<number | undefined> => {

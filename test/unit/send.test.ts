@@ -389,3 +389,23 @@ describe('groups', () => {
     expect(await queue.stats()).toMatchObject({ messages: 0, bytes: 0 })
   })
 })
+
+test('what is replaced again and again waits for quiet, but for maxDelayMs at most', async () => {
+  const { clock, queue, producer, consumer } = setUp<number>()
+  const stop = new AbortController()
+  const seen: [number, number][] = []
+  const start = clock.now()
+  const running = consumer.run(({ payload }) => void seen.push([payload, clock.now() - start]), {
+    signal: stop.signal,
+  })
+  for (let i = 0; i < 40; i++) {
+    await producer.send(i, { id: 'draft', replace: true, delayMs: 100, maxDelayMs: 500 })
+    await clock.advance(50)
+  }
+  await clock.advance(1000)
+  expect(seen.map(([, at]) => at)).toEqual([500, 1000, 1500, 2000])
+  expect(seen.at(-1)![0]).toBe(39)
+  stop.abort()
+  await running
+  expect((await queue.stats()).messages).toBe(0)
+})

@@ -1,50 +1,23 @@
 import { MAX_HOLDS } from '../../storage.ts'
 import type { Hold, HoldPlace, HoldRequest, ReleaseRequest } from '../../lanes.ts'
 import { type Group, allGroups } from '../group.ts'
-import { findLease } from '../leases.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
 import { type Work, ALL, addTimer, edit } from '../work.ts'
-import { type Flow, flowOf, laneKey, laneOf, openLane } from './lane.ts'
-
-/** A place that is held, or probes. */
-export interface HoldRow {
-  readonly since: number
-  readonly reason?: string | undefined
-  /** When it is over. */
-  readonly until?: number | undefined
-  readonly probe: boolean
-  /** By the tokens of groups: the delivery that is out, or `DONE`. */
-  readonly probes?: Readonly<Record<string, Probe | typeof DONE>> | undefined
-}
-
-interface Probe {
-  readonly seq: number
-  readonly lease: number
-  readonly lane?: string | undefined
-}
-
-const DONE = 0
-
-/** The kinds of places, in the order in which holds are told. */
-const QUEUE = 0
-const GROUP = 1
-const LANE = 2
-
-function keyOf({ group, lane }: HoldPlace): Key {
-  if (lane === undefined) return group === undefined ? [QUEUE] : [GROUP, group]
-  return group === undefined ? [LANE, laneKey(lane)] : [LANE, laneKey(lane), group]
-}
-
-function placeOf(key: Key): HoldPlace {
-  const [kind, first, second] = key as readonly [number, string?, string?]
-  if (kind !== LANE) return { group: first }
-  return { lane: laneOf(first!), group: second }
-}
-
-function read(root: Work, key: Key): HoldRow | undefined {
-  return root.queue.holds === 0 ? undefined : root.tx.get<HoldRow>('holds', key)
-}
+import {
+  DONE,
+  LANE,
+  type HoldRow,
+  type Probe,
+  type State,
+  isProbing,
+  keyOf,
+  placeOf,
+  read,
+  stateOf,
+} from './hold-rows.ts'
+import { flowOf, openLane } from './lane.ts'
+import { laneKey } from './names.ts'
 
 function write(root: Work, key: Key, row: HoldRow | undefined): void {
   const before = read(root, key)
@@ -92,10 +65,6 @@ export function endHolds(root: Work, group: string): void {
   }
 }
 
-function isProbing({ now }: Work, { until = Infinity, probe }: HoldRow): boolean {
-  return probe && until <= now
-}
-
 /** Whether nothing is left of a hold. */
 function isOver(root: Work, row: HoldRow, group: string | undefined): boolean {
   const { until = Infinity, probe, probes = {} } = row
@@ -105,55 +74,9 @@ function isOver(root: Work, row: HoldRow, group: string | undefined): boolean {
   return group === undefined && all.length > 0 && all.every(({ row: { token } }) => probes[token] === DONE)
 }
 
-/** What acts on a group: how long nothing goes, and what probes. */
-interface State {
-  /** Held until this time, `Infinity` if nobody knows. */
-  readonly until: number
-  /** A probe is out. */
-  readonly isOut: boolean
-  /** Held places of which nothing is out. */
-  readonly probing: readonly Key[]
-}
-
-const FREE: State = { until: 0, isOut: false, probing: [] }
-
-function stateOf(group: Group, ...keys: Key[]): State {
-  const {
-    work,
-    row: { token },
-  } = group
-  if (work.queue.holds === 0) return FREE
-  let until = 0
-  let isOut = false
-  const probing: Key[] = []
-  for (const key of keys) {
-    const row = read(work, key)
-    if (row === undefined) continue
-    if (!isProbing(work, row)) {
-      if ((row.until ?? Infinity) > work.now) until = Math.max(until, row.until ?? Infinity)
-      continue
-    }
-    const probe = row.probes?.[token]
-    if (probe === DONE) continue
-    const flow = probe === undefined ? undefined : flowOf(group, probe.lane)
-    const lease = flow && findLease(flow, probe!.seq)
-    if (lease !== undefined && lease.lease === probe?.lease && lease.until > work.now) {
-      until = Math.max(until, lease.until)
-      isOut = true
-    } else probing.push(key)
-  }
-  return { until, isOut, probing }
-}
-
 /** What acts on a group as a whole. */
 export function groupState(group: Group): State {
-  return stateOf(group, keyOf({}), keyOf({ group: group.name }))
-}
-
-/** What acts on a lane in a group. */
-export function laneState({ whole, name, work }: Flow): State {
-  const { lane } = work
-  return stateOf(whole, keyOf({ lane }), keyOf({ lane, group: name }))
+  return stateOf(group, [keyOf({}), keyOf({ group: group.name })], (lane) => flowOf(group, lane))
 }
 
 /** A delivery is the probe of some places. */

@@ -9,8 +9,9 @@ import type { Transaction } from '../store.ts'
 import { trim, trimBelow } from '../trim.ts'
 import { spillHeads } from '../waiting.ts'
 import { type Work, edit } from '../work.ts'
-import { laneState } from './holds.ts'
+import { laneState } from './hold-rows.ts'
 import { type Block, Lens } from './lens.ts'
+import { laneKey } from './names.ts'
 
 /**
  * A lane is a queue in the queue: it has a log, in blocks of numbers of its own, and groups, which are called **flows** here. All
@@ -375,25 +376,4 @@ export function settleDown(root: Work): void {
 
 export function finishLanes(root: Work): void {
   root.lanes?.forEach((lane) => lane.finish())
-}
-
-const HIGH = /[\ud800-\uffff]/
-
-/** A name as a part of keys: in the order of code points, as UTF-8 has them. */
-export function laneKey(name: string): string {
-  return HIGH.test(name) ? shifted(name, 0xe000, 0x800, 0x2000) : name
-}
-
-export function laneOf(key: string): string {
-  return HIGH.test(key) ? shifted(key, 0xf800, 0x2000, 0x800) : key
-}
-
-/** Moves code units from 0xd800 on: those from a border on down, those before it up. */
-function shifted(text: string, border: number, down: number, up: number): string {
-  let result = ''
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    result += String.fromCharCode(unit < 0xd800 ? unit : unit >= border ? unit - down : unit + up)
-  }
-  return result
 }

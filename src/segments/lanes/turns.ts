@@ -5,8 +5,10 @@ import type { Group } from '../group.ts'
 import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
-import { laneState, sendProbe } from './holds.ts'
-import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, laneKey, laneOf, settleDown } from './lane.ts'
+import { laneState } from './hold-rows.ts'
+import { sendProbe } from './holds.ts'
+import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, settleDown } from './lane.ts'
+import { laneKey, laneOf } from './names.ts'
 import { AT_ONCE, walk } from './walk.ts'
 
 /** Lanes that one claim visits at most. */
@@ -55,6 +57,7 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     return turn
   }
   let round = 0
+  let isCut = false
   let last: Turn | undefined
   let over = 0
   const visit = (turn: Turn, quota: number, rounds: number): boolean => {
@@ -64,6 +67,8 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
       last = turn
       over = (quota - given) % turn.weight
     }
+    // Nobody has a turn before those whose turn it is.
+    isCut ||= turn.isCut
     return !turn.isDone
   }
   if (left > 0 && at !== undefined && isReady(taking, request, at)) {
@@ -72,13 +77,12 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     round++
   }
   let hand: Turn[] = []
-  let isCut = false
   if (some.length < most) {
     hand = some.map(open)
     expectFirst(hand)
   } else {
     for (let name: string | undefined; (name = some.shift() ?? names.next().value) !== undefined;) {
-      isCut = taking.room <= 0 || work.left <= 0 || turns.size > MOST_TURNS
+      isCut ||= taking.room <= 0 || work.left <= 0 || turns.size > MOST_TURNS
       if (isCut) break
       const turn = open(name)
       if (visit(turn, turn.weight, 1)) hand.push(turn)
@@ -87,10 +91,11 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   }
   while (taking.room > 0 && hand.length > 0 && work.left > 0 && !isCut) {
     const weights = hand.reduce((sum, { weight }) => sum + weight, 0)
-    const rounds = Math.max(1, Math.floor(taking.room / weights))
+    const rounds = Math.max(1, Math.floor(Math.min(taking.room, work.limits.stepMessages / 4) / weights))
     const next: Turn[] = []
     for (const turn of hand) {
-      if (taking.room <= 0 || work.left <= 0 || visit(turn, rounds * turn.weight, rounds)) next.push(turn)
+      if (taking.room <= 0 || work.left <= 0 || isCut || visit(turn, rounds * turn.weight, rounds))
+        next.push(turn)
     }
     hand = next
     round += rounds
@@ -137,6 +142,8 @@ class Turn {
   readonly given: Given[] = []
   /** It may give no more. */
   isDone = false
+  /** It has passed over as much as one claim may. */
+  isCut = false
   readonly #taking: Taking
   readonly #limits: LaneLimits
   readonly #flow: Flow | undefined
@@ -185,6 +192,7 @@ class Turn {
       this.given.push({ round: round + Math.floor(i / turn), place: this.place, turn: this, delivery })
     }
     if (given < most || before + given >= this.#allowed) this.isDone = true
+    this.isCut = taking.more
     if (taking.more || taking.bytes <= 0 || flow?.row.joining !== undefined) taking.main.more = true
     return given
   }

@@ -1,7 +1,8 @@
 import { type Group, allGroups } from '../group.ts'
 import { join } from '../joining.ts'
 import { type Work, edit } from '../work.ts'
-import { flowOf, laneOf, openLane, settleDown } from './lane.ts'
+import { flowOf, openLane, settleDown } from './lane.ts'
+import { laneOf } from './names.ts'
 import { IN_LANES } from './lens.ts'
 
 /** Lanes that one claim or step looks at besides those that it is about. */

@@ -2,12 +2,12 @@
 -- joining groups have yet to take over, has to be looked at, in as many steps as it takes.
 
 -- What there is to look at. `todo`: in what, of which group, and from where on. The results, by group: `ended` leases, what
--- is to be added to the messages that are `ready`, `delayed` or `blocked`, and `none`: the same of a queue without groups.
+-- is to be added to the messages that are `ready`, `delayed`, `blocked` or `parked`, and `none`: the same of a queue without groups.
 local function startCount()
   local count = { now = now, todo = {}, groups = {}, none = 0 }
   count.todo[1] = { 'log', '', 0 }
   for name, group in pairs(allGroups()) do
-    count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0 }
+    count.groups[name] = { ended = 0, ready = 0, delayed = 0, blocked = 0, parked = 0 }
     for _, kind in ipairs({ 'reap', 'ends', 'join' }) do
       count.todo[#count.todo + 1] = { kind, name, 0 }
     end
@@ -63,7 +63,7 @@ function look.log(count, _, place)
 end
 
 function look.reap(count, group, place)
-  if group.row.waiting + group.row.blocked == 0 then
+  if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 then
     return nil, 0
   end
   local members, next = overFrom(keyOf(group, 'reap'), place, 500, count.now)
@@ -72,7 +72,10 @@ function look.reap(count, group, place)
     local sides = call('HMGET', keyOf(group, 'side'), unpack(members))
     for i = 1, #members do
       local side = sides[i] and cmsgpack.unpack(sides[i])
-      local state = (not side or side.blocked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+      local state = 'blocked'
+      if side and not side.blocked then
+        state = side.parked and 'parked' or side.at > count.now and 'delayed' or 'ready'
+      end
       numbers[state] = numbers[state] - 1
     end
   end
@@ -155,7 +158,7 @@ local function countOverdueSince(since, time)
   return due, lapsed
 end
 
--- The numbers of a group: ready, leased, delayed, blocked.
+-- The numbers of a group: ready, leased, delayed, blocked, parked.
 local function countGroup(count, group)
   local row, numbers, time = group.row, count.groups[group.name], count.now
   local overdue, lapsed = countOverdue(time)
@@ -168,15 +171,16 @@ local function countGroup(count, group)
   return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
     row.leased - numbers.ended,
     later + row.waiting - due + numbers.delayed,
-    row.blocked + numbers.blocked
+    row.blocked + numbers.blocked,
+    (row.parked or 0) + numbers.parked
 end
 
 -- The number of messages that the queue retains.
 local function countMessages(count)
   local most = 0
   for name in pairs(count.groups) do
-    local ready, leased, delayed, blocked = countGroup(count, groups[name])
-    most = math.max(most, ready + leased + delayed + blocked)
+    local ready, leased, delayed, blocked, parked = countGroup(count, groups[name])
+    most = math.max(most, ready + leased + delayed + blocked + parked)
   end
   if queue.groups == 0 then
     local first = firstSegment()

@@ -1,12 +1,18 @@
 -- What one claim works off of what has expired, and of what is to be forgotten. The rest is left to the next.
 local EXPIRED_AT_ONCE = 256
+-- How much more work a death is than to look at a message.
+local DEATH = 2
 local PAST_AT_ONCE = 1000
+local OUTCOMES_AT_ONCE = 1000
 
 -- Makes what has expired of the log a dead letter of every group that has yet to come by. A message under a lease is left
 -- alone: its consumer may yet finish it, and if not, it dies when the lease ends.
 local function expireAhead(message)
   for _, group in pairs(allGroups()) do
     if message.seq >= group.row.cursor then
+      if group.row.parksNext and message.key then
+        stopBehind(group, message)
+      end
       bury(group, message, 0, 'expired', nil, group.row.deadFor)
     end
   end
@@ -72,8 +78,9 @@ local function firstOf(key, soonest)
   return time and soonest and math.min(time, soonest) or time or soonest
 end
 
--- Only claims do this: a message that expires must have a group to be dead in. Answers how much was worked off.
-local function sweepExpired()
+-- Only claims do this: a message that expires must have a group to be dead in. `settled`: how many this one has settled.
+-- Answers how much was worked off.
+local function sweepExpired(settled)
   if not queue.reap or queue.reap > now then
     return 0
   end
@@ -84,8 +91,10 @@ local function sweepExpired()
     end
   end
   local soonest
+  -- Outcomes: more than can have come to be since the last time.
+  local swept, most = 0, math.max(OUTCOMES_AT_ONCE, 2 * settled)
   for _, group in pairs(allGroups()) do
-    if group.row.waiting + group.row.blocked > 0 then
+    if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 then
       local members = left > 0
           and call('ZRANGEBYSCORE', keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
         or {}
@@ -96,8 +105,12 @@ local function sweepExpired()
           corrupt('a message')
         end
         local side = place.side or {}
+        if group.row.parksNext and message.key then
+          stopBehind(group, message)
+        end
         remove(group, place, message)
-        bury(group, message, side.attempt or 0, 'expired', side.error, group.row.deadFor)
+        local reported = side.parked and side.parked.reason or side.error
+        bury(group, message, side.attempt or 0, 'expired', reported, group.row.deadFor)
       end
       left = left - #members
     end
@@ -105,6 +118,10 @@ local function sweepExpired()
       left = left - sweepFaded(group, left)
     end
     soonest = firstOf(keyOf(group, 'fade'), firstOf(keyOf(group, 'reap'), soonest))
+    if group.row.kept then
+      swept = swept + sweepOutcomes(group, math.max(1, most - swept))
+      soonest = firstOf(keyOf(group, 'until'), soonest)
+    end
   end
   local past = math.min(PAST_AT_ONCE, call('ZCOUNT', base .. 'past', '-inf', now))
   if past > 0 then
@@ -112,5 +129,5 @@ local function sweepExpired()
   end
   queue.reap = firstOf(base .. 'past', firstOf(base .. 'expiry', soonest))
   queueChanged = true
-  return EXPIRED_AT_ONCE - left
+  return DEATH * (EXPIRED_AT_ONCE - left)
 end

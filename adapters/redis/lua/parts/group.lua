@@ -25,7 +25,10 @@ local function newRow(token, cursor, passed)
   }
 end
 
-local GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+local GROUP_KEYS = {
+  'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
+  'results', 'until', 'kept', 'progress',
+}
 -- What other groups may take over.
 local SOURCES = { 'held', 'handed' }
 
@@ -72,6 +75,7 @@ local function unlinkGroup(group)
   for _, kind in ipairs(GROUP_KEYS) do
     call('UNLINK', keyOf(group, kind))
   end
+  tally(queue, 'kept', -(group.row.kept or 0))
   if group.row.since then
     queue.late = queue.late - 1
   end

@@ -1,6 +1,7 @@
 -- The stream `log`: what was appended together is one entry, under the seq of its last message. `h` is its head, `b` its
 -- records, and `c` has what messages have besides, by their place in the entry, where any has it:
---   id, key, expires, max (attempts), named (the `dedupeMs` of those with a row in `ids`), at (where not that of the entry)
+--   id, key, expires, max (attempts), named (the `dedupeMs` of those with a row in `ids`), at (where not that of the entry),
+--   keep (how long what becomes of it is kept), since (when the first was stored of those that it has replaced)
 -- `b` begins with where each record ends, four bytes for each, counted from the first record. What is in a record is the
 -- client's business.
 --
@@ -105,6 +106,8 @@ local function messageAt(segment, i)
     message.expires = columns.expires and columns.expires[i]
     message.max = columns.max and columns.max[i]
     message.named = columns.named and columns.named[i]
+    message.keep = columns.keep and columns.keep[i]
+    message.since = columns.since and columns.since[i]
   end
   return message
 end
@@ -187,16 +190,20 @@ local function isPending(seq)
   return segmentAt(seq) and not isGone(seq)
 end
 
--- What of the log's message its id needs to be forgotten.
+-- What of the log's message its id needs to be forgotten; all of it, where what becomes of it is kept.
 local function identityOf(seq)
   local amendment = amendmentOf(seq)
   if amendment then
-    return amendment.named and amendment
+    return (amendment.named or amendment.keep) and amendment
   end
   local segment = segmentAt(seq)
   local i = seq - segment.first + 1
-  local named = segment.columns and segment.columns.named and segment.columns.named[i]
-  return named and { seq = seq, id = segment.columns.id[i], named = named }
+  local columns = segment.columns
+  if columns and columns.keep and columns.keep[i] then
+    return messageAt(segment, i)
+  end
+  local named = columns and columns.named and columns.named[i]
+  return named and { seq = seq, id = columns.id[i], named = named }
 end
 
 -- What the log's message carries now, if the log still has it.

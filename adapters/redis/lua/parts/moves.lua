@@ -16,23 +16,33 @@ local function noteReap(group, message)
   end
 end
 
--- The head of a key is done or dead: the next one, which is due now unless it has a time of its own, follows it.
+-- The first message of a key's chain behind a seq, and its member.
+local function nextInChain(group, key, seq)
+  local row, prefix = group.row, chainOf(key)
+  local member = row.blocked + (row.parked or 0) > 0
+    and call('ZRANGEBYLEX', keyOf(group, 'chain'), '(' .. prefix .. seqText(seq), '[' .. prefix .. '\255', 'LIMIT', 0, 1)[1]
+  if member then
+    return tonumber(string.sub(member, #prefix + 1)), member
+  end
+end
+
+-- The head of a key is done or dead: the next one, which is due now unless it has a time of its own or is parked, follows it.
 local function free(group, key)
   if not key then
     return
   end
-  local prefix = chainOf(key)
-  local next = group.row.blocked > 0
-    and call('ZRANGEBYLEX', keyOf(group, 'chain'), '[' .. prefix, '[' .. prefix .. '\255', 'LIMIT', 0, 1)[1]
-  if not next then
+  local seq, member = nextInChain(group, key, 0)
+  if not seq then
     call('HDEL', keyOf(group, 'heads'), key)
     return
   end
-  call('ZREM', keyOf(group, 'chain'), next)
-  group.row.blocked = group.row.blocked - 1
-  local seq = tonumber(string.sub(next, #prefix + 1))
+  call('ZREM', keyOf(group, 'chain'), member)
   call('HSET', keyOf(group, 'heads'), key, seqText(seq))
   local side = sideOf(group, seq)
+  if side and side.parked then
+    return
+  end
+  group.row.blocked = group.row.blocked - 1
   wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
 end
 
@@ -51,9 +61,21 @@ local function isBusy(group, key)
   return call('HEXISTS', keyOf(group, 'heads'), key) == 1
 end
 
+-- Whether a message of the log has to stay behind others of its key. Then it does.
+local function staysBehind(group, message)
+  if group.row.stops and isStopped(group, message) then
+    return true
+  end
+  if isBusy(group, message.key) then
+    block(group, message)
+    return true
+  end
+  return false
+end
+
 -- Has a message that is not in the log wait for its time, but behind its key if that is busy.
 local function enter(group, message, at)
-  if message.key and isBusy(group, message.key) then
+  if message.key and isBusy(group, message.key) and not (group.row.parked and precedes(group, message)) then
     block(group, message, at)
     return
   end
@@ -69,6 +91,9 @@ end
 local function remove(group, place, message)
   local row, kind, seq = group.row, place.kind, message.seq
   group.changed = true
+  if row.running then
+    dropProgress(group, seq)
+  end
   if kind == 'ahead' then
     return
   end
@@ -82,8 +107,18 @@ local function remove(group, place, message)
     return
   end
   dropHeld(group, message)
+  local key = message.key
+  if kind == 'parked' then
+    dropParked(group, seq)
+    if key and not isHead(group, key, seq) then
+      call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+      key = nil
+    end
+    free(group, key)
+    return
+  end
   if kind == 'blocked' then
-    call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
+    call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
     row.blocked = row.blocked - 1
     return
   end
@@ -95,7 +130,7 @@ local function remove(group, place, message)
     call('ZREM', keyOf(group, 'due'), seqText(seq))
     row.waiting = row.waiting - 1
   end
-  free(group, message.key)
+  free(group, key)
 end
 
 -- Messages with a row in `ids` that a group has finished. What becomes of their ids is decided at the end of the verb.
@@ -125,6 +160,9 @@ local function bury(group, message, attempt, reason, reported, deadFor)
   row.dead = row.dead + 1
   row.failed = row.failed + 1
   group.changed = true
+  if message.keep then
+    conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
+  end
   done(message)
 end
 
@@ -147,6 +185,9 @@ local function dropLetter(group, row)
   end
   if message.named then
     call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+  end
+  if group.row.stops and message.key and call('HGET', keyOf(group, 'stops'), message.key) == seqText(message.seq) then
+    endStop(group, message.key)
   end
   group.row.dead = group.row.dead - 1
   group.changed = true

@@ -4,10 +4,15 @@
 -- The hash `side:<group>`: by seq, how each of them stands:
 --   lease, at     leased until then          at   waits until then          both with attempt and error
 --   blocked, at    behind its key, and not to be delivered before then; blocked messages without a time have no row
+--   parked, attempt   parked: the reason, data and when
 -- The sorted set `due:<group>`: those that wait, by when they are due.
--- The sorted set `reap:<group>`: those that wait or are blocked and expire, by when.
--- The hash `heads:<group>`: of each ordering key that is not free, the seq of the message that is leased or waits.
--- The sorted set `chain:<group>`: ordering keys and seqs of blocked messages, in lexicographic order.
+-- The sorted set `parked:<group>`: those that are parked, by seq.
+-- The sorted set `reap:<group>`: those that wait, are blocked or parked and expire, by when.
+-- The hash `heads:<group>`: of each ordering key that is not free, the seq of the message that is leased, waits or is parked.
+-- The sorted set `chain:<group>`: ordering keys and seqs of blocked messages, in lexicographic order, and of parked ones that
+--   are no heads.
+-- The hash `stops:<group>`: ordering keys of which the first message to come behind a dead letter is to be parked, and the seq
+--   of that.
 -- The sorted set `handed:<group>`: messages that others finished before this group took them over; see join.lua.
 local function sideOf(group, seq)
   local row = call('HGET', keyOf(group, 'side'), seqText(seq))
@@ -105,13 +110,13 @@ local function skipJoining(group, message)
 end
 
 -- Where a message is in a group that is not done with it:
--- { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'blocked' | 'unjoined' }.
+-- { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'blocked' | 'parked' | 'unjoined' }.
 local function locate(group, seq)
   local row = group.row
-  if row.leased + row.waiting + row.blocked > 0 then
+  if row.leased + row.waiting + row.blocked + (row.parked or 0) > 0 then
     local side = sideOf(group, seq)
     if side then
-      return { kind = side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+      return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
     end
     if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
       return { kind = 'blocked' }

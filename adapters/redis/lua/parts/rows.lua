@@ -11,6 +11,7 @@
 --         ghosts    keys of groups that were deleted, for groups that join
 --         scan      how far `ids` were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
+--         kept      outcomes that are kept, in all groups
 --         latest    the latest time that anybody saw here; `skew`: what to add to the clock because it was set back
 -- group   token     what its receipts start with, and the names of its keys end with: nothing of a group that was deleted,
 --                   or of a queue, can be taken for something of a later one
@@ -21,7 +22,10 @@
 --                   not in the log
 --         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
---         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
+--         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find;
+--                   `parksNext`: and the next of their keys parked
+--         parked    messages that are; `stops`: keys of which the first that comes is to be
+--         kept, running   rows in `results` and in `progress`, see outcomes.lua
 --
 -- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
 local state = KEYS[1]
@@ -41,6 +45,8 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
+-- What became of messages in this verb, by group, and the ids of those for whom somebody may wait, as JSON: see outcomes.lua.
+local concluded, told
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue
@@ -48,6 +54,18 @@ local base = string.sub(state, 1, -6)
 local call = redis.call
 -- The functions and constants of parts, see scripts/lua.mjs.
 local F = {}
+-- Makes those of the parts that few need, once one of them is called.
+local loadRest
+setmetatable(F, {
+  __index = function(_, name)
+    local load = loadRest
+    loadRest = nil
+    if load then
+      load()
+    end
+    return rawget(F, name)
+  end,
+})
 
 local function keyOf(group, kind)
   return base .. kind .. ':' .. group.row.token
@@ -77,17 +95,29 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept' }
+local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running' }
 
-local function packQueue()
+local function rareOf(row, names)
   local rare = false
-  for i = 1, #RARE do
-    local value = queue[RARE[i]]
+  for i = 1, #names do
+    local value = row[names[i]]
     if value ~= nil then
       rare = rare or {}
-      rare[RARE[i]] = value
+      rare[names[i]] = value
     end
   end
+  return rare
+end
+
+-- Counts what few have: where there is none, there is no number.
+local function tally(row, name, by)
+  local count = (row[name] or 0) + by
+  row[name] = count ~= 0 and count or nil
+end
+
+local function packQueue()
+  local rare = rareOf(queue, RARE)
   local q = queue
   return cmsgpack.pack(q.tail, q.bytes, q.sent, q.delayed, q.later, q.number, q.amended, q.gone, q.reaps, q.groups, q.joining, q.late, q.latest, q.skew, q.timer or false, q.reap or false, rare)
 end
@@ -107,7 +137,7 @@ end
 local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 
 local function packGroup(row)
-  local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+  local rare = rareOf(row, RARE_IN_GROUPS)
   return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 
@@ -120,8 +150,11 @@ local function addGroup(name, packed)
     corrupt('a group')
   end
   if rare then
-    row.join = rare.join and trust(rare.join, { 'from', 'bound', 'at' })
-    row.since = rare.since and trust(rare.since, { 'at', 'number' })
+    for key, value in pairs(rare) do
+      row[key] = value
+    end
+    row.join = row.join and trust(row.join, { 'from', 'bound', 'at' })
+    row.since = row.since and trust(row.since, { 'at', 'number' })
   end
   local group = { name = name, row = row, changed = false }
   groups[name] = group
@@ -294,9 +327,9 @@ local function finish(wakes)
   end
   if #fields > 0 then
     call('HSET', state, unpack(fields))
-    if wakes ~= nil then
+    if wakes ~= nil or told then
       -- A hint: a user who may not publish does without.
-      redis.pcall('PUBLISH', base .. 'changed', wakes and 'wake' or 'news')
+      redis.pcall('PUBLISH', base .. 'changed', (wakes and 'wake' or 'news') .. (told or ''))
     end
   end
 end

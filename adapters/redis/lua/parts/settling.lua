@@ -1,34 +1,68 @@
 -- Settles what the arguments from `at` on say, and answers with one digit for each receipt: 1 settled, 0 stale.
 --   a token lease first last    an ack of a stretch of the log
+--   v token lease first last values    the same, with a value for each, or ''
 --   then, for one message each, with `l` in the log, `h` outside it (as far as the receipt knows), or `d` a dead letter:
---   b token lease seq where     an ack
+--   b token lease seq where value    an ack
 --   r token lease seq where delay counts error
---   k token lease seq where reason error deadFor
---   e token lease seq where ms
+--   k token lease seq where reason error deadFor parksNext
+--   p token lease seq where reason data
+--   e token lease seq where ms progress
 local settledWakes = false
 
 -- A dead letter's `retry` redrives it, its ack deletes it.
 local function settleDead(group, kind, fence, seq, delay)
   local letter, row = letterAt(group, seq)
-  if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
+  if not letter or letter.fence ~= fence or kind ~= 'r' and kind ~= 'b' then
     return false
   end
   dropLetter(group, row)
   if kind == 'r' then
     local message = letter.message
+    if message.keep and group.row.kept then
+      dropOutcome(group, seq)
+    end
     -- Whoever redrives a message that expired wants it delivered.
     message.expires = nil
     skipJoining(group, message)
-    -- No message has the id, even if it is still known.
+    if group.row.parked and message.key then
+      letGo(group, message)
+    end
+    -- It gets its id back if no message has that, even if it is still known.
     if message.named then
-      call('HSETNX', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+      local ids = base .. 'ids'
+      call('HSETNX', ids, message.id, idRow('s', seq, message.named, 0))
+      if message.keep and readId(call('HGET', ids, message.id)).seq ~= seq then
+        message.keep = nil
+      end
     end
     enter(group, message, now + delay)
   end
   return true
 end
 
--- Settles one message under a lease, in the log or outside it: it may have left the log since it was claimed.
+-- Has a leased message be one of `held` that nobody has.
+local function intoHeld(group, side, lease, message)
+  local row, seq = group.row, message.seq
+  if row.running then
+    dropProgress(group, seq)
+  end
+  if side then
+    call('ZREM', keyOf(group, 'ends'), seqText(seq))
+    row.leased = row.leased - 1
+    row.out = row.out - 1
+  else
+    cutLease(group, lease, seq, seq)
+    putHeld(group, message)
+  end
+end
+
+-- An argument that may not be there.
+local function given(at)
+  return at and ARGV[at] ~= '' and ARGV[at] or nil
+end
+
+-- Settles one message under a lease, in the log or outside it: it may have left the log since it was claimed. `at`: where the
+-- arguments are.
 local function settleOne(group, kind, number, seq, at)
   local row = group.row
   local side = row.out > 0 and sideOf(group, seq)
@@ -43,6 +77,10 @@ local function settleOne(group, kind, number, seq, at)
   local attempt = (side or lease).attempt
   if kind == 'e' then
     local ends = now + tonumber(ARGV[at])
+    local progress = given(at + 1)
+    if progress then
+      noteProgress(group, side and heldMessage(group, seq) or logMessage(seq), number, progress)
+    end
     if side then
       call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
       side.at = ends
@@ -61,38 +99,44 @@ local function settleOne(group, kind, number, seq, at)
     local due = now + tonumber(ARGV[at])
     if not message.expires or message.expires > due then
       local counts = ARGV[at + 1] == '1'
-      if side then
-        call('ZREM', keyOf(group, 'ends'), seqText(seq))
-        row.leased = row.leased - 1
-        row.out = row.out - 1
-      else
-        cutLease(group, lease, seq, seq)
-        putHeld(group, message)
-      end
+      intoHeld(group, side, lease, message)
       noteReap(group, message)
       if counts then
         row.failed = row.failed + 1
       end
-      local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = given(at + 2) })
       return true
     end
+  elseif kind == 'p' and (not message.expires or message.expires > now) then
+    intoHeld(group, side, lease, message)
+    park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = given(at + 1), at = clock } })
+    return true
+  end
+  -- What is settled otherwise has expired, as for the last claim.
+  local parksNext = row.parksNext
+  if kind == 'k' then
+    parksNext = ARGV[at + 3] == '1'
+  end
+  if parksNext and kind ~= 'b' and message.key then
+    stopBehind(group, message)
   end
   remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
   if kind == 'b' then
     row.acked = row.acked + 1
+    if message.keep then
+      conclude(group, message, attempt, { status = 'done', value = given(at) })
+    end
     done(message)
   elseif kind == 'k' then
-    local reported = ARGV[at + 1] ~= '' and ARGV[at + 1] or nil
-    bury(group, message, attempt, ARGV[at], reported, tonumber(ARGV[at + 2]))
+    bury(group, message, attempt, ARGV[at], given(at + 1), tonumber(ARGV[at + 2]))
   else
-    local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-    bury(group, message, attempt, 'expired', reported)
+    bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or given(at + 2))
   end
   return true
 end
 
-local function ackStretch(group, number, first, last, results)
+-- `values`: where the argument is that would be the value of the message 0.
+local function ackStretch(group, number, first, last, results, values)
   local seq = first
   while seq <= last do
     local lease, after = leaseAt(group, seq)
@@ -107,7 +151,13 @@ local function ackStretch(group, number, first, last, results)
       end
       if lease.named then
         for one = seq, to do
-          finished[#finished + 1] = identityOf(one)
+          local message = identityOf(one)
+          if message then
+            if message.keep then
+              conclude(group, message, lease.attempt, { status = 'done', value = given(values and values + one) })
+            end
+            done(message)
+          end
         end
       end
       results[#results + 1] = string.rep('1', to - seq + 1)
@@ -117,7 +167,7 @@ local function ackStretch(group, number, first, last, results)
       end
       if group.row.out > 0 then
         for one = seq, to do
-          local settled = settleOne(group, 'b', number, one)
+          local settled = settleOne(group, 'b', number, one, values and values + one)
           settledWakes = settledWakes or settled
           results[#results + 1] = settled and '1' or '0'
         end
@@ -129,19 +179,23 @@ local function ackStretch(group, number, first, last, results)
   end
 end
 
-local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+local OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
 
 local function settleAll(group, at)
   local results = {}
   while at <= #ARGV do
     local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
     local isOurs = group and group.row.token == token
-    if kind == 'a' then
+    if kind == 'a' or kind == 'v' then
       local last = tonumber(ARGV[at + 4])
+      local count = last - seq + 1
       if isOurs then
-        ackStretch(group, number, seq, last, results)
+        ackStretch(group, number, seq, last, results, kind == 'v' and at + 5 - seq)
       else
-        results[#results + 1] = string.rep('0', last - seq + 1)
+        results[#results + 1] = string.rep('0', count)
+      end
+      if kind == 'v' then
+        at = at + count
       end
     else
       local where = ARGV[at + 4]

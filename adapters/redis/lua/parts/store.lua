@@ -39,7 +39,7 @@ local function addSegment(count, blob, columns, at, start)
   queueChanged = true
 end
 
-local COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at' }
+local COLUMNS = { 'id', 'key', 'expires', 'max', 'named', 'at', 'keep', 'since' }
 
 -- The columns of some messages; `at` and `id` of those that cannot do without.
 local function columnsOf(messages, first, last)

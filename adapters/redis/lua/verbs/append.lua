@@ -26,6 +26,7 @@ if ARGV[6] == '0' then
 end
 
 --@include leases places moves ids find drop group counts
+--@lazily parked outcomes
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)
@@ -38,8 +39,18 @@ local function stored(spec, record, id)
     expires = spec.expiresInMs and now + spec.expiresInMs,
     max = spec.maxAttempts,
     named = id and (spec.dedupeMs or 0),
+    keep = spec.keepMs,
     record = record,
   }
+end
+
+-- How long a replacement is put off: no further than it says, counted from when the first of those was stored that it replaces.
+local function delayOf(spec, old)
+  local delay = spec.delayMs or 0
+  if spec.maxDelayMs and delay > 0 then
+    delay = math.max(0, math.min(delay, spec.maxDelayMs, (old.since or old.at) + spec.maxDelayMs - clock))
+  end
+  return delay
 end
 
 -- Has a delayed message that is due carry another one. It keeps its place.
@@ -74,7 +85,7 @@ local function replace(message, seq)
     call('ZADD', key, seq, cmsgpack.pack(message))
   end
   for group, place in pairs(places) do
-    if place.kind == 'waiting' or place.kind == 'blocked' then
+    if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' then
       local old = heldMessage(group, seq)
       group.row.outside = group.row.outside + #message.record - #old.record
       group.changed = true
@@ -83,6 +94,8 @@ local function replace(message, seq)
       noteReap(group, message)
       if place.kind == 'waiting' then
         putSide(group, seq, { at = place.side.at, attempt = 0 })
+      elseif place.kind == 'parked' then
+        unpark(group, message)
       end
     elseif place.kind == 'unjoined' then
       for _, key in ipairs(group.row.join.keys) do
@@ -111,7 +124,7 @@ local function lookUp(ids)
 end
 
 -- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there is to be dropped. And
--- how long, or until when, earlier messages keep the id.
+-- how long, or until when, earlier messages keep the id; or how long a replacement is put off, and `since` when.
 local function meet(spec)
   local id = spec.id
   local row = rowOf[id]
@@ -129,9 +142,11 @@ local function meet(spec)
       if not spec.replace then
         return 'd'
       end
+      local old = delayedMessage(found.number)
+      local delay = delayOf(spec, old)
       -- The new one brings its own delay, but what is due has its place.
-      local moves = due > now or (spec.delayMs and spec.delayMs > 0) or delayedMessage(found.number).key ~= spec.key
-      return moves and 'S' or 'r'
+      local moves = due > now or delay > 0 or old.key ~= spec.key
+      return moves and 'S' or 'r', { delay = delay, since = old.since or old.at }
     end
   elseif found then
     local seq = found.seq
@@ -160,10 +175,9 @@ local function meet(spec)
           present = messageIn(group, place, seq)
         end
       end
-      if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
-        return 'S'
-      end
-      return 'r'
+      local delay = delayOf(spec, present)
+      local moves = present.key ~= spec.key or delay > 0
+      return moves and 'S' or 'r', { delay = delay, since = present.since or present.at }
     end
   end
   if row then
@@ -225,7 +239,7 @@ sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
 -- What is overdue comes first, so that what comes now waits behind it.
 local isBehind = isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+local added, ids, names, rows, timers, lapses = {}, {}, {}, {}, {}, {}
 for i = 1, #records do
   local spec = specs and specs[i] or 0
   local mark, about = marks[i], known[i] or {}
@@ -242,8 +256,12 @@ for i = 1, #records do
       -- It may have become due since it was met.
       drop(spec.id, find(spec.id))
     end
+    if spec.id then
+      names[#names + 1] = spec.id
+    end
     local message = stored(spec, records[i], spec.id)
-    local delay = spec.delayMs or 0
+    local delay = about.delay or spec.delayMs or 0
+    message.since = about.since
     if delay > 0 or isBehind then
       local number = queue.number
       local member = seqText(number)
@@ -285,7 +303,7 @@ for i = 1, #records do
   elseif mark == 'r' then
     local message = stored(spec, records[i], spec.id)
     local found = find(spec.id)
-    message.at = clock
+    message.at, message.since = clock, about.since
     if found.number then
       replaceDelayed(message, found.number)
     else
@@ -304,6 +322,9 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
+if queue.kept then
+  forgetOutcomes(names)
+end
 queue.sent = queue.sent + #added
 queueChanged = true
 addMessages(added, clock, start)

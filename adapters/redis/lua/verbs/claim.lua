@@ -1,12 +1,15 @@
--- claim: number and clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', groups to make, the last of which is the one
--- that claims, then what is to be settled.
+-- claim: number and clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', whether the next of their keys is parked,
+-- groups to make, the last of which is the one that claims, then what is to be settled.
 -- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
 -- was settled, and then the deliveries: stretches of the log
---   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records
+--   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records, and how
+--   long what becomes of each is kept or 0, if it is of any
 -- and single messages
---   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record
+--   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record, and how long what becomes of it is kept, if
+--   it is
 --@flags allow-oom
 --@include rows log store leases places moves ids expire group settling
+--@lazily parked outcomes
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
 local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
@@ -17,9 +20,10 @@ local MAX_DELIVERIES = 10000
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = openGroups(6)
+local group, rest = openGroups(7)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
+row.parksNext = ARGV[6] == '1' or nil
 
 local settled = settleAll(group, rest)
 if queue.scan or queue.untidy then
@@ -27,7 +31,7 @@ if queue.scan or queue.untidy then
 end
 
 -- What was looked at for nothing, and whether that was too much to go on.
-local looked, more = sweepExpired(), false
+local looked, more = sweepExpired(#settled), false
 if queue.reap and queue.reap <= now then
   more = true
 end
@@ -86,9 +90,12 @@ local function take(message, attempt, held, key, reported)
   local seq = message.seq
   local reason = verdict(message, attempt)
   if reason then
-    looked = looked + 1
+    looked = looked + DEATH
     if held then
       dropHeld(group, message)
+    end
+    if row.parksNext and message.key then
+      stopBehind(group, message)
     end
     free(group, key)
     bury(group, message, attempt, reason, reported, row.deadFor)
@@ -103,7 +110,7 @@ local function take(message, attempt, held, key, reported)
       call('ZREM', keyOf(group, 'reap'), seqText(seq))
     end
   else
-    lease(seq, seq, attempt + 1, message.named ~= nil, key)
+    lease(seq, seq, attempt + 1, message.named ~= nil or message.keep ~= nil, key)
   end
   taken = taken + 1
   bytes = bytes + #message.record
@@ -117,6 +124,7 @@ local function take(message, attempt, held, key, reported)
     attempt + 1,
     reported or '',
     message.record,
+    message.keep,
   }
 end
 
@@ -201,8 +209,7 @@ local function takeEach(segment, from, amendments, gone)
       local key = message.key
       if not key or verdict(message, 0) then
         take(message, 0, false)
-      elseif isBusy(group, key) then
-        block(group, message)
+      elseif staysBehind(group, message) then
         looked = looked + 1
         if taken > 0 then
           blocked = blocked + 1
@@ -222,7 +229,7 @@ local function takeStretch(segment, from)
   local to = math.min(segment.count, from + room() - 1)
   local size = sizeOf(segment, from, to)
   local columns = segment.columns
-  local ids, own, named = '', '', false
+  local ids, own, named, keep = '', '', false, nil
   if columns then
     if columns.id then
       ids = {}
@@ -239,6 +246,12 @@ local function takeStretch(segment, from)
         own[#own + 1] = columns.max[i] or 0
       end
     end
+    if columns.keep then
+      keep, named = {}, true
+      for i = from, to do
+        keep[#keep + 1] = columns.keep[i] or 0
+      end
+    end
   end
   local blob = segment.blob
   local ends = 4 * segment.count
@@ -247,7 +260,7 @@ local function takeStretch(segment, from)
     blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
   end
   local first = segment.first + from - 1
-  reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob }
+  reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob, keep }
   lease(first, segment.first + to - 1, 1, named)
   taken = taken + to - from + 1
   bytes = bytes + size
@@ -306,6 +319,9 @@ end
 takeDue()
 flush()
 unpin(group)
+if concluded then
+  keepOutcomes()
+end
 forgetIds()
 
 if more or row.join or (room() <= 0 and row.cursor < queue.tail) then

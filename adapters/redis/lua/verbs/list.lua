@@ -1,10 +1,13 @@
 -- list: number and clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
--- (l)eased, (d)elayed, (b)locked, dead (x). A page goes on at a place of a section; it ends with as many messages, or before.
+-- (l)eased, (d)elayed, (b)locked, (p)arked, dead (x), d(o)ne. A page goes on at a place of a section; it ends with as many messages,
+-- or before.
 -- Answers with the token of the group, the section and the place to go on from or '', and for each message
 --   state, at, id, key, own attempts or 0, attempts, in how many ms or -1, error, record,
---   and of dead letters the reason, when, fence and seq
+--   and of dead letters the reason, when, fence and seq; of parked ones the reason, the data and when; of leased ones that tell how far
+--   they are, when and the value; of done ones the status, when, and the value, or the reason and the error
 --@flags no-writes
 --@include rows log store leases places moves ids group find
+--@lazily outcomes
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
@@ -29,8 +32,8 @@ local function isFull()
   return #reply - 3 >= limit or bytes >= MAX_BYTES or read >= LOOK_BYTES or looked >= LOOK_AT_MOST
 end
 
--- Shows a message, if it is wanted.
-local function show(state, message, attempt, at, reported, letter)
+-- Shows a message, if it is wanted. `details`: what only messages in this state have.
+local function show(state, message, attempt, at, reported, details)
   local left = at and at - now or 0
   if at and left <= 0 then
     state = 'r'
@@ -48,22 +51,27 @@ local function show(state, message, attempt, at, reported, letter)
       reported or '',
       isBare and headersOf(message.record) or message.record,
     }
-    if letter then
-      for _, value in ipairs({ letter.reason, letter.at, letter.fence, message.seq }) do
-        entry[#entry + 1] = value
-      end
+    for _, value in ipairs(details or {}) do
+      entry[#entry + 1] = value
+      bytes = bytes + (type(value) == 'string' and #value or 0)
     end
     reply[#reply + 1] = entry
   end
 end
 
+local function showLeased(message, attempt, ends, number)
+  show('l', message, attempt, ends, nil, row.running and ends > now and progressOf(group, message.seq, number))
+end
+
 -- Shows a message of `held`.
-local function showHeld(message)
-  local side = sideOf(group, message.seq)
+local function showHeld(message, side)
   if side and side.lease then
-    show('l', message, side.attempt, side.at)
+    showLeased(message, side.attempt, side.at, side.lease)
   elseif isLive(message) then
-    if side and not side.blocked then
+    if side and side.parked then
+      local parked = side.parked
+      show('p', message, side.attempt, nil, nil, { parked.reason, parked.data or '', parked.at })
+    elseif side and not side.blocked then
       show('d', message, side.attempt, side.at, side.error)
     else
       show('b', message, 0)
@@ -73,7 +81,8 @@ end
 
 local function showDead(letter)
   if not (letter.ends and letter.ends <= now) then
-    show('x', letter.message, letter.attempt, nil, letter.error, letter)
+    local details = { letter.reason, letter.at, letter.fence, letter.message.seq }
+    show('x', letter.message, letter.attempt, nil, letter.error, details)
   end
 end
 
@@ -93,7 +102,7 @@ local function walk(key, each, below)
     for _, member in ipairs(rows) do
       looked = looked + 1
       read = read + #member
-      local seq = each(cmsgpack.unpack(member))
+      local seq = each(member)
       if not isNumber(seq) or seq <= last then
         corrupt('a message')
       end
@@ -131,7 +140,7 @@ sections[1] = { 'lr', function()
       end
       looked = looked + 1
       read = read + #message.record
-      show('l', message, lease.attempt, lease.ends)
+      showLeased(message, lease.attempt, lease.ends, lease.number)
       if isFull() then
         return true
       end
@@ -141,8 +150,12 @@ sections[1] = { 'lr', function()
 end }
 
 sections[2] = { 'ldbr', function()
-  return walk(keyOf(group, 'held'), function(message)
-    showHeld(message)
+  return walk(keyOf(group, 'held'), function(member)
+    local message = cmsgpack.unpack(member)
+    local side = sideOf(group, message.seq)
+    if not (side and side.parked) then
+      showHeld(message, side)
+    end
     return message.seq
   end)
 end }
@@ -240,9 +253,37 @@ sections[5] = { 'dr', function()
 end }
 
 sections[6] = { 'x', function()
-  return walk(keyOf(group, 'dead'), function(letter)
+  return walk(keyOf(group, 'dead'), function(member)
+    local letter = cmsgpack.unpack(member)
     showDead(letter)
     return letter.message.seq
+  end)
+end }
+
+-- Shows what became of a message, unless a dead letter tells it.
+local function showDone(outcome)
+  if outcome.ends <= now or outcome.status == 'dead' and letterAt(group, outcome.seq) then
+    return
+  end
+  local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
+  show('o', message, outcome.attempt, nil, outcome.error, detailsOf(outcome))
+end
+
+sections[7] = { 'p', function()
+  return walk(keyOf(group, 'parked'), function(member)
+    local seq = tonumber(member)
+    local message, side = heldAt(group, seq)
+    read = read + #message.record
+    showHeld(message, side)
+    return seq
+  end)
+end }
+
+sections[8] = { 'o', function()
+  return walk(keyOf(group, 'results'), function(member)
+    local outcome = cmsgpack.unpack(member)
+    showDone(outcome)
+    return outcome.seq
   end)
 end }
 
@@ -270,13 +311,13 @@ local function showStanding(id)
   end
   read = read + #message.record
   if spot.kind == 'leased' then
-    show('l', message, spot.lease.attempt, spot.lease.ends)
+    showLeased(message, spot.lease.attempt, spot.lease.ends, spot.lease.number)
   elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
     if isLive(message) then
       show('r', message, 0)
     end
   else
-    showHeld(message)
+    showHeld(message, spot.side)
   end
 end
 
@@ -292,14 +333,19 @@ local function showLetter(id)
   end
 end
 
--- Given ids: the dead letter of each, and then the message, if it was sent again.
+-- Given ids: the dead letter of each, what became of it, and then the message, if it was sent again.
 local function showIds()
   local first = place == '' and 0 or tonumber(place)
-  for step = first, 2 * idCount - 1 do
-    local id = ARGV[9 + math.floor(step / 2)]
+  for step = first, 3 * idCount - 1 do
+    local id = ARGV[9 + math.floor(step / 3)]
     place = string.format('%.0f', step + 1)
-    if step % 2 == 1 then
+    if step % 3 == 2 then
       showStanding(id)
+    elseif step % 3 == 1 then
+      local outcome = wants('o') and row.kept and outcomeOf(group, id)
+      if outcome then
+        showDone(outcome)
+      end
     elseif wants('x') and row.dead > 0 then
       showLetter(id)
     end

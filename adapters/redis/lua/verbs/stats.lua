@@ -1,11 +1,11 @@
 -- stats: number and clock, what an earlier step answered or ''. Looks at the rows of the groups and at what is due and not worked off.
 -- Answers with a text to go on with, if it is not done; or with messages, bytes, the age of the oldest or -1, sent, and for
--- each group its name, ready, leased, delayed, blocked, dead, the age of its oldest or -1, acked, failed.
+-- each group its name, ready, leased, delayed, blocked, parked, dead, the age of its oldest or -1, acked, failed.
 --@flags no-writes
 --@include rows log store leases places moves ids find group counts
 open()
 allGroups()
-local LOOK_AT_ONCE = 10000
+local LOOK_AT_ONCE = 5000
 
 local count = ARGV[2] == '' and startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
@@ -39,7 +39,7 @@ local reply = { countMessages(count), bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
   local group = groups[name]
   local row = group.row
-  local ready, leased, delayed, blocked = countGroup(count, group)
+  local ready, leased, delayed, blocked, parked = countGroup(count, group)
   local faded = row.dead > 0 and call('ZCOUNT', keyOf(group, 'fade'), '-inf', now) or 0
   local floor = floorOf(group)
   local age = floor < queue.tail and ageOf(logMessage(floor))
@@ -48,7 +48,7 @@ for name in pairs(count.groups) do
     age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
   end
   noteAge(age)
-  for _, value in ipairs({ name, ready, leased, delayed, blocked, row.dead - faded, age or -1, row.acked, row.failed }) do
+  for _, value in ipairs({ name, ready, leased, delayed, blocked, parked, row.dead - faded, age or -1, row.acked, row.failed }) do
     reply[#reply + 1] = value
   end
 end

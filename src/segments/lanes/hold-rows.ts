@@ -1,0 +1,101 @@
+import type { HoldPlace } from '../../lanes.ts'
+import type { Group } from '../group.ts'
+import { findLease } from '../leases.ts'
+import type { Key } from '../store.ts'
+import type { Work } from '../work.ts'
+import { laneKey, laneOf } from './names.ts'
+
+/** A place that is held, or probes. */
+export interface HoldRow {
+  readonly since: number
+  readonly reason?: string | undefined
+  /** When it is over. */
+  readonly until?: number | undefined
+  readonly probe: boolean
+  /** By the tokens of groups: the delivery that is out, or `DONE`. */
+  readonly probes?: Readonly<Record<string, Probe | typeof DONE>> | undefined
+}
+
+export interface Probe {
+  readonly seq: number
+  readonly lease: number
+  readonly lane?: string | undefined
+}
+
+export const DONE = 0
+
+/** The kinds of places, in the order in which holds are told. */
+const QUEUE = 0
+const GROUP = 1
+export const LANE = 2
+
+export function keyOf({ group, lane }: HoldPlace): Key {
+  if (lane === undefined) return group === undefined ? [QUEUE] : [GROUP, group]
+  return group === undefined ? [LANE, laneKey(lane)] : [LANE, laneKey(lane), group]
+}
+
+export function placeOf(key: Key): HoldPlace {
+  const [kind, first, second] = key as readonly [number, string?, string?]
+  if (kind !== LANE) return { group: first }
+  return { lane: laneOf(first!), group: second }
+}
+
+export function read(root: Work, key: Key): HoldRow | undefined {
+  return root.queue.holds === 0 ? undefined : root.tx.get<HoldRow>('holds', key)
+}
+
+export function isProbing({ now }: Work, { until = Infinity, probe }: HoldRow): boolean {
+  return probe && until <= now
+}
+
+/** What acts on a group: how long nothing goes, and what probes. */
+export interface State {
+  /** Held until this time, `Infinity` if nobody knows. */
+  readonly until: number
+  /** A probe is out. */
+  readonly isOut: boolean
+  /** Held places of which nothing is out. */
+  readonly probing: readonly Key[]
+}
+
+const FREE: State = { until: 0, isOut: false, probing: [] }
+
+/** `flowOf`: what the group has in a lane of which a probe may be out. */
+export function stateOf(
+  group: Group,
+  keys: readonly Key[],
+  flowOf: (lane: string | undefined) => Group | undefined,
+): State {
+  const {
+    work,
+    row: { token },
+  } = group
+  if (work.queue.holds === 0) return FREE
+  let until = 0
+  let isOut = false
+  const probing: Key[] = []
+  for (const key of keys) {
+    const row = read(work, key)
+    if (row === undefined) continue
+    if (!isProbing(work, row)) {
+      if ((row.until ?? Infinity) > work.now) until = Math.max(until, row.until ?? Infinity)
+      continue
+    }
+    const probe = row.probes?.[token]
+    if (probe === DONE) continue
+    const flow = probe === undefined ? undefined : flowOf(probe.lane)
+    const lease = flow && findLease(flow, probe!.seq)
+    if (lease !== undefined && lease.lease === probe?.lease && lease.until > work.now) {
+      until = Math.max(until, lease.until)
+      isOut = true
+    } else probing.push(key)
+  }
+  return { until, isOut, probing }
+}
+
+/** What acts on a lane in a group. */
+export function laneState(flow: Group): State {
+  const { whole, name, work } = flow
+  const { lane } = work
+  return stateOf(whole, [keyOf({ lane }), keyOf({ lane, group: name })], () => flow)
+}
