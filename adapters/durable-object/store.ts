@@ -62,6 +62,7 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     return Promise.resolve(this)
   }
 
+  // oxlint-disable-next-line typescript/no-misused-promises -- It is both, and a store's must be awaited.
   async close(): Promise<void> {}
 
   async transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {

@@ -11,7 +11,8 @@ export const edit: Command = {
   usage: 'TARGET QUEUE ID PAYLOAD',
   summary: 'has a parked message go on with another payload',
   details:
-    'Its id, key and lane stay; its headers are those that are given here. It is due at once, and starts from its first attempt.',
+    'Its id, key and lane stay; its headers are those that are given here. It is due at once, and starts from its first\n' +
+    'attempt.',
   options: {
     group: GROUP,
     header: {

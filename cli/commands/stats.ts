@@ -29,8 +29,7 @@ const COLUMNS: readonly Column[] = [
 export const stats: Command = {
   name: 'stats',
   usage: 'TARGET [QUEUE]',
-  summary:
-    'counts what waits, is worked on, is parked and is dead, and tells what is held; --watch goes on counting',
+  summary: 'counts what waits, is worked on, parked or dead, and tells what is held; --watch goes on',
   details:
     'ACKED and FAILED count since the group exists; FAILED are deliveries that ended in a retry, a lost lease or a dead\n' +
     'letter. Leases of a process that has died count as leased until they end or the directory is opened again.',

@@ -75,14 +75,14 @@ describe('what is shown', () => {
   test('stats tells of every state, and of queues without a group', async () => {
     const directory = await filled()
     const out = await works(['stats', directory])
-    expect(out).toMatch(/^orders: 10 messages, .*, 10 sent, oldest \d+ s$/m)
-    expect(out).toMatch(/^GROUP +READY +LEASED +DELAYED +BLOCKED +DEAD +ACKED +FAILED +OLDEST/m)
-    expect(out).toMatch(/^billing +3 +2 +2 +1 +1 +1 +2 /m)
-    expect(out).toMatch(/█+▓+▒+░+✕+$/m)
+    expect(out).toMatch(/^orders: 11 messages, .*, 11 sent, oldest \d+ s$/m)
+    expect(out).toMatch(/^GROUP +READY +LEASED +DELAYED +BLOCKED +PARKED +DEAD +ACKED +FAILED +OLDEST/m)
+    expect(out).toMatch(/^billing +3 +2 +2 +1 +1 +1 +1 +2 /m)
+    expect(out).toMatch(/█+▓+▒+░+▚+✕+$/m)
     expect(out).toMatch(/^mails: 1 message, .*\nno group has received from it yet$/m)
     const counts = jsonLines(await works(['stats', directory, '--json']))
     expect(counts.map(({ queue, sent }) => [queue, sent])).toEqual([
-      ['orders', 10],
+      ['orders', 11],
       ['mails', 1],
     ])
   })

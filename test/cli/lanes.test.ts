@@ -5,7 +5,7 @@ import { temporaryDirectory } from '../fs/temporary.ts'
 import { jsonLines, quayside, works } from './quayside.ts'
 
 /** Does something with the queue `mails` of a directory, in between. */
-async function within<R>(directory: string, use: (queue: Queue<unknown>) => Promise<R>): Promise<R> {
+async function within<R>(directory: string, use: (queue: Queue) => Promise<R>): Promise<R> {
   const storage = new NodeFsAdapter(directory, { durability: 'os' })
   const queue = new Queue<unknown>('mails', { storage })
   const result = await use(queue)

@@ -35,7 +35,11 @@ function standings(lines: readonly (Head | Line)[]): Record<string, unknown> {
   return {
     groups: head.groups.toSorted(),
     holds: head.holds?.map(({ group, lane, reason, endsInMs, probe, probing }) => ({
-      ...{ group, lane, reason, probe, probing },
+      group,
+      lane,
+      reason,
+      probe,
+      probing,
       endsInMs: endsInMs === undefined ? undefined : Math.round(endsInMs / 600_000),
     })),
     messages: Object.fromEntries(

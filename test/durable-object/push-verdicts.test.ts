@@ -46,7 +46,7 @@ test('each message ends as its verdict says', async () => {
     { kind: 'reject', reason: 'nonsense' },
     { kind: 'park', reason: 'no such address', data: { field: 'to' } },
   ]
-  const { results, list, errors, stats } = await pushed([...'abcdef'], () => verdicts)
+  const { results, list, errors, stats } = await pushed(['a', 'b', 'c', 'd', 'e', 'f'], () => verdicts)
   expect(results).toMatchObject(
     [
       { status: 'done', value: undefined },
