@@ -525,10 +525,10 @@ export const parking: Section = {
       async run(t) {
         const q = await t.open()
         for (const gone of [false, true]) {
-          await q.send({ body: 'a', key: `k ${gone}` })
+          await q.send({ body: `a ${gone}`, key: `k ${gone}` })
           const { receipt } = await q.takeOne()
           await q.statuses({ receipt, kind: 'dead', reason: 'rejected', parksNext: true })
-          if (gone) await q.ack((await q.dead()).at(-1)!)
+          if (gone) await q.ack((await q.dead()).find(({ body }) => body === 'a true')!)
           await q.send({ body: `b ${gone}`, key: `k ${gone}` }, { body: `c ${gone}`, key: `k ${gone}` })
           await t.advance(t.s(1))
           await q.takes(gone ? ['b true'] : [], 'deliveries')
