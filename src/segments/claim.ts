@@ -104,10 +104,9 @@ function serve(taking: Taking, most: number): number {
   const before = deliveries.length
   const goal = before + most
   const { row } = group as Flow
-  const isLane = group !== group.whole
   taking.limit = goal
-  if (!isLane) takeAll(taking)
-  while (isLane && !taking.isFull) {
+  if (group === group.whole) takeAll(taking)
+  while (group !== group.whole && !taking.isFull) {
     spillHeads(group)
     const start = deliveries.length
     const { until = Infinity, due = Infinity, cursor, waiting } = row
