@@ -108,6 +108,8 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   for (const turn of turns.values()) turn.finish()
   // Before the next time is worked out.
   settleDown(work)
+  // They have something that may go at once.
+  taking.more ||= [...turns.values()].some(({ flow }) => flow?.row.ready)
   const end = given.at(-1)?.turn
   if (end !== undefined) {
     const rest = end === last ? over : 0
