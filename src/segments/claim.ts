@@ -109,13 +109,12 @@ function serve(taking: Taking, most: number): number {
   const before = deliveries.length
   const goal = before + most
   const { row } = group as Flow
-  const isLane = group !== group.whole
   taking.limit = goal
-  if (!isLane) takeAll(taking)
-  while (isLane && !taking.isFull) {
+  if (group === group.whole) takeAll(taking)
+  while (group !== group.whole && !taking.isFull) {
     spillHeads(group)
     const start = deliveries.length
-    const { until = Infinity, due = Infinity, cursor, waiting } = row
+    const { until = Infinity, due = Infinity, cursor, waiting, held } = row
     const { now, queue } = work
     const hasAgain = until <= now || (waiting > 0 && due <= now)
     const hasFirst = cursor < queue.tail || due < 0
@@ -128,7 +127,8 @@ function serve(taking: Taking, most: number): number {
     }
     taking.limit = goal
     // What was taken may all have died.
-    const isMoving = row.waiting !== waiting || row.cursor !== cursor || group.heads.length > 0
+    const isMoving =
+      row.waiting !== waiting || row.held !== held || row.cursor !== cursor || group.heads.length > 0
     if (deliveries.length === start && !isMoving) break
   }
   return deliveries.length - before

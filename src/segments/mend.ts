@@ -241,6 +241,7 @@ class Mending {
       .filter(([first, last]) => first <= last)
     for (const { name, row, cursor, runs } of this.#groups) {
       const group = lane.groups.find((flow) => flow.name === name)!
+      const { full, again }: Partial<FlowRow> = row ?? {}
       const from = Math.min(cursor, tail)
       if (row?.joining !== undefined) edit(lane).joining++
       Object.assign(group.row, {
@@ -252,8 +253,8 @@ class Mending {
         mark: from,
         skipped: lane.ahead(from) - sizeOfAll(between(this.#log.open, from, tail)),
         joining: row?.joining && { below: row.joining.below, at: row.joining.at },
-        full: (row as FlowRow | undefined)?.full,
-        again: (row as FlowRow | undefined)?.again,
+        full,
+        again,
       })
       group.changed = true
     }
