@@ -55,7 +55,8 @@ end
 return next, looked
 end
 function look.reap(count, group, place)
-if group.row.waiting + group.row.blocked == 0 then
+local lanes = group.row.lanes
+if group.row.waiting + group.row.blocked == 0 and not (lanes and lanes.flows > 0) then
 return nil, 0
 end
 local members, next = F.overFrom(F.keyOf(group, 'reap'), place, 500, count.now)
@@ -64,7 +65,8 @@ if #members > 0 then
 local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
 for i = 1, #members do
 local side = sides[i] and cmsgpack.unpack(sides[i])
-local state = (not side or side.blocked) and 'blocked' or side.at > count.now and 'delayed' or 'ready'
+local isBehind = side and side.blocked or not side and tonumber(members[i]) < 281474976710656
+local state = isBehind and 'blocked' or side and side.at > count.now and 'delayed' or 'ready'
 numbers[state] = numbers[state] - 1
 end
 end
@@ -83,20 +85,24 @@ end
 return next, #members
 end
 function look.join(count, group, place)
-local from = group.row.join
-if not from then
+local join = group.row.join
+if not join then
 return nil, 0
 end
-from = from.from
-group.row.join.from = math.max(from, place)
+if place >= join.bound - 1 then
+F.nextWindow(join)
+end
+join.from = math.max(join.from, place)
 local messages, bound = F.unjoined(group, 500)
-group.row.join.from = from
 for _, message in ipairs(messages) do
 if not message.expires or message.expires > count.now then
 count.groups[group.name].ready = count.groups[group.name].ready + 1
 end
 end
-return bound < group.row.join.bound and bound - 1 or nil, #messages
+if bound < join.bound or join.lanes then
+return bound - 1, #messages
+end
+return nil, #messages
 end
 function F.goOn(count, most)
 while #count.todo > 0 do
@@ -143,9 +149,15 @@ if row.since and overdue > 0 then
 overdue, lapsed = F.countOverdueSince(row.since, time)
 end
 local due = row.waiting > 0 and call('ZCOUNT', F.keyOf(group, 'due'), '-inf', time) or 0
-local ahead = queue.tail - row.cursor - F.countGone(row.cursor)
-return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
-row.leased - numbers.ended,
+local ahead, ended = queue.tail - row.cursor - F.countGone(row.cursor), numbers.ended
+local lanes = row.lanes
+if lanes and lanes.flows > 0 then
+due = due + lanes.again + call('ZCOUNT', F.keyOf(group, 'rests'), '-inf', time)
+ahead = ahead + lanes.ahead
+ended = ended + lanes.lost + call('ZCOUNT', F.keyOf(group, 'lends'), '-inf', time)
+end
+return ahead + due + overdue - lapsed + ended + numbers.ready,
+row.leased - ended,
 later + row.waiting - due + numbers.delayed,
 row.blocked + numbers.blocked
 end
@@ -159,6 +171,9 @@ if queue.groups == 0 then
 local first = F.firstSegment()
 local _, lapsed = F.countOverdue(count.now)
 most = queue.tail - (first and first.first or queue.tail) - F.countGone(0) + queue.delayed - lapsed + count.none
+if queue.early then
+most = most + queue.early - call('ZCOUNT', base .. 'earlyreap', '-inf', count.now)
+end
 end
 return most
 end
@@ -183,7 +198,7 @@ return messages
 end
 function F.bytesRetained()
 local first = F.firstSegment()
-local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
+local bytes = queue.later + (queue.earlyBytes or 0) + (first and queue.bytes - first.bytes or 0)
 for _, group in pairs(F.allGroups()) do
 bytes = bytes + group.row.outside
 end
@@ -217,7 +232,11 @@ call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
-local dropped = queue.groups == 0 and F.isPending(seq)
+local early = queue.groups == 0 and F.earlyMessage(seq)
+if early then
+F.dropEarly(early)
+end
+local dropped = early or queue.groups == 0 and F.isPending(seq)
 handing = false
 for _, group in pairs(F.allGroups()) do
 local place = F.locate(group, seq)
@@ -271,8 +290,8 @@ end
 end
 `
 
-const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
-F.OTHER_KEYS = { 'state', 'ids', 'past' }
+const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse', 'early', 'earlyreap' }
+F.OTHER_KEYS = { 'state', 'ids', 'past', 'holds', 'places', 'over' }
 function F.unlinkAll(kinds)
 for _, kind in ipairs(kinds) do
 call('UNLINK', base .. kind)
@@ -300,7 +319,7 @@ end
 for _, field in ipairs({ 'delayed', 'later', 'amended', 'gone', 'reaps', 'joining', 'late' }) do
 queue[field] = 0
 end
-for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
+for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy', 'early', 'earlyBytes' }) do
 queue[field] = nil
 end
 queueChanged = true
@@ -397,7 +416,8 @@ end
 end
 local soonest
 for _, group in pairs(F.allGroups()) do
-if group.row.waiting + group.row.blocked > 0 then
+local lanes = group.row.lanes
+if group.row.waiting + group.row.blocked > 0 or lanes and lanes.flows > 0 then
 local members = left > 0
 and call('ZRANGEBYSCORE', F.keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
 or {}
@@ -454,9 +474,16 @@ return nil
 end
 if odd == 1 then
 local message = F.delayedMessage(number)
-return message and message.id == id and { number = number } or nil
+if message then
+return message.id == id and { number = number } or nil
 end
-if F.inLog(number, id) then
+number = 281474976710656 + number
+local early = F.earlyMessage(number)
+if early and early.id == id then
+return { seq = number }
+end
+end
+if odd == 0 and F.inLog(number, id) then
 return { seq = number }
 end
 for _, group in pairs(F.allGroups()) do
@@ -495,7 +522,7 @@ failed = 0,
 latest = 0,
 }
 end
-F.GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters' }
+F.GROUP_KEYS = { 'leases', 'ends', 'side', 'due', 'reap', 'heads', 'chain', 'dead', 'fade', 'letters', 'line', 'again', 'rests', 'lends', 'flows', 'lanes', 'ready', 'wake' }
 F.SOURCES = { 'held', 'handed' }
 function F.isSource(key)
 if queue.joining > 0 then
@@ -547,10 +574,19 @@ end
 function F.joinOf(token, bound)
 local keys, seen = { 'handed:' .. token }, {}
 local function note(key)
-if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+if
+not seen[key]
+and (
+call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
+or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', 281474976710656), '+inf') > 0
+)
+then
 keys[#keys + 1] = key
 end
 seen[key] = true
+end
+if queue.early then
+note('early')
 end
 for _, group in pairs(F.allGroups()) do
 for _, kind in ipairs(F.SOURCES) do
@@ -560,7 +596,8 @@ for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
 note(key)
 end
 end
-return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
+local lanes = queue.laned and 281474976710656 + queue.number or nil
+return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
 end
 function F.imagineGroup(name, token, from)
 local first = F.firstSegment()
@@ -575,9 +612,9 @@ end
 elseif cursor < queue.tail then
 row = F.newRow(token, math.max(cursor, F.lowestFloor()), row.passed)
 end
-if from ~= 'latest' then
-row.join = F.joinOf(token, row.cursor)
 end
+if queue.early or queue.groups > 0 and from ~= 'latest' then
+row.join = F.joinOf(token, row.cursor)
 end
 return { name = name, row = row, changed = false }
 end
@@ -594,6 +631,12 @@ if not group then
 group = F.imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
 groups[names[i]] = group
 group.changed = true
+if queue.early and queue.groups == 0 then
+queue.ghosts = queue.ghosts or {}
+queue.ghosts.early = true
+queue.early, queue.earlyBytes = nil, nil
+call('UNLINK', base .. 'earlyreap')
+end
 queue.groups = queue.groups + 1
 queue.joining = queue.joining + (group.row.join and 1 or 0)
 queue.late = queue.late + (group.row.since and 1 or 0)
@@ -645,18 +688,273 @@ end
 end
 return messages, bound
 end
+function F.nextWindow(join)
+if not join.lanes then
+return false
+end
+join.from, join.bound, join.lanes = 281474976710656 - 1, join.lanes, nil
+return true
+end
 function F.takeOver(group)
 local messages, bound = F.unjoined(group, 500)
 local at = group.row.join.at
+if messages[1] and messages[1].lane then
+F.enterLanes(group, messages)
+else
 for i = 1, #messages do
 F.enter(group, messages[i], at)
 end
+end
 group.row.join.from = bound - 1
 group.changed = true
-if bound >= group.row.join.bound then
+if bound >= group.row.join.bound and not F.nextWindow(group.row.join) then
 F.endJoin(group)
 end
 return #messages
+end
+`
+
+const holds = `function F.placeOf(group, lane)
+if not lane then
+return group and 'b' .. group or 'a'
+end
+return group and 'd' .. F.chainOf(group) .. lane or 'c' .. lane
+end
+function F.readPlace(place)
+local kind, rest = string.sub(place, 1, 1), string.sub(place, 2)
+if kind == 'b' then
+return rest, nil
+elseif kind == 'c' then
+return nil, rest
+elseif kind == 'd' then
+local length = struct.unpack('>I2', rest)
+return string.sub(rest, 3, length + 2), string.sub(rest, length + 3)
+end
+return nil, nil
+end
+local holdsRead = {}
+function F.readHolds(wanted)
+local unread = {}
+for i = 1, #wanted do
+if holdsRead[wanted[i]] == nil then
+unread[#unread + 1] = wanted[i]
+end
+end
+for from = 1, #unread, 1000 do
+local to = math.min(#unread, from + 999)
+local rows = call('HMGET', base .. 'holds', unpack(unread, from, to))
+for i = from, to do
+local row = rows[i - from + 1]
+holdsRead[unread[i]] = row and cmsgpack.unpack(row) or false
+end
+end
+end
+function F.holdAt(place)
+if not queue.holds then
+return nil
+end
+F.readHolds({ place })
+return holdsRead[place] or nil
+end
+function F.standingOf(place, hold, name)
+if not hold then
+return nil
+end
+if not hold.probing then
+if not (hold.ends and hold.ends <= now) then
+return 'held'
+end
+if not hold.probe then
+return nil
+end
+end
+local freed = hold.freed or {}
+if name then
+return not freed[name] and 'probing' or nil
+end
+local count = 0
+local own = F.readPlace(place)
+for one in pairs(own and {} or F.allGroups()) do
+count = count + 1
+if not freed[one] then
+return 'probing'
+end
+end
+return count == 0 and 'probing' or nil
+end
+function F.noteOver()
+queue.over = tonumber(call('ZRANGE', base .. 'over', 0, 0, 'WITHSCORES')[2])
+end
+function F.dropHold(place)
+holdsRead[place] = false
+call('HDEL', base .. 'holds', place)
+call('ZREM', base .. 'over', place)
+if call('ZREM', base .. 'places', place) == 1 then
+queue.holds = queue.holds > 1 and queue.holds - 1 or nil
+end
+F.noteOver()
+queueChanged = true
+end
+function F.putHold(place, hold)
+holdsRead[place] = hold
+call('HSET', base .. 'holds', place, cmsgpack.pack(hold))
+if hold.ends then
+call('ZADD', base .. 'over', hold.ends, place)
+else
+call('ZREM', base .. 'over', place)
+end
+queue.holds = (queue.holds or 0) + call('ZADD', base .. 'places', 0, place)
+F.noteOver()
+queueChanged = true
+end
+function F.touchPlace(place)
+local name, lane = F.readPlace(place)
+if not lane then
+return
+end
+for one, group in pairs(F.allGroups()) do
+if (not name or name == one) and group.row.lanes and group.row.lanes.flows > 0 then
+local flow = F.changeFlow(group, lane)
+if flow.byLive then
+flow.rest, flow.byLive = nil, false
+end
+end
+end
+end
+function F.startProbing(place, hold)
+hold.probe, hold.probing, hold.ends = true, true, nil
+hold.freed, hold.out = {}, {}
+F.putHold(place, hold)
+F.touchPlace(place)
+end
+function F.endHold(place)
+F.dropHold(place)
+F.touchPlace(place)
+end
+function F.endHoldsOf(name)
+if not queue.holds then
+return
+end
+if F.holdAt(F.placeOf(name)) then
+F.dropHold(F.placeOf(name))
+end
+local prefix = F.placeOf(name, '')
+while queue.holds do
+local found = call('ZRANGEBYLEX', base .. 'places', '[' .. prefix, '(' .. prefix .. '\\255', 'LIMIT', 0, 1000)
+if #found == 0 then
+return
+end
+call('HDEL', base .. 'holds', unpack(found))
+call('ZREM', base .. 'over', unpack(found))
+call('ZREM', base .. 'places', unpack(found))
+queue.holds = queue.holds > #found and queue.holds - #found or nil
+F.noteOver()
+queueChanged = true
+end
+end
+function F.sweepHolds()
+if not queue.over or queue.over > now then
+return false
+end
+local places = call('ZRANGEBYSCORE', base .. 'over', '-inf', now, 'LIMIT', 0, 256)
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+if hold and hold.probe then
+F.startProbing(place, hold)
+else
+F.endHold(place)
+end
+end
+return queue.over and queue.over <= now
+end
+function F.heldLanes(group, names)
+local places, held = {}, {}
+for lane in pairs(names) do
+places[#places + 1] = F.placeOf(nil, lane)
+places[#places + 1] = F.placeOf(group.name, lane)
+end
+F.readHolds(places)
+for lane in pairs(names) do
+for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(group.name, lane) }) do
+if F.standingOf(place, holdsRead[place], group.name) == 'held' then
+held[lane] = true
+end
+end
+end
+return held
+end
+function F.hindrances(group, lane)
+local ends
+local probes = {}
+if queue.holds then
+local places = { F.placeOf(nil, lane), F.placeOf(group.name, lane) }
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+local standing = F.standingOf(place, hold, group.name)
+if standing == 'held' then
+ends = math.max(ends or 0, hold.ends or math.huge)
+elseif standing == 'probing' then
+probes[#probes + 1] = place
+end
+end
+end
+return ends, probes
+end
+function F.probeOut(group, probes)
+for _, place in ipairs(probes) do
+local out = (F.holdAt(place).out or {})[group.name]
+if out then
+local side = F.sideOf(group, out[1])
+if side and side.lease == out[2] then
+if side.at > now then
+return side.at
+end
+elseif not side and out[1] < 281474976710656 and group.row.leased > group.row.out then
+local lease = F.leaseAt(group, out[1])
+if lease and lease.number == out[2] and lease.ends > now then
+return lease.ends
+end
+end
+end
+end
+end
+function F.noteProbe(group, probes, seq, number)
+for _, place in ipairs(probes) do
+local hold = F.holdAt(place)
+if not hold.probing then
+F.startProbing(place, hold)
+end
+hold.out = hold.out or {}
+hold.out[group.name] = { seq, number }
+F.putHold(place, hold)
+end
+end
+function F.freeProbed(group, lane, number, first, last)
+local goes = false
+local places = { 'a', F.placeOf(group.name) }
+if lane then
+places[3], places[4] = F.placeOf(nil, lane), F.placeOf(group.name, lane)
+end
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+local out = hold and hold.probing and hold.out and hold.out[group.name]
+if out and out[2] == number and out[1] >= first and out[1] <= last then
+hold.freed = hold.freed or {}
+hold.freed[group.name] = true
+hold.out[group.name] = nil
+if F.readPlace(place) or not F.standingOf(place, hold) then
+F.endHold(place)
+else
+F.putHold(place, hold)
+F.touchPlace(place)
+end
+goes = true
+end
+end
+return goes
 end
 `
 
@@ -682,7 +980,7 @@ end
 end
 function F.isRetained(seq)
 if queue.groups == 0 then
-return F.isPending(seq) and true
+return (F.earlyMessage(seq) or F.isPending(seq)) and true
 end
 for _, group in pairs(F.allGroups()) do
 if F.locate(group, seq) then
@@ -758,6 +1056,317 @@ end
 if queue.scan then
 F.cleanIds(500)
 end
+end
+`
+
+const lanes = `F.LANE_END = '\\255'
+function F.lanesOf(group)
+local row = group.row
+if not row.lanes then
+local had = row.leased + row.waiting + row.acked + row.failed > 0
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = had and '' or nil, left = 0 }
+end
+return row.lanes
+end
+function F.packFlow(flow)
+return cmsgpack.pack(flow.size, flow.live, flow.ahead, flow.again, flow.full or false, flow.rest or false, flow.wake or false, flow.byLive or false, flow.ready or false, flow.woken or false, flow.waited or false, flow.last or false)
+end
+function F.unpackFlow(packed)
+local size, live, ahead, again, full, rest, wake, byLive, ready, woken, waited, last = cmsgpack.unpack(packed)
+if not (F.isNumber(size) and F.isNumber(live) and F.isNumber(ahead) and F.isNumber(again)) then
+F.corrupt('a lane')
+end
+return { size = size, live = live, ahead = ahead, again = again, full = full or nil, rest = rest or nil, wake = wake or nil, byLive = byLive, ready = ready, woken = woken, waited = waited, last = last or nil }
+end
+function F.loadFlows(group, names)
+group.flows = group.flows or {}
+local wanted = {}
+for i = 1, #names do
+if not group.flows[names[i]] then
+wanted[#wanted + 1] = names[i]
+end
+end
+for from = 1, #wanted, 1000 do
+local to = math.min(#wanted, from + 999)
+local rows = call('HMGET', F.keyOf(group, 'flows'), unpack(wanted, from, to))
+for i = from, to do
+local packed = rows[i - from + 1]
+local flow = packed and F.unpackFlow(packed) or { size = 0, live = 0, ahead = 0, again = 0, isNew = true }
+flow.lane = wanted[i]
+group.flows[wanted[i]] = flow
+end
+end
+end
+function F.flowOf(group, lane)
+if not (group.flows and group.flows[lane]) then
+F.loadFlows(group, { lane })
+end
+return group.flows[lane]
+end
+function F.changeFlow(group, lane)
+local flow = F.flowOf(group, lane)
+if not group.changedFlows then
+group.changedFlows = {}
+end
+group.changedFlows[lane] = flow
+group.changed = true
+flowsChanged = true
+return flow
+end
+function F.endLive(flow)
+flow.live = flow.live - 1
+if flow.byLive then
+flow.rest, flow.byLive = nil, false
+end
+end
+function F.changeMany(command, key, arguments, step)
+for from = 1, #arguments, step do
+call(command, key, unpack(arguments, from, math.min(#arguments, from + step - 1)))
+end
+end
+function F.finishFlows()
+flowsChanged = false
+for _, group in pairs(groups) do
+local changed = group.changedFlows
+if changed then
+group.changedFlows = nil
+local lanes = F.lanesOf(group)
+local held = queue.holds and F.heldLanes(group, changed) or {}
+local rows, over, named, readied, rested, woken = {}, {}, {}, {}, {}, {}
+for lane, flow in pairs(changed) do
+if flow.size == 0 and not (flow.full and flow.full > now) then
+if not flow.isNew then
+over[#over + 1] = lane
+lanes.flows = lanes.flows - 1
+if flow.ready then
+rested[#rested + 1] = lane
+end
+if flow.wake then
+call('ZREM', F.keyOf(group, 'wake'), lane)
+end
+end
+group.flows[lane] = nil
+else
+local hasSomething = flow.ahead + flow.again > 0
+local rests = flow.rest and flow.rest > now
+local ready = hasSomething and not rests and not held[lane]
+if ready and not flow.ready then
+readied[#readied + 1] = 0
+readied[#readied + 1] = lane
+elseif flow.ready and not ready then
+rested[#rested + 1] = lane
+end
+flow.ready = ready
+flow.waited = hasSomething and (flow.waited or rests and not flow.byLive)
+local alarm = hasSomething and rests and flow.rest or flow.size == 0 and flow.full
+if alarm and not (flow.wake and flow.wake <= alarm) then
+flow.wake = alarm
+woken[#woken + 1] = alarm
+woken[#woken + 1] = lane
+end
+if flow.isNew then
+flow.isNew = nil
+lanes.flows = lanes.flows + 1
+named[#named + 1] = 0
+named[#named + 1] = lane
+end
+rows[#rows + 1] = lane
+rows[#rows + 1] = F.packFlow(flow)
+end
+end
+F.changeMany('HSET', F.keyOf(group, 'flows'), rows, 1000)
+F.changeMany('HDEL', F.keyOf(group, 'flows'), over, 1000)
+F.changeMany('ZREM', F.keyOf(group, 'lanes'), over, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'lanes'), named, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'ready'), readied, 1000)
+F.changeMany('ZREM', F.keyOf(group, 'ready'), rested, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'wake'), woken, 1000)
+end
+end
+end
+function F.againOf(lane, at, seq)
+return lane .. F.LANE_END .. F.seqText(at) .. F.seqText(seq)
+end
+function F.waitInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if side.at <= now then
+call('ZADD', F.keyOf(group, 'again'), 0, F.againOf(side.lane, side.at, seq))
+flow.again = flow.again + 1
+F.lanesOf(group).again = F.lanesOf(group).again + 1
+else
+call('ZADD', F.keyOf(group, 'rests'), side.at, F.seqText(seq))
+end
+end
+function F.endWaitInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if call('ZREM', F.keyOf(group, 'rests'), F.seqText(seq)) == 0 then
+call('ZREM', F.keyOf(group, 'again'), F.againOf(side.lane, side.at, seq))
+flow.again = flow.again - 1
+F.lanesOf(group).again = F.lanesOf(group).again - 1
+end
+end
+function F.endLeaseInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if call('ZREM', F.keyOf(group, 'lends'), F.seqText(seq)) == 0 then
+call('ZREM', F.keyOf(group, 'again'), F.againOf(side.lane, side.at, seq))
+flow.again = flow.again - 1
+F.lanesOf(group).lost = F.lanesOf(group).lost - 1
+else
+F.endLive(flow)
+end
+end
+function F.leaseInLane(group, seq, side, ends)
+local flow = F.changeFlow(group, side.lane)
+side.at = ends
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'lends'), ends, F.seqText(seq))
+flow.live = flow.live + 1
+end
+function F.leaveLine(group, flow, seq)
+call('ZREM', F.keyOf(group, 'line'), flow.lane .. F.LANE_END .. F.seqText(seq))
+flow.ahead = flow.ahead - 1
+F.lanesOf(group).ahead = F.lanesOf(group).ahead - 1
+end
+function F.enterLanes(group, messages)
+local held, line = {}, {}
+local names = {}
+for i = 1, #messages do
+names[i] = messages[i].lane
+end
+F.loadFlows(group, names)
+for i = 1, #messages do
+local message = messages[i]
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size + 1
+flow.ahead = flow.ahead + 1
+held[#held + 1] = message.seq
+held[#held + 1] = cmsgpack.pack(message)
+line[#line + 1] = 0
+line[#line + 1] = message.lane .. F.LANE_END .. F.seqText(message.seq)
+group.row.outside = group.row.outside + #message.record
+F.noteReap(group, message)
+end
+if #messages > 0 then
+F.changeMany('ZADD', F.keyOf(group, 'held'), held, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'line'), line, 1000)
+local lanes = F.lanesOf(group)
+lanes.ahead = lanes.ahead + #messages
+group.changed = true
+end
+end
+function F.sendToLanes(messages, isFor)
+if #messages == 0 then
+return
+end
+queue.laned = true
+queueChanged = true
+if queue.groups == 0 then
+for i = 1, #messages do
+local message = messages[i]
+call('ZADD', base .. 'early', message.seq, cmsgpack.pack(message))
+if message.expires then
+call('ZADD', base .. 'earlyreap', message.expires, F.seqText(message.seq))
+end
+queue.early = (queue.early or 0) + 1
+queue.earlyBytes = (queue.earlyBytes or 0) + #message.record
+end
+return
+end
+for _, group in pairs(F.allGroups()) do
+local own = messages
+if isFor and group.row.since then
+own = {}
+for i = 1, #messages do
+if isFor(group, i) then
+own[#own + 1] = messages[i]
+end
+end
+end
+F.enterLanes(group, own)
+end
+end
+function F.earlyMessage(seq)
+return queue.early and F.messageBy(base .. 'early', seq)
+end
+function F.dropEarly(message)
+call('ZREMRANGEBYSCORE', base .. 'early', message.seq, message.seq)
+if message.expires then
+call('ZREM', base .. 'earlyreap', F.seqText(message.seq))
+end
+queue.early = queue.early - 1
+queue.earlyBytes = queue.earlyBytes - #message.record
+queueChanged = true
+end
+function F.domainOf(message)
+local key, lane = message.key, message.lane
+return key and lane and '\\255' .. struct.pack('>I2', #lane) .. lane .. key or key
+end
+function F.wakeLanes(group)
+local most = 256
+local more = false
+local function sweep(kind, each)
+local key = F.keyOf(group, kind)
+local members = call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+if #members == 0 then
+return
+end
+local seqs = {}
+for i = 1, #members, 2 do
+seqs[#seqs + 1] = members[i]
+end
+call('ZREM', key, unpack(seqs))
+each(seqs, members)
+more = more or #seqs == most
+end
+local function toAgain(seqs, members, note)
+local sides = call('HMGET', F.keyOf(group, 'side'), unpack(seqs))
+local names, again = {}, {}
+for i = 1, #seqs do
+local side = sides[i] and cmsgpack.unpack(sides[i])
+if not (side and side.lane) then
+F.corrupt('a message')
+end
+sides[i] = side
+names[i] = side.lane
+end
+F.loadFlows(group, names)
+for i = 1, #seqs do
+local side = sides[i]
+local flow = F.changeFlow(group, side.lane)
+again[#again + 1] = 0
+again[#again + 1] = F.againOf(side.lane, side.at, tonumber(seqs[i]))
+flow.again = flow.again + 1
+note(flow, seqs[i], side)
+end
+call('ZADD', F.keyOf(group, 'again'), unpack(again))
+end
+sweep('rests', function(seqs, members)
+toAgain(seqs, members, function()
+F.lanesOf(group).again = F.lanesOf(group).again + 1
+end)
+end)
+sweep('lends', function(seqs, members)
+toAgain(seqs, members, function(flow, seq, side)
+F.endLive(flow)
+F.lanesOf(group).lost = F.lanesOf(group).lost + 1
+if side.expires then
+call('ZADD', F.keyOf(group, 'reap'), side.expires, seq)
+F.reapAt(side.expires)
+end
+end)
+end)
+sweep('wake', function(names)
+F.loadFlows(group, names)
+for i = 1, #names do
+local flow = F.changeFlow(group, names[i])
+flow.wake = nil
+if flow.rest and flow.rest <= now then
+flow.rest, flow.byLive = nil, false
+flow.woken = true
+end
+end
+end)
+return more
 end
 `
 
@@ -1008,9 +1617,30 @@ end
 
 const moves = `function F.wait(group, seq, side)
 F.putSide(group, seq, side)
+if side.lane then
+F.waitInLane(group, seq, side)
+else
 call('ZADD', F.keyOf(group, 'due'), side.at, F.seqText(seq))
+end
 group.row.waiting = group.row.waiting + 1
 group.changed = true
+end
+function F.endWait(group, seq, side)
+if side.lane then
+F.endWaitInLane(group, seq, side)
+else
+call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
+end
+group.row.waiting = group.row.waiting - 1
+end
+function F.endLease(group, seq, side)
+if side.lane then
+F.endLeaseInLane(group, seq, side)
+else
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
+end
+group.row.leased = group.row.leased - 1
+group.row.out = group.row.out - 1
 end
 function F.noteReap(group, message)
 if message.expires then
@@ -1034,14 +1664,17 @@ group.row.blocked = group.row.blocked - 1
 local seq = tonumber(string.sub(next, #prefix + 1))
 call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 local side = F.sideOf(group, seq)
-F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 function F.block(group, message, at)
 F.putHeld(group, message)
 F.noteReap(group, message)
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
-if at then
-F.putSide(group, message.seq, { at = at, blocked = true })
+F.standBehind(group, message, at)
+end
+function F.standBehind(group, message, at)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(F.domainOf(message)) .. F.seqText(message.seq))
+if at or message.lane then
+F.putSide(group, message.seq, { at = at or 0, blocked = true, lane = message.lane })
 end
 group.row.blocked = group.row.blocked + 1
 end
@@ -1049,16 +1682,17 @@ function F.isBusy(group, key)
 return call('HEXISTS', F.keyOf(group, 'heads'), key) == 1
 end
 function F.enter(group, message, at)
-if message.key and F.isBusy(group, message.key) then
+local domain = F.domainOf(message)
+if domain and F.isBusy(group, domain) then
 F.block(group, message, at)
 return
 end
-if message.key then
-call('HSET', F.keyOf(group, 'heads'), message.key, F.seqText(message.seq))
+if domain then
+call('HSET', F.keyOf(group, 'heads'), domain, F.seqText(message.seq))
 end
 F.putHeld(group, message)
 F.noteReap(group, message)
-F.wait(group, message.seq, { at = at, attempt = 0 })
+F.wait(group, message.seq, { at = at, attempt = 0, lane = message.lane })
 end
 function F.remove(group, place, message)
 local row, kind, seq = group.row, place.kind, message.seq
@@ -1076,20 +1710,21 @@ F.free(group, place.lease.key)
 return
 end
 F.dropHeld(group, message)
+if kind == 'lined' then
+F.leaveLine(group, F.changeFlow(group, message.lane), seq)
+return
+end
 if kind == 'blocked' then
-call('ZREM', F.keyOf(group, 'chain'), F.chainOf(message.key) .. F.seqText(seq))
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(F.domainOf(message)) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
 if kind == 'held' then
-call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
-row.leased = row.leased - 1
-row.out = row.out - 1
+F.endLease(group, seq, place.side)
 else
-call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
-row.waiting = row.waiting - 1
+F.endWait(group, seq, place.side)
 end
-F.free(group, message.key)
+F.free(group, F.domainOf(message))
 end
 local finished = {}
 function F.done(message)
@@ -1162,15 +1797,22 @@ function F.putHeld(group, message)
 call('ZADD', F.keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
 group.row.outside = group.row.outside + #message.record
 group.changed = true
+if message.lane then
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size + 1
+end
 end
 local handing = true
 function F.isSkipped(group, message)
 return message.skip and message.skip[group.row.token]
 end
+function F.awaits(join, seq)
+return seq > join.from and seq < join.bound or join.lanes and seq >= 281474976710656 and seq < join.lanes
+end
 function F.handOver(group, message)
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.isSkipped(other, message) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(other, message) then
 local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -1190,10 +1832,14 @@ call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 end
 group.row.outside = group.row.outside - #message.record
 group.changed = true
+if message.lane then
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size - 1
+end
 end
 function F.unjoinedAt(group, seq)
 local join = group.row.join
-if join and seq > join.from and seq < join.bound then
+if join and F.awaits(join, seq) then
 for _, key in ipairs(join.keys) do
 local message = F.messageBy(base .. key, seq)
 if message and not F.isSkipped(group, message) then
@@ -1207,7 +1853,7 @@ message.skip = nil
 if queue.joining > 0 then
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.unjoinedAt(other, message.seq) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.unjoinedAt(other, message.seq) then
 message.skip = message.skip or {}
 message.skip[other.row.token] = true
 end
@@ -1216,6 +1862,17 @@ end
 end
 function F.locate(group, seq)
 local row = group.row
+if seq >= 281474976710656 then
+local side = row.lanes and row.lanes.flows > 0 and F.sideOf(group, seq)
+if side then
+return { kind = side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+end
+if row.lanes and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
+return { kind = 'lined' }
+end
+local key = F.unjoinedAt(group, seq)
+return key and { kind = 'unjoined', key = key } or nil
+end
 if row.leased + row.waiting + row.blocked > 0 then
 local side = F.sideOf(group, seq)
 if side then
@@ -1258,6 +1915,7 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
+local flowsChanged = false
 local now = clock
 local queue
 local base = string.sub(state, 1, -6)
@@ -1282,7 +1940,7 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
 function F.packQueue()
 local rare = false
 for i = 1, #F.RARE do
@@ -1308,7 +1966,7 @@ end
 end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
-local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+local rare = (row.join or row.since or row.lanes) and { join = row.join, since = row.since, lanes = row.lanes } or false
 return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 function F.addGroup(name, packed)
@@ -1321,6 +1979,7 @@ end
 if rare then
 row.join = rare.join and F.trust(rare.join, { 'from', 'bound', 'at' })
 row.since = rare.since and F.trust(rare.since, { 'at', 'number' })
+row.lanes = rare.lanes and F.trust(rare.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
 end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
@@ -1437,6 +2096,9 @@ end
 end
 end
 function F.finish(wakes)
+if flowsChanged then
+F.finishFlows()
+end
 local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
@@ -1510,7 +2172,13 @@ end
 local attempt = (side or lease).attempt
 if kind == 'e' then
 local ends = now + tonumber(ARGV[at])
-if side then
+if side and side.lane then
+F.endLeaseInLane(group, seq, side)
+F.leaseInLane(group, seq, side, ends)
+if side.expires then
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+end
+elseif side then
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
 side.at = ends
 F.putSide(group, seq, side)
@@ -1529,9 +2197,7 @@ local due = now + tonumber(ARGV[at])
 if not message.expires or message.expires > due then
 local counts = ARGV[at + 1] == '1'
 if side then
-call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
-row.leased = row.leased - 1
-row.out = row.out - 1
+F.endLease(group, seq, side)
 else
 F.cutLease(group, lease, seq, seq)
 F.putHeld(group, message)
@@ -1541,12 +2207,15 @@ if counts then
 row.failed = row.failed + 1
 end
 local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported, lane = message.lane })
 return true
 end
 end
-F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+F.remove(group, side and { kind = 'held', side = side } or { kind = 'leased', lease = lease }, message)
 if kind == 'b' then
+if queue.holds then
+F.freeProbed(group, message.lane, number, seq, seq)
+end
 row.acked = row.acked + 1
 F.done(message)
 elseif kind == 'k' then
@@ -1566,6 +2235,9 @@ local to = last
 if lease and lease.number == number then
 to = math.min(last, lease.last)
 F.cutLease(group, lease, seq, to)
+if queue.holds and F.freeProbed(group, nil, number, seq, to) then
+settledWakes = true
+end
 group.row.acked = group.row.acked + to - seq + 1
 if lease.key then
 F.free(group, lease.key)
@@ -1662,6 +2334,35 @@ end
 end
 `
 
+const show = `function F.showHold(place, hold)
+local standing = F.standingOf(place, hold)
+if not standing then
+return nil
+end
+local name, lane = F.readPlace(place)
+return {
+name and 'n' .. name or '',
+lane and 'n' .. lane or '',
+hold.reason or '',
+hold.since,
+standing == 'held' and hold.ends and math.ceil(hold.ends - now) or -1,
+hold.probe and 1 or 0,
+standing == 'probing' and 1 or 0,
+}
+end
+function F.showHolds()
+local shown = {}
+if queue.holds then
+local places = call('ZRANGE', base .. 'places', 0, 100 - 1)
+F.readHolds(places)
+for _, place in ipairs(places) do
+shown[#shown + 1] = F.showHold(place, F.holdAt(place))
+end
+end
+return shown
+end
+`
+
 const store = `function F.noteExpiry(last, time)
 local member = F.seqText(last)
 if call('ZADD', base .. 'expiry', 'LT', time, member) == 1 then
@@ -1728,23 +2429,24 @@ end
 function F.isOverdue()
 return queue.timer and queue.timer <= now
 end
-function F.passSince(tail, due)
+function F.isSince(group, at, number)
+local since = group.row.since
+return since and at <= since.at and number < since.number
+end
+function F.passSince(tail, due, laned)
 for _, group in pairs(F.allGroups()) do
 local row = group.row
 local since = row.since
 if since then
-local passed = 0
-while
-2 * passed < #due
-and tonumber(due[2 * passed + 2]) <= since.at
-and tonumber(due[2 * passed + 1]) < since.number
-do
-passed = passed + 1
+local passed, looked = 0, 0
+while 2 * looked < #due and F.isSince(group, tonumber(due[2 * looked + 2]), tonumber(due[2 * looked + 1])) do
+looked = looked + 1
+passed = passed + (laned[looked] and 0 or 1)
 end
 if row.cursor == tail then
 row.cursor = tail + passed
 end
-if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+if 2 * looked < #due or not queue.timer or queue.timer > since.at then
 row.since = nil
 queue.late = queue.late - 1
 end
@@ -1758,7 +2460,7 @@ return 0
 end
 local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
 local messages, names, members, size = {}, {}, {}, 0
-local lapses = {}
+local lapses, laned = {}, {}
 while 2 * #messages < #due and size < 8388608 do
 local each = #messages > 0 and math.max(1, size / #messages) or 8388608 / 16
 local to = math.min(#due / 2, #messages + math.ceil((8388608 - size) / each))
@@ -1773,6 +2475,7 @@ size = size + #message.record
 members[#members + 1] = wanted[i]
 names[#names + 1] = message.id
 messages[#messages + 1] = message
+laned[#messages] = message.lane ~= nil
 if message.expires then
 lapses[#lapses + 1] = wanted[i]
 end
@@ -1781,10 +2484,22 @@ end
 local tail = queue.tail
 if #messages > 0 then
 local rows = call('HMGET', base .. 'ids', unpack(names))
-local ids = {}
+local ids, plain, ofLanes, places = {}, {}, {}, {}
 for i = 1, #names do
+local seq
+if laned[i] then
+seq = 281474976710656 + queue.number
+queue.number = queue.number + 1
+messages[i].seq = seq
+messages[i].at = clock
+ofLanes[#ofLanes + 1] = messages[i]
+places[#places + 1] = i
+else
+seq = tail + #plain
+plain[#plain + 1] = messages[i]
+end
 ids[2 * i - 1] = names[i]
-ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
+ids[2 * i] = string.format('s%.0f', seq) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
 end
 call('HSET', base .. 'ids', unpack(ids))
 call('ZREM', base .. 'timers', unpack(members))
@@ -1792,7 +2507,12 @@ call('HDEL', base .. 'delayed', unpack(members))
 if #lapses > 0 then
 call('ZREM', base .. 'lapse', unpack(lapses))
 end
-F.addMessages(messages, clock, '')
+F.addMessages(plain, clock, '')
+if #ofLanes > 0 then
+F.sendToLanes(ofLanes, function(group, i)
+return not F.isSince(group, tonumber(due[2 * places[i]]), tonumber(due[2 * places[i] - 1]))
+end)
+end
 queue.delayed = queue.delayed - #messages
 queue.later = queue.later - size
 for i = 2 * #messages + 1, #due do
@@ -1802,9 +2522,291 @@ end
 queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
 queueChanged = true
 if queue.late > 0 then
-F.passSince(tail, due)
+F.passSince(tail, due, laned)
 end
 return #messages
+end
+`
+
+const turns = `function F.limitsOf(lane)
+local rules = asked.rules or {}
+local found = {}
+local function add(limits)
+for _, field in ipairs({ 'concurrency', 'rate', 'weight' }) do
+if found[field] == nil then
+found[field] = limits[field]
+end
+end
+end
+add(rules.names and rules.names[lane] or {})
+for _, entry in ipairs(rules.prefixes or {}) do
+if string.sub(lane, 1, #entry[1]) == entry[1] then
+add(entry[2])
+end
+end
+add(rules)
+return found
+end
+local visited = {}
+function F.lookAt(flow)
+if flow.limits then
+return
+end
+visited[#visited + 1] = flow
+F.changeFlow(group, flow.lane)
+flow.limits = F.limitsOf(flow.lane)
+local rate = flow.limits.rate
+if rate then
+flow.each = rate.perMs / rate.count
+flow.spare = ((rate.burst or rate.count) - 1) * flow.each
+if flow.woken and flow.full then
+flow.full = math.min(flow.full, now + flow.spare + flow.each)
+end
+end
+flow.woken = false
+flow.heldFor, flow.probes = F.hindrances(group, flow.lane)
+flow.isOut = #flow.probes > 0 and F.probeOut(group, flow.probes) ~= nil
+end
+function F.isAtRest(flow)
+return flow.each and flow.full and flow.full - flow.spare > now
+end
+function F.isFullLane(flow)
+return flow.isOut or flow.limits.concurrency and flow.live >= flow.limits.concurrency
+end
+function F.restLanes()
+for _, flow in ipairs(visited) do
+if F.isAtRest(flow) then
+flow.rest, flow.byLive = math.min(flow.full - flow.spare, now + 60000), false
+elseif F.isFullLane(flow) then
+flow.rest, flow.byLive = now + 60000, true
+else
+flow.rest, flow.byLive = nil, false
+end
+end
+end
+function F.rangeOf(lane)
+return '[' .. lane .. F.LANE_END, '(' .. lane .. F.LANE_END .. '\\255'
+end
+function F.nextInLine(flow, share)
+local line = flow.line
+if not line or flow.place == #line then
+local from, to = F.rangeOf(flow.lane)
+line = call('ZRANGEBYLEX', F.keyOf(group, 'line'), from, to, 'LIMIT', 0, math.max(1, math.min(share, 256)))
+if #line == 0 then
+F.corrupt('a lane')
+end
+flow.line, flow.place = line, 0
+end
+flow.place = flow.place + 1
+return tonumber(string.sub(line[flow.place], -16))
+end
+function F.takeAgain(flow)
+local from, to = F.rangeOf(flow.lane)
+local member = call('ZRANGEBYLEX', F.keyOf(group, 'again'), from, to, 'LIMIT', 0, 1)[1]
+if not member then
+F.corrupt('a lane')
+end
+local seq = tonumber(string.sub(member, -16))
+local message, side = F.heldAt(group, seq)
+if not side.lease then
+F.endWait(group, seq, side)
+return take(message, side.attempt, true, F.domainOf(message), side.error)
+end
+F.endLease(group, seq, side)
+local failed = row.failed + 1
+local leased = take(message, side.attempt, true, F.domainOf(message), LEASE_LOST)
+row.failed = failed
+return leased
+end
+function F.takeFirst(flow, share)
+local seq = F.nextInLine(flow, share)
+local message = F.heldMessage(group, seq)
+if not message then
+F.corrupt('a message')
+end
+F.leaveLine(group, flow, seq)
+local domain = F.domainOf(message)
+if domain and verdict(message, 0) then
+domain = nil
+elseif domain and F.isBusy(group, domain) then
+F.standBehind(group, message)
+looked = looked + 1
+blocked = blocked + (taken > 0 and 1 or 0)
+return false
+elseif domain then
+call('HSET', F.keyOf(group, 'heads'), domain, F.seqText(seq))
+end
+return take(message, 0, true, domain)
+end
+function F.takeOne(flow, share)
+while flow.again + flow.ahead > 0 do
+if looked >= 1024 or blocked >= 256 then
+more = true
+return false
+end
+local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
+local leased
+if isAgain then
+leased = F.takeAgain(flow)
+else
+leased = F.takeFirst(flow, share)
+end
+if leased then
+flow.last = isAgain and 'again' or 'first'
+return true
+end
+end
+return false
+end
+function F.giveTurn(flow, most, share)
+local given = 0
+while given < most and room() > 0 do
+if flow.heldFor or F.isAtRest(flow) or F.isFullLane(flow) or not F.takeOne(flow, share) then
+return given, true
+end
+given = given + 1
+if flow.each then
+flow.full = math.max(flow.full or 0, flow.waited and now - flow.each or now) + flow.each
+end
+flow.waited = false
+if #flow.probes > 0 then
+F.noteProbe(group, flow.probes, lastTaken, nonce)
+flow.isOut = true
+end
+end
+return given, flow.again + flow.ahead == 0
+end
+function F.roundFrom(at)
+if onlySome then
+local from, to = '[' .. asked.only, '(' .. asked.only .. '\\255'
+if at and string.sub(at, 1, #asked.only) == asked.only then
+return { { '(' .. at, to }, { from, '[' .. at } }
+end
+return { { from, to } }
+end
+if not at then
+return { '', { '-', '+' } }
+elseif at == '' then
+return { { '-', '+' }, '' }
+end
+return { { '(' .. at, '+' }, '', { '-', '[' .. at } }
+end
+function F.isReady(lane)
+return call('ZSCORE', F.keyOf(group, 'ready'), lane)
+end
+function F.namesFrom(at)
+local page, place = {}, 0
+local stretches, number
+if asked.names then
+local scores = call('ZMSCORE', F.keyOf(group, 'ready'), unpack(asked.names))
+for i = 1, #asked.names do
+if scores[i] then
+page[#page + 1] = asked.names[i]
+end
+end
+stretches, number = {}, 1
+else
+stretches, number = F.roundFrom(at), 1
+end
+return function()
+while place == #page do
+local stretch = stretches[number]
+if not stretch then
+return nil
+end
+if stretch == '' then
+number = number + 1
+return ''
+end
+page, place = call('ZRANGEBYLEX', F.keyOf(group, 'ready'), stretch[1], stretch[2], 'LIMIT', 0, 64), 0
+if #page == 0 then
+number = number + 1
+else
+stretch[1] = '(' .. page[#page]
+F.loadFlows(group, page)
+end
+end
+place = place + 1
+return page[place]
+end
+end
+function F.takeInTurns()
+local turns = onlySome and { at = asked.at, left = asked.left or 0 } or F.lanesOf(group)
+local isUsed = row.lanes and row.lanes.flows > 0
+local ready = isUsed and math.max(1, call('ZCARD', F.keyOf(group, 'ready'))) or 1
+local share = math.ceil(room() / ready)
+local function visit(lane, most)
+local given, over
+if lane == '' then
+local before = taken
+cap = taken + 1
+takePlain()
+cap = math.huge
+most, given, over = 1, taken - before, taken == before
+else
+local flow = F.flowOf(group, lane)
+F.lookAt(flow)
+most = most or flow.limits.weight or 1
+given, over = F.giveTurn(flow, most, math.max(share, most))
+end
+if given > 0 then
+turns.at, turns.left = lane, over and 0 or most - given
+else
+looked = looked + 1
+end
+return not over
+end
+local function mayGoOn()
+if looked >= 1024 then
+more = true
+end
+return room() > 0 and looked < 1024
+end
+if isUsed or not onlySome then
+if turns.at and turns.left > 0 and mayGoOn() and F.isReady(turns.at) then
+visit(turns.at, turns.left)
+end
+local ring = {}
+local nextName = F.namesFrom(turns.at)
+while mayGoOn() do
+local lane = nextName()
+if not lane then
+break
+end
+if visit(lane) then
+ring[#ring + 1] = lane
+end
+end
+while #ring > 0 and mayGoOn() do
+local others = {}
+if #ring == 1 and ring[1] == '' then
+takePlain()
+else
+for i = 1, #ring do
+if mayGoOn() and visit(ring[i]) then
+others[#others + 1] = ring[i]
+end
+end
+end
+ring = others
+end
+F.restLanes()
+end
+if onlySome and turns.at then
+reply[5] = string.format('%.0f.%s', turns.left, turns.at)
+end
+end
+function F.isLeft()
+if not onlySome and row.cursor < queue.tail then
+return true
+end
+if not (row.lanes and row.lanes.flows > 0) then
+return false
+end
+if not onlySome then
+return call('ZCARD', F.keyOf(group, 'ready')) > 0
+end
+return F.namesFrom()() ~= nil
 end
 `
 
@@ -1814,16 +2816,16 @@ export interface Script {
   readonly text: string
 }
 
-export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
+export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '83a8b4ec1cce293da56daa710afbfd676f8d1c8d',
+    sha: 'e6d1fb3f95aa8966cbc392334d56f058611d20db',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local at = 7
 if ARGV[6] == '0' then
 F.open()
-if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes and not (queue.laned and F.isOverdue()) then
 F.sweepDelayed(500)
 if not F.isOverdue() then
 local firstSeq = queue.tail
@@ -1837,7 +2839,7 @@ return { '', firstSeq, queue.number }
 end
 end
 end
-` + leases + places + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+` + leases + places + lanes + holds + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -1845,6 +2847,7 @@ local function stored(spec, record, id)
 return {
 id = id,
 key = spec.key,
+lane = spec.lane,
 expires = spec.expiresInMs and now + spec.expiresInMs,
 max = spec.maxAttempts,
 named = id and (spec.dedupeMs or 0),
@@ -1880,7 +2883,7 @@ call('ZREMRANGEBYSCORE', key, seq, seq)
 call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
-if place.kind == 'waiting' or place.kind == 'blocked' then
+if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'lined' then
 local old = F.heldMessage(group, seq)
 group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
@@ -1888,7 +2891,7 @@ put(F.keyOf(group, 'held'))
 call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 F.noteReap(group, message)
 if place.kind == 'waiting' then
-F.putSide(group, seq, { at = place.side.at, attempt = 0 })
+F.putSide(group, seq, { at = place.side.at, attempt = 0, lane = place.side.lane })
 end
 elseif place.kind == 'unjoined' then
 for _, key in ipairs(group.row.join.keys) do
@@ -1898,7 +2901,15 @@ end
 end
 end
 end
+local early = F.earlyMessage(seq)
+if early then
+F.dropEarly(early)
+F.sendToLanes({ message })
+end
 call('HSET', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
+end
+local function isElsewhere(message, spec)
+return message.key ~= spec.key or message.lane ~= spec.lane
 end
 local rowOf, pastOf = {}, {}
 local function lookUp(ids)
@@ -1929,7 +2940,7 @@ if due then
 if not spec.replace then
 return 'd'
 end
-local moves = due > now or (spec.delayMs and spec.delayMs > 0) or F.delayedMessage(found.number).key ~= spec.key
+local moves = due > now or (spec.delayMs and spec.delayMs > 0) or isElsewhere(F.delayedMessage(found.number), spec)
 return moves and 'S' or 'r'
 end
 elseif found then
@@ -1942,7 +2953,7 @@ retained = retained or place ~= nil
 all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
 end
 if queue.groups == 0 then
-retained = F.isPending(seq)
+retained = F.earlyMessage(seq) or F.isPending(seq)
 end
 if retained then
 if not spec.replace then
@@ -1951,13 +2962,13 @@ end
 if not all then
 return 's', { earlier = math.max(own, earlier) }
 end
-local present = F.logMessage(seq)
+local present = F.earlyMessage(seq) or F.logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
 present = F.messageIn(group, place, seq)
 end
 end
-if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
+if isElsewhere(present, spec) or (spec.delayMs and spec.delayMs > 0) then
 return 'S'
 end
 return 'r'
@@ -2017,7 +3028,7 @@ F.tidy()
 F.sweepDelayed(math.min(4 * 500, 500 + #records))
 local isBehind = F.isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+local added, ids, rows, timers, lapses, laned = {}, {}, {}, {}, {}, {}
 for i = 1, #records do
 local spec = specs and specs[i] or 0
 local mark, about = marks[i], known[i] or {}
@@ -2034,6 +3045,7 @@ if mark == 'S' then
 F.drop(spec.id, F.find(spec.id))
 end
 local message = stored(spec, records[i], spec.id)
+queue.laned = queue.laned or message.lane ~= nil or nil
 local delay = spec.delayMs or 0
 if delay > 0 or isBehind then
 local number = queue.number
@@ -2066,6 +3078,19 @@ queue.delayed = queue.delayed + 1
 queue.later = queue.later + #message.record
 queue.sent = queue.sent + 1
 marks[i] = mark == 's' and 'l' or 'L'
+elseif spec.lane then
+local number = queue.number
+message.seq, message.at = 281474976710656 + number, clock
+if not message.id then
+message.id = F.makeId(start, number, 1)
+else
+ids[#ids + 1] = message.id
+ids[#ids + 1] = F.idRow('s', message.seq, message.named, about.earlier or 0)
+end
+laned[#laned + 1] = message
+queue.number = number + 1
+queue.sent = queue.sent + 1
+marks[i] = mark == 's' and 'l' or 'L'
 else
 added[#added + 1] = message
 if spec.id then
@@ -2096,15 +3121,16 @@ putAll('ZADD', 'lapse', lapses)
 queue.sent = queue.sent + #added
 queueChanged = true
 F.addMessages(added, clock, start)
+F.sendToLanes(laned)
 F.finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '0f67a1c9a8c2afc6695605f184e95d739024c3fe',
+    sha: '1a1ffd6147392554aba9e742c68a0159929e7c35',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + drop + `F.open()
+` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -2116,14 +3142,16 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'c004f065b76080a0325f71fc12817225414f5d36',
+    sha: 'a56852d41fd0810e29fbd92d43e01c01a65d30e3',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = F.openGroups(6)
+local group, rest = F.openGroups(7)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
+local asked = ARGV[6] ~= '' and cjson.decode(ARGV[6]) or {}
+local onlySome = asked.only ~= nil or asked.names ~= nil
 local settled = F.settleAll(group, rest)
 if queue.scan or queue.untidy then
 F.tidy()
@@ -2135,15 +3163,37 @@ end
 if row.join then
 looked = looked + F.takeOver(group)
 end
+if F.sweepHolds() then
+more = true
+end
+if queue.laned and F.sweepDelayed(500) > 0 and F.isOverdue() then
+more = true
+end
+local lanes = row.lanes
+if lanes and lanes.flows > 0 and F.wakeLanes(group) then
+more = true
+end
+if flowsChanged then
+F.finishFlows()
+end
 local ends = now + leaseMs
-local reply = { row.token, nonce, -1, settled }
+local reply = { row.token, nonce, -1, settled, '' }
 local taken, bytes = 0, 0
 group.changed = true
+local heldFor, probes = F.hindrances(group)
+local probeEnds = #probes > 0 and F.probeOut(group, probes)
+if heldFor or probeEnds then
+limit = 0
+elseif #probes > 0 then
+limit = math.min(limit, 1)
+end
+local cap = math.huge
+local lastTaken
 local function room()
 if bytes >= 8388608 or row.join then
 return 0
 end
-return limit - taken
+return math.min(limit, cap) - taken
 end
 local stretch
 local before = 0
@@ -2183,11 +3233,18 @@ F.dropHeld(group, message)
 end
 F.free(group, key)
 F.bury(group, message, attempt, reason, reported, row.deadFor)
-return
+return false
 end
+lastTaken = seq
 if held then
+local side = { lease = nonce, at = ends, attempt = attempt + 1, lane = message.lane }
+if message.lane then
+side.expires = message.expires
+F.leaseInLane(group, seq, side, ends)
+else
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
-F.putSide(group, seq, { lease = nonce, at = ends, attempt = attempt + 1 })
+F.putSide(group, seq, side)
+end
 row.leased = row.leased + 1
 row.out = row.out + 1
 if message.expires then
@@ -2208,7 +3265,9 @@ message.max or 0,
 attempt + 1,
 reported or '',
 message.record,
+message.lane,
 }
+return true
 end
 local function takeEnded()
 if row.leased == 0 then
@@ -2327,6 +3386,7 @@ if from > 1 or to < segment.count then
 blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
 end
 local first = segment.first + from - 1
+lastTaken = first
 reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob }
 lease(first, segment.first + to - 1, 1, named)
 taken = taken + to - from + 1
@@ -2340,7 +3400,8 @@ if looked >= 1024 or blocked >= 256 or skipped >= 64 then
 more = true
 return
 end
-local entries = F.segmentsFrom(row.cursor, ask)
+local atHand = known and row.cursor >= known.first and row.cursor <= known.last
+local entries = atHand and { known } or F.segmentsFrom(row.cursor, ask)
 if #entries == 0 then
 F.corrupt('the log')
 end
@@ -2348,7 +3409,7 @@ for _, entry in ipairs(entries) do
 if room() == 0 or looked >= 1024 then
 break
 end
-local segment = F.toSegment(entry)
+local segment = atHand and known or F.toSegment(entry)
 known = segment
 local from = math.max(row.cursor, segment.first)
 local place = from - segment.first + 1
@@ -2370,6 +3431,8 @@ ask = math.min(16, math.max(1, math.ceil(room() / segment.count)))
 end
 end
 end
+local function takePlain()
+local before = taken
 takeEnded()
 takeDue()
 takeFromLog()
@@ -2379,22 +3442,49 @@ moved = moved + F.sweepDelayed(math.min(500, math.max(64, room())))
 takeFromLog()
 end
 takeDue()
+return taken > before
+end
+` + turns + `if onlySome or lanes and lanes.flows > 0 then
+F.takeInTurns()
+else
+if takePlain() and lanes then
+lanes.at, lanes.left = '', 0
+end
+end
 flush()
+if #probes > 0 and lastTaken then
+F.noteProbe(group, probes, lastTaken, nonce)
+end
 F.unpin(group)
 F.forgetIds()
-if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
+if flowsChanged then
+F.finishFlows()
+end
+local function noteNext(next, time)
+return next and time and math.min(next, time) or next or time
+end
+if more or row.join or (room() <= 0 and not heldFor and not probeEnds and F.isLeft()) then
 reply[3] = 0
 else
-local next = queue.timer
-if row.waiting > 0 then
-local due = tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
-next = next and math.min(next, due) or due
+local next
+if heldFor or probeEnds then
+next = heldFor and math.max(heldFor, probeEnds or 0) or probeEnds
+else
+next = queue.timer
+if row.waiting > 0 and not onlySome then
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2]))
 end
-if row.leased > 0 then
-local ended = tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
-next = next and math.min(next, ended) or ended
+if row.leased > 0 and not onlySome then
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2]))
 end
-if next then
+if row.lanes and row.lanes.flows > 0 then
+for _, kind in ipairs({ 'rests', 'lends', 'wake' }) do
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, kind), 0, 0, 'WITHSCORES')[2]))
+end
+end
+next = noteNext(next, queue.over)
+end
+if next and next < math.huge then
 reply[3] = math.max(0, math.ceil(next - now))
 end
 end
@@ -2407,10 +3497,10 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '93d692a84930ca05976d5bfb243dac6e73e002af',
+    sha: 'ab000db1d3c1188ec9e8d1b86b3b091df236448d',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
+` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
 if not group then
 return 0
 end
@@ -2420,6 +3510,7 @@ queue.groups = queue.groups - 1
 queueChanged = true
 call('HDEL', state, 'group:' .. group.name)
 F.unlinkGroup(group)
+F.endHoldsOf(group.name)
 if queue.groups == 0 then
 F.endMessages()
 else
@@ -2434,7 +3525,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '01521202ae864b2bffe5a66232bc0bb0fc56df77',
+    sha: '171ef36a83ff719c6cbaa69117639c353c1eebf0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2454,12 +3545,78 @@ redis.pcall('PUBLISH', base .. 'changed', 'wake')
 return 0
 `,
   },
-  list: {
-    sha: '0ff1c551c09268f710ab40bd0258e2cafc0d1abe',
+  hold: {
+    sha: 'e236c9395a921ee9412cbe1ca9e28a006782e0b1',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + lanes + holds + moves + `F.open()
+local place = F.placeOf(string.match(ARGV[2], '^n(.*)$'), string.match(ARGV[3], '^n(.*)$'))
+local ms = tonumber(ARGV[4])
+F.putHold(place, { since = clock, ends = ms and now + ms, reason = ARGV[5] ~= '' and ARGV[5] or nil, probe = ARGV[6] == '1' })
+F.touchPlace(place)
+F.finish(false)
+`,
+  },
+  lanes: {
+    sha: 'bafd85775f4122718b1f8ae28518ee7f8f89f5a6',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
-local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+` + rows + log + leases + places + lanes + holds + show + moves + `local group = F.open(ARGV[2])
+local prefix, limit = ARGV[3], math.min(tonumber(ARGV[4]), 500)
+local from, to = '[' .. prefix, '(' .. prefix .. '\\255'
+local behind = string.match(ARGV[5], '^n(.*)$')
+local names, seen = {}, {}
+local function note(key, start)
+local min = behind and '(' .. start .. behind or '[' .. start .. prefix
+local members = call('ZRANGEBYLEX', key, min, '(' .. start .. prefix .. '\\255', 'LIMIT', 0, limit + 1)
+for _, member in ipairs(members) do
+local name = string.sub(member, #start + 1)
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+if group and group.row.lanes then
+note(F.keyOf(group, 'lanes'), '')
+end
+if queue.holds then
+note(base .. 'places', F.placeOf(nil, ''))
+note(base .. 'places', F.placeOf(ARGV[2], ''))
+end
+local function isBefore(a, b)
+for i = 1, math.min(#a, #b) do
+local one, other = string.byte(a, i), string.byte(b, i)
+if one ~= other then
+return one < other
+end
+end
+return #a < #b
+end
+table.sort(names, isBefore)
+local reply = { #names > limit and limit > 0 and 'n' .. names[limit] or '' }
+for i = 1, math.min(limit, #names) do
+local lane = names[i]
+local flow = group and F.flowOf(group, lane) or { size = 0, live = 0, ahead = 0, again = 0 }
+local holds = {}
+for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(ARGV[2], lane) }) do
+holds[#holds + 1] = F.showHold(place, F.holdAt(place))
+end
+if flow.size > 0 or #holds > 0 then
+local rests = flow.ahead + flow.again > 0 and not flow.byLive and flow.rest and flow.rest > now
+reply[#reply + 1] = { lane, flow.size - flow.live, flow.live, rests and math.ceil(flow.rest - now) or -1, holds }
+end
+end
+return reply
+`,
+  },
+  list: {
+    sha: '19847c9a0f015e721fd935d560a5a14fbc7675c9',
+    text: `#!lua flags=no-writes
+
+` + rows + log + store + leases + places + lanes + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
+local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
@@ -2478,13 +3635,14 @@ local left = at and at - now or 0
 if at and left <= 0 then
 state = 'r'
 end
-if wants(state) then
+if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
 bytes = bytes + (isBare and 0 or #message.record)
 local entry = {
 state,
 message.at,
 message.id,
 message.key or '',
+message.lane or '',
 message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
@@ -2506,6 +3664,8 @@ show('l', message, side.attempt, side.at)
 elseif isLive(message) then
 if side and not side.blocked then
 show('d', message, side.attempt, side.at, side.error)
+elseif not side and message.lane then
+show('r', message, 0)
 else
 show('b', message, 0)
 end
@@ -2574,14 +3734,21 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
+if onlyLane and onlyLane ~= '' and place == '' then
+place = string.format('%.0f', 281474976710656 - 1)
+end
+local below = onlyLane == '' and string.format('(%.0f', 281474976710656) or nil
 return walk(F.keyOf(group, 'held'), function(message)
 showHeld(message)
 return message.seq
-end)
+end, below)
 end }
 sections[3] = { 'r', function()
 local join = row.join
 while join do
+if (tonumber(place) or 0) >= join.bound - 1 then
+F.nextWindow(join)
+end
 join.from = math.max(join.from, tonumber(place) or 0)
 local messages, bound = F.unjoined(group, ask())
 for _, message in ipairs(messages) do
@@ -2595,7 +3762,7 @@ if isFull() then
 return true
 end
 end
-if bound >= join.bound then
+if bound >= join.bound and not join.lanes then
 return false
 end
 place = string.format('%.0f', bound - 1)
@@ -2692,7 +3859,9 @@ if not message then
 F.corrupt('a message')
 end
 read = read + #message.record
-if spot.kind == 'leased' then
+if spot.kind == 'lined' then
+showHeld(message)
+elseif spot.kind == 'leased' then
 show('l', message, spot.lease.attempt, spot.lease.ends)
 elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
 if isLive(message) then
@@ -2705,7 +3874,11 @@ end
 local function showLetter(id)
 local prefix = F.chainOf(id)
 local member = call('ZREVRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
-local seq = member and tonumber(string.sub(member, #prefix + 1)) or (F.digitsOf(id))
+local seq = member and tonumber(string.sub(member, #prefix + 1))
+if not seq then
+local number, odd = F.digitsOf(id)
+seq = number and number + odd * 281474976710656
+end
 local letter = seq and F.letterAt(group, seq)
 if letter and letter.message.id == id then
 read = read + #letter.message.record
@@ -2715,7 +3888,7 @@ end
 local function showIds()
 local first = place == '' and 0 or tonumber(place)
 for step = first, 2 * idCount - 1 do
-local id = ARGV[9 + math.floor(step / 2)]
+local id = ARGV[10 + math.floor(step / 2)]
 place = string.format('%.0f', step + 1)
 if step % 2 == 1 then
 showStanding(id)
@@ -2747,10 +3920,10 @@ return reply
 `,
   },
   purge: {
-    sha: '27fdc34be4284e560013611b18c7a7bebe11425d',
+    sha: '69df5c977bea5d14842e188be43647f241492bae',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
+` + rows + log + leases + places + lanes + moves + ids + group + empty + `if not F.readAll() then
 return F.endUnread(3)
 end
 local count = 0
@@ -2761,6 +3934,10 @@ local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
 for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
 row[kept] = group.row[kept]
+end
+local lanes = group.row.lanes
+if lanes then
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = lanes.at, left = lanes.left }
 end
 group.row.join = nil
 F.unlinkGroup(group)
@@ -2775,21 +3952,40 @@ F.finish(true)
 return queue.scan and 1 or 0
 `,
   },
-  retryNow: {
-    sha: '11bcec2a1c67839033b5ceda2282bc4f12318ff4',
+  release: {
+    sha: 'c433731a6a1fe0d5e3d92b667436bc4af7cbe056',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
+` + rows + log + leases + places + lanes + holds + moves + `F.open()
+local place = F.placeOf(string.match(ARGV[2], '^n(.*)$'), string.match(ARGV[3], '^n(.*)$'))
+local hold = F.holdAt(place)
+if not hold then
+return 0
+end
+local standing = F.standingOf(place, hold)
+if not standing or ARGV[4] ~= '1' then
+F.endHold(place)
+elseif standing == 'held' then
+F.startProbing(place, hold)
+end
+F.finish(true)
+return standing and 1 or 0
+`,
+  },
+  retryNow: {
+    sha: '7b0b94fa69475c6bf93ddeb9c62bd677b6b18d0c',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
 local found = group and F.find(ARGV[i])
 local place = found and found.seq and F.locate(group, found.seq)
 local waits = place and place.kind == 'waiting' and place.side.at > now
 if waits then
+F.endWait(group, found.seq, place.side)
 place.side.at = now
-F.putSide(group, found.seq, place.side)
-call('ZADD', F.keyOf(group, 'due'), now, F.seqText(found.seq))
-group.changed = true
+F.wait(group, found.seq, place.side)
 end
 results[#results + 1] = waits and '1' or '0'
 end
@@ -2798,10 +3994,10 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '93550260f7f89ca54d8d5e79dab68f80c428497e',
+    sha: 'b9289eda1d8650579ea386455cda2d3187b55755',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + settling + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
@@ -2812,10 +4008,10 @@ return settled
 `,
   },
   stats: {
-    sha: 'f326e3d4e8bc0221b18a5dd8ee651dfb5a8b8d96',
+    sha: 'c5508343d69c8fabccae68a861709a085e679cc6',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()
 F.allGroups()
 local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
@@ -2840,7 +4036,9 @@ if F.isOverdue() then
 local number = call('ZRANGE', base .. 'timers', 0, 0)[1]
 noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
 end
-local reply = { F.countMessages(count), F.bytesRetained(), -1, queue.sent }
+local early = queue.early and call('ZRANGE', base .. 'early', 0, 0)[1]
+noteAge(early and ageOf(cmsgpack.unpack(early)))
+local reply = { F.showHolds(), F.countMessages(count), F.bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
 local group = groups[name]
 local row = group.row
@@ -2852,20 +4050,24 @@ local held = call('ZRANGE', F.keyOf(group, 'held'), 0, 0)[1]
 if held then
 age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
 end
+if row.lanes and row.lanes.flows > 0 then
+local first = call('ZRANGEBYSCORE', F.keyOf(group, 'held'), string.format('%.0f', 281474976710656), '+inf', 'LIMIT', 0, 1)[1]
+age = first and math.max(age or 0, ageOf(cmsgpack.unpack(first))) or age
+end
 noteAge(age)
 for _, value in ipairs({ name, ready, leased, delayed, blocked, row.dead - faded, age or -1, row.acked, row.failed }) do
 reply[#reply + 1] = value
 end
 end
-reply[3] = oldest or -1
+reply[4] = oldest or -1
 return reply
 `,
   },
   tidy: {
-    sha: 'e0b0b80f9db9fce0fdcb864f8491e95417078a06',
+    sha: '1ad97dc47e2094ae017a9bdfa5dfd0ebac0f91e2',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + `F.open()
+` + rows + log + leases + places + lanes + moves + ids + `F.open()
 F.tidy()
 F.finish()
 return (queue.scan or queue.untidy) and 1 or 0

@@ -85,7 +85,8 @@ local function sweepExpired()
   end
   local soonest
   for _, group in pairs(allGroups()) do
-    if group.row.waiting + group.row.blocked > 0 then
+    local lanes = group.row.lanes
+    if group.row.waiting + group.row.blocked > 0 or lanes and lanes.flows > 0 then
       local members = left > 0
           and call('ZRANGEBYSCORE', keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
         or {}

@@ -30,9 +30,17 @@ local function findMade(id)
   end
   if odd == 1 then
     local message = delayedMessage(number)
-    return message and message.id == id and { number = number } or nil
+    if message then
+      return message.id == id and { number = number } or nil
+    end
+    -- Those of lanes have digits of the same kind.
+    number = LANE_BASE + number
+    local early = earlyMessage(number)
+    if early and early.id == id then
+      return { seq = number }
+    end
   end
-  if inLog(number, id) then
+  if odd == 0 and inLog(number, id) then
     return { seq = number }
   end
   for _, group in pairs(allGroups()) do

@@ -3,9 +3,34 @@
 -- Has a message of `held` wait.
 local function wait(group, seq, side)
   putSide(group, seq, side)
-  call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+  if side.lane then
+    waitInLane(group, seq, side)
+  else
+    call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+  end
   group.row.waiting = group.row.waiting + 1
   group.changed = true
+end
+
+-- The end of a wait that `wait` began.
+local function endWait(group, seq, side)
+  if side.lane then
+    endWaitInLane(group, seq, side)
+  else
+    call('ZREM', keyOf(group, 'due'), seqText(seq))
+  end
+  group.row.waiting = group.row.waiting - 1
+end
+
+-- The end of a lease on a message outside the log.
+local function endLease(group, seq, side)
+  if side.lane then
+    endLeaseInLane(group, seq, side)
+  else
+    call('ZREM', keyOf(group, 'ends'), seqText(seq))
+  end
+  group.row.leased = group.row.leased - 1
+  group.row.out = group.row.out - 1
 end
 
 -- Notes that what waits may expire.
@@ -33,16 +58,21 @@ local function free(group, key)
   local seq = tonumber(string.sub(next, #prefix + 1))
   call('HSET', keyOf(group, 'heads'), key, seqText(seq))
   local side = sideOf(group, seq)
-  wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+  wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 
 -- Blocks a message behind its key. `at`: its own time.
 local function block(group, message, at)
   putHeld(group, message)
   noteReap(group, message)
-  call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
-  if at then
-    putSide(group, message.seq, { at = at, blocked = true })
+  standBehind(group, message, at)
+end
+
+-- Has a message that a group holds stand behind its key.
+local function standBehind(group, message, at)
+  call('ZADD', keyOf(group, 'chain'), 0, chainOf(domainOf(message)) .. seqText(message.seq))
+  if at or message.lane then
+    putSide(group, message.seq, { at = at or 0, blocked = true, lane = message.lane })
   end
   group.row.blocked = group.row.blocked + 1
 end
@@ -53,16 +83,17 @@ end
 
 -- Has a message that is not in the log wait for its time, but behind its key if that is busy.
 local function enter(group, message, at)
-  if message.key and isBusy(group, message.key) then
+  local domain = domainOf(message)
+  if domain and isBusy(group, domain) then
     block(group, message, at)
     return
   end
-  if message.key then
-    call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
+  if domain then
+    call('HSET', keyOf(group, 'heads'), domain, seqText(message.seq))
   end
   putHeld(group, message)
   noteReap(group, message)
-  wait(group, message.seq, { at = at, attempt = 0 })
+  wait(group, message.seq, { at = at, attempt = 0, lane = message.lane })
 end
 
 -- Takes a message out of its place: it is done, dead or cancelled here. One that is ahead must be marked as gone besides.
@@ -82,20 +113,21 @@ local function remove(group, place, message)
     return
   end
   dropHeld(group, message)
+  if kind == 'lined' then
+    leaveLine(group, changeFlow(group, message.lane), seq)
+    return
+  end
   if kind == 'blocked' then
-    call('ZREM', keyOf(group, 'chain'), chainOf(message.key) .. seqText(seq))
+    call('ZREM', keyOf(group, 'chain'), chainOf(domainOf(message)) .. seqText(seq))
     row.blocked = row.blocked - 1
     return
   end
   if kind == 'held' then
-    call('ZREM', keyOf(group, 'ends'), seqText(seq))
-    row.leased = row.leased - 1
-    row.out = row.out - 1
+    endLease(group, seq, place.side)
   else
-    call('ZREM', keyOf(group, 'due'), seqText(seq))
-    row.waiting = row.waiting - 1
+    endWait(group, seq, place.side)
   end
-  free(group, message.key)
+  free(group, domainOf(message))
 end
 
 -- Messages with a row in `ids` that a group has finished. What becomes of their ids is decided at the end of the verb.

@@ -11,6 +11,8 @@
 --         ghosts    keys of groups that were deleted, for groups that join
 --         scan      how far `ids` were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
+--         laned     messages have had lanes; `early` of them, of `earlyBytes`, wait for the first group, see lanes.lua
+--         holds     that there are, see holds.lua; `over`: when the first of them ends
 --         latest    the latest time that anybody saw here; `skew`: what to add to the clock because it was set back
 -- group   token     what its receipts start with, and the names of its keys end with: nothing of a group that was deleted,
 --                   or of a queue, can be taken for something of a later one
@@ -21,6 +23,8 @@
 --                   not in the log
 --         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
+--         lanes     numbers of its lanes, see lanes.lua: `flows`, `ahead`, `again`, ended leases that are `lost`; and whose turn it
+--                   was, `at`, with so many messages `left`
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
 --
 -- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
@@ -41,6 +45,7 @@ end
 local allLoaded = false
 local groups = {}
 local queueChanged = false
+local flowsChanged = false
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue
@@ -77,7 +82,7 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
 
 local function packQueue()
   local rare = false
@@ -107,7 +112,7 @@ end
 local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 
 local function packGroup(row)
-  local rare = (row.join or row.since) and { join = row.join, since = row.since } or false
+  local rare = (row.join or row.since or row.lanes) and { join = row.join, since = row.since, lanes = row.lanes } or false
   return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 
@@ -122,6 +127,7 @@ local function addGroup(name, packed)
   if rare then
     row.join = rare.join and trust(rare.join, { 'from', 'bound', 'at' })
     row.since = rare.since and trust(rare.since, { 'at', 'number' })
+    row.lanes = rare.lanes and trust(rare.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
   end
   local group = { name = name, row = row, changed = false }
   groups[name] = group
@@ -260,6 +266,9 @@ end
 
 -- Writes the rows that changed, and tells those who watch. `wakes`: there may be something to deliver.
 local function finish(wakes)
+  if flowsChanged then
+    finishFlows()
+  end
   local fields = {}
   for name, group in pairs(groups) do
     if group.changed then

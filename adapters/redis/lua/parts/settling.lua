@@ -43,7 +43,13 @@ local function settleOne(group, kind, number, seq, at)
   local attempt = (side or lease).attempt
   if kind == 'e' then
     local ends = now + tonumber(ARGV[at])
-    if side then
+    if side and side.lane then
+      endLeaseInLane(group, seq, side)
+      leaseInLane(group, seq, side, ends)
+      if side.expires then
+        call('ZREM', keyOf(group, 'reap'), seqText(seq))
+      end
+    elseif side then
       call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
       side.at = ends
       putSide(group, seq, side)
@@ -62,9 +68,7 @@ local function settleOne(group, kind, number, seq, at)
     if not message.expires or message.expires > due then
       local counts = ARGV[at + 1] == '1'
       if side then
-        call('ZREM', keyOf(group, 'ends'), seqText(seq))
-        row.leased = row.leased - 1
-        row.out = row.out - 1
+        endLease(group, seq, side)
       else
         cutLease(group, lease, seq, seq)
         putHeld(group, message)
@@ -74,12 +78,15 @@ local function settleOne(group, kind, number, seq, at)
         row.failed = row.failed + 1
       end
       local reported = ARGV[at + 2] ~= '' and ARGV[at + 2] or nil
-      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported })
+      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = reported, lane = message.lane })
       return true
     end
   end
-  remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+  remove(group, side and { kind = 'held', side = side } or { kind = 'leased', lease = lease }, message)
   if kind == 'b' then
+    if queue.holds then
+      freeProbed(group, message.lane, number, seq, seq)
+    end
     row.acked = row.acked + 1
     done(message)
   elseif kind == 'k' then
@@ -100,6 +107,9 @@ local function ackStretch(group, number, first, last, results)
     if lease and lease.number == number then
       to = math.min(last, lease.last)
       cutLease(group, lease, seq, to)
+      if queue.holds and freeProbed(group, nil, number, seq, to) then
+        settledWakes = true
+      end
       group.row.acked = group.row.acked + to - seq + 1
       if lease.key then
         free(group, lease.key)

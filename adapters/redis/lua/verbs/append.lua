@@ -9,7 +9,7 @@ local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local at = 7
 if ARGV[6] == '0' then
   open()
-  if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+  if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes and not (queue.laned and isOverdue()) then
     sweepDelayed(TIMERS_AT_ONCE)
     -- What is overdue comes first.
     if not isOverdue() then
@@ -25,7 +25,7 @@ if ARGV[6] == '0' then
   end
 end
 
---@include leases places moves ids find drop group counts
+--@include leases places lanes holds moves ids find drop group counts
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)
@@ -35,6 +35,7 @@ local function stored(spec, record, id)
   return {
     id = id,
     key = spec.key,
+    lane = spec.lane,
     expires = spec.expiresInMs and now + spec.expiresInMs,
     max = spec.maxAttempts,
     named = id and (spec.dedupeMs or 0),
@@ -74,7 +75,7 @@ local function replace(message, seq)
     call('ZADD', key, seq, cmsgpack.pack(message))
   end
   for group, place in pairs(places) do
-    if place.kind == 'waiting' or place.kind == 'blocked' then
+    if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'lined' then
       local old = heldMessage(group, seq)
       group.row.outside = group.row.outside + #message.record - #old.record
       group.changed = true
@@ -82,7 +83,7 @@ local function replace(message, seq)
       call('ZREM', keyOf(group, 'reap'), seqText(seq))
       noteReap(group, message)
       if place.kind == 'waiting' then
-        putSide(group, seq, { at = place.side.at, attempt = 0 })
+        putSide(group, seq, { at = place.side.at, attempt = 0, lane = place.side.lane })
       end
     elseif place.kind == 'unjoined' then
       for _, key in ipairs(group.row.join.keys) do
@@ -92,7 +93,17 @@ local function replace(message, seq)
       end
     end
   end
+  local early = earlyMessage(seq)
+  if early then
+    dropEarly(early)
+    sendToLanes({ message })
+  end
   call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+end
+
+-- Key and lane decide where a message lies.
+local function isElsewhere(message, spec)
+  return message.key ~= spec.key or message.lane ~= spec.lane
 end
 
 local rowOf, pastOf = {}, {}
@@ -130,7 +141,7 @@ local function meet(spec)
         return 'd'
       end
       -- The new one brings its own delay, but what is due has its place.
-      local moves = due > now or (spec.delayMs and spec.delayMs > 0) or delayedMessage(found.number).key ~= spec.key
+      local moves = due > now or (spec.delayMs and spec.delayMs > 0) or isElsewhere(delayedMessage(found.number), spec)
       return moves and 'S' or 'r'
     end
   elseif found then
@@ -145,7 +156,7 @@ local function meet(spec)
     end
     -- The last group that had it may have been deleted.
     if queue.groups == 0 then
-      retained = isPending(seq)
+      retained = earlyMessage(seq) or isPending(seq)
     end
     if retained then
       if not spec.replace then
@@ -154,13 +165,13 @@ local function meet(spec)
       if not all then
         return 's', { earlier = math.max(own, earlier) }
       end
-      local present = logMessage(seq)
+      local present = earlyMessage(seq) or logMessage(seq)
       for group, place in pairs(places) do
         if place.kind ~= 'ahead' then
           present = messageIn(group, place, seq)
         end
       end
-      if present.key ~= spec.key or (spec.delayMs and spec.delayMs > 0) then
+      if isElsewhere(present, spec) or (spec.delayMs and spec.delayMs > 0) then
         return 'S'
       end
       return 'r'
@@ -225,7 +236,7 @@ sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
 -- What is overdue comes first, so that what comes now waits behind it.
 local isBehind = isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, rows, timers, lapses = {}, {}, {}, {}, {}
+local added, ids, rows, timers, lapses, laned = {}, {}, {}, {}, {}, {}
 for i = 1, #records do
   local spec = specs and specs[i] or 0
   local mark, about = marks[i], known[i] or {}
@@ -243,6 +254,7 @@ for i = 1, #records do
       drop(spec.id, find(spec.id))
     end
     local message = stored(spec, records[i], spec.id)
+    queue.laned = queue.laned or message.lane ~= nil or nil
     local delay = spec.delayMs or 0
     if delay > 0 or isBehind then
       local number = queue.number
@@ -273,6 +285,20 @@ for i = 1, #records do
       queue.number = number + 1
       queue.delayed = queue.delayed + 1
       queue.later = queue.later + #message.record
+      queue.sent = queue.sent + 1
+      marks[i] = mark == 's' and 'l' or 'L'
+    elseif spec.lane then
+      -- Its number is one of those of delayed messages, which have no places in the log either.
+      local number = queue.number
+      message.seq, message.at = LANE_BASE + number, clock
+      if not message.id then
+        message.id = makeId(start, number, 1)
+      else
+        ids[#ids + 1] = message.id
+        ids[#ids + 1] = idRow('s', message.seq, message.named, about.earlier or 0)
+      end
+      laned[#laned + 1] = message
+      queue.number = number + 1
       queue.sent = queue.sent + 1
       marks[i] = mark == 's' and 'l' or 'L'
     else
@@ -307,5 +333,6 @@ putAll('ZADD', 'lapse', lapses)
 queue.sent = queue.sent + #added
 queueChanged = true
 addMessages(added, clock, start)
+sendToLanes(laned)
 finish(true)
 return { table.concat(marks), firstSeq, firstNumber }

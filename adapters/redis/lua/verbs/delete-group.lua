@@ -1,6 +1,6 @@
 -- deleteGroup: number and clock, group. Answers with 1 if there is more to do, see tidy.
 --@flags allow-oom
---@include rows log leases places moves ids group empty
+--@include rows log leases places lanes holds moves ids group empty
 local group = open(ARGV[2])
 if not group then
   return 0
@@ -11,6 +11,7 @@ queue.groups = queue.groups - 1
 queueChanged = true
 call('HDEL', state, 'group:' .. group.name)
 unlinkGroup(group)
+endHoldsOf(group.name)
 if queue.groups == 0 then
   -- Nobody is left to wait for anything.
   endMessages()

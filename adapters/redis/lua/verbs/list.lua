@@ -1,17 +1,19 @@
--- list: number and clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
+-- list: number and clock, group, limit, states, with bodies or not, section, place, a lane with `l` before it or '', number of ids, ids. States as letters: (r)eady,
 -- (l)eased, (d)elayed, (b)locked, dead (x). A page goes on at a place of a section; it ends with as many messages, or before.
 -- Answers with the token of the group, the section and the place to go on from or '', and for each message
---   state, at, id, key, own attempts or 0, attempts, in how many ms or -1, error, record,
+--   state, at, id, key, lane, own attempts or 0, attempts, in how many ms or -1, error, record,
 --   and of dead letters the reason, when, fence and seq
 --@flags no-writes
---@include rows log store leases places moves ids group find
+--@include rows log store leases places lanes moves ids group find
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
 local LOOK_BYTES = 32 * 1024 * 1024 -- that a page without bodies reads
 
 local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
-local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
+-- Only of this lane, or of none.
+local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = open(name) or imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
@@ -35,13 +37,14 @@ local function show(state, message, attempt, at, reported, letter)
   if at and left <= 0 then
     state = 'r'
   end
-  if wants(state) then
+  if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
     bytes = bytes + (isBare and 0 or #message.record)
     local entry = {
       state,
       message.at,
       message.id,
       message.key or '',
+      message.lane or '',
       message.max or 0,
       attempt,
       left > 0 and math.ceil(left) or -1,
@@ -65,6 +68,8 @@ local function showHeld(message)
   elseif isLive(message) then
     if side and not side.blocked then
       show('d', message, side.attempt, side.at, side.error)
+    elseif not side and message.lane then
+      show('r', message, 0)
     else
       show('b', message, 0)
     end
@@ -141,16 +146,23 @@ sections[1] = { 'lr', function()
 end }
 
 sections[2] = { 'ldbr', function()
+  if onlyLane and onlyLane ~= '' and place == '' then
+    place = string.format('%.0f', LANE_BASE - 1)
+  end
+  local below = onlyLane == '' and string.format('(%.0f', LANE_BASE) or nil
   return walk(keyOf(group, 'held'), function(message)
     showHeld(message)
     return message.seq
-  end)
+  end, below)
 end }
 
 -- What a group has yet to take over.
 sections[3] = { 'r', function()
   local join = row.join
   while join do
+    if (tonumber(place) or 0) >= join.bound - 1 then
+      nextWindow(join)
+    end
     join.from = math.max(join.from, tonumber(place) or 0)
     local messages, bound = unjoined(group, ask())
     for _, message in ipairs(messages) do
@@ -164,7 +176,7 @@ sections[3] = { 'r', function()
         return true
       end
     end
-    if bound >= join.bound then
+    if bound >= join.bound and not join.lanes then
       return false
     end
     place = string.format('%.0f', bound - 1)
@@ -269,7 +281,9 @@ local function showStanding(id)
     corrupt('a message')
   end
   read = read + #message.record
-  if spot.kind == 'leased' then
+  if spot.kind == 'lined' then
+    showHeld(message)
+  elseif spot.kind == 'leased' then
     show('l', message, spot.lease.attempt, spot.lease.ends)
   elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
     if isLive(message) then
@@ -284,7 +298,11 @@ end
 local function showLetter(id)
   local prefix = chainOf(id)
   local member = call('ZREVRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix .. '\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
-  local seq = member and tonumber(string.sub(member, #prefix + 1)) or (digitsOf(id))
+  local seq = member and tonumber(string.sub(member, #prefix + 1))
+  if not seq then
+    local number, odd = digitsOf(id)
+    seq = number and number + odd * LANE_BASE
+  end
   local letter = seq and letterAt(group, seq)
   if letter and letter.message.id == id then
     read = read + #letter.message.record
@@ -296,7 +314,7 @@ end
 local function showIds()
   local first = place == '' and 0 or tonumber(place)
   for step = first, 2 * idCount - 1 do
-    local id = ARGV[9 + math.floor(step / 2)]
+    local id = ARGV[10 + math.floor(step / 2)]
     place = string.format('%.0f', step + 1)
     if step % 2 == 1 then
       showStanding(id)

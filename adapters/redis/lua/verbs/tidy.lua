@@ -1,6 +1,6 @@
 -- tidy: number and clock. Goes on with what a deletion has left. Answers with 1 if there is more to do.
 --@flags allow-oom
---@include rows log leases places moves ids
+--@include rows log leases places lanes moves ids
 open()
 tidy()
 finish()
