@@ -2,7 +2,19 @@ import { randomUUID } from 'node:crypto'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { QuaysideError } from '../../src/index.ts'
 import { unsupported } from '../../src/errors.ts'
-import { MAX_ANSWER_BYTES } from '../../src/storage.ts'
+import {
+  type Hold,
+  type HoldRequest,
+  type LaneRate,
+  type LaneRules,
+  type LaneState,
+  type LanesPage,
+  type LanesQuery,
+  type ReleaseRequest,
+  MAX_REST_MS,
+  limitsOf,
+} from '../../src/lanes.ts'
+import { MAX_ANSWER_BYTES, MAX_HOLDS } from '../../src/storage.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -117,6 +129,62 @@ export const FLAWS = [
   'hears only of its own changes',
   'forgets retries when it is opened again',
   'forgets attempts when it is opened again',
+  'serves one lane until it is empty',
+  'serves lanes in the order of append',
+  'forgets whose turn it was',
+  'forgets how much of a turn is left',
+  'ignores weights',
+  'gives what is due again first in a lane',
+  'gives first deliveries first in a lane',
+  'keeps ordering keys for all lanes together',
+  'counts ended leases against the concurrency',
+  'counts the concurrency of one claim only',
+  'counts the concurrency of all groups together',
+  'counts one too many against the concurrency',
+  'refills the bucket at each claim',
+  'charges a lane for being served late',
+  'lets a lane that rested catch up',
+  'ignores the burst of a rate',
+  'gives the token of what does not count back',
+  'says nothing of tokens in nextInMs',
+  'says nothing of holds in nextInMs',
+  'looks limits up in one place only',
+  'takes the first prefix that fits',
+  'takes names for prefixes',
+  'filters by the first name only',
+  'gives messages without a lane to a filter',
+  'moves the turns of the group with a filter',
+  'has no turns with a filter',
+  'does not hold what is due again',
+  'refuses receipts under a hold',
+  'holds for ever',
+  'holds lanes of a name in all groups',
+  'holds lanes of a name in one group only',
+  'does not hold messages without a lane with the group',
+  'adds a hold to a hold',
+  'answers true to any release',
+  'says that no hold was released while a probe is out',
+  'goes on without a probe',
+  'releases without a probe',
+  'lets two probe at once',
+  'lets a probe of one group free all',
+  'frees the rest when a probe is retried',
+  'frees the rest with any ack',
+  'never lets a second probe go',
+  'forgets holds with a purge',
+  'forgets holds when it is opened again',
+  'keeps holds of a deleted group',
+  'keeps holds of a deleted queue',
+  'knows holds only of groups that exist',
+  'does not tell of holds in stats',
+  'lists lanes that are empty',
+  'does not list lanes that are held and empty',
+  'counts what is leased as waiting in a lane',
+  'ignores the lane of a list',
+  'forgets the lane of what is delayed',
+  'keeps the lane of what it replaces',
+  'gives late groups no lanes',
+  'gives late groups lanes that start at the latest',
 ] as const
 export type Flaw = (typeof FLAWS)[number]
 
@@ -226,20 +294,20 @@ class View implements QueueStorage {
     return unsupported('results')
   }
 
-  lanes(): Promise<never> {
-    return unsupported('lanes')
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#run(() => this.#queue.lanes(query))
   }
 
   resume(): Promise<never> {
     return unsupported('resume')
   }
 
-  hold(): Promise<never> {
-    return unsupported('hold')
+  hold(request: HoldRequest): Promise<void> {
+    return this.#run(() => this.#queue.hold(request))
   }
 
-  release(): Promise<never> {
-    return unsupported('release')
+  release(request: ReleaseRequest): Promise<boolean> {
+    return this.#run(() => this.#queue.release(request))
   }
 
   async append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
@@ -316,6 +384,8 @@ interface Message {
   readonly isNamed: boolean
   body: Body
   key: string | undefined
+  /** Empty: none. */
+  lane: string
   headers: Readonly<Record<string, string>> | undefined
   maxAttempts: number | undefined
   dedupeMs: number
@@ -329,9 +399,10 @@ interface Message {
 /** A message in a group. */
 interface Place {
   state: 'waiting' | 'leased' | 'dead' | 'done'
-  /** Not delivered before. */
   due: number
   until: number
+  /** Delivered before. */
+  again: boolean
   attempt: number
   receipt: string
   /** Claims have come by. */
@@ -349,6 +420,46 @@ interface Group {
   readonly places: Map<Message, Place>
   acked: number
   failed: number
+  turn: Turn
+  flows: Map<string, Flow>
+}
+
+/** The lane whose turn it is, and how many messages of the turn are left. */
+interface Turn {
+  readonly at: string | undefined
+  readonly left: number
+}
+
+const FIRST_TURN: Turn = { at: undefined, left: 0 }
+
+/** What a group knows of a lane. */
+interface Flow {
+  /** When its bucket is full. */
+  full: number
+  /** It had something ready and no token. */
+  waited: boolean
+  /** What it gave last was due again. */
+  again: boolean
+}
+
+/** What a claim takes, and what is then. */
+interface Plan {
+  readonly messages: readonly Message[]
+  readonly turn: Turn
+  readonly flows: ReadonlyMap<string, Flow>
+  /** Lanes of which it took all that was ready. */
+  readonly passed: ReadonlySet<string>
+}
+
+interface Held {
+  readonly group: string | undefined
+  readonly lane: string | undefined
+  readonly reason: string | undefined
+  readonly since: number
+  until: number
+  probe: boolean
+  /** It is over: what is out as a probe, and which groups had their ack. */
+  probing: { readonly out: Map<string, Message>; readonly done: Set<string> } | undefined
 }
 
 /** Clocks of contexts differ by some ms: only more than this is a jump back. */
@@ -362,6 +473,8 @@ class Queue {
   #groups: Map<string, Group> = new Map()
   #receipts: Map<string, { readonly group: Group; readonly message: Message }> = new Map()
   #known: Map<string, number> = new Map()
+  /** By place. */
+  #holds: Map<string, Held> = new Map()
   #numbers = 0
   #sent = 0
   wasDeleted = false
@@ -396,6 +509,7 @@ class Queue {
   }
 
   giveUpLeases(): void {
+    if (this.#has('forgets holds when it is opened again')) this.#holds.clear()
     for (const { places } of this.#groups.values()) {
       for (const place of places.values()) {
         if (place.state === 'leased') place.until = Math.min(place.until, this.#now)
@@ -411,12 +525,14 @@ class Queue {
     }
   }
 
+  #compare(a: Message, b: Message): number {
+    return this.#has('delivers delayed messages in the order of append')
+      ? a.number - b.number
+      : a.at - b.at || a.number - b.number
+  }
+
   #ordered(): Message[] {
-    const sorted = this.#messages.toSorted((a, b) =>
-      this.#has('delivers delayed messages in the order of append')
-        ? a.number - b.number
-        : a.at - b.at || a.number - b.number,
-    )
+    const sorted = this.#messages.toSorted((a, b) => this.#compare(a, b))
     return this.#has('delivers the newest first') ? sorted.reverse() : sorted
   }
 
@@ -504,11 +620,12 @@ class Queue {
   }
 
   #replace(message: Message, draft: NewMessage): AppendResult {
-    const { headers } = message
+    const { headers, lane } = message
     Object.assign(message, this.#contentOf(draft))
+    if (this.#has('keeps the lane of what it replaces')) message.lane = lane
     if (this.#has('keeps the headers of what it replaces')) message.headers ??= headers
     const delayMs = draft.delayMs ?? 0
-    const moves = message.at > this.#now || delayMs > 0
+    const moves = message.at > this.#now || delayMs > 0 || message.lane !== lane
     if (moves || this.#has('replaces at the end of the queue')) {
       message.at = this.#now + delayMs
       message.number = ++this.#numbers
@@ -540,6 +657,7 @@ class Queue {
       body,
       headers,
       key: draft.key,
+      lane: draft.delayMs && this.#has('forgets the lane of what is delayed') ? '' : (draft.lane ?? ''),
       maxAttempts: this.#has("ignores a message's own number of attempts") ? undefined : draft.maxAttempts,
       dedupeMs: draft.dedupeMs ?? 0,
       expires: draft.expiresInMs === undefined ? Infinity : this.#now + draft.expiresInMs,
@@ -559,73 +677,364 @@ class Queue {
     this.#bury(group, request)
     this.#dropDead()
     const now = this.#now
-    const deliveries = (seen ?? this.#due(group, request.limit)).map((message): Delivery => {
+    this.#endHolds()
+    const plan = this.#plan(group, request)
+    if (seen === undefined) this.#go(group, request, plan)
+    const deliveries = (seen ?? plan.messages).map((message): Delivery => {
       const place = group.places.get(message)!
       const lost = place.state === 'leased'
       if (lost) group.failed++
       if (!lost || !this.#has('does not count a lost lease as an attempt')) place.attempt++
       if (lost) place.error = 'the lease was lost'
       place.state = 'leased'
+      place.again = true
       place.until = now + leaseMs
       if (this.#has('never ends a lease')) place.until = Infinity
       if (this.#has('ends leases a ms early')) place.until--
       place.receipt = this.#receiptFor(group, message)
-      const { id, body, headers, key, timestamp } = message
+      for (const hold of this.#holdsOf(group.name, message.lane)) hold.probing?.out.set(group.name, message)
+      const { id, body, headers, key, lane, timestamp } = message
       return {
         receipt: place.receipt,
         id,
         body,
         headers,
         key,
+        lane: lane === '' ? undefined : lane,
         timestamp,
         attempt: place.attempt,
         maxAttempts: message.maxAttempts ?? maxAttempts,
         lastError: place.error,
       }
     })
-    return { deliveries, nextInMs: this.#nextIn(group, request, deliveries.length), settled }
+    const position = request.only && JSON.stringify(plan.turn)
+    return { deliveries, nextInMs: this.#nextIn(group, request, deliveries.length), settled, position }
   }
 
   /** What a claim would take, for a claim that looks before it leaps. */
   look(request: ClaimRequest): readonly Message[] | undefined {
     const group = this.#groups.get(request.group)
-    return group && request.settle === undefined ? this.#due(group, request.limit) : undefined
+    return group && request.settle === undefined ? this.#plan(group, request).messages : undefined
   }
 
-  /** What may be delivered now, in order. */
-  #due(group: Group, limit: number): Message[] {
-    const found: Message[] = []
-    let bytes = 0
-    const busy = new Set<string>()
+  /** Notes what a claim does besides leasing. */
+  #go(group: Group, { only }: ClaimRequest, { messages, turn, flows, passed }: Plan): void {
+    group.flows = new Map(flows)
+    if (only === undefined || this.#has('moves the turns of the group with a filter')) group.turn = turn
+    const last = new Map(messages.map((message) => [message.lane, message]))
+    for (const [message, place] of group.places) {
+      if (message.at > this.#now) continue
+      const end = last.get(message.lane)
+      if (passed.has(message.lane) || (end && this.#compare(message, end) <= 0)) place.passed = true
+    }
+  }
+
+  /** What a claim would take: from lane to lane, as they have their turns. */
+  #plan(group: Group, request: ClaimRequest, limit: number = request.limit): Plan {
+    const { lanes: rules = {}, only, position } = request
+    const ready = this.#ready(group)
+    const flows = new Map([...group.flows].map(([lane, flow]) => [lane, { ...flow }]))
+    const names = [...ready.keys()].filter((lane) => this.#fits(lane, only))
+    if (!this.#has('serves lanes in the order of append')) names.sort()
     const most = limit + (this.#has('delivers one too many') ? 1 : 0)
+    const messages: Message[] = []
+    let turn = only === undefined ? group.turn : position ? (JSON.parse(position) as Turn) : FIRST_TURN
+    if (this.#has('forgets whose turn it was')) turn = FIRST_TURN
+    if (only !== undefined && this.#has('has no turns with a filter')) turn = FIRST_TURN
+    if (this.#has('forgets how much of a turn is left')) turn = { ...turn, left: 0 }
+    let bytes = 0
+    const flowOf = (lane: string): Flow => {
+      const flow = flows.get(lane) ?? { full: -Infinity, waited: false, again: false }
+      flows.set(lane, flow)
+      return flow
+    }
+    const mayGo = (lane: string): boolean =>
+      (ready.get(lane)?.length ?? 0) > 0 &&
+      this.#fits(lane, only) &&
+      (!this.#isStopped(group, lane, messages) ||
+        (this.#has('does not hold what is due again') && group.places.get(ready.get(lane)![0]!)!.again)) &&
+      this.#live(group, lane, messages) < (this.#limits(rules, lane).concurrency ?? Infinity) &&
+      this.#tokenAt(flowOf(lane), this.#limits(rules, lane).rate) <= this.#now
+    while (messages.length < most && bytes <= MAX_ANSWER_BYTES) {
+      if (turn.left === 0 || turn.at === undefined || !mayGo(turn.at)) {
+        const { at } = turn
+        const next = at === undefined ? 0 : names.findIndex((name) => name > at)
+        const order = next < 0 ? names : [...names.slice(next), ...names.slice(0, next)]
+        const lane = order.find(mayGo)
+        if (lane === undefined) break
+        const weight = this.#has('ignores weights') ? 1 : (this.#limits(rules, lane).weight ?? 1)
+        turn = { at: lane, left: this.#has('serves one lane until it is empty') ? Infinity : weight }
+      }
+      const lane = turn.at!
+      const flow = flowOf(lane)
+      const message = this.#nextOf(group, lane, ready.get(lane)!, flow)
+      messages.push(message)
+      bytes += message.body.length
+      turn = { at: lane, left: turn.left - 1 }
+      this.#charge(flow, this.#limits(rules, lane).rate)
+      flow.again = group.places.get(message)!.again
+    }
+    for (const lane of names) {
+      const flow = flowOf(lane)
+      const { rate } = this.#limits(rules, lane)
+      if (rate === undefined) continue
+      flow.waited = ready.get(lane)!.length > 0 && this.#tokenAt(flow, rate) > this.#now
+      const { count, perMs, burst = count } = rate
+      // What another rate charged is forgotten.
+      flow.full = Math.min(flow.full, this.#now + Math.max(MAX_REST_MS, (burst * perMs) / count))
+    }
+    const passed = names.filter((lane) => ready.get(lane)!.length === 0)
+    return { messages, turn, flows, passed: new Set(passed) }
+  }
+
+  #fits(lane: string, only: ClaimRequest['only']): boolean {
+    if (only === undefined) return true
+    if (lane === '') return this.#has('gives messages without a lane to a filter')
+    if (typeof only === 'string') return lane.startsWith(only)
+    if (this.#has('takes names for prefixes')) return only.some((name) => lane.startsWith(name))
+    return (this.#has('filters by the first name only') ? only.slice(0, 1) : only).includes(lane)
+  }
+
+  #limits(rules: LaneRules, lane: string): ReturnType<typeof limitsOf> {
+    if (lane === '') return {}
+    if (this.#has('looks limits up in one place only')) {
+      if (rules.names?.[lane]) return rules.names[lane]
+    }
+    if (this.#has('takes the first prefix that fits')) {
+      const fitting = rules.prefixes?.find(([prefix]) => lane.startsWith(prefix))
+      return limitsOf({ ...rules, prefixes: fitting && [fitting] }, lane)
+    }
+    return limitsOf(rules, lane)
+  }
+
+  /** When a lane has a token. */
+  #tokenAt({ full }: Flow, rate: LaneRate | undefined): number {
+    if (rate === undefined || this.#has('refills the bucket at each claim')) return -Infinity
+    const { count, perMs } = rate
+    const burst = this.#has('ignores the burst of a rate') ? count : (rate.burst ?? count)
+    return Math.min(full, this.#now + (burst * perMs) / count) - ((burst - 1) * perMs) / count
+  }
+
+  #charge(flow: Flow, rate: LaneRate | undefined): void {
+    if (rate === undefined) return
+    const { count, perMs } = rate
+    const each = perMs / count
+    const catchesUp =
+      (flow.waited && !this.#has('charges a lane for being served late')) ||
+      this.#has('lets a lane that rested catch up')
+    flow.full = Math.max(flow.full, catchesUp ? this.#now - each : this.#now) + each
+    flow.waited = false
+  }
+
+  /** Leases of a lane that live, with those that this claim gives. */
+  #live(group: Group, lane: string, taken: readonly Message[]): number {
+    const ofLane = taken.filter((message) => message.lane === lane).length
+    if (this.#has('counts the concurrency of one claim only')) return ofLane
+    let count = ofLane - (this.#has('counts one too many against the concurrency') ? 1 : 0)
+    const groups = this.#has('counts the concurrency of all groups together')
+      ? [...this.#groups.values()]
+      : [group]
+    const withEnded = this.#has('counts ended leases against the concurrency')
+    for (const { places } of groups) {
+      for (const [message, place] of places) {
+        if (message.lane !== lane || place.state !== 'leased') continue
+        if (withEnded || place.until > this.#now) count++
+      }
+    }
+    return count
+  }
+
+  /** Takes the next message from what a lane has ready: what is due again and first deliveries by turns. */
+  #nextOf(group: Group, lane: string, ready: Message[], flow: Flow): Message {
+    const isAgain = (message: Message): boolean => group.places.get(message)!.again
+    let wanted = lane === '' ? isAgain(ready[0]!) : !flow.again
+    if (this.#has('gives what is due again first in a lane')) wanted = true
+    if (this.#has('gives first deliveries first in a lane')) wanted = false
+    const found = ready.findIndex((message) => isAgain(message) === wanted)
+    return ready.splice(Math.max(0, found), 1)[0]!
+  }
+
+  // Holds
+
+  #holdsOf(group: string, lane: string): Held[] {
+    return [...this.#holds.values()].filter((hold) => {
+      if (hold.lane !== undefined && hold.lane !== lane) return false
+      if (hold.lane !== undefined && hold.group !== undefined) {
+        if (this.#has('holds lanes of a name in all groups')) return true
+      }
+      if (hold.lane !== undefined && hold.group === undefined) {
+        const first = [...this.#groups.keys()][0]
+        if (this.#has('holds lanes of a name in one group only')) return group === first
+      }
+      if (hold.lane === undefined && lane === '') {
+        if (this.#has('does not hold messages without a lane with the group')) return false
+      }
+      return hold.group === undefined || hold.group === group
+    })
+  }
+
+  /** Whether a hold keeps a lane from going: it lasts, or its probe is out. */
+  #isStopped(group: Group, lane: string, taken: readonly Message[]): boolean {
+    return this.#holdsOf(group.name, lane).some((hold) => {
+      const { probing } = hold
+      if (probing === undefined) return true
+      if (this.#has('lets two probe at once')) return false
+      if (probing.done.has(group.name)) return false
+      if (probing.done.size > 0 && this.#has('lets a probe of one group free all')) return false
+      const out = probing.out.get(group.name)
+      const place = out && group.places.get(out)
+      if (place !== undefined && this.#isHeld(place)) return true
+      if (out !== undefined && this.#has('never lets a second probe go')) return true
+      return taken.some((message) => hold.lane === undefined || message.lane === hold.lane)
+    })
+  }
+
+  /** Ends what is over. */
+  #endHolds(): void {
+    for (const [place, hold] of this.#holds) {
+      if (hold.probing !== undefined || hold.until > this.#now) continue
+      if (this.#has('holds for ever')) continue
+      if (hold.probe && !this.#has('goes on without a probe'))
+        hold.probing = { out: new Map(), done: new Set() }
+      else this.#holds.delete(place)
+    }
+  }
+
+  hold({ group, lane, forMs = Infinity, reason, probe = false }: HoldRequest): void {
+    if (this.#has('knows holds only of groups that exist')) {
+      if (group !== undefined && !this.#groups.has(group)) return
+    }
+    const place = JSON.stringify([group, lane])
+    this.#endHolds()
+    if (this.#has('adds a hold to a hold') && this.#holds.has(place)) return
+    const since = this.#clock.now()
+    const until = this.#now + forMs
+    this.#holds.set(place, { group, lane, reason, since, until, probe, probing: undefined })
+  }
+
+  release({ group, lane, probe = false }: ReleaseRequest): boolean {
+    const place = JSON.stringify([group, lane])
+    this.#endHolds()
+    const hold = this.#holds.get(place)
+    if (hold === undefined) return this.#has('answers true to any release')
+    const wasProbing = hold.probing !== undefined
+    if (probe && !this.#has('releases without a probe')) {
+      hold.probe = true
+      hold.probing ??= { out: new Map(), done: new Set() }
+    } else this.#holds.delete(place)
+    return !wasProbing || !this.#has('says that no hold was released while a probe is out')
+  }
+
+  /** A delivery was acked: if it was a probe, the rest may go. */
+  #freeProbed(group: Group, message: Message): void {
+    this.#endHolds()
+    for (const { probing } of this.#holdsOf(group.name, message.lane)) {
+      const isProbe = probing?.out.get(group.name) === message
+      if (isProbe || this.#has('frees the rest with any ack')) probing?.done.add(group.name)
+    }
+    this.#dropProbed()
+  }
+
+  #dropProbed(): void {
+    for (const [place, { group, probing }] of this.#holds) {
+      if (probing === undefined) continue
+      const all = group === undefined ? [...this.#groups.keys()] : [group]
+      if (all.length > 0 && all.every((name) => probing.done.has(name))) this.#holds.delete(place)
+    }
+  }
+
+  #shownHolds(isWanted: (hold: Held) => boolean): Hold[] {
+    const isOver = ({ probing, probe, until }: Held): boolean => !probing && !probe && until <= this.#now
+    const shown = [...this.#holds.values()].filter((hold) => isWanted(hold) && !isOver(hold))
+    return shown.map(({ group, lane, reason, since, until, probe, probing }) => {
+      const isProbing = probing !== undefined || until <= this.#now
+      return {
+        group,
+        lane,
+        reason,
+        since,
+        probe,
+        ...(isProbing && { probing: true }),
+        ...(!isProbing && until !== Infinity && { endsInMs: until - this.#now }),
+      }
+    })
+  }
+
+  lanes({ group: name, prefix = '', limit, cursor }: LanesQuery): LanesPage {
+    const group = this.#shown(name)
+    const counts = new Map<string, { waiting: number; leased: number }>()
+    const holds = this.#shownHolds((hold) => hold.lane !== undefined)
+    const countsOf = (lane: string): { waiting: number; leased: number } => {
+      const count = counts.get(lane) ?? { waiting: 0, leased: 0 }
+      counts.set(lane, count)
+      return count
+    }
+    for (const [{ lane }, , state] of this.#standings(group)) {
+      if (state === 'dead') continue
+      const isLeased = state === 'leased' && !this.#has('counts what is leased as waiting in a lane')
+      countsOf(lane)[isLeased ? 'leased' : 'waiting']++
+    }
+    if (this.#has('lists lanes that are empty')) for (const lane of group.flows.keys()) countsOf(lane)
+    const concerned = holds.filter((hold) => hold.group === undefined || hold.group === name)
+    if (!this.#has('does not list lanes that are held and empty')) {
+      for (const { lane } of concerned) countsOf(lane!)
+    }
+    counts.delete('')
+    const isWanted = (lane: string): boolean => lane.startsWith(prefix) && lane > (cursor ?? '')
+    const names = [...counts.keys()].filter(isWanted).sort(byBytes)
+    const page = names.slice(0, limit)
+    return {
+      lanes: page.map((lane): LaneState => {
+        const own = concerned.filter((hold) => hold.lane === lane)
+        const ends = own.map(({ endsInMs, probing }) => (probing ? 0 : (endsInMs ?? Infinity)))
+        const restsForMs = Math.max(0, ...ends)
+        const isResting = restsForMs > 0 && restsForMs < Infinity && countsOf(lane).waiting > 0
+        return { lane, ...countsOf(lane), holds: own, ...(isResting && { restsForMs }) }
+      }),
+      ...(names.length > limit && { cursor: page.at(-1) }),
+    }
+  }
+
+  /** What may be delivered now, by lane, in order. */
+  #ready(group: Group): Map<string, Message[]> {
+    const found = new Map<string, Message[]>()
+    const busy = new Set<string>()
+    const stuck = new Set<string>()
     const groups = this.#has('keeps ordering keys for all groups together')
       ? [...this.#groups.values()]
       : [group]
     for (const { places } of groups) {
       for (const [message, place] of places) {
-        if (message.key !== undefined && this.#isHeld(place)) busy.add(message.key)
+        const key = this.#domainOf(message)
+        if (key !== undefined && this.#isHeld(place)) busy.add(key)
       }
     }
     if (this.#has('ignores ordering keys')) busy.clear()
     for (const message of this.#ordered()) {
-      if (found.length === most || bytes > MAX_ANSWER_BYTES) break
+      const { lane } = message
       const place = group.places.get(message)
-      if (place === undefined || message.at > this.#now || place.state === 'done') continue
+      if (place === undefined || message.at > this.#now || place.state === 'done' || stuck.has(lane)) continue
       const isTakeable = this.#isDue(message, place)
-      const { key } = message
+      const key = this.#domainOf(message)
       if (key === undefined || !busy.has(key)) {
         if (isTakeable) {
-          found.push(message)
-          bytes += message.body.length
-        } else if (this.#has('holds others up behind a retry') && place.state === 'waiting') break
+          const ready = found.get(lane)
+          if (ready === undefined) found.set(lane, [message])
+          else ready.push(message)
+        } else if (this.#has('holds others up behind a retry') && place.state === 'waiting') stuck.add(lane)
       }
-      place.passed = true
       const isOver = place.state === 'dead' && !this.#has('does not free an ordering key at a death')
       const isFree =
         isOver || (this.#has('frees an ordering key at a retry') && place.state === 'waiting' && !isTakeable)
       if (key !== undefined && !isFree && !this.#has('ignores ordering keys')) busy.add(key)
     }
     return found
+  }
+
+  /** A key belongs to its lane. */
+  #domainOf({ key, lane }: Message): string | undefined {
+    if (key === undefined || this.#has('keeps ordering keys for all lanes together')) return key
+    return JSON.stringify([lane, key])
   }
 
   #isHeld({ state, until }: Place): boolean {
@@ -714,15 +1123,25 @@ class Queue {
     this.#done(message)
   }
 
-  #nextIn(group: Group, { limit, maxAttempts }: ClaimRequest, taken: number): number | undefined {
+  #nextIn(group: Group, request: ClaimRequest, taken: number): number | undefined {
+    const { limit, maxAttempts, lanes: rules = {}, only } = request
     if (
       taken > 0 &&
       limit > 0 &&
       !this.#has('does not look at the limit for nextInMs') &&
-      this.#due(group, 1).length > 0
+      this.#plan(group, request, 1).messages.length > 0
     )
       return 0
     let next = Infinity
+    for (const lane of this.#ready(group).keys()) {
+      if (!this.#fits(lane, only)) continue
+      const gates = this.#holdsOf(group.name, lane).map(({ until, probing }) => (probing ? 0 : until))
+      if (this.#has('says nothing of holds in nextInMs')) gates.length = 0
+      const flow = group.flows.get(lane)
+      const { rate } = this.#limits(rules, lane)
+      if (flow && !this.#has('says nothing of tokens in nextInMs')) gates.push(this.#tokenAt(flow, rate))
+      for (const gate of gates) if (gate > this.#now) next = Math.min(next, Math.ceil(gate))
+    }
     for (const [message, place] of group.places) {
       if (place.attempt >= (message.maxAttempts ?? maxAttempts)) continue
       const isLeased = this.#isHeld(place)
@@ -750,6 +1169,8 @@ class Queue {
         return undefined
       const place = held.group.places.get(held.message)
       if (place === undefined || place.state === 'waiting' || place.state === 'done') return undefined
+      if (this.#has('refuses receipts under a hold') && this.#holdsOf(name, held.message.lane).length > 0)
+        return undefined
       const anyLease = this.#has('settles with a receipt of an earlier lease') && place.state === 'leased'
       if (place.receipt !== receipt && !anyLease) return undefined
       if (this.#has('refuses a late ack') && place.state === 'leased' && place.until <= this.#now)
@@ -775,6 +1196,7 @@ class Queue {
       case 'ack':
         place.state = 'done'
         if (!wasDead) group.acked++
+        if (!wasDead) this.#freeProbed(group, message)
         this.#done(message)
         return
       case 'dead':
@@ -787,6 +1209,9 @@ class Queue {
       case 'retry': {
         const due = now + settlement.delayMs
         const counts = settlement.counts !== false || this.#has('counts attempts that do not count')
+        if (!wasDead && this.#has('frees the rest when a probe is retried')) this.#freeProbed(group, message)
+        const flow = group.flows.get(message.lane)
+        if (!counts && flow && this.#has('gives the token of what does not count back')) flow.full = -Infinity
         if (!wasDead && counts) group.failed++
         if (!wasDead && !place.immortal && message.expires <= due) {
           if (counts) group.failed--
@@ -859,7 +1284,7 @@ class Queue {
     const shared = this.#has('shares one position among groups')
       ? [...this.#groups.values()][0]?.places
       : undefined
-    const group: Group = { name, places: shared ?? new Map(), acked: 0, failed: 0 }
+    const group = newGroup(name, shared)
     if (shared === undefined)
       for (const message of this.#startOf(from)) group.places.set(message, newPlace(message))
     this.#groups.set(name, group)
@@ -870,10 +1295,13 @@ class Queue {
   #startOf(from: 'earliest' | 'latest'): Message[] {
     if (this.#groups.size === 0)
       return from === 'latest' && this.#has('starts the first group at the end') ? [] : [...this.#messages]
-    if (from === 'latest' || this.#has('starts later groups at the end')) return []
-    return this.#messages.filter(
+    const withLanes = from === 'latest' && this.#has('gives late groups lanes that start at the latest')
+    if ((from === 'latest' && !withLanes) || this.#has('starts later groups at the end')) return []
+    const open = this.#messages.filter(
       (message) => this.#isOpen(message) || this.#has('keeps messages that all groups have done'),
     )
+    if (withLanes) return open.filter(({ lane }) => lane !== '')
+    return this.#has('gives late groups no lanes') ? open.filter(({ lane }) => lane === '') : open
   }
 
   deleteGroup(name: string): void {
@@ -885,6 +1313,12 @@ class Queue {
     }
     const open = this.#messages.filter((message) => this.#isOpen(message))
     this.#groups.delete(name)
+    for (const [place, hold] of this.#holds) {
+      if (hold.group === name && !this.#has('keeps holds of a deleted group')) this.#holds.delete(place)
+      hold.probing?.done.delete(name)
+      hold.probing?.out.delete(name)
+    }
+    this.#dropProbed()
     if (this.#has('keeps what only the deleted group had to do')) return
     for (const message of open) {
       const isLeft = this.#groups.size > 0 && this.#isOpen(message)
@@ -897,6 +1331,7 @@ class Queue {
   purge(): void {
     const isKept = (message: Message): boolean =>
       this.#has('purges only what is ready') && message.at > this.#now
+    if (this.#has('forgets holds with a purge')) this.#holds.clear()
     if (this.#has('forgets ids with a purge')) this.#known.clear()
     else
       for (const message of this.#messages)
@@ -912,6 +1347,7 @@ class Queue {
     this.wasDeleted = true
     this.#messages = []
     this.#sent = 0
+    if (!this.#has('keeps holds of a deleted queue')) this.#holds.clear()
     if (!this.#has('keeps ids of a deleted queue')) this.#known.clear()
     if (this.#has('keeps groups of a deleted queue')) {
       for (const { places } of this.#groups.values()) places.clear()
@@ -961,30 +1397,39 @@ class Queue {
     if (place.state === 'dead') return 'dead'
     if (this.#isHeld(place)) return 'leased'
     if (message.at > this.#now || (place.state === 'waiting' && place.due > this.#now)) return 'delayed'
-    return place.passed && message.key !== undefined && busy.has(message.key) ? 'blocked' : 'ready'
+    const key = this.#domainOf(message)
+    return place.passed && key !== undefined && busy.has(key) ? 'blocked' : 'ready'
   }
 
   /** All messages of a group with their states, in order. */
   *#standings(group: Group): Iterable<[Message, Place, MessageState]> {
     const busy = new Set<string>()
-    for (const [{ key }, place] of group.places) if (key !== undefined && this.#isHeld(place)) busy.add(key)
+    for (const [message, place] of group.places) {
+      const key = this.#domainOf(message)
+      if (key !== undefined && this.#isHeld(place)) busy.add(key)
+    }
     for (const message of this.#ordered()) {
       const place = group.places.get(message)
       if (place === undefined || place.state === 'done') continue
       if (this.#isExpired(message, place)) continue
       yield [message, place, this.#stateOf(message, place, busy)]
-      if (message.key !== undefined && place.state !== 'dead' && message.at <= this.#now)
-        busy.add(message.key)
+      const key = this.#domainOf(message)
+      if (key !== undefined && place.state !== 'dead' && message.at <= this.#now) busy.add(key)
     }
   }
 
-  list({ group: name, states, ids, limit, cursor, bodies = true }: ListQuery): Page {
-    const group: Group = this.#groups.get(name) ?? {
-      name,
-      places: new Map(this.#startOf('earliest').map((message) => [message, newPlace(message)])),
-      acked: 0,
-      failed: 0,
-    }
+  /** A group, or how it would start. */
+  #shown(name: string): Group {
+    const known = this.#groups.get(name)
+    if (known !== undefined) return known
+    const places = this.#startOf('earliest').map((message): [Message, Place] => [message, newPlace(message)])
+    return newGroup(name, new Map(places))
+  }
+
+  list({ group: name, states, ids, lane: wantedLane, limit, cursor, bodies = true }: ListQuery): Page {
+    const group = this.#shown(name)
+    const isOfLane = (lane: string): boolean =>
+      wantedLane === undefined || lane === wantedLane || this.#has('ignores the lane of a list')
     const wanted = states ?? [
       'ready',
       'leased',
@@ -993,7 +1438,8 @@ class Queue {
       ...(this.#has('lists dead letters unasked') ? ['dead'] : []),
     ]
     const all = [...this.#standings(group)].filter(
-      ([{ id }, , state]) => wanted.includes(state) && (ids === undefined || ids.includes(id)),
+      ([{ id, lane }, , state]) =>
+        wanted.includes(state) && (ids === undefined || ids.includes(id)) && isOfLane(lane),
     )
     const start = cursor === undefined ? 0 : Number(cursor) || Infinity
     let bytes = 0
@@ -1017,7 +1463,7 @@ class Queue {
   }
 
   #listed(message: Message, place: Place, state: MessageState): ListedMessage {
-    const { id, body, headers, key, timestamp, maxAttempts } = message
+    const { id, body, headers, key, lane, timestamp, maxAttempts } = message
     const { attempt, error, reason, deadAt, receipt } = place
     const ends = state === 'leased' ? place.until : Math.max(place.due, message.at)
     return {
@@ -1026,6 +1472,7 @@ class Queue {
       body,
       headers,
       key,
+      lane: lane === '' ? undefined : lane,
       timestamp,
       attempt,
       maxAttempts,
@@ -1065,7 +1512,11 @@ class Queue {
       bytes: retained.reduce((sum, { body }) => sum + body.length, 0),
       oldestMs: this.#ageOf(retained),
       sent: this.#sent,
-      holds: [],
+      holds: this.#has('does not tell of holds in stats')
+        ? []
+        : this.#shownHolds(() => true)
+            .sort((a, b) => Number(a.lane !== undefined) - Number(b.lane !== undefined))
+            .slice(0, MAX_HOLDS),
     }
   }
 
@@ -1075,11 +1526,21 @@ class Queue {
   }
 }
 
+function newGroup(name: string, places: Map<Message, Place> = new Map()): Group {
+  return { name, places, acked: 0, failed: 0, turn: FIRST_TURN, flows: new Map() }
+}
+
+/** By bytes of UTF-8. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
 function newPlace(message: Message): Place {
   return {
     state: 'waiting',
     due: message.at,
     until: 0,
+    again: false,
     attempt: 0,
     receipt: '',
     passed: false,
