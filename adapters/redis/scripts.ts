@@ -631,6 +631,7 @@ if not group then
 group = F.imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
 groups[names[i]] = group
 group.changed = true
+group.row.born = queue.holds and nonce or nil
 if queue.early and queue.groups == 0 then
 queue.ghosts = queue.ghosts or {}
 queue.ghosts.early = true
@@ -733,6 +734,9 @@ end
 return nil, nil
 end
 local holdsRead = {}
+function F.isFreed(hold, group)
+return hold.freed ~= nil and hold.freed[group.name] == (group.row.born or 0)
+end
 function F.readHolds(wanted)
 local unread = {}
 for i = 1, #wanted do
@@ -756,7 +760,7 @@ end
 F.readHolds({ place })
 return holdsRead[place] or nil
 end
-function F.standingOf(place, hold, name)
+function F.standingOf(place, hold, group)
 if not hold then
 return nil
 end
@@ -768,15 +772,14 @@ if not hold.probe then
 return nil
 end
 end
-local freed = hold.freed or {}
-if name then
-return not freed[name] and 'probing' or nil
+if group then
+return not F.isFreed(hold, group) and 'probing' or nil
 end
 local count = 0
 local own = F.readPlace(place)
-for one in pairs(own and {} or F.allGroups()) do
+for _, one in pairs(own and {} or F.allGroups()) do
 count = count + 1
-if not freed[one] then
+if not F.isFreed(hold, one) then
 return 'probing'
 end
 end
@@ -877,7 +880,7 @@ end
 F.readHolds(places)
 for lane in pairs(names) do
 for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(group.name, lane) }) do
-if F.standingOf(place, holdsRead[place], group.name) == 'held' then
+if F.standingOf(place, holdsRead[place], group) == 'held' then
 held[lane] = true
 end
 end
@@ -892,7 +895,7 @@ local places = { F.placeOf(nil, lane), F.placeOf(group.name, lane) }
 F.readHolds(places)
 for _, place in ipairs(places) do
 local hold = F.holdAt(place)
-local standing = F.standingOf(place, hold, group.name)
+local standing = F.standingOf(place, hold, group)
 if standing == 'held' then
 ends = math.max(ends or 0, hold.ends or math.huge)
 elseif standing == 'probing' then
@@ -943,7 +946,7 @@ local hold = F.holdAt(place)
 local out = hold and hold.probing and hold.out and hold.out[group.name]
 if out and out[2] == number and out[1] >= first and out[1] <= last then
 hold.freed = hold.freed or {}
-hold.freed[group.name] = true
+hold.freed[group.name] = group.row.born or 0
 hold.out[group.name] = nil
 if F.readPlace(place) or not F.standingOf(place, hold) then
 F.endHold(place)
@@ -1226,6 +1229,14 @@ function F.leaveLine(group, flow, seq)
 call('ZREM', F.keyOf(group, 'line'), flow.lane .. F.LANE_END .. F.seqText(seq))
 flow.ahead = flow.ahead - 1
 F.lanesOf(group).ahead = F.lanesOf(group).ahead - 1
+end
+function F.returnToLine(group, seq, lane)
+local flow = F.changeFlow(group, lane)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+call('ZADD', F.keyOf(group, 'line'), 0, lane .. F.LANE_END .. F.seqText(seq))
+flow.ahead = flow.ahead + 1
+flow.line = nil
+F.lanesOf(group).ahead = F.lanesOf(group).ahead + 1
 end
 function F.enterLanes(group, messages)
 local held, line = {}, {}
@@ -1664,6 +1675,10 @@ group.row.blocked = group.row.blocked - 1
 local seq = tonumber(string.sub(next, #prefix + 1))
 call('HSET', F.keyOf(group, 'heads'), key, F.seqText(seq))
 local side = F.sideOf(group, seq)
+if side and side.lane and side.at == 0 then
+F.returnToLine(group, seq, side.lane)
+return
+end
 F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 function F.block(group, message, at)
@@ -1712,6 +1727,10 @@ end
 F.dropHeld(group, message)
 if kind == 'lined' then
 F.leaveLine(group, F.changeFlow(group, message.lane), seq)
+local domain = F.domainOf(message)
+if domain and call('HGET', F.keyOf(group, 'heads'), domain) == F.seqText(seq) then
+F.free(group, domain)
+end
 return
 end
 if kind == 'blocked' then
@@ -1966,7 +1985,7 @@ end
 end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
-local rare = (row.join or row.since or row.lanes) and { join = row.join, since = row.since, lanes = row.lanes } or false
+local rare = (row.join or row.since or row.lanes or row.born) and { join = row.join, since = row.since, lanes = row.lanes, born = row.born } or false
 return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 function F.addGroup(name, packed)
@@ -1979,6 +1998,7 @@ end
 if rare then
 row.join = rare.join and F.trust(rare.join, { 'from', 'bound', 'at' })
 row.since = rare.since and F.trust(rare.since, { 'at', 'number' })
+row.born = rare.born
 row.lanes = rare.lanes and F.trust(rare.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
 end
 local group = { name = name, row = row, changed = false }
@@ -2626,9 +2646,10 @@ F.corrupt('a message')
 end
 F.leaveLine(group, flow, seq)
 local domain = F.domainOf(message)
-if domain and verdict(message, 0) then
+local isHead = domain and call('HGET', F.keyOf(group, 'heads'), domain) == F.seqText(seq)
+if domain and not isHead and verdict(message, 0) then
 domain = nil
-elseif domain and F.isBusy(group, domain) then
+elseif domain and not isHead and F.isBusy(group, domain) then
 F.standBehind(group, message)
 looked = looked + 1
 blocked = blocked + (taken > 0 and 1 or 0)
@@ -2818,7 +2839,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'e6d1fb3f95aa8966cbc392334d56f058611d20db',
+    sha: '47064c83a382a8e5c4a571d04d2d8c40ed982b1d',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3127,7 +3148,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '1a1ffd6147392554aba9e742c68a0159929e7c35',
+    sha: 'e764ac1ae37410e61fc0d34343e8d516ddbfbc02',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
@@ -3142,7 +3163,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'a56852d41fd0810e29fbd92d43e01c01a65d30e3',
+    sha: 'bf5dd611f382e2c0fb2e69b721468fe2aa32d31d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -3497,7 +3518,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'ab000db1d3c1188ec9e8d1b86b3b091df236448d',
+    sha: 'b62d4dea920ff751a73309f481544cea4bab9141',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -3525,7 +3546,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '171ef36a83ff719c6cbaa69117639c353c1eebf0',
+    sha: 'b48b48d11ccba74ea9887473284ad44bfa0003e7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -3546,7 +3567,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'e236c9395a921ee9412cbe1ca9e28a006782e0b1',
+    sha: '8df72d52ef6daba840cc9c6a76faeb6c04e0bf2d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3558,7 +3579,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'bafd85775f4122718b1f8ae28518ee7f8f89f5a6',
+    sha: '66136b38eef8059e2cc2e1d69900c7a0bf1c5e32',
     text: `#!lua flags=no-writes
 
 ` + rows + log + leases + places + lanes + holds + show + moves + `local group = F.open(ARGV[2])
@@ -3594,24 +3615,48 @@ end
 return #a < #b
 end
 table.sort(names, isBefore)
+local ended = {}
+if group and group.row.lanes then
+local members = call('ZRANGEBYSCORE', F.keyOf(group, 'lends'), '-inf', now, 'LIMIT', 0, 1000)
+local sides = #members > 0 and call('HMGET', F.keyOf(group, 'side'), unpack(members)) or {}
+for i = 1, #members do
+local lane = sides[i] and cmsgpack.unpack(sides[i]).lane
+if lane then
+ended[lane] = (ended[lane] or 0) + 1
+end
+end
+end
+local function restOf(flow, places)
+if flow.ahead + flow.again == 0 then
+return -1
+end
+local ends = not flow.byLive and flow.rest or 0
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+if F.standingOf(place, hold, group) == 'held' then
+ends = math.max(ends, hold.ends or math.huge)
+end
+end
+return ends > now and ends < math.huge and math.ceil(ends - now) or -1
+end
 local reply = { #names > limit and limit > 0 and 'n' .. names[limit] or '' }
 for i = 1, math.min(limit, #names) do
 local lane = names[i]
 local flow = group and F.flowOf(group, lane) or { size = 0, live = 0, ahead = 0, again = 0 }
-local holds = {}
-for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(ARGV[2], lane) }) do
+local holds, places = {}, { F.placeOf(nil, lane), F.placeOf(ARGV[2], lane) }
+local live = flow.live - (ended[lane] or 0)
+for _, place in ipairs(places) do
 holds[#holds + 1] = F.showHold(place, F.holdAt(place))
 end
 if flow.size > 0 or #holds > 0 then
-local rests = flow.ahead + flow.again > 0 and not flow.byLive and flow.rest and flow.rest > now
-reply[#reply + 1] = { lane, flow.size - flow.live, flow.live, rests and math.ceil(flow.rest - now) or -1, holds }
+reply[#reply + 1] = { lane, flow.size - live, live, restOf(flow, places), holds }
 end
 end
 return reply
 `,
   },
   list: {
-    sha: '19847c9a0f015e721fd935d560a5a14fbc7675c9',
+    sha: '83c23c1c27dc80fffb8850f7adf3a61092c09af3',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3920,7 +3965,7 @@ return reply
 `,
   },
   purge: {
-    sha: '69df5c977bea5d14842e188be43647f241492bae',
+    sha: '75654bf7bf0c43724e455b81acb3dc814fb93b1c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + moves + ids + group + empty + `if not F.readAll() then
@@ -3932,7 +3977,7 @@ queue.joining = 0
 for _, group in pairs(old) do
 local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
-for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
+for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'born' }) do
 row[kept] = group.row[kept]
 end
 local lanes = group.row.lanes
@@ -3953,7 +3998,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: 'c433731a6a1fe0d5e3d92b667436bc4af7cbe056',
+    sha: '71e9e919f03a4a357e489e1b9045e9f0531d7284',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3973,7 +4018,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: '7b0b94fa69475c6bf93ddeb9c62bd677b6b18d0c',
+    sha: '58a799074ac191d0a0ce687c325ecab0f8594877',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
@@ -3994,7 +4039,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'b9289eda1d8650579ea386455cda2d3187b55755',
+    sha: '752971abc1f809896d058e5e0d0beefb774169fe',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -4008,7 +4053,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'c5508343d69c8fabccae68a861709a085e679cc6',
+    sha: '0da89d8e29bc870ca3287ecf4ea8f3ee0d2dac34',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()
@@ -4064,7 +4109,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '1ad97dc47e2094ae017a9bdfa5dfd0ebac0f91e2',
+    sha: 'bb5baa5c01e8c09081ae81c4956e299a88c565b3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + moves + ids + `F.open()

@@ -152,6 +152,7 @@ local function openGroups(at)
       group = imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
       groups[names[i]] = group
       group.changed = true
+      group.row.born = queue.holds and nonce or nil
       if queue.early and queue.groups == 0 then
         -- The first group has it in its `join`.
         queue.ghosts = queue.ghosts or {}

@@ -3,7 +3,8 @@
 -- The hash `holds`: by place, each hold:
 --   since, reason, probe
 --   ends      when it is over, unless it is released
---   probing   it is over, and one message at a time goes in each group, but for those that are `freed` because one was acked;
+--   probing   it is over, and one message at a time goes in each group, but for those that are `freed` because one was acked,
+--             which has the number that they were born with;
 --             `out`: by group, the seq and the number of the lease of the one that went
 -- The sorted set `places`: places in lexicographic order. `over`: those that end by themselves, by when.
 --
@@ -30,6 +31,10 @@ local function readPlace(place)
 end
 
 local holdsRead = {}
+
+local function isFreed(hold, group)
+  return hold.freed ~= nil and hold.freed[group.name] == (group.row.born or 0)
+end
 
 -- Reads what some places have, as far as that was not done.
 local function readHolds(wanted)
@@ -58,7 +63,7 @@ local function holdAt(place)
 end
 
 -- How a hold stands for a group: `held`, or `probing`, or `nil`: it is over. Without a group, for any.
-local function standingOf(place, hold, name)
+local function standingOf(place, hold, group)
   if not hold then
     return nil
   end
@@ -70,16 +75,15 @@ local function standingOf(place, hold, name)
       return nil
     end
   end
-  local freed = hold.freed or {}
-  if name then
-    return not freed[name] and 'probing' or nil
+  if group then
+    return not isFreed(hold, group) and 'probing' or nil
   end
   -- It is over when each group that exists has had its ack.
   local count = 0
   local own = readPlace(place)
-  for one in pairs(own and {} or allGroups()) do
+  for _, one in pairs(own and {} or allGroups()) do
     count = count + 1
-    if not freed[one] then
+    if not isFreed(hold, one) then
       return 'probing'
     end
   end
@@ -194,7 +198,7 @@ local function heldLanes(group, names)
   readHolds(places)
   for lane in pairs(names) do
     for _, place in ipairs({ placeOf(nil, lane), placeOf(group.name, lane) }) do
-      if standingOf(place, holdsRead[place], group.name) == 'held' then
+      if standingOf(place, holdsRead[place], group) == 'held' then
         held[lane] = true
       end
     end
@@ -211,7 +215,7 @@ local function hindrances(group, lane)
     readHolds(places)
     for _, place in ipairs(places) do
       local hold = holdAt(place)
-      local standing = standingOf(place, hold, group.name)
+      local standing = standingOf(place, hold, group)
       if standing == 'held' then
         ends = math.max(ends or 0, hold.ends or math.huge)
       elseif standing == 'probing' then
@@ -268,7 +272,7 @@ local function freeProbed(group, lane, number, first, last)
     local out = hold and hold.probing and hold.out and hold.out[group.name]
     if out and out[2] == number and out[1] >= first and out[1] <= last then
       hold.freed = hold.freed or {}
-      hold.freed[group.name] = true
+      hold.freed[group.name] = group.row.born or 0
       hold.out[group.name] = nil
       if readPlace(place) or not standingOf(place, hold) then
         endHold(place)

@@ -212,6 +212,17 @@ local function leaveLine(group, flow, seq)
   lanesOf(group).ahead = lanesOf(group).ahead - 1
 end
 
+-- The key of a message is free: it is the head of it now.
+local function returnToLine(group, seq, lane)
+  local flow = changeFlow(group, lane)
+  call('HDEL', keyOf(group, 'side'), seqText(seq))
+  call('ZADD', keyOf(group, 'line'), 0, lane .. LANE_END .. seqText(seq))
+  flow.ahead = flow.ahead + 1
+  -- What was read of the line may begin behind it.
+  flow.line = nil
+  lanesOf(group).ahead = lanesOf(group).ahead + 1
+end
+
 -- Puts messages at the end of their lanes.
 local function enterLanes(group, messages)
   local held, line = {}, {}

@@ -58,6 +58,11 @@ local function free(group, key)
   local seq = tonumber(string.sub(next, #prefix + 1))
   call('HSET', keyOf(group, 'heads'), key, seqText(seq))
   local side = sideOf(group, seq)
+  if side and side.lane and side.at == 0 then
+    -- It was not delivered: it goes back to where it was in its lane.
+    returnToLine(group, seq, side.lane)
+    return
+  end
   wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 
@@ -115,6 +120,10 @@ local function remove(group, place, message)
   dropHeld(group, message)
   if kind == 'lined' then
     leaveLine(group, changeFlow(group, message.lane), seq)
+    local domain = domainOf(message)
+    if domain and call('HGET', keyOf(group, 'heads'), domain) == seqText(seq) then
+      free(group, domain)
+    end
     return
   end
   if kind == 'blocked' then

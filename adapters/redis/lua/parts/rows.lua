@@ -25,6 +25,7 @@
 --         acked, failed   since the group exists
 --         lanes     numbers of its lanes, see lanes.lua: `flows`, `ahead`, `again`, ended leases that are `lost`; and whose turn it
 --                   was, `at`, with so many messages `left`
+--         born      a number of its own, if it was made while there were holds
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find
 --
 -- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
@@ -112,7 +113,7 @@ end
 local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 
 local function packGroup(row)
-  local rare = (row.join or row.since or row.lanes) and { join = row.join, since = row.since, lanes = row.lanes } or false
+  local rare = (row.join or row.since or row.lanes or row.born) and { join = row.join, since = row.since, lanes = row.lanes, born = row.born } or false
   return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
 end
 
@@ -127,6 +128,7 @@ local function addGroup(name, packed)
   if rare then
     row.join = rare.join and trust(rare.join, { 'from', 'bound', 'at' })
     row.since = rare.since and trust(rare.since, { 'at', 'number' })
+    row.born = rare.born
     row.lanes = rare.lanes and trust(rare.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
   end
   local group = { name = name, row = row, changed = false }

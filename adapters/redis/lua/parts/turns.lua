@@ -121,9 +121,10 @@ local function takeFirst(flow, share)
   end
   leaveLine(group, flow, seq)
   local domain = domainOf(message)
-  if domain and verdict(message, 0) then
+  local isHead = domain and call('HGET', keyOf(group, 'heads'), domain) == seqText(seq)
+  if domain and not isHead and verdict(message, 0) then
     domain = nil
-  elseif domain and isBusy(group, domain) then
+  elseif domain and not isHead and isBusy(group, domain) then
     standBehind(group, message)
     looked = looked + 1
     blocked = blocked + (taken > 0 and 1 or 0)

@@ -44,17 +44,46 @@ local function isBefore(a, b)
 end
 table.sort(names, isBefore)
 
+-- Leases that have ended and that no claim has found.
+local ENDED = 1000
+local ended = {}
+if group and group.row.lanes then
+  local members = call('ZRANGEBYSCORE', keyOf(group, 'lends'), '-inf', now, 'LIMIT', 0, ENDED)
+  local sides = #members > 0 and call('HMGET', keyOf(group, 'side'), unpack(members)) or {}
+  for i = 1, #members do
+    local lane = sides[i] and cmsgpack.unpack(sides[i]).lane
+    if lane then
+      ended[lane] = (ended[lane] or 0) + 1
+    end
+  end
+end
+
+-- In how many ms a lane may go again, or -1.
+local function restOf(flow, places)
+  if flow.ahead + flow.again == 0 then
+    return -1
+  end
+  local ends = not flow.byLive and flow.rest or 0
+  for _, place in ipairs(places) do
+    local hold = holdAt(place)
+    if standingOf(place, hold, group) == 'held' then
+      ends = math.max(ends, hold.ends or math.huge)
+    end
+  end
+  return ends > now and ends < math.huge and math.ceil(ends - now) or -1
+end
+
 local reply = { #names > limit and limit > 0 and 'n' .. names[limit] or '' }
 for i = 1, math.min(limit, #names) do
   local lane = names[i]
   local flow = group and flowOf(group, lane) or { size = 0, live = 0, ahead = 0, again = 0 }
-  local holds = {}
-  for _, place in ipairs({ placeOf(nil, lane), placeOf(ARGV[2], lane) }) do
+  local holds, places = {}, { placeOf(nil, lane), placeOf(ARGV[2], lane) }
+  local live = flow.live - (ended[lane] or 0)
+  for _, place in ipairs(places) do
     holds[#holds + 1] = showHold(place, holdAt(place))
   end
   if flow.size > 0 or #holds > 0 then
-    local rests = flow.ahead + flow.again > 0 and not flow.byLive and flow.rest and flow.rest > now
-    reply[#reply + 1] = { lane, flow.size - flow.live, flow.live, rests and math.ceil(flow.rest - now) or -1, holds }
+    reply[#reply + 1] = { lane, flow.size - live, live, restOf(flow, places), holds }
   end
 end
 return reply
