@@ -21,6 +21,8 @@ export const QUEUE_LIMITS: Need = ({ queueLimits = true }) =>
   queueLimits ? undefined : 'nobody counts what a queue retains (queueLimits: false)'
 export const NAMES: Need = ({ listsQueues = true }) =>
   listsQueues ? undefined : 'queues have no list (listsQueues: false)'
+export const LANES: Need = ({ lanes = true }) =>
+  lanes ? undefined : 'there are no lanes and no holds (lanes: false)'
 export const PERSISTENCE: Need = ({ durability }) =>
   durability === 'none' ? 'nothing survives the adapter (durability: none)' : undefined
 export const SETTABLE_CLOCK: Need = (_, realClock) =>

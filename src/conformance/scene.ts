@@ -1,3 +1,4 @@
+import type { Hold, HoldRequest, LaneState, LanesQuery, ReleaseRequest } from '../lanes.ts'
 import { uuid } from '../message-id.ts'
 import type {
   AppendOptions,
@@ -335,6 +336,34 @@ export class View {
 
   cancel(...ids: readonly string[]): Promise<boolean[]> {
     return this.storage.cancel(ids)
+  }
+
+  /** Holds this group, or a lane of it. */
+  hold(request: HoldRequest = {}): Promise<void> {
+    return this.storage.hold({ group: this.group, ...request })
+  }
+
+  release(request: ReleaseRequest = {}): Promise<boolean> {
+    return this.storage.release({ group: this.group, ...request })
+  }
+
+  async holds(): Promise<readonly Hold[]> {
+    return (await this.stats()).holds
+  }
+
+  /** All pages of `limit` lanes each. */
+  async lanes(query: Partial<LanesQuery> = {}): Promise<LaneState[]> {
+    const { limit = 100 } = query
+    const lanes: LaneState[] = []
+    let cursor: string | undefined
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const page = await this.storage.lanes({ group: this.group, limit, ...query, cursor })
+      ok(page.lanes.length <= limit, `a page of at most ${limit} has ${page.lanes.length} lanes`)
+      lanes.push(...page.lanes)
+      if (page.cursor === undefined) return lanes
+      cursor = page.cursor
+    }
+    return fail('pages of lanes go on for ever')
   }
 }
 

@@ -738,7 +738,7 @@ class Queue {
     if (!this.#has('serves lanes in the order of append')) names.sort()
     const most = limit + (this.#has('delivers one too many') ? 1 : 0)
     const messages: Message[] = []
-    let turn = only === undefined ? group.turn : position ? (JSON.parse(position) as Turn) : FIRST_TURN
+    let turn = only === undefined ? group.turn : turnOf(position)
     if (this.#has('forgets whose turn it was')) turn = FIRST_TURN
     if (only !== undefined && this.#has('has no turns with a filter')) turn = FIRST_TURN
     if (this.#has('forgets how much of a turn is left')) turn = { ...turn, left: 0 }
@@ -1528,6 +1528,14 @@ class Queue {
 
 function newGroup(name: string, places: Map<Message, Place> = new Map()): Group {
   return { name, places, acked: 0, failed: 0, turn: FIRST_TURN, flows: new Map() }
+}
+
+function turnOf(position: string | undefined): Turn {
+  try {
+    return position === undefined ? FIRST_TURN : (JSON.parse(position) as Turn)
+  } catch {
+    return FIRST_TURN
+  }
 }
 
 /** By bytes of UTF-8. */

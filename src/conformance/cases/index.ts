@@ -14,7 +14,10 @@ import { dedupe } from './dedupe.ts'
 import { ends } from './ends.ts'
 import { expiry } from './expiry.ts'
 import { groups } from './groups.ts'
+import { holds } from './holds.ts'
 import { keys } from './keys.ts'
+import { laneLimits } from './lane-limits.ts'
+import { lanes } from './lanes.ts'
 import { leases } from './leases.ts'
 import { limits } from './limits.ts'
 import { list } from './list.ts'
@@ -54,6 +57,9 @@ export const SECTIONS: readonly Section[] = [
   list,
   stats,
   next,
+  lanes,
+  laneLimits,
+  holds,
   limits,
   purge,
   ends,
