@@ -719,15 +719,15 @@ const holds = `function F.placeOf(group, lane)
 if not lane then
 return group and 'b' .. group or 'a'
 end
-return group and 'd' .. F.chainOf(group) .. lane or 'c' .. lane
+return group and 'c' .. F.chainOf(group) .. lane or 'd' .. lane
 end
 function F.readPlace(place)
 local kind, rest = string.sub(place, 1, 1), string.sub(place, 2)
 if kind == 'b' then
 return rest, nil
-elseif kind == 'c' then
-return nil, rest
 elseif kind == 'd' then
+return nil, rest
+elseif kind == 'c' then
 local length = struct.unpack('>I2', rest)
 return string.sub(rest, 3, length + 2), string.sub(rest, length + 3)
 end
@@ -2719,7 +2719,7 @@ function F.namesFrom(at)
 local page, place = {}, 0
 local stretches, number
 if asked.names then
-local scores = call('ZMSCORE', F.keyOf(group, 'ready'), unpack(asked.names))
+local scores = #asked.names > 0 and call('ZMSCORE', F.keyOf(group, 'ready'), unpack(asked.names)) or {}
 for i = 1, #asked.names do
 if scores[i] then
 page[#page + 1] = asked.names[i]
@@ -2839,7 +2839,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '47064c83a382a8e5c4a571d04d2d8c40ed982b1d',
+    sha: 'fc20ef6398a79dbf8bc3b7ebddbd8dbe9490e47a',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3148,7 +3148,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'e764ac1ae37410e61fc0d34343e8d516ddbfbc02',
+    sha: '9f5a594d6d2bb8b0579a72453cde4ae729b72dd4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
@@ -3163,7 +3163,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'bf5dd611f382e2c0fb2e69b721468fe2aa32d31d',
+    sha: '7dd13d75a098b63290b2c04ba2f4c1106b0e785e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -3182,7 +3182,12 @@ if queue.reap and queue.reap <= now then
 more = true
 end
 if row.join then
-looked = looked + F.takeOver(group)
+local isFirst = row.join.lanes ~= nil
+local took = F.takeOver(group)
+if isFirst and row.join and not row.join.lanes and took < 500 / 2 then
+took = took + F.takeOver(group)
+end
+looked = looked + took
 end
 if F.sweepHolds() then
 more = true
@@ -3518,7 +3523,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'b62d4dea920ff751a73309f481544cea4bab9141',
+    sha: 'a7e3ab1f4a68eb51d3c24f3a0cc8b9eb11e1cdd3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -3567,7 +3572,7 @@ return 0
 `,
   },
   hold: {
-    sha: '8df72d52ef6daba840cc9c6a76faeb6c04e0bf2d',
+    sha: 'c0a66bdebe3fc0578bc961a4a590181ec5142110',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3579,7 +3584,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '66136b38eef8059e2cc2e1d69900c7a0bf1c5e32',
+    sha: '70e667f306f71227fb2921eb9f0239637adc8a68',
     text: `#!lua flags=no-writes
 
 ` + rows + log + leases + places + lanes + holds + show + moves + `local group = F.open(ARGV[2])
@@ -3998,7 +4003,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '71e9e919f03a4a357e489e1b9045e9f0531d7284',
+    sha: 'c13411a9cd1b5b8b92cb8860a6afe644dc798f9b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4018,7 +4023,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: '58a799074ac191d0a0ce687c325ecab0f8594877',
+    sha: '48d5c4159cca6e2ffc9d6a97a8abc7e7f03b5202',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
@@ -4039,7 +4044,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '752971abc1f809896d058e5e0d0beefb774169fe',
+    sha: '5411382d238b1ad4a0fb2bdc7fba2c1daacc7985',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -4053,7 +4058,7 @@ return settled
 `,
   },
   stats: {
-    sha: '0da89d8e29bc870ca3287ecf4ea8f3ee0d2dac34',
+    sha: '28ba1bf7fd075f047f92cd1396b6839fe16ca794',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()

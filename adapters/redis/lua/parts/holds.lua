@@ -8,12 +8,12 @@
 --             `out`: by group, the seq and the number of the lease of the one that went
 -- The sorted set `places`: places in lexicographic order. `over`: those that end by themselves, by when.
 --
--- Places of groups and of the queue come first.
+-- Places of groups and of the queue come first, then lanes of groups, and then those of all.
 local function placeOf(group, lane)
   if not lane then
     return group and 'b' .. group or 'a'
   end
-  return group and 'd' .. chainOf(group) .. lane or 'c' .. lane
+  return group and 'c' .. chainOf(group) .. lane or 'd' .. lane
 end
 
 -- What a place is of: the name of a group, and a lane, as far as it is of one.
@@ -21,9 +21,9 @@ local function readPlace(place)
   local kind, rest = string.sub(place, 1, 1), string.sub(place, 2)
   if kind == 'b' then
     return rest, nil
-  elseif kind == 'c' then
-    return nil, rest
   elseif kind == 'd' then
+    return nil, rest
+  elseif kind == 'c' then
     local length = struct.unpack('>I2', rest)
     return string.sub(rest, 3, length + 2), string.sub(rest, length + 3)
   end

@@ -204,7 +204,7 @@ local function namesFrom(at)
   local page, place = {}, 0
   local stretches, number
   if asked.names then
-    local scores = call('ZMSCORE', keyOf(group, 'ready'), unpack(asked.names))
+    local scores = #asked.names > 0 and call('ZMSCORE', keyOf(group, 'ready'), unpack(asked.names)) or {}
     for i = 1, #asked.names do
       if scores[i] then
         page[#page + 1] = asked.names[i]

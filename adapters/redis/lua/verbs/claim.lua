@@ -37,7 +37,12 @@ if queue.reap and queue.reap <= now then
   more = true
 end
 if row.join then
-  looked = looked + takeOver(group)
+  local isFirst = row.join.lanes ~= nil
+  local took = takeOver(group)
+  if isFirst and row.join and not row.join.lanes and took < JOIN_AT_ONCE / 2 then
+    took = took + takeOver(group)
+  end
+  looked = looked + took
 end
 
 if sweepHolds() then
