@@ -1130,6 +1130,7 @@ end
 function F.finishFlows()
 flowsChanged = false
 for _, group in pairs(groups) do
+F.doDeferred(group)
 local changed = group.changedFlows
 if changed then
 group.changedFlows = nil
@@ -1200,6 +1201,29 @@ else
 call('ZADD', F.keyOf(group, 'rests'), side.at, F.seqText(seq))
 end
 end
+F.DEFERRED = { side = 'HSET', lends = 'ZADD', line = 'ZREM', unside = 'HDEL', unlends = 'ZREM' }
+function F.defer(group, kind, one, two)
+group.deferred = group.deferred or {}
+local list = group.deferred[kind]
+if not list then
+list = {}
+group.deferred[kind] = list
+end
+list[#list + 1] = one
+if two then
+list[#list + 1] = two
+end
+flowsChanged = true
+end
+function F.doDeferred(group)
+local lists = group.deferred
+if lists then
+group.deferred = nil
+for kind, list in pairs(lists) do
+F.changeMany(F.DEFERRED[kind], F.keyOf(group, string.match(kind, '^un(.*)$') or kind), list, 1000)
+end
+end
+end
 function F.endWaitInLane(group, seq, side)
 local flow = F.changeFlow(group, side.lane)
 if call('ZREM', F.keyOf(group, 'rests'), F.seqText(seq)) == 0 then
@@ -1218,19 +1242,25 @@ else
 F.endLive(flow)
 end
 end
-function F.leaseInLane(group, seq, side, ends)
+function F.leaseInLane(group, seq, side, ends, isNew)
 local flow = F.changeFlow(group, side.lane)
+flow.live = flow.live + 1
 side.at = ends
+if isNew then
+F.defer(group, 'side', F.seqText(seq), cmsgpack.pack(side))
+F.defer(group, 'lends', ends, F.seqText(seq))
+else
 F.putSide(group, seq, side)
 call('ZADD', F.keyOf(group, 'lends'), ends, F.seqText(seq))
-flow.live = flow.live + 1
+end
 end
 function F.leaveLine(group, flow, seq)
-call('ZREM', F.keyOf(group, 'line'), flow.lane .. F.LANE_END .. F.seqText(seq))
+F.defer(group, 'line', flow.lane .. F.LANE_END .. F.seqText(seq))
 flow.ahead = flow.ahead - 1
 F.lanesOf(group).ahead = F.lanesOf(group).ahead - 1
 end
 function F.returnToLine(group, seq, lane)
+F.doDeferred(group)
 local flow = F.changeFlow(group, lane)
 call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
 call('ZADD', F.keyOf(group, 'line'), 0, lane .. F.LANE_END .. F.seqText(seq))
@@ -2161,6 +2191,7 @@ end
 `
 
 const settling = `local settledWakes = false
+F.OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
 function F.settleDead(group, kind, fence, seq, delay)
 local letter, row = F.letterAt(group, seq)
 if not letter or letter.fence ~= fence or kind == 'k' or kind == 'e' then
@@ -2286,13 +2317,71 @@ end
 seq = to + 1
 end
 end
-F.OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+function F.ackInLanes(group, at, results)
+local token, row = group.row.token, group.row
+local numbers, seqs, members, names = {}, {}, {}, {}
+while #seqs < 1000 and ARGV[at] == 'b' and ARGV[at + 1] == token do
+local seq = tonumber(ARGV[at + 3])
+if seq < 281474976710656 or ARGV[at + 4] == 'd' then
+break
+end
+numbers[#numbers + 1] = tonumber(ARGV[at + 2])
+seqs[#seqs + 1] = seq
+members[#members + 1] = F.seqText(seq)
+at = at + F.OPERANDS.b
+end
+local sides, met = call('HMGET', F.keyOf(group, 'side'), unpack(members)), {}
+for i = 1, #seqs do
+if sides[i] then
+sides[i] = cmsgpack.unpack(sides[i])
+names[#names + 1] = sides[i].lane
+end
+end
+F.loadFlows(group, names)
+local first, last
+local function forget()
+if first then
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), first, last)
+end
+end
+for i = 1, #seqs do
+local side, seq, settled = sides[i], seqs[i], false
+if side and side.lease == numbers[i] and not met[seq] then
+met[seq] = true
+settled = true
+if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+local flow = F.changeFlow(group, side.lane)
+flow.size = flow.size - 1
+F.endLive(flow)
+row.outside = row.outside - side.size
+row.leased, row.out, row.acked = row.leased - 1, row.out - 1, row.acked + 1
+F.defer(group, 'unlends', members[i])
+F.defer(group, 'unside', members[i])
+if first and seq == last + 1 then
+last = seq
+else
+forget()
+first, last = seq, seq
+end
+else
+settled = F.settleOne(group, 'b', numbers[i], seq)
+end
+end
+settledWakes = settledWakes or settled
+results[#results + 1] = settled and '1' or '0'
+end
+forget()
+return at
+end
 function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
 local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
 local isOurs = group and group.row.token == token
-if kind == 'a' then
+local width = F.OPERANDS[kind]
+if kind == 'b' and isOurs and seq >= 281474976710656 and ARGV[at + 4] ~= 'd' then
+at, width = F.ackInLanes(group, at, results), 0
+elseif kind == 'a' then
 local last = tonumber(ARGV[at + 4])
 if isOurs then
 F.ackStretch(group, number, seq, last, results)
@@ -2309,7 +2398,7 @@ or where ~= 'd' and F.settleOne(group, kind, number, seq, at + 5)
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
 end
-at = at + F.OPERANDS[kind]
+at = at + width
 end
 return table.concat(results)
 end
@@ -2610,6 +2699,9 @@ end
 function F.nextInLine(flow, share)
 local line = flow.line
 if not line or flow.place == #line then
+if line then
+F.doDeferred(group)
+end
 local from, to = F.rangeOf(flow.lane)
 line = call('ZRANGEBYLEX', F.keyOf(group, 'line'), from, to, 'LIMIT', 0, math.max(1, math.min(share, 256)))
 if #line == 0 then
@@ -2778,10 +2870,9 @@ end
 return not over
 end
 local function mayGoOn()
-if looked >= 1024 then
-more = true
-end
-return room() > 0 and looked < 1024
+local isMuch = looked >= 1024 or taken >= 1000
+more = more or isMuch
+return room() > 0 and not isMuch
 end
 if isUsed or not onlySome then
 if turns.at and turns.left > 0 and mayGoOn() and F.isReady(turns.at) then
@@ -2839,7 +2930,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'fc20ef6398a79dbf8bc3b7ebddbd8dbe9490e47a',
+    sha: 'be29dec699738dcbe10f8cefa8b3a2e8489cfae0',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3148,7 +3239,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '9f5a594d6d2bb8b0579a72453cde4ae729b72dd4',
+    sha: '7f3ccb95b166d869a6f3a6a1d3e33ac1b9467f19',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
@@ -3163,7 +3254,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '7dd13d75a098b63290b2c04ba2f4c1106b0e785e',
+    sha: '1c39707601136015ddeef520a4412dab264ad745',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -3266,7 +3357,8 @@ if held then
 local side = { lease = nonce, at = ends, attempt = attempt + 1, lane = message.lane }
 if message.lane then
 side.expires = message.expires
-F.leaseInLane(group, seq, side, ends)
+side.size = not message.key and not message.named and #message.record or nil
+F.leaseInLane(group, seq, side, ends, true)
 else
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
 F.putSide(group, seq, side)
@@ -3523,7 +3615,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'a7e3ab1f4a68eb51d3c24f3a0cc8b9eb11e1cdd3',
+    sha: '6110548bc85bbf1ea653f9b7357cccfd54cd0d5b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
@@ -3572,7 +3664,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'c0a66bdebe3fc0578bc961a4a590181ec5142110',
+    sha: '9fa21c791542a40e78315305aa47c02c8ca88e6f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3584,7 +3676,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '70e667f306f71227fb2921eb9f0239637adc8a68',
+    sha: '80818dbf7a452d864bae35d5f6b5051d3ac40377',
     text: `#!lua flags=no-writes
 
 ` + rows + log + leases + places + lanes + holds + show + moves + `local group = F.open(ARGV[2])
@@ -3661,7 +3753,7 @@ return reply
 `,
   },
   list: {
-    sha: '83c23c1c27dc80fffb8850f7adf3a61092c09af3',
+    sha: '80805875f2af1fa6e3854fc86cb1e03b836ad1fb',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3970,7 +4062,7 @@ return reply
 `,
   },
   purge: {
-    sha: '75654bf7bf0c43724e455b81acb3dc814fb93b1c',
+    sha: '679ec7d7d7b15de5bb3749776fdd48cfaf26db14',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + moves + ids + group + empty + `if not F.readAll() then
@@ -4003,7 +4095,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: 'c13411a9cd1b5b8b92cb8860a6afe644dc798f9b',
+    sha: '83674a2d5eeba1ba3fb97a6bc31f7a674c2787eb',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4023,7 +4115,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: '48d5c4159cca6e2ffc9d6a97a8abc7e7f03b5202',
+    sha: 'dd5a9a5916b211bba36f2168e83a77f8043691d7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
@@ -4044,7 +4136,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '5411382d238b1ad4a0fb2bdc7fba2c1daacc7985',
+    sha: '587153254cb78c26d8853168c0e91ba3cbe0267d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -4058,7 +4150,7 @@ return settled
 `,
   },
   stats: {
-    sha: '28ba1bf7fd075f047f92cd1396b6839fe16ca794',
+    sha: 'a020ef07e4a7b88b733df8895577e23697866195',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()
@@ -4114,7 +4206,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'bb5baa5c01e8c09081ae81c4956e299a88c565b3',
+    sha: '428eb2bfb47fa58ee78bb71f86635d68f3ad8672',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + moves + ids + `F.open()

@@ -101,6 +101,7 @@ end
 local function finishFlows()
   flowsChanged = false
   for _, group in pairs(groups) do
+    doDeferred(group)
     local changed = group.changedFlows
     if changed then
       group.changedFlows = nil
@@ -175,6 +176,33 @@ local function waitInLane(group, seq, side)
   end
 end
 
+-- Writes that need not be done one after the other: how each kind is written, to the key of that name.
+local DEFERRED = { side = 'HSET', lends = 'ZADD', line = 'ZREM', unside = 'HDEL', unlends = 'ZREM' }
+
+local function defer(group, kind, one, two)
+  group.deferred = group.deferred or {}
+  local list = group.deferred[kind]
+  if not list then
+    list = {}
+    group.deferred[kind] = list
+  end
+  list[#list + 1] = one
+  if two then
+    list[#list + 1] = two
+  end
+  flowsChanged = true
+end
+
+local function doDeferred(group)
+  local lists = group.deferred
+  if lists then
+    group.deferred = nil
+    for kind, list in pairs(lists) do
+      changeMany(DEFERRED[kind], keyOf(group, string.match(kind, '^un(.*)$') or kind), list, 1000)
+    end
+  end
+end
+
 -- The end of its wait.
 local function endWaitInLane(group, seq, side)
   local flow = changeFlow(group, side.lane)
@@ -197,23 +225,29 @@ local function endLeaseInLane(group, seq, side)
   end
 end
 
--- A lease of a message of a lane goes on, perhaps after it had ended.
-local function leaseInLane(group, seq, side, ends)
+-- A lease of a message of a lane begins (`isNew`), or goes on, perhaps after it had ended.
+local function leaseInLane(group, seq, side, ends, isNew)
   local flow = changeFlow(group, side.lane)
-  side.at = ends
-  putSide(group, seq, side)
-  call('ZADD', keyOf(group, 'lends'), ends, seqText(seq))
   flow.live = flow.live + 1
+  side.at = ends
+  if isNew then
+    defer(group, 'side', seqText(seq), cmsgpack.pack(side))
+    defer(group, 'lends', ends, seqText(seq))
+  else
+    putSide(group, seq, side)
+    call('ZADD', keyOf(group, 'lends'), ends, seqText(seq))
+  end
 end
 
 local function leaveLine(group, flow, seq)
-  call('ZREM', keyOf(group, 'line'), flow.lane .. LANE_END .. seqText(seq))
+  defer(group, 'line', flow.lane .. LANE_END .. seqText(seq))
   flow.ahead = flow.ahead - 1
   lanesOf(group).ahead = lanesOf(group).ahead - 1
 end
 
 -- The key of a message is free: it is the head of it now.
 local function returnToLine(group, seq, lane)
+  doDeferred(group)
   local flow = changeFlow(group, lane)
   call('HDEL', keyOf(group, 'side'), seqText(seq))
   call('ZADD', keyOf(group, 'line'), 0, lane .. LANE_END .. seqText(seq))

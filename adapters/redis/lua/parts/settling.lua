@@ -7,6 +7,9 @@
 --   e token lease seq where ms
 local settledWakes = false
 
+-- How many arguments each has.
+local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+
 -- A dead letter's `retry` redrives it, its ack deletes it.
 local function settleDead(group, kind, fence, seq, delay)
   local letter, row = letterAt(group, seq)
@@ -139,14 +142,77 @@ local function ackStretch(group, number, first, last, results)
   end
 end
 
-local OPERANDS = { a = 5, b = 5, r = 8, k = 8, e = 6 }
+-- Acks of messages of lanes that one command reads.
+local ACKS_AT_ONCE = 1000
+
+-- Acks of messages of lanes from `at` on. Answers where the arguments go on.
+local function ackInLanes(group, at, results)
+  local token, row = group.row.token, group.row
+  local numbers, seqs, members, names = {}, {}, {}, {}
+  while #seqs < ACKS_AT_ONCE and ARGV[at] == 'b' and ARGV[at + 1] == token do
+    local seq = tonumber(ARGV[at + 3])
+    if seq < LANE_BASE or ARGV[at + 4] == 'd' then
+      break
+    end
+    numbers[#numbers + 1] = tonumber(ARGV[at + 2])
+    seqs[#seqs + 1] = seq
+    members[#members + 1] = seqText(seq)
+    at = at + OPERANDS.b
+  end
+  local sides, met = call('HMGET', keyOf(group, 'side'), unpack(members)), {}
+  for i = 1, #seqs do
+    if sides[i] then
+      sides[i] = cmsgpack.unpack(sides[i])
+      names[#names + 1] = sides[i].lane
+    end
+  end
+  loadFlows(group, names)
+  local first, last
+  local function forget()
+    if first then
+      call('ZREMRANGEBYSCORE', keyOf(group, 'held'), first, last)
+    end
+  end
+  for i = 1, #seqs do
+    local side, seq, settled = sides[i], seqs[i], false
+    if side and side.lease == numbers[i] and not met[seq] then
+      met[seq] = true
+      settled = true
+      if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+        -- Nothing but this group has to do with it.
+        local flow = changeFlow(group, side.lane)
+        flow.size = flow.size - 1
+        endLive(flow)
+        row.outside = row.outside - side.size
+        row.leased, row.out, row.acked = row.leased - 1, row.out - 1, row.acked + 1
+        defer(group, 'unlends', members[i])
+        defer(group, 'unside', members[i])
+        if first and seq == last + 1 then
+          last = seq
+        else
+          forget()
+          first, last = seq, seq
+        end
+      else
+        settled = settleOne(group, 'b', numbers[i], seq)
+      end
+    end
+    settledWakes = settledWakes or settled
+    results[#results + 1] = settled and '1' or '0'
+  end
+  forget()
+  return at
+end
 
 local function settleAll(group, at)
   local results = {}
   while at <= #ARGV do
     local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
     local isOurs = group and group.row.token == token
-    if kind == 'a' then
+    local width = OPERANDS[kind]
+    if kind == 'b' and isOurs and seq >= LANE_BASE and ARGV[at + 4] ~= 'd' then
+      at, width = ackInLanes(group, at, results), 0
+    elseif kind == 'a' then
       local last = tonumber(ARGV[at + 4])
       if isOurs then
         ackStretch(group, number, seq, last, results)
@@ -163,7 +229,7 @@ local function settleAll(group, at)
       settledWakes = settledWakes or (settled and kind ~= 'e')
       results[#results + 1] = settled and '1' or '0'
     end
-    at = at + OPERANDS[kind]
+    at = at + width
   end
   return table.concat(results)
 end

@@ -5,6 +5,7 @@
 local MAX_REST_MS = 60000
 local PAGE = 64 -- names that are read at once
 local LINE_AT_ONCE = 256
+local TURNS_AT_ONCE = 1000 -- messages that lanes give to one claim
 
 -- What the rules of this claim say of a lane.
 local function limitsOf(lane)
@@ -80,6 +81,9 @@ end
 local function nextInLine(flow, share)
   local line = flow.line
   if not line or flow.place == #line then
+    if line then
+      doDeferred(group)
+    end
     local from, to = rangeOf(flow.lane)
     line = call('ZRANGEBYLEX', keyOf(group, 'line'), from, to, 'LIMIT', 0, math.max(1, math.min(share, LINE_AT_ONCE)))
     if #line == 0 then
@@ -267,10 +271,9 @@ local function takeInTurns()
   end
 
   local function mayGoOn()
-    if looked >= PASS_ON then
-      more = true
-    end
-    return room() > 0 and looked < PASS_ON
+    local isMuch = looked >= PASS_ON or taken >= TURNS_AT_ONCE
+    more = more or isMuch
+    return room() > 0 and not isMuch
   end
 
   if isUsed or not onlySome then

@@ -135,7 +135,9 @@ local function take(message, attempt, held, key, reported)
     local side = { lease = nonce, at = ends, attempt = attempt + 1, lane = message.lane }
     if message.lane then
       side.expires = message.expires
-      leaseInLane(group, seq, side, ends)
+      -- What an ack needs to know, if that is little.
+      side.size = not message.key and not message.named and #message.record or nil
+      leaseInLane(group, seq, side, ends, true)
     else
       call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
       putSide(group, seq, side)
