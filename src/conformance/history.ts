@@ -1,3 +1,4 @@
+import type { LaneRules, LaneState } from '../lanes.ts'
 import { uuid } from '../message-id.ts'
 import type {
   ClaimRequest,
@@ -32,6 +33,10 @@ export type Step =
       readonly settle: readonly StepSettlement[]
       /** Groups that it makes besides. */
       readonly groups?: readonly number[] | undefined
+      /** Limits of lanes, other than those of the group. */
+      readonly rules?: number | undefined
+      /** Only some lanes. */
+      readonly only?: number | undefined
     }
   | {
       readonly verb: 'settle'
@@ -56,11 +61,23 @@ export type Step =
       readonly group: number
       readonly ids: readonly number[]
     }
+  | HoldStep
   | { readonly verb: 'deleteGroup'; readonly view: number; readonly group: number }
   | { readonly verb: 'purge'; readonly view: number }
   | { readonly verb: 'delete'; readonly view: number }
   | { readonly verb: 'advance'; readonly ms: number }
   | { readonly verb: 'reopen' }
+
+export interface HoldStep {
+  readonly verb: 'hold' | 'release'
+  readonly view: number
+  /** Otherwise all groups. */
+  readonly group: number | undefined
+  /** Otherwise all lanes. */
+  readonly lane: number | undefined
+  readonly forMs: number | undefined
+  readonly probe: boolean | undefined
+}
 
 export interface AppendStep {
   readonly verb: 'append'
@@ -69,6 +86,7 @@ export interface AppendStep {
     /** A caller's id, or none. */
     readonly id?: number | undefined
     readonly key?: number | undefined
+    readonly lane?: number | undefined
     readonly headers?: boolean | undefined
     readonly delayMs?: number | undefined
     readonly expiresInMs?: number | undefined
@@ -93,6 +111,19 @@ const GROUPS = ['A', 'B', 'C']
 /** Of each group. */
 const MAX_ATTEMPTS = [3, 2, 1_000_000]
 const DEAD_FOR_MS = [undefined, 300, undefined]
+const LANES = ['L1', 'L2', 'M']
+/** Of each group, and others. */
+const RULES: readonly LaneRules[] = [
+  { names: { L1: { weight: 2 } } },
+  { concurrency: 2, prefixes: [['M', { concurrency: 1, weight: 3 }]] },
+  {
+    prefixes: [['L', { rate: { count: 2, perMs: 100, burst: 1 } }]],
+    names: { M: { rate: { count: 3, perMs: 300 } } },
+  },
+  {},
+  { concurrency: 1, rate: { count: 1, perMs: 100 }, weight: 3 },
+]
+const FILTERS: readonly (string | readonly string[])[] = ['L', ['L1', 'M'], '']
 /** After so many claims that find nothing, a storage must say when to look again. */
 const MAX_ROUNDS = 20
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
@@ -137,6 +168,8 @@ class History {
   readonly #dead: Set<string> = new Set()
   #adapter: StorageAdapter
   #views: QueueStorage[] | undefined
+  /** Of claims with a filter, by group and filter. */
+  readonly #positions: Map<string, string | undefined> = new Map()
   #bodies = 0
 
   constructor(factory: ConformanceFactory, backend: Backend, clock: ManualClock, trace: string[]) {
@@ -168,8 +201,11 @@ class History {
       case 'claim': {
         const group = GROUPS[step.group]!
         const settle = step.settle.map((one) => this.#settlement(one).settlement)
+        const lanes = this.#hasLanes ? { lanes: RULES[step.rules ?? step.group]! } : {}
         const request = {
           group,
+          ...lanes,
+          ...(step.only !== undefined && this.#hasLanes && { only: FILTERS[step.only]! }),
           limit: step.limit,
           leaseMs: step.leaseMs,
           maxAttempts: MAX_ATTEMPTS[step.group]!,
@@ -211,6 +247,9 @@ class History {
         this.#model.retryNow(group, ids, results)
         return
       }
+      case 'hold':
+      case 'release':
+        return await this.#hold(step)
       case 'deleteGroup':
         this.#say(`deleteGroup by ${step.view} ${GROUPS[step.group]}`)
         await (await this.#view(step.view)).deleteGroup(GROUPS[step.group]!)
@@ -234,13 +273,40 @@ class History {
     }
   }
 
+  get #hasLanes(): boolean {
+    return this.#factory.guarantees.lanes !== false
+  }
+
+  async #hold({ verb, view: number, group, lane, forMs, probe }: HoldStep): Promise<void> {
+    if (!this.#hasLanes) return
+    const place = {
+      group: group === undefined ? undefined : GROUPS[group],
+      lane: lane === undefined ? undefined : LANES[lane],
+    }
+    const view = await this.#view(number)
+    if (verb === 'hold') {
+      const request = { ...place, forMs, probe, reason: `reason ${this.#trace.length}` }
+      this.#say(`hold by ${number} ${show(request)}`)
+      await view.hold(request)
+      this.#model.lanes.hold(request)
+    } else {
+      this.#say(`release by ${number} ${show({ ...place, probe })}`)
+      const result = await view.release({ ...place, probe })
+      this.#answer(result)
+      this.#model.lanes.release({ ...place, probe }, result)
+    }
+  }
+
   /** Claims, and again at once as long as the storage says so and gives nothing. */
   async #claim(number: number, request: ClaimRequest): Promise<void> {
     const view = await this.#view(number)
+    const filter = request.only && show([request.group, request.only])
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (filter !== undefined) request = { ...request, position: this.#positions.get(filter) }
       this.#say(`claim by ${number} ${show(request)}`)
       const result = await view.claim(request)
       this.#answer(result)
+      if (filter !== undefined) this.#positions.set(filter, result.position)
       const { deliveries, nextInMs, settled = [] } = result
       for (const { receipt } of [...deliveries, ...settled]) {
         if (receipt !== undefined) this.#learn(receipt, request.group)
@@ -255,13 +321,14 @@ class History {
   async #append({ view, messages, groups: numbers }: AppendStep): Promise<void> {
     const { orderingKeys, deduplication } = this.#factory.guarantees
     const drafts = messages.map((message): NewMessage => {
-      const { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
+      const { id, key, lane, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = message
       const body = `m${this.#bodies++}`
       const named = id !== undefined && deduplication
       return {
         body,
         id: named ? `id-${id}` : undefined,
         key: orderingKeys ? keyOf(named ? id : undefined, key) : undefined,
+        lane: lane !== undefined && this.#hasLanes ? LANES[lane] : undefined,
         headers: headers ? { of: body } : undefined,
         delayMs,
         // The core refuses messages that expire before they are due.
@@ -348,6 +415,19 @@ class History {
       this.#model.observe(group, listed)
     }
     this.#model.checkStats(stats)
+    if (!this.#hasLanes) return
+    for (const group of GROUPS) {
+      if (!Object.hasOwn(stats.groups, group)) continue
+      const lanes: LaneState[] = []
+      let cursor: string | undefined
+      do {
+        const page = await storage.lanes({ group, limit: 2, cursor })
+        lanes.push(...page.lanes)
+        cursor = page.cursor
+        ok(lanes.length < 100, 'pages of lanes go on for ever')
+      } while (cursor !== undefined)
+      this.#model.checkLanes(group, lanes)
+    }
   }
 
   #settlement({ receipt: number, kind, ms, error, counts }: StepSettlement): {

@@ -1,3 +1,4 @@
+import type { LaneState } from '../lanes.ts'
 import type {
   AppendResult,
   Body,
@@ -16,6 +17,7 @@ import type {
 } from '../storage.ts'
 import { equal, fail, ok, show } from './assert.ts'
 import type { ConformanceClock } from './clock.ts'
+import { LaneModel } from './lane-model.ts'
 
 /**
  * Contract 1 as plainly as possible: an array of messages, and for each message and group where it stands. Everything is
@@ -38,11 +40,21 @@ export class Model {
   #sent: Range = { least: 0, most: 0 }
 
   readonly #fifo: boolean
+  /** Whose turn it is, and what is held. */
+  readonly lanes: LaneModel
 
   /** @param fifo Whether the storage promises an order. */
   constructor(clock: ConformanceClock, fifo: boolean = true) {
     this.#clock = clock
     this.#fifo = fifo
+    this.lanes = new LaneModel({
+      now: () => this.#now,
+      groups: () => this.#groups.values(),
+      of: (group) => this.#of(group),
+      isLive: (standing) => this.#isHeld(standing),
+      isDeliverable: (group, message, standing) => this.#isDeliverable(group, message, standing),
+      states: (group, message, standing) => this.#states(group, message, standing),
+    })
   }
 
   get #now(): number {
@@ -121,7 +133,10 @@ export class Model {
       dropped: false,
       standings: new Map(),
     }
-    for (const name of this.#groups.keys()) message.standings.set(name, newStanding(message, true))
+    for (const [name, group] of this.#groups) {
+      this.lanes.stored(group, message.lane)
+      message.standings.set(name, newStanding(message, true))
+    }
     this.#messages.push(message)
     this.#sent = { least: this.#sent.least + 1, most: this.#sent.most + 1 }
   }
@@ -133,10 +148,11 @@ export class Model {
     this.#doubtId(id)
     const wasWaiting = message.at > this.#now
     const delayMs = draft.delayMs ?? 0
+    const { lane } = message
     // An engine may drop the old one and store the new one.
     this.#sent = { ...this.#sent, most: this.#sent.most + 1 }
     Object.assign(message, this.#contentOf(draft, id))
-    const moves = wasWaiting || delayMs > 0
+    const moves = wasWaiting || delayMs > 0 || message.lane !== lane
     if (moves) {
       message.number = this.#messages.length
       this.#messages.push(...this.#messages.splice(this.#messages.indexOf(message), 1))
@@ -166,11 +182,12 @@ export class Model {
   }
 
   #contentOf(draft: NewMessage, id: string): Content {
-    const { body, key, headers, maxAttempts, expiresInMs, dedupeMs = 0 } = draft
+    const { body, key, lane = '', headers, maxAttempts, expiresInMs, dedupeMs = 0 } = draft
     return {
       id,
       body,
       key,
+      lane,
       headers,
       maxAttempts,
       dedupeMs,
@@ -181,7 +198,8 @@ export class Model {
 
   // Claim
 
-  claim(request: ClaimRequest, { deliveries, nextInMs, settled }: ClaimResult): void {
+  claim(request: ClaimRequest, result: ClaimResult): void {
+    const { deliveries, nextInMs, settled } = result
     this.#start(request.groups ?? [])
     this.#start([{ name: request.group, from: request.from }])
     const group = this.#groups.get(request.group)!
@@ -193,11 +211,13 @@ export class Model {
     if (deliveries.length > 0 || nextInMs !== 0) {
       for (const [, standing] of this.#of(group)) standing.starting = false
     }
+    this.lanes.begin(group, request)
     ok(deliveries.length <= request.limit, `${deliveries.length} deliveries, the limit is ${request.limit}`)
     for (const delivery of deliveries) this.#deliver(group, delivery, request)
     this.#markBlocked(group)
-    if (deliveries.length < request.limit && nextInMs !== 0) this.#nothingLeft(group)
-    const next = this.#nextEvent(group)
+    if (deliveries.length < request.limit && nextInMs !== 0) this.#nothingLeft(group, request)
+    this.lanes.end(group, request, result)
+    const next = this.#nextEvent(group, request)
     if (next !== undefined) {
       const latest = next - this.#now
       ok(
@@ -215,7 +235,8 @@ export class Model {
     }
   }
 
-  #deliver(group: Group, delivery: Delivery, { leaseMs, maxAttempts }: ClaimRequest): void {
+  #deliver(group: Group, delivery: Delivery, request: ClaimRequest): void {
+    const { leaseMs, maxAttempts } = request
     const { body, attempt, receipt } = delivery
     const what = `delivery of ${show(body)} to ${group.name}`
     const message = this.#find(body, what)
@@ -246,6 +267,7 @@ export class Model {
     if (this.#fifo && isInOrder(standing)) {
       const earlier = this.#of(group).find(
         ([other, theirs]) =>
+          other.lane === message.lane &&
           isBefore(other, message) &&
           isInOrder(theirs) &&
           theirs.sure &&
@@ -253,6 +275,7 @@ export class Model {
       )
       ok(earlier === undefined, `${what}: ${show(earlier?.[0].body)} comes first`)
     }
+    this.lanes.deliver(group, message, standing, request, what)
     ok(!this.#receipts.has(receipt), `${what}: the receipt ${receipt} was given out before`)
     if (standing.state === 'leased') this.#fail(group, 1, 1)
     Object.assign(standing, {
@@ -271,9 +294,10 @@ export class Model {
   }
 
   /** A claim has said that it left nothing behind. */
-  #nothingLeft(group: Group): void {
+  #nothingLeft(group: Group, request: ClaimRequest): void {
+    const mayGo = ({ lane }: Message): boolean => this.lanes.mayGo(group, lane, request) === 'yes'
     for (const [message, standing] of this.#of(group)) {
-      if (!standing.sure) continue
+      if (!standing.sure || !mayGo(message)) continue
       const { body } = message
       ok(!this.#isDeliverable(group, message, standing), `a claim of ${group.name} left ${show(body)} behind`)
       if (standing.expiry !== 'maybe' && this.#isDying(message, standing) && this.#isDue(message, standing)) {
@@ -282,11 +306,15 @@ export class Model {
       if (message.at <= this.#now && this.#blockers(group, message).length > 0) standing.passed = true
     }
     // Which of a redriven message and those behind it goes first is open, but one of them must.
-    for (const key of new Set(this.#messages.map((message) => message.key))) {
-      if (key === undefined) continue
+    for (const domain of new Set(this.#messages.map(domainOf))) {
+      if (domain === undefined) continue
       const open = this.#of(group).filter(
         ([message, { state }]) =>
-          message.key === key && message.at <= this.#now && state !== 'done' && state !== 'dead',
+          domainOf(message) === domain &&
+          mayGo(message) &&
+          message.at <= this.#now &&
+          state !== 'done' &&
+          state !== 'dead',
       )
       const isStuck =
         open.length > 0 &&
@@ -297,17 +325,19 @@ export class Model {
             this.#isDue(message, standing) &&
             !this.#isDying(message, standing),
         )
-      ok(!isStuck, `a claim of ${group.name} left all messages of the key ${key} behind`)
+      ok(!isStuck, `a claim of ${group.name} left all messages of the key ${domain} behind`)
     }
   }
 
   /** The first time at which a claim surely finds something, if nobody does anything. */
-  #nextEvent(group: Group): number | undefined {
+  #nextEvent(group: Group, request: ClaimRequest): number | undefined {
     const times: number[] = []
     for (const [message, standing] of this.#of(group)) {
       const { state, sure, until, due, attempts, expiry } = standing
       if (!sure || state === 'done' || state === 'dead') continue
-      const at = Math.max(this.#now, message.at, state === 'leased' ? until : due)
+      const goes = this.lanes.goesAt(group, message.lane, request)
+      const at = Math.max(goes, message.at, state === 'leased' ? until : due)
+      if (at === Infinity) continue
       const isExpired = message.expires !== undefined && message.expires <= at && expiry !== 'never'
       if (isExpired || Math.max(...attempts) >= this.#maxOf(group, message)) continue
       if (this.#blockers(group, message).length > 0) continue
@@ -358,6 +388,8 @@ export class Model {
     if (settlement.kind === 'ack') {
       const wasDead = standing.state === 'dead'
       group.acked = { least: group.acked.least + (wasDead ? 0 : 1), most: group.acked.most + 1 }
+      if (!wasDead)
+        this.lanes.acked(group, message, standing, !this.#isHeld(standing) || standing.doubtfulLease)
       standing.state = 'done'
       // Whether `dedupeMs` counts from the death or from its end is open.
       this.#finished(message, !wasDead)
@@ -437,7 +469,10 @@ export class Model {
   /** Groups that a verb makes where they do not exist. */
   #start(groups: readonly GroupStart[]): void {
     for (const { name, from = 'earliest' } of groups) {
-      if (!this.#groups.has(name)) this.#groups.set(name, this.#makeGroup(name, from, true))
+      if (this.#groups.has(name)) continue
+      const group = this.#makeGroup(name, from, true)
+      this.#groups.set(name, group)
+      this.lanes.made(group)
     }
   }
 
@@ -530,7 +565,10 @@ export class Model {
   }
 
   deleteGroup(name: string): void {
-    if (!this.#groups.delete(name)) return
+    const group = this.#groups.get(name)
+    if (group === undefined) return this.lanes.deletedGroup({ ...NO_GROUP, name })
+    this.#groups.delete(name)
+    this.lanes.deletedGroup(group)
     for (const message of this.#messages) {
       const standing = message.standings.get(name)
       const wasOpen = standing?.state === 'waiting' || standing?.state === 'leased'
@@ -544,6 +582,7 @@ export class Model {
   }
 
   purge(): void {
+    this.lanes.purged()
     for (const message of this.#messages) {
       const wasOpen = this.#isRetained(message)
       this.#drop(message, true)
@@ -569,6 +608,7 @@ export class Model {
     this.#messages.length = 0
     this.#groups.clear()
     this.#remembered.clear()
+    this.lanes.deleted()
     this.#sent = { least: 0, most: 0 }
   }
 
@@ -695,13 +735,13 @@ export class Model {
       if (state === 'ready' && !isInOrder(standing)) continue
       if (state === 'blocked' && standing.redriven) continue
       if (state === 'leased' || state === 'delayed') continue
-      const lane = state === 'blocked' ? `blocked by ${key}` : state
-      const before = last.get(lane)
+      const line = `${state === 'blocked' ? `blocked by ${key}` : state} in ${message.lane}`
+      const before = last.get(line)
       ok(
         before === undefined || !isBefore(message, before),
         `the list of ${group.name} shows ${show(before?.body)} before ${show(body)}, both ${state}`,
       )
-      last.set(lane, message)
+      last.set(line, message)
     }
   }
 
@@ -744,7 +784,14 @@ export class Model {
     return seen
   }
 
+  /** Checks all lanes of a group, unless there is none. */
+  checkLanes(name: string, lanes: readonly LaneState[]): void {
+    const group = this.#groups.get(name)
+    if (group !== undefined) this.lanes.checkLanes(group, lanes)
+  }
+
   checkStats(stats: StorageStats): void {
+    this.lanes.checkHolds(stats.holds)
     equal(Object.keys(stats.groups).sort(), [...this.#groups.keys()].sort(), 'groups in stats')
     inRange(stats.sent, this.#sent, 'sent in stats')
     let largest = 0
@@ -867,10 +914,10 @@ export class Model {
     })
   }
 
-  #ofKey(group: Group, { key, number }: Message): [Message, Standing][] {
-    return key === undefined
-      ? []
-      : this.#of(group).filter(([other]) => other.key === key && other.number !== number)
+  #ofKey(group: Group, message: Message): [Message, Standing][] {
+    const domain = domainOf(message)
+    if (domain === undefined) return []
+    return this.#of(group).filter(([other]) => domainOf(other) === domain && other.number !== message.number)
   }
 
   /** Earlier messages of the same key that are not done. `hard`: no reading of the contract lets this one pass. */
@@ -979,12 +1026,14 @@ export class Model {
   }
 }
 
-type Seen = MessageState | 'gone'
+export type Seen = MessageState | 'gone'
 
 interface Content {
   id: string
   body: Body
   key: string | undefined
+  /** Empty: none. */
+  lane: string
   headers: Readonly<Record<string, string>> | undefined
   maxAttempts: number | undefined
   dedupeMs: number
@@ -992,7 +1041,7 @@ interface Content {
   expires: number | undefined
 }
 
-interface Message extends Content {
+export interface Message extends Content {
   /** The order of append. */
   number: number
   /** When it took, or will take, its place in the queue. */
@@ -1011,7 +1060,7 @@ interface Message extends Content {
 }
 
 /** A message in a group. */
-interface Standing {
+export interface Standing {
   state: 'waiting' | 'leased' | 'dead' | 'done'
   /** `false`: whether the group has it at all will be seen. */
   sure: boolean
@@ -1061,7 +1110,7 @@ interface LastError {
   readonly text: string | undefined
 }
 
-interface Group {
+export interface Group {
   readonly name: string
   maxAttempts: number
   /** Of the last claim. */
@@ -1079,12 +1128,26 @@ interface Receipt {
   readonly token: number
 }
 
-interface Range {
+export interface Range {
   readonly least: number
   readonly most: number
 }
 
 const ZERO: Range = { least: 0, most: 0 }
+
+const NO_GROUP: Group = {
+  name: '',
+  acked: ZERO,
+  failed: ZERO,
+  maxAttempts: Infinity,
+  deadForMs: undefined,
+  imagined: undefined,
+}
+
+/** A key belongs to its lane. */
+function domainOf({ key, lane }: Message): string | undefined {
+  return key === undefined ? undefined : JSON.stringify([lane, key])
+}
 
 function inRange(actual: number, { least, most }: Range, what: string): void {
   ok(
@@ -1146,6 +1209,7 @@ function isExpiredAt({ expires }: Message, now: number): boolean {
 }
 
 function sameContent(actual: Delivery | ListedMessage, message: Message, what: string): void {
-  const { id, key, headers, timestamp } = actual
-  equal([id, key, headers, timestamp], [message.id, message.key, message.headers, message.timestamp], what)
+  const { id, key, lane = '', headers, timestamp } = actual
+  const expected = [message.id, message.key, message.lane, message.headers, message.timestamp]
+  equal([id, key, lane, headers, timestamp], expected, what)
 }

@@ -1332,6 +1332,7 @@ class Queue {
     const isKept = (message: Message): boolean =>
       this.#has('purges only what is ready') && message.at > this.#now
     if (this.#has('forgets holds with a purge')) this.#holds.clear()
+    for (const { flows } of this.#groups.values()) flows.clear()
     if (this.#has('forgets ids with a purge')) this.#known.clear()
     else
       for (const message of this.#messages)

@@ -18,6 +18,7 @@ function rarely<T>(arbitrary: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T | und
 const message = fc.record({
   id: rarely(fc.nat(3), 3),
   key: rarely(fc.nat(2), 4),
+  lane: rarely(fc.nat(2), 5),
   headers: rarely(fc.constant(true)),
   delayMs: rarely(fc.constantFrom(50, 100, 200)),
   expiresInMs: rarely(fc.constantFrom(50, 100, 150, 300)),
@@ -72,6 +73,19 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
         from: fc.constantFrom('earliest' as const, 'latest' as const),
         settle: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(settlement, { maxLength: 3 })),
         groups: rarely(fc.array(group, { minLength: 1, maxLength: 2 })),
+        rules: rarely(fc.nat(4)),
+        only: rarely(fc.nat(2)),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        verb: fc.constantFrom('hold' as const, 'hold' as const, 'release' as const),
+        view,
+        group: maybe(group),
+        lane: maybe(fc.nat(2)),
+        forMs: maybe(fc.constantFrom(50, 100, 200)),
+        probe: maybe(fc.boolean()),
       }),
     },
     {
