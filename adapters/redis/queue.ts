@@ -471,6 +471,6 @@ function booleans(digits: Buffer): boolean[] {
 
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
 function readCursor(cursor = '1:'): readonly [section: string, place: string] | undefined {
-  const parts = /^([1-6]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
+  const parts = /^([1-7]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
   return parts === null ? undefined : [parts[1]!, parts[2]!]
 }

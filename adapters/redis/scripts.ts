@@ -246,6 +246,9 @@ dropped = true
 end
 end
 handing = true
+for key in pairs(queue.ghosts or {}) do
+call('ZREMRANGEBYSCORE', base .. key, seq, seq)
+end
 if not dropped then
 return false
 end
@@ -2600,7 +2603,6 @@ if laned[i] then
 seq = 281474976710656 + queue.number
 queue.number = queue.number + 1
 messages[i].seq = seq
-messages[i].at = clock
 ofLanes[#ofLanes + 1] = messages[i]
 places[#places + 1] = i
 else
@@ -2904,8 +2906,8 @@ ring = others
 end
 F.restLanes()
 end
-if onlySome and turns.at then
-reply[5] = string.format('%.0f.%s', turns.left, turns.at)
+if onlySome then
+reply[5] = turns.at and string.format('%.0f.%s', turns.left, turns.at) or 'none'
 end
 end
 function F.isLeft()
@@ -2930,7 +2932,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'be29dec699738dcbe10f8cefa8b3a2e8489cfae0',
+    sha: 'a1aa72a4ca13ff454768aa4d8acb621e72594b26',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3239,7 +3241,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '7f3ccb95b166d869a6f3a6a1d3e33ac1b9467f19',
+    sha: '2ad031627d3f5b1cc38ee14906d0e0d14b88c25f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
@@ -3254,7 +3256,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '1c39707601136015ddeef520a4412dab264ad745',
+    sha: '611ab8d5e019756e3620bf33bccd6ea0a2a6ce5d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -3676,14 +3678,23 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '80818dbf7a452d864bae35d5f6b5051d3ac40377',
+    sha: '07346bfb201cef6f1fa8dd45a129a23a5666e111',
     text: `#!lua flags=no-writes
 
-` + rows + log + leases + places + lanes + holds + show + moves + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
 local prefix, limit = ARGV[3], math.min(tonumber(ARGV[4]), 500)
 local from, to = '[' .. prefix, '(' .. prefix .. '\\255'
 local behind = string.match(ARGV[5], '^n(.*)$')
 local names, seen = {}, {}
+local function isBefore(a, b)
+for i = 1, math.min(#a, #b) do
+local one, other = string.byte(a, i), string.byte(b, i)
+if one ~= other then
+return one < other
+end
+end
+return #a < #b
+end
 local function note(key, start)
 local min = behind and '(' .. start .. behind or '[' .. start .. prefix
 local members = call('ZRANGEBYLEX', key, min, '(' .. start .. prefix .. '\\255', 'LIMIT', 0, limit + 1)
@@ -3695,25 +3706,50 @@ names[#names + 1] = name
 end
 end
 end
-if group and group.row.lanes then
+local coming = {}
+local function count(lane)
+coming[lane] = (coming[lane] or 0) + 1
+local isWanted = string.sub(lane, 1, #prefix) == prefix and (not behind or isBefore(behind, lane))
+if isWanted and not seen[lane] then
+seen[lane] = true
+names[#names + 1] = lane
+end
+end
+if queue.laned and F.isOverdue() then
+local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 2000)
+for i = 1, #due, 2 do
+local message = cmsgpack.unpack(call('HGET', base .. 'delayed', due[i]))
+if message.lane and not F.isSince(group, tonumber(due[i + 1]), tonumber(due[i])) then
+count(message.lane)
+end
+end
+end
+local join = group.row.join
+if join and join.lanes then
+F.nextWindow(join)
+end
+local looked = 0
+while join and join.bound > 281474976710656 and looked < 2000 do
+local messages, bound = F.unjoined(group, 2000)
+for _, message in ipairs(messages) do
+count(message.lane)
+end
+looked = looked + #messages + 1
+if bound >= join.bound then
+break
+end
+join.from = bound - 1
+end
+if group.row.lanes then
 note(F.keyOf(group, 'lanes'), '')
 end
 if queue.holds then
 note(base .. 'places', F.placeOf(nil, ''))
 note(base .. 'places', F.placeOf(ARGV[2], ''))
 end
-local function isBefore(a, b)
-for i = 1, math.min(#a, #b) do
-local one, other = string.byte(a, i), string.byte(b, i)
-if one ~= other then
-return one < other
-end
-end
-return #a < #b
-end
 table.sort(names, isBefore)
 local ended = {}
-if group and group.row.lanes then
+if group.row.lanes then
 local members = call('ZRANGEBYSCORE', F.keyOf(group, 'lends'), '-inf', now, 'LIMIT', 0, 1000)
 local sides = #members > 0 and call('HMGET', F.keyOf(group, 'side'), unpack(members)) or {}
 for i = 1, #members do
@@ -3739,21 +3775,22 @@ end
 local reply = { #names > limit and limit > 0 and 'n' .. names[limit] or '' }
 for i = 1, math.min(limit, #names) do
 local lane = names[i]
-local flow = group and F.flowOf(group, lane) or { size = 0, live = 0, ahead = 0, again = 0 }
+local flow = F.flowOf(group, lane)
+local size = flow.size + (coming[lane] or 0)
 local holds, places = {}, { F.placeOf(nil, lane), F.placeOf(ARGV[2], lane) }
 local live = flow.live - (ended[lane] or 0)
 for _, place in ipairs(places) do
 holds[#holds + 1] = F.showHold(place, F.holdAt(place))
 end
-if flow.size > 0 or #holds > 0 then
-reply[#reply + 1] = { lane, flow.size - live, live, restOf(flow, places), holds }
+if size > 0 or #holds > 0 then
+reply[#reply + 1] = { lane, size - live, live, restOf(flow, places), holds }
 end
 end
 return reply
 `,
   },
   list: {
-    sha: '80805875f2af1fa6e3854fc86cb1e03b836ad1fb',
+    sha: '3a44e499eff5f2c370246ca66b61231f515b36b6',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
@@ -3848,6 +3885,7 @@ from = '(' .. place
 end
 end
 local sections = {}
+local laneBound = row.join and (row.join.lanes or row.join.bound)
 sections[1] = { 'lr', function()
 local from = tonumber(place ~= '' and place or 0) + 1
 while row.leased > row.out do
@@ -3879,11 +3917,11 @@ sections[2] = { 'ldbr', function()
 if onlyLane and onlyLane ~= '' and place == '' then
 place = string.format('%.0f', 281474976710656 - 1)
 end
-local below = onlyLane == '' and string.format('(%.0f', 281474976710656) or nil
+local below = onlyLane == '' and 281474976710656 or row.join and row.join.lanes and 281474976710656 or laneBound
 return walk(F.keyOf(group, 'held'), function(message)
 showHeld(message)
 return message.seq
-end, below)
+end, below and string.format('(%.0f', below))
 end }
 sections[3] = { 'r', function()
 local join = row.join
@@ -3910,7 +3948,17 @@ end
 place = string.format('%.0f', bound - 1)
 end
 end }
-sections[4] = { 'r', function()
+sections[4] = { 'ldbr', function()
+if not laneBound then
+return false
+end
+place = string.format('%.0f', math.max(laneBound - 1, tonumber(place) or 0))
+return walk(F.keyOf(group, 'held'), function(message)
+showHeld(message)
+return message.seq
+end)
+end }
+sections[5] = { 'r', function()
 local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
 while from < queue.tail do
 local entry = F.segmentsFrom(from, 1)[1]
@@ -3943,7 +3991,7 @@ end }
 local function isBefore(number, at)
 return row.since and at <= row.since.at and number < row.since.number
 end
-sections[5] = { 'dr', function()
+sections[6] = { 'dr', function()
 local at, number = string.match(place, '^(.*)/(.*)$')
 local index = 0
 if at then
@@ -3973,7 +4021,7 @@ end
 index = index + 256
 end
 end }
-sections[6] = { 'x', function()
+sections[7] = { 'x', function()
 return walk(F.keyOf(group, 'dead'), function(letter)
 showDead(letter)
 return letter.message.seq
@@ -4115,7 +4163,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: 'dd5a9a5916b211bba36f2168e83a77f8043691d7',
+    sha: 'b15656872a377f41b506afacd5afac0cfce24cd1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
@@ -4136,7 +4184,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '587153254cb78c26d8853168c0e91ba3cbe0267d',
+    sha: '9064fd706a83c654da29718b205917cfdaee665f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
@@ -4150,7 +4198,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'a020ef07e4a7b88b733df8895577e23697866195',
+    sha: '3fa6338490ec72b42194291e6ed0502602bce10f',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()

@@ -40,6 +40,10 @@ local function drop(id, found)
     end
   end
   handing = true
+  -- Nor do groups that join later get it.
+  for key in pairs(queue.ghosts or {}) do
+    call('ZREMRANGEBYSCORE', base .. key, seq, seq)
+  end
   if not dropped then
     return false
   end

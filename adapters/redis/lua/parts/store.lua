@@ -154,7 +154,6 @@ local function sweepDelayed(most)
         seq = LANE_BASE + queue.number
         queue.number = queue.number + 1
         messages[i].seq = seq
-        messages[i].at = clock
         ofLanes[#ofLanes + 1] = messages[i]
         places[#places + 1] = i
       else

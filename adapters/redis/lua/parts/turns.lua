@@ -306,8 +306,8 @@ local function takeInTurns()
     end
     restLanes()
   end
-  if onlySome and turns.at then
-    reply[5] = string.format('%.0f.%s', turns.left, turns.at)
+  if onlySome then
+    reply[5] = turns.at and string.format('%.0f.%s', turns.left, turns.at) or 'none'
   end
 end
 

@@ -116,6 +116,8 @@ local function walk(key, each, below)
 end
 
 local sections = {}
+-- What a group that joins has of lanes beyond what it has yet to take over begins here.
+local laneBound = row.join and (row.join.lanes or row.join.bound)
 
 sections[1] = { 'lr', function()
   local from = tonumber(place ~= '' and place or 0) + 1
@@ -149,11 +151,11 @@ sections[2] = { 'ldbr', function()
   if onlyLane and onlyLane ~= '' and place == '' then
     place = string.format('%.0f', LANE_BASE - 1)
   end
-  local below = onlyLane == '' and string.format('(%.0f', LANE_BASE) or nil
+  local below = onlyLane == '' and LANE_BASE or row.join and row.join.lanes and LANE_BASE or laneBound
   return walk(keyOf(group, 'held'), function(message)
     showHeld(message)
     return message.seq
-  end, below)
+  end, below and string.format('(%.0f', below))
 end }
 
 -- What a group has yet to take over.
@@ -183,7 +185,18 @@ sections[3] = { 'r', function()
   end
 end }
 
-sections[4] = { 'r', function()
+sections[4] = { 'ldbr', function()
+  if not laneBound then
+    return false
+  end
+  place = string.format('%.0f', math.max(laneBound - 1, tonumber(place) or 0))
+  return walk(keyOf(group, 'held'), function(message)
+    showHeld(message)
+    return message.seq
+  end)
+end }
+
+sections[5] = { 'r', function()
   local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
   while from < queue.tail do
     local entry = segmentsFrom(from, 1)[1]
@@ -220,7 +233,7 @@ local function isBefore(number, at)
 end
 
 -- The place is when the last one is due, and its number.
-sections[5] = { 'dr', function()
+sections[6] = { 'dr', function()
   local at, number = string.match(place, '^(.*)/(.*)$')
   local index = 0
   if at then
@@ -251,7 +264,7 @@ sections[5] = { 'dr', function()
   end
 end }
 
-sections[6] = { 'x', function()
+sections[7] = { 'x', function()
   return walk(keyOf(group, 'dead'), function(letter)
     showDead(letter)
     return letter.message.seq
