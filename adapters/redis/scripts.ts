@@ -2374,6 +2374,7 @@ settledWakes = settledWakes or settled
 results[#results + 1] = settled and '1' or '0'
 end
 forget()
+F.doDeferred(group)
 return at
 end
 function F.settleAll(group, at)
@@ -2659,6 +2660,7 @@ add(rules)
 return found
 end
 local visited = {}
+local stopped = false
 function F.lookAt(flow)
 if flow.limits then
 return
@@ -2756,7 +2758,7 @@ end
 function F.takeOne(flow, share)
 while flow.again + flow.ahead > 0 do
 if looked >= 1024 or blocked >= 256 then
-more = true
+stopped = true
 return false
 end
 local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
@@ -2777,7 +2779,7 @@ function F.giveTurn(flow, most, share)
 local given = 0
 while given < most and room() > 0 do
 if flow.heldFor or F.isAtRest(flow) or F.isFullLane(flow) or not F.takeOne(flow, share) then
-return given, true
+return given, not stopped
 end
 given = given + 1
 if flow.each then
@@ -2853,11 +2855,12 @@ local share = math.ceil(room() / ready)
 local function visit(lane, most)
 local given, over
 if lane == '' then
-local before = taken
-cap = taken + 1
+local before, hadMore = taken, more
+cap, more = taken + 1, false
 takePlain()
-cap = math.huge
 most, given, over = 1, taken - before, taken == before
+stopped = over and (more or room() > 0 and row.cursor < queue.tail)
+cap, more = math.huge, more or hadMore
 else
 local flow = F.flowOf(group, lane)
 F.lookAt(flow)
@@ -2872,7 +2875,7 @@ end
 return not over
 end
 local function mayGoOn()
-local isMuch = looked >= 1024 or taken >= 1000
+local isMuch = stopped or looked >= 1024 or taken >= 1000
 more = more or isMuch
 return room() > 0 and not isMuch
 end
@@ -2894,7 +2897,9 @@ end
 while #ring > 0 and mayGoOn() do
 local others = {}
 if #ring == 1 and ring[1] == '' then
-takePlain()
+if takePlain() then
+turns.at, turns.left = '', 0
+end
 else
 for i = 1, #ring do
 if mayGoOn() and visit(ring[i]) then
@@ -3256,7 +3261,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '611ab8d5e019756e3620bf33bccd6ea0a2a6ce5d',
+    sha: '6f51cb095faa27cf085c6efd79aa4db195304a61',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
@@ -3285,7 +3290,7 @@ end
 if F.sweepHolds() then
 more = true
 end
-if queue.laned and F.sweepDelayed(500) > 0 and F.isOverdue() then
+if (queue.laned or onlySome) and F.sweepDelayed(500) > 0 and F.isOverdue() then
 more = true
 end
 local lanes = row.lanes
@@ -3617,11 +3622,15 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '6110548bc85bbf1ea653f9b7357cccfd54cd0d5b',
+    sha: '0fae4480bc0c63494da689c96f96fd511cd03ddb',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
+F.endHoldsOf(ARGV[2])
 if not group then
+if queueChanged then
+F.finish(true)
+end
 return 0
 end
 F.allGroups()
@@ -3630,7 +3639,6 @@ queue.groups = queue.groups - 1
 queueChanged = true
 call('HDEL', state, 'group:' .. group.name)
 F.unlinkGroup(group)
-F.endHoldsOf(group.name)
 if queue.groups == 0 then
 F.endMessages()
 else
@@ -4184,7 +4192,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '9064fd706a83c654da29718b205917cfdaee665f',
+    sha: 'd95d056e675ae2cbea87f75e71eed2db81858585',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])

@@ -201,6 +201,7 @@ local function ackInLanes(group, at, results)
     results[#results + 1] = settled and '1' or '0'
   end
   forget()
+  doDeferred(group)
   return at
 end
 

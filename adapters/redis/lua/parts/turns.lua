@@ -29,6 +29,8 @@ local function limitsOf(lane)
 end
 
 local visited = {}
+-- Somebody has more than this claim can go through: nobody comes before him.
+local stopped = false
 
 -- Finds out, once for each claim, what a lane may do.
 local function lookAt(flow)
@@ -143,7 +145,7 @@ end
 local function takeOne(flow, share)
   while flow.again + flow.ahead > 0 do
     if looked >= PASS_ON or blocked >= PASS then
-      more = true
+      stopped = true
       return false
     end
     local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
@@ -166,7 +168,7 @@ local function giveTurn(flow, most, share)
   local given = 0
   while given < most and room() > 0 do
     if flow.heldFor or isAtRest(flow) or isFullLane(flow) or not takeOne(flow, share) then
-      return given, true
+      return given, not stopped
     end
     given = given + 1
     if flow.each then
@@ -251,11 +253,12 @@ local function takeInTurns()
   local function visit(lane, most)
     local given, over
     if lane == '' then
-      local before = taken
-      cap = taken + 1
+      local before, hadMore = taken, more
+      cap, more = taken + 1, false
       takePlain()
-      cap = math.huge
       most, given, over = 1, taken - before, taken == before
+      stopped = over and (more or room() > 0 and row.cursor < queue.tail)
+      cap, more = math.huge, more or hadMore
     else
       local flow = flowOf(group, lane)
       lookAt(flow)
@@ -271,7 +274,7 @@ local function takeInTurns()
   end
 
   local function mayGoOn()
-    local isMuch = looked >= PASS_ON or taken >= TURNS_AT_ONCE
+    local isMuch = stopped or looked >= PASS_ON or taken >= TURNS_AT_ONCE
     more = more or isMuch
     return room() > 0 and not isMuch
   end
@@ -294,7 +297,9 @@ local function takeInTurns()
     while #ring > 0 and mayGoOn() do
       local others = {}
       if #ring == 1 and ring[1] == '' then
-        takePlain()
+        if takePlain() then
+          turns.at, turns.left = '', 0
+        end
       else
         for i = 1, #ring do
           if mayGoOn() and visit(ring[i]) then

@@ -48,7 +48,7 @@ end
 if sweepHolds() then
   more = true
 end
-if queue.laned and sweepDelayed(TIMERS_AT_ONCE) > 0 and isOverdue() then
+if (queue.laned or onlySome) and sweepDelayed(TIMERS_AT_ONCE) > 0 and isOverdue() then
   more = true
 end
 local lanes = row.lanes

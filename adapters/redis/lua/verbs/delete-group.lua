@@ -2,7 +2,11 @@
 --@flags allow-oom
 --@include rows log leases places lanes holds moves ids group empty
 local group = open(ARGV[2])
+endHoldsOf(ARGV[2])
 if not group then
+  if queueChanged then
+    finish(true)
+  end
   return 0
 end
 allGroups()
@@ -11,7 +15,6 @@ queue.groups = queue.groups - 1
 queueChanged = true
 call('HDEL', state, 'group:' .. group.name)
 unlinkGroup(group)
-endHoldsOf(group.name)
 if queue.groups == 0 then
   -- Nobody is left to wait for anything.
   endMessages()
