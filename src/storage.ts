@@ -159,7 +159,8 @@ export interface ClaimResult {
   readonly deliveries: readonly Delivery[]
   /**
    * In how many ms a claim by this group may find something that this one did not, if nobody appends or settles
-   * meanwhile; 0 means at once. Absent: only when somebody does.
+   * meanwhile; 0 means at once. Absent: only when somebody does. With {@link ClaimRequest.only} it may be late by
+   * 20 ms, so that nobody polls for what other lanes have.
    */
   readonly nextInMs?: number | undefined
   /** The results of {@link ClaimRequest.settle}, in order. */

@@ -49,6 +49,10 @@ const TABLE_NUMBERS = {
   amend: 8,
   delayed: 9,
   held: 10,
+  lanes: 11,
+  ready: 12,
+  wake: 13,
+  holds: 14,
 } as const satisfies Record<Table, number>
 
 export const TABLE_NAMES: readonly Table[] = Object.keys(TABLE_NUMBERS) as Table[]

@@ -18,7 +18,7 @@ export interface Schema extends DBSchema, Tables {
 export type Database = IDBPDatabase<Schema>
 
 /** To be raised with each new table. While a page of an older version is open, the newer one has it close its connection. */
-export const VERSION = 3
+export const VERSION = 4
 
 export const TABLE_NAMES = Object.keys(TABLES) as Table[]
 

@@ -306,7 +306,12 @@ export class LaneModel {
     return isMaybe || !standing.sure || standing.doubtfulLease ? 'maybe' : 'no'
   }
 
-  /** Whether a group is free to hand out more than a probe. A lane that probes and has none out may go, for one. */
+  /** Whether the group as a whole may hand out nothing. */
+  isStopped(group: Group): boolean {
+    const ofGroup = this.#holdsOf(group.name, '').filter(({ lane }) => lane === undefined)
+    return ofGroup.some((hold) => this.#letsGo(group, hold) !== 'yes')
+  }
+
   #endHolds(): void {
     for (const [place, hold] of this.#holds) {
       if (hold.probing !== undefined || hold.until > this.#now) continue

@@ -4,6 +4,7 @@ import { find, findMade, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
+import { Lane, laneKey, openLane } from './lanes/lane.ts'
 import { replace } from './moves.ts'
 import { type Place, locate } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
@@ -23,7 +24,8 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   const results: AppendResult[] = []
   const now: number[] = []
   // Most batches have no use for these.
-  let delayed: Map<number, number[]> | undefined
+  let delayed: Map<number | string, Delay> | undefined
+  let lanes: Map<string, number[]> | undefined
   let seen: Set<string> | undefined
   let befores: Before[] | undefined
   work.tx.expect?.(messages.flatMap(({ id }) => (id === undefined ? [] : [['ids', id] as const])))
@@ -41,18 +43,37 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
     if (message.delayMs !== undefined && message.delayMs > 0) {
       const at = work.now + message.delayMs
       delayed ??= new Map()
-      const some = delayed.get(at)
-      if (some === undefined) delayed.set(at, [i])
+      const { lane } = message
+      const key = lane === undefined ? at : `${at} ${lane}`
+      const some = delayed.get(key)
+      if (some === undefined) delayed.set(key, { at, lane, indices: [i] })
+      else some.indices.push(i)
+    } else if (message.lane === undefined) now.push(i)
+    else {
+      lanes ??= new Map()
+      const some = lanes.get(message.lane)
+      if (some === undefined) lanes.set(message.lane, [i])
       else some.push(i)
-    } else now.push(i)
+    }
   }
   if (now.length > 0) {
     // All that is too much to move now stands before them as well. So they wait behind it.
-    if (isOverdue(work)) addDelayed(work, messages, work.now, now, base, results, befores)
+    if (isOverdue(work)) addDelayed(work, messages, { at: work.now, indices: now }, base, results, befores)
     else addToLog(work, messages, now, base, results, befores)
   }
-  for (const [at, indices] of delayed ?? []) addDelayed(work, messages, at, indices, base, results, befores)
+  if (lanes !== undefined) work.tx.expect?.([...lanes.keys()].map((lane) => ['lanes', laneKey(lane)]))
+  for (const [lane, indices] of lanes ?? []) {
+    if (isOverdue(work)) addDelayed(work, messages, { at: work.now, lane, indices }, base, results, befores)
+    else addToLog(openLane(work, lane, true), messages, indices, base, results, befores)
+  }
+  for (const delay of delayed?.values() ?? []) addDelayed(work, messages, delay, base, results, befores)
   return results
+}
+
+interface Delay {
+  readonly at: number
+  readonly lane?: string | undefined
+  readonly indices: number[]
 }
 
 function addToLog(
@@ -64,6 +85,7 @@ function addToLog(
   befores: readonly Before[] | undefined,
 ): void {
   const queue = edit(work)
+  if (work instanceof Lane) work.reserve(indices.length)
   const first = queue.tail
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
@@ -75,16 +97,15 @@ function addToLog(
     return draft
   })
   queue.tail += drafts.length
-  queue.sent += drafts.length
-  const start = { first, at: work.clock, base, bytes: queue.bytes }
+  edit(work.root).sent += drafts.length
+  const start = { first, at: work.clock, base, bytes: queue.bytes, lane: work.lane }
   queue.bytes += makeSegments(drafts, start, work.limits, (segment) => putSegment(work, segment))
 }
 
 function addDelayed(
   work: Work,
   messages: readonly NewMessage[],
-  at: number,
-  indices: readonly number[],
+  { at, lane, indices }: Delay,
   base: string,
   results: AppendResult[],
   befores: readonly Before[] | undefined,
@@ -102,7 +123,7 @@ function addDelayed(
   queue.sent += drafts.length
   queue.delayedBytes += makeSegments(
     drafts,
-    { first, at: work.clock, base, bytes: 0 },
+    { first, at: work.clock, base, bytes: 0, lane },
     work.limits,
     (segment) => putDelayed(work, at, segment, (i) => befores![indices[segment.first - first + i]!]),
   )
@@ -140,10 +161,11 @@ const DUPLICATE: Meeting = { status: 'duplicate' }
  * - `replaced`: the message of this id carries the new one now, in its place; or it was dropped, and the new one has to be
  *   stored.
  */
-function meet(work: Work, message: NewMessage, id: string): Meeting {
-  const row = work.tx.get<IdRow>('ids', id)
+function meet(root: Work, message: NewMessage, id: string): Meeting {
+  const row = root.tx.get<IdRow>('ids', id)
   const isPlaced = row?.seq !== undefined || row?.delayed !== undefined
-  const found = row === undefined ? findMade(work, id) : find(work, id)
+  const found = row === undefined ? findMade(root, id) : find(root, id)
+  const work = found !== undefined && 'seq' in found ? found.work : root
   const places: (Place | undefined)[] = []
   let isThere = found !== undefined
   const groups = allGroups(work)
@@ -160,7 +182,7 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   if (!message.replace) return isThere || isKnown ? DUPLICATE : store('stored')
   if (!isThere) return store('stored')
   const move = (): Meeting => {
-    drop(work, id, found!)
+    drop(root, id, found!)
     // What it has promised itself went with it.
     return {
       status: 'replaced',
@@ -171,7 +193,8 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   if ('delayed' in found!) {
     const { segment, index, delayed } = found
     // The new one brings its own delay, unless the old one would have its place by now.
-    if (isDelayed || segment.timer[1] > work.now || message.key !== segment.more!.key?.[index]) return move()
+    const isElsewhere = message.lane !== segment.lane || message.key !== segment.more!.key?.[index]
+    if (isDelayed || segment.timer[1] > work.now || isElsewhere) return move()
     const draft = { ...draftOf(work, message), at: work.clock }
     putInstead(work, found, draft)
     putId(work, id, { delayed }, draft.named, row)
@@ -180,8 +203,9 @@ function meet(work: Work, message: NewMessage, id: string): Meeting {
   const { seq, key } = found!
   // Where somebody works on it, or has done so, what comes now is news.
   if (places.some((place) => place === undefined || place.at === 'leased')) return store('stored')
-  if (message.key !== key || isDelayed) return move()
-  const stored: Stored = { ...draftOf(work, message), id, at: work.clock }
+  if (message.key !== key || message.lane !== work.lane || isDelayed) return move()
+  const { lane } = work
+  const stored: Stored = { ...draftOf(work, message), id, lane, at: work.clock }
   // For those that have not reached it, and for groups to come.
   if (segmentAt(work, seq) !== undefined) {
     amend(work, seq, { gone: isGone(work, seq), message: stored })

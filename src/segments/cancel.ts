@@ -17,11 +17,11 @@ export function cancel(work: Work, ids: readonly string[]): boolean[] {
 }
 
 /** Takes a message away from every group that is not done with it. Answers whether there was one. */
-export function drop(work: Work, id: string, found: Found): boolean {
+export function drop(root: Work, id: string, found: Found): boolean {
   if ('delayed' in found) {
-    dropDelayed(work, found)
+    dropDelayed(root, found)
   } else {
-    const { seq, key } = found
+    const { seq, key, work } = found
     const inLog = segmentAt(work, seq) !== undefined
     const groups = allGroups(work)
     let dropped = groups.length === 0 && isPending(work, seq)
@@ -34,9 +34,9 @@ export function drop(work: Work, id: string, found: Found): boolean {
     if (!dropped) return false
     if (inLog) amend(work, seq, { gone: true })
   }
-  const row = work.tx.get<IdRow>('ids', id)
+  const row = root.tx.get<IdRow>('ids', id)
   const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
-  if (isOfIt) work.tx.delete('ids', id)
+  if (isOfIt) root.tx.delete('ids', id)
   return true
 }
 
@@ -55,9 +55,12 @@ export function putInstead(work: Work, { delayed, segment, index }: InDelayed, .
   queue.delayedBytes -= sizeOf(all[index]!)
   for (const message of messages) queue.delayedBytes += sizeOf(message)
   if (left.length === 0) {
+    if (segment.lane !== undefined) queue.lanes--
     tx.delete('timers', timer)
     tx.delete('delayed', delayed)
   }
   const limits = { ...work.limits, segmentBytes: Infinity }
-  makeSegments(left, segment, limits, (one) => putDeliver(work, delayed, { ...one, timer }))
+  makeSegments(left, segment, limits, (one) =>
+    putDeliver(work, delayed, { ...one, timer, lane: segment.lane }),
+  )
 }

@@ -8,7 +8,10 @@ import { bury, free, isBusy } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Blocked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
-import { settle } from './settle.ts'
+import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
+import { type Flow, hasLanes } from './lanes/lane.ts'
+import { nextWake, takeTurns } from './lanes/turns.ts'
+import { parseReceipt, settle } from './settle.ts'
 import { isOverdue, sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
@@ -27,65 +30,180 @@ const DUE_AT_ONCE = 64
 /** Segments that one read of the log asks for at most. */
 const SEGMENTS_AT_ONCE = 16
 
+const BEFORE_ALL: number = -(2 ** 49)
+
 const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(group, request.settle)
   join(group)
-  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled }
+  let position = request.only === undefined ? undefined : (request.position ?? '[]')
+  if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   if (group.row.deadForMs !== request.deadForMs) {
     group.row.deadForMs = request.deadForMs
     group.changed = true
   }
   const isSwept = sweepReaped(work)
   const taking = new Taking(group, request)
-  takeEnded(taking)
-  takeDue(taking)
-  takeHeads(taking)
-  takeFromLog(taking)
-  while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {
-    sweepDelayed(work, taking.room)
-    takeFromLog(taking)
+  const { until, isOut, probing } = groupState(group)
+  const isHeld = until > work.now
+  if (probing.length > 0) taking.limit = Math.min(taking.limit, 1)
+  if (isHeld) taking.limit = 0
+  else if (hasLanes(work) || request.only !== undefined) {
+    sweepDelayed(work, work.moves)
+    position = takeTurns(taking, request, serve) ?? position
+  } else {
+    takeAll(taking)
+    while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {
+      sweepDelayed(work, taking.room)
+      takeFromLog(taking)
+    }
+    // It was their turn.
+    if (group.row.at !== '' && taking.deliveries.length > 0) {
+      group.row.at = ''
+      group.row.atLeft = 0
+    }
   }
+  if (probing.length > 0) sendFirst(taking, probing)
   taking.more ||= !isSwept
   holdLeases(group, taking.looked)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   spillHeads(group)
-  return { deliveries: taking.deliveries, nextInMs: nextIn(taking), settled }
+  const { deliveries } = taking
+  if (isHeld && !taking.more) {
+    const next = finite(isOut ? until : nextLift(work))
+    return { deliveries, nextInMs: next && Math.max(0, next - work.now), settled, position }
+  }
+  return { deliveries, nextInMs: nextIn(taking, request), settled, position }
 }
 
-/** What one claim has taken so far. All of it is one lease. */
-class Taking {
+function takeAll(taking: Taking): void {
+  takeEnded(taking)
+  takeDue(taking)
+  takeHeads(taking)
+  takeFromLog(taking)
+}
+
+/** In a lane: what was delivered before. */
+function takeAgain(taking: Taking): void {
+  takeEnded(taking)
+  if (!taking.isFull && taking.group.row.waiting > 0) takeSomeDue(taking, 0, taking.work.now)
+}
+
+/** In a lane: what waited behind its key or comes from another group, and the log. */
+function takeFirst(taking: Taking): void {
+  if (!taking.isFull && (taking.group.row.due ?? 0) < 0) takeSomeDue(taking, BEFORE_ALL, -1)
+  takeFromLog(taking)
+}
+
+/** Takes up to so many more. In a lane, what is due again and first deliveries take turns. */
+function serve(taking: Taking, most: number): number {
+  const { group, deliveries, work } = taking
+  const before = deliveries.length
+  const goal = before + most
+  const { row } = group as Flow
+  const isLane = group !== group.whole
+  taking.limit = goal
+  if (!isLane) takeAll(taking)
+  while (isLane && !taking.isFull) {
+    spillHeads(group)
+    const start = deliveries.length
+    const { until = Infinity, due = Infinity, cursor, waiting } = row
+    const { now, queue } = work
+    const hasAgain = until <= now || (waiting > 0 && due <= now)
+    const hasFirst = cursor < queue.tail || due < 0
+    if (hasAgain && hasFirst) taking.limit = start + 1
+    const takes = row.again ? [takeFirst, takeAgain] : [takeAgain, takeFirst]
+    for (const take of takes) {
+      if (deliveries.length > start) break
+      take(taking)
+      if (deliveries.length > start) row.again = take === takeAgain
+    }
+    taking.limit = goal
+    // What was taken may all have died.
+    const isMoving = row.waiting !== waiting || row.cursor !== cursor || group.heads.length > 0
+    if (deliveries.length === start && !isMoving) break
+  }
+  return deliveries.length - before
+}
+
+function sendFirst(
+  { group, deliveries: [first], lease }: Taking,
+  probing: Parameters<typeof sendProbe>[1],
+): void {
+  if (first === undefined) return
+  const { seq } = parseReceipt(first.receipt, `${group.row.token}.`)!
+  sendProbe(group, probing, { seq, lease, lane: first.lane })
+}
+
+/** What one claim has taken so far, from the group or from what it has in a lane. All of it is one lease. */
+export class Taking {
   readonly group: Group
   readonly work: Work
+  readonly main: Taking
   readonly deliveries: Delivery[] = []
-  readonly limit: number
+  limit: number
+  /** What lanes have given that is not among the deliveries yet. */
+  elsewhere = 0
   readonly maxAttempts: number
   readonly until: number
   readonly lease: number
   readonly prefix: string
+  readonly suffix: string
   /** What the answer may still carry. The message that uses it up is the last. */
-  bytes: number
+  #bytes: number
   /** The bytes of the log before what was looked at last. */
   looked: number | undefined
   /** There may be more to take at once. */
   more = false
 
-  constructor(group: Group, { limit, leaseMs, maxAttempts }: ClaimRequest) {
+  constructor(group: Group, request: Pick<ClaimRequest, 'limit' | 'leaseMs' | 'maxAttempts'>, main?: Taking) {
+    const { limit, leaseMs, maxAttempts } = request
+    const { lane } = group.work
     this.group = group
     this.work = group.work
+    this.main = main ?? this
     this.limit = limit
     this.maxAttempts = maxAttempts
     this.until = group.work.now + leaseMs
-    this.lease = group.row.nextLease++
+    this.lease = main?.lease ?? group.row.nextLease++
     this.prefix = receiptOf(group, this.lease, '')
-    this.bytes = group.work.limits.answerBytes
+    this.suffix = lane === undefined ? '' : `.${lane}`
+    this.#bytes = group.work.limits.answerBytes
+  }
+
+  /** The same for a part of the group. */
+  of(group: Group): Taking {
+    return new Taking(
+      group,
+      { limit: 0, leaseMs: this.until - this.work.now, maxAttempts: this.maxAttempts },
+      this,
+    )
+  }
+
+  get bytes(): number {
+    return this.main.#bytes
+  }
+
+  set bytes(bytes: number) {
+    this.main.#bytes = bytes
   }
 
   get room(): number {
-    return this.bytes > 0 ? this.limit - this.deliveries.length : 0
+    return this.bytes > 0 ? this.limit - this.deliveries.length - this.elsewhere : 0
+  }
+
+  /** Whether there is something to take without looking at lanes. */
+  get hasMore(): boolean {
+    const { row, heads } = this.group
+    const { queue, now } = this.work
+    return (
+      row.cursor < queue.tail ||
+      heads.length > 0 ||
+      Math.min(row.due ?? Infinity, row.until ?? Infinity) <= now
+    )
   }
 
   /** Whether the answer or the step is full. */
@@ -115,7 +233,7 @@ class Taking {
     const tied = hasRow && (hasIdRow(message) || (row !== undefined && message.expires !== undefined))
     addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
     this.bytes -= sizeOf(message)
-    this.deliveries.push(deliver(message, this.prefix + seq, attempt + 1, maxAttempts, error))
+    this.deliveries.push(deliver(message, this.prefix + seq + this.suffix, attempt + 1, maxAttempts, error))
   }
 }
 
@@ -149,10 +267,12 @@ function retake(taking: Taking, lease: Lease, seq: number): void {
   const { attempt, key, row } = lease
   const message = messageOf(group, lease, seq)!
   // One failure, whether it is delivered again or dies of it.
-  const failed = group.row.failed + 1
+  const { whole } = group
+  const failed = whole.row.failed + 1
   cutLease(group, seq)
   taking.take(seq, message, attempt, { key, row }, LEASE_LOST)
-  group.row.failed = failed
+  whole.row.failed = failed
+  whole.changed = true
 }
 
 function finite(time: number): number | undefined {
@@ -165,13 +285,15 @@ function takeDue(taking: Taking): void {
   while (!taking.isFull && row.due !== undefined && row.due <= taking.work.now) takeSomeDue(taking)
 }
 
-function takeSomeDue(taking: Taking): void {
+function takeSomeDue(taking: Taking, from?: number, to: number = taking.work.now): void {
   const { group, work } = taking
   const { row, name } = group
   const { tx } = work
   const some = Math.min(taking.room, DUE_AT_ONCE)
-  const rows = tx.range<string | 0>('due', under(name, WAITS), some + 1)
-  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= work.now)
+  const range =
+    from === undefined ? under(name, WAITS) : { lower: [name, WAITS, from], upper: [name, WAITS, to] }
+  const rows = tx.range<string | 0>('due', range, some + 1)
+  const due = rows.slice(0, some).filter(([key]) => partOf(key, 2) <= to)
   const waited = due.map(([at, key]) => [key || undefined, [name, key || partOf(at, 3)]] as const)
   tx.expect?.(waited.map(([, sideKey]) => ['side', sideKey]))
   tx.expect?.(
@@ -190,7 +312,7 @@ function takeSomeDue(taking: Taking): void {
     row.waiting--
     taking.take(side.seq, message, side.attempt, { key, row: side.row ?? 'side' }, side.error)
   }
-  const next = rows[taken]
+  const [next] = from === undefined ? rows.slice(taken) : tx.range('due', under(name, WAITS), 1)
   row.due = next && partOf(next[0], 2)
   group.changed = true
 }
@@ -221,7 +343,7 @@ function takeFromLog(taking: Taking): void {
       taking.more = true
       return
     }
-    const segments = work.tx.range<Segment>('log', { lower: row.cursor }, ask)
+    const segments = work.tx.range<Segment>('log', { lower: row.cursor, upper: work.queue.tail }, ask)
     if (segments.length === 0) throw damaged(work.name)
     for (const found of segments) {
       if (taking.isFull) break
@@ -275,7 +397,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 
 /** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
-  const { group, work, deliveries, prefix, maxAttempts, until, lease } = taking
+  const { group, work, deliveries, prefix, suffix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
   let { bytes } = taking
   let to = end
@@ -284,11 +406,12 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
     bytes -= more === undefined ? sizeOfBody(body) : sizeOf(messageAt(segment, i))
     if (bytes <= 0) to = i + 1
     deliveries.push({
-      receipt: prefix + (first + i),
+      receipt: prefix + (first + i) + suffix,
       id: idAt(segment, i),
       body,
       headers: more?.headers?.[i],
       key: undefined,
+      lane: segment.lane,
       timestamp: more?.at?.[i] ?? at,
       attempt: 1,
       maxAttempts: more?.maxAttempts?.[i] ?? maxAttempts,
@@ -297,7 +420,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
   }
   taking.bytes = bytes
   const tied =
-    (segment.alias !== undefined && work.queue.groups > 1) ||
+    ((segment.alias ?? segment.lane) !== undefined && work.queue.groups > 1) ||
     (more?.named?.slice(from, to).some((dedupeMs) => dedupeMs !== undefined) ?? false)
   addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to
@@ -305,7 +428,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
 
 /** The delivery of a message that stands on its own. */
 function deliver(
-  { id, body, headers, key, at, maxAttempts: own }: Stored,
+  { id, body, headers, key, lane, at, maxAttempts: own }: Stored,
   receipt: string,
   attempt: number,
   maxAttempts: number,
@@ -317,6 +440,7 @@ function deliver(
     body,
     headers,
     key,
+    lane,
     timestamp: at,
     attempt,
     maxAttempts: own ?? maxAttempts,
@@ -325,10 +449,11 @@ function deliver(
 }
 
 /** In how many ms another claim may find what this one did not. */
-function nextIn({ group, work, room, more }: Taking): number | undefined {
+function nextIn({ group, work, room, more }: Taking, { only }: ClaimRequest): number | undefined {
   const { row } = group
   const { timer = Infinity, tail } = work.queue
-  if (more || (room === 0 && row.cursor < tail)) return 0
-  const next = finite(Math.min(row.due ?? Infinity, timer, firstEnd(group)))
-  return next && Math.max(0, next - work.now)
+  if (more || (room === 0 && row.cursor < tail && only === undefined)) return 0
+  const own = only === undefined ? Math.min(row.due ?? Infinity, firstEnd(group)) : Infinity
+  const next = finite(Math.min(own, timer, nextWake(group), nextLift(work)))
+  return next && Math.max(0, Math.ceil(next - work.now))
 }

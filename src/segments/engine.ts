@@ -1,3 +1,4 @@
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
 import { QuaysideError, unsupported } from '../errors.ts'
 import type {
   AppendOptions,
@@ -22,6 +23,10 @@ import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { holdLeases } from './leases.ts'
+import { endHolds, hold, release } from './lanes/holds.ts'
+import { finishLanes } from './lanes/lane.ts'
+import { listLanes } from './lanes/list.ts'
+import { forgetGroup, letWalk } from './lanes/walk.ts'
 import { list } from './list.ts'
 import { createGroup, newRow } from './new-group.ts'
 import { retryNow } from './retry-now.ts'
@@ -167,7 +172,7 @@ export const SEGMENT_GUARANTEES: Pick<
   deduplication: true,
   cancellation: true,
   consistentWithinMs: 0,
-  lanes: false,
+  lanes: true,
   parking: false,
   results: false,
 }
@@ -238,20 +243,20 @@ class View implements QueueStorage {
     return unsupported('results')
   }
 
-  lanes(): Promise<never> {
-    return unsupported('lanes')
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#run('read', (work, group) => listLanes(work, query, group), query.group)
   }
 
   resume(): Promise<never> {
     return unsupported('resume')
   }
 
-  hold(): Promise<never> {
-    return unsupported('hold')
+  hold(request: HoldRequest): Promise<void> {
+    return this.#run('consume', (work) => hold(work, request))
   }
 
-  release(): Promise<never> {
-    return unsupported('release')
+  release(request: ReleaseRequest): Promise<boolean> {
+    return this.#run('consume', (work) => release(work, request))
   }
 
   async stats(): Promise<StorageStats> {
@@ -271,13 +276,18 @@ class View implements QueueStorage {
 
   async deleteGroup(name: string): Promise<void> {
     const deleted = (work: Work, group: Group | undefined): boolean => {
-      if (group === undefined) return true
-      if (!letJoin(group)) return false
+      if (group === undefined) {
+        endHolds(work, name)
+        return true
+      }
+      if (!letJoin(group) || !letWalk(group)) return false
       const { tx, groups } = work
       for (const table of OWN) tx.deleteRange(table, under(name))
+      forgetGroup(work, name)
       tx.delete('state', groupKey(name))
       groups.splice(groups.indexOf(group), 1)
       if (--edit(work).groups === 0) empty(work)
+      endHolds(work, name)
       cutIds(work)
       return true
     }
@@ -400,7 +410,11 @@ function keepLimits(
 ): void {
   if (maxMessages === Infinity && maxBytes === Infinity) return
   if (results.every(({ status }) => status !== 'stored')) return
-  const { messages, bytes } = statsOf(addDue(work, tally(work)))
+  // They are counted from their rows.
+  finishLanes(work)
+  let sum = addDue(work, tally(work))
+  while (work.queue.lanes > 0 && !sum.isComplete) sum = addDue(work, sum)
+  const { messages, bytes } = statsOf(sum)
   if (messages <= maxMessages && bytes <= maxBytes) return
   const [what, count, most] =
     messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
@@ -414,6 +428,7 @@ function keepLimits(
 export function finish(work: Work): void {
   const { tx, now, queue } = work
   tidy(work)
+  finishLanes(work)
   for (const group of work.groups) {
     spillHeads(group)
     const { row } = group
@@ -434,6 +449,7 @@ function startAnew(tx: Transaction): void {
 
 /** Ends all leases now: who held them is gone. */
 function giveUpLeases(work: Work): void {
+  if (work.queue.lanes > 0) edit(work).opened++
   for (const group of allGroups(work)) {
     const { row } = group
     for (const lease of row.leases) lease.until = row.until = 0
@@ -441,6 +457,7 @@ function giveUpLeases(work: Work): void {
       row.epoch++
       row.heldUntil = row.until = 0
     }
-    group.changed ||= row.until === 0
+    if (work.queue.lanes > 0) row.walk = ''
+    group.changed ||= row.until === 0 || row.walk === ''
   }
 }

@@ -1,11 +1,18 @@
 import { allGroups } from './group.ts'
 import { parseId } from './ids.ts'
 import type { Delayed, IdRow, SideRow } from './rows.ts'
+import { openLane, workAt } from './lanes/lane.ts'
 import { indexOfId } from './segment.ts'
 import { type Work, isGone, segmentAt } from './work.ts'
 
 /** Where a message was found: not in the log yet; or by its seq, in whatever state. */
-export type Found = InDelayed | { readonly seq: number; readonly key: string | undefined }
+export type Found =
+  | InDelayed
+  | {
+      readonly seq: number
+      readonly key: string | undefined
+      /** Its lane, or the queue. */ readonly work: Work
+    }
 
 export interface InDelayed {
   /** The key of its row in `delayed`. */
@@ -21,32 +28,38 @@ export interface InDelayed {
 export function find(work: Work, id: string): Found | undefined {
   const row = work.tx.get<IdRow>('ids', id)
   if (row === undefined) return findMade(work, id)
-  const { seq, key, delayed } = row
-  if (seq !== undefined) return { seq, key }
+  const { seq, key, lane, delayed } = row
+  if (seq !== undefined) {
+    const at = lane === undefined ? work : openLane(work, lane)
+    return at && { seq, key, work: at }
+  }
   return delayed === undefined ? undefined : inDelayed(work, delayed, id)
 }
 
 /** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */
 export function findMade(work: Work, id: string): Found | undefined {
   const { tx, queue } = work
-  const parsed = parseId(id, { log: queue.tail, delayed: queue.nextDelayed })
+  const parsed = parseId(id, { log: queue.tail, delayed: queue.nextDelayed, lane: queue.laneTail })
   if (parsed === undefined) return undefined
   const { number, delayed } = parsed
   if (!delayed) return inLog(work, number, id) ?? inSide(work, number, id)
   const moved = { lower: number, upper: queue.nextDelayed }
-  const [alias] = queue.tied > 0 ? tx.range<number>('ids', moved, 1) : []
+  const [alias] = queue.tied + queue.lanes > 0 ? tx.range<number>('ids', moved, 1) : []
   return inDelayed(work, number, id) ?? (alias && inLog(work, alias[1], id))
 }
 
-function inLog(work: Work, seq: number, id: string): Found | undefined {
-  const segment = segmentAt(work, seq)
+function inLog(root: Work, seq: number, id: string): Found | undefined {
+  const work = workAt(root, seq)
+  const segment = work && segmentAt(work, seq)
   const index = segment === undefined ? -1 : indexOfId(segment, id)
-  return index < 0 ? undefined : { seq: segment!.first + index, key: segment!.more?.key?.[index] }
+  return index < 0
+    ? undefined
+    : { seq: segment!.first + index, key: segment!.more?.key?.[index], work: work! }
 }
 
 function inSide(work: Work, seq: number, id: string): Found | undefined {
   for (const { name } of allGroups(work)) {
-    if (work.tx.get<SideRow>('side', [name, seq])?.message?.id === id) return { seq, key: undefined }
+    if (work.tx.get<SideRow>('side', [name, seq])?.message?.id === id) return { seq, key: undefined, work }
   }
   return undefined
 }

@@ -8,6 +8,8 @@ export interface Group {
   readonly work: Work
   readonly name: string
   readonly row: GroupRow
+  /** The group itself, where this is what it has in a lane. */
+  readonly whole: Group
   /** Whether the row has to be put. */
   changed: boolean
   /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait. */
@@ -27,7 +29,16 @@ export interface Head {
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
   const leases = trustGroup(work.name, row).leases.map((lease) => ({ ...lease }))
-  return { work, name, row: { ...row, leases }, changed: false, heads: [], leasedKeys: undefined }
+  const group = {
+    work,
+    name,
+    row: { ...row, leases },
+    changed: false,
+    heads: [],
+    leasedKeys: undefined,
+    whole: undefined as unknown as Group,
+  }
+  return (group.whole = group)
 }
 
 /** Loads a group; `undefined` if it does not exist. */
@@ -73,6 +84,6 @@ export function lowestFloor(work: Work): number {
 
 /** The first segment that is still in the log. */
 export function firstSegment(work: Work): Segment | undefined {
-  const [row] = work.tx.range<Segment>('log', {}, 1)
+  const [row] = work.tx.range<Segment>('log', { upper: work.queue.tail }, 1)
   return row && trustSegment(work.name, row)
 }

@@ -18,15 +18,16 @@ export function putId(
   dedupeMs: number | undefined,
   { older, until }: Pick<IdRow, 'older' | 'until'> = {},
 ): void {
-  work.tx.put('ids', id, { ...where, dedupeMs: dedupeMs || undefined, older, until } satisfies IdRow)
+  const { lane } = work
+  work.tx.put('ids', id, { ...where, lane, dedupeMs: dedupeMs || undefined, older, until } satisfies IdRow)
 }
 
 /**
  * Whether a message, once it is outside the log, is found by its number alone. If not, its id gets a row, as if its sender had
  * chosen it.
  */
-export function hasIdRow({ id, key, named }: Pick<Stored, 'id' | 'key' | 'named'>): boolean {
-  return named !== undefined || key !== undefined || isOfDelayed(id)
+export function hasIdRow({ id, key, lane, named }: Pick<Stored, 'id' | 'key' | 'lane' | 'named'>): boolean {
+  return (named ?? key ?? lane) !== undefined || isOfDelayed(id)
 }
 
 /** Has a message that leaves the log be found by its id. */
@@ -62,6 +63,6 @@ export function endId(
 }
 
 /** Until when an id is known, if nobody has a message of it to do. */
-export function knownUntil({ queue }: Work, { until = 0, dedupeMs = 0, older = 0 }: IdRow): number {
+export function knownUntil({ root: { queue } }: Work, { until = 0, dedupeMs = 0, older = 0 }: IdRow): number {
   return Math.max(until, (queue.cut ?? -Infinity) + Math.max(dedupeMs, older))
 }

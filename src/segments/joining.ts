@@ -4,7 +4,7 @@ import { locate, messageIn, undone } from './places.ts'
 import { type ChainRow, type Blocked, type SideRow, type Stored, WAITS } from './rows.ts'
 import { sizeOf } from './segment.ts'
 import { compareKeys } from './store.ts'
-import { sideKey, wait } from './waiting.ts'
+import { firstAt, sideKey, wait } from './waiting.ts'
 import { type Work, edit, spend } from './work.ts'
 
 /**
@@ -112,7 +112,7 @@ function takeOver(group: Group, seq: number, message: Stored): void {
   if (seq >= below || (redriven !== undefined && redriven >= at)) return
   if (locate(group, seq, key) !== undefined) return
   spend(work, sizeOf(message))
-  const wanted: SideRow = { seq, at, attempt: 0, message }
+  const wanted: SideRow = { seq, at: firstAt(group, seq, at), attempt: 0, message }
   const head = key === undefined ? undefined : work.tx.get<SideRow>('side', sideKey(group, seq, key))
   if (head === undefined) return wait(group, key, wanted)
   if (head.seq < seq) return block(group, key!, [[seq, message]])

@@ -2,6 +2,7 @@ import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts
 import { find } from './find.ts'
 import { type Group, partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
+import { inWork, laneKey, laneOf, openLane } from './lanes/lane.ts'
 import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
@@ -32,14 +33,19 @@ type ListedRest = Omit<ListedMessage, 'id' | 'body' | 'headers' | 'key' | 'times
 type Item = readonly [message: Stored, rest: ListedRest, point: Key]
 
 /** The states that messages of a section can have, and what walks through them: from a point on, which comes once more. */
-type Section = readonly [states: readonly MessageState[], walk: (group: Group, from?: Key) => Iterable<Item>]
+type Section = readonly [
+  states: readonly MessageState[],
+  walk: (group: Group, from?: Key) => Iterable<Item>,
+  /** Lane by lane. */
+  isOfLanes?: boolean,
+]
 
 /** Where messages of a group are, in the order in which they are shown. */
 const SECTIONS: readonly Section[] = [
-  [['leased', 'ready'], leased],
-  [['delayed', 'ready'], waiting],
-  [['blocked'], blocked],
-  [['ready'], ahead],
+  [['leased', 'ready'], leased, true],
+  [['delayed', 'ready'], waiting, true],
+  [['blocked'], blocked, true],
+  [['ready'], ahead, true],
   [['delayed', 'ready'], delayed],
   [['dead'], dead],
 ]
@@ -52,28 +58,51 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
   const sections = ids === undefined ? SECTIONS : [given([...new Set(ids)], wants('dead'))]
   const messages: ListedMessage[] = []
   let bytes = work.limits.answerBytes
-  let [at, from] = readCursor(query.cursor)
+  let [at, from, lane = ''] = readCursor(query.cursor)
   for (; at < sections.length; at++) {
-    const [some, walk] = sections[at]!
+    const [some, walk, isOfLanes] = sections[at]!
     if (!some.some(wants)) continue
-    for (const [message, rest, point] of walk(group, from)) {
-      if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
-      const { id, body, headers, key, at: timestamp, maxAttempts } = message
-      const shown = bodies ? body : ''
-      messages.push({ id, body: shown, headers, key, timestamp, maxAttempts, ...rest })
-      bytes -= sizeOf({ body: shown, headers, key })
-      if (messages.length >= limit || bytes <= 0) return { messages, cursor: JSON.stringify([at, point]) }
+    for (const flow of isOfLanes ? flows(group, lane, query.lane) : [group]) {
+      for (const [message, rest, point] of walk(flow, from)) {
+        if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
+        const { id, body, headers, key, lane, at: timestamp, maxAttempts } = message
+        if (query.lane !== undefined && query.lane !== (lane ?? '')) continue
+        const shown = bodies ? body : ''
+        messages.push({ id, body: shown, headers, key, lane, timestamp, maxAttempts, ...rest })
+        bytes -= sizeOf({ body: shown, headers, key })
+        if (messages.length >= limit || bytes <= 0)
+          return { messages, cursor: JSON.stringify([at, point, flow.work.lane]) }
+      }
+      from = undefined
     }
-    from = undefined
+    lane = ''
   }
   return { messages }
 }
 
+/** A group without its lanes, and then what it has in each: from one on, or in one only. */
+function* flows(group: Group, from: string, only: string | undefined): Iterable<Group> {
+  const { work } = group
+  if (from === '' && (only === undefined || only === '')) yield group
+  const rows = (): Iterable<Row<unknown>> => rowsOf(work, 'lanes', { lower: laneKey(from) })
+  const names =
+    only !== undefined
+      ? [only]
+      : work.queue.lanes === 0
+        ? []
+        : Array.from(rows(), ([key]) => laneOf(key as string))
+  for (const name of names) {
+    const lane = name === '' ? undefined : openLane(work, name)
+    const flow = lane && (inWork(group, lane) ?? imagineGroup(lane, group.name, 'earliest'))
+    if (flow !== undefined) yield flow
+  }
+}
+
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
-function readCursor(cursor = '[0]'): [section: number, from?: Key] {
+function readCursor(cursor = '[0]'): [section: number, from?: Key, lane?: string | undefined] {
   try {
-    const [section, from] = JSON.parse(cursor) as [number, Key]
-    if (section >= 0) return [section, from]
+    const [section, from, lane] = JSON.parse(cursor) as [number, Key, string?]
+    if (section >= 0) return [section, from, lane ?? undefined]
   } catch {
     // As any other that nobody gave.
   }
@@ -162,7 +191,7 @@ function* blocked(group: Group, from: Key = [group.name]): Iterable<Item> {
 function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
   const lower = Math.max(row.cursor, from as number)
   // A few at a time, because they are large.
-  for (const found of rowsOf<Segment>(work, 'log', { lower }, 4)) {
+  for (const found of rowsOf<Segment>(work, 'log', { lower, upper: work.queue.tail }, 4)) {
     const segment = trustSegment(work.name, found)
     const { first } = segment
     const end = first + lengthOf(segment)
@@ -204,7 +233,7 @@ function given(ids: readonly string[], withDead: boolean): Section {
     const letters = new Map<string, Item>()
     if (withDead && group.row.dead > 0) {
       const { name, work } = group
-      const next = { log: work.queue.tail, delayed: 0 }
+      const next = { log: work.queue.tail, delayed: 0, lane: work.queue.laneTail }
       // Most ids lead to theirs. For others there is no index: they are looked for by hand.
       for (const id of ids) {
         const at: Key = [name, parseId(id, next)?.number ?? 0]
@@ -223,8 +252,8 @@ function given(ids: readonly string[], withDead: boolean): Section {
 }
 
 /** How a message stands that is not done. */
-function standing(group: Group, id: string): [message: Stored, rest: ListedRest] | undefined {
-  const { work, row } = group
+function standing(whole: Group, id: string): [message: Stored, rest: ListedRest] | undefined {
+  const { work, row } = whole
   const found = find(work, id)
   if (found === undefined) return undefined
   if ('delayed' in found) {
@@ -233,6 +262,7 @@ function standing(group: Group, id: string): [message: Stored, rest: ListedRest]
     const message = messageAt(found.segment, found.index)
     return isLive(work, message) ? [message, until(work, 'delayed', timer[1], 0)] : undefined
   }
+  const group = inWork(whole, found.work) ?? imagineGroup(found.work, whole.name, 'earliest')
   const place = locate(group, found.seq, found.key)
   const message = place && messageIn(group, place, found.seq)
   if (place?.at === 'leased') {

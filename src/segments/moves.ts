@@ -13,11 +13,10 @@ import {
   type Blocked,
   type SideRow,
   type Stored,
-  EXPIRES,
   FADES,
   WAITS,
 } from './rows.ts'
-import { noteLeaving, sideKey, wait } from './waiting.ts'
+import { expiryKey, noteLeaving, sideKey, wait } from './waiting.ts'
 import { reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
@@ -154,11 +153,11 @@ export function bury(
   attempt: number,
   reason: DeadReason,
   error?: string,
-  deadForMs: number = group.row.deadForMs ?? Infinity,
+  deadForMs: number = group.whole.row.deadForMs ?? Infinity,
 ): void {
-  const { work, name } = group
+  const { work, name, row } = group.whole
   const until = deadForMs < Infinity ? work.now + deadForMs : undefined
-  const fence = group.row.nextLease++
+  const fence = row.nextLease++
   work.tx.put('dead', [name, seq], {
     message,
     attempt,
@@ -170,18 +169,18 @@ export function bury(
   } satisfies DeadRow)
   if (until !== undefined) {
     work.tx.put('due', [name, FADES, until, seq], 0)
-    group.row.fades = Math.min(group.row.fades ?? until, until)
+    row.fades = Math.min(row.fades ?? until, until)
     reapAt(work, until)
   }
-  group.row.dead++
-  group.row.failed++
-  group.changed = true
+  row.dead++
+  row.failed++
+  group.whole.changed = group.changed = true
   done(group, seq, message)
 }
 
 /** A message is no longer outside the log, if it was. */
-export function left({ work, name }: Group, seq: number, message: Stored | undefined): void {
-  if (message?.expires !== undefined) work.tx.delete('due', [name, EXPIRES, message.expires, seq])
+export function left({ whole }: Group, seq: number, message: Stored | undefined): void {
+  if (message?.expires !== undefined) whole.work.tx.delete('due', expiryKey(whole.name, seq, message))
 }
 
 /** The group has finished with a message: once all have, the id that its sender chose is free again. */

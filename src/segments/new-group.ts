@@ -58,6 +58,8 @@ function tokenOf({ clock }: Work, groupsEver: number): string {
 export function createGroup(work: Work, name: string, from: 'earliest' | 'latest' = 'earliest'): Group {
   const group = imagineGroup(work, name, from)
   const queue = edit(work)
+  if (from === 'latest' && queue.groups > 0) group.row.late = true
+  else if (queue.lanes > 0) group.row.walk = ''
   group.changed = true
   queue.groups++
   queue.groupsEver++

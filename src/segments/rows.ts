@@ -11,6 +11,7 @@ import type { Body, DeadReason } from '../storage.ts'
  * | timers | `[DELIVER, at, number]` | {@link DeliverRow} |
  * | timers | `[EXPIRE, at, seq]` | `0`: something in the log's segment of this seq expires |
  * | timers | `[FORGET, at, number]` | ids whose `dedupeMs` is over, as an array |
+ * | timers | `[LIFT, at, number]` | the key of a row in `holds` that is over |
  * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |
@@ -23,6 +24,14 @@ import type { Body, DeadReason } from '../storage.ts'
  * | ids | an id that its sender chose, or that does not lead to its message outside the log | {@link IdRow} |
  * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
+ * | lanes | lane | {@link LaneRow} of `lanes/lane.ts` |
+ * | ready | `[group, lane]` | `0`: the lane may go |
+ * | wake | `[group, at, lane]` | `0`: it has to be looked whether the lane may go |
+ * | holds | `[0]`, `[1, group]`, `[2, lane]`, `[2, lane, group]` | {@link HoldRow} of `lanes/holds.ts` |
+ *
+ * A message of a lane has its seq from a block of numbers that the lane has reserved. Its rows in `side`, `due`, `chain` and
+ * `held` begin with `[0, group, lane]` instead of `[group]`, but for those in `due` that the group looks at as a whole:
+ * `[group, EXPIRES, at, seq, lane]` and `[group, FADES, at, seq]`.
  *
  * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
  * the segment that its append wrote, and of the lease that its claim took. Only what goes wrong, waits or was given an id
@@ -67,6 +76,16 @@ export interface QueueRow {
   joining: number
   /** Groups that ever existed. */
   groupsEver: number
+  /** Rows in `lanes`, and of `delayed` those of lanes: without any, nobody looks for lanes. */
+  lanes: number
+  /** The number that the next message gets for which a lane has to reserve some. */
+  laneTail: number
+  /** From this lane on, they have to let go of what only a deleted group needed. */
+  tidiedLane?: string | undefined
+  /** Rows in `holds`. */
+  holds: number
+  /** How often all leases were given up while there were lanes. */
+  opened: number
   /** The latest time anybody saw here: see `time.ts`. */
   latest: number
   /** What to add to the clock because it was set back. */
@@ -122,6 +141,13 @@ export interface GroupRow {
   latest: number
   /** How long what is found dead is kept, in ms. */
   deadForMs?: number | undefined
+  /** It started at the latest: what lanes had by then is not for it. */
+  late?: true | undefined
+  /** The lane whose turn it is, and how many messages of it are left. */
+  at?: string | undefined
+  atLeft?: number | undefined
+  /** From this lane on, it has to be looked for what lanes have for the group. */
+  walk?: string | undefined
 }
 
 /**
@@ -174,6 +200,8 @@ export interface Segment {
   readonly more?: Columns | undefined
   /** The number of the alias to delete with this segment. */
   readonly alias?: number | undefined
+  /** The lane of all its messages. */
+  readonly lane?: string | undefined
 }
 
 /**
@@ -193,6 +221,7 @@ export interface Stored {
   readonly id: string
   readonly body: Body
   readonly at: number
+  readonly lane?: string | undefined
   readonly key?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly expires?: number | undefined
@@ -251,6 +280,7 @@ export const ENDS = 3
 export const DELIVER = 0
 export const EXPIRE = 1
 export const FORGET = 2
+export const LIFT = 3
 
 export type TimerKey = readonly [kind: number, at: number, number: number]
 
@@ -265,6 +295,7 @@ export interface DeliverRow {
   readonly bytes: number
   /** When those of them expire that do. */
   readonly expires?: readonly number[] | undefined
+  readonly lane?: string | undefined
 }
 
 /** Delayed messages: `first` is the number of the first. */
@@ -277,6 +308,7 @@ export interface IdRow {
   /** Where its last message is, if that is in the log or was: its seq and key. */
   readonly seq?: number | undefined
   readonly key?: string | undefined
+  readonly lane?: string | undefined
   /** Where it is in `delayed`. */
   readonly delayed?: number | undefined
   /** The `dedupeMs` of that message, if not 0. */
@@ -306,8 +338,9 @@ export function groupKey(group: string): [string, string] {
 /** What a queue without messages has. */
 export const EMPTY: Pick<
   QueueRow,
-  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'joining' | 'amended' | 'gone' | 'tied'
+  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'joining' | 'amended' | 'gone' | 'tied' | 'lanes'
 > = {
+  lanes: 0,
   delayed: 0,
   delayedBytes: 0,
   timer: undefined,
@@ -338,6 +371,11 @@ export const NEW_QUEUE: QueueRow = {
   groups: 0,
   joining: 0,
   groupsEver: 0,
+  lanes: 0,
+  laneTail: 2 ** 48,
+  holds: 0,
+  opened: 0,
+  tidiedLane: undefined,
   latest: 0,
   skew: 0,
 }

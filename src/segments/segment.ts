@@ -31,14 +31,16 @@ export function indexOfId(segment: Segment, id: string): number {
 }
 
 export function messageAt(segment: Segment, index: number): Stored {
-  const { more } = segment
+  const { more, lane } = segment
   const id = idAt(segment, index)
   const body = bodyAt(segment, index)
-  if (more === undefined) return { id, body, at: segment.at }
+  if (more === undefined)
+    return lane === undefined ? { id, body, at: segment.at } : { id, body, at: segment.at, lane }
   return {
     id,
     body,
     at: more.at?.[index] ?? segment.at,
+    lane,
     key: more.key?.[index],
     headers: more.headers?.[index],
     expires: more.expires?.[index],
@@ -75,6 +77,7 @@ export interface SegmentStart {
   readonly at: number
   readonly base: string
   readonly bytes: number
+  readonly lane?: string | undefined
 }
 
 /** Cuts a batch into segments. Answers with the bytes of them all. */
@@ -101,6 +104,7 @@ export function makeSegments(
       bodies: part.length === 1 ? part[0]!.body : part.map(({ body }) => body),
       bytes: start.bytes + total,
       more: columnsOf(part),
+      lane: start.lane,
     })
     total += size
     from = to

@@ -3,6 +3,8 @@ import type { SettleResult, Settlement } from '../storage.ts'
 import { putId } from './id-rows.ts'
 import type { Group } from './group.ts'
 import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
+import { endProbes } from './lanes/holds.ts'
+import { flowOf, laneKey, openLane } from './lanes/lane.ts'
 import { bury, done, free, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
 import { type DeadRow, type IdRow, FADES } from './rows.ts'
@@ -26,9 +28,10 @@ export function settle(group: Group, settlements: readonly Settlement[]): Settle
     )
   return settlements.map((settlement) => {
     const receipt = parseReceipt(settlement.receipt, prefix)
+    const flow = receipt && flowOf(group, receipt.lane)
     const settled =
-      receipt !== undefined &&
-      (receipt.dead ? settleDead(group, receipt, settlement) : settleLease(group, receipt, settlement))
+      flow !== undefined &&
+      (receipt!.dead ? settleDead(flow, receipt!, settlement) : settleLease(flow, receipt!, settlement))
     return settled ? SETTLED : STALE
   })
 }
@@ -37,6 +40,22 @@ export function settle(group: Group, settlements: readonly Settlement[]): Settle
 function readsOf(group: Group, receipts: readonly (Receipt | undefined)[]): Read[] {
   const { row, name, work } = group
   const reads: Read[] = []
+  const lanes = new Set(receipts.map((receipt) => receipt?.lane))
+  work.tx.expect?.(
+    [...lanes].flatMap((lane) => (lane === undefined ? [] : [['lanes', laneKey(lane)] as const])),
+  )
+  for (const lane of lanes) {
+    const flow = lane === undefined ? undefined : flowOf(group, lane)
+    if (flow === undefined) continue
+    const own = receipts.filter((receipt) => receipt?.lane === lane)
+    flow.work.tx.expect?.(
+      readsOf(
+        flow,
+        own.map((receipt) => ({ ...receipt!, lane: undefined })),
+      ),
+    )
+  }
+  receipts = receipts.filter((receipt) => receipt?.lane === undefined)
   if (row.held > 0)
     work.tx.expect?.(
       receipts.flatMap((receipt) =>
@@ -63,34 +82,40 @@ interface Receipt {
   readonly lease: number
   readonly seq: number
   readonly dead: boolean
+  readonly lane?: string | undefined
 }
 
 const DOT = 46
 const ZERO = 48
+const BANG = 33
 
-/** `prefix`, `lease.seq`, and a `!` for a dead letter. Written out, because this runs for each message. */
-function parseReceipt(receipt: string, prefix: string): Receipt | undefined {
+/**
+ * `prefix`, `lease.seq`, and a `!` for a dead letter, or a dot and the lane. Written out, because this runs for each message.
+ */
+export function parseReceipt(receipt: string, prefix: string): Receipt | undefined {
   if (typeof receipt !== 'string' || !receipt.startsWith(prefix)) return undefined
-  const dead = receipt.endsWith('!')
-  const end = receipt.length - (dead ? 1 : 0)
+  const end = receipt.length
   let lease = 0
   let seq = 0
   for (let at = prefix.length; at < end; at++) {
     const code = receipt.charCodeAt(at)
     const digit = code - ZERO
     if (digit >= 0 && digit <= 9) seq = seq * 10 + digit
-    else if (code !== DOT || lease > 0) return undefined
+    else if (code === BANG && at === end - 1) return { lease, seq, dead: true }
+    else if (code !== DOT) return undefined
+    else if (lease > 0) return { lease, seq, dead: false, lane: receipt.slice(at + 1) }
     else {
       lease = seq
       seq = 0
     }
   }
-  return { lease, seq, dead }
+  return { lease, seq, dead: false }
 }
 
 /** Settles one message of a lease. An ack, which is what nearly all get, does not even read it. */
 function settleLease(group: Group, receipt: Receipt, settlement: Settlement): boolean {
-  const { row, work } = group
+  const { work } = group
+  const { row } = group.whole
   const { seq } = receipt
   const index = leaseOn(group, seq)
   const lease = findLease(group, seq, index)
@@ -105,6 +130,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   const message =
     kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
   cutLease(group, seq, index)
+  group.whole.changed = true
   if (kind === 'retry') {
     const at = work.now + settlement.delayMs
     const { error } = settlement
@@ -119,6 +145,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   free(group, seq, key, where)
   if (kind === 'ack') {
     row.acked++
+    endProbes(group.whole, seq, receipt.lease, receipt.lane)
     if (message !== undefined) done(group, seq, message)
   } else if (kind === 'dead') {
     const { reason, error, deadForMs = Infinity } = settlement
@@ -143,10 +170,12 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
     const message = { ...letter.message, expires: undefined, redriven: now }
     const { id, key, named } = message
     const known = named === undefined ? undefined : (tx.get<IdRow>('ids', id) ?? {})
+    const { lane } = message
+    const work = lane === undefined ? group.work : openLane(group.work, lane, true)
     // No message has the id, even if it is still known.
     if (known !== undefined && known.seq === undefined && known.delayed === undefined)
-      putId(group.work, id, { seq, key }, named, known)
-    redrive(group, seq, message, now + settlement.delayMs)
+      putId(work, id, { seq, key }, named, known)
+    redrive(flowOf(group, lane)!, seq, message, now + settlement.delayMs)
   }
   return true
 }

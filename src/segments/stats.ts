@@ -1,5 +1,8 @@
+import type { Hold } from '../lanes.ts'
 import type { GroupStats, StorageStats } from '../storage.ts'
 import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
+import { listHolds } from './lanes/holds.ts'
+import { Lane, flowOf, laneOf, openLane, workAt } from './lanes/lane.ts'
 import { locate, sideMessage } from './places.ts'
 import {
   type DeliverRow,
@@ -12,9 +15,9 @@ import {
   FADES,
   WAITS,
 } from './rows.ts'
-import { expiredInLog, isBefore } from './sweep.ts'
+import { expiredInLog, isBefore, laneIn } from './sweep.ts'
 import { type Key, type Row, compareKeys } from './store.ts'
-import { type Work, segmentAt, under } from './work.ts'
+import { type Work, ALL, segmentAt, under } from './work.ts'
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 
@@ -23,8 +26,9 @@ export interface Tally {
   readonly counts: Map<string, Counts>
   /** Messages that wait for the first group. */
   unclaimed: number
-  readonly bytes: number
-  readonly oldestMs: number | undefined
+  bytes: number
+  oldestMs: number | undefined
+  readonly holds: Hold[]
   readonly sent: number
   /** What is looked at next: the delayed, what expires in the log, or in a group, in this order; and from where on. */
   place: number
@@ -47,6 +51,7 @@ export function tally(work: Work): Tally {
       first && ageOf(work, first.at),
     ),
     sent: queue.sent,
+    holds: listHolds(work),
     place: 0,
     from: undefined,
     isComplete: false,
@@ -63,6 +68,7 @@ export function addDue(work: Work, sum: Tally): Tally {
   for (let left = limits.stepMessages; ;) {
     const group = groups[sum.place - 2]
     if (sum.place > 1 && group === undefined) {
+      if (work.queue.lanes > 0) return addLanes(sum, work)
       sum.isComplete = true
       return sum
     }
@@ -89,8 +95,34 @@ export function addDue(work: Work, sum: Tally): Tally {
   }
 }
 
+/** Adds what some lanes have. */
+function addLanes(sum: Tally, work: Work): Tally {
+  const some = Math.min(ALL, work.limits.stepMessages)
+  const lower = (sum.from as string | undefined) ?? ''
+  const rows = work.tx.range('lanes', { lower }, some)
+  for (const [key] of rows) {
+    const lane = openLane(work, laneOf(key as string))!
+    const { queue, groups } = lane
+    const first = firstSegment(lane)
+    sum.unclaimed += lane.ahead(0) - queue.gone
+    sum.bytes += first === undefined ? 0 : queue.bytes - first.bytes
+    sum.oldestMs = eldest([sum.oldestMs], first && ageOf(work, first.at))
+    for (const flow of groups) {
+      const count = sum.counts.get(flow.name)
+      if (count === undefined) continue
+      const own = countsOf(lane, flow, 0)
+      for (const state of ['ready', 'leased', 'delayed', 'blocked'] as const) count[state] += own[state]
+      count.oldestMs = eldest([count.oldestMs], own.oldestMs)
+      sum.oldestMs = eldest([sum.oldestMs], own.oldestMs)
+    }
+  }
+  sum.from = rows.length < some ? undefined : `${rows.at(-1)![0] as string}\0`
+  sum.isComplete = rows.length < some
+  return sum
+}
+
 /** The numbers that were counted. */
-export function statsOf({ counts, unclaimed, bytes, oldestMs, sent }: Tally): StorageStats {
+export function statsOf({ counts, unclaimed, bytes, oldestMs, sent, holds }: Tally): StorageStats {
   const groups: Record<string, Counts> = Object.create(null)
   let messages = counts.size === 0 ? unclaimed : 0
   for (const [name, count] of counts) {
@@ -99,7 +131,7 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent }: Tally): St
     groups[name] = count
     messages = Math.max(messages, count.ready + count.leased + count.delayed + count.blocked)
   }
-  return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds: [] }
+  return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds }
 }
 
 /** The largest of some ages. */
@@ -123,7 +155,11 @@ function countsOf(work: Work, group: Group, delayed: number): Counts {
   }
   const due = dueOf(work, name, WAITS, row.due)
   return {
-    ready: work.queue.tail - row.cursor - row.skipped + ended + due,
+    ready:
+      (work instanceof Lane ? work.ahead(row.cursor) : work.queue.tail - row.cursor) -
+      row.skipped +
+      ended +
+      due,
     leased,
     delayed: delayed + row.waiting - due,
     blocked: row.blocked,
@@ -170,9 +206,10 @@ function addDelayed(sum: Tally, work: Work, [timer, { length, expires }]: Row<De
 }
 
 function addExpired(sum: Tally, work: Work, row: Key): void {
+  const lane = workAt(work, partOf(row, 2)) ?? work
   for (const [seq] of expiredInLog(work, partOf(row, 1), partOf(row, 2))) {
     sum.unclaimed--
-    for (const { name, row } of allGroups(work)) {
+    for (const { name, row } of allGroups(lane)) {
       const count = sum.counts.get(name)
       if (count !== undefined && seq >= row.cursor) count.ready--
     }
@@ -181,7 +218,8 @@ function addExpired(sum: Tally, work: Work, row: Key): void {
 
 function addExpiredOutside(sum: Tally, group: Group, [key, ordering]: Row<string | 0>): void {
   const count = sum.counts.get(group.name)
-  const place = locate(group, partOf(key, 3), ordering || undefined)
+  const flow = flowOf(group, laneIn(key))
+  const place = flow && locate(flow, partOf(key, 3), ordering || undefined)
   if (count === undefined || place === undefined) return
   if (place.at === 'chain') count.blocked--
   else if (place.at === 'side') count[place.side.at > group.work.now ? 'delayed' : 'ready']--

@@ -39,6 +39,14 @@ export const TABLES = {
   ids: 's',
   /** Messages of the log that were cancelled, expired or replaced before every group had reached them. */
   amend: 'b',
+  /** Lanes that have something: one row each. */
+  lanes: 's',
+  /** Lanes that may go, by group. */
+  ready: 's',
+  /** When to look at lanes that may not go, by group. */
+  wake: 's',
+  /** What is held. */
+  holds: 's',
 } as const
 
 export type Table = keyof typeof TABLES

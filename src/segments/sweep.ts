@@ -1,5 +1,7 @@
 import { endId, putId } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
+import { lift } from './lanes/holds.ts'
+import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
 import { bury, remove } from './moves.ts'
 import { locate, messageIn } from './places.ts'
 import {
@@ -16,6 +18,7 @@ import {
   EXPIRES,
   FADES,
   FORGET,
+  LIFT,
 } from './rows.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Key, Read, Row, Table } from './store.ts'
@@ -33,6 +36,11 @@ import {
   spend,
   under,
 } from './work.ts'
+
+/** The lane in the key of what expires outside the log. */
+export function laneIn(key: Key): string | undefined {
+  return (key as readonly string[])[4]
+}
 
 /** Timers that are read at once. */
 const TIMERS_AT_ONCE = 64
@@ -56,6 +64,7 @@ export function putDelayed(
 ): void {
   const last = lastOf(segment)
   const { id, named } = segment.more!
+  if (segment.lane !== undefined) edit(work).lanes++
   putDeliver(work, last, { ...segment, timer: addTimer(work, DELIVER, at) })
   for (const [i, dedupeMs] of named?.entries() ?? []) {
     if (dedupeMs !== undefined) putId(work, id![i]!, { delayed: last }, dedupeMs, beforeOf(i))
@@ -68,7 +77,8 @@ export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
   const expires = segment.more?.expires?.filter((at) => at !== undefined)
   let bytes = 0
   for (let i = 0; i < length; i++) bytes += sizeOf(messageAt(segment, i))
-  tx.put('timers', segment.timer, { last, length, bytes, expires } satisfies DeliverRow)
+  const { lane } = segment
+  tx.put('timers', segment.timer, { last, length, bytes, expires, lane } satisfies DeliverRow)
   tx.put('delayed', last, segment)
 }
 
@@ -133,6 +143,12 @@ export function sweepReaped(work: Work): boolean {
     }
   }
   const firsts = [
+    take<Key>(
+      'timers',
+      [LIFT],
+      () => [],
+      (_, key) => lift(work, key),
+    ),
     take(
       'timers',
       [EXPIRE],
@@ -153,8 +169,10 @@ export function sweepReaped(work: Work): boolean {
       row.expires = take<string | 0>(
         'due',
         [name, EXPIRES],
-        (key, ordering) => [['side', sideKey(group, partOf(key, 3), ordering || undefined)]],
-        (key, ordering) => expireOutside(group, partOf(key, 2), partOf(key, 3), ordering || undefined),
+        (key, ordering) =>
+          laneIn(key) !== undefined ? [] : [['side', sideKey(group, partOf(key, 3), ordering || undefined)]],
+        (key, ordering) =>
+          expireOutside(flowOf(group, laneIn(key)), partOf(key, 2), partOf(key, 3), ordering || undefined),
       )
       group.changed = true
     }
@@ -180,21 +198,28 @@ function nextTimer(work: Work, kind: number): number | undefined {
 }
 
 /** Delayed messages take their place at the end of the log, under a new number but with the ids they have. */
-function moveIntoLog(work: Work, { timer, ...delayed }: Delayed, alias: number): void {
+function moveIntoLog(root: Work, { timer, ...delayed }: Delayed, alias: number): void {
+  const { lane } = delayed
+  const whole = edit(root)
+  const work = lane === undefined ? root : openLane(root, lane, true)
+  if (work instanceof Lane) {
+    whole.lanes--
+    work.reserve(lengthOf(delayed))
+  }
   const queue = edit(work)
   const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes, alias }
   const last = lastOf(segment)
   putSegment(work, segment)
-  if (queue.since !== undefined) leaveBehind(work, timer, segment.first, last)
+  if (whole.since !== undefined) leaveBehind(work, timer, segment.first, last)
   // Those for whom they came may have been deleted since.
-  const isOver = queue.groups > 0 && allGroups(work).every(({ row }) => row.cursor > last)
+  const isOver = whole.groups > 0 && allGroups(work).every(({ row }) => row.cursor > last)
   queue.tail = last + 1
-  queue.delayed -= lengthOf(segment)
+  whole.delayed -= lengthOf(segment)
   for (let seq = segment.first; seq <= last; seq++) {
     const message = messageAt(segment, seq - segment.first)
     const size = sizeOf(message)
     queue.bytes += size
-    queue.delayedBytes -= size
+    whole.delayedBytes -= size
     if (message.named === undefined) continue
     const { id, key, named } = message
     const row = work.tx.get<IdRow>('ids', id)
@@ -211,18 +236,20 @@ export function isBefore([, at, number]: TimerKey, mark: TimerMark | undefined):
 
 /** Groups that started at the latest are done with what was overdue by then. Nothing else has come into the log since. */
 function leaveBehind(work: Work, timer: TimerKey, first: number, last: number): void {
-  const queue = edit(work)
+  const queue = edit(work.root)
   for (const group of allGroups(work)) {
-    if (isBefore(timer, group.row.since) && group.row.cursor === first) group.row.cursor = last + 1
-    else if (group.row.since !== undefined && !isBefore(timer, queue.since)) group.row.since = undefined
+    const { whole } = group
+    if (isBefore(timer, whole.row.since) && group.row.cursor === first) group.row.cursor = last + 1
+    else if (whole.row.since !== undefined && !isBefore(timer, queue.since)) whole.row.since = undefined
     else continue
-    group.changed = true
+    group.changed = whole.changed = true
   }
   if (!isBefore(timer, queue.since)) queue.since = undefined
 }
 
 /** Makes what has expired in the log a dead letter of every group that has it ahead. What is leased is left alone. */
-function expireInLog(work: Work, at: number, some: number): void {
+function expireInLog(root: Work, at: number, some: number): void {
+  const work = workAt(root, some) ?? root
   for (const [seq, message] of expiredInLog(work, at, some)) {
     spend(work, sizeOf(message))
     amend(work, seq, { gone: true, message })
@@ -235,7 +262,8 @@ function expireInLog(work: Work, at: number, some: number): void {
 }
 
 /** The messages that a row says expire at a time, unless they are gone: those of a whole segment, or one that was amended. */
-export function* expiredInLog(work: Work, at: number, row: number): Iterable<Blocked> {
+export function* expiredInLog(root: Work, at: number, row: number): Iterable<Blocked> {
+  const work = workAt(root, row) ?? root
   const segment = segmentAt(work, row)
   if (segment === undefined) return
   const { first } = segment
@@ -257,7 +285,8 @@ export function* expiredInLog(work: Work, at: number, row: number): Iterable<Blo
  * Makes a message outside the log that has expired a dead letter, if it waits. Under a lease it is left alone: its consumer
  * may yet finish it, and if not, it dies when the lease ends.
  */
-function expireOutside(group: Group, at: number, seq: number, key: string | undefined): void {
+function expireOutside(group: Group | undefined, at: number, seq: number, key: string | undefined): void {
+  if (group === undefined) return
   const place = locate(group, seq, key)
   if (place?.at !== 'side' && place?.at !== 'chain') return
   const message = messageIn(group, place, seq)!

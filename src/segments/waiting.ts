@@ -25,20 +25,41 @@ export function putDue({ row, work, name }: Group, at: number, seq: number, key:
 
 /** Has a message expire that lies outside the log from now on, if it ever does. */
 export function noteLeaving(group: Group, seq: number, message: Stored | undefined): void {
-  const { row, work, name } = group
+  const { work, whole } = group
   group.changed = true
   if (message === undefined) return
   noteId(work, seq, message)
   if (message.expires === undefined) return
   const { expires, key } = message
-  work.tx.put('due', [name, EXPIRES, expires, seq], key ?? 0)
+  const { row } = whole
+  whole.work.tx.put('due', expiryKey(whole.name, seq, message), key ?? 0)
   row.expires = Math.min(row.expires ?? expires, expires)
+  whole.changed = true
   reapAt(work, expires)
+}
+
+/** Where it is written down that a message outside the log expires. */
+export function expiryKey(name: string, seq: number, { expires, lane }: Stored): Key {
+  const key = [name, EXPIRES, expires!, seq] as const
+  return lane === undefined ? key : [...key, lane]
+}
+
+/**
+ * When a message is due that was never delivered: at a time, or, in a lane, before all times, in the order of the log. There it
+ * takes turns with those that were.
+ */
+export function firstAt({ whole, work }: Group, seq: number, at: number): number {
+  return whole.work === work ? at : seq - 2 ** 49
 }
 
 /** Makes a head wait: until now, unless it has a time of its own. */
 export function spill(group: Group, { seq, key, row, message }: Head): void {
-  wait(group, key, { seq, at: Math.max(group.work.now, message.due ?? 0), attempt: 0, row })
+  wait(group, key, {
+    seq,
+    at: Math.max(message.due ?? -Infinity, firstAt(group, seq, group.work.now)),
+    attempt: 0,
+    row,
+  })
 }
 
 /** Heads that this transaction freed and did not deliver are due at once. */

@@ -1,4 +1,5 @@
 import type { Group } from './group.ts'
+import type { Lane } from './lanes/lane.ts'
 import {
   type Amendment,
   type QueueRow,
@@ -24,6 +25,11 @@ export const ALL: number = Number.MAX_SAFE_INTEGER
  * State rows are read once, changed here, and put by `finish`.
  */
 export interface Work {
+  /** The whole queue, where this is a lane of it. */
+  readonly root: Work
+  readonly lane?: string | undefined
+  /** The lanes that were loaded: see `lanes/lane.ts`. */
+  lanes: Map<string, Lane> | undefined
   readonly tx: Transaction
   /** The name of the queue. */
   readonly name: string
@@ -55,7 +61,9 @@ export function openWork(
 ): Work {
   const row = tx.get<QueueRow>('state', QUEUE_KEY)
   const queue = row === undefined ? { ...NEW_QUEUE } : { ...trustQueue(name, row) }
-  return {
+  const work = {
+    root: undefined as unknown as Work,
+    lanes: undefined,
     tx,
     name,
     clock,
@@ -69,6 +77,7 @@ export function openWork(
     changed: false,
     known: undefined,
   }
+  return (work.root = work)
 }
 
 /** How many rows to read at once that may each be as large as a segment: up to `most`, and no more than an answer can carry. */
@@ -97,8 +106,9 @@ export function addTimer(work: Work, kind: number, at: number): TimerKey {
 
 /** Has a claim look at this time for what has had its. */
 export function reapAt(work: Work, at: number): void {
-  const { reaper } = work.queue
-  if (reaper === undefined || at < reaper) edit(work).reaper = at
+  const { root } = work
+  const { reaper } = root.queue
+  if (reaper === undefined || at < reaper) edit(root).reaper = at
 }
 
 /** Notes that this step has done something besides what it was called for, with a message of so many bytes. */
@@ -111,7 +121,7 @@ export function costOf(bytes: number): number {
 }
 
 /** Has ids be forgotten that are known until a time. */
-export function forgetAt(work: Work, until: number, id: string): void {
+export function forgetAt({ root: work }: Work, until: number, id: string): void {
   work.forget ??= new Map()
   const some = work.forget.get(until)
   if (some === undefined) work.forget.set(until, [id])

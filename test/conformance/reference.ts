@@ -748,13 +748,16 @@ class Queue {
       flows.set(lane, flow)
       return flow
     }
-    const mayGo = (lane: string): boolean =>
-      (ready.get(lane)?.length ?? 0) > 0 &&
+    const hasAgain = (waits: readonly Message[] = []): boolean =>
+      waits[0] !== undefined && group.places.get(waits[0])!.again
+    const isFree = (lane: string): boolean =>
       this.#fits(lane, only) &&
       (!this.#isStopped(group, lane, messages) ||
-        (this.#has('does not hold what is due again') && group.places.get(ready.get(lane)![0]!)!.again)) &&
+        (this.#has('does not hold what is due again') && hasAgain(ready.get(lane)))) &&
       this.#live(group, lane, messages) < (this.#limits(rules, lane).concurrency ?? Infinity) &&
       this.#tokenAt(flowOf(lane), this.#limits(rules, lane).rate) <= this.#now
+    const hasReady = (lane: string): boolean => (ready.get(lane)?.length ?? 0) > 0
+    const mayGo = (lane: string): boolean => hasReady(lane) && isFree(lane)
     while (messages.length < most && bytes <= MAX_ANSWER_BYTES) {
       if (turn.left === 0 || turn.at === undefined || !mayGo(turn.at)) {
         const { at } = turn
@@ -783,7 +786,8 @@ class Queue {
       // What another rate charged is forgotten.
       flow.full = Math.min(flow.full, this.#now + Math.max(MAX_REST_MS, (burst * perMs) / count))
     }
-    const passed = names.filter((lane) => ready.get(lane)!.length === 0)
+    const all = new Set([...group.places.keys()].map(({ lane }) => lane))
+    const passed = [...all].filter((lane) => !hasReady(lane) && (ready.has(lane) || isFree(lane)))
     return { messages, turn, flows, passed: new Set(passed) }
   }
 
@@ -1143,8 +1147,9 @@ class Queue {
       for (const gate of gates) if (gate > this.#now) next = Math.min(next, Math.ceil(gate))
     }
     for (const [message, place] of group.places) {
-      if (place.attempt >= (message.maxAttempts ?? maxAttempts)) continue
       const isLeased = this.#isHeld(place)
+      // The end of a last attempt lets others go, where it has a place of its lane or is a probe.
+      if (place.attempt >= (message.maxAttempts ?? maxAttempts) && !isLeased) continue
       if (isLeased && !this.#has('says nothing of leases in nextInMs')) next = Math.min(next, place.until)
       if (this.#has('says nothing of delays in nextInMs')) continue
       const due = Math.max(place.due, message.at)
@@ -1306,6 +1311,9 @@ class Queue {
 
   deleteGroup(name: string): void {
     const group = this.#groups.get(name)
+    for (const [place, hold] of this.#holds) {
+      if (hold.group === name && !this.#has('keeps holds of a deleted group')) this.#holds.delete(place)
+    }
     if (group === undefined) return
     if (this.#has('keeps dead letters of a deleted group')) {
       for (const place of group.places.values()) if (place.state === 'leased') place.state = 'waiting'
@@ -1313,8 +1321,7 @@ class Queue {
     }
     const open = this.#messages.filter((message) => this.#isOpen(message))
     this.#groups.delete(name)
-    for (const [place, hold] of this.#holds) {
-      if (hold.group === name && !this.#has('keeps holds of a deleted group')) this.#holds.delete(place)
+    for (const hold of this.#holds.values()) {
       hold.probing?.done.delete(name)
       hold.probing?.out.delete(name)
     }

@@ -16,16 +16,16 @@ test('an id is a UUID v7 and leads back to its number', () => {
         expect(version(id)).toBe(7)
         // The newest number is a little ahead: the id is of the last two billion messages.
         const next = number + 1 + ahead
-        expect(parseId(id, { log: next, delayed: next })).toEqual({ number, delayed })
+        expect(parseId(id, { log: next, delayed: next, lane: next })).toEqual({ number, delayed })
       },
     ),
   )
 })
 
 test('numbers that never were are not found', () => {
-  expect(parseId(makeId(baseOf(uuid()), 7, false), { log: 7, delayed: 1 })).toBeUndefined()
-  expect(parseId('order-1', { log: 100, delayed: 100 })).toBeUndefined()
-  expect(parseId('', { log: 100, delayed: 100 })).toBeUndefined()
+  expect(parseId(makeId(baseOf(uuid()), 7, false), { log: 7, delayed: 1, lane: 1 })).toBeUndefined()
+  expect(parseId('order-1', { log: 100, delayed: 100, lane: 100 })).toBeUndefined()
+  expect(parseId('', { log: 100, delayed: 100, lane: 100 })).toBeUndefined()
 })
 
 test('ids are made of fresh randomness each time, and sort by time', () => {

@@ -1,0 +1,397 @@
+import { type Group, allGroups, lowestFloor, openGroup } from '../group.ts'
+import { LANE_BASE } from '../ids.ts'
+import { firstEnd, holdLeases } from '../leases.ts'
+import { beginJoining } from '../joining.ts'
+import { imagineGroup, newRow } from '../new-group.ts'
+import { type GroupRow, type QueueRow, type Segment, NEW_QUEUE } from '../rows.ts'
+import { MAX_REST_MS } from '../../lanes.ts'
+import type { Transaction } from '../store.ts'
+import { trim, trimBelow } from '../trim.ts'
+import { spillHeads } from '../waiting.ts'
+import { type Work, edit } from '../work.ts'
+import { laneState } from './holds.ts'
+import { type Block, Lens } from './lens.ts'
+
+/**
+ * A lane is a queue in the queue: it has a log, in blocks of numbers of its own, and groups, which are called **flows** here. All
+ * that the engine does with messages it does in a lane as it does without, on the rows that a {@link Lens} shows. What is
+ * different is here: when a lane may go, and that nothing is left of one that is empty.
+ */
+
+/** Blocks grow with the lane, up to this. */
+const MAX_BLOCK = 4096
+
+/** A lane that has something: one row. */
+export interface LaneRow extends Pick<QueueRow, 'tail' | 'bytes' | 'amended' | 'gone' | 'tied' | 'joining'> {
+  readonly blocks: readonly Block[]
+  /** For which groups there are flows: see {@link epochOf}. */
+  readonly epoch: number
+  /** How often the queue's leases had been given up. */
+  readonly opened: number
+  /** By the tokens of the groups: what is not as in a new row. */
+  readonly flows: Readonly<Record<string, Partial<FlowRow>>>
+}
+
+/** A group in a lane. */
+export interface FlowRow extends GroupRow {
+  /** It has a row in `ready`. */
+  ready?: true | undefined
+  /** It has a row in `wake`, at this time. */
+  wake?: number | undefined
+  /** Why it may not go though it has something, as far as claims have found: {@link Rest}. */
+  rest?: Rest | undefined
+  /** When it has its token. */
+  tokenAt?: number | undefined
+  /** When its bucket is full. */
+  full?: number | undefined
+  /** Whether what it gave last was due again. */
+  again?: boolean | undefined
+}
+
+export type Rest =
+  /** As many are leased as may be. */
+  | typeof FULL
+  /** It waits for a token. */
+  | typeof LIMITED
+  /** It has waited for one, and may go. */
+  | typeof WOKEN
+
+export const FULL = 1
+export const LIMITED = 2
+export const WOKEN = 3
+
+export interface Flow extends Group {
+  readonly row: FlowRow
+  readonly work: Lane
+  /** A claim has just given it its turn. */
+  served?: boolean
+}
+
+/** What a flow starts with. */
+const BLANK: Readonly<Record<string, unknown>> = { ...newRow('', 0) }
+
+export class Lane implements Work {
+  readonly root: Work
+  readonly lane: string
+  readonly name: string
+  readonly clock: number
+  readonly limits: Work['limits']
+  readonly tx: Lens
+  readonly queue: QueueRow
+  readonly groups: Flow[] = []
+  readonly lanes: undefined
+  forget: undefined
+  changed = false
+  known: Segment | undefined
+  /** It has a row. */
+  isStored: boolean
+  /** Groups were made or deleted since that was written. */
+  #isBehind = false
+
+  constructor(root: Work, lane: string, row: LaneRow | undefined) {
+    this.root = root
+    this.lane = lane
+    this.name = root.name
+    this.clock = root.clock
+    this.limits = root.limits
+    this.isStored = row !== undefined
+    const { laneTail } = root.queue
+    const {
+      blocks = [],
+      tail = laneTail,
+      bytes = 0,
+      amended = 0,
+      gone = 0,
+      tied = 0,
+      joining = 0,
+    } = row ?? {}
+    this.tx = new Lens(root.tx, laneKey(lane), blocks)
+    this.queue = { ...NEW_QUEUE, tail, bytes, amended, gone, tied, joining }
+    this.#open(row)
+  }
+
+  get now(): number {
+    return this.root.now
+  }
+
+  get left(): number {
+    return this.root.left
+  }
+
+  set left(left: number) {
+    this.root.left = left
+  }
+
+  get moves(): number {
+    return this.root.moves
+  }
+
+  set moves(moves: number) {
+    this.root.moves = moves
+  }
+
+  /** Gives it a flow for each group that exists. */
+  #open(row: LaneRow | undefined): void {
+    const { root, queue, groups } = this
+    const others: Group[] = []
+    for (const whole of allGroups(root)) {
+      const { token } = whole.row
+      const packed = row?.flows[token]
+      if (packed === undefined) others.push(whole)
+      else groups.push(this.#flow(whole, { ...newRow(token, 0), ...packed, token }))
+    }
+    queue.groups = groups.length
+    if (row !== undefined && row.opened !== root.queue.opened) this.#giveUpLeases()
+    // Those that have nothing of it yet come last: what no group has is not retained for a new one.
+    others.sort((a, b) => Number(a.row.late ?? false) - Number(b.row.late ?? false))
+    for (const whole of others) {
+      const { token, late } = whole.row
+      const started = late ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row
+      const flow = this.#flow(whole, { ...started, token })
+      flow.changed = true
+      queue.groups++
+      groups.push(flow)
+      if (!whole.row.late && queue.groups > 1) beginJoining(flow)
+    }
+    if (row !== undefined && row.epoch !== epochOf(root)) this.changed = this.#isBehind = true
+  }
+
+  #flow(whole: Group, row: FlowRow): Flow {
+    return { ...openGroup(this, whole.name, row), whole } as Flow
+  }
+
+  #giveUpLeases(): void {
+    this.changed = true
+    for (const flow of this.groups) {
+      const { row } = flow
+      for (const lease of row.leases) lease.until = row.until = 0
+      if (row.held > 0) {
+        row.epoch++
+        row.heldUntil = row.until = 0
+      }
+      if (row.rest === FULL) row.rest = undefined
+      flow.changed = true
+    }
+  }
+
+  /** Has numbers for so many messages at its end. */
+  reserve(count: number): void {
+    const { queue, tx, root } = this
+    const open = tx.blocks.at(-1)
+    if (open !== undefined && queue.tail + count - 1 <= open[1]) return
+    const first = root.queue.laneTail
+    const size =
+      open === undefined ? count : Math.max(count, Math.min(MAX_BLOCK, 2 * (open[1] - open[0] + 1)))
+    edit(root).laneTail += size
+    const before = tx.blocks.map(([from, to]): Block => [from, Math.min(to, queue.tail - 1)])
+    tx.blocks = [...before.filter(([from, to]) => from <= to), [first, first + size - 1]]
+    for (const flow of this.groups) {
+      const { row } = flow
+      // It has seen all that there was.
+      if (row.cursor !== queue.tail) continue
+      row.cursor = row.mark = first
+      if (row.leases.length === 0) row.checked = row.trimmed = first
+      flow.changed = true
+    }
+    edit(this).tail = first
+  }
+
+  /** How many messages lie from a number on. */
+  ahead(cursor: number): number {
+    const { queue, tx } = this
+    return tx.blocks.reduce(
+      (sum, [first, last]) => sum + Math.max(0, Math.min(last + 1, queue.tail) - Math.max(first, cursor)),
+      0,
+    )
+  }
+
+  /** Works out which flows may go now, and when it is to be looked at others. */
+  settleDown(): void {
+    for (const flow of this.groups) {
+      if (!flow.changed && !this.changed) continue
+      spillHeads(flow)
+      const { row } = flow
+      if (!flow.served) {
+        if (row.rest === FULL && (flow.changed || firstEnd(flow) <= this.now)) row.rest = undefined
+        if (row.rest === LIMITED && row.tokenAt! <= this.now) row.rest = WOKEN
+      }
+      const at = goesAt(flow)
+      const key = laneKey(this.lane)
+      const isReady = at <= this.now
+      if (isReady !== (row.ready ?? false)) {
+        flow.changed = true
+        row.ready = isReady || undefined
+        if (isReady) this.root.tx.put('ready', [flow.name, key], 0)
+        else this.root.tx.delete('ready', [flow.name, key])
+      }
+      if (!isReady) setAlarm(flow, at)
+    }
+  }
+
+  /** Writes its row, or deletes it if nothing is left. */
+  finish(): void {
+    const { groups, queue, root, tx, lane } = this
+    // Somebody may have needed it who is gone.
+    if (this.#isBehind && groups.length > 0) trimBelow(this, 0, lowestFloor(this))
+    for (const flow of groups) {
+      if (!flow.changed && !this.changed) continue
+      holdLeases(flow)
+      trim(this, flow)
+    }
+    this.settleDown()
+    if (!this.changed && !groups.some(({ changed }) => changed)) return
+    const key = laneKey(lane)
+    const isTrimmed = (tx.blocks[0]?.[0] ?? queue.tail) >= queue.tail
+    if (groups.length > 0 && isTrimmed && groups.every(isEmpty)) {
+      for (const { row, name } of groups) {
+        if (row.wake !== undefined) root.tx.delete('wake', [name, row.wake, key])
+        if (row.ready) root.tx.delete('ready', [name, key])
+      }
+      root.lanes!.delete(lane)
+      if (!this.isStored) return
+      root.tx.delete('lanes', key)
+      edit(root).lanes--
+      return
+    }
+    if (!this.isStored) edit(root).lanes++
+    this.isStored = true
+    this.changed = this.#isBehind = false
+    for (const flow of groups) flow.changed = false
+    const { tail, bytes, amended, gone, tied, joining } = queue
+    root.tx.put('lanes', key, {
+      blocks: tx.blocks,
+      tail,
+      bytes,
+      amended,
+      gone,
+      tied,
+      joining,
+      epoch: epochOf(root),
+      opened: root.queue.opened,
+      flows: Object.fromEntries(groups.map(({ row }) => [row.token, packed(row)])),
+    } satisfies LaneRow)
+  }
+}
+
+/** Changes whenever a group is made or deleted. */
+function epochOf({ queue }: Work): number {
+  return 2 * queue.groupsEver - queue.groups
+}
+
+function packed(row: FlowRow): Partial<FlowRow> {
+  if (row.leases.length + row.held === 0) row.until = undefined
+  const own = Object.entries(row).filter(
+    ([name, value]) =>
+      value !== undefined &&
+      value !== BLANK[name] &&
+      name !== 'token' &&
+      (name !== 'leases' || row.leases.length > 0),
+  )
+  return Object.fromEntries(own)
+}
+
+/** Nothing is left in it. */
+function isEmpty({ row, work }: Flow): boolean {
+  const { cursor, leases, held, waiting, blocked, joining, full = 0 } = row
+  return (
+    cursor >= work.queue.tail &&
+    leases.length + held + waiting + blocked === 0 &&
+    joining === undefined &&
+    full <= work.now
+  )
+}
+
+/** When a flow may go, or has to be looked at, as far as is known: now, at a time, or never. */
+function goesAt(flow: Flow): number {
+  const { row, work } = flow
+  const hasMore = row.cursor < work.queue.tail || row.joining !== undefined
+  const { full = 0 } = row
+  const due = hasMore ? work.now : Math.min(row.due ?? Infinity, firstEnd(flow))
+  // For the sake of its bucket.
+  if (due === Infinity) return full > work.now ? full : Infinity
+  // When a hold is over, its timer has a claim look here. A probe may be lost.
+  const { until, isOut } = laneState(flow)
+  if (until > work.now) return isOut ? until : Infinity
+  if (row.rest === FULL) return Math.min(Math.max(work.now + 1, firstEnd(flow)), work.now + MAX_REST_MS)
+  if (row.rest === LIMITED) return Math.min(Math.max(due, row.tokenAt!), work.now + MAX_REST_MS)
+  return due
+}
+
+/** Has a claim look at a flow at a time. One that looks earlier does no harm. */
+function setAlarm(flow: Flow, at: number): void {
+  const { row, name, work } = flow
+  const { tx } = work.root
+  const key = laneKey(work.lane)
+  if (row.wake !== undefined) {
+    if (row.wake <= at && at < Infinity) return
+    tx.delete('wake', [name, row.wake, key])
+  }
+  if (at < Infinity) tx.put('wake', [name, at, key], 0)
+  row.wake = at < Infinity ? at : undefined
+  flow.changed = true
+}
+
+/** The lane of a name; `undefined` if it has nothing, unless it is to be made. */
+export function openLane(root: Work, name: string): Lane | undefined
+export function openLane(root: Work, name: string, make: true): Lane
+export function openLane(root: Work, name: string, make = false): Lane | undefined {
+  const known = root.lanes?.get(name)
+  if (known !== undefined) return known
+  const row = root.queue.lanes === 0 ? undefined : root.tx.get<LaneRow>('lanes', laneKey(name))
+  if (row === undefined && !make) return undefined
+  root.lanes ??= new Map()
+  const lane = new Lane(root, name, row)
+  root.lanes.set(name, lane)
+  return lane
+}
+
+/** Where a message lies of which the number is known, if its lane has it in the log. */
+export function workAt(root: Work, seq: number): Work | undefined {
+  if (seq < LANE_BASE) return root
+  const [row] = (root.tx as Transaction).range<Segment>('log', { lower: seq }, 1)
+  return row?.[1].lane === undefined ? undefined : openLane(root, row[1].lane)
+}
+
+/** The flow of a group in a lane, if the lane has something. */
+export function flowOf(group: Group, name: string | undefined): Group | undefined {
+  return name === undefined ? group : inWork(group, openLane(group.work, name))
+}
+
+/** What a group has in the queue, or in a lane. */
+export function inWork(group: Group, work: Work | undefined): Group | undefined {
+  return work === group.work ? group : (work as Lane | undefined)?.groups.find(({ whole }) => whole === group)
+}
+
+/** Whether there are lanes, or messages for some. */
+export function hasLanes({ queue, lanes }: Work): boolean {
+  return queue.lanes > 0 || lanes !== undefined
+}
+
+export function settleDown(root: Work): void {
+  root.lanes?.forEach((lane) => lane.settleDown())
+}
+
+export function finishLanes(root: Work): void {
+  root.lanes?.forEach((lane) => lane.finish())
+}
+
+const HIGH = /[\ud800-\uffff]/
+
+/** A name as a part of keys: in the order of code points, as UTF-8 has them. */
+export function laneKey(name: string): string {
+  return HIGH.test(name) ? shifted(name, 0xe000, 0x800, 0x2000) : name
+}
+
+export function laneOf(key: string): string {
+  return HIGH.test(key) ? shifted(key, 0xf800, 0x2000, 0x800) : key
+}
+
+/** Moves code units from 0xd800 on: those from a border on down, those before it up. */
+function shifted(text: string, border: number, down: number, up: number): string {
+  let result = ''
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    result += String.fromCharCode(unit < 0xd800 ? unit : unit >= border ? unit - down : unit + up)
+  }
+  return result
+}

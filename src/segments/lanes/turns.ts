@@ -1,0 +1,332 @@
+import { type LaneLimits, type LaneRate, type LaneRules, limitsOf } from '../../lanes.ts'
+import type { ClaimRequest, Delivery } from '../../storage.ts'
+import type { Taking } from '../claim.ts'
+import type { Group } from '../group.ts'
+import { join } from '../joining.ts'
+import { holdLeases } from '../leases.ts'
+import { ENDS } from '../rows.ts'
+import { laneState, sendProbe } from './holds.ts'
+import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, laneKey, laneOf, settleDown } from './lane.ts'
+import { AT_ONCE, walk } from './walk.ts'
+
+/** Lanes that one claim visits at most. */
+const MOST_TURNS = 1024
+
+/** Takes up to so many more from a group, or from what it has in a lane. Answers with how many. */
+export type Serve = (taking: Taking, most: number) => number
+
+/**
+ * Lanes have turns in the order of their names, messages without a lane first. The group knows whose turn it is, and how many
+ * messages of it are left; a claim that is only about some lanes brings that along.
+ *
+ * Answers with the position of such a claim.
+ */
+export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): string | undefined {
+  const { group } = taking
+  const { work } = group
+  const { only, lanes: rules = {} } = request
+  settleDown(work)
+  wakeUp(group, AT_ONCE)
+  walk(group, AT_ONCE)
+  if (taking.room <= 0) {
+    taking.more ||= work.tx.range('ready', { lower: [group.name], upper: [group.name] }, 1).length > 0
+    return undefined
+  }
+  const place = placeOf(group, request)
+  const { at, left } = place
+  // More than that may go only if each gives but one.
+  const most = taking.room + 1
+  let names = readyNames(taking, request, at, most)
+  let some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
+  if (some.length < most) {
+    const more = Math.max(AT_ONCE, work.limits.stepMessages)
+    wakeUp(group, more)
+    walk(group, more)
+    names = readyNames(taking, request, at, most)
+    some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
+  }
+  work.tx.expect?.(some.flatMap((name) => (name === '' ? [] : [['lanes', laneKey(name)] as const])))
+  const turns = new Map<string, Turn>()
+  let places = 0
+  const open = (name: string): Turn => {
+    const turn = turns.get(name) ?? new Turn(taking, name, rules)
+    turns.set(name, turn)
+    turn.place = places++
+    return turn
+  }
+  let round = 0
+  let isCut = false
+  let last: Turn | undefined
+  let over = 0
+  const visit = (turn: Turn, quota: number, rounds: number): boolean => {
+    const given = turn.visit(serve, Math.min(quota, taking.room), round, quota / rounds)
+    taking.elsewhere += given
+    if (given > 0) {
+      last = turn
+      over = (quota - given) % turn.weight
+    }
+    // Nobody has a turn before those whose turn it is.
+    isCut ||= turn.isCut
+    return !turn.isDone
+  }
+  if (left > 0 && at !== undefined && isReady(taking, request, at)) {
+    visit(open(at), left, 1)
+    if (last !== undefined) over = left - turns.get(at)!.given.length
+    round++
+  }
+  let hand: Turn[] = []
+  if (some.length < most) {
+    hand = some.map(open)
+    expectFirst(hand)
+  } else {
+    for (let name: string | undefined; (name = some.shift() ?? names.next().value) !== undefined;) {
+      isCut ||= taking.room <= 0 || work.left <= 0 || turns.size > MOST_TURNS
+      if (isCut) break
+      const turn = open(name)
+      if (visit(turn, turn.weight, 1)) hand.push(turn)
+    }
+    round++
+  }
+  while (taking.room > 0 && hand.length > 0 && work.left > 0 && !isCut) {
+    const weights = hand.reduce((sum, { weight }) => sum + weight, 0)
+    const rounds = Math.max(1, Math.floor(Math.min(taking.room, work.limits.stepMessages / 4) / weights))
+    const next: Turn[] = []
+    for (const turn of hand) {
+      if (taking.room <= 0 || work.left <= 0 || isCut || visit(turn, rounds * turn.weight, rounds))
+        next.push(turn)
+    }
+    hand = next
+    round += rounds
+  }
+  taking.more ||= hand.length > 0 || isCut || group.row.walk !== undefined || work.left <= 0
+  taking.elsewhere = 0
+  const given = [...turns.values()].flatMap((turn) => turn.given)
+  if (turns.size > 1) given.sort((a, b) => a.round - b.round || a.place - b.place)
+  for (const { delivery } of given) taking.deliveries.push(delivery)
+  for (const turn of turns.values()) turn.finish()
+  // Before the next time is worked out.
+  settleDown(work)
+  const end = given.at(-1)?.turn
+  if (end !== undefined) {
+    const rest = end === last ? over : 0
+    // It has used up the number of a lease.
+    group.changed = true
+    if (only !== undefined) return JSON.stringify([end.name, rest, group.row.token])
+    group.row.at = end.name
+    group.row.atLeft = rest
+  }
+  return undefined
+}
+
+/** When a claim may find lanes that may go and that this one did not find. */
+export function nextWake({ work, name }: Group): number {
+  if (!hasLanes(work)) return Infinity
+  const [row] = work.tx.range('wake', { lower: [name], upper: [name] }, 1)
+  return row === undefined ? Infinity : (row[0] as readonly [string, number])[1]
+}
+
+interface Given {
+  readonly turn: Turn
+  readonly round: number
+  readonly place: number
+  readonly delivery: Delivery
+}
+
+/** What one lane gives in one claim. */
+class Turn {
+  readonly name: string
+  place = 0
+  readonly weight: number
+  readonly given: Given[] = []
+  /** It may give no more. */
+  isDone = false
+  /** It has passed over as much as one claim may. */
+  isCut = false
+  readonly #taking: Taking
+  readonly #limits: LaneLimits
+  readonly #flow: Flow | undefined
+  readonly #probing: ReturnType<typeof laneState>['probing']
+  #allowed = Infinity
+
+  constructor(main: Taking, name: string, rules: LaneRules) {
+    const flow = name === '' ? main.group : flowOf(main.group, name)!
+    this.name = name
+    this.#taking = main.of(flow)
+    this.#limits = name === '' ? {} : limitsOf(rules, name)
+    this.weight = this.#limits.weight ?? 1
+    this.#flow = name === '' ? undefined : (flow as Flow)
+    this.#probing = this.#flow === undefined ? [] : laneState(this.#flow).probing
+    if (this.#flow !== undefined) this.#limit(this.#flow)
+  }
+
+  #limit(flow: Flow): void {
+    const { row, work } = flow
+    const { concurrency, rate } = this.#limits
+    if (this.#probing.length > 0) this.#allowed = 1
+    if (concurrency !== undefined) this.#allowed = Math.min(this.#allowed, concurrency - live(flow))
+    if (rate === undefined) return
+    const { count, perMs, burst = count } = rate
+    if (row.rest === WOKEN) row.full = Math.min(row.full ?? 0, work.now + (burst * perMs) / count)
+    const { room } = this.#taking.main
+    let tokens = 0
+    while (tokens <= room && tokenAt(fullAfter(flow, rate, tokens), rate) <= work.now) tokens++
+    this.#allowed = Math.min(this.#allowed, tokens)
+  }
+
+  get flow(): Flow | undefined {
+    return this.#flow
+  }
+
+  /** `turn`: how many it gives in one. */
+  visit(serve: Serve, most: number, round: number, turn: number): number {
+    const taking = this.#taking
+    const flow = this.#flow
+    const before = taking.deliveries.length
+    const some = Math.min(most, this.#allowed - before)
+    if (flow?.row.joining !== undefined) join(flow)
+    const given = some <= 0 || flow?.row.joining !== undefined ? 0 : serve(taking, some)
+    for (let i = 0; i < given; i++) {
+      const delivery = taking.deliveries[before + i]!
+      this.given.push({ round: round + Math.floor(i / turn), place: this.place, turn: this, delivery })
+    }
+    if (given < most || before + given >= this.#allowed) this.isDone = true
+    this.isCut = taking.more
+    if (taking.more || taking.bytes <= 0 || flow?.row.joining !== undefined) taking.main.more = true
+    return given
+  }
+
+  finish(): void {
+    const flow = this.#flow
+    const { deliveries, looked } = this.#taking
+    if (flow === undefined) return
+    const { row, work } = flow
+    const { rate, concurrency } = this.#limits
+    flow.served = flow.changed = true
+    const taken = deliveries.length
+    if (rate !== undefined && taken > 0) row.full = fullAfter(flow, rate, taken)
+    if (taken > 0 || row.rest !== WOKEN) row.rest = undefined
+    // It has more, and waits for its turn to come.
+    const hasMore =
+      Math.min(row.due ?? Infinity, row.until ?? Infinity) <= work.now || row.cursor < work.queue.tail
+    if (hasMore && taken >= this.#allowed) {
+      const at = rate === undefined ? 0 : tokenAt(row.full ?? 0, rate)
+      if (at > work.now) {
+        row.rest = LIMITED
+        row.tokenAt = at
+      }
+      if (row.rest !== LIMITED && concurrency !== undefined && live(flow) >= concurrency) row.rest = FULL
+    }
+    holdLeases(flow, looked)
+    const [first] = deliveries
+    if (first !== undefined && this.#probing.length > 0) this.#send(flow, first.receipt)
+  }
+
+  #send(flow: Flow, receipt: string): void {
+    const [lease, seq] = receipt.slice(flow.row.token.length + 1).split('.')
+    sendProbe(flow.whole, this.#probing, { seq: Number(seq), lease: Number(lease), lane: this.name })
+  }
+}
+
+/** When the bucket of a lane is full once it has given some more. One that has waited for its token is not charged for being late. */
+function fullAfter({ row, work }: Flow, { count, perMs }: LaneRate, more: number): number {
+  if (more === 0) return row.full ?? 0
+  const each = perMs / count
+  return Math.max(row.full ?? 0, row.rest === WOKEN ? work.now - each : work.now) + more * each
+}
+
+/** When there is a token, of a bucket that is full at a time. */
+function tokenAt(full: number, { count, perMs, burst = count }: LaneRate): number {
+  return full - ((burst - 1) * perMs) / count
+}
+
+/** How many messages are leased. */
+export function live({ row, work, name }: Flow): number {
+  let count = row.held
+  if ((row.heldUntil ?? Infinity) <= work.now)
+    count -= work.tx.count('due', { lower: [name, ENDS], upper: [name, ENDS, row.epoch, work.now] })
+  for (const { first, last, until } of row.leases) if (until > work.now) count += last - first + 1
+  return count
+}
+
+/** Has stores that wait for their rows read the first of each lane at once. */
+function expectFirst(turns: readonly Turn[]): void {
+  for (const { flow } of turns) {
+    if (flow === undefined || flow.row.cursor >= flow.work.queue.tail) continue
+    flow.work.tx.expect?.([['log', { lower: flow.row.cursor, upper: flow.work.queue.tail }, 1]])
+  }
+}
+
+/** Lanes whose time has come. */
+function wakeUp(group: Group, most: number): void {
+  const { work, name } = group
+  if (work.queue.lanes === 0) return
+  const rows = work.tx.range('wake', { lower: [name], upper: [name, work.now] }, most)
+  const keys = rows.map(([key]) => key as readonly [string, number, string])
+  work.tx.expect?.(keys.map(([, , lane]) => ['lanes', lane]))
+  for (const key of keys) {
+    work.tx.delete('wake', key)
+    const flow = flowOf(group, laneOf(key[2])) as Flow | undefined
+    if (flow === undefined) continue
+    const { row } = flow
+    row.wake = undefined
+    if (row.rest !== undefined) row.rest = row.rest === FULL ? undefined : WOKEN
+    flow.changed = true
+  }
+  if (keys.length > 0) settleDown(work)
+}
+
+/** Whose turn it is. */
+function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string | undefined; left: number } {
+  if (only === undefined) return { at: row.at, left: row.atLeft ?? 0 }
+  try {
+    const [at, left, token] = JSON.parse(position!) as [string, number, string]
+    if (token === row.token) return { at, left }
+  } catch {
+    // As any other that nobody gave.
+  }
+  return { at: undefined, left: 0 }
+}
+
+/** The lanes that may go in the order of their turns, from the one after a lane on. */
+function* readyNames(
+  taking: Taking,
+  { only }: ClaimRequest,
+  at: string | undefined,
+  some: number,
+): Generator<string, undefined> {
+  const { work, name } = taking.group
+  const key = at === undefined ? undefined : laneKey(at)
+  if (typeof only === 'object') {
+    const keys = [...new Set(only)].filter((lane) => lane !== '').map(laneKey)
+    keys.sort((a, b) => (a < b ? -1 : 1))
+    work.tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
+    const ready = keys.filter((lane) => work.tx.get('ready', [name, lane]) !== undefined)
+    const first = ready.findIndex((lane) => key === undefined || lane > key)
+    for (const lane of first < 0 ? ready : [...ready.slice(first), ...ready.slice(0, first)])
+      yield laneOf(lane)
+    return undefined
+  }
+  const prefix = laneKey(only ?? '')
+  function* read(lower: string, upper: string): Iterable<string> {
+    for (let from = lower; from <= upper;) {
+      const rows = work.tx.range('ready', { lower: [name, from], upper: [name, upper] }, some)
+      for (const [row] of rows) yield laneOf((from = (row as readonly string[])[1]!))
+      if (rows.length < some) return
+      from += '\0'
+    }
+  }
+  // Messages without a lane come before all lanes.
+  const isFirst = only === undefined && taking.hasMore
+  if (isFirst && key === undefined) yield ''
+  const start = key === undefined || key < prefix ? prefix : `${key}\0`
+  yield* read(start, `${prefix}\uffff\uffff`)
+  if (isFirst && key !== undefined) yield ''
+  if (start !== prefix) yield* read(prefix, key!)
+  return undefined
+}
+
+function isReady({ group, hasMore }: Taking, { only }: ClaimRequest, lane: string): boolean {
+  if (lane === '') return only === undefined && hasMore
+  if (typeof only === 'string' ? !lane.startsWith(only) : only?.includes(lane) === false) return false
+  return group.work.tx.get('ready', [group.name, laneKey(lane)]) !== undefined
+}

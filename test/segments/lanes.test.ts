@@ -1,0 +1,219 @@
+import { expect, test } from 'vitest'
+import type { LaneRules } from '../../src/lanes.ts'
+import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
+import { SegmentAdapter } from '../../src/segments/engine.ts'
+import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
+
+/** Rows got, ranges read, rows that these had, rows written and ranges deleted: in the last transaction that had some. */
+interface Cost {
+  gets: number
+  ranges: number
+  read: number
+  writes: number
+}
+
+class Bench {
+  now = 1_000_000
+  cost: Cost = { gets: 0, ranges: 0, read: 0, writes: 0 }
+  /** Rows that there are. */
+  readonly rows: Set<string> = new Set()
+  #batch = 0
+  #tx: Transaction | undefined
+
+  async open(soleOwner = false): Promise<QueueStorage> {
+    const inner = await memoryStore({ now: () => this.now })()
+    const store: TransactionalStore = {
+      open: async (name) => {
+        const rows = await inner.open(name)
+        return {
+          now: () => this.now,
+          soleOwner,
+          transact: (kind, body) =>
+            rows.transact(kind, (tx) => {
+              this.cost = { gets: 0, ranges: 0, read: 0, writes: 0 }
+              this.#tx = tx
+              return body(this.#spy(tx))
+            }),
+        }
+      },
+      close: () => inner.close(),
+    }
+    return new SegmentAdapter(new MemoryAdapter().guarantees, async () => store).open('q')
+  }
+
+  #spy(tx: Transaction): Transaction {
+    const { cost } = this
+    return {
+      get: <V>(table: Table, key: never) => {
+        cost.gets++
+        return tx.get<V>(table, key)
+      },
+      range: <V>(table: Table, range: never, limit: number) => {
+        cost.ranges++
+        const rows = tx.range<V>(table, range, limit)
+        cost.read += rows.length
+        return rows
+      },
+      count: (table, range) => tx.count(table, range),
+      put: (table, key, value) => {
+        cost.writes++
+        tx.put(table, key, value)
+      },
+      delete: (table, key) => {
+        cost.writes++
+        tx.delete(table, key)
+      },
+      deleteRange: (table, range) => {
+        cost.writes++
+        tx.deleteRange(table, range)
+      },
+    }
+  }
+
+  /** How many rows tables have. */
+  left(...tables: Table[]): number[] {
+    return tables.map((table) => this.#tx!.range(table, {}, 1_000_000).length)
+  }
+
+  async send(
+    q: QueueStorage,
+    lane: string | undefined,
+    count = 1,
+    more: Partial<NewMessage> = {},
+  ): Promise<string[]> {
+    const messages = Array.from({ length: count }, () => ({ body: lane ?? '-', lane, ...more }))
+    const batchId = `019343f0-0000-7000-8000-${(this.#batch++).toString(16).padStart(12, '0')}`
+    return (await q.append(messages, { batchId })).map(({ id }) => id)
+  }
+
+  async claim(
+    q: QueueStorage,
+    limit: number,
+    lanes?: LaneRules,
+    settle?: readonly Settlement[],
+  ): Promise<readonly Delivery[]> {
+    return (await q.claim({ group: 'g', limit, leaseMs: 30_000, maxAttempts: 5, lanes, settle })).deliveries
+  }
+}
+
+function acks(deliveries: readonly Delivery[]): Settlement[] {
+  return deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' }))
+}
+
+function bodies(deliveries: readonly Delivery[]): string {
+  return deliveries.map(({ body }) => body as string).join('')
+}
+
+const LANE_TABLES = [
+  'log',
+  'lanes',
+  'ready',
+  'wake',
+  'holds',
+  'side',
+  'due',
+  'chain',
+  'held',
+  'amend',
+] as const
+
+test('lanes have turns, and leave nothing', async () => {
+  const bench = new Bench()
+  const q = await bench.open()
+  await bench.claim(q, 0)
+  await bench.send(q, 'a', 10)
+  await bench.send(q, 'b', 3)
+  await bench.send(q, undefined, 2)
+  const first = await bench.claim(q, 4)
+  expect(bodies(first)).toBe('-ab-')
+  const second = await bench.claim(q, 20, { names: { a: { weight: 2 } } })
+  expect(bodies(second)).toBe('aabaabaaaaa')
+  await q.settle('g', acks([...first, ...second]))
+  expect(bench.left(...LANE_TABLES)).toEqual(LANE_TABLES.map(() => 0))
+  expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0, sent: 15, groups: { g: { acked: 15 } } })
+})
+
+test('a lane behind a backlog has its turn at once', async () => {
+  const bench = new Bench()
+  const q = await bench.open()
+  await bench.claim(q, 0)
+  for (let i = 0; i < 100; i++) await bench.send(q, 'a', 1000)
+  await bench.claim(q, 10)
+  await bench.send(q, 'b')
+  expect(bodies(await bench.claim(q, 1))).toBe('b')
+})
+
+test('what is held costs a claim nothing', async () => {
+  const costs: Cost[] = []
+  for (const held of [0, 999]) {
+    const bench = new Bench()
+    const q = await bench.open()
+    await bench.claim(q, 0)
+    for (let i = 0; i < held; i++) {
+      await bench.send(q, `held ${i}`, 10)
+      await q.hold({ lane: `held ${i}`, forMs: 60_000 })
+    }
+    await bench.send(q, 'free', 2)
+    const some = await bench.claim(q, 1)
+    costs.push(bench.cost)
+    await q.settle('g', acks(some))
+    costs.push(bench.cost)
+    await bench.send(q, 'free')
+    costs.push(bench.cost)
+    expect(bodies(await bench.claim(q, 10))).toBe('freefree')
+    costs.push(bench.cost)
+    expect(await bench.claim(q, 10)).toEqual([])
+    costs.push(bench.cost)
+  }
+  const half = costs.length / 2
+  for (let i = 0; i < half; i++) {
+    const [one, many] = [costs[i]!, costs[half + i]!]
+    expect(many.writes).toBe(one.writes)
+    // Holds of the queue, the group and the lane are looked up, and when the first is over.
+    expect(many.gets - one.gets).toBeLessThanOrEqual(12)
+    expect(many.read - one.read).toBeLessThanOrEqual(2)
+  }
+})
+
+test('holds that end at once are worked off in bounded steps', async () => {
+  const bench = new Bench()
+  const q = await bench.open()
+  await bench.claim(q, 0)
+  const lanes = Array.from({ length: 3000 }, (_, i) => `lane ${i}`)
+  await q.append(
+    lanes.map((lane) => ({ body: 'x', lane })),
+    { batchId: '019343f0-0000-7000-8000-000000000000' },
+  )
+  for (const lane of lanes) await q.hold({ lane, forMs: 1000 })
+  bench.now += 1000
+  let count = 0
+  for (let claims = 0; count < lanes.length; claims++) {
+    expect(claims).toBeLessThan(1000)
+    const some = await bench.claim(q, 10)
+    count += some.length
+    expect(bench.cost.writes).toBeLessThan(3500)
+    await q.settle('g', acks(some))
+  }
+  expect(bench.left(...LANE_TABLES)).toEqual(LANE_TABLES.map(() => 0))
+})
+
+test.skip('rows', async () => {
+  const bench = new Bench()
+  const q = await bench.open()
+  await bench.claim(q, 0)
+  for (const lanes of [0, 1, 10, 100]) {
+    const messages = Array.from({ length: 100 }, (_, i) => ({
+      body: 'x',
+      lane: lanes === 0 ? undefined : `l${i % lanes}`,
+    }))
+    await q.append(messages, { batchId: '019343f0-0000-7000-8000-000000000000' })
+    console.log(lanes, 'append', JSON.stringify(bench.cost))
+    const some = await bench.claim(q, 100)
+    expect(some.length).toBe(100)
+    console.log(lanes, 'claim', JSON.stringify(bench.cost))
+    await q.settle('g', acks(some))
+    console.log(lanes, 'ack', JSON.stringify(bench.cost))
+    expect(bench.left(...LANE_TABLES)).toEqual(LANE_TABLES.map(() => 0))
+  }
+})
