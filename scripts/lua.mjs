@@ -3,7 +3,8 @@
 //
 // A script is run from its first line each time, so that making its functions is a part of the cost of every verb. A
 // function that is an upvalue of others makes that slower, and each number does too: the functions and constants of parts become
-// fields of one table, and numbers are written where they are used.
+// fields of one table, and numbers are written where they are used. Parts that are included lazily are made when one of their functions
+// is called first.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -78,11 +79,15 @@ function pieces({ verbs, compile }) {
   return [...verbs].map(([name, source]) => {
     const flags = /^--@flags ?(.*)$/m.exec(source)[1]
     // Parts stand where they are included: what returns before them is spared making their functions.
-    const [first, ...rest] = source.split(/^--@include (.*)$/m)
+    const [first, ...rest] = source.split(/^--@(include|lazily) (.*)$/m)
     const all = [{ text: `#!lua${flags && ` flags=${flags}`}\n${compile(first)}` }]
-    rest.forEach((piece, i) =>
-      all.push(...(i % 2 === 0 ? piece.split(' ').map((part) => ({ part })) : [{ text: compile(piece) }])),
-    )
+    for (let i = 0; i < rest.length; i += 3) {
+      const [how, piece, text] = rest.slice(i)
+      const included = piece.split(' ').map((part) => ({ part }))
+      if (how === 'include') all.push(...included)
+      else all.push({ text: 'loadRest = function()\n' }, ...included, { text: 'end\n' })
+      all.push({ text: compile(text) })
+    }
     return [camelCase(name), all]
   })
 }

@@ -232,7 +232,7 @@ call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
-local early = queue.groups == 0 and F.earlyMessage(seq)
+local early = queue.early and queue.groups == 0 and F.earlyMessage(seq)
 if early then
 F.dropEarly(early)
 end
@@ -481,7 +481,7 @@ if message then
 return message.id == id and { number = number } or nil
 end
 number = 281474976710656 + number
-local early = F.earlyMessage(number)
+local early = queue.early and F.earlyMessage(number)
 if early and early.id == id then
 return { seq = number }
 end
@@ -838,9 +838,6 @@ F.dropHold(place)
 F.touchPlace(place)
 end
 function F.endHoldsOf(name)
-if not queue.holds then
-return
-end
 if F.holdAt(F.placeOf(name)) then
 F.dropHold(F.placeOf(name))
 end
@@ -859,9 +856,6 @@ queueChanged = true
 end
 end
 function F.sweepHolds()
-if not queue.over or queue.over > now then
-return false
-end
 local places = call('ZRANGEBYSCORE', base .. 'over', '-inf', now, 'LIMIT', 0, 256)
 F.readHolds(places)
 for _, place in ipairs(places) do
@@ -986,7 +980,7 @@ end
 end
 function F.isRetained(seq)
 if queue.groups == 0 then
-return (F.earlyMessage(seq) or F.isPending(seq)) and true
+return (queue.early and F.earlyMessage(seq) or F.isPending(seq)) and true
 end
 for _, group in pairs(F.allGroups()) do
 if F.locate(group, seq) then
@@ -1330,7 +1324,7 @@ F.enterLanes(group, own)
 end
 end
 function F.earlyMessage(seq)
-return queue.early and F.messageBy(base .. 'early', seq)
+return F.messageBy(base .. 'early', seq)
 end
 function F.dropEarly(message)
 call('ZREMRANGEBYSCORE', base .. 'early', message.seq, message.seq)
@@ -1340,10 +1334,6 @@ end
 queue.early = queue.early - 1
 queue.earlyBytes = queue.earlyBytes - #message.record
 queueChanged = true
-end
-function F.domainOf(message)
-local key, lane = message.key, message.lane
-return key and lane and '\\255' .. struct.pack('>I2', #lane) .. lane .. key or key
 end
 function F.wakeLanes(group)
 local most = 256
@@ -1659,7 +1649,11 @@ return segment and F.messageAt(segment, seq - segment.first + 1)
 end
 `
 
-const moves = `function F.wait(group, seq, side)
+const moves = `function F.domainOf(message)
+local key, lane = message.key, message.lane
+return key and lane and '\\255' .. struct.pack('>I2', #lane) .. lane .. key or key
+end
+function F.wait(group, seq, side)
 F.putSide(group, seq, side)
 if side.lane then
 F.waitInLane(group, seq, side)
@@ -1973,6 +1967,17 @@ local queue
 local base = string.sub(state, 1, -6)
 local call = redis.call
 local F = {}
+local loadRest
+setmetatable(F, {
+__index = function(_, name)
+local load = loadRest
+loadRest = nil
+if load then
+load()
+end
+return rawget(F, name)
+end,
+})
 function F.keyOf(group, kind)
 return base .. kind .. ':' .. group.row.token
 end
@@ -2916,9 +2921,6 @@ reply[5] = turns.at and string.format('%.0f.%s', turns.left, turns.at) or 'none'
 end
 end
 function F.isLeft()
-if not onlySome and row.cursor < queue.tail then
-return true
-end
 if not (row.lanes and row.lanes.flows > 0) then
 return false
 end
@@ -2937,7 +2939,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'a1aa72a4ca13ff454768aa4d8acb621e72594b26',
+    sha: '959b132b0021c9d3fa6d6dc72b028ad26de75812',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -2958,7 +2960,10 @@ return { '', firstSeq, queue.number }
 end
 end
 end
-` + leases + places + lanes + holds + moves + ids + find + drop + group + counts + `if ARGV[6] ~= '0' then
+` + leases + places + moves + ids + find + drop + group + counts + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -3020,7 +3025,7 @@ end
 end
 end
 end
-local early = F.earlyMessage(seq)
+local early = queue.early and F.earlyMessage(seq)
 if early then
 F.dropEarly(early)
 F.sendToLanes({ message })
@@ -3072,7 +3077,7 @@ retained = retained or place ~= nil
 all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
 end
 if queue.groups == 0 then
-retained = F.earlyMessage(seq) or F.isPending(seq)
+retained = queue.early and F.earlyMessage(seq) or F.isPending(seq)
 end
 if retained then
 if not spec.replace then
@@ -3081,7 +3086,7 @@ end
 if not all then
 return 's', { earlier = math.max(own, earlier) }
 end
-local present = F.earlyMessage(seq) or F.logMessage(seq)
+local present = queue.early and F.earlyMessage(seq) or F.logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
 present = F.messageIn(group, place, seq)
@@ -3240,16 +3245,21 @@ putAll('ZADD', 'lapse', lapses)
 queue.sent = queue.sent + #added
 queueChanged = true
 F.addMessages(added, clock, start)
+if #laned > 0 then
 F.sendToLanes(laned)
+end
 F.finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '2ad031627d3f5b1cc38ee14906d0e0d14b88c25f',
+    sha: '8307b7fa8eaa9b4b15421fd2649026ba9b4088fd',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + lanes + holds + moves + ids + find + drop + `F.open()
+` + rows + log + store + leases + places + moves + ids + find + drop + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -3261,10 +3271,13 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '6f51cb095faa27cf085c6efd79aa4db195304a61',
+    sha: 'f0bf7d46e192b0e3916eb8e3fbad497954e54219',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + lanes + holds + moves + ids + expire + group + settling + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
 local group, rest = F.openGroups(7)
 local row = group.row
@@ -3287,7 +3300,7 @@ took = took + F.takeOver(group)
 end
 looked = looked + took
 end
-if F.sweepHolds() then
+if queue.over and queue.over <= now and F.sweepHolds() then
 more = true
 end
 if (queue.laned or onlySome) and F.sweepDelayed(500) > 0 and F.isOverdue() then
@@ -3304,7 +3317,10 @@ local ends = now + leaseMs
 local reply = { row.token, nonce, -1, settled, '' }
 local taken, bytes = 0, 0
 group.changed = true
-local heldFor, probes = F.hindrances(group)
+local heldFor, probes = nil, {}
+if queue.holds then
+heldFor, probes = F.hindrances(group)
+end
 local probeEnds = #probes > 0 and F.probeOut(group, probes)
 if heldFor or probeEnds then
 limit = 0
@@ -3569,8 +3585,9 @@ end
 takeDue()
 return taken > before
 end
-` + turns + `if onlySome or lanes and lanes.flows > 0 then
-F.takeInTurns()
+local takesTurns = onlySome or lanes ~= nil and lanes.flows > 0
+if takesTurns then
+` + turns + `F.takeInTurns()
 else
 if takePlain() and lanes then
 lanes.at, lanes.left = '', 0
@@ -3588,7 +3605,12 @@ end
 local function noteNext(next, time)
 return next and time and math.min(next, time) or next or time
 end
-if more or row.join or (room() <= 0 and not heldFor and not probeEnds and F.isLeft()) then
+local isOut = room() <= 0 and not heldFor and not probeEnds
+if
+more
+or row.join
+or isOut and (not onlySome and row.cursor < queue.tail or takesTurns and F.isLeft())
+then
 reply[3] = 0
 else
 local next
@@ -3622,11 +3644,16 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '0fae4480bc0c63494da689c96f96fd511cd03ddb',
+    sha: '1d9460eb76ccf8a060375181f61011533a4e0fff',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + lanes + holds + moves + ids + group + empty + `local group = F.open(ARGV[2])
+` + rows + log + leases + places + moves + ids + group + empty + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `local group = F.open(ARGV[2])
+if queue.holds then
 F.endHoldsOf(ARGV[2])
+end
 if not group then
 if queueChanged then
 F.finish(true)
@@ -3653,7 +3680,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'b48b48d11ccba74ea9887473284ad44bfa0003e7',
+    sha: '8fd6f2f1b98aa566ee00861a60cea8b07e0002fb',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -3674,7 +3701,7 @@ return 0
 `,
   },
   hold: {
-    sha: '9fa21c791542a40e78315305aa47c02c8ca88e6f',
+    sha: '628ae49a9e2bb58cca4174b209d45dda20b92b7a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3686,7 +3713,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '07346bfb201cef6f1fa8dd45a129a23a5666e111',
+    sha: '8fc6a2c1d3fd54a8bd1ec4525cb26294b8884a57',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -3798,10 +3825,13 @@ return reply
 `,
   },
   list: {
-    sha: '3a44e499eff5f2c370246ca66b61231f515b36b6',
+    sha: 'cf969f23dae1564b0db5035c818e779c7660f681',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + lanes + moves + ids + group + find + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+` + rows + log + store + leases + places + moves + ids + group + find + `
+` + `loadRest = function()
+` + lanes + `end
+` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
 local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
@@ -4118,10 +4148,13 @@ return reply
 `,
   },
   purge: {
-    sha: '679ec7d7d7b15de5bb3749776fdd48cfaf26db14',
+    sha: '0e2db46d7faeebfdf8ef207353617940eff4ac9a',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + lanes + moves + ids + group + empty + `if not F.readAll() then
+` + rows + log + leases + places + moves + ids + group + empty + `
+` + `loadRest = function()
+` + lanes + `end
+` + `if not F.readAll() then
 return F.endUnread(3)
 end
 local count = 0
@@ -4151,7 +4184,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '83674a2d5eeba1ba3fb97a6bc31f7a674c2787eb',
+    sha: '003cee25ec50921ae9f1a631d6695251298cb827',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4171,10 +4204,13 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: 'b15656872a377f41b506afacd5afac0cfce24cd1',
+    sha: '934a8b8e6663064737efd3eaa99124c03e0bc2c0',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + lanes + holds + moves + ids + find + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
 local found = group and F.find(ARGV[i])
@@ -4192,10 +4228,13 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'd95d056e675ae2cbea87f75e71eed2db81858585',
+    sha: '04b46b96aa5490fd4a772f081e19529185f75bed',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + lanes + holds + moves + ids + settling + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + settling + `
+` + `loadRest = function()
+` + lanes + holds + `end
+` + `local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
@@ -4206,10 +4245,13 @@ return settled
 `,
   },
   stats: {
-    sha: '3fa6338490ec72b42194291e6ed0502602bce10f',
+    sha: '00015fe10a9f6250926a093117dd80c0a56c738f',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + lanes + holds + show + moves + ids + find + group + counts + `F.open()
+` + rows + log + store + leases + places + moves + ids + find + group + counts + `
+` + `loadRest = function()
+` + lanes + holds + show + `end
+` + `F.open()
 F.allGroups()
 local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
@@ -4236,7 +4278,7 @@ noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
 end
 local early = queue.early and call('ZRANGE', base .. 'early', 0, 0)[1]
 noteAge(early and ageOf(cmsgpack.unpack(early)))
-local reply = { F.showHolds(), F.countMessages(count), F.bytesRetained(), -1, queue.sent }
+local reply = { queue.holds and F.showHolds() or {}, F.countMessages(count), F.bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
 local group = groups[name]
 local row = group.row
@@ -4262,10 +4304,13 @@ return reply
 `,
   },
   tidy: {
-    sha: '428eb2bfb47fa58ee78bb71f86635d68f3ad8672',
+    sha: '5f17924a1e309488fe1e3b4b8e0c8362a6f50d10',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + lanes + moves + ids + `F.open()
+` + rows + log + leases + places + moves + ids + `
+` + `loadRest = function()
+` + lanes + `end
+` + `F.open()
 F.tidy()
 F.finish()
 return (queue.scan or queue.untidy) and 1 or 0

@@ -23,7 +23,7 @@ afterAll(async () => {
   for (const connection of connections) await connection.close()
   await server.stop()
 })
-const command = (...args: string[]): Promise<unknown> => connections[0]!.command(...args)
+const command: Connected['command'] = (...args) => connections[0]!.command(...args)
 let now = 0
 beforeEach(async () => {
   now = 1_767_225_600_000

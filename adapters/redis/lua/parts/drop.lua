@@ -26,7 +26,7 @@ local function drop(id, found)
     return true
   end
   local seq = found.seq
-  local early = queue.groups == 0 and earlyMessage(seq)
+  local early = queue.early and queue.groups == 0 and earlyMessage(seq)
   if early then
     dropEarly(early)
   end

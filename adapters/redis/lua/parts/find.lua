@@ -35,7 +35,7 @@ local function findMade(id)
     end
     -- Those of lanes have digits of the same kind.
     number = LANE_BASE + number
-    local early = earlyMessage(number)
+    local early = queue.early and earlyMessage(number)
     if early and early.id == id then
       return { seq = number }
     end

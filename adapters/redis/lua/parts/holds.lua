@@ -149,9 +149,6 @@ end
 
 -- A group is deleted, and with it what holds it.
 local function endHoldsOf(name)
-  if not queue.holds then
-    return
-  end
   if holdAt(placeOf(name)) then
     dropHold(placeOf(name))
   end
@@ -172,9 +169,6 @@ end
 
 -- Works off holds that have ended. Answers whether there are more.
 local function sweepHolds()
-  if not queue.over or queue.over > now then
-    return false
-  end
   local places = call('ZRANGEBYSCORE', base .. 'over', '-inf', now, 'LIMIT', 0, ALARMS_AT_ONCE)
   readHolds(places)
   for _, place in ipairs(places) do

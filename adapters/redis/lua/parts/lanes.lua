@@ -321,7 +321,7 @@ end
 
 -- What was sent to a lane before any group existed.
 local function earlyMessage(seq)
-  return queue.early and messageBy(base .. 'early', seq)
+  return messageBy(base .. 'early', seq)
 end
 
 local function dropEarly(message)
@@ -332,12 +332,6 @@ local function dropEarly(message)
   queue.early = queue.early - 1
   queue.earlyBytes = queue.earlyBytes - #message.record
   queueChanged = true
-end
-
--- A key belongs to its lane. No key has this byte.
-local function domainOf(message)
-  local key, lane = message.key, message.lane
-  return key and lane and '\255' .. struct.pack('>I2', #lane) .. lane .. key or key
 end
 
 -- What alarms of one kind one claim works off. The rest is left to the next.

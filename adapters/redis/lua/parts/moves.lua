@@ -1,5 +1,11 @@
 -- How messages move from place to place.
 
+-- A key belongs to its lane. No key has this byte.
+local function domainOf(message)
+  local key, lane = message.key, message.lane
+  return key and lane and '\255' .. struct.pack('>I2', #lane) .. lane .. key or key
+end
+
 -- Has a message of `held` wait.
 local function wait(group, seq, side)
   putSide(group, seq, side)

@@ -54,6 +54,18 @@ local base = string.sub(state, 1, -6)
 local call = redis.call
 -- The functions and constants of parts, see scripts/lua.mjs.
 local F = {}
+-- Makes those of the parts that few need, once one of them is called.
+local loadRest
+setmetatable(F, {
+  __index = function(_, name)
+    local load = loadRest
+    loadRest = nil
+    if load then
+      load()
+    end
+    return rawget(F, name)
+  end,
+})
 
 local function keyOf(group, kind)
   return base .. kind .. ':' .. group.row.token

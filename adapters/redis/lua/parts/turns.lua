@@ -316,11 +316,8 @@ local function takeInTurns()
   end
 end
 
--- Whether there is more of what this claim may take.
+-- Whether lanes have more of what this claim may take.
 local function isLeft()
-  if not onlySome and row.cursor < queue.tail then
-    return true
-  end
   if not (row.lanes and row.lanes.flows > 0) then
     return false
   end

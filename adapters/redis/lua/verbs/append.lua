@@ -25,7 +25,8 @@ if ARGV[6] == '0' then
   end
 end
 
---@include leases places lanes holds moves ids find drop group counts
+--@include leases places moves ids find drop group counts
+--@lazily lanes holds
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)
@@ -93,7 +94,7 @@ local function replace(message, seq)
       end
     end
   end
-  local early = earlyMessage(seq)
+  local early = queue.early and earlyMessage(seq)
   if early then
     dropEarly(early)
     sendToLanes({ message })
@@ -156,7 +157,7 @@ local function meet(spec)
     end
     -- The last group that had it may have been deleted.
     if queue.groups == 0 then
-      retained = earlyMessage(seq) or isPending(seq)
+      retained = queue.early and earlyMessage(seq) or isPending(seq)
     end
     if retained then
       if not spec.replace then
@@ -165,7 +166,7 @@ local function meet(spec)
       if not all then
         return 's', { earlier = math.max(own, earlier) }
       end
-      local present = earlyMessage(seq) or logMessage(seq)
+      local present = queue.early and earlyMessage(seq) or logMessage(seq)
       for group, place in pairs(places) do
         if place.kind ~= 'ahead' then
           present = messageIn(group, place, seq)
@@ -333,6 +334,8 @@ putAll('ZADD', 'lapse', lapses)
 queue.sent = queue.sent + #added
 queueChanged = true
 addMessages(added, clock, start)
-sendToLanes(laned)
+if #laned > 0 then
+  sendToLanes(laned)
+end
 finish(true)
 return { table.concat(marks), firstSeq, firstNumber }

@@ -1,6 +1,7 @@
 -- cancel: number and clock, ids. Answers with one digit for each.
 --@flags allow-oom
---@include rows log store leases places lanes holds moves ids find drop
+--@include rows log store leases places moves ids find drop
+--@lazily lanes holds
 open()
 local results = {}
 for i = 2, #ARGV do

@@ -6,7 +6,8 @@
 -- and single messages
 --   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record, and the lane if it has one
 --@flags allow-oom
---@include rows log store leases places lanes holds moves ids expire group settling
+--@include rows log store leases places moves ids expire group settling
+--@lazily lanes holds
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
 local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
@@ -45,7 +46,7 @@ if row.join then
   looked = looked + took
 end
 
-if sweepHolds() then
+if queue.over and queue.over <= now and sweepHolds() then
   more = true
 end
 if (queue.laned or onlySome) and sweepDelayed(TIMERS_AT_ONCE) > 0 and isOverdue() then
@@ -65,7 +66,10 @@ local taken, bytes = 0, 0
 group.changed = true
 
 -- What the group may have, if that is less: nothing, or one at a time. See holds.lua.
-local heldFor, probes = hindrances(group)
+local heldFor, probes = nil, {}
+if queue.holds then
+  heldFor, probes = hindrances(group)
+end
 local probeEnds = #probes > 0 and probeOut(group, probes)
 if heldFor or probeEnds then
   limit = 0
@@ -360,8 +364,9 @@ local function takePlain()
   return taken > before
 end
 
+local takesTurns = onlySome or lanes ~= nil and lanes.flows > 0
+if takesTurns then
 --@include turns
-if onlySome or lanes and lanes.flows > 0 then
   takeInTurns()
 else
   if takePlain() and lanes then
@@ -382,7 +387,12 @@ local function noteNext(next, time)
   return next and time and math.min(next, time) or next or time
 end
 
-if more or row.join or (room() <= 0 and not heldFor and not probeEnds and isLeft()) then
+local isOut = room() <= 0 and not heldFor and not probeEnds
+if
+  more
+  or row.join
+  or isOut and (not onlySome and row.cursor < queue.tail or takesTurns and isLeft())
+then
   reply[3] = 0
 else
   local next

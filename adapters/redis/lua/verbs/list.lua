@@ -4,7 +4,8 @@
 --   state, at, id, key, lane, own attempts or 0, attempts, in how many ms or -1, error, record,
 --   and of dead letters the reason, when, fence and seq
 --@flags no-writes
---@include rows log store leases places lanes moves ids group find
+--@include rows log store leases places moves ids group find
+--@lazily lanes
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message

@@ -1,7 +1,8 @@
 -- purge: number and clock, what the new tokens of groups start with, keys to delete if the rows cannot be read. Answers with 0; 1: there
 -- is more to do, see tidy; 2: the rows cannot be read, and only the names of keys tell what groups have, so nothing was done.
 --@flags allow-oom
---@include rows log leases places lanes moves ids group empty
+--@include rows log leases places moves ids group empty
+--@lazily lanes
 if not readAll() then
   -- Nobody can tell what is right of it: the queue starts anew, without groups.
   return endUnread(3)

@@ -1,6 +1,7 @@
 -- retryNow: number and clock, group, ids. Answers with one digit for each.
 --@flags allow-oom
---@include rows log store leases places lanes holds moves ids find
+--@include rows log store leases places moves ids find
+--@lazily lanes holds
 local group = open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do

@@ -3,7 +3,8 @@
 -- each group its name, ready, leased, delayed, blocked, dead, the age of its oldest or -1, acked, failed; all of that behind an
 -- array of the holds, see `showHold`.
 --@flags no-writes
---@include rows log store leases places lanes holds show moves ids find group counts
+--@include rows log store leases places moves ids find group counts
+--@lazily lanes holds show
 open()
 allGroups()
 local LOOK_AT_ONCE = 10000
@@ -38,7 +39,7 @@ if isOverdue() then
 end
 local early = queue.early and call('ZRANGE', base .. 'early', 0, 0)[1]
 noteAge(early and ageOf(cmsgpack.unpack(early)))
-local reply = { showHolds(), countMessages(count), bytesRetained(), -1, queue.sent }
+local reply = { queue.holds and showHolds() or {}, countMessages(count), bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
   local group = groups[name]
   local row = group.row
