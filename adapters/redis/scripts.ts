@@ -2961,9 +2961,9 @@ end
 end
 end
 ` + leases + places + moves + ids + find + drop + group + counts + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `if ARGV[6] ~= '0' then
+if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
 end
@@ -3257,9 +3257,9 @@ return { table.concat(marks), firstSeq, firstNumber }
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `F.open()
+F.open()
 local results = {}
 for i = 2, #ARGV do
 local found = F.find(ARGV[i])
@@ -3275,9 +3275,9 @@ return table.concat(results)
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `local LEASE_LOST = 'sthe lease ended before the delivery was settled'
+local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
 local group, rest = F.openGroups(7)
 local row = group.row
@@ -3648,9 +3648,9 @@ return reply
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `local group = F.open(ARGV[2])
+local group = F.open(ARGV[2])
 if queue.holds then
 F.endHoldsOf(ARGV[2])
 end
@@ -3829,9 +3829,9 @@ return reply
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + `end
-` + `local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
+local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
 local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
 local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
@@ -4152,9 +4152,9 @@ return reply
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + `end
-` + `if not F.readAll() then
+if not F.readAll() then
 return F.endUnread(3)
 end
 local count = 0
@@ -4208,9 +4208,9 @@ return standing and 1 or 0
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `local group = F.open(ARGV[2])
+local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
 local found = group and F.find(ARGV[i])
@@ -4232,9 +4232,9 @@ return table.concat(results)
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + `end
-` + `local group = F.open(ARGV[2])
+local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
 F.unpin(group)
@@ -4249,9 +4249,9 @@ return settled
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + holds + show + `end
-` + `F.open()
+F.open()
 F.allGroups()
 local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
@@ -4308,9 +4308,9 @@ return reply
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `
-` + `loadRest = function()
+loadRest = function()
 ` + lanes + `end
-` + `F.open()
+F.open()
 F.tidy()
 F.finish()
 return (queue.scan or queue.untidy) and 1 or 0
