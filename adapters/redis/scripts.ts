@@ -1063,8 +1063,7 @@ const lanes = `F.LANE_END = '\\255'
 function F.lanesOf(group)
 local row = group.row
 if not row.lanes then
-local had = row.leased + row.waiting + row.acked + row.failed > 0
-row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = had and '' or nil, left = 0 }
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = row.served and '' or nil, left = 0 }
 end
 return row.lanes
 end
@@ -2024,11 +2023,11 @@ end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
 local rare = (row.join or row.since or row.lanes or row.born) and { join = row.join, since = row.since, lanes = row.lanes, born = row.born } or false
-return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare, row.served or false)
 end
 function F.addGroup(name, packed)
-local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare, served = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil, served = served }
 F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
@@ -2939,7 +2938,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '959b132b0021c9d3fa6d6dc72b028ad26de75812',
+    sha: 'cd917d1883048f34054f3669d7eafc520f0dd1ff',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3253,7 +3252,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '8307b7fa8eaa9b4b15421fd2649026ba9b4088fd',
+    sha: '9ef69f769b9bd1e443ac8278e220dd28950762d0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3271,7 +3270,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'f0bf7d46e192b0e3916eb8e3fbad497954e54219',
+    sha: '153a322b47436aecc0524be30d35ccc42f4b3e59',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -3597,6 +3596,7 @@ flush()
 if #probes > 0 and lastTaken then
 F.noteProbe(group, probes, lastTaken, nonce)
 end
+row.served = row.served or taken > 0
 F.unpin(group)
 F.forgetIds()
 if flowsChanged then
@@ -3644,7 +3644,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '1d9460eb76ccf8a060375181f61011533a4e0fff',
+    sha: 'd2b965e4cefc23f5c8bc78cb36b429ef0fa55de0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -3680,7 +3680,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '8fd6f2f1b98aa566ee00861a60cea8b07e0002fb',
+    sha: '46e4f54d4d08c1c7cb5707c2a36b9f0a2c63eacd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -3701,7 +3701,7 @@ return 0
 `,
   },
   hold: {
-    sha: '628ae49a9e2bb58cca4174b209d45dda20b92b7a',
+    sha: 'c7ba8bc10040e936e3c6911b35b26f364868cc6a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3713,7 +3713,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '8fc6a2c1d3fd54a8bd1ec4525cb26294b8884a57',
+    sha: 'b6a07100d074cbb54dbfcb63cf45fd2629541491',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -3825,7 +3825,7 @@ return reply
 `,
   },
   list: {
-    sha: 'cf969f23dae1564b0db5035c818e779c7660f681',
+    sha: '76c1ee9f159bf9db7ec66b4cd734dd46c201a1d4',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4148,7 +4148,7 @@ return reply
 `,
   },
   purge: {
-    sha: '0e2db46d7faeebfdf8ef207353617940eff4ac9a',
+    sha: 'e41d1df4ce941b03c6411f00357398175fea51fd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4163,7 +4163,7 @@ queue.joining = 0
 for _, group in pairs(old) do
 local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
-for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'born' }) do
+for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'born', 'served' }) do
 row[kept] = group.row[kept]
 end
 local lanes = group.row.lanes
@@ -4184,7 +4184,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '003cee25ec50921ae9f1a631d6695251298cb827',
+    sha: '0116a59990e4d30aa02eacfe146308ae32d6b5cc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4204,7 +4204,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: '934a8b8e6663064737efd3eaa99124c03e0bc2c0',
+    sha: '20595800ecf749c8c697c6a3eb2701875ca358d1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4228,7 +4228,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '04b46b96aa5490fd4a772f081e19529185f75bed',
+    sha: 'a9bcbff3d8eb2a9299c9110fcf11d5bfcd775315',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4245,7 +4245,7 @@ return settled
 `,
   },
   stats: {
-    sha: '00015fe10a9f6250926a093117dd80c0a56c738f',
+    sha: '6c382d9c7da76b1139fbdf1e772c2eacb5a581d3',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4304,7 +4304,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '5f17924a1e309488fe1e3b4b8e0c8362a6f50d10',
+    sha: '2d0c78c25eab2a4b46e982893963d592cdf67be3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `
