@@ -2879,7 +2879,7 @@ end
 return not over
 end
 local function mayGoOn()
-local isMuch = stopped or looked >= 1024 or taken >= 1000
+local isMuch = stopped or looked >= 1024 or taken >= 500
 more = more or isMuch
 return room() > 0 and not isMuch
 end
@@ -3270,7 +3270,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '153a322b47436aecc0524be30d35ccc42f4b3e59',
+    sha: 'ecc10cf2f5f6efa16c63ebf7820b564ff32f45ee',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
