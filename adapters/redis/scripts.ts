@@ -1087,8 +1087,7 @@ const lanes = `F.LANE_END = '\\255'
 function F.lanesOf(group)
 local row = group.row
 if not row.lanes then
-local had = row.leased + row.waiting + row.acked + row.failed > 0
-row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = had and '' or nil, left = 0 }
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = row.served and '' or nil, left = 0 }
 end
 return row.lanes
 end
@@ -2380,11 +2379,11 @@ end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
 local rare = F.rareOf(row, F.RARE_IN_GROUPS)
-return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare, row.served or false)
 end
 function F.addGroup(name, packed)
-local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare, served = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil, served = served }
 F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
@@ -3292,7 +3291,7 @@ end
 return not over
 end
 local function mayGoOn()
-local isMuch = stopped or looked >= 1024 or taken >= 1000
+local isMuch = stopped or looked >= 1024 or taken >= 500
 more = more or isMuch
 return room() > 0 and not isMuch
 end
@@ -3351,7 +3350,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '0991f9f8f8128375ff85162e1db4fb432cc02b36',
+    sha: 'f1797743e47f2c0c71bcbbe1c5cc64a43c715f9e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3683,7 +3682,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'ce7ec6b0b21ba0fb6fd35184cd07902a2b77d7cf',
+    sha: '6dadf0826e0dfa91d76db0149ea2409cce9bdd31',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3701,7 +3700,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'f229bd660889d29bfc02cfcdf90fe489eac8899c',
+    sha: '4b42a867142ec74b76a08987ab83f256cffbbdfd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4037,6 +4036,7 @@ flush()
 if #probes > 0 and lastTaken then
 F.noteProbe(group, probes, lastTaken, nonce)
 end
+row.served = row.served or taken > 0
 F.unpin(group)
 if concluded then
 F.keepOutcomes()
@@ -4087,7 +4087,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'd7b78217c4d526e8b792dc0bb01938f3aefe2aed',
+    sha: 'd64b88739e4506e6ca9a3c5ca54bfb6461d3fd52',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4123,7 +4123,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'c5b58454eeddd79bb052b285fdf92a362e2d593a',
+    sha: 'e4db433415927bd4110ee7c736d64cdc2758e757',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4144,7 +4144,7 @@ return 0
 `,
   },
   hold: {
-    sha: '491ded2b3c587c1fe8a4dd21e6d4d8aa4837bc12',
+    sha: '1e1f90f689f2595034e19aed1c9e96dc6f4ba5f7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4156,7 +4156,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '365a64c73d37a516d65cfd75366be23b9e2e066a',
+    sha: 'a03f8d535c96eb06e1b3ca814879062f7057d857',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4268,7 +4268,7 @@ return reply
 `,
   },
   list: {
-    sha: '45f71425bf5ed1e844cccdd3c60643274a7b2694',
+    sha: '47f089a01706fd96b6103c4bae29bada39a07bc6',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4624,7 +4624,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'e3ab6bfa7fc84ec38954d392422880ac0542ae67',
+    sha: 'd1a69aff867a82892caefc7319fee5be5c7f0b03',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4639,7 +4639,7 @@ queue.joining = 0
 for _, group in pairs(old) do
 local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
-for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born' }) do
+for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born', 'served' }) do
 row[kept] = group.row[kept]
 end
 local lanes = group.row.lanes
@@ -4660,7 +4660,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '320fea1f0e362e13f9f1e721d06e4a9dacb0d28b',
+    sha: '7a7722ad4297f054e5e55b4c6784edb1b79af590',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4680,7 +4680,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: '30a42b9bb8983a0c5ff2636816145303f127b729',
+    sha: '3e4e1118a7645adda323e373ada2a6e08a7c9e26',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4708,7 +4708,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'ae48ef97aadb6fd856a84d3c62b124cfecd276c5',
+    sha: 'a03629f841710196e5965450cb79a22c455bfbb1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4749,7 +4749,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '8b75abe1300874dd0d476f13aa2cb5219ccc079a',
+    sha: '7ca5e117dcc5d8f3588f727e93edb4707bf48a9d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4773,7 +4773,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '08d5dd0e0869f579e6ca81c9b4ce3a674915122f',
+    sha: '9364f746b87bbf10fd87d28bc3a873f54f370718',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4793,7 +4793,7 @@ return settled
 `,
   },
   stats: {
-    sha: '503c83489bbc778f66b8b98f2db21f123adca6df',
+    sha: 'c6999bd8ea28d12d1adeaad3a7730f8f865e8f34',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4852,7 +4852,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '080b9ea701ec4d918717d860591369d2e9d59897',
+    sha: 'c25eef16ee530c762bc7c22d69fed72298ee5e51',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

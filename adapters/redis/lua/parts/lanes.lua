@@ -25,8 +25,7 @@ local function lanesOf(group)
   local row = group.row
   if not row.lanes then
     -- Whose turn it was, as long as nobody had a lane.
-    local had = row.leased + row.waiting + row.acked + row.failed > 0
-    row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = had and '' or nil, left = 0 }
+    row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = row.served and '' or nil, left = 0 }
   end
   return row.lanes
 end

@@ -27,6 +27,7 @@
 --         lanes     numbers of its lanes, see lanes.lua: `flows`, `ahead`, `again`, ended leases that are `lost`; and whose turn it
 --                   was, `at`, with so many messages `left`
 --         born      a number of its own, if it was made while there were holds
+--         served    it was given something
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find;
 --                   `parksNext`: and the next of their keys parked
 --         parked    messages that are; `stops`: keys of which the first that comes is to be
@@ -144,12 +145,12 @@ local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leas
 
 local function packGroup(row)
   local rare = rareOf(row, RARE_IN_GROUPS)
-  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare, row.served or false)
 end
 
 local function addGroup(name, packed)
-  local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+  local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare, served = cmsgpack.unpack(packed)
+  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil, served = served }
   trust(row, GROUP_NUMBERS)
   -- What lies before the cursor may be trimmed.
   if row.cursor > queue.tail or type(row.token) ~= 'string' then

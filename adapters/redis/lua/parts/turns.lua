@@ -5,7 +5,7 @@
 local MAX_REST_MS = 60000
 local PAGE = 64 -- names that are read at once
 local LINE_AT_ONCE = 256
-local TURNS_AT_ONCE = 1000 -- messages that lanes give to one claim
+local TURNS_AT_ONCE = 500 -- messages that lanes give to one claim
 
 -- What the rules of this claim say of a lane.
 local function limitsOf(lane)

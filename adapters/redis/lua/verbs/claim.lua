@@ -389,6 +389,7 @@ flush()
 if #probes > 0 and lastTaken then
   noteProbe(group, probes, lastTaken, nonce)
 end
+row.served = row.served or taken > 0
 unpin(group)
 if concluded then
   keepOutcomes()

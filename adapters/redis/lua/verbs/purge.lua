@@ -13,7 +13,7 @@ queue.joining = 0
 for _, group in pairs(old) do
   local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
   count = count + 1
-  for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born' }) do
+  for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born', 'served' }) do
     row[kept] = group.row[kept]
   end
   local lanes = group.row.lanes
