@@ -107,8 +107,12 @@ export function build(bounds = {}) {
 export function generate() {
   const found = sources({})
   const scripts = pieces(found).map(([verb, all]) => {
-    const texts = all.map(({ part, text }) => part ?? quoted(text))
-    return `  ${verb}: {\n    sha: '${scriptOf(all, found.parts).sha}',\n    text: ${texts.join(' + ')},\n  },\n`
+    const texts = all
+      .map(({ part, text }) => part ?? quoted(text))
+      .join(' + ')
+      // Texts that touch are one.
+      .replaceAll('` + `', '')
+    return `  ${verb}: {\n    sha: '${scriptOf(all, found.parts).sha}',\n    text: ${texts},\n  },\n`
   })
   return [
     '// Made by "npm run lua" of the files in lua/. Not to be edited.\n',
