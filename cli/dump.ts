@@ -1,4 +1,5 @@
-import { type DeadReason, MAX_DURATION_MS, type MessageState } from '../src/storage.ts'
+import { type DeadReason, MAX_DURATION_MS, type MessageState, type Parked } from '../src/storage.ts'
+import type { Hold } from '../src/lanes.ts'
 import type { Carried } from './body.ts'
 
 /** What `export` writes and `import` reads: JSON lines, a head for each queue, and behind it a line for each message. */
@@ -10,6 +11,8 @@ export interface Head {
   readonly version: number
   readonly queue: string
   readonly groups: readonly string[]
+  /** What is held. */
+  readonly holds?: readonly Hold[] | undefined
   /** When it was written, in ms since 1970. */
   readonly exportedAt: number
 }
@@ -25,11 +28,13 @@ export interface Standing {
   readonly lastError?: string | undefined
   readonly reason?: DeadReason | undefined
   readonly deadAt?: number | undefined
+  readonly parked?: Parked | undefined
 }
 
 export type Line = Carried & {
   readonly id: string
   readonly key?: string | undefined
+  readonly lane?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly timestamp: number
   readonly maxAttempts?: number | undefined
@@ -63,13 +68,15 @@ export function parse(text: string): Head | Line | undefined {
 }
 
 export function isHead(value: Partial<Head> | Line): value is Head {
-  const { quayside, version, queue, groups } = value as Partial<Head>
+  const { quayside, version, queue, groups, holds = [] } = value as Partial<Head>
   return (
     quayside === 'queue' &&
     version === VERSION &&
     typeof queue === 'string' &&
     Array.isArray(groups) &&
-    groups.every((group) => typeof group === 'string')
+    groups.every((group) => typeof group === 'string') &&
+    Array.isArray(holds) &&
+    holds.every((hold) => typeof hold === 'object' && hold !== null)
   )
 }
 
@@ -80,7 +87,14 @@ function isLine(value: object): boolean {
   return isPlain && typeof groups === 'object' && groups !== null && Object.values(groups).every(isStanding)
 }
 
-const STATES: readonly unknown[] = ['ready', 'leased', 'delayed', 'blocked', 'dead'] satisfies MessageState[]
+const STATES: readonly unknown[] = [
+  'ready',
+  'leased',
+  'delayed',
+  'blocked',
+  'parked',
+  'dead',
+] satisfies MessageState[]
 const REASONS: readonly unknown[] = ['exhausted', 'expired', 'rejected', 'unreadable', undefined] satisfies (
   | DeadReason
   | undefined
@@ -91,9 +105,18 @@ const MOST_ATTEMPTS = 10_000
 
 function isStanding(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const { state, attempt, nextInMs = 0, lastError = '', reason, place = 0 } = value as Record<string, unknown>
+  const {
+    state,
+    attempt,
+    nextInMs = 0,
+    lastError = '',
+    reason,
+    place = 0,
+    parked,
+  } = value as Record<string, unknown>
   return (
     STATES.includes(state) &&
+    (state === 'parked') === isParked(parked) &&
     REASONS.includes(reason) &&
     typeof lastError === 'string' &&
     typeof nextInMs === 'number' &&
@@ -104,4 +127,9 @@ function isStanding(value: unknown): boolean {
     (attempt as number) >= 0 &&
     (attempt as number) <= MOST_ATTEMPTS
   )
+}
+
+function isParked(value: unknown): boolean {
+  const { reason, data = '' } = Object(value) as Partial<Record<keyof Parked, unknown>>
+  return typeof reason === 'string' && typeof data === 'string'
 }

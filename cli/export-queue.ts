@@ -4,7 +4,7 @@ import { type Head, type Line, type Standing, VERSION } from './dump.ts'
 import { pages } from './pages.ts'
 import type { Progress } from './progress.ts'
 
-const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead']
 /** A group that does not exist is shown as it would start: with everything that waits for the first one. */
 const NOBODY = 'export'
 
@@ -22,6 +22,7 @@ export async function exportQueue(
     version: VERSION,
     queue: name,
     groups,
+    ...(stats.holds.length > 0 && { holds: stats.holds }),
     exportedAt: Date.now(),
   }
   await out(head)
@@ -75,15 +76,15 @@ function set(standings: Record<string, Standing>, group: string, standing: Stand
 }
 
 function standingOf(
-  { state, attempt, nextInMs, lastError, reason, deadAt }: ListedMessage,
+  { state, attempt, nextInMs, lastError, reason, deadAt, parked }: ListedMessage,
   place: number,
 ): Standing {
-  return { state, attempt, place, nextInMs, lastError, reason, deadAt }
+  return { state, attempt, place, nextInMs, lastError, reason, deadAt, parked }
 }
 
 function lineOf(
-  { id, key, headers, timestamp, maxAttempts, body }: ListedMessage,
+  { id, lane, key, headers, timestamp, maxAttempts, body }: ListedMessage,
   groups: Record<string, Standing>,
 ): Line {
-  return { id, key, headers, timestamp, maxAttempts, ...carry(body), groups }
+  return { id, lane, key, headers, timestamp, maxAttempts, ...carry(body), groups }
 }

@@ -125,6 +125,11 @@ class Import {
       length += source.length
     }
     if (batch.length > 0) await this.#append(batch, delayOf)
+    // Last: nothing could be received of what is held.
+    for (const { group, lane, reason, endsInMs, probe, probing } of this.#head.holds ?? []) {
+      await this.#queue.hold({ group, lane, reason, forMs: endsInMs, probe: probe || probing })
+      if (probing) await this.#queue.release({ group, lane, probe: true })
+    }
     await this.#queue.close()
   }
 

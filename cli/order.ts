@@ -30,8 +30,10 @@ function predecessors(lines: readonly Line[], groups: readonly string[]): Map<Li
   const byKey = new Map<string, Line[]>()
   for (const line of lines) {
     if (line.key === undefined) continue
-    const others = byKey.get(line.key)
-    if (others === undefined) byKey.set(line.key, [line])
+    // A key belongs to its lane.
+    const key = JSON.stringify([line.lane ?? '', line.key])
+    const others = byKey.get(key)
+    if (others === undefined) byKey.set(key, [line])
     else others.push(line)
   }
   const before = new Map<Line, Line[]>()
@@ -39,7 +41,9 @@ function predecessors(lines: readonly Line[], groups: readonly string[]): Map<Li
     for (const group of groups) {
       const placeOf = ({ groups: standings }: Line): number | undefined => {
         const standing = Object.hasOwn(standings, group) ? standings[group] : undefined
-        return standing === undefined || standing.state === 'dead' ? undefined : (standing.place ?? 0)
+        if (standing === undefined || standing.state === 'dead') return undefined
+        // What is parked stands in another part of the list. It is the first of its key: it blocks the others.
+        return standing.state === 'parked' ? -1 : (standing.place ?? 0)
       }
       const chain = all.filter((line) => placeOf(line) !== undefined)
       chain.sort((a, b) => placeOf(a)! - placeOf(b)!)

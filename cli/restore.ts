@@ -29,6 +29,7 @@ export async function append(
       payload: bodyOf(line),
       id: line.id,
       key: line.key,
+      lane: line.lane,
       headers: line.headers,
       maxAttempts: line.maxAttempts,
       delayMs: delayOf(line),
@@ -43,7 +44,7 @@ export async function append(
 
 /**
  * Brings messages to where they stood in a group, by receiving them: as often as they had been, and then they are acked,
- * retried, or made dead letters.
+ * retried, parked, or made dead letters.
  *
  * Those that would be ready again at once are held until the end, or they would come for ever.
  *
@@ -101,6 +102,7 @@ function isToMove(standing: Standing | undefined): boolean {
     standing === undefined ||
     standing.attempt > 0 ||
     standing.state === 'dead' ||
+    standing.state === 'parked' ||
     standing.state === 'delayed'
   )
 }
@@ -110,6 +112,10 @@ function settlementOf({ receipt, attempt }: Delivery, standing: Standing | undef
   const { state, lastError: error, reason = 'rejected', nextInMs = 0 } = standing
   if (attempt < standing.attempt) return { receipt, kind: 'retry', delayMs: 0, error }
   if (state === 'dead') return { receipt, kind: 'dead', reason, error }
+  if (state === 'parked') {
+    const { reason: why, data } = standing.parked!
+    return { receipt, kind: 'park', reason: why, data }
+  }
   const delayMs = state === 'delayed' ? nextInMs : 0
   return { receipt, kind: 'retry', delayMs, error, counts: standing.attempt > 0 }
 }

@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util'
 import type { Command, Values } from './command.ts'
 import { dead } from './commands/dead.ts'
+import { edit } from './commands/edit.ts'
 import { exportCommand } from './commands/export.ts'
+import { hold } from './commands/hold.ts'
 import { importCommand } from './commands/import.ts'
+import { lanes } from './commands/lanes.ts'
 import { list } from './commands/list.ts'
 import { peek } from './commands/peek.ts'
 import { purge } from './commands/purge.ts'
 import { redrive } from './commands/redrive.ts'
+import { release } from './commands/release.ts'
+import { result } from './commands/result.ts'
+import { resume } from './commands/resume.ts'
 import { salvage } from './commands/salvage.ts'
 import { send } from './commands/send.ts'
 import { stats } from './commands/stats.ts'
@@ -22,8 +28,14 @@ export const COMMANDS: readonly Command[] = [
   list,
   peek,
   dead,
+  lanes,
+  result,
   send,
   redrive,
+  resume,
+  edit,
+  hold,
+  release,
   purge,
   exportCommand,
   importCommand,

@@ -14,6 +14,11 @@ export function bytes(number: number): string {
   return number < 1e9 ? `${(number / 1e6).toFixed(1)} MB` : `${(number / 1e9).toFixed(1)} GB`
 }
 
+/** A time in ms since 1970. */
+export function time(ms: number): string {
+  return `${new Date(ms).toISOString()} (${duration(Date.now() - ms)} ago)`
+}
+
 /** A duration in ms, in one unit. */
 export function duration(ms: number | undefined): string {
   if (ms === undefined) return ''

@@ -22,3 +22,10 @@ export function arrange(parent: Element, wanted: readonly Element[]): void {
     if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null)
   })
 }
+
+/** A cell that says its column's name by itself where there is no room for a head. */
+export function cell(label: string, className = '', ...children: readonly Node[]): HTMLTableCellElement {
+  const element = h('td', { role: 'cell', className }, ...children)
+  element.dataset['label'] = label
+  return element
+}

@@ -1,7 +1,8 @@
-import type { GroupStats, QueueStats } from '../src/index.ts'
+import type { GroupStats, Hold, QueueStats } from '../src/index.ts'
 import { STATES } from './bar.ts'
 import { arrange, h, setText } from './dom.ts'
 import { GroupView } from './group-view.ts'
+import { HoldBanner } from './hold-banner.ts'
 import type { InspectedQueue } from './inspected-queue.ts'
 import { Live } from './live.ts'
 import { styleSheet } from './style-sheet.ts'
@@ -36,12 +37,14 @@ export class QuaysideInspector extends Base {
   readonly #root: ShadowRoot = this.attachShadow({ mode: 'open' })
   readonly #name: HTMLHeadingElement = h('h2')
   readonly #totals: HTMLParagraphElement = h('p', { className: 'facts' })
+  readonly #head: HTMLElement = h('header', {}, this.#name, this.#totals)
   readonly #groups: HTMLDivElement = h('div', { className: 'groups' })
   readonly #status: HTMLParagraphElement = h('p', { role: 'status', ariaLive: 'polite', className: 'unseen' })
   readonly #failure: HTMLParagraphElement = h('p', { role: 'alert', className: 'failure' })
   readonly #loadFailure: HTMLParagraphElement = h('p', { role: 'alert', className: 'failure' })
   #views: Map<string, GroupView> = new Map()
   #queue: InspectedQueue | undefined
+  #held: HoldBanner | undefined
   #unwatch: (() => void) | undefined
   #live: Live | undefined
   #ticks = 0
@@ -55,8 +58,7 @@ export class QuaysideInspector extends Base {
   constructor() {
     super()
     this.#root.adoptedStyleSheets = [styleSheet()]
-    const head = h('header', {}, this.#name, this.#totals)
-    this.#root.append(head, this.#failure, this.#loadFailure, this.#groups, this.#status)
+    this.#root.append(this.#head, this.#failure, this.#loadFailure, this.#groups, this.#status)
   }
 
   /** The queue to look at. Setting another one, or `undefined`, lets go of the one before; nothing is closed. */
@@ -108,6 +110,9 @@ export class QuaysideInspector extends Base {
   #start(): void {
     if (this.#queue === undefined || !this.isConnected || this.#live !== undefined) return
     setText(this.#name, this.#queue.name)
+    this.#held = new HoldBanner(this.#queue, {}, 'The queue', this.#act)
+    this.#head.append(this.#held.button)
+    this.#head.after(this.#held.element)
     this.#live = new Live(
       this,
       () => this.#refresh(),
@@ -123,7 +128,9 @@ export class QuaysideInspector extends Base {
   #stop(): void {
     this.#live?.stop()
     this.#unwatch?.()
-    this.#live = this.#unwatch = undefined
+    this.#held?.button.remove()
+    this.#held?.element.remove()
+    this.#live = this.#unwatch = this.#held = undefined
     this.#views = new Map()
     this.#groups.replaceChildren()
     this.#counts = this.#news = ''
@@ -143,11 +150,14 @@ export class QuaysideInspector extends Base {
       const views = new Map(
         groups.map(([group]) => [group, this.#views.get(group) ?? this.#view(queue, group)]),
       )
-      const counts = groups.map(countsOf).join(' ')
+      const counts = [...groups.map(countsOf), ...stats.holds.map(heldOf)].join(' ')
       if (hinted || counts !== this.#counts)
-        await Promise.all(Array.from(views.values(), (view) => view.load()))
+        await Promise.all(groups.map(([group, own]) => views.get(group)!.load(own)))
       if (queue !== this.#queue) return
-      for (const [group, groupStats] of groups) views.get(group)!.show(groupStats)
+      const holdOf = (group?: string): Hold | undefined =>
+        stats.holds.find((hold) => hold.lane === undefined && hold.group === group)
+      this.#held!.show(holdOf())
+      for (const [group, groupStats] of groups) views.get(group)!.show(groupStats, holdOf(group))
       this.#views = views
       arrange(
         this.#groups,
@@ -178,7 +188,7 @@ export class QuaysideInspector extends Base {
 
   #tick(): void {
     let due = false
-    for (const view of this.#views.values()) due = view.tick() || due
+    for (const view of [...this.#views.values(), this.#held]) due = view?.tick() || due
     const pause = ++this.#ticks % LOOK_EVERY === 0
     if (due) this.#hint()
     else if (pause) this.#live?.hint()
@@ -206,4 +216,10 @@ function totalsOf({ messages, bytes: size, sent }: QueueStats): string {
 
 function countsOf([group, counts]: [string, GroupStats]): string {
   return `Group ${group}: ${STATES.map((state) => `${counts[state]} ${state}`).join(', ')}.`
+}
+
+function heldOf({ group, lane, probing }: Hold): string {
+  const place = [group !== undefined && `group ${group}`, lane !== undefined && `lane ${lane}`]
+  const what = place.filter(Boolean).join(', ') || 'the queue'
+  return `${probing ? 'Trying' : 'Held'}: ${what}.`
 }

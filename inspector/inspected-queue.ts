@@ -1,4 +1,12 @@
-import type { DeadLetter, ListOptions, ListPage, ListedMessage, QueueStats } from '../src/index.ts'
+import type {
+  DeadLetter,
+  HoldPlace,
+  LanesPage,
+  ListOptions,
+  ListPage,
+  ListedMessage,
+  QueueStats,
+} from '../src/index.ts'
 
 /** What the inspector needs of a queue. Every `Queue` has it, whatever its payloads. */
 export interface InspectedQueue {
@@ -12,6 +20,10 @@ export interface InspectedQueue {
   }
   cancel(ids: readonly string[]): Promise<boolean[]>
   retryNow(ids: readonly string[] | undefined, options: { group: string }): Promise<number>
+  resume(ids: readonly string[], options: { group: string }): Promise<boolean[]>
+  hold(place: HoldPlace): Promise<void>
+  release(place: HoldPlace): Promise<boolean>
+  lanes(options: { group: string; limit: number; cursor?: string | undefined }): Promise<LanesPage>
   watch(listener: () => void): () => void
 }
 

@@ -3,7 +3,7 @@ import type { Shown } from './inspected-queue.ts'
 import { MessageRow, type RowVerbs } from './message-row.ts'
 import type { Act } from './verbs.ts'
 
-const COLUMNS = ['Message', 'State', 'Age', 'Attempts', 'Last error', 'Actions']
+const COLUMNS = ['Message', 'State', 'Age', 'Attempts']
 const PAGE = 50
 
 /** A table of messages that grows by a page at a time. */
@@ -17,14 +17,17 @@ export class MessageList {
   readonly #rows: Map<string, MessageRow> = new Map()
   readonly #makeRow: (message: Shown) => MessageRow
 
-  constructor(heading: string, act: Act, verbs: RowVerbs, hint: () => void) {
+  /** @param told What is told of each: its last error, or why it is parked. */
+  constructor(heading: string, told: string, act: Act, verbs: RowVerbs, hint: () => void) {
     this.#heading = h('h4', { tabIndex: -1 }, heading)
-    this.#makeRow = (message) => new MessageRow(message, act, verbs)
+    this.#makeRow = (message) => new MessageRow(message, told, act, verbs)
     this.#more.addEventListener('click', () => {
       this.limit += PAGE
       hint()
     })
-    const head = COLUMNS.map((name) => h('th', { role: 'columnheader', scope: 'col' }, name))
+    const head = [...COLUMNS, told, 'Actions'].map((name) =>
+      h('th', { role: 'columnheader', scope: 'col' }, name),
+    )
     this.element = h(
       'div',
       { className: 'list' },

@@ -1,6 +1,6 @@
-import { h, setText } from './dom.ts'
+import { cell, h, setText } from './dom.ts'
 import type { Shown } from './inspected-queue.ts'
-import { cut, detailOf, duration, titleOf } from './text.ts'
+import { cut, detailOf, duration, outcomeText, titleOf } from './text.ts'
 import { type Act, type Verb, verbButton } from './verbs.ts'
 
 const ERROR_LENGTH = 300
@@ -10,6 +10,7 @@ export interface RowVerbs {
   readonly retryNow: (id: string) => Promise<string>
   readonly drop: (id: string) => Promise<string>
   readonly redrive: (id: string) => Promise<string>
+  readonly resume: (id: string) => Promise<string>
   readonly remove: (id: string) => Promise<string>
 }
 
@@ -28,7 +29,7 @@ export class MessageRow {
   /** When the message was read, to count down from. */
   #readAt = 0
 
-  constructor(message: Shown, act: Act, verbs: RowVerbs) {
+  constructor(message: Shown, told: string, act: Act, verbs: RowVerbs) {
     this.#message = message
     const { id, state } = message
     const button = (verb: Omit<Verb, 'about'>): HTMLButtonElement =>
@@ -37,14 +38,19 @@ export class MessageRow {
     this.#title.addEventListener('click', () => this.#toggle())
     this.#age = cell('Age')
     this.#attempts = cell('Attempts')
-    this.#error = cell('Last error', 'error')
+    this.#error = cell(told, 'error')
     const actions = cell('', 'actions')
     if (state === 'dead') {
       actions.append(
         button({ label: 'Redrive', run: () => verbs.redrive(id) }),
         button({ label: 'Delete', final: true, run: () => verbs.remove(id) }),
       )
-    } else {
+    } else if (state === 'parked') {
+      actions.append(
+        button({ label: 'Resume', run: () => verbs.resume(id) }),
+        button({ label: 'Drop', final: true, run: () => verbs.drop(id) }),
+      )
+    } else if (state !== 'done') {
       this.#retry = button({ label: 'Retry now', run: () => verbs.retryNow(id) })
       actions.append(this.#retry, button({ label: 'Drop', final: true, run: () => verbs.drop(id) }))
     }
@@ -63,13 +69,14 @@ export class MessageRow {
   show(message: Shown): void {
     this.#message = message
     this.#readAt = Date.now()
-    const { state, attempt, maxAttempts, lastError = '' } = message
+    const { state, attempt, maxAttempts, lastError = '', parked, outcome } = message
     setText(this.#title, titleOf(message))
     if (!this.#detail.hidden) setText(this.#detail, detailOf(message))
     this.#badge.dataset['state'] = state
     setText(this.#badge, state)
     setText(this.#attempts, maxAttempts === undefined ? String(attempt) : `${attempt} of ${maxAttempts}`)
-    setText(this.#error, cut(lastError, ERROR_LENGTH))
+    const told = parked?.reason ?? (state === 'done' && outcome ? outcomeText(outcome) : lastError)
+    setText(this.#error, cut(told, ERROR_LENGTH))
     if (this.#retry !== undefined) {
       // What was sent with a delay and never delivered does not wait for a retry.
       const hide = state !== 'delayed' || (attempt === 0 && lastError === '')
@@ -81,9 +88,10 @@ export class MessageRow {
 
   /** Lets the ages go on. Answers whether the message has come due, so that what is shown no longer holds. */
   tick(): boolean {
-    const { state, timestamp, reason, nextInMs, deadAt } = this.#message
+    const { state, timestamp, reason, nextInMs, deadAt, parked, outcome } = this.#message
+    const since = deadAt ?? parked?.at ?? (state === 'done' ? outcome?.at : undefined) ?? timestamp
     const passed = Date.now() - this.#readAt
-    setText(this.#age, duration(Date.now() - (deadAt ?? timestamp)))
+    setText(this.#age, duration(Date.now() - since))
     const left = nextInMs === undefined ? undefined : nextInMs - passed
     setText(this.#next, nextText(state, left, reason))
     return left !== undefined && left <= 0
@@ -105,11 +113,4 @@ function nextText(state: string, left: number | undefined, reason: string | unde
   if (reason !== undefined) return reason
   if (left === undefined) return ''
   return state === 'leased' ? `${duration(left)} of lease left` : `due in ${duration(left)}`
-}
-
-/** A cell that says its column's name by itself where there is no room for a head. */
-function cell(label: string, className = '', ...children: readonly Node[]): HTMLTableCellElement {
-  const element = h('td', { role: 'cell', className }, ...children)
-  element.dataset['label'] = label
-  return element
 }

@@ -19,6 +19,7 @@ const CSS = `
   --leased: var(--quayside-leased, light-dark(#18936b, #2fb588));
   --delayed: var(--quayside-delayed, light-dark(#dd9a10, #e5ad3a));
   --blocked: var(--quayside-blocked, light-dark(#7d6bb5, #9a88d4));
+  --parked: var(--quayside-parked, light-dark(#0f8f9e, #35b4c4));
   --dead: var(--quayside-dead, light-dark(#c93a32, #e2574f));
   color-scheme: light dark;
   display: block;
@@ -43,6 +44,14 @@ h4:focus { outline: none }
 header .facts { margin-top: 0 }
 .failure { color: var(--danger); font-weight: 600; overflow-wrap: anywhere }
 .failure:not(:empty) { border: 1px solid; border-radius: 6px; padding: .5rem .75rem; margin-top: .75rem }
+.held {
+  display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; justify-content: space-between; overflow-wrap: anywhere;
+  border: 1px solid var(--line); border-inline-start: 4px solid var(--delayed); border-radius: 6px;
+  padding: .4rem .75rem; margin-top: .75rem
+}
+header .verb { margin-inline-start: auto }
+details { margin-top: 1rem }
+summary { cursor: pointer; color: var(--muted) }
 .group { border-top: 1px solid var(--line); margin-top: 1rem; padding-top: .75rem }
 .head { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; justify-content: space-between }
 .actions { display: flex; flex-wrap: wrap; gap: .375rem }
@@ -56,6 +65,8 @@ header .facts { margin-top: 0 }
 [data-state=leased] { --color: var(--leased) }
 [data-state=delayed] { --color: var(--delayed) }
 [data-state=blocked] { --color: var(--blocked) }
+[data-state=parked] { --color: var(--parked) }
+[data-state=done] { --color: var(--muted) }
 [data-state=dead] { --color: var(--dead) }
 .bar span, .legend i, .badge::before { background: var(--pattern, none) var(--color) }
 .bar [data-state=leased], .legend [data-state=leased], .badge[data-state=leased]::before {
@@ -64,6 +75,8 @@ header .facts { margin-top: 0 }
   --pattern: radial-gradient(circle, #fff9 1.2px, #0000 1.7px) 0 0 / 6px 6px }
 .bar [data-state=blocked], .legend [data-state=blocked], .badge[data-state=blocked]::before {
   --pattern: repeating-linear-gradient(90deg, #fff7 0 2px, #0000 2px 5px) }
+.bar [data-state=parked], .legend [data-state=parked], .badge[data-state=parked]::before {
+  --pattern: repeating-linear-gradient(0deg, #fff8 0 2px, #0000 2px 5px) }
 .bar [data-state=dead], .legend [data-state=dead], .badge[data-state=dead]::before {
   --pattern: repeating-linear-gradient(45deg, #0007 0 2px, #0000 2px 5px) }
 .legend {

@@ -1,20 +1,37 @@
+import type { Result } from '../src/index.ts'
 import type { Shown } from './inspected-queue.ts'
 
 const TITLE_LENGTH = 90
 const DETAIL_LENGTH = 4000
 
 /** `POST /orders` of a stored request; the payload of any other message. */
-export function titleOf({ headers, payload }: Shown): string {
+export function titleOf({ id, state, headers, payload }: Shown): string {
+  // Of what is done, the payload is not kept.
+  if (state === 'done') return cut(id, TITLE_LENGTH)
   const { method, url } = headers as { method?: string; url?: string }
   return cut(method && url ? `${method} ${shortUrl(url)}` : textOf(payload), TITLE_LENGTH)
 }
 
 /** All there is to see of a message, cut to what a page can show. */
-export function detailOf({ id, key, headers, payload }: Shown): string {
+export function detailOf(message: Shown): string {
+  const { id, state, lane, key, headers, payload, parked, outcome } = message
   const lines = [`id: ${id}`]
+  if (lane !== undefined) lines.push(`lane: ${lane}`)
   if (key !== undefined) lines.push(`key: ${key}`)
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
-  return `${lines.join('\n')}\n\n${cut(textOf(payload, 2), DETAIL_LENGTH)}`
+  if (parked !== undefined) lines.push(`parked: ${parked.reason}`)
+  const parts = [lines.join('\n')]
+  if (parked?.data !== undefined) parts.push(cut(textOf(parked.data, 2), DETAIL_LENGTH))
+  if (state !== 'done') parts.push(cut(textOf(payload, 2), DETAIL_LENGTH))
+  if (outcome !== undefined) parts.push(`${outcome.status}: ${cut(outcomeText(outcome, 2), DETAIL_LENGTH)}`)
+  return parts.join('\n\n')
+}
+
+/** What became of a message, or how far its handler is. */
+export function outcomeText(outcome: Result, indent?: number): string {
+  if (outcome.status === 'dead') return [outcome.reason, outcome.error].filter(Boolean).join(': ')
+  const value = outcome.status === 'done' ? outcome.value : outcome.progress
+  return value === undefined ? '' : textOf(value, indent)
 }
 
 function textOf(payload: unknown, indent?: number): string {

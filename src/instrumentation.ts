@@ -4,6 +4,8 @@ export interface ObservedMessage {
   readonly id: string | undefined
   /** `send`: its headers so far, to which an instrumentation may add until it calls `run`. Otherwise not to be changed. */
   readonly headers: Record<string, string>
+  /** Its lane, if it has one. */
+  readonly lane?: string | undefined
   /** The number of this delivery in this group. `send`: none. */
   readonly attempt?: number
 }

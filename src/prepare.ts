@@ -59,10 +59,8 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
   } = options
   if (lane !== undefined) context.require(tried, 'lanes')
   if (keepMs) context.require(tried, 'results')
-  if (key !== undefined) {
-    context.require(tried, 'orderingKeys')
-    if (id !== undefined) context.require(tried, 'idsWithKeys')
-  }
+  if (key !== undefined) context.require(tried, 'orderingKeys')
+  if (id !== undefined && (key ?? lane) !== undefined) context.require(tried, 'idsWithKeys')
   if (expiresInMs <= delayMs)
     throw invalid(
       tried,

@@ -213,7 +213,8 @@ export class Producer<T> {
   ): Promise<R> {
     if (this.#context.options.instrumentation === undefined) return send()
     // Options of a batch may be anything at all here: they are checked later.
-    const show = (): Draft[] => all.map((one) => ({ id: one?.id, headers: { ...one?.headers } }))
+    const show = (): Draft[] =>
+      all.map((one) => ({ id: one?.id, lane: one?.lane, headers: { ...one?.headers } }))
     return this.#context.observe('send', undefined, batch, show, (drafts) => {
       const sent = send(drafts)
       return sent.then((results) => {
@@ -254,6 +255,7 @@ export class Producer<T> {
 /** A message that is about to be sent, for whoever observes it. */
 interface Draft {
   id: string | undefined
+  readonly lane: string | undefined
   headers: Record<string, string>
 }
 

@@ -322,6 +322,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
   async list(options: ListOptions = {}): Promise<ListPage<ListedMessage<T>>> {
     checkOptions('list', options, LIST_OPTIONS)
     const { group = DEFAULT_GROUP, state, lane, ids, limit = DEFAULT_LIMIT, cursor, bodies } = options
+    if (lane) this.#context.require('list', 'lanes')
     const states = typeof state === 'string' ? [state] : state
     const query = { group, states, lane, ids, limit, cursor, bodies }
     const page = await this.#context.use('list', (view) => listParts(view, query))

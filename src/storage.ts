@@ -583,8 +583,8 @@ export interface Guarantees {
   /** `true`: messages may have an `id` that is recognised, with `replace` and `dedupeMs`. `false`: ids are carried, not compared, and the core refuses the options. */
   readonly deduplication: boolean
   /**
-   * `false`: a message may have an id or a key, and the core refuses those that have both, because each of them decides
-   * where the message lies. @defaultValue `true`
+   * `false`: a message that has an id may have neither a key nor a lane, and the core refuses those that have, because each of
+   * them decides where the message lies. @defaultValue `true`
    */
   readonly idsWithKeys?: boolean | undefined
   /** `true`: `cancel` works. */

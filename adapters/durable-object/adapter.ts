@@ -1,6 +1,7 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import { guaranteesOf } from './guarantees.ts'
+import { textOfHint } from './hint-text.ts'
 import { ObjectView } from './object-view.ts'
 import type { ObjectNamespace } from './platform.ts'
 import { ShardedView } from './sharded-view.ts'
@@ -65,8 +66,9 @@ export class DurableObjectAdapter implements StorageAdapter {
   }
 
   /**
-   * Lets somebody watch a queue: answers a request for a WebSocket, which gets an empty message whenever the queue has
-   * changed. Decide first who may.
+   * Lets somebody watch a queue: answers a request for a WebSocket, which gets a message whenever the queue has changed: an
+   * empty one, or `{"finished":…}` as JSON where messages with `keepMs` are done or dead, with their ids, or `"many"`. Decide
+   * first who may.
    */
   async fetch(request: Request, queue: string): Promise<Response> {
     const stubs = this.#stubs(queue)
@@ -74,7 +76,7 @@ export class DurableObjectAdapter implements StorageAdapter {
     const view = await this.open(queue)
     return upgrade(request, (socket) => {
       socket.accept()
-      view.watch!(() => socket.send(''))
+      view.watch!((hint) => socket.send(textOfHint(hint)))
       const end = (): void => void view.close()
       socket.addEventListener('close', end)
       socket.addEventListener('error', end)

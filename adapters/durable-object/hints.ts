@@ -1,3 +1,6 @@
+import { joinHints } from '../../src/segments/hints.ts'
+import type { Hint } from '../../src/storage.ts'
+import { textOfHint } from './hint-text.ts'
 import type { ObjectSocket, ObjectState } from './platform.ts'
 
 /** Changes that follow each other within this time are told together, in ms. */
@@ -9,7 +12,8 @@ const TAG = 'quayside'
 export class Hints {
   readonly #state: ObjectState
   #timer: ReturnType<typeof setTimeout> | undefined
-  #late = false
+  /** What is to be told once the timer is over. */
+  #late: Hint | undefined
 
   constructor(state: ObjectState) {
     this.#state = state
@@ -20,25 +24,26 @@ export class Hints {
   }
 
   /** The first change is told at once; others, soon after, are told once they have had the time to be many. */
-  changed(): void {
-    if (this.#timer !== undefined) this.#late = true
-    else this.#tell()
+  changed(hint: Hint = {}): void {
+    if (this.#timer === undefined) this.#tell(hint)
+    else this.#late = joinHints(this.#late, hint)
   }
 
-  #tell(): void {
-    this.#late = false
+  #tell(hint: Hint): void {
+    this.#late = undefined
     const sockets = this.#state.getWebSockets(TAG)
     if (sockets.length === 0) return
+    const text = textOfHint(hint)
     for (const socket of sockets) {
       try {
-        socket.send('')
+        socket.send(text)
       } catch {
         // It is closing.
       }
     }
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      if (this.#late) this.#tell()
+      if (this.#late !== undefined) this.#tell(this.#late)
     }, QUIET_MS)
   }
 }

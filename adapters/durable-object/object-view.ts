@@ -4,6 +4,7 @@ import type {
   AppendResult,
   ClaimRequest,
   ClaimResult,
+  Hint,
   ListQuery,
   NewMessage,
   Outcome,
@@ -92,7 +93,7 @@ export class ObjectView implements QueueStorage {
     return this.#call('delete')
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     const stop = watchObject(() => this.#stub.watch(), listener)
     this.#unwatch.add(stop)
     return () => {

@@ -1,8 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Message } from '../../src/core.ts'
+import type { Message, Verdict } from '../../src/core.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
-import { MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
+import { type Hint, MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
 import { GUARANTEES } from './guarantees.ts'
 import { Hints } from './hints.ts'
 import { type Outcome, type Wire, fromWire, outcomeOf } from './outcome.ts'
@@ -40,7 +40,10 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   constructor(ctx: ObjectState, env: Env) {
     super(ctx, env)
     this.#name = nameOf(ctx)
-    this.#store = new ObjectStore(ctx.storage, { now: () => this.now(), onChange: () => this.#changed() })
+    this.#store = new ObjectStore(ctx.storage, {
+      now: () => this.now(),
+      onChange: (hint) => this.#changed(hint),
+    })
     this.#storage = new SegmentAdapter(GUARANTEES, () => Promise.resolve(this.#store))
     this.#hints = new Hints(ctx)
     if (this.onMessages === undefined) return
@@ -69,9 +72,13 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   /**
    * Push mode, where a subclass has it: called with messages as they come, up to `push.batchSize` at a time, by an alarm of
    * the object. It returns, and they are acked; it throws, and they are tried again by the retry policy, then dead letters.
-   * It may settle messages itself, one by one. Leases are extended while it works, for `push.timeoutMs` at most.
+   * Or it returns a {@link Verdict} for each of them, in their order: `{ kind: 'ack', result }`, `nack`, `reject`, `park`, or
+   * an error. It may settle messages itself, one by one. Leases are extended while it works, for `push.timeoutMs` at most.
    */
-  onMessages?(messages: readonly Message<T>[], context: PushContext): unknown
+  onMessages?(
+    messages: readonly Message<T>[],
+    context: PushContext,
+  ): void | readonly Verdict[] | Promise<void | readonly Verdict[]>
 
   /** The clock of the queue, in ms since 1970. */
   protected now(): number {
@@ -122,8 +129,8 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
   /** Watchers have nothing to say. */
   webSocketMessage(): void {}
 
-  #changed(): void {
-    this.#hints.changed()
+  #changed(hint?: Hint): void {
+    this.#hints.changed(hint)
     this.#push?.changed()
   }
 }

@@ -34,7 +34,7 @@ export interface ObjectSocket {
   accept(): void
   send(message: string): void
   close(): void
-  addEventListener(type: 'message' | 'close' | 'error', listener: () => void): void
+  addEventListener(type: 'message' | 'close' | 'error', listener: (event: object) => void): void
 }
 
 /** Makes two WebSockets that are connected with each other. */

@@ -9,6 +9,7 @@ import {
 import { QuaysideError, errorText } from '../../src/errors.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import type { ObjectStorage } from './platform.ts'
+import { type End, endsOf } from './verdicts.ts'
 
 /** What a handler gets besides the messages. */
 export interface PushContext {
@@ -89,7 +90,7 @@ export class Push<T> {
   #pausedUntil = 0
   /** Batches in a row of which nothing came. */
   #failures = 0
-  /** Ids of messages that a handler returned from: whoever sees one again does not get on. */
+  /** Ids of messages that a handler has ended: whoever sees one again does not get on. */
   readonly #passed: Set<string> = new Set()
   #consumer: Consumer<T> | undefined
   #view: QueueStorage | undefined
@@ -183,7 +184,8 @@ export class Push<T> {
   /** Has the alarm go off when there will be something to do. */
   async #arm(): Promise<void> {
     if (this.#host.isEmpty()) return
-    const { group = 'default', leaseMs = 30_000, retry, from } = this.#host.options()
+    const { group = 'default', leaseMs = 30_000, retry, from, ...rest } = this.#host.options()
+    const { deadForMs, lanes, only, afterDead } = rest
     this.#arming = true
     // Takes nothing, and tells when there is something to take.
     const { nextInMs } = await this.#view!.claim({
@@ -192,6 +194,10 @@ export class Push<T> {
       leaseMs,
       maxAttempts: retry?.maxAttempts ?? 4,
       from,
+      deadForMs,
+      parksNext: afterDead === 'park' || undefined,
+      lanes,
+      only,
     }).finally(() => (this.#arming = false))
     if (nextInMs !== undefined) await this.#wakeIn(Math.max(nextInMs, this.#pausedUntil - Date.now()))
   }
@@ -221,14 +227,14 @@ export class Push<T> {
     try {
       // Should the object die under the handler, however often.
       await this.#wakeIn(leaseMs)
-      const thrown = await this.#handle(messages, timeoutMs)
-      if (thrown === undefined) await this.#settle(() => consumer.ackBatch(messages))
-      else {
-        this.#tell(() => onFailed?.(messages, thrown.error))
-        const reason = errorText(thrown.error)
+      const { failure, ends } = await this.#handle(messages, timeoutMs)
+      if (failure !== undefined) {
+        this.#tell(() => onFailed?.(messages, failure.error))
+        const reason = errorText(failure.error)
         await this.#settle(() => consumer.nackBatch(messages, { reason }))
-      }
-      this.#judge(messages, thrown === undefined)
+      } else if (ends === undefined) await this.#settle(() => consumer.ackBatch(messages))
+      else await this.#settleEach(messages, ends)
+      this.#judge(failure === undefined ? messages.filter((_, i) => !ends?.[i]!.again) : [])
     } finally {
       clearInterval(renewal)
       this.#batch = undefined
@@ -236,11 +242,12 @@ export class Push<T> {
     return true
   }
 
-  /** Has the handler work, but no longer than it may. Answers with what it failed with. */
+  /** Has the handler work, but no longer than it may. Answers with what it failed with, or how each message ends. */
   async #handle(
     messages: readonly Message<T>[],
     timeoutMs: number,
-  ): Promise<{ readonly error: unknown } | undefined> {
+  ): Promise<{ readonly failure?: { readonly error: unknown }; readonly ends?: readonly End[] | undefined }> {
+    const { onError } = this.#host.options()
     const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
     const timeout = new Promise<never>((_, reject) => {
@@ -252,10 +259,10 @@ export class Push<T> {
     })
     try {
       const work = (async () => await this.#host.handle(messages, { signal: stop.signal }))()
-      await Promise.race([work, timeout])
-      return undefined
+      const answer = await Promise.race([work, timeout])
+      return { ends: endsOf(messages, answer, (error) => this.#tell(() => onError?.(error))) }
     } catch (error) {
-      return { error }
+      return { failure: { error } }
     } finally {
       clearTimeout(timer)
     }
@@ -277,10 +284,32 @@ export class Push<T> {
     }
   }
 
+  /** Ends each message as its verdict says. A verdict that is wrong fails its message. */
+  async #settleEach(messages: readonly Message<T>[], ends: readonly End[]): Promise<void> {
+    const left = new Map(messages.map((message, i) => [message, ends[i]!]))
+    const end = async (message: Message<T>, { settle }: End): Promise<void> => {
+      try {
+        await settle()
+      } catch (error) {
+        const { code } = error as { code?: unknown }
+        if (code === 'INVALID_ARGUMENT') {
+          this.#tell(() => this.#host.options().onFailed?.([message], error))
+          await message.nack({ reason: errorText(error) })
+        } else if (code !== 'STALE_RECEIPT') throw error
+      }
+      left.delete(message)
+    }
+    await this.#settle(async () => {
+      const results = await Promise.allSettled(Array.from(left, ([message, one]) => end(message, one)))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    })
+  }
+
   /** Pauses after batches that came to nothing: they failed, or their messages come again and again. */
-  #judge(messages: readonly Message<T>[], returned: boolean): void {
-    const isProgress = returned && !messages.some(({ id }) => this.#passed.has(id))
-    for (const { id } of returned ? messages : []) this.#passed.add(id)
+  #judge(ended: readonly Message<T>[]): void {
+    const isProgress = ended.length > 0 && !ended.some(({ id }) => this.#passed.has(id))
+    for (const { id } of ended) this.#passed.add(id)
     for (const id of this.#passed) {
       if (this.#passed.size <= MOST_PASSED) break
       this.#passed.delete(id)

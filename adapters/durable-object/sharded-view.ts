@@ -1,4 +1,5 @@
-import { QuaysideError, unsupported } from '../../src/errors.ts'
+import { QuaysideError } from '../../src/errors.ts'
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
 import {
   type AppendOptions,
   type AppendResult,
@@ -8,17 +9,23 @@ import {
   type Delivery,
   type GroupStart,
   type GroupStats,
+  type Hint,
   type ListQuery,
   type ListedMessage,
   type NewMessage,
+  type Outcome,
   type Page,
   type QueueStorage,
+  type ResumeOptions,
   type SettleResult,
   type Settlement,
   type StorageStats,
   MAX_ANSWER_BYTES,
 } from '../../src/storage.ts'
 import { LIMITS } from './guarantees.ts'
+import { lanesOf } from './lanes-page.ts'
+import { Positions } from './positions.ts'
+import { mergedHolds } from './shared-holds.ts'
 import { closedError } from './stub.ts'
 import { batchIdOf, mark, shardOfId, shardOfKey, unmark } from './shards.ts'
 
@@ -53,12 +60,14 @@ export class ShardedView implements QueueStorage {
     const { batchId, groups = [] } = options
     const count = this.#shards.length
     let rest = this.#append++ % count
-    const shardOf = ({ id, key }: NewMessage): number => {
-      if (id !== undefined && key !== undefined) throw idAndKey(id, key, count)
-      if (key !== undefined) return shardOfKey(key, count)
+    const shardOf = (message: NewMessage): number => {
+      const { id } = message
+      const place = placeOf(message)
+      if (id !== undefined && place !== undefined) throw twoPlaces(id, message, count)
+      if (place !== undefined) return shardOfKey(place, count)
       return id === undefined ? rest : shardOfId(id, count)
     }
-    const isFree = messages.every(({ id, key }) => id === undefined && key === undefined)
+    const isFree = messages.every((message) => message.id === undefined && placeOf(message) === undefined)
     // A shard that fails at this fails at what it is to store as well, or is asked by the next call.
     await Promise.allSettled(this.#join(groups, (shard, some) => shard.append([], { batchId, groups: some })))
     for (let tries = 1; ; tries++) {
@@ -83,11 +92,13 @@ export class ShardedView implements QueueStorage {
    * Shards are asked one after the other. One that fails stops nobody from getting what others have; only when none of them
    * has anything, the claim fails.
    */
-  async #take({ settle: given, groups = [], ...request }: ClaimRequest): Promise<ClaimResult> {
-    const { group, from } = request
+  async #take({ settle: given, groups = [], position, ...request }: ClaimRequest): Promise<ClaimResult> {
+    const { group, from, only } = request
     const settle = given ?? []
     const count = this.#shards.length
-    const start = this.#claim++ % count
+    const asked = this.#asked(only)
+    const start = asked[0] ?? -1
+    const positions = only === undefined ? undefined : new Positions(position)
     const failures = new Map<number, unknown>()
     const joins = this.#join([...groups, { name: group, from }], (shard, some) =>
       shard.claim({ ...request, groups: some.slice(0, -1), limit: 0 }),
@@ -104,8 +115,8 @@ export class ShardedView implements QueueStorage {
     let ownSettled: readonly SettleResult[] = []
     let nextInMs: number | undefined
     let bytes = 0
-    for (let i = 0; i < count && deliveries.length < request.limit; i++) {
-      const at = (start + i) % count
+    for (const [i, at] of asked.entries()) {
+      if (deliveries.length >= request.limit && request.limit > 0) break
       const limit = request.limit - deliveries.length
       const settles = i === 0 && own.length > 0
       try {
@@ -113,18 +124,21 @@ export class ShardedView implements QueueStorage {
         const result = await this.#shards[at]!.claim({
           ...request,
           limit,
+          position: positions?.of(at),
           settle: settles ? unmarked(own, count) : undefined,
         })
+        positions?.set(at, result.position)
         if (i === 0) ownSettled = result.settled ?? []
         for (const one of result.deliveries) deliveries.push({ ...one, receipt: mark(at, one.receipt) })
-        nextInMs = least(nextInMs, i + 1 < count && result.deliveries.length === limit ? 0 : result.nextInMs)
+        const hasMore = limit > 0 && i + 1 < asked.length && result.deliveries.length === limit
+        nextInMs = least(nextInMs, hasMore ? 0 : result.nextInMs)
         bytes += sizeOf(result.deliveries)
       } catch (error) {
         // Whether it was settled is to be known before anything else is done.
         if (settles) throw error
         failures.set(at, error)
       }
-      if (bytes >= ENOUGH_BYTES && i + 1 < count) {
+      if (bytes >= ENOUGH_BYTES && i + 1 < asked.length) {
         nextInMs = 0
         break
       }
@@ -135,7 +149,17 @@ export class ShardedView implements QueueStorage {
     if (failures.size > 0) nextInMs = 0
     const results = [others.values(), marked(start, ownSettled).values()]
     const settled = settle.map((one) => results[own.includes(one) ? 1 : 0]!.next().value!)
-    return { deliveries, nextInMs, settled: given && settled }
+    return { deliveries, nextInMs, settled: given && settled, position: positions?.text }
+  }
+
+  /** The shards that may have something for a claim, in the order in which it asks them; each claim starts behind the last. */
+  #asked(only: ClaimRequest['only']): readonly number[] {
+    const count = this.#shards.length
+    const start = this.#claim++ % count
+    const all = Array.from({ length: count }, (_, i) => (start + i) % count)
+    if (only === undefined || typeof only === 'string') return all
+    const named = new Set(only.map((lane) => shardOfKey(lane, count)))
+    return all.filter((shard) => named.has(shard))
   }
 
   /** Makes groups everywhere, before anything of them is done anywhere, unless they are known to be there. */
@@ -180,7 +204,10 @@ export class ShardedView implements QueueStorage {
     if (from === undefined) return { messages: [] }
     const messages: ListedMessage[] = []
     let [shard, inside] = from
+    // A lane lies in one shard; what has none lies anywhere.
+    const only = query.lane ? shardOfKey(query.lane, count) : undefined
     for (; shard < count; shard++, inside = '') {
+      if (only !== undefined && shard !== only) continue
       // The rest is on another page.
       if (messages.length >= query.limit || sizeOf(messages) >= ENOUGH_BYTES)
         return { messages, cursor: mark(shard, inside) }
@@ -192,24 +219,35 @@ export class ShardedView implements QueueStorage {
     return { messages }
   }
 
-  results(): Promise<never> {
-    return unsupported('results')
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run('results', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.results(group, part)),
+    )
   }
 
-  lanes(): Promise<never> {
-    return unsupported('lanes')
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#run('lanes', () => lanesOf(this.#shards, query))
   }
 
-  resume(): Promise<never> {
-    return unsupported('resume')
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return this.#run('resume', () =>
+      this.#spread(ids, this.#shardOfId, (shard, part) => shard.resume(part, options)),
+    )
   }
 
-  hold(): Promise<never> {
-    return unsupported('hold')
+  async hold(request: HoldRequest): Promise<void> {
+    await this.#at('hold', request.lane, (shard) => shard.hold(request))
   }
 
-  release(): Promise<never> {
-    return unsupported('release')
+  async release(request: ReleaseRequest): Promise<boolean> {
+    return (await this.#at('release', request.lane, (shard) => shard.release(request))).includes(true)
+  }
+
+  /** In the shard of a lane; without one, in all of them. */
+  #at<T>(tried: string, lane: string | undefined, work: (shard: QueueStorage) => Promise<T>): Promise<T[]> {
+    const { length } = this.#shards
+    const shards = lane === undefined ? this.#shards : [this.#shards[shardOfKey(lane, length)]!]
+    return this.#run(tried, () => together(shards.map(work)))
   }
 
   async stats(): Promise<StorageStats> {
@@ -222,14 +260,14 @@ export class ShardedView implements QueueStorage {
         sumOf(all.flatMap(({ groups: own }) => (Object.hasOwn(own, name) ? [own[name]!] : []))),
       ]),
     )
-    const undone = Object.values(groups).map((one) => one.ready + one.leased + one.delayed + one.blocked)
+    const undone = Object.values(groups).map((one) => total(UNDONE.map((state) => one[state])))
     return {
       groups,
       messages: undone.length > 0 ? Math.max(...undone) : total(all.map(({ messages }) => messages)),
       bytes: total(all.map(({ bytes }) => bytes)),
       oldestMs: eldest(all.map(({ oldestMs }) => oldestMs)),
       sent: total(all.map(({ sent }) => sent)),
-      holds: [],
+      holds: mergedHolds(all.map(({ holds }) => holds)),
     }
   }
 
@@ -259,7 +297,7 @@ export class ShardedView implements QueueStorage {
     await this.#all('delete', (shard) => shard.delete())
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (hint?: Hint) => void): () => void {
     const stops = this.#shards.map((shard) => shard.watch!(listener))
     return () => {
       for (const stop of stops) stop()
@@ -329,11 +367,17 @@ async function together<T>(calls: readonly Promise<T>[]): Promise<T[]> {
   throw new QuaysideError('STORAGE_FAILED', `some shards did it, and one failed: ${text}`, { cause })
 }
 
-function idAndKey(id: string, key: string, shards: number): QuaysideError {
-  const what = `the message of the id ${JSON.stringify(id)} has the key ${JSON.stringify(key)}`
+/** What says where a message lies, and all that must lie with it. */
+function placeOf({ lane, key }: NewMessage): string | undefined {
+  return lane ?? key
+}
+
+function twoPlaces(id: string, { lane, key }: NewMessage, shards: number): QuaysideError {
+  const [kind, place] = lane === undefined ? ['key', key] : ['lane', lane]
+  const what = `the message of the id ${JSON.stringify(id)} has the ${kind} ${JSON.stringify(place)}`
   return new QuaysideError(
     'UNSUPPORTED',
-    `append: ${what}. In a queue of ${shards} shards the id says where a message lies, or the key, so it may have one of them; use shards: 1, or carry the other in headers`,
+    `append: ${what}. In a queue of ${shards} shards the id says where a message lies, or its lane, or its key, so an id goes with neither of them; use shards: 1, or carry the id in headers`,
   )
 }
 
@@ -365,7 +409,8 @@ function eldest(ages: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known)
 }
 
-const COUNTS = ['ready', 'leased', 'delayed', 'blocked', 'dead', 'acked', 'failed'] as const
+const UNDONE = ['ready', 'leased', 'delayed', 'blocked', 'parked'] as const
+const COUNTS = [...UNDONE, 'dead', 'acked', 'failed'] as const
 
 function sumOf(groups: readonly GroupStats[]): GroupStats {
   const counts = Object.fromEntries(COUNTS.map((name) => [name, total(groups.map((one) => one[name]))]))

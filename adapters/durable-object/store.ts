@@ -19,8 +19,8 @@ const OTHERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name <> '_c
 
 export interface StoreOptions {
   readonly now: () => number
-  /** Called after each transaction that changed something, before anything else happens in the object. */
-  readonly onChange: () => void
+  /** Called after each transaction that changed something, with what it tells, before anything else happens in the object. */
+  readonly onChange: (hint?: Hint) => void
   /** @defaultValue what the platform gives */
   readonly maxBytes?: number | undefined
 }
@@ -62,6 +62,7 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     return Promise.resolve(this)
   }
 
+  // oxlint-disable-next-line typescript/no-misused-promises -- It is both, and a store's must be awaited.
   async close(): Promise<void> {}
 
   async transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
@@ -76,8 +77,8 @@ export class ObjectStore implements TransactionalStore, QueueStore {
     this.#rows.hint = undefined
     const result = this.#run(body)
     if (this.#rows.wrote) {
-      this.#options.onChange()
       const { hint } = this.#rows
+      this.#options.onChange(hint)
       for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
     }
     return result

@@ -11,11 +11,11 @@ export const importCommand: Command = {
   usage: 'TARGET',
   summary: 'makes queues of what export wrote, from standard input',
   details:
-    'Kept: ids, payloads, headers, keys, delays, numbers of attempts and what is left of them, last errors, dead letters with\n' +
-    'their reasons, groups and what each of them is done with; and order, but that messages which somebody has received\n' +
-    'already come before those that nobody has.\n' +
-    'Not kept: leases (what was leased is ready), the time of sending and of death (now), an expiry, dedupeMs, and the\n' +
-    'counts of what was acked and failed. A message whose id the queue has is not stored again.\n' +
+    'Kept: ids, payloads, headers, keys, lanes, delays, numbers of attempts and what is left of them, last errors, dead\n' +
+    'letters and parked messages with their reasons, groups and what each of them is done with, the first 100 holds; and\n' +
+    'order, but that messages which somebody has received already come before those that nobody has.\n' +
+    'Not kept: leases (what was leased is ready), the time of sending, of parking and of death (now), an expiry, dedupeMs,\n' +
+    'results, keepMs, and the counts of what was acked and failed. A message whose id the queue has is not stored again.\n' +
     'Best into a queue that is not there yet: in one that has messages, these are received as well, and given back.',
   options: {
     queue: {

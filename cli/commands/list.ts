@@ -2,11 +2,12 @@ import type { MessageState } from '../../src/storage.ts'
 import { type Command, flag, GROUP, JSON_OPTION, text } from '../command.ts'
 import { readNumber } from '../durations.ts'
 import { DONE, Stop, USAGE } from '../exit.ts'
+import { LANE } from '../holds.ts'
 import { WAITING, writeJson, writeTable } from '../messages.ts'
 import { pages } from '../pages.ts'
 import { theGroup, theQueue, withTarget } from '../target.ts'
 
-const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done']
 const LIMIT = 50
 
 export const list: Command = {
@@ -16,12 +17,14 @@ export const list: Command = {
   options: {
     group: GROUP,
     state: { type: 'string', value: 'STATE', help: `only these: ${STATES.join(', ')}` },
+    lane: LANE,
     limit: { type: 'string', value: 'NUMBER', help: `so many at most (${LIMIT}; with --json, all)` },
     json: JSON_OPTION,
   },
   examples: [
     ['list ./data orders', 'what waits in orders'],
     ['list ./data orders --group billing --state delayed', 'what waits for a retry or its time'],
+    ['list ./data mails --state parked --lane tenant-7', 'what waits for a person, and why'],
     ["list ./data orders --json | jq -r 'select(.attempt > 3) | .id'", 'ids of those that were tried often'],
   ],
   words: [1, 2],
@@ -34,7 +37,8 @@ export const list: Command = {
     return await withTarget(name!, 'read', async (target) => {
       const queue = await target.adapter.open(await theQueue(target, named))
       const group = await theGroup(queue, text(values, 'group'))
-      const query = { group, states: state === undefined ? undefined : [state] }
+      const states = state === undefined ? undefined : [state]
+      const query = { group, states, lane: text(values, 'lane') }
       if (isJson) await writeJson(pages(queue, query, limit), out)
       else await writeTable(WAITING, pages(queue, query, limit), limit, 'nothing', out)
       return DONE

@@ -22,7 +22,11 @@ export const peek: Command = {
       const wanted =
         ids.length === 0
           ? ({ states: ['ready'], limit: 1 } as const)
-          : ({ states: ['ready', 'leased', 'delayed', 'blocked', 'dead'], ids, limit: ids.length } as const)
+          : ({
+              states: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'],
+              ids,
+              limit: 2 * ids.length,
+            } as const)
       const { messages } = await queue.list({ group, ...wanted })
       if (messages.length === 0 && ids.length === 0)
         throw new Stop(FAILED, `nothing is ready for ${clean(group)}`)

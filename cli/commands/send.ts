@@ -2,7 +2,9 @@ import { type Command, flag, JSON_OPTION, text, texts } from '../command.ts'
 import { readDuration, readNumber } from '../durations.ts'
 import { DONE, Stop, USAGE } from '../exit.ts'
 import { Queue, type SendOptions } from '../../src/index.ts'
+import { LANE } from '../holds.ts'
 import { batchesOfLines } from '../lines.ts'
+import { payloadOf, readHeaders } from '../payloads.ts'
 import { Progress } from '../progress.ts'
 import { withTarget } from '../target.ts'
 import { plural } from '../words.ts'
@@ -20,6 +22,7 @@ export const send: Command = {
   options: {
     id: { type: 'string', value: 'ID', help: 'its id: sent twice, it is stored once (one payload only)' },
     key: { type: 'string', value: 'KEY', help: 'the ordering key: one message of it at a time, in order' },
+    lane: { ...LANE, help: 'the lane: whose flow it shares, such as a tenant' },
     header: {
       type: 'string',
       multiple: true,
@@ -29,6 +32,7 @@ export const send: Command = {
     delay: { type: 'string', value: 'DURATION', help: 'not before: 90s, 5m, 2h, 1d' },
     expires: { type: 'string', value: 'DURATION', help: 'a dead letter if it is not done by then' },
     attempts: { type: 'string', value: 'NUMBER', help: 'a dead letter after so many deliveries' },
+    keep: { type: 'string', value: 'DURATION', help: 'keeps what becomes of it for so long: see result' },
     text: { type: 'boolean', help: 'payloads are texts, whatever they look like' },
     json: JSON_OPTION,
   },
@@ -42,6 +46,8 @@ export const send: Command = {
     const options: SendOptions = {
       id: text(values, 'id'),
       key: text(values, 'key'),
+      lane: text(values, 'lane'),
+      keepMs: readDuration('keep', text(values, 'keep')),
       headers: readHeaders(texts(values, 'header')),
       delayMs: readDuration('delay', text(values, 'delay')),
       expiresInMs: readDuration('expires', text(values, 'expires')),
@@ -49,7 +55,7 @@ export const send: Command = {
     }
     if (options.id !== undefined && payloads.length !== 1)
       throw new Stop(USAGE, `--id is for one payload, and there are ${payloads.length || 'none'}`)
-    const payloadOf = flag(values, 'text') ? (line: string): unknown => line : jsonOrText
+    const isText = flag(values, 'text')
     return await withTarget(name!, 'create', async ({ adapter }) => {
       const queue = new Queue(named!, { storage: adapter })
       const producer = queue.createProducer()
@@ -58,7 +64,7 @@ export const send: Command = {
       let duplicates = 0
       for await (const lines of payloads.length > 0 ? batches(payloads) : batchesOfLines(BATCH)) {
         const results = await producer.sendBatch(
-          lines.map((line) => ({ payload: payloadOf(line), ...options })),
+          lines.map((line) => ({ payload: payloadOf(line, isText), ...options })),
         )
         for (const result of results) {
           if (flag(values, 'json')) await out.json(result)
@@ -78,23 +84,4 @@ export const send: Command = {
 
 function* batches(payloads: readonly string[]): Generator<readonly string[]> {
   for (let i = 0; i < payloads.length; i += BATCH) yield payloads.slice(i, i + BATCH)
-}
-
-function jsonOrText(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return line
-  }
-}
-
-function readHeaders(all: readonly string[]): Record<string, string> | undefined {
-  if (all.length === 0) return undefined
-  return Object.fromEntries(
-    all.map((header) => {
-      const at = header.indexOf('=')
-      if (at < 1) throw new Stop(USAGE, `--header takes NAME=VALUE, not ${JSON.stringify(header)}`)
-      return [header.slice(0, at), header.slice(at + 1)]
-    }),
-  )
 }

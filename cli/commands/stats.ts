@@ -2,17 +2,18 @@ import process from 'node:process'
 import type { GroupStats, QueueStorage, StorageStats } from '../../src/storage.ts'
 import { type Command, flag, JSON_OPTION } from '../command.ts'
 import { DONE } from '../exit.ts'
+import { holdInWords } from '../holds.ts'
 import type { Out } from '../out.ts'
 import { type Column, table } from '../table.ts'
 import { theQueue, withTarget } from '../target.ts'
-import { clean } from '../width.ts'
+import { clean, cut } from '../width.ts'
 import { bytes, count, duration, plural } from '../words.ts'
 
 const EVERY_MS = 1000
 const BAR = 24
 
 /** How the states are drawn. */
-const SIGNS = { ready: '█', leased: '▓', delayed: '▒', blocked: '░', dead: '✕' } as const
+const SIGNS = { ready: '█', leased: '▓', delayed: '▒', blocked: '░', parked: '▚', dead: '✕' } as const
 type State = keyof typeof SIGNS
 const STATES = Object.keys(SIGNS) as State[]
 
@@ -28,7 +29,7 @@ const COLUMNS: readonly Column[] = [
 export const stats: Command = {
   name: 'stats',
   usage: 'TARGET [QUEUE]',
-  summary: 'counts what waits, is worked on, and is dead; --watch goes on counting',
+  summary: 'counts what waits, is worked on, parked or dead, and tells what is held; --watch goes on',
   details:
     'ACKED and FAILED count since the group exists; FAILED are deliveries that ended in a retry, a lost lease or a dead\n' +
     'letter. Leases of a process that has died count as leased until they end or the directory is opened again.',
@@ -74,12 +75,13 @@ async function look(
 
 function picture(
   name: string,
-  { groups, messages, bytes: size, oldestMs, sent }: StorageStats,
+  { groups, messages, bytes: size, oldestMs, sent, holds }: StorageStats,
   width: number,
 ): string {
   const facts = [plural(messages, 'message'), bytes(size), `${count(sent)} sent`]
   if (oldestMs !== undefined) facts.push(`oldest ${duration(oldestMs)}`)
-  const head = `${clean(name)}: ${facts.join(', ')}\n`
+  const held = holds.map((hold) => `${cut(holdInWords(hold), width)}\n`).join('')
+  const head = `${clean(name)}: ${facts.join(', ')}\n${held}`
   const all = Object.entries(groups)
   if (all.length === 0) return `${head}no group has received from it yet\n`
   const most = Math.max(...all.map(([, group]) => sum(group)))

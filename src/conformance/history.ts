@@ -53,6 +53,8 @@ export type Step =
       readonly limit: number
       /** Only these messages, by their number from the last. */
       readonly ids: readonly number[] | undefined
+      /** Only this lane; one more than there are: none. */
+      readonly lane?: number | undefined
     }
   | { readonly verb: 'cancel'; readonly view: number; readonly ids: readonly number[] }
   | {
@@ -395,14 +397,25 @@ class History {
     this.#model.append(drafts, batchId, results, groups)
   }
 
-  async #list({ view, group, states, limit, ids: numbers }: Step & { verb: 'list' }): Promise<void> {
+  async #list({
+    view,
+    group,
+    states,
+    limit,
+    ids: numbers,
+    lane: number,
+  }: Step & { verb: 'list' }): Promise<void> {
     const name = GROUPS[group]!
     const ids = numbers && [...new Set(numbers.map((number) => this.#id(number)))]
-    this.#say(`list by ${view} of ${name} ${show({ states, limit, ids })}`)
+    const lane = number === undefined || !this.#hasLanes ? undefined : (LANES[number] ?? '')
+    this.#say(`list by ${view} of ${name} ${show({ states, limit, ids, lane })}`)
     const all = await this.#readAll(name, { limit: 1000, states: STATES })
     const wanted = states ?? STATES.filter((state) => state !== 'dead' && state !== 'done')
-    const expected = all.filter(({ id, state }) => wanted.includes(state) && (ids?.includes(id) ?? true))
-    const actual = await this.#readAll(name, { limit, states, ids }, view)
+    const expected = all.filter(
+      ({ id, state, lane: of }) =>
+        wanted.includes(state) && (ids?.includes(id) ?? true) && (lane === undefined || lane === (of ?? '')),
+    )
+    const actual = await this.#readAll(name, { limit, states, ids, lane }, view)
     this.#answer(actual.map(({ body, state }) => `${String(body)} ${state}`))
     const sorted = (listed: readonly ListedMessage[]): ListedMessage[] =>
       listed.toSorted((a, b) => (`${String(a.body)} ${a.id}` < `${String(b.body)} ${b.id}` ? -1 : 1))
@@ -422,6 +435,7 @@ class History {
       readonly limit: number
       readonly states: readonly MessageState[] | undefined
       readonly ids?: readonly string[] | undefined
+      readonly lane?: string | undefined
     },
     view = 0,
   ): Promise<ListedMessage[]> {

@@ -29,9 +29,10 @@ export function commonAttributes({ name, queue, group }: Operation): Attributes 
 /** What is known of the messages. For a send or a receive there is more of it when it has ended. */
 export function messageAttributes({ messages, batch }: Operation): Attributes {
   if (batch) return { 'messaging.batch.message_count': messages.length }
-  const { id, attempt } = messages[0] ?? {}
+  const { id, lane, attempt } = messages[0] ?? {}
   return {
     ...(id !== undefined && { 'messaging.message.id': id }),
+    ...(lane !== undefined && { 'messaging.quayside.message.lane': lane }),
     ...(attempt !== undefined && { 'messaging.quayside.message.delivery_attempt': attempt }),
   }
 }

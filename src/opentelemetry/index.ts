@@ -48,7 +48,8 @@ const SCOPE = 'quayside'
  * @see OpenTelemetry Semantic Conventions 1.45.0, "Semantic conventions for messaging spans" and "… messaging client
  * metrics" (status: development), https://github.com/open-telemetry/semantic-conventions/tree/v1.45.0/docs/messaging. Of
  * what they leave open: a batch has no span for the creation of each message; `messaging.system` is `quayside`;
- * `messaging.quayside.storage` is the name of the storage, `messaging.quayside.message.delivery_attempt` the attempt.
+ * `messaging.quayside.storage` is the name of the storage, `messaging.quayside.message.delivery_attempt` the attempt,
+ * `messaging.quayside.message.lane` the lane: of spans about one message, and never of metrics, as lanes may be many.
  */
 export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api

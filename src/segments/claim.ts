@@ -41,8 +41,12 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   let position = request.only === undefined ? undefined : (request.position ?? '[]')
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   const { deadForMs, parksNext = false } = request
-  if (group.row.deadForMs !== deadForMs || (group.row.parksNext ?? false) !== parksNext) {
-    Object.assign(group.row, { deadForMs, parksNext })
+  if (group.row.deadForMs !== deadForMs) {
+    group.row.deadForMs = deadForMs
+    group.changed = true
+  }
+  if ((group.row.parksNext ?? false) !== parksNext) {
+    group.row.parksNext = parksNext
     group.changed = true
   }
   const isSwept = sweepReaped(work)
@@ -105,13 +109,12 @@ function serve(taking: Taking, most: number): number {
   const before = deliveries.length
   const goal = before + most
   const { row } = group as Flow
-  const isLane = group !== group.whole
   taking.limit = goal
-  if (!isLane) takeAll(taking)
-  while (isLane && !taking.isFull) {
+  if (group === group.whole) takeAll(taking)
+  while (group !== group.whole && !taking.isFull) {
     spillHeads(group)
     const start = deliveries.length
-    const { until = Infinity, due = Infinity, cursor, waiting } = row
+    const { until = Infinity, due = Infinity, cursor, waiting, held } = row
     const { now, queue } = work
     const hasAgain = until <= now || (waiting > 0 && due <= now)
     const hasFirst = cursor < queue.tail || due < 0
@@ -124,7 +127,8 @@ function serve(taking: Taking, most: number): number {
     }
     taking.limit = goal
     // What was taken may all have died.
-    const isMoving = row.waiting !== waiting || row.cursor !== cursor || group.heads.length > 0
+    const isMoving =
+      row.waiting !== waiting || row.held !== held || row.cursor !== cursor || group.heads.length > 0
     if (deliveries.length === start && !isMoving) break
   }
   return deliveries.length - before
@@ -410,7 +414,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
     const body = bodyAt(segment, i)
     bytes -= more === undefined ? sizeOfBody(body) : sizeOf(messageAt(segment, i))
     if (bytes <= 0) to = i + 1
-    deliveries.push({
+    const delivery: { -readonly [F in keyof Delivery]: Delivery[F] } = {
       receipt: prefix + (first + i) + suffix,
       id: idAt(segment, i),
       body,
@@ -421,8 +425,9 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
       attempt: 1,
       maxAttempts: more?.maxAttempts?.[i] ?? maxAttempts,
       lastError: undefined,
-      ...(more?.keepMs !== undefined && { keepMs: more.keepMs[i] }),
-    })
+    }
+    if (more?.keepMs !== undefined) delivery.keepMs = more.keepMs[i]
+    deliveries.push(delivery)
   }
   taking.bytes = bytes
   const tied =
@@ -440,7 +445,7 @@ function deliver(
   maxAttempts: number,
   lastError?: string,
 ): Delivery {
-  return {
+  const delivery = {
     receipt,
     id,
     body,
@@ -451,8 +456,8 @@ function deliver(
     attempt,
     maxAttempts: own ?? maxAttempts,
     lastError,
-    ...(keepMs !== undefined && { keepMs }),
   }
+  return keepMs === undefined ? delivery : { ...delivery, keepMs }
 }
 
 /** In how many ms another claim may find what this one did not. */

@@ -1,3 +1,4 @@
+import { LANE_BASE } from './ids.ts'
 import { type LogRemains, type Remains, type Source, messageIn } from './remains.ts'
 import {
   type ChainRow,
@@ -85,7 +86,7 @@ export class GroupRemains {
     this.#addDoubts(new Set(dead))
     this.dead = dead.filter((seq) => !this.wants(seq))
     const lastRun = this.runs.at(-1)?.last ?? 0
-    this.end = [...this.left.keys(), ...dead].reduce(
+    this.end = [...this.left.keys(), ...dead.filter((seq) => seq < LANE_BASE)].reduce(
       (end, seq) => Math.max(end, seq + 1),
       Math.max(this.#passed, lastRun) + 1,
     )

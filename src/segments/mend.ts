@@ -1,7 +1,12 @@
 import { putId } from './id-rows.ts'
 import { finish } from './engine.ts'
-import { loadGroup } from './group.ts'
+import { type Group, loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
+import { LANE_BASE } from './ids.ts'
+import type { HoldRow } from './lanes/hold-rows.ts'
+import { type FlowRow, Lane, openLane } from './lanes/lane.ts'
+import type { Block } from './lanes/lens.ts'
+import { LaneRemains, lanesIn, withoutLanes } from './lanes/remains.ts'
 import { addLease } from './leases.ts'
 import { block } from './chains.ts'
 import { createGroup } from './new-group.ts'
@@ -18,15 +23,26 @@ import {
   type SideRow,
   type Stored,
   FADES,
+  LIFT,
   STOPS,
 } from './rows.ts'
 import { putResult, seqOf, sizeOfOutcome } from './results.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
-import { type QueueStore, DEFAULT_LIMITS } from './store.ts'
+import { type Key, type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
 import { putDeliver } from './sweep.ts'
 import { noteLeaving, putParked, sideKey, stopKey, wait } from './waiting.ts'
-import { type Work, amend, edit, forgetAt, noteExpiry, openWork, putSegment, reapAt } from './work.ts'
+import {
+  type Work,
+  addTimer,
+  amend,
+  edit,
+  forgetAt,
+  noteExpiry,
+  openWork,
+  putSegment,
+  reapAt,
+} from './work.ts'
 
 /** A transaction writes about so many bytes. */
 const BATCH_BYTES = 1024 * 1024
@@ -47,7 +63,9 @@ const LEASES = 2 ** 30
  * @param to An empty queue. If this rejects, it holds a part.
  */
 export async function mend(remains: Remains, name: string, to: QueueStore): Promise<void> {
-  await new Mending(remains, name, to).run()
+  const lanes = lanesIn(remains)
+  await new Mending(withoutLanes(remains), name, to, lanes).run()
+  for (const lane of lanes.values()) await new Mending(lane, name, to).run()
 }
 
 class Mending {
@@ -63,7 +81,18 @@ class Mending {
   /** The first seq that somebody has ahead. Between the two there is no hole. */
   readonly #ahead: number
 
-  constructor(remains: Remains, name: string, to: QueueStore) {
+  /** The lane, if it is not the queue itself, which must be mended first. */
+  readonly #lane: LaneRemains | undefined
+  readonly #lanes: ReadonlyMap<string, LaneRemains>
+
+  constructor(
+    remains: Remains,
+    name: string,
+    to: QueueStore,
+    lanes: ReadonlyMap<string, LaneRemains> = new Map(),
+  ) {
+    this.#lane = remains instanceof LaneRemains ? remains : undefined
+    this.#lanes = lanes
     const log = new LogRemains(remains)
     const groups = groupNames(remains).map((group) => new GroupRemains(remains, log, group))
     const tail = Math.max(log.end, ...groups.map(({ end }) => end))
@@ -84,7 +113,7 @@ class Mending {
   }
 
   async run(): Promise<void> {
-    await this.#transact((work) => this.#begin(work))
+    await this.#transact((work) => (work instanceof Lane ? this.#beginLane(work) : this.#begin(work)))
     await this.#each(this.#segments(), sizeOfSegment, (work, segment) => this.#putSegment(work, segment))
     for (const group of this.#groups) {
       await this.#each(
@@ -121,6 +150,7 @@ class Mending {
         (work, [seq, row]) => putOutcome(work, name, seq, row),
       )
     }
+    await this.#each(this.#holds(), () => 0, putHold)
   }
 
   #transact(body: (work: Work) => void): Promise<void> {
@@ -128,7 +158,7 @@ class Mending {
       const work = openWork(tx, this.#name, this.#to.now())
       // Nobody looks at the clock here: what the queue saw last stays.
       work.now = 0
-      body(work)
+      body(this.#lane === undefined ? work : openLane(work, this.#lane.lane, true))
       finish(work)
     })
   }
@@ -169,6 +199,10 @@ class Mending {
       nextDelayed: queue?.nextDelayed ?? 1,
       nextTimer: numbers.reduce((next, number) => Math.max(next, number + 1), queue?.nextTimer ?? 1),
       groupsEver: queue?.groupsEver ?? 0,
+      laneTail: [...this.#lanes.values()].reduce(
+        (tail, { end }) => Math.max(tail, end),
+        queue?.laneTail ?? LANE_BASE,
+      ),
       skew: queue?.skew ?? 0,
       latest: Math.max(queue?.latest ?? 0, ...this.#groups.map(({ row }) => row?.latest ?? 0)),
     })
@@ -189,7 +223,40 @@ class Mending {
         acked: row?.acked ?? 0,
         failed: row?.failed ?? 0,
         latest: row?.latest ?? 0,
+        late: row?.late,
+        at: row?.at,
+        atLeft: row?.atLeft,
       })
+    }
+  }
+
+  #beginLane(lane: Lane): void {
+    const tail = this.#tail
+    const blocks =
+      this.#lane!.row?.blocks ?? this.#log.present.map(({ first, last }) => [first, last] as const)
+    lane.changed = true
+    edit(lane).tail = tail
+    lane.tx.blocks = blocks
+      .map(([first, last]): Block => [Math.max(first, this.#start), last])
+      .filter(([first, last]) => first <= last)
+    for (const { name, row, cursor, runs } of this.#groups) {
+      const group = lane.groups.find((flow) => flow.name === name)!
+      const { full, again }: Partial<FlowRow> = row ?? {}
+      const from = Math.min(cursor, tail)
+      if (row?.joining !== undefined) edit(lane).joining++
+      Object.assign(group.row, {
+        cursor: from,
+        leases: runs,
+        until: runs.length > 0 ? 0 : undefined,
+        checked: this.#start,
+        trimmed: this.#start,
+        mark: from,
+        skipped: lane.ahead(from) - sizeOfAll(between(this.#log.open, from, tail)),
+        joining: row?.joining && { below: row.joining.below, at: row.joining.at },
+        full,
+        again,
+      })
+      group.changed = true
     }
   }
 
@@ -209,6 +276,8 @@ class Mending {
 
   /** Segments in place of those that are lost: all that they have is amendments. */
   *#fillers(first: number, last: number): Iterable<Segment> {
+    // A lane has holes between its blocks.
+    if (this.#lane !== undefined) return
     for (let from = first; from <= last; from += DEFAULT_LIMITS.segmentMessages) {
       const bodies = Array.from(
         { length: Math.min(DEFAULT_LIMITS.segmentMessages, last - from + 1) },
@@ -253,7 +322,7 @@ class Mending {
   // Groups
 
   #putHead(work: Work, { name }: GroupRemains, { left, message }: Head): void {
-    const group = loadGroup(work, name)!
+    const group = groupIn(work, name)
     const { seq, key, at, attempt, error, lease, parked } = left
     const side: SideRow = { seq, at, attempt, error, message }
     if (lease === undefined && parked !== undefined) putParked(group, key, { ...side, parked })
@@ -268,7 +337,7 @@ class Mending {
   }
 
   #putChain(work: Work, { name }: GroupRemains, chain: ChainRow): void {
-    block(loadGroup(work, name)!, chain[0]![1].key!, chain)
+    block(groupIn(work, name), chain[0]![1].key!, chain)
     for (const [seq, message] of chain) putExtras(work, seq, message)
   }
 
@@ -311,10 +380,15 @@ class Mending {
       queue.delayedBytes += sizeOf(messageAt(segment, i))
       if (dedupeMs !== undefined) putId(work, idAt(segment, i), { delayed: last }, dedupeMs)
     }
+    if (segment.lane !== undefined) queue.lanes++
     queue.delayed += lengthOf(segment)
     queue.timer = Math.min(queue.timer ?? at, at)
     queue.nextDelayed = Math.max(queue.nextDelayed, last + 1)
     if (this.#log.queue === undefined) queue.sent += lengthOf(segment)
+  }
+
+  *#holds(): Iterable<[Key, HoldRow]> {
+    for (const key of this.#remains.keys('holds', {})) yield [key, this.#remains.get<HoldRow>('holds', key)!]
   }
 
   /** Ids of messages that are done. */
@@ -324,6 +398,17 @@ class Mending {
       if (row.until !== undefined) yield [key as string, row.until]
     }
   }
+}
+
+/** A group, or what it has in a lane. */
+function groupIn(work: Work, name: string): Group {
+  return work instanceof Lane ? work.groups.find((flow) => flow.name === name)! : loadGroup(work, name)!
+}
+
+function putHold(work: Work, [key, row]: [Key, HoldRow]): void {
+  work.tx.put('holds', key, row)
+  edit(work).holds++
+  if (row.until !== undefined) work.tx.put('timers', addTimer(work, LIFT, row.until), key)
 }
 
 interface Head {

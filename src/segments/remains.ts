@@ -1,3 +1,4 @@
+import { LANE_BASE } from './ids.ts'
 import { inChain } from './places.ts'
 import {
   type Amendment,
@@ -166,7 +167,8 @@ export class LogRemains {
     const found = new Map<number, Source>()
     for (const key of remains.keys('dead', {})) {
       const seq = (key as [string, number])[1]
-      if (includes(missing, seq)) found.set(seq, { table: 'dead', key })
+      // Those of lanes have no place here.
+      if (seq < LANE_BASE && includes(missing, seq)) found.set(seq, { table: 'dead', key })
     }
     for (const key of remains.keys('side', {})) {
       const { seq, message } = remains.get<SideRow>('side', key)!

@@ -7,7 +7,7 @@ import { flowOf, openLane } from './lanes/lane.ts'
 import { laneKey } from './lanes/names.ts'
 import { bury, done, free, letKeyGo, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
-import { type DeadRow, type IdRow, FADES } from './rows.ts'
+import { type DeadRow, type IdRow, type Lease, type Stored, FADES } from './rows.ts'
 import type { Read } from './store.ts'
 import { keep, keepProgress } from './results.ts'
 import { park, wait } from './waiting.ts'
@@ -137,47 +137,64 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
     kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
   cutLease(group, seq, index)
   group.whole.changed = true
-  if (kind === 'retry' || kind === 'park') {
-    // How far its handler was.
-    if (message!.keepMs !== undefined) work.tx.delete('results', [group.name, seq])
-  }
-  const place = typeof where === 'number' ? { row: where } : { message }
-  if (kind === 'park') {
-    const { reason, data } = settlement
-    if (message!.expires === undefined || message!.expires > work.now) {
-      park(group, key, { seq, attempt, ...place }, reason, data === undefined ? {} : { data })
-      return true
-    }
-  } else if (kind === 'retry') {
-    const at = work.now + settlement.delayMs
-    const { error } = settlement
-    if (message!.expires === undefined || message!.expires > at) {
-      const counts = settlement.counts !== false
-      if (counts) row.failed++
-      wait(group, key, { seq, at, attempt: counts ? attempt : attempt - 1, error, ...place })
-      return true
-    }
-  }
+  if (kind !== 'ack' && kind !== 'dead' && putBack(group, seq, lease, message!, settlement)) return true
   free(group, seq, key, where)
-  if (kind === 'ack') {
-    row.acked++
-    if (message?.keepMs !== undefined) {
+  switch (kind) {
+    case 'ack': {
       const { value } = settlement
-      keep(group, seq, message, attempt, {
-        status: 'done',
-        ...(value !== undefined && { value }),
-        at: work.clock,
-      })
+      row.acked++
+      if (message?.keepMs !== undefined)
+        keep(group, seq, message, attempt, {
+          status: 'done',
+          ...(value !== undefined && { value }),
+          at: work.clock,
+        })
+      endProbes(group.whole, seq, receipt.lease, receipt.lane)
+      if (message !== undefined) done(group, seq, message)
+      break
     }
-    endProbes(group.whole, seq, receipt.lease, receipt.lane)
-    if (message !== undefined) done(group, seq, message)
-  } else if (kind === 'dead') {
-    const { reason, error, deadForMs = Infinity, parksNext = false } = settlement
-    bury(group, seq, message!, attempt, reason, error, deadForMs, parksNext)
-  } else {
-    const error = kind === 'park' ? settlement.reason : settlement.error
-    bury(group, seq, message!, attempt, 'expired', error, Infinity)
+    case 'dead': {
+      const { reason, error, deadForMs = Infinity, parksNext = false } = settlement
+      bury(group, seq, message!, attempt, reason, error, deadForMs, parksNext)
+      break
+    }
+    default:
+      bury(
+        group,
+        seq,
+        message!,
+        attempt,
+        'expired',
+        kind === 'park' ? settlement.reason : settlement.error,
+        Infinity,
+      )
   }
+  return true
+}
+
+/** Has a message wait for its retry, or be parked. Answers whether it does: not if it expires before. */
+function putBack(
+  group: Group,
+  seq: number,
+  { attempt, key, row: where }: Lease,
+  message: Stored,
+  settlement: Settlement & { readonly kind: 'retry' | 'park' },
+): boolean {
+  const { work } = group
+  const { row } = group.whole
+  const at = settlement.kind === 'park' ? work.now : work.now + settlement.delayMs
+  // How far its handler was.
+  if (message.keepMs !== undefined) work.tx.delete('results', [group.name, seq])
+  if (message.expires !== undefined && message.expires <= at) return false
+  const place = typeof where === 'number' ? { row: where } : { message }
+  if (settlement.kind === 'park') {
+    const { reason, data } = settlement
+    park(group, key, { seq, attempt, ...place }, reason, data === undefined ? {} : { data })
+    return true
+  }
+  const counts = settlement.counts !== false
+  if (counts) row.failed++
+  wait(group, key, { seq, at, attempt: counts ? attempt : attempt - 1, error: settlement.error, ...place })
   return true
 }
 

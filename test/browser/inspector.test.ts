@@ -67,8 +67,8 @@ describe('<quayside-inspector>', () => {
   test('shows every group, its counts, its messages and its dead letters', async () => {
     await show()
     expect(await tab.getByRole('heading', { level: 2 }).innerText()).toBe('harbour')
-    expect(await counts('default')).toBe('2 ready, 1 leased, 3 delayed, 1 blocked, 1 dead')
-    expect(await counts('audit')).toBe('0 ready, 0 leased, 1 delayed, 0 blocked, 0 dead')
+    expect(await counts('default')).toBe('2 ready, 1 leased, 3 delayed, 1 blocked, 0 parked, 1 dead')
+    expect(await counts('audit')).toBe('0 ready, 0 leased, 1 delayed, 0 blocked, 0 parked, 0 dead')
     expect(await group('default').innerText()).toContain('0 acked')
     const delayed = row('POST /orders')
     expect(await delayed.innerText()).toMatch(
@@ -104,8 +104,9 @@ describe('<quayside-inspector>', () => {
       const early = document.createElement('quayside-inspector')
       early.queue = {
         name: 'early',
-        stats: () => Promise.resolve({ groups: {}, messages: 0, bytes: 0, sent: 0 }),
+        stats: () => Promise.resolve({ groups: {}, messages: 0, bytes: 0, sent: 0, holds: [] }),
         list: () => Promise.resolve({ messages: [] }),
+        lanes: () => Promise.resolve({ lanes: [] }),
         deadLetters: () => ({ list: () => Promise.resolve({ messages: [] }) }),
         watch: () => () => undefined,
       } as never
@@ -121,7 +122,9 @@ describe('<quayside-inspector>', () => {
     await row('one more').waitFor()
     expect(await counts('audit')).toMatch(/^1 ready/)
     await tab.evaluate(() => page.queue.purge())
-    await expectSoon(() => counts('default')).toBe('0 ready, 0 leased, 0 delayed, 0 blocked, 0 dead')
+    await expectSoon(() => counts('default')).toBe(
+      '0 ready, 0 leased, 0 delayed, 0 blocked, 0 parked, 0 dead',
+    )
     expect(await group('default').getByRole('table').count()).toBe(0)
   })
 
@@ -169,6 +172,93 @@ describe('<quayside-inspector>', () => {
     await remove.click()
     await remove.click()
     await row('again').waitFor({ state: 'detached' })
+  })
+
+  test('shows what is parked, and resumes it', async () => {
+    await tab.evaluate(async () => {
+      await page.fill()
+      await page.park()
+      page.inspector.queue = page.queue
+    })
+    const parked = group('default').getByRole('table', { name: 'Parked' }).getByRole('row')
+    await parked.filter({ hasText: 'no such address: nobody' }).waitFor()
+    expect(await counts('default')).toContain('2 parked')
+    const first = parked.filter({ hasText: 'no such address: nobody' })
+    await first.getByRole('button').first().click()
+    expect(await first.locator('pre').innerText()).toContain('"field": "to"')
+    await tab.getByRole('button', { name: 'Resume {"to":"nobody"}' }).click()
+    await expectSoon(() => counts('default')).toContain('1 parked')
+    expect(await tab.getByRole('status').innerText()).toBe('The message is due now.')
+    await tab.getByRole('button', { name: 'Resume all of group default' }).click()
+    await expectSoon(() => counts('default')).toContain('0 parked')
+    expect(await group('default').getByRole('table', { name: 'Parked' }).count()).toBe(0)
+  })
+
+  test('shows what is held, holds and releases: the queue, a group, a lane', async () => {
+    await show()
+    expect(await group('default').getByRole('table', { name: 'Lanes' }).count()).toBe(0)
+    await tab.evaluate(async () => {
+      await page.queue.createProducer().send(1, { lane: 'tenant-1' })
+      await page.queue.createProducer().send(2, { lane: 'tenant-2' })
+      await page.queue.hold({ lane: 'tenant-2', reason: 'complaints', forMs: 600_000, probe: true })
+    })
+    const lane = (name: string): Locator =>
+      group('default').getByRole('table', { name: 'Lanes' }).getByRole('row').filter({ hasText: name })
+    await expectSoon(() => lane('tenant-2').innerText()).toMatch(
+      /tenant-2\s+1\s+0\s+in all groups, is held for (9|10) min, then one goes first: complaints\s+Release/,
+    )
+    for (const name of ['the queue', 'group default', 'lane tenant-1 of group default']) {
+      await tab.getByRole('button', { name: `Hold ${name}`, exact: true }).click()
+      await tab.getByRole('button', { name: `Release ${name}`, exact: true }).waitFor()
+    }
+    const holds = await tab.evaluate(async () => (await page.queue.stats()).holds)
+    expect(holds).toHaveLength(4)
+    for (const text of ['The queue is held', 'Group default is held']) await tab.getByText(text).waitFor()
+    for (const name of [
+      'lane tenant-2 of group default',
+      'the queue',
+      'group default',
+      'lane tenant-1 of group default',
+    ]) {
+      const release = tab.getByRole('button', { name: `Release ${name}`, exact: true })
+      await release.focus()
+      await tab.keyboard.press('Enter')
+      await tab.getByRole('button', { name: `Hold ${name}`, exact: true }).waitFor()
+      expect(await tab.evaluate(() => page.inspector.shadowRoot!.activeElement?.ariaLabel)).toBe(
+        `Hold ${name}`,
+      )
+    }
+    expect(await tab.evaluate(async () => (await page.queue.stats()).holds)).toEqual([])
+  })
+
+  test('shows results that are kept, once they are asked for', async () => {
+    await show()
+    await tab.evaluate(() => page.finish())
+    await group('default').getByText('Results that are kept').click()
+    const done = group('default').getByRole('table', { name: 'Done' }).getByRole('row')
+    await expectSoon(() => done.filter({ hasText: 'kept-1' }).allInnerTexts()).toEqual([
+      expect.stringMatching(/kept-1\s+done\s+\d+ s\s+1\s+\{"sent":true\}/),
+    ])
+    await done.filter({ hasText: 'kept-1' }).getByRole('button').first().click()
+    expect(await done.locator('pre').innerText()).toContain('"sent": true')
+  })
+
+  test('asks a storage without lanes once', async () => {
+    await tab.evaluate(async () => {
+      let asked = 0
+      const refusal = Object.assign(new Error('no lanes'), { code: 'UNSUPPORTED' })
+      page.queue.lanes = () => {
+        asked++
+        return Promise.reject(refusal)
+      }
+      Object.assign(globalThis, { asked: () => asked })
+      await page.fill()
+      page.inspector.queue = page.queue
+    })
+    await tab.evaluate(() => page.queue.createProducer().send('one more'))
+    await row('one more').waitFor()
+    expect(await tab.evaluate(() => (globalThis as unknown as { asked(): number }).asked())).toBe(2)
+    expect(await tab.getByRole('alert').filter({ hasText: /./ }).count()).toBe(0)
   })
 
   test('does it for all messages of a group', async () => {
@@ -310,7 +400,18 @@ describe('<quayside-inspector>', () => {
     test('is accessible, and fits', async () => {
       await tab.emulateMedia({ colorScheme })
       await tab.setViewportSize({ width, height: 900 })
+      await tab.evaluate(() => page.park())
       await show()
+      await tab.evaluate(async () => {
+        await page.finish()
+        await page.queue.createProducer().send('in a lane', { lane: 'tenant-1' })
+        await page.queue.hold({ lane: 'tenant-1', reason: 'complaints' })
+        await page.queue.hold({ group: 'default', reason: 'the bank is down', forMs: 600_000 })
+        await page.queue.hold()
+      })
+      await group('default').getByText('Results that are kept').click()
+      await group('default').getByText('kept-1').waitFor()
+      await tab.getByText('the bank is down').waitFor()
       await row('a plain message').getByRole('button').first().click()
       await row('a plain message').getByRole('button', { name: 'Drop' }).click()
       expect(await violations(tab)).toEqual([])

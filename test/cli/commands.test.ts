@@ -38,6 +38,10 @@ async function filled(): Promise<string> {
   await producer.send(EVIL, { id: 'i'.repeat(250) })
   await producer.send('later', { delayMs: 3_600_000, id: 'later' })
   await producer.send({ big: 1 }, { id: 'json' })
+  await producer.send('in a lane', { id: 'parked', lane: EVIL })
+  const parker = queue.createConsumer('billing', { only: [EVIL], leaseMs: 600_000 })
+  await (await parker.receive())!.park({ reason: EVIL, data: { why: EVIL } })
+  await queue.hold({ lane: EVIL, reason: EVIL })
   await billing.receive() // It passes the one that is blocked, and takes the next.
   await queue.close()
   await new Queue('mails', { storage }).createProducer().send('a')
@@ -56,11 +60,12 @@ describe('what is shown', () => {
         ['list', directory, ...billing],
         ['list', directory, 'orders', '--group', 'audit'],
         ['dead', directory, ...billing],
+        ['lanes', directory, ...billing],
       ]) {
         const out = await works(words, { columns })
         const lines = out.split('\n')
         // Numbers are not cut, and so there is a narrowest table.
-        for (const line of lines) expect(widthOf(line), line).toBeLessThanOrEqual(Math.max(columns, 88))
+        for (const line of lines) expect(widthOf(line), line).toBeLessThanOrEqual(Math.max(columns, 96))
         // oxlint-disable-next-line no-control-regex -- These are what must not be there.
         expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
       }
@@ -70,14 +75,14 @@ describe('what is shown', () => {
   test('stats tells of every state, and of queues without a group', async () => {
     const directory = await filled()
     const out = await works(['stats', directory])
-    expect(out).toMatch(/^orders: 10 messages, .*, 10 sent, oldest \d+ s$/m)
-    expect(out).toMatch(/^GROUP +READY +LEASED +DELAYED +BLOCKED +DEAD +ACKED +FAILED +OLDEST/m)
-    expect(out).toMatch(/^billing +3 +2 +2 +1 +1 +1 +2 /m)
-    expect(out).toMatch(/█+▓+▒+░+✕+$/m)
+    expect(out).toMatch(/^orders: 11 messages, .*, 11 sent, oldest \d+ s$/m)
+    expect(out).toMatch(/^GROUP +READY +LEASED +DELAYED +BLOCKED +PARKED +DEAD +ACKED +FAILED +OLDEST/m)
+    expect(out).toMatch(/^billing +3 +2 +2 +1 +1 +1 +1 +2 /m)
+    expect(out).toMatch(/█+▓+▒+░+▚+✕+$/m)
     expect(out).toMatch(/^mails: 1 message, .*\nno group has received from it yet$/m)
     const counts = jsonLines(await works(['stats', directory, '--json']))
     expect(counts.map(({ queue, sent }) => [queue, sent])).toEqual([
-      ['orders', 10],
+      ['orders', 11],
       ['mails', 1],
     ])
   })

@@ -34,6 +34,14 @@ function standings(lines: readonly (Head | Line)[]): Record<string, unknown> {
   const [head, ...messages] = lines as [Head, ...Line[]]
   return {
     groups: head.groups.toSorted(),
+    holds: head.holds?.map(({ group, lane, reason, endsInMs, probe, probing }) => ({
+      group,
+      lane,
+      reason,
+      probe,
+      probing,
+      endsInMs: endsInMs === undefined ? undefined : Math.round(endsInMs / 600_000),
+    })),
     messages: Object.fromEntries(
       messages.map(({ groups, timestamp: _, headers, ...rest }) => [
         rest.id,
@@ -41,12 +49,13 @@ function standings(lines: readonly (Head | Line)[]): Record<string, unknown> {
           ...rest,
           headers: headers ?? {},
           groups: Object.entries(groups)
-            .map(([group, { state, attempt, nextInMs = 0, lastError = '', reason }]) => ({
+            .map(([group, { state, attempt, nextInMs = 0, lastError = '', reason, parked }]) => ({
               group,
               // A lease is given up, and whether a claim has passed a message behind its key is not kept.
               state: state === 'leased' || state === 'blocked' ? 'ready' : state,
               attempt,
               reason,
+              why: parked && [parked.reason, parked.data],
               lastError,
               minutes: state === 'delayed' ? Math.round(nextInMs / 60_000) : 0,
             }))
@@ -70,6 +79,7 @@ async function lived(adapter: StorageAdapter, seed: number): Promise<void> {
     if (random() < 0.6)
       await producer.send(payloads[i % payloads.length], {
         id: `m${i}`,
+        ...(random() < 0.3 && { lane: `lane ${Math.floor(random() * 3)}` }),
         ...(random() < 0.3 && { key: `key ${Math.floor(random() * 3)}` }),
         ...(random() < 0.1 && { delayMs: 1_800_000 }),
         ...(random() < 0.3 && { maxAttempts: 4 }),
@@ -83,9 +93,13 @@ async function lived(adapter: StorageAdapter, seed: number): Promise<void> {
       if (what < 0.4) await message.ack()
       else if (what < 0.6) await message.nack({ delayMs: 0, reason: `again ${i}` })
       else if (what < 0.8) await message.nack({ delayMs: 1_200_000, reason: 'later' })
-      else await message.reject({ reason: 'no' })
+      else if (what < 0.9) await message.reject({ reason: 'no' })
+      else await message.park({ reason: `why ${i}`, data: { field: i } })
     }
   }
+  await queue.hold({ reason: 'moving' })
+  await queue.hold({ lane: 'lane 1', group: 'billing', forMs: 3_600_000, probe: true })
+  await queue.release({ lane: 'lane 2', probe: true })
   await queue.close()
 }
 

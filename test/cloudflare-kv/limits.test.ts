@@ -138,6 +138,62 @@ describe('limits of the platform', () => {
     expect(setting.namespace.keys()).toEqual([])
   })
 
+  /** What the verbs of lanes, parked messages and results are called with. */
+  const refused: readonly (readonly [
+    name: string,
+    what: string,
+    call: (queue: Queue<unknown>) => unknown,
+  ])[] = [
+    ['send in a lane', 'lanes', (queue) => queue.createProducer().send(1, { lane: 'a' })],
+    ['limits', 'lanes', (queue) => queue.createConsumer('g', { lanes: { concurrency: 1 } })],
+    ['a filter', 'lanes', (queue) => queue.createConsumer('g', { only: 'a' })],
+    ['hold', 'lanes', (queue) => queue.hold()],
+    ['release', 'lanes', (queue) => queue.release({ lane: 'a' })],
+    ['lanes', 'lanes', (queue) => queue.lanes()],
+    ['a list of a lane', 'lanes', (queue) => queue.list({ lane: 'a' })],
+    ['afterDead', 'parking', (queue) => queue.createConsumer('g', { afterDead: 'park' })],
+    ['resume', 'parking', (queue) => queue.resume(['i'])],
+    ['edit', 'parking', (queue) => queue.edit('i', 1)],
+    ['send with keepMs', 'results', (queue) => queue.createProducer().send(1, { keepMs: 1000 })],
+    ['result', 'results', (queue) => queue.result('i')],
+  ]
+
+  test.each(refused)('the core refuses %s, and says where there are %s', async (_, what, call) => {
+    const setting = new Setting()
+    const storage = new CloudflareKVAdapter(setting.namespace.place(), setting.options)
+    const queue = new Queue<unknown>('tasks', { storage })
+    const work = async (): Promise<unknown> => await call(queue)
+    await expectCode(
+      work,
+      'UNSUPPORTED',
+      'cloudflare-kv',
+      what,
+      'memory, indexeddb, fs, durable-object and redis',
+    )
+    expect(setting.namespace.keys()).toEqual([])
+  })
+
+  test('the core refuses to keep results of a queue', async () => {
+    const setting = new Setting()
+    const storage = new CloudflareKVAdapter(setting.namespace.place(), setting.options)
+    await expectCode(() => new Queue('tasks', { storage, keepMs: 1000 }), 'UNSUPPORTED', 'results')
+  })
+
+  test('a message is not parked, and stays with its consumer', async () => {
+    const setting = new Setting()
+    const storage = new CloudflareKVAdapter(setting.namespace.place(), setting.options)
+    const queue = new Queue<unknown>('tasks', { storage })
+    await queue.createProducer().send(1)
+    const message = (await queue.createConsumer().receive())!
+    await expectCode(message.park({ reason: 'why' }), 'UNSUPPORTED', 'cloudflare-kv', 'durable-object')
+    expect((await queue.list({ state: ['parked', 'done', 'leased'] })).messages).toMatchObject([
+      { state: 'leased' },
+    ])
+    await message.ack({ result: 'of no use' })
+    expect((await queue.stats()).groups['default']).toMatchObject({ leased: 0, parked: 0, acked: 1 })
+    expect((await queue.stats()).holds).toEqual([])
+  })
+
   test('a batch of texts that need more room than it seems is written in parts', async () => {
     const setting = new Setting()
     const view = await setting.isolate().open()

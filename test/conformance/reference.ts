@@ -242,6 +242,8 @@ export const FLAWS = [
   'ignores the lane of a list',
   'forgets the lane of what is delayed',
   'keeps the lane of what it replaces',
+  'frees the rest when a probe is parked',
+  'counts what is parked against the concurrency',
   'gives late groups no lanes',
   'gives late groups lanes that start at the latest',
 ] as const
@@ -951,7 +953,9 @@ class Queue {
     const withEnded = this.#has('counts ended leases against the concurrency')
     for (const { places } of groups) {
       for (const [message, place] of places) {
-        if (message.lane !== lane || place.state !== 'leased') continue
+        if (message.lane !== lane) continue
+        if (place.state === 'parked' && this.#has('counts what is parked against the concurrency')) count++
+        if (place.state !== 'leased') continue
         if (withEnded || place.until > this.#now) count++
       }
     }
@@ -1345,6 +1349,7 @@ class Queue {
           this.#die(group, message, place, 'expired', reason)
           return
         }
+        if (this.#has('frees the rest when a probe is parked')) this.#freeProbed(group, message)
         this.#park(place, reason, data)
         return
       }
@@ -1887,8 +1892,17 @@ class Queue {
   }
 }
 
-function listedDone({ message: { id, key, timestamp }, attempt, outcome }: Kept): ListedMessage {
-  return { id, state: 'done', body: '', key, timestamp, attempt, outcome }
+function listedDone({ message: { id, key, lane, timestamp }, attempt, outcome }: Kept): ListedMessage {
+  return {
+    id,
+    state: 'done',
+    body: '',
+    key,
+    lane: lane === '' ? undefined : lane,
+    timestamp,
+    attempt,
+    outcome,
+  }
 }
 
 function newGroup(name: string, places: Map<Message, Place> = new Map(), kept: Kept[] = []): Group {

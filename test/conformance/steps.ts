@@ -116,6 +116,7 @@ const stepIn = (group: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
         states,
         limit: fc.constantFrom(1, 2, 5),
         ids: rarely(fc.array(fc.nat(8), { maxLength: 5 }), 3),
+        lane: rarely(fc.nat(3), 2),
       }),
     },
     {

@@ -50,5 +50,8 @@ registerConformance('three shards of the reference', factory, {
       'ids have their shard in two of these',
     'clocks: messages that are sent with a delay before and after a jump back all come in their time':
       'a shard that nobody asked meanwhile has not seen the jump',
+    'holds: a group that probes lets one of all its lanes go': 'each shard has its probe',
+    'holds: a queue that probes lets one go in each group': 'each shard has its probe',
+    'holds: one delivery is the probe of all holds that probe': 'each shard has its probe',
   },
 })

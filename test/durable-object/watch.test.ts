@@ -25,7 +25,7 @@ async function watch(path: string): Promise<{ hints: number[]; socket: WebSocket
   return { hints, socket }
 }
 
-async function heard(hints: readonly number[], count: number): Promise<boolean> {
+async function heard(hints: readonly unknown[], count: number): Promise<boolean> {
   for (let i = 0; i < 100 && hints.length < count; i++) await sleep(20)
   return hints.length >= count
 }
@@ -36,6 +36,19 @@ test.each([1, 3])('a browser hears of changes, %i shards', async (shards) => {
   const before = hints.length
   await worker.call(`send/${shards}/browser`)
   expect(await heard(hints, before + 1)).toBe(true)
+})
+
+test.each([1, 3])('a browser hears what has finished, %i shards', async (shards) => {
+  const { socket } = await watch(`${shards}/finished`)
+  const texts: unknown[] = []
+  socket.addEventListener('message', ({ data }) => void texts.push(data))
+  if (shards > 1) await sleep(400)
+  texts.length = 0
+  const id = await worker.call<string>(`finish/${shards}/finished`)
+  expect(await heard(texts, 1)).toBe(true)
+  await sleep(200)
+  expect(texts).toContain(JSON.stringify({ finished: [id] }))
+  for (const text of texts) expect(['', JSON.stringify({ finished: [id] })]).toContain(text)
 })
 
 test('a burst of changes is told a few times, the last included', WALL_CLOCK, async () => {
@@ -69,6 +82,12 @@ test('what is no request for a WebSocket is refused', async () => {
 test.each([1, 3])('a consumer that waits in a Worker is woken, %i shards', WALL_CLOCK, async (shards) => {
   const { payload, ms } = await worker.call<{ payload: number; ms: number }>(`wait/${shards}/wait`)
   expect(payload).toBe(0)
+  expect(ms).toBeLessThan(900)
+})
+
+test.each([1, 3])('who waits for a result in a Worker is woken, %i shards', WALL_CLOCK, async (shards) => {
+  const { result, ms } = await worker.call<{ result: object; ms: number }>(`result/${shards}/result`)
+  expect(result).toMatchObject({ status: 'done', value: 'well done' })
   expect(ms).toBeLessThan(900)
 })
 

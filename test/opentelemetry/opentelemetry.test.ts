@@ -121,6 +121,27 @@ describe('spans', () => {
     expect(span('receive orders').links[0]?.context.traceState?.get('vendor')).toBe('1')
   })
 
+  test('the lane, in spans of one message', async () => {
+    const { producer, consumer, span, spans } = setUpTraced<string>()
+    const lane = 'messaging.quayside.message.lane'
+    await producer.send('x', { lane: 'tenant-7' })
+    await producer.send('y')
+    await (await consumer.receive())!.ack()
+    await (await consumer.receive())!.park({ reason: 'why' })
+    expect(spans().map(({ name, attributes }) => [name, attributes[lane]])).toEqual([
+      ['send orders', 'tenant-7'],
+      ['send orders', undefined],
+      ['receive orders', undefined],
+      ['ack orders', undefined],
+      ['receive orders', 'tenant-7'],
+      ['park orders', 'tenant-7'],
+    ])
+    expect(span('park orders').attributes).toMatchObject({ 'messaging.operation.type': 'settle' })
+    expect(spans().every(({ attributes }) => !(lane in attributes) || attributes[lane] === 'tenant-7')).toBe(
+      true,
+    )
+  })
+
   test('receive, with what it waited for or with nothing', async () => {
     const { clock, producer, consumer, spans, span } = setUpTraced<string>()
     await consumer.receive()

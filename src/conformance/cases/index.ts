@@ -16,6 +16,7 @@ import { expiry } from './expiry.ts'
 import { groups } from './groups.ts'
 import { holds } from './holds.ts'
 import { keys } from './keys.ts'
+import { laneParking } from './lane-parking.ts'
 import { laneLimits } from './lane-limits.ts'
 import { lanes } from './lanes.ts'
 import { leases } from './leases.ts'
@@ -64,6 +65,7 @@ export const SECTIONS: readonly Section[] = [
   lanes,
   laneLimits,
   holds,
+  laneParking,
   limits,
   purge,
   ends,

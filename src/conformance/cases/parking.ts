@@ -506,7 +506,7 @@ export const parking: Section = {
     },
     {
       name: 'parksNext: whether a claim has passed the next of the key or not',
-      needs: [ORDERING_KEYS],
+      needs: [ORDERING_KEYS, FIFO],
       async run(t) {
         for (const passed of [true, false]) {
           const q = await t.open(`passed: ${passed}`)
@@ -525,10 +525,10 @@ export const parking: Section = {
       async run(t) {
         const q = await t.open()
         for (const gone of [false, true]) {
-          await q.send({ body: 'a', key: `k ${gone}` })
+          await q.send({ body: `a ${gone}`, key: `k ${gone}` })
           const { receipt } = await q.takeOne()
           await q.statuses({ receipt, kind: 'dead', reason: 'rejected', parksNext: true })
-          if (gone) await q.ack((await q.dead()).at(-1)!)
+          if (gone) await q.ack((await q.dead()).find(({ body }) => body === 'a true')!)
           await q.send({ body: `b ${gone}`, key: `k ${gone}` }, { body: `c ${gone}`, key: `k ${gone}` })
           await t.advance(t.s(1))
           await q.takes(gone ? ['b true'] : [], 'deliveries')

@@ -5,7 +5,6 @@ import { beginJoining } from '../joining.ts'
 import { imagineGroup, newRow } from '../new-group.ts'
 import { type GroupRow, type QueueRow, type Segment, NEW_QUEUE } from '../rows.ts'
 import { MAX_REST_MS } from '../../lanes.ts'
-import type { Transaction } from '../store.ts'
 import { trim, trimBelow } from '../trim.ts'
 import { spillHeads } from '../waiting.ts'
 import { type Work, edit } from '../work.ts'
@@ -351,7 +350,7 @@ export function openLane(root: Work, name: string, make = false): Lane | undefin
 /** Where a message lies of which the number is known, if its lane has it in the log. */
 export function workAt(root: Work, seq: number): Work | undefined {
   if (seq < LANE_BASE) return root
-  const [row] = (root.tx as Transaction).range<Segment>('log', { lower: seq }, 1)
+  const [row] = root.tx.range<Segment>('log', { lower: seq }, 1)
   return row?.[1].lane === undefined ? undefined : openLane(root, row[1].lane)
 }
 

@@ -89,13 +89,13 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
     }
     round++
   }
-  while (taking.room > 0 && hand.length > 0 && work.left > 0 && !isCut) {
+  const goesOn = (): boolean => taking.room > 0 && work.left > 0 && !isCut
+  while (hand.length > 0 && goesOn()) {
     const weights = hand.reduce((sum, { weight }) => sum + weight, 0)
     const rounds = Math.max(1, Math.floor(Math.min(taking.room, work.limits.stepMessages / 4) / weights))
     const next: Turn[] = []
     for (const turn of hand) {
-      if (taking.room <= 0 || work.left <= 0 || isCut || visit(turn, rounds * turn.weight, rounds))
-        next.push(turn)
+      if (!goesOn() || visit(turn, rounds * turn.weight, rounds)) next.push(turn)
     }
     hand = next
     round += rounds
@@ -108,6 +108,8 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   for (const turn of turns.values()) turn.finish()
   // Before the next time is worked out.
   settleDown(work)
+  // They have something that may go at once.
+  taking.more ||= [...turns.values()].some(({ flow }) => flow?.row.ready)
   const end = given.at(-1)?.turn
   if (end !== undefined) {
     const rest = end === last ? over : 0

@@ -8,6 +8,10 @@ export interface InspectorPage {
   readonly inspector: QuaysideInspector
   /** Fills the queue with a bit of everything, in the groups `default` and `audit`. */
   fill(): Promise<void>
+  /** Parks two messages in the group `default`. */
+  park(): Promise<void>
+  /** Finishes a message there whose result is kept. */
+  finish(): Promise<void>
 }
 
 /** Reads of the queue so far, to see that the inspector rests. */
@@ -58,7 +62,22 @@ async function fill(): Promise<void> {
   await audit.drain(() => undefined)
 }
 
+async function park(): Promise<void> {
+  const consumer = queue.createConsumer('default', { only: 'mail' })
+  for (const to of ['nobody', 'ada']) {
+    await queue.createProducer().send({ to }, { lane: 'mail' })
+    const message = await consumer.receive()
+    await message!.park({ reason: `no such address: ${to}`, data: { field: 'to' } })
+  }
+}
+
+async function finish(): Promise<void> {
+  await queue.createProducer().send({ to: 'ada' }, { id: 'kept-1', lane: 'mail', keepMs: 3_600_000 })
+  const consumer = queue.createConsumer('default', { only: 'mail' })
+  await consumer.ack((await consumer.receive())!, { result: { sent: true } })
+}
+
 Object.assign(globalThis, {
-  page: { queue, inspector, fill } satisfies InspectorPage,
+  page: { queue, inspector, fill, park, finish } satisfies InspectorPage,
   readsSoFar: () => reads,
 })

@@ -36,6 +36,26 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env, other: Queue<numb
     return { payload: message?.payload, ms: Date.now() - at }
   },
 
+  /** Two messages are done, of which one is kept. Answers with its id. */
+  async finish(queue) {
+    const kept = await queue.createProducer().send(1, { keepMs: 60_000 })
+    await queue.createProducer().send(2)
+    const consumer = queue.createConsumer()
+    for (const message of await consumer.receiveBatch(2)) await consumer.ack(message, { result: 'well done' })
+    return kept.id
+  },
+
+  /** Somebody waits for what becomes of a message that another works on. */
+  async result(queue, _, other) {
+    const { id } = await queue.createProducer().send(1, { keepMs: 60_000 })
+    const result = queue.result(id, { waitMs: 20_000 })
+    await sleep(400)
+    const at = Date.now()
+    const message = await other.createConsumer().receive({ waitMs: 1000 })
+    await message!.ack({ result: 'well done' })
+    return { result: await result, ms: Date.now() - at }
+  },
+
   /** A view that watches over the end of its object. */
   async reconnect(queue, env) {
     let hints = 0
