@@ -84,9 +84,9 @@ function pieces({ verbs, compile }) {
     for (let i = 0; i < rest.length; i += 3) {
       const [how, piece, text] = rest.slice(i)
       const included = piece.split(' ').map((part) => ({ part }))
-      if (how === 'include') all.push(...included)
-      else all.push({ text: 'loadRest = function()\n' }, ...included, { text: 'end\n' })
-      all.push({ text: compile(text) })
+      const isLazy = how === 'lazily'
+      if (isLazy) all.at(-1).text += 'loadRest = function()\n'
+      all.push(...included, { text: `${isLazy ? 'end\n' : ''}${compile(text)}` })
     }
     return [camelCase(name), all]
   })

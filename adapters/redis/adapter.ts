@@ -72,6 +72,7 @@ export class RedisStorage implements StorageAdapter {
       orderingKeys: true,
       deduplication: true,
       cancellation: true,
+      lanes: true,
       parking: true,
       results: true,
       leasesSurviveReopen: true,

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { QuaysideError, unsupported } from '../../src/errors.ts'
+import { QuaysideError } from '../../src/errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -22,11 +22,13 @@ import type {
   Settlement,
   StorageStats,
 } from '../../src/storage.ts'
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
 import type { Argument } from './client.ts'
 import { trustReply } from './errors.ts'
 import { START_LENGTH, makeId } from './ids.ts'
+import { type HoldReply, type LaneReply, claimOf, holdsOf, laneOf, placeOf } from './lanes.ts'
 import { packSettlements, receiptOf } from './receipts.ts'
-import { pack, unpack, unpackBody, unpackText } from './records.ts'
+import { pack, packText, unpack, unpackBody, unpackText } from './records.ts'
 import type { SCRIPTS } from './scripts.ts'
 
 /** What a queue needs of its adapter. */
@@ -86,14 +88,14 @@ export class RedisQueue implements QueueStorage {
     const { group, limit, leaseMs, maxAttempts, from, groups = [], settle, deadForMs, parksNext } = request
     const { args, order } = packSettlements(settle ?? [])
     const common = [`${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, durationOf(deadForMs)]
-    common.push(parksNext === true ? '1' : '')
+    common.push(parksNext === true ? '1' : '', claimOf(request))
     common.push(...this.#starts([...groups, { name: group, from }]))
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
-    const [tokenBytes, lease, nextInMs, digits] = reply
+    const [tokenBytes, lease, nextInMs, digits, position] = reply
     const found = tokenBytes.toString()
     const deliveries: Delivery[] = []
     trustReply('claim', () => {
-      for (let i = 4; i < reply.length; i++) {
+      for (let i = 5; i < reply.length; i++) {
         const part = reply[i] as StretchReply | SingleReply
         if (isStretch(part)) addStretch(deliveries, found, lease, maxAttempts, part)
         else deliveries.push(single(found, lease, maxAttempts, part))
@@ -103,6 +105,7 @@ export class RedisQueue implements QueueStorage {
       deliveries,
       nextInMs: nextInMs < 0 ? undefined : nextInMs,
       settled: settle && resultsOf(settle, order, digits),
+      position: textOf(position),
     }
   }
 
@@ -112,13 +115,13 @@ export class RedisQueue implements QueueStorage {
     return resultsOf(settlements, order, digits as Buffer)
   }
 
-  async list({ group, states, ids, limit, bodies = true, cursor }: ListQuery): Promise<Page> {
+  async list({ group, states, lane, ids, limit, bodies = true, cursor }: ListQuery): Promise<Page> {
     const wanted = states ?? (['ready', 'leased', 'delayed', 'blocked', 'parked'] as const)
     const position = readCursor(cursor)
     if (position === undefined) return { messages: [] }
     const given = ids && [...new Set(ids)]
     const args = [group, `${limit}`, wanted.map((state) => LETTERS[state]).join(''), bodies ? '1' : '0']
-    args.push(...position)
+    args.push(...position, lane === undefined ? '' : `l${lane}`)
     args.push(`${given?.length ?? -1}`, ...(given ?? []))
     const [token, next, nextPlace, ...rows] = (await this.#run('list', args)) as ListReply
     return {
@@ -132,8 +135,11 @@ export class RedisQueue implements QueueStorage {
     return trustReply('results', () => reply.map((one) => (isOutcome(one) ? outcomeOf(one) : undefined)))
   }
 
-  lanes(): Promise<never> {
-    return unsupported('lanes')
+  async lanes({ group, prefix = '', limit, cursor }: LanesQuery): Promise<LanesPage> {
+    if (cursor !== undefined && !cursor.startsWith('n')) return { lanes: [] }
+    const reply = await this.#run('lanes', [group, prefix, `${limit}`, cursor ?? ''])
+    const [next, ...rows] = reply as [Buffer, ...LaneReply[]]
+    return { lanes: rows.map(laneOf), cursor: textOf(next) }
   }
 
   async resume(ids: readonly string[], { group, edit }: ResumeOptions = {}): Promise<boolean[]> {
@@ -147,12 +153,13 @@ export class RedisQueue implements QueueStorage {
     return booleans((await this.#run('resume', [...args, ...ids])) as Buffer)
   }
 
-  hold(): Promise<never> {
-    return unsupported('hold')
+  async hold({ forMs, reason, probe, ...place }: HoldRequest): Promise<void> {
+    const text = reason === undefined || reason === '' ? '' : packText(reason)
+    await this.#run('hold', [...placeOf(place), durationOf(forMs), text, probe === true ? '1' : '0'])
   }
 
-  release(): Promise<never> {
-    return unsupported('release')
+  async release({ probe, ...place }: ReleaseRequest): Promise<boolean> {
+    return (await this.#run('release', [...placeOf(place), probe === true ? '1' : '0'])) === 1
   }
 
   async stats(): Promise<StorageStats> {
@@ -161,9 +168,9 @@ export class RedisQueue implements QueueStorage {
     // Where much has expired or ended, one step does not look at all of it.
     while (!Array.isArray((reply = (await this.#run('stats', [position])) as Buffer | StatsReply)))
       position = reply
-    const [messages, bytes, oldestMs, sent] = reply
+    const [holds, messages, bytes, oldestMs, sent] = reply
     const groups: [string, GroupStats][] = []
-    for (let i = 4; i < reply.length; i += 10) {
+    for (let i = 5; i < reply.length; i += 10) {
       const [name, ready, leased, delayed, blocked, parked, dead, age, acked, failed] = reply.slice(
         i,
       ) as GroupReply
@@ -186,7 +193,7 @@ export class RedisQueue implements QueueStorage {
       bytes,
       oldestMs: present(oldestMs),
       sent,
-      holds: [],
+      holds: holdsOf(holds),
     }
   }
 
@@ -283,8 +290,15 @@ function durationOf(ms: number | undefined): string {
 
 type AppendReply = [marks: Buffer, seq: number, number: number]
 type RefusedReply = [letter: Buffer, limit: Buffer, there: number, wanted: number]
-type StatsReply = [number, number, number, number, ...unknown[]]
-type ClaimReply = [token: Buffer, lease: number, nextInMs: number, settled: Buffer, ...parts: unknown[]]
+type StatsReply = [readonly HoldReply[], number, number, number, number, ...unknown[]]
+type ClaimReply = [
+  token: Buffer,
+  lease: number,
+  nextInMs: number,
+  settled: Buffer,
+  position: Buffer,
+  ...parts: unknown[],
+]
 type StretchReply = [
   first: number,
   count: number,
@@ -307,6 +321,7 @@ type SingleReply = [
   error: Buffer,
   record: Buffer,
   keep?: number,
+  lane?: Buffer,
 ]
 type ListReply = [token: Buffer, section: Buffer, place: Buffer, ...rows: ListedReply[]]
 type ListedReply = [
@@ -314,6 +329,7 @@ type ListedReply = [
   at: number,
   id: Buffer,
   key: Buffer,
+  lane: Buffer,
   own: number,
   attempt: number,
   nextInMs: number,
@@ -351,10 +367,11 @@ const STATES = Object.fromEntries(
 ) as Readonly<Record<string, MessageState>>
 
 /** Whether the server has to know more of a message than its bytes. */
-function isSpecial({ id, key, delayMs, expiresInMs, maxAttempts, keepMs }: NewMessage): boolean {
+function isSpecial({ id, key, lane, delayMs, expiresInMs, maxAttempts, keepMs }: NewMessage): boolean {
   return (
     id !== undefined ||
     key !== undefined ||
+    lane !== undefined ||
     (delayMs !== undefined && delayMs > 0) ||
     expiresInMs !== undefined ||
     maxAttempts !== undefined ||
@@ -364,10 +381,11 @@ function isSpecial({ id, key, delayMs, expiresInMs, maxAttempts, keepMs }: NewMe
 
 function specOf(message: NewMessage): unknown {
   if (!isSpecial(message)) return 0
-  const { id, key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, maxDelayMs, keepMs } = message
+  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, maxDelayMs, keepMs } = message
   return {
     id,
     key,
+    lane,
     delayMs: delayMs && Math.ceil(delayMs),
     expiresInMs: expiresInMs && Math.ceil(expiresInMs),
     maxAttempts,
@@ -411,14 +429,15 @@ function addStretch(
 }
 
 function single(token: string, lease: number, maxAttempts: number, part: SingleReply): Delivery {
-  const [seq, where, timestamp, id, key, own, attempt, error, record, keepMs] = part
+  const [seq, where, timestamp, id, key, own, attempt, error, record, keep, lane] = part
   return {
     receipt: receiptOf(token, lease, seq, where.toString()),
     id: id.toString(),
     ...unpack(record),
     key: textOf(key),
+    lane: lane?.toString(),
     timestamp,
-    keepMs,
+    keepMs: keep || undefined,
     attempt,
     maxAttempts: own || maxAttempts,
     lastError: unpackText(error),
@@ -426,7 +445,7 @@ function single(token: string, lease: number, maxAttempts: number, part: SingleR
 }
 
 function listed(token: string, row: ListedReply, bodies: boolean): ListedMessage {
-  const [letter, timestamp, id, key, own, attempt, nextInMs, error, record, ...details] = row
+  const [letter, timestamp, id, key, lane, own, attempt, nextInMs, error, record, ...details] = row
   const state = STATES[letter.toString()]!
   return {
     id: id.toString(),
@@ -434,6 +453,7 @@ function listed(token: string, row: ListedReply, bodies: boolean): ListedMessage
     ...unpack(record),
     ...((!bodies || state === 'done') && { body: '' }),
     key: textOf(key),
+    lane: textOf(lane),
     timestamp,
     attempt,
     maxAttempts: own || undefined,
@@ -511,6 +531,6 @@ function booleans(digits: Buffer): boolean[] {
 
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
 function readCursor(cursor = '1:'): readonly [section: string, place: string] | undefined {
-  const parts = /^([1-8]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
+  const parts = /^([1-9]):((?:\d+|\d+\/\d{16})?)$/.exec(cursor)
   return parts === null ? undefined : [parts[1]!, parts[2]!]
 }

@@ -55,7 +55,8 @@ end
 return next, looked
 end
 function look.reap(count, group, place)
-if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 then
+local lanes = group.row.lanes
+if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 and not (lanes and lanes.flows > 0) then
 return nil, 0
 end
 local members, next = F.overFrom(F.keyOf(group, 'reap'), place, 500, count.now)
@@ -64,7 +65,8 @@ if #members > 0 then
 local sides = call('HMGET', F.keyOf(group, 'side'), unpack(members))
 for i = 1, #members do
 local side = sides[i] and cmsgpack.unpack(sides[i])
-local state = 'blocked'
+local isBehind = side and side.blocked or not side and tonumber(members[i]) < 281474976710656
+local state = isBehind and 'blocked' or 'ready'
 if side and not side.blocked then
 state = side.parked and 'parked' or side.at > count.now and 'delayed' or 'ready'
 end
@@ -86,20 +88,24 @@ end
 return next, #members
 end
 function look.join(count, group, place)
-local from = group.row.join
-if not from then
+local join = group.row.join
+if not join then
 return nil, 0
 end
-from = from.from
-group.row.join.from = math.max(from, place)
+if place >= join.bound - 1 then
+F.nextWindow(join)
+end
+join.from = math.max(join.from, place)
 local messages, bound = F.unjoined(group, 500)
-group.row.join.from = from
 for _, message in ipairs(messages) do
 if not message.expires or message.expires > count.now then
 count.groups[group.name].ready = count.groups[group.name].ready + 1
 end
 end
-return bound < group.row.join.bound and bound - 1 or nil, #messages
+if bound < join.bound or join.lanes then
+return bound - 1, #messages
+end
+return nil, #messages
 end
 function F.goOn(count, most)
 while #count.todo > 0 do
@@ -146,9 +152,15 @@ if row.since and overdue > 0 then
 overdue, lapsed = F.countOverdueSince(row.since, time)
 end
 local due = row.waiting > 0 and call('ZCOUNT', F.keyOf(group, 'due'), '-inf', time) or 0
-local ahead = queue.tail - row.cursor - F.countGone(row.cursor)
-return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
-row.leased - numbers.ended,
+local ahead, ended = queue.tail - row.cursor - F.countGone(row.cursor), numbers.ended
+local lanes = row.lanes
+if lanes and lanes.flows > 0 then
+due = due + lanes.again + call('ZCOUNT', F.keyOf(group, 'rests'), '-inf', time)
+ahead = ahead + lanes.ahead
+ended = ended + lanes.lost + call('ZCOUNT', F.keyOf(group, 'lends'), '-inf', time)
+end
+return ahead + due + overdue - lapsed + ended + numbers.ready,
+row.leased - ended,
 later + row.waiting - due + numbers.delayed,
 row.blocked + numbers.blocked,
 (row.parked or 0) + numbers.parked
@@ -163,6 +175,9 @@ if queue.groups == 0 then
 local first = F.firstSegment()
 local _, lapsed = F.countOverdue(count.now)
 most = queue.tail - (first and first.first or queue.tail) - F.countGone(0) + queue.delayed - lapsed + count.none
+if queue.early then
+most = most + queue.early - call('ZCOUNT', base .. 'earlyreap', '-inf', count.now)
+end
 end
 return most
 end
@@ -187,7 +202,7 @@ return messages
 end
 function F.bytesRetained()
 local first = F.firstSegment()
-local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
+local bytes = queue.later + (queue.earlyBytes or 0) + (first and queue.bytes - first.bytes or 0)
 for _, group in pairs(F.allGroups()) do
 bytes = bytes + group.row.outside
 end
@@ -221,7 +236,11 @@ call('ZREM', base .. 'past', id)
 return true
 end
 local seq = found.seq
-local dropped = queue.groups == 0 and F.isPending(seq)
+local early = queue.early and queue.groups == 0 and F.earlyMessage(seq)
+if early then
+F.dropEarly(early)
+end
+local dropped = early or queue.groups == 0 and F.isPending(seq)
 handing = false
 for _, group in pairs(F.allGroups()) do
 local place = F.locate(group, seq)
@@ -231,6 +250,9 @@ dropped = true
 end
 end
 handing = true
+for key in pairs(queue.ghosts or {}) do
+call('ZREMRANGEBYSCORE', base .. key, seq, seq)
+end
 if not dropped then
 return false
 end
@@ -275,8 +297,8 @@ end
 end
 `
 
-const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
-F.OTHER_KEYS = { 'state', 'ids', 'past' }
+const empty = `F.MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse', 'early', 'earlyreap' }
+F.OTHER_KEYS = { 'state', 'ids', 'past', 'holds', 'places', 'over' }
 function F.unlinkAll(kinds)
 for _, kind in ipairs(kinds) do
 call('UNLINK', base .. kind)
@@ -304,7 +326,7 @@ end
 for _, field in ipairs({ 'delayed', 'later', 'amended', 'gone', 'reaps', 'joining', 'late' }) do
 queue[field] = 0
 end
-for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
+for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy', 'early', 'earlyBytes' }) do
 queue[field] = nil
 end
 queueChanged = true
@@ -405,7 +427,8 @@ end
 local soonest
 local swept, most = 0, math.max(1000, 2 * settled)
 for _, group in pairs(F.allGroups()) do
-if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 then
+local lanes = group.row.lanes
+if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 or lanes and lanes.flows > 0 then
 local members = left > 0
 and call('ZRANGEBYSCORE', F.keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
 or {}
@@ -459,6 +482,10 @@ local newest = (odd == 0 and queue.tail or queue.number) - 1
 local number = newest - (newest - (made - odd) / 2) % 2147483648
 return number >= 1 and number, odd
 end
+function F.seqOf(id)
+local number, odd = F.digitsOf(id)
+return number and number + odd * 281474976710656
+end
 function F.delayedMessage(number)
 local row = call('HGET', base .. 'delayed', F.seqText(number))
 return row and cmsgpack.unpack(row)
@@ -470,9 +497,16 @@ return nil
 end
 if odd == 1 then
 local message = F.delayedMessage(number)
-return message and message.id == id and { number = number } or nil
+if message then
+return message.id == id and { number = number } or nil
 end
-if F.inLog(number, id) then
+number = 281474976710656 + number
+local early = queue.early and F.earlyMessage(number)
+if early and early.id == id then
+return { seq = number }
+end
+end
+if odd == 0 and F.inLog(number, id) then
 return { seq = number }
 end
 for _, group in pairs(F.allGroups()) do
@@ -513,7 +547,7 @@ latest = 0,
 end
 F.GROUP_KEYS = {
 'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
-'results', 'until', 'kept', 'progress',
+'results', 'until', 'kept', 'progress', 'line', 'again', 'rests', 'lends', 'flows', 'lanes', 'ready', 'wake',
 }
 F.SOURCES = { 'held', 'handed' }
 function F.isSource(key)
@@ -567,10 +601,19 @@ end
 function F.joinOf(token, bound)
 local keys, seen = { 'handed:' .. token }, {}
 local function note(key)
-if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+if
+not seen[key]
+and (
+call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
+or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', 281474976710656), '+inf') > 0
+)
+then
 keys[#keys + 1] = key
 end
 seen[key] = true
+end
+if queue.early then
+note('early')
 end
 for _, group in pairs(F.allGroups()) do
 for _, kind in ipairs(F.SOURCES) do
@@ -580,7 +623,8 @@ for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
 note(key)
 end
 end
-return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
+local lanes = queue.laned and 281474976710656 + queue.number or nil
+return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
 end
 function F.imagineGroup(name, token, from)
 local first = F.firstSegment()
@@ -595,9 +639,9 @@ end
 elseif cursor < queue.tail then
 row = F.newRow(token, math.max(cursor, F.lowestFloor()), row.passed)
 end
-if from ~= 'latest' then
-row.join = F.joinOf(token, row.cursor)
 end
+if queue.early or queue.groups > 0 and from ~= 'latest' then
+row.join = F.joinOf(token, row.cursor)
 end
 return { name = name, row = row, changed = false }
 end
@@ -614,6 +658,13 @@ if not group then
 group = F.imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
 groups[names[i]] = group
 group.changed = true
+group.row.born = queue.holds and nonce or nil
+if queue.early and queue.groups == 0 then
+queue.ghosts = queue.ghosts or {}
+queue.ghosts.early = true
+queue.early, queue.earlyBytes = nil, nil
+call('UNLINK', base .. 'earlyreap')
+end
 queue.groups = queue.groups + 1
 queue.joining = queue.joining + (group.row.join and 1 or 0)
 queue.late = queue.late + (group.row.since and 1 or 0)
@@ -665,18 +716,269 @@ end
 end
 return messages, bound
 end
+function F.nextWindow(join)
+if not join.lanes then
+return false
+end
+join.from, join.bound, join.lanes = 281474976710656 - 1, join.lanes, nil
+return true
+end
 function F.takeOver(group)
 local messages, bound = F.unjoined(group, 500)
 local at = group.row.join.at
+if messages[1] and messages[1].lane then
+F.enterLanes(group, messages)
+else
 for i = 1, #messages do
 F.enter(group, messages[i], at)
 end
+end
 group.row.join.from = bound - 1
 group.changed = true
-if bound >= group.row.join.bound then
+if bound >= group.row.join.bound and not F.nextWindow(group.row.join) then
 F.endJoin(group)
 end
 return #messages
+end
+`
+
+const holds = `function F.placeOf(group, lane)
+if not lane then
+return group and 'b' .. group or 'a'
+end
+return group and 'c' .. F.chainOf(group) .. lane or 'd' .. lane
+end
+function F.readPlace(place)
+local kind, rest = string.sub(place, 1, 1), string.sub(place, 2)
+if kind == 'b' then
+return rest, nil
+elseif kind == 'd' then
+return nil, rest
+elseif kind == 'c' then
+local length = struct.unpack('>I2', rest)
+return string.sub(rest, 3, length + 2), string.sub(rest, length + 3)
+end
+return nil, nil
+end
+local holdsRead = {}
+function F.isFreed(hold, group)
+return hold.freed ~= nil and hold.freed[group.name] == (group.row.born or 0)
+end
+function F.readHolds(wanted)
+local unread = {}
+for i = 1, #wanted do
+if holdsRead[wanted[i]] == nil then
+unread[#unread + 1] = wanted[i]
+end
+end
+for from = 1, #unread, 1000 do
+local to = math.min(#unread, from + 999)
+local rows = call('HMGET', base .. 'holds', unpack(unread, from, to))
+for i = from, to do
+local row = rows[i - from + 1]
+holdsRead[unread[i]] = row and cmsgpack.unpack(row) or false
+end
+end
+end
+function F.holdAt(place)
+if not queue.holds then
+return nil
+end
+F.readHolds({ place })
+return holdsRead[place] or nil
+end
+function F.standingOf(place, hold, group)
+if not hold then
+return nil
+end
+if not hold.probing then
+if not (hold.ends and hold.ends <= now) then
+return 'held'
+end
+if not hold.probe then
+return nil
+end
+end
+if group then
+return not F.isFreed(hold, group) and 'probing' or nil
+end
+local count = 0
+local own = F.readPlace(place)
+for _, one in pairs(own and {} or F.allGroups()) do
+count = count + 1
+if not F.isFreed(hold, one) then
+return 'probing'
+end
+end
+return count == 0 and 'probing' or nil
+end
+function F.noteOver()
+queue.over = tonumber(call('ZRANGE', base .. 'over', 0, 0, 'WITHSCORES')[2])
+end
+function F.dropHold(place)
+holdsRead[place] = false
+call('HDEL', base .. 'holds', place)
+call('ZREM', base .. 'over', place)
+if call('ZREM', base .. 'places', place) == 1 then
+queue.holds = queue.holds > 1 and queue.holds - 1 or nil
+end
+F.noteOver()
+queueChanged = true
+end
+function F.putHold(place, hold)
+holdsRead[place] = hold
+call('HSET', base .. 'holds', place, cmsgpack.pack(hold))
+if hold.ends then
+call('ZADD', base .. 'over', hold.ends, place)
+else
+call('ZREM', base .. 'over', place)
+end
+queue.holds = (queue.holds or 0) + call('ZADD', base .. 'places', 0, place)
+F.noteOver()
+queueChanged = true
+end
+function F.touchPlace(place)
+local name, lane = F.readPlace(place)
+if not lane then
+return
+end
+for one, group in pairs(F.allGroups()) do
+if (not name or name == one) and group.row.lanes and group.row.lanes.flows > 0 then
+local flow = F.changeFlow(group, lane)
+if flow.byLive then
+flow.rest, flow.byLive = nil, false
+end
+end
+end
+end
+function F.startProbing(place, hold)
+hold.probe, hold.probing, hold.ends = true, true, nil
+hold.freed, hold.out = {}, {}
+F.putHold(place, hold)
+F.touchPlace(place)
+end
+function F.endHold(place)
+F.dropHold(place)
+F.touchPlace(place)
+end
+function F.endHoldsOf(name)
+if F.holdAt(F.placeOf(name)) then
+F.dropHold(F.placeOf(name))
+end
+local prefix = F.placeOf(name, '')
+while queue.holds do
+local found = call('ZRANGEBYLEX', base .. 'places', '[' .. prefix, '(' .. prefix .. '\\255', 'LIMIT', 0, 1000)
+if #found == 0 then
+return
+end
+call('HDEL', base .. 'holds', unpack(found))
+call('ZREM', base .. 'over', unpack(found))
+call('ZREM', base .. 'places', unpack(found))
+queue.holds = queue.holds > #found and queue.holds - #found or nil
+F.noteOver()
+queueChanged = true
+end
+end
+function F.sweepHolds()
+local places = call('ZRANGEBYSCORE', base .. 'over', '-inf', now, 'LIMIT', 0, 256)
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+if hold and hold.probe then
+F.startProbing(place, hold)
+else
+F.endHold(place)
+end
+end
+return queue.over and queue.over <= now
+end
+function F.heldLanes(group, names)
+local places, held = {}, {}
+for lane in pairs(names) do
+places[#places + 1] = F.placeOf(nil, lane)
+places[#places + 1] = F.placeOf(group.name, lane)
+end
+F.readHolds(places)
+for lane in pairs(names) do
+for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(group.name, lane) }) do
+if F.standingOf(place, holdsRead[place], group) == 'held' then
+held[lane] = true
+end
+end
+end
+return held
+end
+function F.hindrances(group, lane)
+local ends
+local probes = {}
+if queue.holds then
+local places = { F.placeOf(nil, lane), F.placeOf(group.name, lane) }
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+local standing = F.standingOf(place, hold, group)
+if standing == 'held' then
+ends = math.max(ends or 0, hold.ends or math.huge)
+elseif standing == 'probing' then
+probes[#probes + 1] = place
+end
+end
+end
+return ends, probes
+end
+function F.probeOut(group, probes)
+for _, place in ipairs(probes) do
+local out = (F.holdAt(place).out or {})[group.name]
+if out then
+local side = F.sideOf(group, out[1])
+if side and side.lease == out[2] then
+if side.at > now then
+return side.at
+end
+elseif not side and out[1] < 281474976710656 and group.row.leased > group.row.out then
+local lease = F.leaseAt(group, out[1])
+if lease and lease.number == out[2] and lease.ends > now then
+return lease.ends
+end
+end
+end
+end
+end
+function F.noteProbe(group, probes, seq, number)
+for _, place in ipairs(probes) do
+local hold = F.holdAt(place)
+if not hold.probing then
+F.startProbing(place, hold)
+end
+hold.out = hold.out or {}
+hold.out[group.name] = { seq, number }
+F.putHold(place, hold)
+end
+end
+function F.freeProbed(group, lane, number, first, last)
+local goes = false
+local places = { 'a', F.placeOf(group.name) }
+if lane then
+places[3], places[4] = F.placeOf(nil, lane), F.placeOf(group.name, lane)
+end
+F.readHolds(places)
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+local out = hold and hold.probing and hold.out and hold.out[group.name]
+if out and out[2] == number and out[1] >= first and out[1] <= last then
+hold.freed = hold.freed or {}
+hold.freed[group.name] = group.row.born or 0
+hold.out[group.name] = nil
+if F.readPlace(place) or not F.standingOf(place, hold) then
+F.endHold(place)
+else
+F.putHold(place, hold)
+F.touchPlace(place)
+end
+goes = true
+end
+end
+return goes
 end
 `
 
@@ -702,7 +1004,7 @@ end
 end
 function F.isRetained(seq)
 if queue.groups == 0 then
-return F.isPending(seq) and true
+return (queue.early and F.earlyMessage(seq) or F.isPending(seq)) and true
 end
 for _, group in pairs(F.allGroups()) do
 if F.locate(group, seq) then
@@ -778,6 +1080,350 @@ end
 if queue.scan then
 F.cleanIds(500)
 end
+end
+`
+
+const lanes = `F.LANE_END = '\\255'
+function F.lanesOf(group)
+local row = group.row
+if not row.lanes then
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = row.served and '' or nil, left = 0 }
+end
+return row.lanes
+end
+function F.packFlow(flow)
+return cmsgpack.pack(flow.size, flow.live, flow.ahead, flow.again, flow.full or false, flow.rest or false, flow.wake or false, flow.byLive or false, flow.ready or false, flow.woken or false, flow.waited or false, flow.last or false)
+end
+function F.unpackFlow(packed)
+local size, live, ahead, again, full, rest, wake, byLive, ready, woken, waited, last = cmsgpack.unpack(packed)
+if not (F.isNumber(size) and F.isNumber(live) and F.isNumber(ahead) and F.isNumber(again)) then
+F.corrupt('a lane')
+end
+return { size = size, live = live, ahead = ahead, again = again, full = full or nil, rest = rest or nil, wake = wake or nil, byLive = byLive, ready = ready, woken = woken, waited = waited, last = last or nil }
+end
+function F.loadFlows(group, names)
+group.flows = group.flows or {}
+local wanted = {}
+for i = 1, #names do
+if not group.flows[names[i]] then
+wanted[#wanted + 1] = names[i]
+end
+end
+for from = 1, #wanted, 1000 do
+local to = math.min(#wanted, from + 999)
+local rows = call('HMGET', F.keyOf(group, 'flows'), unpack(wanted, from, to))
+for i = from, to do
+local packed = rows[i - from + 1]
+local flow = packed and F.unpackFlow(packed) or { size = 0, live = 0, ahead = 0, again = 0, isNew = true }
+flow.lane = wanted[i]
+group.flows[wanted[i]] = flow
+end
+end
+end
+function F.flowOf(group, lane)
+if not (group.flows and group.flows[lane]) then
+F.loadFlows(group, { lane })
+end
+return group.flows[lane]
+end
+function F.changeFlow(group, lane)
+local flow = F.flowOf(group, lane)
+if not group.changedFlows then
+group.changedFlows = {}
+end
+group.changedFlows[lane] = flow
+group.changed = true
+flowsChanged = true
+return flow
+end
+function F.endLive(flow)
+flow.live = flow.live - 1
+if flow.byLive then
+flow.rest, flow.byLive = nil, false
+end
+end
+function F.changeMany(command, key, arguments, step)
+for from = 1, #arguments, step do
+call(command, key, unpack(arguments, from, math.min(#arguments, from + step - 1)))
+end
+end
+function F.finishFlows()
+flowsChanged = false
+for _, group in pairs(groups) do
+F.doDeferred(group)
+local changed = group.changedFlows
+if changed then
+group.changedFlows = nil
+local lanes = F.lanesOf(group)
+local held = queue.holds and F.heldLanes(group, changed) or {}
+local rows, over, named, readied, rested, woken = {}, {}, {}, {}, {}, {}
+for lane, flow in pairs(changed) do
+if flow.size == 0 and not (flow.full and flow.full > now) then
+if not flow.isNew then
+over[#over + 1] = lane
+lanes.flows = lanes.flows - 1
+if flow.ready then
+rested[#rested + 1] = lane
+end
+if flow.wake then
+call('ZREM', F.keyOf(group, 'wake'), lane)
+end
+end
+group.flows[lane] = nil
+else
+local hasSomething = flow.ahead + flow.again > 0
+local rests = flow.rest and flow.rest > now
+local ready = hasSomething and not rests and not held[lane]
+if ready and not flow.ready then
+readied[#readied + 1] = 0
+readied[#readied + 1] = lane
+elseif flow.ready and not ready then
+rested[#rested + 1] = lane
+end
+flow.ready = ready
+flow.waited = hasSomething and (flow.waited or rests and not flow.byLive)
+local alarm = hasSomething and rests and flow.rest or flow.size == 0 and flow.full
+if alarm and not (flow.wake and flow.wake <= alarm) then
+flow.wake = alarm
+woken[#woken + 1] = alarm
+woken[#woken + 1] = lane
+end
+if flow.isNew then
+flow.isNew = nil
+lanes.flows = lanes.flows + 1
+named[#named + 1] = 0
+named[#named + 1] = lane
+end
+rows[#rows + 1] = lane
+rows[#rows + 1] = F.packFlow(flow)
+end
+end
+F.changeMany('HSET', F.keyOf(group, 'flows'), rows, 1000)
+F.changeMany('HDEL', F.keyOf(group, 'flows'), over, 1000)
+F.changeMany('ZREM', F.keyOf(group, 'lanes'), over, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'lanes'), named, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'ready'), readied, 1000)
+F.changeMany('ZREM', F.keyOf(group, 'ready'), rested, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'wake'), woken, 1000)
+end
+end
+end
+function F.againOf(lane, at, seq)
+return lane .. F.LANE_END .. F.seqText(at) .. F.seqText(seq)
+end
+function F.waitInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if side.at <= now then
+call('ZADD', F.keyOf(group, 'again'), 0, F.againOf(side.lane, side.at, seq))
+flow.again = flow.again + 1
+F.lanesOf(group).again = F.lanesOf(group).again + 1
+else
+call('ZADD', F.keyOf(group, 'rests'), side.at, F.seqText(seq))
+end
+end
+F.DEFERRED = { side = 'HSET', lends = 'ZADD', line = 'ZREM', unside = 'HDEL', unlends = 'ZREM' }
+function F.defer(group, kind, one, two)
+group.deferred = group.deferred or {}
+local list = group.deferred[kind]
+if not list then
+list = {}
+group.deferred[kind] = list
+end
+list[#list + 1] = one
+if two then
+list[#list + 1] = two
+end
+flowsChanged = true
+end
+function F.doDeferred(group)
+local lists = group.deferred
+if lists then
+group.deferred = nil
+for kind, list in pairs(lists) do
+F.changeMany(F.DEFERRED[kind], F.keyOf(group, string.match(kind, '^un(.*)$') or kind), list, 1000)
+end
+end
+end
+function F.endWaitInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if call('ZREM', F.keyOf(group, 'rests'), F.seqText(seq)) == 0 then
+call('ZREM', F.keyOf(group, 'again'), F.againOf(side.lane, side.at, seq))
+flow.again = flow.again - 1
+F.lanesOf(group).again = F.lanesOf(group).again - 1
+end
+end
+function F.endLeaseInLane(group, seq, side)
+local flow = F.changeFlow(group, side.lane)
+if call('ZREM', F.keyOf(group, 'lends'), F.seqText(seq)) == 0 then
+call('ZREM', F.keyOf(group, 'again'), F.againOf(side.lane, side.at, seq))
+flow.again = flow.again - 1
+F.lanesOf(group).lost = F.lanesOf(group).lost - 1
+else
+F.endLive(flow)
+end
+end
+function F.leaseInLane(group, seq, side, ends, isNew)
+local flow = F.changeFlow(group, side.lane)
+flow.live = flow.live + 1
+side.at = ends
+if isNew then
+F.defer(group, 'side', F.seqText(seq), cmsgpack.pack(side))
+F.defer(group, 'lends', ends, F.seqText(seq))
+else
+F.putSide(group, seq, side)
+call('ZADD', F.keyOf(group, 'lends'), ends, F.seqText(seq))
+end
+end
+function F.leaveLine(group, flow, seq)
+F.defer(group, 'line', flow.lane .. F.LANE_END .. F.seqText(seq))
+flow.ahead = flow.ahead - 1
+F.lanesOf(group).ahead = F.lanesOf(group).ahead - 1
+end
+function F.returnToLine(group, seq, lane)
+F.doDeferred(group)
+local flow = F.changeFlow(group, lane)
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+call('ZADD', F.keyOf(group, 'line'), 0, lane .. F.LANE_END .. F.seqText(seq))
+flow.ahead = flow.ahead + 1
+flow.line = nil
+F.lanesOf(group).ahead = F.lanesOf(group).ahead + 1
+end
+function F.enterLanes(group, messages)
+local held, line = {}, {}
+local names = {}
+for i = 1, #messages do
+names[i] = messages[i].lane
+end
+F.loadFlows(group, names)
+for i = 1, #messages do
+local message = messages[i]
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size + 1
+flow.ahead = flow.ahead + 1
+held[#held + 1] = message.seq
+held[#held + 1] = cmsgpack.pack(message)
+line[#line + 1] = 0
+line[#line + 1] = message.lane .. F.LANE_END .. F.seqText(message.seq)
+group.row.outside = group.row.outside + #message.record
+F.noteReap(group, message)
+end
+if #messages > 0 then
+F.changeMany('ZADD', F.keyOf(group, 'held'), held, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'line'), line, 1000)
+local lanes = F.lanesOf(group)
+lanes.ahead = lanes.ahead + #messages
+group.changed = true
+end
+end
+function F.sendToLanes(messages, isFor)
+if #messages == 0 then
+return
+end
+queue.laned = true
+queueChanged = true
+if queue.groups == 0 then
+for i = 1, #messages do
+local message = messages[i]
+call('ZADD', base .. 'early', message.seq, cmsgpack.pack(message))
+if message.expires then
+call('ZADD', base .. 'earlyreap', message.expires, F.seqText(message.seq))
+end
+queue.early = (queue.early or 0) + 1
+queue.earlyBytes = (queue.earlyBytes or 0) + #message.record
+end
+return
+end
+for _, group in pairs(F.allGroups()) do
+local own = messages
+if isFor and group.row.since then
+own = {}
+for i = 1, #messages do
+if isFor(group, i) then
+own[#own + 1] = messages[i]
+end
+end
+end
+F.enterLanes(group, own)
+end
+end
+function F.earlyMessage(seq)
+return F.messageBy(base .. 'early', seq)
+end
+function F.dropEarly(message)
+call('ZREMRANGEBYSCORE', base .. 'early', message.seq, message.seq)
+if message.expires then
+call('ZREM', base .. 'earlyreap', F.seqText(message.seq))
+end
+queue.early = queue.early - 1
+queue.earlyBytes = queue.earlyBytes - #message.record
+queueChanged = true
+end
+function F.wakeLanes(group)
+local most = 256
+local more = false
+local function sweep(kind, each)
+local key = F.keyOf(group, kind)
+local members = call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+if #members == 0 then
+return
+end
+local seqs = {}
+for i = 1, #members, 2 do
+seqs[#seqs + 1] = members[i]
+end
+call('ZREM', key, unpack(seqs))
+each(seqs, members)
+more = more or #seqs == most
+end
+local function toAgain(seqs, members, note)
+local sides = call('HMGET', F.keyOf(group, 'side'), unpack(seqs))
+local names, again = {}, {}
+for i = 1, #seqs do
+local side = sides[i] and cmsgpack.unpack(sides[i])
+if not (side and side.lane) then
+F.corrupt('a message')
+end
+sides[i] = side
+names[i] = side.lane
+end
+F.loadFlows(group, names)
+for i = 1, #seqs do
+local side = sides[i]
+local flow = F.changeFlow(group, side.lane)
+again[#again + 1] = 0
+again[#again + 1] = F.againOf(side.lane, side.at, tonumber(seqs[i]))
+flow.again = flow.again + 1
+note(flow, seqs[i], side)
+end
+call('ZADD', F.keyOf(group, 'again'), unpack(again))
+end
+sweep('rests', function(seqs, members)
+toAgain(seqs, members, function()
+F.lanesOf(group).again = F.lanesOf(group).again + 1
+end)
+end)
+sweep('lends', function(seqs, members)
+toAgain(seqs, members, function(flow, seq, side)
+F.endLive(flow)
+F.lanesOf(group).lost = F.lanesOf(group).lost + 1
+if side.expires then
+call('ZADD', F.keyOf(group, 'reap'), side.expires, seq)
+F.reapAt(side.expires)
+end
+end)
+end)
+sweep('wake', function(names)
+F.loadFlows(group, names)
+for i = 1, #names do
+local flow = F.changeFlow(group, names[i])
+flow.wake = nil
+if flow.rest and flow.rest <= now then
+flow.rest, flow.byLive = nil, false
+flow.woken = true
+end
+end
+end)
+return more
 end
 `
 
@@ -1032,11 +1678,36 @@ return segment and F.messageAt(segment, seq - segment.first + 1)
 end
 `
 
-const moves = `function F.wait(group, seq, side)
+const moves = `function F.domainOf(message)
+local key, lane = message.key, message.lane
+return key and lane and '\\255' .. struct.pack('>I2', #lane) .. lane .. key or key
+end
+function F.wait(group, seq, side)
 F.putSide(group, seq, side)
+if side.lane then
+F.waitInLane(group, seq, side)
+else
 call('ZADD', F.keyOf(group, 'due'), side.at, F.seqText(seq))
+end
 group.row.waiting = group.row.waiting + 1
 group.changed = true
+end
+function F.endWait(group, seq, side)
+if side.lane then
+F.endWaitInLane(group, seq, side)
+else
+call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
+end
+group.row.waiting = group.row.waiting - 1
+end
+function F.endLease(group, seq, side)
+if side.lane then
+F.endLeaseInLane(group, seq, side)
+else
+call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
+end
+group.row.leased = group.row.leased - 1
+group.row.out = group.row.out - 1
 end
 function F.noteReap(group, message)
 if message.expires then
@@ -1068,14 +1739,21 @@ if side and side.parked then
 return
 end
 group.row.blocked = group.row.blocked - 1
-F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+if side and side.lane and side.at == 0 then
+F.returnToLine(group, seq, side.lane)
+return
+end
+F.wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 function F.block(group, message, at)
 F.putHeld(group, message)
 F.noteReap(group, message)
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
-if at then
-F.putSide(group, message.seq, { at = at, blocked = true })
+F.standBehind(group, message, at)
+end
+function F.standBehind(group, message, at)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(F.domainOf(message)) .. F.seqText(message.seq))
+if at or message.lane then
+F.putSide(group, message.seq, { at = at or 0, blocked = true, lane = message.lane })
 end
 group.row.blocked = group.row.blocked + 1
 end
@@ -1093,16 +1771,17 @@ end
 return false
 end
 function F.enter(group, message, at)
-if message.key and F.isBusy(group, message.key) and not (group.row.parked and F.precedes(group, message)) then
+local domain = F.domainOf(message)
+if domain and F.isBusy(group, domain) and not (group.row.parked and F.precedes(group, message)) then
 F.block(group, message, at)
 return
 end
-if message.key then
-call('HSET', F.keyOf(group, 'heads'), message.key, F.seqText(message.seq))
+if domain then
+call('HSET', F.keyOf(group, 'heads'), domain, F.seqText(message.seq))
 end
 F.putHeld(group, message)
 F.noteReap(group, message)
-F.wait(group, message.seq, { at = at, attempt = 0 })
+F.wait(group, message.seq, { at = at, attempt = 0, lane = message.lane })
 end
 function F.remove(group, place, message)
 local row, kind, seq = group.row, place.kind, message.seq
@@ -1123,30 +1802,34 @@ F.free(group, place.lease.key)
 return
 end
 F.dropHeld(group, message)
-local key = message.key
+local domain = F.domainOf(message)
 if kind == 'parked' then
 F.dropParked(group, seq)
-if key and not F.isHead(group, key, seq) then
-call('ZREM', F.keyOf(group, 'chain'), F.chainOf(key) .. F.seqText(seq))
-key = nil
+if domain and not F.isHead(group, domain, seq) then
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(domain) .. F.seqText(seq))
+domain = nil
 end
-F.free(group, key)
+F.free(group, domain)
+return
+end
+if kind == 'lined' then
+F.leaveLine(group, F.changeFlow(group, message.lane), seq)
+if domain and call('HGET', F.keyOf(group, 'heads'), domain) == F.seqText(seq) then
+F.free(group, domain)
+end
 return
 end
 if kind == 'blocked' then
-call('ZREM', F.keyOf(group, 'chain'), F.chainOf(key) .. F.seqText(seq))
+call('ZREM', F.keyOf(group, 'chain'), F.chainOf(domain) .. F.seqText(seq))
 row.blocked = row.blocked - 1
 return
 end
 if kind == 'held' then
-call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
-row.leased = row.leased - 1
-row.out = row.out - 1
+F.endLease(group, seq, place.side)
 else
-call('ZREM', F.keyOf(group, 'due'), F.seqText(seq))
-row.waiting = row.waiting - 1
+F.endWait(group, seq, place.side)
 end
-F.free(group, key)
+F.free(group, domain)
 end
 local finished = {}
 function F.done(message)
@@ -1192,8 +1875,9 @@ end
 if message.named then
 call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
 end
-if group.row.stops and message.key and call('HGET', F.keyOf(group, 'stops'), message.key) == F.seqText(message.seq) then
-F.endStop(group, message.key)
+local domain = group.row.stops and F.domainOf(message)
+if domain and call('HGET', F.keyOf(group, 'stops'), domain) == F.seqText(message.seq) then
+F.endStop(group, domain)
 end
 group.row.dead = group.row.dead - 1
 group.changed = true
@@ -1204,7 +1888,7 @@ const outcomes = `function F.conclude(group, message, attempt, outcome)
 concluded = concluded or {}
 local all = concluded[group] or {}
 concluded[group] = all
-outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
+outcome.seq, outcome.id, outcome.key, outcome.lane = message.seq, message.id, message.key, message.lane
 outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
 outcome.ended, outcome.ends = clock, now + message.keep
 all[#all + 1] = { outcome, message.named }
@@ -1332,7 +2016,7 @@ end
 end
 end
 function F.outcomeOf(group, id)
-local seq = tonumber(call('HGET', F.keyOf(group, 'kept'), id)) or (F.digitsOf(id))
+local seq = tonumber(call('HGET', F.keyOf(group, 'kept'), id)) or F.seqOf(id)
 local outcome = seq and F.outcomeAt(group, seq)
 return outcome and outcome.id == id and outcome.ends > now and outcome or nil
 end
@@ -1378,19 +2062,27 @@ end
 function F.park(group, message, side)
 F.noteReap(group, message)
 F.putParked(group, message.seq, side)
-if message.key and group.row.blocked > 0 then
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. F.seqText(message.seq))
-F.free(group, message.key)
+local key = F.domainOf(message)
+if key and group.row.blocked > 0 then
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(message.seq))
+F.free(group, key)
 end
+end
+function F.putBehind(group, seq, lane)
+if lane then
+F.putSide(group, seq, { at = 0, blocked = true, lane = lane })
+else
+call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
+end
+group.row.blocked = group.row.blocked + 1
 end
 function F.unpark(group, message)
-local seq = message.seq
+local seq, key, lane = message.seq, F.domainOf(message), message.lane
 F.dropParked(group, seq)
-if message.key and not F.isHead(group, message.key, seq) then
-call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
-group.row.blocked = group.row.blocked + 1
+if key and not F.isHead(group, key, seq) then
+F.putBehind(group, seq, lane)
 else
-F.wait(group, seq, { at = now, attempt = 0 })
+F.wait(group, seq, { at = now, attempt = 0, lane = lane })
 end
 end
 F.BEHIND = 'sbehind a dead letter'
@@ -1398,14 +2090,13 @@ function F.parkBehind(group, seq, letter)
 F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
 end
 function F.letGo(group, message)
-local row, key = group.row, message.key
+local key = F.domainOf(message)
 local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
 local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
 local side = seq and F.sideOf(group, seq)
 if side and side.parked and side.parked.letter == message.seq then
 F.dropParked(group, seq)
-call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
-row.blocked = row.blocked + 1
+F.putBehind(group, seq, message.lane)
 if seq == head then
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
 call('HDEL', F.keyOf(group, 'heads'), key)
@@ -1413,7 +2104,7 @@ end
 end
 end
 function F.stopBehind(group, message)
-local key = message.key
+local key = F.domainOf(message)
 local seq = F.nextInChain(group, key, message.seq)
 if not seq then
 local before = group.row.stops and tonumber(call('HGET', F.keyOf(group, 'stops'), key))
@@ -1433,7 +2124,7 @@ F.tally(group.row, 'stops', -call('HDEL', F.keyOf(group, 'stops'), key))
 group.changed = true
 end
 function F.isStopped(group, message)
-local key, seq = message.key, message.seq
+local key, seq = F.domainOf(message), message.seq
 local letter = tonumber(call('HGET', F.keyOf(group, 'stops'), key))
 if not letter or letter > seq then
 return false
@@ -1442,9 +2133,14 @@ F.endStop(group, key)
 if not F.letterAt(group, letter) then
 return false
 end
+if not message.lane then
 F.putHeld(group, message)
 F.noteReap(group, message)
+end
 F.parkBehind(group, seq, letter)
+if message.lane and F.isHead(group, key, seq) then
+return true
+end
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
 if not F.isBusy(group, key) then
 F.free(group, key)
@@ -1452,11 +2148,12 @@ end
 return true
 end
 function F.precedes(group, message)
-local head = call('HGET', F.keyOf(group, 'heads'), message.key)
+local key = F.domainOf(message)
+local head = call('HGET', F.keyOf(group, 'heads'), key)
 local seq = head and tonumber(head)
 local side = seq and seq > message.seq and F.sideOf(group, seq)
 if side and side.parked then
-call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(message.key) .. head)
+call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. head)
 return true
 end
 return false
@@ -1488,15 +2185,22 @@ function F.putHeld(group, message)
 call('ZADD', F.keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
 group.row.outside = group.row.outside + #message.record
 group.changed = true
+if message.lane then
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size + 1
+end
 end
 local handing = true
 function F.isSkipped(group, message)
 return message.skip and message.skip[group.row.token]
 end
+function F.awaits(join, seq)
+return seq > join.from and seq < join.bound or join.lanes and seq >= 281474976710656 and seq < join.lanes
+end
 function F.handOver(group, message)
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.isSkipped(other, message) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(other, message) then
 local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -1516,10 +2220,14 @@ call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 end
 group.row.outside = group.row.outside - #message.record
 group.changed = true
+if message.lane then
+local flow = F.changeFlow(group, message.lane)
+flow.size = flow.size - 1
+end
 end
 function F.unjoinedAt(group, seq)
 local join = group.row.join
-if join and seq > join.from and seq < join.bound then
+if join and F.awaits(join, seq) then
 for _, key in ipairs(join.keys) do
 local message = F.messageBy(base .. key, seq)
 if message and not F.isSkipped(group, message) then
@@ -1533,19 +2241,33 @@ message.skip = nil
 if queue.joining > 0 then
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and message.seq > join.from and message.seq < join.bound and not F.unjoinedAt(other, message.seq) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.unjoinedAt(other, message.seq) then
 message.skip = message.skip or {}
 message.skip[other.row.token] = true
 end
 end
 end
 end
+function F.placeIn(side)
+return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+end
 function F.locate(group, seq)
 local row = group.row
+if seq >= 281474976710656 then
+local side = row.lanes and row.lanes.flows > 0 and F.sideOf(group, seq)
+if side then
+return F.placeIn(side)
+end
+if row.lanes and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
+return { kind = 'lined' }
+end
+local key = F.unjoinedAt(group, seq)
+return key and { kind = 'unjoined', key = key } or nil
+end
 if row.leased + row.waiting + row.blocked + (row.parked or 0) > 0 then
 local side = F.sideOf(group, seq)
 if side then
-return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+return F.placeIn(side)
 end
 if row.blocked > 0 and call('ZCOUNT', F.keyOf(group, 'held'), seq, seq) > 0 then
 return { kind = 'blocked' }
@@ -1585,6 +2307,7 @@ local allLoaded = false
 local groups = {}
 local queueChanged = false
 local concluded, told
+local flowsChanged = false
 local now = clock
 local queue
 local base = string.sub(state, 1, -6)
@@ -1620,8 +2343,8 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept' }
-F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
+F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
 function F.rareOf(row, names)
 local rare = false
 for i = 1, #names do
@@ -1656,11 +2379,11 @@ end
 F.GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leased', 'out', 'waiting', 'blocked', 'outside', 'dead', 'acked', 'failed', 'latest' }
 function F.packGroup(row)
 local rare = F.rareOf(row, F.RARE_IN_GROUPS)
-return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare, row.served or false)
 end
 function F.addGroup(name, packed)
-local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare, served = cmsgpack.unpack(packed)
+local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil, served = served }
 F.trust(row, F.GROUP_NUMBERS)
 if row.cursor > queue.tail or type(row.token) ~= 'string' then
 F.corrupt('a group')
@@ -1671,6 +2394,7 @@ row[key] = value
 end
 row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at' })
 row.since = row.since and F.trust(row.since, { 'at', 'number' })
+row.lanes = row.lanes and F.trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
 end
 local group = { name = name, row = row, changed = false }
 groups[name] = group
@@ -1787,6 +2511,9 @@ end
 end
 end
 function F.finish(wakes)
+if flowsChanged then
+F.finishFlows()
+end
 local fields = {}
 for name, group in pairs(groups) do
 if group.changed then
@@ -1829,6 +2556,7 @@ end
 `
 
 const settling = `local settledWakes = false
+F.OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
 function F.settleDead(group, kind, fence, seq, delay)
 local letter, row = F.letterAt(group, seq)
 if not letter or letter.fence ~= fence or kind ~= 'r' and kind ~= 'b' then
@@ -1862,15 +2590,13 @@ if row.running then
 F.dropProgress(group, seq)
 end
 if side then
-call('ZREM', F.keyOf(group, 'ends'), F.seqText(seq))
-row.leased = row.leased - 1
-row.out = row.out - 1
+F.endLease(group, seq, side)
 else
 F.cutLease(group, lease, seq, seq)
 F.putHeld(group, message)
 end
 end
-function F.given(at)
+function F.optional(at)
 return at and ARGV[at] ~= '' and ARGV[at] or nil
 end
 function F.settleOne(group, kind, number, seq, at)
@@ -1887,11 +2613,17 @@ end
 local attempt = (side or lease).attempt
 if kind == 'e' then
 local ends = now + tonumber(ARGV[at])
-local progress = F.given(at + 1)
+local progress = F.optional(at + 1)
 if progress then
 F.noteProgress(group, side and F.heldMessage(group, seq) or F.logMessage(seq), number, progress)
 end
-if side then
+if side and side.lane then
+F.endLeaseInLane(group, seq, side)
+F.leaseInLane(group, seq, side, ends)
+if side.expires then
+call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
+end
+elseif side then
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
 side.at = ends
 F.putSide(group, seq, side)
@@ -1914,12 +2646,12 @@ F.noteReap(group, message)
 if counts then
 row.failed = row.failed + 1
 end
-F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = F.given(at + 2) })
+F.wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = F.optional(at + 2), lane = message.lane })
 return true
 end
 elseif kind == 'p' and (not message.expires or message.expires > now) then
 F.intoHeld(group, side, lease, message)
-F.park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = F.given(at + 1), at = clock } })
+F.park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = F.optional(at + 1), at = clock } })
 return true
 end
 local parksNext = row.parksNext
@@ -1929,17 +2661,20 @@ end
 if parksNext and kind ~= 'b' and message.key then
 F.stopBehind(group, message)
 end
-F.remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+F.remove(group, side and { kind = 'held', side = side } or { kind = 'leased', lease = lease }, message)
 if kind == 'b' then
+if queue.holds then
+F.freeProbed(group, message.lane, number, seq, seq)
+end
 row.acked = row.acked + 1
 if message.keep then
-F.conclude(group, message, attempt, { status = 'done', value = F.given(at) })
+F.conclude(group, message, attempt, { status = 'done', value = F.optional(at) })
 end
 F.done(message)
 elseif kind == 'k' then
-F.bury(group, message, attempt, ARGV[at], F.given(at + 1), tonumber(ARGV[at + 2]))
+F.bury(group, message, attempt, ARGV[at], F.optional(at + 1), tonumber(ARGV[at + 2]))
 else
-F.bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or F.given(at + 2))
+F.bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or F.optional(at + 2))
 end
 return true
 end
@@ -1951,6 +2686,9 @@ local to = last
 if lease and lease.number == number then
 to = math.min(last, lease.last)
 F.cutLease(group, lease, seq, to)
+if queue.holds and F.freeProbed(group, nil, number, seq, to) then
+settledWakes = true
+end
 group.row.acked = group.row.acked + to - seq + 1
 if lease.key then
 F.free(group, lease.key)
@@ -1961,7 +2699,7 @@ for one = seq, to do
 local message = F.identityOf(one)
 if message then
 if message.keep then
-F.conclude(group, message, lease.attempt, { status = 'done', value = F.given(values and values + one) })
+F.conclude(group, message, lease.attempt, { status = 'done', value = F.optional(values and values + one) })
 end
 F.done(message)
 end
@@ -1985,13 +2723,73 @@ end
 seq = to + 1
 end
 end
-F.OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
+function F.ackInLanes(group, at, results)
+local token, row = group.row.token, group.row
+local numbers, seqs, members, values, names = {}, {}, {}, {}, {}
+while #seqs < 1000 and ARGV[at] == 'b' and ARGV[at + 1] == token do
+local seq = tonumber(ARGV[at + 3])
+if seq < 281474976710656 or ARGV[at + 4] == 'd' then
+break
+end
+numbers[#numbers + 1] = tonumber(ARGV[at + 2])
+seqs[#seqs + 1] = seq
+members[#members + 1] = F.seqText(seq)
+values[#values + 1] = at + 5
+at = at + F.OPERANDS.b
+end
+local sides, met = call('HMGET', F.keyOf(group, 'side'), unpack(members)), {}
+for i = 1, #seqs do
+if sides[i] then
+sides[i] = cmsgpack.unpack(sides[i])
+names[#names + 1] = sides[i].lane
+end
+end
+F.loadFlows(group, names)
+local first, last
+local function forget()
+if first then
+call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), first, last)
+end
+end
+for i = 1, #seqs do
+local side, seq, settled = sides[i], seqs[i], false
+if side and side.lease == numbers[i] and not met[seq] then
+met[seq] = true
+settled = true
+if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+local flow = F.changeFlow(group, side.lane)
+flow.size = flow.size - 1
+F.endLive(flow)
+row.outside = row.outside - side.size
+row.leased, row.out, row.acked = row.leased - 1, row.out - 1, row.acked + 1
+F.defer(group, 'unlends', members[i])
+F.defer(group, 'unside', members[i])
+if first and seq == last + 1 then
+last = seq
+else
+forget()
+first, last = seq, seq
+end
+else
+settled = F.settleOne(group, 'b', numbers[i], seq, values[i])
+end
+end
+settledWakes = settledWakes or settled
+results[#results + 1] = settled and '1' or '0'
+end
+forget()
+F.doDeferred(group)
+return at
+end
 function F.settleAll(group, at)
 local results = {}
 while at <= #ARGV do
 local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
 local isOurs = group and group.row.token == token
-if kind == 'a' or kind == 'v' then
+local width = F.OPERANDS[kind]
+if kind == 'b' and isOurs and seq >= 281474976710656 and ARGV[at + 4] ~= 'd' then
+at, width = F.ackInLanes(group, at, results), 0
+elseif kind == 'a' or kind == 'v' then
 local last = tonumber(ARGV[at + 4])
 local count = last - seq + 1
 if isOurs then
@@ -2012,7 +2810,7 @@ or where ~= 'd' and F.settleOne(group, kind, number, seq, at + 5)
 settledWakes = settledWakes or (settled and kind ~= 'e')
 results[#results + 1] = settled and '1' or '0'
 end
-at = at + F.OPERANDS[kind]
+at = at + width
 end
 return table.concat(results)
 end
@@ -2054,6 +2852,35 @@ if seq <= lease.last then
 F.addLease(group, F.partOf(lease, seq, lease.last))
 end
 end
+end
+`
+
+const show = `function F.showHold(place, hold)
+local standing = F.standingOf(place, hold)
+if not standing then
+return nil
+end
+local name, lane = F.readPlace(place)
+return {
+name and 'n' .. name or '',
+lane and 'n' .. lane or '',
+hold.reason or '',
+hold.since,
+standing == 'held' and hold.ends and math.ceil(hold.ends - now) or -1,
+hold.probe and 1 or 0,
+standing == 'probing' and 1 or 0,
+}
+end
+function F.showHolds()
+local shown = {}
+if queue.holds then
+local places = call('ZRANGE', base .. 'places', 0, 100 - 1)
+F.readHolds(places)
+for _, place in ipairs(places) do
+shown[#shown + 1] = F.showHold(place, F.holdAt(place))
+end
+end
+return shown
 end
 `
 
@@ -2123,23 +2950,24 @@ end
 function F.isOverdue()
 return queue.timer and queue.timer <= now
 end
-function F.passSince(tail, due)
+function F.isSince(group, at, number)
+local since = group.row.since
+return since and at <= since.at and number < since.number
+end
+function F.passSince(tail, due, laned)
 for _, group in pairs(F.allGroups()) do
 local row = group.row
 local since = row.since
 if since then
-local passed = 0
-while
-2 * passed < #due
-and tonumber(due[2 * passed + 2]) <= since.at
-and tonumber(due[2 * passed + 1]) < since.number
-do
-passed = passed + 1
+local passed, looked = 0, 0
+while 2 * looked < #due and F.isSince(group, tonumber(due[2 * looked + 2]), tonumber(due[2 * looked + 1])) do
+looked = looked + 1
+passed = passed + (laned[looked] and 0 or 1)
 end
 if row.cursor == tail then
 row.cursor = tail + passed
 end
-if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+if 2 * looked < #due or not queue.timer or queue.timer > since.at then
 row.since = nil
 queue.late = queue.late - 1
 end
@@ -2153,7 +2981,7 @@ return 0
 end
 local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
 local messages, names, members, size = {}, {}, {}, 0
-local lapses = {}
+local lapses, laned = {}, {}
 while 2 * #messages < #due and size < 8388608 do
 local each = #messages > 0 and math.max(1, size / #messages) or 8388608 / 16
 local to = math.min(#due / 2, #messages + math.ceil((8388608 - size) / each))
@@ -2168,6 +2996,7 @@ size = size + #message.record
 members[#members + 1] = wanted[i]
 names[#names + 1] = message.id
 messages[#messages + 1] = message
+laned[#messages] = message.lane ~= nil
 if message.expires then
 lapses[#lapses + 1] = wanted[i]
 end
@@ -2176,10 +3005,21 @@ end
 local tail = queue.tail
 if #messages > 0 then
 local rows = call('HMGET', base .. 'ids', unpack(names))
-local ids = {}
+local ids, plain, ofLanes, places = {}, {}, {}, {}
 for i = 1, #names do
+local seq
+if laned[i] then
+seq = 281474976710656 + queue.number
+queue.number = queue.number + 1
+messages[i].seq = seq
+ofLanes[#ofLanes + 1] = messages[i]
+places[#places + 1] = i
+else
+seq = tail + #plain
+plain[#plain + 1] = messages[i]
+end
 ids[2 * i - 1] = names[i]
-ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
+ids[2 * i] = string.format('s%.0f', seq) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
 end
 call('HSET', base .. 'ids', unpack(ids))
 call('ZREM', base .. 'timers', unpack(members))
@@ -2187,7 +3027,12 @@ call('HDEL', base .. 'delayed', unpack(members))
 if #lapses > 0 then
 call('ZREM', base .. 'lapse', unpack(lapses))
 end
-F.addMessages(messages, clock, '')
+F.addMessages(plain, clock, '')
+if #ofLanes > 0 then
+F.sendToLanes(ofLanes, function(group, i)
+return not F.isSince(group, tonumber(due[2 * places[i]]), tonumber(due[2 * places[i] - 1]))
+end)
+end
 queue.delayed = queue.delayed - #messages
 queue.later = queue.later - size
 for i = 2 * #messages + 1, #due do
@@ -2197,9 +3042,303 @@ end
 queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
 queueChanged = true
 if queue.late > 0 then
-F.passSince(tail, due)
+F.passSince(tail, due, laned)
 end
 return #messages
+end
+`
+
+const turns = `function F.limitsOf(lane)
+local rules = asked.rules or {}
+local found = {}
+local function add(limits)
+for _, field in ipairs({ 'concurrency', 'rate', 'weight' }) do
+if found[field] == nil then
+found[field] = limits[field]
+end
+end
+end
+add(rules.names and rules.names[lane] or {})
+for _, entry in ipairs(rules.prefixes or {}) do
+if string.sub(lane, 1, #entry[1]) == entry[1] then
+add(entry[2])
+end
+end
+add(rules)
+return found
+end
+local visited = {}
+local stopped = false
+function F.lookAt(flow)
+if flow.limits then
+return
+end
+visited[#visited + 1] = flow
+F.changeFlow(group, flow.lane)
+flow.limits = F.limitsOf(flow.lane)
+local rate = flow.limits.rate
+if rate then
+flow.each = rate.perMs / rate.count
+flow.spare = ((rate.burst or rate.count) - 1) * flow.each
+if flow.woken and flow.full then
+flow.full = math.min(flow.full, now + flow.spare + flow.each)
+end
+end
+flow.woken = false
+flow.heldFor, flow.probes = F.hindrances(group, flow.lane)
+flow.isOut = #flow.probes > 0 and F.probeOut(group, flow.probes) ~= nil
+end
+function F.isAtRest(flow)
+return flow.each and flow.full and flow.full - flow.spare > now
+end
+function F.isFullLane(flow)
+return flow.isOut or flow.limits.concurrency and flow.live >= flow.limits.concurrency
+end
+function F.restLanes()
+for _, flow in ipairs(visited) do
+if F.isAtRest(flow) then
+flow.rest, flow.byLive = math.min(flow.full - flow.spare, now + 60000), false
+elseif F.isFullLane(flow) then
+flow.rest, flow.byLive = now + 60000, true
+else
+flow.rest, flow.byLive = nil, false
+end
+end
+end
+function F.rangeOf(lane)
+return '[' .. lane .. F.LANE_END, '(' .. lane .. F.LANE_END .. '\\255'
+end
+function F.nextInLine(flow, share)
+local line = flow.line
+if not line or flow.place == #line then
+if line then
+F.doDeferred(group)
+end
+local from, to = F.rangeOf(flow.lane)
+line = call('ZRANGEBYLEX', F.keyOf(group, 'line'), from, to, 'LIMIT', 0, math.max(1, math.min(share, 256)))
+if #line == 0 then
+F.corrupt('a lane')
+end
+flow.line, flow.place = line, 0
+end
+flow.place = flow.place + 1
+return tonumber(string.sub(line[flow.place], -16))
+end
+function F.takeAgain(flow)
+local from, to = F.rangeOf(flow.lane)
+local member = call('ZRANGEBYLEX', F.keyOf(group, 'again'), from, to, 'LIMIT', 0, 1)[1]
+if not member then
+F.corrupt('a lane')
+end
+local seq = tonumber(string.sub(member, -16))
+local message, side = F.heldAt(group, seq)
+if not side.lease then
+F.endWait(group, seq, side)
+return take(message, side.attempt, true, F.domainOf(message), side.error)
+end
+F.endLease(group, seq, side)
+local failed = row.failed + 1
+local leased = take(message, side.attempt, true, F.domainOf(message), LEASE_LOST)
+row.failed = failed
+return leased
+end
+function F.staysInLane(message, domain)
+if row.stops and F.isStopped(group, message) then
+return true
+end
+if F.isBusy(group, domain) and not F.isHead(group, domain, message.seq) then
+F.standBehind(group, message)
+return true
+end
+return false
+end
+function F.takeFirst(flow, share)
+local seq = F.nextInLine(flow, share)
+local message = F.heldMessage(group, seq)
+if not message then
+F.corrupt('a message')
+end
+F.leaveLine(group, flow, seq)
+local domain = F.domainOf(message)
+if domain and verdict(message, 0) then
+domain = F.isHead(group, domain, seq) and domain or nil
+elseif domain and F.staysInLane(message, domain) then
+looked = looked + 1
+blocked = blocked + (taken > 0 and 1 or 0)
+return false
+elseif domain then
+call('HSET', F.keyOf(group, 'heads'), domain, F.seqText(seq))
+end
+return take(message, 0, true, domain)
+end
+function F.takeOne(flow, share)
+while flow.again + flow.ahead > 0 do
+if looked >= 1024 or blocked >= 256 then
+stopped = true
+return false
+end
+local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
+local leased
+if isAgain then
+leased = F.takeAgain(flow)
+else
+leased = F.takeFirst(flow, share)
+end
+if leased then
+flow.last = isAgain and 'again' or 'first'
+return true
+end
+end
+return false
+end
+function F.giveTurn(flow, most, share)
+local given = 0
+while given < most and room() > 0 do
+if flow.heldFor or F.isAtRest(flow) or F.isFullLane(flow) or not F.takeOne(flow, share) then
+return given, not stopped
+end
+given = given + 1
+if flow.each then
+flow.full = math.max(flow.full or 0, flow.waited and now - flow.each or now) + flow.each
+end
+flow.waited = false
+if #flow.probes > 0 then
+F.noteProbe(group, flow.probes, lastTaken, nonce)
+flow.isOut = true
+end
+end
+return given, flow.again + flow.ahead == 0
+end
+function F.roundFrom(at)
+if onlySome then
+local from, to = '[' .. asked.only, '(' .. asked.only .. '\\255'
+if at and string.sub(at, 1, #asked.only) == asked.only then
+return { { '(' .. at, to }, { from, '[' .. at } }
+end
+return { { from, to } }
+end
+if not at then
+return { '', { '-', '+' } }
+elseif at == '' then
+return { { '-', '+' }, '' }
+end
+return { { '(' .. at, '+' }, '', { '-', '[' .. at } }
+end
+function F.isReady(lane)
+return call('ZSCORE', F.keyOf(group, 'ready'), lane)
+end
+function F.namesFrom(at)
+local page, place = {}, 0
+local stretches, number
+if asked.names then
+local scores = #asked.names > 0 and call('ZMSCORE', F.keyOf(group, 'ready'), unpack(asked.names)) or {}
+for i = 1, #asked.names do
+if scores[i] then
+page[#page + 1] = asked.names[i]
+end
+end
+stretches, number = {}, 1
+else
+stretches, number = F.roundFrom(at), 1
+end
+return function()
+while place == #page do
+local stretch = stretches[number]
+if not stretch then
+return nil
+end
+if stretch == '' then
+number = number + 1
+return ''
+end
+page, place = call('ZRANGEBYLEX', F.keyOf(group, 'ready'), stretch[1], stretch[2], 'LIMIT', 0, 64), 0
+if #page == 0 then
+number = number + 1
+else
+stretch[1] = '(' .. page[#page]
+F.loadFlows(group, page)
+end
+end
+place = place + 1
+return page[place]
+end
+end
+function F.takeInTurns()
+local turns = onlySome and { at = asked.at, left = asked.left or 0 } or F.lanesOf(group)
+local isUsed = row.lanes and row.lanes.flows > 0
+local ready = isUsed and math.max(1, call('ZCARD', F.keyOf(group, 'ready'))) or 1
+local share = math.ceil(room() / ready)
+local function visit(lane, most)
+local given, over
+if lane == '' then
+local before, hadMore = taken, more
+cap, more = taken + 1, false
+takePlain()
+most, given, over = 1, taken - before, taken == before
+stopped = over and (more or room() > 0 and row.cursor < queue.tail)
+cap, more = math.huge, more or hadMore
+else
+local flow = F.flowOf(group, lane)
+F.lookAt(flow)
+most = most or flow.limits.weight or 1
+given, over = F.giveTurn(flow, most, math.max(share, most))
+end
+if given > 0 then
+turns.at, turns.left = lane, over and 0 or most - given
+else
+looked = looked + 1
+end
+return not over
+end
+local function mayGoOn()
+local isMuch = stopped or looked >= 1024 or taken >= 500
+more = more or isMuch
+return room() > 0 and not isMuch
+end
+if isUsed or not onlySome then
+if turns.at and turns.left > 0 and mayGoOn() and F.isReady(turns.at) then
+visit(turns.at, turns.left)
+end
+local ring = {}
+local nextName = F.namesFrom(turns.at)
+while mayGoOn() do
+local lane = nextName()
+if not lane then
+break
+end
+if visit(lane) then
+ring[#ring + 1] = lane
+end
+end
+while #ring > 0 and mayGoOn() do
+local others = {}
+if #ring == 1 and ring[1] == '' then
+if takePlain() then
+turns.at, turns.left = '', 0
+end
+else
+for i = 1, #ring do
+if mayGoOn() and visit(ring[i]) then
+others[#others + 1] = ring[i]
+end
+end
+end
+ring = others
+end
+F.restLanes()
+end
+if onlySome then
+reply[5] = turns.at and string.format('%.0f.%s', turns.left, turns.at) or 'none'
+end
+end
+function F.isLeft()
+if not (row.lanes and row.lanes.flows > 0) then
+return false
+end
+if not onlySome then
+return call('ZCARD', F.keyOf(group, 'ready')) > 0
+end
+return F.namesFrom()() ~= nil
 end
 `
 
@@ -2209,16 +3348,16 @@ export interface Script {
   readonly text: string
 }
 
-export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'list' | 'purge' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
+export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '6a75cc96a70be8929a8c336fe94ac948b5ef8c52',
+    sha: 'f1797743e47f2c0c71bcbbe1c5cc64a43c715f9e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local at = 7
 if ARGV[6] == '0' then
 F.open()
-if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes and not (queue.laned and F.isOverdue()) then
 F.sweepDelayed(500)
 if not F.isOverdue() then
 local firstSeq = queue.tail
@@ -2234,7 +3373,7 @@ end
 end
 ` + leases + places + moves + ids + find + drop + group + counts + `
 loadRest = function()
-` + parked + outcomes + `end
+` + parked + outcomes + lanes + holds + `end
 if ARGV[6] ~= '0' then
 local _
 _, at = F.openGroups(6)
@@ -2243,6 +3382,7 @@ local function stored(spec, record, id)
 return {
 id = id,
 key = spec.key,
+lane = spec.lane,
 expires = spec.expiresInMs and now + spec.expiresInMs,
 max = spec.maxAttempts,
 named = id and (spec.dedupeMs or 0),
@@ -2286,7 +3426,7 @@ call('ZREMRANGEBYSCORE', key, seq, seq)
 call('ZADD', key, seq, cmsgpack.pack(message))
 end
 for group, place in pairs(places) do
-if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' then
+if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' or place.kind == 'lined' then
 local old = F.heldMessage(group, seq)
 group.row.outside = group.row.outside + #message.record - #old.record
 group.changed = true
@@ -2294,7 +3434,7 @@ put(F.keyOf(group, 'held'))
 call('ZREM', F.keyOf(group, 'reap'), F.seqText(seq))
 F.noteReap(group, message)
 if place.kind == 'waiting' then
-F.putSide(group, seq, { at = place.side.at, attempt = 0 })
+F.putSide(group, seq, { at = place.side.at, attempt = 0, lane = place.side.lane })
 elseif place.kind == 'parked' then
 F.unpark(group, message)
 end
@@ -2306,7 +3446,15 @@ end
 end
 end
 end
+local early = queue.early and F.earlyMessage(seq)
+if early then
+F.dropEarly(early)
+F.sendToLanes({ message })
+end
 call('HSET', base .. 'ids', message.id, F.idRow('s', seq, message.named, 0))
+end
+local function isElsewhere(message, spec)
+return message.key ~= spec.key or message.lane ~= spec.lane
 end
 local rowOf, pastOf = {}, {}
 local function lookUp(ids)
@@ -2339,7 +3487,7 @@ return 'd'
 end
 local old = F.delayedMessage(found.number)
 local delay = delayOf(spec, old)
-local moves = due > now or delay > 0 or old.key ~= spec.key
+local moves = due > now or delay > 0 or isElsewhere(old, spec)
 return moves and 'S' or 'r', { delay = delay, since = old.since or old.at }
 end
 elseif found then
@@ -2352,7 +3500,7 @@ retained = retained or place ~= nil
 all = all and place ~= nil and place.kind ~= 'leased' and place.kind ~= 'held'
 end
 if queue.groups == 0 then
-retained = F.isPending(seq)
+retained = queue.early and F.earlyMessage(seq) or F.isPending(seq)
 end
 if retained then
 if not spec.replace then
@@ -2361,14 +3509,14 @@ end
 if not all then
 return 's', { earlier = math.max(own, earlier) }
 end
-local present = F.logMessage(seq)
+local present = queue.early and F.earlyMessage(seq) or F.logMessage(seq)
 for group, place in pairs(places) do
 if place.kind ~= 'ahead' then
 present = F.messageIn(group, place, seq)
 end
 end
 local delay = delayOf(spec, present)
-local moves = present.key ~= spec.key or delay > 0
+local moves = delay > 0 or isElsewhere(present, spec)
 return moves and 'S' or 'r', { delay = delay, since = present.since or present.at }
 end
 end
@@ -2426,7 +3574,7 @@ F.tidy()
 F.sweepDelayed(math.min(4 * 500, 500 + #records))
 local isBehind = F.isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, names, rows, timers, lapses = {}, {}, {}, {}, {}, {}
+local added, ids, names, rows, timers, lapses, laned = {}, {}, {}, {}, {}, {}, {}
 for i = 1, #records do
 local spec = specs and specs[i] or 0
 local mark, about = marks[i], known[i] or {}
@@ -2446,6 +3594,7 @@ if spec.id then
 names[#names + 1] = spec.id
 end
 local message = stored(spec, records[i], spec.id)
+queue.laned = queue.laned or message.lane ~= nil or nil
 local delay = about.delay or spec.delayMs or 0
 message.since = about.since
 if delay > 0 or isBehind then
@@ -2477,6 +3626,19 @@ end
 queue.number = number + 1
 queue.delayed = queue.delayed + 1
 queue.later = queue.later + #message.record
+queue.sent = queue.sent + 1
+marks[i] = mark == 's' and 'l' or 'L'
+elseif spec.lane then
+local number = queue.number
+message.seq, message.at = 281474976710656 + number, clock
+if not message.id then
+message.id = F.makeId(start, number, 1)
+else
+ids[#ids + 1] = message.id
+ids[#ids + 1] = F.idRow('s', message.seq, message.named, about.earlier or 0)
+end
+laned[#laned + 1] = message
+queue.number = number + 1
 queue.sent = queue.sent + 1
 marks[i] = mark == 's' and 'l' or 'L'
 else
@@ -2512,17 +3674,20 @@ end
 queue.sent = queue.sent + #added
 queueChanged = true
 F.addMessages(added, clock, start)
+if #laned > 0 then
+F.sendToLanes(laned)
+end
 F.finish(true)
 return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '3cd73b161cfc2498e99d6fb6b5fefe355210716d',
+    sha: '6dadf0826e0dfa91d76db0149ea2409cce9bdd31',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
 loadRest = function()
-` + parked + outcomes + `end
+` + parked + outcomes + lanes + holds + `end
 F.open()
 local results = {}
 for i = 2, #ARGV do
@@ -2535,18 +3700,20 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'feb88d484962e35ccf92c624d701c5e7ccd6b33c',
+    sha: '4b42a867142ec74b76a08987ab83f256cffbbdfd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
 loadRest = function()
-` + parked + outcomes + `end
+` + parked + outcomes + lanes + holds + `end
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), 10000), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = F.openGroups(7)
+local group, rest = F.openGroups(8)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
 row.parksNext = ARGV[6] == '1' or nil
+local asked = ARGV[7] ~= '' and cjson.decode(ARGV[7]) or {}
+local onlySome = asked.only ~= nil or asked.names ~= nil
 local settled = F.settleAll(group, rest)
 if queue.scan or queue.untidy then
 F.tidy()
@@ -2556,17 +3723,47 @@ if queue.reap and queue.reap <= now then
 more = true
 end
 if row.join then
-looked = looked + F.takeOver(group)
+local isFirst = row.join.lanes ~= nil
+local took = F.takeOver(group)
+if isFirst and row.join and not row.join.lanes and took < 500 / 2 then
+took = took + F.takeOver(group)
+end
+looked = looked + took
+end
+if queue.over and queue.over <= now and F.sweepHolds() then
+more = true
+end
+if (queue.laned or onlySome) and F.sweepDelayed(500) > 0 and F.isOverdue() then
+more = true
+end
+local lanes = row.lanes
+if lanes and lanes.flows > 0 and F.wakeLanes(group) then
+more = true
+end
+if flowsChanged then
+F.finishFlows()
 end
 local ends = now + leaseMs
-local reply = { row.token, nonce, -1, settled }
+local reply = { row.token, nonce, -1, settled, '' }
 local taken, bytes = 0, 0
 group.changed = true
+local heldFor, probes = nil, {}
+if queue.holds then
+heldFor, probes = F.hindrances(group)
+end
+local probeEnds = #probes > 0 and F.probeOut(group, probes)
+if heldFor or probeEnds then
+limit = 0
+elseif #probes > 0 then
+limit = math.min(limit, 1)
+end
+local cap = math.huge
+local lastTaken
 local function room()
 if bytes >= 8388608 or row.join then
 return 0
 end
-return limit - taken
+return math.min(limit, cap) - taken
 end
 local stretch
 local before = 0
@@ -2609,11 +3806,19 @@ F.stopBehind(group, message)
 end
 F.free(group, key)
 F.bury(group, message, attempt, reason, reported, row.deadFor)
-return
+return false
 end
+lastTaken = seq
 if held then
+local side = { lease = nonce, at = ends, attempt = attempt + 1, lane = message.lane }
+if message.lane then
+side.expires = message.expires
+side.size = not message.key and not message.named and not message.keep and #message.record or nil
+F.leaseInLane(group, seq, side, ends, true)
+else
 call('ZADD', F.keyOf(group, 'ends'), ends, F.seqText(seq))
-F.putSide(group, seq, { lease = nonce, at = ends, attempt = attempt + 1 })
+F.putSide(group, seq, side)
+end
 row.leased = row.leased + 1
 row.out = row.out + 1
 if message.expires then
@@ -2634,8 +3839,10 @@ message.max or 0,
 attempt + 1,
 reported or '',
 message.record,
-message.keep,
+message.keep or message.lane and 0,
+message.lane,
 }
+return true
 end
 local function takeEnded()
 if row.leased == 0 then
@@ -2759,6 +3966,7 @@ if from > 1 or to < segment.count then
 blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
 end
 local first = segment.first + from - 1
+lastTaken = first
 reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob, keep }
 lease(first, segment.first + to - 1, 1, named)
 taken = taken + to - from + 1
@@ -2772,7 +3980,8 @@ if looked >= 1024 or blocked >= 256 or skipped >= 64 then
 more = true
 return
 end
-local entries = F.segmentsFrom(row.cursor, ask)
+local atHand = known and row.cursor >= known.first and row.cursor <= known.last
+local entries = atHand and { known } or F.segmentsFrom(row.cursor, ask)
 if #entries == 0 then
 F.corrupt('the log')
 end
@@ -2780,7 +3989,7 @@ for _, entry in ipairs(entries) do
 if room() == 0 or looked >= 1024 then
 break
 end
-local segment = F.toSegment(entry)
+local segment = atHand and known or F.toSegment(entry)
 known = segment
 local from = math.max(row.cursor, segment.first)
 local place = from - segment.first + 1
@@ -2802,6 +4011,8 @@ ask = math.min(16, math.max(1, math.ceil(room() / segment.count)))
 end
 end
 end
+local function takePlain()
+local before = taken
 takeEnded()
 takeDue()
 takeFromLog()
@@ -2811,25 +4022,59 @@ moved = moved + F.sweepDelayed(math.min(500, math.max(64, room())))
 takeFromLog()
 end
 takeDue()
+return taken > before
+end
+local takesTurns = onlySome or lanes ~= nil and lanes.flows > 0
+if takesTurns then
+` + turns + `F.takeInTurns()
+else
+if takePlain() and lanes then
+lanes.at, lanes.left = '', 0
+end
+end
 flush()
+if #probes > 0 and lastTaken then
+F.noteProbe(group, probes, lastTaken, nonce)
+end
+row.served = row.served or taken > 0
 F.unpin(group)
 if concluded then
 F.keepOutcomes()
 end
 F.forgetIds()
-if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
+if flowsChanged then
+F.finishFlows()
+end
+local function noteNext(next, time)
+return next and time and math.min(next, time) or next or time
+end
+local isOut = room() <= 0 and not heldFor and not probeEnds
+if
+more
+or row.join
+or isOut and (not onlySome and row.cursor < queue.tail or takesTurns and F.isLeft())
+then
 reply[3] = 0
 else
-local next = queue.timer
-if row.waiting > 0 then
-local due = tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
-next = next and math.min(next, due) or due
+local next
+if heldFor or probeEnds then
+next = heldFor and math.max(heldFor, probeEnds or 0) or probeEnds
+else
+next = queue.timer
+if row.waiting > 0 and not onlySome then
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2]))
 end
-if row.leased > 0 then
-local ended = tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
-next = next and math.min(next, ended) or ended
+if row.leased > 0 and not onlySome then
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2]))
 end
-if next then
+if row.lanes and row.lanes.flows > 0 then
+for _, kind in ipairs({ 'rests', 'lends', 'wake' }) do
+next = noteNext(next, tonumber(call('ZRANGE', F.keyOf(group, kind), 0, 0, 'WITHSCORES')[2]))
+end
+end
+next = noteNext(next, queue.over)
+end
+if next and next < math.huge then
 reply[3] = math.max(0, math.ceil(next - now))
 end
 end
@@ -2842,11 +4087,20 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '5d13265cdec1825dcd2c02603ff140b3c078c854',
+    sha: 'd64b88739e4506e6ca9a3c5ca54bfb6461d3fd52',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + group + empty + `local group = F.open(ARGV[2])
+` + rows + log + leases + places + moves + ids + group + empty + `
+loadRest = function()
+` + lanes + holds + `end
+local group = F.open(ARGV[2])
+if queue.holds then
+F.endHoldsOf(ARGV[2])
+end
 if not group then
+if queueChanged then
+F.finish(true)
+end
 return 0
 end
 F.allGroups()
@@ -2869,7 +4123,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'ee8eb5ede77b870799e5471a972a59066eace2df',
+    sha: 'e4db433415927bd4110ee7c736d64cdc2758e757',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -2889,15 +4143,140 @@ redis.pcall('PUBLISH', base .. 'changed', 'wake')
 return 0
 `,
   },
+  hold: {
+    sha: '1e1f90f689f2595034e19aed1c9e96dc6f4ba5f7',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + lanes + holds + moves + `F.open()
+local place = F.placeOf(string.match(ARGV[2], '^n(.*)$'), string.match(ARGV[3], '^n(.*)$'))
+local ms = tonumber(ARGV[4])
+F.putHold(place, { since = clock, ends = ms and now + ms, reason = ARGV[5] ~= '' and ARGV[5] or nil, probe = ARGV[6] == '1' })
+F.touchPlace(place)
+F.finish(false)
+`,
+  },
+  lanes: {
+    sha: 'a03f8d535c96eb06e1b3ca814879062f7057d857',
+    text: `#!lua flags=no-writes
+
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
+local prefix, limit = ARGV[3], math.min(tonumber(ARGV[4]), 500)
+local from, to = '[' .. prefix, '(' .. prefix .. '\\255'
+local behind = string.match(ARGV[5], '^n(.*)$')
+local names, seen = {}, {}
+local function isBefore(a, b)
+for i = 1, math.min(#a, #b) do
+local one, other = string.byte(a, i), string.byte(b, i)
+if one ~= other then
+return one < other
+end
+end
+return #a < #b
+end
+local function note(key, start)
+local min = behind and '(' .. start .. behind or '[' .. start .. prefix
+local members = call('ZRANGEBYLEX', key, min, '(' .. start .. prefix .. '\\255', 'LIMIT', 0, limit + 1)
+for _, member in ipairs(members) do
+local name = string.sub(member, #start + 1)
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+local coming = {}
+local function count(lane)
+coming[lane] = (coming[lane] or 0) + 1
+local isWanted = string.sub(lane, 1, #prefix) == prefix and (not behind or isBefore(behind, lane))
+if isWanted and not seen[lane] then
+seen[lane] = true
+names[#names + 1] = lane
+end
+end
+if queue.laned and F.isOverdue() then
+local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 2000)
+for i = 1, #due, 2 do
+local message = cmsgpack.unpack(call('HGET', base .. 'delayed', due[i]))
+if message.lane and not F.isSince(group, tonumber(due[i + 1]), tonumber(due[i])) then
+count(message.lane)
+end
+end
+end
+local join = group.row.join
+if join and join.lanes then
+F.nextWindow(join)
+end
+local looked = 0
+while join and join.bound > 281474976710656 and looked < 2000 do
+local messages, bound = F.unjoined(group, 2000)
+for _, message in ipairs(messages) do
+count(message.lane)
+end
+looked = looked + #messages + 1
+if bound >= join.bound then
+break
+end
+join.from = bound - 1
+end
+if group.row.lanes then
+note(F.keyOf(group, 'lanes'), '')
+end
+if queue.holds then
+note(base .. 'places', F.placeOf(nil, ''))
+note(base .. 'places', F.placeOf(ARGV[2], ''))
+end
+table.sort(names, isBefore)
+local ended = {}
+if group.row.lanes then
+local members = call('ZRANGEBYSCORE', F.keyOf(group, 'lends'), '-inf', now, 'LIMIT', 0, 1000)
+local sides = #members > 0 and call('HMGET', F.keyOf(group, 'side'), unpack(members)) or {}
+for i = 1, #members do
+local lane = sides[i] and cmsgpack.unpack(sides[i]).lane
+if lane then
+ended[lane] = (ended[lane] or 0) + 1
+end
+end
+end
+local function restOf(flow, places)
+if flow.ahead + flow.again == 0 then
+return -1
+end
+local ends = not flow.byLive and flow.rest or 0
+for _, place in ipairs(places) do
+local hold = F.holdAt(place)
+if F.standingOf(place, hold, group) == 'held' then
+ends = math.max(ends, hold.ends or math.huge)
+end
+end
+return ends > now and ends < math.huge and math.ceil(ends - now) or -1
+end
+local reply = { #names > limit and limit > 0 and 'n' .. names[limit] or '' }
+for i = 1, math.min(limit, #names) do
+local lane = names[i]
+local flow = F.flowOf(group, lane)
+local size = flow.size + (coming[lane] or 0)
+local holds, places = {}, { F.placeOf(nil, lane), F.placeOf(ARGV[2], lane) }
+local live = flow.live - (ended[lane] or 0)
+for _, place in ipairs(places) do
+holds[#holds + 1] = F.showHold(place, F.holdAt(place))
+end
+if size > 0 or #holds > 0 then
+reply[#reply + 1] = { lane, size - live, live, restOf(flow, places), holds }
+end
+end
+return reply
+`,
+  },
   list: {
-    sha: '39376d239f2047fe0bd43522b49720d3ca293949',
+    sha: '47f089a01706fd96b6103c4bae29bada39a07bc6',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
 loadRest = function()
-` + outcomes + `end
+` + outcomes + lanes + `end
 local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
-local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
+local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = F.open(name) or F.imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
@@ -2916,13 +4295,14 @@ local left = at and at - now or 0
 if at and left <= 0 then
 state = 'r'
 end
-if wants(state) then
+if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
 bytes = bytes + (isBare and 0 or #message.record)
 local entry = {
 state,
 message.at,
 message.id,
 message.key or '',
+message.lane or '',
 message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
@@ -2948,6 +4328,8 @@ local parked = side.parked
 show('p', message, side.attempt, nil, nil, { parked.reason, parked.data or '', parked.at })
 elseif side and not side.blocked then
 show('d', message, side.attempt, side.at, side.error)
+elseif not side and message.lane then
+show('r', message, 0)
 else
 show('b', message, 0)
 end
@@ -2989,6 +4371,15 @@ from = '(' .. place
 end
 end
 local sections = {}
+local function showUnlessParked(member)
+local message = cmsgpack.unpack(member)
+local side = F.sideOf(group, message.seq)
+if not (side and side.parked) then
+showHeld(message, side)
+end
+return message.seq
+end
+local laneBound = row.join and (row.join.lanes or row.join.bound)
 sections[1] = { 'lr', function()
 local from = tonumber(place ~= '' and place or 0) + 1
 while row.leased > row.out do
@@ -3017,18 +4408,18 @@ from = lease.last + 1
 end
 end }
 sections[2] = { 'ldbr', function()
-return walk(F.keyOf(group, 'held'), function(member)
-local message = cmsgpack.unpack(member)
-local side = F.sideOf(group, message.seq)
-if not (side and side.parked) then
-showHeld(message, side)
+if onlyLane and onlyLane ~= '' and place == '' then
+place = string.format('%.0f', 281474976710656 - 1)
 end
-return message.seq
-end)
+local below = onlyLane == '' and 281474976710656 or row.join and row.join.lanes and 281474976710656 or laneBound
+return walk(F.keyOf(group, 'held'), showUnlessParked, below and string.format('(%.0f', below))
 end }
 sections[3] = { 'r', function()
 local join = row.join
 while join do
+if (tonumber(place) or 0) >= join.bound - 1 then
+F.nextWindow(join)
+end
 join.from = math.max(join.from, tonumber(place) or 0)
 local messages, bound = F.unjoined(group, ask())
 for _, message in ipairs(messages) do
@@ -3042,13 +4433,20 @@ if isFull() then
 return true
 end
 end
-if bound >= join.bound then
+if bound >= join.bound and not join.lanes then
 return false
 end
 place = string.format('%.0f', bound - 1)
 end
 end }
-sections[4] = { 'r', function()
+sections[4] = { 'ldbr', function()
+if not laneBound then
+return false
+end
+place = string.format('%.0f', math.max(laneBound - 1, tonumber(place) or 0))
+return walk(F.keyOf(group, 'held'), showUnlessParked)
+end }
+sections[5] = { 'r', function()
 local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
 while from < queue.tail do
 local entry = F.segmentsFrom(from, 1)[1]
@@ -3081,7 +4479,7 @@ end }
 local function isBefore(number, at)
 return row.since and at <= row.since.at and number < row.since.number
 end
-sections[5] = { 'dr', function()
+sections[6] = { 'dr', function()
 local at, number = string.match(place, '^(.*)/(.*)$')
 local index = 0
 if at then
@@ -3111,7 +4509,7 @@ end
 index = index + 256
 end
 end }
-sections[6] = { 'x', function()
+sections[7] = { 'x', function()
 return walk(F.keyOf(group, 'dead'), function(member)
 local letter = cmsgpack.unpack(member)
 showDead(letter)
@@ -3122,10 +4520,10 @@ local function showDone(outcome)
 if outcome.ends <= now or outcome.status == 'dead' and F.letterAt(group, outcome.seq) then
 return
 end
-local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
+local message = { id = outcome.id, key = outcome.key, lane = outcome.lane, at = outcome.at, max = outcome.max, record = '' }
 show('o', message, outcome.attempt, nil, outcome.error, F.detailsOf(outcome))
 end
-sections[7] = { 'p', function()
+sections[8] = { 'p', function()
 return walk(F.keyOf(group, 'parked'), function(member)
 local seq = tonumber(member)
 local message, side = F.heldAt(group, seq)
@@ -3134,7 +4532,7 @@ showHeld(message, side)
 return seq
 end)
 end }
-sections[8] = { 'o', function()
+sections[9] = { 'o', function()
 return walk(F.keyOf(group, 'results'), function(member)
 local outcome = cmsgpack.unpack(member)
 showDone(outcome)
@@ -3163,7 +4561,9 @@ if not message then
 F.corrupt('a message')
 end
 read = read + #message.record
-if spot.kind == 'leased' then
+if spot.kind == 'lined' then
+showHeld(message)
+elseif spot.kind == 'leased' then
 showLeased(message, spot.lease.attempt, spot.lease.ends, spot.lease.number)
 elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
 if isLive(message) then
@@ -3176,7 +4576,8 @@ end
 local function showLetter(id)
 local prefix = F.chainOf(id)
 local member = call('ZREVRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix .. '\\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
-local seq = member and tonumber(string.sub(member, #prefix + 1)) or (F.digitsOf(id))
+local seq = member and tonumber(string.sub(member, #prefix + 1))
+seq = seq or F.seqOf(id)
 local letter = seq and F.letterAt(group, seq)
 if letter and letter.message.id == id then
 read = read + #letter.message.record
@@ -3186,7 +4587,7 @@ end
 local function showIds()
 local first = place == '' and 0 or tonumber(place)
 for step = first, 3 * idCount - 1 do
-local id = ARGV[9 + math.floor(step / 3)]
+local id = ARGV[10 + math.floor(step / 3)]
 place = string.format('%.0f', step + 1)
 if step % 3 == 2 then
 showStanding(id)
@@ -3223,10 +4624,13 @@ return reply
 `,
   },
   purge: {
-    sha: '0b485a723a50eee7da46bb9845df1fd6f17f0342',
+    sha: 'd1a69aff867a82892caefc7319fee5be5c7f0b03',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + group + empty + `if not F.readAll() then
+` + rows + log + leases + places + moves + ids + group + empty + `
+loadRest = function()
+` + lanes + `end
+if not F.readAll() then
 return F.endUnread(3)
 end
 local count = 0
@@ -3235,8 +4639,12 @@ queue.joining = 0
 for _, group in pairs(old) do
 local row = F.newRow(ARGV[2] .. count, queue.tail, queue.bytes)
 count = count + 1
-for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
+for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born', 'served' }) do
 row[kept] = group.row[kept]
+end
+local lanes = group.row.lanes
+if lanes then
+row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = lanes.at, left = lanes.left }
 end
 group.row.join = nil
 F.unlinkGroup(group)
@@ -3251,11 +4659,34 @@ F.finish(true)
 return queue.scan and 1 or 0
 `,
   },
+  release: {
+    sha: '7a7722ad4297f054e5e55b4c6784edb1b79af590',
+    text: `#!lua flags=allow-oom
+
+` + rows + log + leases + places + lanes + holds + moves + `F.open()
+local place = F.placeOf(string.match(ARGV[2], '^n(.*)$'), string.match(ARGV[3], '^n(.*)$'))
+local hold = F.holdAt(place)
+if not hold then
+return 0
+end
+local standing = F.standingOf(place, hold)
+if not standing or ARGV[4] ~= '1' then
+F.endHold(place)
+elseif standing == 'held' then
+F.startProbing(place, hold)
+end
+F.finish(true)
+return standing and 1 or 0
+`,
+  },
   results: {
-    sha: '2772eb1b8313e6cbb2c4023a59c3f56bcee9a3b4',
+    sha: '3e4e1118a7645adda323e373ada2a6e08a7c9e26',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + ids + find + outcomes + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + outcomes + `
+loadRest = function()
+` + lanes + `end
+local group = F.open(ARGV[2])
 local reply = {}
 local function running(id)
 local found = group.row.running and F.find(id)
@@ -3277,10 +4708,13 @@ return reply
 `,
   },
   resume: {
-    sha: '00a771cf25848a533693d234a42ed9cb8e79abb9',
+    sha: 'a03629f841710196e5965450cb79a22c455bfbb1',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + parked + `local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+` + rows + log + store + leases + places + moves + ids + find + parked + `
+loadRest = function()
+` + lanes + holds + `end
+local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 F.open()
 local function edit(group, message)
 local seq, old = message.seq, message.record
@@ -3315,20 +4749,22 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: 'c0db216000060ed8313abd07b48731b6028fddbc',
+    sha: '7ca5e117dcc5d8f3588f727e93edb4707bf48a9d',
     text: `#!lua flags=allow-oom
 
-` + rows + log + store + leases + places + moves + ids + find + `local group = F.open(ARGV[2])
+` + rows + log + store + leases + places + moves + ids + find + `
+loadRest = function()
+` + lanes + holds + `end
+local group = F.open(ARGV[2])
 local results = {}
 for i = 3, #ARGV do
 local found = group and F.find(ARGV[i])
 local place = found and found.seq and F.locate(group, found.seq)
 local waits = place and place.kind == 'waiting' and place.side.at > now
 if waits then
+F.endWait(group, found.seq, place.side)
 place.side.at = now
-F.putSide(group, found.seq, place.side)
-call('ZADD', F.keyOf(group, 'due'), now, F.seqText(found.seq))
-group.changed = true
+F.wait(group, found.seq, place.side)
 end
 results[#results + 1] = waits and '1' or '0'
 end
@@ -3337,12 +4773,12 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '463f22368e11f81d13926cbb2c77e5b35d03e9bc',
+    sha: '9364f746b87bbf10fd87d28bc3a873f54f370718',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
 loadRest = function()
-` + parked + outcomes + `end
+` + parked + outcomes + lanes + holds + `end
 local group = F.open(ARGV[2])
 local settled = F.settleAll(group, 3)
 if group and group.changed then
@@ -3357,10 +4793,13 @@ return settled
 `,
   },
   stats: {
-    sha: '1efcb3585f48ed6648f58377ec4dbd6b4e7f1408',
+    sha: 'c6999bd8ea28d12d1adeaad3a7730f8f865e8f34',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + moves + ids + find + group + counts + `F.open()
+` + rows + log + store + leases + places + moves + ids + find + group + counts + `
+loadRest = function()
+` + lanes + holds + show + `end
+F.open()
 F.allGroups()
 local count = ARGV[2] == '' and F.startCount() or cmsgpack.unpack(ARGV[2])
 for name in pairs(count.groups) do
@@ -3385,7 +4824,9 @@ if F.isOverdue() then
 local number = call('ZRANGE', base .. 'timers', 0, 0)[1]
 noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
 end
-local reply = { F.countMessages(count), F.bytesRetained(), -1, queue.sent }
+local early = queue.early and call('ZRANGE', base .. 'early', 0, 0)[1]
+noteAge(early and ageOf(cmsgpack.unpack(early)))
+local reply = { queue.holds and F.showHolds() or {}, F.countMessages(count), F.bytesRetained(), -1, queue.sent }
 for name in pairs(count.groups) do
 local group = groups[name]
 local row = group.row
@@ -3397,20 +4838,27 @@ local held = call('ZRANGE', F.keyOf(group, 'held'), 0, 0)[1]
 if held then
 age = math.max(age or 0, ageOf(cmsgpack.unpack(held)))
 end
+if row.lanes and row.lanes.flows > 0 then
+local first = call('ZRANGEBYSCORE', F.keyOf(group, 'held'), string.format('%.0f', 281474976710656), '+inf', 'LIMIT', 0, 1)[1]
+age = first and math.max(age or 0, ageOf(cmsgpack.unpack(first))) or age
+end
 noteAge(age)
 for _, value in ipairs({ name, ready, leased, delayed, blocked, parked, row.dead - faded, age or -1, row.acked, row.failed }) do
 reply[#reply + 1] = value
 end
 end
-reply[3] = oldest or -1
+reply[4] = oldest or -1
 return reply
 `,
   },
   tidy: {
-    sha: '8bb1f5d8210bc07217d4fa6adc3ee02fee1bed51',
+    sha: 'c25eef16ee530c762bc7c22d69fed72298ee5e51',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + ids + `F.open()
+` + rows + log + leases + places + moves + ids + `
+loadRest = function()
+` + lanes + `end
+F.open()
 F.tidy()
 F.finish()
 return (queue.scan or queue.untidy) and 1 or 0

@@ -32,4 +32,9 @@ export const LOW_BOUNDS = {
   LOOK_AT_MOST: 3,
   LOOK: 2,
   LOOK_AT_ONCE: 2,
+  ALARMS_AT_ONCE: 2,
+  PAGE: 1,
+  LINE_AT_ONCE: 1,
+  TURNS_AT_ONCE: 3,
+  ACKS_AT_ONCE: 2,
 }

@@ -63,7 +63,8 @@ function look.log(count, _, place)
 end
 
 function look.reap(count, group, place)
-  if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 then
+  local lanes = group.row.lanes
+  if group.row.waiting + group.row.blocked + (group.row.parked or 0) == 0 and not (lanes and lanes.flows > 0) then
     return nil, 0
   end
   local members, next = overFrom(keyOf(group, 'reap'), place, 500, count.now)
@@ -72,7 +73,8 @@ function look.reap(count, group, place)
     local sides = call('HMGET', keyOf(group, 'side'), unpack(members))
     for i = 1, #members do
       local side = sides[i] and cmsgpack.unpack(sides[i])
-      local state = 'blocked'
+      local isBehind = side and side.blocked or not side and tonumber(members[i]) < LANE_BASE
+      local state = isBehind and 'blocked' or 'ready'
       if side and not side.blocked then
         state = side.parked and 'parked' or side.at > count.now and 'delayed' or 'ready'
       end
@@ -96,20 +98,25 @@ function look.ends(count, group, place)
 end
 
 function look.join(count, group, place)
-  local from = group.row.join
-  if not from then
+  local join = group.row.join
+  if not join then
     return nil, 0
   end
-  from = from.from
-  group.row.join.from = math.max(from, place)
+  -- A step answers for what it has looked at; the row is not written.
+  if place >= join.bound - 1 then
+    nextWindow(join)
+  end
+  join.from = math.max(join.from, place)
   local messages, bound = unjoined(group, 500)
-  group.row.join.from = from
   for _, message in ipairs(messages) do
     if not message.expires or message.expires > count.now then
       count.groups[group.name].ready = count.groups[group.name].ready + 1
     end
   end
-  return bound < group.row.join.bound and bound - 1 or nil, #messages
+  if bound < join.bound or join.lanes then
+    return bound - 1, #messages
+  end
+  return nil, #messages
 end
 
 -- Goes on looking. Answers whether that was all.
@@ -167,9 +174,15 @@ local function countGroup(count, group)
     overdue, lapsed = countOverdueSince(row.since, time)
   end
   local due = row.waiting > 0 and call('ZCOUNT', keyOf(group, 'due'), '-inf', time) or 0
-  local ahead = queue.tail - row.cursor - countGone(row.cursor)
-  return ahead + due + overdue - lapsed + numbers.ended + numbers.ready,
-    row.leased - numbers.ended,
+  local ahead, ended = queue.tail - row.cursor - countGone(row.cursor), numbers.ended
+  local lanes = row.lanes
+  if lanes and lanes.flows > 0 then
+    due = due + lanes.again + call('ZCOUNT', keyOf(group, 'rests'), '-inf', time)
+    ahead = ahead + lanes.ahead
+    ended = ended + lanes.lost + call('ZCOUNT', keyOf(group, 'lends'), '-inf', time)
+  end
+  return ahead + due + overdue - lapsed + ended + numbers.ready,
+    row.leased - ended,
     later + row.waiting - due + numbers.delayed,
     row.blocked + numbers.blocked,
     (row.parked or 0) + numbers.parked
@@ -186,6 +199,9 @@ local function countMessages(count)
     local first = firstSegment()
     local _, lapsed = countOverdue(count.now)
     most = queue.tail - (first and first.first or queue.tail) - countGone(0) + queue.delayed - lapsed + count.none
+    if queue.early then
+      most = most + queue.early - call('ZCOUNT', base .. 'earlyreap', '-inf', count.now)
+    end
   end
   return most
 end
@@ -219,7 +235,7 @@ end
 -- Bytes of what the queue retains.
 local function bytesRetained()
   local first = firstSegment()
-  local bytes = queue.later + (first and queue.bytes - first.bytes or 0)
+  local bytes = queue.later + (queue.earlyBytes or 0) + (first and queue.bytes - first.bytes or 0)
   for _, group in pairs(allGroups()) do
     bytes = bytes + group.row.outside
   end

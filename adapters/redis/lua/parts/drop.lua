@@ -26,7 +26,11 @@ local function drop(id, found)
     return true
   end
   local seq = found.seq
-  local dropped = queue.groups == 0 and isPending(seq)
+  local early = queue.early and queue.groups == 0 and earlyMessage(seq)
+  if early then
+    dropEarly(early)
+  end
+  local dropped = early or queue.groups == 0 and isPending(seq)
   handing = false
   for _, group in pairs(allGroups()) do
     local place = locate(group, seq)
@@ -36,6 +40,10 @@ local function drop(id, found)
     end
   end
   handing = true
+  -- Nor do groups that join later get it.
+  for key in pairs(queue.ghosts or {}) do
+    call('ZREMRANGEBYSCORE', base .. key, seq, seq)
+  end
   if not dropped then
     return false
   end

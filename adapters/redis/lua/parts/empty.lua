@@ -1,6 +1,6 @@
 -- Keys of a queue, and those of them that nothing but messages have.
-local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse' }
-local OTHER_KEYS = { 'state', 'ids', 'past' }
+local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse', 'early', 'earlyreap' }
+local OTHER_KEYS = { 'state', 'ids', 'past', 'holds', 'places', 'over' }
 
 local function unlinkAll(kinds)
   for _, kind in ipairs(kinds) do
@@ -34,7 +34,7 @@ local function endMessages()
   for _, field in ipairs({ 'delayed', 'later', 'amended', 'gone', 'reaps', 'joining', 'late' }) do
     queue[field] = 0
   end
-  for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy' }) do
+  for _, field in ipairs({ 'timer', 'behind', 'ghosts', 'untidy', 'early', 'earlyBytes' }) do
     queue[field] = nil
   end
   queueChanged = true

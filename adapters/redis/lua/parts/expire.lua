@@ -94,7 +94,8 @@ local function sweepExpired(settled)
   -- Outcomes: more than can have come to be since the last time.
   local swept, most = 0, math.max(OUTCOMES_AT_ONCE, 2 * settled)
   for _, group in pairs(allGroups()) do
-    if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 then
+    local lanes = group.row.lanes
+    if group.row.waiting + group.row.blocked + (group.row.parked or 0) > 0 or lanes and lanes.flows > 0 then
       local members = left > 0
           and call('ZRANGEBYSCORE', keyOf(group, 'reap'), '-inf', now, 'LIMIT', 0, left)
         or {}

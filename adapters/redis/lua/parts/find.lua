@@ -17,6 +17,12 @@ local function digitsOf(id)
   return number >= 1 and number, odd
 end
 
+-- The seq that the digits of an id may stand for, of a message that was not delayed: those of lanes have digits of that kind.
+local function seqOf(id)
+  local number, odd = digitsOf(id)
+  return number and number + odd * LANE_BASE
+end
+
 local function delayedMessage(number)
   local row = call('HGET', base .. 'delayed', seqText(number))
   return row and cmsgpack.unpack(row)
@@ -30,9 +36,17 @@ local function findMade(id)
   end
   if odd == 1 then
     local message = delayedMessage(number)
-    return message and message.id == id and { number = number } or nil
+    if message then
+      return message.id == id and { number = number } or nil
+    end
+    -- Those of lanes have digits of the same kind.
+    number = LANE_BASE + number
+    local early = queue.early and earlyMessage(number)
+    if early and early.id == id then
+      return { seq = number }
+    end
   end
-  if inLog(number, id) then
+  if odd == 0 and inLog(number, id) then
     return { seq = number }
   end
   for _, group in pairs(allGroups()) do

@@ -2,7 +2,8 @@
 --
 -- A group that starts at the earliest gets what others hold outside the log below its cursor, too. It takes that over step
 -- by step, in the order of the queue, and delivers nothing before it has. `join`: what it takes it from, `keys`; from which
--- seq on, `from`, and below which, `bound`; and when it started, `at`. What others finish meanwhile they hand over.
+-- seq on, `from`, and below which, `bound`; and when it started, `at`. What others finish meanwhile they hand over. What lanes
+-- have comes last: `lanes` is the first seq behind that.
 --
 -- One that starts at the latest while delayed messages are overdue does not get those: `since` tells which they were.
 local function newRow(token, cursor, passed)
@@ -27,7 +28,7 @@ end
 
 local GROUP_KEYS = {
   'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
-  'results', 'until', 'kept', 'progress',
+  'results', 'until', 'kept', 'progress', 'line', 'again', 'rests', 'lends', 'flows', 'lanes', 'ready', 'wake',
 }
 -- What other groups may take over.
 local SOURCES = { 'held', 'handed' }
@@ -91,10 +92,19 @@ end
 local function joinOf(token, bound)
   local keys, seen = { 'handed:' .. token }, {}
   local function note(key)
-    if not seen[key] and call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0 then
+    if
+      not seen[key]
+      and (
+        call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
+        or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', LANE_BASE), '+inf') > 0
+      )
+    then
       keys[#keys + 1] = key
     end
     seen[key] = true
+  end
+  if queue.early then
+    note('early')
   end
   for _, group in pairs(allGroups()) do
     for _, kind in ipairs(SOURCES) do
@@ -104,7 +114,8 @@ local function joinOf(token, bound)
       note(key)
     end
   end
-  return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys } or nil
+  local lanes = queue.laned and LANE_BASE + queue.number or nil
+  return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
 end
 
 -- A group as it would start now.
@@ -123,9 +134,9 @@ local function imagineGroup(name, token, from)
       -- What every group has finished is not retained, even if a segment still holds it.
       row = newRow(token, math.max(cursor, lowestFloor()), row.passed)
     end
-    if from ~= 'latest' then
-      row.join = joinOf(token, row.cursor)
-    end
+  end
+  if queue.early or queue.groups > 0 and from ~= 'latest' then
+    row.join = joinOf(token, row.cursor)
   end
   return { name = name, row = row, changed = false }
 end
@@ -145,6 +156,14 @@ local function openGroups(at)
       group = imagineGroup(names[i], ARGV[at + 3 * i - 1], ARGV[at + 3 * i])
       groups[names[i]] = group
       group.changed = true
+      group.row.born = queue.holds and nonce or nil
+      if queue.early and queue.groups == 0 then
+        -- The first group has it in its `join`.
+        queue.ghosts = queue.ghosts or {}
+        queue.ghosts.early = true
+        queue.early, queue.earlyBytes = nil, nil
+        call('UNLINK', base .. 'earlyreap')
+      end
       queue.groups = queue.groups + 1
       queue.joining = queue.joining + (group.row.join and 1 or 0)
       queue.late = queue.late + (group.row.since and 1 or 0)
@@ -203,6 +222,15 @@ local function unjoined(group, most)
   return messages, bound
 end
 
+-- Goes on with what lanes have, if there is any.
+local function nextWindow(join)
+  if not join.lanes then
+    return false
+  end
+  join.from, join.bound, join.lanes = LANE_BASE - 1, join.lanes, nil
+  return true
+end
+
 -- What a group takes over in one step.
 local JOIN_AT_ONCE = 500
 
@@ -210,12 +238,16 @@ local JOIN_AT_ONCE = 500
 local function takeOver(group)
   local messages, bound = unjoined(group, JOIN_AT_ONCE)
   local at = group.row.join.at
-  for i = 1, #messages do
-    enter(group, messages[i], at)
+  if messages[1] and messages[1].lane then
+    enterLanes(group, messages)
+  else
+    for i = 1, #messages do
+      enter(group, messages[i], at)
+    end
   end
   group.row.join.from = bound - 1
   group.changed = true
-  if bound >= group.row.join.bound then
+  if bound >= group.row.join.bound and not nextWindow(group.row.join) then
     endJoin(group)
   end
   return #messages

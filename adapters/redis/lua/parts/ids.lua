@@ -31,7 +31,7 @@ end
 -- Whether a group has still to do with a message of the log, or none exists and the log has it.
 local function isRetained(seq)
   if queue.groups == 0 then
-    return isPending(seq) and true
+    return (queue.early and earlyMessage(seq) or isPending(seq)) and true
   end
   for _, group in pairs(allGroups()) do
     if locate(group, seq) then

@@ -1,11 +1,42 @@
 -- How messages move from place to place.
 
+-- A key belongs to its lane. No key has this byte.
+local function domainOf(message)
+  local key, lane = message.key, message.lane
+  return key and lane and '\255' .. struct.pack('>I2', #lane) .. lane .. key or key
+end
+
 -- Has a message of `held` wait.
 local function wait(group, seq, side)
   putSide(group, seq, side)
-  call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+  if side.lane then
+    waitInLane(group, seq, side)
+  else
+    call('ZADD', keyOf(group, 'due'), side.at, seqText(seq))
+  end
   group.row.waiting = group.row.waiting + 1
   group.changed = true
+end
+
+-- The end of a wait that `wait` began.
+local function endWait(group, seq, side)
+  if side.lane then
+    endWaitInLane(group, seq, side)
+  else
+    call('ZREM', keyOf(group, 'due'), seqText(seq))
+  end
+  group.row.waiting = group.row.waiting - 1
+end
+
+-- The end of a lease on a message outside the log.
+local function endLease(group, seq, side)
+  if side.lane then
+    endLeaseInLane(group, seq, side)
+  else
+    call('ZREM', keyOf(group, 'ends'), seqText(seq))
+  end
+  group.row.leased = group.row.leased - 1
+  group.row.out = group.row.out - 1
 end
 
 -- Notes that what waits may expire.
@@ -43,16 +74,26 @@ local function free(group, key)
     return
   end
   group.row.blocked = group.row.blocked - 1
-  wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0 })
+  if side and side.lane and side.at == 0 then
+    -- It was not delivered: it goes back to where it was in its lane.
+    returnToLine(group, seq, side.lane)
+    return
+  end
+  wait(group, seq, { at = math.max(now, side and side.at or 0), attempt = 0, lane = side and side.lane })
 end
 
 -- Blocks a message behind its key. `at`: its own time.
 local function block(group, message, at)
   putHeld(group, message)
   noteReap(group, message)
-  call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
-  if at then
-    putSide(group, message.seq, { at = at, blocked = true })
+  standBehind(group, message, at)
+end
+
+-- Has a message that a group holds stand behind its key.
+local function standBehind(group, message, at)
+  call('ZADD', keyOf(group, 'chain'), 0, chainOf(domainOf(message)) .. seqText(message.seq))
+  if at or message.lane then
+    putSide(group, message.seq, { at = at or 0, blocked = true, lane = message.lane })
   end
   group.row.blocked = group.row.blocked + 1
 end
@@ -75,16 +116,17 @@ end
 
 -- Has a message that is not in the log wait for its time, but behind its key if that is busy.
 local function enter(group, message, at)
-  if message.key and isBusy(group, message.key) and not (group.row.parked and precedes(group, message)) then
+  local domain = domainOf(message)
+  if domain and isBusy(group, domain) and not (group.row.parked and precedes(group, message)) then
     block(group, message, at)
     return
   end
-  if message.key then
-    call('HSET', keyOf(group, 'heads'), message.key, seqText(message.seq))
+  if domain then
+    call('HSET', keyOf(group, 'heads'), domain, seqText(message.seq))
   end
   putHeld(group, message)
   noteReap(group, message)
-  wait(group, message.seq, { at = at, attempt = 0 })
+  wait(group, message.seq, { at = at, attempt = 0, lane = message.lane })
 end
 
 -- Takes a message out of its place: it is done, dead or cancelled here. One that is ahead must be marked as gone besides.
@@ -107,30 +149,34 @@ local function remove(group, place, message)
     return
   end
   dropHeld(group, message)
-  local key = message.key
+  local domain = domainOf(message)
   if kind == 'parked' then
     dropParked(group, seq)
-    if key and not isHead(group, key, seq) then
-      call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
-      key = nil
+    if domain and not isHead(group, domain, seq) then
+      call('ZREM', keyOf(group, 'chain'), chainOf(domain) .. seqText(seq))
+      domain = nil
     end
-    free(group, key)
+    free(group, domain)
+    return
+  end
+  if kind == 'lined' then
+    leaveLine(group, changeFlow(group, message.lane), seq)
+    if domain and call('HGET', keyOf(group, 'heads'), domain) == seqText(seq) then
+      free(group, domain)
+    end
     return
   end
   if kind == 'blocked' then
-    call('ZREM', keyOf(group, 'chain'), chainOf(key) .. seqText(seq))
+    call('ZREM', keyOf(group, 'chain'), chainOf(domain) .. seqText(seq))
     row.blocked = row.blocked - 1
     return
   end
   if kind == 'held' then
-    call('ZREM', keyOf(group, 'ends'), seqText(seq))
-    row.leased = row.leased - 1
-    row.out = row.out - 1
+    endLease(group, seq, place.side)
   else
-    call('ZREM', keyOf(group, 'due'), seqText(seq))
-    row.waiting = row.waiting - 1
+    endWait(group, seq, place.side)
   end
-  free(group, key)
+  free(group, domain)
 end
 
 -- Messages with a row in `ids` that a group has finished. What becomes of their ids is decided at the end of the verb.
@@ -186,8 +232,9 @@ local function dropLetter(group, row)
   if message.named then
     call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
   end
-  if group.row.stops and message.key and call('HGET', keyOf(group, 'stops'), message.key) == seqText(message.seq) then
-    endStop(group, message.key)
+  local domain = group.row.stops and domainOf(message)
+  if domain and call('HGET', keyOf(group, 'stops'), domain) == seqText(message.seq) then
+    endStop(group, domain)
   end
   group.row.dead = group.row.dead - 1
   group.changed = true

@@ -1,7 +1,7 @@
 -- What became of messages that say how long that is kept. Keys end with the token of the group. Most queues have none:
 -- they are included lazily. Whoever calls these has looked at the messages, or at the numbers of the group.
 --
--- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `at`, `max` and `attempt` of the message; `status`, with
+-- The sorted set `results:<group>`: outcomes, by seq: `id`, `key`, `lane`, `at`, `max` and `attempt` of the message; `status`, with
 -- `value`, or `reason` and `error`; `ended`, when that was, and `ends`, when it goes.
 -- The sorted set `until:<group>`: their seqs by when they go, each followed by the id where that does not tell the seq.
 -- The hash `kept:<group>`: the seqs of these ids.
@@ -12,7 +12,7 @@ local function conclude(group, message, attempt, outcome)
   concluded = concluded or {}
   local all = concluded[group] or {}
   concluded[group] = all
-  outcome.seq, outcome.id, outcome.key = message.seq, message.id, message.key
+  outcome.seq, outcome.id, outcome.key, outcome.lane = message.seq, message.id, message.key, message.lane
   outcome.at, outcome.max, outcome.attempt = message.at, message.max, attempt
   outcome.ended, outcome.ends = clock, now + message.keep
   all[#all + 1] = { outcome, message.named }
@@ -161,7 +161,7 @@ end
 
 -- What became of the message of an id, if that is kept.
 local function outcomeOf(group, id)
-  local seq = tonumber(call('HGET', keyOf(group, 'kept'), id)) or (digitsOf(id))
+  local seq = tonumber(call('HGET', keyOf(group, 'kept'), id)) or seqOf(id)
   local outcome = seq and outcomeAt(group, seq)
   return outcome and outcome.id == id and outcome.ends > now and outcome or nil
 end

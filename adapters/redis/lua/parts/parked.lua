@@ -1,5 +1,5 @@
 -- How messages get parked, and go on. Most queues have none: see scripts/lua.mjs. Whoever calls these has looked at
--- the numbers of the group.
+-- the numbers of the group. A key is always that of its lane, see `domainOf`.
 local function isHead(group, key, seq)
   return call('HGET', keyOf(group, 'heads'), key) == seqText(seq)
 end
@@ -22,21 +22,31 @@ end
 local function park(group, message, side)
   noteReap(group, message)
   putParked(group, message.seq, side)
-  if message.key and group.row.blocked > 0 then
-    call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. seqText(message.seq))
-    free(group, message.key)
+  local key = domainOf(message)
+  if key and group.row.blocked > 0 then
+    call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(message.seq))
+    free(group, key)
   end
+end
+
+-- Has what was parked, and is in its chain, be blocked.
+local function putBehind(group, seq, lane)
+  if lane then
+    putSide(group, seq, { at = 0, blocked = true, lane = lane })
+  else
+    call('HDEL', keyOf(group, 'side'), seqText(seq))
+  end
+  group.row.blocked = group.row.blocked + 1
 end
 
 -- Has a parked message be due, but behind its key if it is not the head.
 local function unpark(group, message)
-  local seq = message.seq
+  local seq, key, lane = message.seq, domainOf(message), message.lane
   dropParked(group, seq)
-  if message.key and not isHead(group, message.key, seq) then
-    call('HDEL', keyOf(group, 'side'), seqText(seq))
-    group.row.blocked = group.row.blocked + 1
+  if key and not isHead(group, key, seq) then
+    putBehind(group, seq, lane)
   else
-    wait(group, seq, { at = now, attempt = 0 })
+    wait(group, seq, { at = now, attempt = 0, lane = lane })
   end
 end
 
@@ -49,14 +59,13 @@ end
 
 -- A dead letter is redriven: what it had parked goes on behind it.
 local function letGo(group, message)
-  local row, key = group.row, message.key
+  local key = domainOf(message)
   local head = tonumber(call('HGET', keyOf(group, 'heads'), key))
   local seq = head and head > message.seq and head or nextInChain(group, key, message.seq)
   local side = seq and sideOf(group, seq)
   if side and side.parked and side.parked.letter == message.seq then
     dropParked(group, seq)
-    call('HDEL', keyOf(group, 'side'), seqText(seq))
-    row.blocked = row.blocked + 1
+    putBehind(group, seq, message.lane)
     if seq == head then
       call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
       call('HDEL', keyOf(group, 'heads'), key)
@@ -67,7 +76,7 @@ end
 -- A message of a key dies: the next one is parked, or else the first that comes while the dead letter is kept; of several dead
 -- letters, behind the first. Comes before its place is taken care of.
 local function stopBehind(group, message)
-  local key = message.key
+  local key = domainOf(message)
   local seq = nextInChain(group, key, message.seq)
   if not seq then
     local before = group.row.stops and tonumber(call('HGET', keyOf(group, 'stops'), key))
@@ -89,9 +98,9 @@ local function endStop(group, key)
   group.changed = true
 end
 
--- Parks a message of the log that comes first behind a dead letter. Answers whether it did.
+-- Parks a message of the log, or of the line of its lane, that comes first behind a dead letter. Answers whether it did.
 local function isStopped(group, message)
-  local key, seq = message.key, message.seq
+  local key, seq = domainOf(message), message.seq
   local letter = tonumber(call('HGET', keyOf(group, 'stops'), key))
   if not letter or letter > seq then
     return false
@@ -100,9 +109,14 @@ local function isStopped(group, message)
   if not letterAt(group, letter) then
     return false
   end
-  putHeld(group, message)
-  noteReap(group, message)
+  if not message.lane then
+    putHeld(group, message)
+    noteReap(group, message)
+  end
   parkBehind(group, seq, letter)
+  if message.lane and isHead(group, key, seq) then
+    return true
+  end
   call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
   if not isBusy(group, key) then
     free(group, key)
@@ -112,11 +126,12 @@ end
 
 -- Whether a message may go before the head of its key, which is parked.
 local function precedes(group, message)
-  local head = call('HGET', keyOf(group, 'heads'), message.key)
+  local key = domainOf(message)
+  local head = call('HGET', keyOf(group, 'heads'), key)
   local seq = head and tonumber(head)
   local side = seq and seq > message.seq and sideOf(group, seq)
   if side and side.parked then
-    call('ZADD', keyOf(group, 'chain'), 0, chainOf(message.key) .. head)
+    call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. head)
     return true
   end
   return false

@@ -5,6 +5,8 @@
 --   lease, at     leased until then          at   waits until then          both with attempt and error
 --   blocked, at    behind its key, and not to be delivered before then; blocked messages without a time have no row
 --   parked, attempt   parked: the reason, data and when
+-- In lanes, see lanes.lua: with the `lane`, but for what is parked; those that are blocked always have a row, those in `line` have
+-- none.
 -- The sorted set `due:<group>`: those that wait, by when they are due.
 -- The sorted set `parked:<group>`: those that are parked, by seq.
 -- The sorted set `reap:<group>`: those that wait, are blocked or parked and expire, by when.
@@ -45,6 +47,10 @@ local function putHeld(group, message)
   call('ZADD', keyOf(group, 'held'), message.seq, cmsgpack.pack(message))
   group.row.outside = group.row.outside + #message.record
   group.changed = true
+  if message.lane then
+    local flow = changeFlow(group, message.lane)
+    flow.size = flow.size + 1
+  end
 end
 
 -- Whether groups that join take over what others are done with, as is right unless it is taken from all.
@@ -55,11 +61,16 @@ local function isSkipped(group, message)
   return message.skip and message.skip[group.row.token]
 end
 
+-- Whether a group that joins has yet to come to a seq. Those of lanes come last.
+local function awaits(join, seq)
+  return seq > join.from and seq < join.bound or join.lanes and seq >= LANE_BASE and seq < join.lanes
+end
+
 -- Groups that have yet to take this one over get it, although another is done with it.
 local function handOver(group, message)
   for _, other in pairs(allGroups()) do
     local join = other.row.join
-    if join and other ~= group and message.seq > join.from and message.seq < join.bound and not isSkipped(other, message) then
+    if join and other ~= group and awaits(join, message.seq) and not isSkipped(other, message) then
       local key = keyOf(other, 'handed')
       if call('ZCOUNT', key, message.seq, message.seq) == 0 then
         call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -80,12 +91,16 @@ local function dropHeld(group, message)
   end
   group.row.outside = group.row.outside - #message.record
   group.changed = true
+  if message.lane then
+    local flow = changeFlow(group, message.lane)
+    flow.size = flow.size - 1
+  end
 end
 
 -- The key with a message that a group has yet to take over.
 local function unjoinedAt(group, seq)
   local join = group.row.join
-  if join and seq > join.from and seq < join.bound then
+  if join and awaits(join, seq) then
     for _, key in ipairs(join.keys) do
       local message = messageBy(base .. key, seq)
       if message and not isSkipped(group, message) then
@@ -101,7 +116,7 @@ local function skipJoining(group, message)
   if queue.joining > 0 then
     for _, other in pairs(allGroups()) do
       local join = other.row.join
-      if join and other ~= group and message.seq > join.from and message.seq < join.bound and not unjoinedAt(other, message.seq) then
+      if join and other ~= group and awaits(join, message.seq) and not unjoinedAt(other, message.seq) then
         message.skip = message.skip or {}
         message.skip[other.row.token] = true
       end
@@ -109,14 +124,30 @@ local function skipJoining(group, message)
   end
 end
 
+local function placeIn(side)
+  return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+end
+
 -- Where a message is in a group that is not done with it:
--- { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'blocked' | 'parked' | 'unjoined' }.
+-- { kind = 'ahead' | 'leased' | 'held' | 'waiting' | 'blocked' | 'parked' | 'unjoined' | 'lined' }; the last is in the line of its
+-- lane.
 local function locate(group, seq)
   local row = group.row
+  if seq >= LANE_BASE then
+    local side = row.lanes and row.lanes.flows > 0 and sideOf(group, seq)
+    if side then
+      return placeIn(side)
+    end
+    if row.lanes and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
+      return { kind = 'lined' }
+    end
+    local key = unjoinedAt(group, seq)
+    return key and { kind = 'unjoined', key = key } or nil
+  end
   if row.leased + row.waiting + row.blocked + (row.parked or 0) > 0 then
     local side = sideOf(group, seq)
     if side then
-      return { kind = side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting', side = side }
+      return placeIn(side)
     end
     if row.blocked > 0 and call('ZCOUNT', keyOf(group, 'held'), seq, seq) > 0 then
       return { kind = 'blocked' }

@@ -12,6 +12,8 @@
 --         scan      how far `ids` were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
 --         kept      outcomes that are kept, in all groups
+--         laned     messages have had lanes; `early` of them, of `earlyBytes`, wait for the first group, see lanes.lua
+--         holds     that there are, see holds.lua; `over`: when the first of them ends
 --         latest    the latest time that anybody saw here; `skew`: what to add to the clock because it was set back
 -- group   token     what its receipts start with, and the names of its keys end with: nothing of a group that was deleted,
 --                   or of a queue, can be taken for something of a later one
@@ -22,6 +24,10 @@
 --                   not in the log
 --         outside   bytes of what it holds outside the log
 --         acked, failed   since the group exists
+--         lanes     numbers of its lanes, see lanes.lua: `flows`, `ahead`, `again`, ended leases that are `lost`; and whose turn it
+--                   was, `at`, with so many messages `left`
+--         born      a number of its own, if it was made while there were holds
+--         served    it was given something
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find;
 --                   `parksNext`: and the next of their keys parked
 --         parked    messages that are; `stops`: keys of which the first that comes is to be
@@ -47,6 +53,7 @@ local groups = {}
 local queueChanged = false
 -- What became of messages in this verb, by group, and the ids of those for whom somebody may wait, as JSON: see outcomes.lua.
 local concluded, told
+local flowsChanged = false
 -- The queue's own time, which never jumps back: the clock plus the skew. Deadlines are on it, timestamps on the clock.
 local now = clock
 local queue
@@ -95,8 +102,8 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept' }
-local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
+local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
 
 local function rareOf(row, names)
   local rare = false
@@ -138,12 +145,12 @@ local GROUP_NUMBERS = { 'cursor', 'passed', 'floor', 'trimmed', 'cleared', 'leas
 
 local function packGroup(row)
   local rare = rareOf(row, RARE_IN_GROUPS)
-  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare)
+  return cmsgpack.pack(row.token, row.cursor, row.passed, row.floor, row.trimmed, row.cleared, row.leased, row.out, row.waiting, row.blocked, row.outside, row.dead, row.acked, row.failed, row.latest, row.deadFor or false, rare, row.served or false)
 end
 
 local function addGroup(name, packed)
-  local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare = cmsgpack.unpack(packed)
-  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil }
+  local token, cursor, passed, floor, trimmed, cleared, leased, out, waiting, blocked, outside, dead, acked, failed, latest, deadFor, rare, served = cmsgpack.unpack(packed)
+  local row = { token = token, cursor = cursor, passed = passed, floor = floor, trimmed = trimmed, cleared = cleared, leased = leased, out = out, waiting = waiting, blocked = blocked, outside = outside, dead = dead, acked = acked, failed = failed, latest = latest, deadFor = deadFor or nil, served = served }
   trust(row, GROUP_NUMBERS)
   -- What lies before the cursor may be trimmed.
   if row.cursor > queue.tail or type(row.token) ~= 'string' then
@@ -155,6 +162,7 @@ local function addGroup(name, packed)
     end
     row.join = row.join and trust(row.join, { 'from', 'bound', 'at' })
     row.since = row.since and trust(row.since, { 'at', 'number' })
+    row.lanes = row.lanes and trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
   end
   local group = { name = name, row = row, changed = false }
   groups[name] = group
@@ -293,6 +301,9 @@ end
 
 -- Writes the rows that changed, and tells those who watch. `wakes`: there may be something to deliver.
 local function finish(wakes)
+  if flowsChanged then
+    finishFlows()
+  end
   local fields = {}
   for name, group in pairs(groups) do
     if group.changed then

@@ -9,6 +9,9 @@
 --   e token lease seq where ms progress
 local settledWakes = false
 
+-- How many arguments each has.
+local OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
+
 -- A dead letter's `retry` redrives it, its ack deletes it.
 local function settleDead(group, kind, fence, seq, delay)
   local letter, row = letterAt(group, seq)
@@ -47,9 +50,7 @@ local function intoHeld(group, side, lease, message)
     dropProgress(group, seq)
   end
   if side then
-    call('ZREM', keyOf(group, 'ends'), seqText(seq))
-    row.leased = row.leased - 1
-    row.out = row.out - 1
+    endLease(group, seq, side)
   else
     cutLease(group, lease, seq, seq)
     putHeld(group, message)
@@ -57,7 +58,7 @@ local function intoHeld(group, side, lease, message)
 end
 
 -- An argument that may not be there.
-local function given(at)
+local function optional(at)
   return at and ARGV[at] ~= '' and ARGV[at] or nil
 end
 
@@ -77,11 +78,17 @@ local function settleOne(group, kind, number, seq, at)
   local attempt = (side or lease).attempt
   if kind == 'e' then
     local ends = now + tonumber(ARGV[at])
-    local progress = given(at + 1)
+    local progress = optional(at + 1)
     if progress then
       noteProgress(group, side and heldMessage(group, seq) or logMessage(seq), number, progress)
     end
-    if side then
+    if side and side.lane then
+      endLeaseInLane(group, seq, side)
+      leaseInLane(group, seq, side, ends)
+      if side.expires then
+        call('ZREM', keyOf(group, 'reap'), seqText(seq))
+      end
+    elseif side then
       call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
       side.at = ends
       putSide(group, seq, side)
@@ -104,12 +111,12 @@ local function settleOne(group, kind, number, seq, at)
       if counts then
         row.failed = row.failed + 1
       end
-      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = given(at + 2) })
+      wait(group, seq, { at = due, attempt = counts and attempt or attempt - 1, error = optional(at + 2), lane = message.lane })
       return true
     end
   elseif kind == 'p' and (not message.expires or message.expires > now) then
     intoHeld(group, side, lease, message)
-    park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = given(at + 1), at = clock } })
+    park(group, message, { attempt = attempt, parked = { reason = ARGV[at], data = optional(at + 1), at = clock } })
     return true
   end
   -- What is settled otherwise has expired, as for the last claim.
@@ -120,17 +127,20 @@ local function settleOne(group, kind, number, seq, at)
   if parksNext and kind ~= 'b' and message.key then
     stopBehind(group, message)
   end
-  remove(group, side and { kind = 'held' } or { kind = 'leased', lease = lease }, message)
+  remove(group, side and { kind = 'held', side = side } or { kind = 'leased', lease = lease }, message)
   if kind == 'b' then
+    if queue.holds then
+      freeProbed(group, message.lane, number, seq, seq)
+    end
     row.acked = row.acked + 1
     if message.keep then
-      conclude(group, message, attempt, { status = 'done', value = given(at) })
+      conclude(group, message, attempt, { status = 'done', value = optional(at) })
     end
     done(message)
   elseif kind == 'k' then
-    bury(group, message, attempt, ARGV[at], given(at + 1), tonumber(ARGV[at + 2]))
+    bury(group, message, attempt, ARGV[at], optional(at + 1), tonumber(ARGV[at + 2]))
   else
-    bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or given(at + 2))
+    bury(group, message, attempt, 'expired', kind == 'p' and ARGV[at] or optional(at + 2))
   end
   return true
 end
@@ -144,6 +154,9 @@ local function ackStretch(group, number, first, last, results, values)
     if lease and lease.number == number then
       to = math.min(last, lease.last)
       cutLease(group, lease, seq, to)
+      if queue.holds and freeProbed(group, nil, number, seq, to) then
+        settledWakes = true
+      end
       group.row.acked = group.row.acked + to - seq + 1
       if lease.key then
         free(group, lease.key)
@@ -154,7 +167,7 @@ local function ackStretch(group, number, first, last, results, values)
           local message = identityOf(one)
           if message then
             if message.keep then
-              conclude(group, message, lease.attempt, { status = 'done', value = given(values and values + one) })
+              conclude(group, message, lease.attempt, { status = 'done', value = optional(values and values + one) })
             end
             done(message)
           end
@@ -179,14 +192,79 @@ local function ackStretch(group, number, first, last, results, values)
   end
 end
 
-local OPERANDS = { a = 5, v = 5, b = 6, r = 8, k = 9, p = 7, e = 7 }
+-- Acks of messages of lanes that one command reads.
+local ACKS_AT_ONCE = 1000
+
+-- Acks of messages of lanes from `at` on. Answers where the arguments go on.
+local function ackInLanes(group, at, results)
+  local token, row = group.row.token, group.row
+  local numbers, seqs, members, values, names = {}, {}, {}, {}, {}
+  while #seqs < ACKS_AT_ONCE and ARGV[at] == 'b' and ARGV[at + 1] == token do
+    local seq = tonumber(ARGV[at + 3])
+    if seq < LANE_BASE or ARGV[at + 4] == 'd' then
+      break
+    end
+    numbers[#numbers + 1] = tonumber(ARGV[at + 2])
+    seqs[#seqs + 1] = seq
+    members[#members + 1] = seqText(seq)
+    values[#values + 1] = at + 5
+    at = at + OPERANDS.b
+  end
+  local sides, met = call('HMGET', keyOf(group, 'side'), unpack(members)), {}
+  for i = 1, #seqs do
+    if sides[i] then
+      sides[i] = cmsgpack.unpack(sides[i])
+      names[#names + 1] = sides[i].lane
+    end
+  end
+  loadFlows(group, names)
+  local first, last
+  local function forget()
+    if first then
+      call('ZREMRANGEBYSCORE', keyOf(group, 'held'), first, last)
+    end
+  end
+  for i = 1, #seqs do
+    local side, seq, settled = sides[i], seqs[i], false
+    if side and side.lease == numbers[i] and not met[seq] then
+      met[seq] = true
+      settled = true
+      if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+        -- Nothing but this group has to do with it.
+        local flow = changeFlow(group, side.lane)
+        flow.size = flow.size - 1
+        endLive(flow)
+        row.outside = row.outside - side.size
+        row.leased, row.out, row.acked = row.leased - 1, row.out - 1, row.acked + 1
+        defer(group, 'unlends', members[i])
+        defer(group, 'unside', members[i])
+        if first and seq == last + 1 then
+          last = seq
+        else
+          forget()
+          first, last = seq, seq
+        end
+      else
+        settled = settleOne(group, 'b', numbers[i], seq, values[i])
+      end
+    end
+    settledWakes = settledWakes or settled
+    results[#results + 1] = settled and '1' or '0'
+  end
+  forget()
+  doDeferred(group)
+  return at
+end
 
 local function settleAll(group, at)
   local results = {}
   while at <= #ARGV do
     local kind, token, number, seq = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
     local isOurs = group and group.row.token == token
-    if kind == 'a' or kind == 'v' then
+    local width = OPERANDS[kind]
+    if kind == 'b' and isOurs and seq >= LANE_BASE and ARGV[at + 4] ~= 'd' then
+      at, width = ackInLanes(group, at, results), 0
+    elseif kind == 'a' or kind == 'v' then
       local last = tonumber(ARGV[at + 4])
       local count = last - seq + 1
       if isOurs then
@@ -207,7 +285,7 @@ local function settleAll(group, at)
       settledWakes = settledWakes or (settled and kind ~= 'e')
       results[#results + 1] = settled and '1' or '0'
     end
-    at = at + OPERANDS[kind]
+    at = at + width
   end
   return table.concat(results)
 end

@@ -81,24 +81,28 @@ local function isOverdue()
   return queue.timer and queue.timer <= now
 end
 
--- Groups that started at the latest while much was overdue do not get that: it came before them.
-local function passSince(tail, due)
+-- Whether a delayed message was due before a group started that begins at the latest.
+local function isSince(group, at, number)
+  local since = group.row.since
+  return since and at <= since.at and number < since.number
+end
+
+-- Groups that started at the latest while much was overdue do not get that: it came before them. `laned`: which of it is not of
+-- the log.
+local function passSince(tail, due, laned)
   for _, group in pairs(allGroups()) do
     local row = group.row
     local since = row.since
     if since then
-      local passed = 0
-      while
-        2 * passed < #due
-        and tonumber(due[2 * passed + 2]) <= since.at
-        and tonumber(due[2 * passed + 1]) < since.number
-      do
-        passed = passed + 1
+      local passed, looked = 0, 0
+      while 2 * looked < #due and isSince(group, tonumber(due[2 * looked + 2]), tonumber(due[2 * looked + 1])) do
+        looked = looked + 1
+        passed = passed + (laned[looked] and 0 or 1)
       end
       if row.cursor == tail then
         row.cursor = tail + passed
       end
-      if 2 * passed < #due or not queue.timer or queue.timer > since.at then
+      if 2 * looked < #due or not queue.timer or queue.timer > since.at then
         row.since = nil
         queue.late = queue.late - 1
       end
@@ -118,7 +122,7 @@ local function sweepDelayed(most)
   end
   local due = call('ZRANGEBYSCORE', base .. 'timers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
   local messages, names, members, size = {}, {}, {}, 0
-  local lapses = {}
+  local lapses, laned = {}, {}
   while 2 * #messages < #due and size < TIMER_BYTES do
     -- As many as are likely to be small enough, going by those before.
     local each = #messages > 0 and math.max(1, size / #messages) or TIMER_BYTES / 16
@@ -134,6 +138,7 @@ local function sweepDelayed(most)
       members[#members + 1] = wanted[i]
       names[#names + 1] = message.id
       messages[#messages + 1] = message
+      laned[#messages] = message.lane ~= nil
       if message.expires then
         lapses[#lapses + 1] = wanted[i]
       end
@@ -142,10 +147,21 @@ local function sweepDelayed(most)
   local tail = queue.tail
   if #messages > 0 then
     local rows = call('HMGET', base .. 'ids', unpack(names))
-    local ids = {}
+    local ids, plain, ofLanes, places = {}, {}, {}, {}
     for i = 1, #names do
+      local seq
+      if laned[i] then
+        seq = LANE_BASE + queue.number
+        queue.number = queue.number + 1
+        messages[i].seq = seq
+        ofLanes[#ofLanes + 1] = messages[i]
+        places[#places + 1] = i
+      else
+        seq = tail + #plain
+        plain[#plain + 1] = messages[i]
+      end
       ids[2 * i - 1] = names[i]
-      ids[2 * i] = string.format('s%.0f', tail + i - 1) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
+      ids[2 * i] = string.format('s%.0f', seq) .. (rows[i] and string.match(rows[i], '%+.*$') or '')
     end
     call('HSET', base .. 'ids', unpack(ids))
     call('ZREM', base .. 'timers', unpack(members))
@@ -153,7 +169,12 @@ local function sweepDelayed(most)
     if #lapses > 0 then
       call('ZREM', base .. 'lapse', unpack(lapses))
     end
-    addMessages(messages, clock, '')
+    addMessages(plain, clock, '')
+    if #ofLanes > 0 then
+      sendToLanes(ofLanes, function(group, i)
+        return not isSince(group, tonumber(due[2 * places[i]]), tonumber(due[2 * places[i] - 1]))
+      end)
+    end
     queue.delayed = queue.delayed - #messages
     queue.later = queue.later - size
     for i = 2 * #messages + 1, #due do
@@ -163,7 +184,7 @@ local function sweepDelayed(most)
   queue.timer = tonumber(call('ZRANGE', base .. 'timers', 0, 0, 'WITHSCORES')[2])
   queueChanged = true
   if queue.late > 0 then
-    passSince(tail, due)
+    passSince(tail, due, laned)
   end
   return #messages
 end

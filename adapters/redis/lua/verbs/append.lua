@@ -9,7 +9,7 @@ local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local at = 7
 if ARGV[6] == '0' then
   open()
-  if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes then
+  if more == '' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes and not (queue.laned and isOverdue()) then
     sweepDelayed(TIMERS_AT_ONCE)
     -- What is overdue comes first.
     if not isOverdue() then
@@ -26,7 +26,7 @@ if ARGV[6] == '0' then
 end
 
 --@include leases places moves ids find drop group counts
---@lazily parked outcomes
+--@lazily parked outcomes lanes holds
 if ARGV[6] ~= '0' then
   local _
   _, at = openGroups(6)
@@ -36,6 +36,7 @@ local function stored(spec, record, id)
   return {
     id = id,
     key = spec.key,
+    lane = spec.lane,
     expires = spec.expiresInMs and now + spec.expiresInMs,
     max = spec.maxAttempts,
     named = id and (spec.dedupeMs or 0),
@@ -85,7 +86,7 @@ local function replace(message, seq)
     call('ZADD', key, seq, cmsgpack.pack(message))
   end
   for group, place in pairs(places) do
-    if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' then
+    if place.kind == 'waiting' or place.kind == 'blocked' or place.kind == 'parked' or place.kind == 'lined' then
       local old = heldMessage(group, seq)
       group.row.outside = group.row.outside + #message.record - #old.record
       group.changed = true
@@ -93,7 +94,7 @@ local function replace(message, seq)
       call('ZREM', keyOf(group, 'reap'), seqText(seq))
       noteReap(group, message)
       if place.kind == 'waiting' then
-        putSide(group, seq, { at = place.side.at, attempt = 0 })
+        putSide(group, seq, { at = place.side.at, attempt = 0, lane = place.side.lane })
       elseif place.kind == 'parked' then
         unpark(group, message)
       end
@@ -105,7 +106,17 @@ local function replace(message, seq)
       end
     end
   end
+  local early = queue.early and earlyMessage(seq)
+  if early then
+    dropEarly(early)
+    sendToLanes({ message })
+  end
   call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+end
+
+-- Key and lane decide where a message lies.
+local function isElsewhere(message, spec)
+  return message.key ~= spec.key or message.lane ~= spec.lane
 end
 
 local rowOf, pastOf = {}, {}
@@ -145,7 +156,7 @@ local function meet(spec)
       local old = delayedMessage(found.number)
       local delay = delayOf(spec, old)
       -- The new one brings its own delay, but what is due has its place.
-      local moves = due > now or delay > 0 or old.key ~= spec.key
+      local moves = due > now or delay > 0 or isElsewhere(old, spec)
       return moves and 'S' or 'r', { delay = delay, since = old.since or old.at }
     end
   elseif found then
@@ -160,7 +171,7 @@ local function meet(spec)
     end
     -- The last group that had it may have been deleted.
     if queue.groups == 0 then
-      retained = isPending(seq)
+      retained = queue.early and earlyMessage(seq) or isPending(seq)
     end
     if retained then
       if not spec.replace then
@@ -169,14 +180,14 @@ local function meet(spec)
       if not all then
         return 's', { earlier = math.max(own, earlier) }
       end
-      local present = logMessage(seq)
+      local present = queue.early and earlyMessage(seq) or logMessage(seq)
       for group, place in pairs(places) do
         if place.kind ~= 'ahead' then
           present = messageIn(group, place, seq)
         end
       end
       local delay = delayOf(spec, present)
-      local moves = present.key ~= spec.key or delay > 0
+      local moves = delay > 0 or isElsewhere(present, spec)
       return moves and 'S' or 'r', { delay = delay, since = present.since or present.at }
     end
   end
@@ -239,7 +250,7 @@ sweepDelayed(math.min(4 * TIMERS_AT_ONCE, TIMERS_AT_ONCE + #records))
 -- What is overdue comes first, so that what comes now waits behind it.
 local isBehind = isOverdue()
 local firstSeq, firstNumber = queue.tail, queue.number
-local added, ids, names, rows, timers, lapses = {}, {}, {}, {}, {}, {}
+local added, ids, names, rows, timers, lapses, laned = {}, {}, {}, {}, {}, {}, {}
 for i = 1, #records do
   local spec = specs and specs[i] or 0
   local mark, about = marks[i], known[i] or {}
@@ -260,6 +271,7 @@ for i = 1, #records do
       names[#names + 1] = spec.id
     end
     local message = stored(spec, records[i], spec.id)
+    queue.laned = queue.laned or message.lane ~= nil or nil
     local delay = about.delay or spec.delayMs or 0
     message.since = about.since
     if delay > 0 or isBehind then
@@ -291,6 +303,20 @@ for i = 1, #records do
       queue.number = number + 1
       queue.delayed = queue.delayed + 1
       queue.later = queue.later + #message.record
+      queue.sent = queue.sent + 1
+      marks[i] = mark == 's' and 'l' or 'L'
+    elseif spec.lane then
+      -- Its number is one of those of delayed messages, which have no places in the log either.
+      local number = queue.number
+      message.seq, message.at = LANE_BASE + number, clock
+      if not message.id then
+        message.id = makeId(start, number, 1)
+      else
+        ids[#ids + 1] = message.id
+        ids[#ids + 1] = idRow('s', message.seq, message.named, about.earlier or 0)
+      end
+      laned[#laned + 1] = message
+      queue.number = number + 1
       queue.sent = queue.sent + 1
       marks[i] = mark == 's' and 'l' or 'L'
     else
@@ -328,5 +354,8 @@ end
 queue.sent = queue.sent + #added
 queueChanged = true
 addMessages(added, clock, start)
+if #laned > 0 then
+  sendToLanes(laned)
+end
 finish(true)
 return { table.concat(marks), firstSeq, firstNumber }

@@ -1,7 +1,7 @@
 -- cancel: number and clock, ids. Answers with one digit for each.
 --@flags allow-oom
 --@include rows log store leases places moves ids find drop
---@lazily parked outcomes
+--@lazily parked outcomes lanes holds
 open()
 local results = {}
 for i = 2, #ARGV do

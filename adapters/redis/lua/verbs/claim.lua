@@ -1,15 +1,15 @@
 -- claim: number and clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', whether the next of their keys is parked,
--- groups to make, the last of which is the one that claims, then what is to be settled.
+-- what lanes may do as JSON or '', groups to make, the last of which is the one that claims, then what is to be settled.
 -- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
--- was settled, and then the deliveries: stretches of the log
+-- was settled, where the turns of a claim of some lanes go on, and then the deliveries: stretches of the log
 --   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records, and how
 --   long what becomes of each is kept or 0, if it is of any
 -- and single messages
---   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record, and how long what becomes of it is kept, if
---   it is
+--   seq, 'l' or 'h' as in settling, at, id, key, own attempts or 0, attempt, error, record, and, where it has either, how long what
+--   becomes of it is kept or 0, and the lane if it has one
 --@flags allow-oom
 --@include rows log store leases places moves ids expire group settling
---@lazily parked outcomes
+--@lazily parked outcomes lanes holds
 local PASS = 256 -- messages of the log that a claim passes over at most once it has found something
 local PASS_ON = 1024 -- messages that a claim looks at at most for nothing
 local GONE_SEGMENTS = 64 -- segments of the log of which all is gone that a claim passes over at most
@@ -20,10 +20,15 @@ local MAX_DELIVERIES = 10000
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = openGroups(7)
+local group, rest = openGroups(8)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
 row.parksNext = ARGV[6] == '1' or nil
+
+-- Rules: limits, as in `limitsOf`, with the longest prefixes first. `only`: a prefix, or `names`, the first of them the lane whose turn
+-- it is; `at` and `left`: the position of a claim of some lanes.
+local asked = ARGV[7] ~= '' and cjson.decode(ARGV[7]) or {}
+local onlySome = asked.only ~= nil or asked.names ~= nil
 
 local settled = settleAll(group, rest)
 if queue.scan or queue.untidy then
@@ -36,20 +41,54 @@ if queue.reap and queue.reap <= now then
   more = true
 end
 if row.join then
-  looked = looked + takeOver(group)
+  local isFirst = row.join.lanes ~= nil
+  local took = takeOver(group)
+  if isFirst and row.join and not row.join.lanes and took < JOIN_AT_ONCE / 2 then
+    took = took + takeOver(group)
+  end
+  looked = looked + took
+end
+
+if queue.over and queue.over <= now and sweepHolds() then
+  more = true
+end
+if (queue.laned or onlySome) and sweepDelayed(TIMERS_AT_ONCE) > 0 and isOverdue() then
+  more = true
+end
+local lanes = row.lanes
+if lanes and lanes.flows > 0 and wakeLanes(group) then
+  more = true
+end
+if flowsChanged then
+  finishFlows()
 end
 
 local ends = now + leaseMs
-local reply = { row.token, nonce, -1, settled }
+local reply = { row.token, nonce, -1, settled, '' }
 local taken, bytes = 0, 0
 group.changed = true
+
+-- What the group may have, if that is less: nothing, or one at a time. See holds.lua.
+local heldFor, probes = nil, {}
+if queue.holds then
+  heldFor, probes = hindrances(group)
+end
+local probeEnds = #probes > 0 and probeOut(group, probes)
+if heldFor or probeEnds then
+  limit = 0
+elseif #probes > 0 then
+  limit = math.min(limit, 1)
+end
+-- What a lane may have in its turn.
+local cap = math.huge
+local lastTaken
 
 local function room()
   -- A group that joins gives out nothing before it has everything in order.
   if bytes >= MAX_BYTES or row.join then
     return 0
   end
-  return limit - taken
+  return math.min(limit, cap) - taken
 end
 
 -- Leases on stretches of the log, which grow as long as they touch. `before`: the bytes of the log before the one at hand.
@@ -99,11 +138,20 @@ local function take(message, attempt, held, key, reported)
     end
     free(group, key)
     bury(group, message, attempt, reason, reported, row.deadFor)
-    return
+    return false
   end
+  lastTaken = seq
   if held then
-    call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
-    putSide(group, seq, { lease = nonce, at = ends, attempt = attempt + 1 })
+    local side = { lease = nonce, at = ends, attempt = attempt + 1, lane = message.lane }
+    if message.lane then
+      side.expires = message.expires
+      -- What an ack needs to know, if that is little.
+      side.size = not message.key and not message.named and not message.keep and #message.record or nil
+      leaseInLane(group, seq, side, ends, true)
+    else
+      call('ZADD', keyOf(group, 'ends'), ends, seqText(seq))
+      putSide(group, seq, side)
+    end
     row.leased = row.leased + 1
     row.out = row.out + 1
     if message.expires then
@@ -124,8 +172,10 @@ local function take(message, attempt, held, key, reported)
     attempt + 1,
     reported or '',
     message.record,
-    message.keep,
+    message.keep or message.lane and 0,
+    message.lane,
   }
+  return true
 end
 
 -- Leases that have ended are leased anew.
@@ -260,6 +310,7 @@ local function takeStretch(segment, from)
     blob = string.sub(blob, 4 * from - 3, 4 * to) .. string.sub(blob, ends + begin + 1, ends + begin + size)
   end
   local first = segment.first + from - 1
+  lastTaken = first
   reply[#reply + 1] = { first, to - from + 1, segment.at, segment.base, ids, own, begin, blob, keep }
   lease(first, segment.first + to - 1, 1, named)
   taken = taken + to - from + 1
@@ -274,7 +325,9 @@ local function takeFromLog()
       more = true
       return
     end
-    local entries = segmentsFrom(row.cursor, ask)
+    -- Turns take one message of a segment after the other.
+    local atHand = known and row.cursor >= known.first and row.cursor <= known.last
+    local entries = atHand and { known } or segmentsFrom(row.cursor, ask)
     if #entries == 0 then
       corrupt('the log')
     end
@@ -282,7 +335,7 @@ local function takeFromLog()
       if room() == 0 or looked >= PASS_ON then
         break
       end
-      local segment = toSegment(entry)
+      local segment = atHand and known or toSegment(entry)
       known = segment
       local from = math.max(row.cursor, segment.first)
       local place = from - segment.first + 1
@@ -306,37 +359,77 @@ local function takeFromLog()
   end
 end
 
-takeEnded()
-takeDue()
-takeFromLog()
--- What is due comes behind the log.
-local moved = 0
-while moved < PASS_ON and room() > 0 and row.cursor == queue.tail and isOverdue() do
-  moved = moved + sweepDelayed(math.min(TIMERS_AT_ONCE, math.max(FEW, room())))
+-- What is no lane's. Answers whether that was something.
+local function takePlain()
+  local before = taken
+  takeEnded()
+  takeDue()
   takeFromLog()
+  -- What is due comes behind the log.
+  local moved = 0
+  while moved < PASS_ON and room() > 0 and row.cursor == queue.tail and isOverdue() do
+    moved = moved + sweepDelayed(math.min(TIMERS_AT_ONCE, math.max(FEW, room())))
+    takeFromLog()
+  end
+  -- The keys of messages of the log that died a moment ago.
+  takeDue()
+  return taken > before
 end
--- The keys of messages of the log that died a moment ago.
-takeDue()
+
+local takesTurns = onlySome or lanes ~= nil and lanes.flows > 0
+if takesTurns then
+--@include turns
+  takeInTurns()
+else
+  if takePlain() and lanes then
+    lanes.at, lanes.left = '', 0
+  end
+end
 flush()
+if #probes > 0 and lastTaken then
+  noteProbe(group, probes, lastTaken, nonce)
+end
+row.served = row.served or taken > 0
 unpin(group)
 if concluded then
   keepOutcomes()
 end
 forgetIds()
+if flowsChanged then
+  finishFlows()
+end
 
-if more or row.join or (room() <= 0 and row.cursor < queue.tail) then
+local function noteNext(next, time)
+  return next and time and math.min(next, time) or next or time
+end
+
+local isOut = room() <= 0 and not heldFor and not probeEnds
+if
+  more
+  or row.join
+  or isOut and (not onlySome and row.cursor < queue.tail or takesTurns and isLeft())
+then
   reply[3] = 0
 else
-  local next = queue.timer
-  if row.waiting > 0 then
-    local due = tonumber(call('ZRANGE', keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2])
-    next = next and math.min(next, due) or due
+  local next
+  if heldFor or probeEnds then
+    next = heldFor and math.max(heldFor, probeEnds or 0) or probeEnds
+  else
+    next = queue.timer
+    if row.waiting > 0 and not onlySome then
+      next = noteNext(next, tonumber(call('ZRANGE', keyOf(group, 'due'), 0, 0, 'WITHSCORES')[2]))
+    end
+    if row.leased > 0 and not onlySome then
+      next = noteNext(next, tonumber(call('ZRANGE', keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2]))
+    end
+    if row.lanes and row.lanes.flows > 0 then
+      for _, kind in ipairs({ 'rests', 'lends', 'wake' }) do
+        next = noteNext(next, tonumber(call('ZRANGE', keyOf(group, kind), 0, 0, 'WITHSCORES')[2]))
+      end
+    end
+    next = noteNext(next, queue.over)
   end
-  if row.leased > 0 then
-    local ended = tonumber(call('ZRANGE', keyOf(group, 'ends'), 0, 0, 'WITHSCORES')[2])
-    next = next and math.min(next, ended) or ended
-  end
-  if next then
+  if next and next < math.huge then
     reply[3] = math.max(0, math.ceil(next - now))
   end
 end

@@ -1,8 +1,15 @@
 -- deleteGroup: number and clock, group. Answers with 1 if there is more to do, see tidy.
 --@flags allow-oom
 --@include rows log leases places moves ids group empty
+--@lazily lanes holds
 local group = open(ARGV[2])
+if queue.holds then
+  endHoldsOf(ARGV[2])
+end
 if not group then
+  if queueChanged then
+    finish(true)
+  end
   return 0
 end
 allGroups()

@@ -1,20 +1,22 @@
--- list: number and clock, group, limit, states, with bodies or not, section, place, number of ids, ids. States as letters: (r)eady,
--- (l)eased, (d)elayed, (b)locked, (p)arked, dead (x), d(o)ne. A page goes on at a place of a section; it ends with as many messages,
--- or before.
+-- list: number and clock, group, limit, states, with bodies or not, section, place, a lane with `l` before it or '', number of ids, ids.
+-- States as letters: (r)eady, (l)eased, (d)elayed, (b)locked, (p)arked, dead (x), d(o)ne. A page goes on at a place of a section; it ends
+-- with as many messages, or before.
 -- Answers with the token of the group, the section and the place to go on from or '', and for each message
---   state, at, id, key, own attempts or 0, attempts, in how many ms or -1, error, record,
+--   state, at, id, key, lane, own attempts or 0, attempts, in how many ms or -1, error, record,
 --   and of dead letters the reason, when, fence and seq; of parked ones the reason, the data and when; of leased ones that tell how far
 --   they are, when and the value; of done ones the status, when, and the value, or the reason and the error
 --@flags no-writes
 --@include rows log store leases places moves ids group find
---@lazily outcomes
+--@lazily outcomes lanes
 local LOOK = 256 -- messages that are looked at with one command
 local LOOK_AT_MOST = 2048
 local MAX_BYTES = 8 * 1024 * 1024 -- that an answer has, but for its last message
 local LOOK_BYTES = 32 * 1024 * 1024 -- that a page without bodies reads
 
 local name, limit, states, isBare = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '0'
-local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local section, place, idCount = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
+-- Only of this lane, or of none.
+local onlyLane = string.match(ARGV[8], '^l(.*)$')
 local group = open(name) or imagineGroup(name, '', 'earliest')
 local row = group.row
 local reply = { row.token, '', '' }
@@ -38,13 +40,14 @@ local function show(state, message, attempt, at, reported, details)
   if at and left <= 0 then
     state = 'r'
   end
-  if wants(state) then
+  if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
     bytes = bytes + (isBare and 0 or #message.record)
     local entry = {
       state,
       message.at,
       message.id,
       message.key or '',
+      message.lane or '',
       message.max or 0,
       attempt,
       left > 0 and math.ceil(left) or -1,
@@ -73,6 +76,8 @@ local function showHeld(message, side)
       show('p', message, side.attempt, nil, nil, { parked.reason, parked.data or '', parked.at })
     elseif side and not side.blocked then
       show('d', message, side.attempt, side.at, side.error)
+    elseif not side and message.lane then
+      show('r', message, 0)
     else
       show('b', message, 0)
     end
@@ -121,6 +126,19 @@ end
 
 local sections = {}
 
+-- Those that are parked have a section of their own.
+local function showUnlessParked(member)
+  local message = cmsgpack.unpack(member)
+  local side = sideOf(group, message.seq)
+  if not (side and side.parked) then
+    showHeld(message, side)
+  end
+  return message.seq
+end
+
+-- What a group that joins has of lanes beyond what it has yet to take over begins here.
+local laneBound = row.join and (row.join.lanes or row.join.bound)
+
 sections[1] = { 'lr', function()
   local from = tonumber(place ~= '' and place or 0) + 1
   while row.leased > row.out do
@@ -150,20 +168,20 @@ sections[1] = { 'lr', function()
 end }
 
 sections[2] = { 'ldbr', function()
-  return walk(keyOf(group, 'held'), function(member)
-    local message = cmsgpack.unpack(member)
-    local side = sideOf(group, message.seq)
-    if not (side and side.parked) then
-      showHeld(message, side)
-    end
-    return message.seq
-  end)
+  if onlyLane and onlyLane ~= '' and place == '' then
+    place = string.format('%.0f', LANE_BASE - 1)
+  end
+  local below = onlyLane == '' and LANE_BASE or row.join and row.join.lanes and LANE_BASE or laneBound
+  return walk(keyOf(group, 'held'), showUnlessParked, below and string.format('(%.0f', below))
 end }
 
 -- What a group has yet to take over.
 sections[3] = { 'r', function()
   local join = row.join
   while join do
+    if (tonumber(place) or 0) >= join.bound - 1 then
+      nextWindow(join)
+    end
     join.from = math.max(join.from, tonumber(place) or 0)
     local messages, bound = unjoined(group, ask())
     for _, message in ipairs(messages) do
@@ -177,14 +195,22 @@ sections[3] = { 'r', function()
         return true
       end
     end
-    if bound >= join.bound then
+    if bound >= join.bound and not join.lanes then
       return false
     end
     place = string.format('%.0f', bound - 1)
   end
 end }
 
-sections[4] = { 'r', function()
+sections[4] = { 'ldbr', function()
+  if not laneBound then
+    return false
+  end
+  place = string.format('%.0f', math.max(laneBound - 1, tonumber(place) or 0))
+  return walk(keyOf(group, 'held'), showUnlessParked)
+end }
+
+sections[5] = { 'r', function()
   local from = math.max(row.cursor, tonumber(place ~= '' and place or 0) + 1)
   while from < queue.tail do
     local entry = segmentsFrom(from, 1)[1]
@@ -221,7 +247,7 @@ local function isBefore(number, at)
 end
 
 -- The place is when the last one is due, and its number.
-sections[5] = { 'dr', function()
+sections[6] = { 'dr', function()
   local at, number = string.match(place, '^(.*)/(.*)$')
   local index = 0
   if at then
@@ -252,7 +278,7 @@ sections[5] = { 'dr', function()
   end
 end }
 
-sections[6] = { 'x', function()
+sections[7] = { 'x', function()
   return walk(keyOf(group, 'dead'), function(member)
     local letter = cmsgpack.unpack(member)
     showDead(letter)
@@ -265,11 +291,11 @@ local function showDone(outcome)
   if outcome.ends <= now or outcome.status == 'dead' and letterAt(group, outcome.seq) then
     return
   end
-  local message = { id = outcome.id, key = outcome.key, at = outcome.at, max = outcome.max, record = '' }
+  local message = { id = outcome.id, key = outcome.key, lane = outcome.lane, at = outcome.at, max = outcome.max, record = '' }
   show('o', message, outcome.attempt, nil, outcome.error, detailsOf(outcome))
 end
 
-sections[7] = { 'p', function()
+sections[8] = { 'p', function()
   return walk(keyOf(group, 'parked'), function(member)
     local seq = tonumber(member)
     local message, side = heldAt(group, seq)
@@ -279,7 +305,7 @@ sections[7] = { 'p', function()
   end)
 end }
 
-sections[8] = { 'o', function()
+sections[9] = { 'o', function()
   return walk(keyOf(group, 'results'), function(member)
     local outcome = cmsgpack.unpack(member)
     showDone(outcome)
@@ -310,7 +336,9 @@ local function showStanding(id)
     corrupt('a message')
   end
   read = read + #message.record
-  if spot.kind == 'leased' then
+  if spot.kind == 'lined' then
+    showHeld(message)
+  elseif spot.kind == 'leased' then
     showLeased(message, spot.lease.attempt, spot.lease.ends, spot.lease.number)
   elseif spot.kind == 'ahead' or spot.kind == 'unjoined' then
     if isLive(message) then
@@ -325,7 +353,8 @@ end
 local function showLetter(id)
   local prefix = chainOf(id)
   local member = call('ZREVRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix .. '\255', '[' .. prefix, 'LIMIT', 0, 1)[1]
-  local seq = member and tonumber(string.sub(member, #prefix + 1)) or (digitsOf(id))
+  local seq = member and tonumber(string.sub(member, #prefix + 1))
+  seq = seq or seqOf(id)
   local letter = seq and letterAt(group, seq)
   if letter and letter.message.id == id then
     read = read + #letter.message.record
@@ -337,7 +366,7 @@ end
 local function showIds()
   local first = place == '' and 0 or tonumber(place)
   for step = first, 3 * idCount - 1 do
-    local id = ARGV[9 + math.floor(step / 3)]
+    local id = ARGV[10 + math.floor(step / 3)]
     place = string.format('%.0f', step + 1)
     if step % 3 == 2 then
       showStanding(id)

@@ -2,6 +2,7 @@
 -- is more to do, see tidy; 2: the rows cannot be read, and only the names of keys tell what groups have, so nothing was done.
 --@flags allow-oom
 --@include rows log leases places moves ids group empty
+--@lazily lanes
 if not readAll() then
   -- Nobody can tell what is right of it: the queue starts anew, without groups.
   return endUnread(3)
@@ -12,8 +13,12 @@ queue.joining = 0
 for _, group in pairs(old) do
   local row = newRow(ARGV[2] .. count, queue.tail, queue.bytes)
   count = count + 1
-  for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor' }) do
+  for _, kept in ipairs({ 'acked', 'failed', 'latest', 'deadFor', 'parksNext', 'born', 'served' }) do
     row[kept] = group.row[kept]
+  end
+  local lanes = group.row.lanes
+  if lanes then
+    row.lanes = { flows = 0, ahead = 0, again = 0, lost = 0, at = lanes.at, left = lanes.left }
   end
   group.row.join = nil
   unlinkGroup(group)

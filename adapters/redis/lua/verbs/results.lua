@@ -1,6 +1,7 @@
 -- results: number and clock, group, ids. Answers for each with '' or the status, when, and the value, or the reason and the error.
 --@flags no-writes
 --@include rows log store leases places moves ids find outcomes
+--@lazily lanes
 local group = open(ARGV[2])
 local reply = {}
 

@@ -2,6 +2,7 @@
 -- '', how long until they expire or '', ids. Answers with one digit for each.
 --@flags allow-oom
 --@include rows log store leases places moves ids find parked
+--@lazily lanes holds
 local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 open()
 

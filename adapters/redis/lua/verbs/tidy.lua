@@ -1,6 +1,7 @@
 -- tidy: number and clock. Goes on with what a deletion has left. Answers with 1 if there is more to do.
 --@flags allow-oom
 --@include rows log leases places moves ids
+--@lazily lanes
 open()
 tidy()
 finish()
