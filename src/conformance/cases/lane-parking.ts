@@ -1,8 +1,30 @@
-import { CANCELLATION, LANES, ORDERING_KEYS, PARKING, RESULTS, type Section } from '../case.ts'
+import { CANCELLATION, DEDUPLICATION, LANES, ORDERING_KEYS, PARKING, RESULTS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
-import { bodiesOf, sortedBodies } from '../scene.ts'
+import { type Draft, type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 import type { Delivery } from '../../storage.ts'
 import { of } from './lanes.ts'
+
+const BEHIND = 'behind a dead letter'
+
+/** Sends a message of a lane and parks it. Answers with its id. */
+async function sendToPark(q: View, draft: Draft): Promise<string> {
+  const [id] = await q.send(draft)
+  await q.park(await q.takeOne(), 'why')
+  return id!
+}
+
+/** Has one die, and the next of its key parked. */
+async function killAhead(q: View, { receipt }: { readonly receipt: string }): Promise<void> {
+  equal(
+    await q.statuses({ receipt, kind: 'dead', reason: 'rejected', parksNext: true }),
+    ['settled'],
+    'the status of the death',
+  )
+}
+
+async function numbersOf(q: View): Promise<unknown> {
+  return (await q.lanes()).map(({ lane, waiting, leased }) => [lane, waiting, leased])
+}
 
 /** Where lanes and parked messages, or what is kept of messages, meet. */
 export const laneParking: Section = {
@@ -190,6 +212,177 @@ export const laneParking: Section = {
           ['b'],
           'lanes: what is kept is in none',
         )
+      },
+    },
+    {
+      name: 'a replacement ends that it is parked',
+      needs: [PARKING, DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        await sendToPark(q, { body: 'x', id: 'mine', lane: 'a' })
+        equal(await q.sendOne({ body: 'y', id: 'mine', lane: 'a', replace: true }), 'replaced', 'in its lane')
+        await q.park(await q.takeOne())
+        equal(await q.sendOne({ body: 'z', id: 'mine', lane: 'b', replace: true }), 'replaced', 'in another')
+        equal(await numbersOf(q), [['b', 1, 0]], 'lanes')
+        const held = await q.takeOne()
+        equal([held.body, held.lane], ['z', 'b'], 'the delivery')
+      },
+    },
+    {
+      name: 'the next of the key of a dead letter is parked, of its lane, and goes on behind a redrive',
+      needs: [PARKING, ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        const ofKey = (lane: string): Draft[] => names(lane, 3).map((body) => ({ body, key: 'k', lane }))
+        await q.send(...ofKey('a'), ...ofKey('b'))
+        const [first, other] = await q.take()
+        await killAhead(q, first!)
+        await q.ack(other!)
+        equal(bodiesOf(await q.take()), ['b-1'], 'deliveries')
+        const [parked] = await q.list({ states: ['parked'] })
+        equal([parked?.body, parked?.parked?.reason], ['a-1', BEHIND], 'what is parked')
+        equal(
+          await numbersOf(q),
+          [
+            ['a', 2, 0],
+            ['b', 1, 1],
+          ],
+          'lanes',
+        )
+        await q.retry((await q.dead())[0]!)
+        for (const body of names('a', 3)) {
+          const held = await q.takeOne({ only: 'a' })
+          equal(held.body, body, 'the next of the key')
+          await q.ack(held)
+        }
+      },
+    },
+    {
+      name: 'the first that comes behind a dead letter is parked, though nothing was left in its lane',
+      needs: [PARKING, ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        const draft = { key: 'k', lane: 'a' }
+        await q.send({ ...draft, body: 'x' })
+        await killAhead(q, await q.takeOne())
+        await q.takes([], 'nothing')
+        equal(await q.lanes(), [], 'lanes')
+        const [id] = await q.send({ ...draft, body: 'y' }, { ...draft, body: 'z' })
+        await q.takes([], 'behind the dead letter')
+        await q.count({ parked: 1, blocked: 1 }, 'counts')
+        equal(await q.resume([id!]), [true], 'resume')
+        for (const body of ['y', 'z']) {
+          const held = await q.takeOne()
+          equal(held.body, body, 'the next of the key')
+          await q.ack(held)
+        }
+        equal(await q.lanes(), [], 'lanes in the end')
+      },
+    },
+    {
+      name: 'outcomes of messages of lanes are kept, whatever is acked besides',
+      needs: [RESULTS],
+      async run(t) {
+        const q = await t.open()
+        const keepMs = t.s(60)
+        const ids = await q.send(
+          ...of('a', 3, { keepMs }),
+          ...of('b', 3),
+          ...of('c', 2, { keepMs, delayMs: t.s(1) }),
+        )
+        await t.advance(t.s(1))
+        const held = await q.take()
+        const settlements = held.map(
+          ({ receipt, body }) => ({ receipt, kind: 'ack', value: `value of ${String(body)}` }) as const,
+        )
+        equal(
+          await q.statuses(...settlements),
+          held.map(() => 'settled'),
+          'statuses',
+        )
+        const outcomes = await q.results(...ids)
+        equal(
+          outcomes.map((one) => one?.status === 'done' && one.value),
+          [
+            ...names('a', 3).map((body) => `value of ${body}`),
+            ...[false, false, false],
+            ...names('c', 2).map((body) => `value of ${body}`),
+          ],
+          'values',
+        )
+        const listed = await q.list({ states: ['done'] })
+        equal(
+          listed.map(({ lane }) => String(lane)).sort(),
+          ['a', 'a', 'a', 'c', 'c'],
+          'lanes of what is done',
+        )
+        equal((await q.list({ states: ['done'], lane: 'c' })).length, 2, 'what is done of a lane')
+        equal(
+          (await q.list({ states: ['done'], ids })).map(({ id }) => id).sort(),
+          ids.filter((_, i) => i < 3 || i > 5).sort(),
+          'by their ids',
+        )
+        equal(await q.lanes(), [], 'lanes')
+        await t.advance(keepMs)
+        await q.takes([], 'deliveries')
+        equal(await q.list({ states: ['done'] }), [], 'when its time is over')
+      },
+    },
+    {
+      name: 'tells how far the handler of a message of a lane is, and why it died',
+      needs: [RESULTS],
+      async run(t) {
+        const q = await t.open()
+        const [id] = await q.send({ body: 'x', lane: 'a', keepMs: t.s(60) })
+        const { receipt, keepMs } = await q.takeOne()
+        equal(keepMs, t.s(60), 'keepMs')
+        await q.statuses({ receipt, kind: 'extend', leaseMs: t.s(60), progress: '50 %' })
+        equal({ ...(await q.result(id!)), at: 0 }, { status: 'running', progress: '50 %', at: 0 }, 'progress')
+        const [listed] = await q.list()
+        equal([listed?.lane, listed?.outcome?.status], ['a', 'running'], 'the list')
+        await t.advance(t.s(60))
+        equal(await q.result(id!), undefined, 'when the lease is over')
+        await q.bury(await q.takeOne(), 'rejected', 'no')
+        equal(
+          { ...(await q.result(id!)), at: 0 },
+          { status: 'dead', reason: 'rejected', error: 'no', at: 0 },
+          'the outcome',
+        )
+        await q.ack((await q.dead())[0]!)
+        const [done] = await q.list({ states: ['done'] })
+        equal([done?.lane, done?.outcome?.status], ['a', 'dead'], 'once the dead letter is gone')
+      },
+    },
+    {
+      name: 'a replacement in a lane is put off no further than maxDelayMs says',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const draft = { id: 'mine', lane: 'a', delayMs: t.s(10), maxDelayMs: t.s(25), replace: true }
+        equal(await q.sendOne({ ...draft, body: 'm-0' }), 'stored', 'the first')
+        for (const body of ['m-1', 'm-2', 'm-3']) {
+          await t.advance(t.s(8))
+          equal(await q.sendOne({ ...draft, body }), 'replaced', body)
+        }
+        await t.until(t.s(1), () => q.takes([], 'before').then(() => undefined))
+        const held = await q.takeOne()
+        equal([held.body, held.lane], ['m-3', 'a'], 'the delivery')
+      },
+    },
+    {
+      name: 'purge and deleteGroup leave nothing of it',
+      needs: [PARKING],
+      async run(t) {
+        const q = await t.open()
+        await sendToPark(q, { body: 'x', lane: 'a', key: t.guarantees.orderingKeys ? 'k' : undefined })
+        await q.storage.purge()
+        equal([await q.lanes(), await q.list()], [[], []], 'after a purge')
+        await q.count({ parked: 0, blocked: 0, leased: 0 }, 'counts after it')
+        await sendToPark(q, { body: 'y', lane: 'a' })
+        await q.storage.deleteGroup(q.group)
+        equal([await q.lanes(), await q.list()], [[], []], 'after the group was deleted')
+        await q.send({ body: 'z', lane: 'a' })
+        await q.takes(['z'], 'deliveries')
       },
     },
   ],
