@@ -1898,7 +1898,7 @@ message.skip = nil
 if queue.joining > 0 then
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) and not F.unjoinedAt(other, message.seq) then
+if join and other ~= group and F.awaits(join, message.seq) then
 message.skip = message.skip or {}
 message.skip[other.row.token] = true
 end
@@ -2938,7 +2938,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'cd917d1883048f34054f3669d7eafc520f0dd1ff',
+    sha: '066eb58585e3fcbc7b8b3082dd2e469ed8dbdd30',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3252,7 +3252,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '9ef69f769b9bd1e443ac8278e220dd28950762d0',
+    sha: 'f432f5c0396f57f117ce49ebe0df5e8e31701d8c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3270,7 +3270,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'ecc10cf2f5f6efa16c63ebf7820b564ff32f45ee',
+    sha: '6259455978920955758cbc99659ffa5f3bda3389',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -3644,7 +3644,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'd2b965e4cefc23f5c8bc78cb36b429ef0fa55de0',
+    sha: 'c3d1f9ebdd0299564d069d0e1293a35bc07dadfa',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -3680,7 +3680,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '46e4f54d4d08c1c7cb5707c2a36b9f0a2c63eacd',
+    sha: '5b15a3745b9864d0dde6ba0ba0be045f6d4348f0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -3701,7 +3701,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'c7ba8bc10040e936e3c6911b35b26f364868cc6a',
+    sha: '92b5db7318785a5f171770927bb3670e887cd2e1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -3713,7 +3713,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'b6a07100d074cbb54dbfcb63cf45fd2629541491',
+    sha: '883edcd8840813304951e886d6d242ee40cfb1cd',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -3825,7 +3825,7 @@ return reply
 `,
   },
   list: {
-    sha: '76c1ee9f159bf9db7ec66b4cd734dd46c201a1d4',
+    sha: '8719d5c3ce58cac6e042116fba7d93f1871cad35',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4148,7 +4148,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'e41d1df4ce941b03c6411f00357398175fea51fd',
+    sha: '3ecdacd1fb27b701e4f9196409a41b8da86479c0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4184,7 +4184,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '0116a59990e4d30aa02eacfe146308ae32d6b5cc',
+    sha: '945a6262dd906b20b8f65a40865b0d9eecfa8aa7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4204,7 +4204,7 @@ return standing and 1 or 0
 `,
   },
   retryNow: {
-    sha: '20595800ecf749c8c697c6a3eb2701875ca358d1',
+    sha: '0cc4f0cf71ef48495d65e67a907ddc0205ee21b8',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4228,7 +4228,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'a9bcbff3d8eb2a9299c9110fcf11d5bfcd775315',
+    sha: 'edff194438c136eb32afbdf23b757b2968a2e637',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4245,7 +4245,7 @@ return settled
 `,
   },
   stats: {
-    sha: '6c382d9c7da76b1139fbdf1e772c2eacb5a581d3',
+    sha: '35d6d3e95f3e99027c55e86eca3fc5b1e53838d0',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4304,7 +4304,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '2d0c78c25eab2a4b46e982893963d592cdf67be3',
+    sha: 'e82955e5ccf97d61842270cd2813a9937fc94fb1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `
