@@ -84,7 +84,12 @@ export const SECTIONS: Readonly<Record<string, Entry>> = {
   },
   lanes: {
     title: 'Lanes',
-    load: async () => (await import('./sections/lanes.ts')).lanes,
+    load: async () => (await import('./sections/flow.ts')).lanes,
+    needsQuayside: true,
+  },
+  results: {
+    title: 'Results',
+    load: async () => (await import('./sections/flow.ts')).results,
     needsQuayside: true,
   },
   recovery: {

@@ -8,6 +8,8 @@ import { PLACES, type Place } from '../places.ts'
 const GROUP = 'default'
 const LEASE_MS = 86_400_000
 const BATCH = 100
+const KEEP_MS = 3_600_000
+const RESULT = JSON.stringify({ paid: true, invoice: 12345 })
 /** Holds and appends that prepare a queue go together, so many at once. */
 const TOGETHER = 500
 
@@ -28,8 +30,12 @@ async function eachPlace(run: (name: string, place: Place) => Promise<void>): Pr
 
 let sent = 0
 
-function append(queue: QueueStorage, lanes: readonly (string | undefined)[]): Promise<unknown> {
-  const messages = lanes.map((lane) => ({ body: JSON.stringify(order(sent++)), lane }))
+function append(
+  queue: QueueStorage,
+  lanes: readonly (string | undefined)[],
+  keepMs?: number,
+): Promise<unknown> {
+  const messages = lanes.map((lane) => ({ body: JSON.stringify(order(sent++)), lane, keepMs }))
   return queue.append(messages, { batchId: uuid() })
 }
 
@@ -51,10 +57,10 @@ async function claim(queue: QueueStorage, count: number, lanes?: LaneRules): Pro
   return receipts
 }
 
-async function ack(queue: QueueStorage, receipts: readonly string[]): Promise<void> {
+async function ack(queue: QueueStorage, receipts: readonly string[], value?: string): Promise<void> {
   const results = await queue.settle(
     GROUP,
-    receipts.map((receipt) => ({ receipt, kind: 'ack' })),
+    receipts.map((receipt) => ({ receipt, kind: 'ack', value })),
   )
   if (results.some(({ status }) => status !== 'settled')) throw new Error('a receipt was stale')
 }
@@ -121,6 +127,36 @@ async function byCount(options: Options): Promise<void> {
   })
   print(
     'Append, claim and ack of batches of 100, on contract 1. With 100 lanes and more each message of a batch is the only one of its lane, which was empty before.',
+  )
+}
+
+/** What it costs to keep what became of messages. */
+export async function results(options: Options): Promise<void> {
+  heading('a message, with and without a result that is kept')
+  const rows: string[][] = []
+  await eachPlace(async (name, { queue }) => {
+    await claim(queue, 0)
+    for (const [size, what] of [
+      [1, 'one at a time'],
+      [BATCH, 'batches of 100'],
+    ] as const) {
+      const lap = (keepMs?: number, value?: string) => async (): Promise<void> => {
+        await append(queue, Array.from({ length: size }), keepMs)
+        await ack(queue, await claim(queue, size), value)
+      }
+      const off = await costs(options, size, lap())
+      const on = await costs(options, size, lap(KEEP_MS, RESULT))
+      const again = await costs(options, size, lap())
+      const times = `${(median(on) / median(off)).toFixed(2)}×`
+      rows.push([name, what, micro(off), micro(on), times, micro(again)])
+    }
+  })
+  printTable(
+    ['µs per message', '', 'nothing kept', 'a result of 30 B kept', 'against nothing', 'nothing again'],
+    rows,
+  )
+  print(
+    'Append, claim and ack on contract 1. What is kept stays for the whole run; the last column is what a message costs beside it that keeps nothing.',
   )
 }
 
