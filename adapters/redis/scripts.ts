@@ -2241,7 +2241,7 @@ message.skip = nil
 if queue.joining > 0 then
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) and not F.unjoinedAt(other, message.seq) then
+if join and other ~= group and F.awaits(join, message.seq) then
 message.skip = message.skip or {}
 message.skip[other.row.token] = true
 end
@@ -3350,7 +3350,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'f1797743e47f2c0c71bcbbe1c5cc64a43c715f9e',
+    sha: '6f14806fa8da23496da5ecc744adbc663f27435a',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3682,7 +3682,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '6dadf0826e0dfa91d76db0149ea2409cce9bdd31',
+    sha: 'bed4c4c9e8f15c5ee4f171b8fba0a4106155cd14',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3700,7 +3700,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '4b42a867142ec74b76a08987ab83f256cffbbdfd',
+    sha: '7798601558087490ee0d29f13457df3aec000929',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4087,7 +4087,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'd64b88739e4506e6ca9a3c5ca54bfb6461d3fd52',
+    sha: 'bd7cfe58f8b1a1c8ffa9054801dd1a282eadcb57',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4123,7 +4123,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'e4db433415927bd4110ee7c736d64cdc2758e757',
+    sha: 'e1fb976b82110a03075c5974c91d3019ad5ae361',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4144,7 +4144,7 @@ return 0
 `,
   },
   hold: {
-    sha: '1e1f90f689f2595034e19aed1c9e96dc6f4ba5f7',
+    sha: '934eb70980683e821c2a62909ddcd2641a00cc57',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4156,7 +4156,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'a03f8d535c96eb06e1b3ca814879062f7057d857',
+    sha: 'a9cbb9fd3955463fbcc9577ca03f0be8f40a7853',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4268,7 +4268,7 @@ return reply
 `,
   },
   list: {
-    sha: '47f089a01706fd96b6103c4bae29bada39a07bc6',
+    sha: '313425757b7cd62135f2f4da863ee8c28444f7bf',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4624,7 +4624,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'd1a69aff867a82892caefc7319fee5be5c7f0b03',
+    sha: 'e8aa466787a8edfde1b103f51036d6dbdfd79213',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4660,7 +4660,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '7a7722ad4297f054e5e55b4c6784edb1b79af590',
+    sha: '4c561705b166a80fe2e08a297cb72d8a62457b1b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4680,7 +4680,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: '3e4e1118a7645adda323e373ada2a6e08a7c9e26',
+    sha: 'c901919e28ad04b1a7d62dd3625422f3e574f599',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4708,7 +4708,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'a03629f841710196e5965450cb79a22c455bfbb1',
+    sha: '56fa1d25eb51d6a958cb90c090bd497ab548dcb5',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4749,7 +4749,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '7ca5e117dcc5d8f3588f727e93edb4707bf48a9d',
+    sha: '8d12cb35bc7fffc0009cf820988ad7bbb7537145',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4773,7 +4773,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '9364f746b87bbf10fd87d28bc3a873f54f370718',
+    sha: '053d6afeb8f788cf5f2770bdc8c1e4e61304c610',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4793,7 +4793,7 @@ return settled
 `,
   },
   stats: {
-    sha: 'c6999bd8ea28d12d1adeaad3a7730f8f865e8f34',
+    sha: '1a454e8aee71f87af1ffd8d085e3f418436e42c2',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4852,7 +4852,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'c25eef16ee530c762bc7c22d69fed72298ee5e51',
+    sha: '743deabbee8f1d2cdade9381f8024184c83031f1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

@@ -110,13 +110,14 @@ local function unjoinedAt(group, seq)
   end
 end
 
--- A dead letter that one group redrives is none that groups have to take over which have started meanwhile.
+-- A dead letter that one group redrives is none that groups have to take over which have started meanwhile; those that get the message of
+-- another group get it as it is there, with its time.
 local function skipJoining(group, message)
   message.skip = nil
   if queue.joining > 0 then
     for _, other in pairs(allGroups()) do
       local join = other.row.join
-      if join and other ~= group and awaits(join, message.seq) and not unjoinedAt(other, message.seq) then
+      if join and other ~= group and awaits(join, message.seq) then
         message.skip = message.skip or {}
         message.skip[other.row.token] = true
       end
