@@ -31,7 +31,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  * | lanes | lane | {@link LaneRow} of `lanes/lane.ts` |
  * | ready | `[group, lane]` | `0`: the lane may go |
  * | wake | `[group, at, lane]` | `0`: it has to be looked whether the lane may go |
- * | holds | `[0]`, `[1, group]`, `[2, lane]`, `[2, lane, group]` | {@link HoldRow} of `lanes/holds.ts` |
+ * | holds | `[0, '']`, `[1, group]`, `[2, lane]`, `[2, lane, group]` | {@link HoldRow} of `lanes/holds.ts` |
  *
  * A message of a lane has its seq from a block of numbers that the lane has reserved. Its rows in `side`, `due`, `chain` and
  * `held` begin with `[0, group, lane]` instead of `[group]`, but for those in `due` that the group looks at as a whole:

@@ -142,7 +142,7 @@ describe('limits of the platform', () => {
   const refused: readonly (readonly [
     name: string,
     what: string,
-    call: (queue: Queue<unknown>) => unknown,
+    call: (queue: Queue) => unknown,
   ])[] = [
     ['send in a lane', 'lanes', (queue) => queue.createProducer().send(1, { lane: 'a' })],
     ['limits', 'lanes', (queue) => queue.createConsumer('g', { lanes: { concurrency: 1 } })],

@@ -30,13 +30,13 @@ const GROUP = 1
 export const LANE = 2
 
 export function keyOf({ group, lane }: HoldPlace): Key {
-  if (lane === undefined) return group === undefined ? [QUEUE] : [GROUP, group]
+  if (lane === undefined) return group === undefined ? [QUEUE, ''] : [GROUP, group]
   return group === undefined ? [LANE, laneKey(lane)] : [LANE, laneKey(lane), group]
 }
 
 export function placeOf(key: Key): HoldPlace {
   const [kind, first, second] = key as readonly [number, string?, string?]
-  if (kind !== LANE) return { group: first }
+  if (kind !== LANE) return kind === QUEUE ? {} : { group: first }
   return { lane: laneOf(first!), group: second }
 }
 

@@ -213,6 +213,8 @@ export class Lane implements Work {
       if (!flow.changed && !this.changed) continue
       spillHeads(flow)
       const { row } = flow
+      // What waited may have been cancelled.
+      if (row.waiting === 0) row.due = undefined
       if (!flow.served) {
         if (row.rest === FULL && (flow.changed || firstEnd(flow) <= this.now)) row.rest = undefined
         if (row.rest === LIMITED && row.tokenAt! <= this.now) row.rest = WOKEN
