@@ -29,9 +29,7 @@ export const GUARANTEES: Guarantees = {
 /** What a queue in several objects promises. */
 export function guaranteesOf(shards: number): Guarantees {
   // Nobody counts across objects while a message is stored in one of them.
-  return shards === 1
-    ? GUARANTEES
-    : { ...GUARANTEES, fifo: false, idsWithKeys: false, queueLimits: false, lanes: false }
+  return shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false, idsWithKeys: false, queueLimits: false }
 }
 
 /** Rows are billed one by one: a batch is one row, up to a size that is not too long to read for the sake of a claim. */

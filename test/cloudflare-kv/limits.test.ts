@@ -139,11 +139,7 @@ describe('limits of the platform', () => {
   })
 
   /** What the verbs of lanes, parked messages and results are called with. */
-  const refused: readonly (readonly [
-    name: string,
-    what: string,
-    call: (queue: Queue) => unknown,
-  ])[] = [
+  const refused: readonly (readonly [name: string, what: string, call: (queue: Queue) => unknown])[] = [
     ['send in a lane', 'lanes', (queue) => queue.createProducer().send(1, { lane: 'a' })],
     ['limits', 'lanes', (queue) => queue.createConsumer('g', { lanes: { concurrency: 1 } })],
     ['a filter', 'lanes', (queue) => queue.createConsumer('g', { only: 'a' })],

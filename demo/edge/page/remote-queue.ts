@@ -22,6 +22,10 @@ export class RemoteQueue implements InspectedQueue {
   stats: InspectedQueue['stats'] = () => this.#call('stats')
   list: InspectedQueue['list'] = (options) => this.#call('list', options)
   cancel: InspectedQueue['cancel'] = (ids) => this.#call('cancel', ids)
+  resume: InspectedQueue['resume'] = (ids, options) => this.#call('resume', ids, options)
+  hold: InspectedQueue['hold'] = (place) => this.#call('hold', place)
+  release: InspectedQueue['release'] = (place) => this.#call('release', place)
+  lanes: InspectedQueue['lanes'] = (options) => this.#call('lanes', options)
   retryNow: InspectedQueue['retryNow'] = (ids, options) => this.#call('retryNow', ids ?? null, options)
 
   deadLetters(group: string): ReturnType<InspectedQueue['deadLetters']> {
@@ -48,6 +52,10 @@ export class RemoteQueue implements InspectedQueue {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ verb, args }),
     })
+    if (response.status === 500) {
+      const { code, message } = await response.json()
+      throw Object.assign(new Error(message), { code })
+    }
     if (!response.ok) throw new Error(await response.text())
     return (await response.json()) as R
   }

@@ -9,6 +9,10 @@ const VERBS: Record<string, (queue: Queue<Form>, args: never[]) => Promise<unkno
   list: (queue, [options]) => queue.list(options),
   cancel: (queue, [ids]) => queue.cancel(ids!),
   retryNow: (queue, [ids, options]) => queue.retryNow(ids ?? undefined, options),
+  resume: (queue, [ids, options]) => queue.resume(ids!, options),
+  hold: (queue, [place]) => queue.hold(place),
+  release: (queue, [place]) => queue.release(place),
+  lanes: (queue, [options]) => queue.lanes(options),
   'deadLetters.list': (queue, [group, options]) => queue.deadLetters(group).list(options),
   'deadLetters.redrive': (queue, [group, ids]) => queue.deadLetters(group).redrive(ids ?? undefined),
   'deadLetters.delete': (queue, [group, ids]) => queue.deadLetters(group).delete(ids ?? undefined),
@@ -40,7 +44,9 @@ async function call(request: Request, env: Env, kind: Kind): Promise<Response> {
   try {
     return Response.json((await withQueue(env, kind, (queue) => VERBS[verb]!(queue, args))) ?? null)
   } catch (error) {
-    return new Response(String(error), { status: 500 })
+    // The inspector asks once whether there are lanes: it knows by the code.
+    const { code } = error as { code?: string }
+    return Response.json({ code, message: String(error) }, { status: 500 })
   }
 }
 

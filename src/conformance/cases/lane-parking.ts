@@ -1,4 +1,4 @@
-import { CANCELLATION, DEDUPLICATION, LANES, ORDERING_KEYS, PARKING, RESULTS, type Section } from '../case.ts'
+import { CANCELLATION, IDS_WITH_KEYS, LANES, ORDERING_KEYS, PARKING, RESULTS, type Section } from '../case.ts'
 import { equal } from '../assert.ts'
 import { type Draft, type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 import type { Delivery } from '../../storage.ts'
@@ -216,7 +216,7 @@ export const laneParking: Section = {
     },
     {
       name: 'a replacement ends that it is parked',
-      needs: [PARKING, DEDUPLICATION],
+      needs: [PARKING, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await sendToPark(q, { body: 'x', id: 'mine', lane: 'a' })
@@ -355,7 +355,7 @@ export const laneParking: Section = {
     },
     {
       name: 'a replacement in a lane is put off no further than maxDelayMs says',
-      needs: [DEDUPLICATION],
+      needs: [IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         const draft = { id: 'mine', lane: 'a', delayMs: t.s(10), maxDelayMs: t.s(25), replace: true }
