@@ -4708,7 +4708,7 @@ return reply
 `,
   },
   resume: {
-    sha: '56fa1d25eb51d6a958cb90c090bd497ab548dcb5',
+    sha: 'fae571f7ac07b8d93dae1cb184f60caf319b78a7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4717,6 +4717,9 @@ loadRest = function()
 local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 F.open()
 local function edit(group, message)
+if queue.joining > 0 then
+F.handOver(group, message)
+end
 local seq, old = message.seq, message.record
 message.record, message.max, message.at = F.recordAt({ blob = blob, count = 1 }, 1), max, clock
 if expiresIn then

@@ -7,6 +7,10 @@ local only, blob, max, expiresIn = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber
 open()
 
 local function edit(group, message)
+  -- Groups that have yet to take it over get it as it was.
+  if queue.joining > 0 then
+    handOver(group, message)
+  end
   local seq, old = message.seq, message.record
   message.record, message.max, message.at = recordAt({ blob = blob, count = 1 }, 1), max, clock
   if expiresIn then
