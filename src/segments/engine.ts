@@ -181,6 +181,7 @@ function leaveRows(session: Session, queue: string, rows: QueueStore): void {
     session.queues.delete(queue)
     rows.close?.()
   }
+  if (rows.close === undefined) return forget()
   // Transactions take effect in the order of their calls: this one comes last.
   rows.transact('read', () => undefined).then(forget, forget)
 }

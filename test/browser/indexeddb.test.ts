@@ -394,7 +394,7 @@ describe('versions', () => {
         report,
       }
     })
-    expect(found.version).toBe(3)
+    expect(found.version).toBe(4)
     expect(found.names).toContain('ballast')
     const counts = ({ ready, leased, delayed, blocked, dead }: (typeof found.after)[string]): number[] => [
       ready,
