@@ -1,6 +1,7 @@
 import type { ResumeOptions } from '../storage.ts'
 import { find } from './find.ts'
 import { type Group, allGroups } from './group.ts'
+import { handOver } from './joining.ts'
 import { inWork } from './lanes/lane.ts'
 import { replace } from './moves.ts'
 import { locate, messageIn } from './places.ts'
@@ -37,6 +38,8 @@ function resumeIn(group: Group, seq: number, key: string | undefined, edit: Resu
     return true
   }
   const { body, headers, maxAttempts, expiresInMs } = edit
+  // Groups that have yet to take it over get it as it was.
+  handOver(group, seq, message)
   const expires = expiresInMs === undefined ? message.expires : now + expiresInMs
   replace(group, place, seq, { ...message, body, headers, maxAttempts, expires, at: work.clock })
   return true

@@ -42,6 +42,8 @@ registerHistories('redis with low bounds', withLowBounds, {
 registerCases(
   'redis with low bounds',
   conformanceCases(withLowBounds).filter(({ name }) =>
-    /^(groups|dedupe|keys|expiry|ends|retention|starts|list|parking|results|stats: (?!bytes))/.test(name),
+    /^(groups|dedupe|keys|expiry|ends|retention|starts|list|parking|results|lanes and|holds|stats: (?!bytes))/.test(
+      name,
+    ),
   ),
 )

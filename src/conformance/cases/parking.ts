@@ -398,6 +398,19 @@ export const parking: Section = {
       },
     },
     {
+      name: 'edit: not in a group that began before, however much of it that has yet to take over',
+      async run(t) {
+        const q = await t.open()
+        const ids = await q.send(...names('m', 6))
+        for (const held of await q.take()) await q.park(held)
+        const late = q.as('late')
+        await late.claim({ limit: 0 })
+        equal(await q.resume([ids[5]!], { edit: { body: 'new' } }), [true], 'result')
+        await late.takes(names('m', 6), 'in the later group')
+        await q.takes(['new'], 'in its group')
+      },
+    },
+    {
       name: 'what has expired cannot be resumed',
       async run(t) {
         const q = await t.open()
