@@ -192,7 +192,7 @@ describe('what is changed', () => {
     const refused = await quayside(['purge', directory, 'orders'], { input: 'y\n' })
     expect(refused.code).toBe(3)
     expect(refused.err).toMatch(
-      /^quayside: This deletes 10 messages and 1 dead letter of orders in .* add --yes .*\n$/,
+      /^quayside: This deletes 11 messages and 1 dead letter of orders in .* add --yes .*\n$/,
     )
     const again = await works(['export', directory])
     expect(jsonLines(again).length).toBe(jsonLines(before).length)
@@ -201,7 +201,7 @@ describe('what is changed', () => {
     expect((await quayside(dead)).code).toBe(3)
     expect(await works([...dead, '--yes'])).toBe('deleted 1 dead letter\n')
     expect(jsonLines(await works(['purge', directory, 'orders', '--yes', '--json']))).toEqual([
-      { deleted: 10 },
+      { deleted: 11 },
     ])
     expect(await works(['list', directory, 'orders', '--group', 'audit'])).toBe('nothing\n')
   })
@@ -211,7 +211,7 @@ describe('damage', () => {
   test('verify finds it, and salvage keeps the rest', async () => {
     const directory = await filled()
     expect(await works(['verify', directory])).toMatch(
-      / is sound: 1 file, \d+ frames, .* 2 queues, 11 messages\n$/,
+      / is sound: 1 file, \d+ frames, .* 2 queues, 12 messages\n$/,
     )
     const file = join(directory, 'journal-0000000001.qsj')
     const bytes = readFileSync(file)
