@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { effort } from '../support/effort.ts'
 import { absence, type Cell, runCell } from './cell.ts'
-import { type Column, COLUMNS } from './columns.ts'
+import { COLUMNS } from './columns.ts'
 import { InstalledPackage } from './installed.ts'
 import { note, ROWS } from './rows.ts'
-import type { Runtime } from './runtime.ts'
 import { disagreement, table } from './table.ts'
 
 const cells: Cell[] = []
@@ -25,16 +24,14 @@ const pairs = ROWS.flatMap((row) =>
 )
 
 /**
- * Where `npm test` runs all cases: where those of a storage run nowhere else in whole. Elsewhere the core shows that the
- * package loads, and has what it needs of its runtime.
+ * In `npm test` the core shows that the package loads, and has what it needs of its runtime: all cases run on the sources, for
+ * each storage in one place.
  */
-function quick(row: Runtime, { adapter }: Column): 'all' | 'core' {
-  return row.name === 'Chromium, page' && adapter === 'indexeddb' ? 'all' : 'core'
-}
+const SELECTION = effort<'all' | 'core'>({ quick: 'core', full: 'all' })
 
 describe('the built package passes the conformance suite', () => {
   test.each(pairs)('with $title', { timeout: 600_000 }, async ({ row, column }) => {
-    const cell = await runCell(installed, row, column, effort({ quick: quick(row, column), full: 'all' }))
+    const cell = await runCell(installed, row, column, SELECTION)
     cells.push(cell)
     expect(cell.failures.join('\n\n')).toBe('')
     expect(cell.passed).toBeGreaterThan(0)
