@@ -305,7 +305,9 @@ export const laneParking: Section = {
           outcomes.map((one) => one?.status === 'done' && one.value),
           [
             ...names('a', 3).map((body) => `value of ${body}`),
-            ...[false, false, false],
+            false,
+            false,
+            false,
             ...names('c', 2).map((body) => `value of ${body}`),
           ],
           'values',
