@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const LONGEST: readonly string[] = [
   'test/runtimes/runtimes',
   'test/conformance/durable-object',
+  'test/conformance/suite',
   'test/browser/indexeddb',
   'test/browser/outbox',
   'test/cli/',

@@ -36,7 +36,7 @@ describe('a queue that is deleted', () => {
     expect(setting.namespace.keys().length).toBeGreaterThan(8)
     await view.storage.delete()
     expect(setting.namespace.keys()).toEqual([])
-    expect(await view.storage.stats()).toEqual({ groups: {}, messages: 0, bytes: 0, sent: 0 })
+    expect(await view.storage.stats()).toEqual({ groups: {}, messages: 0, bytes: 0, sent: 0, holds: [] })
     await view.storage.close()
     expect(setting.namespace.keys()).toEqual([])
     const again = await setting.isolate().open()
