@@ -1,5 +1,5 @@
 import { type Found, type InDelayed, find, isPending } from './find.ts'
-import { allGroups } from './group.ts'
+import { allGroups, lowestFloor } from './group.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
 import type { IdRow } from './rows.ts'
@@ -22,8 +22,9 @@ export function drop(root: Work, id: string, found: Found): boolean {
     dropDelayed(root, found)
   } else {
     const { seq, key, work } = found
-    const inLog = segmentAt(work, seq) !== undefined
     const groups = allGroups(work)
+    // A segment stays whole, though all groups have what they need of a part of it.
+    const inLog = segmentAt(work, seq) !== undefined && (groups.length === 0 || seq >= lowestFloor(work))
     let dropped = groups.length === 0 && isPending(work, seq)
     for (const group of groups) {
       const place = locate(group, seq, key)

@@ -224,3 +224,21 @@ test.each([
     expect(bench.left(...LANE_TABLES)).toEqual(LANE_TABLES.map(() => 0))
   },
 )
+
+test('what is cancelled once nobody needs the log for it hides nothing from a group that comes', async () => {
+  const queue = await new MemoryAdapter().open('q')
+  const batchId = '01890000-0000-7000-8000-000000000000'
+  const messages = ['m0', 'm1'].map((body) => ({ body, key: 'k', lane: 'M' }))
+  await queue.append(messages, { batchId })
+  const claim = async (group: string): ReturnType<typeof queue.claim> =>
+    await queue.claim({ group, limit: 1, leaseMs: 1000, maxAttempts: 3 })
+  const [first] = (await claim('A')).deliveries
+  await queue.settle('A', [{ receipt: first!.receipt, kind: 'retry', delayMs: 0 }])
+  // It takes over what waits in the other: the log has nothing more for anybody.
+  await claim('B')
+  await queue.cancel([first!.id])
+  expect((await claim('C')).deliveries.map(({ body }) => body)).toEqual(['m1'])
+  expect((await queue.lanes({ group: 'C', limit: 10 })).lanes).toMatchObject([
+    { lane: 'M', waiting: 0, leased: 1 },
+  ])
+})

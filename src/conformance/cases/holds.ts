@@ -4,6 +4,7 @@ import { type View, bodiesOf, sortedBodies } from '../scene.ts'
 import type { Delivery } from '../../storage.ts'
 import { MAX_HOLDS } from '../../storage.ts'
 import { of } from './lanes.ts'
+import { hears } from './watch.ts'
 
 /** What goes now, by body. */
 async function goes(q: View): Promise<string[]> {
@@ -660,14 +661,11 @@ export const holds: Section = {
         await q.send(...of('a', 1))
         await q.hold({ lane: 'a' })
         const elsewhere = await t.openElsewhere()
-        let told: () => void = () => {}
-        const heard = new Promise<void>((resolve) => {
-          told = resolve
-        })
-        const stop = elsewhere.storage.watch!(() => told())
-        await q.release({ lane: 'a' })
-        await heard
-        stop()
+        const release = async (i: number): Promise<void> => {
+          if (i > 0) await q.hold({ lane: 'a' })
+          await q.release({ lane: 'a' })
+        }
+        ok(await hears(elsewhere, release), 'nothing heard of releases')
         await elsewhere.takes(['a-0'], 'what goes')
       },
     },

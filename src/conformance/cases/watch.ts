@@ -17,7 +17,7 @@ async function soon(condition: () => boolean): Promise<boolean> {
 }
 
 /** Whether watchers of one view hear of changes that another makes. */
-async function hears(watching: View, change: (i: number) => Promise<unknown>): Promise<boolean> {
+export async function hears(watching: View, change: (i: number) => Promise<unknown>): Promise<boolean> {
   let calls = 0
   const stop = watching.storage.watch!(() => calls++)
   try {
