@@ -1,6 +1,6 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop, putInstead } from './cancel.ts'
-import { type Found, find, findMade, isPending } from './find.ts'
+import { type Found, find, findMade, isAhead, isPending } from './find.ts'
 import { type Group, allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
@@ -13,17 +13,7 @@ import { forgetKept } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
 import { putDelayed, sweepDelayed } from './sweep.ts'
-import {
-  type Work,
-  amend,
-  edit,
-  isGone,
-  isOverdue,
-  logMessage,
-  noteExpiry,
-  putSegment,
-  segmentAt,
-} from './work.ts'
+import { type Work, amend, edit, isGone, isOverdue, logMessage, noteExpiry, putSegment } from './work.ts'
 
 /** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
 const MOVES = 64
@@ -235,7 +225,7 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
   const { lane } = work
   const stored: Stored = { ...draftOf(work, message, since), id, lane, at: work.clock }
   // For those that have not reached it, and for groups to come.
-  if (segmentAt(work, seq) !== undefined) {
+  if (isAhead(work, seq)) {
     amend(work, seq, { gone: isGone(work, seq), message: stored })
     noteExpiry(work, seq, stored.expires)
   }

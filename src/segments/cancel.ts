@@ -1,11 +1,11 @@
-import { type Found, type InDelayed, find, isPending } from './find.ts'
-import { allGroups, lowestFloor } from './group.ts'
+import { type Found, type InDelayed, find, isAhead, isPending } from './find.ts'
+import { allGroups } from './group.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
 import type { IdRow } from './rows.ts'
 import { type Draft, lengthOf, makeSegments, messageAt, sizeOf } from './segment.ts'
 import { putDeliver } from './sweep.ts'
-import { type Work, amend, edit, segmentAt } from './work.ts'
+import { type Work, amend, edit } from './work.ts'
 
 /** Drops messages, wherever they are. Answers, for each, whether it was there. */
 export function cancel(work: Work, ids: readonly string[]): boolean[] {
@@ -23,8 +23,8 @@ export function drop(root: Work, id: string, found: Found): boolean {
   } else {
     const { seq, key, work } = found
     const groups = allGroups(work)
-    // A segment stays whole, though all groups have what they need of a part of it.
-    const inLog = segmentAt(work, seq) !== undefined && (groups.length === 0 || seq >= lowestFloor(work))
+    // Looked at before it is taken away.
+    const inLog = isAhead(work, seq)
     let dropped = groups.length === 0 && isPending(work, seq)
     for (const group of groups) {
       const place = locate(group, seq, key)

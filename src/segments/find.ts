@@ -1,4 +1,4 @@
-import { allGroups } from './group.ts'
+import { allGroups, lowestFloor } from './group.ts'
 import { parseId } from './ids.ts'
 import type { Delayed, IdRow, SideRow } from './rows.ts'
 import { openLane, workAt } from './lanes/lane.ts'
@@ -72,7 +72,12 @@ function inDelayed({ tx, queue }: Work, number: number, id: string): Found | und
   return index < 0 ? undefined : { delayed: row![0] as number, segment: row![1], index }
 }
 
+/** Whether somebody may come to a message in the log. A segment stays whole, though all groups may have passed a part of it. */
+export function isAhead(work: Work, seq: number): boolean {
+  return segmentAt(work, seq) !== undefined && (work.queue.groups === 0 || seq >= lowestFloor(work))
+}
+
 /** Whether the log still holds a message, for whatever group comes. */
 export function isPending(work: Work, seq: number): boolean {
-  return segmentAt(work, seq) !== undefined && !isGone(work, seq)
+  return isAhead(work, seq) && !isGone(work, seq)
 }
