@@ -176,6 +176,14 @@ export class Lane implements Work {
     }
   }
 
+  /** A group is deleted: what only it needed can go. */
+  leave(name: string): void {
+    const { groups, queue } = this
+    groups.splice(0, groups.length, ...groups.filter((flow) => flow.name !== name))
+    queue.groups = groups.length
+    this.changed = this.#isBehind = true
+  }
+
   /** Has numbers for so many messages at its end. */
   reserve(count: number): void {
     const { queue, tx, root } = this

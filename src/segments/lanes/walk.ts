@@ -38,6 +38,7 @@ export function letWalk(group: Group): boolean {
 export function forgetGroup(work: Work, name: string): void {
   const { tx } = work
   for (const table of ['ready', 'wake'] as const) tx.deleteRange(table, { lower: [name], upper: [name] })
+  work.lanes?.forEach((lane) => lane.leave(name))
   const own = [IN_LANES, name]
   for (const table of ['side', 'due', 'chain', 'held'] as const)
     tx.deleteRange(table, { lower: own, upper: own })
