@@ -236,8 +236,11 @@ class Mending {
       this.#lane!.row?.blocks ?? this.#log.present.map(({ first, last }) => [first, last] as const)
     lane.changed = true
     edit(lane).tail = tail
+    // A segment that reaches over the start is put whole, with what is known of its messages.
+    const [reaching] = this.#remains.range<Segment>('log', { lower: this.#start }, 1)
+    const start = Math.min(this.#start, reaching?.[1].first ?? Infinity)
     lane.tx.blocks = blocks
-      .map(([first, last]): Block => [Math.max(first, this.#start), last])
+      .map(([first, last]): Block => [Math.max(first, start), last])
       .filter(([first, last]) => first <= last)
     for (const { name, row, cursor, runs } of this.#groups) {
       const group = lane.groups.find((flow) => flow.name === name)!
