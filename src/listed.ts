@@ -60,19 +60,7 @@ export async function toListed<T>(
   stored: StoredListed,
   bodies = true,
 ): Promise<ListedMessage<T>> {
-  const {
-    id,
-    state,
-    body,
-    headers = {},
-    key,
-    lane,
-    timestamp,
-    attempt,
-    maxAttempts,
-    nextInMs,
-    lastError,
-  } = stored
+  const { id, state, headers = {}, key, lane, timestamp, attempt, maxAttempts, nextInMs, lastError } = stored
   // What cannot be decoded is to be seen all the same: it is what `list` is for.
   const seen = async <V>(read: () => V | Promise<V>): Promise<V | undefined> => {
     try {
@@ -81,23 +69,11 @@ export async function toListed<T>(
       return undefined
     }
   }
-  const payload = bodies && state !== 'done' ? await seen(() => decode(codec, body)) : undefined
+  const payload = bodies && state !== 'done' ? await seen(() => decode(codec, stored.body)) : undefined
   const parked = stored.parked && { ...stored.parked, data: await seen(() => parse(stored.parked!.data)) }
   const outcome = stored.outcome && (await seen(() => decodeOutcome(codec, stored.outcome!)))
-  const known = {
-    id,
-    state,
-    payload,
-    headers,
-    key,
-    lane,
-    timestamp,
-    attempt,
-    maxAttempts,
-    nextInMs,
-    lastError,
-  }
-  return { ...known, parked, outcome }
+  const known = { id, state, payload, headers, key, lane, timestamp, attempt, maxAttempts, nextInMs }
+  return { ...known, lastError, parked, outcome }
 }
 
 function parse(data: string | undefined): unknown {

@@ -1084,16 +1084,7 @@ export class Model {
       }
       imagined.set(message, standing)
     }
-    const group: Group = {
-      name,
-      acked: ZERO,
-      failed: ZERO,
-      maxAttempts: Infinity,
-      deadForMs: undefined,
-      parksNext: false,
-      stops: new Map(),
-      imagined: isReal ? undefined : imagined,
-    }
+    const group: Group = { ...NO_GROUP, name, stops: new Map(), imagined: isReal ? undefined : imagined }
     if (isReal) for (const [message, standing] of imagined) message.standings.set(name, standing)
     return group
   }

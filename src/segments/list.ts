@@ -90,19 +90,17 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
 /** A group without its lanes, and then what it has in each: from one on, or in one only. */
 function* flows(group: Group, from: string, only: string | undefined): Iterable<Group> {
   const { work } = group
-  if (from === '' && (only === undefined || only === '')) yield group
-  const rows = (): Iterable<Row<unknown>> => rowsOf(work, 'lanes', { lower: laneKey(from) })
-  const names =
-    only !== undefined
-      ? [only]
-      : work.queue.lanes === 0
-        ? []
-        : Array.from(rows(), ([key]) => laneOf(key as string))
-  for (const name of names) {
+  if (from === '' && !only) yield group
+  for (const name of only === undefined ? lanesFrom(work, from) : [only]) {
     const lane = name === '' ? undefined : openLane(work, name)
     const flow = lane && (inWork(group, lane) ?? imagineGroup(lane, group.name, 'earliest'))
     if (flow !== undefined) yield flow
   }
+}
+
+function* lanesFrom(work: Work, from: string): Iterable<string> {
+  if (work.queue.lanes === 0) return
+  for (const [key] of rowsOf(work, 'lanes', { lower: laneKey(from) })) yield laneOf(key as string)
 }
 
 /** An unknown cursor is the end of the list: see contract 1 on absence. */
