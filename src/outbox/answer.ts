@@ -6,10 +6,19 @@
  * - `retrying`: an attempt failed, and it will be tried again.
  * - `accepted`: another tab, worker or process has sent it. The response is known there.
  * - `held`: the server wants somebody to log in first.
+ * - `parked`: the server refused this request; a person or a fix decides on it.
  * - `dead`: its last attempt got no answer.
  * - `duplicate`: a request of this id was stored before, and this one was not.
  */
-export type StoredState = 'stored' | 'sending' | 'retrying' | 'accepted' | 'held' | 'dead' | 'duplicate'
+export type StoredState =
+  | 'stored'
+  | 'sending'
+  | 'retrying'
+  | 'accepted'
+  | 'held'
+  | 'parked'
+  | 'dead'
+  | 'duplicate'
 
 /** The answer to a request that the server has not accepted. */
 export function storedAnswer(id: string, state: StoredState): Response {

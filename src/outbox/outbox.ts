@@ -31,12 +31,21 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
 /** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {
   /**
-   * - `stored`, `sending`, `accepted`, `retrying`, `held`, `dead`: the state that the request `id` has reached here.
+   * - `stored`, `sending`, `accepted`, `retrying`, `held`, `parked`, `dead`: the state that the request `id` has reached here.
    * - `changed`: something changed, in this or in another context. A hint to look again.
    * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
    *   passing trouble: see {@link Consumer.run}.
    */
-  readonly type: 'stored' | 'sending' | 'accepted' | 'retrying' | 'held' | 'dead' | 'changed' | 'failed'
+  readonly type:
+    | 'stored'
+    | 'sending'
+    | 'accepted'
+    | 'retrying'
+    | 'held'
+    | 'parked'
+    | 'dead'
+    | 'changed'
+    | 'failed'
   readonly id?: string | undefined
   /** Of the server's response, if there was one. */
   readonly status?: number | undefined
@@ -44,7 +53,13 @@ export interface OutboxEvent {
   readonly reason?: string | undefined
 }
 
-const STATES = { accepted: 'accepted', retry: 'retrying', hold: 'held', dead: 'dead' } as const
+const STATES = {
+  accepted: 'accepted',
+  retry: 'retrying',
+  hold: 'held',
+  park: 'parked',
+  dead: 'dead',
+} as const
 
 const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
 
@@ -400,6 +415,7 @@ export class Outbox {
   ): Promise<void> {
     if (outcome === 'accepted') return message.ack()
     if (outcome === 'dead') return message.reject({ reason })
+    if (outcome === 'park') return message.park({ reason })
     if (outcome === 'hold') this.#held = true
     if (!counts) {
       // Before it is given back, or it would be claimed again at once.

@@ -7,9 +7,10 @@ import type { OutboxBody } from './request.ts'
  * - `accepted`: the server has it. The message is done.
  * - `retry`: it is tried again, after `Retry-After` or what the retry policy says.
  * - `hold`: it is given back without losing an attempt, and this outbox sends nothing more until `resume()`.
+ * - `park`: this request needs a person or a fix. It keeps its place, with the answer as its data, and only its own `key` waits for it.
  * - `dead`: it is never tried again. It becomes a dead letter with status and body.
  */
-export type Outcome = 'accepted' | 'retry' | 'hold' | 'dead'
+export type Outcome = 'accepted' | 'retry' | 'hold' | 'park' | 'dead'
 
 /**
  * Decides. Do not read the response's body: it is not yours. `undefined`: there was no response, or not all of it.

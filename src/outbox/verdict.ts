@@ -1,0 +1,25 @@
+import type { Outcome } from './outcome.ts'
+
+/** What is kept of a server's answer with a message: shown where it is parked or dead, and what `outbox.response` is made of. */
+export interface KeptAnswer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The beginning of the body, as text. */
+  readonly body: string
+}
+
+/** What an attempt came to: the seam between sending one request, and what becomes of its message. */
+export interface Verdict {
+  readonly outcome: Outcome
+  /** What was sent in the end: `before` may have put another in place of the stored one. */
+  readonly request: Request
+  /** The server's answer, whose body nobody has read. `undefined`: there was none. */
+  readonly response: Response | undefined
+  /** What happened, in words: `HTTP 403: …`, `no answer: …`, `redirected to …`. */
+  readonly reason: string
+  /** For a message that is parked or dead, or whose response is kept. */
+  readonly answer?: KeptAnswer | undefined
+  /** How long the server asked not to be asked again, in ms. */
+  readonly retryAfterMs?: number | undefined
+}
