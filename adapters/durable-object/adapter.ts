@@ -12,7 +12,7 @@ import { upgrade } from './web-socket.ts'
 export interface DurableObjectOptions {
   /**
    * How many objects share a queue, 1 to 256. One object does about 300 verbs a second; use more where that is not enough.
-   * A change takes a queue that is empty: see the README. @defaultValue 1
+   * A change takes a queue that is empty: see docs/storage-durable-objects.md. @defaultValue 1
    */
   readonly shards?: number | undefined
   /** Where objects are made that do not exist yet, as `DurableObjectNamespace.get` takes it: `'weur'`, `'enam'` … */

@@ -39,7 +39,7 @@ export function corrupt(path: string, offset: number, what: string, cause?: unkn
   return new QuaysideError(
     'CORRUPT',
     `${path} is damaged at byte ${offset}: ${what}. Nothing was changed. ` +
-      'Restore the directory from a copy, or see "Salvage" in the README for how to keep the rest',
+      'Restore the directory from a copy, or use salvage() of quayside/fs or `npx quayside salvage` for how to keep the rest',
     cause === undefined ? undefined : { cause },
   )
 }

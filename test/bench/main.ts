@@ -1,6 +1,6 @@
 // npm run bench [-- SECTION…] [--slices 5] [--ms 300] [--many 1000000] [--write] [--peers] [--render]
 //
-// Without a section it runs all of them and writes RESULTS.md, its plots and the README's table. With sections, it writes
+// Without a section it runs all of them and writes RESULTS.md, its plots and the table of docs/speed.md. With sections, it writes
 // only with --write, and then the parts of these. --peers leaves quayside out, needs no build and writes nothing. --render
 // measures nothing and writes the report anew from results.json.
 import { execSync } from 'node:child_process'

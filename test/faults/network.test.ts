@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from '../redis/support/server.ts'
 import { type Fate, type Proxy, openProxy } from './support/proxy.ts'
 import { report } from './support/report.ts'
 
-// Connections that are there and carry nothing, or little. Clients are set up as the README advises, with less patience.
+// Connections that are there and carry nothing, or little. Clients are set up as docs/storage-redis.md advises, with less patience.
 
 const ROUNDS = 8
 const LEASE_MS = 2000

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,7 +16,7 @@ import { ROOT, SOURCES } from '../support/sources.ts'
  * `ts redis` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
  * of its own.
  */
-const PAGES = ['README.md', 'docs/flow.md']
+const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()]
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
 /** By what stands behind `ts`. */
 const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }

@@ -433,7 +433,7 @@ describe('what a server refuses', () => {
     await (await adapter.open('q')).append(bodies(1), { batchId: uuid() })
   })
 
-  test('a user with the rights that the README names can do everything, and is told where one is missing', async () => {
+  test('a user with the rights that docs/storage-redis.md names can do everything, and is told where one is missing', async () => {
     const { command } = connected
     const rights = ['on', '>secret', '~{mine:*', '&{mine:*', '+@all', '-@admin', '-@dangerous', '+info']
     await command('ACL', 'SETUSER', 'worker', 'reset', ...rights)

@@ -2,13 +2,13 @@
 //
 // Runs the conformance suite of the built package in every runtime, on every storage that can live there, and prints what
 // came of it. With words, only where the name of the runtime or of the storage has one of them. --write puts the table
-// into the README.
+// into docs/storages.md.
 import { parseArgs } from 'node:util'
 import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
 import { InstalledPackage } from './installed.ts'
 import { note, ROWS } from './rows.ts'
-import { disagreement, table, writeToReadme } from './table.ts'
+import { disagreement, PAGE, table, write } from './table.ts'
 
 const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false } },
@@ -50,12 +50,12 @@ if (cells.length === 0 || cells.some(({ failures }) => failures.length > 0)) {
 } else if (positionals.length > 0) {
   if (values.write) throw new Error('--write needs all runtimes and storages: leave the words out')
 } else if (values.write) {
-  writeToReadme(cells)
-  console.log('written to README.md')
+  write(cells)
+  console.log(`written to ${PAGE}`)
 } else {
   const { said, seen } = disagreement(cells)
   if (said.length + seen.length > 0) {
-    console.log('README.md says otherwise: npm run test:runtimes -- --write')
+    console.log(`${PAGE} says otherwise: npm run test:runtimes -- --write`)
     process.exitCode = 1
   }
 }

@@ -37,7 +37,7 @@ describe('the built package passes the conformance suite', () => {
     expect(cell.passed).toBeGreaterThan(0)
   })
 
-  test('as the README says: else npm run test:runtimes -- --write', () => {
+  test('as docs/storages.md says: else npm run test:runtimes -- --write', () => {
     expect(cells.length).toBe(pairs.length)
     expect(disagreement(cells)).toEqual({ said: [], seen: [] })
   })

@@ -1,11 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { ROOT } from '../support/sources.ts'
+import { partOf, writePart } from '../support/pages.ts'
 import type { Cell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
 
-const README = join(ROOT, 'README.md')
-const BETWEEN_MARKERS = /(?<=^<!-- runtimes -->\n).*?(?=^<!-- \/runtimes -->$)/ms
+/** The page that has the table. */
+export const PAGE = 'docs/storages.md'
 
 /** What was seen, as Markdown: a row for each runtime, and what is skipped. */
 export function table(cells: readonly Cell[]): string {
@@ -44,13 +42,13 @@ export interface Disagreement {
   readonly seen: readonly string[]
 }
 
-/** What the README says and what was seen disagree about; versions and numbers of cases may change. */
-export function disagreement(cells: readonly Cell[], told: string = inReadme()): Disagreement {
+/** What the page says and what was seen disagree about; versions and numbers of cases may change. */
+export function disagreement(cells: readonly Cell[], told: string = partOf(PAGE, 'runtimes')): Disagreement {
   const lines = (text: string): string[] =>
     text.split('\n').map((line) => line.replaceAll(/\d+(\.\d+)*/g, '#'))
   const said = new Set(lines(told))
   const seen = new Set(lines(table(cells)))
-  // The README may tell of one more Node than there is here.
+  // The page may tell of one more Node than there is here.
   const isNode = (line: string): boolean => line.startsWith('| Node ')
   return {
     said: [...said].filter((line) => !seen.has(line) && !isNode(line)),
@@ -58,17 +56,6 @@ export function disagreement(cells: readonly Cell[], told: string = inReadme()):
   }
 }
 
-export function writeToReadme(cells: readonly Cell[]): void {
-  inReadme()
-  writeFileSync(
-    README,
-    readFileSync(README, 'utf8').replace(BETWEEN_MARKERS, () => `\n${table(cells)}\n`),
-  )
-}
-
-function inReadme(): string {
-  const match = BETWEEN_MARKERS.exec(readFileSync(README, 'utf8'))
-  if (match === null)
-    throw new Error('README.md has no <!-- runtimes --> and <!-- /runtimes --> on lines of their own')
-  return match[0]
+export function write(cells: readonly Cell[]): void {
+  writePart(PAGE, 'runtimes', `\n${table(cells)}\n`)
 }

@@ -48,7 +48,7 @@ export async function durableObjects(): Promise<Section> {
   })
   const [alone, together, waited] = [rates[2]!, rates[3]!, rates[4]!]
   return {
-    name: 'durable-object',
+    page: 'docs/storage-durable-objects.md',
     table: [
       '| batch | callers at a time | waiting | messages/s through append, claim and settle | rows written for a batch | dollars for a million messages |',
       '|---|---|---|---|---|---|',

@@ -51,7 +51,7 @@ export async function kv(): Promise<Section> {
       value: coalesced,
       most: COALESCED_GOAL,
     })
-    return { name: 'kv', table, checks }
+    return { page: 'docs/storage-workers-kv.md', table, checks }
   } finally {
     await worker.close()
   }

@@ -1,5 +1,5 @@
-// npm run bench:edge: what the edge costs, counted in workerd, printed and written into the README between its markers.
-import { readFileSync, writeFileSync } from 'node:fs'
+// npm run bench:edge: what the edge costs, counted in workerd, printed and written into the pages of the two storages.
+import { writePart } from '../../support/pages.ts'
 import { durableObjects } from './durable-object.ts'
 import { kv } from './kv.ts'
 
@@ -10,32 +10,23 @@ export interface Check {
   readonly most: number
 }
 
-/** A table for the README, between `<!-- bench:edge:name -->` and `<!-- /bench:edge:name -->`. */
+/** A table for a page of the documentation, between `<!-- bench:edge -->` and `<!-- /bench:edge -->`. */
 export interface Section {
-  readonly name: string
+  /** The page that has the table. */
+  readonly page: string
   readonly table: readonly string[]
   readonly checks: readonly Check[]
 }
 
 const SECTIONS: readonly (() => Promise<Section>)[] = [kv, durableObjects]
 
-const file = new URL('../../../README.md', import.meta.url)
 for (const run of SECTIONS) {
-  const { name, table, checks } = await run()
+  const { page, table, checks } = await run()
   console.log(table.join('\n'))
   for (const { name: what, value, most } of checks) {
     const isMet = value <= most
     if (!isMet) process.exitCode = 1
     console.log(`${isMet ? 'ok  ' : 'MISS'}  ${what}: ${value.toFixed(3)}, the goal is ${most}`)
   }
-  writeBetween(name, table.join('\n'))
-}
-
-function writeBetween(name: string, text: string): void {
-  const readme = readFileSync(file, 'utf8')
-  const [begin, end] = [`<!-- bench:edge:${name} -->`, `<!-- /bench:edge:${name} -->`]
-  const from = readme.indexOf(begin)
-  const to = readme.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`the README has no ${begin} … ${end}`)
-  writeFileSync(file, `${readme.slice(0, from + begin.length)}\n${text}\n${readme.slice(to)}`)
+  writePart(page, 'bench:edge', `${table.join('\n')}\n`)
 }

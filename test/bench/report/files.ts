@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { writePart } from '../../support/pages.ts'
 import type { Results, Section } from './model.ts'
 import { render, summary } from './render.ts'
 
 const bench = new URL('..', import.meta.url)
-const README = new URL('../../../README.md', import.meta.url)
-const BETWEEN = /(?<=<!-- bench -->\n).*?(?=<!-- \/bench -->)/s
+/** The page that has the table of all races. */
+export const PAGE = 'docs/speed.md'
 
 export function readResults(): Results {
   try {
@@ -22,7 +22,7 @@ export function merge(before: Results, ran: readonly Section[], names: readonly 
   return { sections: names.flatMap((name) => newest.get(name) ?? []) }
 }
 
-/** Writes results.json, RESULTS.md, the plots and the README's table. */
+/** Writes results.json, RESULTS.md, the plots and the table of the documentation. */
 export function write(results: Results): void {
   const json = `${JSON.stringify(results, rounded, 1)}\n`
   writeFileSync(new URL('results.json', bench), json)
@@ -30,16 +30,7 @@ export function write(results: Results): void {
   rmSync(new URL('plots', bench), { recursive: true, force: true })
   mkdirSync(new URL('plots', bench), { recursive: true })
   for (const [path, text] of render(kept)) writeFileSync(new URL(path, bench), text)
-  const readme = readFileSync(README, 'utf8')
-  if (!BETWEEN.test(readme)) {
-    throw new Error(
-      `no <!-- bench --> and <!-- /bench --> in ${fileURLToPath(README)}: put them where the table belongs`,
-    )
-  }
-  writeFileSync(
-    README,
-    readme.replace(BETWEEN, () => summary(kept)),
-  )
+  writePart(PAGE, 'bench', summary(kept))
 }
 
 /** Five digits are more than a measurement has. */

@@ -50,12 +50,12 @@ export function render(results: Results): Map<string, string> {
   return files
 }
 
-/** What the README has of it, between its markers. */
+/** What the documentation has of it, between its markers. */
 export function summary(results: Results): string {
   const where = results.sections.find(({ conditions }) => conditions)?.conditions
   return [
     '',
-    '![Quayside against the best peer, each race](test/bench/plots/overview.svg)',
+    '![Quayside against the best peer, each race](../test/bench/plots/overview.svg)',
     '',
     ...headlines(results),
     ...(where ? ['', `${machine(where)}, ${where.date}.`] : []),

@@ -2,7 +2,7 @@ import { durableObjects } from '../edge/durable-object.ts'
 import { kv } from '../edge/kv.ts'
 import { atMost, heading, print } from '../harness.ts'
 
-/** What `npm run bench:edge` counts in workerd; that command writes it into the README too. */
+/** What `npm run bench:edge` counts in workerd; that command writes it into the pages of the storages too. */
 export async function edge(): Promise<void> {
   for (const [title, run] of [
     ['Workers KV: dollars for a million messages', kv],

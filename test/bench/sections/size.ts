@@ -71,7 +71,7 @@ export async function size(): Promise<void> {
       reason,
     })
   }
-  print('What the bytes of quayside are made of is in the README.')
+  print('What the bytes of quayside are made of is in docs/speed.md.')
 }
 
 async function panel(title: string, uses: readonly Use[]) {
