@@ -150,8 +150,6 @@ export class Taking {
   readonly main: Taking
   readonly deliveries: Delivery[] = []
   limit: number
-  /** What lanes have given that is not among the deliveries yet. */
-  elsewhere = 0
   readonly maxAttempts: number
   readonly until: number
   readonly lease: number
@@ -197,7 +195,7 @@ export class Taking {
   }
 
   get room(): number {
-    return this.bytes > 0 ? this.limit - this.deliveries.length - this.elsewhere : 0
+    return this.bytes > 0 ? this.limit - this.deliveries.length : 0
   }
 
   /** Whether there is something to take without looking at lanes. */
