@@ -28,26 +28,24 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   const { work } = group
   const { only, lanes: rules = {} } = request
   settleDown(work)
-  wakeUp(group, AT_ONCE)
+  let isBehind = wakeUp(group, AT_ONCE)
   walk(group, AT_ONCE)
   if (taking.room <= 0) {
     taking.more ||= work.tx.range('ready', { lower: [group.name], upper: [group.name] }, 1).length > 0
     return undefined
   }
-  const place = placeOf(group, request)
-  const { at, left } = place
-  // More than that may go only if each gives but one.
-  const most = taking.room + 1
+  const { at, left } = placeOf(group, request)
+  // More than that may go only if some give nothing.
+  const most = Math.min(taking.room, MOST_TURNS) + 1
   let names = readyNames(taking, request, at, most)
-  let some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
-  if (some.length < most) {
+  isBehind ||= group.row.walk !== undefined
+  if (names.length < most && isBehind) {
     const more = Math.max(AT_ONCE, work.limits.stepMessages)
     wakeUp(group, more)
     walk(group, more)
     names = readyNames(taking, request, at, most)
-    some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
   }
-  expectFirst(group, some)
+  expectFirst(group, names)
   const turns = new Map<string, Turn>()
   const open = (name: string): Turn => {
     const turn = turns.get(name) ?? new Turn(taking, name, rules)
@@ -71,12 +69,13 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   if (left > 0 && at !== undefined && isReady(taking, request, at)) visit(open(at), left)
   const goesOn = (): boolean => taking.room > 0 && work.left > 0 && !isCut
   let hand: Turn[] = []
-  for (let name: string | undefined; (name = some.shift() ?? names.next().value) !== undefined;) {
-    isCut ||= !goesOn() || turns.size > MOST_TURNS
+  for (const name of names) {
+    isCut ||= !goesOn()
     if (isCut) break
     const turn = open(name)
     if (visit(turn, turn.weight)) hand.push(turn)
   }
+  isCut ||= names.length === most
   while (hand.length > 0 && goesOn()) {
     const [{ weight }] = hand as [Turn]
     // All turns are those of a lane that is alone.
@@ -229,10 +228,10 @@ function expectFirst(group: Group, names: readonly string[]): void {
   }
 }
 
-/** Lanes whose time has come. */
-function wakeUp(group: Group, most: number): void {
+/** Lanes whose time has come. Answers whether there may be more. */
+function wakeUp(group: Group, most: number): boolean {
   const { work, name } = group
-  if (work.queue.lanes === 0) return
+  if (work.queue.lanes === 0) return false
   const rows = work.tx.range('wake', { lower: [name], upper: [name, work.now] }, most)
   const keys = rows.map(([key]) => key as readonly [string, number, string])
   work.tx.expect?.(keys.map(([, , lane]) => ['lanes', lane]))
@@ -246,6 +245,7 @@ function wakeUp(group: Group, most: number): void {
     flow.changed = true
   }
   if (keys.length > 0) settleDown(work)
+  return keys.length === most
 }
 
 /** Whose turn it is. */
@@ -260,42 +260,42 @@ function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string
   return { at: undefined, left: 0 }
 }
 
-/** The lanes that may go in the order of their turns, from the one after a lane on. */
-function* readyNames(
+/** The first lanes that may go in the order of their turns, from the one after a lane on. */
+function readyNames(
   taking: Taking,
   { only }: ClaimRequest,
   at: string | undefined,
-  some: number,
-): Generator<string, undefined> {
+  most: number,
+): readonly string[] {
   const { work, name } = taking.group
+  const { tx } = work
   const key = at === undefined ? undefined : laneKey(at)
   if (typeof only === 'object') {
     const keys = [...new Set(only)].filter((lane) => lane !== '').map(laneKey)
     keys.sort((a, b) => (a < b ? -1 : 1))
-    work.tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
-    const ready = keys.filter((lane) => work.tx.get('ready', [name, lane]) !== undefined)
-    const first = ready.findIndex((lane) => key === undefined || lane > key)
-    for (const lane of first < 0 ? ready : [...ready.slice(first), ...ready.slice(0, first)])
-      yield laneOf(lane)
-    return undefined
+    tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
+    const ready = keys.filter((lane) => tx.get('ready', [name, lane]) !== undefined)
+    const first = Math.max(
+      0,
+      ready.findIndex((lane) => key === undefined || lane > key),
+    )
+    return [...ready.slice(first), ...ready.slice(0, first)].slice(0, most).map(laneOf)
   }
+  const names: string[] = []
   const prefix = laneKey(only ?? '')
-  function* read(lower: string, upper: string): Iterable<string> {
-    for (let from = lower; from <= upper;) {
-      const rows = work.tx.range('ready', { lower: [name, from], upper: [name, upper] }, some)
-      for (const [row] of rows) yield laneOf((from = (row as readonly string[])[1]!))
-      if (rows.length < some) return
-      from += '\0'
-    }
+  const read = (lower: string, upper: string): void => {
+    const some = most - names.length
+    const rows = some <= 0 ? [] : tx.range('ready', { lower: [name, lower], upper: [name, upper] }, some)
+    for (const [row] of rows) names.push(laneOf((row as readonly string[])[1]!))
   }
   // Messages without a lane come before all lanes.
   const isFirst = only === undefined && taking.hasMore
-  if (isFirst && key === undefined) yield ''
+  if (isFirst && key === undefined) names.push('')
   const start = key === undefined || key < prefix ? prefix : `${key}\0`
-  yield* read(start, `${prefix}\uffff\uffff`)
-  if (isFirst && key !== undefined) yield ''
-  if (start !== prefix) yield* read(prefix, key!)
-  return undefined
+  read(start, `${prefix}\uffff\uffff`)
+  if (isFirst && key !== undefined) names.push('')
+  if (start !== prefix) read(prefix, key!)
+  return names.slice(0, most)
 }
 
 function isReady({ group, hasMore }: Taking, { only }: ClaimRequest, lane: string): boolean {
