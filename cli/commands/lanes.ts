@@ -3,13 +3,13 @@ import { type Command, flag, GROUP, JSON_OPTION, text } from '../command.ts'
 import { readNumber } from '../durations.ts'
 import { DONE } from '../exit.ts'
 import { holdInWords } from '../holds.ts'
+import { pagesOfLanes } from '../pages.ts'
 import { type Column, table } from '../table.ts'
 import { theGroup, theQueue, withTarget } from '../target.ts'
 import { clean } from '../width.ts'
 import { count, duration } from '../words.ts'
 
 const LIMIT = 50
-const PAGE = 500
 
 const COLUMNS: readonly Column[] = [
   { title: 'LANE', most: 40, firm: true },
@@ -43,19 +43,16 @@ export const lanes: Command = {
       const queue = await target.adapter.open(await theQueue(target, named))
       const group = await theGroup(queue, text(values, 'group'))
       const prefix = text(values, 'prefix')
+      const read = pagesOfLanes(queue, { group, prefix }, limit)
       const all: LaneState[] = []
-      let shown = 0
-      let cursor: string | undefined
-      do {
-        const page = await queue.lanes({ group, prefix, limit: Math.min(PAGE, limit - shown), cursor })
-        shown += page.lanes.length
-        if (isJson) for (const lane of page.lanes) await out.json(lane)
-        else all.push(...page.lanes)
-        cursor = page.cursor
-      } while (cursor !== undefined && shown < limit)
+      let page = await read.next()
+      for (; page.done !== true; page = await read.next()) {
+        if (isJson) for (const lane of page.value) await out.json(lane)
+        else all.push(...page.value)
+      }
       if (isJson) return DONE
       await out.write(all.length === 0 ? 'no lanes\n' : table(COLUMNS, all.map(row), out.width))
-      if (cursor !== undefined) await out.write(`the first ${limit}; --limit shows more\n`)
+      if (page.value) await out.write(`the first ${limit}; --limit shows more\n`)
       return DONE
     })
   },

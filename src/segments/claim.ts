@@ -7,7 +7,7 @@ import { block } from './chains.ts'
 import { bury, free, isBusy } from './moves.ts'
 import { messageOf, sideMessage } from './places.ts'
 import { type Lease, type Blocked, type Segment, type SideRow, type Stored, WAITS } from './rows.ts'
-import { bodyAt, idAt, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
+import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf, sizeOfBody } from './segment.ts'
 import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
 import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
@@ -150,8 +150,6 @@ export class Taking {
   readonly main: Taking
   readonly deliveries: Delivery[] = []
   limit: number
-  /** What lanes have given that is not among the deliveries yet. */
-  elsewhere = 0
   readonly maxAttempts: number
   readonly until: number
   readonly lease: number
@@ -197,7 +195,7 @@ export class Taking {
   }
 
   get room(): number {
-    return this.bytes > 0 ? this.limit - this.deliveries.length - this.elsewhere : 0
+    return this.bytes > 0 ? this.limit - this.deliveries.length : 0
   }
 
   /** Whether there is something to take without looking at lanes. */
@@ -351,11 +349,8 @@ function takeFromLog(taking: Taking): void {
       taking.more = true
       return
     }
-    const segments = work.tx.range<Segment>('log', { lower: row.cursor, upper: work.queue.tail }, ask)
-    if (segments.length === 0) throw damaged(work.name)
-    for (const found of segments) {
+    for (const segment of segmentsFrom(work, row.cursor, ask)) {
       if (taking.isFull) break
-      const segment = trustSegment(work.name, found)
       const from = Math.max(row.cursor, segment.first)
       takeFromSegment(taking, segment, from - segment.first)
       looked += row.cursor - from
@@ -363,6 +358,16 @@ function takeFromLog(taking: Taking): void {
       ask = Math.min(most, Math.max(1, Math.ceil(taking.room / lengthOf(segment))))
     }
   }
+}
+
+/** Some segments, from the one on that has a message. */
+function segmentsFrom(work: Work, seq: number, some: number): readonly Segment[] {
+  const { known, queue } = work
+  // A lane in its next turn.
+  if (known !== undefined && known.first <= seq && seq <= lastOf(known)) return [known]
+  const rows = work.tx.range<Segment>('log', { lower: seq, upper: queue.tail }, some)
+  if (rows.length === 0) throw damaged(work.name)
+  return rows.map((row) => (work.known = trustSegment(work.name, row)))
 }
 
 function takeFromSegment(taking: Taking, segment: Segment, from: number): void {

@@ -28,17 +28,22 @@ export interface Head {
 }
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
-  const leases = trustGroup(work.name, row).leases.map((lease) => ({ ...lease }))
-  const group = {
-    work,
-    name,
-    row: { ...row, leases },
-    changed: false,
-    heads: [],
-    leasedKeys: undefined,
-    whole: undefined as unknown as Group,
+  return makeGroup(work, name, ownRow({ ...trustGroup(work.name, row) }))
+}
+
+/** @param row Is changed: see {@link ownRow}. */
+export function makeGroup(work: Work, name: string, row: GroupRow, whole?: Group): Group {
+  const group = { work, name, row, whole, changed: false, heads: [], leasedKeys: undefined } as unknown as {
+    -readonly [F in keyof Group]: Group[F]
   }
-  return (group.whole = group)
+  group.whole ??= group
+  return group
+}
+
+/** Has a copy of a row have leases of its own. */
+export function ownRow<R extends GroupRow>(row: R): R {
+  row.leases = row.leases.map((lease) => ({ ...lease }))
+  return row
 }
 
 /** Loads a group; `undefined` if it does not exist. */

@@ -1,4 +1,4 @@
-import { type Group, firstSegment, lowestFloor, openGroup } from './group.ts'
+import { type Group, firstSegment, lowestFloor, makeGroup } from './group.ts'
 import { beginJoining } from './joining.ts'
 import type { GroupRow } from './rows.ts'
 import { type Work, amendmentsOf, edit, isOverdue } from './work.ts'
@@ -42,7 +42,7 @@ export function imagineGroup(work: Work, name: string, from: 'earliest' | 'lates
   // What is not trimmed yet.
   if (row.skipped > 0)
     for (const { gone } of amendmentsOf(work, 0, cursor - 1)?.values() ?? []) if (gone) row.skipped--
-  return openGroup(work, name, row)
+  return makeGroup(work, name, row)
 }
 
 /**

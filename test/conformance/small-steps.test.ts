@@ -1,4 +1,4 @@
-import { smallSteps, smallStepsOnDisk } from '../segments/small-steps.ts'
+import { smallAnswers, smallSteps, smallStepsOnDisk } from '../segments/small-steps.ts'
 import { registerConformance, registerHistories } from './register.ts'
 
 const SMALL = 'its steps are that small'
@@ -11,3 +11,4 @@ registerConformance('memory with small steps', smallSteps, {
 })
 registerHistories('memory with small steps', smallSteps, { runs: { quick: 400, full: 4000 }, maxSteps: 40 })
 registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 80, full: 2000 }, lanes: 2 })
+registerHistories('memory with small answers', smallAnswers, { runs: { quick: 400, full: 4000 }, maxSteps: 40 })

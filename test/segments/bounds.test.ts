@@ -1,83 +1,10 @@
 import { expect, test } from 'vitest'
 import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
-import { TABLES, type Table, type Transaction, type TransactionalStore } from '../../src/segments/store.ts'
+import { TABLES, type Table } from '../../src/segments/store.ts'
 import type { NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { howMany } from '../support/effort.ts'
-
-/** What a step costs: rows that were read, written or deleted, and about the bytes of those that were read or written. */
-interface Cost {
-  rows: number
-  bytes: number
-}
-
-class Meter {
-  now = 1_000_000
-  readonly steps: Cost[] = []
-
-  async open(): Promise<QueueStorage> {
-    const inner = await memoryStore({ now: () => this.now })()
-    const store: TransactionalStore = {
-      open: async (name) => {
-        const rows = await inner.open(name)
-        return {
-          now: () => this.now,
-          soleOwner: false,
-          transact: (kind, body) =>
-            rows.transact(kind, (tx) => {
-              const cost = { rows: 0, bytes: 0 }
-              this.steps.push(cost)
-              return body(this.#spy(tx, cost))
-            }),
-        }
-      },
-      close: () => inner.close(),
-    }
-    return new SegmentAdapter(new MemoryAdapter().guarantees, async () => store).open('q')
-  }
-
-  #spy(tx: Transaction, cost: Cost): Transaction {
-    const count = (value: unknown): void => {
-      cost.rows++
-      cost.bytes += value === undefined ? 0 : JSON.stringify(value).length
-    }
-    return {
-      get: <V>(table: Table, key: never) => {
-        const value = tx.get<V>(table, key)
-        count(value)
-        return value
-      },
-      range: <V>(table: Table, range: never, limit: number) => {
-        const rows = tx.range<V>(table, range, limit)
-        for (const [, value] of rows) count(value)
-        return rows
-      },
-      count: (table, range) => tx.count(table, range),
-      put: (table, key, value) => {
-        count(value)
-        tx.put(table, key, value)
-      },
-      delete: (table, key) => {
-        cost.rows++
-        tx.delete(table, key)
-      },
-      deleteRange: (table, range) => {
-        cost.rows++
-        tx.deleteRange(table, range)
-      },
-    }
-  }
-
-  /** The dearest of the steps that something takes. */
-  async dearest(what: () => Promise<unknown>): Promise<Cost> {
-    this.steps.length = 0
-    await what()
-    return {
-      rows: Math.max(...this.steps.map(({ rows }) => rows)),
-      bytes: Math.max(...this.steps.map(({ bytes }) => bytes)),
-    }
-  }
-}
+import { type Dearest, Metered } from './metered.ts'
 
 const batchId = '019343f0-0000-7000-8000-000000000000'
 
@@ -108,7 +35,7 @@ const MANY = 20_000
 const MOST_ROWS = 12_000
 
 test('no step grows with what is overdue', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await claim(q, 'first', 0)
   await send(q, MANY, (i) => ({ delayMs: 1 + i }))
@@ -125,7 +52,7 @@ test('no step grows with what is overdue', async () => {
 })
 
 test('a claim fills up with what is overdue', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await claim(q, 'g', 0)
   await send(q, 1000, (i) => ({ delayMs: 1 + i }))
@@ -134,7 +61,7 @@ test('a claim fills up with what is overdue', async () => {
 })
 
 test('no step of a new group grows with what others wait to retry', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   for (let i = 0; i < MANY; i += 1000) {
     await send(q, 1000)
@@ -152,7 +79,7 @@ test('no step of a new group grows with what others wait to retry', async () => 
 })
 
 test('a group that is deleted hands over what it has some at a time, and a message that is replaced at once', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   for (let i = 0; i < MANY; i += 1000) {
     await send(q, 1000, (k) => ({ id: `id-${i + k}` }))
@@ -176,7 +103,7 @@ test('a group that is deleted hands over what it has some at a time, and a messa
 })
 
 test('no step grows with what expires, dies, is cancelled or forgotten', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await claim(q, 'g', 0)
   await send(q, MANY, (i) => ({ expiresInMs: 1 + (i >> 3) }))
@@ -196,7 +123,7 @@ test('no step grows with what expires, dies, is cancelled or forgotten', async (
 })
 
 test('no step grows with what is blocked behind one key, nor a search by id', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   const ids = await send(q, MANY, () => ({ key: 'k' }))
   const [first] = await claim(q, 'g', 10)
@@ -207,7 +134,7 @@ test('no step grows with what is blocked behind one key, nor a search by id', as
 })
 
 test('dead letters are found by the ids that were made for them', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   const ids = await send(q, 5000)
   for (let i = 0; i < 5; i++) {
@@ -226,9 +153,9 @@ test('dead letters are found by the ids that were made for them', async () => {
 })
 
 test('an ack costs the same whatever is in flight, and the row of a group stays small', async () => {
-  const costs: Cost[] = []
+  const costs: Dearest[] = []
   for (const count of [100, 10_000]) {
-    const meter = new Meter()
+    const meter = new Metered()
     const q = await meter.open()
     await send(q, count, (i) => ({ key: `key ${i}` }))
     const held: string[] = []
@@ -241,7 +168,7 @@ test('an ack costs the same whatever is in flight, and the row of a group stays 
 })
 
 test('one message in flight pins nothing that is done', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await send(q, 1)
   const [slow] = await claim(q, 'g', 1)
@@ -322,7 +249,7 @@ async function sendAndFinish(q: QueueStorage, count: number, keepMs: number): Pr
 }
 
 test('no step grows with the outcomes that end at once', { timeout: 120_000 }, async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   const count = howMany('OUTCOMES', { quick: 100_000, full: 1_000_000 })
   const ids = await sendAndFinish(q, count, 1e9)
@@ -337,7 +264,7 @@ test('no step grows with the outcomes that end at once', { timeout: 120_000 }, a
 })
 
 test('an ack of many leaves no timer that a step cannot work off', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await send(q, MANY, () => ({ keepMs: 1000 }))
   await q.settle('g', acks(await claim(q, 'g', MANY)))
@@ -346,7 +273,7 @@ test('an ack of many leaves no timer that a step cannot work off', async () => {
 })
 
 test('an ack does not look at messages that keep nothing, whatever others keep', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await sendAndFinish(q, 1000, 1e9)
   await send(q, 100)
@@ -356,7 +283,7 @@ test('an ack does not look at messages that keep nothing, whatever others keep',
 })
 
 test('no step grows with the parked messages that expire', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await send(q, 100_000, () => ({ expiresInMs: 100_000 }))
   for (let i = 0; i < 100; i++) {
@@ -375,7 +302,7 @@ test('no step grows with the parked messages that expire', async () => {
 })
 
 test('some of many parked messages are resumed, listed and edited at the cost of some', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   const ids = await send(q, 100_000)
   for (let i = 0; i < 100; i++) {
@@ -396,7 +323,7 @@ test('some of many parked messages are resumed, listed and edited at the cost of
 })
 
 test('a dead letter parks one message, however many wait behind it', async () => {
-  const meter = new Meter()
+  const meter = new Metered()
   const q = await meter.open()
   await send(q, MANY, () => ({ key: 'k' }))
   const [receipt] = await claim(q, 'g', 1)

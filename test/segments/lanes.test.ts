@@ -1,80 +1,12 @@
 import { expect, test } from 'vitest'
 import type { LaneRules } from '../../src/lanes.ts'
-import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
-import { SegmentAdapter } from '../../src/segments/engine.ts'
-import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import { DEFAULT_LIMITS } from '../../src/segments/store.ts'
 import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
+import { type Cost, Metered } from './metered.ts'
 
-/** Rows got, ranges read, rows that these had, rows written and ranges deleted: in the last transaction that had some. */
-interface Cost {
-  gets: number
-  ranges: number
-  read: number
-  writes: number
-}
-
-class Bench {
-  now = 1_000_000
-  cost: Cost = { gets: 0, ranges: 0, read: 0, writes: 0 }
-  /** Rows that there are. */
-  readonly rows: Set<string> = new Set()
+class Bench extends Metered {
   #batch = 0
-  #tx: Transaction | undefined
-
-  async open(soleOwner = false): Promise<QueueStorage> {
-    const inner = await memoryStore({ now: () => this.now })()
-    const store: TransactionalStore = {
-      open: async (name) => {
-        const rows = await inner.open(name)
-        return {
-          now: () => this.now,
-          soleOwner,
-          transact: (kind, body) =>
-            rows.transact(kind, (tx) => {
-              this.cost = { gets: 0, ranges: 0, read: 0, writes: 0 }
-              this.#tx = tx
-              return body(this.#spy(tx))
-            }),
-        }
-      },
-      close: () => inner.close(),
-    }
-    return new SegmentAdapter(new MemoryAdapter().guarantees, async () => store).open('q')
-  }
-
-  #spy(tx: Transaction): Transaction {
-    const { cost } = this
-    return {
-      get: <V>(table: Table, key: never) => {
-        cost.gets++
-        return tx.get<V>(table, key)
-      },
-      range: <V>(table: Table, range: never, limit: number) => {
-        cost.ranges++
-        const rows = tx.range<V>(table, range, limit)
-        cost.read += rows.length
-        return rows
-      },
-      count: (table, range) => tx.count(table, range),
-      put: (table, key, value) => {
-        cost.writes++
-        tx.put(table, key, value)
-      },
-      delete: (table, key) => {
-        cost.writes++
-        tx.delete(table, key)
-      },
-      deleteRange: (table, range) => {
-        cost.writes++
-        tx.deleteRange(table, range)
-      },
-    }
-  }
-
-  /** How many rows tables have. */
-  left(...tables: Table[]): number[] {
-    return tables.map((table) => this.#tx!.range(table, {}, 1_000_000).length)
-  }
 
   async send(
     q: QueueStorage,
@@ -132,6 +64,23 @@ test('lanes have turns, and leave nothing', async () => {
   await q.settle('g', acks([...first, ...second]))
   expect(bench.left(...LANE_TABLES)).toEqual(LANE_TABLES.map(() => 0))
   expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0, sent: 15, groups: { g: { acked: 15 } } })
+})
+
+test.each([1, 3])('an answer that bytes end has lanes in their turns, with weight %d', async (weight) => {
+  const bench = new Bench()
+  const q = await bench.open({ limits: { ...DEFAULT_LIMITS, answerBytes: 100 } })
+  await bench.claim(q, 0)
+  for (const [lane, bytes] of [
+    ['a', 30],
+    [undefined, 10],
+    ['b', 20],
+  ] as const)
+    await bench.send(q, lane, 10, { body: (lane ?? '-').padEnd(bytes) })
+  const lanes = { names: { a: { weight } } }
+  const turns = '-' + 'a'.repeat(weight) + 'b'
+  let all = ''
+  while (all.length < 2 * turns.length) all += bodies(await bench.claim(q, 30, lanes)).replaceAll(' ', '')
+  expect(all.slice(0, 2 * turns.length)).toBe(turns + turns)
 })
 
 test('a lane behind a backlog has its turn at once', async () => {

@@ -33,15 +33,25 @@ export function limited(store: TransactionalStore, limits: StoreLimits = SMALL_S
   }
 }
 
-/** As memory, with small steps. */
-export const smallSteps: ConformanceFactory = {
-  guarantees: new MemoryAdapter().guarantees,
-  async create({ clock }) {
-    const store = limited(await memoryStore(clock)())
-    const adapter = new SegmentAdapter(this.guarantees, async () => store)
-    return { adapter, destroy: () => adapter.close() }
-  },
+/** So small that a message ends the answer, and all that segments and answers have in megabytes is reached by some. */
+const SMALL_ANSWERS: StoreLimits = { ...DEFAULT_LIMITS, segmentMessages: 2, segmentBytes: 8, answerBytes: 4 }
+
+function memoryWith(limits: StoreLimits): ConformanceFactory {
+  return {
+    guarantees: new MemoryAdapter().guarantees,
+    async create({ clock }) {
+      const store = limited(await memoryStore(clock)(), limits)
+      const adapter = new SegmentAdapter(this.guarantees, async () => store)
+      return { adapter, destroy: () => adapter.close() }
+    },
+  }
 }
+
+/** As memory, with small steps. */
+export const smallSteps: ConformanceFactory = memoryWith(SMALL_STEPS)
+
+/** As memory, with small answers. */
+export const smallAnswers: ConformanceFactory = memoryWith(SMALL_ANSWERS)
 
 /** As fs, with small steps, small files, and a disk in memory. */
 export const smallStepsOnDisk: ConformanceFactory = {

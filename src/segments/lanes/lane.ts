@@ -1,4 +1,4 @@
-import { type Group, allGroups, lowestFloor, openGroup } from '../group.ts'
+import { type Group, allGroups, lowestFloor, makeGroup, ownRow } from '../group.ts'
 import { LANE_BASE } from '../ids.ts'
 import { firstEnd, holdLeases } from '../leases.ts'
 import { beginJoining } from '../joining.ts'
@@ -6,6 +6,7 @@ import { imagineGroup, newRow } from '../new-group.ts'
 import { type GroupRow, type QueueRow, type Segment, NEW_QUEUE } from '../rows.ts'
 import { MAX_REST_MS } from '../../lanes.ts'
 import { trim, trimBelow } from '../trim.ts'
+import { trustGroup } from '../trust.ts'
 import { spillHeads } from '../waiting.ts'
 import { type Work, edit } from '../work.ts'
 import { laneState } from './hold-rows.ts'
@@ -68,11 +69,25 @@ export interface Flow extends Group {
 }
 
 /** What a flow starts with. */
-const BLANK: Readonly<Record<string, unknown>> = { ...newRow('', 0) }
+const BLANK: Readonly<FlowRow> = {
+  ...newRow('', 0),
+  // All of them have the same fields: so they are quicker.
+  parked: undefined,
+  stops: undefined,
+  joining: undefined,
+  ready: undefined,
+  wake: undefined,
+  rest: undefined,
+  tokenAt: undefined,
+  full: undefined,
+  again: undefined,
+}
 
 export class Lane implements Work {
   readonly root: Work
   readonly lane: string
+  /** As a part of keys. */
+  readonly key: string
   readonly name: string
   readonly clock: number
   readonly limits: Work['limits']
@@ -93,6 +108,7 @@ export class Lane implements Work {
   constructor(root: Work, lane: string, row: LaneRow | undefined) {
     this.root = root
     this.lane = lane
+    this.key = laneKey(lane)
     this.name = root.name
     this.clock = root.clock
     this.limits = root.limits
@@ -107,7 +123,7 @@ export class Lane implements Work {
       tied = 0,
       joining = 0,
     } = row ?? {}
-    this.tx = new Lens(root.tx, laneKey(lane), blocks)
+    this.tx = new Lens(root.tx, this.key, blocks)
     this.queue = { ...NEW_QUEUE, tail, bytes, amended, gone, tied, joining }
     this.#open(row)
   }
@@ -140,7 +156,7 @@ export class Lane implements Work {
       const { token } = whole.row
       const packed = row?.flows[token]
       if (packed === undefined) others.push(whole)
-      else groups.push(this.#flow(whole, { ...newRow(token, 0), ...packed, token }))
+      else groups.push(this.#flow(whole, ownRow(trustGroup(root.name, { ...BLANK, ...packed, token }))))
     }
     queue.groups = groups.length
     if (row !== undefined && row.opened !== root.queue.opened) this.#giveUpLeases()
@@ -148,18 +164,20 @@ export class Lane implements Work {
     others.sort((a, b) => Number(a.row.late ?? false) - Number(b.row.late ?? false))
     for (const whole of others) {
       const { token, late } = whole.row
-      const started = late ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row
-      const flow = this.#flow(whole, { ...started, token })
+      const isNew = row === undefined || late
+      const started = isNew ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row
+      started.token = token
+      const flow = this.#flow(whole, started)
       flow.changed = true
       queue.groups++
       groups.push(flow)
-      if (!whole.row.late && queue.groups > 1) beginJoining(flow)
+      if (!isNew && queue.groups > 1) beginJoining(flow)
     }
     if (row !== undefined && row.epoch !== epochOf(root)) this.changed = this.#isBehind = true
   }
 
   #flow(whole: Group, row: FlowRow): Flow {
-    return { ...openGroup(this, whole.name, row), whole } as Flow
+    return makeGroup(this, whole.name, row, whole) as Flow
   }
 
   #giveUpLeases(): void {
@@ -228,7 +246,7 @@ export class Lane implements Work {
         if (row.rest === LIMITED && row.tokenAt! <= this.now) row.rest = WOKEN
       }
       const at = goesAt(flow)
-      const key = laneKey(this.lane)
+      const { key } = this
       const isReady = at <= this.now
       if (isReady !== (row.ready ?? false)) {
         flow.changed = true
@@ -242,7 +260,7 @@ export class Lane implements Work {
 
   /** Writes its row, or deletes it if nothing is left. */
   finish(): void {
-    const { groups, queue, root, tx, lane } = this
+    const { groups, queue, root, tx, lane, key } = this
     // Somebody may have needed it who is gone.
     if (this.#isBehind && groups.length > 0) trimBelow(this, 0, lowestFloor(this))
     for (const flow of groups) {
@@ -252,7 +270,6 @@ export class Lane implements Work {
     }
     this.settleDown()
     if (!this.changed && !groups.some(({ changed }) => changed)) return
-    const key = laneKey(lane)
     const isTrimmed = (tx.blocks[0]?.[0] ?? queue.tail) >= queue.tail
     if (groups.length > 0 && isTrimmed && groups.every(isEmpty)) {
       for (const { row, name } of groups) {
@@ -292,14 +309,13 @@ function epochOf({ queue }: Work): number {
 
 function packed(row: FlowRow): Partial<FlowRow> {
   if (row.leases.length + row.held === 0) row.until = undefined
-  const own = Object.entries(row).filter(
-    ([name, value]) =>
-      value !== undefined &&
-      value !== BLANK[name] &&
-      name !== 'token' &&
-      (name !== 'leases' || row.leases.length > 0),
-  )
-  return Object.fromEntries(own)
+  const own: Record<string, unknown> = {}
+  for (const name in row) {
+    const value = row[name as keyof FlowRow]
+    const isOwn = value !== undefined && value !== BLANK[name as keyof FlowRow] && name !== 'token'
+    if (isOwn && (name !== 'leases' || row.leases.length > 0)) own[name] = value
+  }
+  return own
 }
 
 /** Nothing is left in it. */
@@ -332,8 +348,8 @@ function goesAt(flow: Flow): number {
 /** Has a claim look at a flow at a time. One that looks earlier does no harm. */
 function setAlarm(flow: Flow, at: number): void {
   const { row, name, work } = flow
+  const { key } = work
   const { tx } = work.root
-  const key = laneKey(work.lane)
   if (row.wake !== undefined) {
     if (row.wake <= at && at < Infinity) return
     tx.delete('wake', [name, row.wake, key])

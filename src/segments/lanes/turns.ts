@@ -1,5 +1,5 @@
 import { type LaneLimits, type LaneRate, type LaneRules, limitsOf } from '../../lanes.ts'
-import type { ClaimRequest, Delivery } from '../../storage.ts'
+import type { ClaimRequest } from '../../storage.ts'
 import type { Taking } from '../claim.ts'
 import type { Group } from '../group.ts'
 import { join } from '../joining.ts'
@@ -28,96 +28,72 @@ export function takeTurns(taking: Taking, request: ClaimRequest, serve: Serve): 
   const { work } = group
   const { only, lanes: rules = {} } = request
   settleDown(work)
-  wakeUp(group, AT_ONCE)
+  let isBehind = wakeUp(group, AT_ONCE)
   walk(group, AT_ONCE)
   if (taking.room <= 0) {
     taking.more ||= work.tx.range('ready', { lower: [group.name], upper: [group.name] }, 1).length > 0
     return undefined
   }
-  const place = placeOf(group, request)
-  const { at, left } = place
-  // More than that may go only if each gives but one.
-  const most = taking.room + 1
+  const { at, left } = placeOf(group, request)
+  // More than that may go only if some give nothing.
+  const most = Math.min(taking.room, MOST_TURNS) + 1
   let names = readyNames(taking, request, at, most)
-  let some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
-  if (some.length < most) {
+  isBehind ||= group.row.walk !== undefined
+  if (names.length < most && isBehind) {
     const more = Math.max(AT_ONCE, work.limits.stepMessages)
     wakeUp(group, more)
     walk(group, more)
     names = readyNames(taking, request, at, most)
-    some = Array.from({ length: most }, () => names.next().value).filter((name) => name !== undefined)
   }
-  work.tx.expect?.(some.flatMap((name) => (name === '' ? [] : [['lanes', laneKey(name)] as const])))
+  expectFirst(group, names)
   const turns = new Map<string, Turn>()
-  let places = 0
   const open = (name: string): Turn => {
     const turn = turns.get(name) ?? new Turn(taking, name, rules)
     turns.set(name, turn)
-    turn.place = places++
     return turn
   }
-  let round = 0
   let isCut = false
   let last: Turn | undefined
   let over = 0
-  const visit = (turn: Turn, quota: number, rounds: number): boolean => {
-    const given = turn.visit(serve, Math.min(quota, taking.room), round, quota / rounds)
-    taking.elsewhere += given
+  /** `weight`: of how many one turn is, where these are several. */
+  const visit = (turn: Turn, quota: number, weight: number = Infinity): boolean => {
+    const given = turn.visit(serve, Math.min(quota, taking.room))
     if (given > 0) {
       last = turn
-      over = (quota - given) % turn.weight
+      over = (quota - given) % weight
     }
     // Nobody has a turn before those whose turn it is.
     isCut ||= turn.isCut
     return !turn.isDone
   }
-  if (left > 0 && at !== undefined && isReady(taking, request, at)) {
-    visit(open(at), left, 1)
-    if (last !== undefined) over = left - turns.get(at)!.given.length
-    round++
-  }
-  let hand: Turn[] = []
-  if (some.length < most) {
-    hand = some.map(open)
-    expectFirst(hand)
-  } else {
-    for (let name: string | undefined; (name = some.shift() ?? names.next().value) !== undefined;) {
-      isCut ||= taking.room <= 0 || work.left <= 0 || turns.size > MOST_TURNS
-      if (isCut) break
-      const turn = open(name)
-      if (visit(turn, turn.weight, 1)) hand.push(turn)
-    }
-    round++
-  }
+  if (left > 0 && at !== undefined && isReady(taking, request, at)) visit(open(at), left)
   const goesOn = (): boolean => taking.room > 0 && work.left > 0 && !isCut
+  let hand: Turn[] = []
+  for (const name of names) {
+    isCut ||= !goesOn()
+    if (isCut) break
+    const turn = open(name)
+    if (visit(turn, turn.weight)) hand.push(turn)
+  }
+  isCut ||= names.length === most
   while (hand.length > 0 && goesOn()) {
-    const weights = hand.reduce((sum, { weight }) => sum + weight, 0)
-    const rounds = Math.max(1, Math.floor(Math.min(taking.room, work.limits.stepMessages / 4) / weights))
-    const next: Turn[] = []
-    for (const turn of hand) {
-      if (!goesOn() || visit(turn, rounds * turn.weight, rounds)) next.push(turn)
-    }
-    hand = next
-    round += rounds
+    const [{ weight }] = hand as [Turn]
+    // All turns are those of a lane that is alone.
+    if (hand.length > 1) hand = hand.filter((turn) => !goesOn() || visit(turn, turn.weight))
+    else if (!visit(hand[0]!, Math.ceil(taking.room / weight) * weight, weight)) hand = []
   }
   taking.more ||= hand.length > 0 || isCut || group.row.walk !== undefined || work.left <= 0
-  taking.elsewhere = 0
-  const given = [...turns.values()].flatMap((turn) => turn.given)
-  if (turns.size > 1) given.sort((a, b) => a.round - b.round || a.place - b.place)
-  for (const { delivery } of given) taking.deliveries.push(delivery)
   for (const turn of turns.values()) turn.finish()
   // Before the next time is worked out.
   settleDown(work)
   // They have something that may go at once.
   taking.more ||= [...turns.values()].some(({ flow }) => flow?.row.ready)
-  const end = given.at(-1)?.turn
-  if (end !== undefined) {
-    const rest = end === last ? over : 0
+  if (last !== undefined) {
     // It has used up the number of a lease.
     group.changed = true
-    if (only !== undefined) return JSON.stringify([end.name, rest, group.row.token])
-    group.row.at = end.name
-    group.row.atLeft = rest
+    if (only !== undefined) return JSON.stringify([last.name, over, group.row.token])
+    group.row.at = last.name
+    group.row.atLeft = over
   }
   return undefined
 }
@@ -129,19 +105,10 @@ export function nextWake({ work, name }: Group): number {
   return row === undefined ? Infinity : (row[0] as readonly [string, number])[1]
 }
 
-interface Given {
-  readonly turn: Turn
-  readonly round: number
-  readonly place: number
-  readonly delivery: Delivery
-}
-
 /** What one lane gives in one claim. */
 class Turn {
   readonly name: string
-  place = 0
   readonly weight: number
-  readonly given: Given[] = []
   /** It may give no more. */
   isDone = false
   /** It has passed over as much as one claim may. */
@@ -181,18 +148,15 @@ class Turn {
     return this.#flow
   }
 
-  /** `turn`: how many it gives in one. */
-  visit(serve: Serve, most: number, round: number, turn: number): number {
+  /** Gives up to so many more. Answers with how many. */
+  visit(serve: Serve, most: number): number {
     const taking = this.#taking
     const flow = this.#flow
     const before = taking.deliveries.length
     const some = Math.min(most, this.#allowed - before)
     if (flow?.row.joining !== undefined) join(flow)
     const given = some <= 0 || flow?.row.joining !== undefined ? 0 : serve(taking, some)
-    for (let i = 0; i < given; i++) {
-      const delivery = taking.deliveries[before + i]!
-      this.given.push({ round: round + Math.floor(i / turn), place: this.place, turn: this, delivery })
-    }
+    for (let i = before; i < before + given; i++) taking.main.deliveries.push(taking.deliveries[i]!)
     if (given < most || before + given >= this.#allowed) this.isDone = true
     this.isCut = taking.more
     if (taking.more || taking.bytes <= 0 || flow?.row.joining !== undefined) taking.main.more = true
@@ -252,18 +216,22 @@ export function live({ row, work, name }: Flow): number {
   return count
 }
 
-/** Has stores that wait for their rows read the first of each lane at once. */
-function expectFirst(turns: readonly Turn[]): void {
-  for (const { flow } of turns) {
+/** Has stores that wait for their rows read some lanes at once, and then the first of each. */
+function expectFirst(group: Group, names: readonly string[]): void {
+  const { tx } = group.work
+  if (tx.expect === undefined) return
+  tx.expect(names.flatMap((name) => (name === '' ? [] : [['lanes', laneKey(name)] as const])))
+  for (const name of names) {
+    const flow = name === '' ? undefined : flowOf(group, name)
     if (flow === undefined || flow.row.cursor >= flow.work.queue.tail) continue
     flow.work.tx.expect?.([['log', { lower: flow.row.cursor, upper: flow.work.queue.tail }, 1]])
   }
 }
 
-/** Lanes whose time has come. */
-function wakeUp(group: Group, most: number): void {
+/** Lanes whose time has come. Answers whether there may be more. */
+function wakeUp(group: Group, most: number): boolean {
   const { work, name } = group
-  if (work.queue.lanes === 0) return
+  if (work.queue.lanes === 0) return false
   const rows = work.tx.range('wake', { lower: [name], upper: [name, work.now] }, most)
   const keys = rows.map(([key]) => key as readonly [string, number, string])
   work.tx.expect?.(keys.map(([, , lane]) => ['lanes', lane]))
@@ -277,6 +245,7 @@ function wakeUp(group: Group, most: number): void {
     flow.changed = true
   }
   if (keys.length > 0) settleDown(work)
+  return keys.length === most
 }
 
 /** Whose turn it is. */
@@ -291,42 +260,42 @@ function placeOf({ row }: Group, { only, position }: ClaimRequest): { at: string
   return { at: undefined, left: 0 }
 }
 
-/** The lanes that may go in the order of their turns, from the one after a lane on. */
-function* readyNames(
+/** The first lanes that may go in the order of their turns, from the one after a lane on. */
+function readyNames(
   taking: Taking,
   { only }: ClaimRequest,
   at: string | undefined,
-  some: number,
-): Generator<string, undefined> {
+  most: number,
+): readonly string[] {
   const { work, name } = taking.group
+  const { tx } = work
   const key = at === undefined ? undefined : laneKey(at)
   if (typeof only === 'object') {
     const keys = [...new Set(only)].filter((lane) => lane !== '').map(laneKey)
     keys.sort((a, b) => (a < b ? -1 : 1))
-    work.tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
-    const ready = keys.filter((lane) => work.tx.get('ready', [name, lane]) !== undefined)
-    const first = ready.findIndex((lane) => key === undefined || lane > key)
-    for (const lane of first < 0 ? ready : [...ready.slice(first), ...ready.slice(0, first)])
-      yield laneOf(lane)
-    return undefined
+    tx.expect?.(keys.map((lane) => ['ready', [name, lane]]))
+    const ready = keys.filter((lane) => tx.get('ready', [name, lane]) !== undefined)
+    const first = Math.max(
+      0,
+      ready.findIndex((lane) => key === undefined || lane > key),
+    )
+    return [...ready.slice(first), ...ready.slice(0, first)].slice(0, most).map(laneOf)
   }
+  const names: string[] = []
   const prefix = laneKey(only ?? '')
-  function* read(lower: string, upper: string): Iterable<string> {
-    for (let from = lower; from <= upper;) {
-      const rows = work.tx.range('ready', { lower: [name, from], upper: [name, upper] }, some)
-      for (const [row] of rows) yield laneOf((from = (row as readonly string[])[1]!))
-      if (rows.length < some) return
-      from += '\0'
-    }
+  const read = (lower: string, upper: string): void => {
+    const some = most - names.length
+    const rows = some <= 0 ? [] : tx.range('ready', { lower: [name, lower], upper: [name, upper] }, some)
+    for (const [row] of rows) names.push(laneOf((row as readonly string[])[1]!))
   }
   // Messages without a lane come before all lanes.
   const isFirst = only === undefined && taking.hasMore
-  if (isFirst && key === undefined) yield ''
+  if (isFirst && key === undefined) names.push('')
   const start = key === undefined || key < prefix ? prefix : `${key}\0`
-  yield* read(start, `${prefix}\uffff\uffff`)
-  if (isFirst && key !== undefined) yield ''
-  if (start !== prefix) yield* read(prefix, key!)
-  return undefined
+  read(start, `${prefix}\uffff\uffff`)
+  if (isFirst && key !== undefined) names.push('')
+  if (start !== prefix) read(prefix, key!)
+  return names.slice(0, most)
 }
 
 function isReady({ group, hasMore }: Taking, { only }: ClaimRequest, lane: string): boolean {
