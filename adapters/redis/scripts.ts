@@ -598,33 +598,66 @@ for _, kind in ipairs(F.SOURCES) do
 F.releaseSource(kind .. ':' .. group.row.token)
 end
 end
+function F.partsOf(join, key)
+local parts = {}
+local last = join.lanes or join.bound
+for _, part in ipairs(join.parts and join.parts[key] or { { from = 0, to = last, redrives = join.redrives } }) do
+local from, to = math.max(part.from, join.from), math.min(part.to, last)
+if from + 1 < to then
+parts[#parts + 1] = { from = from, to = to, redrives = math.min(part.redrives, join.redrives) }
+end
+end
+return parts
+end
+function F.addPart(parts, part)
+for i = #parts, 1, -1 do
+local other = parts[i]
+if other.from <= part.from and other.to >= part.to and other.redrives >= part.redrives then
+return
+end
+if part.from <= other.from and part.to >= other.to and part.redrives >= other.redrives then
+table.remove(parts, i)
+end
+end
+parts[#parts + 1] = part
+end
 function F.joinOf(token, bound)
-local keys, seen = { 'handed:' .. token }, {}
+local keys, seen, parts = { 'handed:' .. token }, {}, {}
 local function note(key)
+local isNew = not seen[key]
+seen[key] = true
 if
-not seen[key]
+isNew
 and (
 call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
 or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', 281474976710656), '+inf') > 0
 )
 then
 keys[#keys + 1] = key
+return true
 end
-seen[key] = true
+return false
 end
 if queue.early then
 note('early')
 end
 for _, group in pairs(F.allGroups()) do
-for _, kind in ipairs(F.SOURCES) do
-note(kind .. ':' .. group.row.token)
+note('held:' .. group.row.token)
 end
-for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
-note(key)
+for _, group in pairs(groups) do
+local join = group.row.join
+for _, key in ipairs(join and join.keys or {}) do
+if parts[key] or note(key) then
+parts[key] = parts[key] or {}
+for _, part in ipairs(F.partsOf(join, key)) do
+F.addPart(parts[key], part)
+end
+end
 end
 end
 local lanes = queue.laned and 281474976710656 + queue.number or nil
-return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
+return #keys > 1 and { from = 0, bound = bound, at = now, redrives = queue.redrives or 0, keys = keys, parts = parts, lanes = lanes }
+or nil
 end
 function F.imagineGroup(name, token, from)
 local first = F.firstSegment()
@@ -693,7 +726,7 @@ F.corrupt('a message')
 end
 from = message.seq
 size = size + #rows[i]
-if not bySeq[from] and not F.isSkipped(group, message) then
+if not bySeq[from] and F.isForJoin(join, key, message) then
 bySeq[from] = message
 seqs[#seqs + 1] = from
 end
@@ -2191,8 +2224,8 @@ flow.size = flow.size + 1
 end
 end
 local handing = true
-function F.isSkipped(group, message)
-return message.skip and message.skip[group.row.token]
+function F.isSkipped(join, message)
+return message.redriven and message.redriven > join.redrives
 end
 function F.awaits(join, seq)
 return seq > join.from and seq < join.bound or join.lanes and seq >= 281474976710656 and seq < join.lanes
@@ -2200,7 +2233,7 @@ end
 function F.handOver(group, message)
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(other, message) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(join, message) then
 local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -2225,27 +2258,35 @@ local flow = F.changeFlow(group, message.lane)
 flow.size = flow.size - 1
 end
 end
+function F.isForJoin(join, key, message)
+if F.isSkipped(join, message) then
+return false
+end
+local parts = join.parts and join.parts[key]
+for _, part in ipairs(parts or {}) do
+if message.seq > part.from and message.seq < part.to and not F.isSkipped(part, message) then
+return true
+end
+end
+return not parts
+end
 function F.unjoinedAt(group, seq)
 local join = group.row.join
 if join and F.awaits(join, seq) then
 for _, key in ipairs(join.keys) do
 local message = F.messageBy(base .. key, seq)
-if message and not F.isSkipped(group, message) then
+if message and F.isForJoin(join, key, message) then
 return base .. key
 end
 end
 end
 end
-function F.skipJoining(group, message)
-message.skip = nil
+function F.skipJoining(message)
+message.redriven = nil
 if queue.joining > 0 then
-for _, other in pairs(F.allGroups()) do
-local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) then
-message.skip = message.skip or {}
-message.skip[other.row.token] = true
-end
-end
+F.tally(queue, 'redrives', 1)
+message.redriven = queue.redrives
+queueChanged = true
 end
 end
 function F.placeIn(side)
@@ -2343,7 +2384,7 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives' }
 F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
 function F.rareOf(row, names)
 local rare = false
@@ -2392,7 +2433,7 @@ if rare then
 for key, value in pairs(rare) do
 row[key] = value
 end
-row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at' })
+row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at', 'redrives' })
 row.since = row.since and F.trust(row.since, { 'at', 'number' })
 row.lanes = row.lanes and F.trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
 end
@@ -2569,7 +2610,7 @@ if message.keep and group.row.kept then
 F.dropOutcome(group, seq)
 end
 message.expires = nil
-F.skipJoining(group, message)
+F.skipJoining(message)
 if group.row.parked and message.key then
 F.letGo(group, message)
 end
@@ -3350,7 +3391,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '6f14806fa8da23496da5ecc744adbc663f27435a',
+    sha: '4ee7f8767c987c0268f9971a4ddb3c0e68af5548',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3682,7 +3723,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'bed4c4c9e8f15c5ee4f171b8fba0a4106155cd14',
+    sha: 'edbb8f5bfe4ec1854f9533e7c0893307b0b3b089',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3700,7 +3741,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '7798601558087490ee0d29f13457df3aec000929',
+    sha: '71cb002d7b37a5ffd3a65421fe2c441139ce7c86',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4087,7 +4128,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'bd7cfe58f8b1a1c8ffa9054801dd1a282eadcb57',
+    sha: '664f4fe98c5dbd1246811ada588d9148228503c6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4123,7 +4164,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'e1fb976b82110a03075c5974c91d3019ad5ae361',
+    sha: 'f1303f2ae3a249023b31ae4667032aa64e19e74e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4144,7 +4185,7 @@ return 0
 `,
   },
   hold: {
-    sha: '934eb70980683e821c2a62909ddcd2641a00cc57',
+    sha: 'e078c81ef6b6b0dce21a9d4872dd43aed1bc6874',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4156,7 +4197,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'a9cbb9fd3955463fbcc9577ca03f0be8f40a7853',
+    sha: '194a1699f10ba6925190f3910b7a5454b3500500',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4268,7 +4309,7 @@ return reply
 `,
   },
   list: {
-    sha: '313425757b7cd62135f2f4da863ee8c28444f7bf',
+    sha: 'f00b133f6aed5a34269a5a0d0d2091c02537236c',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4624,7 +4665,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'e8aa466787a8edfde1b103f51036d6dbdfd79213',
+    sha: '59f88657b514651ee694c7ec19fc82227033ebec',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4660,7 +4701,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '4c561705b166a80fe2e08a297cb72d8a62457b1b',
+    sha: '04532db5bd144ff62165bb7c832aabef6db2d4c8',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4680,7 +4721,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: 'c901919e28ad04b1a7d62dd3625422f3e574f599',
+    sha: '3dd2a24683b3bf170a3e9a3c2290f81ee8d1e7ae',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4708,7 +4749,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'fae571f7ac07b8d93dae1cb184f60caf319b78a7',
+    sha: 'ab3321361337543215ed57eaeacb01136482c15b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4752,7 +4793,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '8d12cb35bc7fffc0009cf820988ad7bbb7537145',
+    sha: '8b9421b2898f72bf0928e69f74c37039d8703f06',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4776,7 +4817,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '053d6afeb8f788cf5f2770bdc8c1e4e61304c610',
+    sha: '47196bb7a525dcd6ffdbef1a6dcf75c875d61549',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4796,7 +4837,7 @@ return settled
 `,
   },
   stats: {
-    sha: '1a454e8aee71f87af1ffd8d085e3f418436e42c2',
+    sha: '199636eb7cb4a64d49027ff76070db41aba4354a',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4855,7 +4896,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '743deabbee8f1d2cdade9381f8024184c83031f1',
+    sha: 'eb8debf2d1e8bb857983d45cfbb2c6747830484a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

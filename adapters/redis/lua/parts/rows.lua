@@ -9,6 +9,7 @@
 --         amended, gone, reaps   rows in the keys of these names
 --         groups    that exist; of them `joining` and `late`, see group.lua
 --         ghosts    keys of groups that were deleted, for groups that join
+--         redrives  that there were while groups joined, see group.lua
 --         scan      how far `ids` were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
 --         kept      outcomes that are kept, in all groups
@@ -102,7 +103,7 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives' }
 local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
 
 local function rareOf(row, names)
@@ -160,7 +161,7 @@ local function addGroup(name, packed)
     for key, value in pairs(rare) do
       row[key] = value
     end
-    row.join = row.join and trust(row.join, { 'from', 'bound', 'at' })
+    row.join = row.join and trust(row.join, { 'from', 'bound', 'at', 'redrives' })
     row.since = row.since and trust(row.since, { 'at', 'number' })
     row.lanes = row.lanes and trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
   end
