@@ -1321,32 +1321,40 @@ flow.ahead = flow.ahead + 1
 flow.line = nil
 F.lanesOf(group).ahead = F.lanesOf(group).ahead + 1
 end
-function F.enterLanes(group, messages)
-local held, line = {}, {}
-local names = {}
-for i = 1, #messages do
-names[i] = messages[i].lane
-end
-F.loadFlows(group, names)
+function F.entriesOf(messages)
+local entries = { held = {}, line = {}, names = {}, bytes = 0 }
+local held, line, names = entries.held, entries.line, entries.names
 for i = 1, #messages do
 local message = messages[i]
-local flow = F.changeFlow(group, message.lane)
+local seq, lane = message.seq, message.lane
+held[2 * i - 1], held[2 * i] = seq, cmsgpack.pack(message)
+line[2 * i - 1], line[2 * i] = 0, lane .. F.LANE_END .. F.seqText(seq)
+names[i] = lane
+entries.bytes = entries.bytes + #message.record
+entries.expires = entries.expires or message.expires
+end
+return entries
+end
+function F.enterLanes(group, messages, entries)
+if #messages == 0 then
+return
+end
+entries = entries or F.entriesOf(messages)
+F.loadFlows(group, entries.names)
+for i = 1, #messages do
+local flow = F.changeFlow(group, entries.names[i])
 flow.size = flow.size + 1
 flow.ahead = flow.ahead + 1
-held[#held + 1] = message.seq
-held[#held + 1] = cmsgpack.pack(message)
-line[#line + 1] = 0
-line[#line + 1] = message.lane .. F.LANE_END .. F.seqText(message.seq)
-group.row.outside = group.row.outside + #message.record
-F.noteReap(group, message)
 end
-if #messages > 0 then
-F.changeMany('ZADD', F.keyOf(group, 'held'), held, 1000)
-F.changeMany('ZADD', F.keyOf(group, 'line'), line, 1000)
+for i = 1, entries.expires and #messages or 0 do
+F.noteReap(group, messages[i])
+end
+F.changeMany('ZADD', F.keyOf(group, 'held'), entries.held, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'line'), entries.line, 1000)
 local lanes = F.lanesOf(group)
 lanes.ahead = lanes.ahead + #messages
+group.row.outside = group.row.outside + entries.bytes
 group.changed = true
-end
 end
 function F.sendToLanes(messages, isFor)
 if #messages == 0 then
@@ -1355,28 +1363,31 @@ end
 queue.laned = true
 queueChanged = true
 if queue.groups == 0 then
-for i = 1, #messages do
+local entries = F.entriesOf(messages)
+F.changeMany('ZADD', base .. 'early', entries.held, 1000)
+for i = 1, entries.expires and #messages or 0 do
 local message = messages[i]
-call('ZADD', base .. 'early', message.seq, cmsgpack.pack(message))
 if message.expires then
 call('ZADD', base .. 'earlyreap', message.expires, F.seqText(message.seq))
 end
-queue.early = (queue.early or 0) + 1
-queue.earlyBytes = (queue.earlyBytes or 0) + #message.record
 end
+queue.early = (queue.early or 0) + #messages
+queue.earlyBytes = (queue.earlyBytes or 0) + entries.bytes
 return
 end
+local entries = F.entriesOf(messages)
 for _, group in pairs(F.allGroups()) do
-local own = messages
 if isFor and group.row.since then
-own = {}
+local own = {}
 for i = 1, #messages do
 if isFor(group, i) then
 own[#own + 1] = messages[i]
 end
 end
-end
 F.enterLanes(group, own)
+else
+F.enterLanes(group, messages, entries)
+end
 end
 end
 function F.earlyMessage(seq)
@@ -3195,6 +3206,10 @@ return false
 end
 function F.takeFirst(flow, share)
 local seq = F.nextInLine(flow, share)
+if row.join and seq > row.join.from then
+flow.isLate = true
+return false
+end
 local message = F.heldMessage(group, seq)
 if not message then
 F.corrupt('a message')
@@ -3218,7 +3233,10 @@ if looked >= 1024 or blocked >= 256 then
 stopped = true
 return false
 end
-local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
+local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.isLate or flow.last ~= 'again')
+if flow.isLate and not isAgain then
+return false
+end
 local leased
 if isAgain then
 leased = F.takeAgain(flow)
@@ -3391,7 +3409,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '4ee7f8767c987c0268f9971a4ddb3c0e68af5548',
+    sha: 'c2b2a0698126f0023c748a3f95ddadaf2424becf',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3723,7 +3741,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'edbb8f5bfe4ec1854f9533e7c0893307b0b3b089',
+    sha: 'a2932a9e09d99463db05c2c3121eed8d54e65ad1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3741,7 +3759,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '71cb002d7b37a5ffd3a65421fe2c441139ce7c86',
+    sha: 'fe505b14ec38da368ccbeebf77c9de5696a2e6f4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -3801,7 +3819,7 @@ end
 local cap = math.huge
 local lastTaken
 local function room()
-if bytes >= 8388608 or row.join then
+if bytes >= 8388608 or row.join and row.join.bound < 281474976710656 then
 return 0
 end
 return math.min(limit, cap) - taken
@@ -4128,7 +4146,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '664f4fe98c5dbd1246811ada588d9148228503c6',
+    sha: '4a44cedc688bd47b28339f7f944f4f13660a55c5',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4185,7 +4203,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'e078c81ef6b6b0dce21a9d4872dd43aed1bc6874',
+    sha: 'ddd134cb5e76962e45020b11d42a6f44ba5ebdf7',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4197,7 +4215,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '194a1699f10ba6925190f3910b7a5454b3500500',
+    sha: '072289f4f23e278741f4ee7b22286ce265d2ad08',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4309,7 +4327,7 @@ return reply
 `,
   },
   list: {
-    sha: 'f00b133f6aed5a34269a5a0d0d2091c02537236c',
+    sha: '294584275045bd18ab331f0c7465e0a08d6f3dc4',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4665,7 +4683,7 @@ return reply
 `,
   },
   purge: {
-    sha: '59f88657b514651ee694c7ec19fc82227033ebec',
+    sha: '15c2fa49cb65768986cfc3b47e6c90fe92c106f3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4701,7 +4719,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '04532db5bd144ff62165bb7c832aabef6db2d4c8',
+    sha: '7555a11e57c0d048bdc369cbf866b57240d76d0b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4721,7 +4739,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: '3dd2a24683b3bf170a3e9a3c2290f81ee8d1e7ae',
+    sha: 'b5ab1b553772a8d00db432eb21bc67eb4d7c4af5',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4749,7 +4767,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'ab3321361337543215ed57eaeacb01136482c15b',
+    sha: '5fe06c386106d3f332b3d52d1950a2cb81ec91ff',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4793,7 +4811,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '8b9421b2898f72bf0928e69f74c37039d8703f06',
+    sha: 'bdae2b39fc41f47a275068d3829caa98535d290a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4817,7 +4835,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '47196bb7a525dcd6ffdbef1a6dcf75c875d61549',
+    sha: '3dd8cbdccfae03744598a918fc20b5ca1a0ed3d3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4837,7 +4855,7 @@ return settled
 `,
   },
   stats: {
-    sha: '199636eb7cb4a64d49027ff76070db41aba4354a',
+    sha: '4e4ce6754ef87070ea4b0e69d6bea631a7e928db',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4896,7 +4914,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'eb8debf2d1e8bb857983d45cfbb2c6747830484a',
+    sha: 'a230549586e871617c765f0318ba721eb0e09961',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

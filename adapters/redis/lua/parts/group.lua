@@ -1,7 +1,7 @@
 -- Groups begin, and join.
 --
 -- A group that starts at the earliest gets what others hold outside the log below its cursor, too. It takes that over step
--- by step, in the order of the queue, and delivers nothing before it has. `join`: what it takes it from, `keys`; from which
+-- by step, in the order of the queue, and delivers nothing before it has, but for what it has of lanes by then. `join`: what it takes it from, `keys`; from which
 -- seq on, `from`, and below which, `bound`; and when it started, `at`, which was after so many `redrives`. What others finish
 -- meanwhile they hand over. What lanes have comes last: `lanes` is the first seq behind that. `parts`: of keys that only other
 -- groups had yet to take over, by key, which stretches those were.
