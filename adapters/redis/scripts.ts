@@ -588,6 +588,7 @@ for _, kind in ipairs(F.GROUP_KEYS) do
 call('UNLINK', F.keyOf(group, kind))
 end
 F.tally(queue, 'kept', -(group.row.kept or 0))
+F.tally(queue, 'keepers', -(group.row.keepers or 0))
 if group.row.since then
 queue.late = queue.late - 1
 end
@@ -1881,6 +1882,11 @@ if message.named then
 finished[#finished + 1] = message
 end
 end
+function F.tallyKeepers(group, by)
+F.tally(group.row, 'keepers', by)
+F.tally(queue, 'keepers', by)
+group.changed, queueChanged = true, true
+end
 function F.bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
 local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = nonce }
@@ -1897,6 +1903,7 @@ row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
 if message.keep then
+F.tallyKeepers(group, 1)
 F.conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
 end
 F.done(message)
@@ -1918,6 +1925,9 @@ call('ZREM', F.keyOf(group, 'fade'), F.seqText(message.seq))
 end
 if message.named then
 call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
+end
+if message.keep then
+F.tallyKeepers(group, -1)
 end
 local domain = group.row.stops and F.domainOf(message)
 if domain and call('HGET', F.keyOf(group, 'stops'), domain) == F.seqText(message.seq) then
@@ -1954,8 +1964,11 @@ local others = group.row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(i
 for i = from, to do
 local outcome, named = all[i][1], all[i][2]
 local row, other = rows[i - from + 1], others[i - from + 1]
-local isLast = row and F.readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
-if isLast or not named then
+local isLast = not row and not other
+if named then
+isLast = row and F.readId(row).seq == outcome.seq and (not other or tonumber(other) == outcome.seq)
+end
+if isLast then
 results[#results + 1] = outcome.seq
 results[#results + 1] = cmsgpack.pack(outcome)
 times[#times + 1] = outcome.ends
@@ -1966,6 +1979,8 @@ kept[#kept + 1] = F.seqText(outcome.seq)
 end
 names[#names + 1] = outcome.id
 F.reapAt(outcome.ends)
+elseif outcome.status == 'dead' then
+F.supersede(group, outcome.seq)
 end
 seqs[#seqs + 1] = F.seqText(outcome.seq)
 end
@@ -2039,21 +2054,38 @@ group.changed, queueChanged = true, true
 end
 function F.supersede(group, seq)
 local letter, row = F.letterAt(group, seq)
-if letter then
+if letter and letter.message.keep then
 letter.message.keep = nil
+F.tallyKeepers(group, -1)
 call('ZREM', F.keyOf(group, 'dead'), row)
 call('ZADD', F.keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
 end
 end
+function F.supersedeAll(group, id, made)
+local prefix = F.chainOf(id)
+for _, member in ipairs(call('ZRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix, '[' .. prefix .. '\\255')) do
+F.supersede(group, tonumber(string.sub(member, #prefix + 1)))
+end
+local letter = made and F.letterAt(group, made)
+if letter and letter.message.id == id then
+F.supersede(group, made)
+end
+end
 function F.forgetOutcomes(ids)
 for _, group in pairs(F.allGroups()) do
-for from = 1, group.row.kept and #ids or 0, 1000 do
-local found = call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
-for i = 1, #found do
-if found[i] then
-local seq = tonumber(found[i])
+local row = group.row
+for from = 1, (row.kept or row.keepers) and #ids or 0, 1000 do
+local to = math.min(#ids, from + 999)
+local found = row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, to)) or {}
+for i = from, to do
+local id, made = ids[i], F.seqOf(ids[i])
+local seq = tonumber(found[i - from + 1]) or made
+local outcome = row.kept and seq and F.outcomeAt(group, seq)
+if outcome and outcome.id == id then
 F.dropOutcome(group, seq)
-F.supersede(group, seq)
+end
+if row.keepers then
+F.supersedeAll(group, id, made)
 end
 end
 end
@@ -2395,8 +2427,8 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives' }
-F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives', 'keepers' }
+F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'keepers', 'running', 'lanes', 'born' }
 function F.rareOf(row, names)
 local rare = false
 for i = 1, #names do
@@ -3409,7 +3441,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'c2b2a0698126f0023c748a3f95ddadaf2424becf',
+    sha: '64969d51b679884fcaa63f0e5197742fd1df6a87',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3727,7 +3759,7 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
-if queue.kept then
+if queue.kept or queue.keepers then
 F.forgetOutcomes(names)
 end
 queue.sent = queue.sent + #added
@@ -3741,7 +3773,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'a2932a9e09d99463db05c2c3121eed8d54e65ad1',
+    sha: '74d27090845b0f329bb4a9ebe1709cdc848cf7ee',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3759,7 +3791,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'fe505b14ec38da368ccbeebf77c9de5696a2e6f4',
+    sha: '444a3a7cba0804d44a1251e8c512a7e186505c7a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4146,7 +4178,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: '4a44cedc688bd47b28339f7f944f4f13660a55c5',
+    sha: 'd914becc06c32c463851b59db010c9c8d661cf05',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4182,7 +4214,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'f1303f2ae3a249023b31ae4667032aa64e19e74e',
+    sha: 'fe03814da4be5d70f3f7118a8f8fe491834ecb54',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4203,7 +4235,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'ddd134cb5e76962e45020b11d42a6f44ba5ebdf7',
+    sha: '21f276d475cd0acc1ae3cb34d4243d1be2572eec',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4215,7 +4247,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '072289f4f23e278741f4ee7b22286ce265d2ad08',
+    sha: 'cb4580d1318b052e412c88659a1ac89ac0305aa8',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4327,7 +4359,7 @@ return reply
 `,
   },
   list: {
-    sha: '294584275045bd18ab331f0c7465e0a08d6f3dc4',
+    sha: '722a2413c6a99cdba9b8d62345cf791d7e6cdd76',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4355,7 +4387,8 @@ if at and left <= 0 then
 state = 'r'
 end
 if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
-bytes = bytes + (isBare and 0 or #message.record)
+local record = isBare and F.headersOf(message.record) or message.record
+bytes = bytes + #record + #(reported or '')
 local entry = {
 state,
 message.at,
@@ -4366,7 +4399,7 @@ message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
 reported or '',
-isBare and F.headersOf(message.record) or message.record,
+record,
 }
 for _, value in ipairs(details or {}) do
 entry[#entry + 1] = value
@@ -4683,7 +4716,7 @@ return reply
 `,
   },
   purge: {
-    sha: '15c2fa49cb65768986cfc3b47e6c90fe92c106f3',
+    sha: 'd1a25ad58a448e561ca45e05037ea1d4c4482ccd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4719,7 +4752,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '7555a11e57c0d048bdc369cbf866b57240d76d0b',
+    sha: '94408c8ebc9cc0a586f1c9383e61f088c5c20969',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4739,14 +4772,14 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: 'b5ab1b553772a8d00db432eb21bc67eb4d7c4af5',
+    sha: '5b3f4f4957e94afc08bcb9de04bc0b017370278c',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
 loadRest = function()
 ` + lanes + `end
 local group = F.open(ARGV[2])
-local reply = {}
+local reply, bytes = {}, 0
 local function running(id)
 local found = group.row.running and F.find(id)
 local place = found and found.seq and F.locate(group, found.seq)
@@ -4761,13 +4794,20 @@ return progress and { 'running', progress[1], progress[2] }
 end
 for i = 3, #ARGV do
 local outcome = group and group.row.kept and F.outcomeOf(group, ARGV[i])
-reply[i - 2] = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
+local details = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
+reply[i - 2] = details
+for j = 3, #details do
+bytes = bytes + #details[j]
+end
+if bytes >= 8388608 then
+break
+end
 end
 return reply
 `,
   },
   resume: {
-    sha: '5fe06c386106d3f332b3d52d1950a2cb81ec91ff',
+    sha: 'fc1262cee31f77d3504c132860cdf6c7fcb3dd26',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4811,7 +4851,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: 'bdae2b39fc41f47a275068d3829caa98535d290a',
+    sha: '2049e04a606b365c3ad6f92e4d18c960578f9b2a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4835,7 +4875,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '3dd8cbdccfae03744598a918fc20b5ca1a0ed3d3',
+    sha: '3a2555664c5a7d71c29bcaf4590d8230b4e31153',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4855,7 +4895,7 @@ return settled
 `,
   },
   stats: {
-    sha: '4e4ce6754ef87070ea4b0e69d6bea631a7e928db',
+    sha: '5466d6225597cdd3a96c5d9be54f3f02c34d5c69',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4914,7 +4954,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'a230549586e871617c765f0318ba721eb0e09961',
+    sha: 'c3c0cf27f55813ef318ee3077168104a8d35b9fe',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

@@ -78,6 +78,7 @@ local function unlinkGroup(group)
     call('UNLINK', keyOf(group, kind))
   end
   tally(queue, 'kept', -(group.row.kept or 0))
+  tally(queue, 'keepers', -(group.row.keepers or 0))
   if group.row.since then
     queue.late = queue.late - 1
   end
