@@ -427,8 +427,8 @@ export interface QueueStorage {
    * - The group remembers the lane whose turn it was, and how many messages of this turn are left: the next claim lets it go on,
    *   if it may, and then the one after it. So a thousand claims of one are served as one of a thousand. What is left of a turn
    *   whose lane had nothing more when the claim ended may be forgotten. A new group begins with the first lane. Where time
-   *   alone lets a lane go (a hold or lease ends, a retry or token comes, a new group finds what waits), it may miss turns
-   *   until the storage has found it, as long as claims find others.
+   *   alone lets a lane go (a hold or lease ends, a retry or token comes, a new group finds what waits and what came into lanes
+   *   meanwhile), it may miss turns until the storage has found it, as long as claims find others.
    * - Inside a named lane, what is due again (retries, ended leases) and first deliveries take turns as well: no two of one kind
    *   follow each other while the other kind is ready, across claims too. First deliveries are in the order of append.
    * - A lane never exceeds the limits of the claim that takes from it. Each delivery takes a token of the rate of its claim; one

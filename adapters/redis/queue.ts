@@ -131,8 +131,17 @@ export class RedisQueue implements QueueStorage {
   }
 
   async results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
-    const reply = (await this.#run('results', [group, ...ids])) as (Buffer | OutcomeReply)[]
-    return trustReply('results', () => reply.map((one) => (isOutcome(one) ? outcomeOf(one) : undefined)))
+    const outcomes: (Outcome | undefined)[] = []
+    // One step answers with so many bytes at most, but with one of them at least.
+    while (outcomes.length < ids.length) {
+      const reply = (await this.#run('results', [group, ...ids.slice(outcomes.length)])) as ResultsReply
+      const found = trustReply('results', () =>
+        reply.map((one) => (isOutcome(one) ? outcomeOf(one) : undefined)),
+      )
+      if (found.length === 0) throw new QuaysideError('CORRUPT', 'results: the server answered with nothing')
+      outcomes.push(...found)
+    }
+    return outcomes
   }
 
   async lanes({ group, prefix = '', limit, cursor }: LanesQuery): Promise<LanesPage> {
@@ -337,6 +346,7 @@ type ListedReply = [
   record: Buffer,
   ...details: unknown[],
 ]
+type ResultsReply = readonly (Buffer | OutcomeReply)[]
 type OutcomeReply = [status: Buffer, at: number, one: Buffer, error: Buffer]
 type GroupReply = [Buffer, number, number, number, number, number, number, number, number, number]
 

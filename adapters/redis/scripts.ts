@@ -588,6 +588,7 @@ for _, kind in ipairs(F.GROUP_KEYS) do
 call('UNLINK', F.keyOf(group, kind))
 end
 F.tally(queue, 'kept', -(group.row.kept or 0))
+F.tally(queue, 'keepers', -(group.row.keepers or 0))
 if group.row.since then
 queue.late = queue.late - 1
 end
@@ -598,33 +599,66 @@ for _, kind in ipairs(F.SOURCES) do
 F.releaseSource(kind .. ':' .. group.row.token)
 end
 end
+function F.partsOf(join, key)
+local parts = {}
+local last = join.lanes or join.bound
+for _, part in ipairs(join.parts and join.parts[key] or { { from = 0, to = last, redrives = join.redrives } }) do
+local from, to = math.max(part.from, join.from), math.min(part.to, last)
+if from + 1 < to then
+parts[#parts + 1] = { from = from, to = to, redrives = math.min(part.redrives, join.redrives) }
+end
+end
+return parts
+end
+function F.addPart(parts, part)
+for i = #parts, 1, -1 do
+local other = parts[i]
+if other.from <= part.from and other.to >= part.to and other.redrives >= part.redrives then
+return
+end
+if part.from <= other.from and part.to >= other.to and part.redrives >= other.redrives then
+table.remove(parts, i)
+end
+end
+parts[#parts + 1] = part
+end
 function F.joinOf(token, bound)
-local keys, seen = { 'handed:' .. token }, {}
+local keys, seen, parts = { 'handed:' .. token }, {}, {}
 local function note(key)
+local isNew = not seen[key]
+seen[key] = true
 if
-not seen[key]
+isNew
 and (
 call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
 or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', 281474976710656), '+inf') > 0
 )
 then
 keys[#keys + 1] = key
+return true
 end
-seen[key] = true
+return false
 end
 if queue.early then
 note('early')
 end
 for _, group in pairs(F.allGroups()) do
-for _, kind in ipairs(F.SOURCES) do
-note(kind .. ':' .. group.row.token)
+note('held:' .. group.row.token)
 end
-for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
-note(key)
+for _, group in pairs(groups) do
+local join = group.row.join
+for _, key in ipairs(join and join.keys or {}) do
+if parts[key] or note(key) then
+parts[key] = parts[key] or {}
+for _, part in ipairs(F.partsOf(join, key)) do
+F.addPart(parts[key], part)
+end
+end
 end
 end
 local lanes = queue.laned and 281474976710656 + queue.number or nil
-return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
+return #keys > 1 and { from = 0, bound = bound, at = now, redrives = queue.redrives or 0, keys = keys, parts = parts, lanes = lanes }
+or nil
 end
 function F.imagineGroup(name, token, from)
 local first = F.firstSegment()
@@ -693,7 +727,7 @@ F.corrupt('a message')
 end
 from = message.seq
 size = size + #rows[i]
-if not bySeq[from] and not F.isSkipped(group, message) then
+if not bySeq[from] and F.isForJoin(join, key, message) then
 bySeq[from] = message
 seqs[#seqs + 1] = from
 end
@@ -1288,32 +1322,40 @@ flow.ahead = flow.ahead + 1
 flow.line = nil
 F.lanesOf(group).ahead = F.lanesOf(group).ahead + 1
 end
-function F.enterLanes(group, messages)
-local held, line = {}, {}
-local names = {}
-for i = 1, #messages do
-names[i] = messages[i].lane
-end
-F.loadFlows(group, names)
+function F.entriesOf(messages)
+local entries = { held = {}, line = {}, names = {}, bytes = 0 }
+local held, line, names = entries.held, entries.line, entries.names
 for i = 1, #messages do
 local message = messages[i]
-local flow = F.changeFlow(group, message.lane)
+local seq, lane = message.seq, message.lane
+held[2 * i - 1], held[2 * i] = seq, cmsgpack.pack(message)
+line[2 * i - 1], line[2 * i] = 0, lane .. F.LANE_END .. F.seqText(seq)
+names[i] = lane
+entries.bytes = entries.bytes + #message.record
+entries.expires = entries.expires or message.expires
+end
+return entries
+end
+function F.enterLanes(group, messages, entries)
+if #messages == 0 then
+return
+end
+entries = entries or F.entriesOf(messages)
+F.loadFlows(group, entries.names)
+for i = 1, #messages do
+local flow = F.changeFlow(group, entries.names[i])
 flow.size = flow.size + 1
 flow.ahead = flow.ahead + 1
-held[#held + 1] = message.seq
-held[#held + 1] = cmsgpack.pack(message)
-line[#line + 1] = 0
-line[#line + 1] = message.lane .. F.LANE_END .. F.seqText(message.seq)
-group.row.outside = group.row.outside + #message.record
-F.noteReap(group, message)
 end
-if #messages > 0 then
-F.changeMany('ZADD', F.keyOf(group, 'held'), held, 1000)
-F.changeMany('ZADD', F.keyOf(group, 'line'), line, 1000)
+for i = 1, entries.expires and #messages or 0 do
+F.noteReap(group, messages[i])
+end
+F.changeMany('ZADD', F.keyOf(group, 'held'), entries.held, 1000)
+F.changeMany('ZADD', F.keyOf(group, 'line'), entries.line, 1000)
 local lanes = F.lanesOf(group)
 lanes.ahead = lanes.ahead + #messages
+group.row.outside = group.row.outside + entries.bytes
 group.changed = true
-end
 end
 function F.sendToLanes(messages, isFor)
 if #messages == 0 then
@@ -1322,28 +1364,31 @@ end
 queue.laned = true
 queueChanged = true
 if queue.groups == 0 then
-for i = 1, #messages do
+local entries = F.entriesOf(messages)
+F.changeMany('ZADD', base .. 'early', entries.held, 1000)
+for i = 1, entries.expires and #messages or 0 do
 local message = messages[i]
-call('ZADD', base .. 'early', message.seq, cmsgpack.pack(message))
 if message.expires then
 call('ZADD', base .. 'earlyreap', message.expires, F.seqText(message.seq))
 end
-queue.early = (queue.early or 0) + 1
-queue.earlyBytes = (queue.earlyBytes or 0) + #message.record
 end
+queue.early = (queue.early or 0) + #messages
+queue.earlyBytes = (queue.earlyBytes or 0) + entries.bytes
 return
 end
+local entries = F.entriesOf(messages)
 for _, group in pairs(F.allGroups()) do
-local own = messages
 if isFor and group.row.since then
-own = {}
+local own = {}
 for i = 1, #messages do
 if isFor(group, i) then
 own[#own + 1] = messages[i]
 end
 end
-end
 F.enterLanes(group, own)
+else
+F.enterLanes(group, messages, entries)
+end
 end
 end
 function F.earlyMessage(seq)
@@ -1837,6 +1882,11 @@ if message.named then
 finished[#finished + 1] = message
 end
 end
+function F.tallyKeepers(group, by)
+F.tally(group.row, 'keepers', by)
+F.tally(queue, 'keepers', by)
+group.changed, queueChanged = true, true
+end
 function F.bury(group, message, attempt, reason, reported, deadFor)
 local row = group.row
 local letter = { message = message, attempt = attempt, reason = reason, error = reported, at = clock, fence = nonce }
@@ -1853,6 +1903,7 @@ row.dead = row.dead + 1
 row.failed = row.failed + 1
 group.changed = true
 if message.keep then
+F.tallyKeepers(group, 1)
 F.conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
 end
 F.done(message)
@@ -1874,6 +1925,9 @@ call('ZREM', F.keyOf(group, 'fade'), F.seqText(message.seq))
 end
 if message.named then
 call('ZREM', F.keyOf(group, 'letters'), F.chainOf(message.id) .. F.seqText(message.seq))
+end
+if message.keep then
+F.tallyKeepers(group, -1)
 end
 local domain = group.row.stops and F.domainOf(message)
 if domain and call('HGET', F.keyOf(group, 'stops'), domain) == F.seqText(message.seq) then
@@ -1910,8 +1964,11 @@ local others = group.row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(i
 for i = from, to do
 local outcome, named = all[i][1], all[i][2]
 local row, other = rows[i - from + 1], others[i - from + 1]
-local isLast = row and F.readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
-if isLast or not named then
+local isLast = not row and not other
+if named then
+isLast = row and F.readId(row).seq == outcome.seq and (not other or tonumber(other) == outcome.seq)
+end
+if isLast then
 results[#results + 1] = outcome.seq
 results[#results + 1] = cmsgpack.pack(outcome)
 times[#times + 1] = outcome.ends
@@ -1922,6 +1979,8 @@ kept[#kept + 1] = F.seqText(outcome.seq)
 end
 names[#names + 1] = outcome.id
 F.reapAt(outcome.ends)
+elseif outcome.status == 'dead' then
+F.supersede(group, outcome.seq)
 end
 seqs[#seqs + 1] = F.seqText(outcome.seq)
 end
@@ -1995,21 +2054,38 @@ group.changed, queueChanged = true, true
 end
 function F.supersede(group, seq)
 local letter, row = F.letterAt(group, seq)
-if letter then
+if letter and letter.message.keep then
 letter.message.keep = nil
+F.tallyKeepers(group, -1)
 call('ZREM', F.keyOf(group, 'dead'), row)
 call('ZADD', F.keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
 end
 end
+function F.supersedeAll(group, id, made)
+local prefix = F.chainOf(id)
+for _, member in ipairs(call('ZRANGEBYLEX', F.keyOf(group, 'letters'), '[' .. prefix, '[' .. prefix .. '\\255')) do
+F.supersede(group, tonumber(string.sub(member, #prefix + 1)))
+end
+local letter = made and F.letterAt(group, made)
+if letter and letter.message.id == id then
+F.supersede(group, made)
+end
+end
 function F.forgetOutcomes(ids)
 for _, group in pairs(F.allGroups()) do
-for from = 1, group.row.kept and #ids or 0, 1000 do
-local found = call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
-for i = 1, #found do
-if found[i] then
-local seq = tonumber(found[i])
+local row = group.row
+for from = 1, (row.kept or row.keepers) and #ids or 0, 1000 do
+local to = math.min(#ids, from + 999)
+local found = row.kept and call('HMGET', F.keyOf(group, 'kept'), unpack(ids, from, to)) or {}
+for i = from, to do
+local id, made = ids[i], F.seqOf(ids[i])
+local seq = tonumber(found[i - from + 1]) or made
+local outcome = row.kept and seq and F.outcomeAt(group, seq)
+if outcome and outcome.id == id then
 F.dropOutcome(group, seq)
-F.supersede(group, seq)
+end
+if row.keepers then
+F.supersedeAll(group, id, made)
 end
 end
 end
@@ -2191,8 +2267,8 @@ flow.size = flow.size + 1
 end
 end
 local handing = true
-function F.isSkipped(group, message)
-return message.skip and message.skip[group.row.token]
+function F.isSkipped(join, message)
+return message.redriven and message.redriven > join.redrives
 end
 function F.awaits(join, seq)
 return seq > join.from and seq < join.bound or join.lanes and seq >= 281474976710656 and seq < join.lanes
@@ -2200,7 +2276,7 @@ end
 function F.handOver(group, message)
 for _, other in pairs(F.allGroups()) do
 local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(other, message) then
+if join and other ~= group and F.awaits(join, message.seq) and not F.isSkipped(join, message) then
 local key = F.keyOf(other, 'handed')
 if call('ZCOUNT', key, message.seq, message.seq) == 0 then
 call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -2225,27 +2301,35 @@ local flow = F.changeFlow(group, message.lane)
 flow.size = flow.size - 1
 end
 end
+function F.isForJoin(join, key, message)
+if F.isSkipped(join, message) then
+return false
+end
+local parts = join.parts and join.parts[key]
+for _, part in ipairs(parts or {}) do
+if message.seq > part.from and message.seq < part.to and not F.isSkipped(part, message) then
+return true
+end
+end
+return not parts
+end
 function F.unjoinedAt(group, seq)
 local join = group.row.join
 if join and F.awaits(join, seq) then
 for _, key in ipairs(join.keys) do
 local message = F.messageBy(base .. key, seq)
-if message and not F.isSkipped(group, message) then
+if message and F.isForJoin(join, key, message) then
 return base .. key
 end
 end
 end
 end
-function F.skipJoining(group, message)
-message.skip = nil
+function F.skipJoining(message)
+message.redriven = nil
 if queue.joining > 0 then
-for _, other in pairs(F.allGroups()) do
-local join = other.row.join
-if join and other ~= group and F.awaits(join, message.seq) then
-message.skip = message.skip or {}
-message.skip[other.row.token] = true
-end
-end
+F.tally(queue, 'redrives', 1)
+message.redriven = queue.redrives
+queueChanged = true
 end
 end
 function F.placeIn(side)
@@ -2343,8 +2427,8 @@ end
 return row
 end
 F.QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
-F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
+F.RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives', 'keepers' }
+F.RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'keepers', 'running', 'lanes', 'born' }
 function F.rareOf(row, names)
 local rare = false
 for i = 1, #names do
@@ -2392,7 +2476,7 @@ if rare then
 for key, value in pairs(rare) do
 row[key] = value
 end
-row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at' })
+row.join = row.join and F.trust(row.join, { 'from', 'bound', 'at', 'redrives' })
 row.since = row.since and F.trust(row.since, { 'at', 'number' })
 row.lanes = row.lanes and F.trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
 end
@@ -2569,7 +2653,7 @@ if message.keep and group.row.kept then
 F.dropOutcome(group, seq)
 end
 message.expires = nil
-F.skipJoining(group, message)
+F.skipJoining(message)
 if group.row.parked and message.key then
 F.letGo(group, message)
 end
@@ -3154,6 +3238,10 @@ return false
 end
 function F.takeFirst(flow, share)
 local seq = F.nextInLine(flow, share)
+if row.join and seq > row.join.from then
+flow.isLate = true
+return false
+end
 local message = F.heldMessage(group, seq)
 if not message then
 F.corrupt('a message')
@@ -3177,7 +3265,10 @@ if looked >= 1024 or blocked >= 256 then
 stopped = true
 return false
 end
-local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
+local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.isLate or flow.last ~= 'again')
+if flow.isLate and not isAgain then
+return false
+end
 local leased
 if isAgain then
 leased = F.takeAgain(flow)
@@ -3350,7 +3441,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '6f14806fa8da23496da5ecc744adbc663f27435a',
+    sha: '64969d51b679884fcaa63f0e5197742fd1df6a87',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3668,7 +3759,7 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
-if queue.kept then
+if queue.kept or queue.keepers then
 F.forgetOutcomes(names)
 end
 queue.sent = queue.sent + #added
@@ -3682,7 +3773,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'bed4c4c9e8f15c5ee4f171b8fba0a4106155cd14',
+    sha: '74d27090845b0f329bb4a9ebe1709cdc848cf7ee',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3700,7 +3791,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '7798601558087490ee0d29f13457df3aec000929',
+    sha: '444a3a7cba0804d44a1251e8c512a7e186505c7a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -3760,7 +3851,7 @@ end
 local cap = math.huge
 local lastTaken
 local function room()
-if bytes >= 8388608 or row.join then
+if bytes >= 8388608 or row.join and row.join.bound < 281474976710656 then
 return 0
 end
 return math.min(limit, cap) - taken
@@ -4087,7 +4178,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'bd7cfe58f8b1a1c8ffa9054801dd1a282eadcb57',
+    sha: 'd914becc06c32c463851b59db010c9c8d661cf05',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4123,7 +4214,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'e1fb976b82110a03075c5974c91d3019ad5ae361',
+    sha: 'fe03814da4be5d70f3f7118a8f8fe491834ecb54',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4144,7 +4235,7 @@ return 0
 `,
   },
   hold: {
-    sha: '934eb70980683e821c2a62909ddcd2641a00cc57',
+    sha: '21f276d475cd0acc1ae3cb34d4243d1be2572eec',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4156,7 +4247,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'a9cbb9fd3955463fbcc9577ca03f0be8f40a7853',
+    sha: 'cb4580d1318b052e412c88659a1ac89ac0305aa8',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4268,7 +4359,7 @@ return reply
 `,
   },
   list: {
-    sha: '313425757b7cd62135f2f4da863ee8c28444f7bf',
+    sha: '722a2413c6a99cdba9b8d62345cf791d7e6cdd76',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4296,7 +4387,8 @@ if at and left <= 0 then
 state = 'r'
 end
 if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
-bytes = bytes + (isBare and 0 or #message.record)
+local record = isBare and F.headersOf(message.record) or message.record
+bytes = bytes + #record + #(reported or '')
 local entry = {
 state,
 message.at,
@@ -4307,7 +4399,7 @@ message.max or 0,
 attempt,
 left > 0 and math.ceil(left) or -1,
 reported or '',
-isBare and F.headersOf(message.record) or message.record,
+record,
 }
 for _, value in ipairs(details or {}) do
 entry[#entry + 1] = value
@@ -4624,7 +4716,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'e8aa466787a8edfde1b103f51036d6dbdfd79213',
+    sha: 'd1a25ad58a448e561ca45e05037ea1d4c4482ccd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4660,7 +4752,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '4c561705b166a80fe2e08a297cb72d8a62457b1b',
+    sha: '94408c8ebc9cc0a586f1c9383e61f088c5c20969',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4680,14 +4772,14 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: 'c901919e28ad04b1a7d62dd3625422f3e574f599',
+    sha: '5b3f4f4957e94afc08bcb9de04bc0b017370278c',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
 loadRest = function()
 ` + lanes + `end
 local group = F.open(ARGV[2])
-local reply = {}
+local reply, bytes = {}, 0
 local function running(id)
 local found = group.row.running and F.find(id)
 local place = found and found.seq and F.locate(group, found.seq)
@@ -4702,13 +4794,20 @@ return progress and { 'running', progress[1], progress[2] }
 end
 for i = 3, #ARGV do
 local outcome = group and group.row.kept and F.outcomeOf(group, ARGV[i])
-reply[i - 2] = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
+local details = outcome and F.detailsOf(outcome) or group and running(ARGV[i]) or ''
+reply[i - 2] = details
+for j = 3, #details do
+bytes = bytes + #details[j]
+end
+if bytes >= 8388608 then
+break
+end
 end
 return reply
 `,
   },
   resume: {
-    sha: 'fae571f7ac07b8d93dae1cb184f60caf319b78a7',
+    sha: 'fc1262cee31f77d3504c132860cdf6c7fcb3dd26',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4752,7 +4851,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '8d12cb35bc7fffc0009cf820988ad7bbb7537145',
+    sha: '2049e04a606b365c3ad6f92e4d18c960578f9b2a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4776,7 +4875,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '053d6afeb8f788cf5f2770bdc8c1e4e61304c610',
+    sha: '3a2555664c5a7d71c29bcaf4590d8230b4e31153',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4796,7 +4895,7 @@ return settled
 `,
   },
   stats: {
-    sha: '1a454e8aee71f87af1ffd8d085e3f418436e42c2',
+    sha: '5466d6225597cdd3a96c5d9be54f3f02c34d5c69',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4855,7 +4954,7 @@ return reply
 `,
   },
   tidy: {
-    sha: '743deabbee8f1d2cdade9381f8024184c83031f1',
+    sha: 'c3c0cf27f55813ef318ee3077168104a8d35b9fe',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

@@ -325,7 +325,7 @@ class History {
   /** Claims, and again at once as long as the storage says so and gives nothing. */
   async #claim(number: number, request: ClaimRequest): Promise<void> {
     const view = await this.#view(number)
-    const filter = request.only && show([request.group, request.only])
+    const filter = request.only === undefined ? undefined : show([request.group, request.only])
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (filter !== undefined) request = { ...request, position: this.#positions.get(filter) }
       this.#say(`claim by ${number} ${show(request)}`)

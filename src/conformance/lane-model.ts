@@ -283,7 +283,9 @@ export class LaneModel {
     const { settledAt, born } = this.#stateOf(group)
     const { sure, state, until, due, touched, redriven, wasBlocked, outOfLog } = standing
     if (!sure || wasBlocked || redriven) return false
-    if (settledAt === -Infinity && message.number <= born) return false
+    // A new group finds what waits, and behind that what came into lanes since.
+    if (settledAt === -Infinity && (message.number <= born || (born >= 0 && message.lane !== '')))
+      return false
     const wokenAt = Math.max(
       message.isDelayed ? message.at : -Infinity,
       state === 'leased' ? until : touched || outOfLog ? due : -Infinity,

@@ -10,6 +10,7 @@ import { uuid } from '../../src/message-id.ts'
 import type { ClaimRequest, ClaimResult, NewMessage, QueueStorage } from '../../src/storage.ts'
 import { effort } from '../support/effort.ts'
 import { laneTraffic } from '../support/lane-traffic.ts'
+import { redisFactory } from './support/backend.ts'
 import { type Connected, connectClient } from './support/clients.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
 
@@ -53,6 +54,8 @@ async function send(queue: QueueStorage, count: number, make: (i: number) => New
 async function keys(): Promise<string[]> {
   return ((await command('KEYS', '*')) as string[]).sort()
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
 
 /** Commands by name that the scripts of a verb gave: the same on any machine. */
 async function work(run: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -113,7 +116,7 @@ test('five processes never have more of a lane in flight than may be', { timeout
   )
   expect(outputs.flatMap((output) => output.match(/^over .*$/gm) ?? [])).toEqual([])
   const acked = outputs.map((output) => Number(/^acked (\d+)$/m.exec(output)![1]))
-  expect(acked.reduce((sum, one) => sum + one, 0)).toBe(messages)
+  expect(sum(acked)).toBe(messages)
   expect((await queue.stats()).groups['g']).toMatchObject({ ready: 0, leased: 0, acked: messages })
 })
 
@@ -181,12 +184,77 @@ describe('holds', () => {
         got = deliveries.length
         expect(got > 0 || nextInMs === 0).toBe(true)
       })
-      const all = Object.values(calls).reduce((sum, one) => sum + one, 0)
-      expect(all).toBeLessThan(3000)
+      expect(sum(Object.values(calls))).toBeLessThan(3000)
       taken += got
     }
     expect(taken).toBe(count)
     expect((await q.stats()).holds).toEqual([])
+  })
+})
+
+test('a late group works at once, in the order of each lane, while it takes over what lanes have', async () => {
+  const [q] = (await openAll()) as [QueueStorage]
+  await q.claim({ ...CLAIM, limit: 0 })
+  const lanes = 40
+  const count = effort({ quick: 4000, full: 20_000 })
+  const laneOf = (i: number): string => `lane-${i % lanes}`
+  await send(q, count, (i) => ({ body: `${i}`, lane: laneOf(i) }))
+  const late = { ...CLAIM, group: 'late', limit: 10 }
+  const taken: { readonly lane?: string | undefined; readonly body: unknown }[] = []
+  let claims = 0
+  let sent = count
+  let more = true
+  const first = await q.claim(late)
+  expect(first.deliveries).toHaveLength(10)
+  taken.push(...first.deliveries)
+  while (more) {
+    // What comes meanwhile goes behind what was there.
+    if (claims < 10) await q.append([{ body: `${sent}`, lane: laneOf(sent++) }], { batchId: uuid() })
+    const calls = await work(async () => {
+      const { deliveries, nextInMs } = await q.claim(late)
+      taken.push(...deliveries)
+      more = deliveries.length > 0 || nextInMs === 0
+    })
+    claims++
+    expect(sum(Object.values(calls))).toBeLessThan(300)
+  }
+  expect(taken).toHaveLength(sent)
+  for (let lane = 0; lane < lanes; lane++) {
+    const bodies = taken.filter((one) => one.lane === laneOf(lane)).map(({ body }) => Number(body))
+    expect(bodies).toEqual(bodies.toSorted((a, b) => a - b))
+  }
+  expect((await q.stats()).groups['late']).toMatchObject({ ready: 0, leased: sent })
+})
+
+describe('an append costs', () => {
+  const LANES = effort({ quick: 1000, full: 10_000 })
+
+  test('no more for limits of the queue, however many lanes have something', async () => {
+    const counts = []
+    for (const lanes of [1, LANES]) {
+      await command('FLUSHALL')
+      const [q] = (await openAll()) as [QueueStorage]
+      await q.claim({ ...CLAIM, limit: 0 })
+      await send(q, LANES, (i) => ({ body: 'x', lane: `lane-${i % lanes}` }))
+      const message: NewMessage = { body: 'x', lane: 'lane-0' }
+      const limited = { maxMessages: 1e6, maxBytes: 1e9, batchId: uuid() }
+      await q.append([message], limited)
+      counts.push(await work(() => q.append([message], limited)))
+      const full = work(() => q.append([message], { ...limited, maxMessages: LANES }))
+      await expect(full).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+    }
+    expect(counts[0]).toEqual(counts[1])
+  })
+
+  test('few commands for as many messages as may be, each of a lane of its own', async () => {
+    const [q] = (await openAll()) as [QueueStorage]
+    for (const group of ['a', 'b', 'c']) await q.claim({ ...CLAIM, group, limit: 0 })
+    const { maxBatch } = redisFactory({ server: () => server, client: 'redis' }).guarantees
+    expect(maxBatch).toBeLessThanOrEqual(1000)
+    const batch = Array.from({ length: maxBatch }, (_, i) => ({ body: 'x', lane: `lane-${i}` }))
+    const calls = await work(() => q.append(batch, { batchId: uuid() }))
+    // Of each kind one for so many arguments, in each group.
+    expect(sum(Object.values(calls))).toBeLessThan(50)
   })
 })
 

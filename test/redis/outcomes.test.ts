@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { RedisStorage } from '../../adapters/redis/adapter.ts'
 import { uuid } from '../../src/message-id.ts'
-import { MAX_RESULT_BYTES } from '../../src/storage.ts'
+import { MAX_IDS, MAX_RESULT_BYTES } from '../../src/storage.ts'
 import type { Delivery, Hint, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 import { CLIENTS, type Connected, connectClient } from './support/clients.ts'
@@ -25,6 +25,8 @@ beforeEach(async () => {
 })
 
 const CLAIM = { group: 'g', limit: 1000, leaseMs: 1e9, maxAttempts: 1000 }
+/** What one answer has, but for its last part. */
+const STEP_BYTES = 8 * 1024 * 1024
 const EMPTY = ['{p:q}:log', '{p:q}:state']
 
 async function openQueue({ client }: Pick<Connected, 'client'> = connected): Promise<QueueStorage> {
@@ -220,6 +222,112 @@ describe('what is kept', () => {
       await queue.purge()
     }
   })
+})
+
+describe('what an earlier message of an id ends with', () => {
+  const finishNext = async (queue: QueueStorage, value: string): Promise<void> => {
+    const [one] = await take(queue)
+    await queue.settle('g', [{ receipt: one!.receipt, kind: 'ack', value }])
+  }
+  const store = async (queue: QueueStorage, message: Partial<NewMessage>): Promise<void> => {
+    const [result] = await queue.append([{ body: 'x', ...message }], { batchId: uuid() })
+    expect(result!.status).toBe('stored')
+  }
+  const bury = ({ receipt }: Delivery): Settlement => ({ receipt, kind: 'dead', reason: 'rejected' })
+  const redrive = async (queue: QueueStorage): Promise<void> => {
+    const { messages } = await queue.list({ group: 'g', states: ['dead'], limit: 1 })
+    await queue.settle('g', [{ receipt: messages[0]!.receipt!, kind: 'retry', delayMs: 0 }])
+  }
+  const done = async (queue: QueueStorage): Promise<unknown[]> => {
+    const { messages } = await queue.list({ group: 'g', states: ['done'], limit: 10 })
+    return messages.map(({ outcome }) => outcome)
+  }
+
+  test.each([
+    [undefined, undefined],
+    ['lane', undefined],
+    [undefined, 'lane'],
+    ['lane', 'lane'],
+  ])('does not count once a later one has ended: in %s, and then in %s', async (lane, next) => {
+    const queue = await openQueue()
+    await store(queue, { id: 'x', lane, keepMs: 1000 })
+    await queue.settle('g', (await take(queue)).map(bury))
+    now += 1000
+    await store(queue, { id: 'x', lane: next, keepMs: 60_000 })
+    await finishNext(queue, 'new')
+    await redrive(queue)
+    await finishNext(queue, 'old')
+    const kept = { status: 'done', value: 'new', at: now }
+    expect(await queue.results('g', ['x'])).toEqual([kept])
+    expect(await done(queue)).toEqual([kept])
+  })
+
+  test('does not count where it dies after that, and is redriven', async () => {
+    const queue = await openQueue()
+    await store(queue, { id: 'x', keepMs: 60_000 })
+    const old = await take(queue)
+    await store(queue, { id: 'x', replace: true })
+    await finishNext(queue, 'new')
+    await queue.settle('g', old.map(bury))
+    expect(await queue.results('g', ['x'])).toEqual([undefined])
+    await redrive(queue)
+    await finishNext(queue, 'old')
+    expect(await queue.results('g', ['x'])).toEqual([undefined])
+    expect(await done(queue)).toEqual([])
+  })
+
+  test.each([undefined, 'lane'])('is forgotten where the id was made, in %s', async (lane) => {
+    const queue = await openQueue()
+    const [id] = await send(queue, 1, { keepMs: 60_000, lane })
+    await finishNext(queue, 'old')
+    await store(queue, { id: id! })
+    expect(await queue.results('g', [id!])).toEqual([undefined])
+    expect(await done(queue)).toEqual([])
+  })
+
+  test('leaves nothing behind', async () => {
+    const queue = await openQueue()
+    await store(queue, { id: 'x', keepMs: 1000 })
+    await queue.settle('g', (await take(queue)).map(bury))
+    await store(queue, { id: 'x', keepMs: 1000 })
+    await finishNext(queue, 'new')
+    await redrive(queue)
+    await finishNext(queue, 'old')
+    now += 1000
+    await takeAll(queue, ack)
+    expect(await keys()).toEqual(EMPTY)
+  })
+})
+
+test('what becomes of many is told in steps of so many bytes', { timeout: 60_000 }, async () => {
+  const queue = await openQueue()
+  const ids = await send(queue, MAX_IDS, { keepMs: 1000 })
+  const value = 'x'.repeat(MAX_RESULT_BYTES)
+  for (let i = 0; i < MAX_IDS; i += 32) {
+    const deliveries = await take(queue, { limit: 32 })
+    await queue.settle(
+      'g',
+      deliveries.map(({ receipt }) => ({ receipt, kind: 'ack', value })),
+    )
+  }
+  const answers = async (run: () => Promise<unknown>): Promise<number> => {
+    const read = async (): Promise<number> => {
+      const stats = String(await connected.command('INFO', 'stats'))
+      return Number(/^total_net_output_bytes:(\d+)/m.exec(stats)![1])
+    }
+    const before = await read()
+    await run()
+    return (await read()) - before
+  }
+  let outcomes: readonly unknown[] = []
+  const commands = await commandsOf(async () => (outcomes = await queue.results('g', ids)))
+  expect(outcomes).toEqual(ids.map(() => ({ status: 'done', value, at: now })))
+  // Each step reads the row of the queue.
+  expect(commands['hmget']).toBeGreaterThanOrEqual((MAX_IDS * MAX_RESULT_BYTES) / STEP_BYTES)
+  for (const query of [{}, { ids }]) {
+    const bytes = await answers(() => queue.list({ group: 'g', states: ['done'], limit: 1000, ...query }))
+    expect(bytes).toBeLessThan(STEP_BYTES + 2 * MAX_RESULT_BYTES)
+  }
 })
 
 describe('what is parked', () => {

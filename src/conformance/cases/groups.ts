@@ -1,5 +1,5 @@
 import { FIFO, type Section } from '../case.ts'
-import { equal } from '../assert.ts'
+import { equal, ok } from '../assert.ts'
 import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 export const groups: Section = {
@@ -217,6 +217,43 @@ export const groups: Section = {
         const { messages, bytes } = await q.stats()
         equal([messages, bytes], [0, 0], 'messages and bytes')
         await q.as('new').takes([], 'a later group')
+      },
+    },
+    {
+      name: 'what a deleted group had redriven goes to no group that comes after it',
+      async run(t) {
+        const q = await t.open()
+        await q.send('dead', 'other')
+        const [dead, other] = await q.take({ limit: 2 })
+        await q.bury(dead!)
+        await q.retry(other!, { delayMs: t.s(10) })
+        // It starts, and does not get what is redriven now.
+        await q.claim({ limit: 0, groups: [{ name: 'late' }] })
+        await q.retry((await q.dead())[0]!)
+        await q.storage.deleteGroup(q.group)
+        const bodies = (await q.all()).map(({ body }) => body)
+        ok(!bodies.includes('dead'), `the list of a group that does not exist: ${bodies}`)
+        await q.claim({ limit: 0 })
+        for (const group of [q.group, 'late', 'later']) await q.as(group).takes(['other'], group)
+      },
+    },
+    {
+      name: 'what died in a group that has come after a deleted one is dead in no group that comes later',
+      needs: [FIFO],
+      async run(t) {
+        const q = await t.open()
+        const late = q.as('late')
+        await q.send({ body: 'dies', expiresInMs: t.s(20) }, ...names('m', 5))
+        for (const delivery of await q.take()) await q.retry(delivery, { delayMs: t.s(10) })
+        await q.claim({ limit: 0, groups: [{ name: 'late' }] })
+        await q.storage.deleteGroup(q.group)
+        await late.claim({ limit: 0 })
+        await t.advance(t.s(20))
+        await late.claim({ limit: 0 })
+        await late.claim({ limit: 0, groups: [{ name: 'later' }] })
+        await q.as('later').takes(names('m', 5), 'what came later')
+        equal(await q.as('later').dead(), [], 'dead letters of what came later')
+        equal((await late.dead()).length, 1, 'dead letters')
       },
     },
     {

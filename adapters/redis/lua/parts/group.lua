@@ -1,9 +1,10 @@
 -- Groups begin, and join.
 --
 -- A group that starts at the earliest gets what others hold outside the log below its cursor, too. It takes that over step
--- by step, in the order of the queue, and delivers nothing before it has. `join`: what it takes it from, `keys`; from which
--- seq on, `from`, and below which, `bound`; and when it started, `at`. What others finish meanwhile they hand over. What lanes
--- have comes last: `lanes` is the first seq behind that.
+-- by step, in the order of the queue, and delivers nothing before it has, but for what it has of lanes by then. `join`: what it takes it from, `keys`; from which
+-- seq on, `from`, and below which, `bound`; and when it started, `at`, which was after so many `redrives`. What others finish
+-- meanwhile they hand over. What lanes have comes last: `lanes` is the first seq behind that. `parts`: of keys that only other
+-- groups had yet to take over, by key, which stretches those were.
 --
 -- One that starts at the latest while delayed messages are overdue does not get those: `since` tells which they were.
 local function newRow(token, cursor, passed)
@@ -77,6 +78,7 @@ local function unlinkGroup(group)
     call('UNLINK', keyOf(group, kind))
   end
   tally(queue, 'kept', -(group.row.kept or 0))
+  tally(queue, 'keepers', -(group.row.keepers or 0))
   if group.row.since then
     queue.late = queue.late - 1
   end
@@ -88,34 +90,71 @@ local function unlinkGroup(group)
   end
 end
 
+-- What a group that joins has yet to take over of a key, as parts: from behind a seq, to below another, but for what was redriven since.
+local function partsOf(join, key)
+  local parts = {}
+  local last = join.lanes or join.bound
+  for _, part in ipairs(join.parts and join.parts[key] or { { from = 0, to = last, redrives = join.redrives } }) do
+    local from, to = math.max(part.from, join.from), math.min(part.to, last)
+    if from + 1 < to then
+      parts[#parts + 1] = { from = from, to = to, redrives = math.min(part.redrives, join.redrives) }
+    end
+  end
+  return parts
+end
+
+-- Adds a part, unless another one has all of it: so there are no more than there were groups.
+local function addPart(parts, part)
+  for i = #parts, 1, -1 do
+    local other = parts[i]
+    if other.from <= part.from and other.to >= part.to and other.redrives >= part.redrives then
+      return
+    end
+    if part.from <= other.from and part.to >= other.to and part.redrives >= other.redrives then
+      table.remove(parts, i)
+    end
+  end
+  parts[#parts + 1] = part
+end
+
 -- What a group can take over that starts now, and has the log from `bound` on.
 local function joinOf(token, bound)
-  local keys, seen = { 'handed:' .. token }, {}
+  local keys, seen, parts = { 'handed:' .. token }, {}, {}
   local function note(key)
+    local isNew = not seen[key]
+    seen[key] = true
     if
-      not seen[key]
+      isNew
       and (
         call('ZCOUNT', base .. key, '-inf', string.format('(%.0f', bound)) > 0
         or queue.laned and call('ZCOUNT', base .. key, string.format('%.0f', LANE_BASE), '+inf') > 0
       )
     then
       keys[#keys + 1] = key
+      return true
     end
-    seen[key] = true
+    return false
   end
   if queue.early then
     note('early')
   end
   for _, group in pairs(allGroups()) do
-    for _, kind in ipairs(SOURCES) do
-      note(kind .. ':' .. group.row.token)
-    end
-    for _, key in ipairs(group.row.join and group.row.join.keys or {}) do
-      note(key)
+    note('held:' .. group.row.token)
+  end
+  for _, group in pairs(groups) do
+    local join = group.row.join
+    for _, key in ipairs(join and join.keys or {}) do
+      if parts[key] or note(key) then
+        parts[key] = parts[key] or {}
+        for _, part in ipairs(partsOf(join, key)) do
+          addPart(parts[key], part)
+        end
+      end
     end
   end
   local lanes = queue.laned and LANE_BASE + queue.number or nil
-  return #keys > 1 and { from = 0, bound = bound, at = now, keys = keys, lanes = lanes } or nil
+  return #keys > 1 and { from = 0, bound = bound, at = now, redrives = queue.redrives or 0, keys = keys, parts = parts, lanes = lanes }
+    or nil
 end
 
 -- A group as it would start now.
@@ -197,7 +236,7 @@ local function unjoined(group, most)
         end
         from = message.seq
         size = size + #rows[i]
-        if not bySeq[from] and not isSkipped(group, message) then
+        if not bySeq[from] and isForJoin(join, key, message) then
           bySeq[from] = message
           seqs[#seqs + 1] = from
         end

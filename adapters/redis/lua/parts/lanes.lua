@@ -256,33 +256,43 @@ local function returnToLine(group, seq, lane)
   lanesOf(group).ahead = lanesOf(group).ahead + 1
 end
 
--- Puts messages at the end of their lanes.
-local function enterLanes(group, messages)
-  local held, line = {}, {}
-  local names = {}
-  for i = 1, #messages do
-    names[i] = messages[i].lane
-  end
-  loadFlows(group, names)
+-- What messages are in `held` and in `line`, as arguments: the same for every group.
+local function entriesOf(messages)
+  local entries = { held = {}, line = {}, names = {}, bytes = 0 }
+  local held, line, names = entries.held, entries.line, entries.names
   for i = 1, #messages do
     local message = messages[i]
-    local flow = changeFlow(group, message.lane)
+    local seq, lane = message.seq, message.lane
+    held[2 * i - 1], held[2 * i] = seq, cmsgpack.pack(message)
+    line[2 * i - 1], line[2 * i] = 0, lane .. LANE_END .. seqText(seq)
+    names[i] = lane
+    entries.bytes = entries.bytes + #message.record
+    entries.expires = entries.expires or message.expires
+  end
+  return entries
+end
+
+-- Puts messages at the end of their lanes. `entries`: what they are there, if that is known.
+local function enterLanes(group, messages, entries)
+  if #messages == 0 then
+    return
+  end
+  entries = entries or entriesOf(messages)
+  loadFlows(group, entries.names)
+  for i = 1, #messages do
+    local flow = changeFlow(group, entries.names[i])
     flow.size = flow.size + 1
     flow.ahead = flow.ahead + 1
-    held[#held + 1] = message.seq
-    held[#held + 1] = cmsgpack.pack(message)
-    line[#line + 1] = 0
-    line[#line + 1] = message.lane .. LANE_END .. seqText(message.seq)
-    group.row.outside = group.row.outside + #message.record
-    noteReap(group, message)
   end
-  if #messages > 0 then
-    changeMany('ZADD', keyOf(group, 'held'), held, 1000)
-    changeMany('ZADD', keyOf(group, 'line'), line, 1000)
-    local lanes = lanesOf(group)
-    lanes.ahead = lanes.ahead + #messages
-    group.changed = true
+  for i = 1, entries.expires and #messages or 0 do
+    noteReap(group, messages[i])
   end
+  changeMany('ZADD', keyOf(group, 'held'), entries.held, 1000)
+  changeMany('ZADD', keyOf(group, 'line'), entries.line, 1000)
+  local lanes = lanesOf(group)
+  lanes.ahead = lanes.ahead + #messages
+  group.row.outside = group.row.outside + entries.bytes
+  group.changed = true
 end
 
 -- Puts messages into their lanes in all groups, or aside until there is one. `isFor`: says which group gets which, if not all do.
@@ -293,28 +303,31 @@ local function sendToLanes(messages, isFor)
   queue.laned = true
   queueChanged = true
   if queue.groups == 0 then
-    for i = 1, #messages do
+    local entries = entriesOf(messages)
+    changeMany('ZADD', base .. 'early', entries.held, 1000)
+    for i = 1, entries.expires and #messages or 0 do
       local message = messages[i]
-      call('ZADD', base .. 'early', message.seq, cmsgpack.pack(message))
       if message.expires then
         call('ZADD', base .. 'earlyreap', message.expires, seqText(message.seq))
       end
-      queue.early = (queue.early or 0) + 1
-      queue.earlyBytes = (queue.earlyBytes or 0) + #message.record
     end
+    queue.early = (queue.early or 0) + #messages
+    queue.earlyBytes = (queue.earlyBytes or 0) + entries.bytes
     return
   end
+  local entries = entriesOf(messages)
   for _, group in pairs(allGroups()) do
-    local own = messages
     if isFor and group.row.since then
-      own = {}
+      local own = {}
       for i = 1, #messages do
         if isFor(group, i) then
           own[#own + 1] = messages[i]
         end
       end
+      enterLanes(group, own)
+    else
+      enterLanes(group, messages, entries)
     end
-    enterLanes(group, own)
   end
 end
 

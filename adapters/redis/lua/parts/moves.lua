@@ -188,6 +188,13 @@ local function done(message)
   end
 end
 
+-- Counts dead letters that keep what becomes of them.
+local function tallyKeepers(group, by)
+  tally(group.row, 'keepers', by)
+  tally(queue, 'keepers', by)
+  group.changed, queueChanged = true, true
+end
+
 -- Keeps a message as a dead letter, in the sorted set `dead:<group>` by seq. Its place must be taken care of. `deadFor`: for
 -- how long; the sorted set `fade:<group>` has the seqs of those that go, by when. `letters:<group>`: ids with seqs, of those
 -- whose ids do not tell.
@@ -207,6 +214,7 @@ local function bury(group, message, attempt, reason, reported, deadFor)
   row.failed = row.failed + 1
   group.changed = true
   if message.keep then
+    tallyKeepers(group, 1)
     conclude(group, message, attempt, { status = 'dead', reason = reason, error = reported })
   end
   done(message)
@@ -231,6 +239,9 @@ local function dropLetter(group, row)
   end
   if message.named then
     call('ZREM', keyOf(group, 'letters'), chainOf(message.id) .. seqText(message.seq))
+  end
+  if message.keep then
+    tallyKeepers(group, -1)
   end
   local domain = group.row.stops and domainOf(message)
   if domain and call('HGET', keyOf(group, 'stops'), domain) == seqText(message.seq) then

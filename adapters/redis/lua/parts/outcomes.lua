@@ -43,8 +43,11 @@ local function keepOutcomes()
       for i = from, to do
         local outcome, named = all[i][1], all[i][2]
         local row, other = rows[i - from + 1], others[i - from + 1]
-        local isLast = row and readId(row).seq == outcome.seq and not (other and tonumber(other) > outcome.seq)
-        if isLast or not named then
+        local isLast = not row and not other
+        if named then
+          isLast = row and readId(row).seq == outcome.seq and (not other or tonumber(other) == outcome.seq)
+        end
+        if isLast then
           results[#results + 1] = outcome.seq
           results[#results + 1] = cmsgpack.pack(outcome)
           times[#times + 1] = outcome.ends
@@ -55,6 +58,8 @@ local function keepOutcomes()
           end
           names[#names + 1] = outcome.id
           reapAt(outcome.ends)
+        elseif outcome.status == 'dead' then
+          supersede(group, outcome.seq)
         end
         seqs[#seqs + 1] = seqText(outcome.seq)
       end
@@ -136,23 +141,42 @@ end
 -- What becomes of a dead letter that is redriven does not count: a later message has had its id.
 local function supersede(group, seq)
   local letter, row = letterAt(group, seq)
-  if letter then
+  if letter and letter.message.keep then
     letter.message.keep = nil
+    tallyKeepers(group, -1)
     call('ZREM', keyOf(group, 'dead'), row)
     call('ZADD', keyOf(group, 'dead'), seq, cmsgpack.pack(letter))
+  end
+end
+
+-- The same for all dead letters of an id. `made`: the seq that the id may tell.
+local function supersedeAll(group, id, made)
+  local prefix = chainOf(id)
+  for _, member in ipairs(call('ZRANGEBYLEX', keyOf(group, 'letters'), '[' .. prefix, '[' .. prefix .. '\255')) do
+    supersede(group, tonumber(string.sub(member, #prefix + 1)))
+  end
+  local letter = made and letterAt(group, made)
+  if letter and letter.message.id == id then
+    supersede(group, made)
   end
 end
 
 -- Messages were stored under these ids.
 local function forgetOutcomes(ids)
   for _, group in pairs(allGroups()) do
-    for from = 1, group.row.kept and #ids or 0, 1000 do
-      local found = call('HMGET', keyOf(group, 'kept'), unpack(ids, from, math.min(#ids, from + 999)))
-      for i = 1, #found do
-        if found[i] then
-          local seq = tonumber(found[i])
+    local row = group.row
+    for from = 1, (row.kept or row.keepers) and #ids or 0, 1000 do
+      local to = math.min(#ids, from + 999)
+      local found = row.kept and call('HMGET', keyOf(group, 'kept'), unpack(ids, from, to)) or {}
+      for i = from, to do
+        local id, made = ids[i], seqOf(ids[i])
+        local seq = tonumber(found[i - from + 1]) or made
+        local outcome = row.kept and seq and outcomeAt(group, seq)
+        if outcome and outcome.id == id then
           dropOutcome(group, seq)
-          supersede(group, seq)
+        end
+        if row.keepers then
+          supersedeAll(group, id, made)
         end
       end
     end

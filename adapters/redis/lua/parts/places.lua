@@ -57,8 +57,8 @@ end
 local handing = true
 
 -- Whether a message is none that a group has to take over: it was redriven elsewhere after the group had started.
-local function isSkipped(group, message)
-  return message.skip and message.skip[group.row.token]
+local function isSkipped(join, message)
+  return message.redriven and message.redriven > join.redrives
 end
 
 -- Whether a group that joins has yet to come to a seq. Those of lanes come last.
@@ -70,7 +70,7 @@ end
 local function handOver(group, message)
   for _, other in pairs(allGroups()) do
     local join = other.row.join
-    if join and other ~= group and awaits(join, message.seq) and not isSkipped(other, message) then
+    if join and other ~= group and awaits(join, message.seq) and not isSkipped(join, message) then
       local key = keyOf(other, 'handed')
       if call('ZCOUNT', key, message.seq, message.seq) == 0 then
         call('ZADD', key, message.seq, cmsgpack.pack(message))
@@ -97,13 +97,28 @@ local function dropHeld(group, message)
   end
 end
 
+-- Whether what a key has is for a group that joins. Of what only other groups that join had yet to take over, it gets what these
+-- were to get.
+local function isForJoin(join, key, message)
+  if isSkipped(join, message) then
+    return false
+  end
+  local parts = join.parts and join.parts[key]
+  for _, part in ipairs(parts or {}) do
+    if message.seq > part.from and message.seq < part.to and not isSkipped(part, message) then
+      return true
+    end
+  end
+  return not parts
+end
+
 -- The key with a message that a group has yet to take over.
 local function unjoinedAt(group, seq)
   local join = group.row.join
   if join and awaits(join, seq) then
     for _, key in ipairs(join.keys) do
       local message = messageBy(base .. key, seq)
-      if message and not isSkipped(group, message) then
+      if message and isForJoin(join, key, message) then
         return base .. key
       end
     end
@@ -112,16 +127,12 @@ end
 
 -- A dead letter that one group redrives is none that groups have to take over which have started meanwhile; those that get the message of
 -- another group get it as it is there, with its time.
-local function skipJoining(group, message)
-  message.skip = nil
+local function skipJoining(message)
+  message.redriven = nil
   if queue.joining > 0 then
-    for _, other in pairs(allGroups()) do
-      local join = other.row.join
-      if join and other ~= group and awaits(join, message.seq) then
-        message.skip = message.skip or {}
-        message.skip[other.row.token] = true
-      end
-    end
+    tally(queue, 'redrives', 1)
+    message.redriven = queue.redrives
+    queueChanged = true
   end
 end
 

@@ -9,9 +9,10 @@
 --         amended, gone, reaps   rows in the keys of these names
 --         groups    that exist; of them `joining` and `late`, see group.lua
 --         ghosts    keys of groups that were deleted, for groups that join
+--         redrives  that there were while groups joined, see group.lua
 --         scan      how far `ids` were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
---         kept      outcomes that are kept, in all groups
+--         kept      outcomes that are kept, in all groups; `keepers`: dead letters of messages whose outcomes are
 --         laned     messages have had lanes; `early` of them, of `earlyBytes`, wait for the first group, see lanes.lua
 --         holds     that there are, see holds.lua; `over`: when the first of them ends
 --         latest    the latest time that anybody saw here; `skew`: what to add to the clock because it was set back
@@ -31,6 +32,7 @@
 --         deadFor   how long its last claim would have dead letters kept: those, too, that claims of other groups find;
 --                   `parksNext`: and the next of their keys parked
 --         parked    messages that are; `stops`: keys of which the first that comes is to be
+--         keepers   as in the queue
 --         kept, running   rows in `results` and in `progress`, see outcomes.lua
 --
 -- To make a function costs the less the later its upvalues are declared: what most functions use comes last.
@@ -102,8 +104,8 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over' }
-local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'running', 'lanes', 'born' }
+local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives', 'keepers' }
+local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'keepers', 'running', 'lanes', 'born' }
 
 local function rareOf(row, names)
   local rare = false
@@ -160,7 +162,7 @@ local function addGroup(name, packed)
     for key, value in pairs(rare) do
       row[key] = value
     end
-    row.join = row.join and trust(row.join, { 'from', 'bound', 'at' })
+    row.join = row.join and trust(row.join, { 'from', 'bound', 'at', 'redrives' })
     row.since = row.since and trust(row.since, { 'at', 'number' })
     row.lanes = row.lanes and trust(row.lanes, { 'flows', 'ahead', 'again', 'lost', 'left' })
   end

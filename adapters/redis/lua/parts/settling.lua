@@ -26,7 +26,7 @@ local function settleDead(group, kind, fence, seq, delay)
     end
     -- Whoever redrives a message that expired wants it delivered.
     message.expires = nil
-    skipJoining(group, message)
+    skipJoining(message)
     if group.row.parked and message.key then
       letGo(group, message)
     end

@@ -130,9 +130,14 @@ local function staysInLane(message, domain)
   return false
 end
 
--- Leases the next of a lane that was not delivered. Answers whether it did: it may have died, or stand behind its key.
+-- Leases the next of a lane that was not delivered. Answers whether it did: it may have died, or stand behind its key, or behind what
+-- the group has yet to take over.
 local function takeFirst(flow, share)
   local seq = nextInLine(flow, share)
+  if row.join and seq > row.join.from then
+    flow.isLate = true
+    return false
+  end
   local message = heldMessage(group, seq)
   if not message then
     corrupt('a message')
@@ -158,7 +163,10 @@ local function takeOne(flow, share)
       stopped = true
       return false
     end
-    local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.last ~= 'again')
+    local isAgain = flow.again > 0 and (flow.ahead == 0 or flow.isLate or flow.last ~= 'again')
+    if flow.isLate and not isAgain then
+      return false
+    end
     local leased
     if isAgain then
       leased = takeAgain(flow)

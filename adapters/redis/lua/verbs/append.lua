@@ -348,7 +348,7 @@ putAll('HSET', 'ids', ids)
 putAll('HSET', 'delayed', rows)
 putAll('ZADD', 'timers', timers)
 putAll('ZADD', 'lapse', lapses)
-if queue.kept then
+if queue.kept or queue.keepers then
   forgetOutcomes(names)
 end
 queue.sent = queue.sent + #added

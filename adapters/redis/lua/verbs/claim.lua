@@ -84,8 +84,8 @@ local cap = math.huge
 local lastTaken
 
 local function room()
-  -- A group that joins gives out nothing before it has everything in order.
-  if bytes >= MAX_BYTES or row.join then
+  -- A group that joins gives out nothing before it has everything in order that is of no lane. Of lanes it has the first of each first.
+  if bytes >= MAX_BYTES or row.join and row.join.bound < LANE_BASE then
     return 0
   end
   return math.min(limit, cap) - taken

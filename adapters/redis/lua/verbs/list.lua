@@ -41,7 +41,8 @@ local function show(state, message, attempt, at, reported, details)
     state = 'r'
   end
   if wants(state) and (not onlyLane or onlyLane == (message.lane or '')) then
-    bytes = bytes + (isBare and 0 or #message.record)
+    local record = isBare and headersOf(message.record) or message.record
+    bytes = bytes + #record + #(reported or '')
     local entry = {
       state,
       message.at,
@@ -52,7 +53,7 @@ local function show(state, message, attempt, at, reported, details)
       attempt,
       left > 0 and math.ceil(left) or -1,
       reported or '',
-      isBare and headersOf(message.record) or message.record,
+      record,
     }
     for _, value in ipairs(details or {}) do
       entry[#entry + 1] = value
