@@ -2,7 +2,7 @@
 // With --all (npm run test:all) the tests do much of what is random or repeated: see test/support/effort.ts.
 // The last line is the total of all tests; the exit code is 0 only if every step succeeded too.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advice, installPrograms } from './programs.mjs'
@@ -19,7 +19,7 @@ if (isFull) words.shift()
 const failed = await staticSteps()
 if (!smoke()) failed.push('smoke')
 
-const folder = mkdtempSync(join(tmpdir(), 'quayside-test-'))
+const folder = mkdtempSync(join(isFull ? tmpdir() : (memory() ?? tmpdir()), 'quayside-test-'))
 const file = join(folder, 'totals')
 const { status } = spawnSync('vitest', ['run', ...words], {
   stdio: 'inherit',
@@ -27,6 +27,7 @@ const { status } = spawnSync('vitest', ['run', ...words], {
   env: {
     ...process.env,
     TEST_TOTALS: file,
+    TMPDIR: folder,
     // Hundreds of processes load the same modules: each is compiled once.
     NODE_COMPILE_CACHE: join(folder, 'compiled'),
     ...(isFull && { EFFORT: 'full' }),
@@ -44,6 +45,17 @@ if (status !== 0) failed.push('vitest')
 if (failed.length > 0) console.log(`\nfailed: ${failed.join(', ')}`)
 console.log(totals)
 process.exitCode = failed.length > 0 || !/, 0 failed/.test(totals) ? 1 : 0
+
+/** A file system in memory with much room, if there is one: on it nothing waits for a disk. All tests together do. */
+function memory() {
+  const path = '/dev/shm'
+  try {
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize > 4 * 1024 ** 3 ? path : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** Runs the built package on the system's Node, if that is a 20; ours is a 24. */
 function smoke() {

@@ -30,7 +30,7 @@ beforeAll(async () => {
     '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
     '/worker.js': await bundle('test/browser/pages/outbox-worker.ts'),
     '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
-    '/quayside.sw.js': await bundle('presets/service-worker.ts', 'iife'),
+    '/quayside.sw.js': await bundle('presets/service-worker.ts', { format: 'iife' }),
     '/classic.js': await readFile(new URL('pages/outbox-classic.js', import.meta.url), 'utf8'),
   })
   site.routes.set('/', page('/outbox.js'))

@@ -75,18 +75,20 @@ test(
     const files = readdirSync(directory).filter((name) => name.endsWith('.qsj'))
     expect(files).not.toContain('journal-0000000001.qsj')
 
-    for (const words of [
+    // All at once: each waits for the owner to go, as it might.
+    const refused = [
       ['send', directory, 'orders', 'x'],
       ['redrive', directory, 'orders'],
       ['purge', directory, 'orders', '--yes'],
       ['import', directory],
       ['salvage', directory, join(directory, 'new')],
-    ]) {
+    ].map(async (words) => {
       const input = '{"quayside":"queue","version":1,"queue":"orders","groups":[],"exportedAt":0}\n'
       const { code, err } = await quayside(words, { input })
       expect([words[0], code]).toEqual([words[0], 1])
       expect(err).toMatch(new RegExp(`^quayside: .* is in use by process ${owner.process.pid} .*\\n$`))
-    }
+    })
+    await Promise.all(refused)
 
     const { code, told } = await owner.stop()
     expect(code).toBe(0)

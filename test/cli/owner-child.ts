@@ -24,7 +24,7 @@ while (!isStopped()) {
       acked++
     }
   }
-  await new Promise((resolve) => setTimeout(resolve, 2))
+  await new Promise((resolve) => setTimeout(resolve, 10))
 }
 const { groups } = await queue.stats()
 await queue.close()

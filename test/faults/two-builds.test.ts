@@ -4,7 +4,6 @@ import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { minify } from 'terser'
 import { expect, onTestFinished, test } from 'vitest'
 import * as fs from '../../adapters/fs/index.ts'
 import * as redis from '../../adapters/redis/index.ts'
@@ -31,8 +30,8 @@ const KEYS = 4
 /** What was handled: sender, number, and when in ms since 1970. */
 type Handled = readonly [sender: string, number: number, at: number]
 
-async function minified(entry: string, external: readonly string[] = []): Promise<string> {
-  return (await minify(await bundle(entry, 'es', external), { module: true })).code!
+function minified(entry: string, external: readonly string[] = []): Promise<string> {
+  return bundle(entry, { external, minify: true })
 }
 
 /** The same sources once more, minified in one file. */

@@ -10,12 +10,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
-import { nodeResolve } from '@rollup/plugin-node-resolve'
-import { rollup } from 'rollup'
+import { rolldown } from 'rolldown'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /** What a runtime is to run. */
@@ -97,8 +94,10 @@ export class InstalledPackage {
       export * from ${from}
       export default host((bindings) => factory({ ...${JSON.stringify(options)}, ...bindings }))`
     const { folder } = this
-    const build = await rollup({
+    await using build = await rolldown({
       input: ENTRY,
+      platform: 'browser',
+      tsconfig: false,
       plugins: [
         {
           name: 'program',
@@ -114,12 +113,8 @@ export class InstalledPackage {
             if (!isInside(name)) return { id: name, external: true }
             return await this.resolve(name, join(folder, 'program.js'))
           },
-          load: async (id) => {
-            if (id === ENTRY) return entry
-            return id.endsWith('.ts') ? stripTypeScriptTypes(await readFile(id, 'utf8')) : null
-          },
+          load: (id) => (id === ENTRY ? entry : null),
         },
-        nodeResolve({ browser: true }),
       ],
       onwarn(warning) {
         throw new Error(warning.message)
@@ -129,9 +124,8 @@ export class InstalledPackage {
       format,
       name: 'program',
       exports: 'named',
-      inlineDynamicImports: true,
+      codeSplitting: false,
     })
-    await build.close()
     return output[0].code
   }
 }

@@ -249,12 +249,12 @@ export const laneLimits: Section = {
       },
     },
     {
-      name: 'a rate of many is kept within 2 % over a minute but for its first burst',
+      name: 'a rate of many is kept within 2 % over 20 s but for its first burst',
       needs: [SETTABLE_CLOCK],
       async run(t) {
         for (const lateMs of [0, 40]) {
           const q = await t.open(`late by ${lateMs}`)
-          for (let i = 0; i < 4; i++)
+          for (let i = 0; i < 2; i++)
             await q.send(
               ...of('a', 300).map((draft) => ({
                 ...(draft as object),
@@ -262,8 +262,8 @@ export const laneLimits: Section = {
               })),
             )
           const rate = { count: 15, perMs: 1000 }
-          const count = await deliveredIn(t, q, { rate, ms: 60_000, lateMs, limit: 7 })
-          isWithin(count - 15, 900, 0.02, `late by ${lateMs} ms`)
+          const count = await deliveredIn(t, q, { rate, ms: 20_000, lateMs, limit: 7 })
+          isWithin(count - 15, 300, 0.02, `late by ${lateMs} ms`)
         }
       },
     },

@@ -1,38 +1,34 @@
-import { readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import { resolve } from 'node:path'
-import { nodeResolve } from '@rollup/plugin-node-resolve'
-import { rollup } from 'rollup'
+import { rolldown } from 'rolldown'
 import { ROOT, SOURCES } from '../../support/sources.ts'
+
+export interface BundleOptions {
+  /** @defaultValue `es` */
+  readonly format?: 'es' | 'iife'
+  readonly external?: readonly string[]
+  readonly minify?: boolean
+}
+
+/** A `$` ends what must match as a whole. */
+const alias = Object.fromEntries([...SOURCES].map(([name, source]) => [`${name}$`, source]))
 
 /** Bundles a TypeScript file, with all it imports but what is `external`, to one script for browsers. */
 export async function bundle(
   file: string,
-  format: 'es' | 'iife' = 'es',
-  external: readonly string[] = [],
+  { format = 'es', external = [], minify = false }: BundleOptions = {},
 ): Promise<string> {
-  const build = await rollup({
+  await using build = await rolldown({
     input: resolve(ROOT, file),
     external: [...external],
-    plugins: [
-      {
-        name: 'sources',
-        resolveId: (id) => SOURCES.get(id) ?? null,
-        // Workbox asks for it.
-        transform: (code) => code.replaceAll('process.env.NODE_ENV', '"production"'),
-        load: async (id) => (id.endsWith('.ts') ? stripTypes(await readFile(id, 'utf8')) : null),
-      },
-      nodeResolve({ browser: true, extensions: ['.ts', '.mjs', '.js'] }),
-    ],
+    platform: 'browser',
+    tsconfig: false,
+    resolve: { alias },
+    // Workbox asks for it.
+    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
     onwarn(warning) {
-      if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message)
+      throw new Error(warning.message)
     },
   })
-  const { output } = await build.generate({ format, name: 'quayside', inlineDynamicImports: true })
-  await build.close()
+  const { output } = await build.generate({ format, name: 'quayside', codeSplitting: false, minify })
   return output[0].code
-}
-
-function stripTypes(code: string): string {
-  return stripTypeScriptTypes(code, { mode: 'strip' })
 }

@@ -29,7 +29,7 @@ export async function startWorker(
   others: Readonly<Record<string, { readonly type: 'kv'; readonly id: string }>> = {},
 ): Promise<Worker> {
   const directory = mkdtempSync(join(parent, 'quayside-workerd-'))
-  const contents = await bundle(file, 'es', ['cloudflare:workers'])
+  const contents = await bundle(file, { external: ['cloudflare:workers'] })
   const start = (): Miniflare =>
     new Miniflare({
       resourcePersistencePath: directory,
