@@ -94,6 +94,14 @@ test('nothing in src/ but themselves knows the outbox and the service worker', (
   }
 })
 
+test('encryption knows what a codec is, and nobody knows it', () => {
+  const allowed = new Set(['src/codec.ts', 'src/check.ts', 'src/errors.ts'])
+  for (const file of src.filter(isUnder('src/encryption')))
+    expect(imports(file).filter((name) => !isUnder('src/encryption')(name) && !allowed.has(name))).toEqual([])
+  const others = src.filter((file) => !isUnder('src/encryption')(file))
+  for (const file of others) expect(imports(file).filter(isUnder('src/encryption')), file).toEqual([])
+})
+
 test('what OpenTelemetry gets knows types of the queue, and nobody knows it', () => {
   for (const file of src.filter(isUnder('src/opentelemetry'))) {
     const outside = imports(file).filter((name) => !isUnder('src/opentelemetry')(name))

@@ -8,6 +8,7 @@ import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
 import * as core from '../../src/core.ts'
+import * as encryption from '../../src/encryption/index.ts'
 import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
@@ -70,6 +71,10 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
 
 test('quayside/opentelemetry exports one function', () => {
   expect(names(openTelemetry)).toEqual(['openTelemetry'])
+})
+
+test('quayside/encryption exports one function', () => {
+  expect(names(encryption)).toEqual(['encrypted'])
 })
 
 test('quayside/inspector can be imported where there is no DOM', () => {
