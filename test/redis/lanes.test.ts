@@ -7,7 +7,7 @@ import { RedisStorage } from '../../adapters/redis/adapter.ts'
 import { randomFrom } from '../../src/conformance/scene.ts'
 import { type LaneRules, MAX_REST_MS } from '../../src/lanes.ts'
 import { uuid } from '../../src/message-id.ts'
-import type { ClaimRequest, ClaimResult, NewMessage, QueueStorage } from '../../src/storage.ts'
+import type { ClaimRequest, ClaimResult, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { effort } from '../support/effort.ts'
 import { laneTraffic } from '../support/lane-traffic.ts'
 import { redisFactory } from './support/backend.ts'
@@ -203,17 +203,15 @@ test('a late group works at once, in the order of each lane, while it takes over
   const taken: { readonly lane?: string | undefined; readonly body: unknown }[] = []
   let claims = 0
   let sent = count
-  let more = true
   const first = await q.claim(late)
   expect(first.deliveries).toHaveLength(10)
   taken.push(...first.deliveries)
-  while (more) {
+  for (let more: ClaimResult | undefined; !more || more.deliveries.length > 0 || more.nextInMs === 0;) {
     // What comes meanwhile goes behind what was there.
     if (claims < 10) await q.append([{ body: `${sent}`, lane: laneOf(sent++) }], { batchId: uuid() })
     const calls = await work(async () => {
-      const { deliveries, nextInMs } = await q.claim(late)
-      taken.push(...deliveries)
-      more = deliveries.length > 0 || nextInMs === 0
+      more = await q.claim(late)
+      taken.push(...more.deliveries)
     })
     claims++
     expect(sum(Object.values(calls))).toBeLessThan(300)
@@ -261,24 +259,26 @@ describe('an append costs', () => {
 describe('a claim costs', () => {
   const LANES = effort({ quick: 1000, full: 10_000 })
 
-  /** What one message of a lane costs to take and to ack, behind whatever else there is. */
+  /** What some messages of a lane cost to take and to ack, behind whatever else there is. */
   async function costs(
     fill: (queue: QueueStorage) => Promise<unknown>,
     lanes?: LaneRules,
+    size = 1,
   ): Promise<Record<string, Record<string, number>>> {
     await command('FLUSHALL')
     const [q] = (await openAll()) as [QueueStorage]
     await q.claim({ ...CLAIM, limit: 0 })
     await fill(q)
     const cycle = async (): Promise<Record<string, Record<string, number>>> => {
-      const append = await work(() => q.append([{ body: 'x', lane: 'own' }], { batchId: uuid() }))
-      let receipt = ''
+      const messages = Array.from({ length: size }, () => ({ body: 'x', lane: 'own' }))
+      const append = await work(() => q.append(messages, { batchId: uuid() }))
+      let acks: Settlement[] = []
       const claim = await work(async () => {
         const { deliveries } = await q.claim({ ...CLAIM, lanes })
-        expect(deliveries.map(({ lane }) => lane)).toEqual(['own'])
-        receipt = deliveries[0]!.receipt
+        expect(deliveries.map(({ lane }) => lane)).toEqual(messages.map(({ lane }) => lane))
+        acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' }))
       })
-      return { append, claim, ack: await work(() => q.settle('g', [{ receipt, kind: 'ack' }])) }
+      return { append, claim, ack: await work(() => q.settle('g', acks)) }
     }
     // The first one finds out who may not go.
     await cycle()
@@ -303,6 +303,16 @@ describe('a claim costs', () => {
       for (let i = 0; i < count; i++) await q.hold({ lane: `lane-${i}` })
     }
     expect(await costs(held(LANES))).toEqual(await costs(held(1)))
+    // Whether anything holds the lanes that go has to be looked up, once for all of them.
+    for (const size of [1, 100]) {
+      const alone = await costs(held(0), undefined, size)
+      const others = await costs(held(LANES), undefined, size)
+      for (const [verb, { hmget, ...rest }] of Object.entries(others)) {
+        const { hmget: reads, ...expected } = alone[verb]!
+        expect(rest).toEqual(expected)
+        expect(hmget! - reads!).toBeLessThanOrEqual(2)
+      }
+    }
   })
 
   test('nothing at all without lanes', async () => {
