@@ -1,7 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { RedisStorage } from '../../adapters/redis/adapter.ts'
 import { randomFrom } from '../../src/conformance/scene.ts'
@@ -87,37 +83,6 @@ test('five consumers keep lanes busy and within their limits', { timeout: 600_00
   expect(await q.lanes({ group: 'workers', limit: 10 })).toEqual({ lanes: [], cursor: undefined })
   expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0, sent: SCALE.messages })
   expect(await keys()).toEqual(['{p:q}:state'])
-})
-
-test('five processes never have more of a lane in flight than may be', { timeout: 600_000 }, async () => {
-  const { messages, lanes } = effort({
-    quick: { messages: 3000, lanes: 30 },
-    full: { messages: 100_000, lanes: 1000 },
-  })
-  const adapter = new RedisStorage(connections[0]!.client, {
-    prefix: 'quayside',
-    durability: 'process',
-    clock: undefined,
-  })
-  onTestFinished(() => adapter.close())
-  const queue = await adapter.open('orders')
-  await queue.claim({ ...CLAIM, limit: 0 })
-  await send(queue, messages, (i) => ({ body: `${i}`, lane: `lane-${i % lanes}` }))
-  const script = fileURLToPath(new URL('support/lanes-child.ts', import.meta.url))
-  const outputs = await Promise.all(
-    connections.map(async () => {
-      const child = spawn(process.execPath, [script, server.url, '3', `${messages}`], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
-      expect(code).toBe(0)
-      return output
-    }),
-  )
-  expect(outputs.flatMap((output) => output.match(/^over .*$/gm) ?? [])).toEqual([])
-  const acked = outputs.map((output) => Number(/^acked (\d+)$/m.exec(output)![1]))
-  expect(sum(acked)).toBe(messages)
-  expect((await queue.stats()).groups['g']).toMatchObject({ ready: 0, leased: 0, acked: messages })
 })
 
 describe('a rate', () => {
