@@ -926,14 +926,21 @@ end
 end
 return queue.over and queue.over <= now
 end
-function F.heldLanes(group, names)
-local places, held = {}, {}
-for lane in pairs(names) do
-places[#places + 1] = F.placeOf(nil, lane)
-places[#places + 1] = F.placeOf(group.name, lane)
+function F.readLaneHolds(group, names)
+local places = {}
+for i = 1, #names do
+places[#places + 1] = F.placeOf(nil, names[i])
+places[#places + 1] = F.placeOf(group.name, names[i])
 end
 F.readHolds(places)
-for lane in pairs(names) do
+end
+function F.heldLanes(group, flows)
+local names, held = {}, {}
+for lane in pairs(flows) do
+names[#names + 1] = lane
+end
+F.readLaneHolds(group, names)
+for _, lane in ipairs(names) do
 for _, place in ipairs({ F.placeOf(nil, lane), F.placeOf(group.name, lane) }) do
 if F.standingOf(place, holdsRead[place], group) == 'held' then
 held[lane] = true
@@ -2829,6 +2836,9 @@ names[#names + 1] = sides[i].lane
 end
 end
 F.loadFlows(group, names)
+if queue.holds then
+F.readLaneHolds(group, names)
+end
 local first, last
 local function forget()
 if first then
@@ -2840,7 +2850,10 @@ local side, seq, settled = sides[i], seqs[i], false
 if side and side.lease == numbers[i] and not met[seq] then
 met[seq] = true
 settled = true
-if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+if side.size and side.at > now and queue.joining == 0 then
+if queue.holds then
+F.freeProbed(group, side.lane, numbers[i], seq, seq)
+end
 local flow = F.changeFlow(group, side.lane)
 flow.size = flow.size - 1
 F.endLive(flow)
@@ -3348,6 +3361,9 @@ number = number + 1
 else
 stretch[1] = '(' .. page[#page]
 F.loadFlows(group, page)
+if queue.holds then
+F.readLaneHolds(group, page)
+end
 end
 end
 place = place + 1
@@ -3441,7 +3457,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '64969d51b679884fcaa63f0e5197742fd1df6a87',
+    sha: 'f352b7c1352beb9b8c06069af0da1daf12d8b51e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3773,7 +3789,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '74d27090845b0f329bb4a9ebe1709cdc848cf7ee',
+    sha: '6993f80630e59724c6a33727e74309b974251a5c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3791,7 +3807,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '444a3a7cba0804d44a1251e8c512a7e186505c7a',
+    sha: 'dc12323ba3863b170e7a117bafb322e7d6bd6d32',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4178,7 +4194,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'd914becc06c32c463851b59db010c9c8d661cf05',
+    sha: 'b6d7686745e4fa714253ec578dc26d24776eae0a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4235,7 +4251,7 @@ return 0
 `,
   },
   hold: {
-    sha: '21f276d475cd0acc1ae3cb34d4243d1be2572eec',
+    sha: '5769123aa012ecc8c5f1c3efb743cce86f9c9b1d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4247,7 +4263,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'cb4580d1318b052e412c88659a1ac89ac0305aa8',
+    sha: 'd4a1c7a3cae7c3d1bdc980f2a3a6dfb907d2fdf1',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4752,7 +4768,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '94408c8ebc9cc0a586f1c9383e61f088c5c20969',
+    sha: 'bbc50ffcf776172151f169fb144fb07bda66849e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4807,7 +4823,7 @@ return reply
 `,
   },
   resume: {
-    sha: 'fc1262cee31f77d3504c132860cdf6c7fcb3dd26',
+    sha: '3d1097cfd800a87fd315f613aee16f0fff31f713',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4851,7 +4867,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '2049e04a606b365c3ad6f92e4d18c960578f9b2a',
+    sha: '3417f2b013c50c777e8983d28c4d2f5915040bd3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4875,7 +4891,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: '3a2555664c5a7d71c29bcaf4590d8230b4e31153',
+    sha: 'be1d1d13465b7cd1d516ce69fd12bed2397b00de',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4895,7 +4911,7 @@ return settled
 `,
   },
   stats: {
-    sha: '5466d6225597cdd3a96c5d9be54f3f02c34d5c69',
+    sha: '652015f704b11eb42f4a07f01db59674e4e75d68',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `

@@ -36,7 +36,7 @@ const withLowBounds = redisFactory({
   scripts: withBounds(LOW_BOUNDS),
 })
 registerHistories('redis with low bounds', withLowBounds, {
-  runs: { quick: 50, full: 2000 },
+  runs: { quick: 150, full: 2000 },
   lanes: 8,
 })
 registerCases(

@@ -5,10 +5,13 @@ import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { report } from '../faults/support/report.ts'
-import { Queue, QuaysideError } from '../../src/index.ts'
+import { Queue } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
 import { type ClientName, connectClient } from './support/clients.ts'
-import { Ledger } from './support/ledger.ts'
+import { type Ledger, MixLedger } from './support/ledger.ts'
+import { MIX_CONCURRENCY, MIX_LANES, endOf, mixed } from './support/mix.ts'
+import { pause } from './support/pause.ts'
+import { persist } from './support/persist.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 import { howMany } from '../support/effort.ts'
@@ -21,29 +24,18 @@ const CYCLES = Math.ceil(KILLS / 4)
 const timeout = 60_000 + CYCLES * 3000
 
 const AOF_ALWAYS = ['--appendonly', 'yes', '--appendfsync', 'always']
-const CLAIM = { group: 'g', limit: 15, leaseMs: 60_000, maxAttempts: 1_000_000 }
+const CLAIM = {
+  group: 'g',
+  limit: 15,
+  leaseMs: 60_000,
+  maxAttempts: 1_000_000,
+  lanes: { concurrency: MIX_CONCURRENCY },
+}
 
 async function start(): Promise<RedisServer> {
   const server = await startRedis(...AOF_ALWAYS)
   onTestFinished(() => server.stop())
   return server
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** Runs a verb until the server has answered it. */
-async function persist<T>(verb: () => Promise<T>, codes: Set<string>): Promise<T> {
-  for (;;) {
-    try {
-      return await verb()
-    } catch (error) {
-      if (!(error instanceof QuaysideError)) throw error
-      codes.add(error.code)
-      await pause(20)
-    }
-  }
 }
 
 describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) => {
@@ -65,29 +57,52 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       const connected = await connectClient(name, server.url)
       onTestFinished(() => connected.close())
       const queue = await new RedisAdapter(connected.client, { durability: 'disk' }).open('orders')
-      const ledger = new Ledger()
+      const ledger = new MixLedger()
       const codes = new Set<string>()
       const work = { over: false }
-      const produce = async (lane: number): Promise<void> => {
+      const produce = async (who: number): Promise<void> => {
         for (let round = 0; !work.over; round++) {
-          const ids = Array.from({ length: 10 }, (_, i) => `${lane}-${round}-${i}`)
-          // A send that is repeated may come after its message was done.
-          const messages = ids.map((id) => ({ body: 'x'.repeat(300), id, dedupeMs: 60_000 }))
-          await persist(() => queue.append(messages, { batchId: uuid() }), codes)
+          const ids = Array.from({ length: 10 }, (_, i) => `${who}-${round}-${i}`)
+          await persist(() => queue.append(ids.map(mixed), { batchId: uuid() }), codes)
           for (const id of ids) ledger.sent.add(id)
         }
       }
       const consume = async (): Promise<void> => {
         while (!work.over) {
+          const held = ledger.held()
           const { deliveries } = await persist(() => queue.claim(CLAIM), codes)
-          for (const { id } of deliveries) ledger.delivered(id)
-          const acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
+          for (const { id } of deliveries) ledger.taken(id, held)
+          for (const { id } of deliveries) ledger.settling(id)
+          const ends = deliveries.map(endOf)
           // One that is not known to have been done is sent again, and finds the receipts stale if it was.
-          await persist(() => queue.settle('g', acks), codes)
-          for (const { id } of deliveries) ledger.acked.add(id)
+          const results = await persist(() => queue.settle('g', ends), codes)
+          for (const [i, { id }] of deliveries.entries()) {
+            if (ends[i]!.kind === 'ack') ledger.acked.add(id)
+            else if (results[i]!.status === 'settled') ledger.parked.add(id)
+          }
         }
       }
-      const workers = [produce(1), produce(2), produce(3), consume(), consume()]
+      const hold = async (): Promise<void> => {
+        for (let round = 0; !work.over; round++) {
+          const lane = MIX_LANES[round % MIX_LANES.length]!
+          await persist(() => queue.hold({ lane }), codes)
+          ledger.hold(lane)
+          await pause(20)
+          ledger.release(lane)
+          await persist(() => queue.release({ lane }), codes)
+        }
+      }
+      const mend = async (): Promise<void> => {
+        while (!work.over) {
+          const query = { group: 'g', states: ['parked'], limit: 20 } as const
+          const { messages } = await persist(() => queue.list(query), codes)
+          const ids = messages.map(({ id }) => id)
+          for (const id of ids) ledger.parked.delete(id)
+          await persist(() => queue.resume(ids), codes)
+          await pause(10)
+        }
+      }
+      const workers = [produce(1), produce(2), produce(3), consume(), consume(), hold(), mend()]
       for (let cycle = 0; cycle < CYCLES; cycle++) {
         await pause(100 + (cycle % 5) * 30)
         await server.kill()
@@ -107,8 +122,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
 
   test('clients that are killed again and again lose nothing that they were told', { timeout }, async () => {
     const server = await start()
-    const ledger = new Ledger()
-    const unsure = new Set<string>()
+    const ledger = new MixLedger()
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const child = spawn(
         process.execPath,
@@ -122,18 +136,25 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       await pause(20 + (cycle % 6) * 7)
       child.kill('SIGKILL')
       await ended
+      const inHand = new Set<string>()
+      const told: Readonly<Record<string, (what: string) => unknown>> = {
+        sent: (id) => ledger.sent.add(id),
+        got: (id) => (inHand.add(id), ledger.taken(id, ledger.held())),
+        settling: (id) => (inHand.delete(id), ledger.settling(id)),
+        acked: (id) => ledger.acked.add(id),
+        parked: (id) => ledger.parked.add(id),
+        resuming: (id) => ledger.parked.delete(id),
+        held: (lane) => ledger.hold(lane),
+        releasing: (lane) => ledger.release(lane),
+      }
       for (const line of output.split('\n').slice(0, -1)) {
         const [what, id] = line.split(' ') as [string, string]
-        if (what === 'sent') ledger.sent.add(id)
-        if (what === 'got') ledger.delivered(id)
-        if (what === 'acking') unsure.add(id)
-        if (what === 'acked') ledger.acked.add(id)
+        told[what]!(id)
       }
+      for (const id of inHand) ledger.settling(id)
     }
     const connected = await connectClient(name, server.url)
     onTestFinished(() => connected.close())
-    // Acks whose answer came to nobody may have been done.
-    for (const id of unsure) if (!ledger.acked.has(id)) ledger.sent.delete(id)
     expect(ledger.sent.size).toBeGreaterThan(20)
     const queue = await new RedisAdapter(connected.client).open('orders')
     const problems = await ledger.problems(queue, 'g')

@@ -232,7 +232,7 @@ export const groups: Section = {
         await q.retry((await q.dead())[0]!)
         await q.storage.deleteGroup(q.group)
         const bodies = (await q.all()).map(({ body }) => body)
-        ok(!bodies.includes('dead'), `the list of a group that does not exist: ${bodies}`)
+        ok(!bodies.includes('dead'), `the list of a group that does not exist: ${bodies.join()}`)
         await q.claim({ limit: 0 })
         for (const group of [q.group, 'late', 'later']) await q.as(group).takes(['other'], group)
       },

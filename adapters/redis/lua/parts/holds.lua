@@ -182,15 +182,24 @@ local function sweepHolds()
   return queue.over and queue.over <= now
 end
 
--- The names of those lanes of a group that are held.
-local function heldLanes(group, names)
-  local places, held = {}, {}
-  for lane in pairs(names) do
-    places[#places + 1] = placeOf(nil, lane)
-    places[#places + 1] = placeOf(group.name, lane)
+-- Reads what holds some lanes of a group.
+local function readLaneHolds(group, names)
+  local places = {}
+  for i = 1, #names do
+    places[#places + 1] = placeOf(nil, names[i])
+    places[#places + 1] = placeOf(group.name, names[i])
   end
   readHolds(places)
-  for lane in pairs(names) do
+end
+
+-- The names of those lanes of a group that are held.
+local function heldLanes(group, flows)
+  local names, held = {}, {}
+  for lane in pairs(flows) do
+    names[#names + 1] = lane
+  end
+  readLaneHolds(group, names)
+  for _, lane in ipairs(names) do
     for _, place in ipairs({ placeOf(nil, lane), placeOf(group.name, lane) }) do
       if standingOf(place, holdsRead[place], group) == 'held' then
         held[lane] = true

@@ -218,6 +218,9 @@ local function ackInLanes(group, at, results)
     end
   end
   loadFlows(group, names)
+  if queue.holds then
+    readLaneHolds(group, names)
+  end
   local first, last
   local function forget()
     if first then
@@ -229,8 +232,11 @@ local function ackInLanes(group, at, results)
     if side and side.lease == numbers[i] and not met[seq] then
       met[seq] = true
       settled = true
-      if side.size and side.at > now and queue.joining == 0 and not queue.holds then
+      if side.size and side.at > now and queue.joining == 0 then
         -- Nothing but this group has to do with it.
+        if queue.holds then
+          freeProbed(group, side.lane, numbers[i], seq, seq)
+        end
         local flow = changeFlow(group, side.lane)
         flow.size = flow.size - 1
         endLive(flow)

@@ -254,6 +254,9 @@ local function namesFrom(at)
       else
         stretch[1] = '(' .. page[#page]
         loadFlows(group, page)
+        if queue.holds then
+          readLaneHolds(group, page)
+        end
       end
     end
     place = place + 1
