@@ -38,7 +38,7 @@ import { resume } from './resume.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
-import { addDue, statsOf, tally } from './stats.ts'
+import { addDue, retained, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
@@ -453,11 +453,9 @@ function keepLimits(
 ): void {
   if (maxMessages === Infinity && maxBytes === Infinity) return
   if (results.every(({ status }) => status !== 'stored')) return
-  // They are counted from their rows.
+  // They count what they have now.
   finishLanes(work)
-  let sum = addDue(work, tally(work))
-  while (work.queue.lanes > 0 && !sum.isComplete) sum = addDue(work, sum)
-  const { messages, bytes } = statsOf(sum)
+  const { messages, bytes } = retained(work)
   if (messages <= maxMessages && bytes <= maxBytes) return
   const [what, count, most] =
     messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]

@@ -26,6 +26,7 @@ export function newRow(token: string, cursor: number): GroupRow {
     dead: 0,
     acked: 0,
     failed: 0,
+    passed: 0,
     latest: 0,
   }
 }
@@ -57,13 +58,19 @@ function tokenOf({ clock }: Work, groupsEver: number): string {
 export function createGroup(work: Work, name: string, from: 'earliest' | 'latest' = 'earliest'): Group {
   const group = imagineGroup(work, name, from)
   const queue = edit(work)
-  if (from === 'latest' && queue.groups > 0) group.row.late = true
-  else if (queue.lanes > 0) group.row.walk = ''
+  const { row } = group
+  row.passed = queue.intoLanes
+  if (from === 'latest' && queue.groups > 0) row.late = true
+  else if (queue.lanes > 0) row.walk = ''
+  if (queue.groups === 0) {
+    row.first = true
+    row.passed -= queue.inLanes
+  }
   group.changed = true
   queue.groups++
   queue.groupsEver++
   if (from === 'latest' && queue.groups > 1 && isOverdue(work))
-    queue.since = group.row.since = [work.now, queue.nextTimer]
+    queue.since = row.since = [work.now, queue.nextTimer]
   work.groups.push(group)
   if (from === 'earliest' && queue.groups > 1) beginJoining(group)
   return group

@@ -84,6 +84,10 @@ export interface QueueRow {
   lanes: number
   /** The number that the next message gets for which a lane has to reserve some. */
   laneTail: number
+  /** Messages ever put into lanes, those that lanes have in the log, and the bytes of these: so nobody counts lanes. */
+  intoLanes: number
+  inLanes: number
+  laneBytes: number
   /** From this lane on, they have to let go of what only a deleted group needed. */
   tidiedLane?: string | undefined
   /** Rows in `holds`. */
@@ -146,6 +150,10 @@ export interface GroupRow {
   dead: number
   acked: number
   failed: number
+  /** Of {@link QueueRow.intoLanes}, those that the group has no more to do with. */
+  passed: number
+  /** It was the first: what lanes had by then is for it, though it has not come there yet. */
+  first?: true | undefined
   latest: number
   /** How long what is found dead is kept, in ms. */
   deadForMs?: number | undefined
@@ -390,9 +398,23 @@ export function groupKey(group: string): [string, string] {
 /** What a queue without messages has. */
 export const EMPTY: Pick<
   QueueRow,
-  'delayed' | 'delayedBytes' | 'timer' | 'since' | 'joining' | 'amended' | 'gone' | 'tied' | 'lanes'
+  | 'delayed'
+  | 'delayedBytes'
+  | 'timer'
+  | 'since'
+  | 'joining'
+  | 'amended'
+  | 'gone'
+  | 'tied'
+  | 'lanes'
+  | 'intoLanes'
+  | 'inLanes'
+  | 'laneBytes'
 > = {
   lanes: 0,
+  intoLanes: 0,
+  inLanes: 0,
+  laneBytes: 0,
   delayed: 0,
   delayedBytes: 0,
   timer: undefined,
@@ -425,6 +447,9 @@ export const NEW_QUEUE: QueueRow = {
   groupsEver: 0,
   lanes: 0,
   laneTail: 2 ** 48,
+  intoLanes: 0,
+  inLanes: 0,
+  laneBytes: 0,
   holds: 0,
   opened: 0,
   tidiedLane: undefined,

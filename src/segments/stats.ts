@@ -59,17 +59,32 @@ export function tally(work: Work): Tally {
   }
 }
 
+/** What the queue retains, as exactly as one step can say. */
+export function retained(work: Work): { readonly messages: number; readonly bytes: number } {
+  const { intoLanes, inLanes, laneBytes } = work.queue
+  const { counts, unclaimed, bytes } = addDue(work, tally(work), true)
+  const left = allGroups(work).map(({ name, row }) => leftIn(counts.get(name)!) + intoLanes - row.passed)
+  return { messages: Math.max(...(left.length > 0 ? left : [unclaimed + inLanes])), bytes: bytes + laneBytes }
+}
+
+/** What a group has to do. */
+function leftIn({ ready, leased, delayed, blocked, parked }: Counts): number {
+  return ready + leased + delayed + blocked + parked
+}
+
 /**
  * Takes into account what a claim would change before it looks for messages: some of it, so that no step takes long. To be
  * called until all is.
+ *
+ * @param skipsLanes What lanes have is known.
  */
-export function addDue(work: Work, sum: Tally): Tally {
+export function addDue(work: Work, sum: Tally, skipsLanes: boolean = false): Tally {
   const { now, tx, limits } = work
   const groups = allGroups(work)
   for (let left = limits.stepMessages; ;) {
     const group = groups[sum.place - 2]
     if (sum.place > 1 && group === undefined) {
-      if (work.queue.lanes > 0) return addLanes(sum, work)
+      if (work.queue.lanes > 0 && !skipsLanes) return addLanes(sum, work)
       sum.isComplete = true
       return sum
     }
@@ -132,8 +147,7 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent, holds }: Tal
     for (const state of ['ready', 'delayed', 'blocked', 'parked'] as const)
       count[state] = Math.max(0, count[state])
     groups[name] = count
-    const { ready, leased, delayed, blocked, parked } = count
-    messages = Math.max(messages, ready + leased + delayed + blocked + parked)
+    messages = Math.max(messages, leftIn(count))
   }
   return { groups: { ...groups }, messages, bytes, oldestMs, sent, holds }
 }

@@ -1,4 +1,4 @@
-import { type Group, allGroups, lowestFloor, makeGroup, ownRow } from '../group.ts'
+import { type Group, allGroups, firstSegment, lowestFloor, makeGroup, ownRow } from '../group.ts'
 import { LANE_BASE } from '../ids.ts'
 import { firstEnd, holdLeases } from '../leases.ts'
 import { beginJoining } from '../joining.ts'
@@ -25,6 +25,8 @@ const MAX_BLOCK = 4096
 /** A lane that has something: one row. */
 export interface LaneRow extends Pick<QueueRow, 'tail' | 'bytes' | 'amended' | 'gone' | 'tied' | 'joining'> {
   readonly blocks: readonly Block[]
+  /** Of {@link LaneRow.bytes}, those of messages that are gone from the log. */
+  readonly freed: number
   /** For which groups there are flows: see {@link epochOf}. */
   readonly epoch: number
   /** How often the queue's leases had been given up. */
@@ -66,6 +68,8 @@ export interface Flow extends Group {
   readonly work: Lane
   /** A claim has just given it its turn. */
   served?: boolean
+  /** How many messages of it are counted in the row of the group. */
+  counted: number
 }
 
 /** What a flow starts with. */
@@ -104,6 +108,14 @@ export class Lane implements Work {
   isStored: boolean
   /** Groups were made or deleted since that was written. */
   #isBehind = false
+  #freed: number
+  /** Of what is freed. */
+  #start: number | undefined
+  /** What is counted in the row of the queue. */
+  #counted = 0
+  #countedBytes = 0
+  /** Messages that came into it. */
+  #added = 0
 
   constructor(root: Work, lane: string, row: LaneRow | undefined) {
     this.root = root
@@ -122,9 +134,14 @@ export class Lane implements Work {
       gone = 0,
       tied = 0,
       joining = 0,
+      freed = 0,
     } = row ?? {}
     this.tx = new Lens(root.tx, this.key, blocks)
     this.queue = { ...NEW_QUEUE, tail, bytes, amended, gone, tied, joining }
+    this.#freed = freed
+    this.#start = blocks[0]?.[0]
+    this.#counted = this.ahead(0) - gone
+    this.#countedBytes = bytes - freed
     this.#open(row)
   }
 
@@ -168,6 +185,7 @@ export class Lane implements Work {
       const started = isNew ? newRow(token, queue.tail) : imagineGroup(this, whole.name, 'earliest').row
       started.token = token
       const flow = this.#flow(whole, started)
+      flow.counted = whole.row.first ? this.#counted : 0
       flow.changed = true
       queue.groups++
       groups.push(flow)
@@ -177,7 +195,9 @@ export class Lane implements Work {
   }
 
   #flow(whole: Group, row: FlowRow): Flow {
-    return makeGroup(this, whole.name, row, whole) as Flow
+    const flow = makeGroup(this, whole.name, row, whole) as Flow
+    flow.counted = allOf(flow)
+    return flow
   }
 
   #giveUpLeases(): void {
@@ -205,9 +225,12 @@ export class Lane implements Work {
   /** Has numbers for so many messages at its end. */
   reserve(count: number): void {
     const { queue, tx, root } = this
+    this.#added += count
+    edit(root).intoLanes += count
     const open = tx.blocks.at(-1)
     if (open !== undefined && queue.tail + count - 1 <= open[1]) return
     const first = root.queue.laneTail
+    this.#start ??= first
     const size =
       open === undefined ? count : Math.max(count, Math.min(MAX_BLOCK, 2 * (open[1] - open[0] + 1)))
     edit(root).laneTail += size
@@ -222,6 +245,33 @@ export class Lane implements Work {
       flow.changed = true
     }
     edit(this).tail = first
+  }
+
+  /** Has what was put and what is done be counted in the rows of the queue and of the groups. */
+  #count(): void {
+    const { groups, queue, tx, root } = this
+    const start = tx.blocks[0]?.[0]
+    if (start !== this.#start) this.#freed = firstSegment(this)?.bytes ?? queue.bytes
+    this.#start = start
+    const count = this.ahead(0) - queue.gone
+    const bytes = queue.bytes - this.#freed
+    if (count !== this.#counted || bytes !== this.#countedBytes) {
+      const whole = edit(root)
+      whole.inLanes += count - this.#counted
+      whole.laneBytes += bytes - this.#countedBytes
+      this.#counted = count
+      this.#countedBytes = bytes
+    }
+    for (const flow of groups) {
+      const { whole } = flow
+      const left = allOf(flow)
+      const passed = this.#added + flow.counted - left
+      flow.counted = left
+      if (passed === 0) continue
+      whole.row.passed += passed
+      whole.changed = true
+    }
+    this.#added = 0
   }
 
   /** How many messages lie from a number on. */
@@ -270,6 +320,7 @@ export class Lane implements Work {
     }
     this.settleDown()
     if (!this.changed && !groups.some(({ changed }) => changed)) return
+    this.#count()
     const isTrimmed = (tx.blocks[0]?.[0] ?? queue.tail) >= queue.tail
     if (groups.length > 0 && isTrimmed && groups.every(isEmpty)) {
       for (const { row, name } of groups) {
@@ -289,6 +340,7 @@ export class Lane implements Work {
     const { tail, bytes, amended, gone, tied, joining } = queue
     root.tx.put('lanes', key, {
       blocks: tx.blocks,
+      freed: this.#freed,
       tail,
       bytes,
       amended,
@@ -316,6 +368,14 @@ function packed(row: FlowRow): Partial<FlowRow> {
     if (isOwn && (name !== 'leases' || row.leases.length > 0)) own[name] = value
   }
   return own
+}
+
+/** How many messages a group has in a lane. */
+export function allOf({ row, work }: Flow): number {
+  const { cursor, skipped, waiting, blocked, parked = 0, held, leases } = row
+  let count = work.ahead(cursor) - skipped + waiting + blocked + parked + held
+  for (const { first, last } of leases) count += last - first + 1
+  return count
 }
 
 /** Nothing is left in it. */

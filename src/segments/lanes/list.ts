@@ -5,7 +5,7 @@ import { type DeliverRow, type TimerKey, DELIVER } from '../rows.ts'
 import { dueTimers, isBefore } from '../sweep.ts'
 import { type Work, isOverdue } from '../work.ts'
 import { heldLanes, holdsOf } from './holds.ts'
-import { type Flow, inWork, openLane } from './lane.ts'
+import { type Flow, allOf, inWork, openLane } from './lane.ts'
 import { laneKey, laneOf } from './names.ts'
 import { live } from './turns.ts'
 import { AT_ONCE } from './walk.ts'
@@ -69,13 +69,6 @@ function stateOf(
   if (waiting + leased === 0 && holds.length === 0) return undefined
   const restsForMs = waiting > 0 && flow !== undefined ? restOf(flow, holds) : undefined
   return { lane, waiting, leased, restsForMs, holds }
-}
-
-/** How many messages a group has in a lane. */
-function allOf({ row, work }: Flow): number {
-  const { cursor, skipped, waiting, blocked, parked = 0, held, leases } = row
-  const inRow = leases.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-  return work.ahead(cursor) - skipped + waiting + blocked + parked + inRow + held
 }
 
 /** How long it rests, if that is a matter of time. */
