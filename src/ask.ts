@@ -1,10 +1,10 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
-import { Hand, type Late, type Opened } from './hand.ts'
+import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { type Reader, areThere } from './reader.ts'
-import type { Delivery } from './storage.ts'
+import type { Delivery, Settlement } from './storage.ts'
 
 /** What one call of `receive` or `receiveBatch` wants. */
 export interface AskOptions<T> {
@@ -43,6 +43,8 @@ export class Ask<T> implements Seat {
   /** When the wait is over. */
   #until = Infinity
   #alarm: Alarm | undefined
+  /** Rings when what it got must have been read. */
+  #limit: Alarm | undefined
 
   constructor(reader: Reader<T>, options: AskOptions<T>) {
     const { waitMs, signal } = options
@@ -92,10 +94,14 @@ export class Ask<T> implements Seat {
     const hands = opened.map((one) => new Hand(one, this.line.terms.leaseMs, now))
     this.#hands = hands
     for (const hand of hands) desk.hold(hand)
+    const over = new Promise<undefined>((resolve) => {
+      this.#limit = new Alarm(context.options.clock, () => resolve(undefined))
+    })
+    this.#limit!.set(now + TIMEOUT_MS)
     if (this.#over) this.#alarm!.set((this.#until = now + LAST_MS))
     if (context.isClosed) this.stop()
     else if (this.#stopped !== undefined) this.#fail(this.#stopped)
-    void Promise.allSettled(hands.map((hand) => this.#read(hand))).then((ends) => {
+    void Promise.allSettled(hands.map((hand) => this.#read(hand, over))).then((ends) => {
       // It may have left.
       if (this.#hands !== hands) return
       const failed = ends.find((end) => end.status === 'rejected')
@@ -104,23 +110,29 @@ export class Ask<T> implements Seat {
     })
   }
 
-  async #read(hand: Hand<T>): Promise<void> {
+  /** @param over When it has taken too long: then the attempt has failed, as that of a handler would have. */
+  async #read(hand: Hand<T>, over: Promise<undefined>): Promise<void> {
+    const { lease, opened } = hand
+    const reader = this.#reader
+    let settlement: Settlement
     try {
-      hand.message ??= await (hand.opened as Late<T>).late
+      hand.message ??= await Promise.race([(opened as Late<T>).late, over])
+      if (hand.message !== undefined || lease.settled) return
+      settlement = reader.failureOf(lease.receipt, opened, { reason: timedOut(TIMEOUT_MS).message })
     } catch (error) {
-      const { lease } = hand
       if (lease.settled) return
-      lease.settled = true
-      const settlement = this.#reader.unreadable(hand, error)
-      const result = await this.#reader.desk.tell([settlement], this.waits)
-      this.#reader.note(lease, settlement, result!)
+      settlement = reader.unreadable(hand, error)
     }
+    lease.settled = true
+    const result = await reader.desk.tell([settlement], this.waits)
+    reader.note(lease, settlement, result!)
   }
 
   /** Takes its hands off all. Answers with the messages, if it may have them; what else is not settled goes back. */
   #putDown(keeps: boolean): readonly Message<T>[] {
     const hands = this.#hands
     this.#hands = NOTHING
+    this.#limit?.set(Infinity)
     return hands.flatMap((hand) => {
       this.#reader.desk.release(hand)
       if (hand.lease.settled) return []

@@ -27,7 +27,6 @@ import {
   type Handler,
   Loop,
   type RunOptions,
-  TIMEOUT_MS,
   type Work,
 } from './loop.ts'
 import {
@@ -49,7 +48,7 @@ import {
 import { Messages, type MessagesOptions } from './messages.ts'
 import { encodeData, encodeResult } from './outcomes.ts'
 import { type ConsumerSettings, Reader } from './reader.ts'
-import { Hand } from './hand.ts'
+import { Hand, TIMEOUT_MS } from './hand.ts'
 import { checkOnly, frozen } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
 import type { RetryPolicy } from './retry.ts'
@@ -96,7 +95,8 @@ export interface ReceiveOptions {
   /**
    * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. What an async codec or schema has not read
    * by then is handed back, without losing an attempt. Who waits tries again while the storage
-   * fails in a way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
+   * fails in a way that it may get over, and rejects with its error if it still does at the end. What is not read after 15
+   * minutes has failed its attempt, however long the wait. @defaultValue 0
    */
   readonly waitMs?: number | undefined
   /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. */

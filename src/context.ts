@@ -364,10 +364,26 @@ export class Context<T> {
   }
 
   close(graceMs: number): Promise<void> {
-    return (this.#closed ??= this.#close(graceMs))
+    return (this.#closed ??= this.#rest(graceMs).then(() => this.#end()))
   }
 
-  async #close(graceMs: number): Promise<void> {
+  /** Deletes what is stored, and closes. */
+  async delete(): Promise<void> {
+    const tried = 'delete'
+    const remove = (): Promise<void> => this.finish(tried, (view) => view.delete())
+    await this.useAsItIs(tried, remove)
+    this.gone()
+    if (this.#closed !== undefined) return await this.#closed
+    // Whoever was at work may have written behind it.
+    const deleted = this.#rest(0).then(remove)
+    const end = (): Promise<void> => this.#end()
+    this.#closed = deleted.then(end, end)
+    await this.#closed
+    await deleted
+  }
+
+  /** Stops all who work, and waits for them. */
+  async #rest(graceMs: number): Promise<void> {
     const { clock } = this.options
     this.isClosed = true
     this.#closing.abort(this.closedError('wait'))
@@ -387,6 +403,9 @@ export class Context<T> {
       await Promise.all(busy)
     }
     if (timer !== undefined) clock.clearTimeout(timer)
+  }
+
+  async #end(): Promise<void> {
     this.#ended = true
     this.#watchers.clear()
     this.#detach()

@@ -1,6 +1,13 @@
 import { type Lease, Message, leaseOf } from './message.ts'
 import type { Delivery, Settlement } from './storage.ts'
 
+/** How long somebody may have a message in hand, in ms, unless something else is said: time to read it included. */
+export const TIMEOUT_MS = 900_000
+
+export function timedOut(ms: number): DOMException {
+  return new DOMException(`timed out after ${ms} ms`, 'TimeoutError')
+}
+
 /** A delivery of which a message is being made. */
 export interface Late<T> extends Delivery {
   readonly lease: Lease

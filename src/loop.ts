@@ -3,7 +3,7 @@ import { Alarm } from './alarm.ts'
 import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
 import type { Unit } from './desk.ts'
 import { errorText } from './errors.ts'
-import { Hand, type Late, type Opened } from './hand.ts'
+import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { encodeResult } from './outcomes.ts'
@@ -81,8 +81,6 @@ export interface DrainReport {
 
 /** Before a deadline this much time is kept to hand back what is not finished, in ms; but no more than a tenth of all. */
 const HAND_BACK_MS = 100
-/** How long a handler may take, in ms. */
-export const TIMEOUT_MS = 900_000
 /** So many steps in a row may fail for a drain that nothing else ends. */
 const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
@@ -505,7 +503,7 @@ export class Loop<T> implements Seat {
   }
 
   #timeOut(job: Job<T>): void {
-    const error = new DOMException(`timed out after ${this.#timeoutMs} ms`, 'TimeoutError')
+    const error = timedOut(this.#timeoutMs)
     if (this.#part(job)) this.#retry(job, error)
     job.abort(error)
     this.#tellFailed(job.message, error)

@@ -525,11 +525,12 @@ export class Queue<T = unknown> implements AsyncDisposable {
     context.gone()
   }
 
-  /** Deletes the queue: its groups, every message, every id. Closes this object; a new one finds an empty queue. */
-  async delete(): Promise<void> {
-    await this.#context.useAsItIs('delete', (view) => view.delete())
-    this.#context.gone()
-    await this.close()
+  /**
+   * Deletes the queue: its groups, every message, every id. Closes this object; a new one finds an empty queue. What is still
+   * being sent is deleted too, or refused with `CLOSED`, as what an async codec or schema has not encoded; handlers have no grace.
+   */
+  delete(): Promise<void> {
+    return this.#context.delete()
   }
 
   /**

@@ -305,6 +305,55 @@ describe('delete', () => {
     await producer.send('y')
   })
 
+  test('refuses what is still being encoded, and leaves nothing of what is sent behind it', async () => {
+    const gate = defer<string>()
+    const codec = { encode: (text: string) => (text === 'slow' ? gate.promise : text), decode: String }
+    const { storage, clock, queue, producer } = setUp<string>({ codec })
+    const slow = expectCode(producer.send('slow'), 'CLOSED')
+    const behind = producer.send('behind')
+    const deleted = queue.delete()
+    await clock.advance(0)
+    gate.resolve('slow')
+    await Promise.all([slow, behind, deleted])
+    const again = new Queue('orders', { storage, clock })
+    expect(await again.stats()).toMatchObject({ messages: 0, sent: 0, groups: {} })
+    await again.close()
+  })
+
+  test('leaves nothing of what comes while it is under way', async () => {
+    const { storage, clock, queue, producer, consumer } = setUp()
+    await producer.send('x')
+    const message = await consumer.receive()
+    const gate = defer()
+    storage.after = ({ verb }, result) => (verb === 'delete' ? gate.promise.then(() => result) : result)
+    const deleted = queue.delete()
+    await settle()
+    // The storage has deleted it already.
+    expect(await thrownBy(message!.nack())).toMatchObject({ code: 'STALE_RECEIPT' })
+    await producer.send('y')
+    expect((await consumer.receive())?.payload).toBe('y')
+    gate.resolve()
+    await deleted
+    const again = new Queue('orders', { storage, clock })
+    expect(await again.stats()).toMatchObject({ messages: 0, sent: 0, groups: {} })
+    await again.close()
+  })
+
+  test('waits for no handler', async () => {
+    const { storage, clock, queue, producer, consumer } = setUp()
+    const signals: AbortSignal[] = []
+    const running = consumer.run((_, { signal }) => (signals.push(signal), defer().promise))
+    await producer.send('x')
+    await settle()
+    const deleted = queue.delete()
+    await clock.advance(0)
+    await Promise.all([deleted, running])
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    const again = new Queue('orders', { storage, clock })
+    expect(await again.stats()).toMatchObject({ messages: 0, groups: {} })
+    await again.close()
+  })
+
   test('while a consumer runs stops it', async () => {
     const { storage, clock, queue, producer, consumer } = setUp()
     const running = consumer.run(() => undefined)

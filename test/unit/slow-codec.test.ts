@@ -199,6 +199,36 @@ describe('what is never read to its end', () => {
     await running
   })
 
+  test.each([0, 3_600_000, Infinity])(
+    'times out where it is received, too: the attempt counts, waitMs %d',
+    async (waitMs) => {
+      const { clock, queue, producer, consumer, gate } = setUpSlow()
+      for (const text of ['slow', 'quick']) await producer.send(text)
+      const received = consumer.receiveBatch(2, { waitMs })
+      await clock.advance(899_999)
+      expect(await isPending(received)).toBe(true)
+      await clock.advance(1)
+      const [message, ...others] = await received
+      expect([message!.payload, others]).toEqual(['quick', []])
+      expect((await queue.list({ state: 'delayed', bodies: false })).messages).toMatchObject([
+        { attempt: 1, lastError: 'timed out after 900000 ms' },
+      ])
+      gate.resolve()
+      await settle()
+      expect(await states(queue)).toEqual(['leased 1', 'delayed 1'])
+      expect(clock.timers).toBe(0)
+    },
+  )
+
+  test('leaves a call alone that finds nothing else, or nothing in time', async () => {
+    const { clock, queue, producer, strict } = setUpSlow()
+    await producer.send('slow')
+    const received = strict.receive()
+    await clock.advance(900_000)
+    expect(await received).toBeUndefined()
+    expect(await states(queue)).toEqual(['dead 1'])
+  })
+
   test('leaves a handler behind it all of its time', async () => {
     const { clock, producer, consumer, gate } = setUpSlow()
     const stop = new AbortController()
