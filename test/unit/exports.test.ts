@@ -11,6 +11,7 @@ import * as core from '../../src/core.ts'
 import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
+import * as schedule from '../../src/schedule/index.ts'
 import * as segments from '../../src/segments/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
 
@@ -70,6 +71,17 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
 
 test('quayside/opentelemetry exports one function', () => {
   expect(names(openTelemetry)).toEqual(['openTelemetry'])
+})
+
+test('quayside/schedule exports what stores schedules, and what fires them', () => {
+  expect(names(schedule)).toEqual([
+    'drainSchedules',
+    'fireSchedules',
+    'listSchedules',
+    'runSchedules',
+    'schedule',
+    'unschedule',
+  ])
 })
 
 test('quayside/inspector can be imported where there is no DOM', () => {
