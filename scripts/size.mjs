@@ -12,7 +12,7 @@ import { minify } from 'terser'
 const pkg = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const kB = 1024
 
-/** What a user writes, and the bytes that it may cost. */
+/** What a user writes, and the bytes that it may cost; with `beside`, on top of what costs that already. */
 export const USES = [
   {
     // The aim is 16 kB, with an engine of its own for memory and browsers. What it costs today: 21 kB of core, of which lanes,
@@ -77,6 +77,21 @@ export const USES = [
            import { NodeFsAdapter } from 'quayside/fs'
            export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
   },
+  {
+    // Croner is 10 of it.
+    name: 'schedules, beside the core',
+    budget: 13.5 * kB,
+    code: `export * from 'quayside/core'
+           export * from 'quayside/schedule'`,
+    beside: `export * from 'quayside/core'`,
+  },
+  {
+    name: 'typed messages, beside the core',
+    budget: 0.8 * kB,
+    code: `export * from 'quayside/core'
+           export * from 'quayside/typed'`,
+    beside: `export * from 'quayside/core'`,
+  },
 ]
 /** All of each subpath. */
 function subpaths() {
@@ -126,8 +141,13 @@ export async function bundle(code) {
 async function main() {
   let failed = false
   console.log('| bundle | min | min + gzip | budget | |\n|---|---|---|---|---|')
-  for (const { name, code, budget } of process.argv.includes('--all') ? [...USES, ...subpaths()] : USES) {
-    const { minified, gzipped } = await bundle(code)
+  for (const { name, code, budget, beside } of process.argv.includes('--all')
+    ? [...USES, ...subpaths()]
+    : USES) {
+    const all = await bundle(code)
+    const there = beside === undefined ? { minified: 0, gzipped: 0 } : await bundle(beside)
+    const minified = all.minified - there.minified
+    const gzipped = all.gzipped - there.gzipped
     const over = budget !== undefined && gzipped > budget
     failed ||= over
     console.log(

@@ -89,8 +89,8 @@ test('the outbox uses the queue as everybody can, and of what is inside only che
   }
 })
 
-test('nothing in src/ but themselves knows the outbox and the service worker, and nothing schedules', () => {
-  for (const room of [['src/outbox', 'src/service-worker'], ['src/schedule']]) {
+test('nothing in src/ but themselves knows the outbox and the service worker, and nothing schedules or types', () => {
+  for (const room of [['src/outbox', 'src/service-worker'], ['src/schedule'], ['src/typed']]) {
     for (const file of src.filter((name) => !isUnder(...room)(name)))
       expect(imports(file).filter(isUnder(...room)), file).toEqual([])
   }

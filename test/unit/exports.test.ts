@@ -13,6 +13,7 @@ import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
 import * as schedule from '../../src/schedule/index.ts'
 import * as segments from '../../src/segments/index.ts'
+import * as typed from '../../src/typed/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
 
 // Only Cloudflare's runtime has it.
@@ -82,6 +83,10 @@ test('quayside/schedule exports what stores schedules, and what fires them', () 
     'schedule',
     'unschedule',
   ])
+})
+
+test('quayside/typed exports what defines messages', () => {
+  expect(names(typed)).toEqual(['defineMessages', 'version'])
 })
 
 test('quayside/inspector can be imported where there is no DOM', () => {
