@@ -33,9 +33,9 @@ export function version<T>(schema?: StandardSchema<T>): Version<T> {
 }
 
 function after<T>(steps: readonly Step[]): Version<T> {
-  // oxlint-disable-next-line unicorn/no-thenable
   return {
     steps,
+    // oxlint-disable-next-line unicorn/no-thenable
     then: (schema: Step['schema'], upgrade: NonNullable<Step['upgrade']>) =>
       after([...steps, { schema, upgrade }]),
   }
