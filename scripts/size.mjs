@@ -84,6 +84,21 @@ export const USES = [
            import { NodeFsAdapter } from 'quayside/fs'
            export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
   },
+  {
+    // Croner is 10 of it.
+    name: 'schedules, besides the core',
+    budget: 13.5 * kB,
+    code: `export * from 'quayside/core'
+           export * from 'quayside/schedule'`,
+    besides: `export * from 'quayside/core'`,
+  },
+  {
+    name: 'typed messages, besides the core',
+    budget: 0.8 * kB,
+    code: `export * from 'quayside/core'
+           export * from 'quayside/typed'`,
+    besides: `export * from 'quayside/core'`,
+  },
 ]
 /** All of each subpath. */
 function subpaths() {

@@ -1,6 +1,7 @@
 import { Batcher } from './batcher.ts'
 import {
   type Check,
+  type Checks,
   byteLength,
   checkArray,
   checkBoolean,
@@ -108,7 +109,11 @@ const OPTIONS = {
   dedupeMs: checkMs,
 }
 const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
-const BATCH_MESSAGE = { payload: checkNothing, ...OPTIONS }
+/** What a message of a batch may have. */
+export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>, Check>> = {
+  payload: checkNothing,
+  ...OPTIONS,
+}
 
 /** Sends messages to a queue. */
 export class Producer<T> {

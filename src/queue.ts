@@ -233,6 +233,9 @@ function isStandardSchema(value: unknown): boolean {
   return typeof schema?.['~standard']?.validate === 'function'
 }
 
+/** Lets the rooms beside the core see what a queue is made of, and nobody else. */
+export let contextOf: <T>(queue: Queue<T>) => Context<T>
+
 /**
  * A durable queue of messages with payloads of type `T`.
  *
@@ -243,6 +246,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
   readonly #context: Context<T>
   /** Who waits for outcomes, by the group. */
   readonly #results: Map<string, Results<T>> = new Map()
+
+  static {
+    contextOf = (queue) => queue.#context
+  }
 
   /**
    * @param name 1 to 256 bytes of UTF-8. Together with the storage it says which queue this is.

@@ -43,8 +43,9 @@ describe.each(src)('%s', (file) => {
     }
   })
 
-  test('imports no package but uuid', () => {
-    expect(imported.filter((name) => !name.startsWith('src/') && name !== 'uuid')).toEqual([])
+  test('imports no package but uuid, and for schedules a parser of patterns', () => {
+    const allowed = file === 'src/schedule/when.ts' ? ['croner'] : ['uuid']
+    expect(imported.filter((name) => !name.startsWith('src/') && !allowed.includes(name))).toEqual([])
   })
 
   test('imports with the ending .ts, of files that exist', () => {
@@ -88,9 +89,10 @@ test('the outbox uses the queue as everybody can, and of what is inside only che
   }
 })
 
-test('nothing in src/ but themselves knows the outbox and the service worker', () => {
-  for (const file of src.filter((name) => !isUnder('src/outbox', 'src/service-worker')(name))) {
-    expect(imports(file).filter(isUnder('src/outbox', 'src/service-worker')), file).toEqual([])
+test('nothing in src/ but themselves knows the outbox and the service worker, and nothing schedules or types', () => {
+  for (const room of [['src/outbox', 'src/service-worker'], ['src/schedule'], ['src/typed']]) {
+    for (const file of src.filter((name) => !isUnder(...room)(name)))
+      expect(imports(file).filter(isUnder(...room)), file).toEqual([])
   }
 })
 

@@ -12,7 +12,9 @@ import * as encryption from '../../src/encryption/index.ts'
 import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
+import * as schedule from '../../src/schedule/index.ts'
 import * as segments from '../../src/segments/index.ts'
+import * as typed from '../../src/typed/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
 
 // Only Cloudflare's runtime has it.
@@ -75,6 +77,21 @@ test('quayside/opentelemetry exports one function', () => {
 
 test('quayside/encryption exports one function', () => {
   expect(names(encryption)).toEqual(['encrypted'])
+})
+
+test('quayside/schedule exports what stores schedules, and what fires them', () => {
+  expect(names(schedule)).toEqual([
+    'drainSchedules',
+    'fireSchedules',
+    'listSchedules',
+    'runSchedules',
+    'schedule',
+    'unschedule',
+  ])
+})
+
+test('quayside/typed exports what defines messages', () => {
+  expect(names(typed)).toEqual(['defineMessages', 'version'])
 })
 
 test('quayside/inspector can be imported where there is no DOM', () => {

@@ -1,0 +1,134 @@
+import { Batcher } from '../batcher.ts'
+import type { Context } from '../context.ts'
+import { QuaysideError } from '../errors.ts'
+import type { Message } from '../message.ts'
+import { Queue, contextOf } from '../queue.ts'
+import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
+import { REVISION, type StoredMessage, type Tick, ticksOf } from './tick.ts'
+
+/** What the queue of the schedules of a queue is called behind the name of that. */
+const SUFFIX = '.schedules'
+/** The id of a message that tells the time: a name of a schedule has no line break. */
+const CLOCK = '\nclock'
+/** Whose ticks they are. */
+export const GROUP = 'default'
+/** Nobody looks at it as long as it is replaced again and again. */
+const CLOCK_DELAY_MS = 86_400_000
+
+/**
+ * The schedules of a queue. They are messages of a queue of their own beside it, on the same storage, so that no consumer of
+ * the queue sees them, and neither `purge` nor dead letters nor a backlog end or delay one.
+ */
+export class Companion {
+  readonly queue: Queue<Tick>
+  readonly context: Context<Tick>
+  readonly #main: Context<unknown>
+  readonly #sends: Batcher<NewMessage, AppendResult>
+
+  constructor(main: Context<unknown>) {
+    const { name, storage, clock, random, id } = main.options
+    this.#main = main
+    this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
+    this.context = contextOf(this.queue)
+    this.#sends = new Batcher({
+      write: (messages) => main.append(messages),
+      max: () => main.guarantees.maxBatch,
+      nameOf: ({ id }) => id,
+      busy: main.batchers,
+    })
+    const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
+    // The end of the queue waits for it.
+    void main.track(closed.then(() => this.queue.close()))
+  }
+
+  /** Stores what is due in the queue. Answers with how much of it was news. */
+  async send(messages: readonly NewMessage[]): Promise<number> {
+    const results = await new Promise<readonly AppendResult[]>((resolve, reject) =>
+      this.#sends.add(messages, resolve, reject),
+    )
+    return results.filter(({ status }) => status === 'stored').length
+  }
+
+  /** How many of these messages can be sent at once, up to some number. */
+  most(message: StoredMessage, upTo: number): number {
+    const { maxBatch, maxBatchBytes } = this.#main.guarantees
+    // A character has three bytes of UTF-8 at most, and the ids are not there yet.
+    const bytes = JSON.stringify(message).length * 3 + MAX_NAME_BYTES
+    return Math.max(1, Math.min(upTo, maxBatch, Math.floor(maxBatchBytes / bytes)))
+  }
+
+  /** Where ids are known: for how long. */
+  known(dedupeMs: number): Pick<NewMessage, 'dedupeMs'> {
+    return this.#main.guarantees.deduplication ? { dedupeMs: Math.min(dedupeMs, MAX_DURATION_MS) } : {}
+  }
+
+  /** The time on this side. */
+  now(): number {
+    return this.context.now()
+  }
+
+  /** Whether a message is of this queue. */
+  isOwn({ id, headers }: Message<unknown>): boolean {
+    return id === CLOCK || headers[REVISION] !== undefined
+  }
+
+  /** Whether a revision is not the newest one that is stored. */
+  isOver(revision: string, newest: string | undefined): boolean {
+    // A storage that cannot cancel may not show yet what it has handed out.
+    if (newest === undefined) return this.context.guarantees.cancellation
+    return newest > revision
+  }
+
+  /**
+   * What the storage's clock says, which rules: those of processes may be wrong. And the newest revisions of schedules.
+   * Together, because a schedule that is changed later than that is changed later than what its old times make be sent.
+   */
+  async look(messages: readonly Message<unknown>[]): Promise<Look> {
+    const { context } = this
+    const { group } = messages[0]!
+    const ids = messages.map(({ id }) => id)
+    const tells = context.guarantees.deduplication
+    // A storage that knows no ids has no clock of its own either.
+    if (tells) await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
+    const found = await ticksOf(context, group, tells ? [CLOCK, ...ids] : ids, false)
+    const ticks = new Map<string, Revisions>()
+    let now = tells ? NaN : this.#main.now()
+    for (const { id, headers, timestamp } of found) {
+      if (id === CLOCK && !(now >= timestamp)) now = timestamp
+      const revision = headers?.[REVISION]
+      if (revision === undefined) continue
+      const { newest = '', count = 0 } = ticks.get(id) ?? {}
+      ticks.set(id, { newest: newest > revision ? newest : revision, count: count + 1 })
+    }
+    // Somebody has purged what is here.
+    if (Number.isNaN(now))
+      throw new QuaysideError('STORAGE_UNAVAILABLE', 'schedule: what was stored just now is gone')
+    return { now, at: this.now(), ticks }
+  }
+}
+
+/** What the storage says at some time. */
+export interface Look {
+  /** The storage's time. */
+  readonly now: number
+  /** The time on this side. */
+  readonly at: number
+  readonly ticks: ReadonlyMap<string, Revisions>
+}
+
+/** What is stored under the name of a schedule. */
+export interface Revisions {
+  readonly newest: string
+  readonly count: number
+}
+
+const companions = new WeakMap<Context<unknown>, Companion>()
+
+/** @throws {@link QuaysideError} `CLOSED`, `TOO_LARGE`. */
+export function companionOf<T>(tried: string, queue: Queue<T>): Companion {
+  const context = contextOf(queue) as Context<unknown>
+  if (context.isClosed) throw context.closedError(tried)
+  let companion = companions.get(context)
+  if (companion === undefined) companions.set(context, (companion = new Companion(context)))
+  return companion
+}

@@ -1,0 +1,180 @@
+import type { Verdict } from '../batches.ts'
+import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
+import type { Message } from '../message.ts'
+import type { Queue } from '../queue.ts'
+import type { NewMessage } from '../storage.ts'
+import { type Companion, GROUP, type Revisions, companionOf } from './companion.ts'
+import { dueOf } from './due.ts'
+import { REVISION, type Tick, instantText, unpack, waitText, waitedFor } from './tick.ts'
+import { type Timetable, type When, timetable } from './when.ts'
+
+export interface FireOptions {
+  /**
+   * Is told why something that is due could not be fired: the storage failed, or refuses the message. It is tried again after
+   * 5 s.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+export interface RunSchedulesOptions extends FireOptions {
+  /** Stops it. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface DrainSchedulesOptions {
+  readonly signal?: AbortSignal | undefined
+  /** When to be done, in ms since 1970. @defaultValue never */
+  readonly deadline?: number | undefined
+}
+
+const RUN_OPTIONS = { signal: checkSignal, onError: checkFunction }
+const DRAIN_OPTIONS = { signal: checkSignal, deadline: checkTime }
+
+/** The most schedules in one step, and the most instants of one. */
+const STEP = 100
+/** When to try again what failed, in ms. */
+const AGAIN_MS = 5000
+/** Where others still have to see that a schedule is removed, when to look for them, in ms. */
+const REMOVED_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/**
+ * Fires the schedules of a queue as they are due, until its signal aborts or the queue is closed. In as many processes, tabs and
+ * workers as you like: each instant is fired once, and whoever is there fires what others have left.
+ *
+ * @throws as {@link Consumer.run}
+ */
+export async function runSchedules<T>(queue: Queue<T>, options: RunSchedulesOptions = {}): Promise<void> {
+  const tried = 'runSchedules'
+  checkOptions(tried, options, RUN_OPTIONS)
+  const { signal, onError } = options
+  const companion = companionOf(tried, queue)
+  const hooks = { onError, onSent: undefined }
+  const fire = (ticks: readonly Message<Tick>[]): Promise<Verdict[]> => fireAll(companion, ticks, hooks)
+  await companion.queue.createConsumer(GROUP).run(fire, { batch: { size: STEP }, signal, onError })
+}
+
+/**
+ * Fires what is due now, then ends: for a cron trigger or a request, where nothing runs in between. Answers with the number of
+ * messages that it has sent.
+ *
+ * @throws as {@link Consumer.drain}, and what the first message that could not be sent failed with; the others are.
+ */
+export async function drainSchedules<T>(
+  queue: Queue<T>,
+  options: DrainSchedulesOptions = {},
+): Promise<number> {
+  const tried = 'drainSchedules'
+  checkOptions(tried, options, DRAIN_OPTIONS)
+  const companion = companionOf(tried, queue)
+  let failure: { error: unknown } | undefined
+  let sent = 0
+  const hooks: Hooks = { onError: (error) => (failure ??= { error }), onSent: (count) => (sent += count) }
+  const fire = (ticks: readonly Message<Tick>[]): Promise<Verdict[]> => fireAll(companion, ticks, hooks)
+  await companion.queue.createConsumer(GROUP).drain(fire, { batch: { size: STEP }, ...options })
+  if (failure !== undefined) throw failure.error
+  return sent
+}
+
+/**
+ * What `onMessages` of a `QueueObject` returns where its messages are schedules, which come to it by the object's alarm:
+ * `undefined` says that they are not.
+ *
+ * @param queue The queue that they send to, made with a `DurableObjectAdapter`.
+ */
+export async function fireSchedules<T>(
+  queue: Queue<T>,
+  messages: readonly Message<unknown>[],
+  options: FireOptions = {},
+): Promise<Verdict[] | undefined> {
+  const tried = 'fireSchedules'
+  checkOptions(tried, options, { onError: checkFunction })
+  const companion = companionOf(tried, queue)
+  if (!messages.every((message) => companion.isOwn(message))) return undefined
+  const { onError } = options
+  return await fireAll(companion, messages as readonly Message<Tick>[], { onError, onSent: undefined })
+}
+
+/** Who is told what. */
+interface Hooks {
+  readonly onError: ((error: unknown) => void) | undefined
+  readonly onSent: ((count: number) => void) | undefined
+}
+
+async function fireAll(
+  companion: Companion,
+  ticks: readonly Message<Tick>[],
+  { onError, onSent }: Hooks,
+): Promise<Verdict[]> {
+  // For all of them at once.
+  const seen = companion.look(ticks)
+  const one = async (tick: Message<Tick>): Promise<Verdict> => {
+    try {
+      const { now, at, ticks } = await seen
+      const { due, next } = dueNow(companion, tick, now, ticks.get(tick.id))
+      if (due.length > 0) {
+        const news = await companion.send(due)
+        onSent?.(news)
+      }
+      if (next === undefined) return undefined
+      // Counted from when the storage told its time: this side may have stood still since.
+      return again(next.reason, Math.max(0, next.at - now - Math.max(0, companion.now() - at)))
+    } catch (error) {
+      if (onError !== undefined) queueMicrotask(() => onError(error))
+      return again(tick.lastError, AGAIN_MS)
+    }
+  }
+  return await Promise.all(ticks.map(one))
+}
+
+/** It is handed back, and has not failed. */
+function again(reason: string | undefined, delayMs: number): Verdict {
+  return { kind: 'nack', delayMs, reason, counts: false }
+}
+
+/** What is to be sent of a schedule, and how it goes on then. */
+interface Turn {
+  readonly due: readonly NewMessage[]
+  /** When it is to be looked at again, and what is known of it then. `undefined`: it is over. */
+  readonly next: { readonly at: number; readonly reason: string | undefined } | undefined
+}
+
+/** Dies somebody between the two, the ids of what was sent are known when that is done again. */
+function dueNow(companion: Companion, tick: Message<Tick>, now: number, there: Revisions | undefined): Turn {
+  const { id, payload, headers, lastError, timestamp, attempt } = tick
+  const revision = headers[REVISION]
+  // Changed or removed meanwhile; or a clock that nobody has set for long.
+  if (revision === undefined || companion.isOver(revision, there?.newest)) return { due: [], next: undefined }
+  const { when, message, from, unsure } = payload
+  if (when === undefined)
+    return { due: [], next: there!.count > 1 ? { at: now + REMOVED_MS, reason: lastError } : undefined }
+  const times = timetable('schedule', when)
+  const memoryMs = memoryOf(when, times)
+  const waited = waitedFor(lastError, revision)
+  let start = waited ?? from ?? timestamp + 1
+  // Whoever had it last has died, and what it has sent is known by its ids for so long.
+  if (waited === undefined && (unsure || attempt > 1) && memoryMs > 0) start = Math.max(start, now - memoryMs)
+  const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, STEP))
+  // It stood still for so long that it belongs to somebody else.
+  if (companion.now() >= tick.leaseUntil) return { due: [], next: { at: now, reason: lastError } }
+  const sent = unpack(message!)
+  const due = instants.map((at): NewMessage => {
+    const instant = instantText(at)
+    const known = companion.known((next ?? now) - at + HOUR_MS + memoryMs)
+    return {
+      ...sent,
+      id: `${id}@${instant}`,
+      headers: { ...sent.headers, 'scheduled-for': instant },
+      ...known,
+    }
+  })
+  return { due, next: next === undefined ? undefined : { at: next, reason: waitText(next, revision) } }
+}
+
+/** For how long all instants that have passed may be fired once more, and none is sent twice, in ms. */
+function memoryOf({ catchUp }: When, { isFast }: Timetable): number {
+  // With the others only the last one is.
+  if (catchUp !== 'all') return 0
+  return isFast ? DAY_MS : 7 * DAY_MS
+}

@@ -1,0 +1,217 @@
+import { checkCount, checkIds, checkOptions, checkText, invalid, nameOf } from '../check.ts'
+import { decode } from '../codec.ts'
+import { DEFAULT_LIMIT } from '../dead-letters.ts'
+import { listParts } from '../listed.ts'
+import { prepare } from '../prepare.ts'
+import { BATCH_MESSAGE, type BatchMessage } from '../producer.ts'
+import { type Queue, contextOf } from '../queue.ts'
+import { type ListedMessage, MAX_NAME_BYTES } from '../storage.ts'
+import { type Companion, GROUP, companionOf } from './companion.ts'
+import {
+  REVISION,
+  type StoredMessage,
+  type Tick,
+  instantText,
+  isNewer,
+  pack,
+  revisionAfter,
+  ticksOf,
+  unpack,
+  waitedFor,
+} from './tick.ts'
+import { type When, timetable, wholeOf } from './when.ts'
+
+/** What is sent at each instant. Its id is made of the schedule's name and the instant. */
+export type ScheduledMessage<T> = Pick<
+  BatchMessage<T>,
+  'payload' | 'key' | 'lane' | 'headers' | 'expiresInMs' | 'maxAttempts' | 'keepMs'
+>
+
+export interface Schedule<T> {
+  readonly name: string
+  /** With its defaults. */
+  readonly when: When
+  /** What it sends. `undefined` if the codec cannot decode it. */
+  readonly payload: T | undefined
+  /** The first instant that is not fired yet, on the storage's clock, in ms since 1970. `undefined`: it is over. */
+  readonly nextAt: number | undefined
+}
+
+export interface ListSchedulesOptions {
+  /** Only these. */
+  readonly names?: readonly string[] | undefined
+  /** The most to answer with. @defaultValue 100 */
+  readonly limit?: number | undefined
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined
+}
+
+export interface SchedulesPage<T> {
+  readonly schedules: readonly Schedule<T>[]
+  /** Pass it on to read further. `undefined`: this was the last page. */
+  readonly cursor: string | undefined
+}
+
+/** What stands behind the name in the id of a message. */
+const INSTANT_BYTES = '@2026-01-01T00:00:00.000Z'.length
+
+const checkShortName = nameOf(MAX_NAME_BYTES - INSTANT_BYTES)
+
+function checkName(tried: string, name: string): void {
+  checkShortName(tried, 'name', name)
+  if (name.includes('\n')) throw invalid(tried, 'name must be one line', name)
+}
+
+const { payload, key, lane, headers, expiresInMs, maxAttempts, keepMs } = BATCH_MESSAGE
+const MESSAGE = { payload, key, lane, headers, expiresInMs, maxAttempts, keepMs }
+
+const LIST_OPTIONS = { names: checkIds, limit: checkCount, cursor: checkText }
+
+/** A schedule is not given up, however often whoever fires it dies. */
+const MAX_ATTEMPTS = 2 ** 31
+
+/**
+ * Has a message sent to a queue at each instant of a pattern, or each so many ms, until {@link unschedule}. It is stored in the
+ * storage of the queue, in a queue of its own beside it, and fired by whoever runs {@link runSchedules},
+ * {@link drainSchedules} or a push with {@link fireSchedules}: any number of processes, tabs and objects, without a leader.
+ *
+ * The message's id is `name@instant`, such as `nightly@2026-03-29T01:00:00.000Z`; its headers `schedule` and `scheduled-for` have
+ * the two parts. The clock of the storage rules. A schedule of the same name takes the place of the one before: no instant of
+ * that is fired any more that was not due yet. If it has the same times, it goes on where that was. The same again changes nothing,
+ * so that every process may say at its start what there is to be.
+ *
+ * Answers whether there was none, another one, or the same.
+ *
+ * @param name 1 to 231 bytes of UTF-8 in one line.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`, and what {@link Producer.send} throws: nothing was changed.
+ */
+export async function schedule<T>(
+  queue: Queue<T>,
+  name: string,
+  when: When,
+  message: ScheduledMessage<T>,
+): Promise<'stored' | 'replaced' | 'unchanged'> {
+  const tried = 'schedule'
+  checkName(tried, name)
+  const times = timetable(tried, when)
+  if (times.next(0) === undefined) throw invalid(tried, 'cron must have an instant', when.cron)
+  checkOptions(tried, message, MESSAGE)
+  const companion = companionOf(tried, queue)
+  const next = { when: wholeOf(when), message: await storedMessage(tried, queue, name, message) }
+  const before = newestOf(await ticksOf(companion.context, GROUP, [name], true))
+  const known = before && tickOf(before)
+  if (known !== undefined && isSame(known.message, next.message) && isSame(known.when, next.when))
+    return 'unchanged'
+  const goesOn = known !== undefined && isSame(known.when, next.when)
+  await put(companion, name, before, goesOn ? { ...next, ...standingOf(before!, known) } : next)
+  return known?.when === undefined ? 'stored' : 'replaced'
+}
+
+/** Ends a schedule. Answers whether there was one. What it has sent stays. @throws {@link QuaysideError} `INVALID_ARGUMENT` */
+export async function unschedule<T>(queue: Queue<T>, name: string): Promise<boolean> {
+  const tried = 'unschedule'
+  checkName(tried, name)
+  const companion = companionOf(tried, queue)
+  if (companion.context.guarantees.cancellation) {
+    let found = false
+    // One that is being changed while it is fired is there twice.
+    while ((await companion.queue.cancel([name]))[0]) found = true
+    return found
+  }
+  const before = newestOf(await ticksOf(companion.context, GROUP, [name], true))
+  if (before === undefined || tickOf(before).when === undefined) return false
+  await put(companion, name, before, {})
+  return true
+}
+
+/** The schedules of a queue. Changes nothing. @throws {@link QuaysideError} `INVALID_ARGUMENT` */
+export async function listSchedules<T>(
+  queue: Queue<T>,
+  options: ListSchedulesOptions = {},
+): Promise<SchedulesPage<T>> {
+  const tried = 'listSchedules'
+  checkOptions(tried, options, LIST_OPTIONS)
+  const { names, limit = DEFAULT_LIMIT, cursor } = options
+  const { context } = companionOf(tried, queue)
+  const query = { group: GROUP, ids: names, limit, cursor }
+  const page = await context.use(tried, (view) => listParts(view, query))
+  const newest = new Map<string, ListedMessage>()
+  for (const message of page.messages)
+    if (message.headers?.[REVISION] !== undefined && isNewer(message, newest.get(message.id)))
+      newest.set(message.id, message)
+  const { codec } = contextOf(queue).options
+  const schedules: Schedule<T>[] = []
+  for (const message of newest.values()) {
+    const { when, message: sent } = tickOf(message)
+    if (when === undefined) continue
+    const payload = await new Promise<T>((resolve) => resolve(decode(codec, unpack(sent!).body))).catch(
+      () => undefined,
+    )
+    schedules.push({ name: message.id, when, payload, nextAt: nextOf(message, when) })
+  }
+  return { schedules, cursor: page.cursor }
+}
+
+async function storedMessage<T>(
+  tried: string,
+  queue: Queue<T>,
+  name: string,
+  { payload, ...options }: ScheduledMessage<T>,
+): Promise<StoredMessage> {
+  const context = contextOf(queue)
+  const instant = instantText(0)
+  // Checked as it will be sent.
+  const all = { ...options.headers, schedule: name, 'scheduled-for': instant }
+  const asSent = { ...options, id: `${name}@${instant}` }
+  const { id: _id, ...message } = await prepare(context, tried, payload, asSent, all)
+  return pack(message)
+}
+
+async function put(
+  { queue, context }: Companion,
+  name: string,
+  before: ListedMessage | undefined,
+  tick: Tick,
+): Promise<void> {
+  const revision = revisionAfter(before?.headers?.[REVISION], context.options.id())
+  await queue.createProducer().send(tick, {
+    id: name,
+    headers: { [REVISION]: revision },
+    maxAttempts: MAX_ATTEMPTS,
+    // Where there are no ids that can be replaced, whoever fires sees that this one is newer.
+    replace: context.guarantees.deduplication,
+  })
+}
+
+function newestOf(messages: readonly ListedMessage[]): ListedMessage | undefined {
+  let newest: ListedMessage | undefined
+  for (const message of messages) if (isNewer(message, newest)) newest = message
+  return newest
+}
+
+function tickOf({ body }: ListedMessage): Tick {
+  return JSON.parse(body as string) as Tick
+}
+
+/** In JSON, where what is undefined is not there. */
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** How far a schedule has come. */
+function standingOf(message: ListedMessage, { from, unsure }: Tick): Pick<Tick, 'from' | 'unsure'> {
+  const { timestamp, lastError, attempt, state, headers } = message
+  const at = waitedFor(lastError, headers![REVISION]!)
+  if (at !== undefined) return { from: at }
+  return { from: from ?? timestamp + 1, unsure: unsure || attempt > 0 || state === 'leased' }
+}
+
+function nextOf(message: ListedMessage, when: When): number | undefined {
+  const { from, ...rest } = tickOf(message)
+  try {
+    return timetable('listSchedules', when).next(standingOf(message, { from, ...rest }).from! - 1)
+  } catch {
+    // A pattern that only newer code reads.
+    return undefined
+  }
+}

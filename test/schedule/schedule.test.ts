@@ -1,0 +1,449 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Consumer, Queue } from '../../src/index.ts'
+import { nextTurn } from '../../src/clock.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import {
+  type When,
+  drainSchedules,
+  listSchedules,
+  runSchedules,
+  schedule,
+  unschedule,
+} from '../../src/schedule/index.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { expectCode, setUp } from '../support/set-up.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What waits in the queue, by its ids; done then. */
+async function taken(consumer: Consumer<unknown>): Promise<string[]> {
+  const messages = await consumer.receiveBatch(1000)
+  if (messages.length > 0) await consumer.ackBatch(messages)
+  return messages.map(({ id }) => id)
+}
+
+/** Lets some time pass in steps, and fires what is due after each. */
+async function pass(
+  queue: Queue<never> | Queue,
+  clock: ManualClock,
+  ms: number,
+  stepMs: number,
+): Promise<void> {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    await clock.advance(stepMs)
+    await drainSchedules(queue)
+  }
+}
+
+/** Lets everything happen that waits for no time. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 30; i++) await nextTurn()
+}
+
+function at(name: string, ...instants: readonly string[]): string[] {
+  return instants.map((instant) => `${name}@${instant}`)
+}
+
+describe('a schedule', () => {
+  test('sends at each instant, by whoever runs schedules, with the instant in the id and in the headers', async () => {
+    const { clock, queue, consumer } = setUp()
+    const stop = new AbortController()
+    expect(
+      await schedule(queue, 'hourly', { cron: '0 * * * *' }, { payload: { n: 1 }, headers: { a: 'b' } }),
+    ).toBe('stored')
+    const running = [1, 2, 3].map(() => runSchedules(queue, { signal: stop.signal }))
+    await turns()
+    await clock.advance(HOUR - 1)
+    await turns()
+    expect(await consumer.receive()).toBe(undefined)
+    await clock.advance(1)
+    await turns()
+    const message = await consumer.receive()
+    expect(message).toMatchObject({
+      id: 'hourly@2030-01-01T01:00:00.000Z',
+      payload: { n: 1 },
+      headers: { a: 'b', schedule: 'hourly', 'scheduled-for': '2030-01-01T01:00:00.000Z' },
+      timestamp: clock.now(),
+    })
+    await message!.ack()
+    for (let i = 0; i < 2; i++) {
+      await clock.advance(HOUR)
+      await turns()
+    }
+    expect(await taken(consumer)).toEqual(
+      at('hourly', '2030-01-01T02:00:00.000Z', '2030-01-01T03:00:00.000Z'),
+    )
+    stop.abort()
+    await Promise.all(running)
+  })
+
+  test('each so many ms is on the multiples of it', async () => {
+    const { clock, queue, consumer } = setUp()
+    await clock.advance(1234)
+    await schedule(queue, 'often', { everyMs: 1000, catchUp: 'all' }, { payload: 1 })
+    await pass(queue, clock, 3000, 250)
+    expect(await taken(consumer)).toEqual(
+      at('often', '2030-01-01T00:00:02.000Z', '2030-01-01T00:00:03.000Z', '2030-01-01T00:00:04.000Z'),
+    )
+  })
+
+  test('carries bytes, keys, lanes, attempts and a time to live', async () => {
+    const { clock, queue, consumer } = setUp<Uint8Array>()
+    const payload = Uint8Array.from({ length: 256 }, (_, i) => i)
+    const rest = { key: 'k', lane: 'l', maxAttempts: 9, keepMs: 5, expiresInMs: HOUR }
+    await schedule(queue, 's', { everyMs: HOUR }, { payload, ...rest })
+    await pass(queue, clock, HOUR, HOUR)
+    const message = await consumer.receive()
+    expect(message).toMatchObject({ payload, key: 'k', lane: 'l', maxAttempts: 9, keepMs: 5 })
+    await message!.nack({ delayMs: 2 * HOUR })
+    expect(await queue.deadLetters().list()).toMatchObject({ messages: [{ reason: 'expired' }] })
+  })
+
+  test('goes on whatever becomes of what it sent: purged, cancelled, dead, or not taken', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 1 })
+    await pass(queue, clock, HOUR, HOUR)
+    await queue.purge()
+    await pass(queue, clock, HOUR, HOUR)
+    await queue.cancel(at('s', '2030-01-01T02:00:00.000Z'))
+    await pass(queue, clock, HOUR, HOUR)
+    await (await consumer.receive())!.reject()
+    await pass(queue, clock, 2 * HOUR, HOUR)
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-01T04:00:00.000Z', '2030-01-01T05:00:00.000Z'))
+  })
+
+  test('reaches every group, each once', async () => {
+    const { clock, queue } = setUp()
+    const groups = ['a', 'b'].map((group) => queue.createConsumer(group))
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    await pass(queue, clock, HOUR, HOUR)
+    for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
+    await pass(queue, clock, HOUR, HOUR)
+    for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+  })
+
+  test('ends with a pattern that has an end', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 'once', { cron: '2030-01-01T05:00:00' }, { payload: 1 })
+    await pass(queue, clock, DAY, HOUR)
+    expect(await taken(consumer)).toEqual(at('once', '2030-01-01T05:00:00.000Z'))
+    expect((await listSchedules(queue)).schedules).toEqual([])
+  })
+})
+
+describe('summer time', () => {
+  const year = async (when: When, from: number, ms: number, stepMs: number): Promise<string[]> => {
+    const clock = new ManualClock(from)
+    const queue = new Queue('q', { clock })
+    onTestFinished(() => queue.close())
+    await schedule(queue, 's', when, { payload: 1 })
+    await pass(queue, clock, ms, stepMs)
+    return (await taken(queue.createConsumer())).map((id) => id.slice(2))
+  }
+
+  test('a nightly hour that does not exist is fired right behind the gap, and one that comes twice once', async () => {
+    const when = { cron: '30 2 * * *', timeZone: 'Europe/Berlin' }
+    expect(await year(when, Date.UTC(2026, 2, 28), 3 * DAY, HOUR / 2)).toEqual([
+      '2026-03-28T01:30:00.000Z',
+      '2026-03-29T01:00:00.000Z',
+      '2026-03-30T00:30:00.000Z',
+    ])
+    expect(await year(when, Date.UTC(2026, 9, 24), 3 * DAY, HOUR / 2)).toEqual([
+      '2026-10-24T00:30:00.000Z',
+      '2026-10-25T00:30:00.000Z',
+      '2026-10-26T01:30:00.000Z',
+    ])
+  })
+
+  test('each hour that passes is fired once, also those of the changes', async () => {
+    const when = { cron: '0 * * * *', timeZone: 'America/New_York' }
+    for (const from of [Date.UTC(2026, 2, 8), Date.UTC(2026, 10, 1)]) {
+      const hours = Array.from({ length: 24 }, (_, i) => new Date(from + (i + 1) * HOUR).toISOString())
+      expect(await year(when, from, DAY, HOUR / 2)).toEqual(hours)
+    }
+  })
+})
+
+describe('after downtime', () => {
+  const back = async (when: When, downMs: number): Promise<string[]> => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', when, { payload: 1 })
+    await pass(queue, clock, HOUR, HOUR)
+    await clock.advance(downMs)
+    await drainSchedules(queue)
+    await drainSchedules(queue)
+    return (await taken(consumer)).map((id) => id.slice('s@2030-01-'.length))
+  }
+
+  test('last: the last one that was missed is fired', async () => {
+    expect(await back({ everyMs: HOUR }, 5.5 * HOUR)).toEqual(['01T01:00:00.000Z', '01T06:00:00.000Z'])
+    expect(await back({ cron: '* * * * *', catchUp: 'last' }, 5 * DAY)).toEqual([
+      '01T01:00:00.000Z',
+      '06T01:00:00.000Z',
+    ])
+  })
+
+  test('all: each is fired, in order', async () => {
+    const hours = Array.from({ length: 221 }, (_, i) => new Date(Date.UTC(2030, 0, 1, i + 1)).toISOString())
+    expect(await back({ everyMs: HOUR, catchUp: 'all' }, 220.5 * HOUR)).toEqual(
+      hours.map((hour) => hour.slice('2030-01-'.length)),
+    )
+  })
+
+  test('none: what is more than five minutes late is not', async () => {
+    expect(await back({ everyMs: HOUR, catchUp: 'none' }, 5.5 * HOUR)).toEqual(['01T01:00:00.000Z'])
+    expect(await back({ everyMs: HOUR, catchUp: 'none' }, 5 * HOUR + 300_000)).toEqual([
+      '01T01:00:00.000Z',
+      '01T06:00:00.000Z',
+    ])
+  })
+})
+
+describe('a change', () => {
+  test('to other times never fires the old one', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', { cron: '0 12 * * *' }, { payload: 'noon' })
+    await pass(queue, clock, 11 * HOUR, HOUR)
+    expect(await schedule(queue, 's', { cron: '0 18 * * *' }, { payload: 'evening' })).toBe('replaced')
+    await pass(queue, clock, 20 * HOUR, HOUR)
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, payload }) => [id, payload])).toEqual([
+      ['s@2030-01-01T18:00:00.000Z', 'evening'],
+    ])
+  })
+
+  test('while it is being fired does not, either', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 'old' })
+    await pass(queue, clock, HOUR, HOUR)
+    // Somebody takes it, and then stands still.
+    await clock.advance(HOUR)
+    const other = new Queue('orders.schedules', { storage, clock })
+    const held = await other.createConsumer().receive()
+    expect(held?.id).toBe('s')
+    expect(await schedule(queue, 's', { everyMs: DAY }, { payload: 'new' })).toBe('replaced')
+    await held!.nack({ delayMs: 0, counts: false, reason: held!.lastError! })
+    await pass(queue, clock, 30 * HOUR, HOUR)
+    await other.close()
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, payload }) => [id, payload])).toEqual([
+      ['s@2030-01-01T01:00:00.000Z', 'old'],
+      ['s@2030-01-02T00:00:00.000Z', 'new'],
+    ])
+    expect((await listSchedules(queue)).schedules).toHaveLength(1)
+  })
+
+  test('of the message goes on where the schedule was, and misses nothing', async () => {
+    const { clock, queue, consumer } = setUp()
+    const when: When = { everyMs: HOUR, catchUp: 'all' }
+    await schedule(queue, 's', when, { payload: 1 })
+    await pass(queue, clock, 2 * HOUR, HOUR)
+    await clock.advance(20 * DAY)
+    expect(await schedule(queue, 's', when, { payload: 2 })).toBe('replaced')
+    await drainSchedules(queue)
+    const messages = await consumer.receiveBatch(1000)
+    expect(messages.map(({ payload }) => payload)).toEqual([1, 1, ...Array<number>(480).fill(2)])
+    expect(new Set(messages.map(({ id }) => id)).size).toBe(482)
+  })
+
+  test('to the same changes nothing, whoever says it', async () => {
+    const { clock, queue, consumer } = setUp()
+    for (let i = 0; i < 3; i++) {
+      const said = await schedule(queue, 's', { cron: '0 * * * *', timeZone: 'UTC' }, { payload: 1 })
+      expect(said).toBe(i === 0 ? 'stored' : 'unchanged')
+      await pass(queue, clock, HOUR / 2, HOUR / 2)
+    }
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
+  })
+
+  test('or the end of a schedule that is removed is not fired', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    expect(await unschedule(queue, 's')).toBe(true)
+    expect(await unschedule(queue, 's')).toBe(false)
+    await pass(queue, clock, 3 * HOUR, HOUR)
+    expect(await taken(consumer)).toEqual([])
+    expect((await queue.stats()).messages).toBe(0)
+  })
+})
+
+test('schedules are listed with what they send and when', async () => {
+  const { clock, queue } = setUp()
+  await schedule(queue, 'a', { cron: '30 2 * * *', timeZone: 'Europe/Berlin' }, { payload: 'x' })
+  await schedule(queue, 'b', { everyMs: HOUR, catchUp: 'none' }, { payload: 'y' })
+  await pass(queue, clock, HOUR, HOUR)
+  const { schedules, cursor } = await listSchedules(queue)
+  expect(schedules.toSorted((one, two) => one.name.localeCompare(two.name))).toEqual([
+    {
+      name: 'a',
+      when: { cron: '30 2 * * *', timeZone: 'Europe/Berlin', catchUp: 'last' },
+      payload: 'x',
+      nextAt: Date.UTC(2030, 0, 1, 1, 30),
+    },
+    { name: 'b', when: { everyMs: HOUR, catchUp: 'none' }, payload: 'y', nextAt: Date.UTC(2030, 0, 1, 2) },
+  ])
+  expect(cursor).toBe(undefined)
+  expect(await listSchedules(queue, { names: ['b'] })).toMatchObject({ schedules: [{ name: 'b' }] })
+})
+
+describe('whoever fires', () => {
+  test('may die at any point: what it has sent is not sent again, and what it has not is', async () => {
+    const deaths = (['last', 'all'] as const).flatMap((catchUp) =>
+      [true, false].flatMap((done) => Array.from({ length: 8 }, (_, point) => ({ catchUp, done, point }))),
+    )
+    for (const { catchUp, done, point } of deaths) {
+      const clock = new ManualClock()
+      const storage = new MemoryAdapter({ clock })
+      const queue = new Queue('orders', { storage, clock })
+      const consumer = queue.createConsumer()
+      await schedule(queue, 's', { everyMs: HOUR, catchUp }, { payload: 1 })
+      await pass(queue, clock, 2 * HOUR, HOUR)
+      await clock.advance(HOUR)
+      const dying = new Queue('orders', { storage, clock })
+      // Its calls are not answered from some point on, be the first of them done or not.
+      let calls = 0
+      const open = storage.open.bind(storage)
+      storage.open = async (name) => {
+        const view = await open(name)
+        return new Proxy(view, {
+          get(target, verb) {
+            const value: unknown = Reflect.get(target, verb, target)
+            if (typeof value !== 'function') return value
+            const call = value.bind(target) as (...args: unknown[]) => unknown
+            if (verb === 'close' || verb === 'watch') return call
+            return (...args: unknown[]) => {
+              const dead = ++calls > point
+              const answer = dead && !(done && calls === point + 1) ? undefined : call(...args)
+              return dead ? new Promise(() => undefined) : answer
+            }
+          },
+        })
+      }
+      void drainSchedules(dying).catch(() => undefined)
+      await turns()
+      storage.open = open
+      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      const ids = await taken(consumer)
+      expect(ids, `${catchUp}, ${point} calls, ${done ? 'and one without an answer' : ''}`).toEqual(
+        at('s', ...[1, 2, 3, 4, 5].map((hour) => `2030-01-01T0${hour}:00:00.000Z`)),
+      )
+    }
+  })
+
+  test('goes by the clock of the storage', async () => {
+    const stored = new ManualClock()
+    const storage = new MemoryAdapter({ clock: stored })
+    const clocks = [-HOUR, 0, HOUR].map((ms) => new ManualClock(stored.now() + ms))
+    const queues = clocks.map((clock) => new Queue('q', { storage, clock }))
+    onTestFinished(async () => void (await Promise.all(queues.map((queue) => queue.close()))))
+    await schedule(queues[2]!, 's', { cron: '0 2 * * *' }, { payload: 1 })
+    const seen: [string, number][] = []
+    const consumer = queues[1]!.createConsumer()
+    for (let step = 0; step < 4 * 24 * 3; step++) {
+      for (const clock of [stored, ...clocks]) await clock.advance(HOUR / 4)
+      for (const queue of queues) await drainSchedules(queue)
+      for (const id of await taken(consumer)) seen.push([id, stored.now()])
+    }
+    expect(seen).toEqual(
+      [1, 2, 3].map((day) => [`s@2030-01-0${day}T02:00:00.000Z`, Date.UTC(2030, 0, day, 2)]),
+    )
+  })
+
+  test('sends nothing early where the clock of the storage was set back, and nothing twice', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', { cron: '0 2 * * *' }, { payload: 1 })
+    await pass(queue, clock, 1.5 * HOUR, HOUR / 2)
+    clock.jump(-HOUR)
+    await pass(queue, clock, HOUR, HOUR / 2)
+    expect(await taken(consumer)).toEqual([])
+    await pass(queue, clock, HOUR, HOUR / 4)
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+    clock.jump(-HOUR)
+    await pass(queue, clock, 2 * HOUR, HOUR / 4)
+    expect(await taken(consumer)).toEqual([])
+  })
+
+  test('is told what fails, and tries again', async () => {
+    const { clock, queue, consumer } = setUp({ maxMessages: 1 })
+    await queue.createProducer().send('full')
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    const stop = new AbortController()
+    const errors: unknown[] = []
+    const running = runSchedules(queue, { signal: stop.signal, onError: (error) => errors.push(error) })
+    await turns()
+    for (const ms of [HOUR, 5000]) {
+      await clock.advance(ms)
+      await turns()
+    }
+    expect(errors).toMatchObject([{ code: 'QUOTA_EXCEEDED' }, { code: 'QUOTA_EXCEEDED' }])
+    await taken(consumer)
+    await clock.advance(5000)
+    await turns()
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
+    stop.abort()
+    await running
+  })
+
+  test('once only learns what failed, after all others were sent', async () => {
+    const { clock, queue, consumer } = setUp({ maxMessages: 1 })
+    await queue.createProducer().send('full')
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    await clock.advance(HOUR)
+    await expectCode(drainSchedules(queue), 'QUOTA_EXCEEDED')
+    await taken(consumer)
+    await clock.advance(5000)
+    expect(await drainSchedules(queue)).toBe(1)
+    expect(await drainSchedules(queue)).toBe(0)
+  })
+
+  test('ends when the queue is closed, which waits for it', async () => {
+    const clock = new ManualClock()
+    const queue = new Queue('q', { clock })
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    const running = runSchedules(queue)
+    await clock.advance(HOUR)
+    await queue.close()
+    await running
+    expect(clock.timers).toBe(0)
+    await expectCode(schedule(queue, 's', { everyMs: HOUR }, { payload: 1 }), 'CLOSED')
+  })
+})
+
+describe('what is wrong is refused, and nothing is stored', () => {
+  const payload = 1
+  test.each([
+    ['a pattern', { cron: 'often' }, 'often'],
+    ['a pattern that never comes', { cron: '0 0 30 2 *' }, 'an instant'],
+    ['a time zone', { cron: '* * * * *', timeZone: 'Europe/Atlantis' }, 'Europe/Atlantis'],
+    ['a time zone without a pattern', { everyMs: 1000, timeZone: 'UTC' }, 'timeZone is for cron'],
+    ['a short time', { everyMs: 10 }, '1000 or more'],
+    ['both', { everyMs: 1000, cron: '* * * * *' }, 'either cron or everyMs'],
+    ['neither', {}, 'either cron or everyMs'],
+    ['how to catch up', { everyMs: 1000, catchUp: 'some' }, '"last"'],
+    ['a name of an option', { every: 1000 }, 'everyMs'],
+    ['no options', undefined, 'options'],
+  ])('%s', async (_, when, text) => {
+    const { queue } = setUp()
+    await expectCode(schedule(queue, 's', when as never, { payload }), 'INVALID_ARGUMENT', text)
+    expect((await listSchedules(queue)).schedules).toEqual([])
+  })
+
+  test('names and messages', async () => {
+    const { queue } = setUp()
+    const when: When = { everyMs: 1000 }
+    await expectCode(schedule(queue, '', when, { payload }), 'INVALID_ARGUMENT', 'name')
+    await expectCode(schedule(queue, 'a\nb', when, { payload }), 'INVALID_ARGUMENT', 'one line')
+    await expectCode(schedule(queue, 'x'.repeat(232), when, { payload }), 'TOO_LARGE', '231')
+    await expectCode(schedule(queue, 's', when, { payload, id: 'a' } as never), 'INVALID_ARGUMENT', 'id')
+    await expectCode(schedule(queue, 's', when, { payload: () => 1 }), 'UNSERIALIZABLE')
+    await expectCode(schedule(queue, 's', when, { payload, key: '' }), 'INVALID_ARGUMENT', 'key')
+    await expectCode(unschedule(queue, ''), 'INVALID_ARGUMENT')
+    await expectCode(listSchedules(queue, { name: 's' } as never), 'INVALID_ARGUMENT')
+    await expectCode(runSchedules(queue, { concurrency: 5 } as never), 'INVALID_ARGUMENT')
+    await expectCode(drainSchedules(queue, { deadline: -1 }), 'INVALID_ARGUMENT')
+    expect((await listSchedules(queue)).schedules).toEqual([])
+    const long = new Queue('q'.repeat(250))
+    await expectCode(schedule(long, 's', when, { payload }), 'TOO_LARGE')
+  })
+})
