@@ -6,7 +6,12 @@ import { type Batch, type More, Message } from './records.ts'
 import { openIn } from './stats.ts'
 
 /** Stores messages at the end of the queue. */
-export function append(book: Book, name: string, drafts: readonly NewMessage[], options: AppendOptions): AppendResult[] {
+export function append(
+  book: Book,
+  name: string,
+  drafts: readonly NewMessage[],
+  options: AppendOptions,
+): AppendResult[] {
   const { batchId, groups, maxMessages, maxBytes } = options
   if (maxMessages !== undefined || maxBytes !== undefined) checkLimits(book, name, drafts, options)
   book.start(groups)
@@ -67,10 +72,14 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
 /** What was kept of earlier messages of an id is forgotten, and what those end with that are still on their way. */
 function supersede(book: Book, id: string): void {
   const before = book.ids.get(id)
-  if (before !== undefined) before.more!.superseded = true
+  if (before !== undefined) {
+    before.more!.superseded = true
+    if (before.more!.dedupeMs > 0) book.promising.add(before)
+  }
   for (const { keptById, letters } of book.groups) {
     forgetKept(keptById.get(id))
-    for (const { message } of letters.get(id) ?? []) if (message.more !== undefined) message.more.superseded = true
+    for (const { message } of letters.get(id) ?? [])
+      if (message.more !== undefined) message.more.superseded = true
   }
 }
 
@@ -173,10 +182,14 @@ function checkLimits(
   })
   if (news.length === 0) return
   const isJoined = groups.some(
-    ({ name: group, from }) => book.group(group) === undefined && (from !== 'latest' || book.groups.length === 0),
+    ({ name: group, from }) =>
+      book.group(group) === undefined && (from !== 'latest' || book.groups.length === 0),
   )
   const messages = news.length + openIn(book, isJoined)
-  const added = news.reduce((sum, { body, key, headers }) => sum + sizeOf({ body, more: { ...noMore(0), key, headers } }), 0)
+  const added = news.reduce(
+    (sum, { body, key, headers }) => sum + sizeOf({ body, more: { ...noMore(0), key, headers } }),
+    0,
+  )
   const bytes = book.bytes + added
   if (messages <= maxMessages && bytes <= maxBytes) return
   const [what, count, most] =

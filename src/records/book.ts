@@ -47,6 +47,8 @@ export class Book {
   lapsed: Set<Message> = new Set()
   /** Messages by ids that do not tell their place. */
   ids: Map<string, Message> = new Map()
+  /** Messages that are on their way although a later one has their id, and have promised that it is known. */
+  promising: Set<Message> = new Set()
   lanes: Map<string, Lane> = new Map()
   lanesByName: Line<{ name: string }, Lane> = new Line(byName)
   bytes = 0
@@ -110,7 +112,6 @@ export class Book {
     this.changed = true
     return group
   }
-
 
   lane(name: string): Lane {
     let lane = this.lanes.get(name)
@@ -195,7 +196,7 @@ export class Book {
       // One that was delayed when the group started at the latest is not for it.
       if (entry !== undefined && !isFor(group, entry)) {
         group.others--
-        new Place(flow, message)
+        message.place = new Place(flow, message)
       } else {
         flow.ahead++
         group.ahead++
@@ -221,6 +222,7 @@ export class Book {
       this.lapsed.delete(message)
       if (id !== undefined) {
         if (this.ids.get(id) === message) this.ids.delete(id)
+        this.promising.delete(message)
         if (remembers && dedupeMs > 0) this.remember(id, this.now + dedupeMs)
       }
     }
@@ -295,6 +297,8 @@ export class Book {
   /** Forgets all messages at once. What their ids have promised is noted some at a time: see {@link fade}. */
   clear(): void {
     if (this.ids.size > 0) this.faded.push({ ids: this.ids.entries(), known: this.ids, at: this.now })
+    for (const { more } of this.promising) this.remember(more!.id!, this.now + more!.dedupeMs)
+    this.promising.clear()
     this.log = new Line(byOrder)
     this.entries = new Line(byOrderAndTie)
     this.lapses = new Line(byOrderAndTie)
@@ -374,7 +378,8 @@ export function idOf({ more, batch, order }: Message): string {
 
 /** As the contract counts bytes. */
 export function sizeOf({ body, more }: Pick<Message, 'body' | 'more'>): number {
-  let size = body.length + (more?.key?.length ?? 0)
-  for (const name in more?.headers) size += name.length + more!.headers[name]!.length
+  const { key = '', headers = {} } = more ?? {}
+  let size = body.length + key.length
+  for (const name in headers) size += name.length + headers[name]!.length
   return size
 }

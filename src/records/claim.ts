@@ -1,11 +1,17 @@
-import { type Body, type ClaimRequest, type ClaimResult, type Delivery, MAX_ANSWER_BYTES } from '../storage.ts'
+import {
+  type Body,
+  type ClaimRequest,
+  type ClaimResult,
+  type Delivery,
+  MAX_ANSWER_BYTES,
+} from '../storage.ts'
 import { type Book, hasReady, idOf, placeIn } from './book.ts'
 import { holdsOfGroup, holdsOfLane, isProbe, letsGo } from './holds.ts'
-import { die, expiresOf, move, newLine, stops, unlink } from './places.ts'
-import { type Flow, type Group, Place } from './records.ts'
+import { die, expiresOf, move, stops, unlink } from './places.ts'
+import { type Flow, type Group, type Places, Place } from './records.ts'
 import { receiptOf, settle } from './settle.ts'
 import { passTime } from './time.ts'
-import { Turns, positionOf } from './turns.ts'
+import { type Budget, Turns, positionOf } from './turns.ts'
 
 /** A claim passes over so many messages and lanes that give it nothing, and looks at so much that is due. The next goes on. */
 const MOST_PASSED = 2000
@@ -22,8 +28,7 @@ export function claim(book: Book, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(book, group, request.settle)
   group.deadForMs = deadForMs
   group.parksNext = parksNext
-  let left = MOST_PASSED
-  const spend = (): boolean => --left > 0
+  const budget: Budget = { left: MOST_PASSED }
   let more = passTime(book, MOST_PASSED)
   if (meetLanes(book, group, MOST_PASSED)) more = true
   const turns = new Turns(book, group, request)
@@ -32,22 +37,25 @@ export function claim(book: Book, request: ClaimRequest): ClaimResult {
   const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
   const taking = new Taking(book, group, request)
   const { deliveries } = taking
-  let flow: Flow | undefined
-  while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && left > 0) {
-    flow = turns.next(spend)
+  while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
+    const flow = turns.next(budget)
     if (flow === undefined) break
     if (taking.takeFrom(flow)) turns.took(flow)
-    else if (!spend()) break
+    else budget.left--
   }
-  more ||= left <= 0
+  more ||= budget.left <= 0
   if (isOpenNow && limit > 0 && !more && gates.every((held) => letsGo(held, group)))
-    more = turns.next(spend) !== undefined || left <= 0
+    more = turns.next(budget) !== undefined || budget.left <= 0
   const position = only === undefined ? undefined : positionOf(group, turns.turn)
   return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }
 }
 
 /** When time brings something that this group may take. */
-function nextIn({ now, entries, holdEnds }: Book, { timers }: Group, isFiltered: boolean): number | undefined {
+function nextIn(
+  { now, entries, holdEnds }: Book,
+  { timers }: Group,
+  isFiltered: boolean,
+): number | undefined {
   const next = Math.min(...[timers, entries, holdEnds].map(({ first }) => first?.order ?? Infinity))
   if (next === Infinity) return undefined
   return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
@@ -109,10 +117,10 @@ class Taking {
     }
     flow.ahead--
     flow.group.ahead--
-    const place = new Place(flow, message)
+    const place = (message.place = new Place(flow, message))
     const key = message.more?.key
     if (key !== undefined && expiresOf(place) > this.#book.now) {
-      const keys = (flow.keys ??= new Map<string, ReturnType<typeof newLine> | undefined>())
+      const keys = (flow.keys ??= new Map<string, Places | undefined>())
       if (keys.has(key)) {
         move(this.#book, place, 'blocked')
         return false
@@ -175,4 +183,3 @@ class Taking {
     })
   }
 }
-

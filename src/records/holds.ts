@@ -83,7 +83,11 @@ function drop(book: Book, held: Hold): void {
   book.tidy(lane)
 }
 
-function holdsAt(book: Book, name: string | undefined, makes: boolean): Map<string | undefined, Hold> | undefined {
+function holdsAt(
+  book: Book,
+  name: string | undefined,
+  makes: boolean,
+): Map<string | undefined, Hold> | undefined {
   if (name === undefined) return book.holds
   if (!makes) return book.lanes.get(name)?.holds
   const lane = book.lane(name)

@@ -1,5 +1,12 @@
 import type { LaneState, LanesPage, LanesQuery } from '../lanes.ts'
-import { type ListQuery, type ListedMessage, type MessageState, type Outcome, type Page, MAX_ANSWER_BYTES } from '../storage.ts'
+import {
+  type ListQuery,
+  type ListedMessage,
+  type MessageState,
+  type Outcome,
+  type Page,
+  MAX_ANSWER_BYTES,
+} from '../storage.ts'
 import { type Book, idOf, isAhead, isFor, isLinked, placeIn } from './book.ts'
 import { holdsOfLane, tell } from './holds.ts'
 import { expiresOf } from './places.ts'
@@ -8,6 +15,9 @@ import { receiptOf } from './settle.ts'
 
 /** A page looks at so many messages or lanes at most, and may be short. */
 const MOST_LOOKED = 50_000
+
+/** Of what a list goes on with, and behind which. Others are of no list. */
+const CURSOR = /^[0-3],[\d.]+(,\d+)?$/
 
 const USUAL: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
 
@@ -21,18 +31,21 @@ interface Found {
 export function list(book: Book, query: ListQuery): Page {
   const { states = USUAL, ids, lane, limit, cursor, bodies = true } = query
   const group = book.group(query.group)
-  const from = (cursor ?? '').split('.').map(Number)
-  const found = ids === undefined ? walk(book, group, states, from) : given(book, group, [...new Set(ids)], from)
+  if (cursor !== undefined && !CURSOR.test(cursor)) return { messages: [] }
+  const from = cursor?.split(',').map(Number) ?? []
+  const found =
+    ids === undefined ? walk(book, group, states, from) : given(book, group, [...new Set(ids)], from)
   const messages: ListedMessage[] = []
   let left = MOST_LOOKED
   let bytes = 0
   let last: Found['at'] | undefined
   for (const { at, one } of found) {
-    if (left-- === 0) return { messages, cursor: at.join('.') }
+    if (left-- === 0) return { messages, cursor: at.join() }
     const listed = show(book, group, one, bodies)
     if (listed === undefined || !states.includes(listed.state)) continue
     if (lane !== undefined && (listed.lane ?? '') !== lane) continue
-    if (last !== undefined && (messages.length >= limit || bytes > MAX_ANSWER_BYTES)) return { messages, cursor: last.join('.') }
+    if (last !== undefined && (messages.length >= limit || bytes > MAX_ANSWER_BYTES))
+      return { messages, cursor: last.join() }
     last = at
     messages.push(listed)
     bytes += listed.body.length
@@ -47,7 +60,6 @@ function* walk(
   states: readonly MessageState[],
   [phase = 0, order = 0, tie = 0]: readonly number[],
 ): Generator<Found, void> {
-  if (!(phase <= 3)) return
   if (phase <= 0 && hasAny(group, states))
     for (const one of book.log.walk(phase === 0 ? { order } : undefined)) yield { at: [0, one.order], one }
   if (phase <= 1 && states.some((state) => state === 'delayed' || state === 'ready'))
@@ -149,8 +161,12 @@ function showAs(
 }
 
 /** An outcome, unless its time is over or its dead letter is shown. */
-function showKept(book: Book, { group, order, message, id, attempt, outcome, end }: Kept): ListedMessage | undefined {
-  if (end!.order <= book.now || (outcome.status === 'dead' && group.dead.get({ order }) !== undefined)) return undefined
+function showKept(
+  book: Book,
+  { group, order, message, id, attempt, outcome, end }: Kept,
+): ListedMessage | undefined {
+  if (end!.order <= book.now || (outcome.status === 'dead' && group.dead.get({ order }) !== undefined))
+    return undefined
   const { more, lane, batch } = message
   return {
     id,

@@ -2,14 +2,20 @@ import type { DeadReason, DeadSettlement, Outcome } from '../storage.ts'
 import { type Book, idOf, isAhead, isLinked, isOpen, sizeOf } from './book.ts'
 import { Line, byOrder } from './line.ts'
 import { freeProbed } from './holds.ts'
-import { type Flow, type Kept, type Message, type MoreOfPlace, type State, Place } from './records.ts'
+import {
+  type Flow,
+  type Kept,
+  type Message,
+  type MoreOfPlace,
+  type Places,
+  type State,
+  Place,
+} from './records.ts'
 
 /** Why the next of a key is parked. */
 const BEHIND = 'behind a dead letter'
 
-type PlaceLine = Line<{ order: number }, Place>
-
-export function newLine(): PlaceLine {
+function newLine(): Places {
   return new Line(byOrder)
 }
 
@@ -107,7 +113,7 @@ export function unlink(place: Place): void {
 export function skip(flow: Flow, message: Message): Place {
   flow.ahead--
   flow.group.ahead--
-  return new Place(flow, message)
+  return (message.place = new Place(flow, message))
 }
 
 /** The first of a key is done, dead or dropped: the next one has its turn. */

@@ -89,13 +89,16 @@ export class Place {
   /** The place of the same message in another group. */
   other: Place | undefined
 
+  /** Whoever makes one has it be the place of the message from then on. */
   constructor(flow: Flow, message: Message) {
     this.flow = flow
     this.message = message
     this.other = message.place
-    message.place = this
   }
 }
+
+/** Places in the order of their messages. */
+export type Places = Line<{ readonly order: number }, Place>
 
 export interface MoreOfPlace {
   /** Of one that is blocked: not before. */
@@ -155,11 +158,11 @@ export class Flow {
   /** Leases that live. */
   leased = 0
   /** What was delivered before and is ready. */
-  again: Line<{ order: number }, Place> | undefined = undefined
+  again: Places | undefined = undefined
   /** What has waited behind its key and is ready. */
-  freed: Line<{ order: number }, Place> | undefined = undefined
+  freed: Places | undefined = undefined
   /** Keys of which one is on its way, and those behind it. */
-  keys: Map<string, Line<{ order: number }, Place> | undefined> | undefined = undefined
+  keys: Map<string, Places | undefined> | undefined = undefined
   /** Dead letters of keys that have the next one parked. */
   stops: Map<string, Place> | undefined = undefined
   /** What it gave last was delivered before. */
@@ -233,7 +236,7 @@ export class Group {
   ends: Line<{ order: number; tie: number }, End> = new Line(byOrderAndTie)
   /** Lanes that may have something to give, by name. */
   ring: Line<{ name: string }, Flow> = new Line(byName)
-  dead: Line<{ order: number }, Place> = new Line(byOrder)
+  dead: Places = new Line(byOrder)
   letters: Map<string, Place[]> = new Map()
   kept: Line<{ order: number }, Kept> = new Line(byOrder)
   keptById: Map<string, Kept> = new Map()
@@ -245,7 +248,14 @@ export class Group {
   deadForMs: number | undefined = undefined
   parksNext = false
 
-  constructor(name: string, number: number, token: string, isLatest: boolean, sinceTie: number, others: number) {
+  constructor(
+    name: string,
+    number: number,
+    token: string,
+    isLatest: boolean,
+    sinceTie: number,
+    others: number,
+  ) {
     this.name = name
     this.number = number
     this.token = token
@@ -288,7 +298,10 @@ function newCounts(): Record<State, number> {
 }
 
 /** In the order of code points, as UTF-8 has them. */
-export function byName({ name: a }: { readonly name: string }, { name: b }: { readonly name: string }): number {
+export function byName(
+  { name: a }: { readonly name: string },
+  { name: b }: { readonly name: string },
+): number {
   if (a === b) return 0
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {

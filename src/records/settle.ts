@@ -1,4 +1,4 @@
-import type { SettleResult, Settlement } from '../storage.ts'
+import type { Body, SettleResult, Settlement } from '../storage.ts'
 import { type Book, placeIn } from './book.ts'
 import { die, expiresOf, finish, forgetLetter, moreOf, move, park, redrive } from './places.ts'
 import type { Group, Place } from './records.ts'
@@ -65,13 +65,18 @@ function settleOne(book: Book, place: Place, settlement: Settlement): boolean {
       die(book, place, settlement.reason, settlement.error, settlement)
       return true
     case 'extend':
-      if (isDead) return false
-      place.lost = false
-      move(book, place, 'leased', now + settlement.leaseMs)
-      if (settlement.progress !== undefined && place.message.more?.keepMs !== undefined)
-        moreOf(place).progress = { status: 'running', progress: settlement.progress, at: book.clock }
-      return true
+      if (!isDead) extend(book, place, settlement.leaseMs, settlement.progress)
+      return !isDead
+    default:
+      return false
   }
+}
+
+function extend(book: Book, place: Place, leaseMs: number, progress: Body | undefined): void {
+  place.lost = false
+  move(book, place, 'leased', book.now + leaseMs)
+  if (progress !== undefined && place.message.more?.keepMs !== undefined)
+    moreOf(place).progress = { status: 'running', progress, at: book.clock }
 }
 
 function retry(book: Book, place: Place, due: number, error: string | undefined, counts: boolean): void {
@@ -83,4 +88,3 @@ function retry(book: Book, place: Place, due: number, error: string | undefined,
   if (due > book.now) move(book, place, 'waiting', due)
   else move(book, place, 'ready')
 }
-

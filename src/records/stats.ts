@@ -70,7 +70,10 @@ function firstDelayed({ entries }: Book, group: Group): Message | undefined {
   return undefined
 }
 
-function ageOf({ clock }: Book, messages: readonly ({ readonly batch: { readonly at: number } } | undefined)[]): number | undefined {
+function ageOf(
+  { clock }: Book,
+  messages: readonly ({ readonly batch: { readonly at: number } } | undefined)[],
+): number | undefined {
   const times = messages.flatMap((message) => (message === undefined ? [] : [message.batch.at]))
   return times.length === 0 ? undefined : Math.max(0, clock - Math.min(...times))
 }

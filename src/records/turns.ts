@@ -9,6 +9,11 @@ const MOST_LIMITS = 1000
 
 const NO_LIMITS: LaneLimits = {}
 
+/** What a claim may still look at. */
+export interface Budget {
+  left: number
+}
+
 /** Whose turn it is among the lanes of a group, as one claim may take from them. */
 export class Turns {
   readonly #book: Book
@@ -21,8 +26,7 @@ export class Turns {
     this.#book = book
     this.#group = group
     this.#rules = lanes
-    this.#only =
-      typeof only === 'object' ? [...only].sort((a, b) => byName({ name: a }, { name: b })) : only
+    this.#only = typeof only === 'object' ? [...only].sort((a, b) => byName({ name: a }, { name: b })) : only
     this.turn = only === undefined ? { ...group.turn } : turnOf(group, position)
   }
 
@@ -34,7 +38,7 @@ export class Turns {
   }
 
   /** The lane that gives the next message. Those that may not go rest from now on. */
-  next(spend: () => boolean): Flow | undefined {
+  next(budget: Budget): Flow | undefined {
     const { ring } = this.#group
     const { at, left } = this.turn
     if (ring.size === 0) return undefined
@@ -45,7 +49,7 @@ export class Turns {
     for (;;) {
       const flow = this.#after(at) ?? (at === undefined ? undefined : this.#after(undefined))
       if (flow === undefined || this.#mayGo(flow)) return flow
-      if (!spend()) return undefined
+      if (--budget.left <= 0) return undefined
     }
   }
 
@@ -73,7 +77,8 @@ export class Turns {
     if (only === undefined) return name === undefined ? ring.first : ring.after({ name })
     if (typeof only === 'string') {
       const from = name === undefined || byName({ name }, { name: only }) < 0 ? undefined : { name }
-      const flow = from === undefined ? (ring.get({ name: only }) ?? ring.after({ name: only })) : ring.after(from)
+      const flow =
+        from === undefined ? (ring.get({ name: only }) ?? ring.after({ name: only })) : ring.after(from)
       const found = flow?.lane.name === '' ? ring.after({ name: '' }) : flow
       return found?.lane.name.startsWith(only) === true ? found : undefined
     }
@@ -93,7 +98,8 @@ export class Turns {
       book.rest(flow)
       return false
     }
-    if (!holdsOfLane(lane, group.name).every((held) => letsGo(held, group))) return this.#rest(flow, undefined)
+    if (!holdsOfLane(lane, group.name).every((held) => letsGo(held, group)))
+      return this.#rest(flow, undefined)
     const { concurrency = Infinity, rate } = this.limitsOf(flow)
     if (leased >= concurrency) return this.#rest(flow, book.now + MAX_REST_MS)
     const at = rate === undefined ? 0 : tokenAt(flow, rate, book.now)

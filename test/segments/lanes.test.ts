@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LaneRules } from '../../src/lanes.ts'
-import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import { SegmentMemory, memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'
 import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
@@ -226,7 +227,7 @@ test.each([
 )
 
 test('what is cancelled once nobody needs the log for it hides nothing from a group that comes', async () => {
-  const queue = await new MemoryAdapter().open('q')
+  const queue = await new SegmentMemory().open('q')
   const batchId = '01890000-0000-7000-8000-000000000000'
   const messages = ['m0', 'm1'].map((body) => ({ body, key: 'k', lane: 'M' }))
   await queue.append(messages, { batchId })
