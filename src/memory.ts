@@ -1,16 +1,24 @@
-import { SEGMENT_GUARANTEES, SegmentAdapter } from './segments/engine.ts'
-import { OrderedMap } from './segments/ordered-map.ts'
-import type { Hint } from './storage.ts'
-import {
-  type Key,
-  type KeyRange,
-  type Kind,
-  type QueueStore,
-  type Row,
-  type Table,
-  type Transaction,
-  type TransactionalStore,
-} from './segments/store.ts'
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from './lanes.ts'
+import { QuaysideError } from './errors.ts'
+import type {
+  AppendOptions,
+  AppendResult,
+  ClaimRequest,
+  ClaimResult,
+  Guarantees,
+  Hint,
+  ListQuery,
+  NewMessage,
+  Outcome,
+  Page,
+  QueueStorage,
+  ResumeOptions,
+  SettleResult,
+  Settlement,
+  StorageAdapter,
+  StorageStats,
+} from './storage.ts'
+import { RecordQueue } from './records/index.ts'
 
 export interface MemoryOptions {
   /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
@@ -21,155 +29,155 @@ export interface MemoryOptions {
  * Keeps queues in memory: the fastest storage, which survives nothing. Queues are shared by whoever shares the adapter
  * object. It is what `new Queue(name)` uses.
  */
-export class MemoryAdapter extends SegmentAdapter {
+export class MemoryAdapter implements StorageAdapter {
+  readonly guarantees: Guarantees = {
+    name: 'memory',
+    durability: 'none',
+    sharedBy: 'instance',
+    exclusiveLeases: true,
+    fifo: true,
+    orderingKeys: true,
+    deduplication: true,
+    cancellation: true,
+    leasesSurviveReopen: false,
+    maxBodyBytes: 64 * 1024 * 1024,
+    maxHeaderBytes: 64 * 1024,
+    maxBatch: 100_000,
+    maxBatchBytes: Infinity,
+    consistentWithinMs: 0,
+    lanes: true,
+    parking: true,
+    results: true,
+  }
+  readonly #clock: { now(): number }
+  readonly #queues: Map<string, Shared> = new Map()
+  #closed = false
+
   constructor({ clock = Date }: MemoryOptions = {}) {
-    super(
-      {
-        ...SEGMENT_GUARANTEES,
-        name: 'memory',
-        durability: 'none',
-        sharedBy: 'instance',
-        leasesSurviveReopen: false,
-        maxBodyBytes: 64 * 1024 * 1024,
-        maxHeaderBytes: 64 * 1024,
-        maxBatch: 100_000,
-        maxBatchBytes: Infinity,
+    this.#clock = clock
+  }
+
+  async open(name: string): Promise<QueueStorage> {
+    if (this.#closed) throw closedError('open a queue', 'storage')
+    const shared = this.#queues.get(name) ?? { queue: new RecordQueue(name, this.#clock), views: 0 }
+    this.#queues.set(name, shared)
+    shared.views++
+    return new View(
+      shared.queue,
+      () => this.#closed,
+      () => {
+        // Nothing is kept of a queue that nobody has and that is as new.
+        if (--shared.views === 0 && shared.queue.isNew && this.#queues.get(name) === shared)
+          this.#queues.delete(name)
       },
-      memoryStore(clock),
     )
   }
-}
 
-/** Contract 2 on nothing but memory. Every opening of the adapter finds the same rows, as long as the object lives. */
-export function memoryStore(clock: { now(): number }): () => Promise<TransactionalStore> {
-  const queues = new Map<string, MemoryQueue>()
-  const store: TransactionalStore = {
-    async open(queue) {
-      const rows = queues.get(queue) ?? new MemoryQueue(clock, () => queues.delete(queue))
-      queues.set(queue, rows)
-      return rows
-    },
-    async queues() {
-      return [...queues].flatMap(([name, rows]) => (rows.isEmpty ? [] : [name])).sort()
-    },
-    async close() {},
-  }
-  return async () => store
-}
-
-/** A row that was written, what it was before, `undefined` where there was none, and what was written before it. */
-type Undo = readonly [rows: OrderedMap<unknown>, key: Key, before: unknown, earlier: Undo | undefined]
-
-/** Many rows that were removed together. */
-class Removed {
-  readonly #keys: readonly Key[]
-  readonly #values: readonly unknown[]
-
-  constructor(keys: readonly Key[], values: readonly unknown[]) {
-    this.#keys = keys
-    this.#values = values
+  async queues(): Promise<string[]> {
+    if (this.#closed) throw closedError('list queues', 'storage')
+    return [...this.#queues].flatMap(([name, { queue }]) => (queue.isEmpty ? [] : [name])).sort()
   }
 
-  putBack(rows: OrderedMap<unknown>): void {
-    for (const [i, key] of this.#keys.entries()) rows.set(key, this.#values[i])
+  async close(): Promise<void> {
+    this.#closed = true
   }
 }
 
-/** The rows of one queue. Bodies run at once and to their end, so transactions are alone by themselves. */
-class MemoryQueue implements QueueStore, Transaction {
-  readonly soleOwner = false
-  readonly #clock: { now(): number }
-  readonly #listeners: Set<(hint?: Hint) => void> = new Set()
-  readonly #tables: { [T in Table]?: OrderedMap<unknown> } = {}
-  /** What the running transaction has written over, last first, to be put back if it fails. */
-  #undo: Undo | undefined
-  readonly #forget: () => void
-  /** What the running transaction says to those who watch. */
-  #hint: Hint | undefined
+/** A queue, and how many have it open. */
+interface Shared {
+  readonly queue: RecordQueue
+  views: number
+}
 
-  /** @param forget Is called where nobody has it, and it has no rows. */
-  constructor(clock: { now(): number }, forget: () => void) {
-    this.#clock = clock
-    this.#forget = forget
+function closedError(tried: string, what: string): QuaysideError {
+  return new QuaysideError('CLOSED', `${tried}: this ${what} was closed; open it again`)
+}
+
+class View implements QueueStorage {
+  readonly #queue: RecordQueue
+  readonly #isAdapterClosed: () => boolean
+  readonly #leave: () => void
+  #closed = false
+
+  constructor(queue: RecordQueue, isAdapterClosed: () => boolean, leave: () => void) {
+    this.#queue = queue
+    this.#isAdapterClosed = isAdapterClosed
+    this.#leave = leave
   }
 
-  transact<T>(_kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    this.#hint = undefined
-    try {
-      const result = body(this)
-      if (this.#undo !== undefined) {
-        this.#undo = undefined
-        const hint = this.#hint
-        for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
-      }
-      return Promise.resolve(result)
-    } catch (error) {
-      while (this.#undo !== undefined) {
-        const [rows, key, before, earlier] = this.#undo
-        this.#undo = earlier
-        if (before instanceof Removed) before.putBack(rows)
-        else if (before === undefined) rows.delete(key)
-        else rows.set(key, before)
-      }
-      return Promise.reject(error)
-    }
+  #run<T>(tried: string, verb: (queue: RecordQueue) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(closedError(tried, 'queue'))
+    if (this.#isAdapterClosed()) return Promise.reject(closedError(tried, 'storage'))
+    return verb(this.#queue)
   }
 
-  now(): number {
-    return this.#clock.now()
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    return this.#run('append', (queue) => queue.append(messages, options))
   }
 
-  tell(hint: Hint): void {
-    this.#hint = hint
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.#run('claim', (queue) => queue.claim(request))
+  }
+
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    return this.#run('settle', (queue) => queue.settle(group, settlements))
+  }
+
+  list(query: ListQuery): Promise<Page> {
+    return this.#run('list', (queue) => queue.list(query))
+  }
+
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#run('results', (queue) => queue.results(group, ids))
+  }
+
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#run('lanes', (queue) => queue.lanes(query))
+  }
+
+  stats(): Promise<StorageStats> {
+    return this.#run('stats', (queue) => queue.stats())
+  }
+
+  cancel(ids: readonly string[]): Promise<boolean[]> {
+    return this.#run('cancel', (queue) => queue.cancel(ids))
+  }
+
+  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
+    return this.#run('retryNow', (queue) => queue.retryNow(group, ids))
+  }
+
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return this.#run('resume', (queue) => queue.resume(ids, options))
+  }
+
+  hold(request: HoldRequest): Promise<void> {
+    return this.#run('hold', (queue) => queue.hold(request))
+  }
+
+  release(request: ReleaseRequest): Promise<boolean> {
+    return this.#run('release', (queue) => queue.release(request))
+  }
+
+  deleteGroup(group: string): Promise<void> {
+    return this.#run('deleteGroup', (queue) => queue.deleteGroup(group))
+  }
+
+  purge(): Promise<void> {
+    return this.#run('purge', (queue) => queue.purge())
+  }
+
+  delete(): Promise<void> {
+    return this.#run('delete', (queue) => queue.delete())
   }
 
   watch(listener: (hint?: Hint) => void): () => void {
-    const own = (hint?: Hint): void => listener(hint)
-    this.#listeners.add(own)
-    return () => this.#listeners.delete(own)
+    return this.#queue.watch(listener)
   }
 
-  close(): void {
-    if (this.isEmpty) this.#forget()
-  }
-
-  get isEmpty(): boolean {
-    return Object.values(this.#tables).every(({ size }) => size === 0)
-  }
-
-  #table(table: Table): OrderedMap<unknown> {
-    return (this.#tables[table] ??= new OrderedMap())
-  }
-
-  get<V>(table: Table, key: Key): V | undefined {
-    return this.#table(table).get(key) as V | undefined
-  }
-
-  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
-    return this.#table(table).range(range, limit) as readonly Row<V>[]
-  }
-
-  count(table: Table, range: KeyRange): number {
-    return this.#table(table).count(range)
-  }
-
-  #note(rows: OrderedMap<unknown>, key: Key, before: unknown): void {
-    this.#undo = [rows, key, before, this.#undo]
-  }
-
-  put(table: Table, key: Key, value: unknown): void {
-    const rows = this.#table(table)
-    this.#note(rows, key, rows.set(key, value))
-  }
-
-  delete(table: Table, key: Key): void {
-    const rows = this.#table(table)
-    const before = rows.delete(key)
-    if (before !== undefined) this.#note(rows, key, before)
-  }
-
-  deleteRange(table: Table, range: KeyRange): void {
-    const rows = this.#table(table)
-    rows.deleteRange(range, (keys, values) => this.#note(rows, 0, new Removed(keys, values)))
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#leave()
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { MemoryAdapter, memoryStore } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/memory.ts'
+import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { TABLES, type Table } from '../../src/segments/store.ts'
 import type { NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LaneRules } from '../../src/lanes.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
 import { DEFAULT_LIMITS } from '../../src/segments/store.ts'
+import { SegmentMemory } from '../support/memory-store.ts'
 import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { type Cost, Metered } from './metered.ts'
 
@@ -175,7 +175,7 @@ test.each([
 )
 
 test('what is cancelled once nobody needs the log for it hides nothing from a group that comes', async () => {
-  const queue = await new MemoryAdapter().open('q')
+  const queue = await new SegmentMemory().open('q')
   const batchId = '01890000-0000-7000-8000-000000000000'
   const messages = ['m0', 'm1'].map((body) => ({ body, key: 'k', lane: 'M' }))
   await queue.append(messages, { batchId })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { SegmentMemory } from '../support/memory-store.ts'
 
 test('a transaction in memory that fails puts back every row that it took away', async () => {
-  const view = await new MemoryAdapter().open('orders')
+  const view = await new SegmentMemory().open('orders')
   const batchId = '019343f0-0000-7000-8000-000000000000'
   await view.append([{ body: 'a' }, { body: 'b' }, { body: 'c' }], { batchId })
   const { deliveries } = await view.claim({ group: 'g', limit: 9, leaseMs: 1000, maxAttempts: 3 })

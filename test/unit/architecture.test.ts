@@ -53,9 +53,12 @@ describe.each(src)('%s', (file) => {
   })
 })
 
-test('the core knows no storage: only memory.ts knows the segment engine, and only what makes it the default knows that', () => {
+test('the core knows no storage: only memory.ts knows the record engine, and only what makes it the default knows that', () => {
   const core = src.filter((file) => dirname(file) === 'src' && file !== 'src/memory.ts')
-  for (const file of core) expect(imports(file).filter(isUnder('src/segments')), file).toEqual([])
+  for (const file of core)
+    expect(imports(file).filter(isUnder('src/segments', 'src/records')), file).toEqual([])
+  expect(imports('src/memory.ts').filter(isUnder('src/segments'))).toEqual([])
+  expect(imports('src/memory.ts').filter(isUnder('src/records'))).toEqual(['src/records/index.ts'])
   const usesMemory = core.filter((file) => imports(file).includes('src/memory.ts'))
   expect(usesMemory).toEqual(['src/default-queue.ts'])
 })

@@ -332,7 +332,7 @@ describe('what is never read to its end', () => {
     const both = strict.receiveBatch(2, { waitMs: 300 })
     await clock.advance(300)
     expect((await both).map(({ payload }) => payload)).toEqual(['quick'])
-    expect(await states(queue)).toEqual(['leased 1', 'ready 0'])
+    expect(await states(queue)).toEqual(['ready 0', 'leased 1'])
   })
 
   test('but what is found at the very end of a wait may still be read', async () => {

@@ -1,0 +1,185 @@
+import {
+  type Body,
+  type ClaimRequest,
+  type ClaimResult,
+  type Delivery,
+  MAX_ANSWER_BYTES,
+} from '../storage.ts'
+import { type Book, hasReady, idOf, placeIn } from './book.ts'
+import { holdsOfGroup, holdsOfLane, isProbe, letsGo } from './holds.ts'
+import { die, expiresOf, move, stops, unlink } from './places.ts'
+import { type Flow, type Group, type Places, Place } from './records.ts'
+import { receiptOf, settle } from './settle.ts'
+import { passTime } from './time.ts'
+import { type Budget, Turns, positionOf } from './turns.ts'
+
+/** A claim passes over so many messages and lanes that give it nothing, and looks at so much that is due. The next goes on. */
+const MOST_PASSED = 2000
+/** With a filter, nobody looks again sooner than that for what other lanes have. */
+const FILTERED_MS = 20
+
+const LEASE_LOST = 'the lease ended before the delivery was settled'
+
+/** Leases messages to a consumer. */
+export function claim(book: Book, request: ClaimRequest): ClaimResult {
+  const { group: name, from, limit, only, deadForMs, parksNext = false } = request
+  book.start(request.groups)
+  const group = book.group(name) ?? book.startGroup(name, from)
+  const settled = request.settle && settle(book, group, request.settle)
+  group.deadForMs = deadForMs
+  group.parksNext = parksNext
+  const budget: Budget = { left: MOST_PASSED }
+  let more = passTime(book, MOST_PASSED)
+  if (meetLanes(book, group, MOST_PASSED)) more = true
+  const turns = new Turns(book, group, request)
+  const gates = holdsOfGroup(book, name)
+  const isOpenNow = gates.every((held) => letsGo(held, group))
+  const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
+  const taking = new Taking(book, group, request)
+  const { deliveries } = taking
+  while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
+    const flow = turns.next(budget)
+    if (flow === undefined) break
+    if (taking.takeFrom(flow)) turns.took(flow)
+    else budget.left--
+  }
+  more ||= budget.left <= 0
+  if (isOpenNow && limit > 0 && !more && gates.every((held) => letsGo(held, group)))
+    more = turns.next(budget) !== undefined || budget.left <= 0
+  const position = only === undefined ? undefined : positionOf(group, turns.turn)
+  return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }
+}
+
+/** When time brings something that this group may take. */
+function nextIn(
+  { now, entries, holdEnds }: Book,
+  { timers }: Group,
+  isFiltered: boolean,
+): number | undefined {
+  const next = Math.min(...[timers, entries, holdEnds].map(({ first }) => first?.order ?? Infinity))
+  if (next === Infinity) return undefined
+  return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
+}
+
+/** A new group meets the lanes that were there before it, some at a time. Answers whether there are more. */
+function meetLanes(book: Book, group: Group, most: number): boolean {
+  if (group.walked === undefined) return false
+  for (const lane of book.lanesByName.walk({ name: group.walked })) {
+    if (most-- === 0) return true
+    book.flowOf(group, lane)
+    group.walked = lane.name
+  }
+  group.walked = undefined
+  return false
+}
+
+/** What one claim has taken so far. */
+class Taking {
+  readonly deliveries: Delivery[] = []
+  bytes = 0
+  readonly #book: Book
+  readonly #group: Group
+  readonly #until: number
+  readonly #maxAttempts: number
+
+  constructor(book: Book, group: Group, { leaseMs, maxAttempts }: ClaimRequest) {
+    this.#book = book
+    this.#group = group
+    this.#until = book.now + leaseMs
+    this.#maxAttempts = maxAttempts
+  }
+
+  /**
+   * Looks at the next message of a lane: what was delivered before and first deliveries take turns. Answers whether it was
+   * leased, and not buried, blocked or parked.
+   */
+  takeFrom(flow: Flow): boolean {
+    const again = flow.again?.first
+    const freed = flow.freed?.first
+    const hasFirst = freed !== undefined || flow.cursor !== undefined
+    const isAgain = again !== undefined && (!hasFirst || !flow.gaveAgain)
+    const place = isAgain ? again : freed
+    const taken = place === undefined ? this.#pass(flow) : this.#take(place)
+    if (taken) flow.gaveAgain = isAgain
+    if (!hasReady(flow)) this.#book.rest(flow)
+    return taken
+  }
+
+  /** Takes the message at the cursor, if nothing of its key is before it. */
+  #pass(flow: Flow): boolean {
+    const message = flow.cursor!
+    const known = placeIn(flow.group, message)
+    flow.cursor = message.next
+    if (known !== undefined) {
+      // The group was done with it before it came by.
+      if (known.state === 'gone') unlink(known)
+      return false
+    }
+    flow.ahead--
+    flow.group.ahead--
+    const place = (message.place = new Place(flow, message))
+    const key = message.more?.key
+    if (key !== undefined && expiresOf(place) > this.#book.now) {
+      const keys = (flow.keys ??= new Map<string, Places | undefined>())
+      if (keys.has(key)) {
+        move(this.#book, place, 'blocked')
+        return false
+      }
+      keys.set(key, undefined)
+      if (stops(this.#book, place)) return false
+    }
+    return this.#take(place)
+  }
+
+  /** Leases a message, unless it has expired or used up its attempts. */
+  #take(place: Place): boolean {
+    const book = this.#book
+    const { message, more, lost, attempt } = place
+    const content = more?.content
+    const maxAttempts =
+      (content === undefined ? message.more?.maxAttempts : content.maxAttempts) ?? this.#maxAttempts
+    const error = lost ? LEASE_LOST : place.error
+    if (expiresOf(place) <= book.now) die(book, place, 'expired', place.error, this.#group)
+    else if (attempt >= maxAttempts) die(book, place, 'exhausted', error, this.#group)
+    else {
+      if (lost) this.#group.failed++
+      move(book, place, 'leased', this.#until)
+      place.leases++
+      place.attempt++
+      place.lost = false
+      place.error = error
+      if (more !== undefined) more.progress = more.parked = undefined
+      this.#probe(place)
+      this.#deliver(place, maxAttempts, content ?? message)
+      return true
+    }
+    return false
+  }
+
+  #probe(place: Place): void {
+    const { holds } = this.#book
+    const { group, lane } = place.flow
+    if (holds.size === 0 && lane.holds === undefined) return
+    for (const { probing } of [...holdsOfGroup(this.#book, group.name), ...holdsOfLane(lane, group.name)])
+      probing?.out.set(group, place)
+  }
+
+  #deliver(place: Place, maxAttempts: number, { body }: { readonly body: Body }): void {
+    const { message, attempt, error, more: own } = place
+    const { more, lane, batch } = message
+    this.bytes += body.length
+    this.deliveries.push({
+      receipt: receiptOf(place),
+      id: idOf(message),
+      body,
+      headers: own?.content === undefined ? more?.headers : own.content.headers,
+      key: more?.key,
+      lane: lane.name === '' ? undefined : lane.name,
+      timestamp: (own?.content ?? batch).at,
+      keepMs: more?.keepMs,
+      attempt,
+      maxAttempts,
+      lastError: error,
+    })
+  }
+}

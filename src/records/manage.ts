@@ -1,0 +1,90 @@
+import type { ResumeOptions } from '../storage.ts'
+import { dropEverywhere } from './append.ts'
+import { type Book, placeIn } from './book.ts'
+import { forgetHolds } from './holds.ts'
+import { expiresOf, goOn, moreOf, move } from './places.ts'
+import type { Line } from './line.ts'
+import type { Message, Place } from './records.ts'
+
+/** Drops messages in every group. Answers, for each, whether it was there. */
+export function cancel(book: Book, ids: readonly string[]): boolean[] {
+  return ids.map((id) => {
+    const message = book.find(id)
+    if (message === undefined) return false
+    const isThere = dropEverywhere(book, message) || book.groups.length === 0
+    // One that a deleted group has left is over already.
+    book.end(message, !isThere)
+    book.changed ||= isThere
+    return isThere
+  })
+}
+
+/** Has messages of a group that wait for a retry be due now. */
+export function retryNow(book: Book, name: string, ids: readonly string[]): boolean[] {
+  const group = book.group(name)
+  return ids.map((id) => {
+    const message = book.find(id)
+    const place = group && message && placeIn(group, message)
+    if (place?.state !== 'waiting') return false
+    move(book, place, 'ready')
+    return true
+  })
+}
+
+/** Ends the wait of parked messages. */
+export function resume(book: Book, ids: readonly string[], { group: only, edit }: ResumeOptions): boolean[] {
+  const groups = book.groups.filter(({ name }) => only === undefined || name === only)
+  return ids.map((id) => {
+    const message = book.find(id)
+    let found = false
+    for (const group of message === undefined ? [] : groups) {
+      const place = placeIn(group, message!)
+      if (place?.state !== 'parked' || expiresOf(place) <= book.now) continue
+      if (edit !== undefined) change(book, place, edit)
+      goOn(book, place)
+      found = true
+    }
+    return found
+  })
+}
+
+/** A message carries something else in one group. */
+function change(book: Book, place: Place, edit: NonNullable<ResumeOptions['edit']>): void {
+  const { body, headers, maxAttempts, expiresInMs } = edit
+  const more = moreOf(place)
+  more.content = { body, headers, maxAttempts, at: book.clock }
+  if (expiresInMs === undefined) return
+  if (more.lapse !== undefined) book.lapses.remove(more.lapse)
+  more.expires = book.now + expiresInMs
+  book.lapse(place.message, more.expires, place)
+}
+
+/** Forgets a group. What only it had to do is over: {@link sweep} finds it. */
+export function deleteGroup(book: Book, name: string): void {
+  const group = book.group(name)
+  if (group !== undefined) book.groups.splice(book.groups.indexOf(group), 1)
+  forgetHolds(book, name, group)
+  if (group === undefined) return
+  if (book.groups.length === 0) book.clear()
+  book.changed = true
+}
+
+/** Ends what nobody has to do any more, behind a place of a line. Answers with where to go on. */
+export function sweep<P, T extends P>(
+  book: Book,
+  line: Line<P, T>,
+  messageOf: (item: T) => Message,
+  from: P | undefined,
+  most: number,
+): P | undefined {
+  const over: Message[] = []
+  let last: P | undefined
+  for (const item of line.walk(from)) {
+    if (most-- === 0) break
+    last = item
+    const message = messageOf(item)
+    if (!book.isRetained(message)) over.push(message)
+  }
+  for (const message of over) book.end(message, true)
+  return most < 0 ? last : undefined
+}
