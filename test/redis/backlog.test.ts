@@ -1,136 +1,80 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { describe, expect, test } from 'vitest'
 import { uuid } from '../../src/message-id.ts'
-import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
+import type { Delivery, QueueStorage, Settlement } from '../../src/storage.ts'
 import { expectCode } from '../support/set-up.ts'
-import { type Connected, connectClient } from './support/clients.ts'
-import { type RedisServer, startRedis } from './support/server.ts'
+import { CLAIM, EMPTY, ack, onRedis, send, takeAll } from './support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
-let now = 0
-beforeEach(async () => {
-  now = 1_767_225_600_000
-  await connected.command('FLUSHALL')
-})
-
-const CLAIM = { group: 'g', limit: 1000, leaseMs: 1e9, maxAttempts: 1000 }
-
-async function openQueue(): Promise<QueueStorage> {
-  const clock = { now: () => now }
-  const adapter = new RedisStorage(connected.client, { prefix: 'p', durability: 'process', clock })
-  onTestFinished(() => adapter.close())
-  return await adapter.open('q')
-}
-
-async function send(queue: QueueStorage, count: number, make: (i: number) => NewMessage): Promise<void> {
-  for (let i = 0; i < count; i += 1000) {
-    const size = Math.min(1000, count - i)
-    await queue.append(
-      Array.from({ length: size }, (_, j) => make(i + j)),
-      { batchId: uuid() },
-    )
-  }
-}
-
-/** Claims until there is nothing, and settles all as it is told. */
-async function takeAll(
-  queue: QueueStorage,
-  settle: (delivery: Delivery) => Settlement,
-  group = 'g',
-): Promise<void> {
-  for (;;) {
-    const { deliveries, nextInMs } = await queue.claim({ ...CLAIM, group })
-    await queue.settle(group, deliveries.map(settle))
-    if (deliveries.length === 0 && nextInMs !== 0) return
-  }
-}
-
-const ack = ({ receipt }: Delivery): Settlement => ({ receipt, kind: 'ack' })
+const redis = onRedis()
 const retry = ({ receipt }: Delivery): Settlement => ({ receipt, kind: 'retry', delayMs: 1e6 })
-
-async function keys(): Promise<string[]> {
-  return ((await connected.command('KEYS', '*')) as string[]).sort()
-}
 
 async function memory(): Promise<number> {
   let bytes = 0
-  for (const key of await keys())
-    bytes += Number(await connected.command('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
+  for (const key of await redis.keys())
+    bytes += Number(await redis.command('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
   return bytes
 }
 
 /** Commands that the scripts of a verb gave, per script: the same on any machine. */
 async function work(run: () => Promise<unknown>): Promise<number> {
-  await connected.command('CONFIG', 'RESETSTAT')
+  await redis.command('CONFIG', 'RESETSTAT')
   await run()
-  const stats = String(await connected.command('INFO', 'commandstats'))
+  const stats = String(await redis.command('INFO', 'commandstats'))
   let all = 0
   for (const [, name, calls] of stats.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm))
     if (!/^(evalsha|config|info)/.test(name!)) all += Number(calls)
   return all / Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)![1])
 }
 
-const EMPTY = ['{p:q}:log', '{p:q}:state']
-
 describe('nothing is left of what is done', () => {
   test('of messages that would expire, in the log or after a retry', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await send(queue, 500, (i) => ({ body: 'x', expiresInMs: 1e8, key: i % 2 === 0 ? 'k' : undefined }))
     const { deliveries } = await queue.claim(CLAIM)
     await queue.settle('g', deliveries.slice(0, 100).map(retry))
     await queue.settle('g', deliveries.slice(100).map(ack))
-    now += 1e6
+    redis.now += 1e6
     await takeAll(queue, ack)
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 
   test('of groups that are deleted, but ids for as long as they were promised', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     for (const group of ['g', 'slow']) await queue.claim({ ...CLAIM, group, limit: 0 })
     await send(queue, 3000, (i) => ({ body: 'x', id: `${i}`, dedupeMs: i % 2 === 0 ? 1000 : undefined }))
     await takeAll(queue, ack)
     const { deliveries } = await queue.claim({ ...CLAIM, group: 'slow' })
     await queue.settle('slow', deliveries.map(retry))
     await queue.deleteGroup('slow')
-    expect(await keys()).toEqual([...EMPTY.slice(0, 1), '{p:q}:past', ...EMPTY.slice(1)])
-    expect(await connected.command('ZCARD', '{p:q}:past')).toBe(1500)
-    now += 1000
+    expect(await redis.keys()).toEqual([...EMPTY.slice(0, 1), '{p:q}:past', ...EMPTY.slice(1)])
+    expect(await redis.command('ZCARD', '{p:q}:past')).toBe(1500)
+    redis.now += 1000
     await takeAll(queue, ack)
     await takeAll(queue, ack)
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 
   test('of a queue that is deleted', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await send(queue, 100, (i) => ({ body: 'x', id: `${i}`, key: `${i % 5}`, delayMs: i % 3, dedupeMs: 1e6 }))
     await takeAll(queue, retry)
     await queue.claim({ ...CLAIM, group: 'late' })
     await queue.delete()
-    expect(await keys()).toEqual([])
+    expect(await redis.keys()).toEqual([])
   })
 
   test('of messages that were all cancelled', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await queue.claim(CLAIM)
     await send(queue, 500, (i) => ({ body: 'x', id: `${i}` }))
     const ids = Array.from({ length: 500 }, (_, i) => `${i}`)
     await queue.cancel(ids.slice(0, 256))
     await queue.cancel(ids.slice(256))
-    expect(await keys()).toEqual(EMPTY)
-    expect(await connected.command('XLEN', '{p:q}:log')).toBe(0)
+    expect(await redis.keys()).toEqual(EMPTY)
+    expect(await redis.command('XLEN', '{p:q}:log')).toBe(0)
   })
 
   test('one message in flight holds nothing back, neither many small nor some large ones', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await send(queue, 1, () => ({ body: 'slow' }))
     const [slow] = (await queue.claim(CLAIM)).deliveries
     for (const [count, size] of [
@@ -142,7 +86,7 @@ describe('nothing is left of what is done', () => {
       expect(await memory()).toBeLessThan(150_000)
     }
     expect(await queue.settle('g', [ack(slow!)])).toEqual([{ status: 'settled' }])
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 })
 
@@ -152,8 +96,8 @@ describe('no step grows with what there is', () => {
     count: number,
     fill: (queue: QueueStorage, count: number) => Promise<unknown>,
   ): Promise<Record<string, number>> {
-    await connected.command('FLUSHALL')
-    const queue = await openQueue()
+    await redis.command('FLUSHALL')
+    const queue = await redis.open()
     for (const group of ['g', 'h']) await queue.claim({ ...CLAIM, group, limit: 0 })
     await fill(queue, count)
     const batchId = uuid()
@@ -182,7 +126,7 @@ describe('no step grows with what there is', () => {
       'overdue',
       async (queue, count) => {
         await send(queue, count, (i) => ({ body: 'x', delayMs: 1 + (i % 100) }))
-        now += 1000
+        redis.now += 1000
       },
     ],
     [
@@ -196,7 +140,7 @@ describe('no step grows with what there is', () => {
       'expired',
       async (queue, count) => {
         await send(queue, count, (i) => ({ body: 'x', expiresInMs: 1 + (i % 100) }))
-        now += 1000
+        redis.now += 1000
       },
     ],
     [
@@ -215,7 +159,7 @@ describe('no step grows with what there is', () => {
           expiresInMs: i % 2 === 0 ? 100 : undefined,
         }))
         await takeAll(queue, ({ receipt }) => ({ receipt, kind: 'park', reason: 'why' }))
-        now += 1000
+        redis.now += 1000
       },
     ],
     [
@@ -230,7 +174,7 @@ describe('no step grows with what there is', () => {
       async (queue, count) => {
         await send(queue, count, (i) => ({ body: 'x', id: i % 2 === 0 ? `${i}` : undefined, keepMs: 1e3 }))
         await takeAll(queue, ({ receipt }) => ({ receipt, kind: 'ack', value: 'x' }))
-        now += 1e6
+        redis.now += 1e6
       },
     ],
     [

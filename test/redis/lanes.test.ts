@@ -1,80 +1,28 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { describe, expect, test } from 'vitest'
 import { randomFrom } from '../../src/conformance/scene.ts'
 import { type LaneRules, MAX_REST_MS } from '../../src/lanes.ts'
 import { uuid } from '../../src/message-id.ts'
 import type { ClaimRequest, ClaimResult, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { effort } from '../support/effort.ts'
 import { laneTraffic } from '../support/lane-traffic.ts'
-import { redisFactory } from './support/backend.ts'
-import { type Connected, connectClient } from './support/clients.ts'
-import { type RedisServer, startRedis } from './support/server.ts'
+import { CLAIM as WIDE, onRedis, send } from './support/on-redis.ts'
 
-let server: RedisServer
-let connections: Connected[]
-beforeAll(async () => {
-  server = await startRedis()
-  connections = await Promise.all([1, 2, 3, 4, 5].map(() => connectClient('redis', server.url)))
-})
-afterAll(async () => {
-  for (const connection of connections) await connection.close()
-  await server.stop()
-})
-const command: Connected['command'] = (...args) => connections[0]!.command(...args)
-let now = 0
-beforeEach(async () => {
-  now = 1_767_225_600_000
-  await command('FLUSHALL')
-})
+const redis = onRedis({ clients: ['redis', 'redis', 'redis', 'redis', 'redis'] })
 
-const CLAIM: ClaimRequest = { group: 'g', limit: 100, leaseMs: 1e9, maxAttempts: 1000 }
+const CLAIM: ClaimRequest = { ...WIDE, limit: 100 }
 
 /** One view on a connection of its own for each of five consumers. */
-async function openAll(clock: { now(): number } | undefined = { now: () => now }): Promise<QueueStorage[]> {
-  const adapters = connections.map(
-    ({ client }) => new RedisStorage(client, { prefix: 'p', durability: 'process', clock }),
-  )
-  onTestFinished(async () => {
-    for (const adapter of adapters) await adapter.close()
-  })
-  return await Promise.all(adapters.map((adapter) => adapter.open('q')))
-}
-
-async function send(queue: QueueStorage, count: number, make: (i: number) => NewMessage): Promise<void> {
-  for (let i = 0; i < count; i += 1000) {
-    const batch = Array.from({ length: Math.min(1000, count - i) }, (_, j) => make(i + j))
-    await queue.append(batch, { batchId: uuid() })
-  }
-}
-
-async function keys(): Promise<string[]> {
-  return ((await command('KEYS', '*')) as string[]).sort()
-}
+const openAll = (): Promise<QueueStorage[]> => Promise.all(redis.clients.map((client) => redis.open(client)))
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
-
-/** Commands by name that the scripts of a verb gave: the same on any machine. */
-async function work(run: () => Promise<unknown>): Promise<Record<string, number>> {
-  // What the server does not know yet costs one more.
-  await command('CONFIG', 'RESETSTAT')
-  await run()
-  const stats = String(await command('INFO', 'commandstats'))
-  const found = [...stats.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)]
-  return Object.fromEntries(
-    found
-      .filter(([, name]) => !/^(eval|config|info)/.test(name!))
-      .map(([, name, calls]): [string, number] => [name!, Number(calls)])
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  )
-}
 
 const SCALE = effort({ quick: { messages: 10_000, lanes: 200 }, full: { messages: 100_000, lanes: 1000 } })
 
 test('five consumers keep lanes busy and within their limits', { timeout: 600_000 }, async () => {
   const views = await openAll()
-  const pass = (ms: number): void => void (now += ms)
+  const pass = (ms: number): void => void (redis.now += ms)
   await laneTraffic({ ...SCALE, views, concurrency: 3, random: randomFrom(7), pass })
-  now += MAX_REST_MS
+  redis.now += MAX_REST_MS
   const [q] = views as [QueueStorage]
   for (let result: ClaimResult | undefined; result?.nextInMs !== undefined || !result;) {
     result = await q.claim({ ...CLAIM, group: 'workers' })
@@ -82,7 +30,7 @@ test('five consumers keep lanes busy and within their limits', { timeout: 600_00
   }
   expect(await q.lanes({ group: 'workers', limit: 10 })).toEqual({ lanes: [], cursor: undefined })
   expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0, sent: SCALE.messages })
-  expect(await keys()).toEqual(['{p:q}:state'])
+  expect(await redis.keys()).toEqual(['{p:q}:state'])
 })
 
 describe('a rate', () => {
@@ -91,15 +39,15 @@ describe('a rate', () => {
   test.each([0, 15, 100])('holds over a minute, wherever claims come from, %s ms late', async (late) => {
     let views = await openAll()
     await send(views[0]!, 1000, (i) => ({ body: `${i}`, lane: 'a' }))
-    const end = now + 60_000
+    const end = redis.now + 60_000
     let taken = 0
-    for (let turn = 0; now < end; turn++) {
+    for (let turn = 0; redis.now < end; turn++) {
       // As after a restart of all.
       if (turn === 100) views = await openAll()
       const { deliveries, nextInMs } = await views[turn % 5]!.claim({ ...CLAIM, lanes })
       taken += deliveries.length
       expect(nextInMs).toBeLessThanOrEqual(200)
-      now += nextInMs! + (nextInMs === 0 ? 0 : late)
+      redis.now += nextInMs! + (nextInMs === 0 ? 0 : late)
     }
     expect(Math.abs(taken - 300)).toBeLessThanOrEqual(6)
   })
@@ -107,7 +55,7 @@ describe('a rate', () => {
 
 describe('holds', () => {
   test('are effective everywhere after one wake-up', async () => {
-    const views = await openAll(undefined)
+    const views = await openAll()
     for (const view of views) await view.claim({ ...CLAIM, limit: 0 })
     await send(views[0]!, 100, (i) => ({ body: `${i}`, lane: i % 2 === 0 ? 'a' : 'b' }))
     const heard = (): Promise<unknown> =>
@@ -140,11 +88,11 @@ describe('holds', () => {
     await send(q, count, (i) => ({ body: `${i}`, lane: `lane-${i}` }))
     for (let i = 0; i < count; i++) await q.hold({ lane: `lane-${i}`, forMs: 1000 })
     expect(await q.claim(CLAIM)).toMatchObject({ deliveries: [], nextInMs: 1000 })
-    now += 1000
+    redis.now += 1000
     let taken = 0
     while (taken < count) {
       let got = 0
-      const calls = await work(async () => {
+      const calls = await redis.commandsOf(async () => {
         const { deliveries, nextInMs } = await q.claim({ ...CLAIM, limit: 10 })
         got = deliveries.length
         expect(got > 0 || nextInMs === 0).toBe(true)
@@ -165,22 +113,18 @@ test('a late group works at once, in the order of each lane, while it takes over
   const laneOf = (i: number): string => `lane-${i % lanes}`
   await send(q, count, (i) => ({ body: `${i}`, lane: laneOf(i) }))
   const late = { ...CLAIM, group: 'late', limit: 10 }
-  const taken: { readonly lane?: string | undefined; readonly body: unknown }[] = []
-  let claims = 0
+  const results = [await q.claim(late)]
+  expect(results[0]!.deliveries).toHaveLength(10)
   let sent = count
-  const first = await q.claim(late)
-  expect(first.deliveries).toHaveLength(10)
-  taken.push(...first.deliveries)
-  for (let more: ClaimResult | undefined; !more || more.deliveries.length > 0 || more.nextInMs === 0;) {
+  for (;;) {
     // What comes meanwhile goes behind what was there.
-    if (claims < 10) await q.append([{ body: `${sent}`, lane: laneOf(sent++) }], { batchId: uuid() })
-    const calls = await work(async () => {
-      more = await q.claim(late)
-      taken.push(...more.deliveries)
-    })
-    claims++
+    if (results.length <= 10) await q.append([{ body: `${sent}`, lane: laneOf(sent++) }], { batchId: uuid() })
+    const calls = await redis.commandsOf(async () => results.push(await q.claim(late)))
     expect(sum(Object.values(calls))).toBeLessThan(300)
+    const { deliveries, nextInMs } = results.at(-1)!
+    if (deliveries.length === 0 && nextInMs !== 0) break
   }
+  const taken = results.flatMap(({ deliveries }) => deliveries)
   expect(taken).toHaveLength(sent)
   for (let lane = 0; lane < lanes; lane++) {
     const bodies = taken.filter((one) => one.lane === laneOf(lane)).map(({ body }) => Number(body))
@@ -195,15 +139,15 @@ describe('an append costs', () => {
   test('no more for limits of the queue, however many lanes have something', async () => {
     const counts = []
     for (const lanes of [1, LANES]) {
-      await command('FLUSHALL')
+      await redis.command('FLUSHALL')
       const [q] = (await openAll()) as [QueueStorage]
       await q.claim({ ...CLAIM, limit: 0 })
       await send(q, LANES, (i) => ({ body: 'x', lane: `lane-${i % lanes}` }))
       const message: NewMessage = { body: 'x', lane: 'lane-0' }
       const limited = { maxMessages: 1e6, maxBytes: 1e9, batchId: uuid() }
       await q.append([message], limited)
-      counts.push(await work(() => q.append([message], limited)))
-      const full = work(() => q.append([message], { ...limited, maxMessages: LANES }))
+      counts.push(await redis.commandsOf(() => q.append([message], limited)))
+      const full = redis.commandsOf(() => q.append([message], { ...limited, maxMessages: LANES }))
       await expect(full).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
     }
     expect(counts[0]).toEqual(counts[1])
@@ -212,10 +156,10 @@ describe('an append costs', () => {
   test('few commands for as many messages as may be, each of a lane of its own', async () => {
     const [q] = (await openAll()) as [QueueStorage]
     for (const group of ['a', 'b', 'c']) await q.claim({ ...CLAIM, group, limit: 0 })
-    const { maxBatch } = redisFactory({ server: () => server, client: 'redis' }).guarantees
+    const { maxBatch } = redis.adapter().guarantees
     expect(maxBatch).toBeLessThanOrEqual(1000)
     const batch = Array.from({ length: maxBatch }, (_, i) => ({ body: 'x', lane: `lane-${i}` }))
-    const calls = await work(() => q.append(batch, { batchId: uuid() }))
+    const calls = await redis.commandsOf(() => q.append(batch, { batchId: uuid() }))
     // Of each kind one for so many arguments, in each group.
     expect(sum(Object.values(calls))).toBeLessThan(50)
   })
@@ -230,20 +174,20 @@ describe('a claim costs', () => {
     lanes?: LaneRules,
     size = 1,
   ): Promise<Record<string, Record<string, number>>> {
-    await command('FLUSHALL')
+    await redis.command('FLUSHALL')
     const [q] = (await openAll()) as [QueueStorage]
     await q.claim({ ...CLAIM, limit: 0 })
     await fill(q)
     const cycle = async (): Promise<Record<string, Record<string, number>>> => {
       const messages = Array.from({ length: size }, () => ({ body: 'x', lane: 'own' }))
-      const append = await work(() => q.append(messages, { batchId: uuid() }))
+      const append = await redis.commandsOf(() => q.append(messages, { batchId: uuid() }))
       let acks: Settlement[] = []
-      const claim = await work(async () => {
+      const claim = await redis.commandsOf(async () => {
         const { deliveries } = await q.claim({ ...CLAIM, lanes })
         expect(deliveries.map(({ lane }) => lane)).toEqual(messages.map(({ lane }) => lane))
         acks = deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' }))
       })
-      return { append, claim, ack: await work(() => q.settle('g', acks)) }
+      return { append, claim, ack: await redis.commandsOf(() => q.settle('g', acks)) }
     }
     // The first one finds out who may not go.
     await cycle()
@@ -285,9 +229,9 @@ describe('a claim costs', () => {
     await q.claim({ ...CLAIM, limit: 0 })
     let receipt = ''
     const once = async (): Promise<readonly Record<string, number>[]> => [
-      await work(() => q.append([{ body: 'x' }], { batchId: uuid() })),
-      await work(async () => (receipt = (await q.claim(CLAIM)).deliveries[0]!.receipt)),
-      await work(() => q.settle('g', [{ receipt, kind: 'ack' }])),
+      await redis.commandsOf(() => q.append([{ body: 'x' }], { batchId: uuid() })),
+      await redis.commandsOf(async () => (receipt = (await q.claim(CLAIM)).deliveries[0]!.receipt)),
+      await redis.commandsOf(() => q.settle('g', [{ receipt, kind: 'ack' }])),
     ]
     await once()
     expect(await once()).toEqual([

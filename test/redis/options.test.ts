@@ -8,10 +8,9 @@ import { effort } from '../support/effort.ts'
 import { expectCode } from '../support/set-up.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 import { type RedisCluster, startCluster } from './support/cluster.ts'
-import { type Connected, connectClient } from './support/clients.ts'
 import { exercise, isWoken } from './support/exercise.ts'
 import { PRIMARY, type Sentinels, startSentinels } from './support/sentinel.ts'
-import { type RedisServer, startRedis } from './support/server.ts'
+import { onRedis } from './support/on-redis.ts'
 
 /** Ends with the test. Many run at a time, because they wait most of it. */
 function until<T extends { on(event: 'error', listener: () => void): unknown }>(
@@ -32,16 +31,7 @@ async function expectUse(client: RedisClient): Promise<void> {
 /** Types as a user might have them for commands of their own: by the byte that each begins with. */
 const TYPES = { 0x3a: String, 0x2a: Set, 0x2b: Buffer, 0x5f: String, 0x3d: Buffer, 0x24: String } as never
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
+const redis = onRedis({ fresh: false })
 
 /** What nobody expects to matter. */
 function rest<T>(options: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
@@ -82,7 +72,7 @@ const ioOptions: Record<string, RedisOptions> = {
 describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
   const make = (context: TestContext, options: object): Redis => {
     const Client = (name === 'ioredis' ? Redis : Valkey) as typeof Redis
-    const client = new Client(server.url, options)
+    const client = new Client(redis.url, options)
     return until(context, client, () => client.disconnect())
   }
   for (const [what, options] of Object.entries(ioOptions)) {
@@ -97,7 +87,7 @@ describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
   test('a keyPrefix is in front of all keys', async (context) => {
     const adapter = new RedisAdapter(make(context, { keyPrefix: `${name}:` }))
     await (await adapter.open('prefixed')).append([{ body: 'a', id: 'a' }], { batchId: crypto.randomUUID() })
-    const keys = (await connected.command('KEYS', `${name}:*`)) as string[]
+    const keys = (await redis.command('KEYS', `${name}:*`)) as string[]
     expect(keys.length).toBeGreaterThan(1)
     for (const key of keys) expect(key).toMatch(new RegExp(`^${name}:\\{quayside:prefixed\\}:`))
     await adapter.close()
@@ -125,7 +115,7 @@ const nodeOptions: Record<string, object> = {
 describe('redis', () => {
   for (const [what, options] of Object.entries(nodeOptions)) {
     test.concurrent(`works, and is woken, with ${what}`, WALL_CLOCK, async (context) => {
-      const client = createClient({ url: server.url, ...options })
+      const client = createClient({ url: redis.url, ...options })
       until(context, client, () => client.destroy())
       await client.connect()
       await expectUse(client)
@@ -133,7 +123,7 @@ describe('redis', () => {
   }
 
   test('works, and is woken, by what its with-methods make', WALL_CLOCK, async (context) => {
-    const client = createClient({ url: server.url })
+    const client = createClient({ url: redis.url })
     until(context, client, () => client.destroy())
     await client.connect()
     await expectUse(client.withTypeMapping(TYPES))
@@ -145,7 +135,7 @@ describe('redis', () => {
     WALL_CLOCK,
     async (options, context) => {
       const pool = createClientPool(
-        { url: server.url, ...options },
+        { url: redis.url, ...options },
         {
           minimum: 2,
           maximum: 3,
@@ -158,7 +148,7 @@ describe('redis', () => {
   )
 
   test('a queue of commands that is full has sent nothing', async (context) => {
-    const client = createClient({ url: server.url, commandsQueueMaxLength: 20 })
+    const client = createClient({ url: redis.url, commandsQueueMaxLength: 20 })
     until(context, client, () => client.destroy())
     await client.connect()
     const queue = await new RedisAdapter(client).open('full')

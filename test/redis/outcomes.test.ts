@@ -1,103 +1,47 @@
 // What becomes of messages, and what is parked, as the server has it: what it costs, what is left, and who hears of it.
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { uuid } from '../../src/message-id.ts'
 import { MAX_IDS, MAX_RESULT_BYTES } from '../../src/storage.ts'
 import type { Delivery, Hint, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
-import { CLIENTS, type Connected, connectClient } from './support/clients.ts'
-import { type RedisServer, startRedis } from './support/server.ts'
+import { CLIENTS, connectClient } from './support/clients.ts'
+import { CLAIM, EMPTY, ack, onRedis, send, takeAll } from './support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
-let now = 0
-beforeEach(async () => {
-  now = 1_767_225_600_000
-  await connected.command('FLUSHALL')
-})
+const redis = onRedis()
 
-const CLAIM = { group: 'g', limit: 1000, leaseMs: 1e9, maxAttempts: 1000 }
 /** What one answer has, but for its last part. */
 const STEP_BYTES = 8 * 1024 * 1024
-const EMPTY = ['{p:q}:log', '{p:q}:state']
-
-async function openQueue({ client }: Pick<Connected, 'client'> = connected): Promise<QueueStorage> {
-  const clock = { now: () => now }
-  const adapter = new RedisStorage(client, { prefix: 'p', durability: 'process', clock })
-  onTestFinished(() => adapter.close())
-  return await adapter.open('q')
-}
-
-async function send(queue: QueueStorage, count: number, message: Partial<NewMessage>): Promise<string[]> {
-  const ids: string[] = []
-  for (let i = 0; i < count; i += 1000) {
-    const messages = Array.from({ length: Math.min(1000, count - i) }, () => ({ body: 'x', ...message }))
-    ids.push(...(await queue.append(messages, { batchId: uuid() })).map(({ id }) => id))
-  }
-  return ids
-}
+const sendAlike = (queue: QueueStorage, count: number, message: Partial<NewMessage>): Promise<string[]> =>
+  send(queue, count, () => ({ body: 'x', ...message }))
 
 async function take(queue: QueueStorage, request: Partial<typeof CLAIM> = {}): Promise<readonly Delivery[]> {
   return (await queue.claim({ ...CLAIM, ...request })).deliveries
 }
 
-/** Claims until there is nothing, and settles all as it is told. Answers with how many claims found nothing but work. */
-async function takeAll(queue: QueueStorage, settle: (delivery: Delivery) => Settlement): Promise<number> {
-  for (let rounds = 0; ; rounds++) {
-    const { deliveries, nextInMs } = await queue.claim(CLAIM)
-    await queue.settle('g', deliveries.map(settle))
-    if (deliveries.length === 0 && nextInMs !== 0) return rounds
-  }
-}
-
-const ack = ({ receipt }: Delivery): Settlement => ({ receipt, kind: 'ack' })
 const finish = ({ receipt, id }: Delivery): Settlement => ({ receipt, kind: 'ack', value: id })
 const park = ({ receipt }: Delivery): Settlement => ({ receipt, kind: 'park', reason: 'why', data: '{}' })
 
-async function keys(): Promise<string[]> {
-  return ((await connected.command('KEYS', '*')) as string[]).sort()
-}
-
-/** Commands that scripts gave, by name. */
-async function commandsOf(run: () => Promise<unknown>): Promise<Record<string, number>> {
-  await connected.command('CONFIG', 'RESETSTAT')
-  await run()
-  const stats = String(await connected.command('INFO', 'commandstats'))
-  const calls = [...stats.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)]
-  return Object.fromEntries(
-    calls.flatMap(([, name, count]) => (/^(eval|config|info)/.test(name!) ? [] : [[name, Number(count)]])),
-  )
-}
-
 describe('what messages cost that keep nothing', () => {
   test('the same commands as ever', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await queue.claim(CLAIM)
     const batchId = uuid()
     const bodies = Array.from({ length: 100 }, () => ({ body: 'x' }))
-    expect(await commandsOf(() => queue.append(bodies, { batchId }))).toEqual({
+    expect(await redis.commandsOf(() => queue.append(bodies, { batchId }))).toEqual({
       hmget: 1,
       hset: 1,
       publish: 1,
       xadd: 1,
     })
     let deliveries: readonly Delivery[] = []
-    expect(await commandsOf(async () => (deliveries = await take(queue)))).toEqual({
+    expect(await redis.commandsOf(async () => (deliveries = await take(queue)))).toEqual({
       hmget: 1,
       hset: 1,
       xrange: 1,
       zadd: 2,
       zrange: 2,
     })
-    expect(await commandsOf(() => queue.settle('g', deliveries.map(ack)))).toEqual({
+    expect(await redis.commandsOf(() => queue.settle('g', deliveries.map(ack)))).toEqual({
       hmget: 1,
       hset: 1,
       publish: 1,
@@ -108,26 +52,28 @@ describe('what messages cost that keep nothing', () => {
   })
 
   test('no value is kept, and no progress', async () => {
-    const queue = await openQueue()
-    const ids = await send(queue, 2, {})
+    const queue = await redis.open()
+    const ids = await sendAlike(queue, 2, {})
     const [one, two] = await take(queue)
     await queue.settle('g', [{ receipt: one!.receipt, kind: 'extend', leaseMs: 1000, progress: 'half' }])
     expect(await queue.results('g', ids)).toEqual([undefined, undefined])
     await queue.settle('g', [finish(one!), finish(two!)])
     expect(await queue.results('g', ids)).toEqual([undefined, undefined])
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 })
 
 describe('what is kept', () => {
   test('a batch of values takes few commands', async () => {
-    const queue = await openQueue()
-    await send(queue, 1000, { keepMs: 1000 })
+    const queue = await redis.open()
+    await sendAlike(queue, 1000, { keepMs: 1000 })
     const deliveries = await take(queue)
-    const commands = await commandsOf(() => queue.settle('g', deliveries.map(finish)))
+    const commands = await redis.commandsOf(() => queue.settle('g', deliveries.map(finish)))
     expect(Object.values(commands).reduce((sum, count) => sum + count)).toBeLessThan(40)
     const [first] = deliveries
-    expect(await queue.results('g', [first!.id])).toEqual([{ status: 'done', value: first!.id, at: now }])
+    expect(await queue.results('g', [first!.id])).toEqual([
+      { status: 'done', value: first!.id, at: redis.now },
+    ])
   })
 
   test.each<[string, (i: number) => Partial<NewMessage>]>([
@@ -138,7 +84,7 @@ describe('what is kept', () => {
     'is worked off in bounded steps when all of it ends at once: %s',
     { timeout: 60_000 },
     async (_, make) => {
-      const queue = await openQueue()
+      const queue = await redis.open()
       await queue.claim(CLAIM)
       for (let i = 0; i < 10_000; i += 1000) {
         const messages = Array.from({ length: 1000 }, (_one, j) => ({
@@ -148,33 +94,33 @@ describe('what is kept', () => {
         }))
         await queue.append(messages, { batchId: uuid() })
       }
-      now += 10
+      redis.now += 10
       await takeAll(queue, finish)
-      expect(await connected.command('KEYS', '{p:q}:results:*')).toHaveLength(1)
-      now += 1e6
-      const commands = await commandsOf(() => queue.claim(CLAIM))
+      expect(await redis.command('KEYS', '{p:q}:results:*')).toHaveLength(1)
+      redis.now += 1e6
+      const commands = await redis.commandsOf(() => queue.claim(CLAIM))
       expect(Object.values(commands).reduce((sum, count) => sum + count)).toBeLessThan(100)
       expect((await queue.list({ group: 'g', limit: 10, states: ['done'] })).messages).toEqual([])
       expect(await takeAll(queue, ack)).toBeGreaterThan(5)
-      expect(await keys()).toEqual(EMPTY)
+      expect(await redis.keys()).toEqual(EMPTY)
     },
   )
 
   test('does not pile up, although more is kept at a time than one claim works off', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     const limit = 5000
     for (let round = 0; round < 6; round++) {
-      await send(queue, limit, { keepMs: 5 })
+      await sendAlike(queue, limit, { keepMs: 5 })
       const deliveries = await take(queue, { limit })
       await queue.claim({ ...CLAIM, limit: 1, settle: deliveries.map(finish) })
-      now += 10
+      redis.now += 10
     }
-    const [key] = (await connected.command('KEYS', '{p:q}:until:*')) as string[]
-    expect(await connected.command('ZCARD', key!)).toBeLessThanOrEqual(2 * limit)
+    const [key] = (await redis.command('KEYS', '{p:q}:until:*')) as string[]
+    expect(await redis.command('ZCARD', key!)).toBeLessThanOrEqual(2 * limit)
   })
 
   test('values of any kind come as they were given', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     const values = [
       '',
       'ü\0',
@@ -183,26 +129,26 @@ describe('what is kept', () => {
       new Uint8Array(),
       'x'.repeat(MAX_RESULT_BYTES),
     ]
-    const ids = await send(queue, values.length, { keepMs: 1000 })
+    const ids = await sendAlike(queue, values.length, { keepMs: 1000 })
     const deliveries = await take(queue)
     await queue.settle(
       'g',
       deliveries.map(({ receipt }, i) => ({ receipt, kind: 'extend', leaseMs: 1000, progress: values[i]! })),
     )
-    const running = values.map((progress) => ({ status: 'running', progress, at: now }))
+    const running = values.map((progress) => ({ status: 'running', progress, at: redis.now }))
     expect(await queue.results('g', ids)).toEqual(running)
     await queue.settle(
       'g',
       deliveries.map(({ receipt }, i) => ({ receipt, kind: 'ack', value: values[i]! })),
     )
-    const done = values.map((value) => ({ status: 'done', value, at: now }))
+    const done = values.map((value) => ({ status: 'done', value, at: redis.now }))
     expect(await queue.results('g', ids)).toEqual(done)
     const { messages } = await queue.list({ group: 'g', limit: 10, states: ['done'] })
     expect(messages.map(({ outcome }) => outcome)).toEqual(done)
   })
 
   test('progress leaves nothing behind, however the lease ends', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     const ends: ((delivery: Delivery) => Promise<unknown>)[] = [
       (one) => queue.settle('g', [ack(one)]),
       (one) => queue.settle('g', [{ receipt: one.receipt, kind: 'dead', reason: 'rejected', deadForMs: 0 }]),
@@ -212,13 +158,13 @@ describe('what is kept', () => {
       () => queue.claim({ ...CLAIM, maxAttempts: 1 }),
     ]
     for (const end of ends) {
-      await send(queue, 1, { keepMs: 1000 })
+      await sendAlike(queue, 1, { keepMs: 1000 })
       const [one] = await take(queue, { leaseMs: 10 })
       await queue.settle('g', [{ receipt: one!.receipt, kind: 'extend', leaseMs: 10, progress: 'half' }])
       expect((await queue.results('g', [one!.id]))[0]?.status).toBe('running')
-      now += 10
+      redis.now += 10
       await end(one!)
-      expect(await connected.command('KEYS', '{p:q}:progress:*')).toEqual([])
+      expect(await redis.command('KEYS', '{p:q}:progress:*')).toEqual([])
       await queue.purge()
     }
   })
@@ -249,21 +195,21 @@ describe('what an earlier message of an id ends with', () => {
     [undefined, 'lane'],
     ['lane', 'lane'],
   ])('does not count once a later one has ended: in %s, and then in %s', async (lane, next) => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await store(queue, { id: 'x', lane, keepMs: 1000 })
     await queue.settle('g', (await take(queue)).map(bury))
-    now += 1000
+    redis.now += 1000
     await store(queue, { id: 'x', lane: next, keepMs: 60_000 })
     await finishNext(queue, 'new')
     await redrive(queue)
     await finishNext(queue, 'old')
-    const kept = { status: 'done', value: 'new', at: now }
+    const kept = { status: 'done', value: 'new', at: redis.now }
     expect(await queue.results('g', ['x'])).toEqual([kept])
     expect(await done(queue)).toEqual([kept])
   })
 
   test('does not count where it dies after that, and is redriven', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await store(queue, { id: 'x', keepMs: 60_000 })
     const old = await take(queue)
     await store(queue, { id: 'x', replace: true })
@@ -277,8 +223,8 @@ describe('what an earlier message of an id ends with', () => {
   })
 
   test.each([undefined, 'lane'])('is forgotten where the id was made, in %s', async (lane) => {
-    const queue = await openQueue()
-    const [id] = await send(queue, 1, { keepMs: 60_000, lane })
+    const queue = await redis.open()
+    const [id] = await sendAlike(queue, 1, { keepMs: 60_000, lane })
     await finishNext(queue, 'old')
     await store(queue, { id: id! })
     expect(await queue.results('g', [id!])).toEqual([undefined])
@@ -286,22 +232,22 @@ describe('what an earlier message of an id ends with', () => {
   })
 
   test('leaves nothing behind', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await store(queue, { id: 'x', keepMs: 1000 })
     await queue.settle('g', (await take(queue)).map(bury))
     await store(queue, { id: 'x', keepMs: 1000 })
     await finishNext(queue, 'new')
     await redrive(queue)
     await finishNext(queue, 'old')
-    now += 1000
+    redis.now += 1000
     await takeAll(queue, ack)
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 })
 
 test('what becomes of many is told in steps of so many bytes', { timeout: 60_000 }, async () => {
-  const queue = await openQueue()
-  const ids = await send(queue, MAX_IDS, { keepMs: 1000 })
+  const queue = await redis.open()
+  const ids = await sendAlike(queue, MAX_IDS, { keepMs: 1000 })
   const value = 'x'.repeat(MAX_RESULT_BYTES)
   for (let i = 0; i < MAX_IDS; i += 32) {
     const deliveries = await take(queue, { limit: 32 })
@@ -312,7 +258,7 @@ test('what becomes of many is told in steps of so many bytes', { timeout: 60_000
   }
   const answers = async (run: () => Promise<unknown>): Promise<number> => {
     const read = async (): Promise<number> => {
-      const stats = String(await connected.command('INFO', 'stats'))
+      const stats = String(await redis.command('INFO', 'stats'))
       return Number(/^total_net_output_bytes:(\d+)/m.exec(stats)![1])
     }
     const before = await read()
@@ -320,8 +266,8 @@ test('what becomes of many is told in steps of so many bytes', { timeout: 60_000
     return (await read()) - before
   }
   let outcomes: readonly unknown[] = []
-  const commands = await commandsOf(async () => (outcomes = await queue.results('g', ids)))
-  expect(outcomes).toEqual(ids.map(() => ({ status: 'done', value, at: now })))
+  const commands = await redis.commandsOf(async () => (outcomes = await queue.results('g', ids)))
+  expect(outcomes).toEqual(ids.map(() => ({ status: 'done', value, at: redis.now })))
   // Each step reads the row of the queue.
   expect(commands['hmget']).toBeGreaterThanOrEqual((MAX_IDS * MAX_RESULT_BYTES) / STEP_BYTES)
   for (const query of [{}, { ids }]) {
@@ -332,7 +278,7 @@ test('what becomes of many is told in steps of so many bytes', { timeout: 60_000
 
 describe('what is parked', () => {
   test('leaves nothing behind when it was resumed, cancelled, replaced or has expired', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     const messages = Array.from({ length: 400 }, (_, i) => ({
       body: 'x',
       id: `${i}`,
@@ -349,7 +295,7 @@ describe('what is parked', () => {
       parked.slice(100, 150).map(({ id, key }) => ({ body: 'y', id, key, replace: true })),
       { batchId: uuid() },
     )
-    now += 1000
+    redis.now += 1000
     for (let round = 0; round < 9; round++) {
       await takeAll(queue, ack)
       const { messages: left } = await queue.list({ group: 'g', limit: 200, states: ['parked'] })
@@ -364,12 +310,12 @@ describe('what is parked', () => {
       'g',
       dead.map((one) => ack(one as unknown as Delivery)),
     )
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 
   test('pages of it do not pass what waits besides', async () => {
-    const queue = await openQueue()
-    const ids = await send(queue, 6000, {})
+    const queue = await redis.open()
+    const ids = await sendAlike(queue, 6000, {})
     await takeAll(queue, ({ receipt, id }) =>
       id === ids[0] || id === ids[5999]
         ? { receipt, kind: 'park', reason: 'why' }
@@ -381,7 +327,7 @@ describe('what is parked', () => {
   })
 
   test('keys that dead letters have stopped are forgotten with these', async () => {
-    const queue = await openQueue()
+    const queue = await redis.open()
     await queue.append(
       ['a', 'b', 'c'].map((key) => ({ body: 'x', key })),
       { batchId: uuid() },
@@ -394,25 +340,25 @@ describe('what is parked', () => {
       deadForMs: 1000,
     }))
     await queue.settle('g', dead)
-    expect(await connected.command('KEYS', '{p:q}:stops:*')).toHaveLength(1)
-    now += 1000
+    expect(await redis.command('KEYS', '{p:q}:stops:*')).toHaveLength(1)
+    redis.now += 1000
     await takeAll(queue, ack)
-    expect(await keys()).toEqual(EMPTY)
+    expect(await redis.keys()).toEqual(EMPTY)
   })
 })
 
 describe.each(CLIENTS)('hints that %s hears', (name) => {
   async function listen(): Promise<{ queue: QueueStorage; heard: Hint[] }> {
-    const other = await connectClient(name, server.url)
+    const other = await connectClient(name, redis.url)
     onTestFinished(other.close)
     const heard: Hint[] = []
-    const there = await openQueue(other)
+    const there = await redis.open(other.client)
     there.watch!((hint) => heard.push(hint!))
     // Until the subscription is there, nobody knows what was said.
     await expect.poll(() => heard.at(-1)?.finished, { timeout: 5000 }).toBe('many')
     await new Promise((resolve) => setTimeout(resolve, 1300))
     heard.length = 0
-    return { queue: await openQueue(), heard }
+    return { queue: await redis.open(), heard }
   }
 
   test('name the messages that have an outcome, soon and once', WALL_CLOCK, async () => {
@@ -432,14 +378,14 @@ describe.each(CLIENTS)('hints that %s hears', (name) => {
 
   test('say that there are many', WALL_CLOCK, async () => {
     const { queue, heard } = await listen()
-    await send(queue, 65, { keepMs: 1000 })
+    await sendAlike(queue, 65, { keepMs: 1000 })
     await queue.settle('g', (await take(queue)).map(finish))
     await expect.poll(() => heard.some(({ finished }) => finished === 'many')).toBe(true)
   })
 
   test('are many after what nobody can read', WALL_CLOCK, async () => {
     const { heard } = await listen()
-    await connected.command('PUBLISH', '{p:q}:changed', 'wake{')
+    await redis.command('PUBLISH', '{p:q}:changed', 'wake{')
     await expect.poll(() => heard.some(({ finished }) => finished === 'many')).toBe(true)
   })
 })

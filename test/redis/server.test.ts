@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
 import { SCRIPTS } from '../../adapters/redis/scripts.ts'
 import { Queue } from '../../src/index.ts'
@@ -8,25 +8,14 @@ import { expectCode } from '../support/set-up.ts'
 import { CLIENTS, type Connected, connectClient } from './support/clients.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
+import { onRedis } from './support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
-beforeEach(async () => {
-  await connected.command('FLUSHALL')
-})
+const redis = onRedis()
 
 const CLAIM = { group: 'g', limit: 100, leaseMs: 30_000, maxAttempts: 3 }
 
 async function openQueue(name = 'orders'): Promise<QueueStorage> {
-  const adapter = new RedisAdapter(connected.client)
+  const adapter = new RedisAdapter(redis.client)
   onTestFinished(() => adapter.close())
   return await adapter.open(name)
 }
@@ -85,13 +74,13 @@ async function useAll(queue: QueueStorage): Promise<void> {
 describe('scripts', () => {
   test('are known to the server by the digests that are written down', async () => {
     for (const { sha, text } of Object.values(SCRIPTS))
-      expect(await connected.command('SCRIPT', 'LOAD', text)).toBe(sha)
+      expect(await redis.command('SCRIPT', 'LOAD', text)).toBe(sha)
   })
 
   test('each verb is one round trip, and another one only where the server has forgotten the script', async () => {
     const queue = await openQueue()
     await useAll(queue)
-    const { command } = connected
+    const { command } = redis
     await command('CONFIG', 'RESETSTAT')
     for (let i = 0; i < 10; i++) {
       await queue.append(bodies(100), { batchId: uuid() })
@@ -116,11 +105,11 @@ describe('scripts', () => {
       ],
       { batchId: uuid() },
     )
-    const keys = (await connected.command('KEYS', '*')) as string[]
+    const keys = (await redis.command('KEYS', '*')) as string[]
     expect(keys.length).toBeGreaterThan(3)
     for (const key of keys) expect(key).toMatch(/^\{quayside:a%7Bb%7Dc%25%7D\}:/)
     await queue.purge()
-    expect(await connected.command('KEYS', '*')).toEqual(['{quayside:a%7Bb%7Dc%25%7D}:state'])
+    expect(await redis.command('KEYS', '*')).toEqual(['{quayside:a%7Bb%7Dc%25%7D}:state'])
   })
 })
 
@@ -149,7 +138,7 @@ describe('clients and options', () => {
   )
 
   test('options that are wrong are refused', async () => {
-    const make = (options: object) => () => new RedisAdapter(connected.client, options)
+    const make = (options: object) => () => new RedisAdapter(redis.client, options)
     await expectCode(make({ prefix: '{a}' }), 'INVALID_ARGUMENT', 'braces', '{a}')
     await expectCode(make({ prefix: '' }), 'INVALID_ARGUMENT', 'prefix')
     await expectCode(make({ durability: 'all' }), 'INVALID_ARGUMENT', 'durability', 'all')
@@ -157,25 +146,25 @@ describe('clients and options', () => {
   })
 
   test('prefixes keep queues of one name apart, and durability is declared as it is told', async () => {
-    const one = await new RedisAdapter(connected.client, { prefix: 'one', durability: 'disk' }).open('q')
-    const two = new RedisAdapter(connected.client, { prefix: 'two' })
+    const one = await new RedisAdapter(redis.client, { prefix: 'one', durability: 'disk' }).open('q')
+    const two = new RedisAdapter(redis.client, { prefix: 'two' })
     await one.append(bodies(1), { batchId: uuid() })
     expect((await (await two.open('q')).stats()).messages).toBe(0)
-    expect(new RedisAdapter(connected.client, { durability: 'disk' }).guarantees.durability).toBe('disk')
+    expect(new RedisAdapter(redis.client, { durability: 'disk' }).guarantees.durability).toBe('disk')
     expect(two.guarantees.durability).toBe('process')
   })
 
   test('the client stays open when the adapter is closed', async () => {
-    const adapter = new RedisAdapter(connected.client)
+    const adapter = new RedisAdapter(redis.client)
     await (await adapter.open('q')).close()
     await adapter.close()
-    expect(await connected.command('PING')).toBe('PONG')
+    expect(await redis.command('PING')).toBe('PONG')
   })
 })
 
 describe('waiting', () => {
   test('1,000 idle consumers send nothing to the server', WALL_CLOCK, async () => {
-    const queue = new Queue<number>('idle', { storage: new RedisAdapter(connected.client) })
+    const queue = new Queue<number>('idle', { storage: new RedisAdapter(redis.client) })
     const stop = new AbortController()
     const seen: number[] = []
     const consumers = Array.from({ length: 1000 }, () =>
@@ -183,15 +172,15 @@ describe('waiting', () => {
     )
     // Until all have asked once, and the subscription is there.
     await pause(2500)
-    await connected.command('CONFIG', 'RESETSTAT')
+    await redis.command('CONFIG', 'RESETSTAT')
     await pause(2000)
-    const { config: _, ...quiet } = await calls(connected.command)
+    const { config: _, ...quiet } = await calls(redis.command)
     expect(quiet).toEqual({ 'config|resetstat': 1 })
     await queue.createProducer().send(7)
     await expect.poll(() => seen).toEqual([7])
     await pause(300)
     // All were woken; those that found nothing have asked together.
-    const { evalsha } = await calls(connected.command)
+    const { evalsha } = await calls(redis.command)
     expect(evalsha).toBeLessThan(30)
     stop.abort()
     await Promise.all(consumers)
@@ -202,8 +191,8 @@ describe('waiting', () => {
     'a message wakes a consumer of another client (%s) at once',
     WALL_CLOCK,
     async (name) => {
-      const other = await connectClient(name, server.url)
-      const here = new Queue<string>('wake', { storage: new RedisAdapter(connected.client) })
+      const other = await connectClient(name, redis.url)
+      const here = new Queue<string>('wake', { storage: new RedisAdapter(redis.client) })
       const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
       const received = there.createConsumer().receive({ waitMs: 20_000 })
       await pause(200)
@@ -219,9 +208,9 @@ describe('waiting', () => {
 
 describe('waiting without the right to listen', () => {
   test('a consumer looks each second, on no more connections than before', async () => {
-    const { command } = connected
+    const { command } = redis
     await command('ACL', 'SETUSER', 'deaf', 'reset', 'on', '>secret', '~*', '+@all')
-    const client = await connectClient('redis', server.url.replace('//', '//deaf:secret@'))
+    const client = await connectClient('redis', redis.url.replace('//', '//deaf:secret@'))
     const queue = new Queue<string>('deaf', { storage: new RedisAdapter(client.client) })
     onTestFinished(async () => {
       await queue.close()
@@ -241,8 +230,8 @@ describe('cost', () => {
   /** Bytes that the server keeps for all keys. */
   async function memory(): Promise<number> {
     let bytes = 0
-    for (const key of (await connected.command('KEYS', '*')) as string[])
-      bytes += Number(await connected.command('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
+    for (const key of (await redis.command('KEYS', '*')) as string[])
+      bytes += Number(await redis.command('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
     return bytes
   }
 
@@ -276,7 +265,7 @@ describe('cost', () => {
     const before = await memory()
     await rounds(20)
     expect(await queue.stats()).toMatchObject({ messages: 0, bytes: 0 })
-    expect((await connected.command('KEYS', '*')) as string[]).toHaveLength(2) // the rows, and a log without entries
+    expect((await redis.command('KEYS', '*')) as string[]).toHaveLength(2) // the rows, and a log without entries
     expect(await memory()).toBeLessThan(before + 500)
   })
 
@@ -294,11 +283,11 @@ describe('cost', () => {
       await queue.settle('a', acks(deliveries))
       if (deliveries.length === 0 && nextInMs !== 0) break
     }
-    expect(await connected.command('HLEN', '{quayside:orders}:ids')).toBe(300)
+    expect(await redis.command('HLEN', '{quayside:orders}:ids')).toBe(300)
     await queue.deleteGroup('b')
-    const keys = new Set((await connected.command('KEYS', '*')) as string[])
+    const keys = new Set((await redis.command('KEYS', '*')) as string[])
     expect(keys).toEqual(new Set(['{quayside:orders}:log', '{quayside:orders}:state']))
-    expect(await connected.command('XLEN', '{quayside:orders}:log')).toBe(0)
+    expect(await redis.command('XLEN', '{quayside:orders}:log')).toBe(0)
   })
 
   test('an id that was replaced while it was remembered stays so, whatever the new message asks for', async () => {
@@ -337,9 +326,9 @@ describe('cost', () => {
         const times: Record<string, number[]> = {}
         for (let round = 0; round < 60; round++) {
           for (const [name, verb] of Object.entries(verbs)) {
-            await connected.command('CONFIG', 'RESETSTAT')
+            await redis.command('CONFIG', 'RESETSTAT')
             await verb()
-            const stats = String(await connected.command('INFO', 'commandstats'))
+            const stats = String(await redis.command('INFO', 'commandstats'))
             ;(times[name] ??= []).push(Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1]))
           }
         }
@@ -434,10 +423,10 @@ describe('what a server refuses', () => {
   })
 
   test('a user with the rights that docs/storage-redis.md names can do everything, and is told where one is missing', async () => {
-    const { command } = connected
+    const { command } = redis
     const rights = ['on', '>secret', '~{mine:*', '&{mine:*', '+@all', '-@admin', '-@dangerous', '+info']
     await command('ACL', 'SETUSER', 'worker', 'reset', ...rights)
-    const client = await connectClient('redis', server.url.replace('//', '//worker:secret@'))
+    const client = await connectClient('redis', redis.url.replace('//', '//worker:secret@'))
     onTestFinished(async () => {
       await client.close()
       await command('ACL', 'DELUSER', 'worker')
@@ -460,7 +449,7 @@ describe('what a server refuses', () => {
       await own.stop()
     })
     const queue = await new RedisAdapter(client.client).open('q')
-    await client.command('REPLICAOF', '127.0.0.1', `${server.port}`)
+    await client.command('REPLICAOF', '127.0.0.1', new URL(redis.url).port)
     await expectCode(queue.append(bodies(1), { batchId: uuid() }), 'STORAGE_UNAVAILABLE', 'append', 'replica')
   })
 })

@@ -2,35 +2,25 @@
 import { Redis } from 'ioredis'
 import { Redis as Valkey } from 'iovalkey'
 import { createClient, createClientPool } from 'redis'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
 import { uuid } from '../../src/message-id.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
-import { type Connected, connectClient } from './support/clients.ts'
-import { type RedisServer, startRedis } from './support/server.ts'
+import { onRedis } from './support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
+const redis = onRedis({ fresh: false })
 
 type Made = readonly [client: RedisClient, end: () => unknown]
 
 async function node(options: object): Promise<Made> {
-  const client = createClient({ url: server.url, ...options })
+  const client = createClient({ url: redis.url, ...options })
   client.on('error', () => undefined)
   await client.connect()
   return [client, () => client.destroy()]
 }
 
 function io(Client: typeof Redis, options: object): Promise<Made> {
-  const client = new Client(server.url, options)
+  const client = new Client(redis.url, options)
   client.on('error', () => undefined)
   return Promise.resolve([client, () => client.disconnect()])
 }
@@ -41,7 +31,7 @@ const clients: Record<string, () => Promise<Made>> = {
   'redis with reconnectStrategy: false': () => node({ socket: { reconnectStrategy: false } }),
   'redis with disableOfflineQueue': () => node({ disableOfflineQueue: true }),
   'a pool of redis': async () => {
-    const pool = createClientPool({ url: server.url })
+    const pool = createClientPool({ url: redis.url })
     pool.on('error', () => undefined)
     await pool.connect()
     return [pool, () => pool.destroy()]
@@ -80,7 +70,7 @@ test('news come again after the connection broke, whatever options there are', W
     await Promise.all(queues.map(({ queue }) => queue.append([{ body: 'a' }], { batchId: uuid() })))
     await expect.poll(() => told(sent, false), { timeout: 1000 }).toEqual([])
     const killed = performance.now()
-    await connected.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await expect.poll(() => told(killed, false), { timeout: 20_000 }).toEqual([])
   }
 })

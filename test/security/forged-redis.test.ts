@@ -1,26 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { RedisStorage } from '../../adapters/redis/adapter.ts'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { pick, randomFrom } from '../fs/history.ts'
-import { type Connected, connectClient } from '../redis/support/clients.ts'
-import { type RedisServer, startRedis } from '../redis/support/server.ts'
+import { connectClient } from '../redis/support/clients.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { onRedis } from '../redis/support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
+const redis = onRedis({ fresh: false })
 
 const command = <T = unknown>(...args: readonly [string, ...string[]]): Promise<T> =>
-  connected.command(...args) as Promise<T>
+  redis.command(...args) as Promise<T>
 
 interface Scene {
   readonly queue: Queue
@@ -34,7 +25,7 @@ interface Scene {
 async function setUp(): Promise<Scene> {
   const clock = new ManualClock()
   const prefix = randomUUID()
-  const storage = new RedisStorage(connected.client, { prefix, durability: 'process', clock })
+  const storage = new RedisStorage(redis.client, { prefix, durability: 'process', clock })
   onTestFinished(() => storage.close())
   const queue = new Queue<unknown>('q', { storage, clock })
   const other = new Queue<unknown>('other', { storage, clock })
@@ -285,7 +276,7 @@ test('a purge that cannot read what groups there were leaves no key of them', as
 test('a purge that may not read does not take the queue for damaged', async () => {
   const { queue, base } = await setUp()
   await command('ACL', 'SETUSER', 'purger', 'on', '>secret', '~*', '&*', '+@all', '-hmget')
-  const client = await connectClient('redis', server.url.replace('//', '//purger:secret@'))
+  const client = await connectClient('redis', redis.url.replace('//', '//purger:secret@'))
   const storage = new RedisAdapter(client.client, { prefix: base.slice(1, -4) })
   await expect(new Queue('q', { storage }).purge()).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
   expect((await queue.stats()).messages).toBeGreaterThan(0)

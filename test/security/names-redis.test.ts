@@ -1,26 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { openRedis } from '../../cli/redis.ts'
 import { Queue } from '../../src/index.ts'
-import { type Connected, connectClient } from '../redis/support/clients.ts'
-import { type RedisServer, startRedis } from '../redis/support/server.ts'
 import { NAMES } from './support/names.ts'
+import { onRedis } from '../redis/support/on-redis.ts'
 
-let server: RedisServer
-let connected: Connected
-beforeAll(async () => {
-  server = await startRedis()
-  connected = await connectClient('redis', server.url)
-})
-afterAll(async () => {
-  await connected.close()
-  await server.stop()
-})
-beforeEach(() => connected.command('FLUSHALL'))
+const redis = onRedis()
 
 const open = (name: string, prefix: string): Queue<string> =>
-  new Queue(name, { storage: new RedisAdapter(connected.client, { prefix }) })
+  new Queue(name, { storage: new RedisAdapter(redis.client, { prefix }) })
 
 const send = (queue: Queue<string>, name: string, id = name): Promise<unknown> =>
   queue.createProducer().send(name, { id, key: name, headers: { [name]: name } })
@@ -40,10 +29,10 @@ test('queues of different names share no key and no hash tag, and the command li
     await queue.createConsumer(NAMES[i]).join()
     await send(queue, NAMES[i]!)
   }
-  const keys = (await connected.command('KEYS', '*')) as string[]
+  const keys = (await redis.command('KEYS', '*')) as string[]
   for (const key of keys) expect(key).toMatch(new RegExp(`^\\{${prefix}:[^{}:]+\\}:`))
   expect(new Set(keys.map((key) => /^\{[^}]*\}/.exec(key)![0])).size).toBe(NAMES.length)
-  const target = await openRedis(`${server.url}#${prefix}`)
+  const target = await openRedis(`${redis.url}#${prefix}`)
   expect(await target.names()).toEqual([...NAMES].sort())
   await target.close()
   for (const [i, queue] of queues.entries()) {
@@ -60,7 +49,7 @@ test('groups, keys and ids of one queue stay apart, and other queues are not rea
   for (const name of NAMES) await send(queue, name)
   await queue.deleteGroup('g')
   for (const group of groups) expect(await seenIn(queue, group)).toHaveLength(NAMES.length)
-  for (const key of (await connected.command('KEYS', '*')) as string[]) expect(key).toMatch(/^\{p:q\}:/)
+  for (const key of (await redis.command('KEYS', '*')) as string[]) expect(key).toMatch(/^\{p:q\}:/)
 })
 
 test('a name does not lead into another prefix', async () => {
@@ -68,7 +57,7 @@ test('a name does not lead into another prefix', async () => {
   const inner = open('c', 'a:b')
   await outer.createProducer().send('outer')
   await inner.createProducer().send('inner')
-  const target = await openRedis(`${server.url}#a`)
+  const target = await openRedis(`${redis.url}#a`)
   expect(await target.names()).toEqual(['b:c'])
   await target.close()
   await outer.purge()
@@ -78,8 +67,8 @@ test('a name does not lead into another prefix', async () => {
 test('keys that others have made under the prefix are no queues on the command line', async () => {
   await open('mine', 'p').createProducer().send('x')
   for (const name of ['%', '%zz', '%00', '', 'a{b', '%E0%A4%A'])
-    await connected.command('SET', `{p:${name}}:state`, 'x')
-  const target = await openRedis(`${server.url}#p`)
+    await redis.command('SET', `{p:${name}}:state`, 'x')
+  const target = await openRedis(`${redis.url}#p`)
   expect(await target.names()).toEqual(['mine'])
   await target.close()
 })
