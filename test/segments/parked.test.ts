@@ -4,9 +4,9 @@ import { Metered } from './metered.ts'
 
 const batchId = '019343f0-0000-7000-8000-000000000000'
 
-async function take(q: QueueStorage): Promise<{ receipt: string; body: unknown }[]> {
+async function take(q: QueueStorage): Promise<{ receipt: string; body: string }[]> {
   const { deliveries } = await q.claim({ group: 'g', limit: 10, leaseMs: 1000, maxAttempts: 3 })
-  return deliveries.map(({ receipt, body }) => ({ receipt, body }))
+  return deliveries.map(({ receipt, body }) => ({ receipt, body: String(body) }))
 }
 
 async function takeAndPark(q: QueueStorage): Promise<void> {
@@ -47,7 +47,7 @@ test.each([
     if (second !== undefined)
       await q.settle('g', [{ receipt: second.receipt, kind: 'park', reason: 'a fix' }])
     expect(await q.resume(['id'])).toEqual([true])
-    const taken: unknown[] = []
+    const taken: string[] = []
     for (let some = await take(q); some.length > 0; some = await take(q)) {
       taken.push(...some.map(({ body }) => body))
       await q.settle(
