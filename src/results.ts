@@ -169,6 +169,11 @@ export class Results<T> {
     try {
       const outcomes = await this.#context.useAsItIs('result', (view) => view.results(this.#group, ids))
       for (const [i, waiters] of asked.entries()) {
+        // The rest is asked for once more.
+        if (i >= outcomes.length) {
+          this.#due.add(ids[i]!)
+          continue
+        }
         const outcome = outcomes[i]
         const isOver = outcome !== undefined && outcome.status !== 'running'
         for (const waiter of waiters) if (isOver || !waiter.waits) waiter.resolve(outcome)

@@ -469,6 +469,8 @@ export interface QueueStorage {
    * and of those that end later. That an outcome is kept does not make its id known: only `dedupeMs` does.
    *
    * - Takes {@link MAX_IDS} ids at most. Effect: none, ever.
+   * - An answer is limited in bytes, as that of `list`: it may have fewer outcomes than there are ids. They are those of the
+   *   first, of one at least; the others are to be asked for again.
    * - Atomicity: an outcome is written in the step that ends the message, with it or not at all.
    */
   results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]>
@@ -645,7 +647,7 @@ export const MAX_NAME_BYTES = 256
 export const MAX_DURATION_MS: number = 3_155_760_000_000
 
 /**
- * What the bodies of one answer of `claim` or `list` have together, about, in bytes: the message that goes beyond it is the
+ * What the bodies of one answer of `claim` or `list`, or the values of one of `results`, have together, about, in bytes: the message that goes beyond it is the
  * last. So nobody gets gigabytes for having asked for many.
  */
 export const MAX_ANSWER_BYTES: number = 16 * 1024 * 1024

@@ -220,9 +220,17 @@ export class ShardedView implements QueueStorage {
   }
 
   results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
-    return this.#run('results', () =>
-      this.#spread(ids, this.#shardOfId, (shard, part) => shard.results(group, part)),
-    )
+    return this.#run('results', async () => {
+      const left = new Set<string>()
+      const all = await this.#spread(ids, this.#shardOfId, async (shard, part) => {
+        const outcomes = await shard.results(group, part)
+        for (const id of part.slice(outcomes.length)) left.add(id)
+        return outcomes
+      })
+      const end = ids.findIndex((id) => left.has(id))
+      // Of each shard, the first was answered.
+      return end < 0 ? all : all.slice(0, Math.max(1, end))
+    })
   }
 
   lanes(query: LanesQuery): Promise<LanesPage> {

@@ -14,6 +14,7 @@ import { ConformanceError, equal, fail, ok, show } from './assert.ts'
 import type { Backend, ConformanceFactory } from './backend.ts'
 import { ManualClock } from './clock.ts'
 import { Model } from './model.ts'
+import { resultsOf } from './scene.ts'
 
 /**
  * Histories: what some clients do to a queue, step by step, each result compared with the {@link Model}.
@@ -480,7 +481,7 @@ class History {
       this.#model.observe(group, listed)
       if (!this.#keeps) continue
       const ids = this.#ids.slice(-RESULTS)
-      this.#model.results(group, ids, await storage.results(group, ids))
+      this.#model.results(group, ids, await resultsOf(storage, group, ids))
     }
     this.#model.checkStats(stats)
     if (!this.#hasLanes) return

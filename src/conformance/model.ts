@@ -747,8 +747,6 @@ export class Model {
       const isSure = wasOpen && standing.sure && !this.#isDying(message, standing)
       message.standings.delete(name)
       if (this.#groups.size === 0) message.dropped = true
-      // It may have yet to take its place, for groups that started behind it.
-      if (message.isDelayed && message.at <= this.#now) message.leavesTrace = true
       // Whether it was the end of a message that may have ended before is open.
       if (standing !== undefined) this.#finished(message, isSure)
     }
@@ -1098,9 +1096,7 @@ export class Model {
     if (!this.#mayBeRetained(message)) {
       // What lies behind a retained message may still be there.
       const isBehind = this.#messages.some((other) => !isBefore(message, other) && this.#mayBeRetained(other))
-      // So may one that was due before others started, and has yet to take its place.
-      const mayWait = isBehind || (message.isDelayed && message.at <= this.#now)
-      return from === 'earliest' && !message.dropped && mayWait ? 'maybe' : false
+      return from === 'earliest' && !message.dropped && isBehind ? 'maybe' : false
     }
     // It takes its place after the group has started, but was appended before.
     if (from === 'latest') return message.at > this.#now ? 'maybe' : false

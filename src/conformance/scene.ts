@@ -317,7 +317,7 @@ export class View {
   }
 
   results(...ids: readonly string[]): Promise<(Outcome | undefined)[]> {
-    return this.storage.results(this.group, ids)
+    return resultsOf(this.storage, this.group, ids)
   }
 
   /** What became of one message. */
@@ -419,4 +419,19 @@ export function randomFrom(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** What became of messages, asked for as often as that takes. */
+export async function resultsOf(
+  storage: QueueStorage,
+  group: string,
+  ids: readonly string[],
+): Promise<(Outcome | undefined)[]> {
+  const all: (Outcome | undefined)[] = []
+  do {
+    const some = await storage.results(group, ids.slice(all.length))
+    all.push(...some)
+    ok(some.length > 0 || all.length === ids.length, 'an answer of results has one of them at least')
+  } while (all.length < ids.length)
+  return all
 }

@@ -13,6 +13,7 @@ import { forgetKept } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
 import { putDelayed, sweepDelayed } from './sweep.ts'
+import { hide } from './waiting.ts'
 import { type Work, amend, edit, isGone, isOverdue, logMessage, noteExpiry, putSegment } from './work.ts'
 
 /** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
@@ -187,6 +188,8 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
   }
   const store = (status: 'stored' | 'replaced'): Meeting => {
     forgetKept(work, row)
+    for (const [i, place] of places.entries())
+      if (place?.at === 'side' && place.side.parked !== undefined) hide(groups[i]!, place.key, place.side, id)
     return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }
   }
   const isKnown = row !== undefined && (isThere ? (row.until ?? 0) : knownUntil(work, row)) > work.now

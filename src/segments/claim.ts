@@ -57,7 +57,9 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   if (isHeld) taking.limit = 0
   else if (hasLanes(work) || request.only !== undefined) {
     sweepDelayed(work, work.moves)
-    position = takeTurns(taking, request, serve) ?? position
+    // Whose turn it is is only known once all that is due has its place.
+    if (isOverdue(work)) taking.more = true
+    else position = takeTurns(taking, request, serve) ?? position
   } else {
     takeAll(taking)
     while (!taking.isFull && !taking.more && isOverdue(work) && work.moves > 0) {

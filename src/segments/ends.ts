@@ -6,8 +6,9 @@ import { tidyLanes } from './lanes/walk.ts'
 import { locate } from './places.ts'
 import { type Delayed, type IdRow, DELIVER, EMPTY, EXPIRE } from './rows.ts'
 import { indexOfId } from './segment.ts'
+import { sweepDelayed } from './sweep.ts'
 import { trimBelow } from './trim.ts'
-import { type Work, edit, under } from './work.ts'
+import { type Work, edit, isOverdue, under } from './work.ts'
 
 /** Whether somebody has a message of the log, or outside it, to do; without groups, whether it waits for the first. */
 export function isRetained(work: Work | undefined, seq: number, key: string | undefined): boolean {
@@ -42,7 +43,13 @@ export function cutIds(work: Work): void {
 export function tidy(work: Work): void {
   const { tx, queue } = work
   const { cut, tidied } = queue
-  if (tidied === undefined || !tidyLanes(work)) return
+  if (tidied === undefined) return
+  // What is overdue, and was before the groups that there are, may have been needed by those that were deleted.
+  if (queue.groups > 0 && queue.since !== undefined) {
+    sweepDelayed(work, work.moves)
+    if (isOverdue(work) && queue.since !== undefined) return
+  }
+  if (!tidyLanes(work)) return
   const floor = lowestFloor(work)
   if (queue.groups > 0 && trimBelow(work, 0, floor) < floor) return
   const some = Math.ceil(work.limits.stepMessages / 4)

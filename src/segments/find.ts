@@ -6,13 +6,14 @@ import { indexOfId } from './segment.ts'
 import { type Work, isGone, segmentAt } from './work.ts'
 
 /** Where a message was found: not in the log yet; or by its seq, in whatever state. */
-export type Found =
-  | InDelayed
-  | {
-      readonly seq: number
-      readonly key: string | undefined
-      /** Its lane, or the queue. */ readonly work: Work
-    }
+export type Found = InDelayed | InLog
+
+export interface InLog {
+  readonly seq: number
+  readonly key: string | undefined
+  /** Its lane, or the queue. */
+  readonly work: Work
+}
 
 export interface InDelayed {
   /** The key of its row in `delayed`. */

@@ -76,7 +76,7 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
         if (query.lane !== undefined && query.lane !== (lane ?? '')) continue
         const shown = bodies ? body : ''
         messages.push({ id, body: shown, headers, key, lane, timestamp, maxAttempts, ...rest })
-        bytes -= sizeOf({ body: shown, headers, key }) + sizeOfOutcome(rest.outcome)
+        bytes -= sizeOf({ body: shown, headers, key }) + sizeOfRest(rest)
         if (messages.length >= limit || bytes <= 0)
           return { messages, cursor: JSON.stringify([at, point, flow.work.lane]) }
       }
@@ -85,6 +85,11 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
     lane = ''
   }
   return { messages }
+}
+
+function sizeOfRest({ outcome, lastError, parked }: ListedRest): number {
+  const { reason = '', data = '' } = parked ?? {}
+  return sizeOfOutcome(outcome) + (lastError?.length ?? 0) + reason.length + data.length
 }
 
 /** A group without its lanes, and then what it has in each: from one on, or in one only. */

@@ -142,7 +142,7 @@ class Mending {
       await this.#each(
         this.#stops(name),
         () => 0,
-        (work, [key, seq]) => stopKey(loadGroup(work, name)!, key, seq),
+        (work, [key, seq]) => stopKey(groupIn(work, name), key, seq),
       )
       await this.#each(
         this.#outcomes(name),
@@ -328,7 +328,8 @@ class Mending {
     const group = groupIn(work, name)
     const { seq, key, at, attempt, error, lease, parked } = left
     const side: SideRow = { seq, at, attempt, error, message }
-    if (lease === undefined && parked !== undefined) putParked(group, key, { ...side, parked })
+    if (lease === undefined && parked !== undefined)
+      putParked(group, key, { ...side, parked: { ...parked, hidden: undefined } }, message)
     else if (lease === undefined) wait(group, key, side)
     else {
       work.tx.put('side', sideKey(group, seq, key), side)

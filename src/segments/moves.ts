@@ -67,10 +67,11 @@ export function remove(group: Group, place: Place, seq: number): void {
 }
 
 /** A message waits no longer, or is no longer parked. Its row in `side` has to be taken care of. */
-export function unwait(group: Group, { seq, at, parked }: SideRow): void {
+export function unwait(group: Group, side: SideRow): void {
   const { row, work, name } = group
+  const { seq, at, parked } = side
   if (parked !== undefined) {
-    unpark(group, seq)
+    unpark(group, side)
     return
   }
   work.tx.delete('due', [name, WAITS, at, seq])
@@ -115,7 +116,8 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   const { key } = place
   left(group, seq, messageIn(group, place, seq))
   noteLeaving(group, seq, message)
-  const { row, at, parked } = place.at === 'side' ? place.side : { row: place.row, at: 0 }
+  const side: SideRow = place.at === 'side' ? place.side : { seq, at: 0, attempt: 0, row: place.row }
+  const { row, at, parked } = side
   if (row !== undefined) {
     putChain(
       group,
@@ -129,7 +131,7 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   // What was parked goes on.
   const { now } = group.work
   if (parked !== undefined) {
-    unpark(group, seq)
+    unpark(group, side)
     putDue(group, now, seq, key)
   }
   group.work.tx.put('side', sideKey(group, seq, key), {
@@ -174,7 +176,7 @@ function goOnBehind(group: Group, seq: number, key: string): void {
   const at = sideKey(group, seq, key)
   const side = row.parked === undefined ? undefined : work.tx.get<SideRow>('side', at)
   if (side?.parked?.behind !== seq) return
-  unpark(group, side.seq)
+  unpark(group, side)
   work.tx.delete('side', at)
   if (side.row === undefined) {
     block(group, key, [[side.seq, side.message!]])

@@ -121,18 +121,29 @@ export function outcomeIn(group: Group, seq: number, row: ResultRow): Outcome | 
   return lease !== undefined && lease.lease === row.lease && lease.until > now ? row.outcome : undefined
 }
 
-/** What became of messages. Writes nothing. */
+/** Ids that are read at once, because outcomes may be large. */
+const IDS_AT_ONCE = 64
+
+/** What became of messages, of as many as an answer can carry. Writes nothing. */
 export function results(group: Group, ids: readonly string[]): (Outcome | undefined)[] {
   const { work, name } = group
   const { tx } = work
-  tx.expect?.(ids.map((id) => ['ids', id]))
-  const seqs = ids.map((id) => seqOf(work, id))
-  tx.expect?.(seqs.flatMap((seq) => (seq === undefined ? [] : [['results', [name, seq]] as const])))
-  return ids.map((id, i) => {
-    const seq = seqs[i]
-    const row = seq === undefined ? undefined : tx.get<ResultRow>('results', [name, seq])
-    return row?.id === id ? outcomeIn(group, seq!, row) : undefined
-  })
+  const outcomes: (Outcome | undefined)[] = []
+  let bytes = work.limits.answerBytes
+  while (outcomes.length < ids.length && bytes > 0) {
+    const some = ids.slice(outcomes.length, outcomes.length + IDS_AT_ONCE)
+    tx.expect?.(some.map((id) => ['ids', id]))
+    const seqs = some.map((id) => seqOf(work, id))
+    tx.expect?.(seqs.flatMap((seq) => (seq === undefined ? [] : [['results', [name, seq]] as const])))
+    for (const [i, seq] of seqs.entries()) {
+      const row = seq === undefined ? undefined : tx.get<ResultRow>('results', [name, seq])
+      const outcome = row?.id === some[i] ? outcomeIn(group, seq!, row!) : undefined
+      outcomes.push(outcome)
+      bytes -= sizeOfOutcome(outcome)
+      if (bytes <= 0) break
+    }
+  }
+  return outcomes
 }
 
 /** Where the outcome of an id is, if there is one. */

@@ -1,27 +1,43 @@
 import type { ResumeOptions } from '../storage.ts'
-import { find } from './find.ts'
-import { type Group, allGroups } from './group.ts'
+import { type Found, type InLog, find } from './find.ts'
+import { type Group, allGroups, partOf } from './group.ts'
 import { handOver } from './joining.ts'
-import { inWork } from './lanes/lane.ts'
+import { flowOf, inWork } from './lanes/lane.ts'
 import { replace } from './moves.ts'
 import { locate, messageIn } from './places.ts'
+import { HIDDEN } from './rows.ts'
 import { unpark, wait } from './waiting.ts'
-import type { Work } from './work.ts'
+import { type Work, ALL, under } from './work.ts'
 
 /** Ends the wait of parked messages. Answers, for each, whether it was parked in some group. */
 export function resume(work: Work, ids: readonly string[], { group: only, edit }: ResumeOptions): boolean[] {
-  work.tx.expect?.(ids.map((id) => ['ids', id]))
   const groups = allGroups(work).filter(({ name }) => only === undefined || name === only)
+  work.tx.expect?.(ids.map((id) => ['ids', id]))
+  work.tx.expect?.(
+    ids.flatMap((id) => groups.map(({ name }) => ['due', under(name, HIDDEN, id), ALL] as const)),
+  )
   return ids.map((id) => {
     const found = find(work, id)
-    if (found === undefined || 'delayed' in found) return false
-    return (
-      groups.filter((whole) => {
-        const group = inWork(whole, found.work)
-        return group !== undefined && resumeIn(group, found.seq, found.key, edit)
-      }).length > 0
-    )
+    return groups.filter((group) => resumeAll(group, id, found, edit)).length > 0
   })
+}
+
+/** All of an id, or with an edit the last. */
+function resumeAll(whole: Group, id: string, found: Found | undefined, edit: ResumeOptions['edit']): boolean {
+  const { work, name } = whole
+  const last = found === undefined || 'delayed' in found ? undefined : inWork(whole, found.work)
+  let isThere = last !== undefined && resumeIn(last, (found as InLog).seq, (found as InLog).key, edit)
+  const hidden = work.tx.range<readonly [key: string | 0, lane: string | 0]>(
+    'due',
+    under(name, HIDDEN, id),
+    ALL,
+  )
+  for (const [at, [key, lane]] of hidden.toReversed()) {
+    if (isThere && edit !== undefined) break
+    const group = flowOf(whole, lane || undefined)
+    if (group !== undefined && resumeIn(group, partOf(at, 3), key || undefined, edit)) isThere = true
+  }
+  return isThere
 }
 
 function resumeIn(group: Group, seq: number, key: string | undefined, edit: ResumeOptions['edit']): boolean {
@@ -33,7 +49,7 @@ function resumeIn(group: Group, seq: number, key: string | undefined, edit: Resu
   if (message.expires !== undefined && message.expires <= now) return false
   if (edit === undefined) {
     const { row } = place.side
-    unpark(group, seq)
+    unpark(group, place.side)
     wait(group, key, { seq, at: now, attempt: 0, message: place.side.message, row })
     return true
   }

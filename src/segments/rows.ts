@@ -20,6 +20,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  * | due | `[group, FADES, at, seq]` | `0`: a dead letter is deleted |
  * | due | `[group, PARKED, seq]` | the ordering key of that row of `side`, or `0`: it is parked, and has no other due |
  * | due | `[group, STOPS, key]` | seq of a dead letter: the next of its ordering key is parked |
+ * | due | `[group, HIDDEN, id, seq]` | ordering key and lane, `0` for none: it is parked, and its id leads to a later message |
  * | chain | `[group, key, seq of the last]` | {@link ChainRow} |
  * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
  * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
@@ -35,7 +36,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  *
  * A message of a lane has its seq from a block of numbers that the lane has reserved. Its rows in `side`, `due`, `chain` and
  * `held` begin with `[0, group, lane]` instead of `[group]`, but for those in `due` that the group looks at as a whole:
- * `[group, EXPIRES, at, seq, lane]` and `[group, FADES, at, seq]`.
+ * `[group, EXPIRES, at, seq, lane]`, `[group, FADES, at, seq]` and `[group, HIDDEN, id, seq]`.
  *
  * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
  * the segment that its append wrote, and of the lease that its claim took. Only what goes wrong, waits or was given an id
@@ -285,6 +286,8 @@ export interface ParkedRow {
   readonly data?: string | undefined
   /** The seq of the dead letter that has it parked. */
   readonly behind?: number | undefined
+  /** Its id, if that leads to a later message. */
+  readonly hidden?: string | undefined
 }
 
 /**
@@ -331,6 +334,7 @@ export const FADES = 2
 export const ENDS = 3
 export const PARKED = 4
 export const STOPS = 5
+export const HIDDEN = 6
 
 /** The kinds of timers. */
 export const DELIVER = 0

@@ -189,7 +189,7 @@ function putBack(
   const place = typeof where === 'number' ? { row: where } : { message }
   if (settlement.kind === 'park') {
     const { reason, data } = settlement
-    park(group, key, { seq, attempt, ...place }, reason, data === undefined ? {} : { data })
+    park(group, key, { seq, attempt, ...place }, message, reason, data === undefined ? {} : { data })
     return true
   }
   const counts = settlement.counts !== false

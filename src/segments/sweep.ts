@@ -1,5 +1,6 @@
 import { endId, putId } from './id-rows.ts'
 import { type Group, allGroups, partOf } from './group.ts'
+import { join } from './joining.ts'
 import { lift } from './lanes/holds.ts'
 import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
 import { bury, letKeyGo, remove } from './moves.ts'
@@ -122,6 +123,7 @@ export function sweepReaped(work: Work): boolean {
     prefix: (string | number)[],
     reads: (key: Key, value: V) => readonly Read[],
     each: (key: Key, value: V) => void,
+    mayGo: (key: Key) => boolean = () => true,
   ): number | undefined => {
     for (;;) {
       const rows = tx.range<V>(table, under(...prefix), TIMERS_AT_ONCE)
@@ -130,7 +132,7 @@ export function sweepReaped(work: Work): boolean {
       for (const [key, value] of rows) {
         const at = partOf(key, prefix.length)
         if (at > now) return at
-        if (work.left < enough) {
+        if (work.left < enough || !mayGo(key)) {
           isDone = false
           return at
         }
@@ -182,6 +184,7 @@ export function sweepReaped(work: Work): boolean {
           laneIn(key) !== undefined ? [] : [['side', sideKey(group, partOf(key, 3), ordering || undefined)]],
         (key, ordering) =>
           expireOutside(flowOf(group, laneIn(key)), partOf(key, 2), partOf(key, 3), ordering || undefined),
+        (key) => hasAll(flowOf(group, laneIn(key))),
       )
       group.changed = true
     }
@@ -288,6 +291,12 @@ export function* expiredInLog(root: Work, at: number, row: number): Iterable<Blo
     const message = amendment?.message ?? messageAt(segment, seq - first)
     if (message.expires === at) yield [seq, message]
   }
+}
+
+/** Whether what a group takes over in a lane is there. What dies before might be taken over once more. */
+function hasAll(flow: Group | undefined): boolean {
+  if (flow !== undefined) join(flow)
+  return flow?.row.joining === undefined
 }
 
 /**

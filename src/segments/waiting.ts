@@ -1,6 +1,16 @@
 import { noteId } from './id-rows.ts'
 import type { Group, Head } from './group.ts'
-import { type ParkedRow, type SideRow, type Stored, EXPIRES, PARKED, STOPS, WAITS } from './rows.ts'
+import {
+  type IdRow,
+  type ParkedRow,
+  type SideRow,
+  type Stored,
+  EXPIRES,
+  HIDDEN,
+  PARKED,
+  STOPS,
+  WAITS,
+} from './rows.ts'
 import type { Key } from './store.ts'
 import { reapAt } from './work.ts'
 
@@ -46,25 +56,38 @@ export function park(
   group: Group,
   key: string | undefined,
   side: Omit<SideRow, 'at' | 'parked' | 'error'>,
+  message: Stored,
   reason: string,
-  parked: Omit<ParkedRow, 'at'>,
+  parked: Omit<ParkedRow, 'at' | 'hidden'>,
 ): void {
   const { now, clock } = group.work
-  putParked(group, key, { ...side, at: now, error: reason, parked: { ...parked, at: clock } })
+  putParked(group, key, { ...side, at: now, error: reason, parked: { ...parked, at: clock } }, message)
 }
 
 /** Writes the rows of a message that is parked. */
-export function putParked(group: Group, key: string | undefined, side: SideRow): void {
+export function putParked(group: Group, key: string | undefined, side: SideRow, message: Stored): void {
   const { row, work, name } = group
   const { seq } = side
   work.tx.put('side', sideKey(group, seq, key), side)
   work.tx.put('due', [name, PARKED, seq], key ?? 0)
   row.parked = (row.parked ?? 0) + 1
   noteLeaving(group, seq, side.message)
+  const { id, named } = message
+  if (named !== undefined && work.tx.get<IdRow>('ids', id)?.seq !== seq) hide(group, key, side, id)
+}
+
+/** The id of a parked message leads to a later one: it is found by it nevertheless. */
+export function hide(group: Group, key: string | undefined, side: SideRow, id: string): void {
+  const { whole, work } = group
+  whole.work.tx.put('due', [whole.name, HIDDEN, id, side.seq], [key ?? 0, work.lane ?? 0])
+  const parked = { ...side.parked!, hidden: id }
+  work.tx.put('side', sideKey(group, side.seq, key), { ...side, parked } satisfies SideRow)
 }
 
 /** A message is no longer parked. Its row in `side` has to be taken care of. */
-export function unpark({ row, work, name }: Group, seq: number): void {
+export function unpark({ row, work, name, whole }: Group, { seq, parked }: SideRow): void {
+  const { hidden } = parked!
+  if (hidden !== undefined) whole.work.tx.delete('due', [whole.name, HIDDEN, hidden, seq])
   work.tx.delete('due', [name, PARKED, seq])
   row.parked = row.parked! - 1 || undefined
 }
@@ -72,6 +95,7 @@ export function unpark({ row, work, name }: Group, seq: number): void {
 /** Has the next of a key be parked: it stands behind a dead letter. */
 export function stopKey(group: Group, key: string, seq: number): void {
   const { row, work, name } = group
+  group.changed = true
   const before = stopOf(group, key)
   // The first of several: whoever stands behind the others stands behind it.
   if (before !== undefined && before < seq) return
@@ -97,7 +121,7 @@ export function parkBehind(group: Group, key: string, seq: number, message: Stor
   if (message.expires !== undefined && message.expires <= group.work.now) return false
   dropStop(group, key)
   const where = row === undefined ? { message } : { row }
-  park(group, key, { seq, attempt: 0, ...where }, BEHIND, { behind })
+  park(group, key, { seq, attempt: 0, ...where }, message, BEHIND, { behind })
   return true
 }
 

@@ -24,6 +24,7 @@ import type { Amendment, ChainRow, GroupRow, Lease, Segment, SideRow } from '../
 import { mend } from '../../src/segments/mend.ts'
 import type { Remains } from '../../src/segments/remains.ts'
 import type { Key, KeyRange, Table } from '../../src/segments/store.ts'
+import type { QueueStorage } from '../../src/storage.ts'
 import { expectCode } from '../support/set-up.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { type Random, pick, randomFrom } from './history.ts'
@@ -621,6 +622,35 @@ describe('salvage', () => {
     const messages = await salvaged.createConsumer().receiveBatch(10)
     expect(messages.map(({ payload }) => payload)).toEqual(['a', 'b'])
     await salvaged.close()
+  })
+
+  test.each([undefined, 'a'])('parks behind a dead letter as before, in the lane %s', async (lane) => {
+    const disk = new MemoryDisk()
+    const clock = new ManualClock()
+    const open = async (directory: string): Promise<QueueStorage> => {
+      const options = { fileSystem: disk, clock }
+      const adapter = new SegmentAdapter(new NodeFsAdapter('unused').guarantees, () =>
+        openJournalStore(directory, options),
+      )
+      return await adapter.open('q')
+    }
+    const send = (q: QueueStorage, body: string): Promise<unknown> =>
+      q.append([{ body, key: 'k', lane }], { batchId: '019343f0-0000-7000-8000-000000000000' })
+    const claim = (q: QueueStorage): ReturnType<QueueStorage['claim']> =>
+      q.claim({ group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 3 })
+    const before = await open(DAMAGED)
+    await send(before, 'dies')
+    const [first] = (await claim(before)).deliveries
+    const { receipt } = first!
+    await before.settle('g', [{ receipt, kind: 'dead', reason: 'rejected', parksNext: true }])
+    await before.close()
+    expect(await salvageOn(disk, DAMAGED, SALVAGED)).toEqual([])
+    const after = await open(SALVAGED)
+    await send(after, 'is parked')
+    expect((await claim(after)).deliveries).toEqual([])
+    const { messages } = await after.list({ group: 'g', limit: 9 })
+    expect(messages.map(({ body, state }) => [body, state])).toEqual([['is parked', 'parked']])
+    await after.close()
   })
 
   test('refuses what it cannot work on, and writes nothing', async () => {

@@ -402,3 +402,23 @@ test.each<[string, Partial<NewMessage>]>([
     expect(await left()).toEqual(tables.map(() => 0))
   }
 })
+
+test('outcomes are answered some at a time, and lanes', async () => {
+  const meter = new Metered()
+  const q = await meter.open()
+  await claim(q, 'g', 0)
+  const ids = await send(q, 256, (i) => ({ lane: `lane ${i}`, keepMs: 10_000 }))
+  const value = 'x'.repeat(128 * 1024)
+  const acked = (await claim(q, 'g', 256)).map((receipt) => ({ receipt, kind: 'ack' as const, value }))
+  await q.settle('g', acked)
+  const some = await q.results('g', ids)
+  expect(some.length).toBe(64)
+  expect(some.every((outcome) => outcome?.status === 'done')).toBe(true)
+  expect((await meter.dearest(() => q.results('g', ids))).bytes).toBeLessThan(10_000_000)
+  expect((await q.list({ group: 'g', states: ['done'], limit: 256 })).messages.length).toBe(64)
+
+  await send(q, 2000, (i) => ({ lane: `lane ${i}` }))
+  const page = await q.lanes({ group: 'g', limit: 10_000 })
+  expect(page.lanes.length).toBe(1000)
+  expect((await q.lanes({ group: 'g', limit: 10_000, cursor: page.cursor })).lanes.length).toBe(1000)
+})

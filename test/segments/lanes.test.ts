@@ -191,3 +191,18 @@ test('what is cancelled once nobody needs the log for it hides nothing from a gr
     { lane: 'M', waiting: 0, leased: 1 },
   ])
 })
+
+test('what expires while a group takes it over in a lane dies once', async () => {
+  const bench = new Bench()
+  const q = await bench.open()
+  const claim = (group: string): ReturnType<QueueStorage['claim']> =>
+    q.claim({ group, limit: 1, leaseMs: 50, maxAttempts: 3 })
+  await bench.send(q, 'a', 1, { expiresInMs: 50, key: 'k' })
+  const [first] = (await claim('retries')).deliveries
+  await q.settle('retries', [{ receipt: first!.receipt, kind: 'retry', delayMs: 0 }])
+  await claim('leases')
+  bench.now += 100
+  await claim('comes')
+  await claim('comes')
+  expect((await q.stats()).groups['comes']).toMatchObject({ dead: 1, failed: 1, ready: 0 })
+})

@@ -68,6 +68,18 @@ describe('result without waiting', () => {
     expect(reads.map(({ length }) => length)).toEqual([256, 44])
   })
 
+  test('what an answer has no room for is asked for again', async () => {
+    const { queue, storage, kept, reads } = setUpTold()
+    for (let i = 0; i < 100; i++) kept.set(`${i}`, done(i))
+    storage.stubs.results = (_group: string, ids: readonly string[]) => {
+      reads.push(ids)
+      return ids.slice(0, 40).map((id) => kept.get(id))
+    }
+    const asked = Array.from({ length: 100 }, (_, i) => queue.result(`${i}`))
+    expect(await Promise.all(asked)).toEqual(asked.map((_, i) => ({ status: 'done', value: i, at: 5 })))
+    expect(reads.map(({ length }) => length)).toEqual([100, 60, 20])
+  })
+
   test('asks in the group', async () => {
     const { queue, storage, kept } = setUpTold()
     kept.set('a', done(1))

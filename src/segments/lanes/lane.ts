@@ -1,4 +1,4 @@
-import { type Group, allGroups, firstSegment, lowestFloor, makeGroup, ownRow } from '../group.ts'
+import { type Group, allGroups, firstSegment, floorOf, lowestFloor, makeGroup, ownRow } from '../group.ts'
 import { LANE_BASE } from '../ids.ts'
 import { firstEnd, holdLeases } from '../leases.ts'
 import { beginJoining } from '../joining.ts'
@@ -106,8 +106,8 @@ export class Lane implements Work {
   known: Segment | undefined
   /** It has a row. */
   isStored: boolean
-  /** Groups were made or deleted since that was written. */
-  #isBehind = false
+  /** Groups were made or deleted since that was written, or one step did not get to the end of what can go. */
+  isBehind = false
   #freed: number
   /** Of what is freed. */
   #start: number | undefined
@@ -191,7 +191,7 @@ export class Lane implements Work {
       groups.push(flow)
       if (!isNew && queue.groups > 1) beginJoining(flow)
     }
-    if (row !== undefined && row.epoch !== epochOf(root)) this.changed = this.#isBehind = true
+    if (row !== undefined && row.epoch !== epochOf(root)) this.changed = this.isBehind = true
   }
 
   #flow(whole: Group, row: FlowRow): Flow {
@@ -219,7 +219,7 @@ export class Lane implements Work {
     const { groups, queue } = this
     groups.splice(0, groups.length, ...groups.filter((flow) => flow.name !== name))
     queue.groups = groups.length
-    this.changed = this.#isBehind = true
+    this.changed = this.isBehind = true
   }
 
   /** Has numbers for so many messages at its end. */
@@ -241,7 +241,7 @@ export class Lane implements Work {
       // It has seen all that there was.
       if (row.cursor !== queue.tail) continue
       row.cursor = row.mark = first
-      if (row.leases.length === 0) row.checked = row.trimmed = first
+      if (row.checked === queue.tail) row.checked = row.trimmed = first
       flow.changed = true
     }
     edit(this).tail = first
@@ -312,13 +312,21 @@ export class Lane implements Work {
   finish(): void {
     const { groups, queue, root, tx, lane, key } = this
     // Somebody may have needed it who is gone.
-    if (this.#isBehind && groups.length > 0) trimBelow(this, 0, lowestFloor(this))
+    if (this.isBehind && groups.length > 0) {
+      const floor = lowestFloor(this)
+      this.isBehind = trimBelow(this, 0, floor) < floor
+    }
     for (const flow of groups) {
       if (!flow.changed && !this.changed) continue
       holdLeases(flow)
       trim(this, flow)
+      const floor = floorOf(flow)
+      this.isBehind ||= floor === queue.tail && flow.row.checked < floor
     }
     this.settleDown()
+    // Only a step that comes here can go on.
+    const [first] = groups
+    if (this.isBehind && first !== undefined && !first.row.ready) setAlarm(first, this.now)
     if (!this.changed && !groups.some(({ changed }) => changed)) return
     this.#count()
     const isTrimmed = (tx.blocks[0]?.[0] ?? queue.tail) >= queue.tail
@@ -335,7 +343,7 @@ export class Lane implements Work {
     }
     if (!this.isStored) edit(root).lanes++
     this.isStored = true
-    this.changed = this.#isBehind = false
+    this.changed = false
     for (const flow of groups) flow.changed = false
     const { tail, bytes, amended, gone, tied, joining } = queue
     root.tx.put('lanes', key, {
@@ -347,12 +355,15 @@ export class Lane implements Work {
       gone,
       tied,
       joining,
-      epoch: epochOf(root),
+      epoch: this.isBehind ? BEHIND : epochOf(root),
       opened: root.queue.opened,
       flows: Object.fromEntries(groups.map(({ row }) => [row.token, packed(row)])),
     } satisfies LaneRow)
   }
 }
+
+/** No epoch. */
+const BEHIND = -1
 
 /** Changes whenever a group is made or deleted. */
 function epochOf({ queue }: Work): number {

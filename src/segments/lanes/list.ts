@@ -14,11 +14,12 @@ import { AT_ONCE } from './walk.ts'
 export function listLanes(work: Work, query: LanesQuery, group: Group | undefined): LanesPage {
   const prefix = laneKey(query.prefix ?? '')
   const lanes: LaneState[] = []
+  const limit = Math.min(query.limit, work.limits.stepMessages)
   const overdue = overdueIn(work, group)
   let from = prefix
   if (query.cursor !== undefined && query.cursor > from) from = `${query.cursor}\0`
   for (;;) {
-    const some = Math.min(64, query.limit - lanes.length + 1)
+    const some = Math.min(64, limit - lanes.length + 1)
     const stored = work.tx.range('lanes', { lower: from }, some).map(([key]) => key as string)
     const held = heldLanes(work, query.group, from, some)
     const due = [...overdue.keys()].map(laneKey).filter((key) => key >= from)
@@ -30,7 +31,7 @@ export function listLanes(work: Work, query: LanesQuery, group: Group | undefine
       const lane = laneOf(key)
       const state = stateOf(work, lane, query.group, group, overdue.get(lane) ?? 0)
       if (state === undefined) continue
-      if (lanes.length === query.limit) return { lanes, cursor: laneKey(lanes.at(-1)!.lane) }
+      if (lanes.length === limit) return { lanes, cursor: laneKey(lanes.at(-1)!.lane) }
       lanes.push(state)
     }
     if (keys.length < some) return { lanes }

@@ -6,13 +6,16 @@ import { type GroupRow, type Segment, NEW_QUEUE, QUEUE_KEY } from '../rows.ts'
 import type { Key, KeyRange, Row, Table } from '../store.ts'
 import type { LaneRow } from './lane.ts'
 import { IN_LANES } from './lens.ts'
-import { laneOf } from './names.ts'
+import { laneKey, laneOf } from './names.ts'
 
 const OWN = ['side', 'due', 'chain', 'held'] as const
 
+function isOwn(table: Table): boolean {
+  return (OWN as readonly Table[]).includes(table)
+}
+
 /** What is left of the messages of a queue that are in no lane. */
 export function withoutLanes(remains: Remains): Remains {
-  const isOwn = (table: Table): boolean => (OWN as readonly Table[]).includes(table)
   const isOutside = (table: Table, key: Key): boolean =>
     isOwn(table)
       ? (key as readonly unknown[])[0] !== IN_LANES
@@ -44,7 +47,7 @@ export function lanesIn(remains: Remains): ReadonlyMap<string, LaneRemains> {
   for (const table of OWN) {
     for (const key of remains.keys(table, { lower: [IN_LANES], upper: [IN_LANES] })) {
       const [, group, lane, ...rest] = key as readonly [number, string, string, ...(string | number)[]]
-      if (groups.has(group)) at(laneOf(lane)).add(table, [group, ...rest], key)
+      if (groups.has(group)) at(laneOf(lane)).add(table, [group, ...rest])
     }
   }
   // An amendment belongs to the lane whose blocks or segments it lies in.
@@ -59,22 +62,22 @@ export class LaneRemains implements Remains {
   readonly lane: string
   row: LaneRow | undefined
   readonly #remains: Remains
-  readonly #keys: Map<Table, (readonly [key: Key, stored: Key])[]> = new Map()
+  readonly #keys: Map<Table, Key[]> = new Map()
 
   constructor(remains: Remains, lane: string) {
     this.#remains = remains
     this.lane = lane
   }
 
-  add(table: Table, key: Key, stored: Key = key): void {
+  add(table: Table, key: Key): void {
     const keys = this.#keys.get(table)
-    if (keys === undefined) this.#keys.set(table, [[key, stored]])
-    else keys.push([key, stored])
+    if (keys === undefined) this.#keys.set(table, [key])
+    else keys.push(key)
   }
 
   /** The number behind the last that it has reserved, as far as is known. */
   get end(): number {
-    const numbers = (this.#keys.get('log') ?? []).map(([key]) => key as number)
+    const numbers = (this.#keys.get('log') ?? []) as number[]
     return Math.max(
       LANE_BASE,
       ...(this.row?.blocks ?? []).map(([, last]) => last + 1),
@@ -90,10 +93,9 @@ export class LaneRemains implements Remains {
 
   get<V>(table: Table, key: Key): V | undefined {
     if (table === 'state') return this.#state(key) as V | undefined
-    if (table === 'log' || table === 'amend') return this.#remains.get<V>(table, key)
-    const text = JSON.stringify(key)
-    const stored = this.#keys.get(table)?.find(([one]) => JSON.stringify(one) === text)
-    return stored && this.#remains.get<V>(table, stored[1])
+    if (!isOwn(table)) return this.#remains.get<V>(table, key)
+    const [group, ...rest] = key as readonly string[]
+    return this.#remains.get<V>(table, [IN_LANES, group!, laneKey(this.lane), ...rest])
   }
 
   #state(key: Key): unknown {
@@ -107,15 +109,16 @@ export class LaneRemains implements Remains {
   }
 
   range<V>(table: Table, { lower = 0 }: KeyRange, limit: number): readonly Row<V>[] {
-    const found = (this.#keys.get(table) ?? []).filter(([key]) => (key as number) >= (lower as number))
-    return found.slice(0, limit).map(([key, stored]) => [key, this.#remains.get<V>(table, stored)!])
+    const found = (this.#keys.get(table) ?? []).filter((key) => (key as number) >= (lower as number))
+    return found.slice(0, limit).map((key) => [key, this.get<V>(table, key)!])
   }
 
   keys(table: Table, { lower }: KeyRange): readonly Key[] {
     if (table === 'state') return this.#remains.keys(table, { lower: ['group'], upper: ['group'] })
-    const keys = (this.#keys.get(table) ?? []).map(([key]) => key)
+    const keys = this.#keys.get(table) ?? []
     if (lower === undefined) return keys
     if (typeof lower === 'number') return keys.filter((key) => (key as number) >= lower)
-    return keys.filter((key) => (key as readonly string[])[0] === (lower as readonly string[])[0])
+    const prefix = lower as readonly unknown[]
+    return keys.filter((key) => prefix.every((part, i) => part === (key as readonly unknown[])[i]))
   }
 }

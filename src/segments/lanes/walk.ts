@@ -49,8 +49,12 @@ export function tidyLanes(work: Work): boolean {
   const { tx, queue } = work
   if (queue.tidiedLane === undefined) return true
   const rows = tx.range('lanes', { lower: queue.tidiedLane }, AT_ONCE)
-  for (const [key] of rows) openLane(work, laneOf(key as string))
-  const last = rows.at(-1)?.[0] as string | undefined
-  edit(work).tidiedLane = rows.length < AT_ONCE ? undefined : `${last}\0`
+  for (const [key] of rows) {
+    const lane = openLane(work, laneOf(key as string))
+    lane?.finish()
+    edit(work).tidiedLane = lane?.isBehind ? (key as string) : `${key as string}\0`
+    if (lane?.isBehind) return false
+  }
+  if (rows.length < AT_ONCE) edit(work).tidiedLane = undefined
   return rows.length < AT_ONCE
 }
