@@ -833,13 +833,13 @@ export class Model {
         states.includes('gone'),
         `the list of ${name} does not show ${show(message.body)}, which should be ${show(states)}`,
       )
-      if (standing.starting) continue
       if (standing.state === 'dead') {
         standing.state = 'done'
         standing.token = ++this.#token
         this.#letGo(group, message, false)
         continue
       }
+      if (standing.starting) continue
       if (this.#isDying(message, standing) || standing.mustBeDead) {
         standing.diedUnseen = true
         if (group.parksNext) this.#stop(group, message, false)

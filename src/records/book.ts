@@ -362,9 +362,22 @@ export function isOpen({ state }: Place): boolean {
   return state !== 'dead' && state !== 'gone'
 }
 
+const BYTES = Array.from({ length: 256 }, (_, byte) => (256 + byte).toString(16).slice(1))
+
+/** Neighbours have all but the last two characters of their ids in common. */
+let madeOf = ''
+let madeFor = -1
+let start = ''
+
 /** The id that the storage makes of an append's and a number. */
 export function madeId(batchId: string, number: number): string {
-  return batchId.slice(0, 28) + (2 ** 32 + (number % IDS)).toString(16).slice(1)
+  const high = Math.floor(number / 256) % (IDS / 256)
+  if (high !== madeFor || batchId !== madeOf) {
+    madeFor = high
+    madeOf = batchId
+    start = batchId.slice(0, 28) + (2 ** 24 + high).toString(16).slice(1)
+  }
+  return start + BYTES[number % 256]!
 }
 
 /** The number of a delayed message. */

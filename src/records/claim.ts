@@ -145,6 +145,7 @@ class Taking {
       if (lost) this.#group.failed++
       move(book, place, 'leased', this.#until)
       place.leases++
+      place.receipt = undefined
       place.attempt++
       place.lost = false
       place.error = error

@@ -23,7 +23,8 @@ export function byOrderAndTie(a: Ordered, b: Ordered): number {
  */
 export class Line<P, T extends P = P> {
   readonly #compare: (a: P, b: P) => number
-  readonly #chunks: T[][] = []
+  /** One at least; none but the only one is empty. */
+  readonly #chunks: T[][] = [[]]
   /** How many have left the front of the first chunk. */
   #head = 0
   size = 0
@@ -33,14 +34,13 @@ export class Line<P, T extends P = P> {
   }
 
   get first(): T | undefined {
-    return this.size === 0 ? undefined : this.#chunks[0]![this.#head]
+    return this.#chunks[0]![this.#head]
   }
 
   add(item: T): void {
     const chunks = this.#chunks
-    const last = chunks[chunks.length - 1]
-    this.size++
-    if (last === undefined) chunks.push([item])
+    const last = chunks[chunks.length - 1]!
+    if (this.size++ === 0) last.push(item)
     else if (this.#compare(last[last.length - 1]!, item) < 0) {
       if (last.length < MOST) last.push(item)
       else chunks.push([item])
@@ -55,16 +55,15 @@ export class Line<P, T extends P = P> {
   /** Takes one out. Answers whether it stood in the line. */
   remove(item: T): boolean {
     const chunks = this.#chunks
-    const first = chunks[0]
-    if (first === undefined) return false
-    if (first[this.#head] === item) {
+    const first = chunks[0]!
+    if (this.size > 0 && first[this.#head] === item) {
       // What has left is not kept alive.
       first[this.#head++] = undefined as unknown as T
       if (this.#head === first.length || this.#head === MOST >> 1) {
         first.splice(0, this.#head)
         this.#head = 0
       }
-      if (first.length === 0) chunks.shift()
+      if (first.length === 0 && chunks.length > 1) chunks.shift()
     } else {
       const at = this.#chunkOf(item)
       const chunk = chunks[at]
@@ -117,7 +116,7 @@ export class Line<P, T extends P = P> {
   #chunkOf(place: P): number {
     const chunks = this.#chunks
     let low = 0
-    let high = chunks.length
+    let high = this.size === 0 ? 0 : chunks.length
     while (low < high) {
       const middle = (low + high) >> 1
       const chunk = chunks[middle]!

@@ -167,7 +167,7 @@ export function goOn(book: Book, place: Place): void {
 /** A delivery was acked. */
 export function finish(book: Book, place: Place, value: DoneValue): void {
   const { flow, message } = place
-  keep(book, place, { status: 'done', value, at: book.clock })
+  if (message.more?.keepMs !== undefined) keep(book, place, { status: 'done', value, at: book.clock })
   flow.group.acked++
   freeProbed(book, place)
   drop(book, place)
@@ -196,6 +196,7 @@ export function die(
   if (key !== undefined && parksNext === true) (flow.stops ??= new Map()).set(key, place)
   letGo(book, place)
   place.leases++
+  place.receipt = undefined
   place.error = error
   const more = moreOf(place)
   more.reason = reason

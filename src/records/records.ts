@@ -82,6 +82,8 @@ export class Place {
   attempt = 0
   /** Numbers leases and deaths: a receipt is good for one of them. */
   leases = 0
+  /** Made when it is asked for. */
+  receipt: string | undefined = undefined
   /** It is ready because its lease has ended: the receipt is still good. */
   lost = false
   error: string | undefined = undefined
@@ -211,7 +213,7 @@ export class Lane {
 
 /** Whose turn it is, and for how many more. */
 export interface Turn {
-  readonly at: string | undefined
+  at: string | undefined
   left: number
 }
 

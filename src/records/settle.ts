@@ -1,7 +1,7 @@
 import type { Body, SettleResult, Settlement } from '../storage.ts'
 import { type Book, placeIn } from './book.ts'
 import { die, expiresOf, finish, forgetLetter, moreOf, move, park, redrive } from './places.ts'
-import type { Group, Place } from './records.ts'
+import { type Group, Place } from './records.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
@@ -19,17 +19,20 @@ export function settle(
 }
 
 /** A receipt says of which group, message and lease it is. */
-export function receiptOf({ flow, message, leases }: Place): string {
-  return `${flow.group.token}${message.order}.${leases}`
+export function receiptOf(place: Place): string {
+  const { flow, message, leases } = place
+  return (place.receipt ??= `${flow.group.token}${message.order}.${leases}`)
 }
 
 function find(book: Book, group: Group, receipt: string): Place | undefined {
-  const { token } = group
+  const { token, timers, dead } = group
+  const { first } = timers
+  // Most leases are settled in their order.
+  if (first instanceof Place && first.receipt === receipt && first.state === 'leased') return first
   if (!receipt.startsWith(token)) return undefined
-  const dot = receipt.indexOf('.', token.length)
-  const order = Number(receipt.slice(token.length, dot))
+  const order = Number.parseInt(receipt.slice(token.length), 10)
   const message = book.log.get({ order })
-  const place = (message && placeIn(group, message)) ?? group.dead.get({ order })
+  const place = (message && placeIn(group, message)) ?? dead.get({ order })
   if (place === undefined || receiptOf(place) !== receipt) return undefined
   const { state, lost } = place
   return state === 'leased' || state === 'dead' || lost ? place : undefined

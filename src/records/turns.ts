@@ -42,6 +42,10 @@ export class Turns {
     const { ring } = this.#group
     const { at, left } = this.turn
     if (ring.size === 0) return undefined
+    if (ring.size === 1 && this.#only === undefined) {
+      const flow = ring.first!
+      return this.#mayGo(flow) ? flow : undefined
+    }
     if (left > 0 && at !== undefined) {
       const own = ring.get({ name: at })
       if (own !== undefined && own.lane.name === at && this.#fits(at) && this.#mayGo(own)) return own
@@ -58,7 +62,10 @@ export class Turns {
     const { turn } = this
     const { lane, group } = flow
     const { weight = 1, rate } = this.limitsOf(flow)
-    if (turn.at !== lane.name || turn.left === 0) Object.assign(turn, { at: lane.name, left: weight })
+    if (turn.at !== lane.name || turn.left === 0) {
+      turn.at = lane.name
+      turn.left = weight
+    }
     turn.left--
     if (rate !== undefined) this.#charge(flow, rate)
     if (this.#only === undefined) group.turn = turn
@@ -98,7 +105,7 @@ export class Turns {
       book.rest(flow)
       return false
     }
-    if (!holdsOfLane(lane, group.name).every((held) => letsGo(held, group)))
+    if (lane.holds !== undefined && !holdsOfLane(lane, group.name).every((held) => letsGo(held, group)))
       return this.#rest(flow, undefined)
     const { concurrency = Infinity, rate } = this.limitsOf(flow)
     if (leased >= concurrency) return this.#rest(flow, book.now + MAX_REST_MS)
