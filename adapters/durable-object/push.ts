@@ -234,7 +234,9 @@ export class Push<T> {
         await this.#settle(() => consumer.nackBatch(messages, { reason }))
       } else if (ends === undefined) await this.#settle(() => consumer.ackBatch(messages))
       else await this.#settleEach(messages, ends)
-      this.#judge(failure === undefined ? messages.filter((_, i) => !ends?.[i]!.again) : [])
+      // That all come later is neither good nor bad, and is no reason to pause.
+      if (failure !== undefined || !ends?.every(({ later }) => later))
+        this.#judge(failure === undefined ? messages.filter((_, i) => !ends?.[i]!.again) : [])
     } finally {
       clearInterval(renewal)
       this.#batch = undefined

@@ -3,8 +3,10 @@ import { QuaysideError, errorText } from '../../src/errors.ts'
 
 /** How one message of a batch ends. */
 export interface End {
-  /** It has failed. */
+  /** It comes again. */
   readonly again: boolean
+  /** It has not failed, and comes again after a time that the handler has chosen. */
+  readonly later?: boolean
   readonly settle: () => Promise<void>
 }
 
@@ -33,8 +35,11 @@ function endOf<T>(message: Message<T>, verdict: Verdict, onUnkept: (error: unkno
   switch (kind) {
     case 'ack':
       return { again: false, settle: () => ack(message, options, onUnkept) }
-    case 'nack':
-      return { again: true, settle: () => message.nack(options as NackOptions) }
+    case 'nack': {
+      const { counts, delayMs = 0 } = options as NackOptions
+      const later = counts === false && delayMs > 0
+      return { again: true, later, settle: () => message.nack(options as NackOptions) }
+    }
     case 'reject':
       return { again: false, settle: () => message.reject(options as RejectOptions) }
     case 'park':

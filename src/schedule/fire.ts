@@ -30,8 +30,10 @@ export interface DrainSchedulesOptions {
 const RUN_OPTIONS = { signal: checkSignal, onError: checkFunction }
 const DRAIN_OPTIONS = { signal: checkSignal, deadline: checkTime }
 
-/** The most schedules in one step, and the most instants of one. */
+/** The most schedules in one step. */
 const STEP = 100
+/** The most instants of one. */
+const MOST_INSTANTS = 1000
 /** When to try again what failed, in ms. */
 const AGAIN_MS = 5000
 /** Where others still have to see that a schedule is removed, when to look for them, in ms. */
@@ -155,7 +157,7 @@ function dueNow(companion: Companion, tick: Message<Tick>, now: number, there: R
   let start = waited ?? from ?? timestamp + 1
   // Whoever had it last has died, and what it has sent is known by its ids for so long.
   if (waited === undefined && (unsure || attempt > 1) && memoryMs > 0) start = Math.max(start, now - memoryMs)
-  const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, STEP))
+  const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, MOST_INSTANTS))
   // It stood still for so long that it belongs to somebody else.
   if (companion.now() >= tick.leaseUntil) return { due: [], next: { at: now, reason: lastError } }
   const sent = unpack(message!)

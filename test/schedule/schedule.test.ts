@@ -18,7 +18,7 @@ const DAY = 24 * HOUR
 
 /** What waits in the queue, by its ids; done then. */
 async function taken(consumer: Consumer<unknown>): Promise<string[]> {
-  const messages = await consumer.receiveBatch(1000)
+  const messages = await consumer.receiveBatch(10_000)
   if (messages.length > 0) await consumer.ackBatch(messages)
   return messages.map(({ id }) => id)
 }
@@ -188,6 +188,17 @@ describe('after downtime', () => {
     const hours = Array.from({ length: 221 }, (_, i) => new Date(Date.UTC(2030, 0, 1, i + 1)).toISOString())
     expect(await back({ everyMs: HOUR, catchUp: 'all' }, 220.5 * HOUR)).toEqual(
       hours.map((hour) => hour.slice('2030-01-'.length)),
+    )
+  })
+
+  test('all: however many there are', async () => {
+    const minutes = Array.from({ length: 2501 }, (_, i) =>
+      new Date(Date.UTC(2030, 0, 1, 1, i)).toISOString().slice('2030-01-'.length),
+    )
+    expect(await back({ cron: '* * * * *', catchUp: 'all' }, 2500 * 60_000)).toEqual(
+      Array.from({ length: 60 }, (_, i) => `01T00:${String(i + 1).padStart(2, '0')}:00.000Z`)
+        .slice(0, 59)
+        .concat(minutes),
     )
   })
 

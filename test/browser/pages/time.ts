@@ -1,0 +1,23 @@
+import { ManualClock } from '../../../src/conformance/clock.ts'
+import { factory } from '../../conformance/factories/indexeddb.ts'
+import { type Life, live } from '../../schedule/support/life.ts'
+import { type Deploys, deploy } from '../../typed/support/deploys.ts'
+
+// What the tests of schedules and of typed messages call, in a page.
+
+const { create } = factory({ durability: 'relaxed' })
+
+const time = {
+  async live(): Promise<Life> {
+    const clock = new ManualClock()
+    const { adapter, destroy } = await create({ clock })
+    return await live(adapter, clock).finally(destroy)
+  },
+  async deploy(): Promise<Deploys> {
+    const clock = new ManualClock()
+    const { adapter, destroy } = await create({ clock })
+    return await deploy(adapter, clock).finally(destroy)
+  },
+}
+
+Object.assign(globalThis, { time })
