@@ -76,7 +76,7 @@ async function decide(
     if (OUTCOMES.includes(outcome)) return { outcome }
     return {
       outcome: 'park',
-      why: `outcome answered ${String(outcome)}, which is none of ${OUTCOMES.join(', ')}`,
+      why: `outcome answered ${errorText(outcome)}, which is none of ${OUTCOMES.join(', ')}`,
     }
   } catch (error) {
     return { outcome: 'park', why: `outcome threw: ${errorText(error)}` }

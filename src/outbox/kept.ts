@@ -10,8 +10,8 @@ export async function keep(response: Response, mostBytes: number): Promise<KeptA
   let body = ''
   let left = mostBytes
   const reader = response.clone().body?.getReader()
-  while (reader !== undefined && left > 0) {
-    const { value } = await reader.read()
+  while (left > 0) {
+    const value = (await reader?.read())?.value
     if (value === undefined) break
     body += decoder.decode(value.subarray(0, left), { stream: true })
     left -= value.length
