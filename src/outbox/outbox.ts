@@ -503,7 +503,7 @@ export class Outbox {
   }
 
   #cancelled(ids: readonly string[]): void {
-    this.#waiters.ended(new Set(ids), 'cancelled')
+    this.#waiters.cancelled(new Set(ids))
     for (const id of ids) {
       this.#events.emit({ type: 'cancelled', id })
       void this.#family.ended(id).catch(this.#events.fail)
