@@ -75,7 +75,7 @@ export class Rests {
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.
-    if (startedAt >= record.failedAt) {
+    if (startedAt > record.failedAt) {
       record.rounds++
       record.failedAt = this.#clock.now()
     }
