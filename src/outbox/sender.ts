@@ -142,9 +142,12 @@ export class Sender {
     signal.removeEventListener('abort', stop)
     if (verdict.response === undefined) {
       const { reason } = stopped.signal
-      if (reason === SIGNED_OUT || (session.isAsked && !(await session.isStill(owner).catch(() => true)))) {
+      // Before it is given back, or it would be claimed again.
+      await session.look().catch(events.fail)
+      if (reason === SIGNED_OUT || session.owner !== owner) {
+        await message.nack(back).catch(unlessStale)
         for (const waiter of waiters) waiter.answerLater('stored')
-        return await message.nack(back).catch(unlessStale)
+        return
       }
       stopped.signal.throwIfAborted()
     }
