@@ -27,8 +27,8 @@ export function storedAnswer(id: string, state: StoredState): Response {
 
 /** The server's answer to a request that is dead, with the message's id. */
 export function deadAnswer(id: string, response: Response): Response {
-  // Such a response cannot be made, nor its headers be read.
-  if (response.status === 0) return response
+  // Such a response cannot be made.
+  if (response.status < 200 || response.status > 599) return response
   const headers = new Headers(response.headers)
   named(id, 'dead').forEach((value, name) => headers.set(name, value))
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers })

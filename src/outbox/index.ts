@@ -13,6 +13,7 @@
  * @module
  */
 export type { StoredState } from './answer.ts'
+export { isAttempt } from './mark.ts'
 export type { BeforeHook, OutboxOptions } from './options.ts'
 export { Outbox, type OutboxEvent, type OutboxRequestInit } from './outbox.ts'
 export { type Outcome, type OutcomePolicy, defaultOutcome } from './outcome.ts'

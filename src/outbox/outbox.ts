@@ -15,12 +15,12 @@ import {
   type Queue,
   type SendResult,
 } from '../core.ts'
-import { deadAnswer, headerSafe } from './answer.ts'
+import { deadAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import { letGo } from './kept.ts'
-import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
+import { type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
 import type { Verdict } from './verdict.ts'
 import { isOffline, onTrigger } from './triggers.ts'
 import { Waiter } from './waiter.ts'
@@ -29,6 +29,11 @@ import { Waiter } from './waiter.ts'
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {
   /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
   readonly meta?: Readonly<Record<string, string>> | undefined
+  /**
+   * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it
+   * led to decides. @defaultValue it is parked: a login page answers so as well
+   */
+  readonly seeOther?: 'accept' | undefined
 }
 
 /** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
@@ -169,10 +174,8 @@ export class Outbox {
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
     const { id = v7(), key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, meta } = init
-    const { maxBodyBytes, omitHeaders } = this.#rules
-    const { request, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
-    // What replaces a request is another request: a server that knows the first must not take it for the same.
-    const version = replace ? v7() : undefined
+    const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
+    const { payload, version, omitted, signal } = packed
     if (waiter !== undefined) {
       // Before it is stored, because it may be sent before we hear that it is.
       Object.assign(waiter, { id, omitted, version })
@@ -181,7 +184,6 @@ export class Outbox {
     // Who sends is told of a network that is gone before storing this wakes it.
     this.#rests()
     const options = { id, key, headers: meta, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
-    const payload = toPayload(version === undefined ? request : { ...request, version })
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.
     if (status === 'replaced' && !delayMs) await this.#queue.retryNow([id])
@@ -370,7 +372,7 @@ export class Outbox {
     try {
       const stored = storedRequest(message.payload)
       version = stored.version
-      first = unpack(stored)
+      first = unpack(stored, id)
     } catch (error) {
       return await message.reject({ reason: `no stored request: ${errorText(error)}` })
     }
@@ -379,7 +381,6 @@ export class Outbox {
       waiter.state = 'sending'
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
-    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
     this.#emit({ type: 'sending', id })
     // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
     const stopped = new AbortController()
