@@ -5,7 +5,7 @@ import { keep } from './kept.ts'
 import { asAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'
 import { isOwnOrigin } from './origins.ts'
-import { OUTCOMES, type Outcome, defaultOutcome, doubtReason, doubtsOf } from './outcome.ts'
+import { OUTCOMES, type Outcome, defaultOutcome } from './outcome.ts'
 import { type OutboxPayload, storedRequest } from './request.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { send } from './send.ts'
@@ -50,7 +50,7 @@ export async function attempt(
       outcome,
       request,
       response,
-      reason: why ?? reasonOf(response, answer.body, outcome, message),
+      reason: why ?? reasonOf(response, answer.body, outcome),
       answer,
       retryAfterMs: retryAfterMs(response.headers, clock.now()),
     }
@@ -108,7 +108,6 @@ function reasonOf(
   { status, headers, redirected, url, type }: Response,
   body: string,
   outcome: Outcome,
-  message: Message<OutboxPayload>,
 ): string {
   const state = headers.get('quayside-state')
   if (state !== null)
@@ -116,7 +115,6 @@ function reasonOf(
   const location = redirected ? url : headers.get('location')
   if (outcome === 'park' && (location !== null || type === 'opaqueredirect'))
     return `redirected to ${location ?? 'where a browser does not tell'} (HTTP ${status})`
-  if (status === 409 && outcome === 'retry') return doubtReason(doubtsOf(message)) + body
   return `HTTP ${status}: ${body}`
 }
 

@@ -17,6 +17,10 @@ export function isAttempt(request: { readonly url: string }): boolean {
   return attempts.has(request) || (request.url.includes('#') && request.url.endsWith(MARK))
 }
 
+export function withoutMark(url: string): string {
+  return isAttempt({ url }) ? url.slice(0, -MARK.length).replace(/#$/, '') : url
+}
+
 /** A request that is known as an attempt. Who looks at it sees the URL as it was. */
 export function toAttempt(url: string, init: object): Request {
   return hideMark(new Request(url + (url.includes('#') ? '' : '#') + MARK, init), url)
@@ -31,7 +35,7 @@ function hideMark(request: Request, url: string): Request {
 export async function asAttempt(request: Request): Promise<Request> {
   const { url, method, headers } = request
   if (attempts.has(request)) return request
-  if (isAttempt(request)) return hideMark(request, url.slice(0, -MARK.length).replace(/#$/, ''))
+  if (isAttempt(request)) return hideMark(request, withoutMark(url))
   // Read, because not every browser can make a request of one with another URL.
   const body = await request.arrayBuffer()
   return toAttempt(url, { method, headers, ...partsOf(request), ...(body.byteLength > 0 && { body }) })

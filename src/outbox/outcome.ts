@@ -33,29 +33,11 @@ const TO_A_GET = [301, 302, 303]
 /** What no GET answers with: the request itself was answered, after redirects that kept it. */
 const OF_NO_GET = [201, 202, 204, 205]
 
-/** How often a 409 is tried again that may be about an attempt before, which the server is still at work on. */
-const MOST_DOUBTS = 5
-const DOUBT = /^HTTP 409, maybe about an attempt before \((\d)/
-
-/**
- * Which 409 in a row it would be that may be about an attempt before: servers that remember an `Idempotency-Key` answer so while
- * they are at work on the first request that had it. 0: none was made before.
- */
-export function doubtsOf({ attempt, lastError = '' }: Message<OutboxPayload>): number {
-  const doubts = DOUBT.exec(lastError)
-  if (doubts !== null) return Number(doubts[1]) + 1
-  return attempt > 1 || lastError.startsWith('no answer') ? 1 : 0
-}
-
-export function doubtReason(doubts: number): string {
-  return `HTTP 409, maybe about an attempt before (${doubts} of ${MOST_DOUBTS}): `
-}
-
 /**
  * The policy of an outbox that has no other.
  *
  * - No response, 408, 425, 429, 5xx and what is no status: `retry`. So is a redirect from http to another origin: that is how the
- *   login pages of trains and hotels answer. And a 409 after an attempt before, five times: see {@link doubtsOf}.
+ *   login pages of trains and hotels answer.
  * - 2xx: `accepted`. So is what cannot be looked into: the opaque response of `mode: 'no-cors'`.
  * - A redirect that makes a GET of a request of another method (303, 302 or 301): `park`, whatever it leads to, unless the request
  *   was stored with `seeOther: 'accept'`. Redirects with 307 and 308 keep the request. A browser tells neither apart: there a 201,
@@ -64,7 +46,7 @@ export function doubtReason(doubts: number): string {
  * - A response that another outbox gave in place of the server, with `Quayside-State`: `park`. It is stored there too.
  * - All else, which is the other 4xx, and 3xx that redirect nowhere: `park`. It would get the same answer tomorrow.
  *
- * @param message Give it where you have it: `seeOther` and attempts before are not known without.
+ * @param message Give it where you have it: `seeOther` is not known without.
  */
 export function defaultOutcome(
   response: Response | undefined,
@@ -82,10 +64,6 @@ export function defaultOutcome(
   }
   if (ok || type === 'opaque') return 'accepted'
   if (NOBODY.includes(status)) return 'hold'
-  if (status === 409 && message) {
-    const doubts = doubtsOf(message)
-    return doubts > 0 && doubts <= MOST_DOUBTS ? 'retry' : 'park'
-  }
   return status >= 500 || LATER.includes(status) ? 'retry' : 'park'
 }
 

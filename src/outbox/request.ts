@@ -3,7 +3,7 @@ import { QuaysideError } from '../core.ts'
 import { errorText } from '../errors.ts'
 import { headerSafe } from './answer.ts'
 import { readBody, tooLarge } from './body.ts'
-import { toAttempt } from './mark.ts'
+import { toAttempt, withoutMark } from './mark.ts'
 import type { OutboxRules } from './options.ts'
 import { isOwnOrigin } from './origins.ts'
 import { PARTS, type Parts, partsOf } from './parts.ts'
@@ -32,7 +32,7 @@ export interface StoredRequest extends Parts {
 
 type Sendable = Omit<StoredRequest, 'body'> & { readonly body?: StoredRequest['body'] | Blob }
 
-const IDEMPOTENCY_KEY = 'idempotency-key'
+export const IDEMPOTENCY_KEY = 'idempotency-key'
 
 /**
  * Headers that each attempt gets anew from whoever sends it. Browsers let no script set them; elsewhere a stored request
@@ -48,12 +48,14 @@ const TEXT = /^text\/|[/+](json|xml)\b|x-www-form-urlencoded/
 /** What a request is stored as, and what is not stored of it. */
 export interface Packed {
   readonly payload: OutboxPayload
+  /** To look at. Its body is read. */
+  readonly request: Request
   readonly version: string | undefined
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
-  /** It can only be sent: its body is over the limit, and not in the payload. */
-  readonly unstored?: { readonly error: QuaysideError; readonly body: Blob }
+  /** The body, in place of that in the payload, of a request that can be sent only, because it is over the limit. */
+  readonly tooLong?: Blob | undefined
 }
 
 /** How requests are sent that are stored now. */
@@ -80,7 +82,8 @@ export async function pack(
 ): Promise<Packed> {
   const raw = rawBody(init.body)
   const request = toRequest(tried, input, raw === undefined ? init : { ...init, body: new Uint8Array() })
-  const { signal, url, method } = request
+  const { signal, method } = request
+  const url = withoutMark(request.url)
   signal.throwIfAborted()
   if (!HTTP.test(url)) {
     throw new QuaysideError(
@@ -112,10 +115,9 @@ export async function pack(
     ...(init.seeOther !== undefined && { seeOther: init.seeOther }),
   }
   const body = await bodyOf(tried, request, raw, maxBodyBytes, whole)
-  const rest = { version, omitted, signal }
-  if (!(body instanceof Blob))
-    return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
-  return { payload: stored, ...rest, unstored: { error: tooLarge(tried, body.size, maxBodyBytes), body } }
+  const tooLong = body instanceof Blob ? body : undefined
+  const payload = body === undefined || body instanceof Blob ? stored : toPayload(stored, body)
+  return { payload, request, version, omitted, signal, tooLong }
 }
 
 /**
