@@ -24,6 +24,7 @@ import {
   type Producer,
   QuaysideError,
   type Queue,
+  type Result,
   type SendResult,
 } from '../core.ts'
 import { keptResponse } from './answer.ts'
@@ -41,6 +42,7 @@ import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 import { drop, owned, unsettled } from './owned.ts'
 import { onTrigger } from './triggers.ts'
+import { until } from './until.ts'
 import { ALL_STATES, Waiter, Waiters, isAnswer } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
@@ -539,7 +541,7 @@ export class Outbox {
   }
 
   #cancelled(ids: readonly string[]): void {
-    this.#waiters.ended(new Set(ids), 'cancelled')
+    this.#waiters.cancelled(new Set(ids))
     for (const id of ids) {
       this.#events.emit({ type: 'cancelled', id })
       void this.#family.ended(id).catch(this.#events.fail)
@@ -660,27 +662,25 @@ export class Outbox {
     }
     const parked = await refused()
     if (parked !== undefined) return parked
+    const ended = async (result: Promise<Result | undefined>): Promise<Response | undefined> => {
+      const outcome = await result
+      const value = outcome?.status === 'done' ? outcome.value : undefined
+      return isAnswer(value) ? keptResponse(id, value) : undefined
+    }
+    if (waitMs === 0) return await ended(this.#queue.result(id, { signal }))
+    // Whichever comes first ends the other.
     const over = new AbortController()
-    let unwatch: (() => void) | undefined
-    const stop = (): void => over.abort(signal?.reason)
+    const stop = (): void => over.abort(signal!.reason)
     signal?.addEventListener('abort', stop)
+    if (signal?.aborted) stop()
     try {
-      const result = this.#queue.result(id, { waitMs, signal: signal?.aborted ? signal : over.signal })
-      const answered = result.then((ended) => {
-        const value = ended?.status === 'done' ? ended.value : undefined
-        return isAnswer(value) ? keptResponse(id, value) : undefined
-      })
-      if (waitMs === 0) return await answered
-      const refusal = new Promise<Response>((resolve, reject) => {
-        const look = coalesce(async () => {
-          await refused().then((response) => response && resolve(response), reject)
-        })
-        unwatch = this.#queue.watch(look)
-      })
-      answered.catch(() => undefined)
-      return await Promise.race([answered, refusal])
+      let refusal: Response | undefined
+      const isRefused = async (): Promise<boolean> => (refusal = await refused()) !== undefined
+      return await Promise.race([
+        ended(this.#queue.result(id, { waitMs, signal: over.signal })),
+        until(this.#queue, this.#rules.clock, isRefused, over.signal).then(() => refusal),
+      ])
     } finally {
-      unwatch?.()
       signal?.removeEventListener('abort', stop)
       over.abort()
     }
@@ -697,25 +697,9 @@ export class Outbox {
     const { key, signal } = options
     signal?.throwIfAborted()
     await this.#enter()
-    await new Promise<void>((resolve, reject) => {
-      const end = (error?: unknown): void => {
-        unwatch()
-        signal?.removeEventListener('abort', abort)
-        if (error === undefined) resolve()
-        else reject(error)
-      }
-      const abort = (): void => end(signal!.reason)
-      const look = coalesce(async () => {
-        try {
-          if ((await unsettled(this.#queue, this.#ownPrefix, key)).length === 0) end()
-        } catch (error) {
-          end(error)
-        }
-      })
-      const unwatch = this.#queue.watch(look)
-      signal?.addEventListener('abort', abort)
-      look()
-    })
+    const isSo = async (): Promise<boolean> =>
+      (await unsettled(this.#queue, this.#ownPrefix, key)).length === 0
+    await until(this.#queue, this.#rules.clock, isSo, signal)
   }
 
   /**

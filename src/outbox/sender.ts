@@ -140,17 +140,16 @@ export class Sender {
     signal.removeEventListener('abort', stop)
     if (verdict.response === undefined) {
       const { reason } = stopped.signal
-      if (reason === SIGNED_OUT || (session.isAsked && !(await session.isStill(owner).catch(() => true)))) {
+      // Before it is given back, or it would be claimed again.
+      await session.look().catch(events.fail)
+      if (reason === SIGNED_OUT || session.owner !== owner) {
+        await message.nack(back).catch(unlessStale)
         for (const waiter of waiters) waiter.answerLater('stored')
-        return await message.nack(back).catch(unlessStale)
+        return
       }
       stopped.signal.throwIfAborted()
     }
-    try {
-      await this.#settle(message, verdict, waiters, { epoch, startedAt })
-    } finally {
-      if (verdict.response !== undefined) letGo(verdict.response)
-    }
+    await this.#settle(message, verdict, waiters, { epoch, startedAt })
   }
 
   /** What `before` and `fetch` need to know of this message. */
@@ -188,15 +187,14 @@ export class Sender {
     if (outcome !== 'dead' && (await this.#isReplaced(message))) {
       await message.ack().catch(unlessStale)
       this.#tell(message, 'cancelled', response, `replaced by a newer one: ${reason}`)
-      for (const waiter of waiters) waiter.answerLater('cancelled')
-      return
+      return answer(waiters, 'cancelled', undefined, response)
     }
     let state: StoredState = 'dead'
     try {
       if (outcome === 'dead') await message.reject({ reason })
       else if (outcome === 'park') {
         rests.answered(lane)
-        if (await this.#edited(message, verdict, waiters)) return
+        if (await this.#edited(message, verdict, waiters)) return letGo(response)
         state = await this.#parkWith(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
@@ -214,10 +212,8 @@ export class Sender {
       unlessStale(error)
     }
     this.#tell(message, state, response, reason)
-    for (const waiter of waiters) {
-      if (response === undefined || state === 'retrying') waiter.answerLater(state)
-      else waiter.answer(serversAnswer(id, state, response.clone()))
-    }
+    if (response === undefined || state === 'retrying') answer(waiters, state, undefined, response)
+    else answer(waiters, state, (own) => serversAnswer(id, state, own), response)
   }
 
   async #accepted(
@@ -227,24 +223,26 @@ export class Sender {
   ): Promise<void> {
     const { rests, family } = this.#means
     rests.answered(message.lane ?? '')
-    const answer = (): void => {
-      if (response === undefined) for (const waiter of waiters) waiter.answerLater('accepted')
-      else for (const waiter of waiters) waiter.answer(response.clone())
+    const kept = message.keepMs !== undefined && response !== undefined ? this.#kept(response) : undefined
+    let answered = false
+    const give = (): void => {
+      if (!answered) answer(waiters, 'accepted', (own) => own, response)
+      answered = true
     }
     const soon = STREAM.test(response?.headers.get('content-type') ?? '')
-    if (soon) answer()
-    const timer = soon ? undefined : this.#clock.setTimeout(answer, ANSWER_WITHIN_MS)
+    if (soon) give()
+    const timer = soon ? undefined : this.#clock.setTimeout(give, ANSWER_WITHIN_MS)
     let result: unknown
-    if (message.keepMs !== undefined && response !== undefined) {
+    if (kept !== undefined) {
       const owner = ownerOf(message) || undefined
-      result = { ...bounded(await this.#kept(response), MOST_OF_RESULT), ...(owner && { owner }) }
+      result = { ...bounded(await kept, MOST_OF_RESULT), ...(owner && { owner }) }
     }
     try {
       await message.ack({ result }).catch(unlessStale)
     } finally {
       if (timer !== undefined) this.#clock.clearTimeout(timer)
     }
-    answer()
+    give()
     this.#tell(message, 'accepted', response)
     await this.#quietly(family.ended(message.id))
   }
@@ -351,6 +349,22 @@ function doubtOf(
   // Whoever had it before has died over it.
   if (gotNone || (count > 1 && lastError === undefined)) return count < MOST_DOUBTS ? IN_DOUBT : undefined
   return request.headers.has(IDEMPOTENCY_KEY) && count < MOST_CONFLICTS ? '' : undefined
+}
+
+/** Answers all who wait: with a response of their own where there is one to take. */
+function answer(
+  waiters: readonly Waiter[],
+  state: StoredState,
+  take: ((response: Response) => Response) | undefined,
+  response: Response | undefined,
+): void {
+  for (const waiter of waiters) {
+    // A copy that nobody reads would hold up who reads the other one.
+    const own = waiter === waiters.at(-1) ? response : response?.clone()
+    if (take === undefined || own === undefined) waiter.answerLater(state)
+    else waiter.answer(take(own))
+  }
+  if (take === undefined || waiters.length === 0) letGo(response)
 }
 
 function isStale(error: unknown): boolean {

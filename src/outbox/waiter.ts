@@ -55,15 +55,10 @@ export class Waiters {
     return [...this.#all].filter((waiter) => waiter.id === id && waiter.version === version)
   }
 
-  /** It is known of some requests what became of them. */
-  ended(ids: ReadonlySet<string>, state: StoredState): void {
+  /** Some requests are not there any more. Those that are under way may still get their answer. */
+  cancelled(ids: ReadonlySet<string>): void {
     for (const waiter of this.#all)
-      if (ids.has(waiter.id) && waiter.state !== undefined) waiter.answerLater(state)
-  }
-
-  /** Nothing more is sent for now: nobody need wait. */
-  let(): void {
-    for (const waiter of this.#all) if (waiter.state === 'stored') waiter.answerLater()
+      if (ids.has(waiter.id) && waiter.state === 'stored') waiter.answerLater('cancelled')
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */
