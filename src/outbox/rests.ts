@@ -71,7 +71,12 @@ export class Rests {
 
   /** An attempt that began at that time failed: its lane may have to rest. */
   async failed(lane: string, { response, reason, retryAfterMs }: Verdict, startedAt: number): Promise<void> {
-    const record = this.#lanes.get(lane) ?? { failures: 0, rounds: 0, failedAt: -Infinity, answers: undefined }
+    const record = this.#lanes.get(lane) ?? {
+      failures: 0,
+      rounds: 0,
+      failedAt: -Infinity,
+      answers: undefined,
+    }
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.
@@ -89,7 +94,8 @@ export class Rests {
     if (!asksForRest && record.failures < MOST_FAILURES && !hold?.probing) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
     const forMs = retryAfterMs ?? ownMs
-    if ((hold?.endsInMs ?? 0) < forMs) await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+    if ((hold?.endsInMs ?? 0) < forMs)
+      await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
   }
 
   #tellNarrow(): void {

@@ -1,19 +1,18 @@
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import { type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
-import { type StoredState, headerSafe, keptResponse, serversAnswer } from './answer.ts'
+import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
 import type { Events } from './events.ts'
 import type { Family } from './family.ts'
 import { keep, letGo } from './kept.ts'
 import type { OutboxRules } from './options.ts'
-import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
+import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
 import type { Rests } from './rests.ts'
 import { type Session, ownerOf } from './session.ts'
 import type { KeptAnswer, Verdict } from './verdict.ts'
 import type { Waiter, Waiters } from './waiter.ts'
-import { v7 } from 'uuid'
 
 /** Under which name a message says how often `onParked` has edited it. */
 const EDITS = 'quayside-edits'
@@ -119,7 +118,7 @@ export class Sender {
     try {
       const stored = storedRequest(message.payload)
       version = stored.version
-      first = unpack(stored)
+      first = unpack(stored, id)
     } catch (error) {
       return await message.reject({ reason: `no stored request: ${errorText(error)}` })
     }
@@ -128,7 +127,6 @@ export class Sender {
       waiter.state = 'sending'
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
-    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
     events.emit({ type: 'sending', id })
     // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
     const stop = (): void => {
@@ -284,18 +282,18 @@ export class Sender {
     waiters: readonly Waiter[],
   ): Promise<boolean> {
     const { rules, queue, events } = this.#means
-    const { onParked, maxEdits, maxBodyBytes, omitHeaders } = rules
+    const { onParked, maxEdits } = rules
     const edits = Number(message.headers[EDITS] ?? 0)
     if (onParked === undefined || response === undefined || edits >= maxEdits) return false
     let payload: OutboxPayload
-    const version = v7()
+    let version: string | undefined
     try {
       const edited = await onParked(request, response.clone(), message)
       if (!edited) return false
-      const { request: stored } = await pack('onParked', edited, {}, maxBodyBytes, omitHeaders)
-      const { [IDEMPOTENCY_KEY]: own, ...headers } = stored.headers
-      const isOurs = own === request.headers.get(IDEMPOTENCY_KEY)
-      payload = toPayload({ ...stored, headers: isOurs ? headers : stored.headers, version })
+      const { headers } = edited
+      if (headers.get(IDEMPOTENCY_KEY) === request.headers.get(IDEMPOTENCY_KEY))
+        headers.delete(IDEMPOTENCY_KEY)
+      ;({ payload, version } = await pack('onParked', edited, { replace: true }, rules, false))
     } catch (error) {
       events.fail(error)
       return false
@@ -341,7 +339,10 @@ const SIGNED_OUT = new DOMException('the owner has signed out', 'AbortError')
  * A conflict that may be with an earlier attempt of the same request, which the server still works on: how the error of this
  * attempt begins. `undefined`: it is about the request.
  */
-function doubtOf({ attempt: count, lastError }: Message<OutboxPayload>, verdict: Verdict): string | undefined {
+function doubtOf(
+  { attempt: count, lastError }: Message<OutboxPayload>,
+  verdict: Verdict,
+): string | undefined {
   const { request, response } = verdict
   if (response?.status !== 409 && response?.status !== 425) return undefined
   const gotNone = lastError?.startsWith(NO_ANSWER) || lastError?.startsWith(IN_DOUBT)

@@ -2,24 +2,18 @@ import type { ListedMessage, MessageState, Queue } from '../core.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import type { Rests } from './rests.ts'
-import type { OutboxPayload } from './request.ts'
+import type { OutboxPayload, Packed } from './request.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /** All but what is done. */
-export const ALL_STATES: readonly MessageState[] = [
-  'ready',
-  'leased',
-  'delayed',
-  'blocked',
-  'parked',
-  'dead',
-]
+export const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead']
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
   id = ''
   /** Tells what the request carries from what another one of the same id carried before. */
   version: string | undefined
+  packed: Packed | undefined
   omitted: readonly (readonly [string, string])[] = []
   /** Until it is known what became of the request. `undefined`: it is being stored. */
   state: StoredState | undefined
@@ -75,7 +69,13 @@ export class Waiters {
     const found = new Map<string, ListedMessage<OutboxPayload>>()
     let cursor: string | undefined
     do {
-      const page = await this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+      const page = await this.#queue.list({
+        ids,
+        state: ALL_STATES,
+        limit: ids.length,
+        bodies: false,
+        cursor,
+      })
       for (const message of page.messages) found.set(message.id, message)
       cursor = page.cursor
     } while (cursor !== undefined)
