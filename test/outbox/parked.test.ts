@@ -7,7 +7,7 @@ import { idOf, setUpOutbox, stateOf } from './set-up.ts'
 
 const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
 
-test.each([400, 403, 404, 409, 410, 412, 413, 422])('%i is parked, with the answer as data', async (status) => {
+test.each([400, 403, 404, 410, 412, 413, 422])('%i is parked, with the answer as data', async (status) => {
   const { origin } = await serve((response) =>
     response.writeHead(status, { 'content-type': 'application/json', etag: '"7"' }).end('{"field":"to"}'),
   )
@@ -46,7 +46,7 @@ test('one permanent 403 among forty is in the way of its key only', async () => 
   for (let i = 0; i < 40; i++) await outbox.store(origin, { ...post(`${i}`), key: i % 10 === 7 ? 'k' : `${i}` })
   await outbox.drain()
   expect(bodies().length).toBe(37)
-  expect((await outbox.list()).messages.map(({ state }) => state)).toEqual(['parked', 'blocked', 'blocked', 'blocked'])
+  expect((await outbox.list()).messages.map(({ state }) => state).toSorted()).toEqual(['blocked', 'blocked', 'blocked', 'parked'])
   expect(await outbox.due()).toBe(0)
 })
 
@@ -177,6 +177,19 @@ describe('a conflict', () => {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     expect(await told('accepted')).toMatchObject({ status: 200 })
+    await stop()
+  })
+
+  test.each([
+    ['with our own key is tried again first, and parked after some times', {}, 3],
+    ['without is parked at once', { idempotencyKey: false }, 1],
+  ])('%s', async (_, options, times) => {
+    const { origin, arrived } = await serve(statuses(409))
+    const { outbox, told } = setUpOutbox({ ...options, retry: { initialMs: 0 } })
+    const stop = outbox.start()
+    await outbox.store(origin, post('1'))
+    expect((await told('parked')).reason).toBe('HTTP 409: this is 409')
+    expect(arrived.length).toBe(times)
     await stop()
   })
 })
