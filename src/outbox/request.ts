@@ -1,27 +1,38 @@
-import { type Message, QuaysideError } from '../core.ts'
-import { checkSize, readBody } from './body.ts'
+import { v7 } from 'uuid'
+import { QuaysideError } from '../core.ts'
+import { errorText } from '../errors.ts'
+import { headerSafe } from './answer.ts'
+import { readBody, tooLarge } from './body.ts'
+import { toAttempt, withoutMark } from './mark.ts'
+import type { OutboxRules } from './options.ts'
+import { isOwnOrigin } from './origins.ts'
+import { PARTS, type Parts, partsOf } from './parts.ts'
 
-/** The payload of an outbox's message: the request's body, text as text, all else as bytes, `null` for none. */
-export type OutboxBody = string | Uint8Array | null
+/**
+ * The payload of an outbox's message: all of a request, so that a codec that encrypts hides all of it. A {@link StoredRequest}
+ * where the body is text or there is none; where it is bytes, the rest as JSON, a line feed, and then the bytes as they are.
+ */
+export type OutboxPayload = StoredRequest | Uint8Array
+
+/** A request, as it is stored. Parts that a `Request` has by default are left out. */
+export interface StoredRequest extends Parts {
+  readonly method: string
+  readonly url: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Text as text, all else as bytes. `undefined`: none. */
+  readonly body?: string | Uint8Array | undefined
+  /** Of a request that has replaced another one of the same id: its own `Idempotency-Key`. */
+  readonly version?: string | undefined
+  /** It bears no `Idempotency-Key`. */
+  readonly keyless?: boolean | undefined
+  /** What a redirect with 303, 302 or 301 led to counts as its answer. */
+  readonly seeOther?: 'accept' | undefined
+}
+
+type Sendable = Omit<StoredRequest, 'body'> & { readonly body?: StoredRequest['body'] | Blob }
 
 export const IDEMPOTENCY_KEY = 'idempotency-key'
-
-/** In front of the names of the request's own headers, among the headers of the message. */
-const PREFIX = 'header:'
-
-/** Under which name a message has the idempotency key of its request, if that is not the message's id. */
-export const STORED_KEY: string = PREFIX + IDEMPOTENCY_KEY
-
-/** Parts of a request that are stored where they differ from what they are by default. */
-const DEFAULTS = {
-  mode: 'cors',
-  credentials: 'same-origin',
-  cache: 'default',
-  redirect: 'follow',
-  referrer: 'about:client',
-  referrerPolicy: '',
-  integrity: '',
-} as const
 
 /**
  * Headers that each attempt gets anew from whoever sends it. Browsers let no script set them; elsewhere a stored request
@@ -34,35 +45,45 @@ const HTTP = /^https?:/
 
 const TEXT = /^text\/|[/+](json|xml)\b|x-www-form-urlencoded/
 
-/** A request, as it is stored. */
+/** What a request is stored as, and what is not stored of it. */
 export interface Packed {
-  readonly payload: OutboxBody
-  /** `method`, `url` and what else describes the request, then its own headers as `header:content-type`. */
-  readonly headers: Record<string, string>
+  readonly payload: OutboxPayload
+  /** To look at. Its body is read. */
+  readonly request: Request
+  readonly version: string | undefined
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
+  /** The body, in place of that in the payload, of a request that can be sent only, because it is over the limit. */
+  readonly tooLong?: Blob | undefined
 }
 
-/** Makes of a request what is stored of it. */
+/** How requests are sent that are stored now. */
+export interface PackInit extends RequestInit {
+  readonly replace?: boolean | undefined
+  readonly seeOther?: 'accept' | undefined
+}
+
+/**
+ * Makes of a request what is stored of it.
+ *
+ * @param whole Whether it is to be sent though its body is over the limit.
+ */
 export async function pack(
   tried: string,
   input: string | URL | Request,
-  init: RequestInit,
-  maxBodyBytes: number,
-  omitHeaders: readonly string[],
+  init: PackInit,
+  {
+    maxBodyBytes,
+    omitHeaders,
+    idempotencyKey,
+  }: Pick<OutboxRules, 'maxBodyBytes' | 'omitHeaders' | 'idempotencyKey'>,
+  whole: boolean,
 ): Promise<Packed> {
-  // Streams are read here: not every browser can make a request of one.
-  const stream = init.body instanceof ReadableStream ? init.body : undefined
-  let request: Request
-  try {
-    request = new Request(input, stream === undefined ? init : { ...init, body: new Uint8Array() })
-  } catch (error) {
-    throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
-  const { signal, url, method } = request
+  const raw = rawBody(init.body)
+  const request = toRequest(tried, input, raw === undefined ? init : { ...init, body: new Uint8Array() })
+  const { signal, method } = request
+  const url = withoutMark(request.url)
   signal.throwIfAborted()
   if (!HTTP.test(url)) {
     throw new QuaysideError(
@@ -70,58 +91,136 @@ export async function pack(
       `${tried}: only http and https can be sent later, not ${url.slice(0, 60)}`,
     )
   }
-  const headers: Record<string, string> = { method, url }
-  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const value: string | undefined = request[name]
-    // Runtimes without a part have no value for it.
-    if (value !== undefined && value !== DEFAULTS[name]) headers[name] = value
-  }
-  // A navigation that a service worker saw; scripts cannot make one.
-  if (headers['mode'] === 'navigate') headers['mode'] = 'same-origin'
+  const headers: Record<string, string> = {}
   const omitted: [string, string][] = []
   for (const [name, value] of request.headers) {
     if (omitHeaders.includes(name)) omitted.push([name, value])
-    else if (!OF_THE_SENDER.test(name)) headers[PREFIX + name] = value
+    else if (!OF_THE_SENDER.test(name)) headers[name] = value
   }
-  const body = await bytesOf(tried, request, stream, maxBodyBytes)
-  return { payload: body && textOf(body, request.headers.get('content-type')), headers, omitted, signal }
+  let keyless = false
+  if (headers[IDEMPOTENCY_KEY] === undefined) {
+    const key = typeof idempotencyKey === 'function' ? idempotencyKey(request) : idempotencyKey
+    if (typeof key === 'string') headers[IDEMPOTENCY_KEY] = headerSafe(key)
+    else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
+  }
+  // What replaces a request is another request: a server that knows the first must not take it for the same.
+  const version = init.replace ? v7() : undefined
+  const stored: StoredRequest = {
+    method,
+    url,
+    ...partsOf(request),
+    headers,
+    ...(keyless && { keyless }),
+    ...(version !== undefined && { version }),
+    ...(init.seeOther !== undefined && { seeOther: init.seeOther }),
+  }
+  const body = await bodyOf(tried, request, raw, maxBodyBytes, whole)
+  const tooLong = body instanceof Blob ? body : undefined
+  const payload = body === undefined || body instanceof Blob ? stored : toPayload(stored, body)
+  return { payload, request, version, omitted, signal, tooLong }
 }
 
-/** @throws where the message is no stored request. */
-export function unpack({ headers: { method, url, ...rest }, payload }: Message<OutboxBody>): Request {
-  if (!HTTP.test(url!)) throw new TypeError('a stored request must be one of http or https')
-  const headers = new Headers()
-  const init: Record<string, unknown> = { method, headers, body: payload }
-  for (const [name, value] of Object.entries(rest)) {
-    if (name.startsWith(PREFIX)) {
-      const own = name.slice(PREFIX.length)
-      if (!OF_THE_SENDER.test(own)) headers.append(own, value)
-    } else if (Object.hasOwn(DEFAULTS, name)) init[name] = value
-  }
-  return new Request(url!, init)
+/**
+ * A body that is read from here, and not from a request with it: not every browser can make a request of a stream, and of bytes
+ * each makes a copy.
+ */
+function rawBody(body: BodyInit | null | undefined): ReadableStream | Uint8Array[] | undefined {
+  if (body instanceof ReadableStream) return body
+  if (body instanceof ArrayBuffer) return [new Uint8Array(body)]
+  return ArrayBuffer.isView(body)
+    ? [new Uint8Array(body.buffer, body.byteOffset, body.byteLength)]
+    : undefined
 }
 
-async function bytesOf(
+function toRequest(tried: string, input: string | URL | Request, init: RequestInit): Request {
+  try {
+    return new Request(input, init)
+  } catch (cause) {
+    const why =
+      input instanceof Request && input.bodyUsed
+        ? 'its body was read before; read a clone() of it, or take the request before it is read'
+        : (cause as Error).message
+    throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${why}`, { cause })
+  }
+}
+
+async function bodyOf(
   tried: string,
   request: Request,
-  stream: ReadableStream<unknown> | undefined,
+  raw: ReadableStream | Uint8Array[] | undefined,
   maxBytes: number,
-): Promise<Uint8Array | null> {
-  const body: ReadableStream<unknown> | null | undefined = stream ?? request.body
-  if (body === null) return null
-  if (body !== undefined) return await readBody(tried, body, maxBytes)
-  // A browser whose requests do not show their body.
-  const bytes = new Uint8Array(await request.arrayBuffer())
-  checkSize(tried, bytes.length, maxBytes)
-  return bytes.length > 0 ? bytes : null
+  whole: boolean,
+): Promise<Uint8Array[] | Blob | undefined> {
+  if (raw instanceof ReadableStream) return await readBody(tried, raw, maxBytes, whole)
+  let chunks = raw
+  if (chunks === undefined) {
+    const { body } = request
+    if (body === null) return undefined
+    try {
+      // Some browsers do not show the body of a request.
+      if (body !== undefined) return await readBody(tried, body, maxBytes, whole)
+      chunks = [new Uint8Array(await request.arrayBuffer())]
+    } catch (error) {
+      if (error instanceof QuaysideError) throw error
+      throw new QuaysideError(
+        'INVALID_ARGUMENT',
+        `${tried}: the body cannot be read, for example because a file was deleted or changed since it was chosen: ${errorText(error)}`,
+        { cause: error },
+      )
+    }
+  }
+  const [{ length }] = chunks as [Uint8Array]
+  if (length <= maxBytes) return length > 0 || raw !== undefined ? chunks : undefined
+  if (whole) return new Blob(chunks as Uint8Array<ArrayBuffer>[])
+  throw tooLarge(tried, length, maxBytes)
 }
 
-/** The body as text, if it says that it is some, and is UTF-8 to the last byte. Otherwise as it is. */
-function textOf(body: Uint8Array, type: string | null): string | Uint8Array {
-  if (type === null || !TEXT.test(type)) return body
+const LINE_FEED = 10
+
+/** The one payload that a request with a body is stored as. */
+function toPayload(request: StoredRequest, chunks: readonly Uint8Array[]): OutboxPayload {
+  const text = textOf(chunks, request.headers['content-type'])
+  if (text !== undefined) return { ...request, body: text }
+  const parts = [new TextEncoder().encode(`${JSON.stringify(request)}\n`), ...chunks]
+  const payload = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    payload.set(part, at)
+    at += part.length
+  }
+  return payload
+}
+
+/** The request that a payload is. @throws where it is none. */
+export function storedRequest(payload: OutboxPayload | undefined): StoredRequest {
+  let stored = payload as StoredRequest | null | undefined
+  if (payload instanceof Uint8Array) {
+    const end = payload.indexOf(LINE_FEED)
+    stored = JSON.parse(new TextDecoder().decode(payload.subarray(0, end))) as StoredRequest
+    stored = { ...stored, body: payload.subarray(end + 1) }
+  }
+  if (!HTTP.test(stored?.url ?? '')) throw new TypeError('a stored request must be one of http or https')
+  return stored!
+}
+
+/** The request to send, in an attempt at the message `id`. @throws where it is none. */
+export function unpack(stored: Sendable, id: string): Request {
+  const { method, url, headers, body, version, keyless, ...rest } = stored
+  const own = new Headers()
+  for (const [name, value] of Object.entries(headers)) if (!OF_THE_SENDER.test(name)) own.append(name, value)
+  if (!keyless && !own.has(IDEMPOTENCY_KEY)) own.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
+  const init: Record<string, unknown> = { method, headers: own, body }
+  for (const name of PARTS) if (Object.hasOwn(rest, name)) init[name] = rest[name]
+  return toAttempt(url, init)
+}
+
+/** The body as text, if it says that it is some, and is UTF-8 to the last byte. */
+function textOf(chunks: readonly Uint8Array[], type = ''): string | undefined {
+  if (!TEXT.test(type)) return undefined
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
   } catch {
-    return body
+    return undefined
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { Outbox, type OutboxBody, type OutboxEvent } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxPayload, type OutboxEvent } from '../../src/outbox/index.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { expectCode } from '../support/set-up.ts'
@@ -32,7 +32,7 @@ describe('order', () => {
 
   test('a dead letter lets its key go on', async () => {
     const { origin, bodies } = await serve(statuses(422, 200))
-    const { outbox, told } = setUpOutbox()
+    const { outbox, told } = setUpOutbox({ outcome: (response) => (response?.ok ? 'accepted' : 'dead') })
     await outbox.store(origin, { ...post('1'), key: 'a' })
     await outbox.store(origin, { ...post('2'), key: 'a' })
     const stop = outbox.start()
@@ -129,7 +129,7 @@ describe('two outboxes on one storage', () => {
     const cases: [number, string][] = [
       [201, 'accepted'],
       [503, 'retrying'],
-      [422, 'dead'],
+      [422, 'parked'],
     ]
     test.each(cases)('and is answered with %i: %s, without delay', async (status, state) => {
       const finish: (() => void)[] = []
@@ -138,15 +138,16 @@ describe('two outboxes on one storage', () => {
         else response.writeHead(status).end()
       })
       const { outbox, another, told } = setUpOutbox({ concurrency: 1 })
-      const slow = outbox.fetch(origin, post('slow'))
-      await told('sending')
+      const stop = another().start()
+      await outbox.store(origin, post('slow'))
+      await expect.poll(() => finish.length).toBe(1)
       const waiting = outbox.fetch(origin, post('quick'))
       await told('stored', 2)
-      await another().drain()
-      const answer = await waiting
-      expect([answer.status, stateOf(answer)]).toEqual([202, state])
+      await settle()
       finish[0]!()
-      expect((await slow).status).toBe(200)
+      const answer = await waiting
+      expect([answer.status, stateOf(answer)]).toEqual([status === 422 ? 422 : 202, state])
+      await stop()
     })
   })
 
@@ -164,16 +165,6 @@ describe('two outboxes on one storage', () => {
     await outbox.store(origin, post('x'))
     await settle()
     expect(types).toEqual([])
-  })
-
-  test('are held each on its own', async () => {
-    const { origin } = await serve((response, { headers }) =>
-      response.writeHead(headers.authorization === undefined ? 401 : 200).end(),
-    )
-    const { outbox, another } = setUpOutbox()
-    const loggedIn = another({ before: (request) => request.headers.set('authorization', 'yes') })
-    expect(stateOf(await outbox.fetch(origin, post('x')))).toBe('held')
-    expect(await loggedIn.drain()).toMatchObject({ acked: 1 })
   })
 
   test('one that dies is followed by the other when its lease ends', async () => {
@@ -347,7 +338,7 @@ describe('start', () => {
     const { origin } = await serve()
     const clock = new ManualClock()
     const storage = new SpyStorage(new MemoryAdapter({ clock }))
-    const queue = new Queue<OutboxBody>('outbox', { storage, clock })
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock })
     const outbox = new Outbox(queue, { clock })
     const events: OutboxEvent[] = []
     outbox.watch((event) => events.push(event))
@@ -394,7 +385,7 @@ describe('triggers', () => {
     return target
   }
 
-  test('offline: nothing is claimed; online: what waits goes out at once, what got no answer too', async () => {
+  test('offline: nothing is claimed that nobody asks for; online: what waits goes out at once, what got no answer too', async () => {
     const target = page()
     const { origin, arrived } = await serve()
     let reachable = false
@@ -407,7 +398,7 @@ describe('triggers', () => {
     expect(stateOf(await outbox.fetch(origin, post('1')))).toBe('retrying')
     const { online } = goOffline()
     target.dispatchEvent(new Event('offline'))
-    expect(stateOf(await outbox.fetch(origin, post('2')))).toBe('stored')
+    await outbox.store(origin, post('2'))
     await settle()
     expect((await queue.list()).messages.map(({ state, attempt }) => [state, attempt])).toEqual(
       expect.arrayContaining([
