@@ -86,7 +86,7 @@ export class Scan {
   readonly #boot: number
   readonly #sink: OpSink & ReplaySink
   readonly #reader = new Reader(Buffer.alloc(0))
-  #buffer: Buffer = Buffer.allocUnsafe(CHUNK)
+  #buffer: Buffer = Buffer.alloc(0)
   /** The last frame known to be on the disk. */
   #safe = 0
   /** Places of some frames, with what preceded them: where to start writing again. */
@@ -125,6 +125,8 @@ export class Scan {
    * Reads the frames of a file, from its size on, up to the first that is not there, and sets the size to where they end.
    */
   async file(file: JournalFile): Promise<void> {
+    const bytes = Math.min(file.prepared - file.size, CHUNK)
+    if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(bytes)
     const frames = new Frames(this.#fileSystem, file, file.prepared, this.#buffer, file.size)
     let marked = -Infinity
     let isNext = true

@@ -7,14 +7,55 @@ const SECTOR = 512
 /** Something that happened to a file and that the disk may not know yet. */
 type Pending = { readonly at: number; readonly bytes: Buffer } | { readonly size: number }
 
+/** The bytes of a file. Copies share them until one of them is written to. */
+class Contents {
+  size: number
+  #buffer: Buffer
+  #isShared = true
+
+  constructor(bytes: Buffer = Buffer.alloc(0)) {
+    this.#buffer = bytes
+    this.size = bytes.length
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.size)
+  }
+
+  copy(): Contents {
+    this.#isShared = true
+    return new Contents(this.bytes)
+  }
+
+  apply(change: Pending): void {
+    const size = 'size' in change ? change.size : Math.max(this.size, change.at + change.bytes.length)
+    if (this.#isShared || size > this.#buffer.length) {
+      // Not yet touched, what lies behind costs nothing.
+      const larger = Buffer.alloc(Math.max(size, this.size))
+      this.bytes.copy(larger)
+      this.#buffer = larger
+      this.#isShared = false
+    }
+    // What it grows by later reads as zeros.
+    if (size < this.size) this.#buffer.fill(0, size, this.size)
+    this.size = size
+    if (!('size' in change)) change.bytes.copy(this.#buffer, change.at)
+  }
+}
+
 class Inode {
-  live: Buffer = Buffer.alloc(0)
+  live: Contents
   /** What a power cut leaves for sure. */
-  durable: Buffer = Buffer.alloc(0)
+  durable: Contents
   pending: Pending[] = []
   /** Something that was written will never reach the disk. */
   forgetful = false
   modifiedAt = 0
+
+  constructor(live: Contents = new Contents(), durable: Contents = live.copy()) {
+    this.live = live
+    this.durable = durable
+  }
 }
 
 interface NameChange {
@@ -70,11 +111,11 @@ export class MemoryDisk implements FileSystem {
   }
 
   size(fd: number): number {
-    return this.#inode(fd).live.length
+    return this.#inode(fd).live.size
   }
 
   read(fd: number, into: Buffer, offset: number, length: number, position: number): number {
-    return this.#inode(fd).live.copy(into, offset, position, position + length)
+    return this.#inode(fd).live.bytes.copy(into, offset, position, position + length)
   }
 
   async readAhead(
@@ -90,13 +131,13 @@ export class MemoryDisk implements FileSystem {
   write(fd: number, from: Buffer, offset: number, length: number, position: number): number {
     const inode = this.#inode(fd)
     const room = Math.max(
-      inode.live.length + this.capacity - this.used() - position,
-      inode.live.length - position,
+      inode.live.size + this.capacity - this.used() - position,
+      inode.live.size - position,
       0,
     )
     const bytes = Buffer.from(from.subarray(offset, offset + Math.min(length, room)))
     if (bytes.length === 0 && length > 0) throw systemError('ENOSPC', 'write')
-    inode.live = apply(inode.live, { at: position, bytes })
+    inode.live.apply({ at: position, bytes })
     inode.pending.push({ at: position, bytes })
     inode.modifiedAt = ++this.#time
     return bytes.length
@@ -104,18 +145,16 @@ export class MemoryDisk implements FileSystem {
 
   truncate(fd: number, size: number): void {
     const inode = this.#inode(fd)
-    inode.live = apply(inode.live, { size })
+    inode.live.apply({ size })
     inode.pending.push({ size })
     inode.modifiedAt = ++this.#time
   }
 
   async dataSync(fd: number): Promise<void> {
     const inode = this.#inode(fd)
-    const { live } = inode
     const { length } = inode.pending
     for (let turn = 0; turn < this.syncTurns; turn++) await new Promise((resolve) => setImmediate(resolve))
-    const synced = inode.pending.splice(0, length)
-    inode.durable = inode.forgetful ? synced.reduce(apply, inode.durable) : live
+    for (const change of inode.pending.splice(0, length)) inode.durable.apply(change)
   }
 
   /** What a sync that fails does: nothing, and the next one finds nothing to do. */
@@ -165,7 +204,7 @@ export class MemoryDisk implements FileSystem {
 
   used(): number {
     let used = 0
-    for (const inode of this.#names.values()) used += inode.live.length
+    for (const inode of this.#names.values()) used += inode.live.size
     return used
   }
 
@@ -173,13 +212,12 @@ export class MemoryDisk implements FileSystem {
   bytesOf(path: string): Buffer {
     const inode = this.#names.get(path)
     if (inode === undefined) throw systemError('ENOENT', 'open')
-    return inode.live
+    return inode.live.bytes
   }
 
   /** Puts a file there, for good. */
   place(path: string, bytes: Buffer): void {
-    const inode = new Inode()
-    inode.live = inode.durable = bytes
+    const inode = new Inode(new Contents(bytes))
     this.#names.set(path, inode)
     this.#durableNames.set(path, inode)
   }
@@ -197,9 +235,7 @@ export class MemoryDisk implements FileSystem {
     disk.boot = this.boot
     for (const [path, inode] of this.#names) {
       if (/\/lock-[^/]*$/.test(path)) continue
-      const copy = new Inode()
-      copy.live = inode.live
-      copy.durable = inode.durable
+      const copy = new Inode(inode.live.copy(), inode.durable.copy())
       copy.pending = inode.pending.slice()
       copy.forgetful = inode.forgetful
       disk.#names.set(path, copy)
@@ -208,8 +244,7 @@ export class MemoryDisk implements FileSystem {
     }
     for (const [path, inode] of this.#durableNames) {
       if (disk.#names.has(path)) continue
-      const copy = new Inode()
-      copy.live = copy.durable = inode.durable
+      const copy = new Inode(inode.durable.copy())
       disk.#durableNames.set(path, copy)
       disk.#pendingNames.push({ path, inode: undefined })
     }
@@ -225,8 +260,7 @@ export class MemoryDisk implements FileSystem {
     for (const change of this.#pendingNames) if (random() < 0.5) set(names, change)
     for (const [path, inode] of names) {
       if (/\/lock-[^/]*$/.test(path)) continue
-      const left = new Inode()
-      left.live = left.durable = tear(inode, random)
+      const left = new Inode(new Contents(tear(inode, random)))
       disk.#names.set(path, left)
       disk.#durableNames.set(path, left)
     }
@@ -249,9 +283,9 @@ export class MemoryDisk implements FileSystem {
 function tear(inode: Inode, random: () => number): Buffer {
   const whole = random() < 0.5 ? Math.floor(random() * (inode.pending.length + 1)) : 0
   const share = random()
-  const bytes = Buffer.alloc(Math.max(inode.durable.length, ...inode.pending.map(endOf)))
-  inode.durable.copy(bytes)
-  let size = inode.durable.length
+  const bytes = Buffer.alloc(Math.max(inode.durable.size, ...inode.pending.map(endOf)))
+  inode.durable.bytes.copy(bytes)
+  let { size } = inode.durable
   inode.pending.forEach((pending, i) => {
     const arrives = (): boolean => i < whole || random() < share
     if ('size' in pending) {
@@ -275,14 +309,6 @@ function tear(inode: Inode, random: () => number): Buffer {
 
 function endOf(pending: Pending): number {
   return 'size' in pending ? pending.size : pending.at + pending.bytes.length
-}
-
-function apply(before: Buffer, change: Pending): Buffer {
-  const size = 'size' in change ? change.size : Math.max(before.length, change.at + change.bytes.length)
-  const after = Buffer.alloc(size)
-  before.copy(after)
-  if (!('size' in change)) change.bytes.copy(after, change.at)
-  return after
 }
 
 function set(names: Map<string, Inode>, { path, inode }: NameChange): void {
