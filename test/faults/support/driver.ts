@@ -33,6 +33,8 @@ export interface FaultReport {
 }
 
 const GROUPS = ['a', 'b']
+/** None most of the time. */
+const LANES = [undefined, undefined, 'l1', 'l2', 'l3'] as const
 const START_MS = Date.UTC(2030, 0, 1)
 const HOUR_MS = 3_600_000
 const FOR_EVER_MS = 1e10
@@ -126,8 +128,10 @@ class History {
       if (this.#random() < 0.5) calls.push(this.#settle(group))
       const ends = await Promise.allSettled(calls)
       for (const end of ends) if (end.status === 'rejected') throw end.reason
-    } else if (what < 0.65) await this.#claim(group, 1 + this.#below(6))
-    else if (what < 0.85) await this.#settle(group)
+    } else if (what < 0.62) await this.#claim(group, 1 + this.#below(6))
+    else if (what < 0.8) await this.#settle(group)
+    else if (what < 0.84) await this.#hold(group)
+    else if (what < 0.87) await this.#resume()
     else if (what < 0.97) this.#clock.time += this.#below(20_000)
     else if (this.#options.jumps) this.#jump()
     else await this.#reopen()
@@ -164,6 +168,37 @@ class History {
     }
   }
 
+  /** Holds something, or lets it go. */
+  async #hold(group: string): Promise<void> {
+    if (!this.#isWhole) return
+    const lane = pick(this.#random, LANES)
+    const place = { ...(this.#random() < 0.7 && { group }), ...(lane !== undefined && { lane }) }
+    const probe = this.#random() < 0.3
+    const request =
+      this.#random() < 0.7 ? { ...place, probe, forMs: 1 + this.#below(20_000) } : { ...place, probe }
+    if (this.#random() < 0.6) await this.#try(`hold ${JSON.stringify(request)}`, (view) => view.hold(request))
+    else await this.#try(`release ${JSON.stringify(place)}`, (view) => view.release({ ...place, probe }))
+  }
+
+  /** Has parked messages go on. */
+  async #resume(): Promise<void> {
+    const { sent } = this.#ledger
+    if (!this.#isWhole || sent.length === 0) return
+    const some = Array.from({ length: 8 }, () => pick(this.#random, sent)).filter(
+      ({ message }) => message.id !== undefined,
+    )
+    const ids = [...new Set(some.map(({ body }) => body))]
+    const results = await this.#try(`resume ${ids.join(' ')}`, (view) => view.resume(ids))
+    if (results === 'refused') return
+    for (const [i, id] of ids.entries())
+      if (results === 'unknown' || results[i] === true) this.#ledger.resumed(id, GROUPS)
+  }
+
+  /** It has lanes, parks, and keeps what became of messages. */
+  get #isWhole(): boolean {
+    return !this.#storage.isBestEffort
+  }
+
   #message(): NewMessage {
     const body = `m${this.#bodies++}`
     const what = this.#random()
@@ -172,6 +207,8 @@ class History {
       body,
       ...(this.#random() < 0.5 && !isBestEffort && { id: body, dedupeMs: FOR_EVER_MS }),
       ...(what < 0.5 && !isBestEffort && { key: `k${this.#below(3)}` }),
+      ...(this.#isWhole && { lane: pick(this.#random, LANES) }),
+      ...(this.#isWhole && this.#random() < 0.5 && { keepMs: FOR_EVER_MS }),
       ...(headerBytes > 0 && { headers: { h: 'v'.repeat(headerBytes) } }),
       ...(what > 0.9 && { delayMs: 1 + this.#below(20_000) }),
       ...(what > 0.8 && what < 0.9 && { expiresInMs: 1 + this.#below(30_000) }),
@@ -187,6 +224,7 @@ class History {
       limit,
       leaseMs,
       maxAttempts: 1_000_000,
+      ...(this.#isWhole && this.#random() < 0.3 && { lanes: { concurrency: 2 } }),
       ...(settle.length > 0 && { settle }),
     }
     const result = await this.#try(`claim ${group} ${limit} for ${leaseMs} ${texts(settle)}`, (view) =>
@@ -229,12 +267,17 @@ class History {
     }
     return [...chosen].map((receipt): Settlement => {
       const what = this.#random()
-      if (what < 0.6) return { receipt, kind: 'ack' }
+      if (what < 0.6) return this.#ack(receipt)
       if (what < 0.7) return { receipt, kind: 'dead', reason: 'rejected', error: 'no' }
       if (what < 0.8) return { receipt, kind: 'extend', leaseMs: 1 + this.#below(20_000) }
+      if (what < 0.85 && this.#isWhole) return { receipt, kind: 'park', reason: 'a fix', data: '{}' }
       const counts = this.#random() < 0.7
       return { receipt, kind: 'retry', delayMs: this.#below(20_000), error: 'again', counts }
     })
+  }
+
+  #ack(receipt: string): Settlement {
+    return { receipt, kind: 'ack', ...(this.#isWhole && { value: this.#ledger.bodyOf(receipt) }) }
   }
 
   /** Does a verb. A storage that broke is opened again. */
@@ -302,6 +345,7 @@ class History {
   }
 
   async #workOff(): Promise<void> {
+    if (this.#isWhole) await this.#letAllGo()
     for (const group of GROUPS) {
       let idle = 0
       for (let round = 0; idle < 3; round++) {
@@ -311,7 +355,7 @@ class History {
         const { deliveries } = await view.claim(request)
         this.trace.push(`at the end ${group} ${deliveries.map(({ body }) => String(body)).join(' ')}`)
         await this.#ledger.delivered(group, deliveries, 1000, () => this.#dead(group))
-        const acks = deliveries.map(({ receipt }): Settlement => ({ receipt, kind: 'ack' }))
+        const acks = deliveries.map(({ receipt }) => this.#ack(receipt))
         const results = await view.settle(group, acks)
         for (const [i, { status }] of results.entries()) this.#ledger.settled(acks[i]!, status)
         this.#report.delivered += deliveries.length
@@ -319,9 +363,25 @@ class History {
         if (deliveries.length === 0) this.#clock.time += 30_000
         idle = deliveries.length === 0 ? idle + 1 : 0
       }
+      const view = await this.#open()
       this.#ledger.close(group, await this.#dead(group))
-      const { ready, leased, delayed, blocked } = (await (await this.#open()).stats()).groups[group]!
-      if (ready + leased + delayed + blocked > 0) throw new Violation(`${group} is not empty at the end`)
+      if (this.#isWhole) await this.#ledger.compare(group, (ids) => view.results(group, ids))
+      const { ready, leased, delayed, blocked, parked } = (await view.stats()).groups[group]!
+      if (ready + leased + delayed + blocked + parked > 0)
+        throw new Violation(`${group} is not empty at the end`)
+    }
+  }
+
+  /** Ends all holds, and resumes what is parked. */
+  async #letAllGo(): Promise<void> {
+    const view = await this.#open()
+    for (const { group, lane } of (await view.stats()).holds) await view.release({ group, lane })
+    for (const group of GROUPS) {
+      const { messages } = await view.list({ group, states: ['parked'], limit: 10_000 })
+      for (const { id, body } of messages) {
+        await view.resume([id], { group })
+        this.#ledger.resumed(String(body), [group])
+      }
     }
   }
 }

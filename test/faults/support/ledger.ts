@@ -1,4 +1,4 @@
-import type { Delivery, NewMessage, Settlement } from '../../../src/index.ts'
+import type { Delivery, NewMessage, Outcome, Settlement } from '../../../src/index.ts'
 import type { FaultyStorage } from './backend.ts'
 
 /** A message that somebody tried to send. */
@@ -45,6 +45,7 @@ export interface Dead {
  * - With an ordering key: nothing is delivered before what was sent before it is done.
  * - What was acknowledged as done never returns.
  * - Attempts are counted.
+ * - What is to be kept of a message is there once it has ended.
  */
 export class Ledger {
   readonly #clock: { now(): number }
@@ -137,8 +138,8 @@ export class Ledger {
     const { message, place } = this.#sent.get(body)!
     if (message.key === undefined || place === undefined) return
     const open = this.sent.filter((other) => {
-      if (other.message.key !== message.key || other.stored !== 'yes' || other.place === undefined)
-        return false
+      const isOfKey = other.message.key === message.key && other.message.lane === message.lane
+      if (!isOfKey || other.stored !== 'yes' || other.place === undefined) return false
       return other.place < place && this.#work(group, other.body).done === 'no'
     })
     if (open.length === 0) return
@@ -157,6 +158,15 @@ export class Ledger {
       const work = this.#work(group, body)
       work.doubtful ||= work.done !== 'yes'
     }
+  }
+
+  bodyOf(receipt: string): string | undefined {
+    return this.#receipts.get(receipt)?.body
+  }
+
+  /** What was parked goes on, in each group that had it parked: attempts count anew. */
+  resumed(body: string, groups: readonly string[]): void {
+    for (const group of groups) this.#work(group, body).attempt = 0
   }
 
   receipts(group: string): string[] {
@@ -247,6 +257,20 @@ export class Ledger {
     for (const { body, stored } of this.#sent.values()) {
       if (stored !== 'yes' || reasons.has(body) || this.#work(group, body).done !== 'no') continue
       throw new Violation(`${body} was sent, and lost in ${group}`)
+    }
+  }
+
+  /** Whatever has ended and keeps its outcome has one: an ack is never there without its result. */
+  async compare(
+    group: string,
+    read: (ids: readonly string[]) => Promise<readonly (Outcome | undefined)[]>,
+  ): Promise<void> {
+    for (const { message, body, stored } of this.#sent.values()) {
+      if (stored !== 'yes' || message.id === undefined || message.keepMs === undefined) continue
+      const [outcome] = await read([message.id])
+      const { status } = outcome ?? {}
+      if (outcome?.status === 'done' ? outcome.value !== body : status !== 'dead')
+        throw new Violation(`${body} has ended in ${group} without a result: ${JSON.stringify(outcome)}`)
     }
   }
 
