@@ -21,6 +21,8 @@ export interface FaultyStorage {
   readonly isBestEffort?: boolean
   /** How many bytes of headers each message has. Default: 0. */
   readonly headerBytes?: number
+  /** Histories have lanes that are held or full, parked messages and results as well. */
+  readonly mixes?: boolean
   /** About how many operations a verb takes. Default: 10. */
   readonly perVerb?: number
   create(clock: { now(): number }, random: () => number): Promise<FaultyBackend>

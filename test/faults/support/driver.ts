@@ -1,5 +1,6 @@
 import {
   type ClaimRequest,
+  type HoldPlace,
   type NewMessage,
   type Page,
   type QueueStorage,
@@ -7,9 +8,10 @@ import {
   type Settlement,
 } from '../../../src/index.ts'
 import { uuid } from '../../../src/message-id.ts'
+import { MAX_IDS } from '../../../src/storage.ts'
 import { pick, randomFrom } from '../../fs/history.ts'
 import type { FaultyBackend, FaultyStorage } from './backend.ts'
-import { type Dead, Ledger, type Sent, Violation } from './ledger.ts'
+import { CONCURRENCY, type Dead, Ledger, type Sent, Violation } from './ledger.ts'
 
 export interface FaultOptions {
   /** The first history; the others have the numbers behind it. */
@@ -33,6 +35,11 @@ export interface FaultReport {
 }
 
 const GROUPS = ['a', 'b']
+const LANES = ['l0', 'l1', 'l2']
+const PLACES: readonly HoldPlace[] = [
+  { group: 'a' },
+  ...LANES.flatMap((lane) => [{ lane }, { group: 'b', lane }]),
+]
 const START_MS = Date.UTC(2030, 0, 1)
 const HOUR_MS = 3_600_000
 const FOR_EVER_MS = 1e10
@@ -116,6 +123,7 @@ class History {
   }
 
   async #step(): Promise<void> {
+    if (this.#storage.mixes === true && this.#random() < 0.2) return await this.#holdOrResume()
     const what = this.#random()
     const group = pick(this.#random, GROUPS)
     if (what < 0.35) {
@@ -131,6 +139,26 @@ class History {
     else if (what < 0.97) this.#clock.time += this.#below(20_000)
     else if (this.#options.jumps) this.#jump()
     else await this.#reopen()
+  }
+
+  async #holdOrResume(): Promise<void> {
+    const what = this.#random()
+    const place = pick(this.#random, PLACES)
+    if (what < 0.3) {
+      const forMs = this.#random() < 0.5 ? 1 + this.#below(20_000) : undefined
+      const probe = this.#random() < 0.3
+      this.#ledger.hold(place, false)
+      const result = await this.#try(`hold ${JSON.stringify({ ...place, forMs, probe })}`, (view) =>
+        view.hold({ ...place, forMs, probe }),
+      )
+      this.#ledger.hold(place, result === undefined && forMs === undefined)
+    } else if (what < 0.7) {
+      this.#ledger.hold(place, false)
+      await this.#try(`release ${JSON.stringify(place)}`, (view) => view.release(place))
+    } else {
+      const ids = this.#ledger.resuming()
+      await this.#try(`resume ${ids.length}`, (view) => view.resume(ids))
+    }
   }
 
   #jump(): void {
@@ -167,7 +195,18 @@ class History {
   #message(): NewMessage {
     const body = `m${this.#bodies++}`
     const what = this.#random()
-    const { isBestEffort, headerBytes = 0 } = this.#storage
+    const { isBestEffort, headerBytes = 0, mixes = false } = this.#storage
+    if (mixes && this.#random() < 0.5) {
+      return {
+        body,
+        id: body,
+        dedupeMs: FOR_EVER_MS,
+        keepMs: FOR_EVER_MS,
+        lane: pick(this.#random, [undefined, ...LANES]),
+        ...(what < 0.3 && { key: `k${this.#below(2)}` }),
+        ...(what > 0.8 && { expiresInMs: 1 + this.#below(30_000) }),
+      }
+    }
     return {
       body,
       ...(this.#random() < 0.5 && !isBestEffort && { id: body, dedupeMs: FOR_EVER_MS }),
@@ -187,6 +226,7 @@ class History {
       limit,
       leaseMs,
       maxAttempts: 1_000_000,
+      ...(this.#storage.mixes && { lanes: { concurrency: CONCURRENCY } }),
       ...(settle.length > 0 && { settle }),
     }
     const result = await this.#try(`claim ${group} ${limit} for ${leaseMs} ${texts(settle)}`, (view) =>
@@ -227,9 +267,11 @@ class History {
       const back = this.#below(this.#random() < 0.8 ? 6 : receipts.length)
       chosen.add(receipts[Math.max(0, receipts.length - 1 - back)]!)
     }
+    const { mixes = false } = this.#storage
     return [...chosen].map((receipt): Settlement => {
+      if (mixes && this.#random() < 0.15) return { receipt, kind: 'park', reason: 'look at it' }
       const what = this.#random()
-      if (what < 0.6) return { receipt, kind: 'ack' }
+      if (what < 0.6) return { receipt, kind: 'ack', value: mixes ? this.#ledger.bodyOf(receipt) : undefined }
       if (what < 0.7) return { receipt, kind: 'dead', reason: 'rejected', error: 'no' }
       if (what < 0.8) return { receipt, kind: 'extend', leaseMs: 1 + this.#below(20_000) }
       const counts = this.#random() < 0.7
@@ -302,16 +344,31 @@ class History {
   }
 
   async #workOff(): Promise<void> {
+    const { mixes = false } = this.#storage
+    if (mixes) {
+      const view = await this.#open()
+      for (const place of PLACES) {
+        this.#ledger.hold(place, false)
+        await view.release(place)
+      }
+      await view.resume(this.#ledger.resuming())
+    }
     for (const group of GROUPS) {
       let idle = 0
-      for (let round = 0; idle < 3; round++) {
+      // What rests because of limits is looked at after a minute.
+      for (let round = 0; idle < (mixes ? 6 : 3); round++) {
         if (round === MAX_ROUNDS) throw new Violation(`${group} never comes to an end`)
         const view = await this.#open()
         const request = { group, limit: 100, leaseMs: 1000, maxAttempts: 1_000_000 }
-        const { deliveries } = await view.claim(request)
+        const lanes = mixes ? { concurrency: CONCURRENCY } : undefined
+        const { deliveries } = await view.claim({ ...request, lanes })
         this.trace.push(`at the end ${group} ${deliveries.map(({ body }) => String(body)).join(' ')}`)
         await this.#ledger.delivered(group, deliveries, 1000, () => this.#dead(group))
-        const acks = deliveries.map(({ receipt }): Settlement => ({ receipt, kind: 'ack' }))
+        const acks = deliveries.map(({ receipt, body }): Settlement => ({
+          receipt,
+          kind: 'ack',
+          value: mixes ? body : undefined,
+        }))
         const results = await view.settle(group, acks)
         for (const [i, { status }] of results.entries()) this.#ledger.settled(acks[i]!, status)
         this.#report.delivered += deliveries.length
@@ -319,9 +376,37 @@ class History {
         if (deliveries.length === 0) this.#clock.time += 30_000
         idle = deliveries.length === 0 ? idle + 1 : 0
       }
-      this.#ledger.close(group, await this.#dead(group))
-      const { ready, leased, delayed, blocked } = (await (await this.#open()).stats()).groups[group]!
-      if (ready + leased + delayed + blocked > 0) throw new Violation(`${group} is not empty at the end`)
+      const dead = await this.#dead(group)
+      this.#ledger.close(group, dead)
+      if (mixes) await this.#checkResults(group, dead)
+      const { ready, leased, delayed, blocked, parked } = (await (await this.#open()).stats()).groups[group]!
+      if (ready + leased + delayed + blocked + parked > 0)
+        throw new Violation(`${group} is not empty at the end`)
+    }
+  }
+
+  /** Everything is done or dead by now, and its result tells which. */
+  async #checkResults(group: string, dead: readonly Dead[]): Promise<void> {
+    const kept = this.#ledger.keeping()
+    const view = await this.#open()
+    for (let i = 0; i < kept.length; i += MAX_IDS) {
+      const some = kept.slice(i, i + MAX_IDS)
+      const outcomes = await view.results(
+        group,
+        some.map(({ id }) => id),
+      )
+      for (const [j, { body }] of some.entries()) {
+        const outcome = outcomes[j]
+        const reason = dead.find((one) => one.body === body)?.reason
+        const isRight =
+          reason === undefined
+            ? outcome?.status === 'done' && outcome.value === body
+            : outcome?.status === 'dead' && outcome.reason === reason
+        if (!isRight)
+          throw new Violation(
+            `${body} is ${reason ?? 'done'} in ${group}, and has the result ${JSON.stringify(outcome)}`,
+          )
+      }
     }
   }
 }

@@ -11,6 +11,7 @@ const FATES: readonly Fate[] = ['lost', 'unanswered', 'unanswered', 'torn', 'slo
 export function redis(url: string): FaultyStorage {
   return {
     name: 'redis',
+    mixes: true,
     perVerb: 1,
     async create(clock, random) {
       const failures = new Failures()
