@@ -17,7 +17,10 @@ export interface FaultyStorage {
   readonly name: string
   /** It does again what failed: a receipt may be void because the time before has settled it, unanswered. */
   readonly repeats?: boolean
-  /** It has no transactions: what was cut off may be done in part, and a message there twice. Nor has it keys, or compares ids. */
+  /**
+   * It has no transactions: what was cut off may be done in part, and a message there twice. Nor has it keys, lanes or results, or
+   * compares ids.
+   */
   readonly isBestEffort?: boolean
   /** How many bytes of headers each message has. Default: 0. */
   readonly headerBytes?: number

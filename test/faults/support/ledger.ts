@@ -1,4 +1,4 @@
-import type { Delivery, NewMessage, Outcome, Settlement } from '../../../src/index.ts'
+import type { Delivery, HoldPlace, NewMessage, Settlement } from '../../../src/index.ts'
 import type { FaultyStorage } from './backend.ts'
 
 /** A message that somebody tried to send. */
@@ -9,12 +9,16 @@ export interface Sent {
   stored: 'yes' | 'no' | 'unknown'
   /** Its place among those whose place is known. */
   place: number | undefined
+  /** As far as anybody was told. */
+  id: string | undefined
 }
 
 /** A message in one group. */
 interface Work {
   /** Whether the group has finished with it. `maybe`: the storage broke while that was stored. */
   done: 'no' | 'maybe' | 'yes'
+  /** Whether it waits for somebody. `maybe`: the storage broke while that was stored, or somebody has come for it. */
+  parked: 'no' | 'maybe' | 'yes'
   /** A consumer refused it for good, or may have. */
   rejected: boolean
   /** The next delivery must have a higher number. */
@@ -36,6 +40,9 @@ export interface Dead {
   readonly reason: string
 }
 
+/** What all claims of a mix say of lanes. */
+export const CONCURRENCY = 2
+
 /**
  * What a queue has promised, and whether it keeps it. Throws a {@link Violation} as soon as it does not.
  *
@@ -45,12 +52,15 @@ export interface Dead {
  * - With an ordering key: nothing is delivered before what was sent before it is done.
  * - What was acknowledged as done never returns.
  * - Attempts are counted.
- * - What is to be kept of a message is there once it has ended.
+ * - What is parked or held is not delivered, nor more of a lane than may be in flight.
+ * - What is gone has a result if that is kept, and the right one.
  */
 export class Ledger {
   readonly #clock: { now(): number }
   readonly #repeats: boolean
   readonly #isBestEffort: boolean
+  /** What is held for sure. */
+  readonly #held: Map<string, HoldPlace> = new Map()
   readonly #sent: Map<string, Sent> = new Map()
   readonly #works: Map<string, Work> = new Map()
   /** By receipt, of which group and message. */
@@ -77,7 +87,7 @@ export class Ledger {
     const body = String(message.body)
     const known = this.#sent.get(body)
     if (known !== undefined) return known
-    const sent: Sent = { message, body, stored: 'no', place: undefined }
+    const sent: Sent = { message, body, stored: 'no', place: undefined, id: message.id }
     this.#sent.set(body, sent)
     return sent
   }
@@ -111,13 +121,16 @@ export class Ledger {
     const now = this.#clock.now()
     this.#late.delete(group)
     const until = this.#late.size > 0 ? -Infinity : now + leaseMs
-    for (const { body: delivered, receipt, attempt, maxAttempts } of deliveries) {
+    for (const { id, body: delivered, receipt, attempt, maxAttempts, lane } of deliveries) {
       const body = String(delivered)
       const work = this.#work(group, body)
       const sent = this.#sent.get(body)
       if (sent === undefined) throw new Violation(`${body} was delivered and never sent`)
       if (sent.stored === 'no') throw new Violation(`${body} was refused, and delivered`)
       sent.stored = 'yes'
+      sent.id = id
+      if (work.parked === 'yes') throw new Violation(`${body} was parked in ${group}, and came back`)
+      this.#mustNotBeHeld(group, body, lane)
       const { doubtful } = work
       if (work.done === 'yes' && !doubtful) throw new Violation(`${body} was done in ${group}, and came back`)
       if (now < work.until && !doubtful)
@@ -128,18 +141,66 @@ export class Ledger {
       const highest = Math.max(work.highest, attempt)
       // Of a settlement that was cut off it may not know yet.
       const done = doubtful && work.done !== 'no' ? 'maybe' : 'no'
-      Object.assign(work, { done, attempt, highest, receipt, until })
+      Object.assign(work, { done, parked: 'no', attempt, highest, receipt, until })
       this.#receipts.set(receipt, { group, body })
+      if (!this.#isBestEffort && lane !== undefined) this.#mustHavePlace(group, lane)
     }
     for (const { body } of deliveries) await this.#checkOrder(group, String(body), readDead)
+  }
+
+  #mustNotBeHeld(group: string, body: string, lane: string | undefined): void {
+    for (const place of this.#held.values()) {
+      const isHere = place.group === undefined || place.group === group
+      if (isHere && (place.lane === undefined || place.lane === lane))
+        throw new Violation(`${body} was delivered in ${group} although ${JSON.stringify(place)} is held`)
+    }
+  }
+
+  #mustHavePlace(group: string, lane: string): void {
+    const live = this.sent.filter(
+      ({ body, message }) => message.lane === lane && this.#work(group, body).until > this.#clock.now(),
+    )
+    if (live.length > CONCURRENCY)
+      throw new Violation(`${live.map(({ body }) => body).join(' ')} of ${lane} are in flight in ${group}`)
+  }
+
+  /** A place is held from now on, or is about to be nobody knows what. */
+  hold(place: HoldPlace, isHeld: boolean): void {
+    const name = JSON.stringify([place.group, place.lane])
+    if (isHeld) this.#held.set(name, place)
+    else this.#held.delete(name)
+  }
+
+  /** Ids of what may be parked in some group. Somebody is about to resume these, and their attempts are counted anew. */
+  resuming(): string[] {
+    const ids = new Set<string>()
+    for (const { body, id } of this.sent) {
+      for (const [name, work] of this.#works) {
+        if (id === undefined || work.parked === 'no' || !name.endsWith(` ${body}`)) continue
+        ids.add(id)
+        Object.assign(work, { parked: 'maybe', attempt: 0 })
+      }
+    }
+    return [...ids]
+  }
+
+  /** The messages whose results are kept. */
+  keeping(): { readonly id: string; readonly body: string }[] {
+    return this.sent.flatMap(({ message, body, stored }) =>
+      stored === 'yes' && message.keepMs !== undefined ? [{ id: message.id!, body }] : [],
+    )
+  }
+
+  bodyOf(receipt: string): string {
+    return this.#receipts.get(receipt)!.body
   }
 
   async #checkOrder(group: string, body: string, readDead: () => Promise<readonly Dead[]>): Promise<void> {
     const { message, place } = this.#sent.get(body)!
     if (message.key === undefined || place === undefined) return
     const open = this.sent.filter((other) => {
-      const isOfKey = other.message.key === message.key && other.message.lane === message.lane
-      if (!isOfKey || other.stored !== 'yes' || other.place === undefined) return false
+      if (other.message.key !== message.key || other.message.lane !== message.lane) return false
+      if (other.stored !== 'yes' || other.place === undefined) return false
       return other.place < place && this.#work(group, other.body).done === 'no'
     })
     if (open.length === 0) return
@@ -158,15 +219,6 @@ export class Ledger {
       const work = this.#work(group, body)
       work.doubtful ||= work.done !== 'yes'
     }
-  }
-
-  bodyOf(receipt: string): string | undefined {
-    return this.#receipts.get(receipt)?.body
-  }
-
-  /** What was parked goes on, in each group that had it parked: attempts count anew. */
-  resumed(body: string, groups: readonly string[]): void {
-    for (const group of groups) this.#work(group, body).attempt = 0
   }
 
   receipts(group: string): string[] {
@@ -212,6 +264,7 @@ export class Ledger {
     work.deferred = isInClaim
     if (settlement.kind === 'ack') work.done = sure ? 'yes' : 'maybe'
     if (settlement.kind === 'dead') work.rejected = true
+    if (settlement.kind === 'park') work.parked = sure ? 'yes' : 'maybe'
     if (settlement.kind === 'retry' && settlement.counts === false) work.attempt--
     if (settlement.kind === 'extend') {
       const until = this.#late.size > 0 ? -Infinity : this.#clock.now() + settlement.leaseMs
@@ -260,26 +313,13 @@ export class Ledger {
     }
   }
 
-  /** Whatever has ended and keeps its outcome has one: an ack is never there without its result. */
-  async compare(
-    group: string,
-    read: (ids: readonly string[]) => Promise<readonly (Outcome | undefined)[]>,
-  ): Promise<void> {
-    for (const { message, body, stored } of this.#sent.values()) {
-      if (stored !== 'yes' || message.id === undefined || message.keepMs === undefined) continue
-      const [outcome] = await read([message.id])
-      const { status } = outcome ?? {}
-      if (outcome?.status === 'done' ? outcome.value !== body : status !== 'dead')
-        throw new Violation(`${body} has ended in ${group} without a result: ${JSON.stringify(outcome)}`)
-    }
-  }
-
   #work(group: string, body: string): Work {
     const name = `${group} ${body}`
     let work = this.#works.get(name)
     if (work === undefined) {
       work = {
         done: 'no',
+        parked: 'no',
         rejected: false,
         attempt: 0,
         highest: 0,
