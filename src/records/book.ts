@@ -6,6 +6,7 @@ import {
   type Hold,
   type Lapse,
   type Message,
+  type More,
   Flow,
   Group,
   Lane,
@@ -106,7 +107,7 @@ export class Book {
       group.walked = ''
       this.flowOf(group, this.lane(''))
       // What is expired becomes its dead letter.
-      for (const message of this.lapsed) this.lapse(message, message.more!.expires)
+      for (const message of this.lapsed) this.lapse(message, message.more!.expires!)
       this.lapsed.clear()
     }
     this.changed = true
@@ -390,9 +391,13 @@ export function idOf({ more, batch, order }: Message): string {
 }
 
 /** As the contract counts bytes. */
-export function sizeOf({ body, more }: Pick<Message, 'body' | 'more'>): number {
-  const { key = '', headers = {} } = more ?? {}
+export function sizeOf({ body, key = '', more }: Sized): number {
+  const { headers = {} } = more ?? {}
   let size = body.length + key.length
   for (const name in headers) size += name.length + headers[name]!.length
   return size
+}
+
+interface Sized extends Pick<Message, 'body' | 'key'> {
+  readonly more: Pick<More, 'headers'> | undefined
 }

@@ -118,7 +118,7 @@ class Taking {
     flow.ahead--
     flow.group.ahead--
     const place = (message.place = new Place(flow, message))
-    const key = message.more?.key
+    const { key } = message
     if (key !== undefined && expiresOf(place) > this.#book.now) {
       const keys = (flow.keys ??= new Map<string, Places | undefined>())
       if (keys.has(key)) {
@@ -174,7 +174,7 @@ class Taking {
       id: idOf(message),
       body,
       headers: own?.content === undefined ? more?.headers : own.content.headers,
-      key: more?.key,
+      key: message.key,
       lane: lane.name === '' ? undefined : lane.name,
       timestamp: (own?.content ?? batch).at,
       keepMs: more?.keepMs,

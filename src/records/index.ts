@@ -26,7 +26,7 @@ import { findOldest, stats } from './stats.ts'
 import { passTime, readClock } from './time.ts'
 
 /** So much of what time brings, of what is swept or noted, one step does at most. */
-const MOST = 5000
+const MOST = 2000
 /** The most ids that a hint brings. */
 const MOST_IDS = 64
 
