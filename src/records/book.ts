@@ -31,8 +31,21 @@ interface Faded {
 /** Ids that are made have so many values: those of delayed messages follow behind. */
 const IDS = 2 ** 31
 
+/** How much one step does at most, so that others have their turn within some ms. */
+export interface Steps {
+  /** So much of what time brings, of what is left by a group or a purge. */
+  readonly atOnce: number
+  /** So many messages and lanes that a claim gets nothing of. */
+  readonly passed: number
+  /** So many messages and lanes that a list or stats look at. */
+  readonly looked: number
+}
+
+export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000 }
+
 /** All that is known of a queue: each thing once, in the order in which it is asked for. */
 export class Book {
+  readonly steps: Steps
   /** The time that deadlines are on, which is never set back, and that of the clock. */
   now = 0
   clock = 0
@@ -71,6 +84,10 @@ export class Book {
   /** Whether the running verb has changed anything that somebody may wait for, and whose outcomes came to be. */
   changed = false
   finished: string[] = []
+
+  constructor(steps: Steps) {
+    this.steps = steps
+  }
 
   /** Whether anything is in it. */
   get isEmpty(): boolean {

@@ -13,9 +13,6 @@ import { expiresOf } from './places.ts'
 import { type Group, type Kept, type Lane, type Message, Place, byName } from './records.ts'
 import { receiptOf } from './settle.ts'
 
-/** A page looks at so many messages or lanes at most, and may be short. */
-const MOST_LOOKED = 20_000
-
 /** Of what a list goes on with, and behind which. Others are of no list. */
 const CURSOR = /^[0-3],[\d.]+(,\d+)?$/
 
@@ -31,22 +28,24 @@ export function list(book: Book, query: ListQuery): Page {
   const from = cursor?.split(',').map(Number) ?? []
   const all = ids === undefined ? walk(book, group, states, from) : given(book, group, ids)
   const messages: ListedMessage[] = []
-  let left = MOST_LOOKED
+  let left = book.steps.looked
   let bytes = 0
   let count = 0
-  let last = ''
+  /** What was shown last, and what was looked at last. */
+  let shown = ''
+  let seen: Listable | undefined
+  const at = (one: Listable): string => (ids === undefined ? cursorOf(one) : `0,${count}`)
   for (const one of all) {
-    count++
     // Given ones are few: they are counted off.
-    if (ids !== undefined && count <= (from[1] ?? 0)) continue
-    const at = (): string => (ids === undefined ? cursorOf(one) : `0,${count}`)
-    if (left-- === 0) return { messages, cursor: at() }
+    if (ids !== undefined && ++count <= (from[1] ?? 0)) continue
+    if (ids === undefined && left-- === 0) return { messages, cursor: cursorOf(seen!) }
+    seen = one
     if (lane !== undefined && laneOf(one) !== lane) continue
     const listed = show(book, group, one, bodies)
     if (listed === undefined || !states.includes(listed.state)) continue
     if (messages.length > 0 && (messages.length >= limit || bytes > MAX_ANSWER_BYTES))
-      return { messages, cursor: last }
-    last = at()
+      return { messages, cursor: shown }
+    shown = at(one)
     messages.push(listed)
     bytes += listed.body.length
   }
@@ -203,13 +202,15 @@ export function lanes(book: Book, { group: name, prefix = '', limit, cursor }: L
   const group = book.group(name)
   const found: LaneState[] = []
   const start = cursor === undefined || byName({ name: cursor }, { name: prefix }) < 0 ? prefix : cursor
-  let left = MOST_LOOKED
+  let left = book.steps.looked
+  let seen = start
   const own = start === cursor ? undefined : book.lanes.get(start)
   const some = own === undefined || own.name === '' ? [] : [own]
   for (const all of [some, book.lanesByName.walk({ name: start })]) {
     for (const lane of all) {
       if (!lane.name.startsWith(prefix)) break
-      if (left-- === 0) return { lanes: found, cursor: lane.name }
+      if (left-- === 0) return { lanes: found, cursor: seen }
+      seen = lane.name
       const state = stateOf(book, lane, name, group)
       if (state === undefined) continue
       if (found.length === limit) return { lanes: found, cursor: found.at(-1)!.lane }
