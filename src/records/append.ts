@@ -48,12 +48,12 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
   const { body, id, delayMs = 0 } = draft
   const { now } = book
   const lane = book.lane(draft.lane ?? '')
-  const message = new Message(batch, body, lane, moreOf(draft, now, since))
+  const message = new Message(batch, body, lane, draft.key, moreOf(draft, now, since))
   const { more } = message
   // What is overdue and has yet to take its place comes before it.
   const waits = delayMs > 0 || book.isBehind
   if (waits) {
-    const own = (message.more ??= noMore(now))
+    const own = (message.more ??= noMore())
     own.entry = { order: now + delayMs, tie: ++book.ties, message }
     own.id ??= delayedId(batch.id, book.ties)
     book.entries.add(own.entry)
@@ -62,7 +62,7 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
     if (id !== undefined) supersede(book, id)
     book.ids.set(message.more.id, message)
   }
-  if (more !== undefined && more.expires < Infinity) book.lapse(message, message.more!.expires)
+  if (more?.expires !== undefined) book.lapse(message, more.expires)
   book.bytes += sizeOf(message)
   if (since === undefined) book.sent++
   book.changed = true
@@ -84,30 +84,31 @@ function supersede(book: Book, id: string): void {
 }
 
 function moreOf(draft: NewMessage, now: number, since: number = now): More | undefined {
-  const { id, key, headers, maxAttempts, expiresInMs, dedupeMs, keepMs } = draft
-  if ((id ?? key ?? headers ?? maxAttempts ?? expiresInMs ?? keepMs) === undefined) return undefined
-  return {
-    ...noMore(since),
+  const { id, headers, maxAttempts, expiresInMs, dedupeMs = 0, keepMs } = draft
+  if ((id ?? headers ?? maxAttempts ?? expiresInMs ?? keepMs) === undefined) return undefined
+  const more = noMore()
+  const expires = expiresInMs === undefined ? undefined : now + expiresInMs
+  const own = {
     id,
-    key,
     headers,
     maxAttempts,
-    expires: expiresInMs === undefined ? Infinity : now + expiresInMs,
-    dedupeMs: dedupeMs ?? 0,
+    expires,
+    dedupeMs,
     keepMs,
+    since: id === undefined ? undefined : since,
   }
+  return Object.assign(more, own)
 }
 
-function noMore(since: number): More {
+function noMore(): More {
   return {
     id: undefined,
-    key: undefined,
     headers: undefined,
     maxAttempts: undefined,
-    expires: Infinity,
+    expires: undefined,
     dedupeMs: 0,
     keepMs: undefined,
-    since,
+    since: undefined,
     superseded: false,
     entry: undefined,
     lapse: undefined,
@@ -116,7 +117,8 @@ function noMore(since: number): More {
 
 /** It waits in every group, and carries something else from now on. */
 function replace(book: Book, message: Message, draft: NewMessage, batch: Batch): void {
-  const { since, lapse, key } = message.more ?? noMore(book.now)
+  const { since = book.now, lapse } = message.more ?? noMore()
+  const { key } = message
   const { maxDelayMs = Infinity, delayMs: wanted = 0 } = draft
   const delayMs = Math.max(0, Math.min(wanted, since + maxDelayMs - book.now))
   if (message.order === 0 || delayMs > 0 || message.lane.name !== (draft.lane ?? '') || key !== draft.key) {
@@ -131,7 +133,7 @@ function replace(book: Book, message: Message, draft: NewMessage, batch: Batch):
   message.batch = { id: message.batch.id, at: batch.at }
   message.body = draft.body
   message.more = moreOf(draft, book.now, since)
-  if (message.more!.expires < Infinity) book.lapse(message, message.more!.expires)
+  if (message.more?.expires !== undefined) book.lapse(message, message.more.expires)
   // Also one whose id was made.
   book.ids.set(draft.id!, message)
   book.bytes += sizeOf(message)
@@ -187,7 +189,7 @@ function checkLimits(
   )
   const messages = news.length + openIn(book, isJoined)
   const added = news.reduce(
-    (sum, { body, key, headers }) => sum + sizeOf({ body, more: { ...noMore(0), key, headers } }),
+    (sum, { body, key, headers }) => sum + sizeOf({ body, key, more: { headers } }),
     0,
   )
   const bytes = book.bytes + added

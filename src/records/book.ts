@@ -6,6 +6,7 @@ import {
   type Hold,
   type Lapse,
   type Message,
+  type More,
   Flow,
   Group,
   Lane,
@@ -30,8 +31,21 @@ interface Faded {
 /** Ids that are made have so many values: those of delayed messages follow behind. */
 const IDS = 2 ** 31
 
+/** How much one step does at most, so that others have their turn within some ms. */
+export interface Steps {
+  /** So much of what time brings, of what is left by a group or a purge. */
+  readonly atOnce: number
+  /** So many messages and lanes that a claim gets nothing of. */
+  readonly passed: number
+  /** So many messages and lanes that a list or stats look at. */
+  readonly looked: number
+}
+
+export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000 }
+
 /** All that is known of a queue: each thing once, in the order in which it is asked for. */
 export class Book {
+  readonly steps: Steps
   /** The time that deadlines are on, which is never set back, and that of the clock. */
   now = 0
   clock = 0
@@ -71,6 +85,10 @@ export class Book {
   changed = false
   finished: string[] = []
 
+  constructor(steps: Steps) {
+    this.steps = steps
+  }
+
   /** Whether anything is in it. */
   get isEmpty(): boolean {
     const { groups, log, entries, remembered, holds, faded, heldLanes } = this
@@ -106,7 +124,7 @@ export class Book {
       group.walked = ''
       this.flowOf(group, this.lane(''))
       // What is expired becomes its dead letter.
-      for (const message of this.lapsed) this.lapse(message, message.more!.expires)
+      for (const message of this.lapsed) this.lapse(message, message.more!.expires!)
       this.lapsed.clear()
     }
     this.changed = true
@@ -390,9 +408,13 @@ export function idOf({ more, batch, order }: Message): string {
 }
 
 /** As the contract counts bytes. */
-export function sizeOf({ body, more }: Pick<Message, 'body' | 'more'>): number {
-  const { key = '', headers = {} } = more ?? {}
+export function sizeOf({ body, key = '', more }: Sized): number {
+  const { headers = {} } = more ?? {}
   let size = body.length + key.length
   for (const name in headers) size += name.length + headers[name]!.length
   return size
+}
+
+interface Sized extends Pick<Message, 'body' | 'key'> {
+  readonly more: Pick<More, 'headers'> | undefined
 }

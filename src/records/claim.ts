@@ -13,8 +13,6 @@ import { receiptOf, settle } from './settle.ts'
 import { passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
 
-/** A claim passes over so many messages and lanes that give it nothing, and looks at so much that is due. The next goes on. */
-const MOST_PASSED = 2000
 /** With a filter, nobody looks again sooner than that for what other lanes have. */
 const FILTERED_MS = 20
 
@@ -28,9 +26,10 @@ export function claim(book: Book, request: ClaimRequest): ClaimResult {
   const settled = request.settle && settle(book, group, request.settle)
   group.deadForMs = deadForMs
   group.parksNext = parksNext
-  const budget: Budget = { left: MOST_PASSED }
-  let more = passTime(book, MOST_PASSED)
-  if (meetLanes(book, group, MOST_PASSED)) more = true
+  const { atOnce, passed } = book.steps
+  const budget: Budget = { left: passed }
+  let more = passTime(book, atOnce)
+  if (meetLanes(book, group, passed)) more = true
   const turns = new Turns(book, group, request)
   const gates = holdsOfGroup(book, name)
   const isOpenNow = gates.every((held) => letsGo(held, group))
@@ -118,7 +117,7 @@ class Taking {
     flow.ahead--
     flow.group.ahead--
     const place = (message.place = new Place(flow, message))
-    const key = message.more?.key
+    const { key } = message
     if (key !== undefined && expiresOf(place) > this.#book.now) {
       const keys = (flow.keys ??= new Map<string, Places | undefined>())
       if (keys.has(key)) {
@@ -174,7 +173,7 @@ class Taking {
       id: idOf(message),
       body,
       headers: own?.content === undefined ? more?.headers : own.content.headers,
-      key: more?.key,
+      key: message.key,
       lane: lane.name === '' ? undefined : lane.name,
       timestamp: (own?.content ?? batch).at,
       keepMs: more?.keepMs,

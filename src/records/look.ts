@@ -13,19 +13,12 @@ import { expiresOf } from './places.ts'
 import { type Group, type Kept, type Lane, type Message, Place, byName } from './records.ts'
 import { receiptOf } from './settle.ts'
 
-/** A page looks at so many messages or lanes at most, and may be short. */
-const MOST_LOOKED = 50_000
-
 /** Of what a list goes on with, and behind which. Others are of no list. */
 const CURSOR = /^[0-3],[\d.]+(,\d+)?$/
 
 const USUAL: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
 
-/** Something to list, and where the next page goes on behind it. */
-interface Found {
-  readonly at: readonly number[]
-  readonly one: Message | Place | Kept
-}
+type Listable = Message | Place | Kept
 
 /** Looks at messages of a group, of a queue that is up to its time. */
 export function list(book: Book, query: ListQuery): Page {
@@ -33,24 +26,42 @@ export function list(book: Book, query: ListQuery): Page {
   const group = book.group(query.group)
   if (cursor !== undefined && !CURSOR.test(cursor)) return { messages: [] }
   const from = cursor?.split(',').map(Number) ?? []
-  const found =
-    ids === undefined ? walk(book, group, states, from) : given(book, group, [...new Set(ids)], from)
+  const all = ids === undefined ? walk(book, group, states, from) : given(book, group, ids)
   const messages: ListedMessage[] = []
-  let left = MOST_LOOKED
+  let left = book.steps.looked
   let bytes = 0
-  let last: Found['at'] | undefined
-  for (const { at, one } of found) {
-    if (left-- === 0) return { messages, cursor: at.join() }
+  let count = 0
+  /** What was shown last, and what was looked at last. */
+  let shown = ''
+  let seen: Listable | undefined
+  const at = (one: Listable): string => (ids === undefined ? cursorOf(one) : `0,${count}`)
+  for (const one of all) {
+    // Given ones are few: they are counted off.
+    if (ids !== undefined && ++count <= (from[1] ?? 0)) continue
+    if (ids === undefined && left-- === 0) return { messages, cursor: cursorOf(seen!) }
+    seen = one
+    if (lane !== undefined && laneOf(one) !== lane) continue
     const listed = show(book, group, one, bodies)
     if (listed === undefined || !states.includes(listed.state)) continue
-    if (lane !== undefined && (listed.lane ?? '') !== lane) continue
-    if (last !== undefined && (messages.length >= limit || bytes > MAX_ANSWER_BYTES))
-      return { messages, cursor: last.join() }
-    last = at
+    if (messages.length > 0 && (messages.length >= limit || bytes > MAX_ANSWER_BYTES))
+      return { messages, cursor: shown }
+    shown = at(one)
     messages.push(listed)
     bytes += listed.body.length
   }
   return { messages }
+}
+
+function laneOf(one: Listable): string {
+  return ('message' in one ? one.message : one).lane.name
+}
+
+/** Where the next page goes on. */
+function cursorOf(one: Listable): string {
+  if (one instanceof Place) return `2,${one.order}`
+  if ('outcome' in one) return `3,${one.order}`
+  const { entry } = one.more ?? {}
+  return entry === undefined ? `0,${one.order}` : `1,${entry.order},${entry.tie}`
 }
 
 /** Messages in the order of the queue, delayed ones, dead letters, and outcomes. */
@@ -59,17 +70,13 @@ function* walk(
   group: Group | undefined,
   states: readonly MessageState[],
   [phase = 0, order = 0, tie = 0]: readonly number[],
-): Generator<Found, void> {
-  if (phase <= 0 && hasAny(group, states))
-    for (const one of book.log.walk(phase === 0 ? { order } : undefined)) yield { at: [0, one.order], one }
+): Generator<Listable, void> {
+  if (phase <= 0 && hasAny(group, states)) yield* book.log.walk({ order })
   if (phase <= 1 && states.some((state) => state === 'delayed' || state === 'ready'))
-    for (const entry of book.entries.walk(phase === 1 ? { order, tie } : undefined))
-      yield { at: [1, entry.order, entry.tie], one: entry.message }
+    for (const { message } of book.entries.walk(phase === 1 ? { order, tie } : undefined)) yield message
   if (group === undefined) return
-  if (phase <= 2 && states.includes('dead'))
-    for (const one of group.dead.walk(phase === 2 ? { order } : undefined)) yield { at: [2, one.order], one }
-  if (states.includes('done'))
-    for (const one of group.kept.walk(phase === 3 ? { order } : undefined)) yield { at: [3, one.order], one }
+  if (phase <= 2 && states.includes('dead')) yield* group.dead.walk(phase === 2 ? { order } : undefined)
+  if (states.includes('done')) yield* group.kept.walk(phase === 3 ? { order } : undefined)
 }
 
 function hasAny(group: Group | undefined, states: readonly MessageState[]): boolean {
@@ -87,23 +94,19 @@ function hasAny(group: Group | undefined, states: readonly MessageState[]): bool
   return states.some((state) => of[state] > 0)
 }
 
-function* given(
-  book: Book,
-  group: Group | undefined,
-  ids: readonly string[],
-  [, order = 0]: readonly number[],
-): Generator<Found, void> {
-  let at = 0
-  for (const id of ids) {
-    const all = [book.find(id), ...(group?.letters.get(id) ?? []), group?.keptById.get(id)]
-    for (const one of all) if (one !== undefined && ++at > order) yield { at: [0, at], one }
-  }
+function given(book: Book, group: Group | undefined, ids: readonly string[]): Listable[] {
+  const all = [...new Set(ids)].flatMap((id) => [
+    book.find(id),
+    ...(group?.letters.get(id) ?? []),
+    group?.keptById.get(id),
+  ])
+  return all.filter((one) => one !== undefined)
 }
 
 function show(
   book: Book,
   group: Group | undefined,
-  one: Message | Place | Kept,
+  one: Listable,
   bodies: boolean,
 ): ListedMessage | undefined {
   if ('outcome' in one) return showKept(book, one)
@@ -147,7 +150,7 @@ function showAs(
     state,
     body: bodies ? (content ?? message).body : '',
     headers: content === undefined ? more?.headers : content.headers,
-    key: more?.key,
+    key: message.key,
     lane: lane.name === '' ? undefined : lane.name,
     timestamp: (content ?? batch).at,
     attempt: place?.attempt ?? 0,
@@ -167,12 +170,12 @@ function showKept(
 ): ListedMessage | undefined {
   if (end!.order <= book.now || (outcome.status === 'dead' && group.dead.get({ order }) !== undefined))
     return undefined
-  const { more, lane, batch } = message
+  const { lane, batch } = message
   return {
     id,
     state: 'done',
     body: '',
-    key: more?.key,
+    key: message.key,
     lane: lane.name === '' ? undefined : lane.name,
     timestamp: batch.at,
     attempt,
@@ -199,13 +202,15 @@ export function lanes(book: Book, { group: name, prefix = '', limit, cursor }: L
   const group = book.group(name)
   const found: LaneState[] = []
   const start = cursor === undefined || byName({ name: cursor }, { name: prefix }) < 0 ? prefix : cursor
-  let left = MOST_LOOKED
+  let left = book.steps.looked
+  let seen = start
   const own = start === cursor ? undefined : book.lanes.get(start)
   const some = own === undefined || own.name === '' ? [] : [own]
   for (const all of [some, book.lanesByName.walk({ name: start })]) {
     for (const lane of all) {
       if (!lane.name.startsWith(prefix)) break
-      if (left-- === 0) return { lanes: found, cursor: lane.name }
+      if (left-- === 0) return { lanes: found, cursor: seen }
+      seen = lane.name
       const state = stateOf(book, lane, name, group)
       if (state === undefined) continue
       if (found.length === limit) return { lanes: found, cursor: found.at(-1)!.lane }

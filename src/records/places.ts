@@ -20,7 +20,7 @@ function newLine(): Places {
 }
 
 export function keyOf({ message }: Place): string | undefined {
-  return message.more?.key
+  return message.key
 }
 
 export function moreOf(place: Place): MoreOfPlace {

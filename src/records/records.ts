@@ -21,12 +21,14 @@ export class Message {
   batch: Batch
   body: Body
   lane: Lane
+  readonly key: string | undefined
   more: More | undefined
 
-  constructor(batch: Batch, body: Body, lane: Lane, more: More | undefined) {
+  constructor(batch: Batch, body: Body, lane: Lane, key: string | undefined, more: More | undefined) {
     this.batch = batch
     this.body = body
     this.lane = lane
+    this.key = key
     this.more = more
   }
 }
@@ -35,14 +37,13 @@ export class Message {
 export interface More {
   /** Its id, unless that is made of its place. */
   id: string | undefined
-  readonly key: string | undefined
   headers: NewMessage['headers']
   maxAttempts: number | undefined
-  expires: number
+  expires: number | undefined
   dedupeMs: number
   keepMs: number | undefined
-  /** When the first of those that were replaced under its id was stored. */
-  readonly since: number
+  /** When the first of those that were replaced under the id of its sender was stored. */
+  readonly since: number | undefined
   /** A later message of its id was stored. */
   superseded: boolean
   /** While it is delayed. */

@@ -16,12 +16,9 @@ export function openIn(book: Book, isJoined = false): number {
   return Math.max(...open)
 }
 
-/** So many messages a step looks at for the oldest that a group has to do. */
-const MOST_LOOKED = 10_000
-
 /** Finds the oldest message that each group has to do, some steps further. Answers whether there is more to find. */
 export function findOldest(book: Book): boolean {
-  let left = MOST_LOOKED
+  let left = book.steps.looked
   for (const group of book.groups) {
     for (const message of book.log.walk({ order: group.low })) {
       if (book.needs(group, message)) break
@@ -63,9 +60,9 @@ function statsOf(book: Book, group: Group): GroupStats {
 }
 
 /** The first delayed message that is for a group, as far as one looks. */
-function firstDelayed({ entries }: Book, group: Group): Message | undefined {
+function firstDelayed({ entries, steps }: Book, group: Group): Message | undefined {
   if (group.others === entries.size) return undefined
-  let left = MOST_LOOKED
+  let left = steps.looked
   for (const entry of entries.walk()) if (left-- === 0 || isFor(group, entry)) return entry.message
   return undefined
 }
