@@ -75,8 +75,13 @@ async function live(seed: number): Promise<void> {
       if (drops) {
         dropped++
         const queue = queues[0]!
-        const all = await queue.list({ state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'] })
-        const left = all.messages.filter(({ lane, outcome }) => lane?.startsWith(`${whose} `) || JSON.stringify(outcome ?? '').includes(`"owner":"${whose}"`))
+        const all = await queue.list({
+          state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'],
+        })
+        const left = all.messages.filter(
+          ({ lane, outcome }) =>
+            lane?.startsWith(`${whose} `) || JSON.stringify(outcome ?? '').includes(`"owner":"${whose}"`),
+        )
         expect(left, `seed ${seed}: left of ${whose}`).toEqual([])
         stored[whose] = [...new Set(taken.map(({ text }) => text).filter((text) => text.startsWith(whose)))]
       }
