@@ -169,7 +169,7 @@ export class Outbox {
       )
     this.#hasLanes = hasLanes
     this.#producer = this.#queue.createProducer()
-    const { leaseMs, retry, concurrency, clock, isOnline } = rules
+    const { leaseMs, retry, concurrency, clock } = rules
     const consumer = (): Consumer<OutboxPayload> =>
       this.#queue.createConsumer(GROUP, { leaseMs, retry, lanes: hasLanes ? { concurrency } : undefined })
     const [runner, asked] = [consumer(), consumer()]
@@ -194,7 +194,7 @@ export class Outbox {
       waiters: this.#waiters,
       family: this.#family,
       events: this.#events,
-      isOnline,
+      look: () => this.#look(),
     })
   }
 
@@ -437,11 +437,13 @@ export class Outbox {
     return await this.#rests.held(this.#session.prefix)
   }
 
-  /** Tells the consumers whether they may send. */
-  #look(): void {
+  /** Whether there is a network. Tells the consumers whether they may send. */
+  #look(): boolean {
     const { paused } = this.#sender
-    rest(this.#runner, paused || !this.#rules.isOnline())
+    const isOnline = this.#rules.isOnline()
+    rest(this.#runner, paused || !isOnline)
     rest(this.#asked, paused)
+    return isOnline
   }
 
   /** Asks whose turn it is. Whoever is new gets a try at what was held. */

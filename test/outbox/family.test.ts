@@ -15,13 +15,14 @@ describe('a child', () => {
     )
     const { outbox } = setUpOutbox({
       before: async (request, _, { response } = { response: undefined }) => {
-        if (response === undefined) return
+        if (response === undefined) return undefined
         const { id } = (await response.json()) as { id: number }
         return new Request(request.url.replace('tmp-1', `${id}`), request)
       },
     })
     await outbox.store(`${origin}/projects`, { ...post('p'), id: 'parent' })
-    for (const body of ['1', '2', '3']) await outbox.store(`${origin}/projects/tmp-1/tasks`, { ...post(body), after: 'parent' })
+    for (const body of ['1', '2', '3'])
+      await outbox.store(`${origin}/projects/tmp-1/tasks`, { ...post(body), after: 'parent' })
     await outbox.store(`${origin}/projects/tmp-1`, { method: 'DELETE', after: 'parent' })
     await outbox.drain()
     expect(arrived.map(({ method, path, body }) => `${method} ${path} ${body.toString()}`)).toEqual([
