@@ -35,7 +35,8 @@ import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import { OWNER, destinationOf, laneOf } from './places.ts'
-import { passThrough } from './pass-through.ts'
+import { isAttempt } from './mark.ts'
+import { leadsBack, passOn, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
 import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
@@ -210,6 +211,8 @@ export class Outbox {
    * all the same, and the server's response has `Quayside-State: unstored`. If there is no response, that error is what it rejects
    * with.
    *
+   * An attempt that another outbox makes is sent, and not stored: see {@link isAttempt}.
+   *
    * An abort before it is stored stores nothing. Later it ends the wait only: see {@link cancel}.
    *
    * @param init `id`, `key` (requests of one key and destination go one after the other), `replace`, `delayMs`, `maxDelayMs`,
@@ -219,6 +222,7 @@ export class Outbox {
    */
   async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
     const { clock, answerWithinMs } = this.#rules
+    if (input instanceof Request && isAttempt(input)) return await passOn(input, init, this.#rules)
     const waiter = new Waiter()
     let timer: unknown
     let signal: AbortSignal | undefined
@@ -258,6 +262,7 @@ export class Outbox {
    * @throws as {@link fetch}, and where it cannot be stored.
    */
   async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
+    if (input instanceof Request && isAttempt(input)) throw leadsBack('outbox.store')
     const { id, status } = await this.#store('outbox.store', input, init)
     return { id, status }
   }
@@ -722,6 +727,11 @@ export class Outbox {
     if (what === 'keep') return
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
     if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
+  }
+
+  /** The longest body that it stores, in bytes. */
+  get maxBodyBytes(): number {
+    return this.#rules.maxBodyBytes
   }
 
   /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */
