@@ -162,13 +162,9 @@ export class Outbox {
     const rules = withDefaults(options)
     this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
-    const { lanes: hasLanes = true, name } = this.#queue.guarantees
-    if (!hasLanes && rules.owner !== undefined)
-      throw new QuaysideError(
-        'UNSUPPORTED',
-        `new Outbox: owner needs lanes, which the storage ${name} does not have`,
-      )
+    const { lanes: hasLanes = true } = this.#queue.guarantees
     this.#hasLanes = hasLanes
+    if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
     this.#producer = this.#queue.createProducer()
     const { leaseMs, retry, concurrency, clock } = rules
     const consumer = (): Consumer<OutboxPayload> =>
@@ -197,6 +193,15 @@ export class Outbox {
       events: this.#events,
       look: () => this.#look(),
     })
+  }
+
+  #require(tried: string, feature: 'lanes' | 'results', what: string): void {
+    const { name, [feature]: has = true } = this.#queue.guarantees
+    if (has) return
+    throw new QuaysideError(
+      'UNSUPPORTED',
+      `${tried}: ${what} needs ${feature}, which the storage ${name} does not have`,
+    )
   }
 
   /**
@@ -276,7 +281,10 @@ export class Outbox {
     const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { maxBodyBytes, destination } = this.#rules
-    if (after !== undefined) checkName(tried, 'after', after)
+    if (after !== undefined) {
+      checkName(tried, 'after', after)
+      this.#require(tried, 'results', 'after')
+    }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
     const { payload, request, version, omitted, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
@@ -622,8 +630,7 @@ export class Outbox {
     if (!waiting || found === undefined || !UNSETTLED.includes(found.state)) return false
     // With nothing of its lane handed out, it stays as it is until it is replaced.
     const { lane } = found
-    const place = { lane }
-    if (lane !== undefined) await this.#queue.hold({ ...place, forMs: EDIT_MS, reason: 'an edit' })
+    await this.#queue.hold({ lane, forMs: EDIT_MS, reason: 'an edit' })
     try {
       const [message] = await this.#find(id)
       if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
@@ -641,7 +648,7 @@ export class Outbox {
         replace: true,
       })
     } finally {
-      if (lane !== undefined) await this.#queue.release(place)
+      await this.#queue.release({ lane })
     }
     return true
   }

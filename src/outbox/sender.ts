@@ -199,14 +199,15 @@ export class Sender {
         state = await this.#parkWith(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
-        if (began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
+        if (this.#hasLanes && began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
         await message.nack({ counts: false, delayMs: this.#hasLanes ? 0 : HELD_MS, reason })
       } else {
         // Before it is given back, or it would be claimed again at once.
         const counts = look() || response !== undefined
         if (!counts || message.attempt < message.maxAttempts) state = 'retrying'
         // A conflict is between requests, and no trouble of the destination.
-        if (doubt === undefined && counts) await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+        if (this.#hasLanes && doubt === undefined && counts)
+          await this.#quietly(rests.failed(lane, verdict, began.startedAt))
         await message.nack({ counts, delayMs: verdict.retryAfterMs, reason })
       }
     } catch (error) {
