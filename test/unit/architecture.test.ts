@@ -43,8 +43,9 @@ describe.each(src)('%s', (file) => {
     }
   })
 
-  test('imports no package but uuid', () => {
-    expect(imported.filter((name) => !name.startsWith('src/') && name !== 'uuid')).toEqual([])
+  test('imports no package but uuid, and the hooks React', () => {
+    const allowed = file.startsWith('src/react/') ? ['uuid', 'react'] : ['uuid']
+    expect(imported.filter((name) => !name.startsWith('src/') && !allowed.includes(name))).toEqual([])
   })
 
   test('imports with the ending .ts, of files that exist', () => {
@@ -88,10 +89,27 @@ test('the outbox uses the queue as everybody can, and of what is inside only che
   }
 })
 
-test('nothing in src/ but themselves knows the outbox and the service worker', () => {
-  for (const file of src.filter((name) => !isUnder('src/outbox', 'src/service-worker')(name))) {
+test('nothing in src/ but themselves and views knows the outbox and the service worker', () => {
+  const room = isUnder('src/outbox', 'src/service-worker', 'src/view', 'src/react')
+  for (const file of src.filter((name) => !room(name))) {
     expect(imports(file).filter(isUnder('src/outbox', 'src/service-worker')), file).toEqual([])
   }
+})
+
+test('views use queues and outboxes as everybody can, hooks use views, and nobody knows either', () => {
+  const view = new Set(['src/core.ts', 'src/clock.ts', 'src/outbox/index.ts'])
+  const hooks = new Set(['src/core.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
+  for (const [folder, allowed] of [
+    ['src/view', view],
+    ['src/react', hooks],
+  ] as const) {
+    for (const file of src.filter(isUnder(folder))) {
+      const outside = imports(file).filter((name) => !isUnder(folder)(name) && !allowed.has(name))
+      expect(outside, file).toEqual([])
+    }
+  }
+  for (const file of src.filter((name) => !isUnder('src/view', 'src/react')(name)))
+    expect(imports(file).filter(isUnder('src/view', 'src/react')), file).toEqual([])
 })
 
 test('encryption knows what a codec is, and nobody knows it', () => {

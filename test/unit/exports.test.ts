@@ -13,10 +13,13 @@ import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
 import * as outbox from '../../src/outbox/index.ts'
 import * as segments from '../../src/segments/index.ts'
+import * as react from '../../src/react/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
+import * as view from '../../src/view/index.ts'
 
 // Only Cloudflare's runtime has it.
 vi.mock('cloudflare:workers', () => ({ DurableObject: Object }))
+vi.mock('react', () => ({ useSyncExternalStore: () => undefined }))
 
 const SEGMENTS = [
   'compareKeys',
@@ -71,6 +74,11 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
 
 test('quayside/opentelemetry exports one function', () => {
   expect(names(openTelemetry)).toEqual(['openTelemetry'])
+})
+
+test('quayside/view and quayside/react export what is documented', () => {
+  expect(names(view)).toEqual(['queueView'])
+  expect(names(react)).toEqual(['useQueue'])
 })
 
 test('quayside/encryption exports one function', () => {

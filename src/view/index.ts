@@ -1,0 +1,16 @@
+/**
+ * **quayside/view**: what a queue has, as plain state for user interfaces.
+ *
+ * ```ts
+ * import { Queue } from 'quayside'
+ * import { queueView } from 'quayside/view'
+ *
+ * const view = queueView(new Queue('orders'))
+ * const stop = view.subscribe(() => console.log(view.getSnapshot().messages))
+ * stop()
+ * ```
+ *
+ * @module
+ */
+export type { Loaded, View } from './live.ts'
+export { type QueueState, type QueueView, queueView } from './queue.ts'
