@@ -13,7 +13,7 @@
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
 import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
 import { QuaysideError, Queue } from '../src/core.ts'
-import { Outbox, type OutboxBody, type OutboxOptions } from '../src/outbox/index.ts'
+import { Outbox, type OutboxPayload, type OutboxOptions } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
 import { registerSync } from '../src/service-worker/sync.ts'
 
@@ -34,7 +34,7 @@ export interface BackgroundSyncPluginOptions {
   /** Is of no use here: other ways than the sync event are always tried as well. */
   readonly forceSyncFallback?: boolean | undefined
   /** Where requests are kept. @defaultValue the queue of the plugin's name in the IndexedDB database `quayside` */
-  readonly queue?: Queue<OutboxBody> | undefined
+  readonly queue?: Queue<OutboxPayload> | undefined
   /** How they are sent: `before`, `outcome` and others. */
   readonly outbox?: OutboxOptions | undefined
 }
@@ -72,7 +72,7 @@ export class BackgroundSyncPlugin {
     const { maxRetentionTime = 7 * 24 * 60, onSync } = options
     this.#expiresInMs = maxRetentionTime * 60_000
     checkPositiveMs(tried, 'maxRetentionTime × 60,000', this.#expiresInMs)
-    const queue = options.queue ?? new Queue<OutboxBody>(name, { storage: new IndexedDBAdapter() })
+    const queue = options.queue ?? new Queue<OutboxPayload>(name, { storage: new IndexedDBAdapter() })
     const outbox = new Outbox(queue, options.outbox)
     this.outbox = outbox
     this.#tag = `quayside:${name}`

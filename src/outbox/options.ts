@@ -13,12 +13,12 @@ import {
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import type { Message, RetryPolicy } from '../core.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
-import type { OutboxBody } from './request.ts'
+import type { OutboxPayload } from './request.ts'
 
 /** Is asked before each attempt. */
 export type BeforeHook = (
   request: Request,
-  message: Message<OutboxBody>,
+  message: Message<OutboxPayload>,
 ) => Request | void | Promise<Request | void>
 
 export interface OutboxOptions {

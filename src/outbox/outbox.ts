@@ -19,14 +19,17 @@ import { deadAnswer, headerSafe } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
-import type { Outcome } from './outcome.ts'
-import { IDEMPOTENCY_KEY, type OutboxBody, STORED_KEY, pack, unpack } from './request.ts'
-import { retryAfterMs } from './retry-after.ts'
+import { letGo } from './kept.ts'
+import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
+import type { Verdict } from './verdict.ts'
 import { isOffline, onTrigger } from './triggers.ts'
 import { Waiter } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
-export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {}
+export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {
+  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
+  readonly meta?: Readonly<Record<string, string>> | undefined
+}
 
 /** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {
@@ -71,9 +74,9 @@ const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'bloc
  * second request. Delivery is at least once.
  */
 export class Outbox {
-  readonly #queue: Queue<OutboxBody>
-  readonly #producer: Producer<OutboxBody>
-  readonly #consumer: Consumer<OutboxBody>
+  readonly #queue: Queue<OutboxPayload>
+  readonly #producer: Producer<OutboxPayload>
+  readonly #consumer: Consumer<OutboxPayload>
   readonly #rules: OutboxRules
   readonly #waiters: Set<Waiter> = new Set()
   readonly #listeners: Set<(event: OutboxEvent) => void> = new Set()
@@ -95,9 +98,9 @@ export class Outbox {
    * outbox is its group `default`.
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
    */
-  constructor(queue: Queue<OutboxBody> | Queue, options: OutboxOptions = {}) {
+  constructor(queue: Queue<OutboxPayload> | Queue, options: OutboxOptions = {}) {
     this.#rules = withDefaults(options)
-    this.#queue = queue as Queue<OutboxBody>
+    this.#queue = queue as Queue<OutboxPayload>
     this.#producer = this.#queue.createProducer()
     const { leaseMs, retry } = this.#rules
     this.#consumer = this.#queue.createConsumer(undefined, { leaseMs, retry })
@@ -165,19 +168,20 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const { id = v7(), key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const { id = v7(), key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, meta } = init
     const { maxBodyBytes, omitHeaders } = this.#rules
-    const { payload, headers, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
+    const { request, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
     // What replaces a request is another request: a server that knows the first must not take it for the same.
-    if (replace) headers[STORED_KEY] ??= v7()
+    const version = replace ? v7() : undefined
     if (waiter !== undefined) {
       // Before it is stored, because it may be sent before we hear that it is.
-      Object.assign(waiter, { id, omitted, key: headers[STORED_KEY] })
+      Object.assign(waiter, { id, omitted, version })
       this.#waiters.add(waiter)
     }
     // Who sends is told of a network that is gone before storing this wakes it.
     this.#rests()
-    const options = { id, key, headers, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
+    const options = { id, key, headers: meta, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
+    const payload = toPayload(version === undefined ? request : { ...request, version })
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.
     if (status === 'replaced' && !delayMs) await this.#queue.retryNow([id])
@@ -358,22 +362,24 @@ export class Outbox {
   }
 
   /** Makes one attempt at a message, and settles it. */
-  readonly #send = async (message: Message<OutboxBody>, { signal }: HandlerContext): Promise<void> => {
+  readonly #send = async (message: Message<OutboxPayload>, { signal }: HandlerContext): Promise<void> => {
     const { id, lastError } = message
     if (this.#rests()) return await message.nack({ counts: false, delayMs: 0, reason: lastError })
     let first: Request
+    let version: string | undefined
     try {
-      first = unpack(message)
+      const stored = storedRequest(message.payload)
+      version = stored.version
+      first = unpack(stored)
     } catch (error) {
       return await message.reject({ reason: `no stored request: ${errorText(error)}` })
     }
-    const key = message.headers[STORED_KEY]
-    const waiters = [...this.#waiters].filter((waiter) => waiter.id === id && waiter.key === key)
+    const waiters = [...this.#waiters].filter((waiter) => waiter.id === id && waiter.version === version)
     for (const waiter of waiters) {
       waiter.state = 'sending'
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
-    if (key === undefined) first.headers.set(IDEMPOTENCY_KEY, headerSafe(id))
+    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
     this.#emit({ type: 'sending', id })
     // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
     const stopped = new AbortController()
@@ -382,14 +388,14 @@ export class Outbox {
     }
     signal.addEventListener('abort', stop)
     if (signal.aborted) stop()
-    const { request, response, reason } = await attempt(first, message, this.#rules, stopped.signal)
+    const verdict = await attempt(first, message, this.#rules, stopped.signal)
+    const { outcome, response, reason } = verdict
     if (response === undefined) stopped.signal.throwIfAborted()
-    const outcome = this.#rules.outcome(response, request, message)
     const counts = outcome !== 'hold' && (response !== undefined || !isOffline())
     const state =
       outcome === 'retry' && counts && message.attempt >= message.maxAttempts ? 'dead' : STATES[outcome]
     try {
-      await this.#settle(message, outcome, counts, response, reason)
+      await this.#settle(message, verdict, counts)
     } catch (error) {
       // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
       if (!isStale(error)) throw error
@@ -400,30 +406,31 @@ export class Outbox {
       status: response?.status,
       reason: state === 'accepted' ? undefined : reason,
     })
+    const takes = state === 'retrying' || state === 'held' ? undefined : response
     for (const waiter of waiters) {
-      if (response === undefined || state === 'retrying' || state === 'held') waiter.answerLater(state)
-      else waiter.answer(state === 'dead' ? deadAnswer(id, response.clone()) : response.clone())
+      // A copy that nobody reads would hold up who reads the other one.
+      const own = waiter === waiters.at(-1) ? takes : takes?.clone()
+      if (own === undefined) waiter.answerLater(state)
+      else waiter.answer(state === 'dead' ? deadAnswer(id, own) : own)
     }
+    if (response !== undefined && (takes === undefined || waiters.length === 0)) letGo(response)
   }
 
   #settle(
-    message: Message<OutboxBody>,
-    outcome: Outcome,
+    message: Message<OutboxPayload>,
+    { outcome, reason, answer, retryAfterMs }: Verdict,
     counts: boolean,
-    response: Response | undefined,
-    reason: string,
   ): Promise<void> {
     if (outcome === 'accepted') return message.ack()
     if (outcome === 'dead') return message.reject({ reason })
-    if (outcome === 'park') return message.park({ reason })
+    if (outcome === 'park') return message.park({ reason, data: answer })
     if (outcome === 'hold') this.#held = true
     if (!counts) {
       // Before it is given back, or it would be claimed again at once.
       this.#rests()
       return message.nack({ counts, delayMs: 0, reason })
     }
-    const delayMs = retryAfterMs(response?.headers.get('retry-after'), this.#rules.clock.now())
-    return message.nack({ delayMs, reason })
+    return message.nack({ delayMs: retryAfterMs, reason })
   }
 }
 

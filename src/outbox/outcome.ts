@@ -1,5 +1,5 @@
 import type { Message } from '../core.ts'
-import type { OutboxBody } from './request.ts'
+import type { OutboxPayload } from './request.ts'
 
 /**
  * What becomes of a request after an attempt.
@@ -12,14 +12,16 @@ import type { OutboxBody } from './request.ts'
  */
 export type Outcome = 'accepted' | 'retry' | 'hold' | 'park' | 'dead'
 
+export const OUTCOMES: readonly Outcome[] = ['accepted', 'retry', 'hold', 'park', 'dead']
+
 /**
  * Decides. Do not read the response's body: it is not yours. `undefined`: there was no response, or not all of it.
  */
 export type OutcomePolicy = (
   response: Response | undefined,
   request: Request,
-  message: Message<OutboxBody>,
-) => Outcome
+  message: Message<OutboxPayload>,
+) => Outcome | Promise<Outcome>
 
 /**
  * The policy of an outbox that has no other.

@@ -1,16 +1,25 @@
-import { type Message, QuaysideError } from '../core.ts'
+import { QuaysideError } from '../core.ts'
 import { checkSize, readBody } from './body.ts'
 
-/** The payload of an outbox's message: the request's body, text as text, all else as bytes, `null` for none. */
-export type OutboxBody = string | Uint8Array | null
+/**
+ * The payload of an outbox's message: all of a request, so that a codec that encrypts hides all of it. A {@link StoredRequest}
+ * where the body is text or there is none; where it is bytes, the rest as JSON, a line feed, and then the bytes as they are.
+ */
+export type OutboxPayload = StoredRequest | Uint8Array
+
+/** A request, as it is stored. Parts that a `Request` has by default are left out. */
+export interface StoredRequest extends Partial<Record<keyof typeof DEFAULTS, string>> {
+  readonly method: string
+  readonly url: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Text as text, all else as bytes. `undefined`: none. */
+  readonly body?: string | Uint8Array | undefined
+  /** Of a request that has replaced another one of the same id: its own `Idempotency-Key`. */
+  readonly version?: string | undefined
+}
 
 export const IDEMPOTENCY_KEY = 'idempotency-key'
-
-/** In front of the names of the request's own headers, among the headers of the message. */
-const PREFIX = 'header:'
-
-/** Under which name a message has the idempotency key of its request, if that is not the message's id. */
-export const STORED_KEY: string = PREFIX + IDEMPOTENCY_KEY
 
 /** Parts of a request that are stored where they differ from what they are by default. */
 const DEFAULTS = {
@@ -23,6 +32,8 @@ const DEFAULTS = {
   integrity: '',
 } as const
 
+const PARTS = Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]
+
 /**
  * Headers that each attempt gets anew from whoever sends it. Browsers let no script set them; elsewhere a stored request
  * that somebody has forged could make two of one with them.
@@ -34,11 +45,9 @@ const HTTP = /^https?:/
 
 const TEXT = /^text\/|[/+](json|xml)\b|x-www-form-urlencoded/
 
-/** A request, as it is stored. */
+/** What is stored of a request, and what is not. */
 export interface Packed {
-  readonly payload: OutboxBody
-  /** `method`, `url` and what else describes the request, then its own headers as `header:content-type`. */
-  readonly headers: Record<string, string>
+  readonly request: StoredRequest
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
@@ -70,35 +79,57 @@ export async function pack(
       `${tried}: only http and https can be sent later, not ${url.slice(0, 60)}`,
     )
   }
-  const headers: Record<string, string> = { method, url }
-  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
+  const parts: Partial<Record<keyof typeof DEFAULTS, string>> = {}
+  for (const name of PARTS) {
     const value: string | undefined = request[name]
     // Runtimes without a part have no value for it.
-    if (value !== undefined && value !== DEFAULTS[name]) headers[name] = value
+    if (value !== undefined && value !== DEFAULTS[name]) parts[name] = value
   }
   // A navigation that a service worker saw; scripts cannot make one.
-  if (headers['mode'] === 'navigate') headers['mode'] = 'same-origin'
+  if (parts.mode === 'navigate') parts.mode = 'same-origin'
+  const headers: Record<string, string> = {}
   const omitted: [string, string][] = []
   for (const [name, value] of request.headers) {
     if (omitHeaders.includes(name)) omitted.push([name, value])
-    else if (!OF_THE_SENDER.test(name)) headers[PREFIX + name] = value
+    else if (!OF_THE_SENDER.test(name)) headers[name] = value
   }
-  const body = await bytesOf(tried, request, stream, maxBodyBytes)
-  return { payload: body && textOf(body, request.headers.get('content-type')), headers, omitted, signal }
+  const bytes = await bytesOf(tried, request, stream, maxBodyBytes)
+  const body = bytes && textOf(bytes, request.headers.get('content-type'))
+  return { request: { method, url, ...parts, headers, ...(body !== undefined && { body }) }, omitted, signal }
 }
 
-/** @throws where the message is no stored request. */
-export function unpack({ headers: { method, url, ...rest }, payload }: Message<OutboxBody>): Request {
-  if (!HTTP.test(url!)) throw new TypeError('a stored request must be one of http or https')
-  const headers = new Headers()
-  const init: Record<string, unknown> = { method, headers, body: payload }
-  for (const [name, value] of Object.entries(rest)) {
-    if (name.startsWith(PREFIX)) {
-      const own = name.slice(PREFIX.length)
-      if (!OF_THE_SENDER.test(own)) headers.append(own, value)
-    } else if (Object.hasOwn(DEFAULTS, name)) init[name] = value
+const LINE_FEED = 10
+
+/** The one payload that a request is stored as. */
+export function toPayload(request: StoredRequest): OutboxPayload {
+  const { body, ...rest } = request
+  if (!(body instanceof Uint8Array)) return request
+  const head = new TextEncoder().encode(`${JSON.stringify(rest)}\n`)
+  const payload = new Uint8Array(head.length + body.length)
+  payload.set(head)
+  payload.set(body, head.length)
+  return payload
+}
+
+/** The request that a payload is. @throws where it is none. */
+export function storedRequest(payload: OutboxPayload | undefined): StoredRequest {
+  let stored = payload as StoredRequest | null | undefined
+  if (payload instanceof Uint8Array) {
+    const end = payload.indexOf(LINE_FEED)
+    stored = JSON.parse(new TextDecoder().decode(payload.subarray(0, end))) as StoredRequest
+    stored = { ...stored, body: payload.subarray(end + 1) }
   }
-  return new Request(url!, init)
+  if (!HTTP.test(stored?.url ?? '')) throw new TypeError('a stored request must be one of http or https')
+  return stored!
+}
+
+/** The request to send. @throws where it is none. */
+export function unpack({ method, url, headers, body, ...rest }: StoredRequest): Request {
+  const own = new Headers()
+  for (const [name, value] of Object.entries(headers)) if (!OF_THE_SENDER.test(name)) own.append(name, value)
+  const init: Record<string, unknown> = { method, headers: own, body }
+  for (const name of PARTS) if (Object.hasOwn(rest, name)) init[name] = rest[name]
+  return new Request(url, init)
 }
 
 async function bytesOf(
@@ -106,14 +137,14 @@ async function bytesOf(
   request: Request,
   stream: ReadableStream<unknown> | undefined,
   maxBytes: number,
-): Promise<Uint8Array | null> {
+): Promise<Uint8Array | undefined> {
   const body: ReadableStream<unknown> | null | undefined = stream ?? request.body
-  if (body === null) return null
+  if (body === null) return undefined
   if (body !== undefined) return await readBody(tried, body, maxBytes)
   // A browser whose requests do not show their body.
   const bytes = new Uint8Array(await request.arrayBuffer())
   checkSize(tried, bytes.length, maxBytes)
-  return bytes.length > 0 ? bytes : null
+  return bytes.length > 0 ? bytes : undefined
 }
 
 /** The body as text, if it says that it is some, and is UTF-8 to the last byte. Otherwise as it is. */

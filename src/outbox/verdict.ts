@@ -14,11 +14,14 @@ export interface Verdict {
   readonly outcome: Outcome
   /** What was sent in the end: `before` may have put another in place of the stored one. */
   readonly request: Request
-  /** The server's answer, whose body nobody has read. `undefined`: there was none. */
+  /**
+   * The server's answer, its body not read: where it is `accepted`, the server may still be writing it. Who has no use for it
+   * lets go of it with `letGo`, or the connection stays busy. `undefined`: there was none.
+   */
   readonly response: Response | undefined
   /** What happened, in words: `HTTP 403: …`, `no answer: …`, `redirected to …`. */
   readonly reason: string
-  /** For a message that is parked or dead, or whose response is kept. */
+  /** Of every answer that was not accepted. What is to be kept of one that was is read by `keep`. */
   readonly answer?: KeptAnswer | undefined
   /** How long the server asked not to be asked again, in ms. */
   readonly retryAfterMs?: number | undefined

@@ -4,7 +4,7 @@ import { type StoredState, storedAnswer } from './answer.ts'
 export class Waiter {
   id = ''
   /** Tells what the request carries from what another one of the same id carried before. */
-  key: string | undefined
+  version: string | undefined
   omitted: readonly (readonly [string, string])[] = []
   /** Until it is known what became of the request. `undefined`: it is being stored. */
   state: StoredState | undefined

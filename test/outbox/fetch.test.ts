@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { Outbox, type OutboxOptions } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxOptions, storedRequest } from '../../src/outbox/index.ts'
 import { expectCode, expectEmpty, isPending, thrownBy } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
@@ -29,7 +29,7 @@ describe('fetch answers', () => {
     const { outbox, queue } = setUpOutbox()
     const { origin } = await serve(async (response) => {
       const { messages } = await queue.list()
-      response.end(JSON.stringify(messages.map(({ state, payload }) => [state, payload])))
+      response.end(JSON.stringify(messages.map(({ state, payload }) => [state, storedRequest(payload).body])))
     })
     expect(await (await outbox.fetch(origin, POST)).json()).toEqual([['leased', 'hello']])
   })

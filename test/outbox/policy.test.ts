@@ -109,9 +109,35 @@ describe('a real server answers', () => {
     await expect.poll(() => busy.now).toBe(0)
   })
 
-  test('a status and half a body, and then never: retry after timeoutMs', async () => {
+  test.each([200, 201, 299])('%i and half a body, and then never: accepted, as it comes', async (status) => {
     const { origin } = await serve((response) => {
+      response.writeHead(status, { 'content-length': '100' })
+      response.write('half')
+    })
+    const { outbox, told } = setUpOutbox({ timeoutMs: 5000 })
+    const response = await outbox.fetch(origin, POST)
+    await told('accepted')
+    const reader = response.body!.getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('half')
+    await reader.cancel()
+    expect(await outbox.size()).toBe(0)
+  })
+
+  test('200 and a reset in the middle of the body: accepted; who reads the body is told', async () => {
+    const { origin, arrived } = await serve((response) => {
       response.writeHead(200, { 'content-length': '100' })
+      response.write('half', () => response.destroy())
+    })
+    const { outbox } = setUpOutbox()
+    const response = await outbox.fetch(origin, POST)
+    expect([response.status, stateOf(response)]).toEqual([200, null])
+    await expect(response.text()).rejects.toThrow('terminated')
+    expect([await outbox.size(), arrived.length]).toEqual([0, 1])
+  })
+
+  test.each([403, 422, 503])('%i and half a body, and then never: retry after timeoutMs', async (status) => {
+    const { origin } = await serve((response) => {
+      response.writeHead(status, { 'content-length': '100' })
       response.write('half')
     })
     const begun = defer()
@@ -129,7 +155,7 @@ describe('a real server answers', () => {
     expect(stateOf(await answer)).toBe('retrying')
   })
 
-  test.each([200, 422])('%i and a reset in the middle of the body: retry', async (status) => {
+  test.each([403, 422])('%i and a reset in the middle of the body: retry', async (status) => {
     const { origin, arrived } = await serve((response, _, number) => {
       if (number > 1) return response.end('whole')
       response.writeHead(status, { 'content-length': '100' })
@@ -360,18 +386,35 @@ describe('a policy of your own', () => {
     expect(await outbox.size()).toBe(0)
   })
 
-  test('that throws fails the attempt', async () => {
-    const { origin } = await serve()
-    const { outbox, queue, clock } = setUpOutbox({
-      outcome: () => {
+  test.each<[string, () => unknown, string]>([
+    [
+      'throws',
+      () => {
         throw new Error('no idea')
       },
-    })
-    const answer = outbox.fetch(origin, POST)
-    await expect.poll(async () => (await queue.list()).messages[0]?.state).toBe('delayed')
-    expect((await queue.list()).messages).toMatchObject([{ lastError: 'no idea' }])
-    await clock.advance(10_000)
-    expect((await answer).status).toBe(202)
+      'outcome threw: no idea',
+    ],
+    ['rejects', () => Promise.reject(new Error('no idea')), 'outcome threw: no idea'],
+    ['answers with nothing', () => undefined, 'outcome answered undefined'],
+    ['answers with a promise of something else', () => Promise.resolve('ok'), 'outcome answered ok'],
+    ['answers as every object could', () => 'toString', 'outcome answered toString'],
+  ])('that %s parks the request with that reason', async (_, outcome, reason) => {
+    const { origin, arrived } = await serve()
+    const { outbox, queue, told } = setUpOutbox({ outcome: outcome as never })
+    await outbox.fetch(origin, POST)
+    expect((await told('parked')).reason).toContain(reason)
+    const [message] = (await queue.list({ state: 'parked' })).messages
+    expect(message!.parked!.reason).toContain(reason)
+    expect(message!.parked!.data).toMatchObject({ status: 201, body: 'made' })
+    await outbox.drain()
+    expect(arrived.length).toBe(1)
+  })
+
+  test('may take its time', async () => {
+    const { origin } = await serve()
+    const { outbox } = setUpOutbox({ outcome: async () => await Promise.resolve('accepted') })
+    expect((await outbox.fetch(origin, POST)).status).toBe(201)
+    expect(await outbox.size()).toBe(0)
   })
 })
 

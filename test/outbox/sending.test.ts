@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { Outbox, type OutboxBody, type OutboxEvent } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxPayload, type OutboxEvent } from '../../src/outbox/index.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { expectCode } from '../support/set-up.ts'
@@ -347,7 +347,7 @@ describe('start', () => {
     const { origin } = await serve()
     const clock = new ManualClock()
     const storage = new SpyStorage(new MemoryAdapter({ clock }))
-    const queue = new Queue<OutboxBody>('outbox', { storage, clock })
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock })
     const outbox = new Outbox(queue, { clock })
     const events: OutboxEvent[] = []
     outbox.watch((event) => events.push(event))

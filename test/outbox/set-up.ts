@@ -1,13 +1,13 @@
 import { expect, onTestFinished } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue } from '../../src/index.ts'
-import { Outbox, type OutboxBody, type OutboxEvent, type OutboxOptions } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxPayload, type OutboxEvent, type OutboxOptions } from '../../src/outbox/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 export interface OutboxSetUp {
   readonly clock: ManualClock
   readonly storage: MemoryAdapter
-  readonly queue: Queue<OutboxBody>
+  readonly queue: Queue<OutboxPayload>
   readonly outbox: Outbox
   /** What the outbox told, but for `changed`. */
   readonly events: OutboxEvent[]
@@ -21,9 +21,9 @@ export interface OutboxSetUp {
 export function setUpOutbox(options: OutboxOptions = {}): OutboxSetUp {
   const clock = new ManualClock()
   const storage = new MemoryAdapter({ clock })
-  const queues: Queue<OutboxBody>[] = []
-  const open = (): Queue<OutboxBody> => {
-    const queue = new Queue<OutboxBody>('outbox', { storage, clock, random: () => 0.5 })
+  const queues: Queue<OutboxPayload>[] = []
+  const open = (): Queue<OutboxPayload> => {
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock, random: () => 0.5 })
     queues.push(queue)
     return queue
   }

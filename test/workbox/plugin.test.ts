@@ -2,7 +2,7 @@ import type { WorkboxPlugin } from 'workbox-core/types.js'
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { BackgroundSyncPlugin, type BackgroundSyncPluginOptions } from '../../presets/workbox.ts'
 import { Queue } from '../../src/index.ts'
-import type { OutboxBody } from '../../src/outbox/index.ts'
+import type { OutboxPayload } from '../../src/outbox/index.ts'
 import { serve } from '../outbox/server.ts'
 import { fakeScope } from '../service-worker/scope.ts'
 import { expectCode } from '../support/set-up.ts'
@@ -15,7 +15,7 @@ function setUpPlugin(options: BackgroundSyncPluginOptions = {}) {
   const scope = fakeScope({
     registration: { sync: { register: async (tag: string) => void tags.push(tag) } },
   })
-  const queue = new Queue<OutboxBody>('notes')
+  const queue = new Queue<OutboxPayload>('notes')
   onTestFinished(() => queue.close())
   const name = `notes-${++names}`
   return { scope, tags, queue, name, plugin: new BackgroundSyncPlugin(name, { queue, ...options }) }
@@ -31,7 +31,7 @@ test('stores what failed, asks for a sync, and sends it then', async () => {
   const request = new Request(`${origin}/notes`, { method: 'POST', body: 'hello' })
   await plugin.fetchDidFail({ request })
   expect(tags).toEqual([`quayside:${name}`])
-  expect((await queue.list()).messages).toMatchObject([{ payload: 'hello', headers: { method: 'POST' } }])
+  expect((await queue.list()).messages).toMatchObject([{ payload: { method: 'POST', body: 'hello' } }])
   await scope.fire('sync', { tag: tags[0] }).waits[0]
   expect(arrived).toMatchObject([{ method: 'POST', path: '/notes', body: Buffer.from('hello') }])
   expect(await plugin.outbox.size()).toBe(0)

@@ -1,4 +1,5 @@
 import { type ListedMessage } from '../../../src/index.ts'
+import { type OutboxPayload, storedRequest } from '../../../src/outbox/index.ts'
 import type { DeliveredNote } from '../server/notes.ts'
 import { queue } from './outbox.ts'
 import { fetchUnlessOff } from './switch.ts'
@@ -55,12 +56,10 @@ export async function waitingNotes(): Promise<Note[]> {
 }
 
 /** The request was stored as it will be sent: a form, encoded. */
-async function contentOf({ payload, headers, timestamp }: ListedMessage<unknown>): Promise<Content> {
+async function contentOf({ payload, timestamp }: ListedMessage<OutboxPayload>): Promise<Content> {
   try {
-    const type = headers['header:content-type']!
-    const form = await new Response(payload as Uint8Array<ArrayBuffer>, {
-      headers: { 'content-type': type },
-    }).formData()
+    const { body, headers } = storedRequest(payload)
+    const form = await new Response(body as BodyInit, { headers }).formData()
     const photos = form.getAll('photo').filter((entry) => entry instanceof File)
     return {
       text: form.get('text') as string,

@@ -1,11 +1,11 @@
 import { IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
 import { Queue } from '../../../src/index.ts'
-import { Outbox } from '../../../src/outbox/index.ts'
+import { Outbox, type OutboxPayload } from '../../../src/outbox/index.ts'
 import { fetchUnlessOff } from './switch.ts'
 
 // The page, its other tabs, and the service worker each run this; the database is what they share.
 
-export const queue: Queue = new Queue('notes', {
+export const queue: Queue<OutboxPayload> = new Queue<OutboxPayload>('notes', {
   storage: new IndexedDBAdapter({ database: 'offline-notes' }),
 })
 export const outbox: Outbox = new Outbox(queue, {

@@ -1,0 +1,26 @@
+import type { KeptAnswer } from './verdict.ts'
+
+/**
+ * What is kept of an answer: status, headers and the first bytes of its body, which stays readable. Rejects where the body
+ * breaks off before.
+ */
+export async function keep(response: Response, mostBytes: number): Promise<KeptAnswer> {
+  const { status, headers } = response
+  const decoder = new TextDecoder()
+  let body = ''
+  let left = mostBytes
+  const reader = response.clone().body?.getReader()
+  while (left > 0) {
+    const value = (await reader?.read())?.value
+    if (value === undefined) break
+    body += decoder.decode(value.subarray(0, left), { stream: true })
+    left -= value.length
+  }
+  void reader?.cancel().catch(() => undefined)
+  return { status, headers: Object.fromEntries(headers), body }
+}
+
+/** Reads to its end what nobody wants to have: a server that is cut off in the middle of its answer may think that it failed. */
+export function letGo(response: Response): void {
+  void response.body?.pipeTo(new WritableStream()).catch(() => undefined)
+}
