@@ -50,7 +50,7 @@ import { Messages, type MessagesOptions } from './messages.ts'
 import { encodeData, encodeResult } from './outcomes.ts'
 import { type ConsumerSettings, Reader } from './reader.ts'
 import { Hand } from './hand.ts'
-import { checkOnly, frozen } from './lane-rules.ts'
+import { checkOnly, checkRules, frozen } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SettleResult, Settlement } from './storage.ts'
@@ -461,7 +461,25 @@ export class Consumer<T> implements Settler, AsyncIterable<Message<T>> {
       checkOnly(tried, 'only', only)
       this.#reader.context.require(tried, 'lanes')
     }
-    this.#reader.select(frozen(only))
+    this.#reader.select({ only: frozen(only) })
+  }
+
+  /**
+   * What each lane may do: see {@link ConsumerOptions.lanes}. Changed, it acts from the next claim on, as {@link only} does.
+   *
+   * @throws {@link QuaysideError} on setting: `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
+   */
+  get lanes(): LaneRules | undefined {
+    return this.#reader.line.terms.lanes
+  }
+
+  set lanes(lanes: LaneRules | undefined) {
+    const tried = 'consumer.lanes'
+    if (lanes !== undefined) {
+      checkRules(tried, 'lanes', lanes)
+      this.#reader.context.require(tried, 'lanes')
+    }
+    this.#reader.select({ lanes: frozen(lanes) })
   }
 
   /**

@@ -46,7 +46,14 @@ import { Producer, checkHeaders } from './producer.ts'
 import { Results } from './results.ts'
 import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'
-import type { ListQuery, MessageState, QueueStorage, StorageAdapter, StorageStats } from './storage.ts'
+import type {
+  Guarantees,
+  ListQuery,
+  MessageState,
+  QueueStorage,
+  StorageAdapter,
+  StorageStats,
+} from './storage.ts'
 
 export interface QueueOptions<T> {
   /** Where the messages are kept. */
@@ -275,6 +282,11 @@ export class Queue<T = unknown> implements AsyncDisposable {
       if (typeof group === 'string') this.#context.declare(group, undefined)
       else this.#context.declare(group.name, group.from)
     }
+  }
+
+  /** What its storage can do. */
+  get guarantees(): Guarantees {
+    return this.#context.guarantees
   }
 
   createProducer(): Producer<T> {

@@ -5,7 +5,7 @@ import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
 import type { Only } from './lane-rules.ts'
 import type { LaneRules } from './lanes.ts'
-import type { Line } from './line.ts'
+import type { Line, Terms } from './line.ts'
 import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
 import type { Delivery, SettleResult, Settlement } from './storage.ts'
@@ -43,9 +43,9 @@ export class Reader<T> {
     this.#settler = settler
   }
 
-  /** Takes from other lanes from the next claim on. */
-  select(only: Only | undefined): void {
-    this.line = this.desk.line({ ...this.line.terms, only })
+  /** Takes from other lanes, or by other limits, from the next claim on. */
+  select(terms: Pick<Terms, 'only'> | Pick<Terms, 'lanes'>): void {
+    this.line = this.desk.line({ ...this.line.terms, ...terms })
     this.desk.reseat()
   }
 

@@ -13,7 +13,18 @@
  * @module
  */
 export type { StoredState } from './answer.ts'
-export type { BeforeHook, OutboxOptions } from './options.ts'
-export { Outbox, type OutboxEvent, type OutboxRequestInit } from './outbox.ts'
+export type { OutboxEvent } from './events.ts'
+export type { BeforeHook, OutboxOptions, ParkedHook } from './options.ts'
+export {
+  Outbox,
+  type OutboxListOptions,
+  type OutboxRequestInit,
+  type Resolution,
+  type ResponseOptions,
+  type SettledOptions,
+} from './outbox.ts'
 export { type Outcome, type OutcomePolicy, defaultOutcome } from './outcome.ts'
 export { type OutboxPayload, type StoredRequest, storedRequest } from './request.ts'
+export type { HeldDestination } from './rests.ts'
+export type { AskOwner } from './session.ts'
+export type { KeptAnswer } from './verdict.ts'

@@ -3,6 +3,7 @@ import {
   checkCount,
   checkEach,
   checkFunction,
+  checkMs,
   checkOptions,
   checkPositiveMs,
   checkPositiveWaitMs,
@@ -13,18 +14,29 @@ import {
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import type { Message, RetryPolicy } from '../core.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
+import type { AskOwner } from './session.ts'
+import { isOffline } from './triggers.ts'
 import type { OutboxPayload } from './request.ts'
 
 /** Is asked before each attempt. */
 export type BeforeHook = (
   request: Request,
   message: Message<OutboxPayload>,
+  family?: { readonly response: Response | undefined },
 ) => Request | void | Promise<Request | void>
+
+/** Is asked what to do with a request that the server refused. */
+export type ParkedHook = (
+  request: Request,
+  response: Response,
+  message: Message<OutboxPayload>,
+) => Request | void | undefined | Promise<Request | void | undefined>
 
 export interface OutboxOptions {
   /**
    * Changes a request before each attempt: sets a fresh token on `request.headers`, or answers with another request, which
-   * is then sent as it is. To throw is to fail this attempt; it is tried again later. Its time counts into `timeoutMs`.
+   * is then sent as it is. To throw is to fail this attempt; it is tried again later. Its time counts into `timeoutMs`. Where the
+   * request comes {@link OutboxRequestInit.after} another one, `response` of the third argument is what the server said to that.
    */
   readonly before?: BeforeHook | undefined
   /** What becomes of a request after an attempt. @defaultValue {@link defaultOutcome} */
@@ -35,7 +47,21 @@ export interface OutboxOptions {
    * them again. @defaultValue ['authorization', 'cookie']
    */
   readonly omitHeaders?: readonly string[] | undefined
-  /** How many requests may be under way in this context. Those of one `key` go one after the other. @defaultValue 4 */
+  /**
+   * Who uses the program now: an id of their account, or nothing while nobody is logged in. It is stored with each request and
+   * compared before each attempt: what belongs to somebody else waits until they are back, and is in nobody's way. Asked before
+   * each pass and each attempt, so it should be quick. Needs a storage with lanes. @defaultValue all belongs to nobody
+   */
+  readonly owner?: AskOwner | undefined
+  /**
+   * Where a request goes: requests of one destination share slots, rest together after `Retry-After` or failures, and wait
+   * together for somebody to log in. Their `key`s are of this destination. @defaultValue the origin of its URL
+   */
+  readonly destination?: ((request: Request) => string) | undefined
+  /**
+   * How many requests may be under way to one destination, from all contexts together. Those of one `key` go one after the
+   * other. @defaultValue 4
+   */
   readonly concurrency?: number | undefined
   /** How long one attempt may take, to the last byte of the response, in ms. @defaultValue 60,000 */
   readonly timeoutMs?: number | undefined
@@ -48,6 +74,20 @@ export interface OutboxOptions {
    * being sent. @defaultValue 30,000
    */
   readonly leaseMs?: number | undefined
+  /**
+   * May mend a request that the server refused, before it is parked: with another `Request` (a merge with a new `If-Match`, say)
+   * it is sent in its place, with a new `Idempotency-Key`. Nothing: it is parked. @defaultValue all are parked
+   */
+  readonly onParked?: ParkedHook | undefined
+  /** How often `onParked` may mend one request. @defaultValue 3 */
+  readonly maxEdits?: number | undefined
+  /**
+   * How long a response is kept after a request was accepted, in ms, for {@link Outbox.response}: status, headers and the first
+   * 64 kB. 0: not at all. A request's own `keepResponse` wins. @defaultValue 86,400,000 (a day)
+   */
+  readonly keepResponse?: number | undefined
+  /** Whether there is a network. While there is none, nothing is sent that nobody asks for. @defaultValue what `navigator.onLine` says */
+  readonly isOnline?: (() => boolean) | undefined
   /** How often and when a request is tried again. @defaultValue 1,000 attempts, after up to 1 s, 2 s, 4 s … 5 min */
   readonly retry?: RetryPolicy | undefined
   /** Sends requests. @defaultValue the global `fetch` at the time of the attempt */
@@ -57,13 +97,22 @@ export interface OutboxOptions {
 }
 
 /** The options with nothing left open. */
-export type OutboxRules = { readonly [K in keyof OutboxOptions]-?: NonNullable<OutboxOptions[K]> }
+export type OutboxRules = {
+  readonly [K in Exclude<keyof OutboxOptions, Open>]-?: NonNullable<OutboxOptions[K]>
+} & Pick<OutboxOptions, Open>
+
+/** Without these, there is nothing to do. */
+type Open = 'owner' | 'onParked'
 
 const DEFAULTS: OutboxRules = {
   before: () => undefined,
   outcome: defaultOutcome,
   omitHeaders: ['authorization', 'cookie'],
+  destination: ({ url }) => new URL(url).origin,
   concurrency: 4,
+  maxEdits: 3,
+  keepResponse: 86_400_000,
+  isOnline: () => !isOffline(),
   timeoutMs: 60_000,
   answerWithinMs: 10_000,
   maxBodyBytes: 32 * 1024 * 1024,
@@ -75,7 +124,13 @@ const DEFAULTS: OutboxRules = {
 
 const RETRY: RetryPolicy = { maxAttempts: 1000, maxMs: 300_000 }
 
-const CHECKS: Readonly<Record<keyof OutboxRules, Check>> = {
+const CHECKS: Readonly<Record<keyof OutboxOptions, Check>> = {
+  owner: checkFunction,
+  destination: checkFunction,
+  onParked: checkFunction,
+  maxEdits: checkCount,
+  keepResponse: checkMs,
+  isOnline: checkFunction,
   before: checkFunction,
   outcome: checkFunction,
   omitHeaders: (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),

@@ -1,13 +1,24 @@
 import { v7 } from 'uuid'
-import { checkFunction } from '../check.ts'
+import {
+  checkBoolean,
+  checkCount,
+  checkFunction,
+  checkName,
+  checkOptions,
+  checkSignal,
+  checkText,
+  checkWaitMs,
+  invalid,
+  mustBeOneOf,
+} from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
-import { errorText } from '../errors.ts'
 import {
   type Consumer,
   type DrainOptions,
   type DrainReport,
-  type HandlerContext,
-  type Message,
+  type LaneRules,
+  type ListPage,
+  type ListedMessage,
   type MessageOptions,
   type MessageState,
   type Producer,
@@ -15,56 +26,73 @@ import {
   type Queue,
   type SendResult,
 } from '../core.ts'
-import { deadAnswer, headerSafe } from './answer.ts'
-import { NO_ANSWER, attempt } from './attempt.ts'
+import { keptResponse } from './answer.ts'
+import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
+import { Events, type OutboxEvent } from './events.ts'
+import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
-import { letGo } from './kept.ts'
-import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
-import type { Verdict } from './verdict.ts'
-import { isOffline, onTrigger } from './triggers.ts'
-import { Waiter } from './waiter.ts'
+import { OWNER, destinationOf, laneOf } from './places.ts'
+import { type OutboxPayload, pack, toPayload, unpack } from './request.ts'
+import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
+import { Sender } from './sender.ts'
+import { Session } from './session.ts'
+import { drop, owned, unsettled } from './owned.ts'
+import { onTrigger } from './triggers.ts'
+import { ALL_STATES, Waiter, Waiters, isAnswer } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
-export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers'> {
+export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
   /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
   readonly meta?: Readonly<Record<string, string>> | undefined
-}
-
-/** Something that happened to a request in this context, or, as `changed` and `failed`, to the queue. */
-export interface OutboxEvent {
   /**
-   * - `stored`, `sending`, `accepted`, `retrying`, `held`, `parked`, `dead`: the state that the request `id` has reached here.
-   * - `changed`: something changed, in this or in another context. A hint to look again.
-   * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
-   *   passing trouble: see {@link Consumer.run}.
+   * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
+   * or dead, this one is parked. Without an `id` or `key` of its own, requests that come after the same one go in order.
    */
-  readonly type:
-    | 'stored'
-    | 'sending'
-    | 'accepted'
-    | 'retrying'
-    | 'held'
-    | 'parked'
-    | 'dead'
-    | 'changed'
-    | 'failed'
-  readonly id?: string | undefined
-  /** Of the server's response, if there was one. */
-  readonly status?: number | undefined
-  /** What went wrong. */
-  readonly reason?: string | undefined
+  readonly after?: string | undefined
+  /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. */
+  readonly keepResponse?: number | undefined
 }
 
-const STATES = {
-  accepted: 'accepted',
-  retry: 'retrying',
-  hold: 'held',
-  park: 'parked',
-  dead: 'dead',
-} as const
+export interface ResponseOptions {
+  /** How long to wait for it, in ms; `Infinity`: for ever. @defaultValue 0 */
+  readonly waitMs?: number | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
 
-const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'dead']
+export interface SettledOptions {
+  /** Only requests of this key. @defaultValue all */
+  readonly key?: string | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface OutboxListOptions {
+  /** @defaultValue all but `dead` and `done` */
+  readonly state?: MessageState | readonly MessageState[] | undefined
+  /** `false`: without what is to be sent, which is not read then. @defaultValue true */
+  readonly bodies?: boolean | undefined
+  /** The most to answer with; there may be fewer, and a cursor. @defaultValue 100 */
+  readonly limit?: number | undefined
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined
+}
+
+/** What becomes of a request that the server refused. */
+export type Resolution = 'retry' | 'drop' | { readonly request: Request }
+
+/** Requests that nobody has to be asked about. */
+const UNSETTLED: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked']
+
+/** How many requests may be under way in one context, to all destinations together. */
+const SLOTS = 64
+
+/** At most this often a page that is shown has a destination tried that is held, in ms. */
+const SHOWN_EVERY_MS = 60_000
+
+/** An edit holds a lane this long at most, in ms. */
+const EDIT_MS = 10_000
 
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
@@ -76,48 +104,100 @@ const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'bloc
 export class Outbox {
   readonly #queue: Queue<OutboxPayload>
   readonly #producer: Producer<OutboxPayload>
-  readonly #consumer: Consumer<OutboxPayload>
+  /** Sends what comes, once started. Rests while there is no network. */
+  readonly #runner: Consumer<OutboxPayload>
+  /** Sends what somebody asked for. */
+  readonly #asked: Consumer<OutboxPayload>
   readonly #rules: OutboxRules
-  readonly #waiters: Set<Waiter> = new Set()
-  readonly #listeners: Set<(event: OutboxEvent) => void> = new Set()
-  #paused = false
-  #held = false
+  readonly #hasLanes: boolean
+  readonly #events: Events
+  readonly #rests: Rests
+  readonly #session: Session
+  readonly #waiters: Waiters
+  readonly #family: Family
+  readonly #sender: Sender
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
   /** Ends with the drains that were asked for so far. */
   #draining: Promise<unknown> = Promise.resolve()
-  /** Sends what is due, for all who ask, where nothing was started. */
+  /** Sends what is due, for all who ask. */
   readonly #pass: () => void = coalesce(async () => {
-    if (this.#stop === undefined) await this.#drain().catch((error: unknown) => this.#fail(error))
+    // Who was started sends it already, unless it rests.
+    if (this.#stop !== undefined && !this.#runner.paused) return
+    try {
+      await this.#enter()
+      await this.#drain()
+      this.#waiters.look()
+    } catch (error) {
+      this.#events.fail(error)
+    }
   })
-  /** Looks for requests that others send while somebody waits for them here. */
-  readonly #look: () => void = coalesce(() => this.#lookAtWaiting().catch(() => undefined))
+  /** Something has changed in the queue. */
+  readonly #hint: () => void = coalesce(async () => {
+    try {
+      await this.#family.look()
+      if (!this.#session.isAsked) return
+      await this.#enter()
+      if (this.#sender.isBusy && (await this.#session.isBarred())) this.#sender.end(this.#session.owner)
+    } catch (error) {
+      this.#events.fail(error)
+    }
+  })
 
   /**
-   * @param queue A queue of the outbox's own. Its payloads are bodies; what its messages ask for is in their headers. The
-   * outbox is its group `default`.
-   * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+   * @param queue A queue of the outbox's own. The outbox is its group `default`.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `UNSUPPORTED`: `owner` needs a storage with lanes.
    */
   constructor(queue: Queue<OutboxPayload> | Queue, options: OutboxOptions = {}) {
-    this.#rules = withDefaults(options)
+    const rules = withDefaults(options)
+    this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
+    const { lanes: hasLanes = true, name } = this.#queue.guarantees
+    if (!hasLanes && rules.owner !== undefined)
+      throw new QuaysideError('UNSUPPORTED', `new Outbox: owner needs lanes, which the storage ${name} does not have`)
+    this.#hasLanes = hasLanes
     this.#producer = this.#queue.createProducer()
-    const { leaseMs, retry } = this.#rules
-    this.#consumer = this.#queue.createConsumer(undefined, { leaseMs, retry })
+    const { leaseMs, retry, concurrency, clock, isOnline } = rules
+    const consumer = (): Consumer<OutboxPayload> =>
+      this.#queue.createConsumer(GROUP, { leaseMs, retry, lanes: hasLanes ? { concurrency } : undefined })
+    const [runner, asked] = [consumer(), consumer()]
+    this.#runner = runner
+    this.#asked = asked
+    this.#events = new Events(this.#queue.name)
+    this.#rests = new Rests(this.#queue, clock, (lanes) => {
+      const names = Object.fromEntries(lanes.slice(0, 256).map((lane) => [lane, { concurrency: 1 }]))
+      const narrow: LaneRules = { concurrency, names }
+      runner.lanes = asked.lanes = narrow
+    })
+    this.#session = new Session(this.#queue, clock, rules.owner, (only) => {
+      runner.only = asked.only = only
+    })
+    this.#waiters = new Waiters(this.#queue, this.#rests)
+    this.#family = new Family(this.#queue)
+    this.#sender = new Sender({
+      queue: this.#queue,
+      rules,
+      session: this.#session,
+      rests: this.#rests,
+      waiters: this.#waiters,
+      family: this.#family,
+      events: this.#events,
+      isOnline,
+    })
   }
 
   /**
    * Stores a request, sends it, and answers with the server's own response, if the server accepts it now. It is stored
    * before this sends anything.
    *
-   * If it is not accepted now, the answer is a 202 that the server knows nothing of, and sending goes on. Its headers:
-   * `Quayside-Message-Id`, and `Quayside-State` with one of {@link StoredState}. If the server refuses it for good, the
-   * answer is the server's response (a 422, say) with these two headers, and the request is kept as a dead letter.
+   * If it is not accepted now, sending goes on, and the answer has the headers `Quayside-Message-Id`, and `Quayside-State` with
+   * one of {@link StoredState}. It is the server's own where the server refused it (a 401 that holds its destination, a 422 with
+   * which it is parked), and else a 202 that the server knows nothing of.
    *
    * An abort before it is stored stores nothing. Later it ends the wait only: see {@link cancel}.
    *
-   * @param init `id`, `key` (requests of one key go one after the other), `replace`, `delayMs`, `expiresInMs`,
-   * `maxAttempts` and `dedupeMs` are those of `producer.send`.
+   * @param init `id`, `key` (requests of one key and destination go one after the other), `replace`, `delayMs`, `maxDelayMs`,
+   * `expiresInMs`, `maxAttempts` and `dedupeMs` are those of `producer.send`.
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`: this is no request for http or https. `TOO_LARGE`: its body is over
    * `maxBodyBytes`. And what `producer.send` throws. In each case nothing was stored, but for `STORAGE_FAILED`.
    */
@@ -134,13 +214,13 @@ export class Outbox {
       signal.addEventListener('abort', abort)
       if (signal.aborted) abort()
       waiter.state ??= 'stored'
-      const rests = this.#rests()
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
-      else if ((rests && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
+      else if ((this.#sender.paused && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
       else {
-        unwatch = this.#queue.watch(this.#look)
+        unwatch = this.#queue.watch(this.#waiters.look)
         timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
         this.#pass()
+        this.#waiters.look()
       }
       return await waiter.promise
     } finally {
@@ -168,51 +248,69 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const { id = v7(), key, delayMs, expiresInMs, maxAttempts, replace, dedupeMs, meta } = init
-    const { maxBodyBytes, omitHeaders } = this.#rules
+    const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const { keepResponse = this.#rules.keepResponse } = init
+    const { maxBodyBytes, omitHeaders, destination } = this.#rules
+    if (after !== undefined) checkName(tried, 'after', after)
     const { request, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
     // What replaces a request is another request: a server that knows the first must not take it for the same.
     const version = replace ? v7() : undefined
+    await this.#enter()
+    const { owner } = this.#session
+    const lane = this.#hasLanes ? laneOf(owner, destination(unpack(request))) : undefined
+    const { orderingKeys, idsWithKeys = true, results: keeps = true } = this.#queue.guarantees
+    // One id is never under way twice: a newer request of it goes behind what is under way.
+    const ownKey = orderingKeys && (idsWithKeys || init.id === undefined) ? (init.id ?? after) : undefined
+    const key = init.key ?? ownKey
     if (waiter !== undefined) {
       // Before it is stored, because it may be sent before we hear that it is.
       Object.assign(waiter, { id, omitted, version })
       this.#waiters.add(waiter)
     }
-    // Who sends is told of a network that is gone before storing this wakes it.
-    this.#rests()
-    const options = { id, key, headers: meta, delayMs, expiresInMs, maxAttempts, replace, dedupeMs }
+    if (after !== undefined) this.#family.adopt(after, id)
+    const headers = { ...meta, ...(owner && { [OWNER]: owner }), ...(after !== undefined && { [AFTER]: after }) }
+    // Who waits for it learns by its end that it was accepted elsewhere.
+    const keepMs = keeps ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0) : undefined
+    const options = { id, key, lane, headers, keepMs, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs }
     const payload = toPayload(version === undefined ? request : { ...request, version })
+    // Who sends is told of a network that is gone before storing this wakes it.
+    this.#look()
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.
     if (status === 'replaced' && !delayMs) await this.#queue.retryNow([id])
-    if (status !== 'duplicate') this.#emit({ type: 'stored', id })
+    if (status !== 'duplicate') this.#events.emit({ type: 'stored', id })
     return { id, status, signal }
   }
 
   /**
    * Sends what is due, and what is not due yet but got no answer from a server before, and reports. With a deadline (in
    * ms since 1970) it hands back just before it what is not finished. For service workers and cron jobs; where a program
-   * goes on, {@link start} does better.
+   * goes on, {@link start} does better. It tries also where there seems to be no network.
    */
   async drain(options: Omit<DrainOptions, 'concurrency'> = {}): Promise<DrainReport> {
     await this.#wake()
     return await this.#drain(options)
   }
 
-  /** One at a time, or they would add up to more than `concurrency`. */
-  #drain(options: DrainOptions = {}): Promise<DrainReport> {
-    const { concurrency } = this.#rules
+  /** One at a time, or they would add up to more than there are slots. */
+  #drain(options: DrainOptions<OutboxPayload> = {}): Promise<DrainReport> {
     const before = this.#draining
-    const drained = this.#turn(before, options).then(() =>
+    const drained = this.#turn(before, options).then(async () => {
+      const unwatch = this.#queue.watch(this.#hint)
       // Too late, it takes nothing.
-      this.#consumer.drain(this.#send, { concurrency, ...options }),
-    )
+      return await this.#asked.drain(this.#sender.send, { concurrency: this.#slots, ...options }).finally(unwatch)
+    })
     this.#draining = Promise.allSettled([before, drained])
     return drained
   }
 
+  get #slots(): number {
+    const { concurrency } = this.#rules
+    return this.#hasLanes ? Math.max(SLOTS, concurrency) : concurrency
+  }
+
   /** Resolves when what a drain waits for has ended, or there is no time left to wait. */
-  async #turn(before: Promise<unknown>, { deadline, signal }: DrainOptions): Promise<void> {
+  async #turn(before: Promise<unknown>, { deadline, signal }: DrainOptions<OutboxPayload>): Promise<void> {
     const { clock } = this.#rules
     let timer: unknown
     let leave!: () => void
@@ -227,26 +325,10 @@ export class Outbox {
     signal?.removeEventListener?.('abort', leave)
   }
 
-  /** Another tab or worker may have sent what is waited for here, and keeps the response. */
-  async #lookAtWaiting(): Promise<void> {
-    const waiting = [...this.#waiters].filter(({ state }) => state === 'stored')
-    if (waiting.length === 0) return
-    const ids = waiting.map(({ id }) => id)
-    const { messages } = await this.#queue.list({ ids, state: ALL_STATES, limit: ids.length })
-    for (const waiter of waiting) {
-      // It may have been our own turn meanwhile.
-      if (waiter.state !== 'stored') continue
-      const found = messages.find(({ id }) => id === waiter.id)
-      if (found === undefined) waiter.answerLater('accepted')
-      else if (found.state === 'dead') waiter.answerLater('dead')
-      else if (found.state === 'delayed') waiter.answerLater('retrying')
-    }
-  }
-
   /**
    * Sends requests as they come and become due, until the function is called that this answers with. In a page it also
-   * looks when the network comes back and when the page is shown. An idle outbox costs next to nothing, and keeps a process
-   * alive.
+   * looks when the network comes back and when the page is shown; then it tries destinations that are held, once a minute at most.
+   * An idle outbox costs next to nothing, and keeps a process alive.
    *
    * What is under way when it is stopped is given up and handed back; the server may get it once more.
    */
@@ -256,71 +338,146 @@ export class Outbox {
 
   #start(): () => Promise<void> {
     const controller = new AbortController()
-    const wake = (): void => void this.#wake().catch((error: unknown) => this.#fail(error))
+    const wake = (shown: boolean): void => {
+      this.#look()
+      if (!this.#runner.paused) void this.#wake(shown).catch(this.#events.fail)
+    }
     const unhook = onTrigger(wake)
+    this.#look()
+    const unwatch = this.#queue.watch(this.#hint)
     const running = this.#run(controller.signal)
-    wake()
+    wake(true)
     return async () => {
       this.#stop = undefined
       unhook()
+      unwatch()
       controller.abort()
       await running
     }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { concurrency } = this.#rules
-    const onError = (error: unknown): void => this.#fail(error)
+    const onError = this.#events.fail
     try {
-      await this.#consumer.run(this.#send, { concurrency, signal, onError })
+      await this.#runner.run(this.#sender.send, { concurrency: this.#slots, signal, onError })
     } catch (error) {
-      this.#fail(error)
+      onError(error)
     }
   }
 
   /** Sends nothing more until {@link resume}, in this context. What is under way goes on. */
   pause(): void {
-    this.#paused = true
-    this.#rests()
+    this.#sender.paused = true
+    this.#look()
   }
 
-  /** Goes on after {@link pause}, and after an answer that held this outbox, in this context. */
-  resume(): void {
-    this.#paused = this.#held = false
-    if (!this.#rests()) this.#pass()
+  /**
+   * Goes on after {@link pause}, and after a {@link signOut} without another owner; and tries destinations that are held: one
+   * request goes first, and the rest once it was accepted. Call it when somebody has logged in, in any context. What fails is told as
+   * an event.
+   */
+  async resume(): Promise<void> {
+    this.#sender.paused = false
+    this.#sender.loggedIn()
+    this.#look()
+    try {
+      await this.#session.look()
+      await this.#session.unbar()
+      if (this.#hasLanes) await this.#rests.probe(this.#session.prefix, isHeld)
+      else await this.#queue.retryNow()
+      await this.#wake()
+    } catch (error) {
+      this.#events.fail(error)
+    }
+    this.#pass()
   }
 
-  /** Whether the server answered 401 or 403, so that this outbox waits for {@link resume}. */
-  get held(): boolean {
-    return this.#held
+  /** The destinations to which nothing is sent before somebody has logged in, and {@link resume} was called in some context. */
+  async held(): Promise<readonly HeldDestination[]> {
+    if (!this.#hasLanes) return []
+    await this.#enter()
+    return await this.#rests.held(this.#session.prefix)
   }
 
-  /** Whether nothing may be sent. Tells the consumer. */
-  #rests(): boolean {
-    const rests = this.#paused || this.#held || isOffline()
-    if (rests) this.#consumer.pause()
-    else if (this.#consumer.paused) this.#consumer.resume()
-    return rests
+  /** Tells the consumers whether they may send. */
+  #look(): void {
+    const { paused } = this.#sender
+    rest(this.#runner, paused || !this.#rules.isOnline())
+    rest(this.#asked, paused)
+  }
+
+  /** Asks whose turn it is. Whoever is new gets a try at what was held. */
+  async #enter(): Promise<void> {
+    if (!(await this.#session.look())) return
+    this.#sender.loggedIn()
+    await this.#rests.probe(this.#session.prefix, isHeld)
+    this.#runner.resume()
+    this.#look()
   }
 
   /** The network may be back: what got no answer is due again, and who sends looks at once. */
-  async #wake(): Promise<void> {
-    if (this.#rests()) return
+  async #wake(shown = false): Promise<void> {
+    this.#look()
+    if (this.#sender.paused) return
+    await this.#enter()
+    if (this.#hasLanes) {
+      const before = this.#rules.clock.now() - SHOWN_EVERY_MS
+      await this.#rests.probe(
+        this.#session.prefix,
+        (hold) => isUnreachable(hold) || (shown && isHeld(hold) && hold.since <= before),
+      )
+    }
     const ids: string[] = []
     let cursor: string | undefined
     do {
-      const page = await this.#queue.list({ state: 'delayed', limit: 1000, cursor })
+      const page = await this.#queue.list({ state: 'delayed', limit: 1000, bodies: false, cursor })
       for (const { id, lastError } of page.messages) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
       cursor = page.cursor
     } while (cursor !== undefined)
     if (ids.length > 0) await this.#queue.retryNow(ids)
     // Timers of a page that was hidden may be late.
-    this.#consumer.resume()
+    if (!this.#runner.paused) this.#runner.resume()
   }
 
-  /** How many requests the server has not accepted yet. Dead letters do not count. */
+  /** How many requests the server has not accepted yet; where there are owners, those of the present one. Dead letters do not count. */
   async size(): Promise<number> {
-    return (await this.#queue.stats()).messages
+    if (!this.#session.isAsked) return (await this.#queue.stats()).messages
+    await this.#enter()
+    let count = 0
+    for await (const page of owned(this.#queue, this.#session.prefix)) count += page.length
+    return count
+  }
+
+  /**
+   * How many requests of the present owner can be sent without anybody's doing, now or later: not what is parked or blocked by
+   * that, nor what is held.
+   */
+  async due(): Promise<number> {
+    const held = new Set((await this.held()).map(({ destination }) => destination))
+    const all = await unsettled(this.#queue, this.#ownPrefix)
+    return all.filter(({ lane }) => lane === undefined || !held.has(destinationOf(lane))).length
+  }
+
+  /** What waits, of the present owner. Its `headers` are its `meta`. */
+  async list(options: OutboxListOptions = {}): Promise<ListPage<ListedMessage<OutboxPayload>>> {
+    checkOptions('outbox.list', options, LIST)
+    const { limit, cursor } = options
+    await this.#enter()
+    const page = await this.#queue.list({ ...options, limit, cursor })
+    if (!this.#session.isAsked) return page
+    const { prefix } = this.#session
+    return { ...page, messages: page.messages.filter(({ lane }) => lane?.startsWith(prefix)) }
+  }
+
+  /** Drops all that waits, of the present owner. Answers how much it was. What is under way may still reach the server. */
+  async clear(): Promise<number> {
+    await this.#enter()
+    return await this.#cancel(owned(this.#queue, this.#ownPrefix))
+  }
+
+  /** Of the owner's lanes, where there are owners. */
+  get #ownPrefix(): string | undefined {
+    return this.#session.isAsked ? this.#session.prefix : undefined
   }
 
   /**
@@ -328,112 +485,236 @@ export class Outbox {
    * server.
    */
   async cancel(id: string): Promise<boolean> {
-    return (await this.#queue.cancel([id]))[0]!
+    const [cancelled] = await this.#queue.cancel([id])
+    if (cancelled) this.#cancelled([id])
+    return cancelled!
   }
 
-  /** Ends the wait of a request for its next attempt, or of all. Answers how many there were. */
+  async #cancel(pages: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>): Promise<number> {
+    let count = 0
+    for await (const page of pages) {
+      const ids = page.map(({ id }) => id)
+      const found = await this.#queue.cancel(ids)
+      const cancelled = ids.filter((_, i) => found[i])
+      count += cancelled.length
+      this.#cancelled(cancelled)
+    }
+    return count
+  }
+
+  #cancelled(ids: readonly string[]): void {
+    this.#waiters.ended(new Set(ids), 'cancelled')
+    for (const id of ids) {
+      this.#events.emit({ type: 'cancelled', id })
+      void this.#family.ended(id).catch(this.#events.fail)
+    }
+  }
+
+  /**
+   * Ends the wait of a request for its next attempt, or of all, and that of destinations which rest for a time: each is tried with
+   * one request first. Answers how many requests there were.
+   */
   async retryNow(id?: string): Promise<number> {
     const count = await this.#queue.retryNow(id === undefined ? undefined : [id])
-    if (!this.#rests()) this.#pass()
+    if (this.#hasLanes) {
+      await this.#enter()
+      await this.#rests.probe(this.#session.prefix, (hold) => !isHeld(hold))
+    }
+    this.#look()
+    if (!this.#sender.paused) this.#pass()
     return count
+  }
+
+  /**
+   * Decides on a request that is parked or dead: tries it again, drops it, or sends another in its place, which keeps its id, place
+   * and key, and gets an `Idempotency-Key` of its own. Answers whether there was one.
+   *
+   * @throws as {@link fetch}
+   */
+  async resolve(id: string, resolution: Resolution): Promise<boolean> {
+    const tried = 'outbox.resolve'
+    checkName(tried, 'id', id)
+    if (typeof resolution === 'object' && resolution !== null) return await this.#edit(tried, id, resolution.request, false)
+    mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
+    const [message] = await this.#find(id)
+    const { state } = message ?? {}
+    if (state !== 'parked' && state !== 'dead') return false
+    const dead = state === 'dead' ? this.#queue.deadLetters() : undefined
+    let done: boolean
+    if (resolution === 'retry') done = dead ? (await dead.redrive([id])) > 0 : (await this.#queue.resume([id]))[0]!
+    else if (dead === undefined) done = await this.cancel(id)
+    else {
+      done = (await dead.delete([id])) > 0
+      if (done) this.#cancelled([id])
+    }
+    if (done && resolution === 'retry') this.#pass()
+    return done
+  }
+
+  /**
+   * Has a request that waits be another one from now on: it keeps its id, place and key, and gets an `Idempotency-Key` of its own.
+   * Answers whether it was there and nobody was sending it; if not, nothing is changed.
+   *
+   * @throws as {@link fetch}
+   */
+  async edit(id: string, request: Request): Promise<boolean> {
+    checkName('outbox.edit', 'id', id)
+    return await this.#edit('outbox.edit', id, request, true)
+  }
+
+  async #edit(tried: string, id: string, input: Request, waiting: boolean): Promise<boolean> {
+    if (!(input instanceof Request)) throw invalid(tried, 'request must be a Request', input)
+    const { maxBodyBytes, omitHeaders } = this.#rules
+    const { request } = await pack(tried, input, {}, maxBodyBytes, omitHeaders)
+    const payload = toPayload({ ...request, version: v7() })
+    const [found] = await this.#find(id)
+    if (found?.state === 'parked') {
+      const { headers } = found
+      const edited = await this.#queue.edit(id, payload, { headers })
+      if (edited) this.#pass()
+      return edited
+    }
+    if (!waiting || found === undefined || !UNSETTLED.includes(found.state)) return false
+    // With nothing of its lane handed out, it stays as it is until it is replaced.
+    const { lane } = found
+    const place = { lane }
+    if (lane !== undefined) await this.#queue.hold({ ...place, forMs: EDIT_MS, reason: 'an edit' })
+    try {
+      const [message] = await this.#find(id)
+      if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
+      const { key, headers, maxAttempts, nextInMs, attempt } = message
+      const keepMs = this.#queue.guarantees.results === false ? undefined : this.#rules.keepResponse
+      const delayMs = attempt === 0 ? nextInMs : undefined
+      await this.#producer.send(payload, { id, key, lane, headers, maxAttempts, keepMs, delayMs, replace: true })
+    } finally {
+      if (lane !== undefined) await this.#queue.release(place)
+    }
+    return true
+  }
+
+  async #find(id: string): Promise<readonly ListedMessage<OutboxPayload>[]> {
+    return (await this.#queue.list({ ids: [id], state: ALL_STATES, bodies: false })).messages
+  }
+
+  /**
+   * What the server said to a request, also when another context has sent it, or before a reload: status, headers and the first
+   * 64 kB of the body. `undefined`: it is not sent yet, or nothing is kept of it. What the server refused has `Quayside-State`,
+   * `parked` or `dead`.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what `queue.result` throws. The signal's reason.
+   */
+  async response(id: string, options: ResponseOptions = {}): Promise<Response | undefined> {
+    const tried = 'outbox.response'
+    checkName(tried, 'id', id)
+    checkOptions(tried, options, { waitMs: checkWaitMs, signal: checkSignal })
+    const { waitMs = 0, signal } = options
+    const refused = async (): Promise<Response | undefined> => {
+      const [message] = await this.#find(id)
+      const data = message?.parked?.data
+      return isAnswer(data) ? keptResponse(id, data, 'parked') : undefined
+    }
+    const parked = await refused()
+    if (parked !== undefined) return parked
+    const over = new AbortController()
+    let unwatch: (() => void) | undefined
+    const stop = (): void => over.abort(signal?.reason)
+    signal?.addEventListener('abort', stop)
+    try {
+      const result = this.#queue.result(id, { waitMs, signal: signal?.aborted ? signal : over.signal })
+      const answered = result.then((ended) => {
+        const value = ended?.status === 'done' ? ended.value : undefined
+        return isAnswer(value) ? keptResponse(id, value) : undefined
+      })
+      if (waitMs === 0) return await answered
+      const refusal = new Promise<Response>((resolve, reject) => {
+        const look = coalesce(async () => {
+          await refused().then((response) => response && resolve(response), reject)
+        })
+        unwatch = this.#queue.watch(look)
+      })
+      answered.catch(() => undefined)
+      return await Promise.race([answered, refusal])
+    } finally {
+      unwatch?.()
+      signal?.removeEventListener('abort', stop)
+      over.abort()
+    }
+  }
+
+  /**
+   * Resolves when nothing of the present owner, or of one key of it, waits to be sent any more: for who must not read from a server
+   * before his writes are in. What is parked or dead does not count, nor what is blocked by it.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, and what the storage fails with. The signal's reason.
+   */
+  async settled(options: SettledOptions = {}): Promise<void> {
+    checkOptions('outbox.settled', options, { key: checkName, signal: checkSignal })
+    const { key, signal } = options
+    signal?.throwIfAborted()
+    await this.#enter()
+    await new Promise<void>((resolve, reject) => {
+      const end = (error?: unknown): void => {
+        unwatch()
+        signal?.removeEventListener('abort', abort)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const abort = (): void => end(signal!.reason)
+      const look = coalesce(async () => {
+        try {
+          if ((await unsettled(this.#queue, this.#ownPrefix, key)).length === 0) end()
+        } catch (error) {
+          end(error)
+        }
+      })
+      const unwatch = this.#queue.watch(look)
+      signal?.addEventListener('abort', abort)
+      look()
+    })
+  }
+
+  /**
+   * The present owner signs out: ends what is under way, here and in other contexts, and resolves when no attempt of theirs can
+   * start any more. `keep`: their requests wait until they are back. `drop`: all is deleted that they have here, kept responses
+   * and dead letters too. Call it while they are still logged in. Without the option `owner` it is about all requests, until
+   * {@link resume}.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what the storage fails with.
+   */
+  async signOut(what: 'keep' | 'drop'): Promise<void> {
+    mustBeOneOf('keep', 'drop')('outbox.signOut', 'what becomes of requests', what)
+    await this.#enter()
+    const { owner, prefix } = this.#session
+    await this.#session.bar()
+    this.#sender.end(owner)
+    await this.#session.allEnded(prefix)
+    if (what === 'keep') return
+    await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
+    if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
   }
 
   /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */
   watch(listener: (event: OutboxEvent) => void): () => void {
     checkFunction('outbox.watch', 'listener', listener)
-    const own = (event: OutboxEvent): void => listener(event)
-    const unwatch = this.#queue.watch(() => own({ type: 'changed' }))
-    this.#listeners.add(own)
+    const unlisten = this.#events.listen(listener)
+    const unwatch = this.#queue.watch(() => listener({ type: 'changed' }))
     return () => {
-      this.#listeners.delete(own)
+      unlisten()
       unwatch()
     }
   }
-
-  #emit(event: OutboxEvent): void {
-    // Apart from what goes on here, which no listener may break.
-    for (const listener of this.#listeners) queueMicrotask(() => listener(event))
-  }
-
-  /** Reports what failed while nobody waited. */
-  #fail(error: unknown): void {
-    if (error instanceof QuaysideError && error.code === 'CLOSED') return
-    this.#emit({ type: 'failed', reason: errorText(error) })
-  }
-
-  /** Makes one attempt at a message, and settles it. */
-  readonly #send = async (message: Message<OutboxPayload>, { signal }: HandlerContext): Promise<void> => {
-    const { id, lastError } = message
-    if (this.#rests()) return await message.nack({ counts: false, delayMs: 0, reason: lastError })
-    let first: Request
-    let version: string | undefined
-    try {
-      const stored = storedRequest(message.payload)
-      version = stored.version
-      first = unpack(stored)
-    } catch (error) {
-      return await message.reject({ reason: `no stored request: ${errorText(error)}` })
-    }
-    const waiters = [...this.#waiters].filter((waiter) => waiter.id === id && waiter.version === version)
-    for (const waiter of waiters) {
-      waiter.state = 'sending'
-      for (const [name, value] of waiter.omitted) first.headers.set(name, value)
-    }
-    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
-    this.#emit({ type: 'sending', id })
-    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
-    const stopped = new AbortController()
-    const stop = (): void => {
-      if (!isStale(signal.reason)) stopped.abort(signal.reason)
-    }
-    signal.addEventListener('abort', stop)
-    if (signal.aborted) stop()
-    const verdict = await attempt(first, message, this.#rules, stopped.signal)
-    const { outcome, response, reason } = verdict
-    if (response === undefined) stopped.signal.throwIfAborted()
-    const counts = outcome !== 'hold' && (response !== undefined || !isOffline())
-    const state =
-      outcome === 'retry' && counts && message.attempt >= message.maxAttempts ? 'dead' : STATES[outcome]
-    try {
-      await this.#settle(message, verdict, counts)
-    } catch (error) {
-      // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
-      if (!isStale(error)) throw error
-    }
-    this.#emit({
-      type: state,
-      id,
-      status: response?.status,
-      reason: state === 'accepted' ? undefined : reason,
-    })
-    const takes = state === 'retrying' || state === 'held' ? undefined : response
-    for (const waiter of waiters) {
-      // A copy that nobody reads would hold up who reads the other one.
-      const own = waiter === waiters.at(-1) ? takes : takes?.clone()
-      if (own === undefined) waiter.answerLater(state)
-      else waiter.answer(state === 'dead' ? deadAnswer(id, own) : own)
-    }
-    if (response !== undefined && (takes === undefined || waiters.length === 0)) letGo(response)
-  }
-
-  #settle(
-    message: Message<OutboxPayload>,
-    { outcome, reason, answer, retryAfterMs }: Verdict,
-    counts: boolean,
-  ): Promise<void> {
-    if (outcome === 'accepted') return message.ack()
-    if (outcome === 'dead') return message.reject({ reason })
-    if (outcome === 'park') return message.park({ reason, data: answer })
-    if (outcome === 'hold') this.#held = true
-    if (!counts) {
-      // Before it is given back, or it would be claimed again at once.
-      this.#rests()
-      return message.nack({ counts, delayMs: 0, reason })
-    }
-    return message.nack({ delayMs: retryAfterMs, reason })
-  }
 }
 
-function isStale(error: unknown): boolean {
-  return error instanceof QuaysideError && error.code === 'STALE_RECEIPT'
+const LIST = {
+  state: (tried: string, what: string, state: unknown) => {
+    if (typeof state !== 'string' && !Array.isArray(state)) throw invalid(tried, `${what} must be a state or several`, state)
+  },
+  bodies: checkBoolean,
+  limit: checkCount,
+  cursor: checkText,
+}
+
+function rest(consumer: Consumer<OutboxPayload>, rests: boolean): void {
+  if (rests) consumer.pause()
+  else if (consumer.paused) consumer.resume()
 }

@@ -1,4 +1,19 @@
-import { type StoredState, storedAnswer } from './answer.ts'
+import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
+import { coalesce } from './coalesce.ts'
+import type { Rests } from './rests.ts'
+import type { OutboxPayload } from './request.ts'
+import type { KeptAnswer } from './verdict.ts'
+
+/** All but what is done. */
+export const ALL_STATES: readonly MessageState[] = [
+  'ready',
+  'leased',
+  'delayed',
+  'blocked',
+  'parked',
+  'dead',
+]
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -19,4 +34,98 @@ export class Waiter {
   answerLater(state: StoredState = this.state ?? 'stored'): void {
     this.answer(storedAnswer(this.id, state))
   }
+}
+
+/** All who wait in this context, and what becomes of the requests that others send for them. */
+export class Waiters {
+  readonly #queue: Queue<OutboxPayload>
+  readonly #rests: Rests
+  readonly #all: Set<Waiter> = new Set()
+  /** Looks for requests that others may have sent. */
+  readonly look: () => void = coalesce(() => this.#look().catch(() => undefined))
+
+  constructor(queue: Queue<OutboxPayload>, rests: Rests) {
+    this.#queue = queue
+    this.#rests = rests
+  }
+
+  add(waiter: Waiter): void {
+    this.#all.add(waiter)
+  }
+
+  delete(waiter: Waiter): void {
+    this.#all.delete(waiter)
+  }
+
+  of(id: string, version: string | undefined): readonly Waiter[] {
+    return [...this.#all].filter((waiter) => waiter.id === id && waiter.version === version)
+  }
+
+  /** It is known of some requests what became of them. */
+  ended(ids: ReadonlySet<string>, state: StoredState): void {
+    for (const waiter of this.#all)
+      if (ids.has(waiter.id) && waiter.state !== undefined) waiter.answerLater(state)
+  }
+
+  /** Nothing more is sent for now: nobody need wait. */
+  let(): void {
+    for (const waiter of this.#all) if (waiter.state === 'stored') waiter.answerLater()
+  }
+
+  /** Another tab or worker may have sent what is waited for here, and keeps the response. */
+  async #look(): Promise<void> {
+    const waiting = [...this.#all].filter(({ state }) => state === 'stored')
+    if (waiting.length === 0) return
+    const ids = [...new Set(waiting.map(({ id }) => id))]
+    const found = new Map<string, ListedMessage<OutboxPayload>>()
+    let cursor: string | undefined
+    do {
+      const page = await this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+      for (const message of page.messages) found.set(message.id, message)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    for (const waiter of waiting) {
+      const message = found.get(waiter.id)
+      const state = await this.#stateOf(waiter.id, message)
+      // It may have been our own turn meanwhile.
+      if (waiter.state !== 'stored' || state === undefined) continue
+      const answer = message?.parked?.data
+      if (state === 'parked' && isAnswer(answer)) waiter.answer(keptResponse(waiter.id, answer, state))
+      else waiter.answerLater(state)
+    }
+  }
+
+  /** @returns `undefined` as long as it is worth waiting. */
+  async #stateOf(
+    id: string,
+    message: { readonly state: MessageState; readonly lane: string | undefined } | undefined,
+  ): Promise<StoredState | undefined> {
+    switch (message?.state) {
+      case 'leased':
+      case 'blocked':
+        return undefined
+      case 'ready': {
+        const rest = message.lane === undefined ? undefined : await this.#rests.stateOf(message.lane)
+        return rest && (rest === 'held' ? 'held' : 'stored')
+      }
+      case 'delayed':
+        return 'retrying'
+      case 'parked':
+        return 'parked'
+      default:
+        return await this.#endOf(id)
+    }
+  }
+
+  async #endOf(id: string): Promise<StoredState> {
+    const keeps = this.#queue.guarantees.results ?? true
+    const result = keeps ? await this.#queue.result(id) : undefined
+    if (result?.status === 'done') return 'accepted'
+    if (result?.status === 'dead') return result.reason === 'expired' ? 'expired' : 'dead'
+    return 'purged'
+  }
+}
+
+export function isAnswer(data: unknown): data is KeptAnswer {
+  return typeof (data as KeptAnswer | null | undefined)?.status === 'number'
 }

@@ -17,7 +17,7 @@ export interface BackgroundSyncOptions extends RequestSyncOptions {
 }
 
 /** What is needed of an outbox. */
-export type SyncedOutbox = Pick<Outbox, 'drain' | 'fetch' | 'held' | 'size'>
+export type SyncedOutbox = Pick<Outbox, 'drain' | 'due' | 'fetch'>
 
 /** Events of a service worker, as far as they are used here. */
 interface WorkerEvent {
@@ -75,8 +75,8 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
     const deadline = triedAt + forMs
     for (let restMs = FIRST_REST_MS; ; restMs *= 2) {
       await outbox.drain({ deadline })
-      // What is held waits for a person, not for the network.
-      const left = outbox.held ? 0 : await outbox.size()
+      // What waits for a person does not wait for the network.
+      const left = await outbox.due()
       if (left === 0 || Date.now() + restMs > deadline) return left
       await new Promise((resolve) => setTimeout(resolve, restMs))
     }

@@ -1,0 +1,70 @@
+import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { OutboxPayload } from './request.ts'
+
+/** All that is neither done nor dead. */
+export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
+
+/** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
+export async function* owned(
+  queue: Queue<OutboxPayload>,
+  prefix: string | undefined,
+  state: readonly MessageState[] = WAITING,
+): AsyncGenerator<readonly ListedMessage<OutboxPayload>[]> {
+  let cursor: string | undefined
+  do {
+    const page = await queue.list({ state, bodies: false, cursor, limit: 1000 })
+    const own = page.messages.filter(({ lane }) => prefix === undefined || lane?.startsWith(prefix))
+    if (own.length > 0) yield own
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}
+
+/** What is to be sent without anybody's doing: not what is parked, nor what is blocked by it. */
+export async function unsettled(
+  queue: Queue<OutboxPayload>,
+  prefix: string | undefined,
+  key?: string,
+): Promise<readonly ListedMessage<OutboxPayload>[]> {
+  const placeOf = (one: ListedMessage<OutboxPayload>): string => `${one.lane} ${one.key}`
+  const stuck = new Set<string>()
+  const found: ListedMessage<OutboxPayload>[] = []
+  for await (const page of owned(queue, prefix)) {
+    for (const one of page) {
+      if (key !== undefined && one.key !== key) continue
+      if (one.state === 'parked') stuck.add(placeOf(one))
+      else found.push(one)
+    }
+  }
+  return found.filter((one) => one.key === undefined || one.state === 'leased' || !stuck.has(placeOf(one)))
+}
+
+/** Deletes all that an owner has in the queue: what waits, dead letters, and kept answers. */
+export async function drop(
+  queue: Queue<OutboxPayload>,
+  prefix: string | undefined,
+  owner: string,
+  cancel: (pages: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
+): Promise<void> {
+  // What moves while it is looked at is found by the next look.
+  while ((await cancel(owned(queue, prefix))) > 0);
+  const dead = new Set<string>()
+  for await (const page of owned(queue, prefix, ['dead'])) for (const { id } of page) dead.add(id)
+  await queue.deadLetters().delete([...dead])
+  if (queue.guarantees.results === false) return
+  const kept: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await queue.list({ state: 'done', cursor })
+    for (const { id, outcome } of page.messages) {
+      const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string } | undefined) : undefined
+      if (prefix === undefined || dead.has(id) || value?.owner === owner) kept.push(id)
+    }
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  const producer = queue.createProducer()
+  for (const id of kept) {
+    // A message forgets what was kept of earlier ones of its id.
+    await producer.send({ method: 'GET', url: 'about:blank', headers: {} }, { id, delayMs: 60_000 })
+    await queue.cancel([id])
+  }
+}

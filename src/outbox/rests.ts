@@ -1,0 +1,145 @@
+import type { Clock } from '../clock.ts'
+import type { Hold, Queue } from '../core.ts'
+import { NO_ANSWER } from './attempt.ts'
+import { destinationOf } from './places.ts'
+import type { OutboxPayload } from './request.ts'
+import type { Verdict } from './verdict.ts'
+
+/** The outbox's group. */
+export const GROUP = 'default'
+
+/** After so many failures in a row a destination is left alone for a while. */
+const MOST_FAILURES = 3
+/** For how long at first, and at most, in ms; each time that it fails again, twice as long. */
+const FIRST_MS = 1000
+const MOST_MS = 300_000
+/** So many answers in a row, and a destination that asked for rest gets several requests at once again. */
+const TRUSTED = 32
+
+/** A destination that waits for a person: somebody has to log in. */
+export interface HeldDestination {
+  readonly destination: string
+  /** What the server said. */
+  readonly reason: string | undefined
+  /** Since when, on the storage's clock, in ms since 1970. */
+  readonly since: number
+}
+
+/** What this context has seen of a lane lately. */
+interface Record {
+  /** Failures in a row. */
+  failures: number
+  /** How often in a row it failed when it was tried anew. */
+  rounds: number
+  /** When a failure was last counted. */
+  failedAt: number
+  /** Answers since it asked for rest; `undefined`: it never did. */
+  answers: number | undefined
+}
+
+/**
+ * Destinations that rest: **held** until somebody has logged in, or **cooling down** for a time. Both are holds of the lane, kept
+ * by the storage: all contexts know them at once, and after each of them one request goes first.
+ */
+export class Rests {
+  readonly #queue: Queue<OutboxPayload>
+  readonly #clock: Clock
+  /** Is told of the lanes that are to get one request at a time. */
+  readonly #narrow: (lanes: readonly string[]) => void
+  readonly #lanes: Map<string, Record> = new Map()
+
+  constructor(queue: Queue<OutboxPayload>, clock: Clock, narrow: (lanes: readonly string[]) => void) {
+    this.#queue = queue
+    this.#clock = clock
+    this.#narrow = narrow
+  }
+
+  /** Nothing of the lane goes until somebody calls {@link probe}. */
+  async hold(lane: string, reason: string): Promise<void> {
+    await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
+  }
+
+  /** The server answered, and had nothing against being asked. */
+  answered(lane: string): void {
+    const record = this.#lanes.get(lane)
+    if (record === undefined) return
+    record.failures = record.rounds = 0
+    if (record.answers !== undefined && ++record.answers < TRUSTED) return
+    this.#lanes.delete(lane)
+    if (record.answers !== undefined) this.#tellNarrow()
+  }
+
+  /** An attempt that began at that time failed: its lane may have to rest. */
+  async failed(lane: string, { response, reason, retryAfterMs }: Verdict, startedAt: number): Promise<void> {
+    const record = this.#lanes.get(lane) ?? { failures: 0, rounds: 0, failedAt: -Infinity, answers: undefined }
+    this.#lanes.set(lane, record)
+    record.failures++
+    // What was under way at the same time failed of the same cause.
+    if (startedAt >= record.failedAt) {
+      record.rounds++
+      record.failedAt = this.#clock.now()
+    }
+    const asksForRest = retryAfterMs !== undefined || response?.status === 429 || response?.status === 503
+    if (asksForRest) {
+      record.answers = 0
+      this.#tellNarrow()
+    }
+    const hold = await this.#holdOf(lane)
+    if (hold !== undefined && isHeld(hold)) return
+    if (!asksForRest && record.failures < MOST_FAILURES && !hold?.probing) return
+    const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
+    const forMs = Math.max(retryAfterMs ?? ownMs, 1)
+    if ((hold?.endsInMs ?? 0) < forMs) await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+  }
+
+  #tellNarrow(): void {
+    this.#narrow([...this.#lanes].filter(([, { answers }]) => answers !== undefined).map(([lane]) => lane))
+  }
+
+  async #holdOf(lane: string): Promise<Hold | undefined> {
+    const { lanes } = await this.#queue.lanes({ group: GROUP, prefix: lane, limit: 1 })
+    // Those whose names go on behind it come later.
+    return lanes[0]?.lane === lane ? lanes[0].holds.find(({ group }) => group === GROUP) : undefined
+  }
+
+  /** Why nothing of a lane is sent at the moment. */
+  async stateOf(lane: string): Promise<'held' | 'cooling' | undefined> {
+    const hold = await this.#holdOf(lane)
+    if (hold === undefined || hold.probing) return undefined
+    return isHeld(hold) ? 'held' : 'cooling'
+  }
+
+  async held(prefix: string): Promise<readonly HeldDestination[]> {
+    const held = (await this.#holds(prefix)).filter(isHeld)
+    return held.map(({ lane, reason, since }) => ({ destination: destinationOf(lane!), reason, since }))
+  }
+
+  /** Has one request go first where holds are as they are asked for. Answers how many there were. */
+  async probe(prefix: string, which: (hold: Hold) => boolean): Promise<number> {
+    const found = (await this.#holds(prefix)).filter((hold) => !hold.probing && which(hold))
+    for (const { lane } of found) await this.#queue.release({ group: GROUP, lane, probe: true })
+    return found.length
+  }
+
+  async #holds(prefix: string): Promise<readonly Hold[]> {
+    const holds: Hold[] = []
+    let cursor: string | undefined
+    do {
+      const page = await this.#queue.lanes({ group: GROUP, prefix, cursor })
+      // That of the name itself is another matter: see `Session.signOut`.
+      for (const { lane, holds: all } of page.lanes) if (lane !== prefix) holds.push(...all)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return holds.filter(({ group }) => group === GROUP)
+  }
+}
+
+/** Until somebody logs in. */
+export function isHeld({ endsInMs, probing }: Hold): boolean {
+  return endsInMs === undefined && !probing
+}
+
+/** For a time, because there was no network, or nobody there. */
+export function isUnreachable({ endsInMs, reason }: Hold): boolean {
+  return endsInMs !== undefined && reason?.startsWith(NO_ANSWER) === true
+}

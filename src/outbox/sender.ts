@@ -1,0 +1,361 @@
+import type { Clock } from '../clock.ts'
+import { errorText } from '../errors.ts'
+import { type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
+import { type StoredState, headerSafe, keptResponse, serversAnswer } from './answer.ts'
+import { NO_ANSWER, attempt } from './attempt.ts'
+import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
+import type { Events } from './events.ts'
+import type { Family } from './family.ts'
+import { keep, letGo } from './kept.ts'
+import type { OutboxRules } from './options.ts'
+import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
+import type { Rests } from './rests.ts'
+import { type Session, ownerOf } from './session.ts'
+import type { KeptAnswer, Verdict } from './verdict.ts'
+import type { Waiter, Waiters } from './waiter.ts'
+import { v7 } from 'uuid'
+
+/** Under which name a message says how often `onParked` has edited it. */
+const EDITS = 'quayside-edits'
+
+/** How the error of an attempt begins whose answer may be about an earlier one that got none. */
+const IN_DOUBT = 'after no answer: '
+
+/** So often a conflict is tried again that may be with an earlier attempt of the same request: at least, and after no answer. */
+const MOST_CONFLICTS = 3
+const MOST_DOUBTS = 10
+
+/** Where a storage has no lanes, what is held is tried again after this long, in ms. */
+const HELD_MS = 60_000
+
+/** The first bytes of a response that are kept. */
+const KEPT_BYTES = 65_536
+/** How long a caller waits for the end of a response that is to be kept, and how long its message does, in ms. */
+const ANSWER_WITHIN_MS = 100
+const KEEP_WITHIN_MS = 5000
+/** Such a response has no end to wait for. */
+const STREAM = /event-stream|ndjson|json-seq/
+
+/** What an attempt is made with. */
+export interface Means {
+  readonly queue: Queue<OutboxPayload>
+  readonly rules: OutboxRules
+  readonly session: Session
+  readonly rests: Rests
+  readonly waiters: Waiters
+  readonly family: Family
+  readonly events: Events
+  readonly isOnline: () => boolean
+}
+
+/** Makes attempts, and decides what becomes of their messages. */
+export class Sender {
+  readonly #means: Means
+  readonly #clock: Clock
+  /** What is under way, by whose it is. */
+  readonly #underWay: Map<AbortController, string> = new Map()
+  /** Changes when somebody has logged in: what began before says nothing of that. */
+  #epoch = 0
+  paused = false
+
+  constructor(means: Means) {
+    this.#means = means
+    this.#clock = means.rules.clock
+  }
+
+  /** Somebody has logged in. */
+  loggedIn(): void {
+    this.#epoch++
+  }
+
+  get isBusy(): boolean {
+    return this.#underWay.size > 0
+  }
+
+  /** Ends what is under way of an owner. */
+  end(owner: string): void {
+    for (const [controller, whose] of this.#underWay) if (whose === owner) controller.abort(SIGNED_OUT)
+  }
+
+  /** Makes one attempt at a message, and settles it. */
+  readonly send = async (message: Message<OutboxPayload>, context: HandlerContext): Promise<void> => {
+    const stopped = new AbortController()
+    const owner = ownerOf(message)
+    this.#underWay.set(stopped, owner)
+    try {
+      await this.#send(message, context, stopped, owner)
+    } finally {
+      this.#underWay.delete(stopped)
+    }
+  }
+
+  async #send(
+    message: Message<OutboxPayload>,
+    { signal }: HandlerContext,
+    stopped: AbortController,
+    owner: string,
+  ): Promise<void> {
+    const { session, family, events } = this.#means
+    const { id, lastError } = message
+    const back = { counts: false, delayMs: 0, reason: lastError }
+    let parent: KeptAnswer | undefined
+    try {
+      if (this.paused || !(await session.owns(message))) return await message.nack(back)
+      const found = await family.parentOf(message, this.#clock.now())
+      if (found?.state === 'waits') {
+        const reason = `waits for ${message.headers['quayside-after']}`
+        await message.nack({ counts: false, delayMs: found.againInMs, reason })
+        return this.#answerLater(message, 'waiting')
+      }
+      if (found?.state === 'gone') return await this.#park(message, found.reason)
+      parent = found?.answer
+    } catch (error) {
+      if (isStale(error)) return
+      // It is not the request's fault.
+      return await message.nack({ counts: false, reason: errorText(error) })
+    }
+    let first: Request
+    let version: string | undefined
+    try {
+      const stored = storedRequest(message.payload)
+      version = stored.version
+      first = unpack(stored)
+    } catch (error) {
+      return await message.reject({ reason: `no stored request: ${errorText(error)}` })
+    }
+    const waiters = this.#means.waiters.of(id, version)
+    for (const waiter of waiters) {
+      waiter.state = 'sending'
+      for (const [name, value] of waiter.omitted) first.headers.set(name, value)
+    }
+    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
+    events.emit({ type: 'sending', id })
+    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
+    const stop = (): void => {
+      if (!isStale(signal.reason)) stopped.abort(signal.reason)
+    }
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    const epoch = this.#epoch
+    const startedAt = this.#clock.now()
+    const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
+    signal.removeEventListener('abort', stop)
+    if (verdict.response === undefined) {
+      const { reason } = stopped.signal
+      if (reason === SIGNED_OUT || (session.isAsked && !(await session.isStill(owner).catch(() => true)))) {
+        for (const waiter of waiters) waiter.answerLater('stored')
+        return await message.nack(back).catch(unlessStale)
+      }
+      stopped.signal.throwIfAborted()
+    }
+    try {
+      await this.#settle(message, verdict, waiters, { epoch, startedAt })
+    } finally {
+      if (verdict.response !== undefined) letGo(verdict.response)
+    }
+  }
+
+  /** What `before` and `fetch` need to know of this message. */
+  #rulesFor(owner: string, parent: KeptAnswer | undefined): OutboxRules {
+    const { rules, session } = this.#means
+    if (!session.isAsked && parent === undefined) return rules
+    return {
+      ...rules,
+      before: (request, message) =>
+        rules.before(request, message, { response: parent && keptResponse(message.id, parent) }),
+      fetch: async (request, init) => {
+        // `before` may have taken its time.
+        if (!(await session.isStill(owner))) throw new Error('somebody else has logged in')
+        return await rules.fetch(request, init)
+      },
+    }
+  }
+
+  async #settle(
+    message: Message<OutboxPayload>,
+    verdict: Verdict,
+    waiters: readonly Waiter[],
+    began: { readonly epoch: number; readonly startedAt: number },
+  ): Promise<void> {
+    const { id, lane = '' } = message
+    const { rests, isOnline } = this.#means
+    const { response } = verdict
+    let { outcome, reason } = verdict
+    if (outcome === 'accepted') return await this.#accepted(message, response, waiters)
+    const doubt = doubtOf(message, verdict)
+    if (outcome === 'park' && doubt !== undefined) {
+      outcome = 'retry'
+      reason = doubt + reason
+    }
+    if (outcome !== 'dead' && (await this.#isReplaced(message))) {
+      await message.ack().catch(unlessStale)
+      this.#tell(message, 'cancelled', response, `replaced by a newer one: ${reason}`)
+      for (const waiter of waiters) waiter.answerLater('cancelled')
+      return
+    }
+    let state: StoredState = 'dead'
+    try {
+      if (outcome === 'dead') await message.reject({ reason })
+      else if (outcome === 'park') {
+        rests.answered(lane)
+        if (await this.#edited(message, verdict, waiters)) return
+        state = await this.#parkWith(message, verdict)
+      } else if (outcome === 'hold') {
+        state = 'held'
+        if (began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
+        await message.nack({ counts: false, delayMs: this.#hasLanes ? 0 : HELD_MS, reason })
+      } else {
+        const counts = response !== undefined || isOnline()
+        if (!counts || message.attempt < message.maxAttempts) state = 'retrying'
+        // A conflict is between requests, and no trouble of the destination.
+        if (doubt === undefined && counts) await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+        await message.nack({ counts, delayMs: verdict.retryAfterMs, reason })
+      }
+    } catch (error) {
+      // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
+      unlessStale(error)
+    }
+    this.#tell(message, state, response, reason)
+    for (const waiter of waiters) {
+      if (response === undefined || state === 'retrying') waiter.answerLater(state)
+      else waiter.answer(serversAnswer(id, state, response.clone()))
+    }
+  }
+
+  async #accepted(
+    message: Message<OutboxPayload>,
+    response: Response | undefined,
+    waiters: readonly Waiter[],
+  ): Promise<void> {
+    const { rests, family } = this.#means
+    rests.answered(message.lane ?? '')
+    const answer = (): void => {
+      if (response === undefined) for (const waiter of waiters) waiter.answerLater('accepted')
+      else for (const waiter of waiters) waiter.answer(response.clone())
+    }
+    const soon = STREAM.test(response?.headers.get('content-type') ?? '')
+    if (soon) answer()
+    const timer = soon ? undefined : this.#clock.setTimeout(answer, ANSWER_WITHIN_MS)
+    let result: unknown
+    if (message.keepMs !== undefined && response !== undefined) {
+      const owner = ownerOf(message) || undefined
+      result = { ...bounded(await this.#kept(response), MOST_OF_RESULT), ...(owner && { owner }) }
+    }
+    try {
+      await message.ack({ result }).catch(unlessStale)
+    } finally {
+      if (timer !== undefined) this.#clock.clearTimeout(timer)
+    }
+    answer()
+    this.#tell(message, 'accepted', response)
+    await this.#quietly(family.ended(message.id))
+  }
+
+  /** What has come of a response by the time that somebody wants to know. */
+  async #kept(response: Response): Promise<KeptAnswer> {
+    const { status, headers } = response
+    const none = { status, headers: Object.fromEntries(headers), body: '' }
+    let timer: unknown
+    const late = new Promise<KeptAnswer>((resolve) => {
+      timer = this.#clock.setTimeout(() => resolve(none), KEEP_WITHIN_MS)
+    })
+    const kept = keep(response, KEPT_BYTES).catch(() => none)
+    return await Promise.race([kept, late]).finally(() => this.#clock.clearTimeout(timer))
+  }
+
+  async #parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<StoredState> {
+    if (this.#means.queue.guarantees.parking ?? true) {
+      await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
+      return 'parked'
+    }
+    await message.reject({ reason })
+    return 'dead'
+  }
+
+  /** Without having been sent. */
+  async #park(message: Message<OutboxPayload>, reason: string): Promise<void> {
+    await message.park({ reason })
+    this.#tell(message, 'parked', undefined, reason)
+    this.#answerLater(message, 'parked')
+  }
+
+  /** Has `onParked` mend a request that the server refused. */
+  async #edited(
+    message: Message<OutboxPayload>,
+    { request, response, reason, answer }: Verdict,
+    waiters: readonly Waiter[],
+  ): Promise<boolean> {
+    const { rules, queue, events } = this.#means
+    const { onParked, maxEdits, maxBodyBytes, omitHeaders } = rules
+    const edits = Number(message.headers[EDITS] ?? 0)
+    if (onParked === undefined || response === undefined || edits >= maxEdits) return false
+    let payload: OutboxPayload
+    const version = v7()
+    try {
+      const edited = await onParked(request, response.clone(), message)
+      if (!edited) return false
+      const { request: stored } = await pack('onParked', edited, {}, maxBodyBytes, omitHeaders)
+      const { [IDEMPOTENCY_KEY]: own, ...headers } = stored.headers
+      const isOurs = own === request.headers.get(IDEMPOTENCY_KEY)
+      payload = toPayload({ ...stored, headers: isOurs ? headers : stored.headers, version })
+    } catch (error) {
+      events.fail(error)
+      return false
+    }
+    await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
+    for (const waiter of waiters) Object.assign(waiter, { version, state: 'stored' })
+    await queue.edit(message.id, payload, { headers: { ...message.headers, [EDITS]: `${edits + 1}` } })
+    this.#tell(message, 'retrying', response, reason)
+    return true
+  }
+
+  /** Whether a newer request of the same id waits behind this one. */
+  async #isReplaced({ id, timestamp }: Message<OutboxPayload>): Promise<boolean> {
+    try {
+      const { messages } = await this.#means.queue.list({ ids: [id], bodies: false })
+      return messages.some((other) => other.state !== 'leased' && other.timestamp !== timestamp)
+    } catch {
+      return false
+    }
+  }
+
+  get #hasLanes(): boolean {
+    return this.#means.queue.guarantees.lanes ?? true
+  }
+
+  /** What must not keep a message from being settled. */
+  async #quietly(work: Promise<unknown>): Promise<void> {
+    await work.catch(this.#means.events.fail)
+  }
+
+  #answerLater({ id, payload }: Message<OutboxPayload>, state: StoredState): void {
+    for (const waiter of this.#means.waiters.of(id, storedRequest(payload).version)) waiter.answerLater(state)
+  }
+
+  #tell({ id }: Message<OutboxPayload>, type: StoredState, response?: Response, reason?: string): void {
+    this.#means.events.emit({ type: type as 'accepted', id, status: response?.status, reason })
+  }
+}
+
+const SIGNED_OUT = new DOMException('the owner has signed out', 'AbortError')
+
+/**
+ * A conflict that may be with an earlier attempt of the same request, which the server still works on: how the error of this
+ * attempt begins. `undefined`: it is about the request.
+ */
+function doubtOf({ attempt: count, lastError }: Message<OutboxPayload>, verdict: Verdict): string | undefined {
+  const { request, response } = verdict
+  if (response?.status !== 409 && response?.status !== 425) return undefined
+  const gotNone = lastError?.startsWith(NO_ANSWER) || lastError?.startsWith(IN_DOUBT)
+  // Whoever had it before has died over it.
+  if (gotNone || (count > 1 && lastError === undefined)) return count < MOST_DOUBTS ? IN_DOUBT : undefined
+  return request.headers.has(IDEMPOTENCY_KEY) && count < MOST_CONFLICTS ? '' : undefined
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof QuaysideError && error.code === 'STALE_RECEIPT'
+}
+
+function unlessStale(error: unknown): void {
+  if (!isStale(error)) throw error
+}
