@@ -582,9 +582,10 @@ export class Outbox {
     try {
       const [message] = await this.#find(id)
       if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
-      const { key, headers, maxAttempts, nextInMs, attempt } = message
+      const { key, headers, maxAttempts, nextInMs, attempt, lastError } = message
       const keepMs = this.#queue.guarantees.results === false ? undefined : this.#rules.keepResponse
-      const delayMs = attempt === 0 ? nextInMs : undefined
+      // One that was given back (it waits for its parent, or there was no network) has its place already.
+      const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
       await this.#producer.send(payload, { id, key, lane, headers, maxAttempts, keepMs, delayMs, replace: true })
     } finally {
       if (lane !== undefined) await this.#queue.release(place)

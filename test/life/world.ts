@@ -226,10 +226,12 @@ export class World {
     const now = this.clock.now()
     if (!life.isAlive) this.problem(`${wish.n} is sent by the dead`)
     if (wish.owner !== this.person) this.problem(`${wish.n} of ${wish.owner} is sent as ${this.person}`)
-    const here = [...this.#calls].filter((call) => call.place === place)
+    // What was cancelled goes on, and is in nobody's way.
+    const calls = [...this.#calls].filter((call) => !call.wish.dropped)
+    const here = calls.filter((call) => call.place === place)
     if (here.length >= CONCURRENCY)
       this.problem(`${wish.n} is the ${here.length + 1}th under way to ${place}`)
-    if ([...this.#calls].some((call) => call.wish.id === wish.id))
+    if (calls.some((call) => call.wish.id === wish.id))
       this.problem(`${wish.n} is under way twice`)
     if (wish.key !== undefined && here.some((call) => call.wish.key === wish.key))
       this.problem(`${wish.n} passes another of its key that is under way`)
@@ -239,7 +241,7 @@ export class World {
     if (request.url.includes('tmp-')) this.problem(`${wish.n} is sent to ${request.url}`)
     const rest = this.#rests.get(place)
     const asked = now - this.#askedAt < 5000
-    if (rest === undefined || asked) return
+    if (rest === undefined || asked || !this.online) return
     if (now < rest.until && now > rest.since)
       this.problem(`${wish.n} is sent ${rest.until - now} ms before ${place} wants to be asked`)
     const others = here.filter(({ since }) => since >= rest.until)
@@ -271,6 +273,7 @@ export class World {
   }
 
   #failed({ place }: Call): void {
+    if (!this.online) return
     const now = this.clock.now()
     const failures = (this.#failures.get(place) ?? []).filter((at) => at > now - 60_000)
     failures.push(now)
