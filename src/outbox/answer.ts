@@ -15,6 +15,7 @@ import type { KeptAnswer } from './verdict.ts'
  * - `expired`: nobody wanted it any more before it was sent.
  * - `cancelled`: somebody took it back.
  * - `purged`: it is not there any more, and nothing is kept of it.
+ * - `unstored`: it could not be stored, and was sent once. The response is the server's own.
  * - `duplicate`: a request of this id was stored before, and this one was not.
  */
 export type StoredState =
@@ -29,6 +30,7 @@ export type StoredState =
   | 'expired'
   | 'cancelled'
   | 'purged'
+  | 'unstored'
   | 'duplicate'
 
 /** The answer to a request that the server has not accepted. */
@@ -47,7 +49,11 @@ export function serversAnswer(id: string, state: StoredState, response: Response
 }
 
 /** A response made of what was kept of it. */
-export function keptResponse(id: string, { status, headers, body }: KeptAnswer, state?: StoredState): Response {
+export function keptResponse(
+  id: string,
+  { status, headers, body }: KeptAnswer,
+  state?: StoredState,
+): Response {
   const own = new Headers(headers)
   // Of the body as it came; what was kept is text.
   for (const name of ['content-encoding', 'content-length', 'transfer-encoding']) own.delete(name)

@@ -2,10 +2,13 @@ import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../core.ts'
 import { keep } from './kept.ts'
+import { asAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'
-import { type Outcome, OUTCOMES } from './outcome.ts'
-import type { OutboxPayload } from './request.ts'
+import { isOwnOrigin } from './origins.ts'
+import { OUTCOMES, type Outcome, defaultOutcome } from './outcome.ts'
+import { type OutboxPayload, storedRequest } from './request.ts'
 import { retryAfterMs } from './retry-after.ts'
+import { send } from './send.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How the reason of an attempt begins that got no answer. By it such messages are found when the network is back. */
@@ -22,42 +25,51 @@ export async function attempt(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { before, fetch, timeoutMs, clock } = rules
+  const { body, seeOther } = storedRequest(message.payload)
+  const first = request
+  let response: Response | undefined
   const controller = new AbortController()
   const stop = (): void => controller.abort(signal.reason)
   signal.addEventListener('abort', stop)
   if (signal.aborted) stop()
+  const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
   const timer = clock.setTimeout(
-    () => controller.abort(new DOMException(`not within ${timeoutMs} ms`, 'TimeoutError')),
-    Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    () => controller.abort(new DOMException(`not within ${ms} ms`, 'TimeoutError')),
+    ms,
   )
   const exchange = async (): Promise<Verdict> => {
-    request = (await before(request, message)) ?? request
-    // Any init makes fetch forget the referrer.
-    const { referrer, referrerPolicy } = request
-    const response = await fetch(request, { signal: controller.signal, referrer, referrerPolicy })
+    request = await asAttempt((await before(request, message)) ?? request)
+    const again = request === first ? (body as BodyInit | undefined) : await request.clone().arrayBuffer()
+    response = await send(fetch, request, controller.signal, again, seeOther === 'accept')
     const { outcome, why } = await decide(rules, response, request, message)
     // Its status decides: what the server has accepted it has accepted, though its answer breaks off.
-    if (outcome === 'accepted')
-      return { outcome, request, response, reason: why ?? `HTTP ${response.status}` }
+    if (outcome === 'accepted') return { outcome, request, response, reason: `HTTP ${response.status}` }
     // Any other status whose body breaks off is no answer: the server may have died over it.
     const answer = await keep(response, KEPT_BYTES)
     return {
       outcome,
       request,
       response,
-      reason: why ?? `HTTP ${response.status}: ${answer.body}`,
+      reason: why ?? reasonOf(response, answer.body, outcome),
       answer,
-      retryAfterMs: retryAfterMs(response.headers.get('retry-after'), clock.now()),
+      retryAfterMs: retryAfterMs(response.headers, clock.now()),
     }
   }
   try {
-    // Raced, because `before` knows no signal.
+    // Raced, because `before` and `outcome` know no signal.
     return await new Promise<Verdict>((resolve, reject) => {
-      controller.signal.addEventListener('abort', () => reject(controller.signal.reason))
+      controller.signal.addEventListener('abort', () => {
+        const { reason } = controller.signal
+        // It is not done again because the policy reads its answer for too long.
+        if (response?.ok && !signal.aborted)
+          resolve({ outcome: 'park', request, response, reason: threw(reason) })
+        else reject(reason)
+      })
       exchange().then(resolve, reject)
     })
   } catch (error) {
-    const reason = NO_ANSWER + withCause(error)
+    const reason = NO_ANSWER + withCause(error) + preflightHint(error, request)
+    if (signal.aborted) return { outcome: 'retry', request, response: undefined, reason }
     const { outcome, why } = await decide(rules, undefined, request, message)
     return { outcome, request, response: undefined, reason: why ?? reason }
   } finally {
@@ -66,25 +78,61 @@ export async function attempt(
   }
 }
 
-/** Asks the policy. Where it has no outcome to tell, a person decides on the request. */
+/** Asks the policy. Where it has no outcome to tell, a person decides on the request. Rejects where the body broke off. */
 async function decide(
   { outcome: policy }: OutboxRules,
-  ...[response, request, message]: Parameters<OutboxRules['outcome']>
+  response: Response | undefined,
+  request: Request,
+  message: Message<OutboxPayload>,
 ): Promise<{ readonly outcome: Outcome; readonly why?: string }> {
+  // It may read it.
+  const copy = policy === defaultOutcome ? response : response?.clone()
   try {
-    const outcome = await policy(response, request, message)
+    const outcome = await policy(copy, request, message)
     if (OUTCOMES.includes(outcome)) return { outcome }
-    return {
-      outcome: 'park',
-      why: `outcome answered ${errorText(outcome)}, which is none of ${OUTCOMES.join(', ')}`,
-    }
+    return { outcome: 'park', why: `outcome answered ${errorText(outcome)}, none of ${OUTCOMES.join(', ')}` }
   } catch (error) {
-    return { outcome: 'park', why: `outcome threw: ${errorText(error)}` }
+    // Because of the policy, or because the body broke off?
+    await response?.clone().arrayBuffer()
+    return { outcome: 'park', why: threw(error) }
+  } finally {
+    if (copy !== response) copy?.body?.cancel().catch(() => undefined)
   }
+}
+
+function threw(error: unknown): string {
+  return `outcome threw: ${errorText(error)}`
+}
+
+function reasonOf(
+  { status, headers, redirected, url, type }: Response,
+  body: string,
+  outcome: Outcome,
+): string {
+  const state = headers.get('quayside-state')
+  if (state !== null)
+    return `another outbox answered (Quayside-State: ${state}): it must let attempts through, see isAttempt`
+  const location = redirected ? url : headers.get('location')
+  if (outcome === 'park' && (location !== null || type === 'opaqueredirect'))
+    return `redirected to ${location ?? 'where a browser does not tell'} (HTTP ${status})`
+  return `HTTP ${status}: ${body}`
 }
 
 /** Node's fetch says what failed in the cause only. */
 function withCause(error: unknown): string {
   const cause = error instanceof Error && error.cause
   return cause instanceof Error ? `${errorText(error)}: ${errorText(cause)}` : errorText(error)
+}
+
+const SIMPLE_TYPE = /^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)\b/i
+const SIMPLE_HEADER = /^(accept|accept-language|content-language|content-type|range)$/
+
+/** Browsers do not say that a preflight failed. */
+function preflightHint(error: unknown, { url, method, headers, mode }: Request): string {
+  if (!(error instanceof TypeError) || mode !== 'cors' || isOwnOrigin(url)) return ''
+  const needs = [...headers.keys()].filter((name) => !SIMPLE_HEADER.test(name))
+  if (!SIMPLE_TYPE.test(headers.get('content-type') ?? 'text/plain')) needs.push('content-type')
+  if (!/^(GET|HEAD|POST)$/.test(method)) needs.push(method)
+  if (needs.length === 0) return ''
+  return ` (or ${new URL(url).origin} refused the preflight that a browser makes because of ${needs.join(', ')})`
 }

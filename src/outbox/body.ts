@@ -1,41 +1,49 @@
 import { QuaysideError } from '../core.ts'
 
-/** Reads a body to its end. @throws `TOO_LARGE` as soon as it is over the limit. */
+/**
+ * Reads a body to its end, in chunks. Where it is over the limit: `whole`, it is a blob of all there is, which may lie on the
+ * disk; otherwise this rejects with `TOO_LARGE`, as soon as that is known.
+ */
 export async function readBody(
   tried: string,
   body: ReadableStream<unknown>,
   maxBytes: number,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
+  whole: boolean,
+): Promise<Uint8Array[] | Blob> {
+  const chunks: Uint8Array<ArrayBuffer>[] = []
   let bytes = 0
   const reader = body.getReader()
   try {
     for (;;) {
       const { value } = await reader.read()
-      if (value === undefined) break
+      if (value === undefined) return chunks
       if (!(value instanceof Uint8Array)) {
         throw new QuaysideError(
           'INVALID_ARGUMENT',
           `${tried}: a stream must yield Uint8Array, not ${typeof value}`,
         )
       }
+      chunks.push(value as Uint8Array<ArrayBuffer>)
       bytes += value.length
-      checkSize(tried, bytes, maxBytes)
-      chunks.push(value)
+      if (bytes > maxBytes) {
+        if (!whole) throw tooLarge(tried, bytes, maxBytes)
+        reader.releaseLock()
+        return new Blob([
+          ...chunks,
+          await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).blob(),
+        ])
+      }
     }
   } catch (error) {
+    reader.releaseLock()
     // Whatever it makes of that, it is over.
-    reader.cancel(error).catch(() => undefined)
+    body.cancel(error).catch(() => undefined)
     throw error
   }
-  const whole = new Uint8Array(bytes)
-  for (const chunk of chunks.reverse()) whole.set(chunk, (bytes -= chunk.length))
-  return whole
 }
 
-export function checkSize(tried: string, bytes: number, maxBytes: number): void {
-  if (bytes <= maxBytes) return
-  throw new QuaysideError(
+export function tooLarge(tried: string, bytes: number, maxBytes: number): QuaysideError {
+  return new QuaysideError(
     'TOO_LARGE',
     `${tried}: a body may have ${maxBytes} bytes (maxBodyBytes), this one has ${bytes} or more; nothing was stored`,
   )

@@ -7,6 +7,7 @@ export interface OutboxEvent {
    * - `stored`, `sending`, `accepted`, `retrying`, `held`, `parked`, `dead`, `cancelled`: the state that the request `id` has
    *   reached. Of `accepted`, `parked`, `dead` and `cancelled` all contexts of an origin hear, of the others only that in which
    *   it happened.
+   * - `unstored`: the request could not be stored, and is sent once.
    * - `changed`: something changed, in this or in another context. A hint to look again.
    * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
    *   passing trouble: see {@link Consumer.run}.
@@ -20,6 +21,7 @@ export interface OutboxEvent {
     | 'parked'
     | 'dead'
     | 'cancelled'
+    | 'unstored'
     | 'changed'
     | 'failed'
   readonly id?: string | undefined

@@ -30,7 +30,10 @@ export class Family {
   }
 
   /** @returns `undefined` where a request has none. */
-  async parentOf({ id, headers, timestamp }: Message<OutboxPayload>, now: number): Promise<Parent | undefined> {
+  async parentOf(
+    { id, headers, timestamp }: Message<OutboxPayload>,
+    now: number,
+  ): Promise<Parent | undefined> {
     const parent = headers[AFTER]
     if (parent === undefined) return undefined
     this.adopt(parent, id)
@@ -43,7 +46,8 @@ export class Family {
     this.#children.get(parent)?.delete(id)
     if (result?.status === 'done')
       return { state: 'accepted', answer: isAnswer(result.value) ? result.value : undefined }
-    const end = state === 'dead' || result?.status === 'dead' ? 'is dead' : 'was dropped, or nothing is kept of it'
+    const end =
+      state === 'dead' || result?.status === 'dead' ? 'is dead' : 'was dropped, or nothing is kept of it'
     return { state: 'gone', reason: `the request that it comes after (${parent}) ${end}` }
   }
 

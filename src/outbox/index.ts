@@ -14,6 +14,7 @@
  */
 export type { StoredState } from './answer.ts'
 export type { OutboxEvent } from './events.ts'
+export { isAttempt } from './mark.ts'
 export type { BeforeHook, OutboxOptions, ParkedHook } from './options.ts'
 export {
   Outbox,

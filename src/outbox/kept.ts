@@ -21,6 +21,6 @@ export async function keep(response: Response, mostBytes: number): Promise<KeptA
 }
 
 /** Reads to its end what nobody wants to have: a server that is cut off in the middle of its answer may think that it failed. */
-export function letGo(response: Response): void {
-  void response.body?.pipeTo(new WritableStream()).catch(() => undefined)
+export function letGo(response: Response | undefined): void {
+  void response?.body?.pipeTo(new WritableStream()).catch(() => undefined)
 }

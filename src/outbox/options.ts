@@ -42,9 +42,15 @@ export interface OutboxOptions {
   /** What becomes of a request after an attempt. @defaultValue {@link defaultOutcome} */
   readonly outcome?: OutcomePolicy | undefined
   /**
+   * Which requests bear an `Idempotency-Key`, the same one at each attempt: `true`, all, with the id of the message; `false`, none;
+   * a function says which, `undefined` being none. A request's own is kept. Another origin must allow the header, or a browser's
+   * preflight fails. @defaultValue those to the origin of the page or worker; where there are no origins, as in Node, all
+   */
+  readonly idempotencyKey?: boolean | ((request: Request) => string | undefined) | undefined
+  /**
    * Names of headers that are never stored: a stored token is stale when it is sent, and readable to whoever can read the
    * disk. The first attempt carries them if it is made while the caller of `fetch` waits; for later ones `before` sets
-   * them again. @defaultValue ['authorization', 'cookie']
+   * them again. @defaultValue ['authorization', 'cookie', 'x-api-key', 'x-csrf-token', 'x-xsrf-token']
    */
   readonly omitHeaders?: readonly string[] | undefined
   /**
@@ -102,12 +108,12 @@ export type OutboxRules = {
 } & Pick<OutboxOptions, Open>
 
 /** Without these, there is nothing to do. */
-type Open = 'owner' | 'onParked'
+type Open = 'owner' | 'onParked' | 'idempotencyKey'
 
 const DEFAULTS: OutboxRules = {
   before: () => undefined,
   outcome: defaultOutcome,
-  omitHeaders: ['authorization', 'cookie'],
+  omitHeaders: ['authorization', 'cookie', 'x-api-key', 'x-csrf-token', 'x-xsrf-token'],
   destination: ({ url }) => new URL(url).origin,
   concurrency: 4,
   maxEdits: 3,
@@ -133,6 +139,9 @@ const CHECKS: Readonly<Record<keyof OutboxOptions, Check>> = {
   isOnline: checkFunction,
   before: checkFunction,
   outcome: checkFunction,
+  idempotencyKey: (tried, what, value) => {
+    if (typeof value !== 'boolean') checkFunction(tried, what, value)
+  },
   omitHeaders: (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),
   concurrency: checkCount,
   timeoutMs: checkPositiveWaitMs,

@@ -24,27 +24,36 @@ import {
   type Producer,
   QuaysideError,
   type Queue,
+  type Result,
   type SendResult,
 } from '../core.ts'
 import { keptResponse } from './answer.ts'
 import { NO_ANSWER } from './attempt.ts'
+import { tooLarge } from './body.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import { OWNER, destinationOf, laneOf } from './places.ts'
-import { type OutboxPayload, pack, toPayload, unpack } from './request.ts'
+import { passThrough } from './pass-through.ts'
+import { type OutboxPayload, pack } from './request.ts'
 import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 import { drop, owned, unsettled } from './owned.ts'
 import { onTrigger } from './triggers.ts'
+import { until } from './until.ts'
 import { ALL_STATES, Waiter, Waiters, isAnswer } from './waiter.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
   /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
   readonly meta?: Readonly<Record<string, string>> | undefined
+  /**
+   * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it
+   * leads to decides. @defaultValue it is parked: a login page answers so as well
+   */
+  readonly seeOther?: 'accept' | undefined
   /**
    * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
    * or dead, this one is parked. Without an `id` or `key` of its own, requests that come after the same one go in order.
@@ -154,7 +163,10 @@ export class Outbox {
     this.#queue = queue as Queue<OutboxPayload>
     const { lanes: hasLanes = true, name } = this.#queue.guarantees
     if (!hasLanes && rules.owner !== undefined)
-      throw new QuaysideError('UNSUPPORTED', `new Outbox: owner needs lanes, which the storage ${name} does not have`)
+      throw new QuaysideError(
+        'UNSUPPORTED',
+        `new Outbox: owner needs lanes, which the storage ${name} does not have`,
+      )
     this.#hasLanes = hasLanes
     this.#producer = this.#queue.createProducer()
     const { leaseMs, retry, concurrency, clock, isOnline } = rules
@@ -194,12 +206,16 @@ export class Outbox {
    * one of {@link StoredState}. It is the server's own where the server refused it (a 401 that holds its destination, a 422 with
    * which it is parked), and else a 202 that the server knows nothing of.
    *
+   * Where it cannot be stored (`TOO_LARGE`, `QUOTA_EXCEEDED`, `STORAGE_FAILED`, `STORAGE_UNAVAILABLE`, `TIMEOUT`) it is sent once
+   * all the same, and the server's response has `Quayside-State: unstored`. If there is no response, that error is what it rejects
+   * with.
+   *
    * An abort before it is stored stores nothing. Later it ends the wait only: see {@link cancel}.
    *
    * @param init `id`, `key` (requests of one key and destination go one after the other), `replace`, `delayMs`, `maxDelayMs`,
    * `expiresInMs`, `maxAttempts` and `dedupeMs` are those of `producer.send`.
-   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: this is no request for http or https. `TOO_LARGE`: its body is over
-   * `maxBodyBytes`. And what `producer.send` throws. In each case nothing was stored, but for `STORAGE_FAILED`.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: this is no request for http or https, or its body cannot be read. `TOO_LARGE`:
+   * its body is over `maxBodyBytes`. And what `producer.send` throws. In each case nothing was stored, but for `STORAGE_FAILED`.
    */
   async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
     const { clock, answerWithinMs } = this.#rules
@@ -223,6 +239,10 @@ export class Outbox {
         this.#waiters.look()
       }
       return await waiter.promise
+    } catch (error) {
+      // Not before its time.
+      if (init.after !== undefined || init.delayMs) throw error
+      return await passThrough(error, waiter, this.#rules, this.#events)
     } finally {
       unwatch?.()
       if (timer !== undefined) clock.clearTimeout(timer)
@@ -235,7 +255,7 @@ export class Outbox {
    * Stores a request and does not wait for more. It is sent when its turn comes: by an outbox that was started, by the
    * next `drain`, or along with the next `fetch`.
    *
-   * @throws as {@link fetch}
+   * @throws as {@link fetch}, and where it cannot be stored.
    */
   async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
     const { id, status } = await this.#store('outbox.store', input, init)
@@ -250,29 +270,45 @@ export class Outbox {
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
     const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
-    const { maxBodyBytes, omitHeaders, destination } = this.#rules
+    const { maxBodyBytes, destination } = this.#rules
     if (after !== undefined) checkName(tried, 'after', after)
-    const { request, omitted, signal } = await pack(tried, input, init, maxBodyBytes, omitHeaders)
-    // What replaces a request is another request: a server that knows the first must not take it for the same.
-    const version = replace ? v7() : undefined
+    const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
+    const { payload, request, version, omitted, signal, tooLong } = packed
+    if (waiter !== undefined) Object.assign(waiter, { id, packed })
+    if (tooLong !== undefined) throw tooLarge(tried, tooLong.size, maxBodyBytes)
     await this.#enter()
     const { owner } = this.#session
-    const lane = this.#hasLanes ? laneOf(owner, destination(unpack(request))) : undefined
+    const lane = this.#hasLanes ? laneOf(owner, destination(request)) : undefined
     const { orderingKeys, idsWithKeys = true, results: keeps = true } = this.#queue.guarantees
     // One id is never under way twice: a newer request of it goes behind what is under way.
     const ownKey = orderingKeys && (idsWithKeys || init.id === undefined) ? (init.id ?? after) : undefined
     const key = init.key ?? ownKey
     if (waiter !== undefined) {
       // Before it is stored, because it may be sent before we hear that it is.
-      Object.assign(waiter, { id, omitted, version })
+      Object.assign(waiter, { omitted, version })
       this.#waiters.add(waiter)
     }
     if (after !== undefined) this.#family.adopt(after, id)
-    const headers = { ...meta, ...(owner && { [OWNER]: owner }), ...(after !== undefined && { [AFTER]: after }) }
+    const headers = {
+      ...meta,
+      ...(owner && { [OWNER]: owner }),
+      ...(after !== undefined && { [AFTER]: after }),
+    }
     // Who waits for it learns by its end that it was accepted elsewhere.
     const keepMs = keeps ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0) : undefined
-    const options = { id, key, lane, headers, keepMs, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs }
-    const payload = toPayload(version === undefined ? request : { ...request, version })
+    const options = {
+      id,
+      key,
+      lane,
+      headers,
+      keepMs,
+      delayMs,
+      maxDelayMs,
+      expiresInMs,
+      maxAttempts,
+      replace,
+      dedupeMs,
+    }
     // Who sends is told of a network that is gone before storing this wakes it.
     this.#look()
     const { status } = await this.#producer.send(payload, options)
@@ -298,7 +334,9 @@ export class Outbox {
     const drained = this.#turn(before, options).then(async () => {
       const unwatch = this.#queue.watch(this.#hint)
       // Too late, it takes nothing.
-      return await this.#asked.drain(this.#sender.send, { concurrency: this.#slots, ...options }).finally(unwatch)
+      return await this.#asked
+        .drain(this.#sender.send, { concurrency: this.#slots, ...options })
+        .finally(unwatch)
     })
     this.#draining = Promise.allSettled([before, drained])
     return drained
@@ -503,7 +541,7 @@ export class Outbox {
   }
 
   #cancelled(ids: readonly string[]): void {
-    this.#waiters.ended(new Set(ids), 'cancelled')
+    this.#waiters.cancelled(new Set(ids))
     for (const id of ids) {
       this.#events.emit({ type: 'cancelled', id })
       void this.#family.ended(id).catch(this.#events.fail)
@@ -534,14 +572,16 @@ export class Outbox {
   async resolve(id: string, resolution: Resolution): Promise<boolean> {
     const tried = 'outbox.resolve'
     checkName(tried, 'id', id)
-    if (typeof resolution === 'object' && resolution !== null) return await this.#edit(tried, id, resolution.request, false)
+    if (typeof resolution === 'object' && resolution !== null)
+      return await this.#edit(tried, id, resolution.request, false)
     mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
     const [message] = await this.#find(id)
     const { state } = message ?? {}
     if (state !== 'parked' && state !== 'dead') return false
     const dead = state === 'dead' ? this.#queue.deadLetters() : undefined
     let done: boolean
-    if (resolution === 'retry') done = dead ? (await dead.redrive([id])) > 0 : (await this.#queue.resume([id]))[0]!
+    if (resolution === 'retry')
+      done = dead ? (await dead.redrive([id])) > 0 : (await this.#queue.resume([id]))[0]!
     else if (dead === undefined) done = await this.cancel(id)
     else {
       done = (await dead.delete([id])) > 0
@@ -564,9 +604,7 @@ export class Outbox {
 
   async #edit(tried: string, id: string, input: Request, waiting: boolean): Promise<boolean> {
     if (!(input instanceof Request)) throw invalid(tried, 'request must be a Request', input)
-    const { maxBodyBytes, omitHeaders } = this.#rules
-    const { request } = await pack(tried, input, {}, maxBodyBytes, omitHeaders)
-    const payload = toPayload({ ...request, version: v7() })
+    const { payload } = await pack(tried, input, { replace: true }, this.#rules, false)
     const [found] = await this.#find(id)
     if (found?.state === 'parked') {
       const { headers } = found
@@ -586,7 +624,16 @@ export class Outbox {
       const keepMs = this.#queue.guarantees.results === false ? undefined : this.#rules.keepResponse
       // One that was given back (it waits for its parent, or there was no network) has its place already.
       const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
-      await this.#producer.send(payload, { id, key, lane, headers, maxAttempts, keepMs, delayMs, replace: true })
+      await this.#producer.send(payload, {
+        id,
+        key,
+        lane,
+        headers,
+        maxAttempts,
+        keepMs,
+        delayMs,
+        replace: true,
+      })
     } finally {
       if (lane !== undefined) await this.#queue.release(place)
     }
@@ -616,27 +663,25 @@ export class Outbox {
     }
     const parked = await refused()
     if (parked !== undefined) return parked
+    const ended = async (result: Promise<Result | undefined>): Promise<Response | undefined> => {
+      const outcome = await result
+      const value = outcome?.status === 'done' ? outcome.value : undefined
+      return isAnswer(value) ? keptResponse(id, value) : undefined
+    }
+    if (waitMs === 0) return await ended(this.#queue.result(id, { signal }))
+    // Whichever comes first ends the other.
     const over = new AbortController()
-    let unwatch: (() => void) | undefined
-    const stop = (): void => over.abort(signal?.reason)
+    const stop = (): void => over.abort(signal!.reason)
     signal?.addEventListener('abort', stop)
+    if (signal?.aborted) stop()
     try {
-      const result = this.#queue.result(id, { waitMs, signal: signal?.aborted ? signal : over.signal })
-      const answered = result.then((ended) => {
-        const value = ended?.status === 'done' ? ended.value : undefined
-        return isAnswer(value) ? keptResponse(id, value) : undefined
-      })
-      if (waitMs === 0) return await answered
-      const refusal = new Promise<Response>((resolve, reject) => {
-        const look = coalesce(async () => {
-          await refused().then((response) => response && resolve(response), reject)
-        })
-        unwatch = this.#queue.watch(look)
-      })
-      answered.catch(() => undefined)
-      return await Promise.race([answered, refusal])
+      let refusal: Response | undefined
+      const isRefused = async (): Promise<boolean> => (refusal = await refused()) !== undefined
+      return await Promise.race([
+        ended(this.#queue.result(id, { waitMs, signal: over.signal })),
+        until(this.#queue, this.#rules.clock, isRefused, over.signal).then(() => refusal),
+      ])
     } finally {
-      unwatch?.()
       signal?.removeEventListener('abort', stop)
       over.abort()
     }
@@ -653,25 +698,9 @@ export class Outbox {
     const { key, signal } = options
     signal?.throwIfAborted()
     await this.#enter()
-    await new Promise<void>((resolve, reject) => {
-      const end = (error?: unknown): void => {
-        unwatch()
-        signal?.removeEventListener('abort', abort)
-        if (error === undefined) resolve()
-        else reject(error)
-      }
-      const abort = (): void => end(signal!.reason)
-      const look = coalesce(async () => {
-        try {
-          if ((await unsettled(this.#queue, this.#ownPrefix, key)).length === 0) end()
-        } catch (error) {
-          end(error)
-        }
-      })
-      const unwatch = this.#queue.watch(look)
-      signal?.addEventListener('abort', abort)
-      look()
-    })
+    const isSo = async (): Promise<boolean> =>
+      (await unsettled(this.#queue, this.#ownPrefix, key)).length === 0
+    await until(this.#queue, this.#rules.clock, isSo, signal)
   }
 
   /**
@@ -708,7 +737,8 @@ export class Outbox {
 
 const LIST = {
   state: (tried: string, what: string, state: unknown) => {
-    if (typeof state !== 'string' && !Array.isArray(state)) throw invalid(tried, `${what} must be a state or several`, state)
+    if (typeof state !== 'string' && !Array.isArray(state))
+      throw invalid(tried, `${what} must be a state or several`, state)
   },
   bodies: checkBoolean,
   limit: checkCount,

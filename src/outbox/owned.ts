@@ -56,7 +56,8 @@ export async function drop(
   do {
     const page = await queue.list({ state: 'done', cursor })
     for (const { id, outcome } of page.messages) {
-      const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string } | undefined) : undefined
+      const value =
+        outcome?.status === 'done' ? (outcome.value as { readonly owner?: string } | undefined) : undefined
       if (prefix === undefined || dead.has(id) || value?.owner === owner) kept.push(id)
     }
     cursor = page.cursor

@@ -1,5 +1,12 @@
+import { v7 } from 'uuid'
 import { QuaysideError } from '../core.ts'
-import { checkSize, readBody } from './body.ts'
+import { errorText } from '../errors.ts'
+import { headerSafe } from './answer.ts'
+import { readBody, tooLarge } from './body.ts'
+import { toAttempt, withoutMark } from './mark.ts'
+import type { OutboxRules } from './options.ts'
+import { isOwnOrigin } from './origins.ts'
+import { PARTS, type Parts, partsOf } from './parts.ts'
 
 /**
  * The payload of an outbox's message: all of a request, so that a codec that encrypts hides all of it. A {@link StoredRequest}
@@ -8,7 +15,7 @@ import { checkSize, readBody } from './body.ts'
 export type OutboxPayload = StoredRequest | Uint8Array
 
 /** A request, as it is stored. Parts that a `Request` has by default are left out. */
-export interface StoredRequest extends Partial<Record<keyof typeof DEFAULTS, string>> {
+export interface StoredRequest extends Parts {
   readonly method: string
   readonly url: string
   /** Names in lower case. */
@@ -17,22 +24,15 @@ export interface StoredRequest extends Partial<Record<keyof typeof DEFAULTS, str
   readonly body?: string | Uint8Array | undefined
   /** Of a request that has replaced another one of the same id: its own `Idempotency-Key`. */
   readonly version?: string | undefined
+  /** It bears no `Idempotency-Key`. */
+  readonly keyless?: boolean | undefined
+  /** What a redirect with 303, 302 or 301 led to counts as its answer. */
+  readonly seeOther?: 'accept' | undefined
 }
 
+type Sendable = Omit<StoredRequest, 'body'> & { readonly body?: StoredRequest['body'] | Blob }
+
 export const IDEMPOTENCY_KEY = 'idempotency-key'
-
-/** Parts of a request that are stored where they differ from what they are by default. */
-const DEFAULTS = {
-  mode: 'cors',
-  credentials: 'same-origin',
-  cache: 'default',
-  redirect: 'follow',
-  referrer: 'about:client',
-  referrerPolicy: '',
-  integrity: '',
-} as const
-
-const PARTS = Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]
 
 /**
  * Headers that each attempt gets anew from whoever sends it. Browsers let no script set them; elsewhere a stored request
@@ -45,33 +45,45 @@ const HTTP = /^https?:/
 
 const TEXT = /^text\/|[/+](json|xml)\b|x-www-form-urlencoded/
 
-/** What is stored of a request, and what is not. */
+/** What a request is stored as, and what is not stored of it. */
 export interface Packed {
-  readonly request: StoredRequest
+  readonly payload: OutboxPayload
+  /** To look at. Its body is read. */
+  readonly request: Request
+  readonly version: string | undefined
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
+  /** The body, in place of that in the payload, of a request that can be sent only, because it is over the limit. */
+  readonly tooLong?: Blob | undefined
 }
 
-/** Makes of a request what is stored of it. */
+/** How requests are sent that are stored now. */
+export interface PackInit extends RequestInit {
+  readonly replace?: boolean | undefined
+  readonly seeOther?: 'accept' | undefined
+}
+
+/**
+ * Makes of a request what is stored of it.
+ *
+ * @param whole Whether it is to be sent though its body is over the limit.
+ */
 export async function pack(
   tried: string,
   input: string | URL | Request,
-  init: RequestInit,
-  maxBodyBytes: number,
-  omitHeaders: readonly string[],
+  init: PackInit,
+  {
+    maxBodyBytes,
+    omitHeaders,
+    idempotencyKey,
+  }: Pick<OutboxRules, 'maxBodyBytes' | 'omitHeaders' | 'idempotencyKey'>,
+  whole: boolean,
 ): Promise<Packed> {
-  // Streams are read here: not every browser can make a request of one.
-  const stream = init.body instanceof ReadableStream ? init.body : undefined
-  let request: Request
-  try {
-    request = new Request(input, stream === undefined ? init : { ...init, body: new Uint8Array() })
-  } catch (error) {
-    throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
-  const { signal, url, method } = request
+  const raw = rawBody(init.body)
+  const request = toRequest(tried, input, raw === undefined ? init : { ...init, body: new Uint8Array() })
+  const { signal, method } = request
+  const url = withoutMark(request.url)
   signal.throwIfAborted()
   if (!HTTP.test(url)) {
     throw new QuaysideError(
@@ -79,35 +91,103 @@ export async function pack(
       `${tried}: only http and https can be sent later, not ${url.slice(0, 60)}`,
     )
   }
-  const parts: Partial<Record<keyof typeof DEFAULTS, string>> = {}
-  for (const name of PARTS) {
-    const value: string | undefined = request[name]
-    // Runtimes without a part have no value for it.
-    if (value !== undefined && value !== DEFAULTS[name]) parts[name] = value
-  }
-  // A navigation that a service worker saw; scripts cannot make one.
-  if (parts.mode === 'navigate') parts.mode = 'same-origin'
   const headers: Record<string, string> = {}
   const omitted: [string, string][] = []
   for (const [name, value] of request.headers) {
     if (omitHeaders.includes(name)) omitted.push([name, value])
     else if (!OF_THE_SENDER.test(name)) headers[name] = value
   }
-  const bytes = await bytesOf(tried, request, stream, maxBodyBytes)
-  const body = bytes && textOf(bytes, request.headers.get('content-type'))
-  return { request: { method, url, ...parts, headers, ...(body !== undefined && { body }) }, omitted, signal }
+  let keyless = false
+  if (headers[IDEMPOTENCY_KEY] === undefined) {
+    const key = typeof idempotencyKey === 'function' ? idempotencyKey(request) : idempotencyKey
+    if (typeof key === 'string') headers[IDEMPOTENCY_KEY] = headerSafe(key)
+    else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
+  }
+  // What replaces a request is another request: a server that knows the first must not take it for the same.
+  const version = init.replace ? v7() : undefined
+  const stored: StoredRequest = {
+    method,
+    url,
+    ...partsOf(request),
+    headers,
+    ...(keyless && { keyless }),
+    ...(version !== undefined && { version }),
+    ...(init.seeOther !== undefined && { seeOther: init.seeOther }),
+  }
+  const body = await bodyOf(tried, request, raw, maxBodyBytes, whole)
+  const tooLong = body instanceof Blob ? body : undefined
+  const payload = body === undefined || body instanceof Blob ? stored : toPayload(stored, body)
+  return { payload, request, version, omitted, signal, tooLong }
+}
+
+/**
+ * A body that is read from here, and not from a request with it: not every browser can make a request of a stream, and of bytes
+ * each makes a copy.
+ */
+function rawBody(body: BodyInit | null | undefined): ReadableStream | Uint8Array[] | undefined {
+  if (body instanceof ReadableStream) return body
+  if (body instanceof ArrayBuffer) return [new Uint8Array(body)]
+  return ArrayBuffer.isView(body)
+    ? [new Uint8Array(body.buffer, body.byteOffset, body.byteLength)]
+    : undefined
+}
+
+function toRequest(tried: string, input: string | URL | Request, init: RequestInit): Request {
+  try {
+    return new Request(input, init)
+  } catch (cause) {
+    const why =
+      input instanceof Request && input.bodyUsed
+        ? 'its body was read before; read a clone() of it, or take the request before it is read'
+        : (cause as Error).message
+    throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${why}`, { cause })
+  }
+}
+
+async function bodyOf(
+  tried: string,
+  request: Request,
+  raw: ReadableStream | Uint8Array[] | undefined,
+  maxBytes: number,
+  whole: boolean,
+): Promise<Uint8Array[] | Blob | undefined> {
+  if (raw instanceof ReadableStream) return await readBody(tried, raw, maxBytes, whole)
+  let chunks = raw
+  if (chunks === undefined) {
+    const { body } = request
+    if (body === null) return undefined
+    try {
+      // Some browsers do not show the body of a request.
+      if (body !== undefined) return await readBody(tried, body, maxBytes, whole)
+      chunks = [new Uint8Array(await request.arrayBuffer())]
+    } catch (error) {
+      if (error instanceof QuaysideError) throw error
+      throw new QuaysideError(
+        'INVALID_ARGUMENT',
+        `${tried}: the body cannot be read, for example because a file was deleted or changed since it was chosen: ${errorText(error)}`,
+        { cause: error },
+      )
+    }
+  }
+  const [{ length }] = chunks as [Uint8Array]
+  if (length <= maxBytes) return length > 0 || raw !== undefined ? chunks : undefined
+  if (whole) return new Blob(chunks as Uint8Array<ArrayBuffer>[])
+  throw tooLarge(tried, length, maxBytes)
 }
 
 const LINE_FEED = 10
 
-/** The one payload that a request is stored as. */
-export function toPayload(request: StoredRequest): OutboxPayload {
-  const { body, ...rest } = request
-  if (!(body instanceof Uint8Array)) return request
-  const head = new TextEncoder().encode(`${JSON.stringify(rest)}\n`)
-  const payload = new Uint8Array(head.length + body.length)
-  payload.set(head)
-  payload.set(body, head.length)
+/** The one payload that a request with a body is stored as. */
+function toPayload(request: StoredRequest, chunks: readonly Uint8Array[]): OutboxPayload {
+  const text = textOf(chunks, request.headers['content-type'])
+  if (text !== undefined) return { ...request, body: text }
+  const parts = [new TextEncoder().encode(`${JSON.stringify(request)}\n`), ...chunks]
+  const payload = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    payload.set(part, at)
+    at += part.length
+  }
   return payload
 }
 
@@ -123,36 +203,24 @@ export function storedRequest(payload: OutboxPayload | undefined): StoredRequest
   return stored!
 }
 
-/** The request to send. @throws where it is none. */
-export function unpack({ method, url, headers, body, ...rest }: StoredRequest): Request {
+/** The request to send, in an attempt at the message `id`. @throws where it is none. */
+export function unpack(stored: Sendable, id: string): Request {
+  const { method, url, headers, body, version, keyless, ...rest } = stored
   const own = new Headers()
   for (const [name, value] of Object.entries(headers)) if (!OF_THE_SENDER.test(name)) own.append(name, value)
+  if (!keyless && !own.has(IDEMPOTENCY_KEY)) own.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
   const init: Record<string, unknown> = { method, headers: own, body }
   for (const name of PARTS) if (Object.hasOwn(rest, name)) init[name] = rest[name]
-  return new Request(url, init)
+  return toAttempt(url, init)
 }
 
-async function bytesOf(
-  tried: string,
-  request: Request,
-  stream: ReadableStream<unknown> | undefined,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  const body: ReadableStream<unknown> | null | undefined = stream ?? request.body
-  if (body === null) return undefined
-  if (body !== undefined) return await readBody(tried, body, maxBytes)
-  // A browser whose requests do not show their body.
-  const bytes = new Uint8Array(await request.arrayBuffer())
-  checkSize(tried, bytes.length, maxBytes)
-  return bytes.length > 0 ? bytes : undefined
-}
-
-/** The body as text, if it says that it is some, and is UTF-8 to the last byte. Otherwise as it is. */
-function textOf(body: Uint8Array, type: string | null): string | Uint8Array {
-  if (type === null || !TEXT.test(type)) return body
+/** The body as text, if it says that it is some, and is UTF-8 to the last byte. */
+function textOf(chunks: readonly Uint8Array[], type = ''): string | undefined {
+  if (!TEXT.test(type)) return undefined
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
   } catch {
-    return body
+    return undefined
   }
 }

@@ -71,16 +71,21 @@ export class Rests {
 
   /** An attempt that began at that time failed: its lane may have to rest. */
   async failed(lane: string, { response, reason, retryAfterMs }: Verdict, startedAt: number): Promise<void> {
-    const record = this.#lanes.get(lane) ?? { failures: 0, rounds: 0, failedAt: -Infinity, answers: undefined }
+    const record = this.#lanes.get(lane) ?? {
+      failures: 0,
+      rounds: 0,
+      failedAt: -Infinity,
+      answers: undefined,
+    }
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.
-    if (startedAt >= record.failedAt) {
+    if (startedAt > record.failedAt) {
       record.rounds++
       record.failedAt = this.#clock.now()
     }
-    const asksForRest = retryAfterMs !== undefined || response?.status === 429 || response?.status === 503
-    if (asksForRest) {
+    const asksForRest = retryAfterMs !== undefined
+    if (asksForRest || response?.status === 429) {
       record.answers = 0
       this.#tellNarrow()
     }
@@ -88,8 +93,9 @@ export class Rests {
     if (hold !== undefined && isHeld(hold)) return
     if (!asksForRest && record.failures < MOST_FAILURES && !hold?.probing) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
-    const forMs = Math.max(retryAfterMs ?? ownMs, 1)
-    if ((hold?.endsInMs ?? 0) < forMs) await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+    const forMs = retryAfterMs ?? ownMs
+    if ((hold?.endsInMs ?? 0) < forMs)
+      await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
   }
 
   #tellNarrow(): void {

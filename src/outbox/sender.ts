@@ -1,19 +1,18 @@
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import { type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
-import { type StoredState, headerSafe, keptResponse, serversAnswer } from './answer.ts'
+import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
 import type { Events } from './events.ts'
 import type { Family } from './family.ts'
 import { keep, letGo } from './kept.ts'
 import type { OutboxRules } from './options.ts'
-import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, toPayload, unpack } from './request.ts'
+import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
 import type { Rests } from './rests.ts'
 import { type Session, ownerOf } from './session.ts'
 import type { KeptAnswer, Verdict } from './verdict.ts'
 import type { Waiter, Waiters } from './waiter.ts'
-import { v7 } from 'uuid'
 
 /** Under which name a message says how often `onParked` has edited it. */
 const EDITS = 'quayside-edits'
@@ -119,7 +118,7 @@ export class Sender {
     try {
       const stored = storedRequest(message.payload)
       version = stored.version
-      first = unpack(stored)
+      first = unpack(stored, id)
     } catch (error) {
       return await message.reject({ reason: `no stored request: ${errorText(error)}` })
     }
@@ -128,7 +127,6 @@ export class Sender {
       waiter.state = 'sending'
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
-    if (!first.headers.has(IDEMPOTENCY_KEY)) first.headers.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
     events.emit({ type: 'sending', id })
     // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
     const stop = (): void => {
@@ -142,17 +140,16 @@ export class Sender {
     signal.removeEventListener('abort', stop)
     if (verdict.response === undefined) {
       const { reason } = stopped.signal
-      if (reason === SIGNED_OUT || (session.isAsked && !(await session.isStill(owner).catch(() => true)))) {
+      // Before it is given back, or it would be claimed again.
+      await session.look().catch(events.fail)
+      if (reason === SIGNED_OUT || session.owner !== owner) {
+        await message.nack(back).catch(unlessStale)
         for (const waiter of waiters) waiter.answerLater('stored')
-        return await message.nack(back).catch(unlessStale)
+        return
       }
       stopped.signal.throwIfAborted()
     }
-    try {
-      await this.#settle(message, verdict, waiters, { epoch, startedAt })
-    } finally {
-      if (verdict.response !== undefined) letGo(verdict.response)
-    }
+    await this.#settle(message, verdict, waiters, { epoch, startedAt })
   }
 
   /** What `before` and `fetch` need to know of this message. */
@@ -190,15 +187,14 @@ export class Sender {
     if (outcome !== 'dead' && (await this.#isReplaced(message))) {
       await message.ack().catch(unlessStale)
       this.#tell(message, 'cancelled', response, `replaced by a newer one: ${reason}`)
-      for (const waiter of waiters) waiter.answerLater('cancelled')
-      return
+      return answer(waiters, 'cancelled', undefined, response)
     }
     let state: StoredState = 'dead'
     try {
       if (outcome === 'dead') await message.reject({ reason })
       else if (outcome === 'park') {
         rests.answered(lane)
-        if (await this.#edited(message, verdict, waiters)) return
+        if (await this.#edited(message, verdict, waiters)) return letGo(response)
         state = await this.#parkWith(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
@@ -216,10 +212,8 @@ export class Sender {
       unlessStale(error)
     }
     this.#tell(message, state, response, reason)
-    for (const waiter of waiters) {
-      if (response === undefined || state === 'retrying') waiter.answerLater(state)
-      else waiter.answer(serversAnswer(id, state, response.clone()))
-    }
+    if (response === undefined || state === 'retrying') answer(waiters, state, undefined, response)
+    else answer(waiters, state, (own) => serversAnswer(id, state, own), response)
   }
 
   async #accepted(
@@ -229,24 +223,26 @@ export class Sender {
   ): Promise<void> {
     const { rests, family } = this.#means
     rests.answered(message.lane ?? '')
-    const answer = (): void => {
-      if (response === undefined) for (const waiter of waiters) waiter.answerLater('accepted')
-      else for (const waiter of waiters) waiter.answer(response.clone())
+    const kept = message.keepMs !== undefined && response !== undefined ? this.#kept(response) : undefined
+    let answered = false
+    const give = (): void => {
+      if (!answered) answer(waiters, 'accepted', (own) => own, response)
+      answered = true
     }
     const soon = STREAM.test(response?.headers.get('content-type') ?? '')
-    if (soon) answer()
-    const timer = soon ? undefined : this.#clock.setTimeout(answer, ANSWER_WITHIN_MS)
+    if (soon) give()
+    const timer = soon ? undefined : this.#clock.setTimeout(give, ANSWER_WITHIN_MS)
     let result: unknown
-    if (message.keepMs !== undefined && response !== undefined) {
+    if (kept !== undefined) {
       const owner = ownerOf(message) || undefined
-      result = { ...bounded(await this.#kept(response), MOST_OF_RESULT), ...(owner && { owner }) }
+      result = { ...bounded(await kept, MOST_OF_RESULT), ...(owner && { owner }) }
     }
     try {
       await message.ack({ result }).catch(unlessStale)
     } finally {
       if (timer !== undefined) this.#clock.clearTimeout(timer)
     }
-    answer()
+    give()
     this.#tell(message, 'accepted', response)
     await this.#quietly(family.ended(message.id))
   }
@@ -286,18 +282,18 @@ export class Sender {
     waiters: readonly Waiter[],
   ): Promise<boolean> {
     const { rules, queue, events } = this.#means
-    const { onParked, maxEdits, maxBodyBytes, omitHeaders } = rules
+    const { onParked, maxEdits } = rules
     const edits = Number(message.headers[EDITS] ?? 0)
     if (onParked === undefined || response === undefined || edits >= maxEdits) return false
     let payload: OutboxPayload
-    const version = v7()
+    let version: string | undefined
     try {
       const edited = await onParked(request, response.clone(), message)
       if (!edited) return false
-      const { request: stored } = await pack('onParked', edited, {}, maxBodyBytes, omitHeaders)
-      const { [IDEMPOTENCY_KEY]: own, ...headers } = stored.headers
-      const isOurs = own === request.headers.get(IDEMPOTENCY_KEY)
-      payload = toPayload({ ...stored, headers: isOurs ? headers : stored.headers, version })
+      const { headers } = edited
+      if (headers.get(IDEMPOTENCY_KEY) === request.headers.get(IDEMPOTENCY_KEY))
+        headers.delete(IDEMPOTENCY_KEY)
+      ;({ payload, version } = await pack('onParked', edited, { replace: true }, rules, false))
     } catch (error) {
       events.fail(error)
       return false
@@ -343,13 +339,32 @@ const SIGNED_OUT = new DOMException('the owner has signed out', 'AbortError')
  * A conflict that may be with an earlier attempt of the same request, which the server still works on: how the error of this
  * attempt begins. `undefined`: it is about the request.
  */
-function doubtOf({ attempt: count, lastError }: Message<OutboxPayload>, verdict: Verdict): string | undefined {
+function doubtOf(
+  { attempt: count, lastError }: Message<OutboxPayload>,
+  verdict: Verdict,
+): string | undefined {
   const { request, response } = verdict
   if (response?.status !== 409 && response?.status !== 425) return undefined
   const gotNone = lastError?.startsWith(NO_ANSWER) || lastError?.startsWith(IN_DOUBT)
   // Whoever had it before has died over it.
   if (gotNone || (count > 1 && lastError === undefined)) return count < MOST_DOUBTS ? IN_DOUBT : undefined
   return request.headers.has(IDEMPOTENCY_KEY) && count < MOST_CONFLICTS ? '' : undefined
+}
+
+/** Answers all who wait: with a response of their own where there is one to take. */
+function answer(
+  waiters: readonly Waiter[],
+  state: StoredState,
+  take: ((response: Response) => Response) | undefined,
+  response: Response | undefined,
+): void {
+  for (const waiter of waiters) {
+    // A copy that nobody reads would hold up who reads the other one.
+    const own = waiter === waiters.at(-1) ? response : response?.clone()
+    if (take === undefined || own === undefined) waiter.answerLater(state)
+    else waiter.answer(take(own))
+  }
+  if (take === undefined || waiters.length === 0) letGo(response)
 }
 
 function isStale(error: unknown): boolean {

@@ -3,12 +3,10 @@ import type { HoldPlace, Message, Queue } from '../core.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import { GROUP } from './rests.ts'
+import { until } from './until.ts'
 
 /** Answers who uses the program now: an id of their account, or nothing while nobody is logged in. */
 export type AskOwner = () => string | undefined | null | Promise<string | undefined | null>
-
-/** Where nothing tells of changes, it is looked again this often, in ms. */
-const LOOK_MS = 1000
 
 /**
  * Whose requests may be sent. Those of others lie in other lanes, which are not claimed.
@@ -136,32 +134,17 @@ export class Session {
 
   /** Resolves when no context has anything of an owner any more. */
   async allEnded(prefix: string): Promise<void> {
-    while (await this.#isLeased(prefix)) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#clock.setTimeout(done, LOOK_MS)
-        const unwatch = this.#queue.watch(done)
-        const clock = this.#clock
-        function done(): void {
-          clock.clearTimeout(timer)
-          unwatch()
-          resolve()
-        }
-      })
-    }
+    await until(this.#queue, this.#clock, async () => !(await this.#isLeased(prefix)))
   }
 
   async #isLeased(prefix: string): Promise<boolean> {
-    for await (const { leased } of this.#lanes(prefix)) if (leased > 0) return true
-    return false
-  }
-
-  async *#lanes(prefix: string): AsyncGenerator<{ readonly lane: string; readonly leased: number }> {
     let cursor: string | undefined
     do {
       const page = await this.#queue.lanes({ group: GROUP, prefix, cursor })
-      yield* page.lanes
+      if (page.lanes.some(({ leased }) => leased > 0)) return true
       cursor = page.cursor
     } while (cursor !== undefined)
+    return false
   }
 }
 

@@ -2,24 +2,18 @@ import type { ListedMessage, MessageState, Queue } from '../core.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import type { Rests } from './rests.ts'
-import type { OutboxPayload } from './request.ts'
+import type { OutboxPayload, Packed } from './request.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /** All but what is done. */
-export const ALL_STATES: readonly MessageState[] = [
-  'ready',
-  'leased',
-  'delayed',
-  'blocked',
-  'parked',
-  'dead',
-]
+export const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead']
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
   id = ''
   /** Tells what the request carries from what another one of the same id carried before. */
   version: string | undefined
+  packed: Packed | undefined
   omitted: readonly (readonly [string, string])[] = []
   /** Until it is known what became of the request. `undefined`: it is being stored. */
   state: StoredState | undefined
@@ -61,15 +55,10 @@ export class Waiters {
     return [...this.#all].filter((waiter) => waiter.id === id && waiter.version === version)
   }
 
-  /** It is known of some requests what became of them. */
-  ended(ids: ReadonlySet<string>, state: StoredState): void {
+  /** Some requests are not there any more. Those that are under way may still get their answer. */
+  cancelled(ids: ReadonlySet<string>): void {
     for (const waiter of this.#all)
-      if (ids.has(waiter.id) && waiter.state !== undefined) waiter.answerLater(state)
-  }
-
-  /** Nothing more is sent for now: nobody need wait. */
-  let(): void {
-    for (const waiter of this.#all) if (waiter.state === 'stored') waiter.answerLater()
+      if (ids.has(waiter.id) && waiter.state === 'stored') waiter.answerLater('cancelled')
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */
@@ -80,7 +69,13 @@ export class Waiters {
     const found = new Map<string, ListedMessage<OutboxPayload>>()
     let cursor: string | undefined
     do {
-      const page = await this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+      const page = await this.#queue.list({
+        ids,
+        state: ALL_STATES,
+        limit: ids.length,
+        bodies: false,
+        cursor,
+      })
       for (const message of page.messages) found.set(message.id, message)
       cursor = page.cursor
     } while (cursor !== undefined)

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { defaultOutcome } from '../../src/outbox/index.ts'
+import { type OutboxRequestInit, defaultOutcome } from '../../src/outbox/index.ts'
 import { retryAfterMs } from '../../src/outbox/retry-after.ts'
 import { defer } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
@@ -9,81 +9,69 @@ import { goOffline, setUpOutbox, stateOf } from './set-up.ts'
 
 const POST = { method: 'POST', body: 'hello' }
 
-/** What each status leads to: the answer to the caller, what waits, and what is dead. */
+/** What each status leads to: the answer to the caller, and what waits. */
 const OUTCOMES = [
   {
     outcome: 'accepted',
-    all: [200, 201, 202, 204],
+    all: [200, 201, 202, 204, 207],
     answer: (status: number) => [status, null],
     waits: () => [],
-    dead: () => [],
   },
   {
     outcome: 'retry',
-    all: [408, 425, 429, 500, 501, 502, 503, 504, 511],
+    all: [408, 425, 429, 500, 501, 502, 503, 504, 511, 599],
     answer: () => [202, 'retrying'],
     waits: (lastError: string) => [{ state: 'delayed', attempt: 1, lastError }],
-    dead: () => [],
   },
   {
     outcome: 'hold',
-    all: [401, 403],
-    answer: () => [202, 'held'],
+    all: [401, 419, 440, 498],
+    answer: (status: number) => [status, 'held'],
     waits: (lastError: string) => [{ state: 'ready', attempt: 0, lastError }],
-    dead: () => [],
   },
   {
-    outcome: 'dead',
-    all: [301, 302, 304, 400, 402, 404, 405, 409, 410, 413, 415, 418, 422, 451],
-    answer: (status: number) => [status, 'dead'],
-    waits: () => [],
-    dead: (lastError: string) => [{ reason: 'rejected', attempt: 1, lastError }],
+    outcome: 'park',
+    all: [304, 400, 402, 403, 404, 405, 410, 412, 413, 415, 418, 422, 423, 451],
+    answer: (status: number) => [status, 'parked'],
+    waits: (reason: string, status: number) => [{ state: 'parked', parked: { reason, data: { status } } }],
   },
 ]
 const CASES = OUTCOMES.flatMap(({ all, ...one }) => all.map((status) => ({ status, ...one })))
 
+const STATES = ['ready', 'delayed', 'leased', 'blocked', 'parked'] as const
+
 describe('a real server answers', () => {
-  test.each(CASES)('$status: $outcome', async ({ status, outcome, answer, waits, dead }) => {
+  test.each(CASES)('$status: $outcome', async ({ status, answer, waits }) => {
     const { origin, arrived } = await serve(statuses(status))
     const { outbox, queue } = setUpOutbox()
     const response = await outbox.fetch(origin, POST)
     const reason = `HTTP ${status}: ${status === 304 ? '' : `this is ${status}`}`
     expect(arrived.length).toBe(1)
     expect([response.status, stateOf(response)]).toEqual(answer(status))
-    expect((await queue.list()).messages).toMatchObject(waits(reason))
-    expect((await queue.deadLetters().list()).messages).toMatchObject(dead(reason))
-    expect(outbox.held).toBe(outcome === 'hold')
+    expect((await queue.list({ state: STATES })).messages).toMatchObject(waits(reason, status))
+    expect((await queue.deadLetters().list()).messages).toEqual([])
   })
 
-  test('a redirect in the same origin: what it leads to counts', async () => {
-    const { origin, arrived } = await serve((response, { path }) =>
-      path === '/old'
-        ? response.writeHead(307, { location: '/new' }).end()
-        : response.writeHead(200).end('new'),
-    )
-    const { outbox } = setUpOutbox()
-    const response = await outbox.fetch(`${origin}/old`, POST)
-    expect([response.status, response.redirected, await response.text()]).toEqual([200, true, 'new'])
-    expect(arrived.map(({ method, path }) => [method, path])).toEqual([
-      ['POST', '/old'],
-      ['POST', '/new'],
-    ])
-  })
-
-  test('a redirect to another origin, which is a captive portal: retry', async () => {
-    const portal = await serve((response) => response.writeHead(200).end('please log in to the train'))
-    const { origin } = await serve((response) => response.writeHead(302, { location: portal.origin }).end())
-    const { outbox } = setUpOutbox()
+  test.each([600, 999])('%i, which is no status: retry', async (status) => {
+    const { origin } = await serve(statuses(status))
+    const { outbox, queue } = setUpOutbox()
     expect(stateOf(await outbox.fetch(origin, POST))).toBe('retrying')
-    expect(portal.arrived.length).toBe(1)
-    expect(await outbox.size()).toBe(1)
+    expect((await queue.list()).messages).toMatchObject([{ lastError: `HTTP ${status}: this is ${status}` }])
   })
 
-  test('a redirect that the caller asked to see: accepted', async () => {
-    // Node shows such a response, browsers make it opaque.
-    const opaque = { type: 'opaqueredirect', status: 0, ok: false, redirected: false } as Response
-    expect(defaultOutcome(opaque, new Request('http://a.example'))).toBe('accepted')
-  })
+  test.each([
+    ['park', 999, 'parked'],
+    ['dead', 700, 'dead'],
+    ['accepted', 999, null],
+  ] as const)(
+    'by a policy that says %s to %i, which is no status: the caller hears of it',
+    async (outcome, status, state) => {
+      const { origin } = await serve(statuses(status))
+      const { outbox } = setUpOutbox({ outcome: () => outcome })
+      const response = await outbox.fetch(origin, POST)
+      expect([await response.text(), stateOf(response)]).toEqual([`this is ${status}`, state])
+    },
+  )
 
   test('nothing at all: retry', async () => {
     const { outbox, queue } = setUpOutbox()
@@ -114,13 +102,20 @@ describe('a real server answers', () => {
       response.writeHead(status, { 'content-length': '100' })
       response.write('half')
     })
-    const { outbox, told } = setUpOutbox({ timeoutMs: 5000 })
-    const response = await outbox.fetch(origin, POST)
-    await told('accepted')
-    const reader = response.body!.getReader()
+    const { outbox, clock } = setUpOutbox({ timeoutMs: 5000 })
+    let response: Response | undefined
+    void outbox.fetch(origin, POST).then((answer) => (response = answer))
+    await expect
+      .poll(async () => {
+        await clock.advance(10)
+        return response?.status
+      })
+      .toBe(status)
+    const reader = response!.body!.getReader()
     expect(new TextDecoder().decode((await reader.read()).value)).toBe('half')
-    await reader.cancel()
+    await clock.advance(10_000)
     expect(await outbox.size()).toBe(0)
+    void reader.cancel()
   })
 
   test('200 and a reset in the middle of the body: accepted; who reads the body is told', async () => {
@@ -181,6 +176,171 @@ describe('a real server answers', () => {
   })
 })
 
+describe('a redirect', () => {
+  const NEW = 'this is new'
+  /** A server that redirects from `/old`, and what an outbox makes of it. */
+  async function redirected(status: number, init: OutboxRequestInit, location = '/new') {
+    const server = await serve((response, { path }) =>
+      path === '/old'
+        ? response.writeHead(status, { location }).end()
+        : response.writeHead(200, { 'content-type': 'text/html' }).end(NEW),
+    )
+    const { outbox, queue } = setUpOutbox()
+    const response = await outbox.fetch(`${server.origin}/old`, init)
+    const [parked] = (await queue.list({ state: 'parked' })).messages
+    return {
+      ...server,
+      response,
+      outbox,
+      parked,
+      paths: server.arrived.map(({ method, path }) => `${method} ${path}`),
+    }
+  }
+
+  test.each([
+    [307, 'POST'],
+    [308, 'POST'],
+    [307, 'PATCH'],
+    [301, 'PUT'],
+    [302, 'DELETE'],
+  ])('with %i of a %s keeps the request: what it leads to counts', async (status, method) => {
+    const { response, paths, arrived } = await redirected(status, {
+      method,
+      body: 'hello',
+      headers: { 'x-own': 'yes' },
+    })
+    expect([response.status, stateOf(response), await response.text()]).toEqual([200, null, NEW])
+    expect(paths).toEqual([`${method} /old`, `${method} /new`])
+    expect(arrived[1]).toMatchObject({ body: Buffer.from('hello'), headers: { 'x-own': 'yes' } })
+    expect(arrived[1]!.headers['idempotency-key']).toBe(arrived[0]!.headers['idempotency-key'])
+  })
+
+  test.each([
+    [301, 'POST'],
+    [302, 'POST'],
+    [303, 'POST'],
+    [303, 'PUT'],
+    [303, 'DELETE'],
+  ])(
+    'with %i of a %s would make a GET of it: parked, though that would have been answered with 200',
+    async (status, method) => {
+      const { response, paths, parked, outbox } = await redirected(status, { method, body: 'hello' })
+      expect([response.status, stateOf(response)]).toEqual([status, 'parked'])
+      expect(paths).toEqual([`${method} /old`])
+      expect(parked!.parked).toMatchObject({
+        reason: `redirected to /new (HTTP ${status})`,
+        data: { status },
+      })
+      await outbox.drain()
+      expect(await outbox.size()).toBe(1)
+    },
+  )
+
+  test.each([301, 302, 303])(
+    'with %i of a request that allows it (seeOther): what it leads to counts',
+    async (status) => {
+      const { response, paths, outbox } = await redirected(status, { ...POST, seeOther: 'accept' })
+      expect([response.status, await response.text()]).toEqual([200, NEW])
+      expect(paths).toEqual(['POST /old', 'GET /new'])
+      expect(await outbox.size()).toBe(0)
+    },
+  )
+
+  test.each([301, 302, 303, 307, 308])('with %i of a GET is followed', async (status) => {
+    const { response, paths } = await redirected(status, {})
+    expect([response.status, await response.text()]).toEqual([200, NEW])
+    expect(paths).toEqual(['GET /old', 'GET /new'])
+  })
+
+  test('that the caller wants to see is parked, or accepted if it allows it', async () => {
+    const init = { ...POST, redirect: 'manual' } as const
+    const { parked } = await redirected(303, init)
+    expect(parked!.parked!.reason).toBe('redirected to /new (HTTP 303)')
+    const { response, outbox } = await redirected(303, { ...init, seeOther: 'accept' })
+    expect([response.status, stateOf(response), await outbox.size()]).toEqual([303, null, 0])
+    // As browsers show it.
+    const opaque = {
+      type: 'opaqueredirect',
+      status: 0,
+      ok: false,
+      redirected: false,
+      url: '',
+      headers: new Headers(),
+    }
+    const request = new Request('http://a.example', POST)
+    expect(defaultOutcome(opaque as Response, request)).toBe('park')
+    const allowed = { payload: { method: 'POST', url: 'http://a.example', headers: {}, seeOther: 'accept' } }
+    expect(defaultOutcome(opaque as Response, request, allowed as never)).toBe('accepted')
+  })
+
+  test('without end is given up', async () => {
+    const { origin, arrived } = await serve((response) => response.writeHead(307, { location: '/' }).end())
+    const { outbox, queue } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    expect(arrived.length).toBe(21)
+    expect((await queue.list({ state: 'parked' })).messages[0]!.parked!.reason).toContain('redirected to /')
+  })
+
+  test('to another origin takes no token along', async () => {
+    const other = await serve()
+    const { origin, arrived } = await serve((response) =>
+      response.writeHead(307, { location: `${other.origin}/x` }).end(),
+    )
+    const { outbox } = setUpOutbox()
+    await outbox.fetch(origin, { ...POST, headers: { authorization: 'Bearer secret', 'x-own': 'yes' } })
+    expect(arrived[0]!.headers.authorization).toBe('Bearer secret')
+    expect(other.arrived[0]!.headers).toMatchObject({ 'x-own': 'yes' })
+    expect(other.arrived[0]!.headers.authorization).toBeUndefined()
+  })
+
+  describe('as a browser shows it, which follows it', () => {
+    const CASE = { ok: true, redirected: true, type: 'basic', headers: new Headers() }
+    const of = (url: string, status: number, request: Request): string =>
+      defaultOutcome({ ...CASE, url, status, ok: status < 300 } as Response, request)
+    test.each<[string, string, number, string, string]>([
+      ['POST', 'https://a.example/login', 200, 'park', 'https://a.example/'],
+      ['POST', 'https://b.example/login', 200, 'park', 'https://a.example/'],
+      ['POST', 'https://a.example/new', 201, 'accepted', 'https://a.example/'],
+      ['POST', 'https://a.example/new', 204, 'accepted', 'https://a.example/'],
+      ['DELETE', 'https://b.example/new', 202, 'accepted', 'https://a.example/'],
+      ['PUT', 'https://a.example/new', 200, 'park', 'https://a.example/'],
+      ['POST', 'https://a.example/new', 422, 'park', 'https://a.example/'],
+      ['POST', 'https://a.example/new', 401, 'hold', 'https://a.example/'],
+      ['POST', 'https://a.example/new', 503, 'retry', 'https://a.example/'],
+      ['GET', 'https://b.example/new', 200, 'accepted', 'https://a.example/'],
+      // Who is on the way can answer http, and nobody else can answer https.
+      ['POST', 'http://portal.example/', 200, 'retry', 'http://a.example/'],
+      ['POST', 'https://portal.example/', 200, 'retry', 'http://a.example/'],
+      ['GET', 'https://portal.example/', 200, 'retry', 'http://a.example/'],
+      ['POST', 'https://a.example/', 200, 'park', 'http://a.example/'],
+    ])('%s to %s, %i: %s', (method, url, status, outcome, from) => {
+      expect(of(url, status, new Request(from, { method }))).toBe(outcome)
+    })
+  })
+})
+
+describe('an answer of another outbox is not the server', () => {
+  test.each(['stored', 'retrying', 'held', 'accepted', 'parked'])('%s: parked', async (state) => {
+    const { origin, arrived } = await serve((response) =>
+      response.writeHead(202, { 'quayside-state': state }).end(),
+    )
+    const { outbox, queue } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    expect((await queue.list({ state: 'parked' })).messages[0]!.parked!.reason).toContain('isAttempt')
+    await outbox.drain()
+    expect(arrived.length).toBe(1)
+  })
+
+  test('that passed it through, because it could not store it, is: accepted', async () => {
+    const { origin } = await serve((response) =>
+      response.writeHead(201, { 'quayside-state': 'unstored' }).end(),
+    )
+    const { outbox } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    expect(await outbox.size()).toBe(0)
+  })
+})
+
 describe('Retry-After', () => {
   test.each([
     ['seconds', () => '120', 120_000],
@@ -190,7 +350,9 @@ describe('Retry-After', () => {
     const { origin, arrived } = await serve((response, _request, number) =>
       number > 1
         ? response.end()
-        : response.writeHead(503, { 'retry-after': header(clock.now()) }).end('later'),
+        : response
+            .writeHead(503, { 'retry-after': header(clock.now()), date: new Date(clock.now()).toUTCString() })
+            .end('later'),
     )
     const stop = outbox.start()
     await outbox.fetch(origin, POST)
@@ -220,7 +382,18 @@ describe('Retry-After', () => {
     ['Mon, 31 Dec 2029 00:00:00 GMT', undefined],
     ['Tue, 01 Jan 2999 00:00:00 GMT', 86_400_000],
   ])('%j is %j ms', (value, ms) => {
-    expect(retryAfterMs(value, NOW)).toBe(ms)
+    expect(retryAfterMs(new Headers(value === null ? {} : { 'retry-after': value }), NOW)).toBe(ms)
+  })
+
+  test.each<[string, number | undefined]>([
+    ['Tue, 01 Jan 2030 00:01:00 GMT', 60_000],
+    ['Tue, 01 Jan 2030 00:00:00 GMT', undefined],
+    ['60', 60_000],
+  ])('%j is read by the clock of the server', (value, ms) => {
+    const headers = new Headers({ 'retry-after': value, date: 'Tue, 01 Jan 2030 00:00:00 GMT' })
+    for (const offMs of [-7_200_000, 0, 7_200_000]) expect(retryAfterMs(headers, NOW + offMs)).toBe(ms)
+    headers.set('date', 'yesterday')
+    expect(retryAfterMs(headers, NOW)).toBe(ms)
   })
 })
 

@@ -216,7 +216,7 @@ test('a stream that breaks rejects with what it broke with, and nothing is store
 test('a message that is no request is a dead letter, and holds nobody up', async () => {
   const { origin, arrived } = await serve()
   const { outbox, queue } = setUpOutbox()
-  await queue.createProducer().send('no request' as never)
+  await queue.createProducer().send('no request' as never, { lane: ' anywhere' })
   await outbox.fetch(origin)
   expect(arrived.length).toBe(1)
   const { messages } = await queue.deadLetters().list()

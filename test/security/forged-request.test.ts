@@ -26,7 +26,7 @@ async function listen(): Promise<{ origin: string; received: Received[] }> {
 async function replay(...forged: readonly unknown[]): Promise<Queue> {
   const queue = new Queue('outbox')
   const producer = queue.createProducer()
-  for (const payload of forged) await producer.send(payload)
+  for (const payload of forged) await producer.send(payload, { lane: ' anywhere' })
   await new Outbox(queue).drain()
   return queue
 }

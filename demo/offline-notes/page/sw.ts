@@ -26,8 +26,7 @@ const worker = globalThis as unknown as WorkerScope
 /** The outbox, which rests while it is switched off. */
 const switched: SyncedOutbox = {
   fetch: (input, init) => outbox.fetch(input, init),
-  held: false,
-  size: async () => ((await isSwitchedOff()) ? 0 : await outbox.size()),
+  due: async () => ((await isSwitchedOff()) ? 0 : await outbox.due()),
   drain: async (options) =>
     (await isSwitchedOff())
       ? { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }

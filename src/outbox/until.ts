@@ -1,0 +1,43 @@
+import type { Clock } from '../clock.ts'
+import type { Queue } from '../core.ts'
+import { coalesce } from './coalesce.ts'
+import type { OutboxPayload } from './request.ts'
+
+/** Leases end without a word, and not every storage can tell of changes: it is looked again this often, in ms. */
+const LOOK_MS = 1000
+
+/** Resolves when something is so in a queue: looks now, at each hint, and now and then. Rejects as `isSo` does. */
+export function until(
+  queue: Queue<OutboxPayload>,
+  clock: Clock,
+  isSo: () => Promise<boolean>,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let timer: unknown
+    const end = (settle: () => void): void => {
+      unwatch()
+      clock.clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      over = true
+      settle()
+    }
+    let over = false
+    const abort = (): void => end(() => reject(signal!.reason))
+    const look = coalesce(async () => {
+      clock.clearTimeout(timer)
+      try {
+        const so = await isSo()
+        if (over) return
+        if (so) end(resolve)
+        else timer = clock.setTimeout(look, LOOK_MS)
+      } catch (error) {
+        if (!over) end(() => reject(error))
+      }
+    })
+    const unwatch = queue.watch(look)
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
+    else look()
+  })
+}

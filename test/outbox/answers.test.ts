@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import { expectCode, isPending } from '../support/set-up.ts'
+import { serve, statuses } from './server.ts'
+import { idOf, setUpOutbox, stateOf } from './set-up.ts'
+
+// What came back, in any context, and what has become of a request.
+
+const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
+
+describe('response', () => {
+  test('of a request that another context has sent', async () => {
+    const { origin } = await serve((response) =>
+      response.writeHead(201, { 'content-type': 'application/json', location: '/notes/77' }).end('{"id":77}'),
+    )
+    const { outbox, another, clock } = setUpOutbox()
+    const { id } = await outbox.store(origin, post('x'))
+    const tab = another()
+    expect(await tab.response(id)).toBeUndefined()
+    const waiting = tab.response(id, { waitMs: 10_000 })
+    await another().drain()
+    const response = (await waiting)!
+    expect([response.status, stateOf(response), idOf(response)]).toEqual([201, null, id])
+    expect([response.headers.get('location'), await response.json()]).toEqual(['/notes/77', { id: 77 }])
+    expect((await another().response(id))!.status).toBe(201)
+    await clock.advance(86_400_001)
+    expect(await another().response(id)).toBeUndefined()
+  })
+
+  test('that waited in vain, or was given up', async () => {
+    const { outbox, clock } = setUpOutbox()
+    const { id } = await outbox.store('http://127.0.0.1:9', post('x'))
+    const waiting = outbox.response(id, { waitMs: 5000 })
+    await clock.advance(4999)
+    expect(await isPending(waiting)).toBe(true)
+    await clock.advance(1)
+    expect(await waiting).toBeUndefined()
+    const reason = new Error('enough')
+    await expect(outbox.response(id, { waitMs: 5000, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    await expectCode(outbox.response(id, { wait: 1 } as never), 'INVALID_ARGUMENT', 'waitMs')
+  })
+
+  test('of one that is parked meanwhile', async () => {
+    const { origin } = await serve(statuses(422))
+    const { outbox, another } = setUpOutbox()
+    const { id } = await outbox.store(origin, post('x'))
+    const waiting = another().response(id, { waitMs: 10_000 })
+    await outbox.drain()
+    const response = (await waiting)!
+    expect([response.status, stateOf(response), await response.text()]).toEqual([422, 'parked', 'this is 422'])
+  })
+
+  test('has the first 64 kB, is kept for as long as a request says, or not at all', async () => {
+    const { origin } = await serve((response) => response.end('x'.repeat(200_000)))
+    const { outbox, clock } = setUpOutbox({ keepResponse: 0 })
+    const one = await outbox.store(origin, { ...post('1'), keepResponse: 60_000 })
+    const two = await outbox.store(origin, post('2'))
+    await outbox.drain()
+    expect((await (await outbox.response(one.id))!.text()).length).toBe(65_536)
+    expect(await outbox.response(two.id)).toBeUndefined()
+    await clock.advance(60_001)
+    expect(await outbox.response(one.id)).toBeUndefined()
+  })
+
+  test.each<[string, number, string | Uint8Array]>([
+    ['204', 204, ''],
+    ['control characters', 200, '\u0001'.repeat(70_000)],
+    ['bytes', 200, new Uint8Array(70_000).fill(255)],
+  ])('%s does no harm', async (_, status, body) => {
+    const { origin } = await serve((response) => response.writeHead(status).end(status === 204 ? undefined : body))
+    const { outbox } = setUpOutbox()
+    const { id } = await outbox.store(origin, post('1'))
+    expect(await outbox.drain()).toMatchObject({ acked: 1 })
+    expect((await outbox.response(id))!.status).toBe(status)
+  })
+
+  test('that never ends is handed over as it comes, and does not hold up its key for ever', async () => {
+    const { origin, arrived } = await serve((response, _, number) => {
+      if (number > 1) return response.end()
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      return response.write('data: 1\n\n')
+    })
+    const { outbox, clock } = setUpOutbox()
+    const stop = outbox.start()
+    const response = await outbox.fetch(origin, { ...post('1'), key: 'k' })
+    const reader = response.body!.getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: 1\n\n')
+    const next = outbox.fetch(origin, { ...post('2'), key: 'k' })
+    await clock.advance(5000)
+    expect((await next).status).toBe(200)
+    expect(arrived.length).toBe(2)
+    await reader.cancel()
+    await stop()
+  })
+})
+
+describe('who waits for what somebody else does learns', () => {
+  test('that it expired', async () => {
+    const { origin } = await serve(() => undefined)
+    const { outbox, clock, told } = setUpOutbox({ concurrency: 1, answerWithinMs: 60_000 })
+    const stop = outbox.start()
+    await outbox.store(origin, post('slow'))
+    await told('sending')
+    const answer = outbox.fetch(origin, { ...post('x'), expiresInMs: 20_000 })
+    await told('stored', 2)
+    await clock.advance(30_000)
+    await stop()
+    await outbox.drain({ deadline: clock.now() + 10 }).catch(() => undefined)
+    await clock.advance(60_000)
+    expect(['expired', 'stored']).toContain(stateOf(await answer))
+  })
+
+  test.each<[string, (setUp: ReturnType<typeof setUpOutbox>, id: string) => Promise<unknown>]>([
+    ['cancelled', async ({ outbox }, id) => await outbox.cancel(id)],
+    ['cancelled', async ({ outbox }) => await outbox.clear()],
+    ['purged', async ({ queue }) => await queue.purge()],
+  ])('that it was %s', async (state, act) => {
+    const { origin } = await serve(() => undefined)
+    const setUp = setUpOutbox({ concurrency: 1 })
+    const stop = setUp.outbox.start()
+    await setUp.outbox.store(origin, post('slow'))
+    await setUp.told('sending')
+    const answer = setUp.outbox.fetch(origin, { ...post('x'), id: 'a' })
+    await setUp.told('stored', 2)
+    await act(setUp, 'a')
+    expect(stateOf(await answer)).toBe(state)
+    await stop()
+  })
+})
+
+test('of what is accepted and parked, all contexts hear, with the status', async () => {
+  const { origin } = await serve(statuses(201, 422))
+  const { outbox, another } = setUpOutbox()
+  const heard: unknown[] = []
+  const unwatch = another().watch((event) => event.type !== 'changed' && heard.push(event))
+  const ids = [idOf(await outbox.fetch(origin, { ...post('1'), id: 'one' })) ?? 'one', idOf(await outbox.fetch(origin, post('2')))]
+  await expect.poll(() => heard).toEqual([
+    { type: 'accepted', id: 'one', status: 201 },
+    { type: 'parked', id: ids[1], status: 422 },
+  ])
+  unwatch()
+})
+
+describe('settled', () => {
+  test('resolves when nothing waits, of a key or at all', async () => {
+    const finish: (() => void)[] = []
+    const { origin } = await serve((response) => finish.push(() => response.end()))
+    const { outbox, another } = setUpOutbox()
+    const tab = another()
+    await outbox.settled()
+    const stop = outbox.start()
+    await outbox.store(origin, { ...post('1'), key: 'a' })
+    await outbox.store(origin, { ...post('2'), key: 'b' })
+    await expect.poll(() => finish.length).toBe(2)
+    const [all, a] = [tab.settled(), tab.settled({ key: 'a' })]
+    expect(await isPending(a)).toBe(true)
+    finish[0]!()
+    await a
+    expect(await isPending(all)).toBe(true)
+    finish[1]!()
+    await all
+    await stop()
+  })
+
+  test('does not wait for what is parked, nor for what is blocked by that; may be given up', async () => {
+    const { origin } = await serve(statuses(422))
+    const { outbox } = setUpOutbox()
+    await outbox.store(origin, { ...post('1'), key: 'a' })
+    await outbox.store(origin, { ...post('2'), key: 'a' })
+    await outbox.drain()
+    await outbox.settled()
+    await outbox.store(origin, post('3'))
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const waiting = outbox.settled({ signal: controller.signal })
+    controller.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+  })
+})

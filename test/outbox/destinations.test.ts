@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest'
+import { Outbox } from '../../src/outbox/index.ts'
+import { settle } from '../support/manual-clock.ts'
+import { type Respond, serve, statuses } from './server.ts'
+import { setUpOutbox, stateOf } from './set-up.ts'
+
+// One destination never spoils another.
+
+const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
+
+/** Moves the clock on until something is so. */
+async function passes(clock: { advance(ms: number): Promise<void> }, ms: number, done: () => boolean): Promise<number> {
+  for (let passed = 0; ; passed += ms) {
+    // What goes over the network needs time of its own.
+    for (let i = 0; i < 20; i++) {
+      await settle()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    if (done()) return passed
+    if (passed > 50_000_000) throw new Error('never')
+    await clock.advance(ms)
+  }
+}
+
+describe('slots', () => {
+  test('a host that never answers takes none of another one', async () => {
+    const { origin: dead } = await serve(() => undefined)
+    const { origin, arrived } = await serve()
+    const { outbox, told } = setUpOutbox()
+    const stop = outbox.start()
+    for (let i = 0; i < 12; i++) await outbox.store(dead, post(`${i}`))
+    await told('sending', 4)
+    expect((await outbox.fetch(origin, post('x'))).status).toBe(201)
+    expect(arrived.length).toBe(1)
+    await stop()
+  })
+
+  test('are those of a destination of your own, from all contexts together', async () => {
+    const one = await serve((response) => setTimeout(() => response.end(), 3))
+    const two = await serve((response) => setTimeout(() => response.end(), 3))
+    const { outbox, another, told } = setUpOutbox({ destination: () => 'all of them', concurrency: 1 })
+    const stops = [outbox.start(), another().start()]
+    for (let i = 0; i < 8; i++) await outbox.store((i % 2 ? one : two).origin, post(`${i}`))
+    await expect.poll(() => one.arrived.length + two.arrived.length).toBe(8)
+    expect(Math.max(one.busy.most, two.busy.most)).toBe(1)
+    expect(told).toBeDefined()
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test('retries and what was never tried alternate', async () => {
+    let down = true
+    const { origin, bodies } = await serve((response) => response.writeHead(down ? 500 : 200).end())
+    const { outbox, clock, told } = setUpOutbox({ concurrency: 1 })
+    for (const body of ['r1', 'r2']) await outbox.store(origin, post(body))
+    await outbox.drain()
+    for (const body of ['n1', 'n2', 'n3']) await outbox.store(origin, post(body))
+    down = false
+    clock.jump(10_000)
+    await outbox.drain()
+    await told('accepted', 5)
+    expect(bodies().slice(2, 6).map((body) => body[0]).toSorted()).toEqual(['n', 'n', 'r', 'r'])
+    expect(bodies().slice(2, 4).map((body) => body[0]).toSorted()).toEqual(['n', 'r'])
+  })
+})
+
+describe('a destination cools down', () => {
+  test('after Retry-After: nobody asks it before, in any context; then one, then the rest', async () => {
+    let banned = true
+    const { origin, arrived } = await serve((response) =>
+      banned ? response.writeHead(503, { 'retry-after': '60' }).end() : response.end(),
+    )
+    const { outbox, another, clock } = setUpOutbox()
+    const stops = [outbox.start(), another().start()]
+    for (let i = 0; i < 100; i++) await outbox.store(origin, post(`${i}`))
+    await expect.poll(() => arrived.length).toBe(4)
+    await settle()
+    for (let minute = 1; minute <= 3; minute++) {
+      const before = arrived.length
+      await clock.advance(59_000)
+      await settle()
+      expect(arrived.length).toBe(before)
+      await passes(clock, 1000, () => arrived.length > before)
+      expect(arrived.length).toBe(before + 1)
+    }
+    banned = false
+    await passes(clock, 1000, () => arrived.length >= 107)
+    expect(await outbox.size()).toBe(0)
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test('and is tried by nobody else meanwhile, but goes for those who ask for it', async () => {
+    const { origin, arrived } = await serve((response, _, number) =>
+      number === 1 ? response.writeHead(429, { 'retry-after': '60' }).end() : response.end(),
+    )
+    const { outbox, another } = setUpOutbox()
+    expect(stateOf(await outbox.fetch(origin, post('1')))).toBe('retrying')
+    const other = another()
+    expect(stateOf(await other.fetch(origin, post('2')))).toBe('stored')
+    expect(await other.drain()).toMatchObject({ acked: 0 })
+    expect(arrived.length).toBe(1)
+    expect(await other.retryNow()).toBe(1)
+    await expect.poll(() => arrived.length).toBe(3)
+  })
+
+  test('after failures in a row, for longer and longer', async () => {
+    let up = false
+    const { origin, arrived } = await serve((response) => response.end())
+    const tried: number[] = []
+    const { outbox, clock } = setUpOutbox({
+      fetch: (request, init) => {
+        tried.push(clock.now())
+        return up ? fetch(request, init) : Promise.reject(new TypeError('Failed to fetch'))
+      },
+    })
+    for (let i = 0; i < 300; i++) await outbox.store(origin, post(`${i}`))
+    const start = clock.now()
+    const stop = outbox.start()
+    await clock.advance(600_000)
+    expect(tried.length).toBeLessThan(20)
+    up = true
+    await passes(clock, 10_000, () => arrived.length === 300)
+    expect(clock.now() - start).toBeLessThan(600_000 + 400_000)
+    await stop()
+  })
+
+  test('a limiter that prolongs its ban at each request within it gets all at nearly its own pace', async () => {
+    const EVERY = 10_000
+    const AT_ONCE = 10
+    let refused = 0
+    let until = 0
+    let count = 0
+    let windowAt = 0
+    let now = (): number => 0
+    const respond: Respond = (response) => {
+      const at = now()
+      if (at < until) {
+        until = at + EVERY
+        refused++
+        return response.writeHead(429, { 'retry-after': String(EVERY / 1000) }).end()
+      }
+      if (at >= windowAt + EVERY) {
+        windowAt = at
+        count = 0
+      }
+      if (++count <= AT_ONCE) return response.end()
+      until = at + EVERY
+      refused++
+      return response.writeHead(429, { 'retry-after': String(EVERY / 1000) }).end()
+    }
+    const { origin } = await serve(respond)
+    const { outbox, clock, events } = setUpOutbox()
+    now = () => clock.now()
+    for (let i = 0; i < 120; i++) await outbox.store(origin, post(`${i}`))
+    const start = clock.now()
+    const stop = outbox.start()
+    await passes(clock, 1000, () => events.filter(({ type }) => type === 'accepted').length === 120)
+    const took = clock.now() - start
+    expect(took).toBeLessThan(((120 / AT_ONCE) * EVERY) * 1.5)
+    expect(refused).toBeLessThanOrEqual(took / EVERY + 4)
+    await stop()
+  }, 30_000)
+
+  test('does not rest for what one request is told', async () => {
+    const { origin, arrived } = await serve(statuses(500, 200, 500, 200, 500, 200))
+    const { outbox } = setUpOutbox({ concurrency: 1 })
+    for (let i = 0; i < 6; i++) await outbox.store(origin, post(`${i}`))
+    await outbox.drain()
+    expect(arrived.length).toBe(6)
+  })
+})
+
+describe('a destination is held', () => {
+  test.each([401, 419, 440, 498])('by %i, and no other one; the caller gets the answer of the server', async (status) => {
+    const { origin, arrived } = await serve(statuses(status))
+    const { origin: other } = await serve()
+    const { outbox } = setUpOutbox()
+    const answer = await outbox.fetch(origin, post('1'))
+    expect([answer.status, stateOf(answer), await answer.text()]).toEqual([status, 'held', `this is ${status}`])
+    expect(await outbox.held()).toMatchObject([{ destination: origin, reason: `HTTP ${status}: this is ${status}` }])
+    expect(stateOf(await outbox.fetch(origin, post('2')))).toBe('held')
+    expect((await outbox.fetch(other, post('3'))).status).toBe(201)
+    expect(arrived.length).toBe(1)
+    expect(await outbox.due()).toBe(0)
+  })
+
+  test('in all contexts, and over in all after resume in any: one goes first, then the rest', async () => {
+    let loggedIn = false
+    const finish: (() => void)[] = []
+    const { origin, arrived } = await serve((response) => {
+      if (!loggedIn) return response.writeHead(401).end()
+      return finish.push(() => response.end())
+    })
+    const { outbox, another } = setUpOutbox()
+    const [tab, worker] = [another(), another()]
+    const stops = [outbox.start(), tab.start()]
+    await outbox.fetch(origin, post('0'))
+    for (let i = 1; i < 10; i++) await tab.store(origin, post(`${i}`))
+    expect(await worker.drain()).toMatchObject({ acked: 0, retried: 0 })
+    expect(arrived.length).toBe(1)
+    loggedIn = true
+    await worker.resume()
+    await expect.poll(() => finish.length).toBe(1)
+    await settle()
+    expect(finish.length).toBe(1)
+    finish[0]!()
+    await expect.poll(() => finish.length).toBe(5)
+    for (let done = 1; done < 10; done++) {
+      await expect.poll(() => finish.length).toBeGreaterThan(done)
+      finish[done]!()
+    }
+    await expect.poll(() => outbox.size()).toBe(0)
+    expect(await outbox.held()).toEqual([])
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test('by an answer from before the log-in no more', async () => {
+    const finish: (() => void)[] = []
+    const { origin, arrived } = await serve((response, _, number) =>
+      number <= 2 ? finish.push(() => response.writeHead(401).end()) : response.end(),
+    )
+    const { outbox } = setUpOutbox()
+    const stop = outbox.start()
+    for (let i = 0; i < 4; i++) await outbox.store(origin, { ...post(`${i}`) })
+    await expect.poll(() => arrived.length).toBeGreaterThanOrEqual(2)
+    finish[0]!()
+    await expect.poll(async () => (await outbox.held()).length).toBe(1)
+    await outbox.resume()
+    finish[1]!()
+    await expect.poll(() => outbox.size()).toBe(0)
+    await stop()
+  })
+
+  test('costs no attempt, and one request for each try', async () => {
+    const { origin, arrived } = await serve(statuses(401))
+    const { outbox, queue, told, clock } = setUpOutbox({ concurrency: 1 })
+    const stop = outbox.start()
+    for (let i = 0; i < 9; i++) await outbox.store(origin, post(`${i}`))
+    await told('held')
+    await settle()
+    const before = arrived.length
+    for (let i = 1; i <= 3; i++) {
+      await outbox.resume()
+      await expect.poll(() => arrived.length).toBe(before + i)
+      await expect.poll(async () => (await outbox.held()).length).toBe(1)
+    }
+    await clock.advance(3_600_000)
+    expect(arrived.length).toBe(before + 3)
+    expect((await queue.list()).messages.every(({ attempt }) => attempt === 0)).toBe(true)
+    await stop()
+  })
+})
+
+test('what is stored under one queue survives an outbox of other limits', async () => {
+  const { origin } = await serve()
+  const { outbox, queue } = setUpOutbox({ concurrency: 1 })
+  await outbox.store(origin, post('x'))
+  expect(await new Outbox(queue).drain()).toMatchObject({ acked: 1 })
+})

@@ -1,0 +1,214 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { NodeFsAdapter } from '../../adapters/fs/index.ts'
+import { CloudflareKVAdapter } from '../../adapters/cloudflare-kv/index.ts'
+import { MemoryAdapter } from '../../adapters/memory.ts'
+import { Queue, type StorageAdapter } from '../../src/index.ts'
+import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
+import { settle } from '../support/manual-clock.ts'
+import { expectCode } from '../support/set-up.ts'
+import { serve } from './server.ts'
+import { setUpOutbox, stateOf } from './set-up.ts'
+
+// A request belongs to a person.
+
+const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
+
+describe('what one owner has stored', () => {
+  test('is not sent for another one, is in nobody’s way, and goes when its owner is back', async () => {
+    let user: string | undefined = 'A'
+    const { origin, bodies } = await serve()
+    const { outbox, another, told } = setUpOutbox({ owner: () => user })
+    outbox.pause()
+    await outbox.store(origin, { ...post('of A'), key: 'k' })
+    user = 'B'
+    await outbox.resume()
+    await outbox.store(origin, { ...post('of B'), key: 'k' })
+    expect(await outbox.drain()).toMatchObject({ acked: 1 })
+    expect(await another().drain()).toMatchObject({ acked: 0 })
+    expect(bodies()).toEqual(['of B'])
+    expect([await outbox.size(), (await outbox.list()).messages.length, await outbox.due()]).toEqual([0, 0, 0])
+    user = undefined
+    expect(await outbox.drain()).toMatchObject({ acked: 0 })
+    user = 'A'
+    expect(await outbox.size()).toBe(1)
+    expect(await outbox.drain()).toMatchObject({ acked: 1 })
+    await told('accepted', 2)
+    expect(bodies()).toEqual(['of B', 'of A'])
+  })
+
+  test('is not sent by an outbox that knows of no owners, nor the other way round', async () => {
+    const { origin, bodies } = await serve()
+    const { outbox, another } = setUpOutbox()
+    const owned = another({ owner: () => 'A' })
+    await owned.store(origin, post('of A'))
+    await outbox.store(origin, post('of nobody'))
+    expect(await outbox.drain()).toMatchObject({ acked: 1 })
+    expect(bodies()).toEqual(['of nobody'])
+    expect(await owned.drain()).toMatchObject({ acked: 1 })
+  })
+
+  test('waits while the owner is not known yet, also where it was started', async () => {
+    let know!: (owner: string) => void
+    const owner = new Promise<string>((resolve) => (know = resolve))
+    const { origin, bodies } = await serve()
+    const { outbox, another, told } = setUpOutbox()
+    await another({ owner: () => 'A' }).store(origin, post('of A'))
+    await outbox.store(origin, post('of nobody'))
+    const late = another({ owner: () => owner })
+    const stop = late.start()
+    await settle()
+    expect(bodies()).toEqual([])
+    know('A')
+    await expect.poll(bodies).toEqual(['of A'])
+    await stop()
+    expect(told).toBeDefined()
+  })
+
+  test('is told apart though names are long, begin alike, or look like others', async () => {
+    const names = ['A', 'a', 'A ', ' A', 'A/B', `${'x'.repeat(300)}1`, `${'x'.repeat(300)}2`, 'Größe', 'A%20']
+    let user = ''
+    const { origin, bodies } = await serve()
+    const { outbox } = setUpOutbox({ owner: () => user })
+    outbox.pause()
+    for (user of names) await outbox.store(`${origin}/x`, post(user))
+    for (user of names.toReversed()) {
+      await outbox.resume()
+      await outbox.drain()
+    }
+    expect(bodies()).toEqual(names.toReversed())
+  })
+
+  test('is not sent when the owner changes while it is prepared', async () => {
+    let user = 'A'
+    const { origin, arrived } = await serve()
+    const { outbox, queue } = setUpOutbox({ owner: () => user, before: () => void (user = 'B') })
+    expect(stateOf(await outbox.fetch(origin, post('of A')))).toBe('stored')
+    expect(arrived.length).toBe(0)
+    expect((await queue.list()).messages).toMatchObject([{ attempt: 0 }])
+  })
+
+  test('is cleared without touching others', async () => {
+    let user = 'A'
+    const { outbox, queue, told } = setUpOutbox({ owner: () => user })
+    await outbox.store('http://127.0.0.1:9', post('of A'))
+    user = 'B'
+    await outbox.store('http://127.0.0.1:9', post('of B'))
+    await outbox.store('http://127.0.0.1:9', post('of B'))
+    expect(await outbox.clear()).toBe(2)
+    await told('cancelled', 2)
+    expect((await queue.list()).messages.length).toBe(1)
+  })
+
+  test('costs another destination nothing when it is held, and is tried anew for a new owner', async () => {
+    let user = 'A'
+    const { origin, arrived } = await serve((response, { body }) =>
+      response.writeHead(body.toString() === 'of A' && arrived.length < 2 ? 401 : 200).end(),
+    )
+    const { outbox } = setUpOutbox({ owner: () => user })
+    const stop = outbox.start()
+    expect(stateOf(await outbox.fetch(origin, post('of A')))).toBe('held')
+    user = 'B'
+    expect((await outbox.fetch(origin, post('of B'))).status).toBe(200)
+    expect(await outbox.held()).toEqual([])
+    user = 'A'
+    await outbox.retryNow()
+    await expect.poll(() => arrived.length).toBe(3)
+    await stop()
+  })
+})
+
+test('needs a storage that can tell owners apart', async () => {
+  const kv = { get: () => null, put: () => undefined, delete: () => undefined, list: () => ({ keys: [] }) }
+  const storage = new CloudflareKVAdapter(kv as never)
+  await expectCode(() => new Outbox(new Queue('outbox', { storage }), { owner: () => 'A' }), 'UNSUPPORTED', 'lanes')
+})
+
+describe('signOut', () => {
+  test('keep: ends what is under way in all contexts, and nothing starts any more until the owner is back', async () => {
+    let user = 'A'
+    const { origin, busy, bodies } = await serve((response, { body }, number) => {
+      if (number > 4 || !body.toString().startsWith('slow')) response.end()
+    })
+    const { outbox, another } = setUpOutbox({ owner: () => user })
+    const tab = another()
+    const stops = [outbox.start(), tab.start()]
+    for (const body of ['slow 1', 'slow 2', 'slow 3', 'slow 4', 'later']) await outbox.store(origin, post(body))
+    await expect.poll(() => busy.now).toBe(4)
+    await outbox.signOut('keep')
+    await expect.poll(() => busy.now).toBe(0)
+    // Nobody has noticed yet that it is not A any more.
+    await tab.store(origin, post('straggler'))
+    await tab.drain()
+    await settle()
+    expect(bodies().length).toBe(4)
+    user = 'B'
+    expect((await tab.fetch(origin, post('of B'))).status).toBe(200)
+    user = 'A'
+    expect((await tab.fetch(origin, post('of A'))).status).toBe(200)
+    await expect.poll(() => bodies().length).toBe(4 + 2 + 4 + 2)
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test('without owners: nothing is sent until resume', async () => {
+    const { origin, bodies } = await serve()
+    const { outbox, another } = setUpOutbox()
+    const stop = outbox.start()
+    await another().signOut('keep')
+    await outbox.store(origin, post('1'))
+    await settle()
+    expect(bodies()).toEqual([])
+    await outbox.resume()
+    await expect.poll(bodies).toEqual(['1'])
+    await stop()
+  })
+
+  test('is refused another word', async () => {
+    const { outbox } = setUpOutbox()
+    await expectCode(outbox.signOut('lose' as never), 'INVALID_ARGUMENT', 'keep')
+  })
+
+  test.each<[string, () => { storage: StorageAdapter; raw: () => string }]>([
+    [
+      'memory',
+      () => {
+        const storage = new MemoryAdapter()
+        return { storage, raw: () => '' }
+      },
+    ],
+    [
+      'files',
+      () => {
+        const folder = mkdtempSync(join(tmpdir(), 'quayside-'))
+        onTestFinished(() => rmSync(folder, { recursive: true }))
+        return { storage: new NodeFsAdapter(folder), raw: () => '' }
+      },
+    ],
+  ])('drop leaves nothing of the owner: %s', async (_, make) => {
+    let user = 'A'
+    const { origin } = await serve((response, { body }) => {
+      const text = body.toString()
+      response.writeHead(text.includes('refused') ? 422 : text.includes('dead') ? 500 : 200).end(`echo ${text}`)
+    })
+    const { storage } = make()
+    const queue = new Queue<OutboxPayload>('outbox', { storage })
+    const outbox = new Outbox(queue, { owner: () => user })
+    await outbox.fetch(origin, post('diary accepted'))
+    await outbox.fetch(origin, post('diary refused'))
+    await outbox.fetch(origin, { ...post('diary dead'), maxAttempts: 1 })
+    await outbox.store(origin, { ...post('diary later'), delayMs: 60_000 })
+    user = 'B'
+    await outbox.fetch(origin, post('of B'))
+    await outbox.store(origin, { ...post('B later'), delayMs: 60_000 })
+    user = 'A'
+    await outbox.signOut('drop')
+    const left = await queue.list({ state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'] })
+    expect(JSON.stringify(left.messages)).not.toContain('diary')
+    expect(left.messages.length).toBe(2)
+    expect(await queue.lanes({ prefix: 'A' })).toMatchObject({ lanes: [] })
+    await queue.close()
+    await storage.close()
+  })
+})
