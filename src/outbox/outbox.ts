@@ -3,6 +3,7 @@ import {
   checkBoolean,
   checkCount,
   checkFunction,
+  checkIds,
   checkName,
   checkOptions,
   checkSignal,
@@ -78,6 +79,8 @@ export interface SettledOptions {
 }
 
 export interface OutboxListOptions {
+  /** Only these. @defaultValue all */
+  readonly ids?: readonly string[] | undefined
   /** @defaultValue all but `dead` and `done` */
   readonly state?: MessageState | readonly MessageState[] | undefined
   /** `false`: without what is to be sent, which is not read then. @defaultValue true */
@@ -430,6 +433,11 @@ export class Outbox {
     this.#pass()
   }
 
+  /** Whether there seems to be a network: see {@link OutboxOptions.isOnline}. */
+  get online(): boolean {
+    return this.#rules.isOnline()
+  }
+
   /** The destinations to which nothing is sent before somebody has logged in, and {@link resume} was called in some context. */
   async held(): Promise<readonly HeldDestination[]> {
     if (!this.#hasLanes) return []
@@ -736,6 +744,7 @@ export class Outbox {
 }
 
 const LIST = {
+  ids: checkIds,
   state: (tried: string, what: string, state: unknown) => {
     if (typeof state !== 'string' && !Array.isArray(state))
       throw invalid(tried, `${what} must be a state or several`, state)

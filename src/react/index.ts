@@ -1,13 +1,13 @@
 /**
- * **quayside/react**: the state of a queue in React 18 and later. It is read while a component is mounted that uses it, and not
- * at all on a server.
+ * **quayside/react**: the state of an outbox or a queue in React 18 and later. It is read while a component is mounted that uses
+ * it, and not at all on a server.
  *
  * ```tsx
- * import { useQueue } from 'quayside/react'
+ * import { useOutbox } from 'quayside/react'
  *
- * function Waiting({ queue }) {
- *   const { messages } = useQueue(queue)
- *   return <p>{messages} waiting</p>
+ * function Waiting({ outbox }) {
+ *   const { waiting, parked } = useOutbox(outbox)
+ *   return <p>{waiting} to be sent, {parked} refused</p>
  * }
  * ```
  *
@@ -15,7 +15,20 @@
  */
 import { useSyncExternalStore } from 'react'
 import type { Queue } from '../core.ts'
-import { type Loaded, type QueueState, type View, queueView } from '../view/index.ts'
+import type { Outbox } from '../outbox/index.ts'
+import {
+  type Loaded,
+  type OutboxState,
+  type QueueState,
+  type View,
+  outboxView,
+  queueView,
+} from '../view/index.ts'
+
+/** What an outbox has. The component is rendered again when that changes, in whatever tab or worker that happens. */
+export function useOutbox(outbox: Outbox): OutboxState & Loaded {
+  return useView(outboxView(outbox))
+}
 
 /** What a queue has, in numbers. The component is rendered again when they change, in whatever tab or worker that happens. */
 export function useQueue(queue: Queue<never> | Queue): QueueState & Loaded {

@@ -1,5 +1,5 @@
 /**
- * **quayside/view**: what a queue has, as plain state for user interfaces.
+ * **quayside/view**: what a queue or an outbox has, as plain state for user interfaces.
  *
  * ```ts
  * import { Queue } from 'quayside'
@@ -13,4 +13,5 @@
  * @module
  */
 export type { Loaded, View } from './live.ts'
+export { type OutboxItem, type OutboxState, type OutboxView, outboxView } from './outbox.ts'
 export { type QueueState, type QueueView, queueView } from './queue.ts'

@@ -200,6 +200,7 @@ class Lives {
       storedAt: world.clock.now(),
       dropped: false,
       replacedBy: undefined,
+      edited: false,
       done: 0,
       answers: [],
       firstCallAt: undefined,
@@ -288,6 +289,7 @@ class Lives {
     const wish = this.#world.pick(wishes)
     this.#inTab((tab) => {
       this.#world.note(`${tab.name}: edit ${wish.n}`)
+      wish.edited = true
       this.#go('edit', tab.outbox.edit(wish.id, fixed(wish)))
     })
   }

@@ -3,6 +3,11 @@ import type { Clock, QueueStorage, StorageAdapter } from '../../src/index.ts'
 /** A tab, a worker or a process: what it has asked for goes on when it dies, and it hears of nothing more. */
 export class Life {
   isAlive = true
+  readonly #note: (text: string) => void
+
+  constructor(note: (text: string) => void) {
+    this.#note = note
+  }
 
   die(): void {
     this.isAlive = false
@@ -45,7 +50,11 @@ export class Life {
         const found: unknown = Reflect.get(target, name)
         if (typeof found !== 'function') return found
         const verb = found.bind(target) as (...args: readonly unknown[]) => unknown
-        if (name !== 'watch') return (...args: readonly unknown[]) => this.#call(async () => verb(...args))
+        if (name !== 'watch')
+          return (...args: readonly unknown[]) => {
+            if (name === 'hold' || name === 'release') this.#note(`${name} ${JSON.stringify(args[0])}`)
+            return this.#call(async () => verb(...args))
+          }
         return (listener: (hint: unknown) => void) => verb((hint: unknown) => this.isAlive && listener(hint))
       },
     })

@@ -17,6 +17,8 @@ export interface Wish {
   dropped: boolean
   /** In whose place it went: see {@link Wish.id}. */
   replacedBy: Wish | undefined
+  /** Another request was put in its place, under the same id. */
+  edited: boolean
   /** How often the server has done what it asks for: at least once means that it arrived. */
   done: number
   /** All that servers and networks made of it, in order. */

@@ -1,6 +1,6 @@
 import { MemoryAdapter } from '../../src/memory.ts'
 import { Queue } from '../../src/index.ts'
-import { Outbox, type OutboxEvent, type OutboxPayload, type Outcome } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxEvent, type OutboxPayload } from '../../src/outbox/index.ts'
 import { randomFrom } from '../../src/conformance/scene.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { type Answer, Server } from './server.ts'
@@ -70,15 +70,22 @@ export class World {
   readonly #storage: MemoryAdapter
   readonly #calls: Set<Call> = new Set()
   readonly #rests: Map<string, Rest> = new Map()
+  /** Those that somebody asked for: what they end with is news of a server that wanted rest. */
+  readonly #tried: WeakSet<Call> = new WeakSet()
   /** When somebody last did what may have anything tried. */
   #askedAt = -Infinity
+  /** Destinations that wanted rest then, and were not asked since. */
+  #unasked: Set<string> = new Set()
   /** When something last happened that may keep even healthy destinations waiting. */
   #disturbedAt = 0
   readonly #failures: Map<string, number[]> = new Map()
+  /** Requests bear an `Idempotency-Key`. */
+  readonly #hasKeys: boolean
   #names = 0
 
   constructor(seed: number) {
     this.random = randomFrom(seed)
+    this.#hasKeys = this.chance(0.5)
     this.#storage = new MemoryAdapter({ clock: this.clock })
     this.servers = new Map(
       Object.entries(ORIGINS).map(([origin, asks]) => [origin, new Server(origin, asks)]),
@@ -110,6 +117,7 @@ export class World {
   /** Somebody asked for an attempt. */
   ask(): void {
     this.#askedAt = this.clock.now()
+    this.#unasked = new Set(this.#rests.keys())
   }
 
   /** Lets time pass, and what it has begun come to its end. */
@@ -127,7 +135,8 @@ export class World {
   // Tabs
 
   open(started: boolean): Tab {
-    const life = new Life()
+    const name = `tab${++this.#names}`
+    const life = new Life((text) => this.note(`${name}: ${text}`))
     const clock = life.clock(this.clock)
     const queue = new Queue<OutboxPayload>('outbox', {
       storage: life.storage(this.#storage),
@@ -139,11 +148,11 @@ export class World {
       concurrency: CONCURRENCY,
       owner: async () => this.person,
       isOnline: () => this.online,
-      outcome: policy,
+      idempotencyKey: this.#hasKeys,
       before: (request, _, family) => this.#before(request, family?.response),
       fetch: (request, init) => this.#fetch(life, request, init.signal!),
     })
-    const tab: Tab = { name: `tab${++this.#names}`, life, queue, outbox, stop: undefined }
+    const tab: Tab = { name, life, queue, outbox, stop: undefined }
     outbox.watch((event) => life.isAlive && this.#heard(tab, event))
     this.tabs.add(tab)
     if (started) tab.stop = outbox.start()
@@ -222,7 +231,8 @@ export class World {
   }
 
   /** What must hold whenever a request is sent. */
-  #check({ wish, place, life }: Call, request: Request): void {
+  #check(call: Call, request: Request): void {
+    const { wish, place, life } = call
     const now = this.clock.now()
     if (!life.isAlive) this.problem(`${wish.n} is sent by the dead`)
     if (wish.owner !== this.person) this.problem(`${wish.n} of ${wish.owner} is sent as ${this.person}`)
@@ -231,8 +241,7 @@ export class World {
     const here = calls.filter((call) => call.place === place)
     if (here.length >= CONCURRENCY)
       this.problem(`${wish.n} is the ${here.length + 1}th under way to ${place}`)
-    if (calls.some((call) => call.wish.id === wish.id))
-      this.problem(`${wish.n} is under way twice`)
+    if (calls.some((call) => call.wish.id === wish.id)) this.problem(`${wish.n} is under way twice`)
     if (wish.key !== undefined && here.some((call) => call.wish.key === wish.key))
       this.problem(`${wish.n} passes another of its key that is under way`)
     const { after } = wish
@@ -240,7 +249,9 @@ export class World {
       this.problem(`${wish.n} is sent before its parent ${after.n}`)
     if (request.url.includes('tmp-')) this.problem(`${wish.n} is sent to ${request.url}`)
     const rest = this.#rests.get(place)
-    const asked = now - this.#askedAt < 5000
+    // Somebody asked a moment ago, or what could go had to wait until now.
+    const asked = now - this.#askedAt < 5000 || this.#unasked.delete(place)
+    if (asked) this.#tried.add(call)
     if (rest === undefined || asked || !this.online) return
     if (now < rest.until && now > rest.since)
       this.problem(`${wish.n} is sent ${rest.until - now} ms before ${place} wants to be asked`)
@@ -261,19 +272,23 @@ export class World {
     if (later !== undefined) this.problem(`${wish.n} is done after ${later.n} of the same key`)
   }
 
-  #answered({ place, life }: Call, { status, headers }: Answer): void {
+  #answered(call: Call, { status, headers }: Answer): void {
+    const { place, life } = call
     const now = this.clock.now()
     const seconds = Number(headers?.['retry-after'])
     if (seconds > 0)
       this.#rests.set(place, { since: now, until: now + seconds * 1000 - 1, by: life, probing: true })
+    else if (this.#tried.has(call)) this.#rests.delete(place)
     else if (status < 400) {
       const rest = this.#rests.get(place)
       if (rest !== undefined && now >= rest.until) this.#rests.delete(place)
     }
   }
 
-  #failed({ place }: Call): void {
+  #failed(call: Call): void {
     if (!this.online) return
+    const { place } = call
+    if (this.#tried.has(call)) this.#rests.delete(place)
     const now = this.clock.now()
     const failures = (this.#failures.get(place) ?? []).filter((at) => at > now - 60_000)
     failures.push(now)
@@ -308,7 +323,8 @@ export class World {
     }
     if (type === 'accepted') holds(({ done }) => done > 0)
     if (type === 'dead') holds(() => false)
-    if (type === 'cancelled') holds(({ dropped, replacedBy }) => dropped || replacedBy !== undefined)
+    if (type === 'cancelled')
+      holds(({ dropped, replacedBy, edited }) => dropped || edited || replacedBy !== undefined)
     if (type === 'parked' && reason !== '') holds((wish) => isTrue(wish, reason))
   }
 
@@ -322,14 +338,6 @@ export class World {
       this.problem(`${n} (${id}) of ${owner} to ${origin} is lost: ${answers.join()}`)
     }
   }
-}
-
-function policy(response: Response | undefined): Outcome {
-  if (response === undefined || response.status >= 500 || [408, 425, 429].includes(response.status))
-    return 'retry'
-  if (response.redirected) return 'park'
-  if (response.ok) return 'accepted'
-  return response.status === 401 ? 'hold' : 'park'
 }
 
 /** Whether what is said of a parked request is so. */

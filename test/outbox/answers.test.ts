@@ -35,7 +35,9 @@ describe('response', () => {
     await clock.advance(1)
     expect(await waiting).toBeUndefined()
     const reason = new Error('enough')
-    await expect(outbox.response(id, { waitMs: 5000, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    await expect(outbox.response(id, { waitMs: 5000, signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    )
     await expectCode(outbox.response(id, { wait: 1 } as never), 'INVALID_ARGUMENT', 'waitMs')
   })
 
@@ -46,7 +48,11 @@ describe('response', () => {
     const waiting = another().response(id, { waitMs: 10_000 })
     await outbox.drain()
     const response = (await waiting)!
-    expect([response.status, stateOf(response), await response.text()]).toEqual([422, 'parked', 'this is 422'])
+    expect([response.status, stateOf(response), await response.text()]).toEqual([
+      422,
+      'parked',
+      'this is 422',
+    ])
   })
 
   test('has the first 64 kB, is kept for as long as a request says, or not at all', async () => {
@@ -66,7 +72,9 @@ describe('response', () => {
     ['control characters', 200, '\u0001'.repeat(70_000)],
     ['bytes', 200, new Uint8Array(70_000).fill(255)],
   ])('%s does no harm', async (_, status, body) => {
-    const { origin } = await serve((response) => response.writeHead(status).end(status === 204 ? undefined : body))
+    const { origin } = await serve((response) =>
+      response.writeHead(status).end(status === 204 ? undefined : body),
+    )
     const { outbox } = setUpOutbox()
     const { id } = await outbox.store(origin, post('1'))
     expect(await outbox.drain()).toMatchObject({ acked: 1 })
@@ -132,11 +140,16 @@ test('of what is accepted and parked, all contexts hear, with the status', async
   const { outbox, another } = setUpOutbox()
   const heard: unknown[] = []
   const unwatch = another().watch((event) => event.type !== 'changed' && heard.push(event))
-  const ids = [idOf(await outbox.fetch(origin, { ...post('1'), id: 'one' })) ?? 'one', idOf(await outbox.fetch(origin, post('2')))]
-  await expect.poll(() => heard).toEqual([
-    { type: 'accepted', id: 'one', status: 201 },
-    { type: 'parked', id: ids[1], status: 422 },
-  ])
+  const ids = [
+    idOf(await outbox.fetch(origin, { ...post('1'), id: 'one' })) ?? 'one',
+    idOf(await outbox.fetch(origin, post('2'))),
+  ]
+  await expect
+    .poll(() => heard)
+    .toEqual([
+      { type: 'accepted', id: 'one', status: 201 },
+      { type: 'parked', id: ids[1], status: 422 },
+    ])
   unwatch()
 })
 

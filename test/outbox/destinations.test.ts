@@ -9,7 +9,11 @@ import { setUpOutbox, stateOf } from './set-up.ts'
 const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
 
 /** Moves the clock on until something is so. */
-async function passes(clock: { advance(ms: number): Promise<void> }, ms: number, done: () => boolean): Promise<number> {
+async function passes(
+  clock: { advance(ms: number): Promise<void> },
+  ms: number,
+  done: () => boolean,
+): Promise<number> {
   for (let passed = 0; ; passed += ms) {
     // What goes over the network needs time of its own.
     for (let i = 0; i < 20; i++) {
@@ -58,8 +62,18 @@ describe('slots', () => {
     clock.jump(10_000)
     await outbox.drain()
     await told('accepted', 5)
-    expect(bodies().slice(2, 6).map((body) => body[0]).toSorted()).toEqual(['n', 'n', 'r', 'r'])
-    expect(bodies().slice(2, 4).map((body) => body[0]).toSorted()).toEqual(['n', 'r'])
+    expect(
+      bodies()
+        .slice(2, 6)
+        .map((body) => body[0])
+        .toSorted(),
+    ).toEqual(['n', 'n', 'r', 'r'])
+    expect(
+      bodies()
+        .slice(2, 4)
+        .map((body) => body[0])
+        .toSorted(),
+    ).toEqual(['n', 'r'])
   })
 })
 
@@ -155,7 +169,7 @@ describe('a destination cools down', () => {
     const stop = outbox.start()
     await passes(clock, 1000, () => events.filter(({ type }) => type === 'accepted').length === 120)
     const took = clock.now() - start
-    expect(took).toBeLessThan(((120 / AT_ONCE) * EVERY) * 1.5)
+    expect(took).toBeLessThan((120 / AT_ONCE) * EVERY * 1.5)
     expect(refused).toBeLessThanOrEqual(took / EVERY + 4)
     await stop()
   }, 30_000)
@@ -170,18 +184,27 @@ describe('a destination cools down', () => {
 })
 
 describe('a destination is held', () => {
-  test.each([401, 419, 440, 498])('by %i, and no other one; the caller gets the answer of the server', async (status) => {
-    const { origin, arrived } = await serve(statuses(status))
-    const { origin: other } = await serve()
-    const { outbox } = setUpOutbox()
-    const answer = await outbox.fetch(origin, post('1'))
-    expect([answer.status, stateOf(answer), await answer.text()]).toEqual([status, 'held', `this is ${status}`])
-    expect(await outbox.held()).toMatchObject([{ destination: origin, reason: `HTTP ${status}: this is ${status}` }])
-    expect(stateOf(await outbox.fetch(origin, post('2')))).toBe('held')
-    expect((await outbox.fetch(other, post('3'))).status).toBe(201)
-    expect(arrived.length).toBe(1)
-    expect(await outbox.due()).toBe(0)
-  })
+  test.each([401, 419, 440, 498])(
+    'by %i, and no other one; the caller gets the answer of the server',
+    async (status) => {
+      const { origin, arrived } = await serve(statuses(status))
+      const { origin: other } = await serve()
+      const { outbox } = setUpOutbox()
+      const answer = await outbox.fetch(origin, post('1'))
+      expect([answer.status, stateOf(answer), await answer.text()]).toEqual([
+        status,
+        'held',
+        `this is ${status}`,
+      ])
+      expect(await outbox.held()).toMatchObject([
+        { destination: origin, reason: `HTTP ${status}: this is ${status}` },
+      ])
+      expect(stateOf(await outbox.fetch(origin, post('2')))).toBe('held')
+      expect((await outbox.fetch(other, post('3'))).status).toBe(201)
+      expect(arrived.length).toBe(1)
+      expect(await outbox.due()).toBe(0)
+    },
+  )
 
   test('in all contexts, and over in all after resume in any: one goes first, then the rest', async () => {
     let loggedIn = false

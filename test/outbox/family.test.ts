@@ -21,7 +21,8 @@ describe('a child', () => {
       },
     })
     await outbox.store(`${origin}/projects`, { ...post('p'), id: 'parent' })
-    for (const body of ['1', '2', '3']) await outbox.store(`${origin}/projects/tmp-1/tasks`, { ...post(body), after: 'parent' })
+    for (const body of ['1', '2', '3'])
+      await outbox.store(`${origin}/projects/tmp-1/tasks`, { ...post(body), after: 'parent' })
     await outbox.store(`${origin}/projects/tmp-1`, { method: 'DELETE', after: 'parent' })
     await outbox.drain()
     expect(arrived.map(({ method, path, body }) => `${method} ${path} ${body.toString()}`)).toEqual([

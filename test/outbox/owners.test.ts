@@ -29,7 +29,9 @@ describe('what one owner has stored', () => {
     expect(await outbox.drain()).toMatchObject({ acked: 1 })
     expect(await another().drain()).toMatchObject({ acked: 0 })
     expect(bodies()).toEqual(['of B'])
-    expect([await outbox.size(), (await outbox.list()).messages.length, await outbox.due()]).toEqual([0, 0, 0])
+    expect([await outbox.size(), (await outbox.list()).messages.length, await outbox.due()]).toEqual([
+      0, 0, 0,
+    ])
     user = undefined
     expect(await outbox.drain()).toMatchObject({ acked: 0 })
     user = 'A'
@@ -123,7 +125,11 @@ describe('what one owner has stored', () => {
 test('needs a storage that can tell owners apart', async () => {
   const kv = { get: () => null, put: () => undefined, delete: () => undefined, list: () => ({ keys: [] }) }
   const storage = new CloudflareKVAdapter(kv as never)
-  await expectCode(() => new Outbox(new Queue('outbox', { storage }), { owner: () => 'A' }), 'UNSUPPORTED', 'lanes')
+  await expectCode(
+    () => new Outbox(new Queue('outbox', { storage }), { owner: () => 'A' }),
+    'UNSUPPORTED',
+    'lanes',
+  )
 })
 
 describe('signOut', () => {
@@ -135,7 +141,8 @@ describe('signOut', () => {
     const { outbox, another } = setUpOutbox({ owner: () => user })
     const tab = another()
     const stops = [outbox.start(), tab.start()]
-    for (const body of ['slow 1', 'slow 2', 'slow 3', 'slow 4', 'later']) await outbox.store(origin, post(body))
+    for (const body of ['slow 1', 'slow 2', 'slow 3', 'slow 4', 'later'])
+      await outbox.store(origin, post(body))
     await expect.poll(() => busy.now).toBe(4)
     await outbox.signOut('keep')
     await expect.poll(() => busy.now).toBe(0)
@@ -190,7 +197,9 @@ describe('signOut', () => {
     let user = 'A'
     const { origin } = await serve((response, { body }) => {
       const text = body.toString()
-      response.writeHead(text.includes('refused') ? 422 : text.includes('dead') ? 500 : 200).end(`echo ${text}`)
+      response
+        .writeHead(text.includes('refused') ? 422 : text.includes('dead') ? 500 : 200)
+        .end(`echo ${text}`)
     })
     const { storage } = make()
     const queue = new Queue<OutboxPayload>('outbox', { storage })
@@ -204,7 +213,9 @@ describe('signOut', () => {
     await outbox.store(origin, { ...post('B later'), delayMs: 60_000 })
     user = 'A'
     await outbox.signOut('drop')
-    const left = await queue.list({ state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'] })
+    const left = await queue.list({
+      state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'],
+    })
     expect(JSON.stringify(left.messages)).not.toContain('diary')
     expect(left.messages.length).toBe(2)
     expect(await queue.lanes({ prefix: 'A' })).toMatchObject({ lanes: [] })

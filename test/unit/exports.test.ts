@@ -77,8 +77,8 @@ test('quayside/opentelemetry exports one function', () => {
 })
 
 test('quayside/view and quayside/react export what is documented', () => {
-  expect(names(view)).toEqual(['queueView'])
-  expect(names(react)).toEqual(['useQueue'])
+  expect(names(view)).toEqual(['outboxView', 'queueView'])
+  expect(names(react)).toEqual(['useOutbox', 'useQueue'])
 })
 
 test('quayside/encryption exports one function', () => {
@@ -164,12 +164,21 @@ test('the members of the classes are those of the documentation, and no others',
   ])
   expect(members(outbox.Outbox)).toEqual([
     'cancel',
+    'clear',
     'drain',
+    'due',
+    'edit',
     'fetch',
     'held',
+    'list',
+    'online',
     'pause',
+    'resolve',
+    'response',
     'resume',
     'retryNow',
+    'settled',
+    'signOut',
     'size',
     'start',
     'store',
