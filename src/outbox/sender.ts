@@ -280,7 +280,7 @@ export class Sender {
   /** Has `onParked` mend a request that the server refused. */
   async #edited(
     message: Message<OutboxPayload>,
-    { request, response, reason, answer }: Verdict,
+    { response, reason, answer }: Verdict,
     waiters: readonly Waiter[],
   ): Promise<boolean> {
     const { rules, queue, events } = this.#means
@@ -290,11 +290,13 @@ export class Sender {
     let payload: OutboxPayload
     let version: string | undefined
     try {
+      // What was sent may have no body any more.
+      const request = unpack(storedRequest(message.payload), message.id)
+      const ours = request.headers.get(IDEMPOTENCY_KEY)
       const edited = await onParked(request, response.clone(), message)
       if (!edited) return false
       const { headers } = edited
-      if (headers.get(IDEMPOTENCY_KEY) === request.headers.get(IDEMPOTENCY_KEY))
-        headers.delete(IDEMPOTENCY_KEY)
+      if (headers.get(IDEMPOTENCY_KEY) === ours) headers.delete(IDEMPOTENCY_KEY)
       ;({ payload, version } = await pack('onParked', edited, { replace: true }, rules, false))
     } catch (error) {
       events.fail(error)

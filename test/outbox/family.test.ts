@@ -14,7 +14,7 @@ describe('a child', () => {
       response.writeHead(201).end(path === '/projects' ? '{"id":77}' : undefined),
     )
     const { outbox } = setUpOutbox({
-      before: async (request, message, { response } = { response: undefined }) => {
+      before: async (request, _, { response } = { response: undefined }) => {
         if (response === undefined) return
         const { id } = (await response.json()) as { id: number }
         return new Request(request.url.replace('tmp-1', `${id}`), request)
@@ -46,6 +46,7 @@ describe('a child', () => {
     const [message] = (await outbox.list({ state: 'delayed' })).messages
     expect(message).toMatchObject({ lastError: 'waits for parent', attempt: 0 })
     expect(other.arrived.length).toBe(0)
+    await expect.poll(() => finish.length).toBe(1)
     finish[0]!()
     await expect.poll(() => other.arrived.length).toBe(1)
     await Promise.all(stops.map((stop) => stop()))

@@ -53,7 +53,7 @@ describe('fetch answers', () => {
     await stop()
   })
 
-  test("with the server's refusal, and names the dead letter that it became", async () => {
+  test("with the server's refusal, and names the request, which is parked", async () => {
     const { origin } = await serve((response) =>
       response.writeHead(422, { 'content-type': 'text/plain' }).end('title is missing'),
     )
@@ -61,17 +61,17 @@ describe('fetch answers', () => {
     const response = await outbox.fetch(origin, POST)
     expect(response.status).toBe(422)
     expect(response.headers.get('content-type')).toBe('text/plain')
-    expect(stateOf(response)).toBe('dead')
+    expect(stateOf(response)).toBe('parked')
     expect(await response.text()).toBe('title is missing')
-    expect((await queue.deadLetters().list()).messages).toMatchObject([
-      { id: idOf(response), reason: 'rejected', lastError: 'HTTP 422: title is missing', attempt: 1 },
+    expect((await queue.list()).messages).toMatchObject([
+      { id: idOf(response), state: 'parked', parked: { reason: 'HTTP 422: title is missing' }, attempt: 1 },
     ])
-    expect(await told('dead')).toMatchObject({ status: 422, reason: 'HTTP 422: title is missing' })
+    expect(await told('parked')).toMatchObject({ status: 422, reason: 'HTTP 422: title is missing' })
   })
 
   test('a dead letter keeps the first 2 KB of the response', async () => {
     const { origin } = await serve((response) => response.writeHead(400).end('é'.repeat(5000)))
-    const { outbox, queue } = setUpOutbox()
+    const { outbox, queue } = setUpOutbox({ outcome: () => 'dead' })
     await outbox.fetch(origin, POST)
     const { messages } = await queue.deadLetters().list()
     expect(messages[0]!.lastError).toBe(`HTTP 400: ${'é'.repeat(1024)}`)

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import { MemoryAdapter } from '../../adapters/memory.ts'
+import { Queue } from '../../src/index.ts'
+import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+
+// People log in and out, in two tabs and a worker, while requests are under way: at random, from a seed.
+
+/** 1,000 of them take two minutes. */
+const LIVES = Number(process.env['LIVES'] ?? 100)
+const PEOPLE = ['A', 'B']
+
+function randomFrom(seed: number): () => number {
+  let state = seed * 2_654_435_761 + 1
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
+    return ((state ^ (state >>> 13)) >>> 0) / 2 ** 32
+  }
+}
+
+async function live(seed: number): Promise<void> {
+  const random = randomFrom(seed)
+  const below = (most: number): number => Math.floor(random() * most)
+  const clock = new ManualClock()
+  const storage = new MemoryAdapter({ clock })
+  /** What all contexts have in common: who is logged in, and so whose token goes with a request. */
+  let session = PEOPLE[0]!
+  const taken: { readonly text: string; readonly token: string }[] = []
+  const yields = async (): Promise<void> => {
+    for (let turns = below(4); turns > 0; turns--) await Promise.resolve()
+    if (below(4) === 0) await settle()
+  }
+  const queues: Queue<OutboxPayload>[] = []
+  const context = (isAsync: boolean): Outbox => {
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock, random: () => 0.5 })
+    queues.push(queue)
+    return new Outbox(queue, {
+      clock,
+      retry: { initialMs: 0 },
+      owner: isAsync
+        ? async () => {
+            await yields()
+            return session
+          }
+        : () => session,
+      before: yields,
+      fetch: async (request, { signal }) => {
+        const token = session
+        const text = await request.text()
+        await yields()
+        signal!.throwIfAborted()
+        if (below(5) === 0) throw new TypeError('Failed to fetch')
+        taken.push({ text, token })
+        return new Response(null, { status: 201 })
+      },
+    })
+  }
+  const contexts = [context(false), context(false), context(true)]
+  const [tab, other, worker] = contexts as [Outbox, Outbox, Outbox]
+  const stops = [tab.start(), other.start()]
+  const stored: Record<string, string[]> = { A: [], B: [] }
+  let dropped = 0
+  for (let step = 0; step < 12; step++) {
+    const kind = below(8)
+    if (kind < 4) {
+      const text = `${session} ${step}`
+      stored[session]!.push(text)
+      await contexts[below(3)]!.store('http://a.example/x', { method: 'POST', body: text, key: 'k' })
+    } else if (kind < 6) {
+      void worker.drain().catch(() => undefined)
+    } else {
+      const whose = session
+      const drops = kind === 7 && below(3) === 0
+      await contexts[below(3)]!.signOut(drops ? 'drop' : 'keep')
+      if (drops) {
+        dropped++
+        const queue = queues[0]!
+        const all = await queue.list({ state: ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done'] })
+        const left = all.messages.filter(({ lane, outcome }) => lane?.startsWith(`${whose} `) || JSON.stringify(outcome ?? '').includes(`"owner":"${whose}"`))
+        expect(left, `seed ${seed}: left of ${whose}`).toEqual([])
+        stored[whose] = [...new Set(taken.map(({ text }) => text).filter((text) => text.startsWith(whose)))]
+      }
+      await yields()
+      session = PEOPLE[1 - PEOPLE.indexOf(session)]!
+    }
+    await yields()
+  }
+  for (let turn = 0; turn < 2; turn++) {
+    await Promise.all(contexts.map((one) => one.resume()))
+    await tab.drain()
+    await worker.drain()
+    for (let i = 0; i < 200 && (await worker.size()) > 0; i++) {
+      await clock.advance(2000)
+      await worker.drain()
+    }
+    if (turn === 0) {
+      await tab.signOut('keep')
+      session = PEOPLE[1 - PEOPLE.indexOf(session)]!
+    }
+  }
+  for (const { text, token } of taken) expect(text[0], `seed ${seed}: under another's token`).toBe(token)
+  for (const person of PEOPLE) {
+    const own = taken.map(({ text }) => text).filter((text) => text.startsWith(person))
+    const once = own.filter((text, i) => own.indexOf(text) === i)
+    expect(once, `seed ${seed}: ${person}, ${dropped} times dropped`).toEqual(stored[person])
+  }
+  await Promise.all(stops.map((stop) => stop()))
+  await Promise.all(queues.map((queue) => queue.close()))
+}
+
+test(`${LIVES} lives: nothing goes under the token of another, all arrives in order, what is dropped is gone`, async () => {
+  const only = Number(process.env['SEED'] ?? 0)
+  for (let seed = only || 1; seed <= (only || LIVES); seed++) await live(seed)
+}, 600_000)
