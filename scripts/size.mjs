@@ -73,6 +73,22 @@ export const USES = [
            export { encrypted } from 'quayside/encryption'`,
   },
   {
+    name: 'view of a queue, besides the core',
+    budget: kB,
+    besides: `export { Queue } from 'quayside/core'`,
+    code: `export { Queue } from 'quayside/core'
+           export { queueView } from 'quayside/view'`,
+  },
+  {
+    name: 'React, besides core and view',
+    budget: 0.6 * kB,
+    besides: `export { Queue } from 'quayside/core'
+              export * from 'quayside/view'`,
+    code: `export { Queue } from 'quayside/core'
+           export * from 'quayside/view'
+           export * from 'quayside/react'`,
+  },
+  {
     name: 'core + Redis (Node)',
     code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'
@@ -112,7 +128,7 @@ function subpaths() {
 export async function bundle(code) {
   const build = await rollup({
     input: 'entry',
-    external: /^(node|cloudflare):/,
+    external: /^(node:|cloudflare:|react$)/,
     plugins: [
       {
         name: 'entry',

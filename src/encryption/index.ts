@@ -83,7 +83,8 @@ const fromUtf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  *
  * **Encrypted** are payloads, and with them the results and the progress of handlers. **Not encrypted**: ids, ordering keys, lanes,
  * headers, times and lengths; names of queues and groups; and what is said of a message in plain text: the errors of handlers,
- * the `reason` and `data` of {@link Message.park}, results' errors. Put no secret there.
+ * the `reason` and `data` of {@link Message.park}, results' errors. Put no secret there. Of an outbox's request all is encrypted
+ * but its id and key, whose it is, its destination, `meta`, and what the server said when it refused it.
  *
  * A message **whose key is missing**, does not fit, or cannot be asked for, is not lost: it is parked, with data
  * `{ code: 'NOT_YET_READABLE' }`. So is one whose bytes were changed, which looks the same. (Where the storage has no parking it

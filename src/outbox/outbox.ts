@@ -3,6 +3,7 @@ import {
   checkBoolean,
   checkCount,
   checkFunction,
+  checkIds,
   checkName,
   checkOptions,
   checkSignal,
@@ -79,6 +80,8 @@ export interface SettledOptions {
 }
 
 export interface OutboxListOptions {
+  /** Only these. @defaultValue all */
+  readonly ids?: readonly string[] | undefined
   /** @defaultValue all but `dead` and `done` */
   readonly state?: MessageState | readonly MessageState[] | undefined
   /** `false`: without what is to be sent, which is not read then. @defaultValue true */
@@ -443,6 +446,11 @@ export class Outbox {
     this.#pass()
   }
 
+  /** Whether there seems to be a network: see {@link OutboxOptions.isOnline}. */
+  get online(): boolean {
+    return this.#rules.isOnline()
+  }
+
   /** The destinations to which nothing is sent before somebody has logged in, and {@link resume} was called in some context. */
   async held(): Promise<readonly HeldDestination[]> {
     if (!this.#hasLanes) return []
@@ -634,9 +642,10 @@ export class Outbox {
     try {
       const [message] = await this.#find(id)
       if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
-      const { key, headers, maxAttempts, nextInMs, attempt } = message
+      const { key, headers, maxAttempts, nextInMs, attempt, lastError } = message
       const keepMs = this.#queue.guarantees.results === false ? undefined : this.#rules.keepResponse
-      const delayMs = attempt === 0 ? nextInMs : undefined
+      // One that was given back (it waits for its parent, or there was no network) has its place already.
+      const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
       await this.#producer.send(payload, {
         id,
         key,
@@ -754,6 +763,7 @@ export class Outbox {
 }
 
 const LIST = {
+  ids: checkIds,
   state: (tried: string, what: string, state: unknown) => {
     if (typeof state !== 'string' && !Array.isArray(state))
       throw invalid(tried, `${what} must be a state or several`, state)

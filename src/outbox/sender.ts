@@ -190,7 +190,8 @@ export class Sender {
       this.#tell(message, 'cancelled', response, `replaced by a newer one: ${reason}`)
       return answer(waiters, 'cancelled', undefined, response)
     }
-    let state: StoredState = 'dead'
+    let state: StoredState = outcome === 'park' ? 'parked' : 'dead'
+    let isOurs = true
     try {
       if (outcome === 'dead') await message.reject({ reason })
       else if (outcome === 'park') {
@@ -213,8 +214,9 @@ export class Sender {
     } catch (error) {
       // Whoever has the lease now decides on the message. What the server said holds for those who wait here.
       unlessStale(error)
+      isOurs = false
     }
-    this.#tell(message, state, response, reason)
+    if (isOurs) this.#tell(message, state, response, reason)
     if (response === undefined || state === 'retrying') answer(waiters, state, undefined, response)
     else answer(waiters, state, (own) => serversAnswer(id, state, own), response)
   }

@@ -51,7 +51,7 @@ beforeAll(async () => {
   site = await openSite({
     '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
     '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
-    '/quayside.sw.js': await bundle('presets/service-worker.ts', 'iife'),
+    '/quayside.sw.js': await bundle('presets/service-worker.ts', { format: 'iife' }),
     '/worker.js': WORKER,
   })
   other = await openSite()

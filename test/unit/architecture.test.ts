@@ -43,8 +43,13 @@ describe.each(src)('%s', (file) => {
     }
   })
 
-  test('imports no package but uuid, and for schedules a parser of patterns', () => {
-    const allowed = file === 'src/schedule/when.ts' ? ['croner'] : ['uuid']
+  const EXTRA: Readonly<Record<string, readonly string[]>> = {
+    'src/schedule/when.ts': ['croner'],
+    'src/react/': ['react'],
+  }
+  test('imports no package but uuid; schedules a parser of patterns, and the hooks React', () => {
+    const extra = Object.entries(EXTRA).find(([start]) => file.startsWith(start))?.[1] ?? []
+    const allowed = ['uuid', ...extra]
     expect(imported.filter((name) => !name.startsWith('src/') && !allowed.includes(name))).toEqual([])
   })
 
@@ -92,11 +97,33 @@ test('the outbox uses the queue as everybody can, and of what is inside only che
   }
 })
 
-test('nothing in src/ but themselves knows the outbox and the service worker, and nothing schedules or types', () => {
-  for (const room of [['src/outbox', 'src/service-worker'], ['src/schedule'], ['src/typed']]) {
-    for (const file of src.filter((name) => !isUnder(...room)(name)))
+test('nothing in src/ but themselves and views knows the outbox and the service worker, and nothing schedules or types', () => {
+  const outbox = ['src/outbox', 'src/service-worker']
+  for (const [room, besides] of [
+    [outbox, ['src/view', 'src/react']],
+    [['src/schedule'], []],
+    [['src/typed'], []],
+  ] as const) {
+    for (const file of src.filter((name) => !isUnder(...room, ...besides)(name)))
       expect(imports(file).filter(isUnder(...room)), file).toEqual([])
   }
+})
+
+test('views use queues and outboxes as everybody can, hooks use views, and nobody knows either', () => {
+  const parts = ['index', 'places', 'triggers'].map((name) => `src/outbox/${name}.ts`)
+  const view = new Set(['src/core.ts', 'src/clock.ts', ...parts])
+  const hooks = new Set(['src/core.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
+  for (const [folder, allowed] of [
+    ['src/view', view],
+    ['src/react', hooks],
+  ] as const) {
+    for (const file of src.filter(isUnder(folder))) {
+      const outside = imports(file).filter((name) => !isUnder(folder)(name) && !allowed.has(name))
+      expect(outside, file).toEqual([])
+    }
+  }
+  for (const file of src.filter((name) => !isUnder('src/view', 'src/react')(name)))
+    expect(imports(file).filter(isUnder('src/view', 'src/react')), file).toEqual([])
 })
 
 test('encryption knows what a codec is, and nobody knows it', () => {

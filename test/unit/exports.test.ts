@@ -15,10 +15,13 @@ import * as outbox from '../../src/outbox/index.ts'
 import * as schedule from '../../src/schedule/index.ts'
 import * as segments from '../../src/segments/index.ts'
 import * as typed from '../../src/typed/index.ts'
+import * as react from '../../src/react/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
+import * as view from '../../src/view/index.ts'
 
 // Only Cloudflare's runtime has it.
 vi.mock('cloudflare:workers', () => ({ DurableObject: Object }))
+vi.mock('react', () => ({ useSyncExternalStore: () => undefined }))
 
 const SEGMENTS = [
   'compareKeys',
@@ -73,6 +76,11 @@ test('quayside/outbox, /service-worker, /workbox and the script for classic work
 
 test('quayside/opentelemetry exports one function', () => {
   expect(names(openTelemetry)).toEqual(['openTelemetry'])
+})
+
+test('quayside/view and quayside/react export what is documented', () => {
+  expect(names(view)).toEqual(['outboxView', 'queueView'])
+  expect(names(react)).toEqual(['useOutbox', 'useQueue'])
 })
 
 test('quayside/encryption exports one function', () => {
@@ -182,6 +190,7 @@ test('the members of the classes are those of the documentation, and no others',
     'fetch',
     'held',
     'list',
+    'online',
     'pause',
     'resolve',
     'response',

@@ -3,6 +3,7 @@ import { exercise } from '../../encryption/exercise.ts'
 import { newKey } from '../../encryption/keys.ts'
 import { encrypted } from '../../../src/encryption/index.ts'
 import { type Codec, Queue } from '../../../src/core.ts'
+import { Outbox } from '../../../src/outbox/index.ts'
 
 /** Stores a text in each of the ways in which messages are stored. Without a codec, as it is. */
 async function store(database: string, secret: string, codec?: Codec<unknown>): Promise<void> {
@@ -16,6 +17,21 @@ async function store(database: string, secret: string, codec?: Codec<unknown>): 
   await second!.park({ reason: 'later' })
   await third!.nack({ delayMs: 3_600_000 })
   await producer.send(secret, { delayMs: 3_600_000, key: 'plain key' })
+  await queue.close()
+  await storeRequest(database, secret, codec)
+}
+
+async function storeRequest(
+  database: string,
+  secret: string,
+  codec: Codec<unknown> | undefined,
+): Promise<void> {
+  const queue = new Queue('outbox', { storage: new IndexedDBAdapter({ database }), codec })
+  const outbox = new Outbox(queue, { fetch: () => Promise.reject(new TypeError('no network')) })
+  const init = { method: 'POST', headers: { 'x-secret': secret }, meta: { name: 'plain meta' } }
+  for (const body of [secret, new TextEncoder().encode(secret)])
+    await outbox.store(`/${secret}`, { ...init, body })
+  await outbox.drain()
   await queue.close()
 }
 
