@@ -15,6 +15,9 @@ export const GROUP = 'default'
 /** Nobody looks at it as long as it is replaced again and again. */
 const CLOCK_DELAY_MS = 86_400_000
 
+/** A schedule is not given up, however often whoever fires it dies. */
+const MAX_ATTEMPTS = 2 ** 31
+
 /**
  * The schedules of a queue. They are messages of a queue of their own beside it, on the same storage, so that no consumer of
  * the queue sees them, and neither `purge` nor dead letters nor a backlog end or delay one.
@@ -41,6 +44,25 @@ export class Companion {
     void main.track(closed.then(() => this.queue.close()))
   }
 
+  /**
+   * Whether messages have ids by which one is found again, and a lease is nobody else's. Otherwise the storage has no clock of its own
+   * either.
+   */
+  get isExact(): boolean {
+    return this.context.guarantees.deduplication
+  }
+
+  /** Stores a schedule, in place of what is there. Where that cannot be, whoever fires it sees which one is newer. */
+  async put(name: string, revision: string, tick: Tick, delayMs = 0): Promise<void> {
+    await this.queue.createProducer().send(tick, {
+      id: name,
+      headers: { [REVISION]: revision },
+      maxAttempts: MAX_ATTEMPTS,
+      delayMs,
+      replace: this.isExact,
+    })
+  }
+
   /** Stores what is due in the queue. Answers with how much of it was news. */
   async send(messages: readonly NewMessage[]): Promise<number> {
     const results = await new Promise<readonly AppendResult[]>((resolve, reject) =>
@@ -59,7 +81,7 @@ export class Companion {
 
   /** Where ids are known: for how long. */
   known(dedupeMs: number): Pick<NewMessage, 'dedupeMs'> {
-    return this.#main.guarantees.deduplication ? { dedupeMs: Math.min(dedupeMs, MAX_DURATION_MS) } : {}
+    return this.isExact ? { dedupeMs: Math.min(dedupeMs, MAX_DURATION_MS) } : {}
   }
 
   /** The time on this side. */
@@ -74,8 +96,8 @@ export class Companion {
 
   /** Whether a revision is not the newest one that is stored. */
   isOver(revision: string, newest: string | undefined): boolean {
-    // A storage that cannot cancel may not show yet what it has handed out.
-    if (newest === undefined) return this.context.guarantees.cancellation
+    // Else it may not be shown yet.
+    if (newest === undefined) return this.isExact
     return newest > revision
   }
 
@@ -87,8 +109,7 @@ export class Companion {
     const { context } = this
     const { group } = messages[0]!
     const ids = messages.map(({ id }) => id)
-    const tells = context.guarantees.deduplication
-    // A storage that knows no ids has no clock of its own either.
+    const tells = this.isExact
     if (tells) await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
     const found = await ticksOf(context, group, tells ? [CLOCK, ...ids] : ids, false)
     const ticks = new Map<string, Revisions>()
