@@ -334,12 +334,28 @@ describe('whoever fires', () => {
       void drainSchedules(dying).catch(() => undefined)
       await turns()
       storage.open = open
-      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      // What it has sent is done before anybody sends it again.
       const ids = await taken(consumer)
+      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      ids.push(...(await taken(consumer)))
       expect(ids, `${catchUp}, ${point} calls, ${done ? 'and one without an answer' : ''}`).toEqual(
         at('s', ...[1, 2, 3, 4, 5].map((hour) => `2030-01-01T0${hour}:00:00.000Z`)),
       )
     }
+  })
+
+  test('may die after weeks, and what is older than their ids is not sent again', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 1 })
+    await clock.advance(20 * DAY)
+    await drainSchedules(queue)
+    expect(await taken(consumer)).toHaveLength(480)
+    await clock.advance(HOUR)
+    const dying = new Queue('orders.schedules', { storage, clock })
+    expect((await dying.createConsumer().receive())?.id).toBe('s')
+    await dying.close()
+    await pass(queue, clock, HOUR, HOUR)
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-21T01:00:00.000Z', '2030-01-21T02:00:00.000Z'))
   })
 
   test('goes by the clock of the storage', async () => {
