@@ -347,9 +347,10 @@ describe('whoever fires', () => {
   test('may die after weeks, and what is older than their ids is not sent again', async () => {
     const { clock, queue, consumer, storage } = setUp()
     await schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 1 })
-    await clock.advance(20 * DAY)
-    await drainSchedules(queue)
-    expect(await taken(consumer)).toHaveLength(480)
+    for (let day = 1; day <= 20; day++) {
+      await pass(queue, clock, DAY, DAY)
+      expect(await taken(consumer)).toHaveLength(24)
+    }
     await clock.advance(HOUR)
     const dying = new Queue('orders.schedules', { storage, clock })
     expect((await dying.createConsumer().receive())?.id).toBe('s')
