@@ -1,7 +1,8 @@
-import { Batcher } from '../batcher.ts'
+import type { Batcher } from '../batcher.ts'
 import type { Context } from '../context.ts'
 import { QuaysideError } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { batcherOf } from '../producer.ts'
 import { Queue, contextOf } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { REVISION, type StoredMessage, type Tick, ticksOf } from './tick.ts'
@@ -33,12 +34,7 @@ export class Companion {
     this.#main = main
     this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
     this.context = contextOf(this.queue)
-    this.#sends = new Batcher({
-      write: (messages) => main.append(messages),
-      max: () => main.guarantees.maxBatch,
-      nameOf: ({ id }) => id,
-      busy: main.batchers,
-    })
+    this.#sends = batcherOf(main)
     const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
     // The end of the queue waits for it.
     void main.track(closed.then(() => this.queue.close()))
@@ -65,9 +61,18 @@ export class Companion {
 
   /** Stores what is due in the queue. Answers with how much of it was news. */
   async send(messages: readonly NewMessage[]): Promise<number> {
-    const results = await new Promise<readonly AppendResult[]>((resolve, reject) =>
-      this.#sends.add(messages, resolve, reject),
-    )
+    const main = this.#main
+    const show = (): Draft[] =>
+      messages.map(({ id, lane, headers }) => ({ id, lane, headers: { ...headers } }))
+    const results = await main.observe('send', undefined, true, show, (drafts) => {
+      // With what whoever observes has added.
+      const all = messages.map((message, i) => ({
+        ...message,
+        headers: drafts?.[i]!.headers ?? message.headers,
+      }))
+      return new Promise<readonly AppendResult[]>((resolve, reject) => this.#sends.add(all, resolve, reject))
+    })
+    main.activity.count('sent', results.length)
     return results.filter(({ status }) => status === 'stored').length
   }
 
@@ -126,6 +131,13 @@ export class Companion {
       throw new QuaysideError('STORAGE_UNAVAILABLE', 'schedule: what was stored just now is gone')
     return { now, at: this.now(), ticks }
   }
+}
+
+/** A message that is about to be sent, for whoever observes it. */
+interface Draft {
+  readonly id: string | undefined
+  readonly lane: string | undefined
+  readonly headers: Record<string, string>
 }
 
 /** What the storage says at some time. */

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Consumer, Queue } from '../../src/index.ts'
+import { type Consumer, type Instrumentation, Queue } from '../../src/index.ts'
 import { nextTurn } from '../../src/clock.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import {
@@ -121,6 +121,24 @@ describe('a schedule', () => {
     for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
     await pass(queue, clock, HOUR, HOUR)
     for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+  })
+
+  test('is seen by whoever observes the queue, who may add headers', async () => {
+    const seen: unknown[] = []
+    const instrumentation: Instrumentation = (operation, run) => {
+      const { name, queue, batch, messages } = operation
+      if (name === 'send') {
+        seen.push([queue, batch, messages.map(({ id, lane }) => [id, lane])])
+        for (const { headers } of messages) headers['trace'] = 't'
+      }
+      return run()
+    }
+    const { clock, queue, consumer } = setUp({ instrumentation })
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1, lane: 'l' })
+    await pass(queue, clock, HOUR, HOUR)
+    expect(seen).toEqual([['orders', true, [['s@2030-01-01T01:00:00.000Z', 'l']]]])
+    expect((await consumer.receive())!.headers).toMatchObject({ schedule: 's', trace: 't' })
+    expect((await queue.stats()).throughput.sent).toBeGreaterThan(0)
   })
 
   test('ends with a pattern that has an end', async () => {
