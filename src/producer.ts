@@ -123,16 +123,7 @@ export class Producer<T> {
   /** @internal Made by {@link Queue.createProducer}. */
   constructor(context: Context<T>) {
     this.#context = context
-    this.#batcher = new Batcher({
-      write: (messages) => context.append(messages),
-      max: () => context.guarantees.maxBatch,
-      weigh: (messages) => sum(messages, atMost),
-      maxWeight: () => context.guarantees.maxBatchBytes,
-      nameOf: ({ id }) => id,
-      opening: () => context.opening('send'),
-      isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
-      busy: context.batchers,
-    })
+    this.#batcher = batcherOf(context)
   }
 
   /**
@@ -255,6 +246,20 @@ export class Producer<T> {
       checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
     return messages
   }
+}
+
+/** Where messages become appends, as many at a time as the storage takes. */
+export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendResult> {
+  return new Batcher({
+    write: (messages) => context.append(messages),
+    max: () => context.guarantees.maxBatch,
+    weigh: (messages) => sum(messages, atMost),
+    maxWeight: () => context.guarantees.maxBatchBytes,
+    nameOf: ({ id }) => id,
+    opening: () => context.opening('send'),
+    isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
+    busy: context.batchers,
+  })
 }
 
 /** A message that is about to be sent, for whoever observes it. */

@@ -1,7 +1,8 @@
-import { Batcher } from '../batcher.ts'
+import type { Batcher } from '../batcher.ts'
 import type { Context } from '../context.ts'
 import { QuaysideError } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { batcherOf } from '../producer.ts'
 import { Queue, contextOf } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { REVISION, type StoredMessage, type Tick, ticksOf } from './tick.ts'
@@ -14,6 +15,9 @@ const CLOCK = '\nclock'
 export const GROUP = 'default'
 /** Nobody looks at it as long as it is replaced again and again. */
 const CLOCK_DELAY_MS = 86_400_000
+
+/** A schedule is not given up, however often whoever fires it dies. */
+const MAX_ATTEMPTS = 2 ** 31
 
 /**
  * The schedules of a queue. They are messages of a queue of their own beside it, on the same storage, so that no consumer of
@@ -30,22 +34,45 @@ export class Companion {
     this.#main = main
     this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
     this.context = contextOf(this.queue)
-    this.#sends = new Batcher({
-      write: (messages) => main.append(messages),
-      max: () => main.guarantees.maxBatch,
-      nameOf: ({ id }) => id,
-      busy: main.batchers,
-    })
+    this.#sends = batcherOf(main)
     const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
     // The end of the queue waits for it.
     void main.track(closed.then(() => this.queue.close()))
   }
 
+  /**
+   * Whether messages have ids by which one is found again, and a lease is nobody else's. Otherwise the storage has no clock of its own
+   * either.
+   */
+  get isExact(): boolean {
+    return this.context.guarantees.deduplication
+  }
+
+  /** Stores a schedule, in place of what is there. Where that cannot be, whoever fires it sees which one is newer. */
+  async put(name: string, revision: string, tick: Tick, delayMs = 0): Promise<void> {
+    await this.queue.createProducer().send(tick, {
+      id: name,
+      headers: { [REVISION]: revision },
+      maxAttempts: MAX_ATTEMPTS,
+      delayMs,
+      replace: this.isExact,
+    })
+  }
+
   /** Stores what is due in the queue. Answers with how much of it was news. */
   async send(messages: readonly NewMessage[]): Promise<number> {
-    const results = await new Promise<readonly AppendResult[]>((resolve, reject) =>
-      this.#sends.add(messages, resolve, reject),
-    )
+    const main = this.#main
+    const show = (): Draft[] =>
+      messages.map(({ id, lane, headers }) => ({ id, lane, headers: { ...headers } }))
+    const results = await main.observe('send', undefined, true, show, (drafts) => {
+      // With what whoever observes has added.
+      const all = messages.map((message, i) => ({
+        ...message,
+        headers: drafts?.[i]!.headers ?? message.headers,
+      }))
+      return new Promise<readonly AppendResult[]>((resolve, reject) => this.#sends.add(all, resolve, reject))
+    })
+    main.activity.count('sent', results.length)
     return results.filter(({ status }) => status === 'stored').length
   }
 
@@ -59,7 +86,7 @@ export class Companion {
 
   /** Where ids are known: for how long. */
   known(dedupeMs: number): Pick<NewMessage, 'dedupeMs'> {
-    return this.#main.guarantees.deduplication ? { dedupeMs: Math.min(dedupeMs, MAX_DURATION_MS) } : {}
+    return this.isExact ? { dedupeMs: Math.min(dedupeMs, MAX_DURATION_MS) } : {}
   }
 
   /** The time on this side. */
@@ -74,8 +101,8 @@ export class Companion {
 
   /** Whether a revision is not the newest one that is stored. */
   isOver(revision: string, newest: string | undefined): boolean {
-    // A storage that cannot cancel may not show yet what it has handed out.
-    if (newest === undefined) return this.context.guarantees.cancellation
+    // Else it may not be shown yet.
+    if (newest === undefined) return this.isExact
     return newest > revision
   }
 
@@ -87,8 +114,7 @@ export class Companion {
     const { context } = this
     const { group } = messages[0]!
     const ids = messages.map(({ id }) => id)
-    const tells = context.guarantees.deduplication
-    // A storage that knows no ids has no clock of its own either.
+    const tells = this.isExact
     if (tells) await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
     const found = await ticksOf(context, group, tells ? [CLOCK, ...ids] : ids, false)
     const ticks = new Map<string, Revisions>()
@@ -105,6 +131,13 @@ export class Companion {
       throw new QuaysideError('STORAGE_UNAVAILABLE', 'schedule: what was stored just now is gone')
     return { now, at: this.now(), ticks }
   }
+}
+
+/** A message that is about to be sent, for whoever observes it. */
+interface Draft {
+  readonly id: string | undefined
+  readonly lane: string | undefined
+  readonly headers: Record<string, string>
 }
 
 /** What the storage says at some time. */

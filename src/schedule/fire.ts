@@ -5,7 +5,7 @@ import type { Queue } from '../queue.ts'
 import type { NewMessage } from '../storage.ts'
 import { type Companion, GROUP, type Revisions, companionOf } from './companion.ts'
 import { dueOf } from './due.ts'
-import { REVISION, type Tick, instantText, unpack, waitText, waitedFor } from './tick.ts'
+import { REVISION, type Tick, instantText, revisionFurther, unpack, waitText, waitedFor } from './tick.ts'
 import { type Timetable, type When, timetable } from './when.ts'
 
 export interface FireOptions {
@@ -121,7 +121,12 @@ async function fireAll(
       }
       if (next === undefined) return undefined
       // Counted from when the storage told its time: this side may have stood still since.
-      return again(next.reason, Math.max(0, next.at - now - Math.max(0, companion.now() - at)))
+      const delayMs = Math.max(0, next.at - now - Math.max(0, companion.now() - at))
+      if (companion.isExact || next.reason === tick.lastError) return again(next.reason, delayMs)
+      // Who dies with it would leave nothing by which to know how far it has come.
+      const revision = revisionFurther(tick.headers[REVISION]!)
+      await companion.put(tick.id, revision, { ...tick.payload, from: next.at }, delayMs)
+      return undefined
     } catch (error) {
       if (onError !== undefined) queueMicrotask(() => onError(error))
       return again(tick.lastError, AGAIN_MS)
@@ -156,7 +161,8 @@ function dueNow(companion: Companion, tick: Message<Tick>, now: number, there: R
   const waited = waitedFor(lastError, revision)
   let start = waited ?? from ?? timestamp + 1
   // Whoever had it last has died, and what it has sent is known by its ids for so long.
-  if (waited === undefined && (unsure || attempt > 1) && memoryMs > 0) start = Math.max(start, now - memoryMs)
+  if (waited === undefined && (unsure || attempt > 1) && memoryMs > 0 && companion.isExact)
+    start = Math.max(start, now - memoryMs)
   const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, MOST_INSTANTS))
   // It stood still for so long that it belongs to somebody else.
   if (companion.now() >= tick.leaseUntil) return { due: [], next: { at: now, reason: lastError } }

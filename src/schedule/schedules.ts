@@ -67,9 +67,6 @@ const MESSAGE = { payload, key, lane, headers, expiresInMs, maxAttempts, keepMs 
 
 const LIST_OPTIONS = { names: checkIds, limit: checkCount, cursor: checkText }
 
-/** A schedule is not given up, however often whoever fires it dies. */
-const MAX_ATTEMPTS = 2 ** 31
-
 /**
  * Has a message sent to a queue at each instant of a pattern, or each so many ms, until {@link unschedule}. It is stored in the
  * storage of the queue, in a queue of its own beside it, and fired by whoever runs {@link runSchedules},
@@ -167,20 +164,15 @@ async function storedMessage<T>(
   return pack(message)
 }
 
+/** Takes the place of what is there. */
 async function put(
-  { queue, context }: Companion,
+  companion: Companion,
   name: string,
   before: ListedMessage | undefined,
   tick: Tick,
 ): Promise<void> {
-  const revision = revisionAfter(before?.headers?.[REVISION], context.options.id())
-  await queue.createProducer().send(tick, {
-    id: name,
-    headers: { [REVISION]: revision },
-    maxAttempts: MAX_ATTEMPTS,
-    // Where there are no ids that can be replaced, whoever fires sees that this one is newer.
-    replace: context.guarantees.deduplication,
-  })
+  const revision = revisionAfter(before?.headers?.[REVISION], companion.context.options.id())
+  await companion.put(name, revision, tick)
 }
 
 function newestOf(messages: readonly ListedMessage[]): ListedMessage | undefined {

@@ -33,6 +33,12 @@ export function revisionAfter(before: string | undefined, unique: string): strin
   return `${String(number).padStart(10, '0')}-${unique}`
 }
 
+/** That of a schedule which has not changed, but has come further. */
+export function revisionFurther(revision: string): string {
+  const [number, ...unique] = revision.split('/')
+  return `${number}/${String(Number(unique[0] ?? 0) + 1).padStart(10, '0')}`
+}
+
 export function isNewer(a: ListedMessage, b: ListedMessage | undefined): boolean {
   return b === undefined || a.headers![REVISION]! > b.headers![REVISION]!
 }

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Consumer, Queue } from '../../src/index.ts'
+import { type Consumer, type Instrumentation, Queue } from '../../src/index.ts'
 import { nextTurn } from '../../src/clock.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import {
@@ -121,6 +121,24 @@ describe('a schedule', () => {
     for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
     await pass(queue, clock, HOUR, HOUR)
     for (const group of groups) expect(await taken(group)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+  })
+
+  test('is seen by whoever observes the queue, who may add headers', async () => {
+    const seen: unknown[] = []
+    const instrumentation: Instrumentation = (operation, run) => {
+      const { name, queue, batch, messages } = operation
+      if (name === 'send') {
+        seen.push([queue, batch, messages.map(({ id, lane }) => [id, lane])])
+        for (const { headers } of messages) headers['trace'] = 't'
+      }
+      return run()
+    }
+    const { clock, queue, consumer } = setUp({ instrumentation })
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1, lane: 'l' })
+    await pass(queue, clock, HOUR, HOUR)
+    expect(seen).toEqual([['orders', true, [['s@2030-01-01T01:00:00.000Z', 'l']]]])
+    expect((await consumer.receive())!.headers).toMatchObject({ schedule: 's', trace: 't' })
+    expect((await queue.stats()).throughput.sent).toBeGreaterThan(0)
   })
 
   test('ends with a pattern that has an end', async () => {
@@ -334,12 +352,29 @@ describe('whoever fires', () => {
       void drainSchedules(dying).catch(() => undefined)
       await turns()
       storage.open = open
-      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      // What it has sent is done before anybody sends it again.
       const ids = await taken(consumer)
+      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      ids.push(...(await taken(consumer)))
       expect(ids, `${catchUp}, ${point} calls, ${done ? 'and one without an answer' : ''}`).toEqual(
         at('s', ...[1, 2, 3, 4, 5].map((hour) => `2030-01-01T0${hour}:00:00.000Z`)),
       )
     }
+  })
+
+  test('may die after weeks, and what is older than their ids is not sent again', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 1 })
+    for (let day = 1; day <= 20; day++) {
+      await pass(queue, clock, DAY, DAY)
+      expect(await taken(consumer)).toHaveLength(24)
+    }
+    await clock.advance(HOUR)
+    const dying = new Queue('orders.schedules', { storage, clock })
+    expect((await dying.createConsumer().receive())?.id).toBe('s')
+    await dying.close()
+    await pass(queue, clock, HOUR, HOUR)
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-21T01:00:00.000Z', '2030-01-21T02:00:00.000Z'))
   })
 
   test('goes by the clock of the storage', async () => {

@@ -11,12 +11,20 @@ const time = {
   async live(): Promise<Life> {
     const clock = new ManualClock()
     const { adapter, destroy } = await create({ clock })
-    return await live(adapter, clock).finally(destroy)
+    try {
+      return await live(adapter, clock)
+    } finally {
+      await destroy()
+    }
   },
   async deploy(): Promise<Deploys> {
     const clock = new ManualClock()
     const { adapter, destroy } = await create({ clock })
-    return await deploy(adapter, clock).finally(destroy)
+    try {
+      return await deploy(adapter, clock)
+    } finally {
+      await destroy()
+    }
   },
 }
 
