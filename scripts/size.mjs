@@ -88,7 +88,7 @@ function subpaths() {
 
 /** Bytes of the code with all it imports, minified, and compressed besides. */
 export async function bundle(code) {
-  await using build = await rolldown({
+  const build = await rolldown({
     input: 'entry',
     external: /^(node|cloudflare):/,
     platform: 'browser',
@@ -117,6 +117,7 @@ export async function bundle(code) {
     },
   })
   const { output } = await build.generate({ format: 'es' })
+  await build.close()
   const { code: minified } = await minify(output[0].code, { module: true, ecma: 2020 })
   return {
     minified: Buffer.byteLength(minified),
