@@ -6,7 +6,11 @@ const slow = 'test/crash/**/*.test.ts'
 /** Those that start no processes and change nothing that others see: they share one, and load each module once. */
 const light = ['test/unit/**/*.test.ts', 'test/segments/**/*.test.ts', 'test/outbox/**/*.test.ts']
 // A busy machine takes its time; what never comes is waited for once.
-const waits = { testTimeout: 300_000, hookTimeout: 300_000 }
+const waits = {
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  expect: { poll: { timeout: 45_000, interval: 50 } },
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -28,7 +32,6 @@ const config: ViteUserConfig = defineConfig({
           name: 'quick',
           include: ['test/**/*.test.ts'],
           exclude: [slow, ...light, 'test/bench/**'],
-          expect: { poll: { timeout: 45_000, interval: 50 } },
           ...waits,
         },
       },
