@@ -3,6 +3,14 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { LongestFirst } from './test/sequencer.ts'
 
 const slow = 'test/crash/**/*.test.ts'
+/** Those that start no processes and change nothing that others see: they share one, and load each module once. */
+const light = ['test/unit/**/*.test.ts', 'test/segments/**/*.test.ts', 'test/outbox/**/*.test.ts']
+// A busy machine takes its time; what never comes is waited for once.
+const waits = {
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  expect: { poll: { timeout: 45_000, interval: 50 } },
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -13,13 +21,18 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         test: {
+          name: 'light',
+          include: light,
+          isolate: false,
+          ...waits,
+        },
+      },
+      {
+        test: {
           name: 'quick',
           include: ['test/**/*.test.ts'],
-          exclude: [slow, 'test/bench/**'],
-          // A busy machine takes its time; what never comes is waited for once.
-          expect: { poll: { timeout: 45_000, interval: 50 } },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          exclude: [slow, ...light, 'test/bench/**'],
+          ...waits,
         },
       },
       {

@@ -5,8 +5,7 @@ import { readFileSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { nodeResolve } from '@rollup/plugin-node-resolve'
-import { rollup } from 'rollup'
+import { rolldown } from 'rolldown'
 import { minify } from 'terser'
 
 const pkg = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -46,15 +45,16 @@ export const USES = [
   {
     // The aim is 9 kB. The core alone is 21.
     name: 'core + Durable Object client',
-    budget: 26 * kB,
+    // The bundler that measures costs it 0.1 kB more than the one before.
+    budget: 26.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
   },
   {
     name: 'Durable Object client alone',
-    // Lanes, holds and outcomes over shards are 0.9 kB.
-    budget: 6 * kB,
+    // Lanes, holds and outcomes over shards are 0.9 kB, the bundler that measures 0.2.
+    budget: 6.25 * kB,
     code: `export { DurableObjectAdapter } from 'quayside/durable-object'`,
   },
   {
@@ -126,9 +126,13 @@ function subpaths() {
 
 /** Bytes of the code with all it imports, minified, and compressed besides. */
 export async function bundle(code) {
-  const build = await rollup({
+  const build = await rolldown({
     input: 'entry',
     external: /^(node:|cloudflare:|react$)/,
+    platform: 'browser',
+    tsconfig: false,
+    // What others ask for, to leave their warnings out.
+    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
     plugins: [
       {
         name: 'entry',
@@ -145,15 +149,13 @@ export async function bundle(code) {
         },
         load: (id) => (id === '\0entry' ? code : null),
       },
-      nodeResolve({ browser: true }),
-      // What others ask for, to leave their warnings out.
-      { name: 'production', transform: (code) => code.replaceAll('process.env.NODE_ENV', '"production"') },
     ],
     onwarn(warning) {
       throw new Error(warning.message)
     },
   })
   const { output } = await build.generate({ format: 'es' })
+  await build.close()
   const { code: minified } = await minify(output[0].code, { module: true, ecma: 2020 })
   return {
     minified: Buffer.byteLength(minified),

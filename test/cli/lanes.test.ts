@@ -21,7 +21,7 @@ const bodiesOf = (directory: string): Promise<unknown[]> =>
     return messages.map(({ payload }) => payload)
   })
 
-test('holds and lanes are shown, made and ended', { timeout: 120_000 }, async () => {
+test('holds and lanes are shown, made and ended', async () => {
   const directory = temporaryDirectory()
   for (const lane of ['a', 'b']) await works(['send', directory, 'mails', lane, '--lane', lane])
   expect(await bodiesOf(directory)).toEqual(['a', 'b'])
@@ -63,7 +63,7 @@ test('holds and lanes are shown, made and ended', { timeout: 120_000 }, async ()
   expect([typo.code, typo.err]).toEqual([1, expect.stringContaining('the queue has no group typo')])
 })
 
-test('parked messages are shown, mended and resumed', { timeout: 120_000 }, async () => {
+test('parked messages are shown, mended and resumed', async () => {
   const directory = temporaryDirectory()
   await within(directory, async (queue) => {
     const producer = queue.createProducer()
@@ -104,7 +104,7 @@ test('parked messages are shown, mended and resumed', { timeout: 120_000 }, asyn
   }
 })
 
-test('what became of messages is shown', { timeout: 120_000 }, async () => {
+test('what became of messages is shown', async () => {
   const directory = temporaryDirectory()
   for (const id of ['good', 'bad', 'open', 'lost'])
     await works(['send', directory, 'mails', id, '--id', id, ...(id === 'lost' ? [] : ['--keep', '1h'])])

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { rolldown } from 'rolldown'
 import { ROOT } from '../support/sources.ts'
 
 export interface Ended {
@@ -13,9 +15,28 @@ export interface Call {
   readonly columns?: number
 }
 
+let script: Promise<string> | undefined
+
+/** The command line as one file, which starts in half of the time, in a place where it finds what the sources find. */
+async function bundled(): Promise<string> {
+  const file = join(ROOT, `node_modules/.cache/quayside-cli-${process.pid}.mjs`)
+  await using build = await rolldown({
+    input: join(ROOT, 'cli/main.ts'),
+    platform: 'node',
+    external: /^[^./]/,
+    tsconfig: false,
+  })
+  process.once('exit', () => rmSync(file, { force: true }))
+  await build.write({ file, codeSplitting: false })
+  return file
+}
+
 /** Runs the command line from its sources, as a process of its own and without a terminal. */
-export function quayside(words: readonly string[], { input = '', columns = 100 }: Call = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...words], {
+export async function quayside(
+  words: readonly string[],
+  { input = '', columns = 100 }: Call = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [await (script ??= bundled()), ...words], {
     env: { ...process.env, COLUMNS: String(columns), NODE_NO_WARNINGS: '1' },
   })
   let out = ''
@@ -24,7 +45,7 @@ export function quayside(words: readonly string[], { input = '', columns = 100 }
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
   child.stdin.on('error', () => {}) // It has read enough.
   child.stdin.end(input)
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })))
+  return await new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })))
 }
 
 /** {@link quayside} that must work. Answers with its output. */

@@ -21,7 +21,7 @@ let worker: LocalWorker
 beforeAll(async () => {
   downstream = await startDownstream(0.1)
   worker = await startWorker({ DOWNSTREAM: downstream.url, STATUS_TOKEN })
-}, 120_000)
+})
 afterAll(async () => {
   await worker?.close()
   downstream?.close()
@@ -105,5 +105,5 @@ describe('the Worker of demo/edge, in workerd', () => {
     } finally {
       await rm(folder, { recursive: true })
     }
-  }, 120_000)
+  })
 })

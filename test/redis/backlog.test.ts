@@ -181,7 +181,7 @@ describe('no step grows with what there is', () => {
       'waiting with ids',
       (queue, count) => send(queue, count, (i) => ({ body: 'x', id: `${i}`, dedupeMs: 9 })),
     ],
-  ])('%s', { timeout: 120_000 }, async (_, fill) => {
+  ])('%s', async (_, fill) => {
     const few = await costs(12_000, fill)
     const many = await costs(24_000, fill)
     for (const [verb, cost] of Object.entries(many)) expect(cost, verb).toBeLessThan(1.3 * few[verb]! + 200)

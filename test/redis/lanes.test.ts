@@ -81,7 +81,7 @@ describe('holds', () => {
     for (const view of views) expect((await view.claim({ ...CLAIM, limit: 10 })).deliveries).toHaveLength(10)
   })
 
-  test('that end at once are worked off in bounded steps', { timeout: 120_000 }, async () => {
+  test('that end at once are worked off in bounded steps', async () => {
     const [q] = (await openAll()) as [QueueStorage]
     await q.claim({ ...CLAIM, limit: 0 })
     const count = effort({ quick: 2000, full: 10_000 })
@@ -194,7 +194,7 @@ describe('a claim costs', () => {
     return await cycle()
   }
 
-  test('nothing more for lanes that are full', { timeout: 120_000 }, async () => {
+  test('nothing more for lanes that are full', async () => {
     const rules = { concurrency: 1 }
     const full = (count: number) => async (q: QueueStorage) => {
       await send(q, 10 * count, (i) => ({ body: 'x', lane: `lane-${i % count}` }))
@@ -206,7 +206,7 @@ describe('a claim costs', () => {
     expect(await costs(full(LANES), rules)).toEqual(await costs(full(1), rules))
   })
 
-  test('nothing more for lanes that are held', { timeout: 120_000 }, async () => {
+  test('nothing more for lanes that are held', async () => {
     const held = (count: number) => async (q: QueueStorage) => {
       await send(q, 10 * count, (i) => ({ body: 'x', lane: `lane-${i % count}` }))
       for (let i = 0; i < count; i++) await q.hold({ lane: `lane-${i}` })

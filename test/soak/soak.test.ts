@@ -4,7 +4,7 @@ import { type Sample, judge } from './flat.ts'
 import { soak } from './soak.ts'
 import { SUBJECTS } from './subjects.ts'
 
-const SECONDS = effort({ quick: 30, full: 60 })
+const SECONDS = effort({ quick: 20, full: 60 })
 
 describe(
   'all features mixed, with a handler that hangs and a group that is slow',
