@@ -40,7 +40,9 @@ const NAMES: readonly string[] = (
   'tail bytes sent delayed nextDelayed nextTimer timer reaper amended aliased groups groupsEver latest skew token ' +
   'cursor leases nextLease due until checked trimmed skipped waiting blocked redriven dead acked failed first last ' +
   'lease attempt named key row at base bodies more alias id headers expires maxAttempts body seq message error ' +
-  'reason fence gone keepMs since parked kept keptUntil outcome status value progress'
+  'reason fence gone keepMs since parked kept keptUntil outcome status value progress delayedBytes lane lanes ' +
+  'laneTail intoLanes inLanes laneBytes passed joining tied holds probes opened held heldUntil epoch mark markBytes ' +
+  'fades stops late atLeft walk blocks freed flows ready wake rest tokenAt full again length'
 ).split(' ')
 const NUMBER_OF_NAME: ReadonlyMap<string, number> = new Map(NAMES.map((name, i) => [name, i + 1]))
 

@@ -4,6 +4,7 @@ import { type Group, loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
 import { LANE_BASE } from './ids.ts'
 import type { HoldRow } from './lanes/hold-rows.ts'
+import { countHold } from './lanes/holds.ts'
 import { type FlowRow, Lane, openLane } from './lanes/lane.ts'
 import type { Block } from './lanes/lens.ts'
 import { LaneRemains, lanesIn, withoutLanes } from './lanes/remains.ts'
@@ -411,7 +412,7 @@ function groupIn(work: Work, name: string): Group {
 
 function putHold(work: Work, [key, row]: [Key, HoldRow]): void {
   work.tx.put('holds', key, row)
-  edit(work).holds++
+  countHold(work, row, 1)
   if (row.until !== undefined) work.tx.put('timers', addTimer(work, LIFT, row.until), key)
 }
 

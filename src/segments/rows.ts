@@ -91,8 +91,9 @@ export interface QueueRow {
   laneBytes: number
   /** From this lane on, they have to let go of what only a deleted group needed. */
   tidiedLane?: string | undefined
-  /** Rows in `holds`. */
+  /** Rows in `holds`, and how many of them have had a probe. */
   holds: number
+  probes: number
   /** How often all leases were given up while there were lanes. */
   opened: number
   /** The latest time anybody saw here: see `time.ts`. */
@@ -455,6 +456,7 @@ export const NEW_QUEUE: QueueRow = {
   inLanes: 0,
   laneBytes: 0,
   holds: 0,
+  probes: 0,
   opened: 0,
   tidiedLane: undefined,
   latest: 0,

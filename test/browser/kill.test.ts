@@ -47,6 +47,7 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
       const profile = await temporaryFolder('killed')
       let lost = 0
       let back = 0
+      let torn = 0
       try {
         for (let round = 0; round < KILLS / 2; round++) {
           const context = await launchChromium({ profile })
@@ -64,31 +65,45 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
         const tab = await context.newPage()
         await tab.goto(site.origin)
         await tab.waitForFunction(() => 'quayside' in globalThis)
-        const left = await tab.evaluate(async () => {
-          const { Queue, IndexedDBAdapter } = quayside
-          const queue = new Queue<string>('q', { storage: new IndexedDBAdapter() })
-          const consumer = queue.createConsumer('default', { leaseMs: 60_000 })
-          const payloads: string[] = []
-          await new Promise((resolve) => setTimeout(resolve, 50)) // until the leases of the dead have ended
-          for (;;) {
-            const messages = await consumer.receiveBatch(1000)
-            if (messages.length === 0) break
-            payloads.push(...messages.map(({ payload }) => payload))
-            await consumer.ackBatch(messages)
-          }
-          const dead = await queue.deadLetters().list({ limit: 100_000 })
-          return [...payloads, ...dead.messages.map(({ payload }) => payload!)]
-        })
+        const { left, results } = await tab.evaluate(
+          async (ids) => {
+            const { Queue, IndexedDBAdapter } = quayside
+            const queue = new Queue<string>('q', { storage: new IndexedDBAdapter() })
+            const outcomes = await Promise.all(ids.map((id) => queue.result(id)))
+            const ended = ids.filter((id, i) => outcomes[i]?.status === 'done' && outcomes[i].value === id)
+            for (const { group, lane } of (await queue.stats()).holds) await queue.release({ group, lane })
+            const parked = await queue.list({ state: 'parked', limit: 100_000 })
+            await queue.resume(parked.messages.map(({ id }) => id))
+            const consumer = queue.createConsumer('default', { leaseMs: 60_000 })
+            const payloads: string[] = []
+            await new Promise((resolve) => setTimeout(resolve, 50)) // until the leases of the dead have ended
+            for (;;) {
+              const messages = await consumer.receiveBatch(1000)
+              if (messages.length === 0) break
+              payloads.push(...messages.map(({ payload }) => payload))
+              await consumer.ackBatch(messages)
+            }
+            const dead = await queue.deadLetters().list({ limit: 100_000 })
+            return {
+              left: [...payloads, ...dead.messages.map(({ payload }) => payload!)],
+              results: ended,
+            }
+          },
+          [...sent],
+        )
         await context.close()
         const found = new Set(left)
         lost = [...sent].filter((id) => !acking.has(id) && !found.has(id)).length
         back = left.filter((id) => acked.has(id)).length
+        const kept = new Set(results)
+        // Each has ended with its result, or has not ended.
+        torn = [...sent].filter((id) => found.has(id) === kept.has(id)).length
         report({
           adapter: `indexeddb, ${durability}`,
           fault: `SIGKILL of the browser at work; ${acked.size} messages acked`,
           kills: KILLS / 2,
           messages: sent.size,
-          violations: lost + back,
+          violations: lost + back + torn,
         })
       } finally {
         await remove(profile)
@@ -96,6 +111,7 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
       expect(failures).toEqual([])
       expect(lost).toBe(0)
       expect(back).toBe(0)
+      expect(torn).toBe(0)
       expect(acked.size).toBeGreaterThan(KILLS)
     },
   )

@@ -24,10 +24,19 @@ function write(root: Work, key: Key, row: HoldRow | undefined): void {
   if (row !== undefined) root.tx.put('holds', key, row)
   else if (before !== undefined) root.tx.delete('holds', key)
   const { lane } = placeOf(key)
-  edit(root).holds += (row === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
+  countHold(root, before, -1)
+  countHold(root, row, 1)
   // Its flows may go or not, now.
   const found = lane === undefined ? undefined : openLane(root, lane)
   if (found !== undefined) found.changed = true
+}
+
+/** Counts a row that is written, or one that is not any more. */
+export function countHold(root: Work, row: HoldRow | undefined, count: 1 | -1): void {
+  if (row === undefined) return
+  const queue = edit(root)
+  queue.holds += count
+  if (row.probes !== undefined) queue.probes += count
 }
 
 export function hold(root: Work, request: HoldRequest): void {
@@ -94,7 +103,7 @@ export function endProbes(group: Group, seq: number, lease: number, lane: string
     name,
     row: { token },
   } = group
-  if (work.queue.holds === 0) return
+  if (work.queue.probes === 0) return
   const places: HoldPlace[] = [{}, { group: name }]
   if (lane !== undefined) places.push({ lane }, { lane, group: name })
   for (const place of places) {

@@ -15,6 +15,9 @@ const TOGETHER = 500
 
 const COUNTS = [0, 1, 10, 100, 10_000]
 const MANY = 10_000
+/** Lanes in which messages wait, and how few. */
+const WAITED = 1000
+const FEW = 2000
 const FREE = 'free'
 
 async function eachPlace(run: (name: string, place: Place) => Promise<void>): Promise<void> {
@@ -88,10 +91,11 @@ async function costs(
 
 const micro = (values: readonly number[]): string => median(values).toPrecision(3)
 
-/** What lanes cost: by how many there are, and with nearly all of them out of the way. */
+/** What lanes cost: by how many there are, with nearly all of them out of the way, and by how much waits in them. */
 export async function lanes(options: Options): Promise<void> {
   await byCount(options)
   await outOfTheWay(options)
+  await byBacklog(options)
 }
 
 async function byCount(options: Options): Promise<void> {
@@ -158,6 +162,34 @@ export async function results(options: Options): Promise<void> {
   print(
     'Append, claim and ack on contract 1. What is kept stays for the whole run; the last column is what a message costs beside it that keeps nothing.',
   )
+}
+
+/** What waits in lanes must not make the others dearer, nor those that they wait in. */
+async function byBacklog(options: Options): Promise<void> {
+  const { many } = options
+  heading(`a message, by how many wait in ${amount(WAITED)} lanes`)
+  const rows = new Map<string, number[][]>()
+  for (const waiting of [FEW, many]) {
+    await eachPlace(async (name, { queue }) => {
+      await claim(queue, 0)
+      let next = 0
+      const laneOf = (): string => `lane-${next++ % WAITED}`
+      for (let count = 0; count < waiting; count += TOGETHER)
+        await append(queue, Array.from({ length: TOGETHER }, laneOf))
+      const found = await costs(options, BATCH, async () => {
+        await append(queue, Array.from({ length: BATCH }, laneOf))
+        await ack(queue, await claim(queue, BATCH))
+      })
+      rows.set(name, [...(rows.get(name) ?? []), found])
+    })
+  }
+  printTable(
+    ['µs per message', `${amount(FEW)} waiting`, `${amount(many)} waiting`],
+    [...rows].map(([name, found]) => [name, ...found.map(micro)]),
+  )
+  for (const [name, [few, all]] of rows)
+    atMost(`${name}, ${amount(many)} waiting in lanes: cost`, median(all!) / median(few!), 1.5, '×')
+  print('Append, claim and ack of batches of 100, each message in another lane than those before it.')
 }
 
 interface Way {

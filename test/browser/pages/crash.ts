@@ -16,7 +16,10 @@ const consumer = queue.createConsumer('default', { leaseMs: 1 })
 
 async function send(): Promise<never> {
   for (let i = 0; ; i++) {
-    const batch = Array.from({ length: 1 + (i % 5) }, () => ({ payload: crypto.randomUUID() }))
+    const batch = Array.from({ length: 1 + (i % 5) }, (_, n) => {
+      const payload = crypto.randomUUID()
+      return { payload, id: payload, keepMs: 3_600_000, ...(n > 1 && { lane: `lane-${n}` }) }
+    })
     await producer.sendBatch(batch)
     await tell(
       'sent',
@@ -31,10 +34,11 @@ async function work(): Promise<never> {
     for (const message of messages) {
       try {
         if (Math.random() < 0.2) await message.nack({ delayMs: 0 })
+        else if (Math.random() < 0.1) await message.park({ reason: 'a fix' })
         else {
           // What was being acked at the end may be acked or not.
           await tell('acking', [message.payload])
-          await message.ack()
+          await message.ack({ result: message.payload })
           await tell('acked', [message.payload])
         }
       } catch (error) {
@@ -45,6 +49,17 @@ async function work(): Promise<never> {
   }
 }
 
+/** Holds a lane now and then, and has parked messages go on. */
+async function manage(): Promise<never> {
+  for (;;) {
+    await queue.hold({ lane: 'lane-2', forMs: 5, probe: Math.random() < 0.5 })
+    const { messages } = await queue.list({ state: 'parked', limit: 20 })
+    await queue.resume(messages.map(({ id }) => id))
+    await queue.release({ lane: 'lane-2' })
+  }
+}
+
 addEventListener('unhandledrejection', ({ reason }) => void tell('failed', [String(reason)]))
 void send()
 void work()
+void manage()
