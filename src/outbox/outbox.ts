@@ -162,15 +162,11 @@ export class Outbox {
     const rules = withDefaults(options)
     this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
-    const { lanes: hasLanes = true, name } = this.#queue.guarantees
-    if (!hasLanes && rules.owner !== undefined)
-      throw new QuaysideError(
-        'UNSUPPORTED',
-        `new Outbox: owner needs lanes, which the storage ${name} does not have`,
-      )
+    const { lanes: hasLanes = true } = this.#queue.guarantees
     this.#hasLanes = hasLanes
+    if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
     this.#producer = this.#queue.createProducer()
-    const { leaseMs, retry, concurrency, clock, isOnline } = rules
+    const { leaseMs, retry, concurrency, clock } = rules
     const consumer = (): Consumer<OutboxPayload> =>
       this.#queue.createConsumer(GROUP, { leaseMs, retry, lanes: hasLanes ? { concurrency } : undefined })
     const [runner, asked] = [consumer(), consumer()]
@@ -195,8 +191,17 @@ export class Outbox {
       waiters: this.#waiters,
       family: this.#family,
       events: this.#events,
-      isOnline,
+      look: () => this.#look(),
     })
+  }
+
+  #require(tried: string, feature: 'lanes' | 'results', what: string): void {
+    const { name, [feature]: has = true } = this.#queue.guarantees
+    if (has) return
+    throw new QuaysideError(
+      'UNSUPPORTED',
+      `${tried}: ${what} needs ${feature}, which the storage ${name} does not have`,
+    )
   }
 
   /**
@@ -276,7 +281,10 @@ export class Outbox {
     const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { maxBodyBytes, destination } = this.#rules
-    if (after !== undefined) checkName(tried, 'after', after)
+    if (after !== undefined) {
+      checkName(tried, 'after', after)
+      this.#require(tried, 'results', 'after')
+    }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
     const { payload, request, version, omitted, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
@@ -442,11 +450,13 @@ export class Outbox {
     return await this.#rests.held(this.#session.prefix)
   }
 
-  /** Tells the consumers whether they may send. */
-  #look(): void {
+  /** Whether there is a network. Tells the consumers whether they may send. */
+  #look(): boolean {
     const { paused } = this.#sender
-    rest(this.#runner, paused || !this.#rules.isOnline())
+    const isOnline = this.#rules.isOnline()
+    rest(this.#runner, paused || !isOnline)
     rest(this.#asked, paused)
+    return isOnline
   }
 
   /** Asks whose turn it is. Whoever is new gets a try at what was held. */
@@ -620,8 +630,7 @@ export class Outbox {
     if (!waiting || found === undefined || !UNSETTLED.includes(found.state)) return false
     // With nothing of its lane handed out, it stays as it is until it is replaced.
     const { lane } = found
-    const place = { lane }
-    if (lane !== undefined) await this.#queue.hold({ ...place, forMs: EDIT_MS, reason: 'an edit' })
+    await this.#queue.hold({ lane, forMs: EDIT_MS, reason: 'an edit' })
     try {
       const [message] = await this.#find(id)
       if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
@@ -639,7 +648,7 @@ export class Outbox {
         replace: true,
       })
     } finally {
-      if (lane !== undefined) await this.#queue.release(place)
+      await this.#queue.release({ lane })
     }
     return true
   }

@@ -44,7 +44,8 @@ export interface Means {
   readonly waiters: Waiters
   readonly family: Family
   readonly events: Events
-  readonly isOnline: () => boolean
+  /** Whether there is a network. Tells who sends. */
+  readonly look: () => boolean
 }
 
 /** Makes attempts, and decides what becomes of their messages. */
@@ -175,7 +176,7 @@ export class Sender {
     began: { readonly epoch: number; readonly startedAt: number },
   ): Promise<void> {
     const { id, lane = '' } = message
-    const { rests, isOnline } = this.#means
+    const { rests, look } = this.#means
     const { response } = verdict
     let { outcome, reason } = verdict
     if (outcome === 'accepted') return await this.#accepted(message, response, waiters)
@@ -198,13 +199,15 @@ export class Sender {
         state = await this.#parkWith(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
-        if (began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
+        if (this.#hasLanes && began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
         await message.nack({ counts: false, delayMs: this.#hasLanes ? 0 : HELD_MS, reason })
       } else {
-        const counts = response !== undefined || isOnline()
+        // Before it is given back, or it would be claimed again at once.
+        const counts = look() || response !== undefined
         if (!counts || message.attempt < message.maxAttempts) state = 'retrying'
         // A conflict is between requests, and no trouble of the destination.
-        if (doubt === undefined && counts) await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+        if (this.#hasLanes && doubt === undefined && counts)
+          await this.#quietly(rests.failed(lane, verdict, began.startedAt))
         await message.nack({ counts, delayMs: verdict.retryAfterMs, reason })
       }
     } catch (error) {

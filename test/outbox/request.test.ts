@@ -410,7 +410,7 @@ describe('headers that are never stored', () => {
     const answer = outbox.fetch(origin, { ...init, delayMs: 0 })
     expect(stateOf(await answer)).toBe('stored')
     expect(JSON.stringify((await queue.list()).messages)).not.toMatch(/Bearer|a=secret/)
-    outbox.resume()
+    await outbox.resume()
     await told('accepted')
     expect(arrived.map(({ headers }) => [headers.authorization, headers.cookie])).toEqual([
       [undefined, undefined],

@@ -56,7 +56,7 @@ test('quayside/memory exports the adapter', () => {
 })
 
 test('quayside/outbox, /service-worker, /workbox and the script for classic workers export what is documented', () => {
-  expect(names(outbox)).toEqual(['defaultOutcome', 'Outbox'])
+  expect(names(outbox)).toEqual(['defaultOutcome', 'isAttempt', 'Outbox', 'storedRequest'])
   expect(names(serviceWorker)).toEqual(['registerBackgroundSync', 'requestSync'])
   expect(names(workbox)).toEqual(['BackgroundSyncPlugin'])
   expect(names(script)).toEqual([
@@ -105,6 +105,7 @@ test('the members of the classes are those of the documentation, and no others',
     'delete',
     'deleteGroup',
     'edit',
+    'guarantees',
     'hold',
     'lanes',
     'list',
@@ -124,6 +125,7 @@ test('the members of the classes are those of the documentation, and no others',
     'drain',
     'extend',
     'join',
+    'lanes',
     'messages',
     'nack',
     'nackBatch',
@@ -151,12 +153,20 @@ test('the members of the classes are those of the documentation, and no others',
   ])
   expect(members(outbox.Outbox)).toEqual([
     'cancel',
+    'clear',
     'drain',
+    'due',
+    'edit',
     'fetch',
     'held',
+    'list',
     'pause',
+    'resolve',
+    'response',
     'resume',
     'retryNow',
+    'settled',
+    'signOut',
     'size',
     'start',
     'store',
