@@ -403,6 +403,7 @@ export class Outbox {
       unhook()
       unwatch()
       controller.abort()
+      this.#sender.leave()
       await running
     }
   }
