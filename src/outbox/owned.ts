@@ -4,6 +4,17 @@ import type { OutboxPayload } from './request.ts'
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
 
+/** All but what is done. */
+export const ALL_STATES: readonly MessageState[] = [...WAITING, 'dead']
+
+/** A message, without what it carries. */
+export async function find(
+  queue: Queue<OutboxPayload>,
+  id: string,
+): Promise<ListedMessage<OutboxPayload> | undefined> {
+  return (await queue.list({ ids: [id], state: ALL_STATES, bodies: false })).messages[0]
+}
+
 /** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
 export async function* owned(
   queue: Queue<OutboxPayload>,

@@ -54,6 +54,8 @@ export class Sender {
   readonly #clock: Clock
   /** What is under way, by whose it is. */
   readonly #underWay: Map<AbortController, string> = new Map()
+  /** What is under way of messages that were cancelled, or are in other hands. */
+  readonly #lost: Set<AbortController> = new Set()
   /** Changes when somebody has logged in: what began before says nothing of that. */
   #epoch = 0
   paused = false
@@ -72,6 +74,12 @@ export class Sender {
     return this.#underWay.size > 0
   }
 
+  /** Ends what goes on only because somebody may still wait for its answer. */
+  leave(): void {
+    for (const controller of this.#lost)
+      controller.abort(new DOMException('the outbox has stopped', 'AbortError'))
+  }
+
   /** Ends what is under way of an owner. */
   end(owner: string): void {
     for (const [controller, whose] of this.#underWay) if (whose === owner) controller.abort(SIGNED_OUT)
@@ -86,6 +94,7 @@ export class Sender {
       await this.#send(message, context, stopped, owner)
     } finally {
       this.#underWay.delete(stopped)
+      this.#lost.delete(stopped)
     }
   }
 
@@ -129,9 +138,10 @@ export class Sender {
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
     events.emit({ type: 'sending', id })
-    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
+    // Who stops it gives up what is under way. What is lost may still get its answer.
     const stop = (): void => {
-      if (!isStale(signal.reason)) stopped.abort(signal.reason)
+      if (isStale(signal.reason)) this.#lost.add(stopped)
+      else stopped.abort(signal.reason)
     }
     signal.addEventListener('abort', stop)
     if (signal.aborted) stop()
@@ -255,13 +265,11 @@ export class Sender {
   /** What has come of a response by the time that somebody wants to know. */
   async #kept(response: Response): Promise<KeptAnswer> {
     const { status, headers } = response
-    const none = { status, headers: Object.fromEntries(headers), body: '' }
-    let timer: unknown
-    const late = new Promise<KeptAnswer>((resolve) => {
-      timer = this.#clock.setTimeout(() => resolve(none), KEEP_WITHIN_MS)
-    })
-    const kept = keep(response, KEPT_BYTES).catch(() => none)
-    return await Promise.race([kept, late]).finally(() => this.#clock.clearTimeout(timer))
+    const late = new AbortController()
+    const timer = this.#clock.setTimeout(() => late.abort(), KEEP_WITHIN_MS)
+    return await keep(response, KEPT_BYTES, late.signal)
+      .catch(() => ({ status, headers: Object.fromEntries(headers), body: '' }))
+      .finally(() => this.#clock.clearTimeout(timer))
   }
 
   async #parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<StoredState> {

@@ -3,10 +3,8 @@ import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
-import type { KeptAnswer } from './verdict.ts'
-
-/** All but what is done. */
-export const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead']
+import { ALL_STATES } from './owned.ts'
+import { isAnswer } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -119,8 +117,4 @@ export class Waiters {
     if (result?.status === 'dead') return result.reason === 'expired' ? 'expired' : 'dead'
     return 'purged'
   }
-}
-
-export function isAnswer(data: unknown): data is KeptAnswer {
-  return typeof (data as KeptAnswer | null | undefined)?.status === 'number'
 }

@@ -64,7 +64,6 @@ export interface Env {
 export function durableObject(env: Env): FaultyStorage {
   return {
     name: 'durable-object',
-    mixes: true,
     create(clock, random) {
       const prefix = crypto.randomUUID()
       const failures = new Failures()

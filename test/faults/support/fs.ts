@@ -16,7 +16,6 @@ const ASYNCHRONOUS = ['dataSync', 'syncDirectory', 'readAhead']
 /** The fs adapter on a disk in memory that can lose its power. */
 export const FS: FaultyStorage = {
   name: 'fs',
-  mixes: true,
   create: (clock, random) => Promise.resolve(new FaultyFs(clock, random)),
 }
 

@@ -8,7 +8,6 @@ import { Failures, type FaultyStorage } from './backend.ts'
  */
 export const INDEXEDDB: FaultyStorage = {
   name: 'indexeddb',
-  mixes: true,
   repeats: true,
   create(clock, random) {
     const failures = new Failures()

@@ -11,7 +11,6 @@ import { Failures, type FaultyStorage } from './backend.ts'
  */
 export const MEMORY: FaultyStorage = {
   name: 'engine over memory',
-  mixes: true,
   async create(clock, random) {
     const failures = new Failures()
     const store = new WaitingStore(clock)
