@@ -24,7 +24,6 @@ import {
   type SendResult,
 } from '../core.ts'
 import { NO_ANSWER } from './attempt.ts'
-import { tooLarge } from './body.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
@@ -232,7 +231,7 @@ export class Outbox {
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
     const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
-    const { maxBodyBytes, destination } = this.#rules
+    const { destination } = this.#rules
     if (after !== undefined) {
       checkName(tried, 'after', after)
       this.#require(tried, 'results', 'after')
@@ -240,7 +239,7 @@ export class Outbox {
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
     const { payload, request, version, omitted, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
-    if (tooLong !== undefined) throw tooLarge(tried, tooLong.size, maxBodyBytes)
+    if (tooLong !== undefined) throw tooLong.error
     await this.#enter()
     const { owner } = this.#session
     const lane = this.#hasLanes ? laneOf(owner, destination(request)) : undefined
