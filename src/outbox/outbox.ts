@@ -439,12 +439,8 @@ export class Outbox {
       )
     }
     const ids: string[] = []
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.list({ state: 'delayed', limit: 1000, bodies: false, cursor })
-      for (const { id, lastError } of page.messages) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    for await (const page of owned(this.#queue, this.#ownPrefix, ['delayed']))
+      for (const { id, lastError } of page) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
     if (ids.length > 0) await this.#queue.retryNow(ids)
     // Timers of a page that was hidden may be late.
     if (!this.#runner.paused) this.#runner.resume()
@@ -625,6 +621,8 @@ export class Outbox {
     await this.#session.allEnded(prefix)
     if (what === 'keep') return
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
+    await this.#rests.forget(prefix)
+    // There is nothing left that could start.
     if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
   }
 
