@@ -5,7 +5,7 @@ import { randomFrom } from '../../src/conformance/scene.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { type Answer, Server } from './server.ts'
 import { Life } from './tab.ts'
-import { FIXED, NUMBER, type Wish } from './wishes.ts'
+import { FIXED, NUMBER, type Wish, isBefore } from './wishes.ts'
 
 /** What a healthy destination may take until it is asked: all its slots may be taken by others of its own. */
 const SLOT_MS = 1000
@@ -266,8 +266,12 @@ export class World {
     if (request.url.includes('tmp-')) this.problem(`the server has seen ${request.url}`)
     if (wish.key === undefined || wish.done > 1) return
     const later = this.wishes.find(
-      ({ n, key, owner, origin, done }) =>
-        n > wish.n && key === wish.key && owner === wish.owner && origin === wish.origin && done > 0,
+      (other) =>
+        other.key === wish.key &&
+        other.owner === wish.owner &&
+        other.origin === wish.origin &&
+        other.done > 0 &&
+        isBefore(wish, other),
     )
     if (later !== undefined) this.problem(`${wish.n} is done after ${later.n} of the same key`)
   }
@@ -334,7 +338,9 @@ export class World {
   checkEnd(): void {
     for (const wish of this.wishes) {
       const { n, id, owner, origin, stored, dropped, replacedBy, done, answers } = wish
-      if (stored !== 'yes' || dropped || replacedBy !== undefined || done > 0) continue
+      if (stored !== 'yes' || dropped || done > 0) continue
+      const isInstead = (one: Wish): boolean => one.id === id && (one.done > 0 || one.dropped)
+      if (replacedBy !== undefined && this.wishes.some(isInstead)) continue
       this.problem(`${n} (${id}) of ${owner} to ${origin} is lost: ${answers.join()}`)
     }
   }

@@ -60,7 +60,7 @@ test('quayside/memory exports the adapter', () => {
 })
 
 test('quayside/outbox, /service-worker, /workbox and the script for classic workers export what is documented', () => {
-  expect(names(outbox)).toEqual(['defaultOutcome', 'Outbox'])
+  expect(names(outbox)).toEqual(['defaultOutcome', 'isAttempt', 'Outbox', 'storedRequest'])
   expect(names(serviceWorker)).toEqual(['registerBackgroundSync', 'requestSync'])
   expect(names(workbox)).toEqual(['BackgroundSyncPlugin'])
   expect(names(script)).toEqual([
@@ -118,6 +118,7 @@ test('the members of the classes are those of the documentation, and no others',
     'delete',
     'deleteGroup',
     'edit',
+    'guarantees',
     'hold',
     'lanes',
     'list',
@@ -137,6 +138,7 @@ test('the members of the classes are those of the documentation, and no others',
     'drain',
     'extend',
     'join',
+    'lanes',
     'messages',
     'nack',
     'nackBatch',
