@@ -72,9 +72,7 @@ export class World {
   readonly #rests: Map<string, Rest> = new Map()
   /** Those that somebody asked for: what they end with is news of a server that wanted rest. */
   readonly #tried: WeakSet<Call> = new WeakSet()
-  /** When somebody last did what may have anything tried. */
-  #askedAt = -Infinity
-  /** Destinations that wanted rest then, and were not asked since. */
+  /** Destinations that wanted rest when somebody last did what may have anything tried, and were not asked since. */
   #unasked: Set<string> = new Set()
   /** When something last happened that may keep even healthy destinations waiting. */
   #disturbedAt = 0
@@ -116,7 +114,6 @@ export class World {
 
   /** Somebody asked for an attempt. */
   ask(): void {
-    this.#askedAt = this.clock.now()
     this.#unasked = new Set(this.#rests.keys())
   }
 
@@ -249,8 +246,8 @@ export class World {
       this.problem(`${wish.n} is sent before its parent ${after.n}`)
     if (request.url.includes('tmp-')) this.problem(`${wish.n} is sent to ${request.url}`)
     const rest = this.#rests.get(place)
-    // Somebody asked a moment ago, or what could go had to wait until now.
-    const asked = now - this.#askedAt < 5000 || this.#unasked.delete(place)
+    // Somebody has asked for an attempt.
+    const asked = this.#unasked.delete(place)
     if (asked) this.#tried.add(call)
     if (rest === undefined || asked || !this.online) return
     if (now < rest.until && now > rest.since)
