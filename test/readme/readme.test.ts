@@ -16,7 +16,7 @@ import { ROOT, SOURCES } from '../support/sources.ts'
  * `ts redis` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
  * of its own.
  */
-const PAGES = ['README.md', 'docs/flow.md']
+const PAGES = ['README.md', 'docs/flow.md', 'docs/user-interfaces.md']
 type Where = 'Node' | 'Node with Redis' | 'Chromium'
 /** By what stands behind `ts`. */
 const PLACES: Record<string, Where> = { browser: 'Chromium', redis: 'Node with Redis' }
