@@ -1,6 +1,6 @@
 import { MOODS } from './server.ts'
 import { type Tab, WELL, World } from './world.ts'
-import { FIXED, NUMBER, type Wish, urlOf } from './wishes.ts'
+import { FIXED, NUMBER, type Wish, isBefore, urlOf } from './wishes.ts'
 import { QuaysideError } from '../../src/index.ts'
 
 const PEOPLE = ['ada', 'bob']
@@ -57,6 +57,7 @@ class Lives {
     const world = this.#world
     const acts: readonly (readonly [weight: number, act: () => void])[] = [
       [40, () => this.#wish()],
+      [4, () => this.#wishMany()],
       [4, () => this.#drop()],
       [6, () => this.#resolve()],
       [3, () => this.#fix()],
@@ -174,13 +175,18 @@ class Lives {
 
   // Wishes
 
-  #wish(): void {
+  /** As after a day without a network. */
+  #wishMany(): void {
+    const origin = this.#world.pick([...this.#world.servers.keys()])
+    for (let i = 0; i < 8; i++) this.#wish(origin)
+  }
+
+  #wish(origin: string = this.#world.pick([...this.#world.servers.keys()])): void {
     const world = this.#world
     if (this.#isLeaving || world.tabs.size === 0) return
     const tab = world.pick([...world.tabs])
     const { person: owner } = world
     const n = world.wishes.length
-    const origin = world.pick([...world.servers.keys()])
     const isPlain = origin === WELL
     const isDraft = !isPlain && world.chance(0.1)
     const parents = world.wishes.filter(
@@ -198,6 +204,8 @@ class Lives {
       refusedWith: !isPlain && !isDraft && world.chance(0.15) ? world.pick(REFUSALS) : undefined,
       stored: 'no',
       storedAt: world.clock.now(),
+      tab: tab.name,
+      askedAt: world.clock.now(),
       dropped: false,
       replacedBy: undefined,
       edited: false,
@@ -224,14 +232,16 @@ class Lives {
       wish.stored = 'yes'
       wish.storedAt = world.clock.now()
       if (isDraft)
-        for (const older of world.wishes) if (older.id === id && older.n < n) older.replacedBy = wish
+        for (const older of world.wishes)
+          if (older.id === id && older !== wish && !isBefore(wish, older)) older.replacedBy = wish
       // It may have been dropped by somebody who left meanwhile.
     }
     if (world.chance(0.7)) return this.#go('store', tab.outbox.store(urlOf(wish), init).then(stored))
     const answered = tab.outbox.fetch(urlOf(wish), init).then((response) => {
       stored()
       const state = response.headers.get('quayside-state')
-      if ((state === null ? response.ok : state === 'accepted') && wish.done === 0)
+      const isDone = world.wishes.some((one) => one.id === id && one.done > 0)
+      if ((state === null ? response.ok : state === 'accepted') && !isDone)
         world.problem(`fetch says that ${n} was accepted (${state}): ${wish.answers.join()}`)
       if (state === 'purged' && !wish.dropped && !isDraft) world.problem(`fetch says that ${n} is gone`)
       if (state === 'dead') world.problem(`fetch says that ${n} is dead`)

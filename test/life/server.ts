@@ -19,11 +19,16 @@ export type Mood =
   /** Sends everybody to a page to log in, as a captive portal does. */
   | 'portal'
 
+/** Those that ask for rest are oftener. */
 export const MOODS: readonly Mood[] = [
   'well',
   'slow',
   'failing',
   'busy',
+  'busy',
+  'busy',
+  'limiting',
+  'limiting',
   'limiting',
   'refusing',
   'hanging',
@@ -39,7 +44,7 @@ export interface Answer {
   readonly redirectedTo?: string
 }
 
-const PER_WINDOW = 5
+const PER_WINDOW = 3
 const WINDOW_MS = 10_000
 const BAN_MS = 15_000
 

@@ -13,6 +13,9 @@ export interface Wish {
   /** `maybe`: the tab died over it. */
   stored: 'no' | 'maybe' | 'yes'
   storedAt: number
+  /** Where and when it was asked for. */
+  readonly tab: string
+  readonly askedAt: number
   /** The person took it back, or dropped it with all that is theirs. */
   dropped: boolean
   /** In whose place it went: see {@link Wish.id}. */
@@ -33,3 +36,8 @@ export function urlOf({ origin, n, after }: Wish): string {
 
 export const NUMBER = 'x-number'
 export const FIXED = 'x-fixed'
+
+/** Whether one was asked for before the other, as far as anybody can tell: of two tabs at the same time nobody can. */
+export function isBefore(one: Wish, other: Wish): boolean {
+  return one.tab === other.tab ? one.n < other.n : one.askedAt + 5 < other.askedAt
+}

@@ -5,7 +5,7 @@ import { randomFrom } from '../../src/conformance/scene.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { type Answer, Server } from './server.ts'
 import { Life } from './tab.ts'
-import { FIXED, NUMBER, type Wish } from './wishes.ts'
+import { FIXED, NUMBER, type Wish, isBefore } from './wishes.ts'
 
 /** What a healthy destination may take until it is asked: all its slots may be taken by others of its own. */
 const SLOT_MS = 1000
@@ -72,9 +72,7 @@ export class World {
   readonly #rests: Map<string, Rest> = new Map()
   /** Those that somebody asked for: what they end with is news of a server that wanted rest. */
   readonly #tried: WeakSet<Call> = new WeakSet()
-  /** When somebody last did what may have anything tried. */
-  #askedAt = -Infinity
-  /** Destinations that wanted rest then, and were not asked since. */
+  /** Destinations that wanted rest when somebody last did what may have anything tried, and were not asked since. */
   #unasked: Set<string> = new Set()
   /** When something last happened that may keep even healthy destinations waiting. */
   #disturbedAt = 0
@@ -116,7 +114,6 @@ export class World {
 
   /** Somebody asked for an attempt. */
   ask(): void {
-    this.#askedAt = this.clock.now()
     this.#unasked = new Set(this.#rests.keys())
   }
 
@@ -249,8 +246,8 @@ export class World {
       this.problem(`${wish.n} is sent before its parent ${after.n}`)
     if (request.url.includes('tmp-')) this.problem(`${wish.n} is sent to ${request.url}`)
     const rest = this.#rests.get(place)
-    // Somebody asked a moment ago, or what could go had to wait until now.
-    const asked = now - this.#askedAt < 5000 || this.#unasked.delete(place)
+    // Somebody has asked for an attempt.
+    const asked = this.#unasked.delete(place)
     if (asked) this.#tried.add(call)
     if (rest === undefined || asked || !this.online) return
     if (now < rest.until && now > rest.since)
@@ -266,8 +263,12 @@ export class World {
     if (request.url.includes('tmp-')) this.problem(`the server has seen ${request.url}`)
     if (wish.key === undefined || wish.done > 1) return
     const later = this.wishes.find(
-      ({ n, key, owner, origin, done }) =>
-        n > wish.n && key === wish.key && owner === wish.owner && origin === wish.origin && done > 0,
+      (other) =>
+        other.key === wish.key &&
+        other.owner === wish.owner &&
+        other.origin === wish.origin &&
+        other.done > 0 &&
+        isBefore(wish, other),
     )
     if (later !== undefined) this.problem(`${wish.n} is done after ${later.n} of the same key`)
   }
@@ -334,7 +335,9 @@ export class World {
   checkEnd(): void {
     for (const wish of this.wishes) {
       const { n, id, owner, origin, stored, dropped, replacedBy, done, answers } = wish
-      if (stored !== 'yes' || dropped || replacedBy !== undefined || done > 0) continue
+      if (stored !== 'yes' || dropped || done > 0) continue
+      const isInstead = (one: Wish): boolean => one.id === id && (one.done > 0 || one.dropped)
+      if (replacedBy !== undefined && this.wishes.some(isInstead)) continue
       this.problem(`${n} (${id}) of ${owner} to ${origin} is lost: ${answers.join()}`)
     }
   }

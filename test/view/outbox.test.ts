@@ -34,7 +34,7 @@ function follow(...views: readonly OutboxView[]): void {
   for (const view of views) onTestFinished(view.subscribe(() => undefined))
 }
 
-async function shows(view: OutboxView, expected: object): Promise<void> {
+async function expectShown(view: OutboxView, expected: object): Promise<void> {
   await vi.waitFor(() => expect(view.getSnapshot()).toMatchObject(expected))
 }
 
@@ -45,7 +45,7 @@ describe('what waits, is under way and is refused', () => {
     const gate = defer()
     const [here, there] = tabs({ fetch: () => gate.promise.then(answer(422)) }, {})
     follow(here!.view, there!.view)
-    await shows(there!.view, { loaded: true, items: [], waiting: 0, online: true, held: [] })
+    await expectShown(there!.view, { loaded: true, items: [], waiting: 0, online: true, held: [] })
     const { id } = await here!.outbox.store('https://example.com/notes', {
       ...post,
       key: 'k',
@@ -61,7 +61,7 @@ describe('what waits, is under way and is refused', () => {
       nextAt: undefined,
     }
     for (const { view } of [here!, there!])
-      await shows(view, {
+      await expectShown(view, {
         waiting: 1,
         sending: 0,
         parked: 0,
@@ -69,13 +69,14 @@ describe('what waits, is under way and is refused', () => {
       })
     const draining = here!.outbox.drain()
     for (const { view } of [here!, there!])
-      await shows(view, { waiting: 0, sending: 1, items: [{ ...item, state: 'sending', attempts: 1 }] })
+      await expectShown(view, { waiting: 0, sending: 1, items: [{ ...item, state: 'sending', attempts: 1 }] })
     gate.resolve()
     await draining
     const parked = { ...item, state: 'parked', lastError: 'HTTP 422: no' }
-    for (const { view } of [here!, there!]) await shows(view, { sending: 0, parked: 1, items: [parked] })
+    for (const { view } of [here!, there!])
+      await expectShown(view, { sending: 0, parked: 1, items: [parked] })
     await there!.outbox.resolve(id, 'drop')
-    for (const { view } of [here!, there!]) await shows(view, { parked: 0, items: [] })
+    for (const { view } of [here!, there!]) await expectShown(view, { parked: 0, items: [] })
   })
 
   test('says when it is tried again, and stays the same until then', async () => {
@@ -83,7 +84,7 @@ describe('what waits, is under way and is refused', () => {
     follow(tab!.view)
     await tab!.outbox.store('https://example.com/', post)
     await tab!.outbox.drain()
-    await shows(tab!.view, {
+    await expectShown(tab!.view, {
       waiting: 1,
       items: [{ state: 'retrying', attempts: 1, lastError: 'HTTP 500: no' }],
     })
@@ -94,7 +95,7 @@ describe('what waits, is under way and is refused', () => {
     await tab!.queue
       .createProducer()
       .send({ method: 'GET', url: 'about:blank', headers: {} }, { id: 'other' })
-    await shows(tab!.view, { waiting: 2 })
+    await expectShown(tab!.view, { waiting: 2 })
     expect(tab!.storage.count('list')).toBeGreaterThan(reads)
     expect(tab!.view.getSnapshot().items[0]).toBe(before.items[0])
   })
@@ -105,7 +106,7 @@ describe('what waits, is under way and is refused', () => {
     await tab!.outbox.store('https://example.com/', post)
     await tab!.outbox.store('https://other.example/', { ...post, delayMs: 60_000 })
     await tab!.outbox.drain()
-    await shows(tab!.view, {
+    await expectShown(tab!.view, {
       waiting: 2,
       held: ['https://example.com'],
       items: [
@@ -122,7 +123,7 @@ describe('what waits, is under way and is refused', () => {
     owner = 'bob'
     await tab!.outbox.store('https://example.com/of-bob', post)
     follow(tab!.view)
-    await shows(tab!.view, { waiting: 1, items: [{ url: 'https://example.com/of-bob' }] })
+    await expectShown(tab!.view, { waiting: 1, items: [{ url: 'https://example.com/of-bob' }] })
     expect(tab!.view.getSnapshot().items).toHaveLength(1)
   })
 
@@ -139,11 +140,11 @@ describe('what waits, is under way and is refused', () => {
     key = undefined
     const view = outboxView(outbox)
     follow(view)
-    await shows(view, { waiting: 1, items: [{ id, method: undefined, url: undefined }] })
+    await expectShown(view, { waiting: 1, items: [{ id, method: undefined, url: undefined }] })
     key = whole
     // It is looked at again with the next change.
     await outbox.store('https://example.com/', post)
-    await shows(view, { waiting: 2, items: [{ id, method: 'POST' }, { method: 'POST' }] })
+    await expectShown(view, { waiting: 2, items: [{ id, method: 'POST' }, { method: 'POST' }] })
   })
 })
 
@@ -180,13 +181,13 @@ describe('what it costs', () => {
       return page
     }
     follow(tab!.view)
-    await shows(tab!.view, { waiting: 299, parked: 1 })
+    await expectShown(tab!.view, { waiting: 299, parked: 1 })
     const { items } = tab!.view.getSnapshot()
     expect(items).toHaveLength(100)
     expect(items.map(({ id }) => id)).toEqual([...sent.slice(0, 99), sent[250]!].map(({ id }) => id))
     expect(bodies).toHaveLength(100)
     await tab!.outbox.cancel(sent[0]!.id)
-    await shows(tab!.view, { waiting: 298 })
+    await expectShown(tab!.view, { waiting: 298 })
     expect(tab!.view.getSnapshot().items.map(({ id }) => id)).toContain(sent[99]!.id)
     expect(bodies).toHaveLength(101)
   })
@@ -196,9 +197,9 @@ describe('what it costs', () => {
     follow(tab!.view)
     const draft = { ...post, id: 'draft', replace: true }
     await tab!.outbox.store('https://example.com/1', draft)
-    await shows(tab!.view, { items: [{ url: 'https://example.com/1' }] })
+    await expectShown(tab!.view, { items: [{ url: 'https://example.com/1' }] })
     await tab!.outbox.store('https://example.com/2', draft)
-    await shows(tab!.view, { waiting: 1, items: [{ url: 'https://example.com/2' }] })
+    await expectShown(tab!.view, { waiting: 1, items: [{ url: 'https://example.com/2' }] })
   })
 })
 
@@ -210,10 +211,10 @@ test('it tells at once when the network comes and goes', async () => {
   onTestFinished(() => void vi.unstubAllGlobals())
   const [tab] = tabs({ isOnline: () => online })
   const stop = tab!.view.subscribe(() => undefined)
-  await shows(tab!.view, { loaded: true, online: true })
+  await expectShown(tab!.view, { loaded: true, online: true })
   online = false
   for (const hook of hooks.values()) (hook as (event: Event) => void)(new Event('offline'))
-  await shows(tab!.view, { online: false })
+  await expectShown(tab!.view, { online: false })
   stop()
   expect(hooks.size).toBe(0)
 })
