@@ -263,6 +263,26 @@ describe('a change', () => {
     expect((await listSchedules(queue)).schedules).toHaveLength(1)
   })
 
+  test('to something else with the name of what was removed while it was being fired does not, either', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 'first' })
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 'old' })
+    await clock.advance(HOUR)
+    const done: boolean[] = []
+    storage.before = async ({ verb, args }) => {
+      const isLook = verb === 'append' && JSON.stringify(args).includes('clock')
+      if (!isLook || done.length > 0) return
+      done.push(true)
+      await unschedule(queue, 's')
+      await schedule(queue, 's', { everyMs: DAY }, { payload: 'new' })
+    }
+    await drainSchedules(queue)
+    await pass(queue, clock, DAY, HOUR)
+    expect(done).toEqual([true])
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, payload }) => [id, payload])).toEqual([['s@2030-01-02T00:00:00.000Z', 'new']])
+  })
+
   test('of the message goes on where the schedule was, and misses nothing', async () => {
     const { clock, queue, consumer } = setUp()
     const when: When = { everyMs: HOUR, catchUp: 'all' }
