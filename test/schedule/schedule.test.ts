@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Consumer, type Instrumentation, Queue } from '../../src/index.ts'
+import { type Consumer, type Instrumentation, QuaysideError, Queue } from '../../src/index.ts'
 import { nextTurn } from '../../src/clock.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import {
@@ -449,6 +449,31 @@ describe('whoever fires', () => {
     expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
     stop.abort()
     await running
+  })
+
+  test('is on time again after the storage was away just when it was to note what it had sent', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    const stop = new AbortController()
+    const running = runSchedules(queue, { signal: stop.signal })
+    await turns()
+    storage.before = ({ verb, args }) => {
+      const isNote = verb === 'settle' || JSON.stringify(args).includes('"settle":')
+      if (isNote && clock.now() >= Date.UTC(2030, 0, 1, 1))
+        throw new QuaysideError('STORAGE_UNAVAILABLE', 'away')
+    }
+    for (let minute = 1; minute <= 150; minute++) {
+      if (minute === 105) storage.work()
+      await clock.advance(60_000)
+      await turns()
+    }
+    stop.abort()
+    await running
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, timestamp }) => [id, new Date(timestamp).toISOString()])).toEqual([
+      ['s@2030-01-01T01:00:00.000Z', '2030-01-01T01:00:00.000Z'],
+      ['s@2030-01-01T02:00:00.000Z', '2030-01-01T02:00:00.000Z'],
+    ])
   })
 
   test('once only learns what failed, after all others were sent', async () => {
