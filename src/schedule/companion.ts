@@ -101,9 +101,9 @@ export class Companion {
 
   /** Whether a revision is not the newest one that is stored. */
   isOver(revision: string, newest: string | undefined): boolean {
-    // Else it may not be shown yet.
-    if (newest === undefined) return this.isExact
-    return newest > revision
+    if (this.isExact) return newest !== revision
+    // What is stored may not be shown yet.
+    return newest !== undefined && newest > revision
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Verdict } from '../batches.ts'
 import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
+import type { QuaysideError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Queue } from '../queue.ts'
 import type { NewMessage } from '../storage.ts'
@@ -95,7 +96,7 @@ export async function fireSchedules<T>(
   const companion = companionOf(tried, queue)
   if (!messages.every((message) => companion.isOwn(message))) return undefined
   const { onError } = options
-  return await fireAll(companion, messages as readonly Message<Tick>[], { onError, onSent: undefined })
+  return await fireAll(companion, messages as readonly Message<Tick>[], { onError, onSent: undefined }, true)
 }
 
 /** Who is told what. */
@@ -108,6 +109,7 @@ async function fireAll(
   companion: Companion,
   ticks: readonly Message<Tick>[],
   { onError, onSent }: Hooks,
+  isPush = false,
 ): Promise<Verdict[]> {
   // For all of them at once.
   const seen = companion.look(ticks)
@@ -122,12 +124,18 @@ async function fireAll(
       if (next === undefined) return undefined
       // Counted from when the storage told its time: this side may have stood still since.
       const delayMs = Math.max(0, next.at - now - Math.max(0, companion.now() - at))
-      if (companion.isExact || next.reason === tick.lastError) return again(next.reason, delayMs)
-      // Who dies with it would leave nothing by which to know how far it has come.
-      const revision = revisionFurther(tick.headers[REVISION]!)
-      await companion.put(tick.id, revision, { ...tick.payload, from: next.at }, delayMs)
+      if (!companion.isExact && next.reason !== tick.lastError) {
+        // Who dies with it would leave nothing by which to know how far it has come.
+        const revision = revisionFurther(tick.headers[REVISION]!)
+        await companion.put(tick.id, revision, { ...tick.payload, from: next.at }, delayMs)
+        return undefined
+      }
+      if (isPush) return again(next.reason, delayMs)
+      // Not as a verdict, which is told again and again until it can be, and by then is another time.
+      await tick.nack({ delayMs, reason: next.reason, counts: false })
       return undefined
     } catch (error) {
+      if ((error as Partial<QuaysideError>).code === 'STALE_RECEIPT') return undefined
       if (onError !== undefined) queueMicrotask(() => onError(error))
       return again(tick.lastError, AGAIN_MS)
     }

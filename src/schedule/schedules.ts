@@ -86,7 +86,7 @@ export async function schedule<T>(
   queue: Queue<T>,
   name: string,
   when: When,
-  message: ScheduledMessage<T>,
+  message: ScheduledMessage<NoInfer<T>>,
 ): Promise<'stored' | 'replaced' | 'unchanged'> {
   const tried = 'schedule'
   checkName(tried, name)

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { STEP } from '../listed.ts'
+import { STEP, listParts } from '../listed.ts'
 import type { ListedMessage, NewMessage } from '../storage.ts'
 import type { When } from './when.ts'
 
@@ -69,18 +69,18 @@ export function unpack({ text, base64, ...rest }: StoredMessage): NewMessage {
   return { ...rest, body }
 }
 
-/** All that is stored under some ids, or at all. */
+/** All that is stored under these ids. */
 export async function ticksOf<T>(
   context: Context<T>,
   group: string,
-  ids: readonly string[] | undefined,
+  ids: readonly string[],
   bodies: boolean,
 ): Promise<readonly ListedMessage[]> {
   return await context.use('schedule', async (view) => {
     const found: ListedMessage[] = []
     let cursor: string | undefined
     do {
-      const page = await view.list({ group, ids, limit: STEP, bodies, cursor })
+      const page = await listParts(view, { group, ids, limit: STEP, bodies, cursor })
       found.push(...page.messages)
       cursor = page.cursor
     } while (cursor !== undefined)

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Consumer, type Instrumentation, Queue } from '../../src/index.ts'
+import { type Consumer, type Instrumentation, QuaysideError, Queue } from '../../src/index.ts'
 import { nextTurn } from '../../src/clock.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import {
@@ -263,6 +263,26 @@ describe('a change', () => {
     expect((await listSchedules(queue)).schedules).toHaveLength(1)
   })
 
+  test('to something else with the name of what was removed while it was being fired does not, either', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 'first' })
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 'old' })
+    await clock.advance(HOUR)
+    const done: boolean[] = []
+    storage.before = async ({ verb, args }) => {
+      const isLook = verb === 'append' && JSON.stringify(args).includes('clock')
+      if (!isLook || done.length > 0) return
+      done.push(true)
+      await unschedule(queue, 's')
+      await schedule(queue, 's', { everyMs: DAY }, { payload: 'new' })
+    }
+    await drainSchedules(queue)
+    await pass(queue, clock, DAY, HOUR)
+    expect(done).toEqual([true])
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, payload }) => [id, payload])).toEqual([['s@2030-01-02T00:00:00.000Z', 'new']])
+  })
+
   test('of the message goes on where the schedule was, and misses nothing', async () => {
     const { clock, queue, consumer } = setUp()
     const when: When = { everyMs: HOUR, catchUp: 'all' }
@@ -429,6 +449,31 @@ describe('whoever fires', () => {
     expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
     stop.abort()
     await running
+  })
+
+  test('is on time again after the storage was away just when it was to note what it had sent', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
+    const stop = new AbortController()
+    const running = runSchedules(queue, { signal: stop.signal })
+    await turns()
+    storage.before = ({ verb, args }) => {
+      const isNote = verb === 'settle' || JSON.stringify(args).includes('"settle":')
+      if (isNote && clock.now() >= Date.UTC(2030, 0, 1, 1))
+        throw new QuaysideError('STORAGE_UNAVAILABLE', 'away')
+    }
+    for (let minute = 1; minute <= 150; minute++) {
+      if (minute === 105) storage.work()
+      await clock.advance(60_000)
+      await turns()
+    }
+    stop.abort()
+    await running
+    const messages = await consumer.receiveBatch(10)
+    expect(messages.map(({ id, timestamp }) => [id, new Date(timestamp).toISOString()])).toEqual([
+      ['s@2030-01-01T01:00:00.000Z', '2030-01-01T01:00:00.000Z'],
+      ['s@2030-01-01T02:00:00.000Z', '2030-01-01T02:00:00.000Z'],
+    ])
   })
 
   test('once only learns what failed, after all others were sent', async () => {
