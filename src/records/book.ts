@@ -161,7 +161,9 @@ export class Book {
       const { group, leased, behind, stops, full } = flow
       if (leased + behind > 0 || (stops?.size ?? 0) > 0) return
       if (full <= this.now) continue
-      group.ends.add({ order: full, tie: ++this.ties, of: flow })
+      // One look at a time.
+      if (!flow.isIdle) group.ends.add({ order: full, tie: ++this.ties, of: flow })
+      flow.isIdle = true
       return
     }
     for (const flow of lane.flows) if (flow !== undefined) this.rest(flow)
@@ -326,6 +328,9 @@ export class Book {
     this.lanesByName = new Line(byName)
     this.bytes = this.#linked = 0
     for (const group of this.groups) group.clear(newToken())
+    // What was out as a probe is gone.
+    for (const holds of [this.holds, ...[...this.heldLanes].map((lane) => lane.holds!)])
+      for (const { probing } of holds.values()) probing?.out.clear()
     const held = [...this.heldLanes].map(({ name, holds }) => Object.assign(this.lane(name), { holds }))
     this.heldLanes = new Set(held)
     this.changed = true

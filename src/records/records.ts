@@ -183,6 +183,8 @@ export class Flow {
   waits = 0
   /** When its bucket of tokens is full. */
   full = 0
+  /** It is empty, and forgotten once its bucket is full. */
+  isIdle = false
 
   constructor(group: Group, lane: Lane, cursor: Message | undefined, ahead: number) {
     this.group = group

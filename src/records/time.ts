@@ -51,6 +51,7 @@ export function passTime(book: Book, most: number): boolean {
       if (of instanceof Place) forgetLetter(book, of)
       else if (of instanceof Flow) {
         ends.remove(end)
+        of.isIdle = false
         book.tidy(of.lane)
       } else forgetKept(of)
     }
