@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { memoryStore } from '../../src/memory.ts'
+import { memoryStore } from '../support/memory-store.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { SEGMENT_GUARANTEES, SegmentAdapter, type Table, type Transaction } from '../../src/segments/index.ts'
 import { TABLES } from '../../src/segments/store.ts'
