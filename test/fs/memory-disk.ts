@@ -30,8 +30,8 @@ class Contents {
   apply(change: Pending): void {
     const size = 'size' in change ? change.size : Math.max(this.size, change.at + change.bytes.length)
     if (this.#isShared || size > this.#buffer.length) {
-      // Not yet touched, what lies behind costs nothing.
-      const larger = Buffer.alloc(Math.max(size, this.size))
+      // Twice as much: what grows byte by byte is not copied each time, and what is not touched costs nothing.
+      const larger = Buffer.alloc(Math.max(size, size > this.#buffer.length ? 2 * this.size : this.size))
       this.bytes.copy(larger)
       this.#buffer = larger
       this.#isShared = false
