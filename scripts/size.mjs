@@ -17,9 +17,10 @@ export const USES = [
     // The aim is 16 kB, with an engine of its own for memory and browsers. What it costs today: 21 kB of core, of which lanes,
     // holds, parked messages, results and batches are 4.3, and 28 kB of the engine that files and Durable Objects need, of which
     // lanes and holds are 7 and parked messages and outcomes 3.5: each lane is a queue in the queue, and every rule is there
-    // twice, for what lies in the log and for what has left it.
+    // twice, for what lies in the log and for what has left it. The last half kB is for limits that count without a look at
+    // lanes, and for parked messages that are found by an id that later ones have.
     name: 'core + memory',
-    budget: 49 * kB,
+    budget: 49.5 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
@@ -37,7 +38,8 @@ export const USES = [
   },
   {
     name: 'core + IndexedDB',
-    budget: 53.5 * kB,
+    // As with memory.
+    budget: 54 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,

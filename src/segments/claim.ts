@@ -11,7 +11,7 @@ import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf, sizeOfBody } from '.
 import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
 import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
-import { parseReceipt, settle } from './settle.ts'
+import { settle } from './settle.ts'
 import { sweepDelayed, sweepReaped } from './sweep.ts'
 import { trim } from './trim.ts'
 import { damaged, trustSegment } from './trust.ts'
@@ -41,12 +41,10 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   let position = request.only === undefined ? undefined : (request.position ?? '[]')
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   const { deadForMs, parksNext = false } = request
-  if (group.row.deadForMs !== deadForMs) {
-    group.row.deadForMs = deadForMs
-    group.changed = true
-  }
-  if ((group.row.parksNext ?? false) !== parksNext) {
-    group.row.parksNext = parksNext
+  const { row } = group
+  if (row.deadForMs !== deadForMs || (row.parksNext ?? false) !== parksNext) {
+    row.deadForMs = deadForMs
+    row.parksNext = parksNext
     group.changed = true
   }
   const isSwept = sweepReaped(work)
@@ -67,12 +65,12 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
       takeFromLog(taking)
     }
     // It was their turn.
-    if (group.row.at !== '' && taking.deliveries.length > 0) {
-      group.row.at = ''
-      group.row.atLeft = 0
+    if (row.at !== '' && taking.deliveries.length > 0) {
+      row.at = ''
+      row.atLeft = 0
     }
   }
-  if (probing.length > 0) sendFirst(taking, probing)
+  sendProbe(group, probing, taking.deliveries)
   taking.more ||= !isSwept
   holdLeases(group, taking.looked)
   trim(work, group)
@@ -134,15 +132,6 @@ function serve(taking: Taking, most: number): number {
     if (deliveries.length === start && !isMoving) break
   }
   return deliveries.length - before
-}
-
-function sendFirst(
-  { group, deliveries: [first], lease }: Taking,
-  probing: Parameters<typeof sendProbe>[1],
-): void {
-  if (first === undefined) return
-  const { seq } = parseReceipt(first.receipt, `${group.row.token}.`)!
-  sendProbe(group, probing, { seq, lease, lane: first.lane })
 }
 
 /** What one claim has taken so far, from the group or from what it has in a lane. All of it is one lease. */

@@ -1,4 +1,4 @@
-import { MAX_HOLDS } from '../../storage.ts'
+import { type Delivery, MAX_HOLDS } from '../../storage.ts'
 import type { Hold, HoldPlace, HoldRequest, ReleaseRequest } from '../../lanes.ts'
 import { type Group, allGroups } from '../group.ts'
 import { LIFT } from '../rows.ts'
@@ -8,7 +8,6 @@ import {
   DONE,
   LANE,
   type HoldRow,
-  type Probe,
   type State,
   isProbing,
   keyOf,
@@ -88,11 +87,17 @@ export function groupState(group: Group): State {
   return stateOf(group, [keyOf({}), keyOf({ group: group.name })], (lane) => flowOf(group, lane))
 }
 
-/** A delivery is the probe of some places. */
-export function sendProbe({ work, row }: Group, keys: readonly Key[], probe: Probe): void {
+/** The first delivery, if there is one, is the probe of some places. */
+export function sendProbe({ work, row }: Group, keys: readonly Key[], [first]: readonly Delivery[]): void {
+  if (first === undefined) return
+  const { receipt, lane } = first
+  const [lease, seq] = receipt
+    .slice(row.token.length + 1)
+    .split('.')
+    .map(Number) as [number, number]
   for (const key of keys) {
     const hold = read(work, key)!
-    write(work, key, { ...hold, probes: { ...hold.probes, [row.token]: probe } })
+    write(work, key, { ...hold, probes: { ...hold.probes, [row.token]: { seq, lease, lane } } })
   }
 }
 

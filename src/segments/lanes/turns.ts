@@ -185,13 +185,7 @@ class Turn {
       if (row.rest !== LIMITED && concurrency !== undefined && live(flow) >= concurrency) row.rest = FULL
     }
     holdLeases(flow, looked)
-    const [first] = deliveries
-    if (first !== undefined && this.#probing.length > 0) this.#send(flow, first.receipt)
-  }
-
-  #send(flow: Flow, receipt: string): void {
-    const [lease, seq] = receipt.slice(flow.row.token.length + 1).split('.')
-    sendProbe(flow.whole, this.#probing, { seq: Number(seq), lease: Number(lease), lane: this.name })
+    sendProbe(flow.whole, this.#probing, deliveries)
   }
 }
 
