@@ -246,15 +246,15 @@ describe('the service worker', () => {
       referer: `${site.origin}/`,
     })
     respond = (response) => response.writeHead(422).end('no')
-    expect(await post('refused')).toEqual([422, 'dead', 'no'])
+    expect(await post('refused')).toEqual([422, 'parked', 'no'])
     respond = (response) => response.end()
     await context.setOffline(true)
     expect(await post('offline')).toEqual([202, 'stored', ''])
-    const [stored] = await tab.evaluate(async () => (await queue.list()).messages)
-    expect(stored).toMatchObject({
-      payload: 'offline',
-      headers: { method: 'POST', url: `${site.origin}/api/matched?a=b` },
+    const [stored] = await tab.evaluate(async () => {
+      const { messages } = await queue.list({ state: ['ready', 'delayed'] })
+      return messages.map(({ payload }) => payload as { headers: object; body: unknown })
     })
+    expect(stored).toMatchObject({ method: 'POST', url: `${site.origin}/api/matched?a=b`, body: 'offline' })
     expect(
       Object.keys(stored!.headers).filter((name) => /sec-|content-length|authorization/.test(name)),
     ).toEqual([])
