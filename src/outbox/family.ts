@@ -6,6 +6,9 @@ import { type KeptAnswer, isAnswer } from './verdict.ts'
 /** Under which name a message says after whose acceptance it may go. */
 export const AFTER = 'quayside-after'
 
+/** How the error of a child begins that waits. */
+export const WAITS = 'waits for '
+
 /** A child looks again after as long as it has waited, within these, in ms. */
 const LEAST_MS = 1000
 const MOST_MS = 300_000

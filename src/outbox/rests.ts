@@ -108,11 +108,11 @@ export class Rests {
     return lanes[0]?.lane === lane ? lanes[0].holds.find(({ group }) => group === GROUP) : undefined
   }
 
-  /** Why nothing of a lane is sent at the moment. */
-  async stateOf(lane: string): Promise<'held' | 'cooling' | undefined> {
+  /** What is to be said of a lane of which nothing is sent at the moment. */
+  async stateOf(lane: string): Promise<'held' | 'stored' | undefined> {
     const hold = await this.#holdOf(lane)
     if (hold === undefined || hold.probing) return undefined
-    return isHeld(hold) ? 'held' : 'cooling'
+    return isHeld(hold) ? 'held' : 'stored'
   }
 
   async held(prefix: string): Promise<readonly HeldDestination[]> {

@@ -5,7 +5,7 @@ import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
 import type { Events } from './events.ts'
-import type { Family } from './family.ts'
+import { AFTER, type Family, WAITS } from './family.ts'
 import { keep, letGo } from './kept.ts'
 import type { OutboxRules } from './options.ts'
 import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
@@ -112,7 +112,7 @@ export class Sender {
       if (this.paused || !(await session.owns(message))) return await message.nack(back)
       const found = await family.parentOf(message, this.#clock.now())
       if (found?.state === 'waits') {
-        const reason = `waits for ${message.headers['quayside-after']}`
+        const reason = WAITS + message.headers[AFTER]!
         await message.nack({ counts: false, delayMs: found.againInMs, reason })
         return this.#answerLater(message, 'waiting')
       }

@@ -1,6 +1,7 @@
-import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { ListedMessage, Queue } from '../core.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
+import { WAITS } from './family.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
 import { ALL_STATES } from './owned.ts'
@@ -77,9 +78,16 @@ export class Waiters {
       for (const message of page.messages) found.set(message.id, message)
       cursor = page.cursor
     } while (cursor !== undefined)
+    const rests = new Map<string, Promise<StoredState | undefined>>()
+    const restOf = (lane: string): Promise<StoredState | undefined> => {
+      const rest = rests.get(lane) ?? this.#rests.stateOf(lane)
+      rests.set(lane, rest)
+      return rest
+    }
     for (const waiter of waiting) {
       const message = found.get(waiter.id)
-      const state = await this.#stateOf(waiter.id, message)
+      const state =
+        message === undefined ? await this.#endOf(waiter.id) : await this.#stateOf(message, restOf)
       // It may have been our own turn meanwhile.
       if (waiter.state !== 'stored' || state === undefined) continue
       const answer = message?.parked?.data
@@ -90,23 +98,21 @@ export class Waiters {
 
   /** @returns `undefined` as long as it is worth waiting. */
   async #stateOf(
-    id: string,
-    message: { readonly state: MessageState; readonly lane: string | undefined } | undefined,
+    { id, state, lane, lastError }: ListedMessage<OutboxPayload>,
+    restOf: (lane: string) => Promise<StoredState | undefined>,
   ): Promise<StoredState | undefined> {
-    switch (message?.state) {
-      case 'leased':
+    switch (state) {
+      case 'ready':
       case 'blocked':
-        return undefined
-      case 'ready': {
-        const rest = message.lane === undefined ? undefined : await this.#rests.stateOf(message.lane)
-        return rest && (rest === 'held' ? 'held' : 'stored')
-      }
+        return lane === undefined ? undefined : await restOf(lane)
       case 'delayed':
-        return 'retrying'
+        return lastError?.startsWith(WAITS) ? 'waiting' : 'retrying'
       case 'parked':
-        return 'parked'
-      default:
+        return state
+      case 'dead':
         return await this.#endOf(id)
+      default:
+        return undefined
     }
   }
 

@@ -57,7 +57,7 @@ test('quayside/memory exports the adapter', () => {
 
 test('quayside/outbox, /service-worker, /workbox and the script for classic workers export what is documented', () => {
   expect(names(outbox)).toEqual(['defaultOutcome', 'isAttempt', 'Outbox', 'storedRequest'])
-  expect(names(serviceWorker)).toEqual(['registerBackgroundSync', 'requestSync'])
+  expect(names(serviceWorker)).toEqual(['isAttempt', 'registerBackgroundSync', 'requestSync'])
   expect(names(workbox)).toEqual(['BackgroundSyncPlugin'])
   expect(names(script)).toEqual([
     'defaultOutcome',
