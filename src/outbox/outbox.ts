@@ -433,12 +433,8 @@ export class Outbox {
       )
     }
     const ids: string[] = []
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.list({ state: 'delayed', limit: 1000, bodies: false, cursor })
-      for (const { id, lastError } of page.messages) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    for await (const page of owned(this.#queue, this.#ownPrefix, ['delayed']))
+      for (const { id, lastError } of page) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
     if (ids.length > 0) await this.#queue.retryNow(ids)
     // Timers of a page that was hidden may be late.
     if (!this.#runner.paused) this.#runner.resume()
@@ -605,7 +601,8 @@ export class Outbox {
   /**
    * The present owner signs out: ends what is under way, here and in other contexts, and resolves when no attempt of theirs can
    * start any more. `keep`: their requests wait until they are back. `drop`: all is deleted that they have here, kept responses
-   * and dead letters too. Call it while they are still logged in. Without the option `owner` it is about all requests, until
+   * and dead letters too. Call it while they are still logged in. For a context that died in the middle of an attempt it waits until
+   * that one's lease is over. Without the option `owner` it is about all requests, until
    * {@link resume}.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what the storage fails with.
@@ -619,6 +616,8 @@ export class Outbox {
     await this.#session.allEnded(prefix)
     if (what === 'keep') return
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
+    await this.#rests.forget(prefix)
+    // There is nothing left that could start.
     if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
   }
 

@@ -1,10 +1,11 @@
-import type { ListedMessage, Queue } from '../core.ts'
+import type { ListPage, ListedMessage, Queue } from '../core.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import { WAITS } from './family.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
 import { ALL_STATES } from './owned.ts'
+import { pages } from './pages.ts'
 import { isAnswer } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
@@ -66,18 +67,10 @@ export class Waiters {
     if (waiting.length === 0) return
     const ids = [...new Set(waiting.map(({ id }) => id))]
     const found = new Map<string, ListedMessage<OutboxPayload>>()
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.list({
-        ids,
-        state: ALL_STATES,
-        limit: ids.length,
-        bodies: false,
-        cursor,
-      })
-      for (const message of page.messages) found.set(message.id, message)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
+      this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+    for await (const { messages } of pages(read))
+      for (const message of messages) found.set(message.id, message)
     const rests = new Map<string, Promise<StoredState | undefined>>()
     const restOf = (lane: string): Promise<StoredState | undefined> => {
       const rest = rests.get(lane) ?? this.#rests.stateOf(lane)

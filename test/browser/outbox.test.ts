@@ -410,7 +410,6 @@ test('a 401 holds all tabs and the worker; who logs in in one resumes all; what 
     else response.writeHead(401).end('who are you?')
   }
   await two.evaluate(() => {
-    outbox.start()
     Object.assign(globalThis, { heard: [] })
     outbox.watch(({ type, id, status }) => {
       if (type === 'accepted') (globalThis as unknown as { heard: unknown[] }).heard.push([id, status])
@@ -421,6 +420,7 @@ test('a 401 holds all tabs and the worker; who logs in in one resumes all; what 
     return [response.status, response.headers.get('quayside-state'), await response.text()]
   })
   expect(answer).toEqual([401, 'held', 'who are you?'])
+  await two.evaluate(() => void outbox.start())
   for (const body of ['a', 'b', 'c'])
     await two.evaluate(async (text) => {
       await outbox.store('/api/notes', { method: 'POST', body: text, id: text })

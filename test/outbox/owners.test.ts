@@ -92,6 +92,20 @@ describe('what one owner has stored', () => {
     expect((await queue.list()).messages).toMatchObject([{ attempt: 0 }])
   })
 
+  test('is not sent from a lane of somebody else, into which it was put, and keeps nobody busy', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox, queue, told } = setUpOutbox({ owner: () => 'A' })
+    const stop = outbox.start()
+    const request = { method: 'POST', url: origin, headers: {} }
+    await queue.createProducer().send(request, { lane: 'A anywhere', headers: { 'quayside-owner': 'B' } })
+    await queue.createProducer().send(request, { lane: 'A anywhere' })
+    expect((await outbox.fetch(origin, post('of A'))).status).toBe(201)
+    await told('accepted')
+    expect(arrived.length).toBe(1)
+    await expect.poll(async () => (await queue.list({ state: 'delayed' })).messages.length).toBe(2)
+    await stop()
+  })
+
   test('is cleared without touching others', async () => {
     let user = 'A'
     const { outbox, queue, told } = setUpOutbox({ owner: () => user })
@@ -222,4 +236,17 @@ describe('signOut', () => {
     await queue.close()
     await storage.close()
   })
+})
+
+test('signOut drop, without owners, drops all, and nothing starts until resume', async () => {
+  const { origin, bodies } = await serve()
+  const { outbox, queue } = setUpOutbox()
+  await outbox.fetch(origin, post('accepted'))
+  await outbox.store(origin, post('waits'))
+  await outbox.signOut('drop')
+  expect((await queue.list({ state: ['ready', 'done'] })).messages).toEqual([])
+  await outbox.store(origin, post('late'))
+  expect(await outbox.drain()).toMatchObject({ acked: 0 })
+  await outbox.resume()
+  await expect.poll(bodies).toEqual(['accepted', 'late'])
 })
