@@ -13,7 +13,7 @@
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
 import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
 import { QuaysideError, Queue } from '../src/core.ts'
-import { Outbox, type OutboxPayload, type OutboxOptions } from '../src/outbox/index.ts'
+import { Outbox, type OutboxOptions, type OutboxPayload, isAttempt } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
 import { registerSync } from '../src/service-worker/sync.ts'
 
@@ -85,8 +85,10 @@ export class BackgroundSyncPlugin {
     names.add(name)
   }
 
-  /** Workbox calls it with a request that got no answer. */
+  /** Workbox calls it with a request that got no answer. Attempts of outboxes, such as that of a page, are left to those. */
   readonly fetchDidFail = async ({ request }: { readonly request: Request }): Promise<void> => {
+    // It is stored already.
+    if (isAttempt(request)) return
     await this.outbox.store(request, { expiresInMs: this.#expiresInMs })
     await registerSync(undefined, this.#tag)
   }

@@ -1,7 +1,7 @@
 import { type IDBPTransaction, openDB } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
 import type { Table } from '../../src/segments/store.ts'
-import { cannotOpen, failed, isLost, isQuota, isTimeout, timeout } from './faults.ts'
+import { cannotOpen, failed, isLost, isPassing, isQuota, isTimeout, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
@@ -14,8 +14,14 @@ export type Mode = 'readonly' | 'readwrite'
 export type Work<M extends Mode = Mode> = IDBPTransaction<Schema, Store[], M>
 type Body<M extends Mode, T> = (work: Work<M>, writing: Promise<unknown>[]) => Promise<T>
 
-/** How often a transaction is tried on a connection that breaks. */
-const TRIES = 3
+/**
+ * A connection that breaks is opened again at once, and then after pauses, in ms: the process of the browser that has the storage
+ * takes 50 to 1,000 ms to start again.
+ */
+const FIRST_PAUSE_MS = 10
+const MOST_PAUSE_MS = 500
+/** Where it was never open, it may be that it never will be, and somebody waits to be told. */
+const FIRST_OPEN_MS = 1000
 
 export interface ConnectionOptions {
   readonly database: string
@@ -119,23 +125,33 @@ export class Connection {
     durability: 'strict' | 'relaxed',
     body: Body<M, T>,
   ): Promise<T> {
+    const { timeoutMs } = this.#options
+    const startedAt = performance.now()
     // Whether a try before this one may have been stored, although it was said to have failed.
     let inDoubt = false
-    for (let tries = 1; ; tries++) {
+    for (let pauseMs = 0; ; pauseMs = Math.min(pauseMs * 2 || FIRST_PAUSE_MS, MOST_PAUSE_MS)) {
+      const isOver = (ms: number): boolean => performance.now() - startedAt + pauseMs > ms
       let database: Database | undefined
       try {
         database = await this.#open()
         return await this.#once(database.transaction(STORES, mode, { durability }), body)
       } catch (error) {
-        if (database === undefined || isTimeout(error)) throw inDoubt ? failed(error) : error
+        if (database === undefined || isTimeout(error)) {
+          const mayPass = this.#wasOpen || !isOver(FIRST_OPEN_MS)
+          if (isOver(timeoutMs) || !mayPass || !isPassing(error as Error, this.#wasOpen))
+            throw inDoubt ? failed(error) : error
+          await pause(pauseMs)
+          continue
+        }
         // What a browser refuses to store or to read, for example, because others have changed the database. A full disk
         // says that nothing was stored, which is not known where a try before this one was in doubt.
         if (!isLost(error)) {
           throw error instanceof DOMException && (inDoubt || !isQuota(error)) ? failed(error) : error
         }
-        if (tries === TRIES) throw failed(error)
+        if (isOver(timeoutMs)) throw failed(error)
         this.#drop(database)
         inDoubt = mode === 'readwrite'
+        if (pauseMs > 0) await pause(pauseMs)
       }
     }
   }
@@ -192,4 +208,8 @@ export class Connection {
       () => undefined,
     )
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -14,6 +14,11 @@ export function isLost(error: unknown): boolean {
   return LOST.includes(nameOf(error))
 }
 
+/** Whether a database that cannot be opened may soon be: not where a browser refuses to open it at all. */
+export function isPassing({ cause }: { readonly cause?: unknown }, wasOpen: boolean): boolean {
+  return isLost(cause) && (wasOpen || nameOf(cause) !== 'InvalidStateError')
+}
+
 export function isQuota(error: unknown): boolean {
   return nameOf(error) === 'QuotaExceededError'
 }

@@ -1,5 +1,8 @@
 import { QuaysideError } from '../core.ts'
 
+/** So many chunks of a body that is too long are held in memory. */
+const CHUNKS = 100
+
 /**
  * Reads a body to its end, in chunks. Where it is over the limit: `whole`, it is a blob of all there is, which may lie on the
  * disk; otherwise this rejects with `TOO_LARGE`, as soon as that is known.
@@ -10,13 +13,13 @@ export async function readBody(
   maxBytes: number,
   whole: boolean,
 ): Promise<Uint8Array[] | Blob> {
-  const chunks: Uint8Array<ArrayBuffer>[] = []
+  let chunks: (Uint8Array<ArrayBuffer> | Blob)[] = []
   let bytes = 0
   const reader = body.getReader()
   try {
     for (;;) {
       const { value } = await reader.read()
-      if (value === undefined) return chunks
+      if (value === undefined) return bytes > maxBytes ? new Blob(chunks) : (chunks as Uint8Array[])
       if (!(value instanceof Uint8Array)) {
         throw new QuaysideError(
           'INVALID_ARGUMENT',
@@ -25,14 +28,9 @@ export async function readBody(
       }
       chunks.push(value as Uint8Array<ArrayBuffer>)
       bytes += value.length
-      if (bytes > maxBytes) {
-        if (!whole) throw tooLarge(tried, bytes, maxBytes)
-        reader.releaseLock()
-        return new Blob([
-          ...chunks,
-          await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).blob(),
-        ])
-      }
+      if (bytes <= maxBytes) continue
+      if (!whole) throw tooLarge(tried, bytes, maxBytes)
+      if (chunks.length >= CHUNKS) chunks = [new Blob(chunks)]
     }
   } catch (error) {
     reader.releaseLock()

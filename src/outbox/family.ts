@@ -1,10 +1,13 @@
 import type { Message, Queue } from '../core.ts'
-import { ALL_STATES, isAnswer } from './waiter.ts'
+import { WAITING, find } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
-import type { KeptAnswer } from './verdict.ts'
+import { type KeptAnswer, isAnswer } from './verdict.ts'
 
 /** Under which name a message says after whose acceptance it may go. */
 export const AFTER = 'quayside-after'
+
+/** How the error of a child begins that waits. */
+export const WAITS = 'waits for '
 
 /** A child looks again after as long as it has waited, within these, in ms. */
 const LEAST_MS = 1000
@@ -38,8 +41,7 @@ export class Family {
     if (parent === undefined) return undefined
     this.adopt(parent, id)
     // Before the list: who is gone from that has left an outcome by then.
-    const { messages } = await this.#queue.list({ ids: [parent], state: ALL_STATES, bodies: false })
-    const state = messages[0]?.state
+    const state = (await find(this.#queue, parent))?.state
     if (state !== undefined && state !== 'dead')
       return { state: 'waits', againInMs: Math.min(MOST_MS, Math.max(LEAST_MS, now - timestamp)) }
     const result = await this.#queue.result(parent)
@@ -71,7 +73,7 @@ export class Family {
     if (parents.length === 0) return
     const { messages } = await this.#queue.list({
       ids: parents,
-      state: ALL_STATES.filter((state) => state !== 'dead'),
+      state: WAITING,
       bodies: false,
       limit: parents.length,
     })

@@ -16,14 +16,14 @@ export type { StoredState } from './answer.ts'
 export type { OutboxEvent } from './events.ts'
 export { isAttempt } from './mark.ts'
 export type { BeforeHook, OutboxOptions, ParkedHook } from './options.ts'
-export {
-  Outbox,
-  type OutboxListOptions,
-  type OutboxRequestInit,
-  type Resolution,
-  type ResponseOptions,
-  type SettledOptions,
-} from './outbox.ts'
+export type {
+  OutboxListOptions,
+  OutboxRequestInit,
+  Resolution,
+  ResponseOptions,
+  SettledOptions,
+} from './init.ts'
+export { Outbox } from './outbox.ts'
 export { type Outcome, type OutcomePolicy, defaultOutcome } from './outcome.ts'
 export { type OutboxPayload, type StoredRequest, storedRequest } from './request.ts'
 export type { HeldDestination } from './rests.ts'

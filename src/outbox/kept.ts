@@ -2,14 +2,15 @@ import type { KeptAnswer } from './verdict.ts'
 
 /**
  * What is kept of an answer: status, headers and the first bytes of its body, which stays readable. Rejects where the body
- * breaks off before.
+ * breaks off before. With a signal it has what had come when that aborted.
  */
-export async function keep(response: Response, mostBytes: number): Promise<KeptAnswer> {
+export async function keep(response: Response, mostBytes: number, signal?: AbortSignal): Promise<KeptAnswer> {
   const { status, headers } = response
   const decoder = new TextDecoder()
   let body = ''
   let left = mostBytes
   const reader = response.clone().body?.getReader()
+  signal?.addEventListener('abort', () => void reader?.cancel().catch(() => undefined))
   while (left > 0) {
     const value = (await reader?.read())?.value
     if (value === undefined) break

@@ -8,7 +8,6 @@ import {
   checkOptions,
   checkSignal,
   checkText,
-  checkWaitMs,
   invalid,
   mustBeOneOf,
 } from '../check.ts'
@@ -20,91 +19,42 @@ import {
   type LaneRules,
   type ListPage,
   type ListedMessage,
-  type MessageOptions,
-  type MessageState,
   type Producer,
   QuaysideError,
   type Queue,
-  type Result,
   type SendResult,
 } from '../core.ts'
-import { keptResponse } from './answer.ts'
 import { NO_ANSWER } from './attempt.ts'
-import { tooLarge } from './body.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import { OWNER, destinationOf, laneOf } from './places.ts'
-import { passThrough } from './pass-through.ts'
+import { isAttempt } from './mark.ts'
+import { leadsBack, passOn, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
 import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
-import { drop, owned, unsettled } from './owned.ts'
+import { edit } from './edit.ts'
+import type {
+  OutboxListOptions,
+  OutboxRequestInit,
+  Resolution,
+  ResponseOptions,
+  SettledOptions,
+} from './init.ts'
+import { drop, find, owned, unsettled } from './owned.ts'
+import { responseTo } from './response.ts'
 import { onTrigger } from './triggers.ts'
 import { until } from './until.ts'
-import { ALL_STATES, Waiter, Waiters, isAnswer } from './waiter.ts'
-
-/** As for `fetch`, and how the request is stored. */
-export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
-  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
-  readonly meta?: Readonly<Record<string, string>> | undefined
-  /**
-   * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it
-   * leads to decides. @defaultValue it is parked: a login page answers so as well
-   */
-  readonly seeOther?: 'accept' | undefined
-  /**
-   * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
-   * or dead, this one is parked. Without an `id` or `key` of its own, requests that come after the same one go in order.
-   */
-  readonly after?: string | undefined
-  /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. */
-  readonly keepResponse?: number | undefined
-}
-
-export interface ResponseOptions {
-  /** How long to wait for it, in ms; `Infinity`: for ever. @defaultValue 0 */
-  readonly waitMs?: number | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface SettledOptions {
-  /** Only requests of this key. @defaultValue all */
-  readonly key?: string | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface OutboxListOptions {
-  /** Only these. @defaultValue all */
-  readonly ids?: readonly string[] | undefined
-  /** @defaultValue all but `dead` and `done` */
-  readonly state?: MessageState | readonly MessageState[] | undefined
-  /** `false`: without what is to be sent, which is not read then. @defaultValue true */
-  readonly bodies?: boolean | undefined
-  /** The most to answer with; there may be fewer, and a cursor. @defaultValue 100 */
-  readonly limit?: number | undefined
-  /** Where an earlier page ended. */
-  readonly cursor?: string | undefined
-}
-
-/** What becomes of a request that the server refused. */
-export type Resolution = 'retry' | 'drop' | { readonly request: Request }
-
-/** Requests that nobody has to be asked about. */
-const UNSETTLED: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked']
+import { Waiter, Waiters } from './waiter.ts'
 
 /** How many requests may be under way in one context, to all destinations together. */
 const SLOTS = 64
 
 /** At most this often a page that is shown has a destination tried that is held, in ms. */
 const SHOWN_EVERY_MS = 60_000
-
-/** An edit holds a lane this long at most, in ms. */
-const EDIT_MS = 10_000
 
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
@@ -164,15 +114,11 @@ export class Outbox {
     const rules = withDefaults(options)
     this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
-    const { lanes: hasLanes = true, name } = this.#queue.guarantees
-    if (!hasLanes && rules.owner !== undefined)
-      throw new QuaysideError(
-        'UNSUPPORTED',
-        `new Outbox: owner needs lanes, which the storage ${name} does not have`,
-      )
+    const { lanes: hasLanes = true } = this.#queue.guarantees
     this.#hasLanes = hasLanes
+    if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
     this.#producer = this.#queue.createProducer()
-    const { leaseMs, retry, concurrency, clock, isOnline } = rules
+    const { leaseMs, retry, concurrency, clock } = rules
     const consumer = (): Consumer<OutboxPayload> =>
       this.#queue.createConsumer(GROUP, { leaseMs, retry, lanes: hasLanes ? { concurrency } : undefined })
     const [runner, asked] = [consumer(), consumer()]
@@ -197,8 +143,17 @@ export class Outbox {
       waiters: this.#waiters,
       family: this.#family,
       events: this.#events,
-      isOnline,
+      look: () => this.#look(),
     })
+  }
+
+  #require(tried: string, feature: 'lanes' | 'results', what: string): void {
+    const { name, [feature]: has = true } = this.#queue.guarantees
+    if (has) return
+    throw new QuaysideError(
+      'UNSUPPORTED',
+      `${tried}: ${what} needs ${feature}, which the storage ${name} does not have`,
+    )
   }
 
   /**
@@ -213,6 +168,8 @@ export class Outbox {
    * all the same, and the server's response has `Quayside-State: unstored`. If there is no response, that error is what it rejects
    * with.
    *
+   * An attempt that another outbox makes is sent, and not stored: see {@link isAttempt}.
+   *
    * An abort before it is stored stores nothing. Later it ends the wait only: see {@link cancel}.
    *
    * @param init `id`, `key` (requests of one key and destination go one after the other), `replace`, `delayMs`, `maxDelayMs`,
@@ -222,6 +179,7 @@ export class Outbox {
    */
   async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
     const { clock, answerWithinMs } = this.#rules
+    if (input instanceof Request && isAttempt(input)) return await passOn(input, init, this.#rules)
     const waiter = new Waiter()
     let timer: unknown
     let signal: AbortSignal | undefined
@@ -261,6 +219,7 @@ export class Outbox {
    * @throws as {@link fetch}, and where it cannot be stored.
    */
   async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
+    if (input instanceof Request && isAttempt(input)) throw leadsBack('outbox.store')
     const { id, status } = await this.#store('outbox.store', input, init)
     return { id, status }
   }
@@ -273,12 +232,15 @@ export class Outbox {
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
     const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
-    const { maxBodyBytes, destination } = this.#rules
-    if (after !== undefined) checkName(tried, 'after', after)
+    const { destination } = this.#rules
+    if (after !== undefined) {
+      checkName(tried, 'after', after)
+      this.#require(tried, 'results', 'after')
+    }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
     const { payload, request, version, omitted, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
-    if (tooLong !== undefined) throw tooLarge(tried, tooLong.size, maxBodyBytes)
+    if (tooLong !== undefined) throw tooLong.error
     await this.#enter()
     const { owner } = this.#session
     const lane = this.#hasLanes ? laneOf(owner, destination(request)) : undefined
@@ -393,6 +355,7 @@ export class Outbox {
       unhook()
       unwatch()
       controller.abort()
+      this.#sender.leave()
       await running
     }
   }
@@ -445,11 +408,13 @@ export class Outbox {
     return await this.#rests.held(this.#session.prefix)
   }
 
-  /** Tells the consumers whether they may send. */
-  #look(): void {
+  /** Whether there is a network. Tells the consumers whether they may send. */
+  #look(): boolean {
     const { paused } = this.#sender
-    rest(this.#runner, paused || !this.#rules.isOnline())
+    const isOnline = this.#rules.isOnline()
+    rest(this.#runner, paused || !isOnline)
     rest(this.#asked, paused)
+    return isOnline
   }
 
   /** Asks whose turn it is. Whoever is new gets a try at what was held. */
@@ -474,12 +439,8 @@ export class Outbox {
       )
     }
     const ids: string[] = []
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.list({ state: 'delayed', limit: 1000, bodies: false, cursor })
-      for (const { id, lastError } of page.messages) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    for await (const page of owned(this.#queue, this.#ownPrefix, ['delayed']))
+      for (const { id, lastError } of page) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
     if (ids.length > 0) await this.#queue.retryNow(ids)
     // Timers of a page that was hidden may be late.
     if (!this.#runner.paused) this.#runner.resume()
@@ -581,10 +542,9 @@ export class Outbox {
     const tried = 'outbox.resolve'
     checkName(tried, 'id', id)
     if (typeof resolution === 'object' && resolution !== null)
-      return await this.#edit(tried, id, resolution.request, false)
+      return await this.#edit(tried, id, resolution.request, true)
     mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
-    const [message] = await this.#find(id)
-    const { state } = message ?? {}
+    const state = (await find(this.#queue, id))?.state
     if (state !== 'parked' && state !== 'dead') return false
     const dead = state === 'dead' ? this.#queue.deadLetters() : undefined
     let done: boolean
@@ -601,55 +561,20 @@ export class Outbox {
 
   /**
    * Has a request that waits be another one from now on: it keeps its id, place and key, and gets an `Idempotency-Key` of its own.
-   * Answers whether it was there and nobody was sending it; if not, nothing is changed.
+   * Answers whether it was there and nobody was sending it; if not, nothing is changed. Of what it was stored with, `expiresInMs`
+   * and `dedupeMs` are forgotten, and its response is kept as this outbox says.
    *
    * @throws as {@link fetch}
    */
   async edit(id: string, request: Request): Promise<boolean> {
     checkName('outbox.edit', 'id', id)
-    return await this.#edit('outbox.edit', id, request, true)
+    return await this.#edit('outbox.edit', id, request, false)
   }
 
-  async #edit(tried: string, id: string, input: Request, waiting: boolean): Promise<boolean> {
-    if (!(input instanceof Request)) throw invalid(tried, 'request must be a Request', input)
-    const { payload } = await pack(tried, input, { replace: true }, this.#rules, false)
-    const [found] = await this.#find(id)
-    if (found?.state === 'parked') {
-      const { headers } = found
-      const edited = await this.#queue.edit(id, payload, { headers })
-      if (edited) this.#pass()
-      return edited
-    }
-    if (!waiting || found === undefined || !UNSETTLED.includes(found.state)) return false
-    // With nothing of its lane handed out, it stays as it is until it is replaced.
-    const { lane } = found
-    const place = { lane }
-    if (lane !== undefined) await this.#queue.hold({ ...place, forMs: EDIT_MS, reason: 'an edit' })
-    try {
-      const [message] = await this.#find(id)
-      if (message === undefined || message.state === 'leased' || message.state === 'parked') return false
-      const { key, headers, maxAttempts, nextInMs, attempt, lastError } = message
-      const keepMs = this.#queue.guarantees.results === false ? undefined : this.#rules.keepResponse
-      // One that was given back (it waits for its parent, or there was no network) has its place already.
-      const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
-      await this.#producer.send(payload, {
-        id,
-        key,
-        lane,
-        headers,
-        maxAttempts,
-        keepMs,
-        delayMs,
-        replace: true,
-      })
-    } finally {
-      if (lane !== undefined) await this.#queue.release(place)
-    }
-    return true
-  }
-
-  async #find(id: string): Promise<readonly ListedMessage<OutboxPayload>[]> {
-    return (await this.#queue.list({ ids: [id], state: ALL_STATES, bodies: false })).messages
+  async #edit(tried: string, id: string, request: Request, onlyParked: boolean): Promise<boolean> {
+    const was = await edit(this.#queue, this.#rules, tried, id, request, onlyParked)
+    if (was === 'parked') this.#pass()
+    return was !== undefined
   }
 
   /**
@@ -660,39 +585,7 @@ export class Outbox {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what `queue.result` throws. The signal's reason.
    */
   async response(id: string, options: ResponseOptions = {}): Promise<Response | undefined> {
-    const tried = 'outbox.response'
-    checkName(tried, 'id', id)
-    checkOptions(tried, options, { waitMs: checkWaitMs, signal: checkSignal })
-    const { waitMs = 0, signal } = options
-    const refused = async (): Promise<Response | undefined> => {
-      const [message] = await this.#find(id)
-      const data = message?.parked?.data
-      return isAnswer(data) ? keptResponse(id, data, 'parked') : undefined
-    }
-    const parked = await refused()
-    if (parked !== undefined) return parked
-    const ended = async (result: Promise<Result | undefined>): Promise<Response | undefined> => {
-      const outcome = await result
-      const value = outcome?.status === 'done' ? outcome.value : undefined
-      return isAnswer(value) ? keptResponse(id, value) : undefined
-    }
-    if (waitMs === 0) return await ended(this.#queue.result(id, { signal }))
-    // Whichever comes first ends the other.
-    const over = new AbortController()
-    const stop = (): void => over.abort(signal!.reason)
-    signal?.addEventListener('abort', stop)
-    if (signal?.aborted) stop()
-    try {
-      let refusal: Response | undefined
-      const isRefused = async (): Promise<boolean> => (refusal = await refused()) !== undefined
-      return await Promise.race([
-        ended(this.#queue.result(id, { waitMs, signal: over.signal })),
-        until(this.#queue, this.#rules.clock, isRefused, over.signal).then(() => refusal),
-      ])
-    } finally {
-      signal?.removeEventListener('abort', stop)
-      over.abort()
-    }
+    return await responseTo(this.#queue, this.#rules.clock, id, options)
   }
 
   /**
@@ -728,7 +621,14 @@ export class Outbox {
     await this.#session.allEnded(prefix)
     if (what === 'keep') return
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
+    await this.#rests.forget(prefix)
+    // There is nothing left that could start.
     if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
+  }
+
+  /** The longest body that it stores, in bytes. */
+  get maxBodyBytes(): number {
+    return this.#rules.maxBodyBytes
   }
 
   /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */

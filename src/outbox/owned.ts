@@ -1,8 +1,21 @@
-import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { ListPage, ListedMessage, MessageState, Queue } from '../core.ts'
+import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
+import { GROUP } from './rests.ts'
 
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
+
+/** All but what is done. */
+export const ALL_STATES: readonly MessageState[] = [...WAITING, 'dead']
+
+/** A message, without what it carries. */
+export async function find(
+  queue: Queue<OutboxPayload>,
+  id: string,
+): Promise<ListedMessage<OutboxPayload> | undefined> {
+  return (await queue.list({ ids: [id], state: ALL_STATES, bodies: false })).messages[0]
+}
 
 /** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
 export async function* owned(
@@ -10,13 +23,12 @@ export async function* owned(
   prefix: string | undefined,
   state: readonly MessageState[] = WAITING,
 ): AsyncGenerator<readonly ListedMessage<OutboxPayload>[]> {
-  let cursor: string | undefined
-  do {
-    const page = await queue.list({ state, bodies: false, cursor, limit: 1000 })
-    const own = page.messages.filter(({ lane }) => prefix === undefined || lane?.startsWith(prefix))
+  const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
+    queue.list({ state, bodies: false, cursor, limit: 1000 })
+  for await (const { messages } of pages(read)) {
+    const own = messages.filter(({ lane }) => prefix === undefined || lane?.startsWith(prefix))
     if (own.length > 0) yield own
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  }
 }
 
 /** What is to be sent without anybody's doing: not what is parked, nor what is blocked by it. */
@@ -43,25 +55,25 @@ export async function drop(
   queue: Queue<OutboxPayload>,
   prefix: string | undefined,
   owner: string,
-  cancel: (pages: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
+  cancel: (all: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
 ): Promise<void> {
   // What moves while it is looked at is found by the next look.
   while ((await cancel(owned(queue, prefix))) > 0);
+  if (prefix === undefined) return await queue.purge()
   const dead = new Set<string>()
   for await (const page of owned(queue, prefix, ['dead'])) for (const { id } of page) dead.add(id)
   await queue.deadLetters().delete([...dead])
+  // What was cancelled is deleted when somebody comes to it.
+  const consumer = queue.createConsumer(GROUP, { only: prefix })
+  for (let late; (late = await consumer.receive()) !== undefined;) await queue.cancel([late.id])
   if (queue.guarantees.results === false) return
   const kept: string[] = []
-  let cursor: string | undefined
-  do {
-    const page = await queue.list({ state: 'done', cursor })
-    for (const { id, outcome } of page.messages) {
-      const value =
-        outcome?.status === 'done' ? (outcome.value as { readonly owner?: string } | undefined) : undefined
-      if (prefix === undefined || dead.has(id) || value?.owner === owner) kept.push(id)
+  for await (const { messages } of pages((cursor) => queue.list({ state: 'done', cursor }))) {
+    for (const { id, outcome } of messages) {
+      const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string }) : undefined
+      if (dead.has(id) || value?.owner === owner) kept.push(id)
     }
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  }
   const producer = queue.createProducer()
   for (const id of kept) {
     // A message forgets what was kept of earlier ones of its id.

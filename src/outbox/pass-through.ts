@@ -1,4 +1,3 @@
-import type { Message } from '../core.ts'
 import { type ErrorCode, QuaysideError, errorText } from '../errors.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
@@ -29,21 +28,46 @@ export async function passThrough(
 ): Promise<Response> {
   if (packed === undefined || !(error instanceof QuaysideError && NO_ROOM.includes(error.code))) throw error
   const { payload, tooLong, omitted, signal } = packed
-  const request = unpack(tooLong ? { ...storedRequest(payload), body: tooLong } : storedRequest(payload), id)
-  for (const [name, value] of omitted) request.headers.set(name, value)
   events.emit({ type: UNSTORED, id, reason: errorText(error) })
-  const message = {
-    id,
-    payload,
-    headers: {},
-    attempt: 1,
-    maxAttempts: 1,
-    timestamp: rules.clock.now(),
-    group: 'default',
-  }
-  const once: OutboxRules = { ...rules, outcome: () => 'accepted' }
-  const { response } = await attempt(request, message as Message<never>, once, signal)
+  const response = await once().catch(() => undefined)
   signal.throwIfAborted()
   if (response === undefined) throw error
   return serversAnswer(id, UNSTORED, response)
+
+  async function once(): Promise<Response | undefined> {
+    if (tooLong?.as instanceof Request) return await rules.fetch(tooLong.as, {})
+    const stored = storedRequest(payload)
+    const request = unpack(tooLong ? { ...stored, body: tooLong.as as Blob } : stored, id)
+    for (const [name, value] of omitted) request.headers.set(name, value)
+    const message = {
+      id,
+      payload,
+      headers: {},
+      attempt: 1,
+      maxAttempts: 1,
+      timestamp: rules.clock.now(),
+      group: 'default',
+    }
+    const verdict = await attempt(request, message as never, { ...rules, outcome: () => 'accepted' }, signal)
+    return verdict.response
+  }
+}
+
+/** By the outbox, which has rules of its own: the attempts that it has sent on. */
+const sentOn = new WeakMap<OutboxRules, WeakSet<Request>>()
+
+/** Sends an attempt on that another outbox makes. Where it comes here again, it would come here for ever. */
+export async function passOn(request: Request, init: RequestInit, rules: OutboxRules): Promise<Response> {
+  const own = sentOn.get(rules) ?? new WeakSet()
+  sentOn.set(rules, own)
+  if (own.has(request)) throw leadsBack('outbox.fetch')
+  own.add(request)
+  return await rules.fetch(request, init)
+}
+
+export function leadsBack(tried: string): QuaysideError {
+  return new QuaysideError(
+    'INVALID_ARGUMENT',
+    `${tried}: this is an attempt of an outbox at what it has stored; let those go to the network, see isAttempt`,
+  )
 }

@@ -5,7 +5,7 @@ import { headerSafe } from './answer.ts'
 import { readBody, tooLarge } from './body.ts'
 import { toAttempt, withoutMark } from './mark.ts'
 import type { OutboxRules } from './options.ts'
-import { isOwnOrigin } from './origins.ts'
+import { hasOrigins, isOwnOrigin } from './origins.ts'
 import { PARTS, type Parts, partsOf } from './parts.ts'
 
 /**
@@ -54,8 +54,8 @@ export interface Packed {
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
-  /** The body, in place of that in the payload, of a request that can be sent only, because it is over the limit. */
-  readonly tooLong?: Blob | undefined
+  /** It can be sent only, because its body is over the limit: so, or with this body. */
+  readonly tooLong?: { readonly error: QuaysideError; readonly as: Request | Blob } | undefined
 }
 
 /** How requests are sent that are stored now. */
@@ -114,10 +114,25 @@ export async function pack(
     ...(version !== undefined && { version }),
     ...(init.seeOther !== undefined && { seeOther: init.seeOther }),
   }
-  const body = await bodyOf(tried, request, raw, maxBodyBytes, whole)
-  const tooLong = body instanceof Blob ? body : undefined
-  const payload = body === undefined || body instanceof Blob ? stored : toPayload(stored, body)
-  return { payload, request, version, omitted, signal, tooLong }
+  const rest = { request, version, omitted, signal }
+  const only = (error: QuaysideError, as: Request | Blob): Packed => ({
+    payload: stored,
+    ...rest,
+    tooLong: { error, as },
+  })
+  if (whole && init.body instanceof Blob && init.body.size > maxBodyBytes)
+    return only(tooLarge(tried, init.body.size, maxBodyBytes), init.body)
+  // What came to a worker can go on as it came: browsers read no copy that nobody reads.
+  const spare =
+    whole && raw === undefined && input instanceof Request && hasOrigins() ? request.clone() : undefined
+  try {
+    const body = await bodyOf(tried, request, raw, maxBodyBytes, whole && spare === undefined)
+    if (body instanceof Blob) return only(tooLarge(tried, body.size, maxBodyBytes), body)
+    return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
+  } catch (error) {
+    if (spare === undefined || !(error instanceof QuaysideError && error.code === 'TOO_LARGE')) throw error
+    return only(error, spare)
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
-import type { Hold, Queue } from '../core.ts'
+import type { Hold, LanesPage, Queue } from '../core.ts'
 import { NO_ANSWER } from './attempt.ts'
+import { pages } from './pages.ts'
 import { destinationOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import type { Verdict } from './verdict.ts'
@@ -108,11 +109,11 @@ export class Rests {
     return lanes[0]?.lane === lane ? lanes[0].holds.find(({ group }) => group === GROUP) : undefined
   }
 
-  /** Why nothing of a lane is sent at the moment. */
-  async stateOf(lane: string): Promise<'held' | 'cooling' | undefined> {
+  /** What is to be said of a lane of which nothing is sent at the moment. */
+  async stateOf(lane: string): Promise<'held' | 'stored' | undefined> {
     const hold = await this.#holdOf(lane)
     if (hold === undefined || hold.probing) return undefined
-    return isHeld(hold) ? 'held' : 'cooling'
+    return isHeld(hold) ? 'held' : 'stored'
   }
 
   async held(prefix: string): Promise<readonly HeldDestination[]> {
@@ -127,15 +128,18 @@ export class Rests {
     return found.length
   }
 
+  /** Ends all holds of an owner. */
+  async forget(prefix: string): Promise<void> {
+    for (const { lane } of await this.#holds(prefix)) await this.#queue.release({ group: GROUP, lane })
+  }
+
   async #holds(prefix: string): Promise<readonly Hold[]> {
     const holds: Hold[] = []
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.lanes({ group: GROUP, prefix, cursor })
-      // That of the name itself is another matter: see `Session.signOut`.
-      for (const { lane, holds: all } of page.lanes) if (lane !== prefix) holds.push(...all)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    const read = (cursor?: string): Promise<LanesPage> => this.#queue.lanes({ group: GROUP, prefix, cursor })
+    for await (const { lanes } of pages(read)) {
+      // That of the name itself is another matter: see `Session`.
+      for (const { lane, holds: all } of lanes) if (lane !== prefix) holds.push(...all)
+    }
     return holds.filter(({ group }) => group === GROUP)
   }
 }

@@ -5,7 +5,7 @@ import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
 import type { Events } from './events.ts'
-import type { Family } from './family.ts'
+import { AFTER, type Family, WAITS } from './family.ts'
 import { keep, letGo } from './kept.ts'
 import type { OutboxRules } from './options.ts'
 import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
@@ -44,7 +44,8 @@ export interface Means {
   readonly waiters: Waiters
   readonly family: Family
   readonly events: Events
-  readonly isOnline: () => boolean
+  /** Whether there is a network. Tells who sends. */
+  readonly look: () => boolean
 }
 
 /** Makes attempts, and decides what becomes of their messages. */
@@ -53,6 +54,8 @@ export class Sender {
   readonly #clock: Clock
   /** What is under way, by whose it is. */
   readonly #underWay: Map<AbortController, string> = new Map()
+  /** What is under way of messages that were cancelled, or are in other hands. */
+  readonly #lost: Set<AbortController> = new Set()
   /** Changes when somebody has logged in: what began before says nothing of that. */
   #epoch = 0
   paused = false
@@ -71,6 +74,12 @@ export class Sender {
     return this.#underWay.size > 0
   }
 
+  /** Ends what goes on only because somebody may still wait for its answer. */
+  leave(): void {
+    for (const controller of this.#lost)
+      controller.abort(new DOMException('the outbox has stopped', 'AbortError'))
+  }
+
   /** Ends what is under way of an owner. */
   end(owner: string): void {
     for (const [controller, whose] of this.#underWay) if (whose === owner) controller.abort(SIGNED_OUT)
@@ -85,6 +94,7 @@ export class Sender {
       await this.#send(message, context, stopped, owner)
     } finally {
       this.#underWay.delete(stopped)
+      this.#lost.delete(stopped)
     }
   }
 
@@ -102,7 +112,7 @@ export class Sender {
       if (this.paused || !(await session.owns(message))) return await message.nack(back)
       const found = await family.parentOf(message, this.#clock.now())
       if (found?.state === 'waits') {
-        const reason = `waits for ${message.headers['quayside-after']}`
+        const reason = WAITS + message.headers[AFTER]!
         await message.nack({ counts: false, delayMs: found.againInMs, reason })
         return this.#answerLater(message, 'waiting')
       }
@@ -128,9 +138,10 @@ export class Sender {
       for (const [name, value] of waiter.omitted) first.headers.set(name, value)
     }
     events.emit({ type: 'sending', id })
-    // Who stops it gives up what is under way. A message that was cancelled, or is in other hands, may still get its answer.
+    // Who stops it gives up what is under way. What is lost may still get its answer.
     const stop = (): void => {
-      if (!isStale(signal.reason)) stopped.abort(signal.reason)
+      if (isStale(signal.reason)) this.#lost.add(stopped)
+      else stopped.abort(signal.reason)
     }
     signal.addEventListener('abort', stop)
     if (signal.aborted) stop()
@@ -175,7 +186,7 @@ export class Sender {
     began: { readonly epoch: number; readonly startedAt: number },
   ): Promise<void> {
     const { id, lane = '' } = message
-    const { rests, isOnline } = this.#means
+    const { rests, look } = this.#means
     const { response } = verdict
     let { outcome, reason } = verdict
     if (outcome === 'accepted') return await this.#accepted(message, response, waiters)
@@ -199,13 +210,15 @@ export class Sender {
         state = await this.#parkWith(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
-        if (began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
+        if (this.#hasLanes && began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
         await message.nack({ counts: false, delayMs: this.#hasLanes ? 0 : HELD_MS, reason })
       } else {
-        const counts = response !== undefined || isOnline()
+        // Before it is given back, or it would be claimed again at once.
+        const counts = look() || response !== undefined
         if (!counts || message.attempt < message.maxAttempts) state = 'retrying'
         // A conflict is between requests, and no trouble of the destination.
-        if (doubt === undefined && counts) await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+        if (this.#hasLanes && doubt === undefined && counts)
+          await this.#quietly(rests.failed(lane, verdict, began.startedAt))
         await message.nack({ counts, delayMs: verdict.retryAfterMs, reason })
       }
     } catch (error) {
@@ -252,13 +265,11 @@ export class Sender {
   /** What has come of a response by the time that somebody wants to know. */
   async #kept(response: Response): Promise<KeptAnswer> {
     const { status, headers } = response
-    const none = { status, headers: Object.fromEntries(headers), body: '' }
-    let timer: unknown
-    const late = new Promise<KeptAnswer>((resolve) => {
-      timer = this.#clock.setTimeout(() => resolve(none), KEEP_WITHIN_MS)
-    })
-    const kept = keep(response, KEPT_BYTES).catch(() => none)
-    return await Promise.race([kept, late]).finally(() => this.#clock.clearTimeout(timer))
+    const late = new AbortController()
+    const timer = this.#clock.setTimeout(() => late.abort(), KEEP_WITHIN_MS)
+    return await keep(response, KEPT_BYTES, late.signal)
+      .catch(() => ({ status, headers: Object.fromEntries(headers), body: '' }))
+      .finally(() => this.#clock.clearTimeout(timer))
   }
 
   async #parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<StoredState> {

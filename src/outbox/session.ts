@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { HoldPlace, Message, Queue } from '../core.ts'
+import type { HoldPlace, LanesPage, Message, Queue } from '../core.ts'
+import { pages } from './pages.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import { GROUP } from './rests.ts'
@@ -138,12 +139,8 @@ export class Session {
   }
 
   async #isLeased(prefix: string): Promise<boolean> {
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.lanes({ group: GROUP, prefix, cursor })
-      if (page.lanes.some(({ leased }) => leased > 0)) return true
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    const read = (cursor?: string): Promise<LanesPage> => this.#queue.lanes({ group: GROUP, prefix, cursor })
+    for await (const { lanes } of pages(read)) if (lanes.some(({ leased }) => leased > 0)) return true
     return false
   }
 }

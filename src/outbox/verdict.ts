@@ -26,3 +26,7 @@ export interface Verdict {
   /** How long the server asked not to be asked again, in ms. */
   readonly retryAfterMs?: number | undefined
 }
+
+export function isAnswer(data: unknown): data is KeptAnswer {
+  return typeof (data as KeptAnswer | null | undefined)?.status === 'number'
+}

@@ -1,12 +1,12 @@
-import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { ListPage, ListedMessage, Queue } from '../core.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
+import { WAITS } from './family.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
-import type { KeptAnswer } from './verdict.ts'
-
-/** All but what is done. */
-export const ALL_STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead']
+import { ALL_STATES } from './owned.ts'
+import { pages } from './pages.ts'
+import { isAnswer } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -67,21 +67,20 @@ export class Waiters {
     if (waiting.length === 0) return
     const ids = [...new Set(waiting.map(({ id }) => id))]
     const found = new Map<string, ListedMessage<OutboxPayload>>()
-    let cursor: string | undefined
-    do {
-      const page = await this.#queue.list({
-        ids,
-        state: ALL_STATES,
-        limit: ids.length,
-        bodies: false,
-        cursor,
-      })
-      for (const message of page.messages) found.set(message.id, message)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
+      this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+    for await (const { messages } of pages(read))
+      for (const message of messages) found.set(message.id, message)
+    const rests = new Map<string, Promise<StoredState | undefined>>()
+    const restOf = (lane: string): Promise<StoredState | undefined> => {
+      const rest = rests.get(lane) ?? this.#rests.stateOf(lane)
+      rests.set(lane, rest)
+      return rest
+    }
     for (const waiter of waiting) {
       const message = found.get(waiter.id)
-      const state = await this.#stateOf(waiter.id, message)
+      const state =
+        message === undefined ? await this.#endOf(waiter.id) : await this.#stateOf(message, restOf)
       // It may have been our own turn meanwhile.
       if (waiter.state !== 'stored' || state === undefined) continue
       const answer = message?.parked?.data
@@ -92,23 +91,21 @@ export class Waiters {
 
   /** @returns `undefined` as long as it is worth waiting. */
   async #stateOf(
-    id: string,
-    message: { readonly state: MessageState; readonly lane: string | undefined } | undefined,
+    { id, state, lane, lastError }: ListedMessage<OutboxPayload>,
+    restOf: (lane: string) => Promise<StoredState | undefined>,
   ): Promise<StoredState | undefined> {
-    switch (message?.state) {
-      case 'leased':
+    switch (state) {
+      case 'ready':
       case 'blocked':
-        return undefined
-      case 'ready': {
-        const rest = message.lane === undefined ? undefined : await this.#rests.stateOf(message.lane)
-        return rest && (rest === 'held' ? 'held' : 'stored')
-      }
+        return lane === undefined ? undefined : await restOf(lane)
       case 'delayed':
-        return 'retrying'
+        return lastError?.startsWith(WAITS) ? 'waiting' : 'retrying'
       case 'parked':
-        return 'parked'
-      default:
+        return state
+      case 'dead':
         return await this.#endOf(id)
+      default:
+        return undefined
     }
   }
 
@@ -119,8 +116,4 @@ export class Waiters {
     if (result?.status === 'dead') return result.reason === 'expired' ? 'expired' : 'dead'
     return 'purged'
   }
-}
-
-export function isAnswer(data: unknown): data is KeptAnswer {
-  return typeof (data as KeptAnswer | null | undefined)?.status === 'number'
 }

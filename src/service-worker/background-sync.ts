@@ -1,14 +1,23 @@
 import { checkFunction, checkName, checkOptions } from '../check.ts'
-import type { Outbox } from '../outbox/index.ts'
+import { type Outbox, type OutboxRequestInit, type StoredState, isAttempt } from '../outbox/index.ts'
+import { storedPage } from './stored-page.ts'
 import { DEFAULT_TAG, type RequestSyncOptions, registerSync } from './sync.ts'
 
 export interface BackgroundSyncOptions extends RequestSyncOptions {
   /**
-   * Which requests of the pages go through the outbox, without their knowing. It is asked at each `fetch` event that no
-   * listener before this one has answered. Not for pages that have an outbox themselves, or each would store it.
-   * @defaultValue none
+   * Which requests of the pages go through the outbox, without their knowing; with an answer of options, how they are stored
+   * (`key`, `meta`, `seeOther` and others). It is asked at each `fetch` event that no listener before this one has answered, but not
+   * about attempts of outboxes, in pages or elsewhere: they are let through, see `isAttempt`. So is what says that it is longer than
+   * the outbox may store. @defaultValue none
    */
-  readonly match?: ((request: Request) => boolean) | undefined
+  readonly match?: ((request: Request) => boolean | OutboxRequestInit) | undefined
+  /**
+   * What the browser shows after a navigation (a form, most often) whose request is stored and not accepted yet: `state` is what
+   * `Quayside-State` says. @defaultValue a page that says so, in English
+   */
+  readonly answer?:
+    | ((request: Request, state: StoredState, response: Response) => Response | Promise<Response>)
+    | undefined
   /**
    * Is called at a sync event, and calls `replay`, which sends what waits and rejects if something is left: for example to
    * notify the user afterwards. @defaultValue calls it
@@ -17,7 +26,7 @@ export interface BackgroundSyncOptions extends RequestSyncOptions {
 }
 
 /** What is needed of an outbox. */
-export type SyncedOutbox = Pick<Outbox, 'drain' | 'due' | 'fetch'>
+export type SyncedOutbox = Pick<Outbox, 'drain' | 'due' | 'fetch'> & Partial<Pick<Outbox, 'maxBodyBytes'>>
 
 /** Events of a service worker, as far as they are used here. */
 interface WorkerEvent {
@@ -63,9 +72,10 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
   checkOptions('registerBackgroundSync', options, {
     tag: checkName,
     match: checkFunction,
+    answer: checkFunction,
     onSync: checkFunction,
   })
-  const { tag = DEFAULT_TAG, match, onSync = (replay) => replay() } = options
+  const { tag = DEFAULT_TAG, match, answer = toPage, onSync = (replay) => replay() } = options
   const worker = globalThis as unknown as Worker
   let triedAt = 0
 
@@ -89,10 +99,21 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
       if (left > 0 && !lastChance) throw new Error(`requests left for the next sync: ${left}`)
     })
   }
-  const answer = async (request: Request): Promise<Response> => {
-    const response = await outbox.fetch(request)
-    if (response.headers.has('quayside-state')) await registerSync(undefined, tag)
-    return response
+  const take = async (request: Request, init: OutboxRequestInit): Promise<Response> => {
+    const response = await outbox.fetch(request, init)
+    const state = response.headers.get('quayside-state') as StoredState | null
+    if (state === null || state === 'unstored') return response
+    await registerSync(undefined, tag)
+    // Any other status is the server's own.
+    return request.mode === 'navigate' && response.status === 202
+      ? await answer(request, state, response)
+      : response
+  }
+  const matched = (request: Request): false | OutboxRequestInit => {
+    if (match === undefined || isAttempt(request)) return false
+    if (Number(request.headers.get('content-length')) > (outbox.maxBodyBytes ?? Infinity)) return false
+    const found = match(request)
+    return found === true ? {} : found
   }
 
   worker.addEventListener('sync', (event) => {
@@ -102,7 +123,8 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
     if (event.data?.quayside === tag) event.waitUntil(attempt())
   })
   worker.addEventListener('fetch', (event) => {
-    if (match?.(event.request!)) event.respondWith(answer(event.request!))
+    const init = matched(event.request!)
+    if (init) event.respondWith(take(event.request!, init))
     else if (Date.now() > triedAt + TRY_EVERY_MS) event.waitUntil(attempt())
   })
   // What the worker was started for comes first, and may well be to try.
@@ -110,3 +132,6 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
     if (triedAt === 0) void attempt()
   }, FIRST_REST_MS)
 }
+
+const toPage: NonNullable<BackgroundSyncOptions['answer']> = (_request, _state, response) =>
+  storedPage(response)

@@ -4,4 +4,5 @@
  * @module
  */
 export { type BackgroundSyncOptions, type SyncedOutbox, registerBackgroundSync } from './background-sync.ts'
+export { isAttempt } from '../outbox/index.ts'
 export { type RequestSyncOptions, requestSync } from './sync.ts'

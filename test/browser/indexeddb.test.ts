@@ -58,7 +58,7 @@ describe('a connection that breaks', () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
       const { Queue, IndexedDBAdapter } = quayside
-      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ timeoutMs: 500 }) })
       const producer = queue.createProducer()
       await producer.send(0)
       // The transaction completes, and yet its end is told as an abort.
@@ -193,11 +193,42 @@ describe('a connection that breaks', () => {
     expect(found).toEqual({ payloads: ['delayed', 'first', 'second'], failures: true })
   })
 
-  test('for good rejects with STORAGE_FAILED, after three tries', async () => {
+  test.each([50, 300, 1000])(
+    'for %i ms, as when the process of the storage starts again, is waited for',
+    async (ms) => {
+      const tab = await fixture.open(await fixture.browser())
+      const found = await tab.evaluate(async (brokenMs) => {
+        const { Queue, IndexedDBAdapter } = quayside
+        const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+        const producer = queue.createProducer()
+        const breakFor = async (prototype: object, name: string, whole: number): Promise<number> => {
+          const real = (prototype as Record<string, unknown>)[name]
+          let tries = 0
+          Object.assign(prototype, {
+            [name]: () => {
+              tries++
+              throw new DOMException('Internal error.', 'UnknownError')
+            },
+          })
+          setTimeout(() => Object.assign(prototype, { [name]: real }), whole)
+          await producer.send(1)
+          return tries
+        }
+        // Where it was never open, somebody may be waiting to be told that it never will be.
+        const tries = [await breakFor(IDBFactory.prototype, 'open', Math.min(brokenMs, 500))]
+        tries.push(await breakFor(IDBDatabase.prototype, 'transaction', brokenMs))
+        return { tries, sent: (await queue.stats()).sent }
+      }, ms)
+      expect(found.sent).toBe(2)
+      for (const tries of found.tries) expect(tries).toBeLessThan(20)
+    },
+  )
+
+  test('for good rejects with STORAGE_FAILED, after timeoutMs', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
       const { Queue, IndexedDBAdapter } = quayside
-      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ timeoutMs: 500 }) })
       await queue.createProducer().send(0)
       const { transaction } = IDBDatabase.prototype
       let tries = 0
@@ -215,7 +246,9 @@ describe('a connection that breaks', () => {
         messages,
       }
     })
-    expect(found).toMatchObject({ code: 'STORAGE_FAILED', tries: 3, messages: 1 })
+    expect(found).toMatchObject({ code: 'STORAGE_FAILED', messages: 1 })
+    expect(found.tries).toBeGreaterThan(3)
+    expect(found.tries).toBeLessThan(15)
     expect(found.text).toContain('Connection to Indexed Database server lost')
   })
 

@@ -66,13 +66,13 @@ describe('slots', () => {
       bodies()
         .slice(2, 6)
         .map((body) => body[0])
-        .toSorted(),
+        .toSorted((a, b) => (a! < b! ? -1 : 1)),
     ).toEqual(['n', 'n', 'r', 'r'])
     expect(
       bodies()
         .slice(2, 4)
         .map((body) => body[0])
-        .toSorted(),
+        .toSorted((a, b) => (a! < b! ? -1 : 1)),
     ).toEqual(['n', 'r'])
   })
 })

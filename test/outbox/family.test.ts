@@ -15,7 +15,7 @@ describe('a child', () => {
     )
     const { outbox } = setUpOutbox({
       before: async (request, _, { response } = { response: undefined }) => {
-        if (response === undefined) return
+        if (response === undefined) return undefined
         const { id } = (await response.json()) as { id: number }
         return new Request(request.url.replace('tmp-1', `${id}`), request)
       },

@@ -112,7 +112,7 @@ describe('fetch answers', () => {
     const second = await outbox.fetch(origin, { method: 'POST', body: 'again', id: 'note-1' })
     expect([second.status, stateOf(second), idOf(second)]).toEqual([202, 'duplicate', 'note-1'])
     expect((await queue.stats()).messages).toBe(1)
-    outbox.resume()
+    await outbox.resume()
     await expect.poll(bodies).toEqual(['hello'])
   })
 

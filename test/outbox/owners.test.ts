@@ -223,3 +223,16 @@ describe('signOut', () => {
     await storage.close()
   })
 })
+
+test('signOut drop, without owners, drops all, and nothing starts until resume', async () => {
+  const { origin, bodies } = await serve()
+  const { outbox, queue } = setUpOutbox()
+  await outbox.fetch(origin, post('accepted'))
+  await outbox.store(origin, post('waits'))
+  await outbox.signOut('drop')
+  expect((await queue.list({ state: ['ready', 'done'] })).messages).toEqual([])
+  await outbox.store(origin, post('late'))
+  expect(await outbox.drain()).toMatchObject({ acked: 0 })
+  await outbox.resume()
+  await expect.poll(bodies).toEqual(['accepted', 'late'])
+})

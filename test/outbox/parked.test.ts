@@ -43,10 +43,16 @@ test('one permanent 403 among forty is in the way of its key only', async () => 
     response.writeHead(body.toString() === '7' ? 403 : 200).end(),
   )
   const { outbox } = setUpOutbox({ concurrency: 1 })
-  for (let i = 0; i < 40; i++) await outbox.store(origin, { ...post(`${i}`), key: i % 10 === 7 ? 'k' : `${i}` })
+  for (let i = 0; i < 40; i++)
+    await outbox.store(origin, { ...post(`${i}`), key: i % 10 === 7 ? 'k' : `${i}` })
   await outbox.drain()
   expect(bodies().length).toBe(37)
-  expect((await outbox.list()).messages.map(({ state }) => state).toSorted()).toEqual(['blocked', 'blocked', 'blocked', 'parked'])
+  expect((await outbox.list()).messages.map(({ state }) => state).toSorted()).toEqual([
+    'blocked',
+    'blocked',
+    'blocked',
+    'parked',
+  ])
   expect(await outbox.due()).toBe(0)
 })
 
@@ -120,12 +126,16 @@ describe('resolve', () => {
 describe('onParked', () => {
   test('mends a request, which keeps its place, and its caller gets the answer to that', async () => {
     const { origin, arrived } = await serve((response, { headers }) =>
-      headers['if-match'] === '"8"' ? response.writeHead(200).end('merged') : response.writeHead(412, { etag: '"8"' }).end(),
+      headers['if-match'] === '"8"'
+        ? response.writeHead(200).end('merged')
+        : response.writeHead(412, { etag: '"8"' }).end(),
     )
     const { outbox } = setUpOutbox({
       onParked: (request, response) =>
         response.status === 412
-          ? new Request(request, { headers: { ...Object.fromEntries(request.headers), 'if-match': response.headers.get('etag')! } })
+          ? new Request(request, {
+              headers: { ...Object.fromEntries(request.headers), 'if-match': response.headers.get('etag')! },
+            })
           : undefined,
     })
     const answer = await outbox.fetch(origin, { ...post('1'), key: 'k', headers: { 'if-match': '"7"' } })
@@ -137,7 +147,9 @@ describe('onParked', () => {
 
   test('mends one three times at most, or as often as it may', async () => {
     const { origin, arrived } = await serve(statuses(422))
-    const { outbox, another, told } = setUpOutbox({ onParked: (request) => new Request(request, post('again')) })
+    const { outbox, another, told } = setUpOutbox({
+      onParked: (request) => new Request(request, post('again')),
+    })
     await outbox.store(origin, post('1'))
     await outbox.drain()
     await told('parked')
@@ -213,23 +225,26 @@ describe('of one id', () => {
     await Promise.all(stops.map((stop) => stop()))
   })
 
-  test.each([401, 409, 422, 503])('one that is refused (%i) while a newer one waits makes way for it', async (status) => {
-    const finish: (() => void)[] = []
-    const { origin, bodies } = await serve((response, { body }) =>
-      body.toString() === 'v1' ? finish.push(() => response.writeHead(status).end()) : response.end(),
-    )
-    const { outbox, clock, told } = setUpOutbox()
-    const stop = outbox.start()
-    await outbox.store(origin, { method: 'PUT', body: 'v1', id: 'doc', replace: true })
-    await expect.poll(() => finish.length).toBe(1)
-    // They are told apart by when they were stored.
-    clock.jump(1)
-    const v2 = outbox.fetch(origin, { method: 'PUT', body: 'v2', id: 'doc', replace: true })
-    await told('stored', 2)
-    finish[0]!()
-    expect((await v2).status).toBe(200)
-    expect(bodies()).toEqual(['v1', 'v2'])
-    expect(await outbox.size()).toBe(0)
-    await stop()
-  })
+  test.each([401, 409, 422, 503])(
+    'one that is refused (%i) while a newer one waits makes way for it',
+    async (status) => {
+      const finish: (() => void)[] = []
+      const { origin, bodies } = await serve((response, { body }) =>
+        body.toString() === 'v1' ? finish.push(() => response.writeHead(status).end()) : response.end(),
+      )
+      const { outbox, clock, told } = setUpOutbox()
+      const stop = outbox.start()
+      await outbox.store(origin, { method: 'PUT', body: 'v1', id: 'doc', replace: true })
+      await expect.poll(() => finish.length).toBe(1)
+      // They are told apart by when they were stored.
+      clock.jump(1)
+      const v2 = outbox.fetch(origin, { method: 'PUT', body: 'v2', id: 'doc', replace: true })
+      await told('stored', 2)
+      finish[0]!()
+      expect((await v2).status).toBe(200)
+      expect(bodies()).toEqual(['v1', 'v2'])
+      expect(await outbox.size()).toBe(0)
+      await stop()
+    },
+  )
 })

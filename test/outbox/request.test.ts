@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { type OutboxRequestInit, storedRequest } from '../../src/outbox/index.ts'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { MemoryAdapter } from '../../adapters/memory.ts'
+import { JSON_CODEC } from '../../src/codec.ts'
+import { type Codec, Queue } from '../../src/index.ts'
+import type { Body } from '../../src/storage.ts'
+import {
+  Outbox,
+  type OutboxOptions,
+  type OutboxPayload,
+  type OutboxRequestInit,
+  storedRequest,
+} from '../../src/outbox/index.ts'
 import { expectCode, expectEmpty, thrownBy } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { setUpOutbox, stateOf } from './set-up.ts'
@@ -178,10 +188,10 @@ describe('a body over maxBodyBytes', () => {
     ['bytes', () => new Uint8Array(LIMIT + 1)],
     ['a Blob', () => new Blob(['x'.repeat(LIMIT + 1)])],
     ['a stream', () => new Blob(['x'.repeat(LIMIT + 1)]).stream()],
-  ])('is refused: %s', async (_, body) => {
+  ])('is not stored: %s', async (_, body) => {
     const { outbox, queue } = setUpOutbox({ maxBodyBytes: LIMIT })
-    const work = outbox.fetch('http://127.0.0.1:9', { method: 'POST', body: body() })
-    await expectCode(work, 'TOO_LARGE', 'outbox.fetch', '1000', '1001', 'maxBodyBytes')
+    const work = outbox.store('http://127.0.0.1:9', { method: 'POST', body: body() })
+    await expectCode(work, 'TOO_LARGE', 'outbox.store', '1000', '1001', 'maxBodyBytes')
     await expectEmpty(queue)
   })
 
@@ -193,7 +203,7 @@ describe('a body over maxBodyBytes', () => {
       cancel: () => void (cancelled = true),
     })
     const { outbox } = setUpOutbox({ maxBodyBytes: LIMIT })
-    await expectCode(outbox.fetch('http://127.0.0.1:9', { method: 'POST', body: endless }), 'TOO_LARGE')
+    await expectCode(outbox.store('http://127.0.0.1:9', { method: 'POST', body: endless }), 'TOO_LARGE')
     expect(pulled).toBeLessThan(8)
     expect(cancelled).toBe(true)
   })
@@ -213,6 +223,159 @@ test('a stream that breaks rejects with what it broke with, and nothing is store
   await expectEmpty(queue)
 })
 
+test('a Request whose body cannot be read, as of a file that was deleted since, is refused', async () => {
+  const { outbox, queue } = setUpOutbox()
+  // What it is like with a real file: test/browser/outbox.test.ts.
+  const body = new ReadableStream({ pull: () => Promise.reject(new DOMException('gone', 'NotFoundError')) })
+  const request = new Request('http://127.0.0.1:9', { method: 'POST', body, duplex: 'half' } as RequestInit)
+  await expectCode(
+    outbox.fetch(request),
+    'INVALID_ARGUMENT',
+    'outbox.fetch',
+    'cannot be read',
+    'deleted',
+    'gone',
+  )
+  await expectEmpty(queue)
+})
+
+test('a Request whose body was read says so', async () => {
+  const { outbox, queue } = setUpOutbox()
+  const request = new Request('http://127.0.0.1:9', { method: 'POST', body: 'x' })
+  await request.text()
+  await expectCode(outbox.fetch(request), 'INVALID_ARGUMENT', 'read before', 'clone()')
+  await expectEmpty(queue)
+})
+
+test('a body of bytes is stored as bytes, behind the rest of the request', async () => {
+  const { stored } = await throughOutbox({ method: 'PUT', body: new Uint8Array([1, 10, 255]) })
+  const payload = stored.payload as Uint8Array
+  const head = new TextDecoder().decode(payload.subarray(0, -4))
+  expect(JSON.parse(head)).toMatchObject({ method: 'PUT', headers: {} })
+  expect([...payload.subarray(-4)]).toEqual([10, 1, 10, 255])
+})
+
+test('one payload goes through the codec of the queue, and nothing of the request is beside it', async () => {
+  const { origin, arrived } = await serve()
+  const storage = new MemoryAdapter()
+  const bodies: Body[] = []
+  const flip = (body: Body): Uint8Array =>
+    (typeof body === 'string' ? new TextEncoder().encode(body) : body).map((byte) => byte ^ 255)
+  // As one that encrypts: with a promise, and a flag in front for what was text.
+  const codec: Codec<OutboxPayload> = {
+    encode: async (payload) => {
+      const body = await JSON_CODEC.encode(payload)
+      const whole = new Uint8Array([Number(typeof body === 'string'), ...flip(body)])
+      bodies.push(whole)
+      return whole
+    },
+    decode: async (body) => {
+      const bytes = flip(body.slice(1) as Uint8Array)
+      return (await JSON_CODEC.decode(
+        body[0] === 1 ? new TextDecoder().decode(bytes) : bytes,
+      )) as OutboxPayload
+    },
+  }
+  const queue = new Queue<OutboxPayload>('outbox', { storage, codec })
+  const outbox = new Outbox(queue)
+  const meta = { title: 'open' }
+  for (const body of ['secret', new TextEncoder().encode('secret')])
+    await outbox.store(`${origin}/secret`, { method: 'POST', body, headers: { 'x-a': 'secret' }, meta })
+  const raw = await new Queue('outbox', { storage, codec: { encode: String, decode: (body) => body } }).list()
+  for (const { payload, ...rest } of raw.messages) {
+    expect(Buffer.from(payload as Uint8Array).toString('latin1')).not.toContain('secret')
+    expect(JSON.stringify(rest)).not.toContain('secret')
+    expect(rest.headers).toMatchObject(meta)
+  }
+  expect(bodies.length).toBe(2)
+  await outbox.drain()
+  expect(arrived.map(({ path, headers, body }) => [path, headers['x-a'], body.toString()])).toEqual(
+    Array.from({ length: 2 }, () => ['/secret', 'secret', 'secret']),
+  )
+  await queue.close()
+})
+
+describe('the Idempotency-Key', () => {
+  /** What the requests of a page of `https://app.example` bear. */
+  async function keyOf(url: string, options: OutboxOptions = {}, init: OutboxRequestInit = {}) {
+    vi.stubGlobal('location', { origin: 'https://app.example' })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const keys: (string | null)[] = []
+    const { outbox } = setUpOutbox({
+      ...options,
+      fetch: async ({ headers }) => {
+        keys.push(headers.get('idempotency-key'))
+        return new Response()
+      },
+    })
+    const response = await outbox.fetch(url, { id: 'a', ...init })
+    expect(response.status).toBe(200)
+    return keys[0]
+  }
+
+  const OWN = 'https://app.example/x'
+  const OTHER = 'https://other.example/x'
+  const path = (request: Request): string | undefined => /y$/.exec(request.url)?.[0]
+  const mine = { headers: { 'idempotency-key': 'mine' } }
+  test.each<[string, OutboxOptions, OutboxRequestInit, string | null]>([
+    [OWN, {}, {}, 'a'],
+    [OTHER, {}, {}, null],
+    [OTHER, { idempotencyKey: true }, {}, 'a'],
+    [OWN, { idempotencyKey: false }, {}, null],
+    [OTHER, { idempotencyKey: path }, {}, null],
+    [OTHER.replace('/x', '/y'), { idempotencyKey: path }, {}, 'y'],
+    [OTHER, { idempotencyKey: () => 'Grüße' }, {}, 'Gr%C3%BC%C3%9Fe'],
+    [OTHER, {}, mine, 'mine'],
+    [OWN, { idempotencyKey: false }, mine, 'mine'],
+  ])('%s with %j and %j: %s', async (url, options, init, key) => {
+    expect(await keyOf(url, options, init)).toBe(key)
+  })
+
+  test('of what replaces a request is another one, and none where none is asked for', async () => {
+    expect(await keyOf(OWN, {}, { replace: true })).toMatch(/^[\da-f-]{36}$/)
+    expect(await keyOf(OTHER, {}, { replace: true })).toBeNull()
+  })
+
+  test('may be why a browser cannot send it: the error says so', async () => {
+    vi.stubGlobal('location', { origin: 'https://app.example' })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const { outbox, queue } = setUpOutbox({
+      idempotencyKey: true,
+      fetch: () => Promise.reject(new TypeError('Failed to fetch')),
+    })
+    await outbox.store(OTHER, { method: 'POST', body: 'x', id: 'a' })
+    await outbox.store(OTHER, {
+      method: 'PUT',
+      body: '{}',
+      id: 'b',
+      headers: { 'content-type': 'application/json' },
+    })
+    await outbox.store(OWN, { method: 'PUT', body: 'x', id: 'c' })
+    await outbox.drain()
+    const errors = Object.fromEntries(
+      (await queue.list()).messages.map(({ id, lastError }) => [id, lastError]),
+    )
+    expect(errors).toEqual({
+      a: 'no answer: Failed to fetch (or https://other.example refused the preflight that a browser makes because of idempotency-key)',
+      b: 'no answer: Failed to fetch (or https://other.example refused the preflight that a browser makes because of idempotency-key, content-type, PUT)',
+      c: 'no answer: Failed to fetch',
+    })
+  })
+})
+
+test('an attempt may take longer with a long body: a second for each 20 kB', async () => {
+  const { origin, busy } = await serve(() => undefined)
+  const { outbox, queue, clock, told } = setUpOutbox({ timeoutMs: 5000 })
+  const answer = outbox.fetch(origin, { method: 'POST', body: new Uint8Array(1_000_000) })
+  await told('sending')
+  await expect.poll(() => busy.now).toBe(1)
+  await clock.advance(9_000)
+  expect(stateOf(await Promise.race([answer, Promise.resolve(new Response())]))).toBeNull()
+  await clock.advance(46_000)
+  expect((await queue.list()).messages).toMatchObject([{ lastError: 'no answer: not within 55000 ms' }])
+  await answer
+})
+
 test('a message that is no request is a dead letter, and holds nobody up', async () => {
   const { origin, arrived } = await serve()
   const { outbox, queue } = setUpOutbox()
@@ -230,6 +393,15 @@ describe('headers that are never stored', () => {
     headers: { Authorization: 'Bearer secret', Cookie: 'a=secret', 'X-Key': 'secret' },
   }
 
+  test.each(['authorization', 'cookie', 'x-api-key', 'x-csrf-token', 'x-xsrf-token'])(
+    '%s by default',
+    async (name) => {
+      const { outbox, queue } = setUpOutbox()
+      await outbox.store('http://127.0.0.1:9', { headers: { [name]: 'secret' } })
+      expect(JSON.stringify((await queue.list()).messages)).not.toContain('secret')
+    },
+  )
+
   test('authorization and cookie; the attempt that the caller waits for carries them', async () => {
     const { origin, arrived } = await serve(statuses(503, 200))
     const { outbox, queue, told } = setUpOutbox({ retry: { initialMs: 0 } })
@@ -238,7 +410,7 @@ describe('headers that are never stored', () => {
     const answer = outbox.fetch(origin, { ...init, delayMs: 0 })
     expect(stateOf(await answer)).toBe('stored')
     expect(JSON.stringify((await queue.list()).messages)).not.toMatch(/Bearer|a=secret/)
-    outbox.resume()
+    await outbox.resume()
     await told('accepted')
     expect(arrived.map(({ headers }) => [headers.authorization, headers.cookie])).toEqual([
       [undefined, undefined],

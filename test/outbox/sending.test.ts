@@ -306,7 +306,7 @@ describe('drain', () => {
     outbox.pause()
     expect(await outbox.drain()).toMatchObject({ acked: 0 })
     expect(stateOf(await outbox.fetch(origin, post('2')))).toBe('stored')
-    outbox.resume()
+    await outbox.resume()
     await expect.poll(() => arrived.length).toBe(2)
   })
 })

@@ -158,8 +158,115 @@ test('requests that match go through the outbox, and a sync is asked for if they
   expect(tags).toEqual(['quayside'])
 })
 
+describe('a request of a page', () => {
+  const POST = { method: 'POST' }
+
+  test.each(['http://a.example/#~quayside-attempt', 'http://b.example/x#mine~quayside-attempt'])(
+    'that is an attempt of an outbox is let through: %s',
+    async (url) => {
+      const scope = fakeScope()
+      const { outbox, fetched } = fakeOutbox()
+      registerBackgroundSync(outbox, { match: () => true })
+      expect(scope.fire('fetch', { request: new Request(url, POST) }).responses).toEqual([])
+      expect(fetched).toEqual([])
+    },
+  )
+
+  test('that says it is longer than the outbox stores is let through, unread', async () => {
+    const scope = fakeScope()
+    const { outbox, fetched } = fakeOutbox()
+    registerBackgroundSync({ ...outbox, maxBodyBytes: 1000 }, { match: () => true })
+    const of = (length: number): object => ({
+      request: new Request('http://a.example/', { ...POST, headers: { 'content-length': `${length}` } }),
+    })
+    expect(scope.fire('fetch', of(1001)).responses).toEqual([])
+    expect(scope.fire('fetch', of(1000)).responses.length).toBe(1)
+    expect(fetched.length).toBe(1)
+  })
+
+  test('is stored with the options that match answers with', async () => {
+    const scope = fakeScope()
+    const inits: unknown[] = []
+    const { outbox } = fakeOutbox()
+    const fetch: SyncedOutbox['fetch'] = async (_, init) => {
+      inits.push(init)
+      return new Response()
+    }
+    const options = { key: 'a', seeOther: 'accept' } as const
+    registerBackgroundSync({ ...outbox, fetch }, { match: ({ method }) => method === 'POST' && options })
+    expect(scope.fire('fetch', { request: new Request('http://a.example/') }).responses).toEqual([])
+    await scope.fire('fetch', { request: new Request('http://a.example/', POST) }).responses[0]
+    expect(inits).toEqual([options])
+  })
+})
+
+describe('a navigation', () => {
+  /** What a form gets for an answer, and what was asked of the browser. */
+  async function answerTo(response: Response, options: BackgroundSyncOptions = {}, mode = 'navigate') {
+    const tags: string[] = []
+    const scope = fakeScope({
+      registration: { sync: { register: async (tag: string) => void tags.push(tag) } },
+    })
+    registerBackgroundSync(
+      { ...fakeOutbox().outbox, fetch: async () => response },
+      { match: () => true, ...options },
+    )
+    const request = new Request('http://a.example/', { method: 'POST' })
+    Object.defineProperty(request, 'mode', { value: mode })
+    const answer = (await scope.fire('fetch', { request }).responses[0])!
+    const { status, headers } = answer
+    return {
+      status,
+      state: headers.get('quayside-state'),
+      type: headers.get('content-type'),
+      text: await answer.text(),
+      tags,
+    }
+  }
+  const named = (state: string, status = 202): Response =>
+    new Response(status === 202 ? null : 'of the server', { status, headers: { 'quayside-state': state } })
+  const ANSWER = {
+    answer: ({ url }: Request, state: string) => new Response(`${state} ${url}`, { status: 200 }),
+  }
+
+  test('that is stored shows a page', async () => {
+    const { text, ...rest } = await answerTo(named('stored'))
+    expect(rest).toEqual({
+      status: 202,
+      state: 'stored',
+      type: 'text/html; charset=utf-8',
+      tags: ['quayside'],
+    })
+    expect(text).toContain('<h1>Saved</h1>')
+  })
+
+  test('that is stored shows a page of your own', async () => {
+    expect(await answerTo(named('retrying'), ANSWER)).toMatchObject({
+      status: 200,
+      text: 'retrying http://a.example/',
+    })
+  })
+
+  test.each<[string, Response]>([
+    ['answered by the server', new Response('of the server', { status: 201 })],
+    ['refused by the server', named('parked', 422)],
+    ['passed through', named('unstored', 200)],
+  ])('that is %s shows that', async (_, response) => {
+    expect(await answerTo(response, ANSWER)).toMatchObject({ status: response.status, text: 'of the server' })
+  })
+
+  test('is not what a script sends', async () => {
+    expect(await answerTo(named('stored'), ANSWER, 'cors')).toMatchObject({ status: 202, text: '' })
+  })
+
+  test('that is passed through asks for no sync', async () => {
+    expect((await answerTo(named('unstored', 200))).tags).toEqual([])
+  })
+})
+
 test.each<[string, unknown]>([
   ['an unknown option', { tags: 'x' }],
+  ['an answer that is none', { answer: 'x' }],
   ['a tag that is empty', { tag: '' }],
   ['a match that is none', { match: /api/ }],
   ['an onSync that is none', { onSync: 7 }],

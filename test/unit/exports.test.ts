@@ -61,11 +61,12 @@ test('quayside/memory exports the adapter', () => {
 
 test('quayside/outbox, /service-worker, /workbox and the script for classic workers export what is documented', () => {
   expect(names(outbox)).toEqual(['defaultOutcome', 'isAttempt', 'Outbox', 'storedRequest'])
-  expect(names(serviceWorker)).toEqual(['registerBackgroundSync', 'requestSync'])
+  expect(names(serviceWorker)).toEqual(['isAttempt', 'registerBackgroundSync', 'requestSync'])
   expect(names(workbox)).toEqual(['BackgroundSyncPlugin'])
   expect(names(script)).toEqual([
     'defaultOutcome',
     'IndexedDBAdapter',
+    'isAttempt',
     'Outbox',
     'Queue',
     'registerBackgroundSync',
@@ -173,6 +174,7 @@ test('the members of the classes are those of the documentation, and no others',
     'fetch',
     'held',
     'list',
+    'maxBodyBytes',
     'online',
     'pause',
     'resolve',

@@ -320,7 +320,7 @@ describe('what is never read to its end', () => {
   test('holds up no drain of an outbox beyond its deadline', async () => {
     const { clock, queue, producer } = setUpSlow()
     const outbox = new Outbox(queue, { clock })
-    await producer.send('slow')
+    await producer.send('slow', { lane: ' anywhere' })
     const drained = outbox.drain({ deadline: clock.now() + 1000 })
     await clock.advance(1000)
     expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, parked: 0, returned: 1 })

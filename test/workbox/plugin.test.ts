@@ -1,5 +1,5 @@
 import type { WorkboxPlugin } from 'workbox-core/types.js'
-import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
+import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest'
 import { BackgroundSyncPlugin, type BackgroundSyncPluginOptions } from '../../presets/workbox.ts'
 import { Queue } from '../../src/index.ts'
 import type { OutboxPayload } from '../../src/outbox/index.ts'
@@ -35,6 +35,22 @@ test('stores what failed, asks for a sync, and sends it then', async () => {
   await scope.fire('sync', { tag: tags[0] }).waits[0]
   expect(arrived).toMatchObject([{ method: 'POST', path: '/notes', body: Buffer.from('hello') }])
   expect(await plugin.outbox.size()).toBe(0)
+})
+
+test('leaves attempts of outboxes alone, such as of a page with another queue', async () => {
+  const { tags, queue, plugin } = setUpPlugin()
+  const request = new Request('http://127.0.0.1:9/#~quayside-attempt', { method: 'POST', body: 'hello' })
+  await plugin.fetchDidFail({ request })
+  expect([tags, (await queue.stats()).sent]).toEqual([[], 0])
+})
+
+test('adds no header that would need a preflight of another origin', async () => {
+  const { origin, arrived } = await serve()
+  const { plugin } = setUpPlugin()
+  vi.stubGlobal('location', { origin: 'https://app.example' })
+  await plugin.fetchDidFail({ request: new Request(origin, { method: 'POST', body: 'hello' }) })
+  await plugin.outbox.drain()
+  expect(arrived[0]!.headers['idempotency-key']).toBeUndefined()
 })
 
 test('keeps what is older than maxRetentionTime as a dead letter', async () => {

@@ -9,8 +9,14 @@ declare global {
   var queue: Queue<OutboxPayload>
   var outbox: Outbox
   var requestSync: typeof request
+  var openQueue: (name: string) => Queue<OutboxPayload>
+  var openOutbox: (name: string) => Outbox
   // oxlint-enable no-var
 }
 
-const queue = new Queue<OutboxPayload>('outbox', { storage: new IndexedDBAdapter() })
-Object.assign(globalThis, { queue, outbox: new Outbox(queue, { leaseMs: 2000 }), requestSync: request })
+const openQueue = (name: string): Queue<OutboxPayload> =>
+  new Queue<OutboxPayload>(name, { storage: new IndexedDBAdapter() })
+const openOutbox = (name: string): Outbox => new Outbox(openQueue(name), { leaseMs: 2000 })
+const queue = openQueue('outbox')
+const outbox = new Outbox(queue, { leaseMs: 2000 })
+Object.assign(globalThis, { queue, outbox, openQueue, openOutbox, requestSync: request })

@@ -1,0 +1,53 @@
+import { invalid } from '../check.ts'
+import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { OutboxRules } from './options.ts'
+import { find } from './owned.ts'
+import { type OutboxPayload, pack } from './request.ts'
+
+/** An edit holds a lane this long at most, in ms. */
+const HOLD_MS = 10_000
+
+const NOBODY_HAS: readonly MessageState[] = ['ready', 'delayed', 'blocked']
+
+/**
+ * Has a message carry another request. Answers with the state in which it was found, `undefined` where nothing was changed.
+ *
+ * @param onlyParked Whether it must be parked.
+ */
+export async function edit(
+  queue: Queue<OutboxPayload>,
+  rules: OutboxRules,
+  tried: string,
+  id: string,
+  input: Request,
+  onlyParked: boolean,
+): Promise<MessageState | undefined> {
+  if (!(input instanceof Request)) throw invalid(tried, 'request must be a Request', input)
+  const { payload } = await pack(tried, input, { replace: true }, rules, false)
+  const found = await find(queue, id)
+  if (found?.state === 'parked') {
+    const { headers } = found
+    return (await queue.edit(id, payload, { headers })) ? 'parked' : undefined
+  }
+  if (onlyParked || found === undefined) return undefined
+  // With nothing of its lane handed out, it stays as it is until it is replaced.
+  const { lane } = found
+  await queue.hold({ lane, forMs: HOLD_MS, reason: 'an edit' })
+  try {
+    const message = await find(queue, id)
+    if (message === undefined || !NOBODY_HAS.includes(message.state)) return undefined
+    await queue.createProducer().send(payload, optionsOf(message, rules.keepResponse))
+    return message.state
+  } finally {
+    await queue.release({ lane })
+  }
+}
+
+function optionsOf(
+  { id, key, lane, headers, maxAttempts, attempt, nextInMs, lastError }: ListedMessage<OutboxPayload>,
+  keepMs: number,
+): object {
+  // One that was given back (it waits for its parent, or there was no network) has its place already.
+  const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
+  return { id, key, lane, headers, maxAttempts, keepMs, delayMs, replace: true }
+}

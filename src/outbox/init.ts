@@ -1,0 +1,49 @@
+import type { MessageOptions, MessageState } from '../core.ts'
+
+/** As for `fetch`, and how the request is stored. */
+export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
+  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
+  readonly meta?: Readonly<Record<string, string>> | undefined
+  /**
+   * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it
+   * leads to decides. @defaultValue it is parked: a login page answers so as well
+   */
+  readonly seeOther?: 'accept' | undefined
+  /**
+   * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
+   * or dead, this one is parked. Without an `id` or `key` of its own, requests that come after the same one go in order.
+   */
+  readonly after?: string | undefined
+  /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. */
+  readonly keepResponse?: number | undefined
+}
+
+export interface ResponseOptions {
+  /** How long to wait for it, in ms; `Infinity`: for ever. @defaultValue 0 */
+  readonly waitMs?: number | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SettledOptions {
+  /** Only requests of this key. @defaultValue all */
+  readonly key?: string | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface OutboxListOptions {
+  /** Only these. @defaultValue all */
+  readonly ids?: readonly string[] | undefined
+  /** @defaultValue all but `dead` and `done` */
+  readonly state?: MessageState | readonly MessageState[] | undefined
+  /** `false`: without what is to be sent, which is not read then. @defaultValue true */
+  readonly bodies?: boolean | undefined
+  /** The most to answer with; there may be fewer, and a cursor. @defaultValue 100 */
+  readonly limit?: number | undefined
+  /** Where an earlier page ended. */
+  readonly cursor?: string | undefined
+}
+
+/** What becomes of a request that the server refused. */
+export type Resolution = 'retry' | 'drop' | { readonly request: Request }
