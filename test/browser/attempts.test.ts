@@ -182,6 +182,20 @@ test.each(['notes', 'outbox'])(
     })
     expect(counts).toEqual([1, 0])
     expect(arrived.length).toBeLessThan(15)
+    let answered = 0
+    respond = (response) => {
+      answered++
+      response.end()
+    }
+    await tab.evaluate(() => void Object.assign(globalThis, { notes: openQueue('notes') }))
+    const left = (): Promise<number> =>
+      tab.evaluate(async () => {
+        const { notes } = globalThis as unknown as { notes: typeof queue }
+        await notes.retryNow()
+        return (await notes.stats()).messages
+      })
+    await expect.poll(left).toBe(0)
+    expect(answered).toBe(1)
   },
 )
 
