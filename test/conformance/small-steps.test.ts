@@ -11,4 +11,7 @@ registerConformance('memory with small steps', smallSteps, {
 })
 registerHistories('memory with small steps', smallSteps, { runs: { quick: 400, full: 4000 }, maxSteps: 40 })
 registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 80, full: 2000 }, lanes: 2 })
-registerHistories('memory with small answers', smallAnswers, { runs: { quick: 400, full: 4000 }, maxSteps: 40 })
+registerHistories('memory with small answers', smallAnswers, {
+  runs: { quick: 400, full: 4000 },
+  maxSteps: 40,
+})
