@@ -877,7 +877,8 @@ export class Model {
     message.leavesTrace = true
     // Why an attempt failed stays known, if it was told.
     // It may have been parked before.
-    const isOpen = standing.state === 'leased' || this.#isStopped(group, message, standing) !== false
+    const { state, mayGoOn } = standing
+    const isOpen = state === 'leased' || mayGoOn || this.#isStopped(group, message, standing) !== false
     const error = isOpen ? undefined : standing.error
     this.#die(group, message, standing, reason, error)
     this.#outcomes.died(group.name, message, deadAt!, reason!, lastError)

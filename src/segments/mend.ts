@@ -325,8 +325,10 @@ class Mending {
 
   // Groups
 
-  #putHead(work: Work, { name }: GroupRemains, { left, message }: Head): void {
+  #putHead(work: Work, { name, row }: GroupRemains, { left, message }: Head): void {
     const group = groupIn(work, name)
+    // A lane that has nothing in the log begins with this.
+    if (work instanceof Lane) (group.row as FlowRow).again = (row as FlowRow | undefined)?.again
     const { seq, key, at, attempt, error, lease, parked } = left
     const side: SideRow = { seq, at, attempt, error, message }
     if (lease === undefined && parked !== undefined)
