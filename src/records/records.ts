@@ -281,6 +281,7 @@ export class Group {
     this.letters = new Map()
     this.kept = new Line(byOrder)
     this.keptById = new Map()
+    this.turn = { at: undefined, left: 0 }
     this.walked = undefined
   }
 }

@@ -76,6 +76,14 @@ test('the segment engine knows the contract, not the queue', () => {
   }
 })
 
+test('the record engine knows the contract, not the queue, and how ids are made', () => {
+  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts', 'src/message-id.ts'])
+  for (const file of src.filter(isUnder('src/records'))) {
+    const outside = imports(file).filter((name) => !isUnder('src/records')(name) && !allowed.has(name))
+    expect(outside, file).toEqual([])
+  }
+})
+
 test('the outbox uses the queue as everybody can, and of what is inside only checks, texts of errors and the clock', () => {
   const allowed = new Set(['src/core.ts', 'src/check.ts', 'src/clock.ts', 'src/errors.ts'])
   const outside = (folder: string): [string, string[]][] =>
