@@ -5,7 +5,7 @@ import { keep } from './kept.ts'
 import { asAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'
 import { isOwnOrigin } from './origins.ts'
-import { OUTCOMES, type Outcome, defaultOutcome } from './outcome.ts'
+import { OUTCOMES, type Outcome, UNSTORED, defaultOutcome } from './outcome.ts'
 import { type OutboxPayload, storedRequest } from './request.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { send } from './send.ts'
@@ -110,11 +110,13 @@ function reasonOf(
   outcome: Outcome,
 ): string {
   const state = headers.get('quayside-state')
-  if (state !== null)
+  if (state !== null && state !== UNSTORED)
     return `another outbox answered (Quayside-State: ${state}): it must let attempts through, see isAttempt`
   const location = redirected ? url : headers.get('location')
-  if (outcome === 'park' && (location !== null || type === 'opaqueredirect'))
-    return `redirected to ${location ?? 'where a browser does not tell'} (HTTP ${status})`
+  const isRedirect =
+    redirected || type === 'opaqueredirect' || (location !== null && status < 400 && status > 299)
+  if (outcome === 'park' && isRedirect)
+    return `redirected to ${location ?? 'where a browser hides'} (HTTP ${status})`
   return `HTTP ${status}: ${body}`
 }
 

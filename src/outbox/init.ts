@@ -11,7 +11,7 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
   readonly seeOther?: 'accept' | undefined
   /**
    * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
-   * or dead, this one is parked. Without an `id` or `key` of its own, requests that come after the same one go in order.
+   * or dead, this one is parked, and so it is where nothing is kept of that one any more: see `keepResponse`. Without an `id` or `key` of its own, requests that come after the same one go in order.
    */
   readonly after?: string | undefined
   /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. */

@@ -615,7 +615,8 @@ export class Outbox {
   /**
    * The present owner signs out: ends what is under way, here and in other contexts, and resolves when no attempt of theirs can
    * start any more. `keep`: their requests wait until they are back. `drop`: all is deleted that they have here, kept responses
-   * and dead letters too. Call it while they are still logged in. Without the option `owner` it is about all requests, until
+   * and dead letters too. Call it while they are still logged in. For a context that died in the middle of an attempt it waits until
+   * that one's lease is over. Without the option `owner` it is about all requests, until
    * {@link resume}.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what the storage fails with.

@@ -29,15 +29,20 @@ export async function passThrough(
   if (packed === undefined || !(error instanceof QuaysideError && NO_ROOM.includes(error.code))) throw error
   const { payload, tooLong, omitted, signal } = packed
   events.emit({ type: UNSTORED, id, reason: errorText(error) })
-  const response = await once().catch(() => undefined)
+  let response: Response | undefined
+  try {
+    response = await sendOnce()
+  } catch {
+    // Neither.
+  }
   signal.throwIfAborted()
   if (response === undefined) throw error
   return serversAnswer(id, UNSTORED, response)
 
-  async function once(): Promise<Response | undefined> {
+  async function sendOnce(): Promise<Response | undefined> {
     if (tooLong?.as instanceof Request) return await rules.fetch(tooLong.as, {})
     const stored = storedRequest(payload)
-    const request = unpack(tooLong ? { ...stored, body: tooLong.as as Blob } : stored, id)
+    const request = unpack(tooLong ? { ...stored, body: tooLong.as } : stored, id)
     for (const [name, value] of omitted) request.headers.set(name, value)
     const message = {
       id,

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
-import { type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
+import { type ErrorCode, type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
 import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
@@ -24,7 +24,7 @@ const IN_DOUBT = 'after no answer: '
 const MOST_CONFLICTS = 3
 const MOST_DOUBTS = 10
 
-/** Where a storage has no lanes, what is held is tried again after this long, in ms. */
+/** Where no hold of a lane can keep a message from being claimed, it is tried again after this long, in ms. */
 const HELD_MS = 60_000
 
 /** The first bytes of a response that are kept. */
@@ -109,7 +109,11 @@ export class Sender {
     const back = { counts: false, delayMs: 0, reason: lastError }
     let parent: KeptAnswer | undefined
     try {
-      if (this.paused || !(await session.owns(message))) return await message.nack(back)
+      if (this.paused || !(await session.owns(message))) {
+        // Somebody has put it into a lane of another: it would be claimed again at once.
+        const isAstray = owner !== session.owner && message.lane?.startsWith(session.prefix)
+        return await message.nack(isAstray ? { ...back, delayMs: HELD_MS } : back)
+      }
       const found = await family.parentOf(message, this.#clock.now())
       if (found?.state === 'waits') {
         const reason = WAITS + message.headers[AFTER]!
@@ -238,7 +242,8 @@ export class Sender {
   ): Promise<void> {
     const { rests, family } = this.#means
     rests.answered(message.lane ?? '')
-    const kept = message.keepMs !== undefined && response !== undefined ? this.#kept(response) : undefined
+    // Of what is opaque nothing is known.
+    const kept = message.keepMs !== undefined && response?.status ? this.#kept(response) : undefined
     let answered = false
     const give = (): void => {
       if (!answered) answer(waiters, 'accepted', (own) => own, response)
@@ -253,7 +258,11 @@ export class Sender {
       result = { ...bounded(await kept, MOST_OF_RESULT), ...(owner && { owner }) }
     }
     try {
-      await message.ack({ result }).catch(unlessStale)
+      await message.ack({ result }).catch((error: unknown) => {
+        unlessStale(error, 'UNSERIALIZABLE')
+        // It must not be sent again because a codec refuses its response.
+        return isStale(error) ? undefined : message.ack()
+      })
     } finally {
       if (timer !== undefined) this.#clock.clearTimeout(timer)
     }
@@ -383,9 +392,13 @@ function answer(
 }
 
 function isStale(error: unknown): boolean {
-  return error instanceof QuaysideError && error.code === 'STALE_RECEIPT'
+  return hasCode(error, 'STALE_RECEIPT')
 }
 
-function unlessStale(error: unknown): void {
-  if (!isStale(error)) throw error
+function unlessStale(error: unknown, also?: ErrorCode): void {
+  if (!isStale(error) && !(also && hasCode(error, also))) throw error
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof QuaysideError && error.code === code
 }

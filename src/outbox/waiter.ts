@@ -6,7 +6,7 @@ import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
 import { ALL_STATES } from './owned.ts'
 import { pages } from './pages.ts'
-import { isAnswer } from './verdict.ts'
+import { type KeptAnswer, isAnswer } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -83,9 +83,9 @@ export class Waiters {
         message === undefined ? await this.#endOf(waiter.id) : await this.#stateOf(message, restOf)
       // It may have been our own turn meanwhile.
       if (waiter.state !== 'stored' || state === undefined) continue
-      const answer = message?.parked?.data
-      if (state === 'parked' && isAnswer(answer)) waiter.answer(keptResponse(waiter.id, answer, state))
-      else waiter.answerLater(state)
+      const answer = message && answerTo(message, state)
+      if (answer === undefined) waiter.answerLater(state)
+      else waiter.answer(keptResponse(waiter.id, answer, state))
     }
   }
 
@@ -116,4 +116,14 @@ export class Waiters {
     if (result?.status === 'dead') return result.reason === 'expired' ? 'expired' : 'dead'
     return 'purged'
   }
+}
+
+/** What the server said to a request that another context has sent, as far as its message tells. */
+function answerTo(
+  { parked, lastError = '' }: ListedMessage<OutboxPayload>,
+  state: StoredState,
+): KeptAnswer | undefined {
+  if (state === 'parked') return isAnswer(parked?.data) ? parked.data : undefined
+  const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(lastError) ?? []
+  return state === 'held' && body !== undefined ? { status: Number(status), headers: {}, body } : undefined
 }

@@ -112,7 +112,10 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       }
       await own.fetch(all[2]!, { method: 'POST', body: 'hello', mode: 'no-cors' })
       const { port1, port2 } = new MessageChannel()
-      const list = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)))
+      const list = new Promise((resolve) => {
+        port1.addEventListener('message', ({ data }) => resolve(data))
+        port1.start()
+      })
       navigator.serviceWorker.controller!.postMessage('', [port2])
       return { answers: told, seen: await list }
     }, urls)
@@ -153,7 +156,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
     const before = arrived.length
     respond = (response) => response.writeHead(201).end()
     await tab.evaluate(async () => {
-      outbox.resume()
+      await outbox.resume()
       await outbox.retryNow()
     })
     await expect.poll(() => tab.evaluate(() => outbox.size())).toBe(0)

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { MemoryAdapter } from '../../adapters/memory.ts'
+import { Queue } from '../../src/index.ts'
+import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { expectCode, isPending } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { idOf, setUpOutbox, stateOf } from './set-up.ts'
 
 // What came back, in any context, and what has become of a request.
+
+const OPAQUE = { type: { value: 'opaque' }, status: { value: 0 }, ok: { value: false } }
 
 const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
 
@@ -79,6 +85,35 @@ describe('response', () => {
     const { id } = await outbox.store(origin, post('1'))
     expect(await outbox.drain()).toMatchObject({ acked: 1 })
     expect((await outbox.response(id))!.status).toBe(status)
+  })
+
+  test('that a codec refuses, or that is opaque, is not kept, and its request is done once', async () => {
+    const clock = new ManualClock()
+    const encode = (value: unknown): string => {
+      if ((value as { status?: number }).status !== undefined) throw new TypeError('requests only')
+      return JSON.stringify(value)
+    }
+    const queue = new Queue<OutboxPayload>('outbox', {
+      storage: new MemoryAdapter({ clock }),
+      clock,
+      codec: { encode, decode: (body) => JSON.parse(body as string) as OutboxPayload },
+    })
+    let sent = 0
+    const outbox = new Outbox(queue, {
+      clock,
+      fetch: (request) => {
+        const response = Response.json({ sent: ++sent })
+        return Promise.resolve(
+          request.url.endsWith('opaque') ? Object.defineProperties(response, OPAQUE) : response,
+        )
+      },
+    })
+    const { id } = await outbox.store('http://a.example/opaque', post('1'))
+    await outbox.store('http://a.example/', post('2'))
+    expect(await outbox.drain()).toMatchObject({ acked: 2, retried: 0 })
+    expect(sent).toBe(2)
+    expect(await outbox.response(id)).toBeUndefined()
+    await queue.close()
   })
 
   test('that never ends is handed over as it comes, and does not hold up its key for ever', async () => {

@@ -236,6 +236,25 @@ describe('a destination is held', () => {
     await Promise.all(stops.map((stop) => stop()))
   })
 
+  test('by what another context was told: who waits gets that answer, too', async () => {
+    const finish: (() => void)[] = []
+    const { origin } = await serve((response, { body }) => {
+      if (body.toString() === 'slow') finish.push(() => response.end())
+      else response.writeHead(401).end('who are you?')
+    })
+    const { outbox, another, told } = setUpOutbox({ concurrency: 1 })
+    const stop = another().start()
+    await outbox.store(origin, post('slow'))
+    await expect.poll(() => finish.length).toBe(1)
+    const waiting = outbox.fetch(origin, post('quick'))
+    await told('stored', 2)
+    await settle()
+    finish[0]!()
+    const answer = await waiting
+    expect([answer.status, stateOf(answer), await answer.text()]).toEqual([401, 'held', 'who are you?'])
+    await stop()
+  })
+
   test('by an answer from before the log-in no more', async () => {
     const finish: (() => void)[] = []
     const { origin, arrived } = await serve((response, _, number) =>

@@ -92,6 +92,20 @@ describe('what one owner has stored', () => {
     expect((await queue.list()).messages).toMatchObject([{ attempt: 0 }])
   })
 
+  test('is not sent from a lane of somebody else, into which it was put, and keeps nobody busy', async () => {
+    const { origin, arrived } = await serve()
+    const { outbox, queue, told } = setUpOutbox({ owner: () => 'A' })
+    const stop = outbox.start()
+    const request = { method: 'POST', url: origin, headers: {} }
+    await queue.createProducer().send(request, { lane: 'A anywhere', headers: { 'quayside-owner': 'B' } })
+    await queue.createProducer().send(request, { lane: 'A anywhere' })
+    expect((await outbox.fetch(origin, post('of A'))).status).toBe(201)
+    await told('accepted')
+    expect(arrived.length).toBe(1)
+    await expect.poll(async () => (await queue.list({ state: 'delayed' })).messages.length).toBe(2)
+    await stop()
+  })
+
   test('is cleared without touching others', async () => {
     let user = 'A'
     const { outbox, queue, told } = setUpOutbox({ owner: () => user })

@@ -52,6 +52,14 @@ describe('a real server answers', () => {
     expect((await queue.deadLetters().list()).messages).toEqual([])
   })
 
+  test('410 with an address, passed on by a worker: parked, for what the server said', async () => {
+    const headers = { location: '/notes/7', 'quayside-state': 'unstored' }
+    const { origin } = await serve((response) => response.writeHead(410, headers).end('gone'))
+    const { outbox, queue } = setUpOutbox()
+    await outbox.fetch(origin, POST)
+    expect((await queue.list({ state: 'parked' })).messages[0]!.parked!.reason).toBe('HTTP 410: gone')
+  })
+
   test.each([600, 999])('%i, which is no status: retry', async (status) => {
     const { origin } = await serve(statuses(status))
     const { outbox, queue } = setUpOutbox()

@@ -270,7 +270,7 @@ test('one payload goes through the codec of the queue, and nothing of the reques
       return whole
     },
     decode: async (body) => {
-      const bytes = flip(body.slice(1) as Uint8Array)
+      const bytes = flip(body.slice(1))
       return (await JSON_CODEC.decode(
         body[0] === 1 ? new TextDecoder().decode(bytes) : bytes,
       )) as OutboxPayload

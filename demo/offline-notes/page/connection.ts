@@ -20,7 +20,7 @@ export async function startConnection(changed: (online: boolean) => void): Promi
   /** What waits for a retry has waited for this. */
   function obey(): void {
     if (off) return outbox.pause()
-    outbox.resume()
+    void outbox.resume()
     void outbox.retryNow()
   }
 
