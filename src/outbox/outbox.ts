@@ -80,6 +80,7 @@ export class Outbox {
   readonly #sender: Sender
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
+  #entering: Promise<unknown> = Promise.resolve()
   /** Ends with the drains that were asked for so far. */
   #draining: Promise<unknown> = Promise.resolve()
   /** Sends what is due, for all who ask. */
@@ -418,7 +419,14 @@ export class Outbox {
   }
 
   /** Asks whose turn it is. Whoever is new gets a try at what was held. */
-  async #enter(): Promise<void> {
+  #enter(): Promise<void> {
+    // One after the other, or who comes while a new owner is let in would be ahead of who came before.
+    const entered = this.#entering.then(() => this.#letIn())
+    this.#entering = entered.catch(() => undefined)
+    return entered
+  }
+
+  async #letIn(): Promise<void> {
     if (!(await this.#session.look())) return
     this.#sender.loggedIn()
     await this.#rests.probe(this.#session.prefix, isHeld)

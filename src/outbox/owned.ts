@@ -9,12 +9,13 @@ export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', '
 /** All but what is done. */
 export const ALL_STATES: readonly MessageState[] = [...WAITING, 'dead']
 
-/** A message, without what it carries. */
+/** A message, without what it carries. Of several of one id it is the one that somebody has to decide on. */
 export async function find(
   queue: Queue<OutboxPayload>,
   id: string,
 ): Promise<ListedMessage<OutboxPayload> | undefined> {
-  return (await queue.list({ ids: [id], state: ALL_STATES, bodies: false })).messages[0]
+  const { messages } = await queue.list({ ids: [id], state: ALL_STATES, bodies: false })
+  return messages.find(({ state }) => state === 'parked' || state === 'dead') ?? messages[0]
 }
 
 /** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
