@@ -142,6 +142,7 @@ class Lives {
       if (what === 'drop') for (const wish of world.wishes) if (wish.owner === leaver) wish.dropped = true
       const left = tab.outbox.signOut(what).then(() => {
         world.note(`${leaver} has left`)
+        if (what === 'drop') world.forget(leaver)
         this.#become('')
       })
       this.#go('signOut', left)

@@ -117,6 +117,11 @@ export class World {
     this.#unasked = new Set(this.#rests.keys())
   }
 
+  /** All is deleted that an owner has, and with it what is known of destinations that rest. */
+  forget(owner: string): void {
+    for (const place of this.#rests.keys()) if (place.startsWith(`${owner}@`)) this.#rests.delete(place)
+  }
+
   /** Lets time pass, and what it has begun come to its end. */
   async pass(ms: number): Promise<void> {
     const until = this.clock.now() + ms
