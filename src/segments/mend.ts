@@ -476,7 +476,10 @@ function putNewest(work: Work, seq: number, message: Stored): void {
   const { id, key, named } = message
   if (named === undefined) return
   const known = work.tx.get<IdRow>('ids', id)
-  if ((known?.seq ?? 0) < seq) putId(work, id, { seq, key }, named)
+  if ((known?.seq ?? 0) >= seq) return
+  // What was kept of it may have been put before its lane.
+  const { kept, keptUntil } = known?.kept === seq ? known : {}
+  putId(work, id, { seq, key }, named, { kept, keptUntil })
 }
 
 function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
