@@ -184,7 +184,8 @@ export class Model {
       standing.error = before.touched ? undefined : standing.error
       standing.touched = before.touched
       // What was parked goes on with what it carries now.
-      standing.wasBlocked = before.wasBlocked || before.state === 'parked'
+      // What moves may begin anew.
+      standing.wasBlocked = before.wasBlocked || before.state === 'parked' || (moves && before.touched)
       standing.redriven = before.redriven
       standing.passed = before.passed && !moves
       standing.outOfLog = before.outOfLog

@@ -205,6 +205,7 @@ class Mending {
         queue?.laneTail ?? LANE_BASE,
       ),
       skew: queue?.skew ?? 0,
+      since: queue?.since,
       latest: Math.max(queue?.latest ?? 0, ...this.#groups.map(({ row }) => row?.latest ?? 0)),
     })
     for (const { name, row, cursor, runs } of this.#groups) {
@@ -225,6 +226,7 @@ class Mending {
         failed: row?.failed ?? 0,
         latest: row?.latest ?? 0,
         late: row?.late,
+        since: row?.since,
         at: row?.at,
         atLeft: row?.atLeft,
       })
@@ -328,7 +330,7 @@ class Mending {
   #putHead(work: Work, { name, row }: GroupRemains, { left, message }: Head): void {
     const group = groupIn(work, name)
     // A lane that has nothing in the log begins with this.
-    if (work instanceof Lane) (group.row as FlowRow).again = (row as FlowRow | undefined)?.again
+    if (work instanceof Lane) (group.row as FlowRow).again = (row as Partial<FlowRow> | undefined)?.again
     const { seq, key, at, attempt, error, lease, parked } = left
     const side: SideRow = { seq, at, attempt, error, message }
     if (lease === undefined && parked !== undefined)
@@ -474,7 +476,10 @@ function putNewest(work: Work, seq: number, message: Stored): void {
   const { id, key, named } = message
   if (named === undefined) return
   const known = work.tx.get<IdRow>('ids', id)
-  if ((known?.seq ?? 0) < seq) putId(work, id, { seq, key }, named)
+  if ((known?.seq ?? 0) >= seq) return
+  // What was kept of it may have been put before its lane.
+  const { kept, keptUntil } = known?.kept === seq ? known : {}
+  putId(work, id, { seq, key }, named, { kept, keptUntil })
 }
 
 function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
