@@ -35,14 +35,16 @@ export function retryNow(book: Book, name: string, ids: readonly string[]): bool
 export function resume(book: Book, ids: readonly string[], { group: only, edit }: ResumeOptions): boolean[] {
   const groups = book.groups.filter(({ name }) => only === undefined || name === only)
   return ids.map((id) => {
-    const message = book.find(id)
     let found = false
-    for (const group of message === undefined ? [] : groups) {
-      const place = placeIn(group, message!)
-      if (place?.state !== 'parked' || expiresOf(place) <= book.now) continue
-      if (edit !== undefined) change(book, place, edit)
-      goOn(book, place)
-      found = true
+    for (const group of groups) {
+      const parked = group.parked.get(id)?.filter((place) => expiresOf(place) > book.now) ?? []
+      // All of an id, or with an edit the last.
+      const latest = (): Place[] => parked.sort((a, b) => b.message.order - a.message.order).slice(0, 1)
+      for (const place of edit === undefined ? parked : latest()) {
+        if (edit !== undefined) change(book, place, edit)
+        goOn(book, place)
+        found = true
+      }
     }
     return found
   })

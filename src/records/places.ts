@@ -53,6 +53,7 @@ export function move(book: Book, place: Place, state: State, order: number = pla
     if (behind === undefined) keys!.set(key, (behind = newLine()))
     behind.add(place)
   } else if (state === 'dead') flow.group.dead.add(place)
+  else if (state === 'parked') note(flow.group.parked, place)
   book.changed = true
 }
 
@@ -64,8 +65,24 @@ function leave(book: Book, place: Place): void {
   else if (state === 'ready') (place.leases > 0 ? flow.again! : flow.freed!).remove(place)
   else if (state === 'blocked') flow.keys!.get(keyOf(place)!)!.remove(place)
   else if (state === 'dead') flow.group.dead.remove(place)
+  else if (state === 'parked') forget(flow.group.parked, place)
   place.state = 'gone'
   if (state === 'leased') book.wake(flow)
+}
+
+/** Several may have one id: a later message of it may be there while an earlier one is on its way. */
+function note(byId: Map<string, Place[]>, place: Place): void {
+  const id = idOf(place.message)
+  const places = byId.get(id)
+  if (places === undefined) byId.set(id, [place])
+  else places.push(place)
+}
+
+function forget(byId: Map<string, Place[]>, place: Place): void {
+  const id = idOf(place.message)
+  const places = byId.get(id)!
+  if (places.length === 1) byId.delete(id)
+  else places.splice(places.indexOf(place), 1)
 }
 
 function count({ flow, state }: Place, by: 1 | -1): void {
@@ -202,10 +219,7 @@ export function die(
   more.reason = reason
   more.deadAt = book.clock
   move(book, place, 'dead')
-  const id = idOf(message)
-  const letters = group.letters.get(id)
-  if (letters === undefined) group.letters.set(id, [place])
-  else letters.push(place)
+  note(group.letters, place)
   if (deadForMs !== undefined) {
     more.end = { order: book.now + deadForMs, tie: ++book.ties, of: place }
     group.ends.add(more.end)
@@ -224,12 +238,9 @@ export function forgetLetter(book: Book, place: Place): void {
 }
 
 function leaveLetters(place: Place): void {
-  const { flow, message, more } = place
+  const { flow, more } = place
   const { group } = flow
-  const id = idOf(message)
-  const letters = group.letters.get(id)!
-  if (letters.length === 1) group.letters.delete(id)
-  else letters.splice(letters.indexOf(place), 1)
+  forget(group.letters, place)
   if (more!.end !== undefined) group.ends.remove(more!.end)
   more!.end = undefined
   const key = keyOf(place)

@@ -242,7 +242,9 @@ export class Group {
   /** Lanes that may have something to give, by name. */
   ring: Line<{ name: string }, Flow> = new Line(byName)
   dead: Places = new Line(byOrder)
+  /** Dead letters, and what is parked, by id. */
   letters: Map<string, Place[]> = new Map()
+  parked: Map<string, Place[]> = new Map()
   kept: Line<{ order: number }, Kept> = new Line(byOrder)
   keptById: Map<string, Kept> = new Map()
   turn: Turn = { at: undefined, left: 0 }
@@ -279,6 +281,7 @@ export class Group {
     this.ring = new Line(byName)
     this.dead = new Line(byOrder)
     this.letters = new Map()
+    this.parked = new Map()
     this.kept = new Line(byOrder)
     this.keptById = new Map()
     this.turn = { at: undefined, left: 0 }

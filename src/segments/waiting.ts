@@ -2,6 +2,7 @@ import { noteId } from './id-rows.ts'
 import type { Group, Head } from './group.ts'
 import {
   type IdRow,
+  type DeadRow,
   type ParkedRow,
   type SideRow,
   type Stored,
@@ -118,8 +119,12 @@ export function parkBehind(group: Group, key: string, seq: number, message: Stor
   const behind = stopOf(group, key)
   if (behind === undefined || behind > seq || message.redriven !== undefined) return false
   // It is about to die: the next behind it then.
-  if (message.expires !== undefined && message.expires <= group.work.now) return false
+  const { now } = group.work
+  if (message.expires !== undefined && message.expires <= now) return false
   dropStop(group, key)
+  const { work, name } = group.whole
+  // Its time is over, and it has yet to be deleted.
+  if ((work.tx.get<DeadRow>('dead', [name, behind])?.until ?? Infinity) <= now) return false
   const where = row === undefined ? { message } : { row }
   park(group, key, { seq, attempt: 0, ...where }, message, BEHIND, { behind })
   return true
