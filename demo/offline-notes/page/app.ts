@@ -17,11 +17,11 @@ const accepted = new Set<string>()
 
 const log = new Log({
   retry: async ({ id, state }) => {
-    if (state === 'failed') await queue.deadLetters().redrive([id])
+    if (state === 'failed') await outbox.resolve(id, 'retry')
     else await outbox.retryNow(id)
   },
   discard: async ({ id, state }) => {
-    if (state === 'failed') await queue.deadLetters().delete([id])
+    if (state === 'failed') await outbox.resolve(id, 'drop')
     else await outbox.cancel(id)
     tell('Note discarded.')
   },
@@ -98,7 +98,7 @@ async function start(): Promise<void> {
     if (type === 'accepted') {
       accepted.add(id!)
       tell('Note delivered.')
-    } else if (type === 'dead') tell('The server refused a note.')
+    } else if (type === 'dead' || type === 'parked') tell('The server refused a note.')
     look()
   })
   await startConnection(look)

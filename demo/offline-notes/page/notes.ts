@@ -46,7 +46,7 @@ export async function waitingNotes(): Promise<Note[]> {
       if (!contents.has(id)) contents.set(id, contentOf(message))
       return {
         id,
-        state: state === 'dead' ? 'failed' : state === 'leased' ? 'sending' : 'stored',
+        state: state === 'dead' || state === 'parked' ? 'failed' : state === 'leased' ? 'sending' : 'stored',
         ...(await contents.get(id)!),
         at: state === 'delayed' ? Date.now() + nextInMs! : undefined,
         reason: lastError,
