@@ -43,7 +43,7 @@ export function claim(book: Book, request: ClaimRequest): ClaimResult {
     else budget.left--
   }
   more ||= budget.left <= 0
-  if (isOpenNow && limit > 0 && !more && gates.every((held) => letsGo(held, group)))
+  if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
     more = turns.next(budget) !== undefined || budget.left <= 0
   const position = only === undefined ? undefined : positionOf(group, turns.turn)
   return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }

@@ -22,6 +22,7 @@ const consistent: ConformanceFactory = kvFactory(inMemory, { consistentWithinMs:
 const LATER_GROUPS = 'a later group does not get what others wait to retry'
 const EXCEPTIONS = {
   'groups: a later group gets what is retained only because another waits to retry it': LATER_GROUPS,
+  'groups: what a deleted group had redriven goes to no group that comes after it': LATER_GROUPS,
   'retryNow: in one group does nothing in another': LATER_GROUPS,
 }
 

@@ -61,7 +61,7 @@ test('indexeddb keeps its promises while operations fail', { timeout }, async ()
     const result = await tab.evaluate(
       (passed) =>
         (globalThis as unknown as { faults: (of: FaultOptions) => Promise<FaultReport> }).faults(passed),
-      options(0.5),
+      options(0.3),
     )
     expectKept('indexeddb', result)
   } finally {

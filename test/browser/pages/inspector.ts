@@ -1,4 +1,5 @@
-import { type QuaysideInspector } from '../../../inspector/index.ts'
+import '../../../inspector/index.ts'
+import type { QuaysideInspector } from '../../../inspector/index.ts'
 import { MemoryAdapter } from '../../../src/memory.ts'
 import { Queue } from '../../../src/index.ts'
 

@@ -32,6 +32,9 @@ export const INDEXEDDB: FaultyStorage = {
   },
 }
 
+/** Between two tries of the adapter. */
+const MOST_PAUSE_MS = 500
+
 type Call = (this: unknown, ...args: unknown[]) => unknown
 
 /** Makes calls of IndexedDB fail; answers with what puts the real ones back. */
@@ -44,6 +47,14 @@ function watch(failures: Failures, random: () => number): () => void {
     methods[name] = make(real)
     undo.push(() => void (methods[name] = real))
   }
+  // Pauses between tries pass at once, and count as if they had not.
+  let skippedMs = 0
+  replace(performance, 'now', (real) => () => (real.call(performance) as number) + skippedMs)
+  replace(globalThis, 'setTimeout', (real) => (run, ms) => {
+    const isPause = (ms as number) <= MOST_PAUSE_MS
+    if (isPause) skippedMs += ms as number
+    return real.call(globalThis, run, isPause ? 0 : ms)
+  })
   const broken = (name: string): DOMException => new DOMException('injected', name)
   for (const name of ['get', 'getAll', 'getAllKeys', 'getAllRecords', 'count', 'put', 'delete']) {
     replace(IDBObjectStore.prototype, name, (real) => {
