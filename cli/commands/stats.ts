@@ -48,13 +48,15 @@ export const stats: Command = {
       const isWatched = flag(values, 'watch')
       const only = named === undefined ? undefined : await theQueue(target, named)
       const open = new Map<string, QueueStorage>()
+      // From the start on: it may be pressed while something is read or written.
+      const interrupted = isWatched ? untilInterrupted() : undefined
       for (;;) {
         const names = only === undefined ? await target.names() : [only]
         for (const one of names) if (!open.has(one)) open.set(one, await target.adapter.open(one))
         const text = await look(open, flag(values, 'json'), out)
         const clear = isWatched && out.isTerminal && !flag(values, 'json') ? '\u001b[H\u001b[J' : ''
         await out.write(clear + text)
-        if (!isWatched || (await interrupted(EVERY_MS))) return DONE
+        if (interrupted === undefined || (await interrupted(EVERY_MS))) return DONE
       }
     }),
 }
@@ -115,16 +117,12 @@ function bar(group: GroupStats, most: number): string {
   ).join('')
 }
 
-/** Waits. Answers whether Ctrl-C was pressed. */
-function interrupted(ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const end = (answer: boolean): void => {
-      clearTimeout(timer)
-      process.off('SIGINT', stop)
-      resolve(answer)
-    }
-    const stop = (): void => end(true)
-    const timer = setTimeout(() => end(false), ms)
-    process.on('SIGINT', stop)
-  })
+/** Answers with what waits for a time, and says whether Ctrl-C was pressed by then. */
+function untilInterrupted(): (ms: number) => Promise<boolean> {
+  const pressed = new Promise<true>((resolve) => process.once('SIGINT', () => resolve(true)))
+  return async (ms) => {
+    let timer: NodeJS.Timeout | undefined
+    const over = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)))
+    return await Promise.race([pressed, over]).finally(() => clearTimeout(timer))
+  }
 }

@@ -42,14 +42,14 @@ export async function waitingNotes(): Promise<Note[]> {
   const messages = pages.flatMap((page) => [...page.messages])
   return await Promise.all(
     messages.map(async (message) => {
-      const { id, state, nextInMs, lastError } = message
+      const { id, state, nextInMs, lastError, parked } = message
       if (!contents.has(id)) contents.set(id, contentOf(message))
       return {
         id,
         state: state === 'dead' || state === 'parked' ? 'failed' : state === 'leased' ? 'sending' : 'stored',
         ...(await contents.get(id)!),
         at: state === 'delayed' ? Date.now() + nextInMs! : undefined,
-        reason: lastError,
+        reason: parked?.reason ?? lastError,
       } satisfies Note
     }),
   )
