@@ -3,13 +3,28 @@ import type { Shown } from './inspected-queue.ts'
 
 const TITLE_LENGTH = 90
 const DETAIL_LENGTH = 4000
+const LINE_FEED = 10
 
 /** `POST /orders` of a stored request; the payload of any other message. */
-export function titleOf({ id, state, headers, payload }: Shown): string {
+export function titleOf({ id, state, payload }: Shown): string {
   // Of what is done, the payload is not kept.
   if (state === 'done') return cut(id, TITLE_LENGTH)
-  const { method, url } = headers as { method?: string; url?: string }
-  return cut(method && url ? `${method} ${shortUrl(url)}` : textOf(payload), TITLE_LENGTH)
+  return cut(requestLine(payload) ?? textOf(payload), TITLE_LENGTH)
+}
+
+/** Where the payload is a request, as an outbox stores it: an object, or a line of JSON in front of the bytes of its body. */
+function requestLine(payload: unknown): string | undefined {
+  try {
+    const head: unknown =
+      payload instanceof Uint8Array
+        ? JSON.parse(new TextDecoder().decode(payload.subarray(0, payload.indexOf(LINE_FEED))))
+        : payload
+    const { method, url } = head as Record<string, unknown>
+    if (typeof method === 'string' && typeof url === 'string') return `${method} ${shortUrl(url)}`
+  } catch {
+    // It is none.
+  }
+  return undefined
 }
 
 /** All there is to see of a message, cut to what a page can show. */

@@ -15,29 +15,27 @@ const stock = queue.createConsumer('stock', { retry, leaseMs: MINUTE })
 const mail = queue.createConsumer('mail', { retry, leaseMs: MINUTE })
 await Promise.all([stock.join(), mail.join()])
 
-const order = (total: number, sku: string): { payload: unknown; headers: Record<string, string> } => ({
-  payload: { total, items: [{ sku, amount: 2 }], customer: 'customer-7' },
-  headers: { method: 'POST', url: 'https://shop.example/api/orders' },
+const request = (method: string, path: string, body: unknown): unknown => ({
+  method,
+  url: `https://shop.example/api/${path}`,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+})
+const order = (total: number, sku: string): { payload: unknown } => ({
+  payload: request('POST', 'orders', { total, items: [{ sku, amount: 2 }], customer: 'customer-7' }),
 })
 
 await producer.sendBatch(Array.from({ length: 238 }, (_, i) => ({ payload: { order: i } })))
 await stock.drain(() => undefined, { concurrency: 20 })
 await mail.drain(() => undefined, { concurrency: 20 })
 
-await producer.send(
-  { order: 1093, amount: 18.5 },
-  {
-    headers: { method: 'POST', url: 'https://shop.example/api/refunds' },
-  },
-)
+await producer.send(request('POST', 'refunds', { order: 1093, amount: 18.5 }))
 for (const message of await stock.receiveBatch(1)) {
   await message.reject({ reason: 'HTTP 422: {"error":"order 1093 was refunded before"}' })
 }
 pass(28 * MINUTE)
 await producer.sendBatch([{ ...order(64, 'pot-iron'), maxAttempts: 5 }])
-await producer.send(new Uint8Array(48_211), {
-  headers: { method: 'PUT', url: 'https://shop.example/api/labels/1107' },
-})
+await producer.send(request('PUT', 'labels/1107', 'a label'))
 for (const message of await stock.receiveBatch(2))
   await message.nack({ reason: 'HTTP 503: try later', delayMs: 1000 })
 pass(12 * MINUTE)

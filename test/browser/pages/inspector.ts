@@ -37,14 +37,15 @@ async function fill(): Promise<void> {
   const main = queue.createConsumer('default', { retry })
   const audit = queue.createConsumer('audit')
   await Promise.all([main.join(), audit.join()])
-  const request = { method: 'POST', url: new URL('/orders', location.href).href }
+  const request = { method: 'POST', url: new URL('/orders', location.href).href, headers: {} }
   const messages = [
     {
       id: 'dead',
-      payload: { total: 13 },
-      headers: { ...request, url: 'https://shop.example/refunds?page=2' },
+      payload: new TextEncoder().encode(
+        `${JSON.stringify({ ...request, url: 'https://shop.example/refunds?page=2' })}\n\0\u0001`,
+      ),
     },
-    { id: 'delayed', payload: '{"total":42}', headers: request },
+    { id: 'delayed', payload: { ...request, body: '{"total":42}' } },
     { id: 'leased', payload: new Uint8Array(2048) },
     { id: 'head', payload: { step: 1 }, key: 'customer-7', maxAttempts: 5 },
     { id: 'blocked', payload: { step: 2 }, key: 'customer-7' },
