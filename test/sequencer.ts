@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** The files that take longest, the longest first. They begin first, so that no worker is left alone with one at the end. */
 const LONGEST: readonly string[] = [
   'test/runtimes/runtimes',
+  'test/browser/attempts',
   'test/conformance/durable-object',
   'test/browser/indexeddb',
   'test/conformance/redis',
