@@ -101,7 +101,7 @@ export const retry: Section = {
       name: 'each message of a claim has its own delay',
       async run(t) {
         const q = await t.open()
-        await q.send('3 s', '1 s', '2 s', 'acked')
+        await q.send('6 s', '2 s', '4 s', 'acked')
         const held = await q.take()
         await q.settle(
           ...held.map(({ receipt, body }) =>
@@ -110,8 +110,8 @@ export const retry: Section = {
               : ({ receipt, kind: 'retry', delayMs: t.s(Number.parseInt(String(body), 10)) } as const),
           ),
         )
-        for (const body of ['1 s', '2 s', '3 s']) {
-          await t.advance(t.s(1))
+        for (const body of ['2 s', '4 s', '6 s']) {
+          await t.advance(t.s(2))
           await q.takes([body], `after ${body}`)
         }
       },

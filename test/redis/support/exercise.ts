@@ -63,7 +63,8 @@ export async function isWoken(
   const sent = performance.now()
   await sending.createProducer().send('now')
   expect((await received)?.payload).toBe('now')
-  expect(performance.now() - sent).toBeLessThan(2000)
+  // Without being woken it looks after 30 s. It takes some ms, but the first listening of a Sentinel client on a busy machine.
+  expect(performance.now() - sent).toBeLessThan(10_000)
   await sending.delete()
   await Promise.all([waiting.close(), sending.close()])
 }
