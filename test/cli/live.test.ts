@@ -49,8 +49,10 @@ test(
     const owner = await ownerOf(directory)
     const locks = (): string[] => readdirSync(directory).filter((name) => name.startsWith('lock-'))
     const before = locks()
+    const isFirstThere = (): boolean => readdirSync(directory).includes('journal-0000000001.qsj')
     let sent = 0
-    for (let round = 0; round < 3; round++) {
+    // Until the journal has begun other files meanwhile, and dropped its first one: how long that takes is the machine's.
+    for (let round = 0; round < 3 || isFirstThere(); round++) {
       const [seen, waiting, dead, dump, verified] = await Promise.all([
         works(['stats', directory, '--json']),
         works(['list', directory, 'orders', '--json']),
@@ -71,10 +73,6 @@ test(
       expect(jsonLines(verified)).toMatchObject([{ sound: true, queues: 1 }])
       expect(locks()).toEqual(before)
     }
-    // The journal has begun other files meanwhile, and dropped its first one.
-    const files = readdirSync(directory).filter((name) => name.endsWith('.qsj'))
-    expect(files).not.toContain('journal-0000000001.qsj')
-
     // All at once: each waits for the owner to go, as it might.
     const refused = [
       ['send', directory, 'orders', 'x'],
