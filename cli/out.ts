@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import { redact } from './secrets.ts'
+import { escapeUnsafe } from './width.ts'
 
 /** Where a pipe ends that tells no width. */
 const WIDTH = 120
@@ -21,7 +22,9 @@ export class Out {
   }
 
   json(value: unknown): Promise<void> {
-    return this.write(`${JSON.stringify(value)}\n`)
+    const text = JSON.stringify(value)
+    // The same value, but nothing that a terminal obeys. JSON itself escapes no more than C0.
+    return this.write(`${this.isTerminal ? escapeUnsafe(text) : text}\n`)
   }
 }
 

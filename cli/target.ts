@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { NodeFsAdapter } from '../adapters/fs/index.ts'
 import { nodeFileSystem, readingFileSystem, type FileSystem } from '../adapters/fs/file-system.ts'
 import { listFiles } from '../adapters/fs/files.ts'
@@ -6,7 +7,7 @@ import { openJournalReader } from '../adapters/fs/reader.ts'
 import { SegmentAdapter } from '../src/segments/engine.ts'
 import type { QueueStorage, StorageAdapter } from '../src/storage.ts'
 import { Stop, FAILED, USAGE } from './exit.ts'
-import { redact } from './secrets.ts'
+import { learnSecrets, redact } from './secrets.ts'
 import { clean } from './width.ts'
 
 /** Where queues are. */
@@ -22,12 +23,23 @@ export interface Target {
 /** `read` disturbs nobody; `change` needs queues to be there; `create` makes what is not. */
 export type Purpose = 'read' | 'change' | 'create'
 
-/** Opens a directory, or what a URL names. */
-export async function openTarget(name: string, purpose: Purpose): Promise<Target> {
+/** Opens a directory, or what a URL names; `env:NAME` is what that variable says. */
+export async function openTarget(word: string, purpose: Purpose): Promise<Target> {
+  const name = targetOf(word)
   if (/^rediss?:\/\//.test(name)) return await (await import('./redis.ts')).openRedis(name)
   if (/^[a-z][a-z+.-]*:\/\//i.test(name))
     throw new Stop(USAGE, `${clean(redact(name))} is neither a directory nor a kind of URL that is known`)
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
+}
+
+/** What a target of the command line names. A variable keeps a password out of lists of processes and of what a shell remembers. */
+function targetOf(word: string): string {
+  const [, variable] = /^env:(\w+)$/.exec(word) ?? []
+  if (variable === undefined) return word
+  const name = process.env[variable]
+  if (!name) throw new Stop(USAGE, `${word}: there is no variable ${variable}, or nothing in it`)
+  learnSecrets([...process.argv.slice(2), name])
+  return name
 }
 
 /** A directory as its owner, if there is one, leaves it at the moment. */

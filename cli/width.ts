@@ -19,6 +19,11 @@ export function clean(value: string): string {
   })
 }
 
+/** JSON, with what {@link clean} spells out as the escapes of JSON: it is read as the same value. */
+export function escapeUnsafe(json: string): string {
+  return json.replaceAll(UNSAFE, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** {@link clean}, with its lines as they are. */
 export function cleanLines(value: string): string {
   return value.split(/\r?\n/).map(clean).join('\n')

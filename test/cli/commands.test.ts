@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { helpOf } from '../../cli/help.ts'
 import { COMMANDS } from '../../cli/run.ts'
-import { widthOf } from '../../cli/width.ts'
+import { escapeUnsafe, widthOf } from '../../cli/width.ts'
 import { Queue } from '../../src/index.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
 import { jsonLines, quayside, works } from './quayside.ts'
@@ -184,6 +184,77 @@ describe('what is changed', () => {
       { redriven: 0 },
     ])
     expect(await works(['dead', directory, 'orders', ...group])).toBe('no dead letters\n')
+  })
+
+  test('dead letters are counted by what they died of, and delivered again by it', async () => {
+    const directory = temporaryDirectory()
+    const storage = new NodeFsAdapter(directory, { durability: 'os' })
+    const queue = new Queue('orders', { storage })
+    const producer = queue.createProducer()
+    const billing = queue.createConsumer('billing')
+    const errors = [
+      'connect ECONNREFUSED 10.0.0.7:5432',
+      'connect ECONNREFUSED 10.0.0.12:5433\n  at line 3',
+      'no order 0190f3c2-7d1a-7000-8000-0123456789ab',
+      'connect ECONNREFUSED 10.0.0.7:5432',
+      EVIL,
+    ]
+    for (const [n, reason] of errors.entries()) {
+      await producer.send(n, { id: `m${n}`, lane: n === 3 ? 'gold' : undefined })
+      await (await billing.receive())!.reject({ reason })
+    }
+    await storage.close()
+
+    const causes = jsonLines(await works(['dead', directory, '--by', 'error', '--json']))
+    expect(causes.map(({ error, count }) => [count, error])).toEqual([
+      [3, 'connect ECONNREFUSED #.#.#.#:#'],
+      [1, EVIL.split('\r')[0]!.replaceAll(/\d+/g, '#')],
+      [1, 'no order #'],
+    ])
+    expect(causes[0]).toMatchObject({ example: 'm3', lastAt: expect.any(Number) as number })
+    const shown = await works(['dead', directory, '--by', 'error'], { columns: 80 })
+    expect(shown).toMatch(/^LETTERS +LAST +FOR EXAMPLE +ERROR\n +3 +\d+ s +m3 +connect ECONNREFUSED #/)
+    // oxlint-disable-next-line no-control-regex -- These are what must not be there.
+    expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+
+    const redrive = ['redrive', directory, 'orders']
+    const where = '--where'
+    expect(await works([...redrive, where, 'error=ECONNREFUSED', where, 'lane=gold'])).toBe(
+      'redriven: 1 message\n',
+    )
+    expect(await works([...redrive, where, 'error=ECONNREFUSED'])).toBe('redriven: 2 messages\n')
+    expect(await works([...redrive, where, 'error=nobody says that'])).toBe('redriven: 0 messages\n')
+    expect(await works([...redrive, where, 'reason=rejected'])).toBe('redriven: 2 messages\n')
+    for (const wrong of [
+      [where, 'colour=red'],
+      [where, 'error'],
+      [where, 'error=x', 'm1'],
+      [where, 'toString=x'],
+    ])
+      expect(await quayside([...redrive, ...wrong])).toMatchObject({ code: 2 })
+    expect(await quayside(['dead', directory, '--by', 'key'])).toMatchObject({ code: 2 })
+  })
+
+  test('a target may be in a variable, which no list of processes shows', async () => {
+    const directory = await filled()
+    const env = { QUAYSIDE_URL: directory, SECRET_URL: 'redis://user:hunter2@127.0.0.1:1', EMPTY: '' }
+    expect(await works(['list', 'env:QUAYSIDE_URL', 'mails'], { env })).toMatch(/^STATE/)
+    const unreachable = await quayside(['stats', 'env:SECRET_URL'], { env })
+    expect(unreachable.code).toBe(1)
+    expect(unreachable.err).not.toContain('hunter2')
+    for (const name of ['EMPTY', 'NOT_THERE'])
+      expect(await quayside(['stats', `env:${name}`], { env })).toEqual({
+        code: 2,
+        out: '',
+        err: `quayside: env:${name}: there is no variable ${name}, or nothing in it\n`,
+      })
+  })
+
+  test('JSON on a terminal has nothing that the terminal obeys, and is the same value', () => {
+    const text = escapeUnsafe(JSON.stringify({ text: EVIL }))
+    expect(JSON.parse(text)).toEqual({ text: EVIL })
+    // oxlint-disable-next-line no-control-regex -- These are what must not be there.
+    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/)
   })
 
   test('purge deletes nothing unless it was confirmed', async () => {

@@ -13,6 +13,7 @@ export interface Ended {
 export interface Call {
   readonly input?: string
   readonly columns?: number
+  readonly env?: Readonly<Record<string, string>>
 }
 
 let script: Promise<string> | undefined
@@ -34,10 +35,10 @@ async function bundled(): Promise<string> {
 /** Runs the command line from its sources, as a process of its own and without a terminal. */
 export async function quayside(
   words: readonly string[],
-  { input = '', columns = 100 }: Call = {},
+  { input = '', columns = 100, env = {} }: Call = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [await (script ??= bundled()), ...words], {
-    env: { ...process.env, COLUMNS: String(columns), NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, ...env, COLUMNS: String(columns), NODE_NO_WARNINGS: '1' },
   })
   let out = ''
   let err = ''
