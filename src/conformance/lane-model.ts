@@ -208,7 +208,11 @@ export class LaneModel {
   #takeTurn(group: Group, lane: string, request: ClaimRequest, what: string): void {
     const turn = this.#turnOf(group, request)
     const weight = rulesOf(lane, request).weight ?? 1
-    if (turn === undefined) return this.#turnTo(group, request, { at: lane, left: weight - 1, isSure: false })
+    if (turn === undefined) {
+      const { before } = this.#stateOf(group)
+      const rest = before?.at === lane ? before.left - 1 : 0
+      return this.#turnTo(group, request, { at: lane, left: Math.max(weight - 1, rest), isSure: false })
+    }
     const { at, left, isSure } = turn
     if (at === lane && left > 0) {
       return this.#turnTo(
@@ -400,6 +404,7 @@ export class LaneModel {
   /** Lanes are gone, and with them perhaps what was known of them; holds stay. */
   purged(): void {
     for (const state of this.#states.values()) {
+      state.before = state.turn
       state.turn = undefined
       for (const flow of state.flows.values()) {
         flow.full.least = -Infinity
@@ -532,6 +537,8 @@ interface Flow {
 interface GroupFlow {
   /** `undefined`: will be seen. */
   turn: Turn | undefined
+  /** Whose it was before the queue was purged: it may be so still. */
+  before?: Turn | undefined
   readonly flows: Map<string, Flow>
   /** When a claim last left nothing behind. */
   settledAt: number

@@ -41,7 +41,7 @@ const useQueue: Use = async (storage, codec) => {
 }
 
 const SECRETS_OF_REQUESTS = [
-  'PUT',
+  'PROPPATCH',
   'path-of-secrets',
   'the-token',
   'header-of-secrets',
@@ -65,9 +65,9 @@ const useOutbox: Use = async (storage, codec) => {
   const url = 'https://example.com/path-of-secrets?token=the-token'
   const headers = { 'x-mine': 'header-of-secrets', 'content-type': 'text/plain' }
   const bodies = ['body of secrets', new TextEncoder().encode('bytes of secrets'), 'body of secrets']
-  for (const body of bodies) await outbox.store(url, { method: 'PUT', headers, body })
+  for (const body of bodies) await outbox.store(url, { method: 'PROPPATCH', headers, body })
   const named = { id: 'the-id', key: 'the-key', meta: { screen: 'the-meta' }, delayMs: 3_600_000 }
-  await outbox.store(url, { method: 'PUT', headers, body: bodies[0]!, ...named })
+  await outbox.store(url, { method: 'PROPPATCH', headers, body: bodies[0]!, ...named })
   await outbox.drain()
   await queue.close()
 }
