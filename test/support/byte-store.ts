@@ -1,4 +1,10 @@
-import { ByteAdapter, type ByteRow, type ByteRows, type ByteStore, type Kind } from '../../src/segments/index.ts'
+import {
+  ByteAdapter,
+  type ByteRow,
+  type ByteRows,
+  type ByteStore,
+  type Kind,
+} from '../../src/segments/index.ts'
 
 /** Rows in an array, in the order of their keys, with what undoes the running transaction. */
 class Rows implements ByteRows {
@@ -70,7 +76,11 @@ export interface ByteMemoryOptions {
 }
 
 /** A byte store that keeps its rows as long as the object lives: every opening finds the same ones. */
-export function byteMemory({ clock = Date, later = false, onCommit }: ByteMemoryOptions = {}): () => ByteStore {
+export function byteMemory({
+  clock = Date,
+  later = false,
+  onCommit,
+}: ByteMemoryOptions = {}): () => ByteStore {
   const queues = new Map<string, Rows>()
   return () => ({
     open(queue) {

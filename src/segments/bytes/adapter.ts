@@ -38,13 +38,23 @@ export class ByteAdapter extends SegmentAdapter {
 
 /** Contract 2 on a byte store. */
 export function transactional(store: ByteStore): TransactionalStore {
-  const opened = new Set<ByteQueueStore>()
+  /** Those who open a queue twice work with one object: their transactions follow each other, and they hear of each other. */
+  const opened = new Map<string, Promise<ByteQueueStore>>()
   let isClosed = false
   return {
     async open(queue: string): Promise<QueueStore> {
-      const rows = new ByteQueueStore(await store.open(queue), () => isClosed)
-      opened.add(rows)
-      return rows
+      const known = opened.get(queue)
+      if (known !== undefined) return await known
+      const opening = (async () => {
+        const rows = await store.open(queue)
+        return new ByteQueueStore(rows, {
+          isClosed: () => isClosed,
+          onClose: () => void opened.delete(queue),
+        })
+      })()
+      opened.set(queue, opening)
+      opening.catch(() => opened.delete(queue))
+      return await opening
     },
     ...(store.queues !== undefined && {
       queues: async () => [...(await store.queues!())].sort(),
@@ -55,7 +65,7 @@ export function transactional(store: ByteStore): TransactionalStore {
     async close() {
       if (isClosed) return
       isClosed = true
-      await Promise.all([...opened].map((rows) => rows.idle()))
+      await Promise.allSettled([...opened.values()].map(async (rows) => (await rows).idle()))
       await store.close()
     },
   }

@@ -1,4 +1,3 @@
-import { hasCode } from '../../trouble.ts'
 import { QuaysideError } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
 import { joinHints } from '../hints.ts'
@@ -31,6 +30,12 @@ interface Told {
   readonly hint: Hint | undefined
 }
 
+/** The store that has the queue. */
+interface Within {
+  isClosed(): boolean
+  onClose(): void
+}
+
 /**
  * Contract 2 on the rows of a {@link ByteQueue}. Transactions follow each other in the order of their calls; those that are
  * called while one is under way share the next one, so that many calls wait for one commit.
@@ -39,7 +44,7 @@ export class ByteQueueStore implements QueueStore {
   readonly soleOwner: boolean
   readonly limits: StoreLimits | undefined
   readonly #queue: ByteQueue
-  readonly #isClosed: () => boolean
+  readonly #within: Within
   /** Reads answer with promises, as one of them has shown. */
   #waits = false
   #calls: Call[] = []
@@ -48,15 +53,15 @@ export class ByteQueueStore implements QueueStore {
   readonly #listeners: Set<(hint?: Hint) => void> = new Set()
   #unwatch: (() => void) | undefined
 
-  constructor(queue: ByteQueue, isClosed: () => boolean) {
+  constructor(queue: ByteQueue, within: Within) {
     this.#queue = queue
     this.soleOwner = queue.soleOwner ?? false
     this.limits = queue.limits
-    this.#isClosed = isClosed
+    this.#within = within
   }
 
   transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    if (this.#isClosed()) {
+    if (this.#within.isClosed()) {
       const text = `the storage was closed, and begins no transaction of kind ${kind}: open it again`
       return Promise.reject(new QuaysideError('CLOSED', text))
     }
@@ -73,7 +78,7 @@ export class ByteQueueStore implements QueueStore {
 
   async #run(): Promise<void> {
     // Whoever calls at the same time shares the first transaction already.
-    await undefined
+    await Promise.resolve()
     while (this.#calls.length > 0) await this.#together(this.#calls.splice(0, MOST))
     this.#running = undefined
   }
@@ -113,7 +118,7 @@ export class ByteQueueStore implements QueueStore {
       return await this.#together(calls.filter((call) => call !== stop.call))
     }
     // What has no room must not keep others from theirs.
-    if (calls.length > 1 && hasCode(error, 'QUOTA_EXCEEDED'))
+    if (calls.length > 1 && error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED')
       for (const call of calls) await this.#together([call])
     else for (const { reject } of calls) reject(error)
   }
@@ -158,6 +163,7 @@ export class ByteQueueStore implements QueueStore {
   }
 
   close(): void {
+    this.#within.onClose()
     this.#queue.close?.()
   }
 

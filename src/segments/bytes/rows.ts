@@ -6,7 +6,10 @@ import type { Answer, ByteRow, ByteRows } from './store.ts'
 import { decodeValue, encodeValue } from './values.ts'
 
 /** Each table has a byte that its keys begin with: those of one table are neighbours. */
-const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i + 1])) as Record<Table, number>
+const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i + 1])) as Record<
+  Table,
+  number
+>
 
 function keyIn(table: Table, key: Key, behind?: boolean): Uint8Array {
   return tagged(TAGS[table], keyBytes(key, behind))
