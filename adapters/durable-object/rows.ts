@@ -7,8 +7,8 @@ import {
   type Transaction,
 } from '../../src/segments/store.ts'
 import type { Hint } from '../../src/storage.ts'
-import { keyBytes, keyOf } from './key-bytes.ts'
-import { type Packed, pack, unpack } from './packed.ts'
+import { keyBytes, keyOf } from '../../src/segments/bytes/key-bytes.ts'
+import { type Packed, pack, unpack } from '../../src/segments/bytes/packed.ts'
 import type { Sql, SqlValue } from './platform.ts'
 import { Segments } from './segments.ts'
 

@@ -8,6 +8,7 @@ export type { Backend, ConformanceFactory } from './backend.ts'
 export type { CaseClock, ConformanceClock } from './clock.ts'
 export { ConformanceError } from './assert.ts'
 export { type ConformanceCase, conformanceCases } from './suite.ts'
+export { type StoreBackend, type StoreFactory, storeCases } from './store-cases.ts'
 export {
   type AppendStep,
   type ResumeStep,

@@ -2,6 +2,16 @@
  * `quayside/segments`: for authors of adapters. Write a {@link TransactionalStore}, a hundred lines on any storage that
  * has transactions and ordered keys, and {@link SegmentAdapter} makes a whole queue storage of it.
  */
+export {
+  type Answer,
+  ByteAdapter,
+  type ByteGuarantees,
+  type ByteQueue,
+  type ByteRow,
+  type ByteRows,
+  type ByteStore,
+  transactional,
+} from './bytes/index.ts'
 export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
 export { OrderedMap } from './ordered-map.ts'
 export { type AsyncReads, type Write, rehearse } from './rehearsal.ts'

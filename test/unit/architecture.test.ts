@@ -178,7 +178,7 @@ test('what calls a Durable Object brings neither the engine nor the runtime alon
   ])
   const reached = new Set([`${folder}/adapter.ts`])
   for (const file of reached) for (const name of imports(file)) if (files.includes(name)) reached.add(name)
-  for (const name of ['object', 'push', 'store', 'rows', 'segments', 'key-bytes', 'hints'])
+  for (const name of ['object', 'push', 'store', 'rows', 'segments', 'hints'])
     expect(reached).not.toContain(`${folder}/${name}.ts`)
 })
 

@@ -24,6 +24,7 @@ vi.mock('cloudflare:workers', () => ({ DurableObject: Object }))
 vi.mock('react', () => ({ useSyncExternalStore: () => undefined }))
 
 const SEGMENTS = [
+  'ByteAdapter',
   'compareKeys',
   'DEFAULT_LIMITS',
   'isBehind',
@@ -32,6 +33,7 @@ const SEGMENTS = [
   'SEGMENT_GUARANTEES',
   'SegmentAdapter',
   'TABLES',
+  'transactional',
 ]
 
 const names = (module: object): string[] => Object.keys(module).toSorted((a, b) => a.localeCompare(b, 'en'))

@@ -1,4 +1,4 @@
-import type { Key } from '../../src/segments/store.ts'
+import type { Key } from '../store.ts'
 
 /**
  * Keys as bytes whose order, byte by byte, is the order of {@link Key}: how SQLite compares BLOBs.

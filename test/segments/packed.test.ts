@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromWire, toWire } from '../../adapters/durable-object/outcome.ts'
-import { pack, unpack } from '../../adapters/durable-object/packed.ts'
+import { pack, unpack } from '../../src/segments/bytes/packed.ts'
 import { same } from '../../src/conformance/assert.ts'
 
 const leaf = fc.oneof(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keyBytes, keyOf } from '../../adapters/durable-object/key-bytes.ts'
+import { keyBytes, keyOf } from '../../src/segments/bytes/key-bytes.ts'
 import { type Key, compareKeys, isBehind } from '../../src/segments/store.ts'
 
 /** What is close together: the ends of each length in bytes, what is escaped, surrogates. */

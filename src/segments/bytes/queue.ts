@@ -1,0 +1,185 @@
+import { QuaysideError } from '../../errors.ts'
+import type { Hint } from '../../storage.ts'
+import { joinHints } from '../hints.ts'
+import { rehearse } from '../rehearsal.ts'
+import type { Kind, QueueStore, StoreLimits, Transaction } from '../store.ts'
+import { LaterRows, SyncRows, WAITS } from './rows.ts'
+import type { ByteQueue, ByteRows } from './store.ts'
+
+/** So many calls share a transaction at most. */
+const MOST = 64
+
+/** What asks for more comes first: calls that share a transaction end as that which asks for most. */
+const STRENGTH: readonly Kind[] = ['append', 'remove', 'consume', 'read']
+
+/** One call that waits for its transaction. */
+interface Call {
+  readonly kind: Kind
+  readonly body: (tx: Transaction) => unknown
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: unknown) => void
+  result?: unknown
+}
+
+/** Why a transaction was undone: a body of it has failed, or its reads have to be waited for. */
+type Stop = { readonly call: Call; readonly error: unknown } | typeof WAITS
+
+/** What a transaction has done. */
+interface Told {
+  readonly wrote: boolean
+  readonly hint: Hint | undefined
+}
+
+/** The store that has the queue. */
+interface Within {
+  isClosed(): boolean
+  onClose(): void
+}
+
+/**
+ * Contract 2 on the rows of a {@link ByteQueue}. Transactions follow each other in the order of their calls; those that are
+ * called while one is under way share the next one, so that many calls wait for one commit.
+ */
+export class ByteQueueStore implements QueueStore {
+  readonly soleOwner: boolean
+  readonly limits: StoreLimits | undefined
+  readonly #queue: ByteQueue
+  readonly #within: Within
+  /** Reads answer with promises, as one of them has shown. */
+  #waits = false
+  #calls: Call[] = []
+  /** Settled when no call is left. */
+  #running: Promise<void> | undefined
+  readonly #listeners: Set<(hint?: Hint) => void> = new Set()
+  #unwatch: (() => void) | undefined
+
+  constructor(queue: ByteQueue, within: Within) {
+    this.#queue = queue
+    this.soleOwner = queue.soleOwner ?? false
+    this.limits = queue.limits
+    this.#within = within
+  }
+
+  transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+    if (this.#within.isClosed()) {
+      const text = `the storage was closed, and begins no transaction of kind ${kind}: open it again`
+      return Promise.reject(new QuaysideError('CLOSED', text))
+    }
+    return new Promise((resolve, reject) => {
+      this.#calls.push({ kind, body, resolve: resolve as Call['resolve'], reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Resolves when all that was called has ended. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // Whoever calls at the same time shares the first transaction already.
+    await Promise.resolve()
+    while (this.#calls.length > 0) await this.#together(this.#calls.splice(0, MOST))
+    this.#running = undefined
+  }
+
+  /** Runs calls in one transaction, and again without whichever cannot be in it. Never rejects. */
+  async #together(calls: Call[]): Promise<void> {
+    const kind = STRENGTH.find((one) => calls.some((call) => call.kind === one))
+    if (kind === undefined) return
+    let told: Told | undefined
+    let stop: Stop | undefined
+    try {
+      await this.#queue.transact(kind, (rows) => {
+        stop = undefined
+        const stopped = (one: Stop): void => void (stop = one)
+        if (this.#waits) return this.#later(calls, rows, stopped).then((all) => void (told = all))
+        told = this.#atOnce(calls, rows, stopped)
+        return undefined
+      })
+    } catch (error) {
+      return await this.#again(calls, stop, error)
+    }
+    if (told!.wrote) {
+      this.#changed(told!.hint)
+      this.#queue.tell?.(told!.hint)
+    }
+    for (const { resolve, result } of calls) resolve(result)
+  }
+
+  /** The transaction was undone. */
+  async #again(calls: Call[], stop: Stop | undefined, error: unknown): Promise<void> {
+    if (stop === WAITS) {
+      this.#waits = true
+      return await this.#together(calls)
+    }
+    if (stop !== undefined) {
+      stop.call.reject(stop.error)
+      return await this.#together(calls.filter((call) => call !== stop.call))
+    }
+    // What has no room must not keep others from theirs.
+    if (calls.length > 1 && error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED')
+      for (const call of calls) await this.#together([call])
+    else for (const { reject } of calls) reject(error)
+  }
+
+  #atOnce(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Told {
+    const tx = new SyncRows(rows)
+    let hint: Hint | undefined
+    for (const call of calls) {
+      tx.hint = undefined
+      try {
+        call.result = call.body(tx)
+      } catch (error) {
+        stopped(error === WAITS ? WAITS : { call, error })
+        throw error
+      }
+      hint = joinHints(hint, tx.hint)
+    }
+    return { wrote: tx.wrote, hint }
+  }
+
+  async #later(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Promise<Told> {
+    const reads = new LaterRows(rows)
+    let wrote = false
+    let hint: Hint | undefined
+    for (const call of calls) {
+      try {
+        const rehearsed = await rehearse(reads, call.body)
+        call.result = rehearsed.result
+        hint = joinHints(hint, rehearsed.hint)
+        wrote ||= rehearsed.writes.length > 0
+        for (const write of rehearsed.writes) reads.write(write)
+      } catch (error) {
+        stopped({ call, error })
+        throw error
+      }
+    }
+    return { wrote, hint }
+  }
+
+  now(): number {
+    return this.#queue.now()
+  }
+
+  close(): void {
+    this.#within.onClose()
+    this.#queue.close?.()
+  }
+
+  watch(listener: (hint?: Hint) => void): () => void {
+    const own = (hint?: Hint): void => listener(hint)
+    this.#listeners.add(own)
+    this.#unwatch ??= this.#queue.watch?.((hint) => this.#changed(hint))
+    return () => {
+      this.#listeners.delete(own)
+      if (this.#listeners.size > 0) return
+      this.#unwatch?.()
+      this.#unwatch = undefined
+    }
+  }
+
+  #changed(hint: Hint | undefined): void {
+    for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
+  }
+}

@@ -1,0 +1,116 @@
+import type { Hint } from '../../storage.ts'
+import type { AsyncReads, Write } from '../rehearsal.ts'
+import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction } from '../store.ts'
+import { keyBytes, keyOf } from './key-bytes.ts'
+import type { Answer, ByteRow, ByteRows } from './store.ts'
+import { decodeValue, encodeValue } from './values.ts'
+
+/** Each table has a byte that its keys begin with: those of one table are neighbours. */
+const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i + 1])) as Record<
+  Table,
+  number
+>
+
+function keyIn(table: Table, key: Key, behind?: boolean): Uint8Array {
+  return tagged(TAGS[table], keyBytes(key, behind))
+}
+
+function tagged(tag: number, bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(bytes.length + 1)
+  whole[0] = tag
+  whole.set(bytes, 1)
+  return whole
+}
+
+function boundsIn(table: Table, { lower, upper }: KeyRange): [from: Uint8Array, to: Uint8Array] {
+  return [
+    lower === undefined ? Uint8Array.of(TAGS[table]) : keyIn(table, lower),
+    upper === undefined ? Uint8Array.of(TAGS[table] + 1) : keyIn(table, upper, true),
+  ]
+}
+
+function rowOf([key, value]: ByteRow): Row<unknown> {
+  return [keyOf(key.subarray(1)), decodeValue(value)]
+}
+
+/** Thrown by a read that was expected to answer at once, and answers with a promise. */
+export const WAITS: unique symbol = Symbol('reads have to be waited for')
+
+function atOnce<T>(answer: Answer<T>): T {
+  if (!(answer instanceof Promise)) return answer
+  answer.catch(() => undefined)
+  // oxlint-disable-next-line typescript/only-throw-error -- No error: the body is run again.
+  throw WAITS
+}
+
+/** Rows as the engine sees them, over bytes that are there at once. */
+export class SyncRows implements Transaction {
+  wrote = false
+  hint: Hint | undefined
+  readonly #rows: ByteRows
+
+  constructor(rows: ByteRows) {
+    this.#rows = rows
+  }
+
+  get<V>(table: Table, key: Key): V | undefined {
+    const value = atOnce(this.#rows.get(keyIn(table, key)))
+    return value ? (decodeValue(value) as V) : undefined
+  }
+
+  range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    const rows = atOnce(this.#rows.scan(...boundsIn(table, range), limit))
+    return Array.from(rows, rowOf) as readonly Row<unknown>[] as readonly Row<V>[]
+  }
+
+  count(table: Table, range: KeyRange): number {
+    return this.range(table, range, Number.MAX_SAFE_INTEGER).length
+  }
+
+  put(table: Table, key: Key, value: unknown): void {
+    this.wrote = true
+    this.#rows.put(keyIn(table, key), encodeValue(value))
+  }
+
+  delete(table: Table, key: Key): void {
+    this.wrote = true
+    this.#rows.delete(keyIn(table, key))
+  }
+
+  deleteRange(table: Table, range: KeyRange): void {
+    this.wrote = true
+    this.#rows.deleteRange(...boundsIn(table, range))
+  }
+
+  tell(hint: Hint): void {
+    this.hint = hint
+  }
+}
+
+/** Reads for a rehearsal, over bytes that come. */
+export class LaterRows implements AsyncReads {
+  readonly #rows: ByteRows
+
+  constructor(rows: ByteRows) {
+    this.#rows = rows
+  }
+
+  async get(table: Table, key: Key): Promise<unknown> {
+    const value = await this.#rows.get(keyIn(table, key))
+    return value ? decodeValue(value) : undefined
+  }
+
+  async range(table: Table, range: KeyRange, limit: number): Promise<readonly Row<unknown>[]> {
+    return Array.from(await this.#rows.scan(...boundsIn(table, range), limit), rowOf)
+  }
+
+  async count(table: Table, range: KeyRange): Promise<number> {
+    return (await this.range(table, range, Number.MAX_SAFE_INTEGER)).length
+  }
+
+  write(write: Write): void {
+    if (write.kind === 'put') this.#rows.put(keyIn(write.table, write.key), encodeValue(write.value))
+    else if (write.kind === 'delete') this.#rows.delete(keyIn(write.table, write.key))
+    else this.#rows.deleteRange(...boundsIn(write.table, write.range))
+  }
+}

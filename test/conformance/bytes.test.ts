@@ -1,0 +1,18 @@
+import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { ByteMemory } from '../support/byte-store.ts'
+import { registerConformance, registerHistories } from './register.ts'
+
+// The byte store: the keys, values and transactions that the package brings, with reads that answer at once or later.
+
+const factoryOf = (later: boolean): ConformanceFactory => ({
+  guarantees: new ByteMemory().guarantees,
+  create({ clock }) {
+    const adapter = new ByteMemory({ clock, later })
+    return Promise.resolve({ adapter, destroy: () => adapter.close() })
+  },
+})
+
+registerConformance('a byte store', factoryOf(false), { quick: 'core' })
+registerHistories('a byte store', factoryOf(false), { runs: { quick: 100, full: 1000 } })
+registerConformance('a byte store whose reads take time', factoryOf(true), { quick: 'core' })
+registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 50, full: 500 } })

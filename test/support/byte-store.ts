@@ -1,0 +1,124 @@
+import {
+  ByteAdapter,
+  type ByteRow,
+  type ByteRows,
+  type ByteStore,
+  type Kind,
+} from '../../src/segments/index.ts'
+
+/** Rows in an array, in the order of their keys, with what undoes the running transaction. */
+class Rows implements ByteRows {
+  #rows: ByteRow[] = []
+  #before: ByteRow[] | undefined
+
+  begin(): void {
+    this.#before = undefined
+  }
+
+  undo(): void {
+    this.#rows = this.#before ?? this.#rows
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const row = this.#rows[this.#slot(key)]
+    return row !== undefined && compare(row[0], key) === 0 ? row[1] : undefined
+  }
+
+  scan(from: Uint8Array, to: Uint8Array, limit: number): ByteRow[] {
+    const first = this.#slot(from)
+    return this.#rows.slice(first, Math.min(first + limit, this.#slot(to)))
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#splice(key, this.get(key) === undefined ? 0 : 1, [key, value])
+  }
+
+  delete(key: Uint8Array): void {
+    if (this.get(key) !== undefined) this.#splice(key, 1)
+  }
+
+  deleteRange(from: Uint8Array, to: Uint8Array): void {
+    this.#splice(from, this.#slot(to) - this.#slot(from))
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows.length === 0
+  }
+
+  #splice(at: Uint8Array, count: number, ...rows: ByteRow[]): void {
+    this.#before ??= [...this.#rows]
+    this.#rows.splice(this.#slot(at), Math.max(0, count), ...rows)
+  }
+
+  #slot(key: Uint8Array): number {
+    let low = 0
+    let high = this.#rows.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compare(this.#rows[middle]![0], key) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function compare(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length && i < b.length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
+  return a.length - b.length
+}
+
+export interface ByteMemoryOptions {
+  readonly clock?: { now(): number }
+  /** Reads answer with promises. */
+  readonly later?: boolean
+  /** Called before each commit with the kind of the transaction; may throw. */
+  readonly onCommit?: (kind: Kind) => void
+}
+
+/** A byte store that keeps its rows as long as the object lives: every opening finds the same ones. */
+export function byteMemory({
+  clock = Date,
+  later = false,
+  onCommit,
+}: ByteMemoryOptions = {}): () => ByteStore {
+  const queues = new Map<string, Rows>()
+  return () => ({
+    open(queue) {
+      const rows = queues.get(queue) ?? new Rows()
+      queues.set(queue, rows)
+      const seen: ByteRows = later ? slow(rows) : rows
+      return {
+        now: () => clock.now(),
+        async transact(kind, body) {
+          rows.begin()
+          try {
+            await body(seen)
+            onCommit?.(kind)
+          } catch (error) {
+            rows.undo()
+            throw error
+          }
+        },
+      }
+    },
+    queues: () => [...queues].flatMap(([name, { isEmpty }]) => (isEmpty ? [] : [name])),
+    close: () => undefined,
+  })
+}
+
+function slow(rows: Rows): ByteRows {
+  return {
+    get: async (key) => rows.get(key),
+    scan: async (from, to, limit) => rows.scan(from, to, limit),
+    put: (key, value) => rows.put(key, value),
+    delete: (key) => rows.delete(key),
+    deleteRange: (from, to) => rows.deleteRange(from, to),
+  }
+}
+
+/** A storage on it. */
+export class ByteMemory extends ByteAdapter {
+  constructor(options: ByteMemoryOptions = {}) {
+    super({ name: 'byte-memory', durability: 'none', sharedBy: 'instance' }, byteMemory(options))
+  }
+}
