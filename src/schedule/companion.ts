@@ -5,7 +5,7 @@ import type { Message } from '../message.ts'
 import { batcherOf } from '../producer.ts'
 import { Queue, contextOf } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
-import { REVISION, type StoredMessage, type Tick, ticksOf } from './tick.ts'
+import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf, waitedFor } from './tick.ts'
 
 /** What the queue of the schedules of a queue is called behind the name of that. */
 const SUFFIX = '.schedules'
@@ -57,6 +57,11 @@ export class Companion {
       delayMs,
       replace: this.isExact,
     })
+  }
+
+  /** Has nobody know how far a schedule had come. */
+  async forget(name: string): Promise<void> {
+    if (this.context.guarantees.cancellation) await this.queue.cancel([markOf(name)])
   }
 
   /** Stores what is due in the queue. Answers with how much of it was news. */
@@ -115,12 +120,19 @@ export class Companion {
     const { group } = messages[0]!
     const ids = messages.map(({ id }) => id)
     const tells = this.isExact
-    if (tells) await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
-    const found = await ticksOf(context, group, tells ? [CLOCK, ...ids] : ids, false)
+    if (tells) {
+      const { marks, lost } = marksOf(messages)
+      await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }, ...marks])
+      ids.push(CLOCK, ...lost)
+    }
+    const found = await ticksOf(context, group, ids, false)
     const ticks = new Map<string, Revisions>()
+    const marks = new Map<string, string>()
     let now = tells ? NaN : this.#main.now()
     for (const { id, headers, timestamp } of found) {
       if (id === CLOCK && !(now >= timestamp)) now = timestamp
+      const mark = headers?.[MARK]
+      if (mark !== undefined) marks.set(id, mark)
       const revision = headers?.[REVISION]
       if (revision === undefined) continue
       const { newest = '', count = 0 } = ticks.get(id) ?? {}
@@ -129,7 +141,7 @@ export class Companion {
     // Somebody has purged what is here.
     if (Number.isNaN(now))
       throw new QuaysideError('STORAGE_UNAVAILABLE', 'schedule: what was stored just now is gone')
-    return { now, at: this.now(), ticks }
+    return { now, at: this.now(), ticks, marks }
   }
 }
 
@@ -147,12 +159,31 @@ export interface Look {
   /** The time on this side. */
   readonly at: number
   readonly ticks: ReadonlyMap<string, Revisions>
+  /** What schedules waited for whose last holder has died, by {@link markOf}. */
+  readonly marks: ReadonlyMap<string, string>
 }
 
 /** What is stored under the name of a schedule. */
 export interface Revisions {
   readonly newest: string
   readonly count: number
+}
+
+/**
+ * What is to be noted of schedules before they are fired: how far they have come. The storage forgets it with a lease that ends, and
+ * whoever comes then looks it up. Only where all instants are fired: of others the last one is, wherever one begins.
+ */
+function marksOf(messages: readonly Message<unknown>[]): { marks: NewMessage[]; lost: string[] } {
+  const marks: NewMessage[] = []
+  const lost: string[] = []
+  for (const { id: name, payload, headers, lastError } of messages) {
+    if ((payload as Tick).when?.catchUp !== 'all') continue
+    const id = markOf(name)
+    if (waitedFor(lastError, headers[REVISION]!) === undefined) lost.push(id)
+    else
+      marks.push({ id, body: '0', headers: { [MARK]: lastError! }, replace: true, delayMs: MAX_DURATION_MS })
+  }
+  return { marks, lost }
 }
 
 const companions = new WeakMap<Context<unknown>, Companion>()
