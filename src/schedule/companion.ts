@@ -5,7 +5,7 @@ import type { Message } from '../message.ts'
 import { batcherOf } from '../producer.ts'
 import { Queue, contextOf } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
-import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf, waitedFor } from './tick.ts'
+import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 
 /** What the queue of the schedules of a queue is called behind the name of that. */
 const SUFFIX = '.schedules'
@@ -28,6 +28,7 @@ export class Companion {
   readonly context: Context<Tick>
   readonly #main: Context<unknown>
   readonly #sends: Batcher<NewMessage, AppendResult>
+  readonly #marks: Batcher<NewMessage, AppendResult>
 
   constructor(main: Context<unknown>) {
     const { name, storage, clock, random, id } = main.options
@@ -35,6 +36,7 @@ export class Companion {
     this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
     this.context = contextOf(this.queue)
     this.#sends = batcherOf(main)
+    this.#marks = batcherOf(this.context)
     const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
     // The end of the queue waits for it.
     void main.track(closed.then(() => this.queue.close()))
@@ -50,13 +52,22 @@ export class Companion {
 
   /** Stores a schedule, in place of what is there. Where that cannot be, whoever fires it sees which one is newer. */
   async put(name: string, revision: string, tick: Tick, delayMs = 0): Promise<void> {
+    // What takes the place of a retry without a delay of its own waits as long as that.
     await this.queue.createProducer().send(tick, {
       id: name,
       headers: { [REVISION]: revision },
       maxAttempts: MAX_ATTEMPTS,
-      delayMs,
+      delayMs: Math.max(1, delayMs),
       replace: this.isExact,
     })
+  }
+
+  /** Notes how far a schedule has come. The storage forgets what a retry waits for with the next lease that ends. */
+  async mark(name: string, waits: string): Promise<void> {
+    const mark = { id: markOf(name), body: '0', headers: { [MARK]: waits } }
+    await new Promise((resolve, reject) =>
+      this.#marks.add([{ ...mark, replace: true, delayMs: MAX_DURATION_MS }], resolve, reject),
+    )
   }
 
   /** Has nobody know how far a schedule had come. */
@@ -121,9 +132,8 @@ export class Companion {
     const ids = messages.map(({ id }) => id)
     const tells = this.isExact
     if (tells) {
-      const { marks, lost } = marksOf(messages)
-      await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }, ...marks])
-      ids.push(CLOCK, ...lost)
+      await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
+      ids.push(CLOCK, ...ids.map(markOf))
     }
     const found = await ticksOf(context, group, ids, false)
     const ticks = new Map<string, Revisions>()
@@ -167,23 +177,6 @@ export interface Look {
 export interface Revisions {
   readonly newest: string
   readonly count: number
-}
-
-/**
- * What is to be noted of schedules before they are fired: how far they have come. The storage forgets it with a lease that ends, and
- * whoever comes then looks it up. Only where all instants are fired: of others the last one is, wherever one begins.
- */
-function marksOf(messages: readonly Message<unknown>[]): { marks: NewMessage[]; lost: string[] } {
-  const marks: NewMessage[] = []
-  const lost: string[] = []
-  for (const { id: name, payload, headers, lastError } of messages) {
-    if ((payload as Tick).when?.catchUp !== 'all') continue
-    const id = markOf(name)
-    if (waitedFor(lastError, headers[REVISION]!) === undefined) lost.push(id)
-    else
-      marks.push({ id, body: '0', headers: { [MARK]: lastError! }, replace: true, delayMs: MAX_DURATION_MS })
-  }
-  return { marks, lost }
 }
 
 const companions = new WeakMap<Context<unknown>, Companion>()

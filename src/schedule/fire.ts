@@ -48,6 +48,7 @@ const MOST_INSTANTS = 1000
 const AGAIN_MS = 5000
 /** Where others still have to see that a schedule is removed, when to look for them, in ms. */
 const REMOVED_MS = 86_400_000
+const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -130,6 +131,9 @@ async function fireAll(
       if (due.length > 0) {
         const news = await companion.send(due)
         onSent?.(news)
+        // Of others the last one is fired, wherever one begins.
+        if (next !== undefined && tick.payload.when!.catchUp === 'all' && companion.isExact)
+          await companion.mark(tick.id, next.reason!)
       }
       if (next === undefined) {
         // It is over, or was removed while this noted how far it had come.
@@ -182,7 +186,7 @@ function dueNow(companion: Companion, tick: Message<Tick>, { now, ticks, marks }
   if (when === undefined)
     return { due: [], next: there!.count > 1 ? { at: now + REMOVED_MS, reason: lastError } : undefined }
   const times = timetable('schedule', when)
-  const memoryMs = memoryOf(when, times)
+  const memoryMs = memoryOf(when, times, now)
   // Whoever had it last and has died may have sent some of it, and their ids are known.
   const start =
     waitedFor(lastError, revision) ?? waitedFor(marks.get(markOf(id)), revision) ?? from ?? timestamp + 1
@@ -204,8 +208,9 @@ function dueNow(companion: Companion, tick: Message<Tick>, { now, ticks, marks }
 }
 
 /** For how long what somebody has sent who died at it may be sent once more, and is not, in ms. */
-function memoryOf({ catchUp }: When, { isFast }: Timetable): number {
+function memoryOf({ catchUp }: When, times: Timetable, now: number): number {
   // With the others only the last one is.
   if (catchUp !== 'all') return 0
-  return isFast ? DAY_MS : 7 * DAY_MS
+  const first = times.next(now) ?? now
+  return (times.next(first) ?? Infinity) - first < MINUTE_MS ? DAY_MS : 7 * DAY_MS
 }

@@ -26,7 +26,7 @@ export interface StoredMessage extends Omit<NewMessage, 'body'> {
 /** Its value tells which of two ticks of one name is newer: the one with the greater text. */
 export const REVISION = 'schedule-revision'
 
-/** Its value tells what a schedule waited for when it was taken, as {@link waitText}. */
+/** Its value tells what a schedule waits for, as {@link waitText}: by the message that has it, not by its retry. */
 export const MARK = 'schedule-mark'
 
 /** The id of the message that has the {@link MARK} of a schedule. */
