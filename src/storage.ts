@@ -506,7 +506,8 @@ export interface QueueStorage {
    * Ends the wait of parked messages: they are due at once, and their attempts are counted anew.
    *
    * - Takes {@link MAX_IDS} ids at most. With {@link ResumeOptions.edit} they carry something else from then on.
-   * - Answers, per id, whether the message was parked in some group, and had not expired.
+   * - Answers, per id, whether the message was parked in some group, and had not expired. It is found by its id also when a
+   *   later message has that. Of several that are parked all go on; with `edit` the last of them.
    * - Atomicity: all in one step.
    */
   resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]>

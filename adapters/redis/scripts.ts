@@ -546,7 +546,7 @@ latest = 0,
 }
 end
 F.GROUP_KEYS = {
-'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
+'leases', 'ends', 'side', 'due', 'parked', 'named', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
 'results', 'until', 'kept', 'progress', 'line', 'again', 'rests', 'lends', 'flows', 'lanes', 'ready', 'wake',
 }
 F.SOURCES = { 'held', 'handed' }
@@ -1856,7 +1856,7 @@ end
 F.dropHeld(group, message)
 local domain = F.domainOf(message)
 if kind == 'parked' then
-F.dropParked(group, seq)
+F.dropParked(group, message)
 if domain and not F.isHead(group, domain, seq) then
 call('ZREM', F.keyOf(group, 'chain'), F.chainOf(domain) .. F.seqText(seq))
 domain = nil
@@ -2131,20 +2131,27 @@ end
 const parked = `function F.isHead(group, key, seq)
 return call('HGET', F.keyOf(group, 'heads'), key) == F.seqText(seq)
 end
-function F.putParked(group, seq, side)
+function F.putParked(group, message, side)
+local seq = message.seq
 F.putSide(group, seq, side)
 call('ZADD', F.keyOf(group, 'parked'), seq, F.seqText(seq))
+if message.named then
+call('ZADD', F.keyOf(group, 'named'), 0, F.chainOf(message.id) .. F.seqText(seq))
+end
 F.tally(group.row, 'parked', 1)
 group.changed = true
 end
-function F.dropParked(group, seq)
-call('ZREM', F.keyOf(group, 'parked'), F.seqText(seq))
+function F.dropParked(group, message)
+call('ZREM', F.keyOf(group, 'parked'), F.seqText(message.seq))
+if message.named then
+call('ZREM', F.keyOf(group, 'named'), F.chainOf(message.id) .. F.seqText(message.seq))
+end
 F.tally(group.row, 'parked', -1)
 group.changed = true
 end
 function F.park(group, message, side)
 F.noteReap(group, message)
-F.putParked(group, message.seq, side)
+F.putParked(group, message, side)
 local key = F.domainOf(message)
 if key and group.row.blocked > 0 then
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(message.seq))
@@ -2159,9 +2166,23 @@ call('HDEL', F.keyOf(group, 'side'), F.seqText(seq))
 end
 group.row.blocked = group.row.blocked + 1
 end
+function F.parkedOf(group, id, found)
+local seqs = {}
+local prefix = F.chainOf(id)
+for _, member in ipairs(call('ZRANGEBYLEX', F.keyOf(group, 'named'), '[' .. prefix, '(' .. prefix .. '\\255')) do
+local seq = tonumber(string.sub(member, #prefix + 1))
+if seq ~= found then
+table.insert(seqs, 1, seq)
+end
+end
+if found then
+table.insert(seqs, 1, found)
+end
+return seqs
+end
 function F.unpark(group, message)
 local seq, key, lane = message.seq, F.domainOf(message), message.lane
-F.dropParked(group, seq)
+F.dropParked(group, message)
 if key and not F.isHead(group, key, seq) then
 F.putBehind(group, seq, lane)
 else
@@ -2169,8 +2190,8 @@ F.wait(group, seq, { at = now, attempt = 0, lane = lane })
 end
 end
 F.BEHIND = 'sbehind a dead letter'
-function F.parkBehind(group, seq, letter)
-F.putParked(group, seq, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
+function F.parkBehind(group, message, letter)
+F.putParked(group, message, { attempt = 0, parked = { reason = F.BEHIND, at = clock, letter = letter } })
 end
 function F.letGo(group, message)
 local key = F.domainOf(message)
@@ -2178,7 +2199,7 @@ local head = tonumber(call('HGET', F.keyOf(group, 'heads'), key))
 local seq = head and head > message.seq and head or F.nextInChain(group, key, message.seq)
 local side = seq and F.sideOf(group, seq)
 if side and side.parked and side.parked.letter == message.seq then
-F.dropParked(group, seq)
+F.dropParked(group, F.heldMessage(group, seq))
 F.putBehind(group, seq, message.lane)
 if seq == head then
 call('ZADD', F.keyOf(group, 'chain'), 0, F.chainOf(key) .. F.seqText(seq))
@@ -2199,7 +2220,7 @@ end
 local side = F.sideOf(group, seq)
 if not (side and side.parked) then
 group.row.blocked = group.row.blocked - 1
-F.parkBehind(group, seq, message.seq)
+F.parkBehind(group, F.heldMessage(group, seq), message.seq)
 end
 end
 function F.endStop(group, key)
@@ -2220,7 +2241,7 @@ if not message.lane then
 F.putHeld(group, message)
 F.noteReap(group, message)
 end
-F.parkBehind(group, seq, letter)
+F.parkBehind(group, message, letter)
 if message.lane and F.isHead(group, key, seq) then
 return true
 end
@@ -3457,7 +3478,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'f352b7c1352beb9b8c06069af0da1daf12d8b51e',
+    sha: '1bf64b8b2b893f675d1a0d0d0023125c5aeef99e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3789,7 +3810,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: '6993f80630e59724c6a33727e74309b974251a5c',
+    sha: 'a710f831e9c9d8de4dea98727d1c50d63c9b39b0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3807,7 +3828,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: 'dc12323ba3863b170e7a117bafb322e7d6bd6d32',
+    sha: '24a9467b37aa3e69548f976034aede50971c84ef',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4194,7 +4215,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'b6d7686745e4fa714253ec578dc26d24776eae0a',
+    sha: 'e1a7fb775f8c7e5ae0d7a9f003c9eb744b38b769',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4230,7 +4251,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: 'fe03814da4be5d70f3f7118a8f8fe491834ecb54',
+    sha: '155a181d4333b0f2ffe276ae8b23d543d5b61c68',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4251,7 +4272,7 @@ return 0
 `,
   },
   hold: {
-    sha: '5769123aa012ecc8c5f1c3efb743cce86f9c9b1d',
+    sha: 'fb5d833fd1bd6e5a97db33fc9fcc1a3dead2b7a8',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4263,7 +4284,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: 'd4a1c7a3cae7c3d1bdc980f2a3a6dfb907d2fdf1',
+    sha: '6c50e1e41bdc2be07c1f642581ab7e773e96bdfd',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4375,7 +4396,7 @@ return reply
 `,
   },
   list: {
-    sha: '722a2413c6a99cdba9b8d62345cf791d7e6cdd76',
+    sha: '74ac3d11916baf988182f9835c60bb504ede3d07',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4732,7 +4753,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'd1a25ad58a448e561ca45e05037ea1d4c4482ccd',
+    sha: 'a0c6be8f36bf2fd16d97b1b1094eb6cafe508cf1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4768,7 +4789,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: 'bbc50ffcf776172151f169fb144fb07bda66849e',
+    sha: '4e56b7589bec58c84640c63084324b43d5b141ba',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4788,7 +4809,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: '5b3f4f4957e94afc08bcb9de04bc0b017370278c',
+    sha: 'a914dd77094c8850ec1a9320b552c7686eff9428',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4823,7 +4844,7 @@ return reply
 `,
   },
   resume: {
-    sha: '3d1097cfd800a87fd315f613aee16f0fff31f713',
+    sha: '2284e8656872a56e735e2cf9bbae7aa504114018',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4845,18 +4866,30 @@ call('ZREMRANGEBYSCORE', F.keyOf(group, 'held'), seq, seq)
 call('ZADD', F.keyOf(group, 'held'), seq, cmsgpack.pack(message))
 group.row.outside = group.row.outside + #message.record - #old
 end
-local results = {}
-for i = 6, #ARGV do
-local found = F.find(ARGV[i])
-local digit = '0'
-for name, group in pairs(found and found.seq and F.allGroups() or {}) do
-local place = (only == '' or name == only) and F.locate(group, found.seq)
-local message = place and place.kind == 'parked' and F.heldMessage(group, found.seq)
+local function resumeIn(group, id, found)
+local resumed = false
+for _, seq in ipairs(F.parkedOf(group, id, found)) do
+local place = F.locate(group, seq)
+local message = place and place.kind == 'parked' and F.heldMessage(group, seq)
 if message and not (message.expires and message.expires <= now) then
 if blob ~= '' then
 edit(group, message)
 end
 F.unpark(group, message)
+resumed = true
+if blob ~= '' then
+break
+end
+end
+end
+return resumed
+end
+local results = {}
+for i = 6, #ARGV do
+local found = F.find(ARGV[i])
+local digit = '0'
+for name, group in pairs(F.allGroups()) do
+if (only == '' or name == only) and resumeIn(group, ARGV[i], found and found.seq) then
 digit = '1'
 end
 end
@@ -4867,7 +4900,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '3417f2b013c50c777e8983d28c4d2f5915040bd3',
+    sha: '9dfb689b43a36d314ee544ed3f564650a5c701c3',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4891,7 +4924,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'be1d1d13465b7cd1d516ce69fd12bed2397b00de',
+    sha: 'd3dfd5516bf77482b5d4ca81a00d5b0911c505b5',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4911,7 +4944,7 @@ return settled
 `,
   },
   stats: {
-    sha: '652015f704b11eb42f4a07f01db59674e4e75d68',
+    sha: '39007ca4d100eaae60149b0820694e471815c7cd',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4970,7 +5003,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'c3c0cf27f55813ef318ee3077168104a8d35b9fe',
+    sha: 'ffc379bfbef0bd306dd291d09721a8f3ab5252bc',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

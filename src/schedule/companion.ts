@@ -5,7 +5,7 @@ import type { Message } from '../message.ts'
 import { batcherOf } from '../producer.ts'
 import { Queue, contextOf } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
-import { REVISION, type StoredMessage, type Tick, ticksOf } from './tick.ts'
+import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 
 /** What the queue of the schedules of a queue is called behind the name of that. */
 const SUFFIX = '.schedules'
@@ -28,6 +28,7 @@ export class Companion {
   readonly context: Context<Tick>
   readonly #main: Context<unknown>
   readonly #sends: Batcher<NewMessage, AppendResult>
+  readonly #marks: Batcher<NewMessage, AppendResult>
 
   constructor(main: Context<unknown>) {
     const { name, storage, clock, random, id } = main.options
@@ -35,6 +36,7 @@ export class Companion {
     this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
     this.context = contextOf(this.queue)
     this.#sends = batcherOf(main)
+    this.#marks = batcherOf(this.context)
     const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
     // The end of the queue waits for it.
     void main.track(closed.then(() => this.queue.close()))
@@ -50,13 +52,27 @@ export class Companion {
 
   /** Stores a schedule, in place of what is there. Where that cannot be, whoever fires it sees which one is newer. */
   async put(name: string, revision: string, tick: Tick, delayMs = 0): Promise<void> {
+    // What takes the place of a retry without a delay of its own waits as long as that.
     await this.queue.createProducer().send(tick, {
       id: name,
       headers: { [REVISION]: revision },
       maxAttempts: MAX_ATTEMPTS,
-      delayMs,
+      delayMs: Math.max(1, delayMs),
       replace: this.isExact,
     })
+  }
+
+  /** Notes how far a schedule has come. The storage forgets what a retry waits for with the next lease that ends. */
+  async mark(name: string, waits: string): Promise<void> {
+    const mark = { id: markOf(name), body: '0', headers: { [MARK]: waits } }
+    await new Promise((resolve, reject) =>
+      this.#marks.add([{ ...mark, replace: true, delayMs: MAX_DURATION_MS }], resolve, reject),
+    )
+  }
+
+  /** Has nobody know how far a schedule had come. */
+  async forget(name: string): Promise<void> {
+    if (this.context.guarantees.cancellation) await this.queue.cancel([markOf(name)])
   }
 
   /** Stores what is due in the queue. Answers with how much of it was news. */
@@ -115,12 +131,18 @@ export class Companion {
     const { group } = messages[0]!
     const ids = messages.map(({ id }) => id)
     const tells = this.isExact
-    if (tells) await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
-    const found = await ticksOf(context, group, tells ? [CLOCK, ...ids] : ids, false)
+    if (tells) {
+      await context.append([{ id: CLOCK, body: '0', replace: true, delayMs: CLOCK_DELAY_MS }])
+      ids.push(CLOCK, ...ids.map(markOf))
+    }
+    const found = await ticksOf(context, group, ids, false)
     const ticks = new Map<string, Revisions>()
+    const marks = new Map<string, string>()
     let now = tells ? NaN : this.#main.now()
     for (const { id, headers, timestamp } of found) {
       if (id === CLOCK && !(now >= timestamp)) now = timestamp
+      const mark = headers?.[MARK]
+      if (mark !== undefined) marks.set(id, mark)
       const revision = headers?.[REVISION]
       if (revision === undefined) continue
       const { newest = '', count = 0 } = ticks.get(id) ?? {}
@@ -129,7 +151,7 @@ export class Companion {
     // Somebody has purged what is here.
     if (Number.isNaN(now))
       throw new QuaysideError('STORAGE_UNAVAILABLE', 'schedule: what was stored just now is gone')
-    return { now, at: this.now(), ticks }
+    return { now, at: this.now(), ticks, marks }
   }
 }
 
@@ -147,6 +169,8 @@ export interface Look {
   /** The time on this side. */
   readonly at: number
   readonly ticks: ReadonlyMap<string, Revisions>
+  /** What schedules waited for whose last holder has died, by {@link markOf}. */
+  readonly marks: ReadonlyMap<string, string>
 }
 
 /** What is stored under the name of a schedule. */

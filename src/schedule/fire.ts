@@ -4,9 +4,18 @@ import type { QuaysideError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Queue } from '../queue.ts'
 import type { NewMessage } from '../storage.ts'
-import { type Companion, GROUP, type Revisions, companionOf } from './companion.ts'
+import { type Companion, GROUP, type Look, companionOf } from './companion.ts'
 import { dueOf } from './due.ts'
-import { REVISION, type Tick, instantText, revisionFurther, unpack, waitText, waitedFor } from './tick.ts'
+import {
+  REVISION,
+  type Tick,
+  instantText,
+  markOf,
+  revisionFurther,
+  unpack,
+  waitText,
+  waitedFor,
+} from './tick.ts'
 import { type Timetable, type When, timetable } from './when.ts'
 
 export interface FireOptions {
@@ -39,6 +48,7 @@ const MOST_INSTANTS = 1000
 const AGAIN_MS = 5000
 /** Where others still have to see that a schedule is removed, when to look for them, in ms. */
 const REMOVED_MS = 86_400_000
+const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -115,13 +125,23 @@ async function fireAll(
   const seen = companion.look(ticks)
   const one = async (tick: Message<Tick>): Promise<Verdict> => {
     try {
-      const { now, at, ticks } = await seen
-      const { due, next } = dueNow(companion, tick, now, ticks.get(tick.id))
+      const look = await seen
+      const { now, at } = look
+      const { due, next } = dueNow(companion, tick, look)
       if (due.length > 0) {
         const news = await companion.send(due)
         onSent?.(news)
+        // Of others the last one is fired, wherever one begins.
+        if (next !== undefined && tick.payload.when!.catchUp === 'all' && companion.isExact)
+          await companion.mark(tick.id, next.reason!)
       }
-      if (next === undefined) return undefined
+      if (next === undefined) {
+        // It is over, or was removed while this noted how far it had come.
+        const { newest = tick.headers[REVISION] } = look.ticks.get(tick.id) ?? {}
+        if (tick.payload.when?.catchUp === 'all' && newest === tick.headers[REVISION])
+          await companion.forget(tick.id)
+        return undefined
+      }
       // Counted from when the storage told its time: this side may have stood still since.
       const delayMs = Math.max(0, next.at - now - Math.max(0, companion.now() - at))
       if (!companion.isExact && next.reason !== tick.lastError) {
@@ -156,21 +176,20 @@ interface Turn {
 }
 
 /** Dies somebody between the two, the ids of what was sent are known when that is done again. */
-function dueNow(companion: Companion, tick: Message<Tick>, now: number, there: Revisions | undefined): Turn {
-  const { id, payload, headers, lastError, timestamp, attempt } = tick
+function dueNow(companion: Companion, tick: Message<Tick>, { now, ticks, marks }: Look): Turn {
+  const { id, payload, headers, lastError, timestamp } = tick
   const revision = headers[REVISION]
+  const there = ticks.get(id)
   // Changed or removed meanwhile; or a clock that nobody has set for long.
   if (revision === undefined || companion.isOver(revision, there?.newest)) return { due: [], next: undefined }
-  const { when, message, from, unsure } = payload
+  const { when, message, from } = payload
   if (when === undefined)
     return { due: [], next: there!.count > 1 ? { at: now + REMOVED_MS, reason: lastError } : undefined }
   const times = timetable('schedule', when)
-  const memoryMs = memoryOf(when, times)
-  const waited = waitedFor(lastError, revision)
-  let start = waited ?? from ?? timestamp + 1
-  // Whoever had it last has died, and what it has sent is known by its ids for so long.
-  if (waited === undefined && (unsure || attempt > 1) && memoryMs > 0 && companion.isExact)
-    start = Math.max(start, now - memoryMs)
+  const memoryMs = memoryOf(when, times, now)
+  // Whoever had it last and has died may have sent some of it, and their ids are known.
+  const start =
+    waitedFor(lastError, revision) ?? waitedFor(marks.get(markOf(id)), revision) ?? from ?? timestamp + 1
   const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, MOST_INSTANTS))
   // It stood still for so long that it belongs to somebody else.
   if (companion.now() >= tick.leaseUntil) return { due: [], next: { at: now, reason: lastError } }
@@ -188,9 +207,10 @@ function dueNow(companion: Companion, tick: Message<Tick>, now: number, there: R
   return { due, next: next === undefined ? undefined : { at: next, reason: waitText(next, revision) } }
 }
 
-/** For how long all instants that have passed may be fired once more, and none is sent twice, in ms. */
-function memoryOf({ catchUp }: When, { isFast }: Timetable): number {
+/** For how long what somebody has sent who died at it may be sent once more, and is not, in ms. */
+function memoryOf({ catchUp }: When, times: Timetable, now: number): number {
   // With the others only the last one is.
   if (catchUp !== 'all') return 0
-  return isFast ? DAY_MS : 7 * DAY_MS
+  const first = times.next(now) ?? now
+  return (times.next(first) ?? Infinity) - first < MINUTE_MS ? DAY_MS : 7 * DAY_MS
 }

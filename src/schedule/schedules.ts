@@ -12,7 +12,9 @@ import {
   type StoredMessage,
   type Tick,
   instantText,
+  MARK,
   isNewer,
+  markOf,
   pack,
   revisionAfter,
   ticksOf,
@@ -95,12 +97,13 @@ export async function schedule<T>(
   checkOptions(tried, message, MESSAGE)
   const companion = companionOf(tried, queue)
   const next = { when: wholeOf(when), message: await storedMessage(tried, queue, name, message) }
-  const before = newestOf(await ticksOf(companion.context, GROUP, [name], true))
+  const { before, mark } = await standing(companion, name)
   const known = before && tickOf(before)
   if (known !== undefined && isSame(known.message, next.message) && isSame(known.when, next.when))
     return 'unchanged'
   const goesOn = known !== undefined && isSame(known.when, next.when)
-  await put(companion, name, before, goesOn ? { ...next, ...standingOf(before!, known) } : next)
+  await put(companion, name, before, goesOn ? { ...next, from: standingOf(before!, known, mark) } : next)
+  if (known?.when?.catchUp === 'all' && !goesOn) await companion.forget(name)
   return known?.when === undefined ? 'stored' : 'replaced'
 }
 
@@ -112,10 +115,10 @@ export async function unschedule<T>(queue: Queue<T>, name: string): Promise<bool
   if (companion.context.guarantees.cancellation) {
     let found = false
     // One that is being changed while it is fired is there twice.
-    while ((await companion.queue.cancel([name]))[0]) found = true
+    while ((await companion.queue.cancel([name, markOf(name)]))[0]) found = true
     return found
   }
-  const before = newestOf(await ticksOf(companion.context, GROUP, [name], true))
+  const { before } = await standing(companion, name)
   if (before === undefined || tickOf(before).when === undefined) return false
   await put(companion, name, before, {})
   return true
@@ -175,10 +178,17 @@ async function put(
   await companion.put(name, revision, tick)
 }
 
-function newestOf(messages: readonly ListedMessage[]): ListedMessage | undefined {
-  let newest: ListedMessage | undefined
-  for (const message of messages) if (isNewer(message, newest)) newest = message
-  return newest
+/** What is stored of a schedule. */
+async function standing(
+  companion: Companion,
+  name: string,
+): Promise<{ before: ListedMessage | undefined; mark: string | undefined }> {
+  let before: ListedMessage | undefined
+  let mark: string | undefined
+  for (const message of await ticksOf(companion.context, GROUP, [name, markOf(name)], true))
+    if (message.id !== name) mark = message.headers![MARK]
+    else if (isNewer(message, before)) before = message
+  return { before, mark }
 }
 
 function tickOf({ body }: ListedMessage): Tick {
@@ -190,18 +200,15 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** How far a schedule has come. */
-function standingOf(message: ListedMessage, { from, unsure }: Tick): Pick<Tick, 'from' | 'unsure'> {
-  const { timestamp, lastError, attempt, state, headers } = message
-  const at = waitedFor(lastError, headers![REVISION]!)
-  if (at !== undefined) return { from: at }
-  return { from: from ?? timestamp + 1, unsure: unsure || attempt > 0 || state === 'leased' }
+/** How far a schedule has come: the first time that is not dealt with. */
+function standingOf({ timestamp, lastError, headers }: ListedMessage, { from }: Tick, mark?: string): number {
+  const revision = headers![REVISION]!
+  return waitedFor(lastError, revision) ?? waitedFor(mark, revision) ?? from ?? timestamp + 1
 }
 
 function nextOf(message: ListedMessage, when: When): number | undefined {
-  const { from, ...rest } = tickOf(message)
   try {
-    return timetable('listSchedules', when).next(standingOf(message, { from, ...rest }).from! - 1)
+    return timetable('listSchedules', when).next(standingOf(message, tickOf(message)) - 1)
   } catch {
     // A pattern that only newer code reads.
     return undefined

@@ -15,8 +15,6 @@ export interface Tick {
   readonly message?: StoredMessage | undefined
   /** The first time that it fires for, in ms since 1970. Absent: it begins behind the time when it was stored. */
   readonly from?: number | undefined
-  /** {@link from} may be much too early: the schedule before it was being fired. */
-  readonly unsure?: boolean | undefined
 }
 
 /** A message as it is appended, in JSON. */
@@ -27,6 +25,14 @@ export interface StoredMessage extends Omit<NewMessage, 'body'> {
 
 /** Its value tells which of two ticks of one name is newer: the one with the greater text. */
 export const REVISION = 'schedule-revision'
+
+/** Its value tells what a schedule waits for, as {@link waitText}: by the message that has it, not by its retry. */
+export const MARK = 'schedule-mark'
+
+/** The id of the message that has the {@link MARK} of a schedule. */
+export function markOf(name: string): string {
+  return `${name}\nmark`
+}
 
 export function revisionAfter(before: string | undefined, unique: string): string {
   const number = Number(before?.split('-')[0] ?? 0) + 1

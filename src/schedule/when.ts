@@ -47,14 +47,10 @@ export function wholeOf(when: When): When {
   return { cron, everyMs, timeZone, catchUp } as When
 }
 
-const MINUTE_MS = 60_000
-
 /** The instants of a schedule, in ms since 1970. */
 export interface Timetable {
   /** The first instant after a time. `undefined`: there is none. */
   next(after: number): number | undefined
-  /** There may be many in a minute. */
-  readonly isFast: boolean
 }
 
 /** @throws {@link QuaysideError} `INVALID_ARGUMENT` */
@@ -66,7 +62,7 @@ export function timetable(tried: string, when: When): Timetable {
   if (everyMs !== undefined) {
     if (timeZone !== undefined) throw invalid(tried, 'timeZone is for cron', timeZone)
     const next = (after: number): number => (Math.floor(after / everyMs) + 1) * everyMs
-    return { next, isFast: everyMs < MINUTE_MS }
+    return { next }
   }
   try {
     const pattern = new Cron(cron!, {
@@ -77,7 +73,7 @@ export function timetable(tried: string, when: When): Timetable {
     const next = (after: number): number | undefined => pattern.nextRun(new Date(after))?.getTime()
     // Croner looks at the time zone when it is first asked.
     next(0)
-    return { next, isFast: cron!.trim().split(/\s+/).length > 5 }
+    return { next }
   } catch (error) {
     throw new QuaysideError(
       'INVALID_ARGUMENT',

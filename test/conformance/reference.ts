@@ -1525,7 +1525,8 @@ class Queue {
     let found = false
     for (const { name, places } of this.#groups.values()) {
       if (only !== undefined && only !== name && !this.#has('resumes in every group')) continue
-      for (const [message, place] of places) {
+      // All of an id, or with an edit the last.
+      for (const [message, place] of [...places].toSorted(([a], [b]) => b.number - a.number)) {
         if (message.id !== id) continue
         if (this.#has('resumes what waits for a retry') && place.state === 'waiting') {
           found ||= place.due > this.#now
@@ -1540,6 +1541,7 @@ class Queue {
         if (edit !== undefined && this.#has('edits without resuming')) continue
         Object.assign(place, { state: 'waiting', parked: undefined, due: this.#now, error: undefined })
         if (!this.#has('resumes with the attempts it had')) place.attempt = 0
+        if (edit !== undefined) break
       }
     }
     return found || this.#has('answers true to any resume')

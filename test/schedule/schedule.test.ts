@@ -12,6 +12,7 @@ import {
 } from '../../src/schedule/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { expectCode, setUp } from '../support/set-up.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -242,6 +243,15 @@ describe('a change', () => {
     ])
   })
 
+  test('to earlier times is fired at these', async () => {
+    const { clock, queue, consumer } = setUp()
+    await schedule(queue, 's', { everyMs: DAY }, { payload: 'daily' })
+    await pass(queue, clock, HOUR, HOUR)
+    expect(await schedule(queue, 's', { everyMs: HOUR }, { payload: 'hourly' })).toBe('replaced')
+    await pass(queue, clock, HOUR, HOUR)
+    expect(await taken(consumer)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+  })
+
   test('while it is being fired does not, either', async () => {
     const { clock, queue, consumer, storage } = setUp()
     await schedule(queue, 's', { everyMs: HOUR }, { payload: 'old' })
@@ -290,7 +300,7 @@ describe('a change', () => {
     await pass(queue, clock, 2 * HOUR, HOUR)
     await clock.advance(20 * DAY)
     expect(await schedule(queue, 's', when, { payload: 2 })).toBe('replaced')
-    await drainSchedules(queue)
+    await pass(queue, clock, 1, 1)
     const messages = await consumer.receiveBatch(1000)
     expect(messages.map(({ payload }) => payload)).toEqual([1, 1, ...Array<number>(480).fill(2)])
     expect(new Set(messages.map(({ id }) => id)).size).toBe(482)
@@ -306,15 +316,24 @@ describe('a change', () => {
     expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
   })
 
-  test('or the end of a schedule that is removed is not fired', async () => {
-    const { clock, queue, consumer } = setUp()
-    await schedule(queue, 's', { everyMs: HOUR }, { payload: 1 })
-    expect(await unschedule(queue, 's')).toBe(true)
-    expect(await unschedule(queue, 's')).toBe(false)
-    await pass(queue, clock, 3 * HOUR, HOUR)
-    expect(await taken(consumer)).toEqual([])
-    expect((await queue.stats()).messages).toBe(0)
-  })
+  test.each(['last', 'all'] as const)(
+    'or the end of a schedule that is removed is not fired, with %s',
+    async (catchUp) => {
+      const { clock, queue, consumer, storage } = setUp()
+      await schedule(queue, 's', { everyMs: HOUR, catchUp }, { payload: 1 })
+      await pass(queue, clock, HOUR, HOUR)
+      expect(await taken(consumer)).toHaveLength(1)
+      expect(await unschedule(queue, 's')).toBe(true)
+      expect(await unschedule(queue, 's')).toBe(false)
+      await pass(queue, clock, 3 * HOUR, HOUR)
+      expect(await taken(consumer)).toEqual([])
+      expect((await queue.stats()).messages).toBe(0)
+      const companion = new Queue('orders.schedules', { storage, clock })
+      const left = (await companion.list()).messages.map(({ id }) => id)
+      await companion.close()
+      expect(left).toEqual(['\nclock'])
+    },
+  )
 })
 
 test('schedules are listed with what they send and when', async () => {
@@ -382,7 +401,40 @@ describe('whoever fires', () => {
     }
   })
 
-  test('may die after weeks, and what is older than their ids is not sent again', async () => {
+  test.each([
+    ['before it has sent anything', 'send', 1],
+    ['after it has sent what was due', 'settle', 2],
+  ] as const)('may die %s, and nobody comes for weeks: nothing is left out', async (_, verb, times) => {
+    const clock = new ManualClock()
+    const memory = new MemoryAdapter({ clock })
+    const queue = new Queue('orders', { storage: memory, clock })
+    const consumer = queue.createConsumer()
+    const when: When = { everyMs: HOUR, catchUp: 'all' }
+    await schedule(queue, 's', when, { payload: 1 })
+    await pass(queue, clock, 2 * HOUR, HOUR)
+    await clock.advance(HOUR)
+    const storage = new SpyStorage(memory)
+    const dying = new Queue('orders', { storage, clock })
+    storage.before = ({ verb: next, args }) =>
+      (verb === 'send' ? next === 'append' && JSON.stringify(args).includes('s@') : next === verb)
+        ? new Promise(() => undefined)
+        : undefined
+    void drainSchedules(dying).catch(() => undefined)
+    await turns()
+    const ids = await taken(consumer)
+    await clock.advance(30 * DAY)
+    const now = clock.now()
+    await schedule(queue, 's', when, { payload: 'changed meanwhile' })
+    await pass(queue, clock, 1, 1)
+    ids.push(...(await taken(consumer)))
+    const hours = Array.from({ length: 3 + 720 }, (_one, i) => new Date(now - (722 - i) * HOUR))
+    expect(new Set(ids)).toEqual(new Set(at('s', ...hours.map((hour) => hour.toISOString()))))
+    // What whoever died has sent last is so old that its id is not known any more.
+    expect(ids.filter((id) => id === ids[2])).toHaveLength(times)
+    expect(ids).toHaveLength(722 + times)
+  })
+
+  test('may die after weeks, and what was sent before is not sent again', async () => {
     const { clock, queue, consumer, storage } = setUp()
     await schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 1 })
     for (let day = 1; day <= 20; day++) {

@@ -33,6 +33,7 @@ import { results } from './results.ts'
 import { retention } from './retention.ts'
 import { retryNow } from './retry-now.ts'
 import { retry } from './retry.ts'
+import { schedules } from './schedules.ts'
 import { starts } from './starts.ts'
 import { stats } from './stats.ts'
 import { watch } from './watch.ts'
@@ -57,6 +58,7 @@ export const SECTIONS: readonly Section[] = [
   replace,
   retryNow,
   cancel,
+  schedules,
   parking,
   results,
   list,

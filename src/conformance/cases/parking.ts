@@ -1,4 +1,5 @@
 import { DEDUPLICATION, FIFO, IDS_WITH_KEYS, ORDERING_KEYS, PARKING, type Section } from '../case.ts'
+import type { Delivery } from '../../storage.ts'
 import { equal, ok } from '../assert.ts'
 import { type Draft, type Scene, type View, bodiesOf, names, sortedBodies } from '../scene.ts'
 
@@ -303,6 +304,75 @@ export const parking: Section = {
           equal(held.body, body, 'the next of the key')
           await q.ack(held)
         }
+      },
+    },
+    {
+      name: 'resume: finds a parked message by an id that a later one has by now, whichever came first',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const other = q.as('other')
+        await other.claim()
+        for (const parksFirst of [true, false]) {
+          await q.send({ body: 'old', id: 'x' })
+          const held = await q.takeOne()
+          const [there] = await other.take()
+          if (parksFirst) await q.park(held)
+          // Somebody works on it, so that what comes now is news.
+          equal(await q.sendOne({ body: 'new', id: 'x', replace: true }), 'stored', 'result')
+          if (!parksFirst) await q.park(held)
+          await q.ack(await q.takeOne())
+          await other.ack(there!, await other.takeOne())
+          equal(await other.resume(['x'], { group: 'other' }), [false], 'in another group')
+          equal(await q.resume(['x']), [true], 'resumed')
+          equal(await q.resume(['x']), [false], 'again')
+          await q.ack(...(await q.takes(['old'], 'deliveries')))
+          await q.count({ parked: 0, ready: 0 }, 'counts')
+        }
+      },
+    },
+    {
+      name: 'resume: where several of an id are parked all go on, and of them the last is edited',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const hold = async (body: string): Promise<Delivery> => {
+          // Somebody works on the one before, so that this is news.
+          equal(await q.sendOne({ body, id: 'x', replace: true }), 'stored', `result of ${body}`)
+          return await q.takeOne()
+        }
+        const held = [await hold('a'), await hold('b'), await hold('c')]
+        for (const one of held) await q.park(one)
+        equal(await q.resume(['x'], { edit: { body: 'C' } }), [true], 'edited')
+        await q.count({ parked: 2, ready: 1 }, 'counts')
+        equal(await q.resume(['x']), [true], 'resumed')
+        equal(sortedBodies(await q.take()), ['C', 'a', 'b'], 'deliveries')
+      },
+    },
+    {
+      name: 'resume: not what has expired of those of an id, nor what was purged',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const hide = async (draft: { expiresInMs?: number }): Promise<void> => {
+          await q.send({ body: 'old', id: 'x', ...draft })
+          const held = await q.takeOne()
+          await q.sendOne({ body: 'new', id: 'x', replace: true })
+          await q.park(held)
+          await q.ack(await q.takeOne())
+        }
+        await hide({ expiresInMs: t.s(10) })
+        await t.advance(t.s(10))
+        equal(await q.resume(['x']), [false], 'what has expired')
+        equal(
+          (await q.afterNothing('what has expired')).map(({ reason }) => reason),
+          ['expired'],
+          'dead letters',
+        )
+        await hide({})
+        await q.storage.purge()
+        equal(await q.resume(['x']), [false], 'what was purged')
+        await q.takes([], 'deliveries')
       },
     },
     {

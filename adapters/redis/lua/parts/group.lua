@@ -28,7 +28,7 @@ local function newRow(token, cursor, passed)
 end
 
 local GROUP_KEYS = {
-  'leases', 'ends', 'side', 'due', 'parked', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
+  'leases', 'ends', 'side', 'due', 'parked', 'named', 'reap', 'heads', 'chain', 'stops', 'dead', 'fade', 'letters',
   'results', 'until', 'kept', 'progress', 'line', 'again', 'rests', 'lends', 'flows', 'lanes', 'ready', 'wake',
 }
 -- What other groups may take over.

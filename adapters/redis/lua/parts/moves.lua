@@ -151,7 +151,7 @@ local function remove(group, place, message)
   dropHeld(group, message)
   local domain = domainOf(message)
   if kind == 'parked' then
-    dropParked(group, seq)
+    dropParked(group, message)
     if domain and not isHead(group, domain, seq) then
       call('ZREM', keyOf(group, 'chain'), chainOf(domain) .. seqText(seq))
       domain = nil

@@ -5,15 +5,22 @@ local function isHead(group, key, seq)
 end
 
 -- Has a message of `held` be parked.
-local function putParked(group, seq, side)
+local function putParked(group, message, side)
+  local seq = message.seq
   putSide(group, seq, side)
   call('ZADD', keyOf(group, 'parked'), seq, seqText(seq))
+  if message.named then
+    call('ZADD', keyOf(group, 'named'), 0, chainOf(message.id) .. seqText(seq))
+  end
   tally(group.row, 'parked', 1)
   group.changed = true
 end
 
-local function dropParked(group, seq)
-  call('ZREM', keyOf(group, 'parked'), seqText(seq))
+local function dropParked(group, message)
+  call('ZREM', keyOf(group, 'parked'), seqText(message.seq))
+  if message.named then
+    call('ZREM', keyOf(group, 'named'), chainOf(message.id) .. seqText(message.seq))
+  end
   tally(group.row, 'parked', -1)
   group.changed = true
 end
@@ -21,7 +28,7 @@ end
 -- Parks a message of `held`, which is the head of its key if it has one. Who comes before it goes on.
 local function park(group, message, side)
   noteReap(group, message)
-  putParked(group, message.seq, side)
+  putParked(group, message, side)
   local key = domainOf(message)
   if key and group.row.blocked > 0 then
     call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(message.seq))
@@ -39,10 +46,26 @@ local function putBehind(group, seq, lane)
   group.row.blocked = group.row.blocked + 1
 end
 
+-- The seqs of the parked messages of an id, with that which the id leads to, the last first: the id may be that of a later one.
+local function parkedOf(group, id, found)
+  local seqs = {}
+  local prefix = chainOf(id)
+  for _, member in ipairs(call('ZRANGEBYLEX', keyOf(group, 'named'), '[' .. prefix, '(' .. prefix .. '\255')) do
+    local seq = tonumber(string.sub(member, #prefix + 1))
+    if seq ~= found then
+      table.insert(seqs, 1, seq)
+    end
+  end
+  if found then
+    table.insert(seqs, 1, found)
+  end
+  return seqs
+end
+
 -- Has a parked message be due, but behind its key if it is not the head.
 local function unpark(group, message)
   local seq, key, lane = message.seq, domainOf(message), message.lane
-  dropParked(group, seq)
+  dropParked(group, message)
   if key and not isHead(group, key, seq) then
     putBehind(group, seq, lane)
   else
@@ -53,8 +76,8 @@ end
 -- What the client makes of `behind a dead letter`, see `records.ts`.
 local BEHIND = 'sbehind a dead letter'
 
-local function parkBehind(group, seq, letter)
-  putParked(group, seq, { attempt = 0, parked = { reason = BEHIND, at = clock, letter = letter } })
+local function parkBehind(group, message, letter)
+  putParked(group, message, { attempt = 0, parked = { reason = BEHIND, at = clock, letter = letter } })
 end
 
 -- A dead letter is redriven: what it had parked goes on behind it.
@@ -64,7 +87,7 @@ local function letGo(group, message)
   local seq = head and head > message.seq and head or nextInChain(group, key, message.seq)
   local side = seq and sideOf(group, seq)
   if side and side.parked and side.parked.letter == message.seq then
-    dropParked(group, seq)
+    dropParked(group, heldMessage(group, seq))
     putBehind(group, seq, message.lane)
     if seq == head then
       call('ZADD', keyOf(group, 'chain'), 0, chainOf(key) .. seqText(seq))
@@ -88,7 +111,7 @@ local function stopBehind(group, message)
   local side = sideOf(group, seq)
   if not (side and side.parked) then
     group.row.blocked = group.row.blocked - 1
-    parkBehind(group, seq, message.seq)
+    parkBehind(group, heldMessage(group, seq), message.seq)
   end
 end
 
@@ -113,7 +136,7 @@ local function isStopped(group, message)
     putHeld(group, message)
     noteReap(group, message)
   end
-  parkBehind(group, seq, letter)
+  parkBehind(group, message, letter)
   if message.lane and isHead(group, key, seq) then
     return true
   end

@@ -8,7 +8,8 @@
 -- In lanes, see lanes.lua: with the `lane`, but for what is parked; those that are blocked always have a row, those in `line` have
 -- none.
 -- The sorted set `due:<group>`: those that wait, by when they are due.
--- The sorted set `parked:<group>`: those that are parked, by seq.
+-- The sorted set `parked:<group>`: those that are parked, by seq. The sorted set `named:<group>`: the ids that their senders chose,
+--   and seqs, in lexicographic order, since later messages may have these ids.
 -- The sorted set `reap:<group>`: those that wait, are blocked or parked and expire, by when.
 -- The hash `heads:<group>`: of each ordering key that is not free, the seq of the message that is leased, waits or is parked.
 -- The sorted set `chain:<group>`: ordering keys and seqs of blocked messages, in lexicographic order, and of parked ones that

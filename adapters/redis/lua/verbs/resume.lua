@@ -22,18 +22,32 @@ local function edit(group, message)
   group.row.outside = group.row.outside + #message.record - #old
 end
 
-local results = {}
-for i = 6, #ARGV do
-  local found = find(ARGV[i])
-  local digit = '0'
-  for name, group in pairs(found and found.seq and allGroups() or {}) do
-    local place = (only == '' or name == only) and locate(group, found.seq)
-    local message = place and place.kind == 'parked' and heldMessage(group, found.seq)
+-- All of an id, or with an edit the last. Answers whether there was one.
+local function resumeIn(group, id, found)
+  local resumed = false
+  for _, seq in ipairs(parkedOf(group, id, found)) do
+    local place = locate(group, seq)
+    local message = place and place.kind == 'parked' and heldMessage(group, seq)
     if message and not (message.expires and message.expires <= now) then
       if blob ~= '' then
         edit(group, message)
       end
       unpark(group, message)
+      resumed = true
+      if blob ~= '' then
+        break
+      end
+    end
+  end
+  return resumed
+end
+
+local results = {}
+for i = 6, #ARGV do
+  local found = find(ARGV[i])
+  local digit = '0'
+  for name, group in pairs(allGroups()) do
+    if (only == '' or name == only) and resumeIn(group, ARGV[i], found and found.seq) then
       digit = '1'
     end
   end
