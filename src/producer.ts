@@ -20,6 +20,7 @@ import { QuaysideError } from './errors.ts'
 import { checkLane } from './lane-rules.ts'
 import { measure, prepare } from './prepare.ts'
 import type { AppendResult, NewMessage } from './storage.ts'
+import { TransactionProducer } from './within.ts'
 
 /** What belongs to one message. */
 export interface MessageOptions {
@@ -95,7 +96,8 @@ export const checkHeaders: Check = mustBe(
   (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
 )
 
-const OPTIONS = {
+/** What may be said of a message. */
+export const MESSAGE: Checks & Readonly<Record<keyof MessageOptions, Check>> = {
   id: checkName,
   key: checkName,
   lane: checkLane,
@@ -108,11 +110,15 @@ const OPTIONS = {
   keepMs: checkMs,
   dedupeMs: checkMs,
 }
-const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
+const checkTransaction: Check = mustBe(
+  'a connection or transaction of the database',
+  (value) => (typeof value === 'object' || typeof value === 'function') && value !== null,
+)
+const SEND_OPTIONS = { ...MESSAGE, signal: checkSignal }
 /** What a message of a batch may have. */
 export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>, Check>> = {
   payload: checkNothing,
-  ...OPTIONS,
+  ...MESSAGE,
 }
 
 /** Sends messages to a queue. */
@@ -170,6 +176,17 @@ export class Producer<T> {
     return await this.#observe(true, messages, (drafts) =>
       this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),
     )
+  }
+
+  /**
+   * Sends in a transaction that the caller has begun on the database in which the storage lies, and commits: what it stores
+   * and the messages are there together, or not at all. What a transaction is says the storage; sqlite and postgres have them.
+   *
+   * @throws {@link QuaysideError} `UNSUPPORTED`, `INVALID_ARGUMENT`.
+   */
+  within(transaction: object): TransactionProducer<T> {
+    checkTransaction('within', 'transaction', transaction)
+    return new TransactionProducer(this.#context, transaction)
   }
 
   #prepare(

@@ -3,6 +3,7 @@
  * has transactions and ordered keys, and {@link SegmentAdapter} makes a whole queue storage of it.
  */
 export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
+export { handOver } from './inbox.ts'
 export { OrderedMap } from './ordered-map.ts'
 export { type AsyncReads, type Write, rehearse } from './rehearsal.ts'
 export {

@@ -26,6 +26,7 @@ vi.mock('react', () => ({ useSyncExternalStore: () => undefined }))
 const SEGMENTS = [
   'compareKeys',
   'DEFAULT_LIMITS',
+  'handOver',
   'isBehind',
   'OrderedMap',
   'rehearse',
@@ -149,7 +150,7 @@ test('the members of the classes are those of the documentation, and no others',
     'watch',
   ])
   expect(Symbol.asyncDispose in quayside.Queue.prototype).toBe(true)
-  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch'])
+  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch', 'within'])
   expect(members(quayside.Consumer)).toEqual([
     'ack',
     'ackBatch',
