@@ -4,20 +4,15 @@ import {
   type Checks,
   byteLength,
   checkArray,
-  checkBoolean,
-  checkCount,
-  checkMs,
-  checkName,
   checkNothing,
   checkOptions,
-  checkPositiveMs,
   checkSignal,
   checkSize,
   mustBe,
 } from './check.ts'
 import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
-import { checkLane } from './lane-rules.ts'
+import { MESSAGE } from './message-checks.ts'
 import { measure, prepare } from './prepare.ts'
 import type { AppendResult, NewMessage } from './storage.ts'
 import { TransactionProducer } from './within.ts'
@@ -90,26 +85,6 @@ export interface BatchMessage<T> extends MessageOptions {
 
 export type SendResult = AppendResult
 
-// `Headers` and `Map` have entries of their own kind, which would be lost without a word.
-export const checkHeaders: Check = mustBe(
-  'a plain object of strings (try Object.fromEntries)',
-  (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
-)
-
-/** What may be said of a message. */
-export const MESSAGE: Checks & Readonly<Record<keyof MessageOptions, Check>> = {
-  id: checkName,
-  key: checkName,
-  lane: checkLane,
-  headers: checkHeaders,
-  delayMs: checkMs,
-  expiresInMs: checkPositiveMs,
-  maxAttempts: checkCount,
-  replace: checkBoolean,
-  maxDelayMs: checkPositiveMs,
-  keepMs: checkMs,
-  dedupeMs: checkMs,
-}
 const checkTransaction: Check = mustBe(
   'a connection or transaction of the database',
   (value) => (typeof value === 'object' || typeof value === 'function') && value !== null,

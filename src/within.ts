@@ -1,8 +1,9 @@
 import { checkOptions } from './check.ts'
 import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
+import { MESSAGE } from './message-checks.ts'
 import { prepare } from './prepare.ts'
-import { MESSAGE, type MessageOptions } from './producer.ts'
+import type { MessageOptions } from './producer.ts'
 import type { NewMessage } from './storage.ts'
 
 /** A message that was handed over in a transaction: its id is known before the promise resolves. */
@@ -43,7 +44,7 @@ export class TransactionProducer<T> {
     const id = options?.id ?? this.#context.options.id()
     const show = () => [{ id, lane: options?.lane, headers: { ...options?.headers } }]
     // Whoever observes makes a rejection of it, which comes too late for a transaction that cannot wait.
-    let thrown: { readonly error: unknown } | undefined
+    const thrown: unknown[] = []
     const handed = this.#context.observe('send', undefined, false, show, async (drafts) => {
       try {
         const headers = (drafts?.[0] ?? options)?.headers
@@ -54,13 +55,13 @@ export class TransactionProducer<T> {
         this.#context.activity.count('sent', 1)
         return { id }
       } catch (error) {
-        thrown = { error }
+        thrown.push(error)
         throw error
       }
     })
-    if (thrown !== undefined) {
+    if (thrown.length > 0) {
       handed.catch(() => undefined)
-      throw (thrown as { readonly error: unknown }).error
+      throw thrown[0]
     }
     return Object.assign(handed, { id })
   }

@@ -1,0 +1,153 @@
+import { openSync, closeSync } from 'node:fs'
+import { QuaysideError } from '../../src/errors.ts'
+import { type SQLiteDatabase, type SQLiteStatement, isBetween, openFile } from './driver.ts'
+import { isBusy, known, timeout } from './faults.ts'
+
+/** What the adapter was given: a path, a connection, or what opens one. */
+export type Source = string | SQLiteDatabase | (() => SQLiteDatabase)
+
+/** How long a commit waits for the disk: `FULL`, until it has it; `NORMAL`, not at all. */
+export type Synchronous = 'FULL' | 'NORMAL'
+
+/**
+ * Nobody waits for a lock inside of SQLite, which would block the event loop: who finds it taken comes again. A log that has
+ * grown for once is cut; true waiting for the disk needs a special word on a Mac.
+ */
+const PRAGMAS = `
+  PRAGMA busy_timeout = 0;
+  PRAGMA journal_mode = WAL;
+  PRAGMA journal_size_limit = 67108864;
+  PRAGMA cache_size = -8192;
+  PRAGMA fullfsync = 1;
+  PRAGMA checkpoint_fullfsync = 1;`
+
+/** The longest rest between two tries, in ms. */
+const MAX_REST_MS = 8
+
+/** A connection of our own to the file, one transaction at a time. */
+export class Connection {
+  readonly database: SQLiteDatabase
+  readonly #name: string
+  readonly #timeoutMs: number
+  readonly #closes: boolean
+  #synchronous: Synchronous | undefined
+  readonly #begin: SQLiteStatement
+  readonly #look: SQLiteStatement
+  readonly #commit: SQLiteStatement
+
+  private constructor(database: SQLiteDatabase, name: string, timeoutMs: number, closes: boolean) {
+    this.database = database
+    this.#name = name
+    this.#timeoutMs = timeoutMs
+    this.#closes = closes
+    this.#begin = database.prepare('BEGIN IMMEDIATE')
+    this.#look = database.prepare('BEGIN')
+    this.#commit = database.prepare('COMMIT')
+  }
+
+  /** @param setUp SQL that makes what has to be there. */
+  static async open(source: Source, name: string, setUp: string, timeoutMs: number): Promise<Connection> {
+    let database: SQLiteDatabase | undefined
+    const ends = typeof source !== 'object'
+    try {
+      if (typeof source === 'string') {
+        create(source)
+        database = await openFile(source)
+      } else database = typeof source === 'function' ? source() : source
+      const opened = database
+      await patiently(name, timeoutMs, () => {
+        if (isBetween(opened)) throw BETWEEN
+        opened.exec(PRAGMAS)
+        opened.exec(setUp)
+      })
+      return new Connection(opened, name, timeoutMs, ends)
+    } catch (error) {
+      if (ends) database?.close()
+      const fault = known(error, name)
+      if (fault instanceof QuaysideError && fault.code !== 'STORAGE_FAILED') throw fault
+      const reason = error instanceof Error ? ` (${error.message})` : ''
+      throw new QuaysideError('STORAGE_UNAVAILABLE', `${name} cannot be opened${reason}`, { cause: error })
+    }
+  }
+
+  /** Runs `body` alone, in one transaction, when the lock is free. It may run again from its start. */
+  change<T>(synchronous: Synchronous, body: () => T): Promise<T> {
+    return patiently(this.#name, this.#timeoutMs, () => {
+      if (isBetween(this.database)) throw BETWEEN
+      if (synchronous !== this.#synchronous) {
+        // It takes effect when it is prepared, so each time anew.
+        this.database.exec(`PRAGMA synchronous = ${synchronous}`)
+        this.#synchronous = synchronous
+      }
+      return this.#run(this.#begin, body)
+    })
+  }
+
+  /** Runs `body`, which only reads, on the file as it is at one moment. */
+  look<T>(body: () => T): Promise<T> {
+    return patiently(this.#name, this.#timeoutMs, () => {
+      if (isBetween(this.database)) throw BETWEEN
+      return this.#run(this.#look, body)
+    })
+  }
+
+  #run<T>(begin: SQLiteStatement, body: () => T): T {
+    begin.run()
+    try {
+      const result = body()
+      this.#commit.run()
+      return result
+    } catch (error) {
+      // Where SQLite has ended it already, there is nothing to end.
+      if (isBetween(this.database) !== false) {
+        try {
+          this.database.exec('ROLLBACK')
+        } catch {
+          // There is none.
+        }
+      }
+      throw error
+    }
+  }
+
+  close(): void {
+    if (this.#closes) this.database.close()
+  }
+}
+
+/** Somebody else is in the middle of a transaction on this very connection. */
+const BETWEEN: Error = Object.assign(new Error('database is locked'), { errcode: 5 })
+
+/** Has something done at once, or else as soon as nobody else has the lock. The event loop goes on meanwhile. */
+async function patiently<T>(name: string, timeoutMs: number, step: () => T): Promise<T> {
+  const start = performance.now()
+  for (let tries = 0; ; tries++) {
+    try {
+      return step()
+    } catch (error) {
+      if (!isBusy(error)) throw known(error, name)
+      if (performance.now() - start > timeoutMs) throw timeout(name, timeoutMs)
+    }
+    // At different times, or those who wait would meet again.
+    await rest(Math.random() * Math.min(2 ** tries, MAX_REST_MS))
+  }
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/**
+ * Makes an empty file that nobody else may read: SQLite gives those beside it the same permissions. One that is there is not
+ * touched: who closes a file loses the locks that this process has on it.
+ */
+function create(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST')
+      throw new QuaysideError('STORAGE_UNAVAILABLE', `${path} cannot be made (${(error as Error).message})`, {
+        cause: error,
+      })
+  }
+}
