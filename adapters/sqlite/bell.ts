@@ -9,6 +9,14 @@ const POLL_MS = 250
 const SLOTS = 1024
 const SLOT_BYTES = 4
 
+/** Who hears a bell. */
+export interface BellListener {
+  /** Whether anybody else has committed since this was last asked. */
+  isNews(): boolean
+  /** It was rung elsewhere, for queues of these numbers, and perhaps of others. */
+  hear(rang: (queue: number) => boolean): void
+}
+
 /**
  * The bell of a file: rung after a commit, heard by whoever watches in other processes and threads. It is a file beside the
  * database, with a number for each queue that each ring changes; the system tells of its changes, so that nobody polls.
@@ -16,9 +24,7 @@ const SLOT_BYTES = 4
  */
 export class Bell {
   readonly #path: string
-  readonly #hear: (slots: ReadonlySet<number>) => void
-  /** Whether anybody else has committed since this was last asked. */
-  readonly #isNews: () => boolean
+  readonly #listener: BellListener | undefined
   #file: number | undefined
   #watcher: FSWatcher | undefined
   #poll: ReturnType<typeof setInterval> | undefined
@@ -29,19 +35,15 @@ export class Bell {
   readonly #own: Map<number, number> = new Map()
   #next: number = Math.floor(Math.random() * 2 ** 32)
 
-  constructor(database: string, isNews: () => boolean, hear: (slots: ReadonlySet<number>) => void) {
+  /** @param database The path of the file. */
+  constructor(database: string, listener?: BellListener) {
     this.#path = `${database}-bell`
-    this.#isNews = isNews
-    this.#hear = hear
-  }
-
-  static slotOf(queue: number): number {
-    return queue % SLOTS
+    this.#listener = listener
   }
 
   /** Something has changed in a queue, of this number. `soon`: somebody may wait for it. */
   ring(queue: number, soon: boolean): void {
-    const slot = Bell.slotOf(queue)
+    const slot = queue % SLOTS
     if (soon) {
       this.#later.delete(slot)
       this.#write(slot)
@@ -55,7 +57,7 @@ export class Bell {
   /** Listens from now on. */
   listen(): void {
     if (this.#watcher !== undefined || this.#poll !== undefined) return
-    this.#isNews()
+    this.#listener?.isNews()
     this.#seen = this.#read()
     try {
       this.#open()
@@ -90,11 +92,11 @@ export class Bell {
     const before = this.#seen
     const now = (this.#seen = this.#read())
     // A ring of somebody else may have been written over by one from here.
-    const isNews = this.#isNews()
+    const isNews = this.#listener?.isNews() ?? false
     const slots = new Set<number>()
     for (let slot = 0; slot < SLOTS; slot++)
       if (now[slot] !== before[slot] && (isNews || now[slot] !== this.#own.get(slot))) slots.add(slot)
-    if (slots.size > 0) this.#hear(slots)
+    if (slots.size > 0) this.#listener?.hear((queue) => slots.has(queue % SLOTS))
   }
 
   #flush(): void {

@@ -1,6 +1,6 @@
 import { openSync, closeSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
-import { type SQLiteDatabase, type SQLiteStatement, isBetween, openFile } from './driver.ts'
+import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, openFile } from './driver.ts'
 import { isBusy, known, timeout } from './faults.ts'
 
 /** What the adapter was given: a path, a connection, or what opens one. */
@@ -27,7 +27,8 @@ const MAX_REST_MS = 8
 /** A connection of our own to the file, one transaction at a time. */
 export class Connection {
   readonly database: SQLiteDatabase
-  readonly #name: string
+  /** The path of the file. */
+  readonly file: string
   readonly #timeoutMs: number
   readonly #closes: boolean
   #synchronous: Synchronous | undefined
@@ -35,9 +36,9 @@ export class Connection {
   readonly #look: SQLiteStatement
   readonly #commit: SQLiteStatement
 
-  private constructor(database: SQLiteDatabase, name: string, timeoutMs: number, closes: boolean) {
+  private constructor(database: SQLiteDatabase, file: string, timeoutMs: number, closes: boolean) {
     this.database = database
-    this.#name = name
+    this.file = file
     this.#timeoutMs = timeoutMs
     this.#closes = closes
     this.#begin = database.prepare('BEGIN IMMEDIATE')
@@ -46,17 +47,19 @@ export class Connection {
   }
 
   /** @param setUp SQL that makes what has to be there. */
-  static async open(source: Source, name: string, setUp: string, timeoutMs: number): Promise<Connection> {
+  static async open(source: Source, setUp: string, timeoutMs: number): Promise<Connection> {
     let database: SQLiteDatabase | undefined
     const ends = typeof source !== 'object'
+    let name = typeof source === 'string' ? source : 'the database'
     try {
       if (typeof source === 'string') {
         create(source)
         database = await openFile(source)
       } else database = typeof source === 'function' ? source() : source
       const opened = database
-      await patiently(name, timeoutMs, () => {
-        if (isBetween(opened)) throw BETWEEN
+      name = fileOf(opened)
+      if (name === '') throw new Error('it is in memory')
+      await patiently(opened, name, timeoutMs, () => {
         opened.exec(PRAGMAS)
         opened.exec(setUp)
       })
@@ -72,8 +75,7 @@ export class Connection {
 
   /** Runs `body` alone, in one transaction, when the lock is free. It may run again from its start. */
   change<T>(synchronous: Synchronous, body: () => T): Promise<T> {
-    return patiently(this.#name, this.#timeoutMs, () => {
-      if (isBetween(this.database)) throw BETWEEN
+    return patiently(this.database, this.file, this.#timeoutMs, () => {
       if (synchronous !== this.#synchronous) {
         // It takes effect when it is prepared, so each time anew.
         this.database.exec(`PRAGMA synchronous = ${synchronous}`)
@@ -85,10 +87,7 @@ export class Connection {
 
   /** Runs `body`, which only reads, on the file as it is at one moment. */
   look<T>(body: () => T): Promise<T> {
-    return patiently(this.#name, this.#timeoutMs, () => {
-      if (isBetween(this.database)) throw BETWEEN
-      return this.#run(this.#look, body)
-    })
+    return patiently(this.database, this.file, this.#timeoutMs, () => this.#run(this.#look, body))
   }
 
   #run<T>(begin: SQLiteStatement, body: () => T): T {
@@ -115,19 +114,24 @@ export class Connection {
   }
 }
 
-/** Somebody else is in the middle of a transaction on this very connection. */
-const BETWEEN: Error = Object.assign(new Error('database is locked'), { errcode: 5 })
-
-/** Has something done at once, or else as soon as nobody else has the lock. The event loop goes on meanwhile. */
-async function patiently<T>(name: string, timeoutMs: number, step: () => T): Promise<T> {
+/**
+ * Has something done at once, or else as soon as nobody else has the lock, or is in the middle of a transaction on this very
+ * connection. The event loop goes on meanwhile.
+ */
+export async function patiently<T>(
+  database: SQLiteDatabase,
+  name: string,
+  timeoutMs: number,
+  step: () => T,
+): Promise<T> {
   const start = performance.now()
   for (let tries = 0; ; tries++) {
     try {
-      return step()
+      if (!isBetween(database)) return step()
     } catch (error) {
       if (!isBusy(error)) throw known(error, name)
-      if (performance.now() - start > timeoutMs) throw timeout(name, timeoutMs)
     }
+    if (performance.now() - start > timeoutMs) throw timeout(name, timeoutMs)
     // At different times, or those who wait would meet again.
     await rest(Math.random() * Math.min(2 ** tries, MAX_REST_MS))
   }

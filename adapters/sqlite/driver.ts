@@ -29,6 +29,23 @@ export function isBetween({ isTransaction, inTransaction }: SQLiteDatabase): boo
   return isTransaction ?? inTransaction
 }
 
+/** Refuses what is no connection, such as a transaction object of a query builder. */
+export function checkConnection(tried: string, database: unknown): asserts database is SQLiteDatabase {
+  const { exec, prepare } = (database ?? {}) as Partial<Record<'exec' | 'prepare', unknown>>
+  if (typeof exec === 'function' && typeof prepare === 'function') return
+  throw new QuaysideError(
+    'INVALID_ARGUMENT',
+    `${tried}: needs a connection with the methods exec and prepare, as node:sqlite, bun:sqlite and better-sqlite3 have. Under a query builder, give it the connection below: db.$client of Drizzle, the database that Kysely's dialect was given`,
+  )
+}
+
+const isBun = 'Bun' in globalThis
+
+/** What the connections are called that {@link openFile} makes. */
+export function ownClass(): string {
+  return isBun ? 'Database' : 'DatabaseSync'
+}
+
 /** Opens a file with what the runtime has. */
 export async function openFile(path: string): Promise<SQLiteDatabase> {
   const open = await (opening ??= load())
@@ -39,14 +56,13 @@ type Open = (path: string) => SQLiteDatabase
 let opening: Promise<Open> | undefined
 
 async function load(): Promise<Open> {
-  const isBun = 'Bun' in globalThis
   const name = isBun ? 'bun:sqlite' : 'node:sqlite'
   try {
     const module = (await import(/* @vite-ignore */ name)) as Record<
       string,
       new (path: string) => SQLiteDatabase
     >
-    const Database = module[isBun ? 'Database' : 'DatabaseSync']!
+    const Database = module[ownClass()]!
     return (path) => new Database(path)
   } catch (cause) {
     opening = undefined

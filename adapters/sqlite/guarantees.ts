@@ -2,13 +2,13 @@ import { SEGMENT_GUARANTEES } from '../../src/segments/engine.ts'
 import type { Guarantees } from '../../src/storage.ts'
 import type { SQLiteOptions } from './options.ts'
 
-/** What a file promises, or what is only in memory. */
-export function guaranteesOf({ durability }: SQLiteOptions, inMemory: boolean): Guarantees {
+/** What a file promises. */
+export function guaranteesOf({ durability }: SQLiteOptions): Guarantees {
   return {
     ...SEGMENT_GUARANTEES,
     name: 'sqlite',
-    durability: inMemory ? 'none' : durability === 'normal' ? 'process' : 'disk',
-    sharedBy: inMemory ? 'instance' : 'machine',
+    durability: durability === 'normal' ? 'process' : 'disk',
+    sharedBy: 'machine',
     leasesSurviveReopen: true,
     maxBodyBytes: 64 * 1024 * 1024,
     maxHeaderBytes: 64 * 1024,

@@ -5,14 +5,18 @@
  */
 import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
-import { MAX_DURATION_MS } from '../../src/storage.ts'
+import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
+import { Bell } from './bell.ts'
 import type { Source } from './connection.ts'
 import { type SQLiteDatabase, fileOf } from './driver.ts'
 import { guaranteesOf } from './guarantees.ts'
 import type { SQLiteOptions } from './options.ts'
+import { ringAfter } from './ring-after.ts'
 import { SQLiteStore } from './store.ts'
+import { putInbox } from './within.ts'
 
 export type { SQLiteDatabase, SQLiteStatement, SQLiteValue } from './driver.ts'
+export { type Delivered, type OnceOptions, markDone, once } from './once.ts'
 export type { SQLiteOptions } from './options.ts'
 
 const OPTIONS: readonly string[] = [
@@ -22,6 +26,8 @@ const OPTIONS: readonly string[] = [
   'clock',
 ] satisfies (keyof SQLiteOptions)[]
 
+const FILE = 'database must be a file, by its path or by a connection to it (in memory, take a MemoryAdapter)'
+
 /**
  * Keeps queues in a SQLite file, which any number of processes and threads of a machine use together.
  *
@@ -30,6 +36,10 @@ const OPTIONS: readonly string[] = [
  * ```
  */
 export class SQLiteAdapter extends SegmentAdapter {
+  readonly #source: Source
+  /** For what is handed over while the store may not be open. */
+  #bell: Bell | undefined
+
   /**
    * @param database The path of the file, which is made if it does not exist; its folder must be there. Or what opens a
    * connection to it, in runtimes without `node:sqlite` and where the program uses another copy of SQLite on the same file:
@@ -39,9 +49,29 @@ export class SQLiteAdapter extends SegmentAdapter {
    */
   constructor(database: string | SQLiteDatabase | (() => SQLiteDatabase), options: SQLiteOptions = {}) {
     check(database, options)
-    const file = typeof database === 'object' ? fileOf(database) : undefined
-    const name = typeof database === 'string' ? database : file || 'the database'
-    super(guaranteesOf(options, file === ''), () => SQLiteStore.open(database, name, options))
+    super(guaranteesOf(options), () => SQLiteStore.open(database, options))
+    this.#source = database
+  }
+
+  /**
+   * See {@link Producer.within}: `transaction` is a connection to this file on which a transaction is open, as
+   * `node:sqlite`, `bun:sqlite` and `better-sqlite3` make them; it must be of the same library as the adapter's.
+   */
+  appendWithin(
+    transaction: object,
+    queue: string,
+    messages: readonly NewMessage[],
+    options: Pick<AppendOptions, 'groups'>,
+  ): void {
+    const connection = transaction as SQLiteDatabase
+    const number = putInbox(this.#source, connection, queue, messages, options)
+    this.#bell ??= new Bell(fileOf(connection))
+    ringAfter(connection, number, this.#bell)
+  }
+
+  override async close(): Promise<void> {
+    await super.close()
+    this.#bell?.close()
   }
 }
 
@@ -56,11 +86,12 @@ function check(database: Source, options: SQLiteOptions): void {
       database.startsWith(':') ||
       database.startsWith('file:')
     )
-      refuse('database must be the path of a file (in memory, take a MemoryAdapter)', database)
+      refuse(FILE, database)
   } else if (typeof database === 'object' && database !== null) {
     for (const method of ['exec', 'prepare'] as const)
       if (typeof database[method] !== 'function')
         refuse('database must be a path, or a connection with the methods exec, prepare and close', database)
+    if (fileOf(database) === '') refuse(FILE, ':memory:')
   } else if (typeof database !== 'function')
     refuse('database must be a path, a connection, or what opens one', database)
   for (const name in options) if (!OPTIONS.includes(name)) refuse(`options are ${OPTIONS.join(', ')}`, name)

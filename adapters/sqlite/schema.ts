@@ -10,6 +10,7 @@
  */
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS quayside_queues (number INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE);
+  CREATE TABLE IF NOT EXISTS quayside_done (number INTEGER PRIMARY KEY, message TEXT NOT NULL UNIQUE, until REAL NOT NULL);
   CREATE TABLE IF NOT EXISTS quayside_large (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS quayside_rows (key BLOB PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
   CREATE TRIGGER IF NOT EXISTS quayside_deleted AFTER DELETE ON quayside_rows WHEN typeof(OLD.value) = 'integer'

@@ -114,7 +114,7 @@ test('quayside/fs exports the adapter, and what makes a damaged directory good',
 })
 
 test('quayside/sqlite exports the adapter', () => {
-  expect(names(sqlite)).toEqual(['SQLiteAdapter'])
+  expect(names(sqlite)).toEqual(['markDone', 'once', 'SQLiteAdapter'])
 })
 
 test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {
