@@ -1,4 +1,5 @@
-import { type FSWatcher, closeSync, openSync, readSync, watch, writeSync } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
+import type { BellFile } from './bell-file.ts'
 
 /** Changes that no idle consumer waits for are told together, so many ms after the first. */
 const QUIET_MS = 50
@@ -23,9 +24,8 @@ export interface BellListener {
  * Hints, no more: they may be lost.
  */
 export class Bell {
-  readonly #path: string
+  readonly #file: BellFile
   readonly #listener: BellListener | undefined
-  #file: number | undefined
   #watcher: FSWatcher | undefined
   #poll: ReturnType<typeof setInterval> | undefined
   readonly #later: Set<number> = new Set()
@@ -35,9 +35,8 @@ export class Bell {
   readonly #own: Map<number, number> = new Map()
   #next: number = Math.floor(Math.random() * 2 ** 32)
 
-  /** @param database The path of the file. */
-  constructor(database: string, listener?: BellListener) {
-    this.#path = `${database}-bell`
+  constructor(file: BellFile, listener?: BellListener) {
+    this.#file = file
     this.#listener = listener
   }
 
@@ -60,8 +59,8 @@ export class Bell {
     this.#listener?.isNews()
     this.#seen = this.#read()
     try {
-      this.#open()
-      this.#watcher = watch(this.#path, { persistent: false }, () => this.#heard())
+      this.#file.open()
+      this.#watcher = watch(this.#file.path, { persistent: false }, () => this.#heard())
       this.#watcher.on('error', () => this.#look())
     } catch {
       this.#look()
@@ -78,8 +77,7 @@ export class Bell {
   close(): void {
     this.rest()
     this.#flush()
-    if (this.#file !== undefined) closeSync(this.#file)
-    this.#file = undefined
+    this.#file.close()
   }
 
   #look(): void {
@@ -109,31 +107,13 @@ export class Bell {
   #write(slot: number): void {
     this.#next = (this.#next + 1) >>> 0
     this.#own.set(slot, this.#next)
-    try {
-      writeSync(this.#open(), Uint32Array.of(this.#next), 0, SLOT_BYTES, slot * SLOT_BYTES)
-    } catch {
-      // Whoever waits looks again by himself, later.
-    }
+    this.#file.write(Uint32Array.of(this.#next), slot * SLOT_BYTES)
   }
 
   #read(): Uint32Array {
     const slots = new Uint32Array(SLOTS)
-    try {
-      readSync(this.#open(), slots, 0, slots.byteLength, 0)
-    } catch {
-      // Nobody has rung yet.
-    }
+    this.#file.read(slots, 0)
     return slots
-  }
-
-  #open(): number {
-    if (this.#file !== undefined) return this.#file
-    try {
-      this.#file = openSync(this.#path, 'wx+', 0o600)
-    } catch {
-      this.#file = openSync(this.#path, 'r+')
-    }
-    return this.#file
   }
 }
 

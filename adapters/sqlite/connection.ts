@@ -1,7 +1,9 @@
 import { openSync, closeSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
+import { BellFile } from './bell-file.ts'
 import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, openFile } from './driver.ts'
 import { isBusy, known, timeout } from './faults.ts'
+import { Turns } from './turns.ts'
 
 /** What the adapter was given: a path, a connection, or what opens one. */
 export type Source = string | SQLiteDatabase | (() => SQLiteDatabase)
@@ -21,25 +23,33 @@ const PRAGMAS = `
   PRAGMA fullfsync = 1;
   PRAGMA checkpoint_fullfsync = 1;`
 
-/** The longest rest between two tries, in ms. */
-const MAX_REST_MS = 8
-
 /** A connection of our own to the file, one transaction at a time. */
 export class Connection {
   readonly database: SQLiteDatabase
   /** The path of the file. */
   readonly file: string
-  readonly #timeoutMs: number
+  readonly timeoutMs: number
+  readonly bell: BellFile
+  readonly #turns: Turns
   readonly #closes: boolean
   #synchronous: Synchronous | undefined
   readonly #begin: SQLiteStatement
   readonly #look: SQLiteStatement
   readonly #commit: SQLiteStatement
 
-  private constructor(database: SQLiteDatabase, file: string, timeoutMs: number, closes: boolean) {
+  private constructor(
+    database: SQLiteDatabase,
+    bell: BellFile,
+    turns: Turns,
+    file: string,
+    timeoutMs: number,
+    closes: boolean,
+  ) {
     this.database = database
     this.file = file
-    this.#timeoutMs = timeoutMs
+    this.timeoutMs = timeoutMs
+    this.bell = bell
+    this.#turns = turns
     this.#closes = closes
     this.#begin = database.prepare('BEGIN IMMEDIATE')
     this.#look = database.prepare('BEGIN')
@@ -50,6 +60,7 @@ export class Connection {
   static async open(source: Source, setUp: string, timeoutMs: number): Promise<Connection> {
     let database: SQLiteDatabase | undefined
     const ends = typeof source !== 'object'
+    let bell: BellFile | undefined
     let name = typeof source === 'string' ? source : 'the database'
     try {
       if (typeof source === 'string') {
@@ -59,13 +70,16 @@ export class Connection {
       const opened = database
       name = fileOf(opened)
       if (name === '') throw new Error('it is in memory')
-      await patiently(opened, name, timeoutMs, () => {
+      bell = new BellFile(name, true)
+      const turns = new Turns(bell)
+      await patiently(opened, turns, { file: name, timeoutMs }, () => {
         opened.exec(PRAGMAS)
         opened.exec(setUp)
       })
-      return new Connection(opened, name, timeoutMs, ends)
+      return new Connection(opened, bell, turns, name, timeoutMs, ends)
     } catch (error) {
       if (ends) database?.close()
+      bell?.close()
       const fault = known(error, name)
       if (fault instanceof QuaysideError && fault.code !== 'STORAGE_FAILED') throw fault
       const reason = error instanceof Error ? ` (${error.message})` : ''
@@ -75,7 +89,7 @@ export class Connection {
 
   /** Runs `body` alone, in one transaction, when the lock is free. It may run again from its start. */
   change<T>(synchronous: Synchronous, body: () => T): Promise<T> {
-    return patiently(this.database, this.file, this.#timeoutMs, () => {
+    return patiently(this.database, this.#turns, this, () => {
       if (synchronous !== this.#synchronous) {
         // It takes effect when it is prepared, so each time anew.
         this.database.exec(`PRAGMA synchronous = ${synchronous}`)
@@ -87,7 +101,7 @@ export class Connection {
 
   /** Runs `body`, which only reads, on the file as it is at one moment. */
   look<T>(body: () => T): Promise<T> {
-    return patiently(this.database, this.file, this.#timeoutMs, () => this.#run(this.#look, body))
+    return patiently(this.database, this.#turns, this, () => this.#run(this.#look, body))
   }
 
   #run<T>(begin: SQLiteStatement, body: () => T): T {
@@ -120,25 +134,26 @@ export class Connection {
  */
 export async function patiently<T>(
   database: SQLiteDatabase,
-  name: string,
-  timeoutMs: number,
+  turns: Turns,
+  { file, timeoutMs }: { readonly file: string; readonly timeoutMs: number },
   step: () => T,
 ): Promise<T> {
+  await turns.before()
   const start = performance.now()
   for (let tries = 0; ; tries++) {
     try {
-      if (!isBetween(database)) return step()
+      if (!isBetween(database)) {
+        const result = step()
+        turns.hit(performance.now() - start)
+        return result
+      }
     } catch (error) {
-      if (!isBusy(error)) throw known(error, name)
+      if (!isBusy(error)) throw known(error, file)
     }
-    if (performance.now() - start > timeoutMs) throw timeout(name, timeoutMs)
-    // At different times, or those who wait would meet again.
-    await rest(Math.random() * Math.min(2 ** tries, MAX_REST_MS))
+    const ms = performance.now() - start
+    if (ms > timeoutMs) throw timeout(file, timeoutMs)
+    await turns.missed(tries, ms)
   }
-}
-
-function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /**

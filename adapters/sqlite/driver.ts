@@ -25,8 +25,13 @@ export interface SQLiteDatabase {
 }
 
 /** Whether a transaction is open on a connection; `undefined` where it does not say. */
-export function isBetween({ isTransaction, inTransaction }: SQLiteDatabase): boolean | undefined {
-  return isTransaction ?? inTransaction
+export function isBetween(database: SQLiteDatabase): boolean | undefined {
+  try {
+    return database.isTransaction ?? database.inTransaction
+  } catch {
+    // It is closed.
+    return false
+  }
 }
 
 /** Refuses what is no connection, such as a transaction object of a query builder. */

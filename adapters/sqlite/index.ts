@@ -7,6 +7,7 @@ import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
+import { BellFile } from './bell-file.ts'
 import type { Source } from './connection.ts'
 import { type SQLiteDatabase, fileOf } from './driver.ts'
 import { guaranteesOf } from './guarantees.ts'
@@ -65,7 +66,7 @@ export class SQLiteAdapter extends SegmentAdapter {
   ): void {
     const connection = transaction as SQLiteDatabase
     const number = putInbox(this.#source, connection, queue, messages, options)
-    this.#bell ??= new Bell(fileOf(connection))
+    this.#bell ??= new Bell(new BellFile(fileOf(connection), true))
     ringAfter(connection, number, this.#bell)
   }
 

@@ -1,7 +1,9 @@
 import { QuaysideError } from '../../src/errors.ts'
+import { BellFile } from './bell-file.ts'
 import { patiently } from './connection.ts'
-import { type SQLiteDatabase, checkConnection, isBetween } from './driver.ts'
+import { type SQLiteDatabase, checkConnection, fileOf, isBetween } from './driver.ts'
 import { withTables } from './tables.ts'
+import { Turns } from './turns.ts'
 
 /** What a message must be known by: a `Message` is. */
 export interface Delivered {
@@ -61,7 +63,15 @@ async function run(
   effects: () => unknown,
   options: OnceOptions,
 ): Promise<boolean> {
-  await patiently(database, 'the database', TIMEOUT_MS, () => database.exec('BEGIN IMMEDIATE'))
+  const file = fileOf(database)
+  const bell = new BellFile(file, false)
+  try {
+    await patiently(database, new Turns(bell), { file, timeoutMs: TIMEOUT_MS }, () =>
+      database.exec('BEGIN IMMEDIATE'),
+    )
+  } finally {
+    bell.close()
+  }
   try {
     const isFirst = markDone(database, message, options)
     if (isFirst) {

@@ -35,7 +35,7 @@ export class SQLiteStore implements TransactionalStore {
     this.#tables = new Tables(database)
     const version = database.prepare('PRAGMA data_version')
     let latest: number | undefined
-    this.#bell = new Bell(connection.file, {
+    this.#bell = new Bell(connection.bell, {
       isNews: () => latest !== (latest = (version.get() as { data_version: number }).data_version),
       hear: (rang) => {
         for (const [queue, listeners] of this.#listeners)
@@ -51,7 +51,9 @@ export class SQLiteStore implements TransactionalStore {
   }
 
   async open(name: string): Promise<QueueStore> {
-    const queue = await this.#connection.change('NORMAL', () => this.#tables.numberOf(name))
+    const queue =
+      (await this.#connection.look(() => this.#tables.find(name))) ??
+      (await this.#connection.change('NORMAL', () => this.#tables.numberOf(name)))
     const { clock = Date } = this.#options
     return {
       soleOwner: false,

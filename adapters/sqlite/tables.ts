@@ -29,13 +29,16 @@ export class Tables {
     )
   }
 
+  /** The number of a queue, if it has one. */
+  find(queue: string): number | undefined {
+    return (this.#number.get(encoder.encode(queue)) as { number: number } | null | undefined)?.number
+  }
+
   /** The number of a queue, which gets one if it has none. */
   numberOf(queue: string): number {
-    const name = encoder.encode(queue)
-    const found = this.#number.get(name) as { number: number } | null | undefined
-    if (found) return found.number
-    this.#name.run(name)
-    return (this.#number.get(name) as { number: number }).number
+    // First of all: a transaction that has read before it writes may find that it reads what is old by now, and fail.
+    this.#name.run(encoder.encode(queue))
+    return this.find(queue)!
   }
 
   /** All queues that ever were. */
