@@ -103,6 +103,12 @@ export const USES = [
            export const queue = new Queue('orders', { storage: new NodeFsAdapter('data') })`,
   },
   {
+    name: 'core + SQLite (Node)',
+    code: `import { Queue } from 'quayside/core'
+           import { SQLiteAdapter } from 'quayside/sqlite'
+           export const queue = new Queue('orders', { storage: new SQLiteAdapter('app.db') })`,
+  },
+  {
     // Croner is 10 of it.
     name: 'schedules, besides the core',
     budget: 13.5 * kB,

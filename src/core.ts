@@ -99,3 +99,4 @@ export type {
   StorageAdapter,
   StorageStats,
 } from './storage.ts'
+export type { HandedOver, TransactionProducer } from './within.ts'

@@ -87,6 +87,8 @@ export class Message<T> {
   readonly lane: string | undefined
   /** How long its result is kept, in ms, if it is. */
   readonly keepMs: number | undefined
+  /** The name of the queue that it came from. */
+  readonly queue: string
   readonly group: string
   /** What the attempt before this one failed with. */
   readonly lastError: string | undefined
@@ -99,7 +101,7 @@ export class Message<T> {
       typeof message === 'object' && message !== null && #settler in message ? message.#settler : undefined
   }
 
-  constructor(delivery: Delivery, payload: T, group: string, lease: Lease, settler: Settler) {
+  constructor(delivery: Delivery, payload: T, queue: string, group: string, lease: Lease, settler: Settler) {
     this.id = delivery.id
     this.payload = payload
     this.headers = delivery.headers ?? NO_HEADERS
@@ -109,6 +111,7 @@ export class Message<T> {
     this.key = delivery.key
     this.lane = delivery.lane
     this.keepMs = delivery.keepMs
+    this.queue = queue
     this.group = group
     this.lastError = delivery.lastError
     this.#lease = lease

@@ -4,22 +4,18 @@ import {
   type Checks,
   byteLength,
   checkArray,
-  checkBoolean,
-  checkCount,
-  checkMs,
-  checkName,
   checkNothing,
   checkOptions,
-  checkPositiveMs,
   checkSignal,
   checkSize,
   mustBe,
 } from './check.ts'
 import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
-import { checkLane } from './lane-rules.ts'
+import { MESSAGE } from './message-checks.ts'
 import { measure, prepare } from './prepare.ts'
 import type { AppendResult, NewMessage } from './storage.ts'
+import { TransactionProducer } from './within.ts'
 
 /** What belongs to one message. */
 export interface MessageOptions {
@@ -89,30 +85,15 @@ export interface BatchMessage<T> extends MessageOptions {
 
 export type SendResult = AppendResult
 
-// `Headers` and `Map` have entries of their own kind, which would be lost without a word.
-export const checkHeaders: Check = mustBe(
-  'a plain object of strings (try Object.fromEntries)',
-  (headers) => typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers),
+const checkTransaction: Check = mustBe(
+  'a connection or transaction of the database',
+  (value) => (typeof value === 'object' || typeof value === 'function') && value !== null,
 )
-
-const OPTIONS = {
-  id: checkName,
-  key: checkName,
-  lane: checkLane,
-  headers: checkHeaders,
-  delayMs: checkMs,
-  expiresInMs: checkPositiveMs,
-  maxAttempts: checkCount,
-  replace: checkBoolean,
-  maxDelayMs: checkPositiveMs,
-  keepMs: checkMs,
-  dedupeMs: checkMs,
-}
-const SEND_OPTIONS = { ...OPTIONS, signal: checkSignal }
+const SEND_OPTIONS = { ...MESSAGE, signal: checkSignal }
 /** What a message of a batch may have. */
 export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>, Check>> = {
   payload: checkNothing,
-  ...OPTIONS,
+  ...MESSAGE,
 }
 
 /** Sends messages to a queue. */
@@ -170,6 +151,17 @@ export class Producer<T> {
     return await this.#observe(true, messages, (drafts) =>
       this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),
     )
+  }
+
+  /**
+   * Sends in a transaction that the caller has begun on the database in which the storage lies, and commits: what it stores
+   * and the messages are there together, or not at all. What a transaction is says the storage; sqlite and postgres have them.
+   *
+   * @throws {@link QuaysideError} `UNSUPPORTED`, `INVALID_ARGUMENT`.
+   */
+  within(transaction: object): TransactionProducer<T> {
+    checkTransaction('within', 'transaction', transaction)
+    return new TransactionProducer(this.#context, transaction)
   }
 
   #prepare(

@@ -39,10 +39,11 @@ import {
   partsOf,
   toListed,
 } from './listed.ts'
+import { checkHeaders } from './message-checks.ts'
 import { uuid } from './message-id.ts'
 import { type Result, decodeOutcome } from './outcomes.ts'
 import { prepare } from './prepare.ts'
-import { Producer, checkHeaders } from './producer.ts'
+import { Producer } from './producer.ts'
 import { Results } from './results.ts'
 import { rulesOf } from './retry.ts'
 import type { StandardSchema } from './schema.ts'

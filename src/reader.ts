@@ -64,7 +64,7 @@ export class Reader<T> {
   }
 
   #openOne(delivery: Delivery, until: number): Opened<T> {
-    const { codec, schema } = this.context.options
+    const { codec, schema, name } = this.context.options
     const { group } = this.#settings
     const { receipt } = delivery
     const end = { settled: false, gone: false, onEnd: undefined }
@@ -72,8 +72,9 @@ export class Reader<T> {
     let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
-      if (!(payload instanceof Promise)) return new Message(delivery, payload, group, lease, this.#settler)
-      late = payload.then((valid) => new Message(delivery, valid, group, lease, this.#settler))
+      const make = (valid: T): Message<T> => new Message(delivery, valid, name, group, lease, this.#settler)
+      if (!(payload instanceof Promise)) return make(payload)
+      late = payload.then(make)
     } catch (error) {
       late = Promise.reject(error)
     }

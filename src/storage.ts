@@ -632,6 +632,24 @@ export interface StorageAdapter {
    */
   open(queue: string): Promise<QueueStorage>
   /**
+   * Hands messages over in a transaction that somebody has begun on the database of this storage, and will end: they are in
+   * the queue once it has committed, from the next step of anybody on the queue on, in the order in which they were handed
+   * over; and never if it does not commit. Durations count from that step. Absent where there are no such transactions.
+   *
+   * - Each message has an id; one that is a duplicate by then is dropped.
+   * - A driver that answers at once has this answer at once as well, and throw instead of reject, so that it can be used in
+   *   a transaction that cannot wait.
+   * - Changes nothing but through the transaction, and needs no open queue.
+   *
+   * Rejects: `INVALID_ARGUMENT` if `transaction` is none of this database; as the driver does.
+   */
+  appendWithin?(
+    transaction: object,
+    queue: string,
+    messages: readonly NewMessage[],
+    options: Pick<AppendOptions, 'groups'>,
+  ): Promise<void> | void
+  /**
    * The names of the queues that exist, sorted by UTF-16 code unit: those that have messages, groups or ids to remember.
    *
    * Rejects: as `open`, and `UNSUPPORTED` where the storage declares `listsQueues: false`.

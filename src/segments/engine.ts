@@ -26,6 +26,7 @@ import { cutIds, empty, tidy } from './ends.ts'
 import { type Group, allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { hintOf } from './hints.ts'
+import { hasMail, takeMail } from './inbox.ts'
 import { holdLeases } from './leases.ts'
 import { endHolds, hold, release } from './lanes/holds.ts'
 import { finishLanes } from './lanes/lane.ts'
@@ -42,6 +43,7 @@ import { addDue, retained, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
+  type StoreLimits,
   TABLES,
   type Table,
   type Transaction,
@@ -381,10 +383,17 @@ class View implements QueueStorage {
     return (this.#closed ??= this.#release())
   }
 
+  /** Whoever looks sees what was handed over. */
+  async #open(): Promise<void> {
+    while (await this.#rows.transact('read', hasMail))
+      await transact(this.#rows, this.#queue, 'consume', () => undefined)
+  }
+
   #run<T>(kind: Kind, verb: Verb<T>, group?: string, repair?: Repair<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
     if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
-    return transact(this.#rows, this.#queue, kind, verb, group, repair)
+    const run = (): Promise<T> => transact(this.#rows, this.#queue, kind, verb, group, repair)
+    return kind === 'read' && this.#rows.hasInbox ? this.#open().then(run) : run()
   }
 }
 
@@ -413,10 +422,12 @@ function transact<T>(
         ['state', groupKey(name)],
       ])
     try {
-      const work = openWork(tx, queue, now ?? rows.now(), rows.limits)
       // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
       // never get to the end of it if each run asked for what is due by another time.
-      now = work.clock
+      now ??= rows.now()
+      const finished = rows.hasInbox && kind !== 'read' ? emptyInbox(tx, queue, now, rows.limits) : undefined
+      const work = openWork(tx, queue, now, rows.limits)
+      work.finished = finished
       const group = name === undefined ? undefined : loadGroup(work, name)
       const { skew } = work.queue
       // What a group saw last counts too, if the transaction is about one.
@@ -433,6 +444,25 @@ function transact<T>(
       throw known
     }
   })
+}
+
+/** Takes in what was handed over, as a step before the step. Answers with the ids of messages that ended in it. */
+function emptyInbox(
+  tx: Transaction,
+  queue: string,
+  now: number,
+  limits: StoreLimits | undefined,
+): string[] | undefined {
+  const { messages, groups } = takeMail(tx)
+  if (messages.length === 0) return undefined
+  const work = openWork(tx, queue, now, limits)
+  const { skew } = work.queue
+  work.now = tick(work.clock, work.queue)
+  work.changed = work.queue.skew !== skew
+  declareGroups(work, groups)
+  append(work, messages, messages[0]!.id!)
+  putAll(work)
+  return work.finished
 }
 
 /** Lets the event loop turn now and then, in verbs of many steps. */
@@ -465,8 +495,13 @@ function keepLimits(
   )
 }
 
-/** Puts the state rows that changed. */
+/** Puts the rows that changed, and says what has finished. */
 export function finish(work: Work): void {
+  putAll(work)
+  if (work.finished !== undefined) work.tx.tell?.(hintOf(work.finished))
+}
+
+function putAll(work: Work): void {
   const { tx, now, queue } = work
   tidy(work)
   finishLanes(work)
@@ -479,7 +514,6 @@ export function finish(work: Work): void {
   }
   putForget(work)
   putKept(work)
-  if (work.finished !== undefined) tx.tell?.(hintOf(work.finished))
   if (!work.changed) return
   edit(work).latest = Math.max(queue.latest, now)
   tx.put('state', QUEUE_KEY, queue)

@@ -13,6 +13,7 @@ export {
   transactional,
 } from './bytes/index.ts'
 export { SEGMENT_GUARANTEES, SegmentAdapter } from './engine.ts'
+export { handOver } from './inbox.ts'
 export { OrderedMap } from './ordered-map.ts'
 export { type AsyncReads, type Write, rehearse } from './rehearsal.ts'
 export {

@@ -193,6 +193,12 @@ export interface QueueStore {
    */
   readonly soleOwner: boolean
 
+  /**
+   * Whether others put rows of `handOver` in transactions of their own: the engine then looks for them in each step, and
+   * takes their messages into the queue. @defaultValue `false`
+   */
+  readonly hasInbox?: boolean | undefined
+
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
 

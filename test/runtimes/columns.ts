@@ -23,6 +23,7 @@ export const COLUMNS: readonly Column[] = [
     // The disk is the same everywhere, and waiting for it takes its time.
     options: ({ name }) => ({ durability: name === 'Node 24' ? 'fsync' : 'os' }),
   },
+  { adapter: 'sqlite', needs: 'sqlite', options: () => ({ durability: 'normal' }) },
   {
     adapter: 'redis',
     needs: 'sockets',

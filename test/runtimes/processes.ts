@@ -6,13 +6,20 @@ import { ROOT } from '../support/sources.ts'
 import type { Runtime, Session } from './runtime.ts'
 import type { Suite } from './inside/suite.ts'
 
-const HAS = ['files', 'sockets'] as const
+const HAS = ['files', 'sqlite', 'sockets'] as const
+/** Node has a SQLite of its own from here on. */
+const SQLITE = [22, 13] as const
 
 /** A runtime that is a program: it is started with the path of a script, and called over standard input and output. */
-function runtime(name: string, path: string, words: readonly string[] = []): Runtime {
+function runtime(
+  name: string,
+  path: string,
+  words: readonly string[] = [],
+  has: Runtime['has'] = HAS,
+): Runtime {
   return {
     name,
-    has: HAS,
+    has,
     async open(installed, tested) {
       const version = versionOf(path)
       const script = await installed.write({ ...tested, host: 'process' })
@@ -89,5 +96,6 @@ export function otherNode(): Runtime | string {
   if (major === 24) return `the system's Node is ${node.version}: only Node 24 is tested`
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
     return `the system's Node is ${node.version}, older than ${OLDEST.join('.')}: only Node 24 is tested`
-  return runtime(`Node ${major}`, node.path)
+  const isOld = major < SQLITE[0] || (major === SQLITE[0] && minor < SQLITE[1])
+  return runtime(`Node ${major}`, node.path, [], isOld ? HAS.filter((one) => one !== 'sqlite') : HAS)
 }

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
+import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
 import * as script from '../../presets/service-worker.ts'
@@ -27,6 +28,7 @@ const SEGMENTS = [
   'ByteAdapter',
   'compareKeys',
   'DEFAULT_LIMITS',
+  'handOver',
   'isBehind',
   'OrderedMap',
   'rehearse',
@@ -113,6 +115,10 @@ test('quayside/fs exports the adapter, and what makes a damaged directory good',
   expect(names(fs)).toEqual(['NodeFsAdapter', 'salvage'])
 })
 
+test('quayside/sqlite exports the adapter', () => {
+  expect(names(sqlite)).toEqual(['markDone', 'once', 'SQLiteAdapter'])
+})
+
 test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {
   expect(names(cloudflareKV)).toEqual(['CloudflareKVAdapter', 'priceOf'])
 })
@@ -151,7 +157,7 @@ test('the members of the classes are those of the documentation, and no others',
     'watch',
   ])
   expect(Symbol.asyncDispose in quayside.Queue.prototype).toBe(true)
-  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch'])
+  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch', 'within'])
   expect(members(quayside.Consumer)).toEqual([
     'ack',
     'ackBatch',

@@ -1,0 +1,172 @@
+import { openSync, closeSync } from 'node:fs'
+import { QuaysideError } from '../../src/errors.ts'
+import { BellFile } from './bell-file.ts'
+import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, openFile } from './driver.ts'
+import { isBusy, known, timeout } from './faults.ts'
+import { Turns } from './turns.ts'
+
+/** What the adapter was given: a path, a connection, or what opens one. */
+export type Source = string | SQLiteDatabase | (() => SQLiteDatabase)
+
+/** How long a commit waits for the disk: `FULL`, until it has it; `NORMAL`, not at all. */
+export type Synchronous = 'FULL' | 'NORMAL'
+
+/**
+ * Nobody waits for a lock inside of SQLite, which would block the event loop: who finds it taken comes again. A log that has
+ * grown for once is cut; true waiting for the disk needs a special word on a Mac.
+ */
+const PRAGMAS = `
+  PRAGMA busy_timeout = 0;
+  PRAGMA journal_mode = WAL;
+  PRAGMA journal_size_limit = 67108864;
+  PRAGMA cache_size = -8192;
+  PRAGMA fullfsync = 1;
+  PRAGMA checkpoint_fullfsync = 1;`
+
+/** A connection of our own to the file, one transaction at a time. */
+export class Connection {
+  readonly database: SQLiteDatabase
+  /** The path of the file. */
+  readonly file: string
+  readonly timeoutMs: number
+  readonly bell: BellFile
+  readonly #turns: Turns
+  readonly #closes: boolean
+  #synchronous: Synchronous | undefined
+  readonly #begin: SQLiteStatement
+  readonly #look: SQLiteStatement
+  readonly #commit: SQLiteStatement
+
+  private constructor(
+    database: SQLiteDatabase,
+    bell: BellFile,
+    turns: Turns,
+    file: string,
+    timeoutMs: number,
+    closes: boolean,
+  ) {
+    this.database = database
+    this.file = file
+    this.timeoutMs = timeoutMs
+    this.bell = bell
+    this.#turns = turns
+    this.#closes = closes
+    this.#begin = database.prepare('BEGIN IMMEDIATE')
+    this.#look = database.prepare('BEGIN')
+    this.#commit = database.prepare('COMMIT')
+  }
+
+  /** @param setUp SQL that makes what has to be there. */
+  static async open(source: Source, setUp: string, timeoutMs: number): Promise<Connection> {
+    let database: SQLiteDatabase | undefined
+    const ends = typeof source !== 'object'
+    let bell: BellFile | undefined
+    let name = typeof source === 'string' ? source : 'the database'
+    try {
+      if (typeof source === 'string') {
+        create(source)
+        database = await openFile(source)
+      } else database = typeof source === 'function' ? source() : source
+      const opened = database
+      name = fileOf(opened)
+      if (name === '') throw new Error('it is in memory')
+      bell = new BellFile(name, true)
+      const turns = new Turns(bell)
+      await patiently(opened, turns, { file: name, timeoutMs }, () => {
+        opened.exec(PRAGMAS)
+        opened.exec(setUp)
+      })
+      return new Connection(opened, bell, turns, name, timeoutMs, ends)
+    } catch (error) {
+      if (ends) database?.close()
+      bell?.close()
+      const fault = known(error, name)
+      if (fault instanceof QuaysideError && fault.code !== 'STORAGE_FAILED') throw fault
+      const reason = error instanceof Error ? ` (${error.message})` : ''
+      throw new QuaysideError('STORAGE_UNAVAILABLE', `${name} cannot be opened${reason}`, { cause: error })
+    }
+  }
+
+  /** Runs `body` alone, in one transaction, when the lock is free. It may run again from its start. */
+  change<T>(synchronous: Synchronous, body: () => T): Promise<T> {
+    return patiently(this.database, this.#turns, this, () => {
+      if (synchronous !== this.#synchronous) {
+        // It takes effect when it is prepared, so each time anew.
+        this.database.exec(`PRAGMA synchronous = ${synchronous}`)
+        this.#synchronous = synchronous
+      }
+      return this.#run(this.#begin, body)
+    })
+  }
+
+  /** Runs `body`, which only reads, on the file as it is at one moment. */
+  look<T>(body: () => T): Promise<T> {
+    return patiently(this.database, this.#turns, this, () => this.#run(this.#look, body))
+  }
+
+  #run<T>(begin: SQLiteStatement, body: () => T): T {
+    begin.run()
+    try {
+      const result = body()
+      this.#commit.run()
+      return result
+    } catch (error) {
+      // Where SQLite has ended it already, there is nothing to end.
+      if (isBetween(this.database) !== false) {
+        try {
+          this.database.exec('ROLLBACK')
+        } catch {
+          // There is none.
+        }
+      }
+      throw error
+    }
+  }
+
+  close(): void {
+    if (this.#closes) this.database.close()
+  }
+}
+
+/**
+ * Has something done at once, or else as soon as nobody else has the lock, or is in the middle of a transaction on this very
+ * connection. The event loop goes on meanwhile.
+ */
+export async function patiently<T>(
+  database: SQLiteDatabase,
+  turns: Turns,
+  { file, timeoutMs }: { readonly file: string; readonly timeoutMs: number },
+  step: () => T,
+): Promise<T> {
+  await turns.before()
+  const start = performance.now()
+  for (let tries = 0; ; tries++) {
+    try {
+      if (!isBetween(database)) {
+        const result = step()
+        turns.hit(performance.now() - start)
+        return result
+      }
+    } catch (error) {
+      if (!isBusy(error)) throw known(error, file)
+    }
+    const ms = performance.now() - start
+    if (ms > timeoutMs) throw timeout(file, timeoutMs)
+    await turns.missed(tries, ms)
+  }
+}
+
+/**
+ * Makes an empty file that nobody else may read: SQLite gives those beside it the same permissions. One that is there is not
+ * touched: who closes a file loses the locks that this process has on it.
+ */
+function create(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST')
+      throw new QuaysideError('STORAGE_UNAVAILABLE', `${path} cannot be made (${(error as Error).message})`, {
+        cause: error,
+      })
+  }
+}

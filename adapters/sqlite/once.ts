@@ -1,0 +1,108 @@
+import { QuaysideError } from '../../src/errors.ts'
+import { BellFile } from './bell-file.ts'
+import { patiently } from './connection.ts'
+import { type SQLiteDatabase, checkConnection, fileOf, isBetween } from './driver.ts'
+import { withTables } from './tables.ts'
+import { Turns } from './turns.ts'
+
+/** What a message must be known by: a `Message` is. */
+export interface Delivered {
+  readonly queue: string
+  readonly group: string
+  readonly id: string
+  readonly timestamp: number
+}
+
+export interface OnceOptions {
+  /**
+   * How long it is known that a message is done, in ms. Must be longer than it may take until a message arrives again whose ack
+   * was lost. @defaultValue 604,800,000 (7 days)
+   */
+  readonly keepMs?: number | undefined
+}
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000
+const TIMEOUT_MS = 30_000
+
+/** Those who work on a connection, one after the other. */
+const busy = new WeakMap<SQLiteDatabase, Promise<unknown>>()
+
+/**
+ * Runs `effects` in a transaction on `database` together with a mark that the message is done, so that what it writes there
+ * happens exactly once: a message that arrives again after its ack was lost finds the mark, and `effects` does not run.
+ *
+ * ```ts
+ * await consumer.run((message) => once(database, message, () => database.prepare(…).run(message.payload.total)))
+ * ```
+ *
+ * @param database Any SQLite file with a connection that nobody else uses meanwhile if `effects` is asynchronous: what happens
+ * on it until `effects` has ended is in the transaction. Calls on one connection wait for each other.
+ * @returns whether it ran; `false`: the message was done before.
+ * @throws what `effects` throws: nothing is changed then. `TIMEOUT`: the file was locked for 30 s.
+ */
+export async function once(
+  database: SQLiteDatabase,
+  message: Delivered,
+  effects: () => unknown,
+  options: OnceOptions = {},
+): Promise<boolean> {
+  checkConnection('once', database)
+  const before = busy.get(database)
+  const work = (before ?? Promise.resolve()).then(() => run(database, message, effects, options))
+  const end = work.then(
+    () => undefined,
+    () => undefined,
+  )
+  busy.set(database, end)
+  return await work
+}
+
+async function run(
+  database: SQLiteDatabase,
+  message: Delivered,
+  effects: () => unknown,
+  options: OnceOptions,
+): Promise<boolean> {
+  const file = fileOf(database)
+  const bell = new BellFile(file, false)
+  try {
+    await patiently(database, new Turns(bell), { file, timeoutMs: TIMEOUT_MS }, () =>
+      database.exec('BEGIN IMMEDIATE'),
+    )
+  } finally {
+    bell.close()
+  }
+  try {
+    const isFirst = markDone(database, message, options)
+    if (isFirst) {
+      const effect = effects()
+      if (effect instanceof Promise) await effect
+    }
+    database.exec('COMMIT')
+    return isFirst
+  } catch (error) {
+    if (isBetween(database) !== false) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/**
+ * Marks a message as done in a transaction of your own, for libraries that begin and commit it themselves.
+ *
+ * @returns `false` if it was done before: then do nothing.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open.
+ */
+export function markDone(
+  database: SQLiteDatabase,
+  { queue, group, id, timestamp }: Delivered,
+  { keepMs = WEEK_MS }: OnceOptions = {},
+): boolean {
+  checkConnection('markDone', database)
+  if (isBetween(database) === false)
+    throw new QuaysideError(
+      'INVALID_ARGUMENT',
+      'markDone: no transaction is open on this connection: begin one first',
+    )
+  const name = JSON.stringify([queue, group, id, timestamp])
+  return withTables(database, (tables) => tables.mark(name, Date.now(), keepMs))
+}
