@@ -81,7 +81,8 @@ export class Rests {
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.
-    if (startedAt > record.failedAt) {
+    const isNews = startedAt > record.failedAt
+    if (isNews) {
       record.rounds++
       record.failedAt = this.#clock.now()
     }
@@ -92,11 +93,18 @@ export class Rests {
     }
     const hold = await this.#holdOf(lane)
     if (hold !== undefined && isHeld(hold)) return
-    if (!asksForRest && record.failures < MOST_FAILURES && !hold?.probing) return
+    // What began before it rested says nothing of its probe, which is still under way.
+    if (!asksForRest && (hold?.probing ? !isNews : record.failures < MOST_FAILURES)) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
     const forMs = retryAfterMs ?? ownMs
     if ((hold?.endsInMs ?? 0) < forMs)
       await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+  }
+
+  /** A probe ends of which the server has not heard, or that it did not like: the next to go is a probe as well. */
+  async again(lane: string): Promise<void> {
+    const { probing, reason } = (await this.#holdOf(lane)) ?? {}
+    if (probing) await this.#queue.hold({ group: GROUP, lane, reason, forMs: 1, probe: true })
   }
 
   #tellNarrow(): void {
