@@ -55,9 +55,11 @@ export class Rests {
     this.#narrow = narrow
   }
 
-  /** Nothing of the lane goes until somebody calls {@link probe}. */
+  /** Nothing of the lane goes until somebody calls {@link probe}. One that asked for rest gets that first. */
   async hold(lane: string, reason: string): Promise<void> {
-    await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
+    const hold = await this.#holdOf(lane)
+    if (hold?.endsInMs === undefined || isUnreachable(hold))
+      await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
   }
 
   /** The server answered, and had nothing against being asked. */
@@ -92,7 +94,7 @@ export class Rests {
       this.#tellNarrow()
     }
     const hold = await this.#holdOf(lane)
-    if (hold !== undefined && isHeld(hold)) return
+    if (hold !== undefined && isHeld(hold) && !asksForRest) return
     // What began before it rested says nothing of its probe, which is still under way.
     if (!asksForRest && (hold?.probing ? !isNews : record.failures < MOST_FAILURES)) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
