@@ -1,5 +1,6 @@
 import { invalid } from '../check.ts'
-import type { ListedMessage, MessageState, Queue } from '../core.ts'
+import type { ListedMessage, MessageOptions, MessageState, Queue } from '../core.ts'
+import type { OutboxRequestInit } from './init.ts'
 import type { OutboxRules } from './options.ts'
 import { find } from './owned.ts'
 import { type OutboxPayload, pack } from './request.ts'
@@ -26,8 +27,8 @@ export async function edit(
   const { payload } = await pack(tried, input, { replace: true }, rules, false)
   const found = await find(queue, id)
   if (found?.state === 'parked') {
-    const { headers } = found
-    return (await queue.edit(id, payload, { headers })) ? 'parked' : undefined
+    const { headers, maxAttempts } = found
+    return (await queue.edit(id, payload, { headers, maxAttempts })) ? 'parked' : undefined
   }
   if (onlyParked || found === undefined) return undefined
   // With nothing of its lane handed out, it stays as it is until it is replaced.
@@ -36,18 +37,36 @@ export async function edit(
   try {
     const message = await find(queue, id)
     if (message === undefined || !NOBODY_HAS.includes(message.state)) return undefined
-    await queue.createProducer().send(payload, optionsOf(message, rules.keepResponse))
+    const options = optionsOf(message, rules)
+    // Nobody wants it any more.
+    if (options.expiresInMs! <= 0) return undefined
+    await queue.createProducer().send(payload, options)
     return message.state
   } finally {
     await queue.release({ lane })
   }
 }
 
+/** Under which name a message says what no list tells of how it was stored. */
+export const TERMS = 'quayside-terms'
+
+/** As text, for who edits a request: until when it may be sent, how long its id is known, and its response kept. */
+export function termsOf(
+  { expiresInMs, dedupeMs, keepResponse }: OutboxRequestInit,
+  now: number,
+): string | undefined {
+  const terms = [typeof expiresInMs === 'number' ? now + expiresInMs : undefined, dedupeMs, keepResponse]
+  return terms.some((term) => typeof term === 'number') ? terms.join() : undefined
+}
+
 function optionsOf(
   { id, key, lane, headers, maxAttempts, attempt, nextInMs, lastError }: ListedMessage<OutboxPayload>,
-  keepMs: number,
-): object {
+  { clock, keepResponse }: OutboxRules,
+): MessageOptions & { readonly replace: true } {
   // One that was given back (it waits for its parent, or there was no network) has its place already.
   const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
-  return { id, key, lane, headers, maxAttempts, keepMs, delayMs, replace: true }
+  const terms = headers[TERMS]?.split(',').map((term) => (term === '' ? undefined : Number(term)))
+  const [expiresAt, dedupeMs, keepMs = keepResponse] = terms ?? []
+  const expiresInMs = expiresAt && expiresAt - clock.now()
+  return { id, key, lane, headers, maxAttempts, delayMs, expiresInMs, dedupeMs, keepMs, replace: true }
 }

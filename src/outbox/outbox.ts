@@ -36,7 +36,7 @@ import { type OutboxPayload, pack } from './request.ts'
 import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
-import { edit } from './edit.ts'
+import { TERMS, edit, termsOf } from './edit.ts'
 import type {
   OutboxListOptions,
   OutboxRequestInit,
@@ -255,10 +255,12 @@ export class Outbox {
       this.#waiters.add(waiter)
     }
     if (after !== undefined) this.#family.adopt(after, id)
+    const terms = termsOf(init, this.#rules.clock.now())
     const headers = {
       ...meta,
       ...(owner && { [OWNER]: owner }),
       ...(after !== undefined && { [AFTER]: after }),
+      ...(terms && { [TERMS]: terms }),
     }
     // Who waits for it learns by its end that it was accepted elsewhere.
     const keepMs = keeps ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0) : undefined
@@ -568,9 +570,8 @@ export class Outbox {
   }
 
   /**
-   * Has a request that waits be another one from now on: it keeps its id, place and key, and gets an `Idempotency-Key` of its own.
-   * Answers whether it was there and nobody was sending it; if not, nothing is changed. Of what it was stored with, `expiresInMs`
-   * and `dedupeMs` are forgotten, and its response is kept as this outbox says.
+   * Has a request that waits be another one from now on: it keeps its id, place, key and all else that it was stored with, and gets
+   * an `Idempotency-Key` of its own. Answers whether it was there and nobody was sending it; if not, nothing is changed.
    *
    * @throws as {@link fetch}
    */
@@ -629,8 +630,8 @@ export class Outbox {
     this.#sender.end(owner)
     await this.#session.allEnded(prefix)
     if (what === 'keep') return
-    await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
     await this.#rests.forget(prefix)
+    await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
     // There is nothing left that could start.
     if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
   }

@@ -61,18 +61,29 @@ export async function drop(
   // What moves while it is looked at is found by the next look.
   while ((await cancel(owned(queue, prefix))) > 0);
   if (prefix === undefined) return await queue.purge()
-  const dead = new Set<string>()
-  for await (const page of owned(queue, prefix, ['dead'])) for (const { id } of page) dead.add(id)
-  await queue.deadLetters().delete([...dead])
-  // What was cancelled is deleted when somebody comes to it.
+  const gone = new Set<string>()
+  for await (const page of owned(queue, prefix, ['dead'])) for (const { id } of page) gone.add(id)
+  await queue.deadLetters().delete([...gone])
   const consumer = queue.createConsumer(GROUP, { only: prefix })
-  for (let late; (late = await consumer.receive()) !== undefined;) await queue.cancel([late.id])
+  for (let left = true; left;) {
+    // A parked one that a newer one of its id hides is known by that id no more: it has to be claimed.
+    for await (const page of owned(queue, prefix, ['parked'])) await queue.resume(page.map(({ id }) => id))
+    // And what was cancelled is deleted when somebody comes to it.
+    for (let late; (late = await consumer.receive()) !== undefined;) {
+      const { id } = late
+      if ((await queue.cancel([id]))[0]) continue
+      await late.ack().catch(() => undefined)
+      gone.add(id)
+    }
+    left = false
+    for await (const page of owned(queue, prefix)) left ||= page.length > 0
+  }
   if (queue.guarantees.results === false) return
   const kept: string[] = []
   for await (const { messages } of pages((cursor) => queue.list({ state: 'done', cursor }))) {
     for (const { id, outcome } of messages) {
       const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string }) : undefined
-      if (dead.has(id) || value?.owner === owner) kept.push(id)
+      if (gone.has(id) || value?.owner === owner) kept.push(id)
     }
   }
   const producer = queue.createProducer()

@@ -55,9 +55,11 @@ export class Rests {
     this.#narrow = narrow
   }
 
-  /** Nothing of the lane goes until somebody calls {@link probe}. */
+  /** Nothing of the lane goes until somebody calls {@link probe}. One that asked for rest gets that first. */
   async hold(lane: string, reason: string): Promise<void> {
-    await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
+    const hold = await this.#holdOf(lane)
+    if (hold?.endsInMs === undefined || isUnreachable(hold))
+      await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
   }
 
   /** The server answered, and had nothing against being asked. */
@@ -81,7 +83,8 @@ export class Rests {
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.
-    if (startedAt > record.failedAt) {
+    const isNews = startedAt > record.failedAt
+    if (isNews) {
       record.rounds++
       record.failedAt = this.#clock.now()
     }
@@ -91,12 +94,19 @@ export class Rests {
       this.#tellNarrow()
     }
     const hold = await this.#holdOf(lane)
-    if (hold !== undefined && isHeld(hold)) return
-    if (!asksForRest && record.failures < MOST_FAILURES && !hold?.probing) return
+    if (hold !== undefined && isHeld(hold) && !asksForRest) return
+    // What began before it rested says nothing of its probe, which is still under way.
+    if (!asksForRest && (hold?.probing ? !isNews : record.failures < MOST_FAILURES)) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
     const forMs = retryAfterMs ?? ownMs
     if ((hold?.endsInMs ?? 0) < forMs)
       await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+  }
+
+  /** A probe ends of which the server has not heard, or that it did not like: the next to go is a probe as well. */
+  async again(lane: string): Promise<void> {
+    const { probing, reason } = (await this.#holdOf(lane)) ?? {}
+    if (probing) await this.#queue.hold({ group: GROUP, lane, reason, forMs: 1, probe: true })
   }
 
   #tellNarrow(): void {

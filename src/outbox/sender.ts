@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
-import { type ErrorCode, type HandlerContext, type Message, QuaysideError, type Queue } from '../core.ts'
+import type { ErrorCode, HandlerContext, ListedMessage, Message, Queue } from '../core.ts'
+import { hasCode } from '../trouble.ts'
 import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
@@ -164,7 +165,7 @@ export class Sender {
       }
       stopped.signal.throwIfAborted()
     }
-    await this.#settle(message, verdict, waiters, { epoch, startedAt })
+    await this.#settle(message, verdict, waiters, { epoch, startedAt, isLost: this.#lost.has(stopped) })
   }
 
   /** What `before` and `fetch` need to know of this message. */
@@ -187,7 +188,7 @@ export class Sender {
     message: Message<OutboxPayload>,
     verdict: Verdict,
     waiters: readonly Waiter[],
-    began: { readonly epoch: number; readonly startedAt: number },
+    began: { readonly epoch: number; readonly startedAt: number; readonly isLost: boolean },
   ): Promise<void> {
     const { id, lane = '' } = message
     const { rests, look } = this.#means
@@ -199,7 +200,17 @@ export class Sender {
       outcome = 'retry'
       reason = doubt + reason
     }
+    const counts = look() || response !== undefined
+    // Before the message is given back, or it would be claimed again at once.
+    const rest = async (): Promise<void> => {
+      // A conflict is between requests, and no trouble of the destination. What is lost is nobody's probe any more.
+      const isTrouble = doubt === undefined && counts && (!began.isLost || verdict.retryAfterMs !== undefined)
+      if (this.#hasLanes && isTrouble) await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+    }
     if (outcome !== 'dead' && (await this.#isReplaced(message))) {
+      if (outcome === 'retry') await rest()
+      // Its end must not pass for that of a probe.
+      if (this.#hasLanes && outcome !== 'park') await this.#quietly(rests.again(lane))
       await message.ack().catch(unlessStale)
       this.#tell(message, 'cancelled', response, `replaced by a newer one: ${reason}`)
       return answer(waiters, 'cancelled', undefined, response)
@@ -217,12 +228,8 @@ export class Sender {
         if (this.#hasLanes && began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
         await message.nack({ counts: false, delayMs: this.#hasLanes ? 0 : HELD_MS, reason })
       } else {
-        // Before it is given back, or it would be claimed again at once.
-        const counts = look() || response !== undefined
         if (!counts || message.attempt < message.maxAttempts) state = 'retrying'
-        // A conflict is between requests, and no trouble of the destination.
-        if (this.#hasLanes && doubt === undefined && counts)
-          await this.#quietly(rests.failed(lane, verdict, began.startedAt))
+        await rest()
         await message.nack({ counts, delayMs: verdict.retryAfterMs, reason })
       }
     } catch (error) {
@@ -284,6 +291,8 @@ export class Sender {
   async #parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<StoredState> {
     if (this.#means.queue.guarantees.parking ?? true) {
       await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
+      // A newer one of its id that came meanwhile would hide it: it goes once more, and then that one goes in its place.
+      if (await this.#isReplaced(message)) await this.#means.queue.resume([message.id])
       return 'parked'
     }
     await message.reject({ reason })
@@ -315,8 +324,7 @@ export class Sender {
       const ours = request.headers.get(IDEMPOTENCY_KEY)
       const edited = await onParked(request, response.clone(), message)
       if (!edited) return false
-      const { headers } = edited
-      if (headers.get(IDEMPOTENCY_KEY) === ours) headers.delete(IDEMPOTENCY_KEY)
+      if (edited.headers.get(IDEMPOTENCY_KEY) === ours) edited.headers.delete(IDEMPOTENCY_KEY)
       ;({ payload, version } = await pack('onParked', edited, { replace: true }, rules, false))
     } catch (error) {
       events.fail(error)
@@ -324,16 +332,20 @@ export class Sender {
     }
     await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
     for (const waiter of waiters) Object.assign(waiter, { version, state: 'stored' })
-    await queue.edit(message.id, payload, { headers: { ...message.headers, [EDITS]: `${edits + 1}` } })
+    const headers = { ...message.headers, [EDITS]: `${edits + 1}` }
+    await queue.edit(message.id, payload, { headers, maxAttempts: message.maxAttempts })
     this.#tell(message, 'retrying', response, reason)
     return true
   }
 
   /** Whether a newer request of the same id waits behind this one. */
-  async #isReplaced({ id, timestamp }: Message<OutboxPayload>): Promise<boolean> {
+  async #isReplaced({ id, timestamp, attempt: count }: Message<OutboxPayload>): Promise<boolean> {
     try {
       const { messages } = await this.#means.queue.list({ ids: [id], bodies: false })
-      return messages.some((other) => other.state !== 'leased' && other.timestamp !== timestamp)
+      // Both may be of the same millisecond.
+      const isOther = (one: ListedMessage<OutboxPayload>): boolean =>
+        one.timestamp !== timestamp || one.attempt < count
+      return messages.some((one) => one.state !== 'leased' && isOther(one))
     } catch {
       return false
     }
@@ -397,8 +409,4 @@ function isStale(error: unknown): boolean {
 
 function unlessStale(error: unknown, also?: ErrorCode): void {
   if (!isStale(error) && !(also && hasCode(error, also))) throw error
-}
-
-function hasCode(error: unknown, code: ErrorCode): boolean {
-  return error instanceof QuaysideError && error.code === code
 }

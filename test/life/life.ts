@@ -323,6 +323,8 @@ class Lives {
       world.hasSession = true
       for (let i = 0; i < 60; i++) {
         await world.pass(i < 10 ? 1000 : 60_000)
+        // They look at the page again: what a tab had heard late of an earlier session is tried once more.
+        this.#dispatch('pageshow')
         const { messages } = await tab.outbox.list({ bodies: false })
         if (messages.length === 0) break
         await this.#resolveIn(tab, true)

@@ -330,7 +330,7 @@ export class World {
     if (type === 'accepted') holds(({ done }) => done > 0)
     if (type === 'dead') holds(() => false)
     if (type === 'cancelled')
-      holds(({ dropped, replacedBy, edited }) => dropped || edited || replacedBy !== undefined)
+      holds((wish) => wish.dropped || wish.edited || wishes.some((other) => mayReplace(other, wish)))
     if (type === 'parked' && reason !== '') holds((wish) => isTrue(wish, reason))
   }
 
@@ -346,6 +346,11 @@ export class World {
       this.problem(`${n} (${id}) of ${owner} to ${origin} is lost: ${answers.join()}`)
     }
   }
+}
+
+/** Whoever asked for it may not have heard yet that it is stored. */
+function mayReplace(newer: Wish, wish: Wish): boolean {
+  return newer !== wish && newer.stored !== 'no' && !isBefore(newer, wish)
 }
 
 /** Whether what is said of a parked request is so. */

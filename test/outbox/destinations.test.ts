@@ -174,6 +174,75 @@ describe('a destination cools down', () => {
     await stop()
   }, 30_000)
 
+  test.each([
+    [401, 429],
+    [429, 401],
+  ])('rests for as long as it said, though somebody has to log in: first %i, then %i', async (...told) => {
+    const answers: ((status: number) => void)[] = []
+    const { origin, arrived } = await serve((response, _, number) => {
+      if (number > 2) return response.end()
+      answers.push((status) =>
+        response.writeHead(status, { 'retry-after': status === 429 ? '60' : [] }).end(),
+      )
+    })
+    const { outbox, clock, told: heard } = setUpOutbox({ concurrency: 2 })
+    const stop = outbox.start()
+    for (let i = 0; i < 6; i++) await outbox.store(origin, post(`${i}`))
+    await expect.poll(() => answers.length).toBe(2)
+    for (const [i, status] of told.entries()) {
+      answers[i]!(status)
+      await heard(status === 401 ? 'held' : 'retrying')
+    }
+    await outbox.resume()
+    await clock.advance(59_000)
+    await settle()
+    expect(arrived.length).toBe(2)
+    await passes(clock, 1000, () => arrived.length === 8)
+    await stop()
+  })
+
+  test('one goes at a time until one was accepted, also where a newer one replaces the probe', async () => {
+    const calls: { readonly text: string; readonly end: (response?: Response) => void }[] = []
+    const { outbox, clock } = setUpOutbox({
+      fetch: async (request) => {
+        const text = await request.text()
+        return await new Promise((resolve, reject) => {
+          const end = (response?: Response): void =>
+            response === undefined ? reject(new TypeError('Failed to fetch')) : resolve(response)
+          calls.push({ text, end })
+        })
+      },
+    })
+    const stop = outbox.start()
+    const store = (body: string): Promise<unknown> =>
+      outbox.store('http://a.example/', { method: 'PUT', body, id: body.slice(0, 1), replace: true })
+    const settled = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) await settle()
+    }
+    for (const body of ['a1', 'b1', 'c1', 'd1', 'e1', 'f1']) await store(body)
+    await settled()
+    expect(calls.map(({ text }) => text)).toEqual(['a1', 'b1', 'c1', 'd1'])
+    const [b, ...others] = calls.splice(0)
+    for (const { end } of others) end()
+    await settled()
+    await clock.advance(1000)
+    await settled()
+    expect(calls.length, 'a probe').toBe(1)
+    // It ends without an answer while a newer one waits, and so does one from before.
+    const [probe] = calls.splice(0)
+    await store(`${probe!.text.slice(0, 1)}2`)
+    probe!.end()
+    b!.end()
+    await settled()
+    await clock.advance(5000)
+    await settled()
+    expect(calls.length, 'another probe').toBe(1)
+    calls.splice(0)[0]!.end(new Response())
+    await settled()
+    expect(calls.length).toBeGreaterThan(0)
+    await stop()
+  })
+
   test('does not rest for what one request is told', async () => {
     const { origin, arrived } = await serve(statuses(500, 200, 500, 200, 500, 200))
     const { outbox } = setUpOutbox({ concurrency: 1 })

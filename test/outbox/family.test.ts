@@ -150,7 +150,50 @@ describe('edit', () => {
     await stop()
   })
 
-  test('of what is parked has it tried again', async () => {
+  test('keeps all else that a request was stored with', async () => {
+    const { origin, bodies } = await serve(statuses(200))
+    const { outbox, queue, clock } = setUpOutbox()
+    const init = { key: 'k', meta: { a: 'b' }, maxAttempts: 2, dedupeMs: 50_000, keepResponse: 5000 }
+    const edited = (id: string): Promise<boolean> =>
+      outbox.edit(id, new Request(origin, post(`${id} edited`)))
+    await outbox.store(origin, { ...post('1'), ...init, id: 'known', delayMs: 1000, expiresInMs: 20_000 })
+    await outbox.store(origin, { ...post('2'), ...init, id: 'late', expiresInMs: 20_000 })
+    for (const id of ['known', 'late']) expect(await edited(id)).toBe(true)
+    const { messages } = await outbox.list()
+    for (const { key, lane, headers, maxAttempts } of messages) {
+      expect({ key, lane, maxAttempts }).toEqual({ key: 'k', lane: ` ${origin}`, maxAttempts: 2 })
+      expect(headers['a']).toBe('b')
+    }
+    expect(messages.map(({ id, nextInMs }) => [id, nextInMs])).toContainEqual(['known', 1000])
+    await clock.advance(1000)
+    await outbox.cancel('late')
+    await outbox.drain()
+    expect(bodies()).toEqual(['known edited'])
+    expect((await outbox.response('known'))!.status).toBe(200)
+    expect((await outbox.store(origin, { ...post('again'), id: 'known' })).status).toBe('duplicate')
+    await clock.advance(6000)
+    expect(await outbox.response('known')).toBeUndefined()
+
+    // The time that it has left, and not all of it anew.
+    await outbox.store(origin, { ...post('3'), id: 'short', expiresInMs: 20_000 })
+    await clock.advance(15_000)
+    expect(await edited('short')).toBe(true)
+    await clock.advance(6000)
+    expect(await edited('short')).toBe(false)
+    expect((await queue.stats()).messages).toBe(0)
+  })
+
+  test('of what is parked has it tried again, as often as it may', async () => {
+    const { origin, bodies } = await serve(statuses(422, 500))
+    const { outbox } = setUpOutbox()
+    const { id } = await outbox.store(origin, { ...post('1'), maxAttempts: 1 })
+    await outbox.drain()
+    expect(await outbox.edit(id, new Request(origin, post('edited')))).toBe(true)
+    await expect.poll(async () => (await outbox.list({ state: 'dead' })).messages.length).toBe(1)
+    expect(bodies()).toEqual(['1', 'edited'])
+  })
+
+  test('of what is parked has it tried again at once', async () => {
     const { origin, bodies } = await serve(statuses(422, 200))
     const { outbox, told } = setUpOutbox()
     const { id } = await outbox.store(origin, post('1'))

@@ -84,8 +84,9 @@ test('the record engine knows the contract, not the queue, and how ids are made'
   }
 })
 
-test('the outbox uses the queue as everybody can, and of what is inside only checks, texts of errors and the clock', () => {
-  const allowed = new Set(['src/core.ts', 'src/check.ts', 'src/clock.ts', 'src/errors.ts'])
+test('the outbox uses the queue as everybody can, and of what is inside only checks, errors, signals and the clock', () => {
+  const inside = ['aborts', 'check', 'clock', 'errors', 'trouble'].map((name) => `src/${name}.ts`)
+  const allowed = new Set(['src/core.ts', ...inside])
   const outside = (folder: string): [string, string[]][] =>
     src
       .filter(isUnder(folder))
