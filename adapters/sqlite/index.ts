@@ -4,7 +4,7 @@
  * @module
  */
 import { QuaysideError } from '../../src/errors.ts'
-import { SegmentAdapter } from '../../src/segments/engine.ts'
+import { ByteAdapter } from '../../src/segments/bytes/adapter.ts'
 import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { BellFile } from './bell-file.ts'
@@ -36,7 +36,7 @@ const FILE = 'database must be a file, by its path or by a connection to it (in 
  * const queue = new Queue('orders', { storage: new SQLiteAdapter('./app.db') })
  * ```
  */
-export class SQLiteAdapter extends SegmentAdapter {
+export class SQLiteAdapter extends ByteAdapter {
   readonly #source: Source
   /** For what is handed over while the store may not be open. */
   #bell: Bell | undefined

@@ -1,32 +1,26 @@
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
+import type { Kind } from '../../src/segments/store.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { type Source, type Synchronous, Connection } from './connection.ts'
 import type { SQLiteOptions } from './options.ts'
+import { QueueRows } from './queue-rows.ts'
 import { SCHEMA } from './schema.ts'
 import { Tables } from './tables.ts'
-import { QueueTransaction } from './transaction.ts'
 
 type Listener = (hint?: Hint) => void
 
-/** A transaction that was asked for. */
-interface Job {
-  readonly queue: number
-  readonly kind: Kind
-  readonly body: (tx: Transaction) => unknown
-  readonly resolve: (result: never) => void
-  readonly reject: (error: unknown) => void
-}
+/** Before and behind all keys of a queue. */
+const FIRST = new Uint8Array()
+const LAST = Uint8Array.of(0xff)
 
-/** Contract 2 on a SQLite file, through one connection. */
-export class SQLiteStore implements TransactionalStore {
+/** A byte store in a SQLite file, through one connection. */
+export class SQLiteStore implements ByteStore {
   readonly #connection: Connection
   readonly #tables: Tables
   readonly #options: SQLiteOptions
   readonly #bell: Bell
   readonly #listeners: Map<number, Set<Listener>> = new Map()
-  #waiting: Job[] = []
-  #working: Promise<void> | undefined
 
   private constructor(connection: Connection, options: SQLiteOptions) {
     const { database } = connection
@@ -50,90 +44,44 @@ export class SQLiteStore implements TransactionalStore {
     return new SQLiteStore(await Connection.open(source, SCHEMA, timeoutMs), options)
   }
 
-  async open(name: string): Promise<QueueStore> {
+  async open(name: string): Promise<ByteQueue> {
     const queue =
       (await this.#connection.look(() => this.#tables.find(name))) ??
       (await this.#connection.change('NORMAL', () => this.#tables.numberOf(name)))
     const { clock = Date } = this.#options
+    const rows = new QueueRows(this.#tables.rows, queue)
     return {
-      soleOwner: false,
       hasInbox: true,
       now: () => clock.now(),
-      transact: (kind, body) => this.#transact(queue, kind, body),
+      transact: (kind, body) => {
+        // Nothing in it waits: SQLite answers at once.
+        const run = (): void => void body(rows)
+        return kind === 'read'
+          ? this.#connection.look(run)
+          : this.#connection.change(this.#synchronous(kind), run)
+      },
       watch: (listener) => this.#watch(queue, listener),
+      tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined),
     }
   }
 
   queues(): Promise<string[]> {
     return this.#connection.look(() => {
       const { rows } = this.#tables
-      const hasRows = (queue: number): boolean =>
-        new QueueTransaction(rows, queue).range('state', {}, 1).length > 0
+      const hasRows = (queue: number): boolean => new QueueRows(rows, queue).scan(FIRST, LAST, 1).length > 0
       const there = this.#tables.queues().filter(({ number }) => hasRows(number))
       return there.map(({ name }) => name).sort()
     })
   }
 
-  async close(): Promise<void> {
-    await this.#working
+  close(): void {
     this.#bell.close()
     this.#connection.close()
   }
 
-  #transact<T>(queue: number, kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ queue, kind, body, resolve, reject })
-      // What is asked for in one turn shares one commit.
-      this.#working ??= Promise.resolve().then(() => this.#work())
-    })
-  }
-
-  async #work(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const jobs = this.#waiting
-      this.#waiting = []
-      // Where one of them fails, each is on its own.
-      if (jobs.length > 1 && (await this.#together(jobs))) continue
-      for (const job of jobs)
-        await this.#run([job]).then(([result]) => job.resolve(result as never), job.reject)
-    }
-    this.#working = undefined
-  }
-
-  async #together(jobs: readonly Job[]): Promise<boolean> {
-    try {
-      const results = await this.#run(jobs)
-      for (const [i, { resolve }] of jobs.entries()) resolve(results[i] as never)
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  async #run(jobs: readonly Job[]): Promise<unknown[]> {
-    let transactions: readonly QueueTransaction[] = []
-    const bodies = (): unknown[] => {
-      transactions = jobs.map(({ queue }) => new QueueTransaction(this.#tables.rows, queue))
-      return jobs.map(({ body }, i) => body(transactions[i]!))
-    }
-    if (jobs.every(({ kind }) => kind === 'read')) return await this.#connection.look(bodies)
-    const results = await this.#connection.change(this.#synchronous(jobs), bodies)
-    for (const [i, { queue, kind }] of jobs.entries()) this.#changed(queue, kind, transactions[i]!)
-    return results
-  }
-
-  #synchronous(jobs: readonly Job[]): Synchronous {
+  #synchronous(kind: Kind): Synchronous {
     const { durability, strictAcks } = this.#options
-    const waits =
-      durability !== 'normal' &&
-      (strictAcks || jobs.some(({ kind }) => kind === 'append' || kind === 'remove'))
-    return waits ? 'FULL' : 'NORMAL'
-  }
-
-  #changed(queue: number, kind: Kind, { wrote, hint }: QueueTransaction): void {
-    if (!wrote) return
-    this.#bell.ring(queue, kind === 'append' || hint !== undefined)
-    for (const listener of this.#listeners.get(queue) ?? []) queueMicrotask(() => listener(hint))
+    return durability !== 'normal' && (strictAcks || kind !== 'consume') ? 'FULL' : 'NORMAL'
   }
 
   #watch(queue: number, listener: Listener): () => void {

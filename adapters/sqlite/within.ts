@@ -1,12 +1,12 @@
 import { realpathSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
+import { byteRow } from '../../src/segments/bytes/rows.ts'
 import { handOver } from '../../src/segments/inbox.ts'
 import type { AppendOptions, NewMessage } from '../../src/storage.ts'
 import type { Source } from './connection.ts'
 import { type SQLiteDatabase, checkConnection, fileOf, isBetween, ownClass } from './driver.ts'
-import { rowKey } from './keys.ts'
+import { keyOfQueue } from './queue-rows.ts'
 import { withTables } from './tables.ts'
-import { valueBytes } from './values.ts'
 
 const TRIED = 'within'
 
@@ -30,10 +30,10 @@ export function putInbox(
     throw refused(
       'no transaction is open on this connection. Begin one, send before it is committed, and do not wait for anything else between',
     )
-  const [table, key, value] = handOver(messages, options)
+  const [key, value] = byteRow(...handOver(messages, options))
   return withTables(database, (tables) => {
     const number = tables.numberOf(queue)
-    tables.rows.put(rowKey(number, table, key), valueBytes(value))
+    tables.rows.put(keyOfQueue(number, key), value)
     return number
   })
 }

@@ -43,6 +43,7 @@ interface Within {
 export class ByteQueueStore implements QueueStore {
   readonly soleOwner: boolean
   readonly limits: StoreLimits | undefined
+  readonly hasInbox: boolean
   readonly #queue: ByteQueue
   readonly #within: Within
   /** Reads answer with promises, as one of them has shown. */
@@ -57,6 +58,7 @@ export class ByteQueueStore implements QueueStore {
     this.#queue = queue
     this.soleOwner = queue.soleOwner ?? false
     this.limits = queue.limits
+    this.hasInbox = queue.hasInbox ?? false
     this.#within = within
   }
 
@@ -102,7 +104,7 @@ export class ByteQueueStore implements QueueStore {
     }
     if (told!.wrote) {
       this.#changed(told!.hint)
-      this.#queue.tell?.(told!.hint)
+      this.#queue.tell?.(told!.hint, kind)
     }
     for (const { resolve, result } of calls) resolve(result)
   }

@@ -41,6 +41,8 @@ export interface ByteQueue {
   now(): number
   /** Whether nobody else has had the rows since they were opened: leases of before are given up then. @defaultValue `false` */
   readonly soleOwner?: boolean | undefined
+  /** See {@link QueueStore.hasInbox}. @defaultValue `false` */
+  readonly hasInbox?: boolean | undefined
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
   /**
@@ -49,8 +51,11 @@ export interface ByteQueue {
    * within 30 s. Those who work with this very object are told by the package.
    */
   watch?(listener: (hint?: Hint) => void): () => void
-  /** Tells those who watch elsewhere that rows have changed. Called after a transaction that wrote. */
-  tell?(hint: Hint | undefined): void
+  /**
+   * Tells those who watch elsewhere that rows have changed. Called after a transaction that wrote, with its kind: somebody may wait for
+   * what an `append` or a hint brings.
+   */
+  tell?(hint: Hint | undefined, kind: Kind): void
   /** Nobody uses the rows through this object any more. */
   close?(): void
 }
