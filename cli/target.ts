@@ -7,6 +7,7 @@ import { SegmentAdapter } from '../src/segments/engine.ts'
 import type { QueueStorage, StorageAdapter } from '../src/storage.ts'
 import { Stop, FAILED, USAGE } from './exit.ts'
 import { redact } from './secrets.ts'
+import { isSQLite, openSQLite } from './sqlite.ts'
 import { clean } from './width.ts'
 
 /** Where queues are. */
@@ -22,11 +23,15 @@ export interface Target {
 /** `read` disturbs nobody; `change` needs queues to be there; `create` makes what is not. */
 export type Purpose = 'read' | 'change' | 'create'
 
-/** Opens a directory, or what a URL names. */
+/** Opens a directory, a SQLite file, or what a URL names. */
 export async function openTarget(name: string, purpose: Purpose): Promise<Target> {
   if (/^rediss?:\/\//.test(name)) return await (await import('./redis.ts')).openRedis(name)
   if (/^[a-z][a-z+.-]*:\/\//i.test(name))
-    throw new Stop(USAGE, `${clean(redact(name))} is neither a directory nor a kind of URL that is known`)
+    throw new Stop(
+      USAGE,
+      `${clean(redact(name))} is neither a directory nor a SQLite file nor a kind of URL that is known`,
+    )
+  if (isSQLite(name)) return await openSQLite(name, purpose)
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
 }
 
