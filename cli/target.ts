@@ -8,6 +8,7 @@ import { SegmentAdapter } from '../src/segments/engine.ts'
 import type { QueueStorage, StorageAdapter } from '../src/storage.ts'
 import { Stop, FAILED, USAGE } from './exit.ts'
 import { learnSecrets, redact } from './secrets.ts'
+import { isSQLite, openSQLite } from './sqlite.ts'
 import { clean } from './width.ts'
 
 /** Where queues are. */
@@ -23,12 +24,16 @@ export interface Target {
 /** `read` disturbs nobody; `change` needs queues to be there; `create` makes what is not. */
 export type Purpose = 'read' | 'change' | 'create'
 
-/** Opens a directory, or what a URL names; `env:NAME` is what that variable says. */
+/** Opens a directory, a SQLite file, or what a URL names; `env:NAME` is what that variable says. */
 export async function openTarget(word: string, purpose: Purpose): Promise<Target> {
   const name = targetOf(word)
   if (/^rediss?:\/\//.test(name)) return await (await import('./redis.ts')).openRedis(name)
   if (/^[a-z][a-z+.-]*:\/\//i.test(name))
-    throw new Stop(USAGE, `${clean(redact(name))} is neither a directory nor a kind of URL that is known`)
+    throw new Stop(
+      USAGE,
+      `${clean(redact(name))} is neither a directory nor a SQLite file nor a kind of URL that is known`,
+    )
+  if (isSQLite(name)) return await openSQLite(name, purpose)
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
 }
 

@@ -52,13 +52,13 @@ test(
     })
     await new Promise((resolve) => setTimeout(resolve, idleMs))
     // On a connection that the other process has never heard of, too.
-    const connection = new DatabaseSync(file)
+    const connection = new DatabaseSync(file, { timeout: 60_000 })
     onTestFinished(() => connection.close())
     for (let n = 0; n <= sends; n++) {
       const name = n === sends ? 'end' : `m${n}`
       const payload = [name, performance.timeOrigin + performance.now()] as const
       if (n % 4 === 0) {
-        connection.exec('BEGIN')
+        connection.exec('BEGIN IMMEDIATE')
         void producer.within(connection).send(payload)
         connection.exec('COMMIT')
       } else await producer.send(payload)
