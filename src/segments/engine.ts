@@ -348,6 +348,7 @@ class View implements QueueStorage {
           deadForMs,
           parked: undefined,
           stops: undefined,
+          keepers: undefined,
         })
         group.changed = true
       }
