@@ -263,7 +263,9 @@ export function redrive(book: Book, place: Place, due: number): void {
     if (id !== undefined && !book.ids.has(id)) book.ids.set(id, message)
   }
   group.low = Math.min(group.low, message.order - 1)
-  forgetKept(group.keptById.get(idOf(message)))
+  const kept = group.keptById.get(idOf(message))
+  // A later message of its id may have ended.
+  if (kept?.message === message) forgetKept(kept)
   place.attempt = 0
   const more = moreOf(place)
   more.reason = more.deadAt = undefined

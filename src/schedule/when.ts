@@ -64,6 +64,8 @@ export function timetable(tried: string, when: When): Timetable {
     const next = (after: number): number => (Math.floor(after / everyMs) + 1) * everyMs
     return { next }
   }
+  // The parser would take the time zone of this process for it.
+  if (timeZone === '') throw invalid(tried, 'timeZone must be an IANA name', timeZone)
   try {
     const pattern = new Cron(cron!, {
       timezone: timeZone ?? 'UTC',

@@ -187,7 +187,7 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
     isThere = groups.length === 0 ? isPending(work, found.seq) : places.some((place) => place !== undefined)
   }
   const store = (status: 'stored' | 'replaced'): Meeting => {
-    forgetKept(work, row)
+    forgetKept(work, id, row)
     for (const [i, place] of places.entries())
       if (place?.at === 'side' && place.side.parked !== undefined) hide(groups[i]!, place.key, place.side, id)
     return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }

@@ -350,6 +350,7 @@ class View implements QueueStorage {
           deadForMs,
           parked: undefined,
           stops: undefined,
+          keepers: undefined,
         })
         group.changed = true
       }

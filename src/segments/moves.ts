@@ -17,7 +17,7 @@ import {
   WAITS,
 } from './rows.ts'
 import { flowOf } from './lanes/lane.ts'
-import { keep } from './results.ts'
+import { keep, noteLetter } from './results.ts'
 import {
   dropStop,
   expiryKey,
@@ -217,8 +217,14 @@ export function bury(
   const { work, name, row } = group.whole
   const until = deadForMs < Infinity ? work.now + deadForMs : undefined
   const fence = row.nextLease++
+  const { keepMs } = message
+  const isKept =
+    keepMs !== undefined &&
+    keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
+  const letter = isKept || keepMs === undefined ? message : { ...message, keepMs: undefined }
+  noteLetter(group, seq, letter)
   work.tx.put('dead', [name, seq], {
-    message,
+    message: letter,
     attempt,
     reason,
     error,
@@ -235,8 +241,6 @@ export function bury(
   row.failed++
   group.whole.changed = group.changed = true
   if (parksNext && message.key !== undefined) stopKey(group, message.key, seq)
-  if (message.keepMs !== undefined)
-    keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
   done(group, seq, message)
 }
 

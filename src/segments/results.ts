@@ -1,12 +1,11 @@
 import type { Outcome } from '../storage.ts'
 import { find } from './find.ts'
-import { type Group, allGroups } from './group.ts'
+import { type Group, allGroups, partOf } from './group.ts'
 import { isOfDelayed, parseId } from './ids.ts'
 import { flowOf } from './lanes/lane.ts'
 import { findLease } from './leases.ts'
-import type { IdRow, Lease, ResultRow, Stored } from './rows.ts'
-import { type Work, addTimer, spend } from './work.ts'
-import { KEPT } from './rows.ts'
+import { type DeadRow, type IdRow, type Lease, type ResultRow, type Stored, KEPT, LETTERS } from './rows.ts'
+import { type Work, ALL, addTimer, spend, under } from './work.ts'
 
 /**
  * What became of messages that have a `keepMs`: a row in `results` for each group that is done with one, and timers that
@@ -18,19 +17,22 @@ import { KEPT } from './rows.ts'
 /** The most numbers and ids in a timer: of half as many outcomes. */
 const TOGETHER = 512
 
-/** The group is done with a message that has a `keepMs`, or it died there. Before its id is let go. */
+/**
+ * The group is done with a message that has a `keepMs`, or it died there. Before its id is let go. Answers whether it is kept: not
+ * where a later message has had its id.
+ */
 export function keep(
   { work, name }: Group,
   seq: number,
   message: Stored,
   attempt: number,
   outcome: Outcome,
-): void {
+): boolean {
   const { id, keepMs = 0 } = message
   const row = needsRow(message) ? (work.tx.get<IdRow>('ids', id) ?? {}) : undefined
   if (row !== undefined && !isOf(row, seq, message)) {
     work.tx.delete('results', [name, seq])
-    return
+    return false
   }
   const until = work.now + keepMs
   putResult(work, name, seq, { ...resultOf(message, attempt, outcome), until })
@@ -41,6 +43,21 @@ export function keep(
   const { root } = work
   root.finished ??= []
   root.finished.push(id)
+  return true
+}
+
+/** Notes a dead letter whose outcome after a redrive is to be kept, for those who store a message under its id. */
+export function noteLetter({ whole: { work, name, row } }: Group, seq: number, message: Stored): void {
+  if (message.keepMs === undefined) return
+  row.keepers = (row.keepers ?? 0) + 1
+  if (needsRow(message)) work.tx.put('due', [name, LETTERS, message.id, seq], 0)
+}
+
+/** A dead letter is one no longer, or what becomes of it is not to be kept any more. */
+export function forgetLetter({ whole: { work, name, row } }: Group, seq: number, message: Stored): void {
+  if (message.keepMs === undefined) return
+  row.keepers = row.keepers! - 1 || undefined
+  if (needsRow(message)) work.tx.delete('due', [name, LETTERS, message.id, seq])
 }
 
 /** Notes how far the handler of a message is. */
@@ -106,10 +123,32 @@ function isOver({ now }: Work, row: ResultRow | undefined): boolean {
   return row?.until !== undefined && row.until <= now
 }
 
-/** A message is stored under an id: what was kept of an earlier one is forgotten. */
-export function forgetKept(work: Work, row: IdRow | undefined): void {
-  if (row?.kept === undefined) return
-  for (const { name } of allGroups(work)) work.tx.delete('results', [name, row.kept])
+/** A message is stored under an id: what was kept of an earlier one is forgotten, and what its dead letters end with. */
+export function forgetKept(work: Work, id: string, row: IdRow | undefined): void {
+  const made = madeSeq(work, id)
+  const seqs = [row?.kept, made].filter((seq) => seq !== undefined)
+  for (const group of allGroups(work)) {
+    const { name } = group
+    for (const seq of seqs)
+      if (seq === row?.kept || work.tx.get<ResultRow>('results', [name, seq])?.id === id)
+        work.tx.delete('results', [name, seq])
+    if (group.row.keepers === undefined) continue
+    const letters = work.tx.range('due', under(name, LETTERS, id), ALL).map(([key]) => partOf(key, 3))
+    for (const seq of made === undefined ? letters : [...letters, made]) {
+      const letter = work.tx.get<DeadRow>('dead', [name, seq])
+      if (letter?.message.id !== id) continue
+      forgetLetter(group, seq, letter.message)
+      group.changed = true
+      work.tx.put('dead', [name, seq], { ...letter, message: { ...letter.message, keepMs: undefined } })
+    }
+  }
+}
+
+/** Where the digits of an id lead to, if it is one that was made, of a message that was not delayed. */
+function madeSeq(work: Work, id: string): number | undefined {
+  const { tail, nextDelayed, laneTail } = work.root.queue
+  const parsed = parseId(id, { log: tail, delayed: nextDelayed, lane: laneTail })
+  return parsed?.delayed === false ? parsed.number : undefined
 }
 
 /** The outcome in a row, if it holds now. */

@@ -21,6 +21,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  * | due | `[group, PARKED, seq]` | the ordering key of that row of `side`, or `0`: it is parked, and has no other due |
  * | due | `[group, STOPS, key]` | seq of a dead letter: the next of its ordering key is parked |
  * | due | `[group, HIDDEN, id, seq]` | ordering key and lane, `0` for none: it is parked, and its id leads to a later message |
+ * | due | `[group, LETTERS, id, seq]` | `0`: what a dead letter ends with after a redrive is to be kept, and its id is as for `ids` |
  * | chain | `[group, key, seq of the last]` | {@link ChainRow} |
  * | held | `[group, seq]` | {@link HeldRow}: a lease for which the group's row has no room; its message is in `side` or `chain` |
  * | due | `[group, ENDS, epoch, until, seq]` | `0`: that lease ends |
@@ -36,7 +37,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  *
  * A message of a lane has its seq from a block of numbers that the lane has reserved. Its rows in `side`, `due`, `chain` and
  * `held` begin with `[0, group, lane]` instead of `[group]`, but for those in `due` that the group looks at as a whole:
- * `[group, EXPIRES, at, seq, lane]`, `[group, FADES, at, seq]` and `[group, HIDDEN, id, seq]`.
+ * `[group, EXPIRES, at, seq, lane]`, `[group, FADES, at, seq]`, `[group, HIDDEN, id, seq]` and `[group, LETTERS, id, seq]`.
  *
  * A message is known by its **seq**, its place in the log. On the fast path it never has a row of its own: it is part of
  * the segment that its append wrote, and of the lease that its claim took. Only what goes wrong, waits or was given an id
@@ -147,6 +148,8 @@ export interface GroupRow {
   parked?: number | undefined
   /** Keys of which the next message is parked. */
   stops?: number | undefined
+  /** Dead letters of messages whose outcomes are kept; `undefined` for none. */
+  keepers?: number | undefined
   /** Whether a message in `chain` may have been redriven, and so stand behind later ones of its key. */
   redriven: boolean
   dead: number
@@ -336,6 +339,7 @@ export const ENDS = 3
 export const PARKED = 4
 export const STOPS = 5
 export const HIDDEN = 6
+export const LETTERS = 7
 
 /** The kinds of timers. */
 export const DELIVER = 0

@@ -561,6 +561,8 @@ class Queue {
   /** By place. */
   #holds: Map<string, Held> = new Map()
   #numbers = 0
+  /** The last message that was stored under an id. */
+  readonly #newest = new Map<string, number>()
   #sent = 0
   /** What groups that were deleted had kept. */
   readonly #left: Map<string, Kept[]> = new Map()
@@ -703,6 +705,7 @@ class Queue {
           : (draft.delayMs ?? 0)),
       ...this.#contentOf(draft),
     }
+    this.#newest.set(id, message.number)
     this.#messages.push(message)
     this.#sent++
     for (const group of this.#groups.values()) group.places.set(message, newPlace(message))
@@ -1406,7 +1409,8 @@ class Queue {
           place.immortal = true
           this.#letGo(group, message)
           this.#unpark(group, message)
-          if (!this.#has('keeps the result of a dead letter that is redriven'))
+          const isNewest = this.#newest.get(message.id)! <= message.number
+          if (isNewest && !this.#has('keeps the result of a dead letter that is redriven'))
             this.#forgetResults(message.id, group)
         }
         if (this.#has('tells a result of a message that is to be retried'))
@@ -1568,7 +1572,7 @@ class Queue {
   #keep(group: Group, message: Message, { attempt }: Place, outcome: Outcome): void {
     const { id, keepMs = this.#has('keeps a result without keepMs') ? 1e9 : undefined } = message
     if (keepMs === undefined) return
-    const isOld = this.#messages.some((other) => other.id === id && other.number > message.number)
+    const isOld = this.#newest.get(id)! > message.number
     if (isOld && !this.#has('keeps the result of a message that was sent again meanwhile')) return
     const less = this.#has('keeps results a ms too short') ? 1 : 0
     const until = this.#has('keeps results for ever') ? Infinity : this.#now + keepMs - less

@@ -184,53 +184,6 @@ describe('what an earlier message of an id ends with', () => {
     const { messages } = await queue.list({ group: 'g', states: ['dead'], limit: 1 })
     await queue.settle('g', [{ receipt: messages[0]!.receipt!, kind: 'retry', delayMs: 0 }])
   }
-  const done = async (queue: QueueStorage): Promise<unknown[]> => {
-    const { messages } = await queue.list({ group: 'g', states: ['done'], limit: 10 })
-    return messages.map(({ outcome }) => outcome)
-  }
-
-  test.each([
-    [undefined, undefined],
-    ['lane', undefined],
-    [undefined, 'lane'],
-    ['lane', 'lane'],
-  ])('does not count once a later one has ended: in %s, and then in %s', async (lane, next) => {
-    const queue = await redis.open()
-    await store(queue, { id: 'x', lane, keepMs: 1000 })
-    await queue.settle('g', (await take(queue)).map(bury))
-    redis.now += 1000
-    await store(queue, { id: 'x', lane: next, keepMs: 60_000 })
-    await finishNext(queue, 'new')
-    await redrive(queue)
-    await finishNext(queue, 'old')
-    const kept = { status: 'done', value: 'new', at: redis.now }
-    expect(await queue.results('g', ['x'])).toEqual([kept])
-    expect(await done(queue)).toEqual([kept])
-  })
-
-  test('does not count where it dies after that, and is redriven', async () => {
-    const queue = await redis.open()
-    await store(queue, { id: 'x', keepMs: 60_000 })
-    const old = await take(queue)
-    await store(queue, { id: 'x', replace: true })
-    await finishNext(queue, 'new')
-    await queue.settle('g', old.map(bury))
-    expect(await queue.results('g', ['x'])).toEqual([undefined])
-    await redrive(queue)
-    await finishNext(queue, 'old')
-    expect(await queue.results('g', ['x'])).toEqual([undefined])
-    expect(await done(queue)).toEqual([])
-  })
-
-  test.each([undefined, 'lane'])('is forgotten where the id was made, in %s', async (lane) => {
-    const queue = await redis.open()
-    const [id] = await sendAlike(queue, 1, { keepMs: 60_000, lane })
-    await finishNext(queue, 'old')
-    await store(queue, { id: id! })
-    expect(await queue.results('g', [id!])).toEqual([undefined])
-    expect(await done(queue)).toEqual([])
-  })
-
   test('leaves nothing behind', async () => {
     const queue = await redis.open()
     await store(queue, { id: 'x', keepMs: 1000 })

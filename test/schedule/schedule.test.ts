@@ -175,6 +175,26 @@ describe('summer time', () => {
     ])
   })
 
+  test('also where clocks are half an hour apart, and change by half an hour', async () => {
+    const daily = { cron: '30 7 * * *', timeZone: 'Asia/Kolkata' }
+    expect(await year(daily, Date.UTC(2026, 0, 1), DAY, HOUR / 2)).toEqual(['2026-01-01T02:00:00.000Z'])
+    const quarter = { cron: '0 9 * * *', timeZone: 'Asia/Kathmandu' }
+    expect(await year(quarter, Date.UTC(2026, 0, 1), DAY, HOUR / 4)).toEqual(['2026-01-01T03:15:00.000Z'])
+    // Forward at 02:00 on 4 October, to 02:30; back at 02:00 on 5 April, to 01:30.
+    const nightly = { cron: '15 2 * * *', timeZone: 'Australia/Lord_Howe' }
+    expect(await year(nightly, Date.UTC(2026, 9, 2, 12), 3 * DAY, HOUR / 4)).toEqual([
+      '2026-10-02T15:45:00.000Z',
+      '2026-10-03T15:30:00.000Z',
+      '2026-10-04T15:15:00.000Z',
+    ])
+    const twice = { cron: '45 1 * * *', timeZone: 'Australia/Lord_Howe' }
+    expect(await year(twice, Date.UTC(2026, 3, 3, 12), 3 * DAY, HOUR / 4)).toEqual([
+      '2026-04-03T14:45:00.000Z',
+      '2026-04-04T14:45:00.000Z',
+      '2026-04-05T15:15:00.000Z',
+    ])
+  })
+
   test('each hour that passes is fired once, also those of the changes', async () => {
     const when = { cron: '0 * * * *', timeZone: 'America/New_York' }
     for (const from of [Date.UTC(2026, 2, 8), Date.UTC(2026, 10, 1)]) {
@@ -250,6 +270,30 @@ describe('a change', () => {
     expect(await schedule(queue, 's', { everyMs: HOUR }, { payload: 'hourly' })).toBe('replaced')
     await pass(queue, clock, HOUR, HOUR)
     expect(await taken(consumer)).toEqual(at('s', '2030-01-01T02:00:00.000Z'))
+  })
+
+  test('by the other of two releases, which say different things at their starts: the last one counts', async () => {
+    const { clock, queue, consumer, storage } = setUp()
+    const other = new Queue('orders', { storage, clock })
+    onTestFinished(() => other.close())
+    const older = (): Promise<string> =>
+      schedule(queue, 's', { everyMs: HOUR, catchUp: 'all' }, { payload: 'older' })
+    const newer = (): Promise<string> =>
+      schedule(other, 's', { everyMs: HOUR / 2, catchUp: 'all' }, { payload: 'newer' })
+    for (const say of [older, newer, older, newer]) {
+      expect(await say()).toMatch(/stored|replaced/)
+      await pass(queue, clock, 2 * HOUR, HOUR / 4)
+      await pass(other, clock, HOUR, HOUR / 4)
+    }
+    const ids = await taken(consumer)
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(ids.length).toBe(3 + 6 + 3 + 6)
+    expect(ids.slice(-6)).toEqual(
+      at(
+        's',
+        ...Array.from({ length: 6 }, (_, i) => new Date(clock.now() - (5 - i) * (HOUR / 2)).toISOString()),
+      ),
+    )
   })
 
   test('while it is being fired does not, either', async () => {
@@ -449,6 +493,20 @@ describe('whoever fires', () => {
     expect(await taken(consumer)).toEqual(at('s', '2030-01-21T01:00:00.000Z', '2030-01-21T02:00:00.000Z'))
   })
 
+  test('need not be who stored it, nor need that be there any more', async () => {
+    const clock = new ManualClock()
+    const storage = new MemoryAdapter({ clock })
+    const producer = new Queue('q', { storage, clock })
+    await schedule(producer, 's', { everyMs: HOUR }, { payload: 1 })
+    await producer.close()
+    const queue = new Queue<number>('q', { storage, clock })
+    onTestFinished(() => queue.close())
+    await pass(queue, clock, 2 * HOUR, HOUR)
+    expect(await taken(queue.createConsumer() as Consumer<unknown>)).toEqual(
+      at('s', '2030-01-01T01:00:00.000Z', '2030-01-01T02:00:00.000Z'),
+    )
+  })
+
   test('goes by the clock of the storage', async () => {
     const stored = new ManualClock()
     const storage = new MemoryAdapter({ clock: stored })
@@ -566,9 +624,15 @@ describe('what is wrong is refused, and nothing is stored', () => {
     ['how to catch up', { everyMs: 1000, catchUp: 'some' }, '"last"'],
     ['a name of an option', { every: 1000 }, 'everyMs'],
     ['no options', undefined, 'options'],
+    ['an empty pattern', { cron: '' }, 'cron'],
+    ['a field too many', { cron: '* * * * * * * *' }, '* * * * * * * *'],
+    ['an hour that no day has', { cron: '0 25 * * *' }, '0 25 * * *'],
+    ['an empty time zone', { cron: '* * * * *', timeZone: '' }, 'timeZone'],
+    ['a distance that is no number', { everyMs: '1000' }, 'everyMs'],
   ])('%s', async (_, when, text) => {
-    const { queue } = setUp()
+    const { queue, storage } = setUp()
     await expectCode(schedule(queue, 's', when as never, { payload }), 'INVALID_ARGUMENT', text)
+    expect(await storage.queues()).toEqual([])
     expect((await listSchedules(queue)).schedules).toEqual([])
   })
 

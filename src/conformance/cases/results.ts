@@ -2,7 +2,7 @@ import { CANCELLATION, DEDUPLICATION, FIFO, RESULTS, type Section } from '../cas
 import { equal, ok } from '../assert.ts'
 import { breathe } from '../clock.ts'
 import { type Draft, type View, names } from '../scene.ts'
-import type { Hint } from '../../storage.ts'
+import type { Hint, Outcome } from '../../storage.ts'
 
 /** Sends a message whose outcome is kept, and acknowledges it with a value. Answers with its id. */
 async function sendAndFinish(q: View, draft: Exclude<Draft, string>, value = 'v'): Promise<string> {
@@ -13,6 +13,27 @@ async function sendAndFinish(q: View, draft: Exclude<Draft, string>, value = 'v'
 
 function doneOf(q: View): ReturnType<View['list']> {
   return q.list({ states: ['done'] })
+}
+
+/** Lanes of a message, and of a later one of its id. */
+const COMBINATIONS: readonly (readonly [string | undefined, string | undefined])[] = [
+  [undefined, undefined],
+  ['lane', undefined],
+  [undefined, 'lane'],
+  ['lane', 'lane'],
+]
+
+function valueOf(outcome: Outcome | undefined): unknown {
+  return outcome?.status === 'done' ? outcome.value : outcome?.status
+}
+
+async function redrive(q: View): Promise<void> {
+  const [letter] = await q.dead()
+  equal(
+    await q.statuses({ receipt: letter!.receipt!, kind: 'retry', delayMs: 0 }),
+    ['settled'],
+    'the redrive',
+  )
 }
 
 export const results: Section = {
@@ -248,6 +269,68 @@ export const results: Section = {
         await q.finish(await q.takeOne(), 'of the new')
         const outcome = await q.result('x')
         equal(outcome?.status === 'done' && outcome.value, 'of the new', 'value')
+      },
+    },
+    {
+      name: 'what a redriven message of an id ends with does not count once a later one has ended, whatever their lanes',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const lanes = t.guarantees.lanes !== false && t.guarantees.idsWithKeys !== false
+        for (const [i, [lane, next]] of COMBINATIONS.entries()) {
+          if ((lane ?? next) !== undefined && !lanes) continue
+          const id = `x${i}`
+          await q.send({ body: 'old', id, lane, keepMs: t.s(1) })
+          await q.bury(await q.takeOne())
+          await t.advance(t.s(1))
+          equal(await q.sendOne({ body: 'new', id, lane: next, keepMs: t.s(60) }), 'stored', 'result')
+          await q.finish(await q.takeOne(), 'new')
+          await redrive(q)
+          await q.finish(await q.takeOne(), 'old')
+          equal(valueOf(await q.result(id)), 'new', `the outcome in ${lane}, and then in ${next}`)
+          const done = (await doneOf(q)).filter((one) => one.id === id)
+          equal(
+            done.map(({ outcome }) => valueOf(outcome)),
+            ['new'],
+            `what is listed in ${lane}, and then in ${next}`,
+          )
+        }
+      },
+    },
+    {
+      name: 'what a message dies with, and ends with after a redrive, does not count once a later one of its id has ended',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        await q.send({ body: 'old', id: 'x', keepMs: t.s(60) })
+        const held = await q.takeOne()
+        equal(await q.sendOne({ body: 'new', id: 'x', replace: true }), 'stored', 'result')
+        await q.finish(await q.takeOne(), 'new')
+        await q.bury(held)
+        equal(await q.result('x'), undefined, 'the outcome of its death')
+        await redrive(q)
+        await q.finish(await q.takeOne(), 'old')
+        equal(await q.result('x'), undefined, 'the outcome after the redrive')
+        equal(await doneOf(q), [], 'what is listed')
+      },
+    },
+    {
+      name: 'what was kept under an id that the storage made is forgotten when a message is stored under it',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        const lanes = t.guarantees.lanes !== false && t.guarantees.idsWithKeys !== false
+        for (const draft of [{}, { delayMs: t.s(1) }, ...(lanes ? [{ lane: 'lane' }] : [])]) {
+          const [id] = await q.send({ body: 'old', keepMs: t.s(60), ...draft })
+          await t.advance(t.s(1))
+          await q.finish(await q.takeOne(), 'old')
+          equal(valueOf(await q.result(id!)), 'old', 'the outcome before')
+          equal(await q.sendOne({ body: 'new', id: id! }), 'stored', 'result')
+          equal(await q.result(id!), undefined, 'the outcome while the new one waits')
+          equal(await doneOf(q), [], 'what is listed while the new one waits')
+          await q.ack(await q.takeOne())
+          equal(await q.result(id!), undefined, 'the outcome when the new one is done')
+        }
       },
     },
     {

@@ -78,6 +78,7 @@ const BLANK: Readonly<FlowRow> = {
   // All of them have the same fields: so they are quicker.
   parked: undefined,
   stops: undefined,
+  keepers: undefined,
   joining: undefined,
   ready: undefined,
   wake: undefined,
