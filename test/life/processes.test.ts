@@ -49,7 +49,7 @@ test(`a create, three edits and a delete reach the server once each, in order, a
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     )
-    const lines = createInterface({ input: child.stdout! })
+    const lines = createInterface({ input: child.stdout })
     lines.on('line', (line) => line !== 'up' && stored.add(line))
     return { child, up: once(lines, 'line') }
   }
