@@ -180,10 +180,12 @@ describe('a destination cools down', () => {
   ])('rests for as long as it said, though somebody has to log in: first %i, then %i', async (...told) => {
     const answers: ((status: number) => void)[] = []
     const { origin, arrived } = await serve((response, _, number) => {
-      if (number > 2) return response.end()
-      answers.push((status) =>
-        response.writeHead(status, { 'retry-after': status === 429 ? '60' : [] }).end(),
-      )
+      const answer = (status: number): void => {
+        if (status === 429) response.setHeader('retry-after', '60')
+        response.writeHead(status).end()
+      }
+      if (number > 2) answer(201)
+      else answers.push(answer)
     })
     const { outbox, clock, told: heard } = setUpOutbox({ concurrency: 2 })
     const stop = outbox.start()

@@ -1,4 +1,5 @@
-// React is not installed here: a stand-in of the one hook that is used, which does what React's documentation says of it.
+// A stand-in of the one hook that is used, which shows each time that a component is rendered. With React itself:
+// test/browser/react.test.ts.
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { useQueue } from '../../src/react/index.ts'
 import { setUp } from '../support/set-up.ts'

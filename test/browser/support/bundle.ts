@@ -7,6 +7,8 @@ export interface BundleOptions {
   readonly format?: 'es' | 'iife'
   readonly external?: readonly string[]
   readonly minify?: boolean
+  /** @defaultValue `production` */
+  readonly mode?: 'production' | 'development'
 }
 
 /** A `$` ends what must match as a whole. */
@@ -15,7 +17,7 @@ const alias = Object.fromEntries([...SOURCES].map(([name, source]) => [`${name}$
 /** Bundles a TypeScript file, with all it imports but what is `external`, to one script for browsers. */
 export async function bundle(
   file: string,
-  { format = 'es', external = [], minify = false }: BundleOptions = {},
+  { format = 'es', external = [], minify = false, mode = 'production' }: BundleOptions = {},
 ): Promise<string> {
   await using build = await rolldown({
     input: resolve(ROOT, file),
@@ -23,8 +25,8 @@ export async function bundle(
     platform: 'browser',
     tsconfig: false,
     resolve: { alias },
-    // Workbox asks for it.
-    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
+    // Workbox and React ask for it.
+    transform: { define: { 'process.env.NODE_ENV': JSON.stringify(mode) } },
     onwarn(warning) {
       throw new Error(warning.message)
     },
