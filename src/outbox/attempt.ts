@@ -1,3 +1,4 @@
+import { onAbort } from '../aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../core.ts'
@@ -30,7 +31,7 @@ export async function attempt(
   let response: Response | undefined
   const controller = new AbortController()
   const stop = (): void => controller.abort(signal.reason)
-  signal.addEventListener('abort', stop)
+  const unhook = onAbort(signal, stop)
   if (signal.aborted) stop()
   const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
   const timer = clock.setTimeout(
@@ -58,7 +59,7 @@ export async function attempt(
   try {
     // Raced, because `before` and `outcome` know no signal.
     return await new Promise<Verdict>((resolve, reject) => {
-      controller.signal.addEventListener('abort', () => {
+      onAbort(controller.signal, () => {
         const { reason } = controller.signal
         // It is not done again because the policy reads its answer for too long.
         if (response?.ok && !signal.aborted)
@@ -74,7 +75,7 @@ export async function attempt(
     return { outcome, request, response: undefined, reason: why ?? reason }
   } finally {
     clock.clearTimeout(timer)
-    signal.removeEventListener('abort', stop)
+    unhook()
   }
 }
 

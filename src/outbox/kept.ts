@@ -1,3 +1,4 @@
+import { onAbort } from '../aborts.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /**
@@ -10,14 +11,16 @@ export async function keep(response: Response, mostBytes: number, signal?: Abort
   let body = ''
   let left = mostBytes
   const reader = response.clone().body?.getReader()
-  signal?.addEventListener('abort', () => void reader?.cancel().catch(() => undefined))
+  const cancel = (): void => void reader?.cancel().catch(() => undefined)
+  const unhook = signal && onAbort(signal, cancel)
   while (left > 0) {
     const value = (await reader?.read())?.value
     if (value === undefined) break
     body += decoder.decode(value.subarray(0, left), { stream: true })
     left -= value.length
   }
-  void reader?.cancel().catch(() => undefined)
+  unhook?.()
+  cancel()
   return { status, headers: Object.fromEntries(headers), body }
 }
 

@@ -1,4 +1,5 @@
 import { v7 } from 'uuid'
+import { onAbort } from '../aborts.ts'
 import {
   checkBoolean,
   checkCount,
@@ -183,13 +184,13 @@ export class Outbox {
     if (input instanceof Request && isAttempt(input)) return await passOn(input, init, this.#rules)
     const waiter = new Waiter()
     let timer: unknown
-    let signal: AbortSignal | undefined
-    const abort = (): void => waiter.giveUp(signal!.reason)
     let unwatch: (() => void) | undefined
+    let unhook: (() => void) | undefined
     try {
       const stored = await this.#store('outbox.fetch', input, init, waiter)
-      signal = stored.signal
-      signal.addEventListener('abort', abort)
+      const { signal } = stored
+      const abort = (): void => waiter.giveUp(signal.reason)
+      unhook = onAbort(signal, abort)
       if (signal.aborted) abort()
       waiter.state ??= 'stored'
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
@@ -208,7 +209,7 @@ export class Outbox {
     } finally {
       unwatch?.()
       if (timer !== undefined) clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      unhook?.()
       this.#waiters.delete(waiter)
     }
   }

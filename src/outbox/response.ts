@@ -1,3 +1,4 @@
+import { onAbort } from '../aborts.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import type { Queue, Result } from '../core.ts'
@@ -34,7 +35,7 @@ export async function responseTo(
   // Whichever comes first ends the other.
   const over = new AbortController()
   const stop = (): void => over.abort(signal!.reason)
-  signal?.addEventListener('abort', stop)
+  const unhook = signal && onAbort(signal, stop)
   if (signal?.aborted) stop()
   try {
     let found: Response | undefined
@@ -44,7 +45,7 @@ export async function responseTo(
       until(queue, clock, isRefused, over.signal).then(() => found),
     ])
   } finally {
-    signal?.removeEventListener('abort', stop)
+    unhook?.()
     over.abort()
   }
 }

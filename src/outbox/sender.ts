@@ -1,3 +1,4 @@
+import { onAbort } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { ErrorCode, HandlerContext, ListedMessage, Message, Queue } from '../core.ts'
@@ -148,12 +149,12 @@ export class Sender {
       if (isStale(signal.reason)) this.#lost.add(stopped)
       else stopped.abort(signal.reason)
     }
-    signal.addEventListener('abort', stop)
+    const unhook = onAbort(signal, stop)
     if (signal.aborted) stop()
     const epoch = this.#epoch
     const startedAt = this.#clock.now()
     const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
-    signal.removeEventListener('abort', stop)
+    unhook()
     if (verdict.response === undefined) {
       const { reason } = stopped.signal
       // Before it is given back, or it would be claimed again.

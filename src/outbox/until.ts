@@ -1,3 +1,4 @@
+import { onAbort } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
 import type { Queue } from '../core.ts'
 import { coalesce } from './coalesce.ts'
@@ -18,7 +19,7 @@ export function until(
     const end = (settle: () => void): void => {
       unwatch()
       clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      unhook?.()
       over = true
       settle()
     }
@@ -36,7 +37,7 @@ export function until(
       }
     })
     const unwatch = queue.watch(look)
-    signal?.addEventListener('abort', abort)
+    const unhook = signal && onAbort(signal, abort)
     if (signal?.aborted) abort()
     else look()
   })
