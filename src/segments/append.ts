@@ -9,7 +9,7 @@ import { laneKey } from './lanes/names.ts'
 import { replace } from './moves.ts'
 import { type Place, locate, messageIn } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
-import { forgetKept } from './results.ts'
+import { forgetKept, lettersOf } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
 import { putDelayed, sweepDelayed } from './sweep.ts'
@@ -31,7 +31,13 @@ export function append(work: Work, messages: readonly NewMessage[], batchId: str
   let lanes: Map<string, number[]> | undefined
   let seen: Set<string> | undefined
   let befores: Before[] | undefined
-  work.tx.expect?.(messages.flatMap(({ id }) => (id === undefined ? [] : [['ids', id] as const])))
+  const ids = work.tx.expect && messages.flatMap(({ id }) => id ?? [])
+  if (ids?.length) {
+    const keepers = allGroups(work).filter(({ row }) => row.keepers)
+    work.tx.expect!(
+      ids.flatMap((id) => [['ids', id], ...keepers.map((group) => lettersOf(group, id))] as const),
+    )
+  }
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
     if (message.id !== undefined) {

@@ -27,7 +27,7 @@ import {
   LIFT,
   STOPS,
 } from './rows.ts'
-import { noteLetter, putResult, seqOf, sizeOfOutcome } from './results.ts'
+import { countLetter, putResult, seqOf, sizeOfOutcome } from './results.ts'
 import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
@@ -485,7 +485,7 @@ function putNewest(work: Work, seq: number, message: Stored): void {
 function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
   const group = loadGroup(work, name)!
   work.tx.put('dead', [name, seq], letter)
-  noteLetter(group, seq, letter.message)
+  countLetter(group, seq, letter.message)
   const { until } = letter
   if (until !== undefined) {
     work.tx.put('due', [name, FADES, until, seq], 0)

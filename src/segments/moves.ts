@@ -17,7 +17,7 @@ import {
   WAITS,
 } from './rows.ts'
 import { flowOf } from './lanes/lane.ts'
-import { keep, noteLetter } from './results.ts'
+import { countLetter, keep } from './results.ts'
 import {
   dropStop,
   expiryKey,
@@ -222,7 +222,7 @@ export function bury(
     keepMs !== undefined &&
     keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
   const letter = isKept || keepMs === undefined ? message : { ...message, keepMs: undefined }
-  noteLetter(group, seq, letter)
+  countLetter(group, seq, letter)
   work.tx.put('dead', [name, seq], {
     message: letter,
     attempt,

@@ -5,6 +5,7 @@ import { isOfDelayed, parseId } from './ids.ts'
 import { flowOf } from './lanes/lane.ts'
 import { findLease } from './leases.ts'
 import { type DeadRow, type IdRow, type Lease, type ResultRow, type Stored, KEPT, LETTERS } from './rows.ts'
+import type { KeyRange } from './store.ts'
 import { type Work, ALL, addTimer, spend, under } from './work.ts'
 
 /**
@@ -46,18 +47,18 @@ export function keep(
   return true
 }
 
-/** Notes a dead letter whose outcome after a redrive is to be kept, for those who store a message under its id. */
-export function noteLetter({ whole: { work, name, row } }: Group, seq: number, message: Stored): void {
+/**
+ * Counts a dead letter whose outcome after a redrive is to be kept, for those who store a message under its id; or, with -1, one that is
+ * gone, or has nothing kept any more.
+ */
+export function countLetter({ whole }: Group, seq: number, message: Stored, change: 1 | -1 = 1): void {
   if (message.keepMs === undefined) return
-  row.keepers = (row.keepers ?? 0) + 1
-  if (needsRow(message)) work.tx.put('due', [name, LETTERS, message.id, seq], 0)
-}
-
-/** A dead letter is one no longer, or what becomes of it is not to be kept any more. */
-export function forgetLetter({ whole: { work, name, row } }: Group, seq: number, message: Stored): void {
-  if (message.keepMs === undefined) return
-  row.keepers = row.keepers! - 1 || undefined
-  if (needsRow(message)) work.tx.delete('due', [name, LETTERS, message.id, seq])
+  const { work, name, row } = whole
+  row.keepers = (row.keepers ?? 0) + change || undefined
+  if (!needsRow(message)) return
+  const key = [name, LETTERS, message.id, seq]
+  if (change > 0) work.tx.put('due', key, 0)
+  else work.tx.delete('due', key)
 }
 
 /** Notes how far the handler of a message is. */
@@ -123,32 +124,31 @@ function isOver({ now }: Work, row: ResultRow | undefined): boolean {
   return row?.until !== undefined && row.until <= now
 }
 
-/** A message is stored under an id: what was kept of an earlier one is forgotten, and what its dead letters end with. */
-export function forgetKept(work: Work, id: string, row: IdRow | undefined): void {
-  const made = madeSeq(work, id)
-  const seqs = [row?.kept, made].filter((seq) => seq !== undefined)
-  for (const group of allGroups(work)) {
-    const { name } = group
-    for (const seq of seqs)
-      if (seq === row?.kept || work.tx.get<ResultRow>('results', [name, seq])?.id === id)
-        work.tx.delete('results', [name, seq])
-    if (group.row.keepers === undefined) continue
-    const letters = work.tx.range('due', under(name, LETTERS, id), ALL).map(([key]) => partOf(key, 3))
-    for (const seq of made === undefined ? letters : [...letters, made]) {
-      const letter = work.tx.get<DeadRow>('dead', [name, seq])
-      if (letter?.message.id !== id) continue
-      forgetLetter(group, seq, letter.message)
-      group.changed = true
-      work.tx.put('dead', [name, seq], { ...letter, message: { ...letter.message, keepMs: undefined } })
-    }
-  }
+/** The dead letters of an id whose outcomes are to be kept. */
+export function lettersOf({ name }: Group, id: string): readonly ['due', KeyRange, number] {
+  return ['due', under(name, LETTERS, id), ALL]
 }
 
-/** Where the digits of an id lead to, if it is one that was made, of a message that was not delayed. */
-function madeSeq(work: Work, id: string): number | undefined {
+/** A message is stored under an id: what was kept of an earlier one is forgotten, and what its dead letters end with. */
+export function forgetKept(work: Work, id: string, row: IdRow | undefined): void {
+  const { tx } = work
   const { tail, nextDelayed, laneTail } = work.root.queue
   const parsed = parseId(id, { log: tail, delayed: nextDelayed, lane: laneTail })
-  return parsed?.delayed === false ? parsed.number : undefined
+  // That of an id that was made has no row.
+  const made = parsed?.delayed === false ? [parsed.number] : []
+  for (const group of allGroups(work)) {
+    const { name, row: own } = group
+    for (const seq of row?.kept === undefined ? made : [row.kept, ...made])
+      if (tx.get<ResultRow>('results', [name, seq])?.id === id) tx.delete('results', [name, seq])
+    if (own.keepers === undefined) continue
+    for (const seq of [...tx.range(...lettersOf(group, id)).map(([key]) => partOf(key, 3)), ...made]) {
+      const letter = tx.get<DeadRow>('dead', [name, seq])
+      if (letter?.message.id !== id) continue
+      countLetter(group, seq, letter.message, -1)
+      group.changed = true
+      tx.put('dead', [name, seq], { ...letter, message: { ...letter.message, keepMs: undefined } })
+    }
+  }
 }
 
 /** The outcome in a row, if it holds now. */

@@ -9,7 +9,7 @@ import { bury, done, free, letKeyGo, redrive } from './moves.ts'
 import { messageOf } from './places.ts'
 import { type DeadRow, type IdRow, type Lease, type Stored, FADES } from './rows.ts'
 import type { Read } from './store.ts'
-import { forgetLetter, keep, keepProgress } from './results.ts'
+import { countLetter, keep, keepProgress } from './results.ts'
 import { park, wait } from './waiting.ts'
 import { logMessage, under } from './work.ts'
 
@@ -210,7 +210,7 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
   group.row.dead--
   group.changed = true
   letKeyGo(group, seq, letter.message)
-  forgetLetter(group, seq, letter.message)
+  countLetter(group, seq, letter.message, -1)
   if (settlement.kind === 'retry') {
     if (letter.message.keepMs !== undefined) tx.delete('results', at)
     // Whoever redrives a message that expired wants it delivered.

@@ -23,7 +23,7 @@ import {
   KEPT,
   LIFT,
 } from './rows.ts'
-import { forgetLetter, letGo } from './results.ts'
+import { countLetter, letGo } from './results.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Key, Read, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
@@ -321,7 +321,7 @@ function fade(group: Group, until: number, seq: number): void {
   if (letter?.until !== until) return
   work.tx.delete('dead', [name, seq])
   letKeyGo(group, seq, letter.message)
-  forgetLetter(group, seq, letter.message)
+  countLetter(group, seq, letter.message, -1)
   row.dead--
 }
 
