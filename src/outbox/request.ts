@@ -1,6 +1,7 @@
 import { v7 } from 'uuid'
 import { QuaysideError } from '../core.ts'
 import { errorText } from '../errors.ts'
+import { hasCode } from '../trouble.ts'
 import { headerSafe } from './answer.ts'
 import { readBody, tooLarge } from './body.ts'
 import { toAttempt, withoutMark } from './mark.ts'
@@ -130,8 +131,8 @@ export async function pack(
     if (body instanceof Blob) return only(tooLarge(tried, body.size, maxBodyBytes), body)
     return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
   } catch (error) {
-    if (spare === undefined || !(error instanceof QuaysideError && error.code === 'TOO_LARGE')) throw error
-    return only(error, spare)
+    if (spare === undefined || !hasCode(error, 'TOO_LARGE')) throw error
+    return only(error as QuaysideError, spare)
   }
 }
 
