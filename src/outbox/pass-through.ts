@@ -74,6 +74,6 @@ export async function passOn(request: Request, init: RequestInit, rules: OutboxR
 export function leadsBack(tried: string): QuaysideError {
   return new QuaysideError(
     'INVALID_ARGUMENT',
-    `${tried}: this is an attempt of an outbox at what it has stored; let those go to the network, see isAttempt`,
+    `${tried}: this is an outbox's own attempt; let it go to the network, see isAttempt`,
   )
 }
