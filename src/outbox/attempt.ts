@@ -137,5 +137,5 @@ function preflightHint(error: unknown, { url, method, headers, mode }: Request):
   if (!SIMPLE_TYPE.test(headers.get('content-type') ?? 'text/plain')) needs.push('content-type')
   if (!/^(GET|HEAD|POST)$/.test(method)) needs.push(method)
   if (needs.length === 0) return ''
-  return ` (or ${new URL(url).origin} refused the preflight that a browser makes because of ${needs.join(', ')})`
+  return ` (or ${new URL(url).origin} refused the preflight because of ${needs.join(', ')})`
 }

@@ -1,3 +1,4 @@
+import { invalid } from '../check.ts'
 import { QuaysideError } from '../core.ts'
 
 /** So many chunks of a body that is too long are held in memory. */
@@ -20,12 +21,7 @@ export async function readBody(
     for (;;) {
       const { value } = await reader.read()
       if (value === undefined) return bytes > maxBytes ? new Blob(chunks) : (chunks as Uint8Array[])
-      if (!(value instanceof Uint8Array)) {
-        throw new QuaysideError(
-          'INVALID_ARGUMENT',
-          `${tried}: a stream must yield Uint8Array, not ${typeof value}`,
-        )
-      }
+      if (!(value instanceof Uint8Array)) throw invalid(tried, 'a stream must yield Uint8Array', value)
       chunks.push(value as Uint8Array<ArrayBuffer>)
       bytes += value.length
       if (bytes <= maxBytes) continue

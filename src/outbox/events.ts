@@ -1,5 +1,5 @@
 import { errorText } from '../errors.ts'
-import { QuaysideError } from '../core.ts'
+import { hasCode } from '../trouble.ts'
 
 /** Something that happened to a request, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {
@@ -73,7 +73,7 @@ export class Events {
 
   /** Reports what failed while nobody waited. */
   readonly fail = (error: unknown): void => {
-    if (error instanceof QuaysideError && error.code === 'CLOSED') return
+    if (hasCode(error, 'CLOSED')) return
     this.#tell({ type: 'failed', reason: errorText(error) })
   }
 

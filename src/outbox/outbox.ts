@@ -1,17 +1,6 @@
 import { v7 } from 'uuid'
 import { onAbort } from '../aborts.ts'
-import {
-  checkBoolean,
-  checkCount,
-  checkFunction,
-  checkIds,
-  checkName,
-  checkOptions,
-  checkSignal,
-  checkText,
-  invalid,
-  mustBeOneOf,
-} from '../check.ts'
+import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import {
   type Consumer,
@@ -478,10 +467,8 @@ export class Outbox {
 
   /** What waits, of the present owner. Its `headers` are its `meta`. */
   async list(options: OutboxListOptions = {}): Promise<ListPage<ListedMessage<OutboxPayload>>> {
-    checkOptions('outbox.list', options, LIST)
-    const { limit, cursor } = options
     await this.#enter()
-    const page = await this.#queue.list({ ...options, limit, cursor })
+    const page = await this.#queue.list(options)
     if (!this.#session.isAsked) return page
     const { prefix } = this.#session
     return { ...page, messages: page.messages.filter(({ lane }) => lane?.startsWith(prefix)) }
@@ -652,17 +639,6 @@ export class Outbox {
       unwatch()
     }
   }
-}
-
-const LIST = {
-  ids: checkIds,
-  state: (tried: string, what: string, state: unknown) => {
-    if (typeof state !== 'string' && !Array.isArray(state))
-      throw invalid(tried, `${what} must be a state or several`, state)
-  },
-  bodies: checkBoolean,
-  limit: checkCount,
-  cursor: checkText,
 }
 
 function rest(consumer: Consumer<OutboxPayload>, rests: boolean): void {

@@ -75,8 +75,7 @@ export async function drop(
       await late.ack().catch(() => undefined)
       gone.add(id)
     }
-    left = false
-    for await (const page of owned(queue, prefix)) left ||= page.length > 0
+    left = !(await owned(queue, prefix).next()).done
   }
   if (queue.guarantees.results === false) return
   const kept: string[] = []

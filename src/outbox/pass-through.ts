@@ -1,4 +1,5 @@
 import { type ErrorCode, QuaysideError, errorText } from '../errors.ts'
+import { hasCode } from '../trouble.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import type { Events } from './events.ts'
@@ -26,7 +27,7 @@ export async function passThrough(
   rules: OutboxRules,
   events: Events,
 ): Promise<Response> {
-  if (packed === undefined || !(error instanceof QuaysideError && NO_ROOM.includes(error.code))) throw error
+  if (packed === undefined || !NO_ROOM.some((code) => hasCode(error, code))) throw error
   const { payload, tooLong, omitted, signal } = packed
   events.emit({ type: UNSTORED, id, reason: errorText(error) })
   let response: Response | undefined
@@ -73,6 +74,6 @@ export async function passOn(request: Request, init: RequestInit, rules: OutboxR
 export function leadsBack(tried: string): QuaysideError {
   return new QuaysideError(
     'INVALID_ARGUMENT',
-    `${tried}: this is an attempt of an outbox at what it has stored; let those go to the network, see isAttempt`,
+    `${tried}: this is an outbox's own attempt; let it go to the network, see isAttempt`,
   )
 }

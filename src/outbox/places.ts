@@ -1,4 +1,4 @@
-import { QuaysideError } from '../core.ts'
+import { invalid } from '../check.ts'
 
 /** Between whose a request is and where it goes, in the name of its lane. Neither has one in it. */
 const BETWEEN = ' '
@@ -34,10 +34,7 @@ function bounded(what: string, text: string, most: number): string {
   try {
     safe = encodeURI(text)
   } catch {
-    throw new QuaysideError(
-      'INVALID_ARGUMENT',
-      `outbox: ${what} must be well-formed Unicode, not ${JSON.stringify(text)}`,
-    )
+    throw invalid('outbox', `${what} must be well-formed Unicode`, text)
   }
   if (safe.length <= most) return safe
   const hash = `~${hashOf(text, 1)}${hashOf(text, 2)}`

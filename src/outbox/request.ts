@@ -1,6 +1,8 @@
 import { v7 } from 'uuid'
+import { invalid } from '../check.ts'
 import { QuaysideError } from '../core.ts'
 import { errorText } from '../errors.ts'
+import { hasCode } from '../trouble.ts'
 import { headerSafe } from './answer.ts'
 import { readBody, tooLarge } from './body.ts'
 import { toAttempt, withoutMark } from './mark.ts'
@@ -85,12 +87,7 @@ export async function pack(
   const { signal, method } = request
   const url = withoutMark(request.url)
   signal.throwIfAborted()
-  if (!HTTP.test(url)) {
-    throw new QuaysideError(
-      'INVALID_ARGUMENT',
-      `${tried}: only http and https can be sent later, not ${url.slice(0, 60)}`,
-    )
-  }
+  if (!HTTP.test(url)) throw invalid(tried, 'only http and https can be sent later', url)
   const headers: Record<string, string> = {}
   const omitted: [string, string][] = []
   for (const [name, value] of request.headers) {
@@ -130,8 +127,8 @@ export async function pack(
     if (body instanceof Blob) return only(tooLarge(tried, body.size, maxBodyBytes), body)
     return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
   } catch (error) {
-    if (spare === undefined || !(error instanceof QuaysideError && error.code === 'TOO_LARGE')) throw error
-    return only(error, spare)
+    if (spare === undefined || !hasCode(error, 'TOO_LARGE')) throw error
+    return only(error as QuaysideError, spare)
   }
 }
 
@@ -153,7 +150,7 @@ function toRequest(tried: string, input: string | URL | Request, init: RequestIn
   } catch (cause) {
     const why =
       input instanceof Request && input.bodyUsed
-        ? 'its body was read before; read a clone() of it, or take the request before it is read'
+        ? 'its body was read before; pass a clone() made earlier'
         : (cause as Error).message
     throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${why}`, { cause })
   }
@@ -179,7 +176,7 @@ async function bodyOf(
       if (error instanceof QuaysideError) throw error
       throw new QuaysideError(
         'INVALID_ARGUMENT',
-        `${tried}: the body cannot be read, for example because a file was deleted or changed since it was chosen: ${errorText(error)}`,
+        `${tried}: the body cannot be read (was its file deleted or changed?): ${errorText(error)}`,
         { cause: error },
       )
     }

@@ -223,7 +223,7 @@ export class Sender {
       else if (outcome === 'park') {
         rests.answered(lane)
         if (await this.#edited(message, verdict, waiters)) return letGo(response)
-        state = await this.#parkWith(message, verdict)
+        state = await this.#parked(message, verdict)
       } else if (outcome === 'hold') {
         state = 'held'
         if (this.#hasLanes && began.epoch === this.#epoch) await this.#quietly(rests.hold(lane, reason))
@@ -289,14 +289,14 @@ export class Sender {
       .finally(() => this.#clock.clearTimeout(timer))
   }
 
-  async #parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<StoredState> {
+  async #parked(message: Message<OutboxPayload>, verdict: Verdict): Promise<StoredState> {
     if (this.#means.queue.guarantees.parking ?? true) {
-      await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
+      await parkWith(message, verdict)
       // A newer one of its id that came meanwhile would hide it: it goes once more, and then that one goes in its place.
       if (await this.#isReplaced(message)) await this.#means.queue.resume([message.id])
       return 'parked'
     }
-    await message.reject({ reason })
+    await message.reject({ reason: verdict.reason })
     return 'dead'
   }
 
@@ -310,9 +310,10 @@ export class Sender {
   /** Has `onParked` mend a request that the server refused. */
   async #edited(
     message: Message<OutboxPayload>,
-    { response, reason, answer }: Verdict,
+    verdict: Verdict,
     waiters: readonly Waiter[],
   ): Promise<boolean> {
+    const { response, reason } = verdict
     const { rules, queue, events } = this.#means
     const { onParked, maxEdits } = rules
     const edits = Number(message.headers[EDITS] ?? 0)
@@ -331,7 +332,7 @@ export class Sender {
       events.fail(error)
       return false
     }
-    await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
+    await parkWith(message, verdict)
     for (const waiter of waiters) Object.assign(waiter, { version, state: 'stored' })
     const headers = { ...message.headers, [EDITS]: `${edits + 1}` }
     await queue.edit(message.id, payload, { headers, maxAttempts: message.maxAttempts })
@@ -368,6 +369,11 @@ export class Sender {
   #tell({ id }: Message<OutboxPayload>, type: StoredState, response?: Response, reason?: string): void {
     this.#means.events.emit({ type: type as 'accepted', id, status: response?.status, reason })
   }
+}
+
+/** With what the server said, as far as it can be kept. */
+async function parkWith(message: Message<OutboxPayload>, { reason, answer }: Verdict): Promise<void> {
+  await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
 }
 
 const SIGNED_OUT = new DOMException('the owner has signed out', 'AbortError')

@@ -1,7 +1,7 @@
 const PAGE = `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <meta name=color-scheme content="light dark"><title>Saved</title>
-<body style="font:1.1em/1.5 system-ui;max-width:30em;margin:15vh auto;padding:0 1em">
-<h1>Saved</h1><p>What you sent is kept on this device, and goes to the server as soon as it can be reached. You may close this page.`
+<body style="font:1.1em/1.5 system-ui;margin:15vh auto;padding:1em;max-width:30em">
+<h1>Saved</h1><p>Kept on this device, and sent as soon as the server can be reached. You may close this page.`
 
 /** What a person sees who sent a form that the server has not taken yet. */
 export function storedPage({ status, headers }: Response): Response {

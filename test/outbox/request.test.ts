@@ -356,8 +356,8 @@ describe('the Idempotency-Key', () => {
       (await queue.list()).messages.map(({ id, lastError }) => [id, lastError]),
     )
     expect(errors).toEqual({
-      a: 'no answer: Failed to fetch (or https://other.example refused the preflight that a browser makes because of idempotency-key)',
-      b: 'no answer: Failed to fetch (or https://other.example refused the preflight that a browser makes because of idempotency-key, content-type, PUT)',
+      a: 'no answer: Failed to fetch (or https://other.example refused the preflight because of idempotency-key)',
+      b: 'no answer: Failed to fetch (or https://other.example refused the preflight because of idempotency-key, content-type, PUT)',
       c: 'no answer: Failed to fetch',
     })
   })
