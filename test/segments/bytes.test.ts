@@ -47,6 +47,45 @@ test('where there is no room for all, each is tried alone', async () => {
   expect(await rows(queue)).toEqual([1, 3])
 })
 
+test('what a read or write throws, and the store names, is told to whom it concerns', async () => {
+  const store = byteMemory()()
+  const queue = await transactional({
+    ...store,
+    open: async (name) => {
+      const own = await store.open(name)
+      return {
+        now: () => 7,
+        async transact(kind, body) {
+          try {
+            await own.transact(kind, async (rows) => {
+              await body({
+                get: (key) => rows.get(key),
+                scan: (from, to, limit) => rows.scan(from, to, limit),
+                delete: (key) => rows.delete(key),
+                deleteRange: (from, to) => rows.deleteRange(from, to),
+                put: (key, value) => {
+                  if (kind === 'append' && value.length > 1) throw new RangeError('disk full')
+                  rows.put(key, value)
+                },
+              })
+            })
+          } catch (cause) {
+            throw cause instanceof RangeError ? new QuaysideError('QUOTA_EXCEEDED', 'full', { cause }) : cause
+          }
+        },
+        tell: () => {
+          throw new Error('nobody can be told')
+        },
+      }
+    },
+  }).open('queue')
+  const ends = await Promise.allSettled([add(queue, 1), add(queue, 22), add(queue, 3)])
+  expect(
+    ends.map((end) => (end.status === 'rejected' ? (end.reason as QuaysideError).code : end.value)),
+  ).toEqual([1, 'QUOTA_EXCEEDED', 3])
+  expect(await rows(queue)).toEqual([1, 3])
+})
+
 test('a commit that may have happened is told to all who share it, and not tried again', async () => {
   const failure = new QuaysideError('STORAGE_FAILED', 'the connection was lost')
   let commits = 0

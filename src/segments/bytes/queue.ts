@@ -102,11 +102,14 @@ export class ByteQueueStore implements QueueStore {
     } catch (error) {
       return await this.#again(calls, stop, error)
     }
-    if (told!.wrote) {
-      this.#changed(told!.hint)
-      this.#queue.tell?.(told!.hint, kind)
-    }
     for (const { resolve, result } of calls) resolve(result)
+    if (!told!.wrote) return
+    this.#changed(told!.hint)
+    try {
+      this.#queue.tell?.(told!.hint, kind)
+    } catch {
+      // A hint that cannot be given is one that was lost.
+    }
   }
 
   /** The transaction was undone. */
@@ -115,7 +118,8 @@ export class ByteQueueStore implements QueueStore {
       this.#waits = true
       return await this.#together(calls)
     }
-    if (stop !== undefined) {
+    // Else it is the store that has failed, while a body was reading or writing.
+    if (stop !== undefined && stop.error === error) {
       stop.call.reject(stop.error)
       return await this.#together(calls.filter((call) => call !== stop.call))
     }

@@ -28,7 +28,7 @@ export interface ByteQueue {
   /**
    * Runs `body` in one transaction, alone (serializable) among all that work on the rows of this queue, in whatever process,
    * and resolves when the transaction has ended as its kind asks: see {@link Kind}. Where the body throws or rejects, nothing
-   * is changed and this rejects with the very same error. Where the transaction could not begin because others were in the way, it
+   * is changed and this rejects with the very same error; where it was a read or a write that threw, it may say what that means. Where the transaction could not begin because others were in the way, it
    * may run the body again, as long as the run before left nothing behind.
    *
    * Nothing else is called on this object meanwhile, and the next transaction begins when this one has ended. `read` bodies write nothing.
