@@ -56,7 +56,7 @@ export function termsOf(
   now: number,
 ): string | undefined {
   // What is no number is refused when it is sent.
-  const terms = [expiresInMs && now + Number(expiresInMs), dedupeMs, keepResponse]
+  const terms = [typeof expiresInMs === 'number' ? now + expiresInMs : '', dedupeMs, keepResponse]
   return terms.join().length > 2 ? terms.join() : undefined
 }
 
