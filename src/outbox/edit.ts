@@ -55,8 +55,9 @@ export function termsOf(
   { expiresInMs, dedupeMs, keepResponse }: OutboxRequestInit,
   now: number,
 ): string | undefined {
-  const terms = [typeof expiresInMs === 'number' ? now + expiresInMs : undefined, dedupeMs, keepResponse]
-  return terms.some((term) => typeof term === 'number') ? terms.join() : undefined
+  // What is no number is refused when it is sent.
+  const terms = [typeof expiresInMs === 'number' ? now + expiresInMs : '', dedupeMs, keepResponse]
+  return terms.join().length > 2 ? terms.join() : undefined
 }
 
 function optionsOf(

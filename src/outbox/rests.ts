@@ -34,8 +34,8 @@ interface Record {
   rounds: number
   /** When a failure was last counted. */
   failedAt: number
-  /** Answers since it asked for rest; `undefined`: it never did. */
-  answers: number | undefined
+  /** Answers since it asked for rest; absent: it never did. */
+  answers?: number
 }
 
 /**
@@ -74,12 +74,7 @@ export class Rests {
 
   /** An attempt that began at that time failed: its lane may have to rest. */
   async failed(lane: string, { response, reason, retryAfterMs }: Verdict, startedAt: number): Promise<void> {
-    const record = this.#lanes.get(lane) ?? {
-      failures: 0,
-      rounds: 0,
-      failedAt: -Infinity,
-      answers: undefined,
-    }
+    const record: Record = this.#lanes.get(lane) ?? { failures: 0, rounds: 0, failedAt: -Infinity }
     this.#lanes.set(lane, record)
     record.failures++
     // What was under way at the same time failed of the same cause.

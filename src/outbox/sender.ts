@@ -78,8 +78,7 @@ export class Sender {
 
   /** Ends what goes on only because somebody may still wait for its answer. */
   leave(): void {
-    for (const controller of this.#lost)
-      controller.abort(new DOMException('the outbox has stopped', 'AbortError'))
+    for (const controller of this.#lost) controller.abort()
   }
 
   /** Ends what is under way of an owner. */
