@@ -13,15 +13,15 @@ export function isSQLite(name: string): boolean {
 }
 
 /** The queues in a SQLite file, which others may use meanwhile. Only `create` makes any. */
-export async function openSQLite(file: string, purpose: Purpose): Promise<Target> {
-  if (purpose !== 'create' && !(existsSync(file) && (await hasQueues(file))))
+export function openSQLite(file: string, purpose: Purpose): Target {
+  if (purpose !== 'create' && !(existsSync(file) && hasQueues(file)))
     throw new Stop(FAILED, `there are no queues in ${clean(redact(file))}`)
   const adapter = new SQLiteAdapter(file)
   return { name: redact(file), adapter, names: () => adapter.queues(), close: () => adapter.close() }
 }
 
-async function hasQueues(file: string): Promise<boolean> {
-  const database = await openFile(file)
+function hasQueues(file: string): boolean {
+  const database = openFile(file)
   try {
     return database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'quayside_rows'").all().length > 0
   } catch (error) {

@@ -33,7 +33,7 @@ export async function openTarget(word: string, purpose: Purpose): Promise<Target
       USAGE,
       `${clean(redact(name))} is neither a directory nor a SQLite file nor a kind of URL that is known`,
     )
-  if (isSQLite(name)) return await openSQLite(name, purpose)
+  if (isSQLite(name)) return openSQLite(name, purpose)
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
 }
 

@@ -14,9 +14,9 @@ const kB = 1024
 /** What a user writes, and the bytes that it may cost, without what `besides` costs. */
 export const USES = [
   {
-    // The aim is 16 kB. What it costs today: 20.5 kB of core, and 13 kB of records, adapter included.
+    // The aim is 16 kB. What it costs today: 21 kB of core, half a kB of it for sends within transactions, and 13 kB of records, adapter included.
     name: 'core + memory',
-    budget: 33.5 * kB,
+    budget: 34 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
@@ -26,7 +26,11 @@ export const USES = [
     // The aim is 26 kB. The outbox and its worker are 13.5 of it, 9 more than before they knew persons and destinations: owners, holds,
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
     // what cannot be stored or streams 1. They were written to be right first.
+<<<<<<< HEAD
     budget: 68 * kB,
+=======
+    budget: 68.5 * kB,
+>>>>>>> sqlite
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -39,7 +43,11 @@ export const USES = [
     name: 'core + IndexedDB',
     // The aim is 21.5 kB. The engine is that of files and Durable Objects, 28 kB, made for bulk: every rule is there twice, for what lies in
     // the log and for what has left it. That of memory, at less than half of it, is to come here as well.
+<<<<<<< HEAD
     budget: 54.5 * kB,
+=======
+    budget: 54.75 * kB,
+>>>>>>> sqlite
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -48,7 +56,7 @@ export const USES = [
     // The aim is 9 kB. The core alone is 21.
     name: 'core + Durable Object client',
     // The bundler that measures costs it 0.1 kB more than the one before.
-    budget: 26.25 * kB,
+    budget: 26.75 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
@@ -62,7 +70,7 @@ export const USES = [
   {
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
-    budget: 33.5 * kB,
+    budget: 34 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,

@@ -65,7 +65,7 @@ export class Connection {
     try {
       if (typeof source === 'string') {
         create(source)
-        database = await openFile(source)
+        database = openFile(source)
       } else database = typeof source === 'function' ? source() : source
       const opened = database
       name = fileOf(opened)

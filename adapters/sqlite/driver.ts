@@ -51,32 +51,18 @@ export function ownClass(): string {
   return isBun ? 'Database' : 'DatabaseSync'
 }
 
-/** Opens a file with what the runtime has. */
-export async function openFile(path: string): Promise<SQLiteDatabase> {
-  const open = await (opening ??= load())
-  return open(path)
-}
-
-type Open = (path: string) => SQLiteDatabase
-let opening: Promise<Open> | undefined
-
-async function load(): Promise<Open> {
+/** Opens a file with what the runtime has: asked for so that a bundler for other runtimes need not know it. */
+export function openFile(path: string): SQLiteDatabase {
   const name = isBun ? 'bun:sqlite' : 'node:sqlite'
-  try {
-    const module = (await import(/* @vite-ignore */ name)) as Record<
-      string,
-      new (path: string) => SQLiteDatabase
-    >
-    const Database = module[ownClass()]!
-    return (path) => new Database(path)
-  } catch (cause) {
-    opening = undefined
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } }
+  const module = process?.getBuiltinModule?.(name)
+  if (module === undefined)
     throw new QuaysideError(
       'STORAGE_UNAVAILABLE',
       `this runtime has no ${name} (Node has it from 22.13 on). Give the adapter a connection: new SQLiteAdapter(() => new Database(path)) with Database of better-sqlite3`,
-      { cause },
     )
-  }
+  const Database = (module as Record<string, new (path: string) => SQLiteDatabase>)[ownClass()]!
+  return new Database(path)
 }
 
 /** The file of a connection; empty if it is in memory. */

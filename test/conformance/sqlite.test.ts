@@ -3,5 +3,6 @@ import { registerConformance, registerHistories } from './register.ts'
 
 const normal = factory({ durability: 'normal' })
 
-registerConformance('sqlite with normal', normal)
-registerHistories('sqlite with normal', normal, { runs: { quick: 60, full: 2000 }, maxSteps: 20, lanes: 2 })
+// The engine is that of files, whose cases all run; histories find what is not.
+registerConformance('sqlite with normal', normal, { quick: 'core' })
+registerHistories('sqlite with normal', normal, { runs: { quick: 40, full: 2000 }, maxSteps: 20, lanes: 2 })

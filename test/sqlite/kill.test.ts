@@ -11,7 +11,7 @@ import { effort, howMany } from '../support/effort.ts'
 
 /** `KILLS=1000 npx vitest run test/sqlite/kill` for more. */
 const KILLS = howMany('KILLS', { quick: 10, full: 300 })
-const PROCESSES = effort({ quick: 4, full: 8 })
+const PROCESSES = effort({ quick: 3, full: 8 })
 const LEASE_MS = 1000
 
 /** What all processes have told. */

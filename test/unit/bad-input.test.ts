@@ -491,7 +491,14 @@ describe('settling', () => {
     const own = (await consumer.receive())!
     for (const receipt of ['forged', '', '0', '.1.1', 'a.b.c', '1.1.1!', '\ud800', '🧾']) {
       const delivery = { receipt, id: own.id, body: '', timestamp: 0, attempt: 1, maxAttempts: 4 }
-      const forged = new Message<unknown>(delivery, 'x', 'orders', 'default', { ...leaseOf(own), receipt }, consumer)
+      const forged = new Message<unknown>(
+        delivery,
+        'x',
+        'orders',
+        'default',
+        { ...leaseOf(own), receipt },
+        consumer,
+      )
       await expectCode(forged.ack(), 'STALE_RECEIPT', own.id)
       await expectCode(forged.nack(), 'STALE_RECEIPT')
       await expectCode(forged.reject(), 'STALE_RECEIPT')
