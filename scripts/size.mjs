@@ -38,7 +38,8 @@ export const USES = [
   {
     name: 'core + IndexedDB',
     // The aim is 21.5 kB. The engine is that of files and Durable Objects, 28 kB, made for bulk: every rule is there twice, for what lies in
-    // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine. That of memory, at less than half of it, is to come here as well.
+    // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine.
+    // That of memory, at less than half of it, is to come here as well.
     budget: 55.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
