@@ -62,7 +62,7 @@ test(
         void producer.within(connection).send(payload)
         connection.exec('COMMIT')
       } else await producer.send(payload)
-      await expect.poll(() => said, { interval: 1, timeout: 20_000 }).toContain(`got ${name} `)
+      await expect.poll(() => said, { interval: 1, timeout: 60_000 }).toContain(`got ${name} `)
     }
     await once(child, 'exit')
     const late = [...said.matchAll(/^got \S+ (\S+)$/gm)].map(([, ms]) => Number(ms))
@@ -70,8 +70,8 @@ test(
     console.log(
       `woken after ${median(late).toFixed(1)} ms (median of ${late.length}); ${cpu} ms of CPU in all`,
     )
-    // The aim is 5 ms; who looks by himself comes after seconds.
-    expect(median(late)).toBeLessThan(500)
+    // The aim is 5 ms; who looks by himself comes after 30 s.
+    expect(median(late)).toBeLessThan(5000)
   },
 )
 
