@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type StoreFactory, storeCases } from '../../src/conformance/index.ts'
 import {
@@ -7,6 +8,8 @@ import {
   isBehind,
   transactional,
 } from '../../src/segments/index.ts'
+import { SQLiteStore } from '../../adapters/sqlite/store.ts'
+import { temporaryDirectory } from '../fs/temporary.ts'
 import { byteMemory } from '../support/byte-store.ts'
 import { type Flaw, flawedStore } from '../support/flawed-store.ts'
 import { memoryStore } from '../support/memory-store.ts'
@@ -37,10 +40,28 @@ const persistent = (later: boolean): StoreFactory => ({
   },
 })
 
+const sqlite: StoreFactory = {
+  async create() {
+    const file = join(temporaryDirectory(), 'queues.db')
+    const open = async (): Promise<TransactionalStore> =>
+      transactional(await SQLiteStore.open(file, { durability: 'normal' }))
+    let store = await open()
+    return {
+      store,
+      async reopen() {
+        await store.close()
+        return (store = await open())
+      },
+      destroy: () => store.close(),
+    }
+  },
+}
+
 describe.each<[string, StoreFactory]>([
   ['a plain store', factoryOf(() => flawedStore())],
   ['a byte store', persistent(false)],
   ['a byte store whose reads take time', persistent(true)],
+  ['SQLite', sqlite],
 ])('%s keeps contract 2', (_, factory) => {
   // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
   for (const { name, run } of storeCases(factory)) test(name, run)
@@ -147,7 +168,7 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
 
 test.for(Object.entries(FLAWS))('a store is found out that %s', async ([, flaw]) => {
   let found: string | undefined
-  for (const { name, run } of storeCases(factoryOf(() => flawedStore(flaw)))) {
+  for (const { name, run } of storeCases({ ...factoryOf(() => flawedStore(flaw)), hintMs: 200 })) {
     try {
       await run()
     } catch {

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
 import { QuaysideError } from '../../src/errors.ts'
-import { type ByteStore, type Kind, type QueueStore, transactional } from '../../src/segments/index.ts'
+import {
+  type ByteRow,
+  type ByteStore,
+  type Kind,
+  type QueueStore,
+  transactional,
+} from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { byteMemory } from '../support/byte-store.ts'
 
@@ -150,6 +156,51 @@ test('who watches is told after the commit, with what the body told, and not of 
   ])
   await rows(queue)
   expect(told).toEqual([{ finished: ['a', 'b'] }])
+})
+
+test('a store that resolves without running the body rejects what was called, and goes on', async () => {
+  const store = byteMemory()()
+  let isLazy = true
+  const queue = await transactional({
+    ...store,
+    open: async (name) => {
+      const own = await store.open(name)
+      return { now: () => 7, transact: (kind, body) => (isLazy ? undefined : own.transact(kind, body)) }
+    },
+  }).open('queue')
+  await expect(add(queue, 1)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  isLazy = false
+  expect(await add(queue, 2)).toBe(2)
+  expect(await rows(queue)).toEqual([2])
+})
+
+test('reads may answer with promises of any library', async () => {
+  const store = byteMemory()()
+  const thenable = <T>(value: T): PromiseLike<T> => ({
+    // oxlint-disable-next-line unicorn/no-thenable -- That is what it is about.
+    then: (resolve, reject) => Promise.resolve(value).then(resolve, reject),
+  })
+  const queue = await transactional({
+    ...store,
+    open: async (name) => {
+      const own = await store.open(name)
+      return {
+        now: () => 7,
+        transact: (kind, body) =>
+          own.transact(kind, (seen) =>
+            body({
+              get: (key) => thenable(seen.get(key) as Uint8Array | undefined),
+              scan: (from, to, limit) => thenable(seen.scan(from, to, limit) as readonly ByteRow[]),
+              put: (key, value) => seen.put(key, value),
+              delete: (key) => seen.delete(key),
+              deleteRange: (from, to) => seen.deleteRange(from, to),
+            }),
+          ),
+      }
+    },
+  }).open('queue')
+  expect(await add(queue, 1)).toBe(1)
+  expect(await rows(queue)).toEqual([1])
 })
 
 test('a queue that could not be opened is opened again', async () => {

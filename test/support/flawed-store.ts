@@ -28,11 +28,10 @@ export interface Flaw {
   readonly oneTable?: boolean
   readonly oneQueue?: boolean
   readonly caseless?: boolean
-  readonly forgetful?: boolean
   readonly ignoresLimit?: boolean
   readonly stale?: boolean
   readonly tellsOnce?: boolean
-  readonly tellsFor?: 'ever' | 'own'
+  readonly tellsFor?: 'ever'
   readonly closes?: 'never' | 'hard'
   readonly unsorted?: boolean
 }

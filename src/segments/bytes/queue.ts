@@ -102,11 +102,12 @@ export class ByteQueueStore implements QueueStore {
     } catch (error) {
       return await this.#again(calls, stop, error)
     }
+    if (told === undefined) return await this.#again(calls, undefined, neverRan(kind))
     for (const { resolve, result } of calls) resolve(result)
-    if (!told!.wrote) return
-    this.#changed(told!.hint)
+    if (!told.wrote) return
+    this.#changed(told.hint)
     try {
-      this.#queue.tell?.(told!.hint, kind)
+      this.#queue.tell?.(told.hint, kind)
     } catch {
       // A hint that cannot be given is one that was lost.
     }
@@ -188,4 +189,12 @@ export class ByteQueueStore implements QueueStore {
   #changed(hint: Hint | undefined): void {
     for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
   }
+}
+
+/** A store that resolves without having run its body, or before that has ended, has stored nothing that anybody knows of. */
+function neverRan(kind: Kind): QuaysideError {
+  return new QuaysideError(
+    'STORAGE_FAILED',
+    `transact: the byte store resolved a transaction of kind ${kind} whose body has not run to its end. It must run the body, await what that returns, and commit`,
+  )
 }

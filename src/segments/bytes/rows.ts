@@ -41,9 +41,14 @@ function rowOf([key, value]: ByteRow): Row<unknown> {
 /** Thrown by a read that was expected to answer at once, and answers with a promise. */
 export const WAITS: unique symbol = Symbol('reads have to be waited for')
 
+/** Promises of other realms and libraries are none of ours. */
+function isLater<T>(answer: Answer<T>): answer is PromiseLike<T> {
+  return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
+}
+
 function atOnce<T>(answer: Answer<T>): T {
-  if (!(answer instanceof Promise)) return answer
-  answer.catch(() => undefined)
+  if (!isLater(answer)) return answer
+  Promise.resolve(answer).catch(() => undefined)
   // oxlint-disable-next-line typescript/only-throw-error -- No error: the body is run again.
   throw WAITS
 }

@@ -28,7 +28,8 @@ export interface ByteQueue {
   /**
    * Runs `body` in one transaction, alone (serializable) among all that work on the rows of this queue, in whatever process,
    * and resolves when the transaction has ended as its kind asks: see {@link Kind}. Where the body throws or rejects, nothing
-   * is changed and this rejects with the very same error; where it was a read or a write that threw, it may say what that means. Where the transaction could not begin because others were in the way, it
+   * is changed and this rejects with the very same error; where a read or a
+   * write of its own threw, in place of that with what it means. Where the transaction could not begin because others were in the way, it
    * may run the body again, as long as the run before left nothing behind.
    *
    * Nothing else is called on this object meanwhile, and the next transaction begins when this one has ended. `read` bodies write nothing.
@@ -83,4 +84,4 @@ export interface ByteRows {
 }
 
 /** What is there at once, or comes. */
-export type Answer<T> = T | Promise<T>
+export type Answer<T> = T | PromiseLike<T>
