@@ -14,8 +14,8 @@ const waits = {
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Many tests wait for browsers and servers most of their time: with one more than there are cores, a third of those idled.
-    maxWorkers: availableParallelism() + 2,
+    // Many tests wait for browsers and servers most of their time.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/reporter.ts'],
     projects: [
