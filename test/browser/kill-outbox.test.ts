@@ -42,7 +42,7 @@ afterAll(() => site.close())
 
 test(
   `a browser that is killed ${KILLS} times while it stores, sends and acks loses no request`,
-  { timeout: 120_000 + KILLS * 15_000 },
+  { timeout: 600_000 + KILLS * 15_000 },
   async () => {
     const profile = await temporaryFolder('killed-outbox')
     try {
@@ -60,7 +60,8 @@ test(
       await tab.waitForFunction(() => 'outbox' in globalThis)
       const left = (): Promise<number> =>
         tab.evaluate(() => (globalThis as unknown as { outbox: Outbox }).outbox.size())
-      await expect.poll(left, { timeout: 60_000 + KILLS * 1000, interval: 200 }).toBe(0)
+      // A fifth gets no answer, and then a destination rests: that takes its time, more on a busy machine.
+      await expect.poll(left, { timeout: 300_000 + KILLS * 1000, interval: 200 }).toBe(0)
       await context.close()
     } finally {
       await remove(profile)
