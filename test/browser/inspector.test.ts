@@ -383,8 +383,9 @@ describe('<quayside-inspector>', () => {
       await tab.clock.runFor(20)
       return await row('soon').allInnerTexts()
     }).toEqual([expect.stringContaining('due in 3 s')])
+    // On a busy machine more time goes on besides than it takes to be due.
     await tab.clock.runFor(2000)
-    expect(await row('soon').innerText()).toMatch(/due in [01] s\s+[2-9] s/) // Time goes on besides.
+    expect(await row('soon').innerText()).toMatch(/(due in [01] s|ready)\s+([2-9]|\d\d) s/)
     await tab.clock.runFor(2000)
     await expectSoon(() => row('soon').innerText()).toContain('ready')
     await tab.clock.runFor(5000)

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type FileSystem, nodeFileSystem } from '../../adapters/fs/file-system.ts'
 import type { FsEvent } from '../../adapters/fs/options.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { smallDisk } from './small-disk.ts'
+import { eventually } from '../support/eventually.ts'
 
 const MB = 1024 * 1024
 
@@ -68,7 +69,7 @@ async function expectToBeUsable(directory: string, fileSystem: FileSystem): Prom
   await consume(tail - head + 1)
   expect(await queue.transact('read', (tx) => tx.count('log', {}))).toBe(0)
   // And now there is room again, without anybody having opened it.
-  await vi.waitFor(append)
+  await eventually(append)
   tail++
   const again = (await fill()) + 1
   expect(again).toBeGreaterThan(1000)

@@ -11,6 +11,7 @@ import { MemoryDisk } from './memory-disk.ts'
 import { ManualTime } from './manual-time.ts'
 import { temporaryDirectory } from './temporary.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
+import { eventually } from '../support/eventually.ts'
 
 const CHILD = fileURLToPath(new URL('lock-child.ts', import.meta.url))
 
@@ -81,7 +82,7 @@ describe('a directory that another process owns', () => {
     const { pid } = await firstLine(shell)
     process.kill(pid!, 'SIGKILL')
     const open = async (): Promise<JournalStore> => openJournalStore(directory)
-    const store = await vi.waitFor(open)
+    const store = await eventually(open)
     expect(locksIn(directory)).toHaveLength(1)
     await store.close()
   })
@@ -189,7 +190,7 @@ test('a directory that becomes free while somebody waits is handed over', async 
   const before = await openJournalStore(directory)
   const time = new ManualTime()
   const after = openJournalStore(directory, { time, waitForLockMs: 1_000_000 })
-  await vi.waitFor(() => expect(time.now()).toBeGreaterThan(1000))
+  await eventually(() => expect(time.now()).toBeGreaterThan(1000))
   await before.close()
   await (await after).close()
 })

@@ -7,6 +7,7 @@ import { type OutboxView, outboxView } from '../../src/view/index.ts'
 import { newKey } from '../encryption/keys.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { defer } from '../support/set-up.ts'
+import { eventually } from '../support/eventually.ts'
 
 interface Tab {
   readonly outbox: Outbox
@@ -35,7 +36,7 @@ function follow(...views: readonly OutboxView[]): void {
 }
 
 async function expectShown(view: OutboxView, expected: object): Promise<void> {
-  await vi.waitFor(() => expect(view.getSnapshot()).toMatchObject(expected))
+  await eventually(() => expect(view.getSnapshot()).toMatchObject(expected))
 }
 
 const post = { method: 'POST', body: 'hello' }

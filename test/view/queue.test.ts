@@ -1,10 +1,11 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Source, live } from '../../src/view/live.ts'
 import { Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { queueView } from '../../src/view/index.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { defer, setUp } from '../support/set-up.ts'
+import { eventually } from '../support/eventually.ts'
 
 interface Count {
   readonly count: number
@@ -171,7 +172,7 @@ describe('a view', () => {
       it.view.subscribe(() => told++),
     ]
     await it.clock.advance(100)
-    await vi.waitFor(() => expect(thrown).toHaveLength(1))
+    await eventually(() => expect(thrown).toHaveLength(1))
     expect(told).toBe(1)
     for (const stop of stops) stop()
     expect(it.watchers).toBe(0)
@@ -186,16 +187,16 @@ describe('queueView', () => {
     expect(queueView(here)).toBe(view)
     expect(queueView(there)).not.toBe(view)
     onTestFinished(view.subscribe(() => undefined))
-    await vi.waitFor(() => expect(view.getSnapshot()).toMatchObject({ loaded: true, messages: 0 }))
+    await eventually(() => expect(view.getSnapshot()).toMatchObject({ loaded: true, messages: 0 }))
     const consumer = there.createConsumer('g')
     await there.createProducer().send(1)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(view.getSnapshot()).toMatchObject({ messages: 1, groups: { g: { ready: 1 } } }),
     )
     const message = await consumer.receive()
-    await vi.waitFor(() => expect(view.getSnapshot().groups['g']).toMatchObject({ ready: 0, leased: 1 }))
+    await eventually(() => expect(view.getSnapshot().groups['g']).toMatchObject({ ready: 0, leased: 1 }))
     await message!.ack()
-    await vi.waitFor(() => expect(view.getSnapshot()).toMatchObject({ messages: 0, sent: 1 }))
+    await eventually(() => expect(view.getSnapshot()).toMatchObject({ messages: 0, sent: 1 }))
     await here.close()
     await there.close()
   })
@@ -217,10 +218,10 @@ describe('queueView', () => {
     const view = queueView(queue)
     onTestFinished(view.subscribe(() => undefined))
     await producer.send(1)
-    await vi.waitFor(() => expect(view.getSnapshot().groups).toMatchObject({ default: { ready: 1 } }))
+    await eventually(() => expect(view.getSnapshot().groups).toMatchObject({ default: { ready: 1 } }))
     const before = view.getSnapshot().groups
     await (await consumer.receive())!.ack()
-    await vi.waitFor(() => expect(view.getSnapshot().groups).toMatchObject({ default: { acked: 1 } }))
+    await eventually(() => expect(view.getSnapshot().groups).toMatchObject({ default: { acked: 1 } }))
     expect(view.getSnapshot().groups['other']).toBe(before['other'])
     await (await other.receive())!.ack()
   })

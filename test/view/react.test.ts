@@ -4,6 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { useQueue } from '../../src/react/index.ts'
 import { setUp } from '../support/set-up.ts'
 import { mount, renderOnServer } from './hooks.ts'
+import { eventually } from '../support/eventually.ts'
 
 vi.mock('react', async () => await import('./hooks.ts'))
 
@@ -12,9 +13,9 @@ test('a component is rendered again when what it uses has changed, and lets go w
   const component = mount(() => useQueue(queue))
   onTestFinished(component.unmount)
   expect(component.rendered).toMatchObject([{ loaded: false, messages: 0 }])
-  await vi.waitFor(() => expect(component.rendered.at(-1)).toMatchObject({ loaded: true }))
+  await eventually(() => expect(component.rendered.at(-1)).toMatchObject({ loaded: true }))
   await producer.send(1)
-  await vi.waitFor(() => expect(component.rendered.at(-1)).toMatchObject({ messages: 1 }))
+  await eventually(() => expect(component.rendered.at(-1)).toMatchObject({ messages: 1 }))
   const times = component.rendered.length
   component.render()
   // Nothing has changed: the same object, so that React renders no more.
@@ -27,7 +28,7 @@ test('a component is rendered again when what it uses has changed, and lets go w
 test('strict mode, which mounts twice, leaves one watch', async () => {
   const { queue, storage } = setUp()
   const component = mount(() => useQueue(queue), { strict: true })
-  await vi.waitFor(() => expect(component.rendered.at(-1)).toMatchObject({ loaded: true }))
+  await eventually(() => expect(component.rendered.at(-1)).toMatchObject({ loaded: true }))
   expect(storage.listeners).toBe(1)
   component.unmount()
   expect(storage.listeners).toBe(0)

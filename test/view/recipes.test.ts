@@ -10,6 +10,7 @@ import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import * as view from '../../src/view/index.ts'
 import { ROOT } from '../support/sources.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
+import { eventually } from '../support/eventually.ts'
 
 // The recipes of docs/user-interfaces.md, as they stand there, with the real libraries.
 
@@ -75,7 +76,7 @@ test('Vue: the state follows the outbox as long as its scope lives, and is not f
     vue.watchEffect(() => seen.push(state.value.waiting), { flush: 'sync' })
   })
   await outbox.store(URL_OF_NOTES, later)
-  await vi.waitFor(() => expect(seen.at(-1)).toBe(1))
+  await eventually(() => expect(seen.at(-1)).toBe(1))
   scope.stop()
   expect(storage.listeners).toBe(0)
 })
@@ -90,7 +91,7 @@ test('Svelte: the store follows the outbox while somebody subscribes', async () 
   const seen: number[] = []
   const stop = readable.subscribe(({ waiting }) => seen.push(waiting))
   await outbox.store(URL_OF_NOTES, later)
-  await vi.waitFor(() => expect(seen.at(-1)).toBe(1))
+  await eventually(() => expect(seen.at(-1)).toBe(1))
   stop()
   expect(storage.listeners).toBe(0)
 })
@@ -121,7 +122,7 @@ test('TanStack Query: what was written offline is shown at once, and no refetch 
   recipe('TanStack Query', { outbox: here, client, useQuery, useMutation, fetch })
   const shown: string[] = []
   const stop = observer.subscribe(({ data }) => shown.push((data ?? []).join()))
-  await vi.waitFor(() => expect(observer.getCurrentResult().isSuccess).toBe(true))
+  await eventually(() => expect(observer.getCurrentResult().isSuccess).toBe(true))
 
   network.online = false
   expect((await mutation.mutate('first')).status).toBe(202)
@@ -134,7 +135,7 @@ test('TanStack Query: what was written offline is shown at once, and no refetch 
   notes.push('of another device')
   await outbox.drain()
   await outbox.retryNow()
-  await vi.waitFor(() => expect(observer.getCurrentResult().data).toEqual(['of another device', 'first']))
+  await eventually(() => expect(observer.getCurrentResult().data).toEqual(['of another device', 'first']))
   // It was never seen to be undone.
   expect(shown.slice(shown.indexOf('first')).every((text) => text.includes('first'))).toBe(true)
   stop()
