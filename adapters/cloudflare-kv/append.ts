@@ -1,8 +1,8 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { AppendResult, NewMessage } from '../../src/storage.ts'
-import { type Due, type Work, removeSegments, valuesFor, writeValues } from './change.ts'
+import { type Work, removeSegments, valuesFor, writeValues } from './change.ts'
 import { SEGMENT } from './keys.ts'
-import { makeId } from './rows.ts'
+import { type Due, makeId } from './rows.ts'
 
 /** Messages as they will be written, and what is to be answered for them. */
 export function prepare(

@@ -4,7 +4,7 @@ import { DEAD, RECORD, SEGMENT, groupId } from './keys.ts'
 import { COUNTED_MS, type Group, type Ledger } from './ledger.ts'
 import { BYTES_PER_READ, type Namespace } from './namespace.ts'
 import type { Settings } from './options.ts'
-import { type Row, encodeRows } from './rows.ts'
+import { type Due, type Row, encodeRows } from './rows.ts'
 
 /** For how long what is done is kept here only, while its segment is worked on. Who dies meanwhile does it again. */
 const UNSAVED_MS = 30_000
@@ -14,12 +14,6 @@ export interface Work {
   readonly kv: Namespace
   readonly ledger: Ledger
   readonly settings: Settings
-}
-
-/** A message that is due at some time. */
-export interface Due {
-  readonly row: Row
-  readonly at: number
 }
 
 /**

@@ -1,7 +1,9 @@
 import { QuaysideError } from '../../src/errors.ts'
 import { write } from './append.ts'
-import type { Due, Work } from './change.ts'
+import type { Work } from './change.ts'
+import type { Gathering } from './ledger.ts'
 import { BYTES_PER_READ } from './namespace.ts'
+import type { Due } from './rows.ts'
 
 /** How often those who wait look whether the write is done, in ms. */
 const LOOK_MS = 5
@@ -9,19 +11,6 @@ const LOOK_MS = 5
 const PATIENCE_MS = 50
 /** How long a write may take, with all its retries, until nobody believes in it any more, in ms. */
 const WRITE_MS = 20_000
-
-/**
- * Appends of several requests, gathered for one write.
- *
- * Plain data: who awaited a promise of another request would be cancelled together with that request. So everybody looks
- * here by a timer of their own.
- */
-export interface Gathering {
-  readonly due: Due[]
-  bytes: number
-  state: 'open' | 'writing' | 'done' | 'failed'
-  error: unknown
-}
 
 /** Roughly half a value, so that all fits one. */
 const MOST_BYTES = BYTES_PER_READ / 3

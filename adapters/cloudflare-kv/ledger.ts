@@ -1,5 +1,4 @@
 import type { KVBinding, KVPage } from './binding.ts'
-import type { Gathering } from './coalesce.ts'
 import {
   type GroupEntry,
   type LargeRecord,
@@ -11,7 +10,20 @@ import {
 import { type DEAD, GROUP, KeyMaker, RECORD, SEGMENT, digitsOf, groupId, placeOf } from './keys.ts'
 import type { Namespace } from './namespace.ts'
 import type { Settings } from './options.ts'
-import type { Row } from './rows.ts'
+import type { Due, Row } from './rows.ts'
+
+/**
+ * Appends of several requests, gathered for one write.
+ *
+ * Plain data: who awaited a promise of another request would be cancelled together with that request. So everybody looks
+ * here by a timer of their own.
+ */
+export interface Gathering {
+  readonly due: Due[]
+  bytes: number
+  state: 'open' | 'writing' | 'done' | 'failed'
+  error: unknown
+}
 
 /** How long a list is good for. A drain needs one. */
 const LIST_MS = 20_000

@@ -161,3 +161,9 @@ function textOf({ buffer }: Uint8Array): string {
     parts.push(String.fromCharCode(...units.subarray(i, i + 0x8000)))
   return parts.join('')
 }
+
+/** A message that is due at some time. */
+export interface Due {
+  readonly row: Row
+  readonly at: number
+}

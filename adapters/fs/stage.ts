@@ -11,7 +11,7 @@ import {
   writePut,
 } from './format.ts'
 import type { Journal } from './journal.ts'
-import type { QueueRows } from './queues.ts'
+import type { QueueRows } from './queue-rows.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
 import { joinHints } from '../../src/segments/hints.ts'
 import type { Hint } from '../../src/storage.ts'

@@ -10,7 +10,8 @@ import {
 import type { Hint } from '../../src/storage.ts'
 import { corrupt } from './faults.ts'
 import { numberOfTable, valueOfPut } from './format.ts'
-import type { QueueRows, Queues } from './queues.ts'
+import type { QueueRows } from './queue-rows.ts'
+import type { Queues } from './queues.ts'
 import { NOT_LOADED } from './rows.ts'
 import type { Stage } from './stage.ts'
 

@@ -23,7 +23,8 @@ import {
   valueOfPut,
 } from './format.ts'
 import { findFrames, findMagic } from './frames.ts'
-import { type QueueRows, Queues } from './queues.ts'
+import type { QueueRows } from './queue-rows.ts'
+import { Queues } from './queues.ts'
 import { Rows } from './rows.ts'
 
 /** A place of a damaged journal that could not be read. */

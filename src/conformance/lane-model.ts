@@ -9,7 +9,7 @@ import {
 } from '../lanes.ts'
 import { type ClaimRequest, type ClaimResult, MAX_HOLDS } from '../storage.ts'
 import { equal, ok, show } from './assert.ts'
-import type { Group, Message, Range, Seen, Standing } from './model.ts'
+import type { Group, Message, Range, Seen, Standing } from './standings.ts'
 
 /** What the {@link LaneModel} must know of messages. */
 export interface Books {

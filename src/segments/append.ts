@@ -1,7 +1,7 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop, putInstead } from './cancel.ts'
 import { type Found, find, findMade, isAhead, isPending } from './find.ts'
-import { type Group, allGroups } from './group.ts'
+import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
 import { Lane, openLane } from './lanes/lane.ts'
@@ -14,7 +14,17 @@ import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
 import { putDelayed, sweepDelayed } from './sweep.ts'
 import { hide } from './waiting.ts'
-import { type Work, amend, edit, isGone, isOverdue, logMessage, noteExpiry, putSegment } from './work.ts'
+import {
+  type Group,
+  type Work,
+  amend,
+  edit,
+  isGone,
+  isOverdue,
+  logMessage,
+  noteExpiry,
+  putSegment,
+} from './work.ts'
 
 /** Delayed messages that are due and that one append moves, for the sake of queues that nobody consumes yet. */
 const MOVES = 64

@@ -1,6 +1,6 @@
-import type { Group } from './group.ts'
 import type { ChainRow } from './rows.ts'
 import { noteLeaving } from './waiting.ts'
+import type { Group } from './work.ts'
 
 /** Blocks messages behind their key. */
 export function block(group: Group, key: string, chain: ChainRow): void {

@@ -23,7 +23,7 @@ import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
-import { type Group, allGroups, loadGroup } from './group.ts'
+import { allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { hintOf } from './hints.ts'
 import { hasMail, takeMail } from './inbox.ts'
@@ -53,7 +53,7 @@ import { tick } from './time.ts'
 import { damaged } from './trust.ts'
 import { trim } from './trim.ts'
 import { spillHeads } from './waiting.ts'
-import { type Work, edit, openWork, putForget, under } from './work.ts'
+import { type Group, type Work, edit, openWork, putForget, under } from './work.ts'
 
 /**
  * The segment engine: contract 1 for every store that has transactions.

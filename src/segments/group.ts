@@ -1,31 +1,7 @@
-import { type GroupRow, type Lease, type Segment, type Stored, groupKey } from './rows.ts'
+import { type GroupRow, type Segment, groupKey } from './rows.ts'
 import type { Key } from './store.ts'
 import { trustGroup, trustSegment } from './trust.ts'
-import { type Work, ALL, under } from './work.ts'
-
-/** One group in a transaction. Where its messages are is in `places.ts`, how they move in `moves.ts`. */
-export interface Group {
-  readonly work: Work
-  readonly name: string
-  readonly row: GroupRow
-  /** The group itself, where this is what it has in a lane. */
-  readonly whole: Group
-  /** Whether the row has to be put. */
-  changed: boolean
-  /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait. */
-  readonly heads: Head[]
-  /** The keys of all leases, once somebody asked. */
-  leasedKeys: Set<Lease['key']> | undefined
-}
-
-/** The first message of a key, free to be delivered. */
-export interface Head {
-  readonly seq: number
-  readonly key: string
-  /** The chain row in which it lies. */
-  readonly row: number
-  readonly message: Stored
-}
+import { type Group, type Work, ALL, under } from './work.ts'
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
   return makeGroup(work, name, ownRow({ ...trustGroup(work.name, row) }))

@@ -1,11 +1,11 @@
-import { type Group, allGroups } from './group.ts'
+import { allGroups } from './group.ts'
 import { block } from './chains.ts'
 import { locate, messageIn, undone } from './places.ts'
 import { type ChainRow, type Blocked, type SideRow, type Stored, WAITS } from './rows.ts'
 import { sizeOf } from './segment.ts'
 import { compareKeys } from './store.ts'
 import { firstAt, sideKey, wait } from './waiting.ts'
-import { type Work, edit, spend } from './work.ts'
+import { type Group, type Work, edit, spend } from './work.ts'
 
 /**
  * A group that starts at the earliest gets what the log has. What the log has let go, but another group has not finished, is

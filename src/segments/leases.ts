@@ -1,10 +1,10 @@
 import { hasIdRow, noteId } from './id-rows.ts'
-import { type Group, partOf } from './group.ts'
+import { partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'
 import { damaged } from './trust.ts'
 import { sideKey } from './waiting.ts'
-import { logMessage, spend, under } from './work.ts'
+import { type Group, logMessage, spend, under } from './work.ts'
 
 /** The index of the lease on `seq`, or where it would stand, as `-1 - index`. */
 export function leaseOn({ row: { leases } }: Group, seq: number): number {

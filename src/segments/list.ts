@@ -1,6 +1,6 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
-import { type Group, partOf, receiptOf } from './group.ts'
+import { partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
 import { inWork, openLane } from './lanes/lane.ts'
 import { laneKey, laneOf } from './lanes/names.ts'
@@ -29,7 +29,7 @@ import { type Key, type KeyRange, type Row, type Table, compareKeys } from './st
 import { isBefore } from './sweep.ts'
 import { trustSegment } from './trust.ts'
 import { sideKey } from './waiting.ts'
-import { type Work, amendmentsOf, largeAtOnce } from './work.ts'
+import { type Group, type Work, amendmentsOf, largeAtOnce } from './work.ts'
 
 type ListedRest = Omit<ListedMessage, 'id' | 'body' | 'headers' | 'key' | 'timestamp' | 'maxAttempts'>
 

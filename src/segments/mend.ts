@@ -1,6 +1,6 @@
 import { putId } from './id-rows.ts'
 import { finish } from './engine.ts'
-import { type Group, loadGroup } from './group.ts'
+import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
 import { LANE_BASE } from './ids.ts'
 import type { HoldRow } from './lanes/hold-rows.ts'
@@ -34,6 +34,7 @@ import { between, includes, sizeOfAll } from './stretches.ts'
 import { putDeliver } from './sweep.ts'
 import { noteLeaving, putParked, sideKey, stopKey, wait } from './waiting.ts'
 import {
+  type Group,
   type Work,
   addTimer,
   amend,

@@ -1,6 +1,6 @@
 import type { DeadReason } from '../storage.ts'
 import { endId, hasIdRow } from './id-rows.ts'
-import { type Group, allGroups, partOf } from './group.ts'
+import { allGroups, partOf } from './group.ts'
 import { block, putChain } from './chains.ts'
 import { handOver } from './joining.ts'
 import { cutLease } from './leases.ts'
@@ -29,7 +29,7 @@ import {
   unpark,
   wait,
 } from './waiting.ts'
-import { reapAt, under } from './work.ts'
+import { type Group, reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
 export function remove(group: Group, place: Place, seq: number): void {

@@ -1,7 +1,7 @@
-import { type Group, firstSegment, lowestFloor, makeGroup } from './group.ts'
+import { firstSegment, lowestFloor, makeGroup } from './group.ts'
 import { beginJoining } from './joining.ts'
 import type { GroupRow } from './rows.ts'
-import { type Work, amendmentsOf, edit, isOverdue } from './work.ts'
+import { type Group, type Work, amendmentsOf, edit, isOverdue } from './work.ts'
 
 /** The row of a group that has nothing in flight yet. */
 export function newRow(token: string, cursor: number): GroupRow {

@@ -1,9 +1,9 @@
-import { type Group, partOf } from './group.ts'
+import { partOf } from './group.ts'
 import { findLease } from './leases.ts'
 import type { ChainRow, Lease, SideRow, Stored } from './rows.ts'
 import type { Key, Row } from './store.ts'
 import { sideKey, spillHeads } from './waiting.ts'
-import { isGone, logMessage } from './work.ts'
+import { type Group, isGone, logMessage } from './work.ts'
 
 /** Where a message is in one group, if it is not done there. */
 export type Place =

@@ -1,12 +1,12 @@
 import type { Outcome } from '../storage.ts'
 import { find } from './find.ts'
-import { type Group, allGroups, partOf } from './group.ts'
+import { allGroups, partOf } from './group.ts'
 import { isOfDelayed, parseId } from './ids.ts'
 import { flowOf } from './lanes/lane.ts'
 import { findLease } from './leases.ts'
 import { type DeadRow, type IdRow, type Lease, type ResultRow, type Stored, KEPT, LETTERS } from './rows.ts'
 import type { KeyRange } from './store.ts'
-import { type Work, ALL, addTimer, spend, under } from './work.ts'
+import { type Group, type Work, ALL, addTimer, spend, under } from './work.ts'
 
 /**
  * What became of messages that have a `keepMs`: a row in `results` for each group that is done with one, and timers that

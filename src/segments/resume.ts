@@ -1,13 +1,13 @@
 import type { ResumeOptions } from '../storage.ts'
 import { type Found, type InLog, find } from './find.ts'
-import { type Group, allGroups, partOf } from './group.ts'
+import { allGroups, partOf } from './group.ts'
 import { handOver } from './joining.ts'
 import { flowOf, inWork } from './lanes/lane.ts'
 import { replace } from './moves.ts'
 import { locate, messageIn } from './places.ts'
 import { HIDDEN } from './rows.ts'
 import { unpark, wait } from './waiting.ts'
-import { type Work, ALL, under } from './work.ts'
+import { type Group, type Work, ALL, under } from './work.ts'
 
 /** Ends the wait of parked messages. Answers, for each, whether it was parked in some group. */
 export function resume(work: Work, ids: readonly string[], { group: only, edit }: ResumeOptions): boolean[] {

@@ -1,9 +1,9 @@
 import { find } from './find.ts'
-import type { Group } from './group.ts'
 import { inWork } from './lanes/lane.ts'
 import { locate } from './places.ts'
 import { WAITS } from './rows.ts'
 import { wait } from './waiting.ts'
+import type { Group } from './work.ts'
 
 /** Has a message of a group that waits for a retry be due now. Answers whether it waited. */
 export function retryNow(whole: Group, id: string): boolean {

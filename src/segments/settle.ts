@@ -1,6 +1,5 @@
 import type { SettleResult, Settlement } from '../storage.ts'
 import { putId } from './id-rows.ts'
-import type { Group } from './group.ts'
 import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
 import { endProbes } from './lanes/holds.ts'
 import { flowOf, openLane } from './lanes/lane.ts'
@@ -11,7 +10,7 @@ import { type DeadRow, type IdRow, type Lease, type Stored, FADES } from './rows
 import type { Read } from './store.ts'
 import { countLetter, keep, keepProgress } from './results.ts'
 import { park, wait } from './waiting.ts'
-import { logMessage, under } from './work.ts'
+import { type Group, logMessage, under } from './work.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }

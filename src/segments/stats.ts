@@ -1,6 +1,6 @@
 import type { Hold } from '../lanes.ts'
 import type { GroupStats, StorageStats } from '../storage.ts'
-import { type Group, allGroups, firstSegment, floorOf, partOf } from './group.ts'
+import { allGroups, firstSegment, floorOf, partOf } from './group.ts'
 import { listHolds } from './lanes/holds.ts'
 import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
 import { laneOf } from './lanes/names.ts'
@@ -18,7 +18,7 @@ import {
 } from './rows.ts'
 import { expiredInLog, isBefore, laneIn } from './sweep.ts'
 import { type Key, type Row, compareKeys } from './store.ts'
-import { type Work, ALL, segmentAt, under } from './work.ts'
+import { type Group, type Work, ALL, segmentAt, under } from './work.ts'
 
 type Counts = { -readonly [K in keyof GroupStats]: GroupStats[K] }
 

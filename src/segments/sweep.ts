@@ -1,5 +1,5 @@
 import { endId, putId } from './id-rows.ts'
-import { type Group, allGroups, partOf } from './group.ts'
+import { allGroups, partOf } from './group.ts'
 import { join } from './joining.ts'
 import { lift } from './lanes/holds.ts'
 import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
@@ -29,6 +29,7 @@ import type { Key, Read, Row, Table } from './store.ts'
 import { damaged } from './trust.ts'
 import { sideKey } from './waiting.ts'
 import {
+  type Group,
   type Work,
   addTimer,
   amend,

@@ -1,6 +1,6 @@
-import { type Group, floorOf, lowestFloor } from './group.ts'
+import { floorOf, lowestFloor } from './group.ts'
 import { type Amendment, type Segment, EXPIRE } from './rows.ts'
-import { type Work, edit } from './work.ts'
+import { type Group, type Work, edit } from './work.ts'
 
 /** The log is trimmed once a group has moved on by this many messages, or has finished them all. */
 const STRIDE = 64

@@ -1,5 +1,4 @@
 import { noteId } from './id-rows.ts'
-import type { Group, Head } from './group.ts'
 import {
   type IdRow,
   type DeadRow,
@@ -13,7 +12,7 @@ import {
   WAITS,
 } from './rows.ts'
 import type { Key } from './store.ts'
-import { reapAt } from './work.ts'
+import { type Group, type Head, reapAt } from './work.ts'
 
 /** Why the next of a key is parked. */
 const BEHIND = 'behind a dead letter'

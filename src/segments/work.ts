@@ -1,7 +1,7 @@
-import type { Group } from './group.ts'
-import type { Lane } from './lanes/lane.ts'
 import {
   type Amendment,
+  type GroupRow,
+  type Lease,
   type QueueRow,
   type Segment,
   type Stored,
@@ -29,7 +29,7 @@ export interface Work {
   readonly root: Work
   readonly lane?: string | undefined
   /** The lanes that were loaded: see `lanes/lane.ts`. */
-  lanes: Map<string, Lane> | undefined
+  lanes: Map<string, LaneWork> | undefined
   readonly tx: Transaction
   /** The name of the queue. */
   readonly name: string
@@ -57,6 +57,40 @@ export interface Work {
   changed: boolean
   /** The segment that was read last. */
   known: Segment | undefined
+}
+
+/** What is done on a lane. */
+export interface LaneWork extends Work {
+  /** A group is deleted: what only it needed can go. */
+  leave(group: string): void
+  /** Works out which groups may take from it now, and when it is to be looked at for others. */
+  settleDown(): void
+  /** Writes its row, or deletes it if nothing is left. */
+  finish(): void
+}
+
+/** One group in a transaction. Where its messages are is in `places.ts`, how they move in `moves.ts`. */
+export interface Group {
+  readonly work: Work
+  readonly name: string
+  readonly row: GroupRow
+  /** The group itself, where this is what it has in a lane. */
+  readonly whole: Group
+  /** Whether the row has to be put. */
+  changed: boolean
+  /** Keys whose head was done in this transaction; the next of each is delivered by it, or made to wait. */
+  readonly heads: Head[]
+  /** The keys of all leases, once somebody asked. */
+  leasedKeys: Set<Lease['key']> | undefined
+}
+
+/** The first message of a key, free to be delivered. */
+export interface Head {
+  readonly seq: number
+  readonly key: string
+  /** The chain row in which it lies. */
+  readonly row: number
+  readonly message: Stored
 }
 
 export function openWork(

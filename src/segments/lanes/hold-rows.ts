@@ -1,8 +1,7 @@
 import type { HoldPlace } from '../../lanes.ts'
-import type { Group } from '../group.ts'
 import { findLease } from '../leases.ts'
 import type { Key } from '../store.ts'
-import type { Work } from '../work.ts'
+import type { Group, Work } from '../work.ts'
 import { laneKey, laneOf } from './names.ts'
 
 /** A place that is held, or probes. */

@@ -1,9 +1,9 @@
 import { type Delivery, MAX_HOLDS } from '../../storage.ts'
 import type { Hold, HoldPlace, HoldRequest, ReleaseRequest } from '../../lanes.ts'
-import { type Group, allGroups } from '../group.ts'
+import { allGroups } from '../group.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
-import { type Work, ALL, addTimer, edit } from '../work.ts'
+import { type Group, type Work, ALL, addTimer, edit } from '../work.ts'
 import {
   DONE,
   LANE,

@@ -1,4 +1,4 @@
-import { type Group, allGroups, firstSegment, floorOf, lowestFloor, makeGroup, ownRow } from '../group.ts'
+import { allGroups, firstSegment, floorOf, lowestFloor, makeGroup, ownRow } from '../group.ts'
 import { LANE_BASE } from '../ids.ts'
 import { firstEnd, holdLeases } from '../leases.ts'
 import { beginJoining } from '../joining.ts'
@@ -8,7 +8,7 @@ import { MAX_REST_MS } from '../../lanes.ts'
 import { trim, trimBelow } from '../trim.ts'
 import { trustGroup } from '../trust.ts'
 import { spillHeads } from '../waiting.ts'
-import { type Work, edit } from '../work.ts'
+import { type Group, type LaneWork, type Work, edit } from '../work.ts'
 import { laneState } from './hold-rows.ts'
 import { type Block, Lens } from './lens.ts'
 import { laneKey } from './names.ts'
@@ -88,7 +88,7 @@ const BLANK: Readonly<FlowRow> = {
   again: undefined,
 }
 
-export class Lane implements Work {
+export class Lane implements LaneWork {
   readonly root: Work
   readonly lane: string
   /** As a part of keys. */
@@ -435,7 +435,7 @@ function setAlarm(flow: Flow, at: number): void {
 export function openLane(root: Work, name: string): Lane | undefined
 export function openLane(root: Work, name: string, make: true): Lane
 export function openLane(root: Work, name: string, make = false): Lane | undefined {
-  const known = root.lanes?.get(name)
+  const known = root.lanes?.get(name) as Lane | undefined
   if (known !== undefined) return known
   const row = root.queue.lanes === 0 ? undefined : root.tx.get<LaneRow>('lanes', laneKey(name))
   if (row === undefined && !make) return undefined

@@ -1,7 +1,6 @@
 import { type LaneLimits, type LaneRate, type LaneRules, limitsOf } from '../../lanes.ts'
 import type { ClaimRequest } from '../../storage.ts'
-import type { Taking } from '../claim.ts'
-import type { Group } from '../group.ts'
+import type { Taking } from '../taking.ts'
 import { join } from '../joining.ts'
 import { holdLeases } from '../leases.ts'
 import { ENDS } from '../rows.ts'
@@ -10,6 +9,7 @@ import { sendProbe } from './holds.ts'
 import { type Flow, FULL, LIMITED, WOKEN, flowOf, hasLanes, settleDown } from './lane.ts'
 import { laneKey, laneOf } from './names.ts'
 import { AT_ONCE, walk } from './walk.ts'
+import type { Group } from '../work.ts'
 
 /** Lanes that one claim visits at most. */
 const MOST_TURNS = 1024

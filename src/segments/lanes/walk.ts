@@ -1,6 +1,6 @@
-import { type Group, allGroups } from '../group.ts'
+import { allGroups } from '../group.ts'
 import { join } from '../joining.ts'
-import { type Work, edit } from '../work.ts'
+import { type Group, type Work, edit } from '../work.ts'
 import { flowOf, openLane, settleDown } from './lane.ts'
 import { laneOf } from './names.ts'
 import { IN_LANES } from './lens.ts'
