@@ -1,5 +1,6 @@
 // Quayside as its users get it: the built package, not the sources. main.ts builds it before anything runs.
 import type { MemoryAdapter as Memory } from '../../adapters/memory.ts'
+import type { SQLiteAdapter as SQLite } from '../../adapters/sqlite/index.ts'
 import type { RedisAdapter as Redis } from '../../adapters/redis/index.ts'
 import type { NodeFsAdapter as NodeFs } from '../../adapters/fs/index.ts'
 import type { Queue as QueueClass } from '../../src/index.ts'
@@ -12,6 +13,9 @@ export const { MemoryAdapter } = (await import(new URL('adapters/memory.js', dis
 }
 export const { NodeFsAdapter } = (await import(new URL('adapters/fs/index.js', dist).href)) as {
   NodeFsAdapter: typeof NodeFs
+}
+export const { SQLiteAdapter } = (await import(new URL('adapters/sqlite/index.js', dist).href)) as {
+  SQLiteAdapter: typeof SQLite
 }
 export const { RedisAdapter } = (await import(new URL('adapters/redis/index.js', dist).href)) as {
   RedisAdapter: typeof Redis

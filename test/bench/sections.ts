@@ -25,6 +25,10 @@ export const SECTIONS: Readonly<Record<string, Entry>> = {
     title: 'Files: one at a time',
     load: async () => (await import('./sections/fs.ts')).fsSingle,
   },
+  sqlite: {
+    title: 'SQLite',
+    load: async () => (await import('./sections/sqlite.ts')).sqlite,
+  },
   'redis-send': {
     title: 'Redis: sends',
     load: async () => (await import('./sections/redis.ts')).redisSend,
