@@ -92,6 +92,15 @@ export const USES = [
            export * from 'quayside/react'`,
   },
   {
+    // The engine is that of IndexedDB. That of memory has no way back from what could not be written, and nothing to write it anew
+    // from: with both it would be some 10 kB less.
+    name: 'core + key-value',
+    budget: 54 * kB,
+    code: `import { Queue } from 'quayside/core'
+           import { KeyValueAdapter } from 'quayside/key-value'
+           export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,
+  },
+  {
     name: 'core + Redis (Node)',
     code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'

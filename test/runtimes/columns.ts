@@ -17,6 +17,7 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { adapter: 'memory' },
+  { adapter: 'key-value' },
   {
     adapter: 'fs',
     needs: 'files',

@@ -1,0 +1,22 @@
+import { KeyValueAdapter } from '../../../adapters/key-value/index.ts'
+import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import { ItemStorage, type ItemStorageOptions } from '../../support/item-storage.ts'
+
+/** Each storage in items of its own, in memory; in `localStorage`, where it is there and asked for. */
+export function factory({ sync }: Pick<ItemStorageOptions, 'sync'> = {}): ConformanceFactory {
+  return {
+    guarantees: new KeyValueAdapter(new ItemStorage()).guarantees,
+    create({ clock }) {
+      const items = new ItemStorage({ sync: sync ?? false })
+      let adapter = new KeyValueAdapter(items, { clock })
+      return Promise.resolve({
+        adapter,
+        async reopen() {
+          await adapter.close()
+          return (adapter = new KeyValueAdapter(items, { clock }))
+        },
+        destroy: () => adapter.close(),
+      })
+    },
+  }
+}
