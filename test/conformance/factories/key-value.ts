@@ -1,21 +1,36 @@
-import { KeyValueAdapter } from '../../../adapters/key-value/index.ts'
+import { KeyValueAdapter, type KeyValueStorage } from '../../../adapters/key-value/index.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
-import { ItemStorage, type ItemStorageOptions } from '../../support/item-storage.ts'
+import { ItemStorage } from '../../support/item-storage.ts'
 
-/** Each storage in items of its own, in memory; in `localStorage`, where it is there and asked for. */
-export function factory({ sync }: Pick<ItemStorageOptions, 'sync'> = {}): ConformanceFactory {
+export interface KeyValueFactoryOptions {
+  /** It answers at once, and not with promises. */
+  readonly sync?: boolean
+  /** In the `localStorage` of the page. */
+  readonly local?: boolean
+}
+
+let made = 0
+
+/** Each storage in items of its own. */
+export function factory({ sync = false, local = false }: KeyValueFactoryOptions = {}): ConformanceFactory {
   return {
     guarantees: new KeyValueAdapter(new ItemStorage()).guarantees,
     create({ clock }) {
-      const items = new ItemStorage({ sync: sync ?? false })
-      let adapter = new KeyValueAdapter(items, { clock })
+      const items: KeyValueStorage = local ? localStorage : new ItemStorage({ sync })
+      const name = `case-${++made}`
+      let adapter = new KeyValueAdapter(items, { name, clock })
       return Promise.resolve({
         adapter,
         async reopen() {
           await adapter.close()
-          return (adapter = new KeyValueAdapter(items, { clock }))
+          return (adapter = new KeyValueAdapter(items, { name, clock }))
         },
-        destroy: () => adapter.close(),
+        async destroy() {
+          await adapter.close()
+          if (!local) return
+          for (const key of Object.keys(localStorage))
+            if (key.split('.')[0] === name) localStorage.removeItem(key)
+        },
       })
     },
   }
