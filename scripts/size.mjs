@@ -92,6 +92,14 @@ export const USES = [
            export * from 'quayside/react'`,
   },
   {
+    // The engine is that of IndexedDB, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
+    // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first.
+    budget: 55.75 * kB,
+    code: `import { Queue } from 'quayside/core'
+           import { KeyValueAdapter } from 'quayside/key-value'
+           export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,
+  },
+  {
     name: 'core + Redis (Node)',
     code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'

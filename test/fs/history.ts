@@ -173,11 +173,24 @@ export class History {
     }
   }
 
-  /** What is wrong with the rows of a queue; nothing if they are what this history must have led to. */
-  async check(queue: QueueStore, after: 'running' | 'kill' | 'power cut'): Promise<string | undefined> {
+  /** The number of the last step that was acknowledged. */
+  get acknowledged(): number {
+    return this.#written
+  }
+
+  /**
+   * What is wrong with the rows of a queue; nothing if they are what this history must have led to.
+   *
+   * @param after What has happened; or how many steps had been acknowledged by then.
+   */
+  async check(
+    queue: QueueStore,
+    after: 'running' | 'kill' | 'power cut' | number,
+  ): Promise<string | undefined> {
     const rows = await rowsOf(queue)
     const reached = await reachedBy(queue)
-    const acknowledged = after === 'power cut' ? this.#onDisk : this.#written
+    const acknowledged =
+      typeof after === 'number' ? after : after === 'power cut' ? this.#onDisk : this.#written
     if (reached < acknowledged)
       return `lost: step ${acknowledged} was acknowledged, but only ${reached} is there`
     const expected = this.#expected(reached)
@@ -217,8 +230,9 @@ export class History {
 }
 
 function print(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
+  return JSON.stringify(value, function (this: unknown, _key, part: unknown) {
     if (part instanceof Uint8Array) return `bytes ${part.length} ${part[0]}`
-    return part === undefined ? '(undefined)' : part
+    // A property that is `undefined` counts as absent.
+    return part === undefined && Array.isArray(this) ? '(undefined)' : part
   })
 }

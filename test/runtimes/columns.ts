@@ -17,6 +17,8 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { adapter: 'memory' },
+  // In the storage of a page where there is one, and else in one in memory.
+  { adapter: 'key-value', options: ({ name }) => ({ local: name.endsWith('page') }) },
   {
     adapter: 'fs',
     needs: 'files',

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
+import * as keyValue from '../../adapters/key-value/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -113,6 +114,10 @@ test('quayside/inspector can be imported where there is no DOM', () => {
 
 test('quayside/fs exports the adapter, and what makes a damaged directory good', () => {
   expect(names(fs)).toEqual(['NodeFsAdapter', 'salvage'])
+})
+
+test('quayside/key-value exports the adapter', () => {
+  expect(names(keyValue)).toEqual(['KeyValueAdapter'])
 })
 
 test('quayside/sqlite exports the adapter', () => {

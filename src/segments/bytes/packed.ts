@@ -39,24 +39,25 @@ export function pack(value: unknown): Packed {
 
 export function unpack({ text, bytes }: Packed): unknown {
   const value: unknown = JSON.parse(text)
-  if (bytes === undefined) return value
-  const unmark = (part: unknown): unknown => {
-    if (part === null) return undefined
-    if (typeof part !== 'object') return part
-    if (Array.isArray(part)) return part.map(unmark)
-    if ('$' in part) {
-      if (part.$ === null) return null
-      const [from, to] = part.$ as [number, number]
-      return bytes.slice(from, to)
-    }
-    return Object.fromEntries(
-      Object.entries(part).map(([name, inner]) => [
-        name.startsWith('$') ? name.slice(1) : name,
-        unmark(inner),
-      ]),
-    )
+  return bytes === undefined ? value : unmark(value, bytes)
+}
+
+/** What a parsed text with marks stands for, and the bytes beside it. */
+export function unmark(part: unknown, bytes: Uint8Array): unknown {
+  if (part === null) return undefined
+  if (typeof part !== 'object') return part
+  if (Array.isArray(part)) return part.map((one) => unmark(one, bytes))
+  if ('$' in part) {
+    if (part.$ === null) return null
+    const [from, to] = part.$ as [number, number]
+    return bytes.slice(from, to)
   }
-  return unmark(value)
+  return Object.fromEntries(
+    Object.entries(part).map(([name, inner]) => [
+      name.startsWith('$') ? name.slice(1) : name,
+      unmark(inner, bytes),
+    ]),
+  )
 }
 
 /** Whether JSON keeps it as it is. Properties that are `undefined` count as absent. */
