@@ -9,7 +9,7 @@ export class HttpStorage extends RedisStorage {
     super(overHttp(endpoint), {
       ...settings,
       // Services take requests of 10 MB, and JSON is longer than what is in it.
-      guarantees: { name: 'redis-http', maxBodyBytes: 8 * MiB, maxBatchBytes: 4 * MiB },
+      guarantees: { name: 'redis-http', maxBodyBytes: 4 * MiB, maxBatchBytes: 5 * MiB },
     })
   }
 }
