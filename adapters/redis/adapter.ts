@@ -1,12 +1,10 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
-import { type Argument, type Connection, connect, runScript } from './client.ts'
+import type { Guarantees, Hint, QueueStorage, StorageAdapter } from '../../src/storage.ts'
+import { type Argument, type Connection, runScript } from './connection.ts'
 import { isPassing, toQuaysideError } from './errors.ts'
-import { Eviction } from './eviction.ts'
 import { RedisQueue } from './queue.ts'
 import { keysOf } from './scan.ts'
 import { SCRIPTS } from './scripts.ts'
-import { Watcher } from './watcher.ts'
 
 export interface Settings {
   readonly prefix: string
@@ -17,18 +15,8 @@ export interface Settings {
    * @internal
    */
   readonly clock: { now(): number } | undefined
-  /**
-   * How often a connection that only listens is asked whether it is there, for tests.
-   *
-   * @internal
-   */
-  readonly pingMs?: number | undefined
-  /**
-   * How often appends have the servers asked what they evict, for tests.
-   *
-   * @internal
-   */
-  readonly freshMs?: number | undefined
+  /** Of what the storage promises, what is not as it is over a socket. */
+  readonly guarantees?: Partial<Guarantees> | undefined
   /**
    * How long a verb is tried that a cluster does not take while it changes, for tests.
    *
@@ -43,6 +31,20 @@ export interface Settings {
   readonly scripts?: typeof SCRIPTS | undefined
 }
 
+/** What a connection may have besides commands. */
+export interface Besides {
+  /** Who hears when something has changed. */
+  readonly watcher?: {
+    watch(channel: string, listener: (hint: Hint) => void): () => void
+    close(): void
+  }
+  /** Who keeps messages from servers that delete them when their memory is full. */
+  readonly eviction?: {
+    mustNot(key: string): Promise<void>
+    mustNotSince(key: string): Promise<void> | undefined
+  }
+}
+
 /** How long a verb is tried that a cluster does not take while it changes, and between which pauses, in ms. */
 const PATIENCE_MS = 5000
 const PAUSE_MS = 20
@@ -53,16 +55,14 @@ export class RedisStorage implements StorageAdapter {
   readonly guarantees: Guarantees
   readonly #connection: Connection
   readonly #settings: Settings
-  readonly #watcher: Watcher
-  readonly #eviction: Eviction
+  readonly #besides: Besides
   readonly #views: Set<RedisQueue> = new Set()
   #closed: Promise<void> | undefined
 
-  constructor(client: unknown, settings: Settings) {
-    this.#connection = connect(client)
+  constructor(connection: Connection, settings: Settings, besides: Besides = {}) {
+    this.#connection = connection
     this.#settings = settings
-    this.#watcher = new Watcher(this.#connection, settings.pingMs)
-    this.#eviction = new Eviction(this.#connection, settings.freshMs)
+    this.#besides = besides
     this.guarantees = {
       name: 'redis',
       durability: settings.durability,
@@ -82,6 +82,7 @@ export class RedisStorage implements StorageAdapter {
       maxBatch: 1000,
       maxBatchBytes: 128 * 1024 * 1024,
       consistentWithinMs: 0,
+      ...settings.guarantees,
     }
   }
 
@@ -92,18 +93,21 @@ export class RedisStorage implements StorageAdapter {
     const { keyPrefix, channelPrefix } = this.#connection
     const base = `{${this.#settings.prefix}:${escaped(queue)}}:`
     const state = `${keyPrefix}${base}${STATE}`
-    await this.#eviction.mustNot(state)
-    this.#mustBeOpen('open a queue')
+    const { watcher, eviction } = this.#besides
+    if (eviction !== undefined) {
+      await eviction.mustNot(state)
+      this.#mustBeOpen('open a queue')
+    }
     const view: RedisQueue = new RedisQueue({
       run: (verb, args) => this.#run(verb, state, args),
-      watch: (listener) => this.#watcher.watch(`${channelPrefix}${base}changed`, listener),
+      watch: watcher && ((listener) => watcher.watch(`${channelPrefix}${base}changed`, listener)),
       keys: async () => {
         const keys = await this.#send('purge', () => keysOf(this.#connection, base, ''))
         return keys.map((key) => key.slice(base.length))
       },
       release: () => {
         this.#views.delete(view)
-        if (this.#views.size === 0) this.#watcher.close()
+        if (this.#views.size === 0) watcher?.close()
       },
     })
     this.#views.add(view)
@@ -131,12 +135,13 @@ export class RedisStorage implements StorageAdapter {
   }
 
   async #run(verb: keyof typeof SCRIPTS, key: string, args: readonly Argument[]): Promise<unknown> {
-    const refused = verb === 'append' ? this.#eviction.mustNotSince(key) : undefined
+    const refused = verb === 'append' ? this.#besides.eviction?.mustNotSince(key) : undefined
     if (refused !== undefined) await refused
     const { clock, scripts = SCRIPTS } = this.#settings
     // Nobody has given it out before, whatever the server has forgotten: see receipts.
     const number = Number.parseInt(crypto.randomUUID().slice(24), 16)
-    const all = [clock ? `${number} ${clock.now()}` : `${number}`, ...args]
+    const marks = this.#connection.marks?.(verb) ?? ''
+    const all = [`${number}${clock ? ` ${clock.now()}` : ''}${marks}`, ...args]
     return await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
   }
 

@@ -3,6 +3,10 @@ import { type ErrorCode, QuaysideError } from '../../src/errors.ts'
 /** What the server refuses with, and so certainly has not done; see https://redis.io/docs for the prefixes. */
 const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   OOM: ['QUOTA_EXCEEDED', 'the server has used its maxmemory: let consumers catch up, or raise maxmemory'],
+  EVICTS: [
+    'STORAGE_UNAVAILABLE',
+    'the server deletes messages when its memory is full: set its maxmemory-policy to noeviction',
+  ],
   READONLY: ['STORAGE_UNAVAILABLE', 'this server is a replica: give the adapter a client of the primary'],
   LOADING: ['STORAGE_UNAVAILABLE', 'the server is loading its data: try again'],
   MISCONF: [
@@ -62,9 +66,20 @@ const IN_SCRIPT = / script: [0-9a-f]{40}/
 const STUMBLED =
   /^-?(WRONGTYPE|ERR) (?!.*(script killed|unknown redis command|can't run|not allowed|non local key))/i
 
+/** What a connection of ours rejects with, which knows what it means. */
+export class Failure extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
 /** Makes of what a client rejected with what contract 1 asks for. */
 export function toQuaysideError(tried: string, cause: unknown): QuaysideError {
   if (cause instanceof QuaysideError) return cause
+  if (cause instanceof Failure) return new QuaysideError(cause.code, `${tried}: ${cause.message}`, { cause })
   const { name, code } = (cause ?? {}) as Partial<Error & { code: string }>
   const message = textOf(cause)
   const refusal = REFUSALS[/^-?([A-Z]+)\b/.exec(message)?.[1] ?? '']

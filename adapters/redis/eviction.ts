@@ -1,5 +1,5 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type { Connection } from './client.ts'
+import type { Sockets } from './client.ts'
 import { toQuaysideError } from './errors.ts'
 
 /** How old what is known of the servers may be before it is asked for again, in ms. */
@@ -10,13 +10,13 @@ const FRESH_MS = 10_000
  * are asked how they are set before the first queue is opened, and from time to time after that.
  */
 export class Eviction {
-  readonly #connection: Connection
+  readonly #connection: Sockets
   readonly #freshMs: number
   #looking: Promise<void> | undefined
   #lookedAt = 0
   #isRefused = false
 
-  constructor(connection: Connection, freshMs: number = FRESH_MS) {
+  constructor(connection: Sockets, freshMs: number = FRESH_MS) {
     this.#connection = connection
     this.#freshMs = freshMs
   }

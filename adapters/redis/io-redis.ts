@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Argument, Connection, Listening } from './client.ts'
+import type { Listening, Sockets } from './client.ts'
+import type { Argument } from './connection.ts'
 
 /** What the clients of `ioredis` and `iovalkey` have in common. */
 export interface IoRedis {
@@ -43,7 +44,7 @@ const LISTENING = {
 }
 
 /** Makes do with a client of `ioredis` or `iovalkey`. */
-export function ioRedis(client: IoRedis): Connection {
+export function ioRedis(client: IoRedis): Sockets {
   const { options = {}, isCluster = false } = client
   const { keyPrefix = '' } = options
   if (options.role === 'slave') {

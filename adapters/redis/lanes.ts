@@ -1,6 +1,6 @@
-import { Buffer } from 'node:buffer'
 import type { Hold, HoldPlace, LaneState } from '../../src/lanes.ts'
 import type { ClaimRequest } from '../../src/storage.ts'
+import { byBytes, fromText, toText } from './bytes.ts'
 import { unpackText } from './records.ts'
 
 /** What lanes and holds are in the arguments and answers of scripts. */
@@ -20,13 +20,13 @@ export function claimOf({ lanes, only, position }: ClaimRequest): string {
 
 /** Names in their order, from the one after `at` on. */
 function behind(at: string | undefined, names: readonly string[]): string[] {
-  const sorted = [...new Set(names)].sort(byBytes)
-  const first = at === undefined ? 0 : sorted.findIndex((name) => byBytes(name, at) > 0)
+  const sorted = [...new Set(names)].sort(inOrder)
+  const first = at === undefined ? 0 : sorted.findIndex((name) => inOrder(name, at) > 0)
   return first < 0 ? sorted : [...sorted.slice(first), ...sorted.slice(0, first)]
 }
 
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+function inOrder(a: string, b: string): number {
+  return byBytes(fromText(a), fromText(b))
 }
 
 /** A name that may be absent: empty, or behind a letter. */
@@ -34,8 +34,8 @@ function optional(name: string | undefined): string {
   return name === undefined ? '' : `n${name}`
 }
 
-function nameOf(bytes: Buffer): string | undefined {
-  return bytes.length === 0 ? undefined : bytes.toString('utf8', 1)
+function nameOf(bytes: Uint8Array): string | undefined {
+  return bytes.length === 0 ? undefined : toText(bytes, 1)
 }
 
 export function placeOf({ group, lane }: HoldPlace): string[] {
@@ -43,16 +43,16 @@ export function placeOf({ group, lane }: HoldPlace): string[] {
 }
 
 export type HoldReply = [
-  group: Buffer,
-  lane: Buffer,
-  reason: Buffer,
+  group: Uint8Array,
+  lane: Uint8Array,
+  reason: Uint8Array,
   since: number,
   endsInMs: number,
   probe: number,
   probing: number,
 ]
 export type LaneReply = [
-  lane: Buffer,
+  lane: Uint8Array,
   waiting: number,
   leased: number,
   restsForMs: number,
@@ -73,7 +73,7 @@ export function holdsOf(rows: readonly HoldReply[]): Hold[] {
 
 export function laneOf([lane, waiting, leased, restsForMs, holds]: LaneReply): LaneState {
   return {
-    lane: lane.toString(),
+    lane: toText(lane),
     waiting,
     leased,
     restsForMs: restsForMs < 0 ? undefined : restsForMs,

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { Argument, Connection, Ears, Listening } from './client.ts'
+import type { Ears, Listening, Sockets } from './client.ts'
+import type { Argument } from './connection.ts'
 
 /** What the clients of the package `redis` have in common. Some take more arguments of `sendCommand` than others. */
 export interface NodeRedis {
@@ -36,7 +37,7 @@ interface Node {
 const AS_BUFFERS = { typeMapping: { [0x24]: Buffer } }
 
 /** Makes do with a client of the package `redis`. */
-export function nodeRedis(client: NodeRedis): Connection {
+export function nodeRedis(client: NodeRedis): Sockets {
   const isCluster = client.masters !== undefined
   // It has prefixes only for commands that are methods.
   const { _keyPrefix: own = '' } = client

@@ -1,4 +1,3 @@
-import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
 import type {
   AppendOptions,
@@ -23,7 +22,8 @@ import type {
   StorageStats,
 } from '../../src/storage.ts'
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
-import type { Argument } from './client.ts'
+import { readUint32, toText } from './bytes.ts'
+import type { Argument } from './connection.ts'
 import { trustReply } from './errors.ts'
 import { START_LENGTH, makeId } from './ids.ts'
 import { type HoldReply, type LaneReply, claimOf, holdsOf, laneOf, placeOf } from './lanes.ts'
@@ -34,7 +34,8 @@ import type { SCRIPTS } from './scripts.ts'
 /** What a queue needs of its adapter. */
 export interface Server {
   run(verb: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<unknown>
-  watch(listener: (hint: Hint) => void): () => void
+  /** Where it can be heard what changes. */
+  readonly watch: ((listener: (hint: Hint) => void) => () => void) | undefined
   /** The names of all keys of the queue, without what they all begin with. */
   keys(): Promise<string[]>
   /** A view has ended. */
@@ -51,8 +52,12 @@ export class RedisQueue implements QueueStorage {
   #tokens = 0
   #closed: Promise<void> | undefined
 
+  readonly watch?: NonNullable<QueueStorage['watch']>
+
   constructor(server: Server) {
     this.#server = server
+    const { watch } = server
+    if (watch !== undefined) this.watch = (listener) => this.#watch(watch, listener)
   }
 
   async append(
@@ -92,7 +97,7 @@ export class RedisQueue implements QueueStorage {
     common.push(...this.#starts([...groups, { name: group, from }]))
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits, position] = reply
-    const found = tokenBytes.toString()
+    const found = toText(tokenBytes)
     const deliveries: Delivery[] = []
     trustReply('claim', () => {
       for (let i = 5; i < reply.length; i++) {
@@ -112,7 +117,7 @@ export class RedisQueue implements QueueStorage {
   async settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
     const { args, order } = packSettlements(settlements)
     const digits = await this.#run('settle', [group, ...args])
-    return resultsOf(settlements, order, digits as Buffer)
+    return resultsOf(settlements, order, digits as Uint8Array)
   }
 
   async list({ group, states, lane, ids, limit, bodies = true, cursor }: ListQuery): Promise<Page> {
@@ -125,8 +130,8 @@ export class RedisQueue implements QueueStorage {
     args.push(`${given?.length ?? -1}`, ...(given ?? []))
     const [token, next, nextPlace, ...rows] = (await this.#run('list', args)) as ListReply
     return {
-      messages: trustReply('list', () => rows.map((row) => listed(token.toString(), row, bodies))),
-      cursor: next.length === 0 ? undefined : `${next.toString()}:${nextPlace.toString()}`,
+      messages: trustReply('list', () => rows.map((row) => listed(toText(token), row, bodies))),
+      cursor: next.length === 0 ? undefined : `${toText(next)}:${toText(nextPlace)}`,
     }
   }
 
@@ -147,7 +152,7 @@ export class RedisQueue implements QueueStorage {
   async lanes({ group, prefix = '', limit, cursor }: LanesQuery): Promise<LanesPage> {
     if (cursor !== undefined && !cursor.startsWith('n')) return { lanes: [] }
     const reply = await this.#run('lanes', [group, prefix, `${limit}`, cursor ?? ''])
-    const [next, ...rows] = reply as [Buffer, ...LaneReply[]]
+    const [next, ...rows] = reply as [Uint8Array, ...LaneReply[]]
     return { lanes: rows.map(laneOf), cursor: textOf(next) }
   }
 
@@ -159,7 +164,7 @@ export class RedisQueue implements QueueStorage {
       `${edit?.maxAttempts ?? ''}`,
       durationOf(edit?.expiresInMs),
     ]
-    return booleans((await this.#run('resume', [...args, ...ids])) as Buffer)
+    return booleans((await this.#run('resume', [...args, ...ids])) as Uint8Array)
   }
 
   async hold({ forMs, reason, probe, ...place }: HoldRequest): Promise<void> {
@@ -172,10 +177,10 @@ export class RedisQueue implements QueueStorage {
   }
 
   async stats(): Promise<StorageStats> {
-    let reply: Buffer | StatsReply
+    let reply: Uint8Array | StatsReply
     let position: Argument = ''
     // Where much has expired or ended, one step does not look at all of it.
-    while (!Array.isArray((reply = (await this.#run('stats', [position])) as Buffer | StatsReply)))
+    while (!Array.isArray((reply = (await this.#run('stats', [position])) as Uint8Array | StatsReply)))
       position = reply
     const [holds, messages, bytes, oldestMs, sent] = reply
     const groups: [string, GroupStats][] = []
@@ -194,7 +199,7 @@ export class RedisQueue implements QueueStorage {
         acked,
         failed,
       }
-      groups.push([name.toString(), counts])
+      groups.push([toText(name), counts])
     }
     return {
       groups: Object.fromEntries(groups),
@@ -207,11 +212,11 @@ export class RedisQueue implements QueueStorage {
   }
 
   async cancel(ids: readonly string[]): Promise<boolean[]> {
-    return booleans((await this.#run('cancel', ids)) as Buffer)
+    return booleans((await this.#run('cancel', ids)) as Uint8Array)
   }
 
   async retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
-    return booleans((await this.#run('retryNow', [group, ...ids])) as Buffer)
+    return booleans((await this.#run('retryNow', [group, ...ids])) as Uint8Array)
   }
 
   deleteGroup(group: string): Promise<void> {
@@ -233,9 +238,9 @@ export class RedisQueue implements QueueStorage {
     if (reply === UNREADABLE) await this.#run(verb, [...args, ...(await this.#server.keys())])
   }
 
-  watch(listener: (hint: Hint) => void): () => void {
+  #watch(watch: NonNullable<Server['watch']>, listener: (hint: Hint) => void): () => void {
     if (this.#closed !== undefined) return () => undefined
-    const unwatch = this.#server.watch(listener)
+    const unwatch = watch(listener)
     this.#unwatch.add(unwatch)
     return () => {
       this.#unwatch.delete(unwatch)
@@ -281,7 +286,7 @@ function closed(verb: string): QuaysideError {
 }
 
 function refused([, limit, there, wanted]: RefusedReply): QuaysideError {
-  const what = `${limit.toString()} is reached: the queue retains ${there}, and this would add ${wanted}`
+  const what = `${toText(limit)} is reached: the queue retains ${there}, and this would add ${wanted}`
   return new QuaysideError(
     'QUOTA_EXCEEDED',
     `append: ${what}; nothing was stored. Let consumers catch up, or raise the limit`,
@@ -297,58 +302,58 @@ function durationOf(ms: number | undefined): string {
   return ms === undefined ? '' : `${Math.ceil(ms)}`
 }
 
-type AppendReply = [marks: Buffer, seq: number, number: number]
-type RefusedReply = [letter: Buffer, limit: Buffer, there: number, wanted: number]
+type AppendReply = [marks: Uint8Array, seq: number, number: number]
+type RefusedReply = [letter: Uint8Array, limit: Uint8Array, there: number, wanted: number]
 type StatsReply = [readonly HoldReply[], number, number, number, number, ...unknown[]]
 type ClaimReply = [
-  token: Buffer,
+  token: Uint8Array,
   lease: number,
   nextInMs: number,
-  settled: Buffer,
-  position: Buffer,
+  settled: Uint8Array,
+  position: Uint8Array,
   ...parts: unknown[],
 ]
 type StretchReply = [
   first: number,
   count: number,
   at: number,
-  start: Buffer,
-  ids: Buffer | readonly Buffer[],
-  own: Buffer | readonly number[],
+  start: Uint8Array,
+  ids: Uint8Array | readonly Uint8Array[],
+  own: Uint8Array | readonly number[],
   begin: number,
-  blob: Buffer,
+  blob: Uint8Array,
   keep?: readonly number[],
 ]
 type SingleReply = [
   seq: number,
-  where: Buffer,
+  where: Uint8Array,
   at: number,
-  id: Buffer,
-  key: Buffer,
+  id: Uint8Array,
+  key: Uint8Array,
   own: number,
   attempt: number,
-  error: Buffer,
-  record: Buffer,
+  error: Uint8Array,
+  record: Uint8Array,
   keep?: number,
-  lane?: Buffer,
+  lane?: Uint8Array,
 ]
-type ListReply = [token: Buffer, section: Buffer, place: Buffer, ...rows: ListedReply[]]
+type ListReply = [token: Uint8Array, section: Uint8Array, place: Uint8Array, ...rows: ListedReply[]]
 type ListedReply = [
-  state: Buffer,
+  state: Uint8Array,
   at: number,
-  id: Buffer,
-  key: Buffer,
-  lane: Buffer,
+  id: Uint8Array,
+  key: Uint8Array,
+  lane: Uint8Array,
   own: number,
   attempt: number,
   nextInMs: number,
-  error: Buffer,
-  record: Buffer,
+  error: Uint8Array,
+  record: Uint8Array,
   ...details: unknown[],
 ]
-type ResultsReply = readonly (Buffer | OutcomeReply)[]
-type OutcomeReply = [status: Buffer, at: number, one: Buffer, error: Buffer]
-type GroupReply = [Buffer, number, number, number, number, number, number, number, number, number]
+type ResultsReply = readonly (Uint8Array | OutcomeReply)[]
+type OutcomeReply = [status: Uint8Array, at: number, one: Uint8Array, error: Uint8Array]
+type GroupReply = [Uint8Array, number, number, number, number, number, number, number, number, number]
 
 const STORED = 's'.charCodeAt(0)
 const MOVED = 'S'.charCodeAt(0)
@@ -417,12 +422,12 @@ function addStretch(
   maxAttempts: number,
   [first, count, timestamp, startBytes, ids, own, begin, blob, keep]: StretchReply,
 ): void {
-  const start = startBytes.toString()
+  const start = toText(startBytes)
   const bodies = 4 * count
   let from = bodies
   for (let i = 0; i < count; i++) {
-    const to = bodies + blob.readUInt32LE(4 * i) - begin
-    const id = Array.isArray(ids) ? (ids[i] as Buffer).toString() : ''
+    const to = bodies + readUint32(blob, 4 * i) - begin
+    const id = Array.isArray(ids) ? toText(ids[i] as Uint8Array) : ''
     deliveries.push({
       receipt: receiptOf(token, lease, first + i, 'l'),
       id: id === '' ? makeId(start, first + i, 0) : id,
@@ -441,11 +446,11 @@ function addStretch(
 function single(token: string, lease: number, maxAttempts: number, part: SingleReply): Delivery {
   const [seq, where, timestamp, id, key, own, attempt, error, record, keep, lane] = part
   return {
-    receipt: receiptOf(token, lease, seq, where.toString()),
-    id: id.toString(),
+    receipt: receiptOf(token, lease, seq, toText(where)),
+    id: toText(id),
     ...unpack(record),
     key: textOf(key),
-    lane: lane?.toString(),
+    lane: lane && toText(lane),
     timestamp,
     keepMs: keep || undefined,
     attempt,
@@ -456,9 +461,9 @@ function single(token: string, lease: number, maxAttempts: number, part: SingleR
 
 function listed(token: string, row: ListedReply, bodies: boolean): ListedMessage {
   const [letter, timestamp, id, key, lane, own, attempt, nextInMs, error, record, ...details] = row
-  const state = STATES[letter.toString()]!
+  const state = STATES[toText(letter)]!
   return {
-    id: id.toString(),
+    id: toText(id),
     state,
     ...unpack(record),
     ...((!bodies || state === 'done') && { body: '' }),
@@ -478,19 +483,19 @@ function detailsOf(state: MessageState, token: string, details: readonly unknown
   if (details.length === 0) return {}
   switch (state) {
     case 'dead': {
-      const [reason, deadAt, fence, seq] = details as [Buffer, number, number, number]
+      const [reason, deadAt, fence, seq] = details as [Uint8Array, number, number, number]
       return {
-        reason: reason.toString() as DeadReason,
+        reason: toText(reason) as DeadReason,
         deadAt,
         receipt: receiptOf(token, fence, seq, 'd'),
       }
     }
     case 'parked': {
-      const [reason, data, at] = details as [Buffer, Buffer, number]
+      const [reason, data, at] = details as [Uint8Array, Uint8Array, number]
       return { parked: { reason: unpackText(reason)!, data: unpackText(data), at } }
     }
     case 'leased': {
-      const [at, progress] = details as [number, Buffer]
+      const [at, progress] = details as [number, Uint8Array]
       return { outcome: { status: 'running', progress: unpackBody(progress), at } }
     }
     default:
@@ -498,23 +503,23 @@ function detailsOf(state: MessageState, token: string, details: readonly unknown
   }
 }
 
-function isOutcome(reply: Buffer | OutcomeReply): reply is OutcomeReply {
+function isOutcome(reply: Uint8Array | OutcomeReply): reply is OutcomeReply {
   return Array.isArray(reply)
 }
 
 function outcomeOf([status, at, one, error]: OutcomeReply): Outcome {
-  switch (status.toString()) {
+  switch (toText(status)) {
     case 'running':
       return { status: 'running', progress: unpackBody(one), at }
     case 'done':
       return { status: 'done', value: one.length === 0 ? undefined : unpackBody(one), at }
     default:
-      return { status: 'dead', reason: one.toString() as DeadReason, error: unpackText(error), at }
+      return { status: 'dead', reason: toText(one) as DeadReason, error: unpackText(error), at }
   }
 }
 
-function textOf(bytes: Buffer): string | undefined {
-  return bytes.length === 0 ? undefined : bytes.toString()
+function textOf(bytes: Uint8Array): string | undefined {
+  return bytes.length === 0 ? undefined : toText(bytes)
 }
 
 function present(number: number): number | undefined {
@@ -528,14 +533,14 @@ const ONE = 49
 function resultsOf(
   settlements: readonly Settlement[],
   order: readonly number[],
-  digits: Buffer,
+  digits: Uint8Array,
 ): SettleResult[] {
   const results: SettleResult[] = settlements.map(() => STALE)
   for (const [i, index] of order.entries()) if (digits[i] === ONE) results[index] = SETTLED
   return results
 }
 
-function booleans(digits: Buffer): boolean[] {
+function booleans(digits: Uint8Array): boolean[] {
   return Array.from(digits, (digit) => digit === ONE)
 }
 

@@ -29,14 +29,14 @@ function parse(receipt: unknown): Receipt | undefined {
 
 /** Settlements as the scripts take them, see `lua/parts/settling.lua`. */
 export interface Packed {
-  readonly args: (string | Buffer)[]
+  readonly args: (string | Uint8Array)[]
   /** For each digit of the answer, which settlement it is about. */
   readonly order: readonly number[]
 }
 
 /** Acks of neighbours become one, whatever their order: then the server need not look at each. */
 export function packSettlements(settlements: readonly Settlement[]): Packed {
-  const args: (string | Buffer)[] = []
+  const args: (string | Uint8Array)[] = []
   const order: number[] = []
   let acks: Ack[] = []
   const flush = (): void => {
@@ -86,7 +86,7 @@ interface Ack {
   readonly value: Body | undefined
 }
 
-function packAcks(acks: Ack[], args: (string | Buffer)[], order: number[]): void {
+function packAcks(acks: Ack[], args: (string | Uint8Array)[], order: number[]): void {
   // The same receipt twice: the second one comes behind it, and finds nothing.
   acks.sort((a, b) => a.lease - b.lease || a.seq - b.seq)
   for (let from = 0; from < acks.length;) {
@@ -105,10 +105,10 @@ function packAcks(acks: Ack[], args: (string | Buffer)[], order: number[]): void
   }
 }
 
-function bodyOf(body: Body | undefined): string | Buffer {
+function bodyOf(body: Body | undefined): string | Uint8Array {
   return body === undefined ? '' : packBody(body)
 }
 
-function textOf(text: string | undefined): string | Buffer {
+function textOf(text: string | undefined): string | Uint8Array {
   return text === undefined ? '' : packText(text)
 }

@@ -1,5 +1,15 @@
-import { Buffer } from 'node:buffer'
 import type { Body, NewMessage } from '../../src/storage.ts'
+import {
+  allocate,
+  fromText,
+  lengthOf,
+  readUint32,
+  toText,
+  toUnits,
+  writeText,
+  writeUint32,
+  writeUnits,
+} from './bytes.ts'
 
 /**
  * Records: what of a message only clients need to read, its body and headers.
@@ -22,7 +32,7 @@ const SEGMENT_BYTES = 64 * 1024
 
 export interface Segment {
   readonly count: number
-  readonly blob: Buffer
+  readonly blob: Uint8Array
 }
 
 /** What of a message a record has. */
@@ -31,15 +41,14 @@ type Content = Pick<NewMessage, 'body' | 'headers'>
 interface Draft {
   readonly kind: number
   readonly body: Body
-  readonly headers: Buffer | undefined
+  readonly headers: Uint8Array | undefined
   readonly size: number
 }
 
 function draftOf({ body, headers }: Content): Draft {
-  const json = headers && Buffer.from(JSON.stringify(headers))
+  const json = headers && fromText(JSON.stringify(headers))
   const kind = typeof body !== 'string' ? BYTES : LONE_SURROGATE.test(body) ? UTF16 : UTF8
-  const length =
-    typeof body !== 'string' ? body.length : kind === UTF16 ? body.length * 2 : Buffer.byteLength(body)
+  const length = typeof body !== 'string' ? body.length : kind === UTF16 ? body.length * 2 : lengthOf(body)
   return { kind, body, headers: json, size: 1 + (json === undefined ? 0 : 4 + json.length) + length }
 }
 
@@ -64,20 +73,21 @@ export function pack(messages: readonly Content[]): Segment[] {
 
 function segmentOf(drafts: readonly Draft[], size: number): Segment {
   const start = 4 * drafts.length
-  const blob = Buffer.allocUnsafe(start + size)
+  const blob = allocate(start + size)
   let at = start
   for (const [i, { kind, body, headers, size: length }] of drafts.entries()) {
     let place = at + 1
     blob[at] = headers === undefined ? kind : kind | HEADERS
     if (headers !== undefined) {
-      blob.writeUInt32LE(headers.length, place)
+      writeUint32(blob, headers.length, place)
       blob.set(headers, place + 4)
       place += 4 + headers.length
     }
-    if (typeof body === 'string') blob.write(body, place, kind === UTF16 ? 'utf16le' : 'utf8')
-    else blob.set(body, place)
+    if (typeof body !== 'string') blob.set(body, place)
+    else if (kind === UTF16) writeUnits(blob, body, place)
+    else writeText(blob, body, place)
     at += length
-    blob.writeUInt32LE(at - start, 4 * i)
+    writeUint32(blob, at - start, 4 * i)
   }
   return { count: drafts.length, blob }
 }
@@ -91,7 +101,7 @@ export interface Record {
 const UNREADABLE = { body: null as never, headers: undefined }
 
 /** Reads the record that lies from `start` to `end`. */
-export function unpack(bytes: Buffer, start: number = 0, end: number = bytes.length): Record {
+export function unpack(bytes: Uint8Array, start: number = 0, end: number = bytes.length): Record {
   try {
     if (start < end && end <= bytes.length) return read(bytes, start, end)
   } catch {
@@ -100,13 +110,13 @@ export function unpack(bytes: Buffer, start: number = 0, end: number = bytes.len
   return UNREADABLE
 }
 
-function read(bytes: Buffer, start: number, end: number): Record {
+function read(bytes: Uint8Array, start: number, end: number): Record {
   const kind = bytes[start]!
   let from = start + 1
   let headers: Record['headers']
   if (kind & HEADERS) {
-    const to = from + 4 + bytes.readUInt32LE(from)
-    headers = JSON.parse(bytes.toString('utf8', from + 4, to)) as globalThis.Record<string, string>
+    const to = from + 4 + readUint32(bytes, from)
+    headers = JSON.parse(toText(bytes, from + 4, to)) as globalThis.Record<string, string>
     if (!isHeaders(headers)) return UNREADABLE
     from = to
   }
@@ -115,9 +125,9 @@ function read(bytes: Buffer, start: number, end: number): Record {
       // A copy: a part of the answer would hold on to all of it.
       return { body: new Uint8Array(bytes.subarray(from, end)), headers }
     case UTF16:
-      return { body: bytes.toString('utf16le', from, end), headers }
+      return { body: toUnits(bytes, from, end), headers }
     case UTF8:
-      return { body: bytes.toString('utf8', from, end), headers }
+      return { body: toText(bytes, from, end), headers }
     default:
       return UNREADABLE
   }
@@ -129,21 +139,24 @@ function isHeaders(headers: unknown): boolean {
 }
 
 /** A body by itself, as the server keeps what handlers return. Never empty. */
-export function packBody(body: Body): Buffer {
+export function packBody(body: Body): Uint8Array {
   const draft = draftOf({ body })
   return segmentOf([draft], draft.size).blob.subarray(4)
 }
 
-export function unpackBody(bytes: Buffer): Body {
+export function unpackBody(bytes: Uint8Array): Body {
   return unpack(bytes).body
 }
 
 /** A text that the server keeps and need not understand: what an attempt failed with. Never empty. */
-export function packText(text: string): Buffer {
-  return LONE_SURROGATE.test(text) ? Buffer.from(`w${text}`, 'utf16le') : Buffer.from(`s${text}`)
+export function packText(text: string): Uint8Array {
+  if (!LONE_SURROGATE.test(text)) return fromText(`s${text}`)
+  const bytes = allocate(2 + 2 * text.length)
+  writeUnits(bytes, `w${text}`, 0)
+  return bytes
 }
 
-export function unpackText(bytes: Buffer): string | undefined {
+export function unpackText(bytes: Uint8Array): string | undefined {
   if (bytes.length === 0) return undefined
-  return bytes[1] === 0 && bytes[0] === 0x77 ? bytes.toString('utf16le', 2) : bytes.toString('utf8', 1)
+  return bytes[1] === 0 && bytes[0] === 0x77 ? toUnits(bytes, 2, bytes.length) : toText(bytes, 1)
 }

@@ -1,4 +1,5 @@
-import type { Connection } from './client.ts'
+import { toText } from './bytes.ts'
+import type { Connection } from './connection.ts'
 
 /** How many keys a server looks at in one step. */
 const COUNT = '1000'
@@ -12,9 +13,9 @@ export async function keysOf(connection: Connection, start: string, end: string)
     let cursor = '0'
     do {
       const reply = await ask(['scan', cursor, 'MATCH', pattern, 'COUNT', COUNT])
-      const [next, keys] = reply as [unknown, readonly unknown[]]
-      for (const key of keys) found.add(String(key).slice(prefix.length))
-      cursor = String(next)
+      const [next, keys] = reply as [Uint8Array, readonly Uint8Array[]]
+      for (const key of keys) found.add(toText(key).slice(prefix.length))
+      cursor = toText(next)
     } while (cursor !== '0')
   }
   return [...found]

@@ -2409,8 +2409,25 @@ end
 `
 
 const rows = `local state = KEYS[1]
-local nonce, clock = string.match(ARGV[1], '^(%d+) ?(.*)$')
+local nonce, clock, marks = string.match(ARGV[1], '^(%d+) ?([%d.]*)(%a*)$')
 nonce, clock = tonumber(nonce), tonumber(clock)
+if marks ~= '' then
+for i = 2, #ARGV do
+if string.find(ARGV[i], '\\239', 1, true) then
+local text = string.gsub(ARGV[i], '\\239\\158([\\128-\\191])', '%1')
+ARGV[i] = string.gsub(text, '\\239\\159([\\128-\\191])', function(byte)
+return string.char(string.byte(byte) + 64)
+end)
+end
+end
+if string.find(marks, 'e', 1, true) then
+local info = redis.pcall('INFO', 'memory')
+local policy = type(info) == 'string' and string.match(info, 'maxmemory_policy:(allkeys[%a-]*)')
+if policy and not string.find(info, 'maxmemory:0\\r', 1, true) then
+return redis.error_reply('EVICTS ' .. policy)
+end
+end
+end
 if clock == nil then
 local time = redis.call('TIME')
 clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3478,7 +3495,7 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '1bf64b8b2b893f675d1a0d0d0023125c5aeef99e',
+    sha: '9e93d141cd23a0ffd8255dfc301083cc9c74b58e',
     text: `#!lua
 
 ` + rows + log + store + `local start, more, mostMessages, mostBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -3810,7 +3827,7 @@ return { table.concat(marks), firstSeq, firstNumber }
 `,
   },
   cancel: {
-    sha: 'a710f831e9c9d8de4dea98727d1c50d63c9b39b0',
+    sha: '7b05b99c7747a98ce1d7778b92d4954ac0b6ecf4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3828,7 +3845,7 @@ return table.concat(results)
 `,
   },
   claim: {
-    sha: '24a9467b37aa3e69548f976034aede50971c84ef',
+    sha: 'a3ecd943fc09eebbc4995e2269f532da92656d0b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
@@ -4215,7 +4232,7 @@ return reply
 `,
   },
   deleteGroup: {
-    sha: 'e1a7fb775f8c7e5ae0d7a9f003c9eb744b38b769',
+    sha: 'f35456c623c3a75a5f6712a70786b7fd5c1658be',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4251,7 +4268,7 @@ return (queue.scan or queue.untidy) and 1 or 0
 `,
   },
   delete: {
-    sha: '155a181d4333b0f2ffe276ae8b23d543d5b61c68',
+    sha: 'c953202e0154e40d16e659a37e19277e779811c6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.readAll() then
@@ -4272,7 +4289,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'fb5d833fd1bd6e5a97db33fc9fcc1a3dead2b7a8',
+    sha: 'a0a5ac150d22db305096362cf2c863012abc183c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4284,7 +4301,7 @@ F.finish(false)
 `,
   },
   lanes: {
-    sha: '6c50e1e41bdc2be07c1f642581ab7e773e96bdfd',
+    sha: 'a2c360e812ddf8c7486be30f391627c891d6e28b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group = F.open(ARGV[2]) or F.imagineGroup(ARGV[2], '', 'earliest')
@@ -4396,7 +4413,7 @@ return reply
 `,
   },
   list: {
-    sha: '74ac3d11916baf988182f9835c60bb504ede3d07',
+    sha: 'ae3dc0f0bdddf96f527b899d309082bec3804cb8',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
@@ -4753,7 +4770,7 @@ return reply
 `,
   },
   purge: {
-    sha: 'a0c6be8f36bf2fd16d97b1b1094eb6cafe508cf1',
+    sha: '18509e17527b98ae9ef7eefe00741f145f46de8c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4789,7 +4806,7 @@ return queue.scan and 1 or 0
 `,
   },
   release: {
-    sha: '4e56b7589bec58c84640c63084324b43d5b141ba',
+    sha: '71e1750ddbcf42ab5563f108a66a9bb1e6ce56e9',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.open()
@@ -4809,7 +4826,7 @@ return standing and 1 or 0
 `,
   },
   results: {
-    sha: 'a914dd77094c8850ec1a9320b552c7686eff9428',
+    sha: '9dfd48aac30ca31bd979d664501dbccd1f5618d0',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4844,7 +4861,7 @@ return reply
 `,
   },
   resume: {
-    sha: '2284e8656872a56e735e2cf9bbae7aa504114018',
+    sha: '8d2062caec3c555a3e9117e3e8ca3ba9c977a896',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4900,7 +4917,7 @@ return table.concat(results)
 `,
   },
   retryNow: {
-    sha: '9dfb689b43a36d314ee544ed3f564650a5c701c3',
+    sha: '69e25dde861e93ceb025f4ba094fd387f4a7a90f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4924,7 +4941,7 @@ return table.concat(results)
 `,
   },
   settle: {
-    sha: 'd3dfd5516bf77482b5d4ca81a00d5b0911c505b5',
+    sha: 'f3b87b17f6bba7d07724f1307eaf29ac5e0d4ac6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -4944,7 +4961,7 @@ return settled
 `,
   },
   stats: {
-    sha: '39007ca4d100eaae60149b0820694e471815c7cd',
+    sha: '1341bc5ae5bd95419096d128021e2a4b8602a5a4',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -5003,7 +5020,7 @@ return reply
 `,
   },
   tidy: {
-    sha: 'ffc379bfbef0bd306dd291d09721a8f3ab5252bc',
+    sha: '1e51e33a826703e2aca90790761e2b17a1038af0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

@@ -1,5 +1,5 @@
 import type { Hint } from '../../src/storage.ts'
-import type { Connection, Listening } from './client.ts'
+import type { Listening, Sockets } from './client.ts'
 
 /** News that make nothing deliverable, acks for example, reach listeners at most this often: consumers have no use for them. */
 const NEWS_MS = 1000
@@ -20,12 +20,12 @@ const PING_MS = 30_000
  * the first listener and lives until the last queue is closed, because consumers come and go.
  */
 export class Watcher {
-  readonly #connection: Connection
+  readonly #connection: Sockets
   readonly #pingMs: number
   readonly #channels: Map<string, Channel> = new Map()
   #listening: Promise<Listening> | undefined
 
-  constructor(connection: Connection, pingMs: number = PING_MS) {
+  constructor(connection: Sockets, pingMs: number = PING_MS) {
     this.#connection = connection
     this.#pingMs = pingMs
   }

@@ -2,7 +2,7 @@ import { Redis as IoRedis } from 'ioredis'
 import { Redis as IoValkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../adapters/redis/client-storage.ts'
 import { RedisAdapter, type RedisClient } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
@@ -188,9 +188,9 @@ test.each(Object.keys(LISTENERS))(
       there.close()
     })
     const settings = { prefix: 'quayside', durability: 'process', clock: undefined } as const
-    const storage = new RedisStorage(here.client, { ...settings, pingMs: 500 })
+    const storage = new ClientStorage(here.client, { ...settings, pingMs: 500 })
     const queue = new Queue<string>('q', { storage })
-    const elsewhere = new Queue<string>('q', { storage: new RedisStorage(there.client, settings) })
+    const elsewhere = new Queue<string>('q', { storage: new ClientStorage(there.client, settings) })
     const received: string[] = []
     const run = queue.createConsumer().run(({ payload }) => void received.push(payload))
     while (network.proxy.opened < 2) await pause(10)

@@ -1,6 +1,6 @@
 // Queues on a real cluster, while its slots move and its nodes die.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../adapters/redis/client-storage.ts'
 import type { RedisClient } from '../../adapters/redis/index.ts'
 import { uuid } from '../../src/message-id.ts'
 import type { Delivery, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
@@ -27,7 +27,7 @@ const CLAIM = { group: 'g', limit: 5, leaseMs: 60_000, maxAttempts: 1_000_000 }
 
 async function open(client: RedisClient, name: string, patienceMs?: number): Promise<QueueStorage> {
   const settings = { prefix: 'quayside', durability: 'process', clock: undefined, patienceMs } as const
-  const adapter = new RedisStorage(client, settings)
+  const adapter = new ClientStorage(client, settings)
   onTestFinished(() => adapter.close())
   return await adapter.open(name)
 }

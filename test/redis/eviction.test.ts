@@ -2,7 +2,7 @@
 import { Cluster, Redis } from 'ioredis'
 import { createClientPool, createCluster } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../adapters/redis/client-storage.ts'
 import type { RedisClient } from '../../adapters/redis/index.ts'
 import { uuid } from '../../src/message-id.ts'
 import type { QueueStorage } from '../../src/storage.ts'
@@ -13,14 +13,14 @@ import { type RedisServer, startRedis } from './support/server.ts'
 
 const FRESH_MS = 50
 
-function adapterOn(client: RedisClient): RedisStorage {
+function adapterOn(client: RedisClient): ClientStorage {
   const settings = {
     prefix: crypto.randomUUID(),
     durability: 'process',
     clock: undefined,
     freshMs: FRESH_MS,
   } as const
-  const adapter = new RedisStorage(client, settings)
+  const adapter = new ClientStorage(client, settings)
   onTestFinished(() => adapter.close())
   return adapter
 }
@@ -122,7 +122,7 @@ describe('a server', () => {
   test('is not asked with each send', async () => {
     const { command } = connected
     const settings = { prefix: crypto.randomUUID(), durability: 'process', clock: undefined } as const
-    const adapter = new RedisStorage(connected.client, settings)
+    const adapter = new ClientStorage(connected.client, settings)
     onTestFinished(() => adapter.close())
     const queue = await adapter.open('q')
     await command('CONFIG', 'RESETSTAT')

@@ -1,4 +1,5 @@
 import { startRedis } from '../redis/support/server.ts'
+import { startFront } from '../redis-http/support/front.ts'
 import type { Facility, Runtime } from './runtime.ts'
 
 /** A storage, as the suite runs on it in every runtime that has what it needs. */
@@ -32,6 +33,21 @@ export const COLUMNS: readonly Column[] = [
     async start() {
       const server = await startRedis()
       return { options: { url: server.url }, stop: () => server.stop() }
+    },
+  },
+  {
+    adapter: 'redis-http',
+    needs: 'requests',
+    async start() {
+      const server = await startRedis()
+      const { url, token, stop } = await startFront(server.url)
+      return {
+        options: { url, token },
+        async stop() {
+          await stop()
+          await server.stop()
+        },
+      }
     },
   },
   { adapter: 'cloudflare-kv', needs: 'bindings', worker: { env: { KV: { type: 'kv', id: 'KV' } } } },

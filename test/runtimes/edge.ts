@@ -9,7 +9,7 @@ const versionOf = (name: string): string =>
 
 export const workerd: Runtime = {
   name: 'workerd',
-  has: ['bindings'],
+  has: ['bindings', 'requests'],
   async open(installed, tested) {
     const miniflare = new Miniflare({
       telemetry: { enabled: false },
@@ -51,7 +51,7 @@ export const workerd: Runtime = {
 
 export const edgeVm: Runtime = {
   name: 'Edge Runtime VM',
-  has: [],
+  has: ['requests'],
   async open(installed, tested) {
     const vm = new EdgeVM({ initialCode: await installed.bundle({ ...tested, host: 'global' }, 'iife') })
     const { suite } = vm.context as unknown as { suite: Suite }

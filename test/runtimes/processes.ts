@@ -6,7 +6,7 @@ import { ROOT } from '../support/sources.ts'
 import type { Runtime, Session } from './runtime.ts'
 import type { Suite } from './inside/suite.ts'
 
-const HAS = ['files', 'sqlite', 'sockets'] as const
+const HAS = ['files', 'sqlite', 'sockets', 'requests'] as const
 /** Node has a SQLite of its own from here on. */
 const SQLITE = [22, 13] as const
 

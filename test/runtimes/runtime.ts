@@ -10,8 +10,8 @@ export interface Runtime {
   open(installed: InstalledPackage, tested: Tested): Promise<Session>
 }
 
-/** `files`: Node's file system. `sqlite`: a SQLite of the runtime's own. `sockets`: connections to other machines, as Node has them. `bindings`: those of a Worker. */
-export type Facility = 'files' | 'sqlite' | 'sockets' | 'indexedDB' | 'bindings'
+/** `files`: Node's file system. `sqlite`: a SQLite of the runtime's own. `sockets`: connections to other machines, as Node has them. `requests`: `fetch` of any address. `bindings`: those of a Worker. */
+export type Facility = 'files' | 'sqlite' | 'sockets' | 'requests' | 'indexedDB' | 'bindings'
 
 /** A suite that runs. */
 export interface Session {

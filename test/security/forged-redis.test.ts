@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../adapters/redis/client-storage.ts'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { pick, randomFrom } from '../fs/history.ts'
@@ -25,7 +25,7 @@ interface Scene {
 async function setUp(): Promise<Scene> {
   const clock = new ManualClock()
   const prefix = randomUUID()
-  const storage = new RedisStorage(redis.client, { prefix, durability: 'process', clock })
+  const storage = new ClientStorage(redis.client, { prefix, durability: 'process', clock })
   onTestFinished(() => storage.close())
   const queue = new Queue<unknown>('q', { storage, clock })
   const other = new Queue<unknown>('other', { storage, clock })

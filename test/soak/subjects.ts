@@ -6,7 +6,7 @@ import { createClient } from 'redis'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { RedisStorage } from '../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../adapters/redis/client-storage.ts'
 import { startRedis } from '../../demo/redis/server.ts'
 import type { StorageAdapter } from '../../src/index.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
@@ -56,7 +56,7 @@ export const SUBJECTS: Readonly<Record<string, (clock: FastClock) => Promise<Sub
     await client.connect()
     const settings = { prefix: 'soak', durability: 'process', clock } as const
     return {
-      storage: new RedisStorage(client, settings),
+      storage: new ClientStorage(client, settings),
       allowances: {
         'memory of Redis': { perMessage: 8, floor: PINNED },
         'keys of Redis': { perMessage: 0, floor: 3 },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { RedisStorage } from '../../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../../adapters/redis/client-storage.ts'
 import { pick } from '../../fs/history.ts'
 import { connectClient } from '../../redis/support/clients.ts'
 import { Failures, type FaultyStorage } from './backend.ts'
@@ -19,11 +19,11 @@ export function redis(url: string): FaultyStorage {
       )
       const connected = await connectClient('redis', `redis://127.0.0.1:${proxy.port}`)
       const settings = { prefix: randomUUID(), durability: 'process', clock } as const
-      let adapter: RedisStorage | undefined
+      let adapter: ClientStorage | undefined
       return {
         async open() {
           await adapter?.close()
-          return (adapter = new RedisStorage(connected.client, settings))
+          return (adapter = new ClientStorage(connected.client, settings))
         },
         fail: (every) => failures.fail(every),
         get faults() {

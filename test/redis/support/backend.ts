@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { RedisStorage } from '../../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../../adapters/redis/client-storage.ts'
 import type { SCRIPTS } from '../../../adapters/redis/scripts.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
 import { type ClientName, type Connected, connectClient } from './clients.ts'
@@ -24,16 +24,16 @@ export function redisFactory({
 }: FactoryOptions): ConformanceFactory {
   let connections: Promise<readonly [Connected, Connected]> | undefined
   return {
-    guarantees: new RedisStorage(NOBODY, settings('unused', undefined)).guarantees,
+    guarantees: new ClientStorage(NOBODY, settings('unused', undefined)).guarantees,
     realClock,
     async create({ clock }) {
       const { url } = server()
       connections ??= Promise.all([connectClient(client, url), connectClient(client, url)])
       const [one, two] = await connections
       const used = { ...settings(randomUUID(), realClock ? undefined : clock), scripts }
-      let adapters: RedisStorage[] = []
-      const open = (connected: Connected): RedisStorage => {
-        const adapter = new RedisStorage(connected.client, used)
+      let adapters: ClientStorage[] = []
+      const open = (connected: Connected): ClientStorage => {
+        const adapter = new ClientStorage(connected.client, used)
         adapters.push(adapter)
         return adapter
       }
@@ -57,7 +57,7 @@ export function redisFactory({
 function settings(
   prefix: string,
   clock: { now(): number } | undefined,
-): ConstructorParameters<typeof RedisStorage>[1] {
+): ConstructorParameters<typeof ClientStorage>[1] {
   return { prefix, durability: 'process', clock }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
-import { RedisStorage } from '../../../adapters/redis/adapter.ts'
+import { ClientStorage } from '../../../adapters/redis/client-storage.ts'
 import type { RedisClient } from '../../../adapters/redis/index.ts'
 import { uuid } from '../../../src/message-id.ts'
 import type { ClaimRequest, Delivery, NewMessage, QueueStorage, Settlement } from '../../../src/storage.ts'
@@ -18,7 +18,7 @@ export interface OnRedis {
   now: number
   command: Connected['command']
   /** A storage for as long as the test runs. */
-  adapter(client?: RedisClient): RedisStorage
+  adapter(client?: RedisClient): ClientStorage
   /** Opens the queue `q` on one. */
   open(client?: RedisClient): Promise<QueueStorage>
   /** The names of all keys, sorted. */
@@ -65,7 +65,7 @@ export function onRedis({ clients: names = ['redis'], fresh = true }: OnRedisOpt
     command: (...args) => connections[0]!.command(...args),
     adapter(client = redis.client) {
       const clock = { now: () => redis.now }
-      const adapter = new RedisStorage(client, { prefix: 'p', durability: 'process', clock })
+      const adapter = new ClientStorage(client, { prefix: 'p', durability: 'process', clock })
       onTestFinished(() => adapter.close())
       return adapter
     },

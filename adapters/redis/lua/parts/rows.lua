@@ -43,8 +43,28 @@ local JUMP_MS = 1000
 
 -- Leases and dead letters get a number that the client has made up, which makes old receipts stale. Numbers of the server
 -- would start again where it has lost its last writes, and old receipts fit what came in their place.
-local nonce, clock = string.match(ARGV[1], '^(%d+) ?(.*)$')
+local nonce, clock, marks = string.match(ARGV[1], '^(%d+) ?([%d.]*)(%a*)$')
 nonce, clock = tonumber(nonce), tonumber(clock)
+if marks ~= '' then
+  -- `t`: arguments are text. Bytes that are none stand there as U+F780 to U+F7FF, and these characters as their bytes. The order matters:
+  -- what comes of the first is never taken for a part of the others.
+  for i = 2, #ARGV do
+    if string.find(ARGV[i], '\239', 1, true) then
+      local text = string.gsub(ARGV[i], '\239\158([\128-\191])', '%1')
+      ARGV[i] = string.gsub(text, '\239\159([\128-\191])', function(byte)
+        return string.char(string.byte(byte) + 64)
+      end)
+    end
+  end
+  -- `e`: a server that evicts any key is to have no messages. Some do not let scripts ask.
+  if string.find(marks, 'e', 1, true) then
+    local info = redis.pcall('INFO', 'memory')
+    local policy = type(info) == 'string' and string.match(info, 'maxmemory_policy:(allkeys[%a-]*)')
+    if policy and not string.find(info, 'maxmemory:0\r', 1, true) then
+      return redis.error_reply('EVICTS ' .. policy)
+    end
+  end
+end
 if clock == nil then
   local time = redis.call('TIME')
   clock = time[1] * 1000 + math.floor(time[2] / 1000)
