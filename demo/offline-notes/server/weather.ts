@@ -29,16 +29,10 @@ export class Sky {
 
   /** The fate of the next note to a harbour. */
   next(harbour: Harbour, isEdited: boolean): Fate {
-    switch (this.weather[harbour]) {
-      case 'calm':
-        return 'taken'
-      case 'squalls':
-        return SQUALLS[this.#squalls++ % SQUALLS.length]!
-      case 'closed':
-        return 'forbidden'
-      case 'crossed':
-        return isEdited ? 'taken' : 'conflict'
-    }
+    const weather = this.weather[harbour]
+    if (weather === 'squalls') return SQUALLS[this.#squalls++ % SQUALLS.length]!
+    if (weather === 'closed') return 'forbidden'
+    return weather === 'crossed' && !isEdited ? 'conflict' : 'taken'
   }
 }
 
