@@ -1,3 +1,4 @@
+import { causeOf } from '../inspector/causes.ts'
 import type { ListedMessage } from '../src/storage.ts'
 import type { Out } from './out.ts'
 import { table } from './table.ts'
@@ -13,17 +14,6 @@ export interface Cause {
   readonly lastAt: number
   /** The id of the last one. */
   readonly example: string
-}
-
-/** No terminal shows more of an error on a line. */
-const SHOWN = 500
-/** What differs from one message to the next: numbers, and ids with digits in them. */
-const PARTICULAR = /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b(?=[\w-]*\d)[\da-f-]{8,}\b|\d+/gi
-
-/** The first line of what a message died of, with `#` for whatever differs. */
-function causeOf({ lastError, reason }: ListedMessage): string {
-  const [line = ''] = (lastError ?? reason ?? '').split(/\r?\n/, 1)
-  return line.slice(0, SHOWN).replaceAll(PARTICULAR, '#')
 }
 
 /** The causes of dead letters, the most frequent first. */

@@ -4,7 +4,7 @@ import { EXIT_CODES } from './exit.ts'
 const TARGETS = `TARGET is the directory that a NodeFsAdapter was given, the SQLite file of a SQLiteAdapter, or the URL of a
 Redis server, redis://host:6379, with #prefix behind it if the RedisAdapter was given one. env:NAME is what that
 variable says, so that nobody sees a password. Looking at a directory (stats, list, lanes, peek, result, dead,
-export, verify) works while a process owns it, and does not disturb that process. What changes a directory needs
+export, inspect, verify) works while a process owns it, and does not disturb that process. What changes a directory needs
 it alone.`
 
 export function overview(commands: readonly Command[], version: string): string {
@@ -19,6 +19,7 @@ Examples:
 ${rows([
   ['quayside stats ./data --watch', 'what the queues of a directory are doing, live'],
   ['quayside list ./data orders', 'what waits in one of them'],
+  ['quayside inspect ./data', 'the same and more, in a browser'],
   ['quayside dead ./data orders', 'what could not be done, and why'],
   ['quayside redrive ./data orders', 'try it again'],
   ['quayside hold ./data orders --for 10m', 'nobody gets anything of it for a while'],

@@ -5,6 +5,7 @@ import { edit } from './commands/edit.ts'
 import { exportCommand } from './commands/export.ts'
 import { hold } from './commands/hold.ts'
 import { importCommand } from './commands/import.ts'
+import { inspect } from './commands/inspect.ts'
 import { lanes } from './commands/lanes.ts'
 import { list } from './commands/list.ts'
 import { peek } from './commands/peek.ts'
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   list,
   peek,
   dead,
+  inspect,
   lanes,
   result,
   send,

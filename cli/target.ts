@@ -37,6 +37,12 @@ export async function openTarget(word: string, purpose: Purpose): Promise<Target
   return await (purpose === 'read' ? readDirectory(name) : openDirectory(name, purpose))
 }
 
+/** Whether a target is a directory, which one process has to itself. */
+export function isDirectory(word: string): boolean {
+  const name = targetOf(word)
+  return !/^[a-z][a-z+.-]*:\/\//i.test(name) && !isSQLite(name)
+}
+
 /** What a target of the command line names. A variable keeps a password out of lists of processes and of what a shell remembers. */
 function targetOf(word: string): string {
   const [, variable] = /^env:(\w+)$/.exec(word) ?? []

@@ -1,6 +1,7 @@
 import type { GroupStats, Hold, QueueStats } from '../src/index.ts'
 import { STATES } from './bar.ts'
 import { arrange, h, setText } from './dom.ts'
+import { Editor } from './editor.ts'
 import { GroupView } from './group-view.ts'
 import { HoldBanner } from './hold-banner.ts'
 import type { InspectedQueue } from './inspected-queue.ts'
@@ -42,6 +43,17 @@ export class QuaysideInspector extends Base {
   readonly #status: HTMLParagraphElement = h('p', { role: 'status', ariaLive: 'polite', className: 'unseen' })
   readonly #failure: HTMLParagraphElement = h('p', { role: 'alert', className: 'failure' })
   readonly #loadFailure: HTMLParagraphElement = h('p', { role: 'alert', className: 'failure' })
+  readonly #editor: Editor = new Editor()
+  readonly #all: HTMLDivElement = h(
+    'div',
+    {},
+    this.#head,
+    this.#failure,
+    this.#loadFailure,
+    this.#groups,
+    this.#status,
+    this.#editor.element,
+  )
   #views: Map<string, GroupView> = new Map()
   #queue: InspectedQueue | undefined
   #held: HoldBanner | undefined
@@ -58,7 +70,7 @@ export class QuaysideInspector extends Base {
   constructor() {
     super()
     this.#root.adoptedStyleSheets = [styleSheet()]
-    this.#root.append(this.#head, this.#failure, this.#loadFailure, this.#groups, this.#status)
+    this.#root.append(this.#all)
   }
 
   /** The queue to look at. Setting another one, or `undefined`, lets go of the one before; nothing is closed. */
@@ -110,6 +122,7 @@ export class QuaysideInspector extends Base {
   #start(): void {
     if (this.#queue === undefined || !this.isConnected || this.#live !== undefined) return
     setText(this.#name, this.#queue.name)
+    this.#all.classList.toggle('read-only', this.#queue.readOnly === true)
     this.#held = new HoldBanner(this.#queue, {}, 'The queue', this.#act)
     this.#head.append(this.#held.button)
     this.#head.after(this.#held.element)
@@ -127,6 +140,7 @@ export class QuaysideInspector extends Base {
 
   #stop(): void {
     this.#live?.stop()
+    this.#editor.element.close()
     this.#unwatch?.()
     this.#held?.button.remove()
     this.#held?.element.remove()
@@ -163,7 +177,7 @@ export class QuaysideInspector extends Base {
         this.#groups,
         Array.from(views.values(), ({ element }) => element),
       )
-      setText(this.#totals, totalsOf(stats))
+      setText(this.#totals, totalsOf(stats) + (queue.readOnly ? ' · read only' : ''))
       setText(this.#loadFailure, '')
       if (counts !== this.#counts) this.#news = counts
       this.#counts = counts
@@ -183,7 +197,7 @@ export class QuaysideInspector extends Base {
   }
 
   #view(queue: InspectedQueue, group: string): GroupView {
-    return new GroupView(queue, group, this.#act, this.#hint)
+    return new GroupView(queue, group, this.#act, this.#hint, this.#editor)
   }
 
   #tick(): void {

@@ -1,6 +1,8 @@
 import type { GroupStats, Hold, ListPage, MessageState } from '../src/index.ts'
 import { Bar } from './bar.ts'
 import { h, setText } from './dom.ts'
+import { CauseList } from './cause-list.ts'
+import type { Editor } from './editor.ts'
 import { download } from './export.ts'
 import { HoldBanner } from './hold-banner.ts'
 import type { InspectedQueue, Shown } from './inspected-queue.ts'
@@ -26,10 +28,11 @@ export class GroupView {
   readonly #done: MessageList
   /** Read only while it is unfolded. */
   readonly #results: HTMLDetailsElement
+  readonly #causes: CauseList
   readonly #dead: MessageList
   readonly #waiting: MessageList
 
-  constructor(queue: InspectedQueue, group: string, act: Act, hint: () => void) {
+  constructor(queue: InspectedQueue, group: string, act: Act, hint: () => void, editor: Editor) {
     this.#queue = queue
     this.#group = group
     const verbs: RowVerbs = {
@@ -43,6 +46,13 @@ export class GroupView {
         told(await queue.deadLetters(group).redrive([id]), 'was redriven', 'was no longer there'),
       remove: async (id) =>
         told(await queue.deadLetters(group).delete([id]), 'was deleted', 'was no longer there'),
+      edit: ({ id, payload, headers, maxAttempts }) =>
+        editor.open(`Edit ${id}`, payload, async (next) => {
+          // What it was sent with stays, but for what it says.
+          if (!(await queue.edit(id, next as never, { group, headers, maxAttempts })))
+            throw new Error('The message is no longer parked.')
+          act(() => Promise.resolve('The message is due now, with what it says from now on.'))
+        }),
     }
     const about = `of group ${group}`
     this.#retryAll = verbButton(act, {
@@ -62,12 +72,14 @@ export class GroupView {
     })
     const save = verbButton(act, {
       label: 'Export as JSON',
+      harmless: true,
       about,
       run: async () => `${plural(await download(queue, group), 'message')} exported.`,
     })
     this.#held = new HoldBanner(queue, { group }, `Group ${group}`, act)
     this.#lanes = new LaneList(queue, group, act, hint)
     this.#parked = new MessageList('Parked', 'Reason', act, verbs, hint)
+    this.#causes = new CauseList(queue, group, act, hint)
     this.#dead = new MessageList('Dead letters', 'Last error', act, verbs, hint)
     this.#waiting = new MessageList('Messages', 'Last error', act, verbs, hint)
     this.#done = new MessageList('Done', 'Result', act, verbs, hint)
@@ -95,6 +107,7 @@ export class GroupView {
       this.#held.element,
       this.#lanes.element,
       this.#parked.element,
+      this.#causes.element,
       this.#dead.element,
       this.#waiting.element,
       this.#results,
@@ -112,8 +125,12 @@ export class GroupView {
       stats.parked > 0 ? list(this.#parked.limit, 'parked') : NONE,
       this.#results.open ? list(this.#done.limit, 'done') : NONE,
       this.#lanes.load(),
+      this.#causes.load(stats.dead),
     ])
-    this.#waiting.show(waiting.messages, waiting.cursor !== undefined)
+    this.#waiting.show(
+      waiting.messages.filter((message) => !isNote(this.#queue, message)),
+      waiting.cursor !== undefined,
+    )
     this.#dead.show(dead.messages, dead.cursor !== undefined)
     this.#parked.show(parked.messages, parked.cursor !== undefined)
     this.#done.show(done.messages, done.cursor !== undefined)
@@ -134,6 +151,11 @@ export class GroupView {
     this.#parked.tick()
     return [this.#waiting.tick(), this.#held.tick(), this.#lanes.tick()].includes(true)
   }
+}
+
+/** What schedules note for themselves beside those that somebody made: their names have no line break. */
+function isNote({ name }: InspectedQueue, { id }: Shown): boolean {
+  return name.endsWith('.schedules') && id.startsWith('\n')
 }
 
 const NONE: ListPage<Shown> = { messages: [], cursor: undefined }

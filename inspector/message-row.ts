@@ -1,4 +1,5 @@
 import { cell, h, setText } from './dom.ts'
+import { isEditable } from './editor.ts'
 import type { Shown } from './inspected-queue.ts'
 import { cut, detailOf, duration, outcomeText, titleOf } from './text.ts'
 import { type Act, type Verb, verbButton } from './verbs.ts'
@@ -12,6 +13,8 @@ export interface RowVerbs {
   readonly redrive: (id: string) => Promise<string>
   readonly resume: (id: string) => Promise<string>
   readonly remove: (id: string) => Promise<string>
+  /** Lets somebody change what is parked. */
+  readonly edit: (message: Shown) => void
 }
 
 /** One message in the table. Lives as long as the message is shown, so that focus and what is unfolded stay. */
@@ -25,6 +28,7 @@ export class MessageRow {
   readonly #attempts: HTMLTableCellElement
   readonly #error: HTMLTableCellElement
   readonly #retry: HTMLButtonElement | undefined
+  readonly #edit: HTMLButtonElement
   #message: Shown
   /** When the message was read, to count down from. */
   #readAt = 0
@@ -39,6 +43,9 @@ export class MessageRow {
     this.#age = cell('Age')
     this.#attempts = cell('Attempts')
     this.#error = cell(told, 'error')
+    this.#edit = h('button', { type: 'button', className: 'verb' }, 'Edit')
+    this.#edit.ariaLabel = `Edit ${titleOf(message)}`
+    this.#edit.addEventListener('click', () => verbs.edit(this.#message))
     const actions = cell('', 'actions')
     if (state === 'dead') {
       actions.append(
@@ -48,6 +55,7 @@ export class MessageRow {
     } else if (state === 'parked') {
       actions.append(
         button({ label: 'Resume', run: () => verbs.resume(id) }),
+        this.#edit,
         button({ label: 'Drop', final: true, run: () => verbs.drop(id) }),
       )
     } else if (state !== 'done') {
@@ -71,6 +79,7 @@ export class MessageRow {
     this.#readAt = Date.now()
     const { state, attempt, maxAttempts, lastError = '', parked, outcome } = message
     setText(this.#title, titleOf(message))
+    this.#edit.hidden = !isEditable(message.payload)
     if (!this.#detail.hidden) setText(this.#detail, detailOf(message))
     this.#badge.dataset['state'] = state
     setText(this.#badge, state)

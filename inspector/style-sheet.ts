@@ -113,12 +113,23 @@ button:hover { border-color: currentColor }
 .verb { color: var(--accent) }
 .final { color: var(--danger) }
 .armed { background: var(--danger); border-color: var(--danger); color: var(--bg) }
+.read-only .verb:not(.harmless) { display: none }
 .more { margin-top: .6rem }
 .title {
   border: 0; padding: 0 0 0 1.1em; min-height: 0; text-align: start; font-weight: 600; overflow-wrap: anywhere; position: relative
 }
 .title::before { content: '▸'; content: '▸' / ''; position: absolute; inset-inline-start: 0; color: var(--muted) }
 .title[aria-expanded=true]::before { content: '▾'; content: '▾' / '' }
+dialog {
+  width: min(44rem, calc(100vw - 2rem)); margin: auto; padding: 1rem; color: var(--fg); background: var(--bg);
+  border: 1px solid var(--line); border-radius: var(--quayside-radius, 10px)
+}
+dialog::backdrop { background: #0007 }
+dialog .actions { margin-top: .75rem }
+textarea {
+  display: block; width: 100%; margin-top: .75rem; padding: .5rem .625rem; resize: vertical; color: inherit; background: none;
+  border: 1px solid var(--muted); border-radius: 6px; font: 12px/1.5 var(--quayside-mono, ui-monospace, monospace)
+}
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 
 @container (max-width: 46rem) {

@@ -9,7 +9,15 @@ const LINE_FEED = 10
 export function titleOf({ id, state, payload }: Shown): string {
   // Of what is done, the payload is not kept.
   if (state === 'done') return cut(id, TITLE_LENGTH)
-  return cut(requestLine(payload) ?? textOf(payload), TITLE_LENGTH)
+  return cut(requestLine(payload) ?? scheduleLine(id, payload) ?? textOf(payload), TITLE_LENGTH)
+}
+
+/** `tidy: 0 3 * * * Europe/Berlin`, where the payload is a schedule. */
+function scheduleLine(id: string, payload: unknown): string | undefined {
+  const { when } = (payload ?? {}) as { when?: Record<string, unknown> | null }
+  const { cron, everyMs, timeZone = '' } = when ?? {}
+  if (typeof everyMs === 'number') return `${id}: every ${duration(everyMs)}`
+  return typeof cron === 'string' ? `${id}: ${cron} ${String(timeZone)}`.trim() : undefined
 }
 
 /** Where the payload is a request, as an outbox stores it: an object, or a line of JSON in front of the bytes of its body. */

@@ -9,12 +9,16 @@ export interface Verb {
   readonly about?: string | undefined
   /** Asks once more before it does what cannot be undone. */
   readonly final?: boolean | undefined
+  /** It changes nothing. */
+  readonly harmless?: boolean | undefined
   readonly run: () => Promise<string>
 }
 
 /** A button for a verb. A final one has to be pressed twice; leaving it or Escape disarms it. */
-export function verbButton(act: Act, { label, about, final = false, run }: Verb): HTMLButtonElement {
-  const button = h('button', { type: 'button', className: final ? 'verb final' : 'verb' }, label)
+export function verbButton(act: Act, verb: Verb): HTMLButtonElement {
+  const { label, about, final = false, harmless = false, run } = verb
+  const kinds = ['verb', final && 'final', harmless && 'harmless'].filter(Boolean)
+  const button = h('button', { type: 'button', className: kinds.join(' ') }, label)
   let armed = false
   const arm = (on: boolean): void => {
     armed = on

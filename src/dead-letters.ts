@@ -1,4 +1,4 @@
-import { checkCount, checkIds, checkOptions, checkText } from './check.ts'
+import { checkBoolean, checkCount, checkIds, checkOptions, checkText } from './check.ts'
 import type { Context } from './context.ts'
 import { type DeadLetter, type ListPage, STEP, countPages, toDeadLetter } from './listed.ts'
 import type { ListQuery, Settlement } from './storage.ts'
@@ -6,6 +6,8 @@ import type { ListQuery, Settlement } from './storage.ts'
 export const DEFAULT_LIMIT = 100
 
 export interface DeadLetterListOptions {
+  /** `false`: without payloads, which are not read then. @defaultValue true */
+  readonly bodies?: boolean | undefined
   /** The most to answer with. @defaultValue 100 */
   readonly limit?: number | undefined
   /** Where an earlier page ended. */
@@ -26,12 +28,12 @@ export class DeadLetters<T> {
   /** Looks at dead letters, in the order of the queue. */
   async list(options: DeadLetterListOptions = {}): Promise<ListPage<DeadLetter<T>>> {
     const tried = 'deadLetters.list'
-    checkOptions(tried, options, { limit: checkCount, cursor: checkText })
-    const { limit = DEFAULT_LIMIT, cursor } = options
-    const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor }
+    checkOptions(tried, options, { bodies: checkBoolean, limit: checkCount, cursor: checkText })
+    const { bodies, limit = DEFAULT_LIMIT, cursor } = options
+    const query: ListQuery = { group: this.#group, states: ['dead'], limit, cursor, bodies }
     const page = await this.#context.use(tried, (view) => view.list(query))
     const { codec } = this.#context.options
-    const messages = await Promise.all(page.messages.map((message) => toDeadLetter(codec, message)))
+    const messages = await Promise.all(page.messages.map((message) => toDeadLetter(codec, message, bodies)))
     return { messages, cursor: page.cursor }
   }
 

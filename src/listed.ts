@@ -80,8 +80,12 @@ function parse(data: string | undefined): unknown {
   return data === undefined ? undefined : JSON.parse(data)
 }
 
-export async function toDeadLetter<T>(codec: Codec<T>, stored: StoredListed): Promise<DeadLetter<T>> {
-  return { ...(await toListed(codec, stored)), reason: stored.reason!, deadAt: stored.deadAt! }
+export async function toDeadLetter<T>(
+  codec: Codec<T>,
+  stored: StoredListed,
+  bodies?: boolean,
+): Promise<DeadLetter<T>> {
+  return { ...(await toListed(codec, stored, bodies)), reason: stored.reason!, deadAt: stored.deadAt! }
 }
 
 /** Messages that one step of a verb on many takes. */

@@ -194,6 +194,96 @@ describe('<quayside-inspector>', () => {
     expect(await group('default').getByRole('table', { name: 'Parked' }).count()).toBe(0)
   })
 
+  test('edits what is parked, as JSON, and keeps what it was sent with', async () => {
+    await tab.evaluate(async () => {
+      await page.queue.createProducer().send({ to: 'nobody' }, { id: 'mail-1', headers: { by: 'ada' } })
+      await (await page.queue.createConsumer().receive())!.park({ reason: 'no such address' })
+      page.inspector.queue = page.queue
+    })
+    await tab.getByRole('button', { name: 'Edit {"to":"nobody"}' }).click()
+    const dialog = tab.getByRole('dialog', { name: 'Edit mail-1' })
+    const json = dialog.getByRole('textbox', { name: 'Payload, as JSON' })
+    expect(JSON.parse(await json.inputValue())).toEqual({ to: 'nobody' })
+    await json.fill('{"to":')
+    await dialog.getByRole('button', { name: 'Save and resume' }).click()
+    await expectSoon(() => dialog.getByRole('alert').innerText()).toMatch(/JSON/)
+    expect(await violations(tab)).toEqual([])
+    await json.fill('{"to":"ada"}')
+    await dialog.getByRole('button', { name: 'Save and resume' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    await expectSoon(() => counts('default')).toMatch(/^1 ready.*0 parked/)
+    const found = await tab.evaluate(async () => {
+      const message = (await page.queue.createConsumer().receive())!
+      const { id, payload, headers } = message
+      return { id, payload, headers }
+    })
+    expect(found).toEqual({ id: 'mail-1', payload: { to: 'ada' }, headers: { by: 'ada' } })
+  })
+
+  test('says in the dialog that a message is no longer parked', async () => {
+    await tab.evaluate(async () => {
+      await page.park()
+      page.inspector.queue = page.queue
+    })
+    await tab.getByRole('button', { name: 'Edit {"to":"ada"}' }).click()
+    await tab.evaluate(async () => {
+      const { messages } = await page.queue.list({ state: 'parked' })
+      await page.queue.cancel(messages.map(({ id }) => id))
+    })
+    await tab.getByRole('button', { name: 'Save and resume' }).click()
+    const dialog = tab.getByRole('dialog')
+    await expectSoon(() => dialog.getByRole('alert').innerText()).toBe('The message is no longer parked.')
+    await tab.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+  })
+
+  test('groups dead letters by what they died of, and redrives those of one cause', async () => {
+    await tab.evaluate(async () => {
+      await page.queue.createProducer().sendBatch(Array.from({ length: 5 }, (_, i) => ({ payload: i })))
+      for (const [i, message] of (await page.queue.createConsumer().receiveBatch(5)).entries())
+        await message.reject({ reason: i < 3 ? `order ${i} is gone` : 'the bank is closed' })
+      page.inspector.queue = page.queue
+    })
+    await group('default').getByText('Dead letters by error').click()
+    const causes = group('default').getByRole('table', { name: 'Dead letters by error' })
+    await expectSoon(async () =>
+      (await causes.locator('tbody tr').allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ' ')),
+    ).toEqual([
+      expect.stringMatching(/^order # is gone 3 \d+ s ago Redrive\s?Delete$/),
+      expect.stringMatching(/^the bank is closed 2 \d+ s ago/),
+    ])
+    await causes.getByRole('button', { name: 'Redrive those with order # is gone' }).click()
+    await expectSoon(() => counts('default')).toMatch(/^3 ready.*2 dead$/)
+    const remove = causes.getByRole('button', { name: /^Delete/ })
+    await remove.click()
+    await remove.click()
+    await expectSoon(() => counts('default')).toMatch(/0 dead$/)
+  })
+
+  test('shows schedules in words, and not what they note for themselves', async () => {
+    await tab.evaluate(async () => {
+      page.inspector.queue = await page.schedules()
+    })
+    await row('tidy: 0 3 * * *').waitFor()
+    expect(await row('beat: every 1 h').count()).toBe(1)
+    expect(await group('default').getByRole('table', { name: 'Messages' }).locator('tbody tr').count()).toBe(
+      2,
+    )
+  })
+
+  test('offers nothing that changes a queue that can only be looked at', async () => {
+    await tab.evaluate(async () => {
+      await page.fill()
+      await page.park()
+      page.inspector.queue = Object.assign(page.queue, { readOnly: true })
+    })
+    await row('a plain message').waitFor()
+    const shown = group('default').getByRole('button', { name: /Drop|Redrive|Resume|Edit|Hold|Retry|Delete/ })
+    expect(await shown.count()).toBe(0)
+    expect(await tab.getByText('read only').count()).toBe(1)
+    expect(await group('default').getByRole('button', { name: 'Export as JSON' }).count()).toBe(1)
+  })
+
   test('shows what is held, holds and releases: the queue, a group, a lane', async () => {
     await show()
     expect(await group('default').getByRole('table', { name: 'Lanes' }).count()).toBe(0)

@@ -7,6 +7,7 @@ import * as keyValue from '../../adapters/key-value/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
+import * as inspectorServer from '../../inspector/server/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
 import * as core from '../../src/core.ts'
@@ -110,6 +111,10 @@ test('quayside/typed exports what defines messages', () => {
 
 test('quayside/inspector can be imported where there is no DOM', () => {
   expect(names(inspector)).toEqual(['QuaysideInspector'])
+})
+
+test('quayside/inspector/server exports the handler, and what Node needs for it', () => {
+  expect(names(inspectorServer)).toEqual(['inspectorHandler', 'nodeListener'])
 })
 
 test('quayside/fs exports the adapter, and what makes a damaged directory good', () => {

@@ -5,7 +5,11 @@ import { startComposer } from './composer.ts'
 import { startConnection } from './connection.ts'
 import { byId, h, setText } from './dom.ts'
 import { Log } from './log.ts'
-import { type Delivered, type Note, delivered, merge, setWeather, waitingNotes } from './notes.ts'
+import { type Delivered, type Note, delivered, merge, reword, setWeather, waiting } from './notes.ts'
+import { startPeople } from './people.ts'
+import { nameOf, otherThan } from './names.ts'
+import { session } from './session.ts'
+import type { Harbour } from '../server/weather.ts'
 import { TAG, outbox, queue } from './outbox.ts'
 
 /** Crates that the quay has room for in the picture. */
@@ -14,6 +18,8 @@ const MAX_CRATES = 12
 let notes: readonly Note[] = []
 let server: Delivered | undefined
 const accepted = new Set<string>()
+/** Choices of weather that the server has not heard of yet. */
+let choosing = 0
 
 const log = new Log({
   retry: async ({ id, state }) => {
@@ -25,6 +31,10 @@ const log = new Log({
     else await outbox.cancel(id)
     tell('Note discarded.')
   },
+  reword: async (note, text) => {
+    if (!(await reword(note, text))) tell('It was too late: the note is on its way.')
+    look()
+  },
 })
 
 function tell(text: string): void {
@@ -33,9 +43,15 @@ function tell(text: string): void {
 
 /** Looks at the queue, then at the server: in this order a note may be in both, and never in neither. */
 async function refresh(): Promise<void> {
-  const waiting = await waitingNotes()
+  const { person } = await session.get()
+  const { notes: stored, ofOthers } = await waiting(person)
   server = (await delivered()) ?? server
-  notes = merge(waiting, server, notes, accepted)
+  notes = merge(stored, server, notes, accepted)
+  const other = nameOf(otherThan(person))
+  setText(
+    byId('others'),
+    ofOthers === 0 ? '' : `${ofOthers} ${ofOthers === 1 ? 'waits' : 'wait'} for ${other}`,
+  )
   show()
 }
 
@@ -60,25 +76,27 @@ function look(): void {
 
 function show(): void {
   log.show(notes)
-  const waiting = notes.filter(({ state }) => state === 'stored' || state === 'sending').length
+  const afloat = notes.filter(({ state }) => state === 'stored' || state === 'sending').length
   const failed = notes.filter(({ state }) => state === 'failed').length
   setText(
     byId('waiting'),
-    waiting === 0 ? 'Nothing waits' : `${waiting} ${waiting === 1 ? 'note waits' : 'notes wait'}`,
+    afloat === 0 ? 'Nothing waits' : `${afloat} ${afloat === 1 ? 'note waits' : 'notes wait'}`,
   )
   setText(byId('failed'), failed === 0 ? '' : `${failed} failed`)
-  document.title = waiting > 0 ? `(${waiting}) Offline notes` : 'Offline notes'
+  document.title = afloat > 0 ? `(${afloat}) Offline notes` : 'Offline notes'
   const crates = byId('crates')
-  while (crates.childElementCount > Math.min(waiting, MAX_CRATES)) crates.lastElementChild!.remove()
-  while (crates.childElementCount < Math.min(waiting, MAX_CRATES)) crates.append(h('i'))
+  while (crates.childElementCount > Math.min(afloat, MAX_CRATES)) crates.lastElementChild!.remove()
+  while (crates.childElementCount < Math.min(afloat, MAX_CRATES)) crates.append(h('i'))
   if (server === undefined) return
   setText(byId('received'), String(server.notes.length))
   setText(byId('repeats'), String(server.repeats))
-  for (const input of weathers()) input.checked = input.value === server.weather
+  if (choosing > 0) return
+  for (const input of weathers()) input.checked = input.value === server.weather[input.name as Harbour]
 }
 
+/** A radio button for each weather in each harbour, which is its name. */
 function weathers(): NodeListOf<HTMLInputElement> {
-  return document.querySelectorAll<HTMLInputElement>('input[name=weather]')
+  return document.querySelectorAll<HTMLInputElement>('.weather input')
 }
 
 async function start(): Promise<void> {
@@ -89,9 +107,13 @@ async function start(): Promise<void> {
   })
   for (const input of weathers()) {
     input.addEventListener('change', () => {
-      setWeather(input.value)
+      choosing++
+      setWeather(input.name, input.value)
         .catch(() => tell('The server cannot be reached.'))
-        .finally(look)
+        .finally(() => {
+          choosing--
+          look()
+        })
     })
   }
   outbox.watch(({ type, id }) => {
@@ -102,6 +124,7 @@ async function start(): Promise<void> {
     look()
   })
   await startConnection(look)
+  await startPeople(tell, look)
   outbox.start()
   requestSync(outbox, { tag: TAG })
   setInterval(() => log.tick(), 1000)

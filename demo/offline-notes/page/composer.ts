@@ -1,5 +1,6 @@
 import { outbox } from './outbox.ts'
 import { byId, h, setText } from './dom.ts'
+import { session } from './session.ts'
 
 const DRAFT = 'offline-notes-draft'
 
@@ -49,17 +50,21 @@ export function startComposer(tell: (text: string) => void): void {
       setText(problem, 'Write something, or add a photo.')
       return text.focus()
     }
+    const id = crypto.randomUUID()
     const body = new FormData()
+    body.set('id', id)
     body.set('text', text.value)
     body.set('writtenAt', String(Date.now()))
     for (const photo of photos) body.append('photo', photo)
     try {
       // Resolves when it is on the disk. Sending is the outbox's business from here on.
-      await outbox.store('/api/notes', { method: 'POST', body })
+      const { person: by } = await session.get()
+      const to = new FormData(form).get('to') as string
+      await outbox.store(`/api/${to}/notes`, { method: 'POST', body, id, meta: { by } })
     } catch (error) {
       return setText(problem, `The note is not stored: ${(error as Error).message}`)
     }
-    form.reset()
+    text.value = ''
     localStorage.removeItem(DRAFT)
     show([])
     setText(problem, '')

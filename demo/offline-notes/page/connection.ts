@@ -1,11 +1,11 @@
 import { byId, flag, setText } from './dom.ts'
 import { outbox } from './outbox.ts'
-import { isSwitchedOff, onSwitched, switchOff } from './switch.ts'
+import { switchedOff } from './switch.ts'
 
 /** The offline switch, the state of the line in words, and the ship in the picture. `changed` hears of each change. */
 export async function startConnection(changed: (online: boolean) => void): Promise<void> {
   const toggle = byId<HTMLButtonElement>('switch')
-  let off = await isSwitchedOff()
+  let off = await switchedOff.get()
 
   function show(): void {
     const online = !off && navigator.onLine
@@ -28,9 +28,9 @@ export async function startConnection(changed: (online: boolean) => void): Promi
     off = !off
     show()
     // First the switch, which every attempt asks.
-    void switchOff(off).then(obey)
+    void switchedOff.set(off).then(obey)
   })
-  onSwitched((now) => {
+  switchedOff.onSet((now) => {
     off = now
     obey()
     show()

@@ -1,10 +1,12 @@
 import { flag, h, setText } from './dom.ts'
+import { nameOf } from './names.ts'
 import type { Note, NoteState } from './notes.ts'
 
 /** What the buttons of a note do. */
 export interface NoteVerbs {
   readonly retry: (note: Note) => Promise<void>
   readonly discard: (note: Note) => Promise<void>
+  readonly reword: (note: Note, text: string) => Promise<void>
 }
 
 /** Which signal flag says what: P, "about to sail"; H, "pilot on board"; C, "affirmative"; V, "I require assistance". */
@@ -28,6 +30,10 @@ export class NoteCard {
   readonly #actions: HTMLDivElement
   readonly #retry: NoteButton
   readonly #photos: HTMLDivElement = h('div', { className: 'photos' })
+  readonly #way: HTMLParagraphElement = h('p', { className: 'way' })
+  readonly #text: HTMLParagraphElement = h('p', { className: 'text' })
+  readonly #words: HTMLTextAreaElement = h('textarea', { rows: 3, maxLength: 5000 })
+  readonly #editor: HTMLFormElement
   #note: Note
 
   constructor(note: Note, verbs: NoteVerbs) {
@@ -35,7 +41,23 @@ export class NoteCard {
     const about = cut(note.text.trim() || 'photo', 40)
     this.#retry = new NoteButton('Try again', about, () => verbs.retry(this.#note))
     const discard = new NoteButton('Discard', about, () => verbs.discard(this.#note), true)
-    this.#actions = h('div', { className: 'actions' }, this.#retry.element, discard.element)
+    const edit = new NoteButton('Edit', about, () => this.#edit(true))
+    this.#actions = h('div', { className: 'actions' }, this.#retry.element, edit.element, discard.element)
+    const cancel = h('button', { type: 'button' }, 'Cancel')
+    cancel.addEventListener('click', () => this.#edit(false))
+    this.#words.ariaLabel = `Edit: ${about}`
+    this.#editor = h(
+      'form',
+      { hidden: true },
+      this.#words,
+      h('div', { className: 'actions' }, h('button', { type: 'submit' }, 'Send this instead'), cancel),
+    )
+    this.#editor.addEventListener('submit', (event) => {
+      event.preventDefault()
+      const { value } = this.#words
+      this.#edit(false)
+      void verbs.reword(this.#note, value)
+    })
     const writtenAt = new Date(note.writtenAt)
     this.#photos.append(
       ...note.photos.map(({ name, url }, i) =>
@@ -43,8 +65,6 @@ export class NoteCard {
       ),
     )
     this.#photos.hidden = note.photos.length === 0
-    const text = h('p', { className: 'text' }, note.text)
-    text.hidden = note.text === ''
     this.element = h(
       'li',
       { className: 'note' },
@@ -57,7 +77,9 @@ export class NoteCard {
       h(
         'div',
         { className: 'entry' },
-        text,
+        this.#way,
+        this.#text,
+        this.#editor,
         this.#photos,
         h('p', { className: 'state' }, this.#flags, this.#state, ' ', this.#detail),
         this.#actions,
@@ -73,12 +95,28 @@ export class NoteCard {
     this.element.dataset['state'] = state
     this.#note = note
     setText(this.#state, WORDS[state])
+    setText(this.#text, note.text)
+    setText(this.#way, `${nameOf(note.by)} to ${nameOf(note.to)}`)
     const waits = state === 'stored' && note.at !== undefined
-    const hide = state !== 'failed' && !waits
-    if (hide && this.#actions.contains(document.activeElement)) this.focus()
-    this.#actions.hidden = hide
+    const mayAct = state === 'failed' || waits
+    if (!mayAct) {
+      const parts = [this.#actions, this.#editor]
+      if (parts.some((part) => part.contains(document.activeElement))) this.focus()
+      this.#editor.hidden = true
+    }
+    const isEdited = !this.#editor.hidden
+    this.#text.hidden = note.text === '' || isEdited
+    this.#actions.hidden = !mayAct || isEdited
     this.#retry.label = waits ? 'Try now' : 'Try again'
     this.tick()
+  }
+
+  #edit(open: boolean): void {
+    this.#editor.hidden = !open
+    this.#words.value = this.#note.text
+    this.show(this.#note)
+    if (open) this.#words.focus()
+    else this.focus()
   }
 
   /** Lets the countdown go on. */
@@ -116,7 +154,7 @@ class NoteButton {
   readonly #label: HTMLSpanElement
   #armed = false
 
-  constructor(label: string, about: string, run: () => Promise<void>, final = false) {
+  constructor(label: string, about: string, run: () => unknown, final = false) {
     this.#label = h('span', {}, label)
     this.element = h(
       'button',
@@ -131,7 +169,7 @@ class NoteButton {
     this.element.addEventListener('click', () => {
       if (final && !this.#armed) return arm(true)
       if (final) arm(false)
-      void run()
+      run()
     })
     if (final) this.element.addEventListener('blur', () => arm(false))
   }

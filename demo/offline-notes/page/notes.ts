@@ -1,7 +1,9 @@
 import { type ListedMessage } from '../../../src/index.ts'
 import { type OutboxPayload, storedRequest } from '../../../src/outbox/index.ts'
 import type { DeliveredNote } from '../server/notes.ts'
-import { queue } from './outbox.ts'
+import type { Person } from '../server/sessions.ts'
+import type { Harbour, Weather } from '../server/weather.ts'
+import { harbourOf, outbox, queue } from './outbox.ts'
 import { fetchUnlessOff } from './switch.ts'
 
 export type NoteState = 'stored' | 'sending' | 'delivered' | 'failed'
@@ -10,12 +12,14 @@ export type NoteState = 'stored' | 'sending' | 'delivered' | 'failed'
 export interface Note {
   readonly id: string
   readonly state: NoteState
+  readonly by: Person
+  readonly to: Harbour
   readonly text: string
   readonly writtenAt: number
   readonly photos: readonly Photo[]
   /** `delivered`: when it arrived. `stored`: when the next attempt is due. Both in ms since 1970. */
   readonly at: number | undefined
-  /** What the last attempt failed with. */
+  /** What the last attempt failed with, or what it waits for. */
   readonly reason: string | undefined
 }
 
@@ -28,38 +32,57 @@ export interface Photo {
 export interface Delivered {
   readonly notes: readonly DeliveredNote[]
   readonly repeats: number
-  readonly weather: string
+  readonly weather: Readonly<Record<Harbour, Weather>>
 }
 
 type Content = Pick<Note, 'text' | 'writtenAt' | 'photos'>
 
-/** The texts and photos of waiting notes, read once from the forms that the queue keeps. */
+/** The texts and photos of waiting notes, read once from the forms that the queue keeps; each edit has one of its own. */
 const contents = new Map<string, Promise<Content>>()
 
+/** What waits on this device. */
+export interface Waiting {
+  /** Of the person who is here. */
+  readonly notes: readonly Note[]
+  /** How many notes wait for somebody else. */
+  readonly ofOthers: number
+}
+
 /** The notes that the server does not have yet, as the queue has them. */
-export async function waitingNotes(): Promise<Note[]> {
-  const pages = await Promise.all([queue.list({ limit: 200 }), queue.deadLetters().list({ limit: 200 })])
-  const messages = pages.flatMap((page) => [...page.messages])
-  return await Promise.all(
-    messages.map(async (message) => {
-      const { id, state, nextInMs, lastError, parked } = message
-      if (!contents.has(id)) contents.set(id, contentOf(message))
-      return {
-        id,
-        state: state === 'dead' || state === 'parked' ? 'failed' : state === 'leased' ? 'sending' : 'stored',
-        ...(await contents.get(id)!),
-        at: state === 'delayed' ? Date.now() + nextInMs! : undefined,
-        reason: parked?.reason ?? lastError,
-      } satisfies Note
-    }),
-  )
+export async function waiting(person: Person): Promise<Waiting> {
+  const [held, all, dead] = await Promise.all([
+    outbox.held(),
+    queue.list({ limit: 200 }),
+    queue.deadLetters().list({ limit: 200 }),
+  ])
+  const messages = [...all.messages, ...dead.messages]
+  const own = messages.filter(({ headers }) => headers['by'] === person)
+  const waitsForLogIn = new Set<string>(held.map(({ destination }) => destination))
+  const notes = own.map(async (message): Promise<Note> => {
+    const { id, payload, state, nextInMs, lastError, parked } = message
+    const { url, version = '' } = storedRequest(payload)
+    const to = harbourOf(url)
+    const content = `${id} ${version}`
+    if (!contents.has(content)) contents.set(content, contentOf(message))
+    const failed = state === 'dead' || state === 'parked'
+    const isHeld = !failed && waitsForLogIn.has(to)
+    return {
+      id,
+      state: failed ? 'failed' : state === 'leased' ? 'sending' : 'stored',
+      by: person,
+      to,
+      ...(await contents.get(content)!),
+      at: state === 'delayed' && !isHeld ? Date.now() + nextInMs! : undefined,
+      reason: isHeld ? 'waits for a log-in' : (parked?.reason ?? lastError),
+    }
+  })
+  return { notes: await Promise.all(notes), ofOthers: messages.length - own.length }
 }
 
 /** The request was stored as it will be sent: a form, encoded. */
 async function contentOf({ payload, timestamp }: ListedMessage<OutboxPayload>): Promise<Content> {
   try {
-    const { body, headers } = storedRequest(payload)
-    const form = await new Response(body as BodyInit, { headers }).formData()
+    const form = await formOf(payload)
     const photos = form.getAll('photo').filter((entry) => entry instanceof File)
     return {
       text: form.get('text') as string,
@@ -69,6 +92,22 @@ async function contentOf({ payload, timestamp }: ListedMessage<OutboxPayload>): 
   } catch {
     return { text: '(This note cannot be shown.)', writtenAt: timestamp, photos: [] }
   }
+}
+
+async function formOf(payload: OutboxPayload | undefined): Promise<FormData> {
+  const { body, headers } = storedRequest(payload)
+  return await new Response(body as BodyInit, { headers }).formData()
+}
+
+/** Has a note say something else, from its next attempt on. Answers whether it was still there to be edited. */
+export async function reword({ id, state }: Note, text: string): Promise<boolean> {
+  const [message] = (await outbox.list({ ids: [id] })).messages
+  if (message === undefined) return false
+  const body = await formOf(message.payload)
+  body.set('text', text)
+  body.set('edited', 'yes')
+  const request = new Request(storedRequest(message.payload).url, { method: 'POST', body })
+  return state === 'failed' ? await outbox.resolve(id, { request }) : await outbox.edit(id, request)
 }
 
 /** Asks the server. `undefined`: it cannot be reached, and nothing is kept of what it said before. */
@@ -82,8 +121,8 @@ export async function delivered(): Promise<Delivered | undefined> {
   }
 }
 
-export async function setWeather(weather: string): Promise<void> {
-  const response = await fetchUnlessOff('/api/weather', { method: 'POST', body: weather })
+export async function setWeather(harbour: string, weather: string): Promise<void> {
+  const response = await fetchUnlessOff(`/api/${harbour}/weather`, { method: 'POST', body: weather })
   if (!response.ok) throw new Error(await response.text())
 }
 
@@ -100,8 +139,8 @@ export function merge(
   const notes = new Map<string, Note>()
   for (const note of before) if (accepted.has(note.id)) notes.set(note.id, { ...note, state: 'delivered' })
   for (const note of waiting) notes.set(note.id, note)
-  for (const { id, text, writtenAt, photos, receivedAt: at } of server?.notes ?? []) {
-    notes.set(id, { id, state: 'delivered', text, writtenAt, photos, at, reason: undefined })
+  for (const { receivedAt: at, ...note } of server?.notes ?? []) {
+    notes.set(note.id, { ...note, state: 'delivered', at, reason: undefined })
   }
   return [...notes.values()].sort((a, b) => b.writtenAt - a.writtenAt || (a.id < b.id ? 1 : -1))
 }

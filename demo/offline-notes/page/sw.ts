@@ -1,5 +1,5 @@
 import { type SyncedOutbox, registerBackgroundSync } from '../../../src/service-worker/index.ts'
-import { isSwitchedOff } from './switch.ts'
+import { switchedOff } from './switch.ts'
 import { TAG, outbox } from './outbox.ts'
 import type { Delivered } from './notes.ts'
 
@@ -26,9 +26,9 @@ const worker = globalThis as unknown as WorkerScope
 /** The outbox, which rests while it is switched off. */
 const switched: SyncedOutbox = {
   fetch: (input, init) => outbox.fetch(input, init),
-  due: async () => ((await isSwitchedOff()) ? 0 : await outbox.due()),
+  due: async () => ((await switchedOff.get()) ? 0 : await outbox.due()),
   drain: async (options) =>
-    (await isSwitchedOff())
+    (await switchedOff.get())
       ? { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }
       : await outbox.drain(options),
 }
@@ -75,7 +75,7 @@ async function keptFirst(name: string, path: string, request: Request): Promise<
   const cache = await caches.open(name)
   const kept = await cache.match(path)
   if (kept !== undefined) return kept
-  if (await isSwitchedOff()) return unreachable()
+  if (await switchedOff.get()) return unreachable()
   const response = await fetch(request)
   if (response.ok) await cache.put(path, response.clone())
   return response
@@ -85,7 +85,7 @@ async function keptFirst(name: string, path: string, request: Request): Promise<
 async function notes(event: FetchEvent): Promise<Response> {
   const cache = await caches.open(NOTES_CACHE)
   try {
-    if (await isSwitchedOff()) throw new TypeError('switched offline')
+    if (await switchedOff.get()) throw new TypeError('switched offline')
     const response = await fetch(event.request)
     if (response.ok) {
       await cache.put('/api/notes', response.clone())

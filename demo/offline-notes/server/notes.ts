@@ -1,7 +1,12 @@
+import type { Person } from './sessions.ts'
+import type { Harbour } from './weather.ts'
+
 /** A note as the server gives it out. */
 export interface DeliveredNote {
-  /** The Idempotency-Key that it arrived with. */
   readonly id: string
+  /** Whose session it came with, and where to. */
+  readonly by: Person
+  readonly to: Harbour
   readonly text: string
   /** When it was written and when it arrived, in ms since 1970. */
   readonly writtenAt: number
@@ -25,6 +30,8 @@ const IMAGES = /^image\/(jpeg|png|webp|gif|avif|heic|heif)$/
 export class Notes {
   readonly photos: Map<string, Photo> = new Map()
   readonly #notes: Map<string, DeliveredNote> = new Map()
+  /** What came with which Idempotency-Key. */
+  readonly #keys: Map<string, DeliveredNote> = new Map()
   #repeats = 0
 
   /** How often a note came that was there already. */
@@ -36,11 +43,20 @@ export class Notes {
     return [...this.#notes.values()]
   }
 
-  /** @throws {@link Refusal} */
-  async add(id: string, form: FormData): Promise<{ note: DeliveredNote; repeated: boolean }> {
+  /**
+   * @param key The Idempotency-Key that it arrived with.
+   * @throws {@link Refusal}
+   */
+  async add(
+    key: string,
+    form: FormData,
+    from: Pick<DeliveredNote, 'by' | 'to'>,
+  ): Promise<{ note: DeliveredNote; repeated: boolean }> {
+    const id = form.get('id') ?? key
     const text = form.get('text')
     const writtenAt = Number(form.get('writtenAt'))
     const files = form.getAll('photo').filter((entry) => typeof entry !== 'string')
+    if (typeof id !== 'string') throw new Refusal('The id of a note is a text.')
     if (typeof text !== 'string') throw new Refusal('A note needs a text.')
     if (text.trim() === '' && files.length === 0) throw new Refusal('The note is empty.')
     if (text.length > MAX_TEXT) throw new Refusal(`A note may have ${MAX_TEXT} characters.`)
@@ -51,7 +67,7 @@ export class Notes {
     }
     const contents = await Promise.all(files.map(async (file) => new Uint8Array(await file.arrayBuffer())))
     // From here on nothing waits: two deliveries of one note cannot both be the first.
-    const known = this.#notes.get(id)
+    const known = this.#keys.get(key)
     if (known !== undefined) {
       this.#repeats++
       return { note: known, repeated: true }
@@ -61,7 +77,8 @@ export class Notes {
       this.photos.set(path, { type, bytes: contents[i]! })
       return { name, url: `/api/photos/${path}` }
     })
-    const note = { id, text, writtenAt, receivedAt: Date.now(), photos }
+    const note = { id, ...from, text, writtenAt, receivedAt: Date.now(), photos }
+    this.#keys.set(key, note)
     this.#notes.set(id, note)
     return { note, repeated: false }
   }

@@ -2,12 +2,14 @@ import { type IncomingMessage, type ServerResponse, createServer } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Asset } from './bundle.ts'
 import { Notes, Refusal } from './notes.ts'
-import { Harbour, WEATHERS, type Weather, loseAnswer } from './weather.ts'
+import { PEOPLE, Sessions } from './sessions.ts'
+import { HARBOURS, type Harbour, Sky, WEATHERS, loseAnswer } from './weather.ts'
 
 export interface DemoServer {
   readonly origin: string
   readonly notes: Notes
-  readonly harbour: Harbour
+  readonly sky: Sky
+  readonly sessions: Sessions
   close(): Promise<void>
 }
 
@@ -35,34 +37,55 @@ export async function startServer(
   assets: ReadonlyMap<string, Asset>,
   { port = 0, notes = new Notes() }: { port?: number; notes?: Notes } = {},
 ): Promise<DemoServer> {
-  const harbour = new Harbour()
+  const sky = new Sky()
+  const sessions = new Sessions()
+
+  /** A note for a harbour arrives. */
+  const arrive = async (to: Harbour, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { 'idempotency-key': key, authorization } = request.headers
+    if (typeof key !== 'string') throw new HttpError(400, 'A note comes with an Idempotency-Key.')
+    const form = await formOf(request)
+    const by = sessions.who(authorization)
+    if (by === undefined) throw new HttpError(401, 'Somebody has to log in first.')
+    switch (sky.next(to, form.has('edited'))) {
+      case 'busy':
+        response.setHeader('retry-after', '2')
+        throw new HttpError(503, 'A squall: the harbour is busy. Come again.')
+      case 'forbidden':
+        throw new HttpError(403, 'The harbour is closed.')
+      case 'conflict':
+        throw new HttpError(409, 'Somebody wrote this first. Say it in other words.')
+      case 'answer-lost':
+        await notes.add(key, form, { by, to })
+        return loseAnswer(response)
+      case 'taken': {
+        const { note, repeated } = await notes.add(key, form, { by, to })
+        json(response, repeated ? 200 : 201, note)
+      }
+    }
+  }
 
   const api: Record<string, Handler> = {
     'GET /api/notes': (_, response) => {
       const { repeats } = notes
-      json(response, 200, { notes: notes.list(), repeats, weather: harbour.weather })
+      json(response, 200, { notes: notes.list(), repeats, weather: sky.weather })
     },
-    'POST /api/notes': async (request, response) => {
-      const id = request.headers['idempotency-key']
-      if (typeof id !== 'string') throw new HttpError(400, 'A note comes with an Idempotency-Key.')
-      const form = await formOf(request)
-      const fate = harbour.next()
-      if (fate === 'busy') {
-        response.setHeader('retry-after', '2')
-        throw new HttpError(503, 'A squall: the harbour is busy. Come again.')
-      }
-      if (fate === 'refused') throw new Refusal('The harbour is closed.')
-      const { note, repeated } = await notes.add(id, form)
-      if (fate === 'answer-lost') loseAnswer(response)
-      else json(response, repeated ? 200 : 201, note)
+    'POST /api/session': async (request, response) => {
+      const person = await oneOf(request, PEOPLE, 'Who logs in')
+      json(response, 201, { token: sessions.begin(person) })
     },
-    'POST /api/weather': async (request, response) => {
-      const weather = String(await bodyOf(request, 100)) as Weather
-      if (!WEATHERS.includes(weather))
-        throw new HttpError(422, `The weather is one of ${WEATHERS.join(', ')}.`)
-      harbour.weather = weather
+    'DELETE /api/session': (request, response) => {
+      sessions.end(request.headers.authorization)
+      json(response, 200, {})
+    },
+  }
+  for (const harbour of HARBOURS) {
+    api[`POST /api/${harbour}/notes`] = (request, response) => arrive(harbour, request, response)
+    api[`POST /api/${harbour}/weather`] = async (request, response) => {
+      const weather = await oneOf(request, WEATHERS, 'The weather')
+      sky.weather[harbour] = weather
       json(response, 200, { weather })
-    },
+    }
   }
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -96,7 +119,8 @@ export async function startServer(
   return {
     origin: `http://localhost:${(server.address() as AddressInfo).port}`,
     notes,
-    harbour,
+    sky,
+    sessions,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -113,6 +137,18 @@ function respond(response: ServerResponse, status: number, type: string, body: s
 
 function json(response: ServerResponse, status: number, value: unknown): void {
   respond(response, status, 'application/json', JSON.stringify(value))
+}
+
+/** A word that is the whole body, out of these. */
+async function oneOf<T extends string>(
+  request: IncomingMessage,
+  words: readonly T[],
+  what: string,
+): Promise<T> {
+  const word = String(await bodyOf(request, 100))
+  const found = words.find((one) => one === word)
+  if (found === undefined) throw new HttpError(422, `${what} is one of ${words.join(', ')}.`)
+  return found
 }
 
 async function formOf(request: IncomingMessage): Promise<FormData> {

@@ -2,6 +2,7 @@ import '../../../inspector/index.ts'
 import type { QuaysideInspector } from '../../../inspector/index.ts'
 import { MemoryAdapter } from '../../../src/memory.ts'
 import { Queue } from '../../../src/index.ts'
+import { drainSchedules, schedule } from '../../../src/schedule/index.ts'
 
 /** What the tests of the inspector use in the page. */
 export interface InspectorPage {
@@ -13,10 +14,14 @@ export interface InspectorPage {
   park(): Promise<void>
   /** Finishes a message there whose result is kept. */
   finish(): Promise<void>
+  /** The queue of two schedules. */
+  schedules(): Promise<Queue>
 }
 
 /** Reads of the queue so far, to see that the inspector rests. */
 let reads = 0
+
+const storage = new MemoryAdapter()
 
 class CountingQueue extends Queue {
   override stats(): ReturnType<Queue['stats']> {
@@ -25,7 +30,7 @@ class CountingQueue extends Queue {
   }
 }
 
-const queue = new CountingQueue('harbour', { storage: new MemoryAdapter() })
+const queue = new CountingQueue('harbour', { storage })
 const inspector = document.createElement('quayside-inspector')
 document.querySelector('main')!.append(inspector)
 
@@ -79,7 +84,14 @@ async function finish(): Promise<void> {
   await consumer.ack((await consumer.receive())!, { result: { sent: true } })
 }
 
+async function schedules(): Promise<Queue> {
+  await schedule(queue, 'tidy', { cron: '0 3 * * *' }, { payload: 'tidy up' })
+  await schedule(queue, 'beat', { everyMs: 3_600_000 }, { payload: 'beat' })
+  await drainSchedules(queue)
+  return new Queue('harbour.schedules', { storage })
+}
+
 Object.assign(globalThis, {
-  page: { queue, inspector, fill, park, finish } satisfies InspectorPage,
+  page: { queue, inspector, fill, park, finish, schedules } satisfies InspectorPage,
   readsSoFar: () => reads,
 })

@@ -17,7 +17,7 @@ export class DemoTab {
 
   private constructor(page: Page) {
     this.page = page
-    page.setDefaultTimeout(15_000)
+    page.setDefaultTimeout(45_000)
     page.on('pageerror', (error) => this.errors.push(String(error)))
   }
 
@@ -32,6 +32,7 @@ export class DemoTab {
   async ready(): Promise<void> {
     await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
     await this.page.waitForFunction(() => document.documentElement.dataset['line'] !== undefined)
+    await this.page.locator('input[name=person]:checked').waitFor()
   }
 
   async reload(): Promise<void> {
@@ -56,10 +57,35 @@ export class DemoTab {
     await this.page.getByRole('switch', { name: 'Work offline' }).click()
   }
 
-  async weather(name: string): Promise<void> {
-    const answered = this.page.waitForResponse(/\/api\/weather$/)
-    await this.page.getByRole('radio', { name }).check()
+  async weather(name: string, harbour: 'Home port' | 'Island' = 'Home port'): Promise<void> {
+    const answered = this.page.waitForResponse(/\/weather$/)
+    await this.page.getByRole('radio', { name: `${harbour}: ${name}` }).check()
     await answered
+  }
+
+  /** Where the next notes go. */
+  async to(harbour: 'Home port' | 'Island'): Promise<void> {
+    await this.page.getByRole('radio', { name: harbour, exact: true }).check()
+  }
+
+  /** Who is here from now on. */
+  async become(person: 'Ada' | 'Bob'): Promise<void> {
+    await this.page.getByRole('radio', { name: person, exact: true }).check()
+  }
+
+  /** The switch that says whether the server knows who is here. */
+  get loggedIn(): Locator {
+    return this.page.getByRole('switch', { name: 'Logged in' })
+  }
+
+  /** Logs in or out, and waits until it is so. */
+  async session(on: boolean): Promise<void> {
+    await this.loggedIn.click()
+    await this.isLoggedIn(on)
+  }
+
+  async isLoggedIn(on: boolean): Promise<void> {
+    await this.page.getByRole('switch', { name: 'Logged in', checked: on }).waitFor()
   }
 
   note(text: string): Locator {
