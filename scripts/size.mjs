@@ -100,6 +100,13 @@ export const USES = [
            export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,
   },
   {
+    // For tests, where nobody counts; nothing else may import it.
+    name: 'testing kit, besides the core',
+    code: `export * from 'quayside/core'
+           export * from 'quayside/testing'`,
+    besides: `export * from 'quayside/core'`,
+  },
+  {
     name: 'core + Redis (Node)',
     code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'

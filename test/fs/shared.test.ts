@@ -8,7 +8,7 @@ import { type FsEvent, type FsOptions, NodeFsAdapter } from '../../adapters/fs/i
 import { shareJournal } from '../../adapters/fs/shared.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { Queue } from '../../src/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode } from '../support/set-up.ts'
 import { temporaryDirectory } from './temporary.ts'
 

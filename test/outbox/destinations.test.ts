@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Outbox } from '../../src/outbox/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type Respond, serve, statuses } from './server.ts'
 import { setUpOutbox, stateOf } from './set-up.ts'
 

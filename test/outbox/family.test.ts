@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { expectCode, isPending } from '../support/set-up.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { serve, statuses } from './server.ts'
 import { setUpOutbox, stateOf } from './set-up.ts'
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue, type QueueStorage, type StorageAdapter } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
-import { ManualClock, settle } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
+import { settle } from '../support/settle.ts'
 
 // Families of requests, and contexts that are killed at any time, from a seed.
 

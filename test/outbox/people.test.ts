@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
-import { ManualClock, settle } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
+import { settle } from '../support/settle.ts'
 
 // People log in and out, in two tabs and a worker, while requests are under way: at random, from a seed.
 

@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload, type OutboxEvent, type OutboxOptions } from '../../src/outbox/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 
 export interface OutboxSetUp {
   readonly clock: ManualClock

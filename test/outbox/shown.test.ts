@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { serve, statuses } from './server.ts'
 import { setUpOutbox, stateOf } from './set-up.ts'
 

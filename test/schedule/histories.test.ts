@@ -6,7 +6,7 @@ import { factory as memoryFactory } from '../conformance/factories/memory.ts'
 import { redisFactory } from '../redis/support/backend.ts'
 import { type RedisServer, startRedis } from '../redis/support/server.ts'
 import { effort, howMany } from '../support/effort.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { histories, run } from './support/history.ts'
 
 let server: RedisServer

@@ -10,7 +10,7 @@ import {
   schedule,
   unschedule,
 } from '../../src/schedule/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, setUp } from '../support/set-up.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 

@@ -5,7 +5,7 @@ import { RedisAdapter } from '../../adapters/redis/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { pick, randomFrom } from '../fs/history.ts'
 import { connectClient } from '../redis/support/clients.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { onRedis } from '../redis/support/on-redis.ts'
 
 const redis = onRedis({ fresh: false })

@@ -4,7 +4,7 @@ import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts
 import { type Key, type Table, TABLES } from '../../src/segments/store.ts'
 import { useSite } from '../browser/support/fixture.ts'
 import { pick, randomFrom } from '../fs/history.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { WaitingStore } from '../support/waiting-adapter.ts'
 
 const GARBAGE = [

@@ -9,7 +9,7 @@ import { openJournalStore } from '../../adapters/fs/store.ts'
 import { MemoryDisk } from '../fs/memory-disk.ts'
 import { effort } from '../support/effort.ts'
 import { laneTraffic } from '../support/lane-traffic.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { limited } from './small-steps.ts'
 
 const SCALE = effort({ quick: { messages: 5000, lanes: 100 }, full: { messages: 100_000, lanes: 1000 } })

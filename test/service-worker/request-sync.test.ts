@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { OutboxEvent } from '../../src/outbox/index.ts'
 import { type RequestSyncOptions, requestSync } from '../../src/service-worker/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { expectCode } from '../support/set-up.ts'
 import { type FakeScope, fakeScope } from './scope.ts'
 

@@ -8,7 +8,8 @@ import {
   type QueueOptions,
 } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { ManualClock, settle } from './manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
+import { settle } from './settle.ts'
 import { type SpyOptions, SpyStorage } from './spy-storage.ts'
 
 export interface SetUp<T> {

@@ -135,6 +135,21 @@ test('views use queues and outboxes as everybody can, hooks use views, and nobod
     expect(imports(file).filter(isUnder('src/view', 'src/react')), file).toEqual([])
 })
 
+test('the testing kit uses the queue as everybody can, and of what is inside checks, errors and the clock; nobody knows it', () => {
+  const allowed = new Set(['core', 'check', 'clock', 'errors'].map((name) => `src/${name}.ts`))
+  for (const file of src.filter(isUnder('src/testing')))
+    expect(imports(file).filter((name) => !isUnder('src/testing')(name) && !allowed.has(name))).toEqual([])
+  const others = [
+    ...src,
+    ...sources('adapters'),
+    ...sources('inspector'),
+    ...sources('presets'),
+    ...sources('cli'),
+  ]
+  for (const file of others.filter((name) => !isUnder('src/testing')(name)))
+    expect(imports(file).filter(isUnder('src/testing')), file).toEqual([])
+})
+
 test('encryption knows what a codec is, and nobody knows it', () => {
   const allowed = new Set(['src/codec.ts', 'src/check.ts', 'src/errors.ts'])
   for (const file of src.filter(isUnder('src/encryption')))

@@ -2,7 +2,7 @@ import { array, assert, asyncProperty, boolean, nat } from 'fast-check'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { type Codec, Queue, type StandardSchema } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type Deferred, defer, expectCode, expectEmpty, isPending, setUp } from '../support/set-up.ts'
 
 /** Compresses, as a Worker or a page does: with streams, and so later. */

@@ -11,7 +11,7 @@ import {
 } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { leaseOf } from '../../src/message.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { expectCode, expectEmpty, setUp } from '../support/set-up.ts'
 
 /** What no caller in TypeScript can pass, and any in JavaScript. */

@@ -9,7 +9,7 @@ import {
   QuaysideError,
   type Verdict,
 } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
 
 const odd = (value: unknown): never => value as never

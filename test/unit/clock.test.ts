@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { isPending } from '../support/set-up.ts'
 
 describe('option clock', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type AppendOptions, type NewMessage, Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 describe('opening', () => {

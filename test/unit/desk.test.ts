@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ClaimRequest, type ClaimResult, type Message, Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 describe('many who receive', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HandlerContext, type Message, Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 const NOTHING = { acked: 0, retried: 0, dead: 0, parked: 0, returned: 0 }

@@ -20,6 +20,7 @@ import * as segments from '../../src/segments/index.ts'
 import * as typed from '../../src/typed/index.ts'
 import * as react from '../../src/react/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
+import * as testing from '../../src/testing/index.ts'
 import * as view from '../../src/view/index.ts'
 
 // Only Cloudflare's runtime has it.
@@ -88,6 +89,10 @@ test('quayside/opentelemetry exports one function', () => {
 test('quayside/view and quayside/react export what is documented', () => {
   expect(names(view)).toEqual(['outboxView', 'queueView'])
   expect(names(react)).toEqual(['useOutbox', 'useQueue'])
+})
+
+test('quayside/testing exports what is documented', () => {
+  expect(names(testing)).toEqual(['expectSent', 'FakeDestination', 'idle', 'ManualClock', 'recordSent'])
 })
 
 test('quayside/encryption exports one function', () => {

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { QuaysideError, Queue, type QueueOptions } from '../../src/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { expectCode, setUp, thrownBy } from '../support/set-up.ts'
 

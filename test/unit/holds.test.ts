@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HoldRequest, type ReleaseRequest } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 
 const ALL = { lanes: true, parking: true, results: true }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 test('for await gives messages one at a time, as they come, and ends on break', async () => {

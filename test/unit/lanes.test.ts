@@ -7,7 +7,7 @@ import {
   type Message,
   type NewMessage,
 } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
 import type { SpyStorage } from '../support/spy-storage.ts'
 

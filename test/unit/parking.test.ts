@@ -9,7 +9,7 @@ import {
   type Queue,
   type StandardSchema,
 } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { expectCode, setUp } from '../support/set-up.ts'
 
 const odd = (value: unknown): never => value as never

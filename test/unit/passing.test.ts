@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { QuaysideError } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, setUp, thrownBy } from '../support/set-up.ts'
 
 const AWAY = new QuaysideError('STORAGE_UNAVAILABLE', 'for now')

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Message, Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/memory.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 
 /** A queue whose every call to the storage waits for the scheduler, before and after. */

@@ -8,7 +8,7 @@ import {
   type SendOptions,
   type Settlement,
 } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type SetUp, defer, expectCode, isPending, setUp } from '../support/set-up.ts'
 import type { SpyStorage } from '../support/spy-storage.ts'
 

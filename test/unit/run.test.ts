@@ -6,7 +6,7 @@ import {
   Queue,
   type Settlement,
 } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { type SpyStorage, renewReceipts } from '../support/spy-storage.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Queue, type SchemaResult, type StandardSchema } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, expectEmpty, setUp, thrownBy } from '../support/set-up.ts'
 
 interface Order {

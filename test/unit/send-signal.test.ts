@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Producer } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, expectEmpty, setUp, thrownBy } from '../support/set-up.ts'
 
 const any = (value: unknown): never => value as never

@@ -9,7 +9,7 @@ import {
   type StandardSchema,
 } from '../../src/index.ts'
 import { Outbox } from '../../src/outbox/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import {
   type Deferred,
   type SetUp,

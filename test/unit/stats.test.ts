@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { setUp } from '../support/set-up.ts'
 
 describe('stats', () => {

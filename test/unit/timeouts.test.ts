@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Message, Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, expectCode, isPending, setUp } from '../support/set-up.ts'
 
 const never = (): Promise<never> => new Promise(() => {})

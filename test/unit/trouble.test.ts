@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MemoryAdapter } from '../../src/memory.ts'
 import { type ErrorCode, type Message, QuaysideError, Queue, type SettleResult } from '../../src/index.ts'
-import { ManualClock, settle } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
+import { settle } from '../support/settle.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 

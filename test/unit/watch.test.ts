@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { settle } from '../support/manual-clock.ts'
+import { settle } from '../support/settle.ts'
 import { defer, setUp } from '../support/set-up.ts'
 
 test('watch calls the listener when anything changed', async () => {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { expect } from 'vitest'
 import { QuaysideError, Queue, type QueueStorage, type StorageAdapter } from '../../../src/index.ts'
 import { type When, drainSchedules, schedule, unschedule } from '../../../src/schedule/index.ts'
-import type { ManualClock } from '../../support/manual-clock.ts'
+import type { ManualClock } from '../../../src/testing/index.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
