@@ -4,9 +4,10 @@ import { buffer } from 'node:stream/consumers'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { launchChromium, launchFirefox, remove, temporaryFolder } from './support/browsers.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
+import { useBrowsers } from './support/fixture.ts'
 import { type Site, openSite, page, serve } from './support/site.ts'
 
 // What only browsers show of an attempt: service workers that see it, redirects that are hidden, preflights, streams, files.
@@ -47,39 +48,42 @@ const WORKER = `
   })
 `
 
+const browsers = useBrowsers()
+let scripts: Readonly<Record<string, string>>
 beforeAll(async () => {
-  site = await openSite({
+  scripts = {
     '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
     '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
     '/quayside.sw.js': await bundle('presets/service-worker.ts', { format: 'iife' }),
     '/worker.js': WORKER,
-  })
+  }
+})
+beforeEach(async () => {
+  arrived = []
+  respond = (response) => response.writeHead(201).end('made')
+  site = await openSite(scripts)
   other = await openSite()
   site.routes.set('/', page('/outbox.js'))
   const form = '<form method=post action="/api#mine"><input name=a value=b><button>'
   site.routes.set('/form', serve('text/html', form))
   const file = '<form><input type=file name=photo>'
   site.routes.set('/file', serve('text/html', `<script type=module src=/outbox.js></script>${file}`))
+  const mine = arrived
   const api = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const one = { method: request.method!, url: request.url!, body: await buffer(request) }
-    arrived.push(one)
+    mine.push(one)
     response.setHeader('access-control-allow-origin', '*')
     respond(response, one)
   }
   for (const { routes } of [site, other]) for (const path of ['/api', '/new']) routes.set(path, api)
 })
-afterAll(async () => {
+afterEach(async () => {
   await site.close()
   await other.close()
 })
-beforeEach(() => {
-  arrived = []
-  respond = (response) => response.writeHead(201).end('made')
-})
 
 async function open(browser: 'chromium' | 'firefox'): Promise<Tab> {
-  const context = await (browser === 'chromium' ? launchChromium() : launchFirefox())
-  onTestFinished(() => context.close())
+  const context = await browsers[browser]()
   const tab = (await context.newPage()) as Tab
   await tab.goto(site.origin)
   await tab.evaluate(async () => {
@@ -240,9 +244,13 @@ describe('a redirect, which Chromium follows and hides', () => {
     expect(await redirected(303, 200, '', { seeOther: 'accept' })).toEqual([200, null, undefined])
   })
 
-  test('that the caller asked not to follow: parked, or accepted if it allows it', async () => {
-    const manual = { redirect: 'manual' } as const
+  const manual = { redirect: 'manual' } as const
+
+  test('that the caller asked not to follow: parked', async () => {
     expect((await redirected(303, 200, '', manual))[2]).toContain('redirected to')
+  })
+
+  test('that the caller asked not to follow, of a request that allows it: accepted', async () => {
     expect(await redirected(303, 200, '', { ...manual, seeOther: 'accept' })).toEqual([0, null, undefined])
   })
 })
@@ -258,8 +266,7 @@ test.each([600, 999])('HTTP %i, of which no response can be made, is tried again
 })
 
 test('a form that is sent offline shows a page that says so; online, where the server redirects to', async () => {
-  const context = await launchChromium()
-  onTestFinished(() => context.close())
+  const context = await browsers.chromium()
   const tab = await context.newPage()
   await tab.goto(site.origin)
   await withWorker(tab)
@@ -336,8 +343,7 @@ test('a chosen file that was deleted since is refused with an error of ours', as
   onTestFinished(() => remove(folder))
   const path = join(folder, 'photo.jpg')
   await writeFile(path, 'photo')
-  const context = await launchChromium()
-  onTestFinished(() => context.close())
+  const context = await browsers.chromium()
   const tab = await context.newPage()
   await tab.goto(`${site.origin}/file`)
   await tab.waitForFunction(() => 'outbox' in globalThis)

@@ -4,6 +4,7 @@ import { type DemoServer, startServer } from '../../demo/offline-notes/server/se
 import { violations } from './support/axe.ts'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { DemoTab, demoAssets } from './support/demo.ts'
+import { useBrowsers } from './support/fixture.ts'
 
 /** A picture of its own for each test: what arrives must be these bytes. */
 async function photo(context: BrowserContext, colour: string): Promise<Buffer> {
@@ -21,8 +22,11 @@ beforeAll(demoAssets)
 beforeEach(async () => void (server = await startServer(await demoAssets())))
 afterEach(() => server.close())
 
-async function launch(profile?: string): Promise<BrowserContext> {
-  const context = await launchChromium(profile === undefined ? {} : { profile })
+const browsers = useBrowsers()
+
+/** A browser of one test, that can be closed and opened again. */
+async function launch(profile: string): Promise<BrowserContext> {
+  const context = await launchChromium({ profile })
   onTestFinished(() => context.close())
   return context
 }
@@ -91,7 +95,7 @@ describe('offline notes', () => {
   })
 
   test('goes along with the offline of the browser, and sends with no page open', async () => {
-    const context = await launch()
+    const context = await browsers.chromium()
     const tab = await DemoTab.open(context, server)
     await context.setOffline(true)
     await tab.page.getByText('no network').waitFor()
@@ -106,7 +110,7 @@ describe('offline notes', () => {
   })
 
   test('every note arrives once through squalls, and the server tells repeats', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.weather('Squalls')
     const written = ['one', 'two', 'three', 'four']
     for (const text of written) await tab.write(text)
@@ -118,7 +122,7 @@ describe('offline notes', () => {
   })
 
   test('a refused note stays, with the reason, to be tried again or discarded', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.weather('Closed')
     await tab.write('wanted')
     await tab.write('unwanted')
@@ -235,7 +239,7 @@ describe('offline notes', () => {
   })
 
   test('keeps what was not stored yet, and says what is missing', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.page.getByRole('button', { name: 'Store note' }).click()
     expect(await tab.page.getByRole('alert').first().innerText()).toBe('Write something, or add a photo.')
     await tab.page.getByRole('textbox', { name: 'Note' }).fill('a draft')
@@ -247,7 +251,7 @@ describe('offline notes', () => {
   })
 
   test('is accessible with a note in every state, light and dark, wide and narrow', async () => {
-    const context = await launch()
+    const context = await browsers.chromium()
     const tab = await DemoTab.open(context, server)
     await tab.write('delivered', await photo(context, 'teal'))
     await expectSoon(() => tab.log()).toEqual(['delivered: delivered'])

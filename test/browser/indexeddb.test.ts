@@ -87,7 +87,7 @@ describe('a connection that breaks', () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
       const { Queue, IndexedDBAdapter } = quayside
-      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ timeoutMs: 3000 }) })
       const producer = queue.createProducer()
       await producer.send(0)
       // The transaction completes, its end is told as an abort, and then the database cannot be opened any more.
@@ -521,7 +521,7 @@ describe('quota', () => {
       const session = await context.newCDPSession(tab)
       await session.send('Storage.overrideQuotaForOrigin', {
         origin: fixture.site.origin,
-        quotaSize: 16 * 1024 * 1024,
+        quotaSize: effort({ quick: 8, full: 16 }) * 1024 * 1024,
       })
       const found = await tab.evaluate(async () => {
         const { Queue, IndexedDBAdapter } = quayside
@@ -680,7 +680,7 @@ describe('several contexts', () => {
       })
       // Workers evaluate as pages do.
       const places = [...tabs, worker as unknown as Page]
-      const COUNT = effort({ quick: 3000, full: 10_000 })
+      const COUNT = effort({ quick: 1000, full: 10_000 })
       await tabs[0]!.evaluate(async (count) => {
         const { Queue, IndexedDBAdapter } = quayside
         const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ durability: 'relaxed' }) })

@@ -7,14 +7,16 @@ import { bundle } from './support/bundle.ts'
 import { kill } from './support/kill.ts'
 import { type Site, openSite, page } from './support/site.ts'
 import { howMany } from '../support/effort.ts'
+import { luck } from '../support/luck.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill-outbox`. */
-const KILLS = howMany('KILLS', { quick: 5, full: 20 })
+const KILLS = howMany('KILLS', { quick: 3, full: 20 })
 
 let site: Site
 /** Whose storing was acknowledged. */
 const stored = new Set<string>()
 const accepted = new Set<string>()
+let random: () => number
 /** The idempotency keys of all deliveries of a request. */
 const keys = new Map<string, string[]>()
 
@@ -28,11 +30,11 @@ beforeAll(async () => {
   site.routes.set('/order', async (request, response) => {
     const id = await text(request)
     keys.set(id, [...(keys.get(id) ?? []), String(request.headers['idempotency-key'])])
-    const luck = Math.random()
+    const lot = random()
     // A fifth never gets an answer.
-    if (luck < 0.1) response.destroy()
-    else if (luck < 0.2) response.writeHead(503).end()
-    else if (luck < 0.8) {
+    if (lot < 0.1) response.destroy()
+    else if (lot < 0.2) response.writeHead(503).end()
+    else if (lot < 0.8) {
       accepted.add(id)
       response.writeHead(201).end()
     }
@@ -44,14 +46,15 @@ test(
   `a browser that is killed ${KILLS} times while it stores, sends and acks loses no request`,
   { timeout: 600_000 + KILLS * 15_000 },
   async () => {
+    random = luck()
     const profile = await temporaryFolder('killed-outbox')
     try {
       for (let round = 0; round < KILLS; round++) {
         const context = await launchChromium({ profile })
         const tab = await context.newPage()
         await tab.goto(site.origin)
-        const target = stored.size + 5 + Math.floor(Math.random() * 40)
-        while (stored.size < target) await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+        const target = stored.size + 5 + Math.floor(random() * 40)
+        while (stored.size < target) await new Promise((resolve) => setTimeout(resolve, random() * 20))
         await kill(context, profile)
       }
       const context = await launchChromium({ profile })

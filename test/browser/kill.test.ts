@@ -6,9 +6,10 @@ import { bundle } from './support/bundle.ts'
 import { kill } from './support/kill.ts'
 import { type Site, openSite, page } from './support/site.ts'
 import { howMany } from '../support/effort.ts'
+import { luck } from '../support/luck.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill`. */
-const KILLS = howMany('KILLS', { quick: 6, full: 20 })
+const KILLS = howMany('KILLS', { quick: 4, full: 20 })
 
 let site: Site
 const sent = new Set<string>()
@@ -44,6 +45,7 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
       sent.clear()
       acking.clear()
       acked.clear()
+      const random = luck()
       const profile = await temporaryFolder('killed')
       let lost = 0
       let back = 0
@@ -55,9 +57,9 @@ describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
           const before = sent.size
           await tab.goto(`${site.origin}/crash?durability=${durability}`)
           // At some moment after some work.
-          const target = before + 20 + Math.floor(Math.random() * 200)
+          const target = before + 20 + Math.floor(random() * 200)
           while (sent.size < target && failures.length === 0) {
-            await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+            await new Promise((resolve) => setTimeout(resolve, random() * 20))
           }
           await kill(context, profile)
         }

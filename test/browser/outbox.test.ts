@@ -4,9 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { launchChromium, launchFirefox, remove, temporaryFolder } from './support/browsers.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
+import { useBrowsers } from './support/fixture.ts'
 import { type Site, openSite, page, serve } from './support/site.ts'
 import type { StoredRequest } from '../../src/outbox/index.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
@@ -26,15 +27,23 @@ let site: Site
 let arrived: Arrived[] = []
 let respond: (response: ServerResponse, one: Arrived) => void
 
+const browsers = useBrowsers()
+let scripts: Readonly<Record<string, string>>
 beforeAll(async () => {
-  site = await openSite({
+  scripts = {
     '/outbox.js': await bundle('test/browser/pages/outbox.ts'),
     '/worker.js': await bundle('test/browser/pages/outbox-worker.ts'),
     '/workbox.js': await bundle('test/browser/pages/workbox-worker.ts'),
     '/quayside.sw.js': await bundle('presets/service-worker.ts', { format: 'iife' }),
     '/classic.js': await readFile(new URL('pages/outbox-classic.js', import.meta.url), 'utf8'),
-  })
+  }
+})
+beforeEach(async () => {
+  arrived = []
+  respond = (response) => response.writeHead(201).end('made')
+  site = await openSite(scripts)
   site.routes.set('/', page('/outbox.js'))
+  const mine = arrived
   const api = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const one: Arrived = {
       path: request.url!,
@@ -43,7 +52,7 @@ beforeAll(async () => {
       request,
       at: performance.now(),
     }
-    arrived.push(one)
+    mine.push(one)
     respond(response, one)
   }
   site.routes.set('/api/notes', api)
@@ -53,20 +62,12 @@ beforeAll(async () => {
     serve('text/html', '<form method=post action=/api/matched><input name=a value=b><button>'),
   )
 })
-afterAll(() => site.close())
-beforeEach(() => {
-  arrived = []
-  respond = (response) => response.writeHead(201).end('made')
-})
+afterEach(() => site.close())
 
 const bodies = (): string[] => arrived.map(({ body }) => body.toString())
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => `note ${i}`)
 
-async function browser(): Promise<BrowserContext> {
-  const context = await launchChromium()
-  onTestFinished(() => context.close())
-  return context
-}
+const browser = (): Promise<BrowserContext> => browsers.chromium()
 
 async function open(context: BrowserContext, path = '/'): Promise<Page> {
   const tab = await context.newPage()
@@ -485,8 +486,7 @@ test('four tabs and a worker send each request once, those of one key in order',
 })
 
 test('in Firefox, which has no Background Sync, a message makes the worker send', async () => {
-  const firefox = await launchFirefox()
-  onTestFinished(() => firefox.close())
+  const firefox = await browsers.firefox()
   const tab = await firefox.newPage()
   await tab.goto(site.origin)
   await tab.waitForFunction(() => 'outbox' in globalThis)

@@ -9,6 +9,7 @@ import {
   type OpenContext,
   serviceWorker,
 } from '../browser/support/contexts.ts'
+import { closeShared } from '../browser/support/shared.ts'
 import { factory } from './factories/indexeddb.ts'
 import { type RemoteSuite, registerConformanceIn, registerHistoriesIn } from './register.ts'
 
@@ -17,6 +18,7 @@ const declared = factory({ durability: 'relaxed' })
 
 let script: string
 beforeAll(async () => void (script = await bundle('test/browser/pages/conformance.ts')))
+afterAll(closeShared)
 
 function suiteIn(open: OpenContext): () => RemoteSuite {
   let context: Context
@@ -36,14 +38,14 @@ describe('in a Chromium page, on SQLite', () => {
   const suite = suiteIn(chromiumPageOnSqlite)
   const name = 'indexeddb in a Chromium page, on SQLite'
   registerConformanceIn(name, declared, suite, { quick: 'core' })
-  registerHistoriesIn(name, suite, { runs: { quick: 20, full: 300 }, maxSteps: 20, lanes: 4 })
+  registerHistoriesIn(name, suite, { runs: { quick: 12, full: 300 }, maxSteps: 20, lanes: 4 })
 })
 
 describe.each([
-  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 80, full: 2000 } },
-  { title: 'a dedicated worker', open: dedicatedWorker, runs: { quick: 10, full: 300 } },
-  { title: 'a service worker', open: serviceWorker, runs: { quick: 10, full: 300 } },
-  { title: 'a Firefox page', open: firefoxPage, runs: { quick: 20, full: 300 } },
+  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 40, full: 2000 } },
+  { title: 'a dedicated worker', open: dedicatedWorker, runs: { quick: 4, full: 300 } },
+  { title: 'a service worker', open: serviceWorker, runs: { quick: 4, full: 300 } },
+  { title: 'a Firefox page', open: firefoxPage, runs: { quick: 12, full: 300 } },
 ])('in $title', ({ title, open, runs }) => {
   registerHistoriesIn(`indexeddb in ${title}`, suiteIn(open), { runs, maxSteps: 20, lanes: 4 })
 })

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { report } from '../faults/support/report.ts'
 import { Ledger, remaining } from './ledger.ts'
 import { howMany } from '../support/effort.ts'
+import { luck } from '../support/luck.ts'
 
 /** `KILLS=1000 npx vitest run test/crash` for more. */
 const KILLS = howMany('KILLS', { quick: 12, full: 100 })
@@ -40,6 +41,7 @@ function workAndKill(args: string[], ms: number, sent: number): Promise<void> {
 
 for (const durability of ['fsync', 'os']) {
   test(`${KILLS / 2} processes killed at random moments lose nothing and bring nothing back (${durability})`, async () => {
+    const random = luck()
     let stored = 0
     let acked = 0
     let kept = 0
@@ -49,7 +51,7 @@ for (const durability of ['fsync', 'os']) {
       for (let generation = 0; generation < GENERATIONS && kill < KILLS / 2; generation++, kill++) {
         const log = join(directory, `../${basename(directory)}.log`)
         const args = [directory, log, durability, String(generation + 1)]
-        await workAndKill(args, Math.random() * 120, generation % 2 === 0 ? SENT : 0)
+        await workAndKill(args, random() * 120, generation % 2 === 0 ? SENT : 0)
         ledger.readAll(readFileSync(log, 'utf8'))
         rmSync(log)
       }

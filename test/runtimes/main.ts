@@ -4,6 +4,7 @@
 // came of it. With words, only where the name of the runtime or of the storage has one of them. --write puts the table
 // into docs/storages.md.
 import { parseArgs } from 'node:util'
+import { closeShared } from '../browser/support/shared.ts'
 import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
 import { InstalledPackage } from './installed.ts'
@@ -40,6 +41,7 @@ try {
     }
   }
 } finally {
+  await closeShared()
   installed.uninstall()
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { closeShared } from '../browser/support/shared.ts'
 import { effort } from '../support/effort.ts'
 import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
@@ -10,6 +11,7 @@ const cells: Cell[] = []
 let installed: InstalledPackage
 
 beforeAll(() => void (installed = InstalledPackage.install()))
+afterAll(closeShared)
 afterAll(() => {
   installed.uninstall()
   console.log(`${table(cells)}\n${note ?? ''}`)

@@ -8,6 +8,7 @@ import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { Queue } from '../../src/index.ts'
 import { report } from '../faults/support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
+import { luck } from '../support/luck.ts'
 
 /** `KILLS=1000 npx vitest run test/sqlite/kill` for more. */
 const KILLS = howMany('KILLS', { quick: 10, full: 300 })
@@ -66,6 +67,7 @@ test(
   `${PROCESSES} processes on one file, of which ${KILLS} are killed at random moments, lose nothing and bring nothing back`,
   { timeout: 900_000 },
   async () => {
+    const random = luck()
     const directory = mkdtempSync(join(tmpdir(), 'quayside-sqlite-'))
     const file = join(directory, 'queues.db')
     let started = 0
@@ -98,10 +100,10 @@ test(
       if (child.signalCode === null) await once(child, 'exit')
     }
     for (let kills = 0; kills < KILLS - PROCESSES; kills++) {
-      const place = Math.floor(Math.random() * PROCESSES)
+      const place = Math.floor(random() * PROCESSES)
       // It has done something; and then at any moment of what it does.
       await expect.poll(() => linesOf(running[place]!.number), { interval: 5 }).toBeGreaterThan(20)
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+      await new Promise((resolve) => setTimeout(resolve, random() * 20))
       await kill(place)
       running[place] = start()
     }

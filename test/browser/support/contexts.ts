@@ -1,4 +1,4 @@
-import { launchChromium, launchFirefox } from './browsers.ts'
+import { sharedChromium, sharedFirefox } from './shared.ts'
 import { openSite, page, serve } from './site.ts'
 
 /** A page or a worker in which a script runs. */
@@ -10,7 +10,7 @@ export interface Context {
   close(): Promise<void>
 }
 
-/** Opens a context in a browser of its own, runs a module in it and waits for a global that the module sets. */
+/** Opens a context on an origin of its own, runs a module in it and waits for a global that the module sets. The browser is {@link closeShared}'s. */
 export type OpenContext = (script: string, global: string) => Promise<Context>
 
 /** What both drivers can do with pages and workers. */
@@ -62,40 +62,46 @@ export const chromiumPage: OpenContext = opener((origin) => inChromiumPage(origi
 export const chromiumPageOnSqlite: OpenContext = opener((origin) => inChromiumPage(origin, true))
 
 async function inChromiumPage(origin: string, sqlite: boolean): Promise<Opened> {
-  const browser = await launchChromium({ sqlite })
+  const browser = await sharedChromium({ sqlite })
   const tab = await browser.newPage()
   await tab.goto(origin)
-  return { context: tab, close: () => browser.close() }
+  return { context: tab, close: () => tab.close() }
 }
 
 export const dedicatedWorker: OpenContext = opener(async (origin) => {
-  const browser = await launchChromium()
+  const browser = await sharedChromium()
   const tab = await browser.newPage()
   await tab.goto(`${origin}/empty`)
   const [worker] = await Promise.all([
     tab.waitForEvent('worker'),
     tab.evaluate(() => void new Worker('/script.js', { type: 'module' })),
   ])
-  return { context: worker, close: () => browser.close() }
+  return { context: worker, close: () => tab.close() }
 })
 
 export const serviceWorker: OpenContext = opener(async (origin) => {
-  const browser = await launchChromium()
+  const browser = await sharedChromium()
   const tab = await browser.newPage()
   await tab.goto(`${origin}/empty`)
   const [worker] = await Promise.all([
-    browser.waitForEvent('serviceworker'),
+    browser.waitForEvent('serviceworker', (one) => one.url().startsWith(origin)),
     tab.evaluate(async () => {
       await navigator.serviceWorker.register('/script.js', { type: 'module' })
       await navigator.serviceWorker.ready
     }),
   ])
-  return { context: worker, close: () => browser.close() }
+  return {
+    context: worker,
+    async close() {
+      await tab.evaluate(async () => (await navigator.serviceWorker.ready).unregister())
+      await tab.close()
+    },
+  }
 })
 
 export const firefoxPage: OpenContext = opener(async (origin) => {
-  const browser = await launchFirefox()
+  const browser = await sharedFirefox()
   const tab = await browser.newPage()
   await tab.goto(origin)
-  return { context: tab as unknown as Evaluates, close: () => browser.close() }
+  return { context: tab as unknown as Evaluates, close: () => tab.close() }
 })

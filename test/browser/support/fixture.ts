@@ -1,35 +1,66 @@
 import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, onTestFinished } from 'vitest'
-import { type ChromiumOptions, launchChromium } from './browsers.ts'
+import type { Browser } from 'puppeteer-core'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import type { ChromiumOptions } from './browsers.ts'
 import { bundle } from './bundle.ts'
+import { closeShared, leave, sharedChromium, sharedFirefox } from './shared.ts'
 import { type Site, openSite, page, serve } from './site.ts'
 
+export interface Browsers {
+  chromium(options?: Pick<ChromiumOptions, 'sqlite'>): Promise<BrowserContext>
+  firefox(): Promise<Browser>
+}
+
+/** Browsers that run as long as the tests of a file. After each test they have no tabs and no workers; sites are to be new to each. */
+export function useBrowsers(): Browsers {
+  const used = new Set<BrowserContext>()
+  const foxes = new Set<Browser>()
+  afterEach(async () => {
+    for (const context of used) await leave(context)
+    for (const fox of foxes) for (const tab of (await fox.pages()).slice(1)) await tab.close()
+    used.clear()
+    foxes.clear()
+  })
+  afterAll(closeShared)
+  return {
+    async chromium(options) {
+      const context = await sharedChromium(options)
+      used.add(context)
+      return context
+    },
+    async firefox() {
+      const fox = await sharedFirefox()
+      foxes.add(fox)
+      return fox
+    },
+  }
+}
+
 export interface Fixture {
+  /** Of the running test alone. */
   readonly site: Site
-  /** A browser of the running test's own. */
-  browser(options?: ChromiumOptions): Promise<BrowserContext>
+  browser: Browsers['chromium']
   /** A tab with the package as the global `quayside`. */
   open(context: BrowserContext): Promise<Page>
 }
 
-/** A site whose pages have the package, and browsers that end with the test. */
+/** A site whose pages have the package, and browsers. */
 export function useSite(): Fixture {
+  let script: string
   let site: Site
-  beforeAll(async () => {
-    site = await openSite({ '/quayside.js': await bundle('test/browser/pages/quayside.ts') })
+  const browsers = useBrowsers()
+  beforeAll(async () => void (script = await bundle('test/browser/pages/quayside.ts')))
+  beforeEach(async () => {
+    site = await openSite({ '/quayside.js': script })
     site.routes.set('/', page('/quayside.js'))
     site.routes.set('/empty', serve('text/html', '<!doctype html><title>test</title>'))
   })
-  afterAll(() => site.close())
+  afterEach(() => site.close())
   return {
     get site() {
       return site
     },
-    async browser(options) {
-      const context = await launchChromium(options)
-      onTestFinished(() => context.close())
-      return context
-    },
+    browser: (options) => browsers.chromium(options),
     async open(context) {
       const tab = await context.newPage()
       await tab.goto(site.origin)

@@ -1,0 +1,10 @@
+import { onTestFailed } from 'vitest'
+import { randomFrom } from '../../src/conformance/scene.ts'
+
+/** Numbers from 0 to 1 for the running test. If it fails, it says of which seed they were; `SEED=…` takes that again. */
+export function luck(): () => number {
+  const { SEED } = process.env
+  const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(SEED)
+  onTestFailed(() => console.error(`the random numbers of this test were those of SEED=${seed}`))
+  return randomFrom(seed)
+}
