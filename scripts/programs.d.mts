@@ -1,4 +1,4 @@
-export type Program = 'chromium' | 'firefox' | 'redis'
+export type Program = 'chromium' | 'firefox' | 'redis' | 'postgres'
 export function findProgram(program: Program): string
 export function advice(program: Program): string
 export function installPrograms(programs?: readonly Program[]): Program[]

@@ -1,6 +1,6 @@
 // The programs that the tests need, browsers and servers: finds them, and installs them where that can be done.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What to look for, and the Debian package that has it. */
@@ -12,6 +12,13 @@ const PROGRAMS = {
   },
   firefox: { variable: 'FIREFOX_PATH', names: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
   redis: { variable: 'REDIS_SERVER_PATH', names: ['redis-server', 'valkey-server'], debian: 'redis-server' },
+  // Debian puts no server on PATH, because there may be several versions.
+  postgres: {
+    variable: 'POSTGRES_PATH',
+    names: ['postgres'],
+    debian: 'postgresql',
+    versions: '/usr/lib/postgresql',
+  },
 }
 
 /** The path of a program. Throws with what to do where there is none. */
@@ -22,9 +29,9 @@ export function findProgram(program) {
 }
 
 function find(program) {
-  const { variable, names } = PROGRAMS[program]
+  const { variable, names, versions } = PROGRAMS[program]
   if (process.env[variable]) return process.env[variable]
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...foldersOf(versions)]) {
     for (const name of names) {
       const path = join(folder, name)
       try {
@@ -38,10 +45,22 @@ function find(program) {
   return undefined
 }
 
+/** Where the versions of a program are that lie in folders of their numbers, the newest first. */
+function foldersOf(versions) {
+  if (versions === undefined) return []
+  try {
+    const numbers = readdirSync(versions).sort((a, b) => Number(b) - Number(a))
+    return numbers.map((number) => join(versions, number, 'bin'))
+  } catch {
+    return []
+  }
+}
+
 /** What to do about a program that is missing. */
 export function advice(program) {
-  const { variable, names, debian } = PROGRAMS[program]
-  return `${program} is not there (none of ${names.join(', ')} on PATH): install it, on Debian with "apt-get install ${debian}", or set ${variable} to its path`
+  const { variable, names, debian, versions } = PROGRAMS[program]
+  const places = versions === undefined ? 'on PATH' : `on PATH or in ${versions}`
+  return `${program} is not there (none of ${names.join(', ')} ${places}): install it, on Debian with "apt-get install ${debian}", or set ${variable} to its path`
 }
 
 /** Installs those of the programs that are missing, where there is apt-get and the right to use it. Answers with what is still missing. */

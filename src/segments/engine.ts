@@ -26,7 +26,7 @@ import { cutIds, empty, tidy } from './ends.ts'
 import { allGroups, loadGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { hintOf } from './hints.ts'
-import { hasMail, takeMail } from './inbox.ts'
+import { MAIL, hasMail, takeMail } from './inbox.ts'
 import { holdLeases } from './leases.ts'
 import { endHolds, hold, release } from './lanes/holds.ts'
 import { finishLanes } from './lanes/lane.ts'
@@ -43,6 +43,7 @@ import { addDue, retained, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
+  type Read,
   type StoreLimits,
   TABLES,
   type Table,
@@ -417,16 +418,19 @@ function transact<T>(
 ): Promise<T> {
   let now: number | undefined
   return rows.transact(kind, (tx) => {
-    if (name !== undefined)
-      tx.expect?.([
-        ['state', QUEUE_KEY],
-        ['state', groupKey(name)],
-      ])
+    const takesMail = rows.hasInbox && kind !== 'read'
+    // Before the clock is read, which a store that has to wait may have from its first answer.
+    if (tx.expect !== undefined) {
+      const reads: Read[] = [['state', QUEUE_KEY]]
+      if (name !== undefined) reads.push(['state', groupKey(name)])
+      if (takesMail) reads.push(MAIL)
+      tx.expect(reads)
+    }
     try {
       // The time at which the store first answered. One that has to wait runs this again with what it has read, and would
       // never get to the end of it if each run asked for what is due by another time.
       now ??= rows.now()
-      const finished = rows.hasInbox && kind !== 'read' ? emptyInbox(tx, queue, now, rows.limits) : undefined
+      const finished = takesMail ? emptyInbox(tx, queue, now, rows.limits) : undefined
       const work = openWork(tx, queue, now, rows.limits)
       work.finished = finished
       const group = name === undefined ? undefined : loadGroup(work, name)

@@ -1,5 +1,5 @@
 import type { AppendOptions, NewMessage } from '../storage.ts'
-import type { Key, Row, Table, Transaction } from './store.ts'
+import type { Key, Read, Row, Table, Transaction } from './store.ts'
 import { under } from './work.ts'
 
 /**
@@ -16,6 +16,9 @@ interface Handed {
   readonly messages: readonly NewMessage[]
   readonly groups?: AppendOptions['groups']
 }
+
+/** What {@link takeMail} reads. */
+export const MAIL: Read = [TABLE, under(INBOX), MOST]
 
 let latest = 0
 let count = 0

@@ -1,4 +1,5 @@
 import type { Hint } from '../storage.ts'
+import { joinHints } from './hints.ts'
 import { OrderedMap } from './ordered-map.ts'
 import {
   type Key,
@@ -45,31 +46,127 @@ export async function rehearse<T>(
   reads: AsyncReads,
   body: (tx: Transaction) => T,
 ): Promise<{ result: T; writes: readonly Write[]; hint: Hint | undefined }> {
-  const answers: Answers = new Map()
+  const { results, writes, hint } = await rehearseTogether(reads, [body])
+  return { result: results[0]!, writes, hint }
+}
+
+/** As {@link rehearse}, for bodies that follow each other in one transaction: what one has read, the others need not read again. */
+export async function rehearseTogether<T>(
+  reads: AsyncReads,
+  bodies: readonly ((tx: Transaction) => T)[],
+): Promise<{ results: readonly T[]; writes: readonly Write[]; hint: Hint | undefined }> {
+  const answers = new Answers(reads)
   for (;;) {
-    const rehearsal = new Rehearsal(reads, answers)
+    const rehearsal = new Rehearsal(answers)
+    const results: T[] = []
     try {
-      return { result: body(rehearsal), writes: rehearsal.writes, hint: rehearsal.hint }
+      for (const body of bodies) results.push(body(rehearsal))
+      return { results, writes: rehearsal.writes, hint: rehearsal.hint }
     } catch (error) {
       if (!(error instanceof Missing)) throw error
-      await error.answer
+      // Those behind it say meanwhile what they would read of the rows as they are: all of it comes at once.
+      const behind = bodies.slice(results.length + 1).map((body) => lacks(body, answers))
+      await Promise.all([error.answer, ...behind])
     }
   }
 }
 
-/** What was read so far, by the text of the question. */
-type Answers = Map<string, unknown>
+/** What a body needs that was not read yet, when it is run for the sake of that alone. */
+function lacks(body: (tx: Transaction) => unknown, answers: Answers): Promise<void> | undefined {
+  try {
+    body(new Rehearsal(answers))
+  } catch (error) {
+    if (error instanceof Missing) return error.answer
+    // It will say so when it is run in its turn.
+  }
+  return undefined
+}
+
+/** What was read so far, and is being read, by the text of the question. */
+class Answers {
+  readonly #reads: AsyncReads
+  readonly #known: Map<string, unknown> = new Map()
+  readonly #coming: Map<string, Promise<void>> = new Map()
+
+  constructor(reads: AsyncReads) {
+    this.#reads = reads
+  }
+
+  get(table: Table, key: Key): unknown {
+    return this.#take(JSON.stringify(['get', table, key]), () => this.#reads.get(table, key))
+  }
+
+  count(table: Table, range: KeyRange): number {
+    const text = JSON.stringify(['count', table, range])
+    return this.#take(text, () => this.#reads.count(table, range)) as number
+  }
+
+  range(table: Table, range: KeyRange, limit: number): readonly Row<unknown>[] {
+    const text = JSON.stringify(['range', table, range])
+    const known = this.#known.get(text) as Stretch | undefined
+    if (known !== undefined && answersIt(known, limit)) return known.rows.slice(0, limit)
+    // oxlint-disable-next-line typescript/only-throw-error -- See there.
+    throw new Missing(this.#read(text, () => this.#stretch(table, range, limit)))
+  }
+
+  /** Reads what of this is not there. */
+  expect(reads: readonly Read[]): Promise<unknown> | undefined {
+    const missing: Promise<void>[] = []
+    for (const [table, what, limit] of reads) {
+      const text = JSON.stringify([limit === undefined ? 'get' : 'range', table, what])
+      if (limit === undefined) {
+        if (!this.#known.has(text)) missing.push(this.#read(text, () => this.#reads.get(table, what as Key)))
+        continue
+      }
+      const known = this.#known.get(text) as Stretch | undefined
+      if (known === undefined || !answersIt(known, limit))
+        missing.push(this.#read(text, () => this.#stretch(table, what as KeyRange, limit)))
+    }
+    return missing.length === 0 ? undefined : Promise.all(missing)
+  }
+
+  #take(text: string, read: () => Promise<unknown>): unknown {
+    if (this.#known.has(text)) return this.#known.get(text)
+    // oxlint-disable-next-line typescript/only-throw-error -- See there.
+    throw new Missing(this.#read(text, read))
+  }
+
+  async #stretch(table: Table, range: KeyRange, limit: number): Promise<Stretch> {
+    return { rows: await this.#reads.range(table, range, limit), limit }
+  }
+
+  /** It must not be asked twice: who asks for more meanwhile asks again after that. */
+  #read(text: string, read: () => Promise<unknown>): Promise<void> {
+    const coming = this.#coming.get(text)
+    if (coming !== undefined) return coming
+    const answer = read().then((value) => {
+      this.#known.set(text, value)
+      this.#coming.delete(text)
+    })
+    this.#coming.set(text, answer)
+    return answer
+  }
+}
+
+/** The first rows of a range, so many at most. */
+interface Stretch {
+  readonly rows: readonly Row<unknown>[]
+  readonly limit: number
+}
+
+/** Whether they are enough, or all there are. */
+function answersIt({ rows, limit }: Stretch, wanted: number): boolean {
+  return wanted <= limit || rows.length < limit
+}
 
 class Rehearsal implements Transaction {
   readonly writes: Write[] = []
   hint: Hint | undefined
-  readonly #reads: AsyncReads
   readonly #answers: Answers
   /** What this run has written, by table: reads must see it. A row that was deleted is `GONE`. */
   readonly #written: Map<Table, { rows: OrderedMap<unknown>; cut: KeyRange[] }> = new Map()
 
-  constructor(reads: AsyncReads, answers: Answers) {
-    this.#reads = reads
+  constructor(answers: Answers) {
     this.#answers = answers
   }
 
@@ -78,34 +175,22 @@ class Rehearsal implements Transaction {
     const own = written?.rows.get(key)
     if (own !== undefined) return own === GONE ? undefined : (own as V)
     if (written?.cut.some((range) => isInside(key, range))) return undefined
-    return this.#ask(['get', table, key], () => this.#reads.get(table, key)) as V | undefined
+    return this.#answers.get(table, key) as V | undefined
   }
 
   expect(reads: readonly Read[]): void {
-    const missing: Promise<void>[] = []
-    for (const [table, what, limit] of reads) {
-      const question = limit === undefined ? ['get', table, what] : ['range', table, what, limit]
-      const text = JSON.stringify(question)
-      if (this.#answers.has(text)) continue
-      // It must not be asked twice.
-      this.#answers.set(text, undefined)
-      const answer =
-        limit === undefined
-          ? this.#reads.get(table, what as Key)
-          : this.#reads.range(table, what as KeyRange, limit)
-      missing.push(answer.then((value) => void this.#answers.set(text, value)))
-    }
+    const missing = this.#answers.expect(reads)
     // oxlint-disable-next-line typescript/only-throw-error -- See there.
-    if (missing.length > 0) throw new Missing(Promise.all(missing).then(() => undefined))
+    if (missing !== undefined) throw new Missing(missing.then(() => undefined))
   }
 
   range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
     const written = this.#written.get(table)
-    if (written === undefined) return this.#askRange(table, range, limit) as readonly Row<V>[]
+    if (written === undefined) return this.#answers.range(table, range, limit) as readonly Row<V>[]
     const own = written.rows.range(range, Number.MAX_SAFE_INTEGER)
     // Rows that were read may be overwritten or deleted here: more of them are asked for until there are enough.
     for (let more = own.length + (written.cut.length > 0 ? limit : 0); ; more *= 2) {
-      const stored = this.#askRange(table, range, Math.min(limit + more, Number.MAX_SAFE_INTEGER))
+      const stored = this.#answers.range(table, range, Math.min(limit + more, Number.MAX_SAFE_INTEGER))
       const kept = stored.filter(
         ([key]) => written.rows.get(key) === undefined && !written.cut.some((cut) => isInside(key, cut)),
       )
@@ -119,7 +204,7 @@ class Rehearsal implements Transaction {
 
   count(table: Table, range: KeyRange): number {
     if (this.#written.has(table)) return this.range(table, range, Number.MAX_SAFE_INTEGER).length
-    return this.#ask(['count', table, range], () => this.#reads.count(table, range)) as number
+    return this.#answers.count(table, range)
   }
 
   put(table: Table, key: Key, value: unknown): void {
@@ -140,25 +225,13 @@ class Rehearsal implements Transaction {
   }
 
   tell(hint: Hint): void {
-    this.hint = hint
+    this.hint = joinHints(this.hint, hint)
   }
 
   #own(table: Table): { rows: OrderedMap<unknown>; cut: KeyRange[] } {
     let own = this.#written.get(table)
     if (own === undefined) this.#written.set(table, (own = { rows: new OrderedMap(), cut: [] }))
     return own
-  }
-
-  #askRange(table: Table, range: KeyRange, limit: number): readonly Row<unknown>[] {
-    const question = ['range', table, range, limit]
-    return this.#ask(question, () => this.#reads.range(table, range, limit)) as readonly Row<unknown>[]
-  }
-
-  #ask(question: unknown, read: () => Promise<unknown>): unknown {
-    const text = JSON.stringify(question)
-    if (this.#answers.has(text)) return this.#answers.get(text)
-    // oxlint-disable-next-line typescript/only-throw-error -- See there.
-    throw new Missing(read().then((answer) => void this.#answers.set(text, answer)))
   }
 }
 

@@ -1,7 +1,7 @@
 import { QuaysideError } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
 import { joinHints } from '../hints.ts'
-import { rehearse } from '../rehearsal.ts'
+import { rehearseTogether } from '../rehearsal.ts'
 import type { Kind, QueueStore, StoreLimits, Transaction } from '../store.ts'
 import { LaterRows, SyncRows, WAITS } from './rows.ts'
 import type { ByteQueue, ByteRows } from './store.ts'
@@ -148,21 +148,20 @@ export class ByteQueueStore implements QueueStore {
 
   async #later(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Promise<Told> {
     const reads = new LaterRows(rows)
-    let wrote = false
-    let hint: Hint | undefined
-    for (const call of calls) {
-      try {
-        const rehearsed = await rehearse(reads, call.body)
-        call.result = rehearsed.result
-        hint = joinHints(hint, rehearsed.hint)
-        wrote ||= rehearsed.writes.length > 0
-        for (const write of rehearsed.writes) reads.write(write)
-      } catch (error) {
-        stopped({ call, error })
-        throw error
-      }
+    let running = calls[0]!
+    const bodies = calls.map((call) => (tx: Transaction) => {
+      running = call
+      return call.body(tx)
+    })
+    try {
+      const { results, writes, hint } = await rehearseTogether(reads, bodies)
+      for (const [i, call] of calls.entries()) call.result = results[i]
+      for (const write of writes) reads.write(write)
+      return { wrote: writes.length > 0, hint }
+    } catch (error) {
+      stopped({ call: running, error })
+      throw error
     }
-    return { wrote, hint }
   }
 
   now(): number {

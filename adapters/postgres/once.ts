@@ -1,0 +1,136 @@
+import { keyBytes } from '../../src/segments/bytes/key-bytes.ts'
+import { MAX_DURATION_MS } from '../../src/storage.ts'
+import { type EmbeddedPostgres, type PostgresPool, type PostgresTransaction, isEmbedded } from './client.ts'
+import { databaseOf } from './database-of.ts'
+import { isMissing } from './faults.ts'
+import { bytesLiteral } from './literals.ts'
+import { DEFAULT_SCHEMA, DEFAULT_TIMEOUT_MS } from './options.ts'
+import { type Names, ensureSchema, namesOf } from './schema.ts'
+import { checkOpen } from './within.ts'
+
+/** What a message must be known by: a `Message` is. */
+export interface Delivered {
+  readonly queue: string
+  readonly group: string
+  readonly id: string
+  readonly timestamp: number
+}
+
+export interface OnceOptions {
+  /**
+   * How long it is known that a message is done, in ms. Must be longer than it may take until a message arrives again whose ack
+   * was lost. @defaultValue 604,800,000 (7 days)
+   */
+  readonly keepMs?: number | undefined
+  /** The schema in which the marks are. @defaultValue `'quayside'` */
+  readonly schema?: string | undefined
+}
+
+/** What runs the statements of a transaction. */
+export interface PostgresWork {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly object[] }>
+}
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000
+
+/**
+ * Runs `effects` in a transaction together with a mark that the message is done, so that what it writes on the client that it is
+ * given happens exactly once: a message that arrives again after its ack was lost finds the mark, and `effects` does not run.
+ *
+ * ```ts
+ * await consumer.run((message) => once(pool, message, (client) => client.query('INSERT …', [message.payload.total])))
+ * ```
+ *
+ * @param database A `Pool` of `pg`, or a PGlite; of any database.
+ * @returns whether it ran; `false`: the message was done before.
+ * @throws what `effects` throws: nothing is changed then; and what the client throws. Where that is the connection which broke, the
+ * message comes again, and is asked about again.
+ */
+export async function once(
+  database: PostgresPool | EmbeddedPostgres,
+  message: Delivered,
+  effects: (client: PostgresWork) => unknown,
+  options: OnceOptions = {},
+): Promise<boolean> {
+  const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
+  const work = async (client: PostgresWork): Promise<boolean> => {
+    const isFirst = await mark(client, names, message, options)
+    if (isFirst) await effects(client)
+    return isFirst
+  }
+  const run = isEmbedded(database)
+    ? () => database.transaction((tx) => work(tx))
+    : () => transact(database, work)
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof NoMarks)) throw error
+  }
+  await ensureSchema(databaseOf(database, DEFAULT_TIMEOUT_MS), names)
+  return await run()
+}
+
+/**
+ * Marks a message as done in a transaction of your own, for libraries that begin and commit it themselves.
+ *
+ * @param transaction As {@link Producer.within} takes it.
+ * @returns `false` if it was done before: then do nothing.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open, or there are no tables of quayside in that database.
+ */
+export async function markDone(
+  transaction: object,
+  message: Delivered,
+  options: OnceOptions = {},
+): Promise<boolean> {
+  const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
+  await checkOpen('markDone', transaction, names.done)
+  return await mark(transaction as PostgresTransaction, names, message, options)
+}
+
+/** The tables are not there. */
+class NoMarks extends Error {}
+
+async function mark(
+  client: PostgresTransaction,
+  { done }: Names,
+  { queue, group, id, timestamp }: Delivered,
+  { keepMs = WEEK_MS }: OnceOptions,
+): Promise<boolean> {
+  const name = bytesLiteral(keyBytes([queue, group, id, timestamp]))
+  const until = `clock_timestamp() + interval '${Math.min(keepMs, MAX_DURATION_MS)} milliseconds'`
+  // Others may be forgetting the same ones.
+  const over = `SELECT message FROM ${done} WHERE until < clock_timestamp() ORDER BY until LIMIT 4 FOR UPDATE SKIP LOCKED`
+  try {
+    const { rows } = await client.query(
+      `WITH forgotten AS (DELETE FROM ${done} WHERE message IN (${over})) INSERT INTO ${done} VALUES (${name}, ${until}) ON CONFLICT DO NOTHING RETURNING 1 AS first`,
+    )
+    return rows.length > 0
+  } catch (error) {
+    if (isMissing(error)) throw new NoMarks('there are no tables', { cause: error })
+    throw error
+  }
+}
+
+/** Runs `work` in a transaction on a client of the pool. */
+async function transact<T>(pool: PostgresPool, work: (client: PostgresWork) => Promise<T>): Promise<T> {
+  const connected = await pool.connect()
+  const client = connected as typeof connected & PostgresWork
+  const ignore = (): void => undefined
+  client.on('error', ignore)
+  let isGood = false
+  try {
+    await client.query('BEGIN')
+    try {
+      const result = await work(client)
+      await client.query('COMMIT')
+      isGood = true
+      return result
+    } catch (error) {
+      await client.query('ROLLBACK').then(() => (isGood = true), ignore)
+      throw error
+    }
+  } finally {
+    if (isGood) client.removeListener('error', ignore)
+    client.release(!isGood)
+  }
+}

@@ -1,0 +1,21 @@
+export interface PostgresOptions {
+  /**
+   * The schema in which the tables are, which is made if it is not there. Who listens for news listens on a channel of the same
+   * name.
+   *
+   * @defaultValue `'quayside'`
+   */
+  readonly schema?: string | undefined
+  /**
+   * How long a call waits for a connection, and for others to be done with the queue, in ms, before it rejects with
+   * `STORAGE_UNAVAILABLE` or `TIMEOUT`. A server that answers nothing for twice as long is given up on.
+   *
+   * @defaultValue 30,000
+   */
+  readonly timeoutMs?: number | undefined
+  /** All who use the database must read the same clock. @defaultValue that of the server */
+  readonly clock?: { now(): number } | undefined
+}
+
+export const DEFAULT_SCHEMA = 'quayside'
+export const DEFAULT_TIMEOUT_MS = 30_000

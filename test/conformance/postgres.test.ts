@@ -1,0 +1,120 @@
+import { PGlite } from '@electric-sql/pglite'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { PostgresAdapter } from '../../adapters/postgres/index.ts'
+import { databaseOf } from '../../adapters/postgres/database-of.ts'
+import { namesOf } from '../../adapters/postgres/schema.ts'
+import { PostgresStore } from '../../adapters/postgres/store.ts'
+import {
+  type ConformanceFactory,
+  type StoreFactory,
+  conformanceCases,
+  storeCases,
+} from '../../src/conformance/index.ts'
+import { type TransactionalStore, transactional } from '../../src/segments/index.ts'
+import { Schemas } from '../postgres/support/schemas.ts'
+import { type PostgresServer, startPostgres } from '../postgres/support/server.ts'
+import { WALL_CLOCK } from '../support/wall-clock.ts'
+import { factory } from './factories/postgres.ts'
+import { registerCases, registerConformance, registerHistories } from './register.ts'
+
+let server: PostgresServer
+let onServer: ConformanceFactory
+let onItsClock: ConformanceFactory
+let schemas: Schemas
+beforeAll(async () => {
+  // What a kill leaves is tested elsewhere.
+  server = await startPostgres({ fsync: false })
+  schemas = new Schemas(server.url)
+  onServer = factory(server)
+  onItsClock = factory(server, { ownClock: true })
+})
+afterAll(() => server.stop())
+
+/** The server is there once a case runs. */
+const later = (which: () => ConformanceFactory): ConformanceFactory => ({
+  guarantees: new PostgresAdapter(new Pool()).guarantees,
+  create: (context) => which().create(context),
+})
+
+registerConformance(
+  'postgres',
+  later(() => onServer),
+)
+registerHistories(
+  'postgres',
+  later(() => onServer),
+  { runs: { quick: 30, full: 2000 }, lanes: 6 },
+)
+registerCases(
+  "postgres on the server's own clock",
+  conformanceCases(later(() => onItsClock)).filter(({ name }) => /^(backend|leases|retry):/.test(name)),
+  WALL_CLOCK,
+)
+
+const stores: StoreFactory = {
+  async create() {
+    const pool = new Pool({ connectionString: server.url })
+    const schema = schemas.take()
+    const open = async (): Promise<TransactionalStore> =>
+      transactional(
+        await PostgresStore.open(databaseOf(pool, 30_000), namesOf(schema), { timeoutMs: 30_000 }),
+      )
+    let store = await open()
+    return {
+      store,
+      async reopen() {
+        await store.close()
+        return (store = await open())
+      },
+      async destroy() {
+        await store.close()
+        await pool.end()
+        await schemas.give(schema)
+      },
+    }
+  },
+}
+
+describe('PostgreSQL keeps contract 2', () => {
+  // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
+  for (const { name, run } of storeCases(stores)) test(name, run)
+})
+
+/** One database in this process for all: each takes longer to start than a case. */
+let embedded: PGlite | undefined
+let count = 0
+const onPGlite: ConformanceFactory = {
+  guarantees: new PostgresAdapter({
+    exec: () => Promise.reject(new Error('it is not there')),
+    transaction: () => Promise.reject(new Error('it is not there')),
+    listen: () => Promise.reject(new Error('it is not there')),
+  }).guarantees,
+  async create({ clock }) {
+    embedded ??= await PGlite.create()
+    const postgres = embedded
+    const schema = `case ${++count}`
+    const adapters: PostgresAdapter[] = []
+    const open = (): PostgresAdapter => {
+      const adapter = new PostgresAdapter(postgres, { schema, clock })
+      adapters.push(adapter)
+      return adapter
+    }
+    const close = (): Promise<unknown> => Promise.all(adapters.splice(0).map((adapter) => adapter.close()))
+    return {
+      adapter: open(),
+      second: () => Promise.resolve(open()),
+      async reopen() {
+        await close()
+        return open()
+      },
+      async destroy() {
+        await close()
+        await postgres.exec(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+      },
+    }
+  },
+}
+afterAll(() => embedded?.close())
+
+registerConformance('postgres in this process, PGlite', onPGlite, { quick: 'core' })
