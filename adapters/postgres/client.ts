@@ -10,8 +10,8 @@ export interface PostgresQuery {
 /** A client of a {@link PostgresPool}, as `pool.connect()` of `pg` brings it. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<unknown>
-  on(event: string, listener: (detail: never) => void): unknown
-  removeListener(event: string, listener: (detail: never) => void): unknown
+  on(event: string, listener: (detail: unknown) => void): unknown
+  removeListener(event: string, listener: (detail: unknown) => void): unknown
   /** `true`: the connection is of no use any more. */
   release(destroy?: boolean): void
 }

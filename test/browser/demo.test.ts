@@ -141,7 +141,7 @@ describe('offline notes', () => {
   })
 
   test('a conflict is resolved by an edited note, which keeps its photos', async () => {
-    const context = await launch()
+    const context = await browsers.chromium()
     const tab = await DemoTab.open(context, server)
     await tab.weather('Crossed', 'Island')
     await tab.to('Island')
@@ -162,7 +162,7 @@ describe('offline notes', () => {
   })
 
   test('one harbour does not wait for the other', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.weather('Closed', 'Island')
     await tab.to('Island')
     await tab.write('for the island')
@@ -172,7 +172,7 @@ describe('offline notes', () => {
   })
 
   test('logged out, notes are held at once in all tabs, and go when somebody logs in', async () => {
-    const context = await launch()
+    const context = await browsers.chromium()
     const tab = await DemoTab.open(context, server)
     await tab.isLoggedIn(true)
     const second = await DemoTab.open(context, server)
@@ -188,7 +188,7 @@ describe('offline notes', () => {
   })
 
   test('notices that the server has forgotten the session', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.isLoggedIn(true)
     server.sessions.clear()
     await tab.write('after a restart')
@@ -198,7 +198,7 @@ describe('offline notes', () => {
   })
 
   test('what Ada stored offline waits for Ada, and Bob is not in its way nor it in his', async () => {
-    const context = await launch()
+    const context = await browsers.chromium()
     const tab = await DemoTab.open(context, server)
     await tab.isLoggedIn(true)
     await tab.flip()
@@ -221,7 +221,7 @@ describe('offline notes', () => {
   })
 
   test('who signs out and drops leaves what is of others', async () => {
-    const tab = await DemoTab.open(await launch(), server)
+    const tab = await DemoTab.open(await browsers.chromium(), server)
     await tab.isLoggedIn(true)
     await tab.flip()
     await tab.write('of Ada')
