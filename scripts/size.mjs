@@ -92,7 +92,8 @@ export const USES = [
            export * from 'quayside/react'`,
   },
   {
-    // The engine is that of IndexedDB, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
+    name: 'core + key-value',
+    // The engine is that of files, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
     // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first.
     budget: 55.75 * kB,
     code: `import { Queue } from 'quayside/core'
