@@ -1,4 +1,4 @@
-import { Activity } from './activity.ts'
+import type { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
 import type { Codec } from './codec.ts'
@@ -50,7 +50,8 @@ const CALLS_PER_TURN = 1000
 /** What the parts of one queue share: its storage, opened when first needed, its groups, and its end. */
 export class Context<T> {
   readonly options: ContextOptions<T>
-  readonly activity: Activity
+  /** Counts what goes through, if anybody is to know. */
+  activity: Activity | undefined
   /** Those, besides the desks, that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
   /** The time when {@link breathe} was last called. */
@@ -87,7 +88,6 @@ export class Context<T> {
 
   constructor(options: ContextOptions<T>) {
     this.options = options
-    this.activity = new Activity(() => options.clock.now())
   }
 
   get guarantees(): Guarantees {
@@ -228,7 +228,7 @@ export class Context<T> {
    * waiting, there is a promise to wait for first.
    */
   breathe(): Promise<void> | undefined {
-    const at = (this.at = this.activity.turn())
+    const at = (this.at = this.activity?.turn() ?? this.now())
     const soon = ++this.#calls < CALLS_PER_TURN && Math.abs(at - this.#turnedAt) < TURN_MS / 2
     if (soon) return undefined
     this.#turnedAt = at

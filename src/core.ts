@@ -15,7 +15,7 @@ export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.t
 export type { BatchHandler, BatchSize, Verdict } from './batches.ts'
 export type { Clock } from './clock.ts'
 export type { Codec } from './codec.ts'
-export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
+export { Consumer, type ConsumerOptions } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
 export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
@@ -31,6 +31,16 @@ export type {
   LanesQuery,
   ReleaseRequest,
 } from './lanes.ts'
+export type { ReceiveOptions, Settled } from './lean/consumer.ts'
+export type {
+  BatchMessage,
+  MessageOptions,
+  SendBatchOptions,
+  SendOptions,
+  SendResult,
+} from './lean/producer.ts'
+export type { CloseOptions, GroupOptions, QueueOptions } from './lean/queue.ts'
+export type { ListOptions } from './list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
 export type {
   BatchDrainOptions,
@@ -51,29 +61,13 @@ export {
 } from './message.ts'
 export type { MessagesOptions } from './messages.ts'
 export type { Result } from './outcomes.ts'
-export {
-  type BatchMessage,
-  type MessageOptions,
-  Producer,
-  type SendBatchOptions,
-  type SendOptions,
-  type SendResult,
-} from './producer.ts'
-export {
-  type CloseOptions,
-  type EditOptions,
-  type GroupOptions,
-  type LanesOptions,
-  type ListOptions,
-  Queue,
-  type QueueOptions,
-  type QueueStats,
-  type ResultOptions,
-  type ResumeOptions,
-  type RetryNowOptions,
-} from './queue.ts'
+export { Producer } from './producer.ts'
+export { type EditOptions, type LanesOptions, Queue, type ResumeOptions } from './queue.ts'
+export type { ResultOptions } from './results.ts'
+export type { RetryNowOptions } from './retry-now.ts'
 export { type RetryPolicy, backoffDelay } from './retry.ts'
 export type { SchemaResult, StandardSchema } from './schema.ts'
+export type { QueueStats } from './stats.ts'
 export type {
   AppendOptions,
   AppendResult,

@@ -301,7 +301,7 @@ export class Loop<T> implements Seat {
       thrown = { error }
     }
     const ms = this.#now() - job.startedAt
-    context.activity.took('handler', ms)
+    context.activity?.took('handler', ms)
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)

@@ -1,6 +1,12 @@
 import type { Handler, HandlerContext } from '../loop.ts'
 import type { Message } from '../message.ts'
-import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions, SendResult } from '../producer.ts'
+import type {
+  BatchMessage,
+  MessageOptions,
+  SendBatchOptions,
+  SendOptions,
+  SendResult,
+} from '../lean/producer.ts'
 import type { Queue, ResumeOptions } from '../queue.ts'
 import { QuaysideError } from '../errors.ts'
 import { validate } from '../schema.ts'
