@@ -1,4 +1,3 @@
-import { v7 } from 'uuid'
 import { onAbort } from '../aborts.ts'
 import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
@@ -14,6 +13,7 @@ import {
   type Queue,
   type SendResult,
 } from '../core.ts'
+import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
@@ -221,7 +221,17 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const {
+      id = uuid(),
+      after,
+      meta,
+      delayMs,
+      maxDelayMs,
+      expiresInMs,
+      maxAttempts,
+      replace,
+      dedupeMs,
+    } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { destination } = this.#rules
     if (after !== undefined) {

@@ -120,7 +120,7 @@ test('checks as that does, and knows no options of what it has not', async () =>
   expect(() => queue.createConsumer('a', { lanes: { concurrency: 1 } } as never)).toThrow(
     'options are leaseMs, retry, from, deadForMs',
   )
-  expect(await thrownBy(() => queue.createProducer().send(() => 1 as never))).toMatchObject({
+  expect(await thrownBy(() => queue.createProducer().send((() => 1) as never))).toMatchObject({
     code: 'UNSERIALIZABLE',
   })
   expect(await thrownBy(() => drain(queue.createConsumer(), 1 as never))).toMatchObject({
