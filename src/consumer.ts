@@ -1,5 +1,5 @@
 import type { BatchHandler } from './batches.ts'
-import { checkOnly, checkRules, frozen } from './lane-rules.ts'
+import { limitLanes, takeOnly } from './lane-verbs.ts'
 import type { LaneRules } from './lanes.ts'
 import { Consumer as LeanConsumer, type ConsumerOptions as LeanOptions, readerOf } from './lean/consumer.ts'
 import type {
@@ -37,21 +37,6 @@ export interface ConsumerOptions extends LeanOptions {
 
 /** Receives the messages of a queue for one group, in which each message goes to one consumer. */
 export class Consumer<T> extends LeanConsumer<T> implements AsyncIterable<Message<T>> {
-  /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
-  pause(): void {
-    readerOf(this).paused = true
-    readerOf(this).desk.poke()
-  }
-
-  resume(): void {
-    readerOf(this).paused = false
-    readerOf(this).desk.poke()
-  }
-
-  get paused(): boolean {
-    return readerOf(this).paused
-  }
-
   /**
    * From which lanes it takes: see {@link ConsumerOptions.only}. Changed, it acts from the next claim on, also for what runs or
    * waits already; what was delivered stays. `undefined`: from all, and what has no lane.
@@ -63,12 +48,7 @@ export class Consumer<T> extends LeanConsumer<T> implements AsyncIterable<Messag
   }
 
   set only(only: string | readonly string[] | undefined) {
-    const tried = 'consumer.only'
-    if (only !== undefined) {
-      checkOnly(tried, 'only', only)
-      readerOf(this).context.require(tried, 'lanes')
-    }
-    readerOf(this).select({ only: frozen(only) })
+    takeOnly(this, only)
   }
 
   /**
@@ -81,12 +61,7 @@ export class Consumer<T> extends LeanConsumer<T> implements AsyncIterable<Messag
   }
 
   set lanes(lanes: LaneRules | undefined) {
-    const tried = 'consumer.lanes'
-    if (lanes !== undefined) {
-      checkRules(tried, 'lanes', lanes)
-      readerOf(this).context.require(tried, 'lanes')
-    }
-    readerOf(this).select({ lanes: frozen(lanes) })
+    limitLanes(this, lanes)
   }
 
   /**

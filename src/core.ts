@@ -19,6 +19,7 @@ export { Consumer, type ConsumerOptions } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
 export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
+export type { LanesOptions } from './lane-verbs.ts'
 export type {
   Hold,
   HoldPlace,
@@ -62,7 +63,8 @@ export {
 export type { MessagesOptions } from './messages.ts'
 export type { Result } from './outcomes.ts'
 export { Producer } from './producer.ts'
-export { type EditOptions, type LanesOptions, Queue, type ResumeOptions } from './queue.ts'
+export type { EditOptions, ResumeOptions } from './parking.ts'
+export { Queue } from './queue.ts'
 export type { ResultOptions } from './results.ts'
 export type { RetryNowOptions } from './retry-now.ts'
 export { type RetryPolicy, backoffDelay } from './retry.ts'

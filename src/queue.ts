@@ -1,21 +1,11 @@
 import { Activity } from './activity.ts'
 import { cancel } from './cancel.ts'
-import {
-  type Checks,
-  checkBoolean,
-  checkCount,
-  checkFunction,
-  checkName,
-  checkOptions,
-  checkPositiveMs,
-  checkText,
-  mustBeOneOf,
-} from './check.ts'
+import { checkName, checkOptions, mustBeOneOf } from './check.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
-import type { Context, Feature } from './context.ts'
+import type { Context } from './context.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
-import { cutError } from './errors.ts'
-import { checkLane, checkOnly, checkPrefix, checkRules, frozen } from './lane-rules.ts'
+import { checkOnly, checkRules, frozen } from './lane-rules.ts'
+import { type LanesOptions, hold, lanes, release } from './lane-verbs.ts'
 import type { HoldRequest, LanesPage, ReleaseRequest } from './lanes.ts'
 import {
   DEFAULT_GROUP,
@@ -25,58 +15,21 @@ import {
   contextOf,
   settingsOf,
 } from './lean/queue.ts'
-import { DEFAULT_LIMIT, type ListOptions, PAGE, list } from './list.ts'
+import { type ListOptions, list } from './list.ts'
 import type { ListPage, ListedMessage } from './listed.ts'
-import { checkHeaders } from './message-checks.ts'
 import type { Result } from './outcomes.ts'
-import { inParts } from './parts.ts'
-import { prepare } from './prepare.ts'
+import { type EditOptions, type ResumeOptions, edit, resume } from './parking.ts'
 import { Producer } from './producer.ts'
 import { type ResultOptions, result } from './results.ts'
 import { type RetryNowOptions, retryNow } from './retry-now.ts'
 import { type QueueStats, stats } from './stats.ts'
-
-export interface LanesOptions {
-  /** Whose lanes. @defaultValue 'default' */
-  readonly group?: string | undefined
-  /** Only lanes whose names start so. @defaultValue all */
-  readonly prefix?: string | undefined
-  /** The most to answer with. @defaultValue 100 */
-  readonly limit?: number | undefined
-  /** Where an earlier page ended. */
-  readonly cursor?: string | undefined
-}
-
-export interface ResumeOptions {
-  /** Only in this group. @defaultValue every group */
-  readonly group?: string | undefined
-}
-
-export interface EditOptions extends ResumeOptions {
-  /** @defaultValue none */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** How long until nobody wants it any more, in ms, from now. @defaultValue as before */
-  readonly expiresInMs?: number | undefined
-  /** How many deliveries it may have, from now. @defaultValue what the consumer's `retry` says */
-  readonly maxAttempts?: number | undefined
-}
+import { watch } from './watch.ts'
 
 const CONSUMER_OPTIONS = {
   ...LEAN_OPTIONS,
   lanes: checkRules,
   only: checkOnly,
   afterDead: mustBeOneOf('continue', 'park'),
-}
-
-const RELEASE = { group: checkName, lane: checkLane, probe: checkBoolean }
-const HOLD = { ...RELEASE, forMs: checkPositiveMs, reason: checkText }
-const LANES_OPTIONS = { ...PAGE, prefix: checkPrefix }
-const RESUME_OPTIONS = { group: checkName }
-const EDIT_OPTIONS = {
-  ...RESUME_OPTIONS,
-  headers: checkHeaders,
-  expiresInMs: checkPositiveMs,
-  maxAttempts: checkCount,
 }
 
 /**
@@ -145,11 +98,6 @@ export class Queue<T = unknown> extends LeanQueue<T> {
     return cancel(this, ids)
   }
 
-  #check(tried: string, options: unknown, checks: Checks, feature: Feature): void {
-    checkOptions(tried, options, checks)
-    this.#context.require(tried, feature)
-  }
-
   /**
    * Ends the wait of parked messages: they are due at once, and their attempts are counted anew. Answers, for each id, whether
    * the message was parked. All in one step; more than 256 ids in steps of 256. See {@link Message.park}; {@link cancel} ends
@@ -157,9 +105,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`.
    */
-  async resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
-    this.#check('resume', options, RESUME_OPTIONS, 'parking')
-    return await inParts(this.#context, 'resume', ids, (view, part) => view.resume(part, options))
+  resume(ids: readonly string[], options?: ResumeOptions): Promise<boolean[]> {
+    return resume(this, ids, options)
   }
 
   /**
@@ -168,17 +115,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`.
    */
-  async edit(id: string, payload: T, options: EditOptions = {}): Promise<boolean> {
-    const tried = 'edit'
-    checkName(tried, 'id', id)
-    this.#check(tried, options, EDIT_OPTIONS, 'parking')
-    const { group, expiresInMs, maxAttempts } = options
-    const { body, headers } = await prepare(this.#context, tried, payload, { expiresInMs }, options.headers)
-    const edit = { body, headers, expiresInMs, maxAttempts }
-    const [edited] = await inParts(this.#context, tried, [id], (view, ids) =>
-      view.resume(ids, { group, edit }),
-    )
-    return edited!
+  edit(id: string, payload: T, options?: EditOptions): Promise<boolean> {
+    return edit(this, id, payload, options)
   }
 
   /**
@@ -203,10 +141,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
-  async hold(request: HoldRequest = {}): Promise<void> {
-    this.#check('hold', request, HOLD, 'lanes')
-    const { reason } = request
-    await this.#context.use('hold', (view) => view.hold({ ...request, reason: cutError(reason) }))
+  hold(request?: HoldRequest): Promise<void> {
+    return hold(this, request)
   }
 
   /**
@@ -214,9 +150,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
-  async release(request: ReleaseRequest = {}): Promise<boolean> {
-    this.#check('release', request, RELEASE, 'lanes')
-    return await this.#context.use('release', (view) => view.release(request))
+  release(request?: ReleaseRequest): Promise<boolean> {
+    return release(this, request)
   }
 
   /**
@@ -224,10 +159,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
-  async lanes(options: LanesOptions = {}): Promise<LanesPage> {
-    const { group = DEFAULT_GROUP, prefix, limit = DEFAULT_LIMIT, cursor } = options
-    this.#check('lanes', options, LANES_OPTIONS, 'lanes')
-    return await this.#context.use('lanes', (view) => view.lanes({ group, prefix, limit, cursor }))
+  lanes(options?: LanesOptions): Promise<LanesPage> {
+    return lanes(this, options)
   }
 
   /**
@@ -253,14 +186,7 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `CLOSED`.
    */
   watch(listener: () => void): () => void {
-    checkFunction('watch', 'listener', listener)
-    const context = this.#context
-    if (context.isClosed) throw context.closedError('watch')
-    // Apart from others who watch, whom it must not keep from their hints.
-    const unwatch = context.watch(() => queueMicrotask(listener))
-    // Who cannot open the queue learns it from the verbs. The first that can starts the watch.
-    context.open('watch').catch(() => undefined)
-    return unwatch
+    return watch(this, listener)
   }
 
   /**

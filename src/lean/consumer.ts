@@ -364,6 +364,21 @@ export class Consumer<T> implements Settler {
   #isOwn(message: Settled<T>): message is Message<T> {
     return settlerOf(message) === this
   }
+
+  /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
+  pause(): void {
+    this.#reader.paused = true
+    this.#reader.desk.poke()
+  }
+
+  resume(): void {
+    this.#reader.paused = false
+    this.#reader.desk.poke()
+  }
+
+  get paused(): boolean {
+    return this.#reader.paused
+  }
 }
 
 function ackOf(receipt: string): Settlement {

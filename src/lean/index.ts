@@ -21,6 +21,18 @@ export type { Codec } from '../codec.ts'
 export { type DeadLetterListOptions, DeadLetters, deadLetters } from '../dead-letters.ts'
 export { type ErrorCode, QuaysideError } from '../errors.ts'
 export type { Instrumentation, ObservedMessage, Operation } from '../instrumentation.ts'
+export { type LanesOptions, hold, lanes, limitLanes, release, takeOnly } from '../lane-verbs.ts'
+export type {
+  Hold,
+  HoldPlace,
+  HoldRequest,
+  LaneLimits,
+  LaneRate,
+  LaneRules,
+  LaneState,
+  LanesPage,
+  ReleaseRequest,
+} from '../lanes.ts'
 export { type ListOptions, list } from '../list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from '../listed.ts'
 export type {
@@ -42,6 +54,7 @@ export {
 } from '../message.ts'
 export { type MessagesOptions, messages } from '../messages.ts'
 export type { Result } from '../outcomes.ts'
+export { type EditOptions, type ResumeOptions, edit, resume } from '../parking.ts'
 export { type ResultOptions, result } from '../results.ts'
 export { type RetryNowOptions, retryNow } from '../retry-now.ts'
 export type { RetryPolicy } from '../retry.ts'
@@ -57,6 +70,7 @@ export type {
   StorageAdapter,
   StorageStats,
 } from '../storage.ts'
+export { watch } from '../watch.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
 export {
   type BatchMessage,

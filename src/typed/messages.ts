@@ -7,7 +7,8 @@ import type {
   SendOptions,
   SendResult,
 } from '../lean/producer.ts'
-import type { Queue, ResumeOptions } from '../queue.ts'
+import type { ResumeOptions } from '../parking.ts'
+import type { Queue } from '../queue.ts'
 import { QuaysideError } from '../errors.ts'
 import { validate } from '../schema.ts'
 import type { Version } from './version.ts'
