@@ -44,6 +44,17 @@ export const USES = [
            requestSync(outbox)`,
   },
   {
+    name: 'lean queue + IndexedDB + outbox + service worker',
+    budget: 68 * kB,
+    code: `import { Queue } from 'quayside/lean'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           import { Outbox } from 'quayside/outbox'
+           import { registerBackgroundSync, requestSync } from 'quayside/service-worker'
+           export const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+           registerBackgroundSync(outbox)
+           requestSync(outbox)`,
+  },
+  {
     name: 'core + IndexedDB',
     // The aim is 21.5 kB. The engine is that of files and Durable Objects, 28 kB, made for bulk: every rule is there twice, for what lies in
     // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine.

@@ -20,6 +20,7 @@ import type { ListPage, ListedMessage } from './listed.ts'
 import type { Result } from './outcomes.ts'
 import { type EditOptions, type ResumeOptions, edit, resume } from './parking.ts'
 import { Producer } from './producer.ts'
+import { purge } from './purge.ts'
 import { type ResultOptions, result } from './results.ts'
 import { type RetryNowOptions, retryNow } from './retry-now.ts'
 import { type QueueStats, stats } from './stats.ts'
@@ -202,11 +203,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
   }
 
   /** Deletes every message, delayed and dead ones too. Groups stay; where what is stored is `CORRUPT`, those known here are made anew. */
-  async purge(): Promise<void> {
-    const context = this.#context
-    await context.useAsItIs('purge', (view) => view.purge())
-    context.doubt()
-    context.gone()
+  purge(): Promise<void> {
+    return purge(this)
   }
 
   /**

@@ -55,6 +55,7 @@ export {
 export { type MessagesOptions, messages } from '../messages.ts'
 export type { Result } from '../outcomes.ts'
 export { type EditOptions, type ResumeOptions, edit, resume } from '../parking.ts'
+export { purge } from '../purge.ts'
 export { type ResultOptions, result } from '../results.ts'
 export { type RetryNowOptions, retryNow } from '../retry-now.ts'
 export type { RetryPolicy } from '../retry.ts'

@@ -1,5 +1,5 @@
 import { invalid } from '../check.ts'
-import { QuaysideError } from '../core.ts'
+import { QuaysideError } from '../lean/index.ts'
 import { errorText } from '../errors.ts'
 import { uuid } from '../message-id.ts'
 import { hasCode } from '../trouble.ts'

@@ -83,11 +83,11 @@ test('the record engine knows the contract, not the queue, and how ids are made'
   }
 })
 
-test('the outbox uses the queue as everybody can, and of what is inside only checks, errors, signals, ids and the clock', () => {
+test('the outbox uses the lean queue as everybody can, and of what is inside only checks, errors, signals, ids and the clock', () => {
   const inside = ['aborts', 'check', 'clock', 'errors', 'message-id', 'trouble'].map(
     (name) => `src/${name}.ts`,
   )
-  const allowed = new Set(['src/core.ts', ...inside])
+  const allowed = new Set(['src/lean/index.ts', ...inside])
   const outside = (folder: string): [string, string[]][] =>
     src
       .filter(isUnder(folder))
