@@ -1,15 +1,9 @@
 import type { BatchHandler } from './batches.ts'
+import type { Handler } from './handler.ts'
 import { limitLanes, takeOnly } from './lane-verbs.ts'
 import type { LaneRules } from './lanes.ts'
 import { Consumer as LeanConsumer, type ConsumerOptions as LeanOptions, readerOf } from './lean/consumer.ts'
-import type {
-  BatchDrainOptions,
-  BatchRunOptions,
-  DrainOptions,
-  DrainReport,
-  Handler,
-  RunOptions,
-} from './loop.ts'
+import type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from './loop.ts'
 import type { Message } from './message.ts'
 import { type MessagesOptions, messages } from './messages.ts'
 import { drain, run } from './run.ts'

@@ -18,6 +18,7 @@ export type { Codec } from './codec.ts'
 export { Consumer, type ConsumerOptions } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
+export type { Handler, HandlerContext } from './handler.ts'
 export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 export type { LanesOptions } from './lane-verbs.ts'
 export type {
@@ -33,25 +34,11 @@ export type {
   ReleaseRequest,
 } from './lanes.ts'
 export type { ReceiveOptions, Settled } from './lean/consumer.ts'
-export type {
-  BatchMessage,
-  MessageOptions,
-  SendBatchOptions,
-  SendOptions,
-  SendResult,
-} from './lean/producer.ts'
+export type { SendResult } from './lean/producer.ts'
 export type { CloseOptions, GroupOptions, QueueOptions } from './lean/queue.ts'
 export type { ListOptions } from './list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
-export type {
-  BatchDrainOptions,
-  BatchRunOptions,
-  DrainOptions,
-  DrainReport,
-  Handler,
-  HandlerContext,
-  RunOptions,
-} from './loop.ts'
+export type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from './loop.ts'
 export {
   type AckOptions,
   Message,
@@ -60,6 +47,7 @@ export {
   type RejectOptions,
   type SettleOptions,
 } from './message.ts'
+export type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from './message-options.ts'
 export type { MessagesOptions } from './messages.ts'
 export type { Result } from './outcomes.ts'
 export { Producer } from './producer.ts'

@@ -1,6 +1,6 @@
 import { read } from './codec.ts'
 import type { Context } from './context.ts'
-import type { Desk } from './desk.ts'
+import { Desk } from './desk.ts'
 import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
 import type { Only } from './lane-rules.ts'
@@ -36,7 +36,7 @@ export class Reader<T> {
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
     const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
     this.context = context
-    this.desk = context.desk(group)
+    this.desk = context.desk(group, () => new Desk(context, group))
     const { maxAttempts } = retry
     this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
     this.#settings = settings

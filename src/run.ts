@@ -8,6 +8,7 @@ import {
   checkSignal,
   checkTime,
 } from './check.ts'
+import type { Handler } from './handler.ts'
 import { TIMEOUT_MS } from './hand.ts'
 import { type Consumer, readerOf } from './lean/consumer.ts'
 import {
@@ -15,7 +16,6 @@ import {
   type BatchRunOptions,
   type DrainOptions,
   type DrainReport,
-  type Handler,
   Loop,
   type RunOptions,
   type Work,

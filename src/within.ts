@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
 import { MESSAGE } from './message-checks.ts'
 import { prepare } from './prepare.ts'
-import type { MessageOptions } from './lean/producer.ts'
+import type { MessageOptions } from './message-options.ts'
 import type { NewMessage } from './storage.ts'
 
 /** A message that was handed over in a transaction: its id is known before the promise resolves. */

@@ -20,6 +20,7 @@ export type { Clock } from '../clock.ts'
 export type { Codec } from '../codec.ts'
 export { type DeadLetterListOptions, DeadLetters, deadLetters } from '../dead-letters.ts'
 export { type ErrorCode, QuaysideError } from '../errors.ts'
+export type { Handler, HandlerContext } from '../handler.ts'
 export type { Instrumentation, ObservedMessage, Operation } from '../instrumentation.ts'
 export { type LanesOptions, hold, lanes, limitLanes, release, takeOnly } from '../lane-verbs.ts'
 export type {
@@ -35,15 +36,7 @@ export type {
 } from '../lanes.ts'
 export { type ListOptions, list } from '../list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from '../listed.ts'
-export type {
-  BatchDrainOptions,
-  BatchRunOptions,
-  DrainOptions,
-  DrainReport,
-  Handler,
-  HandlerContext,
-  RunOptions,
-} from '../loop.ts'
+export type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from '../loop.ts'
 export {
   type AckOptions,
   Message,
@@ -52,6 +45,7 @@ export {
   type RejectOptions,
   type SettleOptions,
 } from '../message.ts'
+export type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
 export { type MessagesOptions, messages } from '../messages.ts'
 export type { Result } from '../outcomes.ts'
 export { type EditOptions, type ResumeOptions, edit, resume } from '../parking.ts'
@@ -73,12 +67,5 @@ export type {
 } from '../storage.ts'
 export { watch } from '../watch.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
-export {
-  type BatchMessage,
-  type MessageOptions,
-  Producer,
-  type SendBatchOptions,
-  type SendOptions,
-  type SendResult,
-} from './producer.ts'
+export { Producer, type SendResult } from './producer.ts'
 export { type CloseOptions, type GroupOptions, Queue, type QueueOptions } from './queue.ts'

@@ -1,12 +1,7 @@
-import type { Handler, HandlerContext } from '../loop.ts'
+import type { Handler, HandlerContext } from '../handler.ts'
 import type { Message } from '../message.ts'
-import type {
-  BatchMessage,
-  MessageOptions,
-  SendBatchOptions,
-  SendOptions,
-  SendResult,
-} from '../lean/producer.ts'
+import type { SendResult } from '../lean/producer.ts'
+import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
 import type { ResumeOptions } from '../parking.ts'
 import type { Queue } from '../queue.ts'
 import { QuaysideError } from '../errors.ts'

@@ -57,6 +57,23 @@ describe.each(src)('%s', (file) => {
   })
 })
 
+/** Files on a way of imports that leads back to where it began. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const left = new Map(graph)
+  // Who imports nothing of what is left is on no such way; nor is, then, who imports only those.
+  for (let before = Infinity; left.size < before;) {
+    before = left.size
+    for (const [file, names] of left) if (!names.some((name) => left.has(name))) left.delete(file)
+  }
+  return [...left.keys()]
+}
+
+test('no file of src/ imports, in the end, itself, not even for a type', () => {
+  expect(circles(new Map(src.map((file) => [file, imports(file)])))).toEqual([])
+  const graph = { a: ['b', 'uuid'], b: ['c'], c: ['b'], d: [], e: ['d'] }
+  expect(circles(new Map(Object.entries(graph)))).toEqual(['a', 'b', 'c'])
+})
+
 test('the core knows no storage: only memory.ts knows the record engine, and only what makes it the default knows that', () => {
   const core = src.filter((file) => dirname(file) === 'src' && file !== 'src/memory.ts')
   for (const file of core)
