@@ -1,5 +1,4 @@
-import { checkBoolean, checkOptions, checkPositiveMs, checkText } from './check.ts'
-import { checkName } from './check.ts'
+import { checkBoolean, checkName, checkOptions, checkPositiveMs, checkText } from './check.ts'
 import { cutError } from './errors.ts'
 import { checkLane, checkOnly, checkPrefix, checkRules, frozen } from './lane-rules.ts'
 import type { HoldRequest, LaneRules, LanesPage, ReleaseRequest } from './lanes.ts'
