@@ -22,6 +22,14 @@ export const USES = [
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
   },
   {
+    // The aim is 11 kB. The lean queue is 15 of it: checks, codec and ids 4, the desk at which all take and settle 4, the rest 7.
+    name: 'lean queue + memory',
+    budget: 28 * kB,
+    code: `import { Queue } from 'quayside/lean'
+           import { MemoryAdapter } from 'quayside/memory'
+           export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
+  },
+  {
     name: 'core + IndexedDB + outbox + service worker',
     // The aim is 26 kB. The outbox and its worker are 13.5 of it, 9 more than before they knew persons and destinations: owners, holds,
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
@@ -36,12 +44,31 @@ export const USES = [
            requestSync(outbox)`,
   },
   {
+    name: 'lean queue + IndexedDB + outbox + service worker',
+    budget: 68 * kB,
+    code: `import { Queue } from 'quayside/lean'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           import { Outbox } from 'quayside/outbox'
+           import { registerBackgroundSync, requestSync } from 'quayside/service-worker'
+           export const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+           registerBackgroundSync(outbox)
+           requestSync(outbox)`,
+  },
+  {
     name: 'core + IndexedDB',
     // The aim is 21.5 kB. The engine is that of files and Durable Objects, 28 kB, made for bulk: every rule is there twice, for what lies in
     // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine.
     // That of memory, at less than half of it, is to come here as well.
     budget: 55.25 * kB,
     code: `import { Queue } from 'quayside/core'
+           import { IndexedDBAdapter } from 'quayside/indexeddb'
+           export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
+  },
+  {
+    // The aim is 15.5 kB, with an engine of less than half of today's.
+    name: 'lean queue + IndexedDB',
+    budget: 49 * kB,
+    code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
   },

@@ -1,3 +1,5 @@
+import type { Delivery } from './storage.ts'
+
 /** Messages a second that went through one `Queue` object. */
 export interface Rates {
   readonly sent: number
@@ -92,6 +94,14 @@ export class Activity {
 
   count(event: keyof typeof EVENTS, messages: number): void {
     this.#add(EVENTS[event], messages)
+  }
+
+  delivered(deliveries: readonly Delivery[]): void {
+    const now = this.turn()
+    this.count('delivered', deliveries.length)
+    for (const { attempt, lastError, timestamp } of deliveries)
+      // One with an error was delivered before, and given back.
+      if (attempt === 1 && lastError === undefined) this.took('delivery', now - timestamp)
   }
 
   took(what: keyof typeof TIMED, ms: number): void {

@@ -7,14 +7,17 @@ import { type Reader, areThere } from './reader.ts'
 import type { Delivery, Settlement } from './storage.ts'
 
 /** What one call of `receive` or `receiveBatch` wants. */
-export interface AskOptions<T> {
+export interface Wish {
   readonly tried: string
   readonly limit: number
   /** 0: not at all. `Infinity`: until it is told to end. */
   readonly waitMs: number
   readonly signal: AbortSignal | undefined
   /** Is told of trouble that it waits through. */
-  readonly onError: ((error: unknown) => void) | undefined
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+interface AskOptions<T> extends Wish {
   readonly resolve: (messages: readonly Message<T>[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -24,8 +27,32 @@ const LAST_MS = 1000
 
 const NOTHING: readonly never[] = []
 
+/** Takes messages, under the eyes of whoever observes the queue. */
+export function take<T, R>(
+  reader: Reader<T>,
+  wish: Wish,
+  answerOf: (messages: readonly Message<T>[]) => R,
+): Promise<R> {
+  const { context, desk } = reader
+  const { tried, waitMs, signal } = wish
+  const show = (): Message<T>[] => []
+  return context.observe('receive', desk.group, tried !== 'receive', show, (seen) => {
+    if (context.isClosed) return Promise.reject(context.closedError(tried))
+    return new Promise((resolve, reject) => {
+      // Whoever observes may have taken its time.
+      signal?.throwIfAborted()
+      const answer = (messages: readonly Message<T>[]): void => {
+        seen?.push(...messages)
+        resolve(answerOf(messages))
+      }
+      if (reader.paused && waitMs === 0) answer([])
+      else desk.join(new Ask(reader, { ...wish, resolve: answer, reject }))
+    })
+  })
+}
+
 /** Somebody who takes messages once, and may wait for them. */
-export class Ask<T> implements Seat {
+class Ask<T> implements Seat {
   readonly waits: boolean
   riding = false
   place: Set<Seat> | undefined = undefined

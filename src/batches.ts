@@ -1,7 +1,7 @@
 import { Alarm } from './alarm.ts'
 import { checkBoolean, checkCount, checkMs, checkNothing, checkOptions, checkText, invalid } from './check.ts'
 import type { Hand } from './hand.ts'
-import type { HandlerContext } from './loop.ts'
+import type { HandlerContext } from './handler.ts'
 import type { Message, NackOptions, ParkOptions, RejectOptions, SettleOptions } from './message.ts'
 import { encodeData } from './outcomes.ts'
 import type { Reader } from './reader.ts'

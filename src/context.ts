@@ -1,8 +1,8 @@
-import { Activity } from './activity.ts'
+import type { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from './clock.ts'
 import type { Codec } from './codec.ts'
-import { Desk } from './desk.ts'
+import { type Terms, claimOf } from './line.ts'
 import { QuaysideError } from './errors.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
@@ -42,6 +42,16 @@ export type Feature =
   | 'parking'
   | 'results'
 
+/** What a queue knows of the desk of one of its groups. */
+export interface GroupDesk extends Idling {
+  readonly group: string
+  /** How its consumers claim, if it has any. */
+  readonly terms: Terms | undefined
+  stop(): void
+  handBack(): void
+  gone(ids: ReadonlySet<string> | undefined): void
+}
+
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
@@ -50,13 +60,14 @@ const CALLS_PER_TURN = 1000
 /** What the parts of one queue share: its storage, opened when first needed, its groups, and its end. */
 export class Context<T> {
   readonly options: ContextOptions<T>
-  readonly activity: Activity
+  /** Counts what goes through, if anybody is to know. */
+  activity: Activity | undefined
   /** Those, besides the desks, that have something under way, for {@link close} to wait for. */
   readonly batchers: Set<Idling> = new Set()
   /** The time when {@link breathe} was last called. */
   at = 0
   /** Those that a consumer still has: of groups that come and go, nothing stays. */
-  readonly #desks: Map<string, WeakRef<Desk<T>>> = new Map()
+  readonly #desks: Map<string, WeakRef<GroupDesk>> = new Map()
   readonly #left: FinalizationRegistry<string> = new FinalizationRegistry((group) => {
     if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
   })
@@ -87,7 +98,6 @@ export class Context<T> {
 
   constructor(options: ContextOptions<T>) {
     this.options = options
-    this.activity = new Activity(() => options.clock.now())
   }
 
   get guarantees(): Guarantees {
@@ -228,7 +238,7 @@ export class Context<T> {
    * waiting, there is a promise to wait for first.
    */
   breathe(): Promise<void> | undefined {
-    const at = (this.at = this.activity.turn())
+    const at = (this.at = this.activity?.turn() ?? this.now())
     const soon = ++this.#calls < CALLS_PER_TURN && Math.abs(at - this.#turnedAt) < TURN_MS / 2
     if (soon) return undefined
     this.#turnedAt = at
@@ -295,22 +305,23 @@ export class Context<T> {
   async #make(view: QueueStorage): Promise<void> {
     const groups = this.#unmade
     if (groups.length === 0) return
-    await view.claim(this.desk(groups.at(-1)!.name).joining(groups))
+    const { name } = groups.at(-1)!
+    await view.claim(claimOf(name, this.#desks.get(name)?.deref()?.terms, 0, groups))
     this.made(groups)
   }
 
-  /** Where all consumers of a group ask. */
-  desk(group: string): Desk<T> {
-    let desk = this.#desks.get(group)?.deref()
+  /** Where all consumers of a group ask; made where there is none. */
+  desk<D extends GroupDesk>(group: string, make: () => D): D {
+    let desk = this.#desks.get(group)?.deref() as D | undefined
     if (desk === undefined) {
-      desk = new Desk(this, group)
+      desk = make()
       this.#desks.set(group, new WeakRef(desk))
       this.#left.register(desk, group)
     }
     return desk
   }
 
-  #allDesks(): Desk<T>[] {
+  #allDesks(): GroupDesk[] {
     return [...this.#desks.values()].flatMap((desk) => desk.deref() ?? [])
   }
 

@@ -15,10 +15,12 @@ export type { ActivityReport, Latencies, Percentiles, Rates } from './activity.t
 export type { BatchHandler, BatchSize, Verdict } from './batches.ts'
 export type { Clock } from './clock.ts'
 export type { Codec } from './codec.ts'
-export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
+export { Consumer, type ConsumerOptions } from './consumer.ts'
 export { DeadLetters, type DeadLetterListOptions } from './dead-letters.ts'
 export { type ErrorCode, QuaysideError } from './errors.ts'
+export type { Handler, HandlerContext } from './handler.ts'
 export type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
+export type { LanesOptions } from './lane-verbs.ts'
 export type {
   Hold,
   HoldPlace,
@@ -31,16 +33,12 @@ export type {
   LanesQuery,
   ReleaseRequest,
 } from './lanes.ts'
+export type { ReceiveOptions, Settled } from './lean/consumer.ts'
+export type { SendResult } from './lean/producer.ts'
+export type { CloseOptions, GroupOptions, QueueOptions } from './lean/queue.ts'
+export type { ListOptions } from './list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
-export type {
-  BatchDrainOptions,
-  BatchRunOptions,
-  DrainOptions,
-  DrainReport,
-  Handler,
-  HandlerContext,
-  RunOptions,
-} from './loop.ts'
+export type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from './loop.ts'
 export {
   type AckOptions,
   Message,
@@ -49,31 +47,17 @@ export {
   type RejectOptions,
   type SettleOptions,
 } from './message.ts'
+export type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from './message-options.ts'
 export type { MessagesOptions } from './messages.ts'
 export type { Result } from './outcomes.ts'
-export {
-  type BatchMessage,
-  type MessageOptions,
-  Producer,
-  type SendBatchOptions,
-  type SendOptions,
-  type SendResult,
-} from './producer.ts'
-export {
-  type CloseOptions,
-  type EditOptions,
-  type GroupOptions,
-  type LanesOptions,
-  type ListOptions,
-  Queue,
-  type QueueOptions,
-  type QueueStats,
-  type ResultOptions,
-  type ResumeOptions,
-  type RetryNowOptions,
-} from './queue.ts'
+export { Producer } from './producer.ts'
+export type { EditOptions, ResumeOptions } from './parking.ts'
+export { Queue } from './queue.ts'
+export type { ResultOptions } from './results.ts'
+export type { RetryNowOptions } from './retry-now.ts'
 export { type RetryPolicy, backoffDelay } from './retry.ts'
 export type { SchemaResult, StandardSchema } from './schema.ts'
+export type { QueueStats } from './stats.ts'
 export type {
   AppendOptions,
   AppendResult,

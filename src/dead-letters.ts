@@ -1,9 +1,10 @@
-import { checkBoolean, checkCount, checkIds, checkOptions, checkText } from './check.ts'
+import { checkBoolean, checkCount, checkIds, checkName, checkOptions, checkText } from './check.ts'
 import type { Context } from './context.ts'
-import { type DeadLetter, type ListPage, STEP, countPages, toDeadLetter } from './listed.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
+import { DEFAULT_LIMIT } from './list.ts'
+import { type DeadLetter, type ListPage, countPages, toDeadLetter } from './listed.ts'
+import { STEP } from './parts.ts'
 import type { ListQuery, Settlement } from './storage.ts'
-
-export const DEFAULT_LIMIT = 100
 
 export interface DeadLetterListOptions {
   /** `false`: without payloads, which are not read then. @defaultValue true */
@@ -12,6 +13,12 @@ export interface DeadLetterListOptions {
   readonly limit?: number | undefined
   /** Where an earlier page ended. */
   readonly cursor?: string | undefined
+}
+
+/** The dead letters of a group. */
+export function deadLetters<T>(queue: Queue<T>, group: string = DEFAULT_GROUP): DeadLetters<T> {
+  checkName('deadLetters', 'group', group)
+  return new DeadLetters(contextOf(queue), group)
 }
 
 /** The dead letters of one group: messages that were given up, kept with the reason until somebody decides. */

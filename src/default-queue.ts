@@ -1,6 +1,7 @@
 import { SYSTEM_CLOCK } from './clock.ts'
 import { MemoryAdapter } from './memory.ts'
-import { Queue as CoreQueue, type QueueOptions as CoreOptions } from './queue.ts'
+import type { QueueOptions as CoreOptions } from './lean/queue.ts'
+import { Queue as CoreQueue } from './queue.ts'
 import type { StorageAdapter } from './storage.ts'
 
 export interface QueueOptions<T> extends Omit<CoreOptions<T>, 'storage'> {

@@ -1,12 +1,10 @@
 import { Alarm } from './alarm.ts'
-import type { Idling } from './batcher.ts'
-import type { Context } from './context.ts'
+import type { Context, GroupDesk } from './context.ts'
 import type { Hand } from './hand.ts'
-import { Line, type Seat, type Share, type Terms } from './line.ts'
+import { Line, type Seat, type Share, type Terms, claimOf } from './line.ts'
 import { type Message, staleError } from './message.ts'
 import {
   type Body,
-  type ClaimRequest,
   type ClaimResult,
   type GroupStart,
   MAX_IDS,
@@ -73,7 +71,7 @@ const NOTHING: readonly never[] = []
  * here has in hand or has just finished, however long the program, the storage or the machine stood still; and many cost
  * no more than one.
  */
-export class Desk<T> implements Idling {
+export class Desk<T> implements GroupDesk {
   readonly group: string
   readonly #context: Context<T>
   readonly #lines: Line[] = []
@@ -114,6 +112,10 @@ export class Desk<T> implements Idling {
   }
 
   // Who asks
+
+  get terms(): Terms | undefined {
+    return this.#lines[0]?.terms
+  }
 
   line(terms: Terms): Line {
     const key = JSON.stringify(terms)
@@ -296,25 +298,6 @@ export class Desk<T> implements Idling {
 
   // Steps
 
-  /** A claim that takes nothing and makes groups, of which this is the last. */
-  joining(groups: readonly GroupStart[], settle?: readonly Settlement[]): ClaimRequest {
-    return this.#claim(this.#lines[0]?.terms ?? { ...NO_TERMS, from: groups.at(-1)?.from }, 0, groups, settle)
-  }
-
-  #claim(
-    terms: Terms,
-    limit: number,
-    unmade: readonly GroupStart[],
-    settle: readonly Settlement[] | undefined,
-    position?: string,
-  ): ClaimRequest {
-    const { group } = this
-    // This one it makes itself; in its turn, if that is not the last.
-    const others = unmade.at(-1)?.name === group ? unmade.slice(0, -1) : unmade
-    const groups = others.length > 0 ? others : undefined
-    return { group, limit, ...terms, position, groups, settle }
-  }
-
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
@@ -491,8 +474,9 @@ export class Desk<T> implements Idling {
 
   #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
     const settle = settlements.length > 0 ? settlements : undefined
-    if (line !== undefined) return view.claim(this.#claim(line.terms, limit, groups, settle, line.position))
-    return groups.length > 0 ? view.claim(this.joining(groups, settle)) : view.settle(this.group, settlements)
+    if (line === undefined && groups.length === 0) return view.settle(this.group, settlements)
+    const terms = line?.terms ?? this.terms
+    return view.claim(claimOf(this.group, terms, limit, groups, settle, line?.position))
   }
 
   /** Under the eyes of whoever observes the queue. What was settled by hand was seen already. */
@@ -606,9 +590,6 @@ export class Desk<T> implements Idling {
     this.#wake()
   }
 }
-
-/** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
-const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
 
 function isKept({ kept }: Unit<unknown>): boolean {
   return kept === true

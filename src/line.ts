@@ -1,10 +1,31 @@
-import type { ClaimRequest, Delivery } from './storage.ts'
+import type { ClaimRequest, Delivery, GroupStart, Settlement } from './storage.ts'
 
 /** With what a consumer claims. */
 export type Terms = Pick<
   ClaimRequest,
   'leaseMs' | 'maxAttempts' | 'from' | 'deadForMs' | 'parksNext' | 'lanes' | 'only'
 >
+
+/** For a group that has no consumer here: whatever is exhausted, this is not the one to say so. */
+const NO_TERMS = { leaseMs: 1, maxAttempts: Number.MAX_SAFE_INTEGER, deadForMs: undefined }
+
+/**
+ * A claim that also makes groups which do not exist yet. One that is the last of them it makes itself; in its turn, if it is
+ * not.
+ */
+export function claimOf(
+  group: string,
+  terms: Terms | undefined,
+  limit: number,
+  unmade: readonly GroupStart[],
+  settle?: readonly Settlement[],
+  position?: string,
+): ClaimRequest {
+  const last = unmade.at(-1)
+  const others = last?.name === group ? unmade.slice(0, -1) : unmade
+  const groups = others.length > 0 ? others : undefined
+  return { group, limit, ...(terms ?? { ...NO_TERMS, from: last?.from }), position, groups, settle }
+}
 
 /** Somebody who asks for messages. */
 export interface Seat {

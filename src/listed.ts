@@ -1,10 +1,10 @@
 import { type Codec, decode } from './codec.ts'
 import { type Result, decodeOutcome } from './outcomes.ts'
+import { STEP, partsOf } from './parts.ts'
 import {
   type DeadReason,
   type ListQuery,
   type ListedMessage as StoredListed,
-  MAX_IDS,
   type MessageState,
   type Page,
   type QueueStorage,
@@ -86,14 +86,6 @@ export async function toDeadLetter<T>(
   bodies?: boolean,
 ): Promise<DeadLetter<T>> {
   return { ...(await toListed(codec, stored, bodies)), reason: stored.reason!, deadAt: stored.deadAt! }
-}
-
-/** Messages that one step of a verb on many takes. */
-export const STEP: number = MAX_IDS
-
-/** Ids, as many at a time as one step takes. */
-export function partsOf(ids: readonly string[]): (readonly string[])[] {
-  return Array.from({ length: Math.ceil(ids.length / STEP) }, (_, i) => ids.slice(i * STEP, (i + 1) * STEP))
 }
 
 /** A page of a list that may name more ids than one step takes: then its cursor begins with the number of the part. */

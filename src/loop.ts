@@ -3,27 +3,13 @@ import { Alarm } from './alarm.ts'
 import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
 import type { Unit } from './desk.ts'
 import { errorText } from './errors.ts'
+import type { Handler, HandlerContext } from './handler.ts'
 import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { encodeResult } from './outcomes.ts'
 import type { Reader } from './reader.ts'
 import type { Body, Delivery, SettleResult, Settlement } from './storage.ts'
-
-/** What a handler gets besides the message. */
-export interface HandlerContext {
-  /**
-   * Aborts when the lease is lost to somebody else, the message was cancelled, the handler has taken too long, or the run is
-   * stopped.
-   */
-  readonly signal: AbortSignal
-}
-
-/**
- * Works on one message. To return is to ack it, to throw is to nack it, unless the handler has settled it itself. What it returns
- * is kept for {@link Queue.result}, if the message was sent with `keepMs`.
- */
-export type Handler<T> = (message: Message<T>, context: HandlerContext) => unknown
 
 export interface RunOptions<T = unknown> {
   /** How many handlers may work at the same time. @defaultValue 1 */
@@ -301,7 +287,7 @@ export class Loop<T> implements Seat {
       thrown = { error }
     }
     const ms = this.#now() - job.startedAt
-    context.activity.took('handler', ms)
+    context.activity?.took('handler', ms)
     if (job.over) return
     this.#longest = Math.max(this.#longest, ms)
     if (thrown !== undefined && !job.wasToldTo(thrown.error)) this.#tellFailed(message, thrown.error)

@@ -9,7 +9,7 @@ import {
   mustBe,
 } from './check.ts'
 import { checkLane } from './lane-rules.ts'
-import type { MessageOptions } from './producer.ts'
+import type { MessageOptions } from './message-options.ts'
 
 // `Headers` and `Map` have entries of their own kind, which would be lost without a word.
 export const checkHeaders: Check = mustBe(

@@ -1,4 +1,7 @@
 import { onAbort } from './aborts.ts'
+import { take } from './ask.ts'
+import { checkFunction, checkOptions, checkSignal } from './check.ts'
+import { type Consumer, readerOf } from './lean/consumer.ts'
 import type { Message } from './message.ts'
 
 export interface MessagesOptions {
@@ -8,8 +11,23 @@ export interface MessagesOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+const OPTIONS = { signal: checkSignal, onError: checkFunction }
+
+/** Messages one at a time, as they come. See `messages` of the `Consumer` of `quayside`, which this is. */
+export function messages<T>(
+  consumer: Consumer<T>,
+  options: MessagesOptions = {},
+): AsyncIterableIterator<Message<T>, undefined, undefined> {
+  checkOptions('messages', options, OPTIONS)
+  const reader = readerOf(consumer)
+  const { onError } = options
+  const receive = (signal: AbortSignal): Promise<Message<T>> =>
+    take(reader, { tried: 'receive', limit: 1, waitMs: Infinity, signal, onError }, ([first]) => first!)
+  return new Messages(reader.context.closing, options.signal, receive)
+}
+
 /** The messages of a consumer, one at a time. */
-export class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefined> {
+class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefined> {
   readonly #receive: (signal: AbortSignal) => Promise<Message<T>>
   readonly #isOver: () => boolean
   /** Aborts when nobody wants more. */

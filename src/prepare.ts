@@ -1,7 +1,7 @@
 import { byteLength, checkSize, checkText, invalid } from './check.ts'
 import { encode } from './codec.ts'
 import type { Context } from './context.ts'
-import type { MessageOptions } from './producer.ts'
+import type { MessageOptions } from './message-options.ts'
 import { validate } from './schema.ts'
 import type { Body, NewMessage } from './storage.ts'
 

@@ -1,6 +1,6 @@
 import { read } from './codec.ts'
 import type { Context } from './context.ts'
-import type { Desk } from './desk.ts'
+import { Desk } from './desk.ts'
 import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
 import type { Only } from './lane-rules.ts'
@@ -17,9 +17,9 @@ export interface ConsumerSettings {
   readonly retry: RetryRules
   readonly from: 'earliest' | 'latest' | undefined
   readonly deadForMs: number | undefined
-  readonly lanes: LaneRules | undefined
-  readonly only: Only | undefined
-  readonly parksNext: true | undefined
+  readonly lanes?: LaneRules | undefined
+  readonly only?: Only | undefined
+  readonly parksNext?: true | undefined
 }
 
 /** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
@@ -36,7 +36,7 @@ export class Reader<T> {
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
     const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
     this.context = context
-    this.desk = context.desk(group)
+    this.desk = context.desk(group, () => new Desk(context, group))
     const { maxAttempts } = retry
     this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
     this.#settings = settings
@@ -51,16 +51,9 @@ export class Reader<T> {
 
   /** Makes messages of deliveries that were asked for at that time. */
   open(deliveries: readonly Delivery[], at: number): readonly Opened<T>[] {
-    const { activity } = this.context
-    const now = activity.turn()
-    activity.count('delivered', deliveries.length)
+    this.context.activity?.delivered(deliveries)
     const until = at + this.#settings.leaseMs
-    return deliveries.map((delivery) => {
-      // One with an error was delivered before, and given back.
-      if (delivery.attempt === 1 && delivery.lastError === undefined)
-        activity.took('delivery', now - delivery.timestamp)
-      return this.#openOne(delivery, until)
-    })
+    return deliveries.map((delivery) => this.#openOne(delivery, until))
   }
 
   #openOne(delivery: Delivery, until: number): Opened<T> {
@@ -119,7 +112,7 @@ export class Reader<T> {
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind !== 'extend') {
-      if (kind !== 'park') this.context.activity.count(kind === 'ack' ? 'acked' : 'failed', 1)
+      if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
     }
     return false

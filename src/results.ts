@@ -1,8 +1,53 @@
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
+import { checkName, checkOptions, checkSignal, checkWaitMs } from './check.ts'
 import type { Context } from './context.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
+import { type Result, decodeOutcome } from './outcomes.ts'
 import { type Hint, MAX_IDS, type Outcome } from './storage.ts'
 import { isTransient, restMs } from './trouble.ts'
+
+export interface ResultOptions {
+  /** In which group. @defaultValue 'default' */
+  readonly group?: string | undefined
+  /**
+   * How long to wait until it is done or dead, in ms; `Infinity`: for ever. Who waits tries again while the storage fails in a
+   * way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
+   */
+  readonly waitMs?: number | undefined
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const OPTIONS = { group: checkName, waitMs: checkWaitMs, signal: checkSignal }
+
+/** Who waits for outcomes of a queue, by the group. */
+const waiting = new WeakMap<Context<unknown>, Map<string, Results<unknown>>>()
+
+/** What became of a message. See `result` of the `Queue` of `quayside`, which this is. */
+export async function result<R = unknown>(
+  queue: Queue,
+  id: string,
+  options: ResultOptions = {},
+): Promise<Result<R> | undefined> {
+  const tried = 'result'
+  checkName(tried, 'id', id)
+  checkOptions(tried, options, OPTIONS)
+  const context = contextOf(queue)
+  context.require(tried, 'results')
+  const { group = DEFAULT_GROUP, waitMs = 0, signal } = options
+  signal?.throwIfAborted()
+  if (context.isClosed) throw context.closedError(tried)
+  let groups = waiting.get(context)
+  if (groups === undefined) waiting.set(context, (groups = new Map()))
+  let results = groups.get(group)
+  if (results === undefined) groups.set(group, (results = new Results(context, group)))
+  // Of groups that come and go, nothing stays.
+  const outcome = await results.ask(id, waitMs, signal).finally(() => {
+    if (results.isIdle) groups.delete(group)
+  })
+  return outcome && (await decodeOutcome(context.options.codec, outcome))
+}
 
 /** One call that asks for an outcome. */
 interface Waiter {
@@ -23,7 +68,7 @@ const SPACE_MS = 100
  * Where all who wait for outcomes of one group on one `Queue` object are woken. A hint that says what has finished has exactly
  * that read which somebody here waits for, in one call for all.
  */
-export class Results<T> {
+class Results<T> {
   readonly #context: Context<T>
   readonly #group: string
   /** By the id of the message. */

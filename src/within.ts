@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import { QuaysideError } from './errors.ts'
 import { MESSAGE } from './message-checks.ts'
 import { prepare } from './prepare.ts'
-import type { MessageOptions } from './producer.ts'
+import type { MessageOptions } from './message-options.ts'
 import type { NewMessage } from './storage.ts'
 
 /** A message that was handed over in a transaction: its id is known before the promise resolves. */
@@ -52,7 +52,7 @@ export class TransactionProducer<T> {
         await (message instanceof Promise
           ? message.then((ready) => this.#hand(ready, id))
           : this.#hand(message, id))
-        this.#context.activity.count('sent', 1)
+        this.#context.activity?.count('sent', 1)
         return { id }
       } catch (error) {
         thrown.push(error)

@@ -1,3 +1,4 @@
+import { headerSafe } from './header-safe.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /**
@@ -74,9 +75,4 @@ function safe(status: number): number {
 
 function bodyFor<B>(status: number, body: B): B | null {
   return [204, 205, 304].includes(status) ? null : body
-}
-
-/** An id as a header can carry it: percent-encoded where it is not ASCII. */
-export function headerSafe(id: string): string {
-  return encodeURI(id)
 }

@@ -1,7 +1,7 @@
 import { onAbort } from '../aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
-import type { Message } from '../core.ts'
+import type { Message } from '../lean/index.ts'
 import { keep } from './kept.ts'
 import { asAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'

@@ -1,5 +1,5 @@
 import { invalid } from '../check.ts'
-import { QuaysideError } from '../core.ts'
+import { QuaysideError } from '../lean/index.ts'
 
 /** So many chunks of a body that is too long are held in memory. */
 const CHUNKS = 100

@@ -1,5 +1,13 @@
 import { invalid } from '../check.ts'
-import type { ListedMessage, MessageOptions, MessageState, Queue } from '../core.ts'
+import {
+  type ListedMessage,
+  type MessageOptions,
+  type MessageState,
+  type Queue,
+  edit as editMessage,
+  hold,
+  release,
+} from '../lean/index.ts'
 import type { OutboxRequestInit } from './init.ts'
 import type { OutboxRules } from './options.ts'
 import { find } from './owned.ts'
@@ -28,12 +36,12 @@ export async function edit(
   const found = await find(queue, id)
   if (found?.state === 'parked') {
     const { headers, maxAttempts } = found
-    return (await queue.edit(id, payload, { headers, maxAttempts })) ? 'parked' : undefined
+    return (await editMessage(queue, id, payload, { headers, maxAttempts })) ? 'parked' : undefined
   }
   if (onlyParked || found === undefined) return undefined
   // With nothing of its lane handed out, it stays as it is until it is replaced.
   const { lane } = found
-  await queue.hold({ lane, forMs: HOLD_MS, reason: 'an edit' })
+  await hold(queue, { lane, forMs: HOLD_MS, reason: 'an edit' })
   try {
     const message = await find(queue, id)
     if (message === undefined || !NOBODY_HAS.includes(message.state)) return undefined
@@ -43,7 +51,7 @@ export async function edit(
     await queue.createProducer().send(payload, options)
     return message.state
   } finally {
-    await queue.release({ lane })
+    await release(queue, { lane })
   }
 }
 

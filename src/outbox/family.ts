@@ -1,4 +1,4 @@
-import type { Message, Queue } from '../core.ts'
+import { type Message, type Queue, list, result, retryNow } from '../lean/index.ts'
 import { WAITING, find } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
 import { type KeptAnswer, isAnswer } from './verdict.ts'
@@ -44,13 +44,13 @@ export class Family {
     const state = (await find(this.#queue, parent))?.state
     if (state !== undefined && state !== 'dead')
       return { state: 'waits', againInMs: Math.min(MOST_MS, Math.max(LEAST_MS, now - timestamp)) }
-    const result = await this.#queue.result(parent)
+    const end = await result(this.#queue, parent)
     this.#children.get(parent)?.delete(id)
-    if (result?.status === 'done')
-      return { state: 'accepted', answer: isAnswer(result.value) ? result.value : undefined }
-    const end =
-      state === 'dead' || result?.status === 'dead' ? 'is dead' : 'was dropped, or nothing is kept of it'
-    return { state: 'gone', reason: `the request that it comes after (${parent}) ${end}` }
+    if (end?.status === 'done')
+      return { state: 'accepted', answer: isAnswer(end.value) ? end.value : undefined }
+    const why =
+      state === 'dead' || end?.status === 'dead' ? 'is dead' : 'was dropped, or nothing is kept of it'
+    return { state: 'gone', reason: `the request that it comes after (${parent}) ${why}` }
   }
 
   adopt(parent: string, child: string): void {
@@ -64,14 +64,14 @@ export class Family {
     const children = this.#children.get(id)
     if (children === undefined) return
     this.#children.delete(id)
-    await this.#queue.retryNow([...children])
+    await retryNow(this.#queue, [...children])
   }
 
   /** Something has changed: parents that others sent may have ended. */
   async look(): Promise<void> {
     const parents = [...this.#children.keys()]
     if (parents.length === 0) return
-    const { messages } = await this.#queue.list({
+    const { messages } = await list(this.#queue, {
       ids: parents,
       state: WAITING,
       bodies: false,

@@ -12,7 +12,7 @@ import {
   checkWaitMs,
 } from '../check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
-import type { Message, RetryPolicy } from '../core.ts'
+import type { Message, RetryPolicy } from '../lean/index.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
 import type { AskOwner } from './session.ts'
 import { isOffline } from './triggers.ts'

@@ -1,4 +1,3 @@
-import { v7 } from 'uuid'
 import { onAbort } from '../aborts.ts'
 import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
@@ -13,7 +12,20 @@ import {
   QuaysideError,
   type Queue,
   type SendResult,
-} from '../core.ts'
+  cancel,
+  deadLetters,
+  list,
+  release,
+  resume,
+  retryNow,
+  stats,
+  watch,
+  drain,
+  run,
+  limitLanes,
+  takeOnly,
+} from '../lean/index.ts'
+import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
@@ -23,7 +35,8 @@ import { OWNER, destinationOf, laneOf } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passOn, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
-import { GROUP, type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
+import { GROUP } from './lanes.ts'
+import { type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 import { TERMS, edit, termsOf } from './edit.ts'
@@ -110,8 +123,11 @@ export class Outbox {
     if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
     this.#producer = this.#queue.createProducer()
     const { leaseMs, retry, concurrency, clock } = rules
-    const consumer = (): Consumer<OutboxPayload> =>
-      this.#queue.createConsumer(GROUP, { leaseMs, retry, lanes: hasLanes ? { concurrency } : undefined })
+    const consumer = (): Consumer<OutboxPayload> => {
+      const made = this.#queue.createConsumer(GROUP, { leaseMs, retry })
+      if (hasLanes) limitLanes(made, { concurrency })
+      return made
+    }
     const [runner, asked] = [consumer(), consumer()]
     this.#runner = runner
     this.#asked = asked
@@ -119,10 +135,12 @@ export class Outbox {
     this.#rests = new Rests(this.#queue, clock, (lanes) => {
       const names = Object.fromEntries(lanes.slice(0, 256).map((lane) => [lane, { concurrency: 1 }]))
       const narrow: LaneRules = { concurrency, names }
-      runner.lanes = asked.lanes = narrow
+      limitLanes(runner, narrow)
+      limitLanes(asked, narrow)
     })
     this.#session = new Session(this.#queue, clock, rules.owner, (only) => {
-      runner.only = asked.only = only
+      takeOnly(runner, only)
+      takeOnly(asked, only)
     })
     this.#waiters = new Waiters(this.#queue, this.#rests)
     this.#family = new Family(this.#queue)
@@ -185,7 +203,7 @@ export class Outbox {
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
       else if ((this.#sender.paused && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
       else {
-        unwatch = this.#queue.watch(this.#waiters.look)
+        unwatch = watch(this.#queue, this.#waiters.look)
         timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
         this.#pass()
         this.#waiters.look()
@@ -221,7 +239,17 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const {
+      id = uuid(),
+      after,
+      meta,
+      delayMs,
+      maxDelayMs,
+      expiresInMs,
+      maxAttempts,
+      replace,
+      dedupeMs,
+    } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { destination } = this.#rules
     if (after !== undefined) {
@@ -271,7 +299,7 @@ export class Outbox {
     this.#look()
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.
-    if (status === 'replaced' && !delayMs) await this.#queue.retryNow([id])
+    if (status === 'replaced' && !delayMs) await retryNow(this.#queue, [id])
     if (status !== 'duplicate') this.#events.emit({ type: 'stored', id })
     return { id, status, signal }
   }
@@ -290,11 +318,10 @@ export class Outbox {
   #drain(options: DrainOptions<OutboxPayload> = {}): Promise<DrainReport> {
     const before = this.#draining
     const drained = this.#turn(before, options).then(async () => {
-      const unwatch = this.#queue.watch(this.#hint)
+      const unwatch = watch(this.#queue, this.#hint)
       // Too late, it takes nothing.
-      return await this.#asked
-        .drain(this.#sender.send, { concurrency: this.#slots, ...options })
-        .finally(unwatch)
+      const settings = { concurrency: this.#slots, ...options }
+      return await drain(this.#asked, this.#sender.send, settings).finally(unwatch)
     })
     this.#draining = Promise.allSettled([before, drained])
     return drained
@@ -340,7 +367,7 @@ export class Outbox {
     }
     const unhook = onTrigger(wake)
     this.#look()
-    const unwatch = this.#queue.watch(this.#hint)
+    const unwatch = watch(this.#queue, this.#hint)
     const running = this.#run(controller.signal)
     wake(true)
     return async () => {
@@ -356,7 +383,7 @@ export class Outbox {
   async #run(signal: AbortSignal): Promise<void> {
     const onError = this.#events.fail
     try {
-      await this.#runner.run(this.#sender.send, { concurrency: this.#slots, signal, onError })
+      await run(this.#runner, this.#sender.send, { concurrency: this.#slots, signal, onError })
     } catch (error) {
       onError(error)
     }
@@ -381,7 +408,7 @@ export class Outbox {
       await this.#session.look()
       await this.#session.unbar()
       if (this.#hasLanes) await this.#rests.probe(this.#session.prefix, isHeld)
-      else await this.#queue.retryNow()
+      else await retryNow(this.#queue)
       await this.#wake()
     } catch (error) {
       this.#events.fail(error)
@@ -441,14 +468,14 @@ export class Outbox {
     const ids: string[] = []
     for await (const page of owned(this.#queue, this.#ownPrefix, ['delayed']))
       for (const { id, lastError } of page) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
-    if (ids.length > 0) await this.#queue.retryNow(ids)
+    if (ids.length > 0) await retryNow(this.#queue, ids)
     // Timers of a page that was hidden may be late.
     if (!this.#runner.paused) this.#runner.resume()
   }
 
   /** How many requests the server has not accepted yet; where there are owners, those of the present one. Dead letters do not count. */
   async size(): Promise<number> {
-    if (!this.#session.isAsked) return (await this.#queue.stats()).messages
+    if (!this.#session.isAsked) return (await stats(this.#queue)).messages
     await this.#enter()
     let count = 0
     for await (const page of owned(this.#queue, this.#session.prefix)) count += page.length
@@ -468,7 +495,7 @@ export class Outbox {
   /** What waits, of the present owner. Its `headers` are its `meta`. */
   async list(options: OutboxListOptions = {}): Promise<ListPage<ListedMessage<OutboxPayload>>> {
     await this.#enter()
-    const page = await this.#queue.list(options)
+    const page = await list(this.#queue, options)
     if (!this.#session.isAsked) return page
     const { prefix } = this.#session
     return { ...page, messages: page.messages.filter(({ lane }) => lane?.startsWith(prefix)) }
@@ -490,7 +517,7 @@ export class Outbox {
    * server.
    */
   async cancel(id: string): Promise<boolean> {
-    const [cancelled] = await this.#queue.cancel([id])
+    const [cancelled] = await cancel(this.#queue, [id])
     if (cancelled) this.#cancelled([id])
     return cancelled!
   }
@@ -499,7 +526,7 @@ export class Outbox {
     let count = 0
     for await (const page of pages) {
       const ids = page.map(({ id }) => id)
-      const found = await this.#queue.cancel(ids)
+      const found = await cancel(this.#queue, ids)
       const cancelled = ids.filter((_, i) => found[i])
       count += cancelled.length
       this.#cancelled(cancelled)
@@ -520,7 +547,7 @@ export class Outbox {
    * one request first. Answers how many requests there were.
    */
   async retryNow(id?: string): Promise<number> {
-    const count = await this.#queue.retryNow(id === undefined ? undefined : [id])
+    const count = await retryNow(this.#queue, id === undefined ? undefined : [id])
     if (this.#hasLanes) {
       await this.#enter()
       await this.#rests.probe(this.#session.prefix, (hold) => !isHeld(hold))
@@ -544,10 +571,10 @@ export class Outbox {
     mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
     const state = (await find(this.#queue, id))?.state
     if (state !== 'parked' && state !== 'dead') return false
-    const dead = state === 'dead' ? this.#queue.deadLetters() : undefined
+    const dead = state === 'dead' ? deadLetters(this.#queue) : undefined
     let done: boolean
     if (resolution === 'retry')
-      done = dead ? (await dead.redrive([id])) > 0 : (await this.#queue.resume([id]))[0]!
+      done = dead ? (await dead.redrive([id])) > 0 : (await resume(this.#queue, [id]))[0]!
     else if (dead === undefined) done = await this.cancel(id)
     else {
       done = (await dead.delete([id])) > 0
@@ -621,7 +648,7 @@ export class Outbox {
     await this.#rests.forget(prefix)
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
     // There is nothing left that could start.
-    if (this.#session.isAsked) await this.#queue.release({ group: GROUP, lane: prefix })
+    if (this.#session.isAsked) await release(this.#queue, { group: GROUP, lane: prefix })
   }
 
   /** The longest body that it stores, in bytes. */
@@ -633,7 +660,7 @@ export class Outbox {
   watch(listener: (event: OutboxEvent) => void): () => void {
     checkFunction('outbox.watch', 'listener', listener)
     const unlisten = this.#events.listen(listener)
-    const unwatch = this.#queue.watch(() => listener({ type: 'changed' }))
+    const unwatch = watch(this.#queue, () => listener({ type: 'changed' }))
     return () => {
       unlisten()
       unwatch()

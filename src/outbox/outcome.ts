@@ -1,4 +1,4 @@
-import type { Message } from '../core.ts'
+import type { Message } from '../lean/index.ts'
 import { type OutboxPayload, storedRequest } from './request.ts'
 
 /**

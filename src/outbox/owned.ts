@@ -1,7 +1,18 @@
-import type { ListPage, ListedMessage, MessageState, Queue } from '../core.ts'
+import {
+  type ListPage,
+  type ListedMessage,
+  type MessageState,
+  type Queue,
+  cancel,
+  deadLetters,
+  list,
+  purge,
+  resume,
+  takeOnly,
+} from '../lean/index.ts'
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
-import { GROUP } from './rests.ts'
+import { GROUP } from './lanes.ts'
 
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
@@ -14,7 +25,7 @@ export async function find(
   queue: Queue<OutboxPayload>,
   id: string,
 ): Promise<ListedMessage<OutboxPayload> | undefined> {
-  const { messages } = await queue.list({ ids: [id], state: ALL_STATES, bodies: false })
+  const { messages } = await list(queue, { ids: [id], state: ALL_STATES, bodies: false })
   return messages.find(({ state }) => state === 'parked' || state === 'dead') ?? messages[0]
 }
 
@@ -25,7 +36,7 @@ export async function* owned(
   state: readonly MessageState[] = WAITING,
 ): AsyncGenerator<readonly ListedMessage<OutboxPayload>[]> {
   const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
-    queue.list({ state, bodies: false, cursor, limit: 1000 })
+    list(queue, { state, bodies: false, cursor, limit: 1000 })
   for await (const { messages } of pages(read)) {
     const own = messages.filter(({ lane }) => prefix === undefined || lane?.startsWith(prefix))
     if (own.length > 0) yield own
@@ -56,22 +67,27 @@ export async function drop(
   queue: Queue<OutboxPayload>,
   prefix: string | undefined,
   owner: string,
-  cancel: (all: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
+  cancelAll: (all: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
 ): Promise<void> {
   // What moves while it is looked at is found by the next look.
-  while ((await cancel(owned(queue, prefix))) > 0);
-  if (prefix === undefined) return await queue.purge()
+  while ((await cancelAll(owned(queue, prefix))) > 0);
+  if (prefix === undefined) return await purge(queue)
   const gone = new Set<string>()
   for await (const page of owned(queue, prefix, ['dead'])) for (const { id } of page) gone.add(id)
-  await queue.deadLetters().delete([...gone])
-  const consumer = queue.createConsumer(GROUP, { only: prefix })
+  await deadLetters(queue).delete([...gone])
+  const consumer = queue.createConsumer(GROUP)
+  takeOnly(consumer, prefix)
   for (let left = true; left;) {
     // A parked one that a newer one of its id hides is known by that id no more: it has to be claimed.
-    for await (const page of owned(queue, prefix, ['parked'])) await queue.resume(page.map(({ id }) => id))
+    for await (const page of owned(queue, prefix, ['parked']))
+      await resume(
+        queue,
+        page.map(({ id }) => id),
+      )
     // And what was cancelled is deleted when somebody comes to it.
     for (let late; (late = await consumer.receive()) !== undefined;) {
       const { id } = late
-      if ((await queue.cancel([id]))[0]) continue
+      if ((await cancel(queue, [id]))[0]) continue
       await late.ack().catch(() => undefined)
       gone.add(id)
     }
@@ -79,7 +95,7 @@ export async function drop(
   }
   if (queue.guarantees.results === false) return
   const kept: string[] = []
-  for await (const { messages } of pages((cursor) => queue.list({ state: 'done', cursor }))) {
+  for await (const { messages } of pages((cursor) => list(queue, { state: 'done', cursor }))) {
     for (const { id, outcome } of messages) {
       const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string }) : undefined
       if (gone.has(id) || value?.owner === owner) kept.push(id)
@@ -89,6 +105,6 @@ export async function drop(
   for (const id of kept) {
     // A message forgets what was kept of earlier ones of its id.
     await producer.send({ method: 'GET', url: 'about:blank', headers: {} }, { id, delayMs: 60_000 })
-    await queue.cancel([id])
+    await cancel(queue, [id])
   }
 }

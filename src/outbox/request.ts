@@ -1,12 +1,11 @@
-import { v7 } from 'uuid'
 import { invalid } from '../check.ts'
-import { QuaysideError } from '../core.ts'
+import { QuaysideError } from '../lean/index.ts'
 import { errorText } from '../errors.ts'
+import { uuid } from '../message-id.ts'
 import { hasCode } from '../trouble.ts'
-import { headerSafe } from './answer.ts'
+import { headerSafe } from './header-safe.ts'
 import { readBody, tooLarge } from './body.ts'
 import { toAttempt, withoutMark } from './mark.ts'
-import type { OutboxRules } from './options.ts'
 import { hasOrigins, isOwnOrigin } from './origins.ts'
 import { PARTS, type Parts, partsOf } from './parts.ts'
 
@@ -60,6 +59,13 @@ export interface Packed {
   readonly tooLong?: { readonly error: QuaysideError; readonly as: Request | Blob } | undefined
 }
 
+/** What an outbox says of all requests. */
+export interface PackRules {
+  readonly maxBodyBytes: number
+  readonly omitHeaders: readonly string[]
+  readonly idempotencyKey?: boolean | ((request: Request) => string | undefined) | undefined
+}
+
 /** How requests are sent that are stored now. */
 export interface PackInit extends RequestInit {
   readonly replace?: boolean | undefined
@@ -75,11 +81,7 @@ export async function pack(
   tried: string,
   input: string | URL | Request,
   init: PackInit,
-  {
-    maxBodyBytes,
-    omitHeaders,
-    idempotencyKey,
-  }: Pick<OutboxRules, 'maxBodyBytes' | 'omitHeaders' | 'idempotencyKey'>,
+  { maxBodyBytes, omitHeaders, idempotencyKey }: PackRules,
   whole: boolean,
 ): Promise<Packed> {
   const raw = rawBody(init.body)
@@ -101,7 +103,7 @@ export async function pack(
     else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
   }
   // What replaces a request is another request: a server that knows the first must not take it for the same.
-  const version = init.replace ? v7() : undefined
+  const version = init.replace ? uuid() : undefined
   const stored: StoredRequest = {
     method,
     url,

@@ -1,7 +1,7 @@
 import { onAbort } from '../aborts.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
 import type { Clock } from '../clock.ts'
-import type { Queue, Result } from '../core.ts'
+import { type Queue, type Result, result } from '../lean/index.ts'
 import { keptResponse } from './answer.ts'
 import type { ResponseOptions } from './init.ts'
 import { find } from './owned.ts'
@@ -31,7 +31,7 @@ export async function responseTo(
     const value = outcome?.status === 'done' ? outcome.value : undefined
     return isAnswer(value) ? keptResponse(id, value) : undefined
   }
-  if (waitMs === 0) return await ended(queue.result(id, { signal }))
+  if (waitMs === 0) return await ended(result(queue, id, { signal }))
   // Whichever comes first ends the other.
   const over = new AbortController()
   const stop = (): void => over.abort(signal!.reason)
@@ -41,7 +41,7 @@ export async function responseTo(
     let found: Response | undefined
     const isRefused = async (): Promise<boolean> => (found = await refusal()) !== undefined
     return await Promise.race([
-      ended(queue.result(id, { waitMs, signal: over.signal })),
+      ended(result(queue, id, { waitMs, signal: over.signal })),
       until(queue, clock, isRefused, over.signal).then(() => found),
     ])
   } finally {

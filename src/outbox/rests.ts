@@ -1,13 +1,10 @@
 import type { Clock } from '../clock.ts'
-import type { Hold, LanesPage, Queue } from '../core.ts'
+import { type Hold, type Queue, hold, release } from '../lean/index.ts'
 import { NO_ANSWER } from './attempt.ts'
-import { pages } from './pages.ts'
+import { GROUP, laneNamed, lanesOf } from './lanes.ts'
 import { destinationOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import type { Verdict } from './verdict.ts'
-
-/** The outbox's group. */
-export const GROUP = 'default'
 
 /** After so many failures in a row a destination is left alone for a while. */
 const MOST_FAILURES = 3
@@ -57,9 +54,9 @@ export class Rests {
 
   /** Nothing of the lane goes until somebody calls {@link probe}. One that asked for rest gets that first. */
   async hold(lane: string, reason: string): Promise<void> {
-    const hold = await this.#holdOf(lane)
-    if (hold?.endsInMs === undefined || isUnreachable(hold))
-      await this.#queue.hold({ group: GROUP, lane, reason, probe: true })
+    const known = await this.#holdOf(lane)
+    if (known?.endsInMs === undefined || isUnreachable(known))
+      await hold(this.#queue, { group: GROUP, lane, reason, probe: true })
   }
 
   /** The server answered, and had nothing against being asked. */
@@ -88,20 +85,20 @@ export class Rests {
       record.answers = 0
       this.#tellNarrow()
     }
-    const hold = await this.#holdOf(lane)
-    if (hold !== undefined && isHeld(hold) && !asksForRest) return
+    const known = await this.#holdOf(lane)
+    if (known !== undefined && isHeld(known) && !asksForRest) return
     // What began before it rested says nothing of its probe, which is still under way.
-    if (!asksForRest && (hold?.probing ? !isNews : record.failures < MOST_FAILURES)) return
+    if (!asksForRest && (known?.probing ? !isNews : record.failures < MOST_FAILURES)) return
     const ownMs = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(record.rounds - 1, 20))
     const forMs = retryAfterMs ?? ownMs
-    if ((hold?.endsInMs ?? 0) < forMs)
-      await this.#queue.hold({ group: GROUP, lane, reason, forMs, probe: true })
+    if ((known?.endsInMs ?? 0) < forMs)
+      await hold(this.#queue, { group: GROUP, lane, reason, forMs, probe: true })
   }
 
   /** A probe ends of which the server has not heard, or that it did not like: the next to go is a probe as well. */
   async again(lane: string): Promise<void> {
     const { probing, reason } = (await this.#holdOf(lane)) ?? {}
-    if (probing) await this.#queue.hold({ group: GROUP, lane, reason, forMs: 1, probe: true })
+    if (probing) await hold(this.#queue, { group: GROUP, lane, reason, forMs: 1, probe: true })
   }
 
   #tellNarrow(): void {
@@ -109,9 +106,7 @@ export class Rests {
   }
 
   async #holdOf(lane: string): Promise<Hold | undefined> {
-    const { lanes } = await this.#queue.lanes({ group: GROUP, prefix: lane, limit: 1 })
-    // Those whose names go on behind it come later.
-    return lanes[0]?.lane === lane ? lanes[0].holds.find(({ group }) => group === GROUP) : undefined
+    return (await laneNamed(this.#queue, lane))?.holds.find(({ group }) => group === GROUP)
   }
 
   /** What is to be said of a lane of which nothing is sent at the moment. */
@@ -129,23 +124,19 @@ export class Rests {
   /** Has one request go first where holds are as they are asked for. Answers how many there were. */
   async probe(prefix: string, which: (hold: Hold) => boolean): Promise<number> {
     const found = (await this.#holds(prefix)).filter((hold) => !hold.probing && which(hold))
-    for (const { lane } of found) await this.#queue.release({ group: GROUP, lane, probe: true })
+    for (const { lane } of found) await release(this.#queue, { group: GROUP, lane, probe: true })
     return found.length
   }
 
   /** Ends all holds of an owner. */
   async forget(prefix: string): Promise<void> {
-    for (const { lane } of await this.#holds(prefix)) await this.#queue.release({ group: GROUP, lane })
+    for (const { lane } of await this.#holds(prefix)) await release(this.#queue, { group: GROUP, lane })
   }
 
   async #holds(prefix: string): Promise<readonly Hold[]> {
-    const holds: Hold[] = []
-    const read = (cursor?: string): Promise<LanesPage> => this.#queue.lanes({ group: GROUP, prefix, cursor })
-    for await (const { lanes } of pages(read)) {
-      // That of the name itself is another matter: see `Session`.
-      for (const { lane, holds: all } of lanes) if (lane !== prefix) holds.push(...all)
-    }
-    return holds.filter(({ group }) => group === GROUP)
+    // That of the name itself is another matter: see `Session`.
+    const all = (await lanesOf(this.#queue, prefix)).filter(({ lane }) => lane !== prefix)
+    return all.flatMap(({ holds }) => holds).filter(({ group }) => group === GROUP)
   }
 }
 

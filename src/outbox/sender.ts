@@ -1,7 +1,16 @@
 import { onAbort } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
-import type { ErrorCode, HandlerContext, ListedMessage, Message, Queue } from '../core.ts'
+import {
+  type ErrorCode,
+  type HandlerContext,
+  type ListedMessage,
+  type Message,
+  type Queue,
+  edit,
+  list,
+  resume,
+} from '../lean/index.ts'
 import { hasCode } from '../trouble.ts'
 import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
@@ -292,7 +301,7 @@ export class Sender {
     if (this.#means.queue.guarantees.parking ?? true) {
       await parkWith(message, verdict)
       // A newer one of its id that came meanwhile would hide it: it goes once more, and then that one goes in its place.
-      if (await this.#isReplaced(message)) await this.#means.queue.resume([message.id])
+      if (await this.#isReplaced(message)) await resume(this.#means.queue, [message.id])
       return 'parked'
     }
     await message.reject({ reason: verdict.reason })
@@ -334,7 +343,7 @@ export class Sender {
     await parkWith(message, verdict)
     for (const waiter of waiters) Object.assign(waiter, { version, state: 'stored' })
     const headers = { ...message.headers, [EDITS]: `${edits + 1}` }
-    await queue.edit(message.id, payload, { headers, maxAttempts: message.maxAttempts })
+    await edit(queue, message.id, payload, { headers, maxAttempts: message.maxAttempts })
     this.#tell(message, 'retrying', response, reason)
     return true
   }
@@ -342,7 +351,7 @@ export class Sender {
   /** Whether a newer request of the same id waits behind this one. */
   async #isReplaced({ id, timestamp, attempt: count }: Message<OutboxPayload>): Promise<boolean> {
     try {
-      const { messages } = await this.#means.queue.list({ ids: [id], bodies: false })
+      const { messages } = await list(this.#means.queue, { ids: [id], bodies: false })
       // Both may be of the same millisecond.
       const isOther = (one: ListedMessage<OutboxPayload>): boolean =>
         one.timestamp !== timestamp || one.attempt < count

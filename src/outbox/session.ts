@@ -1,9 +1,8 @@
 import type { Clock } from '../clock.ts'
-import type { HoldPlace, LanesPage, Message, Queue } from '../core.ts'
-import { pages } from './pages.ts'
+import { type HoldPlace, type Message, type Queue, hold, release } from '../lean/index.ts'
+import { GROUP, laneNamed, lanesOf } from './lanes.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
-import { GROUP } from './rests.ts'
 import { until } from './until.ts'
 
 /** Answers who uses the program now: an id of their account, or nothing while nobody is logged in. */
@@ -80,7 +79,7 @@ export class Session {
   /** The owner is back. */
   async unbar(): Promise<void> {
     if (!this.#hasLanes) return
-    await this.#queue.release(this.#bar)
+    await release(this.#queue, this.#bar)
     this.#barred = false
     this.#tell()
   }
@@ -88,8 +87,7 @@ export class Session {
   /** Whether the owner has signed out, in whatever context. */
   async isBarred(): Promise<boolean> {
     const { prefix } = this
-    const { lanes } = await this.#queue.lanes({ group: GROUP, prefix, limit: 1 })
-    const barred = lanes[0]?.lane === prefix && lanes[0].holds.length > 0
+    const barred = ((await laneNamed(this.#queue, prefix))?.holds.length ?? 0) > 0
     // Where it is over is found out by `look`: this answer may be older than what was done here meanwhile.
     if (barred && prefix === this.prefix) this.#close()
     return barred
@@ -129,19 +127,15 @@ export class Session {
 
   /** Has nothing of the owner begin any more, in whatever context. */
   async bar(): Promise<void> {
-    await this.#queue.hold({ ...this.#bar, reason: 'signed out' })
+    await hold(this.#queue, { ...this.#bar, reason: 'signed out' })
     if (this.#ask !== undefined) this.#close()
   }
 
   /** Resolves when no context has anything of an owner any more. */
   async allEnded(prefix: string): Promise<void> {
-    await until(this.#queue, this.#clock, async () => !(await this.#isLeased(prefix)))
-  }
-
-  async #isLeased(prefix: string): Promise<boolean> {
-    const read = (cursor?: string): Promise<LanesPage> => this.#queue.lanes({ group: GROUP, prefix, cursor })
-    for await (const { lanes } of pages(read)) if (lanes.some(({ leased }) => leased > 0)) return true
-    return false
+    await until(this.#queue, this.#clock, async () =>
+      (await lanesOf(this.#queue, prefix)).every(({ leased }) => leased === 0),
+    )
   }
 }
 

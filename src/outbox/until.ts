@@ -1,6 +1,6 @@
 import { onAbort } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
-import type { Queue } from '../core.ts'
+import { type Queue, watch } from '../lean/index.ts'
 import { coalesce } from './coalesce.ts'
 import type { OutboxPayload } from './request.ts'
 
@@ -36,7 +36,7 @@ export function until(
         if (!over) end(() => reject(error))
       }
     })
-    const unwatch = queue.watch(look)
+    const unwatch = watch(queue, look)
     const unhook = signal && onAbort(signal, abort)
     if (signal?.aborted) abort()
     else look()

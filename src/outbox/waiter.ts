@@ -1,4 +1,4 @@
-import type { ListPage, ListedMessage, Queue } from '../core.ts'
+import { type ListPage, type ListedMessage, type Queue, list, result } from '../lean/index.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import { WAITS } from './family.ts'
@@ -68,7 +68,7 @@ export class Waiters {
     const ids = [...new Set(waiting.map(({ id }) => id))]
     const found = new Map<string, ListedMessage<OutboxPayload>>()
     const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
-      this.#queue.list({ ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
+      list(this.#queue, { ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
     for await (const { messages } of pages(read))
       for (const message of messages) found.set(message.id, message)
     const rests = new Map<string, Promise<StoredState | undefined>>()
@@ -111,9 +111,9 @@ export class Waiters {
 
   async #endOf(id: string): Promise<StoredState> {
     const keeps = this.#queue.guarantees.results ?? true
-    const result = keeps ? await this.#queue.result(id) : undefined
-    if (result?.status === 'done') return 'accepted'
-    if (result?.status === 'dead') return result.reason === 'expired' ? 'expired' : 'dead'
+    const end = keeps ? await result(this.#queue, id) : undefined
+    if (end?.status === 'done') return 'accepted'
+    if (end?.status === 'dead') return end.reason === 'expired' ? 'expired' : 'dead'
     return 'purged'
   }
 }

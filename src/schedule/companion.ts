@@ -2,8 +2,9 @@ import type { Batcher } from '../batcher.ts'
 import type { Context } from '../context.ts'
 import { QuaysideError } from '../errors.ts'
 import type { Message } from '../message.ts'
-import { batcherOf } from '../producer.ts'
-import { Queue, contextOf } from '../queue.ts'
+import { batcherOf } from '../lean/producer.ts'
+import { contextOf } from '../lean/queue.ts'
+import { Queue } from '../queue.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 
@@ -88,7 +89,7 @@ export class Companion {
       }))
       return new Promise<readonly AppendResult[]>((resolve, reject) => this.#sends.add(all, resolve, reject))
     })
-    main.activity.count('sent', results.length)
+    main.activity?.count('sent', results.length)
     return results.filter(({ status }) => status === 'stored').length
   }
 

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
-import { STEP, listParts } from '../listed.ts'
+import { listParts } from '../listed.ts'
+import { STEP } from '../parts.ts'
 import type { ListedMessage, NewMessage } from '../storage.ts'
 import type { When } from './when.ts'
 

@@ -11,6 +11,7 @@ import * as inspectorServer from '../../inspector/server/index.ts'
 import * as script from '../../presets/service-worker.ts'
 import * as workbox from '../../presets/workbox.ts'
 import * as core from '../../src/core.ts'
+import * as lean from '../../src/lean/index.ts'
 import * as encryption from '../../src/encryption/index.ts'
 import * as quayside from '../../src/index.ts'
 import * as openTelemetry from '../../src/opentelemetry/index.ts'
@@ -62,6 +63,35 @@ test('quayside/core exports the same, with a Queue that needs a storage', async 
   expect(() => new core.Queue('orders', undefined as never)).toThrow('options must be an object')
   await using queue = new core.Queue<number>('orders', { storage: new memory.MemoryAdapter() })
   expect((await queue.createProducer().send(1)).status).toBe('stored')
+})
+
+test('quayside/lean exports the classes on which the others are built, and functions beside them', () => {
+  expect(names(lean)).toEqual([
+    'cancel',
+    'Consumer',
+    'deadLetters',
+    'DeadLetters',
+    'drain',
+    'edit',
+    'hold',
+    'lanes',
+    'limitLanes',
+    'list',
+    'Message',
+    'messages',
+    'Producer',
+    'purge',
+    'QuaysideError',
+    'Queue',
+    'release',
+    'result',
+    'resume',
+    'retryNow',
+    'run',
+    'stats',
+    'takeOnly',
+    'watch',
+  ])
 })
 
 test('quayside/memory exports the adapter', () => {
@@ -147,10 +177,16 @@ test('quayside/segments exports what authors of stores need', () => {
 })
 
 test('the members of the classes are those of the documentation, and no others', () => {
-  const members = (type: { readonly prototype: object }): string[] =>
-    names(Object.getOwnPropertyDescriptors(type.prototype)).filter((name) => name !== 'constructor')
+  const own = (prototype: object): string[] =>
+    names(Object.getOwnPropertyDescriptors(prototype)).filter((name) => name !== 'constructor')
+  const members = (type: { readonly prototype: object }): string[] => own(type.prototype)
+  /** With those of the lean class on which it is built. */
+  const all = (type: { readonly prototype: object }): string[] => {
+    const inherited = own(Object.getPrototypeOf(type.prototype) as object)
+    return [...new Set([...inherited, ...members(type)])].toSorted((a, b) => a.localeCompare(b, 'en'))
+  }
   expect(members(quayside.Queue)).toEqual([])
-  expect(members(core.Queue)).toEqual([
+  expect(all(core.Queue)).toEqual([
     'cancel',
     'close',
     'createConsumer',
@@ -172,8 +208,8 @@ test('the members of the classes are those of the documentation, and no others',
     'watch',
   ])
   expect(Symbol.asyncDispose in quayside.Queue.prototype).toBe(true)
-  expect(members(quayside.Producer)).toEqual(['send', 'sendBatch', 'within'])
-  expect(members(quayside.Consumer)).toEqual([
+  expect(all(quayside.Producer)).toEqual(['send', 'sendBatch', 'within'])
+  expect(all(quayside.Consumer)).toEqual([
     'ack',
     'ackBatch',
     'drain',
@@ -195,6 +231,25 @@ test('the members of the classes are those of the documentation, and no others',
     'run',
   ])
   expect(Symbol.asyncIterator in quayside.Consumer.prototype).toBe(true)
+  expect(members(lean.Queue)).toEqual(['close', 'createConsumer', 'createProducer', 'guarantees'])
+  expect(members(lean.Producer)).toEqual(['send', 'sendBatch'])
+  expect(members(lean.Consumer)).toEqual([
+    'ack',
+    'ackBatch',
+    'extend',
+    'join',
+    'nack',
+    'nackBatch',
+    'park',
+    'pause',
+    'paused',
+    'progress',
+    'receive',
+    'receiveBatch',
+    'reject',
+    'resume',
+  ])
+  expect(lean.Message).toBe(quayside.Message)
   expect(members(quayside.Message)).toEqual([
     'ack',
     'extend',

@@ -1,0 +1,398 @@
+import { onAbort } from '../aborts.ts'
+import { take } from '../ask.ts'
+import {
+  checkArray,
+  checkBoolean,
+  checkCount,
+  checkMs,
+  checkNothing,
+  checkOptions,
+  checkPositiveMs,
+  checkSignal,
+  checkText,
+  checkWaitMs,
+  invalid,
+} from '../check.ts'
+import type { Context } from '../context.ts'
+import type { Unit } from '../desk.ts'
+import { Hand } from '../hand.ts'
+import {
+  type AckOptions,
+  type Attempts,
+  type Lease,
+  type Message,
+  type NackOptions,
+  type ParkOptions,
+  type RejectOptions,
+  type SettleOptions,
+  type Settler,
+  leaseOf,
+  receiptOf,
+  settlerOf,
+  staleError,
+  ticketOf,
+} from '../message.ts'
+import { encodeData, encodeResult } from '../outcomes.ts'
+import { type ConsumerSettings, Reader } from '../reader.ts'
+import type { RetryPolicy } from '../retry.ts'
+import type { SettleResult, Settlement } from '../storage.ts'
+
+export interface ConsumerOptions {
+  /**
+   * How long a message belongs to this consumer once it is delivered, in ms; then others get it, unless the lease was
+   * extended. `run` and `drain` extend it while a handler works. Longer than handlers need and shorter than you
+   * want to wait for the messages of a consumer that died. @defaultValue 30,000
+   */
+  readonly leaseMs?: number | undefined
+  /** How often, and after how long, a failed delivery is tried again. */
+  readonly retry?: RetryPolicy | undefined
+  /**
+   * Where the group starts, if this consumer is the first of it. `earliest`: with the first message that is still
+   * retained. `latest`: with messages sent from now on, unless it is the queue's first group, which gets everything.
+   * @defaultValue 'earliest'
+   */
+  readonly from?: 'earliest' | 'latest' | undefined
+  /** How long dead letters that this consumer makes are kept, in ms; then they are deleted. @defaultValue for ever */
+  readonly deadForMs?: number | undefined
+}
+
+export interface ReceiveOptions {
+  /**
+   * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. What an async codec or schema has not read
+   * by then is handed back, without losing an attempt. Who waits tries again while the storage
+   * fails in a way that it may get over, and rejects with its error if it still does at the end. What is not read after 15
+   * minutes has failed its attempt, however long the wait. @defaultValue 0
+   */
+  readonly waitMs?: number | undefined
+  /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What settles a message: the message, or its {@link Message.receipt}. */
+export type Settled<T> = Message<T> | string
+
+/** How a message is settled by hand. */
+type Settling = 'ack' | 'nack' | 'reject' | 'park' | 'extend'
+/** What the name of a method ends with if it is one for many messages. */
+type Batch = '' | 'Batch'
+
+const NO_OPTIONS = {}
+
+const FOREIGN =
+  'a message must be one that this consumer received (its own ack(), nack(), … always find the right one), or the receipt of one'
+
+const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
+const SETTLE_OPTIONS = { signal: checkSignal }
+const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean, ...SETTLE_OPTIONS }
+const ACK_OPTIONS = { result: checkNothing, ...SETTLE_OPTIONS }
+const PARK_OPTIONS = { reason: checkText, data: checkNothing, ...SETTLE_OPTIONS }
+const REJECT_OPTIONS = { reason: checkText, ...SETTLE_OPTIONS }
+
+/** Lets those see how a consumer takes and settles who take in its name, and nobody else. */
+export let readerOf: <T>(consumer: Consumer<T>) => Reader<T>
+
+/** Receives the messages of a queue for one group, in which each message goes to one consumer. */
+export class Consumer<T> implements Settler {
+  readonly group: string
+  readonly #reader: Reader<T>
+
+  static {
+    readerOf = (consumer) => consumer.#reader
+  }
+
+  /** @internal Made by {@link Queue.createConsumer}. */
+  constructor(context: Context<T>, settings: ConsumerSettings) {
+    this.group = settings.group
+    this.#reader = new Reader(context, settings, this)
+  }
+
+  /**
+   * Makes the group now, if it is not there yet: from then on it gets every message. Whatever is done next on the `Queue`
+   * object does so too; this is for a start at which others, with objects of their own, may be quicker, and finish with a
+   * message before this group exists.
+   */
+  async join(): Promise<void> {
+    const { context, line } = this.#reader
+    const { terms } = line
+    await context.use('join', (view) => view.claim({ group: this.group, limit: 0, ...terms }))
+  }
+
+  /**
+   * Takes the next message, if there is one: `undefined` says that nothing is ready. It belongs to this consumer until its
+   * lease ends: settle it before.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`,
+   * `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used. The signal's reason, once it is aborted.
+   */
+  receive(options?: ReceiveOptions): Promise<Message<T> | undefined> {
+    return this.#receive('receive', 1, firstOf, options)
+  }
+
+  /** Takes up to `limit` messages. With `waitMs` it waits for the first, not for the batch to fill. @throws as {@link receive} */
+  receiveBatch(limit: number, options?: ReceiveOptions): Promise<Message<T>[]> {
+    return this.#receive('receiveBatch', limit, allOf, options)
+  }
+
+  #receive<R>(
+    tried: string,
+    limit: number,
+    answerOf: (messages: readonly Message<T>[]) => R,
+    options: ReceiveOptions = NO_OPTIONS,
+  ): Promise<R> {
+    try {
+      checkCount(tried, 'limit', limit)
+      checkOptions(tried, options, RECEIVE_OPTIONS)
+      const { waitMs = 0, signal } = options
+      signal?.throwIfAborted()
+      return take(this.#reader, { tried, limit, waitMs, signal }, answerOf)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Done: the group has finished with the message.
+   *
+   * @param message Its {@link Message.receipt} does as well: from another request or process, on any consumer of the group.
+   * @throws {@link QuaysideError} `UNSERIALIZABLE`, `TOO_LARGE`: the result cannot be kept; nothing was changed. `STALE_RECEIPT`: its lease is over and somebody else was given it, it was cancelled, or it
+   * was settled before; `stale` has its id. Nothing was changed. And what {@link receive} throws when the storage cannot be
+   * used; then it may be tried again.
+   */
+  ack(message: Settled<T>, options?: AckOptions): Promise<void> {
+    try {
+      if (options !== undefined) checkOptions('ack', options, ACK_OPTIONS)
+      if (options?.result !== undefined) return this.#ackWith(message, options)
+      return this.#settle('ack', '', [message], ackOf, options) as Promise<void>
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async #ackWith(message: Settled<T>, options: AckOptions): Promise<void> {
+    // Whoever sends a message decides whether anything of it is kept. Who has a receipt only does not know.
+    const keeps = !this.#isOwn(message) || message.keepMs !== undefined
+    const { codec } = this.#reader.context.options
+    const value = keeps ? await encodeResult('ack', codec, options.result) : undefined
+    await this.#settle('ack', '', [message], (receipt) => ({ receipt, kind: 'ack', value }), options)
+  }
+
+  /**
+   * Acks messages in one write. Where some are stale the others are acked all the same: `stale` of the error has the ids of
+   * those that were not.
+   *
+   * @throws as {@link ack}
+   */
+  async ackBatch(messages: readonly Settled<T>[], options?: SettleOptions): Promise<void> {
+    checkArray('ackBatch', 'messages', messages)
+    if (options !== undefined) checkOptions('ackBatch', options, SETTLE_OPTIONS)
+    await this.#settle('ack', 'Batch', messages, ackOf, options)
+  }
+
+  /**
+   * Not done: deliver it again, after `delayMs` or what the retry policy says. If this was its last attempt it becomes a
+   * dead letter, `exhausted`.
+   *
+   * @throws as {@link ack}
+   */
+  nack(message: Settled<T>, options?: NackOptions): Promise<void> {
+    return this.#nack('', [message], options)
+  }
+
+  /** As {@link nack}, for messages, in one write. */
+  nackBatch(messages: readonly Settled<T>[], options?: NackOptions): Promise<void> {
+    return this.#nack('Batch', messages, options)
+  }
+
+  async #nack(batch: Batch, messages: readonly Settled<T>[], options: NackOptions = {}): Promise<void> {
+    const tried = `nack${batch}`
+    checkArray(tried, 'messages', messages)
+    checkOptions(tried, options, NACK_OPTIONS)
+    await this.#settle(
+      'nack',
+      batch,
+      messages,
+      (receipt, attempts) => this.#reader.failureOf(receipt, attempts, options),
+      options,
+    )
+  }
+
+  /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
+  async reject(message: Settled<T>, options: RejectOptions = {}): Promise<void> {
+    checkOptions('reject', options, REJECT_OPTIONS)
+    const { reason } = options
+    await this.#settle(
+      'reject',
+      '',
+      [message],
+      (receipt) => this.#reader.deadOf(receipt, 'rejected', reason),
+      options,
+    )
+  }
+
+  /**
+   * It waits for a person or a fix: it keeps its place, is handed to nobody, blocks its ordering key, and is listed as `parked`
+   * with what is said here, until {@link Queue.resume}, {@link Queue.edit} or {@link Queue.cancel}. It never goes on by itself,
+   * but may expire.
+   *
+   * @throws as {@link ack}, and `INVALID_ARGUMENT`, `UNSERIALIZABLE`, `TOO_LARGE`, `UNSUPPORTED`: nothing was changed.
+   */
+  async park(message: Settled<T>, options: ParkOptions): Promise<void> {
+    const tried = 'park'
+    checkOptions(tried, options, PARK_OPTIONS)
+    const { reason } = options
+    checkText(tried, 'reason', reason)
+    const reader = this.#reader
+    reader.context.require(tried, 'parking')
+    const data = encodeData(tried, options.data)
+    await this.#settle(tried, '', [message], (receipt) => reader.parkOf(receipt, reason, data), options)
+  }
+
+  /**
+   * Tells how far the handler of a message is: what {@link Queue.result} answers with until it has ended. Calls are cheap: the
+   * storage is told of the last one within a second, together with an extension of the lease. Resolves when it is taken in.
+   *
+   * @param value Whatever the queue's codec can carry, 128 KiB at most.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: also where the message was sent without `keepMs`. `UNSERIALIZABLE`,
+   * `TOO_LARGE`. `STALE_RECEIPT`: it was settled, or is lost.
+   */
+  async progress(message: Message<T>, value: unknown): Promise<void> {
+    const tried = 'progress'
+    if (!this.#isOwn(message)) throw invalid(tried, FOREIGN, message)
+    if (message.keepMs === undefined)
+      throw invalid(tried, 'the message must keep what becomes of it: send it with keepMs', message.keepMs)
+    if (value === undefined) throw invalid(tried, 'value must be something', value)
+    const lease = leaseOf(message)
+    const { context, desk, line } = this.#reader
+    const turn = ++lease.told
+    const body = await encodeResult(tried, context.options.codec, value)
+    if (lease.settled || lease.gone) throw staleError(tried, [message.id])
+    // A later one may have been encoded sooner.
+    if (turn === lease.told) desk.report(new Hand(message, line.terms.leaseMs, context.now()), body!)
+  }
+
+  /**
+   * Keeps the message for `leaseMs` from now. Answers with the {@link Message.receipt} that holds from then on.
+   *
+   * @throws as {@link ack}
+   */
+  async extend(message: Settled<T>, leaseMs: number, options?: SettleOptions): Promise<string> {
+    checkPositiveMs('extend', 'leaseMs', leaseMs)
+    if (options !== undefined) checkOptions('extend', options, SETTLE_OPTIONS)
+    const renewed = await this.#settle(
+      'extend',
+      '',
+      [message],
+      (receipt) => ({ receipt, kind: 'extend', leaseMs }),
+      options,
+    )
+    if (typeof message === 'string') {
+      const ticket = ticketOf(message)!
+      return receiptOf(renewed ?? ticket.receipt, ticket)
+    }
+    leaseOf(message).until = this.#reader.context.now() + leaseMs
+    return message.receipt
+  }
+
+  /** Answers with the receipt that holds from now on, where the first of them got a new one. */
+  #settle(
+    name: Settling,
+    batch: Batch,
+    messages: readonly Settled<T>[],
+    settlementOf: (receipt: string, attempts: Attempts) => Settlement,
+    { signal }: SettleOptions = NO_OPTIONS,
+  ): Promise<string | undefined> {
+    const { context, desk } = this.#reader
+    // What is none of its messages is refused below.
+    const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
+    return context.observe(name, this.group, batch !== '', show, () => {
+      return new Promise((resolve, reject) => {
+        const tried = name + batch
+        // All of it may throw, so it comes before anything is noted.
+        signal?.throwIfAborted()
+        /** Of those that nobody has settled before. */
+        const leases: Lease[] = []
+        let gone = 0
+        const settlements = messages.map((message) => {
+          if (this.#isOwn(message)) {
+            const lease = leaseOf(message)
+            if (lease.gone) gone++
+            if (!lease.settled && name !== 'extend') leases.push(lease)
+            return settlementOf(lease.receipt, message)
+          }
+          const ticket = typeof message === 'string' ? ticketOf(message) : undefined
+          if (ticket === undefined) throw invalid(tried, FOREIGN, message)
+          return settlementOf(ticket.receipt, ticket)
+        })
+        if (messages.length === 0) return resolve(undefined)
+        // What was taken from its handler must not be settled by it before whoever took it has done so.
+        if (gone === messages.length) throw staleError(tried, messages.map(idOf))
+        for (const lease of leases) lease.settled = true
+        const unit: Unit<T> = {
+          settlements,
+          unsure: false,
+          settled: (results, from) => {
+            offAbort?.()
+            const stale: string[] = []
+            for (let i = 0; i < messages.length; i++)
+              if (this.#note(messages[i]!, settlements[i]!, results[from + i]!))
+                stale.push(idOf(messages[i]!))
+            if (stale.length === 0) resolve(results[from]!.receipt)
+            else reject(staleError(tried, stale, messages.length - stale.length))
+          },
+          failed: (error) => {
+            offAbort?.()
+            // It may be tried again: by its handler, or by the loop that called it.
+            for (const lease of leases) lease.settled = lease.gone
+            reject(error)
+          },
+        }
+        const offAbort =
+          signal &&
+          onAbort(signal, () => {
+            desk.drop(unit)
+            unit.failed(signal.reason)
+          })
+        desk.settle(unit)
+      })
+    })
+  }
+
+  #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
+    return this.#reader.note(typeof message === 'string' ? undefined : leaseOf(message), settlement, result)
+  }
+
+  #isOwn(message: Settled<T>): message is Message<T> {
+    return settlerOf(message) === this
+  }
+
+  /** Takes no more messages until {@link resume}. What was delivered goes on; `receive` waits, or answers with nothing. */
+  pause(): void {
+    this.#reader.paused = true
+    this.#reader.desk.poke()
+  }
+
+  resume(): void {
+    this.#reader.paused = false
+    this.#reader.desk.poke()
+  }
+
+  get paused(): boolean {
+    return this.#reader.paused
+  }
+}
+
+function ackOf(receipt: string): Settlement {
+  return { receipt, kind: 'ack' }
+}
+
+function idOf(message: Settled<unknown>): string {
+  return typeof message === 'string' ? message : message.id
+}
+
+function firstOf<T>(messages: readonly Message<T>[]): Message<T> | undefined {
+  return messages[0]
+}
+
+function allOf<T>(messages: readonly Message<T>[]): Message<T>[] {
+  return messages as Message<T>[]
+}

@@ -1,0 +1,203 @@
+import { Batcher } from '../batcher.ts'
+import {
+  type Check,
+  type Checks,
+  byteLength,
+  checkArray,
+  checkNothing,
+  checkOptions,
+  checkSignal,
+  checkSize,
+} from '../check.ts'
+import type { Context } from '../context.ts'
+import { QuaysideError } from '../errors.ts'
+import { MESSAGE } from '../message-checks.ts'
+import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
+import { measure, prepare } from '../prepare.ts'
+import type { AppendResult, NewMessage } from '../storage.ts'
+
+export type SendResult = AppendResult
+
+const SEND_OPTIONS = { ...MESSAGE, signal: checkSignal }
+/** What a message of a batch may have. */
+export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>, Check>> = {
+  payload: checkNothing,
+  ...MESSAGE,
+}
+
+/** Sends messages to a queue. */
+export class Producer<T> {
+  readonly #context: Context<T>
+  readonly #batcher: Batcher<NewMessage, AppendResult>
+
+  /** @internal Made by {@link Queue.createProducer}. */
+  constructor(context: Context<T>) {
+    this.#context = context
+    this.#batcher = batcherOf(context)
+  }
+
+  /**
+   * Stores a message. Resolves when it is as durable as the storage promises. Calls that are made while one is under way
+   * share the next write.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`:
+   * nothing was stored. `QUOTA_EXCEEDED`: no room, nothing was stored. `CLOSED`, `LOCKED`, `CORRUPT`,
+   * `STORAGE_UNAVAILABLE`, `TIMEOUT`: the storage could not be used. `STORAGE_FAILED`: it broke; whether the message was
+   * stored is unknown; sending it again is safe with the same `id` and a `dedupeMs`. The signal's reason, if it is aborted
+   * before the storage was asked: nothing was stored.
+   */
+  send(payload: T, options?: SendOptions): Promise<SendResult> {
+    try {
+      if (options !== undefined) checkOptions('send', options, SEND_OPTIONS)
+      options?.signal?.throwIfAborted()
+      return this.#observe(false, [options], (drafts) => {
+        const message = this.#prepare('send', payload, options, drafts?.[0])
+        const messages = message instanceof Promise ? message.then((ready) => [ready]) : [message]
+        return this.#store(messages, firstOf, options?.signal)
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Stores messages in one write, all or none. Answers in their order.
+   *
+   * @throws as {@link send}, and `TOO_LARGE` where the batch has more messages or bytes than the storage takes at once.
+   */
+  async sendBatch(
+    messages: readonly BatchMessage<T>[],
+    options: SendBatchOptions = {},
+  ): Promise<SendResult[]> {
+    checkArray('sendBatch', 'messages', messages)
+    checkOptions('sendBatch', options, { signal: checkSignal })
+    const { maxBatch } = this.#context.guarantees
+    checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
+    this.#context.admit('sendBatch')
+    const { signal } = options
+    signal?.throwIfAborted()
+    if (messages.length === 0) return []
+    return await this.#observe(true, messages, (drafts) =>
+      this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),
+    )
+  }
+
+  #prepare(
+    tried: string,
+    payload: T,
+    options: MessageOptions | undefined,
+    draft: Draft | undefined,
+  ): NewMessage | Promise<NewMessage> {
+    this.#context.admit(tried)
+    return prepare(this.#context, tried, payload, options, (draft ?? options)?.headers)
+  }
+
+  #prepareBatch(
+    messages: readonly BatchMessage<T>[],
+    drafts: readonly Draft[] | undefined,
+  ): readonly NewMessage[] | Promise<readonly NewMessage[]> {
+    const prepared = messages.map((message, i) => {
+      try {
+        const tried = `sendBatch, message ${i}`
+        checkOptions(tried, message, BATCH_MESSAGE)
+        return this.#prepare(tried, message.payload, message, drafts?.[i])
+      } catch (error) {
+        // Not thrown: then nobody would listen to a schema that refuses another message later.
+        return Promise.reject(error)
+      }
+    })
+    // Most schemas and codecs answer at once.
+    if (prepared.every(isReady)) return this.#checkTogether(prepared)
+    return Promise.all(prepared.map((one) => Promise.resolve(one))).then((all) => this.#checkTogether(all))
+  }
+
+  /** Sends messages under the eyes of whoever observes the queue, and shows them the ids that they got. */
+  #observe<R extends SendResult | SendResult[]>(
+    batch: boolean,
+    all: readonly (MessageOptions | undefined)[],
+    send: (drafts?: readonly Draft[]) => Promise<R>,
+  ): Promise<R> {
+    if (this.#context.options.instrumentation === undefined) return send()
+    // Options of a batch may be anything at all here: they are checked later.
+    const show = (): Draft[] =>
+      all.map((one) => ({ id: one?.id, lane: one?.lane, headers: { ...one?.headers } }))
+    return this.#context.observe('send', undefined, batch, show, (drafts) => {
+      const sent = send(drafts)
+      return sent.then((results) => {
+        for (const [i, { id }] of [results].flat().entries()) drafts![i]!.id = id
+        return results
+      })
+    })
+  }
+
+  /** Puts messages into the order of sending, before they are ready even. */
+  #store<R>(
+    messages: readonly NewMessage[] | Promise<readonly NewMessage[]>,
+    answer: (results: readonly SendResult[]) => R,
+    signal: AbortSignal | undefined,
+  ): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#batcher.add(
+        messages,
+        (results) => {
+          this.#context.activity?.count('sent', results.length)
+          resolve(answer(results))
+        },
+        reject,
+        signal,
+      )
+    })
+  }
+
+  /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
+  #checkTogether(messages: readonly NewMessage[]): readonly NewMessage[] {
+    const { maxBatchBytes } = this.#context.guarantees
+    if (messages.length > 1 && maxBatchBytes < Infinity && sum(messages, atMost) > maxBatchBytes)
+      checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
+    return messages
+  }
+}
+
+/** Where messages become appends, as many at a time as the storage takes. */
+export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendResult> {
+  return new Batcher({
+    write: (messages) => context.append(messages),
+    max: () => context.guarantees.maxBatch,
+    weigh: (messages) => sum(messages, atMost),
+    maxWeight: () => context.guarantees.maxBatchBytes,
+    nameOf: ({ id }) => id,
+    opening: () => context.opening('send'),
+    isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
+    busy: context.batchers,
+  })
+}
+
+/** A message that is about to be sent, for whoever observes it. */
+interface Draft {
+  id: string | undefined
+  readonly lane: string | undefined
+  headers: Record<string, string>
+}
+
+/** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */
+function atMost(text: string): number {
+  return text.length * 3
+}
+
+/** The bytes of all messages together: bodies, ids, keys, lanes and headers. */
+function sum(messages: readonly NewMessage[], ofText: (text: string) => number): number {
+  let bytes = 0
+  for (const { body, id = '', key = '', lane = '', headers } of messages) {
+    bytes += measure(body, ofText) + ofText(id) + ofText(key) + ofText(lane)
+    for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
+  }
+  return bytes
+}
+
+function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessage {
+  return !(message instanceof Promise)
+}
+
+function firstOf(results: readonly SendResult[]): SendResult {
+  return results[0]!
+}
