@@ -2,7 +2,7 @@ import { type Queue, contextOf } from './lean/queue.ts'
 import { inParts } from './parts.ts'
 
 /** Drops messages that are not done, in every group. See `cancel` of the `Queue` of `quayside`, which this is. */
-export async function cancel(queue: Queue, ids: readonly string[]): Promise<boolean[]> {
+export async function cancel(queue: Queue<unknown>, ids: readonly string[]): Promise<boolean[]> {
   const context = contextOf(queue)
   context.require('cancel', 'cancellation')
   return await inParts(context, 'cancel', ids, async (view, part) => {

@@ -26,7 +26,7 @@ const waiting = new WeakMap<Context<unknown>, Map<string, Results<unknown>>>()
 
 /** What became of a message. See `result` of the `Queue` of `quayside`, which this is. */
 export async function result<R = unknown>(
-  queue: Queue,
+  queue: Queue<unknown>,
   id: string,
   options: ResultOptions = {},
 ): Promise<Result<R> | undefined> {

@@ -11,7 +11,7 @@ export interface RetryNowOptions {
 
 /** Ends the wait of messages for their retry. See `retryNow` of the `Queue` of `quayside`, which this is. */
 export async function retryNow(
-  queue: Queue,
+  queue: Queue<unknown>,
   ids?: readonly string[],
   options: RetryNowOptions = {},
 ): Promise<number> {

@@ -11,6 +11,6 @@ import type { StorageStats } from './storage.ts'
 export interface QueueStats extends StorageStats, ActivityReport {}
 
 /** Counts of all groups. Never looks at every message, and changes nothing. */
-export async function stats(queue: Queue): Promise<StorageStats> {
+export async function stats(queue: Queue<unknown>): Promise<StorageStats> {
   return await contextOf(queue).use('stats', (view) => view.stats())
 }

@@ -41,7 +41,7 @@ export interface QueueOptions<T> {
   readonly clock?: Clock | undefined
   /** Random numbers from 0 up to 1, for the jitter of retries. @defaultValue `Math.random` */
   readonly random?: (() => number) | undefined
-  /** Makes a fresh UUID v7, from which the ids of a batch are made. @defaultValue one of the time in ms and 74 random bits */
+  /** Makes a fresh UUID v7, from which the ids of a batch are made. @defaultValue `v7` of the package `uuid` */
   readonly id?: (() => string) | undefined
   /** Is called around each operation, to measure and to trace it. @defaultValue nobody observes */
   readonly instrumentation?: Instrumentation | undefined

@@ -1,3 +1,4 @@
+import { v7 } from 'uuid'
 import { onAbort } from '../aborts.ts'
 import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
@@ -25,7 +26,6 @@ import {
   limitLanes,
   takeOnly,
 } from '../lean/index.ts'
-import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
@@ -239,17 +239,7 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const {
-      id = uuid(),
-      after,
-      meta,
-      delayMs,
-      maxDelayMs,
-      expiresInMs,
-      maxAttempts,
-      replace,
-      dedupeMs,
-    } = init
+    const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { destination } = this.#rules
     if (after !== undefined) {

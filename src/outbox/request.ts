@@ -1,7 +1,7 @@
+import { v7 } from 'uuid'
 import { invalid } from '../check.ts'
 import { QuaysideError } from '../lean/index.ts'
 import { errorText } from '../errors.ts'
-import { uuid } from '../message-id.ts'
 import { hasCode } from '../trouble.ts'
 import { headerSafe } from './header-safe.ts'
 import { readBody, tooLarge } from './body.ts'
@@ -103,7 +103,7 @@ export async function pack(
     else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
   }
   // What replaces a request is another request: a server that knows the first must not take it for the same.
-  const version = init.replace ? uuid() : undefined
+  const version = init.replace ? v7() : undefined
   const stored: StoredRequest = {
     method,
     url,
