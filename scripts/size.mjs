@@ -1,7 +1,8 @@
 // npm run size: what a user's bundle grows by, dependencies included, minified and compressed, against a budget.
 // With --all also each subpath whole, without a budget.
 // A budget is raised only in a commit that says why.
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -208,11 +209,31 @@ export async function bundle(code) {
   })
   const { output } = await build.generate({ format: 'es' })
   await build.close()
-  const { code: minified } = await minify(output[0].code, { module: true, ecma: 2020 })
-  return {
+  return await sizesOf(output[0].code)
+}
+
+const CACHE = new URL('../node_modules/.cache/sizes/', import.meta.url)
+const TERSER = JSON.parse(
+  readFileSync(new URL('../node_modules/terser/package.json', import.meta.url), 'utf8'),
+).version
+
+/** To minify takes nearly all of the time: what was measured once is not measured again. */
+async function sizesOf(code) {
+  const hash = createHash('sha256').update(`${TERSER} ${process.versions.zlib} ${code}`).digest('hex')
+  const file = new URL(`${hash}.json`, CACHE)
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    // Never measured.
+  }
+  const { code: minified } = await minify(code, { module: true, ecma: 2020 })
+  const sizes = {
     minified: Buffer.byteLength(minified),
     gzipped: gzipSync(minified, { level: 9 }).length,
   }
+  mkdirSync(CACHE, { recursive: true })
+  writeFileSync(file, JSON.stringify(sizes))
+  return sizes
 }
 
 /** What the code costs more than that which is there besides. */

@@ -13,6 +13,6 @@ const factoryOf = (later: boolean): ConformanceFactory => ({
 })
 
 registerConformance('a byte store', factoryOf(false), { quick: 'core' })
-registerHistories('a byte store', factoryOf(false), { runs: { quick: 100, full: 1000 } })
+registerHistories('a byte store', factoryOf(false), { runs: { quick: 60, full: 1000 } })
 registerConformance('a byte store whose reads take time', factoryOf(true), { quick: 'core' })
-registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 50, full: 500 } })
+registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 30, full: 500 } })

@@ -29,7 +29,7 @@ const EXCEPTIONS = {
 registerConformance('cloudflare-kv in memory', declared)
 registerConformance('cloudflare-kv in memory, without lag', consistent, { exceptions: EXCEPTIONS })
 registerHistories('cloudflare-kv in memory, without lag', consistent, {
-  runs: { quick: 300, full: 1000 },
+  runs: { quick: 150, full: 1000 },
   groups: 1,
 })
 
@@ -51,6 +51,6 @@ registerConformanceIn('cloudflare-kv in workerd, without lag', consistent, suite
   quick: 'core',
 })
 registerHistoriesIn('cloudflare-kv in workerd, without lag', suiteAt('/?consistent'), {
-  runs: { quick: 30, full: 100 },
+  runs: { quick: 15, full: 100 },
   groups: 1,
 })

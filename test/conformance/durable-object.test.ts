@@ -26,7 +26,7 @@ function declared(guarantees: ConformanceFactory['guarantees']): ConformanceFact
 describe('in one object', () => {
   const name = 'durable-object'
   registerConformanceIn(name, declared(GUARANTEES), () => suite(1))
-  registerHistoriesIn(name, () => suite(1), { runs: { quick: 40, full: 300 } })
+  registerHistoriesIn(name, () => suite(1), { runs: { quick: 20, full: 300 } })
 })
 
 const APART: Exceptions = Object.fromEntries([
@@ -54,6 +54,6 @@ describe('with answers of few bytes', () => {
   })
   afterAll(() => small.close())
   registerHistoriesIn('durable-object with small answers', () => suite(1, small), {
-    runs: { quick: 10, full: 60 },
+    runs: { quick: 8, full: 60 },
   })
 })

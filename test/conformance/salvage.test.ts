@@ -32,4 +32,4 @@ const salvaged: ConformanceFactory = {
 }
 
 registerConformance('fs, salvaged at each reopening', salvaged, { quick: 'core' })
-registerHistories('fs, salvaged at each reopening', salvaged, { runs: { quick: 75, full: 500 }, lanes: 2 })
+registerHistories('fs, salvaged at each reopening', salvaged, { runs: { quick: 40, full: 500 }, lanes: 2 })

@@ -5,4 +5,4 @@ const normal = factory({ durability: 'normal' })
 
 // The engine is that of files, whose cases all run; histories find what is not.
 registerConformance('sqlite with normal', normal, { quick: 'core' })
-registerHistories('sqlite with normal', normal, { runs: { quick: 40, full: 2000 }, maxSteps: 20, lanes: 2 })
+registerHistories('sqlite with normal', normal, { runs: { quick: 25, full: 2000 }, maxSteps: 20, lanes: 2 })

@@ -11,7 +11,7 @@ const ALL = conformanceCases(referenceWith())
 const isQuick = ({ name }: { readonly name: string }): boolean => !name.startsWith('bulk')
 
 registerCases('reference', effort({ quick: ALL.filter(isQuick), full: ALL }))
-registerHistories('reference', referenceWith(), { runs: { quick: 300, full: 300 } })
+registerHistories('reference', referenceWith(), { runs: { quick: 150, full: 300 } })
 
 describe('a storage is found out that', () => {
   /** Cases by their place, the shortest first: what is wrong is found in little time. */

@@ -13,4 +13,4 @@ const waiting: ConformanceFactory = {
 }
 
 registerConformance('waiting', waiting, { quick: 'core' })
-registerHistories('waiting', waiting, { runs: { quick: 100, full: 300 }, lanes: 4 })
+registerHistories('waiting', waiting, { runs: { quick: 50, full: 300 }, lanes: 4 })

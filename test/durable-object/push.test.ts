@@ -29,7 +29,8 @@ async function until(queue: string, holds: (state: State) => boolean, withinMs =
     const state = await worker.call<State>('seen', queue).catch((error: unknown) => {
       if (late) throw error
     })
-    if (state !== undefined && (late || holds(state))) return state
+    if (state !== undefined && holds(state)) return state
+    if (late) throw new Error(`${queue}: not so within ${withinMs} ms: ${JSON.stringify(state)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
@@ -72,13 +73,15 @@ test('a handler may settle messages itself; the rest of the batch is as it ends'
 })
 
 test('leases are extended while a handler works, and an alarm is set for when they end', async () => {
-  await send('slow', { name: 'slow', takes: 4000 })
-  await until('slow', ({ seen }) => seen.length > 0)
-  await new Promise((resolve) => setTimeout(resolve, 1500))
-  const { states, alarmAt } = await until('slow', () => true)
+  await send('slow', { name: 'slow', waits: true })
+  const { states, alarmAt } = await until(
+    'slow',
+    ({ seen }) => seen.length > 0 && Date.now() - seen[0]!.at > 1500,
+  )
   expect(states).toEqual(['leased'])
   // Should the object end now, and the platform give up, this wakes it.
   expect(alarmAt).not.toBeNull()
+  await worker.call('release', 'slow')
   const { seen } = await until('slow', isEmpty)
   expect(seen).toHaveLength(1)
 })

@@ -180,15 +180,16 @@ describe('a conflict', () => {
       if (number === 1) return response.destroy()
       return response.writeHead(++works < 3 ? 409 : 200).end()
     })
-    const { outbox, clock, told } = setUpOutbox()
+    const { outbox, queue, clock, told } = setUpOutbox()
     const stop = outbox.start()
     await outbox.store(origin, post('1'))
-    await told('retrying')
-    for (let i = 0; i < 20 && arrived.length < 4; i++) {
-      await clock.advance(2000)
-      await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let times = 1; times < 4; times++) {
+      await told('retrying', times)
+      const [message] = (await queue.list()).messages
+      await clock.advance(message!.nextInMs!)
     }
     expect(await told('accepted')).toMatchObject({ status: 200 })
+    expect(arrived.length).toBe(4)
     await stop()
   })
 

@@ -27,7 +27,7 @@ export function absence({ has }: Runtime, { needs }: Column): string | undefined
   return needs === undefined || has.includes(needs) ? undefined : `needs ${needs}`
 }
 
-/** Runs every case of a storage in a runtime, or the core of them. Never rejects: what goes wrong is a failure. */
+/** Runs every case of a storage in a runtime, or the first of each section. Never rejects: what goes wrong is a failure. */
 export async function runCell(
   installed: InstalledPackage,
   runtime: Runtime,
@@ -50,7 +50,7 @@ export async function runCell(
     })
     const { suite } = session
     const cases = await inTime('the list of cases', suite.cases())
-    const core = new Set(which === 'core' ? coreOf(cases) : cases)
+    const core = new Set(which === 'core' ? coreOf(cases, 1) : cases)
     const rest = cases.entries()
     const lane = async (): Promise<void> => {
       for (const [i, one] of rest) {

@@ -1,17 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
@@ -47,7 +37,7 @@ export class InstalledPackage {
   }
 
   static install(): InstalledPackage {
-    buildIfNeeded()
+    npm('run', '--silent', 'build')
     const folder = mkdtempSync(join(tmpdir(), 'quayside-runtimes-'))
     const modules = join(folder, 'node_modules')
     mkdirSync(modules)
@@ -128,29 +118,6 @@ export class InstalledPackage {
     })
     return output[0].code
   }
-}
-
-/** Builds `dist` where it is missing, or older than what it is made of. */
-function buildIfNeeded(): void {
-  const built = changed('dist/src/index.js')
-  const folders = new Set([
-    'cli',
-    ...[...SOURCES.values()].map((source) => relative(ROOT, source).split(sep)[0]!),
-  ])
-  const sources = [...folders].flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
-  )
-  const newest = Math.max(...[...sources, 'package.json', 'rollup.config.js'].map(changed))
-  if (built > newest) return
-  console.log(
-    built === 0 ? 'dist is missing: building it' : 'dist is older than its sources: building it again',
-  )
-  npm('run', '--silent', 'build')
-}
-
-/** When a file was changed last. */
-function changed(path: string): number {
-  return statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function npm(...words: readonly string[]): string {

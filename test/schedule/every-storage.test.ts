@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../browser/support/bundle.ts'
 import { type Context, chromiumPage } from '../browser/support/contexts.ts'
+import { closeShared } from '../browser/support/shared.ts'
 import { kvFactory } from '../cloudflare-kv/support/factory.ts'
 import { ModelKV } from '../cloudflare-kv/support/model-kv.ts'
 import { factory as fsFactory } from '../conformance/factories/fs.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
     bundle('test/browser/pages/time.ts').then((script) => chromiumPage(script, 'time')),
   ])
 })
-afterAll(() => Promise.all([server?.stop(), worker?.close(), page?.close()]))
+afterAll(() => Promise.all([server?.stop(), worker?.close(), page?.close().then(closeShared)]))
 
 function here({ create }: ConformanceFactory): Time {
   const on = async <T>(run: (...on: Parameters<typeof live>) => Promise<T>): Promise<T> => {

@@ -4,7 +4,7 @@ import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { TABLES, type Table } from '../../src/segments/store.ts'
 import type { NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
-import { howMany } from '../support/effort.ts'
+import { effort, howMany } from '../support/effort.ts'
 import { type Dearest, Metered } from './metered.ts'
 
 const batchId = '019343f0-0000-7000-8000-000000000000'
@@ -252,7 +252,7 @@ async function sendAndFinish(q: QueueStorage, count: number, keepMs: number): Pr
 test('no step grows with the outcomes that end at once', { timeout: 120_000 }, async () => {
   const meter = new Metered()
   const q = await meter.open()
-  const count = howMany('OUTCOMES', { quick: 100_000, full: 1_000_000 })
+  const count = howMany('OUTCOMES', { quick: 20_000, full: 1_000_000 })
   const ids = await sendAndFinish(q, count, 1e9)
   expect((await meter.dearest(() => q.results('g', ids.slice(-256)))).rows).toBeLessThan(600)
   expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(10)
@@ -286,8 +286,9 @@ test('an ack does not look at messages that keep nothing, whatever others keep',
 test('no step grows with the parked messages that expire', async () => {
   const meter = new Metered()
   const q = await meter.open()
-  await send(q, 100_000, () => ({ expiresInMs: 100_000 }))
-  for (let i = 0; i < 100; i++) {
+  const count = effort({ quick: 20_000, full: 100_000 })
+  await send(q, count, () => ({ expiresInMs: 100_000 }))
+  for (let i = 0; i < count / 1000; i++) {
     const receipts = await claim(q, 'g', 1000)
     const parks = receipts.map((receipt) => ({ receipt, kind: 'park', reason: 'a fix' }) as const)
     expect((await meter.dearest(() => q.settle('g', parks))).rows).toBeLessThan(MOST_ROWS)
@@ -295,11 +296,11 @@ test('no step grows with the parked messages that expire', async () => {
   expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(10)
   meter.now += 100_000
   expect((await meter.dearest(() => q.stats())).rows).toBeLessThan(3000)
-  for (let i = 0; i < 410; i++) {
+  for (let i = 0; i < count / 250 + 10; i++) {
     expect((await meter.dearest(() => claim(q, 'g', 10))).rows).toBeLessThan(MOST_ROWS)
   }
   const { groups } = await q.stats()
-  expect([groups['g']!.parked, groups['g']!.dead]).toEqual([0, 100_000])
+  expect([groups['g']!.parked, groups['g']!.dead]).toEqual([0, count])
 })
 
 test('some of many parked messages are resumed, listed and edited at the cost of some', async () => {

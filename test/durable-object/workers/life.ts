@@ -20,6 +20,9 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export class Lively extends SpiedObject<Task> {
   /** What happened, in memory. */
   readonly events: string[] = []
+  /** When each message came, in ms. */
+  readonly #times: [name: string, at: number][] = []
+  #troubleLeft = 0
 
   override readonly push: PushOptions<Task> = {
     batchSize: 1,
@@ -36,6 +39,7 @@ export class Lively extends SpiedObject<Task> {
   override async onMessages([message]: readonly Message<Task>[], { signal }: PushContext): Promise<void> {
     const { name, does, always } = message!.payload
     this.events.push(`${name} ${message!.attempt}`)
+    this.#times.push([name, Date.now()])
     if (message!.attempt > 1 && !always) return
     if (does === 'hang') {
       signal.addEventListener('abort', () => {
@@ -52,6 +56,10 @@ export class Lively extends SpiedObject<Task> {
     if (does === 'give back') await message!.nack({ delayMs: 0, counts: false })
   }
 
+  times(of: string): number[] {
+    return this.#times.flatMap(([name, at]) => (name === of ? [at] : []))
+  }
+
   look(): string[] {
     return this.events
   }
@@ -60,13 +68,20 @@ export class Lively extends SpiedObject<Task> {
   trouble(times: number): void {
     const { storage } = this.ctx
     const run = storage.transactionSync.bind(storage)
-    let left = times
+    this.#troubleLeft = times
     Object.defineProperty(storage, 'transactionSync', {
       value: <T>(body: () => T): T => {
-        if (this.events.length > 0 && left-- > 0) throw new Error('a fault of the test')
+        if (this.events.length > 0 && this.#troubleLeft > 0) {
+          this.#troubleLeft--
+          throw new Error('a fault of the test')
+        }
         return run(body)
       },
     })
+  }
+
+  troubleLeft(): number {
+    return this.#troubleLeft
   }
 
   async loseAlarm(): Promise<void> {
@@ -100,7 +115,9 @@ interface Env {
 
 type LivelyStub = {
   look(): Promise<string[]>
+  times(of: string): Promise<number[]>
   trouble(times: number): Promise<void>
+  troubleLeft(): Promise<number>
   loseAlarm(): Promise<void>
 }
 
@@ -117,12 +134,20 @@ async function deleteQueue(namespace: SpiedNamespace, name: string): Promise<voi
 }
 
 /** Waits until something has happened. */
-async function until(env: Env, queue: string, holds: (events: string[]) => boolean): Promise<string[]> {
-  for (let i = 0; ; i++) {
+async function until(
+  env: Env,
+  queue: string,
+  holds: (events: string[]) => boolean | Promise<boolean>,
+): Promise<string[]> {
+  for (const end = Date.now() + 45_000; ; await sleep(20)) {
     const events = await lively(env, queue).look()
-    if (holds(events) || i === 400) return events
-    await sleep(20)
+    if (await holds(events)) return events
+    if (Date.now() > end) throw new Error(`${queue}: it did not come, after ${events.join(', ')}`)
   }
+}
+
+async function isEmpty(env: Env, queue: string): Promise<boolean> {
+  return (await queueOf(env.LIVELY, queue).stats()).messages === 0
 }
 
 async function errorOf(work: () => Promise<unknown>): Promise<{ code: unknown; message: string } | null> {
@@ -136,12 +161,11 @@ async function errorOf(work: () => Promise<unknown>): Promise<{ code: unknown; m
 }
 
 const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
-  async push(env, { queue, tasks, last }: { queue: string; tasks: Task[]; last: string }) {
+  async push(env, { queue, tasks }: { queue: string; tasks: Task[] }) {
     await queueOf(env.LIVELY, queue)
       .createProducer()
       .sendBatch(tasks.map((payload) => ({ payload })))
-    const events = await until(env, queue, (all) => all.includes(last))
-    await sleep(50)
+    const events = await until(env, queue, () => isEmpty(env, queue))
     const { groups, messages } = await queueOf(env.LIVELY, queue).stats()
     return { events, group: groups['default'], messages }
   },
@@ -150,21 +174,25 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
     await queueOf(env.LIVELY, queue).stats()
     await lively(env, queue).trouble(3)
     await queueOf(env.LIVELY, queue).createProducer().send({ name: 'a' })
-    const events = await until(env, queue, (all) => all.length > 2)
-    await sleep(500)
+    // Who looked at the queue sooner would have the trouble in its place.
+    await until(env, queue, async () => (await lively(env, queue).troubleLeft()) === 0)
+    const events = await until(env, queue, () => isEmpty(env, queue))
     const { groups } = await queueOf(env.LIVELY, queue).stats()
     return { events, group: groups['default'] }
   },
 
-  /** How often something comes that gets nowhere, in a second. */
-  async hot(env, { queue, does }: { queue: string; does: Task['does'] }) {
+  /** When something came that gets nowhere, again and again. */
+  async hot(env, { queue, does, count }: { queue: string; does: Task['does']; count: number }) {
     await queueOf(env.LIVELY, queue).createProducer().send({ name: 'a', does, always: true })
-    await sleep(1000)
+    const came = async (times: number): Promise<boolean> =>
+      (await lively(env, queue).times('a')).length >= times
+    await until(env, queue, () => came(count - 1))
     // What comes meanwhile does not end the pause.
     await queueOf(env.LIVELY, queue).createProducer().send({ name: 'b' })
-    const events = await lively(env, queue).look()
+    await until(env, queue, () => came(count))
+    const times = await lively(env, queue).times('a')
     await deleteQueue(env.LIVELY, queue)
-    return events.filter((event) => /^a \d/.test(event)).length
+    return times
   },
 
   async lost(env, queue: string) {

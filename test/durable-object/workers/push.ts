@@ -10,8 +10,8 @@ interface Task {
   /** Fails in so many first attempts. */
   readonly fail?: number
   readonly reject?: boolean
-  /** Takes so long, in ms. */
-  readonly takes?: number
+  /** Takes until it is released. */
+  readonly waits?: boolean
   /** Ends the object in so many first attempts. */
   readonly kill?: number
 }
@@ -34,6 +34,8 @@ export class Pushed extends SpiedObject<Task> {
     retry: { maxAttempts: 3, initialMs: 0 },
   }
 
+  #isReleased = false
+
   override async onMessages(messages: readonly Message<Task>[]): Promise<void> {
     const at = Date.now()
     // Kept by the platform, so that it survives the end of the object.
@@ -45,8 +47,8 @@ export class Pushed extends SpiedObject<Task> {
       seen.push({ name: payload.name, attempt, at, batch: messages.length })
     kv.put('seen', seen)
     for (const message of messages) {
-      const { takes, reject, kill = 0 } = message.payload
-      if (takes !== undefined) await sleep(takes)
+      const { waits, reject, kill = 0 } = message.payload
+      if (waits) while (!this.#isReleased) await sleep(20)
       if (message.attempt <= kill) {
         // What was seen is to be stored.
         await (this.ctx.storage as unknown as { sync(): Promise<void> }).sync()
@@ -56,6 +58,10 @@ export class Pushed extends SpiedObject<Task> {
     }
     const failing = messages.find(({ payload, attempt }) => attempt <= (payload.fail ?? 0))
     if (failing !== undefined) throw new Error(`${failing.payload.name} failed`)
+  }
+
+  release(): void {
+    this.#isReleased = true
   }
 
   seen(): Seen[] {
@@ -77,7 +83,9 @@ interface Sending {
   readonly tasks: readonly (Task & { readonly delayMs?: number; readonly key?: string })[]
 }
 
-type PushedStub = { [M in 'seen' | 'written' | 'alarmAt']: () => Promise<Awaited<ReturnType<Pushed[M]>>> }
+type PushedStub = {
+  [M in 'seen' | 'written' | 'alarmAt' | 'release']: () => Promise<Awaited<ReturnType<Pushed[M]>>>
+}
 
 const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
   async send(env, { queue, tasks }: Sending) {
@@ -111,6 +119,10 @@ const ACTIONS: Record<string, (env: Env, input: never) => Promise<unknown>> = {
       written: await stub.written(),
       alarmAt: await stub.alarmAt(),
     }
+  },
+
+  async release(env, queue: string) {
+    await (stubOf(env.PUSHED, queue) as unknown as PushedStub).release()
   },
 
   /** Appends, at each of which another call of the storage fails: those that set the alarm, too. */

@@ -12,6 +12,11 @@ interface Env {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 45_000; !holds(); await sleep(20))
+    if (Date.now() > end) throw new Error(`${what} did not come`)
+}
+
 async function send(queue: Queue<number>, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await queue.createProducer().send(i)
 }
@@ -57,22 +62,32 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env, other: Queue<numb
   },
 
   /** A view that watches over the end of its object. */
-  async reconnect(queue, env) {
+  async reconnect(queue, env, other) {
     let hints = 0
+    let others = 0
     const stop = queue.watch(() => hints++)
-    await sleep(400)
+    const stopOther = other.watch(() => others++)
+    // Each connection, also a new one, begins with a hint.
+    await until('the first connections', () => hints > 0 && others > 0)
+    const before = hints
+    const beforeOther = others
     await env.QUEUE.get(env.QUEUE.idFromName(queue.name) as never)
       .kill()
       .catch(() => undefined)
-    await sleep(2500)
-    const before = hints
+    await until('new connections', () => hints > before && others > beforeOther)
+    const again = hints
     await send(queue, 1)
-    await sleep(300)
+    await until('a hint', () => hints > again)
     stop()
     const stopped = hints
-    await send(queue, 1)
-    await sleep(300)
-    return { before, heard: stopped - before, afterStop: hints - stopped }
+    // Who still watches hears of it. More than once, because the first may be a hint of before.
+    for (let i = 0; i < 3; i++) {
+      const told = others
+      await send(queue, 1)
+      await until('a hint of the other', () => others > told)
+    }
+    stopOther()
+    return { heard: stopped - again, afterStop: hints - stopped }
   },
 }
 
