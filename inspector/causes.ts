@@ -11,8 +11,9 @@ export interface Cause {
 
 /** Nobody reads more of an error in a line. */
 const SHOWN = 500
-/** What differs from one message to the next: numbers, and ids with digits in them. */
-const PARTICULAR = /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b(?=[\w-]*\d)[\da-f-]{8,}\b|\d+/gi
+/** What differs from one message to the next: ids with digits in them, and numbers, but for the status of an answer. */
+const PARTICULAR =
+  /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b(?=[\w-]*\d)[\da-f-]{8,}\b|(?<!\bHTTP |\d)\d+/gi
 
 /** The first line of what a message died of, with `#` for whatever differs. */
 export function causeOf(letter: {

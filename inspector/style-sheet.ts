@@ -142,7 +142,7 @@ textarea {
   td[data-label]:not([data-label=''])::before {
     content: attr(data-label); content: attr(data-label) / '';
     float: inline-start; width: 6.5rem; margin-inline-start: -6.5rem; color: var(--muted) }
-  td.error:empty { display: none }
+  td[data-label]:empty { display: none }
   .state .next { display: inline; font-size: inherit }
   td.actions { padding-top: .4rem }
   td.actions button { min-height: 2.25rem; padding-inline: .9rem }

@@ -136,6 +136,19 @@ export const USES = [
     besides: `export * from 'quayside/core'`,
   },
   {
+    // 11 of it are the page that it serves, the element among them, as text.
+    name: 'inspector for servers, besides the core',
+    budget: 15 * kB,
+    besides: `export { Queue } from 'quayside/core'`,
+    code: `export { Queue } from 'quayside/core'
+           export * from 'quayside/inspector/server'`,
+  },
+  {
+    name: 'inspector element',
+    budget: 11 * kB,
+    code: `export * from 'quayside/inspector'`,
+  },
+  {
     name: 'core + Redis (Node)',
     code: `import { Queue } from 'quayside/core'
            import { RedisAdapter } from 'quayside/redis'

@@ -14,7 +14,7 @@ export type Permission = boolean | 'read'
 export interface InspectorHandlerOptions {
   /**
    * Is asked at each request who may use the inspector: `true`, all of it; `'read'`, to look only; `false`, nothing (403). Whoever
-   * looks sees payloads. To throw is to allow nothing. Ask the session or the login of your own tools here: there is no default.
+   * looks sees payloads. To throw is to allow nothing. Leave the body unread. Ask the session or the login of your own tools here: there is no default.
    */
   readonly allow: (request: Request) => Permission | Promise<Permission>
 }
@@ -89,8 +89,7 @@ export function inspectorHandler(
 
 async function permissionOf(allow: InspectorHandlerOptions['allow'], request: Request): Promise<Permission> {
   try {
-    // Whoever reads a body to decide has one of its own.
-    const answered = await allow(request.method === 'POST' ? request.clone() : request)
+    const answered = await allow(request)
     return answered === true || answered === 'read' ? answered : false
   } catch {
     return false

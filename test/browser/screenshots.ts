@@ -54,10 +54,12 @@ await tab.write(
 await page.locator('.note[data-state=delivered]').waitFor()
 await tab.write('Berth 4 is free from Thursday.')
 await page.locator('.note[data-state=delivered]').nth(1).waitFor()
-await tab.weather('Closed')
+await tab.weather('Closed', 'Island')
+await tab.to('Island')
 await tab.write('Ask for the crane on Friday, 07:30.')
 await page.locator('.note[data-state=failed]').waitFor()
-await tab.weather('Calm')
+await tab.weather('Calm', 'Island')
+await tab.to('Home port')
 await tab.flip()
 await tab.write(
   'Two boats for the survey, and the new timetable from the office door.',
@@ -73,7 +75,7 @@ await shoot(page, 'notes-phone-light')
 
 // The line is up again; one note is on its way.
 const held: (() => void)[] = []
-await page.route('**/api/notes', async (route) => {
+await page.route('**/api/port/notes', async (route) => {
   if (route.request().method() === 'POST') await new Promise<void>((resolve) => held.push(resolve))
   await route.continue()
 })
@@ -107,7 +109,8 @@ const inspector = await context.newPage()
 await inspector.setViewportSize({ width: 1180, height: 760 })
 await inspector.goto(site.origin)
 await inspector.getByRole('region', { name: 'Group stock' }).waitFor()
-await inspector.getByRole('row').filter({ hasText: 'refunds' }).getByRole('button').first().click()
+await inspector.getByText('Dead letters by error').click()
+await inspector.getByRole('row').filter({ hasText: 'kelvin' }).getByRole('button').first().click()
 for (const colorScheme of ['light', 'dark'] as const) {
   await inspector.emulateMedia({ colorScheme })
   await inspector.setViewportSize({ width: 1180, height: 900 })
@@ -115,5 +118,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
   await inspector.setViewportSize(PHONE)
   await shoot(inspector, `inspector-phone-${colorScheme}`)
 }
+await inspector.setViewportSize({ width: 1180, height: 700 })
+await inspector.emulateMedia({ colorScheme: 'light' })
+await inspector.getByRole('row').filter({ hasText: 'kelvin' }).getByRole('button', { name: 'Edit' }).click()
+await shoot(inspector, 'inspector-edit')
 await site.close()
 await context.close()

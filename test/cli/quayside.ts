@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { rolldown } from 'rolldown'
 import { ROOT } from '../support/sources.ts'
 
@@ -47,6 +49,27 @@ export async function quayside(
   child.stdin.on('error', () => {}) // It has read enough.
   child.stdin.end(input)
   return await new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })))
+}
+
+/** Starts a command that goes on until it is told to end. Resolves with its first line; `stop` with its exit code. */
+export async function started(
+  words: readonly string[],
+): Promise<{ readonly line: string; stop(): Promise<number | null> }> {
+  const child = spawn(process.execPath, [await (script ??= bundled()), ...words], {
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'close') as Promise<[number | null]>
+  const [line] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended])) as [
+    string,
+  ]
+  return {
+    line: String(line),
+    async stop() {
+      child.kill('SIGINT')
+      return (await ended)[0]
+    },
+  }
 }
 
 /** {@link quayside} that must work. Answers with its output. */

@@ -37,6 +37,15 @@ describe('list', () => {
     })
   })
 
+  test('leaves payloads out where nobody asks for them', async () => {
+    const it = setUp<string>()
+    await kill(it, 'x')
+    const { messages } = await it.queue.deadLetters().list({ bodies: false })
+    expect(messages).toMatchObject([{ payload: undefined, reason: 'rejected' }])
+    const wrong = it.queue.deadLetters().list({ bodies: 1 as never })
+    expect(await thrownBy(wrong)).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+
   test('pages through many, in the order of the queue', async () => {
     const all = setUp<number>()
     await kill(all, 1, 2, 3, 4, 5)

@@ -33,6 +33,25 @@ await producer.send(request('POST', 'refunds', { order: 1093, amount: 18.5 }))
 for (const message of await stock.receiveBatch(1)) {
   await message.reject({ reason: 'HTTP 422: {"error":"order 1093 was refunded before"}' })
 }
+// Two more that died of the same as each other, one that somebody has to mend, and customers who have lanes of their own.
+await producer.sendBatch([1101, 1102].map((id) => ({ payload: request('DELETE', `carts/${id}`, {}) })))
+for (const message of await stock.receiveBatch(2))
+  await message.reject({ reason: `HTTP 404: there is no cart ${message.timestamp % 1000}` })
+await producer.send({ to: 'kelvin@example,com', template: 'shipped', order: 1098 }, { key: 'mail' })
+for (const message of await stock.receiveBatch(1))
+  await message.park({ reason: 'the address has a comma', data: { field: 'to' } })
+await producer.sendBatch(
+  ['tenant-ada', 'tenant-bob', 'tenant-bob'].map((lane) => ({ payload: { sync: lane }, lane })),
+)
+await queue.hold({
+  group: 'stock',
+  lane: 'tenant-bob',
+  reason: 'complaints',
+  forMs: 90 * MINUTE,
+  probe: true,
+})
+for (const message of await stock.receiveBatch(1))
+  await message.nack({ reason: 'HTTP 503: try later', delayMs: 60 * MINUTE })
 pass(28 * MINUTE)
 await producer.sendBatch([{ ...order(64, 'pot-iron'), maxAttempts: 5 }])
 await producer.send(request('PUT', 'labels/1107', 'a label'))
