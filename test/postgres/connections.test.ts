@@ -159,7 +159,7 @@ test('a queue that others do not let go of is told of in time, and nothing was s
 })
 
 test.each<[string, () => Promise<Pool>]>([
-  ['no server', async () => poolOf('postgres://quayside@127.0.0.1:1/postgres')],
+  ['no server', async () => poolOf('postgres://tester@127.0.0.1:1/postgres')],
   ['no such database', async () => poolOf(server.url.replace(/postgres$/, 'nowhere'))],
   [
     'a pool that is in use',
