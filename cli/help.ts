@@ -2,8 +2,8 @@ import type { Command, Options } from './command.ts'
 import { EXIT_CODES } from './exit.ts'
 
 const TARGETS = `TARGET is the directory that a NodeFsAdapter was given, the SQLite file of a SQLiteAdapter, or the URL of a
-Redis server, redis://host:6379, with #prefix behind it if the RedisAdapter was given one. env:NAME is what that
-variable says, so that nobody sees a password. Looking at a directory (stats, list, lanes, peek, result, dead,
+Redis server, redis://host:6379, or of a PostgreSQL database, postgres://host/database, with #prefix or #schema behind
+it if the adapter was given one. env:NAME is what that variable says, so that nobody sees a password. Looking at a directory (stats, list, lanes, peek, result, dead,
 export, verify) works while a process owns it, and does not disturb that process. What changes a directory needs
 it alone.`
 

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
+import * as postgres from '../../adapters/postgres/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -117,6 +118,10 @@ test('quayside/fs exports the adapter, and what makes a damaged directory good',
 
 test('quayside/sqlite exports the adapter', () => {
   expect(names(sqlite)).toEqual(['markDone', 'once', 'SQLiteAdapter'])
+})
+
+test('quayside/postgres exports the adapter, and what marks messages', () => {
+  expect(names(postgres)).toEqual(['markDone', 'once', 'PostgresAdapter'])
 })
 
 test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {
