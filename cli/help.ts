@@ -2,10 +2,10 @@ import type { Command, Options } from './command.ts'
 import { EXIT_CODES } from './exit.ts'
 
 const TARGETS = `TARGET is the directory that a NodeFsAdapter was given, the SQLite file of a SQLiteAdapter, or the URL of a
-Redis server, redis://host:6379, with #prefix behind it if the RedisAdapter was given one. env:NAME is what that
-variable says, so that nobody sees a password. Looking at a directory (stats, list, lanes, peek, result, dead,
-export, inspect, verify) works while a process owns it, and does not disturb that process. What changes a directory needs
-it alone.`
+Redis server, redis://host:6379, or of a PostgreSQL database, postgres://host/database, with #prefix or #schema behind
+it if the adapter was given one. env:NAME is what that variable says, so that nobody sees a password. Looking at a
+directory (stats, list, lanes, peek, result, dead, export, inspect, verify) works while a process owns it, and does not
+disturb that process. What changes a directory needs it alone.`
 
 export function overview(commands: readonly Command[], version: string): string {
   return `quayside ${version}: looks into queues, and puts them right

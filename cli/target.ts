@@ -28,6 +28,8 @@ export type Purpose = 'read' | 'change' | 'create'
 export async function openTarget(word: string, purpose: Purpose): Promise<Target> {
   const name = targetOf(word)
   if (/^rediss?:\/\//.test(name)) return await (await import('./redis.ts')).openRedis(name)
+  if (/^postgres(ql)?:\/\//.test(name))
+    return await (await import('./postgres.ts')).openPostgres(name, purpose)
   if (/^[a-z][a-z+.-]*:\/\//i.test(name))
     throw new Stop(
       USAGE,

@@ -167,6 +167,12 @@ export const USES = [
            export const queue = new Queue('orders', { storage: new SQLiteAdapter('app.db') })`,
   },
   {
+    name: 'core + Postgres (Node)',
+    code: `import { Queue } from 'quayside/core'
+           import { PostgresAdapter } from 'quayside/postgres'
+           export const queue = (pool) => new Queue('orders', { storage: new PostgresAdapter(pool) })`,
+  },
+  {
     // Croner is 10 of it.
     name: 'schedules, besides the core',
     budget: 13.5 * kB,

@@ -20,7 +20,8 @@ export class Producer<T> extends LeanProducer<T> {
 
   /**
    * Sends in a transaction that the caller has begun on the database in which the storage lies, and commits: what it stores
-   * and the messages are there together, or not at all. What a transaction is says the storage; sqlite has them.
+   * and the messages are there together, or not at all. What a transaction is says the storage; sqlite and postgres
+   * have them.
    *
    * @throws {@link QuaysideError} `UNSUPPORTED`, `INVALID_ARGUMENT`.
    */

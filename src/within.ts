@@ -20,7 +20,7 @@ export class TransactionProducer<T> {
     if (storage.appendWithin === undefined)
       throw new QuaysideError(
         'UNSUPPORTED',
-        `within: the storage ${storage.guarantees.name} has no transactions that a program can share; sqlite has`,
+        `within: the storage ${storage.guarantees.name} has no transactions that a program can share; sqlite and postgres have`,
       )
     this.#context = context
     this.#transaction = transaction

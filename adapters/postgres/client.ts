@@ -10,8 +10,10 @@ export interface PostgresQuery {
 /** A client of a {@link PostgresPool}, as `pool.connect()` of `pg` brings it. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<unknown>
-  on(event: string, listener: (detail: unknown) => void): unknown
-  removeListener(event: string, listener: (detail: unknown) => void): unknown
+  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+  on(event: 'notification', listener: (told: { readonly payload?: string | undefined }) => void): unknown
+  // oxlint-disable-next-line typescript/no-explicit-any -- As emitters of Node have it.
+  removeListener(event: string, listener: (...details: any[]) => void): unknown
   /** `true`: the connection is of no use any more. */
   release(destroy?: boolean): void
 }

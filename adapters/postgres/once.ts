@@ -1,12 +1,12 @@
 import { keyBytes } from '../../src/segments/bytes/key-bytes.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
-import { type EmbeddedPostgres, type PostgresPool, type PostgresTransaction, isEmbedded } from './client.ts'
+import { type EmbeddedPostgres, type PostgresPool, checkTransaction, isEmbedded } from './client.ts'
 import { databaseOf } from './database-of.ts'
 import { isMissing } from './faults.ts'
 import { bytesLiteral } from './literals.ts'
 import { DEFAULT_SCHEMA, DEFAULT_TIMEOUT_MS } from './options.ts'
 import { type Names, ensureSchema, namesOf } from './schema.ts'
-import { checkOpen } from './within.ts'
+import { runWithin } from './within.ts'
 
 /** What a message must be known by: a `Message` is. */
 export interface Delivered {
@@ -54,7 +54,12 @@ export async function once(
 ): Promise<boolean> {
   const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
   const work = async (client: PostgresWork): Promise<boolean> => {
-    const isFirst = await mark(client, names, message, options)
+    const isFirst = await client.query(markSql(names, message, options)).then(
+      ({ rows }) => rows.length > 0,
+      (error: unknown) => {
+        throw isMissing(error) ? new NoMarks('there are no tables', { cause: error }) : error
+      },
+    )
     if (isFirst) await effects(client)
     return isFirst
   }
@@ -83,32 +88,25 @@ export async function markDone(
   options: OnceOptions = {},
 ): Promise<boolean> {
   const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
-  await checkOpen('markDone', transaction, names.done)
-  return await mark(transaction as PostgresTransaction, names, message, options)
+  checkTransaction('markDone', transaction)
+  const sql = markSql(names, message, options)
+  return (await runWithin('markDone', transaction, names.done, () => transaction.query(sql))).length > 0
 }
 
 /** The tables are not there. */
 class NoMarks extends Error {}
 
-async function mark(
-  client: PostgresTransaction,
+/** Marks a message, and answers with a row if it was not marked before. */
+function markSql(
   { done }: Names,
   { queue, group, id, timestamp }: Delivered,
   { keepMs = WEEK_MS }: OnceOptions,
-): Promise<boolean> {
+): string {
   const name = bytesLiteral(keyBytes([queue, group, id, timestamp]))
   const until = `clock_timestamp() + interval '${Math.min(keepMs, MAX_DURATION_MS)} milliseconds'`
   // Others may be forgetting the same ones.
   const over = `SELECT message FROM ${done} WHERE until < clock_timestamp() ORDER BY until LIMIT 4 FOR UPDATE SKIP LOCKED`
-  try {
-    const { rows } = await client.query(
-      `WITH forgotten AS (DELETE FROM ${done} WHERE message IN (${over})) INSERT INTO ${done} VALUES (${name}, ${until}) ON CONFLICT DO NOTHING RETURNING 1 AS first`,
-    )
-    return rows.length > 0
-  } catch (error) {
-    if (isMissing(error)) throw new NoMarks('there are no tables', { cause: error })
-    throw error
-  }
+  return `WITH forgotten AS (DELETE FROM ${done} WHERE message IN (${over})) INSERT INTO ${done} VALUES (${name}, ${until}) ON CONFLICT DO NOTHING RETURNING 1 AS first`
 }
 
 /** Runs `work` in a transaction on a client of the pool. */

@@ -69,8 +69,8 @@ export class PoolDatabase implements Database {
   async #listen(channel: string, heard: (payload: string) => void, lost: () => void): Promise<Listening> {
     const connection = await this.#connect()
     const { client } = connection
-    const onNotification = (detail: unknown): void =>
-      heard((detail as { readonly payload?: string }).payload ?? '')
+    const onNotification = ({ payload }: { readonly payload?: string | undefined }): void =>
+      heard(payload ?? '')
     client.on('notification', onNotification)
     client.on('error', lost)
     client.on('end', lost)

@@ -26,21 +26,27 @@ export async function putInbox(
   const [key, value] = byteRow(...handOver(messages, options))
   checkTransaction(TRIED, transaction)
   const place = placed === undefined ? '' : ` WHERE id = '${await placed()}'`
-  await checkOpen(TRIED, transaction, names.rows)
   const name = bytesLiteral(new TextEncoder().encode(queue))
   const put = `INSERT INTO ${names.rows} SELECT ${name}::bytea, ${bytesLiteral(key)}::bytea, ${bytesLiteral(value)}::bytea FROM here RETURNING 1`
   // Told when it is committed, and only then.
-  const { rows } = await (transaction as PostgresTransaction).query(
-    `WITH here AS (SELECT id FROM ${names.place}${place}), put AS (${put}) SELECT ${tellSql(names.schema, queue)} FROM put`,
-  )
+  const sql = `WITH here AS (SELECT id FROM ${names.place}${place}), put AS (${put}) SELECT ${tellSql(names.schema, queue)} FROM put`
+  const rows = await runWithin(TRIED, transaction, names.rows, () => transaction.query(sql))
   if (rows.length === 0) throw refused(TRIED, 'this client is of another database than the queue')
 }
 
-/** Whether a transaction is open, and our tables are in its database: only then may a table be locked, as a write does anyway. */
-export async function checkOpen(tried: string, transaction: object, table: string): Promise<void> {
+/** Runs a statement of ours in the transaction of somebody else, if one is open and our tables are in its database. */
+export async function runWithin(
+  tried: string,
+  transaction: PostgresTransaction,
+  table: string,
+  run: () => ReturnType<PostgresTransaction['query']>,
+): Promise<readonly object[]> {
   checkTransaction(tried, transaction)
   try {
-    await transaction.query(`LOCK TABLE ${table} IN ROW EXCLUSIVE MODE`)
+    if (typeof transaction.getTransactionStatus?.() !== 'string')
+      // One that does not know is asked for what the server refuses elsewhere, and a write does anyway.
+      await transaction.query(`LOCK TABLE ${table} IN ROW EXCLUSIVE MODE`)
+    return (await run()).rows
   } catch (thrown) {
     // Query builders wrap what the server said.
     const errors = [thrown, (thrown as { cause?: unknown } | undefined)?.cause]

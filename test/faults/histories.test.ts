@@ -4,12 +4,14 @@ import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
 import { startWorker } from '../durable-object/support/workerd.ts'
 import { smallDisk } from '../fs/small-disk.ts'
+import { startPostgres } from '../postgres/support/server.ts'
 import { startRedis } from '../redis/support/server.ts'
 import { CLOUDFLARE_KV } from './support/cloudflare-kv.ts'
 import { type FaultOptions, type FaultReport, runFaults } from './support/driver.ts'
 import { FS } from './support/fs.ts'
 import { fullDisk } from './support/full-disk.ts'
 import { MEMORY } from './support/memory.ts'
+import { postgres } from './support/postgres.ts'
 import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
@@ -76,6 +78,13 @@ test('redis keeps its promises while connections break', { timeout }, async () =
   const server = await startRedis()
   onTestFinished(() => server.stop())
   const storage = redis(server.url)
+  expectKept(storage.name, await runFaults(storage, options(0.3)))
+})
+
+test('postgres keeps its promises while connections break', { timeout }, async () => {
+  const server = await startPostgres({ fsync: false })
+  onTestFinished(() => server.stop())
+  const storage = postgres(server.url)
   expectKept(storage.name, await runFaults(storage, options(0.3)))
 })
 

@@ -1,3 +1,4 @@
+import { startPostgres } from '../postgres/support/server.ts'
 import { startRedis } from '../redis/support/server.ts'
 import { startFront } from '../redis-http/support/front.ts'
 import type { Facility, Runtime } from './runtime.ts'
@@ -27,6 +28,14 @@ export const COLUMNS: readonly Column[] = [
     options: ({ name }) => ({ durability: name === 'Node 24' ? 'fsync' : 'os' }),
   },
   { adapter: 'sqlite', needs: 'sqlite', options: () => ({ durability: 'normal' }) },
+  {
+    adapter: 'postgres',
+    needs: 'sockets',
+    async start() {
+      const server = await startPostgres({ fsync: false })
+      return { options: { url: server.url }, stop: () => server.stop() }
+    },
+  },
   {
     adapter: 'redis',
     needs: 'sockets',

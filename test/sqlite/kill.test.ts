@@ -8,46 +8,13 @@ import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { Queue } from '../../src/index.ts'
 import { report } from '../faults/support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
+import { KillLedger } from '../support/kill-ledger.ts'
 import { luck } from '../support/luck.ts'
 
 /** `KILLS=1000 npx vitest run test/sqlite/kill` for more. */
 const KILLS = howMany('KILLS', { quick: 10, full: 300 })
 const PROCESSES = effort({ quick: 3, full: 8 })
 const LEASE_MS = 1000
-
-/** What all processes have told. */
-class Ledger {
-  readonly stored: Set<number> = new Set()
-  readonly maybeAcked: Set<number> = new Set()
-  /** In which attempt. */
-  readonly acked: Map<number, number> = new Map()
-  readonly delivered: [n: number, attempt: number][] = []
-  readonly errors: string[] = []
-
-  /** The last line of a file may have been cut off by the kill. */
-  read(text: string): void {
-    for (const line of text.split('\n').slice(0, -1)) {
-      const [step, n, attempt] = line.split(' ')
-      if (step === 's') this.stored.add(Number(n))
-      else if (step === 'b') this.maybeAcked.add(Number(n))
-      else if (step === 'a') this.acked.set(Number(n), Number(attempt))
-      else if (step === 'd') this.delivered.push([Number(n), Number(attempt)])
-      else this.errors.push(line)
-    }
-  }
-
-  problems(left: readonly number[]): { lost: number[]; back: number[]; errors: string[] } {
-    const here = new Set(left)
-    return {
-      lost: [...this.stored].filter((n) => !here.has(n) && !this.maybeAcked.has(n)),
-      back: [
-        ...left.filter((n) => this.acked.has(n)),
-        ...this.delivered.filter(([n, attempt]) => attempt > (this.acked.get(n) ?? Infinity)).map(([n]) => n),
-      ],
-      errors: this.errors,
-    }
-  }
-}
 
 /** Everything that is still in the queue, once the leases of the dead have ended. */
 async function remaining(file: string): Promise<number[]> {
@@ -110,7 +77,7 @@ test(
     // The last ones all at once.
     for (const { number } of running) await expect.poll(() => linesOf(number)).toBeGreaterThan(20)
     await Promise.all(running.map((_, place) => kill(place)))
-    const ledger = new Ledger()
+    const ledger = new KillLedger()
     for (const name of readdirSync(directory))
       if (name.endsWith('.log')) ledger.read(readFileSync(join(directory, name), 'utf8'))
     const left = await remaining(file)

@@ -4,6 +4,7 @@ import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
 import * as keyValue from '../../adapters/key-value/index.ts'
+import * as postgres from '../../adapters/postgres/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -162,6 +163,10 @@ test('quayside/key-value exports the adapter', () => {
 
 test('quayside/sqlite exports the adapter', () => {
   expect(names(sqlite)).toEqual(['markDone', 'once', 'SQLiteAdapter'])
+})
+
+test('quayside/postgres exports the adapter, and what marks messages', () => {
+  expect(names(postgres)).toEqual(['markDone', 'once', 'PostgresAdapter'])
 })
 
 test('quayside/cloudflare-kv exports the adapter, and what its operations cost', () => {

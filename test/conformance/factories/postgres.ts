@@ -12,6 +12,7 @@ export function factory(
   const schemas = new Schemas(url)
   return {
     guarantees: new PostgresAdapter(new Pool()).guarantees,
+    realClock: ownClock,
     async create({ clock }) {
       pools ??= [new Pool({ connectionString: url }), new Pool({ connectionString: url })]
       const [one, two] = pools

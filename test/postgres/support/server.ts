@@ -29,7 +29,7 @@ export interface ServerOptions {
   readonly settings?: readonly string[]
 }
 
-const USER = 'quayside'
+const USER = 'tester'
 const START_MS = 120_000
 
 /** Starts a server of its own, on a free port of loopback and in a temporary folder. */
