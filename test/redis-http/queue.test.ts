@@ -1,6 +1,6 @@
 // Queues over HTTP as their users see them: what verbs cost, together with sockets, and what is behind the service.
 import { Redis } from '@upstash/redis'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { toWire } from '../../adapters/redis-http/wire.ts'
 import { RedisAdapter } from '../../adapters/redis/index.ts'
@@ -112,7 +112,7 @@ test('every verb is one request, once the server knows its script', async () => 
     stats: () => queue.stats(),
     cancel: () => queue.cancel(['x']),
     retryNow: () => queue.retryNow('g', ['x']),
-    results: () => queue.results!('g', ['x']),
+    results: () => queue.results('g', ['x']),
     purge: () => queue.purge(),
     delete: () => queue.delete(),
   }
@@ -193,7 +193,8 @@ describe('a server that evicts', () => {
     const { command } = http.connected
     await command('ACL', 'SETUSER', 'default', '-info')
     onTestFinished(async () => void (await command('ACL', 'SETUSER', 'default', '+@all')))
-    await (await http.adapter().open('q')).append([{ body: 'a' }], { batchId: uuid() })
+    const queue = await http.adapter().open('q')
+    expect(await queue.append([{ body: 'a' }], { batchId: uuid() })).toMatchObject([{ status: 'stored' }])
   })
 })
 
@@ -213,7 +214,7 @@ test('a fetch of the caller is used, and called without an owner', async () => {
     storage: http.adapter({
       fetch(this: unknown, ...args: Parameters<typeof fetch>) {
         expect(this).toBeUndefined()
-        urls.push(String(args[0]))
+        urls.push(args[0] as string)
         return fetch(...args)
       },
     }),
