@@ -155,8 +155,9 @@ export const USES = [
            export const queue = (client) => new Queue('orders', { storage: new RedisAdapter(client) })`,
   },
   {
-    // The aim is 11 kB. The core is 21; the scripts of all verbs are 34, and any verb may be the first that a server is sent.
+    // The aim is 11 kB. The core is 21; the scripts of all verbs are 33, and any verb may be the first that a server is sent.
     name: 'core + Redis over HTTP',
+    budget: 65.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { RedisHttpAdapter } from 'quayside/redis-http'
            export const queue = (env) => new Queue('orders', { storage: new RedisHttpAdapter(env) })`,
