@@ -1,5 +1,5 @@
 // npm run lua: makes adapters/redis/scripts.ts of the Lua sources beside it. A script is a file of `verbs`, with those of
-// `parts` that it includes, without comments and indentation.
+// `parts` that it includes, without comments and spaces that nothing needs.
 //
 // A script is run from its first line each time, so that making its functions is a part of the cost of every verb. A
 // function that is an upvalue of others makes that slower, and each number does too: the functions and constants of parts become
@@ -24,9 +24,13 @@ const CONSTANT = /^local ([A-Z_]{2,}) =/gm
 /** Strings, and names that are no fields. */
 const WORD = /'(?:\\.|[^'\\])*'|(?<![\w.:])[A-Za-z_]\w*/g
 
+/** Strings, and what needs no spaces around it. Minus does, which would make comments, and so do the dots behind a number. */
+const SPACED = /'(?:\\.|[^'\\])*'| ?([=~<>]=|[=<>+*/,{}()]) ?/g
+
 function strip(text) {
   const lines = text.split('\n').map((line) => line.trim().replace(/ -- .*$/, ''))
-  return `${lines.filter((line) => line !== '' && !line.startsWith('--')).join('\n')}\n`
+  const code = lines.filter((line) => line !== '' && !line.startsWith('--')).join('\n')
+  return `${code.replaceAll(SPACED, (found, sign) => sign ?? found)}\n`
 }
 
 /** Reads all sources: parts, verbs, the functions and constants of parts, and numbers by name, some of them others for tests. */

@@ -155,6 +155,14 @@ export const USES = [
            export const queue = (client) => new Queue('orders', { storage: new RedisAdapter(client) })`,
   },
   {
+    // The aim is 11 kB. The core is 21; the scripts of all verbs are 33, and any verb may be the first that a server is sent.
+    name: 'core + Redis over HTTP',
+    budget: 65.5 * kB,
+    code: `import { Queue } from 'quayside/core'
+           import { RedisHttpAdapter } from 'quayside/redis-http'
+           export const queue = (env) => new Queue('orders', { storage: new RedisHttpAdapter(env) })`,
+  },
+  {
     name: 'core + fs (Node)',
     code: `import { Queue } from 'quayside/core'
            import { NodeFsAdapter } from 'quayside/fs'

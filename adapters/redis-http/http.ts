@@ -166,10 +166,9 @@ async function request(
   }
 }
 
-/** What an error and those that led to it say. */
+/** What an error and those that led to it say. It may be of another realm. */
 function textsOf(error: unknown): string[] {
-  if (!(error instanceof Error)) return [String(error)]
-  const { code } = error as { code?: unknown }
-  const inner = error.cause === undefined ? [] : textsOf(error.cause)
-  return [error.message, ...(typeof code === 'string' ? [code] : []), ...inner]
+  const { message, code, cause } = (error ?? {}) as { message?: unknown; code?: unknown; cause?: unknown }
+  const texts = [message, code].filter((text) => typeof text === 'string')
+  return cause === undefined ? texts : [...texts, ...textsOf(cause)]
 }

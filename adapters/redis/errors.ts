@@ -35,7 +35,7 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   WRONGPASS: ['STORAGE_UNAVAILABLE', 'the password of the client is wrong'],
   NOPERM: [
     'STORAGE_UNAVAILABLE',
-    'the user of the client may not run scripts on these keys: see its ACL rules',
+    'the user of the client, or its token, may not run scripts on these keys: see the ACL rules, or take the token that may write',
   ],
 }
 

@@ -167,7 +167,8 @@ export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendRes
     maxWeight: () => context.guarantees.maxBatchBytes,
     nameOf: ({ id }) => id,
     opening: () => context.opening('send'),
-    isolates: (error) => error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED',
+    isolates: (error) =>
+      error instanceof QuaysideError && (error.code === 'QUOTA_EXCEEDED' || error.code === 'TOO_LARGE'),
     busy: context.batchers,
   })
 }

@@ -22,4 +22,4 @@ const overHttp: ConformanceFactory = {
 }
 
 registerConformance('redis over HTTP', overHttp)
-registerHistories('redis over HTTP', overHttp, { runs: { quick: 60, full: 1000 }, lanes: 8 })
+registerHistories('redis over HTTP', overHttp, { runs: { quick: 30, full: 1000 }, lanes: 8 })

@@ -8,31 +8,35 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, serve } from '../browser/support/site.ts'
+import { startFront } from '../redis-http/support/front.ts'
 import { startPostgres } from '../postgres/support/server.ts'
 import { startRedis } from '../redis/support/server.ts'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /**
  * Runs every `ts` snippet of the README and of the pages beside it as a program of its own, those marked `ts browser` in Chromium, those marked
- * `ts redis` and `ts postgres` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
+ * `ts redis`, `ts redis-http` and `ts postgres` with a server. What it prints must be what its comments say: `// → text` behind a `console.log`, or on lines
  * of its own.
  */
 const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()]
-type Where = 'Node' | 'Node with Redis' | 'Node with PostgreSQL' | 'Chromium'
+type Where = 'Node' | 'Node with Redis' | 'Node with Redis over HTTP' | 'Node with PostgreSQL' | 'Chromium'
 /** By what stands behind `ts`. */
 const PLACES: Record<string, Where> = {
   browser: 'Chromium',
   redis: 'Node with Redis',
+  'redis-http': 'Node with Redis over HTTP',
   postgres: 'Node with PostgreSQL',
 }
 const snippets = PAGES.flatMap((page) => {
   const text = readFileSync(join(ROOT, page), 'utf8')
-  return [...text.matchAll(/^```ts(?: (browser|redis|postgres))?\n(.*?)^```$/gms)].map((match) => ({
-    page,
-    where: PLACES[match[1] ?? ''] ?? 'Node',
-    code: match[2]!,
-    line: text.slice(0, match.index).split('\n').length,
-  }))
+  return [...text.matchAll(/^```ts(?: (browser|redis-http|redis|postgres))?\n(.*?)^```$/gms)].map(
+    (match) => ({
+      page,
+      where: PLACES[match[1] ?? ''] ?? 'Node',
+      code: match[2]!,
+      line: text.slice(0, match.index).split('\n').length,
+    }),
+  )
 })
 
 let directory: string
@@ -62,6 +66,20 @@ async function runWithRedis(file: string): Promise<string[]> {
   try {
     return await runInNode(file, { REDIS_URL: server.url })
   } finally {
+    await server.stop()
+  }
+}
+
+async function runOverHttp(file: string): Promise<string[]> {
+  const server = await startRedis()
+  const front = await startFront(server.url)
+  try {
+    return await runInNode(file, {
+      UPSTASH_REDIS_REST_URL: front.url,
+      UPSTASH_REDIS_REST_TOKEN: front.token,
+    })
+  } finally {
+    await front.stop()
     await server.stop()
   }
 }
@@ -103,6 +121,7 @@ async function runInChromium(file: string): Promise<string[]> {
 const RUN: Record<Where, (file: string) => Promise<string[]>> = {
   Node: runInNode,
   'Node with Redis': runWithRedis,
+  'Node with Redis over HTTP': runOverHttp,
   'Node with PostgreSQL': runWithPostgres,
   Chromium: runInChromium,
 }

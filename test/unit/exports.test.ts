@@ -5,6 +5,7 @@ import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
 import * as keyValue from '../../adapters/key-value/index.ts'
 import * as postgres from '../../adapters/postgres/index.ts'
+import * as redisHttp from '../../adapters/redis-http/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
 import * as inspector from '../../inspector/index.ts'
@@ -159,6 +160,10 @@ test('quayside/fs exports the adapter, and what makes a damaged directory good',
 
 test('quayside/key-value exports the adapter', () => {
   expect(names(keyValue)).toEqual(['KeyValueAdapter'])
+})
+
+test('quayside/redis-http exports the adapter', () => {
+  expect(names(redisHttp)).toEqual(['RedisHttpAdapter'])
 })
 
 test('quayside/sqlite exports the adapter', () => {

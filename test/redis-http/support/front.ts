@@ -81,6 +81,8 @@ export async function startFront(redisUrl: string, token: string = 'a-token-of-n
   }
 
   const server = createServer((request, response) => void handle(request, response))
+  // On a busy machine it would end connections that a request is on its way on.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const front: Front = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
