@@ -1,3 +1,4 @@
+import { soon } from './clock.ts'
 import { onAbort } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from './check.ts'
@@ -181,7 +182,7 @@ class Results<T> {
     if (this.#busy) return
     this.#busy = true
     // All that is asked for in one turn is one read.
-    queueMicrotask(() => {
+    soon(() => {
       this.#work().catch((bug: unknown) => {
         // A source of random numbers of somebody else's.
         this.#busy = false

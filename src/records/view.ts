@@ -1,3 +1,4 @@
+import { soon } from '../clock.ts'
 import { QuaysideError } from '../errors.ts'
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
 import type {
@@ -186,7 +187,7 @@ export class View implements QueueStorage {
     const ids = [...new Set(finished)]
     const hint: Hint | undefined =
       ids.length === 0 ? undefined : { finished: ids.length > MOST_IDS ? 'many' : ids }
-    for (const listener of listeners) queueMicrotask(() => listener(hint))
+    for (const listener of listeners) soon(() => listener(hint))
   }
 }
 

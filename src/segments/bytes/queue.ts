@@ -1,3 +1,4 @@
+import { soon } from '../../clock.ts'
 import { QuaysideError } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
 import { joinHints } from '../hints.ts'
@@ -186,7 +187,7 @@ export class ByteQueueStore implements QueueStore {
   }
 
   #changed(hint: Hint | undefined): void {
-    for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
+    for (const listener of this.#listeners) soon(() => listener(hint))
   }
 }
 
