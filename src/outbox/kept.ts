@@ -38,5 +38,6 @@ export function letGo(response: Response | undefined): void {
 
 async function readOn(response: Response | undefined): Promise<void> {
   const reader = response?.body?.getReader()
-  while (reader !== undefined && !(await reader.read()).done);
+  if (reader === undefined) return
+  while (!(await reader.read()).done);
 }

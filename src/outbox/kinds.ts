@@ -40,7 +40,8 @@ export function isUnknownBody(body: unknown): boolean {
 /** Whether `Request` takes this signal: that of Node takes none of jsdom's. */
 export function takes(signal: AbortSignal): boolean {
   try {
-    return new Request('http://localhost', { signal }) !== undefined
+    void new Request('http://localhost', { signal })
+    return true
   } catch {
     return false
   }
