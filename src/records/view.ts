@@ -1,4 +1,3 @@
-import { soon } from '../clock.ts'
 import { QuaysideError } from '../errors.ts'
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
 import type {
@@ -187,7 +186,7 @@ export class View implements QueueStorage {
     const ids = [...new Set(finished)]
     const hint: Hint | undefined =
       ids.length === 0 ? undefined : { finished: ids.length > MOST_IDS ? 'many' : ids }
-    for (const listener of listeners) soon(() => listener(hint))
+    for (const listener of listeners) void Promise.resolve().then(() => listener(hint))
   }
 }
 

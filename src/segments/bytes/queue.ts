@@ -1,4 +1,3 @@
-import { soon } from '../../clock.ts'
 import { QuaysideError } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
 import { joinHints } from '../hints.ts'
@@ -187,7 +186,7 @@ export class ByteQueueStore implements QueueStore {
   }
 
   #changed(hint: Hint | undefined): void {
-    for (const listener of this.#listeners) soon(() => listener(hint))
+    for (const listener of this.#listeners) void Promise.resolve().then(() => listener(hint))
   }
 }
 
