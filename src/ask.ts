@@ -1,5 +1,5 @@
 import { soon } from './clock.ts'
-import { onAbort, abortReason } from './aborts.ts'
+import { onAbort, abortReason, throwIfAborted } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
@@ -41,7 +41,7 @@ export function take<T, R>(
     if (context.isClosed) return Promise.reject(context.closedError(tried))
     return new Promise((resolve, reject) => {
       // Whoever observes may have taken its time.
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       const answer = (messages: readonly Message<T>[]): void => {
         seen?.push(...messages)
         resolve(answerOf(messages))
