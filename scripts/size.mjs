@@ -35,7 +35,8 @@ export const USES = [
     // The aim is 26 kB. The outbox and its worker are 13.5 of it, 9 more than before they knew persons and destinations: owners, holds,
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
     // what cannot be stored or streams 1. They were written to be right first.
-    budget: 69 * kB,
+    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
+    budget: 70 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -46,7 +47,8 @@ export const USES = [
   },
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
-    budget: 68 * kB,
+    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
+    budget: 68.5 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -60,7 +62,8 @@ export const USES = [
     // The aim is 21.5 kB. The engine is that of files and Durable Objects, 28 kB, made for bulk: every rule is there twice, for what lies in
     // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine.
     // That of memory, at less than half of it, is to come here as well.
-    budget: 55.25 * kB,
+    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
+    budget: 55.75 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -77,7 +80,8 @@ export const USES = [
     // The aim is 9 kB. The core alone is 21.
     name: 'core + Durable Object client',
     // The bundler that measures costs it 0.1 kB more than the one before.
-    budget: 26.75 * kB,
+    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
+    budget: 27 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
@@ -91,7 +95,8 @@ export const USES = [
   {
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
-    budget: 34 * kB,
+    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
+    budget: 34.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
@@ -123,7 +128,7 @@ export const USES = [
     name: 'core + key-value',
     // The engine is that of files, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
     // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first.
-    budget: 55.75 * kB,
+    budget: 56 * kB,
     code: `import { Queue } from 'quayside/core'
            import { KeyValueAdapter } from 'quayside/key-value'
            export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,

@@ -18,3 +18,20 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 function fire(this: AbortSignal): void {
   for (const callback of listeners.get(this)!) callback()
 }
+
+/** What a signal aborts with of itself. Engines of apps may have no `DOMException`. */
+export function abortError(text: string, name: 'AbortError' | 'TimeoutError'): Error {
+  if (typeof DOMException === 'function') return new DOMException(text, name)
+  const error = new Error(text)
+  error.name = name
+  return error
+}
+
+/** Why a signal is aborted: those of older apps do not say so. */
+export function abortReason(signal: AbortSignal): unknown {
+  return signal.reason === undefined ? abortError('This operation was aborted', 'AbortError') : signal.reason
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortReason(signal)
+}

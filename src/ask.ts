@@ -1,4 +1,5 @@
-import { onAbort } from './aborts.ts'
+import { soon } from './clock.ts'
+import { onAbort, abortReason, throwIfAborted } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
@@ -40,7 +41,7 @@ export function take<T, R>(
     if (context.isClosed) return Promise.reject(context.closedError(tried))
     return new Promise((resolve, reject) => {
       // Whoever observes may have taken its time.
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       const answer = (messages: readonly Message<T>[]): void => {
         seen?.push(...messages)
         resolve(answerOf(messages))
@@ -78,7 +79,7 @@ class Ask<T> implements Seat {
     this.#reader = reader
     this.#with = options
     this.waits = waitMs > 0
-    if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(signal.reason))
+    if (signal !== undefined) this.#offAbort = onAbort(signal, () => this.#end(abortReason(signal)))
     if (!this.waits || waitMs === Infinity) return
     const { context } = reader
     this.#until = context.now() + waitMs
@@ -182,7 +183,7 @@ class Ask<T> implements Seat {
       this.#trouble = error
       const { onError } = this.#with
       // Apart from what goes on here, which it must not break.
-      if (onError !== undefined) queueMicrotask(() => onError(error))
+      if (onError !== undefined) soon(() => onError(error))
     }
   }
 

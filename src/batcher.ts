@@ -1,4 +1,5 @@
-import { onAbort } from './aborts.ts'
+import { soon } from './clock.ts'
+import { onAbort, abortReason } from './aborts.ts'
 
 /** What one call wants done. */
 interface Unit<In, Out> {
@@ -64,7 +65,7 @@ export class Batcher<In, Out> implements Idling {
   ): void {
     const unit: Unit<In, Out> = { items: undefined, resolve, reject, offAbort: undefined }
     this.#waiting.push(unit)
-    if (signal !== undefined) unit.offAbort = onAbort(signal, () => this.#drop(unit, signal.reason))
+    if (signal !== undefined) unit.offAbort = onAbort(signal, () => this.#drop(unit, abortReason(signal)))
     if (items instanceof Promise) {
       this.#options.busy.add(this)
       items.then(
@@ -78,7 +79,7 @@ export class Batcher<In, Out> implements Idling {
       unit.items = items
       this.#wake()
     }
-    if (signal?.aborted) this.#drop(unit, signal.reason)
+    if (signal?.aborted) this.#drop(unit, abortReason(signal))
   }
 
   /** Rejects a call, if it still waits. */
@@ -95,7 +96,7 @@ export class Batcher<In, Out> implements Idling {
     if (this.#busy) return
     this.#busy = true
     this.#options.busy.add(this)
-    queueMicrotask(this.#next)
+    soon(this.#next)
   }
 
   idle(): Promise<void> {

@@ -1,3 +1,4 @@
+import { abortReason } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { checkBoolean, checkCount, checkMs, checkNothing, checkOptions, checkText, invalid } from './check.ts'
 import type { Hand } from './hand.ts'
@@ -97,7 +98,7 @@ class BatchContext<T> implements HandlerContext {
     let left = this.#jobs.length
     for (const { signal } of this.#jobs) {
       const lost = (): void => {
-        if (--left === 0) controller.abort(signal.reason)
+        if (--left === 0) controller.abort(abortReason(signal))
       }
       if (signal.aborted) lost()
       else signal.addEventListener('abort', lost, { once: true })

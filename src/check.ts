@@ -10,13 +10,19 @@ export type Check = (tried: string, what: string, value: unknown) => void
 /** Checks of options, by their names. */
 export type Checks = Readonly<Record<string, Check>>
 
-const encoder = new TextEncoder()
+const encoder = typeof TextEncoder === 'undefined' ? undefined : new TextEncoder()
 /** With the `u` flag, surrogates that form a pair are one character, and not of this class. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** The length of a text in bytes of UTF-8. */
 export function byteLength(text: string): number {
-  return encoder.encode(text).length
+  if (encoder !== undefined) return encoder.encode(text).length
+  let bytes = 0
+  for (const character of text) {
+    const point = character.codePointAt(0)!
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
+  }
+  return bytes
 }
 
 /** A value as an error message shows it. */
@@ -97,7 +103,17 @@ export function mustBeOneOf(...allowed: readonly string[]): Check {
 }
 
 export const checkSignal: Check = (tried, what, value) => {
-  mustHave('throwIfAborted', 'addEventListener')(tried, `${what} (an AbortSignal)`, value)
+  mustHave('addEventListener')(tried, `${what} (an AbortSignal)`, value)
+}
+
+/** What a runtime must have, by the names of its globals. */
+export function checkGlobals(tried: string, names: readonly string[]): void {
+  const missing = names.filter((name) => !(name in globalThis))
+  if (missing.length > 0)
+    throw new QuaysideError(
+      'UNSUPPORTED',
+      `${tried}: this runtime has no ${missing.join(', ')}; import a polyfill before (see docs/storage-key-value.md)`,
+    )
 }
 
 /** Every element of an array. */

@@ -26,6 +26,13 @@ export const checkClock: Check = mustHave('now', 'setTimeout', 'clearTimeout')
 /** Runtimes call a timer that is set for longer than this at once. */
 export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1
 
+/** Calls it when what runs now has ended. */
+export function soon(callback: () => void): void {
+  if (typeof queueMicrotask === 'function') queueMicrotask(callback)
+  // What it throws is nobody's to handle, as above.
+  else void Promise.resolve().then(callback)
+}
+
 /** Resolves in the next turn of the event loop, sooner than any timer could where the runtime has a way. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

@@ -67,10 +67,14 @@ export class Context<T> {
   /** The time when {@link breathe} was last called. */
   at = 0
   /** Those that a consumer still has: of groups that come and go, nothing stays. */
-  readonly #desks: Map<string, WeakRef<GroupDesk>> = new Map()
-  readonly #left: FinalizationRegistry<string> = new FinalizationRegistry((group) => {
-    if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
-  })
+  readonly #desks: Map<string, Pick<WeakRef<GroupDesk>, 'deref'>> = new Map()
+  /** Engines of apps may have none of this, nor weak references: there, desks stay. */
+  readonly #left: FinalizationRegistry<string> | undefined =
+    typeof FinalizationRegistry === 'undefined'
+      ? undefined
+      : new FinalizationRegistry((group) => {
+          if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
+        })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   /** The storage has said which messages have finished. */
   tells = false
@@ -315,8 +319,9 @@ export class Context<T> {
     let desk = this.#desks.get(group)?.deref() as D | undefined
     if (desk === undefined) {
       desk = make()
-      this.#desks.set(group, new WeakRef(desk))
-      this.#left.register(desk, group)
+      const made = desk
+      this.#desks.set(group, typeof WeakRef === 'undefined' ? { deref: () => made } : new WeakRef(made))
+      this.#left?.register(made, group)
     }
     return desk
   }

@@ -1,3 +1,4 @@
+import { soon } from './clock.ts'
 import { Alarm } from './alarm.ts'
 import type { Context, GroupDesk } from './context.ts'
 import type { Hand } from './hand.ts'
@@ -301,7 +302,7 @@ export class Desk<T> implements GroupDesk {
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
-    queueMicrotask(this.#next)
+    soon(this.#next)
   }
 
   idle(): Promise<void> | undefined {

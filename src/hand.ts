@@ -1,11 +1,12 @@
+import { abortError } from './aborts.ts'
 import { type Lease, Message, leaseOf } from './message.ts'
 import type { Delivery, Settlement } from './storage.ts'
 
 /** How long somebody may have a message in hand, in ms, unless something else is said: time to read it included. */
 export const TIMEOUT_MS = 900_000
 
-export function timedOut(ms: number): DOMException {
-  return new DOMException(`timed out after ${ms} ms`, 'TimeoutError')
+export function timedOut(ms: number): Error {
+  return abortError(`timed out after ${ms} ms`, 'TimeoutError')
 }
 
 /** A delivery of which a message is being made. */

@@ -93,7 +93,8 @@ function inInstance(value: object): Loss | undefined {
   )
 }
 
-function tagOf(value: object): string {
+/** What it says that it is. */
+export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 

@@ -1,4 +1,5 @@
-import { onAbort } from './aborts.ts'
+import { soon } from './clock.ts'
+import { onAbort, abortError, abortReason } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
 import type { Unit } from './desk.ts'
@@ -190,8 +191,8 @@ export class Loop<T> implements Seat {
   async run(): Promise<DrainReport> {
     const { desk } = this.#reader
     const { signal } = this.#options
-    const offAbort = signal && onAbort(signal, () => this.stop(signal.reason))
-    if (signal?.aborted) this.stop(signal.reason)
+    const offAbort = signal && onAbort(signal, () => this.stop(abortReason(signal)))
+    if (signal?.aborted) this.stop(abortReason(signal))
     await new Promise<void>((resolve) => {
       this.#finish = resolve
       desk.join(this)
@@ -345,12 +346,12 @@ export class Loop<T> implements Seat {
   #tellFailed(message: Message<T> | undefined, error: unknown): void {
     const { onFailed } = this.#options
     // Apart from what goes on here, which it must not break.
-    if (onFailed !== undefined && message !== undefined) queueMicrotask(() => onFailed(message, error))
+    if (onFailed !== undefined && message !== undefined) soon(() => onFailed(message, error))
   }
 
   #tellError(error: unknown): void {
     const { onError } = this.#options
-    if (onError !== undefined) queueMicrotask(() => onError(error))
+    if (onError !== undefined) soon(() => onError(error))
   }
 
   // Settling
@@ -462,7 +463,7 @@ export class Loop<T> implements Seat {
   #lookForStop(): void {
     if (this.#handBackAt === Infinity || this.#now() < this.#handBackAt) return
     if (this.#stopped === undefined)
-      this.stop(new DOMException('the deadline of the drain is near', 'TimeoutError'))
+      this.stop(abortError('the deadline of the drain is near', 'TimeoutError'))
     for (const job of this.#jobs) this.#takeBack(job)
   }
 

@@ -11,8 +11,17 @@ let used = POOL_BYTES
 export function uuid(): string {
   if (used === POOL_BYTES) {
     pool = crypto.getRandomValues(pool ?? new Uint8Array(POOL_BYTES))
+    pool = fill(new Uint8Array(POOL_BYTES))
     used = 0
   }
   const random = pool!.subarray(used, (used += UUID_BYTES))
   return v7({ random })
+}
+
+/** Engines of apps may have no `crypto`. Ids must be unique; they are no secrets. */
+function fill(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const { crypto } = globalThis as { readonly crypto?: Partial<Crypto> }
+  if (typeof crypto?.getRandomValues === 'function') return crypto.getRandomValues(bytes)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.random() * 256
+  return bytes
 }

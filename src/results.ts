@@ -1,4 +1,5 @@
-import { onAbort } from './aborts.ts'
+import { soon } from './clock.ts'
+import { onAbort, throwIfAborted } from './aborts.ts'
 import { Alarm } from './alarm.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from './check.ts'
 import type { Context } from './context.ts'
@@ -36,7 +37,7 @@ export async function result<R = unknown>(
   const context = contextOf(queue)
   context.require(tried, 'results')
   const { group = DEFAULT_GROUP, waitMs = 0, signal } = options
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   if (context.isClosed) throw context.closedError(tried)
   let groups = waiting.get(context)
   if (groups === undefined) waiting.set(context, (groups = new Map()))
@@ -181,7 +182,7 @@ class Results<T> {
     if (this.#busy) return
     this.#busy = true
     // All that is asked for in one turn is one read.
-    queueMicrotask(() => {
+    soon(() => {
       this.#work().catch((bug: unknown) => {
         // A source of random numbers of somebody else's.
         this.#busy = false

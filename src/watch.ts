@@ -1,3 +1,4 @@
+import { soon } from './clock.ts'
 import { checkFunction } from './check.ts'
 import { type Queue, contextOf } from './lean/queue.ts'
 
@@ -7,7 +8,7 @@ export function watch(queue: Queue, listener: () => void): () => void {
   const context = contextOf(queue)
   if (context.isClosed) throw context.closedError('watch')
   // Apart from others who watch, whom it must not keep from their hints.
-  const unwatch = context.watch(() => queueMicrotask(listener))
+  const unwatch = context.watch(() => soon(listener))
   // Who cannot open the queue learns it from the verbs. The first that can starts the watch.
   context.open('watch').catch(() => undefined)
   return unwatch

@@ -1,4 +1,3 @@
-import { uuid } from '../../src/message-id.ts'
 import { corrupt, takenOver } from './faults.ts'
 import type { Items } from './items.ts'
 import { type Position, readPosition } from './position.ts'
@@ -57,7 +56,7 @@ export class Owner {
       const isKnown = (await readPosition(items, last.run)) !== undefined
       before = isKnown ? [last.run] : [last.run, ...last.before]
     }
-    const head: Head = { run: uuid().replaceAll('-', '').slice(-16), before }
+    const head: Head = { run: newRun(), before }
     const { text } = seal('', JSON.stringify(head))
     // One of the two is whole, whichever is torn, once there is one.
     if (main !== undefined || last === undefined) await write(spareKey, text)
@@ -73,4 +72,9 @@ export class Owner {
   async confirm(): Promise<void> {
     if ((await this.#items.get(this.#items.key())) !== this.#head) throw takenOver(this.#items.name)
   }
+}
+
+/** Unlike all that were and will be; it is no secret. */
+function newRun(): string {
+  return `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`
 }

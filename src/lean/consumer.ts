@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onAbort, abortReason, throwIfAborted } from '../aborts.ts'
 import { take } from '../ask.ts'
 import {
   checkArray,
@@ -143,7 +143,7 @@ export class Consumer<T> implements Settler {
       checkCount(tried, 'limit', limit)
       checkOptions(tried, options, RECEIVE_OPTIONS)
       const { waitMs = 0, signal } = options
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       return take(this.#reader, { tried, limit, waitMs, signal }, answerOf)
     } catch (error) {
       return Promise.reject(error)
@@ -308,7 +308,7 @@ export class Consumer<T> implements Settler {
       return new Promise((resolve, reject) => {
         const tried = name + batch
         // All of it may throw, so it comes before anything is noted.
-        signal?.throwIfAborted()
+        throwIfAborted(signal)
         /** Of those that nobody has settled before. */
         const leases: Lease[] = []
         let gone = 0
@@ -350,7 +350,7 @@ export class Consumer<T> implements Settler {
           signal &&
           onAbort(signal, () => {
             desk.drop(unit)
-            unit.failed(signal.reason)
+            unit.failed(abortReason(signal))
           })
         desk.settle(unit)
       })

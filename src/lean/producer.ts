@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../aborts.ts'
 import { Batcher } from '../batcher.ts'
 import {
   type Check,
@@ -49,7 +50,7 @@ export class Producer<T> {
   send(payload: T, options?: SendOptions): Promise<SendResult> {
     try {
       if (options !== undefined) checkOptions('send', options, SEND_OPTIONS)
-      options?.signal?.throwIfAborted()
+      throwIfAborted(options?.signal)
       return this.#observe(false, [options], (drafts) => {
         const message = this.#prepare('send', payload, options, drafts?.[0])
         const messages = message instanceof Promise ? message.then((ready) => [ready]) : [message]
@@ -75,7 +76,7 @@ export class Producer<T> {
     checkSize('sendBatch', 'a batch', 'messages', messages.length, maxBatch)
     this.#context.admit('sendBatch')
     const { signal } = options
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     if (messages.length === 0) return []
     return await this.#observe(true, messages, (drafts) =>
       this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),

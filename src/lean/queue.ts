@@ -14,6 +14,7 @@ import {
   mustBe,
   mustBeOneOf,
   mustHave,
+  checkGlobals,
 } from '../check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import { type Codec, JSON_CODEC } from '../codec.ts'
@@ -151,6 +152,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const tried = 'new Queue'
     checkName(tried, 'name', name)
     checkOptions(tried, options, QUEUE_OPTIONS)
+    checkGlobals(tried, ['AbortController'])
     const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema, instrumentation } = options
     const { storage, codec = JSON_CODEC as Codec<T>, groups = [], keepMs, maxMessages, maxBytes } = options
     if (storage === undefined)

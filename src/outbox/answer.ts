@@ -43,6 +43,11 @@ export function storedAnswer(id: string, state: StoredState): Response {
 export function serversAnswer(id: string, state: StoredState, response: Response): Response {
   // Such a response cannot be made, nor its headers be read.
   if (response.status === 0) return response
+  // Where a response shows no stream of its body, it is the one that has it.
+  if (response.body === undefined) {
+    named(id, state).forEach((value, name) => response.headers.set(name, value))
+    return response
+  }
   const headers = new Headers(response.headers)
   named(id, state).forEach((value, name) => headers.set(name, value))
   const { status, statusText } = response

@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onAbort, abortError, abortReason } from '../aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../lean/index.ts'
@@ -30,12 +30,12 @@ export async function attempt(
   const first = request
   let response: Response | undefined
   const controller = new AbortController()
-  const stop = (): void => controller.abort(signal.reason)
+  const stop = (): void => controller.abort(abortReason(signal))
   const unhook = onAbort(signal, stop)
   if (signal.aborted) stop()
   const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
   const timer = clock.setTimeout(
-    () => controller.abort(new DOMException(`not within ${ms} ms`, 'TimeoutError')),
+    () => controller.abort(abortError(`not within ${ms} ms`, 'TimeoutError')),
     ms,
   )
   const exchange = async (): Promise<Verdict> => {
@@ -60,7 +60,7 @@ export async function attempt(
     // Raced, because `before` and `outcome` know no signal.
     return await new Promise<Verdict>((resolve, reject) => {
       onAbort(controller.signal, () => {
-        const { reason } = controller.signal
+        const reason = abortReason(controller.signal)
         // It is not done again because the policy reads its answer for too long.
         if (response?.ok && !signal.aborted)
           resolve({ outcome: 'park', request, response, reason: threw(reason) })

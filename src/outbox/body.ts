@@ -1,3 +1,4 @@
+import { isBytes } from '../json.ts'
 import { invalid } from '../check.ts'
 import { QuaysideError } from '../lean/index.ts'
 
@@ -21,11 +22,11 @@ export async function readBody(
     for (;;) {
       const { value } = await reader.read()
       if (value === undefined) return bytes > maxBytes ? new Blob(chunks) : (chunks as Uint8Array[])
-      if (!(value instanceof Uint8Array)) throw invalid(tried, 'a stream must yield Uint8Array', value)
+      if (!isBytes(value)) throw invalid(tried, 'a stream must yield Uint8Array', value)
       chunks.push(value as Uint8Array<ArrayBuffer>)
       bytes += value.length
       if (bytes <= maxBytes) continue
-      if (!whole) throw tooLarge(tried, bytes, maxBytes)
+      if (!whole || typeof Blob === 'undefined') throw tooLarge(tried, bytes, maxBytes)
       if (chunks.length >= CHUNKS) chunks = [new Blob(chunks)]
     }
   } catch (error) {

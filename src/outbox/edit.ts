@@ -10,6 +10,7 @@ import {
 } from '../lean/index.ts'
 import type { OutboxRequestInit } from './init.ts'
 import type { OutboxRules } from './options.ts'
+import { isRequest } from './kinds.ts'
 import { find } from './owned.ts'
 import { type OutboxPayload, pack } from './request.ts'
 
@@ -31,7 +32,7 @@ export async function edit(
   input: Request,
   onlyParked: boolean,
 ): Promise<MessageState | undefined> {
-  if (!(input instanceof Request)) throw invalid(tried, 'request must be a Request', input)
+  if (!isRequest(input)) throw invalid(tried, 'request must be a Request', input)
   const { payload } = await pack(tried, input, { replace: true }, rules, false)
   const found = await find(queue, id)
   if (found?.state === 'parked') {

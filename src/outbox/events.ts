@@ -1,3 +1,4 @@
+import { soon } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import { hasCode } from '../trouble.ts'
 
@@ -93,6 +94,6 @@ export class Events {
 
   #tell(event: OutboxEvent): void {
     // Apart from what goes on here, which no listener may break.
-    for (const listener of this.#listeners) queueMicrotask(() => listener(event))
+    for (const listener of this.#listeners) soon(() => listener(event))
   }
 }

@@ -7,6 +7,13 @@ import type { KeptAnswer } from './verdict.ts'
  */
 export async function keep(response: Response, mostBytes: number, signal?: AbortSignal): Promise<KeptAnswer> {
   const { status, headers } = response
+  // Engines of apps show no stream of it.
+  if (response.body === undefined)
+    return {
+      status,
+      headers: Object.fromEntries(headers),
+      body: (await response.clone().text()).slice(0, mostBytes),
+    }
   const decoder = new TextDecoder()
   let body = ''
   let left = mostBytes
@@ -26,5 +33,11 @@ export async function keep(response: Response, mostBytes: number, signal?: Abort
 
 /** Reads to its end what nobody wants to have: a server that is cut off in the middle of its answer may think that it failed. */
 export function letGo(response: Response | undefined): void {
-  void response?.body?.pipeTo(new WritableStream()).catch(() => undefined)
+  void readOn(response).catch(() => undefined)
+}
+
+async function readOn(response: Response | undefined): Promise<void> {
+  const reader = response?.body?.getReader()
+  if (reader === undefined) return
+  while (!(await reader.read()).done);
 }

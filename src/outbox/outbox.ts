@@ -1,6 +1,9 @@
 import { v7 } from 'uuid'
 import { onAbort } from '../aborts.ts'
 import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
+import { isRequest } from './kinds.ts'
+import { onAbort, abortReason, throwIfAborted } from '../aborts.ts'
+import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf, checkGlobals } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import {
   type Consumer,
@@ -59,6 +62,9 @@ const SLOTS = 64
 /** At most this often a page that is shown has a destination tried that is held, in ms. */
 const SHOWN_EVERY_MS = 60_000
 
+/** What an outbox cannot do without. */
+const NEEDED = ['Request', 'Response', 'Headers', 'URL', 'TextEncoder', 'TextDecoder']
+
 /**
  * Sends HTTP requests through a queue: each is stored first, and stays stored until the server has accepted it.
  *
@@ -115,6 +121,7 @@ export class Outbox {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; `UNSUPPORTED`: `owner` needs a storage with lanes.
    */
   constructor(queue: Queue<OutboxPayload> | Queue, options: OutboxOptions = {}) {
+    checkGlobals('new Outbox', NEEDED)
     const rules = withDefaults(options)
     this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
@@ -188,7 +195,7 @@ export class Outbox {
    */
   async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
     const { clock, answerWithinMs } = this.#rules
-    if (input instanceof Request && isAttempt(input)) return await passOn(input, init, this.#rules)
+    if (isRequest(input) && isAttempt(input)) return await passOn(input, init, this.#rules)
     const waiter = new Waiter()
     let timer: unknown
     let unwatch: (() => void) | undefined
@@ -196,7 +203,7 @@ export class Outbox {
     try {
       const stored = await this.#store('outbox.fetch', input, init, waiter)
       const { signal } = stored
-      const abort = (): void => waiter.giveUp(signal.reason)
+      const abort = (): void => waiter.giveUp(abortReason(signal))
       unhook = onAbort(signal, abort)
       if (signal.aborted) abort()
       waiter.state ??= 'stored'
@@ -228,7 +235,7 @@ export class Outbox {
    * @throws as {@link fetch}, and where it cannot be stored.
    */
   async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
-    if (input instanceof Request && isAttempt(input)) throw leadsBack('outbox.store')
+    if (isRequest(input) && isAttempt(input)) throw leadsBack('outbox.store')
     const { id, status } = await this.#store('outbox.store', input, init)
     return { id, status }
   }
@@ -611,7 +618,7 @@ export class Outbox {
   async settled(options: SettledOptions = {}): Promise<void> {
     checkOptions('outbox.settled', options, { key: checkName, signal: checkSignal })
     const { key, signal } = options
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     await this.#enter()
     const isSo = async (): Promise<boolean> =>
       (await unsettled(this.#queue, this.#ownPrefix, key)).length === 0

@@ -1,7 +1,9 @@
+import { throwIfAborted } from '../aborts.ts'
 import { type ErrorCode, QuaysideError, errorText } from '../errors.ts'
 import { hasCode } from '../trouble.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
+import { isRequest } from './kinds.ts'
 import type { Events } from './events.ts'
 import type { OutboxRules } from './options.ts'
 import { UNSTORED } from './outcome.ts'
@@ -36,12 +38,12 @@ export async function passThrough(
   } catch {
     // Neither.
   }
-  signal.throwIfAborted()
+  throwIfAborted(signal)
   if (response === undefined) throw error
   return serversAnswer(id, UNSTORED, response)
 
   async function sendOnce(): Promise<Response | undefined> {
-    if (tooLong?.as instanceof Request) return await rules.fetch(tooLong.as, {})
+    if (isRequest(tooLong?.as)) return await rules.fetch(tooLong.as, {})
     const stored = storedRequest(payload)
     const request = unpack(tooLong ? { ...stored, body: tooLong.as } : stored, id)
     for (const [name, value] of omitted) request.headers.set(name, value)

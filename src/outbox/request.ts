@@ -1,4 +1,7 @@
 import { v7 } from 'uuid'
+import { isBytes } from '../json.ts'
+import { bytesOf, isBlob, isRequest, isStream, isUnknownBody } from './kinds.ts'
+import { throwIfAborted } from '../aborts.ts'
 import { invalid } from '../check.ts'
 import { QuaysideError } from '../lean/index.ts'
 import { errorText } from '../errors.ts'
@@ -85,10 +88,17 @@ export async function pack(
   whole: boolean,
 ): Promise<Packed> {
   const raw = rawBody(init.body)
-  const request = toRequest(tried, input, raw === undefined ? init : { ...init, body: new Uint8Array() })
-  const { signal, method } = request
+  // Its signal stays with who gave it: of another realm, no request takes it.
+  const { signal: own, ...parts } = init
+  const request = toRequest(tried, input, {
+    ...parts,
+    ...(own === null && { signal: own }),
+    ...(raw !== undefined && { body: new Uint8Array() }),
+  })
+  const { method } = request
+  const signal = own ?? request.signal
   const url = withoutMark(request.url)
-  signal.throwIfAborted()
+  throwIfAborted(signal)
   if (!HTTP.test(url)) throw invalid(tried, 'only http and https can be sent later', url)
   const headers: Record<string, string> = {}
   const omitted: [string, string][] = []
@@ -119,14 +129,13 @@ export async function pack(
     ...rest,
     tooLong: { error, as },
   })
-  if (whole && init.body instanceof Blob && init.body.size > maxBodyBytes)
+  if (whole && isBlob(init.body) && init.body.size > maxBodyBytes)
     return only(tooLarge(tried, init.body.size, maxBodyBytes), init.body)
   // What came to a worker can go on as it came: browsers read no copy that nobody reads.
-  const spare =
-    whole && raw === undefined && input instanceof Request && hasOrigins() ? request.clone() : undefined
+  const spare = whole && raw === undefined && isRequest(input) && hasOrigins() ? request.clone() : undefined
   try {
     const body = await bodyOf(tried, request, raw, maxBodyBytes, whole && spare === undefined)
-    if (body instanceof Blob) return only(tooLarge(tried, body.size, maxBodyBytes), body)
+    if (isBlob(body)) return only(tooLarge(tried, body.size, maxBodyBytes), body)
     return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
   } catch (error) {
     if (spare === undefined || !hasCode(error, 'TOO_LARGE')) throw error
@@ -139,19 +148,19 @@ export async function pack(
  * each makes a copy.
  */
 function rawBody(body: BodyInit | null | undefined): ReadableStream | Uint8Array[] | undefined {
-  if (body instanceof ReadableStream) return body
-  if (body instanceof ArrayBuffer) return [new Uint8Array(body)]
-  return ArrayBuffer.isView(body)
-    ? [new Uint8Array(body.buffer, body.byteOffset, body.byteLength)]
-    : undefined
+  if (isStream(body)) return body
+  const bytes = bytesOf(body)
+  return bytes && [bytes]
 }
 
 function toRequest(tried: string, input: string | URL | Request, init: RequestInit): Request {
   try {
+    if (isUnknownBody(init.body))
+      throw new TypeError('it does not know what kind its body is; in jsdom, give it a text or bytes')
     return new Request(input, init)
   } catch (cause) {
     const why =
-      input instanceof Request && input.bodyUsed
+      isRequest(input) && input.bodyUsed
         ? 'its body was read before; pass a clone() made earlier'
         : (cause as Error).message
     throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${why}`, { cause })
@@ -165,7 +174,7 @@ async function bodyOf(
   maxBytes: number,
   whole: boolean,
 ): Promise<Uint8Array[] | Blob | undefined> {
-  if (raw instanceof ReadableStream) return await readBody(tried, raw, maxBytes, whole)
+  if (isStream(raw)) return await readBody(tried, raw, maxBytes, whole)
   let chunks = raw
   if (chunks === undefined) {
     const { body } = request
@@ -185,7 +194,7 @@ async function bodyOf(
   }
   const [{ length }] = chunks as [Uint8Array]
   if (length <= maxBytes) return length > 0 || raw !== undefined ? chunks : undefined
-  if (whole) return new Blob(chunks as Uint8Array<ArrayBuffer>[])
+  if (whole && typeof Blob === 'function') return new Blob(chunks as Uint8Array<ArrayBuffer>[])
   throw tooLarge(tried, length, maxBytes)
 }
 
@@ -208,7 +217,7 @@ function toPayload(request: StoredRequest, chunks: readonly Uint8Array[]): Outbo
 /** The request that a payload is. @throws where it is none. */
 export function storedRequest(payload: OutboxPayload | undefined): StoredRequest {
   let stored = payload as StoredRequest | null | undefined
-  if (payload instanceof Uint8Array) {
+  if (isBytes(payload)) {
     const end = payload.indexOf(LINE_FEED)
     stored = JSON.parse(new TextDecoder().decode(payload.subarray(0, end))) as StoredRequest
     stored = { ...stored, body: payload.subarray(end + 1) }

@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onAbort, abortReason } from '../aborts.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import { type Queue, type Result, result } from '../lean/index.ts'
@@ -34,7 +34,7 @@ export async function responseTo(
   if (waitMs === 0) return await ended(result(queue, id, { signal }))
   // Whichever comes first ends the other.
   const over = new AbortController()
-  const stop = (): void => over.abort(signal!.reason)
+  const stop = (): void => over.abort(abortReason(signal!))
   const unhook = signal && onAbort(signal, stop)
   if (signal?.aborted) stop()
   try {

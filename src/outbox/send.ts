@@ -1,3 +1,4 @@
+import { takes } from './kinds.ts'
 import { letGo } from './kept.ts'
 import { toAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'
@@ -23,7 +24,7 @@ export async function send(
 ): Promise<Response> {
   const { method, redirect, referrer, referrerPolicy } = request
   // Any init makes fetch forget the referrer.
-  const init = { signal, referrer, referrerPolicy }
+  const init = { referrer, referrerPolicy, ...(takes(signal) && { signal }) }
   if (all || redirect !== 'follow' || method === 'GET' || method === 'HEAD' || hasOrigins())
     return await fetch(request, init)
   for (let redirects = 0; ; redirects++) {

@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onAbort, abortError, abortReason, throwIfAborted } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import {
@@ -154,8 +154,8 @@ export class Sender {
     events.emit({ type: 'sending', id })
     // Who stops it gives up what is under way. What is lost may still get its answer.
     const stop = (): void => {
-      if (isStale(signal.reason)) this.#lost.add(stopped)
-      else stopped.abort(signal.reason)
+      if (isStale(abortReason(signal))) this.#lost.add(stopped)
+      else stopped.abort(abortReason(signal))
     }
     const unhook = onAbort(signal, stop)
     if (signal.aborted) stop()
@@ -164,7 +164,7 @@ export class Sender {
     const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
     unhook()
     if (verdict.response === undefined) {
-      const { reason } = stopped.signal
+      const reason = abortReason(stopped.signal)
       // Before it is given back, or it would be claimed again.
       await session.look().catch(events.fail)
       if (reason === SIGNED_OUT || session.owner !== owner) {
@@ -172,7 +172,7 @@ export class Sender {
         for (const waiter of waiters) waiter.answerLater('stored')
         return
       }
-      stopped.signal.throwIfAborted()
+      throwIfAborted(stopped.signal)
     }
     await this.#settle(message, verdict, waiters, { epoch, startedAt, isLost: this.#lost.has(stopped) })
   }
@@ -384,7 +384,7 @@ async function parkWith(message: Message<OutboxPayload>, { reason, answer }: Ver
   await message.park({ reason, data: answer && bounded(answer, MOST_OF_DATA) })
 }
 
-const SIGNED_OUT = new DOMException('the owner has signed out', 'AbortError')
+const SIGNED_OUT = abortError('the owner has signed out', 'AbortError')
 
 /**
  * A conflict that may be with an earlier attempt of the same request, which the server still works on: how the error of this

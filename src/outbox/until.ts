@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onAbort, abortReason } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
 import { type Queue, watch } from '../lean/index.ts'
 import { coalesce } from './coalesce.ts'
@@ -24,7 +24,7 @@ export function until(
       settle()
     }
     let over = false
-    const abort = (): void => end(() => reject(signal!.reason))
+    const abort = (): void => end(() => reject(abortReason(signal!)))
     const look = coalesce(async () => {
       clock.clearTimeout(timer)
       try {

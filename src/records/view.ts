@@ -186,7 +186,7 @@ export class View implements QueueStorage {
     const ids = [...new Set(finished)]
     const hint: Hint | undefined =
       ids.length === 0 ? undefined : { finished: ids.length > MOST_IDS ? 'many' : ids }
-    for (const listener of listeners) queueMicrotask(() => listener(hint))
+    for (const listener of listeners) void Promise.resolve().then(() => listener(hint))
   }
 }
 

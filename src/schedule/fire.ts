@@ -1,3 +1,4 @@
+import { soon } from '../clock.ts'
 import type { Verdict } from '../batches.ts'
 import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
 import type { QuaysideError } from '../errors.ts'
@@ -156,7 +157,7 @@ async function fireAll(
       return undefined
     } catch (error) {
       if ((error as Partial<QuaysideError>).code === 'STALE_RECEIPT') return undefined
-      if (onError !== undefined) queueMicrotask(() => onError(error))
+      if (onError !== undefined) soon(() => onError(error))
       return again(tick.lastError, AGAIN_MS)
     }
   }

@@ -39,7 +39,7 @@ import { resume } from './resume.ts'
 import { retryNow } from './retry-now.ts'
 import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
-import { addDue, retained, statsOf, tally } from './stats.ts'
+import { addDue, copyOf, retained, statsOf, tally } from './stats.ts'
 import {
   type Kind,
   type QueueStore,
@@ -309,7 +309,7 @@ class View implements QueueStorage {
       await turn(step)
       // A store may run this again.
       const before = sum
-      sum = await this.#run('read', (work) => addDue(work, structuredClone(before)))
+      sum = await this.#run('read', (work) => addDue(work, copyOf(before)))
     }
     return statsOf(sum)
   }

@@ -37,6 +37,11 @@ export interface Tally {
   isComplete: boolean
 }
 
+/** One to go on from, which leaves the other as it is. */
+export function copyOf(sum: Tally): Tally {
+  return { ...sum, counts: new Map(Array.from(sum.counts, ([name, counts]) => [name, { ...counts }])) }
+}
+
 /** Counts from the state rows. Writes nothing. */
 export function tally(work: Work): Tally {
   const { queue } = work

@@ -1,4 +1,4 @@
-import { type Clock, MAX_TIMEOUT_MS } from '../clock.ts'
+import { type Clock, MAX_TIMEOUT_MS, soon } from '../clock.ts'
 
 /**
  * State for user interfaces, in the shape that React's `useSyncExternalStore` takes. Nothing is read, watched or timed while
@@ -48,7 +48,7 @@ export function live<S extends object>({ initial, watch, read, clock }: Source<S
     const kept = keep(snapshot, next)
     if (kept === snapshot) return
     snapshot = kept
-    for (const listener of listeners) queueMicrotask(listener)
+    for (const listener of listeners) soon(listener)
   }
   const later = (ms: number, work: () => void): void => {
     timer = clock.setTimeout(work, Math.min(ms, MAX_TIMEOUT_MS))

@@ -19,8 +19,7 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { adapter: 'memory' },
-  // In the storage of a page where there is one, and else in one in memory.
-  { adapter: 'key-value', options: ({ name }) => ({ local: name.endsWith('page') }) },
+  { adapter: 'key-value' },
   {
     adapter: 'fs',
     needs: 'files',

@@ -186,7 +186,7 @@ export class ByteQueueStore implements QueueStore {
   }
 
   #changed(hint: Hint | undefined): void {
-    for (const listener of this.#listeners) queueMicrotask(() => listener(hint))
+    for (const listener of this.#listeners) void Promise.resolve().then(() => listener(hint))
   }
 }
 

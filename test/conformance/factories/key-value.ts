@@ -1,36 +1,21 @@
-import { KeyValueAdapter, type KeyValueStorage } from '../../../adapters/key-value/index.ts'
+import { KeyValueAdapter } from '../../../adapters/key-value/index.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
-import { ItemStorage } from '../../support/item-storage.ts'
+import { ItemStorage, type ItemStorageOptions } from '../../support/item-storage.ts'
 
-export interface KeyValueFactoryOptions {
-  /** It answers at once, and not with promises. */
-  readonly sync?: boolean
-  /** In the `localStorage` of the page. */
-  readonly local?: boolean
-}
-
-let made = 0
-
-/** Each storage in items of its own. */
-export function factory({ sync = false, local = false }: KeyValueFactoryOptions = {}): ConformanceFactory {
+/** Each storage in items of its own, in memory. */
+export function factory({ sync = false }: Pick<ItemStorageOptions, 'sync'> = {}): ConformanceFactory {
   return {
     guarantees: new KeyValueAdapter(new ItemStorage()).guarantees,
     create({ clock }) {
-      const items: KeyValueStorage = local ? localStorage : new ItemStorage({ sync })
-      const name = `case-${++made}`
-      let adapter = new KeyValueAdapter(items, { name, clock })
+      const items = new ItemStorage({ sync })
+      let adapter = new KeyValueAdapter(items, { clock })
       return Promise.resolve({
         adapter,
         async reopen() {
           await adapter.close()
-          return (adapter = new KeyValueAdapter(items, { name, clock }))
+          return (adapter = new KeyValueAdapter(items, { clock }))
         },
-        async destroy() {
-          await adapter.close()
-          if (!local) return
-          for (const key of Object.keys(localStorage))
-            if (key.split('.')[0] === name) localStorage.removeItem(key)
-        },
+        destroy: () => adapter.close(),
       })
     },
   }
