@@ -4,6 +4,7 @@ import { checkFunction, checkOptions, checkSignal } from './check.ts'
 import { type Consumer, readerOf } from './lean/consumer.ts'
 import type { Message } from './message.ts'
 
+/** How a loop over messages ends. */
 export interface MessagesOptions {
   /** Ends the loop. */
   readonly signal?: AbortSignal | undefined

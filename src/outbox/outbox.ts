@@ -65,6 +65,13 @@ const SHOWN_EVERY_MS = 60_000
  * Several outboxes may share one queue, in tabs, workers and processes: one of them at a time sends a given request. Every
  * attempt bears the same `Idempotency-Key`, the id of the message, so that a server can tell a second delivery from a
  * second request. Delivery is at least once.
+ *
+ * ```ts
+ * const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+ * outbox.start()
+ * const response = await outbox.fetch('/api/notes', { method: 'POST', body: 'hello' })
+ * if (response.status === 202) console.log('it waits:', response.headers.get('quayside-state'))
+ * ```
  */
 export class Outbox {
   readonly #queue: Queue<OutboxPayload>

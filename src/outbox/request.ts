@@ -205,7 +205,16 @@ function toPayload(request: StoredRequest, chunks: readonly Uint8Array[]): Outbo
   return payload
 }
 
-/** The request that a payload is. @throws where it is none. */
+/**
+ * The request that a payload is. @throws where it is none.
+ *
+ * ```ts
+ * for (const { payload } of (await queue.deadLetters().list()).messages) {
+ *   const { method, url } = storedRequest(payload)
+ *   console.log(method, url)
+ * }
+ * ```
+ */
 export function storedRequest(payload: OutboxPayload | undefined): StoredRequest {
   let stored = payload as StoredRequest | null | undefined
   if (payload instanceof Uint8Array) {
