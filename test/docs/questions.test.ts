@@ -46,8 +46,11 @@ function sectionsOf(page: string): Section[] {
   })
 }
 
+/** As it gets to the site: as text. */
+const processTerm = new Function(`return ${String(options.processTerm)}`)() as typeof options.processTerm
+
 const sections = globSync('docs/*.md', { cwd: ROOT }).sort().flatMap(sectionsOf)
-const index = new MiniSearch<Section>({ fields: ['title', 'titles', 'text'], searchOptions, ...options })
+const index = new MiniSearch<Section>({ fields: ['title', 'titles', 'text'], searchOptions, processTerm })
 index.addAll(sections)
 
 const QUESTIONS: readonly (readonly [question: string, answer: RegExp])[] = [
