@@ -16,7 +16,13 @@ export interface DeadLetterListOptions {
   readonly cursor?: string | undefined
 }
 
-/** The dead letters of a group. */
+/**
+ * The dead letters of a group.
+ *
+ * ```ts
+ * await deadLetters(queue, 'mailer').redrive()
+ * ```
+ */
 export function deadLetters<T>(queue: Queue<T>, group: string = DEFAULT_GROUP): DeadLetters<T> {
   checkName('deadLetters', 'group', group)
   return new DeadLetters(contextOf(queue), group)

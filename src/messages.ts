@@ -14,7 +14,13 @@ export interface MessagesOptions {
 
 const OPTIONS = { signal: checkSignal, onError: checkFunction }
 
-/** Messages one at a time, as they come. See `messages` of the `Consumer` of `quayside`, which this is. */
+/**
+ * Messages one at a time, as they come. See `messages` of the `Consumer` of `quayside`, which this is.
+ *
+ * ```ts
+ * for await (const message of messages(consumer)) await message.ack()
+ * ```
+ */
 export function messages<T>(
   consumer: Consumer<T>,
   options: MessagesOptions = {},

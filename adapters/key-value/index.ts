@@ -8,10 +8,10 @@ import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts
 import type { Guarantees } from '../../src/storage.ts'
 import type { KeyValueStorage } from './storage.ts'
 import { KeyValueStore } from './store.ts'
-import { hasCode } from '../../src/trouble.ts'
 
 export type { KeyValueStorage } from './storage.ts'
 
+/** How queues lie in a store of keys and values. */
 export interface KeyValueOptions {
   /**
    * What the keys of all items begin with: 1 to 64 letters, digits, `-` and `_`. Two adapters that are to have queues of their
@@ -63,7 +63,7 @@ export class KeyValueAdapter extends SegmentAdapter {
     let store: KeyValueStore | undefined
     super(GUARANTEES, async () => {
       // Two that take it from each other in turn would have their messages sent twice all the time.
-      if (hasCode(store?.failure, 'LOCKED')) throw store!.failure!
+      if (store?.failure?.code === 'LOCKED') throw store.failure
       return (store = await KeyValueStore.open(name, storage, clock))
     })
   }

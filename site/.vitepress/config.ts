@@ -10,12 +10,12 @@ const repository = 'https://github.com/quayside/quayside'
 function sidebar() {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const table = readme.slice(readme.indexOf('## Where to go next'))
-  return [...table.matchAll(/^\| \*\*(.+?)\*\* \| (.+) \|$/gm)].map(([, text, row]) => ({
+  return [...table.matchAll(/^\| \*\*(.+?)\*\* \| (.+) \|$/gm)].map(([, text, row = '']) => ({
     text,
     collapsed: false,
-    items: [...row!.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, name, link]) => ({
-      text: name![0]!.toUpperCase() + name!.slice(1),
-      link: link!.replace(`${repository}/blob/main/docs/`, '/').replace('.md', ''),
+    items: [...row.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, name = '', link = '']) => ({
+      text: name.charAt(0).toUpperCase() + name.slice(1),
+      link: link.replace(`${repository}/blob/main/docs/`, '/').replace('.md', ''),
     })),
   }))
 }

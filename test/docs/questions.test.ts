@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import MiniSearch from 'minisearch'
 import { expect, test } from 'vitest'
 import { options, searchOptions } from '../../site/.vitepress/search.ts'
@@ -46,8 +47,8 @@ function sectionsOf(page: string): Section[] {
   })
 }
 
-/** As it gets to the site: as text. */
-const processTerm = new Function(`return ${String(options.processTerm)}`)() as typeof options.processTerm
+/** As it gets to the site: as text, with nothing around it. */
+const processTerm = runInNewContext(`(${String(options.processTerm)})`) as typeof options.processTerm
 
 const sections = globSync('docs/*.md', { cwd: ROOT }).sort().flatMap(sectionsOf)
 const index = new MiniSearch<Section>({ fields: ['title', 'titles', 'text'], searchOptions, processTerm })

@@ -14,7 +14,7 @@ import {
   run,
   stats,
 } from '../../src/lean/index.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, thrownBy } from '../support/set-up.ts'
 
 function open(options?: Partial<QueueOptions<string>>): {
