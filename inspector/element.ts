@@ -32,6 +32,14 @@ const NO_GROUP: GroupStats = {
  * Give it a {@link QuaysideInspector.queue}. It shows all groups, or the one of its `group` attribute. It reads only while
  * it is seen. Colours, fonts and corners are CSS custom properties (`--quayside-…`); it follows the colour scheme of the
  * system unless `color-scheme` is set on it.
+ *
+ * ```ts
+ * import 'quayside/inspector'
+ *
+ * const inspector = document.createElement('quayside-inspector')
+ * inspector.queue = queue
+ * document.body.append(inspector)
+ * ```
  */
 export class QuaysideInspector extends Base {
   static readonly observedAttributes: readonly string[] = ['group']

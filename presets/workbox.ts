@@ -26,6 +26,7 @@ export interface WorkboxQueue {
   size(): Promise<number>
 }
 
+/** Those of Workbox's plugin, and those of the outbox below. */
 export interface BackgroundSyncPluginOptions {
   /** How long a request may wait, in minutes; then it becomes a dead letter. @defaultValue 10,080 (7 days) */
   readonly maxRetentionTime?: number | undefined
@@ -49,7 +50,18 @@ const OPTIONS = {
 
 const names = new Set<string>()
 
-/** A Workbox plugin that stores the requests that failed, and sends them when the network is back. */
+/**
+ * A Workbox plugin that stores the requests that failed, and sends them when the network is back.
+ *
+ * ```ts
+ * import { BackgroundSyncPlugin } from 'quayside/workbox'
+ * import { registerRoute } from 'workbox-routing'
+ * import { NetworkOnly } from 'workbox-strategies'
+ *
+ * const plugin = new BackgroundSyncPlugin('notes', { maxRetentionTime: 24 * 60 })
+ * registerRoute(/\/api\/notes/, new NetworkOnly({ plugins: [plugin] }), 'POST')
+ * ```
+ */
 export class BackgroundSyncPlugin {
   /** To watch, retry and cancel its requests. */
   readonly outbox: Outbox

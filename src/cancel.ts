@@ -1,7 +1,13 @@
 import { type Queue, contextOf } from './lean/queue.ts'
 import { inParts } from './parts.ts'
 
-/** Drops messages that are not done, in every group. See `cancel` of the `Queue` of `quayside`, which this is. */
+/**
+ * Drops messages that are not done, in every group. See `cancel` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * const [wasThere] = await cancel(queue, [id])
+ * ```
+ */
 export async function cancel(queue: Queue<unknown>, ids: readonly string[]): Promise<boolean[]> {
   const context = contextOf(queue)
   context.require('cancel', 'cancellation')

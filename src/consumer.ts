@@ -8,6 +8,7 @@ import type { Message } from './message.ts'
 import { type MessagesOptions, messages } from './messages.ts'
 import { drain, run } from './run.ts'
 
+/** How a consumer takes messages, and what becomes of those that fail. */
 export interface ConsumerOptions extends LeanOptions {
   /**
    * What each lane of the group may do: how many messages of it may be worked on at once, by all consumers of the group
@@ -29,7 +30,14 @@ export interface ConsumerOptions extends LeanOptions {
   readonly afterDead?: 'continue' | 'park' | undefined
 }
 
-/** Receives the messages of a queue for one group, in which each message goes to one consumer. */
+/**
+ * Receives the messages of a queue for one group, in which each message goes to one consumer.
+ *
+ * ```ts
+ * const stop = new AbortController()
+ * await queue.createConsumer('mailer').run(async ({ payload }) => sendMail(payload), { concurrency: 10, signal: stop.signal })
+ * ```
+ */
 export class Consumer<T> extends LeanConsumer<T> implements AsyncIterable<Message<T>> {
   /**
    * From which lanes it takes: see {@link ConsumerOptions.only}. Changed, it acts from the next claim on, also for what runs or

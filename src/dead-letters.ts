@@ -6,6 +6,7 @@ import { type DeadLetter, type ListPage, countPages, toDeadLetter } from './list
 import { STEP } from './parts.ts'
 import type { ListQuery, Settlement } from './storage.ts'
 
+/** Which page of dead letters. */
 export interface DeadLetterListOptions {
   /** `false`: without payloads, which are not read then. @defaultValue true */
   readonly bodies?: boolean | undefined
@@ -15,13 +16,27 @@ export interface DeadLetterListOptions {
   readonly cursor?: string | undefined
 }
 
-/** The dead letters of a group. */
+/**
+ * The dead letters of a group.
+ *
+ * ```ts
+ * await deadLetters(queue, 'mailer').redrive()
+ * ```
+ */
 export function deadLetters<T>(queue: Queue<T>, group: string = DEFAULT_GROUP): DeadLetters<T> {
   checkName('deadLetters', 'group', group)
   return new DeadLetters(contextOf(queue), group)
 }
 
-/** The dead letters of one group: messages that were given up, kept with the reason until somebody decides. */
+/**
+ * The dead letters of one group: messages that were given up, kept with the reason until somebody decides.
+ *
+ * ```ts
+ * const dead = queue.deadLetters('mailer')
+ * for (const { id, payload, lastError } of (await dead.list()).messages) console.log(id, payload, lastError)
+ * await dead.redrive() // all of them, again
+ * ```
+ */
 export class DeadLetters<T> {
   readonly #context: Context<T>
   readonly #group: string

@@ -4,6 +4,7 @@ import type { QueueOptions as CoreOptions } from './lean/queue.ts'
 import { Queue as CoreQueue } from './queue.ts'
 import type { StorageAdapter } from './storage.ts'
 
+/** What a queue is made of. */
 export interface QueueOptions<T> extends Omit<CoreOptions<T>, 'storage'> {
   /** Where the messages are kept. @defaultValue a `MemoryAdapter` of its own: nothing survives this object */
   readonly storage?: StorageAdapter | undefined
@@ -13,6 +14,14 @@ export interface QueueOptions<T> extends Omit<CoreOptions<T>, 'storage'> {
  * A durable queue of messages with payloads of type `T`.
  *
  * Making one does nothing yet: the storage is opened when it is first needed.
+ *
+ * ```ts
+ * import { Queue } from 'quayside'
+ * import { NodeFsAdapter } from 'quayside/fs'
+ *
+ * await using queue = new Queue<{ total: number }>('orders', { storage: new NodeFsAdapter('./data') })
+ * await queue.createProducer().send({ total: 42 })
+ * ```
  */
 export class Queue<T = unknown> extends CoreQueue<T> {
   /**

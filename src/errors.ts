@@ -36,6 +36,15 @@ export type ErrorCode =
  * The one error class of quayside. Branch on {@link QuaysideError.code}, never on the text.
  *
  * An aborted `AbortSignal` is not a quayside error: the call rejects with the signal's own reason, as everywhere on the web.
+ *
+ * ```ts
+ * try {
+ *   await producer.send(order)
+ * } catch (error) {
+ *   if (error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED') return askToTryLater()
+ *   throw error
+ * }
+ * ```
  */
 export class QuaysideError extends Error {
   /** Also of another copy of this module: bundlers make one for each layer of a program. */

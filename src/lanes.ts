@@ -79,6 +79,7 @@ export interface HoldPlace {
   readonly lane?: string | undefined
 }
 
+/** What is to be held, for how long, and why. */
 export interface HoldRequest extends HoldPlace {
   /** How long, in ms. Default: until it is released. */
   readonly forMs?: number | undefined
@@ -94,6 +95,7 @@ export interface HoldRequest extends HoldPlace {
   readonly probe?: boolean | undefined
 }
 
+/** Which hold is to end. */
 export interface ReleaseRequest extends HoldPlace {
   /**
    * One message goes first, as with {@link HoldRequest.probe}; of a hold that probes already, this changes nothing. Default
@@ -114,6 +116,7 @@ export interface Hold extends HoldPlace {
   readonly probing?: true | undefined
 }
 
+/** Which lanes a storage is to list. */
 export interface LanesQuery {
   readonly group: string
   /** Only lanes whose names start so. */
@@ -142,6 +145,7 @@ export interface LaneState {
   readonly holds: readonly Hold[]
 }
 
+/** A page of lanes. */
 export interface LanesPage {
   /** By name, in the order of UTF-8 bytes. */
   readonly lanes: readonly LaneState[]

@@ -15,6 +15,7 @@ import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
 import { type ListPage, type ListedMessage, listParts, toListed } from './listed.ts'
 import type { MessageState } from './storage.ts'
 
+/** Which messages to list. */
 export interface ListOptions {
   /** Whose view of the queue. @defaultValue 'default' */
   readonly group?: string | undefined
@@ -50,7 +51,13 @@ const LIST_OPTIONS = {
   bodies: checkBoolean,
 }
 
-/** Looks at messages without claiming them. Changes nothing. */
+/**
+ * Looks at messages without claiming them. Changes nothing.
+ *
+ * ```ts
+ * const { messages } = await list(queue, { state: 'parked' })
+ * ```
+ */
 export async function list<T>(
   queue: Queue<T>,
   options: ListOptions = {},

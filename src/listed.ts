@@ -43,12 +43,14 @@ export interface Parked {
   readonly at: number
 }
 
+/** A message that has given up, as it is listed. */
 export interface DeadLetter<T> extends ListedMessage<T> {
   readonly reason: DeadReason
   /** When it became one, on the storage's clock, in ms since 1970. */
   readonly deadAt: number
 }
 
+/** A page of messages. */
 export interface ListPage<M> {
   readonly messages: readonly M[]
   /** Pass it on to read further. `undefined`: this was the last page. */

@@ -12,6 +12,7 @@ import { encodeResult } from './outcomes.ts'
 import type { Reader } from './reader.ts'
 import type { Body, Delivery, SettleResult, Settlement } from './storage.ts'
 
+/** How {@link Consumer.run} works, and who is told what goes wrong. */
 export interface RunOptions<T = unknown> {
   /** How many handlers may work at the same time. @defaultValue 1 */
   readonly concurrency?: number | undefined
@@ -33,16 +34,19 @@ export interface RunOptions<T = unknown> {
   readonly onFailed?: ((message: Message<T>, error: unknown) => void) | undefined
 }
 
+/** How {@link Consumer.drain} works, and when it ends. */
 export interface DrainOptions<T = unknown> extends RunOptions<T> {
   /** When to be done, in ms since 1970. @defaultValue never */
   readonly deadline?: number | undefined
 }
 
+/** How {@link Consumer.run} hands over batches. */
 export interface BatchRunOptions<T = unknown> extends Omit<RunOptions<T>, 'batch'> {
   /** Has the handler get many messages at once; `concurrency` counts batches. Once stopped, what was collected is the last batch. */
   readonly batch: BatchSize
 }
 
+/** How {@link Consumer.drain} hands over batches. */
 export interface BatchDrainOptions<T = unknown> extends Omit<DrainOptions<T>, 'batch'> {
   /** As for {@link BatchRunOptions.batch}. A batch does not wait where nothing else is due. */
   readonly batch: BatchSize

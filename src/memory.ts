@@ -1,5 +1,6 @@
 import { RecordAdapter } from './records/index.ts'
 
+/** Where a storage in memory reads the time. */
 export interface MemoryOptions {
   /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined
@@ -8,6 +9,14 @@ export interface MemoryOptions {
 /**
  * Keeps queues in memory: the fastest storage, which survives nothing. Queues are shared by whoever shares the adapter
  * object. It is what `new Queue(name)` uses.
+ *
+ * ```ts
+ * import { Queue } from 'quayside'
+ * import { MemoryAdapter } from 'quayside/memory'
+ *
+ * const storage = new MemoryAdapter() // shared by both
+ * const [orders, mails] = [new Queue('orders', { storage }), new Queue('mails', { storage })]
+ * ```
  */
 export class MemoryAdapter extends RecordAdapter {
   constructor({ clock = Date }: MemoryOptions = {}) {

@@ -10,8 +10,7 @@ let used = POOL_BYTES
 /** A UUID v7. */
 export function uuid(): string {
   if (used === POOL_BYTES) {
-    pool = crypto.getRandomValues(pool ?? new Uint8Array(POOL_BYTES))
-    pool = fill(new Uint8Array(POOL_BYTES))
+    pool = fill(pool ?? new Uint8Array(POOL_BYTES))
     used = 0
   }
   const random = pool!.subarray(used, (used += UUID_BYTES))

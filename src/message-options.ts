@@ -48,6 +48,7 @@ export interface MessageOptions {
   readonly dedupeMs?: number | undefined
 }
 
+/** What belongs to a batch as a whole. */
 export interface SendBatchOptions {
   /**
    * Gives the send up: it rejects with the signal's reason, and nothing is stored. Once the storage was asked it is too late
@@ -57,6 +58,7 @@ export interface SendBatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What belongs to one message, and to the call that sends it. */
 export interface SendOptions extends MessageOptions, SendBatchOptions {}
 
 /** One message of a batch. */

@@ -11,6 +11,7 @@ export interface Settler {
   progress(message: Message<unknown>, value: unknown): Promise<void>
 }
 
+/** What all ways to settle a message take. */
 export interface SettleOptions {
   /**
    * Gives up: the call rejects with the signal's reason. What the storage was not told yet it is not told any more; what it was
@@ -19,6 +20,7 @@ export interface SettleOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What is kept of a message that is done. */
 export interface AckOptions extends SettleOptions {
   /**
    * What its handler made of it, for {@link Queue.result}: whatever the queue's codec can carry, 128 KiB at most. A message that
@@ -27,6 +29,7 @@ export interface AckOptions extends SettleOptions {
   readonly result?: unknown
 }
 
+/** Why a message is parked. */
 export interface ParkOptions extends SettleOptions {
   /** What it waits for, to show. At most 4,096 characters are kept. */
   readonly reason: string
@@ -34,6 +37,7 @@ export interface ParkOptions extends SettleOptions {
   readonly data?: unknown
 }
 
+/** When a message comes again, and why. */
 export interface NackOptions extends SettleOptions {
   /** `false` gives the attempt back: what went wrong is not the message's fault, for example being offline. @defaultValue true */
   readonly counts?: boolean | undefined
@@ -43,6 +47,7 @@ export interface NackOptions extends SettleOptions {
   readonly reason?: string | undefined
 }
 
+/** Why a message is given up. */
 export interface RejectOptions extends SettleOptions {
   /** What is wrong with it: kept with the dead letter. At most 4,096 characters are kept. */
   readonly reason?: string | undefined
@@ -69,7 +74,20 @@ export let leaseOf: (message: Message<unknown>) => Lease
 /** Lets consumers know whose message it is; `undefined` if it is no message, or a proxy or copy of one. */
 export let settlerOf: (message: unknown) => Settler | undefined
 
-/** A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack`, `reject` and `park` ends that. */
+/**
+ * A message, delivered: yours until {@link Message.leaseUntil}. Exactly one of `ack`, `nack`, `reject` and `park` ends that.
+ *
+ * ```ts
+ * const message = await consumer.receive({ waitMs: 10_000 })
+ * if (message === undefined) return
+ * try {
+ *   await work(message.payload)
+ *   await message.ack()
+ * } catch (error) {
+ *   await message.nack({ reason: String(error) })
+ * }
+ * ```
+ */
 export class Message<T> {
   readonly id: string
   readonly payload: T

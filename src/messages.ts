@@ -4,6 +4,7 @@ import { checkFunction, checkOptions, checkSignal } from './check.ts'
 import { type Consumer, readerOf } from './lean/consumer.ts'
 import type { Message } from './message.ts'
 
+/** How a loop over messages ends. */
 export interface MessagesOptions {
   /** Ends the loop. */
   readonly signal?: AbortSignal | undefined
@@ -13,7 +14,13 @@ export interface MessagesOptions {
 
 const OPTIONS = { signal: checkSignal, onError: checkFunction }
 
-/** Messages one at a time, as they come. See `messages` of the `Consumer` of `quayside`, which this is. */
+/**
+ * Messages one at a time, as they come. See `messages` of the `Consumer` of `quayside`, which this is.
+ *
+ * ```ts
+ * for await (const message of messages(consumer)) await message.ack()
+ * ```
+ */
 export function messages<T>(
   consumer: Consumer<T>,
   options: MessagesOptions = {},

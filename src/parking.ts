@@ -4,11 +4,13 @@ import { checkHeaders } from './message-checks.ts'
 import { inParts } from './parts.ts'
 import { prepare } from './prepare.ts'
 
+/** Where parked messages are resumed. */
 export interface ResumeOptions {
   /** Only in this group. @defaultValue every group */
   readonly group?: string | undefined
 }
 
+/** What a parked message carries from now on, besides its payload. */
 export interface EditOptions extends ResumeOptions {
   /** @defaultValue none */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -26,7 +28,13 @@ const EDIT_OPTIONS = {
   maxAttempts: checkCount,
 }
 
-/** Ends the wait of parked messages. See `resume` of the `Queue` of `quayside`, which this is. */
+/**
+ * Ends the wait of parked messages. See `resume` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * await resume(queue, [id])
+ * ```
+ */
 export async function resume(
   queue: Queue,
   ids: readonly string[],
@@ -38,7 +46,13 @@ export async function resume(
   return await inParts(context, 'resume', ids, (view, part) => view.resume(part, options))
 }
 
-/** Has a parked message carry something else, and resumes it. See `edit` of the `Queue` of `quayside`, which this is. */
+/**
+ * Has a parked message carry something else, and resumes it. See `edit` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * await edit(queue, id, { to: 'somebody@example.org' })
+ * ```
+ */
 export async function edit<T>(
   queue: Queue<T>,
   id: string,

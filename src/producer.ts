@@ -8,7 +8,15 @@ const checkTransaction: Check = mustBe(
   (value) => (typeof value === 'object' || typeof value === 'function') && value !== null,
 )
 
-/** Sends messages to a queue. */
+/**
+ * Sends messages to a queue.
+ *
+ * ```ts
+ * const producer = queue.createProducer()
+ * await producer.send({ total: 42 }, { id: 'order-1', key: 'customer-7' })
+ * await producer.sendBatch([{ payload: { total: 1 } }, { payload: { total: 2 }, delayMs: 60_000 }])
+ * ```
+ */
 export class Producer<T> extends LeanProducer<T> {
   readonly #context: Context<T>
 

@@ -37,6 +37,14 @@ const CONSUMER_OPTIONS = {
  * A durable queue of messages with payloads of type `T`.
  *
  * Making one does nothing yet: the storage is opened when it is first needed.
+ *
+ * ```ts
+ * import { Queue } from 'quayside/core'
+ * import { IndexedDBAdapter } from 'quayside/indexeddb'
+ *
+ * const queue = new Queue<{ total: number }>('orders', { storage: new IndexedDBAdapter() })
+ * await queue.createProducer().send({ total: 42 })
+ * ```
  */
 export class Queue<T = unknown> extends LeanQueue<T> {
   readonly #context: Context<T>

@@ -8,6 +8,7 @@ import { type Result, decodeOutcome } from './outcomes.ts'
 import { type Hint, MAX_IDS, type Outcome } from './storage.ts'
 import { isTransient, restMs } from './trouble.ts'
 
+/** Whose result, and how long to wait for it. */
 export interface ResultOptions {
   /** In which group. @defaultValue 'default' */
   readonly group?: string | undefined
@@ -25,7 +26,13 @@ const OPTIONS = { group: checkName, waitMs: checkWaitMs, signal: checkSignal }
 /** Who waits for outcomes of a queue, by the group. */
 const waiting = new WeakMap<Context<unknown>, Map<string, Results<unknown>>>()
 
-/** What became of a message. See `result` of the `Queue` of `quayside`, which this is. */
+/**
+ * What became of a message. See `result` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * const outcome = await result(queue, id, { waitMs: 10_000 })
+ * ```
+ */
 export async function result<R = unknown>(
   queue: Queue<unknown>,
   id: string,

@@ -4,12 +4,19 @@ import { countPages } from './listed.ts'
 import { STEP } from './parts.ts'
 import type { ListQuery } from './storage.ts'
 
+/** Whose retries end their wait. */
 export interface RetryNowOptions {
   /** Whose retries. @defaultValue 'default' */
   readonly group?: string | undefined
 }
 
-/** Ends the wait of messages for their retry. See `retryNow` of the `Queue` of `quayside`, which this is. */
+/**
+ * Ends the wait of messages for their retry. See `retryNow` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * await retryNow(queue)
+ * ```
+ */
 export async function retryNow(
   queue: Queue<unknown>,
   ids?: readonly string[],

@@ -26,6 +26,10 @@ export function rulesOf(policy: RetryPolicy = {}): RetryRules {
  *
  * @param random A number from 0 up to 1.
  * @see Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
+ * @example
+ * ```ts
+ * const delayMs = backoffDelay(message.attempt, Math.random(), { maxAttempts: 10, initialMs: 1000, maxMs: 60_000, factor: 2 })
+ * ```
  */
 export function backoffDelay(attempt: number, random: number, policy: RetryRules): number {
   // A growth over all numbers must not make NaN of an initial wait of 0.

@@ -30,7 +30,13 @@ const RUN_OPTIONS = {
   onFailed: checkFunction,
 }
 
-/** Works on messages until the signal aborts or the queue is closed. See `run` of the `Consumer` of `quayside`, which this is. */
+/**
+ * Works on messages until the signal aborts or the queue is closed. See `run` of the `Consumer` of `quayside`, which this is.
+ *
+ * ```ts
+ * await run(consumer, async ({ payload }) => work(payload), { signal })
+ * ```
+ */
 export async function run<T>(
   consumer: Consumer<T>,
   handler: BatchHandler<T>,
@@ -50,7 +56,13 @@ export async function run<T>(
   await loop('run', consumer, { handler, options } as Work<T>, false)
 }
 
-/** Works on messages until nothing is due, and reports. See `drain` of the `Consumer` of `quayside`, which this is. */
+/**
+ * Works on messages until nothing is due, and reports. See `drain` of the `Consumer` of `quayside`, which this is.
+ *
+ * ```ts
+ * const { acked } = await drain(consumer, async ({ payload }) => work(payload))
+ * ```
+ */
 export async function drain<T>(
   consumer: Consumer<T>,
   handler: BatchHandler<T>,

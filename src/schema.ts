@@ -14,6 +14,7 @@ export interface StandardSchema<T> {
   }
 }
 
+/** What a Standard Schema says of a value. */
 export type SchemaResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | {

@@ -10,7 +10,13 @@ import type { StorageStats } from './storage.ts'
  */
 export interface QueueStats extends StorageStats, ActivityReport {}
 
-/** Counts of all groups. Never looks at every message, and changes nothing. */
+/**
+ * Counts of all groups. Never looks at every message, and changes nothing.
+ *
+ * ```ts
+ * const { messages, groups } = await stats(queue)
+ * ```
+ */
 export async function stats(queue: Queue<unknown>): Promise<StorageStats> {
   return await contextOf(queue).use('stats', (view) => view.stats())
 }

@@ -73,6 +73,7 @@ export interface GroupStart {
   readonly from?: 'earliest' | 'latest' | undefined
 }
 
+/** What belongs to one append of a storage. */
 export interface AppendOptions {
   /**
    * A fresh UUID v7. A message without an id of its own gets one made of it: the first 28 characters, and 8 hexadecimal
@@ -92,6 +93,7 @@ export interface AppendOptions {
   readonly maxBytes?: number | undefined
 }
 
+/** What a storage did with a message. */
 export interface AppendResult {
   readonly id: string
   /**
@@ -104,6 +106,7 @@ export interface AppendResult {
   readonly status: 'stored' | 'duplicate' | 'replaced'
 }
 
+/** What a storage is to hand out, and to whom. */
 export interface ClaimRequest {
   readonly group: string
   /** The most deliveries to answer with; 0 makes the group and takes nothing. */
@@ -160,6 +163,7 @@ export interface Delivery {
   readonly lastError?: string | undefined
 }
 
+/** What a storage has handed out. */
 export interface ClaimResult {
   readonly deliveries: readonly Delivery[]
   /**
@@ -260,6 +264,7 @@ export interface SettleResult {
  */
 export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked' | 'parked' | 'dead' | 'done'
 
+/** Which messages a storage is to list. */
 export interface ListQuery {
   readonly group: string
   /** Only these states. Default: all but `dead` and `done`. */
@@ -276,6 +281,7 @@ export interface ListQuery {
   readonly cursor?: string | undefined
 }
 
+/** A message as a storage lists it. */
 export interface ListedMessage {
   readonly id: string
   readonly state: MessageState
@@ -334,6 +340,7 @@ export interface Hint {
   readonly finished?: readonly string[] | 'many' | undefined
 }
 
+/** How a storage is to resume parked messages. */
 export interface ResumeOptions {
   /** Only in this group. Default: in every group. */
   readonly group?: string | undefined
@@ -351,6 +358,7 @@ export interface ResumeOptions {
     | undefined
 }
 
+/** A page of messages, as a storage lists them. */
 export interface Page {
   readonly messages: readonly ListedMessage[]
   /** Pass it on to read further. Absent: this was the last page. */
@@ -376,6 +384,7 @@ export interface GroupStats {
   readonly failed: number
 }
 
+/** What a storage counts. */
 export interface StorageStats {
   readonly groups: Readonly<Record<string, GroupStats>>
   /** Messages that are not done, in the group that is furthest behind; without groups, all of them. Dead letters not included. */

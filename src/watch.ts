@@ -2,7 +2,13 @@ import { soon } from './clock.ts'
 import { checkFunction } from './check.ts'
 import { type Queue, contextOf } from './lean/queue.ts'
 
-/** Calls `listener` when anything changed. See `watch` of the `Queue` of `quayside`, which this is. */
+/**
+ * Calls `listener` when anything changed. See `watch` of the `Queue` of `quayside`, which this is.
+ *
+ * ```ts
+ * const stop = watch(queue, () => console.log('something has changed'))
+ * ```
+ */
 export function watch(queue: Queue, listener: () => void): () => void {
   checkFunction('watch', 'listener', listener)
   const context = contextOf(queue)

@@ -9,7 +9,16 @@ import type { NewMessage } from './storage.ts'
 /** A message that was handed over in a transaction: its id is known before the promise resolves. */
 export type HandedOver = Promise<{ readonly id: string }> & { readonly id: string }
 
-/** Sends messages in a transaction of the caller's: see {@link Producer.within}. */
+/**
+ * Sends messages in a transaction of the caller's: see {@link Producer.within}.
+ *
+ * ```ts
+ * db.exec('BEGIN IMMEDIATE')
+ * db.prepare('INSERT INTO orders VALUES (?)').run(7)
+ * await producer.within(db).send({ order: 7 })
+ * db.exec('COMMIT') // both, or neither
+ * ```
+ */
 export class TransactionProducer<T> {
   readonly #context: Context<T>
   readonly #transaction: object

@@ -19,6 +19,7 @@ export interface KVPage {
   readonly cursor?: string
 }
 
+/** A key, as Workers KV lists it. */
 export interface KVKey {
   readonly name: string
   readonly metadata?: unknown

@@ -84,6 +84,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return { ...this.#namespace.operations }
   }
 
+  /** Is called by the queue. Reads nothing yet. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue')
     const settings = this.#settings
@@ -120,6 +121,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return [...names].sort()
   }
 
+  /** Is called by the queue. There is nothing to let go of. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#views].map((view) => view.close()))

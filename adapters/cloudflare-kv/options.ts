@@ -1,6 +1,7 @@
 import { QuaysideError } from '../../src/errors.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
 
+/** How queues lie in Workers KV. */
 export interface CloudflareKVOptions {
   /** What the keys of all queues start with, up to 64 bytes: lets a namespace be shared. @defaultValue 'quayside' */
   readonly prefix?: string | undefined

@@ -17,7 +17,13 @@ export interface KVOperations {
  */
 const DOLLARS_PER_MILLION: KVOperations = { reads: 0.5, writes: 5, deletes: 5, lists: 5 }
 
-/** What operations cost, in US dollars, once what a month includes is used up. */
+/**
+ * What operations cost, in US dollars, once what a month includes is used up.
+ *
+ * ```ts
+ * priceOf({ reads: 2_000_000, writes: 1_000_000, deletes: 0, lists: 0 }) // 6
+ * ```
+ */
 export function priceOf(operations: KVOperations): number {
   let dollars = 0
   for (const name of ['reads', 'writes', 'deletes', 'lists'] as const) {

@@ -9,6 +9,7 @@ import { MAX_SHARDS, nameOfShard } from './shards.ts'
 import { Stub } from './stub.ts'
 import { upgrade } from './web-socket.ts'
 
+/** How queues lie in Durable Objects. */
 export interface DurableObjectOptions {
   /**
    * How many objects share a queue, 1 to 256. One object does about 300 verbs a second; use more where that is not enough.
@@ -98,6 +99,7 @@ export class DurableObjectAdapter implements StorageAdapter {
     )
   }
 
+  /** Lets go of connections. Queues that are open reject with `CLOSED` from now on. */
   close(): Promise<void> {
     return (this.#closed ??= Promise.all([...this.#views].map((view) => view.close())).then(() => undefined))
   }

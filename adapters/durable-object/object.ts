@@ -120,6 +120,7 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
     return upgrade(request, (socket) => this.#hints.accept(socket))
   }
 
+  /** Is called by the runtime when something is due. */
   async alarm(): Promise<void> {
     if (this.#refused === undefined) await this.#push?.alarm()
     // Until a version comes that is right.

@@ -17,6 +17,7 @@ export interface PushContext {
   readonly signal: AbortSignal
 }
 
+/** How a Durable Object pushes messages to its `onMessages`. */
 export interface PushOptions<T = unknown> extends ConsumerOptions {
   /** Whose messages are pushed. @defaultValue 'default' */
   readonly group?: string | undefined

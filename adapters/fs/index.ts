@@ -16,6 +16,7 @@ export type { FsEvent } from './options.ts'
 export { salvage } from './salvage.ts'
 export type { Lost } from './wreck.ts'
 
+/** How a storage in files stores. */
 export type FsOptions = Pick<
   JournalStoreOptions,
   'durability' | 'strictAcks' | 'cacheBytes' | 'readOnly' | 'waitForLockMs' | 'mode' | 'clock' | 'onEvent'

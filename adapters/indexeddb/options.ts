@@ -12,6 +12,7 @@ export type IndexedDBEvent =
   /** The origin's quota is used up: appends are refused, the rest goes on in the space that was kept back. */
   | { readonly type: 'full'; readonly database: string }
 
+/** How a storage in IndexedDB stores, and where. */
 export interface IndexedDBOptions {
   /** The name of the database. Adapters of one origin that name the same one share its queues. @defaultValue 'quayside' */
   readonly database?: string | undefined

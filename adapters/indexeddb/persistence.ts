@@ -2,6 +2,10 @@
  * Asks the browser not to evict the data of this origin when the disk runs full. Answers whether it is safe now. Chromium
  * and Safari decide by themselves, Firefox asks the user, so ask after something that the user wants to keep was stored.
  * Workers cannot ask: there it answers `false`.
+ *
+ * ```ts
+ * if (!(await requestPersistence())) console.log('the browser may evict what is stored when the disk is full')
+ * ```
  */
 export async function requestPersistence(): Promise<boolean> {
   const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage

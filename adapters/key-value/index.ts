@@ -11,6 +11,7 @@ import { KeyValueStore } from './store.ts'
 
 export type { KeyValueStorage } from './storage.ts'
 
+/** How queues lie in a store of keys and values. */
 export interface KeyValueOptions {
   /**
    * What the keys of all items begin with: 1 to 64 letters, digits, `-` and `_`. Two adapters that are to have queues of their

@@ -16,6 +16,7 @@ export interface IoRedisClient {
   duplicate(): unknown
 }
 
+/** A client of Redis: that of `redis`, `ioredis` or `iovalkey`. */
 export type RedisClient = NodeRedisClient | IoRedisClient
 
 /** What is asked of a client besides, where it speaks over sockets. */

@@ -1,6 +1,7 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees } from '../../src/storage.ts'
 
+/** How queues lie in Redis, and what its server is set up to survive. */
 export interface RedisOptions {
   /**
    * What the names of all keys and channels start with, in `{prefix:queue}`. Without braces.

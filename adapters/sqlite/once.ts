@@ -13,6 +13,7 @@ export interface Delivered {
   readonly timestamp: number
 }
 
+/** What {@link once} does with a message. */
 export interface OnceOptions {
   /**
    * How long it is known that a message is done, in ms. Must be longer than it may take until a message arrives again whose ack
@@ -91,6 +92,13 @@ async function run(
  *
  * @returns `false` if it was done before: then do nothing.
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open.
+ * @example
+ * ```ts
+ * db.exec('BEGIN IMMEDIATE')
+ * const isFirst = markDone(db, message)
+ * if (isFirst) db.prepare('INSERT INTO parcels VALUES (?)').run(message.payload.order)
+ * db.exec('COMMIT')
+ * ```
  */
 export function markDone(
   database: SQLiteDatabase,

@@ -1,3 +1,4 @@
+/** How a storage in SQLite stores. */
 export interface SQLiteOptions {
   /**
    * What a send waits for: `'full'`, for the disk, so that it survives a power cut; `'normal'`, for the operating system, so

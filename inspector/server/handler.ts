@@ -11,6 +11,7 @@ import { fromWire, toWire } from './wire.ts'
 /** What somebody may do: everything, look only, or nothing. */
 export type Permission = boolean | 'read'
 
+/** Who may look and act, and how. */
 export interface InspectorHandlerOptions {
   /**
    * Is asked at each request who may use the inspector: `true`, all of it; `'read'`, to look only; `false`, nothing (403). Whoever

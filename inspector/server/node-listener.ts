@@ -7,6 +7,7 @@ export interface NodeRequest extends AsyncIterable<Uint8Array> {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/** As much of a `ServerResponse` of Node as is needed. */
 export interface NodeResponse {
   writeHead(status: number, headers: Record<string, string>): unknown
   write(chunk: Uint8Array): boolean
@@ -18,6 +19,10 @@ export interface NodeResponse {
 /**
  * Lets Node serve a `fetch` handler: `createServer(nodeListener(handler))`, or `app.use('/queues', nodeListener(handler))` in Express,
  * before what reads bodies.
+ *
+ * ```ts
+ * createServer(nodeListener(inspectorHandler([queue], { allow }))).listen(8080)
+ * ```
  */
 export function nodeListener(
   handler: (request: Request) => Promise<Response>,

@@ -83,6 +83,7 @@ export interface HoldStep {
   readonly probe: boolean | undefined
 }
 
+/** A step of a history that appends. */
 export interface AppendStep {
   readonly verb: 'append'
   readonly view: number
@@ -104,6 +105,7 @@ export interface AppendStep {
   readonly groups?: readonly number[] | undefined
 }
 
+/** A step of a history that resumes what is parked. */
 export interface ResumeStep {
   readonly verb: 'resume'
   readonly view: number
@@ -115,6 +117,7 @@ export interface ResumeStep {
     | undefined
 }
 
+/** How a step of a history settles a delivery. */
 export interface StepSettlement {
   /** The number of a receipt from the last that was given out; -1 for one that was made up. */
   readonly receipt: number

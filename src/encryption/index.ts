@@ -26,6 +26,7 @@ import {
 import { type Codec, JSON_CODEC } from '../codec.ts'
 import { QuaysideError, errorText } from '../errors.ts'
 
+/** Which keys there are, and which one encrypts. */
 export interface EncryptionOptions<T> {
   /**
    * The key of an id, for AES-GCM, with the usages `encrypt` and `decrypt`. It may be not extractable. `undefined`: it is not

@@ -37,6 +37,7 @@ import { type ConsumerSettings, Reader } from '../reader.ts'
 import type { RetryPolicy } from '../retry.ts'
 import type { SettleResult, Settlement } from '../storage.ts'
 
+/** How a consumer takes messages, and what becomes of those that fail. */
 export interface ConsumerOptions {
   /**
    * How long a message belongs to this consumer once it is delivered, in ms; then others get it, unless the lease was
@@ -56,6 +57,7 @@ export interface ConsumerOptions {
   readonly deadForMs?: number | undefined
 }
 
+/** How long a `receive` waits. */
 export interface ReceiveOptions {
   /**
    * How long to wait for a message, in ms, if there is none; `Infinity`: for ever. What an async codec or schema has not read
@@ -91,7 +93,14 @@ const REJECT_OPTIONS = { reason: checkText, ...SETTLE_OPTIONS }
 /** Lets those see how a consumer takes and settles who take in its name, and nobody else. */
 export let readerOf: <T>(consumer: Consumer<T>) => Reader<T>
 
-/** Receives the messages of a queue for one group, in which each message goes to one consumer. */
+/**
+ * Receives the messages of a queue for one group, in which each message goes to one consumer.
+ *
+ * ```ts
+ * const message = await queue.createConsumer('mailer').receive({ waitMs: 10_000 })
+ * await message?.ack()
+ * ```
+ */
 export class Consumer<T> implements Settler {
   readonly group: string
   readonly #reader: Reader<T>
@@ -371,11 +380,13 @@ export class Consumer<T> implements Settler {
     this.#reader.desk.poke()
   }
 
+  /** Goes on after {@link pause}. */
   resume(): void {
     this.#reader.paused = false
     this.#reader.desk.poke()
   }
 
+  /** Whether {@link pause} was called, and {@link resume} not since. */
   get paused(): boolean {
     return this.#reader.paused
   }

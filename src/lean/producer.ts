@@ -17,6 +17,7 @@ import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from
 import { measure, prepare } from '../prepare.ts'
 import type { AppendResult, NewMessage } from '../storage.ts'
 
+/** What became of a message that was sent. */
 export type SendResult = AppendResult
 
 const SEND_OPTIONS = { ...MESSAGE, signal: checkSignal }
@@ -26,7 +27,13 @@ export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>
   ...MESSAGE,
 }
 
-/** Sends messages to a queue. */
+/**
+ * Sends messages to a queue.
+ *
+ * ```ts
+ * await queue.createProducer().send({ total: 42 }, { id: 'order-1', key: 'customer-7' })
+ * ```
+ */
 export class Producer<T> {
   readonly #context: Context<T>
   readonly #batcher: Batcher<NewMessage, AppendResult>

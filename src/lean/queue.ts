@@ -28,6 +28,7 @@ import type { Guarantees, StorageAdapter } from '../storage.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Producer } from './producer.ts'
 
+/** What a queue is made of. `storage` is required here. */
 export interface QueueOptions<T> {
   /** Where the messages are kept. */
   readonly storage: StorageAdapter
@@ -65,12 +66,14 @@ export interface QueueOptions<T> {
   readonly maxBytes?: number | undefined
 }
 
+/** A group that is to exist. */
 export interface GroupOptions {
   readonly name: string
   /** As for a consumer: see {@link ConsumerOptions.from}. @defaultValue 'earliest' */
   readonly from?: 'earliest' | 'latest' | undefined
 }
 
+/** How long a queue that is closed waits for its handlers. */
 export interface CloseOptions {
   /**
    * How long handlers may go on, in ms, and an async codec or schema with what was sent before. Then what handlers have not
@@ -135,6 +138,13 @@ export function settingsOf<T>(
  * A durable queue of messages with payloads of type `T`.
  *
  * Making one does nothing yet: the storage is opened when it is first needed.
+ *
+ * ```ts
+ * import { Queue } from 'quayside/lean'
+ *
+ * const queue = new Queue<{ total: number }>('orders', { storage })
+ * await queue.createProducer().send({ total: 42 })
+ * ```
  */
 export class Queue<T = unknown> implements AsyncDisposable {
   readonly name: string
@@ -183,6 +193,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
     return this.#context.guarantees
   }
 
+  /** Makes what sends. Costs nothing; one for each place that sends, or one for all. */
   createProducer(): Producer<T> {
     return new Producer(this.#context)
   }

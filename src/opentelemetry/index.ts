@@ -50,6 +50,12 @@ const SCOPE = 'quayside'
  * what they leave open: a batch has no span for the creation of each message; `messaging.system` is `quayside`;
  * `messaging.quayside.storage` is the name of the storage, `messaging.quayside.message.delivery_attempt` the attempt,
  * `messaging.quayside.message.lane` the lane: of spans about one message, and never of metrics, as lanes may be many.
+ * @example
+ * ```ts
+ * import * as api from '@opentelemetry/api'
+ *
+ * new Queue('orders', { instrumentation: openTelemetry(api) })
+ * ```
  */
 export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api

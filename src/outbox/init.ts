@@ -18,6 +18,7 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
   readonly keepResponse?: number | undefined
 }
 
+/** How long to wait for a response. */
 export interface ResponseOptions {
   /** How long to wait for it, in ms; `Infinity`: for ever. @defaultValue 0 */
   readonly waitMs?: number | undefined
@@ -25,6 +26,7 @@ export interface ResponseOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Which requests to wait for. */
 export interface SettledOptions {
   /** Only requests of this key. @defaultValue all */
   readonly key?: string | undefined
@@ -32,6 +34,7 @@ export interface SettledOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Which requests to list. */
 export interface OutboxListOptions {
   /** Only these. @defaultValue all */
   readonly ids?: readonly string[] | undefined

@@ -12,6 +12,13 @@ const attempts = new WeakSet<object>()
 /**
  * Whether a request is an attempt that an outbox makes, in this or in another context, at what it has stored. A service worker's
  * routes and an app's own `fetch` let it through as it is: to store it again is to store it once per attempt.
+ *
+ * ```ts
+ * self.addEventListener('fetch', (event) => {
+ *   if (isAttempt(event.request)) return // the outbox sends it: let it through
+ *   event.respondWith(fromCache(event.request))
+ * })
+ * ```
  */
 export function isAttempt(request: { readonly url: string }): boolean {
   return attempts.has(request) || (request.url.includes('#') && request.url.endsWith(MARK))

@@ -32,6 +32,7 @@ export type ParkedHook = (
   message: Message<OutboxPayload>,
 ) => Request | void | undefined | Promise<Request | void | undefined>
 
+/** What an outbox does before, with and after each request. */
 export interface OutboxOptions {
   /**
    * Changes a request before each attempt: sets a fresh token on `request.headers`, or answers with another request, which

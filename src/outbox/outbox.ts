@@ -1,6 +1,3 @@
-import { v7 } from 'uuid'
-import { onAbort } from '../aborts.ts'
-import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf } from '../check.ts'
 import { isRequest } from './kinds.ts'
 import { onAbort, abortReason, throwIfAborted } from '../aborts.ts'
 import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf, checkGlobals } from '../check.ts'
@@ -29,6 +26,7 @@ import {
   limitLanes,
   takeOnly,
 } from '../lean/index.ts'
+import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
@@ -71,6 +69,13 @@ const NEEDED = ['Request', 'Response', 'Headers', 'URL', 'TextEncoder', 'TextDec
  * Several outboxes may share one queue, in tabs, workers and processes: one of them at a time sends a given request. Every
  * attempt bears the same `Idempotency-Key`, the id of the message, so that a server can tell a second delivery from a
  * second request. Delivery is at least once.
+ *
+ * ```ts
+ * const outbox = new Outbox(new Queue('outbox', { storage: new IndexedDBAdapter() }))
+ * outbox.start()
+ * const response = await outbox.fetch('/api/notes', { method: 'POST', body: 'hello' })
+ * if (response.status === 202) console.log('it waits:', response.headers.get('quayside-state'))
+ * ```
  */
 export class Outbox {
   readonly #queue: Queue<OutboxPayload>
@@ -246,7 +251,17 @@ export class Outbox {
     init: OutboxRequestInit,
     waiter?: Waiter,
   ): Promise<SendResult & { readonly signal: AbortSignal }> {
-    const { id = v7(), after, meta, delayMs, maxDelayMs, expiresInMs, maxAttempts, replace, dedupeMs } = init
+    const {
+      id = uuid(),
+      after,
+      meta,
+      delayMs,
+      maxDelayMs,
+      expiresInMs,
+      maxAttempts,
+      replace,
+      dedupeMs,
+    } = init
     const { keepResponse = this.#rules.keepResponse } = init
     const { destination } = this.#rules
     if (after !== undefined) {

@@ -47,6 +47,12 @@ const OF_NO_GET = [201, 202, 204, 205]
  * - All else, which is the other 4xx, and 3xx that redirect nowhere: `park`. It would get the same answer tomorrow.
  *
  * @param message Give it where you have it: `seeOther` is not known without.
+ * @example
+ * ```ts
+ * new Outbox(queue, {
+ *   outcome: (response, ...rest) => (response?.status === 423 ? 'retry' : defaultOutcome(response, ...rest)),
+ * })
+ * ```
  */
 export function defaultOutcome(
   response: Response | undefined,

@@ -1,4 +1,4 @@
-import { v7 } from 'uuid'
+import { uuid } from '../message-id.ts'
 import { isBytes } from '../json.ts'
 import { bytesOf, isBlob, isRequest, isStream, isUnknownBody } from './kinds.ts'
 import { throwIfAborted } from '../aborts.ts'
@@ -113,7 +113,7 @@ export async function pack(
     else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
   }
   // What replaces a request is another request: a server that knows the first must not take it for the same.
-  const version = init.replace ? v7() : undefined
+  const version = init.replace ? uuid() : undefined
   const stored: StoredRequest = {
     method,
     url,
@@ -214,7 +214,16 @@ function toPayload(request: StoredRequest, chunks: readonly Uint8Array[]): Outbo
   return payload
 }
 
-/** The request that a payload is. @throws where it is none. */
+/**
+ * The request that a payload is. @throws where it is none.
+ *
+ * ```ts
+ * for (const { payload } of (await queue.deadLetters().list()).messages) {
+ *   const { method, url } = storedRequest(payload)
+ *   console.log(method, url)
+ * }
+ * ```
+ */
 export function storedRequest(payload: OutboxPayload | undefined): StoredRequest {
   let stored = payload as StoredRequest | null | undefined
   if (isBytes(payload)) {

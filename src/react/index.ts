@@ -25,12 +25,24 @@ import {
   queueView,
 } from '../view/index.ts'
 
-/** What an outbox has. The component is rendered again when that changes, in whatever tab or worker that happens. */
+/**
+ * What an outbox has. The component is rendered again when that changes, in whatever tab or worker that happens.
+ *
+ * ```ts
+ * const { waiting, parked, items } = useOutbox(outbox)
+ * ```
+ */
 export function useOutbox(outbox: Outbox): OutboxState & Loaded {
   return useView(outboxView(outbox))
 }
 
-/** What a queue has, in numbers. The component is rendered again when they change, in whatever tab or worker that happens. */
+/**
+ * What a queue has, in numbers. The component is rendered again when they change, in whatever tab or worker that happens.
+ *
+ * ```ts
+ * const { messages, groups } = useQueue(queue)
+ * ```
+ */
 export function useQueue(queue: Queue<never> | Queue): QueueState & Loaded {
   return useView(queueView(queue))
 }

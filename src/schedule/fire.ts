@@ -19,6 +19,7 @@ import {
 } from './tick.ts'
 import { type Timetable, type When, timetable } from './when.ts'
 
+/** What all ways to fire schedules take. */
 export interface FireOptions {
   /**
    * Is told why something that is due could not be fired: the storage failed, or refuses the message. It is tried again after
@@ -27,12 +28,15 @@ export interface FireOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+/** How {@link runSchedules} goes on and ends. */
 export interface RunSchedulesOptions extends FireOptions {
   /** Stops it. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** How {@link drainSchedules} ends. */
 export interface DrainSchedulesOptions {
+  /** Ends it early: what is being fired is fired. @defaultValue it ends by itself */
   readonly signal?: AbortSignal | undefined
   /** When to be done, in ms since 1970. @defaultValue never */
   readonly deadline?: number | undefined
@@ -58,6 +62,11 @@ const DAY_MS = 24 * HOUR_MS
  * workers as you like: each instant is fired once, and whoever is there fires what others have left.
  *
  * @throws as {@link Consumer.run}
+ * @example
+ * ```ts
+ * const stop = new AbortController()
+ * void runSchedules(queue, { signal: stop.signal }) // in every process
+ * ```
  */
 export async function runSchedules<T>(queue: Queue<T>, options: RunSchedulesOptions = {}): Promise<void> {
   const tried = 'runSchedules'
@@ -74,6 +83,10 @@ export async function runSchedules<T>(queue: Queue<T>, options: RunSchedulesOpti
  * messages that it has sent.
  *
  * @throws as {@link Consumer.drain}, and what the first message that could not be sent failed with; the others are.
+ * @example
+ * ```ts
+ * await drainSchedules(queue) // in a cron trigger
+ * ```
  */
 export async function drainSchedules<T>(
   queue: Queue<T>,
@@ -96,6 +109,12 @@ export async function drainSchedules<T>(
  * `undefined` says that they are not.
  *
  * @param queue The queue that they send to, made with a `DurableObjectAdapter`.
+ * @example
+ * ```ts
+ * async onMessages(messages) {
+ *   return (await fireSchedules(this.#queue, messages)) ?? work(messages)
+ * }
+ * ```
  */
 export async function fireSchedules<T>(
   queue: Queue<T>,

@@ -31,6 +31,7 @@ export type ScheduledMessage<T> = Pick<
   'payload' | 'key' | 'lane' | 'headers' | 'expiresInMs' | 'maxAttempts' | 'keepMs'
 >
 
+/** A schedule, as it is listed. */
 export interface Schedule<T> {
   readonly name: string
   /** With its defaults. */
@@ -41,6 +42,7 @@ export interface Schedule<T> {
   readonly nextAt: number | undefined
 }
 
+/** Which page of schedules. */
 export interface ListSchedulesOptions {
   /** Only these. */
   readonly names?: readonly string[] | undefined
@@ -50,6 +52,7 @@ export interface ListSchedulesOptions {
   readonly cursor?: string | undefined
 }
 
+/** A page of schedules. */
 export interface SchedulesPage<T> {
   readonly schedules: readonly Schedule<T>[]
   /** Pass it on to read further. `undefined`: this was the last page. */
@@ -85,6 +88,10 @@ const LIST_OPTIONS = { names: checkIds, limit: checkCount, cursor: checkText }
  *
  * @param name 1 to 231 bytes of UTF-8 in one line.
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`, and what {@link Producer.send} throws: nothing was changed.
+ * @example
+ * ```ts
+ * await schedule(queue, 'tidy', { cron: '0 * * * *' }, { payload: { task: 'tidy up' } })
+ * ```
  */
 export async function schedule<T>(
   queue: Queue<T>,
@@ -109,7 +116,13 @@ export async function schedule<T>(
   return known?.when === undefined ? 'stored' : 'replaced'
 }
 
-/** Ends a schedule. Answers whether there was one. What it has sent stays. @throws {@link QuaysideError} `INVALID_ARGUMENT` */
+/**
+ * Ends a schedule. Answers whether there was one. What it has sent stays. @throws {@link QuaysideError} `INVALID_ARGUMENT`
+ *
+ * ```ts
+ * await unschedule(queue, 'tidy')
+ * ```
+ */
 export async function unschedule<T>(queue: Queue<T>, name: string): Promise<boolean> {
   const tried = 'unschedule'
   checkName(tried, name)
@@ -126,7 +139,13 @@ export async function unschedule<T>(queue: Queue<T>, name: string): Promise<bool
   return true
 }
 
-/** The schedules of a queue. Changes nothing. @throws {@link QuaysideError} `INVALID_ARGUMENT` */
+/**
+ * The schedules of a queue. Changes nothing. @throws {@link QuaysideError} `INVALID_ARGUMENT`
+ *
+ * ```ts
+ * for (const { name, nextAt } of (await listSchedules(queue)).schedules) console.log(name, nextAt)
+ * ```
+ */
 export async function listSchedules<T>(
   queue: Queue<T>,
   options: ListSchedulesOptions = {},

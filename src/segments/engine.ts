@@ -81,6 +81,7 @@ export class SegmentAdapter implements StorageAdapter {
     this.#openStore = openStore
   }
 
+  /** Is called by the queue, which gets its view of this storage. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
@@ -98,6 +99,7 @@ export class SegmentAdapter implements StorageAdapter {
     }
   }
 
+  /** The names of the queues that are stored, in no order. */
   async queues(): Promise<string[]> {
     if (this.#closed) throw closedError('list queues', 'storage')
     const session = this.#begin()
@@ -111,6 +113,7 @@ export class SegmentAdapter implements StorageAdapter {
     }
   }
 
+  /** Closes the store. What is under way ends first. */
   close(): Promise<void> {
     this.#closed = true
     return this.#session === undefined ? this.#released : this.#end(this.#session)

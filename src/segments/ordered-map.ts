@@ -22,10 +22,12 @@ export class OrderedMap<V> {
   readonly #chunks: Chunk<V>[] = []
   #size = 0
 
+  /** How many entries there are. */
   get size(): number {
     return this.#size
   }
 
+  /** The value of a key; `undefined`: there is none. */
   get(key: Key): V | undefined {
     const chunk = this.#chunks[this.#chunkOf(key)]
     if (chunk === undefined) return undefined

@@ -52,6 +52,7 @@ export const TABLES = {
   holds: 's',
 } as const
 
+/** The name of a table of the engine. */
 export type Table = keyof typeof TABLES
 
 /**
@@ -153,6 +154,7 @@ export interface StoreLimits {
    * given a row of its own, and its message is taken out of the log.
    */
   readonly pinnedMessages: number
+  /** As {@link pinnedMessages}, in bytes. */
   readonly pinnedBytes: number
 }
 

@@ -3,6 +3,7 @@ import { type Outbox, type OutboxRequestInit, type StoredState, isAttempt } from
 import { storedPage } from './stored-page.ts'
 import { DEFAULT_TAG, type RequestSyncOptions, registerSync } from './sync.ts'
 
+/** What a service worker takes from pages, and how it sends. */
 export interface BackgroundSyncOptions extends RequestSyncOptions {
   /**
    * Which requests of the pages go through the outbox, without their knowing; with an answer of options, how they are stored

@@ -5,6 +5,7 @@ import { isOffline } from '../outbox/triggers.ts'
 /** What sync events and the messages of pages are about. */
 export const DEFAULT_TAG = 'quayside'
 
+/** Under which name a browser is asked for a sync. */
 export interface RequestSyncOptions {
   /** The same as that of the worker's `registerBackgroundSync`. @defaultValue 'quayside' */
   readonly tag?: string | undefined
@@ -36,6 +37,11 @@ const LEAVING = ['offline', 'pagehide', 'visibilitychange']
  * Answers with a function that stops it.
  *
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+ * @example
+ * ```ts
+ * await navigator.serviceWorker.register('/worker.js', { type: 'module' })
+ * requestSync(outbox)
+ * ```
  */
 export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncOptions = {}): () => void {
   checkOptions('requestSync', options, { tag: checkName })

@@ -2,6 +2,7 @@ import { checkEach, checkName, checkOptions, checkPositiveMs } from '../check.ts
 import { QuaysideError } from '../errors.ts'
 import type { Queue } from '../core.ts'
 
+/** Which groups to wait for, and how long. */
 export interface IdleOptions {
   /** Only of these groups. @defaultValue all */
   readonly groups?: readonly string[] | undefined

@@ -45,6 +45,7 @@ export class ManualClock implements Clock {
     return id
   }
 
+  /** Forgets a timer, by what {@link setTimeout} has answered. */
   clearTimeout(id: unknown): void {
     this.#timers = this.#timers.filter((timer) => timer.id !== id)
   }

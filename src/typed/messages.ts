@@ -83,7 +83,14 @@ const CODE = 'NOT_YET_READABLE'
 /** Where nothing can be parked: when it comes again, in ms. */
 const AGAIN_MS = 60_000
 
-/** Says what messages a queue carries. */
+/**
+ * Says what messages a queue carries.
+ *
+ * ```ts
+ * const messages = defineMessages({ welcome: version<{ name: string }>(), goodbye: version<{ name: string }>() })
+ * await messages.producer(queue).send('welcome', { name: 'Ada' })
+ * ```
+ */
 export function defineMessages<const M extends Definitions>(definitions: M): Messages<M> {
   /** The steps from the version in the headers on. `undefined`: it is not known here. */
   const stepsOf = (headers: Readonly<Record<string, string>>) => {

@@ -27,6 +27,11 @@ export interface Version<T> {
  *
  * @param schema A Standard Schema (Zod, Valibot, ArkType …), which payloads are checked by on send and on receive. Like that of a
  * queue it must take what it answers with. @defaultValue none: the type parameter says what it looks like
+ * @example
+ * ```ts
+ * // Version 1 was a name; what it left in the queue is upgraded.
+ * version<string>().then(undefined, (name) => ({ name, language: 'en' }))
+ * ```
  */
 export function version<T>(schema?: StandardSchema<T>): Version<T> {
   return after([{ schema, upgrade: undefined }])

@@ -20,6 +20,7 @@ export interface OutboxState {
   readonly items: readonly OutboxItem[]
 }
 
+/** A request, as a user interface shows it. */
 export interface OutboxItem {
   readonly id: string
   /** `retrying`: it has failed, and waits for `nextAt`. `held`: until somebody has logged in. */
@@ -35,6 +36,7 @@ export interface OutboxItem {
   readonly nextAt: number | undefined
 }
 
+/** An outbox as state that can be subscribed to. */
 export type OutboxView = View<OutboxState & Loaded>
 
 const INITIAL: OutboxState & Loaded = {
@@ -65,6 +67,11 @@ const views: WeakMap<Outbox, OutboxView> = new WeakMap()
 /**
  * The state of an outbox for user interfaces; of one outbox it is always the same object. It follows what any tab or worker does,
  * within 100 ms. Bodies are read once, and only those of requests that are shown.
+ *
+ * ```ts
+ * const view = outboxView(outbox)
+ * const stop = view.subscribe(() => render(view.getSnapshot()))
+ * ```
  */
 export function outboxView(outbox: Outbox): OutboxView {
   let view = views.get(outbox)

@@ -12,6 +12,7 @@ export interface QueueState {
   readonly groups: Readonly<Record<string, Omit<GroupStats, 'oldestMs'>>>
 }
 
+/** A queue as state that can be subscribed to. */
 export type QueueView = View<QueueState & Loaded>
 
 const INITIAL: QueueState & Loaded = {
@@ -28,6 +29,11 @@ const views: WeakMap<Queue<never>, QueueView> = new WeakMap()
 /**
  * The state of a queue for user interfaces; of one queue it is always the same object. It follows what any context does,
  * where the storage can watch.
+ *
+ * ```ts
+ * const view = queueView(queue)
+ * const stop = view.subscribe(() => render(view.getSnapshot()))
+ * ```
  */
 export function queueView(queue: Queue<never> | Queue): QueueView {
   const of = queue as Queue<never>

@@ -101,8 +101,6 @@ test('the record engine knows the contract, not the queue, and how ids are made'
   }
 })
 
-test('the outbox uses the lean queue as everybody can, and of what is inside only checks, errors, signals and the clock', () => {
-  const inside = ['aborts', 'check', 'clock', 'errors', 'trouble'].map((name) => `src/${name}.ts`)
 test('the outbox uses the lean queue as everybody can, and of what is inside only checks, errors, signals, ids and the clock', () => {
   const inside = ['aborts', 'check', 'clock', 'errors', 'json', 'message-id', 'trouble'].map(
     (name) => `src/${name}.ts`,
