@@ -53,7 +53,7 @@ function ofType(rule: string, type: string): Check {
   return mustBe(rule, (value) => typeof value === type)
 }
 
-const YEARS = `and ${MAX_DURATION_MS} (100 years) at most; it counts from now, and is no time such as Date.now()`
+const YEARS = `and ${MAX_DURATION_MS} (100 years) at most: a duration, and no time such as Date.now()`
 
 /** A duration in ms. */
 export const checkMs: Check = inRange(`a number of ms, 0 or more ${YEARS}`, 0, MAX_DURATION_MS)

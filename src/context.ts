@@ -24,11 +24,11 @@ export interface ContextOptions<T> {
   readonly random: () => number
   readonly id: () => string
   readonly codec: Codec<T>
-  readonly schema: StandardSchema<T> | undefined
-  readonly instrumentation: Instrumentation | undefined
-  readonly keepMs: number | undefined
-  readonly maxMessages: number | undefined
-  readonly maxBytes: number | undefined
+  readonly schema?: StandardSchema<T> | undefined
+  readonly instrumentation?: Instrumentation | undefined
+  readonly keepMs?: number | undefined
+  readonly maxMessages?: number | undefined
+  readonly maxBytes?: number | undefined
 }
 
 /** What a storage may declare that it cannot do. */

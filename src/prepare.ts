@@ -62,22 +62,13 @@ function checkTogether<T>(context: Context<T>, tried: string, options: MessageOp
   if (key !== undefined) context.require(tried, 'orderingKeys')
   if (id !== undefined && (key ?? lane) !== undefined) context.require(tried, 'idsWithKeys')
   if (expiresInMs <= delayMs)
-    throw invalid(
-      tried,
-      `expiresInMs must be more than delayMs (${delayMs}), or nobody could get it`,
-      expiresInMs,
-    )
+    throw invalid(tried, `expiresInMs must be more than delayMs (${delayMs})`, expiresInMs)
   if (replace || dedupeMs !== undefined) {
     if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
     context.require(tried, 'deduplication')
   }
   if (maxDelayMs === undefined) return
-  if (!replace || delayMs === 0)
-    throw invalid(
-      tried,
-      'maxDelayMs needs replace and delayMs: it limits how far they put a message off',
-      maxDelayMs,
-    )
+  if (!replace || delayMs === 0) throw invalid(tried, 'maxDelayMs needs replace and delayMs', maxDelayMs)
   if (maxDelayMs < delayMs)
     throw invalid(tried, `maxDelayMs must not be less than delayMs (${delayMs})`, maxDelayMs)
 }

@@ -1,6 +1,6 @@
 import { Activity } from './activity.ts'
 import { cancel } from './cancel.ts'
-import { checkName, checkOptions, mustBeOneOf } from './check.ts'
+import { checkName, mustBeOneOf } from './check.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Context } from './context.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
@@ -71,16 +71,19 @@ export class Queue<T = unknown> extends LeanQueue<T> {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSUPPORTED`.
    */
   override createConsumer(group: string = DEFAULT_GROUP, options: ConsumerOptions = {}): Consumer<T> {
-    const tried = 'createConsumer'
-    checkName(tried, 'group', group)
-    checkOptions(tried, options, CONSUMER_OPTIONS)
-    const { only, afterDead } = options
-    const lanes = frozen(options.lanes)
     const context = this.#context
-    if (lanes !== undefined || only !== undefined) context.require(tried, 'lanes')
-    const parksNext = afterDead === 'park' || undefined
-    if (parksNext) context.require(tried, 'parking')
-    const settings = { ...settingsOf(context, group, options), lanes, only: frozen(only), parksNext }
+    const settings = settingsOf(
+      context,
+      group,
+      options,
+      CONSUMER_OPTIONS,
+      (tried, { lanes, only, afterDead }) => {
+        if ((lanes ?? only) !== undefined) context.require(tried, 'lanes')
+        const parksNext = afterDead === 'park' || undefined
+        if (parksNext) context.require(tried, 'parking')
+        return { parksNext, lanes: frozen(lanes), only: frozen(only) }
+      },
+    )
     return new Consumer(context, settings)
   }
 

@@ -3,8 +3,6 @@ import type { Context } from './context.ts'
 import { Desk } from './desk.ts'
 import { type ErrorCode, cutError, errorText } from './errors.ts'
 import type { Hand, Opened } from './hand.ts'
-import type { Only } from './lane-rules.ts'
-import type { LaneRules } from './lanes.ts'
 import type { Line, Terms } from './line.ts'
 import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
@@ -13,13 +11,9 @@ import type { Delivery, SettleResult, Settlement } from './storage.ts'
 /** What a consumer needs of its options, with the defaults filled in. */
 export interface ConsumerSettings {
   readonly group: string
-  readonly leaseMs: number
   readonly retry: RetryRules
-  readonly from: 'earliest' | 'latest' | undefined
-  readonly deadForMs: number | undefined
-  readonly lanes?: LaneRules | undefined
-  readonly only?: Only | undefined
-  readonly parksNext?: true | undefined
+  /** To begin with. */
+  readonly terms: Terms
 }
 
 /** A consumer, as those see it who take messages in its name: calls of `receive`, loops, iterations. */
@@ -34,11 +28,10 @@ export class Reader<T> {
   readonly #settler: Settler
 
   constructor(context: Context<T>, settings: ConsumerSettings, settler: Settler) {
-    const { group, leaseMs, retry, from, deadForMs, parksNext, lanes, only } = settings
+    const { group, terms } = settings
     this.context = context
     this.desk = context.desk(group, () => new Desk(context, group))
-    const { maxAttempts } = retry
-    this.line = this.desk.line({ leaseMs, maxAttempts, from, deadForMs, parksNext, lanes, only })
+    this.line = this.desk.line(terms)
     this.#settings = settings
     this.#settler = settler
   }
@@ -52,7 +45,7 @@ export class Reader<T> {
   /** Makes messages of deliveries that were asked for at that time. */
   open(deliveries: readonly Delivery[], at: number): readonly Opened<T>[] {
     this.context.activity?.delivered(deliveries)
-    const until = at + this.#settings.leaseMs
+    const until = at + this.#settings.terms.leaseMs
     return deliveries.map((delivery) => this.#openOne(delivery, until))
   }
 
@@ -82,7 +75,7 @@ export class Reader<T> {
     reason: 'unreadable' | 'rejected' | 'exhausted',
     error: string | undefined,
   ): Settlement {
-    const { deadForMs, parksNext } = this.#settings
+    const { deadForMs, parksNext } = this.#settings.terms
     return { receipt, kind: 'dead', reason, error: cutError(error), deadForMs, parksNext }
   }
 

@@ -80,8 +80,7 @@ type Batch = '' | 'Batch'
 
 const NO_OPTIONS = {}
 
-const FOREIGN =
-  'a message must be one that this consumer received (its own ack(), nack(), … always find the right one), or the receipt of one'
+const FOREIGN = 'a message must be one that this consumer received, or the receipt of one'
 
 const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
 const SETTLE_OPTIONS = { signal: checkSignal }

@@ -21,6 +21,7 @@ import { type Codec, JSON_CODEC } from '../codec.ts'
 import { Context } from '../context.ts'
 import type { Instrumentation } from '../instrumentation.ts'
 import { uuid } from '../message-id.ts'
+import type { Terms } from '../line.ts'
 import type { ConsumerSettings } from '../reader.ts'
 import { rulesOf } from '../retry.ts'
 import type { StandardSchema } from '../schema.ts'
@@ -124,14 +125,27 @@ function isStandardSchema(value: unknown): boolean {
 /** Lets the rooms beside see what a queue is made of, and nobody else. */
 export let contextOf: <T>(queue: Queue<T>) => Context<T>
 
-/** What a consumer is made of, once its options were checked. Declares its group. */
-export function settingsOf<T>(
+/**
+ * Checks what a consumer is told, and declares its group.
+ *
+ * @param termsOf What the consumer claims with besides; refuses what its storage cannot do.
+ */
+export function settingsOf<T, O extends ConsumerOptions>(
   context: Context<T>,
   group: string,
-  options: ConsumerOptions,
+  options: O,
+  checks: Checks,
+  termsOf?: (tried: string, options: O) => Partial<Terms>,
 ): ConsumerSettings {
-  const { leaseMs = 30_000, retry, deadForMs } = options
-  return { group, leaseMs, retry: rulesOf(retry), from: context.declare(group, options.from), deadForMs }
+  const tried = 'createConsumer'
+  checkName(tried, 'group', group)
+  checkOptions(tried, options, checks)
+  const more = termsOf?.(tried, options)
+  const { leaseMs = 30_000, deadForMs } = options
+  const retry = rulesOf(options.retry)
+  const { maxAttempts } = retry
+  const from = context.declare(group, options.from)
+  return { group, retry, terms: { leaseMs, maxAttempts, from, deadForMs, ...more } }
 }
 
 /**
@@ -163,24 +177,19 @@ export class Queue<T = unknown> implements AsyncDisposable {
     checkName(tried, 'name', name)
     checkOptions(tried, options, QUEUE_OPTIONS)
     checkGlobals(tried, ['AbortController'])
-    const { clock = SYSTEM_CLOCK, random = Math.random, id = uuid, schema, instrumentation } = options
-    const { storage, codec = JSON_CODEC as Codec<T>, groups = [], keepMs, maxMessages, maxBytes } = options
+    const { storage, groups = [], keepMs } = options
     if (storage === undefined)
       throw invalid(tried, 'storage must be an adapter, such as a MemoryAdapter', storage)
     this.name = name
-    const rules = { keepMs, maxMessages, maxBytes }
     this.#context = new Context({
+      ...options,
       name,
-      storage,
-      clock,
-      random,
-      id,
-      codec,
-      schema,
-      instrumentation,
-      ...rules,
+      clock: options.clock ?? SYSTEM_CLOCK,
+      random: options.random ?? Math.random,
+      id: options.id ?? uuid,
+      codec: options.codec ?? (JSON_CODEC as Codec<T>),
     })
-    if (maxMessages !== undefined || maxBytes !== undefined) this.#context.require(tried, 'queueLimits')
+    if ((options.maxMessages ?? options.maxBytes) !== undefined) this.#context.require(tried, 'queueLimits')
     if (keepMs) this.#context.require(tried, 'results')
     for (const group of groups) {
       if (typeof group === 'string') this.#context.declare(group, undefined)
@@ -206,10 +215,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`.
    */
   createConsumer(group: string = DEFAULT_GROUP, options: ConsumerOptions = {}): Consumer<T> {
-    const tried = 'createConsumer'
-    checkName(tried, 'group', group)
-    checkOptions(tried, options, CONSUMER_OPTIONS)
-    return new Consumer(this.#context, settingsOf(this.#context, group, options))
+    return new Consumer(this.#context, settingsOf(this.#context, group, options, CONSUMER_OPTIONS))
   }
 
   /**

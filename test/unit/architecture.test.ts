@@ -253,3 +253,20 @@ test('the inspector brings nothing but itself: of the queue it knows types', () 
   const handler = imports('inspector/server/handler.ts').filter((name) => !isUnder('inspector')(name))
   expect(handler).toEqual(['src/core.ts'])
 })
+
+test('the lean queue brings nothing of the classes that are built on it', () => {
+  const built = ['core', 'index', 'queue', 'consumer', 'producer', 'activity', 'within'].map(
+    (name) => `src/${name}.ts`,
+  )
+  const values = (file: string): string[] => {
+    const text = readFileSync(join(root, file), 'utf8')
+    const types = [...text.matchAll(/^(?:import|export) type [^']*'([^']+)'/gm)].map(([, name]) =>
+      relative(root, join(root, dirname(file), name!)),
+    )
+    return imports(file).filter((name) => src.includes(name) && !types.includes(name))
+  }
+  const reached = new Set(['src/lean/index.ts'])
+  for (const file of reached) for (const name of values(file)) reached.add(name)
+  expect(reached).toContain('src/desk.ts')
+  expect(built.filter((file) => reached.has(file))).toEqual([])
+})
