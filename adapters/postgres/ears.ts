@@ -77,13 +77,11 @@ export class Ears {
 
   #keepAlive(attempt: object, listening: Listening): void {
     this.#timer = unref(
-      setTimeout(async () => {
-        try {
-          await listening.ping()
-        } catch {
-          this.#lost(attempt)
+      setTimeout(() => {
+        const again = (): void => {
+          if (this.#attempt === attempt) this.#keepAlive(attempt, listening)
         }
-        if (this.#attempt === attempt) this.#keepAlive(attempt, listening)
+        listening.ping().then(again, () => this.#lost(attempt))
       }, this.#pingMs),
     )
   }

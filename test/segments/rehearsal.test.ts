@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
-import { type AsyncReads, type Write, rehearse } from '../../src/segments/rehearsal.ts'
+import { type AsyncReads, type Write, rehearse, rehearseTogether } from '../../src/segments/rehearsal.ts'
 import type { Key, KeyRange, Transaction } from '../../src/segments/store.ts'
 
 function readsOf(rows: OrderedMap<unknown>): AsyncReads {
@@ -115,4 +115,37 @@ test('an error of the body, or of a read, comes out', async () => {
   await expect(
     rehearse({ ...reads, get: () => Promise.reject(broken) }, (tx) => tx.get('log', 1)),
   ).rejects.toBe(broken)
+})
+
+test('bodies of one transaction follow each other, and read together what they need, once', async () => {
+  const rows = new OrderedMap<unknown>()
+  for (let i = 0; i < 20; i++) rows.set(i, i)
+  const asked: string[] = []
+  let runs = 0
+  const reads: AsyncReads = {
+    get: async (table, key) => {
+      asked.push(`get ${String(key)}`)
+      return await readsOf(rows).get(table, key)
+    },
+    range: async (table, some, limit) => {
+      asked.push(`range ${limit}`)
+      return await readsOf(rows).range(table, some, limit)
+    },
+    count: async () => 0,
+  }
+  const bodies = Array.from({ length: 10 }, (_, i) => (tx: Transaction) => {
+    runs++
+    const sum = tx.get<number>('log', 100) ?? 0
+    tx.get('log', i)
+    tx.range('log', {}, 3)
+    tx.put('log', 100, sum + 1)
+    return sum
+  })
+  const { results, writes } = await rehearseTogether(reads, bodies)
+  expect(results).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  expect(writes).toHaveLength(10)
+  expect(asked.filter((one) => one.startsWith('get'))).toHaveLength(11)
+  expect(new Set(asked).size).toBe(asked.length)
+  // Not a run for each that each of them reads.
+  expect(runs).toBeLessThan(bodies.length * 8)
 })
