@@ -33,6 +33,7 @@ export interface EmbeddedPostgres {
   readonly dataDir?: string | undefined
 }
 
+/** A transaction of PGlite, as much of it as is needed. */
 export interface EmbeddedTransaction extends Pick<EmbeddedPostgres, 'exec'> {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly object[] }>
 }

@@ -16,6 +16,7 @@ export interface Delivered {
   readonly timestamp: number
 }
 
+/** What {@link once} does with a message. */
 export interface OnceOptions {
   /**
    * How long it is known that a message is done, in ms. Must be longer than it may take until a message arrives again whose ack
@@ -81,6 +82,10 @@ export async function once(
  * @param transaction As {@link Producer.within} takes it.
  * @returns `false` if it was done before: then do nothing.
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open, or there are no tables of quayside in that database.
+ * @example
+ * ```ts
+ * const isFirst = await markDone(transaction, message)
+ * ```
  */
 export async function markDone(
   transaction: object,

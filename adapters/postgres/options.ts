@@ -1,3 +1,4 @@
+/** How queues lie in PostgreSQL. */
 export interface PostgresOptions {
   /**
    * The schema in which the tables are, which is made if it is not there. Who listens for news listens on a channel of the same
