@@ -17,7 +17,7 @@ export const USES = [
   {
     // The aim is 16 kB. What it costs today: 21 kB of core, half a kB of it for sends within transactions, and 13 kB of records, adapter included.
     name: 'core + memory',
-    budget: 34 * kB,
+    budget: 34.5 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
@@ -25,7 +25,7 @@ export const USES = [
   {
     // The aim is 11 kB. The lean queue is 15 of it: checks, codec and ids 4, the desk at which all take and settle 4, the rest 7.
     name: 'lean queue + memory',
-    budget: 27 * kB,
+    budget: 27.25 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
@@ -36,7 +36,7 @@ export const USES = [
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
     // what cannot be stored or streams 1. They were written to be right first.
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 69.5 * kB,
+    budget: 70.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -48,7 +48,7 @@ export const USES = [
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 68 * kB,
+    budget: 68.75 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -63,7 +63,7 @@ export const USES = [
     // the log and for what has left it. Sends within transactions of a program, which only SQLite has, are 0.7 of core and engine.
     // That of memory, at less than half of it, is to come here as well.
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 55.75 * kB,
+    budget: 56 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -71,7 +71,7 @@ export const USES = [
   {
     // The aim is 15.5 kB, with an engine of less than half of today's.
     name: 'lean queue + IndexedDB',
-    budget: 48.75 * kB,
+    budget: 49 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -81,7 +81,7 @@ export const USES = [
     name: 'core + Durable Object client',
     // The bundler that measures costs it 0.1 kB more than the one before.
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 27 * kB,
+    budget: 27.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
@@ -96,7 +96,7 @@ export const USES = [
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 34.25 * kB,
+    budget: 34.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
@@ -128,7 +128,7 @@ export const USES = [
     name: 'core + key-value',
     // The engine is that of files, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
     // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first.
-    budget: 56 * kB,
+    budget: 56.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { KeyValueAdapter } from 'quayside/key-value'
            export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,
