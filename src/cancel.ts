@@ -8,7 +8,7 @@ import { inParts } from './parts.ts'
  * const [wasThere] = await cancel(queue, [id])
  * ```
  */
-export async function cancel(queue: Queue<unknown>, ids: readonly string[]): Promise<boolean[]> {
+export async function cancel(queue: Queue, ids: readonly string[]): Promise<boolean[]> {
   const context = contextOf(queue)
   context.require('cancel', 'cancellation')
   return await inParts(context, 'cancel', ids, async (view, part) => {

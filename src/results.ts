@@ -34,7 +34,7 @@ const waiting = new WeakMap<Context<unknown>, Map<string, Results<unknown>>>()
  * ```
  */
 export async function result<R = unknown>(
-  queue: Queue<unknown>,
+  queue: Queue,
   id: string,
   options: ResultOptions = {},
 ): Promise<Result<R> | undefined> {

@@ -18,7 +18,7 @@ export interface RetryNowOptions {
  * ```
  */
 export async function retryNow(
-  queue: Queue<unknown>,
+  queue: Queue,
   ids?: readonly string[],
   options: RetryNowOptions = {},
 ): Promise<number> {

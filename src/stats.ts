@@ -17,6 +17,6 @@ export interface QueueStats extends StorageStats, ActivityReport {}
  * const { messages, groups } = await stats(queue)
  * ```
  */
-export async function stats(queue: Queue<unknown>): Promise<StorageStats> {
+export async function stats(queue: Queue): Promise<StorageStats> {
   return await contextOf(queue).use('stats', (view) => view.stats())
 }

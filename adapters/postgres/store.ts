@@ -1,5 +1,4 @@
 import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
-import { uuid } from '../../src/message-id.ts'
 import type { Kind } from '../../src/segments/store.ts'
 import type { Database } from './database.ts'
 import { Ears } from './ears.ts'
@@ -34,7 +33,7 @@ export class PostgresStore implements ByteStore {
   readonly #ears: Ears
 
   private constructor(database: Database, names: Names, settings: StoreSettings) {
-    const self = uuid()
+    const self = crypto.randomUUID()
     this.#database = database
     this.#names = names
     this.#settings = settings

@@ -64,7 +64,7 @@ export async function started(
     string,
   ]
   return {
-    line: String(line),
+    line,
     async stop() {
       child.kill('SIGINT')
       return (await ended)[0]

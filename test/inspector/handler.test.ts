@@ -40,7 +40,7 @@ async function ask(
 test('asks who is allowed, and cannot be made without', async () => {
   const { queue } = setUp()
   for (const options of [undefined, {}, { allow: true }]) {
-    const make = (): unknown => inspectorHandler([queue], options as never as InspectorHandlerOptions)
+    const make = (): unknown => inspectorHandler([queue], options as never)
     await expectCode(make, 'INVALID_ARGUMENT', 'inspectorHandler', 'allow')
   }
   await expectCode(
@@ -156,13 +156,12 @@ test('does all that a page asks, and says with the code of the queue what was wr
   for (const [verb, ...args] of [
     ['cancel', 'a'],
     ['list', { limit: 0 }],
-    ['list', null],
     ['hold', { forMs: -1 }],
     ['deadLetters', 7, {}],
     ['edit', '', {}, {}],
   ] as const) {
     const { status, error } = await ask(handler, verb, ...args)
-    if (args[0] !== null) expect([status, error?.code], verb).toEqual([400, 'INVALID_ARGUMENT'])
+    expect([status, error?.code], verb).toEqual([400, 'INVALID_ARGUMENT'])
   }
   for (const verb of ['purge', 'constructor', '__proto__', 'close', 'createConsumer'])
     expect((await ask(handler, verb)).status, verb).toBe(400)
@@ -221,7 +220,7 @@ test('through Node: a page, a call, and the news of a change, until who listens 
   }
   const server = createServer(nodeListener(handler))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void server.close().closeAllConnections())
+  onTestFinished(() => server.close().closeAllConnections())
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   expect(await (await fetch(origin)).text()).toContain('<nav')
   const call = await fetch(origin, {
