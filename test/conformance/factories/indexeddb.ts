@@ -25,13 +25,19 @@ export function factory({ durability }: Pick<IndexedDBOptions, 'durability'>): C
         },
         async destroy() {
           await close()
-          await new Promise<void>((resolve, reject) => {
-            const request = indexedDB.deleteDatabase(database)
-            request.addEventListener('success', () => resolve())
-            request.addEventListener('error', () => reject(request.error!))
-          })
+          const all = await indexedDB.databases()
+          const own = all.flatMap(({ name = '' }) => (name.split('/')[0] === database ? [name] : []))
+          await Promise.all(own.map(deleted))
         },
       })
     },
   }
+}
+
+function deleted(database: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(database)
+    request.addEventListener('success', () => resolve())
+    request.addEventListener('error', () => reject(request.error!))
+  })
 }
