@@ -1,4 +1,5 @@
 import type { GroupStart, NewMessage } from '../../../src/storage.ts'
+import { uuid } from '../../../src/message-id.ts'
 import {
   type Flow,
   type Group,
@@ -375,6 +376,7 @@ export class Book {
     const group: Group = {
       name,
       g,
+      token: uuid().slice(-12),
       first: isLatest ? tail + 1 : 0,
       sinceTie: isLatest ? q.ties : 0,
       others: isLatest ? q.delayed : 0,
@@ -391,6 +393,7 @@ export class Book {
       deadForMs: undefined,
       parksNext: false,
       next: Infinity,
+      isEarly: false,
       ends: Infinity,
       marks: 0,
     }
@@ -478,6 +481,7 @@ export class Book {
   /** Takes a flow out of the ring and out of time. */
   rest(group: Group, flow: Flow): void {
     if (flow === group.flow) return
+    group.isEarly ||= flow.order > 0
     flow.inRing = false
     flow.order = 0
     this.setFlow(group, flow)

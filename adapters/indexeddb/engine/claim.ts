@@ -11,7 +11,7 @@ import { die, keyOf, keyRow, leaseReceipt, move, newPlace, occupy, stops } from 
 import type { Flow, Group, Lane, Message, Place } from './records.ts'
 import type { Key } from './rows.ts'
 import { settle } from './settle.ts'
-import { passTime } from './time.ts'
+import { findNext, passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
 
 /** With a filter, nobody looks again sooner than that for what other lanes have. */
@@ -51,6 +51,7 @@ export async function claim(book: Book, request: ClaimRequest, ahead?: { list: M
   if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
     more = (await turns.next(budget)) !== undefined || budget.left <= 0
   taking.receipts()
+  if (deliveries.length === 0 && group.isEarly) await findNext(book, group)
   const position = only === undefined ? undefined : positionOf(group, turns.turn)
   book.memory.cursors.set(name, group.flow.cursor)
   book.memory.undelayed = book.q.delayed === 0
@@ -101,7 +102,7 @@ class Taking {
   /** What its lease is called is known at the end. */
   receipts(): void {
     for (const [i, place] of this.#places.entries())
-      Object.assign(this.deliveries[i]!, { receipt: leaseReceipt(this.#book.leaseOf.get(place)!, place) })
+      Object.assign(this.deliveries[i]!, { receipt: leaseReceipt(this.#group, this.#book.leaseOf.get(place)!, place) })
   }
 
   /**

@@ -127,13 +127,13 @@ export async function probe(book: Book, group: Group, place: Place): Promise<voi
   }
 }
 
-/** A lease is over: what is out as a probe hinders nobody. */
-export async function probeEnded(book: Book, group: Group, place: Place): Promise<void> {
+/** A lease is over, or goes on: a probe whose lease is over hinders nobody. */
+export async function probeLives(book: Book, group: Group, place: Place, lives: boolean): Promise<void> {
   if (book.q.holds.length + book.q.laneHolds === 0) return
   for (const held of await holdsOf(book, place, group)) {
     const out = held.probing?.out[group.g]
     if (out?.[0] !== place.n) continue
-    out[1] = false
+    out[1] = lives
     write(book, held)
   }
 }

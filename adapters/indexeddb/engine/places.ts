@@ -1,6 +1,6 @@
 import type { DeadReason, DeadSettlement, Outcome } from '../../../src/storage.ts'
 import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
-import { freeProbed, probeEnded } from './holds.ts'
+import { freeProbed, probeLives } from './holds.ts'
 import type { Group, Kept, KeyRow, Lease, Message, Place, State } from './records.ts'
 import type { Key } from './rows.ts'
 
@@ -68,7 +68,10 @@ export async function move(book: Book, group: Group, place: Place, state: State,
   place.order = order
   await count(book, group, place, 1)
   const flow = await book.flowOf(group, place.lane)
-  if (state === 'leased') lease(book, group, place, order!)
+  if (state === 'leased') {
+    lease(book, group, place, order!)
+    await probeLives(book, group, place, true)
+  }
   else {
     if (state === 'waiting') book.dueAt(group, order!)
     else if (state === 'ready') book.offer(group, flow)
@@ -98,6 +101,7 @@ function lease(book: Book, group: Group, place: Place, until: number): void {
 async function leave(book: Book, group: Group, place: Place, to?: State): Promise<void> {
   const { state } = place
   if (state === 'gone') return
+  group.isEarly ||= state === 'leased' || state === 'waiting'
   await count(book, group, place, -1)
   if (state === 'leased') {
     const row = book.leaseOf.get(place)!
@@ -108,7 +112,7 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
       if (book.open.get(`${g} ${until}`) === row) book.open.delete(`${g} ${until}`)
     } else book.set(row)
     book.leaseOf.delete(place)
-    await probeEnded(book, group, place)
+    await probeLives(book, group, place, false)
   } else if (to === 'leased' || to === undefined) book.remove(place.k)
   place.state = 'gone'
   if (state === 'leased') book.wake(group, await book.flowOf(group, place.lane))
@@ -264,7 +268,7 @@ export async function die(
   place.id = idOf(message)
   place.message = message
   place.end = deadForMs === undefined ? undefined : book.now + deadForMs
-  place.receipt = receiptOf(group.g, 'd', ++book.q.ties, place.n)
+  place.receipt = receiptOf(group.g, 'd', ++book.q.ties, place.n, group.token)
   if (place.end !== undefined) endAt(book, group, place.end)
   await move(book, group, place, 'dead')
   // The next of its key may be parked, and then finds it among the dead.
@@ -318,6 +322,8 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
   const [kept] = await keptOf(book, group, place.id!)
   // A later message of its id may have ended.
   if (kept?.n === n) book.remove(kept.k)
+  // It may be gone meanwhile.
+  if (place.lane !== undefined) await book.lane(place.lane)
   place.attempt = 0
   place.reason = place.deadAt = place.receipt = place.message = place.id = place.stopped = place.x = undefined
   place.lapses = undefined
@@ -365,6 +371,6 @@ export function receiptOf(...parts: readonly (string | number)[]): string {
 }
 
 /** The receipt of a lease. */
-export function leaseReceipt({ k }: Lease, { n }: Place): string {
-  return receiptOf(k[1]!, k[2]!, k[3]!, n)
+export function leaseReceipt({ token }: Group, { k }: Lease, { n }: Place): string {
+  return receiptOf(k[1]!, k[2]!, k[3]!, n, token)
 }

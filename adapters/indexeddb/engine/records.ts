@@ -155,6 +155,8 @@ export interface Group {
   readonly name: string
   /** Never that of another group, and another one after a purge. */
   g: number
+  /** What its receipts end with. */
+  readonly token: string
   /** What comes before is not for it, and delayed messages up to that one neither. */
   first: number
   sinceTie: number
@@ -176,6 +178,8 @@ export interface Group {
   parksNext: boolean
   /** Nothing comes due before, and nothing of what is kept ends. */
   next: number
+  /** Perhaps not at that time either. */
+  isEarly: boolean
   ends: number
   /** Messages that it has not passed, and not to do. */
   marks: number

@@ -1,6 +1,6 @@
 import type { SettleResult, Settlement } from '../../../src/storage.ts'
 import type { Book } from './book.ts'
-import { die, finish, forgetLetter, keyOf, leaseReceipt, move, park, redrive } from './places.ts'
+import { die, finish, forgetLetter, keyOf, leaseReceipt, move, park, receiptOf, redrive } from './places.ts'
 import type { Group, Lease, Place } from './records.ts'
 import type { Key } from './rows.ts'
 
@@ -17,10 +17,10 @@ interface Receipt {
 
 /** A receipt says of which group, row and message it is. */
 function parse(receipt: string): Receipt | undefined {
-  const [g, until, number, n, ...rest] = receipt.split(',')
+  const [g, until, number, n] = receipt.split(',')
   const isDead = until === 'd'
   const parsed = { g: Number(g), until: isDead ? 0 : Number(until), isDead, number: Number(number), n: Number(n) }
-  const isSound = [parsed.g, parsed.until, parsed.number, parsed.n].every(Number.isFinite) && rest.length === 0
+  const isSound = [parsed.g, parsed.until, parsed.number, parsed.n].every(Number.isFinite)
   return isSound && n !== undefined ? parsed : undefined
 }
 
@@ -68,6 +68,7 @@ async function find(book: Book, group: Group, receipt: string): Promise<Place | 
   const parsed = parse(receipt)
   if (parsed === undefined || parsed.g !== group.g) return undefined
   const { g, until, isDead, number, n } = parsed
+  if (receiptOf(g, isDead ? 'd' : until, number, n, group.token) !== receipt) return undefined
   if (!isDead) {
     const lease = await book.get<Lease>(['l', g, until, number])
     const leased = lease?.places.find((place) => place.n === n)
@@ -124,7 +125,7 @@ async function extend(
   await move(book, group, place, 'leased', book.now + leaseMs)
   if (progress !== undefined && place.keeps && (await book.message(place.n))?.keepMs !== undefined)
     place.progress = { status: 'running', progress, at: book.clock }
-  return { status: 'settled', receipt: leaseReceipt(book.leaseOf.get(place)!, place) }
+  return { status: 'settled', receipt: leaseReceipt(group, book.leaseOf.get(place)!, place) }
 }
 
 async function retry(

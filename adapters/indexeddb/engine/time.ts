@@ -135,7 +135,7 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
     if (row === undefined) break
     for (const place of [...row.places]) {
       if (budget.left-- <= 0) return true
-      const receipt = leaseReceipt(row, place)
+      const receipt = leaseReceipt(group, row, place)
       if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', place.error, group)
       else {
         place.lost = true
@@ -158,14 +158,23 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
     book.setFlow(group, flow)
     if (!hasReady(flow)) await book.tidy(flow.lane)
   }
+  await findNext(book, group)
+  return false
+}
+
+/** Finds out when something of a group comes due. */
+export async function findNext(book: Book, group: Group): Promise<void> {
+  const { g, counts } = group
+  book.touch()
+  group.isEarly = false
+  group.next = Infinity
+  if (counts.leased + counts.waiting + book.q.lanes === 0) return
   const [[lease], [retry], [flow]] = await Promise.all([
-    book.range<Lease>(under(leases), 1),
+    book.range<Lease>(under(['l', g]), 1),
     book.line<Place>(under([g, 'w']), 1),
     book.line<Flow>(under([g, 't']), 1),
   ])
   group.next = Math.min((lease?.k[2] ?? Infinity) as number, retry?.order ?? Infinity, flow?.order ?? Infinity)
-  book.touch()
-  return false
 }
 
 async function endKept(book: Book, group: Group, budget: Budget): Promise<boolean> {

@@ -84,7 +84,7 @@ export class Turns {
     }
     turn.left--
     if (rate !== undefined) this.#charge(flow, rate)
-    if (this.#only === undefined && this.#book.q.lanes > 0) {
+    if (this.#only === undefined) {
       this.#group.turn = turn
       this.#book.touch()
     }
