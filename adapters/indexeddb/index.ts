@@ -1,6 +1,6 @@
 import { QuaysideError } from '../../src/errors.ts'
 import { type Guarantees, type QueueStorage, type StorageAdapter, MAX_DURATION_MS } from '../../src/storage.ts'
-import { STEPS } from './engine/book.ts'
+import { type Steps, STEPS } from './engine/book.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { Store } from './store.ts'
 import { View, closedError, isEmpty } from './view.ts'
@@ -24,6 +24,7 @@ const OPTIONS: readonly string[] = ['database', 'durability', 'strictAcks', 'tim
 export class IndexedDBAdapter implements StorageAdapter {
   readonly guarantees: Guarantees
   readonly #options: IndexedDBOptions
+  readonly #steps: Steps
   /** While anybody uses it. */
   #store: Promise<Store> | undefined
   #users = 0
@@ -33,8 +34,12 @@ export class IndexedDBAdapter implements StorageAdapter {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`. Whether IndexedDB may be used here is told by the first use:
    * `STORAGE_UNAVAILABLE`, `TIMEOUT`, `QUOTA_EXCEEDED`.
    */
-  constructor(options: IndexedDBOptions = {}) {
+  constructor(options?: IndexedDBOptions)
+  /** @internal How much one step does: less in tests. */
+  constructor(options: IndexedDBOptions | undefined, steps: Steps)
+  constructor(options: IndexedDBOptions = {}, steps: Steps = STEPS) {
     check(options)
+    this.#steps = steps
     this.#options = options
     this.guarantees = {
       name: 'indexeddb',
@@ -62,7 +67,7 @@ export class IndexedDBAdapter implements StorageAdapter {
     const store = await this.#enter()
     const database = store.enter(queue)
     const closed = (): string | undefined => (this.#closing === undefined ? undefined : 'storage')
-    const view = new View(database, STEPS, closed, async () => {
+    const view = new View(database, this.#steps, closed, async () => {
       this.#views.delete(view)
       await store.leave(queue)
       await this.#leave()

@@ -233,6 +233,8 @@ async function lapse(book: Book, budget: Budget): Promise<boolean> {
 async function expire(book: Book, message: Message): Promise<void> {
   const { now } = book
   for (const group of [...book.q.groups]) {
+    // The last who had it to do has buried it.
+    if ((await book.message(message.n)) === undefined) return
     const place = await book.get<Place>(['p', group.g, message.n])
     if (place !== undefined) {
       if (place.state !== 'dead' && (place.x ?? Infinity) <= now)

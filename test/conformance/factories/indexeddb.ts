@@ -1,17 +1,21 @@
 import { type IndexedDBOptions, IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
+import { type Steps, STEPS } from '../../../adapters/indexeddb/engine/book.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
 
 let databases = 0
 
 /** Each storage in a database of its own. */
-export function factory({ durability }: Pick<IndexedDBOptions, 'durability'>): ConformanceFactory {
+export function factory(
+  { durability }: Pick<IndexedDBOptions, 'durability'>,
+  steps: Steps = STEPS,
+): ConformanceFactory {
   return {
     guarantees: new IndexedDBAdapter({ durability }).guarantees,
     create({ clock }) {
       const database = `conformance-${++databases}`
       const adapters: IndexedDBAdapter[] = []
       const open = (): IndexedDBAdapter => {
-        const adapter = new IndexedDBAdapter({ database, durability, clock })
+        const adapter = new IndexedDBAdapter({ database, durability, clock }, steps)
         adapters.push(adapter)
         return adapter
       }
