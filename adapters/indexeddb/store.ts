@@ -3,8 +3,8 @@ import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'
 import type { Memory } from './engine/book.ts'
 import { isQuota, quotaExceeded } from './faults.ts'
-import type { IndexedDBOptions } from './options.ts'
-import { FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
+import type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
+import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
 
 /** The browser may count what was given up a moment later: how often, and how many ms apart, a claim or an ack is tried then. */
 const ROOM_TRIES = 20
@@ -30,7 +30,10 @@ export class Store {
   private constructor(options: IndexedDBOptions) {
     this.#options = options
     this.#database = options.database ?? 'quayside'
-    this.#connection = this.#connect(this.#database, FIRST)
+    // What happens to it happens to the others as well, which tell of it.
+    this.#connection = this.#connect(this.#database, FIRST, ({ type, database }) => {
+      if (type === 'damaged') options.onEvent?.({ type, database })
+    })
     this.#ballast = new Ballast(this.#connection)
     this.channel = new Channel(this.#database, (queue) => {
       const memory = memories.get(databaseOf(this.#database, queue))
@@ -39,8 +42,12 @@ export class Store {
     this.clock = options.clock ?? Date
   }
 
-  #connect(name: string, schema: typeof QUEUE): Connection {
-    const { timeoutMs = 10_000, onEvent = () => undefined } = this.#options
+  #connect(
+    name: string,
+    schema: Schema,
+    onEvent: (event: IndexedDBEvent) => void = this.#options.onEvent ?? (() => undefined),
+  ): Connection {
+    const { timeoutMs = 10_000 } = this.#options
     return new Connection({ database: this.#database, name, schema, timeoutMs, onEvent })
   }
 

@@ -24,7 +24,8 @@ import { claim } from './engine/claim.ts'
 import { hold, release } from './engine/holds.ts'
 import { lanes, list, results } from './engine/look.ts'
 import { cancel, clear, deleteGroup, resume, retryNow, tidy } from './engine/manage.ts'
-import { type Message, type Queue, newQueue } from './engine/records.ts'
+import { type PackedQueue, unpackQueue } from './engine/pack.ts'
+import { type Message, newQueue } from './engine/records.ts'
 import { type Key, type Row, Rows } from './engine/rows.ts'
 import { rowsOf, settle } from './engine/settle.ts'
 import { findOldest, stats } from './engine/stats.ts'
@@ -92,7 +93,7 @@ export class View implements QueueStorage {
         const from = memory.cursors.get(group) ?? 1
         const asked = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const [queue, ahead, ...found] = await Promise.all([
-          rows.get<Queue>(rows.rows, ['q']),
+          rows.get<PackedQueue>(rows.rows, ['q']),
           limit > 0 ? rows.all<Message>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
@@ -189,9 +190,9 @@ export class View implements QueueStorage {
     return running
   }
 
-  #book(rows: Rows, queue: Queue | undefined): Book {
+  #book(rows: Rows, queue: PackedQueue | undefined): Book {
     const { memory, store } = this.#database
-    return new Book(rows, this.#steps, memory, store.clock.now(), queue)
+    return new Book(rows, this.#steps, memory, store.clock.now(), unpackQueue(queue))
   }
 
   /** One step, and tells those who watch if it has changed anything. */
@@ -211,7 +212,7 @@ export class View implements QueueStorage {
     return this.#run(tried, () =>
       this.#step(kind, async (rows) => {
         const [queue, ...found] = await Promise.all([
-          rows.get<Queue>(rows.rows, ['q']),
+          rows.get<PackedQueue>(rows.rows, ['q']),
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
         const book = this.#book(rows, queue)
@@ -231,7 +232,7 @@ export class View implements QueueStorage {
     const found = await this.#run(tried, () =>
       this.#database.read(async (work) => {
         const rows = new Rows(work)
-        const book = this.#book(rows, await rows.get<Queue>(rows.rows, ['q']))
+        const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
         return isDue(book) || (await isBehind(book)) ? undefined : { result: await verb(book) }
       }),
     )
@@ -248,7 +249,7 @@ export class View implements QueueStorage {
     for (;;) {
       const found = await this.#run(tried, () =>
         this.#step(kind, async (rows) => {
-          const book = this.#book(rows, await rows.get<Queue>(rows.rows, ['q']))
+          const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
           const isLate = (await passTime(book, this.#steps.atOnce)) || (await isBehind(book))
           return [book, isLate ? undefined : { result: await verb(book) }]
         }),
@@ -263,11 +264,11 @@ export async function isEmpty(database: Database): Promise<boolean> {
   return await database.read(async (work) => {
     const rows = new Rows(work)
     const [queue, [message]] = await Promise.all([
-      rows.get<Queue>(rows.rows, ['q']),
+      rows.get<PackedQueue>(rows.rows, ['q']),
       rows.all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
     ])
     if (message !== undefined) return false
-    const { groups, holds, laneHolds, known, jobs } = queue ?? newQueue(0)
+    const { groups, holds, laneHolds, known, jobs } = unpackQueue(queue)
     return groups.length + holds.length + laneHolds + known + jobs.length === 0
   })
 }

@@ -9,11 +9,11 @@ import {
   type Message,
   type Place,
   type Queue,
-  newCounts,
   newFlow,
-  newQueue,
+  newGroup,
 } from './records.ts'
-import { type Key, type Row, type Rows, answer, under } from './rows.ts'
+import { packQueue, packRow, unpackRow } from './pack.ts'
+import { type Key, type Row, type Rows, under } from './rows.ts'
 
 /** How much one step does at most, so that others have their turn within some ms. */
 export interface Steps {
@@ -63,12 +63,12 @@ export class Book {
   readonly #ahead: Map<Flow, { list: Message[]; at: number; ended: boolean }> = new Map()
   readonly open: Map<string, Lease> = new Map()
 
-  constructor(rows: Rows, steps: Steps, memory: Memory, clock: number, queue: Queue | undefined) {
+  constructor(rows: Rows, steps: Steps, memory: Memory, clock: number, queue: Queue) {
     this.rows = rows
     this.steps = steps
     this.memory = memory
     this.clock = clock
-    this.q = queue ?? newQueue(0)
+    this.q = queue
     this.#readClock()
   }
 
@@ -118,8 +118,9 @@ export class Book {
     return Promise.all(keys.map((k) => this.get(k)))
   }
 
-  #known(text: string, found: Row | undefined): Row | undefined {
+  #known(text: string, stored: Row | undefined): Row | undefined {
     if (this.#cache.has(text)) return this.#cache.get(text)
+    const found = stored && unpackRow(stored)
     this.#cache.set(text, found)
     if (found?.k[0] === 'l') for (const place of (found as Lease).places) this.leaseOf.set(place, found as Lease)
     return found
@@ -158,7 +159,7 @@ export class Book {
     for (const [text, k] of this.#dirty) {
       const row = this.#cache.get(text)
       if (row === undefined) rows.delete(rows.rows, k as IDBValidKey)
-      else rows.put(rows.rows, row)
+      else rows.put(rows.rows, packRow(row))
     }
     this.#dirty.clear()
   }
@@ -170,7 +171,7 @@ export class Book {
     this.flushGone()
     if (!this.#isDirty && !rows.wrote) return
     q.top = Math.max(q.top, this.#tail ?? 0)
-    rows.put(rows.rows, q)
+    rows.put(rows.rows, packQueue(q))
   }
 
   // Messages
@@ -373,29 +374,12 @@ export class Book {
     const isLatest = from === 'latest' && q.groups.length > 0
     const tail = await this.tail()
     const g = ++q.numbers
-    const group: Group = {
-      name,
-      g,
-      token: uuid().slice(-12),
-      first: isLatest ? tail + 1 : 0,
-      sinceTie: isLatest ? q.ties : 0,
-      others: isLatest ? q.delayed : 0,
-      isLatest,
-      flow: newFlow([], '', isLatest ? tail + 1 : 1, 0),
-      past: isLatest ? tail - q.laned : q.ended,
-      ahead: isLatest ? 0 : q.lanedLeft,
-      counts: newCounts(),
-      turn: { at: undefined, left: 0 },
-      walked: isLatest || q.lanes === 0 ? undefined : '',
-      acked: 0,
-      failed: 0,
-      low: 0,
-      deadForMs: undefined,
-      parksNext: false,
-      next: Infinity,
-      isEarly: false,
-      ends: Infinity,
-      marks: 0,
+    const first = isLatest ? tail + 1 : 0
+    const group = newGroup(name, g, uuid().slice(-12), first, isLatest ? tail - q.laned : q.ended)
+    if (isLatest) Object.assign(group, { isLatest, sinceTie: q.ties, others: q.delayed })
+    else {
+      group.ahead = q.lanedLeft
+      if (q.lanes > 0) group.walked = ''
     }
     q.groups.push(group)
     if (!isLatest) {
@@ -728,5 +712,3 @@ export function sortable(name: string): string {
     return String.fromCharCode(code < 0xe000 ? code + 0x2000 : code - 0x800)
   })
 }
-
-export { answer, under }

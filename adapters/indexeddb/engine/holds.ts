@@ -1,8 +1,8 @@
 import type { Hold as Shown, HoldPlace, HoldRequest, ReleaseRequest } from '../../../src/lanes.ts'
 import { MAX_HOLDS } from '../../../src/storage.ts'
-import { type Book, sortable, under } from './book.ts'
+import { type Book, sortable } from './book.ts'
 import type { Flow, Group, Hold, Place } from './records.ts'
-import type { Key } from './rows.ts'
+import { type Key, under } from './rows.ts'
 
 function holdKey(lane: string | undefined, group: string | undefined): Key {
   return ['h', lane === undefined ? 0 : sortable(lane), group ?? 0]

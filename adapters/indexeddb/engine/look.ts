@@ -7,11 +7,11 @@ import {
   type Page,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, idOf, sortable, under } from './book.ts'
+import { type Book, idOf, sortable } from './book.ts'
 import { holdsOfLane, tell } from './holds.ts'
 import { keptOf } from './places.ts'
 import type { Flow, Group, Hold, Kept, Lane, Lease, Message, Place } from './records.ts'
-import type { Key } from './rows.ts'
+import { type Key, under } from './rows.ts'
 
 /** Of what a list goes on with, and behind which. Others are of no list. */
 const CURSOR = /^[0-3],[\d.]+(,\d+)?$/

@@ -1,10 +1,11 @@
 import type { ResumeOptions } from '../../../src/storage.ts'
 import { dropEverywhere } from './append.ts'
-import { type Book, ending, under } from './book.ts'
+import { type Book, ending } from './book.ts'
 import { forgetHolds, forgetProbes } from './holds.ts'
 import { goOn, move, write } from './places.ts'
 import type { Group, Job, Lane, Message, Place } from './records.ts'
 import { newCounts, newFlow } from './records.ts'
+import { under } from './rows.ts'
 
 /** Drops messages in every group. Answers, for each, whether it was there. */
 export async function cancel(book: Book, ids: readonly string[]): Promise<boolean[]> {

@@ -161,7 +161,7 @@ export interface Group {
   first: number
   sinceTie: number
   others: number
-  readonly isLatest: boolean
+  isLatest: boolean
   /** Messages without a lane. */
   flow: Flow
   /** Those that it has not ahead any more. */
@@ -249,6 +249,34 @@ export function newFlow(k: Key, lane: string, cursor: number, ahead: number): Fl
     woken: false,
     waits: 0,
     full: 0,
+  }
+}
+
+/** What a group begins with that has nothing behind it. */
+export function newGroup(name: string, g: number, token: string, first: number, past: number): Group {
+  return {
+    name,
+    g,
+    token,
+    first,
+    sinceTie: 0,
+    others: 0,
+    isLatest: false,
+    flow: newFlow([], '', Math.max(first, 1), 0),
+    past,
+    ahead: 0,
+    counts: newCounts(),
+    turn: { at: undefined, left: 0 },
+    walked: undefined,
+    acked: 0,
+    failed: 0,
+    low: 0,
+    deadForMs: undefined,
+    parksNext: false,
+    next: Infinity,
+    isEarly: false,
+    ends: Infinity,
+    marks: 0,
   }
 }
 
