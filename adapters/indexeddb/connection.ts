@@ -189,7 +189,7 @@ export class Connection {
     done.catch(() => undefined)
     try {
       const result = await body(work)
-      commit(work)
+      work.commit()
       await done
       return result
     } catch (error) {
@@ -214,15 +214,6 @@ export class Connection {
       (database) => database.close(),
       () => undefined,
     )
-  }
-}
-
-/** Has it take effect now, unless it does already. */
-export function commit(work: IDBTransaction): void {
-  try {
-    work.commit()
-  } catch {
-    // Told before, or by the browser.
   }
 }
 

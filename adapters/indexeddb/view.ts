@@ -17,7 +17,6 @@ import type {
   Settlement,
   StorageStats,
 } from '../../src/storage.ts'
-import { commit } from './connection.ts'
 import { append, appendBlindly, baseOf, isBlind, isStored } from './engine/append.ts'
 import { Book, type Steps } from './engine/book.ts'
 import { claim } from './engine/claim.ts'
@@ -64,9 +63,7 @@ export class View implements QueueStorage {
             const rows = work.objectStore('messages')
             // The try before this one may have been stored, and only its answer lost with the connection.
             if (last !== undefined && (await isStored(rows, base, messages.length))) return last
-            const adding = appendBlindly(rows, messages, options, at)
-            commit(work)
-            return (last = await adding)
+            return (last = await appendBlindly(rows, messages, options, at))
           },
           ['messages'],
         )
