@@ -24,7 +24,8 @@ export class Channel {
     this.#channel.addEventListener('message', ({ data }) => {
       // Any page of the origin may say anything here.
       if (Array.isArray(data))
-        for (const change of data) if (Array.isArray(change)) {
+        for (const change of data)
+          if (Array.isArray(change)) {
             heard(change[0] as string)
             this.#heard(change as never)
           }

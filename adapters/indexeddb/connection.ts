@@ -77,7 +77,8 @@ export class Connection {
     const { database, name, schema, onEvent } = this.#options
     try {
       let isNew = false
-      if ((schema.isFirst || this.#wasOpen) && (await beginFreshLog(database))) onEvent({ type: 'damaged', database })
+      if ((schema.isFirst || this.#wasOpen) && (await beginFreshLog(database)))
+        onEvent({ type: 'damaged', database })
       const opened: Database = await openDB(name, schema.version, {
         upgrade(db, from) {
           isNew = from === 0

@@ -1,5 +1,10 @@
 import { QuaysideError } from '../../src/errors.ts'
-import { type Guarantees, type QueueStorage, type StorageAdapter, MAX_DURATION_MS } from '../../src/storage.ts'
+import {
+  type Guarantees,
+  type QueueStorage,
+  type StorageAdapter,
+  MAX_DURATION_MS,
+} from '../../src/storage.ts'
 import { type Steps, STEPS } from './engine/book.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { Store } from './store.ts'

@@ -164,6 +164,8 @@ export class Database {
 
   change<T>(kind: Kind, body: (work: IDBTransaction) => Promise<T>, stores?: readonly string[]): Promise<T> {
     const { store, connection } = this
-    return store.withRoom(kind, () => connection.transact('readwrite', store.durabilityOf(kind), body, stores))
+    return store.withRoom(kind, () =>
+      connection.transact('readwrite', store.durabilityOf(kind), body, stores),
+    )
   }
 }

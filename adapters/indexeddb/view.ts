@@ -43,7 +43,12 @@ export class View implements QueueStorage {
   readonly #running: Set<Promise<unknown>> = new Set()
   #closing: Promise<void> | undefined
 
-  constructor(database: Database, steps: Steps, closed: () => string | undefined, leave: () => Promise<void>) {
+  constructor(
+    database: Database,
+    steps: Steps,
+    closed: () => string | undefined,
+    leave: () => Promise<void>,
+  ) {
     this.#database = database
     this.#steps = steps
     this.#closed = closed
@@ -78,7 +83,9 @@ export class View implements QueueStorage {
       memory.undelayed = book.q.delayed === 0
       return last
     }
-    return isLimited ? this.#upToDate('append', verb, undefined, 'append') : this.#change('append', 'append', verb)
+    return isLimited
+      ? this.#upToDate('append', verb, undefined, 'append')
+      : this.#change('append', 'append', verb)
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -205,7 +212,12 @@ export class View implements QueueStorage {
     return result
   }
 
-  #change<T>(tried: string, kind: Kind, verb: (book: Book) => Promise<T>, keys: readonly Key[] = []): Promise<T> {
+  #change<T>(
+    tried: string,
+    kind: Kind,
+    verb: (book: Book) => Promise<T>,
+    keys: readonly Key[] = [],
+  ): Promise<T> {
     return this.#run(tried, () =>
       this.#step(kind, async (rows) => {
         const [queue, ...found] = await Promise.all([

@@ -17,12 +17,16 @@ export function baseOf(batchId: string): string {
 }
 
 /** Whether messages can be stored with nothing known of the queue. */
-export function isBlind(drafts: readonly NewMessage[], { groups = [], maxMessages, maxBytes }: AppendOptions): boolean {
+export function isBlind(
+  drafts: readonly NewMessage[],
+  { groups = [], maxMessages, maxBytes }: AppendOptions,
+): boolean {
   return (
     groups.length === 0 &&
     (maxMessages ?? maxBytes) === undefined &&
     drafts.every(
-      ({ id, lane, delayMs = 0, expiresInMs }) => id === undefined && !lane && delayMs <= 0 && expiresInMs === undefined,
+      ({ id, lane, delayMs = 0, expiresInMs }) =>
+        id === undefined && !lane && delayMs <= 0 && expiresInMs === undefined,
     )
   )
 }
@@ -78,26 +82,41 @@ export async function append(
   await book.start(groups)
   const met = new Set<string>()
   const results: AppendResult[] = []
-  for (const draft of drafts) {
+  // What stands at its end in any case need not be waited for: numbers are given in the order of the calls.
+  const adding: Promise<void>[] = []
+  // All at once: an id that is met again in the batch is a duplicate.
+  const known = await Promise.all(
+    drafts.map(async ({ id }) => (id === undefined ? undefined : await book.find(id))),
+  )
+  for (const [i, draft] of drafts.entries()) {
     const { id } = draft
+    const add = async (found?: Message): Promise<void> => {
+      const stored = store(book, draft, base, found)
+      results[i] = { id: '', status: 'stored' }
+      const done = stored.then((message) => void (results[i] = { id: idOf(message), status: 'stored' }))
+      adding.push(done)
+      if (draft.lane || found !== undefined || (id !== undefined && keepsAny(book))) await done
+    }
     if (id === undefined) {
-      results.push({ id: idOf(await store(book, draft, base)), status: 'stored' })
+      await add()
       continue
     }
-    const [status, found] = met.has(id) ? (['duplicate'] as const) : await statusOf(book, draft)
+    const before = known[i]
+    const [status, found] = met.has(id) ? (['duplicate'] as const) : await statusOf(book, draft, before)
     met.add(id)
-    if (status === 'stored') await store(book, draft, base)
+    if (status === 'stored') await add(before)
     else if (status === 'replaced') await replace(book, found!, draft, base)
-    results.push({ id, status })
+    if (status !== 'stored') results[i] = { id, status }
   }
+  await Promise.all(adding)
   return results
 }
 
 async function statusOf(
   book: Book,
   { id, replace: replaces }: NewMessage,
+  found: Message | undefined,
 ): Promise<[status: AppendResult['status'], found?: Message]> {
-  const found = await book.find(id!)
   // A group that was deleted may have left it.
   const known = found !== undefined && (await book.isRetained(found)) ? found : undefined
   if (replaces !== true) {
@@ -121,16 +140,29 @@ async function waitsEverywhere(book: Book, message: Message): Promise<boolean> {
   return true
 }
 
-async function store(book: Book, draft: NewMessage, base: string, since?: number): Promise<Message> {
+async function store(
+  book: Book,
+  draft: NewMessage,
+  base: string,
+  before?: Message,
+  since?: number,
+): Promise<Message> {
   const { q, now, clock } = book
   const { id, delayMs = 0, lane, expiresInMs, dedupeMs } = draft
-  const row = rowOf(draft, base, clock) as Omit<Message, 'n'> & { n?: number; id?: string; lane?: string; l?: string; d?: number; t?: number }
+  const row = rowOf(draft, base, clock) as Omit<Message, 'n'> & {
+    n?: number
+    id?: string
+    lane?: string
+    l?: string
+    d?: number
+    t?: number
+  }
   if (lane) Object.assign(row, { lane, l: sortable(lane) })
   if (expiresInMs !== undefined) row.x = now + expiresInMs
   if (dedupeMs !== undefined) row.dedupeMs = dedupeMs
   if (id !== undefined) {
     row.since = since ?? now
-    await supersede(book, id)
+    if (before !== undefined || keepsAny(book)) await supersede(book, id, before)
     row.id = row.u = id
   }
   book.changed = true
@@ -155,9 +187,13 @@ async function store(book: Book, draft: NewMessage, base: string, since?: number
   return await book.add(row)
 }
 
+/** Whether any group keeps dead letters or outcomes. */
+function keepsAny({ q }: Book): boolean {
+  return q.groups.some(({ counts, ends }) => counts.dead > 0 || ends < Infinity)
+}
+
 /** What was kept of earlier messages of an id is forgotten, and what those end with that are still on their way. */
-async function supersede(book: Book, id: string): Promise<void> {
-  const before = await book.find(id)
+async function supersede(book: Book, id: string, before: Message | undefined): Promise<void> {
   if (before?.u === id) {
     if (await book.isRetained(before)) {
       delete before.u
@@ -186,14 +222,26 @@ async function replace(book: Book, message: Message, draft: NewMessage, base: st
   if (n < 0 || delayMs > 0 || (lane ?? '') !== (draft.lane ?? '') || key !== draft.key) {
     await dropEverywhere(book, message)
     await book.end(ending(message), false)
-    await store(book, { ...draft, delayMs }, base, since)
+    await store(book, { ...draft, delayMs }, base, undefined, since)
     return
   }
   const { body, headers, maxAttempts, keepMs, dedupeMs, expiresInMs } = draft
   const next: Message = { ...rowOf(draft, message.base, clock), body, n, since }
   const x = expiresInMs === undefined ? undefined : now + expiresInMs
-  const more = { id: message.id, u: draft.id, lane, l: message.l, only, x, dedupeMs, headers, maxAttempts, keepMs }
-  for (const [of, value] of Object.entries(more)) if (value !== undefined) Object.assign(next, { [of]: value })
+  const more = {
+    id: message.id,
+    u: draft.id,
+    lane,
+    l: message.l,
+    only,
+    x,
+    dedupeMs,
+    headers,
+    maxAttempts,
+    keepMs,
+  }
+  for (const [of, value] of Object.entries(more))
+    if (value !== undefined) Object.assign(next, { [of]: value })
   if (x !== undefined) {
     q.lapse = Math.min(q.lapse, x)
     if (x <= q.lapsedTo[0]) q.lapsedTo = [x, -Infinity]
@@ -240,7 +288,11 @@ async function checkLimits(
   const news: NewMessage[] = []
   for (const draft of drafts) {
     const { id } = draft
-    if (id === undefined || (!met.has(id) && (await statusOf(book, draft))[0] === 'stored')) news.push(draft)
+    if (
+      id === undefined ||
+      (!met.has(id) && (await statusOf(book, draft, await book.find(id)))[0] === 'stored')
+    )
+      news.push(draft)
     if (id !== undefined) met.add(id)
   }
   if (news.length === 0) return

@@ -122,7 +122,8 @@ export class Book {
     if (this.#cache.has(text)) return this.#cache.get(text)
     const found = stored && unpackRow(stored)
     this.#cache.set(text, found)
-    if (found?.k[0] === 'l') for (const place of (found as Lease).places) this.leaseOf.set(place, found as Lease)
+    if (found?.k[0] === 'l')
+      for (const place of (found as Lease).places) this.leaseOf.set(place, found as Lease)
     return found
   }
 
@@ -196,7 +197,11 @@ export class Book {
     this.flushGone()
     const { messages } = this.rows
     const count = Math.min(limit, 2 ** 31)
-    const found = await this.rows.all<Message>(index === undefined ? messages : messages.index(index), range, count)
+    const found = await this.rows.all<Message>(
+      index === undefined ? messages : messages.index(index),
+      range,
+      count,
+    )
     return this.#meet(found).filter((one) => one !== undefined)
   }
 
@@ -254,7 +259,7 @@ export class Book {
     const all = [...this.#gone].sort((a, b) => a - b)
     this.#gone.clear()
     for (let i = 0, j = 0; i < all.length; i = j) {
-      for (j = i + 1; all[j] === all[j - 1]! + 1; ) j++
+      for (j = i + 1; all[j] === all[j - 1]! + 1;) j++
       const range = j === i + 1 ? all[i]! : IDBKeyRange.bound(all[i], all[j - 1])
       this.rows.delete(this.rows.messages, range)
     }
@@ -277,8 +282,9 @@ export class Book {
     const isPlain = flow.lane === ''
     for (;;) {
       let ahead = this.#ahead.get(flow)
-      while (ahead !== undefined && ahead.at < ahead.list.length) {
-        const { n } = ahead.list[ahead.at]!
+      const { list: read = [] } = ahead ?? {}
+      for (let i = ahead?.at ?? 0; i < read.length; i++) {
+        const { n } = read[i]!
         const one = this.#messages.get(n)
         if (n >= flow.cursor && one !== undefined && one.only === undefined) {
           if (!isPlain || one.l === undefined) return one
@@ -287,7 +293,7 @@ export class Book {
           budget.left--
           this.touch()
         }
-        ahead.at++
+        ahead!.at = i + 1
       }
       if (ahead?.ended === true || budget.left <= 0) return undefined
       const count = this.chunk(wanted)
@@ -311,14 +317,28 @@ export class Book {
   readonly #ready: Map<string, Place[]> = new Map()
 
   /** The first that was delivered before and is ready, or that has waited behind its key. */
-  async firstReady({ g }: Group, flow: Flow, kind: 'again' | 'freed', wanted: number): Promise<Place | undefined> {
+  async firstReady(
+    { g }: Group,
+    flow: Flow,
+    kind: 'again' | 'freed',
+    wanted: number,
+  ): Promise<Place | undefined> {
     if (flow[kind] === 0) return undefined
     const l = sortable(flow.lane)
     const start: Key = [g, 'r', l, kind === 'again' ? 1 : 0]
     const text = JSON.stringify(start)
     let known = this.#ready.get(text)
-    while (known !== undefined && known.length > 0 && known[0]!.state !== 'ready') known.shift()
-    if (known === undefined || known.length === 0) {
+    // Often all became ready in this very step.
+    const fresh = this.#fresh
+      .get(flow)
+      ?.filter((place) => place.state === 'ready' && (place.again ? 'again' : 'freed') === kind)
+    if (known === undefined && fresh?.length === flow[kind]) {
+      this.#ready.set(text, (known = fresh.sort((a, b) => a.n - b.n)))
+      await this.loadMessages(known.map(({ n }) => n))
+    }
+    known = known?.filter(({ state }) => state === 'ready')
+    if (known !== undefined) this.#ready.set(text, known)
+    if (known?.[0] === undefined) {
       known = await this.line<Place>(under(start), this.chunk(Math.min(wanted, flow[kind])))
       this.#ready.set(text, known)
       await this.loadMessages(known.map(({ n }) => n))
@@ -326,9 +346,14 @@ export class Book {
     return known[0]
   }
 
+  readonly #fresh: Map<Flow, Place[]> = new Map()
+
   /** Others may be first now. */
-  readyChanged(): void {
+  readyChanged(flow: Flow, place: Place): void {
     this.#ready.clear()
+    const fresh = this.#fresh.get(flow)
+    if (fresh === undefined) this.#fresh.set(flow, [place])
+    else if (!fresh.includes(place)) fresh.push(place)
   }
 
   readonly #blocked: Map<string, Place> = new Map()
@@ -590,7 +615,10 @@ export class Book {
       if (flow !== undefined) flows.push([group, flow])
     }
     for (const [group, flow] of flows) {
-      const stops = await this.range(IDBKeyRange.bound(['k', group.g, sortable(name)], ['k', group.g, sortable(name), []]), 1)
+      const stops = await this.range(
+        IDBKeyRange.bound(['k', group.g, sortable(name)], ['k', group.g, sortable(name), []]),
+        1,
+      )
       if (flow.leased + flow.behind > 0 || stops.length > 0) return
       if (flow.full <= this.now) continue
       // Looked at again once its bucket is full.
@@ -661,7 +689,12 @@ export class Book {
 }
 
 /** What is known of a message that ends. */
-export type Ending = { readonly n: number; readonly lane?: string | undefined; readonly keeps?: boolean | undefined; readonly back?: boolean | undefined }
+export type Ending = {
+  readonly n: number
+  readonly lane?: string | undefined
+  readonly keeps?: boolean | undefined
+  readonly back?: boolean | undefined
+}
 
 export function ending(message: Message): Ending {
   return { ...message, keeps: keepsOf(message), back: message.only !== undefined }
@@ -699,7 +732,11 @@ export function idOf({ id, base, n }: Message): string {
 }
 
 /** As the contract counts bytes. */
-export function sizeOf({ body, key = '', headers = {} }: Pick<NewMessage, 'body' | 'key' | 'headers'>): number {
+export function sizeOf({
+  body,
+  key = '',
+  headers = {},
+}: Pick<NewMessage, 'body' | 'key' | 'headers'>): number {
   let size = body.length + key.length
   for (const name in headers) size += name.length + headers[name]!.length
   return size

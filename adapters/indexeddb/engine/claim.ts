@@ -20,7 +20,11 @@ const FILTERED_MS = 20
 const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
-export async function claim(book: Book, request: ClaimRequest, ahead?: { list: Message[]; from: number; asked: number }): Promise<ClaimResult> {
+export async function claim(
+  book: Book,
+  request: ClaimRequest,
+  ahead?: { list: Message[]; from: number; asked: number },
+): Promise<ClaimResult> {
   const { group: name, from, limit, only, deadForMs, parksNext = false } = request
   await book.start(request.groups)
   const group = book.group(name) ?? (await book.startGroup(name, from))
@@ -102,7 +106,9 @@ class Taking {
   /** What its lease is called is known at the end. */
   receipts(): void {
     for (const [i, place] of this.#places.entries())
-      Object.assign(this.deliveries[i]!, { receipt: leaseReceipt(this.#group, this.#book.leaseOf.get(place)!, place) })
+      Object.assign(this.deliveries[i]!, {
+        receipt: leaseReceipt(this.#group, this.#book.leaseOf.get(place)!, place),
+      })
   }
 
   /**
@@ -116,7 +122,9 @@ class Taking {
     const again = await book.firstReady(group, flow, 'again', wanted)
     const freed = await book.firstReady(group, flow, 'freed', wanted)
     const isPlain = flow === group.flow
-    const hasFirst = freed !== undefined || (isPlain ? (await book.peek(flow, budget, wanted)) !== undefined : flow.ahead > 0)
+    const hasFirst =
+      freed !== undefined ||
+      (isPlain ? (await book.peek(flow, budget, wanted)) !== undefined : flow.ahead > 0)
     const isAgain = again !== undefined && (!hasFirst || !flow.gaveAgain)
     const place = isAgain ? again : freed
     const taken = place === undefined ? await this.#pass(flow, budget) : await this.#take(place, flow)
@@ -196,7 +204,13 @@ class Taking {
     return false
   }
 
-  #deliver(place: Place, message: Message, maxAttempts: number, { body, headers, at }: { readonly body: Body } & Pick<Message, 'headers' | 'at'>, flow: Flow): void {
+  #deliver(
+    place: Place,
+    message: Message,
+    maxAttempts: number,
+    { body, headers, at }: { readonly body: Body } & Pick<Message, 'headers' | 'at'>,
+    flow: Flow,
+  ): void {
     const { attempt, error } = place
     this.bytes += body.length
     this.#places.push(place)
@@ -215,4 +229,3 @@ class Taking {
     })
   }
 }
-

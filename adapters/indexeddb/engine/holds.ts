@@ -11,7 +11,10 @@ function holdKey(lane: string | undefined, group: string | undefined): Key {
 /** The holds of a lane: in a group, and in all. */
 export async function holdsOfLane(book: Book, lane: string | undefined, group: string): Promise<Hold[]> {
   if (book.q.laneHolds === 0 || lane === undefined || lane === '') return []
-  const all = await Promise.all([book.get<Hold>(holdKey(lane, undefined)), book.get<Hold>(holdKey(lane, group))])
+  const all = await Promise.all([
+    book.get<Hold>(holdKey(lane, undefined)),
+    book.get<Hold>(holdKey(lane, group)),
+  ])
   return all.filter((hold) => hold !== undefined)
 }
 
@@ -47,7 +50,10 @@ async function holdAt(book: Book, { lane, group }: HoldPlace): Promise<Hold | un
   return book.get<Hold>(holdKey(lane, group))
 }
 
-export async function hold(book: Book, { group, lane, forMs, reason, probe = false }: HoldRequest): Promise<void> {
+export async function hold(
+  book: Book,
+  { group, lane, forMs, reason, probe = false }: HoldRequest,
+): Promise<void> {
   const { q, now, clock } = book
   const before = await holdAt(book, { lane, group })
   const order = forMs === undefined ? Infinity : now + forMs
@@ -198,7 +204,10 @@ export async function toldHolds(book: Book): Promise<Shown[]> {
   return [...q.holds, ...lanes].slice(0, MAX_HOLDS).map((held) => tell(book, held))
 }
 
-export function tell({ now }: Book, { group, lane, reason, since, order, probe: probes, probing }: Hold): Shown {
+export function tell(
+  { now }: Book,
+  { group, lane, reason, since, order, probe: probes, probing }: Hold,
+): Shown {
   return {
     group,
     lane,

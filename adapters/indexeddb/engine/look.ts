@@ -90,7 +90,12 @@ async function* walk(
   const wanted = limit + 1
   const isAfter = (at: number): boolean => phase === at
   if (phase <= 0 && states.some((state) => state !== 'dead' && state !== 'done'))
-    yield* pages((after: number, count) => book.messages(IDBKeyRange.lowerBound(after, true), count), isAfter(0) ? order : 0, (one) => one.n, book.chunk(wanted))
+    yield* pages(
+      (after: number, count) => book.messages(IDBKeyRange.lowerBound(after, true), count),
+      isAfter(0) ? order : 0,
+      (one) => one.n,
+      book.chunk(wanted),
+    )
   if (phase <= 1 && states.some((state) => state === 'delayed' || state === 'ready'))
     yield* pages(
       (after: number[], count) => book.messages(IDBKeyRange.lowerBound(after, true), count, 'd'),
@@ -102,7 +107,10 @@ async function* walk(
   const lined = <T extends Listable>(kind: string, start: number): AsyncGenerator<T, void> =>
     pages(
       (after: number, count) =>
-        book.line<T & Place>(IDBKeyRange.bound([group.g, kind, after], [group.g, kind, []], true), count) as Promise<T[]>,
+        book.line<T & Place>(
+          IDBKeyRange.bound([group.g, kind, after], [group.g, kind, []], true),
+          count,
+        ) as Promise<T[]>,
       start,
       (one) => one.n,
       book.chunk(wanted),
@@ -117,7 +125,7 @@ async function* pages<T, A>(
   placeOf: (one: T) => A,
   count: number,
 ): AsyncGenerator<T, void> {
-  for (let after = start; ; ) {
+  for (let after = start; ;) {
     const some = await read(after, count)
     yield* some
     if (some.length < count) return
@@ -125,7 +133,11 @@ async function* pages<T, A>(
   }
 }
 
-async function* given(book: Book, group: Group | undefined, ids: readonly string[]): AsyncGenerator<Listable, void> {
+async function* given(
+  book: Book,
+  group: Group | undefined,
+  ids: readonly string[],
+): AsyncGenerator<Listable, void> {
   for (const id of new Set(ids)) {
     const message = await book.find(id)
     if (message !== undefined) yield message
@@ -148,7 +160,11 @@ async function show(
   const place = leased ?? (group && one.n > 0 ? await book.get<Place>(['p', group.g, one.n]) : undefined)
   if (place === undefined) {
     if ((one.x ?? Infinity) <= book.now) return undefined
-    if (group === undefined ? one.only !== undefined || !(await book.isRetained(one)) : !(await book.needs(group, one)))
+    if (
+      group === undefined
+        ? one.only !== undefined || !(await book.isRetained(one))
+        : !(await book.needs(group, one))
+    )
       return undefined
     if (one.n < 0) return showAs('delayed', book, one, undefined, bodies)
     if (group !== undefined && !(await book.isAhead(group, one))) return undefined
@@ -196,7 +212,11 @@ async function showKept(book: Book, { g }: Group, kept: Kept): Promise<ListedMes
 }
 
 /** What became of messages in a group. */
-export async function results(book: Book, name: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+export async function results(
+  book: Book,
+  name: string,
+  ids: readonly string[],
+): Promise<(Outcome | undefined)[]> {
   const group = book.group(name)
   if (group === undefined) return ids.map(() => undefined)
   const leases = await leasesOf(book, group)
@@ -208,7 +228,11 @@ export async function results(book: Book, name: string, ids: readonly string[]):
     const [place, until = 0] = (message && leases.get(message.n)) ?? []
     const [kept] = await keptOf(book, group, id)
     const isRunning = place?.progress !== undefined && until > book.now
-    const outcome = isRunning ? place.progress : kept !== undefined && kept.end > book.now ? kept.outcome : undefined
+    const outcome = isRunning
+      ? place.progress
+      : kept !== undefined && kept.end > book.now
+        ? kept.outcome
+        : undefined
     all.push(outcome)
     if (outcome?.status === 'running') bytes += outcome.progress.length
     else if (outcome?.status === 'done') bytes += outcome.value?.length ?? 0
@@ -217,7 +241,10 @@ export async function results(book: Book, name: string, ids: readonly string[]):
 }
 
 /** Lanes that have something in a group, or are held; of a queue that is up to its time. */
-export async function lanes(book: Book, { group: name, prefix = '', limit, cursor }: LanesQuery): Promise<LanesPage> {
+export async function lanes(
+  book: Book,
+  { group: name, prefix = '', limit, cursor }: LanesQuery,
+): Promise<LanesPage> {
   const group = book.group(name)
   const found: LaneState[] = []
   const after = cursor === undefined || sortable(cursor) < sortable(prefix) ? undefined : sortable(cursor)
@@ -242,7 +269,12 @@ export async function lanes(book: Book, { group: name, prefix = '', limit, curso
   }
 }
 
-async function stateOf(book: Book, lane: Lane, name: string, group: Group | undefined): Promise<LaneState | undefined> {
+async function stateOf(
+  book: Book,
+  lane: Lane,
+  name: string,
+  group: Group | undefined,
+): Promise<LaneState | undefined> {
   const held: Hold[] = lane.holds > 0 ? await holdsOfLane(book, lane.name, name) : []
   const holds = held.map((one) => tell(book, one))
   const flow = group && (await book.get<Flow>(['f', group.g, sortable(lane.name)]))

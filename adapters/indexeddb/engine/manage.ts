@@ -19,7 +19,11 @@ export async function cancel(book: Book, ids: readonly string[]): Promise<boolea
     const job = jobOf(book, message)
     const isThere = (await dropEverywhere(book, message)) || (book.q.groups.length === 0 && job === undefined)
     // One that a deleted group has left is over already.
-    await book.end({ ...ending(message), back: message.only !== undefined || (job?.isAll ?? false) }, !isThere, job?.at)
+    await book.end(
+      { ...ending(message), back: message.only !== undefined || (job?.isAll ?? false) },
+      !isThere,
+      job?.at,
+    )
     book.changed ||= isThere
     results.push(isThere)
   }
@@ -91,7 +95,16 @@ export async function deleteGroup(book: Book, name: string): Promise<void> {
   await forgetHolds(book, name, group)
   if (group === undefined) return
   if (q.groups.length === 0) await clear(book)
-  else q.jobs.push({ n: 0, to: await book.tail(), tie: 0, toTie: q.ties, at: book.now, isAll: false, groups: [] })
+  else
+    q.jobs.push({
+      n: 0,
+      to: await book.tail(),
+      tie: 0,
+      toTie: q.ties,
+      at: book.now,
+      isAll: false,
+      groups: [],
+    })
   q.jobs.at(-1)!.groups.push(group.g)
   book.changed = true
 }
@@ -166,7 +179,7 @@ export async function tidy(book: Book, most: number): Promise<boolean> {
     for (const message of some) await over(message)
     job.n = some.at(-1)?.n ?? job.to
   }
-  for (const g of [...job.groups]) {
+  for (const g of job.groups.slice()) {
     for (const kind of ['l', 'p', 'f', 'k', 'o', 'm']) {
       for (;;) {
         if (left <= 0) return true

@@ -44,7 +44,16 @@ export function packRow(row: Row): object {
   return { k: row.k, v: (row as Lease).places.map(packPlace) }
 }
 
-function packPlace({ k: _k, n, attempt, state: _state, order: _order, lines: _lines, again: _again, ...more }: Place): PackedPlace {
+function packPlace({
+  k: _k,
+  n,
+  attempt,
+  state: _state,
+  order: _order,
+  lines: _lines,
+  again: _again,
+  ...more
+}: Place): PackedPlace {
   const rest = stripped(more)
   return Object.keys(rest).length === 0 ? [n, attempt] : [n, attempt, rest]
 }

@@ -18,7 +18,11 @@ export function newPlace({ g }: Group, message: Message): Place {
   return place
 }
 
-export function keyRow(book: Book, group: Group, { lane = '', key }: Pick<Place, 'lane' | 'key'>): Promise<KeyRow | undefined> {
+export function keyRow(
+  book: Book,
+  group: Group,
+  { lane = '', key }: Pick<Place, 'lane' | 'key'>,
+): Promise<KeyRow | undefined> {
   return book.get<KeyRow>(keyOf(group, lane, key!))
 }
 
@@ -62,7 +66,13 @@ export function write(book: Book, group: Group, place: Place): void {
 }
 
 /** Moves a place to a state, and into the line of that state. */
-export async function move(book: Book, group: Group, place: Place, state: State, order?: number): Promise<void> {
+export async function move(
+  book: Book,
+  group: Group,
+  place: Place,
+  state: State,
+  order?: number,
+): Promise<void> {
   await leave(book, group, place, state)
   place.state = state
   place.order = order
@@ -71,8 +81,7 @@ export async function move(book: Book, group: Group, place: Place, state: State,
   if (state === 'leased') {
     lease(book, group, place, order!)
     await probeLives(book, group, place, true)
-  }
-  else {
+  } else {
     if (state === 'waiting') book.dueAt(group, order!)
     else if (state === 'ready') book.offer(group, flow)
     write(book, group, place)
@@ -128,7 +137,7 @@ async function count(book: Book, group: Group, place: Place, by: 1 | -1): Promis
   if (state === 'leased') flow.leased += by
   else flow.behind += by
   if (state === 'ready') flow[place.again ? 'again' : 'freed'] += by
-  if (state === 'ready' && by > 0) book.readyChanged()
+  if (state === 'ready' && by > 0) book.readyChanged(flow, place)
   if (state === 'blocked') {
     const row = (await keyRow(book, group, place))!
     row.blocked += by
@@ -142,7 +151,8 @@ async function count(book: Book, group: Group, place: Place, by: 1 | -1): Promis
 async function letGo(book: Book, group: Group, place: Place, frees = true): Promise<void> {
   const { state, behind } = place
   // What is blocked or was never passed is not the first of its key.
-  const isFirst = frees && state !== 'gone' && state !== 'dead' && state !== 'blocked' && place.key !== undefined
+  const isFirst =
+    frees && state !== 'gone' && state !== 'dead' && state !== 'blocked' && place.key !== undefined
   await leave(book, group, place)
   place.lost = place.receipt = undefined
   if (behind !== undefined) {
@@ -195,7 +205,13 @@ export async function stops(book: Book, group: Group, place: Place): Promise<boo
   return true
 }
 
-export async function park(book: Book, group: Group, place: Place, reason: string, data?: string): Promise<void> {
+export async function park(
+  book: Book,
+  group: Group,
+  place: Place,
+  reason: string,
+  data?: string,
+): Promise<void> {
   place.id = idOf((await book.message(place.n))!)
   place.error = reason
   place.parked = { reason, ...(data !== undefined && { data }), at: book.clock }
@@ -273,7 +289,12 @@ export async function die(
   await move(book, group, place, 'dead')
   // The next of its key may be parked, and then finds it among the dead.
   if (key !== undefined && state !== 'gone' && state !== 'blocked') await free(book, group, place)
-  await keep(book, group, place, { status: 'dead', reason, ...(error !== undefined && { error }), at: book.clock })
+  await keep(book, group, place, {
+    status: 'dead',
+    reason,
+    ...(error !== undefined && { error }),
+    at: book.clock,
+  })
   await settleEnd(book, group, place)
 }
 
@@ -317,7 +338,11 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
     }
     book.put(message)
     place.back = true
-  } else await book.setDone(n, (await book.doneBy(n)).filter((one) => one !== g))
+  } else
+    await book.setDone(
+      n,
+      (await book.doneBy(n)).filter((one) => one !== g),
+    )
   group.low = Math.min(group.low, n - 1)
   const [kept] = await keptOf(book, group, place.id!)
   // A later message of its id may have ended.

@@ -19,7 +19,13 @@ interface Receipt {
 function parse(receipt: string): Receipt | undefined {
   const [g, until, number, n] = receipt.split(',')
   const isDead = until === 'd'
-  const parsed = { g: Number(g), until: isDead ? 0 : Number(until), isDead, number: Number(number), n: Number(n) }
+  const parsed = {
+    g: Number(g),
+    until: isDead ? 0 : Number(until),
+    isDead,
+    number: Number(number),
+    n: Number(n),
+  }
   const isSound = [parsed.g, parsed.until, parsed.number, parsed.n].every(Number.isFinite)
   return isSound && n !== undefined ? parsed : undefined
 }
@@ -79,7 +85,12 @@ async function find(book: Book, group: Group, receipt: string): Promise<Place | 
 }
 
 /** Answers whether the receipt was good for that. */
-async function settleOne(book: Book, group: Group, place: Place, settlement: Settlement): Promise<SettleResult> {
+async function settleOne(
+  book: Book,
+  group: Group,
+  place: Place,
+  settlement: Settlement,
+): Promise<SettleResult> {
   const { now } = book
   const isDead = place.state === 'dead'
   const { parksNext } = group
@@ -91,7 +102,8 @@ async function settleOne(book: Book, group: Group, place: Place, settlement: Set
     case 'retry': {
       const due = now + settlement.delayMs
       if (isDead) await redrive(book, group, place, due)
-      else if ((place.x ?? Infinity) <= due) await die(book, group, place, 'expired', settlement.error, { parksNext })
+      else if ((place.x ?? Infinity) <= due)
+        await die(book, group, place, 'expired', settlement.error, { parksNext })
       else await retry(book, group, place, due, settlement)
       return SETTLED
     }

@@ -23,7 +23,9 @@ export async function openIn(book: Book, isJoined = false): Promise<number> {
   const open: number[] = []
   for (const group of groups) {
     const { leased, waiting, ready, blocked, parked } = group.counts
-    open.push(leased + waiting + ready + blocked + parked + (await aheadOf(book, group)) + delayed - group.others)
+    open.push(
+      leased + waiting + ready + blocked + parked + (await aheadOf(book, group)) + delayed - group.others,
+    )
   }
   if (groups.length === 0) open.push((await size(book)) + delayed - (await lapsed(book)))
   else if (isJoined) open.push((await size(book)) + delayed)

@@ -35,7 +35,11 @@ interface Budget {
 /** Delayed messages take their places. */
 async function enterDue(book: Book, budget: Budget): Promise<boolean> {
   const { q, now } = book
-  const due = await book.messages(IDBKeyRange.bound([-Infinity], [now, Infinity]), Math.max(0, budget.left) + 1, 'd')
+  const due = await book.messages(
+    IDBKeyRange.bound([-Infinity], [now, Infinity]),
+    Math.max(0, budget.left) + 1,
+    'd',
+  )
   for (const message of due) {
     if (budget.left-- <= 0) return true
     await enter(book, message)
@@ -51,7 +55,8 @@ async function enter(book: Book, delayed: Message): Promise<void> {
   const { q } = book
   const { n: before, d: _due, t = 0, ...message } = delayed
   // What nobody has to do any more.
-  if (!(await book.isRetained(delayed))) return await book.end({ ...ending(delayed), back: isOver(book, delayed) }, true)
+  if (!(await book.isRetained(delayed)))
+    return await book.end({ ...ending(delayed), back: isOver(book, delayed) }, true)
   book.delete(before)
   q.delayed--
   q.sent--
@@ -114,7 +119,10 @@ async function endHolds(book: Book, budget: Budget): Promise<boolean> {
     if (budget.left-- <= 0) return true
     await endHold(book, held)
   }
-  const lanes = await book.line<Hold>(IDBKeyRange.bound(['h', -Infinity], ['h', now]), Math.max(0, budget.left) + 1)
+  const lanes = await book.line<Hold>(
+    IDBKeyRange.bound(['h', -Infinity], ['h', now]),
+    Math.max(0, budget.left) + 1,
+  )
   for (const held of lanes) {
     if (budget.left-- <= 0) return true
     await endHold(book, held)
@@ -133,7 +141,7 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
   for (;;) {
     const [row] = await book.range<Lease>(IDBKeyRange.bound(leases, ['l', g, now, []]), 1)
     if (row === undefined) break
-    for (const place of [...row.places]) {
+    for (const place of row.places.slice()) {
       if (budget.left-- <= 0) return true
       const receipt = leaseReceipt(group, row, place)
       if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', place.error, group)
@@ -144,13 +152,19 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
       }
     }
   }
-  const retries = await book.line<Place>(IDBKeyRange.bound([g, 'w'], [g, 'w', now, []]), Math.max(0, budget.left) + 1)
+  const retries = await book.line<Place>(
+    IDBKeyRange.bound([g, 'w'], [g, 'w', now, []]),
+    Math.max(0, budget.left) + 1,
+  )
   for (const place of retries) {
     if (budget.left-- <= 0) return true
     if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', place.error, group)
     else await move(book, group, place, 'ready')
   }
-  const flows = await book.line<Flow>(IDBKeyRange.bound([g, 't'], [g, 't', now, []]), Math.max(0, budget.left) + 1)
+  const flows = await book.line<Flow>(
+    IDBKeyRange.bound([g, 't'], [g, 't', now, []]),
+    Math.max(0, budget.left) + 1,
+  )
   for (const flow of flows) {
     if (budget.left-- <= 0) return true
     flow.woken = true
@@ -174,13 +188,20 @@ export async function findNext(book: Book, group: Group): Promise<void> {
     book.line<Place>(under([g, 'w']), 1),
     book.line<Flow>(under([g, 't']), 1),
   ])
-  group.next = Math.min((lease?.k[2] ?? Infinity) as number, retry?.order ?? Infinity, flow?.order ?? Infinity)
+  group.next = Math.min(
+    (lease?.k[2] ?? Infinity) as number,
+    retry?.order ?? Infinity,
+    flow?.order ?? Infinity,
+  )
 }
 
 async function endKept(book: Book, group: Group, budget: Budget): Promise<boolean> {
   const { now } = book
   const { g } = group
-  const all = await book.line<Place | Kept>(IDBKeyRange.bound([g, 'e'], [g, 'e', now, []]), Math.max(0, budget.left) + 1)
+  const all = await book.line<Place | Kept>(
+    IDBKeyRange.bound([g, 'e'], [g, 'e', now, []]),
+    Math.max(0, budget.left) + 1,
+  )
   for (const one of all) {
     if (budget.left-- <= 0) return true
     if ('outcome' in one) book.remove(one.k)
@@ -232,7 +253,7 @@ async function lapse(book: Book, budget: Budget): Promise<boolean> {
 
 async function expire(book: Book, message: Message): Promise<void> {
   const { now } = book
-  for (const group of [...book.q.groups]) {
+  for (const group of book.q.groups) {
     // The last who had it to do has buried it.
     if ((await book.message(message.n)) === undefined) return
     const place = await book.get<Place>(['p', group.g, message.n])

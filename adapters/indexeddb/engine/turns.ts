@@ -28,7 +28,8 @@ export class Turns {
     this.#book = book
     this.#group = group
     this.#request = request
-    this.#only = typeof only === 'object' ? [...only].sort((a, b) => (sortable(a) < sortable(b) ? -1 : 1)) : only
+    this.#only =
+      typeof only === 'object' ? [...only].sort((a, b) => (sortable(a) < sortable(b) ? -1 : 1)) : only
     this.turn = only === undefined ? { ...group.turn } : turnOf(group, position)
   }
 
@@ -55,7 +56,7 @@ export class Turns {
     // Once round: the lane without a name may stay in the ring although it has nothing.
     let wasPlain = false
     let from = at
-    for (let isRound = at === undefined; ; ) {
+    for (let isRound = at === undefined; ;) {
       const flow = await this.#after(from)
       if (flow === undefined) {
         if (isRound) return undefined
@@ -146,7 +147,9 @@ export class Turns {
     const group = this.#group
     if (flow === group.flow) {
       if (this.#only !== undefined) return false
-      return flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit + 1)) !== undefined
+      return (
+        flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit + 1)) !== undefined
+      )
     }
     const { lane, leased } = flow
     if (!hasReady(flow)) {
