@@ -1,5 +1,4 @@
 import type { GroupStart, NewMessage } from '../../../src/storage.ts'
-import { uuid } from '../../../src/message-id.ts'
 import {
   type Flow,
   type Group,
@@ -400,7 +399,7 @@ export class Book {
     const tail = await this.tail()
     const g = ++q.numbers
     const first = isLatest ? tail + 1 : 0
-    const group = newGroup(name, g, uuid().slice(-12), first, isLatest ? tail - q.laned : q.ended)
+    const group = newGroup(name, g, newToken(), first, isLatest ? tail - q.laned : q.ended)
     if (isLatest) Object.assign(group, { isLatest, sinceTie: q.ties, others: q.delayed })
     else {
       group.ahead = q.lanedLeft
@@ -686,6 +685,11 @@ export class Book {
     if (!(await this.needs(group, message))) return undefined
     return await this.leaseIn(group, message.n)
   }
+}
+
+/** Unlike that of any other group, also of one of another queue. */
+function newToken(): string {
+  return crypto.getRandomValues(new Uint32Array(2)).join('-')
 }
 
 /** What is known of a message that ends. */
