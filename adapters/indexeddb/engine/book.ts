@@ -60,7 +60,8 @@ export class Book {
   #isDirty = false
   #tail: number | undefined
   readonly #ahead: Map<Flow, { list: Message[]; at: number; ended: boolean }> = new Map()
-  readonly open: Map<string, Lease> = new Map()
+  /** What this step leases, by group. */
+  readonly open: Map<number, Lease> = new Map()
 
   constructor(rows: Rows, steps: Steps, memory: Memory, clock: number, queue: Queue) {
     this.rows = rows

@@ -59,8 +59,8 @@ export async function list(book: Book, query: ListQuery): Promise<Page> {
 async function leasesOf(book: Book, group: Group | undefined): Promise<Map<number, [Place, number]>> {
   const all = new Map<number, [Place, number]>()
   if (group === undefined || group.counts.leased === 0) return all
-  for await (const { k, places } of book.walk<Lease>(['l', group.g]))
-    for (const place of places) all.set(place.n, [place, k[2] as number])
+  for await (const { places } of book.walk<Lease>(['l', group.g]))
+    for (const place of places) all.set(place.n, [place, place.order!])
   return all
 }
 

@@ -41,20 +41,20 @@ export function unpackQueue(packed: PackedQueue | undefined): Queue {
 /** A row as it is stored. */
 export function packRow(row: Row): object {
   if (row.k[0] !== 'l') return stripped(row)
-  return { k: row.k, v: (row as Lease).places.map(packPlace) }
+  const { k, lines, places } = row as Lease
+  return { k, lines, v: places.map((place) => packPlace(place, endOf(row))) }
 }
 
-function packPlace({
-  k: _k,
-  n,
-  attempt,
-  state: _state,
-  order: _order,
-  lines: _lines,
-  again: _again,
-  ...more
-}: Place): PackedPlace {
-  const rest = stripped(more)
+/** When the first of a lease ends, and most others with it. */
+function endOf({ lines }: Row): number {
+  return lines![0]![2] as number
+}
+
+function packPlace(
+  { k: _k, n, attempt, state: _state, order, lines: _lines, again: _again, ...more }: Place,
+  end: number,
+): PackedPlace {
+  const rest = stripped({ ...more, order: order === end ? undefined : order })
   return Object.keys(rest).length === 0 ? [n, attempt] : [n, attempt, rest]
 }
 
@@ -66,7 +66,8 @@ export function unpackRow(row: Row): Row {
   const { k } = row
   if (k[0] !== 'l') return row
   const places = (row as PackedLease).v.map(([n, attempt, rest]): Place => {
-    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: k[2] as number, ...rest }
+    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: endOf(row), ...rest }
   })
-  return { k, places } as Lease
+  const lease: Lease = { k, lines: row.lines, places }
+  return lease
 }

@@ -72,6 +72,7 @@ export async function move(
   place: Place,
   state: State,
   order?: number,
+  into?: Lease,
 ): Promise<void> {
   await leave(book, group, place, state)
   place.state = state
@@ -79,7 +80,8 @@ export async function move(
   await count(book, group, place, 1)
   const flow = await book.flowOf(group, place.lane)
   if (state === 'leased') {
-    lease(book, group, place, order!)
+    if (into === undefined) lease(book, group, place, order!)
+    else join(book, group, place, into, order!)
     await probeLives(book, group, place, true)
   } else {
     if (state === 'waiting') book.dueAt(group, order!)
@@ -92,18 +94,45 @@ export async function move(
 
 function lease(book: Book, group: Group, place: Place, until: number): void {
   const { g } = group
-  const text = `${g} ${until}`
-  let row = book.open.get(text)
+  let row = book.open.get(g)
   if (row === undefined || row.places.length >= MOST) {
-    row = { k: ['l', g, until, ++book.q.ties], places: [] }
-    book.open.set(text, row)
+    row = { k: ['l', g, ++book.q.ties], places: [] }
+    book.open.set(g, row)
     book.touch()
-    book.dueAt(group, until)
   }
+  join(book, group, place, row, until)
+}
+
+function join(book: Book, group: Group, place: Place, row: Lease, until: number): void {
   place.lines = undefined
+  place.order = until
   row.places.push(place)
   book.leaseOf.set(place, row)
+  book.dueAt(group, until)
+  setLease(book, row)
+}
+
+/** Writes a lease, and by which time it is to be looked at. */
+function setLease(book: Book, row: Lease): void {
+  const { k, places } = row
+  row.lines = [[k[1]!, 'u', Math.min(...places.map(({ order }) => order!))]]
   book.set(row)
+}
+
+/** Has a lease end at another time, under the same receipt, also where it has been lost. */
+export async function extendLease(book: Book, group: Group, place: Place, until: number): Promise<void> {
+  if (place.state === 'leased') {
+    group.isEarly = true
+    place.order = until
+    book.dueAt(group, until)
+    setLease(book, book.leaseOf.get(place)!)
+    book.changed = true
+    return
+  }
+  const k: Key = ['l', group.g, numberOf(place.receipt!)]
+  const row = (await book.get<Lease>(k)) ?? { k, places: [] }
+  place.lost = place.receipt = undefined
+  await move(book, group, place, 'leased', until, row)
 }
 
 /** Takes a place out of where it stands. */
@@ -117,9 +146,8 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
     row.places.splice(row.places.indexOf(place), 1)
     if (row.places.length === 0) {
       book.remove(row.k)
-      const { 1: g, 2: until } = row.k
-      if (book.open.get(`${g} ${until}`) === row) book.open.delete(`${g} ${until}`)
-    } else book.set(row)
+      if (book.open.get(group.g) === row) book.open.delete(group.g)
+    } else setLease(book, row)
     book.leaseOf.delete(place)
     await probeLives(book, group, place, false)
   } else if (to === 'leased' || to === undefined) book.remove(place.k)
@@ -397,5 +425,10 @@ export function receiptOf(...parts: readonly (string | number)[]): string {
 
 /** The receipt of a lease. */
 export function leaseReceipt({ token }: Group, { k }: Lease, { n }: Place): string {
-  return receiptOf(k[1]!, k[2]!, k[3]!, n, token)
+  return receiptOf(k[1]!, k[2]!, n, token)
+}
+
+/** The number of the lease that a receipt is of. */
+function numberOf(receipt: string): number {
+  return Number(receipt.split(',')[1])
 }

@@ -84,7 +84,7 @@ export interface Content {
   readonly at: number
 }
 
-/** What one claim has leased until one time. */
+/** What one claim has leased. Its number is in the receipts, which go on when a lease is extended; by the first end it stands in line. */
 export interface Lease extends Row {
   places: Place[]
 }

@@ -1,6 +1,6 @@
 import type { SettleResult, Settlement } from '../../../src/storage.ts'
 import type { Book } from './book.ts'
-import { die, finish, forgetLetter, keyOf, leaseReceipt, move, park, receiptOf, redrive } from './places.ts'
+import { die, extendLease, finish, forgetLetter, keyOf, move, park, receiptOf, redrive } from './places.ts'
 import type { Group, Lease, Place } from './records.ts'
 import type { Key } from './rows.ts'
 
@@ -9,7 +9,6 @@ const STALE: SettleResult = { status: 'stale' }
 
 interface Receipt {
   readonly g: number
-  readonly until: number
   readonly isDead: boolean
   readonly number: number
   readonly n: number
@@ -17,17 +16,10 @@ interface Receipt {
 
 /** A receipt says of which group, row and message it is. */
 function parse(receipt: string): Receipt | undefined {
-  const [g, until, number, n] = receipt.split(',')
-  const isDead = until === 'd'
-  const parsed = {
-    g: Number(g),
-    until: isDead ? 0 : Number(until),
-    isDead,
-    number: Number(number),
-    n: Number(n),
-  }
-  const isSound = [parsed.g, parsed.until, parsed.number, parsed.n].every(Number.isFinite)
-  return isSound && n !== undefined ? parsed : undefined
+  const parts = receipt.split(',')
+  const isDead = parts[1] === 'd'
+  const [g = NaN, number = NaN, n = NaN] = parts.filter((part) => part !== 'd').map(Number)
+  return [g, number, n].every(Number.isFinite) ? { g, isDead, number, n } : undefined
 }
 
 /** What the receipts name, all at once. */
@@ -36,8 +28,8 @@ export function rowsOf(receipts: readonly string[]): Key[] {
   for (const receipt of receipts) {
     const parsed = parse(receipt)
     if (parsed === undefined) continue
-    const { g, until, isDead, number, n } = parsed
-    const key: Key = isDead ? ['p', g, n] : ['l', g, until, number]
+    const { g, isDead, number, n } = parsed
+    const key: Key = isDead ? ['p', g, n] : ['l', g, number]
     keys.set(key.join(), key)
   }
   return [...keys.values()]
@@ -73,10 +65,10 @@ export async function settle(
 async function find(book: Book, group: Group, receipt: string): Promise<Place | undefined> {
   const parsed = parse(receipt)
   if (parsed === undefined || parsed.g !== group.g) return undefined
-  const { g, until, isDead, number, n } = parsed
-  if (receiptOf(g, isDead ? 'd' : until, number, n, group.token) !== receipt) return undefined
+  const { g, isDead, number, n } = parsed
+  if (receiptOf(g, ...(isDead ? ['d'] : []), number, n, group.token) !== receipt) return undefined
   if (!isDead) {
-    const lease = await book.get<Lease>(['l', g, until, number])
+    const lease = await book.get<Lease>(['l', g, number])
     const leased = lease?.places.find((place) => place.n === n)
     if (leased !== undefined) return leased
   }
@@ -133,11 +125,10 @@ async function extend(
   place: Place,
   { leaseMs, progress }: Extract<Settlement, { kind: 'extend' }>,
 ): Promise<SettleResult> {
-  place.lost = place.receipt = undefined
-  await move(book, group, place, 'leased', book.now + leaseMs)
+  await extendLease(book, group, place, book.now + leaseMs)
   if (progress !== undefined && place.keeps && (await book.message(place.n))?.keepMs !== undefined)
     place.progress = { status: 'running', progress, at: book.clock }
-  return { status: 'settled', receipt: leaseReceipt(group, book.leaseOf.get(place)!, place) }
+  return SETTLED
 }
 
 async function retry(

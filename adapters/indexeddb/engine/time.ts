@@ -3,7 +3,6 @@ import { ending, hasReady } from './book.ts'
 import { endHold } from './holds.ts'
 import { die, forgetLetter, leaseReceipt, move, newPlace } from './places.ts'
 import type { Flow, Group, Hold, Kept, Lease, Message, Place } from './records.ts'
-import type { Key } from './rows.ts'
 import { under } from './rows.ts'
 
 /** Whether time may have brought something. */
@@ -137,11 +136,11 @@ async function endHolds(book: Book, budget: Budget): Promise<boolean> {
 async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolean> {
   const { now } = book
   const { g } = group
-  const leases: Key = ['l', g]
   for (;;) {
-    const [row] = await book.range<Lease>(IDBKeyRange.bound(leases, ['l', g, now, []]), 1)
+    const [row] = await book.line<Lease>(IDBKeyRange.bound([g, 'u'], [g, 'u', now, []]), 1)
     if (row === undefined) break
     for (const place of row.places.slice()) {
+      if (place.order! > now) continue
       if (budget.left-- <= 0) return true
       const receipt = leaseReceipt(group, row, place)
       if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', place.error, group)
@@ -184,12 +183,12 @@ export async function findNext(book: Book, group: Group): Promise<void> {
   group.next = Infinity
   if (counts.leased + counts.waiting + book.q.lanes === 0) return
   const [[lease], [retry], [flow]] = await Promise.all([
-    book.range<Lease>(under(['l', g]), 1),
+    book.line<Lease>(under([g, 'u']), 1),
     book.line<Place>(under([g, 'w']), 1),
     book.line<Flow>(under([g, 't']), 1),
   ])
   group.next = Math.min(
-    (lease?.k[2] ?? Infinity) as number,
+    (lease?.lines![0]![2] ?? Infinity) as number,
     retry?.order ?? Infinity,
     flow?.order ?? Infinity,
   )
