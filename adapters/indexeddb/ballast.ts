@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import { answer } from './engine/rows.ts'
 import { isQuota } from './faults.ts'
 
 /**
@@ -25,7 +26,7 @@ export class Ballast {
   /** Finds out whether it is there, and makes it where there is room. */
   async open(): Promise<void> {
     const count = await this.#connection.transact('readonly', 'relaxed', (work) => {
-      return work.objectStore('ballast').count()
+      return answer(work.objectStore('ballast').count())
     })
     this.isThere = count > 0
     if (!this.isThere) await this.#put().catch(passQuota)
@@ -38,16 +39,18 @@ export class Ballast {
 
   async giveUp(): Promise<void> {
     this.isThere = false
-    await this.#connection.transact('readwrite', 'relaxed', (work) => work.objectStore('ballast').clear())
+    await this.#connection.transact('readwrite', 'relaxed', async (work) => {
+      work.objectStore('ballast').clear()
+    })
   }
 
   async #put(): Promise<void> {
     // Not to be compressed.
     const bytes = new Uint8Array(BYTES)
     for (let at = 0; at < BYTES; at += CHUNK) crypto.getRandomValues(bytes.subarray(at, at + CHUNK))
-    await this.#connection.transact('readwrite', 'relaxed', (work) =>
-      work.objectStore('ballast').put(bytes, 0),
-    )
+    await this.#connection.transact('readwrite', 'relaxed', async (work) => {
+      work.objectStore('ballast').put(bytes, 0)
+    })
     this.isThere = true
   }
 }

@@ -16,15 +16,25 @@ export class Channel {
   readonly #channel: BroadcastChannel | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(name: string) {
+  /** @param heard Told of queues that others have changed. */
+  constructor(name: string, heard: (queue: string) => void = () => undefined) {
     // Some workers have none; consumers then look again when something is due, or something changes in their context.
     if (typeof BroadcastChannel === 'undefined') return
     this.#channel = new BroadcastChannel(`quayside:${name}`)
     this.#channel.addEventListener('message', ({ data }) => {
       // Any page of the origin may say anything here.
       if (Array.isArray(data))
-        for (const change of data) if (Array.isArray(change)) this.#heard(change as never)
+        for (const change of data)
+          if (Array.isArray(change)) {
+            heard(change[0] as string)
+            this.#heard(change as never)
+          }
     })
+  }
+
+  /** Whether it hears of others. */
+  get isDeaf(): boolean {
+    return this.#channel === undefined
   }
 
   listen(queue: string, listener: Listener): () => void {

@@ -1,18 +1,15 @@
-import { type IDBPTransaction, openDB } from 'idb'
+import { type IDBPDatabase, openDB, unwrap } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
-import type { Table } from '../../src/segments/store.ts'
 import { cannotOpen, failed, isLost, isPassing, isQuota, isTimeout, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
-import { type Database, type Schema, TABLE_NAMES, VERSION, upgrade } from './schema.ts'
+import type { Schema } from './schema.ts'
 import { MAX_TIMEOUT_MS, within } from './within.ts'
 
-type Store = Table | 'ballast'
-const STORES: readonly Store[] = [...TABLE_NAMES, 'ballast']
+type Database = IDBPDatabase
 
 export type Mode = 'readonly' | 'readwrite'
-export type Work<M extends Mode = Mode> = IDBPTransaction<Schema, Store[], M>
-type Body<M extends Mode, T> = (work: Work<M>, writing: Promise<unknown>[]) => Promise<T>
+type Body<T> = (work: IDBTransaction) => Promise<T>
 
 /**
  * A connection that breaks is opened again at once, and then after pauses, in ms: the process of the browser that has the storage
@@ -24,7 +21,11 @@ const MOST_PAUSE_MS = 500
 const FIRST_OPEN_MS = 1000
 
 export interface ConnectionOptions {
+  /** What events and errors call it. */
   readonly database: string
+  /** The name that it has in the browser. */
+  readonly name: string
+  readonly schema: Schema
   readonly timeoutMs: number
   readonly onEvent: (event: IndexedDBEvent) => void
 }
@@ -73,14 +74,15 @@ export class Connection {
   }
 
   async #requestOpen(): Promise<Database> {
-    const { database, onEvent } = this.#options
+    const { database, name, schema, onEvent } = this.#options
     try {
       let isNew = false
-      if (await beginFreshLog(database)) onEvent({ type: 'damaged', database })
-      const opened: Database = await openDB<Schema>(database, VERSION, {
+      if ((schema.isFirst || this.#wasOpen) && (await beginFreshLog(database)))
+        onEvent({ type: 'damaged', database })
+      const opened: Database = await openDB(name, schema.version, {
         upgrade(db, from) {
           isNew = from === 0
-          upgrade(db)
+          schema.upgrade(unwrap(db))
         },
         // Another context upgrades or deletes it. What is under way here is finished all the same.
         blocking: () => this.#drop(opened),
@@ -106,24 +108,29 @@ export class Connection {
   }
 
   /**
-   * Runs `body` in a transaction on all stores, which readwrite transactions of all contexts pass one by one, and resolves
+   * Runs `body` in a transaction on these stores, or on all, which readwrite transactions of all contexts pass one by one, and resolves
    * with what it answered once it has taken effect. If the connection breaks, `body` is run again on a new one.
    *
-   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed. What it has no use
-   * for the answers of, it adds to `writing`: they end before the transaction does, and need no turn of their own.
+   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed.
    */
-  transact<M extends Mode, T>(mode: M, durability: 'strict' | 'relaxed', body: Body<M, T>): Promise<T> {
-    const running = this.#transact(mode, durability, body)
+  transact<T>(
+    mode: Mode,
+    durability: 'strict' | 'relaxed',
+    body: Body<T>,
+    stores: readonly string[] = this.#options.schema.stores,
+  ): Promise<T> {
+    const running = this.#transact(mode, durability, body, stores)
     this.#running.add(running)
     const done = (): boolean => this.#running.delete(running)
     running.then(done, done)
     return running
   }
 
-  async #transact<M extends Mode, T>(
-    mode: M,
+  async #transact<T>(
+    mode: Mode,
     durability: 'strict' | 'relaxed',
-    body: Body<M, T>,
+    body: Body<T>,
+    stores: readonly string[],
   ): Promise<T> {
     const { timeoutMs } = this.#options
     const startedAt = performance.now()
@@ -134,7 +141,7 @@ export class Connection {
       let database: Database | undefined
       try {
         database = await this.#open()
-        return await this.#once(database.transaction(STORES, mode, { durability }), body)
+        return await this.#once(unwrap(database).transaction([...stores], mode, { durability }), body)
       } catch (error) {
         if (database === undefined || isTimeout(error)) {
           const mayPass = this.#wasOpen || !isOver(FIRST_OPEN_MS)
@@ -156,7 +163,7 @@ export class Connection {
     }
   }
 
-  async #once<M extends Mode, T>(work: Work<M>, body: Body<M, T>): Promise<T> {
+  async #once<T>(work: IDBTransaction, body: Body<T>): Promise<T> {
     const { timeoutMs } = this.#options
     let late: QuaysideError | undefined
     const timer = setTimeout(
@@ -175,23 +182,24 @@ export class Connection {
       },
       Math.min(timeoutMs, MAX_TIMEOUT_MS),
     )
+    const done = new Promise<void>((resolve, reject) => {
+      work.addEventListener('complete', () => resolve())
+      work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
+    })
     // It may fail while `body` waits for a request, which tells us too.
-    work.done.catch(() => undefined)
-    const writing: Promise<unknown>[] = []
+    done.catch(() => undefined)
     try {
-      const result = await body(work, writing)
+      const result = await body(work)
       work.commit()
-      // Before the transaction fails, the write does that is to blame.
-      await Promise.all([...writing, work.done])
+      await done
       return result
     } catch (error) {
-      void Promise.allSettled(writing)
       try {
         work.abort()
       } catch {
         // It has ended already.
       }
-      await work.done.catch(() => undefined)
+      await done.catch(() => undefined)
       throw late ?? work.error ?? error
     } finally {
       clearTimeout(timer)

@@ -1,8 +1,14 @@
 import { QuaysideError } from '../../src/errors.ts'
-import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
-import { MAX_DURATION_MS } from '../../src/storage.ts'
+import {
+  type Guarantees,
+  type QueueStorage,
+  type StorageAdapter,
+  MAX_DURATION_MS,
+} from '../../src/storage.ts'
+import { type Steps, STEPS } from './engine/book.ts'
 import type { IndexedDBOptions } from './options.ts'
-import { IndexedDBStore } from './store.ts'
+import { Store } from './store.ts'
+import { View, closedError, isEmpty } from './view.ts'
 
 export type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
 export { requestPersistence } from './persistence.ts'
@@ -20,27 +26,104 @@ const OPTIONS: readonly string[] = ['database', 'durability', 'strictAcks', 'tim
  * const queue = new Queue('orders', { storage: new IndexedDBAdapter() })
  * ```
  */
-export class IndexedDBAdapter extends SegmentAdapter {
+export class IndexedDBAdapter implements StorageAdapter {
+  readonly guarantees: Guarantees
+  readonly #options: IndexedDBOptions
+  readonly #steps: Steps
+  /** While anybody uses it. */
+  #store: Promise<Store> | undefined
+  #users = 0
+  #closing: Promise<void> | undefined
+
   /**
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`. Whether IndexedDB may be used here is told by the first use:
    * `STORAGE_UNAVAILABLE`, `TIMEOUT`, `QUOTA_EXCEEDED`.
    */
-  constructor(options: IndexedDBOptions = {}) {
+  constructor(options?: IndexedDBOptions)
+  /** @internal How much one step does: less in tests. */
+  constructor(options: IndexedDBOptions | undefined, steps: Steps)
+  constructor(options: IndexedDBOptions = {}, steps: Steps = STEPS) {
     check(options)
-    super(
-      {
-        ...SEGMENT_GUARANTEES,
-        name: 'indexeddb',
-        durability: options.durability === 'relaxed' ? 'process' : 'disk',
-        sharedBy: 'origin',
-        leasesSurviveReopen: true,
-        maxBodyBytes: 64 * 1024 * 1024,
-        maxHeaderBytes: 64 * 1024,
-        maxBatch: 100_000,
-        maxBatchBytes: Infinity,
-      },
-      () => IndexedDBStore.open(options),
-    )
+    this.#steps = steps
+    this.#options = options
+    this.guarantees = {
+      name: 'indexeddb',
+      durability: options.durability === 'relaxed' ? 'process' : 'disk',
+      sharedBy: 'origin',
+      exclusiveLeases: true,
+      fifo: true,
+      orderingKeys: true,
+      deduplication: true,
+      cancellation: true,
+      leasesSurviveReopen: true,
+      maxBodyBytes: 64 * 1024 * 1024,
+      maxHeaderBytes: 64 * 1024,
+      maxBatch: 100_000,
+      maxBatchBytes: Infinity,
+      consistentWithinMs: 0,
+      lanes: true,
+      parking: true,
+      results: true,
+    }
+  }
+
+  async open(queue: string): Promise<QueueStorage> {
+    if (this.#closing !== undefined) throw closedError('open a queue', 'storage')
+    const store = await this.#enter()
+    const database = store.enter(queue)
+    const closed = (): string | undefined => (this.#closing === undefined ? undefined : 'storage')
+    const view = new View(database, this.#steps, closed, async () => {
+      this.#views.delete(view)
+      await store.leave(queue)
+      await this.#leave()
+    })
+    this.#views.add(view)
+    return view
+  }
+
+  readonly #views: Set<View> = new Set()
+
+  async queues(): Promise<string[]> {
+    if (this.#closing !== undefined) throw closedError('list queues', 'storage')
+    const store = await this.#enter()
+    try {
+      const found: string[] = []
+      for (const queue of await store.queues()) {
+        const database = store.enter(queue)
+        if (!(await isEmpty(database))) found.push(queue)
+        await store.leave(queue)
+      }
+      return found.sort()
+    } finally {
+      await this.#leave()
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await Promise.resolve()
+    await Promise.all([...this.#views].map((view) => view.close()))
+  }
+
+  async #enter(): Promise<Store> {
+    this.#users++
+    try {
+      return await (this.#store ??= Store.open(this.#options))
+    } catch (error) {
+      this.#store = undefined
+      this.#users--
+      throw error
+    }
+  }
+
+  async #leave(): Promise<void> {
+    if (--this.#users > 0) return
+    const store = this.#store
+    this.#store = undefined
+    await (await store)?.close()
   }
 }
 

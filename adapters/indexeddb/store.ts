@@ -1,44 +1,60 @@
-import { rehearse, type Write } from '../../src/segments/rehearsal.ts'
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
-import { Connection } from './connection.ts'
+import { Connection, type Mode } from './connection.ts'
+import type { Memory } from './engine/book.ts'
 import { isQuota, quotaExceeded } from './faults.ts'
-import type { IndexedDBOptions } from './options.ts'
-import { Rows } from './rows.ts'
-import type { Hint } from '../../src/storage.ts'
+import type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
+import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
 
 /** The browser may count what was given up a moment later: how often, and how many ms apart, a claim or an ack is tried then. */
 const ROOM_TRIES = 20
 const ROOM_MS = 50
 
-/** Contract 2 on one IndexedDB database. */
-export class IndexedDBStore implements TransactionalStore {
-  readonly connection: Connection
-  readonly ballast: Ballast
+/** What a verb does: only appends need room that claims and acks may have. */
+export type Kind = 'append' | 'consume' | 'manage'
+
+/** What this context remembers of queues, whoever has opened them. */
+const memories: Map<string, Memory> = new Map()
+
+/** The databases of an adapter, while anybody uses them. */
+export class Store {
+  readonly #options: IndexedDBOptions
+  readonly #database: string
+  readonly #connection: Connection
+  readonly #ballast: Ballast
   readonly channel: Channel
   readonly clock: { now(): number }
-  readonly #durability: 'strict' | 'relaxed'
-  readonly #strictAcks: boolean
-  readonly #onFull: () => void
+  readonly #queues: Map<string, { database: Database; views: number }> = new Map()
   #isFull = false
 
   private constructor(options: IndexedDBOptions) {
-    const { database = 'quayside', durability = 'strict', strictAcks = false } = options
-    const { timeoutMs = 10_000, clock = Date, onEvent = () => undefined } = options
-    this.connection = new Connection({ database, timeoutMs, onEvent })
-    this.ballast = new Ballast(this.connection)
-    this.#onFull = () => onEvent({ type: 'full', database })
-    this.channel = new Channel(database)
-    this.clock = clock
-    this.#durability = durability
-    this.#strictAcks = strictAcks
+    this.#options = options
+    this.#database = options.database ?? 'quayside'
+    // What happens to it happens to the others as well, which tell of it.
+    this.#connection = this.#connect(this.#database, FIRST, ({ type, database }) => {
+      if (type === 'damaged') options.onEvent?.({ type, database })
+    })
+    this.#ballast = new Ballast(this.#connection)
+    this.channel = new Channel(this.#database, (queue) => {
+      const memory = memories.get(databaseOf(this.#database, queue))
+      if (memory !== undefined) memory.undelayed = false
+    })
+    this.clock = options.clock ?? Date
   }
 
-  static async open(options: IndexedDBOptions): Promise<IndexedDBStore> {
-    const store = new IndexedDBStore(options)
+  #connect(
+    name: string,
+    schema: Schema,
+    onEvent: (event: IndexedDBEvent) => void = this.#options.onEvent ?? (() => undefined),
+  ): Connection {
+    const { timeoutMs = 10_000 } = this.#options
+    return new Connection({ database: this.#database, name, schema, timeoutMs, onEvent })
+  }
+
+  static async open(options: IndexedDBOptions): Promise<Store> {
+    const store = new Store(options)
     try {
-      await store.ballast.open()
+      await store.#ballast.open()
       return store
     } catch (error) {
       await store.close()
@@ -46,79 +62,68 @@ export class IndexedDBStore implements TransactionalStore {
     }
   }
 
-  open(queue: string): Promise<QueueStore> {
-    return Promise.resolve(new IndexedDBQueue(this, queue))
+  /** Takes the database of a queue in use. */
+  enter(queue: string): Database {
+    const name = databaseOf(this.#database, queue)
+    let entry = this.#queues.get(queue)
+    if (entry === undefined) {
+      const memory: Memory = memories.get(name) ?? { cursors: new Map(), mean: 1000, undelayed: false }
+      memories.set(name, memory)
+      entry = { database: new Database(this, this.#connect(name, QUEUE), queue, memory), views: 0 }
+      this.#queues.set(queue, entry)
+    }
+    entry.views++
+    return entry.database
   }
 
+  async leave(queue: string): Promise<void> {
+    const entry = this.#queues.get(queue)
+    if (entry === undefined || --entry.views > 0) return
+    this.#queues.delete(queue)
+    await entry.database.connection.close()
+  }
+
+  /** Queues that have a database. */
   async queues(): Promise<string[]> {
-    const keys = await this.connection.transact('readonly', 'relaxed', (work) =>
-      work.objectStore('state').getAllKeys(),
-    )
-    return [...new Set(keys.map(([name]) => name as string))].sort()
+    const all = await indexedDB.databases()
+    return all.flatMap(({ name = '' }) => queueOf(this.#database, name) ?? [])
   }
 
   durabilityOf(kind: Kind): 'strict' | 'relaxed' {
-    return kind === 'consume' && !this.#strictAcks ? 'relaxed' : this.#durability
+    const { durability = 'strict', strictAcks = false } = this.#options
+    return kind === 'consume' && !strictAcks ? 'relaxed' : durability
   }
 
-  /** Whether the quota is used up, as the last append or a failure has shown. */
-  set isFull(isFull: boolean) {
-    if (isFull && !this.#isFull) this.#onFull()
-    this.#isFull = isFull
-  }
-
-  async close(): Promise<void> {
-    await this.connection.close()
-    this.channel.close()
-  }
-}
-
-class IndexedDBQueue implements QueueStore {
-  readonly soleOwner = false
-  readonly #store: IndexedDBStore
-  readonly #queue: string
-
-  constructor(store: IndexedDBStore, queue: string) {
-    this.#store = store
-    this.#queue = queue
-  }
-
-  async transact<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    if (kind === 'read') {
-      const { connection } = this.#store
-      return await connection.transact('readonly', 'relaxed', async (work) => {
-        return (await rehearse(new Rows(work, this.#queue), body)).result
-      })
-    }
+  /** Runs what needs room. Rejects with `QUOTA_EXCEEDED` where there is none, for claims and acks once there is none at all. */
+  async withRoom<T>(kind: Kind, run: () => Promise<T>): Promise<T> {
     try {
-      return await (kind === 'append' ? this.#append(body) : this.#consume(kind, body))
+      return await (kind === 'append' ? this.#append(run) : this.#consume(run))
     } catch (error) {
       if (!isQuota(error)) throw error
-      this.#store.isFull = true
+      this.#setFull(true)
       throw await quotaExceeded(error)
     }
   }
 
-  async #append<T>(body: (tx: Transaction) => T): Promise<T> {
-    const { ballast } = this.#store
+  async #append<T>(run: () => Promise<T>): Promise<T> {
     // No wait where there is nothing to wait for: transactions take effect in the order of their calls.
-    if (!ballast.isThere) await ballast.settle()
-    const result = await this.#change('append', body)
-    this.#store.isFull = false
+    if (!this.#ballast.isThere) await this.#ballast.settle()
+    const result = await run()
+    this.#setFull(false)
     return result
   }
 
-  async #consume<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
+  async #consume<T>(run: () => Promise<T>): Promise<T> {
     try {
-      return await this.#change(kind, body)
+      return await run()
     } catch (error) {
       if (!isQuota(error)) throw error
-      this.#store.isFull = true
-      await this.#store.ballast.giveUp()
+      this.#setFull(true)
+      await this.#ballast.giveUp()
     }
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#change(kind, body)
+        return await run()
       } catch (error) {
         if (!isQuota(error) || tries === ROOM_TRIES) throw error
         await new Promise((resolve) => setTimeout(resolve, ROOM_MS))
@@ -126,41 +131,41 @@ class IndexedDBQueue implements QueueStore {
     }
   }
 
-  async #change<T>(kind: Kind, body: (tx: Transaction) => T): Promise<T> {
-    const { connection, channel } = this.#store
-    let last: Awaited<ReturnType<typeof rehearse<T>>> | undefined
-    await connection.transact('readwrite', this.#store.durabilityOf(kind), async (work, writing) => {
-      const rows = new Rows(work, this.#queue)
-      // The try before this one may have been stored, and only its answer lost with the connection.
-      if (kind === 'append' && last !== undefined && (await isStored(rows, last.writes))) return
-      last = await rehearse(rows, body)
-      for (const write of last.writes) writing.push(rows.write(write))
-    })
-    const { result, writes, hint } = last!
-    if (writes.length > 0) channel.changed(this.#queue, kind === 'append' || hint !== undefined, hint)
-
-    return result
+  /** Whether the quota is used up, as the last append or a failure has shown. */
+  #setFull(isFull: boolean): void {
+    if (isFull && !this.#isFull) this.#options.onEvent?.({ type: 'full', database: this.#database })
+    this.#isFull = isFull
   }
 
-  now(): number {
-    return this.#store.clock.now()
-  }
-
-  watch(listener: (hint?: Hint) => void): () => void {
-    return this.#store.channel.listen(this.#queue, listener)
+  async close(): Promise<void> {
+    for (const { database } of this.#queues.values()) await database.connection.close()
+    await this.#connection.close()
+    this.channel.close()
   }
 }
 
-/**
- * Whether the messages that an append wrote are there. One row is not enough: an append also moves delayed messages that
- * are due, and so does the next one if the first came to nothing.
- */
-async function isStored(rows: Rows<'readwrite'>, writes: readonly Write[]): Promise<boolean> {
-  let stored = false
-  for (const write of writes) {
-    if (write.kind !== 'put' || (write.table !== 'log' && write.table !== 'delayed')) continue
-    stored = JSON.stringify(await rows.get(write.table, write.key)) === JSON.stringify(write.value)
-    if (!stored) return false
+/** The database of one queue. */
+export class Database {
+  readonly store: Store
+  readonly connection: Connection
+  readonly queue: string
+  readonly memory: Memory
+
+  constructor(store: Store, connection: Connection, queue: string, memory: Memory) {
+    this.store = store
+    this.connection = connection
+    this.queue = queue
+    this.memory = memory
   }
-  return stored
+
+  read<T>(body: (work: IDBTransaction) => Promise<T>): Promise<T> {
+    return this.connection.transact('readonly' satisfies Mode, 'relaxed', body)
+  }
+
+  change<T>(kind: Kind, body: (work: IDBTransaction) => Promise<T>, stores?: readonly string[]): Promise<T> {
+    const { store, connection } = this
+    return store.withRoom(kind, () =>
+      connection.transact('readwrite', store.durabilityOf(kind), body, stores),
+    )
+  }
 }

@@ -1,17 +1,21 @@
 import { type IndexedDBOptions, IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
+import { type Steps, STEPS } from '../../../adapters/indexeddb/engine/book.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
 
 let databases = 0
 
 /** Each storage in a database of its own. */
-export function factory({ durability }: Pick<IndexedDBOptions, 'durability'>): ConformanceFactory {
+export function factory(
+  { durability }: Pick<IndexedDBOptions, 'durability'>,
+  steps: Steps = STEPS,
+): ConformanceFactory {
   return {
     guarantees: new IndexedDBAdapter({ durability }).guarantees,
     create({ clock }) {
       const database = `conformance-${++databases}`
       const adapters: IndexedDBAdapter[] = []
       const open = (): IndexedDBAdapter => {
-        const adapter = new IndexedDBAdapter({ database, durability, clock })
+        const adapter = new IndexedDBAdapter({ database, durability, clock }, steps)
         adapters.push(adapter)
         return adapter
       }
@@ -25,13 +29,19 @@ export function factory({ durability }: Pick<IndexedDBOptions, 'durability'>): C
         },
         async destroy() {
           await close()
-          await new Promise<void>((resolve, reject) => {
-            const request = indexedDB.deleteDatabase(database)
-            request.addEventListener('success', () => resolve())
-            request.addEventListener('error', () => reject(request.error!))
-          })
+          const all = await indexedDB.databases()
+          const own = all.flatMap(({ name = '' }) => (name.split('/')[0] === database ? [name] : []))
+          await Promise.all(own.map(deleted))
         },
       })
     },
   }
+}
+
+function deleted(database: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(database)
+    request.addEventListener('success', () => resolve())
+    request.addEventListener('error', () => reject(request.error!))
+  })
 }

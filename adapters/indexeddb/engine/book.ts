@@ -1,0 +1,756 @@
+import type { GroupStart, NewMessage } from '../../../src/storage.ts'
+import {
+  type Flow,
+  type Group,
+  type KeyRow,
+  type Lane,
+  type Lease,
+  type Message,
+  type Place,
+  type Queue,
+  newFlow,
+  newGroup,
+} from './records.ts'
+import { packQueue, packRow, unpackRow } from './pack.ts'
+import { type Key, type Row, type Rows, under } from './rows.ts'
+
+/** How much one step does at most, so that others have their turn within some ms. */
+export interface Steps {
+  readonly atOnce: number
+  readonly passed: number
+  readonly looked: number
+}
+
+export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000 }
+
+/** What a context remembers of a queue: guesses, which save a step where they are right. */
+export interface Memory {
+  /** Where groups were. */
+  readonly cursors: Map<string, number>
+  /** How long messages are, about. */
+  mean: number
+  /** No message is delayed, as far as this context knows. */
+  undelayed: boolean
+}
+
+/** The most rows that are read at once. */
+const CHUNK = 256
+const CHUNK_BYTES = 8_000_000
+
+/** A clock that runs behind by more than this was set back. Less is what clocks of one machine differ by. */
+const JUMP_MS = 1000
+
+/** All that is known of a queue, as one transaction sees and changes it. */
+export class Book {
+  readonly rows: Rows
+  readonly steps: Steps
+  readonly memory: Memory
+  q: Queue
+  now = 0
+  readonly clock: number
+  changed = false
+  finished: string[] = []
+  /** Others than before may be in a ring. */
+  ringVersion = 0
+  readonly leaseOf: Map<Place, Lease> = new Map()
+  readonly #cache: Map<string, Row | undefined> = new Map()
+  readonly #dirty: Map<string, Key> = new Map()
+  readonly #messages: Map<number, Message | undefined> = new Map()
+  readonly #gone: Set<number> = new Set()
+  #isDirty = false
+  #tail: number | undefined
+  readonly #ahead: Map<Flow, { list: Message[]; at: number; ended: boolean }> = new Map()
+  /** What this step leases, by group. */
+  readonly open: Map<number, Lease> = new Map()
+
+  constructor(rows: Rows, steps: Steps, memory: Memory, clock: number, queue: Queue) {
+    this.rows = rows
+    this.steps = steps
+    this.memory = memory
+    this.clock = clock
+    this.q = queue
+    this.#readClock()
+  }
+
+  #readClock(): void {
+    const { q, clock } = this
+    const now = clock + q.skew
+    if (now < q.latest - JUMP_MS) {
+      q.skew = q.latest - clock
+      this.#isDirty = true
+    }
+    this.now = q.latest = Math.max(now, q.latest)
+  }
+
+  /** The queue as a whole has changed. */
+  touch(): void {
+    this.#isDirty = true
+  }
+
+  // Rows
+
+  async get<T extends Row>(k: Key): Promise<T | undefined> {
+    const text = JSON.stringify(k)
+    if (this.#cache.has(text)) return this.#cache.get(text) as T | undefined
+    const found = await this.rows.get<T>(this.rows.rows, k as IDBValidKey)
+    return this.#known(text, found) as T | undefined
+  }
+
+  /** A row that was read beforehand. */
+  bringRow(k: Key, row: Row | undefined): void {
+    this.#known(JSON.stringify(k), row)
+  }
+
+  /** The queue begins anew: nothing of it is left. */
+  begin(queue: Queue): void {
+    this.#cache.clear()
+    this.#dirty.clear()
+    this.#messages.clear()
+    this.#gone.clear()
+    this.q = queue
+    this.memory.cursors.clear()
+    this.rows.wrote = true
+    this.changed = true
+  }
+
+  /** Several at once. */
+  load(keys: readonly Key[]): Promise<unknown> {
+    return Promise.all(keys.map((k) => this.get(k)))
+  }
+
+  #known(text: string, stored: Row | undefined): Row | undefined {
+    if (this.#cache.has(text)) return this.#cache.get(text)
+    const found = stored && unpackRow(stored)
+    this.#cache.set(text, found)
+    if (found?.k[0] === 'l')
+      for (const place of (found as Lease).places) this.leaseOf.set(place, found as Lease)
+    return found
+  }
+
+  set(row: Row): void {
+    const text = JSON.stringify(row.k)
+    this.#cache.set(text, row)
+    this.#dirty.set(text, row.k)
+  }
+
+  remove(k: Key): void {
+    const text = JSON.stringify(k)
+    this.#cache.set(text, undefined)
+    this.#dirty.set(text, k)
+  }
+
+  async range<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
+    this.flush()
+    return this.#same(await this.rows.all<T>(this.rows.rows, range, limit))
+  }
+
+  /** Rows that stand in a line, in its order. */
+  async line<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
+    this.flush()
+    return this.#same(await this.rows.all<T>(this.rows.rows.index('lines'), range, limit))
+  }
+
+  #same<T extends Row>(found: readonly T[]): T[] {
+    return found.map((row) => this.#known(JSON.stringify(row.k), row) as T)
+  }
+
+  flush(): void {
+    const { rows } = this
+    if (rows.isReadonly) return
+    for (const [text, k] of this.#dirty) {
+      const row = this.#cache.get(text)
+      if (row === undefined) rows.delete(rows.rows, k as IDBValidKey)
+      else rows.put(rows.rows, packRow(row))
+    }
+    this.#dirty.clear()
+  }
+
+  /** Writes what has changed. */
+  finish(): void {
+    const { q, rows } = this
+    this.flush()
+    this.flushGone()
+    if (!this.#isDirty && !rows.wrote) return
+    q.top = Math.max(q.top, this.#tail ?? 0)
+    rows.put(rows.rows, packQueue(q))
+  }
+
+  // Messages
+
+  async message(n: number): Promise<Message | undefined> {
+    if (this.#messages.has(n)) return this.#messages.get(n)
+    return this.#meet([await this.rows.get<Message>(this.rows.messages, n)], n)[0]
+  }
+
+  /** Several at once. */
+  async loadMessages(numbers: readonly number[]): Promise<void> {
+    const all = numbers.filter((n) => !this.#messages.has(n)).sort((a, b) => a - b)
+    const [first, last] = [all[0], all.at(-1)]
+    if (first === undefined || last === undefined) return
+    if (first > 0 && last - first < 2 * all.length && all.length > 1) {
+      await this.messages(IDBKeyRange.bound(first, last), Infinity)
+      for (const n of all) if (!this.#messages.has(n)) this.#messages.set(n, undefined)
+    } else await Promise.all(all.map((n) => this.message(n)))
+  }
+
+  async messages(range: IDBKeyRange, limit: number, index?: string): Promise<Message[]> {
+    this.flushGone()
+    const { messages } = this.rows
+    const count = Math.min(limit, 2 ** 31)
+    const found = await this.rows.all<Message>(
+      index === undefined ? messages : messages.index(index),
+      range,
+      count,
+    )
+    return this.#meet(found).filter((one) => one !== undefined)
+  }
+
+  #meet(found: readonly (Message | undefined)[], n?: number): (Message | undefined)[] {
+    const { memory } = this
+    return found.map((one) => {
+      const number = one?.n ?? n!
+      if (this.#messages.has(number)) return this.#messages.get(number)
+      this.#messages.set(number, one)
+      if (one !== undefined) memory.mean += (one.body.length - memory.mean) / 16
+      return one
+    })
+  }
+
+  /** How many messages are read at once, of so many that are wanted. */
+  chunk(wanted: number): number {
+    return Math.max(1, Math.min(wanted, CHUNK, Math.floor(CHUNK_BYTES / (this.memory.mean + 1))))
+  }
+
+  /** The last message of an id that tells nothing of its place, or of one that does. */
+  async find(id: string): Promise<Message | undefined> {
+    this.flushGone()
+    const named = await this.rows.get<Message>(this.rows.messages.index('u'), id)
+    if (named !== undefined) return this.#meet([named])[0]
+    const n = Number.parseInt(id.slice(28), 16)
+    if (!(n < IDS) || n === 0) return undefined
+    const found = await this.message(n)
+    return found !== undefined && idOf(found) === id ? found : undefined
+  }
+
+  async add(message: Omit<Message, 'n'> & { n?: number }): Promise<Message> {
+    this.flushGone()
+    const n = await this.rows.add(message)
+    const stored = { ...message, n }
+    this.#messages.set(n, stored)
+    this.#ahead.clear()
+    if (n > 0) this.#tail = n
+    return stored
+  }
+
+  put(message: Message): void {
+    this.flushGone()
+    this.#messages.set(message.n, message)
+    this.rows.put(this.rows.messages, message)
+  }
+
+  delete(n: number): void {
+    this.#messages.set(n, undefined)
+    this.#gone.add(n)
+    this.q.top = Math.max(this.q.top, n)
+  }
+
+  flushGone(): void {
+    if (this.#gone.size === 0) return
+    const all = [...this.#gone].sort((a, b) => a - b)
+    this.#gone.clear()
+    for (let i = 0, j = 0; i < all.length; i = j) {
+      for (j = i + 1; all[j] === all[j - 1]! + 1;) j++
+      const range = j === i + 1 ? all[i]! : IDBKeyRange.bound(all[i], all[j - 1])
+      this.rows.delete(this.rows.messages, range)
+    }
+  }
+
+  /** The last place that was taken. */
+  async tail(): Promise<number> {
+    this.#tail ??= Math.max(this.q.top, await this.rows.last())
+    return (this.#tail = Math.max(this.#tail, this.q.top))
+  }
+
+  /** What was read at the cursor beforehand. */
+  bring(flow: Flow, list: Message[], asked: number): void {
+    this.#meet(list)
+    this.#ahead.set(flow, { list, at: 0, ended: list.length < asked })
+  }
+
+  /** The first message of a lane that a group has not passed. `undefined`: there is none, or more than a step passes over. */
+  async peek(flow: Flow, budget: { left: number }, wanted: number): Promise<Message | undefined> {
+    const isPlain = flow.lane === ''
+    for (;;) {
+      let ahead = this.#ahead.get(flow)
+      const { list: read = [] } = ahead ?? {}
+      for (let i = ahead?.at ?? 0; i < read.length; i++) {
+        const { n } = read[i]!
+        const one = this.#messages.get(n)
+        if (n >= flow.cursor && one !== undefined && one.only === undefined) {
+          if (!isPlain || one.l === undefined) return one
+          // Of another lane: passed for good.
+          flow.cursor = n + 1
+          budget.left--
+          this.touch()
+        }
+        ahead!.at = i + 1
+      }
+      if (ahead?.ended === true || budget.left <= 0) return undefined
+      const count = this.chunk(wanted)
+      const { l } = isPlain ? { l: '' } : { l: sortable(flow.lane) }
+      const list = isPlain
+        ? await this.messages(IDBKeyRange.lowerBound(flow.cursor), count)
+        : await this.messages(IDBKeyRange.bound([l, flow.cursor], [l, Infinity]), count, 'l')
+      ahead = { list, at: 0, ended: list.length < count }
+      this.#ahead.set(flow, ahead)
+    }
+  }
+
+  /** What was read at a cursor, and comes next. */
+  coming(flow: Flow): readonly Message[] {
+    const { list = [], at = 0 } = this.#ahead.get(flow) ?? {}
+    return list.slice(at)
+  }
+
+  // What stands in lines
+
+  readonly #ready: Map<string, Place[]> = new Map()
+
+  /** The first that was delivered before and is ready, or that has waited behind its key. */
+  async firstReady(
+    { g }: Group,
+    flow: Flow,
+    kind: 'again' | 'freed',
+    wanted: number,
+  ): Promise<Place | undefined> {
+    if (flow[kind] === 0) return undefined
+    const l = sortable(flow.lane)
+    const start: Key = [g, 'r', l, kind === 'again' ? 1 : 0]
+    const text = JSON.stringify(start)
+    let known = this.#ready.get(text)
+    // Often all became ready in this very step.
+    const fresh = this.#fresh
+      .get(flow)
+      ?.filter((place) => place.state === 'ready' && (place.again ? 'again' : 'freed') === kind)
+    if (known === undefined && fresh?.length === flow[kind]) {
+      this.#ready.set(text, (known = fresh.sort((a, b) => a.n - b.n)))
+      await this.loadMessages(known.map(({ n }) => n))
+    }
+    known = known?.filter(({ state }) => state === 'ready')
+    if (known !== undefined) this.#ready.set(text, known)
+    if (known?.[0] === undefined) {
+      known = await this.line<Place>(under(start), this.chunk(Math.min(wanted, flow[kind])))
+      this.#ready.set(text, known)
+      await this.loadMessages(known.map(({ n }) => n))
+    }
+    return known[0]
+  }
+
+  readonly #fresh: Map<Flow, Place[]> = new Map()
+
+  /** Others may be first now. */
+  readyChanged(flow: Flow, place: Place): void {
+    this.#ready.clear()
+    const fresh = this.#fresh.get(flow)
+    if (fresh === undefined) this.#fresh.set(flow, [place])
+    else if (!fresh.includes(place)) fresh.push(place)
+  }
+
+  readonly #blocked: Map<string, Place> = new Map()
+
+  /** The first behind a key. */
+  async firstBlocked(k: Key): Promise<Place | undefined> {
+    const text = JSON.stringify(k)
+    const known = this.#blocked.get(text)
+    if (known?.state === 'blocked') return known
+    const { 1: g, 2: l, 3: key } = k
+    const [first] = await this.line<Place>(under([g!, 'b', l!, key!]), 1)
+    if (first !== undefined) this.#blocked.set(text, first)
+    return first
+  }
+
+  /** Those behind several keys, at once. */
+  async loadBlocked(keys: readonly Key[]): Promise<void> {
+    await Promise.all(
+      keys.map(async (k) => {
+        const row = await this.get<KeyRow>(k)
+        if (row !== undefined && row.blocked > 0) await this.firstBlocked(k)
+      }),
+    )
+  }
+
+  blockedChanged(): void {
+    this.#blocked.clear()
+  }
+
+  // Groups, lanes, flows
+
+  group(name: string): Group | undefined {
+    return this.q.groups.find((group) => group.name === name)
+  }
+
+  async start(starts: readonly GroupStart[] = []): Promise<void> {
+    for (const { name, from } of starts) if (this.group(name) === undefined) await this.startGroup(name, from)
+  }
+
+  /** The first of all gets what was sent before anybody listened. */
+  async startGroup(name: string, from: GroupStart['from']): Promise<Group> {
+    const { q } = this
+    const isLatest = from === 'latest' && q.groups.length > 0
+    const tail = await this.tail()
+    const g = ++q.numbers
+    const first = isLatest ? tail + 1 : 0
+    const group = newGroup(name, g, newToken(), first, isLatest ? tail - q.laned : q.ended)
+    if (isLatest) Object.assign(group, { isLatest, sinceTie: q.ties, others: q.delayed })
+    else {
+      group.ahead = q.lanedLeft
+      if (q.lanes > 0) group.walked = ''
+    }
+    q.groups.push(group)
+    if (!isLatest) {
+      // What has expired becomes its dead letter.
+      if (q.lapsedTo[0] > -Infinity) q.lapse = -Infinity
+      q.lapsedTo = [-Infinity, 0]
+      // What others have yet to tidy away is not for it.
+      for (const { to, toTie, isAll } of q.jobs) {
+        if (!isAll) continue
+        group.first = Math.max(group.first, to + 1)
+        group.sinceTie = Math.max(group.sinceTie, toTie)
+      }
+      group.flow.cursor = Math.max(group.flow.cursor, group.first)
+    }
+    this.touch()
+    this.changed = true
+    return group
+  }
+
+  async lane(name: string): Promise<Lane> {
+    const k = ['n', sortable(name)]
+    const known = await this.knownLane(name)
+    if (known !== undefined) return known
+    const lane = { k, name, size: 0, holds: 0, epoch: this.q.epoch }
+    this.q.lanes++
+    this.touch()
+    this.set(lane)
+    return lane
+  }
+
+  async knownLane(name: string): Promise<Lane | undefined> {
+    return this.fresh(await this.get<Lane>(['n', sortable(name)]))
+  }
+
+  /** What a lane had before a purge is gone. */
+  fresh<T extends Lane | undefined>(lane: T): T {
+    const { epoch } = this.q
+    if (lane !== undefined && lane.epoch !== epoch) Object.assign(lane, { epoch, size: 0 })
+    return lane
+  }
+
+  /** A group has a flow in a lane once anybody asks: what was in the lane by then was there before the group. */
+  async flowOf(group: Group, name: string | undefined): Promise<Flow> {
+    if (name === undefined || name === '') return group.flow
+    const k = ['f', group.g, sortable(name)]
+    const known = await this.get<Flow>(k)
+    if (known !== undefined) return known
+    const { size = 0 } = (await this.knownLane(name)) ?? {}
+    const flow = newFlow(k, name, group.first, group.isLatest ? 0 : size)
+    this.offer(group, flow)
+    this.setFlow(group, flow)
+    return flow
+  }
+
+  setFlow(group: Group, flow: Flow): void {
+    if (flow === group.flow) return this.touch()
+    const { g } = group
+    const l = flow.k[2] as string
+    const lines: Key[] = []
+    if (flow.inRing && !flow.lines?.some(([, line]) => line === 'o')) this.ringVersion++
+    if (flow.inRing) lines.push([g, 'o', l])
+    if (flow.order > 0) {
+      lines.push([g, 't', flow.order, l])
+      this.dueAt(group, flow.order)
+    }
+    flow.lines = lines
+    this.set(flow)
+  }
+
+  dueAt(group: Group, order: number): void {
+    if (order >= group.next) return
+    group.next = order
+    this.touch()
+  }
+
+  /** A flow that has something to give is in the ring, unless it rests. */
+  offer(group: Group, flow: Flow): void {
+    if (flow === group.flow || flow.inRing || flow.resting || !hasReady(flow)) return
+    flow.inRing = true
+    this.setFlow(group, flow)
+  }
+
+  /** Takes a flow out of the ring and out of time. */
+  rest(group: Group, flow: Flow): void {
+    if (flow === group.flow) return
+    group.isEarly ||= flow.order > 0
+    flow.inRing = false
+    flow.order = 0
+    this.setFlow(group, flow)
+  }
+
+  wake(group: Group, flow: Flow): void {
+    if (!flow.resting) return
+    this.rest(group, flow)
+    flow.resting = false
+    this.offer(group, flow)
+  }
+
+  // Who is done with what
+
+  /** The groups that have finished with a message, where there are several. */
+  async doneBy(n: number): Promise<readonly number[]> {
+    if (n < 0) return []
+    const row = await this.get<DoneRow>(doneKey(n))
+    return row?.by[n] ?? []
+  }
+
+  async setDone(n: number, groups: readonly number[]): Promise<void> {
+    const k = doneKey(n)
+    const known = await this.get<DoneRow>(k)
+    if (known === undefined && groups.length === 0) return
+    const row = known ?? { k, by: {} }
+    if (groups.length > 0) row.by[n] = [...groups]
+    else delete row.by[n]
+    if (Object.keys(row.by).length === 0) this.remove(k)
+    else this.set(row)
+  }
+
+  /** Whether a group has a message to do. */
+  async needs(group: Group, message: Message): Promise<boolean> {
+    const { n, t, only } = message
+    if (n < 0) return t! > group.sinceTie
+    if (only !== undefined) return only.includes(group.g)
+    return n >= group.first && !(await this.doneBy(n)).includes(group.g)
+  }
+
+  /** Whether anybody has a message to do, or could. */
+  async isRetained(message: Message): Promise<boolean> {
+    const { groups, jobs } = this.q
+    if (jobs.some(({ isAll, to, toTie }) => isAll && (message.n < 0 ? message.t! <= toTie : message.n <= to)))
+      return false
+    if (groups.length === 0)
+      return jobs.every(({ to, toTie }) => (message.n < 0 ? message.t! > toTie : message.n > to))
+    for (const group of groups) if (await this.needs(group, message)) return true
+    return false
+  }
+
+  /** Whether a group has yet to come by a message that it needs. */
+  async isAhead(group: Group, message: Message): Promise<boolean> {
+    if (message.n < 0 || message.only !== undefined || !(await this.needs(group, message))) return false
+    const { cursor } = await this.flowOf(group, message.lane)
+    return message.n >= cursor && !(await this.isMarked(group, message.n))
+  }
+
+  /** Whether a message that a group has not passed is not ahead of it. */
+  async isMarked(group: Group, n: number): Promise<boolean> {
+    return group.marks > 0 && (await this.get(['m', group.g, n])) !== undefined
+  }
+
+  mark(group: Group, n: number): void {
+    group.marks++
+    this.set({ k: ['m', group.g, n] })
+  }
+
+  unmark(group: Group, n: number): void {
+    group.marks--
+    this.remove(['m', group.g, n])
+  }
+
+  /** The group has this message ahead no more. */
+  async pass(group: Group, message: Message): Promise<void> {
+    if (message.lane === undefined) group.past++
+    else {
+      const flow = await this.flowOf(group, message.lane)
+      flow.ahead--
+      group.ahead--
+      this.setFlow(group, flow)
+    }
+    this.touch()
+  }
+
+  /** A message is over: all are done with it, or it is dropped. */
+  async end(message: Ending, remembers: boolean, at: number = this.now): Promise<void> {
+    const { q } = this
+    const { n, lane, back, keeps } = message
+    this.touch()
+    if (n < 0) {
+      if (!back) q.delayed--
+      if (!back) for (const group of q.groups) if ((message as Message).t! <= group.sinceTie) group.others--
+    } else {
+      await this.setDone(n, [])
+      if (!back) {
+        if (lane === undefined) q.ended++
+        else {
+          q.lanedLeft--
+          const row = await this.lane(lane)
+          row.size--
+          this.set(row)
+        }
+      }
+      for (const group of q.groups) if (await this.isMarked(group, n)) this.unmark(group, n)
+    }
+    if (remembers && keeps) {
+      const { id, dedupeMs = 0 } = (await this.message(n)) ?? {}
+      if (id !== undefined && dedupeMs > 0) await this.remember(id, at + dedupeMs)
+    }
+    this.delete(n)
+    if (lane !== undefined) await this.tidy(lane)
+  }
+
+  /** Nothing is kept of lanes that are empty. */
+  async tidy(name: string): Promise<void> {
+    const lane = await this.knownLane(name)
+    if (lane === undefined || lane.size > 0 || lane.holds > 0) return
+    const flows: [Group, Flow][] = []
+    for (const group of this.q.groups) {
+      const flow = await this.get<Flow>(['f', group.g, sortable(name)])
+      if (flow !== undefined) flows.push([group, flow])
+    }
+    for (const [group, flow] of flows) {
+      const stops = await this.range(
+        IDBKeyRange.bound(['k', group.g, sortable(name)], ['k', group.g, sortable(name), []]),
+        1,
+      )
+      if (flow.leased + flow.behind > 0 || stops.length > 0) return
+      if (flow.full <= this.now) continue
+      // Looked at again once its bucket is full.
+      flow.resting = true
+      flow.inRing = false
+      flow.order = flow.full
+      this.setFlow(group, flow)
+      return
+    }
+    for (const [, { k }] of flows) this.remove(k)
+    this.q.lanes--
+    this.touch()
+    this.remove(lane.k)
+  }
+
+  // Ids
+
+  async remember(id: string, until: number): Promise<void> {
+    const { q } = this
+    const before = await this.get<Known>(['i', id])
+    if (before !== undefined && before.until >= until) return
+    if (before === undefined) q.known++
+    q.forgets = Math.min(q.forgets, until)
+    this.touch()
+    this.set({ k: ['i', id], until, lines: [['K', until, id]] } as Known)
+  }
+
+  async isRemembered(id: string): Promise<boolean> {
+    if (this.q.known === 0) return false
+    return ((await this.get<Known>(['i', id]))?.until ?? 0) > this.now
+  }
+
+  async forget(known: Known): Promise<void> {
+    this.q.known--
+    this.touch()
+    this.remove(known.k)
+  }
+
+  /** All rows whose keys begin so, in steps. */
+  async *walk<T extends Row>(start: Key, from: Key = start): AsyncGenerator<T, void> {
+    let lower = IDBKeyRange.bound(from, [...start, []], from !== start)
+    for (;;) {
+      const found = await this.range<T>(lower, CHUNK)
+      yield* found
+      if (found.length < CHUNK) return
+      lower = IDBKeyRange.bound(found.at(-1)!.k, [...start, []], true)
+    }
+  }
+
+  /** The lease of a message in a group, which is looked for among all. */
+  async leaseIn(group: Group, n: number): Promise<Place | undefined> {
+    if (group.counts.leased === 0) return undefined
+    for await (const { places } of this.walk<Lease>(['l', group.g])) {
+      const found = places.find((place) => place.n === n)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** Where a message is in a group that has passed it, or buried it before. */
+  async placeIn(group: Group, message: Message): Promise<Place | undefined> {
+    if (message.n < 0) return undefined
+    const own = await this.get<Place>(['p', group.g, message.n])
+    if (own !== undefined) return own
+    if (!(await this.needs(group, message))) return undefined
+    return await this.leaseIn(group, message.n)
+  }
+}
+
+/** Unlike that of any other group, also of one of another queue. */
+function newToken(): string {
+  return crypto.getRandomValues(new Uint32Array(2)).join('-')
+}
+
+/** What is known of a message that ends. */
+export type Ending = {
+  readonly n: number
+  readonly lane?: string | undefined
+  readonly keeps?: boolean | undefined
+  readonly back?: boolean | undefined
+}
+
+export function ending(message: Message): Ending {
+  return { ...message, keeps: keepsOf(message), back: message.only !== undefined }
+}
+
+export function keepsOf({ keepMs, dedupeMs = 0 }: Message): true | undefined {
+  return keepMs !== undefined || dedupeMs > 0 ? true : undefined
+}
+
+export interface Known extends Row {
+  readonly until: number
+}
+
+interface DoneRow extends Row {
+  readonly by: Record<number, number[]>
+}
+
+function doneKey(n: number): Key {
+  return ['d', Math.floor(n / 64)]
+}
+
+export function hasReady({ again, freed, ahead }: Flow): boolean {
+  return ahead + again + freed > 0
+}
+
+/** Ids that are made have so many values: those of delayed messages follow behind. */
+export const IDS: number = 2 ** 31
+
+export function madeId(base: string, n: number): string {
+  return base + n.toString(16).padStart(8, '0')
+}
+
+export function idOf({ id, base, n }: Message): string {
+  return id ?? madeId(base, n)
+}
+
+/** As the contract counts bytes. */
+export function sizeOf({
+  body,
+  key = '',
+  headers = {},
+}: Pick<NewMessage, 'body' | 'key' | 'headers'>): number {
+  let size = body.length + key.length
+  for (const name in headers) size += name.length + headers[name]!.length
+  return size
+}
+
+/** Has strings sort by their code points, as UTF-8 does: keys sort by halves of pairs, which then come last. */
+export function sortable(name: string): string {
+  return name.replace(/[\ud800-\uffff]/g, (unit) => {
+    const code = unit.charCodeAt(0)
+    return String.fromCharCode(code < 0xe000 ? code + 0x2000 : code - 0x800)
+  })
+}

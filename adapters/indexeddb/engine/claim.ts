@@ -1,0 +1,231 @@
+import {
+  type Body,
+  type ClaimRequest,
+  type ClaimResult,
+  type Delivery,
+  MAX_ANSWER_BYTES,
+} from '../../../src/storage.ts'
+import { type Book, hasReady, idOf } from './book.ts'
+import { holdsOfGroup, isProbe, letsGo, probe } from './holds.ts'
+import { die, keyOf, keyRow, leaseReceipt, move, newPlace, occupy, stops } from './places.ts'
+import type { Flow, Group, Lane, Message, Place } from './records.ts'
+import type { Key } from './rows.ts'
+import { settle } from './settle.ts'
+import { findNext, passTime } from './time.ts'
+import { type Budget, Turns, positionOf } from './turns.ts'
+
+/** With a filter, nobody looks again sooner than that for what other lanes have. */
+const FILTERED_MS = 20
+
+const LEASE_LOST = 'the lease ended before the delivery was settled'
+
+/** Leases messages to a consumer. */
+export async function claim(
+  book: Book,
+  request: ClaimRequest,
+  ahead?: { list: Message[]; from: number; asked: number },
+): Promise<ClaimResult> {
+  const { group: name, from, limit, only, deadForMs, parksNext = false } = request
+  await book.start(request.groups)
+  const group = book.group(name) ?? (await book.startGroup(name, from))
+  if (ahead?.from === group.flow.cursor) book.bring(group.flow, ahead.list, ahead.asked)
+  const settled = request.settle && (await settle(book, group, request.settle))
+  if (group.deadForMs !== deadForMs || group.parksNext !== parksNext) {
+    group.deadForMs = deadForMs
+    group.parksNext = parksNext
+    book.touch()
+  }
+  const { atOnce, passed } = book.steps
+  const budget: Budget = { left: passed }
+  let more = await passTime(book, atOnce)
+  if (await meetLanes(book, group, passed)) more = true
+  const turns = new Turns(book, group, request)
+  const gates = holdsOfGroup(book, name)
+  const isOpenNow = gates.every((held) => letsGo(held, group))
+  const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
+  const taking = new Taking(book, group, request)
+  const { deliveries } = taking
+  while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
+    const flow = await turns.next(budget)
+    if (flow === undefined) break
+    if (await taking.takeFrom(flow, budget)) turns.took(flow)
+    else budget.left--
+  }
+  more ||= budget.left <= 0
+  if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
+    more = (await turns.next(budget)) !== undefined || budget.left <= 0
+  taking.receipts()
+  if (deliveries.length === 0 && group.isEarly) await findNext(book, group)
+  const position = only === undefined ? undefined : positionOf(group, turns.turn)
+  book.memory.cursors.set(name, group.flow.cursor)
+  book.memory.undelayed = book.q.delayed === 0
+  return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }
+}
+
+/** When time brings something that this group may take. */
+function nextIn({ now, q }: Book, group: Group, isFiltered: boolean): number | undefined {
+  const next = Math.min(group.next, q.due, q.holdEnds)
+  if (next === Infinity) return undefined
+  return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
+}
+
+/** A new group meets the lanes that were there before it, some at a time. Answers whether there are more. */
+async function meetLanes(book: Book, group: Group, most: number): Promise<boolean> {
+  if (group.walked === undefined) return false
+  book.touch()
+  const from: Key = ['n', group.walked]
+  const lanes = await book.range<Lane>(IDBKeyRange.bound(from, ['n', []], group.walked !== ''), most + 1)
+  for (const lane of lanes.slice(0, most)) {
+    book.fresh(lane)
+    await book.flowOf(group, lane.name)
+    group.walked = lane.k[1] as string
+  }
+  if (lanes.length > most) return true
+  group.walked = undefined
+  return false
+}
+
+/** What one claim has taken so far. */
+class Taking {
+  readonly deliveries: Delivery[] = []
+  readonly #places: Place[] = []
+  bytes = 0
+  readonly #book: Book
+  readonly #group: Group
+  readonly #request: ClaimRequest
+  readonly #until: number
+  #keysTo = 0
+
+  constructor(book: Book, group: Group, request: ClaimRequest) {
+    this.#book = book
+    this.#group = group
+    this.#request = request
+    this.#until = book.now + request.leaseMs
+  }
+
+  /** What its lease is called is known at the end. */
+  receipts(): void {
+    for (const [i, place] of this.#places.entries())
+      Object.assign(this.deliveries[i]!, {
+        receipt: leaseReceipt(this.#group, this.#book.leaseOf.get(place)!, place),
+      })
+  }
+
+  /**
+   * Looks at the next message of a lane: what was delivered before and first deliveries take turns. Answers whether it was
+   * leased, and not buried, blocked or parked.
+   */
+  async takeFrom(flow: Flow, budget: Budget): Promise<boolean> {
+    const book = this.#book
+    const group = this.#group
+    const wanted = this.#request.limit + 1
+    const again = await book.firstReady(group, flow, 'again', wanted)
+    const freed = await book.firstReady(group, flow, 'freed', wanted)
+    const isPlain = flow === group.flow
+    const hasFirst =
+      freed !== undefined ||
+      (isPlain ? (await book.peek(flow, budget, wanted)) !== undefined : flow.ahead > 0)
+    const isAgain = again !== undefined && (!hasFirst || !flow.gaveAgain)
+    const place = isAgain ? again : freed
+    const taken = place === undefined ? await this.#pass(flow, budget) : await this.#take(place, flow)
+    if (taken) flow.gaveAgain = isAgain
+    if (!isPlain) {
+      book.setFlow(group, flow)
+      if (!hasReady(flow)) book.rest(group, flow)
+    }
+    return taken
+  }
+
+  /** Takes the message at the cursor, if nothing of its key is before it. */
+  async #pass(flow: Flow, budget: Budget): Promise<boolean> {
+    const book = this.#book
+    const group = this.#group
+    const message = await book.peek(flow, budget, this.#request.limit + 1)
+    if (message === undefined) return false
+    const { n, key, x = Infinity } = message
+    flow.cursor = n + 1
+    book.touch()
+    if (group.marks > 0 && (await book.isMarked(group, n))) {
+      // The group was done with it before it came by.
+      book.unmark(group, n)
+      return false
+    }
+    await book.pass(group, message)
+    const place = newPlace(group, message)
+    if (key !== undefined && x > book.now) {
+      await this.#loadKeys(flow, n)
+      const row = await keyRow(book, group, place)
+      if (row?.busy) {
+        await move(book, group, place, 'blocked')
+        return false
+      }
+      await occupy(book, group, place)
+      if (row?.stop !== undefined && (await stops(book, group, place))) return false
+    }
+    return await this.#take(place, flow)
+  }
+
+  /** The keys of what comes next, all at once. */
+  async #loadKeys(flow: Flow, n: number): Promise<void> {
+    if (n < this.#keysTo) return
+    const coming = this.#book.coming(flow)
+    this.#keysTo = (coming.at(-1)?.n ?? n) + 1
+    const keys = new Map<string, Key>()
+    for (const { key, lane } of coming) {
+      if (key === undefined) continue
+      const k = keyOf(this.#group, lane, key)
+      keys.set(JSON.stringify(k), k)
+    }
+    await this.#book.load([...keys.values()])
+  }
+
+  /** Leases a message, unless it has expired or used up its attempts. */
+  async #take(place: Place, flow: Flow): Promise<boolean> {
+    const book = this.#book
+    const group = this.#group
+    const { lost, attempt, content } = place
+    const message = (await book.message(place.n))!
+    const maxAttempts =
+      (content === undefined ? message.maxAttempts : content.maxAttempts) ?? this.#request.maxAttempts
+    const error = lost ? LEASE_LOST : place.error
+    if ((place.x ?? Infinity) <= book.now) await die(book, group, place, 'expired', place.error, group)
+    else if (attempt >= maxAttempts) await die(book, group, place, 'exhausted', error, group)
+    else {
+      if (lost) group.failed++
+      await move(book, group, place, 'leased', this.#until)
+      place.again = true
+      place.receipt = place.lost = place.progress = place.parked = undefined
+      place.attempt++
+      place.error = error
+      if (book.q.holds.length + book.q.laneHolds > 0) await probe(book, group, place)
+      this.#deliver(place, message, maxAttempts, content ?? message, flow)
+      return true
+    }
+    return false
+  }
+
+  #deliver(
+    place: Place,
+    message: Message,
+    maxAttempts: number,
+    { body, headers, at }: { readonly body: Body } & Pick<Message, 'headers' | 'at'>,
+    flow: Flow,
+  ): void {
+    const { attempt, error } = place
+    this.bytes += body.length
+    this.#places.push(place)
+    this.deliveries.push({
+      receipt: '',
+      id: idOf(message),
+      body,
+      headers,
+      key: message.key,
+      lane: flow.lane === '' ? undefined : flow.lane,
+      timestamp: at,
+      keepMs: message.keepMs,
+      attempt,
+      maxAttempts,
+      lastError: error,
+    })
+  }
+}

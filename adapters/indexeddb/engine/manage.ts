@@ -1,0 +1,202 @@
+import type { ResumeOptions } from '../../../src/storage.ts'
+import { dropEverywhere } from './append.ts'
+import { type Book, ending } from './book.ts'
+import { forgetHolds, forgetProbes } from './holds.ts'
+import { goOn, move, write } from './places.ts'
+import type { Group, Job, Lane, Message, Place } from './records.ts'
+import { newCounts, newFlow } from './records.ts'
+import { under } from './rows.ts'
+
+/** Drops messages in every group. Answers, for each, whether it was there. */
+export async function cancel(book: Book, ids: readonly string[]): Promise<boolean[]> {
+  const results: boolean[] = []
+  for (const id of ids) {
+    const message = await book.find(id)
+    if (message === undefined) {
+      results.push(false)
+      continue
+    }
+    const job = jobOf(book, message)
+    const isThere = (await dropEverywhere(book, message)) || (book.q.groups.length === 0 && job === undefined)
+    // One that a deleted group has left is over already.
+    await book.end(
+      { ...ending(message), back: message.only !== undefined || (job?.isAll ?? false) },
+      !isThere,
+      job?.at,
+    )
+    book.changed ||= isThere
+    results.push(isThere)
+  }
+  return results
+}
+
+/** What has it deleted, if it is over. */
+function jobOf({ q }: Book, { n, t = 0 }: Message): Job | undefined {
+  return q.jobs.find(({ isAll, to, toTie }) => isAll && (n < 0 ? t <= toTie : n <= to))
+}
+
+/** Has messages of a group that wait for a retry be due now. */
+export async function retryNow(book: Book, name: string, ids: readonly string[]): Promise<boolean[]> {
+  const group = book.group(name)
+  const results: boolean[] = []
+  for (const id of ids) {
+    const message = group && (await book.find(id))
+    const place = message && (await book.get<Place>(['p', group.g, message.n]))
+    const waits = place?.state === 'waiting'
+    if (waits) await move(book, group!, place, 'ready')
+    results.push(waits)
+  }
+  return results
+}
+
+/** Ends the wait of parked messages. */
+export async function resume(
+  book: Book,
+  ids: readonly string[],
+  { group: only, edit }: ResumeOptions,
+): Promise<boolean[]> {
+  const groups = book.q.groups.filter(({ name }) => only === undefined || name === only)
+  const results: boolean[] = []
+  for (const id of ids) {
+    let found = false
+    for (const group of groups) {
+      const all = await book.line<Place>(under([group.g, 'p', id]), 256)
+      const parked = all.filter(({ x = Infinity }) => x > book.now)
+      // All of an id, or with an edit the last.
+      for (const place of edit === undefined ? parked : parked.slice(-1)) {
+        if (edit !== undefined) change(book, group, place, edit)
+        await goOn(book, group, place)
+        found = true
+      }
+    }
+    results.push(found)
+  }
+  return results
+}
+
+/** A message carries something else in one group. */
+function change(book: Book, group: Group, place: Place, edit: NonNullable<ResumeOptions['edit']>): void {
+  const { body, headers, maxAttempts, expiresInMs } = edit
+  place.content = { body, headers, maxAttempts, at: book.clock }
+  if (expiresInMs === undefined) return
+  place.x = book.now + expiresInMs
+  place.lapses = true
+  book.q.lapse = Math.min(book.q.lapse, place.x)
+  book.touch()
+  write(book, group, place)
+}
+
+/** Forgets a group. What only it had to do is over: {@link tidy} finds it. */
+export async function deleteGroup(book: Book, name: string): Promise<void> {
+  const { q } = book
+  const group = book.group(name)
+  q.groups = q.groups.filter((one) => one !== group)
+  book.touch()
+  await forgetHolds(book, name, group)
+  if (group === undefined) return
+  if (q.groups.length === 0) await clear(book)
+  else
+    q.jobs.push({
+      n: 0,
+      to: await book.tail(),
+      tie: 0,
+      toTie: q.ties,
+      at: book.now,
+      isAll: false,
+      groups: [],
+    })
+  q.jobs.at(-1)!.groups.push(group.g)
+  book.changed = true
+}
+
+/** Forgets all messages at once: what is left of them is tidied away some at a time. */
+export async function clear(book: Book): Promise<void> {
+  const { q } = book
+  const tail = await book.tail()
+  const numbers = new Map<number, number>()
+  q.jobs.push({
+    n: 0,
+    to: tail,
+    tie: 0,
+    toTie: q.ties,
+    at: book.now,
+    isAll: true,
+    groups: q.groups.map(({ g }) => g),
+  })
+  q.ended = tail - q.laned
+  q.lanedLeft = q.delayed = 0
+  q.due = Infinity
+  q.epoch++
+  for (const group of q.groups) {
+    const before = group.g
+    group.g = ++q.numbers
+    numbers.set(before, group.g)
+    Object.assign(group, {
+      first: tail + 1,
+      sinceTie: q.ties,
+      others: 0,
+      flow: newFlow([], '', tail + 1, 0),
+      past: q.ended,
+      ahead: 0,
+      counts: newCounts(),
+      turn: { at: undefined, left: 0 },
+      walked: undefined,
+      low: tail,
+      next: Infinity,
+      ends: Infinity,
+      marks: 0,
+    })
+  }
+  await forgetProbes(book, numbers)
+  book.touch()
+  book.changed = true
+}
+
+/** Tidies some of what is left of groups and purges. Answers whether there is more. */
+export async function tidy(book: Book, most: number): Promise<boolean> {
+  const { q } = book
+  const job = q.jobs[0]
+  if (job === undefined) return false
+  book.touch()
+  let left = most
+  const over = async (message: Message): Promise<void> => {
+    left--
+    if (await book.isRetained(message)) return
+    const back = message.only !== undefined || job.isAll
+    await book.end({ ...ending(message), back }, true, job.at)
+  }
+  while (job.tie < job.toTie) {
+    if (left <= 0) return true
+    const some = await book.messages(IDBKeyRange.bound(-job.toTie, -job.tie, false, true), book.chunk(256))
+    if (some.length === 0) job.tie = job.toTie
+    for (const message of some) await over(message)
+    // The last of them has the lowest number.
+    if (some.length > 0) job.toTie = -some.at(-1)!.n - 1
+  }
+  while (job.n < job.to) {
+    if (left <= 0) return true
+    const some = await book.messages(IDBKeyRange.bound(job.n, job.to, true), book.chunk(256))
+    for (const message of some) await over(message)
+    job.n = some.at(-1)?.n ?? job.to
+  }
+  for (const g of job.groups.slice()) {
+    for (const kind of ['l', 'p', 'f', 'k', 'o', 'm']) {
+      for (;;) {
+        if (left <= 0) return true
+        const some = await book.range(under([kind, g]), 256)
+        for (const { k } of some) book.remove(k)
+        left -= some.length
+        if (some.length < 256) break
+      }
+    }
+    job.groups.shift()
+  }
+  if (job.isAll) {
+    for await (const lane of book.walk<Lane>(['n'])) {
+      book.fresh(lane)
+      await book.tidy(lane.name)
+    }
+  }
+  q.jobs.shift()
+  return q.jobs.length > 0
+}

@@ -1,0 +1,73 @@
+import { type Group, type Lease, type Place, type Queue, newGroup, newQueue } from './records.ts'
+import type { Key, Row } from './rows.ts'
+
+// What each claim and ack writes is stored without the names of what it is made of, which would be most of it.
+
+/** The queue as a whole, as its row has it. */
+export interface PackedQueue {
+  readonly k: Key
+  readonly v: readonly unknown[]
+}
+
+interface PackedLease extends Row {
+  readonly v: readonly PackedPlace[]
+}
+
+type PackedPlace = readonly [n: number, attempt: number, rest?: Partial<Place>]
+
+const GROUP = Object.keys(newGroup('', 0, '', 0, 0))
+const QUEUE = Object.keys(newQueue(0))
+
+function valuesOf(names: readonly string[], of: object): unknown[] {
+  return names.map((name) => (of as Record<string, unknown>)[name])
+}
+
+function objectOf<T>(names: readonly string[], values: readonly unknown[]): T {
+  return Object.fromEntries(names.map((name, i) => [name, values[i]])) as T
+}
+
+export function packQueue(queue: Queue): PackedQueue {
+  const groups = queue.groups.map((group) => valuesOf(GROUP, group))
+  return { k: queue.k, v: valuesOf(QUEUE, { ...queue, groups }) }
+}
+
+export function unpackQueue(packed: PackedQueue | undefined): Queue {
+  if (packed === undefined) return newQueue(0)
+  const queue = objectOf<Queue>(QUEUE, packed.v)
+  queue.groups = (queue.groups as unknown as unknown[][]).map((values) => objectOf<Group>(GROUP, values))
+  return queue
+}
+
+/** A row as it is stored. */
+export function packRow(row: Row): object {
+  if (row.k[0] !== 'l') return stripped(row)
+  const { k, lines, places } = row as Lease
+  return { k, lines, v: places.map((place) => packPlace(place, endOf(row))) }
+}
+
+/** When the first of a lease ends, and most others with it. */
+function endOf({ lines }: Row): number {
+  return lines![0]![2] as number
+}
+
+function packPlace(
+  { k: _k, n, attempt, state: _state, order, lines: _lines, again: _again, ...more }: Place,
+  end: number,
+): PackedPlace {
+  const rest = stripped({ ...more, order: order === end ? undefined : order })
+  return Object.keys(rest).length === 0 ? [n, attempt] : [n, attempt, rest]
+}
+
+function stripped(row: object): object {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined))
+}
+
+export function unpackRow(row: Row): Row {
+  const { k } = row
+  if (k[0] !== 'l') return row
+  const places = (row as PackedLease).v.map(([n, attempt, rest]): Place => {
+    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: endOf(row), ...rest }
+  })
+  const lease: Lease = { k, lines: row.lines, places }
+  return lease
+}

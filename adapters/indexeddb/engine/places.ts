@@ -1,0 +1,434 @@
+import type { DeadReason, DeadSettlement, Outcome } from '../../../src/storage.ts'
+import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
+import { freeProbed, probeLives } from './holds.ts'
+import type { Group, Kept, KeyRow, Lease, Message, Place, State } from './records.ts'
+import type { Key } from './rows.ts'
+
+/** Why the next of a key is parked. */
+const BEHIND = 'behind a dead letter'
+
+/** The most places of one row. */
+const MOST = 128
+
+/** A place of a message that a group has come by. */
+export function newPlace({ g }: Group, message: Message): Place {
+  const { n, lane, key, x, only } = message
+  const place: Place = { k: ['p', g, n], n, state: 'gone', attempt: 0, lane, key, x, keeps: keepsOf(message) }
+  if (only !== undefined) place.back = true
+  return place
+}
+
+export function keyRow(
+  book: Book,
+  group: Group,
+  { lane = '', key }: Pick<Place, 'lane' | 'key'>,
+): Promise<KeyRow | undefined> {
+  return book.get<KeyRow>(keyOf(group, lane, key!))
+}
+
+export function keyOf({ g }: Group, lane: string | undefined, key: string): Key {
+  return ['k', g, sortable(lane ?? ''), key]
+}
+
+function setKey(book: Book, row: KeyRow): void {
+  if (row.busy || row.stop !== undefined) book.set(row)
+  else book.remove(row.k)
+}
+
+/** One of a key is on its way. */
+export async function occupy(book: Book, group: Group, place: Place): Promise<void> {
+  const row = (await keyRow(book, group, place)) ?? newKey(group, place)
+  row.busy = true
+  setKey(book, row)
+}
+
+function newKey(group: Group, { lane, key }: Place): KeyRow {
+  return { k: keyOf(group, lane, key!), busy: false, blocked: 0 }
+}
+
+/** Writes a place that is not leased, and where it is found. */
+export function write(book: Book, group: Group, place: Place): void {
+  const { g } = group
+  const { n, state, lane = '', key, order = 0, id = '', end, x } = place
+  const l = sortable(lane)
+  const lines: Key[] = []
+  if (state === 'waiting') lines.push([g, 'w', order, n])
+  else if (state === 'ready') lines.push([g, 'r', l, place.again ? 1 : 0, n])
+  else if (state === 'blocked') lines.push([g, 'b', l, key!, n])
+  else if (state === 'parked') lines.push([g, 'p', id, n])
+  else {
+    lines.push([g, 'd', n], [g, 'D', id, n])
+    if (end !== undefined) lines.push([g, 'e', end, n])
+  }
+  if (state !== 'dead' && place.lapses && x !== undefined) lines.push(['X', x, g, n])
+  place.lines = lines
+  book.set(place)
+}
+
+/** Moves a place to a state, and into the line of that state. */
+export async function move(
+  book: Book,
+  group: Group,
+  place: Place,
+  state: State,
+  order?: number,
+  into?: Lease,
+): Promise<void> {
+  await leave(book, group, place, state)
+  place.state = state
+  place.order = order
+  await count(book, group, place, 1)
+  const flow = await book.flowOf(group, place.lane)
+  if (state === 'leased') {
+    if (into === undefined) lease(book, group, place, order!)
+    else join(book, group, place, into, order!)
+    await probeLives(book, group, place, true)
+  } else {
+    if (state === 'waiting') book.dueAt(group, order!)
+    else if (state === 'ready') book.offer(group, flow)
+    write(book, group, place)
+  }
+  if (flow !== group.flow) book.setFlow(group, flow)
+  book.changed = true
+}
+
+function lease(book: Book, group: Group, place: Place, until: number): void {
+  const { g } = group
+  let row = book.open.get(g)
+  if (row === undefined || row.places.length >= MOST) {
+    row = { k: ['l', g, ++book.q.ties], places: [] }
+    book.open.set(g, row)
+    book.touch()
+  }
+  join(book, group, place, row, until)
+}
+
+function join(book: Book, group: Group, place: Place, row: Lease, until: number): void {
+  place.lines = undefined
+  place.order = until
+  row.places.push(place)
+  book.leaseOf.set(place, row)
+  book.dueAt(group, until)
+  setLease(book, row)
+}
+
+/** Writes a lease, and by which time it is to be looked at. */
+function setLease(book: Book, row: Lease): void {
+  const { k, places } = row
+  row.lines = [[k[1]!, 'u', Math.min(...places.map(({ order }) => order!))]]
+  book.set(row)
+}
+
+/** Has a lease end at another time, under the same receipt, also where it has been lost. */
+export async function extendLease(book: Book, group: Group, place: Place, until: number): Promise<void> {
+  if (place.state === 'leased') {
+    group.isEarly = true
+    place.order = until
+    book.dueAt(group, until)
+    setLease(book, book.leaseOf.get(place)!)
+    book.changed = true
+    return
+  }
+  const k: Key = ['l', group.g, numberOf(place.receipt!)]
+  const row = (await book.get<Lease>(k)) ?? { k, places: [] }
+  place.lost = place.receipt = undefined
+  await move(book, group, place, 'leased', until, row)
+}
+
+/** Takes a place out of where it stands. */
+async function leave(book: Book, group: Group, place: Place, to?: State): Promise<void> {
+  const { state } = place
+  if (state === 'gone') return
+  group.isEarly ||= state === 'leased' || state === 'waiting'
+  await count(book, group, place, -1)
+  if (state === 'leased') {
+    const row = book.leaseOf.get(place)!
+    row.places.splice(row.places.indexOf(place), 1)
+    if (row.places.length === 0) {
+      book.remove(row.k)
+      if (book.open.get(group.g) === row) book.open.delete(group.g)
+    } else setLease(book, row)
+    book.leaseOf.delete(place)
+    await probeLives(book, group, place, false)
+  } else if (to === 'leased' || to === undefined) book.remove(place.k)
+  place.state = 'gone'
+  if (state === 'leased') book.wake(group, await book.flowOf(group, place.lane))
+}
+
+async function count(book: Book, group: Group, place: Place, by: 1 | -1): Promise<void> {
+  const { state } = place
+  if (state === 'gone') return
+  group.counts[state] += by
+  book.touch()
+  if (state === 'dead') return
+  const flow = await book.flowOf(group, place.lane)
+  if (state === 'leased') flow.leased += by
+  else flow.behind += by
+  if (state === 'ready') flow[place.again ? 'again' : 'freed'] += by
+  if (state === 'ready' && by > 0) book.readyChanged(flow, place)
+  if (state === 'blocked') {
+    const row = (await keyRow(book, group, place))!
+    row.blocked += by
+    if (by > 0) book.blockedChanged()
+    setKey(book, row)
+  }
+  if (flow !== group.flow) book.setFlow(group, flow)
+}
+
+/** The group has a message to do no more, and it leaves its line and its key. */
+async function letGo(book: Book, group: Group, place: Place, frees = true): Promise<void> {
+  const { state, behind } = place
+  // What is blocked or was never passed is not the first of its key.
+  const isFirst =
+    frees && state !== 'gone' && state !== 'dead' && state !== 'blocked' && place.key !== undefined
+  await leave(book, group, place)
+  place.lost = place.receipt = undefined
+  if (behind !== undefined) {
+    const letter = await book.get<Place>(['p', group.g, behind])
+    if (letter !== undefined && letter.stopped === place.n) {
+      letter.stopped = undefined
+      book.set(letter)
+    }
+  }
+  place.parked = place.behind = place.progress = place.due = undefined
+  if (isFirst) await free(book, group, place)
+  book.changed = true
+}
+
+export function drop(book: Book, group: Group, place: Place): Promise<void> {
+  return letGo(book, group, place)
+}
+
+/** The first of a key is done, dead or dropped: the next one has its turn. */
+async function free(book: Book, group: Group, { lane, key }: Place): Promise<void> {
+  const row = (await keyRow(book, group, { lane, key }))!
+  if (row.blocked > 0) {
+    const next = await book.firstBlocked(row.k)
+    return await release(book, group, next!)
+  }
+  row.busy = false
+  setKey(book, row)
+}
+
+/** Nobody of its key is before it any more. */
+export async function release(book: Book, group: Group, place: Place): Promise<void> {
+  const { due = 0 } = place
+  if (await stops(book, group, place)) return
+  if (due > book.now) await move(book, group, place, 'waiting', due)
+  else await move(book, group, place, 'ready')
+}
+
+/** Whether a dead letter of its key has it parked, which then it is. */
+export async function stops(book: Book, group: Group, place: Place): Promise<boolean> {
+  if (place.key === undefined || place.redriven) return false
+  const row = await keyRow(book, group, place)
+  if (row?.stop === undefined || row.stop > place.n) return false
+  const letter = (await book.get<Place>(['p', group.g, row.stop]))!
+  row.stop = undefined
+  setKey(book, row)
+  place.behind = letter.n
+  letter.stopped = place.n
+  book.set(letter)
+  await park(book, group, place, BEHIND)
+  return true
+}
+
+export async function park(
+  book: Book,
+  group: Group,
+  place: Place,
+  reason: string,
+  data?: string,
+): Promise<void> {
+  place.id = idOf((await book.message(place.n))!)
+  place.error = reason
+  place.parked = { reason, ...(data !== undefined && { data }), at: book.clock }
+  place.lost = place.receipt = place.progress = undefined
+  await move(book, group, place, 'parked')
+}
+
+/** It goes on, and its attempts are counted anew. */
+export async function goOn(book: Book, group: Group, place: Place): Promise<void> {
+  const { behind } = place
+  if (behind !== undefined) {
+    const letter = await book.get<Place>(['p', group.g, behind])
+    if (letter?.stopped === place.n) {
+      letter.stopped = undefined
+      book.set(letter)
+    }
+  }
+  place.parked = place.behind = place.error = undefined
+  place.attempt = 0
+  await move(book, group, place, 'ready')
+}
+
+type DoneValue = Extract<Outcome, { status: 'done' }>['value']
+
+/** A delivery was acked. */
+export async function finish(book: Book, group: Group, place: Place, value: DoneValue): Promise<void> {
+  if (place.keeps) await keep(book, group, place, { status: 'done', value, at: book.clock })
+  group.acked++
+  await freeProbed(book, group, place)
+  await letGo(book, group, place)
+  await settleEnd(book, group, place)
+}
+
+/** A group is done with a message: if it was the last, the message is over. */
+export async function settleEnd(book: Book, group: Group, place: Place): Promise<void> {
+  if (book.q.groups.length === 1) return await book.end(place, true)
+  const message = (await book.message(place.n))!
+  if (message.only !== undefined) {
+    message.only = message.only.filter((g) => g !== group.g)
+    if (message.only.length > 0) return book.put(message)
+  } else {
+    await book.setDone(place.n, [...(await book.doneBy(place.n)), group.g])
+    if (await book.isRetained(message)) return
+  }
+  await book.end(ending(message), true)
+}
+
+/** A message becomes a dead letter of a group. */
+export async function die(
+  book: Book,
+  group: Group,
+  place: Place,
+  reason: DeadReason,
+  error: string | undefined,
+  { deadForMs, parksNext }: Pick<DeadSettlement, 'deadForMs' | 'parksNext'>,
+): Promise<void> {
+  const { state, lost, key } = place
+  const message = (await book.message(place.n))!
+  if (state === 'leased' || lost) group.failed++
+  if (key !== undefined && parksNext === true) {
+    const row = (await keyRow(book, group, place)) ?? newKey(group, place)
+    row.stop = place.n
+    setKey(book, row)
+  }
+  await letGo(book, group, place, false)
+  place.again = true
+  place.error = error
+  place.reason = reason
+  place.deadAt = book.clock
+  place.id = idOf(message)
+  place.message = message
+  place.end = deadForMs === undefined ? undefined : book.now + deadForMs
+  place.receipt = receiptOf(group.g, 'd', ++book.q.ties, place.n, group.token)
+  if (place.end !== undefined) endAt(book, group, place.end)
+  await move(book, group, place, 'dead')
+  // The next of its key may be parked, and then finds it among the dead.
+  if (key !== undefined && state !== 'gone' && state !== 'blocked') await free(book, group, place)
+  await keep(book, group, place, {
+    status: 'dead',
+    reason,
+    ...(error !== undefined && { error }),
+    at: book.clock,
+  })
+  await settleEnd(book, group, place)
+}
+
+export function endAt(book: Book, group: Group, end: number): void {
+  group.ends = Math.min(group.ends, end)
+  book.touch()
+}
+
+/** A dead letter is deleted. */
+export async function forgetLetter(book: Book, group: Group, place: Place): Promise<void> {
+  await leaveLetters(book, group, place)
+  await leave(book, group, place)
+  book.changed = true
+  if (place.lane !== undefined) await book.tidy(place.lane)
+}
+
+async function leaveLetters(book: Book, group: Group, place: Place): Promise<void> {
+  place.end = undefined
+  if (place.key === undefined) return
+  const row = await keyRow(book, group, place)
+  if (row?.stop !== place.n) return
+  row.stop = undefined
+  setKey(book, row)
+}
+
+/** A dead letter is to be delivered again: it goes first, and what it had parked goes on behind it. It expires no more. */
+export async function redrive(book: Book, group: Group, place: Place, due: number): Promise<void> {
+  const { n, key, stopped } = place
+  const { g } = group
+  await leaveLetters(book, group, place)
+  await leave(book, group, place)
+  const letter = place.message!
+  const here = await book.message(n)
+  if (here === undefined || here.only !== undefined) {
+    const only = [...(here?.only ?? []), g]
+    const message = { ...(here ?? letter), only }
+    // A later message may have its id.
+    if (here === undefined && message.id !== undefined) {
+      delete message.u
+      if ((await book.find(message.id)) === undefined && !message.superseded) message.u = message.id
+    }
+    book.put(message)
+    place.back = true
+  } else
+    await book.setDone(
+      n,
+      (await book.doneBy(n)).filter((one) => one !== g),
+    )
+  group.low = Math.min(group.low, n - 1)
+  const [kept] = await keptOf(book, group, place.id!)
+  // A later message of its id may have ended.
+  if (kept?.n === n) book.remove(kept.k)
+  // It may be gone meanwhile.
+  if (place.lane !== undefined) await book.lane(place.lane)
+  place.attempt = 0
+  place.reason = place.deadAt = place.receipt = place.message = place.id = place.stopped = place.x = undefined
+  place.lapses = undefined
+  place.redriven = true
+  place.due = due
+  if (key !== undefined) {
+    const parked = stopped === undefined ? undefined : await book.get<Place>(['p', g, stopped])
+    const row = (await keyRow(book, group, place)) ?? newKey(group, place)
+    if (parked?.state === 'parked' && parked.behind === n) {
+      parked.parked = parked.behind = parked.error = undefined
+      await move(book, group, parked, 'blocked')
+    } else if (row.busy) return await move(book, group, place, 'blocked')
+    row.busy = true
+    setKey(book, row)
+  }
+  await release(book, group, place)
+}
+
+export function keptOf(book: Book, { g }: Group, id: string): Promise<Kept[]> {
+  return book.line<Kept>(IDBKeyRange.bound([g, 'k', id], [g, 'k', id, []]), 1)
+}
+
+/** Keeps what became of a message in a group, for the time that it asks for. */
+async function keep(book: Book, group: Group, place: Place, outcome: Outcome): Promise<void> {
+  if (!place.keeps) return
+  const message = place.message ?? (await book.message(place.n))!
+  const { keepMs, superseded, n, key, lane, at } = message
+  if (keepMs === undefined || superseded) return
+  const { g } = group
+  const id = idOf(message)
+  for (const kept of await keptOf(book, group, id)) book.remove(kept.k)
+  const end = book.now + keepMs
+  endAt(book, group, end)
+  const lines: Key[] = [
+    [g, 'k', id, n],
+    [g, 'e', end, n],
+    [g, 'K', n],
+  ]
+  book.set({ k: ['o', g, n], n, id, attempt: place.attempt, outcome, end, key, lane, at, lines } as Kept)
+  book.finished.push(id)
+}
+
+export function receiptOf(...parts: readonly (string | number)[]): string {
+  return parts.join(',')
+}
+
+/** The receipt of a lease. */
+export function leaseReceipt({ token }: Group, { k }: Lease, { n }: Place): string {
+  return receiptOf(k[1]!, k[2]!, n, token)
+}
+
+/** The number of the lease that a receipt is of. */
+function numberOf(receipt: string): number {
+  return Number(receipt.split(',')[1])
+}

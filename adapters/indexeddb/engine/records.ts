@@ -1,0 +1,309 @@
+import type { Body, DeadReason, NewMessage, Outcome, Parked } from '../../../src/storage.ts'
+import type { Key, Row } from './rows.ts'
+
+/** A message that some group has yet to finish: a row of its own. */
+export interface Message {
+  /** Its place in the queue, which the browser gives; that of a delayed one is below 0. */
+  readonly n: number
+  body: Body
+  at: number
+  /** What its id is made of, unless it has its own. */
+  readonly base: string
+  readonly id?: string
+  /** Its id, unless a later message has that. */
+  u?: string
+  readonly lane?: string
+  /** The lane, as keys sort it. */
+  readonly l?: string
+  readonly key?: string
+  headers?: NewMessage['headers']
+  maxAttempts?: number
+  x?: number
+  dedupeMs?: number
+  keepMs?: number
+  /** When the first of those that were replaced under its id was stored. */
+  since?: number
+  superseded?: true
+  /** While it is delayed: until when, and what sorts those of one time. */
+  readonly d?: number
+  readonly t?: number
+  /** It came back for these groups, and is of no others. */
+  only?: number[]
+}
+
+export type State = 'leased' | 'waiting' | 'ready' | 'blocked' | 'parked' | 'dead' | 'gone'
+
+/**
+ * A message in a group that has passed it, or has buried it before. What is leased is in the row of the claim that leased it;
+ * any other has its own.
+ */
+export interface Place extends Row {
+  readonly k: Key
+  readonly n: number
+  state: State
+  attempt: number
+  readonly lane?: string | undefined
+  readonly key?: string | undefined
+  /** When it expires here. */
+  x?: number | undefined
+  /** Something is kept of its message, or its id, when that ends. */
+  keeps?: true | undefined
+  /** Its message came back for this group alone. */
+  back?: true | undefined
+  error?: string | undefined
+  /** It was delivered, or dead, before. */
+  again?: true | undefined
+  order?: number | undefined
+  /** Its lease has ended, and the receipt is still good. */
+  lost?: true | undefined
+  /** Of its lease that was lost, or as a dead letter. */
+  receipt?: string | undefined
+  /** Its id, where it is looked for by it. */
+  id?: string | undefined
+  due?: number | undefined
+  progress?: Outcome | undefined
+  parked?: Parked | undefined
+  /** The number of the dead letter that has it parked, and what a dead letter has parked. */
+  behind?: number | undefined
+  stopped?: number | undefined
+  reason?: DeadReason | undefined
+  deadAt?: number | undefined
+  end?: number | undefined
+  /** Of a dead letter. */
+  message?: Message | undefined
+  content?: Content | undefined
+  redriven?: true | undefined
+  /** It expires here at another time than elsewhere. */
+  lapses?: true | undefined
+}
+
+export interface Content {
+  readonly body: Body
+  readonly headers: NewMessage['headers']
+  readonly maxAttempts: number | undefined
+  readonly at: number
+}
+
+/** What one claim has leased. Its number is in the receipts, which go on when a lease is extended; by the first end it stands in line. */
+export interface Lease extends Row {
+  places: Place[]
+}
+
+export interface Kept extends Row {
+  readonly n: number
+  readonly id: string
+  readonly attempt: number
+  readonly outcome: Outcome
+  readonly end: number
+  readonly key?: string | undefined
+  readonly lane?: string | undefined
+  readonly at: number
+}
+
+/** An ordering key of which one is on its way. */
+export interface KeyRow extends Row {
+  busy: boolean
+  blocked: number
+  /** The dead letter that has the next one parked. */
+  stop?: number | undefined
+}
+
+/** What a group has in a lane. */
+export interface Flow extends Row {
+  readonly lane: string
+  /** The first number that it has not passed. */
+  cursor: number
+  ahead: number
+  behind: number
+  leased: number
+  again: number
+  freed: number
+  gaveAgain: boolean
+  inRing: boolean
+  resting: boolean
+  order: number
+  woken: boolean
+  waits: number
+  full: number
+}
+
+export interface Lane extends Row {
+  readonly name: string
+  size: number
+  holds: number
+  /** How often the queue had been purged: what is said of its size was so before. */
+  epoch: number
+}
+
+export interface Hold extends Row {
+  readonly group: string | undefined
+  readonly lane: string | undefined
+  readonly reason: string | undefined
+  readonly since: number
+  order: number
+  probe: boolean
+  /** By the numbers of groups: what is out as a probe, and whether its lease lives; and which had their ack. */
+  probing: { out: Record<number, [n: number, lives: boolean]>; done: number[] } | undefined
+}
+
+export interface Turn {
+  at: string | undefined
+  left: number
+}
+
+export interface Group {
+  readonly name: string
+  /** Never that of another group, and another one after a purge. */
+  g: number
+  /** What its receipts end with. */
+  readonly token: string
+  /** What comes before is not for it, and delayed messages up to that one neither. */
+  first: number
+  sinceTie: number
+  others: number
+  isLatest: boolean
+  /** Messages without a lane. */
+  flow: Flow
+  /** Those that it has not ahead any more. */
+  past: number
+  /** Of named lanes. */
+  ahead: number
+  counts: Record<State, number>
+  turn: Turn
+  walked: string | undefined
+  acked: number
+  failed: number
+  low: number
+  deadForMs: number | undefined
+  parksNext: boolean
+  /** Nothing comes due before, and nothing of what is kept ends. */
+  next: number
+  /** Perhaps not at that time either. */
+  isEarly: boolean
+  ends: number
+  /** Messages that it has not passed, and not to do. */
+  marks: number
+}
+
+/** What is over, and has yet to be deleted. */
+export interface Job {
+  /** Messages up to there. */
+  n: number
+  to: number
+  tie: number
+  toTie: number
+  readonly at: number
+  /** Nobody has any of them to do. */
+  readonly isAll: boolean
+  /** Groups of which rows are left. */
+  readonly groups: number[]
+}
+
+/** The queue as a whole. */
+export interface Queue extends Row {
+  skew: number
+  latest: number
+  groups: Group[]
+  numbers: number
+  ties: number
+  /** A place that was taken. */
+  top: number
+  /** How many had lanes, how many without are over, and how many with are not. */
+  laned: number
+  ended: number
+  lanedLeft: number
+  lanes: number
+  epoch: number
+  delayed: number
+  /** What to add to the places that were taken for what was sent. */
+  sent: number
+  holds: Hold[]
+  laneHolds: number
+  known: number
+  due: number
+  holdEnds: number
+  lapse: number
+  lapsedTo: [number, number]
+  forgets: number
+  jobs: Job[]
+}
+
+export function newCounts(): Record<State, number> {
+  return { leased: 0, waiting: 0, ready: 0, blocked: 0, parked: 0, dead: 0, gone: 0 }
+}
+
+export function newFlow(k: Key, lane: string, cursor: number, ahead: number): Flow {
+  return {
+    k,
+    lane,
+    cursor,
+    ahead,
+    behind: 0,
+    leased: 0,
+    again: 0,
+    freed: 0,
+    gaveAgain: false,
+    inRing: false,
+    resting: false,
+    order: 0,
+    woken: false,
+    waits: 0,
+    full: 0,
+  }
+}
+
+/** What a group begins with that has nothing behind it. */
+export function newGroup(name: string, g: number, token: string, first: number, past: number): Group {
+  return {
+    name,
+    g,
+    token,
+    first,
+    sinceTie: 0,
+    others: 0,
+    isLatest: false,
+    flow: newFlow([], '', Math.max(first, 1), 0),
+    past,
+    ahead: 0,
+    counts: newCounts(),
+    turn: { at: undefined, left: 0 },
+    walked: undefined,
+    acked: 0,
+    failed: 0,
+    low: 0,
+    deadForMs: undefined,
+    parksNext: false,
+    next: Infinity,
+    isEarly: false,
+    ends: Infinity,
+    marks: 0,
+  }
+}
+
+export function newQueue(top: number): Queue {
+  return {
+    k: ['q'],
+    skew: 0,
+    latest: -Infinity,
+    groups: [],
+    numbers: 0,
+    ties: 0,
+    top,
+    laned: 0,
+    ended: top,
+    lanedLeft: 0,
+    lanes: 0,
+    epoch: 0,
+    delayed: 0,
+    sent: -top,
+    holds: [],
+    laneHolds: 0,
+    known: 0,
+    due: Infinity,
+    holdEnds: Infinity,
+    lapse: Infinity,
+    lapsedTo: [-Infinity, 0],
+    forgets: Infinity,
+    jobs: [],
+  }
+}

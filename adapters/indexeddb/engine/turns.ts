@@ -1,0 +1,212 @@
+import { type LaneLimits, type LaneRate, type LaneRules, MAX_REST_MS, limitsOf } from '../../../src/lanes.ts'
+import type { ClaimRequest } from '../../../src/storage.ts'
+import { type Book, hasReady, sortable } from './book.ts'
+import { holdsOfLane, letsGo } from './holds.ts'
+import type { Flow, Group, Turn } from './records.ts'
+
+const NO_LIMITS: LaneLimits = {}
+
+/** How many lanes that may go are read at once. */
+const RING = 64
+
+/** What a claim may still look at. */
+export interface Budget {
+  left: number
+}
+
+/** Whose turn it is among the lanes of a group, as one claim may take from them. */
+export class Turns {
+  readonly #book: Book
+  readonly #group: Group
+  readonly #request: ClaimRequest
+  readonly #only: string | readonly string[] | undefined
+  readonly turn: Turn
+  readonly #limits: Map<string, LaneLimits> = new Map()
+
+  constructor(book: Book, group: Group, request: ClaimRequest) {
+    const { only, position } = request
+    this.#book = book
+    this.#group = group
+    this.#request = request
+    this.#only =
+      typeof only === 'object' ? [...only].sort((a, b) => (sortable(a) < sortable(b) ? -1 : 1)) : only
+    this.turn = only === undefined ? { ...group.turn } : turnOf(group, position)
+  }
+
+  limitsOf({ lane }: Flow): LaneLimits {
+    const rules: LaneRules | undefined = this.#request.lanes
+    if (rules === undefined || lane === '') return NO_LIMITS
+    let found = this.#limits.get(lane)
+    if (found === undefined) this.#limits.set(lane, (found = limitsOf(rules, lane)))
+    return found
+  }
+
+  /** The lane that gives the next message. Those that may not go rest from now on. */
+  async next(budget: Budget): Promise<Flow | undefined> {
+    const { at, left } = this.turn
+    const book = this.#book
+    const group = this.#group
+    if (book.q.lanes === 0 && this.#only === undefined) {
+      return (await this.#mayGo(group.flow, budget)) ? group.flow : undefined
+    }
+    if (left > 0 && at !== undefined && this.#fits(at)) {
+      const own = at === '' ? group.flow : await book.get<Flow>(['f', group.g, sortable(at)])
+      if (own !== undefined && (own.inRing || at === '') && (await this.#mayGo(own, budget))) return own
+    }
+    // Once round: the lane without a name may stay in the ring although it has nothing.
+    let wasPlain = false
+    let from = at
+    for (let isRound = at === undefined; ;) {
+      const flow = await this.#after(from)
+      if (flow === undefined) {
+        if (isRound) return undefined
+        isRound = true
+        from = undefined
+        continue
+      }
+      from = flow.lane
+      if (flow === group.flow) {
+        if (wasPlain) continue
+        wasPlain = true
+      }
+      if (await this.#mayGo(flow, budget)) return flow
+      if (--budget.left <= 0) return undefined
+    }
+  }
+
+  /** A message of a lane was delivered. */
+  took(flow: Flow): void {
+    const { turn } = this
+    const { lane } = flow
+    const { weight = 1, rate } = this.limitsOf(flow)
+    if (turn.at !== lane || turn.left === 0) {
+      turn.at = lane
+      turn.left = weight
+    }
+    turn.left--
+    if (rate !== undefined) this.#charge(flow, rate)
+    if (this.#only === undefined) {
+      this.#group.turn = turn
+      this.#book.touch()
+    }
+  }
+
+  #fits(name: string): boolean {
+    const only = this.#only
+    if (only === undefined) return true
+    return name !== '' && (typeof only === 'string' ? name.startsWith(only) : only.includes(name))
+  }
+
+  /** The first lane behind a name that has something and that the claim takes from. */
+  async #after(name: string | undefined): Promise<Flow | undefined> {
+    const book = this.#book
+    const { g, flow: plain } = this.#group
+    const only = this.#only
+    if (typeof only === 'object') {
+      for (const one of only) {
+        if (one === '' || (name !== undefined && sortable(one) <= sortable(name))) continue
+        const flow = await book.get<Flow>(['f', g, sortable(one)])
+        if (flow?.inRing) return flow
+      }
+      return undefined
+    }
+    if (name === undefined && only === undefined) return plain
+    const start = sortable(only ?? '')
+    const after = sortable(name ?? '')
+    const isAfter = name !== undefined && after >= start && name !== ''
+    const lower = isAfter ? after : start
+    const range = IDBKeyRange.bound([g, 'o', lower], [g, 'o', []], isAfter)
+    const flow = await this.#ring(range, lower, isAfter)
+    return flow === undefined || (only !== undefined && !flow.lane.startsWith(only)) ? undefined : flow
+  }
+
+  /** Lanes that were read at once, in their order. */
+  #read: Flow[] = []
+  #readFrom = ''
+
+  async #ring(range: IDBKeyRange, lower: string, isAfter: boolean): Promise<Flow | undefined> {
+    const isBehind = (flow: Flow): boolean => {
+      const l = flow.k[2] as string
+      return isAfter ? l > lower : l >= lower
+    }
+    if (lower >= this.#readFrom && this.#book.ringVersion === this.#version) {
+      const found = this.#read.find((flow) => flow.inRing && isBehind(flow))
+      if (found !== undefined) return found
+    }
+    this.#read = await this.#book.line<Flow>(range, RING)
+    this.#readFrom = lower
+    this.#version = this.#book.ringVersion
+    return this.#read[0]
+  }
+
+  #version = -1
+
+  /** Whether a lane may give something. Otherwise it rests. */
+  async #mayGo(flow: Flow, budget: Budget): Promise<boolean> {
+    const book = this.#book
+    const group = this.#group
+    if (flow === group.flow) {
+      if (this.#only !== undefined) return false
+      return (
+        flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit + 1)) !== undefined
+      )
+    }
+    const { lane, leased } = flow
+    if (!hasReady(flow)) {
+      book.rest(group, flow)
+      return false
+    }
+    const holds = await holdsOfLane(book, lane, group.name)
+    if (!holds.every((held) => letsGo(held, group))) return this.#rest(flow, undefined)
+    const { concurrency = Infinity, rate } = this.limitsOf(flow)
+    if (leased >= concurrency) return this.#rest(flow, book.now + MAX_REST_MS)
+    const at = rate === undefined ? 0 : tokenAt(flow, rate, book.now)
+    flow.woken = false
+    book.setFlow(group, flow)
+    if (at <= book.now) return true
+    flow.waits ||= book.now
+    return this.#rest(flow, Math.min(at, flow.waits + MAX_REST_MS))
+  }
+
+  #rest(flow: Flow, until: number | undefined): false {
+    const book = this.#book
+    flow.inRing = false
+    flow.resting = true
+    flow.order = until ?? 0
+    book.setFlow(this.#group, flow)
+    return false
+  }
+
+  #charge(flow: Flow, rate: LaneRate): void {
+    const { count, perMs } = rate
+    const { now } = this.#book
+    const each = perMs / count
+    flow.full = Math.max(flow.full, flow.waits > 0 ? now - each : now) + each
+    flow.waits = 0
+    this.#book.setFlow(this.#group, flow)
+  }
+}
+
+/** When a lane has a token. Where time has let it go, what another rate charged is forgotten. */
+function tokenAt(flow: Flow, { count, perMs, burst = count }: LaneRate, now: number): number {
+  const each = perMs / count
+  const hasWaited = flow.waits > 0 && flow.waits + MAX_REST_MS <= now
+  if (hasWaited || flow.woken) flow.full = Math.min(flow.full, now + burst * each)
+  if (hasWaited) flow.waits = now
+  return flow.full - (burst - 1) * each
+}
+
+function turnOf({ g }: Group, position: string | undefined): Turn {
+  try {
+    const [of, at, left] = JSON.parse(position!) as unknown[]
+    if (of === g && typeof at === 'string' && typeof left === 'number') return { at, left }
+  } catch {
+    // Not one of this queue.
+  }
+  return { at: undefined, left: 0 }
+}
+
+/** Where turns of a group go on. */
+export function positionOf({ g }: Group, { at, left }: Turn): string {
+  return JSON.stringify([g, at, left])
+}

@@ -1,0 +1,287 @@
+import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
+import { QuaysideError } from '../../src/errors.ts'
+import { hintOf } from '../../src/segments/hints.ts'
+import type {
+  AppendOptions,
+  AppendResult,
+  ClaimRequest,
+  ClaimResult,
+  Hint,
+  ListQuery,
+  NewMessage,
+  Outcome,
+  Page,
+  QueueStorage,
+  ResumeOptions,
+  SettleResult,
+  Settlement,
+  StorageStats,
+} from '../../src/storage.ts'
+import { append, appendBlindly, baseOf, isBlind, isStored } from './engine/append.ts'
+import { Book, type Steps } from './engine/book.ts'
+import { claim } from './engine/claim.ts'
+import { hold, release } from './engine/holds.ts'
+import { lanes, list, results } from './engine/look.ts'
+import { cancel, clear, deleteGroup, resume, retryNow, tidy } from './engine/manage.ts'
+import { type PackedQueue, unpackQueue } from './engine/pack.ts'
+import { type Message, newQueue } from './engine/records.ts'
+import { type Key, type Row, Rows } from './engine/rows.ts'
+import { rowsOf, settle } from './engine/settle.ts'
+import { findOldest, stats } from './engine/stats.ts'
+import { isDue, passTime } from './engine/time.ts'
+import type { Database, Kind } from './store.ts'
+
+/** Of groups that are deleted and purges so much is tidied away beside a claim. */
+const BESIDE = 64
+
+/** One queue, as whoever opened it has it. */
+export class View implements QueueStorage {
+  readonly #database: Database
+  readonly #steps: Steps
+  readonly #closed: () => string | undefined
+  readonly #leave: () => Promise<void>
+  readonly #running: Set<Promise<unknown>> = new Set()
+  #closing: Promise<void> | undefined
+
+  constructor(
+    database: Database,
+    steps: Steps,
+    closed: () => string | undefined,
+    leave: () => Promise<void>,
+  ) {
+    this.#database = database
+    this.#steps = steps
+    this.#closed = closed
+    this.#leave = leave
+  }
+
+  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
+    const { memory, queue, store } = this.#database
+    const base = baseOf(options.batchId)
+    let last: AppendResult[] | undefined
+    if (memory.undelayed && !store.channel.isDeaf && isBlind(messages, options)) {
+      return this.#run('append', async () => {
+        const at = store.clock.now()
+        const answer = await this.#database.change(
+          'append',
+          async (work) => {
+            const rows = work.objectStore('messages')
+            // The try before this one may have been stored, and only its answer lost with the connection.
+            if (last !== undefined && (await isStored(rows, base, messages.length))) return last
+            return (last = await appendBlindly(rows, messages, options, at))
+          },
+          ['messages'],
+        )
+        store.channel.changed(queue, true)
+        return answer
+      })
+    }
+    const isLimited = (options.maxMessages ?? options.maxBytes) !== undefined
+    const verb = async (book: Book): Promise<AppendResult[]> => {
+      if (last !== undefined && (await isStored(book.rows.messages, base, messages.length))) return last
+      last = await append(book, queue, messages, options)
+      memory.undelayed = book.q.delayed === 0
+      return last
+    }
+    return isLimited
+      ? this.#upToDate('append', verb, undefined, 'append')
+      : this.#change('append', 'append', verb)
+  }
+
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    const { memory } = this.#database
+    const { group, limit, settle: settlements = [] } = request
+    const keys = rowsOf(settlements.map(({ receipt }) => receipt))
+    return this.#run('claim', () =>
+      this.#step('consume', async (rows) => {
+        const from = memory.cursors.get(group) ?? 1
+        const asked = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
+        const [queue, ahead, ...found] = await Promise.all([
+          rows.get<PackedQueue>(rows.rows, ['q']),
+          limit > 0 ? rows.all<Message>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
+          ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
+        ])
+        const book = this.#book(rows, queue)
+        for (const [i, row] of found.entries()) book.bringRow(keys[i]!, row)
+        const result = await claim(book, request, limit > 0 ? { list: ahead, from, asked } : undefined)
+        if (book.q.jobs.length > 0) await tidy(book, BESIDE)
+        return [book, result]
+      }),
+    )
+  }
+
+  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    const keys: Key[] = rowsOf(settlements.map(({ receipt }) => receipt))
+    return this.#change('settle', 'consume', (book) => settle(book, book.group(group), settlements), keys)
+  }
+
+  list(query: ListQuery): Promise<Page> {
+    return this.#look('list', (book) => list(book, query))
+  }
+
+  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
+    return this.#look('results', (book) => results(book, group, ids))
+  }
+
+  lanes(query: LanesQuery): Promise<LanesPage> {
+    return this.#look('lanes', (book) => lanes(book, query))
+  }
+
+  stats(): Promise<StorageStats> {
+    return this.#look('stats', stats, findOldest)
+  }
+
+  cancel(ids: readonly string[]): Promise<boolean[]> {
+    return this.#change('cancel', 'consume', (book) => cancel(book, ids))
+  }
+
+  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
+    return this.#change('retryNow', 'consume', (book) => retryNow(book, group, ids))
+  }
+
+  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
+    return this.#change('resume', 'manage', (book) => resume(book, ids, options))
+  }
+
+  hold(request: HoldRequest): Promise<void> {
+    return this.#change('hold', 'manage', (book) => hold(book, request))
+  }
+
+  release(request: ReleaseRequest): Promise<boolean> {
+    return this.#change('release', 'manage', (book) => release(book, request))
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    await this.#change('deleteGroup', 'manage', (book) => deleteGroup(book, group))
+    await this.#tidy('deleteGroup')
+  }
+
+  async purge(): Promise<void> {
+    await this.#change('purge', 'manage', clear)
+    await this.#tidy('purge')
+  }
+
+  async #tidy(tried: string): Promise<void> {
+    while (await this.#change(tried, 'manage', (book) => tidy(book, this.#steps.atOnce)));
+  }
+
+  delete(): Promise<void> {
+    return this.#change('delete', 'manage', async (book) => {
+      const tail = await book.tail()
+      const { messages, rows } = book.rows
+      messages.clear()
+      rows.clear()
+      book.begin(newQueue(tail))
+    })
+  }
+
+  watch(listener: (hint?: Hint) => void): () => void {
+    const { store, queue } = this.#database
+    return store.channel.listen(queue, listener)
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= Promise.allSettled(this.#running).then(() => this.#leave()))
+  }
+
+  #run<T>(tried: string, verb: () => Promise<T>): Promise<T> {
+    const closed = this.#closing !== undefined ? 'queue' : this.#closed()
+    if (closed !== undefined) return Promise.reject(closedError(tried, closed))
+    const running = verb()
+    this.#running.add(running)
+    const done = (): boolean => this.#running.delete(running)
+    running.then(done, done)
+    return running
+  }
+
+  #book(rows: Rows, queue: PackedQueue | undefined): Book {
+    const { memory, store } = this.#database
+    return new Book(rows, this.#steps, memory, store.clock.now(), unpackQueue(queue))
+  }
+
+  /** One step, and tells those who watch if it has changed anything. */
+  async #step<T>(kind: Kind, body: (rows: Rows) => Promise<[Book, T]>): Promise<T> {
+    const { store, queue } = this.#database
+    const [result, changed, finished] = await this.#database.change(kind, async (work) => {
+      const [book, answer] = await body(new Rows(work))
+      book.finish()
+      return [answer, book.changed, book.finished] as const
+    })
+    const hint = finished.length === 0 ? undefined : hintOf(finished)
+    if (changed) store.channel.changed(queue, kind === 'append' || hint !== undefined, hint)
+    return result
+  }
+
+  #change<T>(
+    tried: string,
+    kind: Kind,
+    verb: (book: Book) => Promise<T>,
+    keys: readonly Key[] = [],
+  ): Promise<T> {
+    return this.#run(tried, () =>
+      this.#step(kind, async (rows) => {
+        const [queue, ...found] = await Promise.all([
+          rows.get<PackedQueue>(rows.rows, ['q']),
+          ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
+        ])
+        const book = this.#book(rows, queue)
+        for (const [i, row] of found.entries()) book.bringRow(keys[i]!, row)
+        await passTime(book, this.#steps.atOnce)
+        return [book, await verb(book)]
+      }),
+    )
+  }
+
+  /** Looks, and changes nothing unless time has brought something. */
+  async #look<T>(
+    tried: string,
+    verb: (book: Book) => Promise<T>,
+    isBehind: (book: Book) => Promise<boolean> = () => Promise.resolve(false),
+  ): Promise<T> {
+    const found = await this.#run(tried, () =>
+      this.#database.read(async (work) => {
+        const rows = new Rows(work)
+        const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+        return isDue(book) || (await isBehind(book)) ? undefined : { result: await verb(book) }
+      }),
+    )
+    return found === undefined ? await this.#upToDate(tried, verb, isBehind) : found.result
+  }
+
+  /** Runs a verb once all that time has brought is done: some of it at a time. */
+  async #upToDate<T>(
+    tried: string,
+    verb: (book: Book) => Promise<T>,
+    isBehind: (book: Book) => Promise<boolean> = () => Promise.resolve(false),
+    kind: Kind = 'manage',
+  ): Promise<T> {
+    for (;;) {
+      const found = await this.#run(tried, () =>
+        this.#step(kind, async (rows) => {
+          const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+          const isLate = (await passTime(book, this.#steps.atOnce)) || (await isBehind(book))
+          return [book, isLate ? undefined : { result: await verb(book) }]
+        }),
+      )
+      if (found !== undefined) return found.result
+    }
+  }
+}
+
+/** Whether anything is in a queue. */
+export async function isEmpty(database: Database): Promise<boolean> {
+  return await database.read(async (work) => {
+    const rows = new Rows(work)
+    const [queue, [message]] = await Promise.all([
+      rows.get<PackedQueue>(rows.rows, ['q']),
+      rows.all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
+    ])
+    if (message !== undefined) return false
+    const { groups, holds, laneHolds, known, jobs } = unpackQueue(queue)
+    return groups.length + holds.length + laneHolds + known + jobs.length === 0
+  })
+}
+
+export function closedError(tried: string, what: string): QuaysideError {
+  return new QuaysideError('CLOSED', `${tried}: this ${what} was closed; open it again`)
+}
