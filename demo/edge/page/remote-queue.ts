@@ -27,6 +27,7 @@ export class RemoteQueue implements InspectedQueue {
   release: InspectedQueue['release'] = (place) => this.#call('release', place)
   lanes: InspectedQueue['lanes'] = (options) => this.#call('lanes', options)
   retryNow: InspectedQueue['retryNow'] = (ids, options) => this.#call('retryNow', ids ?? null, options)
+  edit: InspectedQueue['edit'] = (id, payload, options) => this.#call('edit', id, payload, options)
 
   deadLetters(group: string): ReturnType<InspectedQueue['deadLetters']> {
     return {

@@ -9,6 +9,7 @@ const VERBS: Record<string, (queue: Queue<Form>, args: never[]) => Promise<unkno
   list: (queue, [options]) => queue.list(options),
   cancel: (queue, [ids]) => queue.cancel(ids!),
   retryNow: (queue, [ids, options]) => queue.retryNow(ids ?? undefined, options),
+  edit: (queue, [id, payload, options]) => queue.edit(id!, payload!, options),
   resume: (queue, [ids, options]) => queue.resume(ids!, options),
   hold: (queue, [place]) => queue.hold(place),
   release: (queue, [place]) => queue.release(place),
