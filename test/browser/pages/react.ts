@@ -4,23 +4,14 @@ import { MemoryAdapter } from '../../../src/memory.ts'
 import { Queue } from '../../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../../src/outbox/index.ts'
 import { useOutbox, useQueue } from '../../../src/react/index.ts'
+import { SpyStorage } from '../../support/spy-storage.ts'
 
 const storage = new MemoryAdapter()
-const open = (): Queue<OutboxPayload> => new Queue<OutboxPayload>('outbox', { storage })
-const queue = open()
-let watched = 0
-const watch = queue.watch.bind(queue)
-queue.watch = (listener) => {
-  watched++
-  const stop = watch(listener)
-  return () => {
-    watched--
-    stop()
-  }
-}
+const spied = new SpyStorage(storage)
+const queue = new Queue<OutboxPayload>('outbox', { storage: spied })
 const outbox = new Outbox(queue, { fetch: () => Promise.resolve(new Response('no', { status: 422 })) })
 /** Another tab's. */
-const other = new Outbox(open())
+const other = new Outbox(new Queue<OutboxPayload>('outbox', { storage }))
 
 let renders = 0
 let rerender!: () => void
@@ -42,7 +33,7 @@ const page = {
   unmount: (): void => root.unmount(),
   text: (): string => document.querySelector('main')!.textContent,
   renders: (): number => renders,
-  watched: (): number => watched,
+  watched: (): number => spied.listeners,
   rerender: (): void => rerender(),
   async store(title: string): Promise<void> {
     await other.store('https://example.com/', {
