@@ -11,7 +11,7 @@
  * @module
  */
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
-import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
+import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/core/check.ts'
 import { QuaysideError, Queue } from '../src/lean/index.ts'
 import { Outbox, type OutboxOptions, type OutboxPayload, isAttempt } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'

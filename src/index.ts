@@ -12,5 +12,5 @@
  *
  * @module
  */
-export * from './core.ts'
-export { Queue, type QueueOptions } from './default-queue.ts'
+export * from './core/index.ts'
+export { Queue, type QueueOptions } from './core/default-queue.ts'

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Message, Verdict } from '../../src/core.ts'
+import type { Message, Verdict } from '../../src/core/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type Hint, MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'

@@ -5,7 +5,7 @@ import {
   type Message,
   Queue,
   type StandardSchema,
-} from '../../src/core.ts'
+} from '../../src/core/index.ts'
 import { QuaysideError, errorText } from '../../src/errors.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import type { ObjectStorage } from './platform.ts'

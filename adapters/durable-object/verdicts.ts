@@ -1,4 +1,4 @@
-import type { Message, NackOptions, ParkOptions, RejectOptions, Verdict } from '../../src/core.ts'
+import type { Message, NackOptions, ParkOptions, RejectOptions, Verdict } from '../../src/core/index.ts'
 import { QuaysideError, errorText } from '../../src/errors.ts'
 
 /** How one message of a batch ends. */

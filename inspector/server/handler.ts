@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../src/core.ts'
+import { QuaysideError } from '../../src/core/index.ts'
 import type { InspectedQueue } from '../inspected-queue.ts'
 import { jsonOf } from './body.ts'
 import { call, isChange, isVerb } from './calls.ts'

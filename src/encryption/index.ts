@@ -22,8 +22,8 @@ import {
   checkText,
   mustHave,
   nameOf,
-} from '../check.ts'
-import { type Codec, JSON_CODEC } from '../codec.ts'
+} from '../core/check.ts'
+import { type Codec, JSON_CODEC } from '../core/codec.ts'
 import { QuaysideError, errorText } from '../errors.ts'
 
 /** Which keys there are, and which one encrypts. */

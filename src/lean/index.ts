@@ -14,15 +14,15 @@
  *
  * @module
  */
-export type { BatchHandler, BatchSize, Verdict } from '../batches.ts'
-export { cancel } from '../cancel.ts'
+export type { BatchHandler, BatchSize, Verdict } from '../core/batches.ts'
+export { cancel } from '../core/cancel.ts'
 export type { Clock } from '../clock.ts'
-export type { Codec } from '../codec.ts'
-export { type DeadLetterListOptions, DeadLetters, deadLetters } from '../dead-letters.ts'
+export type { Codec } from '../core/codec.ts'
+export { type DeadLetterListOptions, DeadLetters, deadLetters } from '../core/dead-letters.ts'
 export { type ErrorCode, QuaysideError } from '../errors.ts'
-export type { Handler, HandlerContext } from '../handler.ts'
-export type { Instrumentation, ObservedMessage, Operation } from '../instrumentation.ts'
-export { type LanesOptions, hold, lanes, limitLanes, release, takeOnly } from '../lane-verbs.ts'
+export type { Handler, HandlerContext } from '../core/handler.ts'
+export type { Instrumentation, ObservedMessage, Operation } from '../core/instrumentation.ts'
+export { type LanesOptions, hold, lanes, limitLanes, release, takeOnly } from '../core/lane-verbs.ts'
 export type {
   Hold,
   HoldPlace,
@@ -34,9 +34,15 @@ export type {
   LanesPage,
   ReleaseRequest,
 } from '../lanes.ts'
-export { type ListOptions, list } from '../list.ts'
-export type { DeadLetter, ListPage, ListedMessage, Parked } from '../listed.ts'
-export type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from '../loop.ts'
+export { type ListOptions, list } from '../core/list.ts'
+export type { DeadLetter, ListPage, ListedMessage, Parked } from '../core/listed.ts'
+export type {
+  BatchDrainOptions,
+  BatchRunOptions,
+  DrainOptions,
+  DrainReport,
+  RunOptions,
+} from '../core/loop.ts'
 export {
   type AckOptions,
   Message,
@@ -44,18 +50,18 @@ export {
   type ParkOptions,
   type RejectOptions,
   type SettleOptions,
-} from '../message.ts'
-export type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
-export { type MessagesOptions, messages } from '../messages.ts'
-export type { Result } from '../outcomes.ts'
-export { type EditOptions, type ResumeOptions, edit, resume } from '../parking.ts'
-export { purge } from '../purge.ts'
-export { type ResultOptions, result } from '../results.ts'
-export { type RetryNowOptions, retryNow } from '../retry-now.ts'
-export type { RetryPolicy } from '../retry.ts'
-export { drain, run } from '../run.ts'
-export type { SchemaResult, StandardSchema } from '../schema.ts'
-export { stats } from '../stats.ts'
+} from '../core/message.ts'
+export type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../core/message-options.ts'
+export { type MessagesOptions, messages } from '../core/messages.ts'
+export type { Result } from '../core/outcomes.ts'
+export { type EditOptions, type ResumeOptions, edit, resume } from '../core/parking.ts'
+export { purge } from '../core/purge.ts'
+export { type ResultOptions, result } from '../core/results.ts'
+export { type RetryNowOptions, retryNow } from '../core/retry-now.ts'
+export type { RetryPolicy } from '../core/retry.ts'
+export { drain, run } from '../core/run.ts'
+export type { SchemaResult, StandardSchema } from '../core/schema.ts'
+export { stats } from '../core/stats.ts'
 export type {
   Body,
   DeadReason,
@@ -65,7 +71,7 @@ export type {
   StorageAdapter,
   StorageStats,
 } from '../storage.ts'
-export { watch } from '../watch.ts'
+export { watch } from '../core/watch.ts'
 export { Consumer, type ConsumerOptions, type ReceiveOptions, type Settled } from './consumer.ts'
 export { Producer, type SendResult } from './producer.ts'
 export { type CloseOptions, type GroupOptions, Queue, type QueueOptions } from './queue.ts'

@@ -1,4 +1,4 @@
-import { onAbort, abortError, abortReason } from '../aborts.ts'
+import { onAbort, abortError, abortReason } from '../core/aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../lean/index.ts'

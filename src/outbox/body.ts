@@ -1,5 +1,5 @@
-import { isBytes } from '../json.ts'
-import { invalid } from '../check.ts'
+import { isBytes } from '../core/json.ts'
+import { invalid } from '../core/check.ts'
 import { QuaysideError } from '../lean/index.ts'
 
 /** So many chunks of a body that is too long are held in memory. */

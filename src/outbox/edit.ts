@@ -1,4 +1,4 @@
-import { invalid } from '../check.ts'
+import { invalid } from '../core/check.ts'
 import {
   type ListedMessage,
   type MessageOptions,

@@ -10,7 +10,7 @@ import {
   checkRetry,
   checkText,
   checkWaitMs,
-} from '../check.ts'
+} from '../core/check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
 import type { Message, RetryPolicy } from '../lean/index.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'

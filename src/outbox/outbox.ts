@@ -1,6 +1,13 @@
 import { isRequest } from './kinds.ts'
-import { onAbort, abortReason, throwIfAborted } from '../aborts.ts'
-import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf, checkGlobals } from '../check.ts'
+import { onAbort, abortReason, throwIfAborted } from '../core/aborts.ts'
+import {
+  checkFunction,
+  checkName,
+  checkOptions,
+  checkSignal,
+  mustBeOneOf,
+  checkGlobals,
+} from '../core/check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import {
   type Consumer,

@@ -1,6 +1,6 @@
-import { throwIfAborted } from '../aborts.ts'
+import { throwIfAborted } from '../core/aborts.ts'
 import { type ErrorCode, QuaysideError, errorText } from '../errors.ts'
-import { hasCode } from '../trouble.ts'
+import { hasCode } from '../core/trouble.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { isRequest } from './kinds.ts'

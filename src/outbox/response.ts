@@ -1,5 +1,5 @@
-import { onAbort, abortReason } from '../aborts.ts'
-import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
+import { onAbort, abortReason } from '../core/aborts.ts'
+import { checkName, checkOptions, checkSignal, checkWaitMs } from '../core/check.ts'
 import type { Clock } from '../clock.ts'
 import { type Queue, type Result, result } from '../lean/index.ts'
 import { keptResponse } from './answer.ts'

@@ -1,4 +1,4 @@
-import { onAbort, abortError, abortReason, throwIfAborted } from '../aborts.ts'
+import { onAbort, abortError, abortReason, throwIfAborted } from '../core/aborts.ts'
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import {
@@ -11,7 +11,7 @@ import {
   list,
   resume,
 } from '../lean/index.ts'
-import { hasCode } from '../trouble.ts'
+import { hasCode } from '../core/trouble.ts'
 import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'

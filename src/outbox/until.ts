@@ -1,4 +1,4 @@
-import { onAbort, abortReason } from '../aborts.ts'
+import { onAbort, abortReason } from '../core/aborts.ts'
 import type { Clock } from '../clock.ts'
 import { type Queue, watch } from '../lean/index.ts'
 import { coalesce } from './coalesce.ts'

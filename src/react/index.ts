@@ -14,7 +14,7 @@
  * @module
  */
 import { useSyncExternalStore } from 'react'
-import type { Queue } from '../core.ts'
+import type { Queue } from '../core/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import {
   type Loaded,

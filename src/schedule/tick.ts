@@ -1,6 +1,6 @@
-import type { Context } from '../context.ts'
-import { listParts } from '../listed.ts'
-import { STEP } from '../parts.ts'
+import type { Context } from '../core/context.ts'
+import { listParts } from '../core/listed.ts'
+import { STEP } from '../core/parts.ts'
 import type { ListedMessage, NewMessage } from '../storage.ts'
 import type { When } from './when.ts'
 

@@ -1,4 +1,4 @@
-import { checkName, checkOptions } from '../check.ts'
+import { checkName, checkOptions } from '../core/check.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { isOffline } from '../outbox/triggers.ts'
 

@@ -1,6 +1,6 @@
-import { checkEach, checkName, checkOptions, checkPositiveMs } from '../check.ts'
+import { checkEach, checkName, checkOptions, checkPositiveMs } from '../core/check.ts'
 import { QuaysideError } from '../errors.ts'
-import type { Queue } from '../core.ts'
+import type { Queue } from '../core/index.ts'
 
 /** Which groups to wait for, and how long. */
 export interface IdleOptions {

@@ -1,5 +1,5 @@
-import { checkArray } from '../check.ts'
-import type { BatchMessage, Producer, Queue, SendResult } from '../core.ts'
+import { checkArray } from '../core/check.ts'
+import type { BatchMessage, Producer, Queue, SendResult } from '../core/index.ts'
 import { type Pattern, matches, show } from './pattern.ts'
 
 /** A message as a program sent it, and what the queue said. */

@@ -1,11 +1,11 @@
-import type { Handler, HandlerContext } from '../handler.ts'
-import type { Message } from '../message.ts'
+import type { Handler, HandlerContext } from '../core/handler.ts'
+import type { Message } from '../core/message.ts'
 import type { SendResult } from '../lean/producer.ts'
-import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
-import type { ResumeOptions } from '../parking.ts'
-import type { Queue } from '../queue.ts'
+import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../core/message-options.ts'
+import type { ResumeOptions } from '../core/parking.ts'
+import type { Queue } from '../core/queue.ts'
 import { QuaysideError } from '../errors.ts'
-import { validate } from '../schema.ts'
+import { validate } from '../core/schema.ts'
 import type { Version } from './version.ts'
 
 /** Kinds of messages, by their names. */

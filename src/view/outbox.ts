@@ -1,5 +1,5 @@
 import { SYSTEM_CLOCK } from '../clock.ts'
-import type { ListedMessage } from '../core.ts'
+import type { ListedMessage } from '../core/index.ts'
 import { type Outbox, type OutboxPayload, type StoredRequest, storedRequest } from '../outbox/index.ts'
 import { destinationOf } from '../outbox/places.ts'
 import { onTrigger } from '../outbox/triggers.ts'

@@ -1,5 +1,5 @@
 import { SYSTEM_CLOCK } from '../clock.ts'
-import type { GroupStats, Queue } from '../core.ts'
+import type { GroupStats, Queue } from '../core/index.ts'
 import { type Loaded, type View, keep, live } from './live.ts'
 
 /** What a queue has, in numbers, for all who use it: see {@link Queue.stats}. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { type Permission, inspectorHandler, nodeListener } from '../../inspector/server/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
 import type { StorageAdapter } from '../../src/storage.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'

@@ -1,7 +1,7 @@
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox } from '../../src/outbox/index.ts'
 import { useOutbox, useQueue } from '../../src/react/index.ts'

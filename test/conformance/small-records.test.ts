@@ -1,5 +1,5 @@
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { RecordAdapter } from '../../src/records/index.ts'
 import { registerConformance, registerHistories } from './register.ts'
 

@@ -133,14 +133,14 @@ describe('what users can import', () => {
   test('is found', () => {
     const places = all.map(({ where }) => where)
     for (const where of [
-      'src/queue.ts Queue',
+      'src/core/queue.ts Queue',
       'src/errors.ts QuaysideError',
-      'src/loop.ts RunOptions',
-      'src/memory.ts MemoryAdapter',
+      'src/core/loop.ts RunOptions',
+      'src/records/memory.ts MemoryAdapter',
     ])
       expect(places).toContain(where)
     expect(all.length).toBeGreaterThan(200)
-    const queue = all.find(({ where }) => where === 'src/queue.ts Queue')!
+    const queue = all.find(({ where }) => where === 'src/core/queue.ts Queue')!
     expect(membersOf(queue.one).map(({ name }) => name)).toContain('stats')
   })
 

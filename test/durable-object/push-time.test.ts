@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Push, type PushOptions } from '../../adapters/durable-object/push.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { uuid } from '../../src/message-id.ts'
 
 // What takes a push minutes, in time that is moved by hand: no runtime.

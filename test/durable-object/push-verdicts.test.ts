@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Push, type PushOptions } from '../../adapters/durable-object/push.ts'
 import { type Message, Queue, type Verdict } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 
 // How the messages of a pushed batch end, each by its verdict: no runtime.
 

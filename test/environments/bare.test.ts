@@ -1,7 +1,7 @@
 import { JSDOM } from 'jsdom'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { Queue } from '../../src/core.ts'
+import { Queue } from '../../src/core/index.ts'
 import { Outbox } from '../../src/outbox/index.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { serve } from '../outbox/server.ts'

@@ -2,7 +2,7 @@
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { Queue } from '../../src/core.ts'
+import { Queue } from '../../src/core/index.ts'
 import { serve } from '../outbox/server.ts'
 import { echo } from './echo.ts'
 import { useOutbox, useQueues } from './work.ts'

@@ -1,6 +1,6 @@
 import { MemoryAdapter } from '../../adapters/memory.ts'
 import { KeyValueAdapter } from '../../adapters/key-value/index.ts'
-import { Queue } from '../../src/core.ts'
+import { Queue } from '../../src/core/index.ts'
 import { Outbox } from '../../src/outbox/index.ts'
 import type { StorageAdapter } from '../../src/storage.ts'
 import { ItemStorage } from '../support/item-storage.ts'

@@ -8,7 +8,7 @@ import {
   nodeListener,
 } from '../../inspector/server/index.ts'
 import { fromWire, toWire } from '../../inspector/server/wire.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { type Codec, Queue } from '../../src/index.ts'
 import { expectCode } from '../support/set-up.ts'
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { KeyValueAdapter } from '../../adapters/key-value/index.ts'
-import { Queue } from '../../src/core.ts'
+import { Queue } from '../../src/core/index.ts'
 import { ItemStorage } from '../support/item-storage.ts'
 import { ROOT } from '../support/sources.ts'
 

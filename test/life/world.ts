@@ -1,4 +1,4 @@
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxEvent, type OutboxPayload } from '../../src/outbox/index.ts'
 import { randomFrom } from '../../src/conformance/scene.ts'

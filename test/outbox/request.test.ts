@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { JSON_CODEC } from '../../src/codec.ts'
+import { JSON_CODEC } from '../../src/core/codec.ts'
 import { type Codec, Queue } from '../../src/index.ts'
 import type { Body } from '../../src/storage.ts'
 import {

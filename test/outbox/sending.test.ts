@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Queue, QuaysideError } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Outbox, type OutboxPayload, type OutboxEvent } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import type { NewMessage, QueueStorage } from '../../src/storage.ts'
 import { howMany } from '../support/effort.ts'
 

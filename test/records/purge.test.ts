@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 
 const batchId = '019343f0-0000-7000-8000-000000000000'
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Consumer, type Instrumentation, QuaysideError, Queue } from '../../src/index.ts'
 import { nextTurn } from '../../src/clock.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import {
   type When,
   drainSchedules,

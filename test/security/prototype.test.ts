@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { Queue, type StorageAdapter } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 
 const EVIL = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { NewMessage } from '../../src/storage.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Channel } from '../../adapters/indexeddb/channel.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { hintOf, joinHints } from '../../src/segments/hints.ts'

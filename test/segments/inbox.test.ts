@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { handOver } from '../../src/segments/inbox.ts'
 import type { TransactionalStore } from '../../src/segments/store.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MAX_REST_MS } from '../../src/lanes.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type Table, TABLES } from '../../src/segments/store.ts'

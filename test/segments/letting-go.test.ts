@@ -3,7 +3,7 @@ import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { Queues } from '../../adapters/fs/queues.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
 import { Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
 

@@ -1,4 +1,4 @@
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import type { StoreLimits, Table, Transaction, TransactionalStore } from '../../src/segments/store.ts'

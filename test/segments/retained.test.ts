@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type ConformanceFactory, runHistory } from '../../src/conformance/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { allGroups } from '../../src/segments/group.ts'

@@ -1,7 +1,7 @@
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { type StoreLimits, type TransactionalStore, DEFAULT_LIMITS } from '../../src/segments/store.ts'

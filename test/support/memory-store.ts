@@ -1,4 +1,4 @@
-import { MemoryAdapter, type MemoryOptions } from '../../src/memory.ts'
+import { MemoryAdapter, type MemoryOptions } from '../../src/records/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
 import {

@@ -7,7 +7,7 @@ import {
   Queue,
   type QueueOptions,
 } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from './settle.ts'
 import { type SpyOptions, SpyStorage } from './spy-storage.ts'

@@ -29,7 +29,7 @@ const isUnder =
 
 test('the files of src/ are found, and what they import', () => {
   expect(src).toContain('src/index.ts')
-  expect(imports('src/core.ts')).toContain('src/queue.ts')
+  expect(imports('src/core/index.ts')).toContain('src/core/queue.ts')
   expect(imports('src/message-id.ts')).toEqual(['uuid'])
 })
 
@@ -75,14 +75,11 @@ test('no file of src/ imports, in the end, itself, not even for a type', () => {
   expect(circles(new Map(Object.entries(graph)))).toEqual(['a', 'b', 'c'])
 })
 
-test('the core knows no storage: only memory.ts knows the record engine, and only what makes it the default knows that', () => {
-  const core = src.filter((file) => dirname(file) === 'src' && file !== 'src/memory.ts')
-  for (const file of core)
-    expect(imports(file).filter(isUnder('src/segments', 'src/records')), file).toEqual([])
-  expect(imports('src/memory.ts').filter(isUnder('src/segments'))).toEqual([])
-  expect(imports('src/memory.ts').filter(isUnder('src/records'))).toEqual(['src/records/index.ts'])
-  const usesMemory = core.filter((file) => imports(file).includes('src/memory.ts'))
-  expect(usesMemory).toEqual(['src/default-queue.ts'])
+test('the core knows no storage: only what makes memory the default knows that', () => {
+  const engines = isUnder('src/segments', 'src/records')
+  const knows = src.filter(isUnder('src/core', 'src/lean')).filter((file) => imports(file).some(engines))
+  expect(knows).toEqual(['src/core/default-queue.ts'])
+  expect(imports('src/core/default-queue.ts').filter(engines)).toEqual(['src/records/memory.ts'])
 })
 
 test('the segment engine knows the contract, not the queue', () => {
@@ -102,9 +99,15 @@ test('the record engine knows the contract, not the queue, and how ids are made'
 })
 
 test('the outbox uses the lean queue as everybody can, and of what is inside only checks, errors, signals, ids and the clock', () => {
-  const inside = ['aborts', 'check', 'clock', 'errors', 'json', 'message-id', 'trouble'].map(
-    (name) => `src/${name}.ts`,
-  )
+  const inside = [
+    'clock',
+    'errors',
+    'message-id',
+    'core/aborts',
+    'core/check',
+    'core/json',
+    'core/trouble',
+  ].map((name) => `src/${name}.ts`)
   const allowed = new Set(['src/lean/index.ts', ...inside])
   const outside = (folder: string): [string, string[]][] =>
     src
@@ -139,8 +142,8 @@ test('nothing in src/ but themselves and views knows the outbox and the service 
 
 test('views use queues and outboxes as everybody can, hooks use views, and nobody knows either', () => {
   const parts = ['index', 'places', 'triggers'].map((name) => `src/outbox/${name}.ts`)
-  const view = new Set(['src/core.ts', 'src/clock.ts', ...parts])
-  const hooks = new Set(['src/core.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
+  const view = new Set(['src/core/index.ts', 'src/clock.ts', ...parts])
+  const hooks = new Set(['src/core/index.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
   for (const [folder, allowed] of [
     ['src/view', view],
     ['src/react', hooks],
@@ -155,7 +158,7 @@ test('views use queues and outboxes as everybody can, hooks use views, and nobod
 })
 
 test('the testing kit uses the queue as everybody can, and of what is inside checks, errors and the clock; nobody knows it', () => {
-  const allowed = new Set(['core', 'check', 'clock', 'errors'].map((name) => `src/${name}.ts`))
+  const allowed = new Set(['core/index', 'core/check', 'clock', 'errors'].map((name) => `src/${name}.ts`))
   for (const file of src.filter(isUnder('src/testing')))
     expect(imports(file).filter((name) => !isUnder('src/testing')(name) && !allowed.has(name))).toEqual([])
   const others = [
@@ -170,7 +173,7 @@ test('the testing kit uses the queue as everybody can, and of what is inside che
 })
 
 test('encryption knows what a codec is, and nobody knows it', () => {
-  const allowed = new Set(['src/codec.ts', 'src/check.ts', 'src/errors.ts'])
+  const allowed = new Set(['src/core/codec.ts', 'src/core/check.ts', 'src/errors.ts'])
   for (const file of src.filter(isUnder('src/encryption')))
     expect(imports(file).filter((name) => !isUnder('src/encryption')(name) && !allowed.has(name))).toEqual([])
   const others = src.filter((file) => !isUnder('src/encryption')(file))
@@ -191,7 +194,7 @@ test('what OpenTelemetry gets knows types of the queue, and nobody knows it', ()
 })
 
 test('adapters know contracts, not the queue; the Durable Object that pushes uses one as everybody can', () => {
-  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts', 'src/memory.ts'])
+  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts', 'src/records/memory.ts'])
   const pushes = [
     'adapters/durable-object/push.ts',
     'adapters/durable-object/object.ts',
@@ -201,7 +204,7 @@ test('adapters know contracts, not the queue; the Durable Object that pushes use
     const fromSrc = imports(file).filter(
       (name) => isUnder('src')(name) && !isUnder('src/segments')(name) && !allowed.has(name),
     )
-    expect(fromSrc, file).toEqual(pushes.includes(file) ? ['src/core.ts'] : [])
+    expect(fromSrc, file).toEqual(pushes.includes(file) ? ['src/core/index.ts'] : [])
   }
 })
 
@@ -251,13 +254,19 @@ test('the inspector brings nothing but itself: of the queue it knows types', () 
   }
   // Whose errors are typed.
   const handler = imports('inspector/server/handler.ts').filter((name) => !isUnder('inspector')(name))
-  expect(handler).toEqual(['src/core.ts'])
+  expect(handler).toEqual(['src/core/index.ts'])
 })
 
 test('the lean queue brings nothing of the classes that are built on it', () => {
-  const built = ['core', 'index', 'queue', 'consumer', 'producer', 'activity', 'within'].map(
-    (name) => `src/${name}.ts`,
-  )
+  const built = [
+    'core/index',
+    'index',
+    'core/queue',
+    'core/consumer',
+    'core/producer',
+    'core/activity',
+    'core/within',
+  ].map((name) => `src/${name}.ts`)
   const values = (file: string): string[] => {
     const text = readFileSync(join(root, file), 'utf8')
     const types = [...text.matchAll(/^(?:import|export) type [^']*'([^']+)'/gm)].map(([, name]) =>
@@ -267,6 +276,6 @@ test('the lean queue brings nothing of the classes that are built on it', () => 
   }
   const reached = new Set(['src/lean/index.ts'])
   for (const file of reached) for (const name of values(file)) reached.add(name)
-  expect(reached).toContain('src/desk.ts')
+  expect(reached).toContain('src/core/desk.ts')
   expect(built.filter((file) => reached.has(file))).toEqual([])
 })

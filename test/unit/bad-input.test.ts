@@ -9,8 +9,8 @@ import {
   type QueueOptions,
   type SendOptions,
 } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
-import { leaseOf } from '../../src/message.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
+import { leaseOf } from '../../src/core/message.ts'
 import { settle } from '../support/settle.ts'
 import { expectCode, expectEmpty, setUp } from '../support/set-up.ts'
 

@@ -4,7 +4,7 @@ import type { Head, Line, Standing } from '../../cli/dump.ts'
 import { importLines } from '../../cli/import-lines.ts'
 import { linesOf } from '../../cli/lines.ts'
 import { inOrder } from '../../cli/order.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { MAX_IDS, type ListQuery, type NewMessage } from '../../src/storage.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { isPending } from '../support/set-up.ts'
 

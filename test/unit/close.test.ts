@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type AppendOptions, type NewMessage, Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { settle } from '../support/settle.ts'
 import { defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 

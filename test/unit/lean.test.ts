@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import * as full from '../../src/core.ts'
+import * as full from '../../src/core/index.ts'
 import {
   Queue,
   type QueueOptions,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Message, Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 

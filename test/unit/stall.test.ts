@@ -7,7 +7,7 @@ import { MAX_IDS } from '../../src/storage.ts'
 import { type ClaimRequest, type Clock, type Message, QuaysideError, Queue } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { defer, expectCode, setUp } from '../support/set-up.ts'
 

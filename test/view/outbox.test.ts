@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { encrypted } from '../../src/encryption/index.ts'
 import { Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Outbox, type OutboxOptions, type OutboxPayload } from '../../src/outbox/index.ts'
 import { type OutboxView, outboxView } from '../../src/view/index.ts'
 import { newKey } from '../encryption/keys.ts'

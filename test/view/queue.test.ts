@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Source, live } from '../../src/view/live.ts'
 import { Queue } from '../../src/index.ts'
-import { MemoryAdapter } from '../../src/memory.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
 import { queueView } from '../../src/view/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'

@@ -2,7 +2,7 @@ import { IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
 import { exercise } from '../../encryption/exercise.ts'
 import { newKey } from '../../encryption/keys.ts'
 import { encrypted } from '../../../src/encryption/index.ts'
-import { type Codec, Queue } from '../../../src/core.ts'
+import { type Codec, Queue } from '../../../src/core/index.ts'
 import { Outbox } from '../../../src/outbox/index.ts'
 
 /** Stores a text in each of the ways in which messages are stored. Without a codec, as it is. */

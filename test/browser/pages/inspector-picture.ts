@@ -1,6 +1,6 @@
 import '../../../inspector/index.ts'
 import { Queue } from '../../../src/index.ts'
-import { MemoryAdapter } from '../../../src/memory.ts'
+import { MemoryAdapter } from '../../../src/records/memory.ts'
 
 // A queue in the middle of an ordinary bad day, for the pictures of the documentation.
 

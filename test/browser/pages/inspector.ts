@@ -1,6 +1,6 @@
 import '../../../inspector/index.ts'
 import type { QuaysideInspector } from '../../../inspector/index.ts'
-import { MemoryAdapter } from '../../../src/memory.ts'
+import { MemoryAdapter } from '../../../src/records/memory.ts'
 import { Queue } from '../../../src/index.ts'
 import { drainSchedules, schedule } from '../../../src/schedule/index.ts'
 

@@ -1,6 +1,6 @@
 import { StrictMode, createElement, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { MemoryAdapter } from '../../../src/memory.ts'
+import { MemoryAdapter } from '../../../src/records/memory.ts'
 import { Queue } from '../../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../../src/outbox/index.ts'
 import { useOutbox, useQueue } from '../../../src/react/index.ts'

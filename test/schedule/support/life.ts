@@ -1,5 +1,5 @@
 import type { CaseClock } from '../../../src/conformance/clock.ts'
-import { Queue } from '../../../src/core.ts'
+import { Queue } from '../../../src/core/index.ts'
 import {
   type When,
   drainSchedules,

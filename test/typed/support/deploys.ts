@@ -1,5 +1,5 @@
 import type { CaseClock } from '../../../src/conformance/clock.ts'
-import { Queue } from '../../../src/core.ts'
+import { Queue } from '../../../src/core/index.ts'
 import type { StorageAdapter } from '../../../src/storage.ts'
 import { defineMessages, version } from '../../../src/typed/index.ts'
 

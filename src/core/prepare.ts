@@ -1,0 +1,98 @@
+import { byteLength, checkSize, checkText, invalid } from './check.ts'
+import { encode } from './codec.ts'
+import type { Context } from './context.ts'
+import type { MessageOptions } from './message-options.ts'
+import { validate } from './schema.ts'
+import type { Body, NewMessage } from '../storage.ts'
+
+const NO_OPTIONS: MessageOptions = {}
+
+/** Checks and encodes a message, before anything of it is stored. */
+export function prepare<T>(
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+): NewMessage | Promise<NewMessage> {
+  const { schema, codec, keepMs: usually } = context.options
+  if (options !== undefined) checkTogether(context, tried, options)
+  if (headers !== undefined) checkHeaders(context, tried, headers)
+  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, dedupeMs } =
+    options ?? NO_OPTIONS
+  const keepMs = (options?.keepMs ?? usually) || undefined
+  // Now, since its sender may change it later.
+  const kept = headers && Object.freeze({ ...headers })
+  const finish = (body: Body): NewMessage => {
+    checkBody(context, tried, body)
+    if (options === undefined && kept === undefined) return keepMs === undefined ? { body } : { body, keepMs }
+    const rest = { delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, keepMs, dedupeMs }
+    return { body, id, key, lane, headers: kept, ...rest }
+  }
+  const start = (): NewMessage | Promise<NewMessage> => {
+    const body = encode(tried, codec, payload)
+    return body instanceof Promise ? body.then(finish) : finish(body)
+  }
+  if (schema === undefined) return start()
+  // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
+  const checked = validate(tried, schema, payload)
+  if (!(checked instanceof Promise)) return start()
+  // Encoded before the schema has answered: until then its sender may change it.
+  const message = new Promise<NewMessage>((resolve) => resolve(start()))
+  // If the schema refuses it, nobody asks.
+  message.catch(() => undefined)
+  return checked.then(() => message)
+}
+
+/** What the options must be together, and what the storage can do. */
+function checkTogether<T>(context: Context<T>, tried: string, options: MessageOptions): void {
+  const {
+    id,
+    key,
+    lane,
+    delayMs = 0,
+    expiresInMs = Infinity,
+    replace,
+    maxDelayMs,
+    keepMs,
+    dedupeMs,
+  } = options
+  if (lane !== undefined) context.require(tried, 'lanes')
+  if (keepMs) context.require(tried, 'results')
+  if (key !== undefined) context.require(tried, 'orderingKeys')
+  if (id !== undefined && (key ?? lane) !== undefined) context.require(tried, 'idsWithKeys')
+  if (expiresInMs <= delayMs)
+    throw invalid(tried, `expiresInMs must be more than delayMs (${delayMs})`, expiresInMs)
+  if (replace || dedupeMs !== undefined) {
+    if (id === undefined) throw invalid(tried, 'replace and dedupeMs need an id', id)
+    context.require(tried, 'deduplication')
+  }
+  if (maxDelayMs === undefined) return
+  if (!replace || delayMs === 0) throw invalid(tried, 'maxDelayMs needs replace and delayMs', maxDelayMs)
+  if (maxDelayMs < delayMs)
+    throw invalid(tried, `maxDelayMs must not be less than delayMs (${delayMs})`, maxDelayMs)
+}
+
+function checkHeaders<T>(
+  context: Context<T>,
+  tried: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  let bytes = 0
+  for (const [name, value] of Object.entries(headers)) {
+    checkText(tried, `the header ${JSON.stringify(name)}`, value)
+    bytes += byteLength(name) + byteLength(value)
+  }
+  checkSize(tried, 'headers', 'bytes together', bytes, context.guarantees.maxHeaderBytes)
+}
+
+function checkBody<T>(context: Context<T>, tried: string, body: Body): void {
+  const { maxBodyBytes } = context.guarantees
+  // A UTF-16 unit is three bytes of UTF-8 at most, so most bodies need no exact count.
+  if (body.length * 3 <= maxBodyBytes) return
+  checkSize(tried, 'a payload', 'bytes once encoded', measure(body, byteLength), maxBodyBytes)
+}
+
+export function measure(body: Body, ofText: (text: string) => number): number {
+  return typeof body === 'string' ? ofText(body) : body.length
+}
