@@ -9,12 +9,13 @@ import { type Hint, MAX_ANSWER_BYTES } from '../storage.ts'
  * worker they run, and once one has resolved, every later one sees what it wrote.
  *
  * A store knows nothing of messages, leases or groups. It keeps rows: a table, a key, a value. Write it once, about a
- * hundred lines, and the segment engine brings everything else: see `adapters/memory.ts` for the smallest one.
+ * hundred lines, and the segment engine brings everything else. Where rows are bytes under bytes, {@link ByteStore} asks for less.
  */
 
 /**
- * The tables of one queue. A store that must declare its tables beforehand (IndexedDB) declares these. The letter says
- * what to expect of the values: `b`, they carry message bodies and may be megabytes, so keep them out of memory; `s`,
+ * The tables of one queue. A store that must declare its tables beforehand declares these. The keys of one table are all numbers,
+ * all strings, or all tuples, but for `ids`, which has numbers and strings; what stands under them is the engine's own, told in
+ * `rows.ts`. The letter says what to expect of the values: `b`, they carry message bodies and may be megabytes, so keep them out of memory; `s`,
  * they are small, and the rows of `state` are read and written by nearly every transaction.
  */
 export const TABLES = {
@@ -230,7 +231,10 @@ export interface TransactionalStore {
    * declares `listsQueues: false`.
    */
   queues?(): Promise<string[]>
-  /** Why nothing can be done with it any more. Who opens the store again in its place goes on with the leases that there are. */
+  /**
+   * Why nothing can be done with it any more. What was under way rejects with it, and is not done again; with the next verb the
+   * adapter opens another store in its place, which goes on with the leases that there are.
+   */
   readonly failure?: QuaysideError | undefined
   /** Ends every queue of this store. Verbs under way finish first; later ones reject with `CLOSED`. Twice is once. */
   close(): Promise<void>
