@@ -2,7 +2,7 @@
 // With --all (npm run test:all) the tests do much of what is random or repeated: see test/support/effort.ts.
 // The last line is the total of all tests; the exit code is 0 only if every step succeeded too.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advice, installPrograms } from './programs.mjs'
@@ -20,6 +20,8 @@ const failed = await staticSteps()
 if (!smoke()) failed.push('smoke')
 
 const folder = mkdtempSync(join(isFull ? tmpdir() : (memory() ?? tmpdir()), 'quayside-test-'))
+// PostgreSQL refuses to run as root: as somebody else it must get through to its folder.
+chmodSync(folder, 0o711)
 const file = join(folder, 'totals')
 const { status } = spawnSync('vitest', ['run', ...words], {
   stdio: 'inherit',

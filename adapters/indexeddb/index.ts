@@ -41,7 +41,7 @@ export class IndexedDBAdapter implements StorageAdapter {
    */
   constructor(options?: IndexedDBOptions)
   /** @internal How much one step does: less in tests. */
-  constructor(options: IndexedDBOptions | undefined, steps: Steps)
+  constructor(options: IndexedDBOptions | undefined, steps: Steps | undefined)
   constructor(options: IndexedDBOptions = {}, steps: Steps = STEPS) {
     check(options)
     this.#steps = steps

@@ -20,12 +20,12 @@ let script: string
 beforeAll(async () => void (script = await bundle('test/browser/pages/conformance.ts')))
 afterAll(closeShared)
 
-function suiteIn(open: OpenContext): () => RemoteSuite {
+function suiteIn(open: OpenContext, name: 'suite' | 'smallSteps' = 'suite'): () => RemoteSuite {
   let context: Context
-  beforeAll(async () => void (context = await open(script, 'suite')))
+  beforeAll(async () => void (context = await open(script, name)))
   afterAll(() => context?.close())
   const call = (verb: string, ...passed: readonly unknown[]): Promise<never> =>
-    context.call('suite', verb, ...passed) as Promise<never>
+    context.call(name, verb, ...passed) as Promise<never>
   return () => ({
     cases: () => call('cases'),
     run: (index) => call('run', index),
@@ -39,6 +39,12 @@ describe('in a Chromium page, on SQLite', () => {
   const name = 'indexeddb in a Chromium page, on SQLite'
   registerConformanceIn(name, declared, suite, { quick: 'core' })
   registerHistoriesIn(name, suite, { runs: { quick: 12, full: 300 }, maxSteps: 20, lanes: 4 })
+})
+
+describe('in a Chromium page, in small steps', () => {
+  const suite = suiteIn(chromiumPage, 'smallSteps')
+  const runs = { quick: 40, full: 1000 }
+  registerHistoriesIn('indexeddb in small steps', suite, { runs, maxSteps: 20, lanes: 4 })
 })
 
 describe.each([

@@ -1,5 +1,5 @@
 import { type IndexedDBOptions, IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
-import { type Steps, STEPS } from '../../../adapters/indexeddb/engine/book.ts'
+import type { Steps } from '../../../adapters/indexeddb/engine/book.ts'
 import type { ConformanceFactory } from '../../../src/conformance/index.ts'
 
 let databases = 0
@@ -7,7 +7,7 @@ let databases = 0
 /** Each storage in a database of its own. */
 export function factory(
   { durability }: Pick<IndexedDBOptions, 'durability'>,
-  steps: Steps = STEPS,
+  steps?: Steps,
 ): ConformanceFactory {
   return {
     guarantees: new IndexedDBAdapter({ durability }).guarantees,
