@@ -59,7 +59,7 @@ describe.each([
     const places = (text: string): number => raw.toString('latin1').split(text).length - 1
     expect(places('plain key')).toBeGreaterThan(0)
     expect(places('plain meta')).toBeGreaterThan(0)
-    expect(places('plain-diary-of-ada')).toBeGreaterThan(10)
+    expect(places('plain-diary-of-ada')).toBeGreaterThan(4)
     expect(places('secret-diary-of-ada')).toBe(0)
   })
 })
