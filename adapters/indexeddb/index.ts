@@ -67,6 +67,7 @@ export class IndexedDBAdapter implements StorageAdapter {
     }
   }
 
+  /** Is called by the queue, which gets its view of this storage. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closing !== undefined) throw closedError('open a queue', 'storage')
     const store = await this.#enter()
@@ -83,6 +84,7 @@ export class IndexedDBAdapter implements StorageAdapter {
 
   readonly #views: Set<View> = new Set()
 
+  /** The names of the queues that have anything, in order. */
   async queues(): Promise<string[]> {
     if (this.#closing !== undefined) throw closedError('list queues', 'storage')
     const store = await this.#enter()
@@ -99,6 +101,7 @@ export class IndexedDBAdapter implements StorageAdapter {
     }
   }
 
+  /** Ends every queue of this storage: verbs under way finish first, later ones reject with `CLOSED`. Twice is once. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
   }

@@ -1,3 +1,5 @@
+import { QuaysideError } from '../../src/errors.ts'
+import { damaged } from '../../src/segments/trust.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'
@@ -159,13 +161,29 @@ export class Database {
   }
 
   read<T>(body: (work: IDBTransaction) => Promise<T>): Promise<T> {
-    return this.connection.transact('readonly' satisfies Mode, 'relaxed', body)
+    return this.connection.transact('readonly' satisfies Mode, 'relaxed', this.#trusting(body))
   }
 
   change<T>(kind: Kind, body: (work: IDBTransaction) => Promise<T>, stores?: readonly string[]): Promise<T> {
     const { store, connection } = this
     return store.withRoom(kind, () =>
-      connection.transact('readwrite', store.durabilityOf(kind), body, stores),
+      connection.transact('readwrite', store.durabilityOf(kind), this.#trusting(body), stores),
     )
+  }
+
+  /**
+   * What a verb stumbles over has been written by somebody else: any page of the origin can. What the browser refuses, but for keys
+   * that are none, is another matter.
+   */
+  #trusting<T>(body: (work: IDBTransaction) => Promise<T>): (work: IDBTransaction) => Promise<T> {
+    return async (work) => {
+      try {
+        return await body(work)
+      } catch (error) {
+        const isOurs =
+          error instanceof QuaysideError || (error instanceof DOMException && error.name !== 'DataError')
+        throw isOurs ? error : damaged(this.queue, error)
+      }
+    }
   }
 }

@@ -157,22 +157,33 @@ export class View implements QueueStorage {
   }
 
   async purge(): Promise<void> {
-    await this.#change('purge', 'manage', clear)
-    await this.#tidy('purge')
+    try {
+      await this.#change('purge', 'manage', clear)
+      await this.#tidy('purge')
+    } catch (error) {
+      // Of what is not as it was written nothing can be kept, the groups neither.
+      if (!(error instanceof QuaysideError) || error.code !== 'CORRUPT') throw error
+      await this.delete()
+    }
   }
 
   async #tidy(tried: string): Promise<void> {
     while (await this.#change(tried, 'manage', (book) => tidy(book, this.#steps.atOnce)));
   }
 
+  /** Whatever is in it. */
   delete(): Promise<void> {
-    return this.#change('delete', 'manage', async (book) => {
-      const tail = await book.tail()
-      const { messages, rows } = book.rows
-      messages.clear()
-      rows.clear()
-      book.begin(newQueue(tail))
-    })
+    return this.#run('delete', () =>
+      this.#step('manage', async (rows) => {
+        // The browser tells the last number to whoever takes one.
+        const last = await rows.add({})
+        const book = this.#book(rows, undefined)
+        rows.messages.clear()
+        rows.rows.clear()
+        book.begin(newQueue(last))
+        return [book, undefined]
+      }),
+    )
   }
 
   watch(listener: (hint?: Hint) => void): () => void {

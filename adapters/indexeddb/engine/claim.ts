@@ -5,7 +5,7 @@ import {
   type Delivery,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, hasReady, idOf } from './book.ts'
+import { type Book, hasReady, idOf, lengthOf, sure } from './book.ts'
 import { holdsOfGroup, isProbe, letsGo, probe } from './holds.ts'
 import { die, keyOf, keyRow, leaseReceipt, move, newPlace, occupy, stops } from './places.ts'
 import type { Flow, Group, Lane, Message, Place } from './records.ts'
@@ -141,7 +141,11 @@ class Taking {
     const book = this.#book
     const group = this.#group
     const message = await book.peek(flow, budget, this.#request.limit + 1)
-    if (message === undefined) return false
+    if (message === undefined) {
+      // In a lane it is known how much comes.
+      if (flow !== group.flow && flow.ahead > 0 && budget.left > 0) sure(message)
+      return false
+    }
     const { n, key, x = Infinity } = message
     flow.cursor = n + 1
     book.touch()
@@ -212,7 +216,7 @@ class Taking {
     flow: Flow,
   ): void {
     const { attempt, error } = place
-    this.bytes += body.length
+    this.bytes += lengthOf(body)
     this.#places.push(place)
     this.deliveries.push({
       receipt: '',

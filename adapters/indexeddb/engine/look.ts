@@ -7,7 +7,7 @@ import {
   type Page,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, idOf, sortable } from './book.ts'
+import { type Book, idOf, lengthOf, sortable } from './book.ts'
 import { holdsOfLane, tell } from './holds.ts'
 import { keptOf } from './places.ts'
 import type { Flow, Group, Hold, Kept, Lane, Lease, Message, Place } from './records.ts'
@@ -50,7 +50,7 @@ export async function list(book: Book, query: ListQuery): Promise<Page> {
       return { messages, cursor: shown }
     shown = ids === undefined ? cursorOf(one) : `0,${count}`
     messages.push(listed)
-    bytes += listed.body.length
+    bytes += lengthOf(listed.body)
   }
   return { messages }
 }

@@ -15,15 +15,24 @@ interface PackedLease extends Row {
 
 type PackedPlace = readonly [n: number, attempt: number, rest?: Partial<Place>]
 
-const GROUP = Object.keys(newGroup('', 0, '', 0, 0))
-const QUEUE = Object.keys(newQueue(0))
+const GROUP = newGroup('', 0, '', 0, 0)
+const QUEUE = newQueue(0)
 
-function valuesOf(names: readonly string[], of: object): unknown[] {
-  return names.map((name) => (of as Record<string, unknown>)[name])
+function valuesOf(model: object, of: object): unknown[] {
+  return Object.keys(model).map((name) => (of as Record<string, unknown>)[name])
 }
 
-function objectOf<T>(names: readonly string[], values: readonly unknown[]): T {
-  return Object.fromEntries(names.map((name, i) => [name, values[i]])) as T
+/** Of what else than numbers, texts, lists and so on stands in the place of one, nothing can be made. */
+function objectOf<T>(model: object, values: readonly unknown[]): T {
+  return Object.fromEntries(
+    Object.entries(model).map(([name, like], i) => {
+      const value = values[i]
+      const isLike =
+        like === undefined || (typeof value === typeof like && Array.isArray(value) === Array.isArray(like))
+      if (!isLike || Number.isNaN(value)) throw new TypeError(`${name} is no ${typeof like}`)
+      return [name, value]
+    }),
+  ) as T
 }
 
 export function packQueue(queue: Queue): PackedQueue {

@@ -1,5 +1,5 @@
 import type { Book, Known } from './book.ts'
-import { ending, hasReady } from './book.ts'
+import { ending, hasReady, sure } from './book.ts'
 import { endHold } from './holds.ts'
 import { die, forgetLetter, leaseReceipt, move, newPlace } from './places.ts'
 import type { Flow, Group, Hold, Kept, Lease, Message, Place } from './records.ts'
@@ -31,6 +31,12 @@ interface Budget {
   left: number
 }
 
+/** When something comes next of which all that was due is done: what still is would be so for ever. */
+function later({ now }: Book, time: number | undefined): number {
+  if (time !== undefined && !(time > now)) throw new TypeError('what is due cannot be done')
+  return time ?? Infinity
+}
+
 /** Delayed messages take their places. */
 async function enterDue(book: Book, budget: Budget): Promise<boolean> {
   const { q, now } = book
@@ -44,7 +50,7 @@ async function enterDue(book: Book, budget: Budget): Promise<boolean> {
     await enter(book, message)
   }
   const [next] = await book.messages(IDBKeyRange.lowerBound([-Infinity]), 1, 'd')
-  q.due = next?.d ?? Infinity
+  q.due = later(book, next?.d)
   book.touch()
   return false
 }
@@ -127,7 +133,7 @@ async function endHolds(book: Book, budget: Budget): Promise<boolean> {
     await endHold(book, held)
   }
   const [next] = await book.line<Hold>(under(['h']), 1)
-  q.holdEnds = Math.min(next?.order ?? Infinity, ...q.holds.map(({ order }) => order))
+  q.holdEnds = Math.min(later(book, next?.order), ...q.holds.map(({ order }) => order))
   book.touch()
   return false
 }
@@ -139,8 +145,9 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
   for (;;) {
     const [row] = await book.line<Lease>(IDBKeyRange.bound([g, 'u'], [g, 'u', now, []]), 1)
     if (row === undefined) break
-    for (const place of row.places.slice()) {
-      if (place.order! > now) continue
+    const due = row.places.filter(({ order }) => order! <= now)
+    sure(due[0])
+    for (const place of due) {
       if (budget.left-- <= 0) return true
       const receipt = leaseReceipt(group, row, place)
       if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', place.error, group)
@@ -207,7 +214,7 @@ async function endKept(book: Book, group: Group, budget: Budget): Promise<boolea
     else await forgetLetter(book, group, one)
   }
   const [next] = await book.line<Place | Kept>(under([g, 'e']), 1)
-  group.ends = next?.end ?? Infinity
+  group.ends = later(book, next?.end)
   book.touch()
   return false
 }
@@ -280,7 +287,7 @@ async function forget(book: Book, budget: Budget): Promise<boolean> {
     await book.forget(known)
   }
   const [next] = await book.line<Known>(under(['K']), 1)
-  q.forgets = next?.until ?? Infinity
+  q.forgets = later(book, next?.until)
   book.touch()
   return false
 }
