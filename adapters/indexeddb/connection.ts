@@ -132,7 +132,7 @@ export class Connection {
     body: Body<T>,
     stores: readonly string[],
   ): Promise<T> {
-    const { timeoutMs } = this.#options
+    const { timeoutMs, schema } = this.#options
     const startedAt = performance.now()
     // Whether a try before this one may have been stored, although it was said to have failed.
     let inDoubt = false
@@ -144,8 +144,10 @@ export class Connection {
         return await this.#once(unwrap(database).transaction([...stores], mode, { durability }), body)
       } catch (error) {
         if (database === undefined || isTimeout(error)) {
-          const mayPass = this.#wasOpen || !isOver(FIRST_OPEN_MS)
-          if (isOver(timeoutMs) || !mayPass || !isPassing(error as Error, this.#wasOpen))
+          // The first database of all shows whether the browser lets anybody store anything.
+          const works = this.#wasOpen || !schema.isFirst
+          const mayPass = works || !isOver(FIRST_OPEN_MS)
+          if (isOver(timeoutMs) || !mayPass || !isPassing(error as Error, works))
             throw inDoubt ? failed(error) : error
           await pause(pauseMs)
           continue
