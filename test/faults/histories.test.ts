@@ -33,8 +33,10 @@ function expectKept(adapter: string, result: FaultReport, fault = 'every Nth ope
     violations: violations.length,
   })
   expect(violations.slice(0, 3).join('\n\n')).toBe('')
-  expect(sent).toBeGreaterThan(histories * 10)
-  expect(faults).toBeGreaterThan(histories * 3)
+  // A few, each time others, may happen to be quiet.
+  const [messages, each] = effort({ quick: [3, 0], full: [10, 3] })
+  expect(sent).toBeGreaterThan(histories * messages)
+  expect(faults).toBeGreaterThan(histories * each)
 }
 
 const options = (share: number): FaultOptions => ({
