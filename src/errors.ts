@@ -73,6 +73,31 @@ export function unsupported(tried: string): Promise<never> {
   return Promise.reject(new QuaysideError('UNSUPPORTED', `${tried}: this storage cannot do that`))
 }
 
+interface Retained {
+  readonly messages: number
+  readonly bytes: number
+}
+
+interface Limits {
+  readonly maxMessages: number
+  readonly maxBytes: number
+}
+
+/** Lets no append through that makes a queue longer than it may be. `retained` counts what it would store. */
+export function keepWithin(
+  queue: string,
+  { messages, bytes }: Retained,
+  { maxMessages, maxBytes }: Limits,
+): void {
+  if (messages <= maxMessages && bytes <= maxBytes) return
+  const [what, count, most] =
+    messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
+  throw new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `append: with these messages the queue ${JSON.stringify(queue)} would retain ${count} ${what}, and its limit is ${most}. Nothing was stored; consume some first, or raise the limit`,
+  )
+}
+
 /** How much of an error text is kept with a message. */
 const MAX_ERROR_LENGTH = 4096
 

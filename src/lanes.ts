@@ -69,6 +69,31 @@ export function limitsOf(rules: LaneRules, lane: string): LaneLimits {
   return found
 }
 
+/** What an engine knows of the bucket of a lane in a group: see {@link LaneRate}. */
+export interface Bucket {
+  full: number
+  /** Since when it has waited for a token; 0: it does not. */
+  waits: number
+  /** Time has let the lane go. */
+  woken: boolean
+}
+
+/** When a bucket has a token. Where time has let its lane go, what another rate charged is forgotten. */
+export function tokenAt(bucket: Bucket, { count, perMs, burst = count }: LaneRate, now: number): number {
+  const each = perMs / count
+  const hasWaited = bucket.waits > 0 && bucket.waits + MAX_REST_MS <= now
+  if (hasWaited || bucket.woken) bucket.full = Math.min(bucket.full, now + burst * each)
+  if (hasWaited) bucket.waits = now
+  return bucket.full - (burst - 1) * each
+}
+
+/** A message of the lane was delivered. */
+export function takeToken(bucket: Bucket, { count, perMs }: LaneRate, now: number): void {
+  const each = perMs / count
+  bucket.full = Math.max(bucket.full, bucket.waits > 0 ? now - each : now) + each
+  bucket.waits = 0
+}
+
 /**
  * Where a hold acts: on a lane of a group, on a lane in all groups (no `group`), on a group as a whole (no `lane`), or on
  * the queue (neither). Each of these places has one hold or none, and knows nothing of the others: what is held at several

@@ -691,3 +691,12 @@ export const MAX_DATA_BYTES = 4096
 
 /** The most holds that an answer of `stats` tells. */
 export const MAX_HOLDS = 100
+
+/** What a delivery failed with that nobody settled before its lease ended. */
+export const LEASE_LOST = 'the lease ended before the delivery was settled'
+
+/** Why a message is parked whose key has a dead letter before it: see `parksNext` of {@link ClaimRequest}. */
+export const BEHIND_DEAD = 'behind a dead letter'
+
+/** With a filter, nobody need look again sooner than that for what other lanes have, in ms. */
+export const FILTERED_MS = 20

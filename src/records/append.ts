@@ -1,4 +1,4 @@
-import { QuaysideError } from '../errors.ts'
+import { keepWithin } from '../errors.ts'
 import type { AppendOptions, AppendResult, NewMessage } from '../storage.ts'
 import { type Book, delayedId, madeId, placeIn, sizeOf } from './book.ts'
 import { drop, forgetKept, goOn } from './places.ts'
@@ -193,11 +193,5 @@ function checkLimits(
     0,
   )
   const bytes = book.bytes + added
-  if (messages <= maxMessages && bytes <= maxBytes) return
-  const [what, count, most] =
-    messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
-  throw new QuaysideError(
-    'QUOTA_EXCEEDED',
-    `append: with these messages the queue ${JSON.stringify(name)} would retain ${count} ${what}, and its limit is ${most}. Nothing was stored; consume some first, or raise the limit`,
-  )
+  keepWithin(name, { messages, bytes }, { maxMessages, maxBytes })
 }

@@ -3,6 +3,8 @@ import {
   type ClaimRequest,
   type ClaimResult,
   type Delivery,
+  FILTERED_MS,
+  LEASE_LOST,
   MAX_ANSWER_BYTES,
 } from '../storage.ts'
 import { type Book, hasReady, idOf, placeIn } from './book.ts'
@@ -12,11 +14,6 @@ import { type Flow, type Group, type Places, Place } from './records.ts'
 import { receiptOf, settle } from './settle.ts'
 import { passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
-
-/** With a filter, nobody looks again sooner than that for what other lanes have. */
-const FILTERED_MS = 20
-
-const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
 export function claim(book: Book, request: ClaimRequest): ClaimResult {

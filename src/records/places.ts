@@ -1,4 +1,4 @@
-import type { DeadReason, DeadSettlement, Outcome } from '../storage.ts'
+import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../storage.ts'
 import { type Book, idOf, isAhead, isLinked, isOpen, sizeOf } from './book.ts'
 import { Line, byOrder } from './line.ts'
 import { freeProbed } from './holds.ts'
@@ -11,9 +11,6 @@ import {
   type State,
   Place,
 } from './records.ts'
-
-/** Why the next of a key is parked. */
-const BEHIND = 'behind a dead letter'
 
 function newLine(): Places {
   return new Line(byOrder)
@@ -156,7 +153,7 @@ export function stops(book: Book, place: Place): boolean {
   if (letter === undefined || letter.message.order > message.order || place.more?.expires === Infinity)
     return false
   flow.stops!.delete(key!)
-  park(book, place, BEHIND)
+  park(book, place, BEHIND_DEAD)
   place.more!.behind = letter
   moreOf(letter).stopped = place
   return true

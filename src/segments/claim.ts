@@ -1,4 +1,4 @@
-import type { ClaimRequest, ClaimResult, Delivery } from '../storage.ts'
+import { type ClaimRequest, type ClaimResult, type Delivery, LEASE_LOST } from '../storage.ts'
 import { partOf } from './group.ts'
 import { join } from './joining.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
@@ -31,8 +31,6 @@ const DUE_AT_ONCE = 64
 const SEGMENTS_AT_ONCE = 16
 
 const BEFORE_ALL: number = -(2 ** 49)
-
-const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {

@@ -1,5 +1,5 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
-import { QuaysideError } from '../errors.ts'
+import { QuaysideError, keepWithin } from '../errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -494,13 +494,7 @@ function keepLimits(
   // They count what they have now.
   finishLanes(work)
   const { messages, bytes } = retained(work)
-  if (messages <= maxMessages && bytes <= maxBytes) return
-  const [what, count, most] =
-    messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
-  throw new QuaysideError(
-    'QUOTA_EXCEEDED',
-    `append: with these messages the queue ${JSON.stringify(work.name)} would retain ${count} ${what}, and its limit is ${most}. Nothing was stored; consume some first, or raise the limit`,
-  )
+  keepWithin(work.name, { messages, bytes }, { maxMessages, maxBytes })
 }
 
 /** Puts the rows that changed, and says what has finished. */

@@ -11,11 +11,9 @@ import {
   STOPS,
   WAITS,
 } from './rows.ts'
+import { BEHIND_DEAD } from '../storage.ts'
 import type { Key } from './store.ts'
 import { type Group, type Head, reapAt } from './work.ts'
-
-/** Why the next of a key is parked. */
-const BEHIND = 'behind a dead letter'
 
 /** The key of the row in `side` of a message, or of the head of its ordering key. */
 export function sideKey(group: Group, seq: number, key: string | undefined): Key {
@@ -125,7 +123,7 @@ export function parkBehind(group: Group, key: string, seq: number, message: Stor
   // Its time is over, and it has yet to be deleted.
   if ((work.tx.get<DeadRow>('dead', [name, behind])?.until ?? Infinity) <= now) return false
   const where = row === undefined ? { message } : { row }
-  park(group, key, { seq, attempt: 0, ...where }, message, BEHIND, { behind })
+  park(group, key, { seq, attempt: 0, ...where }, message, BEHIND_DEAD, { behind })
   return true
 }
 

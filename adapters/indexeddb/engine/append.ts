@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../../src/errors.ts'
+import { keepWithin } from '../../../src/errors.ts'
 import type { AppendOptions, AppendResult, NewMessage } from '../../../src/storage.ts'
 import { type Book, IDS, ending, idOf, keepsOf, madeId, sizeOf, sortable } from './book.ts'
 import { drop, goOn, keptOf, write } from './places.ts'
@@ -302,11 +302,5 @@ async function checkLimits(
   )
   const messages = news.length + (await openIn(book, isJoined))
   const bytes = (await weigh(book)) + news.reduce((sum, draft) => sum + sizeOf(draft), 0)
-  if (messages <= maxMessages && bytes <= maxBytes) return
-  const [what, count, most] =
-    messages > maxMessages ? ['messages', messages, maxMessages] : ['bytes', bytes, maxBytes]
-  throw new QuaysideError(
-    'QUOTA_EXCEEDED',
-    `append: with these messages the queue ${JSON.stringify(name)} would retain ${count} ${what}, and its limit is ${most}. Nothing was stored; consume some first, or raise the limit`,
-  )
+  keepWithin(name, { messages, bytes }, { maxMessages, maxBytes })
 }

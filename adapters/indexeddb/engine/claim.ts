@@ -3,6 +3,8 @@ import {
   type ClaimRequest,
   type ClaimResult,
   type Delivery,
+  FILTERED_MS,
+  LEASE_LOST,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
 import { type Book, hasReady, idOf, lengthOf, sure } from './book.ts'
@@ -13,11 +15,6 @@ import type { Key } from './rows.ts'
 import { settle } from './settle.ts'
 import { findNext, passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
-
-/** With a filter, nobody looks again sooner than that for what other lanes have. */
-const FILTERED_MS = 20
-
-const LEASE_LOST = 'the lease ended before the delivery was settled'
 
 /** Leases messages to a consumer. */
 export async function claim(

@@ -15,17 +15,20 @@ interface PackedLease extends Row {
 
 type PackedPlace = readonly [n: number, attempt: number, rest?: Partial<Place>]
 
-const GROUP = newGroup('', 0, '', 0, 0)
-const QUEUE = newQueue(0)
+/** The names of what is stored, and something like each. */
+type Model = readonly (readonly [name: string, like: unknown])[]
 
-function valuesOf(model: object, of: object): unknown[] {
-  return Object.keys(model).map((name) => (of as Record<string, unknown>)[name])
+const GROUP: Model = Object.entries(newGroup('', 0, '', 0, 0))
+const QUEUE: Model = Object.entries(newQueue(0))
+
+function valuesOf(model: Model, of: object): unknown[] {
+  return model.map(([name]) => (of as Record<string, unknown>)[name])
 }
 
 /** Of what else than numbers, texts, lists and so on stands in the place of one, nothing can be made. */
-function objectOf<T>(model: object, values: readonly unknown[]): T {
+function objectOf<T>(model: Model, values: readonly unknown[]): T {
   return Object.fromEntries(
-    Object.entries(model).map(([name, like], i) => {
+    model.map(([name, like], i) => {
       const value = values[i]
       const isLike =
         like === undefined || (typeof value === typeof like && Array.isArray(value) === Array.isArray(like))
@@ -50,13 +53,14 @@ export function unpackQueue(packed: PackedQueue | undefined): Queue {
 /** A row as it is stored. */
 export function packRow(row: Row): object {
   if (row.k[0] !== 'l') return stripped(row)
-  const { k, lines, places } = row as Lease
-  return { k, lines, v: places.map((place) => packPlace(place, endOf(row))) }
+  const { k, places } = row as Lease
+  const end = endOf(row as Lease)
+  return { k, lines: [[k[1], 'u', end]], v: places.map((place) => packPlace(place, end)) }
 }
 
-/** When the first of a lease ends, and most others with it. */
-function endOf({ lines }: Row): number {
-  return lines![0]![2] as number
+/** When the first of a lease ends, by which it stands in line; most others end with it. */
+export function endOf({ places }: Lease): number {
+  return Math.min(...places.map(({ order }) => order!))
 }
 
 function packPlace(
@@ -72,11 +76,12 @@ function stripped(row: object): object {
 }
 
 export function unpackRow(row: Row): Row {
-  const { k } = row
+  const { k, lines } = row
   if (k[0] !== 'l') return row
+  const end = lines![0]![2] as number
   const places = (row as PackedLease).v.map(([n, attempt, rest]): Place => {
-    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: endOf(row), ...rest }
+    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: end, ...rest }
   })
-  const lease: Lease = { k, lines: row.lines, places }
+  const lease: Lease = { k, places }
   return lease
 }

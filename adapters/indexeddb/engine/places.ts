@@ -1,11 +1,8 @@
-import type { DeadReason, DeadSettlement, Outcome } from '../../../src/storage.ts'
+import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../../../src/storage.ts'
 import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
 import { freeProbed, probeLives } from './holds.ts'
 import type { Group, Kept, KeyRow, Lease, Message, Place, State } from './records.ts'
 import type { Key } from './rows.ts'
-
-/** Why the next of a key is parked. */
-const BEHIND = 'behind a dead letter'
 
 /** The most places of one row. */
 const MOST = 128
@@ -109,13 +106,6 @@ function join(book: Book, group: Group, place: Place, row: Lease, until: number)
   row.places.push(place)
   book.leaseOf.set(place, row)
   book.dueAt(group, until)
-  setLease(book, row)
-}
-
-/** Writes a lease, and by which time it is to be looked at. */
-function setLease(book: Book, row: Lease): void {
-  const { k, places } = row
-  row.lines = [[k[1]!, 'u', Math.min(...places.map(({ order }) => order!))]]
   book.set(row)
 }
 
@@ -125,7 +115,7 @@ export async function extendLease(book: Book, group: Group, place: Place, until:
     group.isEarly = true
     place.order = until
     book.dueAt(group, until)
-    setLease(book, book.leaseOf.get(place)!)
+    book.set(book.leaseOf.get(place)!)
     book.changed = true
     return
   }
@@ -147,7 +137,7 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
     if (row.places.length === 0) {
       book.remove(row.k)
       if (book.open.get(group.g) === row) book.open.delete(group.g)
-    } else setLease(book, row)
+    } else book.set(row)
     book.leaseOf.delete(place)
     await probeLives(book, group, place, false)
   } else if (to === 'leased' || to === undefined) book.remove(place.k)
@@ -229,7 +219,7 @@ export async function stops(book: Book, group: Group, place: Place): Promise<boo
   place.behind = letter.n
   letter.stopped = place.n
   book.set(letter)
-  await park(book, group, place, BEHIND)
+  await park(book, group, place, BEHIND_DEAD)
   return true
 }
 

@@ -1,6 +1,7 @@
 import type { Book, Known } from './book.ts'
 import { ending, hasReady, sure } from './book.ts'
 import { endHold } from './holds.ts'
+import { endOf } from './pack.ts'
 import { die, forgetLetter, leaseReceipt, move, newPlace } from './places.ts'
 import type { Flow, Group, Hold, Kept, Lease, Message, Place } from './records.ts'
 import { under } from './rows.ts'
@@ -195,7 +196,7 @@ export async function findNext(book: Book, group: Group): Promise<void> {
     book.line<Flow>(under([g, 't']), 1),
   ])
   group.next = Math.min(
-    (lease?.lines![0]![2] ?? Infinity) as number,
+    lease === undefined ? Infinity : endOf(lease),
     retry?.order ?? Infinity,
     flow?.order ?? Infinity,
   )

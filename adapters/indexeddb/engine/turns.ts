@@ -1,4 +1,11 @@
-import { type LaneLimits, type LaneRate, type LaneRules, MAX_REST_MS, limitsOf } from '../../../src/lanes.ts'
+import {
+  type LaneLimits,
+  type LaneRules,
+  MAX_REST_MS,
+  limitsOf,
+  takeToken,
+  tokenAt,
+} from '../../../src/lanes.ts'
 import type { ClaimRequest } from '../../../src/storage.ts'
 import { type Book, hasReady, sortable } from './book.ts'
 import { holdsOfLane, letsGo } from './holds.ts'
@@ -84,7 +91,10 @@ export class Turns {
       turn.left = weight
     }
     turn.left--
-    if (rate !== undefined) this.#charge(flow, rate)
+    if (rate !== undefined) {
+      takeToken(flow, rate, this.#book.now)
+      this.#book.setFlow(this.#group, flow)
+    }
     if (this.#only === undefined) {
       this.#group.turn = turn
       this.#book.touch()
@@ -176,24 +186,6 @@ export class Turns {
     book.setFlow(this.#group, flow)
     return false
   }
-
-  #charge(flow: Flow, rate: LaneRate): void {
-    const { count, perMs } = rate
-    const { now } = this.#book
-    const each = perMs / count
-    flow.full = Math.max(flow.full, flow.waits > 0 ? now - each : now) + each
-    flow.waits = 0
-    this.#book.setFlow(this.#group, flow)
-  }
-}
-
-/** When a lane has a token. Where time has let it go, what another rate charged is forgotten. */
-function tokenAt(flow: Flow, { count, perMs, burst = count }: LaneRate, now: number): number {
-  const each = perMs / count
-  const hasWaited = flow.waits > 0 && flow.waits + MAX_REST_MS <= now
-  if (hasWaited || flow.woken) flow.full = Math.min(flow.full, now + burst * each)
-  if (hasWaited) flow.waits = now
-  return flow.full - (burst - 1) * each
 }
 
 function turnOf({ g }: Group, position: string | undefined): Turn {
