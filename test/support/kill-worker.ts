@@ -14,7 +14,7 @@ import { type Message, QuaysideError, Queue, type StorageAdapter } from '../../s
 export async function workUntilKilled(
   storage: StorageAdapter,
   [log = '', leaseMs = '', first = '']: readonly string[],
-  outage: (error: unknown) => Promise<void> = (error) => Promise.reject(error),
+  outage: (error: unknown) => Promise<void> = fail,
 ): Promise<void> {
   const ledger = openSync(log, 'a')
   const say = (...lines: readonly string[]): void => {
@@ -65,4 +65,8 @@ export async function workUntilKilled(
     say(`e ${String(error)}`)
     throw error
   }
+}
+
+function fail(error: unknown): Promise<never> {
+  return Promise.reject(error)
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import type { Queue } from '../../src/index.ts'
 import { KillLedger } from './kill-ledger.ts'
 import { luck } from './luck.ts'
@@ -11,7 +11,7 @@ import { luck } from './luck.ts'
 const LEASE_MS = 1000
 
 export interface KillOptions {
-  /** How long a process may take until it has done something, in ms. @defaultValue what the tests have */
+  /** How long a process may take until it has done something, in ms. @defaultValue 45,000 */
   readonly patienceMs?: number
 }
 
@@ -20,13 +20,13 @@ export class KilledProcesses {
   readonly random: () => number = luck()
   readonly #script: string
   readonly #target: string
-  readonly #patienceMs: number | undefined
+  readonly #patienceMs: number
   readonly #directory: string = mkdtempSync(join(tmpdir(), 'quayside-kill-'))
   readonly #running: { readonly number: number; readonly child: ChildProcess }[]
   #started = 0
 
   /** @param script Is given the target, and then the words of `workUntilKilled`. */
-  constructor(script: string, target: string, count: number, { patienceMs }: KillOptions = {}) {
+  constructor(script: string, target: string, count: number, { patienceMs = 45_000 }: KillOptions = {}) {
     this.#script = script
     this.#target = target
     this.#patienceMs = patienceMs
@@ -40,8 +40,10 @@ export class KilledProcesses {
   #start(): { readonly number: number; readonly child: ChildProcess } {
     const number = ++this.#started
     const words = [this.#target, this.#log(number), `${LEASE_MS}`, `${number * 1_000_000}`]
-    const stdio = ['ignore', 'ignore', 'inherit'] as const
-    return { number, child: spawn(process.execPath, [this.#script, ...words], { stdio: [...stdio] }) }
+    return {
+      number,
+      child: spawn(process.execPath, [this.#script, ...words], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    }
   }
 
   #log(number: number): string {
@@ -59,10 +61,8 @@ export class KilledProcesses {
 
   /** Resolves when it has done something. */
   async busy(place: number, since = 20): Promise<void> {
-    const timeout = this.#patienceMs
-    await expect
-      .poll(() => this.lines(place), { interval: 5, ...(timeout !== undefined && { timeout }) })
-      .toBeGreaterThan(since)
+    const options = { interval: 5, timeout: this.#patienceMs }
+    await vi.waitUntil(() => this.lines(place) > since, options)
   }
 
   async kill(place: number): Promise<void> {

@@ -1,15 +1,7 @@
 import { fdatasync, fdatasyncSync, openSync, closeSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { newFolder, removeFolder } from '../folders.ts'
-import {
-  type Contestant,
-  type Options,
-  type Running,
-  atLeast,
-  compete,
-  heading,
-  printRates,
-} from '../harness.ts'
+import { inFolder } from '../in-folder.ts'
+import { type Contestant, type Options, atLeast, compete, heading, printRates } from '../harness.ts'
 import { type Order, order, orders, read } from '../payload.ts'
 import type * as OwnModule from '../quayside.ts'
 import { Finished } from '../peers/finished.ts'
@@ -31,31 +23,6 @@ const REASONS = { [SQLITE]: LESS, [RELAXED]: LESS }
 let n = 0
 
 type Own = typeof OwnModule
-
-/** A contestant that works in a folder of its own. */
-function inFolder(
-  name: string,
-  role: Contestant['role'],
-  start: (folder: string) => Running | Promise<Running>,
-  about?: string,
-): Contestant {
-  return {
-    name,
-    role,
-    ...(about !== undefined && { about }),
-    async setup() {
-      const folder = newFolder()
-      const running = await start(folder)
-      return {
-        step: () => running.step(),
-        async close() {
-          await running.close?.()
-          removeFolder(folder)
-        },
-      }
-    },
-  }
-}
 
 function open(own: Own, folder: string) {
   const storage = new own.NodeFsAdapter(folder, { durability: 'fsync' })

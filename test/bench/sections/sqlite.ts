@@ -1,17 +1,7 @@
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../folders.ts'
-import {
-  type Contestant,
-  type Options,
-  type Running,
-  atLeast,
-  atMost,
-  compete,
-  heading,
-  median,
-  print,
-  printRates,
-} from '../harness.ts'
+import { inFolder } from '../in-folder.ts'
+import { type Options, atLeast, atMost, compete, heading, median, print, printRates } from '../harness.ts'
 import { type Order, orders, read } from '../payload.ts'
 import { SqliteQueue } from '../peers/sqlite.ts'
 import type * as OwnModule from '../quayside.ts'
@@ -27,28 +17,6 @@ const OPENINGS = 5
 let n = 0
 
 type Own = typeof OwnModule
-
-function inFolder(
-  name: string,
-  role: Contestant['role'],
-  start: (folder: string) => Running | Promise<Running>,
-): Contestant {
-  return {
-    name,
-    role,
-    async setup() {
-      const folder = newFolder()
-      const running = await start(folder)
-      return {
-        step: () => running.step(),
-        async close() {
-          await running.close?.()
-          removeFolder(folder)
-        },
-      }
-    },
-  }
-}
 
 function open(own: Own, folder: string) {
   const storage = new own.SQLiteAdapter(join(folder, 'app.db'))
