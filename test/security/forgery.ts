@@ -1,0 +1,102 @@
+import { type Consumer, Queue, type QueueOptions, QuaysideError } from '../../src/index.ts'
+import { pick, randomFrom } from '../fs/history.ts'
+
+/** What may stand in the place of anything. */
+export const GARBAGE: readonly unknown[] = [
+  null,
+  0,
+  -1,
+  Number.NaN,
+  1e9,
+  '',
+  'x',
+  '__proto__',
+  true,
+  [],
+  {},
+  [null],
+  { bodies: 5 },
+  { first: 'x' },
+  new Uint8Array(3),
+  [1, 2, 3],
+]
+
+/** A value with some part of it exchanged for garbage, or all. */
+function forge(random: () => number, value: unknown, garbage: readonly unknown[]): unknown {
+  if (value === null || typeof value !== 'object' || random() < 0.25) return pick(random, garbage)
+  const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>
+  const names = Object.keys(copy)
+  if (names.length === 0) return pick(random, garbage)
+  const name = pick(random, names)
+  if (random() < 0.2) delete copy[name]
+  else copy[name] = forge(random, copy[name], garbage)
+  return copy
+}
+
+/** One row of the queue `q`. */
+export interface ForgedRow {
+  /** What it is, for who reads of it. */
+  readonly name: string
+  readonly value: unknown
+  /** Writes something else in its place, unless the storage takes no such row. */
+  put(value: unknown): Promise<void>
+}
+
+/** A storage, time that can be moved, and the rows as somebody else finds them. */
+export interface Scene extends Pick<QueueOptions<unknown>, 'storage' | 'clock'> {
+  readonly garbage: readonly unknown[]
+  jump(ms: number): void
+  /** Has the queue have rows of every kind, whatever its consumer has at work. */
+  populate(queue: Queue, consumer: Consumer<unknown>): Promise<void>
+  rows(): Promise<readonly ForgedRow[]>
+}
+
+/** A queue of which one row is forged. Answers with what became of its consumer. */
+export async function meetForgery(seed: number, scene: Scene): Promise<string> {
+  const { storage, clock, garbage, jump } = scene
+  const random = randomFrom(seed)
+  const queue = new Queue<unknown>('q', { storage, clock })
+  const other = new Queue<string>('other', { storage, clock })
+  const producer = queue.createProducer()
+  const consumer = queue.createConsumer('g')
+  await consumer.join()
+  await scene.populate(queue, consumer)
+  await other.createProducer().send('untouched')
+
+  const row = pick(random, await scene.rows())
+  await row.put(forge(random, row.value, garbage))
+
+  let end = 'goes on'
+  try {
+    for (let round = 0; round < 4; round++) {
+      jump(20_000)
+      await consumer.drain(() => undefined, { concurrency: 5 })
+    }
+    await queue.stats()
+    await queue.list({ group: 'g' })
+    await queue.deadLetters('g').list()
+    await producer.send('after')
+    let after = false
+    await consumer.drain(({ payload }) => void (after ||= payload === 'after'))
+    if (!after) end = `stands still, ${row.name}`
+  } catch (error) {
+    end = error instanceof QuaysideError ? error.code : `throws ${String(error)}, ${row.name}`
+  }
+  try {
+    await queue.purge()
+    await consumer.join()
+    await producer.send('anew')
+    const seen: unknown[] = []
+    await consumer.drain(({ payload }) => void seen.push(payload))
+    const { messages } = await queue.stats()
+    if (seen.join() !== 'anew' || messages !== 0) end = `not repaired, ${row.name} ${seen.join()} ${messages}`
+    await queue.delete()
+  } catch (error) {
+    end = `not repaired, ${row.name}, ${String(error)}`
+  }
+  const untouched = await other.createConsumer().receive()
+  if (untouched?.payload !== 'untouched') end = `other queues are hurt, ${row.name}`
+  await queue.close()
+  await other.close()
+  return end
+}
