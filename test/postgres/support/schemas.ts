@@ -8,6 +8,8 @@ export class Schemas {
 
   constructor(url: string) {
     this.#pool = new Pool({ connectionString: url, max: 4 })
+    // Connections that rest are cut when the server ends, which is before whoever has these schemas does.
+    this.#pool.on('error', () => undefined)
   }
 
   take(): string {
