@@ -38,14 +38,17 @@ export const QUEUE: Schema = {
   },
 }
 
+/** What stands in no name of a database: the sign before those that do not, the slash, and what Firefox takes no name with. */
+const TAKEN = /[%/\ufffe\uffff]/g
+
 /** The name of the database of a queue: the last slash of it tells the two names apart. */
 export function databaseOf(database: string, queue: string): string {
-  return `${database}/${queue.replace(/[%/]/g, (sign) => (sign === '%' ? '%25' : '%2F'))}`
+  return `${database}/${queue.replace(TAKEN, encodeURIComponent)}`
 }
 
 /** The queue that a database is of, if it is of one. */
 export function queueOf(database: string, name: string): string | undefined {
   const at = name.lastIndexOf('/')
   if (at < 0 || name.slice(0, at) !== database) return undefined
-  return name.slice(at + 1).replace(/%25|%2F/g, (sign) => (sign === '%25' ? '%' : '/'))
+  return name.slice(at + 1).replace(/%25|%2F|%EF%BF%B[EF]/g, decodeURIComponent)
 }

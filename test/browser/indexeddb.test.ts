@@ -1,13 +1,14 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { serve } from './support/site.ts'
-import { useSite } from './support/fixture.ts'
+import { useBrowsers, useSite } from './support/fixture.ts'
 import { effort } from '../support/effort.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 
 // What happens to connections and storage in a real Chromium. The rules of the contract are in the conformance suite.
 
 const fixture = useSite()
+const browsers = useBrowsers()
 
 describe('a connection that breaks', () => {
   for (const name of ['InvalidStateError', 'UnknownError', 'AbortError']) {
@@ -423,6 +424,26 @@ describe('data that is deleted', () => {
     })
     expect(found).toMatchObject({ sent: { status: 'stored' }, stats: { messages: 1 }, events: ['cleared'] })
   })
+})
+
+test('queues may have any names, in Firefox too, and are listed by them', async () => {
+  const tab = await (await browsers.firefox()).newPage()
+  await tab.goto(fixture.site.origin)
+  await tab.waitForFunction(() => 'quayside' in globalThis)
+  const names = ['a/b', '50%', '%2F', '%EF%BF%BF', '\ufffe', '\uffff', 'ü'.repeat(128)]
+  const found = await tab.evaluate(async (all) => {
+    const { Queue, IndexedDBAdapter } = quayside
+    const storage = new IndexedDBAdapter()
+    const queues = all.map((name) => new Queue<string>(name, { storage }))
+    for (const queue of queues) await queue.createProducer().send(queue.name)
+    const received = []
+    for (const queue of queues) received.push((await queue.createConsumer().receive())?.payload)
+    const listed = await storage.queues()
+    for (const queue of queues) await queue.close()
+    return { received, listed }
+  }, names)
+  expect(found.received).toEqual(names)
+  expect(found.listed).toEqual(names.toSorted())
 })
 
 describe('quota', () => {
