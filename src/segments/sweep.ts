@@ -1,5 +1,5 @@
 import { endId, putId } from './id-rows.ts'
-import { allGroups, partOf } from './group.ts'
+import { allGroups, lowestFloor, partOf } from './group.ts'
 import { join } from './joining.ts'
 import { lift } from './lanes/holds.ts'
 import { Lane, flowOf, openLane, workAt } from './lanes/lane.ts'
@@ -263,7 +263,10 @@ function leaveBehind(work: Work, timer: TimerKey, first: number, last: number): 
 /** Makes what has expired in the log a dead letter of every group that has it ahead. What is leased is left alone. */
 function expireInLog(root: Work, at: number, some: number): void {
   const work = workAt(root, some) ?? root
+  // What all have finished may lie in its segment still. Nothing would ever delete, or find, an amendment of it.
+  const floor = lowestFloor(work)
   for (const [seq, message] of expiredInLog(work, at, some)) {
+    if (seq < floor) continue
     spend(work, sizeOf(message))
     amend(work, seq, { gone: true, message })
     for (const group of allGroups(work)) {

@@ -52,6 +52,41 @@ export const lanes: Section = {
       },
     },
     {
+      name: 'a group that starts has nothing of what all had finished in a lane, however it ended and whatever expired since',
+      async run(t) {
+        for (const end of ['ack', 'dead', 'cancel'] as const) {
+          if (end === 'cancel' && !t.guarantees.cancellation) continue
+          const q = await t.open(`queue ${end}`)
+          const [id] = await q.send(
+            { body: 'a', lane: 'l', expiresInMs: t.s(10) },
+            { body: 'b', lane: 'l', expiresInMs: t.s(90) },
+          )
+          const [{ receipt }] = (await q.take({ limit: 1 })) as [Delivery]
+          await q.as('late').take({ from: 'latest' })
+          await t.advance(t.s(10))
+          if (end === 'cancel') equal(await q.cancel(id!), [true], 'the cancellation')
+          else if (end === 'ack') await q.ack({ receipt })
+          else await q.bury({ receipt })
+          await q.as('late').take()
+          const groups = [{ name: 'new', from: 'earliest' }] as const
+          await q.appendWith({ groups }, { body: 'c', lane: 'other' })
+          const fresh = q.as('new')
+          await fresh.count({ ready: 2, dead: 0 }, `the numbers after ${end}`)
+          equal(sortedBodies(await fresh.list()), ['b', 'c'], `the list after ${end}`)
+          const shown = (await fresh.lanes()).map(({ lane, waiting }) => [lane, waiting])
+          equal(
+            shown,
+            [
+              ['l', 1],
+              ['other', 1],
+            ],
+            `the lanes after ${end}`,
+          )
+          equal(sortedBodies(await fresh.take()), ['b', 'c'], `what it gets after ${end}`)
+        }
+      },
+    },
+    {
       name: 'one of a lane is next, whatever waits in another',
       async run(t) {
         const q = await t.open()
