@@ -23,12 +23,12 @@ import { append } from './append.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
-import { allGroups, loadGroup } from './group.ts'
+import { allGroups, loadGroup, makeGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
 import { hintOf } from './hints.ts'
 import { MAIL, hasMail, takeMail } from './inbox.ts'
 import { holdLeases } from './leases.ts'
-import { endHolds, hold, release } from './lanes/holds.ts'
+import { endHolds, hold, release, renewHolds } from './lanes/holds.ts'
 import { finishLanes } from './lanes/lane.ts'
 import { listLanes } from './lanes/list.ts'
 import { forgetGroup, letWalk } from './lanes/walk.ts'
@@ -41,6 +41,7 @@ import { QUEUE_KEY, groupKey } from './rows.ts'
 import { settle } from './settle.ts'
 import { addDue, copyOf, retained, statsOf, tally } from './stats.ts'
 import {
+  type Key,
   type Kind,
   type QueueStore,
   type Read,
@@ -51,7 +52,7 @@ import {
   type TransactionalStore,
 } from './store.ts'
 import { tick } from './time.ts'
-import { damaged } from './trust.ts'
+import { damaged, trustTimers } from './trust.ts'
 import { trim } from './trim.ts'
 import { spillHeads } from './waiting.ts'
 import { type Group, type Work, edit, openWork, putForget, under } from './work.ts'
@@ -344,26 +345,29 @@ class View implements QueueStorage {
 
   async purge(): Promise<void> {
     const purge = (work: Work): void => {
-      for (const group of allGroups(work)) {
-        const { token, nextLease, acked, failed, latest, deadForMs } = group.row
-        Object.assign(group.row, newRow(token, work.queue.tail), {
-          nextLease,
-          acked,
-          failed,
-          latest,
-          deadForMs,
-          parked: undefined,
-          stops: undefined,
-          keepers: undefined,
-        })
+      // Nothing else stays: what a group was about to do with its messages is over, too.
+      const anew = allGroups(work).map(({ name, row }) => {
+        const { token, nextLease, acked, failed, latest, deadForMs, parksNext } = row
+        const own = { nextLease, acked, failed, latest, deadForMs, parksNext }
+        const group = makeGroup(work, name, { ...newRow(token, work.queue.tail), ...own })
         group.changed = true
-      }
+        return group
+      })
+      work.groups.splice(0, anew.length, ...anew)
       for (const table of OWN) work.tx.deleteRange(table, {})
       empty(work)
+      renewHolds(work)
       cutIds(work)
     }
     await this.#run('remove', purge, undefined, startAnew)
-    await this.#tidy()
+    let from: Key | undefined
+    for (let step = 1; ; step++) {
+      const trust = ({ tx }: Work): Key | undefined => trustTimers(this.#queue, tx, from)
+      from = await this.#run('remove', trust, undefined, startAnew)
+      if (from === undefined) break
+      await turn(step)
+    }
+    await this.#tidy(startAnew)
   }
 
   delete(): Promise<void> {
@@ -371,10 +375,11 @@ class View implements QueueStorage {
   }
 
   /** Each step tidies up some; who has left much behind goes on until all is. */
-  async #tidy(): Promise<void> {
+  async #tidy(repair?: (tx: Transaction) => void): Promise<void> {
+    const isLeft = ({ queue }: Work): boolean => queue.tidied !== undefined
+    const isOver = repair && ((tx: Transaction) => (repair(tx), false))
     try {
-      for (let step = 1; await this.#run('remove', ({ queue }) => queue.tidied !== undefined); step++)
-        await turn(step)
+      for (let step = 1; await this.#run('remove', isLeft, undefined, isOver); step++) await turn(step)
     } catch {
       // What was asked for is done. Other verbs go on with the rest.
     }
@@ -522,7 +527,7 @@ function putAll(work: Work): void {
 }
 
 /** Makes a queue that never existed, also of one whose rows nobody can count with. */
-function startAnew(tx: Transaction): void {
+function startAnew(tx: Transaction): undefined {
   for (const table of Object.keys(TABLES) as Table[]) tx.deleteRange(table, {})
 }
 

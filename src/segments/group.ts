@@ -4,7 +4,7 @@ import { trustGroup, trustSegment } from './trust.ts'
 import { type Group, type Work, ALL, under } from './work.ts'
 
 export function openGroup(work: Work, name: string, row: GroupRow): Group {
-  return makeGroup(work, name, ownRow({ ...trustGroup(work.name, row) }))
+  return makeGroup(work, name, ownRow({ ...trustGroup(work.name, row, work.queue.tail) }))
 }
 
 /** @param row Is changed: see {@link ownRow}. */

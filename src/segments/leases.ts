@@ -22,6 +22,7 @@ export function leaseOn({ row: { leases } }: Group, seq: number): number {
 export function addLease(group: Group, lease: Lease): void {
   const { row } = group
   const { leases } = row
+  if (!Number.isInteger(lease.first)) throw damaged(group.work.name)
   const at = -1 - leaseOn(group, lease.first)
   const before = leases[at - 1]
   if (

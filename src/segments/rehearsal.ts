@@ -171,6 +171,7 @@ class Rehearsal implements Transaction {
   }
 
   get<V>(table: Table, key: Key): V | undefined {
+    trustKey(key)
     const written = this.#written.get(table)
     const own = written?.rows.get(key)
     if (own !== undefined) return own === GONE ? undefined : (own as V)
@@ -179,12 +180,16 @@ class Rehearsal implements Transaction {
   }
 
   expect(reads: readonly Read[]): void {
+    for (const [, what, limit] of reads)
+      if (limit === undefined) trustKey(what as Key)
+      else trustRange(what as KeyRange)
     const missing = this.#answers.expect(reads)
     // oxlint-disable-next-line typescript/only-throw-error -- See there.
     if (missing !== undefined) throw new Missing(missing.then(() => undefined))
   }
 
   range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
+    trustRange(range)
     const written = this.#written.get(table)
     if (written === undefined) return this.#answers.range(table, range, limit) as readonly Row<V>[]
     const own = written.rows.range(range, Number.MAX_SAFE_INTEGER)
@@ -203,21 +208,25 @@ class Rehearsal implements Transaction {
   }
 
   count(table: Table, range: KeyRange): number {
+    trustRange(range)
     if (this.#written.has(table)) return this.range(table, range, Number.MAX_SAFE_INTEGER).length
     return this.#answers.count(table, range)
   }
 
   put(table: Table, key: Key, value: unknown): void {
+    trustKey(key)
     this.writes.push({ kind: 'put', table, key, value })
     this.#own(table).rows.set(key, value)
   }
 
   delete(table: Table, key: Key): void {
+    trustKey(key)
     this.writes.push({ kind: 'delete', table, key })
     this.#own(table).rows.set(key, GONE)
   }
 
   deleteRange(table: Table, range: KeyRange): void {
+    trustRange(range)
     this.writes.push({ kind: 'deleteRange', table, range })
     const own = this.#own(table)
     own.rows.deleteRange(range)
@@ -233,6 +242,18 @@ class Rehearsal implements Transaction {
     if (own === undefined) this.#written.set(table, (own = { rows: new OrderedMap(), cut: [] }))
     return own
   }
+}
+
+/** Keys are made of what rows say. One that somebody else has written is told here, within the body, before a store trips over it. */
+function trustKey(key: Key): void {
+  for (const part of typeof key === 'object' ? key : [key])
+    if (typeof part !== 'string' && (typeof part !== 'number' || Number.isNaN(part)))
+      throw new TypeError('a key is made of numbers and strings')
+}
+
+function trustRange({ lower, upper }: KeyRange): void {
+  if (lower !== undefined) trustKey(lower)
+  if (upper !== undefined) trustKey(upper)
 }
 
 const GONE: unique symbol = Symbol('deleted in this transaction')

@@ -1,7 +1,8 @@
 import { QuaysideError } from '../errors.ts'
-import type { GroupRow, QueueRow, Segment } from './rows.ts'
+import { LANE_BASE } from './ids.ts'
+import { type GroupRow, type QueueRow, type Segment, FORGET, KEPT } from './rows.ts'
 import { lastOf } from './segment.ts'
-import type { Row } from './store.ts'
+import type { Key, Row, Transaction } from './store.ts'
 
 /**
  * Others may write where a store keeps its rows: another page of the origin, a tool, a broken disk. What is looked at here
@@ -11,7 +12,7 @@ import type { Row } from './store.ts'
 export function damaged(queue: string, cause?: unknown): QuaysideError {
   return new QuaysideError(
     'CORRUPT',
-    `a row of the queue ${JSON.stringify(queue)} is not as it was written: somebody else has changed it, or the storage has. Nothing was changed now, and other queues are not concerned`,
+    `a row of the queue ${JSON.stringify(queue)} is not as it was written: somebody else has changed it, or the storage has. Nothing was changed now, and other queues are not concerned; purge() or delete() starts this one anew`,
     { cause },
   )
 }
@@ -25,15 +26,22 @@ export function trustSegment(queue: string, [key, segment]: Row<Segment>): Segme
 export function trustQueue(queue: string, row: QueueRow): QueueRow {
   const { tail, latest, skew, nextDelayed, nextTimer, reaper = 0 } = row
   const { timer = unless(row.delayed > 0) } = row
+  // What comes would be written over what is there.
+  if (tail < 1 || !(row.laneTail >= LANE_BASE)) throw damaged(queue)
   return trustNumbers(queue, row, [tail, latest, skew, nextDelayed, nextTimer, timer, reaper])
 }
 
-export function trustGroup(queue: string, row: GroupRow): GroupRow {
+/** @param tail The seq that the next message gets. A group that is beyond would never come to it. */
+export function trustGroup(queue: string, row: GroupRow, tail: number): GroupRow {
   const { cursor, nextLease, checked, trimmed, latest } = row
   const { due = unless(row.waiting > 0), until = unless(row.leases.length + row.held > 0) } = row
   const { heldUntil = unless(row.held > 0) } = row
   // Claims would look for ends that are not there, for ever.
   if (row.heldUntil !== undefined && (row.held === 0 || until > heldUntil)) throw damaged(queue)
+  if (cursor > tail) throw damaged(queue)
+  for (const { first, last } of row.leases)
+    if (!(Number.isInteger(first) && Number.isInteger(last) && first <= last && last < tail))
+      throw damaged(queue)
   return trustNumbers(queue, row, [cursor, nextLease, checked, trimmed, latest, due, until, heldUntil])
 }
 
@@ -45,4 +53,19 @@ function unless(needed: boolean): number {
 function trustNumbers<R>(queue: string, row: R, numbers: readonly number[]): R {
   if (!numbers.every(Number.isFinite)) throw damaged(queue)
   return row
+}
+
+/** Timers that are looked at in one step. */
+const TIMERS = 256
+
+/**
+ * Looks at some of the timers that a purge leaves, from one on: nobody else would get rid of those that others have forged. Answers
+ * with where to go on.
+ */
+export function trustTimers(queue: string, tx: Transaction, from: Key = [FORGET]): Key | undefined {
+  const rows = tx.range('timers', { lower: from, upper: [KEPT] }, TIMERS)
+  const isPart = (part: unknown): boolean => typeof part === 'string' || Number.isFinite(part)
+  if (!rows.every(([, value]) => Array.isArray(value) && [...(value as readonly unknown[])].every(isPart)))
+    throw damaged(queue)
+  return rows.length < TIMERS ? undefined : rows.at(-1)![0]
 }

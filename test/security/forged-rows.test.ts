@@ -1,13 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
-import { type Table, TABLES } from '../../src/segments/store.ts'
+import { transactional } from '../../src/segments/bytes/adapter.ts'
+import { type Table, type TransactionalStore, TABLES } from '../../src/segments/store.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { chromiumPage } from '../browser/support/contexts.ts'
 import { useSite } from '../browser/support/fixture.ts'
 import { closeShared } from '../browser/support/shared.ts'
+import { byteMemory } from '../support/byte-store.ts'
 import { howMany } from '../support/effort.ts'
+import { memoryStore } from '../support/memory-store.ts'
 import { WaitingStore } from '../support/waiting-adapter.ts'
 import { type ForgedRow, GARBAGE, meetForgery } from './forgery.ts'
 
@@ -22,57 +25,57 @@ async function endsOf(count: number, meet: (seed: number) => Promise<string>): P
   return Object.keys(ends).toSorted()
 }
 
-test('a forged row is CORRUPT or goes unnoticed: no hang, no error without a type, no harm to other queues, and purge repairs', async () => {
-  const ends = await endsOf(300, async (seed) => {
-    const clock = new ManualClock()
-    const store = new WaitingStore(clock)
-    const guarantees = {
-      ...SEGMENT_GUARANTEES,
-      name: 'forged',
-      durability: 'none',
-      sharedBy: 'instance',
-      leasesSurviveReopen: false,
-      maxBodyBytes: 1e6,
-      maxHeaderBytes: 1e6,
-      maxBatch: 1000,
-      maxBatchBytes: Infinity,
-    } as const
-    return await meetForgery(seed, {
-      storage: new SegmentAdapter(guarantees, async () => store),
-      clock,
-      garbage: GARBAGE,
-      jump: (ms) => clock.jump(ms),
-      async populate(queue, consumer) {
-        const producer = queue.createProducer()
-        await producer.sendBatch(
-          [1, 2, 3, 4, 5, 6].map((payload) => ({
-            payload,
-            ...(payload % 2 === 1 && { key: 'k', headers: { a: 'b' } }),
-            ...(payload === 4 && { id: 'four' }),
-          })),
-        )
-        await producer.send('delayed', { delayMs: 1000, expiresInMs: 5000 })
-        const [retried, rejected] = await consumer.receiveBatch(3)
-        await retried!.nack({ delayMs: 500 })
-        await rejected!.reject()
-        await producer.sendBatch([7, 8, 9].map((payload) => ({ payload })))
-      },
-      async rows() {
-        const rows = await store.open('q')
-        return await rows.transact('read', (tx) =>
-          (Object.keys(TABLES) as Table[]).flatMap((table) =>
-            tx.range(table, {}, 1000).map(([key, value]): ForgedRow => ({
-              name: `${table} ${JSON.stringify(key)}`,
-              value,
-              put: (forged) => rows.transact('append', (tx) => tx.put(table, key, forged)),
-            })),
-          ),
-        )
-      },
+const GUARANTEES = {
+  ...SEGMENT_GUARANTEES,
+  name: 'forged',
+  durability: 'none',
+  sharedBy: 'instance',
+  leasesSurviveReopen: false,
+  maxBodyBytes: 1e6,
+  maxHeaderBytes: 1e6,
+  maxBatch: 1000,
+  maxBatchBytes: Infinity,
+} as const
+
+type Clock = Readonly<Record<'now', () => number>>
+
+/** How stores answer, and in what shape rows are there. */
+const STORES: Readonly<Record<string, (clock: Clock) => TransactionalStore | Promise<TransactionalStore>>> = {
+  'at once': (clock) => memoryStore(clock)(),
+  later: (clock) => new WaitingStore(clock),
+  'at once, in bytes': (clock) => transactional(byteMemory({ clock })()),
+  'later, in bytes': (clock) => transactional(byteMemory({ clock, later: true })()),
+}
+
+test.each(Object.entries(STORES))(
+  'a forged row is CORRUPT or goes unnoticed: no hang, no error without a type, no harm to other queues, and purge repairs; rows answer %s',
+  { timeout: 900_000 },
+  async (_, open) => {
+    const ends = await endsOf(howMany('FORGERIES', { quick: 100, full: 1000 }), async (seed) => {
+      const clock = new ManualClock()
+      const store = await open(clock)
+      return await meetForgery(seed, {
+        storage: new SegmentAdapter(GUARANTEES, async () => store),
+        clock,
+        garbage: GARBAGE,
+        jump: (ms) => clock.jump(ms),
+        async rows() {
+          const rows = await store.open('q')
+          return await rows.transact('read', (tx) =>
+            (Object.keys(TABLES) as Table[]).flatMap((table) =>
+              tx.range(table, {}, 1000).map(([key, value]): ForgedRow => ({
+                name: `${table} ${JSON.stringify(key)}`,
+                value,
+                put: (forged) => rows.transact('append', (tx) => tx.put(table, key, forged)),
+              })),
+            ),
+          )
+        },
+      })
     })
-  })
-  expect(ends).toEqual(['CORRUPT', 'goes on'])
-})
+    expect(ends).toEqual(['CORRUPT', 'goes on'])
+  },
+)
 
 const fixture = useSite()
 

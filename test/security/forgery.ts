@@ -46,9 +46,40 @@ export interface ForgedRow {
 export interface Scene extends Pick<QueueOptions<unknown>, 'storage' | 'clock'> {
   readonly garbage: readonly unknown[]
   jump(ms: number): void
-  /** Has the queue have rows of every kind, whatever its consumer has at work. */
-  populate(queue: Queue, consumer: Consumer<unknown>): Promise<void>
   rows(): Promise<readonly ForgedRow[]>
+}
+
+/** Has the queue have rows of every kind, whatever its consumer has at work. */
+async function populate(queue: Queue, consumer: Consumer<unknown>): Promise<void> {
+  const producer = queue.createProducer()
+  await producer.sendBatch(
+    [1, 2, 3, 4, 5, 6].map((payload) => ({
+      payload,
+      ...(payload % 2 === 1 && { key: 'k', headers: { a: 'b' } }),
+      ...(payload === 4 && { id: 'four', keepMs: 60_000, dedupeMs: 60_000 }),
+      ...(payload === 6 && { lane: 'a' }),
+    })),
+  )
+  await producer.send('delayed', { delayMs: 1000, expiresInMs: 5000 })
+  await producer.send('in a lane', { lane: 'b', delayMs: 1000, id: 'late', keepMs: 60_000 })
+  const [retried, rejected, parked] = await consumer.receiveBatch(4)
+  await retried!.nack({ delayMs: 500 })
+  await rejected!.reject()
+  await parked!.park({ reason: 'looked at' })
+  await producer.send('done', { id: 'done', keepMs: 30_000, dedupeMs: 30_000 })
+  for (const message of await consumer.receiveBatch(9))
+    if (message.id === 'done') await message.ack()
+    else if (message.lane === 'a') await message.progress(1)
+  await queue.hold({ group: 'g', lane: 'b', forMs: 15_000 })
+  await queue.hold({ lane: 'c', forMs: 1000, probe: true })
+  await producer.sendBatch(
+    [7, 8, 9, 10, 11].map((payload) => ({
+      payload,
+      ...(payload === 8 && { id: 'eight' }),
+      ...(payload > 8 && { lane: payload === 9 ? 'b' : 'c' }),
+    })),
+  )
+  await producer.send('eight, too', { id: 'eight', replace: true })
 }
 
 /** A queue of which one row is forged. Answers with what became of its consumer. */
@@ -60,7 +91,7 @@ export async function meetForgery(seed: number, scene: Scene): Promise<string> {
   const producer = queue.createProducer()
   const consumer = queue.createConsumer('g')
   await consumer.join()
-  await scene.populate(queue, consumer)
+  await populate(queue, consumer)
   await other.createProducer().send('untouched')
 
   const row = pick(random, await scene.rows())

@@ -23,6 +23,8 @@ export function keyBytes(key: Key, behind?: boolean): Uint8Array {
   const elements = typeof key === 'object' ? key : [key]
   let size = behind ? 1 : 0
   for (const element of elements) size += typeof element === 'number' ? 9 : element.length * 3 + 2
+  // Of what somebody else has written.
+  if (Number.isNaN(size)) throw new TypeError('a key is made of numbers and strings')
   const bytes = new Uint8Array(size)
   let at = 0
   for (const element of elements)
@@ -73,6 +75,7 @@ export function keyOf(bytes: Uint8Array): Key {
       at += 8
     } else {
       const end = bytes.indexOf(0, at)
+      if (end < 0) throw new TypeError('a key is not as it was written')
       elements.push(text(bytes, at, end))
       at = end + 1
     }

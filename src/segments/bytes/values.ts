@@ -21,7 +21,16 @@ export function encodeValue(value: unknown): Uint8Array {
   return whole
 }
 
+/** The value of some bytes: `null`, which no row is, where these are not as they were written. */
 export function decodeValue(whole: Uint8Array): unknown {
+  try {
+    return decoded(whole)
+  } catch {
+    return null
+  }
+}
+
+function decoded(whole: Uint8Array): unknown {
   if (whole[0] !== HAS_BYTES) return unpack({ text: decoder.decode(whole) })
   const end = HEAD + new DataView(whole.buffer, whole.byteOffset).getUint32(1)
   return unpack({ text: decoder.decode(whole.subarray(HEAD, end)), bytes: whole.subarray(end) })

@@ -2,6 +2,7 @@ import type { HoldPlace } from '../../lanes.ts'
 import { findLease } from '../leases.ts'
 import type { Key } from '../store.ts'
 import type { Group, Work } from '../work.ts'
+import { damaged } from '../trust.ts'
 import { laneKey, laneOf } from './names.ts'
 
 /** A place that is held, or probes. */
@@ -41,6 +42,15 @@ export function placeOf(key: Key): HoldPlace {
 
 export function read(root: Work, key: Key): HoldRow | undefined {
   return root.queue.holds === 0 ? undefined : root.tx.get<HoldRow>('holds', key)
+}
+
+/** See `trust.ts`. */
+export function trustHold(queue: string, row: HoldRow): HoldRow {
+  const { since, until = 0, probes = {} } = row
+  const out = Object.values(probes).filter((probe) => probe !== DONE)
+  const numbers = [since, until, ...out.flatMap(({ seq, lease }) => [seq, lease])]
+  if (!numbers.every(Number.isFinite)) throw damaged(queue)
+  return row
 }
 
 export function isProbing({ now }: Work, { until = Infinity, probe }: HoldRow): boolean {

@@ -3,7 +3,7 @@ import type { Hold, HoldPlace, HoldRequest, ReleaseRequest } from '../../lanes.t
 import { allGroups } from '../group.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
-import { type Group, type Work, ALL, addTimer, edit } from '../work.ts'
+import { type Group, type Work, ALL, addTimer, edit, under } from '../work.ts'
 import {
   DONE,
   LANE,
@@ -14,6 +14,7 @@ import {
   placeOf,
   read,
   stateOf,
+  trustHold,
 } from './hold-rows.ts'
 import { flowOf, openLane } from './lane.ts'
 import { laneKey } from './names.ts'
@@ -70,6 +71,19 @@ export function endHolds(root: Work, group: string): void {
     const isIts = placeOf(key).group === group
     if (isIts || (row.probes !== undefined && isOver(root, row, placeOf(key).group)))
       write(root, key, undefined)
+  }
+}
+
+/** A purge leaves holds as they are: they are counted, and their timers made, anew. */
+export function renewHolds(root: Work): void {
+  const { tx } = root
+  const queue = edit(root)
+  queue.holds = queue.probes = 0
+  tx.deleteRange('timers', under(LIFT))
+  for (const [key, row] of tx.range<HoldRow>('holds', {}, ALL)) {
+    const { until } = trustHold(root.name, row)
+    countHold(root, row, 1)
+    if (until !== undefined) tx.put('timers', addTimer(root, LIFT, until), key)
   }
 }
 

@@ -174,7 +174,10 @@ export class Lane implements LaneWork {
       const { token } = whole.row
       const packed = row?.flows[token]
       if (packed === undefined) others.push(whole)
-      else groups.push(this.#flow(whole, ownRow(trustGroup(root.name, { ...BLANK, ...packed, token }))))
+      else
+        groups.push(
+          this.#flow(whole, ownRow(trustGroup(root.name, { ...BLANK, ...packed, token }, queue.tail))),
+        )
     }
     queue.groups = groups.length
     if (row !== undefined && row.opened !== root.queue.opened) this.#giveUpLeases()

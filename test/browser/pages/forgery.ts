@@ -50,26 +50,6 @@ const forgery = {
       }),
       garbage: [...GARBAGE, Number.NaN, undefined],
       jump: (ms) => void (ahead += ms),
-      async populate(queue, consumer) {
-        const producer = queue.createProducer()
-        await producer.sendBatch(
-          [1, 2, 3, 4, 5, 6].map((payload) => ({
-            payload,
-            ...(payload % 2 === 1 && { key: 'k', headers: { a: 'b' } }),
-            ...(payload === 4 && { id: 'four', keepMs: 60_000 }),
-            ...(payload === 6 && { lane: 'a' }),
-          })),
-        )
-        await producer.send('delayed', { delayMs: 1000, expiresInMs: 5000 })
-        const [retried, rejected, parked] = await consumer.receiveBatch(4)
-        await retried!.nack({ delayMs: 500 })
-        await rejected!.reject()
-        await parked!.park({ reason: 'looked at' })
-        await queue.hold({ group: 'g', lane: 'b', forMs: 15_000 })
-        await producer.sendBatch(
-          [7, 8, 9].map((payload) => ({ payload, ...(payload === 9 && { lane: 'b' }) })),
-        )
-      },
       rows: () => rowsIn(`${database}/q`),
     })
   },
