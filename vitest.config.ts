@@ -15,7 +15,7 @@ const waits = {
 const config: ViteUserConfig = defineConfig({
   test: {
     // Many tests wait for browsers and servers most of their time.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/reporter.ts'],
     projects: [
@@ -37,7 +37,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         // Child processes that are killed, journals cut at every byte: minutes, not milliseconds.
-        test: { name: 'crash', include: [slow], testTimeout: 900_000, hookTimeout: 60_000 },
+        test: { name: 'crash', include: [slow], testTimeout: 900_000, hookTimeout: 300_000 },
       },
     ],
   },

@@ -154,6 +154,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       outbox.start()
       await fetch('/api', { method: 'POST', body: 'hello' }).catch(() => undefined)
     })
+    // Longer than the lease of the worker, and than it waits for an answer: what is sent twice is sent by then.
     await sleep(2500)
     expect(await sent(tab)).toBe(1)
     expect(arrived.length).toBeLessThan(15)
@@ -179,6 +180,7 @@ test.each(['notes', 'outbox'])(
       openOutbox(own).start()
       await fetch('/api', { method: 'POST', body: 'hello' }).catch(() => undefined)
     }, queueName)
+    // As above.
     await sleep(2500)
     const counts = await tab.evaluate(async () => {
       const all = await Promise.all(['notes', 'outbox'].map((one) => openQueue(one).stats()))

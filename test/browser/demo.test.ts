@@ -1,7 +1,7 @@
 import type { BrowserContext } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type DemoServer, startServer } from '../../demo/offline-notes/server/server.ts'
-import { violations } from './support/axe.ts'
+import { LOOKS, violations } from './support/axe.ts'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { DemoTab, demoAssets } from './support/demo.ts'
 import { useBrowsers } from './support/fixture.ts'
@@ -264,13 +264,11 @@ describe('offline notes', () => {
     await tab.page.getByRole('heading', { name: 'Below the waterline' }).click()
     await tab.page.locator('quayside-inspector').getByText('POST /api/port/notes').first().waitFor()
     await tab.page.emulateMedia({ reducedMotion: 'reduce' }) // what is still fading has no contrast to speak of
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [1280, 360]) {
-        await tab.page.emulateMedia({ colorScheme })
-        await tab.page.setViewportSize({ width, height: 800 })
-        expect(await violations(tab.page), `${colorScheme} at ${width} px`).toEqual([])
-        expect(await tab.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
-      }
+    for (const [colorScheme, width] of LOOKS) {
+      await tab.page.emulateMedia({ colorScheme })
+      await tab.page.setViewportSize({ width, height: 800 })
+      expect(await violations(tab.page), `${colorScheme} at ${width} px`).toEqual([])
+      expect(await tab.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
     }
   })
 })

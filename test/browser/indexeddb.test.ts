@@ -588,6 +588,7 @@ describe('several contexts', () => {
           times: number[]
           transactions: () => number
         }
+        // What the last message has caused is over, and then some time in which somebody who polls would.
         await new Promise((resolve) => setTimeout(resolve, 300))
         const before = transactions()
         await new Promise((resolve) => setTimeout(resolve, 1500))

@@ -9,7 +9,7 @@ import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
 import type { StorageAdapter } from '../../src/storage.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
-import { violations } from './support/axe.ts'
+import { LOOKS, violations } from './support/axe.ts'
 import { launchChromium } from './support/browsers.ts'
 
 let browser: BrowserContext
@@ -173,10 +173,7 @@ describe('the inspector for servers', () => {
     await expect.poll(() => counts(tab)).toMatch(/0 dead$/)
   })
 
-  test.each([
-    ['light', 1280],
-    ['dark', 360],
-  ] as const)('is accessible, and fits: %s at %i px', async (colorScheme, width) => {
+  test.each(LOOKS)('is accessible, and fits: %s at %i px', async (colorScheme, width) => {
     const storage = new MemoryAdapter()
     const queues = ['orders', 'mails', 'orders.schedules'].map((name) => new Queue(name, { storage }))
     await fill(queues[0]!)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { InspectorPage } from './pages/inspector.ts'
-import { violations } from './support/axe.ts'
+import { LOOKS, violations } from './support/axe.ts'
 import { launchChromium } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { type Site, openSite, serve } from './support/site.ts'
@@ -33,7 +33,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   tab = await browser.newPage()
-  tab.setDefaultTimeout(10_000)
+  tab.setDefaultTimeout(45_000)
   problems = []
   tab.on('pageerror', (error) => problems.push(String(error)))
   tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
@@ -489,12 +489,7 @@ describe('<quayside-inspector>', () => {
     expect(await tab.getByRole('status').innerText()).toContain('Group default: 1 ready')
   })
 
-  describe.each([
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 360],
-    ['dark', 360],
-  ] as const)('in %s at %i px', (colorScheme, width) => {
+  describe.each(LOOKS)('in %s at %i px', (colorScheme, width) => {
     test('is accessible, and fits', async () => {
       await tab.emulateMedia({ colorScheme })
       await tab.setViewportSize({ width, height: 900 })

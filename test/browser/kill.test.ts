@@ -9,7 +9,7 @@ import { howMany } from '../support/effort.ts'
 import { luck } from '../support/luck.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill`. */
-const KILLS = howMany('KILLS', { quick: 4, full: 20 })
+const KILLS = howMany('KILLS', { quick: 2, full: 20 })
 
 let site: Site
 const sent = new Set<string>()
@@ -40,7 +40,7 @@ afterAll(() => site.close())
 describe.each(['strict', 'relaxed'])('with durability %s', (durability) => {
   test(
     `a browser that is killed at random moments loses nothing, ${KILLS / 2} times`,
-    { timeout: 60_000 + KILLS * 30_000 },
+    { timeout: 300_000 + KILLS * 30_000 },
     async () => {
       sent.clear()
       acking.clear()

@@ -29,7 +29,7 @@ const EXCEPTIONS = {
 registerConformance('cloudflare-kv in memory', declared)
 registerConformance('cloudflare-kv in memory, without lag', consistent, { exceptions: EXCEPTIONS })
 registerHistories('cloudflare-kv in memory, without lag', consistent, {
-  runs: { quick: 150, full: 1000 },
+  runs: { quick: 100, full: 1000 },
   groups: 1,
 })
 

@@ -43,12 +43,12 @@ describe('in a Chromium page, on SQLite', () => {
 
 describe('in a Chromium page, in small steps', () => {
   const suite = suiteIn(chromiumPage, 'smallSteps')
-  const runs = { quick: 40, full: 1000 }
+  const runs = { quick: 24, full: 1000 }
   registerHistoriesIn('indexeddb in small steps', suite, { runs, maxSteps: 20, lanes: 4 })
 })
 
 describe.each([
-  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 40, full: 2000 } },
+  { title: 'a Chromium page', open: chromiumPage, runs: { quick: 24, full: 2000 } },
   { title: 'a dedicated worker', open: dedicatedWorker, runs: { quick: 4, full: 300 } },
   { title: 'a service worker', open: serviceWorker, runs: { quick: 4, full: 300 } },
   { title: 'a Firefox page', open: firefoxPage, runs: { quick: 12, full: 300 } },

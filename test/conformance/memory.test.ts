@@ -2,4 +2,4 @@ import { factory } from './factories/memory.ts'
 import { registerConformance, registerHistories } from './register.ts'
 
 registerConformance('memory', factory())
-registerHistories('memory', factory(), { runs: { quick: 500, full: 2000 } })
+registerHistories('memory', factory(), { runs: { quick: 300, full: 2000 } })

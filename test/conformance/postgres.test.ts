@@ -47,7 +47,7 @@ registerConformance(
 registerHistories(
   'postgres',
   later(() => onServer),
-  { runs: { quick: 20, full: 2000 }, lanes: 6 },
+  { runs: { quick: 10, full: 2000 }, lanes: 5 },
 )
 registerCases(
   "postgres on the server's own clock",
@@ -120,4 +120,4 @@ const onPGlite: ConformanceFactory = {
 }
 afterAll(() => embedded?.close())
 
-registerConformance('postgres in this process, PGlite', onPGlite, { quick: 'core' })
+registerConformance('postgres in this process, PGlite', onPGlite, { quick: 'first' })

@@ -26,7 +26,7 @@ registerCases(
   WALL_CLOCK,
 )
 registerHistories('redis', redisFactory({ server: () => server, client: 'ioredis' }), {
-  runs: { quick: 75, full: 2000 },
+  runs: { quick: 50, full: 2000 },
   lanes: 8,
 })
 /** One step does so little that histories of a few messages need many, as a backlog of a million would. */
@@ -36,7 +36,7 @@ const withLowBounds = redisFactory({
   scripts: withBounds(LOW_BOUNDS),
 })
 registerHistories('redis with low bounds', withLowBounds, {
-  runs: { quick: 75, full: 2000 },
+  runs: { quick: 50, full: 2000 },
   lanes: 8,
 })
 registerCases(

@@ -7,7 +7,7 @@ import {
 import type { Suite } from '../runtimes/inside/suite.ts'
 import { effort, howMany } from '../support/effort.ts'
 import { type CheckOptions, checkHistories } from './check.ts'
-import { coreOf } from './core.ts'
+import { coreOf, smallOf } from './core.ts'
 
 /** The suite as another context runs it, and random histories besides. */
 export interface RemoteSuite extends Suite {
@@ -19,8 +19,24 @@ export type Exceptions = Readonly<Record<string, string>>
 
 export interface ConformanceOptions {
   readonly exceptions?: Exceptions | undefined
-  /** `core`: `npm test` runs only the core, because all cases run on the same code elsewhere. @defaultValue `all` */
-  readonly quick?: 'all' | 'core' | undefined
+  /** What `npm test` runs. @defaultValue `all` */
+  readonly quick?: Quick | undefined
+}
+
+/**
+ * `small`: all but those that send or ask thousands of times, which run on the same code elsewhere, and where each call costs
+ * much here. `core`: the first cases of each section, because all run on the same code elsewhere. `first`: the first of each
+ * section, because it is only another client of what runs the core.
+ */
+type Quick = 'all' | 'small' | 'core' | 'first'
+
+const QUICK: Readonly<
+  Record<Quick, <C extends { readonly name: string }>(cases: readonly C[]) => readonly C[]>
+> = {
+  all: (cases) => cases,
+  small: smallOf,
+  core: (cases) => coreOf(cases),
+  first: (cases) => coreOf(cases, 1),
 }
 
 /** Registers all cases for a storage, and says which do not apply and why. */
@@ -39,7 +55,7 @@ function chosen<C extends { readonly name: string }>(
 ): readonly C[] {
   for (const title of Object.keys(exceptions))
     if (!cases.some((one) => one.name === title)) throw new Error(`${name}: there is no case ${title}`)
-  return effort({ quick, full: 'all' }) === 'core' ? coreOf(cases) : cases
+  return QUICK[effort<Quick>({ quick, full: 'all' })](cases)
 }
 
 /** As {@link registerConformance}, for a suite that runs elsewhere; its cases have to be known before it is there. */

@@ -13,4 +13,4 @@ const segments: ConformanceFactory = {
 }
 
 registerConformance('segments', segments)
-registerHistories('segments', segments, { runs: { quick: 500, full: 2000 } })
+registerHistories('segments', segments, { runs: { quick: 300, full: 2000 } })

@@ -22,4 +22,4 @@ registerConformance('memory in small steps', small, {
     'backlog: a claim fills up with what is overdue': SMALL,
   },
 })
-registerHistories('memory in small steps', small, { runs: { quick: 200, full: 4000 }, maxSteps: 40 })
+registerHistories('memory in small steps', small, { runs: { quick: 120, full: 4000 }, maxSteps: 40 })

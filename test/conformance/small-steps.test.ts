@@ -9,9 +9,9 @@ registerConformance('segments with small steps', smallSteps, {
     'backlog: a claim fills up with what is overdue': SMALL,
   },
 })
-registerHistories('segments with small steps', smallSteps, { runs: { quick: 150, full: 4000 }, maxSteps: 40 })
-registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 40, full: 2000 }, lanes: 2 })
+registerHistories('segments with small steps', smallSteps, { runs: { quick: 100, full: 4000 }, maxSteps: 40 })
+registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 25, full: 2000 }, lanes: 2 })
 registerHistories('memory with small answers', smallAnswers, {
-  runs: { quick: 150, full: 4000 },
+  runs: { quick: 100, full: 4000 },
   maxSteps: 40,
 })

@@ -1,17 +1,18 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { conformanceCases } from '../../src/conformance/index.ts'
 import { effort } from '../support/effort.ts'
+import { smallOf } from './core.ts'
 import { FLAWS, referenceWith } from './reference.ts'
 import { registerCases, registerHistories } from './register.ts'
 
 // The suite itself: it must pass a storage that keeps the contract, and find every mistake.
 
 const ALL = conformanceCases(referenceWith())
-/** Cases with thousands of messages are slow on a storage this plain, and find nothing that small ones do not. */
-const isQuick = ({ name }: { readonly name: string }): boolean => !name.startsWith('bulk')
+/** Cases of thousands of messages or calls are slow on a storage this plain, and find nothing that small ones do not. */
+const SMALL: ReadonlySet<unknown> = new Set(smallOf(ALL))
 
-registerCases('reference', effort({ quick: ALL.filter(isQuick), full: ALL }))
-registerHistories('reference', referenceWith(), { runs: { quick: 150, full: 300 } })
+registerCases('reference', effort({ quick: smallOf(ALL), full: ALL }))
+registerHistories('reference', referenceWith(), { runs: { quick: 100, full: 300 } })
 
 describe('a storage is found out that', () => {
   /** Cases by their place, the shortest first: what is wrong is found in little time. */
@@ -19,7 +20,7 @@ describe('a storage is found out that', () => {
   beforeAll(async () => {
     const took: { readonly place: number; readonly ms: number }[] = []
     for (const [place, one] of ALL.entries()) {
-      if (!isQuick(one)) continue
+      if (!SMALL.has(one)) continue
       const began = performance.now()
       await one.run()
       took.push({ place, ms: performance.now() - began })

@@ -6,7 +6,7 @@ test('npm run demo:redis loses nothing, refuses the acks of the worker that slep
   const main = fileURLToPath(new URL('../../demo/redis/main.ts', import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [main], {
     encoding: 'utf8',
-    timeout: 55_000,
+    timeout: 240_000,
   })
   expect(stderr).toBe('')
   expect(stdout).toMatch(/kill -9 of worker 2, which has \d+ orders in hand/)

@@ -45,6 +45,7 @@ const factory: ConformanceFactory = {
 }
 
 registerConformance('three shards of the reference', factory, {
+  quick: 'small',
   exceptions: {
     'append: makes ids of the first 28 characters of the batch id and 8 hexadecimal digits':
       'ids have their shard in two of these',

@@ -12,7 +12,7 @@ function tsc(...args: readonly string[]): string {
   }
 }
 
-test('the published declarations fit the types of the runtime', { timeout: 120_000 }, () => {
+test('the published declarations fit the types of the runtime', () => {
   // Where the types of the runtime are found, and nothing else looks.
   const directory = mkdtempSync(join(ROOT, 'node_modules/.quayside-types-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))

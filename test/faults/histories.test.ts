@@ -17,10 +17,10 @@ import { report } from './support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
-const HISTORIES = howMany('HISTORIES', { quick: 15, full: 40 })
+const HISTORIES = howMany('HISTORIES', { quick: 10, full: 40 })
 /** Of the first history. Others each time in `npm test`; a violation says its own, for `SEED=… HISTORIES=1`. */
 const FIRST = howMany('SEED', { quick: 1 + Math.floor(Math.random() * 2 ** 30), full: 1 })
-const timeout = 60_000 + HISTORIES * 2000
+const timeout = 300_000 + HISTORIES * 2000
 
 function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {
   const { histories, faults, jumps, sent, violations } = result
@@ -67,7 +67,7 @@ test('indexeddb keeps its promises while operations fail', { timeout }, async ()
     const result = await tab.evaluate(
       (passed) =>
         (globalThis as unknown as { faults: (of: FaultOptions) => Promise<FaultReport> }).faults(passed),
-      options(effort({ quick: 0.1, full: 0.3 })),
+      options(effort({ quick: 0.2, full: 0.3 })),
     )
     expectKept('indexeddb', result)
   } finally {

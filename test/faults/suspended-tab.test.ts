@@ -84,6 +84,7 @@ test('a tab that is suspended past its leases loses them to another, and does no
     }
     return payloads
   }, MESSAGES)
+  // On the clock of the browser: until the leases of the tab have ended.
   await new Promise((resolve) => setTimeout(resolve, LEASE_MS))
   resume()
   const late = await tab.evaluate(() => (globalThis as unknown as Held).settle())

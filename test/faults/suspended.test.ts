@@ -8,6 +8,7 @@ import { Ledger, remaining } from '../crash/ledger.ts'
 import { report } from './support/report.ts'
 
 const STOPS = 5
+/** Of a process, whose clock is its own. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 test('a process that is suspended keeps its directory, and goes on as if nothing had been', async () => {

@@ -85,6 +85,7 @@ function childrenOf(pid: number): number[] {
 const until = (condition: () => boolean): Promise<void> =>
   vi.waitFor(() => expect(condition()).toBe(true), { timeout: 50_000, interval: 10 })
 
+/** Of processes, whose clocks are their own. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** All of what these have acknowledged is there, in a journal that is sound. */

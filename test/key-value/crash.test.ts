@@ -6,7 +6,7 @@ import { howMany } from '../support/effort.ts'
 import { ItemStorage } from '../support/item-storage.ts'
 
 /** More on request: `LIVES=1000 npx vitest run test/key-value/crash.test.ts`. A seed that fails is in the message. */
-const LIVES = howMany('LIVES', { quick: 12, full: 150 })
+const LIVES = howMany('LIVES', { quick: 8, full: 150 })
 const FIRST_SEED = Number(process.env['SEED'] ?? 1)
 
 const open = async (storage: ItemStorage): Promise<[KeyValueStore, QueueStore]> => {

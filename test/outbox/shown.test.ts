@@ -29,6 +29,7 @@ test('a page that is shown tries what is held, once a minute at most, in whateve
   const fired = async (type: string, state?: string): Promise<number> => {
     fire(type, state)
     await settle()
+    // What shall not be sent comes on real connections, if it comes.
     await new Promise((resolve) => setTimeout(resolve, 30))
     return arrived.length
   }

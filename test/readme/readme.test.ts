@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchChromium } from '../browser/support/browsers.ts'
 import { bundle } from '../browser/support/bundle.ts'
+import { useBrowsers } from '../browser/support/fixture.ts'
 import { openSite, serve } from '../browser/support/site.ts'
-import { startFront } from '../redis-http/support/front.ts'
-import { startPostgres } from '../postgres/support/server.ts'
-import { startRedis } from '../redis/support/server.ts'
+import { connectClient } from '../redis/support/clients.ts'
+import type { RedisServer } from '../redis/support/server.ts'
+import { Servers } from '../support/servers.ts'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /**
@@ -39,6 +39,10 @@ const snippets = PAGES.flatMap((page) => {
   )
 })
 
+const browsers = useBrowsers()
+const servers = new Servers()
+afterAll(() => servers.stop())
+
 let directory: string
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'quayside-readme-'))
@@ -62,44 +66,34 @@ async function runInNode(file: string, env?: Record<string, string>): Promise<st
 }
 
 async function runWithRedis(file: string): Promise<string[]> {
-  const server = await startRedis()
-  try {
-    return await runInNode(file, { REDIS_URL: server.url })
-  } finally {
-    await server.stop()
-  }
+  return await runInNode(file, { REDIS_URL: (await emptyRedis()).url })
 }
 
 async function runOverHttp(file: string): Promise<string[]> {
-  const server = await startRedis()
-  const front = await startFront(server.url)
-  try {
-    return await runInNode(file, {
-      UPSTASH_REDIS_REST_URL: front.url,
-      UPSTASH_REDIS_REST_TOKEN: front.token,
-    })
-  } finally {
-    await front.stop()
-    await server.stop()
-  }
+  await emptyRedis()
+  const { url, token } = await servers.front()
+  return await runInNode(file, { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token })
+}
+
+async function emptyRedis(): Promise<RedisServer> {
+  const server = await servers.redis()
+  const { command, close } = await connectClient('redis', server.url)
+  await command('FLUSHALL')
+  await close()
+  return server
 }
 
 async function runWithPostgres(file: string): Promise<string[]> {
-  const server = await startPostgres({ fsync: false })
-  try {
-    return await runInNode(file, { DATABASE_URL: server.url })
-  } finally {
-    await server.stop()
-  }
+  const { createDatabase } = await servers.postgres()
+  return await runInNode(file, { DATABASE_URL: await createDatabase(crypto.randomUUID()) })
 }
 
 async function runInChromium(file: string): Promise<string[]> {
   const site = await openSite({ '/snippet.js': `${await bundle(file)}\nconsole.log('the end')` })
   site.routes.set('/', serve('text/html', '<!doctype html><title>snippet</title>'))
   site.routes.set('/api/notes', (_, response) => void response.writeHead(201).end())
-  const context = await launchChromium()
   try {
-    const tab = await context.newPage()
+    const tab = await (await browsers.chromium()).newPage()
     const lines: string[] = []
     const ended = new Promise<void>((resolve, reject) => {
       tab.on('pageerror', reject)
@@ -113,7 +107,6 @@ async function runInChromium(file: string): Promise<string[]> {
     await ended
     return lines
   } finally {
-    await context.close()
     await site.close()
   }
 }

@@ -21,7 +21,7 @@ const KILLS = howMany('KILLS', { quick: 12, full: 20 })
 /** Of servers or clients, by one package. */
 const CYCLES = Math.ceil(KILLS / 4)
 /** A minute, and more for more. */
-const timeout = 60_000 + CYCLES * 3000
+const timeout = 300_000 + CYCLES * 3000
 
 const AOF_ALWAYS = ['--appendonly', 'yes', '--appendfsync', 'always']
 const CLAIM = {

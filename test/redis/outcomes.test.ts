@@ -80,31 +80,27 @@ describe('what is kept', () => {
     ['by ids that were made', () => ({})],
     ['by ids of callers', (i) => ({ id: `${i}` })],
     ['of messages that were delayed', () => ({ delayMs: 10 })],
-  ])(
-    'is worked off in bounded steps when all of it ends at once: %s',
-    { timeout: 60_000 },
-    async (_, make) => {
-      const queue = await redis.open()
-      await queue.claim(CLAIM)
-      for (let i = 0; i < 10_000; i += 1000) {
-        const messages = Array.from({ length: 1000 }, (_one, j) => ({
-          body: 'x',
-          keepMs: 1e6,
-          ...make(i + j),
-        }))
-        await queue.append(messages, { batchId: uuid() })
-      }
-      redis.now += 10
-      await takeAll(queue, finish)
-      expect(await redis.command('KEYS', '{p:q}:results:*')).toHaveLength(1)
-      redis.now += 1e6
-      const commands = await redis.commandsOf(() => queue.claim(CLAIM))
-      expect(Object.values(commands).reduce((sum, count) => sum + count)).toBeLessThan(100)
-      expect((await queue.list({ group: 'g', limit: 10, states: ['done'] })).messages).toEqual([])
-      expect(await takeAll(queue, ack)).toBeGreaterThan(5)
-      expect(await redis.keys()).toEqual(EMPTY)
-    },
-  )
+  ])('is worked off in bounded steps when all of it ends at once: %s', async (_, make) => {
+    const queue = await redis.open()
+    await queue.claim(CLAIM)
+    for (let i = 0; i < 10_000; i += 1000) {
+      const messages = Array.from({ length: 1000 }, (_one, j) => ({
+        body: 'x',
+        keepMs: 1e6,
+        ...make(i + j),
+      }))
+      await queue.append(messages, { batchId: uuid() })
+    }
+    redis.now += 10
+    await takeAll(queue, finish)
+    expect(await redis.command('KEYS', '{p:q}:results:*')).toHaveLength(1)
+    redis.now += 1e6
+    const commands = await redis.commandsOf(() => queue.claim(CLAIM))
+    expect(Object.values(commands).reduce((sum, count) => sum + count)).toBeLessThan(100)
+    expect((await queue.list({ group: 'g', limit: 10, states: ['done'] })).messages).toEqual([])
+    expect(await takeAll(queue, ack)).toBeGreaterThan(5)
+    expect(await redis.keys()).toEqual(EMPTY)
+  })
 
   test('does not pile up, although more is kept at a time than one claim works off', async () => {
     const queue = await redis.open()
@@ -198,7 +194,7 @@ describe('what an earlier message of an id ends with', () => {
   })
 })
 
-test('what becomes of many is told in steps of so many bytes', { timeout: 60_000 }, async () => {
+test('what becomes of many is told in steps of so many bytes', async () => {
   const queue = await redis.open()
   const ids = await sendAlike(queue, MAX_IDS, { keepMs: 1000 })
   const value = 'x'.repeat(MAX_RESULT_BYTES)

@@ -87,6 +87,7 @@ test('receipts of dead letters neither delete nor send again what came in their 
     await send(queue, { body }, { body, expiresInMs: 1 })
     const [first] = (await queue.claim({ ...CLAIM, limit: 1 })).deliveries
     await queue.settle('g', [{ receipt: first!.receipt, kind: 'dead', reason: 'rejected' }])
+    // Until the other has expired, by the server's clock.
     await new Promise((resolve) => setTimeout(resolve, 10))
     await queue.claim(CLAIM)
     const { messages } = await queue.list({ group: 'g', limit: 10, states: ['dead'] })

@@ -27,52 +27,48 @@ const connect = {
   },
 }
 
-test.each(['redis', 'ioredis'] as const)(
-  '%s goes on with the replica, and is woken by it',
-  { timeout: 120_000 },
-  async (name) => {
-    const sentinels = await startSentinels(2000)
-    onTestFinished(() => sentinels.stop())
-    const adapter = new RedisAdapter(await connect[name](sentinels))
-    onTestFinished(() => adapter.close())
-    const queue = await adapter.open('q')
-    const send = (...bodies: string[]): Promise<unknown> =>
-      queue.append(
-        bodies.map((body) => ({ body, id: body })),
-        { batchId: uuid() },
-      )
-    await queue.claim(CLAIM)
-    await send('a', 'b', 'c')
-    const { deliveries } = await queue.claim({ ...CLAIM, limit: 2 })
-    await queue.settle('g', [{ receipt: deliveries[0]!.receipt, kind: 'ack' }])
-    const hints: number[] = []
-    queue.watch!(() => hints.push(performance.now()))
-    await expect.poll(() => hints.length).toBeGreaterThan(0)
-    const replica = await connectClient('ioredis', sentinels.replica.url)
-    onTestFinished(() => replica.close())
-    await until(async () => {
-      const info = String(await replica.command('INFO', 'replication'))
-      const primary = await connectClient('ioredis', sentinels.primary.url)
-      const other = String(await primary.command('INFO', 'replication'))
-      await primary.close()
-      const offset = /master_repl_offset:(\d+)/
-      return offset.exec(info)?.[1] === offset.exec(other)?.[1]
-    }, 'the replica does not catch up')
-    await sentinels.primary.kill()
-    const codes = new Set<string>()
-    const [result] = await persist(
-      () => queue.settle('g', [{ receipt: deliveries[1]!.receipt, kind: 'ack' }]),
-      codes,
+test.each(['redis', 'ioredis'] as const)('%s goes on with the replica, and is woken by it', async (name) => {
+  const sentinels = await startSentinels(2000)
+  onTestFinished(() => sentinels.stop())
+  const adapter = new RedisAdapter(await connect[name](sentinels))
+  onTestFinished(() => adapter.close())
+  const queue = await adapter.open('q')
+  const send = (...bodies: string[]): Promise<unknown> =>
+    queue.append(
+      bodies.map((body) => ({ body, id: body })),
+      { batchId: uuid() },
     )
-    expect(result).toEqual({ status: 'settled' })
-    const { messages } = await persist(() => queue.list({ group: 'g', limit: 10 }), codes)
-    expect(messages.map(({ body }) => body)).toEqual(['c'])
-    // Whoever listens again looks once more after a second, and then only if it is told.
-    const sinceHint = (): number => performance.now() - hints.at(-1)!
-    await expect.poll(sinceHint, { timeout: 40_000 }).toBeGreaterThan(2500)
-    const sent = performance.now()
-    await persist(() => send('d'), codes)
-    await expect.poll(() => hints.at(-1)).toBeGreaterThan(sent)
-    for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
-  },
-)
+  await queue.claim(CLAIM)
+  await send('a', 'b', 'c')
+  const { deliveries } = await queue.claim({ ...CLAIM, limit: 2 })
+  await queue.settle('g', [{ receipt: deliveries[0]!.receipt, kind: 'ack' }])
+  const hints: number[] = []
+  queue.watch!(() => hints.push(performance.now()))
+  await expect.poll(() => hints.length).toBeGreaterThan(0)
+  const replica = await connectClient('ioredis', sentinels.replica.url)
+  onTestFinished(() => replica.close())
+  await until(async () => {
+    const info = String(await replica.command('INFO', 'replication'))
+    const primary = await connectClient('ioredis', sentinels.primary.url)
+    const other = String(await primary.command('INFO', 'replication'))
+    await primary.close()
+    const offset = /master_repl_offset:(\d+)/
+    return offset.exec(info)?.[1] === offset.exec(other)?.[1]
+  }, 'the replica does not catch up')
+  await sentinels.primary.kill()
+  const codes = new Set<string>()
+  const [result] = await persist(
+    () => queue.settle('g', [{ receipt: deliveries[1]!.receipt, kind: 'ack' }]),
+    codes,
+  )
+  expect(result).toEqual({ status: 'settled' })
+  const { messages } = await persist(() => queue.list({ group: 'g', limit: 10 }), codes)
+  expect(messages.map(({ body }) => body)).toEqual(['c'])
+  // Whoever listens again looks once more after a second, and then only if it is told.
+  const sinceHint = (): number => performance.now() - hints.at(-1)!
+  await expect.poll(sinceHint, { timeout: 45_000 }).toBeGreaterThan(2500)
+  const sent = performance.now()
+  await persist(() => send('d'), codes)
+  await expect.poll(() => hints.at(-1)).toBeGreaterThan(sent)
+  for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
+})

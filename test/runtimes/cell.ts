@@ -3,6 +3,7 @@ import type { Column } from './columns.ts'
 import type { InstalledPackage } from './installed.ts'
 import type { SuiteCase } from './inside/suite.ts'
 import type { Runtime, Session } from './runtime.ts'
+import type { Servers } from '../support/servers.ts'
 
 /** How long a case may take, in ms, before its runtime is given up. */
 const PATIENCE_MS = 300_000
@@ -30,6 +31,7 @@ export function absence({ has }: Runtime, { needs }: Column): string | undefined
 /** Runs every case of a storage in a runtime, or the first of each section. Never rejects: what goes wrong is a failure. */
 export async function runCell(
   installed: InstalledPackage,
+  servers: Servers,
   runtime: Runtime,
   column: Column,
   which: 'all' | 'core' = 'all',
@@ -39,13 +41,11 @@ export async function runCell(
   const failures: string[] = []
   let passed = 0
   let session: Session | undefined
-  let started: Awaited<ReturnType<NonNullable<Column['start']>>> | undefined
   try {
-    started = await column.start?.()
-    const { adapter, options, worker } = column
+    const { adapter, options, place, worker } = column
     session = await runtime.open(installed, {
       factory: adapter,
-      options: { ...options?.(runtime), ...started?.options },
+      options: { ...options?.(runtime), ...(await place?.(servers)) },
       worker,
     })
     const { suite } = session
@@ -70,7 +70,6 @@ export async function runCell(
     failures.push(error instanceof Error ? error.message : String(error))
   }
   await session?.close()
-  await started?.stop()
   return {
     runtime: runtime.name,
     version: session?.version ?? '?',

@@ -1,7 +1,5 @@
-import { startPostgres } from '../postgres/support/server.ts'
-import { startRedis } from '../redis/support/server.ts'
-import { startFront } from '../redis-http/support/front.ts'
 import type { Facility, Runtime } from './runtime.ts'
+import type { Servers } from '../support/servers.ts'
 
 /** A storage, as the suite runs on it in every runtime that has what it needs. */
 export interface Column {
@@ -11,8 +9,8 @@ export interface Column {
   readonly needs?: Facility
   /** What its factory is given, as JSON. */
   readonly options?: (runtime: Runtime) => object
-  /** Starts what it needs besides, and says with which options that is found. */
-  readonly start?: () => Promise<{ readonly options: object; stop(): Promise<void> }>
+  /** Which of the servers it needs, and with which options a cell finds its place there. */
+  readonly place?: (servers: Servers) => Promise<object>
   /** What a Worker is configured with: `env` with its bindings, `exports` with its Durable Objects. */
   readonly worker?: object
 }
@@ -30,32 +28,23 @@ export const COLUMNS: readonly Column[] = [
   {
     adapter: 'postgres',
     needs: 'sockets',
-    async start() {
-      const server = await startPostgres({ fsync: false })
-      return { options: { url: server.url }, stop: () => server.stop() }
+    async place(servers) {
+      const { createDatabase } = await servers.postgres()
+      return { url: await createDatabase(crypto.randomUUID()) }
     },
   },
   {
     adapter: 'redis',
     needs: 'sockets',
-    async start() {
-      const server = await startRedis()
-      return { options: { url: server.url }, stop: () => server.stop() }
-    },
+    // Each storage has a prefix of its own.
+    place: async (servers) => ({ url: (await servers.redis()).url }),
   },
   {
     adapter: 'redis-http',
     needs: 'requests',
-    async start() {
-      const server = await startRedis()
-      const { url, token, stop } = await startFront(server.url)
-      return {
-        options: { url, token },
-        async stop() {
-          await stop()
-          await server.stop()
-        },
-      }
+    async place(servers) {
+      const { url, token } = await servers.front()
+      return { url, token }
     },
   },
   { adapter: 'cloudflare-kv', needs: 'bindings', worker: { env: { KV: { type: 'kv', id: 'KV' } } } },

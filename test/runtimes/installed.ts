@@ -23,6 +23,8 @@ export interface Program extends Tested {
 
 const TESTS = join(ROOT, 'test/')
 const ENTRY = '\0program'
+/** Stands in a script for the options, which are all that differs from cell to cell. */
+const OPTIONS = 'OPTIONS_OF_THE_FACTORY'
 
 /** The names that published sources are imported by. */
 const PUBLISHED: ReadonlyMap<string, string> = new Map([...SOURCES].map(([name, source]) => [source, name]))
@@ -31,6 +33,7 @@ const PUBLISHED: ReadonlyMap<string, string> = new Map([...SOURCES].map(([name, 
 export class InstalledPackage {
   readonly folder: string
   #programs = 0
+  readonly #scripts = new Map<string, Promise<string>>()
 
   private constructor(folder: string) {
     this.folder = folder
@@ -62,27 +65,35 @@ export class InstalledPackage {
   /** Writes a program that imports the package by its names. Answers with its path. */
   async write(program: Program): Promise<string> {
     const path = join(this.folder, `${++this.#programs}-${program.factory}.js`)
-    writeFileSync(path, await this.#script(program, 'es', () => false))
+    writeFileSync(path, await this.#script(program, 'es', false))
     return path
   }
 
   /** One script that needs nothing besides, but what only its runtime has. */
   bundle(program: Program, format: 'es' | 'iife'): Promise<string> {
-    return this.#script(program, format, () => true)
+    return this.#script(program, format, true)
   }
 
+  /** Each is bundled once, for all runtimes that are served alike. */
   async #script(
     { factory, options, host }: Program,
     format: 'es' | 'iife',
-    isInside: (name: string) => boolean,
+    isWhole: boolean,
   ): Promise<string> {
+    const key = JSON.stringify([factory, host, format, isWhole])
+    const script = this.#scripts.get(key) ?? this.#bundled(factory, host, format, isWhole)
+    this.#scripts.set(key, script)
+    return (await script).replace(OPTIONS, () => JSON.stringify(options))
+  }
+
+  async #bundled(factory: string, host: string, format: 'es' | 'iife', isWhole: boolean): Promise<string> {
     const from = JSON.stringify(join(ROOT, 'test/conformance/factories', `${factory}.ts`))
     const by = JSON.stringify(join(ROOT, 'test/runtimes/inside', `${host}.ts`))
     const entry = `
       import { factory } from ${from}
       import { host } from ${by}
       export * from ${from}
-      export default host((bindings) => factory({ ...${JSON.stringify(options)}, ...bindings }))`
+      export default host((bindings) => factory({ ...${OPTIONS}, ...bindings }))`
     const { folder } = this
     await using build = await rolldown({
       input: ENTRY,
@@ -100,7 +111,7 @@ export class InstalledPackage {
             const name = PUBLISHED.get(path) ?? path
             if (name.startsWith(TESTS)) return name
             if (isAbsolute(name)) throw new Error(`${importer} imports ${source}, which is not published`)
-            if (!isInside(name)) return { id: name, external: true }
+            if (!isWhole) return { id: name, external: true }
             return await this.resolve(name, join(folder, 'program.js'))
           },
           load: (id) => (id === ENTRY ? entry : null),

@@ -9,6 +9,7 @@ import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
 import { InstalledPackage } from './installed.ts'
 import { note, ROWS } from './rows.ts'
+import { Servers } from '../support/servers.ts'
 import { disagreement, PAGE, table, write } from './table.ts'
 
 const { values, positionals } = parseArgs({
@@ -20,6 +21,7 @@ const isWanted = (...names: readonly string[]): boolean =>
   positionals.some((word) => names.some((name) => name.toLowerCase().includes(word.toLowerCase())))
 
 const installed = InstalledPackage.install()
+const servers = new Servers()
 const cells: Cell[] = []
 try {
   for (const row of ROWS) {
@@ -31,7 +33,7 @@ try {
         console.log(`–     ${what} ${reason}`)
         continue
       }
-      const cell = await runCell(installed, row, column)
+      const cell = await runCell(installed, servers, row, column)
       cells.push(cell)
       const { passed, skipped, failures, seconds } = cell
       console.log(
@@ -42,6 +44,7 @@ try {
   }
 } finally {
   await closeShared()
+  await servers.stop()
   installed.uninstall()
 }
 

@@ -5,13 +5,16 @@ import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
 import { InstalledPackage } from './installed.ts'
 import { note, ROWS } from './rows.ts'
+import { Servers } from '../support/servers.ts'
 import { disagreement, table } from './table.ts'
 
 const cells: Cell[] = []
+const servers = new Servers()
 let installed: InstalledPackage
 
 beforeAll(() => void (installed = InstalledPackage.install()))
 afterAll(closeShared)
+afterAll(() => servers.stop())
 afterAll(() => {
   installed.uninstall()
   console.log(`${table(cells)}\n${note ?? ''}`)
@@ -33,7 +36,7 @@ const SELECTION = effort<'all' | 'core'>({ quick: 'core', full: 'all' })
 
 describe('the built package passes the conformance suite', () => {
   test.each(pairs)('with $title', { timeout: 600_000 }, async ({ row, column }) => {
-    const cell = await runCell(installed, row, column, SELECTION)
+    const cell = await runCell(installed, servers, row, column, SELECTION)
     cells.push(cell)
     expect(cell.failures.join('\n\n')).toBe('')
     expect(cell.passed).toBeGreaterThan(0)

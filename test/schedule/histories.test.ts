@@ -16,14 +16,14 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const STORAGES: Readonly<Record<string, readonly [ConformanceFactory, { quick: number; full: number }]>> = {
-  memory: [memoryFactory(), { quick: 150, full: 5000 }],
+  memory: [memoryFactory(), { quick: 100, full: 5000 }],
   fs: [fsFactory({ durability: 'os' }), { quick: 25, full: 500 }],
   redis: [redisFactory({ server: () => server, client: 'redis' }), { quick: 25, full: 500 }],
 }
 
 test.each(Object.entries(STORAGES))(
   'whatever happens, each instant is sent once, on %s',
-  { timeout: effort({ quick: 120_000, full: 1_800_000 }) },
+  { timeout: effort({ quick: 300_000, full: 1_800_000 }) },
   async (_, [{ create }, runs]) => {
     const property = fc.asyncProperty(histories, async (steps) => {
       const clock = new ManualClock()

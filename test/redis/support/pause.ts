@@ -1,3 +1,4 @@
+/** For what servers, processes and their clients do on clocks of their own. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
