@@ -36,8 +36,11 @@ test(
     const item: Parameters<typeof site.routes.set>[1] = async (request, response) => {
       const body = await text(request)
       const luckOfIt = isWell ? 1 : random()
-      if (luckOfIt < 0.1) return void response.destroy()
-      if (luckOfIt < 0.2) return void response.writeHead(500).end()
+      if (luckOfIt < 0.2) {
+        if (luckOfIt < 0.1) response.destroy()
+        else response.writeHead(500).end()
+        return
+      }
       const { method, url = '' } = request
       const id = method === 'POST' ? (made.get(body) ?? made.size + 100) : Number(url.split('/')[2])
       if (method === 'POST') {
@@ -46,8 +49,8 @@ test(
       } else if (seen.has(id)) seen.get(id)!.push(`${method} ${body}`)
       else wrong.push(`${method} ${url} ${body}`)
       // It has arrived, and the answer is lost.
-      if (luckOfIt < 0.3) return void response.destroy()
-      response.end(JSON.stringify({ id }))
+      if (luckOfIt < 0.3) response.destroy()
+      else response.end(JSON.stringify({ id }))
     }
     // Paths are known as they are made: a family has a number.
     for (const path of ['new', 'tmp']) site.routes.set(`/items/${path}`, item)
