@@ -29,6 +29,7 @@ import { type Key, type Row, Rows } from './engine/rows.ts'
 import { rowsOf, settle } from './engine/settle.ts'
 import { findOldest, stats } from './engine/stats.ts'
 import { isDue, passTime } from './engine/time.ts'
+import { fetchBodies, storeApart } from './bodies.ts'
 import type { Database, Kind } from './store.ts'
 
 /** Of groups that are deleted and purges so much is tidied away beside a claim. */
@@ -59,41 +60,43 @@ export class View implements QueueStorage {
     const { memory, queue, store } = this.#database
     const base = baseOf(options.batchId)
     let last: AppendResult[] | undefined
-    if (memory.undelayed && !store.channel.isDeaf && isBlind(messages, options)) {
-      return this.#run('append', async () => {
-        const at = store.clock.now()
-        const answer = await this.#database.change(
-          'append',
-          async (work) => {
-            const rows = work.objectStore('messages')
-            // The try before this one may have been stored, and only its answer lost with the connection.
-            if (last !== undefined && (await isStored(rows, base, messages.length))) return last
-            return (last = await appendBlindly(rows, messages, options, at))
-          },
-          ['messages'],
-        )
-        store.channel.changed(queue, true)
-        return answer
-      })
-    }
-    const isLimited = (options.maxMessages ?? options.maxBytes) !== undefined
-    const verb = async (book: Book): Promise<AppendResult[]> => {
-      if (last !== undefined && (await isStored(book.rows.messages, base, messages.length))) return last
-      last = await append(book, queue, messages, options)
-      memory.undelayed = book.q.delayed === 0
-      return last
-    }
-    return isLimited
-      ? this.#upToDate('append', verb, undefined, 'append')
-      : this.#change('append', 'append', verb)
+    return storeApart(messages, (drafts) => {
+      if (memory.undelayed && !store.channel.isDeaf && isBlind(drafts, options)) {
+        return this.#run('append', async () => {
+          const at = store.clock.now()
+          const answer = await this.#database.change(
+            'append',
+            async (work) => {
+              const rows = work.objectStore('messages')
+              // The try before this one may have been stored, and only its answer lost with the connection.
+              if (last !== undefined && (await isStored(rows, base, drafts.length))) return last
+              return (last = await appendBlindly(rows, drafts, options, at))
+            },
+            ['messages'],
+          )
+          store.channel.changed(queue, true)
+          return answer
+        })
+      }
+      const isLimited = (options.maxMessages ?? options.maxBytes) !== undefined
+      const verb = async (book: Book): Promise<AppendResult[]> => {
+        if (last !== undefined && (await isStored(book.rows.messages, base, drafts.length))) return last
+        last = await append(book, queue, drafts, options)
+        memory.undelayed = book.q.delayed === 0
+        return last
+      }
+      return isLimited
+        ? this.#upToDate('append', verb, undefined, 'append')
+        : this.#change('append', 'append', verb)
+    })
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { memory } = this.#database
     const { group, limit, settle: settlements = [] } = request
     const keys = rowsOf(settlements.map(({ receipt }) => receipt))
-    return this.#run('claim', () =>
-      this.#step('consume', async (rows) => {
+    return this.#run('claim', async () => {
+      const result = await this.#step('consume', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
         const asked = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const [queue, ahead, ...found] = await Promise.all([
@@ -103,11 +106,12 @@ export class View implements QueueStorage {
         ])
         const book = this.#book(rows, queue)
         for (const [i, row] of found.entries()) book.bringRow(keys[i]!, row)
-        const result = await claim(book, request, limit > 0 ? { list: ahead, from, asked } : undefined)
+        const claimed = await claim(book, request, limit > 0 ? { list: ahead, from, asked } : undefined)
         if (book.q.jobs.length > 0) await tidy(book, BESIDE)
-        return [book, result]
-      }),
-    )
+        return [book, claimed]
+      })
+      return { ...result, deliveries: await fetchBodies(result.deliveries) }
+    })
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -115,8 +119,9 @@ export class View implements QueueStorage {
     return this.#change('settle', 'consume', (book) => settle(book, book.group(group), settlements), keys)
   }
 
-  list(query: ListQuery): Promise<Page> {
-    return this.#look('list', (book) => list(book, query))
+  async list(query: ListQuery): Promise<Page> {
+    const page = await this.#look('list', (book) => list(book, query))
+    return { ...page, messages: await fetchBodies(page.messages) }
   }
 
   results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
@@ -140,7 +145,11 @@ export class View implements QueueStorage {
   }
 
   resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
-    return this.#change('resume', 'manage', (book) => resume(book, ids, options))
+    const { edit } = options
+    const drafts = edit === undefined ? [] : [edit]
+    return storeApart(drafts, ([draft]) =>
+      this.#change('resume', 'manage', (book) => resume(book, ids, { ...options, edit: draft })),
+    )
   }
 
   hold(request: HoldRequest): Promise<void> {

@@ -15,6 +15,14 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   }
 }
 
+/** As {@link onAbort}, and at once where the signal has aborted before; where there is none, never. */
+export function onceAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined) return () => undefined
+  const stop = onAbort(signal, callback)
+  if (signal.aborted) callback()
+  return stop
+}
+
 function fire(this: AbortSignal): void {
   for (const callback of listeners.get(this)!) callback()
 }

@@ -36,7 +36,7 @@ export type StoredState =
 
 /** The answer to a request that the server has not accepted. */
 export function storedAnswer(id: string, state: StoredState): Response {
-  return new Response(null, { status: 202, headers: named(id, state) })
+  return new Response(null, { status: 202, headers: named(new Headers(), id, state) })
 }
 
 /** The server's answer to a request that it has not accepted, with the message's id. */
@@ -45,11 +45,10 @@ export function serversAnswer(id: string, state: StoredState, response: Response
   if (response.status === 0) return response
   // Where a response shows no stream of its body, it is the one that has it.
   if (response.body === undefined) {
-    named(id, state).forEach((value, name) => response.headers.set(name, value))
+    named(response.headers, id, state)
     return response
   }
-  const headers = new Headers(response.headers)
-  named(id, state).forEach((value, name) => headers.set(name, value))
+  const headers = named(new Headers(response.headers), id, state)
   const { status, statusText } = response
   return new Response(bodyFor(status, response.body), { status: safe(status), statusText, headers })
 }
@@ -63,12 +62,11 @@ export function keptResponse(
   const own = new Headers(headers)
   // Of the body as it came; what was kept is text.
   for (const name of ['content-encoding', 'content-length', 'transfer-encoding']) own.delete(name)
-  named(id, state).forEach((value, name) => own.set(name, value))
-  return new Response(bodyFor(status, body), { status: safe(status), headers: own })
+  return new Response(bodyFor(status, body), { status: safe(status), headers: named(own, id, state) })
 }
 
-function named(id: string, state: StoredState | undefined): Headers {
-  const headers = new Headers({ 'quayside-message-id': headerSafe(id) })
+function named(headers: Headers, id: string, state: StoredState | undefined): Headers {
+  headers.set('quayside-message-id', headerSafe(id))
   if (state !== undefined) headers.set('quayside-state', state)
   return headers
 }

@@ -1,4 +1,4 @@
-import { onAbort, abortError, abortReason } from '../core/aborts.ts'
+import { abortError, abortReason, onAbort, onceAborted } from '../core/aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../lean/index.ts'
@@ -30,9 +30,7 @@ export async function attempt(
   const first = request
   let response: Response | undefined
   const controller = new AbortController()
-  const stop = (): void => controller.abort(abortReason(signal))
-  const unhook = onAbort(signal, stop)
-  if (signal.aborted) stop()
+  const unhook = onceAborted(signal, () => controller.abort(abortReason(signal)))
   const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
   const timer = clock.setTimeout(
     () => controller.abort(abortError(`not within ${ms} ms`, 'TimeoutError')),

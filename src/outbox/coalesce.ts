@@ -1,17 +1,17 @@
-/** Makes of some work a function that starts it: never twice at a time, and once more if it was called meanwhile. */
-export function coalesce(work: () => Promise<unknown>): () => void {
+/**
+ * Makes of some work a function that starts it: never twice at a time, and once more if it was called meanwhile. `fail` is told what it
+ * rejects with.
+ */
+export function coalesce(work: () => Promise<unknown>, fail: (error: unknown) => void): () => void {
   let running = false
   let again = false
   const run = async (): Promise<void> => {
     running = true
-    try {
-      while (again) {
-        again = false
-        await work()
-      }
-    } finally {
-      running = false
+    while (again) {
+      again = false
+      await work().catch(fail)
     }
+    running = false
   }
   return () => {
     again = true

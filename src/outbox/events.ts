@@ -6,9 +6,9 @@ import { hasCode } from '../core/trouble.ts'
 export interface OutboxEvent {
   /**
    * - `stored`, `sending`, `accepted`, `retrying`, `held`, `parked`, `dead`, `cancelled`: the state that the request `id` has
-   *   reached. Of `accepted`, `parked`, `dead` and `cancelled` all contexts of an origin hear, of the others only that in which
-   *   it happened.
-   * - `unstored`: the request could not be stored, and is sent once.
+   *   reached. Of `accepted`, `parked`, `dead` and `cancelled` all contexts of an origin hear, or all threads of a process, of the others
+   *   only that in which it happened. Other processes hear that something has `changed`: see {@link Outbox.response}.
+   * - `unstored`: the request could not be stored, and is sent once. All contexts hear of it, too.
    * - `changed`: something changed, in this or in another context. A hint to look again.
    * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
    *   passing trouble: see {@link Consumer.run}.
@@ -35,7 +35,13 @@ export interface OutboxEvent {
 type Listener = (event: OutboxEvent) => void
 
 /** Ends, which all contexts hear of. */
-const ENDS: ReadonlySet<unknown> = new Set<OutboxEvent['type']>(['accepted', 'parked', 'dead', 'cancelled'])
+const ENDS: readonly unknown[] = [
+  'accepted',
+  'parked',
+  'dead',
+  'cancelled',
+  'unstored',
+] satisfies readonly OutboxEvent['type'][]
 
 /** Tells of events, here and in the other contexts of the origin. */
 export class Events {
@@ -65,7 +71,7 @@ export class Events {
 
   emit(event: OutboxEvent): void {
     this.#tell(event)
-    if (!ENDS.has(event.type)) return
+    if (!ENDS.includes(event.type)) return
     const { type, id, status } = event
     const channel = this.#channel ?? this.#open()
     channel?.postMessage({ type, id, status })
@@ -89,7 +95,7 @@ export class Events {
   #heard(data: unknown): void {
     // Any page of the origin may say anything here.
     const { type, id, status } = (data ?? {}) as OutboxEvent
-    if (ENDS.has(type) && typeof id === 'string') this.#tell({ type, id, status })
+    if (ENDS.includes(type) && typeof id === 'string') this.#tell({ type, id, status })
   }
 
   #tell(event: OutboxEvent): void {

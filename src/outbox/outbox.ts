@@ -1,5 +1,5 @@
 import { isRequest } from './kinds.ts'
-import { onAbort, abortReason, throwIfAborted } from '../core/aborts.ts'
+import { abortReason, onceAborted, throwIfAborted } from '../core/aborts.ts'
 import {
   checkFunction,
   checkName,
@@ -41,7 +41,7 @@ import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
 import { OWNER, destinationOf, laneOf } from './places.ts'
 import { isAttempt } from './mark.ts'
-import { leadsBack, passOn, passThrough } from './pass-through.ts'
+import { leadsBack, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
 import { GROUP } from './lanes.ts'
 import { type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
@@ -101,32 +101,15 @@ export class Outbox {
   readonly #sender: Sender
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
+  /** Attempts of other outboxes. */
+  readonly #sentOn: WeakSet<Request> = new WeakSet()
   #entering: Promise<unknown> = Promise.resolve()
   /** Ends with the drains that were asked for so far. */
   #draining: Promise<unknown> = Promise.resolve()
   /** Sends what is due, for all who ask. */
-  readonly #pass: () => void = coalesce(async () => {
-    // Who was started sends it already, unless it rests.
-    if (this.#stop !== undefined && !this.#runner.paused) return
-    try {
-      await this.#enter()
-      await this.#drain()
-      this.#waiters.look()
-    } catch (error) {
-      this.#events.fail(error)
-    }
-  })
+  readonly #pass: () => void
   /** Something has changed in the queue. */
-  readonly #hint: () => void = coalesce(async () => {
-    try {
-      await this.#family.look()
-      if (!this.#session.isAsked) return
-      await this.#enter()
-      if (this.#sender.isBusy && (await this.#session.isBarred())) this.#sender.end(this.#session.owner)
-    } catch (error) {
-      this.#events.fail(error)
-    }
-  })
+  readonly #hint: () => void
 
   /**
    * @param queue A queue of the outbox's own. The outbox is its group `default`.
@@ -151,6 +134,20 @@ export class Outbox {
     this.#runner = runner
     this.#asked = asked
     this.#events = new Events(this.#queue.name)
+    const { fail } = this.#events
+    this.#pass = coalesce(async () => {
+      // Who was started sends it already, unless it rests.
+      if (this.#stop !== undefined && !runner.paused) return
+      await this.#enter()
+      await this.#drain()
+      this.#waiters.look()
+    }, fail)
+    this.#hint = coalesce(async () => {
+      await this.#family.look()
+      if (!this.#session.isAsked) return
+      await this.#enter()
+      if (this.#sender.isBusy && (await this.#session.isBarred())) this.#sender.end(this.#session.owner)
+    }, fail)
     this.#rests = new Rests(this.#queue, clock, (lanes) => {
       const names = Object.fromEntries(lanes.slice(0, 256).map((lane) => [lane, { concurrency: 1 }]))
       const narrow: LaneRules = { concurrency, names }
@@ -207,7 +204,12 @@ export class Outbox {
    */
   async fetch(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<Response> {
     const { clock, answerWithinMs } = this.#rules
-    if (isRequest(input) && isAttempt(input)) return await passOn(input, init, this.#rules)
+    if (isRequest(input) && isAttempt(input)) {
+      // Where it comes here again, it would come here for ever.
+      if (this.#sentOn.has(input)) throw leadsBack('outbox.fetch')
+      this.#sentOn.add(input)
+      return await this.#rules.fetch(input, init)
+    }
     const waiter = new Waiter()
     let timer: unknown
     let unwatch: (() => void) | undefined
@@ -215,9 +217,7 @@ export class Outbox {
     try {
       const stored = await this.#store('outbox.fetch', input, init, waiter)
       const { signal } = stored
-      const abort = (): void => waiter.giveUp(abortReason(signal))
-      unhook = onAbort(signal, abort)
-      if (signal.aborted) abort()
+      unhook = onceAborted(signal, () => waiter.giveUp(abortReason(signal)))
       waiter.state ??= 'stored'
       if (stored.status === 'duplicate') waiter.answerLater('duplicate')
       else if ((this.#sender.paused && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
@@ -276,7 +276,7 @@ export class Outbox {
       this.#require(tried, 'results', 'after')
     }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
-    const { payload, request, version, omitted, signal, tooLong } = packed
+    const { payload, request, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
     if (tooLong !== undefined) throw tooLong.error
     await this.#enter()
@@ -286,11 +286,8 @@ export class Outbox {
     // One id is never under way twice: a newer request of it goes behind what is under way.
     const ownKey = orderingKeys && (idsWithKeys || init.id === undefined) ? (init.id ?? after) : undefined
     const key = init.key ?? ownKey
-    if (waiter !== undefined) {
-      // Before it is stored, because it may be sent before we hear that it is.
-      Object.assign(waiter, { omitted, version })
-      this.#waiters.add(waiter)
-    }
+    // Before it is stored, because it may be sent before we hear that it is.
+    if (waiter !== undefined) this.#waiters.add(waiter)
     if (after !== undefined) this.#family.adopt(after, id)
     const terms = termsOf(init, this.#rules.clock.now())
     const headers = {
@@ -536,12 +533,10 @@ export class Outbox {
    * server.
    */
   async cancel(id: string): Promise<boolean> {
-    const [cancelled] = await cancel(this.#queue, [id])
-    if (cancelled) this.#cancelled([id])
-    return cancelled!
+    return (await this.#cancel([[{ id }]])) > 0
   }
 
-  async #cancel(pages: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>): Promise<number> {
+  async #cancel(pages: Pages): Promise<number> {
     let count = 0
     for await (const page of pages) {
       const ids = page.map(({ id }) => id)
@@ -588,18 +583,16 @@ export class Outbox {
     if (typeof resolution === 'object' && resolution !== null)
       return await this.#edit(tried, id, resolution.request, true)
     mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
-    const state = (await find(this.#queue, id))?.state
-    if (state !== 'parked' && state !== 'dead') return false
-    const dead = state === 'dead' ? deadLetters(this.#queue) : undefined
-    let done: boolean
-    if (resolution === 'retry')
-      done = dead ? (await dead.redrive([id])) > 0 : (await resume(this.#queue, [id]))[0]!
-    else if (dead === undefined) done = await this.cancel(id)
-    else {
-      done = (await dead.delete([id])) > 0
-      if (done) this.#cancelled([id])
+    const isParked = (await find(this.#queue, id))?.state === 'parked'
+    const dead = deadLetters(this.#queue)
+    if (resolution === 'retry') {
+      const done = isParked ? (await resume(this.#queue, [id]))[0]! : (await dead.redrive([id])) > 0
+      if (done) this.#pass()
+      return done
     }
-    if (done && resolution === 'retry') this.#pass()
+    if (isParked) return await this.cancel(id)
+    const done = (await dead.delete([id])) > 0
+    if (done) this.#cancelled([id])
     return done
   }
 
@@ -686,6 +679,9 @@ export class Outbox {
     }
   }
 }
+
+/** Messages, page by page. */
+type Pages = AsyncIterable<readonly { readonly id: string }[]> | Iterable<readonly { readonly id: string }[]>
 
 function rest(consumer: Consumer<OutboxPayload>, rests: boolean): void {
   if (rests) consumer.pause()

@@ -61,18 +61,6 @@ export async function passThrough(
   }
 }
 
-/** By the outbox, which has rules of its own: the attempts that it has sent on. */
-const sentOn = new WeakMap<OutboxRules, WeakSet<Request>>()
-
-/** Sends an attempt on that another outbox makes. Where it comes here again, it would come here for ever. */
-export async function passOn(request: Request, init: RequestInit, rules: OutboxRules): Promise<Response> {
-  const own = sentOn.get(rules) ?? new WeakSet()
-  sentOn.set(rules, own)
-  if (own.has(request)) throw leadsBack('outbox.fetch')
-  own.add(request)
-  return await rules.fetch(request, init)
-}
-
 export function leadsBack(tried: string): QuaysideError {
   return new QuaysideError(
     'INVALID_ARGUMENT',

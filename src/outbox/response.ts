@@ -1,7 +1,6 @@
-import { onAbort, abortReason } from '../core/aborts.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from '../core/check.ts'
 import type { Clock } from '../clock.ts'
-import { type Queue, type Result, result } from '../lean/index.ts'
+import { type Queue, result } from '../lean/index.ts'
 import { keptResponse } from './answer.ts'
 import type { ResponseOptions } from './init.ts'
 import { find } from './owned.ts'
@@ -20,32 +19,16 @@ export async function responseTo(
   checkName(tried, 'id', id)
   checkOptions(tried, options, { waitMs: checkWaitMs, signal: checkSignal })
   const { waitMs = 0, signal } = options
-  const refusal = async (): Promise<Response | undefined> => {
-    const data = (await find(queue, id))?.parked?.data
-    return isAnswer(data) ? keptResponse(id, data, 'parked') : undefined
+  let found: Response | undefined
+  const isOver = async (): Promise<boolean> => {
+    // Before its end: what is there no more has left an outcome by then.
+    const refusal = (await find(queue, id))?.parked?.data
+    if (isAnswer(refusal)) found = keptResponse(id, refusal, 'parked')
+    if (found !== undefined) return true
+    const end = await result(queue, id, { signal })
+    if (end?.status === 'done' && isAnswer(end.value)) found = keptResponse(id, end.value)
+    return end?.status === 'done' || end?.status === 'dead'
   }
-  const parked = await refusal()
-  if (parked !== undefined) return parked
-  const ended = async (result: Promise<Result | undefined>): Promise<Response | undefined> => {
-    const outcome = await result
-    const value = outcome?.status === 'done' ? outcome.value : undefined
-    return isAnswer(value) ? keptResponse(id, value) : undefined
-  }
-  if (waitMs === 0) return await ended(result(queue, id, { signal }))
-  // Whichever comes first ends the other.
-  const over = new AbortController()
-  const stop = (): void => over.abort(abortReason(signal!))
-  const unhook = signal && onAbort(signal, stop)
-  if (signal?.aborted) stop()
-  try {
-    let found: Response | undefined
-    const isRefused = async (): Promise<boolean> => (found = await refusal()) !== undefined
-    return await Promise.race([
-      ended(result(queue, id, { waitMs, signal: over.signal })),
-      until(queue, clock, isRefused, over.signal).then(() => found),
-    ])
-  } finally {
-    unhook?.()
-    over.abort()
-  }
+  if (!(await isOver()) && waitMs > 0) await until(queue, clock, isOver, signal, waitMs)
+  return found
 }

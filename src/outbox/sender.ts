@@ -1,4 +1,4 @@
-import { onAbort, abortError, abortReason, throwIfAborted } from '../core/aborts.ts'
+import { abortError, abortReason, onceAborted, throwIfAborted } from '../core/aborts.ts'
 import type { Clock } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import {
@@ -149,7 +149,7 @@ export class Sender {
     const waiters = this.#means.waiters.of(id, version)
     for (const waiter of waiters) {
       waiter.state = 'sending'
-      for (const [name, value] of waiter.omitted) first.headers.set(name, value)
+      for (const [name, value] of waiter.packed!.omitted) first.headers.set(name, value)
     }
     events.emit({ type: 'sending', id })
     // Who stops it gives up what is under way. What is lost may still get its answer.
@@ -157,8 +157,7 @@ export class Sender {
       if (isStale(abortReason(signal))) this.#lost.add(stopped)
       else stopped.abort(abortReason(signal))
     }
-    const unhook = onAbort(signal, stop)
-    if (signal.aborted) stop()
+    const unhook = onceAborted(signal, stop)
     const epoch = this.#epoch
     const startedAt = this.#clock.now()
     const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
@@ -341,7 +340,8 @@ export class Sender {
       return false
     }
     await parkWith(message, verdict)
-    for (const waiter of waiters) Object.assign(waiter, { version, state: 'stored' })
+    for (const waiter of waiters)
+      Object.assign(waiter, { packed: { ...waiter.packed!, version }, state: 'stored' })
     const headers = { ...message.headers, [EDITS]: `${edits + 1}` }
     await edit(queue, message.id, payload, { headers, maxAttempts: message.maxAttempts })
     this.#tell(message, 'retrying', response, reason)

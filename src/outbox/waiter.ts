@@ -11,10 +11,8 @@ import { type KeptAnswer, isAnswer } from './verdict.ts'
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
   id = ''
-  /** Tells what the request carries from what another one of the same id carried before. */
-  version: string | undefined
+  /** Its version tells what the request carries from what another one of the same id carried before. */
   packed: Packed | undefined
-  omitted: readonly (readonly [string, string])[] = []
   /** Until it is known what became of the request. `undefined`: it is being stored. */
   state: StoredState | undefined
   answer!: (response: Response) => void
@@ -36,7 +34,10 @@ export class Waiters {
   readonly #rests: Rests
   readonly #all: Set<Waiter> = new Set()
   /** Looks for requests that others may have sent. */
-  readonly look: () => void = coalesce(() => this.#look().catch(() => undefined))
+  readonly look: () => void = coalesce(
+    () => this.#look(),
+    () => undefined,
+  )
 
   constructor(queue: Queue<OutboxPayload>, rests: Rests) {
     this.#queue = queue
@@ -52,7 +53,7 @@ export class Waiters {
   }
 
   of(id: string, version: string | undefined): readonly Waiter[] {
-    return [...this.#all].filter((waiter) => waiter.id === id && waiter.version === version)
+    return [...this.#all].filter((waiter) => waiter.id === id && waiter.packed!.version === version)
   }
 
   /** Some requests are not there any more. Those that are under way may still get their answer. */

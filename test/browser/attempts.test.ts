@@ -205,19 +205,19 @@ test.each(['notes', 'outbox'])(
   },
 )
 
-describe('a redirect, which Chromium follows and hides', () => {
+describe('a redirect, which browsers follow and hide', () => {
   /** The states of a request to `/api` that is redirected, and of the message. */
   async function redirected(
     status: number,
     final: number,
-    origin = '',
     init: { redirect?: 'manual'; seeOther?: 'accept' } = {},
+    browser: 'chromium' | 'firefox' = 'chromium',
   ) {
     respond = (response, { url }) =>
       url === '/api'
-        ? response.writeHead(status, { location: `${origin}/new` }).end()
+        ? response.writeHead(status, { location: '/new' }).end()
         : response.writeHead(final, { 'content-type': 'text/html' }).end('new')
-    const tab = await open('chromium')
+    const tab = await open(browser)
     return await tab.evaluate(async (more) => {
       const response = await outbox.fetch('/api', { method: 'POST', body: 'hello', ...more })
       const { messages } = await queue.list({ state: 'parked' })
@@ -225,8 +225,13 @@ describe('a redirect, which Chromium follows and hides', () => {
     }, init)
   }
 
-  test.each([301, 302, 303])('%i: parked, whatever it leads to', async (status) => {
-    expect(await redirected(status, 200)).toEqual([
+  test.each([
+    [301, 'chromium'],
+    [302, 'chromium'],
+    [303, 'chromium'],
+    [303, 'firefox'],
+  ] as const)('%i: parked, whatever it leads to, in %s', async (status, name) => {
+    expect(await redirected(status, 200, {}, name)).toEqual([
       200,
       'parked',
       `redirected to ${site.origin}/new (HTTP 200)`,
@@ -234,8 +239,12 @@ describe('a redirect, which Chromium follows and hides', () => {
     expect(arrived.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /api', 'GET /new'])
   })
 
-  test.each([307, 308])('%i: followed', async (status) => {
-    expect(await redirected(status, 201)).toEqual([201, null, undefined])
+  test.each([
+    [307, 'chromium'],
+    [308, 'chromium'],
+    [307, 'firefox'],
+  ] as const)('%i: followed, in %s', async (status, name) => {
+    expect(await redirected(status, 201, {}, name)).toEqual([201, null, undefined])
     expect(arrived.map(({ method, body }) => `${method} ${body.toString()}`)).toEqual([
       'POST hello',
       'POST hello',
@@ -243,17 +252,17 @@ describe('a redirect, which Chromium follows and hides', () => {
   })
 
   test('303 of a request that allows it: accepted', async () => {
-    expect(await redirected(303, 200, '', { seeOther: 'accept' })).toEqual([200, null, undefined])
+    expect(await redirected(303, 200, { seeOther: 'accept' })).toEqual([200, null, undefined])
   })
 
   const manual = { redirect: 'manual' } as const
 
   test('that the caller asked not to follow: parked', async () => {
-    expect((await redirected(303, 200, '', manual))[2]).toContain('redirected to')
+    expect((await redirected(303, 200, manual))[2]).toContain('redirected to')
   })
 
   test('that the caller asked not to follow, of a request that allows it: accepted', async () => {
-    expect(await redirected(303, 200, '', { ...manual, seeOther: 'accept' })).toEqual([0, null, undefined])
+    expect(await redirected(303, 200, { ...manual, seeOther: 'accept' })).toEqual([0, null, undefined])
   })
 })
 
@@ -281,9 +290,9 @@ test('a form that is sent offline shows a page that says so; online, where the s
   await expect.poll(() => arrived.map(({ body }) => body.toString())).toEqual(['a=b'])
 })
 
-describe('a worker that takes what is posted', () => {
+describe.each(['chromium', 'firefox'] as const)('a worker in %s that takes what is posted', (name) => {
   test('passes on what is too long to be stored, whole', async () => {
-    const tab = await open('chromium')
+    const tab = await open(name)
     await withWorker(tab)
     const answer = await tab.evaluate(async () => {
       const body = new Uint8Array(8_000_000)
@@ -297,7 +306,7 @@ describe('a worker that takes what is posted', () => {
   })
 
   test('passes on what it cannot store, because there is no IndexedDB', async () => {
-    const tab = await open('chromium')
+    const tab = await open(name)
     site.routes.set(
       '/broken.js',
       serve('text/javascript', `indexedDB.open = () => { throw new Error('no') };${WORKER}`),
@@ -319,7 +328,7 @@ describe('a worker that takes what is posted', () => {
         response.write('first\n')
         finish = () => response.end('last\n')
       }
-      const tab = await open('chromium')
+      const tab = await open(name)
       await withWorker(tab)
       const first = await tab.evaluate(async () => {
         const response = await fetch('/api', { method: 'POST', body: 'hello' })

@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { serve } from './support/site.ts'
 import { useBrowsers, useSite } from './support/fixture.ts'
+import type { Message } from '../../src/index.ts'
 import { effort } from '../support/effort.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 
@@ -687,6 +688,77 @@ describe('several contexts', () => {
       expect(Math.min(...looks)).toBeLessThan(200)
     },
   )
+
+  test.each([
+    ['as blobs', false],
+    ['in their rows, where the browser refuses blobs', true],
+  ])('long bodies are stored %s, and come back as they were from wherever they are', async (_, refuses) => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async (refused) => {
+      const { Queue, IndexedDBAdapter } = quayside
+      let blobs = 0
+      const add = IDBObjectStore.prototype.add
+      IDBObjectStore.prototype.add = function (value: { readonly body?: unknown }, ...rest) {
+        if (value.body instanceof Blob && refused) throw new DOMException('no blobs', 'DataCloneError')
+        if (value.body instanceof Blob) blobs++
+        return add.call(this, value, ...rest)
+      }
+      type Body = string | Uint8Array
+      const codec = { encode: (body: Body) => body, decode: (body: Body) => body }
+      const queue = new Queue<Body>('q', { storage: new IndexedDBAdapter(), codec })
+      const long = 300_000
+      const bodies: Record<string, Body> = {
+        bytes: new Uint8Array(long).map((_byte, i) => i * 7),
+        text: `\ufeff${'ö€😀'.repeat(long / 4)}`,
+        halves: `${'x'.repeat(long)}\ud83d`,
+        short: 'short',
+      }
+      const isSame = (name: string, body: Body | undefined): boolean =>
+        typeof body === typeof bodies[name] && String(body) === String(bodies[name])
+      const wrong: string[] = []
+      const producer = queue.createProducer()
+      for (const id of Object.keys(bodies)) {
+        await producer.send(bodies[id]!, { id })
+        await producer.send(bodies[id]!, { id: `${id} later`, delayMs: 1 })
+      }
+      const check = (where: string, id: string, body: Body | undefined): void => {
+        if (!isSame(id.split(' ')[0]!, body)) wrong.push(`${where} ${id}`)
+      }
+      for (const { id, payload } of (await queue.list()).messages) check('listed', id, payload)
+      const consumer = queue.createConsumer()
+      const receive = async (count: number): Promise<Message<Body>[]> => {
+        const all: Message<Body>[] = []
+        while (all.length < count) all.push(...(await consumer.receiveBatch(count, { waitMs: 10_000 })))
+        return all
+      }
+      for (const message of await receive(8)) {
+        check('delivered', message.id, message.payload)
+        await message.nack({ delayMs: 0 })
+      }
+      for (const [n, message] of (await receive(8)).entries()) {
+        check('delivered again', message.id, message.payload)
+        if (n % 2 === 0) await message.reject({ reason: 'dead' })
+        else await message.park({ reason: 'parked' })
+      }
+      for (const { id, payload } of (await queue.deadLetters().list()).messages) check('dead', id, payload)
+      const parked = (await queue.list({ state: 'parked' })).messages
+      for (const { id, payload } of parked) check('parked', id, payload)
+      for (const { id } of parked) await queue.edit(id, bodies['text']!)
+      for (const message of await receive(4)) {
+        if (!isSame('text', message.payload)) wrong.push(`edited ${message.id}`)
+        await message.ack()
+      }
+      await queue.deadLetters().redrive()
+      for (const message of await receive(4)) {
+        check('redriven', message.id, message.payload)
+        await message.ack()
+      }
+      const { messages, bytes } = await queue.stats()
+      return { wrong, blobs, messages, bytes }
+    }, refuses)
+    expect(found).toMatchObject({ wrong: [], messages: 0, bytes: 0 })
+    expect(found.blobs > 0).toBe(!refuses)
+  })
 
   test('a payload of 60 MB arrives as it was', async () => {
     const tab = await fixture.open(await fixture.browser())

@@ -170,9 +170,9 @@ describe('who waits for what somebody else does learns', () => {
   })
 })
 
-test('of what is accepted and parked, all contexts hear, with the status', async () => {
+test('of what is accepted, parked or could not be stored, all contexts hear, with the status', async () => {
   const { origin } = await serve(statuses(201, 422))
-  const { outbox, another } = setUpOutbox()
+  const { outbox, another } = setUpOutbox({ maxBodyBytes: 100 })
   const heard: unknown[] = []
   const unwatch = another().watch((event) => event.type !== 'changed' && heard.push(event))
   const ids = [
@@ -185,6 +185,8 @@ test('of what is accepted and parked, all contexts hear, with the status', async
       { type: 'accepted', id: 'one', status: 201 },
       { type: 'parked', id: ids[1], status: 422 },
     ])
+  const unstored = await outbox.fetch(origin, post('3'.repeat(101)))
+  await expect.poll(() => heard[2]).toEqual({ type: 'unstored', id: idOf(unstored), status: undefined })
   unwatch()
 })
 

@@ -3,12 +3,13 @@ import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
+import { howMany } from '../support/effort.ts'
 import { settle } from '../support/settle.ts'
 
 // People log in and out, in two tabs and a worker, while requests are under way: at random, from a seed.
 
 /** 1,000 of them take two minutes. */
-const LIVES = Number(process.env['LIVES'] ?? 100)
+const LIVES = howMany('LIVES', { quick: 50, full: 1000 })
 const PEOPLE = ['A', 'B']
 
 function randomFrom(seed: number): () => number {

@@ -212,7 +212,7 @@ export class Book {
       const number = one?.n ?? n!
       if (this.#messages.has(number)) return this.#messages.get(number)
       this.#messages.set(number, one)
-      if (one !== undefined) memory.mean += (lengthOf(one.body) - memory.mean) / 16
+      if (one !== undefined) memory.mean += (nearOf(one.body) - memory.mean) / 16
       return one
     })
   }
@@ -754,10 +754,14 @@ export function sizeOf({
   return size
 }
 
-/** Any page of the origin may have put anything in its place, which the codec then refuses: that message alone is of no use. */
-export function lengthOf(body: Body): number {
+/** What its row has of it: of a blob nothing. Any page of the origin may have put anything in its place, which the codec then refuses. */
+function nearOf(body: Body): number {
   const { length } = (body ?? '') as Partial<ArrayLike<unknown>>
   return typeof length === 'number' ? length : 0
+}
+
+export function lengthOf(body: Body): number {
+  return body instanceof Blob ? body.size : nearOf(body)
 }
 
 /** Has strings sort by their code points, as UTF-8 does: keys sort by halves of pairs, which then come last. */
