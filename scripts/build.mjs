@@ -1,6 +1,4 @@
-// npm run build: tsc writes JavaScript to build/ and declarations to dist/, rollup bundles build/ into dist/. Declarations that no
-// subpath leads to are not published. Types are not checked: that is npm run types. What was built of the same files is left as it is.
-import { spawnSync } from 'node:child_process'
+// npm run build: makes dist/ of the sources. Types are not checked: that is npm run types. What was built of the same files is left as it is.
 import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -19,10 +17,8 @@ function hashOf(...patterns) {
 
 const inputs = hashOf(
   '{src,adapters,presets,inspector,cli}/**',
-  'tsconfig{,.base,.build}.json',
   'package{,-lock}.json',
-  'rollup.config.js',
-  'scripts/{build,notices}.mjs',
+  'scripts/{build,bundles,declarations,notices}.mjs',
 )
 const built = () => `${inputs} ${hashOf('dist/**')}`
 
@@ -34,22 +30,12 @@ function wasBuilt() {
   }
 }
 
-function build() {
-  for (const folder of ['build', 'dist']) rmSync(join(root, folder), { recursive: true, force: true })
-  for (const command of ['tsc -p tsconfig.build.json --noCheck', 'rollup -c --silent']) {
-    const { status } = spawnSync(command, { shell: true, stdio: 'inherit', cwd: root })
-    if (status !== 0) process.exit(1)
-  }
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const reached = new Set(Object.values(exports).flatMap(({ types }) => (types ? [join(root, types)] : [])))
-  for (const file of reached) {
-    for (const [, to] of readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?['"](\.[^'"]+)['"]/g))
-      reached.add(join(dirname(file), to.replace(/\.[jt]s$/, '.d.ts')))
-  }
-  for (const file of globSync('dist/**/*.d.ts', { cwd: root }))
-    if (!reached.has(join(root, file))) rmSync(join(root, file))
+async function build() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  const { writeBundles } = await import('./bundles.mjs')
+  await writeBundles()
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, built())
 }
 
-if (!wasBuilt()) build()
+if (!wasBuilt()) await build()

@@ -1,3 +1,3 @@
-import type { Plugin } from 'rollup'
+import type { Plugin } from 'rolldown'
 
 export function notices(): Plugin

@@ -1,4 +1,4 @@
-// A plugin of rollup: whatever a built file has of other packages stands there with their licences, which ask for it.
+// A plugin of rolldown: whatever a built file has of other packages stands there with their licences, which ask for it.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -15,7 +15,6 @@ function noticeOf(folder) {
   return `${name} ${version} (${license})\n\n${text}`
 }
 
-/** Put it behind what minifies: comments would not outlive that. */
 export function notices() {
   return {
     name: 'notices',

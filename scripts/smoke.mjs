@@ -18,6 +18,14 @@ const { Queue } = await import('quayside')
 const { MemoryAdapter } = await import('quayside/memory')
 const { NodeFsAdapter } = await import('quayside/fs')
 
+// Names of locals are short in what is published; those that users meet are not.
+assert.equal(Queue.name, 'Queue')
+const refused = await new Queue('smoke')
+  .createProducer()
+  .send(undefined)
+  .catch((error) => error)
+assert.match(refused.stack, /^QuaysideError.*\n(?:.*\n)*.*Producer\.send/)
+
 async function roundTrip(storage) {
   const queue = new Queue('smoke', { storage })
   await queue.createProducer().send({ text: 'héllo' })

@@ -1,539 +1,539 @@
 // Made by "npm run lua" of the files in lua/. Not to be edited.
 
-const counts = `function F.startCount()
-local count={now=now,todo={},groups={},none=0}
-count.todo[1]={'log','',0}
-for name,group in pairs(F.allGroups())do
-count.groups[name]={ended=0,ready=0,delayed=0,blocked=0,parked=0}
-for _,kind in ipairs({'reap','ends','join'})do
-count.todo[#count.todo+1]={kind,name,0}
+const counts = `function F.cQ()
+local p={now=v,todo={},groups={},none=0}
+p.todo[1]={'log','',0}
+for L,a in pairs(F.c())do
+p.groups[L]={ended=0,ready=0,delayed=0,blocked=0,parked=0}
+for _,u in ipairs({'reap','ends','join'})do
+p.todo[#p.todo+1]={u,L,0}
 end
 end
-return count
+return p
 end
-function F.overFrom(key,place,most,time)
-local rows=call('ZRANGE',key,place,place+most - 1,'WITHSCORES')
-local members={}
-for i=1,#rows,2 do
-if tonumber(rows[i+1])>time then
-return members
+function F.bc(k,i,T,S)
+local G=g('ZRANGE',k,i,i+T - 1,'WITHSCORES')
+local E={}
+for f=1,#G,2 do
+if tonumber(G[f+1])>S then
+return E
 end
-members[#members+1]=rows[i]
+E[#E+1]=G[f]
 end
-return members,#members==most and place+most or nil
+return E,#E==T and i+T or nil
 end
-local look={}
-function look.log(count,_,place)
-if not queue.reap or queue.reap>count.now then
+local cG={}
+function cG.log(p,_,i)
+if not e.reap or e.reap>p.now then
 return nil,0
 end
-local members,next=F.overFrom(base .. 'expiry',place,64,count.now)
-local looked=0
-for _,member in ipairs(members)do
-local segment=F.segmentAt(tonumber(member))
-if segment then
-local amendments,gone=F.amendmentsOf(segment.first,segment.last),F.goneIn(segment.first,segment.last)
-local expiries=segment.columns and segment.columns.expires or{}
-looked=looked+segment.count+16
-for i=1,segment.count do
-local seq=segment.first+i - 1
-local expires=expiries[i]
-if amendments and amendments[seq] then
-expires=amendments[seq].expires
+local E,next=F.bc(n .. 'expiry',i,64,p.now)
+local K=0
+for _,t in ipairs(E)do
+local l=F.u(tonumber(t))
+if l then
+local ay,au=F.ae(l.first,l.last),F.ah(l.first,l.last)
+local dB=l.columns and l.columns.expires or{}
+K=K+l.count+16
+for f=1,l.count do
+local c=l.first+f - 1
+local br=dB[f]
+if ay and ay[c] then
+br=ay[c].expires
 end
-if expires and expires<=count.now and not(gone and gone[seq])then
-count.none=count.none - 1
-for name,group in pairs(groups)do
-if seq>=group.row.cursor and count.groups[name] then
-count.groups[name].ready=count.groups[name].ready - 1
-end
-end
+if br and br<=p.now and not(au and au[c])then
+p.none=p.none - 1
+for L,a in pairs(av)do
+if c>=a.row.cursor and p.groups[L] then
+p.groups[L].ready=p.groups[L].ready - 1
 end
 end
 end
 end
-return next,looked
 end
-function look.reap(count,group,place)
-local lanes=group.row.lanes
-if group.row.waiting+group.row.blocked+(group.row.parked or 0)==0 and not(lanes and lanes.flows>0)then
+end
+return next,K
+end
+function cG.reap(p,a,i)
+local Z=a.row.lanes
+if a.row.waiting+a.row.blocked+(a.row.parked or 0)==0 and not(Z and Z.flows>0)then
 return nil,0
 end
-local members,next=F.overFrom(F.keyOf(group,'reap'),place,500,count.now)
-local numbers=count.groups[group.name]
-if #members>0 then
-local sides=call('HMGET',F.keyOf(group,'side'),unpack(members))
-for i=1,#members do
-local side=sides[i] and cmsgpack.unpack(sides[i])
-local isBehind=side and side.blocked or not side and tonumber(members[i])<281474976710656
-local state=isBehind and 'blocked' or 'ready'
-if side and not side.blocked then
-state=side.parked and 'parked' or side.at>count.now and 'delayed' or 'ready'
+local E,next=F.bc(F.a(a,'reap'),i,500,p.now)
+local aC=p.groups[a.name]
+if #E>0 then
+local aL=g('HMGET',F.a(a,'side'),unpack(E))
+for f=1,#E do
+local j=aL[f] and cmsgpack.unpack(aL[f])
+local cY=j and j.blocked or not j and tonumber(E[f])<281474976710656
+local ba=cY and 'blocked' or 'ready'
+if j and not j.blocked then
+ba=j.parked and 'parked' or j.at>p.now and 'delayed' or 'ready'
 end
-numbers[state]=numbers[state] - 1
+aC[ba]=aC[ba] - 1
 end
 end
-return next,#members
+return next,#E
 end
-function look.ends(count,group,place)
-if group.row.leased==0 then
+function cG.ends(p,a,i)
+if a.row.leased==0 then
 return nil,0
 end
-local members,next=F.overFrom(F.keyOf(group,'ends'),place,500,count.now)
-local numbers=count.groups[group.name]
-for _,member in ipairs(members)do
-local lease=string.match(member,'^%d+$')and{first=0,last=0}or F.toLease(member)
-numbers.ended=numbers.ended+lease.last - lease.first+1
+local E,next=F.bc(F.a(a,'ends'),i,500,p.now)
+local aC=p.groups[a.name]
+for _,t in ipairs(E)do
+local q=string.match(t,'^%d+$')and{first=0,last=0}or F.Z(t)
+aC.ended=aC.ended+q.last - q.first+1
 end
-return next,#members
+return next,#E
 end
-function look.join(count,group,place)
-local join=group.row.join
-if not join then
+function cG.join(p,a,i)
+local B=a.row.join
+if not B then
 return nil,0
 end
-if place>=join.bound - 1 then
-F.nextWindow(join)
+if i>=B.bound - 1 then
+F.an(B)
 end
-join.from=math.max(join.from,place)
-local messages,bound=F.unjoined(group,500)
-for _,message in ipairs(messages)do
-if not message.expires or message.expires>count.now then
-count.groups[group.name].ready=count.groups[group.name].ready+1
+B.from=math.max(B.from,i)
+local x,as=F.au(a,500)
+for _,b in ipairs(x)do
+if not b.expires or b.expires>p.now then
+p.groups[a.name].ready=p.groups[a.name].ready+1
 end
 end
-if bound<join.bound or join.lanes then
-return bound - 1,#messages
+if as<B.bound or B.lanes then
+return as - 1,#x
 end
-return nil,#messages
+return nil,#x
 end
-function F.goOn(count,most)
-while #count.todo>0 do
-if most<=0 then
+function F.ci(p,T)
+while #p.todo>0 do
+if T<=0 then
 return false
 end
-local one=count.todo[1]
-local kind,name=one[1],one[2]
-local group=kind=='log' or count.groups[name] and groups[name]
-local next,looked
-if group then
-next,looked=look[kind](count,group,one[3])
-most=most - looked
+local ak=p.todo[1]
+local u,L=ak[1],ak[2]
+local a=u=='log' or p.groups[L] and av[L]
+local next,K
+if a then
+next,K=cG[u](p,a,ak[3])
+T=T - K
 end
 if next then
-one[3]=next
+ak[3]=next
 else
-table.remove(count.todo,1)
+table.remove(p.todo,1)
 end
 end
 return true
 end
-function F.countOverdue(time)
-if not queue.timer or queue.timer>time then
+function F.bP(S)
+if not e.timer or e.timer>S then
 return 0,0
 end
-local due=call('ZCOUNT',base .. 'timers','-inf',time)
-return due,call('ZCOUNT',base .. 'lapse','-inf',time)
+local Q=g('ZCOUNT',n .. 'timers','-inf',S)
+return Q,g('ZCOUNT',n .. 'lapse','-inf',S)
 end
-function F.countOverdueSince(since,time)
-local due=call('ZCOUNT',base .. 'timers',string.format('(%.0f',since.at),time)
-local lapsed=0
-for _,member in ipairs(call('ZRANGEBYSCORE',base .. 'lapse','-inf',time,'LIMIT',0,2000))do
-local at=tonumber(call('ZSCORE',base .. 'timers',member))
-lapsed=lapsed+(at and at>since.at and 1 or 0)
+function F.dA(bl,S)
+local Q=g('ZCOUNT',n .. 'timers',string.format('(%.0f',bl.at),S)
+local bX=0
+for _,t in ipairs(g('ZRANGEBYSCORE',n .. 'lapse','-inf',S,'LIMIT',0,2000))do
+local m=tonumber(g('ZSCORE',n .. 'timers',t))
+bX=bX+(m and m>bl.at and 1 or 0)
 end
-return due,lapsed
+return Q,bX
 end
-function F.countGroup(count,group)
-local row,numbers,time=group.row,count.groups[group.name],count.now
-local overdue,lapsed=F.countOverdue(time)
-local later=queue.delayed - overdue
-if row.since and overdue>0 then
-overdue,lapsed=F.countOverdueSince(row.since,time)
+function F.bO(p,a)
+local d,aC,S=a.row,p.groups[a.name],p.now
+local dh,bX=F.bP(S)
+local db=e.delayed - dh
+if d.since and dh>0 then
+dh,bX=F.dA(d.since,S)
 end
-local due=row.waiting>0 and call('ZCOUNT',F.keyOf(group,'due'),'-inf',time)or 0
-local ahead,ended=queue.tail - row.cursor - F.countGone(row.cursor),numbers.ended
-local lanes=row.lanes
-if lanes and lanes.flows>0 then
-due=due+lanes.again+call('ZCOUNT',F.keyOf(group,'rests'),'-inf',time)
-ahead=ahead+lanes.ahead
-ended=ended+lanes.lost+call('ZCOUNT',F.keyOf(group,'lends'),'-inf',time)
+local Q=d.waiting>0 and g('ZCOUNT',F.a(a,'due'),'-inf',S)or 0
+local bu,bf=e.tail - d.cursor - F.bN(d.cursor),aC.ended
+local Z=d.lanes
+if Z and Z.flows>0 then
+Q=Q+Z.again+g('ZCOUNT',F.a(a,'rests'),'-inf',S)
+bu=bu+Z.ahead
+bf=bf+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
 end
-return ahead+due+overdue - lapsed+ended+numbers.ready,
-row.leased - ended,
-later+row.waiting - due+numbers.delayed,
-row.blocked+numbers.blocked,
-(row.parked or 0)+numbers.parked
+return bu+Q+dh - bX+bf+aC.ready,
+d.leased - bf,
+db+d.waiting - Q+aC.delayed,
+d.blocked+aC.blocked,
+(d.parked or 0)+aC.parked
 end
-function F.countMessages(count)
-local most=0
-for name in pairs(count.groups)do
-local ready,leased,delayed,blocked,parked=F.countGroup(count,groups[name])
-most=math.max(most,ready+leased+delayed+blocked+parked)
+function F.aE(p)
+local T=0
+for L in pairs(p.groups)do
+local aY,aW,cf,aB,bC=F.bO(p,av[L])
+T=math.max(T,aY+aW+cf+aB+bC)
 end
-if queue.groups==0 then
-local first=F.firstSegment()
-local _,lapsed=F.countOverdue(count.now)
-most=queue.tail -(first and first.first or queue.tail)- F.countGone(0)+queue.delayed - lapsed+count.none
-if queue.early then
-most=most+queue.early - call('ZCOUNT',base .. 'earlyreap','-inf',count.now)
+if e.groups==0 then
+local A=F.J()
+local _,bX=F.bP(p.now)
+T=e.tail -(A and A.first or e.tail)- F.bN(0)+e.delayed - bX+p.none
+if e.early then
+T=T+e.early - g('ZCOUNT',n .. 'earlyreap','-inf',p.now)
 end
 end
-return most
+return T
 end
-function F.countRetained(enough)
+function F.dB(enough)
 if not enough then
 return 0
 end
-local count=F.startCount()
-local messages=F.countMessages(count)
-if messages>enough then
-local todo={}
-for _,one in ipairs(count.todo)do
-if one[1]~='ends' then
-todo[#todo+1]=one
+local p=F.cQ()
+local x=F.aE(p)
+if x>enough then
+local dp={}
+for _,ak in ipairs(p.todo)do
+if ak[1]~='ends' then
+dp[#dp+1]=ak
 end
 end
-count.todo=todo
-F.goOn(count,10000)
-messages=F.countMessages(count)
+p.todo=dp
+F.ci(p,10000)
+x=F.aE(p)
 end
-return messages
+return x
 end
-function F.bytesRetained()
-local first=F.firstSegment()
-local bytes=queue.later+(queue.earlyBytes or 0)+(first and queue.bytes - first.bytes or 0)
-for _,group in pairs(F.allGroups())do
-bytes=bytes+group.row.outside
+function F.bM()
+local A=F.J()
+local aa=e.later+(e.earlyBytes or 0)+(A and e.bytes - A.bytes or 0)
+for _,a in pairs(F.c())do
+aa=aa+a.row.outside
 end
-return bytes
+return aa
 end
 `
 
-const drop = `function F.dropDelayed(number,message)
-local member=F.seqText(number)
-call('ZREM',base .. 'timers',member)
-call('HDEL',base .. 'delayed',member)
-if message.expires then
-call('ZREM',base .. 'lapse',member)
+const drop = `function F.dC(s,b)
+local t=F.b(s)
+g('ZREM',n .. 'timers',t)
+g('HDEL',n .. 'delayed',t)
+if b.expires then
+g('ZREM',n .. 'lapse',t)
 end
-queue.delayed=queue.delayed - 1
-queue.later=queue.later - #message.record
-if queue.delayed==0 then
-queue.timer=nil
+e.delayed=e.delayed - 1
+e.later=e.later - #b.record
+if e.delayed==0 then
+e.timer=nil
 end
-queueChanged=true
+ac=true
 end
-function F.drop(id,found)
-if found.number then
-local message=F.delayedMessage(found.number)
-if not message then
+function F.bT(w,y)
+if y.number then
+local b=F.A(y.number)
+if not b then
 return false
 end
-F.dropDelayed(found.number,message)
-call('HDEL',base .. 'ids',id)
-call('ZREM',base .. 'past',id)
+F.dC(y.number,b)
+g('HDEL',n .. 'ids',w)
+g('ZREM',n .. 'past',w)
 return true
 end
-local seq=found.seq
-local early=queue.early and queue.groups==0 and F.earlyMessage(seq)
-if early then
-F.dropEarly(early)
+local c=y.seq
+local be=e.early and e.groups==0 and F.I(c)
+if be then
+F.bU(be)
 end
-local dropped=early or queue.groups==0 and F.isPending(seq)
-handing=false
-for _,group in pairs(F.allGroups())do
-local place=F.locate(group,seq)
-if place then
-F.remove(group,place,F.messageIn(group,place,seq))
-dropped=true
+local et=be or e.groups==0 and F.aU(c)
+dE=false
+for _,a in pairs(F.c())do
+local i=F.s(a,c)
+if i then
+F.bh(a,i,F.aY(a,i,c))
+et=true
 end
 end
-handing=true
-for key in pairs(queue.ghosts or{})do
-call('ZREMRANGEBYSCORE',base .. key,seq,seq)
+dE=true
+for k in pairs(e.ghosts or{})do
+g('ZREMRANGEBYSCORE',n .. k,c,c)
 end
-if not dropped then
+if not et then
 return false
 end
-if F.segmentAt(seq)then
-F.markGone(seq)
+if F.u(c)then
+F.cx(c)
 end
-local row=call('HGET',base .. 'ids',id)
-if row and F.readId(row).seq==seq then
-call('HDEL',base .. 'ids',id)
-call('ZREM',base .. 'past',id)
+local d=g('HGET',n .. 'ids',w)
+if d and F.E(d).seq==c then
+g('HDEL',n .. 'ids',w)
+g('ZREM',n .. 'past',w)
 end
 return true
 end
-function F.passGone()
-if queue.gone==0 then
+function F.ee()
+if e.gone==0 then
 return
 end
-for _,group in pairs(F.allGroups())do
-local row=group.row
+for _,a in pairs(F.c())do
+local d=a.row
 for _=1,16 do
-local segment=row.cursor<queue.tail and F.segmentAt(row.cursor)
+local l=d.cursor<e.tail and F.u(d.cursor)
 if
-not segment
-or call('ZCOUNT',base .. 'gone',row.cursor,segment.last)<segment.last - row.cursor+1
+not l
+or g('ZCOUNT',n .. 'gone',d.cursor,l.last)<l.last - d.cursor+1
 then
 break
 end
-row.cursor=segment.last+1
-row.passed=segment.bytes+F.sizeOf(segment,1,segment.count)
-group.changed=true
+d.cursor=l.last+1
+d.passed=l.bytes+F.bm(l,1,l.count)
+a.changed=true
 end
 end
-if queue.groups==0 then
+if e.groups==0 then
 for _=1,16 do
-local segment=F.firstSegment()
-if not segment or call('ZCOUNT',base .. 'gone',segment.first,segment.last)<segment.count then
+local l=F.J()
+if not l or g('ZCOUNT',n .. 'gone',l.first,l.last)<l.count then
 break
 end
-F.trimBelow(segment.last+1,segment.count)
+F.aa(l.last+1,l.count)
 end
 end
 end
 `
 
-const empty = `F.MESSAGE_KEYS={'log','amend','gone','expiry','reaps','timers','delayed','lapse','early','earlyreap'}
-F.OTHER_KEYS={'state','ids','past','holds','places','over'}
-function F.unlinkAll(kinds)
-for _,kind in ipairs(kinds)do
-call('UNLINK',base .. kind)
+const empty = `F.bz={'log','amend','gone','expiry','reaps','timers','delayed','lapse','early','earlyreap'}
+F.dg={'state','ids','past','holds','places','over'}
+function F.bt(kinds)
+for _,u in ipairs(kinds)do
+g('UNLINK',n .. u)
 end
 end
-function F.readAll()
-local isReadable,problem=pcall(function()
-F.open()
-F.allGroups()
+function F.cM()
+local da,dj=pcall(function()
+F.j()
+F.c()
 end)
-if not isReadable then
-local text=type(problem)=='table' and problem.err or problem
-local code=string.match(text,'^%-?(%u%u+) ')
-if code and code~='WRONGTYPE' then
-error(problem)
+if not da then
+local ec=type(dj)=='table' and dj.err or dj
+local eo=string.match(ec,'^%-?(%u%u+) ')
+if eo and eo~='WRONGTYPE' then
+error(dj)
 end
 end
-return isReadable
+return da
 end
-function F.endMessages()
-F.unlinkAll(F.MESSAGE_KEYS)
-for key in pairs(queue.ghosts or{})do
-call('UNLINK',base .. key)
+function F.cc()
+F.bt(F.bz)
+for k in pairs(e.ghosts or{})do
+g('UNLINK',n .. k)
 end
-for _,field in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
-queue[field]=0
+for _,ch in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
+e[ch]=0
 end
-for _,field in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
-queue[field]=nil
+for _,ch in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
+e[ch]=nil
 end
-queueChanged=true
-for kind,type in pairs({ids='hash',past='zset'})do
-if call('TYPE',base .. kind).ok~=type then
-call('UNLINK',base .. kind)
+ac=true
+for u,type in pairs({ids='hash',past='zset'})do
+if g('TYPE',n .. u).ok~=type then
+g('UNLINK',n .. u)
 end
 end
-F.cutIds()
+F.bQ()
 end
-function F.endUnread(at)
-if #ARGV<at then
+function F.ce(m)
+if #ARGV<m then
 return 2
 end
-for i=at,#ARGV do
-call('UNLINK',base .. ARGV[i])
+for f=m,#ARGV do
+g('UNLINK',n .. ARGV[f])
 end
-redis.pcall('PUBLISH',base .. 'changed','wake')
+redis.pcall('PUBLISH',n .. 'changed','wake')
 return 0
 end
 `
 
-const expire = `function F.expireAhead(message)
-for _,group in pairs(F.allGroups())do
-if message.seq>=group.row.cursor then
-if group.row.parksNext and message.key then
-F.stopBehind(group,message)
+const expire = `function F.dG(b)
+for _,a in pairs(F.c())do
+if b.seq>=a.row.cursor then
+if a.row.parksNext and b.key then
+F.aq(a,b)
 end
-F.bury(group,message,0,'expired',nil,group.row.deadFor)
+F.Q(a,b,0,'expired',nil,a.row.deadFor)
 end
 end
-F.markGone(message.seq)
+F.cx(b.seq)
 end
-function F.expireSegment(member,most)
-local last=tonumber(member)
-local segment=F.segmentAt(last)
-local worked,next=0,nil
-if segment and segment.last==last then
-local amendments=F.amendmentsOf(segment.first,last)
-local gone=F.goneIn(segment.first,last)
-local expiries=segment.columns and segment.columns.expires or{}
-for i=1,segment.count do
-local seq=segment.first+i - 1
-local amendment=amendments and amendments[seq]
-local expires
-if amendment then
-expires=amendment.expires
+function F.dH(t,T)
+local I=tonumber(t)
+local l=F.u(I)
+local ds,next=0,nil
+if l and l.last==I then
+local ay=F.ae(l.first,I)
+local au=F.ah(l.first,I)
+local dB=l.columns and l.columns.expires or{}
+for f=1,l.count do
+local c=l.first+f - 1
+local bo=ay and ay[c]
+local br
+if bo then
+br=bo.expires
 else
-expires=expiries[i]
+br=dB[f]
 end
-if expires and not(gone and gone[seq])then
-if expires<=now and worked<most then
-worked=worked+1
-F.expireAhead(amendment or F.messageAt(segment,i))
+if br and not(au and au[c])then
+if br<=v and ds<T then
+ds=ds+1
+F.dG(bo or F.U(l,f))
 else
-next=next and math.min(next,expires)or expires
+next=next and math.min(next,br)or br
 end
 end
 end
 end
 if next then
-call('ZADD',base .. 'expiry',next,member)
+g('ZADD',n .. 'expiry',next,t)
 else
-call('ZREM',base .. 'expiry',member)
-queue.reaps=queue.reaps - call('ZREM',base .. 'reaps',member)
+g('ZREM',n .. 'expiry',t)
+e.reaps=e.reaps - g('ZREM',n .. 'reaps',t)
 end
-return worked+(segment and math.ceil(segment.count/32)or 1)
+return ds+(l and math.ceil(l.count/32)or 1)
 end
-function F.sweepFaded(group,most)
-if group.row.dead==0 then
+function F.er(a,T)
+if a.row.dead==0 then
 return 0
 end
-local members=call('ZRANGEBYSCORE',F.keyOf(group,'fade'),'-inf',now,'LIMIT',0,most)
-for _,member in ipairs(members)do
-local _,row=F.letterAt(group,tonumber(member))
-if row then
-F.dropLetter(group,row)
+local E=g('ZRANGEBYSCORE',F.a(a,'fade'),'-inf',v,'LIMIT',0,T)
+for _,t in ipairs(E)do
+local _,d=F.w(a,tonumber(t))
+if d then
+F.bX(a,d)
 else
-call('ZREM',F.keyOf(group,'fade'),member)
+g('ZREM',F.a(a,'fade'),t)
 end
 end
-return #members
+return #E
 end
-function F.firstOf(key,soonest)
-local time=tonumber(call('ZRANGE',key,0,0,'WITHSCORES')[2])
-return time and soonest and math.min(time,soonest)or time or soonest
+function F.S(k,bU)
+local S=tonumber(g('ZRANGE',k,0,0,'WITHSCORES')[2])
+return S and bU and math.min(S,bU)or S or bU
 end
-function F.sweepExpired(settled)
-if not queue.reap or queue.reap>now then
+function F.eq(aA)
+if not e.reap or e.reap>v then
 return 0
 end
-local left=256
-for _,member in ipairs(call('ZRANGEBYSCORE',base .. 'expiry','-inf',now,'LIMIT',0,256))do
-if left>0 then
-left=left - F.expireSegment(member,left)
+local ah=256
+for _,t in ipairs(g('ZRANGEBYSCORE',n .. 'expiry','-inf',v,'LIMIT',0,256))do
+if ah>0 then
+ah=ah - F.dH(t,ah)
 end
 end
-local soonest
-local swept,most=0,math.max(1000,2*settled)
-for _,group in pairs(F.allGroups())do
-local lanes=group.row.lanes
-if group.row.waiting+group.row.blocked+(group.row.parked or 0)>0 or lanes and lanes.flows>0 then
-local members=left>0
-and call('ZRANGEBYSCORE',F.keyOf(group,'reap'),'-inf',now,'LIMIT',0,left)
+local bU
+local ea,T=0,math.max(1000,2*aA)
+for _,a in pairs(F.c())do
+local Z=a.row.lanes
+if a.row.waiting+a.row.blocked+(a.row.parked or 0)>0 or Z and Z.flows>0 then
+local E=ah>0
+and g('ZRANGEBYSCORE',F.a(a,'reap'),'-inf',v,'LIMIT',0,ah)
 or{}
-for _,member in ipairs(members)do
-local seq=tonumber(member)
-local place,message=F.locate(group,seq),F.heldMessage(group,seq)
-if not place or not message then
-F.corrupt('a message')
+for _,t in ipairs(E)do
+local c=tonumber(t)
+local i,b=F.s(a,c),F.q(a,c)
+if not i or not b then
+F.d('a message')
 end
-local side=place.side or{}
-if group.row.parksNext and message.key then
-F.stopBehind(group,message)
+local j=i.side or{}
+if a.row.parksNext and b.key then
+F.aq(a,b)
 end
-F.remove(group,place,message)
-local reported=side.parked and side.parked.reason or side.error
-F.bury(group,message,side.attempt or 0,'expired',reported,group.row.deadFor)
+F.bh(a,i,b)
+local bG=j.parked and j.parked.reason or j.error
+F.Q(a,b,j.attempt or 0,'expired',bG,a.row.deadFor)
 end
-left=left - #members
+ah=ah - #E
 end
-if left>0 then
-left=left - F.sweepFaded(group,left)
+if ah>0 then
+ah=ah - F.er(a,ah)
 end
-soonest=F.firstOf(F.keyOf(group,'fade'),F.firstOf(F.keyOf(group,'reap'),soonest))
-if group.row.kept then
-swept=swept+F.sweepOutcomes(group,math.max(1,most - swept))
-soonest=F.firstOf(F.keyOf(group,'until'),soonest)
-end
-end
-local past=math.min(1000,call('ZCOUNT',base .. 'past','-inf',now))
-if past>0 then
-call('ZREMRANGEBYRANK',base .. 'past',0,past - 1)
-end
-queue.reap=F.firstOf(base .. 'past',F.firstOf(base .. 'expiry',soonest))
-queueChanged=true
-return 2*(256 - left)
-end
-`
-
-const find = `function F.inLog(number,id)
-local segment=F.segmentAt(number)
-return segment and F.idAt(segment,number - segment.first+1)==id
-end
-function F.digitsOf(id)
-local digits=#id==36 and string.match(id,'^%x%x%x%x%x%x%x%x$',29)
-local made=digits and tonumber(digits,16)
-if not made then
-return nil
-end
-local odd=made % 2
-local newest=(odd==0 and queue.tail or queue.number)- 1
-local number=newest -(newest -(made - odd)/2)% 2147483648
-return number>=1 and number,odd
-end
-function F.seqOf(id)
-local number,odd=F.digitsOf(id)
-return number and number+odd*281474976710656
-end
-function F.delayedMessage(number)
-local row=call('HGET',base .. 'delayed',F.seqText(number))
-return row and cmsgpack.unpack(row)
-end
-function F.findMade(id)
-local number,odd=F.digitsOf(id)
-if not number then
-return nil
-end
-if odd==1 then
-local message=F.delayedMessage(number)
-if message then
-return message.id==id and{number=number}or nil
-end
-number=281474976710656+number
-local early=queue.early and F.earlyMessage(number)
-if early and early.id==id then
-return{seq=number}
+bU=F.S(F.a(a,'fade'),F.S(F.a(a,'reap'),bU))
+if a.row.kept then
+ea=ea+F.et(a,math.max(1,T - ea))
+bU=F.S(F.a(a,'until'),bU)
 end
 end
-if odd==0 and F.inLog(number,id)then
-return{seq=number}
+local ca=math.min(1000,g('ZCOUNT',n .. 'past','-inf',v))
+if ca>0 then
+g('ZREMRANGEBYRANK',n .. 'past',0,ca - 1)
 end
-for _,group in pairs(F.allGroups())do
-local key=F.unjoinedAt(group,number)or F.keyOf(group,'held')
-local message=F.messageBy(key,number)
-if message and message.id==id then
-return{seq=number}
-end
-end
-end
-function F.find(id)
-local row=call('HGET',base .. 'ids',id)
-if row then
-return(F.readId(row))
-end
-return F.findMade(id)
+e.reap=F.S(n .. 'past',F.S(n .. 'expiry',bU))
+ac=true
+return 2*(256 - ah)
 end
 `
 
-const group = `function F.newRow(token,cursor,passed)
+const find = `function F.dN(s,w)
+local l=F.u(s)
+return l and F.cl(l,s - l.first+1)==w
+end
+function F.bS(w)
+local es=#w==36 and string.match(w,'^%x%x%x%x%x%x%x%x$',29)
+local by=es and tonumber(es,16)
+if not by then
+return nil
+end
+local bz=by % 2
+local eL=(bz==0 and e.tail or e.number)- 1
+local s=eL -(eL -(by - bz)/2)% 2147483648
+return s>=1 and s,bz
+end
+function F.bk(w)
+local s,bz=F.bS(w)
+return s and s+bz*281474976710656
+end
+function F.A(s)
+local d=g('HGET',n .. 'delayed',F.b(s))
+return d and cmsgpack.unpack(d)
+end
+function F.cg(w)
+local s,bz=F.bS(w)
+if not s then
+return nil
+end
+if bz==1 then
+local b=F.A(s)
+if b then
+return b.id==w and{number=s}or nil
+end
+s=281474976710656+s
+local be=e.early and F.I(s)
+if be and be.id==w then
+return{seq=s}
+end
+end
+if bz==0 and F.dN(s,w)then
+return{seq=s}
+end
+for _,a in pairs(F.c())do
+local k=F.bs(a,s)or F.a(a,'held')
+local b=F.V(k,s)
+if b and b.id==w then
+return{seq=s}
+end
+end
+end
+function F.B(w)
+local d=g('HGET',n .. 'ids',w)
+if d then
+return(F.E(d))
+end
+return F.cg(w)
+end
+`
+
+const group = `function F.am(aN,bq,bD)
 return{
-token=token,
-cursor=cursor,
-passed=passed,
-floor=cursor,
-trimmed=cursor,
-cleared=passed,
+token=aN,
+cursor=bq,
+passed=bD,
+floor=bq,
+trimmed=bq,
+cleared=bD,
 leased=0,
 out=0,
 waiting=0,
@@ -545,16 +545,16 @@ failed=0,
 latest=0,
 }
 end
-F.GROUP_KEYS={
+F.cZ={
 'leases','ends','side','due','parked','named','reap','heads','chain','stops','dead','fade','letters',
 'results','until','kept','progress','line','again','rests','lends','flows','lanes','ready','wake',
 }
-F.SOURCES={'held','handed'}
-function F.isSource(key)
-if queue.joining>0 then
-for _,group in pairs(F.allGroups())do
-for _,one in ipairs(group.row.join and group.row.join.keys or{})do
-if one==key then
+F.dp={'held','handed'}
+function F.dQ(k)
+if e.joining>0 then
+for _,a in pairs(F.c())do
+for _,ak in ipairs(a.row.join and a.row.join.keys or{})do
+if ak==k then
 return true
 end
 end
@@ -562,2928 +562,2928 @@ end
 end
 return false
 end
-function F.releaseSource(key)
-if F.isSource(key)then
-queue.ghosts=queue.ghosts or{}
-queue.ghosts[key]=true
+function F.bf(k)
+if F.dQ(k)then
+e.ghosts=e.ghosts or{}
+e.ghosts[k]=true
 else
-call('UNLINK',base .. key)
-if queue.ghosts then
-queue.ghosts[key]=nil
+g('UNLINK',n .. k)
+if e.ghosts then
+e.ghosts[k]=nil
 end
 end
-queueChanged=true
+ac=true
 end
-function F.endJoin(group)
-group.row.join=nil
-group.changed=true
-queue.joining=queue.joining - 1
-F.releaseSource('handed:' .. group.row.token)
-for key in pairs(queue.ghosts or{})do
-F.releaseSource(key)
-end
-end
-function F.unlinkGroup(group)
-for _,kind in ipairs(F.GROUP_KEYS)do
-call('UNLINK',F.keyOf(group,kind))
-end
-F.tally(queue,'kept',-(group.row.kept or 0))
-F.tally(queue,'keepers',-(group.row.keepers or 0))
-if group.row.since then
-queue.late=queue.late - 1
-end
-if group.row.join then
-F.endJoin(group)
-end
-for _,kind in ipairs(F.SOURCES)do
-F.releaseSource(kind .. ':' .. group.row.token)
+function F.ca(a)
+a.row.join=nil
+a.changed=true
+e.joining=e.joining - 1
+F.bf('handed:' .. a.row.token)
+for k in pairs(e.ghosts or{})do
+F.bf(k)
 end
 end
-function F.partsOf(join,key)
-local parts={}
-local last=join.lanes or join.bound
-for _,part in ipairs(join.parts and join.parts[key] or{{from=0,to=last,redrives=join.redrives}})do
-local from,to=math.max(part.from,join.from),math.min(part.to,last)
-if from+1<to then
-parts[#parts+1]={from=from,to=to,redrives=math.min(part.redrives,join.redrives)}
+function F.bu(a)
+for _,u in ipairs(F.cZ)do
+g('UNLINK',F.a(a,u))
+end
+F.g(e,'kept',-(a.row.kept or 0))
+F.g(e,'keepers',-(a.row.keepers or 0))
+if a.row.since then
+e.late=e.late - 1
+end
+if a.row.join then
+F.ca(a)
+end
+for _,u in ipairs(F.dp)do
+F.bf(u .. ':' .. a.row.token)
 end
 end
-return parts
+function F.ed(B,k)
+local ad={}
+local I=B.lanes or B.bound
+for _,aE in ipairs(B.parts and B.parts[k] or{{from=0,to=I,redrives=B.redrives}})do
+local o,D=math.max(aE.from,B.from),math.min(aE.to,I)
+if o+1<D then
+ad[#ad+1]={from=o,to=D,redrives=math.min(aE.redrives,B.redrives)}
 end
-function F.addPart(parts,part)
-for i=#parts,1,-1 do
-local other=parts[i]
-if other.from<=part.from and other.to>=part.to and other.redrives>=part.redrives then
+end
+return ad
+end
+function F.dx(ad,aE)
+for f=#ad,1,-1 do
+local aD=ad[f]
+if aD.from<=aE.from and aD.to>=aE.to and aD.redrives>=aE.redrives then
 return
 end
-if part.from<=other.from and part.to>=other.to and part.redrives>=other.redrives then
-table.remove(parts,i)
+if aE.from<=aD.from and aE.to>=aD.to and aE.redrives>=aD.redrives then
+table.remove(ad,f)
 end
 end
-parts[#parts+1]=part
+ad[#ad+1]=aE
 end
-function F.joinOf(token,bound)
-local keys,seen,parts={'handed:' .. token},{},{}
-local function note(key)
-local isNew=not seen[key]
-seen[key]=true
+function F.dR(aN,as)
+local cD,ck,ad={'handed:' .. aN},{},{}
+local function bR(k)
+local cZ=not ck[k]
+ck[k]=true
 if
-isNew
+cZ
 and(
-call('ZCOUNT',base .. key,'-inf',string.format('(%.0f',bound))>0
-or queue.laned and call('ZCOUNT',base .. key,string.format('%.0f',281474976710656),'+inf')>0
+g('ZCOUNT',n .. k,'-inf',string.format('(%.0f',as))>0
+or e.laned and g('ZCOUNT',n .. k,string.format('%.0f',281474976710656),'+inf')>0
 )
 then
-keys[#keys+1]=key
+cD[#cD+1]=k
 return true
 end
 return false
 end
-if queue.early then
-note('early')
+if e.early then
+bR('early')
 end
-for _,group in pairs(F.allGroups())do
-note('held:' .. group.row.token)
+for _,a in pairs(F.c())do
+bR('held:' .. a.row.token)
 end
-for _,group in pairs(groups)do
-local join=group.row.join
-for _,key in ipairs(join and join.keys or{})do
-if parts[key] or note(key)then
-parts[key]=parts[key] or{}
-for _,part in ipairs(F.partsOf(join,key))do
-F.addPart(parts[key],part)
-end
-end
+for _,a in pairs(av)do
+local B=a.row.join
+for _,k in ipairs(B and B.keys or{})do
+if ad[k] or bR(k)then
+ad[k]=ad[k] or{}
+for _,aE in ipairs(F.ed(B,k))do
+F.dx(ad[k],aE)
 end
 end
-local lanes=queue.laned and 281474976710656+queue.number or nil
-return #keys>1 and{from=0,bound=bound,at=now,redrives=queue.redrives or 0,keys=keys,parts=parts,lanes=lanes}
+end
+end
+local Z=e.laned and 281474976710656+e.number or nil
+return #cD>1 and{from=0,bound=as,at=v,redrives=e.redrives or 0,keys=cD,parts=ad,lanes=Z}
 or nil
 end
-function F.imagineGroup(name,token,from)
-local first=F.firstSegment()
-local cursor=first and first.first or queue.tail
-local row=F.newRow(token,cursor,first and first.bytes or queue.bytes)
-if queue.groups>0 then
-if from=='latest' then
-row=F.newRow(token,queue.tail,queue.bytes)
-if F.isOverdue()then
-row.since={at=now,number=queue.number}
+function F.aT(L,aN,o)
+local A=F.J()
+local bq=A and A.first or e.tail
+local d=F.am(aN,bq,A and A.bytes or e.bytes)
+if e.groups>0 then
+if o=='latest' then
+d=F.am(aN,e.tail,e.bytes)
+if F.r()then
+d.since={at=v,number=e.number}
 end
-elseif cursor<queue.tail then
-row=F.newRow(token,math.max(cursor,F.lowestFloor()),row.passed)
-end
-end
-if queue.early or queue.groups>0 and from~='latest' then
-row.join=F.joinOf(token,row.cursor)
-end
-return{name=name,row=row,changed=false}
-end
-function F.openGroups(at)
-local count=tonumber(ARGV[at])
-local names={}
-for i=1,count do
-names[i]=ARGV[at+3*i - 2]
-end
-local group=F.open(unpack(names))
-for i=1,count do
-group=groups[names[i]]
-if not group then
-group=F.imagineGroup(names[i],ARGV[at+3*i - 1],ARGV[at+3*i])
-groups[names[i]]=group
-group.changed=true
-group.row.born=queue.holds and nonce or nil
-if queue.early and queue.groups==0 then
-queue.ghosts=queue.ghosts or{}
-queue.ghosts.early=true
-queue.early,queue.earlyBytes=nil,nil
-call('UNLINK',base .. 'earlyreap')
-end
-queue.groups=queue.groups+1
-queue.joining=queue.joining+(group.row.join and 1 or 0)
-queue.late=queue.late+(group.row.since and 1 or 0)
-queueChanged=true
+elseif bq<e.tail then
+d=F.am(aN,math.max(bq,F.al()),d.passed)
 end
 end
-return group,at+3*count+1
+if e.early or e.groups>0 and o~='latest' then
+d.join=F.dR(aN,d.cursor)
 end
-function F.unjoined(group,most)
-local join=group.row.join
-local bySeq,seqs={},{}
-local bound=join.bound
-for _,key in ipairs(join.keys)do
-local from,taken,size=join.from,0,0
-while taken<most do
-local each=taken>0 and math.max(1,size/taken)or 4194304/16
-local ask=math.min(most - taken,math.ceil((4194304 - size)/each))
-if ask<=0 then
+return{name=L,row=d,changed=false}
+end
+function F.cB(m)
+local p=tonumber(ARGV[m])
+local z={}
+for f=1,p do
+z[f]=ARGV[m+3*f - 2]
+end
+local a=F.j(unpack(z))
+for f=1,p do
+a=av[z[f]]
+if not a then
+a=F.aT(z[f],ARGV[m+3*f - 1],ARGV[m+3*f])
+av[z[f]]=a
+a.changed=true
+a.row.born=e.holds and bQ or nil
+if e.early and e.groups==0 then
+e.ghosts=e.ghosts or{}
+e.ghosts.early=true
+e.early,e.earlyBytes=nil,nil
+g('UNLINK',n .. 'earlyreap')
+end
+e.groups=e.groups+1
+e.joining=e.joining+(a.row.join and 1 or 0)
+e.late=e.late+(a.row.since and 1 or 0)
+ac=true
+end
+end
+return a,m+3*p+1
+end
+function F.au(a,T)
+local B=a.row.join
+local dx,R={},{}
+local as=B.bound
+for _,k in ipairs(B.keys)do
+local o,an,X=B.from,0,0
+while an<T do
+local bM=an>0 and math.max(1,X/an)or 4194304/16
+local bL=math.min(T - an,math.ceil((4194304 - X)/bM))
+if bL<=0 then
 break
 end
-local rows=call('ZRANGEBYSCORE',base .. key,string.format('(%.0f',from),string.format('(%.0f',bound),'LIMIT',0,ask)
-for i=1,#rows do
-local message=cmsgpack.unpack(rows[i])
-if not F.isNumber(message.seq)or message.seq<=from then
-F.corrupt('a message')
+local G=g('ZRANGEBYSCORE',n .. k,string.format('(%.0f',o),string.format('(%.0f',as),'LIMIT',0,bL)
+for f=1,#G do
+local b=cmsgpack.unpack(G[f])
+if not F.C(b.seq)or b.seq<=o then
+F.d('a message')
 end
-from=message.seq
-size=size+#rows[i]
-if not bySeq[from] and F.isForJoin(join,key,message)then
-bySeq[from]=message
-seqs[#seqs+1]=from
+o=b.seq
+X=X+#G[f]
+if not dx[o] and F.co(B,k,b)then
+dx[o]=b
+R[#R+1]=o
 end
 end
-taken=taken+#rows
-if #rows<ask then
+an=an+#G
+if #G<bL then
 break
 end
 end
-if taken>=most or size>=4194304 then
-bound=math.min(bound,from+1)
+if an>=T or X>=4194304 then
+as=math.min(as,o+1)
 end
 end
-table.sort(seqs)
-local messages={}
-for i=1,#seqs do
-if seqs[i]<bound then
-messages[#messages+1]=bySeq[seqs[i]]
+table.sort(R)
+local x={}
+for f=1,#R do
+if R[f]<as then
+x[#x+1]=dx[R[f]]
 end
 end
-return messages,bound
+return x,as
 end
-function F.nextWindow(join)
-if not join.lanes then
+function F.an(B)
+if not B.lanes then
 return false
 end
-join.from,join.bound,join.lanes=281474976710656 - 1,join.lanes,nil
+B.from,B.bound,B.lanes=281474976710656 - 1,B.lanes,nil
 return true
 end
-function F.takeOver(group)
-local messages,bound=F.unjoined(group,500)
-local at=group.row.join.at
-if messages[1] and messages[1].lane then
-F.enterLanes(group,messages)
+function F.cR(a)
+local x,as=F.au(a,500)
+local m=a.row.join.at
+if x[1] and x[1].lane then
+F.aN(a,x)
 else
-for i=1,#messages do
-F.enter(group,messages[i],at)
+for f=1,#x do
+F.cf(a,x[f],m)
 end
 end
-group.row.join.from=bound - 1
-group.changed=true
-if bound>=group.row.join.bound and not F.nextWindow(group.row.join)then
-F.endJoin(group)
+a.row.join.from=as - 1
+a.changed=true
+if as>=a.row.join.bound and not F.an(a.row.join)then
+F.ca(a)
 end
-return #messages
+return #x
 end
 `
 
-const holds = `function F.placeOf(group,lane)
-if not lane then
-return group and 'b' .. group or 'a'
+const holds = `function F.f(a,r)
+if not r then
+return a and 'b' .. a or 'a'
 end
-return group and 'c' .. F.chainOf(group).. lane or 'd' .. lane
+return a and 'c' .. F.i(a).. r or 'd' .. r
 end
-function F.readPlace(place)
-local kind,rest=string.sub(place,1,1),string.sub(place,2)
-if kind=='b' then
-return rest,nil
-elseif kind=='d' then
-return nil,rest
-elseif kind=='c' then
-local length=struct.unpack('>I2',rest)
-return string.sub(rest,3,length+2),string.sub(rest,length+3)
+function F.ap(i)
+local u,bH=string.sub(i,1,1),string.sub(i,2)
+if u=='b' then
+return bH,nil
+elseif u=='d' then
+return nil,bH
+elseif u=='c' then
+local eH=struct.unpack('>I2',bH)
+return string.sub(bH,3,eH+2),string.sub(bH,eH+3)
 end
 return nil,nil
 end
-local holdsRead={}
-function F.isFreed(hold,group)
-return hold.freed~=nil and hold.freed[group.name]==(group.row.born or 0)
+local cq={}
+function F.cp(H,a)
+return H.freed~=nil and H.freed[a.name]==(a.row.born or 0)
 end
-function F.readHolds(wanted)
-local unread={}
-for i=1,#wanted do
-if holdsRead[wanted[i]]==nil then
-unread[#unread+1]=wanted[i]
-end
-end
-for from=1,#unread,1000 do
-local to=math.min(#unread,from+999)
-local rows=call('HMGET',base .. 'holds',unpack(unread,from,to))
-for i=from,to do
-local row=rows[i - from+1]
-holdsRead[unread[i]]=row and cmsgpack.unpack(row)or false
+function F.M(aI)
+local cx={}
+for f=1,#aI do
+if cq[aI[f]]==nil then
+cx[#cx+1]=aI[f]
 end
 end
+for o=1,#cx,1000 do
+local D=math.min(#cx,o+999)
+local G=g('HMGET',n .. 'holds',unpack(cx,o,D))
+for f=o,D do
+local d=G[f - o+1]
+cq[cx[f]]=d and cmsgpack.unpack(d)or false
 end
-function F.holdAt(place)
-if not queue.holds then
+end
+end
+function F.o(i)
+if not e.holds then
 return nil
 end
-F.readHolds({place})
-return holdsRead[place] or nil
+F.M({i})
+return cq[i] or nil
 end
-function F.standingOf(place,hold,group)
-if not hold then
+function F.O(i,H,a)
+if not H then
 return nil
 end
-if not hold.probing then
-if not(hold.ends and hold.ends<=now)then
+if not H.probing then
+if not(H.ends and H.ends<=v)then
 return 'held'
 end
-if not hold.probe then
+if not H.probe then
 return nil
 end
 end
-if group then
-return not F.isFreed(hold,group)and 'probing' or nil
+if a then
+return not F.cp(H,a)and 'probing' or nil
 end
-local count=0
-local own=F.readPlace(place)
-for _,one in pairs(own and{}or F.allGroups())do
-count=count+1
-if not F.isFreed(hold,one)then
+local p=0
+local ar=F.ap(i)
+for _,ak in pairs(ar and{}or F.c())do
+p=p+1
+if not F.cp(H,ak)then
 return 'probing'
 end
 end
-return count==0 and 'probing' or nil
+return p==0 and 'probing' or nil
 end
-function F.noteOver()
-queue.over=tonumber(call('ZRANGE',base .. 'over',0,0,'WITHSCORES')[2])
+function F.ba()
+e.over=tonumber(g('ZRANGE',n .. 'over',0,0,'WITHSCORES')[2])
 end
-function F.dropHold(place)
-holdsRead[place]=false
-call('HDEL',base .. 'holds',place)
-call('ZREM',base .. 'over',place)
-if call('ZREM',base .. 'places',place)==1 then
-queue.holds=queue.holds>1 and queue.holds - 1 or nil
+function F.bW(i)
+cq[i]=false
+g('HDEL',n .. 'holds',i)
+g('ZREM',n .. 'over',i)
+if g('ZREM',n .. 'places',i)==1 then
+e.holds=e.holds>1 and e.holds - 1 or nil
 end
-F.noteOver()
-queueChanged=true
+F.ba()
+ac=true
 end
-function F.putHold(place,hold)
-holdsRead[place]=hold
-call('HSET',base .. 'holds',place,cmsgpack.pack(hold))
-if hold.ends then
-call('ZADD',base .. 'over',hold.ends,place)
+function F.ao(i,H)
+cq[i]=H
+g('HSET',n .. 'holds',i,cmsgpack.pack(H))
+if H.ends then
+g('ZADD',n .. 'over',H.ends,i)
 else
-call('ZREM',base .. 'over',place)
+g('ZREM',n .. 'over',i)
 end
-queue.holds=(queue.holds or 0)+call('ZADD',base .. 'places',0,place)
-F.noteOver()
-queueChanged=true
+e.holds=(e.holds or 0)+g('ZADD',n .. 'places',0,i)
+F.ba()
+ac=true
 end
-function F.touchPlace(place)
-local name,lane=F.readPlace(place)
-if not lane then
+function F.at(i)
+local L,r=F.ap(i)
+if not r then
 return
 end
-for one,group in pairs(F.allGroups())do
-if(not name or name==one)and group.row.lanes and group.row.lanes.flows>0 then
-local flow=F.changeFlow(group,lane)
-if flow.byLive then
-flow.rest,flow.byLive=nil,false
+for ak,a in pairs(F.c())do
+if(not L or L==ak)and a.row.lanes and a.row.lanes.flows>0 then
+local h=F.k(a,r)
+if h.byLive then
+h.rest,h.byLive=nil,false
 end
 end
 end
 end
-function F.startProbing(place,hold)
-hold.probe,hold.probing,hold.ends=true,true,nil
-hold.freed,hold.out={},{}
-F.putHold(place,hold)
-F.touchPlace(place)
+function F.bn(i,H)
+H.probe,H.probing,H.ends=true,true,nil
+H.freed,H.out={},{}
+F.ao(i,H)
+F.at(i)
 end
-function F.endHold(place)
-F.dropHold(place)
-F.touchPlace(place)
+function F.aJ(i)
+F.bW(i)
+F.at(i)
 end
-function F.endHoldsOf(name)
-if F.holdAt(F.placeOf(name))then
-F.dropHold(F.placeOf(name))
+function F.dD(L)
+if F.o(F.f(L))then
+F.bW(F.f(L))
 end
-local prefix=F.placeOf(name,'')
-while queue.holds do
-local found=call('ZRANGEBYLEX',base .. 'places','[' .. prefix,'(' .. prefix .. '\\255','LIMIT',0,1000)
-if #found==0 then
+local aj=F.f(L,'')
+while e.holds do
+local y=g('ZRANGEBYLEX',n .. 'places','[' .. aj,'(' .. aj .. '\\255','LIMIT',0,1000)
+if #y==0 then
 return
 end
-call('HDEL',base .. 'holds',unpack(found))
-call('ZREM',base .. 'over',unpack(found))
-call('ZREM',base .. 'places',unpack(found))
-queue.holds=queue.holds>#found and queue.holds - #found or nil
-F.noteOver()
-queueChanged=true
+g('HDEL',n .. 'holds',unpack(y))
+g('ZREM',n .. 'over',unpack(y))
+g('ZREM',n .. 'places',unpack(y))
+e.holds=e.holds>#y and e.holds - #y or nil
+F.ba()
+ac=true
 end
 end
-function F.sweepHolds()
-local places=call('ZRANGEBYSCORE',base .. 'over','-inf',now,'LIMIT',0,256)
-F.readHolds(places)
-for _,place in ipairs(places)do
-local hold=F.holdAt(place)
-if hold and hold.probe then
-F.startProbing(place,hold)
+function F.es()
+local Y=g('ZRANGEBYSCORE',n .. 'over','-inf',v,'LIMIT',0,256)
+F.M(Y)
+for _,i in ipairs(Y)do
+local H=F.o(i)
+if H and H.probe then
+F.bn(i,H)
 else
-F.endHold(place)
+F.aJ(i)
 end
 end
-return queue.over and queue.over<=now
+return e.over and e.over<=v
 end
-function F.readLaneHolds(group,names)
-local places={}
-for i=1,#names do
-places[#places+1]=F.placeOf(nil,names[i])
-places[#places+1]=F.placeOf(group.name,names[i])
+function F.bd(a,z)
+local Y={}
+for f=1,#z do
+Y[#Y+1]=F.f(nil,z[f])
+Y[#Y+1]=F.f(a.name,z[f])
 end
-F.readHolds(places)
+F.M(Y)
 end
-function F.heldLanes(group,flows)
-local names,held={},{}
-for lane in pairs(flows)do
-names[#names+1]=lane
+function F.dL(a,flows)
+local z,aP={},{}
+for r in pairs(flows)do
+z[#z+1]=r
 end
-F.readLaneHolds(group,names)
-for _,lane in ipairs(names)do
-for _,place in ipairs({F.placeOf(nil,lane),F.placeOf(group.name,lane)})do
-if F.standingOf(place,holdsRead[place],group)=='held' then
-held[lane]=true
-end
-end
-end
-return held
-end
-function F.hindrances(group,lane)
-local ends
-local probes={}
-if queue.holds then
-local places={F.placeOf(nil,lane),F.placeOf(group.name,lane)}
-F.readHolds(places)
-for _,place in ipairs(places)do
-local hold=F.holdAt(place)
-local standing=F.standingOf(place,hold,group)
-if standing=='held' then
-ends=math.max(ends or 0,hold.ends or math.huge)
-elseif standing=='probing' then
-probes[#probes+1]=place
+F.bd(a,z)
+for _,r in ipairs(z)do
+for _,i in ipairs({F.f(nil,r),F.f(a.name,r)})do
+if F.O(i,cq[i],a)=='held' then
+aP[r]=true
 end
 end
 end
-return ends,probes
+return aP
 end
-function F.probeOut(group,probes)
-for _,place in ipairs(probes)do
-local out=(F.holdAt(place).out or{})[group.name]
-if out then
-local side=F.sideOf(group,out[1])
-if side and side.lease==out[2] then
-if side.at>now then
-return side.at
-end
-elseif not side and out[1]<281474976710656 and group.row.leased>group.row.out then
-local lease=F.leaseAt(group,out[1])
-if lease and lease.number==out[2] and lease.ends>now then
-return lease.ends
-end
-end
+function F.ck(a,r)
+local P
+local aU={}
+if e.holds then
+local Y={F.f(nil,r),F.f(a.name,r)}
+F.M(Y)
+for _,i in ipairs(Y)do
+local H=F.o(i)
+local bK=F.O(i,H,a)
+if bK=='held' then
+P=math.max(P or 0,H.ends or math.huge)
+elseif bK=='probing' then
+aU[#aU+1]=i
 end
 end
 end
-function F.noteProbe(group,probes,seq,number)
-for _,place in ipairs(probes)do
-local hold=F.holdAt(place)
-if not hold.probing then
-F.startProbing(place,hold)
+return P,aU
 end
-hold.out=hold.out or{}
-hold.out[group.name]={seq,number}
-F.putHold(place,hold)
+function F.cG(a,aU)
+for _,i in ipairs(aU)do
+local aQ=(F.o(i).out or{})[a.name]
+if aQ then
+local j=F.p(a,aQ[1])
+if j and j.lease==aQ[2] then
+if j.at>v then
+return j.at
+end
+elseif not j and aQ[1]<281474976710656 and a.row.leased>a.row.out then
+local q=F.ak(a,aQ[1])
+if q and q.number==aQ[2] and q.ends>v then
+return q.ends
 end
 end
-function F.freeProbed(group,lane,number,first,last)
-local goes=false
-local places={'a',F.placeOf(group.name)}
-if lane then
-places[3],places[4]=F.placeOf(nil,lane),F.placeOf(group.name,lane)
 end
-F.readHolds(places)
-for _,place in ipairs(places)do
-local hold=F.holdAt(place)
-local out=hold and hold.probing and hold.out and hold.out[group.name]
-if out and out[2]==number and out[1]>=first and out[1]<=last then
-hold.freed=hold.freed or{}
-hold.freed[group.name]=group.row.born or 0
-hold.out[group.name]=nil
-if F.readPlace(place)or not F.standingOf(place,hold)then
-F.endHold(place)
+end
+end
+function F.cA(a,aU,c,s)
+for _,i in ipairs(aU)do
+local H=F.o(i)
+if not H.probing then
+F.bn(i,H)
+end
+H.out=H.out or{}
+H.out[a.name]={c,s}
+F.ao(i,H)
+end
+end
+function F.aS(a,r,s,A,I)
+local ey=false
+local Y={'a',F.f(a.name)}
+if r then
+Y[3],Y[4]=F.f(nil,r),F.f(a.name,r)
+end
+F.M(Y)
+for _,i in ipairs(Y)do
+local H=F.o(i)
+local aQ=H and H.probing and H.out and H.out[a.name]
+if aQ and aQ[2]==s and aQ[1]>=A and aQ[1]<=I then
+H.freed=H.freed or{}
+H.freed[a.name]=a.row.born or 0
+H.out[a.name]=nil
+if F.ap(i)or not F.O(i,H)then
+F.aJ(i)
 else
-F.putHold(place,hold)
-F.touchPlace(place)
+F.ao(i,H)
+F.at(i)
 end
-goes=true
+ey=true
 end
 end
-return goes
+return ey
 end
 `
 
-const ids = `function F.idRow(kind,number,own,earlier)
-if own>0 or earlier>0 then
-return string.format('%s%.0f+%.0f+%.0f',kind,number,own,earlier)
+const ids = `function F.K(u,s,ar,aO)
+if ar>0 or aO>0 then
+return string.format('%s%.0f+%.0f+%.0f',u,s,ar,aO)
 end
-return string.format('%s%.0f',kind,number)
+return string.format('%s%.0f',u,s)
 end
-function F.readId(row)
-local kind,number,own,earlier=string.match(row,'^([st])(%d+)%+?(%d*)%+?(%d*)$')
-if not kind then
-F.corrupt('an id')
+function F.E(d)
+local u,s,ar,aO=string.match(d,'^([st])(%d+)%+?(%d*)%+?(%d*)$')
+if not u then
+F.d('an id')
 end
-local found=kind=='s' and{seq=tonumber(number)}or{number=tonumber(number)}
-return found,tonumber(own)or 0,tonumber(earlier)or 0
+local y=u=='s' and{seq=tonumber(s)}or{number=tonumber(s)}
+return y,tonumber(ar)or 0,tonumber(aO)or 0
 end
-function F.remember(id,time)
-if time>now then
-call('ZADD',base .. 'past','GT',time,id)
-F.reapAt(time)
+function F.bg(w,S)
+if S>v then
+g('ZADD',n .. 'past','GT',S,w)
+F.N(S)
 end
 end
-function F.isRetained(seq)
-if queue.groups==0 then
-return(queue.early and F.earlyMessage(seq)or F.isPending(seq))and true
+function F.cs(c)
+if e.groups==0 then
+return(e.early and F.I(c)or F.aU(c))and true
 end
-for _,group in pairs(F.allGroups())do
-if F.locate(group,seq)then
+for _,a in pairs(F.c())do
+if F.s(a,c)then
 return true
 end
 end
 return false
 end
-function F.forgetIds()
-for from=1,#finished,1000 do
-local ids,over={},{}
-for i=from,math.min(#finished,from+999)do
-ids[#ids+1]=finished[i].id
+function F.ch()
+for o=1,#ci,1000 do
+local J,al={},{}
+for f=o,math.min(#ci,o+999)do
+J[#J+1]=ci[f].id
 end
-local rows=call('HMGET',base .. 'ids',unpack(ids))
-for i=1,#ids do
-local message=finished[from+i - 1]
-if queue.groups==1 or not F.isRetained(message.seq)then
-if message.named>0 then
-F.remember(message.id,now+message.named)
+local G=g('HMGET',n .. 'ids',unpack(J))
+for f=1,#J do
+local b=ci[o+f - 1]
+if e.groups==1 or not F.cs(b.seq)then
+if b.named>0 then
+F.bg(b.id,v+b.named)
 end
-if rows[i] and F.readId(rows[i]).seq==message.seq then
-over[#over+1]=message.id
-end
-end
-end
-if #over>0 then
-call('HDEL',base .. 'ids',unpack(over))
+if G[f] and F.E(G[f]).seq==b.seq then
+al[#al+1]=b.id
 end
 end
-finished={}
 end
-function F.cleanIds(count)
-local reply=call('HSCAN',base .. 'ids',queue.scan,'COUNT',count)
-local over={}
-for i=1,#reply[2],2 do
-local id,row=reply[2][i],reply[2][i+1]
-local isReadable,found,own,earlier=pcall(F.readId,row)
-if not isReadable then
-found,own,earlier={},0,0
-end
-local retained=found.seq and F.isRetained(found.seq)
-or found.number and call('HEXISTS',base .. 'delayed',F.seqText(found.number))==1
-if not retained then
-over[#over+1]=id
-earlier=math.max(own,earlier)
-end
-if earlier>0 then
-F.remember(id,queue.cut+earlier)
+if #al>0 then
+g('HDEL',n .. 'ids',unpack(al))
 end
 end
-for from=1,#over,1000 do
-call('HDEL',base .. 'ids',unpack(over,from,math.min(#over,from+999)))
+ci={}
 end
-queue.scan=reply[1]~='0' and reply[1] or nil
-queue.cut=queue.scan and queue.cut
-queueChanged=true
+function F.aC(p)
+local W=g('HSCAN',n .. 'ids',e.scan,'COUNT',p)
+local al={}
+for f=1,#W[2],2 do
+local w,d=W[2][f],W[2][f+1]
+local da,y,ar,aO=pcall(F.E,d)
+if not da then
+y,ar,aO={},0,0
 end
-function F.cutIds()
-if call('EXISTS',base .. 'ids')==1 then
-queue.cut=now
-queue.scan='0'
-queueChanged=true
+local cu=y.seq and F.cs(y.seq)
+or y.number and g('HEXISTS',n .. 'delayed',F.b(y.number))==1
+if not cu then
+al[#al+1]=w
+aO=math.max(ar,aO)
+end
+if aO>0 then
+F.bg(w,e.cut+aO)
 end
 end
-function F.tidy()
-if queue.untidy then
-queue.untidy=nil
-queueChanged=true
-local first=F.firstSegment()
-F.trimBelow(queue.groups>0 and F.lowestFloor()or first and first.first or queue.tail)
+for o=1,#al,1000 do
+g('HDEL',n .. 'ids',unpack(al,o,math.min(#al,o+999)))
 end
-if queue.scan then
-F.cleanIds(500)
+e.scan=W[1]~='0' and W[1] or nil
+e.cut=e.scan and e.cut
+ac=true
+end
+function F.bQ()
+if g('EXISTS',n .. 'ids')==1 then
+e.cut=v
+e.scan='0'
+ac=true
+end
+end
+function F.bq()
+if e.untidy then
+e.untidy=nil
+ac=true
+local A=F.J()
+F.aa(e.groups>0 and F.al()or A and A.first or e.tail)
+end
+if e.scan then
+F.aC(500)
 end
 end
 `
 
-const lanes = `F.LANE_END='\\255'
-function F.lanesOf(group)
-local row=group.row
-if not row.lanes then
-row.lanes={flows=0,ahead=0,again=0,lost=0,at=row.served and '' or nil,left=0}
+const lanes = `F.G='\\255'
+function F.h(a)
+local d=a.row
+if not d.lanes then
+d.lanes={flows=0,ahead=0,again=0,lost=0,at=d.served and '' or nil,left=0}
 end
-return row.lanes
+return d.lanes
 end
-function F.packFlow(flow)
-return cmsgpack.pack(flow.size,flow.live,flow.ahead,flow.again,flow.full or false,flow.rest or false,flow.wake or false,flow.byLive or false,flow.ready or false,flow.woken or false,flow.waited or false,flow.last or false)
+function F.dX(h)
+return cmsgpack.pack(h.size,h.live,h.ahead,h.again,h.full or false,h.rest or false,h.wake or false,h.byLive or false,h.ready or false,h.woken or false,h.waited or false,h.last or false)
 end
-function F.unpackFlow(packed)
-local size,live,ahead,again,full,rest,wake,byLive,ready,woken,waited,last=cmsgpack.unpack(packed)
-if not(F.isNumber(size)and F.isNumber(live)and F.isNumber(ahead)and F.isNumber(again))then
-F.corrupt('a lane')
+function F.ey(bZ)
+local X,cj,bu,bc,ex,bH,fj,en,aY,cd,fh,I=cmsgpack.unpack(bZ)
+if not(F.C(X)and F.C(cj)and F.C(bu)and F.C(bc))then
+F.d('a lane')
 end
-return{size=size,live=live,ahead=ahead,again=again,full=full or nil,rest=rest or nil,wake=wake or nil,byLive=byLive,ready=ready,woken=woken,waited=waited,last=last or nil}
+return{size=X,live=cj,ahead=bu,again=bc,full=ex or nil,rest=bH or nil,wake=fj or nil,byLive=en,ready=aY,woken=cd,waited=fh,last=I or nil}
 end
-function F.loadFlows(group,names)
-group.flows=group.flows or{}
-local wanted={}
-for i=1,#names do
-if not group.flows[names[i]] then
-wanted[#wanted+1]=names[i]
-end
-end
-for from=1,#wanted,1000 do
-local to=math.min(#wanted,from+999)
-local rows=call('HMGET',F.keyOf(group,'flows'),unpack(wanted,from,to))
-for i=from,to do
-local packed=rows[i - from+1]
-local flow=packed and F.unpackFlow(packed)or{size=0,live=0,ahead=0,again=0,isNew=true}
-flow.lane=wanted[i]
-group.flows[wanted[i]]=flow
+function F.L(a,z)
+a.flows=a.flows or{}
+local aI={}
+for f=1,#z do
+if not a.flows[z[f]] then
+aI[#aI+1]=z[f]
 end
 end
-end
-function F.flowOf(group,lane)
-if not(group.flows and group.flows[lane])then
-F.loadFlows(group,{lane})
-end
-return group.flows[lane]
-end
-function F.changeFlow(group,lane)
-local flow=F.flowOf(group,lane)
-if not group.changedFlows then
-group.changedFlows={}
-end
-group.changedFlows[lane]=flow
-group.changed=true
-flowsChanged=true
-return flow
-end
-function F.endLive(flow)
-flow.live=flow.live - 1
-if flow.byLive then
-flow.rest,flow.byLive=nil,false
+for o=1,#aI,1000 do
+local D=math.min(#aI,o+999)
+local G=g('HMGET',F.a(a,'flows'),unpack(aI,o,D))
+for f=o,D do
+local bZ=G[f - o+1]
+local h=bZ and F.ey(bZ)or{size=0,live=0,ahead=0,again=0,isNew=true}
+h.lane=aI[f]
+a.flows[aI[f]]=h
 end
 end
-function F.changeMany(command,key,arguments,step)
-for from=1,#arguments,step do
-call(command,key,unpack(arguments,from,math.min(#arguments,from+step - 1)))
+end
+function F.aR(a,r)
+if not(a.flows and a.flows[r])then
+F.L(a,{r})
+end
+return a.flows[r]
+end
+function F.k(a,r)
+local h=F.aR(a,r)
+if not a.changedFlows then
+a.changedFlows={}
+end
+a.changedFlows[r]=h
+a.changed=true
+co=true
+return h
+end
+function F.aL(h)
+h.live=h.live - 1
+if h.byLive then
+h.rest,h.byLive=nil,false
 end
 end
-function F.finishFlows()
-flowsChanged=false
-for _,group in pairs(groups)do
-F.doDeferred(group)
-local changed=group.changedFlows
-if changed then
-group.changedFlows=nil
-local lanes=F.lanesOf(group)
-local held=queue.holds and F.heldLanes(group,changed)or{}
-local rows,over,named,readied,rested,woken={},{},{},{},{},{}
-for lane,flow in pairs(changed)do
-if flow.size==0 and not(flow.full and flow.full>now)then
-if not flow.isNew then
-over[#over+1]=lane
-lanes.flows=lanes.flows - 1
-if flow.ready then
-rested[#rested+1]=lane
-end
-if flow.wake then
-call('ZREM',F.keyOf(group,'wake'),lane)
+function F.n(command,k,arguments,cl)
+for o=1,#arguments,cl do
+g(command,k,unpack(arguments,o,math.min(#arguments,o+cl - 1)))
 end
 end
-group.flows[lane]=nil
+function F.aP()
+co=false
+for _,a in pairs(av)do
+F.ag(a)
+local cy=a.changedFlows
+if cy then
+a.changedFlows=nil
+local Z=F.h(a)
+local aP=e.holds and F.dL(a,cy)or{}
+local G,al,ae,cN,cO,cd={},{},{},{},{},{}
+for r,h in pairs(cy)do
+if h.size==0 and not(h.full and h.full>v)then
+if not h.isNew then
+al[#al+1]=r
+Z.flows=Z.flows - 1
+if h.ready then
+cO[#cO+1]=r
+end
+if h.wake then
+g('ZREM',F.a(a,'wake'),r)
+end
+end
+a.flows[r]=nil
 else
-local hasSomething=flow.ahead+flow.again>0
-local rests=flow.rest and flow.rest>now
-local ready=hasSomething and not rests and not held[lane]
-if ready and not flow.ready then
-readied[#readied+1]=0
-readied[#readied+1]=lane
-elseif flow.ready and not ready then
-rested[#rested+1]=lane
+local dG=h.ahead+h.again>0
+local dU=h.rest and h.rest>v
+local aY=dG and not dU and not aP[r]
+if aY and not h.ready then
+cN[#cN+1]=0
+cN[#cN+1]=r
+elseif h.ready and not aY then
+cO[#cO+1]=r
 end
-flow.ready=ready
-flow.waited=hasSomething and(flow.waited or rests and not flow.byLive)
-local alarm=hasSomething and rests and flow.rest or flow.size==0 and flow.full
-if alarm and not(flow.wake and flow.wake<=alarm)then
-flow.wake=alarm
-woken[#woken+1]=alarm
-woken[#woken+1]=lane
+h.ready=aY
+h.waited=dG and(h.waited or dU and not h.byLive)
+local cU=dG and dU and h.rest or h.size==0 and h.full
+if cU and not(h.wake and h.wake<=cU)then
+h.wake=cU
+cd[#cd+1]=cU
+cd[#cd+1]=r
 end
-if flow.isNew then
-flow.isNew=nil
-lanes.flows=lanes.flows+1
-named[#named+1]=0
-named[#named+1]=lane
+if h.isNew then
+h.isNew=nil
+Z.flows=Z.flows+1
+ae[#ae+1]=0
+ae[#ae+1]=r
 end
-rows[#rows+1]=lane
-rows[#rows+1]=F.packFlow(flow)
-end
-end
-F.changeMany('HSET',F.keyOf(group,'flows'),rows,1000)
-F.changeMany('HDEL',F.keyOf(group,'flows'),over,1000)
-F.changeMany('ZREM',F.keyOf(group,'lanes'),over,1000)
-F.changeMany('ZADD',F.keyOf(group,'lanes'),named,1000)
-F.changeMany('ZADD',F.keyOf(group,'ready'),readied,1000)
-F.changeMany('ZREM',F.keyOf(group,'ready'),rested,1000)
-F.changeMany('ZADD',F.keyOf(group,'wake'),woken,1000)
+G[#G+1]=r
+G[#G+1]=F.dX(h)
 end
 end
+F.n('HSET',F.a(a,'flows'),G,1000)
+F.n('HDEL',F.a(a,'flows'),al,1000)
+F.n('ZREM',F.a(a,'lanes'),al,1000)
+F.n('ZADD',F.a(a,'lanes'),ae,1000)
+F.n('ZADD',F.a(a,'ready'),cN,1000)
+F.n('ZREM',F.a(a,'ready'),cO,1000)
+F.n('ZADD',F.a(a,'wake'),cd,1000)
 end
-function F.againOf(lane,at,seq)
-return lane .. F.LANE_END .. F.seqText(at).. F.seqText(seq)
 end
-function F.waitInLane(group,seq,side)
-local flow=F.changeFlow(group,side.lane)
-if side.at<=now then
-call('ZADD',F.keyOf(group,'again'),0,F.againOf(side.lane,side.at,seq))
-flow.again=flow.again+1
-F.lanesOf(group).again=F.lanesOf(group).again+1
+end
+function F.ad(r,m,c)
+return r .. F.G .. F.b(m).. F.b(c)
+end
+function F.eA(a,c,j)
+local h=F.k(a,j.lane)
+if j.at<=v then
+g('ZADD',F.a(a,'again'),0,F.ad(j.lane,j.at,c))
+h.again=h.again+1
+F.h(a).again=F.h(a).again+1
 else
-call('ZADD',F.keyOf(group,'rests'),side.at,F.seqText(seq))
+g('ZADD',F.a(a,'rests'),j.at,F.b(c))
 end
 end
-F.DEFERRED={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
-function F.defer(group,kind,one,two)
-group.deferred=group.deferred or{}
-local list=group.deferred[kind]
-if not list then
-list={}
-group.deferred[kind]=list
+F.cY={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
+function F.R(a,u,ak,two)
+a.deferred=a.deferred or{}
+local bP=a.deferred[u]
+if not bP then
+bP={}
+a.deferred[u]=bP
 end
-list[#list+1]=one
+bP[#bP+1]=ak
 if two then
-list[#list+1]=two
+bP[#bP+1]=two
 end
-flowsChanged=true
+co=true
 end
-function F.doDeferred(group)
-local lists=group.deferred
-if lists then
-group.deferred=nil
-for kind,list in pairs(lists)do
-F.changeMany(F.DEFERRED[kind],F.keyOf(group,string.match(kind,'^un(.*)$')or kind),list,1000)
-end
-end
-end
-function F.endWaitInLane(group,seq,side)
-local flow=F.changeFlow(group,side.lane)
-if call('ZREM',F.keyOf(group,'rests'),F.seqText(seq))==0 then
-call('ZREM',F.keyOf(group,'again'),F.againOf(side.lane,side.at,seq))
-flow.again=flow.again - 1
-F.lanesOf(group).again=F.lanesOf(group).again - 1
+function F.ag(a)
+local eI=a.deferred
+if eI then
+a.deferred=nil
+for u,bP in pairs(eI)do
+F.n(F.cY[u],F.a(a,string.match(u,'^un(.*)$')or u),bP,1000)
 end
 end
-function F.endLeaseInLane(group,seq,side)
-local flow=F.changeFlow(group,side.lane)
-if call('ZREM',F.keyOf(group,'lends'),F.seqText(seq))==0 then
-call('ZREM',F.keyOf(group,'again'),F.againOf(side.lane,side.at,seq))
-flow.again=flow.again - 1
-F.lanesOf(group).lost=F.lanesOf(group).lost - 1
+end
+function F.dE(a,c,j)
+local h=F.k(a,j.lane)
+if g('ZREM',F.a(a,'rests'),F.b(c))==0 then
+g('ZREM',F.a(a,'again'),F.ad(j.lane,j.at,c))
+h.again=h.again - 1
+F.h(a).again=F.h(a).again - 1
+end
+end
+function F.cb(a,c,j)
+local h=F.k(a,j.lane)
+if g('ZREM',F.a(a,'lends'),F.b(c))==0 then
+g('ZREM',F.a(a,'again'),F.ad(j.lane,j.at,c))
+h.again=h.again - 1
+F.h(a).lost=F.h(a).lost - 1
 else
-F.endLive(flow)
+F.aL(h)
 end
 end
-function F.leaseInLane(group,seq,side,ends,isNew)
-local flow=F.changeFlow(group,side.lane)
-flow.live=flow.live+1
-side.at=ends
-if isNew then
-F.defer(group,'side',F.seqText(seq),cmsgpack.pack(side))
-F.defer(group,'lends',ends,F.seqText(seq))
+function F.cv(a,c,j,P,cZ)
+local h=F.k(a,j.lane)
+h.live=h.live+1
+j.at=P
+if cZ then
+F.R(a,'side',F.b(c),cmsgpack.pack(j))
+F.R(a,'lends',P,F.b(c))
 else
-F.putSide(group,seq,side)
-call('ZADD',F.keyOf(group,'lends'),ends,F.seqText(seq))
+F.t(a,c,j)
+g('ZADD',F.a(a,'lends'),P,F.b(c))
 end
 end
-function F.leaveLine(group,flow,seq)
-F.defer(group,'line',flow.lane .. F.LANE_END .. F.seqText(seq))
-flow.ahead=flow.ahead - 1
-F.lanesOf(group).ahead=F.lanesOf(group).ahead - 1
+function F.cw(a,h,c)
+F.R(a,'line',h.lane .. F.G .. F.b(c))
+h.ahead=h.ahead - 1
+F.h(a).ahead=F.h(a).ahead - 1
 end
-function F.returnToLine(group,seq,lane)
-F.doDeferred(group)
-local flow=F.changeFlow(group,lane)
-call('HDEL',F.keyOf(group,'side'),F.seqText(seq))
-call('ZADD',F.keyOf(group,'line'),0,lane .. F.LANE_END .. F.seqText(seq))
-flow.ahead=flow.ahead+1
-flow.line=nil
-F.lanesOf(group).ahead=F.lanesOf(group).ahead+1
+function F.ei(a,c,r)
+F.ag(a)
+local h=F.k(a,r)
+g('HDEL',F.a(a,'side'),F.b(c))
+g('ZADD',F.a(a,'line'),0,r .. F.G .. F.b(c))
+h.ahead=h.ahead+1
+h.line=nil
+F.h(a).ahead=F.h(a).ahead+1
 end
-function F.entriesOf(messages)
-local entries={held={},line={},names={},bytes=0}
-local held,line,names=entries.held,entries.line,entries.names
-for i=1,#messages do
-local message=messages[i]
-local seq,lane=message.seq,message.lane
-held[2*i - 1],held[2*i]=seq,cmsgpack.pack(message)
-line[2*i - 1],line[2*i]=0,lane .. F.LANE_END .. F.seqText(seq)
-names[i]=lane
-entries.bytes=entries.bytes+#message.record
-entries.expires=entries.expires or message.expires
+function F.aO(x)
+local af={held={},line={},names={},bytes=0}
+local aP,bi,z=af.held,af.line,af.names
+for f=1,#x do
+local b=x[f]
+local c,r=b.seq,b.lane
+aP[2*f - 1],aP[2*f]=c,cmsgpack.pack(b)
+bi[2*f - 1],bi[2*f]=0,r .. F.G .. F.b(c)
+z[f]=r
+af.bytes=af.bytes+#b.record
+af.expires=af.expires or b.expires
 end
-return entries
+return af
 end
-function F.enterLanes(group,messages,entries)
-if #messages==0 then
+function F.aN(a,x,af)
+if #x==0 then
 return
 end
-entries=entries or F.entriesOf(messages)
-F.loadFlows(group,entries.names)
-for i=1,#messages do
-local flow=F.changeFlow(group,entries.names[i])
-flow.size=flow.size+1
-flow.ahead=flow.ahead+1
+af=af or F.aO(x)
+F.L(a,af.names)
+for f=1,#x do
+local h=F.k(a,af.names[f])
+h.size=h.size+1
+h.ahead=h.ahead+1
 end
-for i=1,entries.expires and #messages or 0 do
-F.noteReap(group,messages[i])
+for f=1,af.expires and #x or 0 do
+F.y(a,x[f])
 end
-F.changeMany('ZADD',F.keyOf(group,'held'),entries.held,1000)
-F.changeMany('ZADD',F.keyOf(group,'line'),entries.line,1000)
-local lanes=F.lanesOf(group)
-lanes.ahead=lanes.ahead+#messages
-group.row.outside=group.row.outside+entries.bytes
-group.changed=true
+F.n('ZADD',F.a(a,'held'),af.held,1000)
+F.n('ZADD',F.a(a,'line'),af.line,1000)
+local Z=F.h(a)
+Z.ahead=Z.ahead+#x
+a.row.outside=a.row.outside+af.bytes
+a.changed=true
 end
-function F.sendToLanes(messages,isFor)
-if #messages==0 then
+function F.bj(x,isFor)
+if #x==0 then
 return
 end
-queue.laned=true
-queueChanged=true
-if queue.groups==0 then
-local entries=F.entriesOf(messages)
-F.changeMany('ZADD',base .. 'early',entries.held,1000)
-for i=1,entries.expires and #messages or 0 do
-local message=messages[i]
-if message.expires then
-call('ZADD',base .. 'earlyreap',message.expires,F.seqText(message.seq))
+e.laned=true
+ac=true
+if e.groups==0 then
+local af=F.aO(x)
+F.n('ZADD',n .. 'early',af.held,1000)
+for f=1,af.expires and #x or 0 do
+local b=x[f]
+if b.expires then
+g('ZADD',n .. 'earlyreap',b.expires,F.b(b.seq))
 end
 end
-queue.early=(queue.early or 0)+#messages
-queue.earlyBytes=(queue.earlyBytes or 0)+entries.bytes
+e.early=(e.early or 0)+#x
+e.earlyBytes=(e.earlyBytes or 0)+af.bytes
 return
 end
-local entries=F.entriesOf(messages)
-for _,group in pairs(F.allGroups())do
-if isFor and group.row.since then
-local own={}
-for i=1,#messages do
-if isFor(group,i)then
-own[#own+1]=messages[i]
+local af=F.aO(x)
+for _,a in pairs(F.c())do
+if isFor and a.row.since then
+local ar={}
+for f=1,#x do
+if isFor(a,f)then
+ar[#ar+1]=x[f]
 end
 end
-F.enterLanes(group,own)
+F.aN(a,ar)
 else
-F.enterLanes(group,messages,entries)
+F.aN(a,x,af)
 end
 end
 end
-function F.earlyMessage(seq)
-return F.messageBy(base .. 'early',seq)
+function F.I(c)
+return F.V(n .. 'early',c)
 end
-function F.dropEarly(message)
-call('ZREMRANGEBYSCORE',base .. 'early',message.seq,message.seq)
-if message.expires then
-call('ZREM',base .. 'earlyreap',F.seqText(message.seq))
+function F.bU(b)
+g('ZREMRANGEBYSCORE',n .. 'early',b.seq,b.seq)
+if b.expires then
+g('ZREM',n .. 'earlyreap',F.b(b.seq))
 end
-queue.early=queue.early - 1
-queue.earlyBytes=queue.earlyBytes - #message.record
-queueChanged=true
+e.early=e.early - 1
+e.earlyBytes=e.earlyBytes - #b.record
+ac=true
 end
-function F.wakeLanes(group)
-local most=256
-local more=false
-local function sweep(kind,each)
-local key=F.keyOf(group,kind)
-local members=call('ZRANGEBYSCORE',key,'-inf',now,'WITHSCORES','LIMIT',0,most)
-if #members==0 then
+function F.eB(a)
+local T=256
+local am=false
+local function dZ(u,bM)
+local k=F.a(a,u)
+local E=g('ZRANGEBYSCORE',k,'-inf',v,'WITHSCORES','LIMIT',0,T)
+if #E==0 then
 return
 end
-local seqs={}
-for i=1,#members,2 do
-seqs[#seqs+1]=members[i]
+local R={}
+for f=1,#E,2 do
+R[#R+1]=E[f]
 end
-call('ZREM',key,unpack(seqs))
-each(seqs,members)
-more=more or #seqs==most
+g('ZREM',k,unpack(R))
+bM(R,E)
+am=am or #R==T
 end
-local function toAgain(seqs,members,note)
-local sides=call('HMGET',F.keyOf(group,'side'),unpack(seqs))
-local names,again={},{}
-for i=1,#seqs do
-local side=sides[i] and cmsgpack.unpack(sides[i])
-if not(side and side.lane)then
-F.corrupt('a message')
+local function fg(R,E,bR)
+local aL=g('HMGET',F.a(a,'side'),unpack(R))
+local z,bc={},{}
+for f=1,#R do
+local j=aL[f] and cmsgpack.unpack(aL[f])
+if not(j and j.lane)then
+F.d('a message')
 end
-sides[i]=side
-names[i]=side.lane
+aL[f]=j
+z[f]=j.lane
 end
-F.loadFlows(group,names)
-for i=1,#seqs do
-local side=sides[i]
-local flow=F.changeFlow(group,side.lane)
-again[#again+1]=0
-again[#again+1]=F.againOf(side.lane,side.at,tonumber(seqs[i]))
-flow.again=flow.again+1
-note(flow,seqs[i],side)
+F.L(a,z)
+for f=1,#R do
+local j=aL[f]
+local h=F.k(a,j.lane)
+bc[#bc+1]=0
+bc[#bc+1]=F.ad(j.lane,j.at,tonumber(R[f]))
+h.again=h.again+1
+bR(h,R[f],j)
 end
-call('ZADD',F.keyOf(group,'again'),unpack(again))
+g('ZADD',F.a(a,'again'),unpack(bc))
 end
-sweep('rests',function(seqs,members)
-toAgain(seqs,members,function()
-F.lanesOf(group).again=F.lanesOf(group).again+1
+dZ('rests',function(R,E)
+fg(R,E,function()
+F.h(a).again=F.h(a).again+1
 end)
 end)
-sweep('lends',function(seqs,members)
-toAgain(seqs,members,function(flow,seq,side)
-F.endLive(flow)
-F.lanesOf(group).lost=F.lanesOf(group).lost+1
-if side.expires then
-call('ZADD',F.keyOf(group,'reap'),side.expires,seq)
-F.reapAt(side.expires)
+dZ('lends',function(R,E)
+fg(R,E,function(h,c,j)
+F.aL(h)
+F.h(a).lost=F.h(a).lost+1
+if j.expires then
+g('ZADD',F.a(a,'reap'),j.expires,c)
+F.N(j.expires)
 end
 end)
 end)
-sweep('wake',function(names)
-F.loadFlows(group,names)
-for i=1,#names do
-local flow=F.changeFlow(group,names[i])
-flow.wake=nil
-if flow.rest and flow.rest<=now then
-flow.rest,flow.byLive=nil,false
-flow.woken=true
+dZ('wake',function(z)
+F.L(a,z)
+for f=1,#z do
+local h=F.k(a,z[f])
+h.wake=nil
+if h.rest and h.rest<=v then
+h.rest,h.byLive=nil,false
+h.woken=true
 end
 end
 end)
-return more
+return am
 end
 `
 
-const leases = `function F.packLease(lease)
+const leases = `function F.dZ(q)
 return cmsgpack.pack({
-lease.first,
-lease.last,
-lease.ends,
-lease.number,
-lease.attempt,
-lease.named or false,
-lease.key or false,
-lease.bytes,
+q.first,
+q.last,
+q.ends,
+q.number,
+q.attempt,
+q.named or false,
+q.key or false,
+q.bytes,
 })
 end
-function F.toLease(member)
-local parts=F.trust(cmsgpack.unpack(member),{1,2,3,4,5,8})
-if parts[1]>parts[2] or parts[2]>=queue.tail then
-F.corrupt('a lease')
+function F.Z(t)
+local ad=F.z(cmsgpack.unpack(t),{1,2,3,4,5,8})
+if ad[1]>ad[2] or ad[2]>=e.tail then
+F.d('a lease')
 end
 return{
-member=member,
-first=parts[1],
-last=parts[2],
-ends=parts[3],
-number=parts[4],
-attempt=parts[5],
-named=parts[6],
-key=parts[7] or nil,
-bytes=parts[8],
+member=t,
+first=ad[1],
+last=ad[2],
+ends=ad[3],
+number=ad[4],
+attempt=ad[5],
+named=ad[6],
+key=ad[7] or nil,
+bytes=ad[8],
 }
 end
-function F.leaseAt(group,seq)
-local member=call('ZRANGEBYSCORE',F.keyOf(group,'leases'),seq,'+inf','LIMIT',0,1)[1]
-if not member then
+function F.ak(a,c)
+local t=g('ZRANGEBYSCORE',F.a(a,'leases'),c,'+inf','LIMIT',0,1)[1]
+if not t then
 return nil,nil
 end
-local lease=F.toLease(member)
-if lease.last<seq then
-F.corrupt('a lease')
+local q=F.Z(t)
+if q.last<c then
+F.d('a lease')
 end
-if lease.first<=seq then
-return lease,nil
+if q.first<=c then
+return q,nil
 end
-return nil,lease
+return nil,q
 end
-function F.addLease(group,lease)
-local member=F.packLease(lease)
-call('ZADD',F.keyOf(group,'leases'),lease.last,member)
-call('ZADD',F.keyOf(group,'ends'),lease.ends,member)
-group.row.leased=group.row.leased+lease.last - lease.first+1
-group.changed=true
+function F.H(a,q)
+local t=F.dZ(q)
+g('ZADD',F.a(a,'leases'),q.last,t)
+g('ZADD',F.a(a,'ends'),q.ends,t)
+a.row.leased=a.row.leased+q.last - q.first+1
+a.changed=true
 end
-function F.dropLease(group,lease)
-call('ZREM',F.keyOf(group,'leases'),lease.member)
-call('ZREM',F.keyOf(group,'ends'),lease.member)
-group.row.leased=group.row.leased -(lease.last - lease.first+1)
-group.changed=true
+function F.aH(a,q)
+g('ZREM',F.a(a,'leases'),q.member)
+g('ZREM',F.a(a,'ends'),q.member)
+a.row.leased=a.row.leased -(q.last - q.first+1)
+a.changed=true
 end
-function F.partOf(lease,first,last)
+function F.W(q,A,I)
 return{
-first=first,
-last=last,
-ends=lease.ends,
-number=lease.number,
-attempt=lease.attempt,
-named=lease.named,
-key=lease.key,
-bytes=lease.bytes,
+first=A,
+last=I,
+ends=q.ends,
+number=q.number,
+attempt=q.attempt,
+named=q.named,
+key=q.key,
+bytes=q.bytes,
 }
 end
-function F.cutLease(group,lease,first,last)
-F.dropLease(group,lease)
-if first>lease.first then
-F.addLease(group,F.partOf(lease,lease.first,first - 1))
+function F.af(a,q,A,I)
+F.aH(a,q)
+if A>q.first then
+F.H(a,F.W(q,q.first,A - 1))
 end
-if last<lease.last then
-F.addLease(group,F.partOf(lease,last+1,lease.last))
+if I<q.last then
+F.H(a,F.W(q,I+1,q.last))
 end
 end
 `
 
-const log = `local known
-function F.toSegment(entry)
-local fields=entry[2]
-local head=F.trust(cmsgpack.unpack(fields[2]),{1,2,3})
-local segment={
-first=head[1],
-last=tonumber(string.match(entry[1],'^%d+')),
-at=head[2],
-bytes=head[3],
-base=head[4],
-blob=fields[4],
-columns=fields[6] and cmsgpack.unpack(fields[6]),
+const log = `local aT
+function F.as(at)
+local aq=at[2]
+local aJ=F.z(cmsgpack.unpack(aq[2]),{1,2,3})
+local l={
+first=aJ[1],
+last=tonumber(string.match(at[1],'^%d+')),
+at=aJ[2],
+bytes=aJ[3],
+base=aJ[4],
+blob=aq[4],
+columns=aq[6] and cmsgpack.unpack(aq[6]),
 }
-local count=segment.last - segment.first+1
-segment.count=count
-local ends=4*count
-if count<1 or segment.last>=queue.tail or #segment.blob~=ends+struct.unpack('<I4',segment.blob,ends - 3)then
-F.corrupt('an entry of the log')
+local p=l.last - l.first+1
+l.count=p
+local P=4*p
+if p<1 or l.last>=e.tail or #l.blob~=P+struct.unpack('<I4',l.blob,P - 3)then
+F.d('an entry of the log')
 end
-return segment
+return l
 end
-function F.segmentsFrom(seq,count)
-return call('XRANGE',base .. 'log',string.format('%.0f-0',seq),'+','COUNT',count)
+function F.bi(c,p)
+return g('XRANGE',n .. 'log',string.format('%.0f-0',c),'+','COUNT',p)
 end
-function F.segmentAt(seq)
-if known and seq>=known.first and seq<=known.last then
-return known
+function F.u(c)
+if aT and c>=aT.first and c<=aT.last then
+return aT
 end
-local entry=F.segmentsFrom(seq,1)[1]
-if entry then
-local segment=F.toSegment(entry)
-if segment.first<=seq then
-known=segment
-return segment
+local at=F.bi(c,1)[1]
+if at then
+local l=F.as(at)
+if l.first<=c then
+aT=l
+return l
 end
 end
 end
-function F.firstSegment()
-local entry=call('XRANGE',base .. 'log','-','+','COUNT',1)[1]
-return entry and F.toSegment(entry)
+function F.J()
+local at=g('XRANGE',n .. 'log','-','+','COUNT',1)[1]
+return at and F.as(at)
 end
-function F.startOf(blob,i)
-return i==1 and 0 or struct.unpack('<I4',blob,4*i - 7)
+function F.Y(ao,f)
+return f==1 and 0 or struct.unpack('<I4',ao,4*f - 7)
 end
-function F.recordAt(segment,i)
-local blob,ends=segment.blob,4*segment.count
-return string.sub(blob,ends+F.startOf(blob,i)+1,ends+F.startOf(blob,i+1))
+function F.be(l,f)
+local ao,P=l.blob,4*l.count
+return string.sub(ao,P+F.Y(ao,f)+1,P+F.Y(ao,f+1))
 end
-function F.headersOf(record)
-local kind=string.byte(record)
-if kind and kind>=4 and #record>=5 then
-return string.char(4).. string.sub(record,2,5+struct.unpack('<I4',record,2))
+function F.dK(aG)
+local u=string.byte(aG)
+if u and u>=4 and #aG>=5 then
+return string.char(4).. string.sub(aG,2,5+struct.unpack('<I4',aG,2))
 end
 return '\\0'
 end
-function F.sizeOf(segment,from,to)
-return F.startOf(segment.blob,to+1)- F.startOf(segment.blob,from)
+function F.bm(l,o,D)
+return F.Y(l.blob,D+1)- F.Y(l.blob,o)
 end
-function F.makeId(start,number,odd)
-return start .. string.format('%08x',(number % 2147483648)*2+odd)
+function F.aX(aR,s,bz)
+return aR .. string.format('%08x',(s % 2147483648)*2+bz)
 end
-function F.idAt(segment,i)
-local ids=segment.columns and segment.columns.id
-return ids and ids[i] or F.makeId(segment.base,segment.first+i - 1,0)
+function F.cl(l,f)
+local J=l.columns and l.columns.id
+return J and J[f] or F.aX(l.base,l.first+f - 1,0)
 end
-function F.messageAt(segment,i)
-local columns=segment.columns
-local message={
-seq=segment.first+i - 1,
-id=F.idAt(segment,i),
-at=segment.at,
-record=F.recordAt(segment,i),
+function F.U(l,f)
+local N=l.columns
+local b={
+seq=l.first+f - 1,
+id=F.cl(l,f),
+at=l.at,
+record=F.be(l,f),
 }
-if columns then
-message.at=columns.at and columns.at[i] or segment.at
-message.key=columns.key and columns.key[i]
-message.expires=columns.expires and columns.expires[i]
-message.max=columns.max and columns.max[i]
-message.named=columns.named and columns.named[i]
-message.keep=columns.keep and columns.keep[i]
-message.since=columns.since and columns.since[i]
+if N then
+b.at=N.at and N.at[f] or l.at
+b.key=N.key and N.key[f]
+b.expires=N.expires and N.expires[f]
+b.max=N.max and N.max[f]
+b.named=N.named and N.named[f]
+b.keep=N.keep and N.keep[f]
+b.since=N.since and N.since[f]
 end
-return message
+return b
 end
-function F.amendmentOf(seq)
-if queue.amended>0 then
-local row=call('ZRANGEBYSCORE',base .. 'amend',seq,seq)[1]
-return row and cmsgpack.unpack(row)
+function F.bJ(c)
+if e.amended>0 then
+local d=g('ZRANGEBYSCORE',n .. 'amend',c,c)[1]
+return d and cmsgpack.unpack(d)
 end
 end
-function F.amendmentsOf(first,last)
-if queue.amended==0 then
+function F.ae(A,I)
+if e.amended==0 then
 return nil
 end
-local rows=call('ZRANGEBYSCORE',base .. 'amend',first,last)
-if #rows==0 then
+local G=g('ZRANGEBYSCORE',n .. 'amend',A,I)
+if #G==0 then
 return nil
 end
-local amendments={}
-for i=1,#rows do
-local message=cmsgpack.unpack(rows[i])
-amendments[message.seq]=message
+local ay={}
+for f=1,#G do
+local b=cmsgpack.unpack(G[f])
+ay[b.seq]=b
 end
-return amendments
+return ay
 end
-function F.amend(message)
-local seq=message.seq
-local replaced=queue.amended>0 and call('ZREMRANGEBYSCORE',base .. 'amend',seq,seq)or 0
-queue.amended=queue.amended+1 - replaced
-queueChanged=true
-call('ZADD',base .. 'amend',seq,cmsgpack.pack(message))
+function F.dy(b)
+local c=b.seq
+local fE=e.amended>0 and g('ZREMRANGEBYSCORE',n .. 'amend',c,c)or 0
+e.amended=e.amended+1 - fE
+ac=true
+g('ZADD',n .. 'amend',c,cmsgpack.pack(b))
 end
-function F.reapAt(time)
-if not queue.reap or time<queue.reap then
-queue.reap=time
-queueChanged=true
+function F.N(S)
+if not e.reap or S<e.reap then
+e.reap=S
+ac=true
 end
 end
-function F.seqText(seq)
-return string.format('%016.0f',seq)
+function F.b(c)
+return string.format('%016.0f',c)
 end
-function F.isGone(seq)
-return queue.gone>0 and call('ZSCORE',base .. 'gone',F.seqText(seq))and true
+function F.cr(c)
+return e.gone>0 and g('ZSCORE',n .. 'gone',F.b(c))and true
 end
-function F.countGone(seq)
-return queue.gone>0 and call('ZCOUNT',base .. 'gone',seq,'+inf')or 0
+function F.bN(c)
+return e.gone>0 and g('ZCOUNT',n .. 'gone',c,'+inf')or 0
 end
-function F.goneIn(first,last)
-if queue.gone==0 then
+function F.ah(A,I)
+if e.gone==0 then
 return nil,0
 end
-local members=call('ZRANGEBYSCORE',base .. 'gone',first,last)
-if #members==0 then
+local E=g('ZRANGEBYSCORE',n .. 'gone',A,I)
+if #E==0 then
 return nil,0
 end
-local gone={}
-for i=1,#members do
-gone[tonumber(members[i])]=true
+local au={}
+for f=1,#E do
+au[tonumber(E[f])]=true
 end
-return gone,#members
+return au,#E
 end
-function F.markGone(seq)
-queue.gone=queue.gone+call('ZADD',base .. 'gone',seq,F.seqText(seq))
-queueChanged=true
+function F.cx(c)
+e.gone=e.gone+g('ZADD',n .. 'gone',c,F.b(c))
+ac=true
 end
-function F.isPending(seq)
-return F.segmentAt(seq)and not F.isGone(seq)
+function F.aU(c)
+return F.u(c)and not F.cr(c)
 end
-function F.identityOf(seq)
-local amendment=F.amendmentOf(seq)
-if amendment then
-return(amendment.named or amendment.keep)and amendment
+function F.dM(c)
+local bo=F.bJ(c)
+if bo then
+return(bo.named or bo.keep)and bo
 end
-local segment=F.segmentAt(seq)
-local i=seq - segment.first+1
-local columns=segment.columns
-if columns and columns.keep and columns.keep[i] then
-return F.messageAt(segment,i)
+local l=F.u(c)
+local f=c - l.first+1
+local N=l.columns
+if N and N.keep and N.keep[f] then
+return F.U(l,f)
 end
-local named=columns and columns.named and columns.named[i]
-return named and{seq=seq,id=columns.id[i],named=named}
+local ae=N and N.named and N.named[f]
+return ae and{seq=c,id=N.id[f],named=ae}
 end
-function F.logMessage(seq)
-local amendment=F.amendmentOf(seq)
-if amendment then
-return amendment
+function F.x(c)
+local bo=F.bJ(c)
+if bo then
+return bo
 end
-local segment=F.segmentAt(seq)
-return segment and F.messageAt(segment,seq - segment.first+1)
+local l=F.u(c)
+return l and F.U(l,c - l.first+1)
 end
 `
 
-const moves = `function F.domainOf(message)
-local key,lane=message.key,message.lane
-return key and lane and '\\255' .. struct.pack('>I2',#lane).. lane .. key or key
+const moves = `function F.m(b)
+local k,r=b.key,b.lane
+return k and r and '\\255' .. struct.pack('>I2',#r).. r .. k or k
 end
-function F.wait(group,seq,side)
-F.putSide(group,seq,side)
-if side.lane then
-F.waitInLane(group,seq,side)
+function F.ab(a,c,j)
+F.t(a,c,j)
+if j.lane then
+F.eA(a,c,j)
 else
-call('ZADD',F.keyOf(group,'due'),side.at,F.seqText(seq))
+g('ZADD',F.a(a,'due'),j.at,F.b(c))
 end
-group.row.waiting=group.row.waiting+1
-group.changed=true
+a.row.waiting=a.row.waiting+1
+a.changed=true
 end
-function F.endWait(group,seq,side)
-if side.lane then
-F.endWaitInLane(group,seq,side)
+function F.aM(a,c,j)
+if j.lane then
+F.dE(a,c,j)
 else
-call('ZREM',F.keyOf(group,'due'),F.seqText(seq))
+g('ZREM',F.a(a,'due'),F.b(c))
 end
-group.row.waiting=group.row.waiting - 1
+a.row.waiting=a.row.waiting - 1
 end
-function F.endLease(group,seq,side)
-if side.lane then
-F.endLeaseInLane(group,seq,side)
+function F.aK(a,c,j)
+if j.lane then
+F.cb(a,c,j)
 else
-call('ZREM',F.keyOf(group,'ends'),F.seqText(seq))
+g('ZREM',F.a(a,'ends'),F.b(c))
 end
-group.row.leased=group.row.leased - 1
-group.row.out=group.row.out - 1
+a.row.leased=a.row.leased - 1
+a.row.out=a.row.out - 1
 end
-function F.noteReap(group,message)
-if message.expires then
-call('ZADD',F.keyOf(group,'reap'),message.expires,F.seqText(message.seq))
-F.reapAt(message.expires)
-end
-end
-function F.nextInChain(group,key,seq)
-local row,prefix=group.row,F.chainOf(key)
-local member=row.blocked+(row.parked or 0)>0
-and call('ZRANGEBYLEX',F.keyOf(group,'chain'),'(' .. prefix .. F.seqText(seq),'[' .. prefix .. '\\255','LIMIT',0,1)[1]
-if member then
-return tonumber(string.sub(member,#prefix+1)),member
+function F.y(a,b)
+if b.expires then
+g('ZADD',F.a(a,'reap'),b.expires,F.b(b.seq))
+F.N(b.expires)
 end
 end
-function F.free(group,key)
-if not key then
+function F.aZ(a,k,c)
+local d,aj=a.row,F.i(k)
+local t=d.blocked+(d.parked or 0)>0
+and g('ZRANGEBYLEX',F.a(a,'chain'),'(' .. aj .. F.b(c),'[' .. aj .. '\\255','LIMIT',0,1)[1]
+if t then
+return tonumber(string.sub(t,#aj+1)),t
+end
+end
+function F.v(a,k)
+if not k then
 return
 end
-local seq,member=F.nextInChain(group,key,0)
-if not seq then
-call('HDEL',F.keyOf(group,'heads'),key)
+local c,t=F.aZ(a,k,0)
+if not c then
+g('HDEL',F.a(a,'heads'),k)
 return
 end
-call('ZREM',F.keyOf(group,'chain'),member)
-call('HSET',F.keyOf(group,'heads'),key,F.seqText(seq))
-local side=F.sideOf(group,seq)
-if side and side.parked then
+g('ZREM',F.a(a,'chain'),t)
+g('HSET',F.a(a,'heads'),k,F.b(c))
+local j=F.p(a,c)
+if j and j.parked then
 return
 end
-group.row.blocked=group.row.blocked - 1
-if side and side.lane and side.at==0 then
-F.returnToLine(group,seq,side.lane)
+a.row.blocked=a.row.blocked - 1
+if j and j.lane and j.at==0 then
+F.ei(a,c,j.lane)
 return
 end
-F.wait(group,seq,{at=math.max(now,side and side.at or 0),attempt=0,lane=side and side.lane})
+F.ab(a,c,{at=math.max(v,j and j.at or 0),attempt=0,lane=j and j.lane})
 end
-function F.block(group,message,at)
-F.putHeld(group,message)
-F.noteReap(group,message)
-F.standBehind(group,message,at)
+function F.bL(a,b,m)
+F.X(a,b)
+F.y(a,b)
+F.cP(a,b,m)
 end
-function F.standBehind(group,message,at)
-call('ZADD',F.keyOf(group,'chain'),0,F.chainOf(F.domainOf(message)).. F.seqText(message.seq))
-if at or message.lane then
-F.putSide(group,message.seq,{at=at or 0,blocked=true,lane=message.lane})
+function F.cP(a,b,m)
+g('ZADD',F.a(a,'chain'),0,F.i(F.m(b)).. F.b(b.seq))
+if m or b.lane then
+F.t(a,b.seq,{at=m or 0,blocked=true,lane=b.lane})
 end
-group.row.blocked=group.row.blocked+1
+a.row.blocked=a.row.blocked+1
 end
-function F.isBusy(group,key)
-return call('HEXISTS',F.keyOf(group,'heads'),key)==1
+function F.aj(a,k)
+return g('HEXISTS',F.a(a,'heads'),k)==1
 end
-function F.staysBehind(group,message)
-if group.row.stops and F.isStopped(group,message)then
+function F.en(a,b)
+if a.row.stops and F.ct(a,b)then
 return true
 end
-if F.isBusy(group,message.key)then
-F.block(group,message)
+if F.aj(a,b.key)then
+F.bL(a,b)
 return true
 end
 return false
 end
-function F.enter(group,message,at)
-local domain=F.domainOf(message)
-if domain and F.isBusy(group,domain)and not(group.row.parked and F.precedes(group,message))then
-F.block(group,message,at)
+function F.cf(a,b,m)
+local ab=F.m(b)
+if ab and F.aj(a,ab)and not(a.row.parked and F.eg(a,b))then
+F.bL(a,b,m)
 return
 end
-if domain then
-call('HSET',F.keyOf(group,'heads'),domain,F.seqText(message.seq))
+if ab then
+g('HSET',F.a(a,'heads'),ab,F.b(b.seq))
 end
-F.putHeld(group,message)
-F.noteReap(group,message)
-F.wait(group,message.seq,{at=at,attempt=0,lane=message.lane})
+F.X(a,b)
+F.y(a,b)
+F.ab(a,b.seq,{at=m,attempt=0,lane=b.lane})
 end
-function F.remove(group,place,message)
-local row,kind,seq=group.row,place.kind,message.seq
-group.changed=true
-if row.running then
-F.dropProgress(group,seq)
+function F.bh(a,i,b)
+local d,u,c=a.row,i.kind,b.seq
+a.changed=true
+if d.running then
+F.bZ(a,c)
 end
-if kind=='ahead' then
+if u=='ahead' then
 return
 end
-if kind=='unjoined' then
-call('ZREMRANGEBYSCORE',F.keyOf(group,'handed'),seq,seq)
+if u=='unjoined' then
+g('ZREMRANGEBYSCORE',F.a(a,'handed'),c,c)
 return
 end
-if kind=='leased' then
-F.cutLease(group,place.lease,seq,seq)
-F.free(group,place.lease.key)
+if u=='leased' then
+F.af(a,i.lease,c,c)
+F.v(a,i.lease.key)
 return
 end
-F.dropHeld(group,message)
-local domain=F.domainOf(message)
-if kind=='parked' then
-F.dropParked(group,message)
-if domain and not F.isHead(group,domain,seq)then
-call('ZREM',F.keyOf(group,'chain'),F.chainOf(domain).. F.seqText(seq))
-domain=nil
+F.bV(a,b)
+local ab=F.m(b)
+if u=='parked' then
+F.aI(a,b)
+if ab and not F.T(a,ab,c)then
+g('ZREM',F.a(a,'chain'),F.i(ab).. F.b(c))
+ab=nil
 end
-F.free(group,domain)
+F.v(a,ab)
 return
 end
-if kind=='lined' then
-F.leaveLine(group,F.changeFlow(group,message.lane),seq)
-if domain and call('HGET',F.keyOf(group,'heads'),domain)==F.seqText(seq)then
-F.free(group,domain)
+if u=='lined' then
+F.cw(a,F.k(a,b.lane),c)
+if ab and g('HGET',F.a(a,'heads'),ab)==F.b(c)then
+F.v(a,ab)
 end
 return
 end
-if kind=='blocked' then
-call('ZREM',F.keyOf(group,'chain'),F.chainOf(domain).. F.seqText(seq))
-row.blocked=row.blocked - 1
+if u=='blocked' then
+g('ZREM',F.a(a,'chain'),F.i(ab).. F.b(c))
+d.blocked=d.blocked - 1
 return
 end
-if kind=='held' then
-F.endLease(group,seq,place.side)
+if u=='held' then
+F.aK(a,c,i.side)
 else
-F.endWait(group,seq,place.side)
+F.aM(a,c,i.side)
 end
-F.free(group,domain)
+F.v(a,ab)
 end
-local finished={}
-function F.done(message)
-if message.named then
-finished[#finished+1]=message
+local ci={}
+function F.aG(b)
+if b.named then
+ci[#ci+1]=b
 end
 end
-function F.tallyKeepers(group,by)
-F.tally(group.row,'keepers',by)
-F.tally(queue,'keepers',by)
-group.changed,queueChanged=true,true
+function F.bp(a,by)
+F.g(a.row,'keepers',by)
+F.g(e,'keepers',by)
+a.changed,ac=true,true
 end
-function F.bury(group,message,attempt,reason,reported,deadFor)
-local row=group.row
-local letter={message=message,attempt=attempt,reason=reason,error=reported,at=clock,fence=nonce}
-if deadFor then
-letter.ends=now+deadFor
-call('ZADD',F.keyOf(group,'fade'),letter.ends,F.seqText(message.seq))
-F.reapAt(letter.ends)
+function F.Q(a,b,U,bE,bG,cz)
+local d=a.row
+local O={message=b,attempt=U,reason=bE,error=bG,at=ap,fence=bQ}
+if cz then
+O.ends=v+cz
+g('ZADD',F.a(a,'fade'),O.ends,F.b(b.seq))
+F.N(O.ends)
 end
-if message.named then
-call('ZADD',F.keyOf(group,'letters'),0,F.chainOf(message.id).. F.seqText(message.seq))
+if b.named then
+g('ZADD',F.a(a,'letters'),0,F.i(b.id).. F.b(b.seq))
 end
-call('ZADD',F.keyOf(group,'dead'),message.seq,cmsgpack.pack(letter))
-row.dead=row.dead+1
-row.failed=row.failed+1
-group.changed=true
-if message.keep then
-F.tallyKeepers(group,1)
-F.conclude(group,message,attempt,{status='dead',reason=reason,error=reported})
+g('ZADD',F.a(a,'dead'),b.seq,cmsgpack.pack(O))
+d.dead=d.dead+1
+d.failed=d.failed+1
+a.changed=true
+if b.keep then
+F.bp(a,1)
+F.aD(a,b,U,{status='dead',reason=bE,error=bG})
 end
-F.done(message)
+F.aG(b)
 end
-function F.letterAt(group,seq)
-local row=call('ZRANGEBYSCORE',F.keyOf(group,'dead'),seq,seq)[1]
-local letter=row and cmsgpack.unpack(row)
-if letter and not(letter.ends and letter.ends<=now)then
-return letter,row
+function F.w(a,c)
+local d=g('ZRANGEBYSCORE',F.a(a,'dead'),c,c)[1]
+local O=d and cmsgpack.unpack(d)
+if O and not(O.ends and O.ends<=v)then
+return O,d
 end
-return nil,row
+return nil,d
 end
-function F.dropLetter(group,row)
-local letter=cmsgpack.unpack(row)
-local message=letter.message
-call('ZREM',F.keyOf(group,'dead'),row)
-if letter.ends then
-call('ZREM',F.keyOf(group,'fade'),F.seqText(message.seq))
+function F.bX(a,d)
+local O=cmsgpack.unpack(d)
+local b=O.message
+g('ZREM',F.a(a,'dead'),d)
+if O.ends then
+g('ZREM',F.a(a,'fade'),F.b(b.seq))
 end
-if message.named then
-call('ZREM',F.keyOf(group,'letters'),F.chainOf(message.id).. F.seqText(message.seq))
+if b.named then
+g('ZREM',F.a(a,'letters'),F.i(b.id).. F.b(b.seq))
 end
-if message.keep then
-F.tallyKeepers(group,-1)
+if b.keep then
+F.bp(a,-1)
 end
-local domain=group.row.stops and F.domainOf(message)
-if domain and call('HGET',F.keyOf(group,'stops'),domain)==F.seqText(message.seq)then
-F.endStop(group,domain)
+local ab=a.row.stops and F.m(b)
+if ab and g('HGET',F.a(a,'stops'),ab)==F.b(b.seq)then
+F.cd(a,ab)
 end
-group.row.dead=group.row.dead - 1
-group.changed=true
+a.row.dead=a.row.dead - 1
+a.changed=true
 end
 `
 
-const outcomes = `function F.conclude(group,message,attempt,outcome)
-concluded=concluded or{}
-local all=concluded[group] or{}
-concluded[group]=all
-outcome.seq,outcome.id,outcome.key,outcome.lane=message.seq,message.id,message.key,message.lane
-outcome.at,outcome.max,outcome.attempt=message.at,message.max,attempt
-outcome.ended,outcome.ends=clock,now+message.keep
-all[#all+1]={outcome,message.named}
+const outcomes = `function F.aD(a,b,U,C)
+bW=bW or{}
+local aV=bW[a] or{}
+bW[a]=aV
+C.seq,C.id,C.key,C.lane=b.seq,b.id,b.key,b.lane
+C.at,C.max,C.attempt=b.at,b.max,U
+C.ended,C.ends=ap,v+b.keep
+aV[#aV+1]={C,b.named}
 end
-function F.untilMember(seq,id)
-return F.seqText(seq)..(id or '')
+function F.cU(c,w)
+return F.b(c)..(w or '')
 end
-function F.keepOutcomes()
-local names={}
-for group,all in pairs(concluded)do
-for from=1,#all,500 do
-local to=math.min(#all,from+500 - 1)
-local ids,results,times,kept,seqs={},{},{},{},{}
-for i=from,to do
-ids[#ids+1]=all[i][1].id
+function F.cu()
+local z={}
+for a,aV in pairs(bW)do
+for o=1,#aV,500 do
+local D=math.min(#aV,o+500 - 1)
+local J,V,cS,bO,R={},{},{},{},{}
+for f=o,D do
+J[#J+1]=aV[f][1].id
 end
-local rows=call('HMGET',base .. 'ids',unpack(ids))
-local others=group.row.kept and call('HMGET',F.keyOf(group,'kept'),unpack(ids))or{}
-for i=from,to do
-local outcome,named=all[i][1],all[i][2]
-local row,other=rows[i - from+1],others[i - from+1]
-local isLast=not row and not other
-if named then
-isLast=row and F.readId(row).seq==outcome.seq and(not other or tonumber(other)==outcome.seq)
+local G=g('HMGET',n .. 'ids',unpack(J))
+local cJ=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
+for f=o,D do
+local C,ae=aV[f][1],aV[f][2]
+local d,aD=G[f - o+1],cJ[f - o+1]
+local eB=not d and not aD
+if ae then
+eB=d and F.E(d).seq==C.seq and(not aD or tonumber(aD)==C.seq)
 end
-if isLast then
-results[#results+1]=outcome.seq
-results[#results+1]=cmsgpack.pack(outcome)
-times[#times+1]=outcome.ends
-times[#times+1]=F.untilMember(outcome.seq,named and outcome.id)
-if named then
-kept[#kept+1]=outcome.id
-kept[#kept+1]=F.seqText(outcome.seq)
+if eB then
+V[#V+1]=C.seq
+V[#V+1]=cmsgpack.pack(C)
+cS[#cS+1]=C.ends
+cS[#cS+1]=F.cU(C.seq,ae and C.id)
+if ae then
+bO[#bO+1]=C.id
+bO[#bO+1]=F.b(C.seq)
 end
-names[#names+1]=outcome.id
-F.reapAt(outcome.ends)
-elseif outcome.status=='dead' then
-F.supersede(group,outcome.seq)
+z[#z+1]=C.id
+F.N(C.ends)
+elseif C.status=='dead' then
+F.bo(a,C.seq)
 end
-seqs[#seqs+1]=F.seqText(outcome.seq)
+R[#R+1]=F.b(C.seq)
 end
-if #results>0 then
-call('ZADD',F.keyOf(group,'results'),unpack(results))
-call('ZADD',F.keyOf(group,'until'),unpack(times))
-F.tally(group.row,'kept',#results/2)
-F.tally(queue,'kept',#results/2)
+if #V>0 then
+g('ZADD',F.a(a,'results'),unpack(V))
+g('ZADD',F.a(a,'until'),unpack(cS))
+F.g(a.row,'kept',#V/2)
+F.g(e,'kept',#V/2)
 end
-if #kept>0 then
-call('HSET',F.keyOf(group,'kept'),unpack(kept))
+if #bO>0 then
+g('HSET',F.a(a,'kept'),unpack(bO))
 end
-if group.row.running then
-F.tally(group.row,'running',-call('HDEL',F.keyOf(group,'progress'),unpack(seqs)))
+if a.row.running then
+F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),unpack(R)))
 end
 end
-group.changed,queueChanged=true,true
+a.changed,ac=true,true
 end
-if #names>0 then
-told=#names>64 and '"many"' or cjson.encode(names)
+if #z>0 then
+ed=#z>64 and '"many"' or cjson.encode(z)
 end
-concluded=nil
+bW=nil
 end
-function F.sweepOutcomes(group,most)
-local members=call('ZRANGEBYSCORE',F.keyOf(group,'until'),'-inf',now,'LIMIT',0,most)
-if #members==0 then
+function F.et(a,T)
+local E=g('ZRANGEBYSCORE',F.a(a,'until'),'-inf',v,'LIMIT',0,T)
+if #E==0 then
 return 0
 end
-call('ZREMRANGEBYRANK',F.keyOf(group,'until'),0,#members - 1)
-local seqs,ids={},{}
-for i=1,#members do
-seqs[i]=tonumber(string.sub(members[i],1,16))
-if #members[i]>16 then
-ids[#ids+1]=string.sub(members[i],17)
+g('ZREMRANGEBYRANK',F.a(a,'until'),0,#E - 1)
+local R,J={},{}
+for f=1,#E do
+R[f]=tonumber(string.sub(E[f],1,16))
+if #E[f]>16 then
+J[#J+1]=string.sub(E[f],17)
 end
 end
-table.sort(seqs)
-local from=1
-for i=1,#seqs do
-if seqs[i+1]~=seqs[i]+1 then
-call('ZREMRANGEBYSCORE',F.keyOf(group,'results'),seqs[from],seqs[i])
-from=i+1
+table.sort(R)
+local o=1
+for f=1,#R do
+if R[f+1]~=R[f]+1 then
+g('ZREMRANGEBYSCORE',F.a(a,'results'),R[o],R[f])
+o=f+1
 end
 end
-for first=1,#ids,1000 do
-call('HDEL',F.keyOf(group,'kept'),unpack(ids,first,math.min(#ids,first+999)))
+for A=1,#J,1000 do
+g('HDEL',F.a(a,'kept'),unpack(J,A,math.min(#J,A+999)))
 end
-F.tally(group.row,'kept',-#members)
-F.tally(queue,'kept',-#members)
-group.changed,queueChanged=true,true
-return #members
+F.g(a.row,'kept',-#E)
+F.g(e,'kept',-#E)
+a.changed,ac=true,true
+return #E
 end
-function F.outcomeAt(group,seq)
-local row=call('ZRANGEBYSCORE',F.keyOf(group,'results'),seq,seq)[1]
-return row and cmsgpack.unpack(row)
+function F.bb(a,c)
+local d=g('ZRANGEBYSCORE',F.a(a,'results'),c,c)[1]
+return d and cmsgpack.unpack(d)
 end
-function F.dropOutcome(group,seq)
-local outcome=F.outcomeAt(group,seq)
-if not outcome then
+function F.bY(a,c)
+local C=F.bb(a,c)
+if not C then
 return
 end
-local member=F.untilMember(seq,outcome.id)
-call('ZREMRANGEBYSCORE',F.keyOf(group,'results'),seq,seq)
-call('ZREM',F.keyOf(group,'until'),F.seqText(seq),member)
-if call('HGET',F.keyOf(group,'kept'),outcome.id)==F.seqText(seq)then
-call('HDEL',F.keyOf(group,'kept'),outcome.id)
+local t=F.cU(c,C.id)
+g('ZREMRANGEBYSCORE',F.a(a,'results'),c,c)
+g('ZREM',F.a(a,'until'),F.b(c),t)
+if g('HGET',F.a(a,'kept'),C.id)==F.b(c)then
+g('HDEL',F.a(a,'kept'),C.id)
 end
-F.tally(group.row,'kept',-1)
-F.tally(queue,'kept',-1)
-group.changed,queueChanged=true,true
+F.g(a.row,'kept',-1)
+F.g(e,'kept',-1)
+a.changed,ac=true,true
 end
-function F.supersede(group,seq)
-local letter,row=F.letterAt(group,seq)
-if letter and letter.message.keep then
-letter.message.keep=nil
-F.tallyKeepers(group,-1)
-call('ZREM',F.keyOf(group,'dead'),row)
-call('ZADD',F.keyOf(group,'dead'),seq,cmsgpack.pack(letter))
-end
-end
-function F.supersedeAll(group,id,made)
-local prefix=F.chainOf(id)
-for _,member in ipairs(call('ZRANGEBYLEX',F.keyOf(group,'letters'),'[' .. prefix,'[' .. prefix .. '\\255'))do
-F.supersede(group,tonumber(string.sub(member,#prefix+1)))
-end
-local letter=made and F.letterAt(group,made)
-if letter and letter.message.id==id then
-F.supersede(group,made)
+function F.bo(a,c)
+local O,d=F.w(a,c)
+if O and O.message.keep then
+O.message.keep=nil
+F.bp(a,-1)
+g('ZREM',F.a(a,'dead'),d)
+g('ZADD',F.a(a,'dead'),c,cmsgpack.pack(O))
 end
 end
-function F.forgetOutcomes(ids)
-for _,group in pairs(F.allGroups())do
-local row=group.row
-for from=1,(row.kept or row.keepers)and #ids or 0,1000 do
-local to=math.min(#ids,from+999)
-local found=row.kept and call('HMGET',F.keyOf(group,'kept'),unpack(ids,from,to))or{}
-for i=from,to do
-local id,made=ids[i],F.seqOf(ids[i])
-local seq=tonumber(found[i - from+1])or made
-local outcome=row.kept and seq and F.outcomeAt(group,seq)
-if outcome and outcome.id==id then
-F.dropOutcome(group,seq)
+function F.ep(a,w,by)
+local aj=F.i(w)
+for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'letters'),'[' .. aj,'[' .. aj .. '\\255'))do
+F.bo(a,tonumber(string.sub(t,#aj+1)))
 end
-if row.keepers then
-F.supersedeAll(group,id,made)
+local O=by and F.w(a,by)
+if O and O.message.id==w then
+F.bo(a,by)
 end
 end
+function F.dI(J)
+for _,a in pairs(F.c())do
+local d=a.row
+for o=1,(d.kept or d.keepers)and #J or 0,1000 do
+local D=math.min(#J,o+999)
+local y=d.kept and g('HMGET',F.a(a,'kept'),unpack(J,o,D))or{}
+for f=o,D do
+local w,by=J[f],F.bk(J[f])
+local c=tonumber(y[f - o+1])or by
+local C=d.kept and c and F.bb(a,c)
+if C and C.id==w then
+F.bY(a,c)
+end
+if d.keepers then
+F.ep(a,w,by)
 end
 end
 end
-function F.outcomeOf(group,id)
-local seq=tonumber(call('HGET',F.keyOf(group,'kept'),id))or F.seqOf(id)
-local outcome=seq and F.outcomeAt(group,seq)
-return outcome and outcome.id==id and outcome.ends>now and outcome or nil
-end
-function F.detailsOf(outcome)
-if outcome.status=='done' then
-return{'done',outcome.ended,outcome.value or ''}
-end
-return{'dead',outcome.ended,outcome.reason,outcome.error or ''}
-end
-function F.noteProgress(group,message,number,value)
-if message.keep then
-local row=cmsgpack.pack({number,value,clock})
-F.tally(group.row,'running',call('HSET',F.keyOf(group,'progress'),F.seqText(message.seq),row))
 end
 end
-function F.dropProgress(group,seq)
-F.tally(group.row,'running',-call('HDEL',F.keyOf(group,'progress'),F.seqText(seq)))
-group.changed=true
+function F.cC(a,w)
+local c=tonumber(g('HGET',F.a(a,'kept'),w))or F.bk(w)
+local C=c and F.bb(a,c)
+return C and C.id==w and C.ends>v and C or nil
 end
-function F.progressOf(group,seq,number)
-local row=call('HGET',F.keyOf(group,'progress'),F.seqText(seq))
-local progress=row and cmsgpack.unpack(row)
-if progress and progress[1]==number then
-return{progress[3],progress[2]}
+function F.bR(C)
+if C.status=='done' then
+return{'done',C.ended,C.value or ''}
+end
+return{'dead',C.ended,C.reason,C.error or ''}
+end
+function F.dW(a,b,s,ag)
+if b.keep then
+local d=cmsgpack.pack({s,ag,ap})
+F.g(a.row,'running',g('HSET',F.a(a,'progress'),F.b(b.seq),d))
+end
+end
+function F.bZ(a,c)
+F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),F.b(c)))
+a.changed=true
+end
+function F.cH(a,c,s)
+local d=g('HGET',F.a(a,'progress'),F.b(c))
+local bt=d and cmsgpack.unpack(d)
+if bt and bt[1]==s then
+return{bt[3],bt[2]}
 end
 end
 `
 
-const parked = `function F.isHead(group,key,seq)
-return call('HGET',F.keyOf(group,'heads'),key)==F.seqText(seq)
+const parked = `function F.T(a,k,c)
+return g('HGET',F.a(a,'heads'),k)==F.b(c)
 end
-function F.putParked(group,message,side)
-local seq=message.seq
-F.putSide(group,seq,side)
-call('ZADD',F.keyOf(group,'parked'),seq,F.seqText(seq))
-if message.named then
-call('ZADD',F.keyOf(group,'named'),0,F.chainOf(message.id).. F.seqText(seq))
+function F.cJ(a,b,j)
+local c=b.seq
+F.t(a,c,j)
+g('ZADD',F.a(a,'parked'),c,F.b(c))
+if b.named then
+g('ZADD',F.a(a,'named'),0,F.i(b.id).. F.b(c))
 end
-F.tally(group.row,'parked',1)
-group.changed=true
+F.g(a.row,'parked',1)
+a.changed=true
 end
-function F.dropParked(group,message)
-call('ZREM',F.keyOf(group,'parked'),F.seqText(message.seq))
-if message.named then
-call('ZREM',F.keyOf(group,'named'),F.chainOf(message.id).. F.seqText(message.seq))
+function F.aI(a,b)
+g('ZREM',F.a(a,'parked'),F.b(b.seq))
+if b.named then
+g('ZREM',F.a(a,'named'),F.i(b.id).. F.b(b.seq))
 end
-F.tally(group.row,'parked',-1)
-group.changed=true
+F.g(a.row,'parked',-1)
+a.changed=true
 end
-function F.park(group,message,side)
-F.noteReap(group,message)
-F.putParked(group,message,side)
-local key=F.domainOf(message)
-if key and group.row.blocked>0 then
-call('ZADD',F.keyOf(group,'chain'),0,F.chainOf(key).. F.seqText(message.seq))
-F.free(group,key)
+function F.eb(a,b,j)
+F.y(a,b)
+F.cJ(a,b,j)
+local k=F.m(b)
+if k and a.row.blocked>0 then
+g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(b.seq))
+F.v(a,k)
 end
 end
-function F.putBehind(group,seq,lane)
-if lane then
-F.putSide(group,seq,{at=0,blocked=true,lane=lane})
+function F.cI(a,c,r)
+if r then
+F.t(a,c,{at=0,blocked=true,lane=r})
 else
-call('HDEL',F.keyOf(group,'side'),F.seqText(seq))
+g('HDEL',F.a(a,'side'),F.b(c))
 end
-group.row.blocked=group.row.blocked+1
+a.row.blocked=a.row.blocked+1
 end
-function F.parkedOf(group,id,found)
-local seqs={}
-local prefix=F.chainOf(id)
-for _,member in ipairs(call('ZRANGEBYLEX',F.keyOf(group,'named'),'[' .. prefix,'(' .. prefix .. '\\255'))do
-local seq=tonumber(string.sub(member,#prefix+1))
-if seq~=found then
-table.insert(seqs,1,seq)
+function F.ec(a,w,y)
+local R={}
+local aj=F.i(w)
+for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'named'),'[' .. aj,'(' .. aj .. '\\255'))do
+local c=tonumber(string.sub(t,#aj+1))
+if c~=y then
+table.insert(R,1,c)
 end
 end
-if found then
-table.insert(seqs,1,found)
+if y then
+table.insert(R,1,y)
 end
-return seqs
+return R
 end
-function F.unpark(group,message)
-local seq,key,lane=message.seq,F.domainOf(message),message.lane
-F.dropParked(group,message)
-if key and not F.isHead(group,key,seq)then
-F.putBehind(group,seq,lane)
+function F.cS(a,b)
+local c,k,r=b.seq,F.m(b),b.lane
+F.aI(a,b)
+if k and not F.T(a,k,c)then
+F.cI(a,c,r)
 else
-F.wait(group,seq,{at=now,attempt=0,lane=lane})
+F.ab(a,c,{at=v,attempt=0,lane=r})
 end
 end
-F.BEHIND='sbehind a dead letter'
-function F.parkBehind(group,message,letter)
-F.putParked(group,message,{attempt=0,parked={reason=F.BEHIND,at=clock,letter=letter}})
+F.cW='sbehind a dead letter'
+function F.cD(a,b,O)
+F.cJ(a,b,{attempt=0,parked={reason=F.cW,at=ap,letter=O}})
 end
-function F.letGo(group,message)
-local key=F.domainOf(message)
-local head=tonumber(call('HGET',F.keyOf(group,'heads'),key))
-local seq=head and head>message.seq and head or F.nextInChain(group,key,message.seq)
-local side=seq and F.sideOf(group,seq)
-if side and side.parked and side.parked.letter==message.seq then
-F.dropParked(group,F.heldMessage(group,seq))
-F.putBehind(group,seq,message.lane)
-if seq==head then
-call('ZADD',F.keyOf(group,'chain'),0,F.chainOf(key).. F.seqText(seq))
-call('HDEL',F.keyOf(group,'heads'),key)
+function F.dS(a,b)
+local k=F.m(b)
+local aJ=tonumber(g('HGET',F.a(a,'heads'),k))
+local c=aJ and aJ>b.seq and aJ or F.aZ(a,k,b.seq)
+local j=c and F.p(a,c)
+if j and j.parked and j.parked.letter==b.seq then
+F.aI(a,F.q(a,c))
+F.cI(a,c,b.lane)
+if c==aJ then
+g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
+g('HDEL',F.a(a,'heads'),k)
 end
 end
 end
-function F.stopBehind(group,message)
-local key=F.domainOf(message)
-local seq=F.nextInChain(group,key,message.seq)
-if not seq then
-local before=group.row.stops and tonumber(call('HGET',F.keyOf(group,'stops'),key))
-if not(before and before<message.seq and F.letterAt(group,before))then
-F.tally(group.row,'stops',call('HSET',F.keyOf(group,'stops'),key,F.seqText(message.seq)))
+function F.aq(a,b)
+local k=F.m(b)
+local c=F.aZ(a,k,b.seq)
+if not c then
+local bd=a.row.stops and tonumber(g('HGET',F.a(a,'stops'),k))
+if not(bd and bd<b.seq and F.w(a,bd))then
+F.g(a.row,'stops',g('HSET',F.a(a,'stops'),k,F.b(b.seq)))
 end
 return
 end
-local side=F.sideOf(group,seq)
-if not(side and side.parked)then
-group.row.blocked=group.row.blocked - 1
-F.parkBehind(group,F.heldMessage(group,seq),message.seq)
+local j=F.p(a,c)
+if not(j and j.parked)then
+a.row.blocked=a.row.blocked - 1
+F.cD(a,F.q(a,c),b.seq)
 end
 end
-function F.endStop(group,key)
-F.tally(group.row,'stops',-call('HDEL',F.keyOf(group,'stops'),key))
-group.changed=true
+function F.cd(a,k)
+F.g(a.row,'stops',-g('HDEL',F.a(a,'stops'),k))
+a.changed=true
 end
-function F.isStopped(group,message)
-local key,seq=F.domainOf(message),message.seq
-local letter=tonumber(call('HGET',F.keyOf(group,'stops'),key))
-if not letter or letter>seq then
+function F.ct(a,b)
+local k,c=F.m(b),b.seq
+local O=tonumber(g('HGET',F.a(a,'stops'),k))
+if not O or O>c then
 return false
 end
-F.endStop(group,key)
-if not F.letterAt(group,letter)then
+F.cd(a,k)
+if not F.w(a,O)then
 return false
 end
-if not message.lane then
-F.putHeld(group,message)
-F.noteReap(group,message)
+if not b.lane then
+F.X(a,b)
+F.y(a,b)
 end
-F.parkBehind(group,message,letter)
-if message.lane and F.isHead(group,key,seq)then
+F.cD(a,b,O)
+if b.lane and F.T(a,k,c)then
 return true
 end
-call('ZADD',F.keyOf(group,'chain'),0,F.chainOf(key).. F.seqText(seq))
-if not F.isBusy(group,key)then
-F.free(group,key)
+g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
+if not F.aj(a,k)then
+F.v(a,k)
 end
 return true
 end
-function F.precedes(group,message)
-local key=F.domainOf(message)
-local head=call('HGET',F.keyOf(group,'heads'),key)
-local seq=head and tonumber(head)
-local side=seq and seq>message.seq and F.sideOf(group,seq)
-if side and side.parked then
-call('ZADD',F.keyOf(group,'chain'),0,F.chainOf(key).. head)
+function F.eg(a,b)
+local k=F.m(b)
+local aJ=g('HGET',F.a(a,'heads'),k)
+local c=aJ and tonumber(aJ)
+local j=c and c>b.seq and F.p(a,c)
+if j and j.parked then
+g('ZADD',F.a(a,'chain'),0,F.i(k).. aJ)
 return true
 end
 return false
 end
 `
 
-const places = `function F.sideOf(group,seq)
-local row=call('HGET',F.keyOf(group,'side'),F.seqText(seq))
-return row and cmsgpack.unpack(row)
+const places = `function F.p(a,c)
+local d=g('HGET',F.a(a,'side'),F.b(c))
+return d and cmsgpack.unpack(d)
 end
-function F.putSide(group,seq,side)
-call('HSET',F.keyOf(group,'side'),F.seqText(seq),cmsgpack.pack(side))
+function F.t(a,c,j)
+g('HSET',F.a(a,'side'),F.b(c),cmsgpack.pack(j))
 end
-function F.messageBy(key,seq)
-local row=call('ZRANGEBYSCORE',key,seq,seq)[1]
-return row and cmsgpack.unpack(row)
+function F.V(k,c)
+local d=g('ZRANGEBYSCORE',k,c,c)[1]
+return d and cmsgpack.unpack(d)
 end
-function F.heldMessage(group,seq)
-return F.messageBy(F.keyOf(group,'held'),seq)
+function F.q(a,c)
+return F.V(F.a(a,'held'),c)
 end
-function F.heldAt(group,seq)
-local message,side=F.heldMessage(group,seq),F.sideOf(group,seq)
-if not message or message.seq~=seq or type(message.record)~='string' or not F.isNumber(side and side.attempt)then
-F.corrupt('a message')
+function F.ai(a,c)
+local b,j=F.q(a,c),F.p(a,c)
+if not b or b.seq~=c or type(b.record)~='string' or not F.C(j and j.attempt)then
+F.d('a message')
 end
-return message,side
+return b,j
 end
-function F.putHeld(group,message)
-call('ZADD',F.keyOf(group,'held'),message.seq,cmsgpack.pack(message))
-group.row.outside=group.row.outside+#message.record
-group.changed=true
-if message.lane then
-local flow=F.changeFlow(group,message.lane)
-flow.size=flow.size+1
-end
-end
-local handing=true
-function F.isSkipped(join,message)
-return message.redriven and message.redriven>join.redrives
-end
-function F.awaits(join,seq)
-return seq>join.from and seq<join.bound or join.lanes and seq>=281474976710656 and seq<join.lanes
-end
-function F.handOver(group,message)
-for _,other in pairs(F.allGroups())do
-local join=other.row.join
-if join and other~=group and F.awaits(join,message.seq)and not F.isSkipped(join,message)then
-local key=F.keyOf(other,'handed')
-if call('ZCOUNT',key,message.seq,message.seq)==0 then
-call('ZADD',key,message.seq,cmsgpack.pack(message))
+function F.X(a,b)
+g('ZADD',F.a(a,'held'),b.seq,cmsgpack.pack(b))
+a.row.outside=a.row.outside+#b.record
+a.changed=true
+if b.lane then
+local h=F.k(a,b.lane)
+h.size=h.size+1
 end
 end
+local dE=true
+function F.aW(B,b)
+return b.redriven and b.redriven>B.redrives
+end
+function F.bK(B,c)
+return c>B.from and c<B.bound or B.lanes and c>=281474976710656 and c<B.lanes
+end
+function F.cj(a,b)
+for _,aD in pairs(F.c())do
+local B=aD.row.join
+if B and aD~=a and F.bK(B,b.seq)and not F.aW(B,b)then
+local k=F.a(aD,'handed')
+if g('ZCOUNT',k,b.seq,b.seq)==0 then
+g('ZADD',k,b.seq,cmsgpack.pack(b))
 end
 end
-function F.dropHeld(group,message)
-if queue.joining>0 and handing then
-F.handOver(group,message)
-end
-local seq=message.seq
-call('ZREMRANGEBYSCORE',F.keyOf(group,'held'),seq,seq)
-call('HDEL',F.keyOf(group,'side'),F.seqText(seq))
-if message.expires then
-call('ZREM',F.keyOf(group,'reap'),F.seqText(seq))
-end
-group.row.outside=group.row.outside - #message.record
-group.changed=true
-if message.lane then
-local flow=F.changeFlow(group,message.lane)
-flow.size=flow.size - 1
 end
 end
-function F.isForJoin(join,key,message)
-if F.isSkipped(join,message)then
+function F.bV(a,b)
+if e.joining>0 and dE then
+F.cj(a,b)
+end
+local c=b.seq
+g('ZREMRANGEBYSCORE',F.a(a,'held'),c,c)
+g('HDEL',F.a(a,'side'),F.b(c))
+if b.expires then
+g('ZREM',F.a(a,'reap'),F.b(c))
+end
+a.row.outside=a.row.outside - #b.record
+a.changed=true
+if b.lane then
+local h=F.k(a,b.lane)
+h.size=h.size - 1
+end
+end
+function F.co(B,k,b)
+if F.aW(B,b)then
 return false
 end
-local parts=join.parts and join.parts[key]
-for _,part in ipairs(parts or{})do
-if message.seq>part.from and message.seq<part.to and not F.isSkipped(part,message)then
+local ad=B.parts and B.parts[k]
+for _,aE in ipairs(ad or{})do
+if b.seq>aE.from and b.seq<aE.to and not F.aW(aE,b)then
 return true
 end
 end
-return not parts
+return not ad
 end
-function F.unjoinedAt(group,seq)
-local join=group.row.join
-if join and F.awaits(join,seq)then
-for _,key in ipairs(join.keys)do
-local message=F.messageBy(base .. key,seq)
-if message and F.isForJoin(join,key,message)then
-return base .. key
-end
-end
+function F.bs(a,c)
+local B=a.row.join
+if B and F.bK(B,c)then
+for _,k in ipairs(B.keys)do
+local b=F.V(n .. k,c)
+if b and F.co(B,k,b)then
+return n .. k
 end
 end
-function F.skipJoining(message)
-message.redriven=nil
-if queue.joining>0 then
-F.tally(queue,'redrives',1)
-message.redriven=queue.redrives
-queueChanged=true
 end
 end
-function F.placeIn(side)
-return{kind=side.parked and 'parked' or side.blocked and 'blocked' or side.lease and 'held' or 'waiting',side=side}
+function F.em(b)
+b.redriven=nil
+if e.joining>0 then
+F.g(e,'redrives',1)
+b.redriven=e.redrives
+ac=true
 end
-function F.locate(group,seq)
-local row=group.row
-if seq>=281474976710656 then
-local side=row.lanes and row.lanes.flows>0 and F.sideOf(group,seq)
-if side then
-return F.placeIn(side)
 end
-if row.lanes and call('ZCOUNT',F.keyOf(group,'held'),seq,seq)>0 then
+function F.cE(j)
+return{kind=j.parked and 'parked' or j.blocked and 'blocked' or j.lease and 'held' or 'waiting',side=j}
+end
+function F.s(a,c)
+local d=a.row
+if c>=281474976710656 then
+local j=d.lanes and d.lanes.flows>0 and F.p(a,c)
+if j then
+return F.cE(j)
+end
+if d.lanes and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='lined'}
 end
-local key=F.unjoinedAt(group,seq)
-return key and{kind='unjoined',key=key}or nil
+local k=F.bs(a,c)
+return k and{kind='unjoined',key=k}or nil
 end
-if row.leased+row.waiting+row.blocked+(row.parked or 0)>0 then
-local side=F.sideOf(group,seq)
-if side then
-return F.placeIn(side)
+if d.leased+d.waiting+d.blocked+(d.parked or 0)>0 then
+local j=F.p(a,c)
+if j then
+return F.cE(j)
 end
-if row.blocked>0 and call('ZCOUNT',F.keyOf(group,'held'),seq,seq)>0 then
+if d.blocked>0 and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='blocked'}
 end
-local lease=row.leased>row.out and F.leaseAt(group,seq)
-if lease then
-return{kind='leased',lease=lease}
+local q=d.leased>d.out and F.ak(a,c)
+if q then
+return{kind='leased',lease=q}
 end
 end
-if seq>=row.cursor and not F.isGone(seq)then
+if c>=d.cursor and not F.cr(c)then
 return{kind='ahead'}
 end
-local key=F.unjoinedAt(group,seq)
-if key then
-return{kind='unjoined',key=key}
+local k=F.bs(a,c)
+if k then
+return{kind='unjoined',key=k}
 end
 end
-function F.messageIn(group,place,seq)
-if place.kind=='ahead' or place.kind=='leased' then
-return F.logMessage(seq)
+function F.aY(a,i,c)
+if i.kind=='ahead' or i.kind=='leased' then
+return F.x(c)
 end
-return F.messageBy(place.key or F.keyOf(group,'held'),seq)
+return F.V(i.key or F.a(a,'held'),c)
 end
-function F.chainOf(key)
-return struct.pack('>I2',#key).. key
+function F.i(k)
+return struct.pack('>I2',#k).. k
 end
 `
 
-const rows = `local state=KEYS[1]
-local nonce,clock,marks=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
-nonce,clock=tonumber(nonce),tonumber(clock)
-if marks~='' then
-for i=2,#ARGV do
-if string.find(ARGV[i],'\\239',1,true)then
-local text=string.gsub(ARGV[i],'\\239\\158([\\128-\\191])','%1')
-ARGV[i]=string.gsub(text,'\\239\\159([\\128-\\191])',function(byte)
-return string.char(string.byte(byte)+64)
+const rows = `local ba=KEYS[1]
+local bQ,ap,bY=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
+bQ,ap=tonumber(bQ),tonumber(ap)
+if bY~='' then
+for f=2,#ARGV do
+if string.find(ARGV[f],'\\239',1,true)then
+local ec=string.gsub(ARGV[f],'\\239\\158([\\128-\\191])','%1')
+ARGV[f]=string.gsub(ec,'\\239\\159([\\128-\\191])',function(fm)
+return string.char(string.byte(fm)+64)
 end)
 end
 end
-if string.find(marks,'e',1,true)then
-local info=redis.pcall('INFO','memory')
-local policy=type(info)=='string' and string.match(info,'maxmemory_policy:(allkeys[%a-]*)')
-if policy and not string.find(info,'maxmemory:0\\r',1,true)then
-return redis.error_reply('EVICTS ' .. policy)
+if string.find(bY,'e',1,true)then
+local dH=redis.pcall('INFO','memory')
+local eO=type(dH)=='string' and string.match(dH,'maxmemory_policy:(allkeys[%a-]*)')
+if eO and not string.find(dH,'maxmemory:0\\r',1,true)then
+return redis.error_reply('EVICTS ' .. eO)
 end
 end
 end
-if clock==nil then
-local time=redis.call('TIME')
-clock=time[1]*1000+math.floor(time[2]/1000)
+if ap==nil then
+local S=redis.call('TIME')
+ap=S[1]*1000+math.floor(S[2]/1000)
 end
-local allLoaded=false
-local groups={}
-local queueChanged=false
-local concluded,told
-local flowsChanged=false
-local now=clock
-local queue
-local base=string.sub(state,1,-6)
-local call=redis.call
+local ek=false
+local av={}
+local ac=false
+local bW,ed
+local co=false
+local v=ap
+local e
+local n=string.sub(ba,1,-6)
+local g=redis.call
 local F={}
 local loadRest
 setmetatable(F,{
-__index=function(_,name)
-local load=loadRest
+__index=function(_,L)
+local eJ=loadRest
 loadRest=nil
-if load then
-load()
+if eJ then
+eJ()
 end
-return rawget(F,name)
+return rawget(F,L)
 end,
 })
-function F.keyOf(group,kind)
-return base .. kind .. ':' .. group.row.token
+function F.a(a,u)
+return n .. u .. ':' .. a.row.token
 end
-function F.corrupt(what)
+function F.d(what)
 error(what .. ' is not as it was written')
 end
-function F.isNumber(value)
-return type(value)=='number' and value>-1e15 and value<1e15
+function F.C(ag)
+return type(ag)=='number' and ag>-1e15 and ag<1e15
 end
-function F.trust(row,fields)
-for i=1,#fields do
-local value=row[fields[i]]
-if not(value>-1e15 and value<1e15)then
-F.corrupt(fields[i])
-end
-end
-return row
-end
-F.QUEUE_NUMBERS={'tail','bytes','sent','delayed','later','number','amended','gone','reaps','groups','joining','late','latest','skew'}
-F.RARE={'behind','cut','scan','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
-F.RARE_IN_GROUPS={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
-function F.rareOf(row,names)
-local rare=false
-for i=1,#names do
-local value=row[names[i]]
-if value~=nil then
-rare=rare or{}
-rare[names[i]]=value
+function F.z(d,aq)
+for f=1,#aq do
+local ag=d[aq[f]]
+if not(ag>-1e15 and ag<1e15)then
+F.d(aq[f])
 end
 end
-return rare
+return d
 end
-function F.tally(row,name,by)
-local count=(row[name] or 0)+by
-row[name]=count~=0 and count or nil
-end
-function F.packQueue()
-local rare=F.rareOf(queue,F.RARE)
-local q=queue
-return cmsgpack.pack(q.tail,q.bytes,q.sent,q.delayed,q.later,q.number,q.amended,q.gone,q.reaps,q.groups,q.joining,q.late,q.latest,q.skew,q.timer or false,q.reap or false,rare)
-end
-function F.unpackQueue(packed)
-local tail,bytes,sent,delayed,later,number,amended,gone,reaps,count,joining,late,latest,skew,timer,reap,rare=cmsgpack.unpack(packed)
-queue={tail=tail,bytes=bytes,sent=sent,delayed=delayed,later=later,number=number,amended=amended,gone=gone,reaps=reaps,groups=count,joining=joining,late=late,latest=latest,skew=skew,timer=timer or nil,reap=reap or nil}
-F.trust(queue,F.QUEUE_NUMBERS)
-for key,value in pairs(rare or{})do
-queue[key]=value
-end
-if queue.delayed>0 then
-F.trust(queue,{'timer'})
+F.az={'tail','bytes','sent','delayed','later','number','amended','gone','reaps','groups','joining','late','latest','skew'}
+F.dk={'behind','cut','scan','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
+F.dl={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
+function F.cL(d,z)
+local aX=false
+for f=1,#z do
+local ag=d[z[f]]
+if ag~=nil then
+aX=aX or{}
+aX[z[f]]=ag
 end
 end
-F.GROUP_NUMBERS={'cursor','passed','floor','trimmed','cleared','leased','out','waiting','blocked','outside','dead','acked','failed','latest'}
-function F.packGroup(row)
-local rare=F.rareOf(row,F.RARE_IN_GROUPS)
-return cmsgpack.pack(row.token,row.cursor,row.passed,row.floor,row.trimmed,row.cleared,row.leased,row.out,row.waiting,row.blocked,row.outside,row.dead,row.acked,row.failed,row.latest,row.deadFor or false,rare,row.served or false)
+return aX
 end
-function F.addGroup(name,packed)
-local token,cursor,passed,floor,trimmed,cleared,leased,out,waiting,blocked,outside,dead,acked,failed,latest,deadFor,rare,served=cmsgpack.unpack(packed)
-local row={token=token,cursor=cursor,passed=passed,floor=floor,trimmed=trimmed,cleared=cleared,leased=leased,out=out,waiting=waiting,blocked=blocked,outside=outside,dead=dead,acked=acked,failed=failed,latest=latest,deadFor=deadFor or nil,served=served}
-F.trust(row,F.GROUP_NUMBERS)
-if row.cursor>queue.tail or type(row.token)~='string' then
-F.corrupt('a group')
+function F.g(d,L,by)
+local p=(d[L] or 0)+by
+d[L]=p~=0 and p or nil
 end
-if rare then
-for key,value in pairs(rare)do
-row[key]=value
+function F.ea()
+local aX=F.cL(e,F.dk)
+local aK=e
+return cmsgpack.pack(aK.tail,aK.bytes,aK.sent,aK.delayed,aK.later,aK.number,aK.amended,aK.gone,aK.reaps,aK.groups,aK.joining,aK.late,aK.latest,aK.skew,aK.timer or false,aK.reap or false,aX)
 end
-row.join=row.join and F.trust(row.join,{'from','bound','at','redrives'})
-row.since=row.since and F.trust(row.since,{'at','number'})
-row.lanes=row.lanes and F.trust(row.lanes,{'flows','ahead','again','lost','left'})
+function F.ez(bZ)
+local bm,aa,eV,cf,db,s,el,au,eS,p,eE,eG,bg,fa,ff,eR,aX=cmsgpack.unpack(bZ)
+e={tail=bm,bytes=aa,sent=eV,delayed=cf,later=db,number=s,amended=el,gone=au,reaps=eS,groups=p,joining=eE,late=eG,latest=bg,skew=fa,timer=ff or nil,reap=eR or nil}
+F.z(e,F.az)
+for k,ag in pairs(aX or{})do
+e[k]=ag
 end
-local group={name=name,row=row,changed=false}
-groups[name]=group
-return group
+if e.delayed>0 then
+F.z(e,{'timer'})
 end
-function F.open(...)
-local names={...}
-local fields={'queue'}
-for i=1,#names do
-fields[i+1]='group:' .. names[i]
 end
-local rows=call('HMGET',state,unpack(fields))
-if rows[1] then
-F.unpackQueue(rows[1])
+F.da={'cursor','passed','floor','trimmed','cleared','leased','out','waiting','blocked','outside','dead','acked','failed','latest'}
+function F.dY(d)
+local aX=F.cL(d,F.dl)
+return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aX,d.served or false)
+end
+function F.bG(L,bZ)
+local aN,bq,bD,aw,ee,cn,aW,aQ,ei,aB,dS,dA,du,bN,bg,cz,aX,eW=cmsgpack.unpack(bZ)
+local d={token=aN,cursor=bq,passed=bD,floor=aw,trimmed=ee,cleared=cn,leased=aW,out=aQ,waiting=ei,blocked=aB,outside=dS,dead=dA,acked=du,failed=bN,latest=bg,deadFor=cz or nil,served=eW}
+F.z(d,F.da)
+if d.cursor>e.tail or type(d.token)~='string' then
+F.d('a group')
+end
+if aX then
+for k,ag in pairs(aX)do
+d[k]=ag
+end
+d.join=d.join and F.z(d.join,{'from','bound','at','redrives'})
+d.since=d.since and F.z(d.since,{'at','number'})
+d.lanes=d.lanes and F.z(d.lanes,{'flows','ahead','again','lost','left'})
+end
+local a={name=L,row=d,changed=false}
+av[L]=a
+return a
+end
+function F.j(...)
+local z={...}
+local aq={'queue'}
+for f=1,#z do
+aq[f+1]='group:' .. z[f]
+end
+local G=g('HMGET',ba,unpack(aq))
+if G[1] then
+F.ez(G[1])
 else
-queue={}
-for i=1,#F.QUEUE_NUMBERS do
-queue[F.QUEUE_NUMBERS[i]]=0
+e={}
+for f=1,#F.az do
+e[F.az[f]]=0
 end
-queue.tail,queue.number=1,1
+e.tail,e.number=1,1
 end
-local latest=queue.latest
-local last
-for i=1,#names do
-last=groups[names[i]] or rows[i+1] and F.addGroup(names[i],rows[i+1])
-if last and last.row.latest>latest then
-latest=last.row.latest
-end
-end
-now=clock+queue.skew
-if now<latest - 1000 then
-queue.skew=latest - clock
-queueChanged=true
-now=latest
-end
-return last or nil
-end
-function F.allGroups()
-if not allLoaded then
-allLoaded=true
-local loaded=0
-for _ in pairs(groups)do
-loaded=loaded+1
-end
-if loaded<queue.groups then
-local rows=call('HGETALL',state)
-for i=1,#rows,2 do
-local name=string.match(rows[i],'^group:(.*)$')
-if name and not groups[name] then
-F.addGroup(name,rows[i+1])
+local bg=e.latest
+local I
+for f=1,#z do
+I=av[z[f]] or G[f+1] and F.bG(z[f],G[f+1])
+if I and I.row.latest>bg then
+bg=I.row.latest
 end
 end
+v=ap+e.skew
+if v<bg - 1000 then
+e.skew=bg - ap
+ac=true
+v=bg
+end
+return I or nil
+end
+function F.c()
+if not ek then
+ek=true
+local dM=0
+for _ in pairs(av)do
+dM=dM+1
+end
+if dM<e.groups then
+local G=g('HGETALL',ba)
+for f=1,#G,2 do
+local L=string.match(G[f],'^group:(.*)$')
+if L and not av[L] then
+F.bG(L,G[f+1])
 end
 end
-return groups
-end
-function F.floorOf(group)
-local row=group.row
-if row.leased>row.out then
-local first=call('ZRANGE',F.keyOf(group,'leases'),0,0)[1]
-if first then
-local lease=cmsgpack.unpack(first)
-return math.min(lease[1],row.cursor),lease[8]
 end
 end
-return row.cursor,row.passed
+return av
 end
-function F.lowestFloor()
-local lowest=queue.tail
-for _,group in pairs(F.allGroups())do
-local floor=group.changed and F.floorOf(group)or group.row.floor
-if floor<lowest then
-lowest=floor
+function F.aQ(a)
+local d=a.row
+if d.leased>d.out then
+local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
+if A then
+local q=cmsgpack.unpack(A)
+return math.min(q[1],d.cursor),q[8]
 end
 end
-return lowest
+return d.cursor,d.passed
 end
-function F.trimSet(kind,below)
-local count=call('ZCOUNT',base .. kind,'-inf',below)
-if count>5000 then
-count=5000
-queue.untidy=true
+function F.al()
+local dN=e.tail
+for _,a in pairs(F.c())do
+local aw=a.changed and F.aQ(a)or a.row.floor
+if aw<dN then
+dN=aw
 end
-if count>0 then
-call('ZREMRANGEBYRANK',base .. kind,0,count - 1)
-queueChanged=true
 end
-return count
+return dN
 end
-function F.trimBelow(floor,span)
-local id=string.format('%.0f',floor)
+function F.br(u,bp)
+local p=g('ZCOUNT',n .. u,'-inf',bp)
+if p>5000 then
+p=5000
+e.untidy=true
+end
+if p>0 then
+g('ZREMRANGEBYRANK',n .. u,0,p - 1)
+ac=true
+end
+return p
+end
+function F.aa(aw,cP)
+local w=string.format('%.0f',aw)
 if
-span and span<200000
-or call('XTRIM',base .. 'log','MINID','~',id,'LIMIT',200000)<200000/2
+cP and cP<200000
+or g('XTRIM',n .. 'log','MINID','~',w,'LIMIT',200000)<200000/2
 then
-call('XTRIM',base .. 'log','MINID',id)
+g('XTRIM',n .. 'log','MINID',w)
 else
-queue.untidy=true
-queueChanged=true
+e.untidy=true
+ac=true
 end
-local below='(' .. id
-if queue.amended>0 then
-queue.amended=queue.amended - F.trimSet('amend',below)
+local bp='(' .. w
+if e.amended>0 then
+e.amended=e.amended - F.br('amend',bp)
 end
-if queue.gone>0 then
-queue.gone=queue.gone - F.trimSet('gone',below)
+if e.gone>0 then
+e.gone=e.gone - F.br('gone',bp)
 end
-if queue.reaps>0 then
-local ended=call('ZRANGEBYSCORE',base .. 'reaps','-inf',below,'LIMIT',0,5000)
-if #ended>0 then
-call('ZREM',base .. 'expiry',unpack(ended))
-queue.reaps=queue.reaps - F.trimSet('reaps',below)
+if e.reaps>0 then
+local bf=g('ZRANGEBYSCORE',n .. 'reaps','-inf',bp,'LIMIT',0,5000)
+if #bf>0 then
+g('ZREM',n .. 'expiry',unpack(bf))
+e.reaps=e.reaps - F.br('reaps',bp)
 end
 end
 end
-function F.finish(wakes)
-if flowsChanged then
-F.finishFlows()
+function F.l(wakes)
+if co then
+F.aP()
 end
-local fields={}
-for name,group in pairs(groups)do
-if group.changed then
-local row=group.row
-local floor,cleared=F.floorOf(group)
-row.floor=floor
+local aq={}
+for L,a in pairs(av)do
+if a.changed then
+local d=a.row
+local aw,cn=F.aQ(a)
+d.floor=aw
 if
-floor~=row.trimmed
-and(floor - row.trimmed>=64 or floor>=queue.tail or cleared - row.cleared>=1048576)
+aw~=d.trimmed
+and(aw - d.trimmed>=64 or aw>=e.tail or cn - d.cleared>=1048576)
 then
-if queue.groups>1 then
-F.trimBelow(F.lowestFloor())
+if e.groups>1 then
+F.aa(F.al())
 else
-F.trimBelow(floor,floor - row.trimmed)
+F.aa(aw,aw - d.trimmed)
 end
-row.trimmed=floor
-row.cleared=cleared
+d.trimmed=aw
+d.cleared=cn
 end
-if now>row.latest then
-row.latest=now
+if v>d.latest then
+d.latest=v
 end
-fields[#fields+1]='group:' .. name
-fields[#fields+1]=F.packGroup(row)
+aq[#aq+1]='group:' .. L
+aq[#aq+1]=F.dY(d)
 end
 end
-if queueChanged then
-if now>queue.latest then
-queue.latest=now
+if ac then
+if v>e.latest then
+e.latest=v
 end
-fields[#fields+1]='queue'
-fields[#fields+1]=F.packQueue()
+aq[#aq+1]='queue'
+aq[#aq+1]=F.ea()
 end
-if #fields>0 then
-call('HSET',state,unpack(fields))
-if wakes~=nil or told then
-redis.pcall('PUBLISH',base .. 'changed',(wakes and 'wake' or 'news')..(told or ''))
+if #aq>0 then
+g('HSET',ba,unpack(aq))
+if wakes~=nil or ed then
+redis.pcall('PUBLISH',n .. 'changed',(wakes and 'wake' or 'news')..(ed or ''))
 end
 end
 end
 `
 
-const settling = `local settledWakes=false
-F.OPERANDS={a=5,v=5,b=6,r=8,k=9,p=7,e=7}
-function F.settleDead(group,kind,fence,seq,delay)
-local letter,row=F.letterAt(group,seq)
-if not letter or letter.fence~=fence or kind~='r' and kind~='b' then
+const settling = `local bI=false
+F.bA={a=5,v=5,b=6,r=8,k=9,p=7,e=7}
+function F.ek(a,u,fence,c,az)
+local O,d=F.w(a,c)
+if not O or O.fence~=fence or u~='r' and u~='b' then
 return false
 end
-F.dropLetter(group,row)
-if kind=='r' then
-local message=letter.message
-if message.keep and group.row.kept then
-F.dropOutcome(group,seq)
+F.bX(a,d)
+if u=='r' then
+local b=O.message
+if b.keep and a.row.kept then
+F.bY(a,c)
 end
-message.expires=nil
-F.skipJoining(message)
-if group.row.parked and message.key then
-F.letGo(group,message)
+b.expires=nil
+F.em(b)
+if a.row.parked and b.key then
+F.dS(a,b)
 end
-if message.named then
-local ids=base .. 'ids'
-call('HSETNX',ids,message.id,F.idRow('s',seq,message.named,0))
-if message.keep and F.readId(call('HGET',ids,message.id)).seq~=seq then
-message.keep=nil
+if b.named then
+local J=n .. 'ids'
+g('HSETNX',J,b.id,F.K('s',c,b.named,0))
+if b.keep and F.E(g('HGET',J,b.id)).seq~=c then
+b.keep=nil
 end
 end
-F.enter(group,message,now+delay)
+F.cf(a,b,v+az)
 end
 return true
 end
-function F.intoHeld(group,side,lease,message)
-local row,seq=group.row,message.seq
-if row.running then
-F.dropProgress(group,seq)
+function F.cm(a,j,q,b)
+local d,c=a.row,b.seq
+if d.running then
+F.bZ(a,c)
 end
-if side then
-F.endLease(group,seq,side)
+if j then
+F.aK(a,c,j)
 else
-F.cutLease(group,lease,seq,seq)
-F.putHeld(group,message)
+F.af(a,q,c,c)
+F.X(a,b)
 end
 end
-function F.optional(at)
-return at and ARGV[at]~='' and ARGV[at] or nil
+function F.D(m)
+return m and ARGV[m]~='' and ARGV[m] or nil
 end
-function F.settleOne(group,kind,number,seq,at)
-local row=group.row
-local side=row.out>0 and F.sideOf(group,seq)
-local lease
-if not side or side.lease~=number then
-side=nil
-lease=row.leased>row.out and F.leaseAt(group,seq)
-if not lease or lease.number~=number then
+function F.bl(a,u,s,c,m)
+local d=a.row
+local j=d.out>0 and F.p(a,c)
+local q
+if not j or j.lease~=s then
+j=nil
+q=d.leased>d.out and F.ak(a,c)
+if not q or q.number~=s then
 return false
 end
 end
-local attempt=(side or lease).attempt
-if kind=='e' then
-local ends=now+tonumber(ARGV[at])
-local progress=F.optional(at+1)
-if progress then
-F.noteProgress(group,side and F.heldMessage(group,seq)or F.logMessage(seq),number,progress)
+local U=(j or q).attempt
+if u=='e' then
+local P=v+tonumber(ARGV[m])
+local bt=F.D(m+1)
+if bt then
+F.dW(a,j and F.q(a,c)or F.x(c),s,bt)
 end
-if side and side.lane then
-F.endLeaseInLane(group,seq,side)
-F.leaseInLane(group,seq,side,ends)
-if side.expires then
-call('ZREM',F.keyOf(group,'reap'),F.seqText(seq))
+if j and j.lane then
+F.cb(a,c,j)
+F.cv(a,c,j,P)
+if j.expires then
+g('ZREM',F.a(a,'reap'),F.b(c))
 end
-elseif side then
-call('ZADD',F.keyOf(group,'ends'),ends,F.seqText(seq))
-side.at=ends
-F.putSide(group,seq,side)
+elseif j then
+g('ZADD',F.a(a,'ends'),P,F.b(c))
+j.at=P
+F.t(a,c,j)
 else
-F.cutLease(group,lease,seq,seq)
-local extended=F.partOf(lease,seq,seq)
-extended.ends=ends
-F.addLease(group,extended)
+F.af(a,q,c,c)
+local ev=F.W(q,c,c)
+ev.ends=P
+F.H(a,ev)
 end
-group.changed=true
+a.changed=true
 return true
 end
-local message=side and F.heldMessage(group,seq)or F.logMessage(seq)
-if kind=='r' then
-local due=now+tonumber(ARGV[at])
-if not message.expires or message.expires>due then
-local counts=ARGV[at+1]=='1'
-F.intoHeld(group,side,lease,message)
-F.noteReap(group,message)
-if counts then
-row.failed=row.failed+1
+local b=j and F.q(a,c)or F.x(c)
+if u=='r' then
+local Q=v+tonumber(ARGV[m])
+if not b.expires or b.expires>Q then
+local ep=ARGV[m+1]=='1'
+F.cm(a,j,q,b)
+F.y(a,b)
+if ep then
+d.failed=d.failed+1
 end
-F.wait(group,seq,{at=due,attempt=counts and attempt or attempt - 1,error=F.optional(at+2),lane=message.lane})
+F.ab(a,c,{at=Q,attempt=ep and U or U - 1,error=F.D(m+2),lane=b.lane})
 return true
 end
-elseif kind=='p' and(not message.expires or message.expires>now)then
-F.intoHeld(group,side,lease,message)
-F.park(group,message,{attempt=attempt,parked={reason=ARGV[at],data=F.optional(at+1),at=clock}})
+elseif u=='p' and(not b.expires or b.expires>v)then
+F.cm(a,j,q,b)
+F.eb(a,b,{attempt=U,parked={reason=ARGV[m],data=F.D(m+1),at=ap}})
 return true
 end
-local parksNext=row.parksNext
-if kind=='k' then
-parksNext=ARGV[at+3]=='1'
+local eN=d.parksNext
+if u=='k' then
+eN=ARGV[m+3]=='1'
 end
-if parksNext and kind~='b' and message.key then
-F.stopBehind(group,message)
+if eN and u~='b' and b.key then
+F.aq(a,b)
 end
-F.remove(group,side and{kind='held',side=side}or{kind='leased',lease=lease},message)
-if kind=='b' then
-if queue.holds then
-F.freeProbed(group,message.lane,number,seq,seq)
+F.bh(a,j and{kind='held',side=j}or{kind='leased',lease=q},b)
+if u=='b' then
+if e.holds then
+F.aS(a,b.lane,s,c,c)
 end
-row.acked=row.acked+1
-if message.keep then
-F.conclude(group,message,attempt,{status='done',value=F.optional(at)})
+d.acked=d.acked+1
+if b.keep then
+F.aD(a,b,U,{status='done',value=F.D(m)})
 end
-F.done(message)
-elseif kind=='k' then
-F.bury(group,message,attempt,ARGV[at],F.optional(at+1),tonumber(ARGV[at+2]))
+F.aG(b)
+elseif u=='k' then
+F.Q(a,b,U,ARGV[m],F.D(m+1),tonumber(ARGV[m+2]))
 else
-F.bury(group,message,attempt,'expired',kind=='p' and ARGV[at] or F.optional(at+2))
+F.Q(a,b,U,'expired',u=='p' and ARGV[m] or F.D(m+2))
 end
 return true
 end
-function F.ackStretch(group,number,first,last,results,values)
-local seq=first
-while seq<=last do
-local lease,after=F.leaseAt(group,seq)
-local to=last
-if lease and lease.number==number then
-to=math.min(last,lease.last)
-F.cutLease(group,lease,seq,to)
-if queue.holds and F.freeProbed(group,nil,number,seq,to)then
-settledWakes=true
+function F.dw(a,s,A,I,V,cc)
+local c=A
+while c<=I do
+local q,ej=F.ak(a,c)
+local D=I
+if q and q.number==s then
+D=math.min(I,q.last)
+F.af(a,q,c,D)
+if e.holds and F.aS(a,nil,s,c,D)then
+bI=true
 end
-group.row.acked=group.row.acked+to - seq+1
-if lease.key then
-F.free(group,lease.key)
-settledWakes=true
+a.row.acked=a.row.acked+D - c+1
+if q.key then
+F.v(a,q.key)
+bI=true
 end
-if lease.named then
-for one=seq,to do
-local message=F.identityOf(one)
-if message then
-if message.keep then
-F.conclude(group,message,lease.attempt,{status='done',value=F.optional(values and values+one)})
+if q.named then
+for ak=c,D do
+local b=F.dM(ak)
+if b then
+if b.keep then
+F.aD(a,b,q.attempt,{status='done',value=F.D(cc and cc+ak)})
 end
-F.done(message)
+F.aG(b)
 end
 end
 end
-results[#results+1]=string.rep('1',to - seq+1)
+V[#V+1]=string.rep('1',D - c+1)
 else
-if lease or after then
-to=math.min(last,lease and lease.last or after.first - 1)
+if q or ej then
+D=math.min(I,q and q.last or ej.first - 1)
 end
-if group.row.out>0 then
-for one=seq,to do
-local settled=F.settleOne(group,'b',number,one,values and values+one)
-settledWakes=settledWakes or settled
-results[#results+1]=settled and '1' or '0'
+if a.row.out>0 then
+for ak=c,D do
+local aA=F.bl(a,'b',s,ak,cc and cc+ak)
+bI=bI or aA
+V[#V+1]=aA and '1' or '0'
 end
 else
-results[#results+1]=string.rep('0',to - seq+1)
+V[#V+1]=string.rep('0',D - c+1)
 end
 end
-seq=to+1
+c=D+1
 end
 end
-function F.ackInLanes(group,at,results)
-local token,row=group.row.token,group.row
-local numbers,seqs,members,values,names={},{},{},{},{}
-while #seqs<1000 and ARGV[at]=='b' and ARGV[at+1]==token do
-local seq=tonumber(ARGV[at+3])
-if seq<281474976710656 or ARGV[at+4]=='d' then
+function F.dv(a,m,V)
+local aN,d=a.row.token,a.row
+local aC,R,E,cc,z={},{},{},{},{}
+while #R<1000 and ARGV[m]=='b' and ARGV[m+1]==aN do
+local c=tonumber(ARGV[m+3])
+if c<281474976710656 or ARGV[m+4]=='d' then
 break
 end
-numbers[#numbers+1]=tonumber(ARGV[at+2])
-seqs[#seqs+1]=seq
-members[#members+1]=F.seqText(seq)
-values[#values+1]=at+5
-at=at+F.OPERANDS.b
+aC[#aC+1]=tonumber(ARGV[m+2])
+R[#R+1]=c
+E[#E+1]=F.b(c)
+cc[#cc+1]=m+5
+m=m+F.bA.b
 end
-local sides,met=call('HMGET',F.keyOf(group,'side'),unpack(members)),{}
-for i=1,#seqs do
-if sides[i] then
-sides[i]=cmsgpack.unpack(sides[i])
-names[#names+1]=sides[i].lane
-end
-end
-F.loadFlows(group,names)
-if queue.holds then
-F.readLaneHolds(group,names)
-end
-local first,last
-local function forget()
-if first then
-call('ZREMRANGEBYSCORE',F.keyOf(group,'held'),first,last)
+local aL,cH=g('HMGET',F.a(a,'side'),unpack(E)),{}
+for f=1,#R do
+if aL[f] then
+aL[f]=cmsgpack.unpack(aL[f])
+z[#z+1]=aL[f].lane
 end
 end
-for i=1,#seqs do
-local side,seq,settled=sides[i],seqs[i],false
-if side and side.lease==numbers[i] and not met[seq] then
-met[seq]=true
-settled=true
-if side.size and side.at>now and queue.joining==0 then
-if queue.holds then
-F.freeProbed(group,side.lane,numbers[i],seq,seq)
+F.L(a,z)
+if e.holds then
+F.bd(a,z)
 end
-local flow=F.changeFlow(group,side.lane)
-flow.size=flow.size - 1
-F.endLive(flow)
-row.outside=row.outside - side.size
-row.leased,row.out,row.acked=row.leased - 1,row.out - 1,row.acked+1
-F.defer(group,'unlends',members[i])
-F.defer(group,'unside',members[i])
-if first and seq==last+1 then
-last=seq
+local A,I
+local function ew()
+if A then
+g('ZREMRANGEBYSCORE',F.a(a,'held'),A,I)
+end
+end
+for f=1,#R do
+local j,c,aA=aL[f],R[f],false
+if j and j.lease==aC[f] and not cH[c] then
+cH[c]=true
+aA=true
+if j.size and j.at>v and e.joining==0 then
+if e.holds then
+F.aS(a,j.lane,aC[f],c,c)
+end
+local h=F.k(a,j.lane)
+h.size=h.size - 1
+F.aL(h)
+d.outside=d.outside - j.size
+d.leased,d.out,d.acked=d.leased - 1,d.out - 1,d.acked+1
+F.R(a,'unlends',E[f])
+F.R(a,'unside',E[f])
+if A and c==I+1 then
+I=c
 else
-forget()
-first,last=seq,seq
-end
-else
-settled=F.settleOne(group,'b',numbers[i],seq,values[i])
-end
-end
-settledWakes=settledWakes or settled
-results[#results+1]=settled and '1' or '0'
-end
-forget()
-F.doDeferred(group)
-return at
-end
-function F.settleAll(group,at)
-local results={}
-while at<=#ARGV do
-local kind,token,number,seq=ARGV[at],ARGV[at+1],tonumber(ARGV[at+2]),tonumber(ARGV[at+3])
-local isOurs=group and group.row.token==token
-local width=F.OPERANDS[kind]
-if kind=='b' and isOurs and seq>=281474976710656 and ARGV[at+4]~='d' then
-at,width=F.ackInLanes(group,at,results),0
-elseif kind=='a' or kind=='v' then
-local last=tonumber(ARGV[at+4])
-local count=last - seq+1
-if isOurs then
-F.ackStretch(group,number,seq,last,results,kind=='v' and at+5 - seq)
-else
-results[#results+1]=string.rep('0',count)
-end
-if kind=='v' then
-at=at+count
+ew()
+A,I=c,c
 end
 else
-local where=ARGV[at+4]
-local settled=isOurs
+aA=F.bl(a,'b',aC[f],c,cc[f])
+end
+end
+bI=bI or aA
+V[#V+1]=aA and '1' or '0'
+end
+ew()
+F.ag(a)
+return m
+end
+function F.cN(a,m)
+local V={}
+while m<=#ARGV do
+local u,aN,s,c=ARGV[m],ARGV[m+1],tonumber(ARGV[m+2]),tonumber(ARGV[m+3])
+local dJ=a and a.row.token==aN
+local fl=F.bA[u]
+if u=='b' and dJ and c>=281474976710656 and ARGV[m+4]~='d' then
+m,fl=F.dv(a,m,V),0
+elseif u=='a' or u=='v' then
+local I=tonumber(ARGV[m+4])
+local p=I - c+1
+if dJ then
+F.dw(a,s,c,I,V,u=='v' and m+5 - c)
+else
+V[#V+1]=string.rep('0',p)
+end
+if u=='v' then
+m=m+p
+end
+else
+local fk=ARGV[m+4]
+local aA=dJ
 and(
-where=='d' and F.settleDead(group,kind,number,seq,tonumber(ARGV[at+5]))
-or where~='d' and F.settleOne(group,kind,number,seq,at+5)
+fk=='d' and F.ek(a,u,s,c,tonumber(ARGV[m+5]))
+or fk~='d' and F.bl(a,u,s,c,m+5)
 )
-settledWakes=settledWakes or(settled and kind~='e')
-results[#results+1]=settled and '1' or '0'
+bI=bI or(aA and u~='e')
+V[#V+1]=aA and '1' or '0'
 end
-at=at+width
+m=m+fl
 end
-return table.concat(results)
+return table.concat(V)
 end
-function F.unpin(group)
-local row=group.row
-if row.cursor - row.trimmed<=1024 and row.passed - row.cleared<=1048576 then
+function F.cT(a)
+local d=a.row
+if d.cursor - d.trimmed<=1024 and d.passed - d.cleared<=1048576 then
 return
 end
-local left,size=128,0
-while left>0 and size<1048576 and row.leased>row.out do
-local first=call('ZRANGE',F.keyOf(group,'leases'),0,0)[1]
-if not first then
-F.corrupt('a lease')
+local ah,X=128,0
+while ah>0 and X<1048576 and d.leased>d.out do
+local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
+if not A then
+F.d('a lease')
 end
-local lease=F.toLease(first)
-local span=row.cursor - lease.first
-local there=row.leased - row.out
-local over=span - there
+local q=F.Z(A)
+local cP=d.cursor - q.first
+local cw=d.leased - d.out
+local al=cP - cw
 if
-not(span>1024 and over>there)
-and not(row.passed - lease.bytes>1048576 and over>there/8)
+not(cP>1024 and al>cw)
+and not(d.passed - q.bytes>1048576 and al>cw/8)
 then
 return
 end
-local seq=lease.first
-F.dropLease(group,lease)
-while seq<=lease.last and left>0 and size<1048576 do
-local message=F.logMessage(seq)
-F.putHeld(group,message)
-F.putSide(group,seq,{lease=lease.number,at=lease.ends,attempt=lease.attempt})
-call('ZADD',F.keyOf(group,'ends'),lease.ends,F.seqText(seq))
-row.leased=row.leased+1
-row.out=row.out+1
-size=size+#message.record
-left=left - 1
-seq=seq+1
+local c=q.first
+F.aH(a,q)
+while c<=q.last and ah>0 and X<1048576 do
+local b=F.x(c)
+F.X(a,b)
+F.t(a,c,{lease=q.number,at=q.ends,attempt=q.attempt})
+g('ZADD',F.a(a,'ends'),q.ends,F.b(c))
+d.leased=d.leased+1
+d.out=d.out+1
+X=X+#b.record
+ah=ah - 1
+c=c+1
 end
-if seq<=lease.last then
-F.addLease(group,F.partOf(lease,seq,lease.last))
+if c<=q.last then
+F.H(a,F.W(q,c,q.last))
 end
 end
 end
 `
 
-const show = `function F.showHold(place,hold)
-local standing=F.standingOf(place,hold)
-if not standing then
+const show = `function F.cO(i,H)
+local bK=F.O(i,H)
+if not bK then
 return nil
 end
-local name,lane=F.readPlace(place)
+local L,r=F.ap(i)
 return{
-name and 'n' .. name or '',
-lane and 'n' .. lane or '',
-hold.reason or '',
-hold.since,
-standing=='held' and hold.ends and math.ceil(hold.ends - now)or -1,
-hold.probe and 1 or 0,
-standing=='probing' and 1 or 0,
+L and 'n' .. L or '',
+r and 'n' .. r or '',
+H.reason or '',
+H.since,
+bK=='held' and H.ends and math.ceil(H.ends - v)or -1,
+H.probe and 1 or 0,
+bK=='probing' and 1 or 0,
 }
 end
-function F.showHolds()
-local shown={}
-if queue.holds then
-local places=call('ZRANGE',base .. 'places',0,100 - 1)
-F.readHolds(places)
-for _,place in ipairs(places)do
-shown[#shown+1]=F.showHold(place,F.holdAt(place))
+function F.el()
+local dW={}
+if e.holds then
+local Y=g('ZRANGE',n .. 'places',0,100 - 1)
+F.M(Y)
+for _,i in ipairs(Y)do
+dW[#dW+1]=F.cO(i,F.o(i))
 end
 end
-return shown
+return dW
 end
 `
 
-const store = `function F.noteExpiry(last,time)
-local member=F.seqText(last)
-if call('ZADD',base .. 'expiry','LT',time,member)==1 then
-call('ZADD',base .. 'reaps',last,member)
-queue.reaps=queue.reaps+1
-queueChanged=true
+const store = `function F.cz(I,S)
+local t=F.b(I)
+if g('ZADD',n .. 'expiry','LT',S,t)==1 then
+g('ZADD',n .. 'reaps',I,t)
+e.reaps=e.reaps+1
+ac=true
 end
-F.reapAt(time)
+F.N(S)
 end
-function F.addSegment(count,blob,columns,at,start)
-local tail=queue.tail
-local last=tail+count - 1
-local head=cmsgpack.pack({tail,at,queue.bytes,start})
-local id=string.format('%.0f-0',last)
-if columns then
-call('XADD',base .. 'log',id,'h',head,'b',blob,'c',cmsgpack.pack(columns))
-if columns.expires then
-local first
-for _,time in pairs(columns.expires)do
-first=first and math.min(first,time)or time
+function F.bI(p,ao,N,m,aR)
+local bm=e.tail
+local I=bm+p - 1
+local aJ=cmsgpack.pack({bm,m,e.bytes,aR})
+local w=string.format('%.0f-0',I)
+if N then
+g('XADD',n .. 'log',w,'h',aJ,'b',ao,'c',cmsgpack.pack(N))
+if N.expires then
+local A
+for _,S in pairs(N.expires)do
+A=A and math.min(A,S)or S
 end
-F.noteExpiry(last,first)
+F.cz(I,A)
 end
 else
-call('XADD',base .. 'log',id,'h',head,'b',blob)
+g('XADD',n .. 'log',w,'h',aJ,'b',ao)
 end
-queue.tail=tail+count
-queue.bytes=queue.bytes+#blob - 4*count
-queueChanged=true
+e.tail=bm+p
+e.bytes=e.bytes+#ao - 4*p
+ac=true
 end
-F.COLUMNS={'id','key','expires','max','named','at','keep','since'}
-function F.columnsOf(messages,first,last)
-local columns
-for _,column in ipairs(F.COLUMNS)do
-for i=first,last do
-local value=messages[i][column]
-if value~=nil then
-columns=columns or{}
-columns[column]=columns[column] or{}
-columns[column][i - first+1]=value
+F.cX={'id','key','expires','max','named','at','keep','since'}
+function F.dz(x,A,I)
+local N
+for _,cW in ipairs(F.cX)do
+for f=A,I do
+local ag=x[f][cW]
+if ag~=nil then
+N=N or{}
+N[cW]=N[cW] or{}
+N[cW][f - A+1]=ag
 end
 end
 end
-return columns
+return N
 end
-function F.addMessages(messages,at,start)
-local from=1
-while from<=#messages do
-local ends,records,size,to={},{},0,from
-while to<=#messages and to - from<256 do
-local record=messages[to].record
-if to>from and size+#record>65536 then
+function F.bH(x,m,aR)
+local o=1
+while o<=#x do
+local P,aZ,X,D={},{},0,o
+while D<=#x and D - o<256 do
+local aG=x[D].record
+if D>o and X+#aG>65536 then
 break
 end
-size=size+#record
-ends[#ends+1]=struct.pack('<I4',size)
-records[#records+1]=record
-to=to+1
+X=X+#aG
+P[#P+1]=struct.pack('<I4',X)
+aZ[#aZ+1]=aG
+D=D+1
 end
-F.addSegment(to - from,table.concat(ends).. table.concat(records),F.columnsOf(messages,from,to - 1),at,start)
-from=to
-end
-end
-function F.isOverdue()
-return queue.timer and queue.timer<=now
-end
-function F.isSince(group,at,number)
-local since=group.row.since
-return since and at<=since.at and number<since.number
-end
-function F.passSince(tail,due,laned)
-for _,group in pairs(F.allGroups())do
-local row=group.row
-local since=row.since
-if since then
-local passed,looked=0,0
-while 2*looked<#due and F.isSince(group,tonumber(due[2*looked+2]),tonumber(due[2*looked+1]))do
-looked=looked+1
-passed=passed+(laned[looked] and 0 or 1)
-end
-if row.cursor==tail then
-row.cursor=tail+passed
-end
-if 2*looked<#due or not queue.timer or queue.timer>since.at then
-row.since=nil
-queue.late=queue.late - 1
-end
-group.changed=true
+F.bI(D - o,table.concat(P).. table.concat(aZ),F.dz(x,o,D - 1),m,aR)
+o=D
 end
 end
+function F.r()
+return e.timer and e.timer<=v
 end
-function F.sweepDelayed(most)
-if not F.isOverdue()then
+function F.aV(a,m,s)
+local bl=a.row.since
+return bl and m<=bl.at and s<bl.number
+end
+function F.ef(bm,Q,bw)
+for _,a in pairs(F.c())do
+local d=a.row
+local bl=d.since
+if bl then
+local bD,K=0,0
+while 2*K<#Q and F.aV(a,tonumber(Q[2*K+2]),tonumber(Q[2*K+1]))do
+K=K+1
+bD=bD+(bw[K] and 0 or 1)
+end
+if d.cursor==bm then
+d.cursor=bm+bD
+end
+if 2*K<#Q or not e.timer or e.timer>bl.at then
+d.since=nil
+e.late=e.late - 1
+end
+a.changed=true
+end
+end
+end
+function F.ar(T)
+if not F.r()then
 return 0
 end
-local due=call('ZRANGEBYSCORE',base .. 'timers','-inf',now,'WITHSCORES','LIMIT',0,most)
-local messages,names,members,size={},{},{},0
-local lapses,laned={},{}
-while 2*#messages<#due and size<8388608 do
-local each=#messages>0 and math.max(1,size/#messages)or 8388608/16
-local to=math.min(#due/2,#messages+math.ceil((8388608 - size)/each))
-local wanted={}
-for i=#messages+1,to do
-wanted[#wanted+1]=due[2*i - 1]
+local Q=g('ZRANGEBYSCORE',n .. 'timers','-inf',v,'WITHSCORES','LIMIT',0,T)
+local x,z,E,X={},{},{},0
+local bx,bw={},{}
+while 2*#x<#Q and X<8388608 do
+local bM=#x>0 and math.max(1,X/#x)or 8388608/16
+local D=math.min(#Q/2,#x+math.ceil((8388608 - X)/bM))
+local aI={}
+for f=#x+1,D do
+aI[#aI+1]=Q[2*f - 1]
 end
-local rows=call('HMGET',base .. 'delayed',unpack(wanted))
-for i=1,#rows do
-local message=cmsgpack.unpack(rows[i])
-size=size+#message.record
-members[#members+1]=wanted[i]
-names[#names+1]=message.id
-messages[#messages+1]=message
-laned[#messages]=message.lane~=nil
-if message.expires then
-lapses[#lapses+1]=wanted[i]
+local G=g('HMGET',n .. 'delayed',unpack(aI))
+for f=1,#G do
+local b=cmsgpack.unpack(G[f])
+X=X+#b.record
+E[#E+1]=aI[f]
+z[#z+1]=b.id
+x[#x+1]=b
+bw[#x]=b.lane~=nil
+if b.expires then
+bx[#bx+1]=aI[f]
 end
 end
 end
-local tail=queue.tail
-if #messages>0 then
-local rows=call('HMGET',base .. 'ids',unpack(names))
-local ids,plain,ofLanes,places={},{},{},{}
-for i=1,#names do
-local seq
-if laned[i] then
-seq=281474976710656+queue.number
-queue.number=queue.number+1
-messages[i].seq=seq
-ofLanes[#ofLanes+1]=messages[i]
-places[#places+1]=i
+local bm=e.tail
+if #x>0 then
+local G=g('HMGET',n .. 'ids',unpack(z))
+local J,di,df,Y={},{},{},{}
+for f=1,#z do
+local c
+if bw[f] then
+c=281474976710656+e.number
+e.number=e.number+1
+x[f].seq=c
+df[#df+1]=x[f]
+Y[#Y+1]=f
 else
-seq=tail+#plain
-plain[#plain+1]=messages[i]
+c=bm+#di
+di[#di+1]=x[f]
 end
-ids[2*i - 1]=names[i]
-ids[2*i]=string.format('s%.0f',seq)..(rows[i] and string.match(rows[i],'%+.*$')or '')
+J[2*f - 1]=z[f]
+J[2*f]=string.format('s%.0f',c)..(G[f] and string.match(G[f],'%+.*$')or '')
 end
-call('HSET',base .. 'ids',unpack(ids))
-call('ZREM',base .. 'timers',unpack(members))
-call('HDEL',base .. 'delayed',unpack(members))
-if #lapses>0 then
-call('ZREM',base .. 'lapse',unpack(lapses))
+g('HSET',n .. 'ids',unpack(J))
+g('ZREM',n .. 'timers',unpack(E))
+g('HDEL',n .. 'delayed',unpack(E))
+if #bx>0 then
+g('ZREM',n .. 'lapse',unpack(bx))
 end
-F.addMessages(plain,clock,'')
-if #ofLanes>0 then
-F.sendToLanes(ofLanes,function(group,i)
-return not F.isSince(group,tonumber(due[2*places[i]]),tonumber(due[2*places[i] - 1]))
+F.bH(di,ap,'')
+if #df>0 then
+F.bj(df,function(a,f)
+return not F.aV(a,tonumber(Q[2*Y[f]]),tonumber(Q[2*Y[f] - 1]))
 end)
 end
-queue.delayed=queue.delayed - #messages
-queue.later=queue.later - size
-for i=2*#messages+1,#due do
-due[i]=nil
+e.delayed=e.delayed - #x
+e.later=e.later - X
+for f=2*#x+1,#Q do
+Q[f]=nil
 end
 end
-queue.timer=tonumber(call('ZRANGE',base .. 'timers',0,0,'WITHSCORES')[2])
-queueChanged=true
-if queue.late>0 then
-F.passSince(tail,due,laned)
+e.timer=tonumber(g('ZRANGE',n .. 'timers',0,0,'WITHSCORES')[2])
+ac=true
+if e.late>0 then
+F.ef(bm,Q,bw)
 end
-return #messages
+return #x
 end
 `
 
-const turns = `function F.limitsOf(lane)
-local rules=asked.rules or{}
-local found={}
-local function add(limits)
-for _,field in ipairs({'concurrency','rate','weight'})do
-if found[field]==nil then
-found[field]=limits[field]
+const turns = `function F.dT(r)
+local dl=aS.rules or{}
+local y={}
+local function dv(limits)
+for _,ch in ipairs({'concurrency','rate','weight'})do
+if y[ch]==nil then
+y[ch]=limits[ch]
 end
 end
 end
-add(rules.names and rules.names[lane] or{})
-for _,entry in ipairs(rules.prefixes or{})do
-if string.sub(lane,1,#entry[1])==entry[1] then
-add(entry[2])
+dv(dl.names and dl.names[r] or{})
+for _,at in ipairs(dl.prefixes or{})do
+if string.sub(r,1,#at[1])==at[1] then
+dv(at[2])
 end
 end
-add(rules)
-return found
+dv(dl)
+return y
 end
-local visited={}
-local stopped=false
-function F.lookAt(flow)
-if flow.limits then
+local eh={}
+local dn=false
+function F.dU(h)
+if h.limits then
 return
 end
-visited[#visited+1]=flow
-F.changeFlow(group,flow.lane)
-flow.limits=F.limitsOf(flow.lane)
-local rate=flow.limits.rate
-if rate then
-flow.each=rate.perMs/rate.count
-flow.spare=((rate.burst or rate.count)- 1)*flow.each
-if flow.woken and flow.full then
-flow.full=math.min(flow.full,now+flow.spare+flow.each)
+eh[#eh+1]=h
+F.k(a,h.lane)
+h.limits=F.dT(h.lane)
+local cM=h.limits.rate
+if cM then
+h.each=cM.perMs/cM.count
+h.spare=((cM.burst or cM.count)- 1)*h.each
+if h.woken and h.full then
+h.full=math.min(h.full,v+h.spare+h.each)
 end
 end
-flow.woken=false
-flow.heldFor,flow.probes=F.hindrances(group,flow.lane)
-flow.isOut=#flow.probes>0 and F.probeOut(group,flow.probes)~=nil
+h.woken=false
+h.heldFor,h.probes=F.ck(a,h.lane)
+h.isOut=#h.probes>0 and F.cG(a,h.probes)~=nil
 end
-function F.isAtRest(flow)
-return flow.each and flow.full and flow.full - flow.spare>now
+function F.cn(h)
+return h.each and h.full and h.full - h.spare>v
 end
-function F.isFullLane(flow)
-return flow.isOut or flow.limits.concurrency and flow.live>=flow.limits.concurrency
+function F.cq(h)
+return h.isOut or h.limits.concurrency and h.live>=h.limits.concurrency
 end
-function F.restLanes()
-for _,flow in ipairs(visited)do
-if F.isAtRest(flow)then
-flow.rest,flow.byLive=math.min(flow.full - flow.spare,now+60000),false
-elseif F.isFullLane(flow)then
-flow.rest,flow.byLive=now+60000,true
+function F.eh()
+for _,h in ipairs(eh)do
+if F.cn(h)then
+h.rest,h.byLive=math.min(h.full - h.spare,v+60000),false
+elseif F.cq(h)then
+h.rest,h.byLive=v+60000,true
 else
-flow.rest,flow.byLive=nil,false
+h.rest,h.byLive=nil,false
 end
 end
 end
-function F.rangeOf(lane)
-return '[' .. lane .. F.LANE_END,'(' .. lane .. F.LANE_END .. '\\255'
+function F.cK(r)
+return '[' .. r .. F.G,'(' .. r .. F.G .. '\\255'
 end
-function F.nextInLine(flow,share)
-local line=flow.line
-if not line or flow.place==#line then
-if line then
-F.doDeferred(group)
+function F.dV(h,bT)
+local bi=h.line
+if not bi or h.place==#bi then
+if bi then
+F.ag(a)
 end
-local from,to=F.rangeOf(flow.lane)
-line=call('ZRANGEBYLEX',F.keyOf(group,'line'),from,to,'LIMIT',0,math.max(1,math.min(share,256)))
-if #line==0 then
-F.corrupt('a lane')
+local o,D=F.cK(h.lane)
+bi=g('ZRANGEBYLEX',F.a(a,'line'),o,D,'LIMIT',0,math.max(1,math.min(bT,256)))
+if #bi==0 then
+F.d('a lane')
 end
-flow.line,flow.place=line,0
+h.line,h.place=bi,0
 end
-flow.place=flow.place+1
-return tonumber(string.sub(line[flow.place],-16))
+h.place=h.place+1
+return tonumber(string.sub(bi[h.place],-16))
 end
-function F.takeAgain(flow)
-local from,to=F.rangeOf(flow.lane)
-local member=call('ZRANGEBYLEX',F.keyOf(group,'again'),from,to,'LIMIT',0,1)[1]
-if not member then
-F.corrupt('a lane')
+function F.eu(h)
+local o,D=F.cK(h.lane)
+local t=g('ZRANGEBYLEX',F.a(a,'again'),o,D,'LIMIT',0,1)[1]
+if not t then
+F.d('a lane')
 end
-local seq=tonumber(string.sub(member,-16))
-local message,side=F.heldAt(group,seq)
-if not side.lease then
-F.endWait(group,seq,side)
-return take(message,side.attempt,true,F.domainOf(message),side.error)
+local c=tonumber(string.sub(t,-16))
+local b,j=F.ai(a,c)
+if not j.lease then
+F.aM(a,c,j)
+return cb(b,j.attempt,true,F.m(b),j.error)
 end
-F.endLease(group,seq,side)
-local failed=row.failed+1
-local leased=take(message,side.attempt,true,F.domainOf(message),LEASE_LOST)
-row.failed=failed
-return leased
+F.aK(a,c,j)
+local bN=d.failed+1
+local aW=cb(b,j.attempt,true,F.m(b),dt)
+d.failed=bN
+return aW
 end
-function F.staysInLane(message,domain)
-if row.stops and F.isStopped(group,message)then
+function F.eo(b,ab)
+if d.stops and F.ct(a,b)then
 return true
 end
-if F.isBusy(group,domain)and not F.isHead(group,domain,message.seq)then
-F.standBehind(group,message)
+if F.aj(a,ab)and not F.T(a,ab,b.seq)then
+F.cP(a,b)
 return true
 end
 return false
 end
-function F.takeFirst(flow,share)
-local seq=F.nextInLine(flow,share)
-if row.join and seq>row.join.from then
-flow.isLate=true
+function F.ev(h,bT)
+local c=F.dV(h,bT)
+if d.join and c>d.join.from then
+h.isLate=true
 return false
 end
-local message=F.heldMessage(group,seq)
-if not message then
-F.corrupt('a message')
+local b=F.q(a,c)
+if not b then
+F.d('a message')
 end
-F.leaveLine(group,flow,seq)
-local domain=F.domainOf(message)
-if domain and verdict(message,0)then
-domain=F.isHead(group,domain,seq)and domain or nil
-elseif domain and F.staysInLane(message,domain)then
-looked=looked+1
-blocked=blocked+(taken>0 and 1 or 0)
+F.cw(a,h,c)
+local ab=F.m(b)
+if ab and ef(b,0)then
+ab=F.T(a,ab,c)and ab or nil
+elseif ab and F.eo(b,ab)then
+K=K+1
+aB=aB+(an>0 and 1 or 0)
 return false
-elseif domain then
-call('HSET',F.keyOf(group,'heads'),domain,F.seqText(seq))
+elseif ab then
+g('HSET',F.a(a,'heads'),ab,F.b(c))
 end
-return take(message,0,true,domain)
+return cb(b,0,true,ab)
 end
-function F.takeOne(flow,share)
-while flow.again+flow.ahead>0 do
-if looked>=1024 or blocked>=256 then
-stopped=true
-return false
-end
-local isAgain=flow.again>0 and(flow.ahead==0 or flow.isLate or flow.last~='again')
-if flow.isLate and not isAgain then
+function F.ex(h,bT)
+while h.again+h.ahead>0 do
+if K>=1024 or aB>=256 then
+dn=true
 return false
 end
-local leased
-if isAgain then
-leased=F.takeAgain(flow)
+local dI=h.again>0 and(h.ahead==0 or h.isLate or h.last~='again')
+if h.isLate and not dI then
+return false
+end
+local aW
+if dI then
+aW=F.eu(h)
 else
-leased=F.takeFirst(flow,share)
+aW=F.ev(h,bT)
 end
-if leased then
-flow.last=isAgain and 'again' or 'first'
+if aW then
+h.last=dI and 'again' or 'first'
 return true
 end
 end
 return false
 end
-function F.giveTurn(flow,most,share)
-local given=0
-while given<most and room()>0 do
-if flow.heldFor or F.isAtRest(flow)or F.isFullLane(flow)or not F.takeOne(flow,share)then
-return given,not stopped
+function F.dJ(h,T,bT)
+local bv=0
+while bv<T and aH()>0 do
+if h.heldFor or F.cn(h)or F.cq(h)or not F.ex(h,bT)then
+return bv,not dn
 end
-given=given+1
-if flow.each then
-flow.full=math.max(flow.full or 0,flow.waited and now - flow.each or now)+flow.each
+bv=bv+1
+if h.each then
+h.full=math.max(h.full or 0,h.waited and v - h.each or v)+h.each
 end
-flow.waited=false
-if #flow.probes>0 then
-F.noteProbe(group,flow.probes,lastTaken,nonce)
-flow.isOut=true
+h.waited=false
+if #h.probes>0 then
+F.cA(a,h.probes,cE,bQ)
+h.isOut=true
 end
 end
-return given,flow.again+flow.ahead==0
+return bv,h.again+h.ahead==0
 end
-function F.roundFrom(at)
-if onlySome then
-local from,to='[' .. asked.only,'(' .. asked.only .. '\\255'
-if at and string.sub(at,1,#asked.only)==asked.only then
-return{{'(' .. at,to},{from,'[' .. at}}
+function F.ej(m)
+if bA then
+local o,D='[' .. aS.only,'(' .. aS.only .. '\\255'
+if m and string.sub(m,1,#aS.only)==aS.only then
+return{{'(' .. m,D},{o,'[' .. m}}
 end
-return{{from,to}}
+return{{o,D}}
 end
-if not at then
+if not m then
 return{'',{'-','+'}}
-elseif at=='' then
+elseif m=='' then
 return{{'-','+'},''}
 end
-return{{'(' .. at,'+'},'',{'-','[' .. at}}
+return{{'(' .. m,'+'},'',{'-','[' .. m}}
 end
-function F.isReady(lane)
-return call('ZSCORE',F.keyOf(group,'ready'),lane)
+function F.dP(r)
+return g('ZSCORE',F.a(a,'ready'),r)
 end
-function F.namesFrom(at)
-local page,place={},0
-local stretches,number
-if asked.names then
-local scores=#asked.names>0 and call('ZMSCORE',F.keyOf(group,'ready'),unpack(asked.names))or{}
-for i=1,#asked.names do
-if scores[i] then
-page[#page+1]=asked.names[i]
+function F.cy(m)
+local bB,i={},0
+local dY,s
+if aS.names then
+local fJ=#aS.names>0 and g('ZMSCORE',F.a(a,'ready'),unpack(aS.names))or{}
+for f=1,#aS.names do
+if fJ[f] then
+bB[#bB+1]=aS.names[f]
 end
 end
-stretches,number={},1
+dY,s={},1
 else
-stretches,number=F.roundFrom(at),1
+dY,s=F.ej(m),1
 end
 return function()
-while place==#page do
-local stretch=stretches[number]
-if not stretch then
+while i==#bB do
+local aM=dY[s]
+if not aM then
 return nil
 end
-if stretch=='' then
-number=number+1
+if aM=='' then
+s=s+1
 return ''
 end
-page,place=call('ZRANGEBYLEX',F.keyOf(group,'ready'),stretch[1],stretch[2],'LIMIT',0,64),0
-if #page==0 then
-number=number+1
+bB,i=g('ZRANGEBYLEX',F.a(a,'ready'),aM[1],aM[2],'LIMIT',0,64),0
+if #bB==0 then
+s=s+1
 else
-stretch[1]='(' .. page[#page]
-F.loadFlows(group,page)
-if queue.holds then
-F.readLaneHolds(group,page)
+aM[1]='(' .. bB[#bB]
+F.L(a,bB)
+if e.holds then
+F.bd(a,bB)
 end
 end
 end
-place=place+1
-return page[place]
+i=i+1
+return bB[i]
 end
 end
-function F.takeInTurns()
-local turns=onlySome and{at=asked.at,left=asked.left or 0}or F.lanesOf(group)
-local isUsed=row.lanes and row.lanes.flows>0
-local ready=isUsed and math.max(1,call('ZCARD',F.keyOf(group,'ready')))or 1
-local share=math.ceil(room()/ready)
-local function visit(lane,most)
-local given,over
-if lane=='' then
-local before,hadMore=taken,more
-cap,more=taken+1,false
-takePlain()
-most,given,over=1,taken - before,taken==before
-stopped=over and(more or room()>0 and row.cursor<queue.tail)
-cap,more=math.huge,more or hadMore
+function F.ew()
+local bb=bA and{at=aS.at,left=aS.left or 0}or F.h(a)
+local eD=d.lanes and d.lanes.flows>0
+local aY=eD and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
+local bT=math.ceil(aH()/aY)
+local function eg(r,T)
+local bv,al
+if r=='' then
+local bd,fq=an,am
+dy,am=an+1,false
+eb()
+T,bv,al=1,an - bd,an==bd
+dn=al and(am or aH()>0 and d.cursor<e.tail)
+dy,am=math.huge,am or fq
 else
-local flow=F.flowOf(group,lane)
-F.lookAt(flow)
-most=most or flow.limits.weight or 1
-given,over=F.giveTurn(flow,most,math.max(share,most))
+local h=F.aR(a,r)
+F.dU(h)
+T=T or h.limits.weight or 1
+bv,al=F.dJ(h,T,math.max(bT,T))
 end
-if given>0 then
-turns.at,turns.left=lane,over and 0 or most - given
+if bv>0 then
+bb.at,bb.left=r,al and 0 or T - bv
 else
-looked=looked+1
+K=K+1
 end
-return not over
+return not al
 end
-local function mayGoOn()
-local isMuch=stopped or looked>=1024 or taken>=500
-more=more or isMuch
-return room()>0 and not isMuch
+local function dc()
+local eC=dn or K>=1024 or an>=500
+am=am or eC
+return aH()>0 and not eC
 end
-if isUsed or not onlySome then
-if turns.at and turns.left>0 and mayGoOn()and F.isReady(turns.at)then
-visit(turns.at,turns.left)
+if eD or not bA then
+if bb.at and bb.left>0 and dc()and F.dP(bb.at)then
+eg(bb.at,bb.left)
 end
-local ring={}
-local nextName=F.namesFrom(turns.at)
-while mayGoOn()do
-local lane=nextName()
-if not lane then
+local bS={}
+local fB=F.cy(bb.at)
+while dc()do
+local r=fB()
+if not r then
 break
 end
-if visit(lane)then
-ring[#ring+1]=lane
+if eg(r)then
+bS[#bS+1]=r
 end
 end
-while #ring>0 and mayGoOn()do
-local others={}
-if #ring==1 and ring[1]=='' then
-if takePlain()then
-turns.at,turns.left='',0
+while #bS>0 and dc()do
+local cJ={}
+if #bS==1 and bS[1]=='' then
+if eb()then
+bb.at,bb.left='',0
 end
 else
-for i=1,#ring do
-if mayGoOn()and visit(ring[i])then
-others[#others+1]=ring[i]
+for f=1,#bS do
+if dc()and eg(bS[f])then
+cJ[#cJ+1]=bS[f]
 end
 end
 end
-ring=others
+bS=cJ
 end
-F.restLanes()
+F.eh()
 end
-if onlySome then
-reply[5]=turns.at and string.format('%.0f.%s',turns.left,turns.at)or 'none'
+if bA then
+W[5]=bb.at and string.format('%.0f.%s',bb.left,bb.at)or 'none'
 end
 end
-function F.isLeft()
-if not(row.lanes and row.lanes.flows>0)then
+function F.dO()
+if not(d.lanes and d.lanes.flows>0)then
 return false
 end
-if not onlySome then
-return call('ZCARD',F.keyOf(group,'ready'))>0
+if not bA then
+return g('ZCARD',F.a(a,'ready'))>0
 end
-return F.namesFrom()()~=nil
+return F.cy()()~=nil
 end
 `
 
@@ -3495,24 +3495,24 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: 'ed69a33c35f5883b21a02b99013e741f3631d62d',
+    sha: '685ecb4cbb46039591992207ae27b91fb4eeef32',
     text: `#!lua
 
-` + rows + log + store + `local start,more,mostMessages,mostBytes=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
-local at=7
+` + rows + log + store + `local aR,am,ct,dd=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+local m=7
 if ARGV[6]=='0' then
-F.open()
-if more=='' and not queue.scan and not queue.untidy and not mostMessages and not mostBytes and not(queue.laned and F.isOverdue())then
-F.sweepDelayed(500)
-if not F.isOverdue()then
-local firstSeq=queue.tail
-for i=at,#ARGV,2 do
-local count=tonumber(ARGV[i])
-queue.sent=queue.sent+count
-F.addSegment(count,ARGV[i+1],nil,clock,start)
+F.j()
+if am=='' and not e.scan and not e.untidy and not ct and not dd and not(e.laned and F.r())then
+F.ar(500)
+if not F.r()then
+local dC=e.tail
+for f=m,#ARGV,2 do
+local p=tonumber(ARGV[f])
+e.sent=e.sent+p
+F.bI(p,ARGV[f+1],nil,ap,aR)
 end
-F.finish(true)
-return{'',firstSeq,queue.number}
+F.l(true)
+return{'',dC,e.number}
 end
 end
 end
@@ -3521,1515 +3521,1515 @@ loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 if ARGV[6]~='0' then
 local _
-_,at=F.openGroups(6)
+_,m=F.cB(6)
 end
-local function stored(spec,record,id)
+local function fb(M,aG,w)
 return{
-id=id,
-key=spec.key,
-lane=spec.lane,
-expires=spec.expiresInMs and now+spec.expiresInMs,
-max=spec.maxAttempts,
-named=id and(spec.dedupeMs or 0),
-keep=spec.keepMs,
-record=record,
+id=w,
+key=M.key,
+lane=M.lane,
+expires=M.expiresInMs and v+M.expiresInMs,
+max=M.maxAttempts,
+named=w and(M.dedupeMs or 0),
+keep=M.keepMs,
+record=aG,
 }
 end
-local function delayOf(spec,old)
-local delay=spec.delayMs or 0
-if spec.maxDelayMs and delay>0 then
-delay=math.max(0,math.min(delay,spec.maxDelayMs,(old.since or old.at)+spec.maxDelayMs - clock))
+local function eq(M,ai)
+local az=M.delayMs or 0
+if M.maxDelayMs and az>0 then
+az=math.max(0,math.min(az,M.maxDelayMs,(ai.since or ai.at)+M.maxDelayMs - ap))
 end
-return delay
+return az
 end
-local function replaceDelayed(message,number)
-local member,old=F.seqText(number),F.delayedMessage(number)
-queue.later=queue.later+#message.record - #old.record
-queueChanged=true
-call('HSET',base .. 'delayed',member,cmsgpack.pack(message))
-call('ZREM',base .. 'lapse',member)
-if message.expires then
-call('ZADD',base .. 'lapse',message.expires,member)
+local function fD(b,s)
+local t,ai=F.b(s),F.A(s)
+e.later=e.later+#b.record - #ai.record
+ac=true
+g('HSET',n .. 'delayed',t,cmsgpack.pack(b))
+g('ZREM',n .. 'lapse',t)
+if b.expires then
+g('ZADD',n .. 'lapse',b.expires,t)
 end
-call('HSET',base .. 'ids',message.id,F.idRow('t',number,message.named,0))
+g('HSET',n .. 'ids',b.id,F.K('t',s,b.named,0))
 end
-local function replace(message,seq)
-local places={}
-for _,group in pairs(F.allGroups())do
-places[group]=F.locate(group,seq)
+local function fC(b,c)
+local Y={}
+for _,a in pairs(F.c())do
+Y[a]=F.s(a,c)
 end
-message.seq=seq
-local segment=F.segmentAt(seq)
-if segment then
-F.amend(message)
-if message.expires then
-F.noteExpiry(segment.last,message.expires)
-end
-end
-local function put(key)
-call('ZREMRANGEBYSCORE',key,seq,seq)
-call('ZADD',key,seq,cmsgpack.pack(message))
-end
-for group,place in pairs(places)do
-if place.kind=='waiting' or place.kind=='blocked' or place.kind=='parked' or place.kind=='lined' then
-local old=F.heldMessage(group,seq)
-group.row.outside=group.row.outside+#message.record - #old.record
-group.changed=true
-put(F.keyOf(group,'held'))
-call('ZREM',F.keyOf(group,'reap'),F.seqText(seq))
-F.noteReap(group,message)
-if place.kind=='waiting' then
-F.putSide(group,seq,{at=place.side.at,attempt=0,lane=place.side.lane})
-elseif place.kind=='parked' then
-F.unpark(group,message)
-end
-elseif place.kind=='unjoined' then
-for _,key in ipairs(group.row.join.keys)do
-if call('ZCOUNT',base .. key,seq,seq)>0 then
-put(base .. key)
+b.seq=c
+local l=F.u(c)
+if l then
+F.dy(b)
+if b.expires then
+F.cz(l.last,b.expires)
 end
 end
+local function eP(k)
+g('ZREMRANGEBYSCORE',k,c,c)
+g('ZADD',k,c,cmsgpack.pack(b))
 end
+for a,i in pairs(Y)do
+if i.kind=='waiting' or i.kind=='blocked' or i.kind=='parked' or i.kind=='lined' then
+local ai=F.q(a,c)
+a.row.outside=a.row.outside+#b.record - #ai.record
+a.changed=true
+eP(F.a(a,'held'))
+g('ZREM',F.a(a,'reap'),F.b(c))
+F.y(a,b)
+if i.kind=='waiting' then
+F.t(a,c,{at=i.side.at,attempt=0,lane=i.side.lane})
+elseif i.kind=='parked' then
+F.cS(a,b)
 end
-local early=queue.early and F.earlyMessage(seq)
-if early then
-F.dropEarly(early)
-F.sendToLanes({message})
-end
-call('HSET',base .. 'ids',message.id,F.idRow('s',seq,message.named,0))
-end
-local function isElsewhere(message,spec)
-return message.key~=spec.key or message.lane~=spec.lane
-end
-local rowOf,pastOf={},{}
-local function lookUp(ids)
-for from=1,#ids,1000 do
-local to=math.min(#ids,from+999)
-local rows=call('HMGET',base .. 'ids',unpack(ids,from,to))
-local past=call('ZMSCORE',base .. 'past',unpack(ids,from,to))
-for i=from,to do
-rowOf[ids[i]]=rows[i - from+1]
-pastOf[ids[i]]=past[i - from+1] and tonumber(past[i - from+1])
+elseif i.kind=='unjoined' then
+for _,k in ipairs(a.row.join.keys)do
+if g('ZCOUNT',n .. k,c,c)>0 then
+eP(n .. k)
 end
 end
 end
-local function meet(spec)
-local id=spec.id
-local row=rowOf[id]
-local found,own,earlier=nil,0,0
-if row then
-found,own,earlier=F.readId(row)
+end
+local be=e.early and F.I(c)
+if be then
+F.bU(be)
+F.bj({b})
+end
+g('HSET',n .. 'ids',b.id,F.K('s',c,b.named,0))
+end
+local function eA(b,M)
+return b.key~=M.key or b.lane~=M.lane
+end
+local eU,dT={},{}
+local function fx(J)
+for o=1,#J,1000 do
+local D=math.min(#J,o+999)
+local G=g('HMGET',n .. 'ids',unpack(J,o,D))
+local ca=g('ZMSCORE',n .. 'past',unpack(J,o,D))
+for f=o,D do
+eU[J[f]]=G[f - o+1]
+dT[J[f]]=ca[f - o+1] and tonumber(ca[f - o+1])
+end
+end
+end
+local function fz(M)
+local w=M.id
+local d=eU[w]
+local y,ar,aO=nil,0,0
+if d then
+y,ar,aO=F.E(d)
 else
-found=F.findMade(id)
+y=F.cg(w)
 end
-local past=not spec.replace and pastOf[id] and pastOf[id]>now
-if found and found.number then
-local member=F.seqText(found.number)
-local due=tonumber(call('ZSCORE',base .. 'timers',member))
-if due then
-if not spec.replace then
+local ca=not M.replace and dT[w] and dT[w]>v
+if y and y.number then
+local t=F.b(y.number)
+local Q=tonumber(g('ZSCORE',n .. 'timers',t))
+if Q then
+if not M.replace then
 return 'd'
 end
-local old=F.delayedMessage(found.number)
-local delay=delayOf(spec,old)
-local moves=due>now or delay>0 or isElsewhere(old,spec)
-return moves and 'S' or 'r',{delay=delay,since=old.since or old.at}
+local ai=F.A(y.number)
+local az=eq(M,ai)
+local dQ=Q>v or az>0 or eA(ai,M)
+return dQ and 'S' or 'r',{delay=az,since=ai.since or ai.at}
 end
-elseif found then
-local seq=found.seq
-local places,all,retained={},true,false
-for _,group in pairs(F.allGroups())do
-local place=F.locate(group,seq)
-places[group]=place
-retained=retained or place~=nil
-all=all and place~=nil and place.kind~='leased' and place.kind~='held'
+elseif y then
+local c=y.seq
+local Y,aV,cu={},true,false
+for _,a in pairs(F.c())do
+local i=F.s(a,c)
+Y[a]=i
+cu=cu or i~=nil
+aV=aV and i~=nil and i.kind~='leased' and i.kind~='held'
 end
-if queue.groups==0 then
-retained=queue.early and F.earlyMessage(seq)or F.isPending(seq)
+if e.groups==0 then
+cu=e.early and F.I(c)or F.aU(c)
 end
-if retained then
-if not spec.replace then
+if cu then
+if not M.replace then
 return 'd'
 end
-if not all then
-return 's',{earlier=math.max(own,earlier)}
+if not aV then
+return 's',{earlier=math.max(ar,aO)}
 end
-local present=queue.early and F.earlyMessage(seq)or F.logMessage(seq)
-for group,place in pairs(places)do
-if place.kind~='ahead' then
-present=F.messageIn(group,place,seq)
-end
-end
-local delay=delayOf(spec,present)
-local moves=delay>0 or isElsewhere(present,spec)
-return moves and 'S' or 'r',{delay=delay,since=present.since or present.at}
+local cK=e.early and F.I(c)or F.x(c)
+for a,i in pairs(Y)do
+if i.kind~='ahead' then
+cK=F.aY(a,i,c)
 end
 end
-if row then
-local time=(queue.cut or now)+math.max(own,earlier)
-if time>now then
-return not spec.replace and 'd' or 's',{time=time}
+local az=eq(M,cK)
+local dQ=az>0 or eA(cK,M)
+return dQ and 'S' or 'r',{delay=az,since=cK.since or cK.at}
 end
 end
-return past and 'd' or 's'
-end
-local specs=more~='' and cjson.decode(more)
-local records,marks,known,met={},{},{},{}
-for i=at,#ARGV,2 do
-local segment={count=tonumber(ARGV[i]),blob=ARGV[i+1]}
-for place=1,segment.count do
-records[#records+1]=F.recordAt(segment,place)
+if d then
+local S=(e.cut or v)+math.max(ar,aO)
+if S>v then
+return not M.replace and 'd' or 's',{time=S}
 end
 end
-local named={}
-for _,spec in ipairs(specs or{})do
-if spec~=0 and spec.id then
-named[#named+1]=spec.id
+return ca and 'd' or 's'
+end
+local cQ=am~='' and cjson.decode(am)
+local aZ,bY,aT,cH={},{},{},{}
+for f=m,#ARGV,2 do
+local l={count=tonumber(ARGV[f]),blob=ARGV[f+1]}
+for i=1,l.count do
+aZ[#aZ+1]=F.be(l,i)
 end
 end
-lookUp(named)
-local messages,bytes=0,0
-for i=1,#records do
-local spec=specs and specs[i] or 0
-local mark='s'
-if spec~=0 and spec.id then
-if met[spec.id] then
-mark='d'
+local ae={}
+for _,M in ipairs(cQ or{})do
+if M~=0 and M.id then
+ae[#ae+1]=M.id
+end
+end
+fx(ae)
+local x,aa=0,0
+for f=1,#aZ do
+local M=cQ and cQ[f] or 0
+local bs='s'
+if M~=0 and M.id then
+if cH[M.id] then
+bs='d'
 else
-mark,known[i]=meet(spec)
+bs,aT[f]=fz(M)
 end
-met[spec.id]=true
+cH[M.id]=true
 end
-if mark=='s' then
-messages=messages+1
-bytes=bytes+#records[i]
+if bs=='s' then
+x=x+1
+aa=aa+#aZ[f]
 end
-marks[i]=mark
+bY[f]=bs
 end
-if(mostMessages or mostBytes)and messages>0 then
-local there,size=F.countRetained(mostMessages and mostMessages - messages),F.bytesRetained()
-if mostMessages and there+messages>mostMessages then
-return{'q','maxMessages',there,messages}
+if(ct or dd)and x>0 then
+local cw,X=F.dB(ct and ct - x),F.bM()
+if ct and cw+x>ct then
+return{'q','maxMessages',cw,x}
 end
-if mostBytes and size+bytes>mostBytes then
-return{'q','maxBytes',size,bytes}
+if dd and X+aa>dd then
+return{'q','maxBytes',X,aa}
 end
 end
-F.tidy()
-F.sweepDelayed(math.min(4*500,500+#records))
-local isBehind=F.isOverdue()
-local firstSeq,firstNumber=queue.tail,queue.number
-local added,ids,names,rows,timers,lapses,laned={},{},{},{},{},{},{}
-for i=1,#records do
-local spec=specs and specs[i] or 0
-local mark,about=marks[i],known[i] or{}
-if spec==0 and not isBehind then
-added[#added+1]={record=records[i]}
-elseif mark=='s' or mark=='S' then
-if spec==0 then
-spec={}
+F.bq()
+F.ar(math.min(4*500,500+#aZ))
+local cY=F.r()
+local dC,fp=e.tail,e.number
+local ce,J,z,G,cR,bx,bw={},{},{},{},{},{},{}
+for f=1,#aZ do
+local M=cQ and cQ[f] or 0
+local bs,bV=bY[f],aT[f] or{}
+if M==0 and not cY then
+ce[#ce+1]={record=aZ[f]}
+elseif bs=='s' or bs=='S' then
+if M==0 then
+M={}
 end
-if about.time then
-F.remember(spec.id,about.time)
+if bV.time then
+F.bg(M.id,bV.time)
 end
-if mark=='S' then
-F.drop(spec.id,F.find(spec.id))
+if bs=='S' then
+F.bT(M.id,F.B(M.id))
 end
-if spec.id then
-names[#names+1]=spec.id
+if M.id then
+z[#z+1]=M.id
 end
-local message=stored(spec,records[i],spec.id)
-queue.laned=queue.laned or message.lane~=nil or nil
-local delay=about.delay or spec.delayMs or 0
-message.since=about.since
-if delay>0 or isBehind then
-local number=queue.number
-local member=F.seqText(number)
-local due=now+delay
-if delay==0 then
-due=math.max(now,queue.behind or 0)
-queue.behind=due
+local b=fb(M,aZ[f],M.id)
+e.laned=e.laned or b.lane~=nil or nil
+local az=bV.delay or M.delayMs or 0
+b.since=bV.since
+if az>0 or cY then
+local s=e.number
+local t=F.b(s)
+local Q=v+az
+if az==0 then
+Q=math.max(v,e.behind or 0)
+e.behind=Q
 end
-message.at=clock
-if not message.id then
-message.id,message.named=F.makeId(start,number,1),0
+b.at=ap
+if not b.id then
+b.id,b.named=F.aX(aR,s,1),0
 else
-ids[#ids+1]=message.id
-ids[#ids+1]=F.idRow('t',number,message.named,about.earlier or 0)
+J[#J+1]=b.id
+J[#J+1]=F.K('t',s,b.named,bV.earlier or 0)
 end
-rows[#rows+1]=member
-rows[#rows+1]=cmsgpack.pack(message)
-timers[#timers+1]=due
-timers[#timers+1]=member
-if not queue.timer or due<queue.timer then
-queue.timer=due
+G[#G+1]=t
+G[#G+1]=cmsgpack.pack(b)
+cR[#cR+1]=Q
+cR[#cR+1]=t
+if not e.timer or Q<e.timer then
+e.timer=Q
 end
-if message.expires then
-lapses[#lapses+1]=message.expires
-lapses[#lapses+1]=member
+if b.expires then
+bx[#bx+1]=b.expires
+bx[#bx+1]=t
 end
-queue.number=number+1
-queue.delayed=queue.delayed+1
-queue.later=queue.later+#message.record
-queue.sent=queue.sent+1
-marks[i]=mark=='s' and 'l' or 'L'
-elseif spec.lane then
-local number=queue.number
-message.seq,message.at=281474976710656+number,clock
-if not message.id then
-message.id=F.makeId(start,number,1)
+e.number=s+1
+e.delayed=e.delayed+1
+e.later=e.later+#b.record
+e.sent=e.sent+1
+bY[f]=bs=='s' and 'l' or 'L'
+elseif M.lane then
+local s=e.number
+b.seq,b.at=281474976710656+s,ap
+if not b.id then
+b.id=F.aX(aR,s,1)
 else
-ids[#ids+1]=message.id
-ids[#ids+1]=F.idRow('s',message.seq,message.named,about.earlier or 0)
+J[#J+1]=b.id
+J[#J+1]=F.K('s',b.seq,b.named,bV.earlier or 0)
 end
-laned[#laned+1]=message
-queue.number=number+1
-queue.sent=queue.sent+1
-marks[i]=mark=='s' and 'l' or 'L'
+bw[#bw+1]=b
+e.number=s+1
+e.sent=e.sent+1
+bY[f]=bs=='s' and 'l' or 'L'
 else
-added[#added+1]=message
-if spec.id then
-ids[#ids+1]=spec.id
-ids[#ids+1]=F.idRow('s',queue.tail+#added - 1,message.named,about.earlier or 0)
+ce[#ce+1]=b
+if M.id then
+J[#J+1]=M.id
+J[#J+1]=F.K('s',e.tail+#ce - 1,b.named,bV.earlier or 0)
 end
 end
-elseif mark=='r' then
-local message=stored(spec,records[i],spec.id)
-local found=F.find(spec.id)
-message.at,message.since=clock,about.since
-if found.number then
-replaceDelayed(message,found.number)
+elseif bs=='r' then
+local b=fb(M,aZ[f],M.id)
+local y=F.B(M.id)
+b.at,b.since=ap,bV.since
+if y.number then
+fD(b,y.number)
 else
-replace(message,found.seq)
+fC(b,y.seq)
 end
 end
 end
-local function putAll(command,kind,arguments)
-for from=1,#arguments,1000 do
-call(command,base .. kind,unpack(arguments,from,math.min(#arguments,from+999)))
+local function dk(command,u,arguments)
+for o=1,#arguments,1000 do
+g(command,n .. u,unpack(arguments,o,math.min(#arguments,o+999)))
 end
 end
-putAll('HSET','ids',ids)
-putAll('HSET','delayed',rows)
-putAll('ZADD','timers',timers)
-putAll('ZADD','lapse',lapses)
-if queue.kept or queue.keepers then
-F.forgetOutcomes(names)
+dk('HSET','ids',J)
+dk('HSET','delayed',G)
+dk('ZADD','timers',cR)
+dk('ZADD','lapse',bx)
+if e.kept or e.keepers then
+F.dI(z)
 end
-queue.sent=queue.sent+#added
-queueChanged=true
-F.addMessages(added,clock,start)
-if #laned>0 then
-F.sendToLanes(laned)
+e.sent=e.sent+#ce
+ac=true
+F.bH(ce,ap,aR)
+if #bw>0 then
+F.bj(bw)
 end
-F.finish(true)
-return{table.concat(marks),firstSeq,firstNumber}
+F.l(true)
+return{table.concat(bY),dC,fp}
 `,
   },
   cancel: {
-    sha: 'ab4b8e25549af4c09e73c951e9984f4cece6f246',
+    sha: 'c5ff528be0c776f4d8c4e665985623d70967eb33',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
-F.open()
-local results={}
-for i=2,#ARGV do
-local found=F.find(ARGV[i])
-results[#results+1]=found and F.drop(ARGV[i],found)and '1' or '0'
+F.j()
+local V={}
+for f=2,#ARGV do
+local y=F.B(ARGV[f])
+V[#V+1]=y and F.bT(ARGV[f],y)and '1' or '0'
 end
-F.passGone()
-F.finish(true)
-return table.concat(results)
+F.ee()
+F.l(true)
+return table.concat(V)
 `,
   },
   claim: {
-    sha: 'f43377e602da23bbfed55ab90eb6e863dfe4121f',
+    sha: '3876cd1e4ab1d0d7c980f7c058b0dc9dccc47f39',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
-local LEASE_LOST='sthe lease ended before the delivery was settled'
-local limit,leaseMs,maxAttempts=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
-local group,rest=F.openGroups(8)
-local row=group.row
-row.deadFor=tonumber(ARGV[5])
-row.parksNext=ARGV[6]=='1' or nil
-local asked=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
-local onlySome=asked.only~=nil or asked.names~=nil
-local settled=F.settleAll(group,rest)
-if queue.scan or queue.untidy then
-F.tidy()
+local dt='sthe lease ended before the delivery was settled'
+local bh,fw,fy=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
+local a,bH=F.cB(8)
+local d=a.row
+d.deadFor=tonumber(ARGV[5])
+d.parksNext=ARGV[6]=='1' or nil
+local aS=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
+local bA=aS.only~=nil or aS.names~=nil
+local aA=F.cN(a,bH)
+if e.scan or e.untidy then
+F.bq()
 end
-local looked,more=F.sweepExpired(#settled),false
-if queue.reap and queue.reap<=now then
-more=true
+local K,am=F.eq(#aA),false
+if e.reap and e.reap<=v then
+am=true
 end
-if row.join then
-local isFirst=row.join.lanes~=nil
-local took=F.takeOver(group)
-if isFirst and row.join and not row.join.lanes and took<500/2 then
-took=took+F.takeOver(group)
+if d.join then
+local fs=d.join.lanes~=nil
+local dq=F.cR(a)
+if fs and d.join and not d.join.lanes and dq<500/2 then
+dq=dq+F.cR(a)
 end
-looked=looked+took
+K=K+dq
 end
-if queue.over and queue.over<=now and F.sweepHolds()then
-more=true
+if e.over and e.over<=v and F.es()then
+am=true
 end
-if(queue.laned or onlySome)and F.sweepDelayed(500)>0 and F.isOverdue()then
-more=true
+if(e.laned or bA)and F.ar(500)>0 and F.r()then
+am=true
 end
-local lanes=row.lanes
-if lanes and lanes.flows>0 and F.wakeLanes(group)then
-more=true
+local Z=d.lanes
+if Z and Z.flows>0 and F.eB(a)then
+am=true
 end
-if flowsChanged then
-F.finishFlows()
+if co then
+F.aP()
 end
-local ends=now+leaseMs
-local reply={row.token,nonce,-1,settled,''}
-local taken,bytes=0,0
-group.changed=true
-local heldFor,probes=nil,{}
-if queue.holds then
-heldFor,probes=F.hindrances(group)
+local P=v+fw
+local W={d.token,bQ,-1,aA,''}
+local an,aa=0,0
+a.changed=true
+local cp,aU=nil,{}
+if e.holds then
+cp,aU=F.ck(a)
 end
-local probeEnds=#probes>0 and F.probeOut(group,probes)
-if heldFor or probeEnds then
-limit=0
-elseif #probes>0 then
-limit=math.min(limit,1)
+local cL=#aU>0 and F.cG(a,aU)
+if cp or cL then
+bh=0
+elseif #aU>0 then
+bh=math.min(bh,1)
 end
-local cap=math.huge
-local lastTaken
-local function room()
-if bytes>=8388608 or row.join and row.join.bound<281474976710656 then
+local dy=math.huge
+local cE
+local function aH()
+if aa>=8388608 or d.join and d.join.bound<281474976710656 then
 return 0
 end
-return math.min(limit,cap)- taken
+return math.min(bh,dy)- an
 end
-local stretch
-local before=0
-local function flush()
-if stretch then
-F.addLease(group,stretch)
-stretch=nil
+local aM
+local bd=0
+local function dD()
+if aM then
+F.H(a,aM)
+aM=nil
 end
 end
-local function lease(first,last,attempt,named,key)
-if stretch and not key and stretch.last==first - 1 and stretch.attempt==attempt then
-stretch.last=last
-stretch.named=stretch.named or named
+local function q(A,I,U,ae,k)
+if aM and not k and aM.last==A - 1 and aM.attempt==U then
+aM.last=I
+aM.named=aM.named or ae
 return
 end
-flush()
-stretch={first=first,last=last,ends=ends,number=nonce,attempt=attempt,named=named,key=key,bytes=before}
-if key then
-flush()
+dD()
+aM={first=A,last=I,ends=P,number=bQ,attempt=U,named=ae,key=k,bytes=bd}
+if k then
+dD()
 end
 end
-local function verdict(message,attempt)
-if message.expires and message.expires<=now then
+local function ef(b,U)
+if b.expires and b.expires<=v then
 return 'expired'
 end
-if attempt>=(message.max or maxAttempts)then
+if U>=(b.max or fy)then
 return 'exhausted'
 end
 end
-local function take(message,attempt,held,key,reported)
-local seq=message.seq
-local reason=verdict(message,attempt)
-if reason then
-looked=looked+2
-if held then
-F.dropHeld(group,message)
+local function cb(b,U,aP,k,bG)
+local c=b.seq
+local bE=ef(b,U)
+if bE then
+K=K+2
+if aP then
+F.bV(a,b)
 end
-if row.parksNext and message.key then
-F.stopBehind(group,message)
+if d.parksNext and b.key then
+F.aq(a,b)
 end
-F.free(group,key)
-F.bury(group,message,attempt,reason,reported,row.deadFor)
+F.v(a,k)
+F.Q(a,b,U,bE,bG,d.deadFor)
 return false
 end
-lastTaken=seq
-if held then
-local side={lease=nonce,at=ends,attempt=attempt+1,lane=message.lane}
-if message.lane then
-side.expires=message.expires
-side.size=not message.key and not message.named and not message.keep and #message.record or nil
-F.leaseInLane(group,seq,side,ends,true)
+cE=c
+if aP then
+local j={lease=bQ,at=P,attempt=U+1,lane=b.lane}
+if b.lane then
+j.expires=b.expires
+j.size=not b.key and not b.named and not b.keep and #b.record or nil
+F.cv(a,c,j,P,true)
 else
-call('ZADD',F.keyOf(group,'ends'),ends,F.seqText(seq))
-F.putSide(group,seq,side)
+g('ZADD',F.a(a,'ends'),P,F.b(c))
+F.t(a,c,j)
 end
-row.leased=row.leased+1
-row.out=row.out+1
-if message.expires then
-call('ZREM',F.keyOf(group,'reap'),F.seqText(seq))
+d.leased=d.leased+1
+d.out=d.out+1
+if b.expires then
+g('ZREM',F.a(a,'reap'),F.b(c))
 end
 else
-lease(seq,seq,attempt+1,message.named~=nil or message.keep~=nil,key)
+q(c,c,U+1,b.named~=nil or b.keep~=nil,k)
 end
-taken=taken+1
-bytes=bytes+#message.record
-reply[#reply+1]={
-seq,
-held and 'h' or 'l',
-message.at,
-message.id,
-message.key or '',
-message.max or 0,
-attempt+1,
-reported or '',
-message.record,
-message.keep or message.lane and 0,
-message.lane,
+an=an+1
+aa=aa+#b.record
+W[#W+1]={
+c,
+aP and 'h' or 'l',
+b.at,
+b.id,
+b.key or '',
+b.max or 0,
+U+1,
+bG or '',
+b.record,
+b.keep or b.lane and 0,
+b.lane,
 }
 return true
 end
-local function takeEnded()
-if row.leased==0 then
+local function fP()
+if d.leased==0 then
 return
 end
-while room()>0 do
-local member=call('ZRANGEBYSCORE',F.keyOf(group,'ends'),'-inf',now,'LIMIT',0,1)[1]
-if not member then
+while aH()>0 do
+local t=g('ZRANGEBYSCORE',F.a(a,'ends'),'-inf',v,'LIMIT',0,1)[1]
+if not t then
 break
 end
-if looked>=1024 then
-more=true
+if K>=1024 then
+am=true
 break
 end
-if string.match(member,'^%d+$')then
-local seq=tonumber(member)
-local message,side=F.heldAt(group,seq)
-local failed=row.failed+1
-call('ZREM',F.keyOf(group,'ends'),member)
-row.leased=row.leased - 1
-row.out=row.out - 1
-take(message,side.attempt,true,message.key,LEASE_LOST)
-row.failed=failed
+if string.match(t,'^%d+$')then
+local c=tonumber(t)
+local b,j=F.ai(a,c)
+local bN=d.failed+1
+g('ZREM',F.a(a,'ends'),t)
+d.leased=d.leased - 1
+d.out=d.out - 1
+cb(b,j.attempt,true,b.key,dt)
+d.failed=bN
 else
-local old=F.toLease(member)
-F.dropLease(group,old)
-before=old.bytes
-local seq=old.first
-while seq<=old.last and room()>0 and looked<1024 do
-local failed=row.failed+1
-take(F.logMessage(seq),old.attempt,false,old.key,LEASE_LOST)
-row.failed=failed
-seq=seq+1
+local ai=F.Z(t)
+F.aH(a,ai)
+bd=ai.bytes
+local c=ai.first
+while c<=ai.last and aH()>0 and K<1024 do
+local bN=d.failed+1
+cb(F.x(c),ai.attempt,false,ai.key,dt)
+d.failed=bN
+c=c+1
 end
-if seq<=old.last then
-F.addLease(group,F.partOf(old,seq,old.last))
-end
-end
+if c<=ai.last then
+F.H(a,F.W(ai,c,ai.last))
 end
 end
-local function takeDue()
-while row.waiting>0 and room()>0 do
-local due=call('ZRANGEBYSCORE',F.keyOf(group,'due'),'-inf',now,'LIMIT',0,math.min(room(),256))
-if #due==0 then
+end
+end
+local function fc()
+while d.waiting>0 and aH()>0 do
+local Q=g('ZRANGEBYSCORE',F.a(a,'due'),'-inf',v,'LIMIT',0,math.min(aH(),256))
+if #Q==0 then
 break
 end
-if looked>=1024 then
-more=true
+if K>=1024 then
+am=true
 break
 end
-for _,member in ipairs(due)do
-if room()==0 then
+for _,t in ipairs(Q)do
+if aH()==0 then
 return
 end
-local seq=tonumber(member)
-local message,side=F.heldAt(group,seq)
-call('ZREM',F.keyOf(group,'due'),member)
-row.waiting=row.waiting - 1
-take(message,side.attempt,true,message.key,side.error)
+local c=tonumber(t)
+local b,j=F.ai(a,c)
+g('ZREM',F.a(a,'due'),t)
+d.waiting=d.waiting - 1
+cb(b,j.attempt,true,b.key,j.error)
 end
 end
 end
-local blocked=0
-local function takeEach(segment,from,amendments,gone)
-local i=from
-while i<=segment.count and room()>0 and looked<1024 do
-local seq=segment.first+i - 1
-if gone and gone[seq] then
-looked=looked+0.25
+local aB=0
+local function fO(l,o,ay,au)
+local f=o
+while f<=l.count and aH()>0 and K<1024 do
+local c=l.first+f - 1
+if au and au[c] then
+K=K+0.25
 else
-local message=amendments and amendments[seq] or F.messageAt(segment,i)
-local key=message.key
-if not key or verdict(message,0)then
-take(message,0,false)
-elseif F.staysBehind(group,message)then
-looked=looked+1
-if taken>0 then
-blocked=blocked+1
+local b=ay and ay[c] or F.U(l,f)
+local k=b.key
+if not k or ef(b,0)then
+cb(b,0,false)
+elseif F.en(a,b)then
+K=K+1
+if an>0 then
+aB=aB+1
 end
 else
-call('HSET',F.keyOf(group,'heads'),key,F.seqText(seq))
-take(message,0,false,key)
+g('HSET',F.a(a,'heads'),k,F.b(c))
+cb(b,0,false,k)
 end
 end
-i=i+1
+f=f+1
 end
-return i
+return f
 end
-local function takeStretch(segment,from)
-local to=math.min(segment.count,from+room()- 1)
-local size=F.sizeOf(segment,from,to)
-local columns=segment.columns
-local ids,own,named,keep='','',false,nil
-if columns then
-if columns.id then
-ids={}
-for i=from,to do
-ids[#ids+1]=columns.id[i] or ''
+local function fQ(l,o)
+local D=math.min(l.count,o+aH()- 1)
+local X=F.bm(l,o,D)
+local N=l.columns
+local J,ar,ae,cC='','',false,nil
+if N then
+if N.id then
+J={}
+for f=o,D do
+J[#J+1]=N.id[f] or ''
 end
-for i in pairs(columns.named or{})do
-named=named or(i>=from and i<=to)
-end
-end
-if columns.max then
-own={}
-for i=from,to do
-own[#own+1]=columns.max[i] or 0
+for f in pairs(N.named or{})do
+ae=ae or(f>=o and f<=D)
 end
 end
-if columns.keep then
-keep,named={},true
-for i=from,to do
-keep[#keep+1]=columns.keep[i] or 0
+if N.max then
+ar={}
+for f=o,D do
+ar[#ar+1]=N.max[f] or 0
+end
+end
+if N.keep then
+cC,ae={},true
+for f=o,D do
+cC[#cC+1]=N.keep[f] or 0
 end
 end
 end
-local blob=segment.blob
-local ends=4*segment.count
-local begin=F.startOf(blob,from)
-if from>1 or to<segment.count then
-blob=string.sub(blob,4*from - 3,4*to).. string.sub(blob,ends+begin+1,ends+begin+size)
+local ao=l.blob
+local P=4*l.count
+local dw=F.Y(ao,o)
+if o>1 or D<l.count then
+ao=string.sub(ao,4*o - 3,4*D).. string.sub(ao,P+dw+1,P+dw+X)
 end
-local first=segment.first+from - 1
-lastTaken=first
-reply[#reply+1]={first,to - from+1,segment.at,segment.base,ids,own,begin,blob,keep}
-lease(first,segment.first+to - 1,1,named)
-taken=taken+to - from+1
-bytes=bytes+size
-return to+1
+local A=l.first+o - 1
+cE=A
+W[#W+1]={A,D - o+1,l.at,l.base,J,ar,dw,ao,cC}
+q(A,l.first+D - 1,1,ae)
+an=an+D - o+1
+aa=aa+X
+return D+1
 end
-local function takeFromLog()
-local ask,skipped=1,0
-while room()>0 and row.cursor<queue.tail do
-if looked>=1024 or blocked>=256 or skipped>=64 then
-more=true
+local function fd()
+local bL,dX=1,0
+while aH()>0 and d.cursor<e.tail do
+if K>=1024 or aB>=256 or dX>=64 then
+am=true
 return
 end
-local atHand=known and row.cursor>=known.first and row.cursor<=known.last
-local entries=atHand and{known}or F.segmentsFrom(row.cursor,ask)
-if #entries==0 then
-F.corrupt('the log')
+local em=aT and d.cursor>=aT.first and d.cursor<=aT.last
+local af=em and{aT}or F.bi(d.cursor,bL)
+if #af==0 then
+F.d('the log')
 end
-for _,entry in ipairs(entries)do
-if room()==0 or looked>=1024 then
+for _,at in ipairs(af)do
+if aH()==0 or K>=1024 then
 break
 end
-local segment=atHand and known or F.toSegment(entry)
-known=segment
-local from=math.max(row.cursor,segment.first)
-local place=from - segment.first+1
-local amendments=F.amendmentsOf(from,segment.last)
-local gone,count=F.goneIn(from,segment.last)
-local columns=segment.columns
-before=segment.bytes
-if count==segment.last - from+1 then
-skipped=skipped+1
-place=segment.count+1
-elseif amendments or gone or(columns and(columns.key or columns.expires or columns.at))then
-place=takeEach(segment,place,amendments,gone)
+local l=em and aT or F.as(at)
+aT=l
+local o=math.max(d.cursor,l.first)
+local i=o - l.first+1
+local ay=F.ae(o,l.last)
+local au,p=F.ah(o,l.last)
+local N=l.columns
+bd=l.bytes
+if p==l.last - o+1 then
+dX=dX+1
+i=l.count+1
+elseif ay or au or(N and(N.key or N.expires or N.at))then
+i=fO(l,i,ay,au)
 else
-place=takeStretch(segment,place)
+i=fQ(l,i)
 end
-row.cursor=segment.first+place - 1
-row.passed=segment.bytes+(place>segment.count and F.sizeOf(segment,1,segment.count)or 0)
-ask=math.min(16,math.max(1,math.ceil(room()/segment.count)))
+d.cursor=l.first+i - 1
+d.passed=l.bytes+(i>l.count and F.bm(l,1,l.count)or 0)
+bL=math.min(16,math.max(1,math.ceil(aH()/l.count)))
 end
 end
 end
-local function takePlain()
-local before=taken
-takeEnded()
-takeDue()
-takeFromLog()
-local moved=0
-while moved<1024 and room()>0 and row.cursor==queue.tail and F.isOverdue()do
-moved=moved+F.sweepDelayed(math.min(500,math.max(64,room())))
-takeFromLog()
+local function eb()
+local bd=an
+fP()
+fc()
+fd()
+local dP=0
+while dP<1024 and aH()>0 and d.cursor==e.tail and F.r()do
+dP=dP+F.ar(math.min(500,math.max(64,aH())))
+fd()
 end
-takeDue()
-return taken>before
+fc()
+return an>bd
 end
-local takesTurns=onlySome or lanes~=nil and lanes.flows>0
-if takesTurns then
-` + turns + `F.takeInTurns()
+local fe=bA or Z~=nil and Z.flows>0
+if fe then
+` + turns + `F.ew()
 else
-if takePlain()and lanes then
-lanes.at,lanes.left='',0
+if eb()and Z then
+Z.at,Z.left='',0
 end
 end
-flush()
-if #probes>0 and lastTaken then
-F.noteProbe(group,probes,lastTaken,nonce)
+dD()
+if #aU>0 and cE then
+F.cA(a,aU,cE,bQ)
 end
-row.served=row.served or taken>0
-F.unpin(group)
-if concluded then
-F.keepOutcomes()
+d.served=d.served or an>0
+F.cT(a)
+if bW then
+F.cu()
 end
-F.forgetIds()
-if flowsChanged then
-F.finishFlows()
+F.ch()
+if co then
+F.aP()
 end
-local function noteNext(next,time)
-return next and time and math.min(next,time)or next or time
+local function de(next,S)
+return next and S and math.min(next,S)or next or S
 end
-local isOut=room()<=0 and not heldFor and not probeEnds
+local ft=aH()<=0 and not cp and not cL
 if
-more
-or row.join
-or isOut and(not onlySome and row.cursor<queue.tail or takesTurns and F.isLeft())
+am
+or d.join
+or ft and(not bA and d.cursor<e.tail or fe and F.dO())
 then
-reply[3]=0
+W[3]=0
 else
 local next
-if heldFor or probeEnds then
-next=heldFor and math.max(heldFor,probeEnds or 0)or probeEnds
+if cp or cL then
+next=cp and math.max(cp,cL or 0)or cL
 else
-next=queue.timer
-if row.waiting>0 and not onlySome then
-next=noteNext(next,tonumber(call('ZRANGE',F.keyOf(group,'due'),0,0,'WITHSCORES')[2]))
+next=e.timer
+if d.waiting>0 and not bA then
+next=de(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
 end
-if row.leased>0 and not onlySome then
-next=noteNext(next,tonumber(call('ZRANGE',F.keyOf(group,'ends'),0,0,'WITHSCORES')[2]))
+if d.leased>0 and not bA then
+next=de(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
 end
-if row.lanes and row.lanes.flows>0 then
-for _,kind in ipairs({'rests','lends','wake'})do
-next=noteNext(next,tonumber(call('ZRANGE',F.keyOf(group,kind),0,0,'WITHSCORES')[2]))
+if d.lanes and d.lanes.flows>0 then
+for _,u in ipairs({'rests','lends','wake'})do
+next=de(next,tonumber(g('ZRANGE',F.a(a,u),0,0,'WITHSCORES')[2]))
 end
 end
-next=noteNext(next,queue.over)
+next=de(next,e.over)
 end
 if next and next<math.huge then
-reply[3]=math.max(0,math.ceil(next - now))
+W[3]=math.max(0,math.ceil(next - v))
 end
 end
-if #settled>0 then
-F.finish(settledWakes)
+if #aA>0 then
+F.l(bI)
 else
-F.finish()
+F.l()
 end
-return reply
+return W
 `,
   },
   deleteGroup: {
-    sha: '92898a7f96f0ec27fe6b1786f7ef81906f5021bc',
+    sha: '6e6affd7117a8763ff10b39471c7c90cfe8ffc19',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
 loadRest = function()
 ` + lanes + holds + `end
-local group=F.open(ARGV[2])
-if queue.holds then
-F.endHoldsOf(ARGV[2])
+local a=F.j(ARGV[2])
+if e.holds then
+F.dD(ARGV[2])
 end
-if not group then
-if queueChanged then
-F.finish(true)
+if not a then
+if ac then
+F.l(true)
 end
 return 0
 end
-F.allGroups()
-groups[group.name]=nil
-queue.groups=queue.groups - 1
-queueChanged=true
-call('HDEL',state,'group:' .. group.name)
-F.unlinkGroup(group)
-if queue.groups==0 then
-F.endMessages()
+F.c()
+av[a.name]=nil
+e.groups=e.groups - 1
+ac=true
+g('HDEL',ba,'group:' .. a.name)
+F.bu(a)
+if e.groups==0 then
+F.cc()
 else
-F.trimBelow(F.lowestFloor())
-F.cutIds()
+F.aa(F.al())
+F.bQ()
 end
-if queue.scan then
-F.cleanIds(500)
+if e.scan then
+F.aC(500)
 end
-F.finish(true)
-return(queue.scan or queue.untidy)and 1 or 0
+F.l(true)
+return(e.scan or e.untidy)and 1 or 0
 `,
   },
   delete: {
-    sha: 'c539a41b4d9ba593543d50b4ed7a4cc5478260af',
+    sha: '37ee3ee136ce763fde1bf470a2508239a1c81db0',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + group + empty + `if not F.readAll()then
-return F.endUnread(2)
+` + rows + log + leases + places + moves + group + empty + `if not F.cM()then
+return F.ce(2)
 end
-queue.joining=0
-for _,group in pairs(groups)do
-group.row.join=nil
-F.unlinkGroup(group)
+e.joining=0
+for _,a in pairs(av)do
+a.row.join=nil
+F.bu(a)
 end
-for key in pairs(queue.ghosts or{})do
-call('UNLINK',base .. key)
+for k in pairs(e.ghosts or{})do
+g('UNLINK',n .. k)
 end
-F.unlinkAll(F.MESSAGE_KEYS)
-F.unlinkAll(F.OTHER_KEYS)
-redis.pcall('PUBLISH',base .. 'changed','wake')
+F.bt(F.bz)
+F.bt(F.dg)
+redis.pcall('PUBLISH',n .. 'changed','wake')
 return 0
 `,
   },
   hold: {
-    sha: '9675a71dd03353756c60d4ddbce8b2316a24f138',
+    sha: 'cf0acab782d46f396d1b3526f51957cb9ade5c28',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + lanes + holds + moves + `F.open()
-local place=F.placeOf(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
-local ms=tonumber(ARGV[4])
-F.putHold(place,{since=clock,ends=ms and now+ms,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
-F.touchPlace(place)
-F.finish(false)
+` + rows + log + leases + places + lanes + holds + moves + `F.j()
+local i=F.f(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
+local eK=tonumber(ARGV[4])
+F.ao(i,{since=ap,ends=eK and v+eK,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
+F.at(i)
+F.l(false)
 `,
   },
   lanes: {
-    sha: '620dc7b7db0bdc200818f707146f2ea59dfbd36e',
+    sha: '5835d4abee1e6aafa35c1ee6005580199bbe55a3',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local group=F.open(ARGV[2])or F.imagineGroup(ARGV[2],'','earliest')
-local prefix,limit=ARGV[3],math.min(tonumber(ARGV[4]),500)
-local from,to='[' .. prefix,'(' .. prefix .. '\\255'
-local behind=string.match(ARGV[5],'^n(.*)$')
-local names,seen={},{}
-local function isBefore(a,b)
-for i=1,math.min(#a,#b)do
-local one,other=string.byte(a,i),string.byte(b,i)
-if one~=other then
-return one<other
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local a=F.j(ARGV[2])or F.aT(ARGV[2],'','earliest')
+local aj,bh=ARGV[3],math.min(tonumber(ARGV[4]),500)
+local o,D='[' .. aj,'(' .. aj .. '\\255'
+local cV=string.match(ARGV[5],'^n(.*)$')
+local z,ck={},{}
+local function cB(a,b)
+for f=1,math.min(#a,#b)do
+local ak,aD=string.byte(a,f),string.byte(b,f)
+if ak~=aD then
+return ak<aD
 end
 end
 return #a<#b
 end
-local function note(key,start)
-local min=behind and '(' .. start .. behind or '[' .. start .. prefix
-local members=call('ZRANGEBYLEX',key,min,'(' .. start .. prefix .. '\\255','LIMIT',0,limit+1)
-for _,member in ipairs(members)do
-local name=string.sub(member,#start+1)
-if not seen[name] then
-seen[name]=true
-names[#names+1]=name
+local function bR(k,aR)
+local fA=cV and '(' .. aR .. cV or '[' .. aR .. aj
+local E=g('ZRANGEBYLEX',k,fA,'(' .. aR .. aj .. '\\255','LIMIT',0,bh+1)
+for _,t in ipairs(E)do
+local L=string.sub(t,#aR+1)
+if not ck[L] then
+ck[L]=true
+z[#z+1]=L
 end
 end
 end
-local coming={}
-local function count(lane)
-coming[lane]=(coming[lane] or 0)+1
-local isWanted=string.sub(lane,1,#prefix)==prefix and(not behind or isBefore(behind,lane))
-if isWanted and not seen[lane] then
-seen[lane]=true
-names[#names+1]=lane
+local dz={}
+local function p(r)
+dz[r]=(dz[r] or 0)+1
+local fu=string.sub(r,1,#aj)==aj and(not cV or cB(cV,r))
+if fu and not ck[r] then
+ck[r]=true
+z[#z+1]=r
 end
 end
-if queue.laned and F.isOverdue()then
-local due=call('ZRANGEBYSCORE',base .. 'timers','-inf',now,'WITHSCORES','LIMIT',0,2000)
-for i=1,#due,2 do
-local message=cmsgpack.unpack(call('HGET',base .. 'delayed',due[i]))
-if message.lane and not F.isSince(group,tonumber(due[i+1]),tonumber(due[i]))then
-count(message.lane)
+if e.laned and F.r()then
+local Q=g('ZRANGEBYSCORE',n .. 'timers','-inf',v,'WITHSCORES','LIMIT',0,2000)
+for f=1,#Q,2 do
+local b=cmsgpack.unpack(g('HGET',n .. 'delayed',Q[f]))
+if b.lane and not F.aV(a,tonumber(Q[f+1]),tonumber(Q[f]))then
+p(b.lane)
 end
 end
 end
-local join=group.row.join
-if join and join.lanes then
-F.nextWindow(join)
+local B=a.row.join
+if B and B.lanes then
+F.an(B)
 end
-local looked=0
-while join and join.bound>281474976710656 and looked<2000 do
-local messages,bound=F.unjoined(group,2000)
-for _,message in ipairs(messages)do
-count(message.lane)
+local K=0
+while B and B.bound>281474976710656 and K<2000 do
+local x,as=F.au(a,2000)
+for _,b in ipairs(x)do
+p(b.lane)
 end
-looked=looked+#messages+1
-if bound>=join.bound then
+K=K+#x+1
+if as>=B.bound then
 break
 end
-join.from=bound - 1
+B.from=as - 1
 end
-if group.row.lanes then
-note(F.keyOf(group,'lanes'),'')
+if a.row.lanes then
+bR(F.a(a,'lanes'),'')
 end
-if queue.holds then
-note(base .. 'places',F.placeOf(nil,''))
-note(base .. 'places',F.placeOf(ARGV[2],''))
+if e.holds then
+bR(n .. 'places',F.f(nil,''))
+bR(n .. 'places',F.f(ARGV[2],''))
 end
-table.sort(names,isBefore)
-local ended={}
-if group.row.lanes then
-local members=call('ZRANGEBYSCORE',F.keyOf(group,'lends'),'-inf',now,'LIMIT',0,1000)
-local sides=#members>0 and call('HMGET',F.keyOf(group,'side'),unpack(members))or{}
-for i=1,#members do
-local lane=sides[i] and cmsgpack.unpack(sides[i]).lane
-if lane then
-ended[lane]=(ended[lane] or 0)+1
+table.sort(z,cB)
+local bf={}
+if a.row.lanes then
+local E=g('ZRANGEBYSCORE',F.a(a,'lends'),'-inf',v,'LIMIT',0,1000)
+local aL=#E>0 and g('HMGET',F.a(a,'side'),unpack(E))or{}
+for f=1,#E do
+local r=aL[f] and cmsgpack.unpack(aL[f]).lane
+if r then
+bf[r]=(bf[r] or 0)+1
 end
 end
 end
-local function restOf(flow,places)
-if flow.ahead+flow.again==0 then
+local function fG(h,Y)
+if h.ahead+h.again==0 then
 return -1
 end
-local ends=not flow.byLive and flow.rest or 0
-for _,place in ipairs(places)do
-local hold=F.holdAt(place)
-if F.standingOf(place,hold,group)=='held' then
-ends=math.max(ends,hold.ends or math.huge)
+local P=not h.byLive and h.rest or 0
+for _,i in ipairs(Y)do
+local H=F.o(i)
+if F.O(i,H,a)=='held' then
+P=math.max(P,H.ends or math.huge)
 end
 end
-return ends>now and ends<math.huge and math.ceil(ends - now)or -1
+return P>v and P<math.huge and math.ceil(P - v)or -1
 end
-local reply={#names>limit and limit>0 and 'n' .. names[limit] or ''}
-for i=1,math.min(limit,#names)do
-local lane=names[i]
-local flow=F.flowOf(group,lane)
-local size=flow.size+(coming[lane] or 0)
-local holds,places={},{F.placeOf(nil,lane),F.placeOf(ARGV[2],lane)}
-local live=flow.live -(ended[lane] or 0)
-for _,place in ipairs(places)do
-holds[#holds+1]=F.showHold(place,F.holdAt(place))
+local W={#z>bh and bh>0 and 'n' .. z[bh] or ''}
+for f=1,math.min(bh,#z)do
+local r=z[f]
+local h=F.aR(a,r)
+local X=h.size+(dz[r] or 0)
+local cX,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
+local cj=h.live -(bf[r] or 0)
+for _,i in ipairs(Y)do
+cX[#cX+1]=F.cO(i,F.o(i))
 end
-if size>0 or #holds>0 then
-reply[#reply+1]={lane,size - live,live,restOf(flow,places),holds}
+if X>0 or #cX>0 then
+W[#W+1]={r,X - cj,cj,fG(h,Y),cX}
 end
 end
-return reply
+return W
 `,
   },
   list: {
-    sha: 'dc7766c9e39aeb11c2adb07c51c745ba04837c1c',
+    sha: '9d5d39c715265aec43724b3ee11ed5b4141a085d',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
 loadRest = function()
 ` + outcomes + lanes + `end
-local name,limit,states,isBare=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
-local section,place,idCount=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
-local onlyLane=string.match(ARGV[8],'^l(.*)$')
-local group=F.open(name)or F.imagineGroup(name,'','earliest')
-local row=group.row
-local reply={row.token,'',''}
-local bytes,read,looked=0,0,0
-local function wants(letters)
-return string.find(states,'[' .. letters .. ']')~=nil
+local L,bh,fN,fr=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
+local cv,i,ez=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
+local cI=string.match(ARGV[8],'^l(.*)$')
+local a=F.j(L)or F.aT(L,'','earliest')
+local d=a.row
+local W={d.token,'',''}
+local aa,ax,K=0,0,0
+local function dr(dL)
+return string.find(fN,'[' .. dL .. ']')~=nil
 end
-local function isLive(message)
-return message and(not message.expires or message.expires>now)
+local function cs(b)
+return b and(not b.expires or b.expires>v)
 end
-local function isFull()
-return #reply - 3>=limit or bytes>=8388608 or read>=33554432 or looked>=2048
+local function cr()
+return #W - 3>=bh or aa>=8388608 or ax>=33554432 or K>=2048
 end
-local function show(state,message,attempt,at,reported,details)
-local left=at and at - now or 0
-if at and left<=0 then
-state='r'
+local function bk(ba,b,U,m,bG,cg)
+local ah=m and m - v or 0
+if m and ah<=0 then
+ba='r'
 end
-if wants(state)and(not onlyLane or onlyLane==(message.lane or ''))then
-local record=isBare and F.headersOf(message.record)or message.record
-bytes=bytes+#record+#(reported or '')
-local entry={
-state,
-message.at,
-message.id,
-message.key or '',
-message.lane or '',
-message.max or 0,
-attempt,
-left>0 and math.ceil(left)or -1,
-reported or '',
-record,
+if dr(ba)and(not cI or cI==(b.lane or ''))then
+local aG=fr and F.dK(b.record)or b.record
+aa=aa+#aG+#(bG or '')
+local at={
+ba,
+b.at,
+b.id,
+b.key or '',
+b.lane or '',
+b.max or 0,
+U,
+ah>0 and math.ceil(ah)or -1,
+bG or '',
+aG,
 }
-for _,value in ipairs(details or{})do
-entry[#entry+1]=value
-bytes=bytes+(type(value)=='string' and #value or 0)
+for _,ag in ipairs(cg or{})do
+at[#at+1]=ag
+aa=aa+(type(ag)=='string' and #ag or 0)
 end
-reply[#reply+1]=entry
+W[#W+1]=at
 end
 end
-local function showLeased(message,attempt,ends,number)
-show('l',message,attempt,ends,nil,row.running and ends>now and F.progressOf(group,message.seq,number))
+local function dV(b,U,P,s)
+bk('l',b,U,P,nil,d.running and P>v and F.cH(a,b.seq,s))
 end
-local function showHeld(message,side)
-if side and side.lease then
-showLeased(message,side.attempt,side.at,side.lease)
-elseif isLive(message)then
-if side and side.parked then
-local parked=side.parked
-show('p',message,side.attempt,nil,nil,{parked.reason,parked.data or '',parked.at})
-elseif side and not side.blocked then
-show('d',message,side.attempt,side.at,side.error)
-elseif not side and message.lane then
-show('r',message,0)
+local function dm(b,j)
+if j and j.lease then
+dV(b,j.attempt,j.at,j.lease)
+elseif cs(b)then
+if j and j.parked then
+local bC=j.parked
+bk('p',b,j.attempt,nil,nil,{bC.reason,bC.data or '',bC.at})
+elseif j and not j.blocked then
+bk('d',b,j.attempt,j.at,j.error)
+elseif not j and b.lane then
+bk('r',b,0)
 else
-show('b',message,0)
+bk('b',b,0)
 end
 end
 end
-local function showDead(letter)
-if not(letter.ends and letter.ends<=now)then
-local details={letter.reason,letter.at,letter.fence,letter.message.seq}
-show('x',letter.message,letter.attempt,nil,letter.error,details)
+local function eX(O)
+if not(O.ends and O.ends<=v)then
+local cg={O.reason,O.at,O.fence,O.message.seq}
+bk('x',O.message,O.attempt,nil,O.error,cg)
 end
 end
-local function ask()
-local each=looked>0 and math.max(1,read/looked)or 33554432/64
-return math.min(256,math.max(1,math.floor((33554432 - read)/each)))
+local function bL()
+local bM=K>0 and math.max(1,ax/K)or 33554432/64
+return math.min(256,math.max(1,math.floor((33554432 - ax)/bM)))
 end
-local function walk(key,each,below)
-local from=place=='' and '-inf' or '(' .. place
-local last=tonumber(place)or 0
+local function cT(k,bM,bp)
+local o=i=='' and '-inf' or '(' .. i
+local I=tonumber(i)or 0
 while true do
-local count=ask()
-local rows=call('ZRANGEBYSCORE',key,from,below or '+inf','LIMIT',0,count)
-for _,member in ipairs(rows)do
-looked=looked+1
-read=read+#member
-local seq=each(member)
-if not F.isNumber(seq)or seq<=last then
-F.corrupt('a message')
+local p=bL()
+local G=g('ZRANGEBYSCORE',k,o,bp or '+inf','LIMIT',0,p)
+for _,t in ipairs(G)do
+K=K+1
+ax=ax+#t
+local c=bM(t)
+if not F.C(c)or c<=I then
+F.d('a message')
 end
-last=seq
-place=string.format('%.0f',seq)
-if isFull()then
+I=c
+i=string.format('%.0f',c)
+if cr()then
 return true
 end
 end
-if #rows<count then
+if #G<p then
 return false
 end
-from='(' .. place
+o='(' .. i
 end
 end
-local sections={}
-local function showUnlessParked(member)
-local message=cmsgpack.unpack(member)
-local side=F.sideOf(group,message.seq)
-if not(side and side.parked)then
-showHeld(message,side)
+local bj={}
+local function eZ(t)
+local b=cmsgpack.unpack(t)
+local j=F.p(a,b.seq)
+if not(j and j.parked)then
+dm(b,j)
 end
-return message.seq
+return b.seq
 end
-local laneBound=row.join and(row.join.lanes or row.join.bound)
-sections[1]={'lr',function()
-local from=tonumber(place~='' and place or 0)+1
-while row.leased>row.out do
-local member=call('ZRANGEBYSCORE',F.keyOf(group,'leases'),from,'+inf','LIMIT',0,1)[1]
-if not member then
+local dK=d.join and(d.join.lanes or d.join.bound)
+bj[1]={'lr',function()
+local o=tonumber(i~='' and i or 0)+1
+while d.leased>d.out do
+local t=g('ZRANGEBYSCORE',F.a(a,'leases'),o,'+inf','LIMIT',0,1)[1]
+if not t then
 return false
 end
-local lease=F.toLease(member)
-if lease.last<from then
-F.corrupt('a lease')
+local q=F.Z(t)
+if q.last<o then
+F.d('a lease')
 end
-for seq=math.max(from,lease.first),lease.last do
-local message=F.logMessage(seq)
-place=string.format('%.0f',seq)
-if not message then
-F.corrupt('a lease')
+for c=math.max(o,q.first),q.last do
+local b=F.x(c)
+i=string.format('%.0f',c)
+if not b then
+F.d('a lease')
 end
-looked=looked+1
-read=read+#message.record
-showLeased(message,lease.attempt,lease.ends,lease.number)
-if isFull()then
+K=K+1
+ax=ax+#b.record
+dV(b,q.attempt,q.ends,q.number)
+if cr()then
 return true
 end
 end
-from=lease.last+1
+o=q.last+1
 end
 end}
-sections[2]={'ldbr',function()
-if onlyLane and onlyLane~='' and place=='' then
-place=string.format('%.0f',281474976710656 - 1)
+bj[2]={'ldbr',function()
+if cI and cI~='' and i=='' then
+i=string.format('%.0f',281474976710656 - 1)
 end
-local below=onlyLane=='' and 281474976710656 or row.join and row.join.lanes and 281474976710656 or laneBound
-return walk(F.keyOf(group,'held'),showUnlessParked,below and string.format('(%.0f',below))
+local bp=cI=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dK
+return cT(F.a(a,'held'),eZ,bp and string.format('(%.0f',bp))
 end}
-sections[3]={'r',function()
-local join=row.join
-while join do
-if(tonumber(place)or 0)>=join.bound - 1 then
-F.nextWindow(join)
+bj[3]={'r',function()
+local B=d.join
+while B do
+if(tonumber(i)or 0)>=B.bound - 1 then
+F.an(B)
 end
-join.from=math.max(join.from,tonumber(place)or 0)
-local messages,bound=F.unjoined(group,ask())
-for _,message in ipairs(messages)do
-looked=looked+1
-read=read+#message.record
-place=string.format('%.0f',message.seq)
-if isLive(message)then
-show('r',message,0)
+B.from=math.max(B.from,tonumber(i)or 0)
+local x,as=F.au(a,bL())
+for _,b in ipairs(x)do
+K=K+1
+ax=ax+#b.record
+i=string.format('%.0f',b.seq)
+if cs(b)then
+bk('r',b,0)
 end
-if isFull()then
+if cr()then
 return true
 end
 end
-if bound>=join.bound and not join.lanes then
+if as>=B.bound and not B.lanes then
 return false
 end
-place=string.format('%.0f',bound - 1)
+i=string.format('%.0f',as - 1)
 end
 end}
-sections[4]={'ldbr',function()
-if not laneBound then
+bj[4]={'ldbr',function()
+if not dK then
 return false
 end
-place=string.format('%.0f',math.max(laneBound - 1,tonumber(place)or 0))
-return walk(F.keyOf(group,'held'),showUnlessParked)
+i=string.format('%.0f',math.max(dK - 1,tonumber(i)or 0))
+return cT(F.a(a,'held'),eZ)
 end}
-sections[5]={'r',function()
-local from=math.max(row.cursor,tonumber(place~='' and place or 0)+1)
-while from<queue.tail do
-local entry=F.segmentsFrom(from,1)[1]
-if not entry then
+bj[5]={'r',function()
+local o=math.max(d.cursor,tonumber(i~='' and i or 0)+1)
+while o<e.tail do
+local at=F.bi(o,1)[1]
+if not at then
 return false
 end
-local segment=F.toSegment(entry)
-local amendments,gone=F.amendmentsOf(segment.first,segment.last),F.goneIn(segment.first,segment.last)
-looked=looked+8
-read=read+#segment.blob
-for seq=math.max(from,segment.first),segment.last do
-place=string.format('%.0f',seq)
-if gone and gone[seq] then
-looked=looked+0.25
+local l=F.as(at)
+local ay,au=F.ae(l.first,l.last),F.ah(l.first,l.last)
+K=K+8
+ax=ax+#l.blob
+for c=math.max(o,l.first),l.last do
+i=string.format('%.0f',c)
+if au and au[c] then
+K=K+0.25
 else
-looked=looked+1
-local message=amendments and amendments[seq] or F.messageAt(segment,seq - segment.first+1)
-if isLive(message)then
-show('r',message,0)
+K=K+1
+local b=ay and ay[c] or F.U(l,c - l.first+1)
+if cs(b)then
+bk('r',b,0)
 end
 end
-if isFull()then
+if cr()then
 return true
 end
 end
-from=segment.last+1
+o=l.last+1
 end
 return false
 end}
-local function isBefore(number,at)
-return row.since and at<=row.since.at and number<row.since.number
+local function cB(s,m)
+return d.since and m<=d.since.at and s<d.since.number
 end
-sections[6]={'dr',function()
-local at,number=string.match(place,'^(.*)/(.*)$')
-local index=0
-if at then
-local rank=call('ZRANK',base .. 'timers',number)
-index=rank and rank+1 or call('ZCOUNT',base .. 'timers','-inf',at)
+bj[6]={'dr',function()
+local m,s=string.match(i,'^(.*)/(.*)$')
+local cA=0
+if m then
+local eQ=g('ZRANK',n .. 'timers',s)
+cA=eQ and eQ+1 or g('ZCOUNT',n .. 'timers','-inf',m)
 end
 while true do
-local rows=call('ZRANGE',base .. 'timers',index,index+256 - 1,'WITHSCORES')
-for i=1,#rows,2 do
-local due=tonumber(rows[i+1])
-place=rows[i+1] .. '/' .. rows[i]
-looked=looked+1
-if not isBefore(tonumber(rows[i]),due)then
-local message=F.delayedMessage(rows[i])
-if isLive(message)then
-read=read+#message.record
-show('d',message,0,due)
+local G=g('ZRANGE',n .. 'timers',cA,cA+256 - 1,'WITHSCORES')
+for f=1,#G,2 do
+local Q=tonumber(G[f+1])
+i=G[f+1] .. '/' .. G[f]
+K=K+1
+if not cB(tonumber(G[f]),Q)then
+local b=F.A(G[f])
+if cs(b)then
+ax=ax+#b.record
+bk('d',b,0,Q)
 end
 end
-if isFull()then
+if cr()then
 return true
 end
 end
-if #rows<2*256 then
+if #G<2*256 then
 return false
 end
-index=index+256
+cA=cA+256
 end
 end}
-sections[7]={'x',function()
-return walk(F.keyOf(group,'dead'),function(member)
-local letter=cmsgpack.unpack(member)
-showDead(letter)
-return letter.message.seq
+bj[7]={'x',function()
+return cT(F.a(a,'dead'),function(t)
+local O=cmsgpack.unpack(t)
+eX(O)
+return O.message.seq
 end)
 end}
-local function showDone(outcome)
-if outcome.ends<=now or outcome.status=='dead' and F.letterAt(group,outcome.seq)then
+local function eY(C)
+if C.ends<=v or C.status=='dead' and F.w(a,C.seq)then
 return
 end
-local message={id=outcome.id,key=outcome.key,lane=outcome.lane,at=outcome.at,max=outcome.max,record=''}
-show('o',message,outcome.attempt,nil,outcome.error,F.detailsOf(outcome))
+local b={id=C.id,key=C.key,lane=C.lane,at=C.at,max=C.max,record=''}
+bk('o',b,C.attempt,nil,C.error,F.bR(C))
 end
-sections[8]={'p',function()
-return walk(F.keyOf(group,'parked'),function(member)
-local seq=tonumber(member)
-local message,side=F.heldAt(group,seq)
-read=read+#message.record
-showHeld(message,side)
-return seq
+bj[8]={'p',function()
+return cT(F.a(a,'parked'),function(t)
+local c=tonumber(t)
+local b,j=F.ai(a,c)
+ax=ax+#b.record
+dm(b,j)
+return c
 end)
 end}
-sections[9]={'o',function()
-return walk(F.keyOf(group,'results'),function(member)
-local outcome=cmsgpack.unpack(member)
-showDone(outcome)
-return outcome.seq
+bj[9]={'o',function()
+return cT(F.a(a,'results'),function(t)
+local C=cmsgpack.unpack(t)
+eY(C)
+return C.seq
 end)
 end}
-local function showStanding(id)
-local found=F.find(id)
-if not found then
+local function fM(w)
+local y=F.B(w)
+if not y then
 return
 end
-if found.number then
-local message=F.delayedMessage(found.number)
-local at=tonumber(call('ZSCORE',base .. 'timers',F.seqText(found.number)))
-if at and isLive(message)and not isBefore(found.number,at)then
-show('d',message,0,at)
+if y.number then
+local b=F.A(y.number)
+local m=tonumber(g('ZSCORE',n .. 'timers',F.b(y.number)))
+if m and cs(b)and not cB(y.number,m)then
+bk('d',b,0,m)
 end
 return
 end
-local spot=F.locate(group,found.seq)
-if not spot then
+local bJ=F.s(a,y.seq)
+if not bJ then
 return
 end
-local message=F.messageIn(group,spot,found.seq)
-if not message then
-F.corrupt('a message')
+local b=F.aY(a,bJ,y.seq)
+if not b then
+F.d('a message')
 end
-read=read+#message.record
-if spot.kind=='lined' then
-showHeld(message)
-elseif spot.kind=='leased' then
-showLeased(message,spot.lease.attempt,spot.lease.ends,spot.lease.number)
-elseif spot.kind=='ahead' or spot.kind=='unjoined' then
-if isLive(message)then
-show('r',message,0)
+ax=ax+#b.record
+if bJ.kind=='lined' then
+dm(b)
+elseif bJ.kind=='leased' then
+dV(b,bJ.lease.attempt,bJ.lease.ends,bJ.lease.number)
+elseif bJ.kind=='ahead' or bJ.kind=='unjoined' then
+if cs(b)then
+bk('r',b,0)
 end
 else
-showHeld(message,spot.side)
+dm(b,bJ.side)
 end
 end
-local function showLetter(id)
-local prefix=F.chainOf(id)
-local member=call('ZREVRANGEBYLEX',F.keyOf(group,'letters'),'[' .. prefix .. '\\255','[' .. prefix,'LIMIT',0,1)[1]
-local seq=member and tonumber(string.sub(member,#prefix+1))
-seq=seq or F.seqOf(id)
-local letter=seq and F.letterAt(group,seq)
-if letter and letter.message.id==id then
-read=read+#letter.message.record
-showDead(letter)
+local function fL(w)
+local aj=F.i(w)
+local t=g('ZREVRANGEBYLEX',F.a(a,'letters'),'[' .. aj .. '\\255','[' .. aj,'LIMIT',0,1)[1]
+local c=t and tonumber(string.sub(t,#aj+1))
+c=c or F.bk(w)
+local O=c and F.w(a,c)
+if O and O.message.id==w then
+ax=ax+#O.message.record
+eX(O)
 end
 end
-local function showIds()
-local first=place=='' and 0 or tonumber(place)
-for step=first,3*idCount - 1 do
-local id=ARGV[10+math.floor(step/3)]
-place=string.format('%.0f',step+1)
-if step % 3==2 then
-showStanding(id)
-elseif step % 3==1 then
-local outcome=wants('o')and row.kept and F.outcomeOf(group,id)
-if outcome then
-showDone(outcome)
+local function fK()
+local A=i=='' and 0 or tonumber(i)
+for cl=A,3*ez - 1 do
+local w=ARGV[10+math.floor(cl/3)]
+i=string.format('%.0f',cl+1)
+if cl % 3==2 then
+fM(w)
+elseif cl % 3==1 then
+local C=dr('o')and d.kept and F.cC(a,w)
+if C then
+eY(C)
 end
-elseif wants('x')and row.dead>0 then
-showLetter(id)
+elseif dr('x')and d.dead>0 then
+fL(w)
 end
-if isFull()then
+if cr()then
 return true
 end
 end
 return false
 end
-if idCount>=0 then
-if showIds()then
-reply[2],reply[3]='1',place
+if ez>=0 then
+if fK()then
+W[2],W[3]='1',i
 end
-return reply
+return W
 end
-while sections[section] do
-local letters,walkThrough=sections[section][1],sections[section][2]
-if wants(letters)and walkThrough()then
-reply[2],reply[3]=tostring(section),place
-return reply
+while bj[cv] do
+local dL,fR=bj[cv][1],bj[cv][2]
+if dr(dL)and fR()then
+W[2],W[3]=tostring(cv),i
+return W
 end
-section=section+1
-place=''
+cv=cv+1
+i=''
 end
-return reply
+return W
 `,
   },
   purge: {
-    sha: 'c56b12ff215872dad485f1a45431ebb7792fb483',
+    sha: 'f4029d41e4ece3bc8234b56ea29e046186b9fba6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
 loadRest = function()
 ` + lanes + `end
-if not F.readAll()then
-return F.endUnread(3)
+if not F.cM()then
+return F.ce(3)
 end
-local count=0
-local old=groups
-queue.joining=0
-for _,group in pairs(old)do
-local row=F.newRow(ARGV[2] .. count,queue.tail,queue.bytes)
-count=count+1
-for _,kept in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
-row[kept]=group.row[kept]
+local p=0
+local ai=av
+e.joining=0
+for _,a in pairs(ai)do
+local d=F.am(ARGV[2] .. p,e.tail,e.bytes)
+p=p+1
+for _,bO in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
+d[bO]=a.row[bO]
 end
-local lanes=group.row.lanes
-if lanes then
-row.lanes={flows=0,ahead=0,again=0,lost=0,at=lanes.at,left=lanes.left}
+local Z=a.row.lanes
+if Z then
+d.lanes={flows=0,ahead=0,again=0,lost=0,at=Z.at,left=Z.left}
 end
-group.row.join=nil
-F.unlinkGroup(group)
-group.row=row
-group.changed=true
+a.row.join=nil
+F.bu(a)
+a.row=d
+a.changed=true
 end
-F.endMessages()
-if queue.scan then
-F.cleanIds(500)
+F.cc()
+if e.scan then
+F.aC(500)
 end
-F.finish(true)
-return queue.scan and 1 or 0
+F.l(true)
+return e.scan and 1 or 0
 `,
   },
   release: {
-    sha: '5dfc29f4a7b9617e96d91f0f869c79c32067455d',
+    sha: '6eab03826c1907e66fbc786e373708d413b11c54',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + lanes + holds + moves + `F.open()
-local place=F.placeOf(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
-local hold=F.holdAt(place)
-if not hold then
+` + rows + log + leases + places + lanes + holds + moves + `F.j()
+local i=F.f(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
+local H=F.o(i)
+if not H then
 return 0
 end
-local standing=F.standingOf(place,hold)
-if not standing or ARGV[4]~='1' then
-F.endHold(place)
-elseif standing=='held' then
-F.startProbing(place,hold)
+local bK=F.O(i,H)
+if not bK or ARGV[4]~='1' then
+F.aJ(i)
+elseif bK=='held' then
+F.bn(i,H)
 end
-F.finish(true)
-return standing and 1 or 0
+F.l(true)
+return bK and 1 or 0
 `,
   },
   results: {
-    sha: 'b6a871e0eda4b5db769333e08a41cfcde4e2b64b',
+    sha: 'db8c1244b617fc98ef44fa3b2dc4c1b06ee9746a',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
 loadRest = function()
 ` + lanes + `end
-local group=F.open(ARGV[2])
-local reply,bytes={},0
-local function running(id)
-local found=group.row.running and F.find(id)
-local place=found and found.seq and F.locate(group,found.seq)
-local number,ends
-if place and place.kind=='leased' then
-number,ends=place.lease.number,place.lease.ends
-elseif place and place.kind=='held' then
-number,ends=place.side.lease,place.side.at
+local a=F.j(ARGV[2])
+local W,aa={},0
+local function fI(w)
+local y=a.row.running and F.B(w)
+local i=y and y.seq and F.s(a,y.seq)
+local s,P
+if i and i.kind=='leased' then
+s,P=i.lease.number,i.lease.ends
+elseif i and i.kind=='held' then
+s,P=i.side.lease,i.side.at
 end
-local progress=number and ends>now and F.progressOf(group,found.seq,number)
-return progress and{'running',progress[1],progress[2]}
+local bt=s and P>v and F.cH(a,y.seq,s)
+return bt and{'running',bt[1],bt[2]}
 end
-for i=3,#ARGV do
-local outcome=group and group.row.kept and F.outcomeOf(group,ARGV[i])
-local details=outcome and F.detailsOf(outcome)or group and running(ARGV[i])or ''
-reply[i - 2]=details
-for j=3,#details do
-bytes=bytes+#details[j]
+for f=3,#ARGV do
+local C=a and a.row.kept and F.cC(a,ARGV[f])
+local cg=C and F.bR(C)or a and fI(ARGV[f])or ''
+W[f - 2]=cg
+for fv=3,#cg do
+aa=aa+#cg[fv]
 end
-if bytes>=8388608 then
+if aa>=8388608 then
 break
 end
 end
-return reply
+return W
 `,
   },
   resume: {
-    sha: '4c3ce6913122240a063d8c247a3f0d1d05e786b8',
+    sha: 'cdc96754d84c10940e102269b3e720f041a4ee45',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
 loadRest = function()
 ` + lanes + holds + `end
-local only,blob,max,expiresIn=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
-F.open()
-local function edit(group,message)
-if queue.joining>0 then
-F.handOver(group,message)
+local eM,ao,dO,eu=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+F.j()
+local function fn(a,b)
+if e.joining>0 then
+F.cj(a,b)
 end
-local seq,old=message.seq,message.record
-message.record,message.max,message.at=F.recordAt({blob=blob,count=1},1),max,clock
-if expiresIn then
-message.expires=now+expiresIn
-F.noteReap(group,message)
+local c,ai=b.seq,b.record
+b.record,b.max,b.at=F.be({blob=ao,count=1},1),dO,ap
+if eu then
+b.expires=v+eu
+F.y(a,b)
 end
-call('ZREMRANGEBYSCORE',F.keyOf(group,'held'),seq,seq)
-call('ZADD',F.keyOf(group,'held'),seq,cmsgpack.pack(message))
-group.row.outside=group.row.outside+#message.record - #old
+g('ZREMRANGEBYSCORE',F.a(a,'held'),c,c)
+g('ZADD',F.a(a,'held'),c,cmsgpack.pack(b))
+a.row.outside=a.row.outside+#b.record - #ai
 end
-local function resumeIn(group,id,found)
-local resumed=false
-for _,seq in ipairs(F.parkedOf(group,id,found))do
-local place=F.locate(group,seq)
-local message=place and place.kind=='parked' and F.heldMessage(group,seq)
-if message and not(message.expires and message.expires<=now)then
-if blob~='' then
-edit(group,message)
+local function fH(a,w,y)
+local eT=false
+for _,c in ipairs(F.ec(a,w,y))do
+local i=F.s(a,c)
+local b=i and i.kind=='parked' and F.q(a,c)
+if b and not(b.expires and b.expires<=v)then
+if ao~='' then
+fn(a,b)
 end
-F.unpark(group,message)
-resumed=true
-if blob~='' then
+F.cS(a,b)
+eT=true
+if ao~='' then
 break
 end
 end
 end
-return resumed
+return eT
 end
-local results={}
-for i=6,#ARGV do
-local found=F.find(ARGV[i])
-local digit='0'
-for name,group in pairs(F.allGroups())do
-if(only=='' or name==only)and resumeIn(group,ARGV[i],found and found.seq)then
-digit='1'
+local V={}
+for f=6,#ARGV do
+local y=F.B(ARGV[f])
+local er='0'
+for L,a in pairs(F.c())do
+if(eM=='' or L==eM)and fH(a,ARGV[f],y and y.seq)then
+er='1'
 end
 end
-results[#results+1]=digit
+V[#V+1]=er
 end
-F.finish(true)
-return table.concat(results)
+F.l(true)
+return table.concat(V)
 `,
   },
   retryNow: {
-    sha: 'c62eb66168f7289019bb715806e857e3d8709ebe',
+    sha: 'f2313f58de83e4dd80adc5f538fcf1ad4e43fefb',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
 loadRest = function()
 ` + lanes + holds + `end
-local group=F.open(ARGV[2])
-local results={}
-for i=3,#ARGV do
-local found=group and F.find(ARGV[i])
-local place=found and found.seq and F.locate(group,found.seq)
-local waits=place and place.kind=='waiting' and place.side.at>now
-if waits then
-F.endWait(group,found.seq,place.side)
-place.side.at=now
-F.wait(group,found.seq,place.side)
+local a=F.j(ARGV[2])
+local V={}
+for f=3,#ARGV do
+local y=a and F.B(ARGV[f])
+local i=y and y.seq and F.s(a,y.seq)
+local fi=i and i.kind=='waiting' and i.side.at>v
+if fi then
+F.aM(a,y.seq,i.side)
+i.side.at=v
+F.ab(a,y.seq,i.side)
 end
-results[#results+1]=waits and '1' or '0'
+V[#V+1]=fi and '1' or '0'
 end
-F.finish(true)
-return table.concat(results)
+F.l(true)
+return table.concat(V)
 `,
   },
   settle: {
-    sha: 'e7d45fcec6442df5be780b893da7a1ba0ca335a0',
+    sha: '8e61d24fe46c876cc8fd3d86805730e4f7b59871',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
-local group=F.open(ARGV[2])
-local settled=F.settleAll(group,3)
-if group and group.changed then
-F.unpin(group)
-if concluded then
-F.keepOutcomes()
+local a=F.j(ARGV[2])
+local aA=F.cN(a,3)
+if a and a.changed then
+F.cT(a)
+if bW then
+F.cu()
 end
-F.forgetIds()
-F.finish(settledWakes)
+F.ch()
+F.l(bI)
 end
-return settled
+return aA
 `,
   },
   stats: {
-    sha: '5385519968452bb867e3a90fbbf1428fc0df7112',
+    sha: '7b1e091441138d5be4271fde0c6027b7e334d13e',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
 loadRest = function()
 ` + lanes + holds + show + `end
-F.open()
-F.allGroups()
-local count=ARGV[2]=='' and F.startCount()or cmsgpack.unpack(ARGV[2])
-for name in pairs(count.groups)do
-if not groups[name] then
-count.groups[name]=nil
+F.j()
+F.c()
+local p=ARGV[2]=='' and F.cQ()or cmsgpack.unpack(ARGV[2])
+for L in pairs(p.groups)do
+if not av[L] then
+p.groups[L]=nil
 end
 end
-if not F.goOn(count,5000)then
-return cmsgpack.pack(count)
+if not F.ci(p,5000)then
+return cmsgpack.pack(p)
 end
-local function ageOf(message)
-return message and math.max(0,clock - message.at)
+local function cm(b)
+return b and math.max(0,ap - b.at)
 end
-local first=F.firstSegment()
-local oldest=first and ageOf(first)
-local function noteAge(age)
-if age and(not oldest or age>oldest)then
-oldest=age
-end
-end
-if F.isOverdue()then
-local number=call('ZRANGE',base .. 'timers',0,0)[1]
-noteAge(number and ageOf(F.delayedMessage(tonumber(number))))
-end
-local early=queue.early and call('ZRANGE',base .. 'early',0,0)[1]
-noteAge(early and ageOf(cmsgpack.unpack(early)))
-local reply={queue.holds and F.showHolds()or{},F.countMessages(count),F.bytesRetained(),-1,queue.sent}
-for name in pairs(count.groups)do
-local group=groups[name]
-local row=group.row
-local ready,leased,delayed,blocked,parked=F.countGroup(count,group)
-local faded=row.dead>0 and call('ZCOUNT',F.keyOf(group,'fade'),'-inf',now)or 0
-local floor=F.floorOf(group)
-local age=floor<queue.tail and ageOf(F.logMessage(floor))
-local held=call('ZRANGE',F.keyOf(group,'held'),0,0)[1]
-if held then
-age=math.max(age or 0,ageOf(cmsgpack.unpack(held)))
-end
-if row.lanes and row.lanes.flows>0 then
-local first=call('ZRANGEBYSCORE',F.keyOf(group,'held'),string.format('%.0f',281474976710656),'+inf','LIMIT',0,1)[1]
-age=first and math.max(age or 0,ageOf(cmsgpack.unpack(first)))or age
-end
-noteAge(age)
-for _,value in ipairs({name,ready,leased,delayed,blocked,parked,row.dead - faded,age or -1,row.acked,row.failed})do
-reply[#reply+1]=value
+local A=F.J()
+local dg=A and cm(A)
+local function dR(bn)
+if bn and(not dg or bn>dg)then
+dg=bn
 end
 end
-reply[4]=oldest or -1
-return reply
+if F.r()then
+local s=g('ZRANGE',n .. 'timers',0,0)[1]
+dR(s and cm(F.A(tonumber(s))))
+end
+local be=e.early and g('ZRANGE',n .. 'early',0,0)[1]
+dR(be and cm(cmsgpack.unpack(be)))
+local W={e.holds and F.el()or{},F.aE(p),F.bM(),-1,e.sent}
+for L in pairs(p.groups)do
+local a=av[L]
+local d=a.row
+local aY,aW,cf,aB,bC=F.bO(p,a)
+local fo=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',v)or 0
+local aw=F.aQ(a)
+local bn=aw<e.tail and cm(F.x(aw))
+local aP=g('ZRANGE',F.a(a,'held'),0,0)[1]
+if aP then
+bn=math.max(bn or 0,cm(cmsgpack.unpack(aP)))
+end
+if d.lanes and d.lanes.flows>0 then
+local A=g('ZRANGEBYSCORE',F.a(a,'held'),string.format('%.0f',281474976710656),'+inf','LIMIT',0,1)[1]
+bn=A and math.max(bn or 0,cm(cmsgpack.unpack(A)))or bn
+end
+dR(bn)
+for _,ag in ipairs({L,aY,aW,cf,aB,bC,d.dead - fo,bn or -1,d.acked,d.failed})do
+W[#W+1]=ag
+end
+end
+W[4]=dg or -1
+return W
 `,
   },
   tidy: {
-    sha: 'c12437afa3b59980cc6d918eed302af9d218b92f',
+    sha: 'dccab15092d228c2f119e4356aee43aadcc9fa4e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `
 loadRest = function()
 ` + lanes + `end
-F.open()
-F.tidy()
-F.finish()
-return(queue.scan or queue.untidy)and 1 or 0
+F.j()
+F.bq()
+F.l()
+return(e.scan or e.untidy)and 1 or 0
 `,
   },
 }

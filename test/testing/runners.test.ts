@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { buildAssets } from '../../demo/offline-notes/server/bundle.ts'
+import { type DemoServer, startServer } from '../../demo/offline-notes/server/server.ts'
+import { findProgram } from '../../scripts/programs.mjs'
 import { InstalledPackage } from '../runtimes/installed.ts'
 import { ROOT } from '../support/sources.ts'
 
-// The examples of docs/testing.md, each in its runner, with the package as it is installed. That of Jest, whose dependencies are more than all of
-// ours, is run by hand.
+// The examples of docs/testing.md, each in its runner, with the package as it is installed.
 
 const text = readFileSync(join(ROOT, 'docs/testing.md'), 'utf8')
 
@@ -17,44 +19,114 @@ function exampleFor(runner: string): string {
   return found[0]![1]!
 }
 
+const LINKED = ['vitest', 'vite', 'jest', '@playwright/test', 'happy-dom', 'jsdom']
+
 let installed: InstalledPackage
-beforeAll(() => {
+let notes: DemoServer
+beforeAll(async () => {
   installed = InstalledPackage.install()
-  for (const name of ['vitest', 'vite'])
-    symlinkSync(join(ROOT, 'node_modules', name), join(installed.folder, 'node_modules', name), 'junction')
+  const modules = join(installed.folder, 'node_modules')
+  mkdirSync(join(modules, '@playwright'))
+  for (const name of LINKED) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name), 'junction')
+  notes = await startServer(await buildAssets())
 })
-afterAll(() => installed.uninstall())
+afterAll(async () => {
+  installed.uninstall()
+  await notes?.close()
+})
+
+interface Runner {
+  /** The example's name on the page. @defaultValue that of the runner */
+  readonly example?: string
+  readonly file: string
+  readonly command: (folder: string) => readonly [string, ...string[]]
+  /** What stands beside the example. */
+  readonly files?: () => Readonly<Record<string, string>>
+  readonly passed: RegExp
+  /** What is expected first, and shall be missed if it is something else. */
+  readonly expects: string
+}
+
+const bin = (path: string): string => join(ROOT, 'node_modules', path)
+
+const vitest = (example: string, expects: string): Runner => ({
+  example,
+  file: 'example.test.ts',
+  command: (folder) => [process.execPath, bin('vitest/vitest.mjs'), 'run', '--root', folder],
+  passed: /1 passed/,
+  expects,
+})
+
+/** The line of the page that says how Jest is run. */
+const JEST = /"test": "NODE_OPTIONS=(\S+) jest"/.exec(text)![1]!
+
+const RUNNERS: Readonly<Record<string, Runner>> = {
+  vitest: vitest('vitest', 'no such host'),
+  'vitest in happy-dom': vitest('happy-dom', '1 waiting'),
+  'vitest in jsdom': vitest('happy-dom', '1 waiting'),
+  jest: {
+    file: 'example.test.js',
+    // The default configuration, of a package of CommonJS.
+    files: () => ({ 'package.json': '{}' }),
+    command: () => [process.execPath, JEST, bin('jest/bin/jest.js')],
+    passed: /1 passed/,
+    expects: '/^ada@/',
+  },
+  'node:test': {
+    file: 'example.test.mjs',
+    command: () => [process.execPath, '--test', '--test-reporter=spec', 'example.test.mjs'],
+    passed: /pass 1\n/,
+    expects: "ada' }",
+  },
+  'bun:test': {
+    file: 'example.test.mjs',
+    command: () => [bin('.bin/bun'), 'test', './example.test.mjs'],
+    passed: /1 pass\n/,
+    expects: "later')\n  await",
+  },
+  playwright: {
+    file: 'example.test.mjs',
+    files: () => ({
+      'playwright.config.mjs': `export default ${JSON.stringify({
+        testDir: '.',
+        use: {
+          baseURL: notes.origin,
+          launchOptions: { executablePath: findProgram('chromium'), args: ['--no-sandbox'] },
+        },
+      })}`,
+    }),
+    command: () => [process.execPath, bin('@playwright/test/cli.js'), 'test', '--reporter=list'],
+    passed: /1 passed/,
+    expects: '1 note waits',
+  },
+}
 
 /** Runs an example. Answers with all that its runner said; rejects if that failed. */
-async function run(runner: string, code: string): Promise<string> {
-  const folder = join(installed.folder, runner.replace(':', '-'))
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, `example.test.${runner === 'vitest' ? 'ts' : 'mjs'}`)
-  writeFileSync(file, code)
-  const commands: Record<string, readonly [string, ...string[]]> = {
-    vitest: [process.execPath, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--root', folder],
-    'node:test': [process.execPath, '--test', '--test-reporter=spec', file],
-    'bun:test': [join(ROOT, 'node_modules/.bin/bun'), 'test', file],
-  }
-  const [command, ...args] = commands[runner]!
+async function run(name: string, code: string): Promise<string> {
+  const { file, files, command } = RUNNERS[name]!
+  const folder = mkdtempSync(join(installed.folder, 'example-'))
+  for (const [path, content] of Object.entries({ ...files?.(), [file]: code }))
+    writeFileSync(join(folder, path), content)
+  const [program, ...args] = command(folder)
   // What tells a test that it runs in another one is none of its business.
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1' }
-  const { stdout, stderr } = await promisify(execFile)(command, args, { cwd: folder, env })
+  const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: folder, env })
   return stdout + stderr
 }
 
-test.each([
-  ['vitest', /1 passed/],
-  ['node:test', /pass 1\n/],
-  ['bun:test', /1 pass\n/],
-])('the example for %s passes, and fails where what it expects is not so', async (runner, passed) => {
-  const code = exampleFor(runner)
-  expect(await run(runner, code)).toMatch(passed)
-  const wrong = code.replace(/'(no such host|ada|later)'(?=[ )}]*(?:, 1)?\)\n)/, "'something else'")
-  expect(wrong).not.toBe(code)
-  const said = await run(runner, wrong).then(
-    () => 'it has passed',
-    ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => stdout + stderr,
-  )
-  expect(said).toContain('something else')
-})
+test.each(Object.keys(RUNNERS))(
+  'the example for %s passes, and fails where what it expects is not so',
+  async (name) => {
+    const { example = name, passed, expects } = RUNNERS[name]!
+    const found = exampleFor(example)
+    const code = name.endsWith('jsdom') ? found.replace('environment happy-dom', 'environment jsdom') : found
+    expect(await run(name, code)).toMatch(passed)
+    const wrong = code.replace(expects, expects.replace(/\w[\w ]*/, 'something else'))
+    expect(wrong).not.toBe(code)
+    const said = await run(name, wrong).then(
+      () => 'it has passed',
+      ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => stdout + stderr,
+    )
+    expect(said).toContain('something else')
+  },
+)

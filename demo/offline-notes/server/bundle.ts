@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
-import { nodeResolve } from '@rollup/plugin-node-resolve'
-import { rollup } from 'rollup'
+import { rolldown } from 'rolldown'
 
 /** A file as the server gives it out. */
 export interface Asset {
@@ -41,20 +39,14 @@ const script = (body: string): Asset => ({ type: 'text/javascript; charset=utf-8
 
 /** One script, so that the service worker needs no modules, which not every browser lets it have. */
 async function bundle(file: string, intro = ''): Promise<string> {
-  const build = await rollup({
+  await using build = await rolldown({
     input: join(root, file),
-    plugins: [
-      {
-        name: 'types',
-        load: async (id) => (id.endsWith('.ts') ? stripTypeScriptTypes(await readFile(id, 'utf8')) : null),
-      },
-      nodeResolve({ browser: true, extensions: ['.ts', '.js'] }),
-    ],
-    onwarn(warning) {
-      if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message)
+    platform: 'browser',
+    tsconfig: false,
+    onLog(_, log) {
+      throw new Error(log.message)
     },
   })
-  const { output } = await build.generate({ format: 'iife', intro, inlineDynamicImports: true })
-  await build.close()
+  const { output } = await build.generate({ format: 'iife', intro, codeSplitting: false })
   return output[0].code
 }

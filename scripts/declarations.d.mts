@@ -1,0 +1,1 @@
+export function declarations(entries: readonly string[]): Map<string, string>
