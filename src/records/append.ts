@@ -54,7 +54,7 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
   const waits = delayMs > 0 || book.isBehind
   if (waits) {
     const own = (message.more ??= noMore())
-    own.entry = { order: now + delayMs, tie: ++book.ties, message }
+    own.entry = { order: now + delayMs, tie: ++book.ties, message, among: undefined }
     own.id ??= delayedId(batch.id, book.ties)
     book.entries.add(own.entry)
   } else book.enter(message)

@@ -1,6 +1,8 @@
 import { uuid } from '../message-id.ts'
 import type { GroupStart } from '../storage.ts'
-import { Line, byOrder, byOrderAndTie } from './line.ts'
+import { type Standing, Line, byOrderAndTie } from './line.ts'
+import { Log } from './log.ts'
+import { Names } from './names.ts'
 import {
   type Entry,
   type Hold,
@@ -15,7 +17,7 @@ import {
 } from './records.ts'
 
 /** An id that is known for a while after its message was done. */
-interface Known {
+interface Known extends Standing {
   readonly order: number
   readonly tie: number
   readonly id: string
@@ -24,7 +26,7 @@ interface Known {
 /** Ids of messages that were all deleted, until what they have promised is noted. */
 interface Faded {
   readonly ids: Iterator<[string, Message]>
-  readonly known: ReadonlyMap<string, Message>
+  readonly known: Names<Message>
   readonly at: number
 }
 
@@ -52,7 +54,7 @@ export class Book {
   latest: number = -Infinity
   skew = 0
   /** Messages in the order of the queue. */
-  log: Line<{ order: number }, Message> = new Line(byOrder)
+  log: Log<Message> = new Log()
   /** Delayed messages. */
   entries: Line<{ order: number; tie: number }, Entry> = new Line(byOrderAndTie)
   /** Messages that expire. */
@@ -60,10 +62,10 @@ export class Book {
   /** Messages that have expired under a lease. */
   lapsed: Set<Message> = new Set()
   /** Messages by ids that do not tell their place. */
-  ids: Map<string, Message> = new Map()
+  ids: Names<Message> = new Names()
   /** Messages that are on their way although a later one has their id, and have promised that it is known. */
   promising: Set<Message> = new Set()
-  lanes: Map<string, Lane> = new Map()
+  lanes: Names<Lane> = new Names()
   lanesByName: Line<{ name: string }, Lane> = new Line(byName)
   bytes = 0
   /** Messages that stand in lanes. */
@@ -74,7 +76,7 @@ export class Book {
   sent = 0
   groups: Group[] = []
   /** Ids that are known for a while after their messages were done. */
-  remembered: Map<string, Known> = new Map()
+  remembered: Names<Known> = new Names()
   forgets: Line<{ order: number; tie: number }, Known> = new Line(byOrderAndTie)
   faded: Faded[] = []
   /** Holds of groups and of the queue. Those of lanes are with them. */
@@ -162,7 +164,7 @@ export class Book {
       if (leased + behind > 0 || (stops?.size ?? 0) > 0) return
       if (full <= this.now) continue
       // One look at a time.
-      if (!flow.isIdle) group.ends.add({ order: full, tie: ++this.ties, of: flow })
+      if (!flow.isIdle) group.ends.add({ order: full, tie: ++this.ties, of: flow, among: undefined })
       flow.isIdle = true
       return
     }
@@ -264,7 +266,7 @@ export class Book {
 
   /** Has a message expire at its time. */
   lapse(message: Message, order: number, place?: Place): void {
-    const lapse: Lapse = { order, tie: ++this.ties, message, place }
+    const lapse: Lapse = { order, tie: ++this.ties, message, place, among: undefined }
     if (place === undefined) message.more!.lapse = lapse
     else place.more!.lapse = lapse
     this.lapses.add(lapse)
@@ -276,7 +278,7 @@ export class Book {
     const digits = Number.parseInt(id.slice(28), 16)
     if (!(digits < IDS)) return undefined
     const back = (this.tail - digits) % IDS
-    const found = this.log.get({ order: this.tail - (back < 0 ? back + IDS : back) })
+    const found = this.log.get(this.tail - (back < 0 ? back + IDS : back))
     return found !== undefined && idOf(found) === id ? found : undefined
   }
 
@@ -301,7 +303,7 @@ export class Book {
       if (before.order >= until) return
       this.forgets.remove(before)
     }
-    const known: Known = { order: until, tie: ++this.ties, id }
+    const known: Known = { order: until, tie: ++this.ties, id, among: undefined }
     this.remembered.set(id, known)
     this.forgets.add(known)
   }
@@ -319,12 +321,12 @@ export class Book {
     if (this.ids.size > 0) this.faded.push({ ids: this.ids.entries(), known: this.ids, at: this.now })
     for (const { more } of this.promising) this.remember(more!.id!, this.now + more!.dedupeMs)
     this.promising.clear()
-    this.log = new Line(byOrder)
+    this.log = new Log()
     this.entries = new Line(byOrderAndTie)
     this.lapses = new Line(byOrderAndTie)
     this.lapsed = new Set()
-    this.ids = new Map()
-    this.lanes = new Map()
+    this.ids = new Names()
+    this.lanes = new Names()
     this.lanesByName = new Line(byName)
     this.bytes = this.#linked = 0
     for (const group of this.groups) group.clear(newToken())

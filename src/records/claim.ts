@@ -9,6 +9,7 @@ import {
 } from '../storage.ts'
 import { type Book, hasReady, idOf, placeIn } from './book.ts'
 import { holdsOfGroup, holdsOfLane, isProbe, letsGo } from './holds.ts'
+import { Names } from './names.ts'
 import { die, expiresOf, move, stops, unlink } from './places.ts'
 import { type Flow, type Group, type Places, Place } from './records.ts'
 import { receiptOf, settle } from './settle.ts'
@@ -116,7 +117,7 @@ class Taking {
     const place = (message.place = new Place(flow, message))
     const { key } = message
     if (key !== undefined && expiresOf(place) > this.#book.now) {
-      const keys = (flow.keys ??= new Map<string, Places | undefined>())
+      const keys = (flow.keys ??= new Names<Places | undefined>())
       if (keys.has(key)) {
         move(this.#book, place, 'blocked')
         return false

@@ -42,6 +42,7 @@ export function hold(book: Book, { group, lane, forMs, reason, probe = false }: 
     tie: ++book.ties,
     probe,
     probing: undefined,
+    among: undefined,
   }
   holds.set(group, held)
   if (order < Infinity) book.holdEnds.add(held)

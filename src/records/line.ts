@@ -7,6 +7,17 @@ export interface Ordered {
   readonly tie: number
 }
 
+/** Those that stand together in a line, in their order. */
+export interface Stretch {
+  readonly of: object
+  readonly items: readonly unknown[]
+}
+
+/** What stands in one line at a time: it knows where, so that nobody looks for it when it goes. */
+export interface Standing {
+  among: Stretch | undefined
+}
+
 /** By order alone, where no two have the same. */
 export function byOrder(a: { readonly order: number }, b: { readonly order: number }): number {
   return a.order - b.order
@@ -17,15 +28,19 @@ export function byOrderAndTie(a: Ordered, b: Ordered): number {
   return a.order - b.order || a.tie - b.tie
 }
 
+interface StretchOf<T> extends Stretch {
+  readonly items: T[]
+}
+
 /**
- * Things in their order: by time, by their place in the queue, by name. To come at the end and to go from the front costs
- * nearly nothing; anywhere else it costs a search and a small move, however long the line is.
+ * Things in their order: by time, by their place in the queue, by name. To come at the end and to go cost nearly nothing,
+ * however long the line is; to come anywhere else, or to be found, costs a search.
  */
-export class Line<P, T extends P = P> {
+export class Line<P, T extends P & Standing = P & Standing> {
   readonly #compare: (a: P, b: P) => number
   /** One at least; none but the only one is empty. */
-  readonly #chunks: T[][] = [[]]
-  /** How many have left the front of the first chunk. */
+  readonly #stretches: StretchOf<T>[] = [{ of: this, items: [] }]
+  /** How many have left the front of the first stretch. */
   #head = 0
   size = 0
 
@@ -34,44 +49,49 @@ export class Line<P, T extends P = P> {
   }
 
   get first(): T | undefined {
-    return this.#chunks[0]![this.#head]
+    return this.#stretches[0]!.items[this.#head]
   }
 
   add(item: T): void {
-    const chunks = this.#chunks
-    const last = chunks[chunks.length - 1]!
-    if (this.size++ === 0) last.push(item)
-    else if (this.#compare(last[last.length - 1]!, item) < 0) {
-      if (last.length < MOST) last.push(item)
-      else chunks.push([item])
+    const stretches = this.#stretches
+    let stretch = stretches[stretches.length - 1]!
+    const last = stretch.items.at(-1)
+    if (this.size++ === 0 || this.#compare(last!, item) < 0) {
+      if (stretch.items.length >= MOST) stretches.push((stretch = { of: this, items: [] }))
+      stretch.items.push(item)
+      item.among = stretch
     } else {
-      const at = this.#chunkOf(item)
-      const chunk = chunks[at]!
-      chunk.splice(this.#slotOf(at, item), 0, item)
-      if (chunk.length > 2 * MOST) chunks.splice(at + 1, 0, chunk.splice(MOST))
+      const at = this.#stretchOf(item)
+      stretch = stretches[at]!
+      stretch.items.splice(this.#slotOf(at, item), 0, item)
+      item.among = stretch
+      if (stretch.items.length > 2 * MOST) {
+        const behind: StretchOf<T> = { of: this, items: stretch.items.splice(MOST) }
+        for (const moved of behind.items) moved.among = behind
+        stretches.splice(at + 1, 0, behind)
+      }
     }
   }
 
   /** Takes one out. Answers whether it stood in the line. */
   remove(item: T): boolean {
-    const chunks = this.#chunks
-    const first = chunks[0]!
-    if (this.size > 0 && first[this.#head] === item) {
+    const { among } = item
+    if (among?.of !== this) return false
+    const stretches = this.#stretches
+    const items = among.items as T[]
+    if (items[this.#head] === item && items === stretches[0]!.items) {
       // What has left is not kept alive.
-      first[this.#head++] = undefined as unknown as T
-      if (this.#head === first.length || this.#head === MOST >> 1) {
-        first.splice(0, this.#head)
+      items[this.#head++] = undefined as unknown as T
+      if (this.#head === items.length || this.#head === MOST >> 1) {
+        items.splice(0, this.#head)
         this.#head = 0
       }
-      if (first.length === 0 && chunks.length > 1) chunks.shift()
+      if (items.length === 0 && stretches.length > 1) stretches.shift()
     } else {
-      const at = this.#chunkOf(item)
-      const chunk = chunks[at]
-      const slot = chunk === undefined ? 0 : this.#slotOf(at, item)
-      if (chunk?.[slot] !== item) return false
-      chunk.splice(slot, 1)
-      if (chunk.length === 0) chunks.splice(at, 1)
+      if (items.length === 1) stretches.splice(this.#stretchOf(item), 1)
+      items.splice(items.indexOf(item), 1)
     }
+    item.among = undefined
     this.size--
     return true
   }
@@ -80,8 +100,8 @@ export class Line<P, T extends P = P> {
   get(place: P): T | undefined {
     const { first } = this
     if (first === undefined || this.#compare(first, place) === 0) return first
-    const at = this.#chunkOf(place)
-    const found = this.#chunks[at]?.[this.#slotOf(at, place)]
+    const at = this.#stretchOf(place)
+    const found = this.#stretches[at]?.items[this.#slotOf(at, place)]
     return found !== undefined && this.#compare(found, place) === 0 ? found : undefined
   }
 
@@ -93,12 +113,12 @@ export class Line<P, T extends P = P> {
 
   /** All that stand behind a place. Nobody may come or go meanwhile. */
   *walk(place?: P): Generator<T, void> {
-    let at = place === undefined ? 0 : this.#chunkOf(place)
+    let at = place === undefined ? 0 : this.#stretchOf(place)
     let slot = place === undefined ? this.#head : this.#slotOf(at, place)
-    for (; at < this.#chunks.length; at++, slot = 0) {
-      const chunk = this.#chunks[at]!
-      for (; slot < chunk.length; slot++) {
-        const item = chunk[slot]!
+    for (; at < this.#stretches.length; at++, slot = 0) {
+      const { items } = this.#stretches[at]!
+      for (; slot < items.length; slot++) {
+        const item = items[slot]!
         if (place === undefined || this.#compare(item, place) > 0) yield item
       }
     }
@@ -106,33 +126,33 @@ export class Line<P, T extends P = P> {
 
   /** How many stand before a place. */
   countBefore(place: P): number {
-    const at = this.#chunkOf(place)
+    const at = this.#stretchOf(place)
     let count = this.#slotOf(at, place) - this.#head
-    for (let i = 0; i < at; i++) count += this.#chunks[i]!.length
+    for (let i = 0; i < at; i++) count += this.#stretches[i]!.items.length
     return count
   }
 
-  /** The chunk that has the first that does not stand before a place. */
-  #chunkOf(place: P): number {
-    const chunks = this.#chunks
+  /** The stretch that has the first that does not stand before a place. */
+  #stretchOf(place: P): number {
+    const stretches = this.#stretches
     let low = 0
-    let high = this.size === 0 ? 0 : chunks.length
+    let high = this.size === 0 ? 0 : stretches.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const chunk = chunks[middle]!
-      if (this.#compare(chunk[chunk.length - 1]!, place) < 0) low = middle + 1
+      const { items } = stretches[middle]!
+      if (this.#compare(items[items.length - 1]!, place) < 0) low = middle + 1
       else high = middle
     }
     return low
   }
 
   #slotOf(at: number, place: P): number {
-    const chunk = this.#chunks[at]
+    const items = this.#stretches[at]?.items
     let low = at === 0 ? this.#head : 0
-    let high = chunk?.length ?? low
+    let high = items?.length ?? low
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.#compare(chunk![middle]!, place) < 0) low = middle + 1
+      if (this.#compare(items![middle]!, place) < 0) low = middle + 1
       else high = middle
     }
     return low

@@ -71,7 +71,7 @@ function* walk(
   states: readonly MessageState[],
   [phase = 0, order = 0, tie = 0]: readonly number[],
 ): Generator<Listable, void> {
-  if (phase <= 0 && hasAny(group, states)) yield* book.log.walk({ order })
+  if (phase <= 0 && hasAny(group, states)) yield* book.log.walk(order)
   if (phase <= 1 && states.some((state) => state === 'delayed' || state === 'ready'))
     for (const { message } of book.entries.walk(phase === 1 ? { order, tie } : undefined)) yield message
   if (group === undefined) return

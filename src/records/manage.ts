@@ -3,7 +3,6 @@ import { dropEverywhere } from './append.ts'
 import { type Book, placeIn } from './book.ts'
 import { forgetHolds } from './holds.ts'
 import { expiresOf, goOn, moreOf, move } from './places.ts'
-import type { Line } from './line.ts'
 import type { Message, Place } from './records.ts'
 
 /** Drops messages in every group. Answers, for each, whether it was there. */
@@ -71,17 +70,16 @@ export function deleteGroup(book: Book, name: string): void {
   book.changed = true
 }
 
-/** Ends what nobody has to do any more, behind a place of a line. Answers with where to go on. */
-export function sweep<P, T extends P>(
+/** Ends what nobody has to do any more, of so many. Answers with the last one if there may be more. */
+export function sweep<T>(
   book: Book,
-  line: Line<P, T>,
+  items: Iterable<T>,
   messageOf: (item: T) => Message,
-  from: P | undefined,
   most: number,
-): P | undefined {
+): T | undefined {
   const over: Message[] = []
-  let last: P | undefined
-  for (const item of line.walk(from)) {
+  let last: T | undefined
+  for (const item of items) {
     if (most-- === 0) break
     last = item
     const message = messageOf(item)

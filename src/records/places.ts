@@ -2,6 +2,7 @@ import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from 
 import { type Book, idOf, isAhead, isLinked, isOpen, sizeOf } from './book.ts'
 import { Line, byOrder } from './line.ts'
 import { freeProbed } from './holds.ts'
+import { Names } from './names.ts'
 import {
   type Flow,
   type Kept,
@@ -68,14 +69,14 @@ function leave(book: Book, place: Place): void {
 }
 
 /** Several may have one id: a later message of it may be there while an earlier one is on its way. */
-function note(byId: Map<string, Place[]>, place: Place): void {
+function note(byId: Names<Place[]>, place: Place): void {
   const id = idOf(place.message)
   const places = byId.get(id)
   if (places === undefined) byId.set(id, [place])
   else places.push(place)
 }
 
-function forget(byId: Map<string, Place[]>, place: Place): void {
+function forget(byId: Names<Place[]>, place: Place): void {
   const id = idOf(place.message)
   const places = byId.get(id)!
   if (places.length === 1) byId.delete(id)
@@ -207,7 +208,7 @@ export function die(
   const { group } = flow
   const key = keyOf(place)
   if (state === 'leased' || lost) group.failed++
-  if (key !== undefined && parksNext === true) (flow.stops ??= new Map()).set(key, place)
+  if (key !== undefined && parksNext === true) (flow.stops ??= new Names()).set(key, place)
   letGo(book, place)
   place.leases++
   place.receipt = undefined
@@ -218,7 +219,7 @@ export function die(
   move(book, place, 'dead')
   note(group.letters, place)
   if (deadForMs !== undefined) {
-    more.end = { order: book.now + deadForMs, tie: ++book.ties, of: place }
+    more.end = { order: book.now + deadForMs, tie: ++book.ties, of: place, among: undefined }
     group.ends.add(more.end)
   }
   keep(book, place, { status: 'dead', reason, ...(error !== undefined && { error }), at: book.clock })
@@ -253,7 +254,7 @@ export function redrive(book: Book, place: Place, due: number): void {
   // Its lane may have been gone meanwhile.
   message.lane = isLinked(message) ? message.lane : book.lane(message.lane.name)
   const flow = (place.flow = book.flowOf(group, message.lane))
-  if (book.log.get(message) === undefined) {
+  if (book.log.get(message.order) === undefined) {
     book.log.add(message)
     book.bytes += sizeOf(message)
     const id = message.more?.id
@@ -272,7 +273,7 @@ export function redrive(book: Book, place: Place, due: number): void {
   const { stopped } = more
   more.stopped = undefined
   if (key !== undefined) {
-    const keys = (flow.keys ??= new Map())
+    const keys = (flow.keys ??= new Names())
     if (stopped?.state === 'parked') {
       stopped.more!.parked = stopped.more!.behind = stopped.error = undefined
       move(book, stopped, 'blocked')
@@ -289,8 +290,17 @@ function keep(book: Book, { flow, message, attempt }: Place, outcome: Outcome): 
   const { group } = flow
   const id = idOf(message)
   forgetKept(group.keptById.get(id))
-  const kept: Kept = { order: message.order, group, message, id, attempt, outcome, end: undefined }
-  kept.end = { order: book.now + more.keepMs, tie: ++book.ties, of: kept }
+  const kept: Kept = {
+    order: message.order,
+    group,
+    message,
+    id,
+    attempt,
+    outcome,
+    end: undefined,
+    among: undefined,
+  }
+  kept.end = { order: book.now + more.keepMs, tie: ++book.ties, of: kept, among: undefined }
   group.ends.add(kept.end)
   group.kept.add(kept)
   group.keptById.set(id, kept)

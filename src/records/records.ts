@@ -1,5 +1,6 @@
 import type { Body, DeadReason, NewMessage, Outcome, Parked } from '../storage.ts'
-import { Line, byOrder, byOrderAndTie } from './line.ts'
+import { type Standing, type Stretch, Line, byOrder, byOrderAndTie } from './line.ts'
+import { Names } from './names.ts'
 
 /** What messages of one append have in common. */
 export interface Batch {
@@ -52,14 +53,14 @@ export interface More {
 }
 
 /** A delayed message: it takes its place in the queue at its time. */
-export interface Entry {
+export interface Entry extends Standing {
   readonly order: number
   readonly tie: number
   readonly message: Message
 }
 
 /** The end of a message's time, everywhere or in one place. */
-export interface Lapse {
+export interface Lapse extends Standing {
   readonly order: number
   readonly tie: number
   readonly message: Message
@@ -74,7 +75,8 @@ export type State = 'leased' | 'waiting' | 'ready' | 'blocked' | 'parked' | 'dea
  * waits for its time in {@link Group.timers}, what is ready in one of its flow, what is blocked behind its key, what is dead
  * among the dead.
  */
-export class Place {
+export class Place implements Standing {
+  among: Stretch | undefined = undefined
   flow: Flow
   readonly message: Message
   state: State = 'gone'
@@ -130,7 +132,7 @@ export interface Content {
 }
 
 /** Something that a group forgets at its time. */
-export interface End {
+export interface End extends Standing {
   readonly order: number
   readonly tie: number
   /** An outcome, a dead letter, or what is known of an empty lane. */
@@ -138,7 +140,7 @@ export interface End {
 }
 
 /** What a message ended with. */
-export interface Kept {
+export interface Kept extends Standing {
   readonly order: number
   readonly group: Group
   readonly message: Message
@@ -149,7 +151,8 @@ export interface Kept {
 }
 
 /** What a group has in a lane. */
-export class Flow {
+export class Flow implements Standing {
+  among: Stretch | undefined = undefined
   readonly group: Group
   readonly lane: Lane
   /** The first message that it has not passed. */
@@ -165,9 +168,9 @@ export class Flow {
   /** What has waited behind its key and is ready. */
   freed: Places | undefined = undefined
   /** Keys of which one is on its way, and those behind it. */
-  keys: Map<string, Places | undefined> | undefined = undefined
+  keys: Names<Places | undefined> | undefined = undefined
   /** Dead letters of keys that have the next one parked. */
-  stops: Map<string, Place> | undefined = undefined
+  stops: Names<Place> | undefined = undefined
   /** What it gave last was delivered before. */
   gaveAgain = false
   /** It is among those that may have something to give. */
@@ -199,7 +202,8 @@ export class Flow {
 }
 
 /** Messages of one lane, linked in their order. Those without a lane are one more. */
-export class Lane {
+export class Lane implements Standing {
+  among: Stretch | undefined = undefined
   readonly name: string
   first: Message | undefined = undefined
   last: Message | undefined = undefined
@@ -243,10 +247,10 @@ export class Group {
   ring: Line<{ name: string }, Flow> = new Line(byName)
   dead: Places = new Line(byOrder)
   /** Dead letters, and what is parked, by id. */
-  letters: Map<string, Place[]> = new Map()
-  parked: Map<string, Place[]> = new Map()
+  letters: Names<Place[]> = new Names()
+  parked: Names<Place[]> = new Names()
   kept: Line<{ order: number }, Kept> = new Line(byOrder)
-  keptById: Map<string, Kept> = new Map()
+  keptById: Names<Kept> = new Names()
   turn: Turn = { at: undefined, left: 0 }
   acked = 0
   failed = 0
@@ -280,16 +284,16 @@ export class Group {
     this.ends = new Line(byOrderAndTie)
     this.ring = new Line(byName)
     this.dead = new Line(byOrder)
-    this.letters = new Map()
-    this.parked = new Map()
+    this.letters = new Names()
+    this.parked = new Names()
     this.kept = new Line(byOrder)
-    this.keptById = new Map()
+    this.keptById = new Names()
     this.turn = { at: undefined, left: 0 }
     this.walked = undefined
   }
 }
 
-export interface Hold {
+export interface Hold extends Standing {
   readonly group: string | undefined
   readonly lane: string | undefined
   readonly reason: string | undefined

@@ -31,7 +31,7 @@ function find(book: Book, group: Group, receipt: string): Place | undefined {
   if (first instanceof Place && first.receipt === receipt && first.state === 'leased') return first
   if (!receipt.startsWith(token)) return undefined
   const order = Number.parseInt(receipt.slice(token.length), 10)
-  const message = book.log.get({ order })
+  const message = book.log.get(order)
   const place = (message && placeIn(group, message)) ?? dead.get({ order })
   if (place === undefined || receiptOf(place) !== receipt) return undefined
   const { state, lost } = place

@@ -20,7 +20,7 @@ export function openIn(book: Book, isJoined = false): number {
 export function findOldest(book: Book): boolean {
   let left = book.steps.looked
   for (const group of book.groups) {
-    for (const message of book.log.walk({ order: group.low })) {
+    for (const message of book.log.walk(group.low)) {
       if (book.needs(group, message)) break
       group.low = message.order
       if (--left === 0) return true
@@ -53,7 +53,7 @@ function statsOf(book: Book, group: Group): GroupStats {
     blocked,
     parked,
     dead,
-    oldestMs: ageOf(book, [book.log.after({ order: low }), firstDelayed(book, group)]),
+    oldestMs: ageOf(book, [book.log.after(low), firstDelayed(book, group)]),
     acked,
     failed,
   }

@@ -98,5 +98,5 @@ function expire(book: Book, lapse: Lapse): void {
     }
   }
   // Those who work on it have it to the end of their leases.
-  if (only === undefined && book.log.get(message) === message) book.lapsed.add(message)
+  if (only === undefined && book.log.get(message.order) === message) book.lapsed.add(message)
 }

@@ -22,6 +22,7 @@ import { claim } from './claim.ts'
 import { hold, release } from './holds.ts'
 import { lanes, list, results } from './look.ts'
 import { cancel, deleteGroup, resume, retryNow, sweep } from './manage.ts'
+import type { Entry, Message } from './records.ts'
 import { settle } from './settle.ts'
 import { findOldest, stats } from './stats.ts'
 import { passTime, readClock } from './time.ts'
@@ -108,10 +109,11 @@ export class View implements QueueStorage {
     await this.#run('deleteGroup', () => deleteGroup(book, group))
     await fade(book)
     const { atOnce } = book.steps
-    let message: { order: number } | undefined
-    while ((message = sweep(book, book.log, (one) => one, message, atOnce)) !== undefined) await turn()
-    let entry: { order: number; tie: number } | undefined
-    while ((entry = sweep(book, book.entries, (one) => one.message, entry, atOnce)) !== undefined)
+    let message: Message | undefined
+    while ((message = sweep(book, book.log.walk(message?.order), (one) => one, atOnce)) !== undefined)
+      await turn()
+    let entry: Entry | undefined
+    while ((entry = sweep(book, book.entries.walk(entry), (one) => one.message, atOnce)) !== undefined)
       await turn()
   }
 

@@ -88,9 +88,11 @@ export function firstEnd({ row }: Group): number {
 export function holdLeases(group: Group, bytes: number = group.row.markBytes): void {
   const { row, work } = group
   const { leases, pinnedMessages, pinnedBytes } = work.limits
-  // Half of them at once, so that not each claim does.
+  // Half of them at once, so that not each claim does. The short ones: a stretch of the log costs rows for all that it has.
   if (row.leases.length > leases)
-    while (row.leases.length > leases / 2 && work.left > 0) holdFirst(group, row.leases[0]!)
+    for (const lease of [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)))
+      for (let rest = lease.last - lease.first; rest >= 0 && row.leases.length > leases / 2; rest--)
+        if (work.left > 0) holdFirst(group, lease)
   if (row.cursor - row.mark < pinnedMessages && bytes - row.markBytes < pinnedBytes) return
   for (let i = 0; i < row.leases.length && work.left > 0;) {
     const lease = row.leases[i]!

@@ -1,11 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MemoryAdapter } from '../../src/records/memory.ts'
-import type { NewMessage, QueueStorage } from '../../src/storage.ts'
+import type { NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'
 import { howMany } from '../support/effort.ts'
 
 const MANY = howMany('MANY', { quick: 50_000, full: 1_000_000 })
 /** What nobody waits for takes no longer on a computer that has much to do besides. */
 const MOST_MS = 200
+const plain = Map.prototype.set
 const batchId = '019343f0-0000-7000-8000-000000000000'
 
 class Clock {
@@ -142,4 +143,39 @@ test('lanes that are empty leave nothing behind', async () => {
   }
   expect(await q.lanes({ group: 'g', limit: 10 })).toEqual({ lanes: [] })
   expect(await q.stats()).toMatchObject({ messages: 0, bytes: 0 })
+})
+
+test.each<[string, (i: number) => Partial<NewMessage>]>([
+  ['nothing', () => ({})],
+  ['an id', (i) => ({ id: `id-${i}`, dedupeMs: 1e9, keepMs: 1e9 })],
+  ['a key', (i) => ({ key: `key-${i}` })],
+  ['a lane', (i) => ({ lane: `lane-${i}` })],
+])('no map gets so large that to grow is a step of its own, with %s each', async (_, more) => {
+  const { q } = await open()
+  await claim(q, 0)
+  let largest = 0
+  const set = vi.spyOn(Map.prototype, 'set').mockImplementation(function (
+    this: Map<unknown, unknown>,
+    ...of
+  ) {
+    largest = Math.max(largest, this.size)
+    return plain.apply(this, of)
+  })
+  try {
+    await send(q, more)
+    const ends: readonly ((receipt: string) => Settlement)[] = [
+      (receipt) => ({ receipt, kind: 'ack' }),
+      (receipt) => ({ receipt, kind: 'dead', reason: 'rejected' }),
+      (receipt) => ({ receipt, kind: 'park', reason: 'later' }),
+    ]
+    for (let i = 0; ; i++) {
+      const receipts = await claim(q, 1000)
+      if (receipts.length === 0) break
+      await q.settle('g', receipts.map(ends[i % ends.length]!))
+    }
+  } finally {
+    set.mockRestore()
+  }
+  // Some thousands, and the pages of the log.
+  expect(largest).toBeLessThan(8200 + MANY / 30)
 })

@@ -1,23 +1,17 @@
 import { expect, test } from 'vitest'
-import { Line, byOrder, byOrderAndTie } from '../../src/records/line.ts'
+import { randomFrom } from './random.ts'
+import { type Standing, Line, byOrder, byOrderAndTie } from '../../src/records/line.ts'
 
-interface Item {
+interface Place {
   readonly order: number
   readonly tie: number
 }
 
-/** Numbers that are the same in each run. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
+type Item = Place & Standing
 
 test.each([1, 2, 3, 4])('a line is as a sorted array, whoever comes and goes: %i', (seed) => {
   const random = randomFrom(seed)
-  const line = new Line<Item>(byOrderAndTie)
+  const line = new Line<Place, Item>(byOrderAndTie)
   const answers: boolean[] = []
   let all: Item[] = []
   for (let i = 0; i < 12_000; i++) {
@@ -25,7 +19,7 @@ test.each([1, 2, 3, 4])('a line is as a sorted array, whoever comes and goes: %i
     const grows = Math.floor(i / 3000) % 2 === 0
     if (random(10) < (grows ? 8 : 2)) {
       const order = random(3) === 0 ? random(1000) : 1000 + i
-      const item = { order, tie: i }
+      const item: Item = { order, tie: i, among: undefined }
       line.add(item)
       all.push(item)
     } else if (all.length > 0) {
@@ -49,11 +43,11 @@ test.each([1, 2, 3, 4])('a line is as a sorted array, whoever comes and goes: %i
 })
 
 test('those that come at the end and go from the front leave nothing behind', () => {
-  const line = new Line<{ readonly order: number }>(byOrder)
-  const waiting: { readonly order: number }[] = []
+  const line = new Line<Pick<Place, 'order'>, Item>(byOrder)
+  const waiting: Item[] = []
   const answers: boolean[] = []
   for (let order = 1; order <= 10_000; order++) {
-    const item = { order }
+    const item: Item = { order, tie: 0, among: undefined }
     line.add(item)
     waiting.push(item)
     if (waiting.length > 700) answers.push(line.remove(waiting.shift()!))
@@ -62,4 +56,34 @@ test('those that come at the end and go from the front leave nothing behind', ()
   expect(answers).toHaveLength(10_000)
   expect(answers).not.toContain(false)
   expect([line.size, line.first, [...line.walk()]]).toEqual([0, undefined, []])
+})
+
+test('who goes is not looked for, however many stand in the line', () => {
+  let compared = 0
+  const line = new Line<Place, Item>((a, b) => {
+    compared++
+    return byOrderAndTie(a, b)
+  })
+  const items = Array.from({ length: 100_000 }, (_, tie): Item => ({ order: 1, tie, among: undefined }))
+  for (const item of items) line.add(item)
+  expect(compared).toBe(items.length - 1)
+  const random = randomFrom(7)
+  const going = items.filter(() => random(2) === 0)
+  compared = 0
+  // In an order of their own, and never the last of a stretch.
+  for (const item of going.toSorted((a, b) => (a.tie % 97) - (b.tie % 97))) line.remove(item)
+  expect(compared).toBe(0)
+  const gone = new Set(going)
+  expect([...line.walk()].map(({ tie }) => tie)).toEqual(
+    items.filter((item) => !gone.has(item)).map(({ tie }) => tie),
+  )
+})
+
+test('who stands in one line is not taken out of another', () => {
+  const [one, other] = [new Line<Place, Item>(byOrderAndTie), new Line<Place, Item>(byOrderAndTie)]
+  const [first, second, third] = [1, 2, 3].map((order): Item => ({ order, tie: 0, among: undefined }))
+  for (const item of [first!, second!]) one.add(item)
+  other.add(third!)
+  expect(other.remove(second!)).toBe(false)
+  expect([[...one.walk()], [...other.walk()]]).toEqual([[first, second], [third]])
 })
