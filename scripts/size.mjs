@@ -40,7 +40,7 @@ export const USES = [
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
     // what cannot be stored or streams 1. They were written to be right first.
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 59.75 * kB,
+    budget: 60 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -52,7 +52,7 @@ export const USES = [
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 58.25 * kB,
+    budget: 58.5 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -65,9 +65,10 @@ export const USES = [
     name: 'core + IndexedDB',
     // The aim is 21.5 kB. The core is 21 of it, the engine some 17: each verb is written once, as steps that wait for rows.
     // 0.4 of it tells rows that another page has forged, which no loop may stumble over; 0.4 stores long bodies as blobs, so that a
-    // thousand photos that wait need 14 MB and not 5 GB.
+    // thousand photos that wait need 14 MB and not 5 GB. 1.2 has messages that are sent at once share rows, which makes a batch of 100
+    // 7 times as fast to send and twice as fast to take, and what is blocked share those of its key.
     // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    budget: 45.5 * kB,
+    budget: 46.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -75,7 +76,7 @@ export const USES = [
   {
     // The aim is 15.5 kB.
     name: 'lean queue + IndexedDB',
-    budget: 38.25 * kB,
+    budget: 39.25 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,

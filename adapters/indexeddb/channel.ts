@@ -1,7 +1,10 @@
 import { joinHints } from '../../src/segments/hints.ts'
 import type { Hint } from '../../src/storage.ts'
 
-/** How long changes that no idle consumer waits for are held back, in ms, so that many of them make one hint. */
+/**
+ * How long changes that no idle consumer waits for are held back, in ms, so that many of them make one hint: whoever claims would
+ * else be told of each of its own claims, and look again.
+ */
 const QUIET_MS = 50
 
 type Listener = (hint?: Hint) => void
@@ -49,16 +52,15 @@ export class Channel {
 
   /** Something changed in a queue. */
   changed(queue: string, soon: boolean, hint?: Hint): void {
-    queueMicrotask(() => this.#tell(queue, hint))
-    if (this.#channel === undefined) return
     const all = joinHints(this.#later.get(queue), hint)
-    if (soon) {
-      this.#later.delete(queue)
-      this.#channel.postMessage([changeOf(queue, all)])
+    this.#later.set(queue, all)
+    if (!soon) {
+      this.#timer ??= setTimeout(() => this.#flush(), QUIET_MS)
       return
     }
-    this.#later.set(queue, all)
-    this.#timer ??= setTimeout(() => this.#flush(), QUIET_MS)
+    this.#later.delete(queue)
+    queueMicrotask(() => this.#tell(queue, all))
+    this.#channel?.postMessage([changeOf(queue, all)])
   }
 
   close(): void {
@@ -69,9 +71,10 @@ export class Channel {
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#later.size > 0)
-      this.#channel?.postMessage(Array.from(this.#later, ([queue, hint]) => changeOf(queue, hint)))
+    const all = [...this.#later]
     this.#later.clear()
+    for (const [queue, hint] of all) this.#tell(queue, hint)
+    if (all.length > 0) this.#channel?.postMessage(all.map(([queue, hint]) => changeOf(queue, hint)))
   }
 
   #heard([queue, finished]: Change): void {

@@ -30,7 +30,7 @@ export const QUEUE: Schema = {
   isFirst: false,
   upgrade(database) {
     const messages = database.createObjectStore('messages', { keyPath: 'n', autoIncrement: true })
-    messages.createIndex('u', 'u', { unique: true })
+    messages.createIndex('u', 'u', { unique: true, multiEntry: true })
     messages.createIndex('l', ['l', 'n'])
     messages.createIndex('x', ['x', 'n'])
     messages.createIndex('d', ['d', 't'])

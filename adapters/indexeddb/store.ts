@@ -3,7 +3,7 @@ import { damaged } from '../../src/segments/trust.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'
-import type { Memory } from './engine/book.ts'
+import { BATCH, type Memory } from './engine/book.ts'
 import { isQuota, quotaExceeded } from './faults.ts'
 import type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
 import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
@@ -69,7 +69,12 @@ export class Store {
     const name = databaseOf(this.#database, queue)
     let entry = this.#queues.get(queue)
     if (entry === undefined) {
-      const memory: Memory = memories.get(name) ?? { cursors: new Map(), mean: 1000, undelayed: false }
+      const memory: Memory = memories.get(name) ?? {
+        cursors: new Map(),
+        mean: 1000,
+        perRow: BATCH,
+        undelayed: false,
+      }
       memories.set(name, memory)
       entry = { database: new Database(this, this.#connect(name, QUEUE), queue, memory), views: 0 }
       this.#queues.set(queue, entry)

@@ -24,7 +24,7 @@ import { hold, release } from './engine/holds.ts'
 import { lanes, list, results } from './engine/look.ts'
 import { cancel, clear, deleteGroup, resume, retryNow, tidy } from './engine/manage.ts'
 import { type PackedQueue, unpackQueue } from './engine/pack.ts'
-import { type Message, newQueue } from './engine/records.ts'
+import { type Stored, newQueue } from './engine/records.ts'
 import { type Key, type Row, Rows } from './engine/rows.ts'
 import { rowsOf, settle } from './engine/settle.ts'
 import { findOldest, stats } from './engine/stats.ts'
@@ -70,7 +70,7 @@ export class View implements QueueStorage {
               const rows = work.objectStore('messages')
               // The try before this one may have been stored, and only its answer lost with the connection.
               if (last !== undefined && (await isStored(rows, base, drafts.length))) return last
-              return (last = await appendBlindly(rows, drafts, options, at))
+              return (last = await appendBlindly(rows, drafts, options, at, this.#steps.shared))
             },
             ['messages'],
           )
@@ -98,10 +98,11 @@ export class View implements QueueStorage {
     return this.#run('claim', async () => {
       const result = await this.#step('consume', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
-        const asked = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
+        const wanted = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
+        const asked = Math.ceil(wanted / memory.perRow)
         const [queue, ahead, ...found] = await Promise.all([
           rows.get<PackedQueue>(rows.rows, ['q']),
-          limit > 0 ? rows.all<Message>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
+          limit > 0 ? rows.all<Stored>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
         const book = this.#book(rows, queue)
@@ -228,7 +229,7 @@ export class View implements QueueStorage {
       return [answer, book.changed, book.finished] as const
     })
     const hint = finished.length === 0 ? undefined : hintOf(finished)
-    if (changed) store.channel.changed(queue, kind === 'append' || hint !== undefined, hint)
+    if (changed) store.channel.changed(queue, kind !== 'consume' || hint !== undefined, hint)
     return result
   }
 

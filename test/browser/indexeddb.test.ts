@@ -252,7 +252,7 @@ describe('a connection that breaks', () => {
     expect(found.text).toContain('Connection to Indexed Database server lost')
   })
 
-  test('that hangs rejects with TIMEOUT, and the transaction has changed nothing', async () => {
+  test('that hangs rejects with TIMEOUT, and has changed nothing; a plain send with STORAGE_FAILED, and may yet be stored', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
       const { Queue, IndexedDBAdapter } = quayside
@@ -270,13 +270,71 @@ describe('a connection that breaks', () => {
         if (hold) holding.objectStore('rows').get(0).addEventListener('success', keep)
       }
       keep()
-      const code = await producer.send(1).catch((error: { code: string }) => error.code)
+      const failed = (send: Promise<unknown>): Promise<string> =>
+        send.then(String, (error: Error & { code: string }) => `${error.code}: ${error.message}`)
+      const errors = [await failed(producer.send(1, { expiresInMs: 60_000 })), await failed(producer.send(2))]
       hold = false
-      await producer.send(2)
+      await producer.send(3)
       const messages = await queue.createConsumer().receiveBatch(100)
-      return { code, payloads: messages.map(({ payload }) => payload) }
+      return { errors, payloads: messages.map(({ payload }) => payload) }
     })
-    expect(found).toEqual({ code: 'TIMEOUT', payloads: [0, 2] })
+    expect(found.errors).toEqual([
+      expect.stringMatching(/^TIMEOUT: .*Nothing was changed/),
+      expect.stringMatching(/^STORAGE_FAILED: .*had not begun after 300 ms.*It may yet be stored/),
+    ])
+    expect(found.payloads).toEqual([0, 2, 3])
+  })
+})
+
+test('of messages that were sent at once each keeps its place: replaced, redriven, or left when others are acked', async () => {
+  const tab = await fixture.open(await fixture.browser())
+  const found = await tab.evaluate(async () => {
+    const { Queue, IndexedDBAdapter } = quayside
+    const queue = new Queue<string>('q', { storage: new IndexedDBAdapter() })
+    const [producer, consumer] = [queue.createProducer(), queue.createConsumer()]
+    await consumer.join()
+    const sent = Array.from({ length: 20 }, (_, i) => ({ payload: `m${i}`, id: `m${i}` }))
+    await producer.sendBatch(sent)
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open('quayside/q')
+      request.addEventListener('success', () => resolve(request.result))
+    })
+    const rows = await new Promise<number>((resolve) => {
+      const request = database.transaction('messages').objectStore('messages').count()
+      request.addEventListener('success', () => resolve(request.result))
+    })
+    const again = await producer.send('again', { id: 'm7' })
+    await producer.send('new', { id: 'm5', replace: true, expiresInMs: 60_000 })
+    const first = await consumer.receiveBatch(12)
+    for (const [i, message] of first.entries()) {
+      if (i === 8) await message.reject()
+      else if (i % 2 === 1) await message.ack()
+    }
+    const left = (await queue.list()).messages.map(({ payload }) => payload)
+    await queue.deadLetters().redrive()
+    const listed = (await queue.list({ limit: 3 })).messages.map(({ payload }) => payload)
+    const rest = await consumer.receiveBatch(100)
+    await consumer.ackBatch([...rest, ...first.filter((_, i) => i !== 8 && i % 2 === 0)])
+    const { messages } = await queue.stats()
+    return {
+      again: again.status,
+      first: first.map(({ payload }) => payload),
+      left,
+      listed,
+      rows,
+      rest: rest.map(({ payload }) => payload),
+      messages,
+    }
+  })
+  const of = (...numbers: number[]): string[] => numbers.map((n) => `m${n}`)
+  expect(found).toEqual({
+    again: 'duplicate',
+    first: [...of(0, 1, 2, 3, 4), 'new', ...of(6, 7, 8, 9, 10, 11)],
+    left: [...of(0, 2, 4, 6, 10), ...of(12, 13, 14, 15, 16, 17, 18, 19)],
+    listed: of(0, 2, 4),
+    rows: 1,
+    rest: [...of(8), ...of(12, 13, 14, 15, 16, 17, 18, 19)],
+    messages: 0,
   })
 })
 

@@ -80,6 +80,7 @@ async function populate(queue: Queue, consumer: Consumer<unknown>): Promise<void
     })),
   )
   await producer.send('eight, too', { id: 'eight', replace: true })
+  await producer.sendBatch([12, 13, 14, 15, 16, 17, 18, 19].map((payload) => ({ payload, key: 'k' })))
 }
 
 /** A queue of which one row is forged. Answers with what became of its consumer. */

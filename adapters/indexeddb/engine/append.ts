@@ -1,6 +1,18 @@
 import { keepWithin } from '../../../src/errors.ts'
 import type { AppendOptions, AppendResult, NewMessage } from '../../../src/storage.ts'
-import { type Book, IDS, ending, idOf, keepsOf, madeId, sizeOf, sortable } from './book.ts'
+import {
+  BATCH,
+  BATCH_BYTES,
+  type Book,
+  IDS,
+  batchRow,
+  ending,
+  idOf,
+  keepsOf,
+  madeId,
+  sizeOf,
+  sortable,
+} from './book.ts'
 import { drop, goOn, keptOf, write } from './places.ts'
 import type { Message, Place } from './records.ts'
 import { answer, under } from './rows.ts'
@@ -22,13 +34,16 @@ export function isBlind(
   { groups = [], maxMessages, maxBytes }: AppendOptions,
 ): boolean {
   return (
+    drafts.length > 0 &&
     groups.length === 0 &&
     (maxMessages ?? maxBytes) === undefined &&
-    drafts.every(
-      ({ id, lane, delayMs = 0, expiresInMs }) =>
-        id === undefined && !lane && delayMs <= 0 && expiresInMs === undefined,
-    )
+    drafts.every((draft) => draft.id === undefined && isPlain(draft))
   )
+}
+
+/** Whether a message has its place at the end, and no index but that of ids has it. */
+function isPlain({ lane, delayMs = 0, expiresInMs }: NewMessage): boolean {
+  return !lane && delayMs <= 0 && expiresInMs === undefined
 }
 
 /** Stores messages at the end of the queue, whatever is there: the browser gives their numbers, which follow one another. */
@@ -37,15 +52,35 @@ export async function appendBlindly(
   drafts: readonly NewMessage[],
   { batchId }: AppendOptions,
   at: number,
+  shared: number,
 ): Promise<AppendResult[]> {
   const base = baseOf(batchId)
-  let first: Promise<IDBValidKey> | undefined
-  for (const draft of drafts) {
-    const request = store.add(rowOf(draft, base, at))
-    first ??= answer(request)
-  }
+  const rows = drafts.map((draft) => rowOf(draft, base, at))
+  const isShared = rows.length >= shared
+  const first = answer(store.add(isShared ? {} : rows[0]))
+  if (isShared) share(store, rows, base, (await first) as number)
+  else for (const row of rows.slice(1)) store.add(row)
+  // None of it can be refused, so nobody waits for answers.
+  store.transaction.commit()
   const n = (await first) as number
   return drafts.map((_, i) => ({ id: madeId(base, n + i), status: 'stored' }))
+}
+
+/** Stores messages from a number on that is taken. The last of a row is its key: the browser goes on with the next number. */
+function share(store: IDBObjectStore, rows: readonly Draft[], base: string, first: number): void {
+  store.delete(first)
+  let batch: Draft[] = []
+  let bytes = 0
+  for (const [i, row] of rows.entries()) {
+    const n = first + i
+    const next = rows[i + 1]
+    batch.push({ ...row, n })
+    bytes += sizeOf(row)
+    if (next !== undefined && batch.length < BATCH && bytes + sizeOf(next) <= BATCH_BYTES) continue
+    store.put(batch.length === 1 ? batch[0] : batchRow(n, base, batch as Message[]))
+    batch = []
+    bytes = 0
+  }
 }
 
 function rowOf({ body, key, headers, maxAttempts, keepMs }: NewMessage, base: string, at: number): Draft {
@@ -88,9 +123,17 @@ export async function append(
   const known = await Promise.all(
     drafts.map(async ({ id }) => (id === undefined ? undefined : await book.find(id))),
   )
+  const { due, delayed } = book.q
+  const isShared =
+    drafts.length >= book.steps.shared &&
+    drafts.every((draft) => isPlain(draft) && (draft.id === undefined || !keepsAny(book))) &&
+    known.every((found) => found === undefined) &&
+    !(due <= book.now && delayed > 0)
+  const sharing: [number, Draft][] = []
   for (const [i, draft] of drafts.entries()) {
     const { id } = draft
     const add = async (found?: Message): Promise<void> => {
+      if (isShared) return void sharing.push([i, plainRow(book, draft, base)])
       const stored = store(book, draft, base, found)
       results[i] = { id: '', status: 'stored' }
       const done = stored.then((message) => void (results[i] = { id: idOf(message), status: 'stored' }))
@@ -109,6 +152,13 @@ export async function append(
     if (status !== 'stored') results[i] = { id, status }
   }
   await Promise.all(adding)
+  if (sharing.length > 0) {
+    const rows = sharing.map(([, row]) => row)
+    const first = await book.share(rows.length)
+    share(book.rows.messages, rows, base, first)
+    for (const [j, [i, { id }]] of sharing.entries())
+      results[i] = { id: id ?? madeId(base, first + j), status: 'stored' }
+  }
   return results
 }
 
@@ -147,11 +197,10 @@ async function store(
   before?: Message,
   since?: number,
 ): Promise<Message> {
-  const { q, now, clock } = book
-  const { id, delayMs = 0, lane, expiresInMs, dedupeMs } = draft
-  const row = rowOf(draft, base, clock) as Omit<Message, 'n'> & {
-    n?: number
-    id?: string
+  const { q, now } = book
+  const { id, delayMs = 0, lane, expiresInMs } = draft
+  if (id !== undefined && (before !== undefined || keepsAny(book))) await supersede(book, id, before)
+  const row = plainRow(book, draft, base, since) as Draft & {
     lane?: string
     l?: string
     d?: number
@@ -159,12 +208,6 @@ async function store(
   }
   if (lane) Object.assign(row, { lane, l: sortable(lane) })
   if (expiresInMs !== undefined) row.x = now + expiresInMs
-  if (dedupeMs !== undefined) row.dedupeMs = dedupeMs
-  if (id !== undefined) {
-    row.since = since ?? now
-    if (before !== undefined || keepsAny(book)) await supersede(book, id, before)
-    row.id = row.u = id
-  }
   book.changed = true
   book.touch()
   // What is overdue and has yet to take its place comes before it.
@@ -178,13 +221,24 @@ async function store(
   const t = ++q.ties
   const d = now + delayMs
   Object.assign(row, { n: -t, d, t })
-  if (id === undefined) row.id = row.u = base + (IDS + (t % IDS)).toString(16)
+  if (id === undefined) {
+    const made = base + (IDS + (t % IDS)).toString(16)
+    Object.assign(row, { id: made, u: made })
+  }
   q.delayed++
   q.sent++
   q.due = Math.min(q.due, d)
   if (row.x !== undefined) q.lapse = Math.min(q.lapse, row.x)
   book.memory.undelayed = false
   return await book.add(row)
+}
+
+/** All of a message but its place and its time. */
+function plainRow({ now, clock }: Book, draft: NewMessage, base: string, since: number = now): Draft {
+  const { id, dedupeMs } = draft
+  const row = rowOf(draft, base, clock)
+  if (dedupeMs !== undefined) row.dedupeMs = dedupeMs
+  return id === undefined ? row : Object.assign(row, { since, id, u: id })
 }
 
 /** Whether any group keeps dead letters or outcomes. */

@@ -1,13 +1,15 @@
 import type { Body, GroupStart, NewMessage } from '../../../src/storage.ts'
 import {
+  type Batch,
+  type Bundle,
   type Flow,
   type Group,
   type KeyRow,
   type Lane,
-  type Lease,
   type Message,
   type Place,
   type Queue,
+  type Stored,
   newFlow,
   newGroup,
 } from './records.ts'
@@ -19,10 +21,12 @@ export interface Steps {
   readonly atOnce: number
   readonly passed: number
   readonly looked: number
+  /** So many messages that are stored at once share a row. */
+  readonly shared: number
 }
 
 /** Each of them waits some times for the browser: on a busy machine, 1 ms and more. */
-export const STEPS: Steps = { atOnce: 256, passed: 512, looked: 20_000 }
+export const STEPS: Steps = { atOnce: 256, passed: 512, looked: 20_000, shared: 8 }
 
 /** What a context remembers of a queue: guesses, which save a step where they are right. */
 export interface Memory {
@@ -30,9 +34,15 @@ export interface Memory {
   readonly cursors: Map<string, number>
   /** How long messages are, about. */
   mean: number
+  /** How many of them share a row, about. */
+  perRow: number
   /** No message is delayed, as far as this context knows. */
   undelayed: boolean
 }
+
+/** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
+export const BATCH = 32
+export const BATCH_BYTES = 16_384
 
 /** The most rows that are read at once. */
 const CHUNK = 256
@@ -53,16 +63,22 @@ export class Book {
   finished: string[] = []
   /** Others than before may be in a ring. */
   ringVersion = 0
-  readonly leaseOf: Map<Place, Lease> = new Map()
+  /** Where places are that have no row of their own. */
+  readonly bundleOf: Map<Place, Bundle> = new Map()
   readonly #cache: Map<string, Row | undefined> = new Map()
   readonly #dirty: Map<string, Key> = new Map()
+  /** Of those the ones that were not there before: a row is read before it is written, but for places that come out of another row. */
+  readonly #made: Set<string> = new Set()
   readonly #messages: Map<number, Message | undefined> = new Map()
   readonly #gone: Set<number> = new Set()
+  /** The rows of messages that share one, and which of these are to be written anew. */
+  readonly #batchOf: Map<number, Batch> = new Map()
+  readonly #rewritten: Set<Batch> = new Set()
   #isDirty = false
   #tail: number | undefined
   readonly #ahead: Map<Flow, { list: Message[]; at: number; ended: boolean }> = new Map()
   /** What this step leases, by group. */
-  readonly open: Map<number, Lease> = new Map()
+  readonly open: Map<number, Bundle> = new Map()
 
   constructor(rows: Rows, steps: Steps, memory: Memory, clock: number, queue: Queue) {
     this.rows = rows
@@ -106,8 +122,11 @@ export class Book {
   begin(queue: Queue): void {
     this.#cache.clear()
     this.#dirty.clear()
+    this.#made.clear()
     this.#messages.clear()
     this.#gone.clear()
+    this.#batchOf.clear()
+    this.#rewritten.clear()
     this.q = queue
     this.memory.cursors.clear()
     this.rows.wrote = true
@@ -116,20 +135,22 @@ export class Book {
 
   /** Several at once. */
   load(keys: readonly Key[]): Promise<unknown> {
-    return Promise.all(keys.map((k) => this.get(k)))
+    const all = new Map(keys.map((k) => [JSON.stringify(k), k]))
+    return Promise.all(Array.from(all.values(), (k) => this.get(k)))
   }
 
   #known(text: string, stored: Row | undefined): Row | undefined {
     if (this.#cache.has(text)) return this.#cache.get(text)
     const found = stored && unpackRow(stored)
     this.#cache.set(text, found)
-    if (found?.k[0] === 'l')
-      for (const place of (found as Lease).places) this.leaseOf.set(place, found as Lease)
+    if (found !== undefined && 'places' in found)
+      for (const place of (found as Bundle).places) this.bundleOf.set(place, found as Bundle)
     return found
   }
 
   set(row: Row): void {
     const text = JSON.stringify(row.k)
+    if (this.#cache.get(text) === undefined && !this.#dirty.has(text)) this.#made.add(text)
     this.#cache.set(text, row)
     this.#dirty.set(text, row.k)
   }
@@ -137,7 +158,8 @@ export class Book {
   remove(k: Key): void {
     const text = JSON.stringify(k)
     this.#cache.set(text, undefined)
-    this.#dirty.set(text, k)
+    if (this.#made.delete(text)) this.#dirty.delete(text)
+    else this.#dirty.set(text, k)
   }
 
   async range<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
@@ -164,13 +186,14 @@ export class Book {
       else rows.put(rows.rows, packRow(row))
     }
     this.#dirty.clear()
+    this.#made.clear()
   }
 
   /** Writes what has changed. */
   finish(): void {
     const { q, rows } = this
     this.flush()
-    this.flushGone()
+    this.flushMessages()
     if (!this.#isDirty && !rows.wrote) return
     q.top = Math.max(q.top, this.#tail ?? 0)
     rows.put(rows.rows, packQueue(q))
@@ -179,8 +202,12 @@ export class Book {
   // Messages
 
   async message(n: number): Promise<Message | undefined> {
-    if (this.#messages.has(n)) return this.#messages.get(n)
-    return this.#meet([await this.rows.get<Message>(this.rows.messages, n)], n)[0]
+    if (!this.#messages.has(n)) {
+      const { rows } = this
+      this.#open(await rows.all<Stored>(rows.messages, IDBKeyRange.bound(n, n > 0 ? n + BATCH : n), 1))
+      if (!this.#messages.has(n)) this.#messages.set(n, undefined)
+    }
+    return this.#messages.get(n)
   }
 
   /** Several at once. */
@@ -188,33 +215,63 @@ export class Book {
     const all = numbers.filter((n) => !this.#messages.has(n)).sort((a, b) => a - b)
     const [first, last] = [all[0], all.at(-1)]
     if (first === undefined || last === undefined) return
-    if (first > 0 && last - first < 2 * all.length && all.length > 1) {
+    if (first > 0 && last - first < 2 * all.length * this.memory.perRow && all.length > 1) {
       await this.messages(IDBKeyRange.bound(first, last), Infinity)
       for (const n of all) if (!this.#messages.has(n)) this.#messages.set(n, undefined)
     } else await Promise.all(all.map((n) => this.message(n)))
   }
 
+  /** Messages in the order of their numbers, or of an index, in which those with rows of their own stand. */
   async messages(range: IDBKeyRange, limit: number, index?: string): Promise<Message[]> {
-    this.flushGone()
-    const { messages } = this.rows
-    const count = Math.min(limit, 2 ** 31)
-    const found = await this.rows.all<Message>(
-      index === undefined ? messages : messages.index(index),
-      range,
-      count,
-    )
-    return this.#meet(found).filter((one) => one !== undefined)
+    this.flushMessages()
+    const { rows, memory } = this
+    const { messages } = rows
+    if (index !== undefined) return this.#open(await rows.all<Stored>(messages.index(index), range, limit))
+    const upper = (range.upper ?? Infinity) as number
+    const most = upper > 0 ? upper + BATCH : upper
+    const list: Message[] = []
+    for (let lower = range.lower as number, isAfter = range.lowerOpen; ;) {
+      const count = Math.min(Math.ceil((limit - list.length) / memory.perRow), 2 ** 31)
+      const found = await rows.all<Stored>(messages, IDBKeyRange.bound(lower, most, isAfter), count)
+      list.push(...this.#openFrom(found).filter(({ n }) => range.includes(n)))
+      if (found.length < count || list.length >= limit) return list.slice(0, limit)
+      lower = found.at(-1)!.n
+      isAfter = true
+    }
   }
 
-  #meet(found: readonly (Message | undefined)[], n?: number): (Message | undefined)[] {
+  /** The messages of rows, as this step knows them. */
+  #open(found: readonly Stored[]): Message[] {
     const { memory } = this
-    return found.map((one) => {
-      const number = one?.n ?? n!
-      if (this.#messages.has(number)) return this.#messages.get(number)
-      this.#messages.set(number, one)
-      if (one !== undefined) memory.mean += (nearOf(one.body) - memory.mean) / 16
-      return one
-    })
+    const all: Message[] = []
+    for (const row of found) {
+      const isBatch = 'batch' in row
+      for (const one of isBatch ? row.batch : [row]) {
+        const { n, body } = one
+        if (!this.#messages.has(n)) {
+          if (isBatch && !(n <= row.n && n > row.n - BATCH))
+            throw new TypeError(`${n} is in the row of ${row.n}`)
+          this.#messages.set(n, one)
+          if (isBatch) this.#batchOf.set(n, row)
+          memory.mean += (nearOf(body) - memory.mean) / 16
+        }
+        const known = this.#messages.get(n)
+        if (known !== undefined) all.push(known)
+      }
+    }
+    return all
+  }
+
+  /** And learns how many share a row where it reads. */
+  #openFrom(found: readonly Stored[]): Message[] {
+    const all = this.#open(found)
+    if (found.length > 0) this.memory.perRow = Math.max(1, all.length / found.length)
+    return all
+  }
+
+  /** Whether a message may share its row with others. */
+  isBatched(n: number): boolean {
+    return this.#batchOf.has(n) || !this.#messages.has(n)
   }
 
   /** How many messages are read at once, of so many that are wanted. */
@@ -224,9 +281,9 @@ export class Book {
 
   /** The last message of an id that tells nothing of its place, or of one that does. */
   async find(id: string): Promise<Message | undefined> {
-    this.flushGone()
-    const named = await this.rows.get<Message>(this.rows.messages.index('u'), id)
-    if (named !== undefined) return this.#meet([named])[0]
+    this.flushMessages()
+    const named = await this.rows.get<Stored>(this.rows.messages.index('u'), id)
+    if (named !== undefined) return this.#open([named]).find(({ u }) => u === id)
     const n = Number.parseInt(id.slice(28), 16)
     if (!(n < IDS) || n === 0) return undefined
     const found = await this.message(n)
@@ -234,7 +291,7 @@ export class Book {
   }
 
   async add(message: Omit<Message, 'n'> & { n?: number }): Promise<Message> {
-    this.flushGone()
+    this.flushMessages()
     const n = await this.rows.add(message)
     const stored = { ...message, n }
     this.#messages.set(n, stored)
@@ -243,27 +300,70 @@ export class Book {
     return stored
   }
 
+  /** Takes the places of so many messages, which share rows. Answers with the first. */
+  async share(count: number): Promise<number> {
+    this.flushMessages()
+    const first = await this.rows.add({})
+    this.#tail = first + count - 1
+    this.changed = true
+    this.touch()
+    return first
+  }
+
   put(message: Message): void {
-    this.flushGone()
-    this.#messages.set(message.n, message)
-    this.rows.put(this.rows.messages, message)
+    const { n, x } = message
+    const batch = this.#batchOf.get(n)
+    this.#messages.set(n, message)
+    if (batch !== undefined && x === undefined) return void this.#rewritten.add(batch)
+    this.flushMessages()
+    // No message has its own row among those that share one: rows are in the order of their messages.
+    for (const row of new Set(this.#batchOf.values()))
+      if (row === batch || (row.n > n && row.batch[0]!.n < n)) this.#dissolve(row)
+    if (batch === undefined) this.rows.put(this.rows.messages, message)
+  }
+
+  /** Gives each of its messages a row of its own. */
+  #dissolve({ n: key, batch }: Batch): void {
+    const { rows } = this
+    rows.delete(rows.messages, key)
+    for (const { n } of batch) {
+      this.#batchOf.delete(n)
+      rows.put(rows.messages, this.#messages.get(n)!)
+    }
   }
 
   delete(n: number): void {
+    const batch = this.#batchOf.get(n)
     this.#messages.set(n, undefined)
-    this.#gone.add(n)
+    if (batch === undefined) this.#gone.add(n)
+    else this.#rewritten.add(batch)
     this.q.top = Math.max(this.q.top, n)
   }
 
-  flushGone(): void {
-    if (this.#gone.size === 0) return
+  /** Writes what is left of rows that messages share, and deletes others. */
+  flushMessages(): void {
+    const { rows } = this
+    const batches = [...this.#rewritten]
+    for (const row of batches) {
+      const { n: key, batch } = row
+      row.batch = batch.flatMap(({ n }) => this.#messages.get(n) ?? [])
+      for (const { n } of batch) if (this.#messages.get(n) === undefined) this.#batchOf.delete(n)
+      const last = row.batch.at(-1)?.n
+      if (last !== key) this.#gone.add(key)
+      if (last !== undefined) row.n = last
+      // Rows that follow one another are deleted at once.
+      else for (const { n } of batch) this.#gone.add(n)
+    }
+    this.#rewritten.clear()
     const all = [...this.#gone].sort((a, b) => a - b)
     this.#gone.clear()
     for (let i = 0, j = 0; i < all.length; i = j) {
       for (j = i + 1; all[j] === all[j - 1]! + 1;) j++
       const range = j === i + 1 ? all[i]! : IDBKeyRange.bound(all[i], all[j - 1])
-      this.rows.delete(this.rows.messages, range)
+      rows.delete(rows.messages, range)
     }
+    for (const { n, base, batch } of batches)
+      if (batch.length > 0) rows.put(rows.messages, batchRow(n, base, batch))
   }
 
   /** The last place that was taken. */
@@ -273,9 +373,8 @@ export class Book {
   }
 
   /** What was read at the cursor beforehand. */
-  bring(flow: Flow, list: Message[], asked: number): void {
-    this.#meet(list)
-    this.#ahead.set(flow, { list, at: 0, ended: list.length < asked })
+  bring(flow: Flow, found: readonly Stored[], asked: number): void {
+    this.#ahead.set(flow, { list: this.#openFrom(found), at: 0, ended: found.length < asked })
   }
 
   /** The first message of a lane that a group has not passed. `undefined`: there is none, or more than a step passes over. */
@@ -357,31 +456,54 @@ export class Book {
     else if (!fresh.includes(place)) fresh.push(place)
   }
 
-  readonly #blocked: Map<string, Place> = new Map()
+  /** The first rows of what is blocked behind keys. */
+  readonly #blocked: Map<string, Bundle | undefined> = new Map()
 
-  /** The first behind a key. */
-  async firstBlocked(k: Key): Promise<Place | undefined> {
-    const text = JSON.stringify(k)
-    const known = this.#blocked.get(text)
-    if (known?.state === 'blocked') return known
-    const { 1: g, 2: l, 3: key } = k
-    const [first] = await this.line<Place>(under([g!, 'b', l!, key!]), 1)
-    if (first !== undefined) this.#blocked.set(text, first)
-    return first
-  }
-
-  /** Those behind several keys, at once. */
-  async loadBlocked(keys: readonly Key[]): Promise<void> {
+  /** Reads ordering keys, each with the first of what is blocked behind it, all at once. */
+  async loadKeys(keys: readonly Key[]): Promise<void> {
+    const { rows } = this
+    const all = new Map(keys.map((k) => [JSON.stringify(k), k]))
     await Promise.all(
-      keys.map(async (k) => {
-        const row = await this.get<KeyRow>(k)
-        if (row !== undefined && row.blocked > 0) await this.firstBlocked(k)
+      Array.from(all, async ([text, k]) => {
+        if (this.#cache.has(text)) return
+        const found = await rows.all<Row>(rows.rows, IDBKeyRange.bound(k, [...k, []]), 2)
+        const isThere = found[0]?.k.length === k.length
+        this.#known(text, isThere ? found[0] : undefined)
+        this.#blocked.set(text, this.#same(found.slice(isThere ? 1 : 0))[0] as Bundle | undefined)
       }),
     )
   }
 
-  blockedChanged(): void {
-    this.#blocked.clear()
+  async key(k: Key): Promise<KeyRow | undefined> {
+    await this.loadKeys([k])
+    return await this.get<KeyRow>(k)
+  }
+
+  /** The first behind a key that was read. */
+  async firstBlocked(k: Key): Promise<Place | undefined> {
+    const text = JSON.stringify(k)
+    let bundle = this.#blocked.get(text)
+    if (bundle?.places.length === 0 || !this.#blocked.has(text)) {
+      bundle = (await this.range<Bundle>(IDBKeyRange.bound(k, [...k, []], true), 1))[0]
+      this.#blocked.set(text, bundle)
+    }
+    return bundle?.places[0]
+  }
+
+  /** Puts a place behind its key. */
+  async block(k: Key, place: Place): Promise<void> {
+    const { n } = place
+    const at = blockKey(k, n)
+    let bundle = await this.get<Bundle>(at)
+    if (bundle === undefined) {
+      bundle = { k: at, places: [] }
+      this.#blocked.delete(JSON.stringify(k))
+    }
+    const { places } = bundle
+    const next = places.findIndex((other) => other.n > n)
+    places.splice(next < 0 ? places.length : next, 0, place)
+    this.bundleOf.set(place, bundle)
+    this.set(bundle)
   }
 
   // Groups, lanes, flows
@@ -508,20 +630,25 @@ export class Book {
 
   /** The groups that have finished with a message, where there are several. */
   async doneBy(n: number): Promise<readonly number[]> {
-    if (n < 0) return []
+    if (n < 0 || this.q.dones === 0) return []
     const row = await this.get<DoneRow>(doneKey(n))
     return row?.by[n] ?? []
   }
 
   async setDone(n: number, groups: readonly number[]): Promise<void> {
+    const { q } = this
+    if (q.dones === 0 && groups.length === 0) return
     const k = doneKey(n)
     const known = await this.get<DoneRow>(k)
     if (known === undefined && groups.length === 0) return
     const row = known ?? { k, by: {} }
+    if (known === undefined) q.dones++
     if (groups.length > 0) row.by[n] = [...groups]
     else delete row.by[n]
-    if (Object.keys(row.by).length === 0) this.remove(k)
-    else this.set(row)
+    this.touch()
+    if (Object.keys(row.by).length > 0) return this.set(row)
+    q.dones--
+    this.remove(k)
   }
 
   /** Whether a group has a message to do. */
@@ -672,21 +799,34 @@ export class Book {
   /** The lease of a message in a group, which is looked for among all. */
   async leaseIn(group: Group, n: number): Promise<Place | undefined> {
     if (group.counts.leased === 0) return undefined
-    for await (const { places } of this.walk<Lease>(['l', group.g])) {
+    for await (const { places } of this.walk<Bundle>(['l', group.g])) {
       const found = places.find((place) => place.n === n)
       if (found !== undefined) return found
     }
     return undefined
   }
 
-  /** Where a message is in a group that has passed it, or buried it before. */
+  /** Where a message is in a group that has passed it, or buried it before, unless it is leased. */
+  async standing({ g, counts }: Group, { n, lane = '', key }: Message): Promise<Place | undefined> {
+    const own = await this.get<Place>(['p', g, n])
+    if (own !== undefined || key === undefined || counts.blocked === 0) return own
+    const bundle = await this.get<Bundle>(blockKey(['k', g, sortable(lane), key], n))
+    return bundle?.places.find((place) => place.n === n)
+  }
+
   async placeIn(group: Group, message: Message): Promise<Place | undefined> {
     if (message.n < 0) return undefined
-    const own = await this.get<Place>(['p', group.g, message.n])
-    if (own !== undefined) return own
-    if (!(await this.needs(group, message))) return undefined
+    const found = await this.standing(group, message)
+    if (found !== undefined || !(await this.needs(group, message))) return found
     return await this.leaseIn(group, message.n)
   }
+}
+
+/** So many numbers share a row of what is blocked behind a key. */
+const BLOCK = 256
+
+export function blockKey(k: Key, n: number): Key {
+  return [...k, Math.floor(n / BLOCK)]
 }
 
 /** What must be there: who goes on without it would look for it for ever. */
@@ -734,6 +874,12 @@ export function hasReady({ again, freed, ahead }: Flow): boolean {
 
 /** Ids that are made have so many values: those of delayed messages follow behind. */
 export const IDS: number = 2 ** 31
+
+/** A row that messages share, by whose ids it is found. */
+export function batchRow(n: number, base: string, batch: Message[]): Batch & { u?: string[] } {
+  const u = batch.flatMap((message) => message.u ?? [])
+  return u.length === 0 ? { n, base, batch } : { n, base, batch, u }
+}
 
 export function madeId(base: string, n: number): string {
   return base + n.toString(16).padStart(8, '0')

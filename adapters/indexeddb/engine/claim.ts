@@ -7,10 +7,10 @@ import {
   LEASE_LOST,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, hasReady, idOf, lengthOf, sure } from './book.ts'
+import { type Book, blockKey, hasReady, idOf, lengthOf, sure } from './book.ts'
 import { holdsOfGroup, isProbe, letsGo, probe } from './holds.ts'
 import { die, keyOf, keyRow, leaseReceipt, move, newPlace, occupy, stops } from './places.ts'
-import type { Flow, Group, Lane, Message, Place } from './records.ts'
+import type { Flow, Group, Lane, Message, Place, Stored } from './records.ts'
 import type { Key } from './rows.ts'
 import { settle } from './settle.ts'
 import { findNext, passTime } from './time.ts'
@@ -20,7 +20,7 @@ import { type Budget, Turns, positionOf } from './turns.ts'
 export async function claim(
   book: Book,
   request: ClaimRequest,
-  ahead?: { list: Message[]; from: number; asked: number },
+  ahead?: { list: readonly Stored[]; from: number; asked: number },
 ): Promise<ClaimResult> {
   const { group: name, from, limit, only, deadForMs, parksNext = false } = request
   await book.start(request.groups)
@@ -104,7 +104,7 @@ class Taking {
   receipts(): void {
     for (const [i, place] of this.#places.entries())
       Object.assign(this.deliveries[i]!, {
-        receipt: leaseReceipt(this.#group, this.#book.leaseOf.get(place)!, place),
+        receipt: leaseReceipt(this.#group, this.#book.bundleOf.get(place)!, place),
       })
   }
 
@@ -166,18 +166,24 @@ class Taking {
     return await this.#take(place, flow)
   }
 
-  /** The keys of what comes next, all at once. */
-  async #loadKeys(flow: Flow, n: number): Promise<void> {
-    if (n < this.#keysTo) return
-    const coming = this.#book.coming(flow)
-    this.#keysTo = (coming.at(-1)?.n ?? n) + 1
-    const keys = new Map<string, Key>()
-    for (const { key, lane } of coming) {
-      if (key === undefined) continue
-      const k = keyOf(this.#group, lane, key)
-      keys.set(JSON.stringify(k), k)
+  /** The keys of what comes next, all at once, and then where it is put if it is blocked. */
+  async #loadKeys(flow: Flow, from: number): Promise<void> {
+    if (from < this.#keysTo) return
+    const book = this.#book
+    const coming = book.coming(flow).slice(0, this.#request.limit + 1)
+    this.#keysTo = (coming.at(-1)?.n ?? from) + 1
+    const keys = coming.flatMap(({ n, key, lane }): [Key, number][] =>
+      key === undefined ? [] : [[keyOf(this.#group, lane, key), n]],
+    )
+    await book.loadKeys(keys.map(([k]) => k))
+    const met = new Set<string>()
+    const behind: Key[] = []
+    for (const [k, n] of keys) {
+      const text = JSON.stringify(k)
+      if (met.has(text) || (await book.key(k)) !== undefined) behind.push(blockKey(k, n))
+      met.add(text)
     }
-    await this.#book.load([...keys.values()])
+    await book.load(behind)
   }
 
   /** Leases a message, unless it has expired or used up its attempts. */

@@ -10,7 +10,7 @@ import {
 import { type Book, idOf, lengthOf, sortable } from './book.ts'
 import { holdsOfLane, tell } from './holds.ts'
 import { keptOf } from './places.ts'
-import type { Flow, Group, Hold, Kept, Lane, Lease, Message, Place } from './records.ts'
+import type { Bundle, Flow, Group, Hold, Kept, Lane, Message, Place } from './records.ts'
 import { type Key, under } from './rows.ts'
 
 /** Of what a list goes on with, and behind which. Others are of no list. */
@@ -59,7 +59,7 @@ export async function list(book: Book, query: ListQuery): Promise<Page> {
 async function leasesOf(book: Book, group: Group | undefined): Promise<Map<number, [Place, number]>> {
   const all = new Map<number, [Place, number]>()
   if (group === undefined || group.counts.leased === 0) return all
-  for await (const { places } of book.walk<Lease>(['l', group.g]))
+  for await (const { places } of book.walk<Bundle>(['l', group.g]))
     for (const place of places) all.set(place.n, [place, place.order!])
   return all
 }
@@ -157,7 +157,7 @@ async function show(
   if ('outcome' in one) return await showKept(book, group!, one)
   if (isPlace(one)) return showAs('dead', book, one.message!, one, bodies)
   const [leased, until] = leases.get(one.n) ?? []
-  const place = leased ?? (group && one.n > 0 ? await book.get<Place>(['p', group.g, one.n]) : undefined)
+  const place = leased ?? (group && one.n > 0 ? await book.standing(group, one) : undefined)
   if (place === undefined) {
     if ((one.x ?? Infinity) <= book.now) return undefined
     if (

@@ -1,4 +1,4 @@
-import { type Group, type Lease, type Place, type Queue, newGroup, newQueue } from './records.ts'
+import { type Bundle, type Group, type Place, type Queue, newGroup, newQueue } from './records.ts'
 import type { Key, Row } from './rows.ts'
 
 // What each claim and ack writes is stored without the names of what it is made of, which would be most of it.
@@ -9,8 +9,9 @@ export interface PackedQueue {
   readonly v: readonly unknown[]
 }
 
-interface PackedLease extends Row {
+interface PackedBundle extends Row {
   readonly v: readonly PackedPlace[]
+  readonly batched?: boolean
 }
 
 type PackedPlace = readonly [n: number, attempt: number, rest?: Partial<Place>]
@@ -52,22 +53,32 @@ export function unpackQueue(packed: PackedQueue | undefined): Queue {
 
 /** A row as it is stored. */
 export function packRow(row: Row): object {
-  if (row.k[0] !== 'l') return stripped(row)
-  const { k, places } = row as Lease
-  const end = endOf(row as Lease)
-  return { k, lines: [[k[1], 'u', end]], v: places.map((place) => packPlace(place, end)) }
+  if (!isBundle(row.k)) return stripped(row)
+  const { k, places, batched } = row as Bundle
+  const end = endOf(row as Bundle)
+  const lines: Key[] =
+    k[0] === 'l'
+      ? [[k[1]!, 'u', end]]
+      : places.flatMap(({ n, x, lapses }) => (lapses && x !== undefined ? [['X', x, k[1]!, n]] : []))
+  return { k, lines, v: places.map((place) => packPlace(place, end)), ...(batched && { batched }) }
+}
+
+/** What is blocked behind an ordering key has a part more in its key than the ordering key. */
+function isBundle(k: Key): boolean {
+  return k[0] === 'l' || (k[0] === 'k' && k.length > 4)
 }
 
 /** When the first of a lease ends, by which it stands in line; most others end with it. */
-export function endOf({ places }: Lease): number {
-  return Math.min(...places.map(({ order }) => order!))
+export function endOf({ places }: Bundle): number {
+  return Math.min(...places.map(({ order = Infinity }) => order))
 }
 
 function packPlace(
-  { k: _k, n, attempt, state: _state, order, lines: _lines, again: _again, ...more }: Place,
+  { k: _k, n, attempt, state, order, lines: _lines, key, again, ...more }: Place,
   end: number,
 ): PackedPlace {
-  const rest = stripped({ ...more, order: order === end ? undefined : order })
+  const own = state === 'leased' ? { key, order: order === end ? undefined : order } : { again }
+  const rest = stripped({ ...more, ...own })
   return Object.keys(rest).length === 0 ? [n, attempt] : [n, attempt, rest]
 }
 
@@ -76,12 +87,20 @@ function stripped(row: object): object {
 }
 
 export function unpackRow(row: Row): Row {
-  const { k, lines } = row
-  if (k[0] !== 'l') return row
-  const end = lines![0]![2] as number
-  const places = (row as PackedLease).v.map(([n, attempt, rest]): Place => {
-    return { k: ['p', k[1]!, n], n, state: 'leased', attempt, again: true, order: end, ...rest }
-  })
-  const lease: Lease = { k, places }
-  return lease
+  const { k, lines, batched } = row as PackedBundle
+  if (!isBundle(k)) return row
+  const [kind, g, , key] = k
+  const like: Partial<Place> & Pick<Place, 'state'> =
+    kind === 'l'
+      ? { state: 'leased', again: true, order: lines![0]![2] as number }
+      : { state: 'blocked', key: key as string }
+  const places = (row as PackedBundle).v.map(([n, attempt, rest]): Place => ({
+    k: ['p', g!, n],
+    n,
+    attempt,
+    ...like,
+    ...rest,
+  }))
+  const bundle: Bundle = { k, places, batched }
+  return bundle
 }

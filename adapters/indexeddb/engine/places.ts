@@ -1,7 +1,7 @@
 import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../../../src/storage.ts'
 import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
 import { freeProbed, probeLives } from './holds.ts'
-import type { Group, Kept, KeyRow, Lease, Message, Place, State } from './records.ts'
+import type { Bundle, Group, Kept, KeyRow, Message, Place, State } from './records.ts'
 import type { Key } from './rows.ts'
 
 /** The most places of one row. */
@@ -20,7 +20,7 @@ export function keyRow(
   group: Group,
   { lane = '', key }: Pick<Place, 'lane' | 'key'>,
 ): Promise<KeyRow | undefined> {
-  return book.get<KeyRow>(keyOf(group, lane, key!))
+  return book.key(keyOf(group, lane, key!))
 }
 
 export function keyOf({ g }: Group, lane: string | undefined, key: string): Key {
@@ -40,18 +40,18 @@ export async function occupy(book: Book, group: Group, place: Place): Promise<vo
 }
 
 function newKey(group: Group, { lane, key }: Place): KeyRow {
-  return { k: keyOf(group, lane, key!), busy: false, blocked: 0 }
+  return { k: keyOf(group, lane, key!), busy: false }
 }
 
 /** Writes a place that is not leased, and where it is found. */
 export function write(book: Book, group: Group, place: Place): void {
+  if (place.state === 'blocked') return book.set(book.bundleOf.get(place)!)
   const { g } = group
-  const { n, state, lane = '', key, order = 0, id = '', end, x } = place
+  const { n, state, lane = '', order = 0, id = '', end, x } = place
   const l = sortable(lane)
   const lines: Key[] = []
   if (state === 'waiting') lines.push([g, 'w', order, n])
   else if (state === 'ready') lines.push([g, 'r', l, place.again ? 1 : 0, n])
-  else if (state === 'blocked') lines.push([g, 'b', l, key!, n])
   else if (state === 'parked') lines.push([g, 'p', id, n])
   else {
     lines.push([g, 'd', n], [g, 'D', id, n])
@@ -69,7 +69,7 @@ export async function move(
   place: Place,
   state: State,
   order?: number,
-  into?: Lease,
+  into?: Bundle,
 ): Promise<void> {
   await leave(book, group, place, state)
   place.state = state
@@ -80,7 +80,8 @@ export async function move(
     if (into === undefined) lease(book, group, place, order!)
     else join(book, group, place, into, order!)
     await probeLives(book, group, place, true)
-  } else {
+  } else if (state === 'blocked') await book.block(keyOf(group, place.lane, place.key!), place)
+  else {
     if (state === 'waiting') book.dueAt(group, order!)
     else if (state === 'ready') book.offer(group, flow)
     write(book, group, place)
@@ -100,11 +101,12 @@ function lease(book: Book, group: Group, place: Place, until: number): void {
   join(book, group, place, row, until)
 }
 
-function join(book: Book, group: Group, place: Place, row: Lease, until: number): void {
+function join(book: Book, group: Group, place: Place, row: Bundle, until: number): void {
   place.lines = undefined
   place.order = until
   row.places.push(place)
-  book.leaseOf.set(place, row)
+  row.batched ||= book.isBatched(place.n)
+  book.bundleOf.set(place, row)
   book.dueAt(group, until)
   book.set(row)
 }
@@ -115,12 +117,12 @@ export async function extendLease(book: Book, group: Group, place: Place, until:
     group.isEarly = true
     place.order = until
     book.dueAt(group, until)
-    book.set(book.leaseOf.get(place)!)
+    book.set(book.bundleOf.get(place)!)
     book.changed = true
     return
   }
   const k: Key = ['l', group.g, numberOf(place.receipt!)]
-  const row = (await book.get<Lease>(k)) ?? { k, places: [] }
+  const row = (await book.get<Bundle>(k)) ?? { k, places: [] }
   place.lost = place.receipt = undefined
   await move(book, group, place, 'leased', until, row)
 }
@@ -131,15 +133,15 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
   if (state === 'gone') return
   group.isEarly ||= state === 'leased' || state === 'waiting'
   await count(book, group, place, -1)
-  if (state === 'leased') {
-    const row = book.leaseOf.get(place)!
+  if (state === 'leased' || state === 'blocked') {
+    const row = book.bundleOf.get(place)!
     row.places.splice(row.places.indexOf(place), 1)
     if (row.places.length === 0) {
       book.remove(row.k)
       if (book.open.get(group.g) === row) book.open.delete(group.g)
     } else book.set(row)
-    book.leaseOf.delete(place)
-    await probeLives(book, group, place, false)
+    book.bundleOf.delete(place)
+    if (state === 'leased') await probeLives(book, group, place, false)
   } else if (to === 'leased' || to === undefined) book.remove(place.k)
   place.state = 'gone'
   if (state === 'leased') book.wake(group, await book.flowOf(group, place.lane))
@@ -156,12 +158,6 @@ async function count(book: Book, group: Group, place: Place, by: 1 | -1): Promis
   else flow.behind += by
   if (state === 'ready') flow[place.again ? 'again' : 'freed'] += by
   if (state === 'ready' && by > 0) book.readyChanged(flow, place)
-  if (state === 'blocked') {
-    const row = (await keyRow(book, group, place))!
-    row.blocked += by
-    if (by > 0) book.blockedChanged()
-    setKey(book, row)
-  }
   if (flow !== group.flow) book.setFlow(group, flow)
 }
 
@@ -192,10 +188,8 @@ export function drop(book: Book, group: Group, place: Place): Promise<void> {
 /** The first of a key is done, dead or dropped: the next one has its turn. */
 async function free(book: Book, group: Group, { lane, key }: Place): Promise<void> {
   const row = (await keyRow(book, group, { lane, key }))!
-  if (row.blocked > 0) {
-    const next = await book.firstBlocked(row.k)
-    return await release(book, group, next!)
-  }
+  const next = await book.firstBlocked(row.k)
+  if (next !== undefined) return await release(book, group, next)
   row.busy = false
   setKey(book, row)
 }
@@ -414,7 +408,7 @@ export function receiptOf(...parts: readonly (string | number)[]): string {
 }
 
 /** The receipt of a lease. */
-export function leaseReceipt({ token }: Group, { k }: Lease, { n }: Place): string {
+export function leaseReceipt({ token }: Group, { k }: Bundle, { n }: Place): string {
   return receiptOf(k[1]!, k[2]!, n, token)
 }
 

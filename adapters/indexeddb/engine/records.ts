@@ -31,11 +31,20 @@ export interface Message {
   only?: number[]
 }
 
+/** Messages that were stored at once and share a row: its number is that of the last of them. */
+export interface Batch {
+  n: number
+  readonly base: string
+  batch: Message[]
+}
+
+export type Stored = Message | Batch
+
 export type State = 'leased' | 'waiting' | 'ready' | 'blocked' | 'parked' | 'dead' | 'gone'
 
 /**
- * A message in a group that has passed it, or has buried it before. What is leased is in the row of the claim that leased it;
- * any other has its own.
+ * A message in a group that has passed it, or has buried it before. What is leased is in the row of the claim that leased it,
+ * what is blocked in one of its key; any other has its own.
  */
 export interface Place extends Row {
   readonly k: Key
@@ -84,9 +93,11 @@ export interface Content {
   readonly at: number
 }
 
-/** What one claim has leased. Its number is in the receipts, which go on when a lease is extended; by the first end it stands in line. */
-export interface Lease extends Row {
-  places: Place[]
+/** Places that are one row: what one claim has leased, or what is blocked behind a key, of so many numbers. */
+export interface Bundle extends Row {
+  readonly places: Place[]
+  /** Messages of what is leased may share rows. */
+  batched?: boolean | undefined
 }
 
 export interface Kept extends Row {
@@ -103,7 +114,6 @@ export interface Kept extends Row {
 /** An ordering key of which one is on its way. */
 export interface KeyRow extends Row {
   busy: boolean
-  blocked: number
   /** The dead letter that has the next one parked. */
   stop?: number | undefined
 }
@@ -226,6 +236,8 @@ export interface Queue extends Row {
   lapsedTo: [number, number]
   forgets: number
   jobs: Job[]
+  /** Rows that say which groups are done with what, where there are several. */
+  dones: number
 }
 
 export function newCounts(): Record<State, number> {
@@ -305,5 +317,6 @@ export function newQueue(top: number): Queue {
     lapsedTo: [-Infinity, 0],
     forgets: Infinity,
     jobs: [],
+    dones: 0,
   }
 }

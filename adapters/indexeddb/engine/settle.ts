@@ -1,7 +1,7 @@
 import type { SettleResult, Settlement } from '../../../src/storage.ts'
 import type { Book } from './book.ts'
 import { die, extendLease, finish, forgetLetter, keyOf, move, park, receiptOf, redrive } from './places.ts'
-import type { Group, Lease, Place } from './records.ts'
+import type { Bundle, Group, Place } from './records.ts'
 import type { Key } from './rows.ts'
 
 const SETTLED: SettleResult = { status: 'settled' }
@@ -43,17 +43,17 @@ export async function settle(
 ): Promise<SettleResult[]> {
   if (group === undefined) return settlements.map(() => STALE)
   await book.load(rowsOf(settlements.map(({ receipt }) => receipt)))
-  const places: (Place | undefined)[] = []
-  const keys = new Map<string, Key>()
-  for (const { receipt } of settlements) {
+  const keys: Key[] = []
+  const shared: number[] = []
+  for (const { receipt, kind } of settlements) {
     const place = await find(book, group, receipt)
-    places.push(place)
-    if (place?.key === undefined) continue
-    const k = keyOf(group, place.lane, place.key)
-    keys.set(JSON.stringify(k), k)
+    if (place?.key !== undefined) keys.push(keyOf(group, place.lane, place.key))
+    // Of a message that is over and may share its row it is to be known what stays.
+    const bundle = place && book.bundleOf.get(place)
+    if (place !== undefined && kind === 'ack' && (bundle === undefined || bundle.batched))
+      shared.push(place.n)
   }
-  await book.load([...keys.values()])
-  await book.loadBlocked([...keys.values()])
+  await Promise.all([book.loadKeys(keys), book.loadMessages(shared)])
   const results: SettleResult[] = []
   for (const settlement of settlements) {
     const place = await find(book, group, settlement.receipt)
@@ -68,7 +68,7 @@ async function find(book: Book, group: Group, receipt: string): Promise<Place | 
   const { g, isDead, number, n } = parsed
   if (receiptOf(g, ...(isDead ? ['d'] : []), number, n, group.token) !== receipt) return undefined
   if (!isDead) {
-    const lease = await book.get<Lease>(['l', g, number])
+    const lease = await book.get<Bundle>(['l', g, number])
     const leased = lease?.places.find((place) => place.n === n)
     if (leased !== undefined) return leased
   }

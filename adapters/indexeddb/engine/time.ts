@@ -3,7 +3,7 @@ import { ending, hasReady, sure } from './book.ts'
 import { endHold } from './holds.ts'
 import { endOf } from './pack.ts'
 import { die, forgetLetter, leaseReceipt, move, newPlace } from './places.ts'
-import type { Flow, Group, Hold, Kept, Lease, Message, Place } from './records.ts'
+import type { Bundle, Flow, Group, Hold, Kept, Message, Place } from './records.ts'
 import { under } from './rows.ts'
 
 /** Whether time may have brought something. */
@@ -144,7 +144,7 @@ async function comeDue(book: Book, group: Group, budget: Budget): Promise<boolea
   const { now } = book
   const { g } = group
   for (;;) {
-    const [row] = await book.line<Lease>(IDBKeyRange.bound([g, 'u'], [g, 'u', now, []]), 1)
+    const [row] = await book.line<Bundle>(IDBKeyRange.bound([g, 'u'], [g, 'u', now, []]), 1)
     if (row === undefined) break
     const due = row.places.filter(({ order }) => order! <= now)
     sure(due[0])
@@ -191,7 +191,7 @@ export async function findNext(book: Book, group: Group): Promise<void> {
   group.next = Infinity
   if (counts.leased + counts.waiting + book.q.lanes === 0) return
   const [[lease], [retry], [flow]] = await Promise.all([
-    book.line<Lease>(under([g, 'u']), 1),
+    book.line<Bundle>(under([g, 'u']), 1),
     book.line<Place>(under([g, 'w']), 1),
     book.line<Flow>(under([g, 't']), 1),
   ])
@@ -238,22 +238,28 @@ async function lapse(book: Book, budget: Budget): Promise<boolean> {
       if (message.n > 0) await expire(book, message)
     }
   }
-  const own = await book.line<Place>(IDBKeyRange.bound(['X'], ['X', now, []]), Math.max(0, budget.left) + 1)
-  for (const place of own) {
-    if (budget.left-- <= 0) return true
-    const group = q.groups.find(({ g }) => g === place.k[1])
-    place.lapses = undefined
-    if (group === undefined) {
-      book.remove(place.k)
-      continue
+  const own = await book.line<Place | Bundle>(
+    IDBKeyRange.bound(['X'], ['X', now, []]),
+    Math.max(0, budget.left) + 1,
+  )
+  for (const row of own) {
+    const group = q.groups.find(({ g }) => g === row.k[1])
+    if (group === undefined) book.remove(row.k)
+    for (const place of 'places' in row ? row.places.slice() : [row]) {
+      if (group === undefined || !place.lapses || place.x! > now) continue
+      if (budget.left-- <= 0) return true
+      place.lapses = undefined
+      await die(book, group, place, 'expired', place.error, group)
     }
-    await die(book, group, place, 'expired', place.error, group)
   }
   const [[next], [mine]] = await Promise.all([
     book.messages(IDBKeyRange.lowerBound(q.lapsedTo, true), 1, 'x'),
-    book.line<Place>(under(['X']), 1),
+    book.line<Place | Bundle>(under(['X']), 1),
   ])
-  q.lapse = Math.min(next?.x ?? Infinity, mine?.x ?? Infinity)
+  const ends = (mine === undefined ? [] : 'places' in mine ? mine.places : [mine]).filter(
+    ({ lapses }) => lapses,
+  )
+  q.lapse = later(book, Math.min(next?.x ?? Infinity, ...ends.map(({ x = Infinity }) => x)))
   book.touch()
   return false
 }
@@ -263,7 +269,7 @@ async function expire(book: Book, message: Message): Promise<void> {
   for (const group of book.q.groups) {
     // The last who had it to do has buried it.
     if ((await book.message(message.n)) === undefined) return
-    const place = await book.get<Place>(['p', group.g, message.n])
+    const place = await book.standing(group, message)
     if (place !== undefined) {
       if (place.state !== 'dead' && (place.x ?? Infinity) <= now)
         await die(book, group, place, 'expired', place.error, group)
