@@ -72,6 +72,17 @@ const CONTESTANTS: Record<string, (durability: 'strict' | 'relaxed') => Promise<
       return 100
     }
   },
+  'raw: 100 adds in one transaction': async (durability) => {
+    const database = await openRaw()
+    return async () =>
+      100 *
+      (await times(10, async () => {
+        const transaction = database.transaction('rows', 'readwrite', { durability })
+        for (let n = 0; n < 100; n++) transaction.objectStore('rows').add(order(n))
+        transaction.commit()
+        await ended(transaction)
+      }))
+  },
   'raw: 100 messages in one put': async (durability) => {
     const database = await openRaw()
     return async () =>
@@ -90,6 +101,41 @@ const CONTESTANTS: Record<string, (durability: 'strict' | 'relaxed') => Promise<
       times(20, async (n) => {
         await producer.send(order(n))
         await (await consumer.receive())!.ack()
+      })
+  },
+  // What a queue with leases cannot do without: an add; the cursor and the next message, the lease and the cursor; both, and neither.
+  'raw: add; read, lease; read, delete': async (durability) => {
+    const database = await openRaw()
+    const change = (kind: 'strict' | 'relaxed'): [IDBTransaction, IDBObjectStore] => {
+      const transaction = database.transaction('rows', 'readwrite', { durability: kind })
+      return [transaction, transaction.objectStore('rows')]
+    }
+    const read = (...requests: IDBRequest[]): Promise<unknown> =>
+      Promise.all(
+        requests.map(
+          (one) => new Promise((resolve) => one.addEventListener('success', () => resolve(one.result))),
+        ),
+      )
+    const write = (transaction: IDBTransaction): Promise<void> => {
+      transaction.commit()
+      return ended(transaction)
+    }
+    return () =>
+      times(20, async (n) => {
+        const [sending, sent] = change(durability)
+        const added = sent.add(order(n))
+        await write(sending)
+        const [claiming, rows] = change('relaxed')
+        await read(rows.get('cursor'), rows.getAll(added.result, 1))
+        rows.put(order(n), 'lease')
+        rows.put({ at: added.result }, 'cursor')
+        await write(claiming)
+        const [acking, left] = change('relaxed')
+        await read(left.get('cursor'), left.get('lease'))
+        left.delete('lease')
+        left.delete(added.result)
+        left.put({ at: added.result }, 'cursor')
+        await write(acking)
       })
   },
   'workbox: push, shift': async () => {
