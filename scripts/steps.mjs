@@ -1,13 +1,40 @@
 // Runs scripts of package.json by name, without npm's start-up time for each, and says what failed.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 
 const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
+/** Steps that look at nothing but these, by their names or into them: one that found nothing wrong is not run again on the same. */
+const LOOKS = {
+  'lint:types': { at: ['dist/**'], into: ['package{,-lock}.json', 'dist/**/*.d.ts'] },
+}
+const CACHE = new URL('../node_modules/.cache/', import.meta.url)
+
+/** A hash of what a step looks at, if that is known. */
+function seen(name) {
+  if (LOOKS[name] === undefined) return undefined
+  const hash = createHash('sha256').update(scripts[name])
+  const files = (patterns) =>
+    globSync(patterns)
+      .filter((path) => statSync(path).isFile())
+      .sort()
+  // The names of chunks have hashes of what is in them.
+  for (const path of files(LOOKS[name].at)) hash.update(path.replace(/-[\w-]{8}(?=\.js)/, ''))
+  for (const path of files(LOOKS[name].into)) hash.update(path).update(readFileSync(path))
+  return hash.digest('hex')
+}
+
 /** Runs the named script with its output shown only when it fails; resolves with whether it succeeded. */
 export async function step(name) {
   const started = performance.now()
+  const what = seen(name)
+  const stamp = new URL(name.replace(':', '-'), CACHE)
+  if (what !== undefined && what === read(stamp)) {
+    console.log(`ok    ${name.padEnd(13)} as before   ${scripts[name]}`)
+    return true
+  }
   const child = spawn(scripts[name], { shell: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise((resolve) => child.once('close', resolve))
   const [status, ...output] = await Promise.all([ended, buffer(child.stdout), buffer(child.stderr)])
@@ -17,7 +44,19 @@ export async function step(name) {
   )
   if (status !== 0) for (const part of output) process.stdout.write(part)
   else if (name === 'size') process.stdout.write(output[0])
+  if (status === 0 && what !== undefined) {
+    mkdirSync(CACHE, { recursive: true })
+    writeFileSync(stamp, what)
+  }
   return status === 0
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined // Never run.
+  }
 }
 
 /** Everything but the tests, in two lanes, each with the cheapest first. */

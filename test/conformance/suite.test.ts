@@ -15,7 +15,7 @@ registerCases('reference', effort({ quick: smallOf(ALL), full: ALL }))
 registerHistories('reference', referenceWith(), { runs: { quick: 100, full: 300 } })
 
 describe('a storage is found out that', () => {
-  /** Cases by their place, the shortest first: what is wrong is found in little time. */
+  /** Cases by their place, the shortest first: what is wrong is found in little time. Without those of bulk, which find nothing more. */
   let shortestFirst: readonly number[]
   beforeAll(async () => {
     const took: { readonly place: number; readonly ms: number }[] = []
@@ -25,7 +25,11 @@ describe('a storage is found out that', () => {
       await one.run()
       took.push({ place, ms: performance.now() - began })
     }
-    shortestFirst = took.toSorted((a, b) => a.ms - b.ms).map(({ place }) => place)
+    // What takes long is the last resort: some mistakes show only there.
+    const long = [...ALL.keys()].filter(
+      (place) => !SMALL.has(ALL[place]) && !ALL[place]!.name.startsWith('bulk'),
+    )
+    shortestFirst = [...took.toSorted((a, b) => a.ms - b.ms).map(({ place }) => place), ...long]
   })
 
   test.for(FLAWS)('%s', async (flaw) => {
