@@ -1,6 +1,6 @@
 import { type IDBPDatabase, openDB, unwrap } from 'idb'
 import type { QuaysideError } from '../../src/errors.ts'
-import { cannotOpen, failed, isLost, isPassing, isQuota, isTimeout, overdue, timeout } from './faults.ts'
+import { cannotOpen, failed, isLost, isPassing, isQuota, isTimeout, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import type { Schema } from './schema.ts'
@@ -111,8 +111,7 @@ export class Connection {
    * Runs `body` in a transaction on these stores, or on all, which readwrite transactions of all contexts pass one by one, and resolves
    * with what it answered once it has taken effect. If the connection breaks, `body` is run again on a new one.
    *
-   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed. It may commit the
-   * transaction itself before its requests are answered, which spares a wait; then it cannot be given up any more.
+   * `body` must await nothing but the requests of its transaction. Where it throws, nothing is changed.
    */
   transact<T>(
     mode: Mode,
@@ -169,12 +168,8 @@ export class Connection {
   async #once<T>(work: IDBTransaction, body: Body<T>): Promise<T> {
     const { timeoutMs } = this.#options
     let late: QuaysideError | undefined
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let isRun = false
-    const done = new Promise<void>((resolve, reject) => {
-      work.addEventListener('complete', () => resolve())
-      work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
-      const giveUp = (): void => {
+    const timer = setTimeout(
+      () => {
         late = timeout(
           'a transaction in IndexedDB',
           timeoutMs,
@@ -183,27 +178,23 @@ export class Connection {
         try {
           work.abort()
         } catch {
-          // It is being stored: the disk is slow. Or all of it was handed over, and it still waits for its turn.
-          late = isRun ? undefined : overdue(timeoutMs)
-          if (late !== undefined) reject(late)
+          // It is being stored: the disk is slow.
+          late = undefined
         }
-      }
-      timer = setTimeout(giveUp, Math.min(timeoutMs, MAX_TIMEOUT_MS))
+      },
+      Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    )
+    const done = new Promise<void>((resolve, reject) => {
+      work.addEventListener('complete', () => resolve())
+      work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
     })
     // It may fail while `body` waits for a request, which tells us too.
     done.catch(() => undefined)
-    const run = async (): Promise<T> => {
-      const result = await body(work)
-      isRun = true
-      try {
-        work.commit()
-      } catch {
-        // It was, or the transaction has failed: then `done` tells.
-      }
-      return result
-    }
     try {
-      return (await Promise.all([run(), done]))[0]
+      const result = await body(work)
+      work.commit()
+      await done
+      return result
     } catch (error) {
       try {
         work.abort()

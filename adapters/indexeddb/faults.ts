@@ -40,14 +40,6 @@ export function timeout(what: string, ms: number, advice: string): QuaysideError
   return new QuaysideError('TIMEOUT', `${what} took longer than ${ms} ms: ${advice}`)
 }
 
-/** Of a transaction that was handed to the browser as a whole, and has yet to begin. */
-export function overdue(ms: number): QuaysideError {
-  return new QuaysideError(
-    'STORAGE_FAILED',
-    `a transaction in IndexedDB had not begun after ${ms} ms: another tab may be holding the database. It may yet be stored; to try again with the same id stores it once`,
-  )
-}
-
 export function isTimeout(error: unknown): boolean {
   return error instanceof QuaysideError && error.code === 'TIMEOUT'
 }

@@ -30,12 +30,7 @@ export interface IndexedDBOptions {
    * @defaultValue `false`
    */
   readonly strictAcks?: boolean | undefined
-  /**
-   * How long to wait for the database, in ms, before a call rejects with `TIMEOUT`, and nothing was changed; `Infinity`: for ever. A
-   * send that the browser has got as a whole cannot be taken back: it rejects with `STORAGE_FAILED`, and may yet be stored.
-   *
-   * @defaultValue 10,000
-   */
+  /** How long to wait for the database, in ms, before a call rejects with `TIMEOUT`; `Infinity`: for ever. @defaultValue 10,000 */
   readonly timeoutMs?: number | undefined
   /** @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined

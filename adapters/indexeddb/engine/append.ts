@@ -60,8 +60,7 @@ export async function appendBlindly(
   const first = answer(store.add(isShared ? {} : rows[0]))
   if (isShared) share(store, rows, base, (await first) as number)
   else for (const row of rows.slice(1)) store.add(row)
-  // None of it can be refused, so nobody waits for answers.
-  store.transaction.commit()
+  // None of it can be refused, so nobody waits for more answers.
   const n = (await first) as number
   return drafts.map((_, i) => ({ id: madeId(base, n + i), status: 'stored' }))
 }

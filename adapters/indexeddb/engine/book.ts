@@ -386,9 +386,9 @@ export class Book {
       for (let i = ahead?.at ?? 0; i < read.length; i++) {
         const { n } = read[i]!
         const one = this.#messages.get(n)
-        if (n >= flow.cursor && one !== undefined && one.only === undefined) {
-          if (!isPlain || one.l === undefined) return one
-          // Of another lane: passed for good.
+        if (n >= flow.cursor && one !== undefined) {
+          if (one.only === undefined && (!isPlain || one.l === undefined)) return one
+          // Of another lane, or back for those who had it: passed for good.
           flow.cursor = n + 1
           budget.left--
           this.touch()

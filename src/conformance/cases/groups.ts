@@ -1,6 +1,7 @@
 import { FIFO, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
 import { bodiesOf, names, sortedBodies } from '../scene.ts'
+import type { Body } from '../../storage.ts'
 
 export const groups: Section = {
   name: 'groups',
@@ -235,6 +236,27 @@ export const groups: Section = {
         ok(!bodies.includes('dead'), `the list of a group that does not exist: ${bodies.join()}`)
         await q.claim({ limit: 0 })
         for (const group of [q.group, 'late', 'later']) await q.as(group).takes(['other'], group)
+      },
+    },
+    {
+      name: 'a group that comes after many were redriven comes by them, however few it claims at once',
+      needs: [FIFO],
+      async run(t) {
+        const q = await t.open()
+        await q.send(...names('m', 9), 'last')
+        for (const delivery of await q.take({ limit: 9 })) await q.bury(delivery)
+        for (const letter of await q.dead()) await q.retry(letter)
+        // Whether what was redriven is for others, too, is open.
+        const late = q.as('late')
+        const bodies: Body[] = []
+        for (
+          let taken = await late.take({ limit: 1 });
+          taken.length > 0;
+          taken = await late.take({ limit: 1 })
+        )
+          bodies.push(...bodiesOf(taken))
+        equal(bodies.at(-1), 'last', 'the last for a group that comes later')
+        equal(sortedBodies(await q.take()), ['last', ...names('m', 9)], 'for the group that redrove')
       },
     },
     {
