@@ -22,7 +22,7 @@ export interface WorkboxQueue {
   readonly name: string
   /** Sends what waits. Rejects if something is left after two and a half minutes. */
   replayRequests(): Promise<void>
-  /** How many requests wait. */
+  /** How many requests wait. See {@link Outbox.size}. */
   size(): Promise<number>
 }
 
@@ -30,13 +30,13 @@ export interface WorkboxQueue {
 export interface BackgroundSyncPluginOptions {
   /** How long a request may wait, in minutes; then it becomes a dead letter. @defaultValue 10,080 (7 days) */
   readonly maxRetentionTime?: number | undefined
-  /** Is called at a sync event in place of `queue.replayRequests()`. */
+  /** Is called at a sync event in place of `queue.replayRequests()`. @defaultValue that is called */
   readonly onSync?: ((options: { readonly queue: WorkboxQueue }) => unknown) | undefined
-  /** Is of no use here: other ways than the sync event are always tried as well. */
+  /** Is of no use here: other ways than the sync event are always tried as well. @defaultValue none */
   readonly forceSyncFallback?: boolean | undefined
   /** Where requests are kept. @defaultValue the queue of the plugin's name in the IndexedDB database `quayside` */
   readonly queue?: Queue<OutboxPayload> | undefined
-  /** How they are sent: `before`, `outcome` and others. */
+  /** How they are sent: `before`, `outcome` and others. @defaultValue those of {@link OutboxOptions} */
   readonly outbox?: OutboxOptions | undefined
 }
 

@@ -55,12 +55,13 @@ function nameModules() {
 /** The outbox of the page to try, with all that it needs. */
 async function bundleTry() {
   mkdirSync(join(pages, 'public'), { recursive: true })
-  await using build = await rolldown({
+  const build = await rolldown({
     input: join(site, 'try.ts'),
     platform: 'browser',
     resolve: { alias: Object.fromEntries(sources.map(([name, file]) => [`${name}$`, join(root, file)])) },
   })
   await build.write({ file: join(pages, 'public/try.js'), format: 'es', minify: true, codeSplitting: false })
+  await build.close()
 }
 
 rmSync(pages, { recursive: true, force: true })

@@ -6,11 +6,11 @@
 
 /** What one lane may do in one group. */
 export interface LaneLimits {
-  /** The most messages of the lane that may be leased at once, to all consumers of the group together. Default: no limit. */
+  /** The most messages of the lane that may be leased at once, to all consumers of the group together. @defaultValue no limit */
   readonly concurrency?: number | undefined
-  /** How often messages of the lane may be delivered, retries included. Default: no limit. */
+  /** How often messages of the lane may be delivered, retries included. @defaultValue no limit */
   readonly rate?: LaneRate | undefined
-  /** How many turns it has where another has one: a whole number from 1 to 1,000. Default 1. */
+  /** How many turns it has where another has one: a whole number from 1 to 1,000. @defaultValue 1 */
   readonly weight?: number | undefined
 }
 
@@ -38,7 +38,9 @@ export interface LaneRate {
  * else what the longest prefix that says something of it says, else what stands here.
  */
 export interface LaneRules extends LaneLimits {
+  /** What single lanes may do. @defaultValue none */
   readonly names?: Readonly<Record<string, LaneLimits>> | undefined
+  /** What lanes whose names begin so may do. @defaultValue none */
   readonly prefixes?: readonly (readonly [prefix: string, limits: LaneLimits])[] | undefined
 }
 

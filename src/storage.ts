@@ -82,14 +82,14 @@ export interface AppendOptions {
    * take the two characters before for the place.
    */
   readonly batchId: string
-  /** Groups that are made first, in this order and in the same step, where they do not exist: they get these messages. */
+  /** Groups that are made first, in this order and in the same step, where they do not exist: they get these messages. @defaultValue none */
   readonly groups?: readonly GroupStart[] | undefined
   /**
    * The most messages that the queue may retain, these included, as {@link StorageStats.messages} counts them. Beyond it the
-   * append rejects with `QUOTA_EXCEEDED`. Duplicates and replacements do not add to it. Default: no limit.
+   * append rejects with `QUOTA_EXCEEDED`. Duplicates and replacements do not add to it. @defaultValue no limit
    */
   readonly maxMessages?: number | undefined
-  /** As {@link maxMessages}, for bytes as {@link StorageStats.bytes} counts them. Default: no limit. */
+  /** As {@link maxMessages}, for bytes as {@link StorageStats.bytes} counts them. @defaultValue no limit */
   readonly maxBytes?: number | undefined
 }
 
@@ -342,11 +342,12 @@ export interface Hint {
 
 /** How a storage is to resume parked messages. */
 export interface ResumeOptions {
-  /** Only in this group. Default: in every group. */
+  /** Only in this group. @defaultValue every group */
   readonly group?: string | undefined
   /**
    * What the message carries from now on, in the groups in which it is resumed; id, key and lane stay. Its time to live is
    * what `expiresInMs` says, from now, or what it was.
+   * @defaultValue what it carried
    */
   readonly edit?:
     | {

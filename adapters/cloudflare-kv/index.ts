@@ -84,7 +84,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return { ...this.#namespace.operations }
   }
 
-  /** Is called by the queue. Reads nothing yet. */
+  /** Is called by the queue. Reads nothing yet. See {@link StorageAdapter.open}. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue')
     const settings = this.#settings
@@ -94,7 +94,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return view
   }
 
-  /** Lists every key of all queues: one operation for each 1,000 of them. */
+  /** Lists every key of all queues: one operation for each 1,000 of them. @throws {@link QuaysideError} `STORAGE_FAILED`. */
   async queues(): Promise<string[]> {
     if (this.#closed) throw closedError('queues')
     const kv = this.#namespace
@@ -121,7 +121,7 @@ export class CloudflareKVAdapter implements StorageAdapter {
     return [...names].sort()
   }
 
-  /** Is called by the queue. There is nothing to let go of. */
+  /** Is called by the queue. There is nothing to let go of. It never rejects. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#views].map((view) => view.close()))

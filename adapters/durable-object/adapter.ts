@@ -16,7 +16,10 @@ export interface DurableObjectOptions {
    * A change takes a queue that is empty: see docs/storage-durable-objects.md. @defaultValue 1
    */
   readonly shards?: number | undefined
-  /** Where objects are made that do not exist yet, as `DurableObjectNamespace.get` takes it: `'weur'`, `'enam'` … */
+  /**
+   * Where objects are made that do not exist yet, as `DurableObjectNamespace.get` takes it: `'weur'`, `'enam'` …
+   * @defaultValue near the first request
+   */
   readonly locationHint?: string | undefined
 }
 
@@ -49,7 +52,7 @@ export class DurableObjectAdapter implements StorageAdapter {
     this.guarantees = guaranteesOf(shards)
   }
 
-  /** Makes no request: an object comes into being with the first message. */
+  /** Makes no request: an object comes into being with the first message. See {@link StorageAdapter.open}. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed !== undefined)
       throw new QuaysideError('CLOSED', 'open a queue: this storage was closed; make another one')
@@ -70,6 +73,7 @@ export class DurableObjectAdapter implements StorageAdapter {
    * Lets somebody watch a queue: answers a request for a WebSocket, which gets a message whenever the queue has changed: an
    * empty one, or `{"finished":…}` as JSON where messages with `keepMs` are done or dead, with their ids, or `"many"`. Decide
    * first who may.
+   * What the platform throws, where the object cannot be reached: the call rejects with it.
    */
   async fetch(request: Request, queue: string): Promise<Response> {
     const stubs = this.#stubs(queue)
@@ -99,7 +103,7 @@ export class DurableObjectAdapter implements StorageAdapter {
     )
   }
 
-  /** Lets go of connections. Queues that are open reject with `CLOSED` from now on. */
+  /** Lets go of connections. Queues that are open reject with `CLOSED` from now on. See {@link StorageAdapter.close}. */
   close(): Promise<void> {
     return (this.#closed ??= Promise.all([...this.#views].map((view) => view.close())).then(() => undefined))
   }

@@ -85,7 +85,10 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
     return Date.now()
   }
 
-  /** One verb of the storage. Called by {@link DurableObjectAdapter}, whose protocol this is. */
+  /**
+   * One verb of the storage. Called by {@link DurableObjectAdapter}, whose protocol this is.
+   * It answers with what failed, and rejects where the object is broken.
+   */
   verb(name: Verb, args: Wire): Promise<Outcome> {
     return outcomeOf(async () => {
       if (this.#refused !== undefined) throw this.#refused
@@ -120,7 +123,7 @@ export class QueueObject<Env = unknown, T = unknown> extends DurableObject<Env> 
     return upgrade(request, (socket) => this.#hints.accept(socket))
   }
 
-  /** Is called by the runtime when something is due. */
+  /** Is called by the runtime when something is due. It rejects with what the platform throws, which has it tried again. */
   async alarm(): Promise<void> {
     if (this.#refused === undefined) await this.#push?.alarm()
     // Until a version comes that is right.

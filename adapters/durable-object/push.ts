@@ -28,13 +28,13 @@ export interface PushOptions<T = unknown> extends ConsumerOptions {
    * comes. 14 minutes at most, because the platform ends an alarm after 15. @defaultValue 14 minutes
    */
   readonly timeoutMs?: number | undefined
-  /** Is told when `onMessages` threw or took too long, with the batch and the error. */
+  /** Is told when `onMessages` threw or took too long, with the batch and the error. @defaultValue nobody is told */
   readonly onFailed?: ((messages: readonly Message<T>[], error: unknown) => unknown) | undefined
-  /** Is told when the storage of the object failed. The push goes on by itself, after a while. */
+  /** Is told when the storage of the object failed. The push goes on by itself, after a while. @defaultValue nobody is told */
   readonly onError?: ((error: unknown) => unknown) | undefined
-  /** As that of the `Queue` that sends. */
+  /** As that of the `Queue` that sends. @defaultValue JSON, and `Uint8Array` as it is */
   readonly codec?: Codec<T> | undefined
-  /** As that of the `Queue` that sends. */
+  /** As that of the `Queue` that sends. @defaultValue anything goes */
   readonly schema?: StandardSchema<T> | undefined
 }
 

@@ -67,7 +67,7 @@ export class IndexedDBAdapter implements StorageAdapter {
     }
   }
 
-  /** Is called by the queue, which gets its view of this storage. */
+  /** Is called by the queue, which gets its view of this storage. See {@link StorageAdapter.open}. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closing !== undefined) throw closedError('open a queue', 'storage')
     const store = await this.#enter()
@@ -84,7 +84,7 @@ export class IndexedDBAdapter implements StorageAdapter {
 
   readonly #views: Set<View> = new Set()
 
-  /** The names of the queues that have anything, in order. */
+  /** The names of the queues that have anything, in order. See {@link StorageAdapter.queues}. */
   async queues(): Promise<string[]> {
     if (this.#closing !== undefined) throw closedError('list queues', 'storage')
     const store = await this.#enter()
@@ -101,7 +101,10 @@ export class IndexedDBAdapter implements StorageAdapter {
     }
   }
 
-  /** Ends every queue of this storage: verbs under way finish first, later ones reject with `CLOSED`. Twice is once. */
+  /**
+   * Ends every queue of this storage: verbs under way finish first, later ones reject with `CLOSED`. Twice is once.
+   * See {@link StorageAdapter.close}.
+   */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
   }

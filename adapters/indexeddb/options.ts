@@ -34,6 +34,6 @@ export interface IndexedDBOptions {
   readonly timeoutMs?: number | undefined
   /** @defaultValue `Date` */
   readonly clock?: { now(): number } | undefined
-  /** Told what happened; must not throw. */
+  /** Told what happened; must not throw. @defaultValue nobody is told */
   readonly onEvent?: ((event: IndexedDBEvent) => void) | undefined
 }

@@ -6,6 +6,8 @@
  * ```ts
  * if (!(await requestPersistence())) console.log('the browser may evict what is stored when the disk is full')
  * ```
+ *
+ * It rejects with what the browser throws where a page has no origin of its own.
  */
 export async function requestPersistence(): Promise<boolean> {
   const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage

@@ -2,25 +2,9 @@ import { NoRoom, failed } from './faults.ts'
 import type { Items } from './items.ts'
 import type { Owner } from './owner.ts'
 import { type Position, type Waste, positionKey } from './position.ts'
-import { type Change, type Kept, endedBy, isCurrent } from './rows.ts'
+import { type Change, type Commit, type Kept, endedBy, isCurrent } from './rows.ts'
 import { partsOf, seal } from './seal.ts'
 import { commitText, deleteText, putText } from './text.ts'
-
-/** Items that have been written together. */
-export interface Commit {
-  readonly run: string
-  /** Its items, both ends included. */
-  readonly from: number
-  readonly to: number
-  /** The sum of its last item. */
-  readonly sum: string
-  /** How long its items are together, and the rows among them that nothing has taken the place of. */
-  readonly units: number
-  live: number
-  /** The rows that it wrote. Those that are live still have it as their {@link Kept.commit}; the first so many have not. */
-  readonly rows: Kept[]
-  passed: number
-}
 
 /** All that is stored may be twice as long as what lives in it, and this besides. */
 const SLACK_UNITS = 64 * 1024

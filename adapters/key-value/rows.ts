@@ -1,7 +1,22 @@
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
 import type { Key, KeyRange, Row, Table, Transaction } from '../../src/segments/store.ts'
 import type { Hint } from '../../src/storage.ts'
-import type { Commit } from './log.ts'
+
+/** Items that have been written together. */
+export interface Commit {
+  readonly run: string
+  /** Its items, both ends included. */
+  readonly from: number
+  readonly to: number
+  /** The sum of its last item. */
+  readonly sum: string
+  /** How long its items are together, and the rows among them that nothing has taken the place of. */
+  readonly units: number
+  live: number
+  /** The rows that it wrote. Those that are live still have it as their {@link Kept.commit}; the first so many have not. */
+  readonly rows: Kept[]
+  passed: number
+}
 
 /** One row, in memory. */
 export interface Kept {

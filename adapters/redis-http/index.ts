@@ -29,6 +29,11 @@ export interface RedisHttpEndpoint {
   readonly fetch?: typeof fetch | undefined
 }
 
+/** A client of `@upstash/redis`, or one like it: where it sends to, and with which token, is all that is taken of it. */
+export interface UpstashClient {
+  evalsha(...args: never[]): Promise<unknown>
+}
+
 /**
  * Keeps queues on Redis 7 or later, Valkey or Upstash, by the REST protocol of Upstash. Every verb is one script and one request: a send,
  * or a claim with all that is settled meanwhile. The same queues are open to `RedisAdapter` of `quayside/redis`.
@@ -44,13 +49,31 @@ export interface RedisHttpEndpoint {
  * An answer that is lost rejects with `STORAGE_FAILED`: send again with the same `id` and a `dedupeMs`, and it is stored once.
  */
 export class RedisHttpAdapter extends HttpStorage {
-  /** @throws QuaysideError `INVALID_ARGUMENT`. */
-  constructor(endpoint: RedisHttpEndpoint, options: RedisOptions = {}) {
-    super(checkEndpoint(endpoint), { ...checkOptions(ADAPTER, options), clock: undefined })
+  /**
+   * @param endpoint Where the server is reached; or a client of `@upstash/redis`, for its server. What it does besides, such as to try
+   * again, is not used: an answer that is lost may have been done.
+   * @throws QuaysideError `INVALID_ARGUMENT`.
+   */
+  constructor(endpoint: RedisHttpEndpoint | UpstashClient, options: RedisOptions = {}) {
+    super(checkEndpoint(endpointOf(endpoint)), { ...checkOptions(ADAPTER, options), clock: undefined })
   }
 }
 
 const ADAPTER = 'RedisHttpAdapter'
+
+/** Where a client sends to. It would decode what scripts answer with, and bytes would be lost. */
+function endpointOf(given: RedisHttpEndpoint | UpstashClient): RedisHttpEndpoint {
+  if (typeof given !== 'object' || given === null || !('evalsha' in given)) return given
+  const { client } = given as { readonly client?: unknown }
+  const { baseUrl, headers } = (client ?? {}) as { baseUrl?: unknown; headers?: Record<string, unknown> }
+  const [, token] = /^Bearer (.+)$/s.exec(String(headers?.['authorization'])) ?? []
+  if (typeof baseUrl !== 'string' || token === undefined)
+    throw invalid(
+      ADAPTER,
+      'its first argument is a client that does not say where it sends to and with which token, as those of @upstash/redis do: pass { url, token }',
+    )
+  return { url: baseUrl, token }
+}
 
 function checkEndpoint(endpoint: RedisHttpEndpoint): Endpoint {
   if (typeof endpoint !== 'object' || endpoint === null)
@@ -59,11 +82,6 @@ function checkEndpoint(endpoint: RedisHttpEndpoint): Endpoint {
       `its first argument must be { url, token }, not ${endpoint === null ? 'null' : typeof endpoint}`,
     )
   const { url, token, timeoutMs = 20_000, fetch, ...others } = endpoint
-  if (url === undefined && 'client' in others)
-    throw invalid(
-      ADAPTER,
-      'its first argument must be { url, token }, which a client of @upstash/redis was made of',
-    )
   const [unknown] = Object.keys(others)
   if (unknown !== undefined)
     throw invalid(

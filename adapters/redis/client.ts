@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
 import { type IoRedis, ioRedis } from './io-redis.ts'
 import { type NodeRedis, nodeRedis } from './node-redis.ts'
-import type { Argument, Connection } from './connection.ts'
+import type { Sockets } from './sockets.ts'
 
 /** A client of the package `redis` (5 or later): of one server, a pool, Sentinel or a cluster. */
 export interface NodeRedisClient {
@@ -18,28 +18,6 @@ export interface IoRedisClient {
 
 /** A client of Redis: that of `redis`, `ioredis` or `iovalkey`. */
 export type RedisClient = NodeRedisClient | IoRedisClient
-
-/** What is asked of a client besides, where it speaks over sockets. */
-export interface Sockets extends Connection {
-  /** Asks each node of a cluster that can be reached. */
-  ask(args: readonly Argument[]): Promise<readonly PromiseSettledResult<unknown>[]>
-  /** Opens a connection of its own to listen on. */
-  listen(ears: Ears): Promise<Listening>
-}
-
-export interface Ears {
-  readonly heard: (channel: string, message: string) => void
-  /** The connection is up, perhaps again. */
-  readonly ready: () => void
-  /** It will not come back by itself. */
-  readonly lost: () => void
-}
-
-export interface Listening {
-  subscribe(channel: string): Promise<unknown>
-  ping(): Promise<unknown>
-  close(): void
-}
 
 /** Finds out which client it is, by its methods. */
 export function connect(client: unknown): Sockets {

@@ -1,5 +1,5 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type { Sockets } from './client.ts'
+import type { Sockets } from './sockets.ts'
 import { toQuaysideError } from './errors.ts'
 
 /** How old what is known of the servers may be before it is asked for again, in ms. */

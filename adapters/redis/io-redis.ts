@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Listening, Sockets } from './client.ts'
 import type { Argument } from './connection.ts'
+import type { Listening, Sockets } from './sockets.ts'
 
 /** What the clients of `ioredis` and `iovalkey` have in common. */
 export interface IoRedis {

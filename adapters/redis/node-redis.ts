@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { Ears, Listening, Sockets } from './client.ts'
 import type { Argument } from './connection.ts'
+import type { Ears, Listening, Sockets } from './sockets.ts'
 
 /** What the clients of the package `redis` have in common. Some take more arguments of `sendCommand` than others. */
 export interface NodeRedis {

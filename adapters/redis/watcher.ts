@@ -1,5 +1,5 @@
 import type { Hint } from '../../src/storage.ts'
-import type { Listening, Sockets } from './client.ts'
+import type { Listening, Sockets } from './sockets.ts'
 
 /** News that make nothing deliverable, acks for example, reach listeners at most this often: consumers have no use for them. */
 const NEWS_MS = 1000

@@ -4,7 +4,8 @@ import { readNumber } from '../durations.ts'
 import { DONE, Stop, USAGE } from '../exit.ts'
 import { DEAD, writeJson, writeTable } from '../messages.ts'
 import { pages } from '../pages.ts'
-import { theGroup, theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theGroup, theQueue } from '../target.ts'
 
 const LIMIT = 50
 const NONE = 'no dead letters'

@@ -3,7 +3,8 @@ import { readDuration, readNumber } from '../durations.ts'
 import { DONE, FAILED, Stop } from '../exit.ts'
 import { Queue } from '../../src/index.ts'
 import { payloadOf, readHeaders } from '../payloads.ts'
-import { theGroup, theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theGroup, theQueue } from '../target.ts'
 import { clean } from '../width.ts'
 
 export const edit: Command = {

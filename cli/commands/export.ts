@@ -2,7 +2,8 @@ import type { Command } from '../command.ts'
 import { DONE } from '../exit.ts'
 import { exportQueue } from '../export-queue.ts'
 import { Progress } from '../progress.ts'
-import { theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theQueue } from '../target.ts'
 import { clean } from '../width.ts'
 
 export const exportCommand: Command = {

@@ -3,7 +3,8 @@ import { readDuration } from '../durations.ts'
 import { DONE } from '../exit.ts'
 import { holdInWords, PLACE } from '../holds.ts'
 import { Queue } from '../../src/index.ts'
-import { theGroup, theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theGroup, theQueue } from '../target.ts'
 
 export const hold: Command = {
   name: 'hold',

@@ -3,7 +3,7 @@ import { DONE } from '../exit.ts'
 import { BATCH, importLines, type Totals } from '../import-lines.ts'
 import { batchesOfLines } from '../lines.ts'
 import { Progress } from '../progress.ts'
-import { withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
 import { plural } from '../words.ts'
 
 export const importCommand: Command = {

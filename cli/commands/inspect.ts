@@ -8,7 +8,7 @@ import { Queue } from '../../src/index.ts'
 import { type Command, flag, text } from '../command.ts'
 import { readNumber } from '../durations.ts'
 import { DONE, FAILED, Stop, USAGE } from '../exit.ts'
-import { isDirectory, withTarget } from '../target.ts'
+import { isDirectory, withTarget } from '../open-target.ts'
 import { clean } from '../width.ts'
 
 /** Other machines cannot reach it. */

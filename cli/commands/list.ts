@@ -5,7 +5,8 @@ import { DONE, Stop, USAGE } from '../exit.ts'
 import { LANE } from '../holds.ts'
 import { WAITING, writeJson, writeTable } from '../messages.ts'
 import { pages } from '../pages.ts'
-import { theGroup, theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theGroup, theQueue } from '../target.ts'
 
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done']
 const LIMIT = 50

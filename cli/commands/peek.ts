@@ -1,7 +1,8 @@
 import { type Command, flag, GROUP, JSON_OPTION, text } from '../command.ts'
 import { DONE, FAILED, Stop } from '../exit.ts'
 import { asJson, inFull } from '../messages.ts'
-import { theGroup, theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theGroup, theQueue } from '../target.ts'
 import { clean } from '../width.ts'
 
 export const peek: Command = {

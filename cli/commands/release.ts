@@ -2,7 +2,8 @@ import { type Command, flag, JSON_OPTION, text } from '../command.ts'
 import { DONE, FAILED, Stop } from '../exit.ts'
 import { placeInWords, PLACE } from '../holds.ts'
 import { Queue } from '../../src/index.ts'
-import { theQueue, withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
+import { theQueue } from '../target.ts'
 
 export const release: Command = {
   name: 'release',

@@ -6,7 +6,7 @@ import { LANE } from '../holds.ts'
 import { batchesOfLines } from '../lines.ts'
 import { payloadOf, readHeaders } from '../payloads.ts'
 import { Progress } from '../progress.ts'
-import { withTarget } from '../target.ts'
+import { withTarget } from '../open-target.ts'
 import { plural } from '../words.ts'
 
 const BATCH = 1000

@@ -12,7 +12,7 @@ export interface DeadLetterListOptions {
   readonly bodies?: boolean | undefined
   /** The most to answer with. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** Where an earlier page ended. */
+  /** Where an earlier page ended. @defaultValue the first page */
   readonly cursor?: string | undefined
 }
 
@@ -47,7 +47,7 @@ export class DeadLetters<T> {
     this.#group = group
   }
 
-  /** Looks at dead letters, in the order of the queue. */
+  /** Looks at dead letters, in the order of the queue. @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws. */
   async list(options: DeadLetterListOptions = {}): Promise<ListPage<DeadLetter<T>>> {
     const tried = 'deadLetters.list'
     checkOptions(tried, options, { bodies: checkBoolean, limit: checkCount, cursor: checkText })
@@ -62,12 +62,18 @@ export class DeadLetters<T> {
   /**
    * Delivers dead letters again, from their first attempt on, and without an expiry: those of `ids`, or all.
    * Answers how many. Ids of no dead letter are passed over. In steps of up to 256 messages.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws. Those of earlier steps are delivered again then.
    */
   redrive(ids?: readonly string[]): Promise<number> {
     return this.#settle('deadLetters.redrive', ids, (receipt) => ({ receipt, kind: 'retry', delayMs: 0 }))
   }
 
-  /** Deletes dead letters for good: those of `ids`, or all. Answers how many. Ids of no dead letter are passed over. */
+  /**
+   * Deletes dead letters for good: those of `ids`, or all. Answers how many. Ids of no dead letter are passed over.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
+   */
   delete(ids?: readonly string[]): Promise<number> {
     return this.#settle('deadLetters.delete', ids, (receipt) => ({ receipt, kind: 'ack' }))
   }

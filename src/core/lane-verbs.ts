@@ -14,7 +14,7 @@ export interface LanesOptions {
   readonly prefix?: string | undefined
   /** The most to answer with. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** Where an earlier page ended. */
+  /** Where an earlier page ended. @defaultValue the first page */
   readonly cursor?: string | undefined
 }
 

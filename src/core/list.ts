@@ -23,13 +23,13 @@ export interface ListOptions {
   readonly state?: MessageState | readonly MessageState[] | undefined
   /** Only messages of this lane; the empty text: only those without one. @defaultValue all */
   readonly lane?: string | undefined
-  /** Only these messages. More than 256 are looked for in parts of 256, one after the other. */
+  /** Only these messages. More than 256 are looked for in parts of 256, one after the other. @defaultValue all */
   readonly ids?: readonly string[] | undefined
   /** `false`: without payloads, which are not read then. @defaultValue true */
   readonly bodies?: boolean | undefined
   /** The most to answer with. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** Where an earlier page ended. */
+  /** Where an earlier page ended. @defaultValue the first page */
   readonly cursor?: string | undefined
 }
 
@@ -52,7 +52,7 @@ const LIST_OPTIONS = {
 }
 
 /**
- * Looks at messages without claiming them. Changes nothing.
+ * Looks at messages without claiming them. Changes nothing. See `list` of the `Queue` of `quayside`, which this is.
  *
  * ```ts
  * const { messages } = await list(queue, { state: 'parked' })

@@ -16,21 +16,22 @@ import type { Body, Delivery, SettleResult, Settlement } from '../storage.ts'
 export interface RunOptions<T = unknown> {
   /** How many handlers may work at the same time. @defaultValue 1 */
   readonly concurrency?: number | undefined
-  /** Stops the run. */
+  /** Stops the run. @defaultValue it runs until the queue is closed */
   readonly signal?: AbortSignal | undefined
   /**
    * How long a handler may take, in ms, and before that an async codec or schema. Then its signal aborts, the attempt has failed with `timed out after … ms`, and its place
    * is free; what it still does to its message is refused as stale. `Infinity`: as long as it likes. @defaultValue 900,000, 15 minutes
    */
   readonly timeoutMs?: number | undefined
-  /** Has the handler get one message. See {@link BatchRunOptions}. */
+  /** Has the handler get one message. See {@link BatchRunOptions}. @defaultValue one message at a time */
   readonly batch?: undefined
   /**
    * Is told of trouble with the storage, each time; `run` goes on, unless it rejects with this error. Also of a result that
    * cannot be kept (`UNSERIALIZABLE`, `TOO_LARGE`): its message is done without.
+   * @defaultValue nobody is told
    */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** Is told what a handler threw, also after it had settled its message, or that it took too long. */
+  /** Is told what a handler threw, also after it had settled its message, or that it took too long. @defaultValue nobody is told */
   readonly onFailed?: ((message: Message<T>, error: unknown) => void) | undefined
 }
 

@@ -17,7 +17,7 @@ export interface MessageOptions {
    * @defaultValue none
    */
   readonly lane?: string | undefined
-  /** Texts that travel with the message, next to the payload. */
+  /** Texts that travel with the message, next to the payload. @defaultValue none */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** How long until it may be delivered, in ms. The clock starts when it is stored. @defaultValue 0 */
   readonly delayMs?: number | undefined
@@ -54,6 +54,7 @@ export interface SendBatchOptions {
    * Gives the send up: it rejects with the signal's reason, and nothing is stored. Once the storage was asked it is too late
    * for that: then the call ends as if there were no signal. While another send of this producer is under way it is not
    * asked yet, nor before it is open.
+   * @defaultValue none
    */
   readonly signal?: AbortSignal | undefined
 }

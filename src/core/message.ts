@@ -16,6 +16,7 @@ export interface SettleOptions {
   /**
    * Gives up: the call rejects with the signal's reason. What the storage was not told yet it is not told any more; what it was
    * told may still happen.
+   * @defaultValue none
    */
   readonly signal?: AbortSignal | undefined
 }
@@ -43,13 +44,13 @@ export interface NackOptions extends SettleOptions {
   readonly counts?: boolean | undefined
   /** How long until the next attempt, in ms. @defaultValue what the consumer's retry policy says */
   readonly delayMs?: number | undefined
-  /** What went wrong: the `lastError` of the next delivery. At most 4,096 characters are kept. */
+  /** What went wrong: the `lastError` of the next delivery. At most 4,096 characters are kept. @defaultValue none */
   readonly reason?: string | undefined
 }
 
 /** Why a message is given up. */
 export interface RejectOptions extends SettleOptions {
-  /** What is wrong with it: kept with the dead letter. At most 4,096 characters are kept. */
+  /** What is wrong with it: kept with the dead letter. At most 4,096 characters are kept. @defaultValue none */
   readonly reason?: string | undefined
 }
 

@@ -6,9 +6,9 @@ import type { Message } from './message.ts'
 
 /** How a loop over messages ends. */
 export interface MessagesOptions {
-  /** Ends the loop. */
+  /** Ends the loop. @defaultValue it goes on until the queue is closed */
   readonly signal?: AbortSignal | undefined
-  /** Is told of trouble with the storage that it waits through, each time. */
+  /** Is told of trouble with the storage that it waits through, each time. @defaultValue nobody is told */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 

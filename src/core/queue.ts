@@ -87,12 +87,20 @@ export class Queue<T = unknown> extends LeanQueue<T> {
     return new Consumer(context, settings)
   }
 
-  /** Counts of all groups, rates and latencies. Never looks at every message, and changes nothing. */
+  /**
+   * Counts of all groups, rates and latencies. Never looks at every message, and changes nothing.
+   *
+   * @throws {@link QuaysideError} `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used.
+   */
   async stats(): Promise<QueueStats> {
     return { ...(await stats(this)), ...this.#context.activity!.report() }
   }
 
-  /** Looks at messages without claiming them. Changes nothing. */
+  /**
+   * Looks at messages without claiming them. Changes nothing.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
+   */
   list(options?: ListOptions): Promise<ListPage<ListedMessage<T>>> {
     return list(this, options)
   }
@@ -204,6 +212,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
   /**
    * Forgets a group with its position, leases and dead letters. Messages that only it had not finished are deleted. It is not
    * made again unless a consumer of it takes or settles something.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async deleteGroup(group: string): Promise<void> {
     checkName('deleteGroup', 'group', group)
@@ -213,7 +223,11 @@ export class Queue<T = unknown> extends LeanQueue<T> {
     context.gone(undefined, group)
   }
 
-  /** Deletes every message, delayed and dead ones too. Groups stay; where what is stored is `CORRUPT`, those known here are made anew. */
+  /**
+   * Deletes every message, delayed and dead ones too. Groups stay; where what is stored is `CORRUPT`, those known here are made anew.
+   *
+   * @throws {@link QuaysideError} `CLOSED`, `LOCKED`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used.
+   */
   purge(): Promise<void> {
     return purge(this)
   }
@@ -221,6 +235,8 @@ export class Queue<T = unknown> extends LeanQueue<T> {
   /**
    * Deletes the queue: its groups, every message, every id. Closes this object; a new one finds an empty queue. What is still
    * being sent is deleted too, or refused with `CLOSED`, as what an async codec or schema has not encoded; handlers have no grace.
+   *
+   * @throws {@link QuaysideError} `LOCKED`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used.
    */
   delete(): Promise<void> {
     return this.#context.delete()

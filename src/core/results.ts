@@ -17,7 +17,7 @@ export interface ResultOptions {
    * way that it may get over, and rejects with its error if it still does at the end. @defaultValue 0
    */
   readonly waitMs?: number | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait: the call rejects with the signal's reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined
 }
 

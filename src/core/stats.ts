@@ -11,7 +11,8 @@ import type { StorageStats } from '../storage.ts'
 export interface QueueStats extends StorageStats, ActivityReport {}
 
 /**
- * Counts of all groups. Never looks at every message, and changes nothing.
+ * Counts of all groups. Never looks at every message, and changes nothing. See `stats` of the `Queue` of `quayside`, which has rates
+ * and latencies besides.
  *
  * ```ts
  * const { messages, groups } = await stats(queue)

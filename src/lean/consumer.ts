@@ -45,7 +45,7 @@ export interface ConsumerOptions {
    * want to wait for the messages of a consumer that died. @defaultValue 30,000
    */
   readonly leaseMs?: number | undefined
-  /** How often, and after how long, a failed delivery is tried again. */
+  /** How often, and after how long, a failed delivery is tried again. @defaultValue those of {@link RetryPolicy} */
   readonly retry?: RetryPolicy | undefined
   /**
    * Where the group starts, if this consumer is the first of it. `earliest`: with the first message that is still
@@ -66,7 +66,7 @@ export interface ReceiveOptions {
    * minutes has failed its attempt, however long the wait. @defaultValue 0
    */
   readonly waitMs?: number | undefined
-  /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. */
+  /** Ends the wait, also for an async codec or schema: the call rejects with the signal's reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -118,6 +118,8 @@ export class Consumer<T> implements Settler {
    * Makes the group now, if it is not there yet: from then on it gets every message. Whatever is done next on the `Queue`
    * object does so too; this is for a start at which others, with objects of their own, may be quicker, and finish with a
    * message before this group exists.
+   *
+   * @throws {@link QuaysideError} `CLOSED`, `LOCKED`, `CORRUPT`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `TIMEOUT`: the storage could not be used.
    */
   async join(): Promise<void> {
     const { context, line } = this.#reader

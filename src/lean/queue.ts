@@ -38,6 +38,7 @@ export interface QueueOptions<T> {
   /**
    * What payloads must look like, as a Standard Schema (Zod, Valibot, ArkType …). Checked on send, and again on receive:
    * a stored payload that no longer fits becomes a dead letter.
+   * @defaultValue anything goes
    */
   readonly schema?: StandardSchema<T> | undefined
   /** Time and timers on this side. @defaultValue the runtime's */

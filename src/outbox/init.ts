@@ -2,7 +2,7 @@ import type { MessageOptions, MessageState } from '../lean/index.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
-  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. */
+  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. @defaultValue none */
   readonly meta?: Readonly<Record<string, string>> | undefined
   /**
    * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it
@@ -12,9 +12,10 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
   /**
    * The id of another request that has to be accepted first. While that one waits or is parked, this one waits; if it is dropped
    * or dead, this one is parked, and so it is where nothing is kept of that one any more: see `keepResponse`. Without an `id` or `key` of its own, requests that come after the same one go in order.
+   * @defaultValue none
    */
   readonly after?: string | undefined
-  /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. */
+  /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. @defaultValue that of the outbox */
   readonly keepResponse?: number | undefined
 }
 
@@ -22,7 +23,7 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
 export interface ResponseOptions {
   /** How long to wait for it, in ms; `Infinity`: for ever. @defaultValue 0 */
   readonly waitMs?: number | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait: the call rejects with the signal's reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -30,7 +31,7 @@ export interface ResponseOptions {
 export interface SettledOptions {
   /** Only requests of this key. @defaultValue all */
   readonly key?: string | undefined
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait: the call rejects with the signal's reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -44,7 +45,7 @@ export interface OutboxListOptions {
   readonly bodies?: boolean | undefined
   /** The most to answer with; there may be fewer, and a cursor. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** Where an earlier page ended. */
+  /** Where an earlier page ended. @defaultValue the first page */
   readonly cursor?: string | undefined
 }
 

@@ -38,6 +38,7 @@ export interface OutboxOptions {
    * Changes a request before each attempt: sets a fresh token on `request.headers`, or answers with another request, which
    * is then sent as it is. To throw is to fail this attempt; it is tried again later. Its time counts into `timeoutMs`. Where the
    * request comes {@link OutboxRequestInit.after} another one, `response` of the third argument is what the server said to that.
+   * @defaultValue it is sent as it was stored
    */
   readonly before?: BeforeHook | undefined
   /** What becomes of a request after an attempt. @defaultValue {@link defaultOutcome} */

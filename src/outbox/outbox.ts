@@ -324,6 +324,8 @@ export class Outbox {
    * Sends what is due, and what is not due yet but got no answer from a server before, and reports. With a deadline (in
    * ms since 1970) it hands back just before it what is not finished. For service workers and cron jobs; where a program
    * goes on, {@link start} does better. It tries also where there seems to be no network.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async drain(options: Omit<DrainOptions, 'concurrency'> = {}): Promise<DrainReport> {
     await this.#wake()
@@ -415,6 +417,7 @@ export class Outbox {
    * Goes on after {@link pause}, and after a {@link signOut} without another owner; and tries destinations that are held: one
    * request goes first, and the rest once it was accepted. Call it when somebody has logged in, in any context. What fails is told as
    * an event.
+   * It never rejects.
    */
   async resume(): Promise<void> {
     this.#sender.paused = false
@@ -437,7 +440,11 @@ export class Outbox {
     return this.#rules.isOnline()
   }
 
-  /** The destinations to which nothing is sent before somebody has logged in, and {@link resume} was called in some context. */
+  /**
+   * The destinations to which nothing is sent before somebody has logged in, and {@link resume} was called in some context.
+   *
+   * @throws What {@link Queue.stats} throws.
+   */
   async held(): Promise<readonly HeldDestination[]> {
     if (!this.#hasLanes) return []
     await this.#enter()
@@ -489,7 +496,11 @@ export class Outbox {
     if (!this.#runner.paused) this.#runner.resume()
   }
 
-  /** How many requests the server has not accepted yet; where there are owners, those of the present one. Dead letters do not count. */
+  /**
+   * How many requests the server has not accepted yet; where there are owners, those of the present one. Dead letters do not count.
+   *
+   * @throws What {@link Queue.stats} throws.
+   */
   async size(): Promise<number> {
     if (!this.#session.isAsked) return (await stats(this.#queue)).messages
     await this.#enter()
@@ -501,6 +512,8 @@ export class Outbox {
   /**
    * How many requests of the present owner can be sent without anybody's doing, now or later: not what is parked or blocked by
    * that, nor what is held.
+   *
+   * @throws What {@link Queue.stats} throws.
    */
   async due(): Promise<number> {
     const held = new Set((await this.held()).map(({ destination }) => destination))
@@ -508,7 +521,11 @@ export class Outbox {
     return all.filter(({ lane }) => lane === undefined || !held.has(destinationOf(lane))).length
   }
 
-  /** What waits, of the present owner. Its `headers` are its `meta`. */
+  /**
+   * What waits, of the present owner. Its `headers` are its `meta`.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
+   */
   async list(options: OutboxListOptions = {}): Promise<ListPage<ListedMessage<OutboxPayload>>> {
     await this.#enter()
     const page = await list(this.#queue, options)
@@ -517,7 +534,11 @@ export class Outbox {
     return { ...page, messages: page.messages.filter(({ lane }) => lane?.startsWith(prefix)) }
   }
 
-  /** Drops all that waits, of the present owner. Answers how much it was. What is under way may still reach the server. */
+  /**
+   * Drops all that waits, of the present owner. Answers how much it was. What is under way may still reach the server.
+   *
+   * @throws What {@link Queue.stats} throws.
+   */
   async clear(): Promise<number> {
     await this.#enter()
     return await this.#cancel(owned(this.#queue, this.#ownPrefix))
@@ -531,6 +552,8 @@ export class Outbox {
   /**
    * Drops a request that is not accepted yet. Answers whether there was one. One that is under way may still reach the
    * server.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async cancel(id: string): Promise<boolean> {
     return (await this.#cancel([[{ id }]])) > 0
@@ -559,6 +582,8 @@ export class Outbox {
   /**
    * Ends the wait of a request for its next attempt, or of all, and that of destinations which rest for a time: each is tried with
    * one request first. Answers how many requests there were.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async retryNow(id?: string): Promise<number> {
     const count = await retryNow(this.#queue, id === undefined ? undefined : [id])

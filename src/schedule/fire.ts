@@ -24,13 +24,14 @@ export interface FireOptions {
   /**
    * Is told why something that is due could not be fired: the storage failed, or refuses the message. It is tried again after
    * 5 s.
+   * @defaultValue nobody is told
    */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
 /** How {@link runSchedules} goes on and ends. */
 export interface RunSchedulesOptions extends FireOptions {
-  /** Stops it. */
+  /** Stops it. @defaultValue it runs until the queue is closed */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -109,6 +110,7 @@ export async function drainSchedules<T>(
  * `undefined` says that they are not.
  *
  * @param queue The queue that they send to, made with a `DurableObjectAdapter`.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`. What cannot be sent is a verdict: the push tries again.
  * @example
  * ```ts
  * async onMessages(messages) {

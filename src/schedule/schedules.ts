@@ -44,11 +44,11 @@ export interface Schedule<T> {
 
 /** Which page of schedules. */
 export interface ListSchedulesOptions {
-  /** Only these. */
+  /** Only these. @defaultValue all */
   readonly names?: readonly string[] | undefined
   /** The most to answer with. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** Where an earlier page ended. */
+  /** Where an earlier page ended. @defaultValue the first page */
   readonly cursor?: string | undefined
 }
 

@@ -82,7 +82,7 @@ export class SegmentAdapter implements StorageAdapter {
     this.#openStore = openStore
   }
 
-  /** Is called by the queue, which gets its view of this storage. */
+  /** Is called by the queue, which gets its view of this storage. See {@link StorageAdapter.open}. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const session = this.#begin()
@@ -100,7 +100,7 @@ export class SegmentAdapter implements StorageAdapter {
     }
   }
 
-  /** The names of the queues that are stored, in no order. */
+  /** The names of the queues that are stored, in no order. See {@link StorageAdapter.queues}. */
   async queues(): Promise<string[]> {
     if (this.#closed) throw closedError('list queues', 'storage')
     const session = this.#begin()
@@ -114,7 +114,7 @@ export class SegmentAdapter implements StorageAdapter {
     }
   }
 
-  /** Closes the store. What is under way ends first. */
+  /** Closes the store. What is under way ends first. See {@link StorageAdapter.close}. */
   close(): Promise<void> {
     this.#closed = true
     return this.#session === undefined ? this.#released : this.#end(this.#session)

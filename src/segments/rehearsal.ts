@@ -41,6 +41,7 @@ class Missing {
  * runs it again from its start, now with that answer at hand. A verb of the engine reads three or four times, so it runs
  * as often, at some microseconds each, which is nothing against the reads. Its writes are only collected, and answered
  * with when it got to its end; nothing but the given reads is awaited in between, so an IndexedDB transaction lives on.
+ * It rejects with what a read or the body throws.
  */
 export async function rehearse<T>(
   reads: AsyncReads,

@@ -8,6 +8,7 @@ import {
   isBehind,
   transactional,
 } from '../../src/segments/index.ts'
+import { openJournalStore } from '../../adapters/fs/store.ts'
 import { SQLiteStore } from '../../adapters/sqlite/store.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
 import { byteMemory } from '../support/byte-store.ts'
@@ -57,11 +58,28 @@ const sqlite: StoreFactory = {
   },
 }
 
+const fs: StoreFactory = {
+  async create() {
+    const directory = temporaryDirectory()
+    const open = (): Promise<TransactionalStore> => openJournalStore(directory, { durability: 'os' })
+    let store = await open()
+    return {
+      store,
+      async reopen() {
+        await store.close()
+        return (store = await open())
+      },
+      destroy: () => store.close(),
+    }
+  },
+}
+
 describe.each<[string, StoreFactory]>([
   ['a plain store', factoryOf(() => flawedStore())],
   ['a byte store', persistent(false)],
   ['a byte store whose reads take time', persistent(true)],
   ['SQLite', sqlite],
+  ['a journal of files', fs],
 ])('%s keeps contract 2', (_, factory) => {
   // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- Cases throw, and bring their names.
   for (const { name, run } of storeCases(factory)) test(name, run)

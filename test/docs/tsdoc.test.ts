@@ -96,6 +96,7 @@ function localOf(file: string, name: string): Documented | undefined {
 
 interface Member {
   readonly name: string
+  readonly node: Node
   readonly doc: string
   readonly isMethod: boolean
 }
@@ -116,9 +117,16 @@ function membersOf({ file, node }: Documented): Member[] {
     const before = members.find((one) => one.name === name)
     // The setter of a getter, and the second of two overloads.
     if (before !== undefined) continue
-    members.push({ name, doc, isMethod: /Method/.test(member.type) })
+    members.push({ name, node: member, doc, isMethod: /Method/.test(member.type) })
   }
   return members
+}
+
+/** What a function or a method says that it answers with, `: Type`. */
+function returnTypeOf(file: string, node: Node): string {
+  const { returnType } = (node['value'] as Node | undefined) ?? node
+  const type = returnType as Node | undefined
+  return type ? parse(file).text.slice(type.start, type.end) : ''
 }
 
 const files = new Map([...SOURCES].map(([subpath, file]) => [subpath, file] as const))
@@ -184,20 +192,34 @@ describe('what users can import', () => {
     expect(without).toEqual([])
   })
 
-  test('says of each option what it does', () => {
+  test('says of each option what it does, and what it is if nobody says', () => {
     const without = all
-      .filter(({ where }) => where.endsWith('Options'))
+      .filter(({ where }) => /(Options|Init|Policy|Limits|Rules)$/.test(where))
       .flatMap(({ where, one }) => {
         const { text } = parse(one.file)
         const body = (one.node['body'] as { body?: Node[] } | undefined)?.body ?? []
         return body
           .filter((member) => member['optional'] === true)
-          .filter((member) => {
-            const doc = docBefore(text, member.start)
-            return doc.trim() === ''
-          })
+          .filter((member) => !/@defaultValue \S/.test(docBefore(text, member.start)))
           .map((member) => `${where}.${nameOf(member['key'])}`)
       })
+    expect(without).toEqual([])
+  })
+
+  test('says of each method and function that answers later how it fails', () => {
+    const isLater = (file: string, node: Node): boolean =>
+      /^: (?:Promise|AsyncIterableIterator)</.test(returnTypeOf(file, node))
+    /** Itself, or where it is said. */
+    const says = (doc: string): boolean => /@throws|\brejects\b|\bSee [{`]|\bAs \{@link/i.test(doc)
+    const without = all.flatMap(({ where, one }) => {
+      if (/^(FunctionDeclaration|TSDeclareFunction)$/.test(one.node.type))
+        return isLater(one.file, one.node) && !says(one.doc) ? [where] : []
+      // What others make, such as a client of a database, fails as it fails.
+      if (one.node.type !== 'ClassDeclaration') return []
+      return membersOf(one)
+        .filter(({ isMethod, node, doc }) => isMethod && isLater(one.file, node) && !says(doc))
+        .map(({ name }) => `${where}.${name}`)
+    })
     expect(without).toEqual([])
   })
 })

@@ -4,7 +4,8 @@ import { QuaysideError } from '../../src/errors.ts'
 import type { QueueStore } from '../../src/segments/store.ts'
 import { effort, howMany } from '../support/effort.ts'
 import { type Fault, FaultyFileSystem } from './faulty.ts'
-import { History, randomFrom, randomStep } from './history.ts'
+import { randomFrom } from '../../src/conformance/scene.ts'
+import { History, randomStep } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
 
 /**

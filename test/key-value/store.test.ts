@@ -4,7 +4,8 @@ import { KeyValueStore } from '../../adapters/key-value/store.ts'
 import { storeCases } from '../../src/conformance/index.ts'
 import { Queue } from '../../src/core/index.ts'
 import type { QueueStore, TransactionalStore } from '../../src/segments/index.ts'
-import { type Random, randomFrom } from '../fs/history.ts'
+import { randomFrom } from '../../src/conformance/scene.ts'
+import type { Random } from '../fs/history.ts'
 import { ItemStorage } from '../support/item-storage.ts'
 
 const openStore = (storage: KeyValueStorage): Promise<KeyValueStore> =>

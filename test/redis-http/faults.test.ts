@@ -169,7 +169,25 @@ describe('an adapter', () => {
   test.each<[string, unknown, unknown, ...string[]]>([
     ['without anything', undefined, undefined, '{ url, token }'],
     ['with a url alone', 'https://user:secret-token@host', undefined, '{ url, token }', 'string'],
-    ['with a client', { client: { baseUrl: good.url } }, undefined, '@upstash/redis'],
+    [
+      'with a client of another make',
+      { evalsha: () => 0, client: { baseUrl: good.url } },
+      undefined,
+      '{ url, token }',
+    ],
+    [
+      'with a client that has no token',
+      { evalsha: () => 0, client: { baseUrl: good.url, headers: { authorization: 'Basic secret-token' } } },
+      undefined,
+      '@upstash/redis',
+    ],
+    [
+      'with a client whose variables are not set',
+      { evalsha: () => 0, client: { baseUrl: '', headers: { authorization: 'Bearer secret-token' } } },
+      undefined,
+      'url',
+      'empty',
+    ],
     [
       'with variables that are not set',
       { url: undefined, token: undefined },

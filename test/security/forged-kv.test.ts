@@ -3,7 +3,8 @@ import type { KVBinding } from '../../adapters/cloudflare-kv/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { CloudflareKVAdapter } from '../../adapters/cloudflare-kv/index.ts'
 import { Setting } from '../cloudflare-kv/support/setting.ts'
-import { pick, randomFrom } from '../fs/history.ts'
+import { randomFrom } from '../../src/conformance/scene.ts'
+import { pick } from '../fs/history.ts'
 
 const GARBAGE: readonly unknown[] = [
   null,

@@ -1,5 +1,6 @@
 import { type Consumer, Queue, type QueueOptions, QuaysideError } from '../../src/index.ts'
-import { pick, randomFrom } from '../fs/history.ts'
+import { randomFrom } from '../../src/conformance/scene.ts'
+import { pick } from '../fs/history.ts'
 
 /** What may stand in the place of anything. */
 export const GARBAGE: readonly unknown[] = [
