@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { type HoldPlace, type Message, type Queue, hold, release } from '../lean/index.ts'
-import { GROUP, laneNamed, lanesOf } from './lanes.ts'
+import { GROUP, has, laneNamed, lanesOf } from './lanes.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import { until } from './until.ts'
@@ -99,7 +99,7 @@ export class Session {
   }
 
   get #hasLanes(): boolean {
-    return this.#queue.guarantees.lanes ?? true
+    return has(this.#queue, 'lanes')
   }
 
   #close(): void {
