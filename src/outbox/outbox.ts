@@ -657,9 +657,12 @@ export class Outbox {
     mustBeOneOf('keep', 'drop')('outbox.signOut', 'what becomes of requests', what)
     await this.#enter()
     const { owner, prefix } = this.#session
-    await this.#session.bar()
-    this.#sender.end(owner)
-    await this.#session.allEnded(prefix)
+    do {
+      await this.#session.bar()
+      this.#sender.end(owner)
+      await this.#session.allEnded(prefix)
+      // Whoever hears only now that this owner had come has lifted it.
+    } while (this.#session.isAsked && this.#session.prefix === prefix && !(await this.#session.isBarred()))
     if (what === 'keep') return
     await this.#rests.forget(prefix)
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
