@@ -1,8 +1,11 @@
 /**
  * Makes of some work a function that starts it: never twice at a time, and once more if it was called meanwhile. `fail` is told what it
- * rejects with.
+ * rejects with; without it, nobody is.
  */
-export function coalesce(work: () => Promise<unknown>, fail: (error: unknown) => void): () => void {
+export function coalesce(
+  work: () => Promise<unknown>,
+  fail: (error: unknown) => void = () => undefined,
+): () => void {
   let running = false
   let again = false
   const run = async (): Promise<void> => {

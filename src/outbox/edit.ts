@@ -59,14 +59,22 @@ export async function edit(
 /** Under which name a message says what no list tells of how it was stored. */
 export const TERMS = 'quayside-terms'
 
+interface Terms {
+  /** In ms since 1970. */
+  readonly expiresAt?: number | undefined
+  readonly dedupeMs?: number | undefined
+  readonly keepMs?: number | undefined
+}
+
 /** As text, for who edits a request: until when it may be sent, how long its id is known, and its response kept. */
 export function termsOf(
   { expiresInMs, dedupeMs, keepResponse }: OutboxRequestInit,
   now: number,
 ): string | undefined {
   // What is no number is refused when it is sent.
-  const terms = [typeof expiresInMs === 'number' ? now + expiresInMs : '', dedupeMs, keepResponse]
-  return terms.join().length > 2 ? terms.join() : undefined
+  const terms = { expiresAt: expiresInMs && now + expiresInMs, dedupeMs, keepMs: keepResponse }
+  const text = JSON.stringify(terms satisfies Terms)
+  return text === '{}' ? undefined : text
 }
 
 function optionsOf(
@@ -75,8 +83,7 @@ function optionsOf(
 ): MessageOptions & { readonly replace: true } {
   // One that was given back (it waits for its parent, or there was no network) has its place already.
   const delayMs = attempt === 0 && lastError === undefined ? nextInMs : undefined
-  const terms = headers[TERMS]?.split(',').map((term) => (term === '' ? undefined : Number(term)))
-  const [expiresAt, dedupeMs, keepMs = keepResponse] = terms ?? []
+  const { expiresAt, dedupeMs, keepMs = keepResponse } = JSON.parse(headers[TERMS] ?? '{}') as Terms
   const expiresInMs = expiresAt && expiresAt - clock.now()
   return { id, key, lane, headers, maxAttempts, delayMs, expiresInMs, dedupeMs, keepMs, replace: true }
 }

@@ -28,7 +28,10 @@ export interface OutboxEvent {
   readonly id?: string | undefined
   /** Of the server's response, if there was one. */
   readonly status?: number | undefined
-  /** What went wrong. Not told to other contexts, whose lists have it. */
+  /**
+   * What went wrong. Not told to other contexts, whose lists have it. Of `sending`: that another app of the origin has stored it (a page
+   * in another folder, or a service worker of another scope), which may have another queue in mind.
+   */
   readonly reason?: string | undefined
 }
 

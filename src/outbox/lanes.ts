@@ -5,6 +5,11 @@ import type { OutboxPayload } from './request.ts'
 /** The group that sends: that of all outboxes of a queue. */
 export const GROUP = 'default'
 
+/** Whether the storage of a queue can do something that most can. */
+export function has({ guarantees }: Queue<OutboxPayload>, feature: 'lanes' | 'results' | 'parking'): boolean {
+  return guarantees[feature] ?? true
+}
+
 /** The lane of this name, if there is anything to say of it. */
 export async function laneNamed(queue: Queue<OutboxPayload>, name: string): Promise<LaneState | undefined> {
   // Those whose names go on behind it come later.

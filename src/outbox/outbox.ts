@@ -43,7 +43,7 @@ import { OWNER, destinationOf, laneOf } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
-import { GROUP } from './lanes.ts'
+import { GROUP, has } from './lanes.ts'
 import { type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
@@ -57,6 +57,7 @@ import type {
 } from './init.ts'
 import { drop, find, owned, unsettled } from './owned.ts'
 import { responseTo } from './response.ts'
+import { SCOPE, ownScope } from './scope.ts'
 import { onTrigger } from './triggers.ts'
 import { until } from './until.ts'
 import { Waiter, Waiters } from './waiter.ts'
@@ -120,7 +121,7 @@ export class Outbox {
     const rules = withDefaults(options)
     this.#rules = rules
     this.#queue = queue as Queue<OutboxPayload>
-    const { lanes: hasLanes = true } = this.#queue.guarantees
+    const hasLanes = has(this.#queue, 'lanes')
     this.#hasLanes = hasLanes
     if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
     this.#producer = this.#queue.createProducer()
@@ -173,11 +174,10 @@ export class Outbox {
   }
 
   #require(tried: string, feature: 'lanes' | 'results', what: string): void {
-    const { name, [feature]: has = true } = this.#queue.guarantees
-    if (has) return
+    if (has(this.#queue, feature)) return
     throw new QuaysideError(
       'UNSUPPORTED',
-      `${tried}: ${what} needs ${feature}, which the storage ${name} does not have`,
+      `${tried}: ${what} needs ${feature}, which the storage ${this.#queue.guarantees.name} does not have`,
     )
   }
 
@@ -282,7 +282,7 @@ export class Outbox {
     await this.#enter()
     const { owner } = this.#session
     const lane = this.#hasLanes ? laneOf(owner, destination(request)) : undefined
-    const { orderingKeys, idsWithKeys = true, results: keeps = true } = this.#queue.guarantees
+    const { orderingKeys, idsWithKeys = true } = this.#queue.guarantees
     // One id is never under way twice: a newer request of it goes behind what is under way.
     const ownKey = orderingKeys && (idsWithKeys || init.id === undefined) ? (init.id ?? after) : undefined
     const key = init.key ?? ownKey
@@ -290,14 +290,18 @@ export class Outbox {
     if (waiter !== undefined) this.#waiters.add(waiter)
     if (after !== undefined) this.#family.adopt(after, id)
     const terms = termsOf(init, this.#rules.clock.now())
+    const scope = ownScope()
     const headers = {
       ...meta,
+      ...(scope && { [SCOPE]: scope }),
       ...(owner && { [OWNER]: owner }),
       ...(after !== undefined && { [AFTER]: after }),
       ...(terms && { [TERMS]: terms }),
     }
     // Who waits for it learns by its end that it was accepted elsewhere.
-    const keepMs = keeps ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0) : undefined
+    const keepMs = has(this.#queue, 'results')
+      ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0)
+      : undefined
     const options = {
       id,
       key,
@@ -678,9 +682,12 @@ export class Outbox {
     mustBeOneOf('keep', 'drop')('outbox.signOut', 'what becomes of requests', what)
     await this.#enter()
     const { owner, prefix } = this.#session
-    await this.#session.bar()
-    this.#sender.end(owner)
-    await this.#session.allEnded(prefix)
+    do {
+      await this.#session.bar()
+      this.#sender.end(owner)
+      await this.#session.allEnded(prefix)
+      // Whoever hears only now that this owner had come has lifted it.
+    } while (this.#session.isAsked && this.#session.prefix === prefix && !(await this.#session.isBarred()))
     if (what === 'keep') return
     await this.#rests.forget(prefix)
     await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))

@@ -12,7 +12,7 @@ import {
 } from '../lean/index.ts'
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
-import { GROUP } from './lanes.ts'
+import { GROUP, has } from './lanes.ts'
 
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
@@ -93,7 +93,7 @@ export async function drop(
     }
     left = !(await owned(queue, prefix).next()).done
   }
-  if (queue.guarantees.results === false) return
+  if (!has(queue, 'results')) return
   const kept: string[] = []
   for await (const { messages } of pages((cursor) => list(queue, { state: 'done', cursor }))) {
     for (const { id, outcome } of messages) {

@@ -18,9 +18,11 @@ import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'
 import type { Events } from './events.ts'
 import { AFTER, type Family, WAITS } from './family.ts'
 import { keep, letGo } from './kept.ts'
+import { has } from './lanes.ts'
 import type { OutboxRules } from './options.ts'
 import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
 import type { Rests } from './rests.ts'
+import { otherScope } from './scope.ts'
 import { type Session, ownerOf } from './session.ts'
 import type { KeptAnswer, Verdict } from './verdict.ts'
 import type { Waiter, Waiters } from './waiter.ts'
@@ -151,7 +153,8 @@ export class Sender {
       waiter.state = 'sending'
       for (const [name, value] of waiter.packed!.omitted) first.headers.set(name, value)
     }
-    events.emit({ type: 'sending', id })
+    const from = otherScope(message)
+    events.emit({ type: 'sending', id, reason: from && `stored by ${from}` })
     // Who stops it gives up what is under way. What is lost may still get its answer.
     const stop = (): void => {
       if (isStale(abortReason(signal))) this.#lost.add(stopped)
@@ -297,7 +300,7 @@ export class Sender {
   }
 
   async #parked(message: Message<OutboxPayload>, verdict: Verdict): Promise<StoredState> {
-    if (this.#means.queue.guarantees.parking ?? true) {
+    if (has(this.#means.queue, 'parking')) {
       await parkWith(message, verdict)
       // A newer one of its id that came meanwhile would hide it: it goes once more, and then that one goes in its place.
       if (await this.#isReplaced(message)) await resume(this.#means.queue, [message.id])
@@ -362,7 +365,7 @@ export class Sender {
   }
 
   get #hasLanes(): boolean {
-    return this.#means.queue.guarantees.lanes ?? true
+    return has(this.#means.queue, 'lanes')
   }
 
   /** What must not keep a message from being settled. */

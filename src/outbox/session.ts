@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { type HoldPlace, type Message, type Queue, hold, release } from '../lean/index.ts'
-import { GROUP, laneNamed, lanesOf } from './lanes.ts'
+import { GROUP, has, laneNamed, lanesOf } from './lanes.ts'
+import { find } from './owned.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import { until } from './until.ts'
@@ -99,7 +100,7 @@ export class Session {
   }
 
   get #hasLanes(): boolean {
-    return this.#queue.guarantees.lanes ?? true
+    return has(this.#queue, 'lanes')
   }
 
   #close(): void {
@@ -111,7 +112,9 @@ export class Session {
   async owns(message: Message<OutboxPayload>): Promise<boolean> {
     if (this.#ask === undefined) return ownerOf(message) === this.#owner
     await this.look()
-    return ownerOf(message) === this.#owner && !(await this.isBarred())
+    if (ownerOf(message) !== this.#owner || (await this.isBarred())) return false
+    // Whoever drops all that an owner has lifts the bar in the end: what was taken meanwhile is not there any more.
+    return (await find(this.#queue, message.id)) !== undefined
   }
 
   /** Whether it still is this owner, asked as shortly before sending as can be. */

@@ -2,6 +2,7 @@ import { type ListPage, type ListedMessage, type Queue, list, result } from '../
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import { WAITS } from './family.ts'
+import { has } from './lanes.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
 import { ALL_STATES } from './owned.ts'
@@ -34,10 +35,7 @@ export class Waiters {
   readonly #rests: Rests
   readonly #all: Set<Waiter> = new Set()
   /** Looks for requests that others may have sent. */
-  readonly look: () => void = coalesce(
-    () => this.#look(),
-    () => undefined,
-  )
+  readonly look: () => void = coalesce(() => this.#look())
 
   constructor(queue: Queue<OutboxPayload>, rests: Rests) {
     this.#queue = queue
@@ -111,8 +109,7 @@ export class Waiters {
   }
 
   async #endOf(id: string): Promise<StoredState> {
-    const keeps = this.#queue.guarantees.results ?? true
-    const end = keeps ? await result(this.#queue, id) : undefined
+    const end = has(this.#queue, 'results') ? await result(this.#queue, id) : undefined
     if (end?.status === 'done') return 'accepted'
     if (end?.status === 'dead') return end.reason === 'expired' ? 'expired' : 'dead'
     return 'purged'

@@ -30,7 +30,7 @@ beforeEach(async () => {
   respond = (response, { body }) => response.writeHead(201).end(`echo ${body}`)
   site = await openSite({ '/people.js': script })
   other = await openSite()
-  site.routes.set('/', page('/people.js'))
+  for (const path of ['/', '/app1/', '/app1/notes/', '/app2/']) site.routes.set(path, page('/people.js'))
   const mine = arrived
   const api = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     response.setHeader('access-control-allow-origin', '*').setHeader('access-control-allow-headers', '*')
@@ -59,7 +59,7 @@ interface Tab {
   reload(): Promise<void>
 }
 
-async function open(name: 'chromium' | 'firefox'): Promise<Tab> {
+async function open(name: 'chromium' | 'firefox', path = '/'): Promise<Tab> {
   const browser = await browsers[name]()
   // Both drivers have what is used of it.
   const tab = (await browser.newPage()) as Page
@@ -67,7 +67,7 @@ async function open(name: 'chromium' | 'firefox'): Promise<Tab> {
     tab.evaluate(async () => {
       while (!('app' in globalThis)) await new Promise((resolve) => setTimeout(resolve, 5))
     })
-  await tab.goto(site.origin)
+  await tab.goto(site.origin + path)
   await isReady()
   const caller =
     (where: 'here' | 'worker'): Call =>
@@ -85,7 +85,7 @@ async function open(name: 'chromium' | 'firefox'): Promise<Tab> {
     call: caller('here'),
     inWorker: caller('worker'),
     async reload() {
-      await tab.goto(site.origin)
+      await tab.goto(site.origin + path)
       await isReady()
     },
   }
@@ -257,6 +257,19 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
     await two.call('drain')
     expect(bodies()).toEqual(['no', 'yes', 'behind'])
   })
+})
+
+test('two apps of one origin that share a queue: whoever sends what the other has stored says so', async () => {
+  const paths = ['/', '/app1/', '/app1/notes/', '/app2/']
+  const said: unknown[] = []
+  for (const path of paths) {
+    const one = await open('chromium', '/app1/')
+    await one.call('store', '/accepted', { body: path })
+    const sender = await open('chromium', path)
+    await sender.call('drain')
+    said.push(await sender.call('remarks'))
+  }
+  expect(said).toEqual([[undefined], [undefined], [undefined], ['stored by /app1/']])
 })
 
 // In Firefox, timers of tabs that are hidden fire once a second.

@@ -119,6 +119,8 @@ async function live(seed: number): Promise<readonly string[]> {
 test(`${LIVES} lives: nothing goes under the token of another, all arrives in order, what is dropped is gone`, async () => {
   const only = Number(process.env['SEED'] ?? 0)
   const wrong: string[] = []
-  for (let seed = only || 1; seed <= (only || LIVES); seed++) wrong.push(...(await live(seed)))
+  // In the last one a tab hears that somebody has come when they leave.
+  const seeds = only ? [only] : [...Array.from({ length: LIVES }, (_, i) => i + 1), 329]
+  for (const seed of seeds) wrong.push(...(await live(seed)))
   expect(wrong).toEqual([])
 }, 600_000)

@@ -44,6 +44,24 @@ test('leaves attempts of outboxes alone, such as of a page with another queue', 
   expect([tags, (await queue.stats()).sent]).toEqual([[], 0])
 })
 
+test('leaves what another plugin of overlapping routes sends alone', async () => {
+  const other = setUpPlugin()
+  const { plugin, queue } = setUpPlugin({
+    outbox: {
+      fetch: async (request) => {
+        await other.plugin.fetchDidFail({ request })
+        throw new TypeError('Failed to fetch')
+      },
+    },
+  })
+  await plugin.fetchDidFail({
+    request: new Request('http://127.0.0.1:9/', { method: 'POST', body: 'hello' }),
+  })
+  await plugin.outbox.drain()
+  expect((await queue.list({ state: ['ready', 'delayed'] })).messages.length).toBe(1)
+  expect((await other.queue.stats()).sent).toBe(0)
+})
+
 test('adds no header that would need a preflight of another origin', async () => {
   const { origin, arrived } = await serve()
   const { plugin } = setUpPlugin()

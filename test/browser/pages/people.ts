@@ -19,11 +19,17 @@ const outbox = new Outbox(queue, {
 })
 /** What was heard of requests, in order. */
 const heard: unknown[] = []
-outbox.watch(({ type, id, status }) => type !== 'changed' && heard.push([type, id, status]))
+/** What was said of requests that were about to be sent. */
+const remarks: unknown[] = []
+outbox.watch(({ type, id, status, reason }) => {
+  if (type !== 'changed') heard.push([type, id, status])
+  if (type === 'sending') remarks.push(reason)
+})
 const view = outboxView(outbox)
 
 const app = {
   heard: () => heard,
+  remarks: () => remarks,
   become(next: string): void {
     person = next
     session.postMessage(next)
