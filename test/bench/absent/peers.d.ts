@@ -78,9 +78,8 @@ declare module 'fastq' {
 
 declare module 'graphile-worker' {
   import type { Pool } from 'pg'
-  export class Logger {
-    constructor(factory: () => () => undefined)
-  }
+  type Logger = object
+  export const Logger: new (factory: () => () => undefined) => Logger
   interface Options {
     pgPool: Pool
     logger: Logger
