@@ -127,12 +127,14 @@ test.each([{ strictAcks: false }, { strictAcks: true }])(
   'a lease that a crash of the server has undone settles nothing of the next one, with strictAcks: $strictAcks it is not',
   { timeout: 120_000 },
   async ({ strictAcks }) => {
-    // It writes by itself after 10 s at the earliest.
-    const crashing = await startPostgres({ settings: ['wal_writer_delay=10000'] })
+    // It writes by itself after 10 s at the earliest, and nobody else does anything.
+    const settings = ['wal_writer_delay=10000', 'autovacuum=off', 'bgwriter_lru_maxpages=0']
+    const crashing = await startPostgres({ settings })
     onTestFinished(() => crashing.stop())
     const pool = new Pool({ connectionString: crashing.url })
     onTestFinished(() => pool.end())
     const adapter = new PostgresAdapter(pool, { strictAcks })
+    onTestFinished(() => adapter.close())
     const queue = await adapter.open('q')
     await queue.claim({ ...CLAIM, limit: 0 })
     await queue.append([{ body: 'a' }], { batchId: 'one' })
@@ -144,6 +146,5 @@ test.each([{ strictAcks: false }, { strictAcks: true }])(
     expect(after.deliveries.map(({ attempt }) => attempt)).toEqual(strictAcks ? [] : [1])
     const ack = { receipt: before.deliveries[0]!.receipt, kind: 'ack' } as const
     expect(await queue.settle('g', [ack])).toEqual([{ status: strictAcks ? 'settled' : 'stale' }])
-    await adapter.close()
   },
 )
