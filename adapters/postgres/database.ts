@@ -5,8 +5,8 @@ export type Answer = readonly (readonly unknown[])[]
 export interface Session {
   /** Runs statements, in one trip; the first ones begin the transaction. */
   run(statements: readonly string[]): Promise<Answer[]>
-  /** Runs statements and commits, in one trip. Nothing else is called after that. */
-  commit(statements: readonly string[]): Promise<void>
+  /** Runs statements and commits, in one trip. Nothing else is called after that, but `rollback` where it failed. */
+  commit(statements: readonly string[]): Promise<Answer[]>
   /** Undoes everything, as far as there is anything. Never rejects. */
   rollback(): Promise<void>
 }

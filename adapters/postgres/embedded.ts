@@ -53,11 +53,12 @@ class EmbeddedSession implements Session {
     return await exec(await this.#begin(), statements)
   }
 
-  async commit(statements: readonly string[]): Promise<void> {
+  async commit(statements: readonly string[]): Promise<Answer[]> {
     const tx = await this.#begin()
-    if (statements.length > 0) await exec(tx, statements)
+    const answers = statements.length > 0 ? await exec(tx, statements) : []
     this.#commit()
     await this.#ended
+    return answers
   }
 
   async rollback(): Promise<void> {

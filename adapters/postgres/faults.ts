@@ -83,6 +83,11 @@ export function isAborted(error: unknown): boolean {
   return stateOf(error) === '25P02'
 }
 
+/** Whether others have written, though it was supposed that they have not: what is asked for that divides by zero. */
+export function isWrongGuess(error: unknown): boolean {
+  return stateOf(error) === '22012'
+}
+
 /** What a failure is called. @param committing Whether COMMIT was on its way. */
 export function known(error: unknown, committing: boolean): QuaysideError {
   if (error instanceof QuaysideError) return error

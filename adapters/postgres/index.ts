@@ -26,7 +26,12 @@ export type {
 export { type Delivered, type OnceOptions, type PostgresWork, markDone, once } from './once.ts'
 export type { PostgresOptions } from './options.ts'
 
-const OPTIONS: readonly string[] = ['schema', 'timeoutMs', 'clock'] satisfies (keyof PostgresOptions)[]
+const OPTIONS: readonly string[] = [
+  'schema',
+  'strictAcks',
+  'timeoutMs',
+  'clock',
+] satisfies (keyof PostgresOptions)[]
 
 /** As long as the server lets names of schemas and channels be, in bytes. */
 const MAX_SCHEMA_BYTES = 63
@@ -56,10 +61,10 @@ export class PostgresAdapter extends ByteAdapter {
    */
   constructor(database: PostgresPool | EmbeddedPostgres, options: PostgresOptions = {}) {
     check(database, options)
-    const { schema = DEFAULT_SCHEMA, timeoutMs = DEFAULT_TIMEOUT_MS, clock } = options
+    const { schema = DEFAULT_SCHEMA, timeoutMs = DEFAULT_TIMEOUT_MS, strictAcks, clock } = options
     const opened = databaseOf(database, timeoutMs)
     const names = namesOf(schema)
-    super(guaranteesOf(database), () => PostgresStore.open(opened, names, { timeoutMs, clock }))
+    super(guaranteesOf(database), () => PostgresStore.open(opened, names, { timeoutMs, strictAcks, clock }))
     this.#database = opened
     this.#names = names
     this.#isEmbedded = isEmbedded(database)

@@ -25,7 +25,11 @@ export function hexOf(bytes: Uint8Array): string {
 
 /** Bytes, whatever `standard_conforming_strings` says of backslashes. */
 export function bytesLiteral(bytes: Uint8Array): string {
-  return `E'\\\\x${hexOf(bytes)}'`
+  return literalOf(hexOf(bytes))
+}
+
+export function literalOf(hex: string): string {
+  return `E'\\\\x${hex}'`
 }
 
 export function textLiteral(text: string): string {

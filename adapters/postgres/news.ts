@@ -5,6 +5,8 @@ import { asciiJson, textLiteral } from './literals.ts'
 
 /** Changes that no idle consumer waits for are told together, so many ms after the first. */
 const QUIET_MS = 50
+/** Nobody misses news after a crash, which comes before them: the disk is not waited for. */
+const UNSYNCED = "set_config('synchronous_commit', 'off', true)"
 /** The longest text that the server passes on. */
 const MAX_LENGTH = 7000
 
@@ -75,7 +77,7 @@ export class News {
       this.#pending = new Map()
       const calls = all.map(([queue, hint]) => tellSql(this.#channel, queue, this.#by, hint))
       try {
-        await this.#database.run([`SELECT ${calls.join()}`])
+        await this.#database.run([`SELECT ${[UNSYNCED, ...calls].join()}`])
       } catch {
         // Whoever waits looks again by himself.
       }

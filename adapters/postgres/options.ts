@@ -8,6 +8,13 @@ export interface PostgresOptions {
    */
   readonly schema?: string | undefined
   /**
+   * Whether claims and settlements wait for the disk of the server, and its replicas, as sends do: as its `synchronous_commit` says.
+   * Without it a crash of the server may bring messages back that were acked in the second before.
+   *
+   * @defaultValue `false`
+   */
+  readonly strictAcks?: boolean | undefined
+  /**
    * How long a call waits for a connection, and for others to be done with the queue, in ms, before it rejects with
    * `STORAGE_UNAVAILABLE` or `TIMEOUT`. A server that answers nothing for twice as long is given up on.
    *

@@ -157,11 +157,12 @@ class PoolSession implements Session {
     }
   }
 
-  async commit(statements: readonly string[]): Promise<void> {
-    const isFirst = this.#connection === undefined
+  async commit(statements: readonly string[]): Promise<Answer[]> {
+    const begin = this.#connection === undefined ? [this.#begin] : []
     const connection = (this.#connection ??= await this.#connect())
-    await connection.run([...(isFirst ? [this.#begin] : []), ...statements, 'COMMIT'])
+    const answers = await connection.run([...begin, ...statements, 'COMMIT'])
     connection.release(true)
+    return answers.slice(begin.length)
   }
 
   async rollback(): Promise<void> {

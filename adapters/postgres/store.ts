@@ -1,11 +1,14 @@
+import { inboxBounds } from '../../src/segments/bytes/rows.ts'
 import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
 import type { Kind } from '../../src/segments/store.ts'
-import type { Database } from './database.ts'
+import type { Answer, Database } from './database.ts'
 import { Ears } from './ears.ts'
-import { known } from './faults.ts'
-import { bytesOf } from './literals.ts'
+import { isLost, isWrongGuess, known } from './faults.ts'
+import { bytesLiteral, bytesOf, hexOf, literalOf } from './literals.ts'
+import { Memory } from './memory.ts'
 import { News } from './news.ts'
-import { TransactionRows } from './rows.ts'
+import { MARK, type Stretch, TransactionRows } from './rows.ts'
+import { ServerClock } from './server-clock.ts'
 import { type Names, ensureSchema, lockOf } from './schema.ts'
 
 const encoder = new TextEncoder()
@@ -13,16 +16,29 @@ const decoder = new TextDecoder()
 
 export interface StoreSettings {
   readonly timeoutMs: number
+  readonly strictAcks?: boolean | undefined
   /** Default: that of the server. */
   readonly clock?: { now(): number } | undefined
   readonly pingMs?: number | undefined
 }
 
-/** The names of all queues: one step to each, over whatever rows they have. */
+/** The names of all queues: one step to each, over whatever rows they have. A mark alone is no queue. */
 const queuesSql = (rows: string): string => `WITH RECURSIVE names AS (
-  (SELECT queue FROM ${rows} ORDER BY queue LIMIT 1)
-  UNION ALL SELECT (SELECT rows.queue FROM ${rows} AS rows WHERE rows.queue > names.queue ORDER BY rows.queue LIMIT 1) FROM names WHERE names.queue IS NOT NULL)
+  (SELECT queue FROM ${rows} WHERE key <> ${literalOf(MARK)} ORDER BY queue LIMIT 1)
+  UNION ALL SELECT (SELECT rows.queue FROM ${rows} AS rows WHERE rows.queue > names.queue AND rows.key <> ${literalOf(MARK)} ORDER BY rows.queue LIMIT 1) FROM names WHERE names.queue IS NOT NULL)
   SELECT encode(queue, 'hex') FROM names WHERE queue IS NOT NULL`
+
+/** Where others put rows without having the queue. */
+const INBOX: Stretch = inboxBounds().map(hexOf) as [string, string]
+
+type Body = (rows: TransactionRows) => Promise<void> | void
+
+/** A queue. */
+interface Place {
+  readonly queue: Uint8Array
+  readonly clock: ServerClock
+  readonly memory: Memory
+}
 
 /** A byte store in the tables of a schema. */
 export class PostgresStore implements ByteStore {
@@ -31,9 +47,13 @@ export class PostgresStore implements ByteStore {
   readonly #settings: StoreSettings
   readonly #news: News
   readonly #ears: Ears
+  /** What the marks of this store begin with, and how many there were. */
+  readonly #self: string
+  #marks = 0
 
   private constructor(database: Database, names: Names, settings: StoreSettings) {
     const self = crypto.randomUUID()
+    this.#self = self.replaceAll('-', '')
     this.#database = database
     this.#names = names
     this.#settings = settings
@@ -47,14 +67,16 @@ export class PostgresStore implements ByteStore {
   }
 
   open(name: string): ByteQueue {
-    const queue = encoder.encode(name)
-    const clock = new ServerClock(this.#settings.clock)
-    const transact = (kind: Kind, body: (rows: TransactionRows) => Promise<void> | void): Promise<void> =>
-      this.#transact(queue, kind, clock, body)
+    const place: Place = {
+      queue: encoder.encode(name),
+      clock: new ServerClock(this.#settings.clock),
+      memory: new Memory(),
+    }
     return {
       hasInbox: true,
-      now: () => clock.now(),
-      transact,
+      forgets: !this.#settings.strictAcks,
+      now: () => place.clock.now(),
+      transact: (kind, body) => (kind === 'read' ? this.#look(place, body) : this.#change(place, kind, body)),
       ...(this.#database.listen !== undefined && { watch: (listener) => this.#ears.watch(name, listener) }),
       tell: (hint, kind) => this.#news.tell(name, hint, kind === 'append' || hint !== undefined),
     }
@@ -70,17 +92,53 @@ export class PostgresStore implements ByteStore {
     await this.#news.close()
   }
 
-  async #transact(
-    queue: Uint8Array,
-    kind: Kind,
-    clock: ServerClock,
-    body: (rows: TransactionRows) => Promise<void> | void,
-  ): Promise<void> {
-    const reads = kind === 'read'
-    const rows = new TransactionRows(this.#database.begin(reads), this.#names, queue, {
-      sql: this.#firstSql(reads, queue),
-      answer: ([row]) => clock.set(Number(row!.at(-1))),
+  async #look(place: Place, body: Body): Promise<void> {
+    const rows = new TransactionRows(this.#database.begin(true), this.#names, place.queue, {
+      sql: this.#firstSql('read', place.queue),
+      answer: ([row]) => place.clock.set(Number(row!.at(-1))),
     })
+    await this.#run(rows, body)
+  }
+
+  async #change(place: Place, kind: Kind, body: Body): Promise<void> {
+    const { queue, clock, memory } = place
+    const first = {
+      sql: this.#firstSql(kind, queue),
+      answer: ([row]: Answer) => clock.set(Number(row!.at(-1))),
+    }
+    for (let guesses = memory.isLikely && clock.isKnown; ; guesses = false) {
+      const mark = this.#newMark()
+      const rows = new TransactionRows(this.#database.begin(false), this.#names, queue, first, {
+        memory,
+        guesses,
+        // Of a queue that is deleted nothing is left.
+        mark: kind === 'remove' ? undefined : mark,
+        inbox: INBOX,
+        holds: () => clock.holdsSql(),
+      })
+      const before = memory.mark
+      try {
+        return await this.#run(rows, body)
+      } catch (error) {
+        const { failure } = rows
+        // A body may have failed because of what was supposed.
+        if (guesses && failure === undefined) continue
+        if (guesses && isWrongGuess(failure!.error)) {
+          memory.guessed(false)
+          clock.forget()
+          continue
+        }
+        if (failure !== undefined) memory.forget()
+        if (!guesses || !failure!.committing || !isLost(failure!.error)) throw error
+        // A connection that broke while it was idle is only known by now.
+        const found = await this.#markOf(queue)
+        if (found === mark) return
+        if (found !== before) throw error
+      }
+    }
+  }
+
+  async #run(rows: TransactionRows, body: Body): Promise<void> {
     try {
       await body(rows)
       await rows.commit()
@@ -91,38 +149,41 @@ export class PostgresStore implements ByteStore {
     }
   }
 
+  /** The mark of a queue, once nobody has it who was about to change it; `undefined`: there is none, or nobody who tells. */
+  async #markOf(queue: Uint8Array): Promise<string | undefined> {
+    const session = this.#database.begin(false)
+    try {
+      const sql = `SELECT value FROM ${this.#names.rows} WHERE queue = ${bytesLiteral(queue)} AND key = ${literalOf(MARK)}`
+      const [, rows] = await session.run([this.#firstSql('consume', queue), sql])
+      return rows![0] === undefined ? undefined : hexOf(bytesOf(rows![0][0]))
+    } catch {
+      return undefined
+    } finally {
+      await session.rollback()
+    }
+  }
+
+  /** No other step ever leaves the same. */
+  #newMark(): string {
+    return this.#self + (++this.#marks).toString(16).padStart(12, '0')
+  }
+
   /**
    * Waits until nobody else has the queue, who lets go of it when his transaction ends, or after a while if he is not heard of
    * any more; then looks at the clock.
    */
-  #firstSql(reads: boolean, queue: Uint8Array): string {
-    const { timeoutMs } = this.#settings
-    const settings: readonly (readonly [string, string])[] = [
+  #firstSql(kind: Kind, queue: Uint8Array): string {
+    const { timeoutMs, strictAcks } = this.#settings
+    const settings: (readonly [string, string])[] = [
       ['bytea_output', 'hex'],
       ['lock_timeout', `${Math.ceil(timeoutMs)}`],
       ['idle_in_transaction_session_timeout', `${Math.ceil(timeoutMs / 3)}`],
     ]
+    // What is lost of these is delivered once more; no message is.
+    if (kind === 'consume' && !strictAcks) settings.push(['synchronous_commit', 'off'])
     const set = settings.map(([name, value]) => `set_config('${name}', '${value}', true)`)
-    const lock = reads ? [] : [lockOf(this.#names, queue)]
+    const lock = kind === 'read' ? [] : [lockOf(this.#names, queue)]
     return `SELECT ${[...set, ...lock, 'extract(epoch FROM clock_timestamp()) * 1000'].join(', ')}`
-  }
-}
-
-/** The clock of the server, at which each transaction looks when it begins. */
-class ServerClock {
-  readonly #clock: { now(): number } | undefined
-  #latest: number | undefined
-
-  constructor(clock: { now(): number } | undefined) {
-    this.#clock = clock
-  }
-
-  set(now: number): void {
-    this.#latest = Math.floor(now)
-  }
-
-  now(): number {
-    return this.#clock?.now() ?? this.#latest ?? Date.now()
   }
 }
 

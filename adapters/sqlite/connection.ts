@@ -36,6 +36,7 @@ export class Connection {
   readonly #begin: SQLiteStatement
   readonly #look: SQLiteStatement
   readonly #commit: SQLiteStatement
+  readonly #free: SQLiteStatement
 
   private constructor(
     database: SQLiteDatabase,
@@ -54,6 +55,9 @@ export class Connection {
     this.#begin = database.prepare('BEGIN IMMEDIATE')
     this.#look = database.prepare('BEGIN')
     this.#commit = database.prepare('COMMIT')
+    this.#free = database.prepare(
+      'SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size',
+    )
   }
 
   /** @param setUp SQL that makes what has to be there. */
@@ -121,6 +125,25 @@ export class Connection {
       }
       throw error
     }
+  }
+
+  /** How many bytes of the file nobody uses. */
+  freeBytes(): number {
+    return (this.#free.get() as { bytes: number }).bytes
+  }
+
+  /** Moves the log into the file, as far as that is possible now, so that the log can begin anew. */
+  moveLog(): void {
+    try {
+      this.database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    } catch {
+      // Whoever needs the room is told that there is none.
+    }
+  }
+
+  /** Whether nobody else has it. */
+  get isOurs(): boolean {
+    return this.#closes
   }
 
   close(): void {

@@ -47,15 +47,10 @@ export function known(error: unknown, file: string): unknown {
   const code = codeOf(error)
   if (code === 0 || error instanceof QuaysideError) return error
   const reason = error instanceof Error ? ` (${error.message})` : ''
-  const fault = (
-    name: 'QUOTA_EXCEEDED' | 'CORRUPT' | 'STORAGE_UNAVAILABLE' | 'STORAGE_FAILED',
-    text: string,
-  ) => new QuaysideError(name, text, { cause: error })
+  const fault = (name: 'CORRUPT' | 'STORAGE_UNAVAILABLE' | 'STORAGE_FAILED', text: string) =>
+    new QuaysideError(name, text, { cause: error })
   if (FULL.includes(code))
-    return fault(
-      'QUOTA_EXCEEDED',
-      `no room to store messages in ${file}${reason}: nothing was stored. Free space there, or consume messages, and send again`,
-    )
+    return full(file, error instanceof Error ? error.message : 'the disk is full', error)
   if (CORRUPT.includes(code))
     return fault(
       'CORRUPT',
@@ -65,6 +60,14 @@ export function known(error: unknown, file: string): unknown {
   return fault(
     'STORAGE_FAILED',
     `a transaction in ${file} failed${reason}. The outcome of what was under way is unknown; open it again`,
+  )
+}
+
+export function full(file: string, reason: string, cause?: unknown): QuaysideError {
+  return new QuaysideError(
+    'QUOTA_EXCEEDED',
+    `no room to store messages in ${file} (${reason}): nothing was stored. Free space there, or consume messages, and send again`,
+    { cause },
   )
 }
 

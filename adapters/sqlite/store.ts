@@ -1,10 +1,13 @@
+import { QuaysideError } from '../../src/errors.ts'
 import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
 import type { Kind } from '../../src/segments/store.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { type Source, type Synchronous, Connection } from './connection.ts'
+import { full } from './faults.ts'
 import type { SQLiteOptions } from './options.ts'
 import { QueueRows } from './queue-rows.ts'
+import { RESERVE_BYTES, Reserve } from './reserve.ts'
 import { SCHEMA } from './schema.ts'
 import { Tables } from './tables.ts'
 
@@ -20,17 +23,22 @@ export class SQLiteStore implements ByteStore {
   readonly #tables: Tables
   readonly #options: SQLiteOptions
   readonly #bell: Bell
+  readonly #reserve: Reserve
   readonly #listeners: Map<number, Set<Listener>> = new Map()
+  /** Changes whenever another connection has changed the file. */
+  readonly #version: () => number
 
   private constructor(connection: Connection, options: SQLiteOptions) {
     const { database } = connection
     this.#connection = connection
     this.#options = options
+    this.#reserve = new Reserve(connection.file)
     this.#tables = new Tables(database)
     const version = database.prepare('PRAGMA data_version')
+    this.#version = () => (version.get() as { data_version: number }).data_version
     let latest: number | undefined
     this.#bell = new Bell(connection.bell, {
-      isNews: () => latest !== (latest = (version.get() as { data_version: number }).data_version),
+      isNews: () => latest !== (latest = this.#version()),
       hear: (rang) => {
         for (const [queue, listeners] of this.#listeners)
           // Which messages have finished elsewhere is not known.
@@ -49,16 +57,14 @@ export class SQLiteStore implements ByteStore {
       (await this.#connection.look(() => this.#tables.find(name))) ??
       (await this.#connection.change('NORMAL', () => this.#tables.numberOf(name)))
     const { clock = Date } = this.#options
-    const rows = new QueueRows(this.#tables.rows, queue)
+    const rows = new QueueRows(this.#tables.rows, queue, this.#connection.isOurs ? this.#version : undefined)
     return {
       hasInbox: true,
       now: () => clock.now(),
       transact: (kind, body) => {
         // Nothing in it waits: SQLite answers at once.
         const run = (): void => void body(rows)
-        return kind === 'read'
-          ? this.#connection.look(run)
-          : this.#connection.change(this.#synchronous(kind), run)
+        return kind === 'read' ? this.#connection.look(run) : this.#change(kind, run)
       },
       watch: (listener) => this.#watch(queue, listener),
       tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined),
@@ -77,6 +83,25 @@ export class SQLiteStore implements ByteStore {
   close(): void {
     this.#bell.close()
     this.#connection.close()
+  }
+
+  async #change(kind: Kind, run: () => void): Promise<void> {
+    const connection = this.#connection
+    const synchronous = this.#synchronous(kind)
+    if (kind === 'append') {
+      // Pages that are free in the file will do as well.
+      if (!this.#reserve.hasRoom && connection.freeBytes() < RESERVE_BYTES)
+        throw full(connection.file, 'what room is left is kept back for claims and acks')
+      return await connection.change(synchronous, run)
+    }
+    try {
+      await connection.change(synchronous, run)
+    } catch (error) {
+      if (!(error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED')) throw error
+      this.#reserve.release()
+      connection.moveLog()
+      await connection.change(synchronous, run)
+    }
   }
 
   #synchronous(kind: Kind): Synchronous {

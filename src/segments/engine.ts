@@ -251,7 +251,10 @@ class View implements QueueStorage {
       'consume',
       (work) => {
         declareGroups(work, request.groups)
-        return claim(work, loadGroup(work, name) ?? createGroup(work, name, from), request)
+        const group = loadGroup(work, name) ?? createGroup(work, name, from)
+        // Greater than those of claims that a crash has undone.
+        if (this.#rows.forgets) group.row.nextLease = Math.max(group.row.nextLease, Math.floor(work.clock))
+        return claim(work, group, request)
       },
       name,
     )

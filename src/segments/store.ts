@@ -202,6 +202,12 @@ export interface QueueStore {
    */
   readonly hasInbox?: boolean | undefined
 
+  /**
+   * Whether a crash may undo the last `consume` transactions while those who called them live on, as one of a server may. Their
+   * leases then must not be taken for later ones. @defaultValue `false`
+   */
+  readonly forgets?: boolean | undefined
+
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
 

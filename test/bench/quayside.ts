@@ -1,6 +1,9 @@
 // Quayside as its users get it: the built package, not the sources. main.ts builds it before anything runs.
 import type { MemoryAdapter as Memory } from '../../adapters/memory.ts'
 import type { SQLiteAdapter as SQLite } from '../../adapters/sqlite/index.ts'
+import type { KeyValueAdapter as KeyValue } from '../../adapters/key-value/index.ts'
+import type { RedisHttpAdapter as RedisHttp } from '../../adapters/redis-http/index.ts'
+import type { PostgresAdapter as Postgres } from '../../adapters/postgres/index.ts'
 import type { RedisAdapter as Redis } from '../../adapters/redis/index.ts'
 import type { NodeFsAdapter as NodeFs } from '../../adapters/fs/index.ts'
 import type { Queue as QueueClass } from '../../src/index.ts'
@@ -19,4 +22,13 @@ export const { SQLiteAdapter } = (await import(new URL('adapters/sqlite/index.js
 }
 export const { RedisAdapter } = (await import(new URL('adapters/redis/index.js', dist).href)) as {
   RedisAdapter: typeof Redis
+}
+export const { PostgresAdapter } = (await import(new URL('adapters/postgres/index.js', dist).href)) as {
+  PostgresAdapter: typeof Postgres
+}
+export const { KeyValueAdapter } = (await import(new URL('adapters/key-value/index.js', dist).href)) as {
+  KeyValueAdapter: typeof KeyValue
+}
+export const { RedisHttpAdapter } = (await import(new URL('adapters/redis-http/index.js', dist).href)) as {
+  RedisHttpAdapter: typeof RedisHttp
 }

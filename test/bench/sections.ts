@@ -29,6 +29,10 @@ export const SECTIONS: Readonly<Record<string, Entry>> = {
     title: 'SQLite',
     load: async () => (await import('./sections/sqlite.ts')).sqlite,
   },
+  postgres: {
+    title: 'PostgreSQL',
+    load: async () => (await import('./sections/postgres.ts')).postgres,
+  },
   'redis-send': {
     title: 'Redis: sends',
     load: async () => (await import('./sections/redis.ts')).redisSend,

@@ -1,10 +1,13 @@
 // Queues as one thing that sends and takes messages in batches, each in the way it is best at: for sections that ask the
 // same of many, some of them in processes of their own.
+import { join } from 'node:path'
 import fastq from 'fastq'
 import { MemoryTaskProvider, Qified } from 'qified'
 import { Broker } from 'smqp'
 import { startRedis } from '../../demo/redis/server.ts'
 import { findProgram } from '../../scripts/programs.mjs'
+import { startPostgres } from '../postgres/support/server.ts'
+import { startFront } from '../redis-http/support/front.ts'
 import type { StorageAdapter } from '../../src/storage.ts'
 import type { Role } from './report/model.ts'
 import { Liteque } from './peers/liteque.ts'
@@ -13,7 +16,15 @@ import { startPlatformatic } from './peers/platformatic.ts'
 import { SqliteQueue } from './peers/sqlite.ts'
 import { type Order, order, read } from './payload.ts'
 import { print } from './record.ts'
-import { MemoryAdapter, NodeFsAdapter, Queue } from './quayside.ts'
+import {
+  KeyValueAdapter,
+  MemoryAdapter,
+  NodeFsAdapter,
+  PostgresAdapter,
+  Queue,
+  RedisHttpAdapter,
+  SQLiteAdapter,
+} from './quayside.ts'
 import { openRedis } from './redis.ts'
 
 export interface Work {
@@ -88,6 +99,55 @@ export const OWN = {
   memory: quayside(() => new MemoryAdapter()),
   'fs, fsync': quayside((folder) => new NodeFsAdapter(folder, { durability: 'fsync' })),
   'fs, os': quayside((folder) => new NodeFsAdapter(folder, { durability: 'os' })),
+  sqlite: quayside((folder) => new SQLiteAdapter(join(folder, 'app.db'))),
+  'key-value': quayside(() => {
+    const items = new Map<string, string>()
+    return new KeyValueAdapter({
+      getItem: (name) => items.get(name) ?? null,
+      setItem: (name, value) => void items.set(name, value),
+      removeItem: (name) => void items.delete(name),
+    })
+  }),
+  postgres: {
+    role: 'quayside',
+    needs: () => findProgram('postgres'),
+    async open(folder, kind) {
+      // Only here: what it brings along would count where memory is measured.
+      const { Pool } = await import('pg')
+      const server = await startPostgres()
+      const pool = new Pool({ connectionString: server.url })
+      const work = await quayside(() => new PostgresAdapter(pool)).open(folder, kind)
+      return {
+        ...work,
+        async close() {
+          await work.close?.()
+          await pool.end()
+          await server.stop()
+        },
+      }
+    },
+  },
+  'redis over http': {
+    role: 'quayside',
+    about: 'through a front on the same machine, in this process',
+    needs: () => findProgram('redis'),
+    async open(folder, kind) {
+      const server = await startRedis()
+      const front = await startFront(server.url)
+      const work = await quayside(() => new RedisHttpAdapter({ url: front.url, token: front.token })).open(
+        folder,
+        kind,
+      )
+      return {
+        ...work,
+        async close() {
+          await work.close?.()
+          await front.stop()
+          await server.stop()
+        },
+      }
+    },
+  },
   redis: {
     role: 'quayside',
     needs: () => findProgram('redis'),

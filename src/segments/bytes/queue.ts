@@ -44,6 +44,7 @@ export class ByteQueueStore implements QueueStore {
   readonly soleOwner: boolean
   readonly limits: StoreLimits | undefined
   readonly hasInbox: boolean
+  readonly forgets: boolean
   readonly #queue: ByteQueue
   readonly #within: Within
   /** Reads answer with promises, as one of them has shown. */
@@ -59,6 +60,7 @@ export class ByteQueueStore implements QueueStore {
     this.soleOwner = queue.soleOwner ?? false
     this.limits = queue.limits
     this.hasInbox = queue.hasInbox ?? false
+    this.forgets = queue.forgets ?? false
     this.#within = within
   }
 

@@ -1,5 +1,6 @@
 import type { Hint } from '../../storage.ts'
 import type { AsyncReads, Write } from '../rehearsal.ts'
+import { INBOX_ROWS, INBOX_TABLE } from '../inbox.ts'
 import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction } from '../store.ts'
 import { keyBytes, keyOf } from './key-bytes.ts'
 import type { Answer, ByteRow, ByteRows } from './store.ts'
@@ -32,6 +33,11 @@ function boundsIn(table: Table, { lower, upper }: KeyRange): [from: Uint8Array, 
 /** A row as bytes, for whoever writes one in a transaction of his own. */
 export function byteRow(table: Table, key: Key, value: unknown): ByteRow {
   return [keyIn(table, key), encodeValue(value)]
+}
+
+/** Where the bytes lie of the rows that others hand over: see `inbox.ts`. */
+export function inboxBounds(): [from: Uint8Array, to: Uint8Array] {
+  return boundsIn(INBOX_TABLE, INBOX_ROWS)
 }
 
 function rowOf([key, value]: ByteRow): Row<unknown> {

@@ -44,6 +44,8 @@ export interface ByteQueue {
   readonly soleOwner?: boolean | undefined
   /** See {@link QueueStore.hasInbox}. @defaultValue `false` */
   readonly hasInbox?: boolean | undefined
+  /** See {@link QueueStore.forgets}. @defaultValue `false` */
+  readonly forgets?: boolean | undefined
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
   /**

@@ -1,24 +1,30 @@
 import { pack, unpack } from './packed.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// What begins with U+FEFF keeps it.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Comes first where bytes follow the text: no JSON begins with it. */
 const HAS_BYTES = 0
-/** That mark, and how long the text is. */
+/** Comes first where texts follow. */
+const HAS_TEXTS = 1
+/** That mark, and how long the JSON is. */
 const HEAD = 5
+/** Lists of texts with so many signs lie apart: JSON would have to escape each quotation mark in them. */
+const LONG = 512
 
-/** A value as bytes: its JSON in UTF-8, or a mark, the length of the JSON, the JSON, and the bytes that it speaks of. */
+type Plain = Readonly<Record<string, unknown>>
+
+/**
+ * A value as bytes: its JSON in UTF-8; or a mark, the length of the JSON, the JSON, and what it speaks of: bytes, or the texts of
+ * one list, of which the JSON has the lengths.
+ */
 export function encodeValue(value: unknown): Uint8Array {
+  const apart = textsApart(value)
+  if (apart !== undefined) return joined(HAS_TEXTS, encoder.encode(apart.json), encoder.encode(apart.text))
   const { text, bytes } = pack(value)
   const json = encoder.encode(text)
-  if (bytes === undefined) return json
-  const whole = new Uint8Array(HEAD + json.length + bytes.length)
-  whole[0] = HAS_BYTES
-  new DataView(whole.buffer).setUint32(1, json.length)
-  whole.set(json, HEAD)
-  whole.set(bytes, HEAD + json.length)
-  return whole
+  return bytes === undefined ? json : joined(HAS_BYTES, json, bytes)
 }
 
 /** The value of some bytes: `null`, which no row is, where these are not as they were written. */
@@ -31,7 +37,50 @@ export function decodeValue(whole: Uint8Array): unknown {
 }
 
 function decoded(whole: Uint8Array): unknown {
-  if (whole[0] !== HAS_BYTES) return unpack({ text: decoder.decode(whole) })
+  const mark = whole[0]
+  if (mark !== HAS_BYTES && mark !== HAS_TEXTS) return unpack({ text: decoder.decode(whole) })
   const end = HEAD + new DataView(whole.buffer, whole.byteOffset).getUint32(1)
-  return unpack({ text: decoder.decode(whole.subarray(HEAD, end)), bytes: whole.subarray(end) })
+  const text = decoder.decode(whole.subarray(HEAD, end))
+  if (mark === HAS_BYTES) return unpack({ text, bytes: whole.subarray(end) })
+  const [name, value] = JSON.parse(text) as [string, Record<string, unknown>]
+  const texts = decoder.decode(whole.subarray(end))
+  let at = 0
+  value[name] = (value[name] as number[]).map((length) => texts.slice(at, (at += length)))
+  if (at !== texts.length) throw new TypeError('texts are not as long as they were')
+  return value
+}
+
+function joined(mark: number, json: Uint8Array, rest: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(HEAD + json.length + rest.length)
+  whole[0] = mark
+  new DataView(whole.buffer).setUint32(1, json.length)
+  whole.set(json, HEAD)
+  whole.set(rest, HEAD + json.length)
+  return whole
+}
+
+/** `false` too where the runtime cannot tell. */
+function isWellFormed(text: string): boolean {
+  return (text as { isWellFormed?(): boolean }).isWellFormed?.() ?? false
+}
+
+/** The first long list of texts in a value, and the JSON of the rest; `undefined`: all of it had better be JSON. */
+function textsApart(value: unknown): { readonly json: string; readonly text: string } | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  for (const name in value) {
+    const list = (value as Plain)[name]
+    if (!Array.isArray(list) || list.length < 2) continue
+    let length = 0
+    for (const one of list) {
+      if (typeof one !== 'string') return undefined
+      length += one.length
+    }
+    if (length < LONG) continue
+    const text = list.join('')
+    // Half a pair of surrogates has no UTF-8.
+    if (!isWellFormed(text)) return undefined
+    const rest = pack([name, { ...value, [name]: list.map((one: string) => one.length) }])
+    return rest.bytes === undefined ? { json: rest.text, text } : undefined
+  }
+  return undefined
 }

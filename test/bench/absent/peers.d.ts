@@ -76,6 +76,48 @@ declare module 'fastq' {
   export default fastq
 }
 
+declare module 'graphile-worker' {
+  import type { Pool } from 'pg'
+  type Logger = object
+  export const Logger: new (factory: () => () => undefined) => Logger
+  interface Options {
+    pgPool: Pool
+    logger: Logger
+  }
+  export interface WorkerUtils {
+    migrate(): Promise<void>
+    addJobs(jobs: { identifier: string; payload: unknown }[]): Promise<unknown>
+    release(): unknown
+  }
+  export interface Runner {
+    events: { on(event: 'job:complete', listener: () => void): unknown }
+    stop(): Promise<void>
+  }
+  export function makeWorkerUtils(options: Options): Promise<WorkerUtils>
+  export function run(
+    options: Options & {
+      concurrency: number
+      noHandleSignals: boolean
+      taskList: Record<string, (payload: unknown) => void>
+    },
+  ): Promise<Runner>
+}
+
+declare module 'pg-boss' {
+  export class PgBoss {
+    constructor(options: { connectionString: string; supervise: boolean; schedule: boolean })
+    on(event: 'error', listener: (error: Error) => void): this
+    start(): Promise<unknown>
+    stop(options: { graceful: boolean }): Promise<void>
+    createQueue(name: string): Promise<void>
+    deleteQueue(name: string): Promise<void>
+    send(name: string, data: object): Promise<string | null>
+    insert(name: string, jobs: { data: object }[]): Promise<unknown>
+    fetch<T>(name: string, options: { batchSize: number }): Promise<{ id: string; data: T }[]>
+    complete(name: string, ids: string[]): Promise<unknown>
+  }
+}
+
 declare module 'liteque' {
   interface Client {
     client: unknown

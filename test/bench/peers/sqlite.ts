@@ -10,6 +10,8 @@ import { join } from 'node:path'
  *
  * With `relaxed`, transactions without a send in them commit with synchronous=NORMAL: claims and acks are then as durable
  * as quayside's by default (a power cut may deliver a message once more), and sends stay synced.
+ *
+ * With `shared`, other processes may read and write the file, too; this queue still believes that nobody else sends or claims.
  */
 export class SqliteQueue<T> {
   readonly #db: DatabaseSync
@@ -28,12 +30,12 @@ export class SqliteQueue<T> {
   #rejects: ((error: unknown) => void)[] = []
   #sends = false
 
-  constructor(folder: string, { relaxed = false } = {}) {
+  constructor(folder: string, { relaxed = false, shared = false } = {}) {
     this.#relaxed = relaxed
     const db = new DatabaseSync(join(folder, 'queue.db'))
     this.#db = db
     db.exec(`
-      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA locking_mode = ${shared ? 'NORMAL' : 'EXCLUSIVE'};
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA cache_size = -65536;

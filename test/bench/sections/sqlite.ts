@@ -1,17 +1,37 @@
 import { join } from 'node:path'
+import { Grown } from '../children.ts'
 import { newFolder, removeFolder } from '../folders.ts'
 import { inFolder } from '../in-folder.ts'
-import { type Options, atLeast, atMost, compete, heading, median, print, printRates } from '../harness.ts'
+import {
+  type Options,
+  amount,
+  atLeast,
+  atMost,
+  compete,
+  heading,
+  median,
+  print,
+  printRates,
+} from '../harness.ts'
 import { type Order, orders, read } from '../payload.ts'
+import { ratioOf } from '../report/numbers.ts'
+import { PLAIN } from '../subjects.ts'
 import { SqliteQueue } from '../peers/sqlite.ts'
 import type * as OwnModule from '../quayside.ts'
 
 const IN_FLIGHT = 100
 const PEER = 'node:sqlite, FULL for sends, NORMAL for claims and acks'
+const SHARED = `${PEER}, a file for all`
+const LESS =
+  'a message of it is a number and a body, in one table with one group, and it believes that nobody else sends or claims'
 const REASONS = {
-  [PEER]:
-    'it has the file to itself (locking_mode = EXCLUSIVE), which spares it all locks; a message of it is a number and a body, in one table with one group',
+  [PEER]: `it has the file to itself (locking_mode = EXCLUSIVE), which spares it all locks; ${LESS}`,
+  [SHARED]: LESS,
 }
+const PEERS = [
+  { name: PEER, shared: false },
+  { name: SHARED, shared: true },
+]
 /** A queue of this length is opened so often. */
 const OPENINGS = 5
 let n = 0
@@ -33,7 +53,9 @@ export async function sqlite(options: Options, withQuayside: boolean): Promise<v
   const own = withQuayside ? await import('../quayside.ts') : undefined
   await sends(options, own)
   await lifecycle(options, own)
-  if (own !== undefined) await opening(options, own)
+  if (own === undefined) return
+  await processes(options)
+  await opening(options, own)
 }
 
 async function sends(options: Options, own: Own | undefined): Promise<void> {
@@ -42,12 +64,12 @@ async function sends(options: Options, own: Own | undefined): Promise<void> {
     await Promise.all(orders((n += IN_FLIGHT), IN_FLIGHT).map(send))
     return IN_FLIGHT
   }
-  const contestants = [
-    inFolder(PEER, 'peer', (folder) => {
-      const queue = new SqliteQueue<Order>(folder, { relaxed: true })
+  const contestants = PEERS.map(({ name, shared }) =>
+    inFolder(name, 'peer', (folder) => {
+      const queue = new SqliteQueue<Order>(folder, { relaxed: true, shared })
       return { step: concurrent((payload) => queue.send(payload)), close: () => queue.close() }
     }),
-  ]
+  )
   if (own) {
     contestants.unshift(
       inFolder('quayside', 'quayside', (folder) => {
@@ -60,14 +82,15 @@ async function sends(options: Options, own: Own | undefined): Promise<void> {
   const results = await compete(contestants, options)
   printRates(results, REASONS)
   atLeast(results, 1, PEER)
+  atLeast(results, 1, SHARED)
 }
 
 async function lifecycle(options: Options, own: Own | undefined): Promise<void> {
   heading('SQLite: lifecycle, 100 in flight')
   const fresh = () => orders((n += IN_FLIGHT), IN_FLIGHT)
-  const contestants = [
-    inFolder(PEER, 'peer', (folder) => {
-      const queue = new SqliteQueue<Order>(folder, { relaxed: true })
+  const contestants = PEERS.map(({ name, shared }) =>
+    inFolder(name, 'peer', (folder) => {
+      const queue = new SqliteQueue<Order>(folder, { relaxed: true, shared })
       return {
         async step() {
           await queue.sendBatch(fresh())
@@ -78,7 +101,7 @@ async function lifecycle(options: Options, own: Own | undefined): Promise<void> 
         close: () => queue.close(),
       }
     }),
-  ]
+  )
   if (own) {
     contestants.unshift(
       inFolder('quayside', 'quayside', (folder) => {
@@ -101,6 +124,27 @@ async function lifecycle(options: Options, own: Own | undefined): Promise<void> 
   const results = await compete(contestants, options)
   printRates(results, REASONS)
   atLeast(results, 1.3, PEER)
+  atLeast(results, 1.3, SHARED)
+}
+
+/** Two processes that send, receive and ack on one file, and one that does alone. */
+async function processes({ slices, sliceMs }: Options): Promise<void> {
+  heading('SQLite: two processes on one file')
+  const folder = newFolder()
+  const task = { name: 'sqlite', folder, kind: PLAIN, waiting: 0, sliceMs: sliceMs * 2 } as const
+  const both = [await Grown.start(task), await Grown.start(task)] as const
+  const alone: number[] = []
+  const together: number[] = []
+  for (let slice = 0; slice < slices; slice++) {
+    alone.push(await both[slice % 2]!.slice())
+    const rates = await Promise.all(both.map((one) => one.slice()))
+    together.push(rates[0]! + rates[1]!)
+  }
+  for (const one of both) await one.stop()
+  removeFolder(folder)
+  print(`alone ${amount(median(alone))}/s, two together ${amount(median(together))}/s`)
+  const { median: ratio } = ratioOf(together, alone)
+  atMost('one, of what two do together', 1 / ratio, 1 / 0.9)
 }
 
 /** A new connection to a file in which many wait, until the first message is there. */

@@ -1,11 +1,16 @@
-/** One of several processes that work on a server until they are killed. A server that is killed is waited for. */
+/**
+ * One of several processes that work on a server until they are killed. A server that is killed is waited for. With `#strict` behind the
+ * URL, acks wait for its disk.
+ */
 import { Pool } from 'pg'
 import { PostgresAdapter } from '../../../adapters/postgres/index.ts'
 import { QuaysideError } from '../../../src/index.ts'
 import { workUntilKilled } from '../../support/kill-worker.ts'
 
-const [url = '', ...words] = process.argv.slice(2)
-await workUntilKilled(new PostgresAdapter(new Pool({ connectionString: url, max: 4 })), words, outage)
+const [target = '', ...words] = process.argv.slice(2)
+const [url = '', strict] = target.split('#')
+const pool = new Pool({ connectionString: url, max: 4 })
+await workUntilKilled(new PostgresAdapter(pool, { strictAcks: strict === 'strict' }), words, outage)
 
 /** What a server that is killed, and its clients, may say. */
 async function outage(error: unknown): Promise<void> {
