@@ -210,7 +210,7 @@ export const USES = [
  * The archive that npm downloads, but for the maps of sources. The aim is 450 kB: 74 are the conformance suite, 60 the script for classic
  * workers, 78 the declarations with their comments.
  */
-const PACKED = 488 * 1000
+const PACKED = 490 * 1000
 
 /** Bytes of that archive. */
 function packed() {
