@@ -468,7 +468,8 @@ export interface QueueStorage {
    * Looks at messages of a group without claiming them. A group that does not exist is shown as it would start.
    *
    * - Effect: none, ever.
-   * - Order: within one state, the order of the queue; `dead` letters by their place in the queue.
+   * - Order: within one state, the order of the queue; `dead` letters by their place in the queue. What a group that does not exist
+   *   would get though others have begun it comes in no order.
    * - Consistency: each page is a snapshot; messages that move between pages may be missed or seen twice.
    */
   list(query: ListQuery): Promise<Page>

@@ -955,6 +955,9 @@ export class Model {
       const message = this.#find(body, 'the list')
       const standing = group.imagined?.get(message) ?? message.standings.get(group.name)!
       if (state === 'ready' && !isInOrder(standing)) continue
+      // What others have begun lies where they have it.
+      if (state === 'ready' && (group.imagined === undefined ? standing.starting : standing.outOfLog))
+        continue
       if (state === 'blocked' && standing.redriven) continue
       if (state === 'leased' || state === 'delayed') continue
       const line = `${state === 'blocked' ? `blocked by ${key}` : state} in ${message.lane}`
@@ -1121,9 +1124,8 @@ export class Model {
     )
     if (isRedriven || message.shadowed || !this.#isRetained(message)) return 'maybe'
     if (isExpiredAt(message, this.#now)) return 'maybe'
-    if (message.at > this.#now || isReal) return true
-    // To say where it would start is more than storages can be asked.
-    return isOutOfLog(message) ? 'maybe' : true
+    // To say where it would start is more than storages without order can be asked.
+    return this.#fifo || isReal || message.at > this.#now || !isOutOfLog(message) ? true : 'maybe'
   }
 
   #of(group: Group): [Message, Standing][] {

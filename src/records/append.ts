@@ -71,10 +71,10 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
 
 /** What was kept of earlier messages of an id is forgotten, and what those end with that are still on their way. */
 function supersede(book: Book, id: string): void {
-  const before = book.ids.get(id)
-  if (before !== undefined) {
-    before.more!.superseded = true
-    if (before.more!.dedupeMs > 0) book.promising.add(before)
+  const before = book.find(id)
+  if (before?.more !== undefined) {
+    before.more.superseded = true
+    if (before.more.dedupeMs > 0) book.promising.add(before)
   }
   for (const { keptById, letters } of book.groups) {
     forgetKept(keptById.get(id))

@@ -1,12 +1,12 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
 import { drop, putInstead } from './cancel.ts'
-import { type Found, find, findMade, isAhead, isPending } from './find.ts'
+import { type Found, type InLog, find, findMade, isAhead, isPending } from './find.ts'
 import { allGroups } from './group.ts'
 import { baseOf, makeId } from './ids.ts'
 import { handOverNow } from './joining.ts'
 import { Lane, openLane } from './lanes/lane.ts'
 import { laneKey } from './lanes/names.ts'
-import { replace } from './moves.ts'
+import { nameIn, replace } from './moves.ts'
 import { type Place, locate, messageIn } from './places.ts'
 import { knownUntil, promises, putId } from './id-rows.ts'
 import { forgetKept, lettersOf } from './results.ts'
@@ -206,6 +206,9 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
     forgetKept(work, id, row)
     for (const [i, place] of places.entries())
       if (place?.at === 'side' && place.side.parked !== undefined) hide(groups[i]!, place.key, place.side, id)
+    // Its id was made, and leads to another one from now on: it is one of those whose rows tell.
+    for (const [i, place] of places.entries())
+      if (place !== undefined) nameIn(groups[i]!, place, (found as InLog).seq)
     return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }
   }
   const isKnown = row !== undefined && (isThere ? (row.until ?? 0) : knownUntil(work, row)) > work.now

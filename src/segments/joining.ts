@@ -70,7 +70,7 @@ function joinRows(group: Group, name: string, table: 'side' | 'chain'): boolean 
   }
 }
 
-function inSide({ seq, message }: SideRow): Blocked[] {
+export function inSide({ seq, message }: SideRow): Blocked[] {
   return message === undefined ? [] : [[seq, message]]
 }
 
@@ -105,13 +105,19 @@ export function letJoin(group: Group): boolean {
   return true
 }
 
+/** Whether a group that starts has yet to take over a message that another has. */
+export function isYetToCome(group: Group, seq: number, { key, redriven }: Stored): boolean {
+  const { below, at } = group.row.joining!
+  // What was a dead letter when it started was not retained for it.
+  if (seq >= below || (redriven !== undefined && redriven >= at)) return false
+  return locate(group, seq, key) === undefined
+}
+
 function takeOver(group: Group, seq: number, message: Stored): void {
   const { work, name, row } = group
-  const { below, at } = row.joining!
-  const { key, redriven } = message
-  // What was a dead letter when it started was not retained for it.
-  if (seq >= below || (redriven !== undefined && redriven >= at)) return
-  if (locate(group, seq, key) !== undefined) return
+  const { at } = row.joining!
+  const { key } = message
+  if (!isYetToCome(group, seq, message)) return
   spend(work, sizeOf(message))
   const wanted: SideRow = { seq, at: firstAt(group, seq, at), attempt: 0, message }
   const head = key === undefined ? undefined : work.tx.get<SideRow>('side', sideKey(group, seq, key))

@@ -1,18 +1,21 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
-import { partOf, receiptOf } from './group.ts'
+import { allGroups, partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
+import { inSide, isYetToCome } from './joining.ts'
 import { inWork, openLane } from './lanes/lane.ts'
 import { laneKey, laneOf } from './lanes/names.ts'
 import { findLease } from './leases.ts'
 import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
 import {
+  type Blocked,
   type ChainRow,
   type DeadRow,
   type Delayed,
   type DeliverRow,
   type HeldRow,
+  type Joining,
   type Lease,
   type ResultRow,
   type TimerKey,
@@ -49,6 +52,7 @@ const SECTIONS: readonly Section[] = [
   [['leased', 'ready'], leased, true],
   [['delayed', 'ready'], waiting, true],
   [['blocked'], blocked, true],
+  [['ready'], unjoined, true],
   [['ready'], ahead, true],
   [['delayed', 'ready'], delayed],
   [['dead'], dead],
@@ -58,7 +62,7 @@ const SECTIONS: readonly Section[] = [
 
 /** Looks at messages of a group. Writes nothing. A cursor is a section, and the point of the message shown last. */
 export function list(work: Work, query: ListQuery, existing: Group | undefined): Page {
-  const group = existing ?? imagineGroup(work, query.group, 'earliest')
+  const group = existing ?? imagined(work, query.group)
   const { states, ids, limit, bodies = true } = query
   const wants = (state: MessageState): boolean =>
     states?.includes(state) ?? (state !== 'dead' && state !== 'done')
@@ -87,6 +91,13 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
   return { messages }
 }
 
+/** A group as it would start: what others have outside the log it would take over. */
+function imagined(work: Work, name: string): Group {
+  const group = imagineGroup(work, name, 'earliest')
+  group.row.joining = { below: group.row.cursor, at: work.now }
+  return group
+}
+
 function sizeOfRest({ outcome, lastError, parked }: ListedRest): number {
   const { reason = '', data = '' } = parked ?? {}
   return sizeOfOutcome(outcome) + (lastError?.length ?? 0) + reason.length + data.length
@@ -98,7 +109,7 @@ function* flows(group: Group, from: string, only: string | undefined): Iterable<
   if (from === '' && !only) yield group
   for (const name of only === undefined ? lanesFrom(work, from) : [only]) {
     const lane = name === '' ? undefined : openLane(work, name)
-    const flow = lane && (inWork(group, lane) ?? imagineGroup(lane, group.name, 'earliest'))
+    const flow = lane && (inWork(group, lane) ?? imagined(lane, group.name))
     if (flow !== undefined) yield flow
   }
 }
@@ -120,11 +131,18 @@ function readCursor(cursor = '[0]'): [section: number, from?: Key, lane?: string
 }
 
 /** The rows of a range, some read at a time. */
-function* rowsOf<V>(work: Work, table: Table, range: KeyRange, most = 64): Iterable<Row<V>> {
+function* rowsOf<V>(
+  work: Work,
+  table: Table,
+  range: KeyRange,
+  most = 64,
+  before?: (rows: readonly Row<V>[]) => void,
+): Iterable<Row<V>> {
   const { tx } = work
   const some = largeAtOnce(work, most)
   let rows = tx.range<V>(table, range, some)
   for (;;) {
+    before?.(rows)
     yield* rows
     const last = rows.at(-1)
     if (last === undefined || rows.length < some) return
@@ -219,6 +237,65 @@ function* blocked(group: Group, from: Key = [group.name]): Iterable<Item> {
         yield [message, { state: 'blocked', attempt: 0 }, [...(key as readonly string[]), seq]]
     }
   }
+}
+
+const TAKEN_OVER = ['side', 'chain'] as const
+
+/** How far a group has come that takes over. */
+function reached({ table, key }: Joining): Key {
+  return key === undefined ? [] : [key[0], TAKEN_OVER.indexOf(table!), ...key.slice(1), 0]
+}
+
+/** What others have outside the log and a group that starts has yet to take over. */
+function* unjoined(group: Group, from?: Key): Iterable<Item> {
+  const { joining } = group.row
+  if (joining === undefined) return
+  const { work } = group
+  // The point of a message is the name of the other, the table, the key of its row there, and its seq.
+  const [name, table, ...point] = (from ?? reached(joining)) as readonly (string | number)[]
+  const others = [...allGroups(work)].sort((a, b) => (a.name < b.name ? -1 : 1))
+  for (const [i, other] of others.entries()) {
+    if (other === group || (name !== undefined && other.name < (name as string))) continue
+    for (const [at, of] of TAKEN_OVER.entries()) {
+      const isThere = other.name === name && table === at
+      if (other.name === name && at < (table as number)) continue
+      const lower = [other.name, ...(isThere ? point.slice(0, -1) : [])]
+      const before = others.slice(0, i).filter((one) => one !== group)
+      const some = ([key, row]: Row<SideRow | ChainRow>): readonly Blocked[] =>
+        'seq' in row ? inSide(row) : undone(other, key, row)
+      // Those before may have them, too.
+      const expect = (rows: readonly Row<SideRow | ChainRow>[]): void =>
+        work.tx.expect?.(
+          rows
+            .flatMap(some)
+            .flatMap(([seq, { key }]) => before.map((one) => ['side', sideKey(one, seq, key)])),
+        )
+      const range = { lower, upper: [other.name] }
+      for (const found of rowsOf<SideRow | ChainRow>(work, of, range, 64, expect)) {
+        const [key] = found
+        for (const [seq, message] of some(found)) {
+          if (!isYetToCome(group, seq, message) || !isLive(work, message)) continue
+          if (before.some((one) => locate(one, seq, message.key) !== undefined)) continue
+          yield [
+            message,
+            { state: 'ready', attempt: 0 },
+            [other.name, at, ...(key as readonly string[]).slice(1), seq],
+          ]
+        }
+      }
+    }
+  }
+}
+
+/** One of them. */
+function unjoinedOne(group: Group, seq: number, key: string | undefined): Stored | undefined {
+  if (group.row.joining === undefined) return undefined
+  for (const other of allGroups(group.work)) {
+    const place = other === group ? undefined : locate(other, seq, key)
+    const message = place && messageIn(other, place, seq)
+    if (message !== undefined && isYetToCome(group, seq, message)) return message
+  }
+  return undefined
 }
 
 function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {
@@ -316,16 +393,17 @@ function standing(whole: Group, id: string): [message: Stored, rest: ListedRest]
     const message = messageAt(found.segment, found.index)
     return isLive(work, message) ? [message, until(work, 'delayed', timer[1], 0)] : undefined
   }
-  const group = inWork(whole, found.work) ?? imagineGroup(found.work, whole.name, 'earliest')
+  const group = inWork(whole, found.work) ?? imagined(found.work, whole.name)
   const place = locate(group, found.seq, found.key)
-  const message = place && messageIn(group, place, found.seq)
+  const message =
+    place === undefined ? unjoinedOne(group, found.seq, found.key) : messageIn(group, place, found.seq)
   if (place?.at === 'leased') {
     const { lease } = place
     return [message!, leasedRest(group, found.seq, lease, message!)]
   }
   if (!isLive(work, message)) return undefined
   if (place?.at !== 'side')
-    return [message, { state: place!.at === 'chain' ? 'blocked' : 'ready', attempt: 0 }]
+    return [message, { state: place?.at === 'chain' ? 'blocked' : 'ready', attempt: 0 }]
   if (place.side.parked !== undefined) return [message, parkedRest(place.side)]
   const { at, attempt, error } = place.side
   return [message, until(work, 'delayed', at, attempt, error)]

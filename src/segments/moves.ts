@@ -29,7 +29,7 @@ import {
   unpark,
   wait,
 } from './waiting.ts'
-import { type Group, reapAt, under } from './work.ts'
+import { type Group, amend, isGone, noteExpiry, reapAt, under } from './work.ts'
 
 /** Takes a message out of its place: it is dead or cancelled here, or about to be put elsewhere. */
 export function remove(group: Group, place: Place, seq: number): void {
@@ -118,14 +118,7 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
   noteLeaving(group, seq, message)
   const side: SideRow = place.at === 'side' ? place.side : { seq, at: 0, attempt: 0, row: place.row }
   const { row, at, parked } = side
-  if (row !== undefined) {
-    putChain(
-      group,
-      key!,
-      row,
-      chainOf(group, key!, row).map((one) => (one[0] === seq ? [seq, message] : one)),
-    )
-  }
+  if (row !== undefined) putIn(group, key!, row, seq, message)
   if (place.at === 'chain') return
   const carried = row === undefined ? message : undefined
   // What was parked goes on.
@@ -141,6 +134,41 @@ export function replace(group: Group, place: Place, seq: number, message: Stored
     message: carried,
     row,
   } satisfies SideRow)
+}
+
+/** Has a message of an id that was made go on, where it is, as one whose sender has chosen the id. */
+export function nameIn(group: Group, place: Place, seq: number): void {
+  const { work } = group
+  const unnamed = messageIn(group, place, seq)
+  if (unnamed === undefined || unnamed.named !== undefined) return
+  const message: Stored = { ...unnamed, named: 0 }
+  const { key, row } = whereIs(place)
+  if (row === undefined) {
+    amend(work, seq, { gone: isGone(work, seq), message })
+    noteExpiry(work, seq, message.expires)
+  } else if (row === 'side') {
+    const at = sideKey(group, seq, key)
+    work.tx.put('side', at, { ...work.tx.get<SideRow>('side', at)!, message } satisfies SideRow)
+  } else putIn(group, key!, row, seq, message)
+}
+
+/** Where the message of a place lies, if not in the log. */
+function whereIs(place: Place): Pick<Lease, 'key' | 'row'> {
+  switch (place.at) {
+    case 'ahead':
+      return {}
+    case 'leased':
+      return place.lease
+    case 'side':
+      return { key: place.key, row: place.side.row ?? 'side' }
+    default:
+      return place
+  }
+}
+
+function putIn(group: Group, key: string, row: number, seq: number, message: Stored): void {
+  const chain = chainOf(group, key, row).map((one): Blocked => (one[0] === seq ? [seq, message] : one))
+  putChain(group, key, row, chain)
 }
 
 /** Delivers a dead letter again, in its turn: before those behind it that wait for its key. */

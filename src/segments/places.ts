@@ -23,7 +23,8 @@ export function locate(group: Group, seq: number, key: string | undefined): Plac
   if (seq >= group.row.cursor && !isGone(group.work, seq)) return { at: 'ahead' }
   const lease = findLease(group, seq)
   if (lease !== undefined) return { at: 'leased', lease }
-  const side = tx.get<SideRow>('side', sideKey(group, seq, key))
+  const { waiting, parked = 0 } = group.row
+  const side = waiting + parked > 0 ? tx.get<SideRow>('side', sideKey(group, seq, key)) : undefined
   if (side?.seq === seq) return { at: 'side', side, key }
   if (key === undefined || group.row.blocked === 0) return undefined
   const [found] = chainFrom(group, key, seq)

@@ -11,9 +11,14 @@ const leaf = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
   fc.uint8Array({ maxLength: 8 }),
 )
-// Without quotes: V8 13.6 (Node 24) reads the name in {"a":1,"\"":2} as a backslash, once it has parsed {"a":1,"\\":2}.
-const anyName = fc.string({ maxLength: 3 }).filter((text) => !text.includes('"'))
-const name = fc.oneof(fc.constantFrom('$', '$$', '__proto__', '', 'body'), anyName)
+/**
+ * Without backslashes: V8 up to 14.6 at least reads a name that JSON has to escape as another, of as many characters, that it has seen
+ * in its place and that has a backslash where the escape is (https://github.com/nodejs/node/issues/63785). Whoever parses JSON has that.
+ */
+const name = fc.oneof(
+  fc.constantFrom('$', '$$', '__proto__', '', 'body', '"', '\n', '\ud800'),
+  fc.string({ maxLength: 3 }).map((text) => text.replaceAll('\\', '/')),
+)
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -51,4 +56,9 @@ test('a long text goes as UTF-8, and comes back', () => {
   const wire = toWire(long)
   expect(wire.text).toBeInstanceOf(Uint8Array)
   expect(fromWire(wire)).toEqual(long)
+})
+
+test('names with a backslash come back, where V8 has seen no other in their place', () => {
+  for (const data of [{ 'C:\\Temp': [undefined] }, { '\\': { $: '\\' } }, { 'a\\"b': Uint8Array.of(1) }])
+    expect(same(unpack(pack(data)), data), JSON.stringify(pack(data))).toBe(true)
 })

@@ -247,12 +247,12 @@ function keepsAny({ q }: Book): boolean {
 
 /** What was kept of earlier messages of an id is forgotten, and what those end with that are still on their way. */
 async function supersede(book: Book, id: string, before: Message | undefined): Promise<void> {
-  if (before?.u === id) {
+  if (before !== undefined) {
     if (await book.isRetained(before)) {
       delete before.u
       before.superseded = true
       book.put(before)
-    } else {
+    } else if (before.u === id) {
       const job = book.q.jobs.find(({ to, toTie }) => (before.n < 0 ? before.t! <= toTie : before.n <= to))
       await book.end({ ...ending(before), back: job?.isAll ?? false }, true, job?.at)
     }

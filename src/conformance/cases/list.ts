@@ -1,6 +1,6 @@
 import { DEDUPLICATION, FIFO, ORDERING_KEYS, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
-import type { Scene, View } from '../scene.ts'
+import type { Draft, Scene, View } from '../scene.ts'
 import { bodiesOf, names, sortedBodies } from '../scene.ts'
 
 /** A queue with a message in every state. Bodies say the state. */
@@ -51,6 +51,51 @@ export const list: Section = {
         await q.send('d')
         equal(bodiesOf(await q.as('late').list({ states: ['ready'] })), ['d'], 'what a later group would get')
         equal(Object.keys((await q.stats()).groups), ['first'], 'groups')
+      },
+    },
+    {
+      name: 'shows a group that does not exist what others have taken and not done, in whatever state, once',
+      needs: [ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        const lanes = t.guarantees.lanes !== false
+        const other = q.as('other')
+        await other.claim()
+        await q.claim()
+        const drafts: Exclude<Draft, string>[] = [
+          { body: 'done' },
+          { body: 'dead' },
+          { body: 'head', key: 'k' },
+          { body: 'behind', key: 'k' },
+          { body: 'delayed', delayMs: t.s(1) },
+          { body: 'retried' },
+          { body: 'parked' },
+          { body: 'leased' },
+          { body: 'ahead' },
+        ]
+        const ids = await q.send(...drafts.flatMap((one) => (lanes ? [one, { ...one, lane: 'l' }] : [one])))
+        await t.advance(t.s(1))
+        for (const group of [q, other]) {
+          for (const one of await group.take({ leaseMs: t.s(600) })) {
+            const { body } = one
+            if (body === 'done') await group.ack(one)
+            else if (body === 'dead') await group.bury(one)
+            else if (body === 'parked' && t.guarantees.parking !== false) await group.park(one)
+            else if (body !== 'leased') await group.retry(one, { delayMs: t.s(60) })
+          }
+        }
+        const expected = drafts.map(({ body }) => body).filter((body) => body !== 'done' && body !== 'dead')
+        const all = lanes ? expected.flatMap((body) => [body, body]) : expected
+        const late = q.as('late')
+        equal(sortedBodies(await late.list()), all.map(String).sort(), 'the list')
+        equal(sortedBodies(await late.list({ limit: 1 })), all.map(String).sort(), 'the list, one by one')
+        equal(sortedBodies(await late.list({ ids })), all.map(String).sort(), 'by their ids')
+        if (lanes)
+          equal(sortedBodies(await late.list({ lane: 'l' })), expected.map(String).sort(), 'of a lane')
+        equal(sortedBodies(await late.list({ states: ['delayed', 'parked', 'dead'] })), [], 'other states')
+        equal(Object.keys((await q.stats()).groups).sort(), ['other', 'workers'], 'groups')
+        await late.claim({ limit: 0 })
+        equal(sortedBodies(await late.list()), all.map(String).sort(), 'once it has started')
       },
     },
     {

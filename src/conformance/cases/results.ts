@@ -1,7 +1,7 @@
 import { CANCELLATION, DEDUPLICATION, FIFO, RESULTS, type Section } from '../case.ts'
 import { equal, ok } from '../assert.ts'
 import { breathe } from '../clock.ts'
-import { type Draft, type View, names } from '../scene.ts'
+import { type Draft, type View, bodiesOf, names } from '../scene.ts'
 import type { Hint, Outcome } from '../../storage.ts'
 
 /** Sends a message whose outcome is kept, and acknowledges it with a value. Answers with its id. */
@@ -330,6 +330,47 @@ export const results: Section = {
           equal(await doneOf(q), [], 'what is listed while the new one waits')
           await q.ack(await q.takeOne())
           equal(await q.result(id!), undefined, 'the outcome when the new one is done')
+        }
+      },
+    },
+    {
+      name: 'what a message ends with does not count once another was stored under its id that the storage made, whichever ends first',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const { guarantees } = t
+        const lanes = guarantees.lanes !== false && guarantees.idsWithKeys !== false
+        const drafts: readonly Partial<Exclude<Draft, string>>[] = [
+          {},
+          { delayMs: t.s(1) },
+          ...(lanes ? [{ lane: 'lane' }] : []),
+          ...(guarantees.orderingKeys && guarantees.idsWithKeys !== false ? [{ key: 'key' }] : []),
+        ]
+        for (const [i, draft] of drafts.entries()) {
+          for (const first of ['old', 'new'] as const) {
+            for (const end of ['ack', 'dead', 'retry'] as const) {
+              const what = `${JSON.stringify(draft)}, ${first} first, old ends by ${end}`
+              const q = await t.open(`${i} ${first} ${end}`)
+              const [id] = await q.send({ body: 'old', keepMs: t.s(60), ...draft })
+              await t.advance(t.s(1))
+              let old = await q.takeOne()
+              equal(await q.sendOne({ body: 'new', id: id!, replace: true }), 'stored', `status, ${what}`)
+              const endOld = async (): Promise<void> => {
+                if (end === 'dead') return await q.bury(old)
+                if (end === 'retry') {
+                  await q.retry(old)
+                  old = (await q.take()).find(({ body }) => body === 'old')!
+                }
+                await q.finish(old, 'of the old')
+              }
+              const fresh = await q.takeOne()
+              if (first === 'old') await endOld()
+              const named = bodiesOf(await q.list({ ids: [id!] }))
+              equal(named, ['new'], `what the id leads to, ${what}`)
+              await q.ack(fresh)
+              if (first === 'new') await endOld()
+              equal([await q.result(id!), await doneOf(q)], [undefined, []], `the outcome, ${what}`)
+            }
+          }
         }
       },
     },

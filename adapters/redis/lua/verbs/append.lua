@@ -114,6 +114,31 @@ local function replace(message, seq)
   call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
 end
 
+-- Another message is stored under the id of one that is under way, which the storage made: what that ends with does not count. The
+-- rows of other ids tell, as long as it matters.
+local function forsake(seq)
+  local present = logMessage(seq)
+  if present and present.keep then
+    present.keep = nil
+    amend(present)
+    if present.expires then
+      noteExpiry(segmentAt(seq).last, present.expires)
+    end
+  end
+  for _, group in pairs(allGroups()) do
+    if group.row.running then
+      dropProgress(group, seq)
+    end
+    local key = unjoinedAt(group, seq) or keyOf(group, 'held')
+    local message = messageBy(key, seq)
+    if message and message.keep then
+      message.keep = nil
+      call('ZREMRANGEBYSCORE', key, seq, seq)
+      call('ZADD', key, seq, cmsgpack.pack(message))
+    end
+  end
+end
+
 -- Key and lane decide where a message lies.
 local function isElsewhere(message, spec)
   return message.key ~= spec.key or message.lane ~= spec.lane
@@ -178,7 +203,7 @@ local function meet(spec)
         return 'd'
       end
       if not all then
-        return 's', { earlier = math.max(own, earlier) }
+        return 's', { earlier = math.max(own, earlier), forsaken = not row and seq }
       end
       local present = queue.early and earlyMessage(seq) or logMessage(seq)
       for group, place in pairs(places) do
@@ -259,6 +284,9 @@ for i = 1, #records do
   elseif mark == 's' or mark == 'S' then
     if spec == 0 then
       spec = {}
+    end
+    if about.forsaken then
+      forsake(about.forsaken)
     end
     if about.time then
       remember(spec.id, about.time)
