@@ -10,6 +10,13 @@ export interface Place {
   readonly queue: QueueStorage
   /** Lets so many ms pass, at once where the clock can be set. */
   pass(ms: number): Promise<void>
+  /**
+   * The CPU that this thread and the server of the storage have had, in ms. Where others want the machine, too, a clock tells
+   * how much they did; this does not. It may go on in ticks of some ms: what counts is what many steps take.
+   */
+  cpuMs(): Promise<number>
+  /** The most CPU that a verb takes in a row, in ms: for that long nobody else has a turn. */
+  longestMs(verb: () => Promise<unknown>): Promise<number>
   /** What it takes of the place that this storage keeps messages in. */
   bytes(): Promise<number>
   close(): Promise<void>
@@ -21,6 +28,7 @@ export const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
     return await place(new MemoryAdapter({ clock }), {
       pass: (ms) => clock.pass(ms),
       bytes: () => Promise.resolve(heapBytes()),
+      longestMs: betweenTurns,
     })
   },
 
@@ -30,15 +38,23 @@ export const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
     return await place(new NodeFsAdapter(folder, { durability: 'os', clock }), {
       pass: (ms) => clock.pass(ms),
       bytes: () => Promise.resolve(diskBytes(folder)),
+      longestMs: betweenTurns,
       end: () => Promise.resolve(removeFolder(folder)),
     })
   },
 
   async redis() {
-    const { storage, usedBytes, close } = await openRedis()
+    const { storage, usedBytes, cpuMs: server, close } = await openRedis()
     return await place(storage, {
       pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       bytes: usedBytes,
+      cpuMs: async () => (await server()) + threadMs(),
+      // All that the server did for it, be it in several scripts.
+      async longestMs(verb) {
+        const before = await server()
+        await verb()
+        return (await server()) - before
+      },
       end: close,
     })
   },
@@ -46,7 +62,14 @@ export const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
 
 async function place(
   storage: StorageAdapter,
-  { pass, bytes, end }: Pick<Place, 'pass' | 'bytes'> & { end?: () => Promise<void> },
+  {
+    pass,
+    bytes,
+    longestMs,
+    cpuMs = () => Promise.resolve(threadMs()),
+    end,
+  }: Pick<Place, 'pass' | 'bytes' | 'longestMs'> &
+    Partial<Pick<Place, 'cpuMs'>> & { end?: () => Promise<void> },
 ): Promise<Place> {
   const queue = await storage.open('bench')
   return {
@@ -54,6 +77,8 @@ async function place(
     queue,
     pass,
     bytes,
+    cpuMs,
+    longestMs,
     async close() {
       await storage.close()
       await end?.()
@@ -73,6 +98,26 @@ class SetClock {
     this.#ahead += ms
     return Promise.resolve()
   }
+}
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
+async function betweenTurns(verb: () => Promise<unknown>): Promise<number> {
+  let most = 0
+  let last = threadMs()
+  const look = (): void => {
+    const now = threadMs()
+    most = Math.max(most, now - last)
+    last = now
+  }
+  const turns = setInterval(look)
+  await verb()
+  clearInterval(turns)
+  look()
+  return most
 }
 
 function heapBytes(): number {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { randomFrom } from './random.ts'
+import { below } from './below.ts'
 import { type Standing, Line, byOrder, byOrderAndTie } from '../../src/records/line.ts'
 
 interface Place {
@@ -10,7 +10,7 @@ interface Place {
 type Item = Place & Standing
 
 test.each([1, 2, 3, 4])('a line is as a sorted array, whoever comes and goes: %i', (seed) => {
-  const random = randomFrom(seed)
+  const random = below(seed)
   const line = new Line<Place, Item>(byOrderAndTie)
   const answers: boolean[] = []
   let all: Item[] = []
@@ -67,7 +67,7 @@ test('who goes is not looked for, however many stand in the line', () => {
   const items = Array.from({ length: 100_000 }, (_, tie): Item => ({ order: 1, tie, among: undefined }))
   for (const item of items) line.add(item)
   expect(compared).toBe(items.length - 1)
-  const random = randomFrom(7)
+  const random = below(7)
   const going = items.filter(() => random(2) === 0)
   compared = 0
   // In an order of their own, and never the last of a stretch.

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { Log } from '../../src/records/log.ts'
-import { randomFrom } from './random.ts'
+import { below } from './below.ts'
 
 interface Item {
   readonly order: number
 }
 
 test.each([1, 2, 3, 4])('a log is as a sorted array, whoever comes, goes and comes back: %i', (seed) => {
-  const random = randomFrom(seed)
+  const random = below(seed)
   const log = new Log<Item>()
   const gone: Item[] = []
   const answers: boolean[] = []

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { Names } from '../../src/records/names.ts'
-import { randomFrom } from './random.ts'
+import { below } from './below.ts'
 
 test.each([1, 2])('names are as a map, whether they are few or many: %i', (seed) => {
-  const random = randomFrom(seed)
+  const random = below(seed)
   const [names, map] = [new Names<number>(), new Map<string, number>()]
   const found: boolean[] = []
   for (let i = 0; i < 200_000; i++) {

@@ -224,6 +224,29 @@ describe('a claim costs', () => {
     }
   })
 
+  test('nothing more for what waits in the lanes that it takes from', async () => {
+    const counts = []
+    for (const waiting of [2, effort({ quick: 100, full: 1000 })]) {
+      await redis.command('FLUSHALL')
+      const [q] = (await openAll()) as [QueueStorage]
+      await q.claim({ ...CLAIM, limit: 0 })
+      await send(q, 200 * waiting, (i) => ({ body: 'x', lane: `lane-${i % 200}` }))
+      const messages = Array.from({ length: 100 }, (_, i) => ({ body: 'x', lane: `lane-${i}` }))
+      counts.push(
+        await redis.commandsOf(async () => {
+          await q.append(messages, { batchId: uuid() })
+          const { deliveries } = await q.claim(CLAIM)
+          expect(new Set(deliveries.map(({ lane }) => lane)).size).toBe(100)
+          await q.settle(
+            'g',
+            deliveries.map(({ receipt }) => ({ receipt, kind: 'ack' })),
+          )
+        }),
+      )
+    }
+    expect(counts[1]).toEqual(counts[0])
+  })
+
   test('nothing at all without lanes', async () => {
     const [q] = (await openAll()) as [QueueStorage]
     await q.claim({ ...CLAIM, limit: 0 })

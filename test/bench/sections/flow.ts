@@ -68,8 +68,12 @@ async function ack(queue: QueueStorage, receipts: readonly string[], value?: str
   if (results.some(({ status }) => status !== 'settled')) throw new Error('a receipt was stale')
 }
 
-/** What one message of a lap costs in µs, in each of so many slices. */
+/** So many laps or more go by between two looks at the CPU. */
+const LAPS = 50
+
+/** The CPU that one message of a lap costs in µs, in each of so many slices. */
 async function costs(
+  { cpuMs }: Place,
   { slices, warmups, sliceMs }: Options,
   size: number,
   lap: () => Promise<unknown>,
@@ -77,14 +81,14 @@ async function costs(
   const found: number[] = []
   for (let slice = -warmups; slice < slices; slice++) {
     let laps = 0
-    let elapsed = 0
-    const started = performance.now()
+    let spent = 0
+    const before = await cpuMs()
     do {
-      await lap()
-      laps++
-      elapsed = performance.now() - started
-    } while (elapsed < sliceMs)
-    if (slice >= 0) found.push((elapsed * 1000) / (laps * size))
+      for (let i = 0; i < LAPS; i++) await lap()
+      laps += LAPS
+      spent = (await cpuMs()) - before
+    } while (spent < sliceMs)
+    if (slice >= 0) found.push((spent * 1000) / (laps * size))
   }
   return found
 }
@@ -102,11 +106,12 @@ async function byCount(options: Options): Promise<void> {
   heading('a message, by the number of lanes')
   const rows = new Map<string, number[][]>()
   for (const count of COUNTS) {
-    await eachPlace(async (name, { queue }) => {
+    await eachPlace(async (name, place) => {
+      const { queue } = place
       await claim(queue, 0)
       let next = 0
       const laneOf = (): string | undefined => (count === 0 ? undefined : `lane-${next++ % count}`)
-      const found = await costs(options, BATCH, async () => {
+      const found = await costs(place, options, BATCH, async () => {
         await append(queue, Array.from({ length: BATCH }, laneOf))
         await ack(queue, await claim(queue, BATCH))
       })
@@ -115,13 +120,14 @@ async function byCount(options: Options): Promise<void> {
   }
   const columns = COUNTS.map((count) => (count === 0 ? 'no lanes' : `${amount(count)} lanes`))
   printTable(
-    ['µs per message', ...columns],
+    ['µs of CPU per message', ...columns],
     [...rows].map(([name, found]) => [name, ...found.map(micro)]),
   )
   plot('lanes', {
     kind: 'lines',
     title: 'Cost of a message by the number of lanes',
-    subtitle: 'µs to append, claim and ack one, in batches of 100 that go over as many lanes as they can.',
+    subtitle:
+      'µs of CPU to append, claim and ack one, in batches of 100 that go over as many lanes as they can.',
     x: 'lanes',
     series: [...rows].map(([name, found]) => ({
       name,
@@ -138,7 +144,8 @@ async function byCount(options: Options): Promise<void> {
 export async function results(options: Options): Promise<void> {
   heading('a message, with and without a result that is kept')
   const rows: string[][] = []
-  await eachPlace(async (name, { queue }) => {
+  await eachPlace(async (name, place) => {
+    const { queue } = place
     await claim(queue, 0)
     for (const [size, what] of [
       [1, 'one at a time'],
@@ -148,15 +155,22 @@ export async function results(options: Options): Promise<void> {
         await append(queue, Array.from({ length: size }), keepMs)
         await ack(queue, await claim(queue, size), value)
       }
-      const off = await costs(options, size, lap())
-      const on = await costs(options, size, lap(KEEP_MS, RESULT))
-      const again = await costs(options, size, lap())
+      const off = await costs(place, options, size, lap())
+      const on = await costs(place, options, size, lap(KEEP_MS, RESULT))
+      const again = await costs(place, options, size, lap())
       const times = `${(median(on) / median(off)).toFixed(2)}×`
       rows.push([name, what, micro(off), micro(on), times, micro(again)])
     }
   })
   printTable(
-    ['µs per message', '', 'nothing kept', 'a result of 30 B kept', 'against nothing', 'nothing again'],
+    [
+      'µs of CPU per message',
+      '',
+      'nothing kept',
+      'a result of 30 B kept',
+      'against nothing',
+      'nothing again',
+    ],
     rows,
   )
   print(
@@ -170,13 +184,14 @@ async function byBacklog(options: Options): Promise<void> {
   heading(`a message, by how many wait in ${amount(WAITED)} lanes`)
   const rows = new Map<string, number[][]>()
   for (const waiting of [FEW, many]) {
-    await eachPlace(async (name, { queue }) => {
+    await eachPlace(async (name, place) => {
+      const { queue } = place
       await claim(queue, 0)
       let next = 0
       const laneOf = (): string => `lane-${next++ % WAITED}`
       for (let count = 0; count < waiting; count += TOGETHER)
         await append(queue, Array.from({ length: TOGETHER }, laneOf))
-      const found = await costs(options, BATCH, async () => {
+      const found = await costs(place, options, BATCH, async () => {
         await append(queue, Array.from({ length: BATCH }, laneOf))
         await ack(queue, await claim(queue, BATCH))
       })
@@ -184,7 +199,7 @@ async function byBacklog(options: Options): Promise<void> {
     })
   }
   printTable(
-    ['µs per message', `${amount(FEW)} waiting`, `${amount(many)} waiting`],
+    ['µs of CPU per message', `${amount(FEW)} waiting`, `${amount(many)} waiting`],
     [...rows].map(([name, found]) => [name, ...found.map(micro)]),
   )
   for (const [name, [few, all]] of rows)
@@ -234,7 +249,8 @@ async function outOfTheWay(options: Options): Promise<void> {
   const others = Array.from({ length: MANY - 1 }, (_, i) => `other-${i}`)
   const rows = new Map<string, number[][]>()
   for (const { title, rules, prepare } of WAYS) {
-    await eachPlace(async (name, { queue }) => {
+    await eachPlace(async (name, place) => {
+      const { queue } = place
       await claim(queue, 0)
       await prepare.call({ title, rules, prepare } as Way, queue, others)
       const lap = async (size: number): Promise<void> => {
@@ -246,13 +262,13 @@ async function outOfTheWay(options: Options): Promise<void> {
       }
       // What the preparation left to be found is found before the clock starts.
       for (let i = 0; i < 200; i++) await lap(1)
-      const single = await costs(options, 1, () => lap(1))
-      const batch = await costs(options, BATCH, () => lap(BATCH))
+      const single = await costs(place, options, 1, () => lap(1))
+      const batch = await costs(place, options, BATCH, () => lap(BATCH))
       rows.set(name, [...(rows.get(name) ?? []), single, batch])
     })
   }
   printTable(
-    ['µs per message', ...WAYS.flatMap(({ title }) => [`${title}, one at a time`, 'batches of 100'])],
+    ['µs of CPU per message', ...WAYS.flatMap(({ title }) => [`${title}, one at a time`, 'batches of 100'])],
     [...rows].map(([name, found]) => [name, ...found.map(micro)]),
   )
   for (const [name, [alone, aloneBatch, held, heldBatch, full, fullBatch]] of rows) {
