@@ -4,7 +4,7 @@ import { nodeFileSystem, readingFileSystem, type FileSystem } from '../adapters/
 import { listFiles } from '../adapters/fs/files.ts'
 import { guaranteesOf } from '../adapters/fs/guarantees.ts'
 import { openJournalReader } from '../adapters/fs/reader.ts'
-import { SegmentAdapter } from '../src/segments/engine.ts'
+import { SegmentAdapter } from '../src/segments/index.ts'
 import { Stop, USAGE } from './exit.ts'
 import { learnSecrets, redact } from './secrets.ts'
 import { isSQLite, openSQLite } from './sqlite.ts'

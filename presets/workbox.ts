@@ -11,11 +11,11 @@
  * @module
  */
 import { IndexedDBAdapter } from '../adapters/indexeddb/index.ts'
-import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/core/check.ts'
-import { QuaysideError, Queue } from '../src/lean/index.ts'
+import { checkFunction, checkNothing, checkOptions, checkPositiveMs } from '../src/check.ts'
+import { QuaysideError, Queue } from '../src/core/lean/index.ts'
 import { Outbox, type OutboxOptions, type OutboxPayload, isAttempt } from '../src/outbox/index.ts'
 import { registerBackgroundSync } from '../src/service-worker/index.ts'
-import { registerSync } from '../src/service-worker/sync.ts'
+import { registerSync } from '../src/service-worker/inside.ts'
 
 /** What `onSync` gets for a queue. */
 export interface WorkboxQueue {

@@ -1,4 +1,4 @@
-import { type Check, mustHave } from './core/check.ts'
+import { type Check, mustHave } from './check.ts'
 
 /**
  * Where a queue reads the time and sets its timers. Tests inject one that they move by hand.

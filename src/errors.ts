@@ -113,3 +113,19 @@ export function errorText(error: unknown): string {
     return 'something that has no text'
   }
 }
+
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof QuaysideError && error.code === code
+}
+
+/**
+ * Others may write where a storage keeps its rows: another page of the origin, a tool, a broken disk. An engine looks at what it
+ * counts with: it must neither run for ever nor destroy what is whole. What else it stumbles over is told in the same words.
+ */
+export function damaged(queue: string, cause?: unknown): QuaysideError {
+  return new QuaysideError(
+    'CORRUPT',
+    `a row of the queue ${JSON.stringify(queue)} is not as it was written: somebody else has changed it, or the storage has. Nothing was changed now, and other queues are not concerned; purge() or delete() starts this one anew`,
+    { cause },
+  )
+}

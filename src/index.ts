@@ -13,4 +13,4 @@
  * @module
  */
 export * from './core/index.ts'
-export { Queue, type QueueOptions } from './core/default-queue.ts'
+export { Queue, type QueueOptions } from './default-queue.ts'

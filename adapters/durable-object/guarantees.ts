@@ -1,4 +1,4 @@
-import { type StoreLimits, DEFAULT_LIMITS } from '../../src/segments/store.ts'
+import { type StoreLimits, DEFAULT_LIMITS } from '../../src/segments/index.ts'
 import type { Guarantees } from '../../src/storage.ts'
 
 /**

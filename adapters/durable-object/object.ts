@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Message, Verdict } from '../../src/core/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
-import { SegmentAdapter } from '../../src/segments/engine.ts'
+import { SegmentAdapter } from '../../src/segments/index.ts'
 import { type Hint, MAX_NAME_BYTES, type QueueStorage } from '../../src/storage.ts'
 import { GUARANTEES } from './guarantees.ts'
 import { Hints } from './hints.ts'

@@ -1,5 +1,5 @@
 import { type ErrorCode, QuaysideError } from '../../src/errors.ts'
-import { type Packed, pack, unpack } from '../../src/segments/bytes/packed.ts'
+import { type Packed, pack, unpack } from '../../src/segments/inside.ts'
 
 /** A packed value on its way between a caller and the object. */
 export interface Wire {

@@ -5,10 +5,9 @@ import {
   TABLES,
   type Table,
   type Transaction,
-} from '../../src/segments/store.ts'
+} from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
-import { keyBytes, keyOf } from '../../src/segments/bytes/key-bytes.ts'
-import { type Packed, pack, unpack } from '../../src/segments/bytes/packed.ts'
+import { keyBytes, keyOf, pack, type Packed, unpack } from '../../src/segments/inside.ts'
 import type { Sql, SqlValue } from './platform.ts'
 import { Segments } from './segments.ts'
 

@@ -1,4 +1,4 @@
-import { type Key, type KeyRange, compareKeys, isBehind } from '../../src/segments/store.ts'
+import { type Key, type KeyRange, compareKeys, isBehind } from '../../src/segments/index.ts'
 
 /** Few: each may have a megabyte, and all share the 128 MB of their object with others. */
 const MOST = 4

@@ -5,7 +5,7 @@ import type {
   StoreLimits,
   Transaction,
   TransactionalStore,
-} from '../../src/segments/store.ts'
+} from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { LIMITS } from './guarantees.ts'
 import type { ObjectStorage } from './platform.ts'

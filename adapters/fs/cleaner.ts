@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Key } from '../../src/segments/store.ts'
+import type { Key } from '../../src/segments/index.ts'
 import { Reader } from './codec.ts'
 import { corrupt, unavailable } from './faults.ts'
 import { FRAME_HEADER, readOp } from './format.ts'

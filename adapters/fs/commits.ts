@@ -1,5 +1,5 @@
 import type { QuaysideError } from '../../src/errors.ts'
-import type { Kind } from '../../src/segments/store.ts'
+import type { Kind } from '../../src/segments/index.ts'
 import { onBurstEnd } from './burst.ts'
 import { noRoom } from './faults.ts'
 import { NoRoom } from './journal.ts'

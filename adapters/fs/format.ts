@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { crc32 } from 'node:zlib'
-import type { Key, Table } from '../../src/segments/store.ts'
+import type { Key, Table } from '../../src/segments/index.ts'
 import { Reader, type Writer } from './codec.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { SEGMENT_GUARANTEES } from '../../src/segments/engine.ts'
+import { SEGMENT_GUARANTEES } from '../../src/segments/index.ts'
 import type { Guarantees } from '../../src/storage.ts'
 import type { JournalStoreOptions } from './options.ts'
 

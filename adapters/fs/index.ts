@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SegmentAdapter } from '../../src/segments/engine.ts'
+import { SegmentAdapter } from '../../src/segments/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
 import type { JournalStoreOptions } from './options.ts'

@@ -1,4 +1,4 @@
-import { OrderedMap } from '../../src/segments/ordered-map.ts'
+import { OrderedMap } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { TABLE_NAMES } from './format.ts'
 

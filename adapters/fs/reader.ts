@@ -1,6 +1,6 @@
 import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/index.ts'
 import { codeOf, corrupt, unavailable } from './faults.ts'
 import { closeQuietly, type FileSystem, readingFileSystem } from './file-system.ts'
 import { type JournalFile, listFiles, openFile, openFiles, pathOfFile } from './files.ts'

@@ -1,6 +1,6 @@
 import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
-import { mend } from '../../src/segments/mend.ts'
+import { mend } from '../../src/segments/inside.ts'
 import { codeOf, unavailable } from './faults.ts'
 import { type FileSystem, nodeFileSystem } from './file-system.ts'
 import { listFiles } from './files.ts'

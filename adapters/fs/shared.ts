@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/index.ts'
 import { explainOpening, makeDirectory } from './directory.ts'
 import { codeOf } from './faults.ts'
 import { fileSystemWithMode, PRIVATE } from './file-system.ts'

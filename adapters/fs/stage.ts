@@ -1,5 +1,4 @@
-import type { OrderedMap } from '../../src/segments/ordered-map.ts'
-import { type Key, type KeyRange, type Table, TABLES } from '../../src/segments/store.ts'
+import { type Key, type KeyRange, type OrderedMap, type Table, TABLES } from '../../src/segments/index.ts'
 import { Writer } from './codec.ts'
 import {
   FRAME_HEADER,
@@ -13,7 +12,7 @@ import {
 import type { Journal } from './journal.ts'
 import type { QueueRows } from './queue-rows.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
-import { joinHints } from '../../src/segments/hints.ts'
+import { joinHints } from '../../src/hints.ts'
 import type { Hint } from '../../src/storage.ts'
 
 /** The number of no row. */

@@ -1,6 +1,6 @@
 import { resolve as absolute } from 'node:path'
 import { QuaysideError } from '../../src/errors.ts'
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/index.ts'
 import { Cleaner } from './cleaner.ts'
 import { Commits } from './commits.ts'
 import { explainOpening, makeDirectory } from './directory.ts'

@@ -6,7 +6,7 @@ import {
   type Table,
   type Transaction,
   TABLES,
-} from '../../src/segments/store.ts'
+} from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { corrupt } from './faults.ts'
 import { numberOfTable, valueOfPut } from './format.ts'

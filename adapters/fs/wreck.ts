@@ -1,14 +1,13 @@
 import { Buffer } from 'node:buffer'
-import { OrderedMap } from '../../src/segments/ordered-map.ts'
+import { type Key, type KeyRange, OrderedMap, type Row, type Table } from '../../src/segments/index.ts'
 import {
-  type Doubts,
-  type Remains,
   addDoubts,
+  type Doubts,
   doubtsBetween,
+  type GroupRow,
+  type Remains,
   soughtInLog,
-} from '../../src/segments/remains.ts'
-import type { GroupRow } from '../../src/segments/rows.ts'
-import type { Key, KeyRange, Row, Table } from '../../src/segments/store.ts'
+} from '../../src/segments/inside.ts'
 import { Reader } from './codec.ts'
 import { codeOf } from './faults.ts'
 import { closeQuietly, type FileSystem } from './file-system.ts'

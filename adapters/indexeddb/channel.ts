@@ -1,4 +1,4 @@
-import { joinHints } from '../../src/segments/hints.ts'
+import { joinHints } from '../../src/hints.ts'
 import type { Hint } from '../../src/storage.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { QuaysideError } from '../../src/errors.ts'
-import { damaged } from '../../src/segments/trust.ts'
+import { damaged } from '../../src/errors.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'

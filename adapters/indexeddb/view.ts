@@ -1,6 +1,6 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
 import { QuaysideError } from '../../src/errors.ts'
-import { hintOf } from '../../src/segments/hints.ts'
+import { hintOf } from '../../src/hints.ts'
 import type {
   AppendOptions,
   AppendResult,

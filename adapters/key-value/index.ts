@@ -4,7 +4,7 @@
  * @module
  */
 import { QuaysideError } from '../../src/errors.ts'
-import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
+import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/index.ts'
 import type { Guarantees } from '../../src/storage.ts'
 import type { KeyValueStorage } from './storage.ts'
 import { KeyValueStore } from './store.ts'

@@ -1,5 +1,11 @@
-import { OrderedMap } from '../../src/segments/ordered-map.ts'
-import type { Key, KeyRange, Row, Table, Transaction } from '../../src/segments/store.ts'
+import {
+  type Key,
+  type KeyRange,
+  OrderedMap,
+  type Row,
+  type Table,
+  type Transaction,
+} from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 
 /** Items that have been written together. */

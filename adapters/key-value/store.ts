@@ -1,6 +1,6 @@
 import { QuaysideError } from '../../src/errors.ts'
-import { joinHints } from '../../src/segments/hints.ts'
-import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/store.ts'
+import { joinHints } from '../../src/hints.ts'
+import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { NoRoom, failed, quotaExceeded } from './faults.ts'
 import { type Opened, openItems } from './opening.ts'

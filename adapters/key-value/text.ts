@@ -1,5 +1,5 @@
-import { pack, unmark } from '../../src/segments/bytes/packed.ts'
-import { type Key, type KeyRange, type Table, TABLES } from '../../src/segments/store.ts'
+import { pack, unmark } from '../../src/segments/inside.ts'
+import { type Key, type KeyRange, type Table, TABLES } from '../../src/segments/index.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import type { Kept, QueueRows } from './rows.ts'
 

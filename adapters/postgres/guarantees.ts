@@ -1,4 +1,4 @@
-import type { ByteGuarantees } from '../../src/segments/bytes/adapter.ts'
+import type { ByteGuarantees } from '../../src/segments/index.ts'
 import { type EmbeddedPostgres, type PostgresPool, isEmbedded } from './client.ts'
 
 /** What is stored together is one text on its way, twice as long as its bytes. */

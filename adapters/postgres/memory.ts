@@ -1,5 +1,4 @@
-import { OrderedMap } from '../../src/segments/ordered-map.ts'
-import type { ByteRow } from '../../src/segments/bytes/store.ts'
+import { type ByteRow, OrderedMap } from '../../src/segments/index.ts'
 import { bytesOf, hexOf } from './literals.ts'
 
 /** More than this is not remembered: bytes of rows, and stretches of keys. */

@@ -1,4 +1,4 @@
-import { keyBytes } from '../../src/segments/bytes/key-bytes.ts'
+import { keyBytes } from '../../src/segments/inside.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
 import { type EmbeddedPostgres, type PostgresPool, checkTransaction, isEmbedded } from './client.ts'
 import { databaseOf } from './database-of.ts'

@@ -1,4 +1,4 @@
-import type { ByteRow, ByteRows } from '../../src/segments/bytes/store.ts'
+import type { ByteRow, ByteRows } from '../../src/segments/index.ts'
 import type { Answer, Session } from './database.ts'
 import { bytesLiteral, bytesOf, hexOf, literalOf } from './literals.ts'
 import type { Event, Memory } from './memory.ts'

@@ -1,6 +1,5 @@
-import { inboxBounds } from '../../src/segments/bytes/rows.ts'
-import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
-import type { Kind } from '../../src/segments/store.ts'
+import { inboxBounds } from '../../src/segments/inside.ts'
+import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Answer, Database } from './database.ts'
 import { Ears } from './ears.ts'
 import { isLost, isWrongGuess, known } from './faults.ts'

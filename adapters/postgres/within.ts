@@ -1,5 +1,5 @@
-import { byteRow } from '../../src/segments/bytes/rows.ts'
-import { handOver } from '../../src/segments/inbox.ts'
+import { byteRow } from '../../src/segments/inside.ts'
+import { handOver } from '../../src/segments/index.ts'
 import type { AppendOptions, NewMessage } from '../../src/storage.ts'
 import { type PostgresTransaction, checkTransaction, noTransaction, refused } from './client.ts'
 import { isAborted, isMissing, isOutside } from './faults.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 import { QuaysideError } from '../../src/errors.ts'
-import { ByteAdapter } from '../../src/segments/bytes/adapter.ts'
+import { ByteAdapter } from '../../src/segments/index.ts'
 import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { BellFile } from './bell-file.ts'

@@ -1,5 +1,5 @@
-import { inboxBounds } from '../../src/segments/bytes/rows.ts'
-import type { ByteRow, ByteRows } from '../../src/segments/bytes/store.ts'
+import { inboxBounds } from '../../src/segments/inside.ts'
+import type { ByteRow, ByteRows } from '../../src/segments/index.ts'
 import type { Rows } from './rows.ts'
 
 /** Before each key: the number of the queue. */

@@ -1,6 +1,5 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type { ByteQueue, ByteStore } from '../../src/segments/bytes/store.ts'
-import type { Kind } from '../../src/segments/store.ts'
+import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { type Source, type Synchronous, Connection } from './connection.ts'

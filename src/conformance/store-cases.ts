@@ -9,7 +9,7 @@ import {
   type TransactionalStore,
   compareKeys,
   isBehind,
-} from '../segments/store.ts'
+} from '../segments/index.ts'
 import type { Hint } from '../storage.ts'
 import { equal, fail, ok, rejects } from './assert.ts'
 import type { ConformanceCase } from './suite.ts'

@@ -1,5 +1,5 @@
 import { soon } from '../clock.ts'
-import { onAbort, abortReason, throwIfAborted } from './aborts.ts'
+import { onAbort, abortReason, throwIfAborted } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
 import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'

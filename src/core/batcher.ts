@@ -1,5 +1,5 @@
 import { soon } from '../clock.ts'
-import { onAbort, abortReason } from './aborts.ts'
+import { onAbort, abortReason } from '../aborts.ts'
 
 /** What one call wants done. */
 interface Unit<In, Out> {

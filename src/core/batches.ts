@@ -1,6 +1,14 @@
-import { abortReason } from './aborts.ts'
+import { abortReason } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
-import { checkBoolean, checkCount, checkMs, checkNothing, checkOptions, checkText, invalid } from './check.ts'
+import {
+  checkBoolean,
+  checkCount,
+  checkMs,
+  checkNothing,
+  checkOptions,
+  checkText,
+  invalid,
+} from '../check.ts'
 import type { Hand } from './hand.ts'
 import type { HandlerContext } from './handler.ts'
 import type { Message, NackOptions, ParkOptions, RejectOptions, SettleOptions } from './message.ts'

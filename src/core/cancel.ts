@@ -1,4 +1,4 @@
-import { type Queue, contextOf } from '../lean/queue.ts'
+import { type Queue, contextOf } from './lean/queue.ts'
 import { inParts } from './parts.ts'
 
 /**

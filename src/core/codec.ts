@@ -1,5 +1,5 @@
 import { QuaysideError } from '../errors.ts'
-import { findLoss, isBytes } from './json.ts'
+import { findLoss, isBytes } from '../json.ts'
 import { type StandardSchema, isThenable, validate } from './schema.ts'
 import type { Body } from '../storage.ts'
 

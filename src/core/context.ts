@@ -3,7 +3,7 @@ import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
 import type { Codec } from './codec.ts'
 import { type Terms, claimOf } from './line.ts'
-import { QuaysideError } from '../errors.ts'
+import { hasCode, QuaysideError } from '../errors.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type {
@@ -15,7 +15,6 @@ import type {
   QueueStorage,
   StorageAdapter,
 } from '../storage.ts'
-import { hasCode } from './trouble.ts'
 
 export interface ContextOptions<T> {
   readonly name: string

@@ -1,6 +1,6 @@
-import { checkBoolean, checkCount, checkIds, checkName, checkOptions, checkText } from './check.ts'
+import { checkBoolean, checkCount, checkIds, checkName, checkOptions, checkText } from '../check.ts'
 import type { Context } from './context.ts'
-import { DEFAULT_GROUP, type Queue, contextOf } from '../lean/queue.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
 import { DEFAULT_LIMIT } from './list.ts'
 import { type DeadLetter, type ListPage, countPages, toDeadLetter } from './listed.ts'
 import { STEP } from './parts.ts'

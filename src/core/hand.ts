@@ -1,4 +1,4 @@
-import { abortError } from './aborts.ts'
+import { abortError } from '../aborts.ts'
 import { type Lease, Message, leaseOf } from './message.ts'
 import type { Delivery, Settlement } from '../storage.ts'
 

@@ -33,9 +33,9 @@ export type {
   LanesQuery,
   ReleaseRequest,
 } from '../lanes.ts'
-export type { ReceiveOptions, Settled } from '../lean/consumer.ts'
-export type { SendResult } from '../lean/producer.ts'
-export type { CloseOptions, GroupOptions, QueueOptions } from '../lean/queue.ts'
+export type { ReceiveOptions, Settled } from './lean/consumer.ts'
+export type { SendResult } from './lean/producer.ts'
+export type { CloseOptions, GroupOptions, QueueOptions } from './lean/queue.ts'
 export type { ListOptions } from './list.ts'
 export type { DeadLetter, ListPage, ListedMessage, Parked } from './listed.ts'
 export type { BatchDrainOptions, BatchRunOptions, DrainOptions, DrainReport, RunOptions } from './loop.ts'

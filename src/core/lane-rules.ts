@@ -10,7 +10,7 @@ import {
   inRange,
   invalid,
   nameOf,
-} from './check.ts'
+} from '../check.ts'
 import { type LaneRate, type LaneRules, MAX_LANE_BYTES, MAX_LANE_NAMES, MAX_LANE_RULES } from '../lanes.ts'
 import { MAX_DURATION_MS } from '../storage.ts'
 

@@ -1,9 +1,9 @@
-import { checkBoolean, checkName, checkOptions, checkPositiveMs, checkText } from './check.ts'
+import { checkBoolean, checkName, checkOptions, checkPositiveMs, checkText } from '../check.ts'
 import { cutError } from '../errors.ts'
 import { checkLane, checkOnly, checkPrefix, checkRules, frozen } from './lane-rules.ts'
 import type { HoldRequest, LaneRules, LanesPage, ReleaseRequest } from '../lanes.ts'
-import { type Consumer, readerOf } from '../lean/consumer.ts'
-import { DEFAULT_GROUP, type Queue, contextOf } from '../lean/queue.ts'
+import { type Consumer, readerOf } from './lean/consumer.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
 import { DEFAULT_LIMIT, PAGE } from './list.ts'
 
 /** Which page of lanes. */

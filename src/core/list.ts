@@ -9,9 +9,9 @@ import {
   checkOptions,
   checkText,
   mustBeOneOf,
-} from './check.ts'
+} from '../check.ts'
 import { checkPrefix } from './lane-rules.ts'
-import { DEFAULT_GROUP, type Queue, contextOf } from '../lean/queue.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
 import { type ListPage, type ListedMessage, listParts, toListed } from './listed.ts'
 import type { MessageState } from '../storage.ts'
 

@@ -1,5 +1,5 @@
 import { soon } from '../clock.ts'
-import { onAbort, abortError, abortReason } from './aborts.ts'
+import { onAbort, abortError, abortReason } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
 import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
 import type { Unit } from './desk.ts'

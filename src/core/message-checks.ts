@@ -7,7 +7,7 @@ import {
   checkName,
   checkPositiveMs,
   mustBe,
-} from './check.ts'
+} from '../check.ts'
 import { checkLane } from './lane-rules.ts'
 import type { MessageOptions } from './message-options.ts'
 

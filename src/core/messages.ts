@@ -1,7 +1,7 @@
-import { onAbort } from './aborts.ts'
+import { onAbort } from '../aborts.ts'
 import { take } from './ask.ts'
-import { checkFunction, checkOptions, checkSignal } from './check.ts'
-import { type Consumer, readerOf } from '../lean/consumer.ts'
+import { checkFunction, checkOptions, checkSignal } from '../check.ts'
+import { type Consumer, readerOf } from './lean/consumer.ts'
 import type { Message } from './message.ts'
 
 /** How a loop over messages ends. */

@@ -1,4 +1,4 @@
-import { byteLength, checkSize, invalid } from './check.ts'
+import { byteLength, checkSize, invalid } from '../check.ts'
 import { type Codec, JSON_CODEC, decode, encode } from './codec.ts'
 import { measure } from './prepare.ts'
 import { type Body, type DeadReason, MAX_DATA_BYTES, MAX_RESULT_BYTES, type Outcome } from '../storage.ts'

@@ -1,5 +1,5 @@
-import { checkCount, checkName, checkOptions, checkPositiveMs } from './check.ts'
-import { type Queue, contextOf } from '../lean/queue.ts'
+import { checkCount, checkName, checkOptions, checkPositiveMs } from '../check.ts'
+import { type Queue, contextOf } from './lean/queue.ts'
 import { checkHeaders } from './message-checks.ts'
 import { inParts } from './parts.ts'
 import { prepare } from './prepare.ts'

@@ -1,4 +1,4 @@
-import { checkIds } from './check.ts'
+import { checkIds } from '../check.ts'
 import type { Context } from './context.ts'
 import { MAX_IDS, type QueueStorage } from '../storage.ts'
 

@@ -1,4 +1,4 @@
-import { byteLength, checkSize, checkText, invalid } from './check.ts'
+import { byteLength, checkSize, checkText, invalid } from '../check.ts'
 import { encode } from './codec.ts'
 import type { Context } from './context.ts'
 import type { MessageOptions } from './message-options.ts'

@@ -1,6 +1,6 @@
-import { type Check, mustBe } from './check.ts'
+import { type Check, mustBe } from '../check.ts'
 import type { Context } from './context.ts'
-import { Producer as LeanProducer } from '../lean/producer.ts'
+import { Producer as LeanProducer } from './lean/producer.ts'
 import { TransactionProducer } from './within.ts'
 
 const checkTransaction: Check = mustBe(

@@ -1,4 +1,4 @@
-import { type Queue, contextOf } from '../lean/queue.ts'
+import { type Queue, contextOf } from './lean/queue.ts'
 
 /**
  * Deletes every message. See `purge` of the `Queue` of `quayside`, which this is.

@@ -1,6 +1,6 @@
 import { Activity } from './activity.ts'
 import { cancel } from './cancel.ts'
-import { checkName, mustBeOneOf } from './check.ts'
+import { checkName, mustBeOneOf } from '../check.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Context } from './context.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
@@ -14,7 +14,7 @@ import {
   type QueueOptions,
   contextOf,
   settingsOf,
-} from '../lean/queue.ts'
+} from './lean/queue.ts'
 import { type ListOptions, list } from './list.ts'
 import type { ListPage, ListedMessage } from './listed.ts'
 import type { Result } from './outcomes.ts'

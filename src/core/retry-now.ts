@@ -1,5 +1,5 @@
-import { checkIds, checkName, checkOptions } from './check.ts'
-import { DEFAULT_GROUP, type Queue, contextOf } from '../lean/queue.ts'
+import { checkIds, checkName, checkOptions } from '../check.ts'
+import { DEFAULT_GROUP, type Queue, contextOf } from './lean/queue.ts'
 import { countPages } from './listed.ts'
 import { STEP } from './parts.ts'
 import type { ListQuery } from '../storage.ts'

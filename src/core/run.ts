@@ -7,10 +7,10 @@ import {
   checkPositiveWaitMs,
   checkSignal,
   checkTime,
-} from './check.ts'
+} from '../check.ts'
 import type { Handler } from './handler.ts'
 import { TIMEOUT_MS } from './hand.ts'
-import { type Consumer, readerOf } from '../lean/consumer.ts'
+import { type Consumer, readerOf } from './lean/consumer.ts'
 import {
   type BatchDrainOptions,
   type BatchRunOptions,

@@ -1,5 +1,5 @@
 import type { ActivityReport } from './activity.ts'
-import { type Queue, contextOf } from '../lean/queue.ts'
+import { type Queue, contextOf } from './lean/queue.ts'
 import type { StorageStats } from '../storage.ts'
 
 /**

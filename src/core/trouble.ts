@@ -1,4 +1,4 @@
-import { type ErrorCode, QuaysideError } from '../errors.ts'
+import { type ErrorCode, QuaysideError, hasCode } from '../errors.ts'
 import { backoffDelay } from './retry.ts'
 
 /** What a storage may get over: whoever waits tries again. */
@@ -17,10 +17,6 @@ export function isTransient(error: unknown): boolean {
 /** Whether what failed may have been done all the same. */
 export function isUnsure(error: unknown): boolean {
   return hasCode(error, 'STORAGE_FAILED') || hasCode(error, 'TIMEOUT')
-}
-
-export function hasCode(error: unknown, code: ErrorCode): boolean {
-  return error instanceof QuaysideError && error.code === code
 }
 
 const LEAST_MS = 50

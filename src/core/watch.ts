@@ -1,6 +1,6 @@
 import { soon } from '../clock.ts'
-import { checkFunction } from './check.ts'
-import { type Queue, contextOf } from '../lean/queue.ts'
+import { checkFunction } from '../check.ts'
+import { type Queue, contextOf } from './lean/queue.ts'
 
 /**
  * Calls `listener` when anything changed. See `watch` of the `Queue` of `quayside`, which this is.

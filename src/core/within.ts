@@ -1,4 +1,4 @@
-import { checkOptions } from './check.ts'
+import { checkOptions } from '../check.ts'
 import type { Context } from './context.ts'
 import { QuaysideError } from '../errors.ts'
 import { MESSAGE } from './message-checks.ts'

@@ -22,8 +22,8 @@ import {
   checkText,
   mustHave,
   nameOf,
-} from '../core/check.ts'
-import { type Codec, JSON_CODEC } from '../core/codec.ts'
+} from '../check.ts'
+import { type Codec, JSON_CODEC } from '../core/inside.ts'
 import { QuaysideError, errorText } from '../errors.ts'
 
 /** Which keys there are, and which one encrypts. */

@@ -1,6 +1,6 @@
-import { isBytes } from '../core/json.ts'
-import { invalid } from '../core/check.ts'
-import { QuaysideError } from '../lean/index.ts'
+import { isBytes } from '../json.ts'
+import { invalid } from '../check.ts'
+import { QuaysideError } from '../core/lean/index.ts'
 
 /** So many chunks of a body that is too long are held in memory. */
 const CHUNKS = 100

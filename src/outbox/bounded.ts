@@ -1,4 +1,4 @@
-import { byteLength } from '../core/check.ts'
+import { byteLength } from '../check.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /** What a parked message can show, and what a result can hold, in bytes of JSON; with room for what a codec adds. */

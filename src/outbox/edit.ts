@@ -1,4 +1,4 @@
-import { invalid } from '../core/check.ts'
+import { invalid } from '../check.ts'
 import {
   type ListedMessage,
   type MessageOptions,
@@ -7,7 +7,7 @@ import {
   edit as editMessage,
   hold,
   release,
-} from '../lean/index.ts'
+} from '../core/lean/index.ts'
 import type { OutboxRequestInit } from './init.ts'
 import type { OutboxRules } from './options.ts'
 import { isRequest } from './kinds.ts'

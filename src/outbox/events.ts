@@ -1,6 +1,5 @@
 import { soon } from '../clock.ts'
-import { errorText } from '../errors.ts'
-import { hasCode } from '../core/trouble.ts'
+import { errorText, hasCode } from '../errors.ts'
 
 /** Something that happened to a request, or, as `changed` and `failed`, to the queue. */
 export interface OutboxEvent {

@@ -1,4 +1,4 @@
-import { type Message, type Queue, list, result, retryNow } from '../lean/index.ts'
+import { type Message, type Queue, list, result, retryNow } from '../core/lean/index.ts'
 import { WAITING, find } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
 import { type KeptAnswer, isAnswer } from './verdict.ts'

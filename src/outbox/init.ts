@@ -1,4 +1,4 @@
-import type { MessageOptions, MessageState } from '../lean/index.ts'
+import type { MessageOptions, MessageState } from '../core/lean/index.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {

@@ -1,4 +1,4 @@
-import { onAbort } from '../core/aborts.ts'
+import { onAbort } from '../aborts.ts'
 import type { KeptAnswer } from './verdict.ts'
 
 /**

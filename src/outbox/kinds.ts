@@ -1,4 +1,4 @@
-import { tagOf } from '../core/json.ts'
+import { tagOf } from '../json.ts'
 
 // What kind of thing a value is: also where it is of another realm, as in jsdom, and where the runtime has no such kind.
 

@@ -1,4 +1,4 @@
-import { type LaneState, type Queue, lanes } from '../lean/index.ts'
+import { type LaneState, type Queue, lanes } from '../core/lean/index.ts'
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
 

@@ -10,9 +10,9 @@ import {
   checkRetry,
   checkText,
   checkWaitMs,
-} from '../core/check.ts'
+} from '../check.ts'
 import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
-import type { Message, RetryPolicy } from '../lean/index.ts'
+import type { Message, RetryPolicy } from '../core/lean/index.ts'
 import { type OutcomePolicy, defaultOutcome } from './outcome.ts'
 import type { AskOwner } from './session.ts'
 import { isOffline } from './triggers.ts'

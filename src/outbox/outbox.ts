@@ -1,13 +1,6 @@
 import { isRequest } from './kinds.ts'
-import { abortReason, onceAborted, throwIfAborted } from '../core/aborts.ts'
-import {
-  checkFunction,
-  checkName,
-  checkOptions,
-  checkSignal,
-  mustBeOneOf,
-  checkGlobals,
-} from '../core/check.ts'
+import { abortReason, onceAborted, throwIfAborted } from '../aborts.ts'
+import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf, checkGlobals } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import {
   type Consumer,
@@ -32,7 +25,7 @@ import {
   run,
   limitLanes,
   takeOnly,
-} from '../lean/index.ts'
+} from '../core/lean/index.ts'
 import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { coalesce } from './coalesce.ts'

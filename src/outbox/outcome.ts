@@ -1,4 +1,4 @@
-import type { Message } from '../lean/index.ts'
+import type { Message } from '../core/lean/index.ts'
 import { type OutboxPayload, storedRequest } from './request.ts'
 
 /**

@@ -9,7 +9,7 @@ import {
   purge,
   resume,
   takeOnly,
-} from '../lean/index.ts'
+} from '../core/lean/index.ts'
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
 import { GROUP, has } from './lanes.ts'

@@ -1,6 +1,5 @@
-import { throwIfAborted } from '../core/aborts.ts'
-import { type ErrorCode, QuaysideError, errorText } from '../errors.ts'
-import { hasCode } from '../core/trouble.ts'
+import { throwIfAborted } from '../aborts.ts'
+import { type ErrorCode, errorText, hasCode, QuaysideError } from '../errors.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { isRequest } from './kinds.ts'

@@ -1,4 +1,4 @@
-import { invalid } from '../core/check.ts'
+import { invalid } from '../check.ts'
 
 /** Between whose a request is and where it goes, in the name of its lane. Neither has one in it. */
 const BETWEEN = ' '

@@ -1,6 +1,6 @@
-import { checkName, checkOptions, checkSignal, checkWaitMs } from '../core/check.ts'
+import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
 import type { Clock } from '../clock.ts'
-import { type Queue, result } from '../lean/index.ts'
+import { type Queue, result } from '../core/lean/index.ts'
 import { keptResponse } from './answer.ts'
 import type { ResponseOptions } from './init.ts'
 import { find } from './owned.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { type Hold, type Queue, hold, release } from '../lean/index.ts'
+import { type Hold, type Queue, hold, release } from '../core/lean/index.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { GROUP, laneNamed, lanesOf } from './lanes.ts'
 import { destinationOf } from './places.ts'

@@ -1,4 +1,4 @@
-import type { ListedMessage } from '../lean/index.ts'
+import type { ListedMessage } from '../core/lean/index.ts'
 
 /** Under which name a message says which app of the origin has stored it. */
 export const SCOPE = 'quayside-scope'

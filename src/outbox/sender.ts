@@ -1,6 +1,6 @@
-import { abortError, abortReason, onceAborted, throwIfAborted } from '../core/aborts.ts'
+import { abortError, abortReason, onceAborted, throwIfAborted } from '../aborts.ts'
 import type { Clock } from '../clock.ts'
-import { errorText } from '../errors.ts'
+import { errorText, hasCode } from '../errors.ts'
 import {
   type ErrorCode,
   type HandlerContext,
@@ -10,8 +10,7 @@ import {
   edit,
   list,
   resume,
-} from '../lean/index.ts'
-import { hasCode } from '../core/trouble.ts'
+} from '../core/lean/index.ts'
 import { type StoredState, keptResponse, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded } from './bounded.ts'

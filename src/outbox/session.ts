@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { type HoldPlace, type Message, type Queue, hold, release } from '../lean/index.ts'
+import { type HoldPlace, type Message, type Queue, hold, release } from '../core/lean/index.ts'
 import { GROUP, has, laneNamed, lanesOf } from './lanes.ts'
 import { find } from './owned.ts'
 import { OWNER, prefixOf } from './places.ts'

@@ -1,6 +1,6 @@
-import { abortReason, onceAborted } from '../core/aborts.ts'
+import { abortReason, onceAborted } from '../aborts.ts'
 import { type Clock, MAX_TIMEOUT_MS } from '../clock.ts'
-import { type Queue, watch } from '../lean/index.ts'
+import { type Queue, watch } from '../core/lean/index.ts'
 import { coalesce } from './coalesce.ts'
 import type { OutboxPayload } from './request.ts'
 

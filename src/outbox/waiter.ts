@@ -1,4 +1,4 @@
-import { type ListPage, type ListedMessage, type Queue, list, result } from '../lean/index.ts'
+import { type ListPage, type ListedMessage, type Queue, list, result } from '../core/lean/index.ts'
 import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import { WAITS } from './family.ts'

@@ -1,4 +1,4 @@
-import { RecordAdapter } from './index.ts'
+import { RecordAdapter } from './adapter.ts'
 
 /** Where a storage in memory reads the time. */
 export interface MemoryOptions {

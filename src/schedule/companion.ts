@@ -1,10 +1,6 @@
-import type { Batcher } from '../core/batcher.ts'
-import type { Context } from '../core/context.ts'
+import { type Batcher, batcherOf, type Context, contextOf } from '../core/inside.ts'
 import { QuaysideError } from '../errors.ts'
-import type { Message } from '../core/message.ts'
-import { batcherOf } from '../lean/producer.ts'
-import { contextOf } from '../lean/queue.ts'
-import { Queue } from '../core/queue.ts'
+import { type Message, Queue } from '../core/index.ts'
 import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 

@@ -1,6 +1,4 @@
-import type { Context } from '../core/context.ts'
-import { listParts } from '../core/listed.ts'
-import { STEP } from '../core/parts.ts'
+import { type Context, listParts, STEP } from '../core/inside.ts'
 import type { ListedMessage, NewMessage } from '../storage.ts'
 import type { When } from './when.ts'
 

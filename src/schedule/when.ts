@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import { checkOptions, checkText, inRange, invalid, mustBeOneOf } from '../core/check.ts'
+import { checkOptions, checkText, inRange, invalid, mustBeOneOf } from '../check.ts'
 import { QuaysideError, errorText } from '../errors.ts'
 import { MAX_DURATION_MS } from '../storage.ts'
 

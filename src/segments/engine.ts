@@ -1,5 +1,5 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
-import { QuaysideError, keepWithin } from '../errors.ts'
+import { QuaysideError, damaged, keepWithin } from '../errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -25,7 +25,7 @@ import { claim } from './claim.ts'
 import { cutIds, empty, tidy } from './ends.ts'
 import { allGroups, loadGroup, makeGroup } from './group.ts'
 import { join, letJoin } from './joining.ts'
-import { hintOf } from './hints.ts'
+import { hintOf } from '../hints.ts'
 import { MAIL, hasMail, takeMail } from './inbox.ts'
 import { holdLeases } from './leases.ts'
 import { endHolds, hold, release, renewHolds } from './lanes/holds.ts'
@@ -52,7 +52,7 @@ import {
   type TransactionalStore,
 } from './store.ts'
 import { tick } from './time.ts'
-import { damaged, trustTimers } from './trust.ts'
+import { trustTimers } from './trust.ts'
 import { trim } from './trim.ts'
 import { spillHeads } from './waiting.ts'
 import { type Group, type Work, edit, openWork, putForget, under } from './work.ts'

@@ -1,5 +1,5 @@
 import type { Hint } from '../storage.ts'
-import { joinHints } from './hints.ts'
+import { joinHints } from '../hints.ts'
 import { OrderedMap } from './ordered-map.ts'
 import {
   type Key,

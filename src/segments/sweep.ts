@@ -26,7 +26,7 @@ import {
 import { countLetter, letGo } from './results.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Key, Read, Row, Table } from './store.ts'
-import { damaged } from './trust.ts'
+import { damaged } from '../errors.ts'
 import { sideKey } from './waiting.ts'
 import {
   type Group,

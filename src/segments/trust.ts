@@ -1,21 +1,8 @@
-import { QuaysideError } from '../errors.ts'
+import { damaged } from '../errors.ts'
 import { LANE_BASE } from './ids.ts'
 import { type GroupRow, type QueueRow, type Segment, FORGET, KEPT } from './rows.ts'
 import { lastOf } from './segment.ts'
 import type { Key, Row, Transaction } from './store.ts'
-
-/**
- * Others may write where a store keeps its rows: another page of the origin, a tool, a broken disk. What is looked at here
- * is what the engine counts with: it must neither run for ever nor destroy what is whole. What else it stumbles over is
- * told in the same words.
- */
-export function damaged(queue: string, cause?: unknown): QuaysideError {
-  return new QuaysideError(
-    'CORRUPT',
-    `a row of the queue ${JSON.stringify(queue)} is not as it was written: somebody else has changed it, or the storage has. Nothing was changed now, and other queues are not concerned; purge() or delete() starts this one anew`,
-    { cause },
-  )
-}
 
 /** A row of the log, whose key says where it must end. */
 export function trustSegment(queue: string, [key, segment]: Row<Segment>): Segment {

@@ -1,4 +1,4 @@
-import { checkFunction, checkName, checkOptions } from '../core/check.ts'
+import { checkFunction, checkName, checkOptions } from '../check.ts'
 import { type Outbox, type OutboxRequestInit, type StoredState, isAttempt } from '../outbox/index.ts'
 import { storedPage } from './stored-page.ts'
 import { DEFAULT_TAG, type RequestSyncOptions, registerSync } from './sync.ts'

@@ -1,6 +1,6 @@
-import { checkName, checkOptions } from '../core/check.ts'
+import { checkName, checkOptions } from '../check.ts'
 import type { Outbox } from '../outbox/index.ts'
-import { isOffline } from '../outbox/triggers.ts'
+import { isOffline } from '../outbox/inside.ts'
 
 /** What sync events and the messages of pages are about. */
 export const DEFAULT_TAG = 'quayside'

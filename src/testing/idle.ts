@@ -1,4 +1,4 @@
-import { checkEach, checkName, checkOptions, checkPositiveMs } from '../core/check.ts'
+import { checkEach, checkName, checkOptions, checkPositiveMs } from '../check.ts'
 import { QuaysideError } from '../errors.ts'
 import type { Queue } from '../core/index.ts'
 

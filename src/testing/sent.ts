@@ -1,4 +1,4 @@
-import { checkArray } from '../core/check.ts'
+import { checkArray } from '../check.ts'
 import type { BatchMessage, Producer, Queue, SendResult } from '../core/index.ts'
 import { type Pattern, matches, show } from './pattern.ts'
 

@@ -1,11 +1,17 @@
-import type { Handler, HandlerContext } from '../core/handler.ts'
-import type { Message } from '../core/message.ts'
-import type { SendResult } from '../lean/producer.ts'
-import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../core/message-options.ts'
-import type { ResumeOptions } from '../core/parking.ts'
-import type { Queue } from '../core/queue.ts'
+import type {
+  BatchMessage,
+  Handler,
+  HandlerContext,
+  Message,
+  MessageOptions,
+  Queue,
+  ResumeOptions,
+  SendBatchOptions,
+  SendOptions,
+  SendResult,
+} from '../core/index.ts'
 import { QuaysideError } from '../errors.ts'
-import { validate } from '../core/schema.ts'
+import { validate } from '../core/inside.ts'
 import type { Version } from './version.ts'
 
 /** Kinds of messages, by their names. */

@@ -1,4 +1,4 @@
-import type { StandardSchema } from '../core/schema.ts'
+import type { StandardSchema } from '../core/index.ts'
 
 /** One step on the way of a payload to its newest version. */
 export interface Step {

@@ -1,8 +1,7 @@
 import { SYSTEM_CLOCK } from '../clock.ts'
 import type { ListedMessage } from '../core/index.ts'
 import { type Outbox, type OutboxPayload, type StoredRequest, storedRequest } from '../outbox/index.ts'
-import { destinationOf } from '../outbox/places.ts'
-import { onTrigger } from '../outbox/triggers.ts'
+import { destinationOf, onTrigger } from '../outbox/inside.ts'
 import { type Loaded, type View, keep, live, steady } from './live.ts'
 
 /** What an outbox has of the present owner. */

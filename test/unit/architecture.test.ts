@@ -77,15 +77,30 @@ test('no file imports, in the end, itself, not even for a type', () => {
   expect(circles(new Map(Object.entries(graph)))).toEqual(['a', 'b', 'c'])
 })
 
+/** The rooms of `src/`, and the doors of each: one for everybody, one for the house. */
+const roomOf = (file: string): string | undefined => /^src\/([^/]+)\/[^]+$/.exec(file)?.[1]
+const isDoor = (file: string): boolean =>
+  /^src\/[^/]+\/(index|inside)\.ts$/.test(file) || file === 'src/core/lean/index.ts'
+
+test('no room of src/ is reached around its doors', () => {
+  const house = [...src, ...['adapters', 'presets', 'inspector', 'cli'].flatMap(sources)]
+  for (const file of house) {
+    const around = imports(file).filter(
+      (name) => roomOf(name) !== undefined && roomOf(name) !== roomOf(file) && !isDoor(name),
+    )
+    expect(around, file).toEqual([])
+  }
+  expect(isDoor('src/core/desk.ts')).toBe(false)
+})
+
 test('the core knows no storage: only what makes memory the default knows that', () => {
   const engines = isUnder('src/segments', 'src/records')
-  const knows = src.filter(isUnder('src/core', 'src/lean')).filter((file) => imports(file).some(engines))
-  expect(knows).toEqual(['src/core/default-queue.ts'])
-  expect(imports('src/core/default-queue.ts').filter(engines)).toEqual(['src/records/memory.ts'])
+  expect(src.filter(isUnder('src/core')).filter((file) => imports(file).some(engines))).toEqual([])
+  expect(imports('src/default-queue.ts').filter(engines)).toEqual(['src/records/index.ts'])
 })
 
 test('the segment engine knows the contract, not the queue', () => {
-  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts'])
+  const allowed = new Set(['storage', 'lanes', 'errors', 'hints'].map((name) => `src/${name}.ts`))
   for (const file of src.filter(isUnder('src/segments'))) {
     const outside = imports(file).filter((name) => !isUnder('src/segments')(name) && !allowed.has(name))
     expect(outside, file).toEqual([])
@@ -100,17 +115,9 @@ test('the record engine knows the contract, not the queue, and how ids are made'
   }
 })
 
-test('the outbox uses the lean queue as everybody can, and of what is inside only checks, errors, signals, ids and the clock', () => {
-  const inside = [
-    'clock',
-    'errors',
-    'message-id',
-    'core/aborts',
-    'core/check',
-    'core/json',
-    'core/trouble',
-  ].map((name) => `src/${name}.ts`)
-  const allowed = new Set(['src/lean/index.ts', ...inside])
+test('the outbox uses the lean queue as everybody can, and besides only checks, errors, signals, ids and the clock', () => {
+  const inside = ['clock', 'errors', 'message-id', 'aborts', 'check', 'json'].map((name) => `src/${name}.ts`)
+  const allowed = new Set(['src/core/lean/index.ts', ...inside])
   const outside = (folder: string): [string, string[]][] =>
     src
       .filter(isUnder(folder))
@@ -121,7 +128,7 @@ test('the outbox uses the lean queue as everybody can, and of what is inside onl
       file,
     ).toEqual([])
   }
-  allowed.add('src/outbox/index.ts').add('src/outbox/triggers.ts')
+  allowed.add('src/outbox/index.ts').add('src/outbox/inside.ts')
   for (const [file, names] of outside('src/service-worker')) {
     expect(
       names.filter((name) => !allowed.has(name)),
@@ -143,8 +150,8 @@ test('nothing in src/ but themselves and views knows the outbox and the service 
 })
 
 test('views use queues and outboxes as everybody can, hooks use views, and nobody knows either', () => {
-  const parts = ['index', 'places', 'triggers'].map((name) => `src/outbox/${name}.ts`)
-  const view = new Set(['src/core/index.ts', 'src/clock.ts', ...parts])
+  const doors = ['index', 'inside'].map((name) => `src/outbox/${name}.ts`)
+  const view = new Set(['src/core/index.ts', 'src/clock.ts', ...doors])
   const hooks = new Set(['src/core/index.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
   for (const [folder, allowed] of [
     ['src/view', view],
@@ -160,7 +167,7 @@ test('views use queues and outboxes as everybody can, hooks use views, and nobod
 })
 
 test('the testing kit uses the queue as everybody can, and of what is inside checks, errors and the clock; nobody knows it', () => {
-  const allowed = new Set(['core/index', 'core/check', 'clock', 'errors'].map((name) => `src/${name}.ts`))
+  const allowed = new Set(['core/index', 'check', 'clock', 'errors'].map((name) => `src/${name}.ts`))
   for (const file of src.filter(isUnder('src/testing')))
     expect(imports(file).filter((name) => !isUnder('src/testing')(name) && !allowed.has(name))).toEqual([])
   const others = [
@@ -175,7 +182,7 @@ test('the testing kit uses the queue as everybody can, and of what is inside che
 })
 
 test('encryption knows what a codec is, and nobody knows it', () => {
-  const allowed = new Set(['src/core/codec.ts', 'src/core/check.ts', 'src/errors.ts'])
+  const allowed = new Set(['src/core/inside.ts', 'src/check.ts', 'src/errors.ts'])
   for (const file of src.filter(isUnder('src/encryption')))
     expect(imports(file).filter((name) => !isUnder('src/encryption')(name) && !allowed.has(name))).toEqual([])
   const others = src.filter((file) => !isUnder('src/encryption')(file))
@@ -196,7 +203,9 @@ test('what OpenTelemetry gets knows types of the queue, and nobody knows it', ()
 })
 
 test('adapters know contracts, not the queue; the Durable Object that pushes uses one as everybody can', () => {
-  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts', 'src/records/memory.ts'])
+  const allowed = new Set(
+    ['storage', 'lanes', 'errors', 'hints', 'records/index'].map((name) => `src/${name}.ts`),
+  )
   const pushes = [
     'adapters/durable-object/push.ts',
     'adapters/durable-object/object.ts',
@@ -229,7 +238,7 @@ test('nobody knows the command line, and it knows the queue, adapters and contra
     'src/index.ts',
     'src/storage.ts',
     'src/lanes.ts',
-    'src/segments/engine.ts',
+    'src/segments/index.ts',
     'inspector/causes.ts',
     'inspector/server/index.ts',
   ])
@@ -276,7 +285,7 @@ test('the lean queue brings nothing of the classes that are built on it', () => 
     )
     return imports(file).filter((name) => src.includes(name) && !types.includes(name))
   }
-  const reached = new Set(['src/lean/index.ts'])
+  const reached = new Set(['src/core/lean/index.ts'])
   for (const file of reached) for (const name of values(file)) reached.add(name)
   expect(reached).toContain('src/core/desk.ts')
   expect(built.filter((file) => reached.has(file))).toEqual([])

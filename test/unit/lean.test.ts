@@ -13,7 +13,7 @@ import {
   retryNow,
   run,
   stats,
-} from '../../src/lean/index.ts'
+} from '../../src/core/lean/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, thrownBy } from '../support/set-up.ts'
 

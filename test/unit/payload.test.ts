@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { findLoss } from '../../src/core/json.ts'
+import { findLoss } from '../../src/json.ts'
 import { expectCode, expectEmpty, setUp } from '../support/set-up.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 

@@ -1,6 +1,6 @@
 import { QuaysideError } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
-import { joinHints } from '../hints.ts'
+import { joinHints } from '../../hints.ts'
 import { rehearseTogether } from '../rehearsal.ts'
 import type { Kind, QueueStore, StoreLimits, Transaction } from '../store.ts'
 import { LaterRows, SyncRows, WAITS } from './rows.ts'

@@ -1,4 +1,4 @@
-import type { Hint } from '../storage.ts'
+import type { Hint } from './storage.ts'
 
 /** The most ids of messages that a hint brings. */
 const MOST = 64

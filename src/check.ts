@@ -1,5 +1,5 @@
-import { QuaysideError } from '../errors.ts'
-import { MAX_DURATION_MS, MAX_NAME_BYTES } from '../storage.ts'
+import { QuaysideError } from './errors.ts'
+import { MAX_DURATION_MS, MAX_NAME_BYTES } from './storage.ts'
 
 /**
  * Checks one value that a caller passed. Throws before anything is stored, and says what was tried, the rule and the

@@ -1,5 +1,5 @@
-import { throwIfAborted } from '../core/aborts.ts'
-import { Batcher } from '../core/batcher.ts'
+import { throwIfAborted } from '../../aborts.ts'
+import { Batcher } from '../batcher.ts'
 import {
   type Check,
   type Checks,
@@ -9,13 +9,13 @@ import {
   checkOptions,
   checkSignal,
   checkSize,
-} from '../core/check.ts'
-import type { Context } from '../core/context.ts'
-import { QuaysideError } from '../errors.ts'
-import { MESSAGE } from '../core/message-checks.ts'
-import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../core/message-options.ts'
-import { measure, prepare } from '../core/prepare.ts'
-import type { AppendResult, NewMessage } from '../storage.ts'
+} from '../../check.ts'
+import type { Context } from '../context.ts'
+import { QuaysideError } from '../../errors.ts'
+import { MESSAGE } from '../message-checks.ts'
+import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
+import { measure, prepare } from '../prepare.ts'
+import type { AppendResult, NewMessage } from '../../storage.ts'
 
 /** What became of a message that was sent. */
 export type SendResult = AppendResult

@@ -1,8 +1,7 @@
-import { SYSTEM_CLOCK } from '../clock.ts'
-import { MemoryAdapter } from '../records/memory.ts'
-import type { QueueOptions as CoreOptions } from '../lean/queue.ts'
-import { Queue as CoreQueue } from './queue.ts'
-import type { StorageAdapter } from '../storage.ts'
+import { SYSTEM_CLOCK } from './clock.ts'
+import { MemoryAdapter } from './records/index.ts'
+import { Queue as CoreQueue, type QueueOptions as CoreOptions } from './core/index.ts'
+import type { StorageAdapter } from './storage.ts'
 
 /** What a queue is made of. */
 export interface QueueOptions<T> extends Omit<CoreOptions<T>, 'storage'> {

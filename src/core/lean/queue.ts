@@ -15,17 +15,17 @@ import {
   mustBeOneOf,
   mustHave,
   checkGlobals,
-} from '../core/check.ts'
-import { type Clock, SYSTEM_CLOCK, checkClock } from '../clock.ts'
-import { type Codec, JSON_CODEC } from '../core/codec.ts'
-import { Context } from '../core/context.ts'
-import type { Instrumentation } from '../core/instrumentation.ts'
-import { uuid } from '../message-id.ts'
-import type { Terms } from '../core/line.ts'
-import type { ConsumerSettings } from '../core/reader.ts'
-import { rulesOf } from '../core/retry.ts'
-import type { StandardSchema } from '../core/schema.ts'
-import type { Guarantees, StorageAdapter } from '../storage.ts'
+} from '../../check.ts'
+import { type Clock, SYSTEM_CLOCK, checkClock } from '../../clock.ts'
+import { type Codec, JSON_CODEC } from '../codec.ts'
+import { Context } from '../context.ts'
+import type { Instrumentation } from '../instrumentation.ts'
+import { uuid } from '../../message-id.ts'
+import type { Terms } from '../line.ts'
+import type { ConsumerSettings } from '../reader.ts'
+import { rulesOf } from '../retry.ts'
+import type { StandardSchema } from '../schema.ts'
+import type { Guarantees, StorageAdapter } from '../../storage.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import { Producer } from './producer.ts'
 

@@ -1,5 +1,5 @@
-import { onAbort, abortReason, throwIfAborted } from '../core/aborts.ts'
-import { take } from '../core/ask.ts'
+import { onAbort, abortReason, throwIfAborted } from '../../aborts.ts'
+import { take } from '../ask.ts'
 import {
   checkArray,
   checkBoolean,
@@ -12,10 +12,10 @@ import {
   checkText,
   checkWaitMs,
   invalid,
-} from '../core/check.ts'
-import type { Context } from '../core/context.ts'
-import type { Unit } from '../core/desk.ts'
-import { Hand } from '../core/hand.ts'
+} from '../../check.ts'
+import type { Context } from '../context.ts'
+import type { Unit } from '../desk.ts'
+import { Hand } from '../hand.ts'
 import {
   type AckOptions,
   type Attempts,
@@ -31,11 +31,11 @@ import {
   settlerOf,
   staleError,
   ticketOf,
-} from '../core/message.ts'
-import { encodeData, encodeResult } from '../core/outcomes.ts'
-import { type ConsumerSettings, Reader } from '../core/reader.ts'
-import type { RetryPolicy } from '../core/retry.ts'
-import type { SettleResult, Settlement } from '../storage.ts'
+} from '../message.ts'
+import { encodeData, encodeResult } from '../outcomes.ts'
+import { type ConsumerSettings, Reader } from '../reader.ts'
+import type { RetryPolicy } from '../retry.ts'
+import type { SettleResult, Settlement } from '../../storage.ts'
 
 /** How a consumer takes messages, and what becomes of those that fail. */
 export interface ConsumerOptions {

@@ -1,0 +1,11 @@
+/** What other rooms of the house use of the queue, besides what everybody can: schedules put their messages into its batches, encryption is a codec. */
+export type { Batcher } from './batcher.ts'
+export { type Codec, decode, JSON_CODEC } from './codec.ts'
+export type { Context } from './context.ts'
+export { BATCH_MESSAGE, batcherOf } from './lean/producer.ts'
+export { contextOf } from './lean/queue.ts'
+export { DEFAULT_LIMIT } from './list.ts'
+export { listParts } from './listed.ts'
+export { STEP } from './parts.ts'
+export { prepare } from './prepare.ts'
+export { validate } from './schema.ts'
