@@ -1,5 +1,4 @@
-import { QuaysideError } from '../../src/errors.ts'
-import { damaged } from '../../src/errors.ts'
+import { QuaysideError, damaged } from '../../src/errors.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'

@@ -1,8 +1,8 @@
+import { damaged } from '../errors.ts'
 import { hasIdRow, noteId } from './id-rows.ts'
 import { partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'
-import { damaged } from '../errors.ts'
 import { sideKey } from './waiting.ts'
 import { type Group, logMessage, spend, under } from './work.ts'
 

@@ -1,3 +1,4 @@
+import { damaged } from '../errors.ts'
 import { endId, putId } from './id-rows.ts'
 import { allGroups, lowestFloor, partOf } from './group.ts'
 import { join } from './joining.ts'
@@ -26,7 +27,6 @@ import {
 import { countLetter, letGo } from './results.ts'
 import { lastOf, lengthOf, messageAt, sizeOf } from './segment.ts'
 import type { Key, Read, Row, Table } from './store.ts'
-import { damaged } from '../errors.ts'
 import { sideKey } from './waiting.ts'
 import {
   type Group,

@@ -1,8 +1,8 @@
+import { damaged } from '../../errors.ts'
 import type { HoldPlace } from '../../lanes.ts'
 import { findLease } from '../leases.ts'
 import type { Key } from '../store.ts'
 import type { Group, Work } from '../work.ts'
-import { damaged } from '../../errors.ts'
 import { laneKey, laneOf } from './names.ts'
 
 /** A place that is held, or probes. */
