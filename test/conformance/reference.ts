@@ -1805,8 +1805,10 @@ class Queue {
       ...this.#standings(group),
       ...this.#doneIn(group),
     ].filter(
-      ([{ id, lane }, , state]) =>
-        wanted.includes(state) && (ids === undefined || ids.includes(id)) && isOfLane(lane),
+      ([message, , state]) =>
+        wanted.includes(state) &&
+        (ids === undefined || (ids.includes(message.id) && this.#isMeant(message, state))) &&
+        isOfLane(message.lane),
     )
     const start = cursor === undefined ? 0 : Number(cursor) || Infinity
     let bytes = 0
@@ -1828,6 +1830,11 @@ class Queue {
       }),
       ...(end < all.length && { cursor: `${repeats ? end - 1 : end}` }),
     }
+  }
+
+  /** Of what is not over, an id leads to the last that was stored under it. */
+  #isMeant({ id, number }: Message, state: MessageState): boolean {
+    return ['parked', 'dead', 'done'].includes(state) || (this.#newest.get(id) ?? 0) <= number
   }
 
   #listed(message: Message, place: Place, state: MessageState): ListedMessage {
