@@ -5,6 +5,7 @@ import { databaseOf } from './database-of.ts'
 import { isMissing } from './faults.ts'
 import { bytesLiteral } from './literals.ts'
 import { DEFAULT_SCHEMA, DEFAULT_TIMEOUT_MS } from './options.ts'
+import { keepQuiet } from './pool.ts'
 import { type Names, ensureSchema, namesOf } from './schema.ts'
 import { runWithin } from './within.ts'
 
@@ -116,6 +117,7 @@ function markSql(
 
 /** Runs `work` in a transaction on a client of the pool. */
 async function transact<T>(pool: PostgresPool, work: (client: PostgresWork) => Promise<T>): Promise<T> {
+  keepQuiet(pool)
   const connected = await pool.connect()
   const client = connected as typeof connected & PostgresWork
   const ignore = (): void => undefined

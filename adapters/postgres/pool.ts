@@ -13,8 +13,17 @@ const BEGIN_READS = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** What happens to a connection is told to whoever waits for an answer on it. */
 const IGNORED = (): void => undefined
 
-/** Pools that nobody is told of any more when an idle connection breaks, which without a listener ends the process. */
-const quiet = new WeakSet<PostgresPool>()
+/** Pools that were seen to. */
+const quiet = new WeakSet<object>()
+
+/** Has a connection of a pool that breaks while nobody waits for an answer on it, idle or just made, not end the process. */
+export function keepQuiet(pool: Pick<PostgresPool, 'on'>): void {
+  if (quiet.has(pool)) return
+  quiet.add(pool)
+  pool.on?.('error', IGNORED)
+  // Before anybody can be told of a new one, its server may have said goodbye.
+  pool.on?.('connect', (client) => client.on('error', IGNORED))
+}
 
 /** A database on a server. */
 export class PoolDatabase implements Database {
@@ -25,10 +34,7 @@ export class PoolDatabase implements Database {
   constructor(pool: PostgresPool, timeoutMs: number) {
     this.#pool = pool
     this.#timeoutMs = timeoutMs
-    if (!quiet.has(pool)) {
-      quiet.add(pool)
-      pool.on?.('error', IGNORED)
-    }
+    keepQuiet(pool)
     // Who has one connection needs it for work.
     if ((pool.options?.max ?? Infinity) > 1) this.listen = (...heard) => this.#listen(...heard)
   }

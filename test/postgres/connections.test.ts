@@ -1,4 +1,5 @@
 // Connections that end, go silent or are missing, and who waits meanwhile.
+import { type AddressInfo, createServer } from 'node:net'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { databaseOf } from '../../adapters/postgres/database-of.ts'
@@ -52,6 +53,25 @@ async function network(): Promise<{ url: string; next: Fate | undefined; only?: 
 
 const TERMINATE =
   'SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = '
+
+test('a server that says goodbye with its welcome ends no process', async () => {
+  const frame = (type: string, ...parts: (string | Buffer)[]): Buffer => {
+    const body = Buffer.concat(parts.map((part) => Buffer.from(part)))
+    const head = Buffer.alloc(5)
+    head.write(type)
+    head.writeUInt32BE(body.length + 4, 1)
+    return Buffer.concat([head, body])
+  }
+  const goodbye = frame('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
+  const welcome = Buffer.concat([frame('R', Buffer.alloc(4)), frame('Z', 'I'), goodbye])
+  const server = createServer((socket) => socket.once('data', () => socket.end(welcome)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  // An error that nobody hears of fails the run.
+  const queue = openQueue<number>(poolOf(`postgres://nobody@127.0.0.1:${port}/none`), { timeoutMs: 1000 })
+  await expect(queue.createProducer().send(1)).rejects.toMatchObject({ name: 'QuaysideError' })
+})
 
 test('connections that an operator ends are replaced: nobody who sends sees it, and who waits is woken', async () => {
   const schema = freshSchema()
