@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { lineId, readLines } from './lines.ts'
 
-/** 25,999 lines of a program, which are there as soon as the development dependencies are. */
-const DEFAULT_NAME = 'node_modules/rollup/dist/es/shared/node-entry.js'
+/** 24,886 lines of declarations, which are there as soon as the development dependencies are. */
+const DEFAULT_NAME = 'node_modules/playwright-core/types/protocol.d.ts'
 const DEFAULT_FILE = fileURLToPath(new URL(`../../${DEFAULT_NAME}`, import.meta.url))
 
 const USAGE = `Usage: npm start [-- [OPTIONS] [FILE]]
