@@ -52,7 +52,7 @@ test(
     await send(queue, messages, (i) => ({ body: `${i}`, lane: `lane-${i % lanes}` }))
     const outputs = await Promise.all(
       Array.from({ length: PROCESSES }, async () => {
-        const child = start('lanes-child.ts', server.url, '3', `${messages}`, `${lanes}`)
+        const child = start('lanes-child.ts', server.url, '3', `${messages}`, `${lanes}`, `${PROCESSES}`)
         const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')])
         expect(code).toBe(0)
         return output

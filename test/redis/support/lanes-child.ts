@@ -9,7 +9,7 @@ import { connectClient } from './clients.ts'
 import { pause } from './pause.ts'
 
 const [url, ...numbers] = process.argv.slice(2) as [string, ...string[]]
-const [concurrency, total, lanes] = numbers.map(Number) as [number, number, number]
+const [concurrency, total, lanes, processes] = numbers.map(Number) as [number, number, number, number]
 const { client, command, close } = await connectClient('redis', url)
 const adapter = new RedisAdapter(client)
 const queue = await adapter.open('orders')
@@ -34,6 +34,10 @@ async function take(hand: Delivery[]): Promise<boolean> {
   }
   return false
 }
+
+// On a busy machine the first could be done before the others are there.
+await command('INCR', 'started')
+while (Number(await command('GET', 'started')) < processes) await pause(1)
 
 while (Number(await command('GET', 'acked')) < total) {
   const hand: Delivery[] = []
