@@ -12,8 +12,9 @@ import type {
 } from '../storage.ts'
 import { ConformanceError, equal, fail, ok, show } from './assert.ts'
 import type { Backend, ConformanceFactory } from './backend.ts'
-import { ManualClock } from './clock.ts'
+import { type CaseClock, ManualClock, REAL_CLOCK } from './clock.ts'
 import { Model } from './model.ts'
+import { ScaledTime } from './scaled-time.ts'
 import { resultsOf } from './scene.ts'
 
 /**
@@ -149,21 +150,46 @@ const RULES: readonly LaneRules[] = [
   {},
   { concurrency: 1, rate: { count: 1, perMs: 100 }, weight: 3 },
 ]
+/** Rates add up durations without end. */
+const WITHOUT_RATES = JSON.parse(
+  JSON.stringify(RULES, (name, value: unknown) => (name === 'rate' ? undefined : value)),
+) as typeof RULES
 const FILTERS: readonly (string | readonly string[])[] = ['L', ['L1', 'M'], '']
 /** After so many claims that find nothing, a storage must say when to look again. */
 const MAX_ROUNDS = 20
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done']
 
+/** How {@link runHistory} takes the times of its steps. */
+export interface HistoryTime {
+  /**
+   * How many ms on the clock of the storage stand for one ms of the history: of leases, delays, and of what the steps advance. For a storage
+   * whose clock goes on while its verbs run, so that a lease of 50 ms does not end while a slow store is asked. At least 8 times what one step
+   * takes; a step and what is compared after it are up to 30 calls. Limits by rate are left out then. Must be given with `realClock`, where
+   * each ms is waited for: make steps of a few ms each.
+   * @defaultValue no time passes while a verb runs
+   */
+  readonly scale?: number
+  /** What the storage reads. @defaultValue that of the machine with `realClock`; else one that stands still between steps */
+  readonly clock?: CaseClock
+}
+
 /**
- * Runs a history on a fresh storage with a clock that obeys, and rejects at the first result that the contract does not
- * permit, with all steps and results so far.
+ * Runs a history on a fresh storage with a clock that obeys, or slowly on another one, and rejects at the first result that the contract does
+ * not permit, with all steps and results so far.
  */
-export async function runHistory(factory: ConformanceFactory, steps: readonly Step[]): Promise<void> {
-  const clock = new ManualClock()
+export async function runHistory(
+  factory: ConformanceFactory,
+  steps: readonly Step[],
+  { scale, clock = factory.realClock === true ? REAL_CLOCK : new ManualClock() }: HistoryTime = {},
+): Promise<void> {
+  ok(
+    scale === undefined ? factory.realClock !== true : scale >= 1,
+    `runHistory: with realClock the scale must be given, and be 1 or more; it is ${scale}`,
+  )
   const backend = await factory.create({ clock })
   const trace: string[] = []
   try {
-    const history = new History(factory, backend, clock, trace)
+    const history = new History(factory, backend, clock, trace, scale)
     for (const step of steps) await history.run(step)
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -184,7 +210,8 @@ export function describeStep({ verb, ...rest }: Step): string {
 class History {
   readonly #factory: ConformanceFactory
   readonly #backend: Backend
-  readonly #clock: ManualClock
+  readonly #clock: CaseClock
+  readonly #scaled: ScaledTime | undefined
   readonly #model: Model
   readonly #trace: string[]
   readonly #ids: string[] = []
@@ -198,24 +225,34 @@ class History {
   readonly #positions: Map<string, string | undefined> = new Map()
   #bodies = 0
 
-  constructor(factory: ConformanceFactory, backend: Backend, clock: ManualClock, trace: string[]) {
+  constructor(
+    factory: ConformanceFactory,
+    backend: Backend,
+    clock: CaseClock,
+    trace: string[],
+    scale: number | undefined,
+  ) {
     this.#factory = factory
     this.#backend = backend
-    this.#clock = clock
+    this.#scaled = scale === undefined ? undefined : new ScaledTime(clock, scale)
+    this.#clock = this.#scaled ?? clock
     this.#trace = trace
-    this.#model = new Model(clock, factory.guarantees.fifo)
+    this.#model = new Model(this.#clock, factory.guarantees.fifo, scale === undefined)
     this.#adapter = backend.adapter
   }
 
   async run(step: Step): Promise<void> {
+    await this.#scaled?.begin()
     await this.#do(step)
+    await this.#scaled?.begin()
     await this.#look()
   }
 
   async #view(number: number): Promise<QueueStorage> {
     if (this.#views === undefined) {
       const second = (await this.#backend.second?.()) ?? this.#adapter
-      this.#views = [await this.#adapter.open('queue'), await second.open('queue')]
+      const views = [await this.#adapter.open('queue'), await second.open('queue')]
+      this.#views = views.map((one) => this.#scaled?.over(one) ?? one)
     }
     return this.#views[number % this.#views.length]!
   }
@@ -227,7 +264,7 @@ class History {
       case 'claim': {
         const group = GROUPS[step.group]!
         const settle = step.settle.map((one) => this.#settlement(one).settlement)
-        const lanes = this.#hasLanes ? { lanes: RULES[step.rules ?? step.group]! } : {}
+        const lanes = this.#hasLanes ? { lanes: this.#rules[step.rules ?? step.group]! } : {}
         const request = {
           group,
           ...lanes,
@@ -300,6 +337,10 @@ class History {
       case 'reopen':
         return await this.#reopen()
     }
+  }
+
+  get #rules(): readonly LaneRules[] {
+    return this.#scaled === undefined ? RULES : WITHOUT_RATES
   }
 
   get #hasLanes(): boolean {

@@ -11,6 +11,7 @@ export { type ConformanceCase, conformanceCases } from './suite.ts'
 export { type StoreBackend, type StoreFactory, storeCases } from './store-cases.ts'
 export {
   type AppendStep,
+  type HistoryTime,
   type ResumeStep,
   type Step,
   type StepSettlement,

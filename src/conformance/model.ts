@@ -55,13 +55,18 @@ export class Model {
   #sent: Range = { least: 0, most: 0 }
 
   readonly #fifo: boolean
+  readonly #exact: boolean
   /** Whose turn it is, and what is held. */
   readonly lanes: LaneModel
 
-  /** @param fifo Whether the storage promises an order. */
-  constructor(clock: ConformanceClock, fifo: boolean = true) {
+  /**
+   * @param fifo Whether the storage promises an order.
+   * @param exact Whether two delayed messages that are due in one ms are so at the same time.
+   */
+  constructor(clock: ConformanceClock, fifo: boolean = true, exact: boolean = true) {
     this.#clock = clock
     this.#fifo = fifo
+    this.#exact = exact
     this.lanes = new LaneModel({
       now: () => this.#now,
       groups: () => this.#groups.values(),
@@ -143,6 +148,7 @@ export class Model {
       number: this.#messages.length,
       at: this.#now + (draft.delayMs ?? 0),
       isDelayed: (draft.delayMs ?? 0) > 0,
+      isExact: this.#exact,
       isNamed: draft.id !== undefined,
       since: this.#now,
       edited: [],
@@ -1323,7 +1329,7 @@ function isInOrder({ state, touched, wasBlocked, redriven }: Standing): boolean 
 /** Whether the first message has its place before the second. Open for one that is due when the other is appended. */
 function isBefore(a: Message, b: Message): boolean {
   if (a.at !== b.at) return a.at < b.at
-  return a.isDelayed === b.isDelayed && a.number < b.number
+  return a.isDelayed === b.isDelayed && (a.isExact || !a.isDelayed) && a.number < b.number
 }
 
 /** Whether it waits for a time at which it has expired, so that it may be dead at once. */

@@ -22,6 +22,8 @@ export interface Message extends Content {
   /** When it took, or will take, its place in the queue. */
   at: number
   isDelayed: boolean
+  /** Otherwise it is due at some part of its ms. */
+  readonly isExact: boolean
   isNamed: boolean
   /** When the first was stored of those that were replaced under its id, until it. */
   since: number

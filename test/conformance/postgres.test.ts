@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { Pool } from 'pg'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PostgresAdapter } from '../../adapters/postgres/index.ts'
 import { databaseOf } from '../../adapters/postgres/database-of.ts'
 import { namesOf } from '../../adapters/postgres/schema.ts'
@@ -9,6 +9,7 @@ import {
   type ConformanceFactory,
   type StoreFactory,
   conformanceCases,
+  runHistory,
   storeCases,
 } from '../../src/conformance/index.ts'
 import { type TransactionalStore, transactional } from '../../src/segments/index.ts'
@@ -54,6 +55,31 @@ registerCases(
   conformanceCases(later(() => onItsClock, true)).filter(({ name }) => /^(backend|leases|retry):/.test(name)),
   WALL_CLOCK,
 )
+
+// Of each ms two seconds: a busy machine has time for a step in an eighth of that.
+test("a history on the server's own clock is as the model permits", WALL_CLOCK, async () => {
+  const claim = {
+    verb: 'claim',
+    view: 0,
+    group: 0,
+    limit: 20,
+    leaseMs: 2,
+    from: 'earliest',
+    settle: [],
+  } as const
+  const messages = [{ delayMs: 1 }, { expiresInMs: 3 }, {}]
+  const steps = [
+    { verb: 'append', view: 1, messages },
+    claim,
+    { verb: 'advance', ms: 1 },
+    claim,
+    { verb: 'advance', ms: 1 },
+    { ...claim, view: 1, settle: [{ receipt: 0, kind: 'ack', ms: 0 }] },
+    { verb: 'advance', ms: 1 },
+    claim,
+  ] as const
+  await expect(runHistory(onItsClock, steps, { scale: 2000 })).resolves.toBeUndefined()
+})
 
 const stores: StoreFactory = {
   async create() {
