@@ -6,6 +6,14 @@
  */
 export type { Backend, ConformanceFactory } from './backend.ts'
 export type { CaseClock, ConformanceClock } from './clock.ts'
+export {
+  type CrashOptions,
+  type CrashProcess,
+  type CrashReport,
+  type WorkOptions,
+  runCrashes,
+  workUntilKilled,
+} from './crashes.ts'
 export { ConformanceError } from './assert.ts'
 export { type ConformanceCase, conformanceCases } from './suite.ts'
 export { type StoreBackend, type StoreFactory, storeCases } from './store-cases.ts'

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import { Pool } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { PostgresAdapter } from '../../adapters/postgres/index.ts'
-import { Queue } from '../../src/index.ts'
+import { runCrashes } from '../../src/conformance/index.ts'
 import { report } from '../faults/support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
-import { KilledProcesses, remaining } from '../support/killed-processes.ts'
+import { startOf } from '../support/killed-processes.ts'
+import { luck } from '../support/luck.ts'
 import { startPostgres } from './support/server.ts'
 
 /** `KILLS=1000 npx vitest run test/postgres/kill` for more. */
@@ -23,34 +24,28 @@ test.each([
     // What is committed is on the disk.
     const server = await startPostgres()
     onTestFinished(() => server.stop())
-    const script = join(import.meta.dirname, 'support/kill-child.ts')
-    const target = `${server.url}#${acks}`
-    const processes = new KilledProcesses(script, target, PROCESSES, { patienceMs: 120_000 })
-    for (let kills = 0; kills < KILLS; kills++) {
-      const place = await processes.killOne()
-      if (kills % Math.ceil(KILLS / SERVER_KILLS) > 0) continue
-      const other = (place + 1) % PROCESSES
-      await processes.busy(other)
-      await server.kill()
-      await server.start()
-      // They find it again.
-      await processes.busy(other, processes.lines(other) + 20)
-    }
-    await processes.killAll()
-    const ledger = processes.ledger()
     const pool = new Pool({ connectionString: server.url })
     onTestFinished(() => pool.end())
-    await using queue = new Queue<number>('work', { storage: new PostgresAdapter(pool) })
-    const left = await remaining(queue)
-    const problems = ledger.problems(left)
-    expect(problems).toMatchObject({ lost: [], errors: [], ...(acks === 'strict' && { back: [] }) })
-    expect(new Set(left).size).toBe(left.length)
-    expect(ledger.acked.size).toBeGreaterThan(PROCESSES)
+    const { stored, acked } = await runCrashes({
+      start: startOf(join(import.meta.dirname, 'support/kill-child.ts'), `${server.url}#${acks}`),
+      open: () => new PostgresAdapter(pool),
+      processes: PROCESSES,
+      kills: KILLS,
+      async afterKill(kill) {
+        if (kill % Math.ceil(KILLS / SERVER_KILLS) > 0) return
+        await server.kill()
+        await server.start()
+      },
+      acksLast: acks === 'strict',
+      random: luck(),
+      patienceMs: 120_000,
+    })
+    expect(acked).toBeGreaterThan(PROCESSES)
     report({
       adapter: 'postgres',
-      fault: `SIGKILL of one of ${PROCESSES} processes, and of the server ${SERVER_KILLS} times; ${acks} acks; ${ledger.acked.size} messages acked`,
+      fault: `SIGKILL of one of ${PROCESSES} processes, and of the server ${SERVER_KILLS} times; ${acks} acks; ${acked} messages acked`,
       kills: KILLS + SERVER_KILLS,
-      messages: ledger.stored.size,
+      messages: stored,
       violations: 0,
     })
   },

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
-import { Queue } from '../../src/index.ts'
+import { runCrashes } from '../../src/conformance/index.ts'
 import { report } from '../faults/support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
-import { KilledProcesses, remaining } from '../support/killed-processes.ts'
+import { startOf } from '../support/killed-processes.ts'
+import { luck } from '../support/luck.ts'
 
 /** `KILLS=1000 npx vitest run test/sqlite/kill` for more. */
 const KILLS = howMany('KILLS', { quick: 10, full: 300 })
@@ -19,23 +20,19 @@ test(
     const directory = mkdtempSync(join(tmpdir(), 'quayside-sqlite-'))
     onTestFinished(() => rmSync(directory, { recursive: true }))
     const file = join(directory, 'queues.db')
-    const script = join(import.meta.dirname, 'support/kill-child.ts')
-    const processes = new KilledProcesses(script, file, PROCESSES)
-    for (let kills = 0; kills < KILLS - PROCESSES; kills++) await processes.killOne()
-    // The last ones all at once.
-    for (let place = 0; place < PROCESSES; place++) await processes.busy(place)
-    await processes.killAll()
-    const ledger = processes.ledger()
-    await using queue = new Queue<number>('work', { storage: new SQLiteAdapter(file) })
-    const left = await remaining(queue)
-    expect(ledger.problems(left)).toEqual({ lost: [], back: [], errors: [] })
-    expect(new Set(left).size).toBe(left.length)
-    expect(ledger.acked.size).toBeGreaterThan(PROCESSES)
+    const { stored, acked } = await runCrashes({
+      start: startOf(join(import.meta.dirname, 'support/kill-child.ts'), file),
+      open: () => new SQLiteAdapter(file),
+      processes: PROCESSES,
+      kills: KILLS - PROCESSES,
+      random: luck(),
+    })
+    expect(acked).toBeGreaterThan(PROCESSES)
     report({
       adapter: 'sqlite',
-      fault: `SIGKILL of one of ${PROCESSES} processes at work on one file; ${ledger.acked.size} messages acked`,
+      fault: `SIGKILL of one of ${PROCESSES} processes at work on one file; ${acked} messages acked`,
       kills: KILLS,
-      messages: ledger.stored.size,
+      messages: stored,
       violations: 0,
     })
   },
