@@ -143,6 +143,11 @@ function write<T>(queue: QueueStore, body: (tx: Transaction) => T): Promise<T> {
   return queue.transact('append', body)
 }
 
+/** A key that a table may have. */
+function keyIn(table: Table): Key {
+  return table === 'log' ? 1 : 'k'
+}
+
 /** All rows of a table. */
 function all(queue: QueueStore, table: Table = 'ids', range: KeyRange = {}): Promise<readonly unknown[]> {
   return read(queue, (tx) => tx.range(table, range, 10_000).map(([key, value]) => [key, value]))
@@ -221,7 +226,22 @@ const CASES: readonly (readonly [name: string, run: Run])[] = [
     },
   ],
   [
-    'rows: tables and queues are apart',
+    'rows: tables are apart',
+    async ({ queue }) => {
+      await write(queue, (tx) => {
+        for (const table of Object.keys(TABLES) as Table[]) tx.put(table, keyIn(table), table)
+      })
+      await write(queue, (tx) => tx.deleteRange('ids', {}))
+      for (const table of Object.keys(TABLES) as Table[])
+        equal(
+          await all(queue, table),
+          table === 'ids' ? [] : [[keyIn(table), table]],
+          `table ${table} after all of ids was deleted`,
+        )
+    },
+  ],
+  [
+    'queues: are apart, whatever their names',
     async ({ backend, queue }) => {
       const names = [
         'queue',
@@ -239,21 +259,16 @@ const CASES: readonly (readonly [name: string, run: Run])[] = [
       await Promise.all(
         queues.map((one, i) =>
           write(one, (tx) => {
-            for (const table of Object.keys(TABLES) as Table[])
-              tx.put(table, table === 'log' ? 1 : 'k', [i, table])
+            tx.put('ids', 'k', i)
+            tx.put('log', 1, i)
           }),
         ),
       )
       await write(queue, (tx) => tx.deleteRange('ids', {}))
-      for (const [i, one] of queues.entries())
-        for (const table of Object.keys(TABLES) as Table[]) {
-          const rows = (await all(one, table)).map((row) => (row as readonly unknown[])[1])
-          equal(
-            rows,
-            i === 0 && table === 'ids' ? [] : [[i, table]],
-            `table ${table} of the queue ${names[i]}`,
-          )
-        }
+      for (const [i, one] of queues.entries()) {
+        equal(await all(one), i === 0 ? [] : [['k', i]], `the ids of the queue ${names[i]}`)
+        equal(await all(one, 'log'), [[1, i]], `the log of the queue ${names[i]}`)
+      }
       if (backend.store.queues !== undefined)
         equal(await backend.store.queues(), [...names].sort(), 'the names of the queues')
     },
