@@ -11,7 +11,7 @@ import {
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { SQLiteStore } from '../../adapters/sqlite/store.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
-import { byteMemory } from '../support/byte-store.ts'
+import { type ByteMemoryOptions, byteMemory } from '../support/byte-store.ts'
 import { type Flaw, flawedStore } from '../support/flawed-store.ts'
 import { memoryStore } from '../support/memory-store.ts'
 
@@ -26,9 +26,9 @@ function factoryOf(open: () => Promise<TransactionalStore> | TransactionalStore)
   }
 }
 
-const persistent = (later: boolean): StoreFactory => ({
+const persistent = (later: boolean, options: ByteMemoryOptions = {}): StoreFactory => ({
   async create() {
-    const open = byteMemory({ later })
+    const open = byteMemory({ later, ...options })
     let store = transactional(open())
     return {
       store,
@@ -78,6 +78,8 @@ describe.each<[string, StoreFactory]>([
   ['a plain store', factoryOf(() => flawedStore())],
   ['a byte store', persistent(false)],
   ['a byte store whose reads take time', persistent(true)],
+  ['a byte store of short values', persistent(false, { maxValueBytes: 1000 })],
+  ['a byte store of short values whose reads take time', persistent(true, { maxValueBytes: 1000 })],
   ['SQLite', sqlite],
   ['a journal of files', fs],
 ])('%s keeps contract 2', (_, factory) => {
@@ -183,6 +185,12 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
   'loses bytes': { value: (value) => JSON.parse(JSON.stringify(value)) as unknown },
   'takes null for nothing': { value: (value) => value ?? undefined },
 }
+
+test('a store is found out that does not say how short its values are', async () => {
+  const silent = persistent(false, { maxValueBytes: 100_000, saysMax: false })
+  const ends = await Promise.allSettled(storeCases(silent).map(({ run }) => run()))
+  expect(ends.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(1)
+})
 
 /** Most take some ms; those that wait for a hint that never comes, as long as `hintMs`. */
 const FOUND_WITHIN_MS = 2000

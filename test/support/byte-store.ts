@@ -10,6 +10,11 @@ import {
 class Rows implements ByteRows {
   #rows: ByteRow[] = []
   #before: ByteRow[] | undefined
+  readonly #maxValueBytes: number
+
+  constructor(maxValueBytes: number) {
+    this.#maxValueBytes = maxValueBytes
+  }
 
   begin(): void {
     this.#before = undefined
@@ -30,6 +35,7 @@ class Rows implements ByteRows {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
+    if (value.length > this.#maxValueBytes) throw new Error(`a value has ${value.length} bytes`)
     this.#splice(key, this.get(key) === undefined ? 0 : 1, [key, value])
   }
 
@@ -71,6 +77,10 @@ export interface ByteMemoryOptions {
   readonly clock?: { now(): number }
   /** Reads answer with promises. */
   readonly later?: boolean
+  /** What it can hold; longer values are refused. */
+  readonly maxValueBytes?: number
+  /** Whether it says so. @defaultValue `true` */
+  readonly saysMax?: boolean
   /** Called before each commit with the kind of the transaction; may throw. */
   readonly onCommit?: (kind: Kind) => void
 }
@@ -79,15 +89,18 @@ export interface ByteMemoryOptions {
 export function byteMemory({
   clock = Date,
   later = false,
+  maxValueBytes = Infinity,
+  saysMax = maxValueBytes < Infinity,
   onCommit,
 }: ByteMemoryOptions = {}): () => ByteStore {
   const queues = new Map<string, Rows>()
   return () => ({
     open(queue) {
-      const rows = queues.get(queue) ?? new Rows()
+      const rows = queues.get(queue) ?? new Rows(maxValueBytes)
       queues.set(queue, rows)
       const seen: ByteRows = later ? slow(rows) : rows
       return {
+        maxValueBytes: saysMax ? maxValueBytes : undefined,
         now: () => clock.now(),
         async transact(kind, body) {
           rows.begin()

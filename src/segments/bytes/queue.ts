@@ -3,8 +3,12 @@ import type { Hint } from '../../storage.ts'
 import { joinHints } from '../../hints.ts'
 import { rehearseTogether } from '../rehearsal.ts'
 import type { Kind, QueueStore, StoreLimits, Transaction } from '../store.ts'
+import { PartedRows } from './parts.ts'
 import { LaterRows, SyncRows, WAITS } from './rows.ts'
 import type { ByteQueue, ByteRows } from './store.ts'
+
+/** Shorter parts are more keys than values. */
+const LEAST_MAX = 100
 
 /** So many calls share a transaction at most. */
 const MOST = 64
@@ -56,6 +60,12 @@ export class ByteQueueStore implements QueueStore {
   #unwatch: (() => void) | undefined
 
   constructor(queue: ByteQueue, within: Within) {
+    const { maxValueBytes: max = LEAST_MAX } = queue
+    if (!(max >= LEAST_MAX && Number.isInteger(max)))
+      throw new QuaysideError(
+        'INVALID_ARGUMENT',
+        `maxValueBytes of a byte store is a whole number of bytes from ${LEAST_MAX} on, not ${max}`,
+      )
     this.#queue = queue
     this.soleOwner = queue.soleOwner ?? false
     this.limits = queue.limits
@@ -91,10 +101,12 @@ export class ByteQueueStore implements QueueStore {
   async #together(calls: Call[]): Promise<void> {
     const kind = STRENGTH.find((one) => calls.some((call) => call.kind === one))
     if (kind === undefined) return
+    const max = this.#queue.maxValueBytes
     let told: Told | undefined
     let stop: Stop | undefined
     try {
-      await this.#queue.transact(kind, (rows) => {
+      await this.#queue.transact(kind, (bytes) => {
+        const rows = max === undefined ? bytes : new PartedRows(bytes, max)
         stop = undefined
         const stopped = (one: Stop): void => void (stop = one)
         if (this.#waits) return this.#later(calls, rows, stopped).then((all) => void (told = all))

@@ -3,6 +3,7 @@ import type { AsyncReads, Write } from '../rehearsal.ts'
 import { INBOX_ROWS, INBOX_TABLE } from '../inbox.ts'
 import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction } from '../store.ts'
 import { keyBytes, keyOf } from './key-bytes.ts'
+import { isLater } from './parts.ts'
 import type { Answer, ByteRow, ByteRows } from './store.ts'
 import { decodeValue, encodeValue } from './values.ts'
 
@@ -46,11 +47,6 @@ function rowOf([key, value]: ByteRow): Row<unknown> {
 
 /** Thrown by a read that was expected to answer at once, and answers with a promise. */
 export const WAITS: unique symbol = Symbol('reads have to be waited for')
-
-/** Promises of other realms and libraries are none of ours. */
-function isLater<T>(answer: Answer<T>): answer is PromiseLike<T> {
-  return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
-}
 
 function atOnce<T>(answer: Answer<T>): T {
   if (!isLater(answer)) return answer

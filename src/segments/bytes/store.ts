@@ -46,6 +46,12 @@ export interface ByteQueue {
   readonly hasInbox?: boolean | undefined
   /** See {@link QueueStore.forgets}. @defaultValue `false` */
   readonly forgets?: boolean | undefined
+  /**
+   * The longest value that it can hold, in bytes, from 100 on: 100,000 in FoundationDB. A longer one is kept in parts, under keys of their own, which
+   * are 6 bytes longer and begin with 255; each write then removes a range, too. Rows come back whole, so `scan` and `get` may be called
+   * again before a promise of theirs has resolved. @defaultValue values are as long as messages are, and up to 256 KiB of them lie in one
+   */
+  readonly maxValueBytes?: number | undefined
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
   /**
