@@ -26,3 +26,4 @@ export {
   describeStep,
   runHistory,
 } from './history.ts'
+export { historySteps } from './steps.ts'

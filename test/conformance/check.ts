@@ -1,11 +1,16 @@
 import * as fc from 'fast-check'
-import { type ConformanceFactory, type Step, describeStep, runHistory } from '../../src/conformance/index.ts'
-import { histories } from './steps.ts'
+import {
+  type ConformanceFactory,
+  type Step,
+  describeStep,
+  historySteps,
+  runHistory,
+} from '../../src/conformance/index.ts'
 
 export interface CheckOptions {
   readonly maxSteps: number
   readonly runs: number
-  readonly groups?: number
+  readonly groups?: 1 | 3 | undefined
   /** Of a failure to run again. */
   readonly seed?: number | undefined
   readonly path?: string | undefined
@@ -17,7 +22,7 @@ export async function checkHistories(
   factory: ConformanceFactory,
   { maxSteps, runs, groups, seed, path }: CheckOptions,
 ): Promise<string | undefined> {
-  const property = fc.asyncProperty(histories(maxSteps, groups), (steps) => runHistory(factory, steps))
+  const property = fc.asyncProperty(historySteps(fc, maxSteps, groups), (steps) => runHistory(factory, steps))
   const result = await fc.check(property, {
     numRuns: runs,
     ...(seed !== undefined && { seed }),

@@ -112,7 +112,7 @@ export interface HistoryOptions {
   /** How many run at once, where a storage spends its time waiting. */
   readonly lanes?: number
   /** How many groups there are. */
-  readonly groups?: number
+  readonly groups?: 1 | 3
 }
 
 /** How a history that failed is run again: `SEED=… PATH_=…`. `RUNS` runs more of them, or fewer. */

@@ -1,11 +1,15 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CaseClock, type ConformanceFactory, runHistory } from '../../src/conformance/index.ts'
+import {
+  type CaseClock,
+  type ConformanceFactory,
+  historySteps,
+  runHistory,
+} from '../../src/conformance/index.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import { howMany } from '../support/effort.ts'
 import { factory as memory } from './factories/memory.ts'
 import { type Flaw, referenceWith } from './reference.ts'
-import { histories } from './steps.ts'
 
 // A storage whose verbs take 50 ms on its own clock: leases of 50 ms end while it is asked.
 
@@ -59,7 +63,7 @@ const SCALE = 20_000
 
 /** What is wrong with the first history that is, of random ones. */
 async function wrong(tested: ConformanceFactory, runs: number, scale?: number): Promise<string | undefined> {
-  const property = fc.asyncProperty(histories(25), (steps) => {
+  const property = fc.asyncProperty(historySteps(fc, 25), (steps) => {
     const { clock, factory } = slow(tested)
     return runHistory(factory, steps, { clock, ...(scale !== undefined && { scale }) })
   })

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ConformanceFactory, runHistory } from '../../src/conformance/index.ts'
+import { type ConformanceFactory, historySteps, runHistory } from '../../src/conformance/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
@@ -9,7 +9,6 @@ import { retained } from '../../src/segments/stats.ts'
 import type { TransactionalStore } from '../../src/segments/store.ts'
 import { tick } from '../../src/segments/time.ts'
 import { openWork } from '../../src/segments/work.ts'
-import { histories } from '../conformance/steps.ts'
 import { howMany } from '../support/effort.ts'
 import { Metered } from './metered.ts'
 
@@ -57,7 +56,7 @@ test(
   async () => {
     const numRuns = howMany('RUNS', { quick: 200, full: 2000 })
     await fc.assert(
-      fc.asyncProperty(histories(30), (steps) => runHistory(comparing, steps)),
+      fc.asyncProperty(historySteps(fc, 30), (steps) => runHistory(comparing, steps)),
       { numRuns },
     )
     expect(compared).toBeGreaterThan(numRuns)

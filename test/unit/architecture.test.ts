@@ -46,8 +46,10 @@ describe.each(src)('%s', (file) => {
   const EXTRA: Readonly<Record<string, readonly string[]>> = {
     'src/schedule/when.ts': ['croner'],
     'src/react/': ['react'],
+    // As a type: who uses it brings it.
+    'src/conformance/steps.ts': ['fast-check'],
   }
-  test('imports no package but uuid; schedules a parser of patterns, and the hooks React', () => {
+  test('imports no package but uuid; schedules a parser of patterns, the hooks React, and random histories a type', () => {
     const extra = Object.entries(EXTRA).find(([start]) => file.startsWith(start))?.[1] ?? []
     const allowed = ['uuid', ...extra]
     expect(imported.filter((name) => !name.startsWith('src/') && !allowed.includes(name))).toEqual([])
