@@ -487,7 +487,10 @@ export interface QueueStorage {
    */
   results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]>
 
-  /** Lanes of a group that have something in it or are held: a page, by name. Effect: none, ever. */
+  /**
+   * Lanes of a group that have something in it or are held: a page, by name. A group that does not exist is shown as it would
+   * start. Effect: none, ever.
+   */
   lanes(query: LanesQuery): Promise<LanesPage>
 
   /** Counts, without looking at every message. Effect: none, ever. */

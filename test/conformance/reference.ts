@@ -238,6 +238,7 @@ export const FLAWS = [
   'knows holds only of groups that exist',
   'does not tell of holds in stats',
   'lists lanes that are empty',
+  'knows no lanes of a group that does not exist but of what nobody has taken',
   'does not list lanes that are held and empty',
   'counts what is leased as waiting in a lane',
   'ignores the lane of a list',
@@ -1091,8 +1092,14 @@ class Queue {
       counts.set(lane, count)
       return count
     }
-    for (const [{ lane }, , state] of this.#standings(group)) {
-      if (state === 'dead') continue
+    const isTaken = (message: Message): boolean =>
+      [...this.#groups.values()].some(({ places }) => places.get(message)?.passed)
+    const knowsLittle =
+      !this.#groups.has(name) &&
+      this.#has('knows no lanes of a group that does not exist but of what nobody has taken')
+    for (const [message, , state] of this.#standings(group)) {
+      if (state === 'dead' || (knowsLittle && isTaken(message))) continue
+      const { lane } = message
       const isLeased = state === 'leased' && !this.#has('counts what is leased as waiting in a lane')
       countsOf(lane)[isLeased ? 'leased' : 'waiting']++
     }
