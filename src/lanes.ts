@@ -162,7 +162,8 @@ export interface LaneState {
   readonly lane: string
   /**
    * Messages that are neither leased nor done: ready, delayed, blocked or parked. One that was sent with a delay may count only
-   * once it has taken its place in the lane, and one that has expired may count until a claim has found it.
+   * once it has taken its place in the lane, and one that has expired may count until a claim has found it. Of what other groups
+   * have taken and a group would, or has yet to, take over, 1,000 count at least.
    */
   readonly waiting: number
   readonly leased: number

@@ -346,7 +346,8 @@ export interface ResumeOptions {
   readonly group?: string | undefined
   /**
    * What the message carries from now on, in the groups in which it is resumed; id, key and lane stay. Its time to live is
-   * what `expiresInMs` says, from now, or what it was.
+   * what `expiresInMs` says, from now, or what it was. A group that begins later gets what one of the groups has that still
+   * have it to do: once none has it as it was, what it was edited to.
    * @defaultValue what it carried
    */
   readonly edit?:
@@ -486,7 +487,10 @@ export interface QueueStorage {
    */
   results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]>
 
-  /** Lanes of a group that have something in it or are held: a page, by name. Effect: none, ever. */
+  /**
+   * Lanes of a group that have something in it or are held: a page, by name. A group that does not exist is shown as it would
+   * start. Effect: none, ever.
+   */
   lanes(query: LanesQuery): Promise<LanesPage>
 
   /** Counts, without looking at every message. Effect: none, ever. */

@@ -22,8 +22,8 @@ E[#E+1]=G[f]
 end
 return E,#E==T and i+T or nil
 end
-local cH={}
-function cH.log(p,_,i)
+local cI={}
+function cI.log(p,_,i)
 if not e.reap or e.reap>p.now then
 return nil,0
 end
@@ -32,18 +32,18 @@ local K=0
 for _,t in ipairs(E)do
 local l=F.p(tonumber(t))
 if l then
-local ay,au=F.ae(l.first,l.last),F.ah(l.first,l.last)
+local az,av=F.ae(l.first,l.last),F.ai(l.first,l.last)
 local dB=l.columns and l.columns.expires or{}
 K=K+l.count+16
 for f=1,l.count do
 local c=l.first+f - 1
 local bs=dB[f]
-if ay and ay[c] then
-bs=ay[c].expires
+if az and az[c] then
+bs=az[c].expires
 end
-if bs and bs<=p.now and not(au and au[c])then
+if bs and bs<=p.now and not(av and av[c])then
 p.none=p.none - 1
-for L,a in pairs(av)do
+for L,a in pairs(aw)do
 if c>=a.row.cursor and p.groups[L] then
 p.groups[L].ready=p.groups[L].ready - 1
 end
@@ -54,56 +54,56 @@ end
 end
 return next,K
 end
-function cH.reap(p,a,i)
+function cI.reap(p,a,i)
 local Z=a.row.lanes
 if a.row.waiting+a.row.blocked+(a.row.parked or 0)==0 and not(Z and Z.flows>0)then
 return nil,0
 end
 local E,next=F.bf(F.a(a,'reap'),i,500,p.now)
-local aC=p.groups[a.name]
+local aE=p.groups[a.name]
 if #E>0 then
-local aL=g('HMGET',F.a(a,'side'),unpack(E))
+local aM=g('HMGET',F.a(a,'side'),unpack(E))
 for f=1,#E do
-local j=aL[f] and cmsgpack.unpack(aL[f])
+local j=aM[f] and cmsgpack.unpack(aM[f])
 local cY=j and j.blocked or not j and tonumber(E[f])<281474976710656
 local ba=cY and 'blocked' or 'ready'
 if j and not j.blocked then
 ba=j.parked and 'parked' or j.at>p.now and 'delayed' or 'ready'
 end
-aC[ba]=aC[ba] - 1
+aE[ba]=aE[ba] - 1
 end
 end
 return next,#E
 end
-function cH.ends(p,a,i)
+function cI.ends(p,a,i)
 if a.row.leased==0 then
 return nil,0
 end
 local E,next=F.bf(F.a(a,'ends'),i,500,p.now)
-local aC=p.groups[a.name]
+local aE=p.groups[a.name]
 for _,t in ipairs(E)do
 local q=string.match(t,'^%d+$')and{first=0,last=0}or F.Z(t)
-aC.ended=aC.ended+q.last - q.first+1
+aE.ended=aE.ended+q.last - q.first+1
 end
 return next,#E
 end
-function cH.join(p,a,i)
+function cI.join(p,a,i)
 local B=a.row.join
 if not B then
 return nil,0
 end
 if i>=B.bound - 1 then
-F.an(B)
+F.ao(B)
 end
 B.from=math.max(B.from,i)
-local x,as=F.au(a,500)
+local x,at=F.av(a,500)
 for _,b in ipairs(x)do
 if not b.expires or b.expires>p.now then
 p.groups[a.name].ready=p.groups[a.name].ready+1
 end
 end
-if as<B.bound or B.lanes then
-return as - 1,#x
+if at<B.bound or B.lanes then
+return at - 1,#x
 end
 return nil,#x
 end
@@ -114,10 +114,10 @@ return false
 end
 local ak=p.todo[1]
 local u,L=ak[1],ak[2]
-local a=u=='log' or p.groups[L] and av[L]
+local a=u=='log' or p.groups[L] and aw[L]
 local next,K
 if a then
-next,K=cH[u](p,a,ak[3])
+next,K=cI[u](p,a,ak[3])
 T=T - K
 end
 if next then
@@ -137,44 +137,44 @@ return Q,g('ZCOUNT',n .. 'lapse','-inf',S)
 end
 function F.dA(bm,S)
 local Q=g('ZCOUNT',n .. 'timers',string.format('(%.0f',bm.at),S)
-local bY=0
+local bZ=0
 for _,t in ipairs(g('ZRANGEBYSCORE',n .. 'lapse','-inf',S,'LIMIT',0,2000))do
 local m=tonumber(g('ZSCORE',n .. 'timers',t))
-bY=bY+(m and m>bm.at and 1 or 0)
+bZ=bZ+(m and m>bm.at and 1 or 0)
 end
-return Q,bY
+return Q,bZ
 end
 function F.bR(p,a)
-local d,aC,S=a.row,p.groups[a.name],p.now
-local dh,bY=F.bS(S)
+local d,aE,S=a.row,p.groups[a.name],p.now
+local dh,bZ=F.bS(S)
 local db=e.delayed - dh
 if d.since and dh>0 then
-dh,bY=F.dA(d.since,S)
+dh,bZ=F.dA(d.since,S)
 end
 local Q=d.waiting>0 and g('ZCOUNT',F.a(a,'due'),'-inf',S)or 0
-local bw,bf=e.tail - d.cursor - F.bQ(d.cursor),aC.ended
+local bw,bf=e.tail - d.cursor - F.bQ(d.cursor),aE.ended
 local Z=d.lanes
 if Z and Z.flows>0 then
 Q=Q+Z.again+g('ZCOUNT',F.a(a,'rests'),'-inf',S)
 bw=bw+Z.ahead
 bf=bf+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
 end
-return bw+Q+dh - bY+bf+aC.ready,
+return bw+Q+dh - bZ+bf+aE.ready,
 d.leased - bf,
-db+d.waiting - Q+aC.delayed,
-d.blocked+aC.blocked,
-(d.parked or 0)+aC.parked
+db+d.waiting - Q+aE.delayed,
+d.blocked+aE.blocked,
+(d.parked or 0)+aE.parked
 end
-function F.aG(p)
+function F.aH(p)
 local T=0
 for L in pairs(p.groups)do
-local aY,aW,cg,aB,bE=F.bR(p,av[L])
-T=math.max(T,aY+aW+cg+aB+bE)
+local aY,aW,ch,aC,bG=F.bR(p,aw[L])
+T=math.max(T,aY+aW+ch+aC+bG)
 end
 if e.groups==0 then
 local A=F.J()
-local _,bY=F.bS(p.now)
-T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bY+p.none
+local _,bZ=F.bS(p.now)
+T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bZ+p.none
 if e.early then
 T=T+e.early - g('ZCOUNT',n .. 'earlyreap','-inf',p.now)
 end
@@ -186,7 +186,7 @@ if not enough then
 return 0
 end
 local p=F.cR()
-local x=F.aG(p)
+local x=F.aH(p)
 if x>enough then
 local dp={}
 for _,ak in ipairs(p.todo)do
@@ -196,7 +196,7 @@ end
 end
 p.todo=dp
 F.ck(p,10000)
-x=F.aG(p)
+x=F.aH(p)
 end
 return x
 end
@@ -323,11 +323,11 @@ F.bv(F.bB)
 for k in pairs(e.ghosts or{})do
 g('UNLINK',n .. k)
 end
-for _,ci in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
-e[ci]=0
+for _,cj in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
+e[cj]=0
 end
-for _,ci in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
-e[ci]=nil
+for _,cj in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
+e[cj]=nil
 end
 ac=true
 for u,type in pairs({ids='hash',past='zset'})do
@@ -353,7 +353,7 @@ const expire = `function F.dG(b)
 for _,a in pairs(F.c())do
 if b.seq>=a.row.cursor then
 if a.row.parksNext and b.key then
-F.aq(a,b)
+F.ar(a,b)
 end
 F.R(a,b,0,'expired',nil,a.row.deadFor)
 end
@@ -365,19 +365,19 @@ local I=tonumber(t)
 local l=F.p(I)
 local ds,next=0,nil
 if l and l.last==I then
-local ay=F.ae(l.first,I)
-local au=F.ah(l.first,I)
+local az=F.ae(l.first,I)
+local av=F.ai(l.first,I)
 local dB=l.columns and l.columns.expires or{}
 for f=1,l.count do
 local c=l.first+f - 1
-local bp=ay and ay[c]
+local bp=az and az[c]
 local bs
 if bp then
 bs=bp.expires
 else
 bs=dB[f]
 end
-if bs and not(au and au[c])then
+if bs and not(av and av[c])then
 if bs<=v and ds<T then
 ds=ds+1
 F.dG(bp or F.V(l,f))
@@ -410,11 +410,11 @@ end
 end
 return #E
 end
-function F.T(k,bW)
+function F.T(k,bX)
 local S=tonumber(g('ZRANGE',k,0,0,'WITHSCORES')[2])
-return S and bW and math.min(S,bW)or S or bW
+return S and bX and math.min(S,bX)or S or bX
 end
-function F.eq(aA)
+function F.eq(aB)
 if not e.reap or e.reap>v then
 return 0
 end
@@ -424,8 +424,8 @@ if ah>0 then
 ah=ah - F.dH(t,ah)
 end
 end
-local bW
-local ea,T=0,math.max(1000,2*aA)
+local bX
+local ea,T=0,math.max(1000,2*aB)
 for _,a in pairs(F.c())do
 local Z=a.row.lanes
 if a.row.waiting+a.row.blocked+(a.row.parked or 0)>0 or Z and Z.flows>0 then
@@ -440,28 +440,28 @@ F.d('a message')
 end
 local j=i.side or{}
 if a.row.parksNext and b.key then
-F.aq(a,b)
+F.ar(a,b)
 end
 F.bk(a,i,b)
-local bI=j.parked and j.parked.reason or j.error
-F.R(a,b,j.attempt or 0,'expired',bI,a.row.deadFor)
+local bJ=j.parked and j.parked.reason or j.error
+F.R(a,b,j.attempt or 0,'expired',bJ,a.row.deadFor)
 end
 ah=ah - #E
 end
 if ah>0 then
 ah=ah - F.er(a,ah)
 end
-bW=F.T(F.a(a,'fade'),F.T(F.a(a,'reap'),bW))
+bX=F.T(F.a(a,'fade'),F.T(F.a(a,'reap'),bX))
 if a.row.kept then
 ea=ea+F.et(a,math.max(1,T - ea))
-bW=F.T(F.a(a,'until'),bW)
+bX=F.T(F.a(a,'until'),bX)
 end
 end
-local cb=math.min(1000,g('ZCOUNT',n .. 'past','-inf',v))
-if cb>0 then
-g('ZREMRANGEBYRANK',n .. 'past',0,cb - 1)
+local cc=math.min(1000,g('ZCOUNT',n .. 'past','-inf',v))
+if cc>0 then
+g('ZREMRANGEBYRANK',n .. 'past',0,cc - 1)
 end
-e.reap=F.T(n .. 'past',F.T(n .. 'expiry',bW))
+e.reap=F.T(n .. 'past',F.T(n .. 'expiry',bX))
 ac=true
 return 2*(256 - ah)
 end
@@ -477,25 +477,25 @@ local bA=es and tonumber(es,16)
 if not bA then
 return nil
 end
-local bB=bA % 2
-local eL=(bB==0 and e.tail or e.number)- 1
-local s=eL -(eL -(bA - bB)/2)% 2147483648
-return s>=1 and s,bB
+local bC=bA % 2
+local eM=(bC==0 and e.tail or e.number)- 1
+local s=eM -(eM -(bA - bC)/2)% 2147483648
+return s>=1 and s,bC
 end
 function F.bn(w)
-local s,bB=F.bV(w)
-return s and s+bB*281474976710656
+local s,bC=F.bV(w)
+return s and s+bC*281474976710656
 end
 function F.A(s)
 local d=g('HGET',n .. 'delayed',F.b(s))
 return d and cmsgpack.unpack(d)
 end
 function F.ci(w)
-local s,bB=F.bV(w)
+local s,bC=F.bV(w)
 if not s then
 return nil
 end
-if bB==1 then
+if bC==1 then
 local b=F.A(s)
 if b then
 return b.id==w and{number=s}or nil
@@ -506,11 +506,11 @@ if be and be.id==w then
 return{seq=s}
 end
 end
-if bB==0 and F.dN(s,w)then
+if bC==0 and F.dN(s,w)then
 return{seq=s}
 end
 for _,a in pairs(F.c())do
-local k=F.av(a,s)or F.a(a,'held')
+local k=F.aw(a,s)or F.a(a,'held')
 local b=F.M(k,s)
 if b and b.id==w then
 return{seq=s}
@@ -526,14 +526,14 @@ return F.ci(w)
 end
 `
 
-const group = `function F.am(aN,br,bG)
+const group = `function F.an(aO,br,bH)
 return{
-token=aN,
+token=aO,
 cursor=br,
-passed=bG,
+passed=bH,
 floor=br,
 trimmed=br,
-cleared=bG,
+cleared=bH,
 leased=0,
 out=0,
 waiting=0,
@@ -602,80 +602,80 @@ end
 function F.ed(B,k)
 local ad={}
 local I=B.lanes or B.bound
-for _,aE in ipairs(B.parts and B.parts[k] or{{from=0,to=I,redrives=B.redrives}})do
-local o,D=math.max(aE.from,B.from),math.min(aE.to,I)
+for _,aG in ipairs(B.parts and B.parts[k] or{{from=0,to=I,redrives=B.redrives}})do
+local o,D=math.max(aG.from,B.from),math.min(aG.to,I)
 if o+1<D then
-ad[#ad+1]={from=o,to=D,redrives=math.min(aE.redrives,B.redrives)}
+ad[#ad+1]={from=o,to=D,redrives=math.min(aG.redrives,B.redrives)}
 end
 end
 return ad
 end
-function F.dy(ad,aE)
+function F.dy(ad,aG)
 for f=#ad,1,-1 do
-local aD=ad[f]
-if aD.from<=aE.from and aD.to>=aE.to and aD.redrives>=aE.redrives then
+local ar=ad[f]
+if ar.from<=aG.from and ar.to>=aG.to and ar.redrives>=aG.redrives then
 return
 end
-if aE.from<=aD.from and aE.to>=aD.to and aE.redrives>=aD.redrives then
+if aG.from<=ar.from and aG.to>=ar.to and aG.redrives>=ar.redrives then
 table.remove(ad,f)
 end
 end
-ad[#ad+1]=aE
+ad[#ad+1]=aG
 end
-function F.dR(aN,as)
-local cE,cl,ad={'handed:' .. aN},{},{}
-local function bT(k)
-local cZ=not cl[k]
-cl[k]=true
+function F.dR(aO,at)
+local cG,cm,ad={'handed:' .. aO},{},{}
+local function bB(k)
+local cZ=not cm[k]
+cm[k]=true
 if
 cZ
 and(
-g('ZCOUNT',n .. k,'-inf',string.format('(%.0f',as))>0
+g('ZCOUNT',n .. k,'-inf',string.format('(%.0f',at))>0
 or e.laned and g('ZCOUNT',n .. k,string.format('%.0f',281474976710656),'+inf')>0
 )
 then
-cE[#cE+1]=k
+cG[#cG+1]=k
 return true
 end
 return false
 end
 if e.early then
-bT('early')
+bB('early')
 end
 for _,a in pairs(F.c())do
-bT('held:' .. a.row.token)
+bB('held:' .. a.row.token)
 end
-for _,a in pairs(av)do
+for _,a in pairs(aw)do
 local B=a.row.join
 for _,k in ipairs(B and B.keys or{})do
-if ad[k] or bT(k)then
+if ad[k] or bB(k)then
 ad[k]=ad[k] or{}
-for _,aE in ipairs(F.ed(B,k))do
-F.dy(ad[k],aE)
+for _,aG in ipairs(F.ed(B,k))do
+F.dy(ad[k],aG)
 end
 end
 end
 end
 local Z=e.laned and 281474976710656+e.number or nil
-return #cE>1 and{from=0,bound=as,at=v,redrives=e.redrives or 0,keys=cE,parts=ad,lanes=Z}
+return #cG>1 and{from=0,bound=at,at=v,redrives=e.redrives or 0,keys=cG,parts=ad,lanes=Z}
 or nil
 end
-function F.aV(L,aN,o)
+function F.aV(L,aO,o)
 local A=F.J()
 local br=A and A.first or e.tail
-local d=F.am(aN,br,A and A.bytes or e.bytes)
+local d=F.an(aO,br,A and A.bytes or e.bytes)
 if e.groups>0 then
 if o=='latest' then
-d=F.am(aN,e.tail,e.bytes)
+d=F.an(aO,e.tail,e.bytes)
 if F.s()then
 d.since={at=v,number=e.number}
 end
 elseif br<e.tail then
-d=F.am(aN,math.max(br,F.al()),d.passed)
+d=F.an(aO,math.max(br,F.am()),d.passed)
 end
 end
 if e.early or e.groups>0 and o~='latest' then
-d.join=F.dR(aN,d.cursor)
+d.join=F.dR(aO,d.cursor)
 end
 return{name=L,row=d,changed=false}
 end
@@ -687,12 +687,12 @@ z[f]=ARGV[m+3*f - 2]
 end
 local a=F.j(unpack(z))
 for f=1,p do
-a=av[z[f]]
+a=aw[z[f]]
 if not a then
 a=F.aV(z[f],ARGV[m+3*f - 1],ARGV[m+3*f])
-av[z[f]]=a
+aw[z[f]]=a
 a.changed=true
-a.row.born=e.holds and bS or nil
+a.row.born=e.holds and bT or nil
 if e.early and e.groups==0 then
 e.ghosts=e.ghosts or{}
 e.ghosts.early=true
@@ -707,50 +707,50 @@ end
 end
 return a,m+3*p+1
 end
-function F.au(a,T)
+function F.av(a,T)
 local B=a.row.join
 local dx,R={},{}
-local as=B.bound
+local at=B.bound
 for _,k in ipairs(B.keys)do
-local o,an,X=B.from,0,0
+local o,an,W=B.from,0,0
 while an<T do
-local bO=an>0 and math.max(1,X/an)or 4194304/16
-local bN=math.min(T - an,math.ceil((4194304 - X)/bO))
-if bN<=0 then
+local bP=an>0 and math.max(1,W/an)or 4194304/16
+local bO=math.min(T - an,math.ceil((4194304 - W)/bP))
+if bO<=0 then
 break
 end
-local G=g('ZRANGEBYSCORE',n .. k,string.format('(%.0f',o),string.format('(%.0f',as),'LIMIT',0,bN)
+local G=g('ZRANGEBYSCORE',n .. k,string.format('(%.0f',o),string.format('(%.0f',at),'LIMIT',0,bO)
 for f=1,#G do
 local b=cmsgpack.unpack(G[f])
 if not F.C(b.seq)or b.seq<=o then
 F.d('a message')
 end
 o=b.seq
-X=X+#G[f]
+W=W+#G[f]
 if not dx[o] and F.cq(B,k,b)then
 dx[o]=b
 R[#R+1]=o
 end
 end
 an=an+#G
-if #G<bN then
+if #G<bO then
 break
 end
 end
-if an>=T or X>=4194304 then
-as=math.min(as,o+1)
+if an>=T or W>=4194304 then
+at=math.min(at,o+1)
 end
 end
 table.sort(R)
 local x={}
 for f=1,#R do
-if R[f]<as then
+if R[f]<at then
 x[#x+1]=dx[R[f]]
 end
 end
-return x,as
+return x,at
 end
-function F.an(B)
+function F.ao(B)
 if not B.lanes then
 return false
 end
@@ -758,18 +758,18 @@ B.from,B.bound,B.lanes=281474976710656 - 1,B.lanes,nil
 return true
 end
 function F.cS(a)
-local x,as=F.au(a,500)
+local x,at=F.av(a,500)
 local m=a.row.join.at
 if x[1] and x[1].lane then
-F.aP(a,x)
+F.aQ(a,x)
 else
 for f=1,#x do
 F.ch(a,x[f],m)
 end
 end
-a.row.join.from=as - 1
+a.row.join.from=at - 1
 a.changed=true
-if as>=a.row.join.bound and not F.an(a.row.join)then
+if at>=a.row.join.bound and not F.ao(a.row.join)then
 F.cc(a)
 end
 return #x
@@ -782,35 +782,35 @@ return a and 'b' .. a or 'a'
 end
 return a and 'c' .. F.i(a).. r or 'd' .. r
 end
-function F.ap(i)
-local u,bJ=string.sub(i,1,1),string.sub(i,2)
+function F.aq(i)
+local u,bK=string.sub(i,1,1),string.sub(i,2)
 if u=='b' then
-return bJ,nil
+return bK,nil
 elseif u=='d' then
-return nil,bJ
+return nil,bK
 elseif u=='c' then
-local eH=struct.unpack('>I2',bJ)
-return string.sub(bJ,3,eH+2),string.sub(bJ,eH+3)
+local eI=struct.unpack('>I2',bK)
+return string.sub(bK,3,eI+2),string.sub(bK,eI+3)
 end
 return nil,nil
 end
-local cr={}
+local cs={}
 function F.cr(H,a)
 return H.freed~=nil and H.freed[a.name]==(a.row.born or 0)
 end
-function F.N(aI)
-local cy={}
-for f=1,#aI do
-if cr[aI[f]]==nil then
-cy[#cy+1]=aI[f]
+function F.N(aJ)
+local cz={}
+for f=1,#aJ do
+if cs[aJ[f]]==nil then
+cz[#cz+1]=aJ[f]
 end
 end
-for o=1,#cy,1000 do
-local D=math.min(#cy,o+999)
-local G=g('HMGET',n .. 'holds',unpack(cy,o,D))
+for o=1,#cz,1000 do
+local D=math.min(#cz,o+999)
+local G=g('HMGET',n .. 'holds',unpack(cz,o,D))
 for f=o,D do
 local d=G[f - o+1]
-cr[cy[f]]=d and cmsgpack.unpack(d)or false
+cs[cz[f]]=d and cmsgpack.unpack(d)or false
 end
 end
 end
@@ -819,7 +819,7 @@ if not e.holds then
 return nil
 end
 F.N({i})
-return cr[i] or nil
+return cs[i] or nil
 end
 function F.P(i,H,a)
 if not H then
@@ -837,8 +837,8 @@ if a then
 return not F.cr(H,a)and 'probing' or nil
 end
 local p=0
-local ar=F.ap(i)
-for _,ak in pairs(ar and{}or F.c())do
+local as=F.aq(i)
+for _,ak in pairs(as and{}or F.c())do
 p=p+1
 if not F.cr(H,ak)then
 return 'probing'
@@ -850,7 +850,7 @@ function F.bd()
 e.over=tonumber(g('ZRANGE',n .. 'over',0,0,'WITHSCORES')[2])
 end
 function F.bZ(i)
-cr[i]=false
+cs[i]=false
 g('HDEL',n .. 'holds',i)
 g('ZREM',n .. 'over',i)
 if g('ZREM',n .. 'places',i)==1 then
@@ -859,8 +859,8 @@ end
 F.bd()
 ac=true
 end
-function F.ao(i,H)
-cr[i]=H
+function F.ap(i,H)
+cs[i]=H
 g('HSET',n .. 'holds',i,cmsgpack.pack(H))
 if H.ends then
 g('ZADD',n .. 'over',H.ends,i)
@@ -871,8 +871,8 @@ e.holds=(e.holds or 0)+g('ZADD',n .. 'places',0,i)
 F.bd()
 ac=true
 end
-function F.at(i)
-local L,r=F.ap(i)
+function F.au(i)
+local L,r=F.aq(i)
 if not r then
 return
 end
@@ -888,12 +888,12 @@ end
 function F.bq(i,H)
 H.probe,H.probing,H.ends=true,true,nil
 H.freed,H.out={},{}
-F.ao(i,H)
-F.at(i)
+F.ap(i,H)
+F.au(i)
 end
-function F.aL(i)
+function F.aM(i)
 F.bZ(i)
-F.at(i)
+F.au(i)
 end
 function F.dD(L)
 if F.o(F.f(L))then
@@ -921,7 +921,7 @@ local H=F.o(i)
 if H and H.probe then
 F.bq(i,H)
 else
-F.aL(i)
+F.aM(i)
 end
 end
 return e.over and e.over<=v
@@ -935,19 +935,19 @@ end
 F.N(Y)
 end
 function F.dL(a,flows)
-local z,aP={},{}
+local z,aQ={},{}
 for r in pairs(flows)do
 z[#z+1]=r
 end
 F.bg(a,z)
 for _,r in ipairs(z)do
 for _,i in ipairs({F.f(nil,r),F.f(a.name,r)})do
-if F.P(i,cr[i],a)=='held' then
-aP[r]=true
+if F.P(i,cs[i],a)=='held' then
+aQ[r]=true
 end
 end
 end
-return aP
+return aQ
 end
 function F.cm(a,r)
 local P
@@ -957,10 +957,10 @@ local Y={F.f(nil,r),F.f(a.name,r)}
 F.N(Y)
 for _,i in ipairs(Y)do
 local H=F.o(i)
-local bM=F.P(i,H,a)
-if bM=='held' then
+local bN=F.P(i,H,a)
+if bN=='held' then
 P=math.max(P or 0,H.ends or math.huge)
-elseif bM=='probing' then
+elseif bN=='probing' then
 aU[#aU+1]=i
 end
 end
@@ -969,16 +969,16 @@ return P,aU
 end
 function F.cH(a,aU)
 for _,i in ipairs(aU)do
-local aQ=(F.o(i).out or{})[a.name]
-if aQ then
-local j=F.q(a,aQ[1])
-if j and j.lease==aQ[2] then
+local aR=(F.o(i).out or{})[a.name]
+if aR then
+local j=F.q(a,aR[1])
+if j and j.lease==aR[2] then
 if j.at>v then
 return j.at
 end
-elseif not j and aQ[1]<281474976710656 and a.row.leased>a.row.out then
-local q=F.ak(a,aQ[1])
-if q and q.number==aQ[2] and q.ends>v then
+elseif not j and aR[1]<281474976710656 and a.row.leased>a.row.out then
+local q=F.al(a,aR[1])
+if q and q.number==aR[2] and q.ends>v then
 return q.ends
 end
 end
@@ -993,7 +993,7 @@ F.bq(i,H)
 end
 H.out=H.out or{}
 H.out[a.name]={c,s}
-F.ao(i,H)
+F.ap(i,H)
 end
 end
 function F.aU(a,r,s,A,I)
@@ -1005,16 +1005,16 @@ end
 F.N(Y)
 for _,i in ipairs(Y)do
 local H=F.o(i)
-local aQ=H and H.probing and H.out and H.out[a.name]
-if aQ and aQ[2]==s and aQ[1]>=A and aQ[1]<=I then
+local aR=H and H.probing and H.out and H.out[a.name]
+if aR and aR[2]==s and aR[1]>=A and aR[1]<=I then
 H.freed=H.freed or{}
 H.freed[a.name]=a.row.born or 0
 H.out[a.name]=nil
-if F.ap(i)or not F.P(i,H)then
-F.aL(i)
+if F.aq(i)or not F.P(i,H)then
+F.aM(i)
 else
-F.ao(i,H)
-F.at(i)
+F.ap(i,H)
+F.au(i)
 end
 ey=true
 end
@@ -1023,19 +1023,19 @@ return ey
 end
 `
 
-const ids = `function F.K(u,s,ar,aO)
-if ar>0 or aO>0 then
-return string.format('%s%.0f+%.0f+%.0f',u,s,ar,aO)
+const ids = `function F.K(u,s,as,aP)
+if as>0 or aP>0 then
+return string.format('%s%.0f+%.0f+%.0f',u,s,as,aP)
 end
 return string.format('%s%.0f',u,s)
 end
 function F.E(d)
-local u,s,ar,aO=string.match(d,'^([st])(%d+)%+?(%d*)%+?(%d*)$')
+local u,s,as,aP=string.match(d,'^([st])(%d+)%+?(%d*)%+?(%d*)$')
 if not u then
 F.d('an id')
 end
 local y=u=='s' and{seq=tonumber(s)}or{number=tonumber(s)}
-return y,tonumber(ar)or 0,tonumber(aO)or 0
+return y,tonumber(as)or 0,tonumber(aP)or 0
 end
 function F.bj(w,S)
 if S>v then
@@ -1055,14 +1055,14 @@ end
 return false
 end
 function F.cj()
-for o=1,#cj,1000 do
+for o=1,#ck,1000 do
 local J,al={},{}
-for f=o,math.min(#cj,o+999)do
-J[#J+1]=cj[f].id
+for f=o,math.min(#ck,o+999)do
+J[#J+1]=ck[f].id
 end
 local G=g('HMGET',n .. 'ids',unpack(J))
 for f=1,#J do
-local b=cj[o+f - 1]
+local b=ck[o+f - 1]
 if e.groups==1 or not F.cu(b.seq)then
 if b.named>0 then
 F.bj(b.id,v+b.named)
@@ -1076,31 +1076,31 @@ if #al>0 then
 g('HDEL',n .. 'ids',unpack(al))
 end
 end
-cj={}
+ck={}
 end
-function F.aD(p)
-local W=g('HSCAN',n .. 'ids',e.scan,'COUNT',p)
+function F.aE(p)
+local X=g('HSCAN',n .. 'ids',e.scan,'COUNT',p)
 local al={}
-for f=1,#W[2],2 do
-local w,d=W[2][f],W[2][f+1]
-local da,y,ar,aO=pcall(F.E,d)
+for f=1,#X[2],2 do
+local w,d=X[2][f],X[2][f+1]
+local da,y,as,aP=pcall(F.E,d)
 if not da then
-y,ar,aO={},0,0
+y,as,aP={},0,0
 end
-local cv=y.seq and F.cu(y.seq)
+local cw=y.seq and F.cu(y.seq)
 or y.number and g('HEXISTS',n .. 'delayed',F.b(y.number))==1
-if not cv then
+if not cw then
 al[#al+1]=w
-aO=math.max(ar,aO)
+aP=math.max(as,aP)
 end
-if aO>0 then
-F.bj(w,e.cut+aO)
+if aP>0 then
+F.bj(w,e.cut+aP)
 end
 end
 for o=1,#al,1000 do
 g('HDEL',n .. 'ids',unpack(al,o,math.min(#al,o+999)))
 end
-e.scan=W[1]~='0' and W[1] or nil
+e.scan=X[1]~='0' and X[1] or nil
 e.cut=e.scan and e.cut
 ac=true
 end
@@ -1116,10 +1116,10 @@ if e.untidy then
 e.untidy=nil
 ac=true
 local A=F.J()
-F.aa(e.groups>0 and F.al()or A and A.first or e.tail)
+F.aa(e.groups>0 and F.am()or A and A.first or e.tail)
 end
 if e.scan then
-F.aD(500)
+F.aE(500)
 end
 end
 `
@@ -1135,70 +1135,70 @@ end
 function F.dX(h)
 return cmsgpack.pack(h.size,h.live,h.ahead,h.again,h.full or false,h.rest or false,h.wake or false,h.byLive or false,h.ready or false,h.woken or false,h.waited or false,h.last or false)
 end
-function F.ey(ca)
-local X,ck,bw,bc,ex,bJ,fj,en,aY,ce,fh,I=cmsgpack.unpack(ca)
-if not(F.C(X)and F.C(ck)and F.C(bw)and F.C(bc))then
+function F.ey(cb)
+local W,cl,bw,bc,ex,bK,fk,en,aY,cf,fi,I=cmsgpack.unpack(cb)
+if not(F.C(W)and F.C(cl)and F.C(bw)and F.C(bc))then
 F.d('a lane')
 end
-return{size=X,live=ck,ahead=bw,again=bc,full=ex or nil,rest=bJ or nil,wake=fj or nil,byLive=en,ready=aY,woken=ce,waited=fh,last=I or nil}
+return{size=W,live=cl,ahead=bw,again=bc,full=ex or nil,rest=bK or nil,wake=fk or nil,byLive=en,ready=aY,woken=cf,waited=fi,last=I or nil}
 end
 function F.L(a,z)
 a.flows=a.flows or{}
-local aI={}
+local aJ={}
 for f=1,#z do
 if not a.flows[z[f]] then
-aI[#aI+1]=z[f]
+aJ[#aJ+1]=z[f]
 end
 end
-for o=1,#aI,1000 do
-local D=math.min(#aI,o+999)
-local G=g('HMGET',F.a(a,'flows'),unpack(aI,o,D))
+for o=1,#aJ,1000 do
+local D=math.min(#aJ,o+999)
+local G=g('HMGET',F.a(a,'flows'),unpack(aJ,o,D))
 for f=o,D do
-local ca=G[f - o+1]
-local h=ca and F.ey(ca)or{size=0,live=0,ahead=0,again=0,isNew=true}
-h.lane=aI[f]
-a.flows[aI[f]]=h
+local cb=G[f - o+1]
+local h=cb and F.ey(cb)or{size=0,live=0,ahead=0,again=0,isNew=true}
+h.lane=aJ[f]
+a.flows[aJ[f]]=h
 end
 end
 end
-function F.aT(a,r)
+function F.ah(a,r)
 if not(a.flows and a.flows[r])then
 F.L(a,{r})
 end
 return a.flows[r]
 end
 function F.k(a,r)
-local h=F.aT(a,r)
+local h=F.ah(a,r)
 if not a.changedFlows then
 a.changedFlows={}
 end
 a.changedFlows[r]=h
 a.changed=true
-cp=true
+cq=true
 return h
 end
-function F.aN(h)
+function F.aO(h)
 h.live=h.live - 1
 if h.byLive then
 h.rest,h.byLive=nil,false
 end
 end
-function F.n(command,k,arguments,cm)
-for o=1,#arguments,cm do
-g(command,k,unpack(arguments,o,math.min(#arguments,o+cm - 1)))
+function F.n(command,k,arguments,cn)
+for o=1,#arguments,cn do
+g(command,k,unpack(arguments,o,math.min(#arguments,o+cn - 1)))
 end
 end
-function F.aR()
-cp=false
-for _,a in pairs(av)do
+function F.aS()
+cq=false
+for _,a in pairs(aw)do
 F.ag(a)
-local cz=a.changedFlows
-if cz then
+local cA=a.changedFlows
+if cA then
 a.changedFlows=nil
 local Z=F.h(a)
-local aP=e.holds and F.dL(a,cz)or{}
-local G,al,ae,cN,cO,ce={},{},{},{},{},{}
-for r,h in pairs(cz)do
+local aQ=e.holds and F.dL(a,cA)or{}
+local G,al,ae,cN,cO,cf={},{},{},{},{},{}
+for r,h in pairs(cA)do
 if h.size==0 and not(h.full and h.full>v)then
 if not h.isNew then
 al[#al+1]=r
@@ -1214,7 +1214,7 @@ a.flows[r]=nil
 else
 local dG=h.ahead+h.again>0
 local dU=h.rest and h.rest>v
-local aY=dG and not dU and not aP[r]
+local aY=dG and not dU and not aQ[r]
 if aY and not h.ready then
 cN[#cN+1]=0
 cN[#cN+1]=r
@@ -1226,8 +1226,8 @@ h.waited=dG and(h.waited or dU and not h.byLive)
 local cU=dG and dU and h.rest or h.size==0 and h.full
 if cU and not(h.wake and h.wake<=cU)then
 h.wake=cU
-ce[#ce+1]=cU
-ce[#ce+1]=r
+cf[#cf+1]=cU
+cf[#cf+1]=r
 end
 if h.isNew then
 h.isNew=nil
@@ -1245,7 +1245,7 @@ F.n('ZREM',F.a(a,'lanes'),al,1000)
 F.n('ZADD',F.a(a,'lanes'),ae,1000)
 F.n('ZADD',F.a(a,'ready'),cN,1000)
 F.n('ZREM',F.a(a,'ready'),cO,1000)
-F.n('ZADD',F.a(a,'wake'),ce,1000)
+F.n('ZADD',F.a(a,'wake'),cf,1000)
 end
 end
 end
@@ -1265,23 +1265,23 @@ end
 F.cZ={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
 function F.S(a,u,ak,two)
 a.deferred=a.deferred or{}
-local bR=a.deferred[u]
-if not bR then
-bR={}
-a.deferred[u]=bR
+local bS=a.deferred[u]
+if not bS then
+bS={}
+a.deferred[u]=bS
 end
-bR[#bR+1]=ak
+bS[#bS+1]=ak
 if two then
-bR[#bR+1]=two
+bS[#bS+1]=two
 end
-cp=true
+cq=true
 end
 function F.ag(a)
-local eI=a.deferred
-if eI then
+local eJ=a.deferred
+if eJ then
 a.deferred=nil
-for u,bR in pairs(eI)do
-F.n(F.cZ[u],F.a(a,string.match(u,'^un(.*)$')or u),bR,1000)
+for u,bS in pairs(eJ)do
+F.n(F.cZ[u],F.a(a,string.match(u,'^un(.*)$')or u),bS,1000)
 end
 end
 end
@@ -1300,7 +1300,7 @@ g('ZREM',F.a(a,'again'),F.ad(j.lane,j.at,c))
 h.again=h.again - 1
 F.h(a).lost=F.h(a).lost - 1
 else
-F.aN(h)
+F.aO(h)
 end
 end
 function F.cx(a,c,j,P,cZ)
@@ -1329,13 +1329,13 @@ h.ahead=h.ahead+1
 h.line=nil
 F.h(a).ahead=F.h(a).ahead+1
 end
-function F.aQ(x)
+function F.aR(x)
 local af={held={},line={},names={},bytes=0}
-local aP,bi,z=af.held,af.line,af.names
+local aQ,bi,z=af.held,af.line,af.names
 for f=1,#x do
 local b=x[f]
 local c,r=b.seq,b.lane
-aP[2*f - 1],aP[2*f]=c,cmsgpack.pack(b)
+aQ[2*f - 1],aQ[2*f]=c,cmsgpack.pack(b)
 bi[2*f - 1],bi[2*f]=0,r .. F.G .. F.b(c)
 z[f]=r
 af.bytes=af.bytes+#b.record
@@ -1343,11 +1343,11 @@ af.expires=af.expires or b.expires
 end
 return af
 end
-function F.aP(a,x,af)
+function F.aQ(a,x,af)
 if #x==0 then
 return
 end
-af=af or F.aQ(x)
+af=af or F.aR(x)
 F.L(a,af.names)
 for f=1,#x do
 local h=F.k(a,af.names[f])
@@ -1371,7 +1371,7 @@ end
 e.laned=true
 ac=true
 if e.groups==0 then
-local af=F.aQ(x)
+local af=F.aR(x)
 F.n('ZADD',n .. 'early',af.held,1000)
 for f=1,af.expires and #x or 0 do
 local b=x[f]
@@ -1383,18 +1383,18 @@ e.early=(e.early or 0)+#x
 e.earlyBytes=(e.earlyBytes or 0)+af.bytes
 return
 end
-local af=F.aQ(x)
+local af=F.aR(x)
 for _,a in pairs(F.c())do
 if isFor and a.row.since then
-local ar={}
+local as={}
 for f=1,#x do
 if isFor(a,f)then
-ar[#ar+1]=x[f]
+as[#as+1]=x[f]
 end
 end
-F.aP(a,ar)
+F.aQ(a,as)
 else
-F.aP(a,x,af)
+F.aQ(a,x,af)
 end
 end
 end
@@ -1413,7 +1413,7 @@ end
 function F.eB(a)
 local T=256
 local am=false
-local function dZ(u,bO)
+local function dZ(u,bP)
 local k=F.a(a,u)
 local E=g('ZRANGEBYSCORE',k,'-inf',v,'WITHSCORES','LIMIT',0,T)
 if #E==0 then
@@ -1424,39 +1424,39 @@ for f=1,#E,2 do
 R[#R+1]=E[f]
 end
 g('ZREM',k,unpack(R))
-bO(R,E)
+bP(R,E)
 am=am or #R==T
 end
-local function fg(R,E,bT)
-local aL=g('HMGET',F.a(a,'side'),unpack(R))
+local function fh(R,E,bB)
+local aM=g('HMGET',F.a(a,'side'),unpack(R))
 local z,bc={},{}
 for f=1,#R do
-local j=aL[f] and cmsgpack.unpack(aL[f])
+local j=aM[f] and cmsgpack.unpack(aM[f])
 if not(j and j.lane)then
 F.d('a message')
 end
-aL[f]=j
+aM[f]=j
 z[f]=j.lane
 end
 F.L(a,z)
 for f=1,#R do
-local j=aL[f]
+local j=aM[f]
 local h=F.k(a,j.lane)
 bc[#bc+1]=0
 bc[#bc+1]=F.ad(j.lane,j.at,tonumber(R[f]))
 h.again=h.again+1
-bT(h,R[f],j)
+bB(h,R[f],j)
 end
 g('ZADD',F.a(a,'again'),unpack(bc))
 end
 dZ('rests',function(R,E)
-fg(R,E,function()
+fh(R,E,function()
 F.h(a).again=F.h(a).again+1
 end)
 end)
 dZ('lends',function(R,E)
-fg(R,E,function(h,c,j)
-F.aN(h)
+fh(R,E,function(h,c,j)
+F.aO(h)
 F.h(a).lost=F.h(a).lost+1
 if j.expires then
 g('ZADD',F.a(a,'reap'),j.expires,c)
@@ -1508,7 +1508,7 @@ key=ad[7] or nil,
 bytes=ad[8],
 }
 end
-function F.ak(a,c)
+function F.al(a,c)
 local t=g('ZRANGEBYSCORE',F.a(a,'leases'),c,'+inf','LIMIT',0,1)[1]
 if not t then
 return nil,nil
@@ -1529,7 +1529,7 @@ g('ZADD',F.a(a,'ends'),q.ends,t)
 a.row.leased=a.row.leased+q.last - q.first+1
 a.changed=true
 end
-function F.aI(a,q)
+function F.aJ(a,q)
 g('ZREM',F.a(a,'leases'),q.member)
 g('ZREM',F.a(a,'ends'),q.member)
 a.row.leased=a.row.leased -(q.last - q.first+1)
@@ -1548,7 +1548,7 @@ bytes=q.bytes,
 }
 end
 function F.af(a,q,A,I)
-F.aI(a,q)
+F.aJ(a,q)
 if A>q.first then
 F.H(a,F.W(q,q.first,A - 1))
 end
@@ -1558,16 +1558,16 @@ end
 end
 `
 
-const log = `local aT
-function F.as(at)
-local aq=at[2]
-local aJ=F.z(cmsgpack.unpack(aq[2]),{1,2,3})
+const log = `local aD
+function F.at(au)
+local aq=au[2]
+local aK=F.z(cmsgpack.unpack(aq[2]),{1,2,3})
 local l={
-first=aJ[1],
-last=tonumber(string.match(at[1],'^%d+')),
-at=aJ[2],
-bytes=aJ[3],
-base=aJ[4],
+first=aK[1],
+last=tonumber(string.match(au[1],'^%d+')),
+at=aK[2],
+bytes=aK[3],
+base=aK[4],
 blob=aq[4],
 columns=aq[6] and cmsgpack.unpack(aq[6]),
 }
@@ -1583,21 +1583,21 @@ function F.bl(c,p)
 return g('XRANGE',n .. 'log',string.format('%.0f-0',c),'+','COUNT',p)
 end
 function F.p(c)
-if aT and c>=aT.first and c<=aT.last then
-return aT
+if aD and c>=aD.first and c<=aD.last then
+return aD
 end
-local at=F.bl(c,1)[1]
-if at then
-local l=F.as(at)
+local au=F.bl(c,1)[1]
+if au then
+local l=F.at(au)
 if l.first<=c then
-aT=l
+aD=l
 return l
 end
 end
 end
 function F.J()
-local at=g('XRANGE',n .. 'log','-','+','COUNT',1)[1]
-return at and F.as(at)
+local au=g('XRANGE',n .. 'log','-','+','COUNT',1)[1]
+return au and F.at(au)
 end
 function F.Y(ao,f)
 return f==1 and 0 or struct.unpack('<I4',ao,4*f - 7)
@@ -1606,18 +1606,18 @@ function F.bh(l,f)
 local ao,P=l.blob,4*l.count
 return string.sub(ao,P+F.Y(ao,f)+1,P+F.Y(ao,f+1))
 end
-function F.dK(aG)
-local u=string.byte(aG)
-if u and u>=4 and #aG>=5 then
-return string.char(4).. string.sub(aG,2,5+struct.unpack('<I4',aG,2))
+function F.dK(aH)
+local u=string.byte(aH)
+if u and u>=4 and #aH>=5 then
+return string.char(4).. string.sub(aH,2,5+struct.unpack('<I4',aH,2))
 end
 return '\\0'
 end
 function F.bp(l,o,D)
 return F.Y(l.blob,D+1)- F.Y(l.blob,o)
 end
-function F.aZ(aR,s,bB)
-return aR .. string.format('%08x',(s % 2147483648)*2+bB)
+function F.aZ(aS,s,bC)
+return aS .. string.format('%08x',(s % 2147483648)*2+bC)
 end
 function F.cn(l,f)
 local J=l.columns and l.columns.id
@@ -1656,17 +1656,17 @@ local G=g('ZRANGEBYSCORE',n .. 'amend',A,I)
 if #G==0 then
 return nil
 end
-local ay={}
+local az={}
 for f=1,#G do
 local b=cmsgpack.unpack(G[f])
-ay[b.seq]=b
+az[b.seq]=b
 end
-return ay
+return az
 end
 function F.bL(b)
 local c=b.seq
-local fG=e.amended>0 and g('ZREMRANGEBYSCORE',n .. 'amend',c,c)or 0
-e.amended=e.amended+1 - fG
+local fH=e.amended>0 and g('ZREMRANGEBYSCORE',n .. 'amend',c,c)or 0
+e.amended=e.amended+1 - fH
 ac=true
 g('ZADD',n .. 'amend',c,cmsgpack.pack(b))
 end
@@ -1685,7 +1685,7 @@ end
 function F.bQ(c)
 return e.gone>0 and g('ZCOUNT',n .. 'gone',c,'+inf')or 0
 end
-function F.ah(A,I)
+function F.ai(A,I)
 if e.gone==0 then
 return nil,0
 end
@@ -1693,11 +1693,11 @@ local E=g('ZRANGEBYSCORE',n .. 'gone',A,I)
 if #E==0 then
 return nil,0
 end
-local au={}
+local av={}
 for f=1,#E do
-au[tonumber(E[f])]=true
+av[tonumber(E[f])]=true
 end
-return au,#E
+return av,#E
 end
 function F.cz(c)
 e.gone=e.gone+g('ZADD',n .. 'gone',c,F.b(c))
@@ -1744,7 +1744,7 @@ end
 a.row.waiting=a.row.waiting+1
 a.changed=true
 end
-function F.aO(a,c,j)
+function F.aP(a,c,j)
 if j.lane then
 F.dE(a,c,j)
 else
@@ -1752,7 +1752,7 @@ g('ZREM',F.a(a,'due'),F.b(c))
 end
 a.row.waiting=a.row.waiting - 1
 end
-function F.aM(a,c,j)
+function F.aN(a,c,j)
 if j.lane then
 F.cd(a,c,j)
 else
@@ -1809,14 +1809,14 @@ F.v(a,b.seq,{at=m or 0,blocked=true,lane=b.lane})
 end
 a.row.blocked=a.row.blocked+1
 end
-function F.aj(a,k)
+function F.ak(a,k)
 return g('HEXISTS',F.a(a,'heads'),k)==1
 end
 function F.en(a,b)
 if a.row.stops and F.cv(a,b)then
 return true
 end
-if F.aj(a,b.key)then
+if F.ak(a,b.key)then
 F.bO(a,b)
 return true
 end
@@ -1824,7 +1824,7 @@ return false
 end
 function F.ch(a,b,m)
 local ab=F.m(b)
-if ab and F.aj(a,ab)and not(a.row.parked and F.eg(a,b))then
+if ab and F.ak(a,ab)and not(a.row.parked and F.eg(a,b))then
 F.bO(a,b,m)
 return
 end
@@ -1839,7 +1839,7 @@ function F.bk(a,i,b)
 local d,u,c=a.row,i.kind,b.seq
 a.changed=true
 if d.running then
-F.aK(a,c)
+F.aL(a,c)
 end
 if u=='ahead' then
 return
@@ -1856,7 +1856,7 @@ end
 F.bY(a,b)
 local ab=F.m(b)
 if u=='parked' then
-F.aJ(a,b)
+F.aK(a,b)
 if ab and not F.U(a,ab,c)then
 g('ZREM',F.a(a,'chain'),F.i(ab).. F.b(c))
 ab=nil
@@ -1877,16 +1877,16 @@ d.blocked=d.blocked - 1
 return
 end
 if u=='held' then
-F.aM(a,c,i.side)
+F.aN(a,c,i.side)
 else
-F.aO(a,c,i.side)
+F.aP(a,c,i.side)
 end
 F.w(a,ab)
 end
-local cj={}
-function F.aH(b)
+local ck={}
+function F.aI(b)
 if b.named then
-cj[#cj+1]=b
+ck[#ck+1]=b
 end
 end
 function F.bs(a,by)
@@ -1894,11 +1894,11 @@ F.g(a.row,'keepers',by)
 F.g(e,'keepers',by)
 a.changed,ac=true,true
 end
-function F.R(a,b,U,bH,bI,cA)
+function F.R(a,b,U,bI,bJ,cB)
 local d=a.row
-local O={message=b,attempt=U,reason=bH,error=bI,at=ap,fence=bS}
-if cA then
-O.ends=v+cA
+local O={message=b,attempt=U,reason=bI,error=bJ,at=ap,fence=bT}
+if cB then
+O.ends=v+cB
 g('ZADD',F.a(a,'fade'),O.ends,F.b(b.seq))
 F.O(O.ends)
 end
@@ -1911,9 +1911,9 @@ d.failed=d.failed+1
 a.changed=true
 if b.keep then
 F.bs(a,1)
-F.aE(a,b,U,{status='dead',reason=bH,error=bI})
+F.aG(a,b,U,{status='dead',reason=bI,error=bJ})
 end
-F.aH(b)
+F.aI(b)
 end
 function F.x(a,c)
 local d=g('ZRANGEBYSCORE',F.a(a,'dead'),c,c)[1]
@@ -1945,10 +1945,10 @@ a.changed=true
 end
 `
 
-const outcomes = `function F.aE(a,b,U,C)
-bX=bX or{}
-local aV=bX[a] or{}
-bX[a]=aV
+const outcomes = `function F.aG(a,b,U,C)
+bY=bY or{}
+local aV=bY[a] or{}
+bY[a]=aV
 C.seq,C.id,C.key,C.lane=b.seq,b.id,b.key,b.lane
 C.at,C.max,C.attempt=b.at,b.max,U
 C.ended,C.ends=ap,v+b.keep
@@ -1959,30 +1959,30 @@ return F.b(c)..(w or '')
 end
 function F.cw()
 local z={}
-for a,aV in pairs(bX)do
+for a,aV in pairs(bY)do
 for o=1,#aV,500 do
 local D=math.min(#aV,o+500 - 1)
-local J,V,cS,bQ,R={},{},{},{},{}
+local J,V,cS,bR,R={},{},{},{},{}
 for f=o,D do
 J[#J+1]=aV[f][1].id
 end
 local G=g('HMGET',n .. 'ids',unpack(J))
-local cK=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
+local bU=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
 for f=o,D do
 local C,ae=aV[f][1],aV[f][2]
-local d,aD=G[f - o+1],cK[f - o+1]
-local eB=not d and not aD
+local d,ar=G[f - o+1],bU[f - o+1]
+local eC=not d and not ar
 if ae then
-eB=d and F.E(d).seq==C.seq and(not aD or tonumber(aD)==C.seq)
+eC=d and F.E(d).seq==C.seq and(not ar or tonumber(ar)==C.seq)
 end
-if eB then
+if eC then
 V[#V+1]=C.seq
 V[#V+1]=cmsgpack.pack(C)
 cS[#cS+1]=C.ends
 cS[#cS+1]=F.cV(C.seq,ae and C.id)
 if ae then
-bQ[#bQ+1]=C.id
-bQ[#bQ+1]=F.b(C.seq)
+bR[#bR+1]=C.id
+bR[#bR+1]=F.b(C.seq)
 end
 z[#z+1]=C.id
 F.O(C.ends)
@@ -1997,8 +1997,8 @@ g('ZADD',F.a(a,'until'),unpack(cS))
 F.g(a.row,'kept',#V/2)
 F.g(e,'kept',#V/2)
 end
-if #bQ>0 then
-g('HSET',F.a(a,'kept'),unpack(bQ))
+if #bR>0 then
+g('HSET',F.a(a,'kept'),unpack(bR))
 end
 if a.row.running then
 F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),unpack(R)))
@@ -2009,7 +2009,7 @@ end
 if #z>0 then
 ed=#z>64 and '"many"' or cjson.encode(z)
 end
-bX=nil
+bY=nil
 end
 function F.et(a,T)
 local E=g('ZRANGEBYSCORE',F.a(a,'until'),'-inf',v,'LIMIT',0,T)
@@ -2115,7 +2115,7 @@ local d=cmsgpack.pack({s,ag,ap})
 F.g(a.row,'running',g('HSET',F.a(a,'progress'),F.b(b.seq),d))
 end
 end
-function F.aK(a,c)
+function F.aL(a,c)
 F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),F.b(c)))
 a.changed=true
 end
@@ -2141,7 +2141,7 @@ end
 F.g(a.row,'parked',1)
 a.changed=true
 end
-function F.aJ(a,b)
+function F.aK(a,b)
 g('ZREM',F.a(a,'parked'),F.b(b.seq))
 if b.named then
 g('ZREM',F.a(a,'named'),F.i(b.id).. F.b(b.seq))
@@ -2182,7 +2182,7 @@ return R
 end
 function F.cT(a,b)
 local c,k,r=b.seq,F.m(b),b.lane
-F.aJ(a,b)
+F.aK(a,b)
 if k and not F.U(a,k,c)then
 F.cJ(a,c,r)
 else
@@ -2195,19 +2195,19 @@ F.cK(a,b,{attempt=0,parked={reason=F.cX,at=ap,letter=O}})
 end
 function F.dS(a,b)
 local k=F.m(b)
-local aJ=tonumber(g('HGET',F.a(a,'heads'),k))
-local c=aJ and aJ>b.seq and aJ or F.bb(a,k,b.seq)
+local aK=tonumber(g('HGET',F.a(a,'heads'),k))
+local c=aK and aK>b.seq and aK or F.bb(a,k,b.seq)
 local j=c and F.q(a,c)
 if j and j.parked and j.parked.letter==b.seq then
-F.aJ(a,F.r(a,c))
+F.aK(a,F.r(a,c))
 F.cJ(a,c,b.lane)
-if c==aJ then
+if c==aK then
 g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
 g('HDEL',F.a(a,'heads'),k)
 end
 end
 end
-function F.aq(a,b)
+function F.ar(a,b)
 local k=F.m(b)
 local c=F.bb(a,k,b.seq)
 if not c then
@@ -2246,18 +2246,18 @@ if b.lane and F.U(a,k,c)then
 return true
 end
 g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
-if not F.aj(a,k)then
+if not F.ak(a,k)then
 F.w(a,k)
 end
 return true
 end
 function F.eg(a,b)
 local k=F.m(b)
-local aJ=g('HGET',F.a(a,'heads'),k)
-local c=aJ and tonumber(aJ)
+local aK=g('HGET',F.a(a,'heads'),k)
+local c=aK and tonumber(aK)
 local j=c and c>b.seq and F.q(a,c)
 if j and j.parked then
-g('ZADD',F.a(a,'chain'),0,F.i(k).. aJ)
+g('ZADD',F.a(a,'chain'),0,F.i(k).. aK)
 return true
 end
 return false
@@ -2278,7 +2278,7 @@ end
 function F.r(a,c)
 return F.M(F.a(a,'held'),c)
 end
-function F.ai(a,c)
+function F.aj(a,c)
 local b,j=F.r(a,c),F.q(a,c)
 if not b or b.seq~=c or type(b.record)~='string' or not F.C(j and j.attempt)then
 F.d('a message')
@@ -2302,10 +2302,10 @@ function F.bN(B,c)
 return c>B.from and c<B.bound or B.lanes and c>=281474976710656 and c<B.lanes
 end
 function F.cl(a,b)
-for _,aD in pairs(F.c())do
-local B=aD.row.join
-if B and aD~=a and F.bN(B,b.seq)and not F.aY(B,b)then
-local k=F.a(aD,'handed')
+for _,ar in pairs(F.c())do
+local B=ar.row.join
+if B and ar~=a and F.bN(B,b.seq)and not F.aY(B,b)then
+local k=F.a(ar,'handed')
 if g('ZCOUNT',k,b.seq,b.seq)==0 then
 g('ZADD',k,b.seq,cmsgpack.pack(b))
 end
@@ -2334,14 +2334,14 @@ if F.aY(B,b)then
 return false
 end
 local ad=B.parts and B.parts[k]
-for _,aE in ipairs(ad or{})do
-if b.seq>aE.from and b.seq<aE.to and not F.aY(aE,b)then
+for _,aG in ipairs(ad or{})do
+if b.seq>aG.from and b.seq<aG.to and not F.aY(aG,b)then
 return true
 end
 end
 return not ad
 end
-function F.av(a,c)
+function F.aw(a,c)
 local B=a.row.join
 if B and F.bN(B,c)then
 for _,k in ipairs(B.keys)do
@@ -2373,7 +2373,7 @@ end
 if d.lanes and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='lined'}
 end
-local k=F.av(a,c)
+local k=F.aw(a,c)
 return k and{kind='unjoined',key=k}or nil
 end
 if d.leased+d.waiting+d.blocked+(d.parked or 0)>0 then
@@ -2384,7 +2384,7 @@ end
 if d.blocked>0 and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='blocked'}
 end
-local q=d.leased>d.out and F.ak(a,c)
+local q=d.leased>d.out and F.al(a,c)
 if q then
 return{kind='leased',lease=q}
 end
@@ -2392,7 +2392,7 @@ end
 if c>=d.cursor and not F.ct(c)then
 return{kind='ahead'}
 end
-local k=F.av(a,c)
+local k=F.aw(a,c)
 if k then
 return{kind='unjoined',key=k}
 end
@@ -2409,22 +2409,22 @@ end
 `
 
 const rows = `local ba=KEYS[1]
-local bS,ap,bZ=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
-bS,ap=tonumber(bS),tonumber(ap)
-if bZ~='' then
+local bT,ap,ca=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
+bT,ap=tonumber(bT),tonumber(ap)
+if ca~='' then
 for f=2,#ARGV do
 if string.find(ARGV[f],'\\239',1,true)then
 local ec=string.gsub(ARGV[f],'\\239\\158([\\128-\\191])','%1')
-ARGV[f]=string.gsub(ec,'\\239\\159([\\128-\\191])',function(fm)
-return string.char(string.byte(fm)+64)
+ARGV[f]=string.gsub(ec,'\\239\\159([\\128-\\191])',function(fn)
+return string.char(string.byte(fn)+64)
 end)
 end
 end
-if string.find(bZ,'e',1,true)then
+if string.find(ca,'e',1,true)then
 local dH=redis.pcall('INFO','memory')
-local eO=type(dH)=='string' and string.match(dH,'maxmemory_policy:(allkeys[%a-]*)')
-if eO and not string.find(dH,'maxmemory:0\\r',1,true)then
-return redis.error_reply('EVICTS ' .. eO)
+local eP=type(dH)=='string' and string.match(dH,'maxmemory_policy:(allkeys[%a-]*)')
+if eP and not string.find(dH,'maxmemory:0\\r',1,true)then
+return redis.error_reply('EVICTS ' .. eP)
 end
 end
 end
@@ -2433,10 +2433,10 @@ local S=redis.call('TIME')
 ap=S[1]*1000+math.floor(S[2]/1000)
 end
 local ek=false
-local av={}
+local aw={}
 local ac=false
-local bX,ed
-local cp=false
+local bY,ed
+local cq=false
 local v=ap
 local e
 local n=string.sub(ba,1,-6)
@@ -2445,10 +2445,10 @@ local F={}
 local loadRest
 setmetatable(F,{
 __index=function(_,L)
-local eJ=loadRest
+local eK=loadRest
 loadRest=nil
-if eJ then
-eJ()
+if eK then
+eK()
 end
 return rawget(F,L)
 end,
@@ -2471,7 +2471,7 @@ end
 end
 return d
 end
-F.aA={'tail','bytes','sent','delayed','later','number','amended','gone','reaps','groups','joining','late','latest','skew'}
+F.aB={'tail','bytes','sent','delayed','later','number','amended','gone','reaps','groups','joining','late','latest','skew'}
 F.dl={'behind','cut','scan','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
 F.dm={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
 function F.cM(d,z)
@@ -2491,13 +2491,13 @@ d[L]=p~=0 and p or nil
 end
 function F.ea()
 local aX=F.cM(e,F.dl)
-local aK=e
-return cmsgpack.pack(aK.tail,aK.bytes,aK.sent,aK.delayed,aK.later,aK.number,aK.amended,aK.gone,aK.reaps,aK.groups,aK.joining,aK.late,aK.latest,aK.skew,aK.timer or false,aK.reap or false,aX)
+local aL=e
+return cmsgpack.pack(aL.tail,aL.bytes,aL.sent,aL.delayed,aL.later,aL.number,aL.amended,aL.gone,aL.reaps,aL.groups,aL.joining,aL.late,aL.latest,aL.skew,aL.timer or false,aL.reap or false,aX)
 end
-function F.ez(ca)
-local bn,aa,eV,cg,db,s,el,au,eS,p,eE,eG,bg,fa,ff,eR,aX=cmsgpack.unpack(ca)
-e={tail=bn,bytes=aa,sent=eV,delayed=cg,later=db,number=s,amended=el,gone=au,reaps=eS,groups=p,joining=eE,late=eG,latest=bg,skew=fa,timer=ff or nil,reap=eR or nil}
-F.z(e,F.aA)
+function F.ez(cb)
+local bn,aa,eW,ch,db,s,el,av,eT,p,eG,eH,bg,fb,fg,eS,aX=cmsgpack.unpack(cb)
+e={tail=bn,bytes=aa,sent=eW,delayed=ch,later=db,number=s,amended=el,gone=av,reaps=eT,groups=p,joining=eG,late=eH,latest=bg,skew=fb,timer=fg or nil,reap=eS or nil}
+F.z(e,F.aB)
 for k,ag in pairs(aX or{})do
 e[k]=ag
 end
@@ -2510,9 +2510,9 @@ function F.dY(d)
 local aX=F.cM(d,F.dm)
 return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aX,d.served or false)
 end
-function F.bI(L,ca)
-local aN,br,bG,aw,ee,co,aW,aQ,ei,aB,dS,dA,du,bP,bg,cA,aX,eW=cmsgpack.unpack(ca)
-local d={token=aN,cursor=br,passed=bG,floor=aw,trimmed=ee,cleared=co,leased=aW,out=aQ,waiting=ei,blocked=aB,outside=dS,dead=dA,acked=du,failed=bP,latest=bg,deadFor=cA or nil,served=eW}
+function F.bI(L,cb)
+local aO,br,bH,ax,ee,cp,aW,aR,ei,aC,dS,dA,du,bQ,bg,cB,aX,eX=cmsgpack.unpack(cb)
+local d={token=aO,cursor=br,passed=bH,floor=ax,trimmed=ee,cleared=cp,leased=aW,out=aR,waiting=ei,blocked=aC,outside=dS,dead=dA,acked=du,failed=bQ,latest=bg,deadFor=cB or nil,served=eX}
 F.z(d,F.db)
 if d.cursor>e.tail or type(d.token)~='string' then
 F.d('a group')
@@ -2526,7 +2526,7 @@ d.since=d.since and F.z(d.since,{'at','number'})
 d.lanes=d.lanes and F.z(d.lanes,{'flows','ahead','again','lost','left'})
 end
 local a={name=L,row=d,changed=false}
-av[L]=a
+aw[L]=a
 return a
 end
 function F.j(...)
@@ -2540,15 +2540,15 @@ if G[1] then
 F.ez(G[1])
 else
 e={}
-for f=1,#F.aA do
-e[F.aA[f]]=0
+for f=1,#F.aB do
+e[F.aB[f]]=0
 end
 e.tail,e.number=1,1
 end
 local bg=e.latest
 local I
 for f=1,#z do
-I=av[z[f]] or G[f+1] and F.bI(z[f],G[f+1])
+I=aw[z[f]] or G[f+1] and F.bI(z[f],G[f+1])
 if I and I.row.latest>bg then
 bg=I.row.latest
 end
@@ -2565,22 +2565,22 @@ function F.c()
 if not ek then
 ek=true
 local dM=0
-for _ in pairs(av)do
+for _ in pairs(aw)do
 dM=dM+1
 end
 if dM<e.groups then
 local G=g('HGETALL',ba)
 for f=1,#G,2 do
 local L=string.match(G[f],'^group:(.*)$')
-if L and not av[L] then
+if L and not aw[L] then
 F.bI(L,G[f+1])
 end
 end
 end
 end
-return av
+return aw
 end
-function F.aS(a)
+function F.aT(a)
 local d=a.row
 if d.leased>d.out then
 local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
@@ -2591,12 +2591,12 @@ end
 end
 return d.cursor,d.passed
 end
-function F.al()
+function F.am()
 local dN=e.tail
 for _,a in pairs(F.c())do
-local aw=a.changed and F.aS(a)or a.row.floor
-if aw<dN then
-dN=aw
+local ax=a.changed and F.aT(a)or a.row.floor
+if ax<dN then
+dN=ax
 end
 end
 return dN
@@ -2613,8 +2613,8 @@ ac=true
 end
 return p
 end
-function F.aa(aw,cP)
-local w=string.format('%.0f',aw)
+function F.aa(ax,cP)
+local w=string.format('%.0f',ax)
 if
 cP and cP<200000
 or g('XTRIM',n .. 'log','MINID','~',w,'LIMIT',200000)<200000/2
@@ -2640,26 +2640,26 @@ end
 end
 end
 function F.l(wakes)
-if cp then
-F.aR()
+if cq then
+F.aS()
 end
 local aq={}
-for L,a in pairs(av)do
+for L,a in pairs(aw)do
 if a.changed then
 local d=a.row
-local aw,co=F.aS(a)
-d.floor=aw
+local ax,cp=F.aT(a)
+d.floor=ax
 if
-aw~=d.trimmed
-and(aw - d.trimmed>=64 or aw>=e.tail or co - d.cleared>=1048576)
+ax~=d.trimmed
+and(ax - d.trimmed>=64 or ax>=e.tail or cp - d.cleared>=1048576)
 then
 if e.groups>1 then
-F.aa(F.al())
+F.aa(F.am())
 else
-F.aa(aw,aw - d.trimmed)
+F.aa(ax,ax - d.trimmed)
 end
-d.trimmed=aw
-d.cleared=co
+d.trimmed=ax
+d.cleared=cp
 end
 if v>d.latest then
 d.latest=v
@@ -2684,9 +2684,9 @@ end
 end
 `
 
-const settling = `local bK=false
+const settling = `local bL=false
 F.bC={a=5,v=5,b=6,r=8,k=9,p=7,e=7}
-function F.ek(a,u,fence,c,az)
+function F.ek(a,u,fence,c,aA)
 local O,d=F.x(a,c)
 if not O or O.fence~=fence or u~='r' and u~='b' then
 return false
@@ -2709,17 +2709,17 @@ if b.keep and F.E(g('HGET',J,b.id)).seq~=c then
 b.keep=nil
 end
 end
-F.ch(a,b,v+az)
+F.ch(a,b,v+aA)
 end
 return true
 end
 function F.co(a,j,q,b)
 local d,c=a.row,b.seq
 if d.running then
-F.aK(a,c)
+F.aL(a,c)
 end
 if j then
-F.aM(a,c,j)
+F.aN(a,c,j)
 else
 F.af(a,q,c,c)
 F.X(a,b)
@@ -2734,7 +2734,7 @@ local j=d.out>0 and F.q(a,c)
 local q
 if not j or j.lease~=s then
 j=nil
-q=d.leased>d.out and F.ak(a,c)
+q=d.leased>d.out and F.al(a,c)
 if not q or q.number~=s then
 return false
 end
@@ -2783,12 +2783,12 @@ F.co(a,j,q,b)
 F.eb(a,b,{attempt=U,parked={reason=ARGV[m],data=F.D(m+1),at=ap}})
 return true
 end
-local eN=d.parksNext
+local eO=d.parksNext
 if u=='k' then
-eN=ARGV[m+3]=='1'
+eO=ARGV[m+3]=='1'
 end
-if eN and u~='b' and b.key then
-F.aq(a,b)
+if eO and u~='b' and b.key then
+F.ar(a,b)
 end
 F.bk(a,j and{kind='held',side=j}or{kind='leased',lease=q},b)
 if u=='b' then
@@ -2797,9 +2797,9 @@ F.aU(a,b.lane,s,c,c)
 end
 d.acked=d.acked+1
 if b.keep then
-F.aE(a,b,U,{status='done',value=F.D(m)})
+F.aG(a,b,U,{status='done',value=F.D(m)})
 end
-F.aH(b)
+F.aI(b)
 elseif u=='k' then
 F.R(a,b,U,ARGV[m],F.D(m+1),tonumber(ARGV[m+2]))
 else
@@ -2807,30 +2807,30 @@ F.R(a,b,U,'expired',u=='p' and ARGV[m] or F.D(m+2))
 end
 return true
 end
-function F.dx(a,s,A,I,V,cd)
+function F.dx(a,s,A,I,V,ce)
 local c=A
 while c<=I do
-local q,ej=F.ak(a,c)
+local q,ej=F.al(a,c)
 local D=I
 if q and q.number==s then
 D=math.min(I,q.last)
 F.af(a,q,c,D)
 if e.holds and F.aU(a,nil,s,c,D)then
-bK=true
+bL=true
 end
 a.row.acked=a.row.acked+D - c+1
 if q.key then
 F.w(a,q.key)
-bK=true
+bL=true
 end
 if q.named then
 for ak=c,D do
 local b=F.dM(ak)
 if b then
 if b.keep then
-F.aE(a,b,q.attempt,{status='done',value=F.D(cd and cd+ak)})
+F.aG(a,b,q.attempt,{status='done',value=F.D(ce and ce+ak)})
 end
-F.aH(b)
+F.aI(b)
 end
 end
 end
@@ -2841,9 +2841,9 @@ D=math.min(I,q and q.last or ej.first - 1)
 end
 if a.row.out>0 then
 for ak=c,D do
-local aA=F.bo(a,'b',s,ak,cd and cd+ak)
-bK=bK or aA
-V[#V+1]=aA and '1' or '0'
+local aB=F.bo(a,'b',s,ak,ce and ce+ak)
+bL=bL or aB
+V[#V+1]=aB and '1' or '0'
 end
 else
 V[#V+1]=string.rep('0',D - c+1)
@@ -2853,24 +2853,24 @@ c=D+1
 end
 end
 function F.dw(a,m,V)
-local aN,d=a.row.token,a.row
-local aC,R,E,cd,z={},{},{},{},{}
-while #R<1000 and ARGV[m]=='b' and ARGV[m+1]==aN do
+local aO,d=a.row.token,a.row
+local aE,R,E,ce,z={},{},{},{},{}
+while #R<1000 and ARGV[m]=='b' and ARGV[m+1]==aO do
 local c=tonumber(ARGV[m+3])
 if c<281474976710656 or ARGV[m+4]=='d' then
 break
 end
-aC[#aC+1]=tonumber(ARGV[m+2])
+aE[#aE+1]=tonumber(ARGV[m+2])
 R[#R+1]=c
 E[#E+1]=F.b(c)
-cd[#cd+1]=m+5
+ce[#ce+1]=m+5
 m=m+F.bC.b
 end
-local aL,cI=g('HMGET',F.a(a,'side'),unpack(E)),{}
+local aM,cJ=g('HMGET',F.a(a,'side'),unpack(E)),{}
 for f=1,#R do
-if aL[f] then
-aL[f]=cmsgpack.unpack(aL[f])
-z[#z+1]=aL[f].lane
+if aM[f] then
+aM[f]=cmsgpack.unpack(aM[f])
+z[#z+1]=aM[f].lane
 end
 end
 F.L(a,z)
@@ -2884,17 +2884,17 @@ g('ZREMRANGEBYSCORE',F.a(a,'held'),A,I)
 end
 end
 for f=1,#R do
-local j,c,aA=aL[f],R[f],false
-if j and j.lease==aC[f] and not cI[c] then
-cI[c]=true
-aA=true
+local j,c,aB=aM[f],R[f],false
+if j and j.lease==aE[f] and not cJ[c] then
+cJ[c]=true
+aB=true
 if j.size and j.at>v and e.joining==0 then
 if e.holds then
-F.aU(a,j.lane,aC[f],c,c)
+F.aU(a,j.lane,aE[f],c,c)
 end
 local h=F.k(a,j.lane)
 h.size=h.size - 1
-F.aN(h)
+F.aO(h)
 d.outside=d.outside - j.size
 d.leased,d.out,d.acked=d.leased - 1,d.out - 1,d.acked+1
 F.S(a,'unlends',E[f])
@@ -2906,11 +2906,11 @@ ew()
 A,I=c,c
 end
 else
-aA=F.bo(a,'b',aC[f],c,cd[f])
+aB=F.bo(a,'b',aE[f],c,ce[f])
 end
 end
-bK=bK or aA
-V[#V+1]=aA and '1' or '0'
+bL=bL or aB
+V[#V+1]=aB and '1' or '0'
 end
 ew()
 F.ag(a)
@@ -2919,11 +2919,11 @@ end
 function F.cO(a,m)
 local V={}
 while m<=#ARGV do
-local u,aN,s,c=ARGV[m],ARGV[m+1],tonumber(ARGV[m+2]),tonumber(ARGV[m+3])
-local dJ=a and a.row.token==aN
-local fl=F.bC[u]
+local u,aO,s,c=ARGV[m],ARGV[m+1],tonumber(ARGV[m+2]),tonumber(ARGV[m+3])
+local dJ=a and a.row.token==aO
+local fm=F.bC[u]
 if u=='b' and dJ and c>=281474976710656 and ARGV[m+4]~='d' then
-m,fl=F.dw(a,m,V),0
+m,fm=F.dw(a,m,V),0
 elseif u=='a' or u=='v' then
 local I=tonumber(ARGV[m+4])
 local p=I - c+1
@@ -2936,16 +2936,16 @@ if u=='v' then
 m=m+p
 end
 else
-local fk=ARGV[m+4]
-local aA=dJ
+local fl=ARGV[m+4]
+local aB=dJ
 and(
-fk=='d' and F.ek(a,u,s,c,tonumber(ARGV[m+5]))
-or fk~='d' and F.bo(a,u,s,c,m+5)
+fl=='d' and F.ek(a,u,s,c,tonumber(ARGV[m+5]))
+or fl~='d' and F.bo(a,u,s,c,m+5)
 )
-bK=bK or(aA and u~='e')
-V[#V+1]=aA and '1' or '0'
+bL=bL or(aB and u~='e')
+V[#V+1]=aB and '1' or '0'
 end
-m=m+fl
+m=m+fm
 end
 return table.concat(V)
 end
@@ -2954,32 +2954,32 @@ local d=a.row
 if d.cursor - d.trimmed<=1024 and d.passed - d.cleared<=1048576 then
 return
 end
-local ah,X=128,0
-while ah>0 and X<1048576 and d.leased>d.out do
+local ah,W=128,0
+while ah>0 and W<1048576 and d.leased>d.out do
 local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
 if not A then
 F.d('a lease')
 end
 local q=F.Z(A)
 local cP=d.cursor - q.first
-local cx=d.leased - d.out
-local al=cP - cx
+local cy=d.leased - d.out
+local al=cP - cy
 if
-not(cP>1024 and al>cx)
-and not(d.passed - q.bytes>1048576 and al>cx/8)
+not(cP>1024 and al>cy)
+and not(d.passed - q.bytes>1048576 and al>cy/8)
 then
 return
 end
 local c=q.first
-F.aI(a,q)
-while c<=q.last and ah>0 and X<1048576 do
+F.aJ(a,q)
+while c<=q.last and ah>0 and W<1048576 do
 local b=F.u(c)
 F.X(a,b)
 F.v(a,c,{lease=q.number,at=q.ends,attempt=q.attempt})
 g('ZADD',F.a(a,'ends'),q.ends,F.b(c))
 d.leased=d.leased+1
 d.out=d.out+1
-X=X+#b.record
+W=W+#b.record
 ah=ah - 1
 c=c+1
 end
@@ -2991,19 +2991,19 @@ end
 `
 
 const show = `function F.cP(i,H)
-local bM=F.P(i,H)
-if not bM then
+local bN=F.P(i,H)
+if not bN then
 return nil
 end
-local L,r=F.ap(i)
+local L,r=F.aq(i)
 return{
 L and 'n' .. L or '',
 r and 'n' .. r or '',
 H.reason or '',
 H.since,
-bM=='held' and H.ends and math.ceil(H.ends - v)or -1,
+bN=='held' and H.ends and math.ceil(H.ends - v)or -1,
 H.probe and 1 or 0,
-bM=='probing' and 1 or 0,
+bN=='probing' and 1 or 0,
 }
 end
 function F.el()
@@ -3028,13 +3028,13 @@ ac=true
 end
 F.O(S)
 end
-function F.bK(p,ao,N,m,aR)
+function F.bK(p,ao,N,m,aS)
 local bn=e.tail
 local I=bn+p - 1
-local aJ=cmsgpack.pack({bn,m,e.bytes,aR})
+local aK=cmsgpack.pack({bn,m,e.bytes,aS})
 local w=string.format('%.0f-0',I)
 if N then
-g('XADD',n .. 'log',w,'h',aJ,'b',ao,'c',cmsgpack.pack(N))
+g('XADD',n .. 'log',w,'h',aK,'b',ao,'c',cmsgpack.pack(N))
 if N.expires then
 local A
 for _,S in pairs(N.expires)do
@@ -3043,7 +3043,7 @@ end
 F.bc(I,A)
 end
 else
-g('XADD',n .. 'log',w,'h',aJ,'b',ao)
+g('XADD',n .. 'log',w,'h',aK,'b',ao)
 end
 e.tail=bn+p
 e.bytes=e.bytes+#ao - 4*p
@@ -3064,21 +3064,21 @@ end
 end
 return N
 end
-function F.bJ(x,m,aR)
+function F.bJ(x,m,aS)
 local o=1
 while o<=#x do
-local P,aZ,X,D={},{},0,o
+local P,aZ,W,D={},{},0,o
 while D<=#x and D - o<256 do
-local aG=x[D].record
-if D>o and X+#aG>65536 then
+local aH=x[D].record
+if D>o and W+#aH>65536 then
 break
 end
-X=X+#aG
-P[#P+1]=struct.pack('<I4',X)
-aZ[#aZ+1]=aG
+W=W+#aH
+P[#P+1]=struct.pack('<I4',W)
+aZ[#aZ+1]=aH
 D=D+1
 end
-F.bK(D - o,table.concat(P).. table.concat(aZ),F.dz(x,o,D - 1),m,aR)
+F.bK(D - o,table.concat(P).. table.concat(aZ),F.dz(x,o,D - 1),m,aS)
 o=D
 end
 end
@@ -3094,13 +3094,13 @@ for _,a in pairs(F.c())do
 local d=a.row
 local bm=d.since
 if bm then
-local bG,K=0,0
+local bH,K=0,0
 while 2*K<#Q and F.aX(a,tonumber(Q[2*K+2]),tonumber(Q[2*K+1]))do
 K=K+1
-bG=bG+(by[K] and 0 or 1)
+bH=bH+(by[K] and 0 or 1)
 end
 if d.cursor==bn then
-d.cursor=bn+bG
+d.cursor=bn+bH
 end
 if 2*K<#Q or not e.timer or e.timer>bm.at then
 d.since=nil
@@ -3110,30 +3110,30 @@ a.changed=true
 end
 end
 end
-function F.ar(T)
+function F.as(T)
 if not F.s()then
 return 0
 end
 local Q=g('ZRANGEBYSCORE',n .. 'timers','-inf',v,'WITHSCORES','LIMIT',0,T)
-local x,z,E,X={},{},{},0
+local x,z,E,W={},{},{},0
 local bz,by={},{}
-while 2*#x<#Q and X<8388608 do
-local bO=#x>0 and math.max(1,X/#x)or 8388608/16
-local D=math.min(#Q/2,#x+math.ceil((8388608 - X)/bO))
-local aI={}
+while 2*#x<#Q and W<8388608 do
+local bP=#x>0 and math.max(1,W/#x)or 8388608/16
+local D=math.min(#Q/2,#x+math.ceil((8388608 - W)/bP))
+local aJ={}
 for f=#x+1,D do
-aI[#aI+1]=Q[2*f - 1]
+aJ[#aJ+1]=Q[2*f - 1]
 end
-local G=g('HMGET',n .. 'delayed',unpack(aI))
+local G=g('HMGET',n .. 'delayed',unpack(aJ))
 for f=1,#G do
 local b=cmsgpack.unpack(G[f])
-X=X+#b.record
-E[#E+1]=aI[f]
+W=W+#b.record
+E[#E+1]=aJ[f]
 z[#z+1]=b.id
 x[#x+1]=b
 by[#x]=b.lane~=nil
 if b.expires then
-bz[#bz+1]=aI[f]
+bz[#bz+1]=aJ[f]
 end
 end
 end
@@ -3169,7 +3169,7 @@ return not F.aX(a,tonumber(Q[2*Y[f]]),tonumber(Q[2*Y[f] - 1]))
 end)
 end
 e.delayed=e.delayed - #x
-e.later=e.later - X
+e.later=e.later - W
 for f=2*#x+1,#Q do
 Q[f]=nil
 end
@@ -3184,19 +3184,19 @@ end
 `
 
 const turns = `function F.dT(r)
-local dl=aS.rules or{}
+local dl=aT.rules or{}
 local y={}
 local function dv(limits)
-for _,ci in ipairs({'concurrency','rate','weight'})do
-if y[ci]==nil then
-y[ci]=limits[ci]
+for _,cj in ipairs({'concurrency','rate','weight'})do
+if y[cj]==nil then
+y[cj]=limits[cj]
 end
 end
 end
 dv(dl.names and dl.names[r] or{})
-for _,at in ipairs(dl.prefixes or{})do
-if string.sub(r,1,#at[1])==at[1] then
-dv(at[2])
+for _,au in ipairs(dl.prefixes or{})do
+if string.sub(r,1,#au[1])==au[1] then
+dv(au[2])
 end
 end
 dv(dl)
@@ -3243,14 +3243,14 @@ end
 function F.cL(r)
 return '[' .. r .. F.G,'(' .. r .. F.G .. '\\255'
 end
-function F.dV(h,bV)
+function F.dV(h,bW)
 local bi=h.line
 if not bi or h.place==#bi then
 if bi then
 F.ag(a)
 end
 local o,D=F.cL(h.lane)
-bi=g('ZRANGEBYLEX',F.a(a,'line'),o,D,'LIMIT',0,math.max(1,math.min(bV,256)))
+bi=g('ZRANGEBYLEX',F.a(a,'line'),o,D,'LIMIT',0,math.max(1,math.min(bW,256)))
 if #bi==0 then
 F.d('a lane')
 end
@@ -3266,29 +3266,29 @@ if not t then
 F.d('a lane')
 end
 local c=tonumber(string.sub(t,-16))
-local b,j=F.ai(a,c)
+local b,j=F.aj(a,c)
 if not j.lease then
-F.aO(a,c,j)
-return cc(b,j.attempt,true,F.m(b),j.error)
+F.aP(a,c,j)
+return cd(b,j.attempt,true,F.m(b),j.error)
 end
-F.aM(a,c,j)
-local bP=d.failed+1
-local aW=cc(b,j.attempt,true,F.m(b),dt)
-d.failed=bP
+F.aN(a,c,j)
+local bQ=d.failed+1
+local aW=cd(b,j.attempt,true,F.m(b),dt)
+d.failed=bQ
 return aW
 end
 function F.eo(b,ab)
 if d.stops and F.cv(a,b)then
 return true
 end
-if F.aj(a,ab)and not F.U(a,ab,b.seq)then
+if F.ak(a,ab)and not F.U(a,ab,b.seq)then
 F.cQ(a,b)
 return true
 end
 return false
 end
-function F.ev(h,bV)
-local c=F.dV(h,bV)
+function F.ev(h,bW)
+local c=F.dV(h,bW)
 if d.join and c>d.join.from then
 h.isLate=true
 return false
@@ -3303,16 +3303,16 @@ if ab and ef(b,0)then
 ab=F.U(a,ab,c)and ab or nil
 elseif ab and F.eo(b,ab)then
 K=K+1
-aB=aB+(an>0 and 1 or 0)
+aC=aC+(an>0 and 1 or 0)
 return false
 elseif ab then
 g('HSET',F.a(a,'heads'),ab,F.b(c))
 end
-return cc(b,0,true,ab)
+return cd(b,0,true,ab)
 end
-function F.ex(h,bV)
+function F.ex(h,bW)
 while h.again+h.ahead>0 do
-if K>=1024 or aB>=256 then
+if K>=1024 or aC>=256 then
 dn=true
 return false
 end
@@ -3324,7 +3324,7 @@ local aW
 if dI then
 aW=F.eu(h)
 else
-aW=F.ev(h,bV)
+aW=F.ev(h,bW)
 end
 if aW then
 h.last=dI and 'again' or 'first'
@@ -3333,10 +3333,10 @@ end
 end
 return false
 end
-function F.dJ(h,T,bV)
+function F.dJ(h,T,bW)
 local bx=0
-while bx<T and aH()>0 do
-if h.heldFor or F.cp(h)or F.cs(h)or not F.ex(h,bV)then
+while bx<T and aI()>0 do
+if h.heldFor or F.cp(h)or F.cs(h)or not F.ex(h,bW)then
 return bx,not dn
 end
 bx=bx+1
@@ -3345,16 +3345,16 @@ h.full=math.max(h.full or 0,h.waited and v - h.each or v)+h.each
 end
 h.waited=false
 if #h.probes>0 then
-F.cB(a,h.probes,cG,bS)
+F.cB(a,h.probes,cH,bT)
 h.isOut=true
 end
 end
 return bx,h.again+h.ahead==0
 end
 function F.ej(m)
-if bC then
-local o,D='[' .. aS.only,'(' .. aS.only .. '\\255'
-if m and string.sub(m,1,#aS.only)==aS.only then
+if bD then
+local o,D='[' .. aT.only,'(' .. aT.only .. '\\255'
+if m and string.sub(m,1,#aT.only)==aT.only then
 return{{'(' .. m,D},{o,'[' .. m}}
 end
 return{{o,D}}
@@ -3370,13 +3370,13 @@ function F.dP(r)
 return g('ZSCORE',F.a(a,'ready'),r)
 end
 function F.cA(m)
-local bD,i={},0
+local bE,i={},0
 local dY,s
-if aS.names then
-local fK=#aS.names>0 and g('ZMSCORE',F.a(a,'ready'),unpack(aS.names))or{}
-for f=1,#aS.names do
-if fK[f] then
-bD[#bD+1]=aS.names[f]
+if aT.names then
+local fL=#aT.names>0 and g('ZMSCORE',F.a(a,'ready'),unpack(aT.names))or{}
+for f=1,#aT.names do
+if fL[f] then
+bE[#bE+1]=aT.names[f]
 end
 end
 dY,s={},1
@@ -3384,49 +3384,49 @@ else
 dY,s=F.ej(m),1
 end
 return function()
-while i==#bD do
-local aM=dY[s]
-if not aM then
+while i==#bE do
+local aN=dY[s]
+if not aN then
 return nil
 end
-if aM=='' then
+if aN=='' then
 s=s+1
 return ''
 end
-bD,i=g('ZRANGEBYLEX',F.a(a,'ready'),aM[1],aM[2],'LIMIT',0,64),0
-if #bD==0 then
+bE,i=g('ZRANGEBYLEX',F.a(a,'ready'),aN[1],aN[2],'LIMIT',0,64),0
+if #bE==0 then
 s=s+1
 else
-aM[1]='(' .. bD[#bD]
-F.L(a,bD)
+aN[1]='(' .. bE[#bE]
+F.L(a,bE)
 if e.holds then
-F.bg(a,bD)
+F.bg(a,bE)
 end
 end
 end
 i=i+1
-return bD[i]
+return bE[i]
 end
 end
 function F.ew()
-local bb=bC and{at=aS.at,left=aS.left or 0}or F.h(a)
-local eD=d.lanes and d.lanes.flows>0
-local aY=eD and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
-local bV=math.ceil(aH()/aY)
+local bb=bD and{at=aT.at,left=aT.left or 0}or F.h(a)
+local eE=d.lanes and d.lanes.flows>0
+local aY=eE and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
+local bW=math.ceil(aI()/aY)
 local function eg(r,T)
 local bx,al
 if r=='' then
-local bd,fr=an,am
+local bd,fs=an,am
 dy,am=an+1,false
 eb()
 T,bx,al=1,an - bd,an==bd
-dn=al and(am or aH()>0 and d.cursor<e.tail)
-dy,am=math.huge,am or fr
+dn=al and(am or aI()>0 and d.cursor<e.tail)
+dy,am=math.huge,am or fs
 else
-local h=F.aT(a,r)
+local h=F.ah(a,r)
 F.dU(h)
 T=T or h.limits.weight or 1
-bx,al=F.dJ(h,T,math.max(bV,T))
+bx,al=F.dJ(h,T,math.max(bW,T))
 end
 if bx>0 then
 bb.at,bb.left=r,al and 0 or T - bx
@@ -3436,51 +3436,51 @@ end
 return not al
 end
 local function dc()
-local eC=dn or K>=1024 or an>=500
-am=am or eC
-return aH()>0 and not eC
+local eD=dn or K>=1024 or an>=500
+am=am or eD
+return aI()>0 and not eD
 end
-if eD or not bC then
+if eE or not bD then
 if bb.at and bb.left>0 and dc()and F.dP(bb.at)then
 eg(bb.at,bb.left)
 end
-local bU={}
-local fC=F.cA(bb.at)
+local bV={}
+local fD=F.cA(bb.at)
 while dc()do
-local r=fC()
+local r=fD()
 if not r then
 break
 end
 if eg(r)then
-bU[#bU+1]=r
+bV[#bV+1]=r
 end
 end
-while #bU>0 and dc()do
-local cK={}
-if #bU==1 and bU[1]=='' then
+while #bV>0 and dc()do
+local bU={}
+if #bV==1 and bV[1]=='' then
 if eb()then
 bb.at,bb.left='',0
 end
 else
-for f=1,#bU do
-if dc()and eg(bU[f])then
-cK[#cK+1]=bU[f]
+for f=1,#bV do
+if dc()and eg(bV[f])then
+bU[#bU+1]=bV[f]
 end
 end
 end
-bU=cK
+bV=bU
 end
 F.eh()
 end
-if bC then
-W[5]=bb.at and string.format('%.0f.%s',bb.left,bb.at)or 'none'
+if bD then
+X[5]=bb.at and string.format('%.0f.%s',bb.left,bb.at)or 'none'
 end
 end
 function F.dO()
 if not(d.lanes and d.lanes.flows>0)then
 return false
 end
-if not bC then
+if not bD then
 return g('ZCARD',F.a(a,'ready'))>0
 end
 return F.cA()()~=nil
@@ -3495,21 +3495,21 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '51f15865e8aa49a736a18a235e345c514196c5d3',
+    sha: '8d6aa5f580ba25af321daa89d5623b536d8eff6e',
     text: `#!lua
 
-` + rows + log + store + `local aR,am,cu,dd=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+` + rows + log + store + `local aS,am,cv,dd=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
 local m=7
 if ARGV[6]=='0' then
 F.j()
-if am=='' and not e.scan and not e.untidy and not cu and not dd and not(e.laned and F.s())then
-F.ar(500)
+if am=='' and not e.scan and not e.untidy and not cv and not dd and not(e.laned and F.s())then
+F.as(500)
 if not F.s()then
 local dC=e.tail
 for f=m,#ARGV,2 do
 local p=tonumber(ARGV[f])
 e.sent=e.sent+p
-F.bK(p,ARGV[f+1],nil,ap,aR)
+F.bK(p,ARGV[f+1],nil,ap,aS)
 end
 F.l(true)
 return{'',dC,e.number}
@@ -3523,7 +3523,7 @@ if ARGV[6]~='0' then
 local _
 _,m=F.cC(6)
 end
-local function fb(M,aG,w)
+local function fc(M,aH,w)
 return{
 id=w,
 key=M.key,
@@ -3532,17 +3532,17 @@ expires=M.expiresInMs and v+M.expiresInMs,
 max=M.maxAttempts,
 named=w and(M.dedupeMs or 0),
 keep=M.keepMs,
-record=aG,
+record=aH,
 }
 end
 local function eq(M,ai)
-local az=M.delayMs or 0
-if M.maxDelayMs and az>0 then
-az=math.max(0,math.min(az,M.maxDelayMs,(ai.since or ai.at)+M.maxDelayMs - ap))
+local aA=M.delayMs or 0
+if M.maxDelayMs and aA>0 then
+aA=math.max(0,math.min(aA,M.maxDelayMs,(ai.since or ai.at)+M.maxDelayMs - ap))
 end
-return az
+return aA
 end
-local function fE(b,s)
+local function fG(b,s)
 local t,ai=F.b(s),F.A(s)
 e.later=e.later+#b.record - #ai.record
 ac=true
@@ -3553,7 +3553,7 @@ g('ZADD',n .. 'lapse',b.expires,t)
 end
 g('HSET',n .. 'ids',b.id,F.K('t',s,b.named,0))
 end
-local function fD(b,c)
+local function fE(b,c)
 local Y={}
 for _,a in pairs(F.c())do
 Y[a]=F.t(a,c)
@@ -3566,7 +3566,7 @@ if b.expires then
 F.bc(l.last,b.expires)
 end
 end
-local function eP(k)
+local function eQ(k)
 g('ZREMRANGEBYSCORE',k,c,c)
 g('ZADD',k,c,cmsgpack.pack(b))
 end
@@ -3575,7 +3575,7 @@ if i.kind=='waiting' or i.kind=='blocked' or i.kind=='parked' or i.kind=='lined'
 local ai=F.r(a,c)
 a.row.outside=a.row.outside+#b.record - #ai.record
 a.changed=true
-eP(F.a(a,'held'))
+eQ(F.a(a,'held'))
 g('ZREM',F.a(a,'reap'),F.b(c))
 F.y(a,b)
 if i.kind=='waiting' then
@@ -3586,7 +3586,7 @@ end
 elseif i.kind=='unjoined' then
 for _,k in ipairs(a.row.join.keys)do
 if g('ZCOUNT',n .. k,c,c)>0 then
-eP(n .. k)
+eQ(n .. k)
 end
 end
 end
@@ -3598,7 +3598,7 @@ F.bm({b})
 end
 g('HSET',n .. 'ids',b.id,F.K('s',c,b.named,0))
 end
-local function fq(c)
+local function fr(c)
 local bj=F.u(c)
 if bj and bj.keep then
 bj.keep=nil
@@ -3609,9 +3609,9 @@ end
 end
 for _,a in pairs(F.c())do
 if a.row.running then
-F.aK(a,c)
+F.aL(a,c)
 end
-local k=F.av(a,c)or F.a(a,'held')
+local k=F.aw(a,c)or F.a(a,'held')
 local b=F.M(k,c)
 if b and b.keep then
 b.keep=nil
@@ -3620,31 +3620,31 @@ g('ZADD',k,c,cmsgpack.pack(b))
 end
 end
 end
-local function eA(b,M)
+local function eB(b,M)
 return b.key~=M.key or b.lane~=M.lane
 end
-local eU,dT={},{}
-local function fy(J)
+local eV,dT={},{}
+local function fz(J)
 for o=1,#J,1000 do
 local D=math.min(#J,o+999)
 local G=g('HMGET',n .. 'ids',unpack(J,o,D))
-local cb=g('ZMSCORE',n .. 'past',unpack(J,o,D))
+local cc=g('ZMSCORE',n .. 'past',unpack(J,o,D))
 for f=o,D do
-eU[J[f]]=G[f - o+1]
-dT[J[f]]=cb[f - o+1] and tonumber(cb[f - o+1])
+eV[J[f]]=G[f - o+1]
+dT[J[f]]=cc[f - o+1] and tonumber(cc[f - o+1])
 end
 end
 end
-local function fA(M)
+local function fB(M)
 local w=M.id
-local d=eU[w]
-local y,ar,aO=nil,0,0
+local d=eV[w]
+local y,as,aP=nil,0,0
 if d then
-y,ar,aO=F.E(d)
+y,as,aP=F.E(d)
 else
 y=F.ci(w)
 end
-local cb=not M.replace and dT[w] and dT[w]>v
+local cc=not M.replace and dT[w] and dT[w]>v
 if y and y.number then
 local t=F.b(y.number)
 local Q=tonumber(g('ZSCORE',n .. 'timers',t))
@@ -3653,28 +3653,28 @@ if not M.replace then
 return 'd'
 end
 local ai=F.A(y.number)
-local az=eq(M,ai)
-local dQ=Q>v or az>0 or eA(ai,M)
-return dQ and 'S' or 'r',{delay=az,since=ai.since or ai.at}
+local aA=eq(M,ai)
+local dQ=Q>v or aA>0 or eB(ai,M)
+return dQ and 'S' or 'r',{delay=aA,since=ai.since or ai.at}
 end
 elseif y then
 local c=y.seq
-local Y,aV,cv={},true,false
+local Y,aV,cw={},true,false
 for _,a in pairs(F.c())do
 local i=F.t(a,c)
 Y[a]=i
-cv=cv or i~=nil
+cw=cw or i~=nil
 aV=aV and i~=nil and i.kind~='leased' and i.kind~='held'
 end
 if e.groups==0 then
-cv=e.early and F.I(c)or F.aW(c)
+cw=e.early and F.I(c)or F.aW(c)
 end
-if cv then
+if cw then
 if not M.replace then
 return 'd'
 end
 if not aV then
-return 's',{earlier=math.max(ar,aO),forsaken=not d and c}
+return 's',{earlier=math.max(as,aP),forsaken=not d and c}
 end
 local bj=e.early and F.I(c)or F.u(c)
 for a,i in pairs(Y)do
@@ -3682,21 +3682,21 @@ if i.kind~='ahead' then
 bj=F.ba(a,i,c)
 end
 end
-local az=eq(M,bj)
-local dQ=az>0 or eA(bj,M)
-return dQ and 'S' or 'r',{delay=az,since=bj.since or bj.at}
+local aA=eq(M,bj)
+local dQ=aA>0 or eB(bj,M)
+return dQ and 'S' or 'r',{delay=aA,since=bj.since or bj.at}
 end
 end
 if d then
-local S=(e.cut or v)+math.max(ar,aO)
+local S=(e.cut or v)+math.max(as,aP)
 if S>v then
 return not M.replace and 'd' or 's',{time=S}
 end
 end
-return cb and 'd' or 's'
+return cc and 'd' or 's'
 end
 local cQ=am~='' and cjson.decode(am)
-local aZ,bZ,aT,cI={},{},{},{}
+local aZ,ca,aD,cJ={},{},{},{}
 for f=m,#ARGV,2 do
 local l={count=tonumber(ARGV[f]),blob=ARGV[f+1]}
 for i=1,l.count do
@@ -3709,50 +3709,50 @@ if M~=0 and M.id then
 ae[#ae+1]=M.id
 end
 end
-fy(ae)
+fz(ae)
 local x,aa=0,0
 for f=1,#aZ do
 local M=cQ and cQ[f] or 0
 local bt='s'
 if M~=0 and M.id then
-if cI[M.id] then
+if cJ[M.id] then
 bt='d'
 else
-bt,aT[f]=fA(M)
+bt,aD[f]=fB(M)
 end
-cI[M.id]=true
+cJ[M.id]=true
 end
 if bt=='s' then
 x=x+1
 aa=aa+#aZ[f]
 end
-bZ[f]=bt
+ca[f]=bt
 end
-if(cu or dd)and x>0 then
-local cx,X=F.dB(cu and cu - x),F.bP()
-if cu and cx+x>cu then
-return{'q','maxMessages',cx,x}
+if(cv or dd)and x>0 then
+local cy,W=F.dB(cv and cv - x),F.bP()
+if cv and cy+x>cv then
+return{'q','maxMessages',cy,x}
 end
-if dd and X+aa>dd then
-return{'q','maxBytes',X,aa}
+if dd and W+aa>dd then
+return{'q','maxBytes',W,aa}
 end
 end
 F.bt()
-F.ar(math.min(4*500,500+#aZ))
+F.as(math.min(4*500,500+#aZ))
 local cY=F.s()
-local dC,fp=e.tail,e.number
-local cf,J,z,G,cR,bz,by={},{},{},{},{},{},{}
+local dC,fq=e.tail,e.number
+local cg,J,z,G,cR,bz,by={},{},{},{},{},{},{}
 for f=1,#aZ do
 local M=cQ and cQ[f] or 0
-local bt,bv=bZ[f],aT[f] or{}
+local bt,bv=ca[f],aD[f] or{}
 if M==0 and not cY then
-cf[#cf+1]={record=aZ[f]}
+cg[#cg+1]={record=aZ[f]}
 elseif bt=='s' or bt=='S' then
 if M==0 then
 M={}
 end
 if bv.forsaken then
-fq(bv.forsaken)
+fr(bv.forsaken)
 end
 if bv.time then
 F.bj(M.id,bv.time)
@@ -3763,21 +3763,21 @@ end
 if M.id then
 z[#z+1]=M.id
 end
-local b=fb(M,aZ[f],M.id)
+local b=fc(M,aZ[f],M.id)
 e.laned=e.laned or b.lane~=nil or nil
-local az=bv.delay or M.delayMs or 0
+local aA=bv.delay or M.delayMs or 0
 b.since=bv.since
-if az>0 or cY then
+if aA>0 or cY then
 local s=e.number
 local t=F.b(s)
-local Q=v+az
-if az==0 then
+local Q=v+aA
+if aA==0 then
 Q=math.max(v,e.behind or 0)
 e.behind=Q
 end
 b.at=ap
 if not b.id then
-b.id,b.named=F.aZ(aR,s,1),0
+b.id,b.named=F.aZ(aS,s,1),0
 else
 J[#J+1]=b.id
 J[#J+1]=F.K('t',s,b.named,bv.earlier or 0)
@@ -3797,12 +3797,12 @@ e.number=s+1
 e.delayed=e.delayed+1
 e.later=e.later+#b.record
 e.sent=e.sent+1
-bZ[f]=bt=='s' and 'l' or 'L'
+ca[f]=bt=='s' and 'l' or 'L'
 elseif M.lane then
 local s=e.number
 b.seq,b.at=281474976710656+s,ap
 if not b.id then
-b.id=F.aZ(aR,s,1)
+b.id=F.aZ(aS,s,1)
 else
 J[#J+1]=b.id
 J[#J+1]=F.K('s',b.seq,b.named,bv.earlier or 0)
@@ -3810,22 +3810,22 @@ end
 by[#by+1]=b
 e.number=s+1
 e.sent=e.sent+1
-bZ[f]=bt=='s' and 'l' or 'L'
+ca[f]=bt=='s' and 'l' or 'L'
 else
-cf[#cf+1]=b
+cg[#cg+1]=b
 if M.id then
 J[#J+1]=M.id
-J[#J+1]=F.K('s',e.tail+#cf - 1,b.named,bv.earlier or 0)
+J[#J+1]=F.K('s',e.tail+#cg - 1,b.named,bv.earlier or 0)
 end
 end
 elseif bt=='r' then
-local b=fb(M,aZ[f],M.id)
+local b=fc(M,aZ[f],M.id)
 local y=F.B(M.id)
 b.at,b.since=ap,bv.since
 if y.number then
-fE(b,y.number)
+fG(b,y.number)
 else
-fD(b,y.seq)
+fE(b,y.seq)
 end
 end
 end
@@ -3841,18 +3841,18 @@ dk('ZADD','lapse',bz)
 if e.kept or e.keepers then
 F.dI(z)
 end
-e.sent=e.sent+#cf
+e.sent=e.sent+#cg
 ac=true
-F.bJ(cf,ap,aR)
+F.bJ(cg,ap,aS)
 if #by>0 then
 F.bm(by)
 end
 F.l(true)
-return{table.concat(bZ),dC,fp}
+return{table.concat(ca),dC,fq}
 `,
   },
   cancel: {
-    sha: '4dc85aee5fb8ca4d0742214e2751063447c58ca6',
+    sha: 'd2fcf6c92722dfb4afb2e6d81cf846b21ba32bd6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3870,32 +3870,32 @@ return table.concat(V)
 `,
   },
   claim: {
-    sha: '3ab6225413358987e0d2cd19ecf12f9033e2794c',
+    sha: '680abb29a75c10b4312d192a68955857b221f19a',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 local dt='sthe lease ended before the delivery was settled'
-local bh,fx,fz=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
-local a,bJ=F.cC(8)
+local bh,fy,fA=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
+local a,bK=F.cC(8)
 local d=a.row
 d.deadFor=tonumber(ARGV[5])
 d.parksNext=ARGV[6]=='1' or nil
-local aS=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
-local bC=aS.only~=nil or aS.names~=nil
-local aA=F.cO(a,bJ)
+local aT=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
+local bD=aT.only~=nil or aT.names~=nil
+local aB=F.cO(a,bK)
 if e.scan or e.untidy then
 F.bt()
 end
-local K,am=F.eq(#aA),false
+local K,am=F.eq(#aB),false
 if e.reap and e.reap<=v then
 am=true
 end
 if d.join then
-local ft=d.join.lanes~=nil
+local fu=d.join.lanes~=nil
 local dq=F.cS(a)
-if ft and d.join and not d.join.lanes and dq<500/2 then
+if fu and d.join and not d.join.lanes and dq<500/2 then
 dq=dq+F.cS(a)
 end
 K=K+dq
@@ -3903,54 +3903,54 @@ end
 if e.over and e.over<=v and F.es()then
 am=true
 end
-if(e.laned or bC)and F.ar(500)>0 and F.s()then
+if(e.laned or bD)and F.as(500)>0 and F.s()then
 am=true
 end
 local Z=d.lanes
 if Z and Z.flows>0 and F.eB(a)then
 am=true
 end
-if cp then
-F.aR()
+if cq then
+F.aS()
 end
-local P=v+fx
-local W={d.token,bS,-1,aA,''}
+local P=v+fy
+local X={d.token,bT,-1,aB,''}
 local an,aa=0,0
 a.changed=true
-local cq,aU=nil,{}
+local cr,aU=nil,{}
 if e.holds then
-cq,aU=F.cm(a)
+cr,aU=F.cm(a)
 end
 local cL=#aU>0 and F.cH(a,aU)
-if cq or cL then
+if cr or cL then
 bh=0
 elseif #aU>0 then
 bh=math.min(bh,1)
 end
 local dy=math.huge
-local cG
-local function aH()
+local cH
+local function aI()
 if aa>=8388608 or d.join and d.join.bound<281474976710656 then
 return 0
 end
 return math.min(bh,dy)- an
 end
-local aM
+local aN
 local bd=0
 local function dD()
-if aM then
-F.H(a,aM)
-aM=nil
+if aN then
+F.H(a,aN)
+aN=nil
 end
 end
 local function q(A,I,U,ae,k)
-if aM and not k and aM.last==A - 1 and aM.attempt==U then
-aM.last=I
-aM.named=aM.named or ae
+if aN and not k and aN.last==A - 1 and aN.attempt==U then
+aN.last=I
+aN.named=aN.named or ae
 return
 end
 dD()
-aM={first=A,last=I,ends=P,number=bS,attempt=U,named=ae,key=k,bytes=bd}
+aN={first=A,last=I,ends=P,number=bT,attempt=U,named=ae,key=k,bytes=bd}
 if k then
 dD()
 end
@@ -3959,28 +3959,28 @@ local function ef(b,U)
 if b.expires and b.expires<=v then
 return 'expired'
 end
-if U>=(b.max or fz)then
+if U>=(b.max or fA)then
 return 'exhausted'
 end
 end
-local function cc(b,U,aP,k,bI)
+local function cd(b,U,aQ,k,bJ)
 local c=b.seq
-local bH=ef(b,U)
-if bH then
+local bI=ef(b,U)
+if bI then
 K=K+2
-if aP then
+if aQ then
 F.bY(a,b)
 end
 if d.parksNext and b.key then
-F.aq(a,b)
+F.ar(a,b)
 end
 F.w(a,k)
-F.R(a,b,U,bH,bI,d.deadFor)
+F.R(a,b,U,bI,bJ,d.deadFor)
 return false
 end
-cG=c
-if aP then
-local j={lease=bS,at=P,attempt=U+1,lane=b.lane}
+cH=c
+if aQ then
+local j={lease=bT,at=P,attempt=U+1,lane=b.lane}
 if b.lane then
 j.expires=b.expires
 j.size=not b.key and not b.named and not b.keep and #b.record or nil
@@ -3999,26 +3999,26 @@ q(c,c,U+1,b.named~=nil or b.keep~=nil,k)
 end
 an=an+1
 aa=aa+#b.record
-W[#W+1]={
+X[#X+1]={
 c,
-aP and 'h' or 'l',
+aQ and 'h' or 'l',
 b.at,
 b.id,
 b.key or '',
 b.max or 0,
 U+1,
-bI or '',
+bJ or '',
 b.record,
 b.keep or b.lane and 0,
 b.lane,
 }
 return true
 end
-local function fQ()
+local function fR()
 if d.leased==0 then
 return
 end
-while aH()>0 do
+while aI()>0 do
 local t=g('ZRANGEBYSCORE',F.a(a,'ends'),'-inf',v,'LIMIT',0,1)[1]
 if not t then
 break
@@ -4029,22 +4029,22 @@ break
 end
 if string.match(t,'^%d+$')then
 local c=tonumber(t)
-local b,j=F.ai(a,c)
-local bP=d.failed+1
+local b,j=F.aj(a,c)
+local bQ=d.failed+1
 g('ZREM',F.a(a,'ends'),t)
 d.leased=d.leased - 1
 d.out=d.out - 1
-cc(b,j.attempt,true,b.key,dt)
-d.failed=bP
+cd(b,j.attempt,true,b.key,dt)
+d.failed=bQ
 else
 local ai=F.Z(t)
-F.aI(a,ai)
+F.aJ(a,ai)
 bd=ai.bytes
 local c=ai.first
-while c<=ai.last and aH()>0 and K<1024 do
-local bP=d.failed+1
-cc(F.u(c),ai.attempt,false,ai.key,dt)
-d.failed=bP
+while c<=ai.last and aI()>0 and K<1024 do
+local bQ=d.failed+1
+cd(F.u(c),ai.attempt,false,ai.key,dt)
+d.failed=bQ
 c=c+1
 end
 if c<=ai.last then
@@ -4053,9 +4053,9 @@ end
 end
 end
 end
-local function fc()
-while d.waiting>0 and aH()>0 do
-local Q=g('ZRANGEBYSCORE',F.a(a,'due'),'-inf',v,'LIMIT',0,math.min(aH(),256))
+local function fd()
+while d.waiting>0 and aI()>0 do
+local Q=g('ZRANGEBYSCORE',F.a(a,'due'),'-inf',v,'LIMIT',0,math.min(aI(),256))
 if #Q==0 then
 break
 end
@@ -4064,48 +4064,48 @@ am=true
 break
 end
 for _,t in ipairs(Q)do
-if aH()==0 then
+if aI()==0 then
 return
 end
 local c=tonumber(t)
-local b,j=F.ai(a,c)
+local b,j=F.aj(a,c)
 g('ZREM',F.a(a,'due'),t)
 d.waiting=d.waiting - 1
-cc(b,j.attempt,true,b.key,j.error)
+cd(b,j.attempt,true,b.key,j.error)
 end
 end
 end
-local aB=0
-local function fP(l,o,ay,au)
+local aC=0
+local function fQ(l,o,az,av)
 local f=o
-while f<=l.count and aH()>0 and K<1024 do
+while f<=l.count and aI()>0 and K<1024 do
 local c=l.first+f - 1
-if au and au[c] then
+if av and av[c] then
 K=K+0.25
 else
-local b=ay and ay[c] or F.V(l,f)
+local b=az and az[c] or F.V(l,f)
 local k=b.key
 if not k or ef(b,0)then
-cc(b,0,false)
+cd(b,0,false)
 elseif F.en(a,b)then
 K=K+1
 if an>0 then
-aB=aB+1
+aC=aC+1
 end
 else
 g('HSET',F.a(a,'heads'),k,F.b(c))
-cc(b,0,false,k)
+cd(b,0,false,k)
 end
 end
 f=f+1
 end
 return f
 end
-local function fR(l,o)
-local D=math.min(l.count,o+aH()- 1)
-local X=F.bp(l,o,D)
+local function fS(l,o)
+local D=math.min(l.count,o+aI()- 1)
+local W=F.bp(l,o,D)
 local N=l.columns
-local J,ar,ae,cD='','',false,nil
+local J,as,ae,cE='','',false,nil
 if N then
 if N.id then
 J={}
@@ -4117,15 +4117,15 @@ ae=ae or(f>=o and f<=D)
 end
 end
 if N.max then
-ar={}
+as={}
 for f=o,D do
-ar[#ar+1]=N.max[f] or 0
+as[#as+1]=N.max[f] or 0
 end
 end
 if N.keep then
-cD,ae={},true
+cE,ae={},true
 for f=o,D do
-cD[#cD+1]=N.keep[f] or 0
+cE[#cE+1]=N.keep[f] or 0
 end
 end
 end
@@ -4133,69 +4133,69 @@ local ao=l.blob
 local P=4*l.count
 local dw=F.Y(ao,o)
 if o>1 or D<l.count then
-ao=string.sub(ao,4*o - 3,4*D).. string.sub(ao,P+dw+1,P+dw+X)
+ao=string.sub(ao,4*o - 3,4*D).. string.sub(ao,P+dw+1,P+dw+W)
 end
 local A=l.first+o - 1
-cG=A
-W[#W+1]={A,D - o+1,l.at,l.base,J,ar,dw,ao,cD}
+cH=A
+X[#X+1]={A,D - o+1,l.at,l.base,J,as,dw,ao,cE}
 q(A,l.first+D - 1,1,ae)
 an=an+D - o+1
-aa=aa+X
+aa=aa+W
 return D+1
 end
-local function fd()
-local bN,dX=1,0
-while aH()>0 and d.cursor<e.tail do
-if K>=1024 or aB>=256 or dX>=64 then
+local function fe()
+local bO,dX=1,0
+while aI()>0 and d.cursor<e.tail do
+if K>=1024 or aC>=256 or dX>=64 then
 am=true
 return
 end
-local em=aT and d.cursor>=aT.first and d.cursor<=aT.last
-local af=em and{aT}or F.bl(d.cursor,bN)
+local em=aD and d.cursor>=aD.first and d.cursor<=aD.last
+local af=em and{aD}or F.bl(d.cursor,bO)
 if #af==0 then
 F.d('the log')
 end
-for _,at in ipairs(af)do
-if aH()==0 or K>=1024 then
+for _,au in ipairs(af)do
+if aI()==0 or K>=1024 then
 break
 end
-local l=em and aT or F.as(at)
-aT=l
+local l=em and aD or F.at(au)
+aD=l
 local o=math.max(d.cursor,l.first)
 local i=o - l.first+1
-local ay=F.ae(o,l.last)
-local au,p=F.ah(o,l.last)
+local az=F.ae(o,l.last)
+local av,p=F.ai(o,l.last)
 local N=l.columns
 bd=l.bytes
 if p==l.last - o+1 then
 dX=dX+1
 i=l.count+1
-elseif ay or au or(N and(N.key or N.expires or N.at))then
-i=fP(l,i,ay,au)
+elseif az or av or(N and(N.key or N.expires or N.at))then
+i=fQ(l,i,az,av)
 else
-i=fR(l,i)
+i=fS(l,i)
 end
 d.cursor=l.first+i - 1
 d.passed=l.bytes+(i>l.count and F.bp(l,1,l.count)or 0)
-bN=math.min(16,math.max(1,math.ceil(aH()/l.count)))
+bO=math.min(16,math.max(1,math.ceil(aI()/l.count)))
 end
 end
 end
 local function eb()
 local bd=an
-fQ()
-fc()
+fR()
 fd()
+fe()
 local dP=0
-while dP<1024 and aH()>0 and d.cursor==e.tail and F.s()do
-dP=dP+F.ar(math.min(500,math.max(64,aH())))
-fd()
+while dP<1024 and aI()>0 and d.cursor==e.tail and F.s()do
+dP=dP+F.as(math.min(500,math.max(64,aI())))
+fe()
 end
-fc()
+fd()
 return an>bd
 end
-local fe=bC or Z~=nil and Z.flows>0
-if fe then
+local ff=bD or Z~=nil and Z.flows>0
+if ff then
 ` + turns + `F.ew()
 else
 if eb()and Z then
@@ -4203,38 +4203,38 @@ Z.at,Z.left='',0
 end
 end
 dD()
-if #aU>0 and cG then
-F.cB(a,aU,cG,bS)
+if #aU>0 and cH then
+F.cB(a,aU,cH,bT)
 end
 d.served=d.served or an>0
 F.cU(a)
-if bX then
+if bY then
 F.cw()
 end
 F.cj()
-if cp then
-F.aR()
+if cq then
+F.aS()
 end
 local function de(next,S)
 return next and S and math.min(next,S)or next or S
 end
-local fu=aH()<=0 and not cq and not cL
+local fv=aI()<=0 and not cr and not cL
 if
 am
 or d.join
-or fu and(not bC and d.cursor<e.tail or fe and F.dO())
+or fv and(not bD and d.cursor<e.tail or ff and F.dO())
 then
-W[3]=0
+X[3]=0
 else
 local next
-if cq or cL then
-next=cq and math.max(cq,cL or 0)or cL
+if cr or cL then
+next=cr and math.max(cr,cL or 0)or cL
 else
 next=e.timer
-if d.waiting>0 and not bC then
+if d.waiting>0 and not bD then
 next=de(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
 end
-if d.leased>0 and not bC then
+if d.leased>0 and not bD then
 next=de(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
 end
 if d.lanes and d.lanes.flows>0 then
@@ -4245,19 +4245,19 @@ end
 next=de(next,e.over)
 end
 if next and next<math.huge then
-W[3]=math.max(0,math.ceil(next - v))
+X[3]=math.max(0,math.ceil(next - v))
 end
 end
-if #aA>0 then
-F.l(bK)
+if #aB>0 then
+F.l(bL)
 else
 F.l()
 end
-return W
+return X
 `,
   },
   deleteGroup: {
-    sha: '6b2da29728e436efdcfa011593b982f016aabc1b',
+    sha: '4c1710d06f45845ee193bf7d6eb75b28dfb142c6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4274,7 +4274,7 @@ end
 return 0
 end
 F.c()
-av[a.name]=nil
+aw[a.name]=nil
 e.groups=e.groups - 1
 ac=true
 g('HDEL',ba,'group:' .. a.name)
@@ -4282,25 +4282,25 @@ F.bw(a)
 if e.groups==0 then
 F.ce()
 else
-F.aa(F.al())
+F.aa(F.am())
 F.bT()
 end
 if e.scan then
-F.aD(500)
+F.aE(500)
 end
 F.l(true)
 return(e.scan or e.untidy)and 1 or 0
 `,
   },
   delete: {
-    sha: '474298ba54577fcf286f06035508ea95e301a201',
+    sha: '2e74b32fb9cbf4989a0cb716b25b72eaef4f3aff',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.cN()then
 return F.cg(2)
 end
 e.joining=0
-for _,a in pairs(av)do
+for _,a in pairs(aw)do
 a.row.join=nil
 F.bw(a)
 end
@@ -4314,42 +4314,43 @@ return 0
 `,
   },
   hold: {
-    sha: 'dcc87417a8c1ead25b4b7152c9873e38f336dae2',
+    sha: 'a755ce56de63b0bfde37ccc7cb69dd5c36f13453',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
 local i=F.f(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
-local eK=tonumber(ARGV[4])
-F.ao(i,{since=ap,ends=eK and v+eK,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
-F.at(i)
+local eL=tonumber(ARGV[4])
+F.ap(i,{since=ap,ends=eL and v+eL,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
+F.au(i)
 F.l(false)
 `,
   },
   lanes: {
-    sha: 'a34fb52c826d9467f488ab6285c48c56a293a1ff',
+    sha: '58f100a8ed8ff8e286af803dcc402b768ceec05d',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local a=F.j(ARGV[2])or F.aV(ARGV[2],'','earliest')
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local aD=F.j(ARGV[2])
+local a=aD or F.aV(ARGV[2],'','earliest')
 local aj,bh=ARGV[3],math.min(tonumber(ARGV[4]),500)
 local o,D='[' .. aj,'(' .. aj .. '\\255'
 local cV=string.match(ARGV[5],'^n(.*)$')
-local z,cl={},{}
-local function cC(a,b)
+local z,cm={},{}
+local function cD(a,b)
 for f=1,math.min(#a,#b)do
-local ak,aD=string.byte(a,f),string.byte(b,f)
-if ak~=aD then
-return ak<aD
+local ak,ar=string.byte(a,f),string.byte(b,f)
+if ak~=ar then
+return ak<ar
 end
 end
 return #a<#b
 end
-local function bT(k,aR)
-local fB=cV and '(' .. aR .. cV or '[' .. aR .. aj
-local E=g('ZRANGEBYLEX',k,fB,'(' .. aR .. aj .. '\\255','LIMIT',0,bh+1)
+local function bB(k,aS)
+local fC=cV and '(' .. aS .. cV or '[' .. aS .. aj
+local E=g('ZRANGEBYLEX',k,fC,'(' .. aS .. aj .. '\\255','LIMIT',0,bh+1)
 for _,t in ipairs(E)do
-local L=string.sub(t,#aR+1)
-if not cl[L] then
-cl[L]=true
+local L=string.sub(t,#aS+1)
+if not cm[L] then
+cm[L]=true
 z[#z+1]=L
 end
 end
@@ -4357,9 +4358,9 @@ end
 local dz={}
 local function p(r)
 dz[r]=(dz[r] or 0)+1
-local fv=string.sub(r,1,#aj)==aj and(not cV or cC(cV,r))
-if fv and not cl[r] then
-cl[r]=true
+local fw=string.sub(r,1,#aj)==aj and(not cV or cD(cV,r))
+if fw and not cm[r] then
+cm[r]=true
 z[#z+1]=r
 end
 end
@@ -4374,40 +4375,51 @@ end
 end
 local B=a.row.join
 if B and B.lanes then
-F.an(B)
+F.ao(B)
 end
-local K=0
-while B and B.bound>281474976710656 and K<2000 do
-local x,as=F.au(a,2000)
+local K,eA=0,true
+while B and B.bound>281474976710656 do
+if K>=2000 then
+eA=false
+break
+end
+local x,at=F.av(a,2000)
 for _,b in ipairs(x)do
 p(b.lane)
 end
 K=K+#x+1
-if as>=B.bound then
+if at>=B.bound then
 break
 end
-B.from=as - 1
+B.from=at - 1
 end
 if a.row.lanes then
-bT(F.a(a,'lanes'),'')
+bB(F.a(a,'lanes'),'')
+end
+local bU={}
+if not aD and not eA then
+for _,ar in pairs(F.c())do
+bU[#bU+1]=ar
+bB(F.a(ar,'lanes'),'')
+end
 end
 if e.holds then
-bT(n .. 'places',F.f(nil,''))
-bT(n .. 'places',F.f(ARGV[2],''))
+bB(n .. 'places',F.f(nil,''))
+bB(n .. 'places',F.f(ARGV[2],''))
 end
-table.sort(z,cC)
+table.sort(z,cD)
 local bf={}
 if a.row.lanes then
 local E=g('ZRANGEBYSCORE',F.a(a,'lends'),'-inf',v,'LIMIT',0,1000)
-local aL=#E>0 and g('HMGET',F.a(a,'side'),unpack(E))or{}
+local aM=#E>0 and g('HMGET',F.a(a,'side'),unpack(E))or{}
 for f=1,#E do
-local r=aL[f] and cmsgpack.unpack(aL[f]).lane
+local r=aM[f] and cmsgpack.unpack(aM[f]).lane
 if r then
 bf[r]=(bf[r] or 0)+1
 end
 end
 end
-local function fH(h,Y)
+local function fI(h,Y)
 if h.ahead+h.again==0 then
 return -1
 end
@@ -4420,55 +4432,58 @@ end
 end
 return P>v and P<math.huge and math.ceil(P - v)or -1
 end
-local W={#z>bh and bh>0 and 'n' .. z[bh] or ''}
+local X={#z>bh and bh>0 and 'n' .. z[bh] or ''}
 for f=1,math.min(bh,#z)do
 local r=z[f]
-local h=F.aT(a,r)
-local X=h.size+(dz[r] or 0)
+local h=F.ah(a,r)
+local W=h.size+(dz[r] or 0)
+for _,ar in ipairs(bU)do
+W=math.max(W,F.ah(ar,r).size)
+end
 local cX,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
-local ck=h.live -(bf[r] or 0)
+local cl=h.live -(bf[r] or 0)
 for _,i in ipairs(Y)do
 cX[#cX+1]=F.cP(i,F.o(i))
 end
-if X>0 or #cX>0 then
-W[#W+1]={r,X - ck,ck,fH(h,Y),cX}
+if W>0 or #cX>0 then
+X[#X+1]={r,W - cl,cl,fI(h,Y),cX}
 end
 end
-return W
+return X
 `,
   },
   list: {
-    sha: 'feca07354d40faf2aafe07d3dd80cef2558d54a4',
+    sha: 'abe66f4bc9740e5bf4007691b7605b9b5cfc6db7',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
 loadRest = function()
 ` + outcomes + lanes + `end
-local L,bh,fO,fs=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
-local cw,i,ez=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
-local cJ=string.match(ARGV[8],'^l(.*)$')
+local L,bh,fP,ft=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
+local cx,i,ez=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
+local cK=string.match(ARGV[8],'^l(.*)$')
 local a=F.j(L)or F.aV(L,'','earliest')
 local d=a.row
-local W={d.token,'',''}
-local aa,ax,K=0,0,0
+local X={d.token,'',''}
+local aa,ay,K=0,0,0
 local function dr(dL)
-return string.find(fO,'[' .. dL .. ']')~=nil
+return string.find(fP,'[' .. dL .. ']')~=nil
 end
-local function ct(b)
+local function cu(b)
 return b and(not b.expires or b.expires>v)
 end
-local function cs()
-return #W - 3>=bh or aa>=8388608 or ax>=33554432 or K>=2048
+local function ct()
+return #X - 3>=bh or aa>=8388608 or ay>=33554432 or K>=2048
 end
-local function bl(ba,b,U,m,bI,ch)
+local function bl(ba,b,U,m,bJ,ci)
 local ah=m and m - v or 0
 if m and ah<=0 then
 ba='r'
 end
-if dr(ba)and(not cJ or cJ==(b.lane or ''))then
-local aG=fs and F.dK(b.record)or b.record
-aa=aa+#aG+#(bI or '')
-local at={
+if dr(ba)and(not cK or cK==(b.lane or ''))then
+local aH=ft and F.dK(b.record)or b.record
+aa=aa+#aH+#(bJ or '')
+local au={
 ba,
 b.at,
 b.id,
@@ -4477,14 +4492,14 @@ b.lane or '',
 b.max or 0,
 U,
 ah>0 and math.ceil(ah)or -1,
-bI or '',
-aG,
+bJ or '',
+aH,
 }
-for _,ag in ipairs(ch or{})do
-at[#at+1]=ag
+for _,ag in ipairs(ci or{})do
+au[#au+1]=ag
 aa=aa+(type(ag)=='string' and #ag or 0)
 end
-W[#W+1]=at
+X[#X+1]=au
 end
 end
 local function dV(b,U,P,s)
@@ -4493,10 +4508,10 @@ end
 local function dm(b,j)
 if j and j.lease then
 dV(b,j.attempt,j.at,j.lease)
-elseif ct(b)then
+elseif cu(b)then
 if j and j.parked then
-local bE=j.parked
-bl('p',b,j.attempt,nil,nil,{bE.reason,bE.data or '',bE.at})
+local bG=j.parked
+bl('p',b,j.attempt,nil,nil,{bG.reason,bG.data or '',bG.at})
 elseif j and not j.blocked then
 bl('d',b,j.attempt,j.at,j.error)
 elseif not j and b.lane then
@@ -4506,32 +4521,32 @@ bl('b',b,0)
 end
 end
 end
-local function eX(O)
+local function eY(O)
 if not(O.ends and O.ends<=v)then
-local ch={O.reason,O.at,O.fence,O.message.seq}
-bl('x',O.message,O.attempt,nil,O.error,ch)
+local ci={O.reason,O.at,O.fence,O.message.seq}
+bl('x',O.message,O.attempt,nil,O.error,ci)
 end
 end
-local function bN()
-local bO=K>0 and math.max(1,ax/K)or 33554432/64
-return math.min(256,math.max(1,math.floor((33554432 - ax)/bO)))
+local function bO()
+local bP=K>0 and math.max(1,ay/K)or 33554432/64
+return math.min(256,math.max(1,math.floor((33554432 - ay)/bP)))
 end
-local function cT(k,bO,bq)
+local function cT(k,bP,bq)
 local o=i=='' and '-inf' or '(' .. i
 local I=tonumber(i)or 0
 while true do
-local p=bN()
+local p=bO()
 local G=g('ZRANGEBYSCORE',k,o,bq or '+inf','LIMIT',0,p)
 for _,t in ipairs(G)do
 K=K+1
-ax=ax+#t
-local c=bO(t)
+ay=ay+#t
+local c=bP(t)
 if not F.C(c)or c<=I then
 F.d('a message')
 end
 I=c
 i=string.format('%.0f',c)
-if cs()then
+if ct()then
 return true
 end
 end
@@ -4542,7 +4557,7 @@ o='(' .. i
 end
 end
 local bk={}
-local function eZ(t)
+local function fa(t)
 local b=cmsgpack.unpack(t)
 local j=F.q(a,b.seq)
 if not(j and j.parked)then
@@ -4569,9 +4584,9 @@ if not b then
 F.d('a lease')
 end
 K=K+1
-ax=ax+#b.record
+ay=ay+#b.record
 dV(b,q.attempt,q.ends,q.number)
-if cs()then
+if ct()then
 return true
 end
 end
@@ -4579,35 +4594,35 @@ o=q.last+1
 end
 end}
 bk[2]={'ldbr',function()
-if cJ and cJ~='' and i=='' then
+if cK and cK~='' and i=='' then
 i=string.format('%.0f',281474976710656 - 1)
 end
-local bq=cJ=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dK
-return cT(F.a(a,'held'),eZ,bq and string.format('(%.0f',bq))
+local bq=cK=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dK
+return cT(F.a(a,'held'),fa,bq and string.format('(%.0f',bq))
 end}
 bk[3]={'r',function()
 local B=d.join
 while B do
 if(tonumber(i)or 0)>=B.bound - 1 then
-F.an(B)
+F.ao(B)
 end
 B.from=math.max(B.from,tonumber(i)or 0)
-local x,as=F.au(a,bN())
+local x,at=F.av(a,bO())
 for _,b in ipairs(x)do
 K=K+1
-ax=ax+#b.record
+ay=ay+#b.record
 i=string.format('%.0f',b.seq)
-if ct(b)then
+if cu(b)then
 bl('r',b,0)
 end
-if cs()then
+if ct()then
 return true
 end
 end
-if as>=B.bound and not B.lanes then
+if at>=B.bound and not B.lanes then
 return false
 end
-i=string.format('%.0f',as - 1)
+i=string.format('%.0f',at - 1)
 end
 end}
 bk[4]={'ldbr',function()
@@ -4615,31 +4630,31 @@ if not dK then
 return false
 end
 i=string.format('%.0f',math.max(dK - 1,tonumber(i)or 0))
-return cT(F.a(a,'held'),eZ)
+return cT(F.a(a,'held'),fa)
 end}
 bk[5]={'r',function()
 local o=math.max(d.cursor,tonumber(i~='' and i or 0)+1)
 while o<e.tail do
-local at=F.bl(o,1)[1]
-if not at then
+local au=F.bl(o,1)[1]
+if not au then
 return false
 end
-local l=F.as(at)
-local ay,au=F.ae(l.first,l.last),F.ah(l.first,l.last)
+local l=F.at(au)
+local az,av=F.ae(l.first,l.last),F.ai(l.first,l.last)
 K=K+8
-ax=ax+#l.blob
+ay=ay+#l.blob
 for c=math.max(o,l.first),l.last do
 i=string.format('%.0f',c)
-if au and au[c] then
+if av and av[c] then
 K=K+0.25
 else
 K=K+1
-local b=ay and ay[c] or F.V(l,c - l.first+1)
-if ct(b)then
+local b=az and az[c] or F.V(l,c - l.first+1)
+if cu(b)then
 bl('r',b,0)
 end
 end
-if cs()then
+if ct()then
 return true
 end
 end
@@ -4647,47 +4662,47 @@ o=l.last+1
 end
 return false
 end}
-local function cC(s,m)
+local function cD(s,m)
 return d.since and m<=d.since.at and s<d.since.number
 end
 bk[6]={'dr',function()
 local m,s=string.match(i,'^(.*)/(.*)$')
-local cB=0
+local cC=0
 if m then
-local eQ=g('ZRANK',n .. 'timers',s)
-cB=eQ and eQ+1 or g('ZCOUNT',n .. 'timers','-inf',m)
+local eR=g('ZRANK',n .. 'timers',s)
+cC=eR and eR+1 or g('ZCOUNT',n .. 'timers','-inf',m)
 end
 while true do
-local G=g('ZRANGE',n .. 'timers',cB,cB+256 - 1,'WITHSCORES')
+local G=g('ZRANGE',n .. 'timers',cC,cC+256 - 1,'WITHSCORES')
 for f=1,#G,2 do
 local Q=tonumber(G[f+1])
 i=G[f+1] .. '/' .. G[f]
 K=K+1
-if not cC(tonumber(G[f]),Q)then
+if not cD(tonumber(G[f]),Q)then
 local b=F.A(G[f])
-if ct(b)then
-ax=ax+#b.record
+if cu(b)then
+ay=ay+#b.record
 bl('d',b,0,Q)
 end
 end
-if cs()then
+if ct()then
 return true
 end
 end
 if #G<2*256 then
 return false
 end
-cB=cB+256
+cC=cC+256
 end
 end}
 bk[7]={'x',function()
 return cT(F.a(a,'dead'),function(t)
 local O=cmsgpack.unpack(t)
-eX(O)
+eY(O)
 return O.message.seq
 end)
 end}
-local function eY(C)
+local function eZ(C)
 if C.ends<=v or C.status=='dead' and F.x(a,C.seq)then
 return
 end
@@ -4697,8 +4712,8 @@ end
 bk[8]={'p',function()
 return cT(F.a(a,'parked'),function(t)
 local c=tonumber(t)
-local b,j=F.ai(a,c)
-ax=ax+#b.record
+local b,j=F.aj(a,c)
+ay=ay+#b.record
 dm(b,j)
 return c
 end)
@@ -4706,11 +4721,11 @@ end}
 bk[9]={'o',function()
 return cT(F.a(a,'results'),function(t)
 local C=cmsgpack.unpack(t)
-eY(C)
+eZ(C)
 return C.seq
 end)
 end}
-local function fN(w)
+local function fO(w)
 local y=F.B(w)
 if not y then
 return
@@ -4718,84 +4733,84 @@ end
 if y.number then
 local b=F.A(y.number)
 local m=tonumber(g('ZSCORE',n .. 'timers',F.b(y.number)))
-if m and ct(b)and not cC(y.number,m)then
+if m and cu(b)and not cD(y.number,m)then
 bl('d',b,0,m)
 end
 return
 end
-local bL=F.t(a,y.seq)
-if not bL then
+local bM=F.t(a,y.seq)
+if not bM then
 return
 end
-local b=F.ba(a,bL,y.seq)
+local b=F.ba(a,bM,y.seq)
 if not b then
 F.d('a message')
 end
-ax=ax+#b.record
-if bL.kind=='lined' then
+ay=ay+#b.record
+if bM.kind=='lined' then
 dm(b)
-elseif bL.kind=='leased' then
-dV(b,bL.lease.attempt,bL.lease.ends,bL.lease.number)
-elseif bL.kind=='ahead' or bL.kind=='unjoined' then
-if ct(b)then
+elseif bM.kind=='leased' then
+dV(b,bM.lease.attempt,bM.lease.ends,bM.lease.number)
+elseif bM.kind=='ahead' or bM.kind=='unjoined' then
+if cu(b)then
 bl('r',b,0)
 end
 else
-dm(b,bL.side)
+dm(b,bM.side)
 end
 end
-local function fM(w)
+local function fN(w)
 local aj=F.i(w)
 local t=g('ZREVRANGEBYLEX',F.a(a,'letters'),'[' .. aj .. '\\255','[' .. aj,'LIMIT',0,1)[1]
 local c=t and tonumber(string.sub(t,#aj+1))
 c=c or F.bn(w)
 local O=c and F.x(a,c)
 if O and O.message.id==w then
-ax=ax+#O.message.record
-eX(O)
+ay=ay+#O.message.record
+eY(O)
 end
 end
-local function fL()
+local function fM()
 local A=i=='' and 0 or tonumber(i)
-for cm=A,3*ez - 1 do
-local w=ARGV[10+math.floor(cm/3)]
-i=string.format('%.0f',cm+1)
-if cm % 3==2 then
-fN(w)
-elseif cm % 3==1 then
+for cn=A,3*ez - 1 do
+local w=ARGV[10+math.floor(cn/3)]
+i=string.format('%.0f',cn+1)
+if cn % 3==2 then
+fO(w)
+elseif cn % 3==1 then
 local C=dr('o')and d.kept and F.cD(a,w)
 if C then
-eY(C)
+eZ(C)
 end
 elseif dr('x')and d.dead>0 then
-fM(w)
+fN(w)
 end
-if cs()then
+if ct()then
 return true
 end
 end
 return false
 end
 if ez>=0 then
-if fL()then
-W[2],W[3]='1',i
+if fM()then
+X[2],X[3]='1',i
 end
-return W
+return X
 end
-while bk[cw] do
-local dL,fS=bk[cw][1],bk[cw][2]
-if dr(dL)and fS()then
-W[2],W[3]=tostring(cw),i
-return W
+while bk[cx] do
+local dL,fT=bk[cx][1],bk[cx][2]
+if dr(dL)and fT()then
+X[2],X[3]=tostring(cx),i
+return X
 end
-cw=cw+1
+cx=cx+1
 i=''
 end
-return W
+return X
 `,
   },
   purge: {
-    sha: '414768b5d4a6543183f90e95f4568d73b1a13f22',
+    sha: '669fb17a6e011b093198223ed3d38015b443bb3b',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4805,13 +4820,13 @@ if not F.cN()then
 return F.cg(3)
 end
 local p=0
-local ai=av
+local ai=aw
 e.joining=0
 for _,a in pairs(ai)do
-local d=F.am(ARGV[2] .. p,e.tail,e.bytes)
+local d=F.an(ARGV[2] .. p,e.tail,e.bytes)
 p=p+1
-for _,bQ in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
-d[bQ]=a.row[bQ]
+for _,bR in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
+d[bR]=a.row[bR]
 end
 local Z=a.row.lanes
 if Z then
@@ -4824,14 +4839,14 @@ a.changed=true
 end
 F.ce()
 if e.scan then
-F.aD(500)
+F.aE(500)
 end
 F.l(true)
 return e.scan and 1 or 0
 `,
   },
   release: {
-    sha: '352c72d78a57955d2fc61e7bdab0adb2f87c00b5',
+    sha: '2eadb560e0880277b60682dc0ffc3daf4a6fa6e6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
@@ -4840,26 +4855,26 @@ local H=F.o(i)
 if not H then
 return 0
 end
-local bM=F.P(i,H)
-if not bM or ARGV[4]~='1' then
-F.aL(i)
-elseif bM=='held' then
+local bN=F.P(i,H)
+if not bN or ARGV[4]~='1' then
+F.aM(i)
+elseif bN=='held' then
 F.bq(i,H)
 end
 F.l(true)
-return bM and 1 or 0
+return bN and 1 or 0
 `,
   },
   results: {
-    sha: 'afb23fab4de2f8824c838a1a39a9e068d7a10604',
+    sha: '95b917fc196456118857b2505c14da408d3bccf6',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
 loadRest = function()
 ` + lanes + `end
 local a=F.j(ARGV[2])
-local W,aa={},0
-local function fJ(w)
+local X,aa={},0
+local function fK(w)
 local y=a.row.running and F.B(w)
 local i=y and y.seq and F.t(a,y.seq)
 local s,P
@@ -4873,28 +4888,28 @@ return bu and{'running',bu[1],bu[2]}
 end
 for f=3,#ARGV do
 local C=a and a.row.kept and F.cD(a,ARGV[f])
-local ch=C and F.bU(C)or a and fJ(ARGV[f])or ''
-W[f - 2]=ch
-for fw=3,#ch do
-aa=aa+#ch[fw]
+local ci=C and F.bU(C)or a and fK(ARGV[f])or ''
+X[f - 2]=ci
+for fx=3,#ci do
+aa=aa+#ci[fx]
 end
 if aa>=8388608 then
 break
 end
 end
-return W
+return X
 `,
   },
   resume: {
-    sha: '9119a388b66c022d3dcc8eeb6e1370f0dcb4ea76',
+    sha: '12c8aacd0e421bf7207465155646e27821981c7c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
 loadRest = function()
 ` + lanes + holds + `end
-local eM,ao,dO,eu=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+local eN,ao,dO,eu=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
 F.j()
-local function fn(a,b)
+local function fo(a,b)
 if e.joining>0 then
 F.cl(a,b)
 end
@@ -4908,30 +4923,30 @@ g('ZREMRANGEBYSCORE',F.a(a,'held'),c,c)
 g('ZADD',F.a(a,'held'),c,cmsgpack.pack(b))
 a.row.outside=a.row.outside+#b.record - #ai
 end
-local function fI(a,w,y)
-local eT=false
+local function fJ(a,w,y)
+local eU=false
 for _,c in ipairs(F.ec(a,w,y))do
 local i=F.t(a,c)
 local b=i and i.kind=='parked' and F.r(a,c)
 if b and not(b.expires and b.expires<=v)then
 if ao~='' then
-fn(a,b)
+fo(a,b)
 end
 F.cT(a,b)
-eT=true
+eU=true
 if ao~='' then
 break
 end
 end
 end
-return eT
+return eU
 end
 local V={}
 for f=6,#ARGV do
 local y=F.B(ARGV[f])
 local er='0'
 for L,a in pairs(F.c())do
-if(eM=='' or L==eM)and fI(a,ARGV[f],y and y.seq)then
+if(eN=='' or L==eN)and fJ(a,ARGV[f],y and y.seq)then
 er='1'
 end
 end
@@ -4942,7 +4957,7 @@ return table.concat(V)
 `,
   },
   retryNow: {
-    sha: '546894ca553e443768021866a1e9b62a5c6bcba9',
+    sha: 'acf0d44a82aa34a1c57d5ed49e59e79bbf027bf6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -4953,40 +4968,40 @@ local V={}
 for f=3,#ARGV do
 local y=a and F.B(ARGV[f])
 local i=y and y.seq and F.t(a,y.seq)
-local fi=i and i.kind=='waiting' and i.side.at>v
-if fi then
-F.aO(a,y.seq,i.side)
+local fj=i and i.kind=='waiting' and i.side.at>v
+if fj then
+F.aP(a,y.seq,i.side)
 i.side.at=v
 F.ab(a,y.seq,i.side)
 end
-V[#V+1]=fi and '1' or '0'
+V[#V+1]=fj and '1' or '0'
 end
 F.l(true)
 return table.concat(V)
 `,
   },
   settle: {
-    sha: 'c20f5e9f82a1afce6398f3930694f63adc1b7b3b',
+    sha: 'c3abc9e37a9e8004d22b653a20843eb6174fd151',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 local a=F.j(ARGV[2])
-local aA=F.cO(a,3)
+local aB=F.cO(a,3)
 if a and a.changed then
 F.cU(a)
-if bX then
+if bY then
 F.cw()
 end
 F.cj()
-F.l(bK)
+F.l(bL)
 end
-return aA
+return aB
 `,
   },
   stats: {
-    sha: '49af35366e52714fcb06b12f3ed354e0eabfe9e4',
+    sha: 'a58e4a1145dc9b851f1b5606656a5641301e9b19',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -4996,18 +5011,18 @@ F.j()
 F.c()
 local p=ARGV[2]=='' and F.cR()or cmsgpack.unpack(ARGV[2])
 for L in pairs(p.groups)do
-if not av[L] then
+if not aw[L] then
 p.groups[L]=nil
 end
 end
 if not F.ck(p,5000)then
 return cmsgpack.pack(p)
 end
-local function cn(b)
+local function co(b)
 return b and math.max(0,ap - b.at)
 end
 local A=F.J()
-local dg=A and cn(A)
+local dg=A and co(A)
 local function dR(bo)
 if bo and(not dg or bo>dg)then
 dg=bo
@@ -5015,37 +5030,37 @@ end
 end
 if F.s()then
 local s=g('ZRANGE',n .. 'timers',0,0)[1]
-dR(s and cn(F.A(tonumber(s))))
+dR(s and co(F.A(tonumber(s))))
 end
 local be=e.early and g('ZRANGE',n .. 'early',0,0)[1]
-dR(be and cn(cmsgpack.unpack(be)))
-local W={e.holds and F.el()or{},F.aG(p),F.bP(),-1,e.sent}
+dR(be and co(cmsgpack.unpack(be)))
+local X={e.holds and F.el()or{},F.aH(p),F.bP(),-1,e.sent}
 for L in pairs(p.groups)do
-local a=av[L]
+local a=aw[L]
 local d=a.row
-local aY,aW,cg,aB,bE=F.bR(p,a)
-local fo=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',v)or 0
-local aw=F.aS(a)
-local bo=aw<e.tail and cn(F.u(aw))
-local aP=g('ZRANGE',F.a(a,'held'),0,0)[1]
-if aP then
-bo=math.max(bo or 0,cn(cmsgpack.unpack(aP)))
+local aY,aW,ch,aC,bG=F.bR(p,a)
+local fp=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',v)or 0
+local ax=F.aT(a)
+local bo=ax<e.tail and co(F.u(ax))
+local aQ=g('ZRANGE',F.a(a,'held'),0,0)[1]
+if aQ then
+bo=math.max(bo or 0,co(cmsgpack.unpack(aQ)))
 end
 if d.lanes and d.lanes.flows>0 then
 local A=g('ZRANGEBYSCORE',F.a(a,'held'),string.format('%.0f',281474976710656),'+inf','LIMIT',0,1)[1]
-bo=A and math.max(bo or 0,cn(cmsgpack.unpack(A)))or bo
+bo=A and math.max(bo or 0,co(cmsgpack.unpack(A)))or bo
 end
 dR(bo)
-for _,ag in ipairs({L,aY,aW,cg,aB,bE,d.dead - fo,bo or -1,d.acked,d.failed})do
-W[#W+1]=ag
+for _,ag in ipairs({L,aY,aW,ch,aC,bG,d.dead - fp,bo or -1,d.acked,d.failed})do
+X[#X+1]=ag
 end
 end
-W[4]=dg or -1
-return W
+X[4]=dg or -1
+return X
 `,
   },
   tidy: {
-    sha: 'c37a9c9c293e85316980b249fe4a0d7ce1042f6d',
+    sha: '4a148e9de12328c39602a8df6151d9769d3c730c',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

@@ -530,7 +530,6 @@ class History {
     this.#model.checkStats(stats)
     if (!this.#hasLanes) return
     for (const group of GROUPS) {
-      if (!Object.hasOwn(stats.groups, group)) continue
       const lanes: LaneState[] = []
       let cursor: string | undefined
       do {

@@ -1017,10 +1017,9 @@ export class Model {
     return seen
   }
 
-  /** Checks all lanes of a group, unless there is none. */
+  /** Checks all lanes of a group, which may not exist. */
   checkLanes(name: string, lanes: readonly LaneState[]): void {
-    const group = this.#groups.get(name)
-    if (group !== undefined) this.lanes.checkLanes(group, lanes)
+    this.lanes.checkLanes(this.#groups.get(name) ?? this.#makeGroup(name, 'earliest', false), lanes)
   }
 
   checkStats(stats: StorageStats): void {

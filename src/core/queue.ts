@@ -131,7 +131,7 @@ export class Queue<T = unknown> extends LeanQueue<T> {
 
   /**
    * Has a parked message carry something else from now on, and resumes it; its id, key and lane stay. Answers whether it was
-   * parked: if not, nothing is changed.
+   * parked: if not, nothing is changed. A group that begins later gets it so, too, once none has it to do as it was.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `TOO_LARGE`, `UNSERIALIZABLE`, `SCHEMA_MISMATCH`, `UNSUPPORTED`.
    */

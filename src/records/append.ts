@@ -1,8 +1,9 @@
 import { keepWithin } from '../errors.ts'
 import type { AppendOptions, AppendResult, NewMessage } from '../storage.ts'
 import { type Book, delayedId, madeId, placeIn, sizeOf } from './book.ts'
+import { carry } from './edit.ts'
 import { drop, forgetKept, goOn } from './places.ts'
-import { type Batch, type More, Message } from './records.ts'
+import { type Batch, type More, Message, noMore } from './records.ts'
 import { openIn } from './stats.ts'
 
 /** Stores messages at the end of the queue. */
@@ -100,24 +101,9 @@ function moreOf(draft: NewMessage, now: number, since: number = now): More | und
   return Object.assign(more, own)
 }
 
-function noMore(): More {
-  return {
-    id: undefined,
-    headers: undefined,
-    maxAttempts: undefined,
-    expires: undefined,
-    dedupeMs: 0,
-    keepMs: undefined,
-    since: undefined,
-    superseded: false,
-    entry: undefined,
-    lapse: undefined,
-  }
-}
-
 /** It waits in every group, and carries something else from now on. */
 function replace(book: Book, message: Message, draft: NewMessage, batch: Batch): void {
-  const { since = book.now, lapse } = message.more ?? noMore()
+  const { since = book.now } = message.more ?? {}
   const { key } = message
   const { maxDelayMs = Infinity, delayMs: wanted = 0 } = draft
   const delayMs = Math.max(0, Math.min(wanted, since + maxDelayMs - book.now))
@@ -127,16 +113,9 @@ function replace(book: Book, message: Message, draft: NewMessage, batch: Batch):
     store(book, { ...draft, delayMs }, batch, since)
     return
   }
-  book.bytes -= sizeOf(message)
-  if (lapse !== undefined) book.lapses.remove(lapse)
-  book.lapsed.delete(message)
-  message.batch = { id: message.batch.id, at: batch.at }
-  message.body = draft.body
-  message.more = moreOf(draft, book.now, since)
-  if (message.more?.expires !== undefined) book.lapse(message, message.more.expires)
+  carry(book, message, { id: message.batch.id, at: batch.at }, draft.body, moreOf(draft, book.now, since))
   // Also one whose id was made.
   book.ids.set(draft.id!, message)
-  book.bytes += sizeOf(message)
   for (const group of book.groups) {
     const place = placeIn(group, message)
     if (place === undefined) continue

@@ -166,18 +166,18 @@ function showAs(
 /** An outcome, unless its time is over or its dead letter is shown. */
 function showKept(
   book: Book,
-  { group, order, message, id, attempt, outcome, end }: Kept,
+  { group, order, message, id, at, attempt, outcome, end }: Kept,
 ): ListedMessage | undefined {
   if (end!.order <= book.now || (outcome.status === 'dead' && group.dead.get({ order }) !== undefined))
     return undefined
-  const { lane, batch } = message
+  const { lane } = message
   return {
     id,
     state: 'done',
     body: '',
     key: message.key,
     lane: lane.name === '' ? undefined : lane.name,
-    timestamp: batch.at,
+    timestamp: at,
     attempt,
     outcome,
   }

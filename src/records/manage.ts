@@ -1,8 +1,9 @@
 import type { ResumeOptions } from '../storage.ts'
 import { dropEverywhere } from './append.ts'
 import { type Book, placeIn } from './book.ts'
+import { edit, settleContent } from './edit.ts'
 import { forgetHolds } from './holds.ts'
-import { expiresOf, goOn, moreOf, move } from './places.ts'
+import { expiresOf, goOn, move } from './places.ts'
 import type { Message, Place } from './records.ts'
 
 /** Drops messages in every group. Answers, for each, whether it was there. */
@@ -31,7 +32,11 @@ export function retryNow(book: Book, name: string, ids: readonly string[]): bool
 }
 
 /** Ends the wait of parked messages. */
-export function resume(book: Book, ids: readonly string[], { group: only, edit }: ResumeOptions): boolean[] {
+export function resume(
+  book: Book,
+  ids: readonly string[],
+  { group: only, edit: wanted }: ResumeOptions,
+): boolean[] {
   const groups = book.groups.filter(({ name }) => only === undefined || name === only)
   return ids.map((id) => {
     let found = false
@@ -39,25 +44,14 @@ export function resume(book: Book, ids: readonly string[], { group: only, edit }
       const parked = group.parked.get(id)?.filter((place) => expiresOf(place) > book.now) ?? []
       // All of an id, or with an edit the last.
       const latest = (): Place[] => parked.sort((a, b) => b.message.order - a.message.order).slice(0, 1)
-      for (const place of edit === undefined ? parked : latest()) {
-        if (edit !== undefined) change(book, place, edit)
+      for (const place of wanted === undefined ? parked : latest()) {
+        if (wanted !== undefined) edit(book, place, wanted)
         goOn(book, place)
         found = true
       }
     }
     return found
   })
-}
-
-/** A message carries something else in one group. */
-function change(book: Book, place: Place, edit: NonNullable<ResumeOptions['edit']>): void {
-  const { body, headers, maxAttempts, expiresInMs } = edit
-  const more = moreOf(place)
-  more.content = { body, headers, maxAttempts, at: book.clock }
-  if (expiresInMs === undefined) return
-  if (more.lapse !== undefined) book.lapses.remove(more.lapse)
-  more.expires = book.now + expiresInMs
-  book.lapse(place.message, more.expires, place)
 }
 
 /** Forgets a group. What only it had to do is over: {@link sweep} finds it. */
@@ -70,7 +64,7 @@ export function deleteGroup(book: Book, name: string): void {
   book.changed = true
 }
 
-/** Ends what nobody has to do any more, of so many. Answers with the last one if there may be more. */
+/** Ends what nobody has to do any more, of so many: of the rest, nobody may have it as it was. Answers with the last one if there may be more. */
 export function sweep<T>(
   book: Book,
   items: Iterable<T>,
@@ -84,6 +78,7 @@ export function sweep<T>(
     last = item
     const message = messageOf(item)
     if (!book.isRetained(message)) over.push(message)
+    else settleContent(book, message)
   }
   for (const message of over) book.end(message, true)
   return most < 0 ? last : undefined

@@ -1,5 +1,6 @@
 import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../storage.ts'
 import { type Book, idOf, isAhead, isLinked, isOpen, sizeOf } from './book.ts'
+import { settleContent } from './edit.ts'
 import { Line, byOrder } from './line.ts'
 import { freeProbed } from './holds.ts'
 import { Names } from './names.ts'
@@ -194,6 +195,7 @@ type DoneValue = Extract<Outcome, { status: 'done' }>['value']
 /** A group is done with a message: if it was the last, the message is over. */
 function settleEnd(book: Book, message: Message): void {
   if (book.groups.length === 1 || !book.isRetained(message)) book.end(message, true)
+  else settleContent(book, message)
 }
 
 /** A message becomes a dead letter of a group. */
@@ -284,7 +286,7 @@ export function redrive(book: Book, place: Place, due: number): void {
 }
 
 /** Keeps what became of a message in a group, for the time that it asks for. */
-function keep(book: Book, { flow, message, attempt }: Place, outcome: Outcome): void {
+function keep(book: Book, { flow, message, attempt, more: own }: Place, outcome: Outcome): void {
   const { more } = message
   if (more?.keepMs === undefined || more.superseded) return
   const { group } = flow
@@ -295,6 +297,7 @@ function keep(book: Book, { flow, message, attempt }: Place, outcome: Outcome): 
     group,
     message,
     id,
+    at: (own?.content ?? message.batch).at,
     attempt,
     outcome,
     end: undefined,

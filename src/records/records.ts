@@ -52,6 +52,21 @@ export interface More {
   lapse: Lapse | undefined
 }
 
+export function noMore(): More {
+  return {
+    id: undefined,
+    headers: undefined,
+    maxAttempts: undefined,
+    expires: undefined,
+    dedupeMs: 0,
+    keepMs: undefined,
+    since: undefined,
+    superseded: false,
+    entry: undefined,
+    lapse: undefined,
+  }
+}
+
 /** A delayed message: it takes its place in the queue at its time. */
 export interface Entry extends Standing {
   readonly order: number
@@ -145,6 +160,8 @@ export interface Kept extends Standing {
   readonly group: Group
   readonly message: Message
   readonly id: string
+  /** When its message was appended, replaced or edited. */
+  readonly at: number
   readonly attempt: number
   readonly outcome: Outcome
   end: End | undefined

@@ -1,21 +1,17 @@
 import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
 import { find } from './find.ts'
-import { allGroups, partOf, receiptOf } from './group.ts'
+import { partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
-import { inSide, isYetToCome } from './joining.ts'
 import { inWork, openLane } from './lanes/lane.ts'
 import { laneKey, laneOf } from './lanes/names.ts'
 import { findLease } from './leases.ts'
-import { imagineGroup } from './new-group.ts'
 import { headOf, locate, messageIn, messageOf, sideMessage, undone } from './places.ts'
 import {
-  type Blocked,
   type ChainRow,
   type DeadRow,
   type Delayed,
   type DeliverRow,
   type HeldRow,
-  type Joining,
   type Lease,
   type ResultRow,
   type TimerKey,
@@ -28,11 +24,12 @@ import {
 } from './rows.ts'
 import { outcomeIn, seqOf, sizeOfOutcome } from './results.ts'
 import { lengthOf, messageAt, sizeOf } from './segment.ts'
-import { type Key, type KeyRange, type Row, type Table, compareKeys } from './store.ts'
+import { type Key, type Row, compareKeys } from './store.ts'
 import { isBefore } from './sweep.ts'
 import { trustSegment } from './trust.ts'
+import { imagined, isLive, rowsOf, unjoined, unjoinedOne } from './unjoined.ts'
 import { sideKey } from './waiting.ts'
-import { type Group, type Work, amendmentsOf, largeAtOnce } from './work.ts'
+import { type Group, type Work, amendmentsOf } from './work.ts'
 
 type ListedRest = Omit<ListedMessage, 'id' | 'body' | 'headers' | 'key' | 'timestamp' | 'maxAttempts'>
 
@@ -52,7 +49,7 @@ const SECTIONS: readonly Section[] = [
   [['leased', 'ready'], leased, true],
   [['delayed', 'ready'], waiting, true],
   [['blocked'], blocked, true],
-  [['ready'], unjoined, true],
+  [['ready'], toTakeOver, true],
   [['ready'], ahead, true],
   [['delayed', 'ready'], delayed],
   [['dead'], dead],
@@ -91,13 +88,6 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
   return { messages }
 }
 
-/** A group as it would start: what others have outside the log it would take over. */
-function imagined(work: Work, name: string): Group {
-  const group = imagineGroup(work, name, 'earliest')
-  group.row.joining = { below: group.row.cursor, at: work.now }
-  return group
-}
-
 function sizeOfRest({ outcome, lastError, parked }: ListedRest): number {
   const { reason = '', data = '' } = parked ?? {}
   return sizeOfOutcome(outcome) + (lastError?.length ?? 0) + reason.length + data.length
@@ -128,31 +118,6 @@ function readCursor(cursor = '[0]'): [section: number, from?: Key, lane?: string
     // As any other that nobody gave.
   }
   return [Infinity]
-}
-
-/** The rows of a range, some read at a time. */
-function* rowsOf<V>(
-  work: Work,
-  table: Table,
-  range: KeyRange,
-  most = 64,
-  before?: (rows: readonly Row<V>[]) => void,
-): Iterable<Row<V>> {
-  const { tx } = work
-  const some = largeAtOnce(work, most)
-  let rows = tx.range<V>(table, range, some)
-  for (;;) {
-    before?.(rows)
-    yield* rows
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < some) return
-    // The bound is inclusive: one row more, without the first.
-    rows = tx.range<V>(table, { ...range, lower: last[0] }, some + 1).slice(1)
-  }
-}
-
-function isLive(work: Work, message: Stored | undefined): message is Stored {
-  return message !== undefined && (message.expires === undefined || message.expires > work.now)
 }
 
 /** A message that is in a state until a time, and ready then. */
@@ -239,63 +204,8 @@ function* blocked(group: Group, from: Key = [group.name]): Iterable<Item> {
   }
 }
 
-const TAKEN_OVER = ['side', 'chain'] as const
-
-/** How far a group has come that takes over. */
-function reached({ table, key }: Joining): Key {
-  return key === undefined ? [] : [key[0], TAKEN_OVER.indexOf(table!), ...key.slice(1), 0]
-}
-
-/** What others have outside the log and a group that starts has yet to take over. */
-function* unjoined(group: Group, from?: Key): Iterable<Item> {
-  const { joining } = group.row
-  if (joining === undefined) return
-  const { work } = group
-  // The point of a message is the name of the other, the table, the key of its row there, and its seq.
-  const [name, table, ...point] = (from ?? reached(joining)) as readonly (string | number)[]
-  const others = [...allGroups(work)].sort((a, b) => (a.name < b.name ? -1 : 1))
-  for (const [i, other] of others.entries()) {
-    if (other === group || (name !== undefined && other.name < (name as string))) continue
-    for (const [at, of] of TAKEN_OVER.entries()) {
-      const isThere = other.name === name && table === at
-      if (other.name === name && at < (table as number)) continue
-      const lower = [other.name, ...(isThere ? point.slice(0, -1) : [])]
-      const before = others.slice(0, i).filter((one) => one !== group)
-      const some = ([key, row]: Row<SideRow | ChainRow>): readonly Blocked[] =>
-        'seq' in row ? inSide(row) : undone(other, key, row)
-      // Those before may have them, too.
-      const expect = (rows: readonly Row<SideRow | ChainRow>[]): void =>
-        work.tx.expect?.(
-          rows
-            .flatMap(some)
-            .flatMap(([seq, { key }]) => before.map((one) => ['side', sideKey(one, seq, key)])),
-        )
-      const range = { lower, upper: [other.name] }
-      for (const found of rowsOf<SideRow | ChainRow>(work, of, range, 64, expect)) {
-        const [key] = found
-        for (const [seq, message] of some(found)) {
-          if (!isYetToCome(group, seq, message) || !isLive(work, message)) continue
-          if (before.some((one) => locate(one, seq, message.key) !== undefined)) continue
-          yield [
-            message,
-            { state: 'ready', attempt: 0 },
-            [other.name, at, ...(key as readonly string[]).slice(1), seq],
-          ]
-        }
-      }
-    }
-  }
-}
-
-/** One of them. */
-function unjoinedOne(group: Group, seq: number, key: string | undefined): Stored | undefined {
-  if (group.row.joining === undefined) return undefined
-  for (const other of allGroups(group.work)) {
-    const place = other === group ? undefined : locate(other, seq, key)
-    const message = place && messageIn(other, place, seq)
-    if (message !== undefined && isYetToCome(group, seq, message)) return message
-  }
-  return undefined
+function* toTakeOver(group: Group, from?: Key): Iterable<Item> {
+  for (const [message, point] of unjoined(group, from)) yield [message, { state: 'ready', attempt: 0 }, point]
 }
 
 function* ahead({ work, row }: Group, from: Key = 0): Iterable<Item> {

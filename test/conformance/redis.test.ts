@@ -29,6 +29,13 @@ registerHistories('redis', redisFactory({ server: () => server, client: 'ioredis
   runs: { quick: 50, full: 2000 },
   lanes: 8,
 })
+/** Beyond what it looks at, it goes by what other groups have. */
+registerCases(
+  'redis that looks little ahead',
+  conformanceCases(
+    redisFactory({ server: () => server, client: 'redis', scripts: withBounds({ LOOK_AHEAD: 2 }) }),
+  ).filter(({ name }) => name.startsWith('lanes: lanes of a group that does not exist')),
+)
 /** One step does so little that histories of a few messages need many, as a backlog of a million would. */
 const withLowBounds = redisFactory({
   server: () => server,

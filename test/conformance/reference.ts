@@ -148,6 +148,7 @@ export const FLAWS = [
   'leaves a message parked that is replaced',
   'edits in every group',
   'edits without resuming',
+  'starts later groups with what was edited since',
   'keeps the headers of what it edits',
   'forgets the time to live with an edit',
   'counts the time to live of an edit from the append',
@@ -237,6 +238,7 @@ export const FLAWS = [
   'knows holds only of groups that exist',
   'does not tell of holds in stats',
   'lists lanes that are empty',
+  'knows no lanes of a group that does not exist but of what nobody has taken',
   'does not list lanes that are held and empty',
   'counts what is leased as waiting in a lane',
   'ignores the lane of a list',
@@ -1090,8 +1092,14 @@ class Queue {
       counts.set(lane, count)
       return count
     }
-    for (const [{ lane }, , state] of this.#standings(group)) {
-      if (state === 'dead') continue
+    const isTaken = (message: Message): boolean =>
+      [...this.#groups.values()].some(({ places }) => places.get(message)?.passed)
+    const knowsLittle =
+      !this.#groups.has(name) &&
+      this.#has('knows no lanes of a group that does not exist but of what nobody has taken')
+    for (const [message, , state] of this.#standings(group)) {
+      if (state === 'dead' || (knowsLittle && isTaken(message))) continue
+      const { lane } = message
       const isLeased = state === 'leased' && !this.#has('counts what is leased as waiting in a lane')
       countsOf(lane)[isLeased ? 'leased' : 'waiting']++
     }
@@ -1635,9 +1643,20 @@ class Queue {
     if (this.#has('keeps results of a deleted group')) kept.push(...(this.#left.get(name) ?? []))
     const group = newGroup(name, shared, kept)
     if (shared === undefined)
-      for (const message of this.#startOf(from)) group.places.set(message, newPlace(message))
+      for (const message of this.#startOf(from)) group.places.set(message, this.#begun(message))
     this.#groups.set(name, group)
     return group
+  }
+
+  /** A message in a group that begins after others: once none has it as it was, it is what it was edited to. */
+  #begun(message: Message): Place {
+    const contents = [...this.#groups.values()].flatMap(({ places }) => {
+      const place = places.get(message)
+      return place === undefined || place.state === 'done' || place.state === 'dead' ? [] : [place.content]
+    })
+    const isEdited =
+      !contents.includes(undefined) && !this.#has('starts later groups with what was edited since')
+    return { ...newPlace(message), content: isEdited ? contents[0] : undefined }
   }
 
   /** What a new group would get. */
@@ -1784,7 +1803,10 @@ class Queue {
   #shown(name: string): Group {
     const known = this.#groups.get(name)
     if (known !== undefined) return known
-    const places = this.#startOf('earliest').map((message): [Message, Place] => [message, newPlace(message)])
+    const places = this.#startOf('earliest').map((message): [Message, Place] => [
+      message,
+      this.#begun(message),
+    ])
     return newGroup(name, new Map(places))
   }
 

@@ -13,11 +13,12 @@ import {
   sizeOf,
   sortable,
 } from './book.ts'
-import { drop, goOn, keptOf, write } from './places.ts'
+import { drop, goOn, keptOf } from './places.ts'
 import type { Message, Place } from './records.ts'
 import { answer, under } from './rows.ts'
 import { openIn, weigh } from './stats.ts'
 import { entered } from './time.ts'
+import { write } from './write.ts'
 
 /** So many may have come since. */
 const LATER = 64

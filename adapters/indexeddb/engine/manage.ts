@@ -1,9 +1,10 @@
 import type { ResumeOptions } from '../../../src/storage.ts'
 import { dropEverywhere } from './append.ts'
 import { type Book, ending } from './book.ts'
+import { edit, settleContent } from './edit.ts'
 import { forgetHolds, forgetProbes } from './holds.ts'
-import { goOn, move, write } from './places.ts'
-import type { Group, Job, Lane, Message, Place } from './records.ts'
+import { goOn, move } from './places.ts'
+import type { Job, Lane, Message, Place } from './records.ts'
 import { newCounts, newFlow } from './records.ts'
 import { under } from './rows.ts'
 
@@ -53,7 +54,7 @@ export async function retryNow(book: Book, name: string, ids: readonly string[])
 export async function resume(
   book: Book,
   ids: readonly string[],
-  { group: only, edit }: ResumeOptions,
+  { group: only, edit: wanted }: ResumeOptions,
 ): Promise<boolean[]> {
   const groups = book.q.groups.filter(({ name }) => only === undefined || name === only)
   const results: boolean[] = []
@@ -63,8 +64,8 @@ export async function resume(
       const all = await book.line<Place>(under([group.g, 'p', id]), 256)
       const parked = all.filter(({ x = Infinity }) => x > book.now)
       // All of an id, or with an edit the last.
-      for (const place of edit === undefined ? parked : parked.slice(-1)) {
-        if (edit !== undefined) change(book, group, place, edit)
+      for (const place of wanted === undefined ? parked : parked.slice(-1)) {
+        if (wanted !== undefined) await edit(book, group, place, wanted)
         await goOn(book, group, place)
         found = true
       }
@@ -72,18 +73,6 @@ export async function resume(
     results.push(found)
   }
   return results
-}
-
-/** A message carries something else in one group. */
-function change(book: Book, group: Group, place: Place, edit: NonNullable<ResumeOptions['edit']>): void {
-  const { body, headers, maxAttempts, expiresInMs } = edit
-  place.content = { body, headers, maxAttempts, at: book.clock }
-  if (expiresInMs === undefined) return
-  place.x = book.now + expiresInMs
-  place.lapses = true
-  book.q.lapse = Math.min(book.q.lapse, place.x)
-  book.touch()
-  write(book, group, place)
 }
 
 /** Forgets a group. What only it had to do is over: {@link tidy} finds it. */
@@ -161,7 +150,7 @@ export async function tidy(book: Book, most: number): Promise<boolean> {
   let left = most
   const over = async (message: Message): Promise<void> => {
     left--
-    if (await book.isRetained(message)) return
+    if (await book.isRetained(message)) return await settleContent(book, message.n)
     const back = message.only !== undefined || job.isAll
     await book.end({ ...ending(message), back }, true, job.at)
   }

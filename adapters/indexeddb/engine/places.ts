@@ -1,8 +1,10 @@
 import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../../../src/storage.ts'
 import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
+import { settleContent } from './edit.ts'
 import { freeProbed, probeLives } from './holds.ts'
 import type { Bundle, Group, Kept, KeyRow, Message, Place, State } from './records.ts'
 import type { Key } from './rows.ts'
+import { write } from './write.ts'
 
 /** The most places of one row. */
 const MOST = 128
@@ -41,25 +43,6 @@ export async function occupy(book: Book, group: Group, place: Place): Promise<vo
 
 function newKey(group: Group, { lane, key }: Place): KeyRow {
   return { k: keyOf(group, lane, key!), busy: false }
-}
-
-/** Writes a place that is not leased, and where it is found. */
-export function write(book: Book, group: Group, place: Place): void {
-  if (place.state === 'blocked') return book.set(book.bundleOf.get(place)!)
-  const { g } = group
-  const { n, state, lane = '', order = 0, id = '', end, x } = place
-  const l = sortable(lane)
-  const lines: Key[] = []
-  if (state === 'waiting') lines.push([g, 'w', order, n])
-  else if (state === 'ready') lines.push([g, 'r', l, place.again ? 1 : 0, n])
-  else if (state === 'parked') lines.push([g, 'p', id, n])
-  else {
-    lines.push([g, 'd', n], [g, 'D', id, n])
-    if (end !== undefined) lines.push([g, 'e', end, n])
-  }
-  if (state !== 'dead' && place.lapses && x !== undefined) lines.push(['X', x, g, n])
-  place.lines = lines
-  book.set(place)
 }
 
 /** Moves a place to a state, and into the line of that state. */
@@ -266,7 +249,7 @@ export async function settleEnd(book: Book, group: Group, place: Place): Promise
     if (message.only.length > 0) return book.put(message)
   } else {
     await book.setDone(place.n, [...(await book.doneBy(place.n)), group.g])
-    if (await book.isRetained(message)) return
+    if (await book.isRetained(message)) return await settleContent(book, place.n)
   }
   await book.end(ending(message), true)
 }
@@ -350,11 +333,15 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
     }
     book.put(message)
     place.back = true
-  } else
+  } else {
     await book.setDone(
       n,
       (await book.doneBy(n)).filter((one) => one !== g),
     )
+    // What others have edited it to meanwhile is not for this one.
+    const { body, headers, maxAttempts, at } = letter
+    if (here.edited) place.content ??= { body, headers, maxAttempts, at }
+  }
   group.low = Math.min(group.low, n - 1)
   const [kept] = await keptOf(book, group, place.id!)
   // A later message of its id may have ended.
@@ -387,7 +374,8 @@ export function keptOf(book: Book, { g }: Group, id: string): Promise<Kept[]> {
 async function keep(book: Book, group: Group, place: Place, outcome: Outcome): Promise<void> {
   if (!place.keeps) return
   const message = place.message ?? (await book.message(place.n))!
-  const { keepMs, superseded, n, key, lane, at } = message
+  const { keepMs, superseded, n, key, lane } = message
+  const { at } = place.content ?? message
   if (keepMs === undefined || superseded) return
   const { g } = group
   const id = idOf(message)

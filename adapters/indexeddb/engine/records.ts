@@ -24,6 +24,8 @@ export interface Message {
   /** When the first of those that were replaced under its id was stored. */
   since?: number
   superseded?: true
+  /** Some group has edited it. */
+  edited?: true
   /** While it is delayed: until when, and what sorts those of one time. */
   readonly d?: number
   readonly t?: number

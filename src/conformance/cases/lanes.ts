@@ -611,6 +611,78 @@ export const lanes: Section = {
       },
     },
     {
+      name: 'lanes of a group that does not exist count what it would get, whatever others have made of it',
+      needs: [ORDERING_KEYS],
+      async run(t) {
+        const q = await t.open()
+        const other = q.as('other')
+        await other.claim()
+        await q.claim()
+        const kinds = [
+          'done',
+          'dead',
+          'retried',
+          'leased',
+          'parked',
+          'head',
+          'behind',
+          'late',
+          'apart',
+          'ahead',
+        ]
+        await q.send(
+          ...kinds.flatMap((kind) => [
+            {
+              body: kind,
+              lane: kind,
+              ...((kind === 'head' || kind === 'behind') && { key: 'k', lane: 'keyed' }),
+              ...(kind === 'late' && { delayMs: t.s(1) }),
+            },
+            {
+              body: kind,
+              lane: 'all',
+              ...((kind === 'head' || kind === 'behind') && { key: 'k' }),
+              ...(kind === 'late' && { delayMs: t.s(1) }),
+            },
+          ]),
+        )
+        await t.advance(t.s(1))
+        for (const group of [q, other]) {
+          for (const one of await group.take({ leaseMs: t.s(600) })) {
+            const { body } = one
+            // What one has done and another has not is to be had.
+            if (body === 'done' || (body === 'apart' && group === q)) await group.ack(one)
+            else if (body === 'dead') await group.bury(one)
+            else if (body === 'parked' && t.guarantees.parking !== false) await group.park(one)
+            else if (body !== 'leased') await group.retry(one, { delayMs: t.s(60) })
+          }
+        }
+        await q.send({ body: 'new', lane: 'all' }, { body: 'new', lane: 'ahead' })
+        const late = q.as('late-comer')
+        const expected = [
+          ['ahead', 2, 0],
+          ['all', 9, 0],
+          ['apart', 1, 0],
+          ['keyed', 2, 0],
+          ['late', 1, 0],
+          ['leased', 1, 0],
+          ['parked', 1, 0],
+          ['retried', 1, 0],
+        ]
+        const shown = async (limit: number): Promise<unknown[]> =>
+          (await late.lanes({ limit })).map(({ lane, waiting, leased }) => [lane, waiting, leased])
+        equal(await shown(100), expected, 'before it has started')
+        equal(await shown(1), expected, 'one by one')
+        equal(
+          (await late.lanes({ prefix: 'p' })).map(({ lane, waiting }) => [lane, waiting]),
+          [['parked', 1]],
+          'of a prefix',
+        )
+        await late.claim({ limit: 0 })
+        equal(await shown(100), expected, 'once it has started')
+      },
+    },
+    {
       name: 'lanes come in pages, of a prefix if wanted',
       async run(t) {
         const q = await t.open()

@@ -481,6 +481,82 @@ export const parking: Section = {
       },
     },
     {
+      name: 'edit: a group that begins later, and one that does not exist, get what all that have it were edited to',
+      async run(t) {
+        const q = await t.open()
+        const other = q.as('other')
+        await other.claim()
+        await q.claim()
+        const drafts = [
+          { body: 'made' },
+          ...(t.guarantees.deduplication ? [{ body: 'own', id: 'own' }] : []),
+          { body: 'delayed', delayMs: t.s(1) },
+          ...(t.guarantees.orderingKeys
+            ? [
+                { body: 'keyed', key: 'k' },
+                { body: 'behind', key: 'k' },
+              ]
+            : []),
+          { body: 'leased' },
+          { body: 'parked' },
+          { body: 'retried' },
+        ].flatMap((one) =>
+          t.guarantees.lanes === false || 'id' in one ? [one] : [one, { ...one, lane: 'l' }],
+        )
+        const ids = await q.send(...drafts)
+        await t.advance(t.s(1))
+        const parked = drafts.filter(({ body }) => body !== 'behind')
+        for (const group of [q, other])
+          for (const one of await group.take({ leaseMs: t.s(600) })) await group.park(one)
+        for (const [i, draft] of drafts.entries()) {
+          const edit = { body: `new ${draft.body}`, headers: { is: 'edited' } }
+          if (parked.includes(draft))
+            equal(await q.resume([ids[i]!], { edit }), [true], `the edit of ${draft.body}`)
+        }
+        for (const one of await q.take({ leaseMs: t.s(600) })) {
+          if (one.body === 'new parked') await q.park(one)
+          else if (one.body !== 'new leased') await q.retry(one, { delayMs: t.s(60) })
+        }
+        const expected = drafts.map((one) => (parked.includes(one) ? `new ${one.body}` : one.body)).sort()
+        const late = q.as('late')
+        equal(sortedBodies(await late.list()), expected, 'the list')
+        equal(sortedBodies(await late.list({ ids })), expected, 'the list by ids')
+        await late.claim({ limit: 0 })
+        equal(sortedBodies(await late.list()), expected, 'the list of one that has begun')
+        equal(sortedBodies(await late.list({ ids })), expected, 'the list by ids of one that has begun')
+      },
+    },
+    {
+      name: 'edit: in a group that begins later once the last that has it as it was is done, however that ended',
+      async run(t) {
+        for (const end of ['ack', 'dead', 'delete'] as const) {
+          const q = await t.open(end)
+          const other = q.as('other')
+          await other.claim()
+          await q.claim()
+          const [id] = await q.send({ body: 'old', expiresInMs: t.s(20) })
+          const held = await other.takeOne({ leaseMs: t.s(60) })
+          await q.park(await q.takeOne())
+          const edit = { body: 'new', expiresInMs: t.s(600) }
+          equal(await q.resume([id!], { edit }), [true], 'result')
+          const late = q.as('late')
+          const shown = bodiesOf(await late.list())
+          equal(bodiesOf(await late.list({ ids: [id!] })), shown, 'by its id, while groups differ')
+          if (end === 'ack') await other.ack(held)
+          else if (end === 'dead') await other.bury(held)
+          else await other.storage.deleteGroup(other.group)
+          equal(bodiesOf(await late.list()), ['new'], `the list after ${end}`)
+          equal(bodiesOf(await late.list({ ids: [id!] })), ['new'], `by its id after ${end}`)
+          await t.advance(t.s(30))
+          await late.takes(['new'], `in the later group after ${end}`)
+          await q.takes(['new'], `in its group after ${end}`)
+          if (end !== 'dead') continue
+          await other.retry((await other.dead())[0]!)
+          await other.takes(['old'], 'what was redriven')
+        }
+      },
+    },
+    {
       name: 'what has expired cannot be resumed',
       async run(t) {
         const q = await t.open()

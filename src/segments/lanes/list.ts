@@ -1,7 +1,7 @@
 import type { LaneState, LanesPage, LanesQuery } from '../../lanes.ts'
-import { imagineGroup } from '../new-group.ts'
 import { type DeliverRow, type TimerKey, DELIVER } from '../rows.ts'
 import { dueTimers, isBefore } from '../sweep.ts'
+import { imagined, unjoined } from '../unjoined.ts'
 import { type Group, type Work, isOverdue } from '../work.ts'
 import { heldLanes, holdsOf } from './holds.ts'
 import { type Flow, allOf, inWork, openLane } from './lane.ts'
@@ -15,6 +15,7 @@ export function listLanes(work: Work, query: LanesQuery, group: Group | undefine
   const lanes: LaneState[] = []
   const limit = Math.min(query.limit, work.limits.stepMessages)
   const overdue = overdueIn(work, group)
+  const budget = { left: Math.max(AT_ONCE, work.limits.stepMessages) }
   let from = prefix
   if (query.cursor !== undefined && query.cursor > from) from = `${query.cursor}\0`
   for (;;) {
@@ -27,8 +28,10 @@ export function listLanes(work: Work, query: LanesQuery, group: Group | undefine
     for (const key of keys) {
       from = `${key}\0`
       if (!key.startsWith(prefix)) return { lanes }
+      // Each lane has what is left to be looked at, and the first of a page all of it.
+      if (lanes.length > 0 && budget.left <= 0) return { lanes, cursor: laneKey(lanes.at(-1)!.lane) }
       const lane = laneOf(key)
-      const state = stateOf(work, lane, query.group, group, overdue.get(lane) ?? 0)
+      const state = stateOf(work, lane, query.group, group, overdue.get(lane) ?? 0, budget)
       if (state === undefined) continue
       if (lanes.length === limit) return { lanes, cursor: laneKey(lanes.at(-1)!.lane) }
       lanes.push(state)
@@ -59,16 +62,33 @@ function stateOf(
   name: string,
   group: Group | undefined,
   overdue: number,
+  budget: Budget,
 ): LaneState | undefined {
   const holds = holdsOf(work, lane, name)
   const found = openLane(work, lane)
   const own = group && (inWork(group, found) as Flow | undefined)
-  const flow = own ?? (found && (imagineGroup(found, name, 'earliest') as Flow))
+  const flow = own ?? (found && (imagined(found, name) as Flow))
   const leased = flow === undefined ? 0 : live(flow)
-  const waiting = overdue + (flow === undefined ? 0 : allOf(flow) - leased)
+  const waiting = overdue + (flow === undefined ? 0 : allOf(flow) - leased + toTakeOver(flow, budget))
   if (waiting + leased === 0 && holds.length === 0) return undefined
   const restsForMs = waiting > 0 && flow !== undefined ? restOf(flow, holds) : undefined
   return { lane, waiting, leased, restsForMs, holds }
+}
+
+/** How many messages are yet to be looked at. */
+interface Budget {
+  left: number
+}
+
+/** How many messages a flow has yet to take over: as many as one step would, in all lanes of a page. */
+function toTakeOver(flow: Flow, budget: Budget): number {
+  let count = 0
+  if (budget.left > 0)
+    for (const _ of unjoined(flow)) {
+      count++
+      if (--budget.left <= 0) break
+    }
+  return count
 }
 
 /** How long it rests, if that is a matter of time. */

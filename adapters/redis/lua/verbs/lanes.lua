@@ -6,7 +6,8 @@
 local PAGE_OF_LANES = 500
 local LOOK_AHEAD = 2000 -- messages that it looks at of what a group has yet to take over
 
-local group = open(ARGV[2]) or imagineGroup(ARGV[2], '', 'earliest')
+local known = open(ARGV[2])
+local group = known or imagineGroup(ARGV[2], '', 'earliest')
 local prefix, limit = ARGV[3], math.min(tonumber(ARGV[4]), PAGE_OF_LANES)
 local from, to = '[' .. prefix, '(' .. prefix .. '\255'
 local behind = string.match(ARGV[5], '^n(.*)$')
@@ -61,8 +62,12 @@ local join = group.row.join
 if join and join.lanes then
   nextWindow(join)
 end
-local looked = 0
-while join and join.bound > LANE_BASE and looked < LOOK_AHEAD do
+local looked, isAll = 0, true
+while join and join.bound > LANE_BASE do
+  if looked >= LOOK_AHEAD then
+    isAll = false
+    break
+  end
   local messages, bound = unjoined(group, LOOK_AHEAD)
   for _, message in ipairs(messages) do
     count(message.lane)
@@ -76,6 +81,14 @@ end
 
 if group.row.lanes then
   note(keyOf(group, 'lanes'), '')
+end
+-- Of one that does not exist, and would get more than that: what the group has that has most of the lane.
+local others = {}
+if not known and not isAll then
+  for _, other in pairs(allGroups()) do
+    others[#others + 1] = other
+    note(keyOf(other, 'lanes'), '')
+  end
 end
 if queue.holds then
   note(base .. 'places', placeOf(nil, ''))
@@ -118,6 +131,9 @@ for i = 1, math.min(limit, #names) do
   local lane = names[i]
   local flow = flowOf(group, lane)
   local size = flow.size + (coming[lane] or 0)
+  for _, other in ipairs(others) do
+    size = math.max(size, flowOf(other, lane).size)
+  end
   local holds, places = {}, { placeOf(nil, lane), placeOf(ARGV[2], lane) }
   local live = flow.live - (ended[lane] or 0)
   for _, place in ipairs(places) do
