@@ -7,7 +7,7 @@ import {
   type Transaction,
 } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
-import { keyBytes, keyOf, pack, type Packed, unpack } from '../../src/segments/inside.ts'
+import { joinBytes, keyBytes, keyOf, pack, type Packed, unpack } from '../../src/segments/inside.ts'
 import type { Sql, SqlValue } from './platform.ts'
 import { Segments } from './segments.ts'
 
@@ -161,8 +161,8 @@ export class Rows implements Transaction {
     const prefix = keyBytes(table)
     this.#write(
       'DELETE FROM quayside_parts WHERE row >= ? AND row < ?',
-      join([prefix, lower]),
-      join([prefix, upper]),
+      joinBytes([prefix, lower]),
+      joinBytes([prefix, upper]),
     )
   }
 
@@ -177,7 +177,7 @@ export class Rows implements Transaction {
       'SELECT bytes FROM quayside_parts WHERE row = ? ORDER BY part',
       partKey(table, key),
     )
-    const whole = join(parts.map(([part]) => new Uint8Array(part as ArrayBuffer)))
+    const whole = joinBytes(parts.map(([part]) => new Uint8Array(part as ArrayBuffer)))
     return unpack({
       text: decoder.decode(whole.subarray(0, text)),
       bytes: bytes === null ? undefined : whole.subarray(text),
@@ -187,7 +187,7 @@ export class Rows implements Transaction {
   #putParts(table: Table, key: Key, { text, bytes }: Packed): [length: number, bytes: Uint8Array | null] {
     this.#hasParts = true
     const encoded = encoder.encode(text)
-    const whole = bytes === undefined ? encoded : join([encoded, bytes])
+    const whole = bytes === undefined ? encoded : joinBytes([encoded, bytes])
     for (let at = 0; at < whole.length; at += MAX_ROW / 2) {
       this.#write(
         'INSERT INTO quayside_parts VALUES (?, ?, ?)',
@@ -224,19 +224,9 @@ function sqlBounds(table: Table, range: KeyRange): [from: SqlValue, to: SqlValue
 
 /** The key of a row, in whatever table. */
 function partKey(table: Table, key: Key): Uint8Array {
-  return join([keyBytes(table), keyBytes(key)])
+  return joinBytes([keyBytes(table), keyBytes(key)])
 }
 
 function byteLength(text: string): number {
   return encoder.encode(text).length
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

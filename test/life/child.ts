@@ -3,19 +3,11 @@
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
+import { FAMILIES } from '../support/families.ts'
 
 const [directory, origin, first, count] = process.argv.slice(2)
 const queue = new Queue<OutboxPayload>('outbox', { storage: new NodeFsAdapter(directory!) })
-const outbox = new Outbox(queue, {
-  leaseMs: 500,
-  timeoutMs: 2000,
-  retry: { initialMs: 5, maxMs: 100 },
-  before: async (request, _, family) => {
-    if (family?.response === undefined) return request
-    const { id } = (await family.response.json()) as { readonly id: number }
-    return new Request(request.url.replace('tmp', `${id}`), request)
-  },
-})
+const outbox = new Outbox(queue, FAMILIES)
 const stop = outbox.start()
 process.stdout.write('up\n')
 

@@ -54,16 +54,9 @@ export class PartedRows implements ByteRows {
   #whole(key: Uint8Array, value: Uint8Array): Answer<Uint8Array> {
     if (value[0] !== IN_PARTS) return value
     const count = new DataView(value.buffer, value.byteOffset).getUint32(1)
-    return after(this.#rows.scan(partKey(key, 0), partKey(key, END), count), (rows) => {
-      const parts = Array.from(rows, ([, part]) => part)
-      const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0))
-      let at = 0
-      for (const part of parts) {
-        whole.set(part, at)
-        at += part.length
-      }
-      return whole
-    })
+    return after(this.#rows.scan(partKey(key, 0), partKey(key, END), count), (rows) =>
+      joinBytes(Array.from(rows, ([, part]) => part)),
+    )
   }
 }
 
@@ -86,6 +79,16 @@ function numbered(start: Uint8Array, number: number): Uint8Array {
   bytes.set(start)
   new DataView(bytes.buffer).setUint32(start.length, number)
   return bytes
+}
+
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 /** Promises of other realms and libraries are none of ours. */

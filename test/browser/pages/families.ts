@@ -1,20 +1,12 @@
 import { IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
 import { Queue } from '../../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../../src/outbox/index.ts'
+import { FAMILIES } from '../../support/families.ts'
 
 // Stores families of requests, a create with three edits and a delete that come after it, and sends them, until the page is gone; with
 // `?rest` it only sends what is left.
 
-const outbox = new Outbox(new Queue<OutboxPayload>('families', { storage: new IndexedDBAdapter() }), {
-  leaseMs: 500,
-  timeoutMs: 2000,
-  retry: { initialMs: 5, maxMs: 100 },
-  before: async (request, _, family) => {
-    if (family?.response === undefined) return request
-    const { id } = (await family.response.json()) as { readonly id: number }
-    return new Request(request.url.replace('tmp', `${id}`), request)
-  },
-})
+const outbox = new Outbox(new Queue<OutboxPayload>('families', { storage: new IndexedDBAdapter() }), FAMILIES)
 outbox.start()
 
 async function store(): Promise<never> {
