@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, hasCode } from '../../src/errors.ts'
 import type { Key } from '../../src/segments/index.ts'
 import { Reader } from './codec.ts'
 import { corrupt, unavailable } from './faults.ts'
@@ -195,7 +195,7 @@ export class Cleaner {
   #failed(error: unknown): void {
     const { journal, onFailure } = this.#host
     if (journal.failure !== undefined || this.#stopped) return
-    if (error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED') {
+    if (hasCode(error, 'QUOTA_EXCEEDED')) {
       this.#atMost = journal.files[0]!.live / 2
       return
     }

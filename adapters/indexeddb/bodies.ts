@@ -1,4 +1,4 @@
-import { QuaysideError, errorText } from '../../src/errors.ts'
+import { QuaysideError, errorText, hasCode } from '../../src/errors.ts'
 import type { Body, NewMessage } from '../../src/storage.ts'
 
 /**
@@ -27,7 +27,7 @@ export async function storeApart<R>(
   try {
     return await store(messages.map(withBlob))
   } catch (error) {
-    if (!(error instanceof QuaysideError) || error.code !== 'STORAGE_FAILED') throw error
+    if (!hasCode(error, 'STORAGE_FAILED')) throw error
     const result = await store(messages)
     areRefused = true
     return result

@@ -1,6 +1,6 @@
 import { type IDBPDatabase, openDB, unwrap } from 'idb'
-import type { QuaysideError } from '../../src/errors.ts'
-import { cannotOpen, failed, isLost, isPassing, isQuota, isTimeout, timeout } from './faults.ts'
+import { type QuaysideError, hasCode } from '../../src/errors.ts'
+import { cannotOpen, failed, isLost, isPassing, isQuota, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
 import type { IndexedDBEvent } from './options.ts'
 import type { Schema } from './schema.ts'
@@ -143,7 +143,7 @@ export class Connection {
         database = await this.#open()
         return await this.#once(unwrap(database).transaction([...stores], mode, { durability }), body)
       } catch (error) {
-        if (database === undefined || isTimeout(error)) {
+        if (database === undefined || hasCode(error, 'TIMEOUT')) {
           // The first database of all shows whether the browser lets anybody store anything.
           const works = this.#wasOpen || !schema.isFirst
           const mayPass = works || !isOver(FIRST_OPEN_MS)

@@ -40,10 +40,6 @@ export function timeout(what: string, ms: number, advice: string): QuaysideError
   return new QuaysideError('TIMEOUT', `${what} took longer than ${ms} ms: ${advice}`)
 }
 
-export function isTimeout(error: unknown): boolean {
-  return error instanceof QuaysideError && error.code === 'TIMEOUT'
-}
-
 /** Why a database cannot be opened. */
 export function cannotOpen(database: string, cause: unknown): QuaysideError {
   const tried = `opening the IndexedDB database ${JSON.stringify(database)}`

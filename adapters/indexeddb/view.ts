@@ -1,5 +1,5 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../../src/lanes.ts'
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, hasCode } from '../../src/errors.ts'
 import { hintOf } from '../../src/hints.ts'
 import type {
   AppendOptions,
@@ -172,7 +172,7 @@ export class View implements QueueStorage {
       await this.#tidy('purge')
     } catch (error) {
       // Of what is not as it was written nothing can be kept, the groups neither.
-      if (!(error instanceof QuaysideError) || error.code !== 'CORRUPT') throw error
+      if (!hasCode(error, 'CORRUPT')) throw error
       await this.delete()
     }
   }

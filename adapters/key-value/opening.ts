@@ -8,7 +8,7 @@ import { type Change, type Commit, QueueRows, endedBy } from './rows.ts'
 import { type Unsealed, seal, unseal } from './seal.ts'
 import type { KeyValueStorage } from './storage.ts'
 import { replay } from './text.ts'
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, hasCode } from '../../src/errors.ts'
 
 /** So many items are asked for at once. */
 const AT_ONCE = 32
@@ -74,7 +74,7 @@ async function loadFrom(items: Items, owner: Owner): Promise<Loaded> {
     try {
       return await new Reading(items, before.run, position).load(run)
     } catch (error) {
-      if (!(error instanceof QuaysideError && error.code === 'CORRUPT')) throw error
+      if (!hasCode(error, 'CORRUPT')) throw error
       // Whoever had it may have cleaned up under us, and moved on before that.
       const now = await readPosition(items, before.run)
       await owner.confirm()

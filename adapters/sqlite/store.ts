@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../src/errors.ts'
+import { hasCode } from '../../src/errors.ts'
 import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
@@ -96,7 +96,7 @@ export class SQLiteStore implements ByteStore {
     try {
       await connection.change(synchronous, run)
     } catch (error) {
-      if (!(error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED')) throw error
+      if (!hasCode(error, 'QUOTA_EXCEEDED')) throw error
       this.#reserve.release()
       connection.moveLog()
       await connection.change(synchronous, run)

@@ -3,7 +3,7 @@ import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
 import type { Codec } from './codec.ts'
 import { type Terms, claimOf } from './line.ts'
-import { hasCode, QuaysideError } from '../errors.ts'
+import { QuaysideError, hasCode } from '../errors.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type {

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../aborts.ts'
-import { type ErrorCode, errorText, hasCode, QuaysideError } from '../errors.ts'
+import { type ErrorCode, QuaysideError, errorText, hasCode } from '../errors.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { isRequest } from './kinds.ts'

@@ -1,5 +1,5 @@
 import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
-import { QuaysideError, damaged, keepWithin } from '../errors.ts'
+import { QuaysideError, damaged, hasCode, keepWithin } from '../errors.ts'
 import type {
   AppendOptions,
   AppendResult,
@@ -459,8 +459,7 @@ function transact<T>(
     } catch (error) {
       // Of rows that this engine has written, nothing here makes such errors.
       const known = error instanceof TypeError || error instanceof RangeError ? damaged(queue, error) : error
-      if (repair !== undefined && known instanceof QuaysideError && known.code === 'CORRUPT')
-        return repair(tx)
+      if (repair !== undefined && hasCode(known, 'CORRUPT')) return repair(tx)
       throw known
     }
   })

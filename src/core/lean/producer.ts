@@ -11,7 +11,7 @@ import {
   checkSize,
 } from '../../check.ts'
 import type { Context } from '../context.ts'
-import { QuaysideError } from '../../errors.ts'
+import { hasCode } from '../../errors.ts'
 import { MESSAGE } from '../message-checks.ts'
 import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
 import { measure, prepare } from '../prepare.ts'
@@ -175,8 +175,7 @@ export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendRes
     maxWeight: () => context.guarantees.maxBatchBytes,
     nameOf: ({ id }) => id,
     opening: () => context.opening('send'),
-    isolates: (error) =>
-      error instanceof QuaysideError && (error.code === 'QUOTA_EXCEEDED' || error.code === 'TOO_LARGE'),
+    isolates: (error) => hasCode(error, 'QUOTA_EXCEEDED') || hasCode(error, 'TOO_LARGE'),
     busy: context.batchers,
   })
 }

@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../errors.ts'
+import { QuaysideError, hasCode } from '../../errors.ts'
 import type { Hint } from '../../storage.ts'
 import { joinHints } from '../../hints.ts'
 import { rehearseTogether } from '../rehearsal.ts'
@@ -139,7 +139,7 @@ export class ByteQueueStore implements QueueStore {
       return await this.#together(calls.filter((call) => call !== stop.call))
     }
     // What has no room must not keep others from theirs.
-    if (calls.length > 1 && error instanceof QuaysideError && error.code === 'QUOTA_EXCEEDED')
+    if (calls.length > 1 && hasCode(error, 'QUOTA_EXCEEDED'))
       for (const call of calls) await this.#together([call])
     else for (const { reject } of calls) reject(error)
   }
