@@ -157,6 +157,8 @@ interface Version {
   readonly from: number
   /** The latest that the clock had told before: later than {@link from} where it was set back. */
   readonly latest: number
+  /** It is looked at later than this, also where it goes on where the one before was, and the clock is set back then. */
+  readonly saidAt: number
   /** When it was changed or removed. */
   until: number
 }
@@ -181,7 +183,7 @@ export async function run(
     const before = current.get(name)
     const from = before !== undefined && before.kind === kind ? before.from : clock.now()
     if (before !== undefined) before.until = latest
-    const version: Version = { name, kind, from, latest, until: Infinity }
+    const version: Version = { name, kind, from, latest, saidAt: clock.now(), until: Infinity }
     current.set(name, version)
     versions.push(version)
     const { queue } = processes[who]!
@@ -215,7 +217,8 @@ export async function run(
   /** Somebody who is well has just fired what was due. */
   const must = (): void => {
     const now = clock.now() - backMs
-    for (const { name, kind, from } of current.values()) {
+    for (const { name, kind, from, saidAt } of current.values()) {
+      if (clock.now() <= saidAt) continue
       const { catchUp } = kind.when
       let isLast = true
       for (let at = now - (now % GRAIN_MS); at > from; at -= GRAIN_MS) {
