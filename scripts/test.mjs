@@ -1,5 +1,5 @@
 // npm test: the static checks, all tests, and the built package on the oldest Node that it supports.
-// With --all (npm run test:all) the tests do much of what is random or repeated: see test/support/effort.ts.
+// With --all (npm run test:all) the tests do much of what is random or repeated, and draw lots anew: see test/support/effort.ts, lots.ts.
 // The last line is the total of all tests; the exit code is 0 only if every step succeeded too.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
@@ -32,7 +32,7 @@ const { status } = spawnSync('vitest', ['run', ...words], {
     TMPDIR: folder,
     // Hundreds of processes load the same modules: each is compiled once.
     NODE_COMPILE_CACHE: join(folder, 'compiled'),
-    ...(isFull && { EFFORT: 'full' }),
+    ...(isFull ? { EFFORT: 'full' } : lots()),
   },
 })
 let totals
@@ -47,6 +47,15 @@ if (status !== 0) failed.push('vitest')
 if (failed.length > 0) console.log(`\nfailed: ${failed.join(', ')}`)
 console.log(totals)
 process.exitCode = failed.length > 0 || !/, 0 failed/.test(totals) ? 1 : 0
+
+/** For test/support/lots.ts: a number made of all files that are committed, where there is a repository. */
+function lots() {
+  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD^{tree}'], { encoding: 'utf8' })
+  if (process.env.LOTS !== undefined || status !== 0) return {}
+  const LOTS = String(Number.parseInt(stdout.slice(0, 7), 16))
+  console.log(`lots  LOTS=${LOTS}`)
+  return { LOTS }
+}
 
 /** A file system in memory with much room, if there is one: on it nothing waits for a disk. All tests together do. */
 function memory() {

@@ -6,6 +6,7 @@ import {
 } from '../../src/conformance/index.ts'
 import type { Suite } from '../runtimes/inside/suite.ts'
 import { effort, howMany } from '../support/effort.ts'
+import { seedOf } from '../support/lots.ts'
 import { type CheckOptions, checkHistories } from './check.ts'
 import { coreOf, smallOf } from './core.ts'
 
@@ -140,9 +141,10 @@ function registerChecks(
     async () => {
       const replayed = SEED === undefined ? undefined : Number(SEED)
       const failures = await Promise.all(
-        Array.from({ length: replayed === undefined ? lanes : 1 }, () =>
-          check({ maxSteps, groups, runs: Math.ceil(all / lanes), seed: replayed, path: PATH_ }),
-        ),
+        Array.from({ length: replayed === undefined ? lanes : 1 }, (_, i) => {
+          const seed = replayed ?? seedOf(`${name} ${i}`)
+          return check({ maxSteps, groups, runs: Math.ceil(all / lanes), seed, path: PATH_ })
+        }),
       )
       expect(failures.find((failure) => failure !== undefined)).toBeUndefined()
     },

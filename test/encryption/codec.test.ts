@@ -1,4 +1,4 @@
-import { array, assert, asyncProperty, nat, string, uint8Array } from 'fast-check'
+import { array, assert, asyncProperty, nat, string, uint8Array } from '../support/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { encrypted } from '../../src/encryption/index.ts'
 import type { Codec } from '../../src/index.ts'

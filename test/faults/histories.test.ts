@@ -15,11 +15,12 @@ import { postgres } from './support/postgres.ts'
 import { redis } from './support/redis.ts'
 import { report } from './support/report.ts'
 import { effort, howMany } from '../support/effort.ts'
+import { seedOf } from '../support/lots.ts'
 
 /** `HISTORIES=5000 npx vitest run test/faults` for more. */
 const HISTORIES = howMany('HISTORIES', { quick: 10, full: 40 })
-/** Of the first history. Others each time in `npm test`; a violation says its own, for `SEED=… HISTORIES=1`. */
-const FIRST = howMany('SEED', { quick: 1 + Math.floor(Math.random() * 2 ** 30), full: 1 })
+/** Of the first history. A violation says its own, for `SEED=… HISTORIES=1`. */
+const FIRST = howMany('SEED', { quick: 1 + seedOf('faults'), full: 1 })
 const timeout = 300_000 + HISTORIES * 2000
 
 function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {

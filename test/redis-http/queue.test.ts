@@ -1,6 +1,6 @@
 // Queues over HTTP as their users see them: what verbs cost, together with sockets, and what is behind the service.
 import { Redis } from '@upstash/redis'
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RedisHttpAdapter } from '../../adapters/redis-http/index.ts'
 import { toWire } from '../../adapters/redis-http/wire.ts'

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConformanceFactory } from '../../src/conformance/index.ts'
 import { factory as fsFactory } from '../conformance/factories/fs.ts'

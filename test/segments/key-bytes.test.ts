@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
 import { keyBytes, keyOf } from '../../src/segments/bytes/key-bytes.ts'
 import { type Key, compareKeys, isBehind } from '../../src/segments/store.ts'

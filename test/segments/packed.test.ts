@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
 import { fromWire, toWire } from '../../adapters/durable-object/outcome.ts'
 import { pack, unpack } from '../../src/segments/bytes/packed.ts'

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
 import { OrderedMap } from '../../src/segments/ordered-map.ts'
 import { type AsyncReads, type Write, rehearse, rehearseTogether } from '../../src/segments/rehearsal.ts'

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
 import { type ConformanceFactory, historySteps, runHistory } from '../../src/conformance/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'

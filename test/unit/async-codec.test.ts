@@ -1,4 +1,4 @@
-import { array, assert, asyncProperty, boolean, nat } from 'fast-check'
+import { array, assert, asyncProperty, boolean, nat } from '../support/fast-check.ts'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { type Codec, Queue, type StandardSchema } from '../../src/index.ts'

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { type NewMessage, QuaysideError, Queue, type SendResult, type Settlement } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, property, string } from 'fast-check'
+import { array, assert, constantFrom, property, string } from '../support/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { learnSecrets, redact, splitUrl } from '../../cli/secrets.ts'
 

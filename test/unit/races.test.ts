@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import * as fc from '../support/fast-check.ts'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Message, Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
