@@ -5,3 +5,4 @@ import { seedOf } from './lots.ts'
 configureGlobal({ ...readConfigureGlobal(), seed: seedOf('fast-check') })
 
 export * from 'fast-check'
+export { default } from 'fast-check'
