@@ -120,7 +120,11 @@ function makeRoom(group: Group): void {
     if (ones.length > few) holdSome(group, ones, length - ones.length + few / 2)
   }
   if (row.leases.length > most)
-    holdSome(group, [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)), most / 2)
+    holdSome(
+      group,
+      [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)),
+      most / 2,
+    )
 }
 
 /** Gives leases rows of their own until so many are left: half of those for which there is room, so that not each claim does. */
