@@ -38,6 +38,12 @@ export class Rows {
     return row
   }
 
+  /** A row lies elsewhere now. Its value, its length and whatever it is known by stay. */
+  move(row: number, file: number, offset: number): void {
+    this.#file[row] = file
+    this.#offset[row] = offset
+  }
+
   remove(row: number): void {
     if (this.#cached.delete(row)) this.#cachedBytes -= this.#length[row]!
     this.#values[row] = undefined
