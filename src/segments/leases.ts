@@ -45,20 +45,28 @@ function isPlain({ key, row }: Lease): boolean {
   return key === undefined && row === undefined
 }
 
+/** A lease as it was found, of which the {@link HeldRow.epoch} tells that it has a row of its own. */
+type Found = Lease & { readonly epoch?: number }
+
 /** The lease on a message, in the group's row or in a row of its own. */
-export function findLease(group: Group, seq: number, index: number = leaseOn(group, seq)): Lease | undefined {
+export function findLease(group: Group, seq: number, index: number = leaseOn(group, seq)): Found | undefined {
   const { row, name, work } = group
   if (index >= 0) return row.leases[index]
   const held = row.held === 0 ? undefined : work.tx.get<HeldRow>('held', [name, seq])
   return held && { ...held, last: seq, until: held.epoch < row.epoch ? 0 : held.until }
 }
 
-/** Takes one message out of its lease. */
-export function cutLease(group: Group, seq: number, index: number = leaseOn(group, seq)): void {
+/** Takes one message out of its lease, which may be known. */
+export function cutLease(
+  group: Group,
+  seq: number,
+  index: number = leaseOn(group, seq),
+  found?: Found,
+): void {
   const { leases } = group.row
   group.changed = true
   if (index < 0) {
-    dropHeld(group, seq)
+    dropHeld(group, seq, found)
     return
   }
   const lease = leases[index]!
@@ -169,18 +177,21 @@ function holdFirst(group: Group, lease: Lease): void {
 }
 
 /** Has a lease on one message end at another time. */
-export function extendLease(group: Group, lease: Lease, seq: number, until: number): void {
-  const isHeld = leaseOn(group, seq) < 0
-  cutLease(group, seq)
+export function extendLease(group: Group, lease: Found, seq: number, until: number): void {
+  const index = leaseOn(group, seq)
+  const isHeld = index < 0
+  cutLease(group, seq, index, lease)
   addLease(group, { ...lease, first: seq, last: seq, until })
   // It stays where it was.
   if (isHeld) holdFirst(group, group.row.leases[leaseOn(group, seq)]!)
 }
 
-function dropHeld(group: Group, seq: number): void {
+function dropHeld(group: Group, seq: number, found?: Found): void {
   const { row, work, name } = group
   const { tx } = work
-  const { epoch, until, key, row: where } = tx.get<HeldRow>('held', [name, seq])!
+  // Of one that was given up it is not known when it would have ended.
+  const held = found?.epoch === row.epoch ? found : tx.get<HeldRow>('held', [name, seq])!
+  const { epoch = row.epoch, until, key, row: where } = held
   tx.delete('held', [name, seq])
   tx.delete('due', [name, ENDS, epoch, until, seq])
   if (typeof where === 'number') tx.delete('side', sideKey(group, seq, key))

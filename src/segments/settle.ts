@@ -136,7 +136,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   }
   const message =
     kind === 'ack' && !tied && work.queue.joining === 0 ? undefined : messageOf(group, lease, seq)
-  cutLease(group, seq, index)
+  cutLease(group, seq, index, lease)
   group.whole.changed = true
   if (kind !== 'ack' && kind !== 'dead' && putBack(group, seq, lease, message!, settlement)) return true
   free(group, seq, key, where)
