@@ -7,32 +7,54 @@ import type { Hint } from '../../src/storage.ts'
  */
 const QUIET_MS = 50
 
+/** What a context says when it comes, and when it hears of others for the first time: anything may have changed before. */
+const HELLO: readonly never[] = []
+
 type Listener = (hint?: Hint) => void
 
 /** What the pages of an origin tell each other: queues that have changed, and the messages that are finished there. */
 type Change = readonly [queue: string, finished?: Hint['finished']]
 
-/** Tells the other tabs and workers of the origin that a queue has changed. Hints, no more: they may be lost. */
+/**
+ * Tells the other tabs and workers of the origin that a queue has changed. Hints, no more: they may be lost.
+ *
+ * Whoever has not heard of others yet tells nothing, which would cost as much as half a send does. Whoever comes says hello, and
+ * whoever hears of others for the first time says so, too: that stands for all that was not told until then.
+ */
 export class Channel {
   readonly #listeners: Map<string, Set<Listener>> = new Map()
   readonly #later: Map<string, Hint | undefined> = new Map()
   readonly #channel: BroadcastChannel | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
+  #isAlone = true
 
-  /** @param heard Told of queues that others have changed. */
-  constructor(name: string, heard: (queue: string) => void = () => undefined) {
+  /** @param heard Told of queues that others have changed; without a name: any may be. */
+  constructor(name: string, heard: (queue?: string) => void = () => undefined) {
     // Some workers have none; consumers then look again when something is due, or something changes in their context.
     if (typeof BroadcastChannel === 'undefined') return
     this.#channel = new BroadcastChannel(`quayside:${name}`)
     this.#channel.addEventListener('message', ({ data }) => {
       // Any page of the origin may say anything here.
-      if (Array.isArray(data))
-        for (const change of data)
-          if (Array.isArray(change)) {
-            heard(change[0] as string)
-            this.#heard(change as never)
-          }
+      if (!Array.isArray(data)) return
+      if (this.#isAlone) {
+        this.#isAlone = false
+        this.#say(HELLO)
+      }
+      if (data.length === 0) {
+        heard()
+        for (const queue of this.#listeners.keys()) this.#tell(queue, { finished: 'many' })
+      }
+      for (const change of data)
+        if (Array.isArray(change)) {
+          heard(change[0] as string)
+          this.#heard(change as never)
+        }
     })
+    this.#channel.postMessage(HELLO)
+  }
+
+  #say(changes: readonly Change[]): void {
+    if (!this.#isAlone) this.#channel?.postMessage(changes)
   }
 
   /** Whether it hears of others. */
@@ -60,7 +82,7 @@ export class Channel {
     }
     this.#later.delete(queue)
     queueMicrotask(() => this.#tell(queue, all))
-    this.#channel?.postMessage([changeOf(queue, all)])
+    this.#say([changeOf(queue, all)])
   }
 
   close(): void {
@@ -74,7 +96,7 @@ export class Channel {
     const all = [...this.#later]
     this.#later.clear()
     for (const [queue, hint] of all) this.#tell(queue, hint)
-    if (all.length > 0) this.#channel?.postMessage(all.map(([queue, hint]) => changeOf(queue, hint)))
+    if (all.length > 0) this.#say(all.map(([queue, hint]) => changeOf(queue, hint)))
   }
 
   #heard([queue, finished]: Change): void {

@@ -37,8 +37,8 @@ export class Store {
     })
     this.#ballast = new Ballast(this.#connection)
     this.channel = new Channel(this.#database, (queue) => {
-      const memory = memories.get(databaseOf(this.#database, queue))
-      if (memory !== undefined) memory.undelayed = false
+      for (const [name, { database }] of this.#queues)
+        if (queue === undefined || name === queue) database.memory.undelayed = false
     })
     this.clock = options.clock ?? Date
   }
@@ -73,7 +73,10 @@ export class Store {
         mean: 1000,
         perRow: BATCH,
         undelayed: false,
+        near: new Map(),
       }
+      // While it was closed, nobody was told of anything.
+      memory.undelayed = false
       memories.set(name, memory)
       entry = { database: new Database(this, this.#connect(name, QUEUE), queue, memory), views: 0 }
       this.#queues.set(queue, entry)

@@ -94,14 +94,15 @@ export class View implements QueueStorage {
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { memory } = this.#database
     const { group, limit, settle: settlements = [] } = request
-    const keys = rowsOf(settlements.map(({ receipt }) => receipt))
+    const receipts = settlements.map(({ receipt }) => receipt)
     return this.#run('claim', async () => {
+      const keys = this.#farRows(receipts)
       const result = await this.#step('consume', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
         const wanted = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const asked = Math.ceil(wanted / memory.perRow)
         const [queue, ahead, ...found] = await Promise.all([
-          rows.get<PackedQueue>(rows.rows, ['q']),
+          rows.readQueue<PackedQueue>(),
           limit > 0 ? rows.all<Stored>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
@@ -116,8 +117,15 @@ export class View implements QueueStorage {
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    const keys: Key[] = rowsOf(settlements.map(({ receipt }) => receipt))
-    return this.#change('settle', 'consume', (book) => settle(book, book.group(group), settlements), keys)
+    const receipts = settlements.map(({ receipt }) => receipt)
+    const verb = (book: Book): Promise<SettleResult[]> => settle(book, book.group(group), settlements)
+    return this.#change('settle', 'consume', verb, () => this.#farRows(receipts))
+  }
+
+  /** What receipts name, unless it stands in the row of the queue, as far as this context knows. */
+  #farRows(receipts: readonly string[]): Key[] {
+    const { near } = this.#database.memory
+    return rowsOf(receipts).filter((k) => !near.has(JSON.stringify(k)))
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -237,12 +245,13 @@ export class View implements QueueStorage {
     tried: string,
     kind: Kind,
     verb: (book: Book) => Promise<T>,
-    keys: readonly Key[] = [],
+    keysOf: () => readonly Key[] = () => [],
   ): Promise<T> {
     return this.#run(tried, () =>
       this.#step(kind, async (rows) => {
+        const keys = keysOf()
         const [queue, ...found] = await Promise.all([
-          rows.get<PackedQueue>(rows.rows, ['q']),
+          rows.readQueue<PackedQueue>(),
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
         const book = this.#book(rows, queue)
@@ -262,7 +271,7 @@ export class View implements QueueStorage {
     const found = await this.#run(tried, () =>
       this.#database.read(async (work) => {
         const rows = new Rows(work)
-        const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+        const book = this.#book(rows, await rows.readQueue<PackedQueue>())
         return isDue(book) || (await isBehind(book)) ? undefined : { result: await verb(book) }
       }),
     )
@@ -279,7 +288,7 @@ export class View implements QueueStorage {
     for (;;) {
       const found = await this.#run(tried, () =>
         this.#step(kind, async (rows) => {
-          const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+          const book = this.#book(rows, await rows.readQueue<PackedQueue>())
           const isLate = (await passTime(book, this.#steps.atOnce)) || (await isBehind(book))
           return [book, isLate ? undefined : { result: await verb(book) }]
         }),
@@ -294,7 +303,7 @@ export async function isEmpty(database: Database): Promise<boolean> {
   return await database.read(async (work) => {
     const rows = new Rows(work)
     const [queue, [message]] = await Promise.all([
-      rows.get<PackedQueue>(rows.rows, ['q']),
+      rows.readQueue<PackedQueue>(),
       rows.all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
     ])
     if (message !== undefined) return false

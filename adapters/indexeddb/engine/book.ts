@@ -13,7 +13,7 @@ import {
   newFlow,
   newGroup,
 } from './records.ts'
-import { packQueue, packRow, unpackRow } from './pack.ts'
+import { type PackedBundle, isPlainLease, packQueue, packRow, unpackRow } from './pack.ts'
 import { type Key, type Row, type Rows, under } from './rows.ts'
 
 /** How much one step does at most, so that others have their turn within some ms. */
@@ -38,7 +38,12 @@ export interface Memory {
   perRow: number
   /** No message is delayed, as far as this context knows. */
   undelayed: boolean
+  /** Leases that stand in the row of the queue. */
+  near: ReadonlyMap<string, Row>
 }
+
+/** So many messages are leased in the row of the queue at most. */
+const NEAR = 32
 
 /** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
 export const BATCH = 32
@@ -69,6 +74,11 @@ export class Book {
   readonly #dirty: Map<string, Key> = new Map()
   /** Of those the ones that were not there before: a row is read before it is written, but for places that come out of another row. */
   readonly #made: Set<string> = new Set()
+  /**
+   * Leases, as they are stored, that stand in the row of the queue while they are small and few. Most are over soon: as what is
+   * read and written anyway they cost a claim no row to put, and an ack none to get and to delete.
+   */
+  readonly near: Map<string, Row>
   readonly #messages: Map<number, Message | undefined> = new Map()
   readonly #gone: Set<number> = new Set()
   /** The rows of messages that share one, and which of these are to be written anew. */
@@ -86,6 +96,7 @@ export class Book {
     this.memory = memory
     this.clock = clock
     this.q = queue
+    this.near = new Map(queue.near.map((row) => [JSON.stringify(row.k), row]))
     this.#readClock()
   }
 
@@ -109,13 +120,14 @@ export class Book {
   async get<T extends Row>(k: Key): Promise<T | undefined> {
     const text = JSON.stringify(k)
     if (this.#cache.has(text)) return this.#cache.get(text) as T | undefined
-    const found = await this.rows.get<T>(this.rows.rows, k as IDBValidKey)
+    const found = this.near.get(text) ?? (await this.rows.get<T>(this.rows.rows, k as IDBValidKey))
     return this.#known(text, found) as T | undefined
   }
 
   /** A row that was read beforehand. */
   bringRow(k: Key, row: Row | undefined): void {
-    this.#known(JSON.stringify(k), row)
+    const text = JSON.stringify(k)
+    this.#known(text, this.near.get(text) ?? row)
   }
 
   /** The queue begins anew: nothing of it is left. */
@@ -127,6 +139,7 @@ export class Book {
     this.#gone.clear()
     this.#batchOf.clear()
     this.#rewritten.clear()
+    this.near.clear()
     this.q = queue
     this.memory.cursors.clear()
     this.rows.wrote = true
@@ -163,14 +176,27 @@ export class Book {
   }
 
   async range<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
-    this.flush()
-    return this.#same(await this.rows.all<T>(this.rows.rows, range, limit))
+    return await this.#all<T>(this.rows.rows, range, limit, ({ k }) => [k])
   }
 
   /** Rows that stand in a line, in its order. */
   async line<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
+    return await this.#all<T>(this.rows.rows.index('lines'), range, limit, ({ lines = [] }) => lines)
+  }
+
+  async #all<T extends Row>(
+    source: IDBObjectStore | IDBIndex,
+    range: IDBKeyRange,
+    limit: number,
+    keysOf: (row: Row) => readonly Key[],
+  ): Promise<T[]> {
     this.flush()
-    return this.#same(await this.rows.all<T>(this.rows.rows.index('lines'), range, limit))
+    const found = await this.rows.all<T>(source, range, limit)
+    const place = (row: Row): Key | undefined => keysOf(row).find((k) => range.includes(k))
+    const near = [...this.near.values()].filter((row) => place(row) !== undefined) as T[]
+    if (near.length === 0) return this.#same(found)
+    const all = [...found, ...near].sort((a, b) => indexedDB.cmp(place(a), place(b)))
+    return this.#same(all.slice(0, limit))
   }
 
   #same<T extends Row>(found: readonly T[]): T[] {
@@ -178,15 +204,25 @@ export class Book {
   }
 
   flush(): void {
-    const { rows } = this
+    const { rows, near } = this
     if (rows.isReadonly) return
     for (const [text, k] of this.#dirty) {
       const row = this.#cache.get(text)
-      if (row === undefined) rows.delete(rows.rows, k as IDBValidKey)
-      else rows.put(rows.rows, packRow(row))
+      const wasNear = near.delete(text)
+      if (row !== undefined && (wasNear || this.#made.has(text)) && this.#isNear(row)) near.set(text, packRow(row))
+      else if (row !== undefined) rows.put(rows.rows, packRow(row))
+      else if (!wasNear) rows.delete(rows.rows, k as IDBValidKey)
+      if (wasNear || near.has(text)) this.touch()
     }
     this.#dirty.clear()
     this.#made.clear()
+  }
+
+  #isNear(row: Row): boolean {
+    if (!isPlainLease(row)) return false
+    let count = row.places.length
+    for (const lease of this.near.values()) count += (lease as PackedBundle).v.length
+    return count <= NEAR
   }
 
   /** Writes what has changed. */
@@ -196,7 +232,9 @@ export class Book {
     this.flushMessages()
     if (!this.#isDirty && !rows.wrote) return
     q.top = Math.max(q.top, this.#tail ?? 0)
-    rows.put(rows.rows, packQueue(q))
+    q.near = [...this.near.values()]
+    this.memory.near = this.near
+    rows.putQueue(packQueue(q))
   }
 
   // Messages

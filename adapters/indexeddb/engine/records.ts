@@ -212,7 +212,7 @@ export interface Job {
 }
 
 /** The queue as a whole. */
-export interface Queue extends Row {
+export interface Queue {
   skew: number
   latest: number
   groups: Group[]
@@ -240,6 +240,8 @@ export interface Queue extends Row {
   jobs: Job[]
   /** Rows that say which groups are done with what, where there are several. */
   dones: number
+  /** Leases that stand here and not in rows of their own: see {@link Book.near}. */
+  near: Row[]
 }
 
 export function newCounts(): Record<State, number> {
@@ -296,7 +298,6 @@ export function newGroup(name: string, g: number, token: string, first: number, 
 
 export function newQueue(top: number): Queue {
   return {
-    k: ['q'],
     skew: 0,
     latest: -Infinity,
     groups: [],
@@ -320,5 +321,6 @@ export function newQueue(top: number): Queue {
     forgets: Infinity,
     jobs: [],
     dones: 0,
+    near: [],
   }
 }
