@@ -188,10 +188,10 @@ export class Connection {
       work.addEventListener('complete', () => resolve())
       work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
     })
-    // It may fail while `body` waits for a request, which tells us too.
-    done.catch(() => undefined)
+    // What fails ends its transaction: then `body` waits for an answer that never comes.
+    const failed = new Promise<never>((_, reject) => void done.catch(reject))
     try {
-      const result = await body(work)
+      const result = await Promise.race([body(work), failed])
       work.commit()
       await done
       return result

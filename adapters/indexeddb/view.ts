@@ -99,7 +99,7 @@ export class View implements QueueStorage {
       const keys = this.#farRows(receipts)
       const result = await this.#step('consume', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
-        const wanted = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
+        const wanted = Math.max(1, Math.min(limit, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const asked = Math.ceil(wanted / memory.perRow)
         const [queue, ahead, ...found] = await Promise.all([
           rows.readQueue<PackedQueue>(),

@@ -158,7 +158,7 @@ export class Turns {
     if (flow === group.flow) {
       if (this.#only !== undefined) return false
       return (
-        flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit + 1)) !== undefined
+        flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit)) !== undefined
       )
     }
     const { lane, leased } = flow
