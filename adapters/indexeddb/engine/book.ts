@@ -13,7 +13,7 @@ import {
   newFlow,
   newGroup,
 } from './records.ts'
-import { type PackedBundle, isPlainLease, packQueue, packRow, unpackRow } from './pack.ts'
+import { type PackedBundle, packQueue, packRow, plainPlaces, unpackRow } from './pack.ts'
 import { type Key, type Row, type Rows, under } from './rows.ts'
 
 /** How much one step does at most, so that others have their turn within some ms. */
@@ -38,12 +38,12 @@ export interface Memory {
   perRow: number
   /** No message is delayed, as far as this context knows. */
   undelayed: boolean
-  /** Leases that stand in the row of the queue. */
+  /** Rows that stand in the row of the queue. */
   near: ReadonlyMap<string, Row>
 }
 
-/** So many messages are leased in the row of the queue at most. */
-const NEAR = 32
+/** So many leases stand in the row of the queue at most, and so many keys and what is blocked behind them, with the rows they are in. */
+const NEAR = { l: 48, k: 96 }
 
 /** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
 export const BATCH = 32
@@ -75,8 +75,9 @@ export class Book {
   /** Of those the ones that were not there before: a row is read before it is written, but for places that come out of another row. */
   readonly #made: Set<string> = new Set()
   /**
-   * Leases, as they are stored, that stand in the row of the queue while they are small and few. Most are over soon: as what is
-   * read and written anyway they cost a claim no row to put, and an ack none to get and to delete.
+   * Rows, as they are stored, that stand in the row of the queue while they are small and few: leases, ordering keys, and what is
+   * blocked behind these. Most are over soon: as what is read and written anyway they cost a claim no row to put, and an ack none to
+   * get and to delete.
    */
   readonly near: Map<string, Row>
   readonly #messages: Map<number, Message | undefined> = new Map()
@@ -192,7 +193,9 @@ export class Book {
   ): Promise<T[]> {
     this.flush()
     const found = await this.rows.all<T>(source, range, limit)
-    const place = (row: Row): Key | undefined => keysOf(row).find((k) => range.includes(k))
+    const [kind] = range.lower as Key
+    const place = (row: Row): Key | undefined =>
+      keysOf(row).find((k) => (k[0] === kind || source !== this.rows.rows) && range.includes(k))
     const near = [...this.near.values()].filter((row) => place(row) !== undefined) as T[]
     if (near.length === 0) return this.#same(found)
     const all = [...found, ...near].sort((a, b) => indexedDB.cmp(place(a), place(b)))
@@ -209,20 +212,25 @@ export class Book {
     for (const [text, k] of this.#dirty) {
       const row = this.#cache.get(text)
       const wasNear = near.delete(text)
-      if (row !== undefined && (wasNear || this.#made.has(text)) && this.#isNear(row)) near.set(text, packRow(row))
+      const isNear = row !== undefined && this.#isNear(row)
+      if (isNear) near.set(text, packRow(row))
       else if (row !== undefined) rows.put(rows.rows, packRow(row))
-      else if (!wasNear) rows.delete(rows.rows, k as IDBValidKey)
-      if (wasNear || near.has(text)) this.touch()
+      if ((isNear && !wasNear && !this.#made.has(text)) || (row === undefined && !wasNear))
+        rows.delete(rows.rows, k as IDBValidKey)
+      if (wasNear || isNear) this.touch()
     }
     this.#dirty.clear()
     this.#made.clear()
   }
 
   #isNear(row: Row): boolean {
-    if (!isPlainLease(row)) return false
-    let count = row.places.length
-    for (const lease of this.near.values()) count += (lease as PackedBundle).v.length
-    return count <= NEAR
+    const places = plainPlaces(row)
+    if (places === undefined) return false
+    const kind = row.k[0] as keyof typeof NEAR
+    let count = 1 + places
+    for (const { k, v = [] } of this.near.values() as Iterable<Row & Partial<PackedBundle>>)
+      if (k[0] === kind) count += 1 + v.length
+    return count <= NEAR[kind]
   }
 
   /** Writes what has changed. */
@@ -499,17 +507,29 @@ export class Book {
 
   /** Reads ordering keys, each with the first of what is blocked behind it, all at once. */
   async loadKeys(keys: readonly Key[]): Promise<void> {
-    const { rows } = this
     const all = new Map(keys.map((k) => [JSON.stringify(k), k]))
-    await Promise.all(
-      Array.from(all, async ([text, k]) => {
-        if (this.#cache.has(text)) return
-        const found = await rows.all<Row>(rows.rows, IDBKeyRange.bound(k, [...k, []]), 2)
-        const isThere = found[0]?.k.length === k.length
-        this.#known(text, isThere ? found[0] : undefined)
-        this.#blocked.set(text, this.#same(found.slice(isThere ? 1 : 0))[0] as Bundle | undefined)
-      }),
-    )
+    await Promise.all(Array.from(all, ([text, k]) => this.#cache.has(text) || this.#loadKey(text, k)))
+  }
+
+  async #loadKey(text: string, k: Key): Promise<void> {
+    const { rows, near } = this
+    const own = near.get(text) as KeyRow | undefined
+    const from: Key = own === undefined ? k : [...k, own.first ?? Infinity]
+    let row: Row | undefined = own
+    let first = near.get(JSON.stringify(from))
+    if (own === undefined || (first === undefined && own.first !== undefined)) {
+      const found = await rows.all<Row>(rows.rows, IDBKeyRange.bound(from, [...k, []]), own === undefined ? 2 : 1)
+      if (found[0]?.k.length === k.length) row = found.shift()
+      first = found[0]
+      const start = `${text.slice(0, -1)},`
+      for (const [at, one] of near)
+        if (at.startsWith(start) && !(blockOf(one)! >= (blockOf(first) ?? Infinity))) first = one
+    }
+    const known = this.#known(text, row) as KeyRow | undefined
+    this.#blocked.set(text, first && (this.#same([first])[0] as Bundle))
+    if (known === undefined || own === undefined || own.first === blockOf(first)) return
+    known.first = blockOf(first)
+    this.set(known)
   }
 
   async key(k: Key): Promise<KeyRow | undefined> {
@@ -532,6 +552,12 @@ export class Book {
   async block(k: Key, place: Place): Promise<void> {
     const { n } = place
     const at = blockKey(k, n)
+    const row = sure(await this.get<KeyRow>(k))
+    const block = at.at(-1) as number
+    if (!(row.first! <= block)) {
+      row.first = block
+      this.set(row)
+    }
     let bundle = await this.get<Bundle>(at)
     if (bundle === undefined) {
       bundle = { k: at, places: [] }
@@ -542,6 +568,15 @@ export class Book {
     places.splice(next < 0 ? places.length : next, 0, place)
     this.bundleOf.set(place, bundle)
     this.set(bundle)
+  }
+
+  /** A row of what is blocked behind a key has nothing any more. */
+  async unblock(bundle: Bundle): Promise<void> {
+    this.remove(bundle.k)
+    const row = sure(await this.get<KeyRow>(bundle.k.slice(0, -1)))
+    if (row.first !== blockOf(bundle)) return
+    row.first!++
+    this.set(row)
   }
 
   // Groups, lanes, flows
@@ -861,7 +896,11 @@ export class Book {
 }
 
 /** So many numbers share a row of what is blocked behind a key. */
-const BLOCK = 256
+const BLOCK = 64
+
+function blockOf(bundle: Row | undefined): number | undefined {
+  return bundle?.k.at(-1) as number | undefined
+}
 
 export function blockKey(k: Key, n: number): Key {
   return [...k, Math.floor(n / BLOCK)]

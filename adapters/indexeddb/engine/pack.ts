@@ -66,12 +66,13 @@ function isBundle(k: Key): boolean {
   return k[0] === 'l' || (k[0] === 'k' && k.length > 4)
 }
 
-/** Whether a row is a lease of which there is nothing to keep but what a claim made of it: some bytes for each message. */
-export function isPlainLease(row: Row): row is Bundle {
-  return (
-    row.k[0] === 'l' &&
-    !(row as Bundle).places.some(({ error, progress, content, lapses }) => error ?? progress ?? content ?? lapses)
-  )
+/** How many places a row has of which some bytes are all that there is to keep. `undefined`: it is another one. */
+export function plainPlaces(row: Row): number | undefined {
+  const [kind] = row.k
+  if (kind !== 'l' && kind !== 'k') return undefined
+  const { places = [] } = row as Partial<Bundle>
+  const isPlain = !places.some(({ error, progress, content, lapses }) => error ?? progress ?? content ?? lapses)
+  return isPlain ? places.length : undefined
 }
 
 /** When the first of a lease ends, by which it stands in line; most others end with it. */

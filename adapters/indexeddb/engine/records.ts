@@ -118,6 +118,8 @@ export interface KeyRow extends Row {
   busy: boolean
   /** The dead letter that has the next one parked. */
   stop?: number | undefined
+  /** Nothing is blocked behind it in rows before that one; without it, nothing at all. */
+  first?: number | undefined
 }
 
 /** What a group has in a lane. */
@@ -240,7 +242,7 @@ export interface Queue {
   jobs: Job[]
   /** Rows that say which groups are done with what, where there are several. */
   dones: number
-  /** Leases that stand here and not in rows of their own: see {@link Book.near}. */
+  /** Rows that stand here and not on their own: see {@link Book.near}. */
   near: Row[]
 }
 
