@@ -518,7 +518,11 @@ export class Book {
     let row: Row | undefined = own
     let first = near.get(JSON.stringify(from))
     if (own === undefined || (first === undefined && own.first !== undefined)) {
-      const found = await rows.all<Row>(rows.rows, IDBKeyRange.bound(from, [...k, []]), own === undefined ? 2 : 1)
+      const found = await rows.all<Row>(
+        rows.rows,
+        IDBKeyRange.bound(from, [...k, []]),
+        own === undefined ? 2 : 1,
+      )
       if (found[0]?.k.length === k.length) row = found.shift()
       first = found[0]
       const start = `${text.slice(0, -1)},`

@@ -57,7 +57,12 @@ export function packRow(row: Row): Row {
     k[0] === 'l'
       ? [[k[1]!, 'u', end]]
       : places.flatMap(({ n, x, lapses }) => (lapses && x !== undefined ? [['X', x, k[1]!, n]] : []))
-  const packed: PackedBundle = { k, lines, v: places.map((place) => packPlace(place, end)), ...(batched && { batched }) }
+  const packed: PackedBundle = {
+    k,
+    lines,
+    v: places.map((place) => packPlace(place, end)),
+    ...(batched && { batched }),
+  }
   return packed
 }
 
@@ -71,7 +76,9 @@ export function plainPlaces(row: Row): number | undefined {
   const [kind] = row.k
   if (kind !== 'l' && kind !== 'k') return undefined
   const { places = [] } = row as Partial<Bundle>
-  const isPlain = !places.some(({ error, progress, content, lapses }) => error ?? progress ?? content ?? lapses)
+  const isPlain = !places.some(
+    ({ error, progress, content, lapses }) => error ?? progress ?? content ?? lapses,
+  )
   return isPlain ? places.length : undefined
 }
 
