@@ -331,7 +331,7 @@ export class Book {
     const named = await this.rows.get<Stored>(this.rows.messages.index('u'), id)
     if (named !== undefined) return this.#open([named]).find(({ u }) => u === id)
     const n = Number.parseInt(id.slice(28), 16)
-    if (!(n < IDS) || n === 0) return undefined
+    if (!(n < IDS) || n === 0 || n > (this.#tail ?? Infinity)) return undefined
     const found = await this.message(n)
     return found !== undefined && idOf(found) === id ? found : undefined
   }
