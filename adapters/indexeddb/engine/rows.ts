@@ -70,10 +70,10 @@ export class Rows {
   }
 }
 
-/** What fails ends its transaction, and who waits for that is told. */
 export function answer<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', () => reject(request.error!))
   })
 }
 
