@@ -12,6 +12,12 @@ const HELLO: readonly never[] = []
 
 type Listener = (hint?: Hint) => void
 
+/** What is held back of a queue, and by whom all of it was done. */
+interface Later {
+  readonly hint: Hint | undefined
+  readonly by: object | undefined
+}
+
 /** What the pages of an origin tell each other: queues that have changed, and the messages that are finished there. */
 type Change = readonly [queue: string, finished?: Hint['finished']]
 
@@ -22,8 +28,8 @@ type Change = readonly [queue: string, finished?: Hint['finished']]
  * whoever hears of others for the first time says so, too: that stands for all that was not told until then.
  */
 export class Channel {
-  readonly #listeners: Map<string, Set<Listener>> = new Map()
-  readonly #later: Map<string, Hint | undefined> = new Map()
+  readonly #listeners: Map<string, Set<(later: Later) => void>> = new Map()
+  readonly #later: Map<string, Later> = new Map()
   readonly #channel: BroadcastChannel | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #isAlone = true
@@ -42,7 +48,7 @@ export class Channel {
       }
       if (data.length === 0) {
         heard()
-        for (const queue of this.#listeners.keys()) this.#tell(queue, { finished: 'many' })
+        for (const queue of this.#listeners.keys()) this.#heard([queue, 'many'])
       }
       for (const change of data)
         if (Array.isArray(change)) {
@@ -62,8 +68,9 @@ export class Channel {
     return this.#channel === undefined
   }
 
-  listen(queue: string, listener: Listener): () => void {
-    const own = (hint?: Hint): void => listener(hint)
+  /** @param who Whose own changes it is told of as such. */
+  listen(queue: string, listener: Listener, who: object = {}): () => void {
+    const own = ({ hint, by }: Later): void => listener(by === who ? { ...hint, own: true } : hint)
     const listeners = this.#listeners.get(queue) ?? new Set()
     this.#listeners.set(queue, listeners.add(own))
     return () => {
@@ -72,9 +79,11 @@ export class Channel {
     }
   }
 
-  /** Something changed in a queue. */
-  changed(queue: string, soon: boolean, hint?: Hint): void {
-    const all = joinHints(this.#later.get(queue), hint)
+  /** Something changed in a queue. @param by Who has claimed or settled, and nothing else. */
+  changed(queue: string, soon: boolean, hint?: Hint, by?: object): void {
+    const before = this.#later.get(queue)
+    const isTheirs = before === undefined || before.by === by
+    const all: Later = { hint: joinHints(before?.hint, hint), by: isTheirs ? by : undefined }
     this.#later.set(queue, all)
     if (!soon) {
       this.#timer ??= setTimeout(() => this.#flush(), QUIET_MS)
@@ -95,21 +104,21 @@ export class Channel {
     this.#timer = undefined
     const all = [...this.#later]
     this.#later.clear()
-    for (const [queue, hint] of all) this.#tell(queue, hint)
-    if (all.length > 0) this.#say(all.map(([queue, hint]) => changeOf(queue, hint)))
+    for (const [queue, later] of all) this.#tell(queue, later)
+    if (all.length > 0) this.#say(all.map(([queue, later]) => changeOf(queue, later)))
   }
 
   #heard([queue, finished]: Change): void {
     const isKnown =
       finished === 'many' || (Array.isArray(finished) && finished.every((id) => typeof id === 'string'))
-    this.#tell(queue, isKnown ? { finished } : undefined)
+    this.#tell(queue, { hint: isKnown ? { finished } : undefined, by: undefined })
   }
 
-  #tell(queue: string, hint: Hint | undefined): void {
-    for (const listener of this.#listeners.get(queue) ?? []) listener(hint)
+  #tell(queue: string, later: Later): void {
+    for (const listener of this.#listeners.get(queue) ?? []) listener(later)
   }
 }
 
-function changeOf(queue: string, hint: Hint | undefined): Change {
+function changeOf(queue: string, { hint }: Later): Change {
   return hint === undefined ? [queue] : [queue, hint.finished]
 }

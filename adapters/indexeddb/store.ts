@@ -11,8 +11,8 @@ import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
 const ROOM_TRIES = 20
 const ROOM_MS = 50
 
-/** What a verb does: only appends need room that claims and acks may have. */
-export type Kind = 'append' | 'consume' | 'manage'
+/** What a verb does: only appends need room that claims and acks may have. Those `take`, and `consume` is what else has messages go. */
+export type Kind = 'append' | 'take' | 'consume' | 'manage'
 
 /** What this context remembers of queues, whoever has opened them. */
 const memories: Map<string, Memory> = new Map()
@@ -100,7 +100,8 @@ export class Store {
 
   durabilityOf(kind: Kind): 'strict' | 'relaxed' {
     const { durability = 'strict', strictAcks = false } = this.#options
-    return kind === 'consume' && !strictAcks ? 'relaxed' : durability
+    const isOfConsumer = kind === 'take' || kind === 'consume'
+    return isOfConsumer && !strictAcks ? 'relaxed' : durability
   }
 
   /** Runs what needs room. Rejects with `QUOTA_EXCEEDED` where there is none, for claims and acks once there is none at all. */

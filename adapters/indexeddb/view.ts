@@ -97,7 +97,7 @@ export class View implements QueueStorage {
     const receipts = settlements.map(({ receipt }) => receipt)
     return this.#run('claim', async () => {
       const keys = this.#farRows(receipts)
-      const result = await this.#step('consume', async (rows) => {
+      const result = await this.#step('take', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
         const wanted = Math.max(1, Math.min(limit, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const asked = Math.ceil(wanted / memory.perRow)
@@ -119,7 +119,7 @@ export class View implements QueueStorage {
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
     const receipts = settlements.map(({ receipt }) => receipt)
     const verb = (book: Book): Promise<SettleResult[]> => settle(book, book.group(group), settlements)
-    return this.#change('settle', 'consume', verb, () => this.#farRows(receipts))
+    return this.#change('settle', 'take', verb, () => this.#farRows(receipts))
   }
 
   /** What receipts name, unless it stands in the row of the queue, as far as this context knows. */
@@ -206,7 +206,7 @@ export class View implements QueueStorage {
 
   watch(listener: (hint?: Hint) => void): () => void {
     const { store, queue } = this.#database
-    return store.channel.listen(queue, listener)
+    return store.channel.listen(queue, listener, this)
   }
 
   close(): Promise<void> {
@@ -231,13 +231,16 @@ export class View implements QueueStorage {
   /** One step, and tells those who watch if it has changed anything. */
   async #step<T>(kind: Kind, body: (rows: Rows) => Promise<[Book, T]>): Promise<T> {
     const { store, queue } = this.#database
-    const [result, changed, finished] = await this.#database.change(kind, async (work) => {
+    const [result, changed, finished, isOwn] = await this.#database.change(kind, async (work) => {
       const [book, answer] = await body(new Rows(work))
       book.finish()
-      return [answer, book.changed, book.finished] as const
+      // A probe that is done lets go what waits for others, too.
+      const isOwn = kind === 'take' && book.q.holds.length + book.q.laneHolds === 0
+      return [answer, book.changed, book.finished, isOwn] as const
     })
     const hint = finished.length === 0 ? undefined : hintOf(finished)
-    if (changed) store.channel.changed(queue, kind !== 'consume' || hint !== undefined, hint)
+    const isSoon = kind === 'append' || kind === 'manage' || hint !== undefined
+    if (changed) store.channel.changed(queue, isSoon, hint, isOwn ? this : undefined)
     return result
   }
 
