@@ -43,7 +43,7 @@ export interface Memory {
 }
 
 /** So many leases stand in the row of the queue at most, and so many keys and what is blocked behind them, with the rows they are in. */
-const NEAR = { l: 48, k: 96 }
+const NEAR = { l: 48, k: 320 }
 
 /** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
 export const BATCH = 32
@@ -900,7 +900,7 @@ export class Book {
 }
 
 /** So many numbers share a row of what is blocked behind a key. */
-const BLOCK = 64
+const BLOCK = 256
 
 function blockOf(bundle: Row | undefined): number | undefined {
   return bundle?.k.at(-1) as number | undefined
