@@ -508,7 +508,8 @@ export class Book {
   /** Reads ordering keys, each with the first of what is blocked behind it, all at once. */
   async loadKeys(keys: readonly Key[]): Promise<void> {
     const all = new Map(keys.map((k) => [JSON.stringify(k), k]))
-    await Promise.all(Array.from(all, ([text, k]) => this.#cache.has(text) || this.#loadKey(text, k)))
+    const unknown = [...all].filter(([text]) => !this.#cache.has(text))
+    await Promise.all(unknown.map(([text, k]) => this.#loadKey(text, k)))
   }
 
   async #loadKey(text: string, k: Key): Promise<void> {
