@@ -23,10 +23,18 @@ export interface Steps {
   readonly looked: number
   /** So many messages that are stored at once share a row. */
   readonly shared: number
+  /** So many leases stand in the row of the queue at most, and so many keys and what is blocked behind them, each with the rows that they are in. */
+  readonly near: { readonly l: number; readonly k: number }
 }
 
 /** Each of them waits some times for the browser: on a busy machine, 1 ms and more. */
-export const STEPS: Steps = { atOnce: 256, passed: 512, looked: 20_000, shared: 8 }
+export const STEPS: Steps = {
+  atOnce: 256,
+  passed: 512,
+  looked: 20_000,
+  shared: 8,
+  near: { l: 48, k: 320 },
+}
 
 /** What a context remembers of a queue: guesses, which save a step where they are right. */
 export interface Memory {
@@ -41,9 +49,6 @@ export interface Memory {
   /** Rows that stand in the row of the queue. */
   near: ReadonlyMap<string, Row>
 }
-
-/** So many leases stand in the row of the queue at most, and so many keys and what is blocked behind them, with the rows they are in. */
-const NEAR = { l: 48, k: 320 }
 
 /** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
 export const BATCH = 32
@@ -226,11 +231,11 @@ export class Book {
   #isNear(row: Row): boolean {
     const places = plainPlaces(row)
     if (places === undefined) return false
-    const kind = row.k[0] as keyof typeof NEAR
+    const kind = row.k[0] as 'l' | 'k'
     let count = 1 + places
     for (const { k, v = [] } of this.near.values() as Iterable<Row & Partial<PackedBundle>>)
       if (k[0] === kind) count += 1 + v.length
-    return count <= NEAR[kind]
+    return count <= this.steps.near[kind]
   }
 
   /** Writes what has changed. */
