@@ -142,6 +142,42 @@ test('what another page says that is no hint is taken for a plain one', async ()
   expect(hints).toEqual([MET, undefined, undefined, undefined, { finished: ['last'] }])
 })
 
+test('who claims and settles is told that all of it was its own, unless something else has changed, too', async () => {
+  const channel = new Channel(`hints ${crypto.randomUUID()}`)
+  const [me, other] = [{}, {}]
+  const told = (change: () => void): Promise<unknown[]> =>
+    Promise.all(
+      [me, other].map(
+        (who) =>
+          new Promise((resolve) => {
+            const end = channel.listen(
+              'q',
+              (hint) => {
+                end()
+                resolve(hint)
+              },
+              who,
+            )
+            if (who === other) change()
+          }),
+      ),
+    )
+  try {
+    const mine = (): void => channel.changed('q', false, undefined, me)
+    expect(await told(mine)).toEqual([{ own: true }, undefined])
+    const both = (): void => {
+      mine()
+      channel.changed('q', false, undefined, other)
+      mine()
+    }
+    expect(await told(both)).toEqual([undefined, undefined])
+    const finished = (): void => channel.changed('q', true, { finished: ['a'] }, me)
+    expect(await told(finished)).toEqual([{ finished: ['a'], own: true }, { finished: ['a'] }])
+  } finally {
+    channel.close()
+  }
+})
+
 test('what nobody was told while a channel was alone, whoever comes is told by its answer', async () => {
   const name = `hints ${crypto.randomUUID()}`
   const said: unknown[] = []
