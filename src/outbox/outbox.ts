@@ -127,7 +127,7 @@ export class Outbox {
     const [runner, asked] = [consumer(), consumer()]
     this.#runner = runner
     this.#asked = asked
-    this.#events = new Events(this.#queue.name)
+    this.#events = new Events(this.#queue)
     const { fail } = this.#events
     this.#pass = coalesce(async () => {
       // Who was started sends it already, unless it rests.
@@ -696,8 +696,8 @@ export class Outbox {
   /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */
   watch(listener: (event: OutboxEvent) => void): () => void {
     checkFunction('outbox.watch', 'listener', listener)
-    const unlisten = this.#events.listen(listener)
     const unwatch = watch(this.#queue, () => listener({ type: 'changed' }))
+    const unlisten = this.#events.listen(listener)
     return () => {
       unlisten()
       unwatch()

@@ -183,10 +183,11 @@ test('of what is accepted, parked or could not be stored, all contexts hear, wit
     .poll(() => heard)
     .toEqual([
       { type: 'accepted', id: 'one', status: 201 },
-      { type: 'parked', id: ids[1], status: 422 },
+      { type: 'parked', id: ids[1], status: 422, reason: 'HTTP 422: this is 422' },
     ])
   const unstored = await outbox.fetch(origin, post('3'.repeat(101)))
-  await expect.poll(() => heard[2]).toEqual({ type: 'unstored', id: idOf(unstored), status: undefined })
+  const reason = expect.stringMatching(/a body may have 100 bytes/) as string
+  await expect.poll(() => heard[2]).toEqual({ type: 'unstored', id: idOf(unstored), reason })
   unwatch()
 })
 
