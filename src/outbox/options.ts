@@ -68,7 +68,8 @@ export interface OutboxOptions {
   readonly destination?: ((request: Request) => string) | undefined
   /**
    * How many requests may be under way to one destination, from all contexts together. Those of one `key` go one after the
-   * other. @defaultValue 4
+   * other. Where a context has heard nothing of it for ten minutes, or a failure last, one goes first, and the others once that
+   * was answered, or after 2 s. @defaultValue 4
    */
   readonly concurrency?: number | undefined
   /** How long one attempt may take, to the last byte of the response, in ms. @defaultValue 60,000 */
