@@ -1,4 +1,4 @@
-import { SYSTEM_CLOCK } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { type Queue, type Result, result, watch } from '../core/lean/index.ts'
 import { coalesce } from './coalesce.ts'
 import { has } from './lanes.ts'
@@ -27,6 +27,7 @@ export type Found = (end: End, at: number) => void
  */
 export function lookElsewhere(
   queue: Queue<OutboxPayload>,
+  clock: Clock,
   found: Found,
   fail: (error: unknown) => void,
 ): () => void {
@@ -55,11 +56,12 @@ export function lookElsewhere(
     await Promise.all(ended.map((id) => look(id).catch(fail)))
     for (const one of all.toSorted(([, a], [, b]) => a - b)) found(...one)
   }
+  let timer: unknown
   const look = coalesce(async () => {
-    const start = SYSTEM_CLOCK.now()
+    const start = clock.now()
     if (!over) await read().catch(fail)
-    const restMs = Math.max(PAUSE_MS, (SYSTEM_CLOCK.now() - start) * PAUSES)
-    if (!over) await new Promise<void>((resolve) => SYSTEM_CLOCK.setTimeout(resolve, restMs))
+    const restMs = Math.max(PAUSE_MS, (clock.now() - start) * PAUSES)
+    if (!over) await new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, restMs)))
   })
   const unwatch = watch(queue, (hint) => {
     for (const id of hint?.finished === 'many' ? [] : (hint?.finished ?? [])) named.add(id)
@@ -68,6 +70,7 @@ export function lookElsewhere(
   look()
   return () => {
     over = true
+    clock.clearTimeout(timer)
     unwatch()
   }
 }

@@ -1,4 +1,4 @@
-import { soon } from '../clock.ts'
+import { type Clock, soon } from '../clock.ts'
 import type { Queue } from '../core/lean/index.ts'
 import { errorText, hasCode } from '../errors.ts'
 import { type Found, lookElsewhere } from './elsewhere.ts'
@@ -13,6 +13,7 @@ export interface OutboxEvent {
    *   processes of the first three, where the storage can watch and keeps results, and responses are kept (`keepResponse`). Of the
    *   others only the context in which it happened.
    * - `unstored`: the request could not be stored, and is sent once. All contexts hear of it, too.
+   * - `progress`: `sent` of `total` bytes of its body have gone, where the option `fetch` tells so. In this context only.
    * - `changed`: something changed, in this or in another context. A hint to look again.
    * - `failed`: the storage failed while nobody waited for it. Sending goes on when it works again, unless what it failed with is no
    *   passing trouble: see {@link Consumer.run}.
@@ -27,11 +28,15 @@ export interface OutboxEvent {
     | 'dead'
     | 'cancelled'
     | 'unstored'
+    | 'progress'
     | 'changed'
     | 'failed'
   readonly id?: string | undefined
   /** Of the server's response, if there was one. */
   readonly status?: number | undefined
+  /** Of `progress`: bytes. */
+  readonly sent?: number | undefined
+  readonly total?: number | undefined
   /**
    * What went wrong. Of `sending`: that another app of the origin has stored it (a page
    * in another folder, or a service worker of another scope), which may have another queue in mind.
@@ -65,14 +70,16 @@ interface Told {
 /** Tells of events, here and in the other contexts. */
 export class Events {
   readonly #queue: Queue<OutboxPayload>
+  readonly #clock: Clock
   readonly #listeners: Set<Listener> = new Set()
   /** While somebody listens. */
   #channel: BroadcastChannel | undefined
   #leave: (() => void) | undefined
   readonly #told: Map<string, Told> = new Map()
 
-  constructor(queue: Queue<OutboxPayload>) {
+  constructor(queue: Queue<OutboxPayload>, clock: Clock) {
     this.#queue = queue
+    this.#clock = clock
   }
 
   /** @throws {@link QuaysideError} `CLOSED`. */
@@ -89,7 +96,7 @@ export class Events {
 
   #enter(): () => void {
     // All of an origin are on the channel.
-    const leave = hasOrigins() ? undefined : lookElsewhere(this.#queue, this.#found, this.fail)
+    const leave = hasOrigins() ? undefined : lookElsewhere(this.#queue, this.#clock, this.#found, this.fail)
     this.#channel = this.#open()
     this.#channel?.addEventListener('message', ({ data }) => this.#heard(data))
     return () => {

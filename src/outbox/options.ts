@@ -99,8 +99,17 @@ export interface OutboxOptions {
   readonly isOnline?: (() => boolean) | undefined
   /** How often and when a request is tried again. @defaultValue 1,000 attempts, after up to 1 s, 2 s, 4 s … 5 min */
   readonly retry?: RetryPolicy | undefined
-  /** Sends requests. @defaultValue the global `fetch` at the time of the attempt */
-  readonly fetch?: ((request: Request, init: RequestInit) => Promise<Response>) | undefined
+  /**
+   * Sends requests. It may call `progress` with how many bytes of how many have gone, which is told as an event of this context: see
+   * `uploadFetch` of `quayside/upload`. @defaultValue the global `fetch` at the time of the attempt
+   */
+  readonly fetch?:
+    | ((
+        request: Request,
+        init: RequestInit,
+        progress?: (sent: number, total: number) => void,
+      ) => Promise<Response>)
+    | undefined
   /** Time and timers. @defaultValue the runtime's */
   readonly clock?: Clock | undefined
 }

@@ -128,7 +128,7 @@ export class Outbox {
     const [runner, asked] = [consumer(), consumer()]
     this.#runner = runner
     this.#asked = asked
-    this.#events = new Events(this.#queue)
+    this.#events = new Events(this.#queue, clock)
     const { fail } = this.#events
     this.#pass = coalesce(async () => {
       // Who was started sends it already, unless it rests.

@@ -193,7 +193,8 @@ export class Sender {
     const unhook = onceAborted(signal, stop)
     const epoch = this.#epoch
     const startedAt = this.#clock.now()
-    const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
+    const progress = (sent: number, total: number): void => events.emit({ type: 'progress', id, sent, total })
+    const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal, progress)
     unhook()
     if (verdict.response === undefined) {
       const reason = abortReason(stopped.signal)
@@ -217,10 +218,10 @@ export class Sender {
       ...rules,
       before: (request, message) =>
         rules.before(request, message, { response: parent && keptResponse(message.id, parent) }),
-      fetch: async (request, init) => {
+      fetch: async (...args) => {
         // `before` may have taken its time.
         if (!(await session.isStill(owner))) throw new Error('somebody else has logged in')
-        return await rules.fetch(request, init)
+        return await rules.fetch(...args)
       },
     }
   }

@@ -32,12 +32,13 @@ export function setUpOutbox(options: OutboxOptions = {}): OutboxSetUp {
   const outbox = new Outbox(queue, { clock, ...options })
   const events: OutboxEvent[] = []
   const listeners = new Set<() => void>()
-  outbox.watch((event) => {
+  const unwatch = outbox.watch((event) => {
     if (event.type === 'changed') return
     events.push(event)
     for (const listener of listeners) listener()
   })
   onTestFinished(async () => {
+    unwatch()
     await Promise.all(queues.map((one) => one.close()))
     expect(clock.timers, 'timers left behind').toBe(0)
   })
