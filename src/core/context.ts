@@ -1,7 +1,7 @@
 import type { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
-import type { Codec } from './codec.ts'
+import { type Codec, JSON_CODEC } from './codec.ts'
 import { type Terms, claimOf } from './line.ts'
 import { QuaysideError, hasCode } from '../errors.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
@@ -10,10 +10,12 @@ import type {
   AppendResult,
   GroupStart,
   Guarantees,
+  Held,
   Hint,
   NewMessage,
   QueueStorage,
   StorageAdapter,
+  VerbsAtOnce,
 } from '../storage.ts'
 
 export interface ContextOptions<T> {
@@ -75,6 +77,8 @@ export class Context<T> {
           if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
         })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
+  /** Where payloads need not be encoded: what takes them. */
+  values: VerbsAtOnce['valueOf'] | undefined
   /** The storage has said which messages have finished. */
   tells = false
   #unwatch: (() => void) | undefined
@@ -94,8 +98,9 @@ export class Context<T> {
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
   #closed: Promise<void> | undefined
-  /** Under way while the event loop has not turned. */
+  /** Under way while the event loop has not turned, and where somebody waits for that. */
   #turn: object | undefined
+  #breath: Promise<void> | undefined
   #turnedAt = 0
   #calls = 0
 
@@ -127,6 +132,8 @@ export class Context<T> {
       this.#opening.then(
         (view) => {
           this.#view = view
+          const { codec } = this.options
+          this.values = codec === JSON_CODEC ? this.#appender?.valueOf : undefined
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -241,34 +248,66 @@ export class Context<T> {
    * waiting, there is a promise to wait for first.
    */
   breathe(): Promise<void> | undefined {
+    if (this.#breath !== undefined) return this.#breath
     const at = (this.at = this.activity?.turn() ?? this.now())
     const soon = ++this.#calls < CALLS_PER_TURN && Math.abs(at - this.#turnedAt) < TURN_MS / 2
     if (soon) return undefined
     this.#turnedAt = at
     this.#calls = 0
     const turned = (): void => {
-      if (this.#turn === mark) this.#turn = undefined
+      if (this.#turn !== mark) return
+      this.#turn = this.#breath = undefined
     }
     const late = this.#turn !== undefined
     // A mark that is still there when it is looked for again shows that nothing else had its turn meanwhile.
     const mark = (this.#turn = {})
     const turn = nextTurn().then(turned)
-    return late ? turn : undefined
+    return late ? (this.#breath = turn) : undefined
   }
 
   /** Stores messages, along with groups that do not exist yet. */
-  append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
-    const { id, maxMessages, maxBytes } = this.options
-    const append = (): Promise<AppendResult[]> =>
-      this.finish('send', (view) => {
+  append(messages: readonly NewMessage<Held>[]): Promise<readonly AppendResult[]> {
+    const append = (): Promise<readonly AppendResult[]> =>
+      this.finish('send', async (view) => {
+        if (this.#appender !== undefined) return this.#append(this.#appender, messages)
+        const { id, maxMessages, maxBytes } = this.options
         const groups = this.#unmade
-        if (groups.length === 0) return view.append(messages, { batchId: id(), maxMessages, maxBytes })
-        return view.append(messages, { batchId: id(), groups, maxMessages, maxBytes }).then((results) => {
-          this.made(groups)
-          return results
-        })
+        const options = {
+          batchId: id(),
+          groups: groups.length > 0 ? groups : undefined,
+          maxMessages,
+          maxBytes,
+        }
+        const results = await view.append(messages as readonly NewMessage[], options)
+        this.made(groups)
+        return results
       })
     return this.breathe()?.then(append) ?? append()
+  }
+
+  /** As {@link append}, where the storage answers at once and nobody need be waited for. */
+  appendNow(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined {
+    const view = this.#view
+    const appender = this.#appender
+    if (appender === undefined || this.breathe() !== undefined) return undefined
+    try {
+      return this.#append(appender, messages)
+    } catch (error) {
+      throw this.broke(view, error)
+    }
+  }
+
+  /** The storage, if it answers at once and has no limits to look after. */
+  get #appender(): VerbsAtOnce | undefined {
+    const { maxMessages, maxBytes } = this.options
+    return (maxMessages ?? maxBytes) === undefined ? this.#view?.atOnce : undefined
+  }
+
+  #append(appender: VerbsAtOnce, messages: readonly NewMessage<Held>[]): readonly AppendResult[] {
+    const groups = this.#unmade
+    const results = appender.append(messages, { batchId: this.options.id(), groups })
+    this.made(groups)
+    return results
   }
 
   // Groups

@@ -15,6 +15,7 @@ import type {
   SettleResult,
   Settlement,
   StorageStats,
+  VerbsAtOnce,
 } from '../storage.ts'
 import { append } from './append.ts'
 import { Book } from './book.ts'
@@ -26,6 +27,7 @@ import type { Entry, Message } from './records.ts'
 import { settle } from './settle.ts'
 import { findOldest, stats } from './stats.ts'
 import { passTime, readClock } from './time.ts'
+import { Copied } from './value.ts'
 
 /** The most ids that a hint brings. */
 const MOST_IDS = 64
@@ -53,6 +55,28 @@ export class View implements QueueStorage {
     this.#leave = leave
   }
 
+  readonly atOnce: VerbsAtOnce = {
+    valueOf: (payload) => Copied.of(payload),
+    append: (messages, options) => {
+      const book = this.#begin('append')
+      const results = append(book, this.#shared.name, messages, options)
+      this.#tell(book)
+      return results
+    },
+    claim: (request, values) => {
+      const book = this.#open('claim')
+      const result = claim(book, request, values)
+      this.#tell(book)
+      return result
+    },
+    settle: (group, settlements) => {
+      const book = this.#begin('settle')
+      const results = settle(book, book.group(group), settlements)
+      this.#tell(book)
+      return results
+    },
+  }
+
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
     const verb = (book: Book): AppendResult[] => append(book, this.#shared.name, messages, options)
     return (options.maxMessages ?? options.maxBytes) === undefined
@@ -61,7 +85,7 @@ export class View implements QueueStorage {
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.#run('claim', (book) => claim(book, request), 0)
+    return this.#run('claim', (book) => claim(book, request, false) as ClaimResult, 0)
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -145,8 +169,7 @@ export class View implements QueueStorage {
 
   #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
     try {
-      const book = this.#open(tried)
-      if (most !== 0) passTime(book, book.steps.atOnce)
+      const book = most === 0 ? this.#open(tried) : this.#begin(tried)
       const result = verb(book)
       this.#tell(book)
       return Promise.resolve(result)
@@ -166,6 +189,13 @@ export class View implements QueueStorage {
       if (!passTime(book, book.steps.atOnce) && !isBehind(book)) return await this.#run(tried, verb, 0)
       await turn()
     }
+  }
+
+  /** The book, once some of what time has brought is done. */
+  #begin(tried: string): Book {
+    const book = this.#open(tried)
+    passTime(book, book.steps.atOnce)
+    return book
   }
 
   /** The book, at this time. */

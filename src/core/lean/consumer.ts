@@ -337,30 +337,32 @@ export class Consumer<T> implements Settler {
         // What was taken from its handler must not be settled by it before whoever took it has done so.
         if (gone === messages.length) throw staleError(tried, messages.map(idOf))
         for (const lease of leases) lease.settled = true
-        const unit: Unit<T> = {
-          settlements,
-          unsure: false,
-          settled: (results, from) => {
-            offAbort?.()
-            const stale: string[] = []
-            for (let i = 0; i < messages.length; i++)
-              if (this.#note(messages[i]!, settlements[i]!, results[from + i]!))
-                stale.push(idOf(messages[i]!))
-            if (stale.length === 0) resolve(results[from]!.receipt)
-            else reject(staleError(tried, stale, messages.length - stale.length))
-          },
-          failed: (error) => {
-            offAbort?.()
-            // It may be tried again: by its handler, or by the loop that called it.
-            for (const lease of leases) lease.settled = lease.gone
-            reject(error)
-          },
+        const settled: Unit<T>['settled'] = (results, from) => {
+          offAbort?.()
+          const stale: string[] = []
+          for (let i = 0; i < messages.length; i++)
+            if (this.#note(messages[i]!, settlements[i]!, results[from + i]!)) stale.push(idOf(messages[i]!))
+          if (stale.length === 0) resolve(results[from]!.receipt)
+          else reject(staleError(tried, stale, messages.length - stale.length))
         }
-        const offAbort =
-          signal &&
-          onAbort(signal, () => {
+        const failed = (error: unknown): void => {
+          offAbort?.()
+          // It may be tried again: by its handler, or by the loop that called it.
+          for (const lease of leases) lease.settled = lease.gone
+          reject(error)
+        }
+        let offAbort: (() => void) | undefined
+        try {
+          const results = desk.settleNow(settlements)
+          if (results !== undefined) return settled(results, 0)
+        } catch (error) {
+          return failed(error)
+        }
+        const unit: Unit<T> = { settlements, unsure: false, settled, failed }
+        if (signal !== undefined)
+          offAbort = onAbort(signal, () => {
             desk.drop(unit)
-            unit.failed(abortReason(signal))
+            failed(abortReason(signal))
           })
         desk.settle(unit)
       })
