@@ -31,7 +31,7 @@ export type Body = string | Uint8Array
 
 /**
  * A payload that is not encoded, and what the default codec would leave of it, in the hands of nobody else: see
- * {@link VerbsAtOnce.valueOf}.
+ * {@link VerbsAtOnce.copyOf}.
  */
 export interface Value {
   /** What the default codec would have made of it. */
@@ -418,14 +418,15 @@ export interface StorageStats {
 /**
  * The verbs of each message in a storage that is in the memory of whoever calls: as those of {@link QueueStorage}, but they
  * answer at once, and throw what those reject with. What is sent can stay a {@link Value}, which takes less time than to make a
- * text of it and read that again.
+ * text of it and read that again. Whoever has them keeps what it has in memory: it never breaks, and its `maxBatchBytes` is
+ * `Infinity`. Who stands before the verbs of a view stands before these as well, or leaves them out.
  */
 export interface VerbsAtOnce {
   /**
    * Takes a payload as it is now. `undefined`: its codec is to encode it, or to refuse it. It never is more than
    * `maxBodyBytes` as text, and no one tells it from what the default codec had encoded.
    */
-  valueOf: (payload: unknown) => Value | undefined
+  copyOf: (payload: unknown) => Value | undefined
   /** Knows no limits of what the queue may retain: with those, it is asked as any storage is. */
   append(
     messages: readonly NewMessage<Held>[],

@@ -35,26 +35,34 @@ export function take<T, R>(
   answerOf: (messages: readonly Message<T>[]) => R,
 ): Promise<R> {
   const { context, desk } = reader
-  const { tried, limit, waitMs, signal } = wish
+  if (context.options.instrumentation === undefined) return answer(reader, wish, answerOf)
   const show = (): Message<T>[] => []
-  return context.observe('receive', desk.group, tried !== 'receive', show, (seen) => {
-    if (context.isClosed) return Promise.reject(context.closedError(tried))
+  return context.observe('receive', desk.group, wish.tried !== 'receive', show, (seen) => {
     // Whoever observes may have taken its time.
-    throwIfAborted(signal)
-    const finish = (messages: readonly Message<T>[]): R => {
-      seen?.push(...messages)
+    throwIfAborted(wish.signal)
+    return answer(reader, wish, (messages) => {
+      seen!.push(...messages)
       return answerOf(messages)
-    }
-    const { paused, line } = reader
-    const found = paused ? NOTHING : desk.claimNow(line, limit)
-    const opened = found && reader.open(found, context.at)
-    if (opened !== undefined && (opened.length > 0 ? areThere(opened) : waitMs === 0))
-      return Promise.resolve(finish(opened as readonly Message<T>[]))
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(reader, { ...wish, resolve: (messages) => resolve(finish(messages)), reject })
-      desk.join(ask)
-      if (opened !== undefined && opened.length > 0) ask.got(opened)
     })
+  })
+}
+
+function answer<T, R>(
+  reader: Reader<T>,
+  wish: Wish,
+  answerOf: (messages: readonly Message<T>[]) => R,
+): Promise<R> {
+  const { context, desk } = reader
+  const { tried, limit, waitMs } = wish
+  if (context.isClosed) return Promise.reject(context.closedError(tried))
+  const found = reader.paused ? NOTHING : desk.claimNow(reader.line, limit)
+  const opened = found && reader.open(found, context.at)
+  if (opened !== undefined && (opened.length > 0 ? areThere(opened) : waitMs === 0))
+    return Promise.resolve(answerOf(opened as readonly Message<T>[]))
+  return new Promise((resolve, reject) => {
+    const ask = new Ask(reader, { ...wish, resolve: (messages) => resolve(answerOf(messages)), reject })
+    desk.join(ask)
+    if (opened !== undefined && opened.length > 0) ask.got(opened)
   })
 }
 

@@ -91,16 +91,13 @@ function cannotEncode(tried: string, what: string, cause: unknown): QuaysideErro
 
 /** The payload of what a storage handed out. Where others can write to it, that may be anything. */
 export function decode<T>(codec: Codec<T>, body: unknown): T | Promise<T> {
-  if (isValue(body)) return body.copy() as T
+  const value = body as Value | null | undefined
+  // No other storage could keep a function.
+  if (typeof value?.copy === 'function') return value.copy() as T
   if (typeof body !== 'string' && !ArrayBuffer.isView(body))
     throw new TypeError('what is stored as its body is no string and no bytes')
   const payload = codec.decode(body as Body)
   return isThenable(payload) ? Promise.resolve(payload) : payload
-}
-
-/** No storage could keep a function otherwise. */
-export function isValue(body: unknown): body is Value {
-  return typeof (body as { readonly copy?: unknown } | null | undefined)?.copy === 'function'
 }
 
 /** {@link decode}, checked by the schema if there is one. Throws, or rejects, where the payload cannot be read or does not fit. */

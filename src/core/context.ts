@@ -4,6 +4,7 @@ import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
 import { type Codec, JSON_CODEC } from './codec.ts'
 import { type Terms, claimOf } from './line.ts'
 import { QuaysideError, hasCode } from '../errors.ts'
+import { uuid } from '../message-id.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type {
@@ -56,7 +57,7 @@ export interface GroupDesk extends Idling {
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
-const CALLS_PER_TURN = 1000
+const CALLS_PER_TURN = 10_000
 
 /** What the parts of one queue share: its storage, opened when first needed, its groups, and its end. */
 export class Context<T> {
@@ -78,7 +79,7 @@ export class Context<T> {
         })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
   /** Where payloads need not be encoded: what takes them. */
-  values: VerbsAtOnce['valueOf'] | undefined
+  values: VerbsAtOnce['copyOf'] | undefined
   /** The storage has said which messages have finished. */
   tells = false
   #unwatch: (() => void) | undefined
@@ -102,6 +103,9 @@ export class Context<T> {
   #turn: object | undefined
   #breath: Promise<void> | undefined
   #turnedAt = 0
+  /** Of the appends of one millisecond: who answers at once numbers all messages of a queue. */
+  #batchId = ''
+  #idAt = -1
   #calls = 0
 
   constructor(options: ContextOptions<T>) {
@@ -133,7 +137,7 @@ export class Context<T> {
         (view) => {
           this.#view = view
           const { codec } = this.options
-          this.values = codec === JSON_CODEC ? this.#appender?.valueOf : undefined
+          this.values = codec === JSON_CODEC && this.#appendsAtOnce ? view.atOnce!.copyOf : undefined
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -269,16 +273,8 @@ export class Context<T> {
   append(messages: readonly NewMessage<Held>[]): Promise<readonly AppendResult[]> {
     const append = (): Promise<readonly AppendResult[]> =>
       this.finish('send', async (view) => {
-        if (this.#appender !== undefined) return this.#append(this.#appender, messages)
-        const { id, maxMessages, maxBytes } = this.options
         const groups = this.#unmade
-        const options = {
-          batchId: id(),
-          groups: groups.length > 0 ? groups : undefined,
-          maxMessages,
-          maxBytes,
-        }
-        const results = await view.append(messages as readonly NewMessage[], options)
+        const results = await this.#append(view, messages)
         this.made(groups)
         return results
       })
@@ -287,27 +283,31 @@ export class Context<T> {
 
   /** As {@link append}, where the storage answers at once and nobody need be waited for. */
   appendNow(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined {
-    const view = this.#view
-    const appender = this.#appender
-    if (appender === undefined || this.breathe() !== undefined) return undefined
-    try {
-      return this.#append(appender, messages)
-    } catch (error) {
-      throw this.broke(view, error)
-    }
-  }
-
-  /** The storage, if it answers at once and has no limits to look after. */
-  get #appender(): VerbsAtOnce | undefined {
-    const { maxMessages, maxBytes } = this.options
-    return (maxMessages ?? maxBytes) === undefined ? this.#view?.atOnce : undefined
-  }
-
-  #append(appender: VerbsAtOnce, messages: readonly NewMessage<Held>[]): readonly AppendResult[] {
+    if (!this.#appendsAtOnce || this.breathe() !== undefined) return undefined
     const groups = this.#unmade
-    const results = appender.append(messages, { batchId: this.options.id(), groups })
+    const results = this.#append(this.#view!, messages) as readonly AppendResult[]
     this.made(groups)
     return results
+  }
+
+  /** Without limits that it had to look after, which may take turns. */
+  get #appendsAtOnce(): boolean {
+    const { maxMessages, maxBytes } = this.options
+    return (maxMessages ?? maxBytes) === undefined && this.#view?.atOnce !== undefined
+  }
+
+  #append(
+    view: QueueStorage,
+    messages: readonly NewMessage<Held>[],
+  ): readonly AppendResult[] | Promise<AppendResult[]> {
+    const { id, maxMessages, maxBytes } = this.options
+    const { at } = this
+    const atOnce = this.#appendsAtOnce ? view.atOnce : undefined
+    if (at !== this.#idAt || atOnce === undefined || id !== uuid) this.#batchId = id()
+    this.#idAt = at
+    const groups = this.#unmade.length > 0 ? this.#unmade : undefined
+    const options = { batchId: this.#batchId, groups, maxMessages, maxBytes }
+    return atOnce?.append(messages, options) ?? view.append(messages as readonly NewMessage[], options)
   }
 
   // Groups

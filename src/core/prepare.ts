@@ -1,5 +1,5 @@
 import { byteLength, checkSize, checkText, invalid } from '../check.ts'
-import { encode, isValue } from './codec.ts'
+import { encode } from './codec.ts'
 import type { Context } from './context.ts'
 import type { MessageOptions } from './message-options.ts'
 import { validate } from './schema.ts'
@@ -26,7 +26,7 @@ export function prepare<T>(
   payload: T,
   options: MessageOptions | undefined,
   headers: MessageOptions['headers'],
-  values: VerbsAtOnce['valueOf'] | undefined,
+  values: VerbsAtOnce['copyOf'] | undefined,
 ): NewMessage<Held> | Promise<NewMessage<Held>>
 export function prepare<T>(
   context: Context<T>,
@@ -34,33 +34,44 @@ export function prepare<T>(
   payload: T,
   options: MessageOptions | undefined,
   headers: MessageOptions['headers'],
-  values?: VerbsAtOnce['valueOf'],
+  values?: VerbsAtOnce['copyOf'],
 ): NewMessage<Held> | Promise<NewMessage<Held>> {
-  const { schema, codec, keepMs: usually } = context.options
+  const { schema, keepMs: usually } = context.options
   if (options !== undefined) checkTogether(context, tried, options)
   if (headers !== undefined) checkHeaders(context, tried, headers)
   const keepMs = (options?.keepMs ?? usually) || undefined
   // Now, since its sender may change it later.
   const kept = headers && Object.freeze({ ...headers })
-  const start = (): NewMessage<Held> | Promise<NewMessage<Held>> => {
-    const value = values?.(payload)
-    if (value !== undefined) return messageOf(value, options, kept, keepMs)
-    const body = encode(tried, codec, payload)
-    const finish = (ready: Body): NewMessage => {
-      checkBody(context, tried, ready)
-      return messageOf(ready, options, kept, keepMs)
-    }
-    return body instanceof Promise ? body.then(finish) : finish(body)
-  }
-  if (schema === undefined) return start()
+  if (schema === undefined) return encoded(context, tried, payload, options, kept, keepMs, values)
   // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
   const checked = validate(tried, schema, payload)
+  const start = (): NewMessage<Held> | Promise<NewMessage<Held>> =>
+    encoded(context, tried, payload, options, kept, keepMs, values)
   if (!(checked instanceof Promise)) return start()
   // Encoded before the schema has answered: until then its sender may change it.
   const message = new Promise<NewMessage<Held>>((resolve) => resolve(start()))
   // If the schema refuses it, nobody asks.
   message.catch(() => undefined)
   return checked.then(() => message)
+}
+
+function encoded<T>(
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+  keepMs: number | undefined,
+  values: VerbsAtOnce['copyOf'] | undefined,
+): NewMessage<Held> | Promise<NewMessage<Held>> {
+  const value = values?.(payload)
+  if (value !== undefined) return messageOf(value, options, headers, keepMs)
+  const body = encode(tried, context.options.codec, payload)
+  const finish = (ready: Body): NewMessage => {
+    checkBody(context, tried, ready)
+    return messageOf(ready, options, headers, keepMs)
+  }
+  return body instanceof Promise ? body.then(finish) : finish(body)
 }
 
 function messageOf<B>(
@@ -126,7 +137,6 @@ function checkBody<T>(context: Context<T>, tried: string, body: Body): void {
   checkSize(tried, 'a payload', 'bytes once encoded', measure(body, byteLength), maxBodyBytes)
 }
 
-export function measure(held: Held, ofText: (text: string) => number): number {
-  const body = isValue(held) ? held.text : held
+export function measure(body: Body, ofText: (text: string) => number): number {
   return typeof body === 'string' ? ofText(body) : body.length
 }

@@ -18,7 +18,7 @@ export function append(
   const { batchId, groups, maxMessages, maxBytes } = options
   if (maxMessages !== undefined || maxBytes !== undefined) checkLimits(book, name, drafts, options)
   book.start(groups)
-  const batch: Batch = { id: batchId, at: book.clock }
+  const batch = book.batchOf(batchId)
   let met: Set<string> | undefined
   return drafts.map((draft): AppendResult => {
     const { id } = draft

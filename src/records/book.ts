@@ -5,6 +5,7 @@ import { type Standing, Line, byOrderAndTie } from './line.ts'
 import { Log } from './log.ts'
 import { Names } from './names.ts'
 import {
+  type Batch,
   type Entry,
   type Hold,
   type Lapse,
@@ -74,6 +75,7 @@ export class Book {
   bytes = 0
   /** Messages whose bodies are not encoded, each in the slot that its body says. */
   readonly #values: Message[] = []
+  #batch: Batch = { id: '', at: 0 }
   /** Messages that stand in lanes. */
   #linked: number = 0
   /** The last place that was taken. */
@@ -211,15 +213,16 @@ export class Book {
     const { last } = lane
     message.order = ++this.tail
     this.log.add(message)
-    const flows = this.groups.map((group) => this.flowOf(group, lane))
+    // Before it is there: a flow that is made now has all that was.
+    for (const group of this.groups) this.flowOf(group, lane)
     message.prev = last
     if (last === undefined) lane.first = message
     else last.next = message
     lane.last = message
     lane.size++
     this.#linked++
-    for (const flow of flows) {
-      const { group } = flow
+    for (const group of this.groups) {
+      const flow = this.flowOf(group, lane)
       flow.cursor ??= message
       // One that was delayed when the group started at the latest is not for it.
       if (entry !== undefined && !isFor(group, entry)) {
@@ -231,6 +234,13 @@ export class Book {
         this.offer(flow)
       }
     }
+  }
+
+  /** What the messages of an append share, and those of others under the same id at the same time. */
+  batchOf(id: string): Batch {
+    const { clock } = this
+    if (this.#batch.id !== id || this.#batch.at !== clock) this.#batch = { id, at: clock }
+    return this.#batch
   }
 
   // Bodies

@@ -58,7 +58,8 @@ function nextIn(
   { timers }: Group,
   isFiltered: boolean,
 ): number | undefined {
-  const next = Math.min(...[timers, entries, holdEnds].map(({ first }) => first?.order ?? Infinity))
+  const soonest = Math.min(timers.first?.order ?? Infinity, entries.first?.order ?? Infinity)
+  const next = Math.min(soonest, holdEnds.first?.order ?? Infinity)
   if (next === Infinity) return undefined
   return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
 }

@@ -56,25 +56,12 @@ export class View implements QueueStorage {
   }
 
   readonly atOnce: VerbsAtOnce = {
-    valueOf: (payload) => Copied.of(payload),
-    append: (messages, options) => {
-      const book = this.#begin('append')
-      const results = append(book, this.#shared.name, messages, options)
-      this.#tell(book)
-      return results
-    },
-    claim: (request, values) => {
-      const book = this.#open('claim')
-      const result = claim(book, request, values)
-      this.#tell(book)
-      return result
-    },
-    settle: (group, settlements) => {
-      const book = this.#begin('settle')
-      const results = settle(book, book.group(group), settlements)
-      this.#tell(book)
-      return results
-    },
+    copyOf: (payload) => Copied.of(payload),
+    append: (messages, options) =>
+      this.#do('append', (book) => append(book, this.#shared.name, messages, options)),
+    claim: (request, values) => this.#do('claim', (book) => claim(book, request, values), 0),
+    settle: (group, settlements) =>
+      this.#do('settle', (book) => settle(book, book.group(group), settlements)),
   }
 
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
@@ -167,15 +154,16 @@ export class View implements QueueStorage {
     return Promise.resolve()
   }
 
-  #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
-    try {
-      const book = most === 0 ? this.#open(tried) : this.#begin(tried)
-      const result = verb(book)
-      this.#tell(book)
-      return Promise.resolve(result)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  #do<T>(tried: string, verb: (book: Book) => T, most?: number): T {
+    const book = this.#open(tried)
+    if (most !== 0) passTime(book, book.steps.atOnce)
+    const result = verb(book)
+    this.#tell(book)
+    return result
+  }
+
+  async #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
+    return this.#do(tried, verb, most)
   }
 
   /** Runs a verb once all that time has brought is done: some of it at a time. */
@@ -189,13 +177,6 @@ export class View implements QueueStorage {
       if (!passTime(book, book.steps.atOnce) && !isBehind(book)) return await this.#run(tried, verb, 0)
       await turn()
     }
-  }
-
-  /** The book, once some of what time has brought is done. */
-  #begin(tried: string): Book {
-    const book = this.#open(tried)
-    passTime(book, book.steps.atOnce)
-    return book
   }
 
   /** The book, at this time. */

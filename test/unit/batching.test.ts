@@ -167,7 +167,12 @@ describe('sends', () => {
             view.claim = failing(view.claim.bind(view))
             view.settle = failing(view.settle.bind(view))
             const { append, claim, settle } = view.atOnce!
-            const own = { append: failing(append), claim: failing(claim), settle: failing(settle) }
+            const own = {
+              ...view.atOnce,
+              append: failing(append),
+              claim: failing(claim),
+              settle: failing(settle),
+            }
             return Object.defineProperty(view, 'atOnce', { value: atOnce ? own : undefined })
           },
         },

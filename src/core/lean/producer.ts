@@ -15,7 +15,7 @@ import { hasCode } from '../../errors.ts'
 import { MESSAGE } from '../message-checks.ts'
 import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
 import { measure, prepare } from '../prepare.ts'
-import type { AppendResult, Held, NewMessage } from '../../storage.ts'
+import type { AppendResult, Body, Held, NewMessage } from '../../storage.ts'
 
 /** What became of a message that was sent. */
 export type SendResult = AppendResult
@@ -200,7 +200,7 @@ function atMost(text: string): number {
 function sum(messages: readonly Draft[], ofText: (text: string) => number): number {
   let bytes = 0
   for (const { body, id = '', key = '', lane = '', headers } of messages) {
-    bytes += measure(body, ofText) + ofText(id) + ofText(key) + ofText(lane)
+    bytes += measure(body as Body, ofText) + ofText(id) + ofText(key) + ofText(lane)
     for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
   }
   return bytes
