@@ -10,6 +10,7 @@ import {
   type Delivery,
   type GroupStart,
   type Held,
+  type Hint,
   MAX_IDS,
   type MessageState,
   type QueueStorage,
@@ -206,7 +207,9 @@ export class Desk<T> implements GroupDesk {
     for (const seat of this.#seats) seat.handBack?.()
   }
 
-  readonly #hint = (): void => {
+  readonly #hint = (hint?: Hint): void => {
+    // Whatever came of its own steps was in their answers.
+    if (hint?.own) return
     for (const line of this.#lines) line.stir()
     if (this.#hands.size > 0 && this.#checkAt === Infinity) this.#checkAt = this.#context.now() + CHECK_MS
     this.#wake()
