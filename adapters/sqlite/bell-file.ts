@@ -1,10 +1,16 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+
+/** Each who writes puts so much at the end of it before it is cut off, in bytes. */
+const MOST_BYTES = 65_536
 
 /** The file beside a database in which those who use it leave each other signs. Hints, no more: what fails is left out. */
 export class BellFile {
   readonly path: string
   readonly #makes: boolean
   #file: number | undefined
+  /** The same, for what is put at its end. */
+  #end: number | undefined
+  #bytesPut = 0
 
   /** @param database The path of the database. @param makes Whether the file is made if it is not there. */
   constructor(database: string, makes: boolean) {
@@ -29,6 +35,29 @@ export class BellFile {
     }
   }
 
+  /** How long it is, in bytes. */
+  get length(): number {
+    try {
+      return fstatSync(this.open()).size
+    } catch {
+      return 0
+    }
+  }
+
+  /** Puts a line behind all that others put there. What there is behind `from` is cut off now and then. */
+  put(line: string, from: number): void {
+    try {
+      this.#end ??= openSync(this.path, 'a')
+      if (this.#bytesPut > MOST_BYTES || this.length < from) {
+        ftruncateSync(this.open(), from)
+        this.#bytesPut = 0
+      }
+      this.#bytesPut += writeSync(this.#end, `${line}\n`)
+    } catch {
+      // As above.
+    }
+  }
+
   open(): number {
     if (this.#file !== undefined) return this.#file
     try {
@@ -41,7 +70,7 @@ export class BellFile {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file)
-    this.#file = undefined
+    for (const file of [this.#file, this.#end]) if (file !== undefined) closeSync(file)
+    this.#file = this.#end = undefined
   }
 }

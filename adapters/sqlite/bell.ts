@@ -1,4 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { joinHints } from '../../src/hints.ts'
+import type { Hint } from '../../src/storage.ts'
 import type { BellFile } from './bell-file.ts'
 
 /** Changes that no idle consumer waits for are told together, so many ms after the first. */
@@ -9,13 +11,18 @@ const POLL_MS = 250
 /** Queues share these places, each of a number that changes. */
 const SLOTS = 1024
 const SLOT_BYTES = 4
+/** Behind them and the place of {@link Turns} there are lines that say which messages have finished. */
+const LINES = 16_384
+
+/** A line: in which queue, of which number. */
+type Line = readonly [queue: number, finished: Hint['finished']]
 
 /** Who hears a bell. */
 export interface BellListener {
   /** Whether anybody else has committed since this was last asked. */
   isNews(): boolean
-  /** It was rung elsewhere, for queues of these numbers, and perhaps of others. */
-  hear(rang: (queue: number) => boolean): void
+  /** It was rung elsewhere, for queues of these numbers, and perhaps of others; and what was said of each. */
+  hear(rang: (queue: number) => boolean, saidOf: (queue: number) => Hint | undefined): void
 }
 
 /**
@@ -31,6 +38,8 @@ export class Bell {
   readonly #later: Set<number> = new Set()
   #timer: ReturnType<typeof setTimeout> | undefined
   #seen: Uint32Array = new Uint32Array(SLOTS)
+  /** How far lines were read. */
+  #readTo = LINES
   /** What was written here. */
   readonly #own: Map<number, number> = new Map()
   #next: number = Math.floor(Math.random() * 2 ** 32)
@@ -41,8 +50,11 @@ export class Bell {
   }
 
   /** Something has changed in a queue, of this number. `soon`: somebody may wait for it. */
-  ring(queue: number, soon: boolean): void {
+  ring(queue: number, soon: boolean, hint?: Hint): void {
     const slot = queue % SLOTS
+    // Before the number that has others look.
+    if (hint?.finished !== undefined)
+      this.#file.put(JSON.stringify([queue, hint.finished] satisfies Line), LINES)
     if (soon) {
       this.#later.delete(slot)
       this.#write(slot)
@@ -58,6 +70,7 @@ export class Bell {
     if (this.#watcher !== undefined || this.#poll !== undefined) return
     this.#listener?.isNews()
     this.#seen = this.#read()
+    this.#readTo = Math.max(LINES, this.#file.length)
     try {
       this.#file.open()
       this.#watcher = watch(this.#file.path, { persistent: false }, () => this.#heard())
@@ -94,7 +107,33 @@ export class Bell {
     const slots = new Set<number>()
     for (let slot = 0; slot < SLOTS; slot++)
       if (now[slot] !== before[slot] && (isNews || now[slot] !== this.#own.get(slot))) slots.add(slot)
-    if (slots.size > 0) this.#listener?.hear((queue) => slots.has(queue % SLOTS))
+    if (slots.size === 0) return
+    const said = this.#readLines()
+    this.#listener?.hear(
+      (queue) => slots.has(queue % SLOTS),
+      (queue) => (said === undefined ? { finished: 'many' } : said.get(queue)),
+    )
+  }
+
+  /** What lines say that were put there since this was last asked. `undefined`: they were cut off. */
+  #readLines(): ReadonlyMap<number, Hint> | undefined {
+    const from = this.#readTo
+    const { length } = this.#file
+    const bytes = Buffer.alloc(Math.max(0, length - from))
+    this.#file.read(bytes, from)
+    const whole = bytes.lastIndexOf('\n') + 1
+    this.#readTo = length < from ? Math.max(LINES, length) : from + whole
+    if (length < from) return undefined
+    const said = new Map<number, Hint>()
+    try {
+      for (const text of bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)) {
+        const [queue, finished] = JSON.parse(text) as Line
+        said.set(queue, joinHints(said.get(queue), { finished })!)
+      }
+      return said
+    } catch {
+      return undefined
+    }
   }
 
   #flush(): void {

@@ -38,10 +38,9 @@ export class SQLiteStore implements ByteStore {
     let latest: number | undefined
     this.#bell = new Bell(connection.bell, {
       isNews: () => latest !== (latest = this.#version()),
-      hear: (rang) => {
+      hear: (rang, saidOf) => {
         for (const [queue, listeners] of this.#listeners)
-          // Which messages have finished elsewhere is not known.
-          if (rang(queue)) for (const listener of listeners) listener({ finished: 'many' })
+          if (rang(queue)) for (const listener of listeners) listener(saidOf(queue))
       },
     })
   }
@@ -66,7 +65,7 @@ export class SQLiteStore implements ByteStore {
         return kind === 'read' ? this.#connection.look(run) : this.#change(kind, run)
       },
       watch: (listener) => this.#watch(queue, listener),
-      tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined),
+      tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined, hint),
     }
   }
 

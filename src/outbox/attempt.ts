@@ -8,6 +8,7 @@ import type { OutboxRules } from './options.ts'
 import { isOwnOrigin } from './origins.ts'
 import { OUTCOMES, type Outcome, UNSTORED, defaultOutcome } from './outcome.ts'
 import { type OutboxPayload, storedRequest } from './request.ts'
+import { preflightReasons } from './preflight.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { send } from './send.ts'
 import type { Verdict } from './verdict.ts'
@@ -18,14 +19,16 @@ export const NO_ANSWER = 'no answer: '
 /** How much of a response's body is kept with the message, in bytes. */
 const KEPT_BYTES = 2048
 
-/** Sends a request once. Never rejects: no answer is an outcome too. */
+/** Sends a request once. Never rejects: no answer is an outcome too. @param progress Given to `fetch`. */
 export async function attempt(
   request: Request,
   message: Message<OutboxPayload>,
   rules: OutboxRules,
   signal: AbortSignal,
+  progress: (sent: number, total: number) => void = () => undefined,
 ): Promise<Verdict> {
-  const { before, fetch, timeoutMs, clock } = rules
+  const { before, timeoutMs, clock } = rules
+  const fetch = (one: Request, init: RequestInit): Promise<Response> => rules.fetch(one, init, progress)
   const { body, seeOther } = storedRequest(message.payload)
   const first = request
   let response: Response | undefined
@@ -125,15 +128,11 @@ function withCause(error: unknown): string {
   return cause instanceof Error ? `${errorText(error)}: ${errorText(cause)}` : errorText(error)
 }
 
-const SIMPLE_TYPE = /^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)\b/i
-const SIMPLE_HEADER = /^(accept|accept-language|content-language|content-type|range)$/
-
 /** Browsers do not say that a preflight failed. */
-function preflightHint(error: unknown, { url, method, headers, mode }: Request): string {
+function preflightHint(error: unknown, request: Request): string {
+  const { url, mode } = request
   if (!(error instanceof TypeError) || mode !== 'cors' || isOwnOrigin(url)) return ''
-  const needs = [...headers.keys()].filter((name) => !SIMPLE_HEADER.test(name))
-  if (!SIMPLE_TYPE.test(headers.get('content-type') ?? 'text/plain')) needs.push('content-type')
-  if (!/^(GET|HEAD|POST)$/.test(method)) needs.push(method)
+  const needs = preflightReasons(request)
   if (needs.length === 0) return ''
   return ` (or ${new URL(url).origin} refused the preflight because of ${needs.join(', ')})`
 }

@@ -28,9 +28,18 @@ export function withoutMark(url: string): string {
   return isAttempt({ url }) ? url.slice(0, -MARK.length).replace(/#$/, '') : url
 }
 
+/** The URL to send a request to, with its mark if it is an attempt. */
+export function markedUrl(request: Request): string {
+  return attempts.has(request) ? marked(request.url) : request.url
+}
+
+function marked(url: string): string {
+  return url + (url.includes('#') ? '' : '#') + MARK
+}
+
 /** A request that is known as an attempt. Who looks at it sees the URL as it was. */
 export function toAttempt(url: string, init: object): Request {
-  return hideMark(new Request(url + (url.includes('#') ? '' : '#') + MARK, init), url)
+  return hideMark(new Request(marked(url), init), url)
 }
 
 function hideMark(request: Request, url: string): Request {

@@ -68,7 +68,8 @@ export interface OutboxOptions {
   readonly destination?: ((request: Request) => string) | undefined
   /**
    * How many requests may be under way to one destination, from all contexts together. Those of one `key` go one after the
-   * other. @defaultValue 4
+   * other. Where a context has heard nothing of it for ten minutes, or a failure last, one goes first, and the others once that
+   * was answered, or after 2 s. @defaultValue 4
    */
   readonly concurrency?: number | undefined
   /** How long one attempt may take, to the last byte of the response, in ms. @defaultValue 60,000 */
@@ -98,8 +99,17 @@ export interface OutboxOptions {
   readonly isOnline?: (() => boolean) | undefined
   /** How often and when a request is tried again. @defaultValue 1,000 attempts, after up to 1 s, 2 s, 4 s … 5 min */
   readonly retry?: RetryPolicy | undefined
-  /** Sends requests. @defaultValue the global `fetch` at the time of the attempt */
-  readonly fetch?: ((request: Request, init: RequestInit) => Promise<Response>) | undefined
+  /**
+   * Sends requests. It may call `progress` with how many bytes of how many have gone, which is told as an event of this context: see
+   * `uploadFetch` of `quayside/upload`. @defaultValue the global `fetch` at the time of the attempt
+   */
+  readonly fetch?:
+    | ((
+        request: Request,
+        init: RequestInit,
+        progress?: (sent: number, total: number) => void,
+      ) => Promise<Response>)
+    | undefined
   /** Time and timers. @defaultValue the runtime's */
   readonly clock?: Clock | undefined
 }

@@ -32,6 +32,7 @@ import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
+import { Paces } from './pace.ts'
 import { OWNER, destinationOf, laneOf } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passThrough } from './pass-through.ts'
@@ -127,7 +128,7 @@ export class Outbox {
     const [runner, asked] = [consumer(), consumer()]
     this.#runner = runner
     this.#asked = asked
-    this.#events = new Events(this.#queue.name)
+    this.#events = new Events(this.#queue, clock)
     const { fail } = this.#events
     this.#pass = coalesce(async () => {
       // Who was started sends it already, unless it rests.
@@ -142,7 +143,8 @@ export class Outbox {
       await this.#enter()
       if (this.#sender.isBusy && (await this.#session.isBarred())) this.#sender.end(this.#session.owner)
     }, fail)
-    this.#rests = new Rests(this.#queue, clock, (lanes) => {
+    const paces = new Paces(clock, concurrency)
+    this.#rests = new Rests(this.#queue, clock, paces, (lanes) => {
       const names = Object.fromEntries(lanes.slice(0, 256).map((lane) => [lane, { concurrency: 1 }]))
       const narrow: LaneRules = { concurrency, names }
       limitLanes(runner, narrow)
@@ -159,6 +161,7 @@ export class Outbox {
       rules,
       session: this.#session,
       rests: this.#rests,
+      paces,
       waiters: this.#waiters,
       family: this.#family,
       events: this.#events,
@@ -696,8 +699,8 @@ export class Outbox {
   /** Calls `listener` at each {@link OutboxEvent}. Answers with a function that stops it. */
   watch(listener: (event: OutboxEvent) => void): () => void {
     checkFunction('outbox.watch', 'listener', listener)
-    const unlisten = this.#events.listen(listener)
     const unwatch = watch(this.#queue, () => listener({ type: 'changed' }))
+    const unlisten = this.#events.listen(listener)
     return () => {
       unlisten()
       unwatch()

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { type Hold, type Queue, hold, release } from '../core/lean/index.ts'
 import { NO_ANSWER } from './attempt.ts'
 import { GROUP, laneNamed, lanesOf } from './lanes.ts'
+import type { Paces } from './pace.ts'
 import { destinationOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 import type { Verdict } from './verdict.ts'
@@ -44,11 +45,18 @@ export class Rests {
   readonly #clock: Clock
   /** Is told of the lanes that are to get one request at a time. */
   readonly #narrow: (lanes: readonly string[]) => void
+  readonly #paces: Paces
   readonly #lanes: Map<string, Record> = new Map()
 
-  constructor(queue: Queue<OutboxPayload>, clock: Clock, narrow: (lanes: readonly string[]) => void) {
+  constructor(
+    queue: Queue<OutboxPayload>,
+    clock: Clock,
+    paces: Paces,
+    narrow: (lanes: readonly string[]) => void,
+  ) {
     this.#queue = queue
     this.#clock = clock
+    this.#paces = paces
     this.#narrow = narrow
   }
 
@@ -57,10 +65,12 @@ export class Rests {
     const known = await this.#holdOf(lane)
     if (known?.endsInMs === undefined || isUnreachable(known))
       await hold(this.#queue, { group: GROUP, lane, reason, probe: true })
+    this.#paces.rests(lane)
   }
 
   /** The server answered, and had nothing against being asked. */
   answered(lane: string): void {
+    this.#paces.answered(lane)
     const record = this.#lanes.get(lane)
     if (record === undefined) return
     record.failures = record.rounds = 0
@@ -73,6 +83,7 @@ export class Rests {
   async failed(lane: string, { response, reason, retryAfterMs }: Verdict, startedAt: number): Promise<void> {
     const record: Record = this.#lanes.get(lane) ?? { failures: 0, rounds: 0, failedAt: -Infinity }
     this.#lanes.set(lane, record)
+    this.#paces.failed(lane)
     record.failures++
     // What was under way at the same time failed of the same cause.
     const isNews = startedAt > record.failedAt
@@ -93,6 +104,12 @@ export class Rests {
     const forMs = retryAfterMs ?? ownMs
     if ((known?.endsInMs ?? 0) < forMs)
       await hold(this.#queue, { group: GROUP, lane, reason, forMs, probe: true })
+    this.#paces.rests(lane)
+  }
+
+  /** Whether a destination rests; also while its probe is out. */
+  async isResting(lane: string): Promise<boolean> {
+    return (await this.#holdOf(lane)) !== undefined
   }
 
   /** A probe ends of which the server has not heard, or that it did not like: the next to go is a probe as well. */

@@ -19,6 +19,7 @@ import { AFTER, type Family, WAITS } from './family.ts'
 import { keep, letGo } from './kept.ts'
 import { has } from './lanes.ts'
 import type { OutboxRules } from './options.ts'
+import type { Paces } from './pace.ts'
 import { IDEMPOTENCY_KEY, type OutboxPayload, pack, storedRequest, unpack } from './request.ts'
 import type { Rests } from './rests.ts'
 import { otherScope } from './scope.ts'
@@ -53,6 +54,7 @@ export interface Means {
   readonly rules: OutboxRules
   readonly session: Session
   readonly rests: Rests
+  readonly paces: Paces
   readonly waiters: Waiters
   readonly family: Family
   readonly events: Events
@@ -101,12 +103,41 @@ export class Sender {
     const stopped = new AbortController()
     const owner = ownerOf(message)
     this.#underWay.set(stopped, owner)
+    let leave: (() => void) | undefined
     try {
-      await this.#send(message, context, stopped, owner)
+      leave = await this.#enter(message, context, stopped)
+      if (leave !== undefined) await this.#send(message, context, stopped, owner)
     } finally {
+      leave?.()
       this.#underWay.delete(stopped)
       this.#lost.delete(stopped)
     }
+  }
+
+  /** Waits until one more may go to the destination. Answers with nothing where none may, and the message is given back. */
+  async #enter(
+    message: Message<OutboxPayload>,
+    { signal }: HandlerContext,
+    stopped: AbortController,
+  ): Promise<(() => void) | undefined> {
+    const { lane, lastError: reason } = message
+    if (lane === undefined) return () => undefined
+    const { rests, paces, events } = this.#means
+    const unhook = onceAborted(signal, () => stopped.abort(abortReason(signal)))
+    const looks = (): Promise<boolean> =>
+      rests.isResting(lane).catch((error: unknown) => {
+        events.fail(error)
+        return true
+      })
+    const leave = await paces.enter(lane, stopped.signal, looks)
+    unhook()
+    if (leave !== undefined) return leave
+    const why = stopped.signal.aborted ? abortReason(stopped.signal) : undefined
+    if (isStale(why)) return undefined
+    if (why === undefined || why === SIGNED_OUT)
+      await message.nack({ counts: false, delayMs: 0, reason }).catch(unlessStale)
+    else throwIfAborted(stopped.signal)
+    return undefined
   }
 
   async #send(
@@ -162,7 +193,8 @@ export class Sender {
     const unhook = onceAborted(signal, stop)
     const epoch = this.#epoch
     const startedAt = this.#clock.now()
-    const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal)
+    const progress = (sent: number, total: number): void => events.emit({ type: 'progress', id, sent, total })
+    const verdict = await attempt(first, message, this.#rulesFor(owner, parent), stopped.signal, progress)
     unhook()
     if (verdict.response === undefined) {
       const reason = abortReason(stopped.signal)
@@ -186,10 +218,10 @@ export class Sender {
       ...rules,
       before: (request, message) =>
         rules.before(request, message, { response: parent && keptResponse(message.id, parent) }),
-      fetch: async (request, init) => {
+      fetch: async (...args) => {
         // `before` may have taken its time.
         if (!(await session.isStill(owner))) throw new Error('somebody else has logged in')
-        return await rules.fetch(request, init)
+        return await rules.fetch(...args)
       },
     }
   }

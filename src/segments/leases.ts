@@ -1,5 +1,5 @@
 import { damaged } from '../errors.ts'
-import { hasIdRow, noteId } from './id-rows.ts'
+import { hasIdRowLeased, noteId } from './id-rows.ts'
 import { partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'
@@ -45,20 +45,28 @@ function isPlain({ key, row }: Lease): boolean {
   return key === undefined && row === undefined
 }
 
+/** A lease as it was found, of which the {@link HeldRow.epoch} tells that it has a row of its own. */
+type Found = Lease & { readonly epoch?: number }
+
 /** The lease on a message, in the group's row or in a row of its own. */
-export function findLease(group: Group, seq: number, index: number = leaseOn(group, seq)): Lease | undefined {
+export function findLease(group: Group, seq: number, index: number = leaseOn(group, seq)): Found | undefined {
   const { row, name, work } = group
   if (index >= 0) return row.leases[index]
   const held = row.held === 0 ? undefined : work.tx.get<HeldRow>('held', [name, seq])
   return held && { ...held, last: seq, until: held.epoch < row.epoch ? 0 : held.until }
 }
 
-/** Takes one message out of its lease. */
-export function cutLease(group: Group, seq: number, index: number = leaseOn(group, seq)): void {
+/** Takes one message out of its lease, which may be known. */
+export function cutLease(
+  group: Group,
+  seq: number,
+  index: number = leaseOn(group, seq),
+  found?: Found,
+): void {
   const { leases } = group.row
   group.changed = true
   if (index < 0) {
-    dropHeld(group, seq)
+    dropHeld(group, seq, found)
     return
   }
   const lease = leases[index]!
@@ -87,12 +95,8 @@ export function firstEnd({ row }: Group): number {
  */
 export function holdLeases(group: Group, bytes: number = group.row.markBytes): void {
   const { row, work } = group
-  const { leases, pinnedMessages, pinnedBytes } = work.limits
-  // Half of them at once, so that not each claim does. The short ones: a stretch of the log costs rows for all that it has.
-  if (row.leases.length > leases)
-    for (const lease of [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)))
-      for (let rest = lease.last - lease.first; rest >= 0 && row.leases.length > leases / 2; rest--)
-        if (work.left > 0) holdFirst(group, lease)
+  const { pinnedMessages, pinnedBytes } = work.limits
+  makeRoom(group)
   if (row.cursor - row.mark < pinnedMessages && bytes - row.markBytes < pinnedBytes) return
   for (let i = 0; i < row.leases.length && work.left > 0;) {
     const lease = row.leases[i]!
@@ -109,6 +113,37 @@ export function holdLeases(group: Group, bytes: number = group.row.markBytes): v
   group.changed = true
 }
 
+/**
+ * Where some leases have rows of their own already, most of those that come would be given one before they end: each step is
+ * cheaper if that is at once, and the row has room for few. A stretch of the log stays where it is as long as there is room,
+ * because it costs rows for all that it has.
+ */
+function makeRoom(group: Group): void {
+  const { row, work } = group
+  const most = work.limits.leases
+  const few = Math.ceil(most / 8)
+  const { length } = row.leases
+  if (length > (row.held > 0 ? few : most)) {
+    const ones = row.leases.filter(({ first, last }) => first === last)
+    if (ones.length > few) holdSome(group, ones, length - ones.length + few / 2)
+  }
+  if (row.leases.length > most)
+    holdSome(
+      group,
+      [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)),
+      most / 2,
+    )
+}
+
+/** Gives leases rows of their own until so many are left: half of those for which there is room, so that not each claim does. */
+function holdSome(group: Group, leases: readonly Lease[], left: number): void {
+  for (const lease of leases)
+    for (let rest = lease.last - lease.first; rest >= 0; rest--) {
+      if (group.row.leases.length <= left || group.work.left <= 0) return
+      holdFirst(group, lease)
+    }
+}
+
 /** Gives the first message of a lease a row of its own. */
 function holdFirst(group: Group, lease: Lease): void {
   const { row, work, name } = group
@@ -120,7 +155,8 @@ function holdFirst(group: Group, lease: Lease): void {
   cutLease(group, seq)
   group.leasedKeys?.add(key)
   const { attempt } = lease
-  if (message !== undefined) noteId(work, seq, message)
+  const isNoted = message !== undefined && hasIdRowLeased(message)
+  if (isNoted) noteId(work, seq, message)
   if (where !== 'side')
     tx.put('side', sideKey(group, seq, key), {
       seq,
@@ -131,7 +167,7 @@ function holdFirst(group: Group, lease: Lease): void {
     } satisfies SideRow)
   const { epoch } = row
   const { lease: number } = lease
-  const tied = lease.tied || (message !== undefined && hasIdRow(message))
+  const tied = lease.tied || isNoted
   const held: HeldRow = { first: seq, until, lease: number, attempt, tied, key, row: where ?? 'side', epoch }
   tx.put('held', [name, seq], held)
   tx.put('due', [name, ENDS, epoch, until, seq], 0)
@@ -141,18 +177,21 @@ function holdFirst(group: Group, lease: Lease): void {
 }
 
 /** Has a lease on one message end at another time. */
-export function extendLease(group: Group, lease: Lease, seq: number, until: number): void {
-  const isHeld = leaseOn(group, seq) < 0
-  cutLease(group, seq)
+export function extendLease(group: Group, lease: Found, seq: number, until: number): void {
+  const index = leaseOn(group, seq)
+  const isHeld = index < 0
+  cutLease(group, seq, index, lease)
   addLease(group, { ...lease, first: seq, last: seq, until })
   // It stays where it was.
   if (isHeld) holdFirst(group, group.row.leases[leaseOn(group, seq)]!)
 }
 
-function dropHeld(group: Group, seq: number): void {
+function dropHeld(group: Group, seq: number, found?: Found): void {
   const { row, work, name } = group
   const { tx } = work
-  const { epoch, until, key, row: where } = tx.get<HeldRow>('held', [name, seq])!
+  // Of one that was given up it is not known when it would have ended.
+  const held = found?.epoch === row.epoch ? found : tx.get<HeldRow>('held', [name, seq])!
+  const { epoch = row.epoch, until, key, row: where } = held
   tx.delete('held', [name, seq])
   tx.delete('due', [name, ENDS, epoch, until, seq])
   if (typeof where === 'number') tx.delete('side', sideKey(group, seq, key))

@@ -148,7 +148,10 @@ export interface StoreLimits {
    * more. What it leaves is left to the next, so that none takes long, however much is overdue.
    */
   readonly stepMessages: number
-  /** The most leases in the row of a group, which is written by each claim and settle. Others have rows of their own. */
+  /**
+   * The most leases in the row of a group, which is written by each claim and settle. Others have rows of their own; where there
+   * are some, the row has up to an eighth as many of those on one message.
+   */
   readonly leases: number
   /**
    * A lease keeps what comes behind it in the log. When the group has moved on by so many messages or bytes, twice, it is

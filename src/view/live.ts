@@ -1,4 +1,4 @@
-import { type Clock, MAX_TIMEOUT_MS, soon } from '../clock.ts'
+import { type Clock, MAX_TIMEOUT_MS, nextTurn, soon } from '../clock.ts'
 
 /**
  * State for user interfaces, in the shape that React's `useSyncExternalStore` takes. Nothing is read, watched or timed while
@@ -68,12 +68,15 @@ export function live<S extends object>({ initial, watch, read, clock }: Source<S
       next = { ...snapshot, error }
     }
     set(next)
-    later(PAUSE_MS, () => {
+    const rested = (): void => {
       busy = false
       if (listeners.size === 0) return
       if (again) void look()
       else if (againInMs !== undefined) later(againInMs, changed)
-    })
+    }
+    // The timers of a page that is hidden are a second late.
+    if (isHidden()) void nextTurn().then(rested)
+    else later(PAUSE_MS, rested)
   }
   const changed = (): void => {
     if (busy) again = true
@@ -109,6 +112,11 @@ export function live<S extends object>({ initial, watch, read, clock }: Source<S
     getSnapshot: () => snapshot,
     getServerSnapshot: () => initial,
   }
+}
+
+function isHidden(): boolean {
+  const { document } = globalThis as { readonly document?: { readonly visibilityState?: string } }
+  return document?.visibilityState === 'hidden'
 }
 
 function isClosed(error: unknown): boolean {

@@ -30,6 +30,8 @@ export interface OutboxItem {
   readonly key: string | undefined
   readonly meta: Readonly<Record<string, string>>
   readonly attempts: number
+  /** How much of its body has gone, in bytes, where this context sends it and its `fetch` tells so: see `quayside/upload`. */
+  readonly progress: { readonly sent: number; readonly total: number } | undefined
   readonly lastError: string | undefined
   /** When it is tried again, or for the first time, by this side's clock, in ms since 1970. */
   readonly nextAt: number | undefined
@@ -80,15 +82,21 @@ export function outboxView(outbox: Outbox): OutboxView {
 
 function make(outbox: Outbox): OutboxView {
   let known: ReadonlyMap<string, Shown> = new Map()
+  const progress = new Map<string, OutboxItem['progress']>()
   return live<OutboxState>({
     initial: INITIAL,
     clock: SYSTEM_CLOCK,
     watch(changed) {
-      const unwatch = outbox.watch(changed)
+      const unwatch = outbox.watch(({ type, id = '', sent = 0, total = 0 }) => {
+        if (type === 'progress') progress.set(id, { sent, total })
+        else progress.delete(id)
+        changed()
+      })
       const unhook = onTrigger(changed)
       return () => {
         unwatch()
         unhook()
+        progress.clear()
       }
     },
     async read(last) {
@@ -103,7 +111,11 @@ function make(outbox: Outbox): OutboxView {
       const items = shown.map((one) => {
         const old = before.get(one.id)
         const isHeld = one.lane !== undefined && held.includes(destinationOf(one.lane))
-        const item = itemOf(one, known.get(one.id)?.request, isHeld, (inMs) => steady(old?.nextAt, inMs, now))
+        const at = (inMs: number): number => steady(old?.nextAt, inMs, now)
+        const item = {
+          ...itemOf(one, known.get(one.id)?.request, isHeld, at),
+          progress: one.state === 'leased' ? progress.get(one.id) : undefined,
+        }
         return old === undefined ? item : keep(old, item)
       })
       const state = {
@@ -182,7 +194,7 @@ function itemOf(
   request: Shown['request'],
   isHeld: boolean,
   at: (inMs: number) => number,
-): OutboxItem {
+): Omit<OutboxItem, 'progress'> {
   const isDelayed = state === 'delayed'
   const idle = isHeld ? 'held' : isDelayed && lastError !== undefined ? 'retrying' : 'waiting'
   const own = Object.entries(headers).filter(([name]) => !name.startsWith('quayside-'))

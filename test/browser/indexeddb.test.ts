@@ -180,7 +180,7 @@ describe('a connection that breaks', () => {
       const { put } = IDBObjectStore.prototype
       let failures = 0
       IDBObjectStore.prototype.put = function (...args) {
-        if (this.name === 'rows' && failures++ === 0) throw new DOMException('injected', 'UnknownError')
+        if (this.name === 'queue' && failures++ === 0) throw new DOMException('injected', 'UnknownError')
         return put.apply(this, args)
       }
       await Promise.all([
@@ -278,6 +278,45 @@ describe('a connection that breaks', () => {
     })
     expect(found).toEqual({ code: 'TIMEOUT', payloads: [0, 2] })
   })
+})
+
+test('a message alone costs no request more than the raw transactions of a lease, and those of a few keys hardly any', async () => {
+  const tab = await fixture.open(await fixture.browser())
+  const found = await tab.evaluate(async () => {
+    const { Queue, IndexedDBAdapter } = quayside
+    const requests: string[] = []
+    for (const type of [IDBObjectStore, IDBIndex]) {
+      for (const name of ['get', 'getAll', 'add', 'put', 'delete'] as const) {
+        const real = (type.prototype as unknown as Record<string, (...args: unknown[]) => unknown>)[name]
+        if (real === undefined) continue
+        Object.assign(type.prototype, {
+          [name](this: unknown, ...args: unknown[]) {
+            requests.push(name)
+            return real.apply(this, args)
+          },
+        })
+      }
+    }
+    const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+    const [producer, consumer] = [queue.createProducer(), queue.createConsumer()]
+    await consumer.join()
+    const alone = async (): Promise<string[]> => {
+      await producer.send(1)
+      await (await consumer.receive())!.ack()
+      return requests.splice(0)
+    }
+    // The first one learns that nothing is delayed, and where the end is.
+    await alone()
+    const one = await alone()
+    await producer.sendBatch(Array.from({ length: 200 }, (_, n) => ({ payload: n, key: `${n % 10}` })))
+    requests.splice(0)
+    const { acked } = await consumer.drain(() => undefined, { concurrency: 100 })
+    return { one, acked, perMessage: requests.length / acked }
+  })
+  expect(found.one).toEqual(['add', 'get', 'getAll', 'put', 'get', 'delete', 'put'])
+  expect(found.acked).toBe(200)
+  // Of ten keys ten are leased at once: their transactions have some five requests each, and not two for every message besides.
+  expect(found.perMessage).toBeLessThan(1)
 })
 
 test('of messages that were sent at once each keeps its place: replaced, redriven, or left when others are acked', async () => {

@@ -5,7 +5,7 @@ import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, isPending } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
-import { idOf, setUpOutbox, stateOf } from './set-up.ts'
+import { idOf, setUpOutbox, stateOf, passes } from './set-up.ts'
 
 // What came back, in any context, and what has become of a request.
 
@@ -183,10 +183,11 @@ test('of what is accepted, parked or could not be stored, all contexts hear, wit
     .poll(() => heard)
     .toEqual([
       { type: 'accepted', id: 'one', status: 201 },
-      { type: 'parked', id: ids[1], status: 422 },
+      { type: 'parked', id: ids[1], status: 422, reason: 'HTTP 422: this is 422' },
     ])
   const unstored = await outbox.fetch(origin, post('3'.repeat(101)))
-  await expect.poll(() => heard[2]).toEqual({ type: 'unstored', id: idOf(unstored), status: undefined })
+  const reason = expect.stringMatching(/a body may have 100 bytes/) as string
+  await expect.poll(() => heard[2]).toEqual({ type: 'unstored', id: idOf(unstored), reason })
   unwatch()
 })
 
@@ -194,13 +195,13 @@ describe('settled', () => {
   test('resolves when nothing waits, of a key or at all', async () => {
     const finish: (() => void)[] = []
     const { origin } = await serve((response) => finish.push(() => response.end()))
-    const { outbox, another } = setUpOutbox()
+    const { outbox, another, clock } = setUpOutbox()
     const tab = another()
     await outbox.settled()
     const stop = outbox.start()
     await outbox.store(origin, { ...post('1'), key: 'a' })
     await outbox.store(origin, { ...post('2'), key: 'b' })
-    await expect.poll(() => finish.length).toBe(2)
+    await passes(clock, 500, () => finish.length === 2)
     const [all, a] = [tab.settled(), tab.settled({ key: 'a' })]
     expect(await isPending(a)).toBe(true)
     finish[0]!()

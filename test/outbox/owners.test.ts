@@ -10,7 +10,7 @@ import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { settle } from '../support/settle.ts'
 import { expectCode } from '../support/set-up.ts'
 import { serve } from './server.ts'
-import { setUpOutbox, stateOf } from './set-up.ts'
+import { setUpOutbox, stateOf, passes } from './set-up.ts'
 
 // A request belongs to a person.
 
@@ -152,12 +152,12 @@ describe('signOut', () => {
     const { origin, busy, bodies } = await serve((response, { body }, number) => {
       if (number > 4 || !body.toString().startsWith('slow')) response.end()
     })
-    const { outbox, another } = setUpOutbox({ owner: () => user })
+    const { outbox, another, clock } = setUpOutbox({ owner: () => user })
     const tab = another()
     const stops = [outbox.start(), tab.start()]
     for (const body of ['slow 1', 'slow 2', 'slow 3', 'slow 4', 'later'])
       await outbox.store(origin, post(body))
-    await expect.poll(() => busy.now).toBe(4)
+    await passes(clock, 500, () => busy.now === 4)
     await outbox.signOut('keep')
     await expect.poll(() => busy.now).toBe(0)
     // Nobody has noticed yet that it is not A any more.

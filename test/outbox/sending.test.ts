@@ -7,7 +7,7 @@ import { settle } from '../support/settle.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { expectCode } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
-import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
+import { goOffline, idOf, setUpOutbox, stateOf, passes } from './set-up.ts'
 
 const post = (body: string): { method: string; body: string } => ({ method: 'POST', body })
 
@@ -243,7 +243,7 @@ describe('drain', () => {
     const { outbox, queue, clock } = setUpOutbox({ concurrency: 2 })
     for (const body of ['1', '2', '3']) await outbox.store(origin, post(body))
     const drained = outbox.drain({ deadline: clock.now() + 25_000 })
-    await expect.poll(() => busy.now).toBe(2)
+    await passes(clock, 500, () => busy.now === 2)
     await clock.advance(25_000)
     expect(await drained).toEqual({ acked: 0, retried: 0, dead: 0, parked: 0, returned: 2 })
     expect((await queue.list()).messages.map(({ state, attempt }) => [state, attempt])).toEqual([

@@ -3,6 +3,7 @@ import { MemoryAdapter } from '../../adapters/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload, type OutboxEvent, type OutboxOptions } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
+import { settle } from '../support/settle.ts'
 
 export interface OutboxSetUp {
   readonly clock: ManualClock
@@ -31,12 +32,13 @@ export function setUpOutbox(options: OutboxOptions = {}): OutboxSetUp {
   const outbox = new Outbox(queue, { clock, ...options })
   const events: OutboxEvent[] = []
   const listeners = new Set<() => void>()
-  outbox.watch((event) => {
+  const unwatch = outbox.watch((event) => {
     if (event.type === 'changed') return
     events.push(event)
     for (const listener of listeners) listener()
   })
   onTestFinished(async () => {
+    unwatch()
     await Promise.all(queues.map((one) => one.close()))
     expect(clock.timers, 'timers left behind').toBe(0)
   })
@@ -77,4 +79,18 @@ export function stateOf(response: Response): string | null {
 
 export function idOf(response: Response): string {
   return response.headers.get('quayside-message-id')!
+}
+
+/** Moves the clock on until something is so. Answers how far, in ms. */
+export async function passes(clock: ManualClock, ms: number, done: () => boolean): Promise<number> {
+  for (let passed = 0; ; passed += ms) {
+    // What goes over the network needs time of its own.
+    for (let i = 0; i < 20; i++) {
+      await settle()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    if (done()) return passed
+    if (passed > 50_000_000) throw new Error('never')
+    await clock.advance(ms)
+  }
 }

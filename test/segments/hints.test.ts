@@ -97,7 +97,9 @@ test('a hint has 64 ids at most, and says so of more', () => {
   expect(joinHints(undefined, undefined)).toBeUndefined()
 })
 
-/** What a channel hears of a queue that another channel tells. */
+const MET: Hint = { finished: 'many' }
+
+/** What a channel hears of a queue that another channel tells once they have met, in which anything may have changed. */
 async function heardFrom(
   tell: (channel: Channel, raw: BroadcastChannel) => void,
   count: number,
@@ -107,6 +109,7 @@ async function heardFrom(
   const raw = new BroadcastChannel(`quayside:${name}`)
   const hints: (Hint | undefined)[] = []
   try {
+    await new Promise<void>((resolve) => void there.listen('met', () => resolve()))
     await new Promise<void>((resolve) => {
       here.listen('q', (hint) => {
         hints.push(hint)
@@ -126,8 +129,8 @@ test('tabs tell each other at once what is finished, with what they held back', 
     channel.changed('q', true, { finished: ['a'] })
     channel.changed('q', true, { finished: 'many' })
     channel.changed('q', true)
-  }, 3)
-  expect(hints).toEqual([{ finished: ['a'] }, { finished: 'many' }, undefined])
+  }, 4)
+  expect(hints).toEqual([MET, { finished: ['a'] }, { finished: 'many' }, undefined])
 })
 
 test('what another page says that is no hint is taken for a plain one', async () => {
@@ -135,6 +138,68 @@ test('what another page says that is no hint is taken for a plain one', async ()
     for (const data of ['q', ['q'], [['other']], [['q', 5]], [['q', [5]]], [['q', null]]])
       raw.postMessage(data)
     channel.changed('q', true, { finished: ['last'] })
-  }, 4)
-  expect(hints).toEqual([undefined, undefined, undefined, { finished: ['last'] }])
+  }, 5)
+  expect(hints).toEqual([MET, undefined, undefined, undefined, { finished: ['last'] }])
+})
+
+test('who claims and settles is told that all of it was its own, unless something else has changed, too', async () => {
+  const channel = new Channel(`hints ${crypto.randomUUID()}`)
+  const [me, other] = [{}, {}]
+  const told = (change: () => void): Promise<unknown[]> =>
+    Promise.all(
+      [me, other].map(
+        (who) =>
+          new Promise((resolve) => {
+            const end = channel.listen(
+              'q',
+              (hint) => {
+                end()
+                resolve(hint)
+              },
+              who,
+            )
+            if (who === other) change()
+          }),
+      ),
+    )
+  try {
+    const mine = (): void => channel.changed('q', false, undefined, me)
+    expect(await told(mine)).toEqual([{ own: true }, undefined])
+    const both = (): void => {
+      mine()
+      channel.changed('q', false, undefined, other)
+      mine()
+    }
+    expect(await told(both)).toEqual([undefined, undefined])
+    const finished = (): void => channel.changed('q', true, { finished: ['a'] }, me)
+    expect(await told(finished)).toEqual([{ finished: ['a'], own: true }, { finished: ['a'] }])
+  } finally {
+    channel.close()
+  }
+})
+
+test('what nobody was told while a channel was alone, whoever comes is told by its answer', async () => {
+  const name = `hints ${crypto.randomUUID()}`
+  const said: unknown[] = []
+  const raw = new BroadcastChannel(`quayside:${name}`)
+  const alone = new Channel(name)
+  try {
+    const told = new Promise<void>((resolve) => {
+      raw.addEventListener('message', ({ data }) => {
+        said.push(data)
+        if (said.length === 3) resolve()
+      })
+    })
+    alone.changed('q', true)
+    const met = new Promise((resolve) => void alone.listen('any', resolve))
+    raw.postMessage([])
+    expect(await met).toEqual(MET)
+    alone.changed('q', true)
+    await told
+  } finally {
+    alone.close()
+    raw.close()
+  }
+  // It came, it heard of another one, and tells it what changes from now on.
+  expect(said).toEqual([[], [], [['q']]])
 })

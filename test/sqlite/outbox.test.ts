@@ -9,7 +9,10 @@ import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { serve } from '../outbox/server.ts'
 
-test('who waits for the response of a request that another process sends has it, and hears that something has changed', async () => {
+const sender = join(import.meta.dirname, 'support/sender.ts')
+
+/** An outbox on a file, and its server, which takes `yes`. */
+async function setUp(): Promise<{ readonly file: string; readonly origin: string; readonly outbox: Outbox }> {
   const { origin } = await serve((response, { body }) =>
     response.writeHead(body.toString() === 'yes' ? 201 : 422).end(`echo ${body.toString()}`),
   )
@@ -18,13 +21,16 @@ test('who waits for the response of a request that another process sends has it,
   const file = join(directory, 'outbox.db')
   const queue = new Queue<OutboxPayload>('outbox', { storage: new SQLiteAdapter(file) })
   onTestFinished(() => queue.close())
-  const outbox = new Outbox(queue)
+  return { file, origin, outbox: new Outbox(queue) }
+}
+
+test('who waits for the response of a request that another process sends has it, and hears that something has changed', async () => {
+  const { file, origin, outbox } = await setUp()
   const ids: string[] = []
   for (const body of ['yes', 'no']) ids.push((await outbox.store(origin, { method: 'POST', body })).id)
   let changes = 0
   const unwatch = outbox.watch(({ type }) => type === 'changed' && changes++)
   const waiting = ids.map((id) => outbox.response(id, { waitMs: 60_000 }))
-  const sender = join(import.meta.dirname, 'support/sender.ts')
   await promisify(execFile)(process.execPath, ['--no-warnings', sender, file])
   const told = (await Promise.all(waiting)).map(async (response) => [
     response!.status,
@@ -37,4 +43,31 @@ test('who waits for the response of a request that another process sends has it,
   ])
   await expect.poll(() => changes).toBeGreaterThan(0)
   unwatch()
+})
+
+test('what other processes have sent is told with its status, also of what only they have seen, and once', async () => {
+  const { file, origin, outbox } = await setUp()
+  for (const body of ['yes', 'no']) await outbox.store(origin, { method: 'POST', body, id: body })
+  const told: unknown[] = []
+  const unwatch = outbox.watch(({ type, id, status }) => {
+    if (type !== 'changed') told.push(`${type} ${id === 'yes' || id === 'no' ? id : 'elsewhere'} ${status}`)
+  })
+  await outbox.list()
+  for (let i = 1; i <= 3; i++) {
+    await promisify(execFile)(process.execPath, ['--no-warnings', sender, file, origin])
+    await expect.poll(() => told.length).toBeGreaterThanOrEqual(2 + 3 * i)
+  }
+  unwatch()
+  const expected = [
+    'accepted yes 201',
+    'parked no 422',
+    ...Array.from({ length: 3 }, () => [
+      'accepted elsewhere 201',
+      'accepted elsewhere 201',
+      'parked elsewhere 422',
+    ]).flat(),
+  ]
+  const sorted = (all: readonly unknown[]): unknown[] =>
+    all.map(String).toSorted((a, b) => a.localeCompare(b))
+  expect(sorted(told)).toEqual(sorted(expected))
 })

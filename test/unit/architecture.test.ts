@@ -139,10 +139,10 @@ test('the outbox uses the lean queue as everybody can, and besides only checks, 
   }
 })
 
-test('nothing in src/ but themselves and views knows the outbox and the service worker, and nothing schedules or types', () => {
+test('nothing in src/ but themselves, views and uploads knows the outbox and the service worker, and nothing schedules or types', () => {
   const outbox = ['src/outbox', 'src/service-worker']
   for (const [room, besides] of [
-    [outbox, ['src/view', 'src/react']],
+    [outbox, ['src/view', 'src/react', 'src/upload']],
     [['src/schedule'], []],
     [['src/typed'], []],
   ] as const) {

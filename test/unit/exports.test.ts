@@ -24,6 +24,7 @@ import * as typed from '../../src/typed/index.ts'
 import * as react from '../../src/react/index.ts'
 import * as serviceWorker from '../../src/service-worker/index.ts'
 import * as testing from '../../src/testing/index.ts'
+import * as upload from '../../src/upload/index.ts'
 import * as view from '../../src/view/index.ts'
 
 // Only Cloudflare's runtime has it.
@@ -127,8 +128,9 @@ test('quayside/testing exports what is documented', () => {
   expect(names(testing)).toEqual(['expectSent', 'FakeDestination', 'idle', 'ManualClock', 'recordSent'])
 })
 
-test('quayside/encryption exports one function', () => {
+test('quayside/encryption and quayside/upload export one function each', () => {
   expect(names(encryption)).toEqual(['encrypted'])
+  expect(names(upload)).toEqual(['uploadFetch'])
 })
 
 test('quayside/schedule exports what stores schedules, and what fires them', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Source, live } from '../../src/view/live.ts'
 import { Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
@@ -69,6 +69,29 @@ describe('a view', () => {
     await it.clock.advance(100)
     expect(it.view.getSnapshot().count).toBe(8)
     expect([it.watchers, it.clock.timers]).toEqual([0, 0])
+  })
+
+  test('in a page that is hidden, whose timers are late, follows without any, and reads never twice at a time', async () => {
+    vi.stubGlobal('document', { visibilityState: 'hidden' })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    let reading = 0
+    let most = 0
+    const it = watched({
+      read: async () => {
+        most = Math.max(most, ++reading)
+        const { count } = it
+        await settle()
+        reading--
+        return { state: { count } }
+      },
+    })
+    onTestFinished(it.view.subscribe(() => undefined))
+    for (it.count = 1; it.count <= 3; it.count++) {
+      it.changed()
+      it.changed()
+      await eventually(() => expect(it.view.getSnapshot().count).toBe(it.count))
+    }
+    expect([most, it.clock.timers]).toEqual([1, 0])
   })
 
   test('is the same object until something is otherwise, and tells only then', async () => {

@@ -9,7 +9,10 @@ import { suiteOf } from '../../runtimes/inside/suite.ts'
 const relaxed = factory({ durability: 'relaxed' })
 
 /** So little at once that short histories take several steps for what time, a purge or a group that ends leave behind. */
-const inSmallSteps = factory({ durability: 'relaxed' }, { atOnce: 2, passed: 3, looked: 20, shared: 2 })
+const inSmallSteps = factory(
+  { durability: 'relaxed' },
+  { atOnce: 2, passed: 3, looked: 20, shared: 2, near: { l: 3, k: 5 } },
+)
 
 const remote = (storage: ConformanceFactory): RemoteSuite => ({
   ...suiteOf(storage),
