@@ -61,7 +61,7 @@ function read(file) {
 
 /** Everything but the tests, in two lanes, each with the cheapest first. */
 const LANES = [
-  ['format:check', 'types', 'types:src', 'types:bench', 'lint'],
+  ['format:check', 'types', 'types:src', 'lint'],
   [
     'build', // The steps behind it look at what it made.
     'types:edge', // a Worker that uses what was built

@@ -10,7 +10,7 @@ import { howMany } from '../support/effort.ts'
 import { luck } from '../support/luck.ts'
 
 /** How often the browser is killed: `KILLS=100 npx vitest run test/browser/kill-outbox`. */
-const KILLS = howMany('KILLS', { quick: 3, full: 20 })
+const KILLS = howMany('KILLS', { quick: 2, full: 20 })
 
 let site: Site
 /** Whose storing was acknowledged. */

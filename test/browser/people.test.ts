@@ -92,7 +92,7 @@ async function open(name: 'chromium' | 'firefox', path = '/'): Promise<Tab> {
 }
 
 const LIVES = {
-  chromium: howMany('LIVES', { quick: 2, full: 200 }),
+  chromium: howMany('LIVES', { quick: 1, full: 200 }),
   firefox: howMany('LIVES', { quick: 1, full: 50 }),
 }
 

@@ -13,14 +13,14 @@ const factoryOf = (later: boolean, maxValueBytes?: number): ConformanceFactory =
 })
 
 registerConformance('a byte store', factoryOf(false), { quick: 'core' })
-registerHistories('a byte store', factoryOf(false), { runs: { quick: 60, full: 1000 } })
+registerHistories('a byte store', factoryOf(false), { runs: { quick: 30, full: 1000 } })
 registerConformance('a byte store whose reads take time', factoryOf(true), { quick: 'core' })
-registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 30, full: 500 } })
+registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 15, full: 500 } })
 for (const later of [false, true])
   registerHistories(
     `a byte store of short values${later ? ' whose reads take time' : ''}`,
     factoryOf(later, 100),
     {
-      runs: { quick: 30, full: 500 },
+      runs: { quick: 15, full: 500 },
     },
   )

@@ -9,7 +9,7 @@ registerConformance('segments with small steps', smallSteps, {
     'backlog: a claim fills up with what is overdue': SMALL,
   },
 })
-registerHistories('segments with small steps', smallSteps, { runs: { quick: 100, full: 4000 }, maxSteps: 40 })
+registerHistories('segments with small steps', smallSteps, { runs: { quick: 50, full: 4000 }, maxSteps: 40 })
 registerHistories('fs with small steps', smallStepsOnDisk, { runs: { quick: 25, full: 2000 }, lanes: 2 })
 registerHistories('memory with small answers', smallAnswers, {
   runs: { quick: 100, full: 4000 },

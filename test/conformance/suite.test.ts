@@ -12,7 +12,7 @@ const ALL = conformanceCases(referenceWith())
 const SMALL: ReadonlySet<unknown> = new Set(smallOf(ALL))
 
 registerCases('reference', effort({ quick: smallOf(ALL), full: ALL }))
-registerHistories('reference', referenceWith(), { runs: { quick: 100, full: 300 } })
+registerHistories('reference', referenceWith(), { runs: { quick: 50, full: 300 } })
 
 describe('a storage is found out that', () => {
   /** Cases by their place, the shortest first: what is wrong is found in little time. Without those of bulk, which find nothing more. */

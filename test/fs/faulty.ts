@@ -16,7 +16,8 @@ export interface Fault {
 
 /** A file system whose calls are counted, and one of which goes wrong. */
 export class FaultyFileSystem {
-  calls = 0
+  /** The names of those that were made. */
+  readonly calls: string[] = []
   /** The name of the call that went wrong. */
   hit: string | undefined
   readonly fileSystem: FileSystem
@@ -39,7 +40,7 @@ export class FaultyFileSystem {
         }
         if (this.hit !== undefined && fault!.kind === 'dead') return fail('EIO')
         if (!appliesTo.test(name)) return real(...args)
-        if (++this.calls !== fault?.call) return real(...args)
+        if (this.calls.push(name) !== fault?.call) return real(...args)
         this.hit = name
         switch (fault.kind) {
           case 'dead':

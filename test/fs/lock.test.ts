@@ -64,7 +64,8 @@ describe('a directory that another process owns', () => {
     expect(locksIn(directory)).toHaveLength(1)
     const started = performance.now()
     const store = await openJournalStore(directory)
-    expect(performance.now() - started).toBeLessThan(1000)
+    // Who has to watch it for a heartbeat waits for 10 s.
+    expect(performance.now() - started).toBeLessThan(9000)
     const queue = await store.open('queue')
     expect(await queue.transact('read', (tx) => tx.get('state', 'opened'))).toBe(1)
     expect(locksIn(directory)).toHaveLength(1)

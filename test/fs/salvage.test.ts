@@ -388,7 +388,7 @@ async function expectCounts(queue: Queue<Payload>): Promise<void> {
 }
 
 /** How many damages to try, on several lives. */
-const RUNS = howMany('QUAYSIDE_SALVAGES', { quick: 20, full: 80 })
+const RUNS = howMany('QUAYSIDE_SALVAGES', { quick: 8, full: 80 })
 const RUNS_PER_LIFE = 20
 const FIRST_SEED = Number(process.env['QUAYSIDE_SEED'] ?? 1)
 

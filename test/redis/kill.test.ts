@@ -15,6 +15,7 @@ import { persist } from './support/persist.ts'
 import { type RedisServer, startRedis } from './support/server.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 import { howMany } from '../support/effort.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** How often server and clients are killed: `KILLS=200 npx vitest run test/redis/kill`. */
 const KILLS = howMany('KILLS', { quick: 12, full: 20 })
@@ -109,10 +110,10 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
         await pause(50)
         await server.start()
       }
-      await pause(200)
+      // How much is done between kills is up to the machine.
+      await eventually(() => expect(ledger.acked.size).toBeGreaterThan(20))
       work.over = true
       await Promise.all(workers)
-      expect(ledger.acked.size).toBeGreaterThan(20)
       for (const code of codes) expect(['STORAGE_UNAVAILABLE', 'STORAGE_FAILED']).toContain(code)
       const problems = await ledger.problems(queue, 'g')
       tell(`SIGKILL of the server, appendfsync always; ${ledger.acked.size} messages acked`, ledger, problems)
@@ -174,7 +175,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       })
       const here = new Queue<string>('q', { storage: new RedisAdapter(one.client) })
       const there = new Queue<string>('q', { storage: new RedisAdapter(two.client) })
-      const received = there.createConsumer().receive({ waitMs: 30_000 })
+      const received = there.createConsumer().receive({ waitMs: 120_000 })
       await pause(200)
       await server.kill()
       await pause(100)
@@ -183,7 +184,8 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       await persist(() => here.createProducer().send('after'), new Set())
       const sent = performance.now()
       expect((await received)?.payload).toBe('after')
-      expect(performance.now() - sent).toBeLessThan(3000)
+      // Who is not told looks again after 30 s.
+      expect(performance.now() - sent).toBeLessThan(20_000)
       await Promise.all([here.close(), there.close()])
     },
   )

@@ -6,6 +6,7 @@ import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
 import { defer, expectCode, setUp, thrownBy } from '../support/set-up.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
+import { howMany } from '../support/effort.ts'
 
 const sizes = (storage: SpyStorage): number[] =>
   storage.of('append').map(({ args }) => (args[0] as readonly NewMessage[]).length)
@@ -347,7 +348,7 @@ describe('in any interleaving', () => {
           await queue.close()
         },
       ),
-      { numRuns: 200 },
+      { numRuns: howMany('RUNS', { quick: 40, full: 200 }) },
     )
   })
 
@@ -406,7 +407,7 @@ describe('in any interleaving', () => {
           await queue.close()
         },
       ),
-      { numRuns: 200 },
+      { numRuns: howMany('RUNS', { quick: 40, full: 200 }) },
     )
   })
 })

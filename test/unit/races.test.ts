@@ -4,6 +4,7 @@ import { type Message, Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
+import { howMany } from '../support/effort.ts'
 
 /** A queue whose every call to the storage waits for the scheduler, before and after. */
 function setUp<T>(
@@ -107,7 +108,7 @@ describe('drain', () => {
           await queue.close()
         },
       ),
-      { numRuns: 500 },
+      { numRuns: howMany('RUNS', { quick: 100, full: 500 }) },
     )
   })
 })
@@ -164,7 +165,7 @@ describe('run', () => {
           expect(storage.listeners).toBe(0)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: howMany('RUNS', { quick: 100, full: 500 }) },
     )
     expect(unhandled).toEqual([])
   })
@@ -201,7 +202,7 @@ describe('receive', () => {
           await queue.close()
         },
       ),
-      { numRuns: 300 },
+      { numRuns: howMany('RUNS', { quick: 60, full: 300 }) },
     )
   })
 
@@ -226,7 +227,7 @@ describe('receive', () => {
         expect([leased, ready]).toEqual(message === undefined ? [0, 1] : [1, 0])
         await queue.close()
       }),
-      { numRuns: 200 },
+      { numRuns: howMany('RUNS', { quick: 40, full: 200 }) },
     )
   })
 })
@@ -290,7 +291,7 @@ describe('a storage that fails once, at any call', () => {
           expect(clock.timers).toBe(0)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: howMany('RUNS', { quick: 100, full: 500 }) },
     )
     expect(unhandled).toEqual([])
   })

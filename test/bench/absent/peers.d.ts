@@ -19,17 +19,6 @@ declare module '@platformatic/job-queue' {
   }
 }
 
-declare module 'better-sqlite3' {
-  class Database {
-    constructor(path: string)
-    exec(sql: string): this
-  }
-  namespace Database {
-    export { Database }
-  }
-  export default Database
-}
-
 declare module 'bullmq' {
   interface Options {
     connection: { host: string; port: number }

@@ -1,10 +1,14 @@
 import { join } from 'node:path'
-import type Database from 'better-sqlite3'
 import { Runner, SqliteQueue, buildDBClient } from 'liteque'
+
+/** As much of a connection of better-sqlite3 as is used. */
+interface Client {
+  exec(sql: string): unknown
+}
 
 function open<T>(folder: string): SqliteQueue<T> {
   const db = buildDBClient(join(folder, 'queue.db'), { runMigrations: true })
-  allowPromises((db as unknown as { session: { client: Database.Database } }).session.client)
+  allowPromises((db as unknown as { session: { client: Client } }).session.client)
   return new SqliteQueue<T>('bench', db, { defaultJobArgs: { numRetries: 3 }, keepFailedJobs: false })
 }
 
@@ -12,7 +16,7 @@ function open<T>(folder: string): SqliteQueue<T> {
  * liteque's transactions return promises. Up to version 11, better-sqlite3 committed them when the function returned; since
  * then it refuses, and liteque takes no job any more. Here they are run as version 11 did.
  */
-function allowPromises(client: Database.Database): void {
+function allowPromises(client: Client): void {
   const transaction = (work: (...args: unknown[]) => unknown) => {
     const run = (...args: unknown[]) => {
       client.exec('BEGIN')
