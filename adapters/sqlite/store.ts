@@ -56,7 +56,8 @@ export class SQLiteStore implements ByteStore {
       (await this.#connection.look(() => this.#tables.find(name))) ??
       (await this.#connection.change('NORMAL', () => this.#tables.numberOf(name)))
     const { clock = Date } = this.#options
-    const rows = new QueueRows(this.#tables.rows, queue, this.#connection.isOurs ? this.#version : undefined)
+    const rows = new QueueRows(this.#tables.rows, queue)
+    let latest: number | undefined
     return {
       hasInbox: true,
       now: () => clock.now(),
@@ -65,6 +66,8 @@ export class SQLiteStore implements ByteStore {
         const run = (): void => void body(rows)
         return kind === 'read' ? this.#connection.look(run) : this.#change(kind, run)
       },
+      // Nothing tells of what others do on the same connection.
+      ...(this.#connection.isOurs && { isUnchanged: () => latest === (latest = this.#version()) }),
       watch: (listener) => this.#watch(queue, listener),
       tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined),
     }

@@ -52,6 +52,11 @@ export interface ByteQueue {
    * again before a promise of theirs has resolved. @defaultValue values are as long as messages are, and up to 256 KiB of them lie in one
    */
   readonly maxValueBytes?: number | undefined
+  /**
+   * Whether nobody else has changed rows since this was asked before, which is known at once. Asked at the start of each transaction, in its body:
+   * what the one before has read or written need not be read again then. `undefined`, as if it were absent: the store cannot tell.
+   */
+  isUnchanged?(): boolean | undefined
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
   /**

@@ -27,6 +27,11 @@ export function encodeValue(value: unknown): Uint8Array {
   return bytes === undefined ? json : joined(HAS_BYTES, json, bytes)
 }
 
+/** Whether a value that was encoded so has bytes in it. */
+export function hasBytes(whole: Uint8Array): boolean {
+  return whole[0] === HAS_BYTES
+}
+
 /** The value of some bytes: `null`, which no row is, where these are not as they were written. */
 export function decodeValue(whole: Uint8Array): unknown {
   try {
