@@ -163,11 +163,12 @@ export async function patiently<T>(
 ): Promise<T> {
   await turns.before()
   const start = performance.now()
-  for (let tries = 0; ; tries++) {
+  for (;;) {
     try {
       if (!isBetween(database)) {
         const result = step()
-        turns.hit(performance.now() - start)
+        const now = performance.now()
+        turns.hit(now - start, now)
         return result
       }
     } catch (error) {
@@ -175,7 +176,7 @@ export async function patiently<T>(
     }
     const ms = performance.now() - start
     if (ms > timeoutMs) throw timeout(file, timeoutMs)
-    await turns.missed(tries, ms)
+    await turns.missed(ms)
   }
 }
 

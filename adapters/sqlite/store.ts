@@ -60,6 +60,7 @@ export class SQLiteStore implements ByteStore {
     let latest: number | undefined
     return {
       hasInbox: true,
+      copies: true,
       now: () => clock.now(),
       transact: (kind, body) => {
         // Nothing in it waits: SQLite answers at once.

@@ -5,7 +5,7 @@ import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction
 import { keyBytes, keyOf } from './key-bytes.ts'
 import type { KnownRows, Sized } from './known.ts'
 import { isLater } from './parts.ts'
-import type { Answer, ByteRow, ByteRows } from './store.ts'
+import type { Answer, ByteQueue, ByteRow, ByteRows } from './store.ts'
 import { decodeValue, encodeValue, hasBytes } from './values.ts'
 
 /** Each table has a byte that its keys begin with: those of one table are neighbours. */
@@ -67,11 +67,16 @@ export class SyncRows implements Transaction {
   hint: Hint | undefined
   readonly #rows: ByteRows
   readonly #known: KnownRows | undefined
+  readonly #copies: boolean
 
-  /** @param known What need not be read; absent where others may change rows unnoticed. */
-  constructor(rows: ByteRows, known: KnownRows | undefined) {
+  /**
+   * @param known What need not be read; absent where others may change rows unnoticed.
+   * @param copies See {@link ByteQueue.copies}.
+   */
+  constructor(rows: ByteRows, known: KnownRows | undefined, copies: boolean) {
     this.#rows = rows
     this.#known = known
+    this.#copies = copies
   }
 
   get<V>(table: Table, key: Key): V | undefined {
@@ -116,7 +121,7 @@ export class SyncRows implements Transaction {
       const behind = atOnce(this.#rows.scan(...boundsIn(table, { lower: key }), 1))
       this.#known.learnEnd(key, Array.from(behind).length > 0)
     }
-    const bytes = encodeValue(value)
+    const bytes = encodeValue(value, this.#copies)
     this.#known?.put(table, key, sized(value, bytes))
     this.#rows.put(keyIn(table, key), bytes)
   }
