@@ -74,7 +74,11 @@ export class KnownRows {
   }
 
   /** These are the first rows of a range of the log. */
-  learnLog({ lower = -Infinity, upper = Infinity }: KeyRange, limit: number, rows: readonly Row<Sized>[]): void {
+  learnLog(
+    { lower = -Infinity, upper = Infinity }: KeyRange,
+    limit: number,
+    rows: readonly Row<Sized>[],
+  ): void {
     const to = rows.length < limit ? upper : rows.at(-1)![0]
     if (typeof lower !== 'number' || typeof to !== 'number') return
     this.#read = new Stretch(lower, to)

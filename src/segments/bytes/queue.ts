@@ -150,7 +150,11 @@ export class ByteQueueStore implements QueueStore {
   #atOnce(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Told {
     const isUnchanged = this.#queue.isUnchanged?.()
     this.#known.begin(isUnchanged ?? false)
-    const tx = new SyncRows(rows, isUnchanged === undefined ? undefined : this.#known, this.#queue.copies ?? false)
+    const tx = new SyncRows(
+      rows,
+      isUnchanged === undefined ? undefined : this.#known,
+      this.#queue.copies ?? false,
+    )
     let hint: Hint | undefined
     for (const call of calls) {
       tx.hint = undefined
