@@ -15,14 +15,7 @@ const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i 
 >
 
 function keyIn(table: Table, key: Key, behind?: boolean): Uint8Array {
-  return tagged(TAGS[table], keyBytes(key, behind))
-}
-
-function tagged(tag: number, bytes: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(bytes.length + 1)
-  whole[0] = tag
-  whole.set(bytes, 1)
-  return whole
+  return keyBytes(key, behind, TAGS[table])
 }
 
 function boundsIn(table: Table, { lower, upper }: KeyRange): [from: Uint8Array, to: Uint8Array] {
