@@ -11,7 +11,11 @@ function noticeOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = readdirSync(folder).find((one) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(one))
   if (file === undefined) throw new Error(`${name} is bundled, and has no licence text in ${folder}`)
-  const text = readFileSync(join(folder, file), 'utf8').trim().replaceAll('*/', '* /')
+  // A bundler leaves no line end of Windows in a comment.
+  const text = readFileSync(join(folder, file), 'utf8')
+    .trim()
+    .replaceAll('\r\n', '\n')
+    .replaceAll('*/', '* /')
   return `${name} ${version} (${license})\n\n${text}`
 }
 

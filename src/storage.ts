@@ -338,6 +338,8 @@ export type Outcome =
 export interface Hint {
   /** Ids of messages whose {@link Outcome} is kept and came to be: 64 at most; `many`: more than that, or unknown which. */
   readonly finished?: readonly string[] | 'many' | undefined
+  /** All that has changed is what claims and settlements of the very view that is watched have done. */
+  readonly own?: true | undefined
 }
 
 /** How a storage is to resume parked messages. */

@@ -7,7 +7,6 @@ import { FRAME_HEADER, readOp } from './format.ts'
 import { Frames } from './frames.ts'
 import type { JournalFile } from './files.ts'
 import type { Journal } from './journal.ts'
-import type { QueueRows } from './queue-rows.ts'
 import type { Queues } from './queues.ts'
 import { RESERVE_BYTES } from './reserve.ts'
 import type { Rows } from './rows.ts'
@@ -21,11 +20,13 @@ const SLICE = 64 * 1024
  */
 const SLACK = 6 * 1024 * 1024
 
-/** A put that was read from the oldest file, and whose row is still there. */
+/** A put that was read from the oldest file. */
 interface Op {
-  readonly queue: QueueRows
+  readonly queue: number
   readonly table: number
   readonly key: Key
+  /** Where it lies in the file. */
+  readonly offset: number
   readonly bytes: Uint8Array
 }
 
@@ -143,7 +144,7 @@ export class Cleaner {
       const from = frames.position
       const ops: Op[] = []
       for (let length = frames.whole(); length > 0; length = frames.whole()) {
-        this.#collect(file, frames, length, ops)
+        collect(frames, length, ops)
         frames.at += length
       }
       while (ops.length > 0 && !this.#stopped) await this.#rewrite(file, ops.splice(0, firstSlice(ops)))
@@ -151,36 +152,14 @@ export class Cleaner {
     }
   }
 
-  /** Finds the puts of a frame whose rows are still there. */
-  #collect(file: JournalFile, { buffer, base, at }: Frames, length: number, into: Op[]): void {
-    const { queues, rows } = this.#host
-    const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
-    const sink = {
-      put: (number: number, table: number, key: Key, from: number, to: number): void => {
-        const queue = queues.find(number)
-        const row = queue?.table(table).get(key)
-        if (
-          queue === undefined ||
-          row === undefined ||
-          rows.file(row) !== file.number ||
-          rows.offset(row) !== base + from
-        )
-          return
-        into.push({ queue, table, key, bytes: buffer.subarray(from, to) })
-      },
-      delete: (): void => {},
-      deleteRange: (): void => {},
-      nextFile: (): void => {},
-    }
-    while (reader.at < reader.end) readOp(reader, sink)
-  }
-
+  /** Writes those again whose rows are still there. */
   #rewrite(file: JournalFile, ops: readonly Op[]): Promise<void> {
-    return this.#host.write((stage) => {
-      for (const { queue, table, key, bytes } of ops) {
-        const row = queue.table(table).get(key)
-        // Meanwhile it may have been deleted, or replaced, and then it lies elsewhere.
-        if (row !== undefined && stage.rows.file(row) === file.number) stage.rewrite(queue, table, key, bytes)
+    const { queues, rows, write } = this.#host
+    return write((stage) => {
+      for (const { queue, table, key, offset, bytes } of ops) {
+        const row = queues.find(queue)?.table(table).get(key)
+        if (row !== undefined && rows.file(row) === file.number && rows.offset(row) === offset)
+          stage.rewrite(row, bytes)
       }
     })
   }
@@ -202,6 +181,19 @@ export class Cleaner {
     this.#stopped = true
     onFailure(error instanceof QuaysideError ? error : unavailable('Cleaning the journal', error))
   }
+}
+
+/** Finds the puts of a frame. */
+function collect({ buffer, base, at }: Frames, length: number, into: Op[]): void {
+  const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
+  const sink = {
+    put: (queue: number, table: number, key: Key, from: number, to: number): void =>
+      void into.push({ queue, table, key, offset: base + from, bytes: buffer.subarray(from, to) }),
+    delete: (): void => {},
+    deleteRange: (): void => {},
+    nextFile: (): void => {},
+  }
+  while (reader.at < reader.end) readOp(reader, sink)
 }
 
 /** How many ops, from the first on, are a slice: one at least. */

@@ -2,13 +2,13 @@
 export const NOT_LOADED: unique symbol = Symbol('not loaded')
 
 const FIRST_ROWS = 1024
-/** What is forgotten at once leaves this share of the cache. */
-const EVICT_TO = 7 / 8
+/** No row has this number: it stands between the ends of the ring. */
+const ENDS = 0
 
 /**
  * Where rows lie on the disk, and their values as far as they are in memory.
  *
- * A row is a number here, and columns hold what belongs to it: 20 bytes, where an object of its own would take 56. With a
+ * A row is a number here, and columns hold what belongs to it: 28 bytes, where an object of its own would take 64. With a
  * million waiting messages that is what the process weighs.
  */
 export class Rows {
@@ -18,9 +18,13 @@ export class Rows {
   readonly #values: unknown[] = []
   /** Numbers of rows that were removed, to be used again. */
   readonly #free: number[] = []
-  #count = 0
-  /** Rows whose value may be forgotten, the one that was used longest ago first. */
-  readonly #cached: Set<number> = new Set()
+  #count = ENDS + 1
+  /**
+   * The neighbours of a row in the ring of those whose value may be forgotten, the one that was used longest ago first; itself
+   * where it is none of them. In a Set each use would leave a hole, and rows whose numbers come again all their holes in one place.
+   */
+  #before = new Uint32Array(FIRST_ROWS)
+  #after = new Uint32Array(FIRST_ROWS)
   #cachedBytes = 0
   readonly #cacheBytes: number
 
@@ -35,11 +39,18 @@ export class Rows {
     this.#offset[row] = offset
     this.#length[row] = length
     this.#values[row] = value
+    this.#before[row] = this.#after[row] = row
     return row
   }
 
+  /** A row lies elsewhere now. Its value, its length and whatever it is known by stay. */
+  move(row: number, file: number, offset: number): void {
+    this.#file[row] = file
+    this.#offset[row] = offset
+  }
+
   remove(row: number): void {
-    if (this.#cached.delete(row)) this.#cachedBytes -= this.#length[row]!
+    if (this.#unlink(row)) this.#cachedBytes -= this.#length[row]!
     this.#values[row] = undefined
     this.#length[row] = 0
     this.#free.push(row)
@@ -77,33 +88,47 @@ export class Rows {
   /** Keeps a value until others need the space more. */
   cache(row: number, value: unknown): void {
     this.#values[row] = value
-    this.#cached.add(row)
+    this.#link(row)
     this.#cachedBytes += this.#length[row]!
-    if (this.#cachedBytes > this.#cacheBytes) this.#evict()
+    while (this.#cachedBytes > this.#cacheBytes) this.#forget(this.#after[ENDS]!)
   }
 
   /** Notes that a cached value was used. */
   touch(row: number): void {
-    if (this.#cached.delete(row)) this.#cached.add(row)
+    if (this.#unlink(row)) this.#link(row)
   }
 
-  /**
-   * Some more than it must: at the front of a set deletions leave holes, which each look at the first rows has to pass over.
-   * An iterator that was kept instead would keep all that the set was since.
-   */
-  #evict(): void {
-    for (const row of this.#cached) {
-      this.#cached.delete(row)
-      this.#cachedBytes -= this.#length[row]!
-      this.#values[row] = NOT_LOADED
-      if (this.#cachedBytes <= this.#cacheBytes * EVICT_TO) return
-    }
+  #forget(row: number): void {
+    this.#unlink(row)
+    this.#cachedBytes -= this.#length[row]!
+    this.#values[row] = NOT_LOADED
+  }
+
+  /** Puts a row at the end of the ring. */
+  #link(row: number): void {
+    const last = this.#before[ENDS]!
+    this.#after[last] = this.#before[ENDS] = row
+    this.#before[row] = last
+    this.#after[row] = ENDS
+  }
+
+  /** Answers whether it was in the ring. */
+  #unlink(row: number): boolean {
+    const before = this.#before[row]!
+    const after = this.#after[row]!
+    if (after === row) return false
+    this.#after[before] = after
+    this.#before[after] = before
+    this.#before[row] = this.#after[row] = row
+    return true
   }
 
   #grow(): void {
     this.#file = larger(this.#file)
     this.#offset = larger(this.#offset)
     this.#length = larger(this.#length)
+    this.#before = larger(this.#before)
+    this.#after = larger(this.#after)
   }
 }
 

@@ -1,14 +1,6 @@
 import { type Key, type KeyRange, type OrderedMap, type Table, TABLES } from '../../src/segments/index.ts'
 import { Writer } from './codec.ts'
-import {
-  FRAME_HEADER,
-  numberOfTable,
-  TABLE_NAMES,
-  valueOfPut,
-  writeDelete,
-  writeDeleteRange,
-  writePut,
-} from './format.ts'
+import { FRAME_HEADER, numberOfTable, valueOfPut, writeDelete, writeDeleteRange, writePut } from './format.ts'
 import type { Journal } from './journal.ts'
 import type { QueueRows } from './queue-rows.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
@@ -31,6 +23,13 @@ interface Change {
   readonly after: number
 }
 
+/** A row that was written again as it is, and where it was before. */
+interface Move {
+  readonly row: number
+  readonly file: number
+  readonly offset: number
+}
+
 /** Many rows that were deleted together. */
 interface Removal {
   readonly rows: OrderedMap<number>
@@ -51,7 +50,7 @@ export class Stage {
   readonly rows: Rows
   /** Queues that this frame changes and that somebody watches, and what these are told. */
   readonly changed: Map<QueueRows, Hint | undefined> = new Map()
-  #undo: (Change | Removal)[] = []
+  #undo: (Change | Move | Removal)[] = []
   /** Numbers of rows that are gone, to be given back. */
   readonly #gone: (readonly number[])[] = []
   #isFreeing = false
@@ -76,13 +75,18 @@ export class Stage {
   }
 
   /** Writes a row again as it is. `op` is the put that wrote it. */
-  rewrite(queue: QueueRows, table: number, key: Key, op: Uint8Array): void {
-    const from = this.#begin(queue)
+  rewrite(row: number, op: Uint8Array): void {
+    const from = this.#begin()
     this.writer.bytes(op)
-    const rows = queue.table(table)
-    const value = this.rows.value(rows.get(key)!)
-    const row = this.#place(rows, key, from)
-    if (TABLES[TABLE_NAMES[table]!] === 's') this.rows.keep(row, value)
+    const { active } = this.journal
+    this.#undo.push({ row, file: this.rows.file(row), offset: this.rows.offset(row) })
+    this.#move(row, active.number, active.size + from)
+  }
+
+  #move(row: number, file: number, offset: number): void {
+    this.#count(row, -1)
+    this.rows.move(row, file, offset)
+    this.#count(row, 1)
   }
 
   delete(queue: QueueRows, table: Table, key: Key): void {
@@ -141,6 +145,10 @@ export class Stage {
         this.#countAll(change.befores, 1)
         continue
       }
+      if ('row' in change) {
+        this.#move(change.row, change.file, change.offset)
+        continue
+      }
       const { rows, key, before, after } = change
       if (before === NONE) rows.delete(key)
       else {
@@ -159,7 +167,7 @@ export class Stage {
   written(): void {
     for (const change of this.#undo) {
       if ('befores' in change) this.#gone.push(change.befores)
-      else if (change.before !== NONE) this.rows.remove(change.before)
+      else if ('before' in change && change.before !== NONE) this.rows.remove(change.before)
     }
     this.#undo.length = 0
     if (!this.#isFreeing) this.#free()
@@ -179,9 +187,11 @@ export class Stage {
     if (this.#isFreeing) setImmediate(() => this.#free())
   }
 
-  #begin(queue: QueueRows): number {
+  /** @param queue The one that changes, if one does. */
+  #begin(queue?: QueueRows): number {
     if (this.isEmpty) this.journal.beginFrame()
-    if (queue.listeners.size > 0 && !this.changed.has(queue)) this.changed.set(queue, undefined)
+    if (queue !== undefined && queue.listeners.size > 0 && !this.changed.has(queue))
+      this.changed.set(queue, undefined)
     return this.writer.at
   }
 

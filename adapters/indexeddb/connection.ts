@@ -1,12 +1,10 @@
-import { type IDBPDatabase, openDB, unwrap } from 'idb'
 import { type QuaysideError, hasCode } from '../../src/errors.ts'
 import { cannotOpen, failed, isLost, isPassing, isQuota, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
+import { open } from './open.ts'
 import type { IndexedDBEvent } from './options.ts'
 import type { Schema } from './schema.ts'
 import { MAX_TIMEOUT_MS, within } from './within.ts'
-
-type Database = IDBPDatabase
 
 export type Mode = 'readonly' | 'readwrite'
 type Body<T> = (work: IDBTransaction) => Promise<T>
@@ -38,10 +36,10 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #options: ConnectionOptions
   /** What calls wait for, in their order: the database, or that it is late. */
-  #opening: Promise<Database> | undefined
+  #opening: Promise<IDBDatabase> | undefined
   /** The request to open it. One that is late goes on, and serves a later call. */
-  #request: Promise<Database> | undefined
-  #database: Database | undefined
+  #request: Promise<IDBDatabase> | undefined
+  #database: IDBDatabase | undefined
   /** It was open before: if it has to be made anew, it was deleted. */
   #wasOpen = false
   readonly #running: Set<Promise<unknown>> = new Set()
@@ -51,11 +49,11 @@ export class Connection {
   }
 
   /** Opens the database, unless it is open. Rejects with `STORAGE_UNAVAILABLE` or `TIMEOUT`. */
-  #open(): Promise<Database> {
+  #open(): Promise<IDBDatabase> {
     return (this.#opening ??= this.#openInTime())
   }
 
-  async #openInTime(): Promise<Database> {
+  async #openInTime(): Promise<IDBDatabase> {
     const { database, timeoutMs } = this.#options
     const late = (): QuaysideError =>
       timeout(
@@ -73,23 +71,21 @@ export class Connection {
     }
   }
 
-  async #requestOpen(): Promise<Database> {
+  async #requestOpen(): Promise<IDBDatabase> {
     const { database, name, schema, onEvent } = this.#options
     try {
       let isNew = false
       if ((schema.isFirst || this.#wasOpen) && (await beginFreshLog(database)))
         onEvent({ type: 'damaged', database })
-      const opened: Database = await openDB(name, schema.version, {
-        upgrade(db, from) {
-          isNew = from === 0
-          schema.upgrade(unwrap(db))
-        },
-        // Another context upgrades or deletes it. What is under way here is finished all the same.
-        blocking: () => this.#drop(opened),
-        terminated: () => {
-          this.#drop(opened)
-          onEvent({ type: 'connection-lost', database })
-        },
+      const opened = await open(name, schema.version, (made, { oldVersion }) => {
+        isNew = oldVersion === 0
+        schema.upgrade(made)
+      })
+      // Another context upgrades or deletes it. What is under way here is finished all the same.
+      opened.addEventListener('versionchange', () => this.#drop(opened))
+      opened.addEventListener('close', () => {
+        this.#drop(opened)
+        onEvent({ type: 'connection-lost', database })
       })
       if (isNew && this.#wasOpen) onEvent({ type: 'cleared', database })
       this.#wasOpen = true
@@ -101,7 +97,7 @@ export class Connection {
   }
 
   /** Lets go of a connection; the next call opens another one. */
-  #drop(database: Database): void {
+  #drop(database: IDBDatabase): void {
     database.close()
     if (this.#database !== database) return
     this.#database = this.#opening = this.#request = undefined
@@ -138,10 +134,10 @@ export class Connection {
     let inDoubt = false
     for (let pauseMs = 0; ; pauseMs = Math.min(pauseMs * 2 || FIRST_PAUSE_MS, MOST_PAUSE_MS)) {
       const isOver = (ms: number): boolean => performance.now() - startedAt + pauseMs > ms
-      let database: Database | undefined
+      let database: IDBDatabase | undefined
       try {
         database = await this.#open()
-        return await this.#once(unwrap(database).transaction([...stores], mode, { durability }), body)
+        return await this.#once(database.transaction([...stores], mode, { durability }), body)
       } catch (error) {
         if (database === undefined || hasCode(error, 'TIMEOUT')) {
           // The first database of all shows whether the browser lets anybody store anything.

@@ -1,4 +1,5 @@
-import { deleteDB, openDB } from 'idb'
+import { answer } from './engine/rows.ts'
+import { open } from './open.ts'
 import { within } from './within.ts'
 
 /** How long the browser may take for it, in ms, before it is left alone. */
@@ -22,13 +23,11 @@ export async function beginFreshLog(database: string): Promise<boolean> {
   if (!('dataLoss' in (globalThis.IDBVersionChangeEvent?.prototype ?? {}))) return false
   const name = `${database} (fresh log)`
   let isDamaged = false
-  const renewed = openDB(name, 1, {
-    upgrade(_database, _from, _to, _work, event: IDBVersionChangeEvent & { dataLoss?: string }) {
-      isDamaged = event.dataLoss === 'total'
-    },
+  const renewed = open(name, 1, (_, { dataLoss }: IDBVersionChangeEvent & { dataLoss?: string }) => {
+    isDamaged = dataLoss === 'total'
   }).then((scratch) => {
     scratch.close()
-    return deleteDB(name)
+    return answer(indexedDB.deleteDatabase(name))
   })
   // Where nothing can be stored, opening the database itself says so.
   await within(PATIENCE_MS, renewed, () => new Error('late')).catch(() => undefined)

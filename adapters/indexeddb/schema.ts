@@ -26,7 +26,7 @@ export const FIRST: Schema = {
 /** Each queue has a database of its own: numbers are given by the browser for each store. */
 export const QUEUE: Schema = {
   version: 1,
-  stores: ['messages', 'rows'],
+  stores: ['messages', 'rows', 'queue'],
   isFirst: false,
   upgrade(database) {
     const messages = database.createObjectStore('messages', { keyPath: 'n', autoIncrement: true })
@@ -35,6 +35,7 @@ export const QUEUE: Schema = {
     messages.createIndex('x', ['x', 'n'])
     messages.createIndex('d', ['d', 't'])
     database.createObjectStore('rows', { keyPath: 'k' }).createIndex('lines', 'lines', { multiEntry: true })
+    database.createObjectStore('queue')
   },
 }
 

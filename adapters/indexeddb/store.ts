@@ -11,8 +11,8 @@ import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
 const ROOM_TRIES = 20
 const ROOM_MS = 50
 
-/** What a verb does: only appends need room that claims and acks may have. */
-export type Kind = 'append' | 'consume' | 'manage'
+/** What a verb does: only appends need room that claims and acks may have. Those `take`, and `consume` is what else has messages go. */
+export type Kind = 'append' | 'take' | 'consume' | 'manage'
 
 /** What this context remembers of queues, whoever has opened them. */
 const memories: Map<string, Memory> = new Map()
@@ -37,8 +37,8 @@ export class Store {
     })
     this.#ballast = new Ballast(this.#connection)
     this.channel = new Channel(this.#database, (queue) => {
-      const memory = memories.get(databaseOf(this.#database, queue))
-      if (memory !== undefined) memory.undelayed = false
+      for (const [name, { database }] of this.#queues)
+        if (queue === undefined || name === queue) database.memory.undelayed = false
     })
     this.clock = options.clock ?? Date
   }
@@ -73,7 +73,10 @@ export class Store {
         mean: 1000,
         perRow: BATCH,
         undelayed: false,
+        near: new Map(),
       }
+      // While it was closed, nobody was told of anything.
+      memory.undelayed = false
       memories.set(name, memory)
       entry = { database: new Database(this, this.#connect(name, QUEUE), queue, memory), views: 0 }
       this.#queues.set(queue, entry)
@@ -97,7 +100,8 @@ export class Store {
 
   durabilityOf(kind: Kind): 'strict' | 'relaxed' {
     const { durability = 'strict', strictAcks = false } = this.#options
-    return kind === 'consume' && !strictAcks ? 'relaxed' : durability
+    const isOfConsumer = kind === 'take' || kind === 'consume'
+    return isOfConsumer && !strictAcks ? 'relaxed' : durability
   }
 
   /** Runs what needs room. Rejects with `QUOTA_EXCEEDED` where there is none, for claims and acks once there is none at all. */

@@ -94,14 +94,15 @@ export class View implements QueueStorage {
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { memory } = this.#database
     const { group, limit, settle: settlements = [] } = request
-    const keys = rowsOf(settlements.map(({ receipt }) => receipt))
+    const receipts = settlements.map(({ receipt }) => receipt)
     return this.#run('claim', async () => {
-      const result = await this.#step('consume', async (rows) => {
+      const keys = this.#farRows(receipts)
+      const result = await this.#step('take', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
-        const wanted = Math.max(1, Math.min(limit + 1, 256, Math.floor(8_000_000 / (memory.mean + 1))))
+        const wanted = Math.max(1, Math.min(limit, 256, Math.floor(8_000_000 / (memory.mean + 1))))
         const asked = Math.ceil(wanted / memory.perRow)
         const [queue, ahead, ...found] = await Promise.all([
-          rows.get<PackedQueue>(rows.rows, ['q']),
+          rows.readQueue<PackedQueue>(),
           limit > 0 ? rows.all<Stored>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
@@ -116,8 +117,15 @@ export class View implements QueueStorage {
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    const keys: Key[] = rowsOf(settlements.map(({ receipt }) => receipt))
-    return this.#change('settle', 'consume', (book) => settle(book, book.group(group), settlements), keys)
+    const receipts = settlements.map(({ receipt }) => receipt)
+    const verb = (book: Book): Promise<SettleResult[]> => settle(book, book.group(group), settlements)
+    return this.#change('settle', 'take', verb, () => this.#farRows(receipts))
+  }
+
+  /** What receipts name, unless it stands in the row of the queue, as far as this context knows. */
+  #farRows(receipts: readonly string[]): Key[] {
+    const { near } = this.#database.memory
+    return rowsOf(receipts).filter((k) => !near.has(JSON.stringify(k)))
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -198,7 +206,7 @@ export class View implements QueueStorage {
 
   watch(listener: (hint?: Hint) => void): () => void {
     const { store, queue } = this.#database
-    return store.channel.listen(queue, listener)
+    return store.channel.listen(queue, listener, this)
   }
 
   close(): Promise<void> {
@@ -223,13 +231,16 @@ export class View implements QueueStorage {
   /** One step, and tells those who watch if it has changed anything. */
   async #step<T>(kind: Kind, body: (rows: Rows) => Promise<[Book, T]>): Promise<T> {
     const { store, queue } = this.#database
-    const [result, changed, finished] = await this.#database.change(kind, async (work) => {
+    const [result, changed, finished, isOwn] = await this.#database.change(kind, async (work) => {
       const [book, answer] = await body(new Rows(work))
       book.finish()
-      return [answer, book.changed, book.finished] as const
+      // A probe that is done lets go what waits for others, too.
+      const isOwn = kind === 'take' && book.q.holds.length + book.q.laneHolds === 0
+      return [answer, book.changed, book.finished, isOwn] as const
     })
     const hint = finished.length === 0 ? undefined : hintOf(finished)
-    if (changed) store.channel.changed(queue, kind !== 'consume' || hint !== undefined, hint)
+    const isSoon = kind === 'append' || kind === 'manage' || hint !== undefined
+    if (changed) store.channel.changed(queue, isSoon, hint, isOwn ? this : undefined)
     return result
   }
 
@@ -237,12 +248,13 @@ export class View implements QueueStorage {
     tried: string,
     kind: Kind,
     verb: (book: Book) => Promise<T>,
-    keys: readonly Key[] = [],
+    keysOf: () => readonly Key[] = () => [],
   ): Promise<T> {
     return this.#run(tried, () =>
       this.#step(kind, async (rows) => {
+        const keys = keysOf()
         const [queue, ...found] = await Promise.all([
-          rows.get<PackedQueue>(rows.rows, ['q']),
+          rows.readQueue<PackedQueue>(),
           ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
         ])
         const book = this.#book(rows, queue)
@@ -262,7 +274,7 @@ export class View implements QueueStorage {
     const found = await this.#run(tried, () =>
       this.#database.read(async (work) => {
         const rows = new Rows(work)
-        const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+        const book = this.#book(rows, await rows.readQueue<PackedQueue>())
         return isDue(book) || (await isBehind(book)) ? undefined : { result: await verb(book) }
       }),
     )
@@ -279,7 +291,7 @@ export class View implements QueueStorage {
     for (;;) {
       const found = await this.#run(tried, () =>
         this.#step(kind, async (rows) => {
-          const book = this.#book(rows, await rows.get<PackedQueue>(rows.rows, ['q']))
+          const book = this.#book(rows, await rows.readQueue<PackedQueue>())
           const isLate = (await passTime(book, this.#steps.atOnce)) || (await isBehind(book))
           return [book, isLate ? undefined : { result: await verb(book) }]
         }),
@@ -294,7 +306,7 @@ export async function isEmpty(database: Database): Promise<boolean> {
   return await database.read(async (work) => {
     const rows = new Rows(work)
     const [queue, [message]] = await Promise.all([
-      rows.get<PackedQueue>(rows.rows, ['q']),
+      rows.readQueue<PackedQueue>(),
       rows.all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
     ])
     if (message !== undefined) return false

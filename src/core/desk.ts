@@ -8,6 +8,7 @@ import {
   type Body,
   type ClaimResult,
   type GroupStart,
+  type Hint,
   MAX_IDS,
   type MessageState,
   type QueueStorage,
@@ -202,7 +203,9 @@ export class Desk<T> implements GroupDesk {
     for (const seat of this.#seats) seat.handBack?.()
   }
 
-  readonly #hint = (): void => {
+  readonly #hint = (hint?: Hint): void => {
+    // Whatever came of its own steps was in their answers.
+    if (hint?.own) return
     for (const line of this.#lines) line.stir()
     if (this.#hands.size > 0 && this.#checkAt === Infinity) this.#checkAt = this.#context.now() + CHECK_MS
     this.#wake()

@@ -301,7 +301,7 @@ function takeFromSegment(taking: Taking, segment: Segment, from: number): void {
 
 /** The fast path: a stretch of a segment that holds nothing to decide. Answers with where it ended. */
 function takeStretch(taking: Taking, segment: Segment, from: number, end: number): number {
-  const { group, work, deliveries, prefix, suffix, maxAttempts, until, lease } = taking
+  const { group, deliveries, prefix, suffix, maxAttempts, until, lease } = taking
   const { first, at, more } = segment
   let { bytes } = taking
   let to = end
@@ -326,7 +326,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
   }
   taking.bytes = bytes
   const tied =
-    ((segment.alias ?? segment.lane) !== undefined && work.queue.groups > 1) ||
+    segment.alias !== undefined ||
     [more?.named, more?.keepMs].some((column) => column?.slice(from, to).some((one) => one !== undefined))
   addLease(group, { first: first + from, last: first + to - 1, until, lease, attempt: 1, tied })
   return to

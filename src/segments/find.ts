@@ -1,8 +1,10 @@
 import { allGroups, lowestFloor } from './group.ts'
 import { parseId } from './ids.ts'
 import type { Delayed, IdRow, SideRow } from './rows.ts'
+import { findLease } from './leases.ts'
 import { openLane, workAt } from './lanes/lane.ts'
 import { indexOfId } from './segment.ts'
+import { sideKey } from './waiting.ts'
 import { type Work, isGone, segmentAt } from './work.ts'
 
 /** Where a message was found: not in the log yet; or by its seq, in whatever state. */
@@ -38,7 +40,7 @@ export function find(work: Work, id: string): Found | undefined {
   return delayed === undefined ? findMade(work, id) : inDelayed(work, delayed, id)
 }
 
-/** Finds a message by an id that was made for it, as long as the log has it or it waits without a key. */
+/** Finds a message by an id that was made for it, as long as the log has it, it is leased, or it waits without a key. */
 export function findMade(work: Work, id: string): Found | undefined {
   const { tx, queue } = work
   const parsed = parseId(id, { log: queue.tail, delayed: queue.nextDelayed, lane: queue.laneTail })
@@ -60,8 +62,10 @@ function inLog(root: Work, seq: number, id: string): Found | undefined {
 }
 
 function inSide(work: Work, seq: number, id: string): Found | undefined {
-  for (const { name } of allGroups(work)) {
-    if (work.tx.get<SideRow>('side', [name, seq])?.message?.id === id) return { seq, key: undefined, work }
+  for (const group of allGroups(work)) {
+    const key = findLease(group, seq)?.key
+    const message = work.tx.get<SideRow>('side', sideKey(group, seq, key))?.message
+    if (message?.id === id) return { seq, key, work }
   }
   return undefined
 }

@@ -37,6 +37,11 @@ export function hasIdRow({ id, key, lane, named }: Pick<Stored, 'id' | 'key' | '
   return (named ?? key ?? lane) !== undefined || isOfDelayed(id)
 }
 
+/** The same while it is leased: then its number leads to its lease, and that to its key. */
+export function hasIdRowLeased({ id, lane, named }: Pick<Stored, 'id' | 'lane' | 'named'>): boolean {
+  return hasIdRow({ id, key: undefined, lane, named })
+}
+
 /** Has a message that leaves the log be found by its id. */
 export function noteId(work: Work, seq: number, message: Stored): void {
   const { id, key, named, keepMs } = message

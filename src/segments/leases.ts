@@ -1,5 +1,5 @@
 import { damaged } from '../errors.ts'
-import { hasIdRow, noteId } from './id-rows.ts'
+import { hasIdRowLeased, noteId } from './id-rows.ts'
 import { partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
 import { sizeOf } from './segment.ts'
@@ -87,12 +87,8 @@ export function firstEnd({ row }: Group): number {
  */
 export function holdLeases(group: Group, bytes: number = group.row.markBytes): void {
   const { row, work } = group
-  const { leases, pinnedMessages, pinnedBytes } = work.limits
-  // Half of them at once, so that not each claim does. The short ones: a stretch of the log costs rows for all that it has.
-  if (row.leases.length > leases)
-    for (const lease of [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)))
-      for (let rest = lease.last - lease.first; rest >= 0 && row.leases.length > leases / 2; rest--)
-        if (work.left > 0) holdFirst(group, lease)
+  const { pinnedMessages, pinnedBytes } = work.limits
+  makeRoom(group)
   if (row.cursor - row.mark < pinnedMessages && bytes - row.markBytes < pinnedBytes) return
   for (let i = 0; i < row.leases.length && work.left > 0;) {
     const lease = row.leases[i]!
@@ -109,6 +105,37 @@ export function holdLeases(group: Group, bytes: number = group.row.markBytes): v
   group.changed = true
 }
 
+/**
+ * Where some leases have rows of their own already, most of those that come would be given one before they end: each step is
+ * cheaper if that is at once, and the row has room for few. A stretch of the log stays where it is as long as there is room,
+ * because it costs rows for all that it has.
+ */
+function makeRoom(group: Group): void {
+  const { row, work } = group
+  const most = work.limits.leases
+  const few = Math.ceil(most / 8)
+  const { length } = row.leases
+  if (length > (row.held > 0 ? few : most)) {
+    const ones = row.leases.filter(({ first, last }) => first === last)
+    if (ones.length > few) holdSome(group, ones, length - ones.length + few / 2)
+  }
+  if (row.leases.length > most)
+    holdSome(
+      group,
+      [...row.leases].sort((a, b) => a.last - a.first - (b.last - b.first)),
+      most / 2,
+    )
+}
+
+/** Gives leases rows of their own until so many are left: half of those for which there is room, so that not each claim does. */
+function holdSome(group: Group, leases: readonly Lease[], left: number): void {
+  for (const lease of leases)
+    for (let rest = lease.last - lease.first; rest >= 0; rest--) {
+      if (group.row.leases.length <= left || group.work.left <= 0) return
+      holdFirst(group, lease)
+    }
+}
+
 /** Gives the first message of a lease a row of its own. */
 function holdFirst(group: Group, lease: Lease): void {
   const { row, work, name } = group
@@ -120,7 +147,8 @@ function holdFirst(group: Group, lease: Lease): void {
   cutLease(group, seq)
   group.leasedKeys?.add(key)
   const { attempt } = lease
-  if (message !== undefined) noteId(work, seq, message)
+  const isNoted = message !== undefined && hasIdRowLeased(message)
+  if (isNoted) noteId(work, seq, message)
   if (where !== 'side')
     tx.put('side', sideKey(group, seq, key), {
       seq,
@@ -131,7 +159,7 @@ function holdFirst(group: Group, lease: Lease): void {
     } satisfies SideRow)
   const { epoch } = row
   const { lease: number } = lease
-  const tied = lease.tied || (message !== undefined && hasIdRow(message))
+  const tied = lease.tied || isNoted
   const held: HeldRow = { first: seq, until, lease: number, attempt, tied, key, row: where ?? 'side', epoch }
   tx.put('held', [name, seq], held)
   tx.put('due', [name, ENDS, epoch, until, seq], 0)

@@ -184,8 +184,8 @@ export interface Lease {
   readonly lease: number
   readonly attempt: number
   /**
-   * Whether an ack has to read a message of it: its outcome is kept, or it has rows to delete with it, that of the id its
-   * sender chose, or, outside the log, of its expiry.
+   * Whether an ack has to read a message of it: its outcome is kept, or it has rows to delete with it, that of an id which its
+   * sender chose or which was made while it was delayed, or, outside the log, of its expiry.
    */
   tied: boolean
   readonly key?: string | undefined

@@ -120,8 +120,10 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   const index = leaseOn(group, seq)
   const lease = findLease(group, seq, index)
   if (lease?.lease !== receipt.lease) return false
-  const { attempt, tied, key, row: where } = lease
+  const { attempt, key, row: where } = lease
   const { kind } = settlement
+  // A group that came later may have given it an id row.
+  const tied = lease.tied || (work.queue.groups > 1 && (key ?? work.lane) !== undefined)
   if (kind === 'extend') {
     const { progress } = settlement
     if (progress !== undefined && tied) {

@@ -151,6 +151,8 @@ export function statsOf({ counts, unclaimed, bytes, oldestMs, sent, holds }: Tal
     // Between two steps others may have worked.
     for (const state of ['ready', 'delayed', 'blocked', 'parked'] as const)
       count[state] = Math.max(0, count[state])
+    // What the log has may be cancelled, or have expired.
+    if (leftIn(count) === 0) count.oldestMs = undefined
     groups[name] = count
     messages = Math.max(messages, leftIn(count))
   }

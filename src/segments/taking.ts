@@ -1,6 +1,7 @@
 import type { ClaimRequest, Delivery } from '../storage.ts'
 import { receiptOf } from './group.ts'
 import { hasIdRow } from './id-rows.ts'
+import { isOfDelayed } from './ids.ts'
 import { addLease } from './leases.ts'
 import { bury, free } from './moves.ts'
 import type { Lease, Stored } from './rows.ts'
@@ -95,11 +96,10 @@ export class Taking {
       return
     }
     const { key, row } = where
-    // Another group may have given it an id row.
-    const hasRow = row !== undefined || message.named !== undefined || this.work.queue.groups > 1
-    const tied = hasRow && (hasIdRow(message) || (row !== undefined && message.expires !== undefined))
-    const isTied = tied || message.keepMs !== undefined
-    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied: isTied, key, row })
+    const { id, named, keepMs, expires } = message
+    const isOutside = row !== undefined && (hasIdRow(message) || expires !== undefined)
+    const tied = isOutside || (named ?? keepMs) !== undefined || isOfDelayed(id)
+    addLease(group, { first: seq, last: seq, until, lease, attempt: attempt + 1, tied, key, row })
     this.bytes -= sizeOf(message)
     this.deliveries.push(deliver(message, this.prefix + seq + this.suffix, attempt + 1, maxAttempts, error))
   }

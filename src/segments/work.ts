@@ -13,7 +13,7 @@ import {
   QUEUE_KEY,
 } from './rows.ts'
 import { lastOf, messageAt } from './segment.ts'
-import { type KeyRange, type StoreLimits, type Transaction, DEFAULT_LIMITS } from './store.ts'
+import { type KeyRange, type Row, type StoreLimits, type Transaction, DEFAULT_LIMITS } from './store.ts'
 import { trustQueue, trustSegment } from './trust.ts'
 
 /** More rows than a range ever has. */
@@ -61,6 +61,10 @@ export interface Work {
 
 /** What is done on a lane. */
 export interface LaneWork extends Work {
+  /** Its name, as a part of keys. */
+  readonly key: string
+  /** Its rows in `holds`, once somebody asked. */
+  held: readonly Row<unknown>[] | undefined
   /** A group is deleted: what only it needed can go. */
   leave(group: string): void
   /** Works out which groups may take from it now, and when it is to be looked at for others. */

@@ -180,7 +180,7 @@ describe('a connection that breaks', () => {
       const { put } = IDBObjectStore.prototype
       let failures = 0
       IDBObjectStore.prototype.put = function (...args) {
-        if (this.name === 'rows' && failures++ === 0) throw new DOMException('injected', 'UnknownError')
+        if (this.name === 'queue' && failures++ === 0) throw new DOMException('injected', 'UnknownError')
         return put.apply(this, args)
       }
       await Promise.all([

@@ -97,7 +97,9 @@ test('a hint has 64 ids at most, and says so of more', () => {
   expect(joinHints(undefined, undefined)).toBeUndefined()
 })
 
-/** What a channel hears of a queue that another channel tells. */
+const MET: Hint = { finished: 'many' }
+
+/** What a channel hears of a queue that another channel tells once they have met, in which anything may have changed. */
 async function heardFrom(
   tell: (channel: Channel, raw: BroadcastChannel) => void,
   count: number,
@@ -107,6 +109,7 @@ async function heardFrom(
   const raw = new BroadcastChannel(`quayside:${name}`)
   const hints: (Hint | undefined)[] = []
   try {
+    await new Promise<void>((resolve) => void there.listen('met', () => resolve()))
     await new Promise<void>((resolve) => {
       here.listen('q', (hint) => {
         hints.push(hint)
@@ -126,8 +129,8 @@ test('tabs tell each other at once what is finished, with what they held back', 
     channel.changed('q', true, { finished: ['a'] })
     channel.changed('q', true, { finished: 'many' })
     channel.changed('q', true)
-  }, 3)
-  expect(hints).toEqual([{ finished: ['a'] }, { finished: 'many' }, undefined])
+  }, 4)
+  expect(hints).toEqual([MET, { finished: ['a'] }, { finished: 'many' }, undefined])
 })
 
 test('what another page says that is no hint is taken for a plain one', async () => {
@@ -135,6 +138,32 @@ test('what another page says that is no hint is taken for a plain one', async ()
     for (const data of ['q', ['q'], [['other']], [['q', 5]], [['q', [5]]], [['q', null]]])
       raw.postMessage(data)
     channel.changed('q', true, { finished: ['last'] })
-  }, 4)
-  expect(hints).toEqual([undefined, undefined, undefined, { finished: ['last'] }])
+  }, 5)
+  expect(hints).toEqual([MET, undefined, undefined, undefined, { finished: ['last'] }])
+})
+
+test('what nobody was told while a channel was alone, whoever comes is told by its answer', async () => {
+  const name = `hints ${crypto.randomUUID()}`
+  const said: unknown[] = []
+  const raw = new BroadcastChannel(`quayside:${name}`)
+  const alone = new Channel(name)
+  try {
+    const told = new Promise<void>((resolve) => {
+      raw.addEventListener('message', ({ data }) => {
+        said.push(data)
+        if (said.length === 3) resolve()
+      })
+    })
+    alone.changed('q', true)
+    const met = new Promise((resolve) => void alone.listen('any', resolve))
+    raw.postMessage([])
+    expect(await met).toEqual(MET)
+    alone.changed('q', true)
+    await told
+  } finally {
+    alone.close()
+    raw.close()
+  }
+  // It came, it heard of another one, and tells it what changes from now on.
+  expect(said).toEqual([[], [], [['q']]])
 })

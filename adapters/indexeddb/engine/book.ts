@@ -13,7 +13,7 @@ import {
   newFlow,
   newGroup,
 } from './records.ts'
-import { packQueue, packRow, unpackRow } from './pack.ts'
+import { type PackedBundle, packQueue, packRow, plainPlaces, unpackRow } from './pack.ts'
 import { type Key, type Row, type Rows, under } from './rows.ts'
 
 /** How much one step does at most, so that others have their turn within some ms. */
@@ -38,7 +38,12 @@ export interface Memory {
   perRow: number
   /** No message is delayed, as far as this context knows. */
   undelayed: boolean
+  /** Rows that stand in the row of the queue. */
+  near: ReadonlyMap<string, Row>
 }
+
+/** So many leases stand in the row of the queue at most, and so many keys and what is blocked behind them, with the rows they are in. */
+const NEAR = { l: 48, k: 320 }
 
 /** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
 export const BATCH = 32
@@ -69,6 +74,12 @@ export class Book {
   readonly #dirty: Map<string, Key> = new Map()
   /** Of those the ones that were not there before: a row is read before it is written, but for places that come out of another row. */
   readonly #made: Set<string> = new Set()
+  /**
+   * Rows, as they are stored, that stand in the row of the queue while they are small and few: leases, ordering keys, and what is
+   * blocked behind these. Most are over soon: as what is read and written anyway they cost a claim no row to put, and an ack none to
+   * get and to delete.
+   */
+  readonly near: Map<string, Row>
   readonly #messages: Map<number, Message | undefined> = new Map()
   readonly #gone: Set<number> = new Set()
   /** The rows of messages that share one, and which of these are to be written anew. */
@@ -86,6 +97,7 @@ export class Book {
     this.memory = memory
     this.clock = clock
     this.q = queue
+    this.near = new Map(queue.near.map((row) => [JSON.stringify(row.k), row]))
     this.#readClock()
   }
 
@@ -109,13 +121,14 @@ export class Book {
   async get<T extends Row>(k: Key): Promise<T | undefined> {
     const text = JSON.stringify(k)
     if (this.#cache.has(text)) return this.#cache.get(text) as T | undefined
-    const found = await this.rows.get<T>(this.rows.rows, k as IDBValidKey)
+    const found = this.near.get(text) ?? (await this.rows.get<T>(this.rows.rows, k as IDBValidKey))
     return this.#known(text, found) as T | undefined
   }
 
   /** A row that was read beforehand. */
   bringRow(k: Key, row: Row | undefined): void {
-    this.#known(JSON.stringify(k), row)
+    const text = JSON.stringify(k)
+    this.#known(text, this.near.get(text) ?? row)
   }
 
   /** The queue begins anew: nothing of it is left. */
@@ -127,6 +140,7 @@ export class Book {
     this.#gone.clear()
     this.#batchOf.clear()
     this.#rewritten.clear()
+    this.near.clear()
     this.q = queue
     this.memory.cursors.clear()
     this.rows.wrote = true
@@ -163,14 +177,29 @@ export class Book {
   }
 
   async range<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
-    this.flush()
-    return this.#same(await this.rows.all<T>(this.rows.rows, range, limit))
+    return await this.#all<T>(this.rows.rows, range, limit, ({ k }) => [k])
   }
 
   /** Rows that stand in a line, in its order. */
   async line<T extends Row>(range: IDBKeyRange, limit: number): Promise<T[]> {
+    return await this.#all<T>(this.rows.rows.index('lines'), range, limit, ({ lines = [] }) => lines)
+  }
+
+  async #all<T extends Row>(
+    source: IDBObjectStore | IDBIndex,
+    range: IDBKeyRange,
+    limit: number,
+    keysOf: (row: Row) => readonly Key[],
+  ): Promise<T[]> {
     this.flush()
-    return this.#same(await this.rows.all<T>(this.rows.rows.index('lines'), range, limit))
+    const found = await this.rows.all<T>(source, range, limit)
+    const [kind] = range.lower as Key
+    const place = (row: Row): Key | undefined =>
+      keysOf(row).find((k) => (k[0] === kind || source !== this.rows.rows) && range.includes(k))
+    const near = [...this.near.values()].filter((row) => place(row) !== undefined) as T[]
+    if (near.length === 0) return this.#same(found)
+    const all = [...found, ...near].sort((a, b) => indexedDB.cmp(place(a), place(b)))
+    return this.#same(all.slice(0, limit))
   }
 
   #same<T extends Row>(found: readonly T[]): T[] {
@@ -178,15 +207,30 @@ export class Book {
   }
 
   flush(): void {
-    const { rows } = this
+    const { rows, near } = this
     if (rows.isReadonly) return
     for (const [text, k] of this.#dirty) {
       const row = this.#cache.get(text)
-      if (row === undefined) rows.delete(rows.rows, k as IDBValidKey)
-      else rows.put(rows.rows, packRow(row))
+      const wasNear = near.delete(text)
+      const isNear = row !== undefined && this.#isNear(row)
+      if (isNear) near.set(text, packRow(row))
+      else if (row !== undefined) rows.put(rows.rows, packRow(row))
+      if ((isNear && !wasNear && !this.#made.has(text)) || (row === undefined && !wasNear))
+        rows.delete(rows.rows, k as IDBValidKey)
+      if (wasNear || isNear) this.touch()
     }
     this.#dirty.clear()
     this.#made.clear()
+  }
+
+  #isNear(row: Row): boolean {
+    const places = plainPlaces(row)
+    if (places === undefined) return false
+    const kind = row.k[0] as keyof typeof NEAR
+    let count = 1 + places
+    for (const { k, v = [] } of this.near.values() as Iterable<Row & Partial<PackedBundle>>)
+      if (k[0] === kind) count += 1 + v.length
+    return count <= NEAR[kind]
   }
 
   /** Writes what has changed. */
@@ -196,7 +240,9 @@ export class Book {
     this.flushMessages()
     if (!this.#isDirty && !rows.wrote) return
     q.top = Math.max(q.top, this.#tail ?? 0)
-    rows.put(rows.rows, packQueue(q))
+    q.near = [...this.near.values()]
+    this.memory.near = this.near
+    rows.putQueue(packQueue(q))
   }
 
   // Messages
@@ -285,7 +331,7 @@ export class Book {
     const named = await this.rows.get<Stored>(this.rows.messages.index('u'), id)
     if (named !== undefined) return this.#open([named]).find(({ u }) => u === id)
     const n = Number.parseInt(id.slice(28), 16)
-    if (!(n < IDS) || n === 0) return undefined
+    if (!(n < IDS) || n === 0 || n > (this.#tail ?? Infinity)) return undefined
     const found = await this.message(n)
     return found !== undefined && idOf(found) === id ? found : undefined
   }
@@ -461,17 +507,34 @@ export class Book {
 
   /** Reads ordering keys, each with the first of what is blocked behind it, all at once. */
   async loadKeys(keys: readonly Key[]): Promise<void> {
-    const { rows } = this
     const all = new Map(keys.map((k) => [JSON.stringify(k), k]))
-    await Promise.all(
-      Array.from(all, async ([text, k]) => {
-        if (this.#cache.has(text)) return
-        const found = await rows.all<Row>(rows.rows, IDBKeyRange.bound(k, [...k, []]), 2)
-        const isThere = found[0]?.k.length === k.length
-        this.#known(text, isThere ? found[0] : undefined)
-        this.#blocked.set(text, this.#same(found.slice(isThere ? 1 : 0))[0] as Bundle | undefined)
-      }),
-    )
+    const unknown = [...all].filter(([text]) => !this.#cache.has(text))
+    await Promise.all(unknown.map(([text, k]) => this.#loadKey(text, k)))
+  }
+
+  async #loadKey(text: string, k: Key): Promise<void> {
+    const { rows, near } = this
+    const own = near.get(text) as KeyRow | undefined
+    const from: Key = own === undefined ? k : [...k, own.first ?? Infinity]
+    let row: Row | undefined = own
+    let first = near.get(JSON.stringify(from))
+    if (own === undefined || (first === undefined && own.first !== undefined)) {
+      const found = await rows.all<Row>(
+        rows.rows,
+        IDBKeyRange.bound(from, [...k, []]),
+        own === undefined ? 2 : 1,
+      )
+      if (found[0]?.k.length === k.length) row = found.shift()
+      first = found[0]
+      const start = `${text.slice(0, -1)},`
+      for (const [at, one] of near)
+        if (at.startsWith(start) && !(blockOf(one)! >= (blockOf(first) ?? Infinity))) first = one
+    }
+    const known = this.#known(text, row) as KeyRow | undefined
+    this.#blocked.set(text, first && (this.#same([first])[0] as Bundle))
+    if (known === undefined || own === undefined || own.first === blockOf(first)) return
+    known.first = blockOf(first)
+    this.set(known)
   }
 
   async key(k: Key): Promise<KeyRow | undefined> {
@@ -494,6 +557,12 @@ export class Book {
   async block(k: Key, place: Place): Promise<void> {
     const { n } = place
     const at = blockKey(k, n)
+    const row = sure(await this.get<KeyRow>(k))
+    const block = at.at(-1) as number
+    if (!(row.first! <= block)) {
+      row.first = block
+      this.set(row)
+    }
     let bundle = await this.get<Bundle>(at)
     if (bundle === undefined) {
       bundle = { k: at, places: [] }
@@ -504,6 +573,15 @@ export class Book {
     places.splice(next < 0 ? places.length : next, 0, place)
     this.bundleOf.set(place, bundle)
     this.set(bundle)
+  }
+
+  /** A row of what is blocked behind a key has nothing any more. */
+  async unblock(bundle: Bundle): Promise<void> {
+    this.remove(bundle.k)
+    const row = sure(await this.get<KeyRow>(bundle.k.slice(0, -1)))
+    if (row.first !== blockOf(bundle)) return
+    row.first!++
+    this.set(row)
   }
 
   // Groups, lanes, flows
@@ -824,6 +902,10 @@ export class Book {
 
 /** So many numbers share a row of what is blocked behind a key. */
 const BLOCK = 256
+
+function blockOf(bundle: Row | undefined): number | undefined {
+  return bundle?.k.at(-1) as number | undefined
+}
 
 export function blockKey(k: Key, n: number): Key {
   return [...k, Math.floor(n / BLOCK)]

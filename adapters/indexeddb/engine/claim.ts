@@ -49,7 +49,9 @@ export async function claim(
     else budget.left--
   }
   more ||= budget.left <= 0
-  if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
+  // Whoever got all that it asked for looks again in any case.
+  if (limit > 0 && deliveries.length >= limit) more = true
+  else if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
     more = (await turns.next(budget)) !== undefined || budget.left <= 0
   taking.receipts()
   if (deliveries.length === 0 && group.isEarly) await findNext(book, group)
@@ -115,7 +117,7 @@ class Taking {
   async takeFrom(flow: Flow, budget: Budget): Promise<boolean> {
     const book = this.#book
     const group = this.#group
-    const wanted = this.#request.limit + 1
+    const wanted = this.#request.limit
     const again = await book.firstReady(group, flow, 'again', wanted)
     const freed = await book.firstReady(group, flow, 'freed', wanted)
     const isPlain = flow === group.flow
@@ -137,7 +139,7 @@ class Taking {
   async #pass(flow: Flow, budget: Budget): Promise<boolean> {
     const book = this.#book
     const group = this.#group
-    const message = await book.peek(flow, budget, this.#request.limit + 1)
+    const message = await book.peek(flow, budget, this.#request.limit)
     if (message === undefined) {
       // In a lane it is known how much comes.
       if (flow !== group.flow && flow.ahead > 0 && budget.left > 0) sure(message)
@@ -170,7 +172,7 @@ class Taking {
   async #loadKeys(flow: Flow, from: number): Promise<void> {
     if (from < this.#keysTo) return
     const book = this.#book
-    const coming = book.coming(flow).slice(0, this.#request.limit + 1)
+    const coming = book.coming(flow).slice(0, this.#request.limit)
     this.#keysTo = (coming.at(-1)?.n ?? from) + 1
     const keys = coming.flatMap(({ n, key, lane }): [Key, number][] =>
       key === undefined ? [] : [[keyOf(this.#group, lane, key), n]],

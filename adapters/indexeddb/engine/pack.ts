@@ -4,12 +4,9 @@ import type { Key, Row } from './rows.ts'
 // What each claim and ack writes is stored without the names of what it is made of, which would be most of it.
 
 /** The queue as a whole, as its row has it. */
-export interface PackedQueue {
-  readonly k: Key
-  readonly v: readonly unknown[]
-}
+export type PackedQueue = readonly unknown[]
 
-interface PackedBundle extends Row {
+export interface PackedBundle extends Row {
   readonly v: readonly PackedPlace[]
   readonly batched?: boolean
 }
@@ -41,31 +38,48 @@ function objectOf<T>(model: Model, values: readonly unknown[]): T {
 
 export function packQueue(queue: Queue): PackedQueue {
   const groups = queue.groups.map((group) => valuesOf(GROUP, group))
-  return { k: queue.k, v: valuesOf(QUEUE, { ...queue, groups }) }
+  return valuesOf(QUEUE, { ...queue, groups })
 }
 
 export function unpackQueue(packed: PackedQueue | undefined): Queue {
   if (packed === undefined) return newQueue(0)
-  const queue = objectOf<Queue>(QUEUE, packed.v)
+  const queue = objectOf<Queue>(QUEUE, packed)
   queue.groups = (queue.groups as unknown as unknown[][]).map((values) => objectOf<Group>(GROUP, values))
   return queue
 }
 
 /** A row as it is stored. */
-export function packRow(row: Row): object {
-  if (!isBundle(row.k)) return stripped(row)
+export function packRow(row: Row): Row {
+  if (!isBundle(row.k)) return stripped(row) as Row
   const { k, places, batched } = row as Bundle
   const end = endOf(row as Bundle)
   const lines: Key[] =
     k[0] === 'l'
       ? [[k[1]!, 'u', end]]
       : places.flatMap(({ n, x, lapses }) => (lapses && x !== undefined ? [['X', x, k[1]!, n]] : []))
-  return { k, lines, v: places.map((place) => packPlace(place, end)), ...(batched && { batched }) }
+  const packed: PackedBundle = {
+    k,
+    lines,
+    v: places.map((place) => packPlace(place, end)),
+    ...(batched && { batched }),
+  }
+  return packed
 }
 
 /** What is blocked behind an ordering key has a part more in its key than the ordering key. */
 function isBundle(k: Key): boolean {
   return k[0] === 'l' || (k[0] === 'k' && k.length > 4)
+}
+
+/** How many places a row has of which some bytes are all that there is to keep. `undefined`: it is another one. */
+export function plainPlaces(row: Row): number | undefined {
+  const [kind] = row.k
+  if (kind !== 'l' && kind !== 'k') return undefined
+  const { places = [] } = row as Partial<Bundle>
+  const isPlain = !places.some(
+    ({ error, progress, content, lapses }) => error ?? progress ?? content ?? lapses,
+  )
+  return isPlain ? places.length : undefined
 }
 
 /** When the first of a lease ends, by which it stands in line; most others end with it. */

@@ -120,7 +120,8 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
     const row = book.bundleOf.get(place)!
     row.places.splice(row.places.indexOf(place), 1)
     if (row.places.length === 0) {
-      book.remove(row.k)
+      if (state === 'blocked') await book.unblock(row)
+      else book.remove(row.k)
       if (book.open.get(group.g) === row) book.open.delete(group.g)
     } else book.set(row)
     book.bundleOf.delete(place)
@@ -356,12 +357,14 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
   if (key !== undefined) {
     const parked = stopped === undefined ? undefined : await book.get<Place>(['p', g, stopped])
     const row = (await keyRow(book, group, place)) ?? newKey(group, place)
-    if (parked?.state === 'parked' && parked.behind === n) {
-      parked.parked = parked.behind = parked.error = undefined
-      await move(book, group, parked, 'blocked')
-    } else if (row.busy) return await move(book, group, place, 'blocked')
+    const isBehind = parked?.state === 'parked' && parked.behind === n
+    if (!isBehind && row.busy) return await move(book, group, place, 'blocked')
     row.busy = true
     setKey(book, row)
+    if (isBehind) {
+      parked.parked = parked.behind = parked.error = undefined
+      await move(book, group, parked, 'blocked')
+    }
   }
   await release(book, group, place)
 }

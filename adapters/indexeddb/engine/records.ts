@@ -118,6 +118,8 @@ export interface KeyRow extends Row {
   busy: boolean
   /** The dead letter that has the next one parked. */
   stop?: number | undefined
+  /** Nothing is blocked behind it in rows before that one; without it, nothing at all. */
+  first?: number | undefined
 }
 
 /** What a group has in a lane. */
@@ -212,7 +214,7 @@ export interface Job {
 }
 
 /** The queue as a whole. */
-export interface Queue extends Row {
+export interface Queue {
   skew: number
   latest: number
   groups: Group[]
@@ -240,6 +242,8 @@ export interface Queue extends Row {
   jobs: Job[]
   /** Rows that say which groups are done with what, where there are several. */
   dones: number
+  /** Rows that stand here and not on their own: see {@link Book.near}. */
+  near: Row[]
 }
 
 export function newCounts(): Record<State, number> {
@@ -296,7 +300,6 @@ export function newGroup(name: string, g: number, token: string, first: number, 
 
 export function newQueue(top: number): Queue {
   return {
-    k: ['q'],
     skew: 0,
     latest: -Infinity,
     groups: [],
@@ -320,5 +323,6 @@ export function newQueue(top: number): Queue {
     forgets: Infinity,
     jobs: [],
     dones: 0,
+    near: [],
   }
 }

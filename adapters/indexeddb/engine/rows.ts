@@ -11,11 +11,12 @@ export interface Row {
 
 type Source = IDBObjectStore | IDBIndex
 
-/** One transaction on the two stores of a queue. Writes take effect with it; nobody waits for their answers. */
+/** One transaction on the stores of a queue. Writes take effect with it; nobody waits for their answers. */
 export class Rows {
   readonly isReadonly: boolean
   readonly messages: IDBObjectStore
   readonly rows: IDBObjectStore
+  readonly #queue: IDBObjectStore
   /** Whether anything was written. */
   wrote = false
 
@@ -23,6 +24,16 @@ export class Rows {
     this.isReadonly = work.mode === 'readonly'
     this.messages = work.objectStore('messages')
     this.rows = work.objectStore('rows')
+    this.#queue = work.objectStore('queue')
+  }
+
+  /** The one row of the queue as a whole, which each step reads and most write: it stands apart from those that are looked for in lines. */
+  readQueue<T>(): Promise<T | undefined> {
+    return this.get<T>(this.#queue, 0)
+  }
+
+  putQueue(value: unknown): void {
+    this.#queue.put(value, 0)
   }
 
   get<T>(store: Source, key: IDBValidKey | IDBKeyRange): Promise<T | undefined> {

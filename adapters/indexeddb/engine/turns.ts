@@ -157,9 +157,7 @@ export class Turns {
     const group = this.#group
     if (flow === group.flow) {
       if (this.#only !== undefined) return false
-      return (
-        flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit + 1)) !== undefined
-      )
+      return flow.again + flow.freed > 0 || (await book.peek(flow, budget, this.#request.limit)) !== undefined
     }
     const { lane, leased } = flow
     if (!hasReady(flow)) {

@@ -452,6 +452,19 @@ export const lanes: Section = {
       },
     },
     {
+      name: 'what was replaced in another lane does not age a group that has nothing to do',
+      needs: [DEDUPLICATION],
+      async run(t) {
+        const q = await t.open()
+        await q.append({ body: 'a', id: 'x', lane: 'a' })
+        await q.claim({ limit: 0 })
+        await q.append({ body: 'b', id: 'x', replace: true })
+        const [held] = await q.take({ limit: 1, groups: [{ name: 'other' }] })
+        await q.ack(held!)
+        equal((await q.counts()).oldestMs, undefined, 'the age of nothing')
+      },
+    },
+    {
       name: 'a deleted group leaves nothing in lanes',
       async run(t) {
         const q = await t.open()

@@ -1,8 +1,8 @@
 import { damaged } from '../../errors.ts'
 import type { HoldPlace } from '../../lanes.ts'
 import { findLease } from '../leases.ts'
-import type { Key } from '../store.ts'
-import type { Group, Work } from '../work.ts'
+import type { Key, Row } from '../store.ts'
+import { type Group, type LaneWork, type Work, ALL, under } from '../work.ts'
 import { laneKey, laneOf } from './names.ts'
 
 /** A place that is held, or probes. */
@@ -69,22 +69,21 @@ export interface State {
 
 const FREE: State = { until: 0, isOut: false, probing: [] }
 
-/** `flowOf`: what the group has in a lane of which a probe may be out. */
+/** `rows`: those that act on it. `flowOf`: what the group has in a lane of which a probe may be out. */
 export function stateOf(
   group: Group,
-  keys: readonly Key[],
+  rows: readonly Row<HoldRow | undefined>[],
   flowOf: (lane: string | undefined) => Group | undefined,
 ): State {
   const {
     work,
     row: { token },
   } = group
-  if (work.queue.holds === 0) return FREE
+  if (rows.length === 0) return FREE
   let until = 0
   let isOut = false
   const probing: Key[] = []
-  for (const key of keys) {
-    const row = read(work, key)
+  for (const [key, row] of rows) {
     if (row === undefined) continue
     if (!isProbing(work, row)) {
       if ((row.until ?? Infinity) > work.now) until = Math.max(until, row.until ?? Infinity)
@@ -103,8 +102,11 @@ export function stateOf(
 }
 
 /** What acts on a lane in a group. */
-export function laneState(flow: Group): State {
+export function laneState(flow: Group & { readonly work: LaneWork }): State {
   const { whole, name, work } = flow
-  const { lane } = work
-  return stateOf(whole, [keyOf({ lane }), keyOf({ lane, group: name })], () => flow)
+  const { root, key } = work
+  if (root.queue.holds === 0) return FREE
+  const held = (work.held ??= root.tx.range('holds', under(LANE, key), ALL)) as readonly Row<HoldRow>[]
+  const acts = held.filter(([at]) => (placeOf(at).group ?? name) === name)
+  return stateOf(whole, acts, () => flow)
 }

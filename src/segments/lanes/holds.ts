@@ -28,7 +28,9 @@ function write(root: Work, key: Key, row: HoldRow | undefined): void {
   countHold(root, row, 1)
   // Its flows may go or not, now.
   const found = lane === undefined ? undefined : openLane(root, lane)
-  if (found !== undefined) found.changed = true
+  if (found === undefined) return
+  found.changed = true
+  found.held = undefined
 }
 
 /** Counts a row that is written, or one that is not any more. */
@@ -98,7 +100,8 @@ function isOver(root: Work, row: HoldRow, group: string | undefined): boolean {
 
 /** What acts on a group as a whole. */
 export function groupState(group: Group): State {
-  return stateOf(group, [keyOf({}), keyOf({ group: group.name })], (lane) => flowOf(group, lane))
+  const rows = [keyOf({}), keyOf({ group: group.name })].map((key) => [key, read(group.work, key)] as const)
+  return stateOf(group, rows, (lane) => flowOf(group, lane))
 }
 
 /** The first delivery, if there is one, is the probe of some places. */

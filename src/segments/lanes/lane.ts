@@ -91,8 +91,8 @@ const BLANK: Readonly<FlowRow> = {
 export class Lane implements LaneWork {
   readonly root: Work
   readonly lane: string
-  /** As a part of keys. */
   readonly key: string
+  held: LaneWork['held']
   readonly name: string
   readonly clock: number
   readonly limits: Work['limits']

@@ -15,6 +15,7 @@ async function rowsIn(name: string): Promise<ForgedRow[]> {
   for (const [store, key] of [
     ['messages', 'n'],
     ['rows', 'k'],
+    ['queue', undefined],
   ] as const) {
     const all = await answer(database.transaction(store).objectStore(store).getAll())
     for (const row of all as Record<string, unknown>[]) {
@@ -24,8 +25,9 @@ async function rowsIn(name: string): Promise<ForgedRow[]> {
         async put(value) {
           const again = await answer(indexedDB.open(name))
           try {
-            const forged = { ...(value as object), [key]: row[key] }
-            await answer(again.transaction(store, 'readwrite').objectStore(store).put(forged))
+            const table = again.transaction(store, 'readwrite').objectStore(store)
+            const forged = key === undefined ? value : { ...(value as object), [key]: row[key] }
+            await answer(key === undefined ? table.put(forged, 0) : table.put(forged))
           } catch {
             // The browser takes no such row.
           }
