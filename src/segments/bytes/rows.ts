@@ -5,7 +5,7 @@ import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction
 import { keyBytes, keyOf } from './key-bytes.ts'
 import type { KnownRows, Sized } from './known.ts'
 import { isLater } from './parts.ts'
-import type { Answer, ByteQueue, ByteRow, ByteRows } from './store.ts'
+import type { Answer, ByteRow, ByteRows } from './store.ts'
 import { decodeValue, encodeValue, hasBytes } from './values.ts'
 
 /** Each table has a byte that its keys begin with: those of one table are neighbours. */
@@ -64,7 +64,7 @@ export class SyncRows implements Transaction {
 
   /**
    * @param known What need not be read; absent where others may change rows unnoticed.
-   * @param copies See {@link ByteQueue.copies}.
+   * @param copies Whether `put` of the rows has its own copy of a value when it returns.
    */
   constructor(rows: ByteRows, known: KnownRows | undefined, copies: boolean) {
     this.#rows = rows
