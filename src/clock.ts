@@ -33,6 +33,13 @@ export function soon(callback: () => void): void {
   else void Promise.resolve().then(callback)
 }
 
+const READY = Promise.resolve()
+
+/** As {@link soon}, for what throws nothing: cheaper where a runtime notes of each microtask who asked for it. */
+export function next(callback: () => void): void {
+  void READY.then(callback)
+}
+
 /** Resolves in the next turn of the event loop, sooner than any timer could where the runtime has a way. */
 export function nextTurn(): Promise<void> {
   const { scheduler } = globalThis as { scheduler?: { postTask?(task: () => void): unknown } }

@@ -29,9 +29,23 @@ import type { HoldRequest, Hold, LaneRules, LanesPage, LanesQuery, ReleaseReques
 /** An encoded payload. Opaque to the storage, which hands out what it was given: a string as a string, bytes as bytes. */
 export type Body = string | Uint8Array
 
+/**
+ * A payload that is not encoded, and what the default codec would leave of it, in the hands of nobody else: see
+ * {@link VerbsAtOnce.copyOf}.
+ */
+export interface Value {
+  /** What the default codec would have made of it. */
+  readonly text: string
+  /** A payload for somebody who may change it. */
+  copy(): unknown
+}
+
+/** A payload in the memory of its program: encoded, or not. */
+export type Held = Body | Value
+
 /** A message as the core hands it over, checked against the storage's limits. */
-export interface NewMessage {
-  readonly body: Body
+export interface NewMessage<B = Body> {
+  readonly body: B
   /** The caller's own id. Without one the storage makes one from {@link AppendOptions.batchId}. */
   readonly id?: string | undefined
   /** The ordering key: see rule 5 at {@link QueueStorage.claim}. */
@@ -143,11 +157,11 @@ export interface ClaimRequest {
 }
 
 /** One message, leased. */
-export interface Delivery {
+export interface Delivery<B = Body> {
   /** The token of this lease, to settle it with: an opaque string. */
   readonly receipt: string
   readonly id: string
-  readonly body: Body
+  readonly body: B
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
   readonly lane?: string | undefined
@@ -164,8 +178,8 @@ export interface Delivery {
 }
 
 /** What a storage has handed out. */
-export interface ClaimResult {
-  readonly deliveries: readonly Delivery[]
+export interface ClaimResult<B = Body> {
+  readonly deliveries: readonly Delivery<B>[]
   /**
    * In how many ms a claim by this group may find something that this one did not, if nobody appends or settles
    * meanwhile; 0 means at once. Absent: only when somebody does. With {@link ClaimRequest.only} it may be late by
@@ -403,6 +417,28 @@ export interface StorageStats {
   readonly holds: readonly Hold[]
 }
 
+/**
+ * The verbs of each message in a storage that is in the memory of whoever calls: as those of {@link QueueStorage}, but they
+ * answer at once, and throw what those reject with. What is sent can stay a {@link Value}, which takes less time than to make a
+ * text of it and read that again. Whoever has them keeps what it has in memory: it never breaks, and its `maxBatchBytes` is
+ * `Infinity`. Who stands before the verbs of a view stands before these as well, or leaves them out.
+ */
+export interface VerbsAtOnce {
+  /**
+   * Takes a payload as it is now. `undefined`: its codec is to encode it, or to refuse it. It never is more than
+   * `maxBodyBytes` as text, and no one tells it from what the default codec had encoded.
+   */
+  copyOf: (payload: unknown) => Value | undefined
+  /** Knows no limits of what the queue may retain: with those, it is asked as any storage is. */
+  append(
+    messages: readonly NewMessage<Held>[],
+    options: Pick<AppendOptions, 'batchId' | 'groups'>,
+  ): readonly AppendResult[]
+  /** @param values Bodies may be values. Otherwise all are encoded. */
+  claim(request: ClaimRequest, values: boolean): ClaimResult<Held>
+  settle(group: string, settlements: readonly Settlement[]): readonly SettleResult[]
+}
+
 /** One queue in a storage. */
 export interface QueueStorage {
   /**
@@ -567,6 +603,9 @@ export interface QueueStorage {
    * The same listener given twice is two watches. Absent where the storage cannot tell.
    */
   watch?(listener: (hint?: Hint) => void): () => void
+
+  /** The verbs of each message, where the storage need not wait for anybody. Of an adapter all views have them, or none. */
+  readonly atOnce?: VerbsAtOnce | undefined
 
   /**
    * Ends this view of the queue. Verbs under way finish first; later ones of this view reject with `CLOSED`. When no view

@@ -1,15 +1,16 @@
 import { openSync, closeSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
 import { BellFile } from './bell-file.ts'
-import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, openFile } from './driver.ts'
-import { isBusy, known, timeout } from './faults.ts'
+import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, isBun, openFile } from './driver.ts'
+import { isBusy, known, timeout, unsynced } from './faults.ts'
+import { Log } from './log.ts'
 import { Turns } from './turns.ts'
 
 /** What the adapter was given: a path, a connection, or what opens one. */
 export type Source = string | SQLiteDatabase | (() => SQLiteDatabase)
 
-/** How long a commit waits for the disk: `FULL`, until it has it; `NORMAL`, not at all. */
-export type Synchronous = 'FULL' | 'NORMAL'
+/** How long a commit of SQLite waits for the disk: `FULL`, until it has it; `NORMAL`, not at all. */
+type Synchronous = 'FULL' | 'NORMAL'
 
 /**
  * Nobody waits for a lock inside of SQLite, which would block the event loop: who finds it taken comes again. A log that has
@@ -32,6 +33,8 @@ export class Connection {
   readonly bell: BellFile
   readonly #turns: Turns
   readonly #closes: boolean
+  /** Absent where SQLite has to see to it. */
+  readonly #log: Log | undefined
   #synchronous: Synchronous | undefined
   readonly #begin: SQLiteStatement
   readonly #look: SQLiteStatement
@@ -52,6 +55,7 @@ export class Connection {
     this.bell = bell
     this.#turns = turns
     this.#closes = closes
+    this.#log = closes ? logOf(file) : undefined
     this.#begin = database.prepare('BEGIN IMMEDIATE')
     this.#look = database.prepare('BEGIN')
     this.#commit = database.prepare('COMMIT')
@@ -91,15 +95,22 @@ export class Connection {
     }
   }
 
-  /** Runs `body` alone, in one transaction, when the lock is free. It may run again from its start. */
-  change<T>(synchronous: Synchronous, body: () => T): Promise<T> {
+  /**
+   * Runs `body` alone, in one transaction, when the lock is free. It may run again from its start.
+   *
+   * @param synced Whether this waits until the disk has it.
+   */
+  change<T>(synced: boolean, body: () => T): Promise<T> {
     return patiently(this.database, this.#turns, this, () => {
+      const synchronous = synced && this.#log === undefined ? 'FULL' : 'NORMAL'
       if (synchronous !== this.#synchronous) {
         // It takes effect when it is prepared, so each time anew.
         this.database.exec(`PRAGMA synchronous = ${synchronous}`)
         this.#synchronous = synchronous
       }
-      return this.#run(this.#begin, body)
+      const result = this.#run(this.#begin, body)
+      if (synced && !(this.#log?.sync(() => this.#moveAll()) ?? true)) throw unsynced(this.file)
+      return result
     })
   }
 
@@ -141,13 +152,33 @@ export class Connection {
     }
   }
 
+  /** Answers whether all of the log was moved. */
+  #moveAll(): boolean {
+    try {
+      return (this.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }).busy === 0
+    } catch {
+      return false
+    }
+  }
+
   /** Whether nobody else has it. */
   get isOurs(): boolean {
     return this.#closes
   }
 
   close(): void {
+    this.#log?.close()
     if (this.#closes) this.database.close()
+  }
+}
+
+/** The log of a connection that is nobody else's. On a Mac, Bun may leave it in the memory of the disk. */
+function logOf(file: string): Log | undefined {
+  if (isBun) return undefined
+  try {
+    return new Log(file)
+  } catch {
+    return undefined
   }
 }
 
@@ -163,11 +194,12 @@ export async function patiently<T>(
 ): Promise<T> {
   await turns.before()
   const start = performance.now()
-  for (let tries = 0; ; tries++) {
+  for (;;) {
     try {
       if (!isBetween(database)) {
         const result = step()
-        turns.hit(performance.now() - start)
+        const now = performance.now()
+        turns.hit(now - start, now)
         return result
       }
     } catch (error) {
@@ -175,7 +207,7 @@ export async function patiently<T>(
     }
     const ms = performance.now() - start
     if (ms > timeoutMs) throw timeout(file, timeoutMs)
-    await turns.missed(tries, ms)
+    await turns.missed(ms)
   }
 }
 

@@ -44,7 +44,7 @@ export function checkConnection(tried: string, database: unknown): asserts datab
   )
 }
 
-const isBun = 'Bun' in globalThis
+export const isBun: boolean = 'Bun' in globalThis
 
 /** What the connections are called that {@link openFile} makes. */
 export function ownClass(): string {

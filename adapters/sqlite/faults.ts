@@ -71,6 +71,13 @@ export function full(file: string, reason: string, cause?: unknown): QuaysideErr
   )
 }
 
+export function unsynced(file: string): QuaysideError {
+  return new QuaysideError(
+    'STORAGE_FAILED',
+    `the disk could not be made to keep a transaction in ${file}, which was committed and may be lost in a power cut. Look at the disk, and do it again`,
+  )
+}
+
 export function timeout(file: string, ms: number): QuaysideError {
   return new QuaysideError(
     'TIMEOUT',

@@ -1,4 +1,3 @@
-import { inboxBounds } from '../../src/segments/inside.ts'
 import type { ByteRow, ByteRows } from '../../src/segments/index.ts'
 import type { Rows } from './rows.ts'
 
@@ -13,24 +12,14 @@ export function keyOfQueue(queue: number, key: Uint8Array): Uint8Array {
   return bytes
 }
 
-const [INBOX] = inboxBounds()
-
 /** The rows of one queue, in the transaction that is under way. */
 export class QueueRows implements ByteRows {
   readonly #rows: Rows
   readonly #queue: number
-  readonly #version: (() => number) | undefined
-  /** The version of the file at which the inbox was empty. */
-  #emptyAt: number | undefined
 
-  /**
-   * @param version What changes whenever others have changed the file, so that it need not be looked whether they have handed
-   * something over. Absent where those others may be on this very connection.
-   */
-  constructor(rows: Rows, queue: number, version?: () => number) {
+  constructor(rows: Rows, queue: number) {
     this.#rows = rows
     this.#queue = queue
-    this.#version = version
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -38,15 +27,6 @@ export class QueueRows implements ByteRows {
   }
 
   scan(from: Uint8Array, to: Uint8Array, limit: number): ByteRow[] {
-    if (this.#version === undefined || !isInbox(from)) return this.#scan(from, to, limit)
-    const version = this.#version()
-    if (version === this.#emptyAt) return []
-    const rows = this.#scan(from, to, limit)
-    if (rows.length === 0) this.#emptyAt = version
-    return rows
-  }
-
-  #scan(from: Uint8Array, to: Uint8Array, limit: number): ByteRow[] {
     const rows = this.#rows.scan(keyOfQueue(this.#queue, from), keyOfQueue(this.#queue, to), limit)
     return rows.map(([key, value]) => [key.subarray(PREFIX_BYTES), value])
   }
@@ -62,8 +42,4 @@ export class QueueRows implements ByteRows {
   deleteRange(from: Uint8Array, to: Uint8Array): void {
     this.#rows.deleteRange(keyOfQueue(this.#queue, from), keyOfQueue(this.#queue, to))
   }
-}
-
-function isInbox(from: Uint8Array): boolean {
-  return from.length === INBOX.length && from.every((byte, i) => byte === INBOX[i])
 }

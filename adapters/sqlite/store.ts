@@ -2,7 +2,7 @@ import { hasCode } from '../../src/errors.ts'
 import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
-import { type Source, type Synchronous, Connection } from './connection.ts'
+import { type Source, Connection } from './connection.ts'
 import { full } from './faults.ts'
 import type { SQLiteOptions } from './options.ts'
 import { QueueRows } from './queue-rows.ts'
@@ -53,17 +53,21 @@ export class SQLiteStore implements ByteStore {
   async open(name: string): Promise<ByteQueue> {
     const queue =
       (await this.#connection.look(() => this.#tables.find(name))) ??
-      (await this.#connection.change('NORMAL', () => this.#tables.numberOf(name)))
+      (await this.#connection.change(false, () => this.#tables.numberOf(name)))
     const { clock = Date } = this.#options
-    const rows = new QueueRows(this.#tables.rows, queue, this.#connection.isOurs ? this.#version : undefined)
+    const rows = new QueueRows(this.#tables.rows, queue)
+    let latest: number | undefined
     return {
       hasInbox: true,
+      copies: true,
       now: () => clock.now(),
       transact: (kind, body) => {
         // Nothing in it waits: SQLite answers at once.
         const run = (): void => void body(rows)
         return kind === 'read' ? this.#connection.look(run) : this.#change(kind, run)
       },
+      // Nothing tells of what others do on the same connection.
+      ...(this.#connection.isOurs && { isUnchanged: () => latest === (latest = this.#version()) }),
       watch: (listener) => this.#watch(queue, listener),
       tell: (hint, kind) => this.#bell.ring(queue, kind === 'append' || hint !== undefined, hint),
     }
@@ -85,26 +89,26 @@ export class SQLiteStore implements ByteStore {
 
   async #change(kind: Kind, run: () => void): Promise<void> {
     const connection = this.#connection
-    const synchronous = this.#synchronous(kind)
+    const synced = this.#isSynced(kind)
     if (kind === 'append') {
       // Pages that are free in the file will do as well.
       if (!this.#reserve.hasRoom && connection.freeBytes() < RESERVE_BYTES)
         throw full(connection.file, 'what room is left is kept back for claims and acks')
-      return await connection.change(synchronous, run)
+      return await connection.change(synced, run)
     }
     try {
-      await connection.change(synchronous, run)
+      await connection.change(synced, run)
     } catch (error) {
       if (!hasCode(error, 'QUOTA_EXCEEDED')) throw error
       this.#reserve.release()
       connection.moveLog()
-      await connection.change(synchronous, run)
+      await connection.change(synced, run)
     }
   }
 
-  #synchronous(kind: Kind): Synchronous {
-    const { durability, strictAcks } = this.#options
-    return durability !== 'normal' && (strictAcks || kind !== 'consume') ? 'FULL' : 'NORMAL'
+  #isSynced(kind: Kind): boolean {
+    const { durability, strictAcks = false } = this.#options
+    return durability !== 'normal' && (strictAcks || kind !== 'consume')
   }
 
   #watch(queue: number, listener: Listener): () => void {

@@ -1,11 +1,15 @@
+import { setImmediate } from 'node:timers'
 import type { BellFile } from './bell-file.ts'
 
 /** Behind the places of queues in the bell file. */
 const PLACE = 8192
+/** For so long it is tried without a rest, in ms: about as long as others have it, and less than the shortest rest. */
+const EAGER_MS = 1
 /** So long somebody has found the file locked before he says so, in ms. */
 const PATIENCE_MS = 10
-/** And so long what he has said is heeded, in ms. */
+/** And so long what he has said is heeded, in ms; it is looked for after so long. */
 const HEEDED_MS = 30
+const LOOK_MS = 2
 /** The longest rest between two tries, in ms: then, and before. */
 const HUNGRY_REST_MS = 1
 const REST_MS = 8
@@ -19,6 +23,7 @@ const YIELD_MS = 2
 export class Turns {
   readonly #file: BellFile
   #yields = false
+  #lookedAt = -Infinity
 
   constructor(file: BellFile) {
     this.#file = file
@@ -31,17 +36,20 @@ export class Turns {
     return rest(YIELD_MS)
   }
 
-  /** The file was locked, after so many tries and ms: resolves when to try again. */
-  missed(tries: number, ms: number): Promise<void> {
+  /** The file was locked, for so many ms by now: resolves when to try again. */
+  missed(ms: number): Promise<void> {
+    if (ms < EAGER_MS) return new Promise((resolve) => setImmediate(resolve))
     const isHungry = ms > PATIENCE_MS
     if (isHungry) this.#say(Date.now())
     // At different times, or those who wait would meet again.
-    return rest(Math.random() * (isHungry ? HUNGRY_REST_MS : Math.min(2 ** tries, REST_MS)))
+    return rest(Math.random() * (isHungry ? HUNGRY_REST_MS : Math.min(2 * ms, REST_MS)))
   }
 
-  /** It was not, after so many ms. */
-  hit(ms: number): void {
+  /** It was not, which had taken so many ms by now. */
+  hit(ms: number, now: number): void {
     if (ms > PATIENCE_MS) this.#say(0)
+    if (now - this.#lookedAt < LOOK_MS) return
+    this.#lookedAt = now
     const said = new Float64Array(1)
     this.#file.read(said, PLACE)
     this.#yields = Math.abs(Date.now() - said[0]!) < HEEDED_MS

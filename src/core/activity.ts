@@ -1,4 +1,4 @@
-import type { Delivery } from '../storage.ts'
+import type { Delivery, Held } from '../storage.ts'
 
 /** Messages a second that went through one `Queue` object. */
 export interface Rates {
@@ -96,7 +96,7 @@ export class Activity {
     this.#add(EVENTS[event], messages)
   }
 
-  delivered(deliveries: readonly Delivery[]): void {
+  delivered(deliveries: readonly Delivery<Held>[]): void {
     const now = this.turn()
     this.count('delivered', deliveries.length)
     for (const { attempt, lastError, timestamp } of deliveries)

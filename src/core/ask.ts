@@ -5,7 +5,7 @@ import { Hand, type Late, type Opened, TIMEOUT_MS, timedOut } from './hand.ts'
 import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { type Reader, areThere } from './reader.ts'
-import type { Delivery, Settlement } from '../storage.ts'
+import type { Delivery, Held, Settlement } from '../storage.ts'
 
 /** What one call of `receive` or `receiveBatch` wants. */
 export interface Wish {
@@ -35,20 +35,34 @@ export function take<T, R>(
   answerOf: (messages: readonly Message<T>[]) => R,
 ): Promise<R> {
   const { context, desk } = reader
-  const { tried, waitMs, signal } = wish
+  if (context.options.instrumentation === undefined) return answer(reader, wish, answerOf)
   const show = (): Message<T>[] => []
-  return context.observe('receive', desk.group, tried !== 'receive', show, (seen) => {
-    if (context.isClosed) return Promise.reject(context.closedError(tried))
-    return new Promise((resolve, reject) => {
-      // Whoever observes may have taken its time.
-      throwIfAborted(signal)
-      const answer = (messages: readonly Message<T>[]): void => {
-        seen?.push(...messages)
-        resolve(answerOf(messages))
-      }
-      if (reader.paused && waitMs === 0) answer([])
-      else desk.join(new Ask(reader, { ...wish, resolve: answer, reject }))
+  return context.observe('receive', desk.group, wish.tried !== 'receive', show, (seen) => {
+    // Whoever observes may have taken its time.
+    throwIfAborted(wish.signal)
+    return answer(reader, wish, (messages) => {
+      seen!.push(...messages)
+      return answerOf(messages)
     })
+  })
+}
+
+function answer<T, R>(
+  reader: Reader<T>,
+  wish: Wish,
+  answerOf: (messages: readonly Message<T>[]) => R,
+): Promise<R> {
+  const { context, desk } = reader
+  const { tried, limit, waitMs } = wish
+  if (context.isClosed) return Promise.reject(context.closedError(tried))
+  const found = reader.paused ? NOTHING : desk.claimNow(reader.line, limit)
+  const opened = found && reader.open(found, context.at)
+  if (opened !== undefined && (opened.length > 0 ? areThere(opened) : waitMs === 0))
+    return Promise.resolve(answerOf(opened as readonly Message<T>[]))
+  return new Promise((resolve, reject) => {
+    const ask = new Ask(reader, { ...wish, resolve: (messages) => resolve(answerOf(messages)), reject })
+    desk.join(ask)
+    if (opened !== undefined && opened.length > 0) ask.got(opened)
   })
 }
 
@@ -97,12 +111,12 @@ class Ask<T> implements Seat {
     return isAway ? 0 : this.#with.limit
   }
 
-  answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
+  answer(deliveries: readonly Delivery<Held>[], more: boolean, at: number): void {
     this.#trouble = undefined
     if (deliveries.length > 0) {
       const opened = this.#reader.open(deliveries, at)
       if (areThere(opened)) this.#settle(opened)
-      else this.#await(opened)
+      else this.got(opened)
       return
     }
     if (this.#stopped !== undefined) this.#fail(this.#stopped)
@@ -115,8 +129,8 @@ class Ask<T> implements Seat {
     if (this.#over && !this.riding && this.#reader.paused) this.#conclude(undefined, false)
   }
 
-  /** In order, whichever is made first. */
-  #await(opened: readonly Opened<T>[]): void {
+  /** Waits for messages that are being made, in order, whichever is made first. */
+  got(opened: readonly Opened<T>[]): void {
     const { context, desk } = this.#reader
     const now = context.now()
     const hands = opened.map((one) => new Hand(one, this.line.terms.leaseMs, now))

@@ -1,4 +1,4 @@
-import { soon } from '../clock.ts'
+import { next } from '../clock.ts'
 import { onAbort, abortReason } from '../aborts.ts'
 
 /** What one call wants done. */
@@ -96,7 +96,12 @@ export class Batcher<In, Out> implements Idling {
     if (this.#busy) return
     this.#busy = true
     this.#options.busy.add(this)
-    soon(this.#next)
+    next(this.#next)
+  }
+
+  /** Nothing waits or is under way: whatever comes need not go behind it. */
+  get isIdle(): boolean {
+    return !this.#busy && this.#waiting.length === 0
   }
 
   idle(): Promise<void> {

@@ -1,7 +1,7 @@
 import { QuaysideError } from '../errors.ts'
 import { findLoss, isBytes } from '../json.ts'
 import { type StandardSchema, isThenable, validate } from './schema.ts'
-import type { Body } from '../storage.ts'
+import type { Body, Value } from '../storage.ts'
 
 /**
  * Turns payloads into what is stored, and back.
@@ -91,6 +91,9 @@ function cannotEncode(tried: string, what: string, cause: unknown): QuaysideErro
 
 /** The payload of what a storage handed out. Where others can write to it, that may be anything. */
 export function decode<T>(codec: Codec<T>, body: unknown): T | Promise<T> {
+  const value = body as Value | null | undefined
+  // No other storage could keep a function.
+  if (typeof value?.copy === 'function') return value.copy() as T
   if (typeof body !== 'string' && !ArrayBuffer.isView(body))
     throw new TypeError('what is stored as its body is no string and no bytes')
   const payload = codec.decode(body as Body)

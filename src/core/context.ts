@@ -1,19 +1,22 @@
 import type { Activity } from './activity.ts'
 import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
-import type { Codec } from './codec.ts'
+import { type Codec, JSON_CODEC } from './codec.ts'
 import { type Terms, claimOf } from './line.ts'
 import { QuaysideError, hasCode } from '../errors.ts'
+import { uuid } from '../message-id.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type {
   AppendResult,
   GroupStart,
   Guarantees,
+  Held,
   Hint,
   NewMessage,
   QueueStorage,
   StorageAdapter,
+  VerbsAtOnce,
 } from '../storage.ts'
 
 export interface ContextOptions<T> {
@@ -54,7 +57,7 @@ export interface GroupDesk extends Idling {
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
 const TURN_MS = 10
 /** And after so many calls, where the clock stands still. */
-const CALLS_PER_TURN = 1000
+const CALLS_PER_TURN = 10_000
 
 /** What the parts of one queue share: its storage, opened when first needed, its groups, and its end. */
 export class Context<T> {
@@ -75,6 +78,8 @@ export class Context<T> {
           if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
         })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
+  /** Where payloads need not be encoded: what takes them. */
+  values: VerbsAtOnce['copyOf'] | undefined
   /** The storage has said which messages have finished. */
   tells = false
   #unwatch: (() => void) | undefined
@@ -94,9 +99,13 @@ export class Context<T> {
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
   #closed: Promise<void> | undefined
-  /** Under way while the event loop has not turned. */
+  /** Under way while the event loop has not turned, and where somebody waits for that. */
   #turn: object | undefined
+  #breath: Promise<void> | undefined
   #turnedAt = 0
+  /** Of the appends of one millisecond: who answers at once numbers all messages of a queue. */
+  #batchId = ''
+  #idAt = -1
   #calls = 0
 
   constructor(options: ContextOptions<T>) {
@@ -127,6 +136,8 @@ export class Context<T> {
       this.#opening.then(
         (view) => {
           this.#view = view
+          const { codec } = this.options
+          this.values = codec === JSON_CODEC && this.#appendsAtOnce ? view.atOnce!.copyOf : undefined
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -241,34 +252,62 @@ export class Context<T> {
    * waiting, there is a promise to wait for first.
    */
   breathe(): Promise<void> | undefined {
+    if (this.#breath !== undefined) return this.#breath
     const at = (this.at = this.activity?.turn() ?? this.now())
     const soon = ++this.#calls < CALLS_PER_TURN && Math.abs(at - this.#turnedAt) < TURN_MS / 2
     if (soon) return undefined
     this.#turnedAt = at
     this.#calls = 0
     const turned = (): void => {
-      if (this.#turn === mark) this.#turn = undefined
+      if (this.#turn !== mark) return
+      this.#turn = this.#breath = undefined
     }
     const late = this.#turn !== undefined
     // A mark that is still there when it is looked for again shows that nothing else had its turn meanwhile.
     const mark = (this.#turn = {})
     const turn = nextTurn().then(turned)
-    return late ? turn : undefined
+    return late ? (this.#breath = turn) : undefined
   }
 
   /** Stores messages, along with groups that do not exist yet. */
-  append(messages: readonly NewMessage[]): Promise<AppendResult[]> {
-    const { id, maxMessages, maxBytes } = this.options
-    const append = (): Promise<AppendResult[]> =>
-      this.finish('send', (view) => {
+  append(messages: readonly NewMessage<Held>[]): Promise<readonly AppendResult[]> {
+    const append = (): Promise<readonly AppendResult[]> =>
+      this.finish('send', async (view) => {
         const groups = this.#unmade
-        if (groups.length === 0) return view.append(messages, { batchId: id(), maxMessages, maxBytes })
-        return view.append(messages, { batchId: id(), groups, maxMessages, maxBytes }).then((results) => {
-          this.made(groups)
-          return results
-        })
+        const results = await this.#append(view, messages)
+        this.made(groups)
+        return results
       })
     return this.breathe()?.then(append) ?? append()
+  }
+
+  /** As {@link append}, where the storage answers at once and nobody need be waited for. */
+  appendNow(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined {
+    if (!this.#appendsAtOnce || this.breathe() !== undefined) return undefined
+    const groups = this.#unmade
+    const results = this.#append(this.#view!, messages) as readonly AppendResult[]
+    this.made(groups)
+    return results
+  }
+
+  /** Without limits that it had to look after, which may take turns. */
+  get #appendsAtOnce(): boolean {
+    const { maxMessages, maxBytes } = this.options
+    return (maxMessages ?? maxBytes) === undefined && this.#view?.atOnce !== undefined
+  }
+
+  #append(
+    view: QueueStorage,
+    messages: readonly NewMessage<Held>[],
+  ): readonly AppendResult[] | Promise<AppendResult[]> {
+    const { id, maxMessages, maxBytes } = this.options
+    const { at } = this
+    const atOnce = this.#appendsAtOnce ? view.atOnce : undefined
+    if (at !== this.#idAt || atOnce === undefined || id !== uuid) this.#batchId = id()
+    this.#idAt = at
+    const groups = this.#unmade.length > 0 ? this.#unmade : undefined
+    const options = { batchId: this.#batchId, groups, maxMessages, maxBytes }
+    return atOnce?.append(messages, options) ?? view.append(messages as readonly NewMessage[], options)
   }
 
   // Groups

@@ -1,4 +1,4 @@
-import { soon } from '../clock.ts'
+import { next } from '../clock.ts'
 import { Alarm } from './alarm.ts'
 import type { Context, GroupDesk } from './context.ts'
 import type { Hand } from './hand.ts'
@@ -7,14 +7,18 @@ import { type Message, staleError } from './message.ts'
 import {
   type Body,
   type ClaimResult,
+  type Delivery,
   type GroupStart,
+  type Held,
   type Hint,
   MAX_IDS,
   type MessageState,
   type QueueStorage,
   type SettleResult,
   type Settlement,
+  type VerbsAtOnce,
 } from '../storage.ts'
+import { isThenable } from './schema.ts'
 import { isTransient, isUnsure, restMs } from './trouble.ts'
 
 /** Settlements that belong together. */
@@ -49,7 +53,7 @@ interface Step<T> {
 
 type Extension = Extract<Settlement, { kind: 'extend' }>
 
-type Answer = ClaimResult | readonly SettleResult[]
+type Answer = ClaimResult<Held> | readonly SettleResult[]
 
 /** Where the storage tells of changes, whoever waits looks all the same this often, in ms: a hint may be lost. */
 const LOOK_MS = 30_000
@@ -239,6 +243,43 @@ export class Desk<T> implements GroupDesk {
     })
   }
 
+  // At once
+
+  /** The storage, if it answers at once, and nobody is before whoever asks now. */
+  #atOnce(): VerbsAtOnce | undefined {
+    const context = this.#context
+    const { view } = context
+    const isFree = !this.#busy && this.#retryAt === 0 && context.unmade.length === 0 && view === this.#view
+    if (!isFree || view?.atOnce === undefined || context.breathe() !== undefined) return undefined
+    const { at } = context
+    if (at < this.#at - SLACK_MS || at >= this.#renewAt || at >= this.#reportAt) return undefined
+    this.#at = at
+    return view.atOnce
+  }
+
+  /** Claims for somebody who has just come, if nobody here waits. `undefined`: it is to be done in a step. */
+  claimNow(line: Line, limit: number): readonly Delivery<Held>[] | undefined {
+    const { guarantees, values } = this.#context
+    const atOnce = this.#lines.every(({ isEmpty }) => isEmpty) ? this.#atOnce() : undefined
+    if (atOnce === undefined) return undefined
+    const most = Math.min(limit, guarantees.maxBatch)
+    const request = claimOf(this.group, line.terms, most, NOTHING, undefined, line.position)
+    const { deliveries, nextInMs, position } = atOnce.claim(request, values !== undefined)
+    line.position = position
+    return deliveries.length === 0 && nextInMs === 0 ? undefined : deliveries
+  }
+
+  /** As {@link settle}. `undefined`: it is to be done in a step. */
+  settleNow(settlements: readonly Settlement[]): readonly SettleResult[] | undefined {
+    const results = this.#atOnce()?.settle(this.group, settlements)
+    if (results === undefined) return undefined
+    for (const line of this.#lines) {
+      line.stir()
+      if (line.due) this.#wake()
+    }
+    return results
+  }
+
   // What is in hand
 
   /** The lease of a message is extended until it is released. */
@@ -305,7 +346,7 @@ export class Desk<T> implements GroupDesk {
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
-    soon(this.#next)
+    next(this.#next)
   }
 
   idle(): Promise<void> | undefined {
@@ -314,17 +355,15 @@ export class Desk<T> implements GroupDesk {
 
   // Callbacks and not `await`, because this runs for each message that is received or settled on its own.
   readonly #next = (): void => {
-    if (this.#hasWork) {
+    while (this.#hasWork) {
       const turn = this.#context.breathe()
       if (turn !== undefined) {
         void turn.then(this.#next)
         return
       }
       this.#step = this.#gather()
-      if (this.#step !== undefined) {
-        this.#do(this.#step)
-        return
-      }
+      if (this.#step === undefined) break
+      if (!this.#do(this.#step)) return
     }
     this.#busy = false
     this.#setTimer()
@@ -446,22 +485,39 @@ export class Desk<T> implements GroupDesk {
     return step
   }
 
-  #do(step: Step<T>): void {
+  /** Answers whether that is over already. */
+  #do(step: Step<T>): boolean {
     const { view } = this.#context
+    let answer: Answer | Promise<Answer>
     try {
-      if (view === undefined) this.#context.open('receive').then(() => this.#do(step), this.#broke)
-      else this.#observed(this.#onView(step, view), view).then(this.#answered, this.#broke)
+      if (view === undefined) {
+        this.#context.open('receive').then(() => this.#do(step) && this.#next(), this.#broke)
+        return false
+      }
+      answer = this.#observed(this.#onView(step, view), view)
+      if (isThenable(answer)) {
+        answer.then(this.#answered, this.#broke)
+        return false
+      }
     } catch (error) {
-      this.#broke(error)
+      this.#failed(step, this.#context.broke(step.view, error))
+      return true
     }
+    this.#take(step, answer)
+    return true
   }
 
-  readonly #answered = (answer: Answer): void => {
-    const step = this.#step!
+  #take(step: Step<T>, answer: Answer): void {
     try {
       this.#done(step, answer)
     } catch (error) {
       this.#failed(step, error)
+    }
+  }
+
+  readonly #answered = (answer: Answer): void => {
+    try {
+      this.#take(this.#step!, answer)
     } finally {
       this.#next()
     }
@@ -476,18 +532,19 @@ export class Desk<T> implements GroupDesk {
     }
   }
 
-  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Promise<Answer> {
+  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Answer | Promise<Answer> {
+    const { atOnce } = view
     const settle = settlements.length > 0 ? settlements : undefined
-    if (line === undefined && groups.length === 0) return view.settle(this.group, settlements)
-    const terms = line?.terms ?? this.terms
-    return view.claim(claimOf(this.group, terms, limit, groups, settle, line?.position))
+    if (line === undefined && groups.length === 0) return (atOnce ?? view).settle(this.group, settlements)
+    const request = claimOf(this.group, line?.terms ?? this.terms, limit, groups, settle, line?.position)
+    return atOnce?.claim(request, this.#context.values !== undefined) ?? view.claim(request)
   }
 
   /** Under the eyes of whoever observes the queue. What was settled by hand was seen already. */
-  #observed(step: Step<T>, view: QueueStorage): Promise<Answer> {
-    const call = (): Promise<Answer> => this.#call(step, view)
+  #observed(step: Step<T>, view: QueueStorage): Answer | Promise<Answer> {
     const context = this.#context
     if (context.options.instrumentation === undefined) return this.#call(step, view)
+    const call = async (): Promise<Answer> => await this.#call(step, view)
     const show = (
       name: 'settle' | 'extend',
       all: readonly { readonly message?: Message<T> | undefined }[],

@@ -1,6 +1,6 @@
 import { abortError } from '../aborts.ts'
 import { type Lease, Message, leaseOf } from './message.ts'
-import type { Delivery, Settlement } from '../storage.ts'
+import type { Delivery, Held, Settlement } from '../storage.ts'
 
 /** How long somebody may have a message in hand, in ms, unless something else is said: time to read it included. */
 export const TIMEOUT_MS = 900_000
@@ -10,7 +10,7 @@ export function timedOut(ms: number): Error {
 }
 
 /** A delivery of which a message is being made. */
-export interface Late<T> extends Delivery {
+export interface Late<T> extends Delivery<Held> {
   readonly lease: Lease
   /** Rejects if it cannot be read. */
   readonly late: Promise<Message<T>>

@@ -68,6 +68,7 @@ export type {
   Delivery,
   GroupStats,
   Guarantees,
+  Held,
   Hint,
   ListQuery,
   ListedMessage as StoredListedMessage,
@@ -82,5 +83,7 @@ export type {
   Settlement,
   StorageAdapter,
   StorageStats,
+  Value,
+  VerbsAtOnce,
 } from '../storage.ts'
 export type { HandedOver, TransactionProducer } from './within.ts'

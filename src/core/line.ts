@@ -1,4 +1,4 @@
-import type { ClaimRequest, Delivery, GroupStart, Settlement } from '../storage.ts'
+import type { ClaimRequest, Delivery, GroupStart, Held, Settlement } from '../storage.ts'
 
 /** With what a consumer claims. */
 export type Terms = Pick<
@@ -40,7 +40,7 @@ export interface Seat {
   /** How many messages it would take now. Who says 0 is not asked again before it has called {@link Line.look}. */
   wants(): number
   /** @param more There may be more: whoever stays in line will hear again at once. @param at When they were asked for. */
-  answer(deliveries: readonly Delivery[], more: boolean, at: number): void
+  answer(deliveries: readonly Delivery<Held>[], more: boolean, at: number): void
   /** A step failed. Unless the trouble is passing, it must leave. */
   failed(error: unknown, passing: boolean): void
   /** A step worked, after some that had failed. */
@@ -143,7 +143,7 @@ export class Line {
   }
 
   /** Hands out what was claimed. */
-  deal(shares: readonly Share[], deliveries: readonly Delivery[], more: boolean, at: number): void {
+  deal(shares: readonly Share[], deliveries: readonly Delivery<Held>[], more: boolean, at: number): void {
     this.#most = more ? this.#most * 4 : FIRST
     let from = 0
     for (const { seat, count } of shares) {

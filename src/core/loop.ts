@@ -10,7 +10,7 @@ import type { Line, Seat } from './line.ts'
 import type { Message } from './message.ts'
 import { encodeResult } from './outcomes.ts'
 import type { Reader } from './reader.ts'
-import type { Body, Delivery, SettleResult, Settlement } from '../storage.ts'
+import type { Body, Delivery, Held, SettleResult, Settlement } from '../storage.ts'
 
 /** How {@link Consumer.run} works, and who is told what goes wrong. */
 export interface RunOptions<T = unknown> {
@@ -250,7 +250,7 @@ export class Loop<T> implements Seat {
     return this.#handBackAt < Infinity && this.#now() + this.#longest >= this.#handBackAt
   }
 
-  answer(deliveries: readonly Delivery[], more: boolean, at: number): void {
+  answer(deliveries: readonly Delivery<Held>[], more: boolean, at: number): void {
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()

@@ -1,5 +1,5 @@
 import { QuaysideError } from '../errors.ts'
-import type { Body, Delivery, Settlement } from '../storage.ts'
+import type { Body, Delivery, Held, Settlement } from '../storage.ts'
 
 /** How a consumer settles a message; what the methods of {@link Message} call. */
 export interface Settler {
@@ -120,7 +120,14 @@ export class Message<T> {
       typeof message === 'object' && message !== null && #settler in message ? message.#settler : undefined
   }
 
-  constructor(delivery: Delivery, payload: T, queue: string, group: string, lease: Lease, settler: Settler) {
+  constructor(
+    delivery: Delivery<Held>,
+    payload: T,
+    queue: string,
+    group: string,
+    lease: Lease,
+    settler: Settler,
+  ) {
     this.id = delivery.id
     this.payload = payload
     this.headers = delivery.headers ?? NO_HEADERS

@@ -3,45 +3,89 @@ import { encode } from './codec.ts'
 import type { Context } from './context.ts'
 import type { MessageOptions } from './message-options.ts'
 import { validate } from './schema.ts'
-import type { Body, NewMessage } from '../storage.ts'
+import type { Body, Held, NewMessage, VerbsAtOnce } from '../storage.ts'
 
 const NO_OPTIONS: MessageOptions = {}
 
-/** Checks and encodes a message, before anything of it is stored. */
+/**
+ * Checks and encodes a message, before anything of it is stored.
+ *
+ * @param values Takes it, if it need not be encoded.
+ */
 export function prepare<T>(
   context: Context<T>,
   tried: string,
   payload: T,
   options: MessageOptions | undefined,
   headers: MessageOptions['headers'],
-): NewMessage | Promise<NewMessage> {
-  const { schema, codec, keepMs: usually } = context.options
+  values?: undefined,
+): NewMessage | Promise<NewMessage>
+export function prepare<T>(
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+  values: VerbsAtOnce['copyOf'] | undefined,
+): NewMessage<Held> | Promise<NewMessage<Held>>
+export function prepare<T>(
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+  values?: VerbsAtOnce['copyOf'],
+): NewMessage<Held> | Promise<NewMessage<Held>> {
+  const { schema, keepMs: usually } = context.options
   if (options !== undefined) checkTogether(context, tried, options)
   if (headers !== undefined) checkHeaders(context, tried, headers)
-  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, dedupeMs } =
-    options ?? NO_OPTIONS
   const keepMs = (options?.keepMs ?? usually) || undefined
   // Now, since its sender may change it later.
   const kept = headers && Object.freeze({ ...headers })
-  const finish = (body: Body): NewMessage => {
-    checkBody(context, tried, body)
-    if (options === undefined && kept === undefined) return keepMs === undefined ? { body } : { body, keepMs }
-    const rest = { delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, keepMs, dedupeMs }
-    return { body, id, key, lane, headers: kept, ...rest }
-  }
-  const start = (): NewMessage | Promise<NewMessage> => {
-    const body = encode(tried, codec, payload)
-    return body instanceof Promise ? body.then(finish) : finish(body)
-  }
-  if (schema === undefined) return start()
+  if (schema === undefined) return encoded(context, tried, payload, options, kept, keepMs, values)
   // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
   const checked = validate(tried, schema, payload)
+  const start = (): NewMessage<Held> | Promise<NewMessage<Held>> =>
+    encoded(context, tried, payload, options, kept, keepMs, values)
   if (!(checked instanceof Promise)) return start()
   // Encoded before the schema has answered: until then its sender may change it.
-  const message = new Promise<NewMessage>((resolve) => resolve(start()))
+  const message = new Promise<NewMessage<Held>>((resolve) => resolve(start()))
   // If the schema refuses it, nobody asks.
   message.catch(() => undefined)
   return checked.then(() => message)
+}
+
+function encoded<T>(
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+  keepMs: number | undefined,
+  values: VerbsAtOnce['copyOf'] | undefined,
+): NewMessage<Held> | Promise<NewMessage<Held>> {
+  const value = values?.(payload)
+  if (value !== undefined) return messageOf(value, options, headers, keepMs)
+  const body = encode(tried, context.options.codec, payload)
+  const finish = (ready: Body): NewMessage => {
+    checkBody(context, tried, ready)
+    return messageOf(ready, options, headers, keepMs)
+  }
+  return body instanceof Promise ? body.then(finish) : finish(body)
+}
+
+function messageOf<B>(
+  body: B,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+  keepMs: number | undefined,
+): NewMessage<B> {
+  if (options === undefined && headers === undefined)
+    return keepMs === undefined ? { body } : { body, keepMs }
+  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, dedupeMs } =
+    options ?? NO_OPTIONS
+  const rest = { delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, keepMs, dedupeMs }
+  return { body, id, key, lane, headers, ...rest }
 }
 
 /** What the options must be together, and what the storage can do. */

@@ -6,7 +6,7 @@ import type { Hand, Opened } from './hand.ts'
 import type { Line, Terms } from './line.ts'
 import { type Attempts, type Lease, Message, type NackOptions, type Settler } from './message.ts'
 import { type RetryRules, backoffDelay } from './retry.ts'
-import type { Delivery, SettleResult, Settlement } from '../storage.ts'
+import type { Delivery, Held, SettleResult, Settlement } from '../storage.ts'
 
 /** What a consumer needs of its options, with the defaults filled in. */
 export interface ConsumerSettings {
@@ -43,24 +43,30 @@ export class Reader<T> {
   }
 
   /** Makes messages of deliveries that were asked for at that time. */
-  open(deliveries: readonly Delivery[], at: number): readonly Opened<T>[] {
+  open(deliveries: readonly Delivery<Held>[], at: number): readonly Opened<T>[] {
     this.context.activity?.delivered(deliveries)
     const until = at + this.#settings.terms.leaseMs
     return deliveries.map((delivery) => this.#openOne(delivery, until))
   }
 
-  #openOne(delivery: Delivery, until: number): Opened<T> {
+  #openOne(delivery: Delivery<Held>, until: number): Opened<T> {
     const { codec, schema, name } = this.context.options
     const { group } = this.#settings
-    const { receipt } = delivery
-    const end = { settled: false, gone: false, onEnd: undefined }
-    const lease: Lease = { receipt, until, ...end, progress: undefined, told: 0 }
+    const lease: Lease = {
+      receipt: delivery.receipt,
+      until,
+      settled: false,
+      gone: false,
+      onEnd: undefined,
+      progress: undefined,
+      told: 0,
+    }
     let late: Promise<Message<T>>
     try {
       const payload = read(codec, schema, delivery.body)
-      const make = (valid: T): Message<T> => new Message(delivery, valid, name, group, lease, this.#settler)
-      if (!(payload instanceof Promise)) return make(payload)
-      late = payload.then(make)
+      if (!(payload instanceof Promise))
+        return new Message(delivery, payload, name, group, lease, this.#settler)
+      late = payload.then((valid) => new Message(delivery, valid, name, group, lease, this.#settler))
     } catch (error) {
       late = Promise.reject(error)
     }

@@ -1,22 +1,24 @@
 import { keepWithin } from '../errors.ts'
-import type { AppendOptions, AppendResult, NewMessage } from '../storage.ts'
+import type { AppendOptions, AppendResult, Held, NewMessage } from '../storage.ts'
 import { type Book, delayedId, madeId, placeIn, sizeOf } from './book.ts'
 import { carry } from './edit.ts'
 import { drop, forgetKept, goOn } from './places.ts'
 import { type Batch, type More, Message, noMore } from './records.ts'
 import { openIn } from './stats.ts'
 
+type Draft = NewMessage<Held>
+
 /** Stores messages at the end of the queue. */
 export function append(
   book: Book,
   name: string,
-  drafts: readonly NewMessage[],
+  drafts: readonly Draft[],
   options: AppendOptions,
 ): AppendResult[] {
   const { batchId, groups, maxMessages, maxBytes } = options
   if (maxMessages !== undefined || maxBytes !== undefined) checkLimits(book, name, drafts, options)
   book.start(groups)
-  const batch: Batch = { id: batchId, at: book.clock }
+  const batch = book.batchOf(batchId)
   let met: Set<string> | undefined
   return drafts.map((draft): AppendResult => {
     const { id } = draft
@@ -30,7 +32,7 @@ export function append(
   })
 }
 
-function statusOf(book: Book, { id, replace: replaces }: NewMessage): AppendResult['status'] {
+function statusOf(book: Book, { id, replace: replaces }: Draft): AppendResult['status'] {
   const found = book.find(id!)
   // A group that was deleted may have left it.
   const known = found !== undefined && book.isRetained(found) ? found : undefined
@@ -45,7 +47,7 @@ function waitsEverywhere(book: Book, message: Message): boolean {
   })
 }
 
-function store(book: Book, draft: NewMessage, batch: Batch, since?: number): string {
+function store(book: Book, draft: Draft, batch: Batch, since?: number): string {
   const { body, id, delayMs = 0 } = draft
   const { now } = book
   const lane = book.lane(draft.lane ?? '')
@@ -65,6 +67,7 @@ function store(book: Book, draft: NewMessage, batch: Batch, since?: number): str
   }
   if (more?.expires !== undefined) book.lapse(message, more.expires)
   book.bytes += sizeOf(message)
+  book.hold(message)
   if (since === undefined) book.sent++
   book.changed = true
   return message.more?.id ?? madeId(batch.id, message.order)
@@ -84,7 +87,7 @@ function supersede(book: Book, id: string): void {
   }
 }
 
-function moreOf(draft: NewMessage, now: number, since: number = now): More | undefined {
+function moreOf(draft: Draft, now: number, since: number = now): More | undefined {
   const { id, headers, maxAttempts, expiresInMs, dedupeMs = 0, keepMs } = draft
   if ((id ?? headers ?? maxAttempts ?? expiresInMs ?? keepMs) === undefined) return undefined
   const more = noMore()
@@ -102,7 +105,7 @@ function moreOf(draft: NewMessage, now: number, since: number = now): More | und
 }
 
 /** It waits in every group, and carries something else from now on. */
-function replace(book: Book, message: Message, draft: NewMessage, batch: Batch): void {
+function replace(book: Book, message: Message, draft: Draft, batch: Batch): void {
   const { since = book.now } = message.more ?? {}
   const { key } = message
   const { maxDelayMs = Infinity, delayMs: wanted = 0 } = draft
@@ -150,7 +153,7 @@ export function dropEverywhere(book: Book, message: Message): boolean {
 function checkLimits(
   book: Book,
   name: string,
-  drafts: readonly NewMessage[],
+  drafts: readonly Draft[],
   { groups = [], maxMessages = Infinity, maxBytes = Infinity }: AppendOptions,
 ): void {
   const met = new Set<string>()
@@ -171,6 +174,7 @@ function checkLimits(
     (sum, { body, key, headers }) => sum + sizeOf({ body, key, more: { headers } }),
     0,
   )
+  book.encodeAll()
   const bytes = book.bytes + added
   keepWithin(name, { messages, bytes }, { maxMessages, maxBytes })
 }

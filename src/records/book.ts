@@ -1,9 +1,11 @@
 import { uuid } from '../message-id.ts'
-import type { GroupStart } from '../storage.ts'
+import type { Body, GroupStart } from '../storage.ts'
+import { Copied, isEncoded } from './value.ts'
 import { type Standing, Line, byOrderAndTie } from './line.ts'
 import { Log } from './log.ts'
 import { Names } from './names.ts'
 import {
+  type Batch,
   type Entry,
   type Hold,
   type Lapse,
@@ -41,9 +43,11 @@ export interface Steps {
   readonly passed: number
   /** So many messages and lanes that a list or stats look at. */
   readonly looked: number
+  /** So many messages have bodies that are not encoded: for those beyond, texts take less room. */
+  readonly values: number
 }
 
-export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000 }
+export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000, values: 1000 }
 
 /** All that is known of a queue: each thing once, in the order in which it is asked for. */
 export class Book {
@@ -67,7 +71,11 @@ export class Book {
   promising: Set<Message> = new Set()
   lanes: Names<Lane> = new Names()
   lanesByName: Line<{ name: string }, Lane> = new Line(byName)
+  /** All but the bodies that are not encoded. */
   bytes = 0
+  /** Messages whose bodies are not encoded, each in the slot that its body says. */
+  readonly #values: Message[] = []
+  #batch: Batch = { id: '', at: 0 }
   /** Messages that stand in lanes. */
   #linked: number = 0
   /** The last place that was taken. */
@@ -205,15 +213,16 @@ export class Book {
     const { last } = lane
     message.order = ++this.tail
     this.log.add(message)
-    const flows = this.groups.map((group) => this.flowOf(group, lane))
+    // Before it is there: a flow that is made now has all that was.
+    for (const group of this.groups) this.flowOf(group, lane)
     message.prev = last
     if (last === undefined) lane.first = message
     else last.next = message
     lane.last = message
     lane.size++
     this.#linked++
-    for (const flow of flows) {
-      const { group } = flow
+    for (const group of this.groups) {
+      const flow = this.flowOf(group, lane)
       flow.cursor ??= message
       // One that was delayed when the group started at the latest is not for it.
       if (entry !== undefined && !isFor(group, entry)) {
@@ -227,6 +236,51 @@ export class Book {
     }
   }
 
+  /** What the messages of an append share, and those of others under the same id at the same time. */
+  batchOf(id: string): Batch {
+    const { clock } = this
+    if (this.#batch.id !== id || this.#batch.at !== clock) this.#batch = { id, at: clock }
+    return this.#batch
+  }
+
+  // Bodies
+
+  /** A message that is not encoded stays so, if there are few of them. */
+  hold(message: Message): void {
+    const { body } = message
+    if (!(body instanceof Copied)) return
+    body.slot = this.#values.push(message) - 1
+    if (body.slot >= this.steps.values) this.encode(message)
+  }
+
+  /** The body of a message, encoded from now on. */
+  encode(message: Message): Body {
+    const { body } = message
+    if (isEncoded(body)) return body
+    const { text } = body
+    if (this.#letGo(message)) this.bytes += text.length
+    return (message.body = text)
+  }
+
+  /** Has all bodies encoded, so that their bytes count. */
+  encodeAll(): void {
+    for (let message = this.#values.at(-1); message !== undefined; message = this.#values.at(-1))
+      this.encode(message)
+  }
+
+  /** Answers whether it was held. */
+  #letGo(message: Message): boolean {
+    const { body } = message
+    const values = this.#values
+    if (!(body instanceof Copied) || values[body.slot] !== message) return false
+    const last = values.pop()!
+    if (last !== message) {
+      values[body.slot] = last
+      ;(last.body as Copied).slot = body.slot
+    }
+    return true
+  }
+
   /** A message is over: all are done with it, or it is dropped. */
   end(message: Message, remembers: boolean): void {
     const { more, lane, order } = message
@@ -236,6 +290,7 @@ export class Book {
       for (const group of this.groups) if (!isFor(group, entry!)) group.others--
     } else if (!this.log.remove(message)) return
     this.bytes -= sizeOf(message)
+    this.#letGo(message)
     if (isLinked(message)) this.#unlink(message)
     if (more !== undefined) {
       const { id, dedupeMs, lapse } = more
@@ -328,7 +383,7 @@ export class Book {
     this.ids = new Names()
     this.lanes = new Names()
     this.lanesByName = new Line(byName)
-    this.bytes = this.#linked = 0
+    this.bytes = this.#linked = this.#values.length = 0
     for (const group of this.groups) group.clear(newToken())
     // What was out as a probe is gone.
     for (const holds of [this.holds, ...[...this.heldLanes].map((lane) => lane.holds!)])
@@ -414,10 +469,10 @@ export function idOf({ more, batch, order }: Message): string {
   return more?.id ?? madeId(batch.id, order)
 }
 
-/** As the contract counts bytes. */
+/** As the contract counts bytes, but for a body that is not encoded. */
 export function sizeOf({ body, key = '', more }: Sized): number {
   const { headers = {} } = more ?? {}
-  let size = body.length + key.length
+  let size = (isEncoded(body) ? body.length : 0) + key.length
   for (const name in headers) size += name.length + headers[name]!.length
   return size
 }

@@ -1,9 +1,9 @@
 import {
-  type Body,
   type ClaimRequest,
   type ClaimResult,
   type Delivery,
   FILTERED_MS,
+  type Held,
   LEASE_LOST,
   MAX_ANSWER_BYTES,
 } from '../storage.ts'
@@ -15,9 +15,14 @@ import { type Flow, type Group, type Places, Place } from './records.ts'
 import { receiptOf, settle } from './settle.ts'
 import { passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
+import { isEncoded } from './value.ts'
 
-/** Leases messages to a consumer. */
-export function claim(book: Book, request: ClaimRequest): ClaimResult {
+/**
+ * Leases messages to a consumer.
+ *
+ * @param values Whether those bodies that are not encoded may stay so.
+ */
+export function claim(book: Book, request: ClaimRequest, values: boolean): ClaimResult<Held> {
   const { group: name, from, limit, only, deadForMs, parksNext = false } = request
   book.start(request.groups)
   const group = book.group(name) ?? book.startGroup(name, from)
@@ -32,7 +37,7 @@ export function claim(book: Book, request: ClaimRequest): ClaimResult {
   const gates = holdsOfGroup(book, name)
   const isOpenNow = gates.every((held) => letsGo(held, group))
   const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
-  const taking = new Taking(book, group, request)
+  const taking = new Taking(book, group, request, values)
   const { deliveries } = taking
   while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
     const flow = turns.next(budget)
@@ -53,7 +58,8 @@ function nextIn(
   { timers }: Group,
   isFiltered: boolean,
 ): number | undefined {
-  const next = Math.min(...[timers, entries, holdEnds].map(({ first }) => first?.order ?? Infinity))
+  const soonest = Math.min(timers.first?.order ?? Infinity, entries.first?.order ?? Infinity)
+  const next = Math.min(soonest, holdEnds.first?.order ?? Infinity)
   if (next === Infinity) return undefined
   return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
 }
@@ -72,18 +78,20 @@ function meetLanes(book: Book, group: Group, most: number): boolean {
 
 /** What one claim has taken so far. */
 class Taking {
-  readonly deliveries: Delivery[] = []
+  readonly deliveries: Delivery<Held>[] = []
   bytes = 0
   readonly #book: Book
   readonly #group: Group
   readonly #until: number
   readonly #maxAttempts: number
+  readonly #values: boolean
 
-  constructor(book: Book, group: Group, { leaseMs, maxAttempts }: ClaimRequest) {
+  constructor(book: Book, group: Group, { leaseMs, maxAttempts }: ClaimRequest, values: boolean) {
     this.#book = book
     this.#group = group
     this.#until = book.now + leaseMs
     this.#maxAttempts = maxAttempts
+    this.#values = values
   }
 
   /**
@@ -148,7 +156,7 @@ class Taking {
       place.error = error
       if (more !== undefined) more.progress = more.parked = undefined
       this.#probe(place)
-      this.#deliver(place, maxAttempts, content ?? message)
+      this.#deliver(place, maxAttempts)
       return true
     }
     return false
@@ -162,10 +170,12 @@ class Taking {
       probing?.out.set(group, place)
   }
 
-  #deliver(place: Place, maxAttempts: number, { body }: { readonly body: Body }): void {
+  #deliver(place: Place, maxAttempts: number): void {
     const { message, attempt, error, more: own } = place
     const { more, lane, batch } = message
-    this.bytes += body.length
+    const body = own?.content?.body ?? (this.#values ? message.body : this.#book.encode(message))
+    // Those that are not encoded are few, and short.
+    if (isEncoded(body)) this.bytes += body.length
     this.deliveries.push({
       receipt: receiptOf(place),
       id: idOf(message),

@@ -1,4 +1,4 @@
-import type { Body, ResumeOptions } from '../storage.ts'
+import type { Held, ResumeOptions } from '../storage.ts'
 import { type Book, placeIn, sizeOf } from './book.ts'
 import { type Batch, type Message, type More, type Place, noMore } from './records.ts'
 
@@ -33,7 +33,8 @@ export function settleContent(book: Book, message: Message): void {
 }
 
 function adopt(book: Book, message: Message, from: Place): void {
-  const { body, batch, more } = message
+  const body = book.encode(message)
+  const { batch, more } = message
   const { content, expires = more?.expires ?? Infinity } = from.more!
   const before = { body, headers: more?.headers, maxAttempts: more?.maxAttempts, at: batch.at }
   // A dead letter stays as it was.
@@ -51,12 +52,14 @@ function adopt(book: Book, message: Message, from: Place): void {
 }
 
 /** Has a message carry something else, in its place. */
-export function carry(book: Book, message: Message, batch: Batch, body: Body, more: More | undefined): void {
+export function carry(book: Book, message: Message, batch: Batch, body: Held, more: More | undefined): void {
   const { lapse } = message.more ?? {}
+  book.encode(message)
   book.bytes -= sizeOf(message)
   if (lapse !== undefined) book.lapses.remove(lapse)
   book.lapsed.delete(message)
   Object.assign(message, { batch, body, more })
   if (more?.expires !== undefined) book.lapse(message, more.expires)
   book.bytes += sizeOf(message)
+  book.hold(message)
 }

@@ -82,11 +82,13 @@ export class Line<P, T extends P & Standing = P & Standing> {
     if (items[this.#head] === item && items === stretches[0]!.items) {
       // What has left is not kept alive.
       items[this.#head++] = undefined as unknown as T
-      if (this.#head === items.length || this.#head === MOST >> 1) {
+      if (this.#head === items.length && stretches.length > 1) {
+        stretches.shift()
+        this.#head = 0
+      } else if (this.#head === MOST >> 1) {
         items.splice(0, this.#head)
         this.#head = 0
       }
-      if (items.length === 0 && stretches.length > 1) stretches.shift()
     } else {
       if (items.length === 1) stretches.splice(this.#stretchOf(item), 1)
       items.splice(items.indexOf(item), 1)

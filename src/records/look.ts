@@ -148,7 +148,7 @@ function showAs(
   return {
     id: idOf(message),
     state,
-    body: bodies ? (content ?? message).body : '',
+    body: bodies ? (content?.body ?? book.encode(message)) : '',
     headers: content === undefined ? more?.headers : content.headers,
     key: message.key,
     lane: lane.name === '' ? undefined : lane.name,

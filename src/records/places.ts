@@ -225,6 +225,7 @@ export function die(
     group.ends.add(more.end)
   }
   keep(book, place, { status: 'dead', reason, ...(error !== undefined && { error }), at: book.clock })
+  book.encode(message)
   settleEnd(book, message)
 }
 

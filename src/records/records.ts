@@ -1,4 +1,4 @@
-import type { Body, DeadReason, NewMessage, Outcome, Parked } from '../storage.ts'
+import type { Body, DeadReason, Held, NewMessage, Outcome, Parked } from '../storage.ts'
 import { type Standing, type Stretch, Line, byOrder, byOrderAndTie } from './line.ts'
 import { Names } from './names.ts'
 
@@ -20,12 +20,12 @@ export class Message {
   /** Where it is in groups that have passed it: linked by {@link Place.other}. */
   place: Place | undefined = undefined
   batch: Batch
-  body: Body
+  body: Held
   lane: Lane
   readonly key: string | undefined
   more: More | undefined
 
-  constructor(batch: Batch, body: Body, lane: Lane, key: string | undefined, more: More | undefined) {
+  constructor(batch: Batch, body: Held, lane: Lane, key: string | undefined, more: More | undefined) {
     this.batch = batch
     this.body = body
     this.lane = lane

@@ -31,6 +31,7 @@ export function findOldest(book: Book): boolean {
 
 /** Counts, of a queue that is up to its time. */
 export function stats(book: Book): StorageStats {
+  book.encodeAll()
   const { groups, entries, log, bytes, sent } = book
   const counts: [string, GroupStats][] = groups.map((group) => [group.name, statsOf(book, group)])
   return {

@@ -27,7 +27,7 @@ export class Turns {
     this.#group = group
     this.#rules = lanes
     this.#only = typeof only === 'object' ? [...only].sort((a, b) => byName({ name: a }, { name: b })) : only
-    this.turn = only === undefined ? { ...group.turn } : turnOf(group, position)
+    this.turn = only === undefined ? group.turn : turnOf(group, position)
   }
 
   limitsOf({ lane: { name } }: Flow): LaneLimits {
@@ -60,7 +60,7 @@ export class Turns {
   /** A message of a lane was delivered. */
   took(flow: Flow): void {
     const { turn } = this
-    const { lane, group } = flow
+    const { lane } = flow
     const { weight = 1, rate } = this.limitsOf(flow)
     if (turn.at !== lane.name || turn.left === 0) {
       turn.at = lane.name
@@ -68,7 +68,6 @@ export class Turns {
     }
     turn.left--
     if (rate !== undefined) takeToken(flow, rate, this.#book.now)
-    if (this.#only === undefined) group.turn = turn
   }
 
   #fits(name: string): boolean {

@@ -15,6 +15,7 @@ import type {
   SettleResult,
   Settlement,
   StorageStats,
+  VerbsAtOnce,
 } from '../storage.ts'
 import { append } from './append.ts'
 import { Book } from './book.ts'
@@ -26,6 +27,7 @@ import type { Entry, Message } from './records.ts'
 import { settle } from './settle.ts'
 import { findOldest, stats } from './stats.ts'
 import { passTime, readClock } from './time.ts'
+import { Copied } from './value.ts'
 
 /** The most ids that a hint brings. */
 const MOST_IDS = 64
@@ -53,6 +55,15 @@ export class View implements QueueStorage {
     this.#leave = leave
   }
 
+  readonly atOnce: VerbsAtOnce = {
+    copyOf: (payload) => Copied.of(payload),
+    append: (messages, options) =>
+      this.#do('append', (book) => append(book, this.#shared.name, messages, options)),
+    claim: (request, values) => this.#do('claim', (book) => claim(book, request, values), 0),
+    settle: (group, settlements) =>
+      this.#do('settle', (book) => settle(book, book.group(group), settlements)),
+  }
+
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
     const verb = (book: Book): AppendResult[] => append(book, this.#shared.name, messages, options)
     return (options.maxMessages ?? options.maxBytes) === undefined
@@ -61,7 +72,7 @@ export class View implements QueueStorage {
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.#run('claim', (book) => claim(book, request), 0)
+    return this.#run('claim', (book) => claim(book, request, false) as ClaimResult, 0)
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -143,16 +154,16 @@ export class View implements QueueStorage {
     return Promise.resolve()
   }
 
-  #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
-    try {
-      const book = this.#open(tried)
-      if (most !== 0) passTime(book, book.steps.atOnce)
-      const result = verb(book)
-      this.#tell(book)
-      return Promise.resolve(result)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  #do<T>(tried: string, verb: (book: Book) => T, most?: number): T {
+    const book = this.#open(tried)
+    if (most !== 0) passTime(book, book.steps.atOnce)
+    const result = verb(book)
+    this.#tell(book)
+    return result
+  }
+
+  async #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
+    return this.#do(tried, verb, most)
   }
 
   /** Runs a verb once all that time has brought is done: some of it at a time. */

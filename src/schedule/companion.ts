@@ -1,7 +1,7 @@
 import { type Batcher, batcherOf, type Context, contextOf } from '../core/inside.ts'
 import { QuaysideError } from '../errors.ts'
 import { type Message, Queue } from '../core/index.ts'
-import { type AppendResult, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
+import { type AppendResult, type Held, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 
 /** What the queue of the schedules of a queue is called behind the name of that. */
@@ -24,8 +24,8 @@ export class Companion {
   readonly queue: Queue<Tick>
   readonly context: Context<Tick>
   readonly #main: Context<unknown>
-  readonly #sends: Batcher<NewMessage, AppendResult>
-  readonly #marks: Batcher<NewMessage, AppendResult>
+  readonly #sends: Batcher<NewMessage<Held>, AppendResult>
+  readonly #marks: Batcher<NewMessage<Held>, AppendResult>
 
   constructor(main: Context<unknown>) {
     const { name, storage, clock, random, id } = main.options

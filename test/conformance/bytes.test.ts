@@ -4,10 +4,15 @@ import { registerConformance, registerHistories } from './register.ts'
 
 // The byte store: the keys, values and transactions that the package brings, with reads that answer at once or later.
 
-const factoryOf = (later: boolean, maxValueBytes?: number): ConformanceFactory => ({
+const factoryOf = (later: boolean, maxValueBytes?: number, knows = false): ConformanceFactory => ({
   guarantees: new ByteMemory().guarantees,
   create({ clock }) {
-    const adapter = new ByteMemory({ clock, later, ...(maxValueBytes !== undefined && { maxValueBytes }) })
+    const adapter = new ByteMemory({
+      clock,
+      later,
+      knows,
+      ...(maxValueBytes !== undefined && { maxValueBytes }),
+    })
     return Promise.resolve({ adapter, destroy: () => adapter.close() })
   },
 })
@@ -16,6 +21,9 @@ registerConformance('a byte store', factoryOf(false), { quick: 'core' })
 registerHistories('a byte store', factoryOf(false), { runs: { quick: 30, full: 1000 } })
 registerConformance('a byte store whose reads take time', factoryOf(true), { quick: 'core' })
 registerHistories('a byte store whose reads take time', factoryOf(true), { runs: { quick: 15, full: 500 } })
+registerHistories('a byte store that knows of others', factoryOf(false, undefined, true), {
+  runs: { quick: 30, full: 1000 },
+})
 for (const later of [false, true])
   registerHistories(
     `a byte store of short values${later ? ' whose reads take time' : ''}`,

@@ -78,6 +78,7 @@ describe.each<[string, StoreFactory]>([
   ['a plain store', factoryOf(() => flawedStore())],
   ['a byte store', persistent(false)],
   ['a byte store whose reads take time', persistent(true)],
+  ['a byte store that knows of others', persistent(false, { knows: true })],
   ['a byte store of short values', persistent(false, { maxValueBytes: 1000 })],
   ['a byte store of short values whose reads take time', persistent(true, { maxValueBytes: 1000 })],
   ['SQLite', sqlite],

@@ -10,6 +10,9 @@ import {
 class Rows implements ByteRows {
   #rows: ByteRow[] = []
   #before: ByteRow[] | undefined
+  /** Is another one after each transaction that has changed rows. */
+  version = 0
+  #changes = { before: 0, ever: 0 }
   readonly #maxValueBytes: number
 
   constructor(maxValueBytes: number) {
@@ -21,7 +24,9 @@ class Rows implements ByteRows {
   }
 
   undo(): void {
-    this.#rows = this.#before ?? this.#rows
+    if (this.#before === undefined) return
+    this.#rows = this.#before
+    this.version = this.#changes.before
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -52,7 +57,11 @@ class Rows implements ByteRows {
   }
 
   #splice(at: Uint8Array, count: number, ...rows: ByteRow[]): void {
-    this.#before ??= [...this.#rows]
+    if (this.#before === undefined) {
+      this.#before = [...this.#rows]
+      this.#changes = { before: this.version, ever: this.#changes.ever + 1 }
+      this.version = this.#changes.ever
+    }
     this.#rows.splice(this.#slot(at), Math.max(0, count), ...rows)
   }
 
@@ -81,6 +90,8 @@ export interface ByteMemoryOptions {
   readonly maxValueBytes?: number
   /** Whether it says so. @defaultValue `true` */
   readonly saysMax?: boolean
+  /** It says whether others have changed rows, and copies the values that it is given. */
+  readonly knows?: boolean
   /** Called before each commit with the kind of the transaction; may throw. */
   readonly onCommit?: (kind: Kind) => void
 }
@@ -91,6 +102,7 @@ export function byteMemory({
   later = false,
   maxValueBytes = Infinity,
   saysMax = maxValueBytes < Infinity,
+  knows = false,
   onCommit,
 }: ByteMemoryOptions = {}): () => ByteStore {
   const queues = new Map<string, Rows>()
@@ -98,15 +110,18 @@ export function byteMemory({
     open(queue) {
       const rows = queues.get(queue) ?? new Rows(maxValueBytes)
       queues.set(queue, rows)
-      const seen: ByteRows = later ? slow(rows) : rows
+      const seen: ByteRows = later ? slow(rows) : knows ? copying(rows) : rows
+      let latest: number | undefined
       return {
         maxValueBytes: saysMax ? maxValueBytes : undefined,
         now: () => clock.now(),
+        ...(knows && { copies: true, isUnchanged: () => latest === (latest = rows.version) }),
         async transact(kind, body) {
           rows.begin()
           try {
             await body(seen)
             onCommit?.(kind)
+            if (latest !== undefined) latest = rows.version
           } catch (error) {
             rows.undo()
             throw error
@@ -124,6 +139,16 @@ function slow(rows: Rows): ByteRows {
     get: async (key) => rows.get(key),
     scan: async (from, to, limit) => rows.scan(from, to, limit),
     put: (key, value) => rows.put(key, value),
+    delete: (key) => rows.delete(key),
+    deleteRange: (from, to) => rows.deleteRange(from, to),
+  }
+}
+
+function copying(rows: Rows): ByteRows {
+  return {
+    get: (key) => rows.get(key),
+    scan: (from, to, limit) => rows.scan(from, to, limit),
+    put: (key, value) => rows.put(key, value.slice()),
     delete: (key) => rows.delete(key),
     deleteRange: (from, to) => rows.deleteRange(from, to),
   }

@@ -145,44 +145,54 @@ describe('sends', () => {
     expect((await queue.stats()).messages).toBe(2)
   })
 
-  test('a storage that throws instead of rejecting is no worse', async () => {
-    const broken = new Error('not even a promise')
-    const memory = new MemoryAdapter()
-    let fails = false
-    const queue = new Queue('orders', {
-      storage: {
-        guarantees: memory.guarantees,
-        queues: () => memory.queues(),
-        close: () => memory.close(),
-        open: async (name) => {
-          const view = await memory.open(name)
-          const failing =
-            <A extends unknown[], R>(method: (...args: A) => R) =>
-            (...args: A): R => {
-              if (fails) throw broken
-              return method(...args)
+  test.for([true, false])(
+    'a storage that throws instead of rejecting is no worse; at once: %s',
+    async (atOnce) => {
+      const broken = new Error('not even a promise')
+      const memory = new MemoryAdapter()
+      let fails = false
+      const queue = new Queue('orders', {
+        storage: {
+          guarantees: memory.guarantees,
+          queues: () => memory.queues(),
+          close: () => memory.close(),
+          open: async (name) => {
+            const view = await memory.open(name)
+            const failing =
+              <A extends unknown[], R>(method: (...args: A) => R) =>
+              (...args: A): R => {
+                if (fails) throw broken
+                return method(...args)
+              }
+            view.append = failing(view.append.bind(view))
+            view.claim = failing(view.claim.bind(view))
+            view.settle = failing(view.settle.bind(view))
+            const { append, claim, settle } = view.atOnce!
+            const own = {
+              ...view.atOnce,
+              append: failing(append),
+              claim: failing(claim),
+              settle: failing(settle),
             }
-          view.append = failing(view.append.bind(view))
-          view.claim = failing(view.claim.bind(view))
-          view.settle = failing(view.settle.bind(view))
-          return view
+            return Object.defineProperty(view, 'atOnce', { value: atOnce ? own : undefined })
+          },
         },
-      },
-    })
-    const [producer, consumer] = [queue.createProducer(), queue.createConsumer()]
-    await producer.send(1)
-    const message = await consumer.receive()
-    fails = true
-    expect(await thrownBy(producer.send(2))).toBe(broken)
-    expect(await thrownBy(message!.ack())).toBe(broken)
-    expect(await thrownBy(consumer.receive())).toBe(broken)
-    expect(await thrownBy(consumer.drain(() => undefined))).toBe(broken)
-    fails = false
-    await producer.send(3)
-    await message!.ack()
-    expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, ready: 1 })
-    await queue.close()
-  })
+      })
+      const [producer, consumer] = [queue.createProducer(), queue.createConsumer()]
+      await producer.send(1)
+      const message = await consumer.receive()
+      fails = true
+      expect(await thrownBy(producer.send(2))).toBe(broken)
+      expect(await thrownBy(message!.ack())).toBe(broken)
+      expect(await thrownBy(consumer.receive())).toBe(broken)
+      expect(await thrownBy(consumer.drain(() => undefined))).toBe(broken)
+      fails = false
+      await producer.send(3)
+      await message!.ack()
+      expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, ready: 1 })
+      await queue.close()
+    },
+  )
 })
 
 describe('an append that fails', () => {

@@ -311,60 +311,98 @@ export class Consumer<T> implements Settler {
     settlementOf: (receipt: string, attempts: Attempts) => Settlement,
     { signal }: SettleOptions = NO_OPTIONS,
   ): Promise<string | undefined> {
-    const { context, desk } = this.#reader
+    const { context } = this.#reader
+    const run = (): Promise<string | undefined> =>
+      this.#settleNow(name, name + batch, messages, settlementOf, signal)
+    if (context.options.instrumentation === undefined) return run()
     // What is none of its messages is refused below.
     const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
-    return context.observe(name, this.group, batch !== '', show, () => {
-      return new Promise((resolve, reject) => {
-        const tried = name + batch
-        // All of it may throw, so it comes before anything is noted.
-        throwIfAborted(signal)
-        /** Of those that nobody has settled before. */
-        const leases: Lease[] = []
-        let gone = 0
-        const settlements = messages.map((message) => {
-          if (this.#isOwn(message)) {
-            const lease = leaseOf(message)
-            if (lease.gone) gone++
-            if (!lease.settled && name !== 'extend') leases.push(lease)
-            return settlementOf(lease.receipt, message)
-          }
-          const ticket = typeof message === 'string' ? ticketOf(message) : undefined
-          if (ticket === undefined) throw invalid(tried, FOREIGN, message)
-          return settlementOf(ticket.receipt, ticket)
-        })
-        if (messages.length === 0) return resolve(undefined)
-        // What was taken from its handler must not be settled by it before whoever took it has done so.
-        if (gone === messages.length) throw staleError(tried, messages.map(idOf))
-        for (const lease of leases) lease.settled = true
-        const unit: Unit<T> = {
-          settlements,
-          unsure: false,
-          settled: (results, from) => {
-            offAbort?.()
-            const stale: string[] = []
-            for (let i = 0; i < messages.length; i++)
-              if (this.#note(messages[i]!, settlements[i]!, results[from + i]!))
-                stale.push(idOf(messages[i]!))
-            if (stale.length === 0) resolve(results[from]!.receipt)
-            else reject(staleError(tried, stale, messages.length - stale.length))
-          },
-          failed: (error) => {
-            offAbort?.()
-            // It may be tried again: by its handler, or by the loop that called it.
-            for (const lease of leases) lease.settled = lease.gone
+    return context.observe(name, this.group, batch !== '', show, run)
+  }
+
+  /** All of it that throws comes before anything is noted. */
+  #settleNow(
+    name: Settling,
+    tried: string,
+    messages: readonly Settled<T>[],
+    settlementOf: (receipt: string, attempts: Attempts) => Settlement,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const { desk } = this.#reader
+    throwIfAborted(signal)
+    /** Of those that nobody has settled before. */
+    const leases: Lease[] = []
+    const settlements: Settlement[] = []
+    let gone = 0
+    for (const message of messages) {
+      if (this.#isOwn(message)) {
+        const lease = leaseOf(message)
+        if (lease.gone) gone++
+        if (!lease.settled && name !== 'extend') leases.push(lease)
+        settlements.push(settlementOf(lease.receipt, message))
+        continue
+      }
+      const ticket = typeof message === 'string' ? ticketOf(message) : undefined
+      if (ticket === undefined) throw invalid(tried, FOREIGN, message)
+      settlements.push(settlementOf(ticket.receipt, ticket))
+    }
+    if (messages.length === 0) return Promise.resolve(undefined)
+    // What was taken from its handler must not be settled by it before whoever took it has done so.
+    if (gone === messages.length) throw staleError(tried, messages.map(idOf))
+    for (const lease of leases) lease.settled = true
+    /** It may be tried again: by its handler, or by the loop that called it. */
+    const giveBack = (): void => {
+      for (const lease of leases) lease.settled = lease.gone
+    }
+    let done: readonly SettleResult[] | undefined
+    try {
+      done = desk.settleNow(settlements)
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+    if (done !== undefined) return Promise.resolve(this.#noteAll(tried, messages, settlements, done, 0))
+    return new Promise((resolve, reject) => {
+      const unit: Unit<T> = {
+        settlements,
+        unsure: false,
+        settled: (results, from) => {
+          offAbort?.()
+          try {
+            resolve(this.#noteAll(tried, messages, settlements, results, from))
+          } catch (error) {
             reject(error)
-          },
-        }
-        const offAbort =
-          signal &&
-          onAbort(signal, () => {
-            desk.drop(unit)
-            unit.failed(abortReason(signal))
-          })
-        desk.settle(unit)
-      })
+          }
+        },
+        failed: (error) => {
+          offAbort?.()
+          giveBack()
+          reject(error)
+        },
+      }
+      const offAbort =
+        signal &&
+        onAbort(signal, () => {
+          desk.drop(unit)
+          unit.failed(abortReason(signal))
+        })
+      desk.settle(unit)
     })
+  }
+
+  /** Takes in what became of settlements. Throws if some were stale. */
+  #noteAll(
+    tried: string,
+    messages: readonly Settled<T>[],
+    settlements: readonly Settlement[],
+    results: readonly SettleResult[],
+    from: number,
+  ): string | undefined {
+    const stale: string[] = []
+    for (let i = 0; i < messages.length; i++)
+      if (this.#note(messages[i]!, settlements[i]!, results[from + i]!)) stale.push(idOf(messages[i]!))
+    if (stale.length > 0) throw staleError(tried, stale, messages.length - stale.length)
+    return results[from]!.receipt
   }
 
   #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {

@@ -15,7 +15,7 @@ import { hasCode } from '../../errors.ts'
 import { MESSAGE } from '../message-checks.ts'
 import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
 import { measure, prepare } from '../prepare.ts'
-import type { AppendResult, NewMessage } from '../../storage.ts'
+import type { AppendResult, Body, Held, NewMessage } from '../../storage.ts'
 
 /** What became of a message that was sent. */
 export type SendResult = AppendResult
@@ -36,7 +36,7 @@ export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>
  */
 export class Producer<T> {
   readonly #context: Context<T>
-  readonly #batcher: Batcher<NewMessage, AppendResult>
+  readonly #batcher: Batcher<Draft, AppendResult>
 
   /** @internal Made by {@link Queue.createProducer}. */
   constructor(context: Context<T>) {
@@ -94,16 +94,17 @@ export class Producer<T> {
     tried: string,
     payload: T,
     options: MessageOptions | undefined,
-    draft: Draft | undefined,
-  ): NewMessage | Promise<NewMessage> {
-    this.#context.admit(tried)
-    return prepare(this.#context, tried, payload, options, (draft ?? options)?.headers)
+    shown: Shown | undefined,
+  ): Draft | Promise<Draft> {
+    const context = this.#context
+    context.admit(tried)
+    return prepare(context, tried, payload, options, (shown ?? options)?.headers, context.values)
   }
 
   #prepareBatch(
     messages: readonly BatchMessage<T>[],
-    drafts: readonly Draft[] | undefined,
-  ): readonly NewMessage[] | Promise<readonly NewMessage[]> {
+    drafts: readonly Shown[] | undefined,
+  ): readonly Draft[] | Promise<readonly Draft[]> {
     const prepared = messages.map((message, i) => {
       try {
         const tried = `sendBatch, message ${i}`
@@ -123,11 +124,11 @@ export class Producer<T> {
   #observe<R extends SendResult | SendResult[]>(
     batch: boolean,
     all: readonly (MessageOptions | undefined)[],
-    send: (drafts?: readonly Draft[]) => Promise<R>,
+    send: (drafts?: readonly Shown[]) => Promise<R>,
   ): Promise<R> {
     if (this.#context.options.instrumentation === undefined) return send()
     // Options of a batch may be anything at all here: they are checked later.
-    const show = (): Draft[] =>
+    const show = (): Shown[] =>
       all.map((one) => ({ id: one?.id, lane: one?.lane, headers: { ...one?.headers } }))
     return this.#context.observe('send', undefined, batch, show, (drafts) => {
       const sent = send(drafts)
@@ -140,25 +141,25 @@ export class Producer<T> {
 
   /** Puts messages into the order of sending, before they are ready even. */
   #store<R>(
-    messages: readonly NewMessage[] | Promise<readonly NewMessage[]>,
+    messages: readonly Draft[] | Promise<readonly Draft[]>,
     answer: (results: readonly SendResult[]) => R,
     signal: AbortSignal | undefined,
   ): Promise<R> {
+    const finish = (results: readonly SendResult[]): R => {
+      this.#context.activity?.count('sent', results.length)
+      return answer(results)
+    }
+    if (!(messages instanceof Promise) && this.#batcher.isIdle && signal?.aborted !== true) {
+      const results = this.#context.appendNow(messages)
+      if (results !== undefined) return Promise.resolve(finish(results))
+    }
     return new Promise((resolve, reject) => {
-      this.#batcher.add(
-        messages,
-        (results) => {
-          this.#context.activity?.count('sent', results.length)
-          resolve(answer(results))
-        },
-        reject,
-        signal,
-      )
+      this.#batcher.add(messages, (results) => resolve(finish(results)), reject, signal)
     })
   }
 
   /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
-  #checkTogether(messages: readonly NewMessage[]): readonly NewMessage[] {
+  #checkTogether(messages: readonly Draft[]): readonly Draft[] {
     const { maxBatchBytes } = this.#context.guarantees
     if (messages.length > 1 && maxBatchBytes < Infinity && sum(messages, atMost) > maxBatchBytes)
       checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
@@ -167,7 +168,7 @@ export class Producer<T> {
 }
 
 /** Where messages become appends, as many at a time as the storage takes. */
-export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendResult> {
+export function batcherOf<T>(context: Context<T>): Batcher<Draft, AppendResult> {
   return new Batcher({
     write: (messages) => context.append(messages),
     max: () => context.guarantees.maxBatch,
@@ -180,8 +181,11 @@ export function batcherOf<T>(context: Context<T>): Batcher<NewMessage, AppendRes
   })
 }
 
-/** A message that is about to be sent, for whoever observes it. */
-interface Draft {
+/** A message that is about to be stored. */
+type Draft = NewMessage<Held>
+
+/** One that is about to be sent, for whoever observes it. */
+interface Shown {
   id: string | undefined
   readonly lane: string | undefined
   headers: Record<string, string>
@@ -193,16 +197,16 @@ function atMost(text: string): number {
 }
 
 /** The bytes of all messages together: bodies, ids, keys, lanes and headers. */
-function sum(messages: readonly NewMessage[], ofText: (text: string) => number): number {
+function sum(messages: readonly Draft[], ofText: (text: string) => number): number {
   let bytes = 0
   for (const { body, id = '', key = '', lane = '', headers } of messages) {
-    bytes += measure(body, ofText) + ofText(id) + ofText(key) + ofText(lane)
+    bytes += measure(body as Body, ofText) + ofText(id) + ofText(key) + ofText(lane)
     for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
   }
   return bytes
 }
 
-function isReady(message: NewMessage | Promise<NewMessage>): message is NewMessage {
+function isReady(message: Draft | Promise<Draft>): message is Draft {
   return !(message instanceof Promise)
 }
 

@@ -18,15 +18,17 @@ const BEHIND = 0xff
 
 const scratch = new DataView(new ArrayBuffer(8))
 
-/** The bytes of a key. With `behind`, what comes right after all keys that start with it. */
-export function keyBytes(key: Key, behind?: boolean): Uint8Array {
+/** The bytes of a key. With `behind`, what comes right after all keys that start with it. `first` is a byte to put before them. */
+export function keyBytes(key: Key, behind?: boolean, first?: number): Uint8Array {
   const elements = typeof key === 'object' ? key : [key]
-  let size = behind ? 1 : 0
+  const start = first === undefined ? 0 : 1
+  let size = start + (behind ? 1 : 0)
   for (const element of elements) size += typeof element === 'number' ? 9 : element.length * 3 + 2
   // Of what somebody else has written.
   if (Number.isNaN(size)) throw new TypeError('a key is made of numbers and strings')
   const bytes = new Uint8Array(size)
-  let at = 0
+  if (first !== undefined) bytes[0] = first
+  let at = start
   for (const element of elements)
     at = typeof element === 'number' ? putNumber(bytes, at, element) : putString(bytes, at, element)
   if (behind) bytes[at++] = BEHIND

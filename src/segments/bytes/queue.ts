@@ -3,6 +3,7 @@ import type { Hint } from '../../storage.ts'
 import { joinHints } from '../../hints.ts'
 import { rehearseTogether } from '../rehearsal.ts'
 import type { Kind, QueueStore, StoreLimits, Transaction } from '../store.ts'
+import { KnownRows } from './known.ts'
 import { PartedRows } from './parts.ts'
 import { LaterRows, SyncRows, WAITS } from './rows.ts'
 import type { ByteQueue, ByteRows } from './store.ts'
@@ -51,6 +52,7 @@ export class ByteQueueStore implements QueueStore {
   readonly forgets: boolean
   readonly #queue: ByteQueue
   readonly #within: Within
+  readonly #known: KnownRows = new KnownRows()
   /** Reads answer with promises, as one of them has shown. */
   #waits = false
   #calls: Call[] = []
@@ -117,6 +119,7 @@ export class ByteQueueStore implements QueueStore {
       return await this.#again(calls, stop, error)
     }
     if (told === undefined) return await this.#again(calls, undefined, neverRan(kind))
+    this.#known.commit()
     for (const { resolve, result } of calls) resolve(result)
     if (!told.wrote) return
     this.#changed(told.hint)
@@ -145,7 +148,13 @@ export class ByteQueueStore implements QueueStore {
   }
 
   #atOnce(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Told {
-    const tx = new SyncRows(rows)
+    const isUnchanged = this.#queue.isUnchanged?.()
+    this.#known.begin(isUnchanged ?? false)
+    const tx = new SyncRows(
+      rows,
+      isUnchanged === undefined ? undefined : this.#known,
+      this.#queue.copies ?? false,
+    )
     let hint: Hint | undefined
     for (const call of calls) {
       tx.hint = undefined

@@ -3,9 +3,10 @@ import type { AsyncReads, Write } from '../rehearsal.ts'
 import { INBOX_ROWS, INBOX_TABLE } from '../inbox.ts'
 import { type Key, type KeyRange, type Row, TABLES, type Table, type Transaction } from '../store.ts'
 import { keyBytes, keyOf } from './key-bytes.ts'
+import type { KnownRows, Sized } from './known.ts'
 import { isLater } from './parts.ts'
 import type { Answer, ByteRow, ByteRows } from './store.ts'
-import { decodeValue, encodeValue } from './values.ts'
+import { decodeValue, encodeValue, hasBytes } from './values.ts'
 
 /** Each table has a byte that its keys begin with: those of one table are neighbours. */
 const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i + 1])) as Record<
@@ -14,14 +15,7 @@ const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i 
 >
 
 function keyIn(table: Table, key: Key, behind?: boolean): Uint8Array {
-  return tagged(TAGS[table], keyBytes(key, behind))
-}
-
-function tagged(tag: number, bytes: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(bytes.length + 1)
-  whole[0] = tag
-  whole.set(bytes, 1)
-  return whole
+  return keyBytes(key, behind, TAGS[table])
 }
 
 function boundsIn(table: Table, { lower, upper }: KeyRange): [from: Uint8Array, to: Uint8Array] {
@@ -55,24 +49,58 @@ function atOnce<T>(answer: Answer<T>): T {
   throw WAITS
 }
 
+/** What is known of a row of these bytes. Whoever encoded or gets bytes in it may write over them: those are read each time. */
+function sized(value: unknown, bytes: Uint8Array): Sized {
+  return { value, bytes: hasBytes(bytes) ? undefined : bytes.length }
+}
+
 /** Rows as the engine sees them, over bytes that are there at once. */
 export class SyncRows implements Transaction {
   wrote = false
   hint: Hint | undefined
   readonly #rows: ByteRows
+  readonly #known: KnownRows | undefined
+  readonly #copies: boolean
 
-  constructor(rows: ByteRows) {
+  /**
+   * @param known What need not be read; absent where others may change rows unnoticed.
+   * @param copies Whether `put` of the rows has its own copy of a value when it returns.
+   */
+  constructor(rows: ByteRows, known: KnownRows | undefined, copies: boolean) {
     this.#rows = rows
+    this.#known = known
+    this.#copies = copies
   }
 
   get<V>(table: Table, key: Key): V | undefined {
-    const value = atOnce(this.#rows.get(keyIn(table, key)))
-    return value ? (decodeValue(value) as V) : undefined
+    const isState = table === 'state'
+    const known = isState ? this.#known?.state(key) : undefined
+    if (known !== undefined) return known.value as V | undefined
+    const bytes = atOnce(this.#rows.get(keyIn(table, key)))
+    const value = bytes ? decodeValue(bytes) : undefined
+    if (isState) this.#known?.learnState(key, value)
+    return value as V | undefined
   }
 
   range<V>(table: Table, range: KeyRange, limit: number): readonly Row<V>[] {
-    const rows = atOnce(this.#rows.scan(...boundsIn(table, range), limit))
-    return Array.from(rows, rowOf) as readonly Row<unknown>[] as readonly Row<V>[]
+    return this.#range(table, range, limit) as readonly Row<V>[]
+  }
+
+  #range(table: Table, range: KeyRange, limit: number): readonly Row<unknown>[] {
+    const known = table === 'state' || table === 'log' ? this.#known : undefined
+    const found = table === 'log' ? known?.log(range, limit) : undefined
+    if (found !== undefined) return found
+    if (known?.isEmpty(range)) return []
+    const bytes = Array.from(atOnce(this.#rows.scan(...boundsIn(table, range), limit)))
+    const rows = bytes.map(rowOf)
+    if (table === 'log')
+      known?.learnLog(
+        range,
+        limit,
+        rows.map(([key, value], i) => [key, sized(value, bytes[i]![1])]),
+      )
+    else if (rows.length === 0) known?.learnEmpty(range)
+    return rows
   }
 
   count(table: Table, range: KeyRange): number {
@@ -82,16 +110,24 @@ export class SyncRows implements Transaction {
 
   put(table: Table, key: Key, value: unknown): void {
     this.wrote = true
-    this.#rows.put(keyIn(table, key), encodeValue(value))
+    if (table === 'log' && this.#known?.isNew(key)) {
+      const behind = atOnce(this.#rows.scan(...boundsIn(table, { lower: key }), 1))
+      this.#known.learnEnd(key, Array.from(behind).length > 0)
+    }
+    const bytes = encodeValue(value, this.#copies)
+    this.#known?.put(table, key, sized(value, bytes))
+    this.#rows.put(keyIn(table, key), bytes)
   }
 
   delete(table: Table, key: Key): void {
     this.wrote = true
+    this.#known?.remove(table, { lower: key, upper: key })
     this.#rows.delete(keyIn(table, key))
   }
 
   deleteRange(table: Table, range: KeyRange): void {
     this.wrote = true
+    this.#known?.remove(table, range)
     this.#rows.deleteRange(...boundsIn(table, range))
   }
 

@@ -52,6 +52,16 @@ export interface ByteQueue {
    * again before a promise of theirs has resolved. @defaultValue values are as long as messages are, and up to 256 KiB of them lie in one
    */
   readonly maxValueBytes?: number | undefined
+  /**
+   * Whether nobody else has changed rows since this was asked before, which is known at once. Asked at the start of each transaction, in its body:
+   * what the one before has read or written need not be read again then. `undefined`, as if it were absent: the store cannot tell.
+   */
+  isUnchanged?(): boolean | undefined
+  /**
+   * Whether `put` has its own copy of a value when it returns: what comes next is then written into the same memory.
+   * @defaultValue `false`
+   */
+  readonly copies?: boolean | undefined
   /** Where rows are billed one by one, or answers travel. @defaultValue {@link DEFAULT_LIMITS} */
   readonly limits?: StoreLimits | undefined
   /**
@@ -74,7 +84,7 @@ export type ByteRow = readonly [key: Uint8Array, value: Uint8Array]
 
 /**
  * The rows, in a transaction, which sees its own writes. Reads answer at once, or all of them with promises. The writes answer nothing: what
- * fails makes the transaction fail. Bytes that are given or answered are never changed by anybody.
+ * fails makes the transaction fail. Bytes that are given or answered are never changed by anybody (but see {@link ByteQueue.copies}).
  *
  * Keys are compared byte by byte, as unsigned numbers; one that is the start of another comes before it.
  */

@@ -15,16 +15,29 @@ const LONG = 512
 
 type Plain = Readonly<Record<string, unknown>>
 
+/** Values are encoded here: memory that is new costs more than all else. */
+let desk = new Uint8Array(16 * 1024)
+/** It grows up to this; what is longer gets memory of its own. */
+const MAX_DESK = 1024 * 1024
+/** Of one UTF-16 unit. */
+const MAX_UTF8 = 3
+
 /**
  * A value as bytes: its JSON in UTF-8; or a mark, the length of the JSON, the JSON, and what it speaks of: bytes, or the texts of
  * one list, of which the JSON has the lengths.
+ *
+ * @param passing Nobody needs the bytes after the next call.
  */
-export function encodeValue(value: unknown): Uint8Array {
+export function encodeValue(value: unknown, passing: boolean = false): Uint8Array {
   const apart = textsApart(value)
-  if (apart !== undefined) return joined(HAS_TEXTS, encoder.encode(apart.json), encoder.encode(apart.text))
+  if (apart !== undefined) return joined(HAS_TEXTS, apart.json, apart.text, passing)
   const { text, bytes } = pack(value)
-  const json = encoder.encode(text)
-  return bytes === undefined ? json : joined(HAS_BYTES, json, bytes)
+  return bytes === undefined ? joined(undefined, text, '', passing) : joined(HAS_BYTES, text, bytes, passing)
+}
+
+/** Whether a value that was encoded so has bytes in it. */
+export function hasBytes(whole: Uint8Array): boolean {
+  return whole[0] === HAS_BYTES
 }
 
 /** The value of some bytes: `null`, which no row is, where these are not as they were written. */
@@ -50,13 +63,29 @@ function decoded(whole: Uint8Array): unknown {
   return value
 }
 
-function joined(mark: number, json: Uint8Array, rest: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(HEAD + json.length + rest.length)
-  whole[0] = mark
-  new DataView(whole.buffer).setUint32(1, json.length)
-  whole.set(json, HEAD)
-  whole.set(rest, HEAD + json.length)
-  return whole
+function joined(
+  mark: number | undefined,
+  json: string,
+  rest: string | Uint8Array,
+  passing: boolean,
+): Uint8Array {
+  const most = HEAD + json.length * MAX_UTF8 + rest.length * (typeof rest === 'string' ? MAX_UTF8 : 1)
+  if (most > desk.length && most <= MAX_DESK) desk = new Uint8Array(2 ** Math.ceil(Math.log2(most)))
+  const place = most <= desk.length ? desk : new Uint8Array(most)
+  const start = mark === undefined ? 0 : HEAD
+  let end = start + put(json, place, start)
+  if (mark !== undefined) {
+    place[0] = mark
+    new DataView(place.buffer).setUint32(1, end - HEAD)
+    end += put(rest, place, end)
+  }
+  return passing ? place.subarray(0, end) : place.slice(0, end)
+}
+
+function put(part: string | Uint8Array, place: Uint8Array, at: number): number {
+  if (typeof part === 'string') return encoder.encodeInto(part, at === 0 ? place : place.subarray(at)).written
+  place.set(part, at)
+  return part.length
 }
 
 /** `false` too where the runtime cannot tell. */

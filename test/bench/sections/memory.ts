@@ -14,9 +14,9 @@ let n = 0
 
 const NO_QUEUE = 'calls a function: no ack, lease, retry or id'
 const BY_REFERENCE =
-  'it hands out the very object that was sent, which both sides can then change; quayside writes JSON and reads it back, which is more than half of its time here'
+  'it hands out the very object that was sent, which both sides can then change; quayside copies it by the rules of JSON, when it is sent and again when it is received, which is nearly half of its time here'
 const CALLS =
-  'its calls are function calls on an array that hand out the very object that was sent; each of quayside is a transaction, with JSON, an id, an attempt and a lease, and alone it shares that with no other message'
+  'its calls are function calls on an array that hand out the very object that was sent; each of quayside is a transaction, with a copy, an id, an attempt and a lease, and alone it shares that with no other message'
 const FASTQ = `it ${NO_QUEUE}`
 
 export async function memory(options: Options, withQuayside: boolean): Promise<void> {
