@@ -85,13 +85,10 @@ const FIRST = howMany('FIRST_CALL', { quick: seedOf('call') % STRIDE, full: 0 })
 
 /** The places of calls, from 1: all, or in `npm test` of each kind one in eight, beginning at any. */
 function chosen(calls: readonly string[]): number[] {
-  const places = Map.groupBy(
-    calls.map((_, i) => i + 1),
-    (place) => calls[place - 1],
-  )
-  return [...places.values()].flatMap((all) => {
-    const first = FIRST % Math.min(STRIDE, all.length)
-    return all.filter((_, i) => i % STRIDE === first)
+  return [...new Set(calls)].flatMap((kind) => {
+    const places = calls.flatMap((name, i) => (name === kind ? [i + 1] : []))
+    const first = FIRST % Math.min(STRIDE, places.length)
+    return places.filter((_, i) => i % STRIDE === first)
   })
 }
 
