@@ -421,9 +421,11 @@ export interface StorageStats {
  * The verbs of each message in a storage that is in the memory of whoever calls: as those of {@link QueueStorage}, but they
  * answer at once, and throw what those reject with. What is sent can stay a {@link Value}, which takes less time than to make a
  * text of it and read that again. Whoever has them keeps what it has in memory: it never breaks, and its `maxBatchBytes` is
- * `Infinity`. Who stands before the verbs of a view stands before these as well, or leaves them out.
+ * `Infinity`.
  */
 export interface VerbsAtOnce {
+  /** The view that they are of. Nobody asks them of another one: a proxy of a view that has them is asked by its own verbs. */
+  readonly of: QueueStorage
   /**
    * Takes a payload as it is now. `undefined`: its codec is to encode it, or to refuse it. It never is more than
    * `maxBodyBytes` as text, and no one tells it from what the default codec had encoded.

@@ -19,6 +19,12 @@ import type {
   VerbsAtOnce,
 } from '../storage.ts'
 
+/** What a storage has done at once. Whoever stands before its view and knows nothing of these verbs is not passed by. */
+export function atOnceOf(view: QueueStorage | undefined): VerbsAtOnce | undefined {
+  const verbs = view?.atOnce
+  return verbs?.of === view ? verbs : undefined
+}
+
 export interface ContextOptions<T> {
   readonly name: string
   readonly storage: StorageAdapter
@@ -137,7 +143,7 @@ export class Context<T> {
         (view) => {
           this.#view = view
           const { codec } = this.options
-          this.values = codec === JSON_CODEC && this.#appendsAtOnce ? view.atOnce!.copyOf : undefined
+          this.values = codec === JSON_CODEC && this.#appendsAtOnce ? atOnceOf(view)!.copyOf : undefined
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -293,7 +299,7 @@ export class Context<T> {
   /** Without limits that it had to look after, which may take turns. */
   get #appendsAtOnce(): boolean {
     const { maxMessages, maxBytes } = this.options
-    return (maxMessages ?? maxBytes) === undefined && this.#view?.atOnce !== undefined
+    return (maxMessages ?? maxBytes) === undefined && atOnceOf(this.#view) !== undefined
   }
 
   #append(
@@ -302,7 +308,7 @@ export class Context<T> {
   ): readonly AppendResult[] | Promise<AppendResult[]> {
     const { id, maxMessages, maxBytes } = this.options
     const { at } = this
-    const atOnce = this.#appendsAtOnce ? view.atOnce : undefined
+    const atOnce = this.#appendsAtOnce ? atOnceOf(view) : undefined
     if (at !== this.#idAt || atOnce === undefined || id !== uuid) this.#batchId = id()
     this.#idAt = at
     const groups = this.#unmade.length > 0 ? this.#unmade : undefined

@@ -1,6 +1,6 @@
 import { next } from '../clock.ts'
 import { Alarm } from './alarm.ts'
-import type { Context, GroupDesk } from './context.ts'
+import { type Context, type GroupDesk, atOnceOf } from './context.ts'
 import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms, claimOf } from './line.ts'
 import { type Message, staleError } from './message.ts'
@@ -250,11 +250,12 @@ export class Desk<T> implements GroupDesk {
     const context = this.#context
     const { view } = context
     const isFree = !this.#busy && this.#retryAt === 0 && context.unmade.length === 0 && view === this.#view
-    if (!isFree || view?.atOnce === undefined || context.breathe() !== undefined) return undefined
+    const atOnce = isFree ? atOnceOf(view) : undefined
+    if (atOnce === undefined || context.breathe() !== undefined) return undefined
     const { at } = context
     if (at < this.#at - SLACK_MS || at >= this.#renewAt || at >= this.#reportAt) return undefined
     this.#at = at
-    return view.atOnce
+    return atOnce
   }
 
   /** Claims for somebody who has just come, if nobody here waits. `undefined`: it is to be done in a step. */
@@ -533,7 +534,7 @@ export class Desk<T> implements GroupDesk {
   }
 
   #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Answer | Promise<Answer> {
-    const { atOnce } = view
+    const atOnce = atOnceOf(view)
     const settle = settlements.length > 0 ? settlements : undefined
     if (line === undefined && groups.length === 0) return (atOnce ?? view).settle(this.group, settlements)
     const request = claimOf(this.group, line?.terms ?? this.terms, limit, groups, settle, line?.position)

@@ -56,6 +56,7 @@ export class View implements QueueStorage {
   }
 
   readonly atOnce: VerbsAtOnce = {
+    of: this,
     copyOf: (payload) => Copied.of(payload),
     append: (messages, options) =>
       this.#do('append', (book) => append(book, this.#shared.name, messages, options)),

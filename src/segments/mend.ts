@@ -4,7 +4,7 @@ import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
 import { LANE_BASE } from './ids.ts'
 import type { HoldRow } from './lanes/hold-rows.ts'
-import { countHold } from './lanes/holds.ts'
+import { countHold, noteEnd } from './lanes/holds.ts'
 import { type FlowRow, Lane, openLane } from './lanes/lane.ts'
 import type { Block } from './lanes/lens.ts'
 import { LaneRemains, lanesIn, withoutLanes } from './lanes/remains.ts'
@@ -24,7 +24,6 @@ import {
   type SideRow,
   type Stored,
   FADES,
-  LIFT,
   STOPS,
 } from './rows.ts'
 import { countLetter, putResult, seqOf, sizeOfOutcome } from './results.ts'
@@ -36,7 +35,6 @@ import { noteLeaving, putParked, sideKey, stopKey, wait } from './waiting.ts'
 import {
   type Group,
   type Work,
-  addTimer,
   amend,
   edit,
   forgetAt,
@@ -418,7 +416,7 @@ function groupIn(work: Work, name: string): Group {
 function putHold(work: Work, [key, row]: [Key, HoldRow]): void {
   work.tx.put('holds', key, row)
   countHold(work, row, 1)
-  if (row.until !== undefined) work.tx.put('timers', addTimer(work, LIFT, row.until), key)
+  noteEnd(work, key, row)
 }
 
 interface Head {

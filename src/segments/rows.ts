@@ -12,7 +12,7 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  * | timers | `[EXPIRE, at, seq]` | `0`: something in the log's segment of this seq expires |
  * | timers | `[FORGET, at, number]` | ids whose `dedupeMs` is over, as an array |
  * | timers | `[KEPT, at, number]` | {@link KeptRow}: outcomes whose `keepMs` is over |
- * | timers | `[LIFT, at, number]` | the key of a row in `holds` that is over |
+ * | timers | `[LIFT, at, …key]` | `0`: the row of this key in `holds` is over |
  * | delayed | number of the last of some delayed messages | {@link Delayed} |
  * | side | `[group, seq]`, or `[group, key]` for the head of an ordering key | {@link SideRow} |
  * | due | `[group, WAITS, at, seq]` | the ordering key of that row of `side`, or `0` |

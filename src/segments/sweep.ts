@@ -145,11 +145,11 @@ export function sweepReaped(work: Work): boolean {
     }
   }
   const firsts = [
-    take<Key>(
+    take(
       'timers',
       [LIFT],
       () => [],
-      (_, key) => lift(work, key),
+      (key) => lift(work, key),
     ),
     take(
       'timers',

@@ -206,3 +206,24 @@ test('what expires while a group takes it over in a lane dies once', async () =>
   await claim('comes')
   expect((await q.stats()).groups['comes']).toMatchObject({ dead: 1, failed: 1, ready: 0 })
 })
+
+test.each([{ lane: 'diarist' }, { group: 'g' }, { lane: 'diarist', group: 'g' }, {}])(
+  'nothing is left of a hold that was released, prolonged or is over: %o',
+  async (place) => {
+    const meter = new Metered()
+    const q = await meter.open()
+    await q.hold({ ...place, forMs: 1000 })
+    await q.hold({ ...place, forMs: 60_000 })
+    await q.hold({ ...place })
+    await q.hold({ ...place, forMs: 60_000, probe: true })
+    expect(meter.left('holds', 'timers')).toEqual([1, 1])
+    await q.release({ ...place, probe: true })
+    expect(meter.left('holds', 'timers')).toEqual([1, 0])
+    await q.release(place)
+    expect(meter.left('holds', 'timers')).toEqual([0, 0])
+    await q.hold({ ...place, forMs: 1000 })
+    meter.now += 1000
+    await q.claim({ group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 5 })
+    expect(meter.left('holds', 'timers')).toEqual([0, 0])
+  },
+)

@@ -1,6 +1,13 @@
 import * as fc from '../support/fast-check.ts'
 import { describe, expect, test } from 'vitest'
-import { type NewMessage, QuaysideError, Queue, type SendResult, type Settlement } from '../../src/index.ts'
+import {
+  type NewMessage,
+  QuaysideError,
+  Queue,
+  type SendResult,
+  type Settlement,
+  type StorageAdapter,
+} from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
@@ -143,6 +150,35 @@ describe('sends', () => {
     fails = false
     await producer.send(4)
     expect((await queue.stats()).messages).toBe(2)
+  })
+
+  test('whoever stands before the verbs of a view is not passed by', async () => {
+    const memory = new MemoryAdapter()
+    const asked: unknown[] = []
+    const storage: StorageAdapter = {
+      guarantees: memory.guarantees,
+      queues: () => memory.queues(),
+      close: () => memory.close(),
+      open: async (name) =>
+        new Proxy(await memory.open(name), {
+          get(view, verb) {
+            const own: unknown = Reflect.get(view, verb, view)
+            if (typeof own !== 'function') return own
+            return (...args: readonly unknown[]): unknown => {
+              asked.push(verb)
+              return Reflect.apply(own, view, args)
+            }
+          },
+        }),
+    }
+    const queue = new Queue('orders', { storage })
+    await queue.createProducer().send(1)
+    await (await queue.createConsumer().receive())!.ack()
+    await queue.createProducer().send(2)
+    expect((await queue.createConsumer().drain(() => undefined)).acked).toBe(1)
+    const verbs = asked.filter((verb) => verb !== 'watch')
+    expect(verbs.slice(0, 4)).toEqual(['append', 'claim', 'settle', 'append'])
+    expect(verbs.filter((verb) => verb === 'claim').length).toBeGreaterThan(1)
   })
 
   test.for([true, false])(

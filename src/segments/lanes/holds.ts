@@ -3,7 +3,7 @@ import type { Hold, HoldPlace, HoldRequest, ReleaseRequest } from '../../lanes.t
 import { allGroups } from '../group.ts'
 import { LIFT } from '../rows.ts'
 import type { Key } from '../store.ts'
-import { type Group, type Work, ALL, addTimer, edit, under } from '../work.ts'
+import { type Group, type Work, ALL, edit, reapAt, under } from '../work.ts'
 import {
   DONE,
   LANE,
@@ -26,11 +26,28 @@ function write(root: Work, key: Key, row: HoldRow | undefined): void {
   const { lane } = placeOf(key)
   countHold(root, before, -1)
   countHold(root, row, 1)
+  if (before?.until !== row?.until) {
+    if (before?.until !== undefined) root.tx.delete('timers', timerOf(key, before.until))
+    noteEnd(root, key, row)
+  }
   // Its flows may go or not, now.
   const found = lane === undefined ? undefined : openLane(root, lane)
   if (found === undefined) return
   found.changed = true
   found.held = undefined
+}
+
+/** The timer of a hold names its place, and goes with it: nothing is left of a lane when it is released. */
+function timerOf(key: Key, until: number): Key {
+  return [LIFT, until, ...(key as readonly (string | number)[])]
+}
+
+/** Has a claim look at a hold when it is over. */
+export function noteEnd(root: Work, key: Key, row: HoldRow | undefined): void {
+  const { until = -Infinity } = row ?? {}
+  if (until <= root.now) return
+  root.tx.put('timers', timerOf(key, until), 0)
+  reapAt(root, until)
 }
 
 /** Counts a row that is written, or one that is not any more. */
@@ -44,9 +61,7 @@ export function countHold(root: Work, row: HoldRow | undefined, count: 1 | -1): 
 export function hold(root: Work, request: HoldRequest): void {
   const { forMs, reason, probe = false } = request
   const until = forMs === undefined ? undefined : root.now + forMs
-  const key = keyOf(request)
-  write(root, key, { since: root.clock, reason, until, probe })
-  if (until !== undefined) root.tx.put('timers', addTimer(root, LIFT, until), key)
+  write(root, keyOf(request), { since: root.clock, reason, until, probe })
 }
 
 export function release(root: Work, request: ReleaseRequest): boolean {
@@ -60,7 +75,8 @@ export function release(root: Work, request: ReleaseRequest): boolean {
 }
 
 /** The time of a hold has come. */
-export function lift(root: Work, key: Key): void {
+export function lift(root: Work, timer: Key): void {
+  const key = (timer as readonly (string | number)[]).slice(2)
   const row = read(root, key)
   if (row?.until === undefined || row.until > root.now) return
   write(root, key, row.probe ? row : undefined)
@@ -83,9 +99,8 @@ export function renewHolds(root: Work): void {
   queue.holds = queue.probes = 0
   tx.deleteRange('timers', under(LIFT))
   for (const [key, row] of tx.range<HoldRow>('holds', {}, ALL)) {
-    const { until } = trustHold(root.name, row)
-    countHold(root, row, 1)
-    if (until !== undefined) tx.put('timers', addTimer(root, LIFT, until), key)
+    countHold(root, trustHold(root.name, row), 1)
+    noteEnd(root, key, row)
   }
 }
 
