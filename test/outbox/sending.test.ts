@@ -322,6 +322,8 @@ describe('start', () => {
     await expect.poll(() => busy.now).toBe(1)
     await stop()
     expect((await queue.list()).messages).toMatchObject([{ state: 'ready', attempt: 0 }])
+    // Whoever listens rests 20 ms between two looks.
+    await clock.advance(100)
     expect(clock.timers).toBe(0)
     expect(outbox.start()).not.toBe(stop)
   })
@@ -359,6 +361,7 @@ describe('start', () => {
     await outbox.store(origin, post('y'))
     await expect.poll(failed).toBeGreaterThan(before)
     await stop()
+    await clock.advance(100)
     expect(clock.timers).toBe(0)
     storage.work()
     await queue.close()

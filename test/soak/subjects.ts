@@ -40,9 +40,9 @@ export const SUBJECTS: Readonly<Record<string, (clock: FastClock) => Promise<Sub
       rows.watch(await openJournalStore(folder, { ...options, cacheBytes: 1_000_000 }))
     return {
       storage: new SegmentAdapter(guarantees, open),
-      // The journal is cleaned when it is worth while.
+      // The journal is cleaned when it is worth while: once 6 MiB of it are over. A busy machine gets through few such rounds.
       allowances: {
-        disk: { perMessage: 16, floor: PINNED + 3_000_000 },
+        disk: { perMessage: 16, floor: PINNED + 6 * 1024 * 1024 },
         'largest row of state': { perMessage: 0.5, floor: 16_000 },
       },
       measure: () => Promise.resolve({ disk: sizeOf(folder), 'largest row of state': rows.takeLargest() }),

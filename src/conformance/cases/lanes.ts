@@ -453,7 +453,7 @@ export const lanes: Section = {
     },
     {
       name: 'what was replaced in another lane does not age a group that has nothing to do',
-      needs: [DEDUPLICATION],
+      needs: [DEDUPLICATION, IDS_WITH_KEYS],
       async run(t) {
         const q = await t.open()
         await q.append({ body: 'a', id: 'x', lane: 'a' })
