@@ -15,7 +15,12 @@ const pkg = JSON.parse(readFileSync(new URL('../package.json', import.meta.url),
 const root = fileURLToPath(new URL('..', import.meta.url))
 const kB = 1024
 
-/** What a user writes, and the bytes that it may cost, without what `besides` costs. */
+/**
+ * What a user writes, and the bytes that it may cost, without what `besides` costs.
+ *
+ * In each with a core 0.8 kB asks what answers at once without promises, which makes memory three times as fast one at a time, and 0.3 is for
+ * what engines of apps lack; that, with what is of another realm, is 0.5 in the outbox.
+ */
 export const USES = [
   {
     // The aim is 16 kB. What it costs today: 21 kB of core, half a kB of it for sends within transactions, and 13 kB of records,
@@ -31,7 +36,6 @@ export const USES = [
   {
     // The aim is 11 kB. The lean queue is 15 of it: checks, codec and ids 4, the desk at which all take and settle 4, the rest 7.
     name: 'lean queue + memory',
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 29 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { MemoryAdapter } from 'quayside/memory'
@@ -42,9 +46,7 @@ export const USES = [
     // The aim is 26 kB. The outbox and its worker are 13.8 of it, 9 more than before they knew persons and destinations: owners, holds,
     // cool-downs and probes 3.5, parked requests and edits 1.5, kept responses and parents 1.5, redirects, keys and conflicts 1,
     // what cannot be stored or streams 1. They were written to be right first.
-    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
     // 0.5 hears what other processes have sent, 0.4 has one request go first, and 0.1 tells of uploads.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 62 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
@@ -56,9 +58,7 @@ export const USES = [
   },
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
-    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
     // 0.5 hears what other processes have sent, 0.4 has one request go first, and 0.1 tells of uploads.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 60.5 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
@@ -74,8 +74,6 @@ export const USES = [
     // 0.4 of it tells rows that another page has forged, which no loop may stumble over; 0.4 stores long bodies as blobs, so that a
     // thousand photos that wait need 14 MB and not 5 GB. 1.2 has messages that are sent at once share rows, which makes a batch of 100
     // 7 times as fast to send and twice as fast to take, and what is blocked share those of its key.
-    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 47 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
@@ -84,7 +82,6 @@ export const USES = [
   {
     // The aim is 15.5 kB.
     name: 'lean queue + IndexedDB',
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 40 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
@@ -94,8 +91,6 @@ export const USES = [
     // The aim is 9 kB. The core alone is 21.
     name: 'core + Durable Object client',
     // The bundler that measures costs it 0.1 kB more than the one before.
-    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 27.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
@@ -110,8 +105,6 @@ export const USES = [
   {
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
-    // What engines of apps lack costs the core 0.3 kB, and the outbox 0.5 with what is of another realm.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 34.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
@@ -152,7 +145,6 @@ export const USES = [
     // The engine is that of files, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
     // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first. What keeps
     // the row of a group small with thousands in flight, and reads holds once, is 0.2 of it.
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 57.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { KeyValueAdapter } from 'quayside/key-value'
@@ -187,7 +179,6 @@ export const USES = [
   {
     // The aim is 11 kB. The core is 21; the scripts of all verbs are 29, and any verb may be the first that a server is sent.
     name: 'core + Redis over HTTP',
-    // What answers at once is asked without promises, which costs the core 0.8 kB and makes memory three times as fast one at a time.
     budget: 60.75 * kB,
     code: `import { Queue } from 'quayside/core'
            import { RedisHttpAdapter } from 'quayside/redis-http'

@@ -143,7 +143,7 @@ export class Context<T> {
         (view) => {
           this.#view = view
           const { codec } = this.options
-          this.values = codec === JSON_CODEC && this.#appendsAtOnce ? atOnceOf(view)!.copyOf : undefined
+          this.values = codec === JSON_CODEC ? this.#appender(view)?.copyOf : undefined
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -289,17 +289,18 @@ export class Context<T> {
 
   /** As {@link append}, where the storage answers at once and nobody need be waited for. */
   appendNow(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined {
-    if (!this.#appendsAtOnce || this.breathe() !== undefined) return undefined
+    const view = this.#view
+    if (this.#appender(view) === undefined || this.breathe() !== undefined) return undefined
     const groups = this.#unmade
-    const results = this.#append(this.#view!, messages) as readonly AppendResult[]
+    const results = this.#append(view!, messages) as readonly AppendResult[]
     this.made(groups)
     return results
   }
 
-  /** Without limits that it had to look after, which may take turns. */
-  get #appendsAtOnce(): boolean {
+  /** What appends at once. Not with limits that it had to look after, which may take turns. */
+  #appender(view: QueueStorage | undefined): VerbsAtOnce | undefined {
     const { maxMessages, maxBytes } = this.options
-    return (maxMessages ?? maxBytes) === undefined && atOnceOf(this.#view) !== undefined
+    return (maxMessages ?? maxBytes) === undefined ? atOnceOf(view) : undefined
   }
 
   #append(
@@ -308,7 +309,7 @@ export class Context<T> {
   ): readonly AppendResult[] | Promise<AppendResult[]> {
     const { id, maxMessages, maxBytes } = this.options
     const { at } = this
-    const atOnce = this.#appendsAtOnce ? atOnceOf(view) : undefined
+    const atOnce = this.#appender(view)
     if (at !== this.#idAt || atOnce === undefined || id !== uuid) this.#batchId = id()
     this.#idAt = at
     const groups = this.#unmade.length > 0 ? this.#unmade : undefined

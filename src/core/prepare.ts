@@ -7,26 +7,23 @@ import type { Body, Held, NewMessage, VerbsAtOnce } from '../storage.ts'
 
 const NO_OPTIONS: MessageOptions = {}
 
+/** What {@link prepare} takes. */
+type Given<T> = readonly [
+  context: Context<T>,
+  tried: string,
+  payload: T,
+  options: MessageOptions | undefined,
+  headers: MessageOptions['headers'],
+]
+
 /**
  * Checks and encodes a message, before anything of it is stored.
  *
  * @param values Takes it, if it need not be encoded.
  */
+export function prepare<T>(...given: Given<T>): NewMessage | Promise<NewMessage>
 export function prepare<T>(
-  context: Context<T>,
-  tried: string,
-  payload: T,
-  options: MessageOptions | undefined,
-  headers: MessageOptions['headers'],
-  values?: undefined,
-): NewMessage | Promise<NewMessage>
-export function prepare<T>(
-  context: Context<T>,
-  tried: string,
-  payload: T,
-  options: MessageOptions | undefined,
-  headers: MessageOptions['headers'],
-  values: VerbsAtOnce['copyOf'] | undefined,
+  ...given: readonly [...Given<T>, values: VerbsAtOnce['copyOf'] | undefined]
 ): NewMessage<Held> | Promise<NewMessage<Held>>
 export function prepare<T>(
   context: Context<T>,
