@@ -1,4 +1,4 @@
-// npm run build: makes dist/ of the sources. Types are not checked: that is npm run types. What was built of the same files is left as it is.
+// npm run build: makes the dist/ of each package of the sources. Types are not checked: that is npm run types. What was built of the same files is left as it is.
 import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -17,10 +17,11 @@ function hashOf(...patterns) {
 
 const inputs = hashOf(
   '{src,adapters,presets,inspector,cli}/**',
+  'conformance/{*,cases/*}',
   'package{,-lock}.json',
-  'scripts/{build,bundles,declarations,notices}.mjs',
+  'scripts/{build,bundles,declarations,notices,packages}.mjs',
 )
-const built = () => `${inputs} ${hashOf('dist/**')}`
+const built = () => `${inputs} ${hashOf('{,conformance/}dist/**')}`
 
 function wasBuilt() {
   try {
@@ -31,7 +32,7 @@ function wasBuilt() {
 }
 
 async function build() {
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  for (const dist of ['dist', 'conformance/dist']) rmSync(join(root, dist), { recursive: true, force: true })
   const { writeBundles } = await import('./bundles.mjs')
   await writeBundles()
   mkdirSync(dirname(stamp), { recursive: true })

@@ -1,1 +1,4 @@
-export function declarations(entries: readonly string[]): Map<string, string>
+export function declarations(
+  entries: readonly string[],
+  published?: ReadonlyMap<string, string>,
+): Map<string, string>

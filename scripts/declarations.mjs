@@ -8,11 +8,14 @@ import { parseAst } from 'rolldown/parseAst'
 const INTERNAL = /\/\*\*\s*@internal[^*]*\*\/\s*constructor\([^)]*\) \{/g
 const PROTECTED = '/** Not for users to call. */\n  protected constructor() {'
 
-function declarationsOf(file) {
+function declarationsOf(file, published) {
   const source = readFileSync(file, 'utf8').replaceAll(INTERNAL, PROTECTED)
   const { code, errors } = isolatedDeclarationSync(file, source, { stripInternal: true })
   if (errors.length > 0) throw new Error(`${file}: ${errors[0].message}`)
-  return code
+  return code.replaceAll(
+    /(?<=from ['"])\.[^'"]*(?=['"])/g,
+    (path) => published.get(join(dirname(file), path)) ?? path,
+  )
 }
 
 const nameOf = (node) => node.name ?? node.value
@@ -26,9 +29,12 @@ function walk(node, visit) {
   }
 }
 
+/** Which libs a module needs. What makes declarations of it drops these lines, whether they say `preserve` or not. */
+const referencesOf = (file) => readFileSync(file, 'utf8').match(/^\/\/\/ <reference .*$/gm) ?? []
+
 /** A module: its statements with the comments before them, which names they declare and speak of, and where other names come from. */
-function read(file) {
-  const text = declarationsOf(file)
+function read(file, published) {
+  const text = declarationsOf(file, published)
   const module = { head: '', statements: [], imported: new Map(), exported: new Map(), all: [] }
   let end = 0
   for (const node of parseAst(text, { lang: 'dts', sourceType: 'module' }).body) {
@@ -68,12 +74,12 @@ function read(file) {
   return module
 }
 
-/** The text of each declaration file, by the source that it is of. */
-export function declarations(entries) {
+/** The text of each declaration file, by the source that it is of. `published`: names of sources that other packages declare. */
+export function declarations(entries, published = new Map()) {
   const modules = new Map()
   const moduleOf = (file) => {
     if (!modules.has(file)) {
-      const module = { ...read(file), wanted: new Set(), passed: new Set() }
+      const module = { ...read(file, published), wanted: new Set(), passed: new Set() }
       modules.set(file, module)
       // What is declared for all, by no name of the module.
       for (const { names, speaksOf } of module.statements)
@@ -126,6 +132,7 @@ export function declarations(entries) {
         if (!from || exportsOf(from).some((name) => passed.has(name))) lines.push(code)
       } else if (names.size === 0 || [...names].some((name) => wanted.has(name))) lines.push(code)
     }
+    if (lines.length > 0) lines.unshift(...referencesOf(file))
     if (lines.length > 0)
       texts.set(
         file,

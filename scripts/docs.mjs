@@ -2,20 +2,15 @@
 // without a network. With --serve it is served while you write.
 import { spawnSync } from 'node:child_process'
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { PACKAGES, SUBPATHS } from './packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const site = join(root, 'site')
 const pages = join(site, '.pages')
-const { exports, homepage } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const repository = `${homepage.replace(/#.*/, '')}/blob/main/`
-
-/** The sources of the subpaths: what is exported, by its name. */
-const sources = Object.entries(exports).flatMap(([subpath, { types }]) =>
-  types ? [[`quayside${subpath.slice(1)}`, types.replace('./dist/', '').replace('.d.ts', '.ts')]] : [],
-)
+const repository = `${PACKAGES[0].pkg.homepage.replace(/#.*/, '')}/blob/main/`
 
 function run(tool, ...args) {
   const { status } = spawnSync(process.execPath, [join(site, 'node_modules', tool), ...args], {
@@ -43,11 +38,10 @@ function copyPages() {
 function nameModules() {
   const index = join(pages, 'api/index.md')
   let list = readFileSync(index, 'utf8')
-  for (const [name, file] of sources) {
-    const place = file.replace(/(?:\/index)?\.ts$/, '')
-    list = list.replace(`[${place}](`, `[${name}](`)
-    const page = join(pages, 'api', place, 'index.md')
-    writeFileSync(page, readFileSync(page, 'utf8').replace(`# ${place}\n`, `# ${name}\n`))
+  for (const { name, page } of SUBPATHS) {
+    list = list.replace(`[${page}](`, `[${name}](`)
+    const file = join(pages, 'api', page, 'index.md')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(`# ${page}\n`, `# ${name}\n`))
   }
   writeFileSync(index, list)
 }
@@ -58,7 +52,7 @@ async function bundleTry() {
   const build = await rolldown({
     input: join(site, 'try.ts'),
     platform: 'browser',
-    resolve: { alias: Object.fromEntries(sources.map(([name, file]) => [`${name}$`, join(root, file)])) },
+    resolve: { alias: Object.fromEntries(SUBPATHS.map(({ name, source }) => [`${name}$`, source])) },
   })
   await build.write({ file: join(pages, 'public/try.js'), format: 'es', minify: true, codeSplitting: false })
   await build.close()
@@ -66,7 +60,7 @@ async function bundleTry() {
 
 rmSync(pages, { recursive: true, force: true })
 mkdirSync(pages, { recursive: true })
-const entries = sources.flatMap(([, file]) => ['--entryPoints', join('..', file)])
+const entries = SUBPATHS.flatMap(({ source }) => ['--entryPoints', relative(site, source)])
 run('typedoc/bin/typedoc', ...entries)
 nameModules()
 copyPages()

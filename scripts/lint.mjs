@@ -1,10 +1,12 @@
-// npm run lint: oxlint, on the files in which it has not found nothing wrong yet: those that changed, and those that lead to one that did,
-// because the rules that know types look there, too. What is the same for all (settings, packages, declarations of globals) counts for all.
+// npm run lint: oxlint, on the files in which it has not found nothing wrong yet: those that changed, and those that lead to one whose
+// declarations did, because the rules that know types look there, too. What is the same for all (settings, packages, declarations of
+// globals) counts for all.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isolatedDeclarationSync } from 'rolldown/experimental'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = join(root, 'node_modules/.cache/lint.json')
@@ -41,9 +43,10 @@ function hashesOf(files) {
       global.push(name, readFileSync(join(root, name), 'utf8'))
   }
   const own = new Map([...texts].map(([name, text]) => [name, sha(text)]))
+  const shown = new Map([...texts].map(([name, text]) => [name, sha(shownOf(name, text))]))
   const common = sha(...global)
   // By their own names the sources lead to all of src and adapters.
-  const named = sha(...[...own].filter(([name]) => /^(src|adapters|presets|inspector)\//.test(name)).flat())
+  const named = sha(...[...shown].filter(([name]) => /^(src|adapters|presets|inspector)\//.test(name)).flat())
   const leads = new Map(
     [...texts].map(([name, text]) => [name, importsOf(name, text).filter((to) => own.has(to))]),
   )
@@ -51,11 +54,18 @@ function hashesOf(files) {
     [...texts.keys()].map((name) => {
       const reached = new Set([name])
       for (const from of reached) for (const to of leads.get(from)) reached.add(to)
-      const parts = [...reached].map((one) => own.get(one))
+      const parts = [...reached].map((one) => (one === name ? own : shown).get(one))
       if ([...reached].some((one) => OWN_NAME.test(texts.get(one)))) parts.push(named)
       return [name, sha(common, ...parts)]
     }),
   )
+}
+
+/** What others see of a file: its declarations, where it says all types itself. A circle of imports is seen in the file that closes it. */
+function shownOf(name, text) {
+  if (!name.endsWith('.ts')) return text
+  const { code, errors } = isolatedDeclarationSync(name, text, { stripInternal: false })
+  return errors.length > 0 ? text : code
 }
 
 /** Whatever looks like the path of a file in a string: better one too many. */

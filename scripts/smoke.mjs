@@ -1,7 +1,8 @@
-// The built package as a user gets it: every subpath loads by its name, and memory and fs carry a message; so does the command line.
+// The built package as a user gets it: every subpath loads by its name, by `require` too, and memory and fs carry a message; so does the command line.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +10,13 @@ import { fileURLToPath } from 'node:url'
 const pkg = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
 /** They import `cloudflare:workers`, which only workerd has (test/runtimes loads it there), and React, which is not installed. */
 const ELSEWHERE = ['./durable-object', './react']
+const require = createRequire(import.meta.url)
 for (const [subpath, target] of Object.entries(pkg.exports)) {
-  if (typeof target === 'object' && !ELSEWHERE.includes(subpath))
-    assert.ok(Object.keys(await import(join(pkg.name, subpath))).length > 0, subpath)
+  if (typeof target === 'string' || ELSEWHERE.includes(subpath)) continue
+  const name = pkg.name + subpath.slice(1)
+  const module = await import(name)
+  assert.ok(Object.keys(module).length > 0, subpath)
+  assert.equal(require(name), module, subpath)
 }
 
 const { Queue } = await import('quayside')

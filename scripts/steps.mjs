@@ -8,7 +8,15 @@ const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Steps that look at nothing but these, by their names or into them: one that found nothing wrong is not run again on the same. */
 const LOOKS = {
-  'lint:types': { at: ['dist/**'], into: ['package{,-lock}.json', 'dist/**/*.d.ts'] },
+  // Of code it looks only whether it is made of modules, which is up to the build.
+  'lint:package': {
+    at: ['{,conformance/}dist/**'],
+    into: ['package{,-lock}.json', 'conformance/package.json', 'scripts/{build,bundles,packages}.mjs'],
+  },
+  'lint:types': {
+    at: ['{,conformance/}dist/**'],
+    into: ['package{,-lock}.json', 'conformance/package.json', '{,conformance/}dist/**/*.d.ts'],
+  },
 }
 const CACHE = new URL('../node_modules/.cache/', import.meta.url)
 

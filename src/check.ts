@@ -38,6 +38,9 @@ export function invalid(tried: string, rule: string, value: unknown): QuaysideEr
   return new QuaysideError('INVALID_ARGUMENT', `${tried}: ${rule}, not ${show(value)}`)
 }
 
+/** What the functions of `quayside/lean`, for one, are given first; bundlers may make several copies of a module. */
+export const MADE_HERE = 'must be one of this copy of quayside'
+
 /** A check that says what a value must be. */
 export function mustBe(rule: string, holds: (value: unknown) => boolean): Check {
   return (tried, what, value) => {
@@ -74,11 +77,9 @@ function unlessForEver(check: Check): Check {
 }
 
 /** A time in ms since 1970. */
-export const checkTime: Check = inRange(
-  'a time in ms since 1970, such as Date.now() + 25_000',
-  0,
-  Number.MAX_SAFE_INTEGER,
-)
+export const checkTime: Check = (...given) => {
+  inRange('a time in ms since 1970, such as Date.now() + 25_000', 0, Number.MAX_SAFE_INTEGER)(...given)
+}
 const checkFactor: Check = inRange('a number, 1 or more', 1, Number.MAX_VALUE)
 export const checkCount: Check = mustBe(
   'a whole number, 1 or more',
@@ -97,6 +98,21 @@ export function mustHave(...methods: readonly string[]): Check {
     methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function'),
   )
 }
+
+export const checkObject: Check = (tried, what, value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(tried, `${what} must be an object`, value)
+}
+
+/** Something of this package, known by a method of it. */
+export function mustBeOurs(kind: string, method: string): Check {
+  return (tried, what, value) => {
+    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] !== 'function')
+      throw invalid(tried, `${what} must be ${kind}`, value)
+  }
+}
+
+export const checkQueue: Check = (...given) => mustBeOurs('a Queue', 'createProducer')(...given)
 
 export function mustBeOneOf(...allowed: readonly string[]): Check {
   return mustBe(`one of ${allowed.map(show).join(', ')}`, (value) => allowed.includes(value as string))
@@ -161,10 +177,8 @@ export function checkSize(tried: string, what: string, unit: string, size: numbe
  * that are there are checked, each by its own check.
  */
 export function checkOptions(tried: string, options: unknown, checks: Checks, what = ''): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(tried, `${what}options must be an object`, options)
-  }
-  for (const name in options) {
+  checkObject(tried, `${what}options`, options)
+  for (const name in options as object) {
     if (!Object.hasOwn(checks, name))
       throw invalid(tried, `${what}options are ${Object.keys(checks).join(', ')}`, name)
     const value = (options as Record<string, unknown>)[name]

@@ -60,7 +60,7 @@ export class QuaysideError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly stale?: readonly string[] },
+    options?: { readonly cause?: unknown; readonly stale?: readonly string[] },
   ) {
     super(message, options)
     this.code = code

@@ -21,7 +21,7 @@
  * failing storage always rejects; it never answers as if it were empty.
  *
  * Storages with transactions need not implement this: see `quayside/segments` for a smaller contract. Whatever implements
- * this one runs the suite of `quayside/conformance`, which has a case for every rule on this page.
+ * this one runs the suite of `quayside-conformance`, which has a case for every rule on this page.
  */
 
 import type { HoldRequest, Hold, LaneRules, LanesPage, LanesQuery, ReleaseRequest } from './lanes.ts'
@@ -135,6 +135,13 @@ export interface ClaimRequest {
   readonly groups?: readonly GroupStart[] | undefined
   /** Settled first, in the same step, once the groups exist. */
   readonly settle?: readonly Settlement[] | undefined
+  /**
+   * The receipt of a lease that whoever claims works under: the one that ends first, of those that this claim neither settles nor
+   * extends. If it has ended by the time that this is done, or is gone, the claim is {@link ClaimResult.late}: it would hand out
+   * what its caller has in hand. Of a receipt of another group, or made up, nothing is known: it is gone. With
+   * {@link QueueStorage.hasPlaces} all such leases, that which ends first at the end; elsewhere one.
+   */
+  readonly inHand?: readonly string[] | undefined
   /** How long a message that this claim finds dead is kept as a dead letter, in ms; then it is deleted. Default: for ever. */
   readonly deadForMs?: number | undefined
   /**
@@ -190,6 +197,12 @@ export interface ClaimResult<B = Body> {
   readonly settled?: readonly SettleResult[] | undefined
   /** With {@link ClaimRequest.only}: where its turns go on. Opaque. */
   readonly position?: string | undefined
+  /**
+   * A lease of {@link ClaimRequest.inHand} has ended. What was to be settled is; nothing was taken, and nothing found dead for
+   * its attempts; what a place of the queue had that was asked before is handed out. `nextInMs` is 0: the caller extends what it
+   * has in hand, and claims again.
+   */
+  readonly late?: boolean | undefined
 }
 
 /** How a delivery ends, or goes on. Also takes the receipts of dead letters: `retry` redrives one, `ack` deletes it. */
@@ -383,7 +396,10 @@ export interface Page {
   readonly cursor?: string | undefined
 }
 
-/** One group in numbers. What has expired counts neither as ready nor as delayed or blocked. */
+/**
+ * One group in numbers. What has expired counts neither as ready nor as delayed or blocked, and is not listed as such. Under an
+ * exclusive lease that has ended it does, as ready, until a claim of the group finds it: whoever had that may still settle it.
+ */
 export interface GroupStats {
   /** May be claimed now. Messages that wait behind their ordering key count here until a claim has passed them. */
   readonly ready: number
@@ -418,6 +434,12 @@ export interface StorageStats {
 }
 
 /**
+ * A part of the queue that few storages need. Those bring it: `quayside/core` has it under its name. So programs on other
+ * storages do not carry it.
+ */
+export type Part = (...given: never[]) => unknown
+
+/**
  * The verbs of each message in a storage that is in the memory of whoever calls: as those of {@link QueueStorage}, but they
  * answer at once, and throw what those reject with. What is sent can stay a {@link Value}, which takes less time than to make a
  * text of it and read that again. Whoever has them keeps what it has in memory: it never breaks, and its `maxBatchBytes` is
@@ -426,19 +448,24 @@ export interface StorageStats {
 export interface VerbsAtOnce {
   /** The view that they are of. Nobody asks them of another one: a proxy of a view that has them is asked by its own verbs. */
   readonly of: QueueStorage
+  /** What asks them on the side of the queue: `askAtOnce`. */
+  readonly askedBy: Part
   /**
    * Takes a payload as it is now. `undefined`: its codec is to encode it, or to refuse it. It never is more than
    * `maxBodyBytes` as text, and no one tells it from what the default codec had encoded.
    */
   copyOf: (payload: unknown) => Value | undefined
+  /** Where it reads the time. Whoever has just read the same clock says so with `at`: to read it is much of what a verb costs. */
+  readonly clock: { now(): number }
   /** Knows no limits of what the queue may retain: with those, it is asked as any storage is. */
   append(
     messages: readonly NewMessage<Held>[],
     options: Pick<AppendOptions, 'batchId' | 'groups'>,
+    at?: number,
   ): readonly AppendResult[]
   /** @param values Bodies may be values. Otherwise all are encoded. */
-  claim(request: ClaimRequest, values: boolean): ClaimResult<Held>
-  settle(group: string, settlements: readonly Settlement[]): readonly SettleResult[]
+  claim(request: ClaimRequest, values: boolean, at?: number): ClaimResult<Held>
+  settle(group: string, settlements: readonly Settlement[], at?: number): readonly SettleResult[]
 }
 
 /** One queue in a storage. */
@@ -609,6 +636,9 @@ export interface QueueStorage {
   /** The verbs of each message, where the storage need not wait for anybody. Of an adapter all views have them, or none. */
   readonly atOnce?: VerbsAtOnce | undefined
 
+  /** The queue lies in several places, none of which knows the time of another. */
+  readonly hasPlaces?: true | undefined
+
   /**
    * Ends this view of the queue. Verbs under way finish first; later ones of this view reject with `CLOSED`. When no view
    * is left, the adapter lets go of what it holds (files, locks, connections) and takes it up again when a queue is opened.
@@ -707,6 +737,8 @@ export interface StorageAdapter {
     messages: readonly NewMessage[],
     options: Pick<AppendOptions, 'groups'>,
   ): Promise<void> | void
+  /** `sendWithin`, with {@link appendWithin}: what calls it. */
+  readonly sendWithin?: Part | undefined
   /**
    * The names of the queues that exist, sorted by UTF-16 code unit: those that have messages, groups or ids to remember.
    *

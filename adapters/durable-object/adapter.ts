@@ -1,21 +1,19 @@
 import { QuaysideError } from '../../src/errors.ts'
 import type { Guarantees, QueueStorage, StorageAdapter } from '../../src/storage.ts'
-import { guaranteesOf } from './guarantees.ts'
-import { textOfHint } from './hint-text.ts'
+import { GUARANTEES } from './guarantees.ts'
+import type { Shards } from './in-shards.ts'
 import { ObjectView } from './object-view.ts'
 import type { ObjectNamespace } from './platform.ts'
-import { ShardedView } from './sharded-view.ts'
-import { MAX_SHARDS, nameOfShard } from './shards.ts'
+import { nameOfObject } from './shards.ts'
 import { Stub } from './stub.ts'
-import { upgrade } from './web-socket.ts'
 
 /** How queues lie in Durable Objects. */
 export interface DurableObjectOptions {
   /**
-   * How many objects share a queue, 1 to 256. One object does about 300 verbs a second; use more where that is not enough.
-   * A change takes a queue that is empty: see docs/storage-durable-objects.md. @defaultValue 1
+   * Several objects share a queue: {@link inShards} says how many. One object does about 300 verbs a second; use more where that is
+   * not enough. A change takes a queue that is empty: see docs/storage-durable-objects.md. @defaultValue one object
    */
-  readonly shards?: number | undefined
+  readonly shards?: Shards | undefined
   /**
    * Where objects are made that do not exist yet, as `DurableObjectNamespace.get` takes it: `'weur'`, `'enam'` …
    * @defaultValue near the first request
@@ -34,7 +32,7 @@ export interface DurableObjectOptions {
 export class DurableObjectAdapter implements StorageAdapter {
   readonly guarantees: Guarantees
   readonly #namespace: ObjectNamespace
-  readonly #shards: number
+  readonly #shards: Shards | undefined
   readonly #locationHint: string | undefined
   readonly #views: Set<QueueStorage> = new Set()
   #closed: Promise<void> | undefined
@@ -45,26 +43,21 @@ export class DurableObjectAdapter implements StorageAdapter {
    */
   constructor(namespace: ObjectNamespace, options: DurableObjectOptions = {}) {
     check(namespace, options)
-    const { shards = 1, locationHint } = options
+    const { shards, locationHint } = options
     this.#namespace = namespace
     this.#shards = shards
     this.#locationHint = locationHint
-    this.guarantees = guaranteesOf(shards)
+    this.guarantees = shards?.guarantees ?? GUARANTEES
   }
 
   /** Makes no request: an object comes into being with the first message. See {@link StorageAdapter.open}. */
   async open(queue: string): Promise<QueueStorage> {
     if (this.#closed !== undefined)
       throw new QuaysideError('CLOSED', 'open a queue: this storage was closed; make another one')
-    const stubs = this.#stubs(queue)
     const onClose = (): boolean => this.#views.delete(view)
-    const view =
-      stubs.length === 1
-        ? new ObjectView(stubs[0]!, onClose)
-        : new ShardedView(
-            stubs.map((stub) => new ObjectView(stub)),
-            onClose,
-          )
+    const view: QueueStorage =
+      this.#shards?.open(queue, (name) => new ObjectView(this.#stub(name)), onClose) ??
+      new ObjectView(this.#stub(nameOfObject(queue)), onClose)
     this.#views.add(view)
     return view
   }
@@ -76,21 +69,12 @@ export class DurableObjectAdapter implements StorageAdapter {
    * What the platform throws, where the object cannot be reached: the call rejects with it.
    */
   async fetch(request: Request, queue: string): Promise<Response> {
-    const stubs = this.#stubs(queue)
-    if (stubs.length === 1) return await stubs[0]!.fetch(request)
-    const view = await this.open(queue)
-    return upgrade(request, (socket) => {
-      socket.accept()
-      view.watch!((hint) => socket.send(textOfHint(hint)))
-      const end = (): void => void view.close()
-      socket.addEventListener('close', end)
-      socket.addEventListener('error', end)
-    })
+    if (this.#shards === undefined) return await this.#stub(nameOfObject(queue)).fetch(request)
+    return this.#shards.watch(request, await this.open(queue))
   }
 
-  #stubs(queue: string): Stub[] {
-    const names = Array.from({ length: this.#shards }, (_, shard) => nameOfShard(queue, shard, this.#shards))
-    return names.map((name) => new Stub(this.#namespace, name, this.#locationHint))
+  #stub(name: string): Stub {
+    return new Stub(this.#namespace, name, this.#locationHint)
   }
 
   /** @throws {@link QuaysideError} `UNSUPPORTED`, always. */
@@ -121,8 +105,8 @@ function check(namespace: unknown, options: DurableObjectOptions): void {
     refuse('its first argument must be the binding of a Durable Object (env.QUEUE)', namespace)
   for (const name in options)
     if (name !== 'shards' && name !== 'locationHint') refuse('options are shards, locationHint', name)
-  const { shards = 1, locationHint = '' } = options
-  if (!Number.isInteger(shards) || shards < 1 || shards > MAX_SHARDS)
-    refuse(`shards must be a whole number, 1 to ${MAX_SHARDS}`, shards)
+  const { shards, locationHint = '' } = options
+  if (shards !== undefined && typeof (shards as Shards | null)?.open !== 'function')
+    refuse('shards must be what inShards answers with, such as inShards(4)', shards)
   if (typeof locationHint !== 'string') refuse('locationHint must be a string', locationHint)
 }

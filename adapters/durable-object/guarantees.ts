@@ -1,4 +1,3 @@
-import { type StoreLimits, DEFAULT_LIMITS } from '../../src/segments/index.ts'
 import type { Guarantees } from '../../src/storage.ts'
 
 /**
@@ -26,16 +25,10 @@ export const GUARANTEES: Guarantees = {
   listsQueues: false,
 }
 
-/** What a queue in several objects promises. */
-export function guaranteesOf(shards: number): Guarantees {
-  // Nobody counts across objects while a message is stored in one of them.
-  return shards === 1 ? GUARANTEES : { ...GUARANTEES, fifo: false, idsWithKeys: false, queueLimits: false }
-}
-
 /** Rows are billed one by one: a batch is one row, up to a size that is not too long to read for the sake of a claim. */
-export const LIMITS: StoreLimits = {
-  ...DEFAULT_LIMITS,
+export const LIMITS = {
   segmentMessages: GUARANTEES.maxBatch,
   segmentBytes: 1024 * 1024,
+  bodyBytes: 256 * 1024,
   answerBytes: CALL_BYTES,
 }

@@ -21,19 +21,19 @@ import { Segments } from './segments.ts'
  * | text | see `packed.ts`; or its length in bytes, where text and bytes together are too long for a row and lie in `parts` |
  * | bytes | see `packed.ts`; empty where they lie in `parts` |
  *
- * In a table without rowids a lookup reads whole rows on its way, so the log and the parts, which have large ones, have rowids.
+ * In a table without rowids a lookup reads whole rows on its way, so the log, long bodies and the parts, which have large ones, have rowids.
  *
  * The tables are made by the first write: an object that is only asked keeps nothing.
  */
-const NAMES = Object.keys(TABLES) as Table[]
+const NAMES = /* @__PURE__ */ Object.keys(TABLES) as Table[]
 
 /** The platform takes 2 MB in a row. */
 const MAX_ROW = 1_900_000
 /** SQLite takes counts of this size. */
 const MAX_COUNT = 2 ** 31 - 1
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
+const decoder = /* @__PURE__ */ new TextDecoder()
 
 type Stored = readonly [text: string | number, bytes: ArrayBuffer | null]
 
@@ -80,7 +80,7 @@ export class Rows implements Transaction {
       const columns =
         table === 'log'
           ? '(key INTEGER PRIMARY KEY, text, bytes BLOB)'
-          : '(key BLOB PRIMARY KEY, text, bytes BLOB) WITHOUT ROWID'
+          : `(key BLOB PRIMARY KEY, text, bytes BLOB)${TABLES[table] === 'l' ? '' : ' WITHOUT ROWID'}`
       this.#sql.exec(`CREATE TABLE IF NOT EXISTS quayside_${table} ${columns}`)
     }
     this.#sql.exec('CREATE TABLE IF NOT EXISTS quayside_parts (row BLOB, part INTEGER, bytes BLOB)')

@@ -29,11 +29,9 @@ import { mergedHolds } from './shared-holds.ts'
 import { closedError } from './stub.ts'
 import { batchIdOf, mark, shardOfId, shardOfKey, unmark } from './shards.ts'
 
-/** An answer that has so much has no room for that of another shard. */
-const ENOUGH_BYTES = MAX_ANSWER_BYTES - LIMITS.answerBytes
-
 /** A queue in several objects. */
 export class ShardedView implements QueueStorage {
+  readonly hasPlaces = true
   readonly #shards: readonly QueueStorage[]
   readonly #onClose: () => void
   /** The next shard that is appended to, and the next that is claimed from. Views start at different ones. */
@@ -92,7 +90,13 @@ export class ShardedView implements QueueStorage {
    * Shards are asked one after the other. One that fails stops nobody from getting what others have; only when none of them
    * has anything, the claim fails.
    */
-  async #take({ settle: given, groups = [], position, ...request }: ClaimRequest): Promise<ClaimResult> {
+  async #take({
+    settle: given,
+    groups = [],
+    position,
+    inHand = [],
+    ...request
+  }: ClaimRequest): Promise<ClaimResult> {
     const { group, from, only } = request
     const settle = given ?? []
     const count = this.#shards.length
@@ -107,14 +111,22 @@ export class ShardedView implements QueueStorage {
       if (end.status === 'rejected') failures.set(i, end.reason)
     // What the first shard is to settle rides along with the claim.
     const own = settle.filter(({ receipt }) => unmark(receipt, count)?.[0] === start)
-    const others = await this.#settle(
-      group,
-      settle.filter((one) => !own.includes(one)),
+    const rest = settle.filter((one) => !own.includes(one))
+    const others = await this.#settle(group, rest)
+    // A shard knows its own leases only: that which ends first. What was extended just now is in hand as well.
+    const held = new Map<number, string>()
+    const extended = rest.flatMap(({ kind, receipt }, i) =>
+      kind === 'extend' && others[i]!.status === 'settled' ? (others[i]!.receipt ?? receipt) : [],
     )
+    for (const receipt of [...extended, ...inHand]) {
+      const [shard, own] = unmark(receipt, count) ?? []
+      if (shard !== undefined) held.set(shard, own!)
+    }
     const deliveries: Delivery[] = []
     let ownSettled: readonly SettleResult[] = []
     let nextInMs: number | undefined
     let bytes = 0
+    let late: boolean | undefined
     for (const [i, at] of asked.entries()) {
       if (deliveries.length >= request.limit && request.limit > 0) break
       const limit = request.limit - deliveries.length
@@ -124,6 +136,7 @@ export class ShardedView implements QueueStorage {
         const result = await this.#shards[at]!.claim({
           ...request,
           limit,
+          inHand: held.has(at) ? [held.get(at)!] : [],
           position: positions?.of(at),
           settle: settles ? unmarked(own, count) : undefined,
         })
@@ -133,12 +146,14 @@ export class ShardedView implements QueueStorage {
         const hasMore = limit > 0 && i + 1 < asked.length && result.deliveries.length === limit
         nextInMs = least(nextInMs, hasMore ? 0 : result.nextInMs)
         bytes += sizeOf(result.deliveries)
+        late ||= result.late
       } catch (error) {
         // Whether it was settled is to be known before anything else is done.
         if (settles) throw error
         failures.set(at, error)
       }
-      if (bytes >= ENOUGH_BYTES && i + 1 < asked.length) {
+      if (late) break
+      if (isFull(bytes) && i + 1 < asked.length) {
         nextInMs = 0
         break
       }
@@ -146,10 +161,10 @@ export class ShardedView implements QueueStorage {
     // What was settled must be told: then the next claim meets the error again.
     if (failures.size > 0 && deliveries.length === 0 && settle.length === 0)
       throw failures.values().next().value
-    if (failures.size > 0) nextInMs = 0
+    if (failures.size > 0 || late) nextInMs = 0
     const results = [others.values(), marked(start, ownSettled).values()]
     const settled = settle.map((one) => results[own.includes(one) ? 1 : 0]!.next().value!)
-    return { deliveries, nextInMs, settled: given && settled, position: positions?.text }
+    return { deliveries, nextInMs, settled: given && settled, position: positions?.text, late }
   }
 
   /** The shards that may have something for a claim, in the order in which it asks them; each claim starts behind the last. */
@@ -209,7 +224,7 @@ export class ShardedView implements QueueStorage {
     for (; shard < count; shard++, inside = '') {
       if (only !== undefined && shard !== only) continue
       // The rest is on another page.
-      if (messages.length >= query.limit || sizeOf(messages) >= ENOUGH_BYTES)
+      if (messages.length >= query.limit || isFull(sizeOf(messages)))
         return { messages, cursor: mark(shard, inside) }
       const limit = query.limit - messages.length
       const page = await this.#shards[shard]!.list({ ...query, limit, cursor: inside || undefined })
@@ -401,6 +416,11 @@ function marked<T extends { readonly receipt?: string | undefined }>(shard: numb
 
 function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
+}
+
+/** An answer that has so much has no room for that of another shard. */
+function isFull(bytes: number): boolean {
+  return bytes >= MAX_ANSWER_BYTES - LIMITS.answerBytes
 }
 
 /** What bodies take, in UTF-16 units or bytes. */

@@ -11,10 +11,13 @@ export const MAX_SHARDS = 256
 const DIGITS = 26
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** The name of a shard's object. The `#` of a queue's own name is doubled, so that no two queues share an object. */
-export function nameOfShard(queue: string, shard: number, shards: number): string {
-  const name = queue.replaceAll('#', '##')
-  return shards === 1 ? name : `${name}#${shard}`
+/** The name of a queue's object. The `#` of its own name is doubled, so that it is never taken for a shard of another. */
+export function nameOfObject(queue: string): string {
+  return queue.replaceAll('#', '##')
+}
+
+export function nameOfShard(queue: string, shard: number): string {
+  return `${nameOfObject(queue)}#${shard}`
 }
 
 /** FNV-1a, 32 bits. Part of what is stored: another hash would look elsewhere for what lies there. */

@@ -1,10 +1,11 @@
 import { QuaysideError } from '../../src/errors.ts'
-import type {
-  Kind,
-  QueueStore,
-  StoreLimits,
-  Transaction,
-  TransactionalStore,
+import {
+  DEFAULT_LIMITS,
+  type Kind,
+  type QueueStore,
+  type StoreLimits,
+  type Transaction,
+  type TransactionalStore,
 } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { LIMITS } from './guarantees.ts'
@@ -31,7 +32,7 @@ export interface StoreOptions {
  */
 export class ObjectStore implements TransactionalStore, QueueStore {
   readonly soleOwner = false
-  readonly limits: StoreLimits = LIMITS
+  readonly limits: StoreLimits = { ...DEFAULT_LIMITS, ...LIMITS }
   readonly #storage: ObjectStorage
   readonly #options: StoreOptions
   readonly #rows: Rows

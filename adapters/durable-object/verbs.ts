@@ -19,4 +19,4 @@ export const VERBS: Readonly<Record<Verb, boolean>> = {
   delete: false,
 }
 
-export type Verb = Exclude<keyof QueueStorage, 'watch' | 'close' | 'atOnce'>
+export type Verb = Exclude<keyof QueueStorage, 'watch' | 'close' | 'atOnce' | 'hasPlaces'>

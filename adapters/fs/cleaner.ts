@@ -3,7 +3,7 @@ import { QuaysideError, hasCode } from '../../src/errors.ts'
 import type { Key } from '../../src/segments/index.ts'
 import { Reader } from './codec.ts'
 import { corrupt, unavailable } from './faults.ts'
-import { FRAME_HEADER, readOp } from './format.ts'
+import { FRAME_HEADER, isIntactApart, liesApart, readOps, TABLE_NAMES } from './format.ts'
 import { Frames } from './frames.ts'
 import type { JournalFile } from './files.ts'
 import type { Journal } from './journal.ts'
@@ -27,7 +27,9 @@ interface Op {
   readonly key: Key
   /** Where it lies in the file. */
   readonly offset: number
-  readonly bytes: Uint8Array
+  readonly length: number
+  /** Nothing if it lies apart: it is read if it is still there. */
+  readonly bytes: Uint8Array | undefined
 }
 
 /** What the cleaner works on. */
@@ -145,7 +147,7 @@ export class Cleaner {
       const ops: Op[] = []
       for (let length = frames.whole(); length > 0; length = frames.whole()) {
         collect(frames, length, ops)
-        frames.at += length
+        frames.pass(length)
       }
       while (ops.length > 0 && !this.#stopped) await this.#rewrite(file, ops.splice(0, firstSlice(ops)))
       this.#advance(frames.position - from)
@@ -156,12 +158,21 @@ export class Cleaner {
   #rewrite(file: JournalFile, ops: readonly Op[]): Promise<void> {
     const { queues, rows, write } = this.#host
     return write((stage) => {
-      for (const { queue, table, key, offset, bytes } of ops) {
-        const row = queues.find(queue)?.table(table).get(key)
-        if (row !== undefined && rows.file(row) === file.number && rows.offset(row) === offset)
-          stage.rewrite(row, bytes)
+      for (const { queue: number, table, key, offset, length, bytes } of ops) {
+        const queue = queues.find(number)
+        const row = queue?.table(table).get(key)
+        if (row === undefined || rows.file(row) !== file.number || rows.offset(row) !== offset) continue
+        if (bytes !== undefined) stage.rewrite(row, bytes)
+        else stage.rewriteApart(queue!, table, key, row, this.#readApart(file, offset, length))
       }
     })
+  }
+
+  #readApart(file: JournalFile, offset: number, length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length)
+    this.#host.journal.read(file.number, bytes, length, offset)
+    if (!isIntactApart(bytes)) throw corrupt(file.path, offset, 'what is there is not what was written')
+    return bytes
   }
 
   /** Notes that so much was dealt with, and lets those go who waited for that. */
@@ -187,18 +198,20 @@ export class Cleaner {
 function collect({ buffer, base, at }: Frames, length: number, into: Op[]): void {
   const reader = new Reader(buffer, at + FRAME_HEADER, at + length)
   const sink = {
-    put: (queue: number, table: number, key: Key, from: number, to: number): void =>
-      void into.push({ queue, table, key, offset: base + from, bytes: buffer.subarray(from, to) }),
+    put: (queue: number, table: number, key: Key, from: number, to: number): void => {
+      const bytes = liesApart(TABLE_NAMES[table]!) ? undefined : buffer.subarray(from, to)
+      into.push({ queue, table, key, offset: base + from, length: to - from, bytes })
+    },
     delete: (): void => {},
     deleteRange: (): void => {},
     nextFile: (): void => {},
   }
-  while (reader.at < reader.end) readOp(reader, sink)
+  readOps(reader, sink)
 }
 
 /** How many ops, from the first on, are a slice: one at least. */
 function firstSlice(ops: readonly Op[]): number {
   let bytes = 0
-  const behind = ops.findIndex((op) => (bytes += op.bytes.length) > SLICE)
+  const behind = ops.findIndex((op) => (bytes += op.length) > SLICE)
   return behind === -1 ? ops.length : Math.max(behind, 1)
 }

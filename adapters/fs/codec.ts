@@ -333,7 +333,7 @@ export class Reader {
   }
 }
 
-function tooLarge(): QuaysideError {
+export function tooLarge(): QuaysideError {
   return new QuaysideError(
     'TOO_LARGE',
     `What one call writes to a journal may have ${MAX_BYTES} bytes, and this would have more. Nothing of it was stored: ` +

@@ -80,7 +80,7 @@ export class Commits {
     // Without writes of its own it waits for those that it saw.
     if (stage.isEmpty) return this.#settle([commit])
     this.#staged.push(commit)
-    if (stage.mark().bytes > FULL_FRAME) this.flush()
+    if (stage.bytes > FULL_FRAME) this.flush()
     else this.#schedule()
   }
 
@@ -100,7 +100,7 @@ export class Commits {
     const commits = this.#staged
     this.#staged = []
     try {
-      stage.journal.write(stage.writer)
+      stage.journal.write(stage.writer, stage.apart)
     } catch (error) {
       stage.back()
       if (error instanceof NoRoom) this.#withoutRoom(commits, error.cause)
@@ -109,7 +109,7 @@ export class Commits {
     }
     for (const [queue, hint] of stage.changed)
       for (const listener of queue.listeners) queueMicrotask(() => listener(hint))
-    const bytes = stage.mark().bytes
+    const { bytes } = stage
     stage.written()
     const pause = this.#options.onWritten(bytes)
     if (pause === undefined) return this.#settle(commits)

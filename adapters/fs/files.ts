@@ -101,6 +101,15 @@ export function openFile(fileSystem: FileSystem, path: string, number: number): 
   }
 }
 
+/** Opens the file that the last frame of the one before tells of. It may have come since the directory was listed. */
+export function openNext(fileSystem: FileSystem, directory: string, number: number): JournalFile {
+  try {
+    return openFile(fileSystem, pathOfFile(directory, number), number)
+  } catch (error) {
+    throw codeOf(error) === 'ENOENT' ? missing(directory, number) : error
+  }
+}
+
 /** The error that a file is not there. */
 export function missing(directory: string, number: number): Error {
   return corrupt(pathOfFile(directory, number), 0, 'the file is missing')

@@ -1,18 +1,32 @@
 import { Buffer } from 'node:buffer'
 import type { FileSystem } from './file-system.ts'
-import { decodeFrame, FILE_HEADER, type Frame, FRAME_HEADER, frameLength, isIntact } from './format.ts'
+import {
+  decodeFrame,
+  FILE_HEADER,
+  type Frame,
+  FRAME_HEADER,
+  frameLength,
+  isIntact,
+  lengthApart,
+} from './format.ts'
 import type { JournalFile } from './files.ts'
+
+/** Read at once in the beginning, and where something was passed over. */
+const FIRST_BYTES = 4096
 
 /**
  * The frames of a file one after the other, a buffer full of them at a time:
  *
  * ```
- * while (await frames.more()) for (let length; (length = frames.whole()) > 0; frames.at += length) { … }
+ * while (await frames.more()) for (let length; (length = frames.whole()) > 0; frames.pass(length)) { … }
  * ```
+ *
+ * What lies apart is passed over, and not read if it is long.
  */
 export class Frames {
-  /** Where the next frame starts in the buffer. To be moved on by its length once it is dealt with. */
-  at = 0
+  #at = 0
+  /** So much is read at once: more, the longer nothing was passed over. */
+  #atOnce = FIRST_BYTES
   #buffer: Buffer
   /** Where the buffer starts in the file. */
   #base: number
@@ -47,18 +61,29 @@ export class Frames {
     return this.#base
   }
 
+  /** Where the next frame starts in the buffer. */
+  get at(): number {
+    return this.#at
+  }
+
+  /** The next frame, whose length {@link Frames.whole} told, is dealt with. */
+  pass(length: number): void {
+    this.#at += length + lengthApart(this.#buffer, this.#at)
+  }
+
   /** Where the next frame starts in the file. */
   get position(): number {
-    return this.#base + this.at
+    return this.#base + this.#at
   }
 
   /** Reads on. Answers `false` where nothing more can be read that would make a whole frame. */
   async more(): Promise<boolean> {
-    const { at } = this
+    const at = this.#at
+    if (at > this.#filled) this.#atOnce = FIRST_BYTES
     this.#buffer.copyWithin(0, at, this.#filled)
     this.#base += at
-    this.#filled -= at
-    this.at = 0
+    this.#filled = Math.max(0, this.#filled - at)
+    this.#at = 0
     const left = this.#end - this.#base - this.#filled
     const length = this.#announced()
     if (left <= 0 || length === 0) return false
@@ -71,42 +96,51 @@ export class Frames {
         this.#buffer = larger
       }
     }
-    const room = Math.min(this.#buffer.length - this.#filled, left)
+    const wanted = Math.max(this.#atOnce, (length ?? FRAME_HEADER) - this.#filled)
+    const room = Math.min(this.#buffer.length - this.#filled, left, wanted)
     const position = this.#base + this.#filled
     const bytes = await this.#fileSystem.readAhead(this.#file.fd, this.#buffer, this.#filled, room, position)
     // None if the file has become shorter: its owner cuts off what it had prepared.
     this.#filled += bytes
+    this.#atOnce *= 2
     return bytes > 0
   }
 
-  /** The length of the next frame; 0 if it is not whole, or not all of it was read yet. */
+  /** The length of the next frame without what lies apart; 0 if it is not whole, or not all of it was read yet. */
   whole(): number {
     const length = this.#announced() ?? 0
-    const isRead = length > 0 && this.at + length <= this.#filled
-    return isRead && isIntact(this.#buffer, this.at, length) ? length : 0
+    const isRead = length > 0 && this.#at + length <= this.#filled
+    if (!isRead || !isIntact(this.#buffer, this.#at, length)) return 0
+    // It was torn, if the file ends before it does.
+    return this.position + length + lengthApart(this.#buffer, this.#at) <= this.#end ? length : 0
   }
 
   /** The length that the next frame says it has; nothing if its header was not read yet, 0 if there is no frame. */
   #announced(): number | undefined {
-    if (this.#filled - this.at < FRAME_HEADER) return undefined
-    return frameLength(this.#buffer, this.at, this.#file.magic) ?? 0
+    if (this.#filled - this.#at < FRAME_HEADER) return undefined
+    return frameLength(this.#buffer, this.#at, this.#file.magic) ?? 0
   }
 }
 
-/** The frames in a stretch of a file, also behind what is none. */
+/** The frames in a stretch of a file, also behind what is none: where each lies, how long it is without what lies apart, and how long that is. */
 export function* findFrames(
   bytes: Buffer,
   magic: number,
   from: number,
-): Generator<{ readonly at: number; readonly length: number }> {
+): Generator<{ readonly at: number; readonly length: number; readonly apart: number }> {
   const start = Buffer.alloc(4)
   start.writeUInt32LE(magic)
   let at = bytes.indexOf(start, from)
   while (at !== -1 && at + FRAME_HEADER <= bytes.length) {
     const length = frameLength(bytes, at, magic) ?? 0
     const isFrame = length > 0 && at + length <= bytes.length && isIntact(bytes, at, length)
-    if (isFrame) yield { at, length }
-    at = bytes.indexOf(start, at + (isFrame ? length : 1))
+    if (!isFrame) {
+      at = bytes.indexOf(start, at + 1)
+      continue
+    }
+    const apart = lengthApart(bytes, at)
+    yield { at, length, apart }
+    at = bytes.indexOf(start, at + length + apart)
   }
 }
 
@@ -123,7 +157,7 @@ export function findMagic(bytes: Buffer, from: number): number {
     const looksLikeOne = magic !== 0 && at + length <= bytes.length && isPlausible(decodeFrame(bytes, at))
     const isFrame = looksLikeOne && isIntact(bytes, at, length)
     if (isFrame) found.set(magic, (found.get(magic) ?? 0) + length)
-    at += isFrame ? length : 1
+    at += isFrame ? length + lengthApart(bytes, at) : 1
   }
   const [most] = [...found].sort(([, a], [, b]) => b - a)
   return most?.[0] ?? 0

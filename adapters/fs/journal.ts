@@ -16,10 +16,14 @@ export const MAX_FILE_BYTES: number = 64 * MB
 
 /**
  * Zeros written ahead of small frames. An fdatasync that finds the file no longer than before need not write the file
- * system's own journal: measured on ext4, 110 µs instead of 165. Large frames do not gain.
+ * system's own journal: measured on ext4, with the zeros, 78 µs instead of 143 for frames of 21 kB, 120 instead of 180 for 84 kB;
+ * a quarter of the zeros at once, 87 and 142. Large frames do not gain.
  */
-const PREPARED = Buffer.alloc(MB / 4)
-const SMALL_FRAME = 64 * 1024
+const PREPARED = Buffer.alloc(MB)
+const SMALL_FRAME: number = PREPARED.length / 4
+
+/** A file that is so many times as large as it may be is waited for. */
+const CROWDED = 4
 
 /** A file that could not be created for want of room or descriptors is tried again after so many bytes. */
 const RETRY_BYTES = MB / 4
@@ -98,6 +102,11 @@ export class Journal {
     this.live += bytes
   }
 
+  /** What appends have to wait for, while the active file has grown far too large because the next one is not there yet. */
+  get crowded(): Promise<void> | undefined {
+    return this.active.size > CROWDED * this.#fileBytes() ? this.creating : undefined
+  }
+
   /** To be called when a frame is begun, before its place is fixed: changes to a new file if it is time to. */
   beginFrame(): void {
     const { active } = this
@@ -120,29 +129,33 @@ export class Journal {
   }
 
   /**
-   * Writes a frame, whose ops lie behind room for its header, and gives it the next lsn.
+   * Writes a frame, whose ops lie behind room for its header, with what lies apart, and gives it the next lsn.
    *
    * @throws NoRoom, and everything is as before; any other error has set {@link Journal.failure}.
    */
-  write(frame: Writer): void {
+  write(frame: Writer, apart?: Writer): void {
     if (this.failure !== undefined) throw this.failure
     const { fileSystem, boot } = this.options
     const file = this.active
     const { size } = file
     if (size > MAX_OFFSET) throw new NoRoom('No room', { cause: new Error('No further file can be created') })
-    sealFrame(frame, file.magic, { lsn: this.lsn + 1, safe: this.durable, boot })
+    const behind = apart?.at ?? 0
+    const bytes = frame.at + behind
+    sealFrame(frame, file.magic, { lsn: this.lsn + 1, safe: this.durable, boot }, behind)
     try {
+      // Before the frame itself: where that is written, all of it is.
+      if (behind > 0) writeAll(fileSystem, file.fd, apart!.buffer, behind, size + frame.at)
       writeAll(fileSystem, file.fd, frame.buffer, frame.at, size)
     } catch (error) {
       if (!isNoRoom(error)) throw this.fail(`Writing to ${file.path}`, error)
       this.#cutPrepared(file)
       throw new NoRoom('No room', { cause: error })
     }
-    file.size = size + frame.at
-    this.total += frame.at
+    file.size = size + bytes
+    this.total += bytes
     this.lsn++
     this.#unsynced.add(file)
-    this.#prepare(file, frame.at)
+    this.#prepare(file, bytes)
     if (file.size >= this.#fileBytes() / 4 && file.size >= this.#createAt) this.#createNext(file)
   }
 
@@ -274,7 +287,7 @@ export class Journal {
   #fileBytes(): number {
     const { maxFileBytes } = this.options
     if (!this.hasRoom) return Math.min(MIN_FILE_BYTES / 16, maxFileBytes)
-    return Math.min(Math.max(this.live / 4, MIN_FILE_BYTES), maxFileBytes)
+    return Math.min(Math.max(Math.floor(this.live / 4), MIN_FILE_BYTES), maxFileBytes)
   }
 
   #prepare(file: JournalFile, frameBytes: number): void {
@@ -283,7 +296,10 @@ export class Journal {
     if (!this.options.fsync || !this.hasRoom || frameBytes > SMALL_FRAME) return
     try {
       const { fileSystem } = this.options
-      file.prepared += fileSystem.write(file.fd, PREPARED, 0, PREPARED.length, file.size)
+      // As much again as it has, and no more than it is likely to need: the rest is cut off.
+      const wanted = Math.min(file.size, this.#fileBytes() - file.size, PREPARED.length)
+      const length = Math.max(wanted, SMALL_FRAME)
+      file.prepared += fileSystem.write(file.fd, PREPARED, 0, length, file.size)
     } catch (error) {
       // Without room it is slower, that is all: the frame itself is written.
       if (!isNoRoom(error)) this.fail(`Writing to ${file.path}`, error)

@@ -34,7 +34,7 @@ export interface JournalStoreOptions {
   /**
    * How many bytes of message bodies may stay in memory. The rest is read when it is needed.
    *
-   * @defaultValue 16 MB
+   * @defaultValue 2 MB
    */
   readonly cacheBytes?: number | undefined
   /**

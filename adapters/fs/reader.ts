@@ -3,18 +3,16 @@ import { QuaysideError } from '../../src/errors.ts'
 import type { Kind, QueueStore, Transaction, TransactionalStore } from '../../src/segments/index.ts'
 import { codeOf, corrupt, unavailable } from './faults.ts'
 import { closeQuietly, type FileSystem, readingFileSystem } from './file-system.ts'
-import { type JournalFile, listFiles, openFile, openFiles, pathOfFile } from './files.ts'
+import { type JournalFile, listFiles, openFiles, openNext } from './files.ts'
 import { Journal, MAX_FILE_BYTES } from './journal.ts'
 import type { JournalStoreOptions } from './options.ts'
 import { attempt, bootOfMachine } from './owner.ts'
 import { QueueRows } from './queue-rows.ts'
 import { Queues } from './queues.ts'
-import { Scan } from './replay.ts'
+import { type Scan, scanAll } from './replay.ts'
 import { Rows } from './rows.ts'
 import { Stage } from './stage.ts'
 import { JournalTransaction } from './transaction.ts'
-
-const CACHE_BYTES = 16 * 1024 * 1024
 
 /** How often a journal is read that its owner changes under our eyes, and the pause before that, in ms. */
 const ATTEMPTS = 5
@@ -149,11 +147,14 @@ export class JournalReader implements TransactionalStore {
     const all = openFiles(fileSystem, this.#directory)
     const files: JournalFile[] = []
     try {
-      const rows = new Rows(this.#options.cacheBytes ?? CACHE_BYTES)
-      const queues = new Queues()
+      let rows!: Rows
+      let queues!: Queues
       const boot = Number.parseInt(bootOfMachine(fileSystem), 16)
-      const scan = new Scan(fileSystem, boot, queues.sink(rows))
-      const count = await scan.files(this.#directory, all)
+      const { scan, count } = await scanAll(fileSystem, this.#directory, all, boot, () => {
+        rows = new Rows(this.#options.cacheBytes)
+        queues = new Queues()
+        return queues.sink(rows)
+      })
       if (count === 0) throw noJournal(this.#directory)
       const opened = { files, rows, queues, scan }
       files.push(...all.slice(0, count))
@@ -194,10 +195,9 @@ export class JournalReader implements TransactionalStore {
       await scan.file(last)
       const number = scan.announced
       if (number !== last.number + 1) return
-      const path = pathOfFile(this.#directory, number)
-      const next = openFile(fileSystem, path, number)
+      const next = openNext(fileSystem, this.#directory, number)
       files.push(next)
-      if (next.magic === 0) throw corrupt(path, 0, 'its header is not what was written')
+      if (next.magic === 0) throw corrupt(next.path, 0, 'its header is not what was written')
     }
   }
 

@@ -3,8 +3,8 @@ import { Reader } from './codec.ts'
 import { corrupt } from './faults.ts'
 import { closeQuietly, type FileSystem } from './file-system.ts'
 import { findFrames, Frames } from './frames.ts'
-import { type JournalFile, missing, readAll, writeAll } from './files.ts'
-import { type OpSink, decodeFrame, FILE_HEADER, FRAME_HEADER, readOp } from './format.ts'
+import { type JournalFile, missing, openNext, readAll, writeAll } from './files.ts'
+import { type OpSink, decodeFrame, FILE_HEADER, FRAME_HEADER, isIntactApart, readOps } from './format.ts'
 
 /**
  * Opening a journal: reads every frame in order, finds the end, and says whether what lies behind it is a **torn tail**,
@@ -13,6 +13,9 @@ import { type OpSink, decodeFrame, FILE_HEADER, FRAME_HEADER, readOp } from './f
  * A frame that is missing or broken was torn only if nobody was ever told that it is safe. So it is damage if any frame
  * after it says otherwise: each frame tells how far the journal was on the disk when it was written (`safe`), and where
  * nothing but the process can have died since, how far it was written at all.
+ *
+ * What lies apart is not read. Only of the last frames, those that nothing proves to be there, it is looked whether it is as
+ * it was written; if it is not, the journal ends before. What is broken elsewhere is damage, and found by whoever reads it.
  */
 
 /** Read at once. */
@@ -46,16 +49,15 @@ export interface ReplaySink extends Omit<OpSink, 'nextFile'> {
   locate(file: JournalFile, base: number, buffer: Buffer): void
 }
 
-/** Reads all files and hands what they hold to `sink`. Nothing is written. */
+/** Reads all files, and hands what they hold to what `into` answers with: of several, the last. Nothing is written. */
 export async function replay(
   fileSystem: FileSystem,
   directory: string,
   files: JournalFile[],
   boot: number,
-  sink: ReplaySink,
+  into: () => ReplaySink,
 ): Promise<Replayed> {
-  const scan = new Scan(fileSystem, boot, sink)
-  const count = await scan.files(directory, files)
+  const { scan, count } = await scanAll(fileSystem, directory, files, boot, into)
   const last = files[count - 1]
   const bytes = last === undefined ? 0 : scan.judge(last, files.slice(count))
   return {
@@ -63,6 +65,24 @@ export async function replay(
     lsn: scan.lsn,
     safe: scan.safeMark(),
     ...(bytes > 0 && last !== undefined && { tornTail: { file: last.path, offset: last.size, bytes } }),
+  }
+}
+
+/** As {@link replay}, without a look at what lies behind the end. */
+export async function scanAll(
+  fileSystem: FileSystem,
+  directory: string,
+  files: JournalFile[],
+  boot: number,
+  into: () => ReplaySink,
+): Promise<{ readonly scan: Scan; readonly count: number }> {
+  for (let end = Infinity; ;) {
+    const scan = new Scan(fileSystem, boot, into(), end)
+    const count = await scan.files(directory, files)
+    const torn = await scan.firstTorn()
+    if (torn === undefined) return { scan, count }
+    end = torn
+    for (const file of files) file.size = FILE_HEADER
   }
 }
 
@@ -91,21 +111,39 @@ export class Scan {
   #safe = 0
   /** Places of some frames, with what preceded them: where to start writing again. */
   readonly #marks: { readonly lsn: number; readonly file: number; readonly offset: number }[] = []
+  readonly #end: number
+  /** What lies apart in frames that nothing proves to be there, in order. */
+  readonly #unproven: { lsn: number; file: JournalFile; offset: number; length: number }[] = []
 
-  constructor(fileSystem: FileSystem, boot: number, sink: ReplaySink) {
+  /** @param end The first frame that does not count. */
+  constructor(fileSystem: FileSystem, boot: number, sink: ReplaySink, end = Infinity) {
     this.#fileSystem = fileSystem
     this.#boot = boot
+    this.#end = end
+    let frames = { file: undefined as unknown as JournalFile, base: 0 }
     this.#sink = {
-      locate: (file, base, buffer) => sink.locate(file, base, buffer),
-      put: (queue, table, key, from, to) => sink.put(queue, table, key, from, to),
+      locate: (file, base, buffer) => {
+        frames = { file, base }
+        sink.locate(file, base, buffer)
+      },
+      put: (queue, table, key, from, to) => {
+        if (from >= this.#reader.end)
+          this.#unproven.push({
+            lsn: this.lsn,
+            file: frames.file,
+            offset: frames.base + from,
+            length: to - from,
+          })
+        sink.put(queue, table, key, from, to)
+      },
       delete: (queue, table, key) => sink.delete(queue, table, key),
       deleteRange: (queue, table, lower, upper) => sink.deleteRange(queue, table, lower, upper),
       nextFile: (number) => (this.announced = number),
     }
   }
 
-  /** Reads the files of a directory. Answers with how many of them are the journal. */
-  async files(directory: string, files: readonly JournalFile[]): Promise<number> {
+  /** Reads the files of a directory, and those that its owner adds meanwhile. Answers with how many of them are the journal. */
+  async files(directory: string, files: JournalFile[]): Promise<number> {
     checkComplete(directory, files)
     let count = 0
     for (const file of files) {
@@ -116,7 +154,7 @@ export class Scan {
       await this.file(file)
       count++
       if (this.announced !== file.number + 1) break
-      if (count === files.length) throw missing(directory, this.announced)
+      if (count === files.length) files.push(openNext(this.#fileSystem, directory, this.announced))
     }
     return count
   }
@@ -133,8 +171,8 @@ export class Scan {
     while (isNext && (await frames.more())) {
       this.#sink.locate(file, frames.base, frames.buffer)
       for (let length = frames.whole(); length > 0; length = frames.whole()) {
-        const { lsn, safe } = decodeFrame(frames.buffer, frames.at)
-        isNext = lsn === this.lsn + 1 || this.#anyFirst(file)
+        const { lsn, safe, boot } = decodeFrame(frames.buffer, frames.at)
+        isNext = lsn < this.#end && (lsn === this.lsn + 1 || this.#anyFirst(file))
         if (!isNext) break
         if (frames.position - marked >= MARK_DISTANCE) {
           marked = frames.position
@@ -143,7 +181,8 @@ export class Scan {
         this.lsn = lsn
         this.#safe = Math.max(this.#safe, safe)
         this.#ops(file, frames, length)
-        frames.at += length
+        this.#prove(boot !== 0 && boot === this.#boot ? lsn : safe)
+        frames.pass(length)
       }
     }
     file.size = frames.position
@@ -162,10 +201,26 @@ export class Scan {
     reader.end = at + length
     this.announced = undefined
     try {
-      while (reader.at < reader.end) readOp(reader, this.#sink)
+      readOps(reader, this.#sink)
     } catch (error) {
       throw corrupt(file.path, base + reader.at, 'what stands there cannot be read by this version', error)
     }
+  }
+
+  /** All frames up to this one are there. */
+  #prove(lsn: number): void {
+    while (this.#unproven.length > 0 && this.#unproven[0]!.lsn <= lsn) this.#unproven.shift()
+  }
+
+  /** The first frame of those that were read of which something that lies apart is not as it was written. */
+  async firstTorn(): Promise<number | undefined> {
+    for (const { lsn, file, offset, length } of this.#unproven) {
+      const bytes = Buffer.allocUnsafe(length)
+      for (let done = 0, read = -1; done < length && read !== 0; done += read)
+        read = await this.#fileSystem.readAhead(file.fd, bytes, done, length - done, offset + done)
+      if (!isIntactApart(bytes)) return lsn
+    }
+    return undefined
   }
 
   /** A header that is not whole is no harm if its file was being created: it is on the disk before anything else. */

@@ -1,6 +1,16 @@
 import { type Key, type KeyRange, type OrderedMap, type Table, TABLES } from '../../src/segments/index.ts'
-import { Writer } from './codec.ts'
-import { FRAME_HEADER, numberOfTable, valueOfPut, writeDelete, writeDeleteRange, writePut } from './format.ts'
+import { MAX_BYTES, tooLarge, Writer } from './codec.ts'
+import {
+  FRAME_HEADER,
+  liesApart,
+  numberOfTable,
+  sealApart,
+  valueOfPut,
+  writeDelete,
+  writeDeleteRange,
+  writePut,
+  writePutApart,
+} from './format.ts'
 import type { Journal } from './journal.ts'
 import type { QueueRows } from './queue-rows.ts'
 import { type Rows, NOT_LOADED } from './rows.ts'
@@ -30,6 +40,16 @@ interface Move {
   readonly offset: number
 }
 
+/** A point in a frame. */
+interface StageMark {
+  readonly bytes: number
+  readonly apart: number
+  readonly rowsApart: number
+  readonly changes: number
+}
+
+const START: StageMark = { bytes: FRAME_HEADER, apart: 0, rowsApart: 0, changes: 0 }
+
 /** Many rows that were deleted together. */
 interface Removal {
   readonly rows: OrderedMap<number>
@@ -46,11 +66,15 @@ interface Removal {
  */
 export class Stage {
   readonly writer: Writer = new Writer(64 * 1024)
+  /** What lies apart in it. */
+  readonly apart: Writer = new Writer(0)
   readonly journal: Journal
   readonly rows: Rows
   /** Queues that this frame changes and that somebody watches, and what these are told. */
   readonly changed: Map<QueueRows, Hint | undefined> = new Map()
   #undo: (Change | Move | Removal)[] = []
+  /** Rows that lie apart in it. Until it is written, their place is counted from where the frame starts. */
+  readonly #rowsApart: number[] = []
   /** Numbers of rows that are gone, to be given back. */
   readonly #gone: (readonly number[])[] = []
   #isFreeing = false
@@ -65,11 +89,25 @@ export class Stage {
     return this.writer.at === FRAME_HEADER
   }
 
+  /** How long it is so far. */
+  get bytes(): number {
+    return this.writer.at + this.apart.at
+  }
+
   put(queue: QueueRows, table: Table, key: Key, value: unknown): void {
     const from = this.#begin(queue)
     const number = numberOfTable(table)
-    writePut(this.writer, queue.number, number, key, value)
-    const row = this.#place(queue.table(number), key, from)
+    const isApart = liesApart(table)
+    const writer = isApart ? this.apart : this.writer
+    const start = isApart ? writer.at : from
+    writePut(writer, queue.number, number, key, value)
+    if (isApart) {
+      sealApart(writer, start)
+      writePutApart(this.writer, queue.number, number, key, writer.at - start)
+      if (this.bytes > MAX_BYTES) throw tooLarge()
+    }
+    const row = this.#place(queue.table(number), key, start, writer.at - start)
+    if (isApart) this.#rowsApart.push(row)
     if (TABLES[table] === 's') this.rows.keep(row, value)
     else this.rows.cache(row, value)
   }
@@ -78,6 +116,20 @@ export class Stage {
   rewrite(row: number, op: Uint8Array): void {
     const from = this.#begin()
     this.writer.bytes(op)
+    this.#moveHere(row, from)
+  }
+
+  /** As {@link Stage.rewrite}, for one that lies apart. */
+  rewriteApart(queue: QueueRows, table: number, key: Key, row: number, op: Uint8Array): void {
+    this.#begin()
+    const from = this.apart.at
+    this.apart.bytes(op)
+    writePutApart(this.writer, queue.number, table, key, op.length)
+    this.#rowsApart.push(row)
+    this.#moveHere(row, from)
+  }
+
+  #moveHere(row: number, from: number): void {
     const { active } = this.journal
     this.#undo.push({ row, file: this.rows.file(row), offset: this.rows.offset(row) })
     this.#move(row, active.number, active.size + from)
@@ -118,9 +170,10 @@ export class Stage {
   }
 
   /** The value of a row that this frame writes. */
-  load(row: number): unknown {
+  load(table: Table, row: number): unknown {
     const start = this.rows.offset(row) - this.journal.active.size
-    return valueOfPut(this.writer.buffer, start, start + this.rows.length(row))
+    const { buffer } = liesApart(table) ? this.apart : this.writer
+    return valueOfPut(buffer, start, start + this.rows.length(row))
   }
 
   /** Whether a row is written by this frame. */
@@ -130,14 +183,17 @@ export class Stage {
   }
 
   /** A point to go {@link Stage.back} to. */
-  mark(): { readonly bytes: number; readonly changes: number } {
-    return { bytes: this.writer.at, changes: this.#undo.length }
+  mark(): StageMark {
+    return {
+      bytes: this.writer.at,
+      apart: this.apart.at,
+      rowsApart: this.#rowsApart.length,
+      changes: this.#undo.length,
+    }
   }
 
   /** Takes back everything since `mark`, the last change first. Without one, everything that was not written. */
-  back(
-    mark: { readonly bytes: number; readonly changes: number } = { bytes: FRAME_HEADER, changes: 0 },
-  ): void {
+  back(mark: StageMark = START): void {
     while (this.#undo.length > mark.changes) {
       const change = this.#undo.pop()!
       if ('befores' in change) {
@@ -160,11 +216,16 @@ export class Stage {
       this.rows.remove(after)
     }
     this.writer.at = mark.bytes
+    this.apart.at = mark.apart
+    this.#rowsApart.length = mark.rowsApart
     if (this.isEmpty) this.changed.clear()
   }
 
   /** The frame was written: nothing can be taken back any more, and the next one begins. */
   written(): void {
+    for (const row of this.#rowsApart)
+      this.rows.move(row, this.rows.file(row), this.rows.offset(row) + this.writer.at)
+    this.#rowsApart.length = 0
     for (const change of this.#undo) {
       if ('befores' in change) this.#gone.push(change.befores)
       else if ('before' in change && change.before !== NONE) this.rows.remove(change.before)
@@ -173,7 +234,9 @@ export class Stage {
     if (!this.#isFreeing) this.#free()
     this.changed.clear()
     this.writer.at = FRAME_HEADER
+    this.apart.at = 0
     if (this.writer.buffer.length > KEEP_BYTES) this.writer.shrink(KEEP_BYTES / 16)
+    if (this.apart.buffer.length > KEEP_BYTES) this.apart.shrink(0)
   }
 
   /** Nobody finds these rows any more, so it may take its time, however many a range had. */
@@ -195,10 +258,10 @@ export class Stage {
     return this.writer.at
   }
 
-  /** Gives a row the place from `from` to the end of the frame so far. */
-  #place(rows: OrderedMap<number>, key: Key, from: number): number {
+  /** Gives a row its place, `from` the start of the frame or of what lies apart. */
+  #place(rows: OrderedMap<number>, key: Key, from: number, bytes: number): number {
     const { active } = this.journal
-    const row = this.rows.add(active.number, active.size + from, this.writer.at - from, NOT_LOADED)
+    const row = this.rows.add(active.number, active.size + from, bytes, NOT_LOADED)
     this.#changed(rows, key, rows.set(key, row) ?? NONE, row)
     return row
   }

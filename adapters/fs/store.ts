@@ -21,8 +21,6 @@ import { Stage } from './stage.ts'
 import { JournalTransaction } from './transaction.ts'
 import type { Hint } from '../../src/storage.ts'
 
-const CACHE_BYTES = 16 * 1024 * 1024
-
 /**
  * Opens the journal in a directory, and creates both if they are not there.
  *
@@ -84,7 +82,7 @@ export class JournalStore implements TransactionalStore {
     this.#stage = new Stage(journal, rows)
     const onWritten = (bytes: number): Promise<void> | undefined => {
       this.#cleaner.check()
-      return this.#cleaner.pause(bytes)
+      return this.#journal.crowded ?? this.#cleaner.pause(bytes)
     }
     this.#commits = new Commits(this.#stage, reserve, { directory, fsync, strictAcks, onEvent, onWritten })
     this.#cleaner = new Cleaner({
@@ -204,11 +202,15 @@ async function openJournal(
 ): Promise<Opened> {
   const fsync = options.durability !== 'os'
   const boot = Number.parseInt(bootOfMachine(fileSystem), 16)
-  const rows = new Rows(options.cacheBytes ?? CACHE_BYTES)
-  const queues = new Queues()
+  let rows!: Rows
+  let queues!: Queues
   const files = openFiles(fileSystem, directory)
   try {
-    const replayed = await replay(fileSystem, directory, files, boot, queues.sink(rows))
+    const replayed = await replay(fileSystem, directory, files, boot, () => {
+      rows = new Rows(options.cacheBytes)
+      queues = new Queues()
+      return queues.sink(rows)
+    })
     queues.nameAll(rows)
     await repair(fileSystem, directory, files, replayed)
     if (files.length === 0) files.push(await createFirst(fileSystem, directory))

@@ -9,7 +9,7 @@ import {
 } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { corrupt } from './faults.ts'
-import { numberOfTable, valueOfPut } from './format.ts'
+import { isIntactApart, liesApart, numberOfTable, valueOfPut } from './format.ts'
 import type { QueueRows } from './queue-rows.ts'
 import type { Queues } from './queues.ts'
 import { NOT_LOADED } from './rows.ts'
@@ -43,7 +43,7 @@ export class JournalTransaction implements Transaction {
     const rows: Row<V>[] = []
     for (let i = 0; i < found.length; i++) {
       const [key, row] = found[i]!
-      if (this.#stage.rows.value(row) === NOT_LOADED) this.#loadFrom(table, found, i)
+      if (this.#stage.rows.value(row) === NOT_LOADED && !liesApart(table)) this.#loadFrom(table, found, i)
       rows.push([key, this.#value(table, row) as V])
     }
     return rows
@@ -78,11 +78,26 @@ export class JournalTransaction implements Transaction {
       rows.touch(row)
       return known
     }
-    const value = this.#stage.has(row)
-      ? this.#stage.load(row)
-      : this.#read(rows.file(row), rows.offset(row), [row])[0]
+    if (this.#stage.has(row)) return this.#stage.load(table, row)
+    // Whoever has got a long body will hardly ask for it again.
+    if (liesApart(table)) return this.#readApart(row)
+    const [value] = this.#read(rows.file(row), rows.offset(row), [row])
     this.#remember(table, row, value)
     return value
+  }
+
+  #readApart(row: number): unknown {
+    const { rows, journal } = this.#stage
+    const number = rows.file(row)
+    const bytes = Buffer.allocUnsafe(rows.length(row))
+    journal.read(number, bytes, bytes.length, rows.offset(row))
+    if (!isIntactApart(bytes))
+      throw corrupt(
+        journal.file(number).path,
+        rows.offset(row),
+        'this is not the body that was written there',
+      )
+    return valueOfPut(bytes, 0, bytes.length)
   }
 
   /** Loads the row at `i`, and with it those behind it that lie near it on the disk. */

@@ -16,9 +16,12 @@ import {
   decodeFrame,
   FILE_HEADER,
   FRAME_HEADER,
+  isIntactApart,
+  liesApart,
   numberOfTable,
   type OpSink,
-  readOp,
+  readOps,
+  TABLE_NAMES,
   valueOfPut,
 } from './format.ts'
 import { findFrames, findMagic } from './frames.ts'
@@ -44,15 +47,19 @@ const UNREADABLE = 0xff
 const STATE = numberOfTable('state')
 const LOG = numberOfTable('log')
 const AMEND = numberOfTable('amend')
+const BODIES = numberOfTable('bodies')
+/** The tables of which what all groups have passed is deleted. */
+const TRIMMED: readonly number[] = [LOG, AMEND, BODIES]
 
 /** One queue of a wreck. */
 class WreckedQueue implements Remains {
   readonly rows: QueueRows
   readonly #wreck: Wreck
   readonly #doubts: Map<string, Doubts> = new Map()
-  /** Segments and amendments deleted after something was lost: a message may be left nowhere else. */
-  readonly #segments: OrderedMap<number> = new OrderedMap()
-  readonly #amendments: OrderedMap<number> = new OrderedMap()
+  /** Segments, amendments and bodies deleted after something was lost: a message may be left nowhere else. */
+  readonly #trimmed: ReadonlyMap<number, OrderedMap<number>> = new Map(
+    TRIMMED.map((table) => [table, new OrderedMap()]),
+  )
   /** For each group, after how many gaps its row was last seen. */
   readonly #seen: Map<string, number> = new Map()
 
@@ -97,13 +104,12 @@ class WreckedQueue implements Remains {
   /** Nothing before now matters any more. */
   purge(): void {
     this.#doubts.clear()
-    this.#segments.deleteRange({})
-    this.#amendments.deleteRange({})
+    for (const rows of this.#trimmed.values()) rows.deleteRange({})
   }
 
   /** Deletes what every group has passed, but so that it can be brought back. */
   trim(table: number, range: KeyRange): void {
-    const deleted = table === LOG ? this.#segments : this.#amendments
+    const deleted = this.#trimmed.get(table)!
     this.rows
       .table(table)
       .deleteRange(range, (keys, rows) => keys.forEach((key, i) => void deleted.set(key, rows[i]!)))
@@ -112,10 +118,11 @@ class WreckedQueue implements Remains {
   /** To be called at the end: brings back what is sought. */
   bringBack(): void {
     for (const { first, last } of soughtInLog(this)) {
-      for (const [key, row] of this.#amendments.range({ lower: first, upper: last }, Infinity))
-        this.rows.table(AMEND).set(key, row)
+      for (const table of [AMEND, BODIES])
+        for (const [key, row] of this.#trimmed.get(table)!.range({ lower: first, upper: last }, Infinity))
+          this.rows.table(table).set(key, row)
       // The key of a segment is its last message.
-      for (const [key, row] of this.#segments.range({ lower: first }, Infinity)) {
+      for (const [key, row] of this.#trimmed.get(LOG)!.range({ lower: first }, Infinity)) {
         this.rows.table(LOG).set(key, row)
         if ((key as number) >= last) break
       }
@@ -229,7 +236,7 @@ export class Wreck {
     const magic = file.magic === 0 ? findMagic(bytes, FILE_HEADER) : file.magic
     const isAnnounced = this.#announced === file.number
     let end = FILE_HEADER
-    for (const { at, length } of magic === 0 ? [] : findFrames(bytes, magic, FILE_HEADER)) {
+    for (const { at, length, apart } of magic === 0 ? [] : findFrames(bytes, magic, FILE_HEADER)) {
       if (at > end) this.#lose(file.path, end, at - end)
       const { lsn } = decodeFrame(bytes, at)
       // Frames before the first file were not lost but deleted.
@@ -239,9 +246,8 @@ export class Wreck {
       this.#isWhole = true
       this.#lsn = lsn
       this.#announced = undefined
-      end = at + length
-      const reader = new Reader(bytes, at + FRAME_HEADER, end)
-      while (reader.at < end) readOp(reader, sink)
+      end = Math.min(at + length + apart, bytes.length)
+      readOps(new Reader(bytes, at + FRAME_HEADER, at + length), sink)
     }
     file.size = end
     // Zeros are space that was prepared.
@@ -278,7 +284,11 @@ export class Wreck {
         if (group !== undefined && this.#gaps > 0) {
           this.#queue(number).compare(group, this.#gaps, () => valueOfPut(bytes, from, to) as GroupRow)
         }
-        rows.put(number, table, key, from, to)
+        if (!liesApart(TABLE_NAMES[table]!) || isIntactApart(bytes.subarray(from, to)))
+          return rows.put(number, table, key, from, to)
+        // The body of one message is lost, and nothing else.
+        this.lost.push({ file: file.path, offset: from, bytes: Math.min(to, bytes.length) - from })
+        rows.delete(number, table, key)
       },
       delete: (number, table, key) => {
         const group = groupOf(table, key)
@@ -287,7 +297,7 @@ export class Wreck {
       },
       deleteRange: (number, table, lower, upper) => {
         if (lower === undefined && upper === undefined) this.#queue(number).purge()
-        const isTrim = (table === LOG || table === AMEND) && lower !== undefined && upper !== undefined
+        const isTrim = TRIMMED.includes(table) && lower !== undefined && upper !== undefined
         if (isTrim && this.#gaps > 0) this.#queue(number).trim(table, { lower, upper })
         else rows.deleteRange(number, table, lower, upper)
       },

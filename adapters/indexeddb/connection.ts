@@ -3,6 +3,7 @@ import { cannotOpen, failed, isLost, isPassing, isQuota, timeout } from './fault
 import { beginFreshLog } from './fresh-log.ts'
 import { open } from './open.ts'
 import type { IndexedDBEvent } from './options.ts'
+import { Running } from './running.ts'
 import type { Schema } from './schema.ts'
 import { MAX_TIMEOUT_MS, within } from './within.ts'
 
@@ -42,7 +43,9 @@ export class Connection {
   #database: IDBDatabase | undefined
   /** It was open before: if it has to be made anew, it was deleted. */
   #wasOpen = false
-  readonly #running: Set<Promise<unknown>> = new Set()
+  /** It was let go of, by nobody else. */
+  #isResting = false
+  readonly #running: Running = new Running()
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -75,8 +78,9 @@ export class Connection {
     const { database, name, schema, onEvent } = this.#options
     try {
       let isNew = false
-      if ((schema.isFirst || this.#wasOpen) && (await beginFreshLog(database)))
-        onEvent({ type: 'damaged', database })
+      const isSafe = this.#isResting || !(schema.isFirst || this.#wasOpen)
+      this.#isResting = false
+      if (!isSafe && (await beginFreshLog(database))) onEvent({ type: 'damaged', database })
       const opened = await open(name, schema.version, (made, { oldVersion }) => {
         isNew = oldVersion === 0
         schema.upgrade(made)
@@ -94,6 +98,16 @@ export class Connection {
       this.#request = undefined
       throw isQuota(error) ? error : cannotOpen(database, error)
     }
+  }
+
+  /**
+   * Closes the database, once what is under way has ended; the next call opens it again, and without a fresh log, which takes room for
+   * a while.
+   */
+  letGo(): void {
+    if (this.#database === undefined) return
+    this.#isResting = true
+    this.#drop(this.#database)
   }
 
   /** Lets go of a connection; the next call opens another one. */
@@ -115,11 +129,7 @@ export class Connection {
     body: Body<T>,
     stores: readonly string[] = this.#options.schema.stores,
   ): Promise<T> {
-    const running = this.#transact(mode, durability, body, stores)
-    this.#running.add(running)
-    const done = (): boolean => this.#running.delete(running)
-    running.then(done, done)
-    return running
+    return this.#running.add(this.#transact(mode, durability, body, stores))
   }
 
   async #transact<T>(
@@ -163,49 +173,43 @@ export class Connection {
 
   async #once<T>(work: IDBTransaction, body: Body<T>): Promise<T> {
     const { timeoutMs } = this.#options
+    const ms = Math.min(timeoutMs, MAX_TIMEOUT_MS)
     let late: QuaysideError | undefined
-    const timer = setTimeout(
-      () => {
-        late = timeout(
-          'a transaction in IndexedDB',
-          timeoutMs,
-          'another tab may be holding the database. Nothing was changed; try again',
-        )
-        try {
-          work.abort()
-        } catch {
-          // It is being stored: the disk is slow.
-          late = undefined
-        }
-      },
-      Math.min(timeoutMs, MAX_TIMEOUT_MS),
-    )
-    const done = new Promise<void>((resolve, reject) => {
-      work.addEventListener('complete', () => resolve())
-      work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
+    let timer: ReturnType<typeof setTimeout>
+    const failing = new Promise<never>((_, reject) => {
+      const fail = (): void => reject(work.error ?? new DOMException('aborted', 'AbortError'))
+      work.addEventListener('abort', fail)
+      timer = setTimeout(() => {
+        if (abort(work))
+          late = timeout(
+            'a transaction in IndexedDB',
+            timeoutMs,
+            'another tab may be holding the database. Nothing was changed; try again',
+          )
+        // It is being stored: the disk is slow. Or it has ended unheard: Firefox calls nothing of a page that somebody has left.
+        else timer = setTimeout(fail, ms)
+      }, ms)
     })
+    const complete = new Promise<void>((resolve) => work.addEventListener('complete', () => resolve()))
+    const done = Promise.race([complete, failing])
     // It may fail while `body` waits for a request, which tells us too.
     done.catch(() => undefined)
     try {
-      const result = await body(work)
+      const result = await Promise.race([body(work), failing])
       work.commit()
       await done
       return result
     } catch (error) {
-      try {
-        work.abort()
-      } catch {
-        // It has ended already.
-      }
+      abort(work)
       await done.catch(() => undefined)
       throw late ?? work.error ?? error
     } finally {
-      clearTimeout(timer)
+      clearTimeout(timer!)
     }
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#running)
+    await this.#running.end()
     const request = this.#request
     this.#database = this.#opening = this.#request = undefined
     // One that is late is closed when it comes.
@@ -213,6 +217,16 @@ export class Connection {
       (database) => database.close(),
       () => undefined,
     )
+  }
+}
+
+/** Aborts a transaction. Answers whether it could be, and has not ended. */
+function abort(work: IDBTransaction): boolean {
+  try {
+    work.abort()
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,4 @@
-import { QuaysideError } from '../../src/errors.ts'
+import { QuaysideError, errorText } from '../../src/errors.ts'
 
 /**
  * Errors after which the same transaction may well work on a new connection. The last is that of a call on a
@@ -40,24 +40,26 @@ export function timeout(what: string, ms: number, advice: string): QuaysideError
   return new QuaysideError('TIMEOUT', `${what} took longer than ${ms} ms: ${advice}`)
 }
 
+function textOf(cause: unknown): string {
+  return `${nameOf(cause)}: ${errorText(cause)}`
+}
+
 /** Why a database cannot be opened. */
 export function cannotOpen(database: string, cause: unknown): QuaysideError {
   const tried = `opening the IndexedDB database ${JSON.stringify(database)}`
-  const text =
-    cause instanceof Error || cause instanceof DOMException ? ` (${cause.name}: ${cause.message})` : ''
   const why =
     nameOf(cause) === 'VersionError'
       ? 'a newer version of this page has upgraded it; reload this tab'
-      : `the browser refuses it here${text}; storage may be blocked for this site, or in a private window or sandboxed frame`
+      : typeof indexedDB === 'undefined'
+        ? 'this runtime has none; make the queue in the browser only, in Node take quayside/fs'
+        : `the browser refuses it here (${textOf(cause)}); storage may be blocked for this site, or in a private window or sandboxed frame`
   return new QuaysideError('STORAGE_UNAVAILABLE', `${tried}: ${why}`, { cause })
 }
 
 export function failed(cause: unknown): QuaysideError {
-  const text =
-    cause instanceof Error || cause instanceof DOMException ? `${cause.name}: ${cause.message}` : ''
   return new QuaysideError(
     'STORAGE_FAILED',
-    `a transaction in IndexedDB failed again and again (${text}). Whether it was stored is unknown; try again, and reload the page if that does not help`,
+    `a transaction in IndexedDB failed again and again (${textOf(cause)}). Whether it was stored is unknown; try again, and reload the page if that does not help`,
     { cause },
   )
 }

@@ -1,11 +1,15 @@
-import { QuaysideError } from '../../src/errors.ts'
 import {
-  type Guarantees,
-  type QueueStorage,
-  type StorageAdapter,
-  MAX_DURATION_MS,
-} from '../../src/storage.ts'
-import { type Steps, STEPS } from './engine/book.ts'
+  type Checks,
+  checkBoolean,
+  checkFunction,
+  checkName,
+  checkOptions,
+  checkPositiveWaitMs,
+  mustBeOneOf,
+  mustHave,
+} from '../../src/check.ts'
+import { type Guarantees, type QueueStorage, type StorageAdapter } from '../../src/storage.ts'
+import { type Steps, STEPS } from './engine/steps.ts'
 import type { IndexedDBOptions } from './options.ts'
 import { Store } from './store.ts'
 import { View, closedError, isEmpty } from './view.ts'
@@ -13,7 +17,14 @@ import { View, closedError, isEmpty } from './view.ts'
 export type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
 export { requestPersistence } from './persistence.ts'
 
-const OPTIONS: readonly string[] = ['database', 'durability', 'strictAcks', 'timeoutMs', 'clock', 'onEvent']
+const OPTIONS: Checks = {
+  database: checkName,
+  durability: mustBeOneOf('strict', 'relaxed'),
+  strictAcks: checkBoolean,
+  timeoutMs: checkPositiveWaitMs,
+  clock: mustHave('now'),
+  onEvent: checkFunction,
+}
 
 /**
  * Keeps queues in IndexedDB: they are shared by all tabs and workers of an origin, service workers too, and survive the
@@ -43,7 +54,7 @@ export class IndexedDBAdapter implements StorageAdapter {
   /** @internal How much one step does: less in tests. */
   constructor(options: IndexedDBOptions | undefined, steps: Steps | undefined)
   constructor(options: IndexedDBOptions = {}, steps: Steps = STEPS) {
-    check(options)
+    checkOptions('new IndexedDBAdapter', options, OPTIONS)
     this.#steps = steps
     this.#options = options
     this.guarantees = {
@@ -131,20 +142,4 @@ export class IndexedDBAdapter implements StorageAdapter {
     this.#store = undefined
     await (await store)?.close()
   }
-}
-
-function check(options: IndexedDBOptions): void {
-  const refuse = (rule: string, value: unknown): never => {
-    throw new QuaysideError('INVALID_ARGUMENT', `new IndexedDBAdapter: ${rule}, not ${JSON.stringify(value)}`)
-  }
-  for (const name in options) if (!OPTIONS.includes(name)) refuse(`options are ${OPTIONS.join(', ')}`, name)
-  const { database = 'quayside', durability = 'strict', timeoutMs = 1 } = options
-  if (typeof database !== 'string' || database === '') refuse('database must be a name', database)
-  if (durability !== 'strict' && durability !== 'relaxed')
-    refuse('durability must be "strict" or "relaxed"', durability)
-  if (timeoutMs !== Infinity && !(timeoutMs > 0 && timeoutMs <= MAX_DURATION_MS))
-    refuse(
-      `timeoutMs must be a number of ms, more than 0 and ${MAX_DURATION_MS} at most, or Infinity`,
-      timeoutMs,
-    )
 }

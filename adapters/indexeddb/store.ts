@@ -2,14 +2,17 @@ import { QuaysideError, damaged } from '../../src/errors.ts'
 import { Ballast } from './ballast.ts'
 import { Channel } from './channel.ts'
 import { Connection, type Mode } from './connection.ts'
-import { BATCH, type Memory } from './engine/book.ts'
+import { type Memory, newMemory } from './engine/memory.ts'
 import { isQuota, quotaExceeded } from './faults.ts'
 import type { IndexedDBEvent, IndexedDBOptions } from './options.ts'
 import { type Schema, FIRST, QUEUE, databaseOf, queueOf } from './schema.ts'
 
-/** The browser may count what was given up a moment later: how often, and how many ms apart, a claim or an ack is tried then. */
-const ROOM_TRIES = 20
-const ROOM_MS = 50
+/**
+ * How long a claim or an ack waits, in ms, before it is tried again although all that can be given up was. What was given up the browser
+ * may count a moment later. Files that it has done with Chromium may keep, and count, until nobody has the database open for 2 s: seen
+ * to be 12 MB, on a busy machine one full origin in five. So connections are let go meanwhile.
+ */
+const ROOM_PAUSES_MS = [50, 250, 4000, 4000]
 
 /** What a verb does: only appends need room that claims and acks may have. Those `take`, and `consume` is what else has messages go. */
 export type Kind = 'append' | 'take' | 'consume' | 'manage'
@@ -68,13 +71,7 @@ export class Store {
     const name = databaseOf(this.#database, queue)
     let entry = this.#queues.get(queue)
     if (entry === undefined) {
-      const memory: Memory = memories.get(name) ?? {
-        cursors: new Map(),
-        mean: 1000,
-        perRow: BATCH,
-        undelayed: false,
-        near: new Map(),
-      }
+      const memory: Memory = memories.get(name) ?? newMemory()
       // While it was closed, nobody was told of anything.
       memory.undelayed = false
       memories.set(name, memory)
@@ -131,14 +128,20 @@ export class Store {
       this.#setFull(true)
       await this.#ballast.giveUp()
     }
-    for (let tries = 1; ; tries++) {
+    for (const pauseMs of ROOM_PAUSES_MS) {
       try {
         return await run()
       } catch (error) {
-        if (!isQuota(error) || tries === ROOM_TRIES) throw error
-        await new Promise((resolve) => setTimeout(resolve, ROOM_MS))
+        if (!isQuota(error)) throw error
       }
+      for (const connection of this.#connections()) connection.letGo()
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
+    return await run()
+  }
+
+  #connections(): Connection[] {
+    return [...Array.from(this.#queues.values(), ({ database }) => database.connection), this.#connection]
   }
 
   /** Whether the quota is used up, as the last append or a failure has shown. */
@@ -148,8 +151,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    for (const { database } of this.#queues.values()) await database.connection.close()
-    await this.#connection.close()
+    for (const connection of this.#connections()) await connection.close()
     this.channel.close()
   }
 }

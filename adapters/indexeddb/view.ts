@@ -18,19 +18,26 @@ import type {
   StorageStats,
 } from '../../src/storage.ts'
 import { append, appendBlindly, baseOf, isBlind, isStored } from './engine/append.ts'
-import { Book, type Steps } from './engine/book.ts'
+import { Book } from './engine/book.ts'
+import type { Steps } from './engine/steps.ts'
+import { Messages } from './engine/messages.ts'
 import { claim } from './engine/claim.ts'
 import { hold, release } from './engine/holds.ts'
+import { IDS, nextOf } from './engine/lines.ts'
 import { lanes, list, results } from './engine/look.ts'
 import { cancel, clear, deleteGroup, resume, retryNow, tidy } from './engine/manage.ts'
 import { type PackedQueue, unpackQueue } from './engine/pack.ts'
-import { type Stored, newQueue } from './engine/records.ts'
-import { type Key, type Row, Rows } from './engine/rows.ts'
-import { rowsOf, settle } from './engine/settle.ts'
+import { type Message, type Queue, newQueue } from './engine/records.ts'
+import { type Row, Rows, add, all, get } from './engine/rows.ts'
+import { namedBy, settle } from './engine/settle.ts'
 import { findOldest, stats } from './engine/stats.ts'
 import { isDue, passTime } from './engine/time.ts'
 import { fetchBodies, storeApart } from './bodies.ts'
+import { Running } from './running.ts'
 import type { Database, Kind } from './store.ts'
+
+/** Who takes nothing looks at no message. */
+const NOTHING: readonly [list: readonly Message[], isLast: boolean] = [[], false]
 
 /** Of groups that are deleted and purges so much is tidied away beside a claim. */
 const BESIDE = 64
@@ -41,7 +48,7 @@ export class View implements QueueStorage {
   readonly #steps: Steps
   readonly #closed: () => string | undefined
   readonly #leave: () => Promise<void>
-  readonly #running: Set<Promise<unknown>> = new Set()
+  readonly #running: Running = new Running()
   #closing: Promise<void> | undefined
 
   constructor(
@@ -58,57 +65,55 @@ export class View implements QueueStorage {
 
   append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
     const { memory, queue, store } = this.#database
-    const base = baseOf(options.batchId)
+    const { batchId, maxMessages, maxBytes } = options
+    const base = baseOf(batchId)
     let last: AppendResult[] | undefined
     return storeApart(messages, (drafts) => {
+      /** The try before this one may have been stored, and only its answer lost with the connection. */
+      const once = async (
+        rows: IDBObjectStore,
+        run: () => Promise<AppendResult[]>,
+      ): Promise<AppendResult[]> => {
+        if (last === undefined || !(await isStored(rows, base, drafts.length))) last = await run()
+        return last
+      }
       if (memory.undelayed && !store.channel.isDeaf && isBlind(drafts, options)) {
         return this.#run('append', async () => {
           const at = store.clock.now()
-          const answer = await this.#database.change(
-            'append',
-            async (work) => {
-              const rows = work.objectStore('messages')
-              // The try before this one may have been stored, and only its answer lost with the connection.
-              if (last !== undefined && (await isStored(rows, base, drafts.length))) return last
-              return (last = await appendBlindly(rows, drafts, options, at, this.#steps.shared))
-            },
-            ['messages'],
-          )
+          const blindly = (work: IDBTransaction): Promise<AppendResult[]> => {
+            const rows = work.objectStore('messages')
+            return once(rows, () => appendBlindly(rows, drafts, base, at, this.#steps.shared))
+          }
+          const answer = await this.#database.change('append', blindly, ['messages'])
           store.channel.changed(queue, true)
           return answer
         })
       }
-      const isLimited = (options.maxMessages ?? options.maxBytes) !== undefined
-      const verb = async (book: Book): Promise<AppendResult[]> => {
-        if (last !== undefined && (await isStored(book.rows.messages, base, drafts.length))) return last
-        last = await append(book, queue, drafts, options)
-        memory.undelayed = book.q.delayed === 0
-        return last
-      }
-      return isLimited
-        ? this.#upToDate('append', verb, undefined, 'append')
-        : this.#change('append', 'append', verb)
+      const verb = (book: Book): Promise<AppendResult[]> =>
+        once(book.rows.messages, async () => {
+          const results = await append(book, queue, drafts, options)
+          memory.undelayed = book.q.delayed === 0
+          return results
+        })
+      return (maxMessages ?? maxBytes) === undefined
+        ? this.#change('append', 'append', verb)
+        : this.#upToDate('append', verb, undefined, 'append')
     })
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
     const { memory } = this.#database
-    const { group, limit, settle: settlements = [] } = request
-    const receipts = settlements.map(({ receipt }) => receipt)
+    const { group, limit, settle: settlements = [], inHand: [receipt = ''] = [] } = request
     return this.#run('claim', async () => {
-      const keys = this.#farRows(receipts)
       const result = await this.#step('take', async (rows) => {
         const from = memory.cursors.get(group) ?? 1
-        const wanted = Math.max(1, Math.min(limit, 256, Math.floor(8_000_000 / (memory.mean + 1))))
-        const asked = Math.ceil(wanted / memory.perRow)
-        const [queue, ahead, ...found] = await Promise.all([
-          rows.readQueue<PackedQueue>(),
-          limit > 0 ? rows.all<Stored>(rows.messages, IDBKeyRange.lowerBound(from), asked) : [],
-          ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
+        const messages = new Messages(rows.messages, memory)
+        const asked = Math.ceil(messages.chunk(limit) / memory.perRow)
+        const [book, [list, isLast]] = await Promise.all([
+          this.#open(rows, [...settlements, { receipt }], messages),
+          limit > 0 ? messages.read(IDBKeyRange.lowerBound(from), asked) : NOTHING,
         ])
-        const book = this.#book(rows, queue)
-        for (const [i, row] of found.entries()) book.bringRow(keys[i]!, row)
-        const claimed = await claim(book, request, limit > 0 ? { list: ahead, from, asked } : undefined)
+        const claimed = await claim(book, request, [list, isLast, from])
         if (book.q.jobs.length > 0) await tidy(book, BESIDE)
         return [book, claimed]
       })
@@ -117,15 +122,7 @@ export class View implements QueueStorage {
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    const receipts = settlements.map(({ receipt }) => receipt)
-    const verb = (book: Book): Promise<SettleResult[]> => settle(book, book.group(group), settlements)
-    return this.#change('settle', 'take', verb, () => this.#farRows(receipts))
-  }
-
-  /** What receipts name, unless it stands in the row of the queue, as far as this context knows. */
-  #farRows(receipts: readonly string[]): Key[] {
-    const { near } = this.#database.memory
-    return rowsOf(receipts).filter((k) => !near.has(JSON.stringify(k)))
+    return this.#change('settle', 'take', (book) => settle(book, book.group(group), settlements), settlements)
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -194,11 +191,12 @@ export class View implements QueueStorage {
     return this.#run('delete', () =>
       this.#step('manage', async (rows) => {
         // The browser tells the last number to whoever takes one.
-        const last = await rows.add({})
-        const book = this.#book(rows, undefined)
+        const last = await add(rows.messages, {})
         rows.messages.clear()
         rows.rows.clear()
-        book.begin(newQueue(last))
+        this.#database.memory.cursors.clear()
+        const book = this.#book(rows, newQueue(last), new Messages(rows.messages, this.#database.memory))
+        book.changed = true
         return [book, undefined]
       }),
     )
@@ -210,71 +208,75 @@ export class View implements QueueStorage {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= Promise.allSettled(this.#running).then(() => this.#leave()))
+    return (this.#closing ??= this.#running.end().then(() => this.#leave()))
   }
 
   #run<T>(tried: string, verb: () => Promise<T>): Promise<T> {
     const closed = this.#closing !== undefined ? 'queue' : this.#closed()
     if (closed !== undefined) return Promise.reject(closedError(tried, closed))
-    const running = verb()
-    this.#running.add(running)
-    const done = (): boolean => this.#running.delete(running)
-    running.then(done, done)
-    return running
+    return this.#running.add(verb())
   }
 
-  #book(rows: Rows, queue: PackedQueue | undefined): Book {
+  #book(rows: Rows, queue: Queue, messages: Messages): Book {
     const { memory, store } = this.#database
-    return new Book(rows, this.#steps, memory, store.clock.now(), unpackQueue(queue))
+    return new Book(rows, messages, this.#steps, memory, store.clock.now(), queue)
+  }
+
+  /** The queue with what receipts name, all read at once: but for what stands in its row, as far as this context knows. */
+  async #open(
+    rows: Rows,
+    settlements: readonly Pick<Settlement, 'receipt'>[] = [],
+    messages: Messages = new Messages(rows.messages, this.#database.memory),
+  ): Promise<Book> {
+    const [named, numbers] = namedBy(settlements, this.#database.memory)
+    const keys = [...named.values()]
+    const [queue, found] = await Promise.all([
+      get<PackedQueue>(rows.queue, 0),
+      Promise.all(keys.map((k) => get<Row>(rows.rows, k))),
+      messages.load(numbers),
+    ])
+    const book = this.#book(rows, unpackQueue(queue), messages)
+    for (const [i, k] of keys.entries()) book.bringRow(k, found[i])
+    return book
   }
 
   /** One step, and tells those who watch if it has changed anything. */
   async #step<T>(kind: Kind, body: (rows: Rows) => Promise<[Book, T]>): Promise<T> {
     const { store, queue } = this.#database
-    const [result, changed, finished, isOwn] = await this.#database.change(kind, async (work) => {
-      const [book, answer] = await body(new Rows(work))
-      book.finish()
-      // A probe that is done lets go what waits for others, too.
-      const isOwn = kind === 'take' && book.q.holds.length + book.q.laneHolds === 0
-      return [answer, book.changed, book.finished, isOwn] as const
+    const [book, result] = await this.#database.change(kind, async (work) => {
+      const done = await body(new Rows(work))
+      done[0].finish()
+      return done
     })
+    const { changed, finished, q } = book
     const hint = finished.length === 0 ? undefined : hintOf(finished)
     const isSoon = kind === 'append' || kind === 'manage' || hint !== undefined
+    // A probe that is done lets go what waits for others, too.
+    const isOwn = kind === 'take' && q.holds.length + q.laneHolds === 0
     if (changed) store.channel.changed(queue, isSoon, hint, isOwn ? this : undefined)
     return result
   }
 
+  /** One step of a verb, which is told whether time has brought more than one step does. */
   #change<T>(
     tried: string,
     kind: Kind,
-    verb: (book: Book) => Promise<T>,
-    keysOf: () => readonly Key[] = () => [],
+    verb: (book: Book, isLate: boolean) => Promise<T>,
+    settlements?: readonly Settlement[],
   ): Promise<T> {
     return this.#run(tried, () =>
       this.#step(kind, async (rows) => {
-        const keys = keysOf()
-        const [queue, ...found] = await Promise.all([
-          rows.readQueue<PackedQueue>(),
-          ...keys.map((k) => rows.get<Row>(rows.rows, k as IDBValidKey)),
-        ])
-        const book = this.#book(rows, queue)
-        for (const [i, row] of found.entries()) book.bringRow(keys[i]!, row)
-        await passTime(book, this.#steps.atOnce)
-        return [book, await verb(book)]
+        const book = await this.#open(rows, settlements)
+        return [book, await verb(book, await passTime(book, this.#steps.atOnce))]
       }),
     )
   }
 
   /** Looks, and changes nothing unless time has brought something. */
-  async #look<T>(
-    tried: string,
-    verb: (book: Book) => Promise<T>,
-    isBehind: (book: Book) => Promise<boolean> = () => Promise.resolve(false),
-  ): Promise<T> {
+  async #look<T>(tried: string, verb: Verb<T>, isBehind: Verb<boolean> = upToDate): Promise<T> {
     const found = await this.#run(tried, () =>
       this.#database.read(async (work) => {
-        const rows = new Rows(work)
-        const book = this.#book(rows, await rows.readQueue<PackedQueue>())
+        const book = await this.#open(new Rows(work))
         return isDue(book) || (await isBehind(book)) ? undefined : { result: await verb(book) }
       }),
     )
@@ -284,34 +286,34 @@ export class View implements QueueStorage {
   /** Runs a verb once all that time has brought is done: some of it at a time. */
   async #upToDate<T>(
     tried: string,
-    verb: (book: Book) => Promise<T>,
-    isBehind: (book: Book) => Promise<boolean> = () => Promise.resolve(false),
+    verb: Verb<T>,
+    isBehind: Verb<boolean> = upToDate,
     kind: Kind = 'manage',
   ): Promise<T> {
     for (;;) {
-      const found = await this.#run(tried, () =>
-        this.#step(kind, async (rows) => {
-          const book = this.#book(rows, await rows.readQueue<PackedQueue>())
-          const isLate = (await passTime(book, this.#steps.atOnce)) || (await isBehind(book))
-          return [book, isLate ? undefined : { result: await verb(book) }]
-        }),
+      const found = await this.#change(tried, kind, async (book, isLate) =>
+        isLate || (await isBehind(book)) ? undefined : { result: await verb(book) },
       )
       if (found !== undefined) return found.result
     }
   }
 }
 
+type Verb<T> = (book: Book) => Promise<T>
+
+const upToDate: Verb<boolean> = () => Promise.resolve(false)
+
 /** Whether anything is in a queue. */
 export async function isEmpty(database: Database): Promise<boolean> {
   return await database.read(async (work) => {
     const rows = new Rows(work)
     const [queue, [message]] = await Promise.all([
-      rows.readQueue<PackedQueue>(),
-      rows.all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
+      get<PackedQueue>(rows.queue, 0),
+      all(rows.messages, IDBKeyRange.lowerBound(-Infinity), 1),
     ])
     if (message !== undefined) return false
-    const { groups, holds, laneHolds, known, jobs } = unpackQueue(queue)
-    return groups.length + holds.length + laneHolds + known + jobs.length === 0
+    const { groups, holds, laneHolds, next, jobs } = unpackQueue(queue)
+    return groups.length + holds.length + laneHolds + jobs.length === 0 && nextOf({ next }, IDS) === Infinity
   })
 }
 

@@ -3,17 +3,19 @@
  *
  * @module
  */
+import { sendWithin } from '../../src/core/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { ByteAdapter } from '../../src/segments/index.ts'
-import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
-import { type EmbeddedPostgres, type PostgresPool, isEmbedded } from './client.ts'
+import { type AppendOptions, MAX_DURATION_MS, type NewMessage, type Part } from '../../src/storage.ts'
+import { type EmbeddedPostgres, type PostgresPool, type PostgresTransaction, isEmbedded } from './client.ts'
 import type { Database } from './database.ts'
 import { databaseOf } from './database-of.ts'
 import { guaranteesOf } from './guarantees.ts'
 import { DEFAULT_SCHEMA, DEFAULT_TIMEOUT_MS, type PostgresOptions } from './options.ts'
+import { isOf } from './pool.ts'
 import { type Names, ensureSchema, namesOf } from './schema.ts'
 import { PostgresStore, told } from './store.ts'
-import { putInbox } from './within.ts'
+import { hasTables, putInbox } from './within.ts'
 
 export type {
   EmbeddedPostgres,
@@ -50,9 +52,13 @@ const MAX_SCHEMA_BYTES = 63
 export class PostgresAdapter extends ByteAdapter {
   readonly #database: Database
   readonly #names: Names
-  readonly #isEmbedded: boolean
+  /** Absent where it is embedded. */
+  readonly #pool: PostgresPool | undefined
   /** What tells the database from others. */
+  readonly sendWithin: Part = sendWithin
   #place: Promise<string> | undefined
+  /** A client of the pool has seen our tables. */
+  #isReady = false
 
   /**
    * @param database A `Pool` of `pg`, or a PGlite.
@@ -64,10 +70,14 @@ export class PostgresAdapter extends ByteAdapter {
     const { schema = DEFAULT_SCHEMA, timeoutMs = DEFAULT_TIMEOUT_MS, strictAcks, clock } = options
     const opened = databaseOf(database, timeoutMs)
     const names = namesOf(schema)
-    super(guaranteesOf(database), () => PostgresStore.open(opened, names, { timeoutMs, strictAcks, clock }))
+    super(guaranteesOf(database), async () => {
+      const store = await PostgresStore.open(opened, names, { timeoutMs, strictAcks, clock })
+      this.#place = Promise.resolve(store.place)
+      return store
+    })
     this.#database = opened
     this.#names = names
-    this.#isEmbedded = isEmbedded(database)
+    this.#pool = isEmbedded(database) ? undefined : database
   }
 
   /**
@@ -80,19 +90,20 @@ export class PostgresAdapter extends ByteAdapter {
     messages: readonly NewMessage[],
     options: Pick<AppendOptions, 'groups'>,
   ): Promise<void> {
-    await putInbox(
-      transaction,
-      this.#names,
-      this.#isEmbedded ? undefined : () => this.#placed(),
-      queue,
-      messages,
-      options,
-    )
+    const placed = this.#pool && (() => this.#placed(this.#pool!, transaction))
+    await putInbox(transaction, this.#names, placed, queue, messages, options)
   }
 
-  /** On a connection of its own: only then it is the right database that answers. */
-  #placed(): Promise<string> {
+  /**
+   * On a connection of its own: only then it is the right database that answers. Where the client is one of the pool's, it is; others like it may have
+   * all the connections that there are, and wait for this one. `undefined`: so it is, and the tables are there.
+   */
+  async #placed(pool: PostgresPool, transaction: object): Promise<string | undefined> {
     if (this.#place === undefined) {
+      if (isOf(pool, transaction)) {
+        this.#isReady ||= await hasTables(transaction as PostgresTransaction, this.#names)
+        if (this.#isReady) return undefined
+      }
       const place = told(() => ensureSchema(this.#database, this.#names))
       place.catch(() => (this.#place = undefined))
       this.#place = place

@@ -1,6 +1,7 @@
+import type { QuaysideError } from '../../src/errors.ts'
 import { keyBytes } from '../../src/segments/inside.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
-import { type EmbeddedPostgres, type PostgresPool, checkTransaction, isEmbedded } from './client.ts'
+import { type EmbeddedPostgres, type PostgresPool, checkTransaction, isEmbedded, refused } from './client.ts'
 import { databaseOf } from './database-of.ts'
 import { isMissing } from './faults.ts'
 import { bytesLiteral } from './literals.ts'
@@ -45,7 +46,8 @@ const WEEK_MS = 7 * 24 * 60 * 60 * 1000
  *
  * @param database A `Pool` of `pg`, or a PGlite; of any database.
  * @returns whether it ran; `false`: the message was done before.
- * @throws what `effects` throws: nothing is changed then; and what the client throws. Where that is the connection which broke, the
+ * @throws what `effects` throws: nothing is changed then; `INVALID_ARGUMENT` where they have caught what a statement of theirs failed with,
+ * after which nothing can be committed; and what the client throws. Where that is the connection which broke, the
  * message comes again, and is asked about again.
  */
 export async function once(
@@ -99,6 +101,14 @@ export async function markDone(
   return (await runWithin('markDone', transaction, names.done, () => transaction.query(sql))).length > 0
 }
 
+/** The server undoes a transaction in which a statement has failed when it is told to commit it, which is no error to it. (It is to PGlite.) */
+function undone(): QuaysideError {
+  return refused(
+    'once',
+    'a statement of the effects has failed, and its error was caught: nothing was changed, because PostgreSQL undoes such a transaction. Let the error be thrown, or put a SAVEPOINT before the statement and go back to it',
+  )
+}
+
 /** The tables are not there. */
 class NoMarks extends Error {}
 
@@ -127,8 +137,9 @@ async function transact<T>(pool: PostgresPool, work: (client: PostgresWork) => P
     await client.query('BEGIN')
     try {
       const result = await work(client)
-      await client.query('COMMIT')
+      const ended = await client.query('COMMIT')
       isGood = true
+      if ((ended as { command?: string }).command === 'ROLLBACK') throw undone()
       return result
     } catch (error) {
       await client.query('ROLLBACK').then(() => (isGood = true), ignore)

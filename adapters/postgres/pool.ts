@@ -15,6 +15,12 @@ const IGNORED = (): void => undefined
 
 /** Pools that were seen to. */
 const quiet = new WeakSet<object>()
+/** The pools of the clients that they have made since. */
+const made = new WeakMap<object, object>()
+
+export function isOf(pool: object, client: object): boolean {
+  return made.get(client) === pool
+}
 
 /** Has a connection of a pool that breaks while nobody waits for an answer on it, idle or just made, not end the process. */
 export function keepQuiet(pool: Pick<PostgresPool, 'on'>): void {
@@ -22,7 +28,10 @@ export function keepQuiet(pool: Pick<PostgresPool, 'on'>): void {
   quiet.add(pool)
   pool.on?.('error', IGNORED)
   // Before anybody can be told of a new one, its server may have said goodbye.
-  pool.on?.('connect', (client) => client.on('error', IGNORED))
+  pool.on?.('connect', (client) => {
+    client.on('error', IGNORED)
+    made.set(client, pool)
+  })
 }
 
 /** A database on a server. */

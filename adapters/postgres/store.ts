@@ -50,7 +50,11 @@ export class PostgresStore implements ByteStore {
   readonly #self: string
   #marks = 0
 
-  private constructor(database: Database, names: Names, settings: StoreSettings) {
+  /** What tells its database from others. */
+  readonly place: string
+
+  private constructor(database: Database, names: Names, settings: StoreSettings, place: string) {
+    this.place = place
     const self = crypto.randomUUID()
     this.#self = self.replaceAll('-', '')
     this.#database = database
@@ -61,8 +65,8 @@ export class PostgresStore implements ByteStore {
   }
 
   static async open(database: Database, names: Names, settings: StoreSettings): Promise<PostgresStore> {
-    await told(() => ensureSchema(database, names))
-    return new PostgresStore(database, names, settings)
+    const place = await told(() => ensureSchema(database, names))
+    return new PostgresStore(database, names, settings, place)
   }
 
   open(name: string): ByteQueue {

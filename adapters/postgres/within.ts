@@ -3,7 +3,7 @@ import { handOver } from '../../src/segments/index.ts'
 import type { AppendOptions, NewMessage } from '../../src/storage.ts'
 import { type PostgresTransaction, checkTransaction, noTransaction, refused } from './client.ts'
 import { isAborted, isMissing, isOutside } from './faults.ts'
-import { bytesLiteral } from './literals.ts'
+import { bytesLiteral, textLiteral } from './literals.ts'
 import { tellSql } from './news.ts'
 import type { Names } from './schema.ts'
 
@@ -12,26 +12,37 @@ const TRIED = 'within'
 /**
  * Puts messages into the inbox of a queue, in the transaction that is open on a client. It must be of the same database.
  *
- * @param placed Answers with what tells the database of the adapter from others. It needs another connection the first time;
- * `undefined` where there is but one.
+ * @param placed Answers with what tells the database of the adapter from others, for which it may need another connection; `undefined`
+ * where it is certain that the transaction is in the right one.
  */
 export async function putInbox(
   transaction: object,
   names: Names,
-  placed: (() => Promise<string>) | undefined,
+  placed: (() => Promise<string | undefined>) | undefined,
   queue: string,
   messages: readonly NewMessage[],
   options: Pick<AppendOptions, 'groups'>,
 ): Promise<void> {
   const [key, value] = byteRow(...handOver(messages, options))
   checkTransaction(TRIED, transaction)
-  const place = placed === undefined ? '' : ` WHERE id = '${await placed()}'`
+  const id = await placed?.()
+  const place = id === undefined ? '' : ` WHERE id = '${id}'`
   const name = bytesLiteral(new TextEncoder().encode(queue))
   const put = `INSERT INTO ${names.rows} SELECT ${name}::bytea, ${bytesLiteral(key)}::bytea, ${bytesLiteral(value)}::bytea FROM here RETURNING 1`
   // Told when it is committed, and only then.
   const sql = `WITH here AS (SELECT id FROM ${names.place}${place}), put AS (${put}) SELECT ${tellSql(names.schema, queue)} FROM put`
   const rows = await runWithin(TRIED, transaction, names.rows, () => transaction.query(sql))
   if (rows.length === 0) throw refused(TRIED, 'this client is of another database than the queue')
+}
+
+/** Whether our tables are in the database of a transaction; it goes on whatever the answer. */
+export async function hasTables(transaction: PostgresTransaction, { place }: Names): Promise<boolean> {
+  try {
+    const { rows } = await transaction.query(`SELECT to_regclass(${textLiteral(place)}) IS NULL AS missing`)
+    return !(rows[0] as { missing: unknown }).missing
+  } catch {
+    return false
+  }
 }
 
 /** Runs a statement of ours in the transaction of somebody else, if one is open and our tables are in its database. */

@@ -42,6 +42,9 @@ export interface Server {
   release(): void
 }
 
+/** What a claim says in place of when to look again, if the lease that its caller has in hand has ended. */
+const LATE = -2
+
 /** The verbs of one queue: each is a script. What they take and answer is told in the sources of the scripts. */
 export class RedisQueue implements QueueStorage {
   readonly #server: Server
@@ -90,10 +93,21 @@ export class RedisQueue implements QueueStorage {
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { group, limit, leaseMs, maxAttempts, from, groups = [], settle, deadForMs, parksNext } = request
+    const {
+      group,
+      limit,
+      leaseMs,
+      maxAttempts,
+      from,
+      groups = [],
+      settle,
+      deadForMs,
+      parksNext,
+      inHand: [inHand] = [],
+    } = request
     const { args, order } = packSettlements(settle ?? [])
     const common = [`${limit}`, `${Math.ceil(leaseMs)}`, `${maxAttempts}`, durationOf(deadForMs)]
-    common.push(parksNext === true ? '1' : '', claimOf(request))
+    common.push(parksNext === true ? '1' : '', claimOf(request), inHand ?? '')
     common.push(...this.#starts([...groups, { name: group, from }]))
     const reply = (await this.#server.run('claim', [...common, ...args])) as ClaimReply
     const [tokenBytes, lease, nextInMs, digits, position] = reply
@@ -108,7 +122,8 @@ export class RedisQueue implements QueueStorage {
     })
     return {
       deliveries,
-      nextInMs: nextInMs < 0 ? undefined : nextInMs,
+      nextInMs: nextInMs === LATE ? 0 : nextInMs < 0 ? undefined : nextInMs,
+      late: nextInMs === LATE || undefined,
       settled: settle && resultsOf(settle, order, digits),
       position: textOf(position),
     }

@@ -1,51 +1,51 @@
 // Made by "npm run lua" of the files in lua/. Not to be edited.
 
-const counts = `function F.cR()
-local p={now=v,todo={},groups={},none=0}
-p.todo[1]={'log','',0}
-for L,a in pairs(F.c())do
-p.groups[L]={ended=0,ready=0,delayed=0,blocked=0,parked=0}
-for _,u in ipairs({'reap','ends','join'})do
-p.todo[#p.todo+1]={u,L,0}
+const counts = `function F.cS()
+local q={now=u,todo={},groups={},none=0}
+q.todo[1]={'log','',0}
+for M,a in pairs(F.c())do
+q.groups[M]={ended=0,ready=0,delayed=0,blocked=0,parked=0}
+for _,v in ipairs({'reap','ends','join'})do
+q.todo[#q.todo+1]={v,M,0}
 end
 end
-return p
+return q
 end
 function F.bf(k,i,T,S)
-local G=g('ZRANGE',k,i,i+T - 1,'WITHSCORES')
-local E={}
-for f=1,#G,2 do
-if tonumber(G[f+1])>S then
-return E
+local D=g('ZRANGE',k,i,i+T - 1,'WITHSCORES')
+local G={}
+for f=1,#D,2 do
+if tonumber(D[f+1])>S then
+return G
 end
-E[#E+1]=G[f]
+G[#G+1]=D[f]
 end
-return E,#E==T and i+T or nil
+return G,#G==T and i+T or nil
 end
-local cI={}
-function cI.log(p,_,i)
-if not e.reap or e.reap>p.now then
+local cH={}
+function cH.log(q,_,i)
+if not e.reap or e.reap>q.now then
 return nil,0
 end
-local E,next=F.bf(n .. 'expiry',i,64,p.now)
+local G,next=F.bf(m .. 'expiry',i,64,q.now)
 local K=0
-for _,t in ipairs(E)do
-local l=F.p(tonumber(t))
+for _,t in ipairs(G)do
+local l=F.q(tonumber(t))
 if l then
-local az,av=F.ae(l.first,l.last),F.ai(l.first,l.last)
-local dB=l.columns and l.columns.expires or{}
+local az,av=F.af(l.first,l.last),F.aj(l.first,l.last)
+local dA=l.columns and l.columns.expires or{}
 K=K+l.count+16
 for f=1,l.count do
 local c=l.first+f - 1
-local bs=dB[f]
+local bq=dA[f]
 if az and az[c] then
-bs=az[c].expires
+bq=az[c].expires
 end
-if bs and bs<=p.now and not(av and av[c])then
-p.none=p.none - 1
-for L,a in pairs(aw)do
-if c>=a.row.cursor and p.groups[L] then
-p.groups[L].ready=p.groups[L].ready - 1
+if bq and bq<=q.now and not(av and av[c])then
+q.none=q.none - 1
+for M,a in pairs(aw)do
+if c>=a.row.cursor and q.groups[M] then
+q.groups[M].ready=q.groups[M].ready - 1
 end
 end
 end
@@ -54,40 +54,40 @@ end
 end
 return next,K
 end
-function cI.reap(p,a,i)
+function cH.reap(q,a,i)
 local Z=a.row.lanes
 if a.row.waiting+a.row.blocked+(a.row.parked or 0)==0 and not(Z and Z.flows>0)then
 return nil,0
 end
-local E,next=F.bf(F.a(a,'reap'),i,500,p.now)
-local aE=p.groups[a.name]
-if #E>0 then
-local aM=g('HMGET',F.a(a,'side'),unpack(E))
-for f=1,#E do
-local j=aM[f] and cmsgpack.unpack(aM[f])
-local cY=j and j.blocked or not j and tonumber(E[f])<281474976710656
-local ba=cY and 'blocked' or 'ready'
+local G,next=F.bf(F.a(a,'reap'),i,500,q.now)
+local aG=q.groups[a.name]
+if #G>0 then
+local aN=g('HMGET',F.a(a,'side'),unpack(G))
+for f=1,#G do
+local j=aN[f] and cmsgpack.unpack(aN[f])
+local cX=j and j.blocked or not j and tonumber(G[f])<281474976710656
+local aZ=cX and 'blocked' or 'ready'
 if j and not j.blocked then
-ba=j.parked and 'parked' or j.at>p.now and 'delayed' or 'ready'
+aZ=j.parked and 'parked' or j.at>q.now and 'delayed' or 'ready'
 end
-aE[ba]=aE[ba] - 1
+aG[aZ]=aG[aZ] - 1
 end
 end
-return next,#E
+return next,#G
 end
-function cI.ends(p,a,i)
+function cH.ends(q,a,i)
 if a.row.leased==0 then
 return nil,0
 end
-local E,next=F.bf(F.a(a,'ends'),i,500,p.now)
-local aE=p.groups[a.name]
-for _,t in ipairs(E)do
-local q=string.match(t,'^%d+$')and{first=0,last=0}or F.Z(t)
-aE.ended=aE.ended+q.last - q.first+1
+local G,next=F.bf(F.a(a,'ends'),i,500,q.now)
+local aG=q.groups[a.name]
+for _,t in ipairs(G)do
+local p=string.match(t,'^%d+$')and{first=0,last=0}or F.aa(t)
+aG.ended=aG.ended+p.last - p.first+1
 end
-return next,#E
+return next,#G
 end
-function cI.join(p,a,i)
+function cH.join(q,a,i)
 local B=a.row.join
 if not B then
 return nil,0
@@ -96,34 +96,34 @@ if i>=B.bound - 1 then
 F.ao(B)
 end
 B.from=math.max(B.from,i)
-local x,at=F.av(a,500)
+local x,as=F.av(a,500)
 for _,b in ipairs(x)do
-if not b.expires or b.expires>p.now then
-p.groups[a.name].ready=p.groups[a.name].ready+1
+if not b.expires or b.expires>q.now then
+q.groups[a.name].ready=q.groups[a.name].ready+1
 end
 end
-if at<B.bound or B.lanes then
-return at - 1,#x
+if as<B.bound or B.lanes then
+return as - 1,#x
 end
 return nil,#x
 end
-function F.ck(p,T)
-while #p.todo>0 do
+function F.ck(q,T)
+while #q.todo>0 do
 if T<=0 then
 return false
 end
-local ak=p.todo[1]
-local u,L=ak[1],ak[2]
-local a=u=='log' or p.groups[L] and aw[L]
+local al=q.todo[1]
+local v,M=al[1],al[2]
+local a=v=='log' or q.groups[M] and aw[M]
 local next,K
 if a then
-next,K=cI[u](p,a,ak[3])
+next,K=cH[v](q,a,al[3])
 T=T - K
 end
 if next then
-ak[3]=next
+al[3]=next
 else
-table.remove(p.todo,1)
+table.remove(q.todo,1)
 end
 end
 return true
@@ -132,76 +132,76 @@ function F.bS(S)
 if not e.timer or e.timer>S then
 return 0,0
 end
-local Q=g('ZCOUNT',n .. 'timers','-inf',S)
-return Q,g('ZCOUNT',n .. 'lapse','-inf',S)
+local Q=g('ZCOUNT',m .. 'timers','-inf',S)
+return Q,g('ZCOUNT',m .. 'lapse','-inf',S)
 end
-function F.dA(bm,S)
-local Q=g('ZCOUNT',n .. 'timers',string.format('(%.0f',bm.at),S)
+function F.dB(bk,S)
+local Q=g('ZCOUNT',m .. 'timers',string.format('(%.0f',bk.at),S)
 local bZ=0
-for _,t in ipairs(g('ZRANGEBYSCORE',n .. 'lapse','-inf',S,'LIMIT',0,2000))do
-local m=tonumber(g('ZSCORE',n .. 'timers',t))
-bZ=bZ+(m and m>bm.at and 1 or 0)
+for _,t in ipairs(g('ZRANGEBYSCORE',m .. 'lapse','-inf',S,'LIMIT',0,2000))do
+local n=tonumber(g('ZSCORE',m .. 'timers',t))
+bZ=bZ+(n and n>bk.at and 1 or 0)
 end
 return Q,bZ
 end
-function F.bR(p,a)
-local d,aE,S=a.row,p.groups[a.name],p.now
-local dh,bZ=F.bS(S)
-local db=e.delayed - dh
-if d.since and dh>0 then
-dh,bZ=F.dA(d.since,S)
+function F.bR(q,a)
+local d,aG,S=a.row,q.groups[a.name],q.now
+local dg,bZ=F.bS(S)
+local da=e.delayed - dg
+if d.since and dg>0 then
+dg,bZ=F.dB(d.since,S)
 end
 local Q=d.waiting>0 and g('ZCOUNT',F.a(a,'due'),'-inf',S)or 0
-local bw,bf=e.tail - d.cursor - F.bQ(d.cursor),aE.ended
+local bu,be=e.tail - d.cursor - F.bQ(d.cursor),aG.ended
 local Z=d.lanes
 if Z and Z.flows>0 then
 Q=Q+Z.again+g('ZCOUNT',F.a(a,'rests'),'-inf',S)
-bw=bw+Z.ahead
-bf=bf+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
+bu=bu+Z.ahead
+be=be+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
 end
-return bw+Q+dh - bZ+bf+aE.ready,
-d.leased - bf,
-db+d.waiting - Q+aE.delayed,
-d.blocked+aE.blocked,
-(d.parked or 0)+aE.parked
+return bu+Q+dg - bZ+be+aG.ready,
+d.leased - be,
+da+d.waiting - Q+aG.delayed,
+d.blocked+aG.blocked,
+(d.parked or 0)+aG.parked
 end
-function F.aH(p)
+function F.aH(q)
 local T=0
-for L in pairs(p.groups)do
-local aY,aW,ch,aC,bG=F.bR(p,aw[L])
-T=math.max(T,aY+aW+ch+aC+bG)
+for M in pairs(q.groups)do
+local aX,aV,ch,aD,bE=F.bR(q,aw[M])
+T=math.max(T,aX+aV+ch+aD+bE)
 end
 if e.groups==0 then
-local A=F.J()
-local _,bZ=F.bS(p.now)
-T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bZ+p.none
+local A=F.K()
+local _,bZ=F.bS(q.now)
+T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bZ+q.none
 if e.early then
-T=T+e.early - g('ZCOUNT',n .. 'earlyreap','-inf',p.now)
+T=T+e.early - g('ZCOUNT',m .. 'earlyreap','-inf',q.now)
 end
 end
 return T
 end
-function F.dB(enough)
+function F.dC(enough)
 if not enough then
 return 0
 end
-local p=F.cR()
-local x=F.aH(p)
+local q=F.cS()
+local x=F.aH(q)
 if x>enough then
-local dp={}
-for _,ak in ipairs(p.todo)do
-if ak[1]~='ends' then
-dp[#dp+1]=ak
+local dn={}
+for _,al in ipairs(q.todo)do
+if al[1]~='ends' then
+dn[#dn+1]=al
 end
 end
-p.todo=dp
-F.ck(p,10000)
-x=F.aH(p)
+q.todo=dn
+F.ck(q,10000)
+x=F.aH(q)
 end
 return x
 end
 function F.bP()
-local A=F.J()
+local A=F.K()
 local aa=e.later+(e.earlyBytes or 0)+(A and e.bytes - A.bytes or 0)
 for _,a in pairs(F.c())do
 aa=aa+a.row.outside
@@ -210,12 +210,12 @@ return aa
 end
 `
 
-const drop = `function F.dC(s,b)
+const drop = `function F.dD(s,b)
 local t=F.b(s)
-g('ZREM',n .. 'timers',t)
-g('HDEL',n .. 'delayed',t)
+g('ZREM',m .. 'timers',t)
+g('HDEL',m .. 'delayed',t)
 if b.expires then
-g('ZREM',n .. 'lapse',t)
+g('ZREM',m .. 'lapse',t)
 end
 e.delayed=e.delayed - 1
 e.later=e.later - #b.record
@@ -230,53 +230,53 @@ local b=F.A(y.number)
 if not b then
 return false
 end
-F.dC(y.number,b)
-g('HDEL',n .. 'ids',w)
-g('ZREM',n .. 'past',w)
+F.dD(y.number,b)
+g('HDEL',m .. 'ids',w)
+g('ZREM',m .. 'past',w)
 return true
 end
 local c=y.seq
-local be=e.early and e.groups==0 and F.I(c)
-if be then
-F.bX(be)
+local bd=e.early and e.groups==0 and F.J(c)
+if bd then
+F.bX(bd)
 end
-local et=be or e.groups==0 and F.aW(c)
-dE=false
+local eu=bd or e.groups==0 and F.aW(c)
+dD=false
 for _,a in pairs(F.c())do
 local i=F.t(a,c)
 if i then
 F.bk(a,i,F.ba(a,i,c))
-et=true
+eu=true
 end
 end
-dE=true
+dD=true
 for k in pairs(e.ghosts or{})do
-g('ZREMRANGEBYSCORE',n .. k,c,c)
+g('ZREMRANGEBYSCORE',m .. k,c,c)
 end
-if not et then
+if not eu then
 return false
 end
-if F.p(c)then
+if F.q(c)then
 F.cz(c)
 end
-local d=g('HGET',n .. 'ids',w)
-if d and F.E(d).seq==c then
-g('HDEL',n .. 'ids',w)
-g('ZREM',n .. 'past',w)
+local d=g('HGET',m .. 'ids',w)
+if d and F.G(d).seq==c then
+g('HDEL',m .. 'ids',w)
+g('ZREM',m .. 'past',w)
 end
 return true
 end
-function F.ee()
+function F.eg()
 if e.gone==0 then
 return
 end
 for _,a in pairs(F.c())do
 local d=a.row
 for _=1,16 do
-local l=d.cursor<e.tail and F.p(d.cursor)
+local l=d.cursor<e.tail and F.q(d.cursor)
 if
 not l
-or g('ZCOUNT',n .. 'gone',d.cursor,l.last)<l.last - d.cursor+1
+or g('ZCOUNT',m .. 'gone',d.cursor,l.last)<l.last - d.cursor+1
 then
 break
 end
@@ -287,69 +287,69 @@ end
 end
 if e.groups==0 then
 for _=1,16 do
-local l=F.J()
-if not l or g('ZCOUNT',n .. 'gone',l.first,l.last)<l.count then
+local l=F.K()
+if not l or g('ZCOUNT',m .. 'gone',l.first,l.last)<l.count then
 break
 end
-F.aa(l.last+1,l.count)
+F.ab(l.last+1,l.count)
 end
 end
 end
 `
 
 const empty = `F.bB={'log','amend','gone','expiry','reaps','timers','delayed','lapse','early','earlyreap'}
-F.dh={'state','ids','past','holds','places','over'}
+F.di={'state','ids','olds','past','holds','places','over'}
 function F.bv(kinds)
-for _,u in ipairs(kinds)do
-g('UNLINK',n .. u)
+for _,v in ipairs(kinds)do
+g('UNLINK',m .. v)
 end
 end
-function F.cN()
-local da,dj=pcall(function()
+function F.cO()
+local cZ,di=pcall(function()
 F.j()
 F.c()
 end)
-if not da then
-local ec=type(dj)=='table' and dj.err or dj
-local eo=string.match(ec,'^%-?(%u%u+) ')
-if eo and eo~='WRONGTYPE' then
-error(dj)
+if not cZ then
+local ed=type(di)=='table' and di.err or di
+local ep=string.match(ed,'^%-?(%u%u+) ')
+if ep and ep~='WRONGTYPE' then
+error(di)
 end
 end
-return da
+return cZ
 end
 function F.ce()
 F.bv(F.bB)
 for k in pairs(e.ghosts or{})do
-g('UNLINK',n .. k)
+g('UNLINK',m .. k)
 end
-for _,cj in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
-e[cj]=0
+for _,bv in ipairs({'delayed','later','amended','gone','reaps','joining','late'})do
+e[bv]=0
 end
-for _,cj in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
-e[cj]=nil
+for _,bv in ipairs({'timer','behind','ghosts','untidy','early','earlyBytes'})do
+e[bv]=nil
 end
 ac=true
-for u,type in pairs({ids='hash',past='zset'})do
-if g('TYPE',n .. u).ok~=type then
-g('UNLINK',n .. u)
+for v,type in pairs({ids='hash',olds='hash',past='zset'})do
+if g('TYPE',m .. v).ok~=type then
+g('UNLINK',m .. v)
 end
 end
 F.bT()
 end
-function F.cg(m)
-if #ARGV<m then
+function F.cg(n)
+if #ARGV<n then
 return 2
 end
-for f=m,#ARGV do
-g('UNLINK',n .. ARGV[f])
+for f=n,#ARGV do
+g('UNLINK',m .. ARGV[f])
 end
-redis.pcall('PUBLISH',n .. 'changed','wake')
+redis.pcall('PUBLISH',m .. 'changed','wake')
 return 0
 end
 `
 
-const expire = `function F.dG(b)
+const expire = `function F.dH(b)
 for _,a in pairs(F.c())do
 if b.seq>=a.row.cursor then
 if a.row.parksNext and b.key then
@@ -360,47 +360,47 @@ end
 end
 F.cz(b.seq)
 end
-function F.dH(t,T)
+function F.dI(t,T)
 local I=tonumber(t)
-local l=F.p(I)
-local ds,next=0,nil
+local l=F.q(I)
+local dr,next=0,nil
 if l and l.last==I then
-local az=F.ae(l.first,I)
-local av=F.ai(l.first,I)
-local dB=l.columns and l.columns.expires or{}
+local az=F.af(l.first,I)
+local av=F.aj(l.first,I)
+local dA=l.columns and l.columns.expires or{}
 for f=1,l.count do
 local c=l.first+f - 1
-local bp=az and az[c]
-local bs
-if bp then
-bs=bp.expires
+local bn=az and az[c]
+local bq
+if bn then
+bq=bn.expires
 else
-bs=dB[f]
+bq=dA[f]
 end
-if bs and not(av and av[c])then
-if bs<=v and ds<T then
-ds=ds+1
-F.dG(bp or F.V(l,f))
+if bq and not(av and av[c])then
+if bq<=u and dr<T then
+dr=dr+1
+F.dH(bn or F.W(l,f))
 else
-next=next and math.min(next,bs)or bs
+next=next and math.min(next,bq)or bq
 end
 end
 end
 end
 if next then
-g('ZADD',n .. 'expiry',next,t)
+g('ZADD',m .. 'expiry',next,t)
 else
-g('ZREM',n .. 'expiry',t)
-e.reaps=e.reaps - g('ZREM',n .. 'reaps',t)
+g('ZREM',m .. 'expiry',t)
+e.reaps=e.reaps - g('ZREM',m .. 'reaps',t)
 end
-return ds+(l and math.ceil(l.count/32)or 1)
+return dr+(l and math.ceil(l.count/32)or 1)
 end
-function F.er(a,T)
+function F.et(a,T)
 if a.row.dead==0 then
 return 0
 end
-local E=g('ZRANGEBYSCORE',F.a(a,'fade'),'-inf',v,'LIMIT',0,T)
-for _,t in ipairs(E)do
+local G=g('ZRANGEBYSCORE',F.a(a,'fade'),'-inf',u,'LIMIT',0,T)
+for _,t in ipairs(G)do
 local _,d=F.x(a,tonumber(t))
 if d then
 F.ca(a,d)
@@ -408,31 +408,31 @@ else
 g('ZREM',F.a(a,'fade'),t)
 end
 end
-return #E
+return #G
 end
 function F.T(k,bX)
 local S=tonumber(g('ZRANGE',k,0,0,'WITHSCORES')[2])
 return S and bX and math.min(S,bX)or S or bX
 end
-function F.eq(aB)
-if not e.reap or e.reap>v then
+function F.es(aB)
+if not e.reap or e.reap>u then
 return 0
 end
-local ah=256
-for _,t in ipairs(g('ZRANGEBYSCORE',n .. 'expiry','-inf',v,'LIMIT',0,256))do
-if ah>0 then
-ah=ah - F.dH(t,ah)
+local aj=256
+for _,t in ipairs(g('ZRANGEBYSCORE',m .. 'expiry','-inf',u,'LIMIT',0,256))do
+if aj>0 then
+aj=aj - F.dI(t,aj)
 end
 end
 local bX
-local ea,T=0,math.max(1000,2*aB)
+local eb,T=0,math.max(1000,2*aB)
 for _,a in pairs(F.c())do
 local Z=a.row.lanes
 if a.row.waiting+a.row.blocked+(a.row.parked or 0)>0 or Z and Z.flows>0 then
-local E=ah>0
-and g('ZRANGEBYSCORE',F.a(a,'reap'),'-inf',v,'LIMIT',0,ah)
+local G=aj>0
+and g('ZRANGEBYSCORE',F.a(a,'reap'),'-inf',u,'LIMIT',0,aj)
 or{}
-for _,t in ipairs(E)do
+for _,t in ipairs(G)do
 local c=tonumber(t)
 local i,b=F.t(a,c),F.r(a,c)
 if not i or not b then
@@ -443,70 +443,70 @@ if a.row.parksNext and b.key then
 F.ar(a,b)
 end
 F.bk(a,i,b)
-local bJ=j.parked and j.parked.reason or j.error
-F.R(a,b,j.attempt or 0,'expired',bJ,a.row.deadFor)
+local bI=j.parked and j.parked.reason or j.error
+F.R(a,b,j.attempt or 0,'expired',bI,a.row.deadFor)
 end
-ah=ah - #E
+aj=aj - #G
 end
-if ah>0 then
-ah=ah - F.er(a,ah)
+if aj>0 then
+aj=aj - F.et(a,aj)
 end
 bX=F.T(F.a(a,'fade'),F.T(F.a(a,'reap'),bX))
 if a.row.kept then
-ea=ea+F.et(a,math.max(1,T - ea))
+eb=eb+F.ev(a,math.max(1,T - eb))
 bX=F.T(F.a(a,'until'),bX)
 end
 end
-local cc=math.min(1000,g('ZCOUNT',n .. 'past','-inf',v))
+local cc=math.min(1000,g('ZCOUNT',m .. 'past','-inf',u))
 if cc>0 then
-g('ZREMRANGEBYRANK',n .. 'past',0,cc - 1)
+g('ZREMRANGEBYRANK',m .. 'past',0,cc - 1)
 end
-e.reap=F.T(n .. 'past',F.T(n .. 'expiry',bX))
+e.reap=F.T(m .. 'past',F.T(m .. 'expiry',bX))
 ac=true
-return 2*(256 - ah)
+return 2*(256 - aj)
 end
 `
 
-const find = `function F.dN(s,w)
-local l=F.p(s)
+const find = `function F.dO(s,w)
+local l=F.q(s)
 return l and F.cn(l,s - l.first+1)==w
 end
 function F.bV(w)
-local es=#w==36 and string.match(w,'^%x%x%x%x%x%x%x%x$',29)
-local bA=es and tonumber(es,16)
-if not bA then
+local et=#w==36 and string.match(w,'^%x%x%x%x%x%x%x%x$',29)
+local bz=et and tonumber(et,16)
+if not bz then
 return nil
 end
-local bC=bA % 2
-local eM=(bC==0 and e.tail or e.number)- 1
-local s=eM -(eM -(bA - bC)/2)% 2147483648
-return s>=1 and s,bC
+local bB=bz % 2
+local eO=(bB==0 and e.tail or e.number)- 1
+local s=eO -(eO -(bz - bB)/2)% 2147483648
+return s>=1 and s,bB
 end
 function F.bn(w)
-local s,bC=F.bV(w)
-return s and s+bC*281474976710656
+local s,bB=F.bV(w)
+return s and s+bB*281474976710656
 end
 function F.A(s)
-local d=g('HGET',n .. 'delayed',F.b(s))
+local d=g('HGET',m .. 'delayed',F.b(s))
 return d and cmsgpack.unpack(d)
 end
 function F.ci(w)
-local s,bC=F.bV(w)
+local s,bB=F.bV(w)
 if not s then
 return nil
 end
-if bC==1 then
+if bB==1 then
 local b=F.A(s)
 if b then
 return b.id==w and{number=s}or nil
 end
 s=281474976710656+s
-local be=e.early and F.I(s)
-if be and be.id==w then
+local bd=e.early and F.J(s)
+if bd and bd.id==w then
 return{seq=s}
 end
 end
-if bC==0 and F.dN(s,w)then
+if bB==0 and F.dO(s,w)then
 return{seq=s}
 end
 for _,a in pairs(F.c())do
@@ -518,22 +518,22 @@ end
 end
 end
 function F.B(w)
-local d=g('HGET',n .. 'ids',w)
+local d=g('HGET',m .. 'ids',w)
 if d then
-return(F.E(d))
+return(F.G(d))
 end
 return F.ci(w)
 end
 `
 
-const group = `function F.an(aO,br,bH)
+const group = `function F.an(aC,bp,bG)
 return{
-token=aO,
-cursor=br,
-passed=bH,
-floor=br,
-trimmed=br,
-cleared=bH,
+token=aC,
+cursor=bp,
+passed=bG,
+floor=bp,
+trimmed=bp,
+cleared=bG,
 leased=0,
 out=0,
 waiting=0,
@@ -545,16 +545,16 @@ failed=0,
 latest=0,
 }
 end
-F.da={
+F.db={
 'leases','ends','side','due','parked','named','reap','heads','chain','stops','dead','fade','letters',
 'results','until','kept','progress','line','again','rests','lends','flows','lanes','ready','wake',
 }
-F.dq={'held','handed'}
-function F.dQ(k)
+F.dr={'held','handed'}
+function F.dS(k)
 if e.joining>0 then
 for _,a in pairs(F.c())do
-for _,ak in ipairs(a.row.join and a.row.join.keys or{})do
-if ak==k then
+for _,al in ipairs(a.row.join and a.row.join.keys or{})do
+if al==k then
 return true
 end
 end
@@ -563,11 +563,11 @@ end
 return false
 end
 function F.bi(k)
-if F.dQ(k)then
+if F.dS(k)then
 e.ghosts=e.ghosts or{}
 e.ghosts[k]=true
 else
-g('UNLINK',n .. k)
+g('UNLINK',m .. k)
 if e.ghosts then
 e.ghosts[k]=nil
 end
@@ -584,8 +584,8 @@ F.bi(k)
 end
 end
 function F.bw(a)
-for _,u in ipairs(F.da)do
-g('UNLINK',F.a(a,u))
+for _,v in ipairs(F.db)do
+g('UNLINK',F.a(a,v))
 end
 F.g(e,'kept',-(a.row.kept or 0))
 F.g(e,'keepers',-(a.row.keepers or 0))
@@ -595,101 +595,101 @@ end
 if a.row.join then
 F.cc(a)
 end
-for _,u in ipairs(F.dq)do
-F.bi(u .. ':' .. a.row.token)
+for _,v in ipairs(F.dr)do
+F.bi(v .. ':' .. a.row.token)
 end
 end
-function F.ed(B,k)
+function F.ef(B,k)
 local ad={}
 local I=B.lanes or B.bound
-for _,aG in ipairs(B.parts and B.parts[k] or{{from=0,to=I,redrives=B.redrives}})do
-local o,D=math.max(aG.from,B.from),math.min(aG.to,I)
-if o+1<D then
-ad[#ad+1]={from=o,to=D,redrives=math.min(aG.redrives,B.redrives)}
+for _,aH in ipairs(B.parts and B.parts[k] or{{from=0,to=I,redrives=B.redrives}})do
+local o,E=math.max(aH.from,B.from),math.min(aH.to,I)
+if o+1<E then
+ad[#ad+1]={from=o,to=E,redrives=math.min(aH.redrives,B.redrives)}
 end
 end
 return ad
 end
-function F.dy(ad,aG)
+function F.dz(ad,aH)
 for f=#ad,1,-1 do
 local ar=ad[f]
-if ar.from<=aG.from and ar.to>=aG.to and ar.redrives>=aG.redrives then
+if ar.from<=aH.from and ar.to>=aH.to and ar.redrives>=aH.redrives then
 return
 end
-if aG.from<=ar.from and aG.to>=ar.to and aG.redrives>=ar.redrives then
+if aH.from<=ar.from and aH.to>=ar.to and aH.redrives>=ar.redrives then
 table.remove(ad,f)
 end
 end
-ad[#ad+1]=aG
+ad[#ad+1]=aH
 end
-function F.dR(aO,at)
-local cG,cm,ad={'handed:' .. aO},{},{}
-local function bB(k)
-local cZ=not cm[k]
-cm[k]=true
+function F.dT(aC,as)
+local cE,cl,ad={'handed:' .. aC},{},{}
+local function bA(k)
+local cY=not cl[k]
+cl[k]=true
 if
-cZ
+cY
 and(
-g('ZCOUNT',n .. k,'-inf',string.format('(%.0f',at))>0
-or e.laned and g('ZCOUNT',n .. k,string.format('%.0f',281474976710656),'+inf')>0
+g('ZCOUNT',m .. k,'-inf',string.format('(%.0f',as))>0
+or e.laned and g('ZCOUNT',m .. k,string.format('%.0f',281474976710656),'+inf')>0
 )
 then
-cG[#cG+1]=k
+cE[#cE+1]=k
 return true
 end
 return false
 end
 if e.early then
-bB('early')
+bA('early')
 end
 for _,a in pairs(F.c())do
-bB('held:' .. a.row.token)
+bA('held:' .. a.row.token)
 end
 for _,a in pairs(aw)do
 local B=a.row.join
 for _,k in ipairs(B and B.keys or{})do
-if ad[k] or bB(k)then
+if ad[k] or bA(k)then
 ad[k]=ad[k] or{}
-for _,aG in ipairs(F.ed(B,k))do
-F.dy(ad[k],aG)
+for _,aH in ipairs(F.ef(B,k))do
+F.dz(ad[k],aH)
 end
 end
 end
 end
 local Z=e.laned and 281474976710656+e.number or nil
-return #cG>1 and{from=0,bound=at,at=v,redrives=e.redrives or 0,keys=cG,parts=ad,lanes=Z}
+return #cE>1 and{from=0,bound=as,at=u,redrives=e.redrives or 0,keys=cE,parts=ad,lanes=Z}
 or nil
 end
-function F.aV(L,aO,o)
-local A=F.J()
-local br=A and A.first or e.tail
-local d=F.an(aO,br,A and A.bytes or e.bytes)
+function F.aV(M,aC,o)
+local A=F.K()
+local bp=A and A.first or e.tail
+local d=F.an(aC,bp,A and A.bytes or e.bytes)
 if e.groups>0 then
 if o=='latest' then
-d=F.an(aO,e.tail,e.bytes)
+d=F.an(aC,e.tail,e.bytes)
 if F.s()then
-d.since={at=v,number=e.number}
+d.since={at=u,number=e.number}
 end
-elseif br<e.tail then
-d=F.an(aO,math.max(br,F.am()),d.passed)
+elseif bp<e.tail then
+d=F.an(aC,math.max(bp,F.am()),d.passed)
 end
 end
 if e.early or e.groups>0 and o~='latest' then
-d.join=F.dR(aO,d.cursor)
+d.join=F.dT(aC,d.cursor)
 end
-return{name=L,row=d,changed=false}
+return{name=M,row=d,changed=false}
 end
-function F.cC(m)
-local p=tonumber(ARGV[m])
+function F.cD(n)
+local q=tonumber(ARGV[n])
 local z={}
-for f=1,p do
-z[f]=ARGV[m+3*f - 2]
+for f=1,q do
+z[f]=ARGV[n+3*f - 2]
 end
 local a=F.j(unpack(z))
-for f=1,p do
+for f=1,q do
 a=aw[z[f]]
 if not a then
-a=F.aV(z[f],ARGV[m+3*f - 1],ARGV[m+3*f])
+a=F.aV(z[f],ARGV[n+3*f - 1],ARGV[n+3*f])
 aw[z[f]]=a
 a.changed=true
 a.row.born=e.holds and bT or nil
@@ -697,7 +697,7 @@ if e.early and e.groups==0 then
 e.ghosts=e.ghosts or{}
 e.ghosts.early=true
 e.early,e.earlyBytes=nil,nil
-g('UNLINK',n .. 'earlyreap')
+g('UNLINK',m .. 'earlyreap')
 end
 e.groups=e.groups+1
 e.joining=e.joining+(a.row.join and 1 or 0)
@@ -705,50 +705,50 @@ e.late=e.late+(a.row.since and 1 or 0)
 ac=true
 end
 end
-return a,m+3*p+1
+return a,n+3*q+1
 end
 function F.av(a,T)
 local B=a.row.join
-local dx,R={},{}
-local at=B.bound
+local dw,R={},{}
+local as=B.bound
 for _,k in ipairs(B.keys)do
-local o,an,W=B.from,0,0
-while an<T do
-local bP=an>0 and math.max(1,W/an)or 4194304/16
-local bO=math.min(T - an,math.ceil((4194304 - W)/bP))
+local o,ao,X=B.from,0,0
+while ao<T do
+local bP=ao>0 and math.max(1,X/ao)or 4194304/16
+local bO=math.min(T - ao,math.ceil((4194304 - X)/bP))
 if bO<=0 then
 break
 end
-local G=g('ZRANGEBYSCORE',n .. k,string.format('(%.0f',o),string.format('(%.0f',at),'LIMIT',0,bO)
-for f=1,#G do
-local b=cmsgpack.unpack(G[f])
-if not F.C(b.seq)or b.seq<=o then
+local D=g('ZRANGEBYSCORE',m .. k,string.format('(%.0f',o),string.format('(%.0f',as),'LIMIT',0,bO)
+for f=1,#D do
+local b=cmsgpack.unpack(D[f])
+if not F.D(b.seq)or b.seq<=o then
 F.d('a message')
 end
 o=b.seq
-W=W+#G[f]
-if not dx[o] and F.cq(B,k,b)then
-dx[o]=b
+X=X+#D[f]
+if not dw[o] and F.cq(B,k,b)then
+dw[o]=b
 R[#R+1]=o
 end
 end
-an=an+#G
-if #G<bO then
+ao=ao+#D
+if #D<bO then
 break
 end
 end
-if an>=T or W>=4194304 then
-at=math.min(at,o+1)
+if ao>=T or X>=4194304 then
+as=math.min(as,o+1)
 end
 end
 table.sort(R)
 local x={}
 for f=1,#R do
-if R[f]<at then
-x[#x+1]=dx[R[f]]
+if R[f]<as then
+x[#x+1]=dw[R[f]]
 end
 end
-return x,at
+return x,as
 end
 function F.ao(B)
 if not B.lanes then
@@ -757,19 +757,19 @@ end
 B.from,B.bound,B.lanes=281474976710656 - 1,B.lanes,nil
 return true
 end
-function F.cS(a)
-local x,at=F.av(a,500)
-local m=a.row.join.at
+function F.cT(a)
+local x,as=F.av(a,500)
+local n=a.row.join.at
 if x[1] and x[1].lane then
 F.aQ(a,x)
 else
 for f=1,#x do
-F.ch(a,x[f],m)
+F.ch(a,x[f],n)
 end
 end
-a.row.join.from=at - 1
+a.row.join.from=as - 1
 a.changed=true
-if at>=a.row.join.bound and not F.ao(a.row.join)then
+if as>=a.row.join.bound and not F.ao(a.row.join)then
 F.cc(a)
 end
 return #x
@@ -783,50 +783,50 @@ end
 return a and 'c' .. F.i(a).. r or 'd' .. r
 end
 function F.aq(i)
-local u,bK=string.sub(i,1,1),string.sub(i,2)
-if u=='b' then
-return bK,nil
-elseif u=='d' then
-return nil,bK
-elseif u=='c' then
-local eI=struct.unpack('>I2',bK)
-return string.sub(bK,3,eI+2),string.sub(bK,eI+3)
+local v,bJ=string.sub(i,1,1),string.sub(i,2)
+if v=='b' then
+return bJ,nil
+elseif v=='d' then
+return nil,bJ
+elseif v=='c' then
+local eK=struct.unpack('>I2',bJ)
+return string.sub(bJ,3,eK+2),string.sub(bJ,eK+3)
 end
 return nil,nil
 end
-local cs={}
+local cr={}
 function F.cr(H,a)
 return H.freed~=nil and H.freed[a.name]==(a.row.born or 0)
 end
-function F.N(aJ)
-local cz={}
-for f=1,#aJ do
-if cs[aJ[f]]==nil then
-cz[#cz+1]=aJ[f]
+function F.N(aK)
+local cy={}
+for f=1,#aK do
+if cr[aK[f]]==nil then
+cy[#cy+1]=aK[f]
 end
 end
-for o=1,#cz,1000 do
-local D=math.min(#cz,o+999)
-local G=g('HMGET',n .. 'holds',unpack(cz,o,D))
-for f=o,D do
-local d=G[f - o+1]
-cs[cz[f]]=d and cmsgpack.unpack(d)or false
+for o=1,#cy,1000 do
+local E=math.min(#cy,o+999)
+local D=g('HMGET',m .. 'holds',unpack(cy,o,E))
+for f=o,E do
+local d=D[f - o+1]
+cr[cy[f]]=d and cmsgpack.unpack(d)or false
 end
 end
 end
-function F.o(i)
+function F.p(i)
 if not e.holds then
 return nil
 end
 F.N({i})
-return cs[i] or nil
+return cr[i] or nil
 end
 function F.P(i,H,a)
 if not H then
 return nil
 end
 if not H.probing then
-if not(H.ends and H.ends<=v)then
+if not(H.ends and H.ends<=u)then
 return 'held'
 end
 if not H.probe then
@@ -836,48 +836,48 @@ end
 if a then
 return not F.cr(H,a)and 'probing' or nil
 end
-local p=0
-local as=F.aq(i)
-for _,ak in pairs(as and{}or F.c())do
-p=p+1
-if not F.cr(H,ak)then
+local q=0
+local ah=F.aq(i)
+for _,al in pairs(ah and{}or F.c())do
+q=q+1
+if not F.cr(H,al)then
 return 'probing'
 end
 end
-return p==0 and 'probing' or nil
+return q==0 and 'probing' or nil
 end
 function F.bd()
-e.over=tonumber(g('ZRANGE',n .. 'over',0,0,'WITHSCORES')[2])
+e.over=tonumber(g('ZRANGE',m .. 'over',0,0,'WITHSCORES')[2])
 end
 function F.bZ(i)
-cs[i]=false
-g('HDEL',n .. 'holds',i)
-g('ZREM',n .. 'over',i)
-if g('ZREM',n .. 'places',i)==1 then
+cr[i]=false
+g('HDEL',m .. 'holds',i)
+g('ZREM',m .. 'over',i)
+if g('ZREM',m .. 'places',i)==1 then
 e.holds=e.holds>1 and e.holds - 1 or nil
 end
 F.bd()
 ac=true
 end
 function F.ap(i,H)
-cs[i]=H
-g('HSET',n .. 'holds',i,cmsgpack.pack(H))
+cr[i]=H
+g('HSET',m .. 'holds',i,cmsgpack.pack(H))
 if H.ends then
-g('ZADD',n .. 'over',H.ends,i)
+g('ZADD',m .. 'over',H.ends,i)
 else
-g('ZREM',n .. 'over',i)
+g('ZREM',m .. 'over',i)
 end
-e.holds=(e.holds or 0)+g('ZADD',n .. 'places',0,i)
+e.holds=(e.holds or 0)+g('ZADD',m .. 'places',0,i)
 F.bd()
 ac=true
 end
 function F.au(i)
-local L,r=F.aq(i)
+local M,r=F.aq(i)
 if not r then
 return
 end
-for ak,a in pairs(F.c())do
-if(not L or L==ak)and a.row.lanes and a.row.lanes.flows>0 then
+for al,a in pairs(F.c())do
+if(not M or M==al)and a.row.lanes and a.row.lanes.flows>0 then
 local h=F.k(a,r)
 if h.byLive then
 h.rest,h.byLive=nil,false
@@ -895,36 +895,36 @@ function F.aM(i)
 F.bZ(i)
 F.au(i)
 end
-function F.dD(L)
-if F.o(F.f(L))then
-F.bZ(F.f(L))
+function F.dE(M)
+if F.p(F.f(M))then
+F.bZ(F.f(M))
 end
-local aj=F.f(L,'')
+local ak=F.f(M,'')
 while e.holds do
-local y=g('ZRANGEBYLEX',n .. 'places','[' .. aj,'(' .. aj .. '\\255','LIMIT',0,1000)
+local y=g('ZRANGEBYLEX',m .. 'places','[' .. ak,'(' .. ak .. '\\255','LIMIT',0,1000)
 if #y==0 then
 return
 end
-g('HDEL',n .. 'holds',unpack(y))
-g('ZREM',n .. 'over',unpack(y))
-g('ZREM',n .. 'places',unpack(y))
+g('HDEL',m .. 'holds',unpack(y))
+g('ZREM',m .. 'over',unpack(y))
+g('ZREM',m .. 'places',unpack(y))
 e.holds=e.holds>#y and e.holds - #y or nil
 F.bd()
 ac=true
 end
 end
-function F.es()
-local Y=g('ZRANGEBYSCORE',n .. 'over','-inf',v,'LIMIT',0,256)
+function F.eu()
+local Y=g('ZRANGEBYSCORE',m .. 'over','-inf',u,'LIMIT',0,256)
 F.N(Y)
 for _,i in ipairs(Y)do
-local H=F.o(i)
+local H=F.p(i)
 if H and H.probe then
 F.bq(i,H)
 else
 F.aM(i)
 end
 end
-return e.over and e.over<=v
+return e.over and e.over<=u
 end
 function F.bg(a,z)
 local Y={}
@@ -934,60 +934,60 @@ Y[#Y+1]=F.f(a.name,z[f])
 end
 F.N(Y)
 end
-function F.dL(a,flows)
-local z,aQ={},{}
+function F.dM(a,flows)
+local z,aP={},{}
 for r in pairs(flows)do
 z[#z+1]=r
 end
 F.bg(a,z)
 for _,r in ipairs(z)do
 for _,i in ipairs({F.f(nil,r),F.f(a.name,r)})do
-if F.P(i,cs[i],a)=='held' then
-aQ[r]=true
+if F.P(i,cr[i],a)=='held' then
+aP[r]=true
 end
 end
 end
-return aQ
+return aP
 end
 function F.cm(a,r)
 local P
-local aU={}
+local aT={}
 if e.holds then
 local Y={F.f(nil,r),F.f(a.name,r)}
 F.N(Y)
 for _,i in ipairs(Y)do
-local H=F.o(i)
-local bN=F.P(i,H,a)
-if bN=='held' then
+local H=F.p(i)
+local bM=F.P(i,H,a)
+if bM=='held' then
 P=math.max(P or 0,H.ends or math.huge)
-elseif bN=='probing' then
-aU[#aU+1]=i
+elseif bM=='probing' then
+aT[#aT+1]=i
 end
 end
 end
-return P,aU
+return P,aT
 end
-function F.cH(a,aU)
-for _,i in ipairs(aU)do
-local aR=(F.o(i).out or{})[a.name]
-if aR then
-local j=F.q(a,aR[1])
-if j and j.lease==aR[2] then
-if j.at>v then
+function F.cI(a,aT)
+for _,i in ipairs(aT)do
+local aQ=(F.p(i).out or{})[a.name]
+if aQ then
+local j=F.o(a,aQ[1])
+if j and j.lease==aQ[2] then
+if j.at>u then
 return j.at
 end
-elseif not j and aR[1]<281474976710656 and a.row.leased>a.row.out then
-local q=F.al(a,aR[1])
-if q and q.number==aR[2] and q.ends>v then
-return q.ends
+elseif not j and aQ[1]<281474976710656 and a.row.leased>a.row.out then
+local p=F.V(a,aQ[1])
+if p and p.number==aQ[2] and p.ends>u then
+return p.ends
 end
 end
 end
 end
 end
-function F.cB(a,aU,c,s)
-for _,i in ipairs(aU)do
-local H=F.o(i)
+function F.cC(a,aT,c,s)
+for _,i in ipairs(aT)do
+local H=F.p(i)
 if not H.probing then
 F.bq(i,H)
 end
@@ -997,16 +997,16 @@ F.ap(i,H)
 end
 end
 function F.aU(a,r,s,A,I)
-local ey=false
+local ez=false
 local Y={'a',F.f(a.name)}
 if r then
 Y[3],Y[4]=F.f(nil,r),F.f(a.name,r)
 end
 F.N(Y)
 for _,i in ipairs(Y)do
-local H=F.o(i)
-local aR=H and H.probing and H.out and H.out[a.name]
-if aR and aR[2]==s and aR[1]>=A and aR[1]<=I then
+local H=F.p(i)
+local aQ=H and H.probing and H.out and H.out[a.name]
+if aQ and aQ[2]==s and aQ[1]>=A and aQ[1]<=I then
 H.freed=H.freed or{}
 H.freed[a.name]=a.row.born or 0
 H.out[a.name]=nil
@@ -1016,36 +1016,38 @@ else
 F.ap(i,H)
 F.au(i)
 end
-ey=true
+ez=true
 end
 end
-return ey
+return ez
 end
 `
 
-const ids = `function F.K(u,s,as,aP)
-if as>0 or aP>0 then
-return string.format('%s%.0f+%.0f+%.0f',u,s,as,aP)
+const ids = `function F.C(v,s,ah)
+return string.format(ah>0 and '%s%.0f+%.0f' or '%s%.0f',v,s,ah)
 end
-return string.format('%s%.0f',u,s)
-end
-function F.E(d)
-local u,s,as,aP=string.match(d,'^([st])(%d+)%+?(%d*)%+?(%d*)$')
-if not u then
+function F.G(d)
+local v,s,ah,w=string.match(d,'^([st])(%d+)%+?(%d*)%+?(.*)$')
+if not v then
 F.d('an id')
 end
-local y=u=='s' and{seq=tonumber(s)}or{number=tonumber(s)}
-return y,tonumber(as)or 0,tonumber(aP)or 0
+local y=v=='s' and{seq=tonumber(s)}or{number=tonumber(s)}
+return y,tonumber(ah)or 0,w
+end
+function F.cB(c,w,ah)
+if ah>0 then
+g('HSET',m .. 'olds',F.b(c),F.C('s',c,ah).. '+' .. w)
+end
 end
 function F.bj(w,S)
-if S>v then
-g('ZADD',n .. 'past','GT',S,w)
+if S>u then
+g('ZADD',m .. 'past','GT',S,w)
 F.O(S)
 end
 end
 function F.cu(c)
 if e.groups==0 then
-return(e.early and F.I(c)or F.aW(c))and true
+return(e.early and F.J(c)or F.aW(c))and true
 end
 for _,a in pairs(F.c())do
 if F.t(a,c)then
@@ -1055,58 +1057,61 @@ end
 return false
 end
 function F.cj()
-for o=1,#ck,1000 do
-local J,al={},{}
-for f=o,math.min(#ck,o+999)do
-J[#J+1]=ck[f].id
+for o=1,#cj,1000 do
+local J,am={},{}
+for f=o,math.min(#cj,o+999)do
+J[#J+1]=cj[f].id
 end
-local G=g('HMGET',n .. 'ids',unpack(J))
+local D=g('HMGET',m .. 'ids',unpack(J))
 for f=1,#J do
-local b=ck[o+f - 1]
+local b=cj[o+f - 1]
 if e.groups==1 or not F.cu(b.seq)then
-if b.named>0 then
-F.bj(b.id,v+b.named)
-end
-if G[f] and F.E(G[f]).seq==b.seq then
-al[#al+1]=b.id
-end
-end
-end
-if #al>0 then
-g('HDEL',n .. 'ids',unpack(al))
+F.bj(b.id,u+b.named)
+if D[f] and F.G(D[f]).seq==b.seq then
+am[#am+1]=b.id
+else
+g('HDEL',m .. 'olds',F.b(b.seq))
 end
 end
-ck={}
 end
-function F.aE(p)
-local X=g('HSCAN',n .. 'ids',e.scan,'COUNT',p)
-local al={}
-for f=1,#X[2],2 do
-local w,d=X[2][f],X[2][f+1]
-local da,y,as,aP=pcall(F.E,d)
-if not da then
-y,as,aP={},0,0
-end
-local cw=y.seq and F.cu(y.seq)
-or y.number and g('HEXISTS',n .. 'delayed',F.b(y.number))==1
-if not cw then
-al[#al+1]=w
-aP=math.max(as,aP)
-end
-if aP>0 then
-F.bj(w,e.cut+aP)
+if #am>0 then
+g('HDEL',m .. 'ids',unpack(am))
 end
 end
-for o=1,#al,1000 do
-g('HDEL',n .. 'ids',unpack(al,o,math.min(#al,o+999)))
+cj={}
 end
-e.scan=X[1]~='0' and X[1] or nil
+function F.aE(q)
+local D=m ..(e.olds and 'olds' or 'ids')
+local V=g('HSCAN',D,e.scan,'COUNT',q)
+local am={}
+for f=1,#V[2],2 do
+local bv=V[2][f]
+local cZ,y,ah,w=pcall(F.G,V[2][f+1])
+if not cZ then
+y,ah={},0
+end
+local cv=y.seq and F.cu(y.seq)
+or y.number and g('HEXISTS',m .. 'delayed',F.b(y.number))==1
+if not cv then
+am[#am+1]=bv
+F.bj(w~='' and w or bv,e.cut+ah)
+end
+end
+for o=1,#am,1000 do
+g('HDEL',D,unpack(am,o,math.min(#am,o+999)))
+end
+e.scan=V[1]
+if V[1]=='0' then
+e.scan=e.olds and '0'
+e.olds=nil
+end
 e.cut=e.scan and e.cut
 ac=true
 end
 function F.bT()
-if g('EXISTS',n .. 'ids')==1 then
-e.cut=v
+e.olds=g('EXISTS',m .. 'olds')==1 or nil
+if e.olds or g('EXISTS',m .. 'ids')==1 then
+e.cut=u
 e.scan='0'
 ac=true
 end
@@ -1115,8 +1120,8 @@ function F.bt()
 if e.untidy then
 e.untidy=nil
 ac=true
-local A=F.J()
-F.aa(e.groups>0 and F.am()or A and A.first or e.tail)
+local A=F.K()
+F.ab(e.groups>0 and F.am()or A and A.first or e.tail)
 end
 if e.scan then
 F.aE(500)
@@ -1124,7 +1129,7 @@ end
 end
 `
 
-const lanes = `F.G='\\255'
+const lanes = `F.H='\\255'
 function F.h(a)
 local d=a.row
 if not d.lanes then
@@ -1132,49 +1137,49 @@ d.lanes={flows=0,ahead=0,again=0,lost=0,at=d.served and '' or nil,left=0}
 end
 return d.lanes
 end
-function F.dX(h)
+function F.dZ(h)
 return cmsgpack.pack(h.size,h.live,h.ahead,h.again,h.full or false,h.rest or false,h.wake or false,h.byLive or false,h.ready or false,h.woken or false,h.waited or false,h.last or false)
 end
-function F.ey(cb)
-local W,cl,bw,bc,ex,bK,fk,en,aY,cf,fi,I=cmsgpack.unpack(cb)
-if not(F.C(W)and F.C(cl)and F.C(bw)and F.C(bc))then
+function F.eA(cb)
+local X,ck,bu,bb,ey,bJ,fl,eo,aX,cf,fj,I=cmsgpack.unpack(cb)
+if not(F.D(X)and F.D(ck)and F.D(bu)and F.D(bb))then
 F.d('a lane')
 end
-return{size=W,live=cl,ahead=bw,again=bc,full=ex or nil,rest=bK or nil,wake=fk or nil,byLive=en,ready=aY,woken=cf,waited=fi,last=I or nil}
+return{size=X,live=ck,ahead=bu,again=bb,full=ey or nil,rest=bJ or nil,wake=fl or nil,byLive=eo,ready=aX,woken=cf,waited=fj,last=I or nil}
 end
 function F.L(a,z)
 a.flows=a.flows or{}
-local aJ={}
+local aK={}
 for f=1,#z do
 if not a.flows[z[f]] then
-aJ[#aJ+1]=z[f]
+aK[#aK+1]=z[f]
 end
 end
-for o=1,#aJ,1000 do
-local D=math.min(#aJ,o+999)
-local G=g('HMGET',F.a(a,'flows'),unpack(aJ,o,D))
-for f=o,D do
-local cb=G[f - o+1]
-local h=cb and F.ey(cb)or{size=0,live=0,ahead=0,again=0,isNew=true}
-h.lane=aJ[f]
-a.flows[aJ[f]]=h
+for o=1,#aK,1000 do
+local E=math.min(#aK,o+999)
+local D=g('HMGET',F.a(a,'flows'),unpack(aK,o,E))
+for f=o,E do
+local cb=D[f - o+1]
+local h=cb and F.eA(cb)or{size=0,live=0,ahead=0,again=0,isNew=true}
+h.lane=aK[f]
+a.flows[aK[f]]=h
 end
 end
 end
-function F.ah(a,r)
+function F.ai(a,r)
 if not(a.flows and a.flows[r])then
 F.L(a,{r})
 end
 return a.flows[r]
 end
 function F.k(a,r)
-local h=F.ah(a,r)
+local h=F.ai(a,r)
 if not a.changedFlows then
 a.changedFlows={}
 end
 a.changedFlows[r]=h
 a.changed=true
-cq=true
+cp=true
 return h
 end
 function F.aO(h)
@@ -1183,28 +1188,28 @@ if h.byLive then
 h.rest,h.byLive=nil,false
 end
 end
-function F.n(command,k,arguments,cn)
-for o=1,#arguments,cn do
-g(command,k,unpack(arguments,o,math.min(#arguments,o+cn - 1)))
+function F.n(command,k,arguments,cm)
+for o=1,#arguments,cm do
+g(command,k,unpack(arguments,o,math.min(#arguments,o+cm - 1)))
 end
 end
 function F.aS()
-cq=false
+cp=false
 for _,a in pairs(aw)do
-F.ag(a)
-local cA=a.changedFlows
-if cA then
+F.ah(a)
+local cz=a.changedFlows
+if cz then
 a.changedFlows=nil
 local Z=F.h(a)
-local aQ=e.holds and F.dL(a,cA)or{}
-local G,al,ae,cN,cO,cf={},{},{},{},{},{}
-for r,h in pairs(cA)do
-if h.size==0 and not(h.full and h.full>v)then
+local aP=e.holds and F.dM(a,cz)or{}
+local D,am,ae,cM,cN,cf={},{},{},{},{},{}
+for r,h in pairs(cz)do
+if h.size==0 and not(h.full and h.full>u)then
 if not h.isNew then
-al[#al+1]=r
+am[#am+1]=r
 Z.flows=Z.flows - 1
 if h.ready then
-cO[#cO+1]=r
+cN[#cN+1]=r
 end
 if h.wake then
 g('ZREM',F.a(a,'wake'),r)
@@ -1212,21 +1217,21 @@ end
 end
 a.flows[r]=nil
 else
-local dG=h.ahead+h.again>0
-local dU=h.rest and h.rest>v
-local aY=dG and not dU and not aQ[r]
-if aY and not h.ready then
-cN[#cN+1]=0
+local dE=h.ahead+h.again>0
+local dT=h.rest and h.rest>u
+local aX=dE and not dT and not aP[r]
+if aX and not h.ready then
+cM[#cM+1]=0
+cM[#cM+1]=r
+elseif h.ready and not aX then
 cN[#cN+1]=r
-elseif h.ready and not aY then
-cO[#cO+1]=r
 end
-h.ready=aY
-h.waited=dG and(h.waited or dU and not h.byLive)
-local cU=dG and dU and h.rest or h.size==0 and h.full
-if cU and not(h.wake and h.wake<=cU)then
-h.wake=cU
-cf[#cf+1]=cU
+h.ready=aX
+h.waited=dE and(h.waited or dT and not h.byLive)
+local cT=dE and dT and h.rest or h.size==0 and h.full
+if cT and not(h.wake and h.wake<=cT)then
+h.wake=cT
+cf[#cf+1]=cT
 cf[#cf+1]=r
 end
 if h.isNew then
@@ -1235,60 +1240,60 @@ Z.flows=Z.flows+1
 ae[#ae+1]=0
 ae[#ae+1]=r
 end
-G[#G+1]=r
-G[#G+1]=F.dX(h)
+D[#D+1]=r
+D[#D+1]=F.dZ(h)
 end
 end
-F.n('HSET',F.a(a,'flows'),G,1000)
-F.n('HDEL',F.a(a,'flows'),al,1000)
-F.n('ZREM',F.a(a,'lanes'),al,1000)
+F.n('HSET',F.a(a,'flows'),D,1000)
+F.n('HDEL',F.a(a,'flows'),am,1000)
+F.n('ZREM',F.a(a,'lanes'),am,1000)
 F.n('ZADD',F.a(a,'lanes'),ae,1000)
-F.n('ZADD',F.a(a,'ready'),cN,1000)
-F.n('ZREM',F.a(a,'ready'),cO,1000)
+F.n('ZADD',F.a(a,'ready'),cM,1000)
+F.n('ZREM',F.a(a,'ready'),cN,1000)
 F.n('ZADD',F.a(a,'wake'),cf,1000)
 end
 end
 end
-function F.ad(r,m,c)
-return r .. F.G .. F.b(m).. F.b(c)
+function F.ae(r,n,c)
+return r .. F.H .. F.b(n).. F.b(c)
 end
-function F.eA(a,c,j)
+function F.eC(a,c,j)
 local h=F.k(a,j.lane)
-if j.at<=v then
-g('ZADD',F.a(a,'again'),0,F.ad(j.lane,j.at,c))
+if j.at<=u then
+g('ZADD',F.a(a,'again'),0,F.ae(j.lane,j.at,c))
 h.again=h.again+1
 F.h(a).again=F.h(a).again+1
 else
 g('ZADD',F.a(a,'rests'),j.at,F.b(c))
 end
 end
-F.cZ={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
-function F.S(a,u,ak,two)
+F.da={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
+function F.S(a,v,al,two)
 a.deferred=a.deferred or{}
-local bS=a.deferred[u]
+local bS=a.deferred[v]
 if not bS then
 bS={}
-a.deferred[u]=bS
+a.deferred[v]=bS
 end
-bS[#bS+1]=ak
+bS[#bS+1]=al
 if two then
 bS[#bS+1]=two
 end
-cq=true
+cp=true
 end
-function F.ag(a)
-local eJ=a.deferred
-if eJ then
+function F.ah(a)
+local eL=a.deferred
+if eL then
 a.deferred=nil
-for u,bS in pairs(eJ)do
-F.n(F.cZ[u],F.a(a,string.match(u,'^un(.*)$')or u),bS,1000)
+for v,bS in pairs(eL)do
+F.n(F.da[v],F.a(a,string.match(v,'^un(.*)$')or v),bS,1000)
 end
 end
 end
-function F.dE(a,c,j)
+function F.dG(a,c,j)
 local h=F.k(a,j.lane)
 if g('ZREM',F.a(a,'rests'),F.b(c))==0 then
-g('ZREM',F.a(a,'again'),F.ad(j.lane,j.at,c))
+g('ZREM',F.a(a,'again'),F.ae(j.lane,j.at,c))
 h.again=h.again - 1
 F.h(a).again=F.h(a).again - 1
 end
@@ -1296,18 +1301,18 @@ end
 function F.cd(a,c,j)
 local h=F.k(a,j.lane)
 if g('ZREM',F.a(a,'lends'),F.b(c))==0 then
-g('ZREM',F.a(a,'again'),F.ad(j.lane,j.at,c))
+g('ZREM',F.a(a,'again'),F.ae(j.lane,j.at,c))
 h.again=h.again - 1
 F.h(a).lost=F.h(a).lost - 1
 else
 F.aO(h)
 end
 end
-function F.cx(a,c,j,P,cZ)
+function F.cx(a,c,j,P,cY)
 local h=F.k(a,j.lane)
 h.live=h.live+1
 j.at=P
-if cZ then
+if cY then
 F.S(a,'side',F.b(c),cmsgpack.pack(j))
 F.S(a,'lends',P,F.b(c))
 else
@@ -1316,52 +1321,52 @@ g('ZADD',F.a(a,'lends'),P,F.b(c))
 end
 end
 function F.cy(a,h,c)
-F.S(a,'line',h.lane .. F.G .. F.b(c))
+F.S(a,'line',h.lane .. F.H .. F.b(c))
 h.ahead=h.ahead - 1
 F.h(a).ahead=F.h(a).ahead - 1
 end
-function F.ei(a,c,r)
-F.ag(a)
+function F.ek(a,c,r)
+F.ah(a)
 local h=F.k(a,r)
 g('HDEL',F.a(a,'side'),F.b(c))
-g('ZADD',F.a(a,'line'),0,r .. F.G .. F.b(c))
+g('ZADD',F.a(a,'line'),0,r .. F.H .. F.b(c))
 h.ahead=h.ahead+1
 h.line=nil
 F.h(a).ahead=F.h(a).ahead+1
 end
 function F.aR(x)
-local af={held={},line={},names={},bytes=0}
-local aQ,bi,z=af.held,af.line,af.names
+local ag={held={},line={},names={},bytes=0}
+local aP,bh,z=ag.held,ag.line,ag.names
 for f=1,#x do
 local b=x[f]
 local c,r=b.seq,b.lane
-aQ[2*f - 1],aQ[2*f]=c,cmsgpack.pack(b)
-bi[2*f - 1],bi[2*f]=0,r .. F.G .. F.b(c)
+aP[2*f - 1],aP[2*f]=c,cmsgpack.pack(b)
+bh[2*f - 1],bh[2*f]=0,r .. F.H .. F.b(c)
 z[f]=r
-af.bytes=af.bytes+#b.record
-af.expires=af.expires or b.expires
+ag.bytes=ag.bytes+#b.record
+ag.expires=ag.expires or b.expires
 end
-return af
+return ag
 end
-function F.aQ(a,x,af)
+function F.aQ(a,x,ag)
 if #x==0 then
 return
 end
-af=af or F.aR(x)
-F.L(a,af.names)
+ag=ag or F.aR(x)
+F.L(a,ag.names)
 for f=1,#x do
-local h=F.k(a,af.names[f])
+local h=F.k(a,ag.names[f])
 h.size=h.size+1
 h.ahead=h.ahead+1
 end
-for f=1,af.expires and #x or 0 do
+for f=1,ag.expires and #x or 0 do
 F.y(a,x[f])
 end
-F.n('ZADD',F.a(a,'held'),af.held,1000)
-F.n('ZADD',F.a(a,'line'),af.line,1000)
+F.n('ZADD',F.a(a,'held'),ag.held,1000)
+F.n('ZADD',F.a(a,'line'),ag.line,1000)
 local Z=F.h(a)
 Z.ahead=Z.ahead+#x
-a.row.outside=a.row.outside+af.bytes
+a.row.outside=a.row.outside+ag.bytes
 a.changed=true
 end
 function F.bm(x,isFor)
@@ -1371,91 +1376,91 @@ end
 e.laned=true
 ac=true
 if e.groups==0 then
-local af=F.aR(x)
-F.n('ZADD',n .. 'early',af.held,1000)
-for f=1,af.expires and #x or 0 do
+local ag=F.aR(x)
+F.n('ZADD',m .. 'early',ag.held,1000)
+for f=1,ag.expires and #x or 0 do
 local b=x[f]
 if b.expires then
-g('ZADD',n .. 'earlyreap',b.expires,F.b(b.seq))
+g('ZADD',m .. 'earlyreap',b.expires,F.b(b.seq))
 end
 end
 e.early=(e.early or 0)+#x
-e.earlyBytes=(e.earlyBytes or 0)+af.bytes
+e.earlyBytes=(e.earlyBytes or 0)+ag.bytes
 return
 end
-local af=F.aR(x)
+local ag=F.aR(x)
 for _,a in pairs(F.c())do
 if isFor and a.row.since then
-local as={}
+local ah={}
 for f=1,#x do
 if isFor(a,f)then
-as[#as+1]=x[f]
+ah[#ah+1]=x[f]
 end
 end
-F.aQ(a,as)
+F.aQ(a,ah)
 else
-F.aQ(a,x,af)
+F.aQ(a,x,ag)
 end
 end
 end
-function F.I(c)
-return F.M(n .. 'early',c)
+function F.J(c)
+return F.M(m .. 'early',c)
 end
 function F.bX(b)
-g('ZREMRANGEBYSCORE',n .. 'early',b.seq,b.seq)
+g('ZREMRANGEBYSCORE',m .. 'early',b.seq,b.seq)
 if b.expires then
-g('ZREM',n .. 'earlyreap',F.b(b.seq))
+g('ZREM',m .. 'earlyreap',F.b(b.seq))
 end
 e.early=e.early - 1
 e.earlyBytes=e.earlyBytes - #b.record
 ac=true
 end
-function F.eB(a)
+function F.eD(a)
 local T=256
-local am=false
-local function dZ(u,bP)
-local k=F.a(a,u)
-local E=g('ZRANGEBYSCORE',k,'-inf',v,'WITHSCORES','LIMIT',0,T)
-if #E==0 then
+local an=false
+local function ea(v,bP)
+local k=F.a(a,v)
+local G=g('ZRANGEBYSCORE',k,'-inf',u,'WITHSCORES','LIMIT',0,T)
+if #G==0 then
 return
 end
 local R={}
-for f=1,#E,2 do
-R[#R+1]=E[f]
+for f=1,#G,2 do
+R[#R+1]=G[f]
 end
 g('ZREM',k,unpack(R))
-bP(R,E)
-am=am or #R==T
+bP(R,G)
+an=an or #R==T
 end
-local function fh(R,E,bB)
-local aM=g('HMGET',F.a(a,'side'),unpack(R))
-local z,bc={},{}
+local function fi(R,G,bA)
+local aN=g('HMGET',F.a(a,'side'),unpack(R))
+local z,bb={},{}
 for f=1,#R do
-local j=aM[f] and cmsgpack.unpack(aM[f])
+local j=aN[f] and cmsgpack.unpack(aN[f])
 if not(j and j.lane)then
 F.d('a message')
 end
-aM[f]=j
+aN[f]=j
 z[f]=j.lane
 end
 F.L(a,z)
 for f=1,#R do
-local j=aM[f]
+local j=aN[f]
 local h=F.k(a,j.lane)
-bc[#bc+1]=0
-bc[#bc+1]=F.ad(j.lane,j.at,tonumber(R[f]))
+bb[#bb+1]=0
+bb[#bb+1]=F.ae(j.lane,j.at,tonumber(R[f]))
 h.again=h.again+1
-bB(h,R[f],j)
+bA(h,R[f],j)
 end
-g('ZADD',F.a(a,'again'),unpack(bc))
+g('ZADD',F.a(a,'again'),unpack(bb))
 end
-dZ('rests',function(R,E)
-fh(R,E,function()
+ea('rests',function(R,G)
+fi(R,G,function()
 F.h(a).again=F.h(a).again+1
 end)
 end)
-dZ('lends',function(R,E)
-fh(R,E,function(h,c,j)
+ea('lends',function(R,G)
+fi(R,G,function(h,c,j)
 F.aO(h)
 F.h(a).lost=F.h(a).lost+1
 if j.expires then
@@ -1464,34 +1469,34 @@ F.O(j.expires)
 end
 end)
 end)
-dZ('wake',function(z)
+ea('wake',function(z)
 F.L(a,z)
 for f=1,#z do
 local h=F.k(a,z[f])
 h.wake=nil
-if h.rest and h.rest<=v then
+if h.rest and h.rest<=u then
 h.rest,h.byLive=nil,false
 h.woken=true
 end
 end
 end)
-return am
+return an
 end
 `
 
-const leases = `function F.dZ(q)
+const leases = `function F.eb(p)
 return cmsgpack.pack({
-q.first,
-q.last,
-q.ends,
-q.number,
-q.attempt,
-q.named or false,
-q.key or false,
-q.bytes,
+p.first,
+p.last,
+p.ends,
+p.number,
+p.attempt,
+p.named or false,
+p.key or false,
+p.bytes,
 })
 end
-function F.Z(t)
+function F.aa(t)
 local ad=F.z(cmsgpack.unpack(t),{1,2,3,4,5,8})
 if ad[1]>ad[2] or ad[2]>=e.tail then
 F.d('a lease')
@@ -1508,122 +1513,122 @@ key=ad[7] or nil,
 bytes=ad[8],
 }
 end
-function F.al(a,c)
+function F.V(a,c)
 local t=g('ZRANGEBYSCORE',F.a(a,'leases'),c,'+inf','LIMIT',0,1)[1]
 if not t then
 return nil,nil
 end
-local q=F.Z(t)
-if q.last<c then
+local p=F.aa(t)
+if p.last<c then
 F.d('a lease')
 end
-if q.first<=c then
-return q,nil
+if p.first<=c then
+return p,nil
 end
-return nil,q
+return nil,p
 end
-function F.H(a,q)
-local t=F.dZ(q)
-g('ZADD',F.a(a,'leases'),q.last,t)
-g('ZADD',F.a(a,'ends'),q.ends,t)
-a.row.leased=a.row.leased+q.last - q.first+1
+function F.I(a,p)
+local t=F.eb(p)
+g('ZADD',F.a(a,'leases'),p.last,t)
+g('ZADD',F.a(a,'ends'),p.ends,t)
+a.row.leased=a.row.leased+p.last - p.first+1
 a.changed=true
 end
-function F.aJ(a,q)
-g('ZREM',F.a(a,'leases'),q.member)
-g('ZREM',F.a(a,'ends'),q.member)
-a.row.leased=a.row.leased -(q.last - q.first+1)
+function F.aJ(a,p)
+g('ZREM',F.a(a,'leases'),p.member)
+g('ZREM',F.a(a,'ends'),p.member)
+a.row.leased=a.row.leased -(p.last - p.first+1)
 a.changed=true
 end
-function F.W(q,A,I)
+function F.X(p,A,I)
 return{
 first=A,
 last=I,
-ends=q.ends,
-number=q.number,
-attempt=q.attempt,
-named=q.named,
-key=q.key,
-bytes=q.bytes,
+ends=p.ends,
+number=p.number,
+attempt=p.attempt,
+named=p.named,
+key=p.key,
+bytes=p.bytes,
 }
 end
-function F.af(a,q,A,I)
-F.aJ(a,q)
-if A>q.first then
-F.H(a,F.W(q,q.first,A - 1))
+function F.ag(a,p,A,I)
+F.aJ(a,p)
+if A>p.first then
+F.I(a,F.X(p,p.first,A - 1))
 end
-if I<q.last then
-F.H(a,F.W(q,I+1,q.last))
+if I<p.last then
+F.I(a,F.X(p,I+1,p.last))
 end
 end
 `
 
-const log = `local aD
+const log = `local aE
 function F.at(au)
 local aq=au[2]
-local aK=F.z(cmsgpack.unpack(aq[2]),{1,2,3})
+local aL=F.z(cmsgpack.unpack(aq[2]),{1,2,3})
 local l={
-first=aK[1],
+first=aL[1],
 last=tonumber(string.match(au[1],'^%d+')),
-at=aK[2],
-bytes=aK[3],
-base=aK[4],
+at=aL[2],
+bytes=aL[3],
+base=aL[4],
 blob=aq[4],
 columns=aq[6] and cmsgpack.unpack(aq[6]),
 }
-local p=l.last - l.first+1
-l.count=p
-local P=4*p
-if p<1 or l.last>=e.tail or #l.blob~=P+struct.unpack('<I4',l.blob,P - 3)then
+local q=l.last - l.first+1
+l.count=q
+local P=4*q
+if q<1 or l.last>=e.tail or #l.blob~=P+struct.unpack('<I4',l.blob,P - 3)then
 F.d('an entry of the log')
 end
 return l
 end
-function F.bl(c,p)
-return g('XRANGE',n .. 'log',string.format('%.0f-0',c),'+','COUNT',p)
+function F.bl(c,q)
+return g('XRANGE',m .. 'log',string.format('%.0f-0',c),'+','COUNT',q)
 end
-function F.p(c)
-if aD and c>=aD.first and c<=aD.last then
-return aD
+function F.q(c)
+if aE and c>=aE.first and c<=aE.last then
+return aE
 end
 local au=F.bl(c,1)[1]
 if au then
 local l=F.at(au)
 if l.first<=c then
-aD=l
+aE=l
 return l
 end
 end
 end
-function F.J()
-local au=g('XRANGE',n .. 'log','-','+','COUNT',1)[1]
+function F.K()
+local au=g('XRANGE',m .. 'log','-','+','COUNT',1)[1]
 return au and F.at(au)
 end
-function F.Y(ao,f)
-return f==1 and 0 or struct.unpack('<I4',ao,4*f - 7)
+function F.Z(ap,f)
+return f==1 and 0 or struct.unpack('<I4',ap,4*f - 7)
 end
 function F.bh(l,f)
-local ao,P=l.blob,4*l.count
-return string.sub(ao,P+F.Y(ao,f)+1,P+F.Y(ao,f+1))
+local ap,P=l.blob,4*l.count
+return string.sub(ap,P+F.Z(ap,f)+1,P+F.Z(ap,f+1))
 end
-function F.dK(aH)
-local u=string.byte(aH)
-if u and u>=4 and #aH>=5 then
-return string.char(4).. string.sub(aH,2,5+struct.unpack('<I4',aH,2))
+function F.dL(aI)
+local v=string.byte(aI)
+if v and v>=4 and #aI>=5 then
+return string.char(4).. string.sub(aI,2,5+struct.unpack('<I4',aI,2))
 end
 return '\\0'
 end
-function F.bp(l,o,D)
-return F.Y(l.blob,D+1)- F.Y(l.blob,o)
+function F.bp(l,o,E)
+return F.Z(l.blob,E+1)- F.Z(l.blob,o)
 end
-function F.aZ(aS,s,bC)
-return aS .. string.format('%08x',(s % 2147483648)*2+bC)
+function F.aZ(aR,s,bB)
+return aR .. string.format('%08x',(s % 2147483648)*2+bB)
 end
 function F.cn(l,f)
 local J=l.columns and l.columns.id
 return J and J[f] or F.aZ(l.base,l.first+f - 1,0)
 end
-function F.V(l,f)
+function F.W(l,f)
 local N=l.columns
 local b={
 seq=l.first+f - 1,
@@ -1644,31 +1649,31 @@ return b
 end
 function F.bM(c)
 if e.amended>0 then
-local d=g('ZRANGEBYSCORE',n .. 'amend',c,c)[1]
+local d=g('ZRANGEBYSCORE',m .. 'amend',c,c)[1]
 return d and cmsgpack.unpack(d)
 end
 end
-function F.ae(A,I)
+function F.af(A,I)
 if e.amended==0 then
 return nil
 end
-local G=g('ZRANGEBYSCORE',n .. 'amend',A,I)
-if #G==0 then
+local D=g('ZRANGEBYSCORE',m .. 'amend',A,I)
+if #D==0 then
 return nil
 end
 local az={}
-for f=1,#G do
-local b=cmsgpack.unpack(G[f])
+for f=1,#D do
+local b=cmsgpack.unpack(D[f])
 az[b.seq]=b
 end
 return az
 end
 function F.bL(b)
 local c=b.seq
-local fH=e.amended>0 and g('ZREMRANGEBYSCORE',n .. 'amend',c,c)or 0
-e.amended=e.amended+1 - fH
+local fI=e.amended>0 and g('ZREMRANGEBYSCORE',m .. 'amend',c,c)or 0
+e.amended=e.amended+1 - fI
 ac=true
-g('ZADD',n .. 'amend',c,cmsgpack.pack(b))
+g('ZADD',m .. 'amend',c,cmsgpack.pack(b))
 end
 function F.O(S)
 if not e.reap or S<e.reap then
@@ -1680,53 +1685,53 @@ function F.b(c)
 return string.format('%016.0f',c)
 end
 function F.ct(c)
-return e.gone>0 and g('ZSCORE',n .. 'gone',F.b(c))and true
+return e.gone>0 and g('ZSCORE',m .. 'gone',F.b(c))and true
 end
 function F.bQ(c)
-return e.gone>0 and g('ZCOUNT',n .. 'gone',c,'+inf')or 0
+return e.gone>0 and g('ZCOUNT',m .. 'gone',c,'+inf')or 0
 end
-function F.ai(A,I)
+function F.aj(A,I)
 if e.gone==0 then
 return nil,0
 end
-local E=g('ZRANGEBYSCORE',n .. 'gone',A,I)
-if #E==0 then
+local G=g('ZRANGEBYSCORE',m .. 'gone',A,I)
+if #G==0 then
 return nil,0
 end
 local av={}
-for f=1,#E do
-av[tonumber(E[f])]=true
+for f=1,#G do
+av[tonumber(G[f])]=true
 end
-return av,#E
+return av,#G
 end
 function F.cz(c)
-e.gone=e.gone+g('ZADD',n .. 'gone',c,F.b(c))
+e.gone=e.gone+g('ZADD',m .. 'gone',c,F.b(c))
 ac=true
 end
 function F.aW(c)
-return F.p(c)and not F.ct(c)
+return F.q(c)and not F.ct(c)
 end
-function F.dM(c)
-local bp=F.bM(c)
-if bp then
-return(bp.named or bp.keep)and bp
+function F.dN(c)
+local bn=F.bM(c)
+if bn then
+return(bn.named or bn.keep)and bn
 end
-local l=F.p(c)
+local l=F.q(c)
 local f=c - l.first+1
 local N=l.columns
 if N and N.keep and N.keep[f] then
-return F.V(l,f)
+return F.W(l,f)
 end
 local ae=N and N.named and N.named[f]
 return ae and{seq=c,id=N.id[f],named=ae}
 end
 function F.u(c)
-local bp=F.bM(c)
-if bp then
-return bp
+local bn=F.bM(c)
+if bn then
+return bn
 end
-local l=F.p(c)
-return l and F.V(l,c - l.first+1)
+local l=F.q(c)
+return l and F.W(l,c - l.first+1)
 end
 `
 
@@ -1734,10 +1739,10 @@ const moves = `function F.m(b)
 local k,r=b.key,b.lane
 return k and r and '\\255' .. struct.pack('>I2',#r).. r .. k or k
 end
-function F.ab(a,c,j)
+function F.ac(a,c,j)
 F.v(a,c,j)
 if j.lane then
-F.eA(a,c,j)
+F.eC(a,c,j)
 else
 g('ZADD',F.a(a,'due'),j.at,F.b(c))
 end
@@ -1746,7 +1751,7 @@ a.changed=true
 end
 function F.aP(a,c,j)
 if j.lane then
-F.dE(a,c,j)
+F.dG(a,c,j)
 else
 g('ZREM',F.a(a,'due'),F.b(c))
 end
@@ -1768,11 +1773,11 @@ F.O(b.expires)
 end
 end
 function F.bb(a,k,c)
-local d,aj=a.row,F.i(k)
+local d,ak=a.row,F.i(k)
 local t=d.blocked+(d.parked or 0)>0
-and g('ZRANGEBYLEX',F.a(a,'chain'),'(' .. aj .. F.b(c),'[' .. aj .. '\\255','LIMIT',0,1)[1]
+and g('ZRANGEBYLEX',F.a(a,'chain'),'(' .. ak .. F.b(c),'[' .. ak .. '\\255','LIMIT',0,1)[1]
 if t then
-return tonumber(string.sub(t,#aj+1)),t
+return tonumber(string.sub(t,#ak+1)),t
 end
 end
 function F.w(a,k)
@@ -1786,76 +1791,76 @@ return
 end
 g('ZREM',F.a(a,'chain'),t)
 g('HSET',F.a(a,'heads'),k,F.b(c))
-local j=F.q(a,c)
+local j=F.o(a,c)
 if j and j.parked then
 return
 end
 a.row.blocked=a.row.blocked - 1
 if j and j.lane and j.at==0 then
-F.ei(a,c,j.lane)
+F.ek(a,c,j.lane)
 return
 end
-F.ab(a,c,{at=math.max(v,j and j.at or 0),attempt=0,lane=j and j.lane})
+F.ac(a,c,{at=math.max(u,j and j.at or 0),attempt=0,lane=j and j.lane})
 end
-function F.bO(a,b,m)
-F.X(a,b)
+function F.bO(a,b,n)
+F.Y(a,b)
 F.y(a,b)
-F.cQ(a,b,m)
+F.cR(a,b,n)
 end
-function F.cQ(a,b,m)
+function F.cR(a,b,n)
 g('ZADD',F.a(a,'chain'),0,F.i(F.m(b)).. F.b(b.seq))
-if m or b.lane then
-F.v(a,b.seq,{at=m or 0,blocked=true,lane=b.lane})
+if n or b.lane then
+F.v(a,b.seq,{at=n or 0,blocked=true,lane=b.lane})
 end
 a.row.blocked=a.row.blocked+1
 end
-function F.ak(a,k)
+function F.al(a,k)
 return g('HEXISTS',F.a(a,'heads'),k)==1
 end
-function F.en(a,b)
+function F.ep(a,b)
 if a.row.stops and F.cv(a,b)then
 return true
 end
-if F.ak(a,b.key)then
+if F.al(a,b.key)then
 F.bO(a,b)
 return true
 end
 return false
 end
-function F.ch(a,b,m)
+function F.ch(a,b,n)
 local ab=F.m(b)
-if ab and F.ak(a,ab)and not(a.row.parked and F.eg(a,b))then
-F.bO(a,b,m)
+if ab and F.al(a,ab)and not(a.row.parked and F.ei(a,b))then
+F.bO(a,b,n)
 return
 end
 if ab then
 g('HSET',F.a(a,'heads'),ab,F.b(b.seq))
 end
-F.X(a,b)
+F.Y(a,b)
 F.y(a,b)
-F.ab(a,b.seq,{at=m,attempt=0,lane=b.lane})
+F.ac(a,b.seq,{at=n,attempt=0,lane=b.lane})
 end
 function F.bk(a,i,b)
-local d,u,c=a.row,i.kind,b.seq
+local d,v,c=a.row,i.kind,b.seq
 a.changed=true
 if d.running then
 F.aL(a,c)
 end
-if u=='ahead' then
+if v=='ahead' then
 return
 end
-if u=='unjoined' then
+if v=='unjoined' then
 g('ZREMRANGEBYSCORE',F.a(a,'handed'),c,c)
 return
 end
-if u=='leased' then
-F.af(a,i.lease,c,c)
+if v=='leased' then
+F.ag(a,i.lease,c,c)
 F.w(a,i.lease.key)
 return
 end
 F.bY(a,b)
 local ab=F.m(b)
-if u=='parked' then
+if v=='parked' then
 F.aK(a,b)
 if ab and not F.U(a,ab,c)then
 g('ZREM',F.a(a,'chain'),F.i(ab).. F.b(c))
@@ -1864,29 +1869,29 @@ end
 F.w(a,ab)
 return
 end
-if u=='lined' then
+if v=='lined' then
 F.cy(a,F.k(a,b.lane),c)
 if ab and g('HGET',F.a(a,'heads'),ab)==F.b(c)then
 F.w(a,ab)
 end
 return
 end
-if u=='blocked' then
+if v=='blocked' then
 g('ZREM',F.a(a,'chain'),F.i(ab).. F.b(c))
 d.blocked=d.blocked - 1
 return
 end
-if u=='held' then
+if v=='held' then
 F.aN(a,c,i.side)
 else
 F.aP(a,c,i.side)
 end
 F.w(a,ab)
 end
-local ck={}
+local cj={}
 function F.aI(b)
 if b.named then
-ck[#ck+1]=b
+cj[#cj+1]=b
 end
 end
 function F.bs(a,by)
@@ -1894,11 +1899,11 @@ F.g(a.row,'keepers',by)
 F.g(e,'keepers',by)
 a.changed,ac=true,true
 end
-function F.R(a,b,U,bI,bJ,cB)
+function F.R(a,b,U,bH,bI,cA)
 local d=a.row
-local O={message=b,attempt=U,reason=bI,error=bJ,at=ap,fence=bT}
-if cB then
-O.ends=v+cB
+local O={message=b,attempt=U,reason=bH,error=bI,at=at,fence=bT}
+if cA then
+O.ends=u+cA
 g('ZADD',F.a(a,'fade'),O.ends,F.b(b.seq))
 F.O(O.ends)
 end
@@ -1911,14 +1916,14 @@ d.failed=d.failed+1
 a.changed=true
 if b.keep then
 F.bs(a,1)
-F.aG(a,b,U,{status='dead',reason=bI,error=bJ})
+F.aG(a,b,U,{status='dead',reason=bH,error=bI})
 end
 F.aI(b)
 end
 function F.x(a,c)
 local d=g('ZRANGEBYSCORE',F.a(a,'dead'),c,c)[1]
 local O=d and cmsgpack.unpack(d)
-if O and not(O.ends and O.ends<=v)then
+if O and not(O.ends and O.ends<=u)then
 return O,d
 end
 return nil,d
@@ -1947,39 +1952,39 @@ end
 
 const outcomes = `function F.aG(a,b,U,C)
 bY=bY or{}
-local aV=bY[a] or{}
-bY[a]=aV
+local aU=bY[a] or{}
+bY[a]=aU
 C.seq,C.id,C.key,C.lane=b.seq,b.id,b.key,b.lane
 C.at,C.max,C.attempt=b.at,b.max,U
-C.ended,C.ends=ap,v+b.keep
-aV[#aV+1]={C,b.named}
+C.ended,C.ends=at,u+b.keep
+aU[#aU+1]={C,b.named}
 end
-function F.cV(c,w)
+function F.cW(c,w)
 return F.b(c)..(w or '')
 end
 function F.cw()
 local z={}
-for a,aV in pairs(bY)do
-for o=1,#aV,500 do
-local D=math.min(#aV,o+500 - 1)
-local J,V,cS,bR,R={},{},{},{},{}
-for f=o,D do
-J[#J+1]=aV[f][1].id
+for a,aU in pairs(bY)do
+for o=1,#aU,500 do
+local E=math.min(#aU,o+500 - 1)
+local J,W,cR,bR,R={},{},{},{},{}
+for f=o,E do
+J[#J+1]=aU[f][1].id
 end
-local G=g('HMGET',n .. 'ids',unpack(J))
+local D=g('HMGET',m .. 'ids',unpack(J))
 local bU=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
-for f=o,D do
-local C,ae=aV[f][1],aV[f][2]
-local d,ar=G[f - o+1],bU[f - o+1]
-local eC=not d and not ar
+for f=o,E do
+local C,ae=aU[f][1],aU[f][2]
+local d,ar=D[f - o+1],bU[f - o+1]
+local eD=not d and not ar
 if ae then
-eC=d and F.E(d).seq==C.seq and(not ar or tonumber(ar)==C.seq)
+eD=d and F.G(d).seq==C.seq and(not ar or tonumber(ar)==C.seq)
 end
-if eC then
-V[#V+1]=C.seq
-V[#V+1]=cmsgpack.pack(C)
-cS[#cS+1]=C.ends
-cS[#cS+1]=F.cV(C.seq,ae and C.id)
+if eD then
+W[#W+1]=C.seq
+W[#W+1]=cmsgpack.pack(C)
+cR[#cR+1]=C.ends
+cR[#cR+1]=F.cW(C.seq,ae and C.id)
 if ae then
 bR[#bR+1]=C.id
 bR[#bR+1]=F.b(C.seq)
@@ -1991,11 +1996,11 @@ F.br(a,C.seq)
 end
 R[#R+1]=F.b(C.seq)
 end
-if #V>0 then
-g('ZADD',F.a(a,'results'),unpack(V))
-g('ZADD',F.a(a,'until'),unpack(cS))
-F.g(a.row,'kept',#V/2)
-F.g(e,'kept',#V/2)
+if #W>0 then
+g('ZADD',F.a(a,'results'),unpack(W))
+g('ZADD',F.a(a,'until'),unpack(cR))
+F.g(a.row,'kept',#W/2)
+F.g(e,'kept',#W/2)
 end
 if #bR>0 then
 g('HSET',F.a(a,'kept'),unpack(bR))
@@ -2007,21 +2012,21 @@ end
 a.changed,ac=true,true
 end
 if #z>0 then
-ed=#z>64 and '"many"' or cjson.encode(z)
+ee=#z>64 and '"many"' or cjson.encode(z)
 end
 bY=nil
 end
-function F.et(a,T)
-local E=g('ZRANGEBYSCORE',F.a(a,'until'),'-inf',v,'LIMIT',0,T)
-if #E==0 then
+function F.ev(a,T)
+local G=g('ZRANGEBYSCORE',F.a(a,'until'),'-inf',u,'LIMIT',0,T)
+if #G==0 then
 return 0
 end
-g('ZREMRANGEBYRANK',F.a(a,'until'),0,#E - 1)
+g('ZREMRANGEBYRANK',F.a(a,'until'),0,#G - 1)
 local R,J={},{}
-for f=1,#E do
-R[f]=tonumber(string.sub(E[f],1,16))
-if #E[f]>16 then
-J[#J+1]=string.sub(E[f],17)
+for f=1,#G do
+R[f]=tonumber(string.sub(G[f],1,16))
+if #G[f]>16 then
+J[#J+1]=string.sub(G[f],17)
 end
 end
 table.sort(R)
@@ -2035,10 +2040,10 @@ end
 for A=1,#J,1000 do
 g('HDEL',F.a(a,'kept'),unpack(J,A,math.min(#J,A+999)))
 end
-F.g(a.row,'kept',-#E)
-F.g(e,'kept',-#E)
+F.g(a.row,'kept',-#G)
+F.g(e,'kept',-#G)
 a.changed,ac=true,true
-return #E
+return #G
 end
 function F.be(a,c)
 local d=g('ZRANGEBYSCORE',F.a(a,'results'),c,c)[1]
@@ -2049,7 +2054,7 @@ local C=F.be(a,c)
 if not C then
 return
 end
-local t=F.cV(c,C.id)
+local t=F.cW(c,C.id)
 g('ZREMRANGEBYSCORE',F.a(a,'results'),c,c)
 g('ZREM',F.a(a,'until'),F.b(c),t)
 if g('HGET',F.a(a,'kept'),C.id)==F.b(c)then
@@ -2068,40 +2073,40 @@ g('ZREM',F.a(a,'dead'),d)
 g('ZADD',F.a(a,'dead'),c,cmsgpack.pack(O))
 end
 end
-function F.ep(a,w,bA)
-local aj=F.i(w)
-for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'letters'),'[' .. aj,'[' .. aj .. '\\255'))do
-F.br(a,tonumber(string.sub(t,#aj+1)))
+function F.er(a,w,bz)
+local ak=F.i(w)
+for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'letters'),'[' .. ak,'[' .. ak .. '\\255'))do
+F.br(a,tonumber(string.sub(t,#ak+1)))
 end
-local O=bA and F.x(a,bA)
+local O=bz and F.x(a,bz)
 if O and O.message.id==w then
-F.br(a,bA)
+F.br(a,bz)
 end
 end
-function F.dI(J)
+function F.dJ(J)
 for _,a in pairs(F.c())do
 local d=a.row
 for o=1,(d.kept or d.keepers)and #J or 0,1000 do
-local D=math.min(#J,o+999)
-local y=d.kept and g('HMGET',F.a(a,'kept'),unpack(J,o,D))or{}
-for f=o,D do
-local w,bA=J[f],F.bn(J[f])
-local c=tonumber(y[f - o+1])or bA
+local E=math.min(#J,o+999)
+local y=d.kept and g('HMGET',F.a(a,'kept'),unpack(J,o,E))or{}
+for f=o,E do
+local w,bz=J[f],F.bn(J[f])
+local c=tonumber(y[f - o+1])or bz
 local C=d.kept and c and F.be(a,c)
 if C and C.id==w then
 F.cb(a,c)
 end
 if d.keepers then
-F.ep(a,w,bA)
+F.er(a,w,bz)
 end
 end
 end
 end
 end
-function F.cD(a,w)
+function F.cE(a,w)
 local c=tonumber(g('HGET',F.a(a,'kept'),w))or F.bn(w)
 local C=c and F.be(a,c)
-return C and C.id==w and C.ends>v and C or nil
+return C and C.id==w and C.ends>u and C or nil
 end
 function F.bU(C)
 if C.status=='done' then
@@ -2109,9 +2114,9 @@ return{'done',C.ended,C.value or ''}
 end
 return{'dead',C.ended,C.reason,C.error or ''}
 end
-function F.dW(a,b,s,ag)
+function F.dY(a,b,s,ai)
 if b.keep then
-local d=cmsgpack.pack({s,ag,ap})
+local d=cmsgpack.pack({s,ai,at})
 F.g(a.row,'running',g('HSET',F.a(a,'progress'),F.b(b.seq),d))
 end
 end
@@ -2119,11 +2124,11 @@ function F.aL(a,c)
 F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),F.b(c)))
 a.changed=true
 end
-function F.cI(a,c,s)
+function F.cJ(a,c,s)
 local d=g('HGET',F.a(a,'progress'),F.b(c))
-local bu=d and cmsgpack.unpack(d)
-if bu and bu[1]==s then
-return{bu[3],bu[2]}
+local bt=d and cmsgpack.unpack(d)
+if bt and bt[1]==s then
+return{bt[3],bt[2]}
 end
 end
 `
@@ -2131,7 +2136,7 @@ end
 const parked = `function F.U(a,k,c)
 return g('HGET',F.a(a,'heads'),k)==F.b(c)
 end
-function F.cK(a,b,j)
+function F.cL(a,b,j)
 local c=b.seq
 F.v(a,c,j)
 g('ZADD',F.a(a,'parked'),c,F.b(c))
@@ -2149,16 +2154,16 @@ end
 F.g(a.row,'parked',-1)
 a.changed=true
 end
-function F.eb(a,b,j)
+function F.ed(a,b,j)
 F.y(a,b)
-F.cK(a,b,j)
+F.cL(a,b,j)
 local k=F.m(b)
 if k and a.row.blocked>0 then
 g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(b.seq))
 F.w(a,k)
 end
 end
-function F.cJ(a,c,r)
+function F.cK(a,c,r)
 if r then
 F.v(a,c,{at=0,blocked=true,lane=r})
 else
@@ -2166,11 +2171,11 @@ g('HDEL',F.a(a,'side'),F.b(c))
 end
 a.row.blocked=a.row.blocked+1
 end
-function F.ec(a,w,y)
+function F.ee(a,w,y)
 local R={}
-local aj=F.i(w)
-for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'named'),'[' .. aj,'(' .. aj .. '\\255'))do
-local c=tonumber(string.sub(t,#aj+1))
+local ak=F.i(w)
+for _,t in ipairs(g('ZRANGEBYLEX',F.a(a,'named'),'[' .. ak,'(' .. ak .. '\\255'))do
+local c=tonumber(string.sub(t,#ak+1))
 if c~=y then
 table.insert(R,1,c)
 end
@@ -2180,28 +2185,28 @@ table.insert(R,1,y)
 end
 return R
 end
-function F.cT(a,b)
+function F.cU(a,b)
 local c,k,r=b.seq,F.m(b),b.lane
 F.aK(a,b)
 if k and not F.U(a,k,c)then
-F.cJ(a,c,r)
+F.cK(a,c,r)
 else
-F.ab(a,c,{at=v,attempt=0,lane=r})
+F.ac(a,c,{at=u,attempt=0,lane=r})
 end
 end
-F.cX='sbehind a dead letter'
-function F.cE(a,b,O)
-F.cK(a,b,{attempt=0,parked={reason=F.cX,at=ap,letter=O}})
+F.cY='sbehind a dead letter'
+function F.cG(a,b,O)
+F.cL(a,b,{attempt=0,parked={reason=F.cY,at=at,letter=O}})
 end
-function F.dS(a,b)
+function F.dU(a,b)
 local k=F.m(b)
-local aK=tonumber(g('HGET',F.a(a,'heads'),k))
-local c=aK and aK>b.seq and aK or F.bb(a,k,b.seq)
-local j=c and F.q(a,c)
+local aL=tonumber(g('HGET',F.a(a,'heads'),k))
+local c=aL and aL>b.seq and aL or F.bb(a,k,b.seq)
+local j=c and F.o(a,c)
 if j and j.parked and j.parked.letter==b.seq then
 F.aK(a,F.r(a,c))
-F.cJ(a,c,b.lane)
-if c==aK then
+F.cK(a,c,b.lane)
+if c==aL then
 g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
 g('HDEL',F.a(a,'heads'),k)
 end
@@ -2211,16 +2216,16 @@ function F.ar(a,b)
 local k=F.m(b)
 local c=F.bb(a,k,b.seq)
 if not c then
-local bd=a.row.stops and tonumber(g('HGET',F.a(a,'stops'),k))
-if not(bd and bd<b.seq and F.x(a,bd))then
+local bc=a.row.stops and tonumber(g('HGET',F.a(a,'stops'),k))
+if not(bc and bc<b.seq and F.x(a,bc))then
 F.g(a.row,'stops',g('HSET',F.a(a,'stops'),k,F.b(b.seq)))
 end
 return
 end
-local j=F.q(a,c)
+local j=F.o(a,c)
 if not(j and j.parked)then
 a.row.blocked=a.row.blocked - 1
-F.cE(a,F.r(a,c),b.seq)
+F.cG(a,F.r(a,c),b.seq)
 end
 end
 function F.cf(a,k)
@@ -2238,33 +2243,33 @@ if not F.x(a,O)then
 return false
 end
 if not b.lane then
-F.X(a,b)
+F.Y(a,b)
 F.y(a,b)
 end
-F.cE(a,b,O)
+F.cG(a,b,O)
 if b.lane and F.U(a,k,c)then
 return true
 end
 g('ZADD',F.a(a,'chain'),0,F.i(k).. F.b(c))
-if not F.ak(a,k)then
+if not F.al(a,k)then
 F.w(a,k)
 end
 return true
 end
-function F.eg(a,b)
+function F.ei(a,b)
 local k=F.m(b)
-local aK=g('HGET',F.a(a,'heads'),k)
-local c=aK and tonumber(aK)
-local j=c and c>b.seq and F.q(a,c)
+local aL=g('HGET',F.a(a,'heads'),k)
+local c=aL and tonumber(aL)
+local j=c and c>b.seq and F.o(a,c)
 if j and j.parked then
-g('ZADD',F.a(a,'chain'),0,F.i(k).. aK)
+g('ZADD',F.a(a,'chain'),0,F.i(k).. aL)
 return true
 end
 return false
 end
 `
 
-const places = `function F.q(a,c)
+const places = `function F.o(a,c)
 local d=g('HGET',F.a(a,'side'),F.b(c))
 return d and cmsgpack.unpack(d)
 end
@@ -2278,14 +2283,14 @@ end
 function F.r(a,c)
 return F.M(F.a(a,'held'),c)
 end
-function F.aj(a,c)
-local b,j=F.r(a,c),F.q(a,c)
-if not b or b.seq~=c or type(b.record)~='string' or not F.C(j and j.attempt)then
+function F.ak(a,c)
+local b,j=F.r(a,c),F.o(a,c)
+if not b or b.seq~=c or type(b.record)~='string' or not F.D(j and j.attempt)then
 F.d('a message')
 end
 return b,j
 end
-function F.X(a,b)
+function F.Y(a,b)
 g('ZADD',F.a(a,'held'),b.seq,cmsgpack.pack(b))
 a.row.outside=a.row.outside+#b.record
 a.changed=true
@@ -2294,7 +2299,7 @@ local h=F.k(a,b.lane)
 h.size=h.size+1
 end
 end
-local dE=true
+local dD=true
 function F.aY(B,b)
 return b.redriven and b.redriven>B.redrives
 end
@@ -2313,7 +2318,7 @@ end
 end
 end
 function F.bY(a,b)
-if e.joining>0 and dE then
+if e.joining>0 and dD then
 F.cl(a,b)
 end
 local c=b.seq
@@ -2334,8 +2339,8 @@ if F.aY(B,b)then
 return false
 end
 local ad=B.parts and B.parts[k]
-for _,aG in ipairs(ad or{})do
-if b.seq>aG.from and b.seq<aG.to and not F.aY(aG,b)then
+for _,aH in ipairs(ad or{})do
+if b.seq>aH.from and b.seq<aH.to and not F.aY(aH,b)then
 return true
 end
 end
@@ -2345,14 +2350,14 @@ function F.aw(a,c)
 local B=a.row.join
 if B and F.bN(B,c)then
 for _,k in ipairs(B.keys)do
-local b=F.M(n .. k,c)
+local b=F.M(m .. k,c)
 if b and F.cq(B,k,b)then
-return n .. k
+return m .. k
 end
 end
 end
 end
-function F.em(b)
+function F.eo(b)
 b.redriven=nil
 if e.joining>0 then
 F.g(e,'redrives',1)
@@ -2360,15 +2365,15 @@ b.redriven=e.redrives
 ac=true
 end
 end
-function F.cG(j)
+function F.cH(j)
 return{kind=j.parked and 'parked' or j.blocked and 'blocked' or j.lease and 'held' or 'waiting',side=j}
 end
 function F.t(a,c)
 local d=a.row
 if c>=281474976710656 then
-local j=d.lanes and d.lanes.flows>0 and F.q(a,c)
+local j=d.lanes and d.lanes.flows>0 and F.o(a,c)
 if j then
-return F.cG(j)
+return F.cH(j)
 end
 if d.lanes and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='lined'}
@@ -2377,16 +2382,16 @@ local k=F.aw(a,c)
 return k and{kind='unjoined',key=k}or nil
 end
 if d.leased+d.waiting+d.blocked+(d.parked or 0)>0 then
-local j=F.q(a,c)
+local j=F.o(a,c)
 if j then
-return F.cG(j)
+return F.cH(j)
 end
 if d.blocked>0 and g('ZCOUNT',F.a(a,'held'),c,c)>0 then
 return{kind='blocked'}
 end
-local q=d.leased>d.out and F.al(a,c)
-if q then
-return{kind='leased',lease=q}
+local p=d.leased>d.out and F.V(a,c)
+if p then
+return{kind='leased',lease=p}
 end
 end
 if c>=d.cursor and not F.ct(c)then
@@ -2408,125 +2413,125 @@ return struct.pack('>I2',#k).. k
 end
 `
 
-const rows = `local ba=KEYS[1]
-local bT,ap,ca=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
-bT,ap=tonumber(bT),tonumber(ap)
+const rows = `local aZ=KEYS[1]
+local bT,at,ca=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
+bT,at=tonumber(bT),tonumber(at)
 if ca~='' then
 for f=2,#ARGV do
 if string.find(ARGV[f],'\\239',1,true)then
-local ec=string.gsub(ARGV[f],'\\239\\158([\\128-\\191])','%1')
-ARGV[f]=string.gsub(ec,'\\239\\159([\\128-\\191])',function(fn)
-return string.char(string.byte(fn)+64)
+local ed=string.gsub(ARGV[f],'\\239\\158([\\128-\\191])','%1')
+ARGV[f]=string.gsub(ed,'\\239\\159([\\128-\\191])',function(fo)
+return string.char(string.byte(fo)+64)
 end)
 end
 end
 if string.find(ca,'e',1,true)then
-local dH=redis.pcall('INFO','memory')
-local eP=type(dH)=='string' and string.match(dH,'maxmemory_policy:(allkeys[%a-]*)')
-if eP and not string.find(dH,'maxmemory:0\\r',1,true)then
-return redis.error_reply('EVICTS ' .. eP)
+local dG=redis.pcall('INFO','memory')
+local eR=type(dG)=='string' and string.match(dG,'maxmemory_policy:(allkeys[%a-]*)')
+if eR and not string.find(dG,'maxmemory:0\\r',1,true)then
+return redis.error_reply('EVICTS ' .. eR)
 end
 end
 end
-if ap==nil then
+if at==nil then
 local S=redis.call('TIME')
-ap=S[1]*1000+math.floor(S[2]/1000)
+at=S[1]*1000+math.floor(S[2]/1000)
 end
-local ek=false
+local el=false
 local aw={}
 local ac=false
-local bY,ed
-local cq=false
-local v=ap
+local bY,ee
+local cp=false
+local u=at
 local e
-local n=string.sub(ba,1,-6)
+local m=string.sub(aZ,1,-6)
 local g=redis.call
 local F={}
 local loadRest
 setmetatable(F,{
-__index=function(_,L)
-local eK=loadRest
+__index=function(_,M)
+local eM=loadRest
 loadRest=nil
-if eK then
-eK()
+if eM then
+eM()
 end
-return rawget(F,L)
+return rawget(F,M)
 end,
 })
-function F.a(a,u)
-return n .. u .. ':' .. a.row.token
+function F.a(a,v)
+return m .. v .. ':' .. a.row.token
 end
 function F.d(what)
 error(what .. ' is not as it was written')
 end
-function F.C(ag)
-return type(ag)=='number' and ag>-1e15 and ag<1e15
+function F.D(ai)
+return type(ai)=='number' and ai>-1e15 and ai<1e15
 end
 function F.z(d,aq)
 for f=1,#aq do
-local ag=d[aq[f]]
-if not(ag>-1e15 and ag<1e15)then
+local ai=d[aq[f]]
+if not(ai>-1e15 and ai<1e15)then
 F.d(aq[f])
 end
 end
 return d
 end
 F.aB={'tail','bytes','sent','delayed','later','number','amended','gone','reaps','groups','joining','late','latest','skew'}
-F.dl={'behind','cut','scan','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
-F.dm={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
-function F.cM(d,z)
-local aX=false
+F.dm={'behind','cut','scan','olds','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
+F.dn={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
+function F.cN(d,z)
+local aW=false
 for f=1,#z do
-local ag=d[z[f]]
-if ag~=nil then
-aX=aX or{}
-aX[z[f]]=ag
+local ai=d[z[f]]
+if ai~=nil then
+aW=aW or{}
+aW[z[f]]=ai
 end
 end
-return aX
+return aW
 end
-function F.g(d,L,by)
-local p=(d[L] or 0)+by
-d[L]=p~=0 and p or nil
+function F.g(d,M,by)
+local q=(d[M] or 0)+by
+d[M]=q~=0 and q or nil
 end
-function F.ea()
-local aX=F.cM(e,F.dl)
-local aL=e
-return cmsgpack.pack(aL.tail,aL.bytes,aL.sent,aL.delayed,aL.later,aL.number,aL.amended,aL.gone,aL.reaps,aL.groups,aL.joining,aL.late,aL.latest,aL.skew,aL.timer or false,aL.reap or false,aX)
+function F.ec()
+local aW=F.cN(e,F.dm)
+local aM=e
+return cmsgpack.pack(aM.tail,aM.bytes,aM.sent,aM.delayed,aM.later,aM.number,aM.amended,aM.gone,aM.reaps,aM.groups,aM.joining,aM.late,aM.latest,aM.skew,aM.timer or false,aM.reap or false,aW)
 end
-function F.ez(cb)
-local bn,aa,eW,ch,db,s,el,av,eT,p,eG,eH,bg,fb,fg,eS,aX=cmsgpack.unpack(cb)
-e={tail=bn,bytes=aa,sent=eW,delayed=ch,later=db,number=s,amended=el,gone=av,reaps=eT,groups=p,joining=eG,late=eH,latest=bg,skew=fb,timer=fg or nil,reap=eS or nil}
+function F.eB(cb)
+local bl,aa,eX,ch,da,s,em,av,eV,q,eI,eJ,bf,fc,fh,eU,aW=cmsgpack.unpack(cb)
+e={tail=bl,bytes=aa,sent=eX,delayed=ch,later=da,number=s,amended=em,gone=av,reaps=eV,groups=q,joining=eI,late=eJ,latest=bf,skew=fc,timer=fh or nil,reap=eU or nil}
 F.z(e,F.aB)
-for k,ag in pairs(aX or{})do
-e[k]=ag
+for k,ai in pairs(aW or{})do
+e[k]=ai
 end
 if e.delayed>0 then
 F.z(e,{'timer'})
 end
 end
-F.db={'cursor','passed','floor','trimmed','cleared','leased','out','waiting','blocked','outside','dead','acked','failed','latest'}
-function F.dY(d)
-local aX=F.cM(d,F.dm)
-return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aX,d.served or false)
+F.dc={'cursor','passed','floor','trimmed','cleared','leased','out','waiting','blocked','outside','dead','acked','failed','latest'}
+function F.ea(d)
+local aW=F.cN(d,F.dn)
+return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aW,d.served or false)
 end
-function F.bI(L,cb)
-local aO,br,bH,ax,ee,cp,aW,aR,ei,aC,dS,dA,du,bQ,bg,cB,aX,eX=cmsgpack.unpack(cb)
-local d={token=aO,cursor=br,passed=bH,floor=ax,trimmed=ee,cleared=cp,leased=aW,out=aR,waiting=ei,blocked=aC,outside=dS,dead=dA,acked=du,failed=bQ,latest=bg,deadFor=cB or nil,served=eX}
-F.z(d,F.db)
+function F.bI(M,cb)
+local aC,bp,bG,ax,ef,co,aV,aQ,ej,aD,dR,dz,dt,bQ,bf,cA,aW,eY=cmsgpack.unpack(cb)
+local d={token=aC,cursor=bp,passed=bG,floor=ax,trimmed=ef,cleared=co,leased=aV,out=aQ,waiting=ej,blocked=aD,outside=dR,dead=dz,acked=dt,failed=bQ,latest=bf,deadFor=cA or nil,served=eY}
+F.z(d,F.dc)
 if d.cursor>e.tail or type(d.token)~='string' then
 F.d('a group')
 end
-if aX then
-for k,ag in pairs(aX)do
-d[k]=ag
+if aW then
+for k,ai in pairs(aW)do
+d[k]=ai
 end
 d.join=d.join and F.z(d.join,{'from','bound','at','redrives'})
 d.since=d.since and F.z(d.since,{'at','number'})
 d.lanes=d.lanes and F.z(d.lanes,{'flows','ahead','again','lost','left'})
 end
-local a={name=L,row=d,changed=false}
-aw[L]=a
+local a={name=M,row=d,changed=false}
+aw[M]=a
 return a
 end
 function F.j(...)
@@ -2535,9 +2540,9 @@ local aq={'queue'}
 for f=1,#z do
 aq[f+1]='group:' .. z[f]
 end
-local G=g('HMGET',ba,unpack(aq))
-if G[1] then
-F.ez(G[1])
+local D=g('HMGET',aZ,unpack(aq))
+if D[1] then
+F.eB(D[1])
 else
 e={}
 for f=1,#F.aB do
@@ -2545,35 +2550,35 @@ e[F.aB[f]]=0
 end
 e.tail,e.number=1,1
 end
-local bg=e.latest
+local bf=e.latest
 local I
 for f=1,#z do
-I=aw[z[f]] or G[f+1] and F.bI(z[f],G[f+1])
-if I and I.row.latest>bg then
-bg=I.row.latest
+I=aw[z[f]] or D[f+1] and F.bI(z[f],D[f+1])
+if I and I.row.latest>bf then
+bf=I.row.latest
 end
 end
-v=ap+e.skew
-if v<bg - 1000 then
-e.skew=bg - ap
+u=at+e.skew
+if u<bf - 1000 then
+e.skew=bf - at
 ac=true
-v=bg
+u=bf
 end
 return I or nil
 end
 function F.c()
-if not ek then
-ek=true
-local dM=0
+if not el then
+el=true
+local dL=0
 for _ in pairs(aw)do
-dM=dM+1
+dL=dL+1
 end
-if dM<e.groups then
-local G=g('HGETALL',ba)
-for f=1,#G,2 do
-local L=string.match(G[f],'^group:(.*)$')
-if L and not aw[L] then
-F.bI(L,G[f+1])
+if dL<e.groups then
+local D=g('HGETALL',aZ)
+for f=1,#D,2 do
+local M=string.match(D[f],'^group:(.*)$')
+if M and not aw[M] then
+F.bI(M,D[f+1])
 end
 end
 end
@@ -2585,135 +2590,136 @@ local d=a.row
 if d.leased>d.out then
 local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
 if A then
-local q=cmsgpack.unpack(A)
-return math.min(q[1],d.cursor),q[8]
+local p=cmsgpack.unpack(A)
+return math.min(p[1],d.cursor),p[8]
 end
 end
 return d.cursor,d.passed
 end
 function F.am()
-local dN=e.tail
+local dM=e.tail
 for _,a in pairs(F.c())do
 local ax=a.changed and F.aT(a)or a.row.floor
-if ax<dN then
-dN=ax
+if ax<dM then
+dM=ax
 end
 end
-return dN
+return dM
 end
-function F.bu(u,bq)
-local p=g('ZCOUNT',n .. u,'-inf',bq)
-if p>5000 then
-p=5000
+function F.bu(v,bo)
+local q=g('ZCOUNT',m .. v,'-inf',bo)
+if q>5000 then
+q=5000
 e.untidy=true
 end
-if p>0 then
-g('ZREMRANGEBYRANK',n .. u,0,p - 1)
+if q>0 then
+g('ZREMRANGEBYRANK',m .. v,0,q - 1)
 ac=true
 end
-return p
+return q
 end
-function F.aa(ax,cP)
+function F.ab(ax,cO)
 local w=string.format('%.0f',ax)
 if
-cP and cP<200000
-or g('XTRIM',n .. 'log','MINID','~',w,'LIMIT',200000)<200000/2
+cO and cO<200000
+or g('XTRIM',m .. 'log','MINID','~',w,'LIMIT',200000)<200000/2
 then
-g('XTRIM',n .. 'log','MINID',w)
+g('XTRIM',m .. 'log','MINID',w)
 else
 e.untidy=true
 ac=true
 end
-local bq='(' .. w
+local bo='(' .. w
 if e.amended>0 then
-e.amended=e.amended - F.bu('amend',bq)
+e.amended=e.amended - F.bu('amend',bo)
 end
 if e.gone>0 then
-e.gone=e.gone - F.bu('gone',bq)
+e.gone=e.gone - F.bu('gone',bo)
 end
 if e.reaps>0 then
-local bf=g('ZRANGEBYSCORE',n .. 'reaps','-inf',bq,'LIMIT',0,5000)
-if #bf>0 then
-g('ZREM',n .. 'expiry',unpack(bf))
-e.reaps=e.reaps - F.bu('reaps',bq)
+local be=g('ZRANGEBYSCORE',m .. 'reaps','-inf',bo,'LIMIT',0,5000)
+if #be>0 then
+g('ZREM',m .. 'expiry',unpack(be))
+e.reaps=e.reaps - F.bu('reaps',bo)
 end
 end
 end
 function F.l(wakes)
-if cq then
+if cp then
 F.aS()
 end
 local aq={}
-for L,a in pairs(aw)do
+for M,a in pairs(aw)do
 if a.changed then
 local d=a.row
-local ax,cp=F.aT(a)
+local ax,co=F.aT(a)
 d.floor=ax
 if
 ax~=d.trimmed
-and(ax - d.trimmed>=64 or ax>=e.tail or cp - d.cleared>=1048576)
+and(ax - d.trimmed>=64 or ax>=e.tail or co - d.cleared>=1048576)
 then
 if e.groups>1 then
-F.aa(F.am())
+F.ab(F.am())
 else
-F.aa(ax,ax - d.trimmed)
+F.ab(ax,ax - d.trimmed)
 end
 d.trimmed=ax
-d.cleared=cp
+d.cleared=co
 end
-if v>d.latest then
-d.latest=v
+if u>d.latest then
+d.latest=u
 end
-aq[#aq+1]='group:' .. L
-aq[#aq+1]=F.dY(d)
+aq[#aq+1]='group:' .. M
+aq[#aq+1]=F.ea(d)
 end
 end
 if ac then
-if v>e.latest then
-e.latest=v
+if u>e.latest then
+e.latest=u
 end
 aq[#aq+1]='queue'
-aq[#aq+1]=F.ea()
+aq[#aq+1]=F.ec()
 end
 if #aq>0 then
-g('HSET',ba,unpack(aq))
-if wakes~=nil or ed then
-redis.pcall('PUBLISH',n .. 'changed',(wakes and 'wake' or 'news')..(ed or ''))
+g('HSET',aZ,unpack(aq))
+if wakes~=nil or ee then
+redis.pcall('PUBLISH',m .. 'changed',(wakes and 'wake' or 'news')..(ee or ''))
 end
 end
 end
 `
 
-const settling = `local bL=false
+const settling = `local bK=false
 F.bC={a=5,v=5,b=6,r=8,k=9,p=7,e=7}
-function F.ek(a,u,fence,c,aA)
+function F.em(a,v,fence,c,aA)
 local O,d=F.x(a,c)
-if not O or O.fence~=fence or u~='r' and u~='b' then
+if not O or O.fence~=fence or v~='r' and v~='b' then
 return false
 end
 F.ca(a,d)
-if u=='r' then
+if v=='r' then
 local b=O.message
 if b.keep and a.row.kept then
 F.cb(a,c)
 end
 b.expires=nil
-F.em(b)
+F.eo(b)
 if a.row.parked and b.key then
-F.dS(a,b)
+F.dU(a,b)
 end
 if b.named then
-local J=n .. 'ids'
-g('HSETNX',J,b.id,F.K('s',c,b.named,0))
-if b.keep and F.E(g('HGET',J,b.id)).seq~=c then
+local J=m .. 'ids'
+g('HSETNX',J,b.id,F.C('s',c,b.named))
+if F.G(g('HGET',J,b.id)).seq~=c then
 b.keep=nil
+F.cB(c,b.id,b.named)
 end
 end
-F.ch(a,b,v+aA)
+F.ch(a,b,u+aA)
 end
 return true
 end
-function F.co(a,j,q,b)
+function F.co(a,j,p,b)
 local d,c=a.row,b.seq
 if d.running then
 F.aL(a,c)
@@ -2721,30 +2727,44 @@ end
 if j then
 F.aN(a,c,j)
 else
-F.af(a,q,c,c)
-F.X(a,b)
+F.ag(a,p,c,c)
+F.Y(a,b)
 end
 end
-function F.D(m)
-return m and ARGV[m]~='' and ARGV[m] or nil
-end
-function F.bo(a,u,s,c,m)
+function F.dP(a,receipt)
 local d=a.row
-local j=d.out>0 and F.q(a,c)
-local q
+local aC,s,c=string.match(receipt,'^(%w+)%.(%d+)%.(%d+)[lh]$')
+s,c=tonumber(s),tonumber(c)
+if aC~=d.token then
+return false
+end
+local j=d.out>0 and F.o(a,c)
+if j and j.lease==s then
+return j.at>u
+end
+local p=d.leased>d.out and F.V(a,c)
+return p and p.number==s and p.ends>u
+end
+function F.E(n)
+return n and ARGV[n]~='' and ARGV[n] or nil
+end
+function F.bo(a,v,s,c,n)
+local d=a.row
+local j=d.out>0 and F.o(a,c)
+local p
 if not j or j.lease~=s then
 j=nil
-q=d.leased>d.out and F.al(a,c)
-if not q or q.number~=s then
+p=d.leased>d.out and F.V(a,c)
+if not p or p.number~=s then
 return false
 end
 end
-local U=(j or q).attempt
-if u=='e' then
-local P=v+tonumber(ARGV[m])
-local bu=F.D(m+1)
-if bu then
-F.dW(a,j and F.r(a,c)or F.u(c),s,bu)
+local U=(j or p).attempt
+if v=='e' then
+local P=u+tonumber(ARGV[n])
+local bt=F.E(n+1)
+if bt then
+F.dY(a,j and F.r(a,c)or F.u(c),s,bt)
 end
 if j and j.lane then
 F.cd(a,c,j)
@@ -2757,120 +2777,120 @@ g('ZADD',F.a(a,'ends'),P,F.b(c))
 j.at=P
 F.v(a,c,j)
 else
-F.af(a,q,c,c)
-local ev=F.W(q,c,c)
-ev.ends=P
-F.H(a,ev)
+F.ag(a,p,c,c)
+local ew=F.X(p,c,c)
+ew.ends=P
+F.I(a,ew)
 end
 a.changed=true
 return true
 end
 local b=j and F.r(a,c)or F.u(c)
-if u=='r' then
-local Q=v+tonumber(ARGV[m])
+if v=='r' then
+local Q=u+tonumber(ARGV[n])
 if not b.expires or b.expires>Q then
-local ep=ARGV[m+1]=='1'
-F.co(a,j,q,b)
+local eq=ARGV[n+1]=='1'
+F.co(a,j,p,b)
 F.y(a,b)
-if ep then
+if eq then
 d.failed=d.failed+1
 end
-F.ab(a,c,{at=Q,attempt=ep and U or U - 1,error=F.D(m+2),lane=b.lane})
+F.ac(a,c,{at=Q,attempt=eq and U or U - 1,error=F.E(n+2),lane=b.lane})
 return true
 end
-elseif u=='p' and(not b.expires or b.expires>v)then
-F.co(a,j,q,b)
-F.eb(a,b,{attempt=U,parked={reason=ARGV[m],data=F.D(m+1),at=ap}})
+elseif v=='p' and(not b.expires or b.expires>u)then
+F.co(a,j,p,b)
+F.ed(a,b,{attempt=U,parked={reason=ARGV[n],data=F.E(n+1),at=at}})
 return true
 end
-local eO=d.parksNext
-if u=='k' then
-eO=ARGV[m+3]=='1'
+local eQ=d.parksNext
+if v=='k' then
+eQ=ARGV[n+3]=='1'
 end
-if eO and u~='b' and b.key then
+if eQ and v~='b' and b.key then
 F.ar(a,b)
 end
-F.bk(a,j and{kind='held',side=j}or{kind='leased',lease=q},b)
-if u=='b' then
+F.bk(a,j and{kind='held',side=j}or{kind='leased',lease=p},b)
+if v=='b' then
 if e.holds then
 F.aU(a,b.lane,s,c,c)
 end
 d.acked=d.acked+1
 if b.keep then
-F.aG(a,b,U,{status='done',value=F.D(m)})
+F.aG(a,b,U,{status='done',value=F.E(n)})
 end
 F.aI(b)
-elseif u=='k' then
-F.R(a,b,U,ARGV[m],F.D(m+1),tonumber(ARGV[m+2]))
+elseif v=='k' then
+F.R(a,b,U,ARGV[n],F.E(n+1),tonumber(ARGV[n+2]))
 else
-F.R(a,b,U,'expired',u=='p' and ARGV[m] or F.D(m+2))
+F.R(a,b,U,'expired',v=='p' and ARGV[n] or F.E(n+2))
 end
 return true
 end
-function F.dx(a,s,A,I,V,ce)
+function F.dy(a,s,A,I,W,ce)
 local c=A
 while c<=I do
-local q,ej=F.al(a,c)
-local D=I
-if q and q.number==s then
-D=math.min(I,q.last)
-F.af(a,q,c,D)
-if e.holds and F.aU(a,nil,s,c,D)then
-bL=true
+local p,ek=F.V(a,c)
+local E=I
+if p and p.number==s then
+E=math.min(I,p.last)
+F.ag(a,p,c,E)
+if e.holds and F.aU(a,nil,s,c,E)then
+bK=true
 end
-a.row.acked=a.row.acked+D - c+1
-if q.key then
-F.w(a,q.key)
-bL=true
+a.row.acked=a.row.acked+E - c+1
+if p.key then
+F.w(a,p.key)
+bK=true
 end
-if q.named then
-for ak=c,D do
-local b=F.dM(ak)
+if p.named then
+for al=c,E do
+local b=F.dN(al)
 if b then
 if b.keep then
-F.aG(a,b,q.attempt,{status='done',value=F.D(ce and ce+ak)})
+F.aG(a,b,p.attempt,{status='done',value=F.E(ce and ce+al)})
 end
 F.aI(b)
 end
 end
 end
-V[#V+1]=string.rep('1',D - c+1)
+W[#W+1]=string.rep('1',E - c+1)
 else
-if q or ej then
-D=math.min(I,q and q.last or ej.first - 1)
+if p or ek then
+E=math.min(I,p and p.last or ek.first - 1)
 end
 if a.row.out>0 then
-for ak=c,D do
-local aB=F.bo(a,'b',s,ak,ce and ce+ak)
-bL=bL or aB
-V[#V+1]=aB and '1' or '0'
+for al=c,E do
+local aB=F.bo(a,'b',s,al,ce and ce+al)
+bK=bK or aB
+W[#W+1]=aB and '1' or '0'
 end
 else
-V[#V+1]=string.rep('0',D - c+1)
+W[#W+1]=string.rep('0',E - c+1)
 end
 end
-c=D+1
+c=E+1
 end
 end
-function F.dw(a,m,V)
-local aO,d=a.row.token,a.row
-local aE,R,E,ce,z={},{},{},{},{}
-while #R<1000 and ARGV[m]=='b' and ARGV[m+1]==aO do
-local c=tonumber(ARGV[m+3])
-if c<281474976710656 or ARGV[m+4]=='d' then
+function F.dx(a,n,W)
+local aC,d=a.row.token,a.row
+local aG,R,G,ce,z={},{},{},{},{}
+while #R<1000 and ARGV[n]=='b' and ARGV[n+1]==aC do
+local c=tonumber(ARGV[n+3])
+if c<281474976710656 or ARGV[n+4]=='d' then
 break
 end
-aE[#aE+1]=tonumber(ARGV[m+2])
+aG[#aG+1]=tonumber(ARGV[n+2])
 R[#R+1]=c
-E[#E+1]=F.b(c)
-ce[#ce+1]=m+5
-m=m+F.bC.b
+G[#G+1]=F.b(c)
+ce[#ce+1]=n+5
+n=n+F.bC.b
 end
-local aM,cJ=g('HMGET',F.a(a,'side'),unpack(E)),{}
+local aN,cI=g('HMGET',F.a(a,'side'),unpack(G)),{}
 for f=1,#R do
-if aM[f] then
-aM[f]=cmsgpack.unpack(aM[f])
-z[#z+1]=aM[f].lane
+if aN[f] then
+aN[f]=cmsgpack.unpack(aN[f])
+z[#z+1]=aN[f].lane
 end
 end
 F.L(a,z)
@@ -2878,141 +2898,141 @@ if e.holds then
 F.bg(a,z)
 end
 local A,I
-local function ew()
+local function ex()
 if A then
 g('ZREMRANGEBYSCORE',F.a(a,'held'),A,I)
 end
 end
 for f=1,#R do
-local j,c,aB=aM[f],R[f],false
-if j and j.lease==aE[f] and not cJ[c] then
-cJ[c]=true
+local j,c,aB=aN[f],R[f],false
+if j and j.lease==aG[f] and not cI[c] then
+cI[c]=true
 aB=true
-if j.size and j.at>v and e.joining==0 then
+if j.size and j.at>u and e.joining==0 then
 if e.holds then
-F.aU(a,j.lane,aE[f],c,c)
+F.aU(a,j.lane,aG[f],c,c)
 end
 local h=F.k(a,j.lane)
 h.size=h.size - 1
 F.aO(h)
 d.outside=d.outside - j.size
 d.leased,d.out,d.acked=d.leased - 1,d.out - 1,d.acked+1
-F.S(a,'unlends',E[f])
-F.S(a,'unside',E[f])
+F.S(a,'unlends',G[f])
+F.S(a,'unside',G[f])
 if A and c==I+1 then
 I=c
 else
-ew()
+ex()
 A,I=c,c
 end
 else
-aB=F.bo(a,'b',aE[f],c,ce[f])
+aB=F.bo(a,'b',aG[f],c,ce[f])
 end
 end
-bL=bL or aB
-V[#V+1]=aB and '1' or '0'
+bK=bK or aB
+W[#W+1]=aB and '1' or '0'
 end
-ew()
-F.ag(a)
-return m
+ex()
+F.ah(a)
+return n
 end
-function F.cO(a,m)
-local V={}
-while m<=#ARGV do
-local u,aO,s,c=ARGV[m],ARGV[m+1],tonumber(ARGV[m+2]),tonumber(ARGV[m+3])
-local dJ=a and a.row.token==aO
-local fm=F.bC[u]
-if u=='b' and dJ and c>=281474976710656 and ARGV[m+4]~='d' then
-m,fm=F.dw(a,m,V),0
-elseif u=='a' or u=='v' then
-local I=tonumber(ARGV[m+4])
-local p=I - c+1
-if dJ then
-F.dx(a,s,c,I,V,u=='v' and m+5 - c)
+function F.cP(a,n)
+local W={}
+while n<=#ARGV do
+local v,aC,s,c=ARGV[n],ARGV[n+1],tonumber(ARGV[n+2]),tonumber(ARGV[n+3])
+local dI=a and a.row.token==aC
+local fn=F.bC[v]
+if v=='b' and dI and c>=281474976710656 and ARGV[n+4]~='d' then
+n,fn=F.dx(a,n,W),0
+elseif v=='a' or v=='v' then
+local I=tonumber(ARGV[n+4])
+local q=I - c+1
+if dI then
+F.dy(a,s,c,I,W,v=='v' and n+5 - c)
 else
-V[#V+1]=string.rep('0',p)
+W[#W+1]=string.rep('0',q)
 end
-if u=='v' then
-m=m+p
+if v=='v' then
+n=n+q
 end
 else
-local fl=ARGV[m+4]
-local aB=dJ
+local fm=ARGV[n+4]
+local aB=dI
 and(
-fl=='d' and F.ek(a,u,s,c,tonumber(ARGV[m+5]))
-or fl~='d' and F.bo(a,u,s,c,m+5)
+fm=='d' and F.em(a,v,s,c,tonumber(ARGV[n+5]))
+or fm~='d' and F.bo(a,v,s,c,n+5)
 )
-bL=bL or(aB and u~='e')
-V[#V+1]=aB and '1' or '0'
+bK=bK or(aB and v~='e')
+W[#W+1]=aB and '1' or '0'
 end
-m=m+fm
+n=n+fn
 end
-return table.concat(V)
+return table.concat(W)
 end
-function F.cU(a)
+function F.cV(a)
 local d=a.row
 if d.cursor - d.trimmed<=1024 and d.passed - d.cleared<=1048576 then
 return
 end
-local ah,W=128,0
-while ah>0 and W<1048576 and d.leased>d.out do
+local aj,X=128,0
+while aj>0 and X<1048576 and d.leased>d.out do
 local A=g('ZRANGE',F.a(a,'leases'),0,0)[1]
 if not A then
 F.d('a lease')
 end
-local q=F.Z(A)
-local cP=d.cursor - q.first
-local cy=d.leased - d.out
-local al=cP - cy
+local p=F.aa(A)
+local cO=d.cursor - p.first
+local cx=d.leased - d.out
+local am=cO - cx
 if
-not(cP>1024 and al>cy)
-and not(d.passed - q.bytes>1048576 and al>cy/8)
+not(cO>1024 and am>cx)
+and not(d.passed - p.bytes>1048576 and am>cx/8)
 then
 return
 end
-local c=q.first
-F.aJ(a,q)
-while c<=q.last and ah>0 and W<1048576 do
+local c=p.first
+F.aJ(a,p)
+while c<=p.last and aj>0 and X<1048576 do
 local b=F.u(c)
-F.X(a,b)
-F.v(a,c,{lease=q.number,at=q.ends,attempt=q.attempt})
-g('ZADD',F.a(a,'ends'),q.ends,F.b(c))
+F.Y(a,b)
+F.v(a,c,{lease=p.number,at=p.ends,attempt=p.attempt})
+g('ZADD',F.a(a,'ends'),p.ends,F.b(c))
 d.leased=d.leased+1
 d.out=d.out+1
-W=W+#b.record
-ah=ah - 1
+X=X+#b.record
+aj=aj - 1
 c=c+1
 end
-if c<=q.last then
-F.H(a,F.W(q,c,q.last))
+if c<=p.last then
+F.I(a,F.X(p,c,p.last))
 end
 end
 end
 `
 
-const show = `function F.cP(i,H)
-local bN=F.P(i,H)
-if not bN then
+const show = `function F.cQ(i,H)
+local bM=F.P(i,H)
+if not bM then
 return nil
 end
-local L,r=F.aq(i)
+local M,r=F.aq(i)
 return{
-L and 'n' .. L or '',
+M and 'n' .. M or '',
 r and 'n' .. r or '',
 H.reason or '',
 H.since,
-bN=='held' and H.ends and math.ceil(H.ends - v)or -1,
+bM=='held' and H.ends and math.ceil(H.ends - u)or -1,
 H.probe and 1 or 0,
-bN=='probing' and 1 or 0,
+bM=='probing' and 1 or 0,
 }
 end
-function F.el()
+function F.en()
 local dW={}
 if e.holds then
-local Y=g('ZRANGE',n .. 'places',0,100 - 1)
+local Y=g('ZRANGE',m .. 'places',0,100 - 1)
 F.N(Y)
 for _,i in ipairs(Y)do
-dW[#dW+1]=F.cP(i,F.o(i))
+dW[#dW+1]=F.cQ(i,F.p(i))
 end
 end
 return dW
@@ -3021,20 +3041,20 @@ end
 
 const store = `function F.bc(I,S)
 local t=F.b(I)
-if g('ZADD',n .. 'expiry','LT',S,t)==1 then
-g('ZADD',n .. 'reaps',I,t)
+if g('ZADD',m .. 'expiry','LT',S,t)==1 then
+g('ZADD',m .. 'reaps',I,t)
 e.reaps=e.reaps+1
 ac=true
 end
 F.O(S)
 end
-function F.bK(p,ao,N,m,aS)
-local bn=e.tail
-local I=bn+p - 1
-local aK=cmsgpack.pack({bn,m,e.bytes,aS})
+function F.bK(q,ap,N,n,aR)
+local bl=e.tail
+local I=bl+q - 1
+local aL=cmsgpack.pack({bl,n,e.bytes,aR})
 local w=string.format('%.0f-0',I)
 if N then
-g('XADD',n .. 'log',w,'h',aK,'b',ao,'c',cmsgpack.pack(N))
+g('XADD',m .. 'log',w,'h',aL,'b',ap,'c',cmsgpack.pack(N))
 if N.expires then
 local A
 for _,S in pairs(N.expires)do
@@ -3043,66 +3063,66 @@ end
 F.bc(I,A)
 end
 else
-g('XADD',n .. 'log',w,'h',aK,'b',ao)
+g('XADD',m .. 'log',w,'h',aL,'b',ap)
 end
-e.tail=bn+p
-e.bytes=e.bytes+#ao - 4*p
+e.tail=bl+q
+e.bytes=e.bytes+#ap - 4*q
 ac=true
 end
-F.cY={'id','key','expires','max','named','at','keep','since'}
-function F.dz(x,A,I)
+F.cZ={'id','key','expires','max','named','at','keep','since'}
+function F.dA(x,A,I)
 local N
-for _,cW in ipairs(F.cY)do
+for _,cV in ipairs(F.cZ)do
 for f=A,I do
-local ag=x[f][cW]
-if ag~=nil then
+local ai=x[f][cV]
+if ai~=nil then
 N=N or{}
-N[cW]=N[cW] or{}
-N[cW][f - A+1]=ag
+N[cV]=N[cV] or{}
+N[cV][f - A+1]=ai
 end
 end
 end
 return N
 end
-function F.bJ(x,m,aS)
+function F.bJ(x,n,aR)
 local o=1
 while o<=#x do
-local P,aZ,W,D={},{},0,o
-while D<=#x and D - o<256 do
-local aH=x[D].record
-if D>o and W+#aH>65536 then
+local P,aY,X,E={},{},0,o
+while E<=#x and E - o<256 do
+local aI=x[E].record
+if E>o and X+#aI>65536 then
 break
 end
-W=W+#aH
-P[#P+1]=struct.pack('<I4',W)
-aZ[#aZ+1]=aH
-D=D+1
+X=X+#aI
+P[#P+1]=struct.pack('<I4',X)
+aY[#aY+1]=aI
+E=E+1
 end
-F.bK(D - o,table.concat(P).. table.concat(aZ),F.dz(x,o,D - 1),m,aS)
-o=D
+F.bK(E - o,table.concat(P).. table.concat(aY),F.dA(x,o,E - 1),n,aR)
+o=E
 end
 end
 function F.s()
-return e.timer and e.timer<=v
+return e.timer and e.timer<=u
 end
-function F.aX(a,m,s)
-local bm=a.row.since
-return bm and m<=bm.at and s<bm.number
+function F.aX(a,n,s)
+local bk=a.row.since
+return bk and n<=bk.at and s<bk.number
 end
-function F.ef(bn,Q,by)
+function F.eh(bl,Q,bx)
 for _,a in pairs(F.c())do
 local d=a.row
-local bm=d.since
-if bm then
-local bH,K=0,0
+local bk=d.since
+if bk then
+local bG,K=0,0
 while 2*K<#Q and F.aX(a,tonumber(Q[2*K+2]),tonumber(Q[2*K+1]))do
 K=K+1
-bH=bH+(by[K] and 0 or 1)
+bG=bG+(bx[K] and 0 or 1)
 end
-if d.cursor==bn then
-d.cursor=bn+bH
+if d.cursor==bl then
+d.cursor=bl+bG
 end
-if 2*K<#Q or not e.timer or e.timer>bm.at then
+if 2*K<#Q or not e.timer or e.timer>bk.at then
 d.since=nil
 e.late=e.late - 1
 end
@@ -3114,181 +3134,181 @@ function F.as(T)
 if not F.s()then
 return 0
 end
-local Q=g('ZRANGEBYSCORE',n .. 'timers','-inf',v,'WITHSCORES','LIMIT',0,T)
-local x,z,E,W={},{},{},0
-local bz,by={},{}
-while 2*#x<#Q and W<8388608 do
-local bP=#x>0 and math.max(1,W/#x)or 8388608/16
-local D=math.min(#Q/2,#x+math.ceil((8388608 - W)/bP))
-local aJ={}
-for f=#x+1,D do
-aJ[#aJ+1]=Q[2*f - 1]
+local Q=g('ZRANGEBYSCORE',m .. 'timers','-inf',u,'WITHSCORES','LIMIT',0,T)
+local x,z,G,X={},{},{},0
+local by,bx={},{}
+while 2*#x<#Q and X<8388608 do
+local bP=#x>0 and math.max(1,X/#x)or 8388608/16
+local E=math.min(#Q/2,#x+math.ceil((8388608 - X)/bP))
+local aK={}
+for f=#x+1,E do
+aK[#aK+1]=Q[2*f - 1]
 end
-local G=g('HMGET',n .. 'delayed',unpack(aJ))
-for f=1,#G do
-local b=cmsgpack.unpack(G[f])
-W=W+#b.record
-E[#E+1]=aJ[f]
+local D=g('HMGET',m .. 'delayed',unpack(aK))
+for f=1,#D do
+local b=cmsgpack.unpack(D[f])
+X=X+#b.record
+G[#G+1]=aK[f]
 z[#z+1]=b.id
 x[#x+1]=b
-by[#x]=b.lane~=nil
+bx[#x]=b.lane~=nil
 if b.expires then
-bz[#bz+1]=aJ[f]
+by[#by+1]=aK[f]
 end
 end
 end
-local bn=e.tail
+local bl=e.tail
 if #x>0 then
-local G=g('HMGET',n .. 'ids',unpack(z))
-local J,di,df,Y={},{},{},{}
+local D=g('HMGET',m .. 'ids',unpack(z))
+local J,dh,de,Y={},{},{},{}
 for f=1,#z do
 local c
-if by[f] then
+if bx[f] then
 c=281474976710656+e.number
 e.number=e.number+1
 x[f].seq=c
-df[#df+1]=x[f]
+de[#de+1]=x[f]
 Y[#Y+1]=f
 else
-c=bn+#di
-di[#di+1]=x[f]
+c=bl+#dh
+dh[#dh+1]=x[f]
 end
 J[2*f - 1]=z[f]
-J[2*f]=string.format('s%.0f',c)..(G[f] and string.match(G[f],'%+.*$')or '')
+J[2*f]=string.format('s%.0f',c)..(D[f] and string.match(D[f],'%+.*$')or '')
 end
-g('HSET',n .. 'ids',unpack(J))
-g('ZREM',n .. 'timers',unpack(E))
-g('HDEL',n .. 'delayed',unpack(E))
-if #bz>0 then
-g('ZREM',n .. 'lapse',unpack(bz))
+g('HSET',m .. 'ids',unpack(J))
+g('ZREM',m .. 'timers',unpack(G))
+g('HDEL',m .. 'delayed',unpack(G))
+if #by>0 then
+g('ZREM',m .. 'lapse',unpack(by))
 end
-F.bJ(di,ap,'')
-if #df>0 then
-F.bm(df,function(a,f)
+F.bJ(dh,at,'')
+if #de>0 then
+F.bm(de,function(a,f)
 return not F.aX(a,tonumber(Q[2*Y[f]]),tonumber(Q[2*Y[f] - 1]))
 end)
 end
 e.delayed=e.delayed - #x
-e.later=e.later - W
+e.later=e.later - X
 for f=2*#x+1,#Q do
 Q[f]=nil
 end
 end
-e.timer=tonumber(g('ZRANGE',n .. 'timers',0,0,'WITHSCORES')[2])
+e.timer=tonumber(g('ZRANGE',m .. 'timers',0,0,'WITHSCORES')[2])
 ac=true
 if e.late>0 then
-F.ef(bn,Q,by)
+F.eh(bl,Q,bx)
 end
 return #x
 end
 `
 
-const turns = `function F.dT(r)
-local dl=aT.rules or{}
+const turns = `function F.dV(r)
+local dk=aS.rules or{}
 local y={}
-local function dv(limits)
-for _,cj in ipairs({'concurrency','rate','weight'})do
-if y[cj]==nil then
-y[cj]=limits[cj]
+local function du(limits)
+for _,bv in ipairs({'concurrency','rate','weight'})do
+if y[bv]==nil then
+y[bv]=limits[bv]
 end
 end
 end
-dv(dl.names and dl.names[r] or{})
-for _,au in ipairs(dl.prefixes or{})do
+du(dk.names and dk.names[r] or{})
+for _,au in ipairs(dk.prefixes or{})do
 if string.sub(r,1,#au[1])==au[1] then
-dv(au[2])
+du(au[2])
 end
 end
-dv(dl)
+du(dk)
 return y
 end
-local eh={}
-local dn=false
-function F.dU(h)
+local ei={}
+local dm=false
+function F.dW(h)
 if h.limits then
 return
 end
-eh[#eh+1]=h
+ei[#ei+1]=h
 F.k(a,h.lane)
-h.limits=F.dT(h.lane)
-local cM=h.limits.rate
-if cM then
-h.each=cM.perMs/cM.count
-h.spare=((cM.burst or cM.count)- 1)*h.each
+h.limits=F.dV(h.lane)
+local cL=h.limits.rate
+if cL then
+h.each=cL.perMs/cL.count
+h.spare=((cL.burst or cL.count)- 1)*h.each
 if h.woken and h.full then
-h.full=math.min(h.full,v+h.spare+h.each)
+h.full=math.min(h.full,u+h.spare+h.each)
 end
 end
 h.woken=false
 h.heldFor,h.probes=F.cm(a,h.lane)
-h.isOut=#h.probes>0 and F.cH(a,h.probes)~=nil
+h.isOut=#h.probes>0 and F.cI(a,h.probes)~=nil
 end
 function F.cp(h)
-return h.each and h.full and h.full - h.spare>v
+return h.each and h.full and h.full - h.spare>u
 end
 function F.cs(h)
 return h.isOut or h.limits.concurrency and h.live>=h.limits.concurrency
 end
-function F.eh()
-for _,h in ipairs(eh)do
+function F.ej()
+for _,h in ipairs(ei)do
 if F.cp(h)then
-h.rest,h.byLive=math.min(h.full - h.spare,v+60000),false
+h.rest,h.byLive=math.min(h.full - h.spare,u+60000),false
 elseif F.cs(h)then
-h.rest,h.byLive=v+60000,true
+h.rest,h.byLive=u+60000,true
 else
 h.rest,h.byLive=nil,false
 end
 end
 end
-function F.cL(r)
-return '[' .. r .. F.G,'(' .. r .. F.G .. '\\255'
+function F.cM(r)
+return '[' .. r .. F.H,'(' .. r .. F.H .. '\\255'
 end
-function F.dV(h,bW)
-local bi=h.line
-if not bi or h.place==#bi then
-if bi then
-F.ag(a)
+function F.dX(h,bW)
+local bh=h.line
+if not bh or h.place==#bh then
+if bh then
+F.ah(a)
 end
-local o,D=F.cL(h.lane)
-bi=g('ZRANGEBYLEX',F.a(a,'line'),o,D,'LIMIT',0,math.max(1,math.min(bW,256)))
-if #bi==0 then
+local o,E=F.cM(h.lane)
+bh=g('ZRANGEBYLEX',F.a(a,'line'),o,E,'LIMIT',0,math.max(1,math.min(bW,256)))
+if #bh==0 then
 F.d('a lane')
 end
-h.line,h.place=bi,0
+h.line,h.place=bh,0
 end
 h.place=h.place+1
-return tonumber(string.sub(bi[h.place],-16))
+return tonumber(string.sub(bh[h.place],-16))
 end
-function F.eu(h)
-local o,D=F.cL(h.lane)
-local t=g('ZRANGEBYLEX',F.a(a,'again'),o,D,'LIMIT',0,1)[1]
+function F.ew(h)
+local o,E=F.cM(h.lane)
+local t=g('ZRANGEBYLEX',F.a(a,'again'),o,E,'LIMIT',0,1)[1]
 if not t then
 F.d('a lane')
 end
 local c=tonumber(string.sub(t,-16))
-local b,j=F.aj(a,c)
+local b,j=F.ak(a,c)
 if not j.lease then
 F.aP(a,c,j)
 return cd(b,j.attempt,true,F.m(b),j.error)
 end
 F.aN(a,c,j)
 local bQ=d.failed+1
-local aW=cd(b,j.attempt,true,F.m(b),dt)
+local aV=cd(b,j.attempt,true,F.m(b),ds)
 d.failed=bQ
-return aW
+return aV
 end
-function F.eo(b,ab)
+function F.eq(b,ab)
 if d.stops and F.cv(a,b)then
 return true
 end
-if F.ak(a,ab)and not F.U(a,ab,b.seq)then
-F.cQ(a,b)
+if F.al(a,ab)and not F.U(a,ab,b.seq)then
+F.cR(a,b)
 return true
 end
 return false
 end
-function F.ev(h,bW)
-local c=F.dV(h,bW)
+function F.ex(h,bW)
+local c=F.dX(h,bW)
 if d.join and c>d.join.from then
 h.isLate=true
 return false
@@ -3299,188 +3319,188 @@ F.d('a message')
 end
 F.cy(a,h,c)
 local ab=F.m(b)
-if ab and ef(b,0)then
+if ab and eg(b,0)then
 ab=F.U(a,ab,c)and ab or nil
-elseif ab and F.eo(b,ab)then
+elseif ab and F.eq(b,ab)then
 K=K+1
-aC=aC+(an>0 and 1 or 0)
+aD=aD+(ao>0 and 1 or 0)
 return false
 elseif ab then
 g('HSET',F.a(a,'heads'),ab,F.b(c))
 end
 return cd(b,0,true,ab)
 end
-function F.ex(h,bW)
+function F.ez(h,bW)
 while h.again+h.ahead>0 do
-if K>=1024 or aC>=256 then
-dn=true
+if K>=1024 or aD>=256 then
+dm=true
 return false
 end
-local dI=h.again>0 and(h.ahead==0 or h.isLate or h.last~='again')
-if h.isLate and not dI then
+local dH=h.again>0 and(h.ahead==0 or h.isLate or h.last~='again')
+if h.isLate and not dH then
 return false
 end
-local aW
-if dI then
-aW=F.eu(h)
+local aV
+if dH then
+aV=F.ew(h)
 else
-aW=F.ev(h,bW)
+aV=F.ex(h,bW)
 end
-if aW then
-h.last=dI and 'again' or 'first'
+if aV then
+h.last=dH and 'again' or 'first'
 return true
 end
 end
 return false
 end
-function F.dJ(h,T,bW)
-local bx=0
-while bx<T and aI()>0 do
-if h.heldFor or F.cp(h)or F.cs(h)or not F.ex(h,bW)then
-return bx,not dn
+function F.dK(h,T,bW)
+local bw=0
+while bw<T and aJ()>0 do
+if h.heldFor or F.cp(h)or F.cs(h)or not F.ez(h,bW)then
+return bw,not dm
 end
-bx=bx+1
+bw=bw+1
 if h.each then
-h.full=math.max(h.full or 0,h.waited and v - h.each or v)+h.each
+h.full=math.max(h.full or 0,h.waited and u - h.each or u)+h.each
 end
 h.waited=false
 if #h.probes>0 then
-F.cB(a,h.probes,cH,bT)
+F.cC(a,h.probes,cG,bT)
 h.isOut=true
 end
 end
-return bx,h.again+h.ahead==0
+return bw,h.again+h.ahead==0
 end
-function F.ej(m)
-if bD then
-local o,D='[' .. aT.only,'(' .. aT.only .. '\\255'
-if m and string.sub(m,1,#aT.only)==aT.only then
-return{{'(' .. m,D},{o,'[' .. m}}
+function F.el(n)
+if bC then
+local o,E='[' .. aS.only,'(' .. aS.only .. '\\255'
+if n and string.sub(n,1,#aS.only)==aS.only then
+return{{'(' .. n,E},{o,'[' .. n}}
 end
-return{{o,D}}
+return{{o,E}}
 end
-if not m then
+if not n then
 return{'',{'-','+'}}
-elseif m=='' then
+elseif n=='' then
 return{{'-','+'},''}
 end
-return{{'(' .. m,'+'},'',{'-','[' .. m}}
+return{{'(' .. n,'+'},'',{'-','[' .. n}}
 end
-function F.dP(r)
+function F.dR(r)
 return g('ZSCORE',F.a(a,'ready'),r)
 end
-function F.cA(m)
-local bE,i={},0
-local dY,s
-if aT.names then
-local fL=#aT.names>0 and g('ZMSCORE',F.a(a,'ready'),unpack(aT.names))or{}
-for f=1,#aT.names do
-if fL[f] then
-bE[#bE+1]=aT.names[f]
+function F.cA(n)
+local bD,i={},0
+local dZ,s
+if aS.names then
+local fM=#aS.names>0 and g('ZMSCORE',F.a(a,'ready'),unpack(aS.names))or{}
+for f=1,#aS.names do
+if fM[f] then
+bD[#bD+1]=aS.names[f]
 end
 end
-dY,s={},1
+dZ,s={},1
 else
-dY,s=F.ej(m),1
+dZ,s=F.el(n),1
 end
 return function()
-while i==#bE do
-local aN=dY[s]
-if not aN then
+while i==#bD do
+local aO=dZ[s]
+if not aO then
 return nil
 end
-if aN=='' then
+if aO=='' then
 s=s+1
 return ''
 end
-bE,i=g('ZRANGEBYLEX',F.a(a,'ready'),aN[1],aN[2],'LIMIT',0,64),0
-if #bE==0 then
+bD,i=g('ZRANGEBYLEX',F.a(a,'ready'),aO[1],aO[2],'LIMIT',0,64),0
+if #bD==0 then
 s=s+1
 else
-aN[1]='(' .. bE[#bE]
-F.L(a,bE)
+aO[1]='(' .. bD[#bD]
+F.L(a,bD)
 if e.holds then
-F.bg(a,bE)
+F.bg(a,bD)
 end
 end
 end
 i=i+1
-return bE[i]
+return bD[i]
 end
 end
-function F.ew()
-local bb=bD and{at=aT.at,left=aT.left or 0}or F.h(a)
-local eE=d.lanes and d.lanes.flows>0
-local aY=eE and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
-local bW=math.ceil(aI()/aY)
-local function eg(r,T)
-local bx,al
+function F.ey()
+local ba=bC and{at=aS.at,left=aS.left or 0}or F.h(a)
+local eH=d.lanes and d.lanes.flows>0
+local aX=eH and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
+local bW=math.ceil(aJ()/aX)
+local function eh(r,T)
+local bw,am
 if r=='' then
-local bd,fs=an,am
-dy,am=an+1,false
-eb()
-T,bx,al=1,an - bd,an==bd
-dn=al and(am or aI()>0 and d.cursor<e.tail)
-dy,am=math.huge,am or fs
+local bc,ft=ao,an
+dx,an=ao+1,false
+ec()
+T,bw,am=1,ao - bc,ao==bc
+dm=am and(an or aJ()>0 and d.cursor<e.tail)
+dx,an=math.huge,an or ft
 else
-local h=F.ah(a,r)
-F.dU(h)
+local h=F.ai(a,r)
+F.dW(h)
 T=T or h.limits.weight or 1
-bx,al=F.dJ(h,T,math.max(bW,T))
+bw,am=F.dK(h,T,math.max(bW,T))
 end
-if bx>0 then
-bb.at,bb.left=r,al and 0 or T - bx
+if bw>0 then
+ba.at,ba.left=r,am and 0 or T - bw
 else
 K=K+1
 end
-return not al
+return not am
 end
-local function dc()
-local eD=dn or K>=1024 or an>=500
-am=am or eD
-return aI()>0 and not eD
+local function db()
+local eG=dm or K>=1024 or ao>=500
+an=an or eG
+return aJ()>0 and not eG
 end
-if eE or not bD then
-if bb.at and bb.left>0 and dc()and F.dP(bb.at)then
-eg(bb.at,bb.left)
+if eH or not bC then
+if ba.at and ba.left>0 and db()and F.dR(ba.at)then
+eh(ba.at,ba.left)
 end
 local bV={}
-local fD=F.cA(bb.at)
-while dc()do
-local r=fD()
+local fE=F.cA(ba.at)
+while db()do
+local r=fE()
 if not r then
 break
 end
-if eg(r)then
+if eh(r)then
 bV[#bV+1]=r
 end
 end
-while #bV>0 and dc()do
+while #bV>0 and db()do
 local bU={}
 if #bV==1 and bV[1]=='' then
-if eb()then
-bb.at,bb.left='',0
+if ec()then
+ba.at,ba.left='',0
 end
 else
 for f=1,#bV do
-if dc()and eg(bV[f])then
+if db()and eh(bV[f])then
 bU[#bU+1]=bV[f]
 end
 end
 end
 bV=bU
 end
-F.eh()
+F.ej()
 end
-if bD then
-X[5]=bb.at and string.format('%.0f.%s',bb.left,bb.at)or 'none'
+if bC then
+V[5]=ba.at and string.format('%.0f.%s',ba.left,ba.at)or 'none'
 end
 end
-function F.dO()
+function F.dQ()
 if not(d.lanes and d.lanes.flows>0)then
 return false
 end
-if not bD then
+if not bC then
 return g('ZCARD',F.a(a,'ready'))>0
 end
 return F.cA()()~=nil
@@ -3495,24 +3515,24 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '8d6aa5f580ba25af321daa89d5623b536d8eff6e',
+    sha: '9912ce0eda9093096fc279bbdbd0d23b9412fa84',
     text: `#!lua
 
-` + rows + log + store + `local aS,am,cv,dd=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
-local m=7
+` + rows + log + store + `local aR,an,cu,dc=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+local n=7
 if ARGV[6]=='0' then
 F.j()
-if am=='' and not e.scan and not e.untidy and not cv and not dd and not(e.laned and F.s())then
+if an=='' and not e.scan and not e.untidy and not cu and not dc and not(e.laned and F.s())then
 F.as(500)
 if not F.s()then
-local dC=e.tail
-for f=m,#ARGV,2 do
-local p=tonumber(ARGV[f])
-e.sent=e.sent+p
-F.bK(p,ARGV[f+1],nil,ap,aS)
+local dB=e.tail
+for f=n,#ARGV,2 do
+local q=tonumber(ARGV[f])
+e.sent=e.sent+q
+F.bK(q,ARGV[f+1],nil,at,aR)
 end
 F.l(true)
-return{'',dC,e.number}
+return{'',dB,e.number}
 end
 end
 end
@@ -3521,90 +3541,93 @@ loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 if ARGV[6]~='0' then
 local _
-_,m=F.cC(6)
+_,n=F.cD(6)
 end
-local function fc(M,aH,w)
+local function fd(L,aI,w)
 return{
 id=w,
-key=M.key,
-lane=M.lane,
-expires=M.expiresInMs and v+M.expiresInMs,
-max=M.maxAttempts,
-named=w and(M.dedupeMs or 0),
-keep=M.keepMs,
-record=aH,
+key=L.key,
+lane=L.lane,
+expires=L.expiresInMs and u+L.expiresInMs,
+max=L.maxAttempts,
+named=w and(L.dedupeMs or 0),
+keep=L.keepMs,
+record=aI,
 }
 end
-local function eq(M,ai)
-local aA=M.delayMs or 0
-if M.maxDelayMs and aA>0 then
-aA=math.max(0,math.min(aA,M.maxDelayMs,(ai.since or ai.at)+M.maxDelayMs - ap))
+local function dX(af)
+return af.since or math.min(u,af.at+e.skew)
+end
+local function er(L,af)
+local aA=L.delayMs or 0
+if L.maxDelayMs and aA>0 then
+aA=math.max(0,math.min(aA,L.maxDelayMs,dX(af)+L.maxDelayMs - u))
 end
 return aA
 end
-local function fG(b,s)
-local t,ai=F.b(s),F.A(s)
-e.later=e.later+#b.record - #ai.record
+local function fH(b,s)
+local t,af=F.b(s),F.A(s)
+e.later=e.later+#b.record - #af.record
 ac=true
-g('HSET',n .. 'delayed',t,cmsgpack.pack(b))
-g('ZREM',n .. 'lapse',t)
+g('HSET',m .. 'delayed',t,cmsgpack.pack(b))
+g('ZREM',m .. 'lapse',t)
 if b.expires then
-g('ZADD',n .. 'lapse',b.expires,t)
+g('ZADD',m .. 'lapse',b.expires,t)
 end
-g('HSET',n .. 'ids',b.id,F.K('t',s,b.named,0))
+g('HSET',m .. 'ids',b.id,F.C('t',s,b.named))
 end
-local function fE(b,c)
+local function fG(b,c)
 local Y={}
 for _,a in pairs(F.c())do
 Y[a]=F.t(a,c)
 end
 b.seq=c
-local l=F.p(c)
+local l=F.q(c)
 if l then
 F.bL(b)
 if b.expires then
 F.bc(l.last,b.expires)
 end
 end
-local function eQ(k)
+local function eS(k)
 g('ZREMRANGEBYSCORE',k,c,c)
 g('ZADD',k,c,cmsgpack.pack(b))
 end
 for a,i in pairs(Y)do
 if i.kind=='waiting' or i.kind=='blocked' or i.kind=='parked' or i.kind=='lined' then
-local ai=F.r(a,c)
-a.row.outside=a.row.outside+#b.record - #ai.record
+local af=F.r(a,c)
+a.row.outside=a.row.outside+#b.record - #af.record
 a.changed=true
-eQ(F.a(a,'held'))
+eS(F.a(a,'held'))
 g('ZREM',F.a(a,'reap'),F.b(c))
 F.y(a,b)
 if i.kind=='waiting' then
 F.v(a,c,{at=i.side.at,attempt=0,lane=i.side.lane})
 elseif i.kind=='parked' then
-F.cT(a,b)
+F.cU(a,b)
 end
 elseif i.kind=='unjoined' then
 for _,k in ipairs(a.row.join.keys)do
-if g('ZCOUNT',n .. k,c,c)>0 then
-eQ(n .. k)
+if g('ZCOUNT',m .. k,c,c)>0 then
+eS(m .. k)
 end
 end
 end
 end
-local be=e.early and F.I(c)
-if be then
-F.bX(be)
+local bd=e.early and F.J(c)
+if bd then
+F.bX(bd)
 F.bm({b})
 end
-g('HSET',n .. 'ids',b.id,F.K('s',c,b.named,0))
+g('HSET',m .. 'ids',b.id,F.C('s',c,b.named))
 end
-local function fr(c)
-local bj=F.u(c)
-if bj and bj.keep then
-bj.keep=nil
-F.bL(bj)
-if bj.expires then
-F.bc(F.p(c).last,bj.expires)
+local function fs(c)
+local bs=F.u(c)
+if bs and bs.keep then
+bs.keep=nil
+F.bL(bs)
+if bs.expires then
+F.bc(F.q(c).last,bs.expires)
 end
 end
 for _,a in pairs(F.c())do
@@ -3620,366 +3643,370 @@ g('ZADD',k,c,cmsgpack.pack(b))
 end
 end
 end
-local function eB(b,M)
-return b.key~=M.key or b.lane~=M.lane
+local function eC(b,L)
+return b.key~=L.key or b.lane~=L.lane
 end
-local eV,dT={},{}
-local function fz(J)
+local dU,dS={},{}
+local function fA(J)
 for o=1,#J,1000 do
-local D=math.min(#J,o+999)
-local G=g('HMGET',n .. 'ids',unpack(J,o,D))
-local cc=g('ZMSCORE',n .. 'past',unpack(J,o,D))
-for f=o,D do
-eV[J[f]]=G[f - o+1]
-dT[J[f]]=cc[f - o+1] and tonumber(cc[f - o+1])
+local E=math.min(#J,o+999)
+local D=g('HMGET',m .. 'ids',unpack(J,o,E))
+local cc=g('ZMSCORE',m .. 'past',unpack(J,o,E))
+for f=o,E do
+dU[J[f]]=D[f - o+1]
+dS[J[f]]=cc[f - o+1] and tonumber(cc[f - o+1])
 end
 end
 end
-local function fB(M)
-local w=M.id
-local d=eV[w]
-local y,as,aP=nil,0,0
+local function fC(L)
+local w=L.id
+local d=dU[w]
+local y,ah=nil,0
 if d then
-y,as,aP=F.E(d)
+y,ah=F.G(d)
 else
 y=F.ci(w)
 end
-local cc=not M.replace and dT[w] and dT[w]>v
+local cc=not L.replace and dS[w] and dS[w]>u
 if y and y.number then
 local t=F.b(y.number)
-local Q=tonumber(g('ZSCORE',n .. 'timers',t))
+local Q=tonumber(g('ZSCORE',m .. 'timers',t))
 if Q then
-if not M.replace then
+if not L.replace then
 return 'd'
 end
-local ai=F.A(y.number)
-local aA=eq(M,ai)
-local dQ=Q>v or aA>0 or eB(ai,M)
-return dQ and 'S' or 'r',{delay=aA,since=ai.since or ai.at}
+local af=F.A(y.number)
+local aA=er(L,af)
+local dP=Q>u or aA>0 or eC(af,L)
+return dP and 'S' or 'r',{delay=aA,since=dX(af)}
 end
 elseif y then
 local c=y.seq
-local Y,aV,cw={},true,false
+local Y,aU,cv={},true,false
 for _,a in pairs(F.c())do
 local i=F.t(a,c)
 Y[a]=i
-cw=cw or i~=nil
-aV=aV and i~=nil and i.kind~='leased' and i.kind~='held'
+cv=cv or i~=nil
+aU=aU and i~=nil and i.kind~='leased' and i.kind~='held'
 end
 if e.groups==0 then
-cw=e.early and F.I(c)or F.aW(c)
+cv=e.early and F.J(c)or F.aW(c)
 end
-if cw then
-if not M.replace then
+if cv then
+if not L.replace then
 return 'd'
 end
-if not aV then
-return 's',{earlier=math.max(as,aP),forsaken=not d and c}
+if not aU then
+return 's',{old=c,own=ah}
 end
-local bj=e.early and F.I(c)or F.u(c)
+local bs=e.early and F.J(c)or F.u(c)
 for a,i in pairs(Y)do
 if i.kind~='ahead' then
-bj=F.ba(a,i,c)
+bs=F.ba(a,i,c)
 end
 end
-local aA=eq(M,bj)
-local dQ=aA>0 or eB(bj,M)
-return dQ and 'S' or 'r',{delay=aA,since=bj.since or bj.at}
+local aA=er(L,bs)
+local dP=aA>0 or eC(bs,L)
+return dP and 'S' or 'r',{delay=aA,since=dX(bs)}
 end
 end
 if d then
-local S=(e.cut or v)+math.max(as,aP)
-if S>v then
-return not M.replace and 'd' or 's',{time=S}
+local S=(e.cut or u)+ah
+if S>u then
+return not L.replace and 'd' or 's',{time=S}
 end
 end
 return cc and 'd' or 's'
 end
-local cQ=am~='' and cjson.decode(am)
-local aZ,ca,aD,cJ={},{},{},{}
-for f=m,#ARGV,2 do
+local cP=an~='' and cjson.decode(an)
+local aY,ca,aE,cI={},{},{},{}
+for f=n,#ARGV,2 do
 local l={count=tonumber(ARGV[f]),blob=ARGV[f+1]}
 for i=1,l.count do
-aZ[#aZ+1]=F.bh(l,i)
+aY[#aY+1]=F.bh(l,i)
 end
 end
 local ae={}
-for _,M in ipairs(cQ or{})do
-if M~=0 and M.id then
-ae[#ae+1]=M.id
+for _,L in ipairs(cP or{})do
+if L~=0 and L.id then
+ae[#ae+1]=L.id
 end
 end
-fz(ae)
+fA(ae)
 local x,aa=0,0
-for f=1,#aZ do
-local M=cQ and cQ[f] or 0
-local bt='s'
-if M~=0 and M.id then
-if cJ[M.id] then
-bt='d'
+for f=1,#aY do
+local L=cP and cP[f] or 0
+local br='s'
+if L~=0 and L.id then
+if cI[L.id] then
+br='d'
 else
-bt,aD[f]=fB(M)
+br,aE[f]=fC(L)
 end
-cJ[M.id]=true
+cI[L.id]=true
 end
-if bt=='s' then
+if br=='s' then
 x=x+1
-aa=aa+#aZ[f]
+aa=aa+#aY[f]
 end
-ca[f]=bt
+ca[f]=br
 end
-if(cv or dd)and x>0 then
-local cy,W=F.dB(cv and cv - x),F.bP()
-if cv and cy+x>cv then
-return{'q','maxMessages',cy,x}
+if(cu or dc)and x>0 then
+local cx,X=F.dC(cu and cu - x),F.bP()
+if cu and cx+x>cu then
+return{'q','maxMessages',cx,x}
 end
-if dd and W+aa>dd then
-return{'q','maxBytes',W,aa}
+if dc and X+aa>dc then
+return{'q','maxBytes',X,aa}
 end
 end
 F.bt()
-F.as(math.min(4*500,500+#aZ))
-local cY=F.s()
-local dC,fq=e.tail,e.number
-local cg,J,z,G,cR,bz,by={},{},{},{},{},{},{}
-for f=1,#aZ do
-local M=cQ and cQ[f] or 0
-local bt,bv=ca[f],aD[f] or{}
-if M==0 and not cY then
-cg[#cg+1]={record=aZ[f]}
-elseif bt=='s' or bt=='S' then
-if M==0 then
-M={}
+F.as(math.min(4*500,500+#aY))
+local cX=F.s()
+local dB,fr=e.tail,e.number
+local cg,J,z,D,cQ,by,bx={},{},{},{},{},{},{}
+for f=1,#aY do
+local L=cP and cP[f] or 0
+local br,bN=ca[f],aE[f] or{}
+if L==0 and not cX then
+cg[#cg+1]={record=aY[f]}
+elseif br=='s' or br=='S' then
+if L==0 then
+L={}
 end
-if bv.forsaken then
-fr(bv.forsaken)
+if bN.old then
+F.cB(bN.old,L.id,bN.own)
+if not dU[L.id] then
+fs(bN.old)
 end
-if bv.time then
-F.bj(M.id,bv.time)
 end
-if bt=='S' then
-F.bW(M.id,F.B(M.id))
+if bN.time then
+F.bj(L.id,bN.time)
 end
-if M.id then
-z[#z+1]=M.id
+if br=='S' then
+F.bW(L.id,F.B(L.id))
 end
-local b=fc(M,aZ[f],M.id)
+if L.id then
+z[#z+1]=L.id
+end
+local b=fd(L,aY[f],L.id)
 e.laned=e.laned or b.lane~=nil or nil
-local aA=bv.delay or M.delayMs or 0
-b.since=bv.since
-if aA>0 or cY then
+local aA=bN.delay or L.delayMs or 0
+b.since=bN.since
+if aA>0 or cX then
 local s=e.number
 local t=F.b(s)
-local Q=v+aA
+local Q=u+aA
 if aA==0 then
-Q=math.max(v,e.behind or 0)
+Q=math.max(u,e.behind or 0)
 e.behind=Q
 end
-b.at=ap
+b.at=at
 if not b.id then
-b.id,b.named=F.aZ(aS,s,1),0
+b.id,b.named=F.aZ(aR,s,1),0
 else
 J[#J+1]=b.id
-J[#J+1]=F.K('t',s,b.named,bv.earlier or 0)
+J[#J+1]=F.C('t',s,b.named)
 end
-G[#G+1]=t
-G[#G+1]=cmsgpack.pack(b)
-cR[#cR+1]=Q
-cR[#cR+1]=t
+D[#D+1]=t
+D[#D+1]=cmsgpack.pack(b)
+cQ[#cQ+1]=Q
+cQ[#cQ+1]=t
 if not e.timer or Q<e.timer then
 e.timer=Q
 end
 if b.expires then
-bz[#bz+1]=b.expires
-bz[#bz+1]=t
+by[#by+1]=b.expires
+by[#by+1]=t
 end
 e.number=s+1
 e.delayed=e.delayed+1
 e.later=e.later+#b.record
 e.sent=e.sent+1
-ca[f]=bt=='s' and 'l' or 'L'
-elseif M.lane then
+ca[f]=br=='s' and 'l' or 'L'
+elseif L.lane then
 local s=e.number
-b.seq,b.at=281474976710656+s,ap
+b.seq,b.at=281474976710656+s,at
 if not b.id then
-b.id=F.aZ(aS,s,1)
+b.id=F.aZ(aR,s,1)
 else
 J[#J+1]=b.id
-J[#J+1]=F.K('s',b.seq,b.named,bv.earlier or 0)
+J[#J+1]=F.C('s',b.seq,b.named)
 end
-by[#by+1]=b
+bx[#bx+1]=b
 e.number=s+1
 e.sent=e.sent+1
-ca[f]=bt=='s' and 'l' or 'L'
+ca[f]=br=='s' and 'l' or 'L'
 else
 cg[#cg+1]=b
-if M.id then
-J[#J+1]=M.id
-J[#J+1]=F.K('s',e.tail+#cg - 1,b.named,bv.earlier or 0)
+if L.id then
+J[#J+1]=L.id
+J[#J+1]=F.C('s',e.tail+#cg - 1,b.named)
 end
 end
-elseif bt=='r' then
-local b=fc(M,aZ[f],M.id)
-local y=F.B(M.id)
-b.at,b.since=ap,bv.since
+elseif br=='r' then
+local b=fd(L,aY[f],L.id)
+local y=F.B(L.id)
+b.at,b.since=at,bN.since
 if y.number then
-fG(b,y.number)
+fH(b,y.number)
 else
-fE(b,y.seq)
+fG(b,y.seq)
 end
 end
 end
-local function dk(command,u,arguments)
+local function dj(command,v,arguments)
 for o=1,#arguments,1000 do
-g(command,n .. u,unpack(arguments,o,math.min(#arguments,o+999)))
+g(command,m .. v,unpack(arguments,o,math.min(#arguments,o+999)))
 end
 end
-dk('HSET','ids',J)
-dk('HSET','delayed',G)
-dk('ZADD','timers',cR)
-dk('ZADD','lapse',bz)
+dj('HSET','ids',J)
+dj('HSET','delayed',D)
+dj('ZADD','timers',cQ)
+dj('ZADD','lapse',by)
 if e.kept or e.keepers then
-F.dI(z)
+F.dJ(z)
 end
 e.sent=e.sent+#cg
 ac=true
-F.bJ(cg,ap,aS)
-if #by>0 then
-F.bm(by)
+F.bJ(cg,at,aR)
+if #bx>0 then
+F.bm(bx)
 end
 F.l(true)
-return{table.concat(ca),dC,fq}
+return{table.concat(ca),dB,fr}
 `,
   },
   cancel: {
-    sha: 'd2fcf6c92722dfb4afb2e6d81cf846b21ba32bd6',
+    sha: '22322b25253693ca96eb4374481ff4d39ae68178',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 F.j()
-local V={}
+local W={}
 for f=2,#ARGV do
 local y=F.B(ARGV[f])
-V[#V+1]=y and F.bW(ARGV[f],y)and '1' or '0'
+W[#W+1]=y and F.bW(ARGV[f],y)and '1' or '0'
 end
-F.ee()
+F.eg()
 F.l(true)
-return table.concat(V)
+return table.concat(W)
 `,
   },
   claim: {
-    sha: '680abb29a75c10b4312d192a68955857b221f19a',
+    sha: '2051b1d9124fa4ff8d7c027324ab7daa17680739',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
-local dt='sthe lease ended before the delivery was settled'
-local bh,fy,fA=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
-local a,bK=F.cC(8)
+local ds='sthe lease ended before the delivery was settled'
+local bg,fz,fB=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
+local a,bJ=F.cD(9)
 local d=a.row
 d.deadFor=tonumber(ARGV[5])
 d.parksNext=ARGV[6]=='1' or nil
-local aT=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
-local bD=aT.only~=nil or aT.names~=nil
-local aB=F.cO(a,bK)
+local aS=ARGV[7]~='' and cjson.decode(ARGV[7])or{}
+local bC=aS.only~=nil or aS.names~=nil
+local aB=F.cP(a,bJ)
+local eE=ARGV[8]~='' and not F.dP(a,ARGV[8])
 if e.scan or e.untidy then
 F.bt()
 end
-local K,am=F.eq(#aB),false
-if e.reap and e.reap<=v then
-am=true
+local K,an=F.es(#aB),false
+if e.reap and e.reap<=u then
+an=true
 end
 if d.join then
-local fu=d.join.lanes~=nil
-local dq=F.cS(a)
-if fu and d.join and not d.join.lanes and dq<500/2 then
-dq=dq+F.cS(a)
+local fv=d.join.lanes~=nil
+local dp=F.cT(a)
+if fv and d.join and not d.join.lanes and dp<500/2 then
+dp=dp+F.cT(a)
 end
-K=K+dq
+K=K+dp
 end
-if e.over and e.over<=v and F.es()then
-am=true
+if e.over and e.over<=u and F.eu()then
+an=true
 end
-if(e.laned or bD)and F.as(500)>0 and F.s()then
-am=true
+if(e.laned or bC)and F.as(500)>0 and F.s()then
+an=true
 end
 local Z=d.lanes
-if Z and Z.flows>0 and F.eB(a)then
-am=true
+if Z and Z.flows>0 and F.eD(a)then
+an=true
 end
-if cq then
+if cp then
 F.aS()
 end
-local P=v+fy
-local X={d.token,bT,-1,aB,''}
-local an,aa=0,0
+local P=u+fz
+local V={d.token,bT,-1,aB,''}
+local ao,aa=0,0
 a.changed=true
-local cr,aU=nil,{}
+local cq,aT=nil,{}
 if e.holds then
-cr,aU=F.cm(a)
+cq,aT=F.cm(a)
 end
-local cL=#aU>0 and F.cH(a,aU)
-if cr or cL then
-bh=0
-elseif #aU>0 then
-bh=math.min(bh,1)
+local cK=#aT>0 and F.cI(a,aT)
+if cq or cK or eE then
+bg=0
+elseif #aT>0 then
+bg=math.min(bg,1)
 end
-local dy=math.huge
-local cH
-local function aI()
+local dx=math.huge
+local cG
+local function aJ()
 if aa>=8388608 or d.join and d.join.bound<281474976710656 then
 return 0
 end
-return math.min(bh,dy)- an
+return math.min(bg,dx)- ao
 end
-local aN
-local bd=0
-local function dD()
-if aN then
-F.H(a,aN)
-aN=nil
+local aO
+local bc=0
+local function dC()
+if aO then
+F.I(a,aO)
+aO=nil
 end
 end
-local function q(A,I,U,ae,k)
-if aN and not k and aN.last==A - 1 and aN.attempt==U then
-aN.last=I
-aN.named=aN.named or ae
+local function p(A,I,U,ae,k)
+if aO and not k and aO.last==A - 1 and aO.attempt==U then
+aO.last=I
+aO.named=aO.named or ae
 return
 end
-dD()
-aN={first=A,last=I,ends=P,number=bT,attempt=U,named=ae,key=k,bytes=bd}
+dC()
+aO={first=A,last=I,ends=P,number=bT,attempt=U,named=ae,key=k,bytes=bc}
 if k then
-dD()
+dC()
 end
 end
-local function ef(b,U)
-if b.expires and b.expires<=v then
+local function eg(b,U)
+if b.expires and b.expires<=u then
 return 'expired'
 end
-if U>=(b.max or fA)then
+if U>=(b.max or fB)then
 return 'exhausted'
 end
 end
-local function cd(b,U,aQ,k,bJ)
+local function cd(b,U,aP,k,bI)
 local c=b.seq
-local bI=ef(b,U)
-if bI then
+local bH=eg(b,U)
+if bH then
 K=K+2
-if aQ then
+if aP then
 F.bY(a,b)
 end
 if d.parksNext and b.key then
 F.ar(a,b)
 end
 F.w(a,k)
-F.R(a,b,U,bI,bJ,d.deadFor)
+F.R(a,b,U,bH,bI,d.deadFor)
 return false
 end
-cH=c
-if aQ then
+cG=c
+if aP then
 local j={lease=bT,at=P,attempt=U+1,lane=b.lane}
 if b.lane then
 j.expires=b.expires
@@ -3995,102 +4022,102 @@ if b.expires then
 g('ZREM',F.a(a,'reap'),F.b(c))
 end
 else
-q(c,c,U+1,b.named~=nil or b.keep~=nil,k)
+p(c,c,U+1,b.named~=nil or b.keep~=nil,k)
 end
-an=an+1
+ao=ao+1
 aa=aa+#b.record
-X[#X+1]={
+V[#V+1]={
 c,
-aQ and 'h' or 'l',
+aP and 'h' or 'l',
 b.at,
 b.id,
 b.key or '',
 b.max or 0,
 U+1,
-bJ or '',
+bI or '',
 b.record,
 b.keep or b.lane and 0,
 b.lane,
 }
 return true
 end
-local function fR()
+local function fS()
 if d.leased==0 then
 return
 end
-while aI()>0 do
-local t=g('ZRANGEBYSCORE',F.a(a,'ends'),'-inf',v,'LIMIT',0,1)[1]
+while aJ()>0 do
+local t=g('ZRANGEBYSCORE',F.a(a,'ends'),'-inf',u,'LIMIT',0,1)[1]
 if not t then
 break
 end
 if K>=1024 then
-am=true
+an=true
 break
 end
 if string.match(t,'^%d+$')then
 local c=tonumber(t)
-local b,j=F.aj(a,c)
+local b,j=F.ak(a,c)
 local bQ=d.failed+1
 g('ZREM',F.a(a,'ends'),t)
 d.leased=d.leased - 1
 d.out=d.out - 1
-cd(b,j.attempt,true,b.key,dt)
+cd(b,j.attempt,true,b.key,ds)
 d.failed=bQ
 else
-local ai=F.Z(t)
-F.aJ(a,ai)
-bd=ai.bytes
-local c=ai.first
-while c<=ai.last and aI()>0 and K<1024 do
+local af=F.aa(t)
+F.aJ(a,af)
+bc=af.bytes
+local c=af.first
+while c<=af.last and aJ()>0 and K<1024 do
 local bQ=d.failed+1
-cd(F.u(c),ai.attempt,false,ai.key,dt)
+cd(F.u(c),af.attempt,false,af.key,ds)
 d.failed=bQ
 c=c+1
 end
-if c<=ai.last then
-F.H(a,F.W(ai,c,ai.last))
+if c<=af.last then
+F.I(a,F.X(af,c,af.last))
 end
 end
 end
 end
-local function fd()
-while d.waiting>0 and aI()>0 do
-local Q=g('ZRANGEBYSCORE',F.a(a,'due'),'-inf',v,'LIMIT',0,math.min(aI(),256))
+local function fe()
+while d.waiting>0 and aJ()>0 do
+local Q=g('ZRANGEBYSCORE',F.a(a,'due'),'-inf',u,'LIMIT',0,math.min(aJ(),256))
 if #Q==0 then
 break
 end
 if K>=1024 then
-am=true
+an=true
 break
 end
 for _,t in ipairs(Q)do
-if aI()==0 then
+if aJ()==0 then
 return
 end
 local c=tonumber(t)
-local b,j=F.aj(a,c)
+local b,j=F.ak(a,c)
 g('ZREM',F.a(a,'due'),t)
 d.waiting=d.waiting - 1
 cd(b,j.attempt,true,b.key,j.error)
 end
 end
 end
-local aC=0
-local function fQ(l,o,az,av)
+local aD=0
+local function fR(l,o,az,av)
 local f=o
-while f<=l.count and aI()>0 and K<1024 do
+while f<=l.count and aJ()>0 and K<1024 do
 local c=l.first+f - 1
 if av and av[c] then
 K=K+0.25
 else
-local b=az and az[c] or F.V(l,f)
+local b=az and az[c] or F.W(l,f)
 local k=b.key
-if not k or ef(b,0)then
+if not k or eg(b,0)then
 cd(b,0,false)
-elseif F.en(a,b)then
+elseif F.ep(a,b)then
 K=K+1
-if an>0 then
-aC=aC+1
+if ao>0 then
+aD=aD+1
 end
 else
 g('HSET',F.a(a,'heads'),k,F.b(c))
@@ -4101,163 +4128,165 @@ f=f+1
 end
 return f
 end
-local function fS(l,o)
-local D=math.min(l.count,o+aI()- 1)
-local W=F.bp(l,o,D)
+local function fT(l,o)
+local E=math.min(l.count,o+aJ()- 1)
+local X=F.bp(l,o,E)
 local N=l.columns
-local J,as,ae,cE='','',false,nil
+local J,ah,ae,cD='','',false,nil
 if N then
 if N.id then
 J={}
-for f=o,D do
+for f=o,E do
 J[#J+1]=N.id[f] or ''
 end
 for f in pairs(N.named or{})do
-ae=ae or(f>=o and f<=D)
+ae=ae or(f>=o and f<=E)
 end
 end
 if N.max then
-as={}
-for f=o,D do
-as[#as+1]=N.max[f] or 0
+ah={}
+for f=o,E do
+ah[#ah+1]=N.max[f] or 0
 end
 end
 if N.keep then
-cE,ae={},true
-for f=o,D do
-cE[#cE+1]=N.keep[f] or 0
+cD,ae={},true
+for f=o,E do
+cD[#cD+1]=N.keep[f] or 0
 end
 end
 end
-local ao=l.blob
+local ap=l.blob
 local P=4*l.count
-local dw=F.Y(ao,o)
-if o>1 or D<l.count then
-ao=string.sub(ao,4*o - 3,4*D).. string.sub(ao,P+dw+1,P+dw+W)
+local dv=F.Z(ap,o)
+if o>1 or E<l.count then
+ap=string.sub(ap,4*o - 3,4*E).. string.sub(ap,P+dv+1,P+dv+X)
 end
 local A=l.first+o - 1
-cH=A
-X[#X+1]={A,D - o+1,l.at,l.base,J,as,dw,ao,cE}
-q(A,l.first+D - 1,1,ae)
-an=an+D - o+1
-aa=aa+W
-return D+1
+cG=A
+V[#V+1]={A,E - o+1,l.at,l.base,J,ah,dv,ap,cD}
+p(A,l.first+E - 1,1,ae)
+ao=ao+E - o+1
+aa=aa+X
+return E+1
 end
-local function fe()
-local bO,dX=1,0
-while aI()>0 and d.cursor<e.tail do
-if K>=1024 or aC>=256 or dX>=64 then
-am=true
+local function ff()
+local bO,dY=1,0
+while aJ()>0 and d.cursor<e.tail do
+if K>=1024 or aD>=256 or dY>=64 then
+an=true
 return
 end
-local em=aD and d.cursor>=aD.first and d.cursor<=aD.last
-local af=em and{aD}or F.bl(d.cursor,bO)
-if #af==0 then
+local en=aE and d.cursor>=aE.first and d.cursor<=aE.last
+local ag=en and{aE}or F.bl(d.cursor,bO)
+if #ag==0 then
 F.d('the log')
 end
-for _,au in ipairs(af)do
-if aI()==0 or K>=1024 then
+for _,au in ipairs(ag)do
+if aJ()==0 or K>=1024 then
 break
 end
-local l=em and aD or F.at(au)
-aD=l
+local l=en and aE or F.at(au)
+aE=l
 local o=math.max(d.cursor,l.first)
 local i=o - l.first+1
-local az=F.ae(o,l.last)
-local av,p=F.ai(o,l.last)
+local az=F.af(o,l.last)
+local av,q=F.aj(o,l.last)
 local N=l.columns
-bd=l.bytes
-if p==l.last - o+1 then
-dX=dX+1
+bc=l.bytes
+if q==l.last - o+1 then
+dY=dY+1
 i=l.count+1
 elseif az or av or(N and(N.key or N.expires or N.at))then
-i=fQ(l,i,az,av)
+i=fR(l,i,az,av)
 else
-i=fS(l,i)
+i=fT(l,i)
 end
 d.cursor=l.first+i - 1
 d.passed=l.bytes+(i>l.count and F.bp(l,1,l.count)or 0)
-bO=math.min(16,math.max(1,math.ceil(aI()/l.count)))
+bO=math.min(16,math.max(1,math.ceil(aJ()/l.count)))
 end
 end
 end
-local function eb()
-local bd=an
-fR()
-fd()
+local function ec()
+local bc=ao
+fS()
 fe()
-local dP=0
-while dP<1024 and aI()>0 and d.cursor==e.tail and F.s()do
-dP=dP+F.as(math.min(500,math.max(64,aI())))
+ff()
+local dO=0
+while dO<1024 and aJ()>0 and d.cursor==e.tail and F.s()do
+dO=dO+F.as(math.min(500,math.max(64,aJ())))
+ff()
+end
 fe()
+return ao>bc
 end
-fd()
-return an>bd
-end
-local ff=bD or Z~=nil and Z.flows>0
-if ff then
-` + turns + `F.ew()
+local fg=bC or Z~=nil and Z.flows>0
+if fg then
+` + turns + `F.ey()
 else
-if eb()and Z then
+if ec()and Z then
 Z.at,Z.left='',0
 end
 end
-dD()
-if #aU>0 and cH then
-F.cB(a,aU,cH,bT)
+dC()
+if #aT>0 and cG then
+F.cC(a,aT,cG,bT)
 end
-d.served=d.served or an>0
-F.cU(a)
+d.served=d.served or ao>0
+F.cV(a)
 if bY then
 F.cw()
 end
 F.cj()
-if cq then
+if cp then
 F.aS()
 end
-local function de(next,S)
+local function dd(next,S)
 return next and S and math.min(next,S)or next or S
 end
-local fv=aI()<=0 and not cr and not cL
-if
-am
+local fw=aJ()<=0 and not cq and not cK
+if eE then
+V[3]=-2
+elseif
+an
 or d.join
-or fv and(not bD and d.cursor<e.tail or ff and F.dO())
+or fw and(not bC and d.cursor<e.tail or fg and F.dQ())
 then
-X[3]=0
+V[3]=0
 else
 local next
-if cr or cL then
-next=cr and math.max(cr,cL or 0)or cL
+if cq or cK then
+next=cq and math.max(cq,cK or 0)or cK
 else
 next=e.timer
-if d.waiting>0 and not bD then
-next=de(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
+if d.waiting>0 and not bC then
+next=dd(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
 end
-if d.leased>0 and not bD then
-next=de(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
+if d.leased>0 and not bC then
+next=dd(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
 end
 if d.lanes and d.lanes.flows>0 then
-for _,u in ipairs({'rests','lends','wake'})do
-next=de(next,tonumber(g('ZRANGE',F.a(a,u),0,0,'WITHSCORES')[2]))
+for _,v in ipairs({'rests','lends','wake'})do
+next=dd(next,tonumber(g('ZRANGE',F.a(a,v),0,0,'WITHSCORES')[2]))
 end
 end
-next=de(next,e.over)
+next=dd(next,e.over)
 end
 if next and next<math.huge then
-X[3]=math.max(0,math.ceil(next - v))
+V[3]=math.max(0,math.ceil(next - u))
 end
 end
 if #aB>0 then
-F.l(bL)
+F.l(bK)
 else
 F.l()
 end
-return X
+return V
 `,
   },
   deleteGroup: {
-    sha: '4c1710d06f45845ee193bf7d6eb75b28dfb142c6',
+    sha: '16a70e57ae1842ab30f6b75aee35d196994996dd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4265,7 +4294,7 @@ loadRest = function()
 ` + lanes + holds + `end
 local a=F.j(ARGV[2])
 if e.holds then
-F.dD(ARGV[2])
+F.dE(ARGV[2])
 end
 if not a then
 if ac then
@@ -4277,12 +4306,12 @@ F.c()
 aw[a.name]=nil
 e.groups=e.groups - 1
 ac=true
-g('HDEL',ba,'group:' .. a.name)
+g('HDEL',aZ,'group:' .. a.name)
 F.bw(a)
 if e.groups==0 then
 F.ce()
 else
-F.aa(F.am())
+F.ab(F.am())
 F.bT()
 end
 if e.scan then
@@ -4293,10 +4322,10 @@ return(e.scan or e.untidy)and 1 or 0
 `,
   },
   delete: {
-    sha: '2e74b32fb9cbf4989a0cb716b25b72eaef4f3aff',
+    sha: '8fdb08700e2d1c2e4535e848ce6f3b962a9f1e1c',
     text: `#!lua flags=allow-oom
 
-` + rows + log + leases + places + moves + group + empty + `if not F.cN()then
+` + rows + log + leases + places + moves + group + empty + `if not F.cO()then
 return F.cg(2)
 end
 e.joining=0
@@ -4305,71 +4334,71 @@ a.row.join=nil
 F.bw(a)
 end
 for k in pairs(e.ghosts or{})do
-g('UNLINK',n .. k)
+g('UNLINK',m .. k)
 end
 F.bv(F.bB)
-F.bv(F.dh)
-redis.pcall('PUBLISH',n .. 'changed','wake')
+F.bv(F.di)
+redis.pcall('PUBLISH',m .. 'changed','wake')
 return 0
 `,
   },
   hold: {
-    sha: 'a755ce56de63b0bfde37ccc7cb69dd5c36f13453',
+    sha: 'b13d4401f484253f5d90463f86821c6902277128',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
 local i=F.f(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
-local eL=tonumber(ARGV[4])
-F.ap(i,{since=ap,ends=eL and v+eL,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
+local eN=tonumber(ARGV[4])
+F.ap(i,{since=at,ends=eN and u+eN,reason=ARGV[5]~='' and ARGV[5] or nil,probe=ARGV[6]=='1'})
 F.au(i)
 F.l(false)
 `,
   },
   lanes: {
-    sha: '58f100a8ed8ff8e286af803dcc402b768ceec05d',
+    sha: 'cb881fc714d50a09c34ad303a0156dd571261dec',
     text: `#!lua flags=no-writes
 
-` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local aD=F.j(ARGV[2])
-local a=aD or F.aV(ARGV[2],'','earliest')
-local aj,bh=ARGV[3],math.min(tonumber(ARGV[4]),500)
-local o,D='[' .. aj,'(' .. aj .. '\\255'
-local cV=string.match(ARGV[5],'^n(.*)$')
-local z,cm={},{}
-local function cD(a,b)
+` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local aE=F.j(ARGV[2])
+local a=aE or F.aV(ARGV[2],'','earliest')
+local ak,bg=ARGV[3],math.min(tonumber(ARGV[4]),500)
+local o,E='[' .. ak,'(' .. ak .. '\\255'
+local cU=string.match(ARGV[5],'^n(.*)$')
+local z,cl={},{}
+local function cC(a,b)
 for f=1,math.min(#a,#b)do
-local ak,ar=string.byte(a,f),string.byte(b,f)
-if ak~=ar then
-return ak<ar
+local al,ar=string.byte(a,f),string.byte(b,f)
+if al~=ar then
+return al<ar
 end
 end
 return #a<#b
 end
-local function bB(k,aS)
-local fC=cV and '(' .. aS .. cV or '[' .. aS .. aj
-local E=g('ZRANGEBYLEX',k,fC,'(' .. aS .. aj .. '\\255','LIMIT',0,bh+1)
-for _,t in ipairs(E)do
-local L=string.sub(t,#aS+1)
-if not cm[L] then
-cm[L]=true
-z[#z+1]=L
+local function bA(k,aR)
+local fD=cU and '(' .. aR .. cU or '[' .. aR .. ak
+local G=g('ZRANGEBYLEX',k,fD,'(' .. aR .. ak .. '\\255','LIMIT',0,bg+1)
+for _,t in ipairs(G)do
+local M=string.sub(t,#aR+1)
+if not cl[M] then
+cl[M]=true
+z[#z+1]=M
 end
 end
 end
-local dz={}
-local function p(r)
-dz[r]=(dz[r] or 0)+1
-local fw=string.sub(r,1,#aj)==aj and(not cV or cD(cV,r))
-if fw and not cm[r] then
-cm[r]=true
+local dy={}
+local function q(r)
+dy[r]=(dy[r] or 0)+1
+local fx=string.sub(r,1,#ak)==ak and(not cU or cC(cU,r))
+if fx and not cl[r] then
+cl[r]=true
 z[#z+1]=r
 end
 end
 if e.laned and F.s()then
-local Q=g('ZRANGEBYSCORE',n .. 'timers','-inf',v,'WITHSCORES','LIMIT',0,2000)
+local Q=g('ZRANGEBYSCORE',m .. 'timers','-inf',u,'WITHSCORES','LIMIT',0,2000)
 for f=1,#Q,2 do
-local b=cmsgpack.unpack(g('HGET',n .. 'delayed',Q[f]))
+local b=cmsgpack.unpack(g('HGET',m .. 'delayed',Q[f]))
 if b.lane and not F.aX(a,tonumber(Q[f+1]),tonumber(Q[f]))then
-p(b.lane)
+q(b.lane)
 end
 end
 end
@@ -4377,207 +4406,207 @@ local B=a.row.join
 if B and B.lanes then
 F.ao(B)
 end
-local K,eA=0,true
+local K,eB=0,true
 while B and B.bound>281474976710656 do
 if K>=2000 then
-eA=false
+eB=false
 break
 end
-local x,at=F.av(a,2000)
+local x,as=F.av(a,2000)
 for _,b in ipairs(x)do
-p(b.lane)
+q(b.lane)
 end
 K=K+#x+1
-if at>=B.bound then
+if as>=B.bound then
 break
 end
-B.from=at - 1
+B.from=as - 1
 end
 if a.row.lanes then
-bB(F.a(a,'lanes'),'')
+bA(F.a(a,'lanes'),'')
 end
 local bU={}
-if not aD and not eA then
+if not aE and not eB then
 for _,ar in pairs(F.c())do
 bU[#bU+1]=ar
-bB(F.a(ar,'lanes'),'')
+bA(F.a(ar,'lanes'),'')
 end
 end
 if e.holds then
-bB(n .. 'places',F.f(nil,''))
-bB(n .. 'places',F.f(ARGV[2],''))
+bA(m .. 'places',F.f(nil,''))
+bA(m .. 'places',F.f(ARGV[2],''))
 end
-table.sort(z,cD)
-local bf={}
+table.sort(z,cC)
+local be={}
 if a.row.lanes then
-local E=g('ZRANGEBYSCORE',F.a(a,'lends'),'-inf',v,'LIMIT',0,1000)
-local aM=#E>0 and g('HMGET',F.a(a,'side'),unpack(E))or{}
-for f=1,#E do
-local r=aM[f] and cmsgpack.unpack(aM[f]).lane
+local G=g('ZRANGEBYSCORE',F.a(a,'lends'),'-inf',u,'LIMIT',0,1000)
+local aN=#G>0 and g('HMGET',F.a(a,'side'),unpack(G))or{}
+for f=1,#G do
+local r=aN[f] and cmsgpack.unpack(aN[f]).lane
 if r then
-bf[r]=(bf[r] or 0)+1
+be[r]=(be[r] or 0)+1
 end
 end
 end
-local function fI(h,Y)
+local function fJ(h,Y)
 if h.ahead+h.again==0 then
 return -1
 end
 local P=not h.byLive and h.rest or 0
 for _,i in ipairs(Y)do
-local H=F.o(i)
+local H=F.p(i)
 if F.P(i,H,a)=='held' then
 P=math.max(P,H.ends or math.huge)
 end
 end
-return P>v and P<math.huge and math.ceil(P - v)or -1
+return P>u and P<math.huge and math.ceil(P - u)or -1
 end
-local X={#z>bh and bh>0 and 'n' .. z[bh] or ''}
-for f=1,math.min(bh,#z)do
+local V={#z>bg and bg>0 and 'n' .. z[bg] or ''}
+for f=1,math.min(bg,#z)do
 local r=z[f]
-local h=F.ah(a,r)
-local W=h.size+(dz[r] or 0)
+local h=F.ai(a,r)
+local X=h.size+(dy[r] or 0)
 for _,ar in ipairs(bU)do
-W=math.max(W,F.ah(ar,r).size)
+X=math.max(X,F.ai(ar,r).size)
 end
-local cX,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
-local cl=h.live -(bf[r] or 0)
+local cW,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
+local ck=h.live -(be[r] or 0)
 for _,i in ipairs(Y)do
-cX[#cX+1]=F.cP(i,F.o(i))
+cW[#cW+1]=F.cQ(i,F.p(i))
 end
-if W>0 or #cX>0 then
-X[#X+1]={r,W - cl,cl,fI(h,Y),cX}
+if X>0 or #cW>0 then
+V[#V+1]={r,X - ck,ck,fJ(h,Y),cW}
 end
 end
-return X
+return V
 `,
   },
   list: {
-    sha: 'abe66f4bc9740e5bf4007691b7605b9b5cfc6db7',
+    sha: '256f16b8e990323cd5f927e6f566b58767d748d3',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
 loadRest = function()
 ` + outcomes + lanes + `end
-local L,bh,fP,ft=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
-local cx,i,ez=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
-local cK=string.match(ARGV[8],'^l(.*)$')
-local a=F.j(L)or F.aV(L,'','earliest')
+local M,bg,fQ,fu=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
+local cw,i,eA=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
+local cJ=string.match(ARGV[8],'^l(.*)$')
+local a=F.j(M)or F.aV(M,'','earliest')
 local d=a.row
-local X={d.token,'',''}
+local V={d.token,'',''}
 local aa,ay,K=0,0,0
-local function dr(dL)
-return string.find(fP,'[' .. dL .. ']')~=nil
+local function dq(dK)
+return string.find(fQ,'[' .. dK .. ']')~=nil
 end
-local function cu(b)
-return b and(not b.expires or b.expires>v)
+local function ct(b)
+return b and(not b.expires or b.expires>u)
 end
-local function ct()
-return #X - 3>=bh or aa>=8388608 or ay>=33554432 or K>=2048
+local function cs()
+return #V - 3>=bg or aa>=8388608 or ay>=33554432 or K>=2048
 end
-local function bl(ba,b,U,m,bJ,ci)
-local ah=m and m - v or 0
-if m and ah<=0 then
-ba='r'
+local function bj(aZ,b,U,n,bI,ci)
+local aj=n and n - u or 0
+if n and aj<=0 then
+aZ='r'
 end
-if dr(ba)and(not cK or cK==(b.lane or ''))then
-local aH=ft and F.dK(b.record)or b.record
-aa=aa+#aH+#(bJ or '')
+if dq(aZ)and(not cJ or cJ==(b.lane or ''))then
+local aI=fu and F.dL(b.record)or b.record
+aa=aa+#aI+#(bI or '')
 local au={
-ba,
+aZ,
 b.at,
 b.id,
 b.key or '',
 b.lane or '',
 b.max or 0,
 U,
-ah>0 and math.ceil(ah)or -1,
-bJ or '',
-aH,
+aj>0 and math.ceil(aj)or -1,
+bI or '',
+aI,
 }
-for _,ag in ipairs(ci or{})do
-au[#au+1]=ag
-aa=aa+(type(ag)=='string' and #ag or 0)
+for _,ai in ipairs(ci or{})do
+au[#au+1]=ai
+aa=aa+(type(ai)=='string' and #ai or 0)
 end
-X[#X+1]=au
+V[#V+1]=au
 end
 end
 local function dV(b,U,P,s)
-bl('l',b,U,P,nil,d.running and P>v and F.cI(a,b.seq,s))
+bj('l',b,U,P,nil,d.running and P>u and F.cJ(a,b.seq,s))
 end
-local function dm(b,j)
+local function dl(b,j)
 if j and j.lease then
 dV(b,j.attempt,j.at,j.lease)
-elseif cu(b)then
+elseif ct(b)then
 if j and j.parked then
-local bG=j.parked
-bl('p',b,j.attempt,nil,nil,{bG.reason,bG.data or '',bG.at})
+local bE=j.parked
+bj('p',b,j.attempt,nil,nil,{bE.reason,bE.data or '',bE.at})
 elseif j and not j.blocked then
-bl('d',b,j.attempt,j.at,j.error)
+bj('d',b,j.attempt,j.at,j.error)
 elseif not j and b.lane then
-bl('r',b,0)
+bj('r',b,0)
 else
-bl('b',b,0)
+bj('b',b,0)
 end
 end
 end
-local function eY(O)
-if not(O.ends and O.ends<=v)then
+local function eZ(O)
+if not(O.ends and O.ends<=u)then
 local ci={O.reason,O.at,O.fence,O.message.seq}
-bl('x',O.message,O.attempt,nil,O.error,ci)
+bj('x',O.message,O.attempt,nil,O.error,ci)
 end
 end
 local function bO()
 local bP=K>0 and math.max(1,ay/K)or 33554432/64
 return math.min(256,math.max(1,math.floor((33554432 - ay)/bP)))
 end
-local function cT(k,bP,bq)
+local function cS(k,bP,bo)
 local o=i=='' and '-inf' or '(' .. i
 local I=tonumber(i)or 0
 while true do
-local p=bO()
-local G=g('ZRANGEBYSCORE',k,o,bq or '+inf','LIMIT',0,p)
-for _,t in ipairs(G)do
+local q=bO()
+local D=g('ZRANGEBYSCORE',k,o,bo or '+inf','LIMIT',0,q)
+for _,t in ipairs(D)do
 K=K+1
 ay=ay+#t
 local c=bP(t)
-if not F.C(c)or c<=I then
+if not F.D(c)or c<=I then
 F.d('a message')
 end
 I=c
 i=string.format('%.0f',c)
-if ct()then
+if cs()then
 return true
 end
 end
-if #G<p then
+if #D<q then
 return false
 end
 o='(' .. i
 end
 end
-local bk={}
-local function fa(t)
+local bi={}
+local function fb(t)
 local b=cmsgpack.unpack(t)
-local j=F.q(a,b.seq)
+local j=F.o(a,b.seq)
 if not(j and j.parked)then
-dm(b,j)
+dl(b,j)
 end
 return b.seq
 end
-local dK=d.join and(d.join.lanes or d.join.bound)
-bk[1]={'lr',function()
+local dJ=d.join and(d.join.lanes or d.join.bound)
+bi[1]={'lr',function()
 local o=tonumber(i~='' and i or 0)+1
 while d.leased>d.out do
 local t=g('ZRANGEBYSCORE',F.a(a,'leases'),o,'+inf','LIMIT',0,1)[1]
 if not t then
 return false
 end
-local q=F.Z(t)
-if q.last<o then
+local p=F.aa(t)
+if p.last<o then
 F.d('a lease')
 end
-for c=math.max(o,q.first),q.last do
+for c=math.max(o,p.first),p.last do
 local b=F.u(c)
 i=string.format('%.0f',c)
 if not b then
@@ -4585,54 +4614,54 @@ F.d('a lease')
 end
 K=K+1
 ay=ay+#b.record
-dV(b,q.attempt,q.ends,q.number)
-if ct()then
+dV(b,p.attempt,p.ends,p.number)
+if cs()then
 return true
 end
 end
-o=q.last+1
+o=p.last+1
 end
 end}
-bk[2]={'ldbr',function()
-if cK and cK~='' and i=='' then
+bi[2]={'ldbr',function()
+if cJ and cJ~='' and i=='' then
 i=string.format('%.0f',281474976710656 - 1)
 end
-local bq=cK=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dK
-return cT(F.a(a,'held'),fa,bq and string.format('(%.0f',bq))
+local bo=cJ=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dJ
+return cS(F.a(a,'held'),fb,bo and string.format('(%.0f',bo))
 end}
-bk[3]={'r',function()
+bi[3]={'r',function()
 local B=d.join
 while B do
 if(tonumber(i)or 0)>=B.bound - 1 then
 F.ao(B)
 end
 B.from=math.max(B.from,tonumber(i)or 0)
-local x,at=F.av(a,bO())
+local x,as=F.av(a,bO())
 for _,b in ipairs(x)do
 K=K+1
 ay=ay+#b.record
 i=string.format('%.0f',b.seq)
-if cu(b)then
-bl('r',b,0)
+if ct(b)then
+bj('r',b,0)
 end
-if ct()then
+if cs()then
 return true
 end
 end
-if at>=B.bound and not B.lanes then
+if as>=B.bound and not B.lanes then
 return false
 end
-i=string.format('%.0f',at - 1)
+i=string.format('%.0f',as - 1)
 end
 end}
-bk[4]={'ldbr',function()
-if not dK then
+bi[4]={'ldbr',function()
+if not dJ then
 return false
 end
-i=string.format('%.0f',math.max(dK - 1,tonumber(i)or 0))
-return cT(F.a(a,'held'),fa)
+i=string.format('%.0f',math.max(dJ - 1,tonumber(i)or 0))
+return cS(F.a(a,'held'),fb)
 end}
-bk[5]={'r',function()
+bi[5]={'r',function()
 local o=math.max(d.cursor,tonumber(i~='' and i or 0)+1)
 while o<e.tail do
 local au=F.bl(o,1)[1]
@@ -4640,7 +4669,7 @@ if not au then
 return false
 end
 local l=F.at(au)
-local az,av=F.ae(l.first,l.last),F.ai(l.first,l.last)
+local az,av=F.af(l.first,l.last),F.aj(l.first,l.last)
 K=K+8
 ay=ay+#l.blob
 for c=math.max(o,l.first),l.last do
@@ -4649,12 +4678,12 @@ if av and av[c] then
 K=K+0.25
 else
 K=K+1
-local b=az and az[c] or F.V(l,c - l.first+1)
-if cu(b)then
-bl('r',b,0)
+local b=az and az[c] or F.W(l,c - l.first+1)
+if ct(b)then
+bj('r',b,0)
 end
 end
-if ct()then
+if cs()then
 return true
 end
 end
@@ -4662,169 +4691,169 @@ o=l.last+1
 end
 return false
 end}
-local function cD(s,m)
-return d.since and m<=d.since.at and s<d.since.number
+local function cC(s,n)
+return d.since and n<=d.since.at and s<d.since.number
 end
-bk[6]={'dr',function()
-local m,s=string.match(i,'^(.*)/(.*)$')
-local cC=0
-if m then
-local eR=g('ZRANK',n .. 'timers',s)
-cC=eR and eR+1 or g('ZCOUNT',n .. 'timers','-inf',m)
+bi[6]={'dr',function()
+local n,s=string.match(i,'^(.*)/(.*)$')
+local cB=0
+if n then
+local eT=g('ZRANK',m .. 'timers',s)
+cB=eT and eT+1 or g('ZCOUNT',m .. 'timers','-inf',n)
 end
 while true do
-local G=g('ZRANGE',n .. 'timers',cC,cC+256 - 1,'WITHSCORES')
-for f=1,#G,2 do
-local Q=tonumber(G[f+1])
-i=G[f+1] .. '/' .. G[f]
+local D=g('ZRANGE',m .. 'timers',cB,cB+256 - 1,'WITHSCORES')
+for f=1,#D,2 do
+local Q=tonumber(D[f+1])
+i=D[f+1] .. '/' .. D[f]
 K=K+1
-if not cD(tonumber(G[f]),Q)then
-local b=F.A(G[f])
-if cu(b)then
+if not cC(tonumber(D[f]),Q)then
+local b=F.A(D[f])
+if ct(b)then
 ay=ay+#b.record
-bl('d',b,0,Q)
+bj('d',b,0,Q)
 end
 end
-if ct()then
+if cs()then
 return true
 end
 end
-if #G<2*256 then
+if #D<2*256 then
 return false
 end
-cC=cC+256
+cB=cB+256
 end
 end}
-bk[7]={'x',function()
-return cT(F.a(a,'dead'),function(t)
+bi[7]={'x',function()
+return cS(F.a(a,'dead'),function(t)
 local O=cmsgpack.unpack(t)
-eY(O)
+eZ(O)
 return O.message.seq
 end)
 end}
-local function eZ(C)
-if C.ends<=v or C.status=='dead' and F.x(a,C.seq)then
+local function fa(C)
+if C.ends<=u or C.status=='dead' and F.x(a,C.seq)then
 return
 end
 local b={id=C.id,key=C.key,lane=C.lane,at=C.at,max=C.max,record=''}
-bl('o',b,C.attempt,nil,C.error,F.bU(C))
+bj('o',b,C.attempt,nil,C.error,F.bU(C))
 end
-bk[8]={'p',function()
-return cT(F.a(a,'parked'),function(t)
+bi[8]={'p',function()
+return cS(F.a(a,'parked'),function(t)
 local c=tonumber(t)
-local b,j=F.aj(a,c)
+local b,j=F.ak(a,c)
 ay=ay+#b.record
-dm(b,j)
+dl(b,j)
 return c
 end)
 end}
-bk[9]={'o',function()
-return cT(F.a(a,'results'),function(t)
+bi[9]={'o',function()
+return cS(F.a(a,'results'),function(t)
 local C=cmsgpack.unpack(t)
-eZ(C)
+fa(C)
 return C.seq
 end)
 end}
-local function fO(w)
+local function fP(w)
 local y=F.B(w)
 if not y then
 return
 end
 if y.number then
 local b=F.A(y.number)
-local m=tonumber(g('ZSCORE',n .. 'timers',F.b(y.number)))
-if m and cu(b)and not cD(y.number,m)then
-bl('d',b,0,m)
+local n=tonumber(g('ZSCORE',m .. 'timers',F.b(y.number)))
+if n and ct(b)and not cC(y.number,n)then
+bj('d',b,0,n)
 end
 return
 end
-local bM=F.t(a,y.seq)
-if not bM then
+local bL=F.t(a,y.seq)
+if not bL then
 return
 end
-local b=F.ba(a,bM,y.seq)
+local b=F.ba(a,bL,y.seq)
 if not b then
 F.d('a message')
 end
 ay=ay+#b.record
-if bM.kind=='lined' then
-dm(b)
-elseif bM.kind=='leased' then
-dV(b,bM.lease.attempt,bM.lease.ends,bM.lease.number)
-elseif bM.kind=='ahead' or bM.kind=='unjoined' then
-if cu(b)then
-bl('r',b,0)
+if bL.kind=='lined' then
+dl(b)
+elseif bL.kind=='leased' then
+dV(b,bL.lease.attempt,bL.lease.ends,bL.lease.number)
+elseif bL.kind=='ahead' or bL.kind=='unjoined' then
+if ct(b)then
+bj('r',b,0)
 end
 else
-dm(b,bM.side)
+dl(b,bL.side)
 end
 end
-local function fN(w)
-local aj=F.i(w)
-local t=g('ZREVRANGEBYLEX',F.a(a,'letters'),'[' .. aj .. '\\255','[' .. aj,'LIMIT',0,1)[1]
-local c=t and tonumber(string.sub(t,#aj+1))
+local function fO(w)
+local ak=F.i(w)
+local t=g('ZREVRANGEBYLEX',F.a(a,'letters'),'[' .. ak .. '\\255','[' .. ak,'LIMIT',0,1)[1]
+local c=t and tonumber(string.sub(t,#ak+1))
 c=c or F.bn(w)
 local O=c and F.x(a,c)
 if O and O.message.id==w then
 ay=ay+#O.message.record
-eY(O)
+eZ(O)
 end
 end
-local function fM()
+local function fN()
 local A=i=='' and 0 or tonumber(i)
-for cn=A,3*ez - 1 do
-local w=ARGV[10+math.floor(cn/3)]
-i=string.format('%.0f',cn+1)
-if cn % 3==2 then
-fO(w)
-elseif cn % 3==1 then
-local C=dr('o')and d.kept and F.cD(a,w)
+for cm=A,3*eA - 1 do
+local w=ARGV[10+math.floor(cm/3)]
+i=string.format('%.0f',cm+1)
+if cm % 3==2 then
+fP(w)
+elseif cm % 3==1 then
+local C=dq('o')and d.kept and F.cE(a,w)
 if C then
-eZ(C)
+fa(C)
 end
-elseif dr('x')and d.dead>0 then
-fN(w)
+elseif dq('x')and d.dead>0 then
+fO(w)
 end
-if ct()then
+if cs()then
 return true
 end
 end
 return false
 end
-if ez>=0 then
-if fM()then
-X[2],X[3]='1',i
+if eA>=0 then
+if fN()then
+V[2],V[3]='1',i
 end
-return X
+return V
 end
-while bk[cx] do
-local dL,fT=bk[cx][1],bk[cx][2]
-if dr(dL)and fT()then
-X[2],X[3]=tostring(cx),i
-return X
+while bi[cw] do
+local dK,fU=bi[cw][1],bi[cw][2]
+if dq(dK)and fU()then
+V[2],V[3]=tostring(cw),i
+return V
 end
-cx=cx+1
+cw=cw+1
 i=''
 end
-return X
+return V
 `,
   },
   purge: {
-    sha: '669fb17a6e011b093198223ed3d38015b443bb3b',
+    sha: 'ea6584226b76574128037a777519159192c7e5cd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
 loadRest = function()
 ` + lanes + `end
-if not F.cN()then
+if not F.cO()then
 return F.cg(3)
 end
-local p=0
-local ai=aw
+local q=0
+local af=aw
 e.joining=0
-for _,a in pairs(ai)do
-local d=F.an(ARGV[2] .. p,e.tail,e.bytes)
-p=p+1
+for _,a in pairs(af)do
+local d=F.an(ARGV[2] .. q,e.tail,e.bytes)
+q=q+1
 for _,bR in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
 d[bR]=a.row[bR]
 end
@@ -4846,35 +4875,35 @@ return e.scan and 1 or 0
 `,
   },
   release: {
-    sha: '2eadb560e0880277b60682dc0ffc3daf4a6fa6e6',
+    sha: '44d11751363235da3d2330968fad31b1cdcd4419',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
 local i=F.f(string.match(ARGV[2],'^n(.*)$'),string.match(ARGV[3],'^n(.*)$'))
-local H=F.o(i)
+local H=F.p(i)
 if not H then
 return 0
 end
-local bN=F.P(i,H)
-if not bN or ARGV[4]~='1' then
+local bM=F.P(i,H)
+if not bM or ARGV[4]~='1' then
 F.aM(i)
-elseif bN=='held' then
+elseif bM=='held' then
 F.bq(i,H)
 end
 F.l(true)
-return bN and 1 or 0
+return bM and 1 or 0
 `,
   },
   results: {
-    sha: '95b917fc196456118857b2505c14da408d3bccf6',
+    sha: '81ada00ff51d29df57fc38c80785eb7a9ad2da3b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
 loadRest = function()
 ` + lanes + `end
 local a=F.j(ARGV[2])
-local X,aa={},0
-local function fK(w)
+local V,aa={},0
+local function fL(w)
 local y=a.row.running and F.B(w)
 local i=y and y.seq and F.t(a,y.seq)
 local s,P
@@ -4883,125 +4912,125 @@ s,P=i.lease.number,i.lease.ends
 elseif i and i.kind=='held' then
 s,P=i.side.lease,i.side.at
 end
-local bu=s and P>v and F.cI(a,y.seq,s)
-return bu and{'running',bu[1],bu[2]}
+local bt=s and P>u and F.cJ(a,y.seq,s)
+return bt and{'running',bt[1],bt[2]}
 end
 for f=3,#ARGV do
-local C=a and a.row.kept and F.cD(a,ARGV[f])
-local ci=C and F.bU(C)or a and fK(ARGV[f])or ''
-X[f - 2]=ci
-for fx=3,#ci do
-aa=aa+#ci[fx]
+local C=a and a.row.kept and F.cE(a,ARGV[f])
+local ci=C and F.bU(C)or a and fL(ARGV[f])or ''
+V[f - 2]=ci
+for fy=3,#ci do
+aa=aa+#ci[fy]
 end
 if aa>=8388608 then
 break
 end
 end
-return X
+return V
 `,
   },
   resume: {
-    sha: '12c8aacd0e421bf7207465155646e27821981c7c',
+    sha: '59098874f7a809a51ee57a915da268abdad0d3c4',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
 loadRest = function()
 ` + lanes + holds + `end
-local eN,ao,dO,eu=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+local eP,ap,dN,ev=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
 F.j()
-local function fo(a,b)
+local function fp(a,b)
 if e.joining>0 then
 F.cl(a,b)
 end
-local c,ai=b.seq,b.record
-b.record,b.max,b.at=F.bh({blob=ao,count=1},1),dO,ap
-if eu then
-b.expires=v+eu
+local c,af=b.seq,b.record
+b.record,b.max,b.at=F.bh({blob=ap,count=1},1),dN,at
+if ev then
+b.expires=u+ev
 F.y(a,b)
 end
 g('ZREMRANGEBYSCORE',F.a(a,'held'),c,c)
 g('ZADD',F.a(a,'held'),c,cmsgpack.pack(b))
-a.row.outside=a.row.outside+#b.record - #ai
+a.row.outside=a.row.outside+#b.record - #af
 end
-local function fJ(a,w,y)
-local eU=false
-for _,c in ipairs(F.ec(a,w,y))do
+local function fK(a,w,y)
+local eW=false
+for _,c in ipairs(F.ee(a,w,y))do
 local i=F.t(a,c)
 local b=i and i.kind=='parked' and F.r(a,c)
-if b and not(b.expires and b.expires<=v)then
-if ao~='' then
-fo(a,b)
+if b and not(b.expires and b.expires<=u)then
+if ap~='' then
+fp(a,b)
 end
-F.cT(a,b)
-eU=true
-if ao~='' then
+F.cU(a,b)
+eW=true
+if ap~='' then
 break
 end
 end
 end
-return eU
+return eW
 end
-local V={}
+local W={}
 for f=6,#ARGV do
 local y=F.B(ARGV[f])
-local er='0'
-for L,a in pairs(F.c())do
-if(eN=='' or L==eN)and fJ(a,ARGV[f],y and y.seq)then
-er='1'
+local es='0'
+for M,a in pairs(F.c())do
+if(eP=='' or M==eP)and fK(a,ARGV[f],y and y.seq)then
+es='1'
 end
 end
-V[#V+1]=er
+W[#W+1]=es
 end
 F.l(true)
-return table.concat(V)
+return table.concat(W)
 `,
   },
   retryNow: {
-    sha: 'acf0d44a82aa34a1c57d5ed49e59e79bbf027bf6',
+    sha: '267dacd14557fbada9bfc5037a6e3b1a0731f3bd',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
 loadRest = function()
 ` + lanes + holds + `end
 local a=F.j(ARGV[2])
-local V={}
+local W={}
 for f=3,#ARGV do
 local y=a and F.B(ARGV[f])
 local i=y and y.seq and F.t(a,y.seq)
-local fj=i and i.kind=='waiting' and i.side.at>v
-if fj then
+local fk=i and i.kind=='waiting' and i.side.at>u
+if fk then
 F.aP(a,y.seq,i.side)
-i.side.at=v
-F.ab(a,y.seq,i.side)
+i.side.at=u
+F.ac(a,y.seq,i.side)
 end
-V[#V+1]=fj and '1' or '0'
+W[#W+1]=fk and '1' or '0'
 end
 F.l(true)
-return table.concat(V)
+return table.concat(W)
 `,
   },
   settle: {
-    sha: 'c3abc9e37a9e8004d22b653a20843eb6174fd151',
+    sha: '72c1cd129c8901e807b2120ddbf6cd0618863f4d',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
 local a=F.j(ARGV[2])
-local aB=F.cO(a,3)
+local aB=F.cP(a,3)
 if a and a.changed then
-F.cU(a)
+F.cV(a)
 if bY then
 F.cw()
 end
 F.cj()
-F.l(bL)
+F.l(bK)
 end
 return aB
 `,
   },
   stats: {
-    sha: 'a58e4a1145dc9b851f1b5606656a5641301e9b19',
+    sha: '1c94912a413bf04d9dba3b1032de88ac4b5dd702',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -5009,58 +5038,58 @@ loadRest = function()
 ` + lanes + holds + show + `end
 F.j()
 F.c()
-local p=ARGV[2]=='' and F.cR()or cmsgpack.unpack(ARGV[2])
-for L in pairs(p.groups)do
-if not aw[L] then
-p.groups[L]=nil
+local q=ARGV[2]=='' and F.cS()or cmsgpack.unpack(ARGV[2])
+for M in pairs(q.groups)do
+if not aw[M] then
+q.groups[M]=nil
 end
 end
-if not F.ck(p,5000)then
-return cmsgpack.pack(p)
+if not F.ck(q,5000)then
+return cmsgpack.pack(q)
 end
-local function co(b)
-return b and math.max(0,ap - b.at)
+local function cn(b)
+return b and math.max(0,at - b.at)
 end
-local A=F.J()
-local dg=A and co(A)
-local function dR(bo)
-if bo and(not dg or bo>dg)then
-dg=bo
+local A=F.K()
+local df=A and cn(A)
+local function dQ(bm)
+if bm and(not df or bm>df)then
+df=bm
 end
 end
 if F.s()then
-local s=g('ZRANGE',n .. 'timers',0,0)[1]
-dR(s and co(F.A(tonumber(s))))
+local s=g('ZRANGE',m .. 'timers',0,0)[1]
+dQ(s and cn(F.A(tonumber(s))))
 end
-local be=e.early and g('ZRANGE',n .. 'early',0,0)[1]
-dR(be and co(cmsgpack.unpack(be)))
-local X={e.holds and F.el()or{},F.aH(p),F.bP(),-1,e.sent}
-for L in pairs(p.groups)do
-local a=aw[L]
+local bd=e.early and g('ZRANGE',m .. 'early',0,0)[1]
+dQ(bd and cn(cmsgpack.unpack(bd)))
+local V={e.holds and F.en()or{},F.aH(q),F.bP(),-1,e.sent}
+for M in pairs(q.groups)do
+local a=aw[M]
 local d=a.row
-local aY,aW,ch,aC,bG=F.bR(p,a)
-local fp=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',v)or 0
+local aX,aV,ch,aD,bE=F.bR(q,a)
+local fq=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',u)or 0
 local ax=F.aT(a)
-local bo=ax<e.tail and co(F.u(ax))
-local aQ=g('ZRANGE',F.a(a,'held'),0,0)[1]
-if aQ then
-bo=math.max(bo or 0,co(cmsgpack.unpack(aQ)))
+local bm=ax<e.tail and cn(F.u(ax))
+local aP=g('ZRANGE',F.a(a,'held'),0,0)[1]
+if aP then
+bm=math.max(bm or 0,cn(cmsgpack.unpack(aP)))
 end
 if d.lanes and d.lanes.flows>0 then
 local A=g('ZRANGEBYSCORE',F.a(a,'held'),string.format('%.0f',281474976710656),'+inf','LIMIT',0,1)[1]
-bo=A and math.max(bo or 0,co(cmsgpack.unpack(A)))or bo
+bm=A and math.max(bm or 0,cn(cmsgpack.unpack(A)))or bm
 end
-dR(bo)
-for _,ag in ipairs({L,aY,aW,ch,aC,bG,d.dead - fp,bo or -1,d.acked,d.failed})do
-X[#X+1]=ag
+dQ(bm)
+for _,ai in ipairs({M,aX,aV,ch,aD,bE,d.dead - fq,bm or -1,d.acked,d.failed})do
+V[#V+1]=ai
 end
 end
-X[4]=dg or -1
-return X
+V[4]=df or -1
+return V
 `,
   },
   tidy: {
-    sha: '4a148e9de12328c39602a8df6151d9769d3c730c',
+    sha: '7a2d978d883994a59a5eca91a4a84a4b78edb847',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

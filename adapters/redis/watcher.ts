@@ -24,6 +24,7 @@ export class Watcher {
   readonly #pingMs: number
   readonly #channels: Map<string, Channel> = new Map()
   #listening: Promise<Listening> | undefined
+  #pings: ReturnType<typeof setInterval> | undefined
 
   constructor(connection: Sockets, pingMs: number = PING_MS) {
     this.#connection = connection
@@ -82,15 +83,15 @@ export class Watcher {
   }
 
   #keepAlive(listening: Promise<Listening>, opened: Listening): void {
+    if (this.#listening !== listening) return
     let isAsked = false
-    const timer = setInterval(() => {
-      if (this.#listening !== listening) return clearInterval(timer)
+    this.#pings = setInterval(() => {
       if (isAsked) return this.#lost(listening)
       isAsked = true
       const answered = (): boolean => (isAsked = false)
       opened.ping().then(answered, () => this.#lost(listening))
     }, this.#pingMs)
-    timer.unref()
+    this.#pings.unref()
   }
 
   /** The connection is there, perhaps again: what was published meanwhile was not heard, and subscribing takes a moment. */
@@ -109,6 +110,7 @@ export class Watcher {
   }
 
   #letGo(): void {
+    clearInterval(this.#pings)
     this.#listening?.then(
       (listening) => listening.close(),
       () => undefined,

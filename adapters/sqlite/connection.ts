@@ -1,8 +1,8 @@
-import { openSync, closeSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
 import { BellFile } from './bell-file.ts'
 import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, isBun, openFile } from './driver.ts'
-import { isBusy, known, timeout, unsynced } from './faults.ts'
+import { isBusy, known, replaced, timeout, unsynced } from './faults.ts'
 import { Log } from './log.ts'
 import { Turns } from './turns.ts'
 
@@ -24,6 +24,9 @@ const PRAGMAS = `
   PRAGMA fullfsync = 1;
   PRAGMA checkpoint_fullfsync = 1;`
 
+/** It is looked at whether the file is still there after so long, in ms. */
+const LOOK_MS = 100
+
 /** A connection of our own to the file, one transaction at a time. */
 export class Connection {
   readonly database: SQLiteDatabase
@@ -35,6 +38,10 @@ export class Connection {
   readonly #closes: boolean
   /** Absent where SQLite has to see to it. */
   readonly #log: Log | undefined
+  /** Which file it is, on which disk. */
+  readonly #inode: string | undefined
+  #lookedAt = 0
+  #failure: QuaysideError | undefined
   #synchronous: Synchronous | undefined
   readonly #begin: SQLiteStatement
   readonly #look: SQLiteStatement
@@ -56,6 +63,7 @@ export class Connection {
     this.#turns = turns
     this.#closes = closes
     this.#log = closes ? logOf(file) : undefined
+    this.#inode = closes ? inodeOf(file) : undefined
     this.#begin = database.prepare('BEGIN IMMEDIATE')
     this.#look = database.prepare('BEGIN')
     this.#commit = database.prepare('COMMIT')
@@ -64,8 +72,12 @@ export class Connection {
     )
   }
 
-  /** @param setUp SQL that makes what has to be there. */
-  static async open(source: Source, setUp: string, timeoutMs: number): Promise<Connection> {
+  /** @param setUp Makes what has to be there. */
+  static async open(
+    source: Source,
+    setUp: (database: SQLiteDatabase) => void,
+    timeoutMs: number,
+  ): Promise<Connection> {
     let database: SQLiteDatabase | undefined
     const ends = typeof source !== 'object'
     let bell: BellFile | undefined
@@ -82,7 +94,7 @@ export class Connection {
       const turns = new Turns(bell)
       await patiently(opened, turns, { file: name, timeoutMs }, () => {
         opened.exec(PRAGMAS)
-        opened.exec(setUp)
+        setUp(opened)
       })
       return new Connection(opened, bell, turns, name, timeoutMs, ends)
     } catch (error) {
@@ -101,7 +113,7 @@ export class Connection {
    * @param synced Whether this waits until the disk has it.
    */
   change<T>(synced: boolean, body: () => T): Promise<T> {
-    return patiently(this.database, this.#turns, this, () => {
+    return this.#patiently(() => {
       const synchronous = synced && this.#log === undefined ? 'FULL' : 'NORMAL'
       if (synchronous !== this.#synchronous) {
         // It takes effect when it is prepared, so each time anew.
@@ -116,7 +128,25 @@ export class Connection {
 
   /** Runs `body`, which only reads, on the file as it is at one moment. */
   look<T>(body: () => T): Promise<T> {
-    return patiently(this.database, this.#turns, this, () => this.#run(this.#look, body))
+    return this.#patiently(() => this.#run(this.#look, body))
+  }
+
+  #patiently<T>(step: () => T): Promise<T> {
+    return patiently(this.database, this.#turns, this, () => {
+      const { failure } = this
+      if (failure !== undefined) throw failure
+      return step()
+    })
+  }
+
+  /** Set once another file lies in its place, or none: SQLite would go on with the one that it has, which is lost when it is closed. */
+  get failure(): QuaysideError | undefined {
+    const now = performance.now()
+    if (this.#inode !== undefined && this.#failure === undefined && now - this.#lookedAt >= LOOK_MS) {
+      this.#lookedAt = now
+      if (inodeOf(this.file) !== this.#inode) this.#failure = replaced(this.file)
+    }
+    return this.#failure
   }
 
   #run<T>(begin: SQLiteStatement, body: () => T): T {
@@ -140,7 +170,7 @@ export class Connection {
 
   /** How many bytes of the file nobody uses. */
   freeBytes(): number {
-    return (this.#free.get() as { bytes: number }).bytes
+    return Number((this.#free.get() as { bytes: number | bigint }).bytes)
   }
 
   /** Moves the log into the file, as far as that is possible now, so that the log can begin anew. */
@@ -155,7 +185,10 @@ export class Connection {
   /** Answers whether all of the log was moved. */
   #moveAll(): boolean {
     try {
-      return (this.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }).busy === 0
+      const { busy } = this.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as {
+        busy: number | bigint
+      }
+      return Number(busy) === 0
     } catch {
       return false
     }
@@ -169,6 +202,16 @@ export class Connection {
   close(): void {
     this.#log?.close()
     if (this.#closes) this.database.close()
+  }
+}
+
+/** `undefined` where the file cannot be looked at, or is not there. */
+function inodeOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
   }
 }
 
@@ -206,7 +249,7 @@ export async function patiently<T>(
       if (!isBusy(error)) throw known(error, file)
     }
     const ms = performance.now() - start
-    if (ms > timeoutMs) throw timeout(file, timeoutMs)
+    if (ms > timeoutMs) throw timeout(file, timeoutMs, isBetween(database) === true)
     await turns.missed(ms)
   }
 }

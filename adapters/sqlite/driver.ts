@@ -59,7 +59,7 @@ export function openFile(path: string): SQLiteDatabase {
   if (module === undefined)
     throw new QuaysideError(
       'STORAGE_UNAVAILABLE',
-      `this runtime has no ${name} (Node has it from 22.13 on). Give the adapter a connection: new SQLiteAdapter(() => new Database(path)) with Database of better-sqlite3`,
+      `this runtime has no ${name}: take Node 22.13 or later, or give the adapter a connection, new SQLiteAdapter(() => new Database(path)) with Database of better-sqlite3`,
     )
   const Database = (module as Record<string, new (path: string) => SQLiteDatabase>)[ownClass()]!
   return new Database(path)

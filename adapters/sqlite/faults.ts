@@ -71,6 +71,13 @@ export function full(file: string, reason: string, cause?: unknown): QuaysideErr
   )
 }
 
+export function replaced(file: string): QuaysideError {
+  return new QuaysideError(
+    'STORAGE_FAILED',
+    `${file} was deleted, moved or replaced while it was open. Nothing was changed now; what was sent in the moment before may be lost. What is there is opened with the next call`,
+  )
+}
+
 export function unsynced(file: string): QuaysideError {
   return new QuaysideError(
     'STORAGE_FAILED',
@@ -78,9 +85,11 @@ export function unsynced(file: string): QuaysideError {
   )
 }
 
-export function timeout(file: string, ms: number): QuaysideError {
+/** @param isOurs Whether it is on this very connection that a transaction is open. */
+export function timeout(file: string, ms: number, isOurs: boolean): QuaysideError {
+  const who = isOurs ? 'by a transaction that is open on the connection given' : 'by another connection'
   return new QuaysideError(
     'TIMEOUT',
-    `${file} was locked by another connection for ${ms} ms. Nothing was changed; try again. A transaction that somebody has begun must end, and be short`,
+    `${file} was locked ${who} for ${ms} ms. Nothing was changed; try again. A transaction that somebody has begun must end, and be short; in one of your own, call within or markDone`,
   )
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { sendWithin } from '../../src/core/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { ByteAdapter } from '../../src/segments/index.ts'
-import { type AppendOptions, MAX_DURATION_MS, type NewMessage } from '../../src/storage.ts'
+import { type AppendOptions, MAX_DURATION_MS, type NewMessage, type Part } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { BellFile } from './bell-file.ts'
 import type { Source } from './connection.ts'
@@ -38,6 +39,7 @@ const FILE = 'database must be a file, by its path or by a connection to it (in 
  */
 export class SQLiteAdapter extends ByteAdapter {
   readonly #source: Source
+  readonly sendWithin: Part = sendWithin
   /** For what is handed over while the store may not be open. */
   #bell: Bell | undefined
 

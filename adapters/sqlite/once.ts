@@ -1,4 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { QuaysideError } from '../../src/errors.ts'
+import { isLater } from '../../src/segments/inside.ts'
 import { BellFile } from './bell-file.ts'
 import { patiently } from './connection.ts'
 import { type SQLiteDatabase, checkConnection, fileOf, isBetween } from './driver.ts'
@@ -28,6 +30,21 @@ const TIMEOUT_MS = 30_000
 /** Those who work on a connection, one after the other. */
 const busy = new WeakMap<SQLiteDatabase, Promise<unknown>>()
 
+/** Effects that are under way, and those that they are called in. */
+interface Running {
+  readonly database: SQLiteDatabase
+  readonly outer: Running | undefined
+  isOver: boolean
+}
+
+const running = new AsyncLocalStorage<Running>()
+
+function isWithin(database: SQLiteDatabase): boolean {
+  for (let one = running.getStore(); one !== undefined; one = one.outer)
+    if (one.database === database && !one.isOver) return true
+  return false
+}
+
 /**
  * Runs `effects` in a transaction on `database` together with a mark that the message is done, so that what it writes there
  * happens exactly once: a message that arrives again after its ack was lost finds the mark, and `effects` does not run.
@@ -39,7 +56,8 @@ const busy = new WeakMap<SQLiteDatabase, Promise<unknown>>()
  * @param database Any SQLite file with a connection that nobody else uses meanwhile if `effects` is asynchronous: what happens
  * on it until `effects` has ended is in the transaction. Calls on one connection wait for each other.
  * @returns whether it ran; `false`: the message was done before.
- * @throws what `effects` throws: nothing is changed then. `TIMEOUT`: the file was locked for 30 s.
+ * @throws what `effects` throws: nothing is changed then. `TIMEOUT`: the file was locked for 30 s. `INVALID_ARGUMENT`: it is called
+ * in the effects of another call on the same connection.
  */
 export async function once(
   database: SQLiteDatabase,
@@ -48,6 +66,11 @@ export async function once(
   options: OnceOptions = {},
 ): Promise<boolean> {
   checkConnection('once', database)
+  if (isWithin(database))
+    throw new QuaysideError(
+      'INVALID_ARGUMENT',
+      'once: it is called in the effects of another once on this connection, which would wait for each other. Ask markDone there',
+    )
   const before = busy.get(database)
   const work = (before ?? Promise.resolve()).then(() => run(database, message, effects, options))
   const end = work.then(
@@ -73,17 +96,21 @@ async function run(
   } finally {
     bell.close()
   }
+  const inside: Running = { database, outer: running.getStore(), isOver: false }
   try {
     const isFirst = markDone(database, message, options)
     if (isFirst) {
-      const effect = effects()
-      if (effect instanceof Promise) await effect
+      // A statement of a query builder is no promise, and does nothing until it is awaited.
+      const effect = running.run(inside, effects)
+      if (isLater(effect)) await effect
     }
     database.exec('COMMIT')
     return isFirst
   } catch (error) {
     if (isBetween(database) !== false) database.exec('ROLLBACK')
     throw error
+  } finally {
+    inside.isOver = true
   }
 }
 

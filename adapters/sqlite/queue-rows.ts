@@ -7,7 +7,11 @@ const PREFIX_BYTES = 4
 /** The key of a row of a queue among all rows of the file. */
 export function keyOfQueue(queue: number, key: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(PREFIX_BYTES + key.length)
-  new DataView(bytes.buffer).setUint32(0, queue)
+  // Not through a view, for whose sake a few bytes would move into memory of their own.
+  bytes[0] = queue >>> 24
+  bytes[1] = queue >>> 16
+  bytes[2] = queue >>> 8
+  bytes[3] = queue
   bytes.set(key, PREFIX_BYTES)
   return bytes
 }

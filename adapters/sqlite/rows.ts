@@ -16,7 +16,6 @@ const VALUE = 'coalesce(quayside_large.value, quayside_rows.value) AS value'
 export class Rows {
   readonly #get: SQLiteStatement
   readonly #scan: SQLiteStatement
-  readonly #count: SQLiteStatement
   readonly #put: SQLiteStatement
   readonly #putLarge: SQLiteStatement
   readonly #putAt: SQLiteStatement
@@ -28,7 +27,6 @@ export class Rows {
     this.#scan = database.prepare(
       `SELECT key, ${VALUE} ${FIND} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`,
     )
-    this.#count = database.prepare('SELECT count(*) AS count FROM quayside_rows WHERE key >= ? AND key < ?')
     const put = (value: string): SQLiteStatement =>
       database.prepare(
         `INSERT INTO quayside_rows VALUES (?, ${value}) ON CONFLICT DO UPDATE SET value = excluded.value`,
@@ -48,10 +46,6 @@ export class Rows {
   scan(from: Uint8Array, to: Uint8Array, limit: number): Entry[] {
     const rows = this.#scan.all(from, to, Math.min(limit, MAX_COUNT)) as { key: Uint8Array; value: Value }[]
     return rows.map(({ key, value }) => [key, value])
-  }
-
-  count(from: Uint8Array, to: Uint8Array): number {
-    return (this.#count.get(from, to) as { count: number }).count
   }
 
   put(key: Uint8Array, value: Value): void {

@@ -1,8 +1,9 @@
-import { hasCode } from '../../src/errors.ts'
+import { type QuaysideError, hasCode } from '../../src/errors.ts'
 import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { type Source, Connection } from './connection.ts'
+import type { SQLiteDatabase } from './driver.ts'
 import { full } from './faults.ts'
 import type { SQLiteOptions } from './options.ts'
 import { QueueRows } from './queue-rows.ts'
@@ -27,12 +28,12 @@ export class SQLiteStore implements ByteStore {
   /** Changes whenever another connection has changed the file. */
   readonly #version: () => number
 
-  private constructor(connection: Connection, options: SQLiteOptions) {
+  private constructor(connection: Connection, tables: Tables, options: SQLiteOptions) {
     const { database } = connection
     this.#connection = connection
     this.#options = options
     this.#reserve = new Reserve(connection.file)
-    this.#tables = new Tables(database)
+    this.#tables = tables
     const version = database.prepare('PRAGMA data_version')
     this.#version = () => (version.get() as { data_version: number }).data_version
     let latest: number | undefined
@@ -47,7 +48,17 @@ export class SQLiteStore implements ByteStore {
 
   static async open(source: Source, options: SQLiteOptions): Promise<SQLiteStore> {
     const { timeoutMs = 30_000 } = options
-    return new SQLiteStore(await Connection.open(source, SCHEMA, timeoutMs), options)
+    let tables: Tables | undefined
+    const setUp = (database: SQLiteDatabase): void => {
+      database.exec(SCHEMA)
+      // Where the program has tables of these names, this fails.
+      tables = new Tables(database)
+    }
+    return new SQLiteStore(await Connection.open(source, setUp, timeoutMs), tables!, options)
+  }
+
+  get failure(): QuaysideError | undefined {
+    return this.#connection.failure
   }
 
   async open(name: string): Promise<ByteQueue> {

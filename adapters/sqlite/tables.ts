@@ -31,7 +31,9 @@ export class Tables {
 
   /** The number of a queue, if it has one. */
   find(queue: string): number | undefined {
-    return (this.#number.get(encoder.encode(queue)) as { number: number } | null | undefined)?.number
+    const row = this.#number.get(encoder.encode(queue)) as { number: number | bigint } | null | undefined
+    // Programs may have their connections answer with a BigInt.
+    return row ? Number(row.number) : undefined
   }
 
   /** The number of a queue, which gets one if it has none. */
@@ -43,8 +45,8 @@ export class Tables {
 
   /** All queues that ever were. */
   queues(): { readonly number: number; readonly name: string }[] {
-    const rows = this.#queues.all() as { number: number; name: Uint8Array }[]
-    return rows.map(({ number, name }) => ({ number, name: decoder.decode(name) }))
+    const rows = this.#queues.all() as { number: number | bigint; name: Uint8Array }[]
+    return rows.map(({ number, name }) => ({ number: Number(number), name: decoder.decode(name) }))
   }
 
   /** Writes down, for so long, that a message is done; `false` if that stands there already. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitepress'
+import { SUBPATHS } from '../../scripts/packages.mjs'
 import { options, searchOptions } from './search.ts'
 
 // The pages of docs/ as they are; the reference, which typedoc has written to .pages/api; and try.md of this folder. scripts/docs.mjs brings them together.
@@ -20,13 +21,9 @@ function sidebar() {
   }))
 }
 
-/** Each subpath of the package. */
+/** Each subpath of the packages. */
 function reference() {
-  const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return Object.entries<{ types?: string }>(exports).flatMap(([subpath, { types }]) => {
-    const place = types?.replace('./dist/', '').replace(/(?:\/index)?\.d\.ts$/, '')
-    return place ? [{ text: `quayside${subpath.slice(1)}`, link: `/api/${place}/` }] : []
-  })
+  return SUBPATHS.map(({ name, page }) => ({ text: name, link: `/api/${page}/` }))
 }
 
 export default defineConfig({

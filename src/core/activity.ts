@@ -96,8 +96,7 @@ export class Activity {
     this.#add(EVENTS[event], messages)
   }
 
-  delivered(deliveries: readonly Delivery<Held>[]): void {
-    const now = this.turn()
+  delivered(deliveries: readonly Delivery<Held>[], now: number): void {
     this.count('delivered', deliveries.length)
     for (const { attempt, lastError, timestamp } of deliveries)
       // One with an error was delivered before, and given back.

@@ -55,7 +55,7 @@ function answer<T, R>(
   const { context, desk } = reader
   const { tried, limit, waitMs } = wish
   if (context.isClosed) return Promise.reject(context.closedError(tried))
-  const found = reader.paused ? NOTHING : desk.claimNow(reader.line, limit)
+  const found = reader.paused ? NOTHING : context.atOnce?.take(desk, reader.line, limit)
   const opened = found && reader.open(found, context.at)
   if (opened !== undefined && (opened.length > 0 ? areThere(opened) : waitMs === 0))
     return Promise.resolve(answerOf(opened as readonly Message<T>[]))

@@ -1,89 +1,74 @@
 import { next } from '../clock.ts'
-import { onAbort, abortReason } from '../aborts.ts'
+import { abortReason, onceAborted } from '../aborts.ts'
+import type { Context, Idling } from './context.ts'
+import { hasCode } from '../errors.ts'
+import { type Draft, atMost, weigh } from './prepare.ts'
+import type { AppendResult } from '../storage.ts'
 
-/** What one call wants done. */
-interface Unit<In, Out> {
+/** What one call answers with, of the results of an append those from one place up to another. */
+export type Answer<R> = (results: readonly AppendResult[], from: number, to?: number) => R
+
+/** What one call wants stored. */
+interface Unit {
   /** `undefined` while they are being prepared. */
-  items: readonly In[] | undefined
-  readonly resolve: (results: readonly Out[]) => void
+  messages: readonly Draft[] | undefined
+  readonly answer: Answer<unknown>
+  readonly resolve: (answer: never) => void
   readonly reject: (error: unknown) => void
   /** Stops listening to the signal that gives it up. */
   offAbort: (() => void) | undefined
 }
 
-/** One whose items are there. */
-type ReadyUnit<In, Out> = Unit<In, Out> & { readonly items: readonly In[] }
-
-/** Something that has work under way at times. */
-export interface Idling {
-  /** While something is under way: when it is done. */
-  idle(): Promise<void> | undefined
-  /** Waits for nothing that is not in its power: what is not ready by now is rejected. */
-  giveUp?(error: unknown): void
-}
-
-export interface BatcherOptions<In, Out> {
-  /** Does a batch: answers with one result for each item, in order. */
-  readonly write: (items: readonly In[]) => Promise<readonly Out[]>
-  /** The most items of one batch. A call with more makes a batch of its own. */
-  readonly max: () => number
-  /** How much a call's items weigh together, where {@link maxWeight} limits that. A call that weighs more goes alone. */
-  readonly weigh?: (items: readonly In[]) => number
-  readonly maxWeight?: () => number
-  /** Two calls that name the same thing must not share a batch: the second is to find what the first left. */
-  readonly nameOf?: (item: In) => string | undefined
-  /** Whether a batch that failed with this error should be tried again call by call, because one may have spoilt it for all. */
-  readonly isolates?: (error: unknown) => boolean
-  /** While a write could not begin yet: when it can, or why not. Until then a call can be given up. */
-  readonly opening?: () => Promise<unknown> | undefined
-  /** The batchers that have something under way: this one is among them while it has. */
-  readonly busy: Set<Idling>
-}
-
 /**
- * Lets calls ride together: what is asked for in one turn, or while a write is under way, becomes the next write. One
- * awaited call costs one write; a hundred concurrent ones cost one or two. A call's items stay together, and order is kept:
- * also behind a call whose items are still being prepared.
+ * Lets sends ride together: what is sent in one turn, or while an append is under way, becomes the next append. One awaited
+ * call costs one append; a hundred concurrent ones cost one or two. A call's messages stay together, and order is kept: also
+ * behind a call whose messages are still being prepared.
  */
-export class Batcher<In, Out> implements Idling {
-  readonly #options: BatcherOptions<In, Out>
-  #waiting: Unit<In, Out>[] = []
-  /** A write is under way, or about to be. Otherwise all that waits is being prepared. */
+export class Batcher<T> implements Idling {
+  readonly #context: Context<T>
+  #waiting: Unit[] = []
+  /** An append is under way, or about to be. Otherwise all that waits is being prepared. */
   #busy = false
   #idle: (() => void)[] = []
 
-  constructor(options: BatcherOptions<In, Out>) {
-    this.#options = options
+  constructor(context: Context<T>) {
+    this.#context = context
   }
 
-  /** @param signal Gives the call up as long as its items wait: then none is written, and it rejects with the reason. */
-  add(
-    items: readonly In[] | Promise<readonly In[]>,
-    resolve: (results: readonly Out[]) => void,
-    reject: (error: unknown) => void,
+  /** @param signal Gives the call up as long as its messages wait: then none is stored, and it rejects with the reason. */
+  add<R>(
+    messages: readonly Draft[] | Promise<readonly Draft[]>,
+    answer: Answer<R>,
     signal?: AbortSignal,
-  ): void {
-    const unit: Unit<In, Out> = { items: undefined, resolve, reject, offAbort: undefined }
-    this.#waiting.push(unit)
-    if (signal !== undefined) unit.offAbort = onAbort(signal, () => this.#drop(unit, abortReason(signal)))
-    if (items instanceof Promise) {
-      this.#options.busy.add(this)
-      items.then(
-        (ready) => {
-          unit.items = ready
-          this.#wake()
-        },
-        (error: unknown) => this.#drop(unit, error),
-      )
-    } else {
-      unit.items = items
-      this.#wake()
-    }
-    if (signal?.aborted) this.#drop(unit, abortReason(signal))
+  ): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const unit: Unit = {
+        messages: undefined,
+        answer,
+        resolve,
+        reject,
+        offAbort: undefined,
+      }
+      this.#waiting.push(unit)
+      if (!(messages instanceof Promise)) {
+        unit.messages = messages
+        this.#wake()
+      } else {
+        this.#context.batchers.add(this)
+        messages.then(
+          (ready) => {
+            unit.messages = ready
+            this.#wake()
+          },
+          (error: unknown) => this.#drop(unit, error),
+        )
+      }
+      unit.offAbort = onceAborted(signal, () => this.#drop(unit, abortReason(signal!)))
+    })
   }
 
   /** Rejects a call, if it still waits. */
-  #drop(unit: Unit<In, Out>, error: unknown): void {
+  #drop(unit: Unit, error: unknown): void {
     const place = this.#waiting.indexOf(unit)
     if (place < 0) return
     this.#waiting.splice(place, 1)
@@ -95,8 +80,8 @@ export class Batcher<In, Out> implements Idling {
   #wake(): void {
     if (this.#busy) return
     this.#busy = true
-    this.#options.busy.add(this)
-    next(this.#next)
+    this.#context.batchers.add(this)
+    next(() => void this.#work())
   }
 
   /** Nothing waits or is under way: whatever comes need not go behind it. */
@@ -109,105 +94,67 @@ export class Batcher<In, Out> implements Idling {
   }
 
   giveUp(error: unknown): void {
-    for (const unit of this.#waiting.filter(({ items }) => items === undefined)) this.#drop(unit, error)
+    for (const unit of this.#waiting.filter(({ messages }) => messages === undefined)) this.#drop(unit, error)
   }
 
-  // Callbacks and not `await`, because this runs for each message that is sent or settled on its own.
-  readonly #next = (): void => {
-    if (this.#waiting[0]?.items !== undefined) {
-      const opening = this.#opening()
-      if (opening === undefined) this.#write(this.#take(), this.#next)
-      else this.#await(opening)
-      return
+  async #work(): Promise<void> {
+    const context = this.#context
+    while (this.#waiting[0]?.messages !== undefined) {
+      if (context.view === undefined) await this.#open()
+      else await this.#append(this.#take())
     }
     this.#busy = false
     if (this.#waiting.length > 0) return
-    this.#options.busy.delete(this)
-    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+    context.batchers.delete(this)
+    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #opening(): Promise<unknown> | undefined {
+  /** If that fails, so do those that waited for it; who came later tries anew. */
+  async #open(): Promise<void> {
+    const waited = this.#waiting.filter(({ messages }) => messages !== undefined)
     try {
-      return this.#options.opening?.()
+      await this.#context.open('send')
     } catch (error) {
-      return Promise.reject(error)
+      for (const unit of waited) this.#drop(unit, error)
     }
   }
 
-  /** If it fails, so do those that waited for it; who came later tries anew. */
-  #await(opening: Promise<unknown>): void {
-    const waited = this.#waiting.filter(({ items }) => items !== undefined)
-    opening.then(this.#next, (error: unknown) => {
-      for (const unit of waited) this.#drop(unit, error)
-      this.#next()
-    })
-  }
-
-  /** As many waiting calls as fit one batch. */
-  #take(): ReadyUnit<In, Out>[] {
-    const { max, nameOf, weigh, maxWeight } = this.#options
-    const waiting = this.#waiting
-    const limit = max()
-    const most = maxWeight?.() ?? Infinity
+  /** As many waiting calls as fit one append; one that is too large goes alone. */
+  #take(): Unit[] {
+    const { maxBatch, maxBatchBytes } = this.#context.guarantees
     let size = 0
-    let weight = 0
+    let bytes = 0
     let count = 0
-    const names = nameOf === undefined || waiting.length === 1 ? undefined : new Set<string>()
-    for (const { items } of waiting) {
-      if (items === undefined) break
-      if (count > 0 && size + items.length > limit) break
-      if (most < Infinity && waiting.length > 1) {
-        weight += weigh!(items)
-        if (count > 0 && weight > most) break
-      }
-      if (names !== undefined) {
-        const named = items.map(nameOf!).filter((name) => name !== undefined)
-        if (count > 0 && named.some((name) => names.has(name))) break
-        for (const name of named) names.add(name)
-      }
-      size += items.length
+    const ids = new Set<string>()
+    for (const { messages } of this.#waiting) {
+      if (messages === undefined) break
+      size += messages.length
+      if (maxBatchBytes < Infinity) bytes += weigh(messages, atMost)
+      // The second of an id is to find what the first left. Those without are not among them.
+      const isKnown = messages.some(({ id }) => ids.has(id!))
+      if (count > 0 && (size > maxBatch || bytes > maxBatchBytes || isKnown)) break
+      for (const { id } of messages) if (id !== undefined) ids.add(id)
       count++
     }
-    if (count < waiting.length) this.#waiting = waiting.splice(count)
-    else this.#waiting = []
-    for (const { offAbort } of waiting) offAbort?.()
-    return waiting as ReadyUnit<In, Out>[]
+    return this.#waiting.splice(0, count)
   }
 
-  #write(units: readonly ReadyUnit<In, Out>[], done: () => void): void {
-    const single = units.length === 1 ? units[0]! : undefined
-    const fail = (error: unknown): void => {
-      if (single === undefined && this.#options.isolates?.(error)) {
-        this.#writeEach(units, done)
-        return
-      }
-      for (const { reject } of units) reject(error)
-      done()
-    }
-    this.#start(single?.items ?? units.flatMap(({ items }) => items)).then((results) => {
-      try {
-        let from = 0
-        if (single !== undefined) single.resolve(results)
-        else for (const { items, resolve } of units) resolve(results.slice(from, (from += items.length)))
-      } catch (error) {
-        fail(error)
-        return
-      }
-      done()
-    }, fail)
-  }
-
-  /** Whatever a write does, its batcher must go on. */
-  #start(items: readonly In[]): Promise<readonly Out[]> {
+  async #append(units: readonly Unit[]): Promise<void> {
     try {
-      return this.#options.write(items)
+      const all: Draft[] = []
+      for (const { messages, offAbort } of units) {
+        offAbort!()
+        for (const message of messages!) all.push(message)
+      }
+      const results = await this.#context.append(all)
+      let from = 0
+      for (const { messages, answer, resolve } of units)
+        resolve(answer(results, from, (from += messages!.length)) as never)
     } catch (error) {
-      return Promise.reject(error)
+      // One may have spoilt it for all.
+      const isOnes = hasCode(error, 'QUOTA_EXCEEDED') || hasCode(error, 'TOO_LARGE')
+      if (isOnes && units.length > 1) for (const unit of units) await this.#append([unit])
+      else for (const { reject } of units) reject(error)
     }
-  }
-
-  #writeEach([first, ...rest]: readonly ReadyUnit<In, Out>[], done: () => void): void {
-    if (first === undefined) done()
-    else this.#write([first], () => this.#writeEach(rest, done))
   }
 }

@@ -1,18 +1,10 @@
 import { abortReason } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
-import {
-  checkBoolean,
-  checkCount,
-  checkMs,
-  checkNothing,
-  checkOptions,
-  checkText,
-  invalid,
-} from '../check.ts'
+import { checkCount, checkMs, checkOptions, invalid } from '../check.ts'
+import { ENDS, endOf } from './ends.ts'
 import type { Hand } from './hand.ts'
 import type { HandlerContext } from './handler.ts'
 import type { Message, NackOptions, ParkOptions, RejectOptions, SettleOptions } from './message.ts'
-import { encodeData } from './outcomes.ts'
 import type { Reader } from './reader.ts'
 import type { Settlement } from '../storage.ts'
 
@@ -48,13 +40,6 @@ export type BatchHandler<T> = (
   context: HandlerContext,
 ) => void | readonly Verdict[] | Promise<void | readonly Verdict[]>
 
-const VERDICTS = {
-  ack: { result: checkNothing },
-  nack: { delayMs: checkMs, reason: checkText, counts: checkBoolean },
-  reject: { reason: checkText },
-  park: { reason: checkText, data: checkNothing },
-}
-
 export function checkBatch(tried: string, batch: BatchSize, timeoutMs: number): void {
   checkOptions(tried, batch, { size: checkCount, withinMs: checkMs }, 'batch.')
   const { size, withinMs = 0 } = batch
@@ -64,21 +49,15 @@ export function checkBatch(tried: string, batch: BatchSize, timeoutMs: number): 
 }
 
 /** How a message of a batch ends that is not acked. */
-export function endOf<T>(reader: Reader<T>, hand: Hand<T>, verdict: Verdict): Settlement | undefined {
+export function verdictOn<T>(reader: Reader<T>, hand: Hand<T>, verdict: Verdict): Settlement | undefined {
   if (verdict === undefined) return undefined
   const tried = `run, the verdict on ${hand.id}`
-  const kinds = Object.keys(VERDICTS)
   const { kind, ...options } = Object(verdict) as Exclude<Verdict, Error | undefined>
-  if (!kinds.includes(kind)) throw invalid(tried, `kind must be one of ${kinds.join(', ')}`, kind ?? verdict)
-  checkOptions(tried, options, VERDICTS[kind])
-  const { receipt } = hand.lease
-  if (kind === 'nack') return reader.failureOf(receipt, hand.opened, options as NackOptions)
-  if (kind === 'reject') return reader.deadOf(receipt, 'rejected', (options as RejectOptions).reason)
+  if (!Object.hasOwn(ENDS, kind))
+    throw invalid(tried, `kind must be one of ${Object.keys(ENDS).join(', ')}`, kind ?? verdict)
+  checkOptions(tried, options, ENDS[kind])
   if (kind === 'ack') return undefined
-  const { reason, data } = options as ParkOptions
-  checkText(tried, 'reason', reason)
-  reader.context.require(tried, 'parking')
-  return reader.parkOf(receipt, reason, encodeData(tried, data))
+  return endOf(reader, tried, kind, options as NackOptions)(hand.lease.receipt, hand.opened)
 }
 
 /** A delivery under a handler, as batches see it. */

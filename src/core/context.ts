@@ -1,29 +1,26 @@
 import type { Activity } from './activity.ts'
-import type { Idling } from './batcher.ts'
 import { type Clock, MAX_TIMEOUT_MS, nextTurn } from '../clock.ts'
-import { type Codec, JSON_CODEC } from './codec.ts'
-import { type Terms, claimOf } from './line.ts'
+import type { Codec } from './codec.ts'
+import { type Line, type Terms, claimOf } from './line.ts'
 import { QuaysideError, hasCode } from '../errors.ts'
-import { uuid } from '../message-id.ts'
 import type { Instrumentation, ObservedMessage, Operation } from './instrumentation.ts'
 import type { StandardSchema } from './schema.ts'
 import type {
   AppendResult,
+  ClaimRequest,
+  ClaimResult,
+  Delivery,
   GroupStart,
   Guarantees,
   Held,
   Hint,
   NewMessage,
   QueueStorage,
+  SettleResult,
+  Settlement,
   StorageAdapter,
   VerbsAtOnce,
 } from '../storage.ts'
-
-/** What a storage has done at once. Whoever stands before its view and knows nothing of these verbs is not passed by. */
-export function atOnceOf(view: QueueStorage | undefined): VerbsAtOnce | undefined {
-  const verbs = view?.atOnce
-  return verbs?.of === view ? verbs : undefined
-}
 
 export interface ContextOptions<T> {
   readonly name: string
@@ -50,14 +47,44 @@ export type Feature =
   | 'parking'
   | 'results'
 
+/** Something that has work under way at times. */
+export interface Idling {
+  /** While something is under way: when it is done. */
+  idle(): Promise<void> | undefined
+  /** Waits for nothing that is not in its power: what is not ready by now is rejected. */
+  giveUp?(error: unknown): void
+}
+
 /** What a queue knows of the desk of one of its groups. */
 export interface GroupDesk extends Idling {
   readonly group: string
   /** How its consumers claim, if it has any. */
   readonly terms: Terms | undefined
+  /** Somebody waits for messages. */
+  readonly isAwaited: boolean
+  /** Whether nobody is before whoever asks at that time. */
+  isFree(at: number): boolean
+  /** There may be something for those who wait. */
+  stir(): void
   stop(): void
   handBack(): void
   gone(ids: ReadonlySet<string> | undefined): void
+}
+
+/**
+ * What a queue does without promises, on a storage that answers at once. `undefined`: it was not done, since somebody is before
+ * whoever asks, or must be waited for; it is for the batcher or the desk.
+ */
+export interface AtOnce {
+  /** Where payloads need not be encoded: what takes them. */
+  readonly values: VerbsAtOnce['copyOf'] | undefined
+  append(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined
+  /** Takes messages for somebody who has just come. */
+  take(desk: GroupDesk, line: Line, limit: number): readonly Delivery<Held>[] | undefined
+  end(desk: GroupDesk, settlements: readonly Settlement[]): readonly SettleResult[] | undefined
+  /** What a step of a desk asks. */
+  claim(request: ClaimRequest): ClaimResult<Held>
+  settle(group: string, settlements: readonly Settlement[]): readonly SettleResult[]
 }
 
 /** Calls to a storage that answers at once let the program's event loop turn about this often, in ms. */
@@ -84,8 +111,8 @@ export class Context<T> {
           if (this.#desks.get(group)?.deref() === undefined) this.#desks.delete(group)
         })
   readonly #watchers: Set<{ readonly hint: (hint?: Hint) => void }> = new Set()
-  /** Where payloads need not be encoded: what takes them. */
-  values: VerbsAtOnce['copyOf'] | undefined
+  /** What is done without promises, if the storage answers at once. */
+  atOnce: AtOnce | undefined
   /** The storage has said which messages have finished. */
   tells = false
   #unwatch: (() => void) | undefined
@@ -109,9 +136,6 @@ export class Context<T> {
   #turn: object | undefined
   #breath: Promise<void> | undefined
   #turnedAt = 0
-  /** Of the appends of one millisecond: who answers at once numbers all messages of a queue. */
-  #batchId = ''
-  #idAt = -1
   #calls = 0
 
   constructor(options: ContextOptions<T>) {
@@ -131,6 +155,13 @@ export class Context<T> {
     return this.options.clock.now()
   }
 
+  /** The time at which something was answered that was asked for then: the same where the storage answers at once. */
+  answeredAt(at: number): number {
+    // Whoever observes may take time before the storage is asked.
+    if (this.atOnce !== undefined && this.options.instrumentation === undefined) return at
+    return this.activity?.turn() ?? this.now()
+  }
+
   // The storage
 
   /** The storage. Rejects with `CLOSED` after the end. */
@@ -142,8 +173,10 @@ export class Context<T> {
       this.#opening.then(
         (view) => {
           this.#view = view
-          const { codec } = this.options
-          this.values = codec === JSON_CODEC ? this.#appender(view)?.copyOf : undefined
+          // Whoever stands before its view and knows nothing of these verbs is not passed by.
+          const verbs = view.atOnce
+          if (verbs?.of === view)
+            this.atOnce = (verbs.askedBy as (...given: unknown[]) => AtOnce)(this, verbs)
           // Whoever broke it may have lost them.
           this.#unmade = [...this.#groups.values()]
           this.#attach()
@@ -158,11 +191,6 @@ export class Context<T> {
   /** The storage, while it is open. */
   get view(): QueueStorage | undefined {
     return this.#view
-  }
-
-  /** While the storage is not open: the opening. */
-  opening(tried: string): Promise<QueueStorage> | undefined {
-    return this.#view === undefined ? this.open(tried) : undefined
   }
 
   closedError(tried: string): QuaysideError {
@@ -248,7 +276,7 @@ export class Context<T> {
       this.#view = this.#opening = undefined
       this.#discarding = view.close().catch(() => undefined)
       // What it had to tell may be lost with it: whoever waits looks, and has it opened anew.
-      this.#hint({ finished: 'many' })
+      this.hint({ finished: 'many' })
     }
     return error
   }
@@ -279,42 +307,17 @@ export class Context<T> {
   append(messages: readonly NewMessage<Held>[]): Promise<readonly AppendResult[]> {
     const append = (): Promise<readonly AppendResult[]> =>
       this.finish('send', async (view) => {
-        const groups = this.#unmade
-        const results = await this.#append(view, messages)
-        this.made(groups)
+        const { id, maxMessages, maxBytes } = this.options
+        const unmade = this.#unmade
+        const groups = unmade.length > 0 ? unmade : undefined
+        const options = { batchId: id(), groups, maxMessages, maxBytes }
+        // Only a storage that has them gets values.
+        const results = await view.append(messages as readonly NewMessage[], options)
+        this.made(unmade)
+        this.activity?.count('sent', results.length)
         return results
       })
     return this.breathe()?.then(append) ?? append()
-  }
-
-  /** As {@link append}, where the storage answers at once and nobody need be waited for. */
-  appendNow(messages: readonly NewMessage<Held>[]): readonly AppendResult[] | undefined {
-    const view = this.#view
-    if (this.#appender(view) === undefined || this.breathe() !== undefined) return undefined
-    const groups = this.#unmade
-    const results = this.#append(view!, messages) as readonly AppendResult[]
-    this.made(groups)
-    return results
-  }
-
-  /** What appends at once. Not with limits that it had to look after, which may take turns. */
-  #appender(view: QueueStorage | undefined): VerbsAtOnce | undefined {
-    const { maxMessages, maxBytes } = this.options
-    return (maxMessages ?? maxBytes) === undefined ? atOnceOf(view) : undefined
-  }
-
-  #append(
-    view: QueueStorage,
-    messages: readonly NewMessage<Held>[],
-  ): readonly AppendResult[] | Promise<AppendResult[]> {
-    const { id, maxMessages, maxBytes } = this.options
-    const { at } = this
-    const atOnce = this.#appender(view)
-    if (at !== this.#idAt || atOnce === undefined || id !== uuid) this.#batchId = id()
-    this.#idAt = at
-    const groups = this.#unmade.length > 0 ? this.#unmade : undefined
-    const options = { batchId: this.#batchId, groups, maxMessages, maxBytes }
-    return atOnce?.append(messages, options) ?? view.append(messages as readonly NewMessage[], options)
   }
 
   // Groups
@@ -401,11 +404,12 @@ export class Context<T> {
     if (this.#watchers.size === 0 || this.#unwatch !== undefined) return
     this.#unwatch = this.#view?.watch?.((hint) => {
       this.tells ||= hint?.finished !== undefined
-      this.#hint(hint)
+      this.hint(hint)
     })
   }
 
-  #hint(hint?: Hint): void {
+  /** Tells those who watch that something may have changed. */
+  hint(hint?: Hint): void {
     for (const watcher of this.#watchers) watcher.hint(hint)
   }
 
@@ -470,7 +474,7 @@ export class Context<T> {
     this.#ended = true
     this.#watchers.clear()
     this.#detach()
-    this.#view = undefined
+    this.#view = this.atOnce = undefined
     // A queue that could not be opened has nothing to close.
     const view = await this.#opening?.catch(() => undefined)
     await this.#discarding

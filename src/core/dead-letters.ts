@@ -90,6 +90,8 @@ export class DeadLetters<T> {
       return countPages(view, query, async (messages) => {
         const settlements = messages.map(({ receipt }) => settlementOf(receipt!))
         const results = await view.settle(group, settlements)
+        // A storage that knows whose step it was says that it was this object's own, which is no news to a desk.
+        this.#context.hint()
         return results.filter(({ status }) => status === 'settled').length
       })
     })

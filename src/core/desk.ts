@@ -1,13 +1,12 @@
 import { next } from '../clock.ts'
 import { Alarm } from './alarm.ts'
-import { type Context, type GroupDesk, atOnceOf } from './context.ts'
+import type { Context, GroupDesk } from './context.ts'
 import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms, claimOf } from './line.ts'
 import { type Message, staleError } from './message.ts'
 import {
   type Body,
   type ClaimResult,
-  type Delivery,
   type GroupStart,
   type Held,
   type Hint,
@@ -16,7 +15,6 @@ import {
   type QueueStorage,
   type SettleResult,
   type Settlement,
-  type VerbsAtOnce,
 } from '../storage.ts'
 import { isThenable } from './schema.ts'
 import { isTransient, isUnsure, restMs } from './trouble.ts'
@@ -82,6 +80,8 @@ export class Desk<T> implements GroupDesk {
   readonly #context: Context<T>
   readonly #lines: Line[] = []
   readonly #hands: Set<Hand<T>> = new Set()
+  /** Those whose leases end first, the very first at the end. All others end with the first of these or after it. */
+  #ending: Hand<T>[] = []
   #units: Unit<T>[] = []
   /** Seats that wait. */
   #waiting = 0
@@ -119,17 +119,18 @@ export class Desk<T> implements GroupDesk {
 
   // Who asks
 
-  get terms(): Terms | undefined {
-    return this.#lines[0]?.terms
-  }
+  /** With what to claim for nobody: as its first consumer does that takes from all lanes. */
+  terms: Terms | undefined
 
   line(terms: Terms): Line {
-    const key = JSON.stringify(terms)
-    let line = this.#lines.find((one) => JSON.stringify(one.terms) === key)
-    if (line !== undefined) return line
-    line = new Line(terms)
-    if (terms.only === undefined) this.#adopt(line)
-    return line
+    if (terms.only === undefined) this.terms ??= terms
+    return this.current(new Line(terms))
+  }
+
+  /** Where those stand who claim as this line does: in another one, if that was there sooner. */
+  current(line: Line): Line {
+    if (line.isKept) return line
+    return this.#lines.find(({ key }) => key === line.key) ?? line
   }
 
   join(seat: Seat): void {
@@ -152,15 +153,17 @@ export class Desk<T> implements GroupDesk {
   }
 
   #adopt(line: Line): void {
-    if (!this.#lines.includes(line)) this.#lines.push(line)
+    if (line.isKept) return
+    line.isKept = true
+    this.#lines.push(line)
   }
 
-  /** Where nobody stands, nobody looks. And there may be as many selections of lanes as there are lanes: these are not kept. */
+  /** Where nobody stands, nobody looks; and there may be any number of terms by and by. */
   #dismiss(line: Line): void {
-    if (!line.isEmpty) return
+    if (!line.isEmpty || !line.isKept) return
     line.lookAt = Infinity
-    const place = this.#lines.indexOf(line)
-    if (line.terms.only !== undefined && place >= 0) this.#lines.splice(place, 1)
+    line.isKept = false
+    this.#lines.splice(this.#lines.indexOf(line), 1)
   }
 
   /** Has those whose line is another one by now go over to it. */
@@ -245,40 +248,24 @@ export class Desk<T> implements GroupDesk {
 
   // At once
 
-  /** The storage, if it answers at once, and nobody is before whoever asks now. */
-  #atOnce(): VerbsAtOnce | undefined {
-    const context = this.#context
-    const { view } = context
-    const isFree = !this.#busy && this.#retryAt === 0 && context.unmade.length === 0 && view === this.#view
-    const atOnce = isFree ? atOnceOf(view) : undefined
-    if (atOnce === undefined || context.breathe() !== undefined) return undefined
-    const { at } = context
-    if (at < this.#at - SLACK_MS || at >= this.#renewAt || at >= this.#reportAt) return undefined
+  /** Whether nobody is before whoever asks at that time. */
+  isFree(at: number): boolean {
+    if (this.#busy || at < this.#at - SLACK_MS || at >= this.#alarm.at) return false
     this.#at = at
-    return atOnce
+    return true
   }
 
-  /** Claims for somebody who has just come, if nobody here waits. `undefined`: it is to be done in a step. */
-  claimNow(line: Line, limit: number): readonly Delivery<Held>[] | undefined {
-    const { guarantees, values } = this.#context
-    const atOnce = this.#lines.every(({ isEmpty }) => isEmpty) ? this.#atOnce() : undefined
-    if (atOnce === undefined) return undefined
-    const most = Math.min(limit, guarantees.maxBatch)
-    const request = claimOf(this.group, line.terms, most, NOTHING, undefined, line.position)
-    const { deliveries, nextInMs, position } = atOnce.claim(request, values !== undefined)
-    line.position = position
-    return deliveries.length === 0 && nextInMs === 0 ? undefined : deliveries
+  /** Somebody waits for messages. */
+  get isAwaited(): boolean {
+    return this.#lines.some(({ isEmpty }) => !isEmpty)
   }
 
-  /** As {@link settle}. `undefined`: it is to be done in a step. */
-  settleNow(settlements: readonly Settlement[]): readonly SettleResult[] | undefined {
-    const results = this.#atOnce()?.settle(this.group, settlements)
-    if (results === undefined) return undefined
+  /** There may be something for those who wait. */
+  stir(): void {
     for (const line of this.#lines) {
       line.stir()
       if (line.due) this.#wake()
     }
-    return results
   }
 
   // What is in hand
@@ -286,6 +273,16 @@ export class Desk<T> implements GroupDesk {
   /** The lease of a message is extended until it is released. */
   hold(hand: Hand<T>): void {
     this.#hands.add(hand)
+    const { until } = hand.lease
+    // Those that were let go of lie among them.
+    if (this.#ending.length > 2 * this.#hands.size) this.reorder()
+    let place = 0
+    for (let end = this.#ending.length; place < end;) {
+      const middle = (place + end) >> 1
+      if (this.#ending[middle]!.lease.until > until) place = middle + 1
+      else end = middle
+    }
+    if (place > 0) this.#ending.splice(place, 0, hand)
     if (hand.renewAt >= this.#renewAt) return
     this.#renewAt = hand.renewAt
     if (!this.#busy) this.#setTimer()
@@ -294,8 +291,14 @@ export class Desk<T> implements GroupDesk {
   release(hand: Hand<T>): void {
     this.#hands.delete(hand)
     if (this.#hands.size > 0) return
+    this.reorder()
     this.#renewAt = this.#checkAt = Infinity
     if (!this.#busy) this.#setTimer()
+  }
+
+  /** Leases in hand end at other times than they did, or are in hand again. */
+  reorder(): void {
+    this.#ending = []
   }
 
   /** Tells with an extension how far a handler is: soon, and only the last of what is said until then. */
@@ -401,7 +404,8 @@ export class Desk<T> implements GroupDesk {
     if (now < this.#retryAt && !this.#isUrgent()) return undefined
     const units = this.#takeUnits()
     const settlements = units.length === 1 ? units[0]!.settlements : units.flatMap((unit) => unit.settlements)
-    const shares = this.#takeShares(settlements.length > 0)
+    // Whoever has ended is settled before anything is claimed: no lease of theirs is extended any more.
+    const shares = this.#units.length > 0 ? NOTHING : this.#takeShares(settlements.length > 0)
     let limit = 0
     for (const { count } of shares) limit += count
     const line = shares[0]?.seat.line
@@ -533,12 +537,27 @@ export class Desk<T> implements GroupDesk {
     }
   }
 
-  #call({ line, limit, settlements, groups }: Step<T>, view: QueueStorage): Answer | Promise<Answer> {
-    const atOnce = atOnceOf(view)
+  #call({ line, limit, settlements, hands, groups }: Step<T>, view: QueueStorage): Answer | Promise<Answer> {
+    const asked = this.#context.atOnce ?? view
     const settle = settlements.length > 0 ? settlements : undefined
-    if (line === undefined && groups.length === 0) return (atOnce ?? view).settle(this.group, settlements)
-    const request = claimOf(this.group, line?.terms ?? this.terms, limit, groups, settle, line?.position)
-    return atOnce?.claim(request, this.#context.values !== undefined) ?? view.claim(request)
+    if (line === undefined && groups.length === 0) return asked.settle(this.group, settlements)
+    // What is answered at once cannot come late.
+    const inHand = asked === view ? this.#firstToEnd(hands, view.hasPlaces) : undefined
+    return asked.claim(
+      claimOf(this.group, line?.terms ?? this.terms, limit, groups, settle, line?.position, inHand),
+    )
+  }
+
+  /** The receipt of the lease in hand that ends first, of those that are not extended; of a queue in several places all, it at the end. */
+  #firstToEnd(extended: readonly Hand<T>[], all = false): readonly string[] {
+    const among = new Set(extended)
+    const isLeft = (hand: Hand<T>): boolean =>
+      this.#hands.has(hand) && !hand.lease.settled && !among.has(hand)
+    while (this.#ending.length > 0 && !isLeft(this.#ending.at(-1)!)) this.#ending.pop()
+    // Each is looked at once for each time that all are extended, however many are in hand.
+    if (this.#ending.length === 0 || all)
+      this.#ending = [...this.#hands].filter(isLeft).sort((a, b) => b.lease.until - a.lease.until)
+    return this.#ending.slice(all ? 0 : -1).map(({ lease }) => lease.receipt)
   }
 
   /** Under the eyes of whoever observes the queue. What was settled by hand was seen already. */
@@ -571,11 +590,13 @@ export class Desk<T> implements GroupDesk {
     if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
-    const { deliveries, nextInMs, position } = claimed!
+    const { deliveries, nextInMs, position, late } = claimed!
     line.position = position
+    // The program, the storage or the way there stood still: what is in hand comes first.
+    if (late) this.#renewAt = 0
     const more = deliveries.length >= limit || nextInMs === 0
     if (nextInMs !== 0 && this.#waiting > 0 && !line.isEmpty)
-      line.lookAt = this.#context.now() + Math.min(nextInMs ?? Infinity, this.#lookMs)
+      line.lookAt = this.#context.answeredAt(at) + Math.min(nextInMs ?? Infinity, this.#lookMs)
     line.deal(shares, deliveries, more, at)
   }
 
@@ -584,6 +605,7 @@ export class Desk<T> implements GroupDesk {
   }
 
   #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
+    this.reorder()
     for (const [i, hand] of hands.entries()) {
       const { status, receipt } = results[i]!
       const { lease } = hand
@@ -628,6 +650,7 @@ export class Desk<T> implements GroupDesk {
       for (const seat of this.#seats) if (seat.waits) told.add(seat)
     for (const seat of told) seat.failed(error, passing)
     for (const unit of units) if (!back.includes(unit)) unit.failed(error)
+    this.reorder()
     line?.stir()
   }
 

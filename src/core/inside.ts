@@ -1,8 +1,8 @@
 /** What other rooms of the house use of the queue, besides what everybody can: schedules put their messages into its batches, encryption is a codec. */
-export type { Batcher } from './batcher.ts'
+export { Batcher } from './batcher.ts'
 export { type Codec, decode, JSON_CODEC } from './codec.ts'
 export type { Context } from './context.ts'
-export { BATCH_MESSAGE, batcherOf } from './lean/producer.ts'
+export { BATCH_MESSAGE } from './lean/producer.ts'
 export { contextOf } from './lean/queue.ts'
 export { DEFAULT_LIMIT } from './list.ts'
 export { listParts } from './listed.ts'

@@ -36,7 +36,7 @@ export const checkOnly: Check = (tried, what, only) => {
 
 const RATE = {
   count: checkCount,
-  perMs: inRange('a number of ms, 1 or more', 1, MAX_DURATION_MS),
+  perMs: ((...given) => inRange('a number of ms, 1 or more', 1, MAX_DURATION_MS)(...given)) satisfies Check,
   burst: checkCount,
 }
 

@@ -19,8 +19,6 @@ export interface LanesOptions {
 }
 
 const RELEASE = { group: checkName, lane: checkLane, probe: checkBoolean }
-const HOLD = { ...RELEASE, forMs: checkPositiveMs, reason: checkText }
-const LANES_OPTIONS = { ...PAGE, prefix: checkPrefix }
 
 /**
  * Has nothing of a lane, a group or the queue handed out anywhere. See `hold` of the `Queue` of `quayside`, which this is.
@@ -30,7 +28,7 @@ const LANES_OPTIONS = { ...PAGE, prefix: checkPrefix }
  * ```
  */
 export async function hold(queue: Queue, request: HoldRequest = {}): Promise<void> {
-  checkOptions('hold', request, HOLD)
+  checkOptions('hold', request, { ...RELEASE, forMs: checkPositiveMs, reason: checkText })
   const context = contextOf(queue)
   context.require('hold', 'lanes')
   const { reason } = request
@@ -60,7 +58,7 @@ export async function release(queue: Queue, request: ReleaseRequest = {}): Promi
  */
 export async function lanes(queue: Queue, options: LanesOptions = {}): Promise<LanesPage> {
   const { group = DEFAULT_GROUP, prefix, limit = DEFAULT_LIMIT, cursor } = options
-  checkOptions('lanes', options, LANES_OPTIONS)
+  checkOptions('lanes', options, { ...PAGE, prefix: checkPrefix })
   const context = contextOf(queue)
   context.require('lanes', 'lanes')
   return await context.use('lanes', (view) => view.lanes({ group, prefix, limit, cursor }))

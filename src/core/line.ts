@@ -20,11 +20,13 @@ export function claimOf(
   unmade: readonly GroupStart[],
   settle?: readonly Settlement[],
   position?: string,
+  inHand?: readonly string[],
 ): ClaimRequest {
   const last = unmade.at(-1)
   const others = last?.name === group ? unmade.slice(0, -1) : unmade
   const groups = others.length > 0 ? others : undefined
-  return { group, limit, ...(terms ?? { ...NO_TERMS, from: last?.from }), position, groups, settle }
+  // The terms first: engines copy what comes first in one step.
+  return { ...(terms ?? { ...NO_TERMS, from: last?.from }), group, limit, position, groups, settle, inHand }
 }
 
 /** Somebody who asks for messages. */
@@ -65,6 +67,10 @@ const FIRST = 8
 /** Those who claim with the same terms, in the order in which they get messages. */
 export class Line {
   readonly terms: Terms
+  /** The same for the same terms. */
+  readonly key: string
+  /** Its desk has it: somebody stands in it. */
+  isKept = false
   /** There may be something to claim. */
   due = false
   /** When to look for messages without a hint. */
@@ -81,6 +87,7 @@ export class Line {
 
   constructor(terms: Terms) {
     this.terms = terms
+    this.key = JSON.stringify(terms)
   }
 
   /** There may be something for those who stand here. Who is away asks on coming back. */

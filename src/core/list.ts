@@ -38,17 +38,10 @@ export const DEFAULT_LIMIT = 100
 /** What may be said of a page. */
 export const PAGE: Checks = { group: checkName, limit: checkCount, cursor: checkText }
 
-const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done')
-
-const LIST_OPTIONS = {
-  ...PAGE,
-  state: ((tried, what, state) => {
-    if (typeof state === 'string') checkState(tried, what, state)
-    else checkEach(tried, what, state, checkState)
-  }) satisfies Check,
-  lane: checkPrefix,
-  ids: checkIds,
-  bodies: checkBoolean,
+const checkStates: Check = (tried, what, state) => {
+  const checkState = mustBeOneOf('ready', 'leased', 'delayed', 'blocked', 'parked', 'dead', 'done')
+  if (typeof state === 'string') checkState(tried, what, state)
+  else checkEach(tried, what, state, checkState)
 }
 
 /**
@@ -62,7 +55,8 @@ export async function list<T>(
   queue: Queue<T>,
   options: ListOptions = {},
 ): Promise<ListPage<ListedMessage<T>>> {
-  checkOptions('list', options, LIST_OPTIONS)
+  const own = { state: checkStates, lane: checkPrefix, ids: checkIds, bodies: checkBoolean }
+  checkOptions('list', options, { ...PAGE, ...own })
   const { group = DEFAULT_GROUP, state, lane, ids, limit = DEFAULT_LIMIT, cursor, bodies } = options
   const context = contextOf(queue)
   if (lane) context.require('list', 'lanes')

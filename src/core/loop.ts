@@ -1,7 +1,7 @@
 import { soon } from '../clock.ts'
-import { onAbort, abortError, abortReason } from '../aborts.ts'
+import { abortError, abortReason, onceAborted } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
-import { type BatchHandler, type BatchSize, Batches, endOf } from './batches.ts'
+import { type BatchHandler, type BatchSize, Batches, verdictOn } from './batches.ts'
 import type { Unit } from './desk.ts'
 import { errorText } from '../errors.ts'
 import type { Handler, HandlerContext } from './handler.ts'
@@ -77,6 +77,10 @@ const HAND_BACK_MS = 100
 const MOST_FAILURES = 5
 /** Who has stopped tries for so long to tell a storage that fails what has ended, in ms. */
 const LAST_MS = 10_000
+/** While handlers work it looks this often whether time goes on, in ms. */
+const STEP_MS = 10_000
+/** Timers of a hidden page are late by a minute. What passed unseen and was longer is no time of handlers. */
+const LATE_MS = 65_000
 
 const NOTHING: readonly never[] = []
 
@@ -196,15 +200,14 @@ export class Loop<T> implements Seat {
   async run(): Promise<DrainReport> {
     const { desk } = this.#reader
     const { signal } = this.#options
-    const offAbort = signal && onAbort(signal, () => this.stop(abortReason(signal)))
-    if (signal?.aborted) this.stop(abortReason(signal))
+    const offAbort = onceAborted(signal, () => this.stop(abortReason(signal!)))
     await new Promise<void>((resolve) => {
       this.#finish = resolve
       desk.join(this)
       this.#setTimer()
       this.#check()
     })
-    offAbort?.()
+    offAbort()
     // The report counts what handlers settled themselves, too.
     await desk.tell(NOTHING).catch(() => undefined)
     if (this.#failure !== undefined) throw this.#failure.error
@@ -254,14 +257,14 @@ export class Loop<T> implements Seat {
     this.#empty = deliveries.length === 0 && !more
     if (deliveries.length > 0) {
       this.#lookForStop()
-      for (const opened of this.#reader.open(deliveries, at)) this.#start(opened)
+      for (const opened of this.#reader.open(deliveries, at)) this.#start(opened, at)
     }
     this.#batches?.claimed(this.#untilEmpty && !more)
     this.#check()
   }
 
-  #start(opened: Opened<T>): void {
-    const job = new Job(opened, this, this.#now())
+  #start(opened: Opened<T>, at: number): void {
+    const job = new Job(opened, this, this.#reader.context.answeredAt(at))
     job.lease.onEnd = this.#count
     if (this.#stopped === undefined) void this.#work(job)
     else this.#giveBack(job)
@@ -286,7 +289,7 @@ export class Loop<T> implements Seat {
         result = await context.observe('process', desk.group, false, () => [message], handle)
       } else {
         const verdict = await this.#batches.add(job)
-        end = endOf(this.#reader, job, verdict)
+        end = verdictOn(this.#reader, job, verdict)
         result = (verdict as { readonly result?: unknown } | undefined)?.result
       }
     } catch (error) {
@@ -485,11 +488,17 @@ export class Loop<T> implements Seat {
     }
     const timesOutAt = first + this.#timeoutMs
     const handBackAt = this.#handBackAt <= now ? Infinity : this.#handBackAt
-    this.#alarm.set(Math.min(timesOutAt, handBackAt))
+    const step = timesOutAt < Infinity ? now + STEP_MS : Infinity
+    this.#alarm.set(Math.min(step, timesOutAt, handBackAt))
   }
 
   #ring(now: number, at: number): void {
-    for (const job of this.#jobs) if (job.startedAt + this.#timeoutMs <= Math.max(now, at)) this.#timeOut(job)
+    // The machine slept, the program stood still, or the clock was set forward.
+    const unseen = now - at > LATE_MS ? now - at : 0
+    for (const job of this.#jobs) {
+      if (job.startedAt + this.#timeoutMs <= Math.max(now, at) - unseen) this.#timeOut(job)
+      job.startedAt += unseen
+    }
     this.#setTimer()
     this.#check()
   }

@@ -1,4 +1,4 @@
-import { onAbort } from '../aborts.ts'
+import { onceAborted } from '../aborts.ts'
 import { take } from './ask.ts'
 import { checkFunction, checkOptions, checkSignal } from '../check.ts'
 import { type Consumer, readerOf } from './lean/consumer.ts'
@@ -39,7 +39,7 @@ class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefi
   readonly #isOver: () => boolean
   /** Aborts when nobody wants more. */
   readonly #end: AbortController = new AbortController()
-  readonly #offAbort: (() => void) | undefined
+  readonly #offAbort: () => void
 
   constructor(
     closing: AbortSignal,
@@ -48,8 +48,7 @@ class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefi
   ) {
     this.#receive = receive
     this.#isOver = () => this.#end.signal.aborted || closing.aborted
-    this.#offAbort = signal && onAbort(signal, () => this.#end.abort())
-    if (signal?.aborted) this.#end.abort()
+    this.#offAbort = onceAborted(signal, () => this.#end.abort())
   }
 
   async next(): Promise<IteratorResult<Message<T>, undefined>> {
@@ -61,7 +60,7 @@ class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefi
       await message.nack({ delayMs: 0, counts: false, reason: message.lastError })
     } catch (error) {
       if (!this.#isOver()) {
-        this.#offAbort?.()
+        this.#offAbort()
         throw error
       }
     }
@@ -70,7 +69,7 @@ class Messages<T> implements AsyncIterableIterator<Message<T>, undefined, undefi
 
   /** Ends at once what waits. */
   async return(): Promise<IteratorResult<Message<T>, undefined>> {
-    this.#offAbort?.()
+    this.#offAbort()
     this.#end.abort()
     return { done: true, value: undefined }
   }

@@ -21,12 +21,6 @@ export interface EditOptions extends ResumeOptions {
 }
 
 const RESUME_OPTIONS = { group: checkName }
-const EDIT_OPTIONS = {
-  ...RESUME_OPTIONS,
-  headers: checkHeaders,
-  expiresInMs: checkPositiveMs,
-  maxAttempts: checkCount,
-}
 
 /**
  * Ends the wait of parked messages. See `resume` of the `Queue` of `quayside`, which this is.
@@ -61,7 +55,8 @@ export async function edit<T>(
 ): Promise<boolean> {
   const tried = 'edit'
   checkName(tried, 'id', id)
-  checkOptions(tried, options, EDIT_OPTIONS)
+  const own = { headers: checkHeaders, expiresInMs: checkPositiveMs, maxAttempts: checkCount }
+  checkOptions(tried, options, { ...RESUME_OPTIONS, ...own })
   const context = contextOf(queue)
   context.require(tried, 'parking')
   const { group, expiresInMs, maxAttempts } = options

@@ -5,7 +5,8 @@ import type { MessageOptions } from './message-options.ts'
 import { validate } from './schema.ts'
 import type { Body, Held, NewMessage, VerbsAtOnce } from '../storage.ts'
 
-const NO_OPTIONS: MessageOptions = {}
+/** A message that is about to be stored. */
+export type Draft = NewMessage<Held>
 
 /** What {@link prepare} takes. */
 type Given<T> = readonly [
@@ -24,7 +25,7 @@ type Given<T> = readonly [
 export function prepare<T>(...given: Given<T>): NewMessage | Promise<NewMessage>
 export function prepare<T>(
   ...given: readonly [...Given<T>, values: VerbsAtOnce['copyOf'] | undefined]
-): NewMessage<Held> | Promise<NewMessage<Held>>
+): Draft | Promise<Draft>
 export function prepare<T>(
   context: Context<T>,
   tried: string,
@@ -32,7 +33,7 @@ export function prepare<T>(
   options: MessageOptions | undefined,
   headers: MessageOptions['headers'],
   values?: VerbsAtOnce['copyOf'],
-): NewMessage<Held> | Promise<NewMessage<Held>> {
+): Draft | Promise<Draft> {
   const { schema, keepMs: usually } = context.options
   if (options !== undefined) checkTogether(context, tried, options)
   if (headers !== undefined) checkHeaders(context, tried, headers)
@@ -42,11 +43,10 @@ export function prepare<T>(
   if (schema === undefined) return encoded(context, tried, payload, options, kept, keepMs, values)
   // What is stored is the payload as it was given: the schema makes of it what it does when it is received.
   const checked = validate(tried, schema, payload)
-  const start = (): NewMessage<Held> | Promise<NewMessage<Held>> =>
-    encoded(context, tried, payload, options, kept, keepMs, values)
+  const start = (): Draft | Promise<Draft> => encoded(context, tried, payload, options, kept, keepMs, values)
   if (!(checked instanceof Promise)) return start()
   // Encoded before the schema has answered: until then its sender may change it.
-  const message = new Promise<NewMessage<Held>>((resolve) => resolve(start()))
+  const message = new Promise<Draft>((resolve) => resolve(start()))
   // If the schema refuses it, nobody asks.
   message.catch(() => undefined)
   return checked.then(() => message)
@@ -60,7 +60,7 @@ function encoded<T>(
   headers: MessageOptions['headers'],
   keepMs: number | undefined,
   values: VerbsAtOnce['copyOf'] | undefined,
-): NewMessage<Held> | Promise<NewMessage<Held>> {
+): Draft | Promise<Draft> {
   const value = values?.(payload)
   if (value !== undefined) return messageOf(value, options, headers, keepMs)
   const body = encode(tried, context.options.codec, payload)
@@ -73,16 +73,26 @@ function encoded<T>(
 
 function messageOf<B>(
   body: B,
-  options: MessageOptions | undefined,
+  options: MessageOptions = {},
   headers: MessageOptions['headers'],
   keepMs: number | undefined,
 ): NewMessage<B> {
-  if (options === undefined && headers === undefined)
-    return keepMs === undefined ? { body } : { body, keepMs }
-  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, dedupeMs } =
-    options ?? NO_OPTIONS
-  const rest = { delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, keepMs, dedupeMs }
-  return { body, id, key, lane, headers, ...rest }
+  const { id, key, lane, delayMs, expiresInMs, maxAttempts, replace, maxDelayMs, dedupeMs } = options
+  // All of them have all fields, so that engines know them as one kind.
+  return {
+    body,
+    id,
+    key,
+    lane,
+    headers,
+    delayMs,
+    expiresInMs,
+    maxAttempts,
+    replace,
+    maxDelayMs,
+    keepMs,
+    dedupeMs,
+  }
 }
 
 /** What the options must be together, and what the storage can do. */
@@ -136,4 +146,19 @@ function checkBody<T>(context: Context<T>, tried: string, body: Body): void {
 
 export function measure(body: Body, ofText: (text: string) => number): number {
   return typeof body === 'string' ? ofText(body) : body.length
+}
+
+/** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */
+export function atMost(text: string): number {
+  return text.length * 3
+}
+
+/** The bytes of all messages together: bodies, ids, keys, lanes and headers. */
+export function weigh(messages: readonly Draft[], ofText: (text: string) => number): number {
+  let bytes = 0
+  for (const { body, id = '', key = '', lane = '', headers } of messages) {
+    bytes += measure(body as Body, ofText) + ofText(id) + ofText(key) + ofText(lane)
+    for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
+  }
+  return bytes
 }

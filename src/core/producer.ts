@@ -1,7 +1,8 @@
 import { type Check, mustBe } from '../check.ts'
 import type { Context } from './context.ts'
+import { QuaysideError } from '../errors.ts'
 import { Producer as LeanProducer } from './lean/producer.ts'
-import { TransactionProducer } from './within.ts'
+import type { TransactionProducer } from './within.ts'
 
 const checkTransaction: Check = mustBe(
   'a connection or transaction of the database',
@@ -35,6 +36,12 @@ export class Producer<T> extends LeanProducer<T> {
    */
   within(transaction: object): TransactionProducer<T> {
     checkTransaction('within', 'transaction', transaction)
-    return new TransactionProducer(this.#context, transaction)
+    const { sendWithin, guarantees } = this.#context.options.storage
+    if (sendWithin === undefined)
+      throw new QuaysideError(
+        'UNSUPPORTED',
+        `within: the storage ${guarantees.name} has no transactions that a program can share; sqlite and postgres have`,
+      )
+    return (sendWithin as (...given: unknown[]) => TransactionProducer<T>)(this.#context, transaction)
   }
 }

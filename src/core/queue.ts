@@ -1,6 +1,6 @@
 import { Activity } from './activity.ts'
 import { cancel } from './cancel.ts'
-import { checkName, mustBeOneOf } from '../check.ts'
+import { type Check, checkName, mustBeOneOf } from '../check.ts'
 import { Consumer, type ConsumerOptions } from './consumer.ts'
 import type { Context } from './context.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
@@ -26,12 +26,7 @@ import { type RetryNowOptions, retryNow } from './retry-now.ts'
 import { type QueueStats, stats } from './stats.ts'
 import { watch } from './watch.ts'
 
-const CONSUMER_OPTIONS = {
-  ...LEAN_OPTIONS,
-  lanes: checkRules,
-  only: checkOnly,
-  afterDead: mustBeOneOf('continue', 'park'),
-}
+const checkAfterDead: Check = (...given) => mustBeOneOf('continue', 'park')(...given)
 
 /**
  * A durable queue of messages with payloads of type `T`.
@@ -76,7 +71,7 @@ export class Queue<T = unknown> extends LeanQueue<T> {
       context,
       group,
       options,
-      CONSUMER_OPTIONS,
+      { ...LEAN_OPTIONS, lanes: checkRules, only: checkOnly, afterDead: checkAfterDead },
       (tried, { lanes, only, afterDead }) => {
         if ((lanes ?? only) !== undefined) context.require(tried, 'lanes')
         const parksNext = afterDead === 'park' || undefined

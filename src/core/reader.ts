@@ -20,8 +20,7 @@ export interface ConsumerSettings {
 export class Reader<T> {
   readonly context: Context<T>
   readonly desk: Desk<T>
-  /** Where those stand who take in its name. */
-  line: Line
+  #line: Line
   /** Takes nothing for the time being. */
   paused = false
   readonly #settings: ConsumerSettings
@@ -31,20 +30,25 @@ export class Reader<T> {
     const { group, terms } = settings
     this.context = context
     this.desk = context.desk(group, () => new Desk(context, group))
-    this.line = this.desk.line(terms)
+    this.#line = this.desk.line(terms)
     this.#settings = settings
     this.#settler = settler
   }
 
+  /** Where those stand who take in its name. */
+  get line(): Line {
+    return (this.#line = this.desk.current(this.#line))
+  }
+
   /** Takes from other lanes, or by other limits, from the next claim on. */
   select(terms: Pick<Terms, 'only'> | Pick<Terms, 'lanes'>): void {
-    this.line = this.desk.line({ ...this.line.terms, ...terms })
+    this.#line = this.desk.line({ ...this.#line.terms, ...terms })
     this.desk.reseat()
   }
 
   /** Makes messages of deliveries that were asked for at that time. */
   open(deliveries: readonly Delivery<Held>[], at: number): readonly Opened<T>[] {
-    this.context.activity?.delivered(deliveries)
+    this.context.activity?.delivered(deliveries, this.context.answeredAt(at))
     const until = at + this.#settings.terms.leaseMs
     return deliveries.map((delivery) => this.#openOne(delivery, until))
   }
@@ -110,7 +114,10 @@ export class Reader<T> {
     if (receipt !== undefined && lease !== undefined) lease.receipt = receipt
     if (status === 'stale') return true
     const { kind } = settlement
-    if (kind !== 'extend') {
+    if (kind === 'extend') {
+      if (lease !== undefined) lease.until = this.context.now() + settlement.leaseMs
+      this.desk.reorder()
+    } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
     }

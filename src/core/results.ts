@@ -1,5 +1,5 @@
 import { soon } from '../clock.ts'
-import { onAbort, throwIfAborted } from '../aborts.ts'
+import { onceAborted, throwIfAborted } from '../aborts.ts'
 import { Alarm } from './alarm.ts'
 import { checkName, checkOptions, checkSignal, checkWaitMs } from '../check.ts'
 import type { Context } from './context.ts'
@@ -101,35 +101,27 @@ class Results<T> {
 
   /** @param waitMs 0: looks once. `Infinity`: until it is done or dead. */
   ask(id: string, waitMs: number, signal: AbortSignal | undefined): Promise<Outcome | undefined> {
-    const { closing, options } = this.#context
+    const context = this.#context
     return new Promise((resolve, reject) => {
-      const waits = waitMs > 0
-      const waiter: Waiter = {
-        waits,
-        resolve: (outcome) => {
-          leave()
-          resolve(outcome)
-        },
-        reject: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      const offAborts = [closing, ...(signal ? [signal] : [])].map((one) =>
-        onAbort(one, () => waiter.reject(one.reason)),
+      const leaving =
+        <V>(tell: (value: V) => void) =>
+        (value: V): void => {
+          for (const offAbort of offAborts) offAbort()
+          timer.set(Infinity)
+          this.#delete(id, waiter, waitMs > 0)
+          tell(value)
+        }
+      const waiter: Waiter = { waits: waitMs > 0, resolve: leaving(resolve), reject: leaving(reject) }
+      const offAborts = [context.closing, signal].map((one) =>
+        onceAborted(one, () => waiter.reject(one!.reason)),
       )
-      const until = this.#context.now() + waitMs
-      const timer = new Alarm(options.clock, (now, at) => {
+      const until = context.now() + waitMs
+      const timer = new Alarm(context.options.clock, (now, at) => {
         if (Math.max(now, at) < until) return timer.set(until)
         // It looks one more time.
         waiter.waits = false
         this.#look(id)
       })
-      const leave = (): void => {
-        for (const offAbort of offAborts) offAbort()
-        timer.set(Infinity)
-        this.#delete(id, waiter, waits)
-      }
       this.#add(id, waiter)
       if (waitMs > 0) timer.set(until)
       this.#look(id)
@@ -160,20 +152,18 @@ class Results<T> {
   // When to read
 
   readonly #hint = (hint?: Hint): void => {
+    // All are looked for once the storage has recovered.
+    if (this.#failures > 0) return
     // A storage that has never said what has finished cannot tell.
     const finished = hint?.finished ?? (this.#context.tells ? [] : 'many')
-    if (finished !== 'many') {
-      for (const id of finished) if (this.#waiters.has(id)) this.#due.add(id)
-      if (this.#due.size > 0 && this.#failures === 0) this.#wake()
-      return
-    }
-    if (this.#failures > 0) return
     const now = this.#context.now()
-    if (Math.abs(now - this.#lookedAt) >= SPACE_MS) this.#lookForAll()
+    if (finished !== 'many') for (const id of finished) this.#look(id)
+    else if (Math.abs(now - this.#lookedAt) >= SPACE_MS) this.#lookForAll()
     else if (this.#alarm.at > now + SPACE_MS) this.#alarm.set(now + SPACE_MS)
   }
 
   #look(id: string): void {
+    if (!this.#waiters.has(id)) return
     this.#due.add(id)
     this.#wake()
   }

@@ -1,10 +1,9 @@
 import { checkOptions } from '../check.ts'
 import type { Context } from './context.ts'
-import { QuaysideError } from '../errors.ts'
 import { MESSAGE } from './message-checks.ts'
 import { prepare } from './prepare.ts'
 import type { MessageOptions } from './message-options.ts'
-import type { NewMessage } from '../storage.ts'
+import type { NewMessage, Part } from '../storage.ts'
 
 /** A message that was handed over in a transaction: its id is known before the promise resolves. */
 export type HandedOver = Promise<{ readonly id: string }> & { readonly id: string }
@@ -25,12 +24,6 @@ export class TransactionProducer<T> {
 
   /** @internal Made by {@link Producer.within}. */
   constructor(context: Context<T>, transaction: object) {
-    const { storage } = context.options
-    if (storage.appendWithin === undefined)
-      throw new QuaysideError(
-        'UNSUPPORTED',
-        `within: the storage ${storage.guarantees.name} has no transactions that a program can share; sqlite and postgres have`,
-      )
     this.#context = context
     this.#transaction = transaction
   }
@@ -81,3 +74,16 @@ export class TransactionProducer<T> {
     return storage.appendWithin!(this.#transaction, name, [{ ...message, id }], { groups })
   }
 }
+
+/**
+ * What {@link Producer.within} does. A storage with transactions of its users' brings it: see `sendWithin` of `StorageAdapter`.
+ *
+ * ```ts
+ * class MyAdapter implements StorageAdapter {
+ *   readonly sendWithin = sendWithin
+ *   // and appendWithin, which it calls
+ * }
+ * ```
+ */
+export const sendWithin: Part = <T>(context: Context<T>, transaction: object): TransactionProducer<T> =>
+  new TransactionProducer(context, transaction)

@@ -1,5 +1,5 @@
 import { headerSafe } from './header-safe.ts'
-import type { KeptAnswer } from './verdict.ts'
+import { givenId } from './places.ts'
 
 /**
  * What became of a request whose answer bears `Quayside-State`: it is a 202 in place of the server's, or the server's own where
@@ -34,48 +34,40 @@ export type StoredState =
   | 'unstored'
   | 'duplicate'
 
-/** The answer to a request that the server has not accepted. */
-export function storedAnswer(id: string, state: StoredState): Response {
-  return new Response(null, { status: 202, headers: named(new Headers(), id, state) })
+/** What an answer is made of. */
+interface Parts {
+  readonly status: number
+  readonly statusText?: string
+  readonly headers?: HeadersInit
+  readonly body?: BodyInit | null
+}
+
+/** An answer to a request, with the message's id: it is made of another one, of what was kept of one, or of nothing. */
+export function answerOf(
+  id: string,
+  state: StoredState | undefined,
+  { status, statusText = '', headers, body }: Parts = { status: 202 },
+): Response {
+  return new Response([204, 205, 304].includes(status) ? null : body, {
+    // Servers answer with others as well, of which no response can be made.
+    status: status >= 200 && status <= 599 ? status : 502,
+    statusText,
+    headers: named(new Headers(headers), id, state),
+  })
 }
 
 /** The server's answer to a request that it has not accepted, with the message's id. */
 export function serversAnswer(id: string, state: StoredState, response: Response): Response {
   // Such a response cannot be made, nor its headers be read.
   if (response.status === 0) return response
+  if (response.body !== undefined) return answerOf(id, state, response)
   // Where a response shows no stream of its body, it is the one that has it.
-  if (response.body === undefined) {
-    named(response.headers, id, state)
-    return response
-  }
-  const headers = named(new Headers(response.headers), id, state)
-  const { status, statusText } = response
-  return new Response(bodyFor(status, response.body), { status: safe(status), statusText, headers })
-}
-
-/** A response made of what was kept of it. */
-export function keptResponse(
-  id: string,
-  { status, headers, body }: KeptAnswer,
-  state?: StoredState,
-): Response {
-  const own = new Headers(headers)
-  // Of the body as it came; what was kept is text.
-  for (const name of ['content-encoding', 'content-length', 'transfer-encoding']) own.delete(name)
-  return new Response(bodyFor(status, body), { status: safe(status), headers: named(own, id, state) })
+  named(response.headers, id, state)
+  return response
 }
 
 function named(headers: Headers, id: string, state: StoredState | undefined): Headers {
-  headers.set('quayside-message-id', headerSafe(id))
+  headers.set('quayside-message-id', headerSafe(givenId(id)))
   if (state !== undefined) headers.set('quayside-state', state)
   return headers
-}
-
-/** Servers answer with others as well, of which no response can be made. */
-function safe(status: number): number {
-  return status >= 200 && status <= 599 ? status : 502
-}
-
-function bodyFor<B>(status: number, body: B): B | null {
-  return [204, 205, 304].includes(status) ? null : body
 }

@@ -1,9 +1,10 @@
-import { abortError, abortReason, onAbort, onceAborted } from '../aborts.ts'
+import { abortError, abortReason, onceAborted, throwIfAborted } from '../aborts.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../core/lean/index.ts'
 import { keep } from './kept.ts'
 import { asAttempt } from './mark.ts'
+import { asGiven } from './places.ts'
 import type { OutboxRules } from './options.ts'
 import { isOwnOrigin } from './origins.ts'
 import { OUTCOMES, type Outcome, UNSTORED, defaultOutcome } from './outcome.ts'
@@ -19,63 +20,85 @@ export const NO_ANSWER = 'no answer: '
 /** How much of a response's body is kept with the message, in bytes. */
 const KEPT_BYTES = 2048
 
-/** Sends a request once. Never rejects: no answer is an outcome too. @param progress Given to `fetch`. */
+/** What an attempt is told, and tells, besides. */
+export interface Around {
+  readonly parent?: Response | undefined
+  /** Rejects where it may not go any more. */
+  readonly mayGo?: (() => Promise<void>) | undefined
+  readonly progress?: ((sent: number, total: number) => void) | undefined
+}
+
+/** Sends a request once. Never rejects: no answer is an outcome too. */
 export async function attempt(
   request: Request,
   message: Message<OutboxPayload>,
   rules: OutboxRules,
   signal: AbortSignal,
-  progress: (sent: number, total: number) => void = () => undefined,
+  { parent, mayGo, progress }: Around = {},
 ): Promise<Verdict> {
   const { before, timeoutMs, clock } = rules
-  const fetch = (one: Request, init: RequestInit): Promise<Response> => rules.fetch(one, init, progress)
+  message = asGiven(message)
   const { body, seeOther } = storedRequest(message.payload)
   const first = request
   let response: Response | undefined
+  const verdict = (outcome: Outcome, reason: string, more?: Partial<Verdict>): Verdict => ({
+    outcome,
+    reason,
+    request,
+    response,
+    cut,
+    ...more,
+  })
   const controller = new AbortController()
   const unhook = onceAborted(signal, () => controller.abort(abortReason(signal)))
   const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
-  const timer = clock.setTimeout(
-    () => controller.abort(abortError(`not within ${ms} ms`, 'TimeoutError')),
-    ms,
-  )
+  const late = (): void => controller.abort(abortError(`not within ${ms} ms`, 'TimeoutError'))
+  // Aborted, because Firefox keeps the connection of what was copied, whoever cancels it.
+  const cut = (): (() => void) => {
+    const timer = clock.setTimeout(late, ms)
+    return () => clock.clearTimeout(timer)
+  }
+  const stop = cut()
+  const fetch = async (one: Request, init: RequestInit): Promise<Response> => {
+    await mayGo?.()
+    // Whoever has it next may be at it already.
+    throwIfAborted(controller.signal)
+    return await rules.fetch(one, init, progress)
+  }
   const exchange = async (): Promise<Verdict> => {
-    request = await asAttempt((await before(request, message)) ?? request)
+    request = await asAttempt((await before(request, message, { response: parent })) ?? request)
     const again = request === first ? (body as BodyInit | undefined) : await request.clone().arrayBuffer()
     response = await send(fetch, request, controller.signal, again, seeOther === 'accept')
-    const { outcome, why } = await decide(rules, response, request, message)
+    const [outcome, why] = await decide(rules, response, request, message)
     // Its status decides: what the server has accepted it has accepted, though its answer breaks off.
-    if (outcome === 'accepted') return { outcome, request, response, reason: `HTTP ${response.status}` }
+    if (outcome === 'accepted') return verdict(outcome, `HTTP ${response.status}`)
     // Any other status whose body breaks off is no answer: the server may have died over it.
     const answer = await keep(response, KEPT_BYTES)
-    return {
-      outcome,
-      request,
-      response,
-      reason: why ?? reasonOf(response, answer.body, outcome),
+    return verdict(outcome, why ?? reasonOf(response, answer.body, outcome), {
       answer,
       retryAfterMs: retryAfterMs(response.headers, clock.now()),
-    }
+    })
   }
   try {
     // Raced, because `before` and `outcome` know no signal.
     return await new Promise<Verdict>((resolve, reject) => {
-      onAbort(controller.signal, () => {
+      onceAborted(controller.signal, () => {
         const reason = abortReason(controller.signal)
         // It is not done again because the policy reads its answer for too long.
-        if (response?.ok && !signal.aborted)
-          resolve({ outcome: 'park', request, response, reason: threw(reason) })
+        if (response?.ok && !signal.aborted) resolve(verdict('park', threw(reason)))
         else reject(reason)
       })
       exchange().then(resolve, reject)
     })
   } catch (error) {
+    response = undefined
     const reason = NO_ANSWER + withCause(error) + preflightHint(error, request)
-    if (signal.aborted) return { outcome: 'retry', request, response: undefined, reason }
-    const { outcome, why } = await decide(rules, undefined, request, message)
-    return { outcome, request, response: undefined, reason: why ?? reason }
+    const [outcome, why = reason] = signal.aborted
+      ? (['retry'] as const)
+      : await decide(rules, undefined, request, message)
+    return verdict(outcome, why)
   } finally {
-    clock.clearTimeout(timer)
+    stop()
     unhook()
   }
 }
@@ -86,17 +109,17 @@ async function decide(
   response: Response | undefined,
   request: Request,
   message: Message<OutboxPayload>,
-): Promise<{ readonly outcome: Outcome; readonly why?: string }> {
+): Promise<readonly [outcome: Outcome, why?: string]> {
   // It may read it.
   const copy = policy === defaultOutcome ? response : response?.clone()
   try {
     const outcome = await policy(copy, request, message)
-    if (OUTCOMES.includes(outcome)) return { outcome }
-    return { outcome: 'park', why: `outcome answered ${errorText(outcome)}, none of ${OUTCOMES.join(', ')}` }
+    if (OUTCOMES.includes(outcome)) return [outcome]
+    return ['park', `outcome answered ${errorText(outcome)}, none of ${OUTCOMES.join(', ')}`]
   } catch (error) {
     // Because of the policy, or because the body broke off?
     await response?.clone().arrayBuffer()
-    return { outcome: 'park', why: threw(error) }
+    return ['park', threw(error)]
   } finally {
     if (copy !== response) copy?.body?.cancel().catch(() => undefined)
   }
@@ -107,17 +130,15 @@ function threw(error: unknown): string {
 }
 
 function reasonOf(
-  { status, headers, redirected, url, type }: Response,
+  { status, ok, headers, redirected, url, type }: Response,
   body: string,
   outcome: Outcome,
 ): string {
-  const state = headers.get('quayside-state')
-  if (state !== null && state !== UNSTORED)
+  const state = headers.get('quayside-state') ?? UNSTORED
+  if (state !== UNSTORED)
     return `another outbox answered (Quayside-State: ${state}): it must let attempts through, see isAttempt`
-  const location = redirected ? url : headers.get('location')
-  const isRedirect =
-    redirected || type === 'opaqueredirect' || (location !== null && status < 400 && status > 299)
-  if (outcome === 'park' && isRedirect)
+  const location = redirected ? url : status > 299 && status < 400 ? headers.get('location') : null
+  if ((outcome === 'park' || ok) && (location !== null || type === 'opaqueredirect'))
     return `redirected to ${location ?? 'where a browser hides'} (HTTP ${status})`
   return `HTTP ${status}: ${body}`
 }
@@ -131,8 +152,7 @@ function withCause(error: unknown): string {
 /** Browsers do not say that a preflight failed. */
 function preflightHint(error: unknown, request: Request): string {
   const { url, mode } = request
-  if (!(error instanceof TypeError) || mode !== 'cors' || isOwnOrigin(url)) return ''
-  const needs = preflightReasons(request)
-  if (needs.length === 0) return ''
-  return ` (or ${new URL(url).origin} refused the preflight because of ${needs.join(', ')})`
+  const isLikely = error instanceof TypeError && mode === 'cors' && !isOwnOrigin(url)
+  const needs = isLikely ? preflightReasons(request).join(', ') : ''
+  return needs && ` (or ${new URL(url).origin} refused the preflight because of ${needs})`
 }

@@ -1,8 +1,9 @@
 import { type Clock, soon } from '../clock.ts'
 import type { Queue } from '../core/lean/index.ts'
 import { errorText, hasCode } from '../errors.ts'
-import { type Found, lookElsewhere } from './elsewhere.ts'
+import type { Elsewhere } from './elsewhere.ts'
 import { hasOrigins } from './origins.ts'
+import { givenId } from './places.ts'
 import type { OutboxPayload } from './request.ts'
 
 /** Something that happened to a request, or, as `changed` and `failed`, to the queue. */
@@ -55,18 +56,6 @@ const ENDS: readonly unknown[] = [
   'unstored',
 ] satisfies readonly OutboxEvent['type'][]
 
-/** Of so many requests it is known what was told last. */
-const MOST_TOLD = 1000
-
-/** What was told of a request last. */
-interface Told {
-  readonly type: OutboxEvent['type']
-  /** When that came to be, once the storage has said so. */
-  at?: number
-  /** It was found in the storage before who did it has told of it. */
-  early: boolean
-}
-
 /** Tells of events, here and in the other contexts. */
 export class Events {
   readonly #queue: Queue<OutboxPayload>
@@ -74,37 +63,40 @@ export class Events {
   readonly #listeners: Set<Listener> = new Set()
   /** While somebody listens. */
   #channel: BroadcastChannel | undefined
-  #leave: (() => void) | undefined
-  readonly #told: Map<string, Told> = new Map()
+  #elsewhere: Elsewhere | undefined
 
   constructor(queue: Queue<OutboxPayload>, clock: Clock) {
     this.#queue = queue
     this.#clock = clock
   }
 
-  /** @throws {@link QuaysideError} `CLOSED`. */
   listen(listener: Listener): () => void {
     const own = (event: OutboxEvent): void => listener(event)
-    this.#leave ??= this.#enter()
+    if (this.#listeners.size === 0) this.#enter()
     this.#listeners.add(own)
     return () => {
       if (!this.#listeners.delete(own) || this.#listeners.size > 0) return
-      this.#leave?.()
-      this.#leave = undefined
+      this.#elsewhere?.leave()
+      this.#channel?.close()
+      this.#elsewhere = this.#channel = undefined
     }
   }
 
-  #enter(): () => void {
-    // All of an origin are on the channel.
-    const leave = hasOrigins() ? undefined : lookElsewhere(this.#queue, this.#clock, this.#found, this.fail)
-    this.#channel = this.#open()
-    this.#channel?.addEventListener('message', ({ data }) => this.#heard(data))
-    return () => {
-      leave?.()
-      this.#channel?.close()
-      this.#channel = undefined
-      this.#told.clear()
-    }
+  #enter(): void {
+    const channel = (this.#channel = this.#open())
+    channel?.addEventListener('message', ({ data }) => {
+      // Any page of the origin may say anything here.
+      const { type, id, status, reason } = (data ?? {}) as OutboxEvent
+      if (ENDS.includes(type) && typeof id === 'string') this.#hear({ type, id, status, reason })
+    })
+    // All of an origin are on the channel: no page loads what the others need.
+    if (!hasOrigins()) void this.#listenElsewhere().catch(this.fail)
+  }
+
+  async #listenElsewhere(): Promise<void> {
+    const { Elsewhere } = await import('./elsewhere.ts')
+    if (this.#listeners.size > 0)
+      this.#elsewhere ??= new Elsewhere(this.#queue, this.#clock, this.#tell, this.fail)
   }
 
   emit(event: OutboxEvent): void {
@@ -117,8 +109,7 @@ export class Events {
 
   /** Reports what failed while nobody waited. */
   readonly fail = (error: unknown): void => {
-    if (hasCode(error, 'CLOSED')) return
-    this.#tell({ type: 'failed', reason: errorText(error) })
+    if (!hasCode(error, 'CLOSED')) this.#tell({ type: 'failed', reason: errorText(error) })
   }
 
   #open(): BroadcastChannel | undefined {
@@ -129,41 +120,14 @@ export class Events {
     return channel
   }
 
-  #heard(data: unknown): void {
-    // Any page of the origin may say anything here.
-    const { type, id, status, reason } = (data ?? {}) as OutboxEvent
-    if (ENDS.includes(type) && typeof id === 'string') this.#hear({ type, id, status, reason })
-  }
-
   /** Whoever did it tells of it. */
   #hear(event: OutboxEvent): void {
-    const { type, id } = event
-    const told = this.#told.get(id!)
-    if (told?.early && told.type === type) told.early = false
-    else {
-      if (id !== undefined) this.#note(id, { type, early: false })
-      this.#tell(event)
-    }
+    if (this.#elsewhere?.wasTold(event) !== true) this.#tell(event)
   }
 
-  /** The storage has it. */
-  readonly #found: Found = (event, at) => {
-    const { type, id } = event
-    const told = this.#told.get(id)
-    if (told?.type === type && (told.at ??= at) === at) return
-    this.#note(id, { type, at, early: true })
-    this.#tell(event)
-  }
-
-  #note(id: string, told: Told): void {
-    if (this.#leave === undefined || hasOrigins()) return
-    this.#told.delete(id)
-    this.#told.set(id, told)
-    const [first] = this.#told.keys()
-    if (this.#told.size > MOST_TOLD) this.#told.delete(first!)
-  }
-
-  #tell(event: OutboxEvent): void {
+  readonly #tell = (event: OutboxEvent): void => {
+    const { id } = event
+    if (id) event = { ...event, id: givenId(id) }
     // Apart from what goes on here, which no listener may break.
     for (const listener of this.#listeners) soon(() => listener(event))
   }

@@ -1,7 +1,6 @@
-import { type Message, type Queue, list, result, retryNow } from '../core/lean/index.ts'
-import { WAITING, find } from './owned.ts'
+import { type Message, type Queue, list, retryNow } from '../core/lean/index.ts'
+import { type End, WAITING, endOf, find } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
-import { type KeptAnswer, isAnswer } from './verdict.ts'
 
 /** Under which name a message says after whose acceptance it may go. */
 export const AFTER = 'quayside-after'
@@ -13,15 +12,6 @@ export const WAITS = 'waits for '
 const LEAST_MS = 1000
 const MOST_MS = 300_000
 
-/** How a request's parent is. */
-export type Parent =
-  /** It was accepted, with this answer. */
-  | { readonly state: 'accepted'; readonly answer: KeptAnswer | undefined }
-  /** It is not there yet: look again then. */
-  | { readonly state: 'waits'; readonly againInMs: number }
-  /** It will never be. */
-  | { readonly state: 'gone'; readonly reason: string }
-
 /** Requests that wait for the acceptance of another one. */
 export class Family {
   readonly #queue: Queue<OutboxPayload>
@@ -32,25 +22,18 @@ export class Family {
     this.#queue = queue
   }
 
-  /** @returns `undefined` where a request has none. */
+  /** How a request's parent has ended; where it has not, in how many ms to look again. */
   async parentOf(
-    { id, headers, timestamp }: Message<OutboxPayload>,
+    { id, timestamp }: Message<OutboxPayload>,
+    parent: string,
     now: number,
-  ): Promise<Parent | undefined> {
-    const parent = headers[AFTER]
-    if (parent === undefined) return undefined
+  ): Promise<End | number> {
     this.adopt(parent, id)
-    // Before the list: who is gone from that has left an outcome by then.
     const state = (await find(this.#queue, parent))?.state
-    if (state !== undefined && state !== 'dead')
-      return { state: 'waits', againInMs: Math.min(MOST_MS, Math.max(LEAST_MS, now - timestamp)) }
-    const end = await result(this.#queue, parent)
+    if (state !== undefined && state !== 'dead') return Math.min(MOST_MS, Math.max(LEAST_MS, now - timestamp))
+    const end = await endOf(this.#queue, parent)
     this.#children.get(parent)?.delete(id)
-    if (end?.status === 'done')
-      return { state: 'accepted', answer: isAnswer(end.value) ? end.value : undefined }
-    const why =
-      state === 'dead' || end?.status === 'dead' ? 'is dead' : 'was dropped, or nothing is kept of it'
-    return { state: 'gone', reason: `the request that it comes after (${parent}) ${why}` }
+    return state === 'dead' && end.state !== 'accepted' ? { state } : end
   }
 
   adopt(parent: string, child: string): void {

@@ -2,7 +2,7 @@ import type { MessageOptions, MessageState } from '../core/lean/index.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
-  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. @defaultValue none */
+  /** What you want to know of it yourself: stored beside it, listed as its headers, given to hooks, and never sent. No name begins with `quayside-`. @defaultValue none */
   readonly meta?: Readonly<Record<string, string>> | undefined
   /**
    * `'accept'`: a redirect that makes a GET of it (303, 302 or 301, as forms are answered) is an answer like others, and what it

@@ -37,6 +37,14 @@ export function isUnknownBody(body: unknown): boolean {
   return headers.get('content-type') === 'text/plain;charset=UTF-8'
 }
 
+/** Whether `Request` would send this body as the text `[object Object]`, or an array as one with commas. */
+export function isForJson(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || Symbol.asyncIterator in body) return false
+  // In engines of apps these have no tag.
+  if (TAGS.some((kind) => isOf(kind, body))) return false
+  return Array.isArray(body) || (body as { toString?: () => string }).toString?.() === '[object Object]'
+}
+
 /** Whether `Request` takes this signal: that of Node takes none of jsdom's. */
 export function takes(signal: AbortSignal): boolean {
   try {

@@ -122,61 +122,48 @@ export type OutboxRules = {
 /** Without these, there is nothing to do. */
 type Open = 'owner' | 'onParked' | 'idempotencyKey'
 
-const DEFAULTS: OutboxRules = {
-  before: () => undefined,
-  outcome: defaultOutcome,
-  omitHeaders: ['authorization', 'cookie', 'x-api-key', 'x-csrf-token', 'x-xsrf-token'],
-  destination: ({ url }) => new URL(url).origin,
-  concurrency: 4,
-  maxEdits: 3,
-  keepResponse: 86_400_000,
-  isOnline: () => !isOffline(),
-  timeoutMs: 60_000,
-  answerWithinMs: 10_000,
-  maxBodyBytes: 32 * 1024 * 1024,
-  leaseMs: 30_000,
-  retry: {},
-  fetch: (request, init) => globalThis.fetch(request, init),
-  clock: SYSTEM_CLOCK,
-}
-
-const RETRY: RetryPolicy = { maxAttempts: 1000, maxMs: 300_000 }
-
-const CHECKS: Readonly<Record<keyof OutboxOptions, Check>> = {
-  owner: checkFunction,
-  destination: checkFunction,
-  onParked: checkFunction,
-  maxEdits: checkCount,
-  keepResponse: checkMs,
-  isOnline: checkFunction,
-  before: checkFunction,
-  outcome: checkFunction,
-  idempotencyKey: (tried, what, value) => {
-    if (typeof value !== 'boolean') checkFunction(tried, what, value)
-  },
-  omitHeaders: (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),
-  concurrency: checkCount,
-  timeoutMs: checkPositiveWaitMs,
-  answerWithinMs: checkWaitMs,
-  maxBodyBytes: checkCount,
-  leaseMs: checkPositiveMs,
-  retry: checkRetry,
-  fetch: checkFunction,
-  clock: checkClock,
+/** What each option must be, and what it is where nothing is said. */
+const OPTIONS: {
+  readonly [K in keyof OutboxOptions]-?: readonly [check: Check, byDefault?: OutboxRules[K]]
+} = {
+  owner: [checkFunction],
+  onParked: [checkFunction],
+  idempotencyKey: [
+    (tried, what, value) => {
+      if (typeof value !== 'boolean') checkFunction(tried, what, value)
+    },
+  ],
+  before: [checkFunction, () => undefined],
+  outcome: [checkFunction, defaultOutcome],
+  omitHeaders: [
+    (tried, what, names) => checkEach(tried, what, names, checkText, `a name in ${what}`),
+    ['authorization', 'cookie', 'x-api-key', 'x-csrf-token', 'x-xsrf-token'],
+  ],
+  destination: [checkFunction, ({ url }) => new URL(url).origin],
+  concurrency: [checkCount, 4],
+  maxEdits: [checkCount, 3],
+  keepResponse: [checkMs, 86_400_000],
+  isOnline: [checkFunction, () => !isOffline()],
+  timeoutMs: [checkPositiveWaitMs, 60_000],
+  answerWithinMs: [checkWaitMs, 10_000],
+  maxBodyBytes: [checkCount, 32 * 1024 * 1024],
+  leaseMs: [checkPositiveMs, 30_000],
+  retry: [checkRetry, {}],
+  fetch: [checkFunction, (request, init) => globalThis.fetch(request, init)],
+  clock: [checkClock, SYSTEM_CLOCK],
 }
 
 /** @throws {@link QuaysideError} `INVALID_ARGUMENT`. */
 export function withDefaults(options: OutboxOptions): OutboxRules {
-  checkOptions('new Outbox', options, CHECKS)
-  const rules = { ...DEFAULTS, ...defined(options) } as OutboxRules
+  const all = Object.entries(OPTIONS)
+  checkOptions('new Outbox', options, Object.fromEntries(all.map(([name, [check]]) => [name, check])))
+  const rules = Object.fromEntries(
+    all.map(([name, [, byDefault]]) => [name, options[name as keyof OutboxOptions] ?? byDefault]),
+  ) as unknown as OutboxRules
+  const { maxAttempts = 1000, maxMs = 300_000 } = rules.retry
   return {
     ...rules,
     omitHeaders: rules.omitHeaders.map((name) => name.toLowerCase()),
-    retry: { ...RETRY, ...defined(rules.retry) },
+    retry: { ...rules.retry, maxAttempts, maxMs },
   }
-}
-
-/** Without what is `undefined`: it means the default. */
-function defined(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -1,22 +1,28 @@
 import { isRequest } from './kinds.ts'
 import { abortReason, onceAborted, throwIfAborted } from '../aborts.ts'
-import { checkFunction, checkName, checkOptions, checkSignal, mustBeOneOf, checkGlobals } from '../check.ts'
+import {
+  checkFunction,
+  checkGlobals,
+  checkName,
+  checkOptions,
+  checkQueue,
+  checkSignal,
+  invalid,
+  mustBeOneOf,
+} from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import {
   type Consumer,
   type DrainOptions,
   type DrainReport,
-  type LaneRules,
   type ListPage,
   type ListedMessage,
   type Producer,
-  QuaysideError,
   type Queue,
   type SendResult,
   cancel,
   deadLetters,
   list,
-  release,
   resume,
   retryNow,
   stats,
@@ -28,18 +34,18 @@ import {
 } from '../core/lean/index.ts'
 import { uuid } from '../message-id.ts'
 import { NO_ANSWER } from './attempt.ts'
+import { tooLarge } from './body.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { AFTER, Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
-import { Paces } from './pace.ts'
-import { OWNER, destinationOf, laneOf } from './places.ts'
+import { OURS, OWNER, checkGiven, destinationOf, givenId, laneOf, queueId } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
-import { GROUP, has } from './lanes.ts'
+import { GROUP, freeLane, has, mustHave } from './lanes.ts'
 import { type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
-import { Sender } from './sender.ts'
+import { type Sender, senderOf } from './sender.ts'
 import { Session } from './session.ts'
 import { TERMS, edit, termsOf } from './edit.ts'
 import type {
@@ -87,13 +93,13 @@ export class Outbox {
   /** Sends what somebody asked for. */
   readonly #asked: Consumer<OutboxPayload>
   readonly #rules: OutboxRules
-  readonly #hasLanes: boolean
   readonly #events: Events
   readonly #rests: Rests
   readonly #session: Session
   readonly #waiters: Waiters
   readonly #family: Family
   readonly #sender: Sender
+  readonly #slots: number
   /** Ends what {@link start} began. */
   #stop: (() => Promise<void>) | undefined
   /** Attempts of other outboxes. */
@@ -112,69 +118,51 @@ export class Outbox {
    */
   constructor(queue: Queue<OutboxPayload> | Queue, options: OutboxOptions = {}) {
     checkGlobals('new Outbox', NEEDED)
+    checkQueue('new Outbox', 'queue', queue)
     const rules = withDefaults(options)
-    this.#rules = rules
-    this.#queue = queue as Queue<OutboxPayload>
-    const hasLanes = has(this.#queue, 'lanes')
-    this.#hasLanes = hasLanes
-    if (rules.owner !== undefined) this.#require('new Outbox', 'lanes', 'owner')
-    this.#producer = this.#queue.createProducer()
     const { leaseMs, retry, concurrency, clock } = rules
-    const consumer = (): Consumer<OutboxPayload> => {
-      const made = this.#queue.createConsumer(GROUP, { leaseMs, retry })
-      if (hasLanes) limitLanes(made, { concurrency })
-      return made
-    }
-    const [runner, asked] = [consumer(), consumer()]
+    const own = (this.#queue = queue as Queue<OutboxPayload>)
+    this.#rules = rules
+    const hasLanes = has(own, 'lanes')
+    if (rules.owner !== undefined) mustHave(own, 'new Outbox, owner', 'lanes')
+    this.#slots = hasLanes ? Math.max(SLOTS, concurrency) : concurrency
+    this.#producer = own.createProducer()
+    const consumers = [0, 1].map(() => own.createConsumer(GROUP, { leaseMs, retry }))
+    if (hasLanes) for (const one of consumers) limitLanes(one, { concurrency })
+    const [runner, asked] = consumers as [Consumer<OutboxPayload>, Consumer<OutboxPayload>]
     this.#runner = runner
     this.#asked = asked
-    this.#events = new Events(this.#queue, clock)
-    const { fail } = this.#events
+    const events = (this.#events = new Events(own, clock))
+    const rests = (this.#rests = new Rests(own, clock))
+    const session = (this.#session = new Session(own, clock, rules.owner, (only) => {
+      for (const one of consumers) takeOnly(one, only)
+    }))
+    const waiters = (this.#waiters = new Waiters(own, rests))
+    const family = (this.#family = new Family(own))
+    const look = (): boolean => this.#look()
+    const sender = (this.#sender = senderOf({
+      queue: own,
+      rules,
+      session,
+      rests,
+      waiters,
+      family,
+      events,
+      look,
+    }))
     this.#pass = coalesce(async () => {
       // Who was started sends it already, unless it rests.
       if (this.#stop !== undefined && !runner.paused) return
       await this.#enter()
       await this.#drain()
-      this.#waiters.look()
-    }, fail)
+      waiters.look()
+    }, events.fail)
     this.#hint = coalesce(async () => {
-      await this.#family.look()
-      if (!this.#session.isAsked) return
+      await family.look()
+      if (!session.isAsked) return
       await this.#enter()
-      if (this.#sender.isBusy && (await this.#session.isBarred())) this.#sender.end(this.#session.owner)
-    }, fail)
-    const paces = new Paces(clock, concurrency)
-    this.#rests = new Rests(this.#queue, clock, paces, (lanes) => {
-      const names = Object.fromEntries(lanes.slice(0, 256).map((lane) => [lane, { concurrency: 1 }]))
-      const narrow: LaneRules = { concurrency, names }
-      limitLanes(runner, narrow)
-      limitLanes(asked, narrow)
-    })
-    this.#session = new Session(this.#queue, clock, rules.owner, (only) => {
-      takeOnly(runner, only)
-      takeOnly(asked, only)
-    })
-    this.#waiters = new Waiters(this.#queue, this.#rests)
-    this.#family = new Family(this.#queue)
-    this.#sender = new Sender({
-      queue: this.#queue,
-      rules,
-      session: this.#session,
-      rests: this.#rests,
-      paces,
-      waiters: this.#waiters,
-      family: this.#family,
-      events: this.#events,
-      look: () => this.#look(),
-    })
-  }
-
-  #require(tried: string, feature: 'lanes' | 'results', what: string): void {
-    if (has(this.#queue, feature)) return
-    throw new QuaysideError(
-      'UNSUPPORTED',
-      `${tried}: ${what} needs ${feature}, which the storage ${this.#queue.guarantees.name} does not have`,
-    )
+      if (sender.isBusy && (await session.isBarred())) sender.end(session.owner)
+    }, events.fail)
   }
 
   /**
@@ -207,19 +195,16 @@ export class Outbox {
       return await this.#rules.fetch(input, init)
     }
     const waiter = new Waiter()
-    let timer: unknown
-    let unwatch: (() => void) | undefined
-    let unhook: (() => void) | undefined
+    const ends: (() => void)[] = []
     try {
-      const stored = await this.#store('outbox.fetch', input, init, waiter)
-      const { signal } = stored
-      unhook = onceAborted(signal, () => waiter.giveUp(abortReason(signal)))
+      const { signal, status } = await this.#store('outbox.fetch', input, init, waiter)
+      ends.push(onceAborted(signal, () => waiter.giveUp(abortReason(signal))))
       waiter.state ??= 'stored'
-      if (stored.status === 'duplicate') waiter.answerLater('duplicate')
+      if (status === 'duplicate') waiter.answerLater('duplicate')
       else if ((this.#sender.paused && waiter.state === 'stored') || init.delayMs) waiter.answerLater()
       else {
-        unwatch = watch(this.#queue, this.#waiters.look)
-        timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
+        const timer = clock.setTimeout(() => waiter.answerLater(), Math.min(answerWithinMs, MAX_TIMEOUT_MS))
+        ends.push(watch(this.#queue, this.#waiters.look), () => clock.clearTimeout(timer))
         this.#pass()
         this.#waiters.look()
       }
@@ -229,10 +214,8 @@ export class Outbox {
       if (init.after !== undefined || init.delayMs) throw error
       return await passThrough(error, waiter, this.#rules, this.#events)
     } finally {
-      unwatch?.()
-      if (timer !== undefined) clock.clearTimeout(timer)
-      unhook?.()
-      this.#waiters.delete(waiter)
+      for (const end of ends) end()
+      this.#waiters.all.delete(waiter)
     }
   }
 
@@ -266,25 +249,28 @@ export class Outbox {
       dedupeMs,
     } = init
     const { keepResponse = this.#rules.keepResponse } = init
-    const { destination } = this.#rules
+    checkGiven(tried, id, this.#session.isAsked)
+    for (const name in meta)
+      if (name.startsWith(OURS)) throw invalid(tried, `names in meta must not begin with ${OURS}`, name)
     if (after !== undefined) {
       checkName(tried, 'after', after)
-      this.#require(tried, 'results', 'after')
+      mustHave(this.#queue, `${tried}, after`, 'results')
     }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)
     const { payload, request, signal, tooLong } = packed
     if (waiter !== undefined) Object.assign(waiter, { id, packed })
-    if (tooLong !== undefined) throw tooLong.error
+    if (tooLong !== undefined) throw tooLarge(tried, tooLong.size, this.#rules.maxBodyBytes)
     await this.#enter()
     const { owner } = this.#session
-    const lane = this.#hasLanes ? laneOf(owner, destination(request)) : undefined
+    const own = queueId(id, owner)
+    const lane = has(this.#queue, 'lanes') ? laneOf(owner, this.#rules.destination(request)) : undefined
     const { orderingKeys, idsWithKeys = true } = this.#queue.guarantees
     // One id is never under way twice: a newer request of it goes behind what is under way.
     const ownKey = orderingKeys && (idsWithKeys || init.id === undefined) ? (init.id ?? after) : undefined
     const key = init.key ?? ownKey
     // Before it is stored, because it may be sent before we hear that it is.
-    if (waiter !== undefined) this.#waiters.add(waiter)
-    if (after !== undefined) this.#family.adopt(after, id)
+    if (waiter !== undefined) this.#waiters.all.add(Object.assign(waiter, { id: own }))
+    if (after !== undefined) this.#family.adopt(queueId(after, owner), own)
     const terms = termsOf(init, this.#rules.clock.now())
     const scope = ownScope()
     const headers = {
@@ -299,7 +285,7 @@ export class Outbox {
       ? Math.max(keepResponse, waiter ? this.#rules.answerWithinMs : 0)
       : undefined
     const options = {
-      id,
+      id: own,
       key,
       lane,
       headers,
@@ -311,12 +297,13 @@ export class Outbox {
       replace,
       dedupeMs,
     }
+    throwIfAborted(signal)
     // Who sends is told of a network that is gone before storing this wakes it.
     this.#look()
     const { status } = await this.#producer.send(payload, options)
     // The new version need not wait because the old one failed.
-    if (status === 'replaced' && !delayMs) await retryNow(this.#queue, [id])
-    if (status !== 'duplicate') this.#events.emit({ type: 'stored', id })
+    if (status === 'replaced' && !delayMs) await retryNow(this.#queue, [own])
+    if (status !== 'duplicate') this.#events.emit({ type: 'stored', id: own })
     return { id, status, signal }
   }
 
@@ -332,38 +319,30 @@ export class Outbox {
     return await this.#drain(options)
   }
 
-  /** One at a time, or they would add up to more than there are slots. */
+  /** One at a time, so that who asks has waited for what is under way, but for no longer than they like; too late, they take nothing. */
   #drain(options: DrainOptions<OutboxPayload> = {}): Promise<DrainReport> {
+    const { clock } = this.#rules
+    const { deadline = Infinity, signal } = options
     const before = this.#draining
-    const drained = this.#turn(before, options).then(async () => {
+    const turn = new Promise<void>((come) => {
+      // What is no time and no signal is refused when it has its turn.
+      const timer = clock.setTimeout(come, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
+      const leave = (): void => come()
+      signal?.addEventListener?.('abort', leave)
+      if (signal?.aborted) leave()
+      void before.then(() => {
+        clock.clearTimeout(timer)
+        signal?.removeEventListener?.('abort', leave)
+        leave()
+      })
+    })
+    const drained = turn.then(async () => {
       const unwatch = watch(this.#queue, this.#hint)
-      // Too late, it takes nothing.
       const settings = { concurrency: this.#slots, ...options }
       return await drain(this.#asked, this.#sender.send, settings).finally(unwatch)
     })
     this.#draining = Promise.allSettled([before, drained])
     return drained
-  }
-
-  get #slots(): number {
-    const { concurrency } = this.#rules
-    return this.#hasLanes ? Math.max(SLOTS, concurrency) : concurrency
-  }
-
-  /** Resolves when what a drain waits for has ended, or there is no time left to wait. */
-  async #turn(before: Promise<unknown>, { deadline, signal }: DrainOptions<OutboxPayload>): Promise<void> {
-    const { clock } = this.#rules
-    let timer: unknown
-    let leave!: () => void
-    const late = new Promise<void>((resolve) => (leave = resolve))
-    // What is no time and no signal is refused when it has its turn.
-    if (typeof deadline === 'number')
-      timer = clock.setTimeout(leave, Math.min(deadline - clock.now(), MAX_TIMEOUT_MS))
-    signal?.addEventListener?.('abort', leave)
-    if (signal?.aborted) leave()
-    await Promise.race([before, late])
-    if (timer !== undefined) clock.clearTimeout(timer)
-    signal?.removeEventListener?.('abort', leave)
   }
 
   /**
@@ -379,31 +358,21 @@ export class Outbox {
 
   #start(): () => Promise<void> {
     const controller = new AbortController()
+    const { fail } = this.#events
     const wake = (shown: boolean): void => {
       this.#look()
-      if (!this.#runner.paused) void this.#wake(shown).catch(this.#events.fail)
+      if (!this.#runner.paused) void this.#wake(shown).catch(fail)
     }
-    const unhook = onTrigger(wake)
+    const ends = [onTrigger(wake), watch(this.#queue, this.#hint), () => controller.abort()]
     this.#look()
-    const unwatch = watch(this.#queue, this.#hint)
-    const running = this.#run(controller.signal)
+    const settings = { concurrency: this.#slots, signal: controller.signal, onError: fail }
+    const running = run(this.#runner, this.#sender.send, settings).catch(fail)
     wake(true)
     return async () => {
       this.#stop = undefined
-      unhook()
-      unwatch()
-      controller.abort()
+      for (const end of ends) end()
       this.#sender.leave()
       await running
-    }
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const onError = this.#events.fail
-    try {
-      await run(this.#runner, this.#sender.send, { concurrency: this.#slots, signal, onError })
-    } catch (error) {
-      onError(error)
     }
   }
 
@@ -421,13 +390,13 @@ export class Outbox {
    */
   async resume(): Promise<void> {
     this.#sender.paused = false
-    this.#sender.loggedIn()
+    this.#rests.loggedIn()
     this.#look()
     try {
       await this.#session.look()
       await this.#session.unbar()
-      if (this.#hasLanes) await this.#rests.probe(this.#session.prefix, isHeld)
-      else await retryNow(this.#queue)
+      await this.#rests.probe(this.#session.prefix, isHeld)
+      if (!has(this.#queue, 'lanes')) await retryNow(this.#queue)
       await this.#wake()
     } catch (error) {
       this.#events.fail(error)
@@ -446,7 +415,6 @@ export class Outbox {
    * @throws What {@link Queue.stats} throws.
    */
   async held(): Promise<readonly HeldDestination[]> {
-    if (!this.#hasLanes) return []
     await this.#enter()
     return await this.#rests.held(this.#session.prefix)
   }
@@ -470,7 +438,7 @@ export class Outbox {
 
   async #letIn(): Promise<void> {
     if (!(await this.#session.look())) return
-    this.#sender.loggedIn()
+    this.#rests.loggedIn()
     await this.#rests.probe(this.#session.prefix, isHeld)
     this.#runner.resume()
     this.#look()
@@ -481,13 +449,12 @@ export class Outbox {
     this.#look()
     if (this.#sender.paused) return
     await this.#enter()
-    if (this.#hasLanes) {
-      const before = this.#rules.clock.now() - SHOWN_EVERY_MS
-      await this.#rests.probe(
-        this.#session.prefix,
-        (hold) => isUnreachable(hold) || (shown && isHeld(hold) && hold.since <= before),
-      )
-    }
+    const now = this.#rules.clock.now()
+    await this.#rests.probe(
+      this.#session.prefix,
+      (hold) =>
+        isUnreachable(hold) || (shown && isHeld(hold) && Math.abs(now - hold.since) >= SHOWN_EVERY_MS),
+    )
     const ids: string[] = []
     for await (const page of owned(this.#queue, this.#ownPrefix, ['delayed']))
       for (const { id, lastError } of page) if (lastError?.startsWith(NO_ANSWER)) ids.push(id)
@@ -522,16 +489,18 @@ export class Outbox {
   }
 
   /**
-   * What waits, of the present owner. Its `headers` are its `meta`.
+   * What waits, of the present owner. Its `headers` are its `meta`, and names of the outbox's own, which begin with `quayside-`.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async list(options: OutboxListOptions = {}): Promise<ListPage<ListedMessage<OutboxPayload>>> {
     await this.#enter()
-    const page = await list(this.#queue, options)
-    if (!this.#session.isAsked) return page
-    const { prefix } = this.#session
-    return { ...page, messages: page.messages.filter(({ lane }) => lane?.startsWith(prefix)) }
+    const { isAsked, owner, prefix } = this.#session
+    if (!isAsked) return await list(this.#queue, options)
+    const ids = options.ids?.map((id) => queueId(id, owner))
+    const page = await list(this.#queue, { ...options, ids })
+    const own = page.messages.filter(({ lane }) => lane?.startsWith(prefix))
+    return { ...page, messages: own.map((one) => ({ ...one, id: givenId(one.id) })) }
   }
 
   /**
@@ -542,6 +511,13 @@ export class Outbox {
   async clear(): Promise<number> {
     await this.#enter()
     return await this.#cancel(owned(this.#queue, this.#ownPrefix))
+  }
+
+  /** The id of a request of the present owner, as the queue has it. */
+  async #own(tried: string, id: string): Promise<string> {
+    checkName(tried, 'id', id)
+    await this.#enter()
+    return queueId(id, this.#session.owner)
   }
 
   /** Of the owner's lanes, where there are owners. */
@@ -556,7 +532,7 @@ export class Outbox {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async cancel(id: string): Promise<boolean> {
-    return (await this.#cancel([[{ id }]])) > 0
+    return (await this.#cancel([[{ id: await this.#own('outbox.cancel', id) }]])) > 0
   }
 
   async #cancel(pages: Pages): Promise<number> {
@@ -572,8 +548,8 @@ export class Outbox {
   }
 
   #cancelled(ids: readonly string[]): void {
-    this.#waiters.cancelled(new Set(ids))
     for (const id of ids) {
+      this.#waiters.cancelled(id)
       this.#events.emit({ type: 'cancelled', id })
       void this.#family.ended(id).catch(this.#events.fail)
     }
@@ -586,11 +562,10 @@ export class Outbox {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`; what {@link Queue.stats} throws.
    */
   async retryNow(id?: string): Promise<number> {
-    const count = await retryNow(this.#queue, id === undefined ? undefined : [id])
-    if (this.#hasLanes) {
-      await this.#enter()
-      await this.#rests.probe(this.#session.prefix, (hold) => !isHeld(hold))
-    }
+    const ids = id === undefined ? id : [await this.#own('outbox.retryNow', id)]
+    const count = await retryNow(this.#queue, ids)
+    await this.#enter()
+    await this.#rests.probe(this.#session.prefix, (hold) => !isHeld(hold))
     this.#look()
     if (!this.#sender.paused) this.#pass()
     return count
@@ -604,7 +579,7 @@ export class Outbox {
    */
   async resolve(id: string, resolution: Resolution): Promise<boolean> {
     const tried = 'outbox.resolve'
-    checkName(tried, 'id', id)
+    id = await this.#own(tried, id)
     if (typeof resolution === 'object' && resolution !== null)
       return await this.#edit(tried, id, resolution.request, true)
     mustBeOneOf('retry', 'drop')(tried, 'resolution', resolution)
@@ -628,8 +603,8 @@ export class Outbox {
    * @throws as {@link fetch}
    */
   async edit(id: string, request: Request): Promise<boolean> {
-    checkName('outbox.edit', 'id', id)
-    return await this.#edit('outbox.edit', id, request, false)
+    const tried = 'outbox.edit'
+    return await this.#edit(tried, await this.#own(tried, id), request, false)
   }
 
   async #edit(tried: string, id: string, request: Request, onlyParked: boolean): Promise<boolean> {
@@ -646,7 +621,8 @@ export class Outbox {
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, `UNSUPPORTED`, and what `queue.result` throws. The signal's reason.
    */
   async response(id: string, options: ResponseOptions = {}): Promise<Response | undefined> {
-    return await responseTo(this.#queue, this.#rules.clock, id, options)
+    const own = await this.#own('outbox.response', id)
+    return await responseTo(this.#queue, this.#rules.clock, own, options)
   }
 
   /**
@@ -686,9 +662,9 @@ export class Outbox {
     } while (this.#session.isAsked && this.#session.prefix === prefix && !(await this.#session.isBarred()))
     if (what === 'keep') return
     await this.#rests.forget(prefix)
-    await drop(this.#queue, this.#ownPrefix, owner, (pages) => this.#cancel(pages))
+    await drop(this.#queue, this.#ownPrefix, (pages) => this.#cancel(pages))
     // There is nothing left that could start.
-    if (this.#session.isAsked) await release(this.#queue, { group: GROUP, lane: prefix })
+    if (this.#session.isAsked) await freeLane(this.#queue, prefix)
   }
 
   /** The longest body that it stores, in bytes. */

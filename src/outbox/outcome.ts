@@ -36,8 +36,8 @@ const OF_NO_GET = [201, 202, 204, 205]
 /**
  * The policy of an outbox that has no other.
  *
- * - No response, 408, 425, 429, 5xx and what is no status: `retry`. So is a redirect from http to another origin: that is how the
- *   login pages of trains and hotels answer.
+ * - No response, 408, 425, 429, 5xx and what is no status: `retry`. So is a redirect from http to another origin, but for `localhost`:
+ *   that is how the login pages of trains and hotels answer.
  * - 2xx: `accepted`. So is what cannot be looked into: the opaque response of `mode: 'no-cors'`.
  * - A redirect that makes a GET of a request of another method (303, 302 or 301): `park`, whatever it leads to, unless the request
  *   was stored with `seeOther: 'accept'`. Redirects with 307 and 308 keep the request. A browser tells neither apart: there a 201,
@@ -76,10 +76,13 @@ export function defaultOutcome(
 /** The state of an answer that is the server's own, though nothing was stored. */
 export const UNSTORED = 'unstored'
 
+/** Nobody is on the way to this device itself. */
+const OWN_DEVICE = /(^|\.)localhost$|^127[\d.]+$|^\[::1]$/
+
 /** Whether somebody else answered, which who is on the way can do to http only. An upgrade to https is the server's own. */
 function isPortal({ url }: Response, request: Request): boolean {
   const sent = new URL(request.url)
-  if (sent.protocol !== 'http:' || !url) return false
+  if (sent.protocol !== 'http:' || !url || OWN_DEVICE.test(sent.hostname)) return false
   const { origin, protocol, hostname } = new URL(url)
   return origin !== sent.origin && !(protocol === 'https:' && hostname === sent.hostname)
 }

@@ -7,12 +7,14 @@ import {
   deadLetters,
   list,
   purge,
+  result,
   resume,
   takeOnly,
 } from '../core/lean/index.ts'
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
 import { GROUP, has } from './lanes.ts'
+import { type KeptAnswer, answerIn } from './verdict.ts'
 
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
@@ -27,6 +29,22 @@ export async function find(
 ): Promise<ListedMessage<OutboxPayload> | undefined> {
   const { messages } = await list(queue, { ids: [id], state: ALL_STATES, bodies: false })
   return messages.find(({ state }) => state === 'parked' || state === 'dead') ?? messages[0]
+}
+
+/** How a request has ended that is neither waiting nor parked. */
+export interface End {
+  /** `purged`: nothing is known of it. */
+  readonly state: 'accepted' | 'dead' | 'expired' | 'purged'
+  /** What the server said, if it is kept. */
+  readonly answer?: KeptAnswer | undefined
+}
+
+/** Ask it after a list: what is gone from that has left an outcome by then. */
+export async function endOf(queue: Queue<OutboxPayload>, id: string): Promise<End> {
+  const end = has(queue, 'results') ? await result(queue, id) : undefined
+  if (end?.status === 'done') return { state: 'accepted', answer: answerIn(end.value) }
+  if (end?.status !== 'dead') return { state: 'purged' }
+  return { state: end.reason === 'expired' ? 'expired' : 'dead' }
 }
 
 /** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
@@ -62,11 +80,13 @@ export async function unsettled(
   return found.filter((one) => one.key === undefined || one.state === 'leased' || !stuck.has(placeOf(one)))
 }
 
+/** So many messages of its own it stores at a time. */
+const AT_ONCE = 100
+
 /** Deletes all that an owner has in the queue: what waits, dead letters, and kept answers. */
 export async function drop(
   queue: Queue<OutboxPayload>,
   prefix: string | undefined,
-  owner: string,
   cancelAll: (all: AsyncIterable<readonly ListedMessage<OutboxPayload>[]>) => Promise<number>,
 ): Promise<void> {
   // What moves while it is looked at is found by the next look.
@@ -95,16 +115,17 @@ export async function drop(
   }
   if (!has(queue, 'results')) return
   const kept: string[] = []
-  for await (const { messages } of pages((cursor) => list(queue, { state: 'done', cursor }))) {
-    for (const { id, outcome } of messages) {
-      const value = outcome?.status === 'done' ? (outcome.value as { readonly owner?: string }) : undefined
-      if (gone.has(id) || value?.owner === owner) kept.push(id)
-    }
-  }
+  const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
+    list(queue, { state: 'done', cursor })
+  for await (const { messages } of pages(read))
+    for (const { id, lane } of messages) if (gone.has(id) || lane?.startsWith(prefix)) kept.push(id)
   const producer = queue.createProducer()
-  for (const id of kept) {
-    // A message forgets what was kept of earlier ones of its id.
-    await producer.send({ method: 'GET', url: 'about:blank', headers: {} }, { id, delayMs: 60_000 })
-    await cancel(queue, [id])
+  // A message forgets what was kept of earlier ones of its id; one that replaces another, though that is still known.
+  const blank = (id: string): Promise<unknown> =>
+    producer.send({ method: 'GET', url: 'about:blank', headers: {} }, { id, delayMs: 60_000, replace: true })
+  while (kept.length > 0) {
+    const ids = kept.splice(0, AT_ONCE)
+    await Promise.all(ids.map(blank))
+    await cancel(queue, ids)
   }
 }

@@ -11,14 +11,14 @@ const DEFAULTS = {
 
 export type Parts = Partial<Record<keyof typeof DEFAULTS, string>>
 
-export const PARTS = Object.keys(DEFAULTS) as readonly (keyof typeof DEFAULTS)[]
-
-export function partsOf(request: Request): Parts {
+/** Those of a request, or of what is stored in place of one, whatever else somebody has put there. */
+export function partsOf(request: Request | Parts): Parts {
   const parts: Parts = {}
-  for (const name of PARTS) {
-    const value: string | undefined = request[name]
+  for (const [key, byDefault] of Object.entries(DEFAULTS)) {
+    const name = key as keyof Parts
+    const value = request[name]
     // Runtimes without a part have no value for it.
-    if (value !== undefined && value !== DEFAULTS[name]) parts[name] = value
+    if (value !== undefined && value !== byDefault) parts[name] = value
   }
   // A navigation that a service worker saw; scripts cannot make one.
   if (parts.mode === 'navigate') parts.mode = 'same-origin'

@@ -2,8 +2,8 @@ import { throwIfAborted } from '../aborts.ts'
 import { type ErrorCode, QuaysideError, errorText, hasCode } from '../errors.ts'
 import { serversAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
-import { isRequest } from './kinds.ts'
 import type { Events } from './events.ts'
+import { GROUP } from './lanes.ts'
 import type { OutboxRules } from './options.ts'
 import { UNSTORED } from './outcome.ts'
 import { storedRequest, unpack } from './request.ts'
@@ -31,33 +31,23 @@ export async function passThrough(
   if (packed === undefined || !NO_ROOM.some((code) => hasCode(error, code))) throw error
   const { payload, tooLong, omitted, signal } = packed
   events.emit({ type: UNSTORED, id, reason: errorText(error) })
-  let response: Response | undefined
-  try {
-    response = await sendOnce()
-  } catch {
-    // Neither.
+  const stored = storedRequest(payload)
+  const request = unpack(tooLong ? { ...stored, body: tooLong } : stored, id)
+  for (const [name, value] of omitted) request.headers.set(name, value)
+  const message = {
+    id,
+    payload,
+    headers: {},
+    attempt: 1,
+    maxAttempts: 1,
+    timestamp: rules.clock.now(),
+    group: GROUP,
   }
+  const once = { ...rules, outcome: () => 'accepted' as const }
+  const { response } = await attempt(request, message as never, once, signal)
   throwIfAborted(signal)
   if (response === undefined) throw error
   return serversAnswer(id, UNSTORED, response)
-
-  async function sendOnce(): Promise<Response | undefined> {
-    if (isRequest(tooLong?.as)) return await rules.fetch(tooLong.as, {})
-    const stored = storedRequest(payload)
-    const request = unpack(tooLong ? { ...stored, body: tooLong.as } : stored, id)
-    for (const [name, value] of omitted) request.headers.set(name, value)
-    const message = {
-      id,
-      payload,
-      headers: {},
-      attempt: 1,
-      maxAttempts: 1,
-      timestamp: rules.clock.now(),
-      group: 'default',
-    }
-    const verdict = await attempt(request, message as never, { ...rules, outcome: () => 'accepted' }, signal)
-    return verdict.response
-  }
 }
 
 export function leadsBack(tried: string): QuaysideError {

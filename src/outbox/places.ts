@@ -1,4 +1,4 @@
-import { invalid } from '../check.ts'
+import { invalid, nameOf } from '../check.ts'
 
 /** Between whose a request is and where it goes, in the name of its lane. Neither has one in it. */
 const BETWEEN = ' '
@@ -6,6 +6,9 @@ const BETWEEN = ' '
 const MOST = 128
 /** The most of it that says whose it is. */
 const MOST_OF_OWNER = 48
+
+/** How the names begin under which a message says what outboxes have to know. */
+export const OURS = 'quayside-'
 
 /** Under which name a message says whose it is, where it is somebody's. */
 export const OWNER = 'quayside-owner'
@@ -24,6 +27,47 @@ export function laneOf(owner: string, destination: string): string {
   return prefix + bounded('destination', destination, MOST - prefix.length)
 }
 
+/** In an id of the queue: between the id that a request was given, and whose it is. */
+const OF = '\u001f'
+
+/** The id under which the queue has a request of an owner: others may have given theirs the same. */
+export function queueId(id: string, owner: string): string {
+  if (owner === '') return id
+  // A hash, because what an id ends with may be known for longer than what belongs to an owner.
+  const end = OF + hashesOf(owner)
+  // It may be that of the queue already.
+  return id.endsWith(end) ? id : id + end
+}
+
+/** The longest id of the queue, in bytes, and the longest that a request may be given where it becomes longer. */
+const MOST_OF_ID = 256
+const MOST_OF_GIVEN = MOST_OF_ID - 15
+
+/** Checks an id that a request is given, where requests have owners or have none. */
+export function checkGiven(tried: string, id: string, hasOwner: boolean): void {
+  nameOf(hasOwner ? MOST_OF_GIVEN : MOST_OF_ID)(tried, 'id', id)
+  if (id !== givenId(id)) throw invalid(tried, 'id must have no U+001F', id)
+}
+
+/** The id that a request was given. */
+export function givenId(id: string): string {
+  return id.split(OF, 1)[0]!
+}
+
+/** A message as hooks see it, under that id. */
+export function asGiven<M extends { readonly id: string }>(message: M): M {
+  const id = givenId(message.id)
+  if (id === message.id) return message
+  return new Proxy(message, {
+    get(one, name) {
+      if (name === 'id') return id
+      const value: unknown = Reflect.get(one, name)
+      // Its verbs look into the message itself.
+      return typeof value === 'function' ? value.bind(one) : value
+    },
+  })
+}
+
 export function destinationOf(lane: string): string {
   return lane.slice(lane.indexOf(BETWEEN) + 1)
 }
@@ -37,8 +81,12 @@ function bounded(what: string, text: string, most: number): string {
     throw invalid('outbox', `${what} must be well-formed Unicode`, text)
   }
   if (safe.length <= most) return safe
-  const hash = `~${hashOf(text, 1)}${hashOf(text, 2)}`
+  const hash = `~${hashesOf(text)}`
   return safe.slice(0, most - hash.length) + hash
+}
+
+function hashesOf(text: string): string {
+  return hashOf(text, 1) + hashOf(text, 2)
 }
 
 /** Tells apart what is long and begins alike: nobody is let in by it. */

@@ -1,15 +1,15 @@
 import { uuid } from '../message-id.ts'
 import { isBytes } from '../json.ts'
-import { bytesOf, isBlob, isRequest, isStream, isUnknownBody } from './kinds.ts'
+import { isBlob, isForJson, isRequest, isUnknownBody } from './kinds.ts'
 import { throwIfAborted } from '../aborts.ts'
 import { invalid } from '../check.ts'
 import { QuaysideError } from '../core/lean/index.ts'
-import { errorText, hasCode } from '../errors.ts'
 import { headerSafe } from './header-safe.ts'
-import { readBody, tooLarge } from './body.ts'
+import { rawBody, readBody } from './body.ts'
 import { toAttempt, withoutMark } from './mark.ts'
-import { hasOrigins, isOwnOrigin } from './origins.ts'
-import { PARTS, type Parts, partsOf } from './parts.ts'
+import { isOwnOrigin } from './origins.ts'
+import { type Parts, partsOf } from './parts.ts'
+import { givenId } from './places.ts'
 
 /**
  * The payload of an outbox's message: all of a request, so that a codec that encrypts hides all of it. A {@link StoredRequest}
@@ -57,8 +57,8 @@ export interface Packed {
   /** The headers that must not be stored. */
   readonly omitted: readonly (readonly [name: string, value: string])[]
   readonly signal: AbortSignal
-  /** It can be sent only, because its body is over the limit: so, or with this body. */
-  readonly tooLong?: { readonly error: QuaysideError; readonly as: Request | Blob } | undefined
+  /** Its body, where that is over the limit: it can be sent only. */
+  readonly tooLong?: Blob | undefined
 }
 
 /** What an outbox says of all requests. */
@@ -105,11 +105,11 @@ export async function pack(
     if (omitHeaders.includes(name)) omitted.push([name, value])
     else if (!OF_THE_SENDER.test(name)) headers[name] = value
   }
-  let keyless = false
+  let keyless: true | undefined
   if (headers[IDEMPOTENCY_KEY] === undefined) {
     const key = typeof idempotencyKey === 'function' ? idempotencyKey(request) : idempotencyKey
     if (typeof key === 'string') headers[IDEMPOTENCY_KEY] = headerSafe(key)
-    else keyless = !(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))
+    else if (!(key ?? (idempotencyKey === undefined && isOwnOrigin(url)))) keyless = true
   }
   // What replaces a request is another request: a server that knows the first must not take it for the same.
   const version = init.replace ? uuid() : undefined
@@ -118,42 +118,21 @@ export async function pack(
     url,
     ...partsOf(request),
     headers,
-    ...(keyless && { keyless }),
-    ...(version !== undefined && { version }),
-    ...(init.seeOther !== undefined && { seeOther: init.seeOther }),
+    keyless,
+    version,
+    seeOther: init.seeOther,
   }
-  const rest = { request, version, omitted, signal }
-  const only = (error: QuaysideError, as: Request | Blob): Packed => ({
-    payload: stored,
-    ...rest,
-    tooLong: { error, as },
-  })
-  if (whole && isBlob(init.body) && init.body.size > maxBodyBytes)
-    return only(tooLarge(tried, init.body.size, maxBodyBytes), init.body)
-  // What came to a worker can go on as it came: browsers read no copy that nobody reads.
-  const spare = whole && raw === undefined && isRequest(input) && hasOrigins() ? request.clone() : undefined
-  try {
-    const body = await bodyOf(tried, request, raw, maxBodyBytes, whole && spare === undefined)
-    if (isBlob(body)) return only(tooLarge(tried, body.size, maxBodyBytes), body)
-    return { payload: body === undefined ? stored : toPayload(stored, body), ...rest }
-  } catch (error) {
-    if (spare === undefined || !hasCode(error, 'TOO_LARGE')) throw error
-    return only(error as QuaysideError, spare)
-  }
-}
-
-/**
- * A body that is read from here, and not from a request with it: not every browser can make a request of a stream, and of bytes
- * each makes a copy.
- */
-function rawBody(body: BodyInit | null | undefined): ReadableStream | Uint8Array[] | undefined {
-  if (isStream(body)) return body
-  const bytes = bytesOf(body)
-  return bytes && [bytes]
+  const { body: given } = init
+  const isTooLong = isBlob(given) && given.size > maxBodyBytes
+  const body = whole && isTooLong ? given : await readBody(tried, request, raw, maxBodyBytes, whole, signal)
+  const tooLong = isBlob(body) ? body : undefined
+  const payload = body === undefined || isBlob(body) ? stored : toPayload(stored, body)
+  return { payload, request, version, omitted, signal, tooLong }
 }
 
 function toRequest(tried: string, input: string | URL | Request, init: RequestInit): Request {
   try {
+    if (isForJson(init.body)) throw new TypeError('its body needs JSON.stringify()')
     if (isUnknownBody(init.body))
       throw new TypeError('it does not know what kind its body is; in jsdom, give it a text or bytes')
     return new Request(input, init)
@@ -164,37 +143,6 @@ function toRequest(tried: string, input: string | URL | Request, init: RequestIn
         : (cause as Error).message
     throw new QuaysideError('INVALID_ARGUMENT', `${tried}: this is no request: ${why}`, { cause })
   }
-}
-
-async function bodyOf(
-  tried: string,
-  request: Request,
-  raw: ReadableStream | Uint8Array[] | undefined,
-  maxBytes: number,
-  whole: boolean,
-): Promise<Uint8Array[] | Blob | undefined> {
-  if (isStream(raw)) return await readBody(tried, raw, maxBytes, whole)
-  let chunks = raw
-  if (chunks === undefined) {
-    const { body } = request
-    if (body === null) return undefined
-    try {
-      // Some browsers do not show the body of a request.
-      if (body !== undefined) return await readBody(tried, body, maxBytes, whole)
-      chunks = [new Uint8Array(await request.arrayBuffer())]
-    } catch (error) {
-      if (error instanceof QuaysideError) throw error
-      throw new QuaysideError(
-        'INVALID_ARGUMENT',
-        `${tried}: the body cannot be read (was its file deleted or changed?): ${errorText(error)}`,
-        { cause: error },
-      )
-    }
-  }
-  const [{ length }] = chunks as [Uint8Array]
-  if (length <= maxBytes) return length > 0 || raw !== undefined ? chunks : undefined
-  if (whole && typeof Blob === 'function') return new Blob(chunks as Uint8Array<ArrayBuffer>[])
-  throw tooLarge(tried, length, maxBytes)
 }
 
 const LINE_FEED = 10
@@ -239,10 +187,8 @@ export function unpack(stored: Sendable, id: string): Request {
   const { method, url, headers, body, version, keyless, ...rest } = stored
   const own = new Headers()
   for (const [name, value] of Object.entries(headers)) if (!OF_THE_SENDER.test(name)) own.append(name, value)
-  if (!keyless && !own.has(IDEMPOTENCY_KEY)) own.set(IDEMPOTENCY_KEY, version ?? headerSafe(id))
-  const init: Record<string, unknown> = { method, headers: own, body }
-  for (const name of PARTS) if (Object.hasOwn(rest, name)) init[name] = rest[name]
-  return toAttempt(url, init)
+  if (!keyless && !own.has(IDEMPOTENCY_KEY)) own.set(IDEMPOTENCY_KEY, version ?? headerSafe(givenId(id)))
+  return toAttempt(url, { ...partsOf(rest), method, headers: own, body })
 }
 
 /** The body as text, if it says that it is some, and is UTF-8 to the last byte. */

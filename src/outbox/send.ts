@@ -8,6 +8,9 @@ import { partsOf } from './parts.ts'
 /** As `fetch` has it. */
 const MOST_REDIRECTS = 20
 
+/** What is for one origin only. */
+const SECRETS = ['authorization', 'cookie', 'proxy-authorization']
+
 /**
  * Sends a request, and follows the redirects that keep its method and its body. The answer of another redirect is the redirect
  * itself, where the runtime shows it: a browser, which hides it, follows it too.
@@ -34,10 +37,11 @@ export async function send(
     const keeps =
       status === 307 || status === 308 || (method !== 'POST' && (status === 301 || status === 302))
     if (!keeps || location === null || redirects === MOST_REDIRECTS) return response
-    letGo(response)
+    void letGo(response)
     const url = new URL(location, request.url)
     const own = new Headers(request.headers)
-    if (url.origin !== new URL(request.url).origin) own.delete('authorization')
+    // As fetch does it.
+    if (url.origin !== new URL(request.url).origin) for (const name of SECRETS) own.delete(name)
     request = toAttempt(url.href, { method, headers: own, body, ...partsOf(request) })
   }
 }

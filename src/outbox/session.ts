@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import { type HoldPlace, type Message, type Queue, hold, release } from '../core/lean/index.ts'
-import { GROUP, has, laneNamed, lanesOf } from './lanes.ts'
+import { type Message, type Queue, hold, release } from '../core/lean/index.ts'
+import { GROUP, freeLane, has, holdOf, lanesOf } from './lanes.ts'
 import { find } from './owned.ts'
 import { OWNER, prefixOf } from './places.ts'
 import type { OutboxPayload } from './request.ts'
@@ -18,11 +18,13 @@ export type AskOwner = () => string | undefined | null | Promise<string | undefi
 export class Session {
   readonly #queue: Queue<OutboxPayload>
   readonly #clock: Clock
-  readonly #ask: AskOwner | undefined
+  readonly #ask: AskOwner
+  /** Whether there are owners to be told apart. */
+  readonly isAsked: boolean
   /** Is told from which lanes to take. */
   readonly #select: (only: string | readonly string[]) => void
-  #owner = ''
-  #known = false
+  /** `undefined`: nobody has said yet. */
+  #owner: string | undefined
   #barred = false
   /** Answers may come late, and out of order. */
   #asked = 0
@@ -36,102 +38,85 @@ export class Session {
   ) {
     this.#queue = queue
     this.#clock = clock
-    this.#ask = ask
+    this.isAsked = ask !== undefined
+    this.#ask = ask ?? (() => '')
     this.#select = select
-    this.#known = ask === undefined
-    this.#tell()
+    if (!this.isAsked) this.#owner = ''
+    this.#bar(false)
   }
 
+  /** The empty text is nobody. */
   get owner(): string {
-    return this.#owner
+    return this.#owner ?? ''
   }
 
   /** How the names of the owner's lanes start. */
   get prefix(): string {
-    return prefixOf(this.#owner)
-  }
-
-  /** Whether there are owners to be told apart. */
-  get isAsked(): boolean {
-    return this.#ask !== undefined
+    return prefixOf(this.owner)
   }
 
   /** Asks who it is now. Answers whether it is somebody else than before, or the first to be known. */
   async look(): Promise<boolean> {
-    if (this.#ask === undefined) return false
+    if (!this.isAsked) return false
     const turn = ++this.#asked
     const owner = (await this.#ask()) ?? ''
     if (turn < this.#heard) return false
     this.#heard = turn
-    if (this.#known && owner === this.#owner) {
-      if (!this.#barred || (await this.isBarred())) return false
+    if (owner !== this.#owner) {
+      prefixOf(owner)
+      this.#owner = owner
+      await this.unbar()
+    } else if (this.#barred && !(await this.isBarred())) {
       // Somebody has ended it elsewhere.
-      this.#barred = false
-      this.#tell()
-      return true
-    }
-    prefixOf(owner)
-    this.#owner = owner
-    this.#known = true
-    await this.unbar()
+      this.#bar(false)
+    } else return false
     return true
   }
 
   /** The owner is back. */
   async unbar(): Promise<void> {
-    if (!this.#hasLanes) return
-    await release(this.#queue, this.#bar)
-    this.#barred = false
-    this.#tell()
+    if (this.isAsked) await freeLane(this.#queue, this.prefix)
+    else if (has(this.#queue, 'lanes')) await release(this.#queue, { group: GROUP })
+    this.#bar(false)
   }
 
   /** Whether the owner has signed out, in whatever context. */
   async isBarred(): Promise<boolean> {
     const { prefix } = this
-    const barred = ((await laneNamed(this.#queue, prefix))?.holds.length ?? 0) > 0
+    const isBarred = (await holdOf(this.#queue, prefix)) !== undefined
     // Where it is over is found out by `look`: this answer may be older than what was done here meanwhile.
-    if (barred && prefix === this.prefix) this.#close()
-    return barred
+    if (isBarred && prefix === this.prefix) this.#bar(true)
+    return isBarred
   }
 
-  /** Where there are no owners to be told apart, it is all. */
-  get #bar(): HoldPlace {
-    return this.#ask === undefined ? { group: GROUP } : { group: GROUP, lane: this.prefix }
-  }
-
-  get #hasLanes(): boolean {
-    return has(this.#queue, 'lanes')
-  }
-
-  #close(): void {
-    this.#barred = true
-    this.#tell()
+  #bar(barred: boolean): void {
+    this.#barred = barred
+    // Of the lane that bars nothing ever comes.
+    if (has(this.#queue, 'lanes'))
+      this.#select(barred || this.#owner === undefined ? [this.prefix] : this.prefix)
   }
 
   /** Whether a message that was taken may be sent now. */
   async owns(message: Message<OutboxPayload>): Promise<boolean> {
-    if (this.#ask === undefined) return ownerOf(message) === this.#owner
     await this.look()
-    if (ownerOf(message) !== this.#owner || (await this.isBarred())) return false
+    if (ownerOf(message) !== this.owner) return false
     // Whoever drops all that an owner has lifts the bar in the end: what was taken meanwhile is not there any more.
-    return (await find(this.#queue, message.id)) !== undefined
+    return !this.isAsked || (!(await this.isBarred()) && (await find(this.#queue, message.id)) !== undefined)
   }
 
   /** Whether it still is this owner, asked as shortly before sending as can be. */
   async isStill(owner: string): Promise<boolean> {
-    return this.#ask === undefined || ((await this.#ask()) ?? '') === owner
+    return ((await this.#ask()) ?? '') === owner
   }
 
-  #tell(): void {
-    if (!this.#hasLanes) return
-    // Of the lane that bars nothing ever comes.
-    this.#select(this.#barred || !this.#known ? [this.prefix] : this.prefix)
-  }
-
-  /** Has nothing of the owner begin any more, in whatever context. */
+  /** Has nothing of the owner begin any more, in whatever context. Where there are no owners to be told apart, it is all. */
   async bar(): Promise<void> {
-    await hold(this.#queue, { ...this.#bar, reason: 'signed out' })
-    if (this.#ask !== undefined) this.#close()
+    await hold(this.#queue, {
+      group: GROUP,
+      reason: 'signed out',
+      ...(this.isAsked && { lane: this.prefix }),
+    })
+    if (this.isAsked) this.#bar(true)
   }
 
   /** Resolves when no context has anything of an owner any more. */

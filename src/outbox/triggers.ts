@@ -1,12 +1,16 @@
-/** Events of a page after which sending may fare better, or worse. */
-export type Trigger = 'online' | 'offline' | 'pageshow' | 'visibilitychange'
-
-const EVENTS: readonly Trigger[] = ['online', 'offline', 'pageshow', 'visibilitychange']
-
 /** Whether the runtime knows that it has no network. One that cannot tell is taken to have one. */
 export function isOffline(): boolean {
   const { navigator } = globalThis as { navigator?: { readonly onLine?: boolean } }
   return navigator?.onLine === false
+}
+
+/** Calls `listener` at each event of a page or worker of these types, where there are any. Answers with a function that stops it. */
+export function onEvents(types: readonly string[], listener: (event: Event) => void): () => void {
+  const scope = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>
+  for (const type of types) scope.addEventListener?.(type, listener)
+  return () => {
+    for (const type of types) scope.removeEventListener?.(type, listener)
+  }
 }
 
 /**
@@ -16,13 +20,8 @@ export function isOffline(): boolean {
  * @param listener `shown`: somebody looks at the page now.
  */
 export function onTrigger(listener: (shown: boolean) => void): () => void {
-  const scope = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>> & {
-    readonly document?: { readonly visibilityState?: string }
-  }
-  const heard = ({ type }: Event): void =>
-    listener(!type.endsWith('line') && scope.document?.visibilityState !== 'hidden')
-  for (const event of EVENTS) scope.addEventListener?.(event, heard)
-  return () => {
-    for (const event of EVENTS) scope.removeEventListener?.(event, heard)
-  }
+  const scope = globalThis as { readonly document?: { readonly visibilityState?: string } }
+  return onEvents(['online', 'offline', 'pageshow', 'visibilitychange'], ({ type }) =>
+    listener(!type.endsWith('line') && scope.document?.visibilityState !== 'hidden'),
+  )
 }

@@ -19,6 +19,8 @@ export interface Verdict {
    * lets go of it with `letGo`, or the connection stays busy. `undefined`: there was none.
    */
   readonly response: Response | undefined
+  /** Gives the rest of the response up after as long as the attempt might take. Answers with a function that stops that. */
+  readonly cut: () => () => void
   /** What happened, in words: `HTTP 403: …`, `no answer: …`, `redirected to …`. */
   readonly reason: string
   /** Of every answer that was not accepted. What is to be kept of one that was is read by `keep`. */
@@ -27,6 +29,8 @@ export interface Verdict {
   readonly retryAfterMs?: number | undefined
 }
 
-export function isAnswer(data: unknown): data is KeptAnswer {
-  return typeof (data as KeptAnswer | null | undefined)?.status === 'number'
+/** The answer that is kept as this, if it is one. */
+export function answerIn(data: unknown): KeptAnswer | undefined {
+  const answer = data as KeptAnswer | null | undefined
+  return typeof answer?.status === 'number' ? answer : undefined
 }

@@ -1,13 +1,12 @@
-import { type ListPage, type ListedMessage, type Queue, list, result } from '../core/lean/index.ts'
-import { type StoredState, keptResponse, storedAnswer } from './answer.ts'
+import { type ListPage, type ListedMessage, type Queue, list } from '../core/lean/index.ts'
+import { type StoredState, answerOf } from './answer.ts'
 import { coalesce } from './coalesce.ts'
 import { WAITS } from './family.ts'
-import { has } from './lanes.ts'
 import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
-import { ALL_STATES } from './owned.ts'
+import { ALL_STATES, endOf } from './owned.ts'
 import { pages } from './pages.ts'
-import { type KeptAnswer, isAnswer } from './verdict.ts'
+import { type KeptAnswer, answerIn } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -25,7 +24,7 @@ export class Waiter {
 
   /** Answers in place of the server. */
   answerLater(state: StoredState = this.state ?? 'stored'): void {
-    this.answer(storedAnswer(this.id, state))
+    this.answer(answerOf(this.id, state))
   }
 }
 
@@ -33,7 +32,7 @@ export class Waiter {
 export class Waiters {
   readonly #queue: Queue<OutboxPayload>
   readonly #rests: Rests
-  readonly #all: Set<Waiter> = new Set()
+  readonly all: Set<Waiter> = new Set()
   /** Looks for requests that others may have sent. */
   readonly look: () => void = coalesce(() => this.#look())
 
@@ -42,86 +41,47 @@ export class Waiters {
     this.#rests = rests
   }
 
-  add(waiter: Waiter): void {
-    this.#all.add(waiter)
-  }
-
-  delete(waiter: Waiter): void {
-    this.#all.delete(waiter)
-  }
-
   of(id: string, version: string | undefined): readonly Waiter[] {
-    return [...this.#all].filter((waiter) => waiter.id === id && waiter.packed!.version === version)
+    return [...this.all].filter((waiter) => waiter.id === id && waiter.packed!.version === version)
   }
 
-  /** Some requests are not there any more. Those that are under way may still get their answer. */
-  cancelled(ids: ReadonlySet<string>): void {
-    for (const waiter of this.#all)
-      if (ids.has(waiter.id) && waiter.state === 'stored') waiter.answerLater('cancelled')
+  /** A request is not there any more. If it is under way it may still get its answer. */
+  cancelled(id: string): void {
+    for (const waiter of this.all)
+      if (waiter.id === id && waiter.state === 'stored') waiter.answerLater('cancelled')
   }
 
   /** Another tab or worker may have sent what is waited for here, and keeps the response. */
   async #look(): Promise<void> {
-    const waiting = [...this.#all].filter(({ state }) => state === 'stored')
+    const waiting = [...this.all].filter(({ state }) => state === 'stored')
     if (waiting.length === 0) return
     const ids = [...new Set(waiting.map(({ id }) => id))]
-    const found = new Map<string, ListedMessage<OutboxPayload>>()
+    const found = new Map<string, Partial<ListedMessage<OutboxPayload>>>()
     const read = (cursor?: string): Promise<ListPage<ListedMessage<OutboxPayload>>> =>
       list(this.#queue, { ids, state: ALL_STATES, limit: ids.length, bodies: false, cursor })
     for await (const { messages } of pages(read))
       for (const message of messages) found.set(message.id, message)
-    const rests = new Map<string, Promise<StoredState | undefined>>()
-    const restOf = (lane: string): Promise<StoredState | undefined> => {
-      const rest = rests.get(lane) ?? this.#rests.stateOf(lane)
-      rests.set(lane, rest)
-      return rest
-    }
+    const rests = new Map<string, ReturnType<Rests['stateOf']>>()
     for (const waiter of waiting) {
-      const message = found.get(waiter.id)
-      const state =
-        message === undefined ? await this.#endOf(waiter.id) : await this.#stateOf(message, restOf)
-      // It may have been our own turn meanwhile.
-      if (waiter.state !== 'stored' || state === undefined) continue
-      const answer = message && answerTo(message, state)
-      if (answer === undefined) waiter.answerLater(state)
-      else waiter.answer(keptResponse(waiter.id, answer, state))
+      const { id } = waiter
+      const { state: at, lane, lastError = '', parked } = found.get(id) ?? {}
+      let state: StoredState | undefined
+      let answer: KeptAnswer | undefined
+      if (at === undefined || at === 'dead') state = (await endOf(this.#queue, id)).state
+      else if (at === 'delayed') state = lastError.startsWith(WAITS) ? 'waiting' : 'retrying'
+      else if (at === 'parked') {
+        state = at
+        answer = answerIn(parked?.data)
+      } else if (lane !== undefined && at !== 'leased') {
+        const rest = rests.get(lane) ?? this.#rests.stateOf(lane)
+        rests.set(lane, rest)
+        state = await rest
+        // What the server said to a request that another context has sent, as far as its message tells.
+        const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(lastError) ?? []
+        if (state === 'held' && body !== undefined) answer = { status: Number(status), headers: {}, body }
+      }
+      // It may have been our own turn meanwhile, or be worth waiting for.
+      if (waiter.state === 'stored' && state !== undefined) waiter.answer(answerOf(id, state, answer))
     }
   }
-
-  /** @returns `undefined` as long as it is worth waiting. */
-  async #stateOf(
-    { id, state, lane, lastError }: ListedMessage<OutboxPayload>,
-    restOf: (lane: string) => Promise<StoredState | undefined>,
-  ): Promise<StoredState | undefined> {
-    switch (state) {
-      case 'ready':
-      case 'blocked':
-        return lane === undefined ? undefined : await restOf(lane)
-      case 'delayed':
-        return lastError?.startsWith(WAITS) ? 'waiting' : 'retrying'
-      case 'parked':
-        return state
-      case 'dead':
-        return await this.#endOf(id)
-      default:
-        return undefined
-    }
-  }
-
-  async #endOf(id: string): Promise<StoredState> {
-    const end = has(this.#queue, 'results') ? await result(this.#queue, id) : undefined
-    if (end?.status === 'done') return 'accepted'
-    if (end?.status === 'dead') return end.reason === 'expired' ? 'expired' : 'dead'
-    return 'purged'
-  }
-}
-
-/** What the server said to a request that another context has sent, as far as its message tells. */
-function answerTo(
-  { parked, lastError = '' }: ListedMessage<OutboxPayload>,
-  state: StoredState,
-): KeptAnswer | undefined {
-  if (state === 'parked') return isAnswer(parked?.data) ? parked.data : undefined
-  const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(lastError) ?? []
-  return state === 'held' && body !== undefined ? { status: Number(status), headers: {}, body } : undefined
 }

@@ -1,18 +1,23 @@
-import type { Guarantees, QueueStorage, StorageAdapter } from '../storage.ts'
+import type { Guarantees, Part, QueueStorage, StorageAdapter } from '../storage.ts'
 import { type Steps, Book, STEPS } from './book.ts'
-import { type Shared, View, closedError } from './view.ts'
+import { type Shared, closedError, viewOf } from './view.ts'
 
 /** Queues that are kept as records in memory, and shared by whoever shares this object. */
 export class RecordAdapter implements StorageAdapter {
   readonly guarantees: Guarantees
   readonly #clock: { now(): number }
+  readonly #askedBy: Part
   readonly #steps: Steps
   readonly #queues: Map<string, Shared> = new Map()
   #closed = false
 
-  /** @param steps How much one step does: less in tests. */
-  constructor(guarantees: Guarantees, clock: { now(): number }, steps: Steps = STEPS) {
+  /**
+   * @param askedBy See {@link VerbsAtOnce}.
+   * @param steps How much one step does: less in tests.
+   */
+  constructor(guarantees: Guarantees, clock: { now(): number }, askedBy: Part, steps: Steps = STEPS) {
     this.guarantees = guarantees
+    this.#askedBy = askedBy
     this.#clock = clock
     this.#steps = steps
   }
@@ -20,10 +25,9 @@ export class RecordAdapter implements StorageAdapter {
   async open(name: string): Promise<QueueStorage> {
     if (this.#closed) throw closedError('open a queue', 'storage')
     const shared = this.#queues.get(name) ?? {
-      name,
       clock: this.#clock,
-      listeners: new Set(),
-      book: new Book(this.#steps),
+      listeners: new Map(),
+      book: new Book(name, this.#steps),
       views: 0,
     }
     this.#queues.set(name, shared)
@@ -32,7 +36,7 @@ export class RecordAdapter implements StorageAdapter {
       // Nothing is kept of a queue that nobody has and that is as new.
       if (--shared.views === 0 && shared.book.isEmpty && shared.book.sent === 0) this.#queues.delete(name)
     }
-    return new View(shared, () => (this.#closed ? 'storage' : undefined), leave)
+    return viewOf(shared, this.#askedBy, () => (this.#closed ? 'storage' : undefined), leave)
   }
 
   async queues(): Promise<string[]> {

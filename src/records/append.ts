@@ -9,14 +9,9 @@ import { openIn } from './stats.ts'
 type Draft = NewMessage<Held>
 
 /** Stores messages at the end of the queue. */
-export function append(
-  book: Book,
-  name: string,
-  drafts: readonly Draft[],
-  options: AppendOptions,
-): AppendResult[] {
+export function append(book: Book, drafts: readonly Draft[], options: AppendOptions): AppendResult[] {
   const { batchId, groups, maxMessages, maxBytes } = options
-  if (maxMessages !== undefined || maxBytes !== undefined) checkLimits(book, name, drafts, options)
+  if (maxMessages !== undefined || maxBytes !== undefined) checkLimits(book, drafts, options)
   book.start(groups)
   const batch = book.batchOf(batchId)
   let met: Set<string> | undefined
@@ -152,7 +147,6 @@ export function dropEverywhere(book: Book, message: Message): boolean {
 /** Lets no append through that makes a queue longer than it may be. */
 function checkLimits(
   book: Book,
-  name: string,
   drafts: readonly Draft[],
   { groups = [], maxMessages = Infinity, maxBytes = Infinity }: AppendOptions,
 ): void {
@@ -176,5 +170,5 @@ function checkLimits(
   )
   book.encodeAll()
   const bytes = book.bytes + added
-  keepWithin(name, { messages, bytes }, { maxMessages, maxBytes })
+  keepWithin(book.name, { messages, bytes }, { maxMessages, maxBytes })
 }

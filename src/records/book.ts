@@ -51,6 +51,8 @@ export const STEPS: Steps = { atOnce: 2000, passed: 2000, looked: 20_000, values
 
 /** All that is known of a queue: each thing once, in the order in which it is asked for. */
 export class Book {
+  /** That of the queue. */
+  readonly name: string
   readonly steps: Steps
   /** The time that deadlines are on, which is never set back, and that of the clock. */
   now = 0
@@ -95,7 +97,8 @@ export class Book {
   changed = false
   finished: string[] = []
 
-  constructor(steps: Steps) {
+  constructor(name: string, steps: Steps) {
+    this.name = name
     this.steps = steps
   }
 

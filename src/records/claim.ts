@@ -8,11 +8,11 @@ import {
   MAX_ANSWER_BYTES,
 } from '../storage.ts'
 import { type Book, hasReady, idOf, placeIn } from './book.ts'
-import { holdsOfGroup, holdsOfLane, isProbe, letsGo } from './holds.ts'
+import { holdsOfGroup, holdsOfLane, isProbe, letGo } from './holds.ts'
 import { Names } from './names.ts'
 import { die, expiresOf, move, stops, unlink } from './places.ts'
 import { type Flow, type Group, type Places, Place } from './records.ts'
-import { receiptOf, settle } from './settle.ts'
+import { isLeased, receiptOf, settle } from './settle.ts'
 import { passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
 import { isEncoded } from './value.ts'
@@ -23,10 +23,10 @@ import { isEncoded } from './value.ts'
  * @param values Whether those bodies that are not encoded may stay so.
  */
 export function claim(book: Book, request: ClaimRequest, values: boolean): ClaimResult<Held> {
-  const { group: name, from, limit, only, deadForMs, parksNext = false } = request
+  const { group: name, from, limit, only, deadForMs, parksNext = false, inHand: [inHand] = [] } = request
   book.start(request.groups)
   const group = book.group(name) ?? book.startGroup(name, from)
-  const settled = request.settle && settle(book, group, request.settle)
+  const settled = request.settle && settle(book, name, request.settle)
   group.deadForMs = deadForMs
   group.parksNext = parksNext
   const { atOnce, passed } = book.steps
@@ -35,8 +35,9 @@ export function claim(book: Book, request: ClaimRequest, values: boolean): Claim
   if (meetLanes(book, group, passed)) more = true
   const turns = new Turns(book, group, request)
   const gates = holdsOfGroup(book, name)
-  const isOpenNow = gates.every((held) => letsGo(held, group))
-  const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
+  const isOpenNow = letGo(gates, group)
+  const late = inHand === undefined ? inHand : !isLeased(book, group, inHand)
+  const room = !isOpenNow || late ? 0 : isProbe(gates, group) ? Math.min(1, limit) : limit
   const taking = new Taking(book, group, request, values)
   const { deliveries } = taking
   while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
@@ -46,10 +47,10 @@ export function claim(book: Book, request: ClaimRequest, values: boolean): Claim
     else budget.left--
   }
   more ||= budget.left <= 0
-  if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
-    more = turns.next(budget) !== undefined || budget.left <= 0
+  if (isOpenNow && !more && letGo(gates, group)) more = turns.next(budget) !== undefined || budget.left <= 0
   const position = only === undefined ? undefined : positionOf(group, turns.turn)
-  return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }
+  const nextInMs = more || late ? 0 : nextIn(book, group, only !== undefined)
+  return { deliveries, nextInMs, settled, position, late }
 }
 
 /** When time brings something that this group may take. */

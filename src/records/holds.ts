@@ -3,29 +3,34 @@ import { MAX_HOLDS } from '../storage.ts'
 import type { Book } from './book.ts'
 import type { Group, Hold, Lane, Place } from './records.ts'
 
+const NONE: readonly Hold[] = []
+
 /** The holds of a lane: in a group, and in all. */
-export function holdsOfLane({ holds }: Lane, group: string | undefined): Hold[] {
-  return holds === undefined ? [] : among(holds, group)
+export function holdsOfLane({ holds }: Lane, group: string | undefined): readonly Hold[] {
+  return holds === undefined ? NONE : among(holds, group)
 }
 
 /** The holds of a group as a whole, and of the queue. */
-export function holdsOfGroup({ holds }: Book, group: string): Hold[] {
-  return holds.size === 0 ? [] : among(holds, group)
+export function holdsOfGroup({ holds }: Book, group: string): readonly Hold[] {
+  return holds.size === 0 ? NONE : among(holds, group)
 }
 
 function among(holds: ReadonlyMap<string | undefined, Hold>, group: string | undefined): Hold[] {
   return [holds.get(undefined), holds.get(group)].filter((hold) => hold !== undefined)
 }
 
-/** Whether a hold lets a group go on: it is over there, or its probe may go. */
-export function letsGo({ probing }: Hold, group: Group): boolean {
-  if (probing === undefined) return false
-  return probing.done.has(group) || probing.out.get(group)?.state !== 'leased'
+/** Whether holds let a group go on: they are over there, or their probes may go. */
+export function letGo(holds: readonly Hold[], group: Group): boolean {
+  for (const { probing } of holds)
+    if (probing === undefined || !(probing.done.has(group) || probing.out.get(group)?.state !== 'leased'))
+      return false
+  return true
 }
 
 /** Whether what goes is a probe. */
-export function isProbe({ probing }: Hold, group: Group): boolean {
-  return probing !== undefined && !probing.done.has(group)
+export function isProbe(holds: readonly Hold[], group: Group): boolean {
+  for (const { probing } of holds) if (probing !== undefined && !probing.done.has(group)) return true
+  return false
 }
 
 export function hold(book: Book, { group, lane, forMs, reason, probe = false }: HoldRequest): void {

@@ -43,20 +43,19 @@ export class Line<P, T extends P & Standing = P & Standing> {
   /** How many have left the front of the first stretch. */
   #head = 0
   size = 0
+  /** Most verbs look at what comes first, and find that nothing is due. */
+  first: T | undefined = undefined
 
   constructor(compare: (a: P, b: P) => number) {
     this.#compare = compare
   }
 
-  get first(): T | undefined {
-    return this.#stretches[0]!.items[this.#head]
-  }
-
   add(item: T): void {
     const stretches = this.#stretches
     let stretch = stretches[stretches.length - 1]!
-    const last = stretch.items.at(-1)
-    if (this.size++ === 0 || this.#compare(last!, item) < 0) {
+    const { items } = stretch
+    if (this.size++ === 0 || this.#compare(items[items.length - 1]!, item) < 0) {
+      this.first ??= item
       if (stretch.items.length >= MOST) stretches.push((stretch = { of: this, items: [] }))
       stretch.items.push(item)
       item.among = stretch
@@ -70,6 +69,7 @@ export class Line<P, T extends P & Standing = P & Standing> {
         for (const moved of behind.items) moved.among = behind
         stretches.splice(at + 1, 0, behind)
       }
+      this.first = stretches[0]!.items[this.#head]
     }
   }
 
@@ -89,6 +89,7 @@ export class Line<P, T extends P & Standing = P & Standing> {
         items.splice(0, this.#head)
         this.#head = 0
       }
+      this.first = stretches[0]!.items[this.#head]
     } else {
       if (items.length === 1) stretches.splice(this.#stretchOf(item), 1)
       items.splice(items.indexOf(item), 1)

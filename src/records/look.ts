@@ -124,7 +124,7 @@ function show(
   }
   const { state } = place
   if (state === 'dead' || state === 'gone') return undefined
-  if (state !== 'leased' && expiresOf(place) <= book.now) return undefined
+  if (state !== 'leased' && !place.lost && expiresOf(place) <= book.now) return undefined
   return showAs(state === 'waiting' ? 'delayed' : state, book, one, place, bodies)
 }
 

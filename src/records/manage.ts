@@ -35,7 +35,7 @@ export function retryNow(book: Book, name: string, ids: readonly string[]): bool
 export function resume(
   book: Book,
   ids: readonly string[],
-  { group: only, edit: wanted }: ResumeOptions,
+  { group: only, edit: wanted }: ResumeOptions = {},
 ): boolean[] {
   const groups = book.groups.filter(({ name }) => only === undefined || name === only)
   return ids.map((id) => {

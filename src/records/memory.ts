@@ -1,8 +1,10 @@
+import { SYSTEM_CLOCK } from '../clock.ts'
+import { askAtOnce } from '../core/index.ts'
 import { RecordAdapter } from './adapter.ts'
 
 /** Where a storage in memory reads the time. */
 export interface MemoryOptions {
-  /** Where the storage reads the time, in ms since 1970. @defaultValue `Date` */
+  /** Where the storage reads the time, in ms since 1970. @defaultValue that of the runtime */
   readonly clock?: { now(): number } | undefined
 }
 
@@ -19,7 +21,7 @@ export interface MemoryOptions {
  * ```
  */
 export class MemoryAdapter extends RecordAdapter {
-  constructor({ clock = Date }: MemoryOptions = {}) {
+  constructor({ clock = SYSTEM_CLOCK }: MemoryOptions = {}) {
     super(
       {
         name: 'memory',
@@ -41,6 +43,7 @@ export class MemoryAdapter extends RecordAdapter {
         results: true,
       },
       clock,
+      askAtOnce,
     )
   }
 }

@@ -261,7 +261,10 @@ export function redrive(book: Book, place: Place, due: number): void {
     book.log.add(message)
     book.bytes += sizeOf(message)
     const id = message.more?.id
-    if (id !== undefined && !book.ids.has(id)) book.ids.set(id, message)
+    if (id !== undefined) {
+      if (!book.ids.has(id)) book.ids.set(id, message)
+      else if (message.more!.dedupeMs > 0) book.promising.add(message)
+    }
   }
   group.low = Math.min(group.low, message.order - 1)
   const kept = group.keptById.get(idOf(message))

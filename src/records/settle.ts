@@ -7,11 +7,8 @@ const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
 
 /** Ends or extends leases of a group, redrives and deletes dead letters. */
-export function settle(
-  book: Book,
-  group: Group | undefined,
-  settlements: readonly Settlement[],
-): SettleResult[] {
+export function settle(book: Book, name: string, settlements: readonly Settlement[]): SettleResult[] {
+  const group = book.group(name)
   return settlements.map((settlement) => {
     const place = group && find(book, group, settlement.receipt)
     return place !== undefined && settleOne(book, place, settlement) ? SETTLED : STALE
@@ -22,6 +19,12 @@ export function settle(
 export function receiptOf(place: Place): string {
   const { flow, message, leases } = place
   return (place.receipt ??= `${flow.group.token}${message.order}.${leases}`)
+}
+
+/** Whether the lease that the receipt is of goes on. */
+export function isLeased(book: Book, group: Group, receipt: string): boolean {
+  const place = find(book, group, receipt)
+  return place?.state === 'leased' && place.order > book.now
 }
 
 function find(book: Book, group: Group, receipt: string): Place | undefined {

@@ -75,7 +75,8 @@ export function passTime(book: Book, most: number): boolean {
 function comeDue(book: Book, place: Place): void {
   const { group } = place.flow
   const isLost = place.state === 'leased'
-  if (expiresOf(place) <= book.now) return die(book, place, 'expired', place.error, group)
+  // What has expired under its lease may be done, and only nobody has said so: the next claim buries it.
+  if (!isLost && expiresOf(place) <= book.now) return die(book, place, 'expired', place.error, group)
   move(book, place, 'ready')
   place.lost = isLost
 }
@@ -90,7 +91,7 @@ function expire(book: Book, lapse: Lapse): void {
     if (only !== undefined && only.flow.group !== group) continue
     const place = placeIn(group, message)
     if (place !== undefined) {
-      if (isOpen(place) && place.state !== 'leased' && expiresOf(place) <= book.now)
+      if (isOpen(place) && place.state !== 'leased' && !place.lost && expiresOf(place) <= book.now)
         die(book, place, 'expired', place.error, group)
     } else if (isLinked(message)) {
       const flow = book.flowOf(group, message.lane)

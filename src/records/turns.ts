@@ -1,7 +1,7 @@
 import { type LaneLimits, type LaneRules, MAX_REST_MS, limitsOf, takeToken, tokenAt } from '../lanes.ts'
 import type { ClaimRequest } from '../storage.ts'
 import { type Book, hasReady } from './book.ts'
-import { holdsOfLane, letsGo } from './holds.ts'
+import { holdsOfLane, letGo } from './holds.ts'
 import { type Flow, type Group, type Turn, byName } from './records.ts'
 
 /** How many limits of lanes are remembered. */
@@ -104,7 +104,7 @@ export class Turns {
       book.rest(flow)
       return false
     }
-    if (lane.holds !== undefined && !holdsOfLane(lane, group.name).every((held) => letsGo(held, group)))
+    if (lane.holds !== undefined && !letGo(holdsOfLane(lane, group.name), group))
       return this.#rest(flow, undefined)
     const { concurrency = Infinity, rate } = this.limitsOf(flow)
     if (leased >= concurrency) return this.#rest(flow, book.now + MAX_REST_MS)

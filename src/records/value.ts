@@ -9,12 +9,12 @@ const DEEPEST = 32
  * are made of, plain objects and arrays that are not large. With others JSON has more to do than to copy them.
  */
 export class Copied implements Value {
-  readonly #payload: object
+  readonly #part: Part
   /** For the storage that has it. */
   slot = 0
 
-  private constructor(payload: object) {
-    this.#payload = payload
+  private constructor(part: Part) {
+    this.#part = part
   }
 
   /** `undefined`: it is for a codec to say what becomes of it. */
@@ -22,7 +22,7 @@ export class Copied implements Value {
     if (typeof payload !== 'object' || payload === null || isLittered()) return undefined
     left = MOST
     try {
-      const copied = copyOf(payload, DEEPEST)
+      const copied = copyOf(payload, DEEPEST, '')
       return copied === undefined || left < 0 ? undefined : new Copied(copied)
     } catch {
       // Something of it cannot be read: the codec says so.
@@ -32,12 +32,12 @@ export class Copied implements Value {
 
   /** What a codec would have made of it. */
   get text(): string {
-    return JSON.stringify(this.#payload)
+    return JSON.stringify(this.copy())
   }
 
   /** One for somebody who may change it. */
   copy(): unknown {
-    return isLittered() ? JSON.parse(this.text) : again(this.#payload)
+    return again(this.#part)
   }
 }
 
@@ -50,64 +50,70 @@ function isLittered(): boolean {
 /** How much more may be copied. */
 let left = 0
 
+/** An object or array: as flat as it is, with nothing yet where it has others, so that it is copied in one step; and those. */
+interface Part {
+  readonly flat: Flat
+  readonly inner: Part | undefined
+  /** Where it is, and what else is there. */
+  readonly name: string | number
+  readonly next: Part | undefined
+}
+
+type Flat = Record<string | number, unknown>
+
 /** What JSON would make of an object. `undefined`: not this way. */
-function copyOf(value: object, depth: number): object | undefined {
-  if (depth === 0 || typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined
-  if (Array.isArray(value)) return copyOfItems(value, depth)
+function copyOf(value: object, depth: number, name: string | number, next?: Part): Part | undefined {
+  if (depth === 0 || --left < 0 || typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    return undefined
+  let inner: Part | undefined
+  if (Array.isArray(value)) {
+    const items: unknown[] = []
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i] ?? null
+      if (typeof item === 'object' && item !== null) {
+        if ((inner = copyOf(item, depth - 1, i, inner)) === undefined) return undefined
+        items.push(null)
+      } else {
+        const copied = copyOfScalar(item)
+        if (copied === undefined) return undefined
+        items.push(copied)
+      }
+    }
+    return { flat: items as unknown as Flat, inner, name, next }
+  }
   // Others may be no plain objects to JSON, such as what JSON.rawJSON makes.
   if (Object.getPrototypeOf(value) !== Object.prototype) return undefined
-  const fields: Record<string, unknown> = {}
-  // Written one by one, which engines do quicker than to spread objects of many shapes.
-  for (const name in value) {
-    const field = (value as Record<string, unknown>)[name]
+  const flat: Flat = {}
+  // Written one by one, since to spread them takes symbols, too.
+  for (const own in value) {
+    const field = (value as Flat)[own]
     if (field === undefined) continue
-    const copied = copyOfPart(field, depth)
-    left -= name.length
-    if (copied === undefined || name === '__proto__') return undefined
-    fields[name] = copied
+    left -= own.length
+    if (own === '__proto__') return undefined
+    if (typeof field === 'object' && field !== null) {
+      if ((inner = copyOf(field, depth - 1, own, inner)) === undefined) return undefined
+      flat[own] = null
+    } else if ((flat[own] = copyOfScalar(field)) === undefined) return undefined
   }
-  return fields
+  return { flat, inner, name, next }
 }
 
-function copyOfItems(value: readonly unknown[], depth: number): unknown[] | undefined {
-  const items: unknown[] = []
-  for (let i = 0; i < value.length; i++) {
-    const copied = copyOfPart(value[i] ?? null, depth)
-    if (copied === undefined) return undefined
-    items.push(copied)
-  }
-  return items
-}
-
-function copyOfPart(part: unknown, depth: number): unknown {
+function copyOfScalar(part: unknown): unknown {
   if (--left < 0) return undefined
-  switch (typeof part) {
-    case 'string':
-      left -= part.length
-      return part
-    case 'number':
-      // Neither infinite nor not a number; and there is no -0 in JSON.
-      return part - part === 0 ? part + 0 : undefined
-    case 'boolean':
-      return part
-    case 'object':
-      return part === null ? null : copyOf(part, depth - 1)
-    default:
-      return undefined
+  if (typeof part === 'string') {
+    left -= part.length
+    return part
   }
+  // Neither infinite nor not a number; and there is no -0 in JSON.
+  if (typeof part === 'number') return part - part === 0 ? part + 0 : undefined
+  return typeof part === 'boolean' || part === null ? part : undefined
 }
 
 /** Of what was copied before, which has nothing to look out for. */
-function again(part: unknown): unknown {
-  if (typeof part !== 'object' || part === null) return part
-  if (Array.isArray(part)) {
-    const items: unknown[] = []
-    for (let i = 0; i < part.length; i++) items.push(again(part[i]))
-    return items
-  }
-  const fields: Record<string, unknown> = {}
-  for (const name in part) fields[name] = again((part as Record<string, unknown>)[name])
-  return fields
+function again({ flat, inner }: Part): Flat {
+  const copied = Array.isArray(flat) ? (flat.slice() as unknown as Flat) : Object.assign({}, flat)
+  for (let part = inner; part !== undefined; part = part.next) copied[part.name] = again(part)
+  return copied
 }
 
 export function isEncoded(held: Held): held is Body {

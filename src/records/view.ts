@@ -1,20 +1,13 @@
 import { QuaysideError } from '../errors.ts'
-import type { HoldRequest, LanesPage, LanesQuery, ReleaseRequest } from '../lanes.ts'
+import { hintOf } from '../hints.ts'
+import { next } from '../clock.ts'
 import type {
-  AppendOptions,
   AppendResult,
-  ClaimRequest,
   ClaimResult,
   Hint,
-  ListQuery,
-  NewMessage,
-  Outcome,
-  Page,
+  Part,
   QueueStorage,
-  ResumeOptions,
   SettleResult,
-  Settlement,
-  StorageStats,
   VerbsAtOnce,
 } from '../storage.ts'
 import { append } from './append.ts'
@@ -29,179 +22,182 @@ import { findOldest, stats } from './stats.ts'
 import { passTime, readClock } from './time.ts'
 import { Copied } from './value.ts'
 
-/** The most ids that a hint brings. */
-const MOST_IDS = 64
-
 /** What the views of one queue share. */
 export interface Shared {
-  readonly name: string
   readonly clock: { now(): number }
-  readonly listeners: Set<(hint?: Hint) => void>
+  /** Who watches, each through a view. */
+  readonly listeners: Map<(hint?: Hint) => void, QueueStorage>
   book: Book
   views: number
 }
 
-/** One queue, as whoever opened it has it. Each verb happens whole, and at once. */
-export class View implements QueueStorage {
-  readonly #shared: Shared
-  /** What is closed, if anything is. */
-  readonly #closed: () => string | undefined
-  readonly #leave: () => void
-  #isClosed = false
+/** What is done with a book, given up to two things: no array of them is made for each message. */
+type Verb<A, B, R> = (book: Book, a: A, b: B) => R
 
-  constructor(shared: Shared, closed: () => string | undefined, leave: () => void) {
-    this.#shared = shared
-    this.#closed = closed
-    this.#leave = leave
-  }
-
-  readonly atOnce: VerbsAtOnce = {
-    of: this,
-    copyOf: (payload) => Copied.of(payload),
-    append: (messages, options) =>
-      this.#do('append', (book) => append(book, this.#shared.name, messages, options)),
-    claim: (request, values) => this.#do('claim', (book) => claim(book, request, values), 0),
-    settle: (group, settlements) =>
-      this.#do('settle', (book) => settle(book, book.group(group), settlements)),
-  }
-
-  append(messages: readonly NewMessage[], options: AppendOptions): Promise<AppendResult[]> {
-    const verb = (book: Book): AppendResult[] => append(book, this.#shared.name, messages, options)
-    return (options.maxMessages ?? options.maxBytes) === undefined
-      ? this.#run('append', verb)
-      : this.#upToDate('append', verb)
-  }
-
-  claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.#run('claim', (book) => claim(book, request, false) as ClaimResult, 0)
-  }
-
-  settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    return this.#run('settle', (book) => settle(book, book.group(group), settlements))
-  }
-
-  list(query: ListQuery): Promise<Page> {
-    return this.#upToDate('list', (book) => list(book, query))
-  }
-
-  results(group: string, ids: readonly string[]): Promise<(Outcome | undefined)[]> {
-    return this.#run('results', (book) => results(book, group, ids))
-  }
-
-  lanes(query: LanesQuery): Promise<LanesPage> {
-    return this.#upToDate('lanes', (book) => lanes(book, query))
-  }
-
-  stats(): Promise<StorageStats> {
-    return this.#upToDate('stats', stats, findOldest)
-  }
-
-  cancel(ids: readonly string[]): Promise<boolean[]> {
-    return this.#run('cancel', (book) => cancel(book, ids))
-  }
-
-  retryNow(group: string, ids: readonly string[]): Promise<boolean[]> {
-    return this.#run('retryNow', (book) => retryNow(book, group, ids))
-  }
-
-  resume(ids: readonly string[], options: ResumeOptions = {}): Promise<boolean[]> {
-    return this.#run('resume', (book) => resume(book, ids, options))
-  }
-
-  hold(request: HoldRequest): Promise<void> {
-    return this.#run('hold', (book) => hold(book, request))
-  }
-
-  release(request: ReleaseRequest): Promise<boolean> {
-    return this.#run('release', (book) => release(book, request))
-  }
-
-  async deleteGroup(group: string): Promise<void> {
-    const { book } = this.#shared
-    await this.#run('deleteGroup', () => deleteGroup(book, group))
-    await fade(book)
-    const { atOnce } = book.steps
-    let message: Message | undefined
-    while ((message = sweep(book, book.log.walk(message?.order), (one) => one, atOnce)) !== undefined)
-      await turn()
-    let entry: Entry | undefined
-    while ((entry = sweep(book, book.entries.walk(entry), (one) => one.message, atOnce)) !== undefined)
-      await turn()
-  }
-
-  async purge(): Promise<void> {
-    const { book } = this.#shared
-    await this.#run('purge', () => book.clear())
-    await fade(book)
-  }
-
-  delete(): Promise<void> {
-    return this.#run('delete', (book) => {
-      this.#shared.book = new Book(book.steps)
-      book.changed = true
-    })
-  }
-
-  watch(listener: (hint?: Hint) => void): () => void {
-    const { listeners } = this.#shared
-    const own = (hint?: Hint): void => listener(hint)
-    listeners.add(own)
-    return () => listeners.delete(own)
-  }
-
-  close(): Promise<void> {
-    if (!this.#isClosed) this.#leave()
-    this.#isClosed = true
-    return Promise.resolve()
-  }
-
-  #do<T>(tried: string, verb: (book: Book) => T, most?: number): T {
-    const book = this.#open(tried)
-    if (most !== 0) passTime(book, book.steps.atOnce)
-    const result = verb(book)
-    this.#tell(book)
-    return result
-  }
-
-  async #run<T>(tried: string, verb: (book: Book) => T, most?: number): Promise<T> {
-    return this.#do(tried, verb, most)
-  }
-
-  /** Runs a verb once all that time has brought is done: some of it at a time. */
-  async #upToDate<T>(
-    tried: string,
-    verb: (book: Book) => T,
-    isBehind: (book: Book) => boolean = () => false,
-  ): Promise<T> {
-    for (;;) {
-      const book = this.#open(tried)
-      if (!passTime(book, book.steps.atOnce) && !isBehind(book)) return await this.#run(tried, verb, 0)
-      await turn()
-    }
-  }
+/**
+ * One queue, as whoever opened it has it. Each verb happens whole, and at once.
+ *
+ * @param closed What is closed, if anything is.
+ */
+export function viewOf(
+  shared: Shared,
+  askedBy: Part,
+  closed: () => string | undefined,
+  leave: () => void,
+): QueueStorage {
+  const { clock, listeners } = shared
+  let isClosed = false
 
   /** The book, at this time. */
-  #open(tried: string): Book {
-    const closed = this.#isClosed ? 'queue' : this.#closed()
-    if (closed !== undefined) throw closedError(tried, closed)
-    const { book, clock } = this.#shared
-    readClock(book, clock.now())
+  const open = (tried: string, at: number = clock.now()): Book => {
+    const what = isClosed ? 'queue' : closed()
+    if (what !== undefined) throw closedError(tried, what)
+    const { book } = shared
+    readClock(book, at)
     return book
   }
 
-  /** Tells those who watch, if anything has changed. */
-  #tell(book: Book): void {
+  /** Tells those who watch, if anything has changed. @param by Who has claimed or settled, and nothing else. */
+  const tell = (book: Book, by?: QueueStorage): void => {
     const { changed, finished } = book
     if (!changed) return
     book.changed = false
     if (finished.length > 0) book.finished = []
-    const { listeners } = this.#shared
     if (listeners.size === 0) return
-    const ids = [...new Set(finished)]
-    const hint: Hint | undefined =
-      ids.length === 0 ? undefined : { finished: ids.length > MOST_IDS ? 'many' : ids }
-    for (const listener of listeners) void Promise.resolve().then(() => listener(hint))
+    const hint = finished.length > 0 ? hintOf(finished) : undefined
+    for (const [listener, of] of listeners) tellOne(listener, of === by ? { ...hint, own: true } : hint)
   }
+
+  /** Does it once some of what time has brought is done. */
+  const now =
+    <A, B, R>(tried: string, verb: Verb<A, B, R>, passes: boolean) =>
+    (a?: A, b?: B): R => {
+      const book = open(tried)
+      if (passes) passTime(book, book.steps.atOnce)
+      const result = verb(book, a as A, b as B)
+      tell(book)
+      return result
+    }
+
+  const soon = <A, B, R>(tried: string, verb: Verb<A, B, R>) => {
+    const done = now(tried, verb, true)
+    return async (a?: A, b?: B): Promise<R> => done(a, b)
+  }
+
+  /** Does it once all that time has brought is done: some of it at a time. */
+  const upToDate = <A, B, R>(
+    tried: string,
+    verb: Verb<A, B, R>,
+    isBehind: (book: Book) => boolean = () => false,
+  ) => {
+    const done = now(tried, verb, false)
+    return async (a?: A, b?: B): Promise<R> => {
+      for (;;) {
+        const book = open(tried)
+        if (!passTime(book, book.steps.atOnce) && !isBehind(book)) return done(a, b)
+        await turn()
+      }
+    }
+  }
+
+  const appendUpToDate = upToDate('append', append)
+
+  const begin = {
+    deleteGroup: soon('deleteGroup', deleteGroup),
+    purge: soon('purge', (book) => book.clear()),
+  }
+
+  const view: QueueStorage = {
+    async append(messages, options) {
+      const isLimited = (options.maxMessages ?? options.maxBytes) !== undefined
+      return isLimited
+        ? appendUpToDate(messages, options)
+        : (atOnce.append(messages, options) as AppendResult[])
+    },
+    claim: async (request) => atOnce.claim(request, false) as ClaimResult,
+    settle: async (group, settlements) => atOnce.settle(group, settlements) as SettleResult[],
+    list: upToDate('list', list),
+    results: soon('results', results),
+    lanes: upToDate('lanes', lanes),
+    stats: upToDate('stats', stats, findOldest),
+    cancel: soon('cancel', cancel),
+    retryNow: soon('retryNow', retryNow),
+    resume: soon('resume', resume),
+    hold: soon('hold', hold),
+    release: soon('release', release),
+
+    async deleteGroup(group) {
+      const { book } = shared
+      await begin.deleteGroup(group)
+      await fade(book)
+      const { atOnce } = book.steps
+      let message: Message | undefined
+      while ((message = sweep(book, book.log.walk(message?.order), (one) => one, atOnce)) !== undefined)
+        await turn()
+      let entry: Entry | undefined
+      while ((entry = sweep(book, book.entries.walk(entry), (one) => one.message, atOnce)) !== undefined)
+        await turn()
+    },
+
+    async purge() {
+      const { book } = shared
+      await begin.purge()
+      await fade(book)
+    },
+
+    delete: soon('delete', (book) => {
+      shared.book = new Book(book.name, book.steps)
+      book.changed = true
+    }),
+
+    watch(listener) {
+      const own = (hint?: Hint): void => listener(hint)
+      listeners.set(own, view)
+      return () => listeners.delete(own)
+    },
+
+    async close() {
+      if (!isClosed) leave()
+      isClosed = true
+    },
+  }
+  // Not by what the others share: these are done for every message.
+  const atOnce: VerbsAtOnce = {
+    of: view,
+    askedBy,
+    clock,
+    copyOf: (payload) => Copied.of(payload),
+    append(messages, options, at) {
+      const book = open('append', at)
+      passTime(book, book.steps.atOnce)
+      const results = append(book, messages, options)
+      tell(book)
+      return results
+    },
+    claim(request, values, at) {
+      const book = open('claim', at)
+      const result = claim(book, request, values)
+      tell(book, hasHolds(book) ? undefined : view)
+      return result
+    },
+    settle(group, settlements, at) {
+      const book = open('settle', at)
+      passTime(book, book.steps.atOnce)
+      const results = settle(book, group, settlements)
+      tell(book, hasHolds(book) ? undefined : view)
+      return results
+    },
+  }
+  return Object.assign(view, { atOnce })
+}
+
+/** What ends a probe may let others go. */
+function hasHolds({ holds, heldLanes }: Book): boolean {
+  return holds.size + heldLanes.size > 0
+}
+
+function tellOne(listener: (hint?: Hint) => void, hint: Hint | undefined): void {
+  next(() => listener(hint))
 }
 
 export function closedError(tried: string, what: string): QuaysideError {

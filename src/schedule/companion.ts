@@ -1,7 +1,8 @@
-import { type Batcher, batcherOf, type Context, contextOf } from '../core/inside.ts'
+import { Batcher, type Context, contextOf } from '../core/inside.ts'
+import { checkQueue } from '../check.ts'
 import { QuaysideError } from '../errors.ts'
 import { type Message, Queue } from '../core/index.ts'
-import { type AppendResult, type Held, MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
+import { MAX_DURATION_MS, MAX_NAME_BYTES, type NewMessage } from '../storage.ts'
 import { MARK, REVISION, type StoredMessage, type Tick, markOf, ticksOf } from './tick.ts'
 
 /** What the queue of the schedules of a queue is called behind the name of that. */
@@ -24,16 +25,16 @@ export class Companion {
   readonly queue: Queue<Tick>
   readonly context: Context<Tick>
   readonly #main: Context<unknown>
-  readonly #sends: Batcher<NewMessage<Held>, AppendResult>
-  readonly #marks: Batcher<NewMessage<Held>, AppendResult>
+  readonly #sends: Batcher<unknown>
+  readonly #marks: Batcher<Tick>
 
   constructor(main: Context<unknown>) {
     const { name, storage, clock, random, id } = main.options
     this.#main = main
     this.queue = new Queue<Tick>(name + SUFFIX, { storage, clock, random, id })
     this.context = contextOf(this.queue)
-    this.#sends = batcherOf(main)
-    this.#marks = batcherOf(this.context)
+    this.#sends = new Batcher(main)
+    this.#marks = new Batcher(this.context)
     const closed = new Promise((resolve) => main.closing.addEventListener('abort', resolve, { once: true }))
     // The end of the queue waits for it.
     void main.track(closed.then(() => this.queue.close()))
@@ -62,9 +63,7 @@ export class Companion {
   /** Notes how far a schedule has come. The storage forgets what a retry waits for with the next lease that ends. */
   async mark(name: string, waits: string): Promise<void> {
     const mark = { id: markOf(name), body: '0', headers: { [MARK]: waits } }
-    await new Promise((resolve, reject) =>
-      this.#marks.add([{ ...mark, replace: true, delayMs: MAX_DURATION_MS }], resolve, reject),
-    )
+    await this.#marks.add([{ ...mark, replace: true, delayMs: MAX_DURATION_MS }], (results) => results)
   }
 
   /** Has nobody know how far a schedule had come. */
@@ -83,9 +82,8 @@ export class Companion {
         ...message,
         headers: drafts?.[i]!.headers ?? message.headers,
       }))
-      return new Promise<readonly AppendResult[]>((resolve, reject) => this.#sends.add(all, resolve, reject))
+      return this.#sends.add(all, (stored) => stored)
     })
-    main.activity?.count('sent', results.length)
     return results.filter(({ status }) => status === 'stored').length
   }
 
@@ -180,6 +178,7 @@ const companions = new WeakMap<Context<unknown>, Companion>()
 
 /** @throws {@link QuaysideError} `CLOSED`, `TOO_LARGE`. */
 export function companionOf<T>(tried: string, queue: Queue<T>): Companion {
+  checkQueue(tried, 'queue', queue)
   const context = contextOf(queue) as Context<unknown>
   if (context.isClosed) throw context.closedError(tried)
   let companion = companions.get(context)

@@ -208,8 +208,19 @@ function dueNow(companion: Companion, tick: Message<Tick>, { now, ticks, marks }
   const times = timetable('schedule', when)
   const memoryMs = memoryOf(when, times, now)
   // Whoever had it last and has died may have sent some of it, and their ids are known.
-  const start =
-    waitedFor(lastError, revision) ?? waitedFor(marks.get(markOf(id)), revision) ?? from ?? timestamp + 1
+  const told = waitedFor(lastError, revision) === undefined ? marks.get(markOf(id)) : lastError
+  let start = waitedFor(told, revision) ?? from ?? timestamp + 1
+  let until = waitedFor(told, revision, 3)
+  const first = times.next(now) ?? Infinity
+  if (first < Infinity && start > first + DAY_MS) {
+    // The clock was far ahead and was set right: what it waits for may be years away. Or it is far behind for now.
+    until = Math.max(until ?? 0, start)
+    start = first
+  } else if (until !== undefined && first >= until) {
+    // It was behind: the years in between were dealt with.
+    start = Math.max(start, until)
+    until = undefined
+  }
   const { instants, next } = dueOf(times, when.catchUp!, start, now, companion.most(message!, MOST_INSTANTS))
   // It stood still for so long that it belongs to somebody else.
   if (companion.now() >= tick.leaseUntil) return { due: [], next: { at: now, reason: lastError } }
@@ -224,7 +235,7 @@ function dueNow(companion: Companion, tick: Message<Tick>, { now, ticks, marks }
       ...known,
     }
   })
-  return { due, next: next === undefined ? undefined : { at: next, reason: waitText(next, revision) } }
+  return { due, next: next === undefined ? undefined : { at: next, reason: waitText(next, revision, until) } }
 }
 
 /** For how long what somebody has sent who died at it may be sent once more, and is not, in ms. */

@@ -1,4 +1,4 @@
-import { checkCount, checkIds, checkOptions, checkText, invalid, nameOf } from '../check.ts'
+import { checkCount, checkIds, checkObject, checkOptions, checkText, invalid, nameOf } from '../check.ts'
 import { BATCH_MESSAGE, contextOf, decode, DEFAULT_LIMIT, listParts, prepare } from '../core/inside.ts'
 import type { BatchMessage, Queue } from '../core/index.ts'
 import { type ListedMessage, MAX_NAME_BYTES } from '../storage.ts'
@@ -97,6 +97,7 @@ export async function schedule<T>(
   checkName(tried, name)
   const times = timetable(tried, when)
   if (times.next(0) === undefined) throw invalid(tried, 'cron must have an instant', when.cron)
+  checkObject(tried, 'message, such as { payload },', message)
   checkOptions(tried, message, MESSAGE)
   const companion = companionOf(tried, queue)
   const next = { when: wholeOf(when), message: await storedMessage(tried, queue, name, message) }

@@ -53,15 +53,27 @@ export function instantText(at: number): string {
   return new Date(at).toISOString()
 }
 
-/** What a tick that is handed back says that it waits for. A change of the schedule may leave that of the one before. */
-export function waitText(at: number, revision: string): string {
-  return `waits for ${instantText(at)} (${revision})`
+/**
+ * What a tick that is handed back says that it waits for. A change of the schedule may leave that of the one before.
+ *
+ * @param until What it waited for when the clock was set back by years.
+ */
+export function waitText(at: number, revision: string, until?: number): string {
+  return `waits for ${instantText(at)} (${revision})${until === undefined ? '' : ` until ${instantText(until)}`}`
 }
 
-/** `undefined`: whoever had it last did not hand it back. */
-export function waitedFor(lastError: string | undefined, revision: string): number | undefined {
-  const [, at, of] = /^waits for (\S+) \((.*)\)$/.exec(lastError ?? '') ?? []
-  return of === revision ? Date.parse(at!) : undefined
+/**
+ * `undefined`: whoever had it last did not hand it back.
+ *
+ * @param part 3: until when, as {@link waitText}.
+ */
+export function waitedFor(
+  lastError: string | undefined,
+  revision: string,
+  part: 1 | 3 = 1,
+): number | undefined {
+  const found = /^waits for (\S+) \((.*)\)(?: until (\S+))?$/.exec(lastError ?? '')
+  return found?.[2] === revision && found[part] ? Date.parse(found[part]) : undefined
 }
 
 export function pack({ body, ...rest }: NewMessage): StoredMessage {

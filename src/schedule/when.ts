@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import { checkOptions, checkText, inRange, invalid, mustBeOneOf } from '../check.ts'
+import { checkObject, checkOptions, checkText, inRange, invalid, mustBeOneOf } from '../check.ts'
 import { QuaysideError, errorText } from '../errors.ts'
 import { MAX_DURATION_MS } from '../storage.ts'
 
@@ -55,6 +55,7 @@ export interface Timetable {
 
 /** @throws {@link QuaysideError} `INVALID_ARGUMENT` */
 export function timetable(tried: string, when: When): Timetable {
+  checkObject(tried, 'when, such as { cron } or { everyMs },', when)
   checkOptions(tried, when, WHEN)
   const { cron, everyMs, timeZone } = when as Times
   if ((cron === undefined) === (everyMs === undefined))

@@ -1,4 +1,5 @@
 import type { AppendResult, NewMessage } from '../storage.ts'
+import { dropBody, isLong, putBody } from './bodies.ts'
 import { drop, putInstead } from './cancel.ts'
 import { type Found, type InLog, find, findMade, isAhead, isPending } from './find.ts'
 import { allGroups } from './group.ts'
@@ -8,7 +9,7 @@ import { Lane, openLane } from './lanes/lane.ts'
 import { laneKey } from './lanes/names.ts'
 import { nameIn, replace } from './moves.ts'
 import { type Place, locate, messageIn } from './places.ts'
-import { knownUntil, promises, putId } from './id-rows.ts'
+import { knownUntil, putId, putOlder } from './id-rows.ts'
 import { forgetKept, lettersOf } from './results.ts'
 import type { IdRow, Stored } from './rows.ts'
 import { type Draft, makeSegments, messageAt } from './segment.ts'
@@ -109,7 +110,7 @@ function addToLog(
   const first = queue.tail
   const drafts = indices.map((i, n) => {
     const message = messages[i]!
-    const draft = draftOf(work, message, befores?.[i]?.since)
+    const draft = draftOf(work, first + n, message, befores?.[i]?.since)
     if (message.id !== undefined) {
       const { id, key } = message
       putId(work, id, { seq: first + n, key }, draft.named, befores![i])
@@ -136,7 +137,7 @@ function addDelayed(
     // Its number in the log is not known yet, so its id is written down.
     const id = messages[i]!.id ?? makeId(base, first + n, true)
     if (messages[i]!.id === undefined) results[i] = { id, status: 'stored' }
-    return { ...draftOf(work, messages[i]!, befores?.[i]?.since), id }
+    return { ...draftOf(work, -(first + n), messages[i]!, befores?.[i]?.since), id }
   })
   queue.nextDelayed += drafts.length
   queue.delayed += drafts.length
@@ -149,9 +150,12 @@ function addDelayed(
   )
 }
 
-/** `since`: when the first was appended of those that it replaces. */
-function draftOf(work: Work, message: NewMessage, since?: number): Draft {
-  const { body, id, key, headers, expiresInMs, maxAttempts, keepMs } = message
+/** `at`: where its body goes, if it is long. `since`: when the first was appended of those that it replaces. */
+function draftOf(work: Work, at: number | undefined, message: NewMessage, since?: number): Draft {
+  const { id, key, headers, expiresInMs, maxAttempts, keepMs } = message
+  const body = at === undefined ? message.body : putBody(work, at, message.body)
+  // As most are.
+  if ((id ?? key ?? headers ?? expiresInMs ?? maxAttempts ?? keepMs ?? since) === undefined) return { body }
   return {
     body,
     id,
@@ -166,7 +170,7 @@ function draftOf(work: Work, message: NewMessage, since?: number): Draft {
 }
 
 /** What was known of the id of a message that is stored. */
-interface Before extends Pick<IdRow, 'older' | 'until'> {
+interface Before extends Pick<IdRow, 'until'> {
   /** When the first was appended of those that it replaces, and how long it waits, if not as it says. */
   readonly since?: number | undefined
   readonly delayMs?: number | undefined
@@ -189,9 +193,9 @@ const DUPLICATE: Meeting = { status: 'duplicate' }
  *   stored.
  */
 function meet(root: Work, message: NewMessage, id: string): Meeting {
-  const row = root.tx.get<IdRow>('ids', id)
-  const isPlaced = row?.seq !== undefined || row?.delayed !== undefined
-  const found = row === undefined ? findMade(root, id) : find(root, id)
+  const known = root.tx.get<IdRow>('ids', id)
+  const found = known === undefined ? findMade(root, id) : find(root, id)
+  const row = known ?? {}
   const work = found !== undefined && 'seq' in found ? found.work : root
   const places: (Place | undefined)[] = []
   let isThere = found !== undefined
@@ -209,22 +213,18 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
     // Its id was made, and leads to another one from now on: it is one of those whose rows tell.
     for (const [i, place] of places.entries())
       if (place !== undefined) nameIn(groups[i]!, place, (found as InLog).seq)
-    return { status, before: row === undefined ? {} : promises(work, row, !isThere && isPlaced) }
+    // Who has the old one still keeps what it has promised.
+    if (isThere) putOlder(root, id, row)
+    return { status, before: { until: isKnown ? until : undefined } }
   }
-  const isKnown = row !== undefined && (isThere ? (row.until ?? 0) : knownUntil(work, row)) > work.now
+  const until = isThere ? (row.until ?? 0) : knownUntil(work, row)
+  const isKnown = until > work.now
   if (!message.replace) return isThere || isKnown ? DUPLICATE : store('stored')
   if (!isThere) return store('stored')
   const move = (): Meeting => {
     drop(root, id, found!)
     // What it has promised itself went with it.
-    return {
-      status: 'replaced',
-      before: {
-        ...(row === undefined ? {} : promises(work, { ...row, dedupeMs: 0 }, false)),
-        since,
-        delayMs,
-      },
-    }
+    return { status: 'replaced', before: { until: row.until, since, delayMs } }
   }
   const { delayMs: wanted = 0, maxDelayMs = Infinity } = message
   const since = sinceOf(groups, found!, places, work)
@@ -235,7 +235,7 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
     // The new one brings its own delay, unless the old one would have its place by now.
     const isElsewhere = message.lane !== segment.lane || message.key !== segment.more!.key?.[index]
     if (isDelayed || segment.timer[1] > work.now || isElsewhere) return move()
-    const draft = { ...draftOf(work, message, since), at: work.clock }
+    const draft = { ...draftOf(work, undefined, message, since), at: work.clock }
     putInstead(work, found, draft)
     putId(work, id, { delayed }, draft.named, row)
     return { status: 'replaced' }
@@ -245,10 +245,12 @@ function meet(root: Work, message: NewMessage, id: string): Meeting {
   if (places.some((place) => place === undefined || place.at === 'leased')) return store('stored')
   if (message.key !== key || message.lane !== work.lane || isDelayed) return move()
   const { lane } = work
-  const stored: Stored = { ...draftOf(work, message, since), id, lane, at: work.clock }
+  const stored: Stored = { ...draftOf(work, undefined, message, since), id, lane, at: work.clock }
   // For those that have not reached it, and for groups to come.
   if (isAhead(work, seq)) {
-    amend(work, seq, { gone: isGone(work, seq), message: stored })
+    const body = putBody(work, seq, stored.body)
+    if (!isLong(body)) dropBody(work, seq)
+    amend(work, seq, { gone: isGone(work, seq), message: { ...stored, body } })
     noteExpiry(work, seq, stored.expires)
   }
   for (const [i, group] of groups.entries()) replace(group, places[i]!, seq, stored)

@@ -1,9 +1,11 @@
+import { dropBody, dropOwned, isLong, putBody } from './bodies.ts'
 import { type Found, type InDelayed, find, isAhead, isPending } from './find.ts'
 import { allGroups } from './group.ts'
+import { putLeft, withoutLast } from './id-rows.ts'
 import { remove } from './moves.ts'
 import { locate } from './places.ts'
 import type { IdRow } from './rows.ts'
-import { type Draft, lengthOf, makeSegments, messageAt, sizeOf } from './segment.ts'
+import { type Draft, draftsOf, makeSegments, sizeOf } from './segment.ts'
 import { putDeliver } from './sweep.ts'
 import { type Work, amend, edit } from './work.ts'
 
@@ -30,16 +32,18 @@ export function drop(root: Work, id: string, found: Found): boolean {
       const place = locate(group, seq, key)
       if (place === undefined) continue
       remove(group, place, seq)
+      dropOwned(group, seq)
       dropped = true
     }
     if (!dropped) return false
-    if (inLog) amend(work, seq, { gone: true })
+    if (inLog) {
+      amend(work, seq, { gone: true })
+      dropBody(work, seq)
+    }
   }
   const row = root.tx.get<IdRow>('ids', id)
   const isOfIt = 'seq' in found ? row?.seq === found.seq : row?.delayed !== undefined
-  if (isOfIt && row?.kept !== undefined)
-    root.tx.put('ids', id, { kept: row.kept, keptUntil: row.keptUntil } satisfies IdRow)
-  else if (isOfIt) root.tx.delete('ids', id)
+  if (isOfIt) putLeft(root, id, { ...withoutLast(row!), until: undefined })
   return true
 }
 
@@ -52,9 +56,15 @@ function dropDelayed(work: Work, found: InDelayed): void {
 export function putInstead(work: Work, { delayed, segment, index }: InDelayed, ...messages: Draft[]): void {
   const { tx } = work
   const { timer } = segment
-  const all: Draft[] = Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))
-  const left = all.toSpliced(index, 1, ...messages)
+  const all = draftsOf(segment)
   const queue = edit(work)
+  const { body: before } = all[index]!
+  if (isLong(before)) dropBody(work, before.at)
+  const now = messages.map((message) => ({
+    ...message,
+    body: putBody(work, -queue.nextDelayed++, message.body),
+  }))
+  const left = all.toSpliced(index, 1, ...now)
   queue.delayedBytes -= sizeOf(all[index]!)
   for (const message of messages) queue.delayedBytes += sizeOf(message)
   if (left.length === 0) {

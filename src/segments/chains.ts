@@ -1,10 +1,16 @@
-import type { ChainRow } from './rows.ts'
+import { owned } from './bodies.ts'
+import type { Blocked, ChainRow } from './rows.ts'
 import { noteLeaving } from './waiting.ts'
 import type { Group } from './work.ts'
 
 /** Blocks messages behind their key. */
 export function block(group: Group, key: string, chain: ChainRow): void {
-  putChain(group, key, chain.at(-1)![0], chain)
+  putChain(
+    group,
+    key,
+    chain.at(-1)![0],
+    chain.map(([seq, message]): Blocked => [seq, owned(group, seq, message)]),
+  )
   for (const [seq, message] of chain) noteLeaving(group, seq, message)
   group.row.blocked += chain.length
   group.changed = true

@@ -1,7 +1,8 @@
 import { damaged } from '../errors.ts'
-import { type ClaimRequest, type ClaimResult, type Delivery, LEASE_LOST } from '../storage.ts'
+import { type Body, type ClaimRequest, type ClaimResult, type Delivery, LEASE_LOST } from '../storage.ts'
 import { partOf } from './group.ts'
 import { join } from './joining.ts'
+import { carryBodies } from './bodies.ts'
 import { addLease, cutLease, endedHeld, findLease, firstEnd, firstHeld, holdLeases } from './leases.ts'
 import { block } from './chains.ts'
 import { isBusy } from './moves.ts'
@@ -11,7 +12,7 @@ import { bodyAt, idAt, lastOf, lengthOf, messageAt, sizeOf, sizeOfBody } from '.
 import { groupState, nextLift, sendProbe } from './lanes/holds.ts'
 import { type Flow, hasLanes } from './lanes/lane.ts'
 import { nextWake, takeTurns } from './lanes/turns.ts'
-import { settle } from './settle.ts'
+import { isLeased, settle } from './settle.ts'
 import { sweepDelayed, sweepReaped } from './sweep.ts'
 import { Taking } from './taking.ts'
 import { trim } from './trim.ts'
@@ -35,7 +36,8 @@ const BEFORE_ALL: number = -(2 ** 49)
 
 /** Leases messages to a consumer. */
 export function claim(work: Work, group: Group, request: ClaimRequest): ClaimResult {
-  const settled = request.settle && settle(group, request.settle)
+  const { inHand: [inHand] = [] } = request
+  const settled = request.settle && settle(group, request.settle, inHand)
   join(group)
   let position = request.only === undefined ? undefined : (request.position ?? '[]')
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
@@ -50,8 +52,9 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   const taking = new Taking(group, request)
   const { until, isOut, probing } = groupState(group)
   const isHeld = until > work.now
+  const late = inHand !== undefined && !isLeased(group, inHand)
   if (probing.length > 0) taking.limit = Math.min(taking.limit, 1)
-  if (isHeld) taking.limit = 0
+  if (isHeld || late) taking.limit = 0
   else if (hasLanes(work) || request.only !== undefined) {
     sweepDelayed(work, work.moves)
     // Whose turn it is is only known once all that is due has its place.
@@ -71,11 +74,14 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   }
   sendProbe(group, probing, taking.deliveries)
   taking.more ||= !isSwept
+  // Before anything is taken out of the log.
+  carryBodies(work, taking.deliveries)
   holdLeases(group, taking.looked)
   trim(work, group)
   // Before the next time is worked out: heads that were freed and not taken are due now.
   spillHeads(group)
   const { deliveries } = taking
+  if (late) return { deliveries, nextInMs: 0, settled, position, late }
   if (isHeld && !taking.more) {
     const next = finite(isOut ? until : nextLift(work))
     return { deliveries, nextInMs: next && Math.max(0, next - work.now), settled, position }
@@ -312,7 +318,7 @@ function takeStretch(taking: Taking, segment: Segment, from: number, end: number
     const delivery: { -readonly [F in keyof Delivery]: Delivery[F] } = {
       receipt: prefix + (first + i) + suffix,
       id: idAt(segment, i),
-      body,
+      body: body as Body,
       headers: more?.headers?.[i],
       key: undefined,
       lane: segment.lane,

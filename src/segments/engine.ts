@@ -61,6 +61,13 @@ import { type Group, type Work, edit, openWork, putForget, under } from './work.
  * The segment engine: contract 1 for every store that has transactions.
  *
  * Each verb is one transaction. What it does to the rows is in the file of its name; `rows.ts` has the layout.
+ *
+ * @example
+ * ```ts
+ * const guarantees = { ...SEGMENT_GUARANTEES, name: 'mine', durability: 'disk', sharedBy: 'process', … }
+ * const storage = new SegmentAdapter(guarantees, () => openMyStore(path))
+ * const queue = new Queue('orders', { storage })
+ * ```
  */
 export class SegmentAdapter implements StorageAdapter {
   readonly guarantees: Guarantees
@@ -90,7 +97,8 @@ export class SegmentAdapter implements StorageAdapter {
       const store = await session.store
       const rows = await openRows(session, queue, this.#failed)
       return new View(rows, queue, session, async () => {
-        if (store.failure !== undefined) this.#failed.add(queue)
+        const { failure } = store
+        if (failure !== undefined && !session.closed) this.#fail(session, failure)
         leaveRows(session, queue, rows)
         await this.#release(session)
       })
@@ -124,11 +132,22 @@ export class SegmentAdapter implements StorageAdapter {
     const session = (this.#session ??= {
       store: this.#released.then(() => this.#openStore()),
       queues: new Map(),
+      listeners: new Set(),
       views: 0,
       closed: false,
+      failure: undefined,
     })
     session.views++
     return session
+  }
+
+  /** Nobody waits for others to notice: whoever comes next has another store opened, and views of this one are told. */
+  #fail(session: Session, failure: QuaysideError): void {
+    session.failure = failure
+    for (const queue of session.queues.keys()) this.#failed.add(queue)
+    // It may well fail at that, too.
+    this.#released = this.#end(session).catch(() => undefined)
+    for (const listener of session.listeners) listener({ finished: 'many' })
   }
 
   /** A view has ended. With the last one, the store is closed. */
@@ -151,8 +170,12 @@ export class SegmentAdapter implements StorageAdapter {
 interface Session {
   readonly store: Promise<TransactionalStore>
   readonly queues: Map<string, OpenQueue>
+  /** Who waits for what happens in them. */
+  readonly listeners: Set<(hint?: Hint) => void>
   views: number
   closed: boolean
+  /** Why it ended under those who have views of it. */
+  failure: QuaysideError | undefined
 }
 
 /** A queue that has views. */
@@ -393,7 +416,14 @@ class View implements QueueStorage {
   }
 
   watch(listener: (hint?: Hint) => void): () => void {
-    return this.#rows.watch?.(listener) ?? (() => {})
+    const { listeners } = this.#session
+    const own = (hint?: Hint): void => listener(hint)
+    const stop = this.#rows.watch?.(own)
+    listeners.add(own)
+    return () => {
+      listeners.delete(own)
+      stop?.()
+    }
   }
 
   close(): Promise<void> {
@@ -408,14 +438,15 @@ class View implements QueueStorage {
 
   #run<T>(kind: Kind, verb: Verb<T>, group?: string, repair?: Repair<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError(kind, 'queue'))
-    if (this.#session.closed) return Promise.reject(closedError(kind, 'storage'))
+    const { closed, failure } = this.#session
+    if (closed) return Promise.reject(failure ?? closedError(kind, 'storage'))
     const run = (): Promise<T> => transact(this.#rows, this.#queue, kind, verb, group, repair)
     return kind === 'read' && this.#rows.hasInbox ? this.#open().then(run) : run()
   }
 }
 
 /** The tables that have rows of groups only, whose keys begin with the name. */
-const OWN = ['side', 'due', 'chain', 'held', 'dead', 'results'] as const
+const OWN = ['side', 'due', 'chain', 'held', 'dead', 'results', 'copies'] as const
 
 /** What a verb does in its transaction. If it is about a group, it gets that, too, unless it does not exist. */
 type Verb<T> = (work: Work, group: Group | undefined) => T

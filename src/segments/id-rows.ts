@@ -1,5 +1,5 @@
 import { isOfDelayed } from './ids.ts'
-import type { IdRow, Stored } from './rows.ts'
+import type { IdRow, OlderRow, Stored } from './rows.ts'
 import { type Work, forgetAt } from './work.ts'
 
 /**
@@ -8,23 +8,26 @@ import { type Work, forgetAt } from './work.ts'
  *
  * Where many messages end at once (a group is deleted, a queue purged), the rows of their ids stay as they are: a row whose
  * message nobody has any more means that it ended at the queue's last **cut**. They are tidied up some at a time.
+ *
+ * The row is that of the last message of the id. Earlier ones that are on their way have a row each, if they have promised something.
  */
 
 /** Notes where the message of an id is now. `before`: what was known of the id. */
 export function putId(
   work: Work,
   id: string,
-  where: Pick<IdRow, 'seq' | 'key' | 'delayed'>,
+  { seq, key, delayed }: Pick<IdRow, 'seq' | 'key' | 'delayed'>,
   dedupeMs: number | undefined,
-  { older, until, kept, keptUntil }: Pick<IdRow, 'older' | 'until' | 'kept' | 'keptUntil'> = {},
+  { until, kept, keptUntil }: Pick<IdRow, 'until' | 'kept' | 'keptUntil'> = {},
 ): void {
   const { lane } = work
+  // Nothing but what is there: a million of these may be in memory.
   work.tx.put('ids', id, {
-    ...where,
-    lane,
-    dedupeMs: dedupeMs || undefined,
-    older,
-    until,
+    ...(seq === undefined ? { delayed } : { seq }),
+    ...(key !== undefined && { key }),
+    ...(lane !== undefined && { lane }),
+    ...(dedupeMs && { dedupeMs }),
+    ...(until !== undefined && { until }),
     ...(kept !== undefined && { kept, keptUntil }),
   } satisfies IdRow)
 }
@@ -51,35 +54,35 @@ export function noteId(work: Work, seq: number, message: Stored): void {
   putId(work, id, { seq, key }, undefined, before)
 }
 
-/** What is left of what is known of an id when another message takes its place. `isOver`: nobody has the old one any more. */
-export function promises(work: Work, row: IdRow, isOver: boolean): Pick<IdRow, 'older' | 'until'> {
-  const older = Math.max(row.older ?? 0, row.dedupeMs ?? 0)
-  const until = isOver ? knownUntil(work, row) : (row.until ?? 0)
-  return { older: isOver || older === 0 ? undefined : older, until: until > work.now ? until : undefined }
-}
-
-/** The last group is done with the message of an id, at a time. */
-export function endId(
-  work: Work,
+/** A message that is on its way is an earlier one of its id. */
+export function putOlder(
+  { tx }: Work,
   id: string,
-  row: IdRow,
-  dedupeMs: number,
-  isLast: boolean,
-  at: number = work.now,
+  { seq, key, lane, dedupeMs }: Pick<IdRow, 'seq' | 'key' | 'lane' | 'dedupeMs'>,
 ): void {
-  const until = Math.max(at + dedupeMs, row.until ?? 0)
-  const known = until > work.now ? until : undefined
-  const { kept, keptUntil } = row
-  const left: IdRow = isLast
-    ? { older: row.older, until: known, ...(kept !== undefined && { kept, keptUntil }) }
-    : { ...row, older: undefined, until: known }
-  const isKept = Object.values(left).some((one) => one !== undefined)
-  if (isKept) work.tx.put('ids', id, left)
-  else work.tx.delete('ids', id)
-  if (known !== undefined && known !== row.until) forgetAt(work, known, id)
+  if (seq !== undefined && dedupeMs) tx.put('ids', -seq, { id, key, lane, dedupeMs } satisfies OlderRow)
 }
 
-/** Until when an id is known, if nobody has a message of it to do. */
-export function knownUntil({ root: { queue } }: Work, { until = 0, dedupeMs = 0, older = 0 }: IdRow): number {
-  return Math.max(until, (queue.cut ?? -Infinity) + Math.max(dedupeMs, older))
+/** What is known of an id without its last message. */
+export function withoutLast({ until, kept, keptUntil }: IdRow): IdRow {
+  return { until, kept, keptUntil }
+}
+
+/** The last group is done with a message of an id, at a time. `left`: what is known of the id without it. */
+export function endId(work: Work, id: string, left: IdRow, dedupeMs: number, at: number = work.now): void {
+  const until = Math.max(at + dedupeMs, left.until ?? 0)
+  const known = until > work.now ? until : undefined
+  putLeft(work, id, { ...left, until: known })
+  if (known !== undefined && known !== left.until) forgetAt(work, known, id)
+}
+
+/** Writes the row of an id, if anything is known of it. */
+export function putLeft({ tx }: Work, id: string, left: IdRow): void {
+  if (Object.values(left).some((one) => one !== undefined)) tx.put('ids', id, left)
+  else tx.delete('ids', id)
+}
+
+/** Until when an id is known, if nobody has its message to do. */
+export function knownUntil({ root: { queue } }: Work, { until = 0, dedupeMs = 0 }: IdRow): number {
+  return Math.max(until, (queue.cut ?? -Infinity) + dedupeMs)
 }

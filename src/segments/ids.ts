@@ -19,7 +19,7 @@ const LOG = 0
 const DELAYED = 1
 const LANE = 2
 
-const HEX = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1))
+const HEX = /* @__PURE__ */ Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1))
 
 export function baseOf(uuid: string): string {
   return uuid.slice(0, BASE_LENGTH)

@@ -24,7 +24,15 @@ export const MAIL: Read = [INBOX_TABLE, INBOX_ROWS, MOST]
 let latest = 0
 let count = 0
 
-/** The row to put, in whatever transaction, so that a store that has an inbox finds these messages: each has an id. */
+/**
+ * The row to put, in whatever transaction, so that a store that has an inbox finds these messages: each has an id.
+ *
+ * @example
+ * ```ts
+ * const [table, key, value] = handOver(messages, options)
+ * tx.put(table, key, value)
+ * ```
+ */
 export function handOver(
   messages: readonly NewMessage[],
   { groups }: Pick<AppendOptions, 'groups'>,

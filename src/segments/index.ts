@@ -1,6 +1,7 @@
 /**
  * `quayside/segments`: for authors of adapters. Write a {@link TransactionalStore}, a hundred lines on any storage that
- * has transactions and ordered keys, and {@link SegmentAdapter} makes a whole queue storage of it.
+ * has transactions and ordered keys, and {@link SegmentAdapter} makes a whole queue storage of it. Who writes all of a storage
+ * finds the limits here that it keeps.
  */
 export {
   type Answer,
@@ -32,3 +33,5 @@ export {
   compareKeys,
   isBehind,
 } from './store.ts'
+export { MAX_REST_MS } from '../lanes.ts'
+export { MAX_ANSWER_BYTES, MAX_DURATION_MS, MAX_HOLDS, MAX_NAME_BYTES } from '../storage.ts'

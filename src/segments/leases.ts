@@ -1,4 +1,5 @@
 import { damaged } from '../errors.ts'
+import { owned } from './bodies.ts'
 import { hasIdRowLeased, noteId } from './id-rows.ts'
 import { partOf } from './group.ts'
 import { type HeldRow, type Lease, type SideRow, ENDS } from './rows.ts'
@@ -162,7 +163,7 @@ function holdFirst(group: Group, lease: Lease): void {
       seq,
       at: 0,
       attempt: attempt - 1,
-      message,
+      message: message && owned(group, seq, message),
       row: where,
     } satisfies SideRow)
   const { epoch } = row

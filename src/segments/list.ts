@@ -1,4 +1,5 @@
-import type { ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
+import type { Body, ListQuery, ListedMessage, MessageState, Page } from '../storage.ts'
+import { carryBodies } from './bodies.ts'
 import { find } from './find.ts'
 import { partOf, receiptOf } from './group.ts'
 import { parseId } from './ids.ts'
@@ -75,16 +76,19 @@ export function list(work: Work, query: ListQuery, existing: Group | undefined):
         if (!wants(rest.state) || (from !== undefined && compareKeys(point, from) <= 0)) continue
         const { id, body, headers, key, lane, at: timestamp, maxAttempts } = message
         if (query.lane !== undefined && query.lane !== (lane ?? '')) continue
-        const shown = bodies ? body : ''
+        const shown = bodies ? (body as Body) : ''
         messages.push({ id, body: shown, headers, key, lane, timestamp, maxAttempts, ...rest })
         bytes -= sizeOf({ body: shown, headers, key }) + sizeOfRest(rest)
-        if (messages.length >= limit || bytes <= 0)
+        if (messages.length >= limit || bytes <= 0) {
+          carryBodies(work, messages)
           return { messages, cursor: JSON.stringify([at, point, flow.work.lane]) }
+        }
       }
       from = undefined
     }
     lane = ''
   }
+  carryBodies(work, messages)
   return { messages }
 }
 

@@ -1,4 +1,7 @@
-import { putId } from './id-rows.ts'
+import { isLong, owned, putBody, tableOf } from './bodies.ts'
+import { withBodies } from './body-remains.ts'
+import type { Body } from '../storage.ts'
+import { putId, putOlder } from './id-rows.ts'
 import { finish } from './engine.ts'
 import { loadGroup } from './group.ts'
 import { type Left, GroupRemains, groupNames } from './group-remains.ts'
@@ -19,6 +22,7 @@ import {
   type Delayed,
   type IdRow,
   type Blocked,
+  type LongBody,
   type ResultRow,
   type Segment,
   type SideRow,
@@ -27,7 +31,7 @@ import {
   STOPS,
 } from './rows.ts'
 import { countLetter, putResult, seqOf, sizeOfOutcome } from './results.ts'
-import { bodyAt, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
+import { bodyAt, draftsOf, idAt, lengthOf, messageAt, sizeOf } from './segment.ts'
 import { type Key, type QueueStore, DEFAULT_LIMITS } from './store.ts'
 import { between, includes, sizeOfAll } from './stretches.ts'
 import { putDeliver } from './sweep.ts'
@@ -63,8 +67,9 @@ const LEASES = 2 ** 30
  * @param to An empty queue. If this rejects, it holds a part.
  */
 export async function mend(remains: Remains, name: string, to: QueueStore): Promise<void> {
-  const lanes = lanesIn(remains)
-  await new Mending(withoutLanes(remains), name, to, lanes).run()
+  const whole = withBodies(remains)
+  const lanes = lanesIn(whole)
+  await new Mending(withoutLanes(whole), name, to, lanes).run()
   for (const lane of lanes.values()) await new Mending(lane, name, to).run()
 }
 
@@ -126,7 +131,7 @@ class Mending {
         this.#dead(group),
         ([, { message }]) => sizeOf(message),
         (work, [seq, letter]) => {
-          putDead(work, group, seq, letter)
+          putDead(work, group, seq, { ...letter, message: this.#whole(letter.message) })
         },
       )
     }
@@ -305,19 +310,40 @@ class Mending {
     const log = this.#log
     const queue = edit(work)
     const { alias = 0 } = segment
-    putSegment(work, { ...segment, bytes: queue.bytes })
+    const bodies = Array.from({ length: lengthOf(segment) }, (_, i) => {
+      const body = bodyAt(segment, i)
+      const seq = segment.first + i
+      if (!isLong(body)) return body
+      return this.#amendment(seq) === undefined ? putBody(work, seq, this.#body(body)) : ''
+    })
+    putSegment(work, { ...segment, bytes: queue.bytes, bodies })
     queue.nextDelayed = Math.max(queue.nextDelayed, alias + 1)
     for (let i = 0; i < lengthOf(segment); i++) {
       const seq = segment.first + i
       const written = messageAt(segment, i)
       queue.bytes += sizeOf(written)
       const amendment = this.#amendment(seq)
-      if (amendment !== undefined) amend(work, seq, amendment)
+      if (amendment !== undefined)
+        amend(work, seq, { ...amendment, message: this.#inLog(work, seq, amendment) })
       const message = amendment === undefined ? written : amendment.message
       if (message === undefined) continue
       if (amendment !== undefined && log.isOpen(seq)) noteExpiry(work, seq, message.expires)
       if (this.#isWanted(seq)) putNewest(work, seq, message)
     }
+  }
+
+  #inLog(work: Work, seq: number, { message }: Amendment): Stored | undefined {
+    if (message === undefined) return undefined
+    return { ...message, body: putBody(work, seq, this.#body(message.body)) }
+  }
+
+  #body(body: Body | LongBody): Body {
+    return isLong(body) ? this.#remains.get<Body>(tableOf(body.at), body.at)! : body
+  }
+
+  /** A message with its body, which is put anew wherever it goes. */
+  #whole(message: Stored): Stored {
+    return { ...message, body: this.#body(message.body) }
   }
 
   #isWanted(seq: number): boolean {
@@ -326,8 +352,9 @@ class Mending {
 
   // Groups
 
-  #putHead(work: Work, { name, row }: GroupRemains, { left, message }: Head): void {
+  #putHead(work: Work, { name, row }: GroupRemains, { left, message: found }: Head): void {
     const group = groupIn(work, name)
+    const message = owned(group, left.seq, this.#whole(found))
     // A lane that has nothing in the log begins with this.
     if (work instanceof Lane) (group.row as FlowRow).again = (row as Partial<FlowRow> | undefined)?.again
     const { seq, key, at, attempt, error, lease, parked } = left
@@ -345,7 +372,11 @@ class Mending {
   }
 
   #putChain(work: Work, { name }: GroupRemains, chain: ChainRow): void {
-    block(groupIn(work, name), chain[0]![1].key!, chain)
+    block(
+      groupIn(work, name),
+      chain[0]![1].key!,
+      chain.map(([seq, message]): Blocked => [seq, this.#whole(message)]),
+    )
     for (const [seq, message] of chain) putExtras(work, seq, message)
   }
 
@@ -382,11 +413,17 @@ class Mending {
     if (work.tx.get('ids', last) !== undefined) return
     const [, at] = segment.timer
     const queue = edit(work)
-    putDeliver(work, last, segment)
+    const bodies = draftsOf(segment).map(({ body }) =>
+      isLong(body) ? putBody(work, body.at, this.#body(body)) : body,
+    )
+    putDeliver(work, last, { ...segment, bodies })
     for (let i = 0; i < lengthOf(segment); i++) {
       const dedupeMs = segment.more!.named?.[i]
       queue.delayedBytes += sizeOf(messageAt(segment, i))
-      if (dedupeMs !== undefined) putId(work, idAt(segment, i), { delayed: last }, dedupeMs)
+      if (dedupeMs === undefined) continue
+      const id = idAt(segment, i)
+      putOlder(work, id, work.tx.get<IdRow>('ids', id) ?? {})
+      putId(work, id, { delayed: last }, dedupeMs)
     }
     if (segment.lane !== undefined) queue.lanes++
     queue.delayed += lengthOf(segment)
@@ -474,16 +511,21 @@ function putExtras(work: Work, seq: number, message: Stored): void {
 function putNewest(work: Work, seq: number, message: Stored): void {
   const { id, key, named } = message
   if (named === undefined) return
-  const known = work.tx.get<IdRow>('ids', id)
-  if ((known?.seq ?? 0) >= seq) return
+  const known = work.tx.get<IdRow>('ids', id) ?? {}
+  if (known.seq === seq) return
+  if (known.delayed !== undefined || (known.seq ?? 0) > seq) {
+    putOlder(work, id, { seq, key, lane: work.lane, dedupeMs: named })
+    return
+  }
+  putOlder(work, id, known)
   // What was kept of it may have been put before its lane.
-  const { kept, keptUntil } = known?.kept === seq ? known : {}
+  const { kept, keptUntil } = known.kept === seq ? known : {}
   putId(work, id, { seq, key }, named, { kept, keptUntil })
 }
 
 function putDead(work: Work, { name }: GroupRemains, seq: number, letter: DeadRow): void {
   const group = loadGroup(work, name)!
-  work.tx.put('dead', [name, seq], letter)
+  work.tx.put('dead', [name, seq], { ...letter, message: owned(group, seq, letter.message) })
   countLetter(group, seq, letter.message)
   const { until } = letter
   if (until !== undefined) {

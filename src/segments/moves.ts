@@ -1,5 +1,6 @@
 import type { DeadReason } from '../storage.ts'
-import { endId, hasIdRow } from './id-rows.ts'
+import { dropOwned, isLong, owned } from './bodies.ts'
+import { endId, hasIdRow, withoutLast } from './id-rows.ts'
 import { allGroups, partOf } from './group.ts'
 import { block, putChain } from './chains.ts'
 import { handOver } from './joining.ts'
@@ -111,10 +112,12 @@ export function freeSide(group: Group, { seq, row }: SideRow, key: string | unde
 }
 
 /** Has a message that waits carry another one, from its first attempt on. */
-export function replace(group: Group, place: Place, seq: number, message: Stored): void {
+export function replace(group: Group, place: Place, seq: number, given: Stored): void {
   if (place.at !== 'side' && place.at !== 'chain') return
   const { key } = place
   left(group, seq, messageIn(group, place, seq))
+  const message = owned(group, seq, given)
+  if (!isLong(message.body)) dropOwned(group, seq)
   noteLeaving(group, seq, message)
   const side: SideRow = place.at === 'side' ? place.side : { seq, at: 0, attempt: 0, row: place.row }
   const { row, at, parked } = side
@@ -249,7 +252,8 @@ export function bury(
   const isKept =
     keepMs !== undefined &&
     keep(group, seq, message, attempt, { status: 'dead', reason, error, at: work.clock })
-  const letter = isKept || keepMs === undefined ? message : { ...message, keepMs: undefined }
+  const own = owned(group, seq, message)
+  const letter = isKept || keepMs === undefined ? own : { ...own, keepMs: undefined }
   countLetter(group, seq, letter)
   work.tx.put('dead', [name, seq], {
     message: letter,
@@ -299,5 +303,6 @@ export function done(group: Group, seq: number, message: Stored): void {
   for (const other of allGroups(work)) {
     if (other !== group && locate(other, seq, key) !== undefined) return
   }
-  endId(work, id, row, named, isLast)
+  if (!isLast) work.tx.delete('ids', -seq)
+  endId(work, id, isLast ? withoutLast(row) : row, named)
 }

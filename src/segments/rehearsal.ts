@@ -42,6 +42,13 @@ class Missing {
  * as often, at some microseconds each, which is nothing against the reads. Its writes are only collected, and answered
  * with when it got to its end; nothing but the given reads is awaited in between, so an IndexedDB transaction lives on.
  * It rejects with what a read or the body throws.
+ *
+ * @example
+ * ```ts
+ * const { result, writes } = await rehearse(reads, body)
+ * await writeAll(writes) // in the transaction in which was read
+ * return result
+ * ```
  */
 export async function rehearse<T>(
   reads: AsyncReads,

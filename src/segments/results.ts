@@ -115,7 +115,7 @@ export function letGo(work: Work, group: string, seq: number, id: string): void 
   const row = tx.get<IdRow>('ids', id)
   if (row?.kept !== seq || row.keptUntil! > now) return
   const { kept: _kept, keptUntil: _until, ...left } = row
-  const { seq: where = left.delayed ?? left.older, until = 0 } = left
+  const { seq: where = left.delayed, until = 0 } = left
   if (where !== undefined || until > now) tx.put('ids', id, left)
   else tx.delete('ids', id)
 }
@@ -130,7 +130,7 @@ export function lettersOf({ name }: Group, id: string): readonly ['due', KeyRang
 }
 
 /** A message is stored under an id: what was kept of an earlier one is forgotten, and what its dead letters end with. */
-export function forgetKept(work: Work, id: string, row: IdRow | undefined): void {
+export function forgetKept(work: Work, id: string, { kept }: IdRow): void {
   const { tx } = work
   const { tail, nextDelayed, laneTail } = work.root.queue
   const parsed = parseId(id, { log: tail, delayed: nextDelayed, lane: laneTail })
@@ -138,7 +138,7 @@ export function forgetKept(work: Work, id: string, row: IdRow | undefined): void
   const made = parsed?.delayed === false ? [parsed.number] : []
   for (const group of allGroups(work)) {
     const { name, row: own } = group
-    for (const seq of row?.kept === undefined ? made : [row.kept, ...made])
+    for (const seq of kept === undefined ? made : [kept, ...made])
       if (tx.get<ResultRow>('results', [name, seq])?.id === id) tx.delete('results', [name, seq])
     if (own.keepers === undefined) continue
     for (const seq of [...tx.range(...lettersOf(group, id)).map(([key]) => partOf(key, 3)), ...made]) {

@@ -1,4 +1,5 @@
 import type { Body, DeadReason, Outcome } from '../storage.ts'
+import type { Key } from './store.ts'
 
 /**
  * The rows of the segment engine: what stands in each table, under which key.
@@ -30,6 +31,8 @@ import type { Body, DeadReason, Outcome } from '../storage.ts'
  * | ids | an id that its sender chose, or that does not lead to its message outside the log | {@link IdRow} |
  * | ids | number of the last of some delayed messages that are in the log now | seq of the last of them |
  * | amend | seq | {@link Amendment} |
+ * | bodies | seq of a message in the log, or a negative number of one that is delayed | its body, which is long: see `bodies.ts` |
+ * | copies | `[group, seq]` | the same, of a message that the group has in `side`, `chain` or `dead` |
  * | lanes | lane | {@link LaneRow} of `lanes/lane.ts` |
  * | ready | `[group, lane]` | `0`: the lane may go |
  * | wake | `[group, at, lane]` | `0`: it has to be looked whether the lane may go |
@@ -75,8 +78,8 @@ export interface QueueRow {
   delayedBytes: number
   /** Until this time there were ends that left the rows of their ids behind, see `ends.ts`. */
   cut?: number | undefined
-  /** Up to this id, they are tidied up. */
-  tidied?: string | undefined
+  /** Up to this id, or the row of an earlier message of one, they are tidied up. */
+  tidied?: string | number | undefined
   /** Groups that exist, and how many of them are {@link GroupRow.joining}. */
   groups: number
   joining: number
@@ -95,6 +98,8 @@ export interface QueueRow {
   /** Rows in `holds`, and how many of them have had a probe. */
   holds: number
   probes: number
+  /** There may be rows in `bodies` or `copies`. */
+  longBodies?: true | undefined
   /** How often all leases were given up while there were lanes. */
   opened: number
   /** The latest time anybody saw here: see `time.ts`. */
@@ -219,7 +224,7 @@ export interface Segment {
   readonly at: number
   /** The first 28 characters of the ids that callers did not choose; the last 8 are digits: see `ids.ts`. */
   readonly base: string
-  readonly bodies: Body | readonly Body[]
+  readonly bodies: Body | LongBody | readonly (Body | LongBody)[]
   /** Bytes ever put into the log before this segment: the difference of two segments is the size of what lies between. */
   readonly bytes: number
   /** The columns, where a message needs more than a body. */
@@ -228,6 +233,14 @@ export interface Segment {
   readonly alias?: number | undefined
   /** The lane of all its messages. */
   readonly lane?: string | undefined
+}
+
+/** Stands for a body that has a row of its own: see `bodies.ts`. */
+export interface LongBody {
+  /** As that of the body. */
+  readonly length: number
+  /** The key of its row: in `bodies` a number, that of the message in the log, or a negative one if it is delayed; in `copies` its group and number. */
+  readonly at: Key
 }
 
 /**
@@ -248,7 +261,7 @@ export interface Extras extends Pick<
 /** One message on its own, outside the log. */
 export interface Stored {
   readonly id: string
-  readonly body: Body
+  readonly body: Body | LongBody
   readonly at: number
   readonly lane?: string | undefined
   readonly key?: string | undefined
@@ -379,13 +392,19 @@ export interface IdRow {
   readonly delayed?: number | undefined
   /** The `dedupeMs` of that message, if not 0. */
   readonly dedupeMs?: number | undefined
-  /** The longest of earlier messages of this id that may still be in flight. */
-  readonly older?: number | undefined
   /** Until when the id is known whatever becomes of them. */
   readonly until?: number | undefined
   /** The seq of the last message, if outcomes of it are kept, and until when the last of them is. */
   readonly kept?: number | undefined
   readonly keptUntil?: number | undefined
+}
+
+/** What an earlier message of an id has promised that is still on its way: under its seq, negative. */
+export interface OlderRow {
+  readonly id: string
+  readonly key?: string | undefined
+  readonly lane?: string | undefined
+  readonly dedupeMs: number
 }
 
 /**
@@ -416,11 +435,13 @@ export const EMPTY: Pick<
   | 'gone'
   | 'tied'
   | 'lanes'
+  | 'longBodies'
   | 'intoLanes'
   | 'inLanes'
   | 'laneBytes'
 > = {
   lanes: 0,
+  longBodies: undefined,
   intoLanes: 0,
   inLanes: 0,
   laneBytes: 0,

@@ -1,6 +1,6 @@
 import type { Body } from '../storage.ts'
 import { indexInSegment, makeId } from './ids.ts'
-import type { Columns, Extras, Segment, Stored } from './rows.ts'
+import type { Columns, Extras, LongBody, Segment, Stored } from './rows.ts'
 import type { StoreLimits } from './store.ts'
 
 /** Reads segments, and makes them. */
@@ -13,9 +13,9 @@ export function lastOf(segment: Segment): number {
   return segment.first + lengthOf(segment) - 1
 }
 
-export function bodyAt(segment: Segment, index: number): Body {
+export function bodyAt(segment: Segment, index: number): Body | LongBody {
   const { bodies } = segment
-  return Array.isArray(bodies) ? (bodies[index] as Body) : (bodies as Body)
+  return Array.isArray(bodies) ? (bodies[index] as Body | LongBody) : (bodies as Body | LongBody)
 }
 
 export function idAt(segment: Segment, index: number): string {
@@ -55,11 +55,11 @@ export function messageAt(segment: Segment, index: number): Stored {
 
 /** A message about to be put into a segment. Its id is there only if it is not to be made of the segment's base. */
 export interface Draft extends Extras {
-  readonly body: Body
+  readonly body: Body | LongBody
 }
 
 /** What somebody else has put in its place may have no length. */
-export function sizeOfBody(body: Body | null): number {
+export function sizeOfBody(body: Body | LongBody | null): number {
   return body?.length || 0
 }
 
@@ -74,6 +74,11 @@ export function sizeOf(message: Draft): number {
     for (const name in message.headers) size += name.length + message.headers[name]!.length
   }
   return size || 0
+}
+
+/** The messages of a segment, to be put into another one. */
+export function draftsOf(segment: Segment): Draft[] {
+  return Array.from({ length: lengthOf(segment) }, (_, i) => messageAt(segment, i))
 }
 
 export interface SegmentStart {

@@ -1,5 +1,6 @@
 import type { SettleResult, Settlement } from '../storage.ts'
-import { putId } from './id-rows.ts'
+import { dropOwned } from './bodies.ts'
+import { putId, putOlder } from './id-rows.ts'
 import { cutLease, extendLease, findLease, leaseOn } from './leases.ts'
 import { endProbes } from './lanes/holds.ts'
 import { flowOf, openLane } from './lanes/lane.ts'
@@ -15,17 +16,19 @@ import { type Group, logMessage, under } from './work.ts'
 const SETTLED: SettleResult = { status: 'settled' }
 const STALE: SettleResult = { status: 'stale' }
 
-/** Settles deliveries of a group, and dead letters by the receipts that `list` gave them. */
-export function settle(group: Group, settlements: readonly Settlement[]): SettleResult[] {
+/**
+ * Settles deliveries of a group, and dead letters by the receipts that `list` gave them.
+ *
+ * @param inHand A receipt that {@link isLeased} is about to be asked for.
+ */
+export function settle(group: Group, settlements: readonly Settlement[], inHand?: string): SettleResult[] {
   const prefix = `${group.row.token}.`
   // Read twice where that spares a store from waiting: on the fast path, a list of them would cost more.
-  if (group.work.tx.expect !== undefined)
-    group.work.tx.expect(
-      readsOf(
-        group,
-        settlements.map(({ receipt }) => parseReceipt(receipt, prefix)),
-      ),
-    )
+  if (group.work.tx.expect !== undefined) {
+    const receipts = settlements.map(({ receipt }) => parseReceipt(receipt, prefix))
+    if (inHand !== undefined) receipts.push(parseReceipt(inHand, prefix))
+    group.work.tx.expect(readsOf(group, receipts))
+  }
   return settlements.map((settlement) => {
     const receipt = parseReceipt(settlement.receipt, prefix)
     const flow = receipt && flowOf(group, receipt.lane)
@@ -34,6 +37,14 @@ export function settle(group: Group, settlements: readonly Settlement[]): Settle
       (receipt!.dead ? settleDead(flow, receipt!, settlement) : settleLease(flow, receipt!, settlement))
     return settled ? SETTLED : STALE
   })
+}
+
+/** Whether the lease that the receipt is of goes on. */
+export function isLeased(group: Group, text: string): boolean {
+  const receipt = parseReceipt(text, `${group.row.token}.`)
+  const flow = receipt && flowOf(group, receipt.lane)
+  const lease = flow && findLease(flow, receipt.seq)
+  return lease !== undefined && lease.lease === receipt!.lease && lease.until > group.work.now
 }
 
 /** What settling is going to read, so that a store that must wait for its rows waits once: heads, the next of their keys, ids. */
@@ -152,6 +163,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
         })
       endProbes(group.whole, seq, receipt.lease, receipt.lane)
       if (message !== undefined) done(group, seq, message)
+      if (where !== undefined) dropOwned(group, seq)
       break
     }
     case 'dead': {
@@ -217,13 +229,15 @@ function settleDead(group: Group, { lease, seq }: Receipt, settlement: Settlemen
     // Whoever redrives a message that expired wants it delivered.
     const message = { ...letter.message, expires: undefined, redriven: now }
     const { id, key, named } = message
-    const known = named === undefined ? undefined : (tx.get<IdRow>('ids', id) ?? {})
     const { lane } = message
     const work = lane === undefined ? group.work : openLane(group.work, lane, true)
-    // No message has the id, even if it is still known.
-    if (known !== undefined && known.seq === undefined && known.delayed === undefined)
-      putId(work, id, { seq, key }, named, known)
+    if (named !== undefined) {
+      const known = tx.get<IdRow>('ids', id) ?? {}
+      // No message has the id, even if it is still known.
+      if ((known.seq ?? known.delayed) === undefined) putId(work, id, { seq, key }, named, known)
+      else if (known.seq !== seq) putOlder(work, id, { seq, key, lane, dedupeMs: named })
+    }
     redrive(flowOf(group, lane)!, seq, message, now + settlement.delayMs)
-  }
+  } else dropOwned(group, seq)
   return true
 }

@@ -15,14 +15,15 @@ import { type Hint, MAX_ANSWER_BYTES } from '../storage.ts'
 /**
  * The tables of one queue. A store that must declare its tables beforehand declares these. The keys of one table are all numbers,
  * all strings, or all tuples, but for `ids`, which has numbers and strings; what stands under them is the engine's own, told in
- * `rows.ts`. The letter says what to expect of the values: `b`, they carry message bodies and may be megabytes, so keep them out of memory; `s`,
+ * `rows.ts`. The letter says what to expect of the values: `l`, each is one long body, gigabytes in all, read by its key when
+ * it is delivered and for no other reason; `b`, they carry message bodies, so keep them out of memory; `s`,
  * they are small, and the rows of `state` are read and written by nearly every transaction.
  */
 export const TABLES = {
-  /** Counters and positions: one row for the queue, one for each group. */
-  state: 's',
   /** The log: one row per appended segment, keyed by the number of its last message. */
   log: 'b',
+  /** Counters and positions: one row for the queue, one for each group. Next to the end of the log, where most transactions write, too. */
+  state: 's',
   /** What has to happen in the queue at a time: delayed messages to deliver, messages to expire, ids to forget. */
   timers: 's',
   /** Delayed messages. */
@@ -39,7 +40,7 @@ export const TABLES = {
   dead: 'b',
   /** What messages ended with in one group, for as long as their senders have it kept. */
   results: 'b',
-  /** Ids to find again: those that callers chose, and the moved positions of delayed messages. */
+  /** Ids to find again: those that callers chose, what earlier messages of them have promised, and the moved positions of delayed messages. */
   ids: 's',
   /** Messages of the log that were cancelled, expired or replaced before every group had reached them. */
   amend: 'b',
@@ -51,6 +52,10 @@ export const TABLES = {
   wake: 's',
   /** What is held. */
   holds: 's',
+  /** Long bodies of the messages in the log, and of delayed ones. */
+  bodies: 'l',
+  /** Those of messages that one group has outside the log. */
+  copies: 'l',
 } as const
 
 /** The name of a table of the engine. */
@@ -141,6 +146,8 @@ export interface StoreLimits {
   readonly segmentMessages: number
   /** The most bytes in one segment. */
   readonly segmentBytes: number
+  /** The most bytes of a body that stands in its message: a longer one has a row of its own. */
+  readonly bodyBytes: number
   /** A claim or a page that has so many bytes takes no more messages. */
   readonly answerBytes: number
   /**
@@ -166,6 +173,7 @@ export interface StoreLimits {
 export const DEFAULT_LIMITS: StoreLimits = {
   segmentMessages: 256,
   segmentBytes: 256 * 1024,
+  bodyBytes: 64 * 1024,
   answerBytes: MAX_ANSWER_BYTES / 2,
   stepMessages: 1000,
   leases: 128,
@@ -249,10 +257,18 @@ export interface TransactionalStore {
   close(): Promise<void>
 }
 
-/** Compares two keys in the order of {@link Key}: negative, zero or positive. */
+/**
+ * Compares two keys in the order of {@link Key}: negative, zero or positive.
+ *
+ * @example
+ * ```ts
+ * rows.sort(([a], [b]) => compareKeys(a, b))
+ * ```
+ */
 export function compareKeys(a: Key, b: Key): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   if (a === b) return 0
+  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : 1
   const left = typeof a === 'object' ? a : [a]
   const right = typeof b === 'object' ? b : [b]
   for (let i = 0; i < left.length && i < right.length; i++) {
@@ -265,7 +281,15 @@ export function compareKeys(a: Key, b: Key): number {
   return left.length - right.length
 }
 
-/** Whether `key` lies behind `upper`, which takes in every key that starts with it (see {@link KeyRange}). */
+/**
+ * Whether `key` lies behind `upper`, which takes in every key that starts with it (see {@link KeyRange}).
+ *
+ * @example
+ * ```ts
+ * isBehind([2, 'b'], [2]) // false
+ * isBehind([3], [2]) // true
+ * ```
+ */
 export function isBehind(key: Key, upper: Key): boolean {
   if (typeof key === 'number' && typeof upper === 'number') return key > upper
   const left = typeof key === 'object' ? key : [key]

@@ -41,6 +41,7 @@ export function without(a: Stretches, b: Stretches): Stretches {
 /** What of a set lies between `first` and `last`, both included. */
 export function between(stretches: Stretches, first: number, last: number): Stretch[] {
   const found: Stretch[] = []
+  if (first > last) return found
   for (let at = indexAt(stretches, first); at < stretches.length && stretches[at]!.first <= last; at++) {
     const stretch = stretches[at]!
     found.push({ first: Math.max(stretch.first, first), last: Math.min(stretch.last, last) })

@@ -1,5 +1,7 @@
 import { damaged } from '../errors.ts'
-import { endId, putId } from './id-rows.ts'
+import type { Body } from '../storage.ts'
+import { dropBody, dropOwned, expectBodies, isLong, putBody } from './bodies.ts'
+import { endId, putId, withoutLast } from './id-rows.ts'
 import { allGroups, lowestFloor, partOf } from './group.ts'
 import { join } from './joining.ts'
 import { lift } from './lanes/holds.ts'
@@ -13,6 +15,7 @@ import {
   type IdRow,
   type KeptRow,
   type Blocked,
+  type LongBody,
   type Segment,
   type TimerKey,
   type TimerMark,
@@ -61,7 +64,7 @@ export function putDelayed(
   work: Work,
   at: number,
   segment: Segment,
-  beforeOf: (index: number) => Pick<IdRow, 'older' | 'until'> | undefined,
+  beforeOf: (index: number) => Pick<IdRow, 'until'> | undefined,
 ): void {
   const last = lastOf(segment)
   const { id, named } = segment.more!
@@ -86,7 +89,7 @@ export function putDeliver({ tx }: Work, last: number, segment: Delayed): void {
 /** Moves delayed messages that are due into the log, about so many. */
 export function sweepDelayed(work: Work, most: number): void {
   if (!isOverdue(work)) return
-  const { tx } = work
+  const { tx, queue } = work
   // Two reads, whatever they are: a store that has to wait for its rows waits twice.
   const enough = Math.max(0, work.moves - most)
   const rows = dueTimers<DeliverRow>(work, DELIVER, Math.ceil(work.moves - enough) + 1)
@@ -97,6 +100,11 @@ export function sweepDelayed(work: Work, most: number): void {
   }
   const moved = rows.slice(0, some)
   tx.expect?.(moved.map(([, { last }]) => ['delayed', last]))
+  if (queue.longBodies && tx.expect !== undefined)
+    expectBodies(
+      work,
+      moved.flatMap(([, { last }]) => tx.get<Delayed>('delayed', last)?.bodies ?? []),
+    )
   for (const [key, { last }] of moved) {
     const segment = tx.get<Delayed>('delayed', last)
     if (segment === undefined) throw damaged(work.name)
@@ -220,7 +228,8 @@ function moveIntoLog(root: Work, { timer, ...delayed }: Delayed, alias: number):
     work.reserve(lengthOf(delayed))
   }
   const queue = edit(work)
-  const segment: Segment = { ...delayed, first: queue.tail, bytes: queue.bytes, alias }
+  const { tail: first, bytes } = queue
+  const segment: Segment = { ...delayed, first, bytes, alias, bodies: takeBodies(work, delayed, first) }
   const last = lastOf(segment)
   putSegment(work, segment)
   if (whole.since !== undefined) leaveBehind(work, timer, segment.first, last)
@@ -237,9 +246,22 @@ function moveIntoLog(root: Work, { timer, ...delayed }: Delayed, alias: number):
     const { id, key, named } = message
     const row = work.tx.get<IdRow>('ids', id)
     if (row?.delayed !== alias) continue
-    if (isOver) endId(work, id, row, named, true)
+    if (isOver) endId(work, id, withoutLast(row), named)
     else putId(work, id, { seq, key }, named, row)
   }
+}
+
+/** The bodies of delayed messages, in their place in the log. */
+function takeBodies(work: Work, { bodies }: Delayed | Segment, first: number): Segment['bodies'] {
+  const take = (body: Body | LongBody, i: number): Body | LongBody => {
+    if (!isLong(body)) return body
+    const taken = putBody(work, first + i, body)
+    dropBody(work, body.at)
+    return taken
+  }
+  return Array.isArray(bodies)
+    ? (bodies as (Body | LongBody)[]).map(take)
+    : take(bodies as Body | LongBody, 0)
 }
 
 /** Whether a timer stands before a mark. */
@@ -324,6 +346,7 @@ function fade(group: Group, until: number, seq: number): void {
   const letter = work.tx.get<DeadRow>('dead', [name, seq])
   if (letter?.until !== until) return
   work.tx.delete('dead', [name, seq])
+  dropOwned(group, seq)
   letKeyGo(group, seq, letter.message)
   countLetter(group, seq, letter.message, -1)
   row.dead--
@@ -333,6 +356,6 @@ function forget(work: Work, id: string): void {
   spend(work)
   const row = work.tx.get<IdRow>('ids', id)
   if (row?.until === undefined || row.until > work.now) return
-  const { seq, delayed, older, kept } = row
-  if ((seq ?? delayed ?? older ?? kept) === undefined) work.tx.delete('ids', id)
+  const { seq, delayed, kept } = row
+  if ((seq ?? delayed ?? kept) === undefined) work.tx.delete('ids', id)
 }

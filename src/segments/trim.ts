@@ -2,14 +2,15 @@ import { floorOf, lowestFloor } from './group.ts'
 import { type Amendment, type Segment, EXPIRE } from './rows.ts'
 import { type Group, type Work, edit } from './work.ts'
 
-/** The log is trimmed once a group has moved on by this many messages, or has finished them all. */
+/** The log is trimmed once a group has moved on by this many messages, or has finished them all; at once where there are long bodies. */
 const STRIDE = 64
 
 /** Deletes what every group has finished from the log, if `group` has moved on enough since it last looked. */
 export function trim(work: Work, group: Group): void {
   const { row } = group
   const floor = floorOf(group)
-  if (floor === row.checked || (floor - row.checked < STRIDE && floor < work.queue.tail)) return
+  const stride = work.root.queue.longBodies ? 1 : STRIDE
+  if (floor === row.checked || (floor - row.checked < stride && floor < work.queue.tail)) return
   group.changed = true
   const lowest = work.queue.groups > 1 ? lowestFloor(work) : floor
   const trimmed = trimBelow(work, row.trimmed, lowest)
@@ -42,6 +43,7 @@ export function trimBelow(work: Work, from: number, floor: number): number {
       edit(work).gone -= rows.filter(([, { gone }]) => gone).length
     }
   }
+  if (work.root.queue.longBodies) tx.deleteRange('bodies', { lower: from, upper: end - 1 })
   // The lower bound spares stores a walk over the traces of what was deleted before.
   tx.deleteRange('log', { lower: from, upper: end - 1 })
   return end

@@ -25,7 +25,7 @@ export function trustGroup(queue: string, row: GroupRow, tail: number): GroupRow
   const { heldUntil = unless(row.held > 0) } = row
   // Claims would look for ends that are not there, for ever.
   if (row.heldUntil !== undefined && (row.held === 0 || until > heldUntil)) throw damaged(queue)
-  if (cursor > tail) throw damaged(queue)
+  if (cursor > tail || typeof row.token !== 'string') throw damaged(queue)
   for (const { first, last } of row.leases)
     if (!(Number.isInteger(first) && Number.isInteger(last) && first <= last && last < tail))
       throw damaged(queue)

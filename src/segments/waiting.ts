@@ -1,3 +1,4 @@
+import { owned } from './bodies.ts'
 import { noteId } from './id-rows.ts'
 import {
   type IdRow,
@@ -22,9 +23,15 @@ export function sideKey(group: Group, seq: number, key: string | undefined): Key
 
 /** Makes a message wait. If it has a key, it is the head of it. */
 export function wait(group: Group, key: string | undefined, side: SideRow): void {
-  group.work.tx.put('side', sideKey(group, side.seq, key), side)
+  group.work.tx.put('side', sideKey(group, side.seq, key), withOwn(group, side))
   putDue(group, side.at, side.seq, key)
   noteLeaving(group, side.seq, side.message)
+}
+
+/** Has a row of `side` carry a message as it stands in rows of the group. */
+function withOwn(group: Group, side: SideRow): SideRow {
+  const { seq, message } = side
+  return message === undefined ? side : { ...side, message: owned(group, seq, message) }
 }
 
 /** Has a message be due that waits. */
@@ -66,12 +73,13 @@ export function park(
 export function putParked(group: Group, key: string | undefined, side: SideRow, message: Stored): void {
   const { row, work, name } = group
   const { seq } = side
-  work.tx.put('side', sideKey(group, seq, key), side)
+  const own = withOwn(group, side)
+  work.tx.put('side', sideKey(group, seq, key), own)
   work.tx.put('due', [name, PARKED, seq], key ?? 0)
   row.parked = (row.parked ?? 0) + 1
   noteLeaving(group, seq, side.message)
   const { id, named } = message
-  if (named !== undefined && work.tx.get<IdRow>('ids', id)?.seq !== seq) hide(group, key, side, id)
+  if (named !== undefined && work.tx.get<IdRow>('ids', id)?.seq !== seq) hide(group, key, own, id)
 }
 
 /** The id of a parked message leads to a later one: it is found by it nevertheless. */

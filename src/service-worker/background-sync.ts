@@ -1,4 +1,4 @@
-import { checkFunction, checkName, checkOptions } from '../check.ts'
+import { checkFunction, checkName, checkOptions, mustBeOurs, mustHave } from '../check.ts'
 import { type Outbox, type OutboxRequestInit, type StoredState, isAttempt } from '../outbox/index.ts'
 import { storedPage } from './stored-page.ts'
 import { DEFAULT_TAG, type RequestSyncOptions, registerSync } from './sync.ts'
@@ -70,14 +70,16 @@ const TRY_EVERY_MS = 60_000
  * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function registerBackgroundSync(outbox: SyncedOutbox, options: BackgroundSyncOptions = {}): void {
+  mustBeOurs('an Outbox', 'due')('registerBackgroundSync', 'outbox', outbox)
   checkOptions('registerBackgroundSync', options, {
     tag: checkName,
     match: checkFunction,
     answer: checkFunction,
     onSync: checkFunction,
   })
-  const { tag = DEFAULT_TAG, match, answer = toPage, onSync = (replay) => replay() } = options
+  const { tag = DEFAULT_TAG, match, answer = storedPage, onSync = (replay) => replay() } = options
   const worker = globalThis as unknown as Worker
+  mustHave('addEventListener')('registerBackgroundSync', 'self, which is that of a service worker,', worker)
   let triedAt = 0
 
   /** Sends until nothing is left, or the time is over. Answers with how many are left that could go. */
@@ -133,6 +135,3 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
     if (triedAt === 0) void attempt()
   }, FIRST_REST_MS)
 }
-
-const toPage: NonNullable<BackgroundSyncOptions['answer']> = (_request, _state, response) =>
-  storedPage(response)

@@ -1,6 +1,6 @@
-import { checkName, checkOptions } from '../check.ts'
+import { checkName, checkOptions, mustBeOurs } from '../check.ts'
 import type { Outbox } from '../outbox/index.ts'
-import { isOffline } from '../outbox/inside.ts'
+import { isOffline, onEvents } from '../outbox/inside.ts'
 
 /** What sync events and the messages of pages are about. */
 export const DEFAULT_TAG = 'quayside'
@@ -21,12 +21,9 @@ interface Scope {
   /** In a service worker only. */
   readonly registration?: Registration
   readonly navigator?: { readonly serviceWorker?: { readonly ready: Promise<Registration> } }
-  addEventListener?(type: string, listener: () => void): void
-  removeEventListener?(type: string, listener: () => void): void
 }
 
 const scope = globalThis as Scope
-const LEAVING = ['offline', 'pagehide', 'visibilitychange']
 
 /**
  * For pages: has the service worker send what this page leaves behind. It asks the browser for a `sync` event when a
@@ -44,6 +41,7 @@ const LEAVING = ['offline', 'pagehide', 'visibilitychange']
  * ```
  */
 export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncOptions = {}): () => void {
+  mustBeOurs('an Outbox', 'watch')('requestSync', 'outbox', outbox)
   checkOptions('requestSync', options, { tag: checkName })
   const { tag = DEFAULT_TAG } = options
   const waiting = new Set<string>()
@@ -61,14 +59,15 @@ export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncO
   })
   const unwatch = outbox.watch(({ type, id }) => {
     if (id === undefined) return
-    if (type === 'accepted' || type === 'dead') waiting.delete(id)
+    // What is parked waits for a person.
+    if (/^(accepted|parked|dead|cancelled|unstored)$/.test(type)) waiting.delete(id)
     else waiting.add(id)
     if (isOffline()) leave()
   })
-  for (const event of LEAVING) scope.addEventListener?.(event, leave)
+  const unlisten = onEvents(['offline', 'pagehide', 'visibilitychange'], leave)
   return () => {
     unwatch()
-    for (const event of LEAVING) scope.removeEventListener?.(event, leave)
+    unlisten()
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkEach, checkName, checkOptions, checkPositiveMs } from '../check.ts'
+import { checkEach, checkName, checkOptions, checkPositiveMs, checkQueue } from '../check.ts'
 import { QuaysideError } from '../errors.ts'
 import type { Queue } from '../core/index.ts'
 
@@ -41,6 +41,7 @@ const now = Date.now.bind(Date)
  * @throws {@link QuaysideError} `TIMEOUT`: the text says what there still is. `INVALID_ARGUMENT`, and what {@link Queue.stats} throws.
  */
 export async function idle<T>(queue: Queue<T>, options: IdleOptions = {}): Promise<void> {
+  checkQueue('idle', 'queue', queue)
   checkOptions('idle', options, IDLE_OPTIONS)
   const { groups, withinMs = WITHIN_MS } = options
   const until = now() + withinMs

@@ -1,3 +1,4 @@
+import { checkMs, checkTime } from '../check.ts'
 import { type Clock, MAX_TIMEOUT_MS } from '../clock.ts'
 import { turn } from './turn.ts'
 
@@ -27,8 +28,12 @@ export class ManualClock implements Clock {
   #timers: Timer[] = []
   #nextId = 1
 
-  /** @param now The time at which it starts, in ms since 1970. @defaultValue the first instant of 2030, UTC */
+  /**
+   * @param now The time at which it starts, in ms since 1970. @defaultValue the first instant of 2030, UTC
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
+   */
   constructor(now: number = Date.UTC(2030, 0, 1)) {
+    checkTime('new ManualClock', 'now', now)
     this.#now = now
   }
 
@@ -55,9 +60,13 @@ export class ManualClock implements Clock {
     return this.#timers.length
   }
 
-  /** Sets the time by `ms` forward or back without calling timers, as when somebody sets the clock of a device. */
+  /**
+   * Sets the time by `ms` forward or back without calling timers, as when somebody sets the clock of a device. Forward also as when
+   * the device slept, or the program stood still: what is due by then is late. Back, timers have as long to go as before.
+   */
   jump(ms: number): void {
     this.#now += ms
+    if (ms < 0) this.#timers = this.#timers.map((timer) => ({ ...timer, at: timer.at + ms }))
   }
 
   /**
@@ -65,6 +74,7 @@ export class ManualClock implements Clock {
    * for nothing but promises. What waits for a disk, a server or a database goes on by itself: see {@link idle}.
    */
   async advance(ms: number): Promise<void> {
+    checkMs('advance', 'ms', ms)
     const until = this.#now + ms
     await turn()
     for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {

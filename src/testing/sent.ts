@@ -1,4 +1,4 @@
-import { checkArray } from '../check.ts'
+import { checkArray, checkQueue } from '../check.ts'
 import type { BatchMessage, Producer, Queue, SendResult } from '../core/index.ts'
 import { type Pattern, matches, show } from './pattern.ts'
 
@@ -24,6 +24,7 @@ export interface SentMessage<T> extends BatchMessage<T>, SendResult {
  * @returns An array that grows; `sent.length = 0` forgets what is in it.
  */
 export function recordSent<T>(queue: Queue<T>): SentMessage<T>[] {
+  checkQueue('recordSent', 'queue', queue)
   const sent: SentMessage<T>[] = []
   const make = queue.createProducer.bind(queue)
   queue.createProducer = () => {

@@ -10,6 +10,7 @@ import type {
   SendOptions,
   SendResult,
 } from '../core/index.ts'
+import { checkFunction, checkObject, checkQueue, mustBe } from '../check.ts'
 import { QuaysideError } from '../errors.ts'
 import { validate } from '../core/inside.ts'
 import type { Version } from './version.ts'
@@ -71,6 +72,8 @@ export interface Messages<M extends Definitions> {
    * A handler that has each kind worked on by its own. What older code sent is upgraded first. What this code cannot read is
    * parked: a newer version, an unknown name, a payload that does not fit its schema; {@link resume} has newer code read it. A
    * storage that cannot park has it come again each minute, without losing an attempt.
+   *
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: a kind has none.
    */
   handlers<H extends Handlers<M>>(
     handlers: H & Readonly<Record<Exclude<keyof H, keyof M>, never>>,
@@ -81,6 +84,10 @@ export interface Messages<M extends Definitions> {
    */
   resume(queue: Queue, options?: ResumeOptions): Promise<number>
 }
+
+const checkVersion = mustBe('made by version()', (value) =>
+  Array.isArray((value as Partial<Version<unknown>> | undefined)?.steps),
+)
 
 const NAME = 'message-name'
 const VERSION = 'message-version'
@@ -96,8 +103,12 @@ const AGAIN_MS = 60_000
  * const messages = defineMessages({ welcome: version<{ name: string }>(), goodbye: version<{ name: string }>() })
  * await messages.producer(queue).send('welcome', { name: 'Ada' })
  * ```
+ *
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function defineMessages<const M extends Definitions>(definitions: M): Messages<M> {
+  checkObject('defineMessages', 'definitions', definitions)
+  for (const [name, one] of Object.entries(definitions)) checkVersion('defineMessages', name, one)
   /** The steps from the version in the headers on. `undefined`: it is not known here. */
   const stepsOf = (headers: Readonly<Record<string, string>>) => {
     const steps = definitions[headers[NAME]!]?.steps
@@ -119,6 +130,7 @@ export function defineMessages<const M extends Definitions>(definitions: M): Mes
   return {
     make,
     producer(queue) {
+      checkQueue('producer', 'queue', queue)
       const producer = queue.createProducer()
       return {
         async send(name, payload, options) {
@@ -133,25 +145,30 @@ export function defineMessages<const M extends Definitions>(definitions: M): Mes
         },
       }
     },
-    handlers: (handlers) => async (message, context) => {
-      const { headers } = message
-      const steps = stepsOf(headers)
-      if (steps === undefined)
-        return await park(
-          message,
-          `version ${headers[VERSION]} of the message ${headers[NAME]} is not known here`,
-        )
-      let { payload } = message
-      for (const [i, { schema, upgrade }] of steps.entries()) {
-        if (i > 0) payload = await upgrade!(payload as never)
-        try {
-          if (schema !== undefined) payload = await validate('receive', schema, payload)
-        } catch (error) {
-          if ((error as Partial<QuaysideError>).code !== 'SCHEMA_MISMATCH') throw error
-          return await park(message, (error as Error).message)
+    handlers(handlers) {
+      checkObject('handlers', 'handlers', handlers)
+      // One that is missing would bury what nobody else may read.
+      for (const name in definitions) checkFunction('handlers', name, handlers[name])
+      return async (message, context) => {
+        const { headers } = message
+        const steps = stepsOf(headers)
+        if (steps === undefined)
+          return await park(
+            message,
+            `version ${headers[VERSION]} of the message ${headers[NAME]} is not known here`,
+          )
+        let { payload } = message
+        for (const [i, { schema, upgrade }] of steps.entries()) {
+          if (i > 0) payload = await upgrade!(payload as never)
+          try {
+            if (schema !== undefined) payload = await validate('receive', schema, payload)
+          } catch (error) {
+            if ((error as Partial<QuaysideError>).code !== 'SCHEMA_MISMATCH') throw error
+            return await park(message, (error as Error).message)
+          }
         }
+        return await handlers[headers[NAME]!]!(payload as never, message, context)
       }
-      return await handlers[headers[NAME]!]!(payload as never, message, context)
     },
     async resume(queue, options) {
       const ids: string[] = []

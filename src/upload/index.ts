@@ -47,7 +47,9 @@ export async function uploadFetch(
   throwIfAborted(signal)
   return await new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest()
-    xhr.open(request.method, markedUrl(request))
+    const url = markedUrl(request)
+    const endWatch = watchRedirects(url)
+    xhr.open(request.method, url)
     xhr.responseType = 'arraybuffer'
     xhr.withCredentials = request.credentials === 'include'
     for (const [name, value] of request.headers) xhr.setRequestHeader(name, value)
@@ -61,9 +63,10 @@ export async function uploadFetch(
     const unhook = onceAborted(signal, () => xhr.abort())
     xhr.addEventListener('loadend', () => {
       unhook()
+      const isRedirected = endWatch()
       if (signal.aborted) reject(abortReason(signal))
       else if (xhr.status === 0) reject(new TypeError('Failed to fetch (XMLHttpRequest)'))
-      else resolve(responseOf(xhr, request))
+      else resolve(responseOf(xhr, request, isRedirected))
     })
     xhr.send(body)
   })
@@ -79,7 +82,31 @@ function canSend(request: Request, init: RequestInit): boolean {
   return isOwnOrigin(url) || (mode === 'cors' && preflightReasons(request).length > 0)
 }
 
-function responseOf(xhr: XMLHttpRequest, request: Request): Response {
+/**
+ * An `XMLHttpRequest` tells where it was redirected to, but not of a redirect to where it was sent, as a 303 makes a GET of a form; the
+ * browser's own record of it does. Answers with a function that ends it, and answers whether there was one.
+ */
+function watchRedirects(url: string): () => boolean {
+  const records: PerformanceEntry[] = []
+  const began = performance.now()
+  const observer =
+    typeof PerformanceObserver === 'undefined'
+      ? undefined
+      : new PerformanceObserver((list) => void records.push(...list.getEntries()))
+  observer?.observe({ type: 'resource' })
+  return () => {
+    records.push(...(observer?.takeRecords?.() ?? []))
+    observer?.disconnect()
+    const own = (records as PerformanceResourceTiming[]).filter(
+      ({ name, startTime }) => name === url && startTime >= began,
+    )
+    // Others may go there at the same time: this one has just ended.
+    const [last] = own.toSorted((a, b) => b.responseEnd - a.responseEnd)
+    return last !== undefined && last.redirectStart > 0
+  }
+}
+
+function responseOf(xhr: XMLHttpRequest, request: Request, isRedirected: boolean): Response {
   const headers = new Headers()
   for (const line of xhr.getAllResponseHeaders().trim().split(/\r\n/)) {
     const at = line.indexOf(':')
@@ -93,7 +120,7 @@ function responseOf(xhr: XMLHttpRequest, request: Request): Response {
   return shownAs(new Response(body, { status: known, statusText, headers }), {
     status,
     url,
-    redirected: !isSame,
+    redirected: isRedirected || !isSame,
   })
 }
 

@@ -1,3 +1,4 @@
+import { mustBeOurs } from '../check.ts'
 import { SYSTEM_CLOCK } from '../clock.ts'
 import type { ListedMessage } from '../core/index.ts'
 import { type Outbox, type OutboxPayload, type StoredRequest, storedRequest } from '../outbox/index.ts'
@@ -73,8 +74,11 @@ const views: WeakMap<Outbox, OutboxView> = new WeakMap()
  * const view = outboxView(outbox)
  * const stop = view.subscribe(() => render(view.getSnapshot()))
  * ```
+ *
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function outboxView(outbox: Outbox): OutboxView {
+  mustBeOurs('an Outbox', 'held')('outboxView', 'outbox', outbox)
   let view = views.get(outbox)
   if (view === undefined) views.set(outbox, (view = make(outbox)))
   return view

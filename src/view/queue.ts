@@ -1,3 +1,4 @@
+import { checkQueue } from '../check.ts'
 import { SYSTEM_CLOCK } from '../clock.ts'
 import type { GroupStats, Queue } from '../core/index.ts'
 import { type Loaded, type View, keep, live } from './live.ts'
@@ -34,8 +35,11 @@ const views: WeakMap<Queue<never>, QueueView> = new WeakMap()
  * const view = queueView(queue)
  * const stop = view.subscribe(() => render(view.getSnapshot()))
  * ```
+ *
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function queueView(queue: Queue<never> | Queue): QueueView {
+  checkQueue('queueView', 'queue', queue)
   const of = queue as Queue<never>
   let view = views.get(of)
   if (view === undefined) views.set(of, (view = make(of)))

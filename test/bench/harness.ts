@@ -28,6 +28,11 @@ export interface Contestant {
   role: Role
   /** What the reader must know to read its figure right: what it does less, how it was configured. */
   about?: string
+  /**
+   * What is set up knows nothing of the others. Then the first stays open to the end, as the queue of a program does: V8 drops what
+   * it compiled for objects of which there are none left, which in a program are there.
+   */
+  apart?: boolean
   setup(): Promise<Running> | Running
 }
 
@@ -58,6 +63,9 @@ export const gc = runInNewContext('gc') as () => void
 
 export async function compete(contestants: readonly Contestant[], options: Options): Promise<Result[]> {
   const results = contestants.map(({ name, role, about }): Result => ({ name, role, about, rates: [] }))
+  const open: Running[] = []
+  for (const { apart, setup } of contestants) if (apart) open.push(await setup())
+  for (const running of open) await running.step()
   for (let round = -options.warmups; round < options.slices; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (turn + round + options.warmups) % contestants.length
@@ -82,6 +90,7 @@ export async function compete(contestants: readonly Contestant[], options: Optio
     }
   }
   progress('')
+  for (const running of open) await running.close?.()
   return results
 }
 

@@ -12,6 +12,7 @@ export function inFolder(
     name,
     role,
     ...(about !== undefined && { about }),
+    apart: true,
     async setup() {
       const folder = newFolder()
       const running = await start(folder)

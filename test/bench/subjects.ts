@@ -31,6 +31,8 @@ export interface Work {
   send(count: number): unknown
   /** Receives, reads and acks as many; absent where a consumer cannot be kept from taking them at once. */
   take?(count: number): unknown
+  /** How many messages may be taken now, as far as it has looked. */
+  ready?(): Promise<number>
   close?(): unknown
 }
 
@@ -85,6 +87,7 @@ function quayside(adapter: (folder: string) => StorageAdapter): Subject {
             left -= messages.length
           }
         },
+        ready: async () => (await queue.stats()).groups['default']!.ready,
         async close() {
           await queue.close()
           await storage.close()

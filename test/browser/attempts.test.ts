@@ -251,6 +251,24 @@ describe('a redirect, which browsers follow and hide', () => {
     ])
   })
 
+  test.each(['chromium', 'firefox'] as const)(
+    '302 to the login page of another origin: parked, in %s',
+    async (name) => {
+      const login = await openSite()
+      const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
+      login.routes.set('/login', (_, response) => void response.writeHead(200, headers).end('who are you?'))
+      respond = (response) => response.writeHead(302, { location: `${login.origin}/login` }).end()
+      const tab = await open(name)
+      const reason = await tab.evaluate(async () => {
+        await outbox.fetch('/api', { method: 'POST', body: 'hello' })
+        return (await queue.list({ state: 'parked' })).messages[0]?.parked?.reason
+      })
+      expect(reason).toBe(`redirected to ${login.origin}/login (HTTP 200)`)
+      expect(arrived.length).toBe(1)
+      await login.close()
+    },
+  )
+
   test('303 of a request that allows it: accepted', async () => {
     expect(await redirected(303, 200, { seeOther: 'accept' })).toEqual([200, null, undefined])
   })
@@ -348,6 +366,30 @@ describe.each(['chromium', 'firefox'] as const)('a worker in %s that takes what 
     },
   )
 })
+
+test.each(['chromium', 'firefox'] as const)(
+  'streams without end that nobody wants do not keep all connections to an origin, in %s',
+  { timeout: 60_000 },
+  async (name) => {
+    let streams = 0
+    respond = (response) => {
+      streams++
+      response.on('close', () => streams--)
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('data: 1\n\n')
+    }
+    const tab = await open(name)
+    await tab.evaluate(async () => {
+      const own = openOutbox('streams', { timeoutMs: 1000 })
+      own.start()
+      for (let i = 0; i < 4; i++) await own.store('/api', { method: 'POST', body: 'hello' })
+    })
+    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(4)
+    await expect.poll(() => streams, { timeout: 20_000 }).toBe(0)
+    expect(await tab.evaluate(() => openOutbox('streams').size())).toBe(0)
+    expect(arrived.length).toBe(4)
+  },
+)
 
 test('a chosen file that was deleted since is refused with an error of ours', async () => {
   const folder = await temporaryFolder('chosen')

@@ -94,5 +94,6 @@ test(`${PHOTOS} photos of 5 MB that wait are not read to know that they do`, WAL
   await expect.poll(() => arrivedAt).toBeLessThan(Infinity)
   const firstMs = arrivedAt - onlineAt
   expect(memory(pid, 'HWM') - idle).toBeLessThan(30)
-  expect(firstMs).toBeLessThan(1000)
+  // It takes some 0.2 s; to read a thousand of them first would take longer.
+  expect(firstMs).toBeLessThan(10_000)
 })

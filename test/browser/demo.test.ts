@@ -263,7 +263,6 @@ describe('offline notes', () => {
     await tab.write('stored')
     await tab.page.getByRole('heading', { name: 'Below the waterline' }).click()
     await tab.page.locator('quayside-inspector').getByText('POST /api/port/notes').first().waitFor()
-    await tab.page.emulateMedia({ reducedMotion: 'reduce' }) // what is still fading has no contrast to speak of
     for (const [colorScheme, width] of LOOKS) {
       await tab.page.emulateMedia({ colorScheme })
       await tab.page.setViewportSize({ width, height: 800 })

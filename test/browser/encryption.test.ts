@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { EXPECTED } from '../encryption/exercise.ts'
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
@@ -11,12 +11,10 @@ import {
   firefoxPage,
   serviceWorker,
 } from './support/contexts.ts'
-import { closeShared } from './support/shared.ts'
 import { openSite, page } from './support/site.ts'
 
 let script: string
 beforeAll(async () => void (script = await bundle('test/browser/pages/encryption.ts')))
-afterAll(closeShared)
 
 const CONTEXTS: readonly (readonly [string, OpenContext])[] = [
   ['a page in Chromium', chromiumPage],

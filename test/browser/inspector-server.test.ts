@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { BrowserContext, Locator, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Locator, Page } from 'playwright-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { type Permission, inspectorHandler, nodeListener } from '../../inspector/server/index.ts'
@@ -10,12 +10,9 @@ import { Queue } from '../../src/index.ts'
 import type { StorageAdapter } from '../../src/storage.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
 import { LOOKS, violations } from './support/axe.ts'
-import { launchChromium } from './support/browsers.ts'
+import { useBrowsers } from './support/fixture.ts'
 
-let browser: BrowserContext
-
-beforeAll(async () => void (browser = await launchChromium()))
-afterAll(() => browser?.close())
+const browsers = useBrowsers()
 
 async function serve(
   queues: readonly Queue[],
@@ -23,7 +20,7 @@ async function serve(
 ): Promise<{ readonly tab: Page; readonly problems: string[]; readonly address: string }> {
   const server = createServer(nodeListener(inspectorHandler(queues, { allow: () => permission })))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const tab = await browser.newPage()
+  const tab = await (await browsers.chromium()).newPage()
   tab.setDefaultTimeout(45_000)
   onTestFinished(async () => {
     await tab.close()

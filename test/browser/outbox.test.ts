@@ -8,6 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, tes
 import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { useBrowsers } from './support/fixture.ts'
+import { kill } from './support/kill.ts'
 import { type Site, openSite, page, serve } from './support/site.ts'
 import type { StoredRequest } from '../../src/outbox/index.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
@@ -186,7 +187,8 @@ describe('the service worker', () => {
     })
     // Closed by force it may forget that a sync was asked for: not before it has written that down.
     await expect.poll(() => knowsOfSync(profile)).toBe(true)
-    await before.close()
+    // Not asked to close: it would let go of DevTools first, and so of what keeps its worker offline, which sends at once.
+    await kill(before, profile)
     expect(arrived).toEqual([])
     const after = await launchChromium({ profile })
     onTestFinished(() => after.close())
@@ -367,7 +369,7 @@ describe('a page', () => {
     expect([...new Uint8Array(await photo.arrayBuffer())]).toEqual([0, 255, 1])
   })
 
-  test('sends within a second once the network is back, without any worker', WALL_CLOCK, async () => {
+  test('sends as soon as the network is back, without any worker', WALL_CLOCK, async () => {
     const context = await browser()
     const tab = await open(context)
     await tab.evaluate(() => void outbox.start())
@@ -384,7 +386,8 @@ describe('a page', () => {
     await context.setOffline(false)
     await expect.poll(() => arrived.length).toBe(10)
     await expect.poll(() => onlineAt).toBeLessThan(Infinity)
-    expect(arrived.at(-1)!.at - onlineAt).toBeLessThan(1000)
+    // It takes some 0.2 s; who is not told looks after 30 s.
+    expect(arrived.at(-1)!.at - onlineAt).toBeLessThan(10_000)
     await expect.poll(() => tab.evaluate(() => outbox.size())).toBe(0)
     expect(new Set(bodies()).size).toBe(10)
   })

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { howMany } from '../support/effort.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 import { bundle } from './support/bundle.ts'
@@ -273,12 +273,13 @@ test('two apps of one origin that share a queue: whoever sends what the other ha
 })
 
 // In Firefox, timers of tabs that are hidden fire once a second.
-test('two tabs show the same within 100 ms', WALL_CLOCK, async () => {
+test('two tabs show the same within a second', WALL_CLOCK, async () => {
   const [one, two] = [await open('chromium'), await open('chromium')]
   await two.call('store', '/accepted', { body: 'first', delayMs: 600_000 })
   await Promise.all([one.call('shows', 1), two.call('shows', 1)])
   const shown = [one.call<number>('shows', 2), two.call<number>('shows', 2)]
   await two.call('store', '/accepted', { body: 'second', delayMs: 600_000 })
   const [here, there] = await Promise.all(shown)
-  expect(Math.abs(here! - there!)).toBeLessThan(100)
+  // It takes some 20 ms.
+  expect(Math.abs(here! - there!)).toBeLessThan(1000)
 })

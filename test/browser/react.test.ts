@@ -1,6 +1,6 @@
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
 import { Outbox } from '../../src/outbox/index.ts'
@@ -8,9 +8,6 @@ import { useOutbox, useQueue } from '../../src/react/index.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
 import { bundle } from './support/bundle.ts'
 import { chromiumPage } from './support/contexts.ts'
-import { closeShared } from './support/shared.ts'
-
-afterAll(closeShared)
 
 // The hooks with the real React: in a page, and rendered on a server.
 

@@ -6,6 +6,7 @@ import type { OutboxEvent } from '../../src/outbox/index.ts'
 import { bundle } from './support/bundle.ts'
 import { serviceWorker } from './support/contexts.ts'
 import { useBrowsers } from './support/fixture.ts'
+import { defer } from '../support/set-up.ts'
 import { type Site, openSite, page } from './support/site.ts'
 
 const SIZE = 24_000_000
@@ -85,6 +86,10 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       '/refused': (_, response) => response.writeHead(422, { 'x-own': '' }).end('no'),
       '/odd': (_, response) => response.writeHead(599).end('odd'),
       '/see-other': (_, response) => response.writeHead(303, { location: '/made' }).end(),
+      '/form': ({ method }, response) =>
+        method === 'POST'
+          ? response.writeHead(303, { location: '/form' }).end()
+          : response.writeHead(200).end('the form'),
       '/moved': (_, response) => response.writeHead(307, { location: '/made' }).end(),
       '/broken': (request) => request.socket.destroy(),
       '/silent': () => undefined,
@@ -100,7 +105,28 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       Object.keys(answers),
     )
     expect(upload).toEqual(fetch)
-    expect(fetch).toHaveLength(14)
+    expect(fetch).toHaveLength(16)
+  })
+
+  test('of two to one URL, only the one that was redirected is taken to be so', async () => {
+    const [begun, ended] = [defer(), defer()]
+    site.routes.set('/form', async (request, response) => {
+      const body = (await buffer(request)).toString()
+      if (body === 'expired') {
+        await begun.promise
+        response.writeHead(303, { location: '/form' })
+      } else if (body === 'saved') {
+        begun.resolve()
+        await ended.promise
+      }
+      response.end()
+    })
+    site.routes.set('/ended', (_, response) => {
+      ended.resolve()
+      response.end()
+    })
+    const tab = await open()
+    expect(await call(tab, 'together', '/form', '/ended', ['saved', 'expired'])).toEqual([false, true])
   })
 
   test('to another origin it goes without a preflight that it does not need, and untold', async () => {

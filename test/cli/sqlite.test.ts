@@ -24,6 +24,13 @@ test('a SQLite file is looked into and changed while a process uses it', async (
   expect((await queue.stats()).messages).toBe(0)
 })
 
+test('an older Node, which has no SQLite, is told of', async () => {
+  const file = join(temporaryDirectory(), 'app.db')
+  const env = { NODE_OPTIONS: '--no-experimental-sqlite' }
+  const ended = await quayside(['send', file, 'orders', 'tea'], { env })
+  expect(ended).toMatchObject({ code: 1, err: expect.stringContaining('Node 22.13 or later') })
+})
+
 test('what is no SQLite file is told so', async () => {
   const file = join(temporaryDirectory(), 'notes.txt')
   writeFileSync(file, 'this is no database, and long enough to be taken for one'.repeat(50))

@@ -5,7 +5,7 @@ import {
   describeStep,
   historySteps,
   runHistory,
-} from '../../src/conformance/index.ts'
+} from '../../conformance/index.ts'
 
 export interface CheckOptions {
   readonly maxSteps: number

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest'
 import type { KVBinding } from '../../adapters/cloudflare-kv/index.ts'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { kvFactory } from '../cloudflare-kv/support/factory.ts'
 import { ModelKV } from '../cloudflare-kv/support/model-kv.ts'
 import { type Worker, startWorker } from '../cloudflare-kv/support/workerd.ts'

@@ -1,11 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import {
-  type CrashProcess,
-  type CrashReport,
-  runCrashes,
-  workUntilKilled,
-} from '../../src/conformance/index.ts'
+import { type CrashProcess, type CrashReport, runCrashes, workUntilKilled } from '../../conformance/index.ts'
 import type { NewMessage, QueueStorage, Settlement, StorageAdapter } from '../../src/storage.ts'
 import { luck } from '../support/luck.ts'
 
@@ -20,10 +15,12 @@ interface Flaw {
   readonly crash?: (storage: QueueStorage, messages: readonly NewMessage[]) => Promise<unknown>
 }
 
-function run(flaw: Flaw = {}, acksLast = true): Promise<CrashReport> {
+async function run(flaw: Flaw = {}, acksLast = true): Promise<CrashReport> {
   const adapter = new MemoryAdapter()
   let calls = 0
+  let alive = 0
   const start = (first: number): CrashProcess => {
+    alive++
     let told = ''
     let isDead = false
     let appended: readonly NewMessage[] = []
@@ -52,12 +49,17 @@ function run(flaw: Flaw = {}, acksLast = true): Promise<CrashReport> {
     return {
       told: () => told,
       async kill() {
+        if (!isDead) alive--
         isDead = true
         await flaw.crash?.(await adapter.open('work'), appended)
       },
     }
   }
-  return runCrashes({ start, open: () => adapter, kills: 4, acksLast, random: luck() })
+  try {
+    return await runCrashes({ start, open: () => adapter, kills: 4, acksLast, random: luck() })
+  } finally {
+    expect(alive).toBe(0)
+  }
 }
 
 test('a storage that outlives its processes passes, and it is said how much they have done', async () => {
@@ -92,6 +94,34 @@ test.for<[string, Flaw, RegExp]>([
   ['fails', { append: () => Promise.reject(new Error('out of order')) }, /out of order/],
 ])('a storage is found out that %s', async ([, flaw, found]) => {
   await expect(run(flaw)).rejects.toThrow(found)
+})
+
+test('work that has failed is over, and calls its storage no more', async () => {
+  const adapter = new MemoryAdapter()
+  let appends = 0
+  let claims = 0
+  const open = async (queue: string): Promise<QueueStorage> => {
+    const storage = await adapter.open(queue)
+    const { append, claim } = storage
+    return Object.assign(storage, {
+      append: async (...args: Parameters<typeof append>) => {
+        if (++appends === 3) throw new Error('out of order')
+        return await append.apply(storage, args)
+      },
+      claim: async (...args: Parameters<typeof claim>) => {
+        claims++
+        return await claim.apply(storage, args)
+      },
+    })
+  }
+  const { guarantees } = adapter
+  const within = { guarantees, open, queues: () => adapter.queues(), close: () => adapter.close() }
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  await expect(workUntilKilled(within, { first: 0, tell: () => undefined })).rejects.toThrow('out of order')
+  const before = [appends, claims]
+  await vi.advanceTimersByTimeAsync(1000)
+  expect([appends, claims]).toEqual(before)
 })
 
 test('acks that may be lost to a crash are told, and no failure', async () => {

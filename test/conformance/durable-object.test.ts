@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
-import { GUARANTEES, guaranteesOf } from '../../adapters/durable-object/guarantees.ts'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import { GUARANTEES } from '../../adapters/durable-object/guarantees.ts'
+import { inShards } from '../../adapters/durable-object/in-shards.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { type Worker, startWorker } from '../durable-object/support/workerd.ts'
 import { type Exceptions, type RemoteSuite, registerConformanceIn, registerHistoriesIn } from './register.ts'
 
@@ -43,7 +44,10 @@ const APART: Exceptions = Object.fromEntries([
 
 describe('in three shards', () => {
   const name = 'durable-object, 3 shards'
-  registerConformanceIn(name, declared(guaranteesOf(3)), () => suite(3), { exceptions: APART, quick: 'core' })
+  registerConformanceIn(name, declared(inShards(3)!.guarantees), () => suite(3), {
+    exceptions: APART,
+    quick: 'core',
+  })
 })
 
 describe('with answers of few bytes', () => {

@@ -9,7 +9,6 @@ import {
   type OpenContext,
   serviceWorker,
 } from '../browser/support/contexts.ts'
-import { closeShared } from '../browser/support/shared.ts'
 import { factory } from './factories/indexeddb.ts'
 import { type RemoteSuite, registerConformanceIn, registerHistoriesIn } from './register.ts'
 
@@ -18,7 +17,6 @@ const declared = factory({ durability: 'relaxed' })
 
 let script: string
 beforeAll(async () => void (script = await bundle('test/browser/pages/conformance.ts')))
-afterAll(closeShared)
 
 function suiteIn(open: OpenContext, name: 'suite' | 'smallSteps' = 'suite'): () => RemoteSuite {
   let context: Context

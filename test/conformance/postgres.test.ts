@@ -11,7 +11,7 @@ import {
   conformanceCases,
   runHistory,
   storeCases,
-} from '../../src/conformance/index.ts'
+} from '../../conformance/index.ts'
 import { type TransactionalStore, transactional } from '../../src/segments/index.ts'
 import { Schemas } from '../postgres/support/schemas.ts'
 import { type PostgresServer, startPostgres } from '../postgres/support/server.ts'
@@ -90,13 +90,16 @@ const stores: StoreFactory = {
         await PostgresStore.open(databaseOf(pool, 30_000), namesOf(schema), { timeoutMs: 30_000 }),
       )
     let store = await open()
+    let other: TransactionalStore | undefined
     return {
       store,
+      second: async () => (other = await open()),
       async reopen() {
         await store.close()
         return (store = await open())
       },
       async destroy() {
+        await other?.close()
         await store.close()
         await pool.end()
         await schemas.give(schema)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { type Front, startFront } from '../redis-http/support/front.ts'
 import { type RedisServer, startRedis } from '../redis/support/server.ts'
 import { factory } from './factories/redis-http.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
-import { conformanceCases } from '../../src/conformance/index.ts'
+import { conformanceCases } from '../../conformance/index.ts'
 import { registerCases, registerConformance, registerHistories } from './register.ts'
 import { redisFactory } from '../redis/support/backend.ts'
 import { LOW_BOUNDS, withBounds } from '../redis/support/scripts.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { QuaysideError } from '../../src/index.ts'
 import {
   type Hold,
@@ -49,6 +49,10 @@ export const FLAWS = [
   'makes the groups that an append names behind its messages',
   'does not make the groups that a claim names',
   'makes the groups that a claim names when it has settled',
+  'hands out what its caller has in hand',
+  'buries what its caller has in hand',
+  'holds up claims for what is in hand and not over',
+  'does not settle for whoever is late',
   'knows no limit of messages',
   'counts only what is ready for a limit',
   'counts dead letters for a limit',
@@ -784,8 +788,17 @@ class Queue {
     const late = this.#has('makes the groups that a claim names when it has settled')
     if (!late && !this.#has('does not make the groups that a claim names')) this.start(groups)
     const group = this.#groups.get(request.group) ?? this.#makeGroup(request.group, request.from)
-    const settled = settle && this.settle(group.name, settle)
+    const forgets = this.#has('does not settle for whoever is late') && this.#isLate(group, request)
+    const settled = forgets
+      ? settle?.map(() => ({ status: 'stale' }) as const)
+      : settle && this.settle(group.name, settle)
+    const isLate = this.#isLate(group, request)
     if (late) this.start(groups)
+    if (isLate && !this.#has('hands out what its caller has in hand')) {
+      if (this.#has('buries what its caller has in hand')) this.#bury(group, request)
+      const position = request.only && JSON.stringify(this.#plan(group, request).turn)
+      return { deliveries: [], nextInMs: 0, settled, position, late: true }
+    }
     this.#bury(group, request)
     this.#dropDead()
     this.#parkStopped(group)
@@ -826,6 +839,15 @@ class Queue {
     })
     const position = request.only && JSON.stringify(plan.turn)
     return { deliveries, nextInMs: this.#nextIn(group, request, deliveries.length), settled, position }
+  }
+
+  /** What its caller has in hand is over. */
+  #isLate(group: Group, { inHand: [inHand] = [] }: ClaimRequest): boolean {
+    if (inHand === undefined) return false
+    if (this.#has('holds up claims for what is in hand and not over')) return true
+    const held = this.#receipts.get(inHand)
+    const place = held?.group === group ? group.places.get(held.message) : undefined
+    return place?.receipt !== inHand || place.state !== 'leased' || place.until <= this.#now
   }
 
   /** What a claim would take, for a claim that looks before it leaps. */
@@ -1792,7 +1814,8 @@ class Queue {
     for (const message of this.#ordered()) {
       const place = group.places.get(message)
       if (place === undefined || place.state === 'done') continue
-      if (this.#isExpired(message, place)) continue
+      // Whoever had the lease may still settle it.
+      if (place.state !== 'leased' && this.#isExpired(message, place)) continue
       yield [message, place, this.#stateOf(message, place, busy)]
       const key = this.#domainOf(message)
       if (key !== undefined && place.state !== 'dead' && message.at <= this.#now) busy.add(key)

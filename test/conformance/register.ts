@@ -1,9 +1,5 @@
 import { type TestOptions, afterAll, describe, expect, test } from 'vitest'
-import {
-  type ConformanceCase,
-  type ConformanceFactory,
-  conformanceCases,
-} from '../../src/conformance/index.ts'
+import { type ConformanceCase, type ConformanceFactory, conformanceCases } from '../../conformance/index.ts'
 import type { Suite } from '../runtimes/inside/suite.ts'
 import { effort, howMany } from '../support/effort.ts'
 import { seedOf } from '../support/lots.ts'

@@ -1,4 +1,4 @@
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { SegmentMemory } from '../support/memory-store.ts'
 import { registerConformance, registerHistories } from './register.ts'
 

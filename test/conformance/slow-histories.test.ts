@@ -1,11 +1,6 @@
 import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
-import {
-  type CaseClock,
-  type ConformanceFactory,
-  historySteps,
-  runHistory,
-} from '../../src/conformance/index.ts'
+import { type CaseClock, type ConformanceFactory, historySteps, runHistory } from '../../conformance/index.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import { howMany } from '../support/effort.ts'
 import { factory as memory } from './factories/memory.ts'

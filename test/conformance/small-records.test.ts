@@ -1,4 +1,5 @@
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
+import { askAtOnce } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { RecordAdapter } from '../../src/records/index.ts'
 import { atOnce } from '../support/at-once.ts'
@@ -9,7 +10,8 @@ import { registerConformance, registerHistories } from './register.ts'
 const small: ConformanceFactory = {
   guarantees: new MemoryAdapter().guarantees,
   create({ clock }) {
-    const adapter = new RecordAdapter(this.guarantees, clock, { atOnce: 2, passed: 3, looked: 2, values: 2 })
+    const steps = { atOnce: 2, passed: 3, looked: 2, values: 2 }
+    const adapter = new RecordAdapter(this.guarantees, clock, askAtOnce, steps)
     return Promise.resolve({ adapter, destroy: () => adapter.close() })
   },
 }

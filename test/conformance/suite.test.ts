@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { conformanceCases } from '../../src/conformance/index.ts'
+import { conformanceCases } from '../../conformance/index.ts'
 import { effort } from '../support/effort.ts'
 import { smallOf } from './core.ts'
 import { FLAWS, referenceWith } from './reference.ts'

@@ -1,4 +1,4 @@
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { WaitingAdapter } from '../support/waiting-adapter.ts'
 import { registerConformance, registerHistories } from './register.ts'
 

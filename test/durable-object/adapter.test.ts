@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { DurableObjectAdapter } from '../../adapters/durable-object/index.ts'
+import { DurableObjectAdapter, inShards } from '../../adapters/durable-object/index.ts'
 import type { ErrorCode } from '../../src/index.ts'
 import { Queue } from '../../src/index.ts'
 import { expectCode } from '../support/set-up.ts'
@@ -34,8 +34,12 @@ describe('what cannot work is refused at once', () => {
     await expectCode(() => make(namespace), 'INVALID_ARGUMENT', 'binding')
   })
 
-  test.each([0, -1, 1.5, 257, '3', Number.NaN])('%s shards', async (shards) => {
-    await expectCode(() => make(failing(null), { shards }), 'INVALID_ARGUMENT', 'shards', '1 to 256')
+  test.each([0, -1, 1.5, 257, '3', Number.NaN])('%s shards', async (count) => {
+    await expectCode(() => inShards(count as number), 'INVALID_ARGUMENT', 'inShards', '1 to 256')
+  })
+
+  test.each([4, null, {}])('%s for shards', async (shards) => {
+    await expectCode(() => make(failing(null), { shards }), 'INVALID_ARGUMENT', 'inShards(4)')
   })
 
   test('options of other names and kinds', async () => {
@@ -80,7 +84,9 @@ describe('errors of the platform', () => {
           calls++ === 0 ? Promise.reject(overloaded) : Promise.resolve({ text: '[{"status":"stored"}]' }),
       }),
     }
-    const queue = new Queue('orders', { storage: new DurableObjectAdapter(namespace, { shards: 2 }) })
+    const queue = new Queue('orders', {
+      storage: new DurableObjectAdapter(namespace, { shards: inShards(2) }),
+    })
     const batch = Array.from({ length: 8 }, (_, i) => ({ payload: i, key: `${i}` }))
     await expectCode(queue.createProducer().sendBatch(batch), 'STORAGE_FAILED', 'some shards')
   })
@@ -98,7 +104,7 @@ test('in shards a message has an id or a key: the core refuses it, and those sen
     }),
   }
   const producer = new Queue('orders', {
-    storage: new DurableObjectAdapter(namespace, { shards: 2 }),
+    storage: new DurableObjectAdapter(namespace, { shards: inShards(2) }),
   }).createProducer()
   const [both, other] = [producer.send(1, { id: 'i', key: 'k' }), producer.send(2, { id: 'j' })]
   await expectCode(both, 'UNSUPPORTED', 'ids with keys')
@@ -139,7 +145,7 @@ describe('where one shard of two fails', () => {
 
   test('messages that may lie anywhere are stored in the other', async () => {
     const { namespace, stored } = halfFailing()
-    const view = await new DurableObjectAdapter(namespace as never, { shards: 2 }).open('q')
+    const view = await new DurableObjectAdapter(namespace as never, { shards: inShards(2) }).open('q')
     for (let i = 0; i < 4; i++) {
       const options = { batchId: crypto.randomUUID(), groups: [{ name: 'g' }] }
       expect(await view.append([{ body: 'a' }], options)).toMatchObject([{ status: 'stored' }])
@@ -153,7 +159,7 @@ describe('where one shard of two fails', () => {
 
   test('claims give what the other has, wherever they start, and fail when it has nothing', async () => {
     const state = halfFailing()
-    const view = await new DurableObjectAdapter(state.namespace as never, { shards: 2 }).open('q')
+    const view = await new DurableObjectAdapter(state.namespace as never, { shards: inShards(2) }).open('q')
     for (let i = 0; i < 4; i++) expect((await view.claim(request)).deliveries).toHaveLength(1)
     const { nextInMs } = await view.claim({ ...request, limit: 2 })
     expect(nextInMs).toBe(0)

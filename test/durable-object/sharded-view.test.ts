@@ -1,6 +1,6 @@
 import { nameOfShard } from '../../adapters/durable-object/shards.ts'
 import { ShardedView } from '../../adapters/durable-object/sharded-view.ts'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import type { QueueStorage, StorageAdapter } from '../../src/storage.ts'
 import { referenceWith } from '../conformance/reference.ts'
 import { registerConformance } from '../conformance/register.ts'
@@ -15,7 +15,7 @@ function sharded(adapter: StorageAdapter): StorageAdapter {
   return {
     guarantees: factory.guarantees,
     async open(queue) {
-      const names = Array.from({ length: SHARDS }, (_, i) => nameOfShard(queue, i, SHARDS))
+      const names = Array.from({ length: SHARDS }, (_, i) => nameOfShard(queue, i))
       const view = new ShardedView(await Promise.all(names.map((name) => adapter.open(name))), () => {})
       views.push(view)
       return view

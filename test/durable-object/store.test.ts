@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { storeCases } from '../../src/conformance/index.ts'
+import { storeCases } from '../../conformance/index.ts'
 import { type Worker, startWorker } from './support/workerd.ts'
 
 let worker: Worker

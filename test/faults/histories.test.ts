@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { launchChromium } from '../browser/support/browsers.ts'
+import { useBrowsers } from '../browser/support/fixture.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
 import { startWorker } from '../durable-object/support/workerd.ts'
@@ -22,6 +22,8 @@ const HISTORIES = howMany('HISTORIES', { quick: 10, full: 40 })
 /** Of the first history. A violation says its own, for `SEED=… HISTORIES=1`. */
 const FIRST = howMany('SEED', { quick: 1 + seedOf('faults'), full: 1 })
 const timeout = 300_000 + HISTORIES * 2000
+
+const browsers = useBrowsers()
 
 function expectKept(adapter: string, result: FaultReport, fault = 'every Nth operation fails'): void {
   const { histories, faults, jumps, sent, violations } = result
@@ -60,7 +62,7 @@ test('fs keeps its promises while its disk is full again and again', { timeout }
 test('indexeddb keeps its promises while operations fail', { timeout }, async () => {
   const site = await openSite({ '/faults.js': await bundle('test/browser/pages/faults.ts') })
   site.routes.set('/', page('/faults.js'))
-  const context = await launchChromium()
+  const context = await browsers.chromium()
   try {
     const tab = await context.newPage()
     await tab.goto(site.origin)
@@ -72,7 +74,6 @@ test('indexeddb keeps its promises while operations fail', { timeout }, async ()
     )
     expectKept('indexeddb', result)
   } finally {
-    await context.close()
     await site.close()
   }
 })

@@ -140,6 +140,7 @@ describe.each(Object.keys(CLIENTS))('with the package %s', (name) => {
       while (network.next !== undefined) await pause(10)
       // Until somebody has noticed.
       if (fault === 'half-open') while (network.proxy.opened === opened) await pause(10)
+      // They work for a while on the connections that they have now.
       await pause(300)
     }
     work.over = true

@@ -23,6 +23,7 @@ test('a process that is suspended keeps its directory, and goes on as if nothing
   // Until it has the directory, and works.
   while (readFileSync(log, 'utf8').length === 0) await pause(5)
   for (let stop = 0; stop < STOPS; stop++) {
+    // It is stopped in the middle of its work, until all that it has written is there to be read.
     await pause(50)
     child.kill('SIGSTOP')
     await pause(200)

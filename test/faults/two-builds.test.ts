@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as fs from '../../adapters/fs/index.ts'
 import * as redis from '../../adapters/redis/index.ts'
 import * as core from '../../src/index.ts'
-import { launchChromium } from '../browser/support/browsers.ts'
+import { useBrowsers } from '../browser/support/fixture.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { openSite, page } from '../browser/support/site.ts'
 import { connectClient } from '../redis/support/clients.ts'
@@ -26,6 +26,8 @@ interface Build {
 const SOURCES: Build = { ...core, ...fs, ...redis }
 const EACH = 60
 const KEYS = 4
+
+const browsers = useBrowsers()
 
 /** What was handled: sender, number, and when in ms since 1970. */
 type Handled = readonly [sender: string, number: number, at: number]
@@ -127,11 +129,8 @@ test('two builds work on one Redis server', async () => {
 test('two builds work on one database of two tabs', async () => {
   const entry = 'test/browser/pages/quayside.ts'
   const site = await openSite({ '/a.js': await bundle(entry), '/b.js': await minified(entry) })
-  const context = await launchChromium()
-  onTestFinished(async () => {
-    await context.close()
-    await site.close()
-  })
+  const context = await browsers.chromium()
+  onTestFinished(() => site.close())
   const tabs = await Promise.all(
     ['a', 'b'].map(async (sender) => {
       site.routes.set(`/${sender}`, page(`/${sender}.js`))

@@ -5,7 +5,7 @@ import type { QueueStore } from '../../src/segments/store.ts'
 import { effort, howMany } from '../support/effort.ts'
 import { seedOf } from '../support/lots.ts'
 import { type Fault, FaultyFileSystem } from './faulty.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { History, randomStep } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
 

@@ -26,7 +26,7 @@ export interface Step {
   readonly writes: readonly Write[]
 }
 
-const USED: readonly Table[] = ['state', 'log', 'side', 'due', 'ids']
+const USED: readonly Table[] = ['state', 'log', 'side', 'due', 'ids', 'bodies', 'copies']
 
 export interface StepOptions {
   /** How long values are, at most. */
@@ -34,16 +34,18 @@ export interface StepOptions {
   /** How many keys there are in a table. */
   readonly keys?: number
   readonly kinds?: readonly Step['kind'][]
+  /** The tables that are used. */
+  readonly tables?: readonly Table[]
 }
 
 export function randomStep(
   random: Random,
-  { bytes = 200, keys = 12, kinds = KINDS }: StepOptions = {},
+  { bytes = 200, keys = 12, kinds = KINDS, tables = USED }: StepOptions = {},
 ): Step {
   const writes: Write[] = []
   const count = 1 + Math.floor(random() * 4)
   for (let i = 0; i < count; i++) {
-    const table = pick(random, USED)
+    const table = pick(random, tables)
     const what = random()
     if (what < 0.75) {
       writes.push({ table, put: randomKey(random, table, keys), value: randomValue(random, bytes) })
@@ -60,7 +62,7 @@ const KINDS: readonly Step['kind'][] = ['append', 'consume', 'remove']
 
 function randomKey(random: Random, table: Table, keys: number): Key {
   const n = Math.floor(random() * keys)
-  if (table === 'log') return n
+  if (table === 'log' || table === 'bodies') return n
   if (table === 'ids') return `id ${n} \u{1f6a2}`
   return n % 3 === 0 ? ['ä', n] : ['b', n, n / 4]
 }

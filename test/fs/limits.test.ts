@@ -82,6 +82,21 @@ test('a file works beyond 2^31 bytes, and takes no further frame there', async (
   await journal.close()
 })
 
+test('zeros are written ahead however much is alive', async () => {
+  const MB = 2 ** 20
+  // What a file may become is a quarter of what is alive, which is no whole number of bytes then; near its end the zeros are fewer.
+  for (const more of [1, 2, 3, 1021]) {
+    const journal = grown(temporaryDirectory(), 8 * MB - MB / 2)
+    const { active } = journal
+    active.live = journal.live = 32 * MB + more
+    journal.write(frame('small'))
+    await journal.untilOnDisk()
+    expect(active.prepared - active.size).toBeGreaterThan(MB / 4)
+    expect(active.prepared - active.size).toBeLessThanOrEqual(MB / 2 + more)
+    await journal.close()
+  }
+})
+
 test.skipIf(process.platform === 'win32')(
   'files and directories are for this user alone, or as asked',
   async () => {

@@ -130,6 +130,8 @@ export class MemoryDisk implements FileSystem {
 
   write(fd: number, from: Buffer, offset: number, length: number, position: number): number {
     const inode = this.#inode(fd)
+    // As Node does.
+    if (!Number.isInteger(length)) throw new RangeError(`The value of "length" is out of range: ${length}`)
     const room = Math.max(
       inode.live.size + this.capacity - this.used() - position,
       inode.live.size - position,

@@ -196,6 +196,7 @@ test('a machine with the same name and another boot does not take what is alive,
   await first.untilAt(20)
   const boot = 'deadbeef-dead-beef-dead-beefdeadbeef'
   const second = new Process({ directory, from: 1_000_000, boot })
+  // Longer than one that is dead is waited for.
   await pause(STALE_MS * 1.5)
   expect(second.isOpen).toBe(false)
   await first.untilAt(first.acknowledged.length + 20)
@@ -215,6 +216,7 @@ describe('a process that starts while another one stops', () => {
     const first = new Process({ directory, from: 1 })
     await first.untilAt(5)
     const second = new Process({ directory, from: 1_000_000 })
+    // Long enough to open it for one that does not wait.
     await pause(300)
     expect(second.isOpen).toBe(false)
     first.kill()

@@ -7,7 +7,7 @@ import { openJournalReader } from '../../adapters/fs/reader.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
 import { Queue } from '../../src/index.ts'
 import type { QueueStore, Transaction } from '../../src/segments/store.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { History, randomStep, rowsOf } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { effort } from '../support/effort.ts'
@@ -126,6 +126,35 @@ test.for(effort({ quick: [1], full: [1, 2, 3, 4] }))(
     await Promise.all([store.close(), follower.close()])
   },
 )
+
+test('a reader reads files on that its owner adds while it comes, at once', async () => {
+  const disk = new MemoryDisk()
+  const store = await openJournalStore('/data', { fileSystem: disk, maxFileBytes: 8000 })
+  const queue = await store.open('queue')
+  let sent = 0
+  const send = (): Promise<void> => queue.transact('append', (tx) => tx.put('log', sent++, 'x'.repeat(300)))
+  // Files are as long ahead as they were found to become.
+  for (let i = 0; i < 100; i++) await send()
+  let lists = 0
+  const { list, readAhead, ...others } = readable(disk)
+  const fileSystem: FileSystem = {
+    ...others,
+    list: (directory) => {
+      lists++
+      return list(directory)
+    },
+    readAhead: async (...args) => {
+      if (sent < 300) for (let i = 0; i < 50; i++) await send()
+      return await readAhead(...args)
+    },
+  }
+  const reader = await openJournalReader('/data', { fileSystem })
+  const seen = await reader.open('queue')
+  expect(await seen.transact('read', (tx) => tx.range('log', {}, 1000).length)).toBe(sent)
+  expect(sent).toBeGreaterThan(299)
+  expect(lists).toBe(1)
+  await Promise.all([store.close(), reader.close()])
+})
 
 test('damage is told by a reader, too', async () => {
   const disk = new MemoryDisk()

@@ -8,7 +8,7 @@ import {
   FILE_HEADER,
   FRAME_HEADER,
   type OpSink,
-  readOp,
+  readOps,
   TABLE_NAMES,
   valueOfPut,
 } from '../../adapters/fs/format.ts'
@@ -27,7 +27,7 @@ import type { Key, KeyRange, Table } from '../../src/segments/store.ts'
 import type { QueueStorage } from '../../src/storage.ts'
 import { expectCode } from '../support/set-up.ts'
 import { ManualClock } from '../../src/testing/index.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { type Random, pick } from './history.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { howMany } from '../support/effort.ts'
@@ -232,7 +232,7 @@ function placesAfter(frames: readonly Frame[], isIntact: (frame: Frame) => boole
         }),
       nextFile: () => {},
     }
-    while (reader.at < bytes.length) readOp(reader, sink)
+    readOps(reader, sink)
   }
   const all = (...tables: Table[]): (readonly [Key, [Frame, unknown]])[] =>
     tables.flatMap((table) => [...rows[table]!.range({}, Infinity)])

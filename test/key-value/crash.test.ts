@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { KeyValueStore } from '../../adapters/key-value/store.ts'
 import type { QueueStore } from '../../src/segments/index.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { History, type Random, pick, randomStep } from '../fs/history.ts'
 import { howMany } from '../support/effort.ts'
 import { ItemStorage } from '../support/item-storage.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { KeyValueAdapter, type KeyValueStorage } from '../../adapters/key-value/index.ts'
 import { KeyValueStore } from '../../adapters/key-value/store.ts'
-import { storeCases } from '../../src/conformance/index.ts'
+import { storeCases } from '../../conformance/index.ts'
 import { Queue } from '../../src/core/index.ts'
 import type { QueueStore, TransactionalStore } from '../../src/segments/index.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import type { Random } from '../fs/history.ts'
 import { ItemStorage } from '../support/item-storage.ts'
 
@@ -241,6 +241,37 @@ describe('another adapter on the same items', () => {
     expect(refused.length).toBeGreaterThan(300)
     expect(new Set(refused)).toEqual(new Set(['LOCKED', 'STORAGE_FAILED']))
   })
+})
+
+test('a write that fails under one queue ends nothing for it, nor for others that are idle meanwhile', async () => {
+  const items = new Map<string, string>()
+  let fails = false
+  const storage = new KeyValueAdapter({
+    getItem: (key) => items.get(key),
+    setItem(key, value) {
+      if (fails) {
+        fails = false
+        throw new Error('input/output error')
+      }
+      items.set(key, value)
+    },
+    removeItem: (key) => items.delete(key),
+  })
+  const queue = (name: string): Queue<number> => new Queue<number>(name, { storage })
+  const [a, b, again] = [queue('a'), queue('b'), queue('b')]
+  await b.createProducer().send(1)
+  const message = (await b.createConsumer().receive())!
+  const waiting = b.createConsumer().receive({ waitMs: 20_000 })
+  await a.createProducer().send(1)
+  fails = true
+  await expect(a.createProducer().send(2)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  expect(await a.createProducer().send(3)).toMatchObject({ status: 'stored' })
+  // What is in hand stays there, and who waits is told.
+  expect(await again.createConsumer().receive()).toBeUndefined()
+  await again.createProducer().send(4)
+  expect((await waiting)?.payload).toBe(4)
+  await message.ack()
+  expect((await a.createConsumer().receiveBatch(10)).map(({ payload }) => payload)).toEqual([1, 3])
 })
 
 test('several names share a storage, and are apart', async () => {

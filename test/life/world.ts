@@ -1,7 +1,9 @@
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Queue } from '../../src/index.ts'
+// Loaded when it is first needed: at once, so that each life of a process is the same.
+import '../../src/outbox/elsewhere.ts'
 import { Outbox, type OutboxEvent, type OutboxPayload } from '../../src/outbox/index.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
 import { type Answer, Server } from './server.ts'

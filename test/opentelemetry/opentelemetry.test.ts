@@ -263,6 +263,7 @@ describe('metrics', () => {
   test('durations are in seconds, in the buckets of the conventions', async () => {
     const { producer, consumer, metric, span } = setUpTraced<number>()
     await producer.send(1)
+    // Durations are those of the clock that the spans have.
     await consumer.drain(() => new Promise((resolve) => void setTimeout(resolve, 20)))
     const { unit, points } = await metric('messaging.process.duration')
     expect(unit).toBe('s')

@@ -134,6 +134,42 @@ describe('response', () => {
     await reader.cancel()
     await stop()
   })
+
+  test.each(['text/event-stream', 'text/plain'])(
+    'that never ends keeps no connection for ever where nobody wants it (%s)',
+    async (type) => {
+      const { origin, busy } = await serve((response) => {
+        response.writeHead(200, { 'content-type': type })
+        response.write('data: 1\n\n')
+      })
+      const { outbox, clock, told } = setUpOutbox({ timeoutMs: 20_000 })
+      const stop = outbox.start()
+      await outbox.store(origin, post('1'))
+      await passes(clock, 100, () => busy.now === 1)
+      expect(await passes(clock, 1000, () => busy.now === 0)).toBeGreaterThan(15_000)
+      await told('accepted')
+      await stop()
+    },
+  )
+
+  test.each([200, 422])('that comes when its caller has gone on keeps no connection (%i)', async (status) => {
+    const { origin, busy } = await serve((response) => {
+      answerNow = () => {
+        response.writeHead(status)
+        // More than is kept, and than a connection holds.
+        response.end(Buffer.alloc(8_000_000, 'x'))
+      }
+    })
+    let answerNow = (): void => undefined
+    const { outbox, clock, told } = setUpOutbox()
+    const work = outbox.fetch(origin, post('1'))
+    await expect.poll(() => busy.now).toBe(1)
+    await clock.advance(10_000)
+    expect(stateOf(await work)).toBe('sending')
+    answerNow()
+    await told(status === 200 ? 'accepted' : 'parked')
+    await expect.poll(() => busy.now).toBe(0)
+  })
 })
 
 describe('who waits for what somebody else does learns', () => {

@@ -224,6 +224,31 @@ describe('a destination cools down', () => {
     await stop()
   })
 
+  test('also when the clock of the device was set back', async () => {
+    let tried = 0
+    let back = 0
+    const set = setUpOutbox({
+      fetch: () => {
+        tried++
+        return Promise.reject(new TypeError('Failed to fetch'))
+      },
+      clock: {
+        now: () => set.clock.now() - back,
+        setTimeout: (callback, ms) => set.clock.setTimeout(callback, ms),
+        clearTimeout: (timer) => set.clock.clearTimeout(timer),
+      },
+    })
+    const { outbox, clock } = set
+    for (let i = 0; i < 300; i++) await outbox.store('http://localhost', post(`${i}`))
+    const stop = outbox.start()
+    await clock.advance(60_000)
+    const before = tried
+    back = 3_600_000
+    await clock.advance(600_000)
+    expect(tried - before).toBeLessThan(10)
+    await stop()
+  })
+
   test('a limiter that prolongs its ban at each request within it gets all at nearly its own pace', async () => {
     const EVERY = 10_000
     const AT_ONCE = 10
@@ -261,6 +286,41 @@ describe('a destination cools down', () => {
     expect(refused).toBeLessThanOrEqual(took / EVERY + 3)
     await stop()
   }, 30_000)
+
+  test('that begins to limit refuses what is under way, and then one request at a time, whoever sends it', async () => {
+    const WAIT_MS = 10_000
+    let isLimiting = false
+    let now = (): number => 0
+    let [windowAt, count] = [0, 0]
+    const refusedAt: number[] = []
+    const { origin } = await serve((response) => {
+      if (now() >= windowAt + WAIT_MS) [windowAt, count] = [now(), 0]
+      if (!isLimiting || ++count <= 10) return response.end()
+      refusedAt.push(now())
+      return response.writeHead(429, { 'retry-after': String(WAIT_MS / 1000) }).end()
+    })
+    const { outbox, another, clock } = setUpOutbox()
+    now = () => clock.now()
+    const contexts = [outbox, another(), another()]
+    // Each has heard of it.
+    for (const one of contexts)
+      for (let i = 0; i < 3; i++) expect((await one.fetch(origin, post('1'))).status).toBe(200)
+    isLimiting = true
+    for (let i = 0; i < 120; i++) await outbox.store(origin, post(`${i}`))
+    const stops = contexts.map((one) => one.start())
+    let left = 120
+    await passes(clock, 500, () => {
+      void outbox.size().then((size) => (left = size))
+      return left === 0
+    })
+    const windows = refusedAt.map((at) => Math.floor(at / WAIT_MS))
+    const refused = [...new Set(windows)].map((one) => windows.filter((other) => other === one).length)
+    expect(refused.length).toBeGreaterThan(5)
+    // Four were under way when it began.
+    expect(refused[0]).toBeLessThanOrEqual(4)
+    expect(Math.max(...refused.slice(1))).toBe(1)
+    await Promise.all(stops.map((stop) => stop()))
+  }, 60_000)
 
   test.each([
     [401, 429],
@@ -431,6 +491,29 @@ describe('a destination is held', () => {
     await outbox.resume()
     finish[1]!()
     await expect.poll(() => outbox.size()).toBe(0)
+    await stop()
+  })
+
+  test('by no answer from before a log-in in another context', async () => {
+    const finish: (() => void)[] = []
+    let token = 'old'
+    const { origin, arrived } = await serve((response, { headers }) =>
+      headers['x-token'] === 'old' ? finish.push(() => response.writeHead(401).end()) : response.end(),
+    )
+    const { outbox, another, told, clock } = setUpOutbox({
+      before: ({ headers }) => headers.set('x-token', token),
+    })
+    const stop = outbox.start()
+    for (let i = 0; i < 4; i++) await outbox.store(origin, post(`${i}`))
+    await passes(clock, 500, () => finish.length >= 3)
+    finish[0]!()
+    await told('held')
+    token = 'new'
+    await another().resume()
+    await told('accepted')
+    for (const late of finish.slice(1)) late()
+    await expect.poll(() => outbox.size()).toBe(0)
+    expect(arrived.filter(({ headers }) => headers['x-token'] === 'new').length).toBe(4)
     await stop()
   })
 

@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Queue } from '../../src/index.ts'
 import { Outbox, type OutboxOptions, storedRequest } from '../../src/outbox/index.ts'
-import { expectCode, expectEmpty, isPending, thrownBy } from '../support/set-up.ts'
+import { defer, expectCode, expectEmpty, isPending, thrownBy } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
 
@@ -156,6 +156,52 @@ describe('an abort', () => {
     await expectEmpty(queue)
   })
 
+  test.each<[string, (body: ReadableStream) => [string | Request, RequestInit?]]>([
+    ['that is given', (body) => ['http://127.0.0.1:9', { method: 'POST', body }]],
+    [
+      'of a request',
+      (body) => [
+        new Request('http://127.0.0.1:9', { method: 'POST', body, duplex: 'half' } as RequestInit),
+        {},
+      ],
+    ],
+  ])('while a body is read that stalls (%s) ends both, and stores nothing', async (_, make) => {
+    const { outbox, queue } = setUpOutbox()
+    const controller = new AbortController()
+    const reading = defer()
+    const ended = defer<unknown>()
+    const body = new ReadableStream({
+      pull: (stream) => {
+        stream.enqueue(new Uint8Array(7))
+        reading.resolve()
+        return new Promise(() => {})
+      },
+      cancel: ended.resolve,
+    })
+    const [input, init] = make(body)
+    const work = outbox.fetch(input, { ...init, signal: controller.signal })
+    await reading.promise
+    const reason = new Error('gone')
+    controller.abort(reason)
+    expect(await thrownBy(work)).toBe(reason)
+    expect(await ended.promise).toBe(reason)
+    await expectEmpty(queue)
+  })
+
+  test('while it is asked whose it is stores nothing', async () => {
+    const controller = new AbortController()
+    const reason = new Error('gone')
+    const { outbox, queue } = setUpOutbox({
+      owner: () => {
+        controller.abort(reason)
+        return 'ada'
+      },
+    })
+    const work = outbox.store('http://127.0.0.1:9', { ...POST, signal: controller.signal })
+    expect(await thrownBy(work)).toBe(reason)
+    await expectEmpty(queue)
+  })
+
   test('later ends the wait, and the request goes on', async () => {
     const finish: (() => void)[] = []
     const { origin } = await serve((response) => finish.push(() => response.end()))
@@ -186,10 +232,16 @@ describe('store', () => {
 })
 
 describe('what is no request is refused, and nothing is stored', () => {
+  const post = (body: unknown): RequestInit => ({ method: 'POST', body: body as BodyInit })
+
   test.each<[string, () => [string, RequestInit?], string]>([
     ['a relative URL where there is no base', () => ['/notes'], 'this is no request'],
     ['another scheme', () => ['data:text/plain,hello'], 'only http and https'],
     ['a GET with a body', () => ['http://127.0.0.1:9', { body: 'x' }], 'this is no request'],
+    ['an object as the body', () => ['http://127.0.0.1:9', post({ text: 'hello' })], 'JSON.stringify'],
+    // Requests of the engines of apps know it, that of Node does not.
+    ['a form without a tag of its kind', () => ['http://127.0.0.1:9', post(untaggedForm())], 'what kind'],
+    ['an array as the body', () => ['http://127.0.0.1:9', post(['hello'])], 'JSON.stringify'],
     [
       'a stream of strings',
       () => ['http://127.0.0.1:9', { method: 'POST', body: stream('x') }],
@@ -242,6 +294,16 @@ test('offline, or so it seems, what is asked for is tried once', async () => {
 })
 
 /** A stream of one chunk, of whatever kind. */
+/** As React Native has it. */
+function untaggedForm(): object {
+  class FormData {
+    readonly parts = []
+  }
+  vi.stubGlobal('FormData', FormData)
+  onTestFinished(() => void vi.unstubAllGlobals())
+  return new FormData()
+}
+
 function stream(chunk: unknown): ReadableStream {
   return new ReadableStream({
     start(controller) {

@@ -9,8 +9,9 @@ import { Queue, type StorageAdapter } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { settle } from '../support/settle.ts'
 import { expectCode } from '../support/set-up.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 import { serve } from './server.ts'
-import { setUpOutbox, stateOf, passes } from './set-up.ts'
+import { idOf, setUpOutbox, stateOf, passes } from './set-up.ts'
 
 // A request belongs to a person.
 
@@ -136,6 +137,79 @@ describe('what one owner has stored', () => {
   })
 })
 
+test('two owners may give the same id: neither replaces, drops, edits or reads what is of the other one', async () => {
+  let user = 'A'
+  const told: unknown[] = []
+  const { origin } = await serve((response, { body, headers }) => {
+    told.push([body.toString(), headers['idempotency-key']])
+    response.end(`echo ${body.toString()}`)
+  })
+  const { outbox, events } = setUpOutbox({
+    owner: () => user,
+    before: async (_, message) => {
+      await message.extend(60_000)
+      told.push(message.id)
+    },
+    outcome: (_, __, { id, leaseUntil }) => (told.push(id, leaseUntil > 0), 'accepted'),
+  })
+  const settings = { ...post('of A'), id: 'settings', key: 'k' }
+  outbox.pause()
+  await outbox.store(origin, settings)
+  user = 'B'
+  await outbox.resume()
+  const of = (id: string) => outbox.list({ ids: [id], state: ['ready', 'delayed', 'done'] })
+  expect((await of('settings')).messages).toEqual([])
+  expect(await outbox.cancel('settings')).toBe(false)
+  expect(await outbox.resolve('settings', 'drop')).toBe(false)
+  expect(await outbox.edit('settings', new Request(origin, post('of B')))).toBe(false)
+  expect(await outbox.retryNow('settings')).toBe(0)
+  expect(await outbox.store(origin, { ...settings, ...post('of B'), dedupeMs: 60_000 })).toEqual({
+    id: 'settings',
+    status: 'stored',
+  })
+  const child = await outbox.store(origin, { ...post('child of B'), after: 'settings' })
+  await outbox.drain()
+  expect(await (await outbox.response('settings'))!.text()).toBe('echo of B')
+  await expect.poll(() => outbox.size()).toBe(0)
+  user = 'A'
+  expect(await outbox.response('settings')).toBeUndefined()
+  expect((await of('settings')).messages).toMatchObject([{ id: 'settings', state: 'ready' }])
+  const { headers } = await outbox.fetch(origin, { ...settings, ...post('A again') })
+  expect([idOf({ headers } as Response), headers.get('quayside-state')]).toEqual(['settings', 'duplicate'])
+  await outbox.drain()
+  const answer = await outbox.response('settings')
+  expect([idOf(answer!), await answer!.text()]).toEqual(['settings', 'echo of A'])
+  const one = (id: string, body: string): unknown[] => [id, [body, id], id, true]
+  expect(told).toEqual([one('settings', 'of B'), one(child.id, 'child of B'), one('settings', 'of A')].flat())
+  expect(new Set(events.map(({ id }) => id))).toEqual(new Set(['settings', child.id]))
+})
+
+test('an id of the queue is that of its owner only, and the longest that a request may have leaves room for whose it is', async () => {
+  let user = 'A'
+  const { origin, arrived } = await serve()
+  const { outbox, queue } = setUpOutbox({ owner: () => user })
+  outbox.pause()
+  const longest = 'x'.repeat(241)
+  expect(await outbox.store(origin, { ...post('0'), id: longest })).toEqual({ id: longest, status: 'stored' })
+  expect(await outbox.cancel(longest)).toBe(true)
+  const id = 'settings'
+  await outbox.store(origin, { ...post('1'), id })
+  const ofQueue = (await queue.list()).messages[0]!.id
+  user = 'B'
+  expect((await outbox.list({ ids: [ofQueue] })).messages).toEqual([])
+  expect(await outbox.cancel(ofQueue)).toBe(false)
+  user = 'A'
+  expect((await outbox.list({ ids: [ofQueue] })).messages).toMatchObject([{ id }])
+  expect(await outbox.cancel(ofQueue)).toBe(true)
+  for (const call of ['fetch', 'store'] as const) {
+    await expectCode(outbox[call](origin, { ...post('2'), id: `${longest}x` }), 'TOO_LARGE')
+    await expectCode(outbox[call](origin, { ...post('2'), id: ofQueue }), 'INVALID_ARGUMENT')
+  }
+  await outbox.resume()
+  await outbox.drain()
+  expect(arrived).toEqual([])
+})
+
 test('needs a storage that can tell owners apart', async () => {
   const kv = { get: () => null, put: () => undefined, delete: () => undefined, list: () => ({ keys: [] }) }
   const storage = new CloudflareKVAdapter(kv as never)
@@ -171,6 +245,32 @@ describe('signOut', () => {
     expect((await tab.fetch(origin, post('of A'))).status).toBe(200)
     await expect.poll(() => bodies().length).toBe(4 + 2 + 4 + 2)
     await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test('keep, of who is back at once: what was still prepared is sent once, by whoever has it now', async () => {
+    let sent = 0
+    const prepare: (() => void)[] = []
+    const { origin } = await serve()
+    const { outbox, told } = setUpOutbox({
+      owner: () => undefined,
+      before: () => new Promise<void>((resolve) => prepare.push(resolve)),
+      // As one that looks at no signal.
+      fetch: (request) => {
+        sent++
+        return fetch(request)
+      },
+    })
+    const stop = outbox.start()
+    await outbox.store(origin, post('1'))
+    await expect.poll(() => prepare.length).toBe(1)
+    await outbox.signOut('keep')
+    await outbox.resume()
+    await expect.poll(() => prepare.length).toBe(2)
+    for (const go of prepare) go()
+    await told('accepted')
+    for (let i = 0; i < 20; i++) await settle()
+    expect(sent).toBe(1)
+    await stop()
   })
 
   test('without owners: nothing is sent until resume', async () => {
@@ -236,6 +336,22 @@ describe('signOut', () => {
     await queue.close()
     await storage.close()
   })
+})
+
+test('signOut drop of 250 kept responses asks the storage for many at a time', async () => {
+  const storage = new SpyStorage(new MemoryAdapter())
+  const queue = new Queue<OutboxPayload>('outbox', { storage })
+  const fetch = (): Promise<Response> => Promise.resolve(new Response('kept'))
+  const outbox = new Outbox(queue, { owner: () => 'A', fetch })
+  for (let i = 0; i < 250; i++) await outbox.store('http://a.example/', post(`${i}`))
+  await outbox.drain()
+  expect((await queue.list({ state: 'done', limit: 1000 })).messages.length).toBe(250)
+  storage.calls.length = 0
+  await outbox.signOut('drop')
+  expect([storage.count('append'), storage.count('cancel')]).toEqual([3, 3])
+  const all = ['ready', 'delayed', 'done', 'dead'] as const
+  expect((await queue.list({ state: all, limit: 1000 })).messages).toEqual([])
+  await queue.close()
 })
 
 test('signOut drop, without owners, drops all, and nothing starts until resume', async () => {

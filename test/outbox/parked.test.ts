@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { OutboxOptions } from '../../src/outbox/index.ts'
 import { expectCode } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
-import { idOf, setUpOutbox, stateOf } from './set-up.ts'
+import { idOf, passes, setUpOutbox, stateOf } from './set-up.ts'
 
 // What the server refuses waits for a person or a fix, and is in nobody's way.
 
@@ -190,6 +191,38 @@ describe('a conflict', () => {
     }
     expect(await told('accepted')).toMatchObject({ status: 200 })
     expect(arrived.length).toBe(4)
+    await stop()
+  })
+
+  /** Statuses of answers, 0: none. */
+  test.each<[before: string, answers: readonly number[], options: OutboxOptions]>([
+    ['many that got no answer', [...Array<number>(12).fill(0), 409, 409, 409], {}],
+    ['many that the server failed at', [503, 504, 503, 409, 409], {}],
+    ['one without an answer and one that failed', [0, 503, 409, 409], {}],
+    ['one that a gateway gave up, without our key', [504, 409, 409], { idempotencyKey: false }],
+    ['others that were too early', [425, 425, 425, 409, 409], {}],
+  ])('after %s is tried again first', async (_, answers, options) => {
+    const { origin, arrived } = await serve((response, _request, number) => {
+      const status = answers[number - 1]
+      return status === 0 ? response.destroy() : response.writeHead(status ?? 200).end()
+    })
+    const { outbox, clock, events } = setUpOutbox({ ...options, retry: { initialMs: 1 } })
+    const stop = outbox.start()
+    await outbox.store(origin, post('1'))
+    await passes(clock, 300_000, () => events.some(({ type }) => type === 'accepted' || type === 'parked'))
+    expect(events.at(-1)).toMatchObject({ type: 'accepted', status: 200 })
+    expect(arrived.length).toBe(answers.length + 1)
+    await stop()
+  })
+
+  test('at the last attempt is parked, and no dead letter', async () => {
+    const { origin } = await serve(statuses(503, 409))
+    const { outbox, clock, told } = setUpOutbox({ retry: { initialMs: 0, maxAttempts: 2 } })
+    const stop = outbox.start()
+    await outbox.store(origin, post('1'))
+    await told('retrying')
+    await clock.advance(1000)
+    expect((await told('parked')).reason).toBe('HTTP 409: this is 409')
     await stop()
   })
 

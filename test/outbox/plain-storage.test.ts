@@ -65,11 +65,12 @@ test('what is held waits a minute, or for resume; what would be parked is dead',
 
 test('says what it cannot do', async () => {
   const { outbox } = setUpPlain()
-  await expectCode(() => setUpPlain({ owner: () => 'A' }), 'UNSUPPORTED', 'owner needs lanes', 'plain')
+  await expectCode(() => setUpPlain({ owner: () => 'A' }), 'UNSUPPORTED', 'owner', 'plain has no lanes')
   await expectCode(
     outbox.store('http://127.0.0.1:9', { ...POST, after: 'x' }),
     'UNSUPPORTED',
-    'after needs results',
+    'after',
+    'has no results',
   )
   await expectCode(outbox.response('x'), 'UNSUPPORTED')
   await expectCode(outbox.signOut('keep'), 'UNSUPPORTED')

@@ -62,6 +62,8 @@ test.each([
     owner: () => user,
     fetch: async (request) => {
       const { pathname, hostname } = new URL(request.url)
+      // What is opaque is of no origin that may be read.
+      if (pathname === '/opaque') return shownAs({ type: 'opaque', status: 0, ok: false })
       return new Response(`echo ${await request.text()}`, {
         status: statuses[hostname] ?? statuses[pathname.slice(1)] ?? 201,
       })
@@ -77,6 +79,10 @@ test.each([
     await send('http://a.example/dead', { maxAttempts: 1 })
     await send('http://b.example/dead')
     await send('http://session/')
+    await send('http://a.example/known', { dedupeMs: 600_000, id: 'known' })
+    await send('http://a.example/opaque', { id: 'opaque' })
+    const { headers } = await send('http://a.example/dead', { maxAttempts: 1 })
+    await outbox.resolve(headers.get('quayside-message-id')!, 'drop')
     outbox.pause()
     for (let i = 0; i < 5; i++) await send('http://c.example/', i % 2 ? { id: `${user.length} c${i}` } : {})
     await send('http://a.example/later', { delayMs: 60_000 })
@@ -99,6 +105,11 @@ test.each([
   expect(await rows()).toContain('other writes')
   await queue.close()
 })
+
+function shownAs(parts: object): Response {
+  const values = Object.entries(parts).map(([name, value]) => [name, { value: value as unknown }])
+  return Object.defineProperties(new Response(), Object.fromEntries(values) as PropertyDescriptorMap)
+}
 
 /** Bytes as the text that they may be. */
 function textOf(row: unknown): string {

@@ -12,6 +12,7 @@ import {
   storedRequest,
 } from '../../src/outbox/index.ts'
 import { expectCode, expectEmpty, thrownBy } from '../support/set-up.ts'
+import { settle } from '../support/settle.ts'
 import { serve, statuses } from './server.ts'
 import { setUpOutbox, stateOf } from './set-up.ts'
 
@@ -157,6 +158,17 @@ describe('the rest of a request', () => {
     expect(stored).toMatchObject({ key: 'note-7', headers: { title: 'a note' } })
     expect(JSON.stringify(arrived)).not.toContain('a note')
   })
+
+  test.each(['quayside-owner', 'quayside-after', 'quayside-terms', 'quayside-edits'])(
+    'is not %s of its meta, which would be taken for our own word',
+    async (name) => {
+      const { outbox } = setUpOutbox()
+      const init = { method: 'POST', meta: { title: 'a note', [name]: 'x' } }
+      await expectCode(outbox.store('http://a.example/', init), 'INVALID_ARGUMENT', `meta must not`, name)
+      await expectCode(outbox.fetch('http://a.example/', init), 'INVALID_ARGUMENT', `meta must not`, name)
+      expect(await outbox.size()).toBe(0)
+    },
+  )
 
   test('is the same again when it is sent', async () => {
     const { origin } = await serve()
@@ -357,7 +369,7 @@ describe('the Idempotency-Key', () => {
     )
     expect(errors).toEqual({
       a: 'no answer: Failed to fetch (or https://other.example refused the preflight because of idempotency-key)',
-      b: 'no answer: Failed to fetch (or https://other.example refused the preflight because of idempotency-key, content-type, PUT)',
+      b: 'no answer: Failed to fetch (or https://other.example refused the preflight because of content-type, idempotency-key, PUT)',
       c: 'no answer: Failed to fetch',
     })
   })
@@ -471,16 +483,24 @@ describe('before', () => {
     expect(arrived.length).toBe(0)
   })
 
-  test('that hangs is over with timeoutMs', async () => {
-    const { origin, arrived } = await serve()
+  test('that hangs is over with timeoutMs: that attempt sends nothing, though it ends after all', async () => {
+    const { origin } = await serve()
+    let sent = 0
+    let end!: () => void
     const { outbox, clock, told } = setUpOutbox({
       timeoutMs: 5000,
-      before: () => new Promise<void>(() => undefined),
+      before: () => new Promise<void>((resolve) => (end = resolve)),
+      fetch: (request) => {
+        sent++
+        return fetch(request)
+      },
     })
     const answer = outbox.fetch(origin)
     await told('sending')
     await clock.advance(5000)
     expect(stateOf(await answer)).toBe('retrying')
-    expect(arrived.length).toBe(0)
+    end()
+    for (let i = 0; i < 20; i++) await settle()
+    expect(sent).toBe(0)
   })
 })

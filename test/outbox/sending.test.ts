@@ -5,7 +5,7 @@ import { Outbox, type OutboxPayload, type OutboxEvent } from '../../src/outbox/i
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
-import { expectCode } from '../support/set-up.ts'
+import { defer, expectCode } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { goOffline, idOf, setUpOutbox, stateOf, passes } from './set-up.ts'
 
@@ -326,6 +326,28 @@ describe('start', () => {
     await clock.advance(100)
     expect(clock.timers).toBe(0)
     expect(outbox.start()).not.toBe(stop)
+  })
+
+  test('stops also while a hook waits that was asked too late', async () => {
+    const prepared = defer()
+    let asked = 0
+    const { outbox } = setUpOutbox({
+      owner: async () => {
+        // It is asked before the pass, and before the attempt.
+        if (++asked > before + 1) await prepared.promise
+        return 'ada'
+      },
+      before: () => new Promise(() => {}),
+    })
+    let before = Infinity
+    await outbox.store('http://localhost', post('x'))
+    before = asked
+    const stop = outbox.start()
+    await expect.poll(() => asked).toBeGreaterThan(before + 1)
+    const stopped = stop()
+    prepared.resolve()
+    await stopped
+    expect(await outbox.size()).toBe(1)
   })
 
   test('costs next to nothing while idle: one timer, which keeps a process alive', async () => {

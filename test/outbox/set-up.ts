@@ -40,7 +40,8 @@ export function setUpOutbox(options: OutboxOptions = {}): OutboxSetUp {
   onTestFinished(async () => {
     unwatch()
     await Promise.all(queues.map((one) => one.close()))
-    expect(clock.timers, 'timers left behind').toBe(0)
+    // What comes over the network is read to its end.
+    await expect.poll(() => clock.timers, { message: 'timers left behind' }).toBe(0)
   })
   const told = (type: OutboxEvent['type'], times = 1): Promise<OutboxEvent> =>
     new Promise((resolve) => {

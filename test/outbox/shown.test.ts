@@ -49,3 +49,16 @@ test('a page that is shown tries what is held, once a minute at most, in whateve
   await outbox.settled()
   await Promise.all(stops.map((stop) => stop()))
 })
+
+test('what is held is tried also where the clock of the device was set back meanwhile', async () => {
+  const { fire } = page()
+  const { origin, arrived } = await serve(statuses(401, 200))
+  const { outbox, clock } = setUpOutbox()
+  const stop = outbox.start()
+  expect(stateOf(await outbox.fetch(origin, { method: 'POST' }))).toBe('held')
+  clock.jump(-3_600_000)
+  fire('visibilitychange')
+  await expect.poll(() => arrived.length).toBe(2)
+  await expect.poll(() => outbox.size()).toBe(0)
+  await stop()
+})

@@ -118,6 +118,60 @@ test('a transaction of the program holds nobody up, however long it takes', asyn
   expect((await consumer.receive())?.payload).toBe(1)
 })
 
+test.each([true, false])(
+  'transactions that have all connections of a pool can send, a queue was opened before: %s',
+  async (isOpened) => {
+    const pool = await database()
+    await using queue = new Queue<number>('orders', { storage: new PostgresAdapter(pool) })
+    await queue.stats()
+    const small = new Pool({ ...pool.options, max: 2 })
+    onTestFinished(() => small.end())
+    await using same = new Queue<number>('orders', {
+      storage: new PostgresAdapter(small, { timeoutMs: 2000 }),
+    })
+    if (isOpened) await same.stats()
+    const clients = [await small.connect(), await small.connect()]
+    for (const client of clients) await client.query('BEGIN')
+    const producer = same.createProducer()
+    const sent = await Promise.allSettled(clients.map((client, i) => producer.within(client).send(i)))
+    for (const client of clients) {
+      await client.query('COMMIT')
+      client.release()
+    }
+    expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+    const messages = await queue.createConsumer().receiveBatch(10)
+    expect(new Set(messages.map(({ payload }) => payload))).toEqual(new Set([0, 1]))
+  },
+)
+
+test('a program that only sends in its transactions has one statement of ours in each', async () => {
+  const pool = await database()
+  await using other = new Queue<number>('orders', { storage: new PostgresAdapter(pool) })
+  await other.stats()
+  await using queue = new Queue<number>('orders', { storage: new PostgresAdapter(pool) })
+  const old = await pool.connect()
+  // Those that the adapter has seen made.
+  const clients = [await pool.connect(), await pool.connect()]
+  old.release()
+  const counts: number[] = []
+  for (const client of clients) {
+    const asked: unknown[] = []
+    const query = client.query.bind(client) as (text: string) => Promise<unknown>
+    await client.query('BEGIN')
+    client.query = ((text: string) => {
+      asked.push(text)
+      return query(text)
+    }) as typeof client.query
+    await queue.createProducer().within(client).send(1)
+    await queue.createProducer().within(client).send(2)
+    client.query = query as typeof client.query
+    await client.query('COMMIT')
+    client.release()
+    counts.push(asked.length)
+  }
+  expect(counts).toEqual([3, 2])
+})
+
 test('PGlite stores an order and its message together, and does what a handler does once', async () => {
   const postgres = await PGlite.create()
   onTestFinished(() => postgres.close())
@@ -158,6 +212,27 @@ test('what a handler does happens once, however often the message comes, and at 
   const others = [{ queue: 'r' }, { group: 'h' }, { id: 'b' }, { timestamp: 2 }]
   for (const other of others) expect(await once(pool, { ...MESSAGE, ...other }, add(3))).toBe(true)
   expect(await ordersIn(pool)).toEqual([2, 3, 3, 3, 3])
+})
+
+test('effects that catch what a statement has failed with do not count as done: the server undoes them', async () => {
+  const pool = await database()
+  const careless = async (client: { query(text: string): Promise<unknown> }): Promise<void> => {
+    await client.query('INSERT INTO orders VALUES (1)')
+    await client.query('SELECT 1 / 0').catch(() => undefined)
+  }
+  await expect(once(pool, MESSAGE, careless)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  const postgres = await PGlite.create()
+  onTestFinished(() => postgres.close())
+  await postgres.exec('CREATE TABLE orders (n integer)')
+  await expect(once(postgres, MESSAGE, careless)).rejects.toThrow(/rolled back/)
+  expect(await ordersIn(pool)).toEqual([])
+  const careful = async (client: { query(text: string): Promise<unknown> }): Promise<void> => {
+    await client.query('SAVEPOINT before')
+    await client.query('SELECT 1 / 0').catch(() => client.query('ROLLBACK TO before'))
+    await client.query('INSERT INTO orders VALUES (2)')
+  }
+  expect(await once(pool, MESSAGE, careful)).toBe(true)
+  expect(await ordersIn(pool)).toEqual([2])
 })
 
 test('a transaction that a library commits can mark a message as done', async () => {

@@ -1,4 +1,4 @@
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 
 /** Whole numbers below what is asked for, the same in each run. */
 export function below(seed: number): (most: number) => number {

@@ -53,6 +53,27 @@ describe('nothing is left of what is done', () => {
     expect(await redis.keys()).toEqual(EMPTY)
   })
 
+  test.each(['acks', 'purge', 'deleteGroup'])('of ids with two messages under way each: %s', async (end) => {
+    const queue = await redis.open()
+    const settlements: Settlement[] = []
+    for (let round = 1; round <= 2; round++) {
+      await send(queue, 700, (i) => ({ body: 'x', id: `${i}`, dedupeMs: 1000 * round, replace: true }))
+      while (settlements.length < 700 * round)
+        settlements.push(...(await queue.claim({ ...CLAIM, leaseMs: 1e6 })).deliveries.map(ack))
+    }
+    expect(await redis.command('HLEN', '{p:q}:olds')).toBe(700)
+    if (end === 'purge') await queue.purge()
+    else if (end === 'deleteGroup') await queue.deleteGroup('g')
+    else await queue.settle('g', settlements)
+    redis.now += 1999
+    const [again] = await queue.append([{ body: 'x', id: '0' }], { batchId: uuid() })
+    expect(again!.status).toBe('duplicate')
+    redis.now += 1
+    await takeAll(queue, ack)
+    await takeAll(queue, ack)
+    expect(await redis.keys()).toEqual(end === 'acks' ? EMPTY : EMPTY.slice(1))
+  })
+
   test('of a queue that is deleted', async () => {
     const queue = await redis.open()
     await send(queue, 100, (i) => ({ body: 'x', id: `${i}`, key: `${i % 5}`, delayMs: i % 3, dedupeMs: 1e6 }))

@@ -177,6 +177,7 @@ describe('while a slot moves', () => {
       const queue = await open(await connectCluster(name, cluster), `waits ${name}`)
       const leased = await fill(queue)
       const moving = cluster.move(await slotOf(`waits ${name}`), 20)
+      // Until it is being moved, which takes 20 ms and longer.
       await pause(10)
       const acks = leased.map(({ receipt }) => ({ receipt, kind: 'ack' as const }))
       for (const { status } of await queue.settle('g', acks)) expect(status).toBe('settled')
@@ -243,6 +244,7 @@ describe('while a slot moves', () => {
       const workers = [produce(0), produce(1), produce(2), consume(0), consume(1), consume(2)]
       const slot = await slotOf(name)
       for (let move = 0; move < MOVES; move++) {
+        // They work for a while before each move, and after the last.
         await pause(100)
         await cluster.move(slot)
       }

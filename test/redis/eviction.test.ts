@@ -33,6 +33,7 @@ async function expectRefusal(queue: QueueStorage): Promise<number> {
   const sending = async (): Promise<never> => {
     for (; ; sent++) {
       await append(queue)
+      // Until what it knows of the server is old.
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }

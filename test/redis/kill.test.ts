@@ -88,6 +88,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
           const lane = MIX_LANES[round % MIX_LANES.length]!
           await persist(() => queue.hold({ lane }), codes)
           ledger.hold(lane)
+          // Others find it held for a while.
           await pause(20)
           ledger.release(lane)
           await persist(() => queue.release({ lane }), codes)
@@ -105,6 +106,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       }
       const workers = [produce(1), produce(2), produce(3), consume(), consume(), hold(), mend()]
       for (let cycle = 0; cycle < CYCLES; cycle++) {
+        // They work for a while, each time another, and find no server for a while.
         await pause(100 + (cycle % 5) * 30)
         await server.kill()
         await pause(50)
@@ -134,6 +136,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       child.stdout.on('data', (data: Buffer) => (output += data.toString()))
       const ended = new Promise((resolve) => child.once('close', resolve))
       while (!output.includes('acked')) await pause(5)
+      // It is killed in the middle of its work, each time elsewhere.
       await pause(20 + (cycle % 6) * 7)
       child.kill('SIGKILL')
       await ended
@@ -176,6 +179,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('with the package %s', (name) =>
       const here = new Queue<string>('q', { storage: new RedisAdapter(one.client) })
       const there = new Queue<string>('q', { storage: new RedisAdapter(two.client) })
       const received = there.createConsumer().receive({ waitMs: 120_000 })
+      // Until it waits for news, until it has noticed, until it listens again: none of them can be asked for.
       await pause(200)
       await server.kill()
       await pause(100)
@@ -199,6 +203,7 @@ test('a verb in flight when the server dies says that its outcome is unknown', a
   await queue.stats()
   process.kill(server.pid, 'SIGSTOP')
   const flying = queue.append([{ body: 'a', id: 'a' }], { batchId: uuid() }).catch((error: unknown) => error)
+  // Until the command has been sent: the server that is stopped cannot say so.
   await pause(50)
   await server.kill()
   expect(await flying).toMatchObject({ code: 'STORAGE_FAILED' })
@@ -232,6 +237,7 @@ test('clients that do not hold commands back reject at once while the server is 
   })
   const queues = [await new RedisAdapter(node).open('q'), await new RedisAdapter(io).open('q')]
   await server.kill()
+  // Until the clients have noticed.
   await pause(100)
   for (const queue of queues) {
     const send = queue.append([{ body: 'a' }], { batchId: uuid() })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { type LaneRules, MAX_REST_MS } from '../../src/lanes.ts'
 import { uuid } from '../../src/message-id.ts'
 import type { ClaimRequest, ClaimResult, NewMessage, QueueStorage, Settlement } from '../../src/storage.ts'

@@ -321,17 +321,18 @@ describe.each(CLIENTS)('hints that %s hears', (name) => {
     await queue.settle('g', [{ receipt, kind: 'dead', reason: 'rejected' }, ack(deliveries[4]!)])
     const finished = (): unknown[] => heard.flatMap((hint) => hint.finished ?? [])
     await expect.poll(finished, { interval: 5 }).toEqual(messages.map(({ id }) => id))
-    expect(performance.now() - sent).toBeLessThan(500)
+    // It takes some ms; who is not told looks after 30 s.
+    expect(performance.now() - sent).toBeLessThan(10_000)
   })
 
-  test('say that there are many', WALL_CLOCK, async () => {
+  test('say that there are many', async () => {
     const { queue, heard } = await listen()
     await sendAlike(queue, 65, { keepMs: 1000 })
     await queue.settle('g', (await take(queue)).map(finish))
     await expect.poll(() => heard.some(({ finished }) => finished === 'many')).toBe(true)
   })
 
-  test('are many after what nobody can read', WALL_CLOCK, async () => {
+  test('are many after what nobody can read', async () => {
     const { heard } = await listen()
     await redis.command('PUBLISH', '{p:q}:changed', 'wake{')
     await expect.poll(() => heard.some(({ finished }) => finished === 'many')).toBe(true)

@@ -175,13 +175,14 @@ describe('waiting', () => {
     // Until all have asked once, and the subscription is there.
     await pause(2500)
     await redis.command('CONFIG', 'RESETSTAT')
+    // In which somebody who looks by himself would.
     await pause(2000)
     const { config: _, ...quiet } = await calls(redis.command)
     expect(quiet).toEqual({ 'config|resetstat': 1 })
     await queue.createProducer().send(7)
     await expect.poll(() => seen).toEqual([7])
+    // All were woken; those that find nothing ask together, after the one that got it.
     await pause(300)
-    // All were woken; those that found nothing have asked together.
     const { evalsha } = await calls(redis.command)
     expect(evalsha).toBeLessThan(30)
     stop.abort()
@@ -197,6 +198,7 @@ describe('waiting', () => {
       const here = new Queue<string>('wake', { storage: new RedisAdapter(redis.client) })
       const there = new Queue<string>('wake', { storage: new RedisAdapter(other.client) })
       const received = there.createConsumer().receive({ waitMs: 120_000 })
+      // Until it waits for news, which cannot be asked for.
       await pause(200)
       const sent = performance.now()
       await here.createProducer().send('now')
@@ -221,6 +223,7 @@ describe('waiting without the right to listen', () => {
       await command('ACL', 'DELUSER', 'deaf')
     })
     const received = queue.createConsumer().receive({ waitMs: 15_000 })
+    // In which it looks three times.
     await pause(3500)
     const clients = String(await command('CLIENT', 'LIST')).match(/user=deaf/g)
     expect(clients).toHaveLength(2)
@@ -483,6 +486,7 @@ describe('one node of a cluster', () => {
       for (const name of ['a', 'b', 'c']) await useAll(await adapter.open(name))
       const queue = new Queue<string>('woken', { storage: adapter })
       const received = queue.createConsumer().receive({ waitMs: 20_000 })
+      // Until it waits for news.
       await pause(200)
       await queue.createProducer().send('now')
       expect((await received)?.payload).toBe('now')

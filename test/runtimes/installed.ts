@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { rolldown } from 'rolldown'
+import { PACKAGES } from '../../scripts/packages.mjs'
 import { ROOT, SOURCES } from '../support/sources.ts'
 
 /** What a runtime is to run. */
@@ -29,7 +30,7 @@ const OPTIONS = 'OPTIONS_OF_THE_FACTORY'
 /** The names that published sources are imported by. */
 const PUBLISHED: ReadonlyMap<string, string> = new Map([...SOURCES].map(([name, source]) => [source, name]))
 
-/** The package as users have it: packed, and installed in a folder of its own, with the dependencies that it names. */
+/** The packages as users have them: packed, and installed in a folder of its own, with the dependencies that they name. */
 export class InstalledPackage {
   readonly folder: string
   #programs = 0
@@ -44,13 +45,15 @@ export class InstalledPackage {
     const folder = mkdtempSync(join(tmpdir(), 'quayside-runtimes-'))
     const modules = join(folder, 'node_modules')
     mkdirSync(modules)
-    const packed = npm('pack', '--ignore-scripts', '--silent', '--pack-destination', folder).trim()
-    execFileSync('tar', ['-xzf', packed], { cwd: folder })
-    renameSync(join(folder, 'package'), join(modules, 'quayside'))
-    const { dependencies, peerDependencies } = JSON.parse(
-      readFileSync(join(modules, 'quayside/package.json'), 'utf8'),
-    ) as Record<string, object | undefined>
-    for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+    const names = new Set<string>()
+    for (const { folder: source, pkg } of PACKAGES) {
+      const packed = npm('pack', source, '--ignore-scripts', '--silent', '--pack-destination', folder).trim()
+      execFileSync('tar', ['-xzf', packed], { cwd: folder })
+      renameSync(join(folder, 'package'), join(modules, pkg.name))
+      for (const name of Object.keys({ ...pkg.dependencies, ...pkg.peerDependencies })) names.add(name)
+    }
+    for (const { pkg } of PACKAGES) names.delete(pkg.name)
+    for (const name of names) {
       mkdirSync(dirname(join(modules, name)), { recursive: true })
       symlinkSync(join(ROOT, 'node_modules', name), join(modules, name), 'junction')
     }

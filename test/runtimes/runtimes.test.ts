@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { closeShared } from '../browser/support/shared.ts'
 import { effort } from '../support/effort.ts'
 import { absence, type Cell, runCell } from './cell.ts'
 import { COLUMNS } from './columns.ts'
@@ -13,7 +12,6 @@ const servers = new Servers()
 let installed: InstalledPackage
 
 beforeAll(() => void (installed = InstalledPackage.install()))
-afterAll(closeShared)
 afterAll(() => servers.stop())
 afterAll(() => {
   installed.uninstall()

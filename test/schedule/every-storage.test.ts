@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../browser/support/bundle.ts'
 import { type Context, chromiumPage } from '../browser/support/contexts.ts'
-import { closeShared } from '../browser/support/shared.ts'
 import { kvFactory } from '../cloudflare-kv/support/factory.ts'
 import { ModelKV } from '../cloudflare-kv/support/model-kv.ts'
 import { factory as fsFactory } from '../conformance/factories/fs.ts'
@@ -9,8 +8,8 @@ import { factory as memoryFactory } from '../conformance/factories/memory.ts'
 import { type Worker, startWorker } from '../durable-object/support/workerd.ts'
 import { redisFactory } from '../redis/support/backend.ts'
 import { type RedisServer, startRedis } from '../redis/support/server.ts'
-import { type ConformanceFactory } from '../../src/conformance/index.ts'
-import { ManualClock } from '../../src/conformance/clock.ts'
+import { type ConformanceFactory } from '../../conformance/index.ts'
+import { ManualClock } from '../../conformance/clock.ts'
 import { type Deploys, deploy } from '../typed/support/deploys.ts'
 import { type Life, expectedOf, live } from './support/life.ts'
 
@@ -30,7 +29,7 @@ beforeAll(async () => {
     bundle('test/browser/pages/time.ts').then((script) => chromiumPage(script, 'time')),
   ])
 })
-afterAll(() => Promise.all([server?.stop(), worker?.close(), page?.close().then(closeShared)]))
+afterAll(() => Promise.all([server?.stop(), worker?.close(), page?.close()]))
 
 function here({ create }: ConformanceFactory): Time {
   const on = async <T>(run: (...on: Parameters<typeof live>) => Promise<T>): Promise<T> => {
@@ -53,10 +52,12 @@ const elsewhere = (call: (verb: string) => Promise<unknown>): Time => ({
   deploy: () => call('deploy') as Promise<Deploys>,
 })
 
+const onRedis = redisFactory({ server: () => server, client: 'redis' })
+
 const STORAGES: Readonly<Record<string, () => Time>> = {
   memory: () => here(memoryFactory()),
   fs: () => here(fsFactory({ durability: 'os' })),
-  redis: () => here(redisFactory({ server: () => server, client: 'redis' })),
+  redis: () => here(onRedis),
   'cloudflare-kv': () => here(kvFactory((clock) => new ModelKV(clock).place())),
   'durable-object': () => elsewhere((verb) => worker.call(`${verb}/1`)),
   'durable-object in 3 shards': () => elsewhere((verb) => worker.call(`${verb}/3`)),

@@ -1,6 +1,6 @@
 import * as fc from '../support/fast-check.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { factory as fsFactory } from '../conformance/factories/fs.ts'
 import { factory as memoryFactory } from '../conformance/factories/memory.ts'
 import { redisFactory } from '../redis/support/backend.ts'

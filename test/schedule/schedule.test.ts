@@ -540,6 +540,40 @@ describe('whoever fires', () => {
     expect(await taken(consumer)).toEqual([])
   })
 
+  test.each(['last', 'all', 'none'] as const)(
+    'goes on once a clock is set right that was years ahead, with catchUp: %s',
+    async (catchUp) => {
+      const { clock, queue, consumer } = setUp()
+      clock.jump(3650 * DAY)
+      await schedule(queue, 's', { cron: '0 * * * *', catchUp }, { payload: 1 })
+      await pass(queue, clock, HOUR, HOUR)
+      expect(await taken(consumer)).toHaveLength(1)
+      clock.jump(-3650 * DAY)
+      await pass(queue, clock, 3 * HOUR, HOUR / 2)
+      // It is looked at within an interval.
+      expect(await taken(consumer)).toEqual(at('s', '2030-01-01T03:00:00.000Z', '2030-01-01T04:00:00.000Z'))
+      await pass(queue, clock, HOUR, HOUR / 2)
+      expect(await taken(consumer)).toEqual(at('s', '2030-01-01T05:00:00.000Z'))
+    },
+  )
+
+  test.each(['last', 'all', 'none'] as const)(
+    'catches up with no years once a clock is set right that was behind, with catchUp: %s',
+    async (catchUp) => {
+      const { clock, queue, consumer } = setUp()
+      await schedule(queue, 's', { cron: '0 * * * *', catchUp }, { payload: 1 })
+      await pass(queue, clock, HOUR, HOUR)
+      expect(await taken(consumer)).toEqual(at('s', '2030-01-01T01:00:00.000Z'))
+      clock.jump(-60 * DAY)
+      await pass(queue, clock, 2 * HOUR, HOUR / 2)
+      expect((await taken(consumer)).length).toBeGreaterThan(0)
+      clock.jump(60 * DAY)
+      await pass(queue, clock, 2 * HOUR, HOUR / 2)
+      const hours = [2, 3, 4, 5].map((hour) => `2030-01-01T0${hour}:00:00.000Z`)
+      expect(await taken(consumer)).toEqual(at('s', ...hours.slice({ all: 0, last: 1, none: 2 }[catchUp])))
+    },
+  )
+
   test('is told what fails, and tries again', async () => {
     const { clock, queue, consumer } = setUp({ maxMessages: 1 })
     await queue.createProducer().send('full')
@@ -623,7 +657,7 @@ describe('what is wrong is refused, and nothing is stored', () => {
     ['neither', {}, 'either cron or everyMs'],
     ['how to catch up', { everyMs: 1000, catchUp: 'some' }, '"last"'],
     ['a name of an option', { every: 1000 }, 'everyMs'],
-    ['no options', undefined, 'options'],
+    ['no options', undefined, 'when'],
     ['an empty pattern', { cron: '' }, 'cron'],
     ['a field too many', { cron: '* * * * * * * *' }, '* * * * * * * *'],
     ['an hour that no day has', { cron: '0 25 * * *' }, '0 25 * * *'],

@@ -3,7 +3,7 @@ import type { KVBinding } from '../../adapters/cloudflare-kv/index.ts'
 import { Queue, QuaysideError } from '../../src/index.ts'
 import { CloudflareKVAdapter } from '../../adapters/cloudflare-kv/index.ts'
 import { Setting } from '../cloudflare-kv/support/setting.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { pick } from '../fs/history.ts'
 
 const GARBAGE: readonly unknown[] = [

@@ -1,15 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { SEGMENT_GUARANTEES, SegmentAdapter } from '../../src/segments/engine.ts'
 import { transactional } from '../../src/segments/bytes/adapter.ts'
 import { type Table, type TransactionalStore, TABLES } from '../../src/segments/store.ts'
+import { Queue } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { bundle } from '../browser/support/bundle.ts'
 import { chromiumPage } from '../browser/support/contexts.ts'
 import { useSite } from '../browser/support/fixture.ts'
-import { closeShared } from '../browser/support/shared.ts'
 import { byteMemory } from '../support/byte-store.ts'
 import { howMany } from '../support/effort.ts'
+import { expectCode } from '../support/set-up.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { WaitingStore } from '../support/waiting-adapter.ts'
 import { type ForgedRow, GARBAGE, meetForgery } from './forgery.ts'
@@ -77,6 +78,30 @@ test.each(Object.entries(STORES))(
   },
 )
 
+test.each([undefined, 5])(
+  'a group whose receipts would start with %j is CORRUPT, and purge repairs',
+  async (token) => {
+    const clock = new ManualClock()
+    const store = await memoryStore(clock)()
+    const storage = new SegmentAdapter(GUARANTEES, async () => store)
+    const queue = new Queue('q', { storage, clock })
+    const consumer = queue.createConsumer('g')
+    await consumer.join()
+    await queue.hold({ forMs: 1000, probe: true })
+    await queue.createProducer().send('lost')
+    const rows = await store.open('q')
+    await rows.transact('append', (tx) =>
+      tx.put('state', ['group', 'g'], { ...tx.get<object>('state', ['group', 'g']), token }),
+    )
+    clock.jump(1000)
+    await expectCode(consumer.receive(), 'CORRUPT')
+    await queue.purge()
+    await queue.createProducer().send('anew')
+    expect((await consumer.receive())?.payload).toBe('anew')
+    await queue.close()
+  },
+)
+
 const fixture = useSite()
 
 test('bodies that another page of the origin has forged are dead letters, and the consumer goes on', async () => {
@@ -116,7 +141,6 @@ test('bodies that another page of the origin has forged are dead letters, and th
 
 let script: string
 beforeAll(async () => void (script = await bundle('test/browser/pages/forgery.ts')))
-afterAll(closeShared)
 
 test('a forged row of IndexedDB is CORRUPT or goes unnoticed, too', { timeout: 300_000 }, async () => {
   const page = await chromiumPage(script, 'forgery')

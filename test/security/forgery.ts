@@ -1,5 +1,5 @@
 import { type Consumer, Queue, type QueueOptions, QuaysideError } from '../../src/index.ts'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { pick } from '../fs/history.ts'
 
 /** What may stand in the place of anything. */
@@ -82,9 +82,29 @@ async function populate(queue: Queue, consumer: Consumer<unknown>): Promise<void
   )
   await producer.send('eight, too', { id: 'eight', replace: true })
   await producer.sendBatch([12, 13, 14, 15, 16, 17, 18, 19].map((payload) => ({ payload, key: 'k' })))
+  await producer.sendBatch(
+    [20, 21, 22, 23, 24, 25].map((payload) => ({
+      payload,
+      lane: 'd',
+      id: `${payload}`,
+      dedupeMs: 60_000,
+      expiresInMs: 70_000,
+      ...(payload < 24 && { key: 'k' }),
+    })),
+  )
+  for (const message of await consumer.receiveBatch(9))
+    if (message.payload === 20) await message.park({ reason: 'looked at', data: { some: 'data' } })
+    else if (message.payload === 24) await message.nack({ delayMs: 500, reason: 'again' })
+    else if (message.payload === 25) await message.reject({ reason: 'never' })
+  await producer.sendBatch(
+    [20, 21, 24, 25].map((payload) => ({ payload, id: `${payload}`, lane: 'd', delayMs: 1, replace: true })),
+  )
+  await producer.send('again', { id: 'four', replace: true })
+  await queue.hold({ lane: 'e' })
+  await producer.send('held', { lane: 'e', key: 'k' })
 }
 
-/** A queue of which one row is forged. Answers with what became of its consumer. */
+/** A queue of which a row is forged, or some are. Answers with what became of its consumer. */
 export async function meetForgery(seed: number, scene: Scene): Promise<string> {
   const { storage, clock, garbage, jump } = scene
   const random = randomFrom(seed)
@@ -96,8 +116,12 @@ export async function meetForgery(seed: number, scene: Scene): Promise<string> {
   await populate(queue, consumer)
   await other.createProducer().send('untouched')
 
-  const row = pick(random, await scene.rows())
-  await row.put(forge(random, row.value, garbage))
+  // One row, or two or three together.
+  let row: ForgedRow
+  do {
+    row = pick(random, await scene.rows())
+    await row.put(forge(random, row.value, garbage))
+  } while (random() < 0.3)
 
   let end = 'goes on'
   try {
@@ -107,7 +131,16 @@ export async function meetForgery(seed: number, scene: Scene): Promise<string> {
     }
     await queue.stats()
     await queue.list({ group: 'g' })
+    await queue.lanes({ group: 'g' })
     await queue.deadLetters('g').list()
+    await queue.deadLetters('g').redrive()
+    for (const lane of ['b', 'c', 'e']) await queue.release({ lane })
+    await queue.release({ group: 'g', lane: 'b' })
+    await queue.resume(['20', 'four'])
+    await queue.retryNow(undefined, { group: 'g' })
+    await queue.cancel(['eight', '21', 'late'])
+    await queue.result('done', { group: 'g' })
+    await consumer.drain(() => undefined, { concurrency: 5 })
     await producer.send('after')
     let after = false
     await consumer.drain(({ payload }) => void (after ||= payload === 'after'))

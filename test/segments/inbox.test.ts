@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Queue } from '../../src/index.ts'
+import { Queue, sendWithin } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
 import { handOver } from '../../src/segments/inbox.ts'
@@ -32,7 +32,7 @@ async function setUp(): Promise<{ queue: Queue<number>; commit(outside: Outside)
     messages: readonly NewMessage[],
     options: Parameters<typeof handOver>[1],
   ): void => void (outside as Outside).rows.push(handOver(messages, options))
-  Object.assign(storage, { appendWithin })
+  Object.assign(storage, { appendWithin, sendWithin })
   return {
     queue: new Queue<number>('orders', { storage }),
     commit: (outside) =>
@@ -112,6 +112,7 @@ test('what is wrong is thrown at once, before anything is written, observed or n
   for (const instrumentation of [undefined, <R>(_: unknown, run: () => Promise<R>) => run()]) {
     const outside = new Outside()
     const storage = Object.assign(new MemoryAdapter(), {
+      sendWithin,
       appendWithin: () => {
         throw new Error('no such table')
       },

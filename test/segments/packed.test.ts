@@ -2,7 +2,7 @@ import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
 import { fromWire, toWire } from '../../adapters/durable-object/outcome.ts'
 import { pack, unpack } from '../../src/segments/bytes/packed.ts'
-import { same } from '../../src/conformance/assert.ts'
+import { same } from '../../conformance/assert.ts'
 
 const leaf = fc.oneof(
   fc.constantFrom(undefined, null, true, false, '', '$', '$$', '\ud800', '\u0000'),

@@ -1,6 +1,6 @@
 import * as fc from '../support/fast-check.ts'
 import { expect, test } from 'vitest'
-import { type ConformanceFactory, historySteps, runHistory } from '../../src/conformance/index.ts'
+import { type ConformanceFactory, historySteps, runHistory } from '../../conformance/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'

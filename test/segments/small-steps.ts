@@ -1,6 +1,6 @@
 import { NodeFsAdapter } from '../../adapters/fs/index.ts'
 import { openJournalStore } from '../../adapters/fs/store.ts'
-import type { ConformanceFactory } from '../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../conformance/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { SegmentAdapter } from '../../src/segments/engine.ts'
@@ -11,6 +11,7 @@ import { MemoryDisk } from '../fs/memory-disk.ts'
 export const SMALL_STEPS: StoreLimits = {
   ...DEFAULT_LIMITS,
   segmentMessages: 3,
+  bodyBytes: 2,
   stepMessages: 2,
   leases: 2,
   pinnedMessages: 2,
@@ -35,7 +36,13 @@ export function limited(store: TransactionalStore, limits: StoreLimits = SMALL_S
 }
 
 /** So small that a message ends the answer, and all that segments and answers have in megabytes is reached by some. */
-const SMALL_ANSWERS: StoreLimits = { ...DEFAULT_LIMITS, segmentMessages: 2, segmentBytes: 8, answerBytes: 4 }
+const SMALL_ANSWERS: StoreLimits = {
+  ...DEFAULT_LIMITS,
+  segmentMessages: 2,
+  segmentBytes: 8,
+  bodyBytes: 0,
+  answerBytes: 4,
+}
 
 function memoryWith(limits: StoreLimits): ConformanceFactory {
   return {

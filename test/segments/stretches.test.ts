@@ -53,6 +53,10 @@ test('what is in one set and not in another', () => {
   )
 })
 
+test('nothing lies between a number and one before it', () => {
+  expect(between([{ first: 4, last: 5 }], 5, 4)).toEqual([])
+})
+
 test('what lies between two numbers, and whether one is there', () => {
   fc.assert(
     fc.property(numbers, fc.nat(MAX), fc.nat(MAX), (all, first, last) => {

@@ -63,8 +63,10 @@ describe('a sync is asked for', () => {
     tell({ type: 'stored', id: 'a' })
     tell({ type: 'sending', id: 'a' })
     tell({ type: 'accepted', id: 'a' })
-    tell({ type: 'stored', id: 'b' })
-    tell({ type: 'dead', id: 'b' })
+    for (const end of ['parked', 'dead', 'cancelled', 'unstored'] as const) {
+      tell({ type: 'stored', id: end })
+      tell({ type: end, id: end })
+    }
     await settle()
     fire(event)
     expect(asked).toEqual([])

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { Queue } from '../../src/index.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
@@ -17,6 +17,23 @@ test.each([
   )
   const queue = new Queue('q', { storage: new SQLiteAdapter(join(directory, name)) })
   await expect(queue.stats()).rejects.toMatchObject({ code })
+})
+
+test('a file in which somebody else has tables of our names is told of, and not kept open', async () => {
+  const file = join(temporaryDirectory(), 'app.db')
+  const theirs = new DatabaseSync(file)
+  theirs.exec('CREATE TABLE quayside_rows (a, b)')
+  const opened: DatabaseSync[] = []
+  const storage = new SQLiteAdapter(() => {
+    opened.push(new DatabaseSync(file))
+    return opened.at(-1)!
+  })
+  await expect(new Queue('q', { storage }).stats()).rejects.toMatchObject({
+    code: 'STORAGE_UNAVAILABLE',
+    message: expect.stringContaining('quayside_rows'),
+  })
+  expect(opened.map(({ isOpen }) => isOpen)).toEqual([false])
+  theirs.close()
 })
 
 test('a file that is full refuses what is sent, and what is there can be received', async () => {
@@ -45,3 +62,40 @@ test.each<[string, unknown, object?]>([
     expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
   )
 })
+
+test.each<[string, (file: string) => void]>([
+  [
+    'deleted',
+    (file) => {
+      for (const part of ['', '-wal', '-shm', '-bell']) rmSync(file + part)
+    },
+  ],
+  ['moved', (file) => renameSync(file, `${file}-elsewhere`)],
+  ['replaced', (file) => renameSync(`${file}-copy`, file)],
+])(
+  'a file that is %s while it is open is found out, and what is there is opened, for all queues',
+  async (_, change) => {
+    const file = join(temporaryDirectory(), 'app.db')
+    const storage = new SQLiteAdapter(file)
+    onTestFinished(() => storage.close())
+    const [queue, idle] = [new Queue<number>('q', { storage }), new Queue<number>('idle', { storage })]
+    await idle.createProducer().send(1)
+    await queue.createProducer().send(1)
+    writeFileSync(`${file}-copy`, '')
+    change(file)
+    const send = (): Promise<string> =>
+      queue
+        .createProducer()
+        .send(2)
+        .then(
+          () => 'stored',
+          (error: { code: string }) => error.code,
+        )
+    await expect.poll(send).toBe('STORAGE_FAILED')
+    expect(await queue.createProducer().send(3)).toMatchObject({ status: 'stored' })
+    const other = new SQLiteAdapter(file)
+    onTestFinished(() => other.close())
+    const found = await new Queue<number>('q', { storage: other }).createConsumer().receiveBatch(10)
+    expect(found.map(({ payload }) => payload)).toEqual([3])
+  },
+)

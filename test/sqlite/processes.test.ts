@@ -47,6 +47,7 @@ test('who waits in another process is woken, from which nothing is heard before'
     quick: { idleMs: 500, sends: 20 },
     full: { idleMs: 7000, sends: 500 },
   })
+  // Until it does nothing but wait, which it cannot be asked.
   await new Promise((resolve) => setTimeout(resolve, idleMs))
   // On a connection that the other process has never heard of, too.
   const connection = new DatabaseSync(file, { timeout: 60_000 })
@@ -132,6 +133,7 @@ test('nobody is told of a lock: who finds it taken comes again, and the event lo
     .createProducer()
     .send(2)
     .then(() => (done = true))
+  // Turns enough to send for one that does not wait for the lock.
   for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setTimeout(resolve, 1))
   expect(done).toBe(false)
   // Who only looks waits for nobody.

@@ -150,6 +150,65 @@ describe.each(Object.keys(programs))('with %s', (name) => {
   })
 })
 
+test('effects that are a statement of a query builder, which does nothing until it is awaited, are done', async () => {
+  const database = new Database(temporary())
+  onTestFinished(() => database.close())
+  database.exec(ORDERS)
+  const db = drizzle(database, { schema })
+  const message = { queue: 'q', group: 'g', id: 'a', timestamp: 1 }
+  const insert = (n: number) => () => db.insert(schema.orders).values({ n })
+  expect([await once(database, message, insert(1)), await once(database, message, insert(2))]).toEqual([
+    true,
+    false,
+  ])
+  expect(db.select().from(schema.orders).all()).toEqual([{ n: 1 }])
+})
+
+test('effects that call once again on their connection are told so, and do not wait for themselves', async () => {
+  const [db, other] = [new DatabaseSync(temporary()), new DatabaseSync(temporary())]
+  onTestFinished(() => {
+    db.close()
+    other.close()
+  })
+  const message = (id: string) => ({ queue: 'q', group: 'g', id, timestamp: 1 })
+  const nested = once(db, message('a'), () =>
+    once(other, message('a'), async () => {
+      await once(db, message('b'), () => undefined)
+    }),
+  )
+  await expect(nested).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('markDone'),
+  })
+  // What they began, and did not await, may call it when they are over.
+  let later: Promise<boolean> | undefined
+  await once(db, message('a'), () => {
+    later = new Promise((resolve) => setImmediate(resolve)).then(() =>
+      once(db, message('b'), () => undefined),
+    )
+  })
+  expect(await later).toBe(true)
+})
+
+test.each<[string, (file: string) => SQLiteDatabase]>([
+  ['node:sqlite', (file) => new DatabaseSync(file, { readBigInts: true })],
+  ['better-sqlite3', (file) => new Database(file).defaultSafeIntegers(true)],
+])('connections whose numbers are BigInts will do (%s)', async (name, open) => {
+  const file = temporary()
+  await using queue = new Queue<number>('q', {
+    storage: new SQLiteAdapter(name === 'node:sqlite' ? file : () => open(file)),
+  })
+  const db = open(file)
+  onTestFinished(() => void db.close())
+  db.exec('BEGIN')
+  void queue.createProducer().within(db).send(1)
+  db.exec('COMMIT')
+  await queue.createProducer().send(2)
+  const messages = await queue.createConsumer().receiveBatch(10)
+  expect(messages.map(({ payload }) => payload)).toEqual([1, 2])
+  expect(await once(db, messages[0]!, () => undefined)).toBe(true)
+})
+
 test('a transaction that a library commits can mark a message as done', async () => {
   const file = temporary()
   const database = new Database(file)

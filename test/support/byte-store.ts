@@ -4,6 +4,7 @@ import {
   type ByteRows,
   type ByteStore,
   type Kind,
+  type StoreLimits,
 } from '../../src/segments/index.ts'
 
 /** Rows in an array, in the order of their keys, with what undoes the running transaction. */
@@ -94,6 +95,7 @@ export interface ByteMemoryOptions {
   readonly knows?: boolean
   /** Called before each commit with the kind of the transaction; may throw. */
   readonly onCommit?: (kind: Kind) => void
+  readonly limits?: StoreLimits
 }
 
 /** A byte store that keeps its rows as long as the object lives: every opening finds the same ones. */
@@ -104,6 +106,7 @@ export function byteMemory({
   saysMax = maxValueBytes < Infinity,
   knows = false,
   onCommit,
+  limits,
 }: ByteMemoryOptions = {}): () => ByteStore {
   const queues = new Map<string, Rows>()
   return () => ({
@@ -114,6 +117,7 @@ export function byteMemory({
       let latest: number | undefined
       return {
         maxValueBytes: saysMax ? maxValueBytes : undefined,
+        ...(limits !== undefined && { limits }),
         now: () => clock.now(),
         ...(knows && { copies: true, isUnchanged: () => latest === (latest = rows.version) }),
         async transact(kind, body) {

@@ -29,6 +29,10 @@ export interface Flaw {
   readonly oneQueue?: boolean
   readonly caseless?: boolean
   readonly ignoresLimit?: boolean
+  /** So many rows it answers with at most, whatever it is asked for. */
+  readonly page?: number
+  /** Deletes the row behind one that is not there. */
+  readonly deletesNext?: boolean
   readonly stale?: boolean
   readonly tellsOnce?: boolean
   readonly tellsFor?: 'ever'
@@ -75,7 +79,7 @@ export function flawedStore(flaw: Flaw = {}): TransactionalStore {
       get: <V>(table: string, key: Key) => seenBy('get').get(id(table, key))?.[1] as V | undefined,
       range: <V>(table: string, range: KeyRange, limit: number) =>
         matching(seenBy('range'), table, range)
-          .slice(0, flaw.ignoresLimit === true ? undefined : limit)
+          .slice(0, flaw.ignoresLimit === true ? undefined : Math.min(limit, flaw.page ?? limit))
           .map((key) => [key, seenBy('range').get(id(table, key))![1] as V] as const),
       count: (table, range) => matching(seenBy('count'), table, range).length,
       put: (table, key, value) => {
@@ -83,7 +87,10 @@ export function flawedStore(flaw: Flaw = {}): TransactionalStore {
         const bare = typeof one === 'object' && one.length === 1 ? one[0]! : one
         rows.set(id(table, key), [bare, valueOf(value)])
       },
-      delete: (table, key) => void rows.delete(id(table, key)),
+      delete: (table, key) => {
+        const [next] = flaw.deletesNext === true ? matching(rows, table, { lower: key }) : [key]
+        if (next !== undefined) rows.delete(id(table, next))
+      },
       deleteRange: (table, range) => {
         for (const key of matching(rows, table, range)) rows.delete(id(table, key))
       },

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
-import type { CrashOptions } from '../../src/conformance/index.ts'
+import type { CrashOptions } from '../../conformance/index.ts'
 
 /**
  * Starts processes that tell by what they write, and can be killed.

@@ -1,5 +1,5 @@
 import { expect, onTestFailed } from 'vitest'
-import { randomFrom } from '../../src/conformance/scene.ts'
+import { randomFrom } from '../../conformance/scene.ts'
 import { seedOf } from './lots.ts'
 
 /** Numbers from 0 to 1 for the running test. If it fails, it says of which seed they were; `SEED=…` takes that again. */

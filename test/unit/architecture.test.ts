@@ -22,6 +22,7 @@ function imports(file: string): string[] {
 }
 
 const src = sources('src')
+const suite = sources('conformance').filter((file) => !file.startsWith('conformance/dist/'))
 const isUnder =
   (...folders: readonly string[]) =>
   (file: string): boolean =>
@@ -46,10 +47,8 @@ describe.each(src)('%s', (file) => {
   const EXTRA: Readonly<Record<string, readonly string[]>> = {
     'src/schedule/when.ts': ['croner'],
     'src/react/': ['react'],
-    // As a type: who uses it brings it.
-    'src/conformance/steps.ts': ['fast-check'],
   }
-  test('imports no package but uuid; schedules a parser of patterns, the hooks React, and random histories a type', () => {
+  test('imports no package but uuid; schedules a parser of patterns, the hooks React', () => {
     const extra = Object.entries(EXTRA).find(([start]) => file.startsWith(start))?.[1] ?? []
     const allowed = ['uuid', ...extra]
     expect(imported.filter((name) => !name.startsWith('src/') && !allowed.includes(name))).toEqual([])
@@ -72,7 +71,7 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
 }
 
 test('no file imports, in the end, itself, not even for a type', () => {
-  const all = ['src', 'adapters', 'presets', 'inspector', 'cli'].flatMap(sources)
+  const all = [...['src', 'adapters', 'presets', 'inspector', 'cli'].flatMap(sources), ...suite]
   expect(all).toContain('cli/target.ts')
   expect(circles(new Map(all.map((file) => [file, imports(file)])))).toEqual([])
   const graph = { a: ['b', 'uuid'], b: ['c'], c: ['b'], d: [], e: ['d'] }
@@ -109,11 +108,13 @@ test('the segment engine knows the contract, not the queue', () => {
   }
 })
 
-test('the record engine knows the contract, not the queue, and how ids are made', () => {
-  const allowed = new Set(['src/storage.ts', 'src/lanes.ts', 'src/errors.ts', 'src/message-id.ts'])
+test('the record engine knows the contract, not the queue, and how ids are made; memory brings what asks it at once', () => {
+  const allowed = new Set(
+    ['storage', 'lanes', 'errors', 'hints', 'message-id', 'clock'].map((name) => `src/${name}.ts`),
+  )
   for (const file of src.filter(isUnder('src/records'))) {
     const outside = imports(file).filter((name) => !isUnder('src/records')(name) && !allowed.has(name))
-    expect(outside, file).toEqual([])
+    expect(outside, file).toEqual(file === 'src/records/memory.ts' ? ['src/core/index.ts'] : [])
   }
 })
 
@@ -153,7 +154,7 @@ test('nothing in src/ but themselves, views and uploads knows the outbox and the
 
 test('views use queues and outboxes as everybody can, hooks use views, and nobody knows either', () => {
   const doors = ['index', 'inside'].map((name) => `src/outbox/${name}.ts`)
-  const view = new Set(['src/core/index.ts', 'src/clock.ts', ...doors])
+  const view = new Set(['src/core/index.ts', 'src/check.ts', 'src/clock.ts', ...doors])
   const hooks = new Set(['src/core/index.ts', 'src/outbox/index.ts', 'src/view/index.ts', 'react'])
   for (const [folder, allowed] of [
     ['src/view', view],
@@ -204,21 +205,34 @@ test('what OpenTelemetry gets knows types of the queue, and nobody knows it', ()
   for (const file of others) expect(imports(file).filter(isUnder('src/opentelemetry')), file).toEqual([])
 })
 
-test('adapters know contracts, not the queue; the Durable Object that pushes uses one as everybody can', () => {
+test('adapters know contracts, not the queue; the Durable Object that pushes uses one as everybody can, and two bring a part of it', () => {
   const allowed = new Set(
-    ['storage', 'lanes', 'errors', 'hints', 'records/index'].map((name) => `src/${name}.ts`),
+    ['storage', 'lanes', 'errors', 'hints', 'check', 'records/index'].map((name) => `src/${name}.ts`),
   )
-  const pushes = [
+  const users = [
     'adapters/durable-object/push.ts',
     'adapters/durable-object/object.ts',
     'adapters/durable-object/verdicts.ts',
+    // What sends in transactions of their users.
+    'adapters/sqlite/index.ts',
+    'adapters/postgres/index.ts',
   ]
   for (const file of sources('adapters')) {
     const fromSrc = imports(file).filter(
       (name) => isUnder('src')(name) && !isUnder('src/segments')(name) && !allowed.has(name),
     )
-    expect(fromSrc, file).toEqual(pushes.includes(file) ? ['src/core/index.ts'] : [])
+    expect(fromSrc, file).toEqual(users.includes(file) ? ['src/core/index.ts'] : [])
   }
+})
+
+test('the suite uses what its package can: doors of quayside, ids, and a type of fast-check; nobody knows it', () => {
+  const allowed = new Set(['src/core/index.ts', 'src/segments/index.ts', 'uuid'])
+  for (const file of suite) {
+    const outside = imports(file).filter((name) => !suite.includes(name) && !allowed.has(name))
+    expect(outside, file).toEqual(file === 'conformance/steps.ts' ? ['fast-check'] : [])
+  }
+  const others = ['src', 'adapters', 'presets', 'inspector', 'cli'].flatMap(sources)
+  for (const file of others) expect(imports(file).filter(isUnder('conformance')), file).toEqual([])
 })
 
 test('what calls a Durable Object brings neither the engine nor the runtime along', () => {

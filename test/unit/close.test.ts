@@ -412,7 +412,7 @@ test('the storage gets what the contract says, and nothing else', async () => {
   })
   const message = await consumer.receive()
   expect(storage.of('claim')[0]!.args).toEqual([
-    { group: 'g', limit: 1, leaseMs: 5000, maxAttempts: 2, from: 'latest' },
+    { group: 'g', limit: 1, leaseMs: 5000, maxAttempts: 2, from: 'latest', inHand: [] },
   ])
   await message!.nack({ delayMs: 7, reason: 'r' })
   const [group, settlements] = storage.of('settle')[0]!.args

@@ -90,3 +90,14 @@ test('a type that is named by an import is refused: it would be lost', () => {
     publish({ 'index.ts': `export type A = import('./b.ts').B`, 'b.ts': `export type B = 1` }),
   ).toThrow('name import("./b.ts").B by an import')
 })
+
+test('the libs that a module needs are named, where something of it is left', () => {
+  const needs = '/// <reference lib="esnext.disposable" preserve="true" />'
+  const texts = publish({
+    'index.ts': `${needs}\n/** The door. @module */\nimport { unused } from './unused.ts'\nexport class Outer { go(): void { unused() } }`,
+    'unused.ts': `${needs}\nexport function unused(): void {}`,
+  })
+  expect(Object.keys(texts)).toEqual(['index.ts'])
+  expect(texts['index.ts']).toContain(needs)
+  expect(texts['index.ts']!.indexOf(needs)).toBeLessThan(texts['index.ts']!.indexOf('class Outer'))
+})

@@ -43,6 +43,20 @@ describe('many who receive', () => {
     )
   })
 
+  test('on consumers of their own that take from the same lanes, a message costs about as many calls as with one', async () => {
+    const { queue, storage, producer } = setUp<number>()
+    const consumers = Array.from({ length: 50 }, () => queue.createConsumer('default', { only: ['a', 'b'] }))
+    const waiting = consumers.map((consumer) => consumer.receive({ waitMs: 60_000 }))
+    await settle()
+    for (let i = 0; i < 50; i++) {
+      const before = storage.count('claim')
+      await producer.send(i, { lane: 'b' })
+      await settle()
+      expect(storage.count('claim') - before).toBeLessThan(6)
+      expect((await waiting[i])?.payload).toBe(i)
+    }
+  })
+
   test('with one signal leave it one listener', async () => {
     const { queue, consumer } = setUp<number>()
     const stop = new AbortController()
@@ -60,6 +74,22 @@ describe('many who receive', () => {
     for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ message: 'enough' })
     await Promise.all(runs)
   })
+})
+
+test('what a run has claimed and settled is no news to it', async () => {
+  const { storage, producer, consumer } = setUp<number>()
+  const stop = new AbortController()
+  const running = consumer.run(() => undefined, { signal: stop.signal })
+  await settle()
+  const before = storage.count('claim')
+  for (let i = 0; i < 10; i++) {
+    await producer.send(i)
+    await settle()
+  }
+  // Of each message one that delivers it, and one with its ack.
+  expect(storage.count('claim') - before).toBe(20)
+  stop.abort()
+  await running
 })
 
 test('receive answers nothing only when nothing is ready', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Consumer, type Producer, Queue } from '../../src/index.ts'
 
@@ -110,4 +111,15 @@ test('a time limit on receive is kept while others are busy', async () => {
   await busy
   expect(reason).toMatchObject({ name: 'TimeoutError' })
   expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS)
+})
+
+test('a turn of the event loop has Node load nothing', () => {
+  const clock = JSON.stringify(new URL('../../src/clock.ts', import.meta.url))
+  const code = `
+    const { nextTurn } = await import(${clock})
+    const before = process.moduleLoadList.length
+    await nextTurn()
+    console.log(process.moduleLoadList.slice(before).join())`
+  const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })
+  expect(loaded).toBe('\n')
 })

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { PACKAGES, SUBPATHS } from '../../scripts/packages.mjs'
 import * as cloudflareKV from '../../adapters/cloudflare-kv/index.ts'
 import * as durableObject from '../../adapters/durable-object/index.ts'
 import * as fs from '../../adapters/fs/index.ts'
@@ -8,6 +10,7 @@ import * as postgres from '../../adapters/postgres/index.ts'
 import * as redisHttp from '../../adapters/redis-http/index.ts'
 import * as sqlite from '../../adapters/sqlite/index.ts'
 import * as memory from '../../adapters/memory.ts'
+import * as conformance from '../../conformance/index.ts'
 import * as inspector from '../../inspector/index.ts'
 import * as inspectorServer from '../../inspector/server/index.ts'
 import * as script from '../../presets/service-worker.ts'
@@ -37,6 +40,11 @@ const SEGMENTS = [
   'DEFAULT_LIMITS',
   'handOver',
   'isBehind',
+  'MAX_ANSWER_BYTES',
+  'MAX_DURATION_MS',
+  'MAX_HOLDS',
+  'MAX_NAME_BYTES',
+  'MAX_REST_MS',
   'OrderedMap',
   'rehearse',
   'SEGMENT_GUARANTEES',
@@ -49,6 +57,7 @@ const names = (module: object): string[] => Object.keys(module).toSorted((a, b) 
 
 test('quayside exports these values and no others', () => {
   expect(names(quayside)).toEqual([
+    'askAtOnce',
     'backoffDelay',
     'Consumer',
     'DeadLetters',
@@ -56,6 +65,7 @@ test('quayside exports these values and no others', () => {
     'Producer',
     'QuaysideError',
     'Queue',
+    'sendWithin',
   ])
 })
 
@@ -181,11 +191,24 @@ test('quayside/cloudflare-kv exports the adapter, and what its operations cost',
 })
 
 test('quayside/durable-object exports the object and what calls it', () => {
-  expect(names(durableObject)).toEqual(['DurableObjectAdapter', 'QueueObject'])
+  expect(names(durableObject)).toEqual(['DurableObjectAdapter', 'inShards', 'QueueObject'])
 })
 
 test('quayside/segments exports what authors of stores need', () => {
   expect(names(segments)).toEqual(SEGMENTS)
+})
+
+test('quayside-conformance exports what tests a storage', () => {
+  expect(names(conformance)).toEqual([
+    'conformanceCases',
+    'ConformanceError',
+    'describeStep',
+    'historySteps',
+    'runCrashes',
+    'runHistory',
+    'storeCases',
+    'workUntilKilled',
+  ])
 })
 
 test('the members of the classes are those of the documentation, and no others', () => {
@@ -306,14 +329,20 @@ test('an error says its name, code and cause', () => {
   expect(String(error)).toBe('QuaysideError: it was closed')
 })
 
-test('every subpath of package.json has a source', () => {
-  const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    exports: Record<string, string | { types: string; default: string }>
+test('every subpath of the packages has a source', () => {
+  for (const { name, place, source, folder } of SUBPATHS) {
+    const { pkg } = PACKAGES.find((one) => one.folder === folder)!
+    const target = pkg.exports[name.replace(pkg.name, '.')]
+    expect(target).toEqual({ types: `./dist/${place}.d.ts`, default: `./dist/${place}.js` })
+    expect(readFileSync(source, 'utf8')).toContain('export')
   }
-  for (const target of Object.values(exports)) {
-    if (typeof target === 'string') continue
-    const source = target.types.replace('./dist/', '../../').replace('.d.ts', '.ts')
-    expect(target.default).toBe(target.types.replace('.d.ts', '.js'))
-    expect(readFileSync(new URL(source, import.meta.url), 'utf8')).toContain('export')
-  }
+})
+
+test('the suite is of the version of quayside that it tests, with the same dependencies, and under the same licence', () => {
+  const [quayside, suite] = PACKAGES
+  expect(suite!.pkg.version).toBe(quayside!.pkg.version)
+  expect(suite!.pkg.peerDependencies).toMatchObject({ quayside: quayside!.pkg.version })
+  expect(quayside!.pkg.dependencies).toMatchObject(suite!.pkg.dependencies!)
+  const [ours, its] = PACKAGES.map(({ folder }) => readFileSync(join(folder, 'LICENSE'), 'utf8'))
+  expect(its).toBe(ours)
 })

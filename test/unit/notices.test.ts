@@ -68,7 +68,7 @@ test('a package without a licence text cannot be bundled', async () => {
 test('every build of the package has them', () => {
   const builds = readFileSync(join(ROOT, 'scripts/bundles.mjs'), 'utf8')
   // Declarations have nothing of others.
-  const plugins = builds.match(/plugins: \[(?!dts\()/g)
+  const plugins = builds.match(/plugins: \[.*/g)!
   expect(plugins).toHaveLength(2)
-  expect(builds.match(/\[notices\(\)\]/g)).toEqual(plugins!.map(() => '[notices()]'))
+  for (const all of plugins) expect(all).toContain('notices()')
 })

@@ -9,7 +9,7 @@ import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
-import { defer, expectCode, setUp } from '../support/set-up.ts'
+import { type Deferred, defer, expectCode, setUp } from '../support/set-up.ts'
 
 /** What became of the messages of a group. */
 const counts = async (queue: Queue<never> | Queue): Promise<unknown> => {
@@ -95,6 +95,33 @@ describe('after the process stood still for longer than a lease', () => {
     stop.abort()
     await running
   })
+
+  test.each([
+    ['done in that is acked', 0, 880_000, { acked: 1, dead: 0 }],
+    ['done in that is acked', 59_000, 821_000, { acked: 1, dead: 0 }],
+    ['done in that is acked', 880_000, 0, { acked: 1, dead: 0 }],
+    ['not done in that has failed', 59_000, 841_000, { acked: 0, dead: 1 }],
+  ] as const)(
+    'a handler has its time all the same, and what is %s: after %i and %i ms at work',
+    async (_, before, after, expected) => {
+      const { clock, queue, producer } = setUp<string>()
+      const stop = new AbortController()
+      const slow = defer()
+      const running = queue
+        .createConsumer('default', { retry: { maxAttempts: 1 } })
+        .run(() => slow.promise, { signal: stop.signal })
+      await producer.send('slept')
+      await settle()
+      await clock.advance(before)
+      clock.jump(8 * 3_600_000)
+      await clock.advance(after)
+      slow.resolve()
+      await settle()
+      expect(await counts(queue)).toMatchObject(expected)
+      stop.abort()
+      await running
+    },
+  )
 
   test('an ack by hand comes before what is claimed in the same turn', async () => {
     const { clock, queue, producer } = setUp<string>()
@@ -225,6 +252,261 @@ describe('after the storage was away for longer than a lease', () => {
     expect(seen).toHaveLength(6)
     stop.abort()
     await running
+  })
+})
+
+describe('after a step was on its way for longer than a lease', () => {
+  /** A loop of three handlers that wait for their job, on a storage that what it does comes late to from the time it is told. */
+  const setUpLate = async (maxBatch = 1000, count = 3) => {
+    const { clock, queue, storage, producer } = setUp<number>({ guarantees: { maxBatch } })
+    const consumer = queue.createConsumer('default', { leaseMs: 1000, retry: { maxAttempts: 1 } })
+    const jobs = Array.from({ length: count }, () => defer())
+    const seen: string[] = []
+    const stop = new AbortController()
+    const running = consumer.run(
+      ({ payload, attempt }) => {
+        seen.push(`${payload}${attempt}`)
+        return jobs[payload]?.promise
+      },
+      { concurrency: count, signal: stop.signal },
+    )
+    for (let i = 0; i < count; i++) {
+      await producer.send(i)
+      await settle()
+    }
+    onTestFinished(async () => {
+      stop.abort()
+      await running
+    })
+    return { clock, queue, storage, producer, jobs, seen }
+  }
+
+  test.each([
+    ['before the storage does it', 'before'],
+    ['after the storage has done it', 'after'],
+  ] as const)('%s: nothing comes twice, nothing is buried', async (_, when) => {
+    const { clock, queue, storage, producer, jobs, seen } = await setUpLate()
+    await producer.sendBatch([{ payload: 3 }, { payload: 4 }])
+    const way = defer()
+    storage[when] = ({ verb }) => (verb === 'claim' ? way.promise : undefined)
+    if (when === 'after')
+      storage.after = async ({ verb }, result) => {
+        if (verb === 'claim') await way.promise
+        return await result
+      }
+    jobs[0]!.resolve()
+    await settle()
+    clock.jump(1500)
+    jobs[1]!.resolve()
+    storage.before = storage.after = undefined
+    way.resolve()
+    await settle()
+    await clock.advance(0)
+    expect(seen).toEqual(['01', '11', '21', '31', '41'])
+    jobs[2]!.resolve()
+    await settle()
+    expect(await counts(queue)).toEqual({ acked: 5, dead: 0, leased: 0, ready: 0 })
+  })
+
+  test('a claim names of what is in hand the lease that ends first, whoever has it, in whatever order they end', async () => {
+    const { clock, queue, storage, producer } = setUp<string>()
+    const stop = new AbortController()
+    const jobs: Record<string, Deferred> = {}
+    const receipts: Record<string, string> = {}
+    const runs = (['long', 'short'] as const).map((name) =>
+      queue.createConsumer('default', { leaseMs: name === 'long' ? 60_000 : 1000, only: [name] }).run(
+        ({ payload, receipt }) => {
+          receipts[payload] = receipt
+          return (jobs[payload] = defer()).promise
+        },
+        { concurrency: 10, signal: stop.signal },
+      ),
+    )
+    /** Sends one and answers with the name of what the claim that took it had in hand. */
+    const send = async (payload: string, lane: 'long' | 'short'): Promise<string | undefined> => {
+      const before = storage.calls.length
+      await producer.send(payload, { lane })
+      await settle()
+      const claims = storage.calls.slice(before).filter(({ verb }) => verb === 'claim')
+      const { inHand = [] } = claims
+        .map(({ args }) => args[0] as ClaimRequest)
+        .find(({ limit }) => limit > 0)!
+      return Object.keys(receipts).find((name) => receipts[name]!.endsWith(`/${inHand[0]}`))
+    }
+    const end = async (payload: string): Promise<void> => {
+      jobs[payload]!.resolve()
+      await settle()
+      await clock.advance(1)
+    }
+    expect(await send('a', 'long')).toBeUndefined()
+    expect(await send('b', 'long')).toBe('a')
+    expect(await send('c', 'short')).toBe('a')
+    await clock.advance(1)
+    expect(await send('d', 'short')).toBe('c')
+    await end('c')
+    expect(await send('e', 'long')).toBe('d')
+    await end('d')
+    await end('a')
+    expect(await send('f', 'long')).toBe('b')
+    await end('e')
+    await end('b')
+    expect(await send('g', 'short')).toBe('f')
+    // Past half of a second all are extended, and only one of them ends soon.
+    await clock.advance(600)
+    expect(await send('h', 'long')).toBe('g')
+    await end('g')
+    await end('f')
+    expect(await send('i', 'short')).toBe('h')
+    for (const job of Object.values(jobs)) job.resolve()
+    stop.abort()
+    await Promise.all(runs)
+  })
+
+  test.each([
+    ['extended for longer by its handler', 'a', 60_000, 'b'],
+    ['cut short by its handler', 'c', 100, 'c'],
+  ] as const)(
+    'a claim names the lease that ends first also where one was %s',
+    async (_, whose, leaseMs, expected) => {
+      const { queue, producer, clock, storage } = setUp<string>()
+      const stop = new AbortController()
+      const messages: Record<string, Message<string>> = {}
+      const rest = defer()
+      const running = queue.createConsumer('default', { leaseMs: 1000 }).run(
+        (message) => {
+          messages[message.payload] = message
+          return rest.promise
+        },
+        { concurrency: 10, signal: stop.signal },
+      )
+      for (const payload of ['a', 'b', 'c', 'd']) {
+        await producer.send(payload)
+        await settle()
+        await clock.advance(1)
+      }
+      await messages[whose]!.extend(leaseMs)
+      await producer.send('e')
+      await settle()
+      const { args } = storage.calls.findLast(
+        ({ verb, args: [request] }) => verb === 'claim' && (request as ClaimRequest).limit > 0,
+      )!
+      const { inHand } = args[0] as ClaimRequest
+      expect(messages[expected]!.receipt.endsWith(`/${inHand?.[0]}`)).toBe(true)
+      rest.resolve()
+      stop.abort()
+      await running
+    },
+  )
+
+  test('a claim names a lease whose ack has failed', async () => {
+    const { queue, producer, clock, storage } = setUp<string>()
+    const stop = new AbortController()
+    const messages: Record<string, Message<string>> = {}
+    const rest = defer()
+    const running = queue.createConsumer('default', { leaseMs: 1000 }).run(
+      (message) => {
+        messages[message.payload] = message
+        return rest.promise
+      },
+      { concurrency: 10, signal: stop.signal },
+    )
+    for (const payload of ['a', 'b', 'c']) {
+      await producer.send(payload)
+      await settle()
+      await clock.advance(1)
+    }
+    storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'), 'claim')
+    await expectCode(messages['a']!.ack(), 'STORAGE_UNAVAILABLE')
+    storage.work()
+    await clock.advance(200)
+    await producer.send('d')
+    await settle()
+    const { args } = storage.calls.findLast(
+      ({ verb, args: [request] }) => verb === 'claim' && (request as ClaimRequest).limit > 0,
+    )!
+    const { inHand } = args[0] as ClaimRequest
+    expect(messages['a']!.receipt.endsWith(`/${inHand?.[0]}`)).toBe(true)
+    rest.resolve()
+    stop.abort()
+    await running
+  })
+
+  test('a message costs no more after many others of a shorter lease than somebody else has in hand', async () => {
+    const { queue, producer, storage } = setUp<string>()
+    const stop = new AbortController()
+    const rest = defer()
+    const runs = (['long', 'short'] as const).map((name) =>
+      queue
+        .createConsumer('default', { leaseMs: name === 'long' ? 120_000 : 60_000, only: [name] })
+        .run(({ payload }) => (payload === 'rests' ? rest.promise : undefined), {
+          concurrency: 10,
+          signal: stop.signal,
+        }),
+    )
+    for (const lane of ['long', 'short']) {
+      await producer.send('rests', { lane })
+      await settle()
+    }
+    let done = 0
+    /** What the processor works on 2,000 of them, in ms. */
+    const work = async (): Promise<number> => {
+      const lot = Array.from({ length: 1000 }, () => ({ payload: 'short', lane: 'short' }))
+      const before = process.cpuUsage()
+      for (let i = 0; i < 2; i++) {
+        await producer.sendBatch(lot)
+        done += lot.length
+        while (((await queue.stats()).groups['default']!.acked ?? 0) < done) await settle()
+        storage.calls.length = 0
+      }
+      return process.cpuUsage(before).user / 1000
+    }
+    /** Of three, because the garbage of others may be collected meanwhile. */
+    const least = async (): Promise<number> => Math.min(await work(), await work(), await work())
+    await work()
+    const first = await least()
+    for (let i = 0; i < 10; i++) await work()
+    expect(await least()).toBeLessThan(4 * first)
+    rest.resolve()
+    stop.abort()
+    await Promise.all(runs)
+  })
+
+  test('what is claimed meanwhile by somebody else is lost, and nothing else is', async () => {
+    const { clock, queue, storage, jobs, seen } = await setUpLate()
+    const way = defer()
+    storage.before = ({ verb }) => (verb === 'claim' ? way.promise : undefined)
+    jobs[0]!.resolve()
+    await settle()
+    clock.jump(1500)
+    storage.before = undefined
+    const elsewhere = new Queue<number>('orders', { storage, clock })
+    onTestFinished(() => elsewhere.close())
+    const taken = await elsewhere.createConsumer('default', { retry: { maxAttempts: 2 } }).receive()
+    expect(taken).toMatchObject({ attempt: 2 })
+    way.resolve()
+    await settle()
+    await clock.advance(0)
+    for (const job of jobs) job.resolve()
+    await settle()
+    await taken!.ack()
+    expect(seen).toEqual(['01', '11', '21'])
+    expect(await counts(queue)).toMatchObject({ dead: 0, leased: 0, ready: 0 })
+  })
+
+  test('more has finished than one step settles: all of it is settled before anything is claimed', async () => {
+    const { clock, queue, storage, producer, jobs, seen } = await setUpLate(2, 7)
+    const way = defer()
+    storage.before = ({ verb }) => (verb === 'claim' || verb === 'settle' ? way.promise : undefined)
+    for (const job of jobs) job.resolve()
+    await producer.sendBatch([{ payload: 7 }, { payload: 8 }])
+    await settle()
+    clock.jump(1500)
+    storage.before = undefined
+    way.resolve()
+    await settle()
+    await clock.advance(0)
+    expect(seen).toEqual(['01', '11', '21', '31', '41', '51', '61', '71', '81'])
+    expect(await counts(queue)).toEqual({ acked: 9, dead: 0, leased: 0, ready: 0 })
   })
 })
 

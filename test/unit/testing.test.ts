@@ -12,6 +12,23 @@ function open<T>(clock?: ManualClock): Queue<T> {
   return queue
 }
 
+describe('ManualClock', () => {
+  test('timers have as long to go as before once it is set back, and are due once it is set forward', async () => {
+    const clock = new ManualClock()
+    const rung: number[] = []
+    for (const ms of [1000, 2000]) clock.setTimeout(() => rung.push(ms), ms)
+    clock.jump(-3_600_000)
+    await clock.advance(999)
+    expect(rung).toEqual([])
+    await clock.advance(1)
+    expect(rung).toEqual([1000])
+    clock.jump(3_600_000)
+    expect(rung).toEqual([1000])
+    await clock.advance(0)
+    expect(rung).toEqual([1000, 2000])
+  })
+})
+
 describe('idle', () => {
   test('waits until what is ready was worked on, and what handlers sent as well', async () => {
     const queue = open<number>()

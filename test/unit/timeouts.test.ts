@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Message, Queue } from '../../src/index.ts'
+import { type Clock, type Message, Queue } from '../../src/index.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
 import { defer, expectCode, isPending, setUp } from '../support/set-up.ts'
 
@@ -53,6 +55,41 @@ describe('a handler that hangs', () => {
       await running
     },
   )
+
+  test('in a hidden page, whose timers ring once a minute, has no more time than a minute besides', async () => {
+    const clock = new ManualClock()
+    const hidden: Clock = {
+      now: () => clock.now(),
+      setTimeout: (callback, ms) => {
+        const at = clock.now() + ms
+        return clock.setTimeout(callback, Math.ceil(at / 60_000) * 60_000 - clock.now())
+      },
+      clearTimeout: (id) => clock.clearTimeout(id),
+    }
+    const queue = new Queue<string>('orders', { storage: new MemoryAdapter({ clock }), clock: hidden })
+    onTestFinished(async () => {
+      const closed = queue.close({ graceMs: 0 })
+      await clock.advance(60_000)
+      await closed
+    })
+    const stop = new AbortController()
+    const signals: AbortSignal[] = []
+    const running = queue.createConsumer().run(
+      (_, { signal }) => {
+        signals.push(signal)
+        return never()
+      },
+      { signal: stop.signal },
+    )
+    await clock.advance(1000)
+    await queue.createProducer().send('hangs')
+    await clock.advance(899_999)
+    expect(signals[0]!.aborted).toBe(false)
+    await clock.advance(60_001)
+    expect(signals[0]!.aborted).toBe(true)
+    stop.abort()
+    await running
+  })
 
   test('has 15 minutes by default, and for ever with Infinity', async () => {
     const { clock, producer, consumer } = setUp<string>()

@@ -1,24 +1,26 @@
 import { keepWithin } from '../../../src/errors.ts'
 import type { AppendOptions, AppendResult, NewMessage } from '../../../src/storage.ts'
+import type { Book } from './book.ts'
+import { ending } from './book.ts'
+import { ENDS, nextOf } from './lines.ts'
+import { goOn, keptOf, letGo } from './places.ts'
+import { rowOf as sharedRow } from './messages.ts'
+import { stripped } from './pack.ts'
 import {
+  type Message,
+  type Place,
   BATCH,
   BATCH_BYTES,
-  type Book,
-  IDS,
-  batchRow,
-  ending,
+  MADE,
   idOf,
+  jobsOf,
   keepsOf,
   madeId,
   sizeOf,
-  sortable,
-} from './book.ts'
-import { drop, goOn, keptOf } from './places.ts'
-import type { Message, Place } from './records.ts'
-import { answer, under } from './rows.ts'
+} from './records.ts'
+import { answer, sortable, under } from './rows.ts'
 import { openIn, weigh } from './stats.ts'
 import { entered } from './time.ts'
-import { write } from './write.ts'
 
 /** So many may have come since. */
 const LATER = 64
@@ -51,12 +53,11 @@ function isPlain({ lane, delayMs = 0, expiresInMs }: NewMessage): boolean {
 export async function appendBlindly(
   store: IDBObjectStore,
   drafts: readonly NewMessage[],
-  { batchId }: AppendOptions,
+  base: string,
   at: number,
   shared: number,
 ): Promise<AppendResult[]> {
-  const base = baseOf(batchId)
-  const rows = drafts.map((draft) => rowOf(draft, base, at))
+  const rows = drafts.map((draft) => rowOf(draft, base, { clock: at, now: at }))
   const isShared = rows.length >= shared
   const first = answer(store.add(isShared ? {} : rows[0]))
   if (isShared) share(store, rows, base, (await first) as number)
@@ -67,7 +68,8 @@ export async function appendBlindly(
 }
 
 /** Stores messages from a number on that is taken. The last of a row is its key: the browser goes on with the next number. */
-function share(store: IDBObjectStore, rows: readonly Draft[], base: string, first: number): void {
+function share(store: IDBObjectStore, rows: readonly Draft[], base: string, first: number): IDBRequest[] {
+  const puts: IDBRequest[] = []
   store.delete(first)
   let batch: Draft[] = []
   let bytes = 0
@@ -77,19 +79,36 @@ function share(store: IDBObjectStore, rows: readonly Draft[], base: string, firs
     batch.push({ ...row, n })
     bytes += sizeOf(row)
     if (next !== undefined && batch.length < BATCH && bytes + sizeOf(next) <= BATCH_BYTES) continue
-    store.put(batch.length === 1 ? batch[0] : batchRow(n, base, batch as Message[]))
+    puts.push(store.put(sharedRow(n, base, batch as Message[])))
     batch = []
     bytes = 0
   }
+  return puts
 }
 
-function rowOf({ body, key, headers, maxAttempts, keepMs }: NewMessage, base: string, at: number): Draft {
-  const row: Draft = { body, at, base }
-  if (key !== undefined) Object.assign(row, { key })
-  if (headers !== undefined) row.headers = headers
-  if (maxAttempts !== undefined) row.maxAttempts = maxAttempts
-  if (keepMs !== undefined) row.keepMs = keepMs
-  return row
+/** A message as it is stored, but for its place. */
+function rowOf(
+  { body, id, lane, key, headers, maxAttempts, keepMs, dedupeMs, expiresInMs }: NewMessage,
+  base: string,
+  { clock, now }: Pick<Book, 'clock' | 'now'>,
+  since: number = now,
+): Draft {
+  return stripped({
+    body,
+    at: clock,
+    base,
+    key,
+    headers,
+    maxAttempts,
+    keepMs,
+    dedupeMs,
+    id,
+    u: id,
+    since: id === undefined ? undefined : since,
+    lane: lane || undefined,
+    l: lane ? sortable(lane) : undefined,
+    x: expiresInMs === undefined ? undefined : now + expiresInMs,
+  })
 }
 
 /** Whether messages of a batch are among the last of so many more. */
@@ -115,54 +134,83 @@ export async function append(
   const base = baseOf(batchId)
   if (maxMessages !== undefined || maxBytes !== undefined) await checkLimits(book, name, drafts, options)
   await book.start(groups)
+  const shared = (await mayShare(book, drafts)) && (await storeShared(book, drafts, base))
+  if (shared) return shared
+  // The end comes first, because half of all UUIDs look like ids that tell a place, most of them one behind it.
+  if (drafts.length > 1) await book.messages.tail()
+  const known = await Promise.all(
+    drafts.map(async ({ id }) => (id === undefined ? undefined : await book.messages.find(id))),
+  )
   const met = new Set<string>()
   const results: AppendResult[] = []
-  // What stands at its end in any case need not be waited for: numbers are given in the order of the calls.
   const adding: Promise<void>[] = []
-  // All at once: an id that is met again in the batch is a duplicate.
-  // The end comes first, because half of all UUIDs look like ids that tell a place, most of them one behind it.
-  const tail = drafts.length > 1 && book.tail()
-  const known = await Promise.all(
-    drafts.map(async ({ id }) => (id === undefined ? undefined : await book.find(id))),
-  )
-  await tail
-  const { due, delayed } = book.q
-  const isShared =
-    drafts.length >= book.steps.shared &&
-    drafts.every((draft) => isPlain(draft) && (draft.id === undefined || !keepsAny(book))) &&
-    known.every((found) => found === undefined) &&
-    !(due <= book.now && delayed > 0)
-  const sharing: [number, Draft][] = []
   for (const [i, draft] of drafts.entries()) {
     const { id } = draft
-    const add = async (found?: Message): Promise<void> => {
-      if (isShared) return void sharing.push([i, plainRow(book, draft, base)])
-      const stored = store(book, draft, base, found)
-      results[i] = { id: '', status: 'stored' }
-      const done = stored.then((message) => void (results[i] = { id: idOf(message), status: 'stored' }))
-      adding.push(done)
-      if (draft.lane || found !== undefined || (id !== undefined && keepsAny(book))) await done
-    }
-    if (id === undefined) {
-      await add()
-      continue
-    }
     const before = known[i]
-    const [status, found] = met.has(id) ? (['duplicate'] as const) : await statusOf(book, draft, before)
-    met.add(id)
-    if (status === 'stored') await add(before)
-    else if (status === 'replaced') await replace(book, found!, draft, base)
-    if (status !== 'stored') results[i] = { id, status }
+    const [status, found] = met.has(id ?? '') ? (['duplicate'] as const) : await statusOf(book, draft, before)
+    if (id !== undefined) met.add(id)
+    results[i] = { id: id ?? '', status }
+    if (status === 'replaced') await replace(book, found!, draft, base)
+    if (status !== 'stored') continue
+    const stored = store(book, draft, base, before)
+    const done = stored.then((message) => void (results[i] = { id: idOf(message), status }))
+    adding.push(done)
+    // What stands at its end in any case need not be waited for: numbers are given in the order of the calls.
+    if (draft.lane || before !== undefined || (id !== undefined && keepsAny(book))) await done
   }
   await Promise.all(adding)
-  if (sharing.length > 0) {
-    const rows = sharing.map(([, row]) => row)
-    const first = await book.share(rows.length)
-    share(book.rows.messages, rows, base, first)
-    for (const [j, [i, { id }]] of sharing.entries())
-      results[i] = { id: id ?? madeId(base, first + j), status: 'stored' }
-  }
   return results
+}
+
+/** Whether messages may share rows, unless one has an id that is there. */
+async function mayShare(book: Book, drafts: readonly NewMessage[]): Promise<boolean> {
+  const { q, now, steps } = book
+  if (drafts.length < steps.shared || !drafts.every(isPlain) || (q.due <= now && q.delayed > 0)) return false
+  const ids = drafts.flatMap(({ id }) => id ?? [])
+  if (ids.length === 0) return true
+  if (new Set(ids).size < ids.length || keepsAny(book) || q.jobs.length > 0) return false
+  return !(await Promise.all(ids.map((id) => book.isRemembered(id)))).includes(true)
+}
+
+/** Stores messages that share rows. `undefined`: one has an id that is there, which shows in the end, and none is stored. */
+async function storeShared(
+  book: Book,
+  drafts: readonly NewMessage[],
+  base: string,
+): Promise<AppendResult[] | undefined> {
+  const { messages, rows, q } = book
+  const own = drafts.map((draft) => rowOf(draft, base, book))
+  const { length } = own
+  const first = await messages.take(length)
+  const puts = share(rows.messages, own, base, first)
+  const isTold = drafts.some(({ id = '' }) => (messages.placeIn(id) ?? first) < first)
+  if (isTold || (drafts.some(({ id }) => id !== undefined) && !(await areTaken(puts)))) {
+    // As if all were over. What is refused takes no number from the browser, until something is put there.
+    rows.messages.put({ n: messages.top })
+    rows.messages.delete(IDBKeyRange.bound(first, messages.top))
+    q.ended += length
+    q.sent -= length
+    for (const group of q.groups) group.past += length
+    return undefined
+  }
+  book.changed = true
+  return drafts.map(({ id }, i) => ({ id: id ?? madeId(base, first + i), status: 'stored' }))
+}
+
+/** Whether the browser has taken all that it was asked to. */
+async function areTaken(requests: readonly IDBRequest[]): Promise<boolean> {
+  const taken = requests.map(
+    (request) =>
+      new Promise<boolean>((resolve) => {
+        request.addEventListener('success', () => resolve(true))
+        request.addEventListener('error', (event) => {
+          // The rest goes on.
+          event.preventDefault()
+          resolve(false)
+        })
+      }),
+  )
+  return !(await Promise.all(taken)).includes(false)
 }
 
 async function statusOf(
@@ -172,16 +220,17 @@ async function statusOf(
 ): Promise<[status: AppendResult['status'], found?: Message]> {
   // A group that was deleted may have left it.
   const known = found !== undefined && (await book.isRetained(found)) ? found : undefined
+  if (id === undefined) return ['stored']
   if (replaces !== true) {
-    if (known !== undefined || (await book.isRemembered(id!))) return ['duplicate']
+    if (known !== undefined || (await book.isRemembered(id))) return ['duplicate']
     return [found !== undefined && isPromised(book, found) ? 'duplicate' : 'stored']
   }
   return known !== undefined && (await waitsEverywhere(book, known)) ? ['replaced', known] : ['stored']
 }
 
 /** One that is over, but has yet to be tidied away, has its id known for a while. */
-function isPromised({ q, now }: Book, { n, t = 0, dedupeMs = 0 }: Message): boolean {
-  return q.jobs.some(({ to, toTie, at }) => (n < 0 ? t <= toTie : n <= to) && at + dedupeMs > now)
+function isPromised({ q, now }: Book, message: Message): boolean {
+  return jobsOf(q, message).some(({ at }) => at + (message.dedupeMs ?? 0) > now)
 }
 
 async function waitsEverywhere(book: Book, message: Message): Promise<boolean> {
@@ -201,18 +250,10 @@ async function store(
   since?: number,
 ): Promise<Message> {
   const { q, now } = book
-  const { id, delayMs = 0, lane, expiresInMs } = draft
+  const { id, delayMs = 0 } = draft
   if (id !== undefined && (before !== undefined || keepsAny(book))) await supersede(book, id, before)
-  const row = plainRow(book, draft, base, since) as Draft & {
-    lane?: string
-    l?: string
-    d?: number
-    t?: number
-  }
-  if (lane) Object.assign(row, { lane, l: sortable(lane) })
-  if (expiresInMs !== undefined) row.x = now + expiresInMs
+  const row = rowOf(draft, base, book, since)
   book.changed = true
-  book.touch()
   // What is overdue and has yet to take its place comes before it.
   const waits = delayMs > 0 || (q.due <= now && q.delayed > 0)
   if (since !== undefined) q.sent--
@@ -225,28 +266,20 @@ async function store(
   const d = now + delayMs
   Object.assign(row, { n: -t, d, t })
   if (id === undefined) {
-    const made = base + (IDS + (t % IDS)).toString(16)
+    const made = base + (MADE + (t % MADE)).toString(16)
     Object.assign(row, { id: made, u: made })
   }
   q.delayed++
   q.sent++
   q.due = Math.min(q.due, d)
-  if (row.x !== undefined) q.lapse = Math.min(q.lapse, row.x)
+  book.expiresAt(row.x)
   book.memory.undelayed = false
   return await book.add(row)
 }
 
-/** All of a message but its place and its time. */
-function plainRow({ now, clock }: Book, draft: NewMessage, base: string, since: number = now): Draft {
-  const { id, dedupeMs } = draft
-  const row = rowOf(draft, base, clock)
-  if (dedupeMs !== undefined) row.dedupeMs = dedupeMs
-  return id === undefined ? row : Object.assign(row, { since, id, u: id })
-}
-
 /** Whether any group keeps dead letters or outcomes. */
 function keepsAny({ q }: Book): boolean {
-  return q.groups.some(({ counts, ends }) => counts.dead > 0 || ends < Infinity)
+  return nextOf(q, ENDS) < Infinity || q.groups.some(({ counts }) => counts.dead > 0)
 }
 
 /** What was kept of earlier messages of an id is forgotten, and what those end with that are still on their way. */
@@ -255,10 +288,9 @@ async function supersede(book: Book, id: string, before: Message | undefined): P
     if (await book.isRetained(before)) {
       delete before.u
       before.superseded = true
-      book.put(before)
+      book.messages.put(before)
     } else if (before.u === id) {
-      const job = book.q.jobs.find(({ to, toTie }) => (before.n < 0 ? before.t! <= toTie : before.n <= to))
-      await book.end({ ...ending(before), back: job?.isAll ?? false }, true, job?.at)
+      await book.end(ending(book, before), true, jobsOf(book.q, before)[0]?.at)
     }
   }
   for (const group of book.q.groups) {
@@ -272,52 +304,32 @@ async function supersede(book: Book, id: string, before: Message | undefined): P
 
 /** It waits in every group, and carries something else from now on. */
 async function replace(book: Book, message: Message, draft: NewMessage, base: string): Promise<void> {
-  const { now, clock, q } = book
+  const { now, q } = book
   const { since = now, key, n, lane, only } = message
   const { maxDelayMs = Infinity, delayMs: wanted = 0 } = draft
   const delayMs = Math.max(0, Math.min(wanted, since + maxDelayMs - now))
   if (n < 0 || delayMs > 0 || (lane ?? '') !== (draft.lane ?? '') || key !== draft.key) {
     await dropEverywhere(book, message)
-    await book.end(ending(message), false)
+    await book.end(ending(book, message), false)
     await store(book, { ...draft, delayMs }, base, undefined, since)
     return
   }
-  const { body, headers, maxAttempts, keepMs, dedupeMs, expiresInMs } = draft
-  const next: Message = { ...rowOf(draft, message.base, clock), body, n, since }
-  const x = expiresInMs === undefined ? undefined : now + expiresInMs
-  const more = {
-    id: message.id,
-    u: draft.id,
-    lane,
-    l: message.l,
-    only,
-    x,
-    dedupeMs,
-    headers,
-    maxAttempts,
-    keepMs,
-  }
-  for (const [of, value] of Object.entries(more))
-    if (value !== undefined) Object.assign(next, { [of]: value })
-  if (x !== undefined) {
-    q.lapse = Math.min(q.lapse, x)
-    if (x <= q.lapsedTo[0]) q.lapsedTo = [x, -Infinity]
-    book.touch()
-  }
-  book.put(next)
+  const { id } = message
+  const next: Message = stripped({ ...rowOf(draft, message.base, book, since), id, n, only })
+  book.expiresAt(next.x)
+  book.messages.put(next)
   for (const group of q.groups) {
     const place = await book.placeIn(group, next)
     if (place === undefined || place.state === 'dead') continue
     place.content = place.lapses = undefined
-    place.x = x
+    place.x = next.x
     place.keeps = keepsOf(next)
     place.redriven = undefined
     if (place.state === 'parked') await goOn(book, group, place)
     place.attempt = 0
     place.error = undefined
-    write(book, group, place)
+    book.save(place)
   }
-  book.touch()
   book.changed = true
 }
 
@@ -328,7 +340,7 @@ export async function dropEverywhere(book: Book, message: Message): Promise<bool
     if (!(await book.needs(group, message))) continue
     had = true
     const place = await book.placeIn(group, message)
-    if (place !== undefined) await drop(book, group, place)
+    if (place !== undefined) await letGo(book, group, place)
     else if (message.n > 0) await book.pass(group, message)
   }
   return had
@@ -347,7 +359,7 @@ async function checkLimits(
     const { id } = draft
     if (
       id === undefined ||
-      (!met.has(id) && (await statusOf(book, draft, await book.find(id)))[0] === 'stored')
+      (!met.has(id) && (await statusOf(book, draft, await book.messages.find(id)))[0] === 'stored')
     )
       news.push(draft)
     if (id !== undefined) met.add(id)

@@ -7,31 +7,40 @@ import {
   LEASE_LOST,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, blockKey, hasReady, idOf, lengthOf, sure } from './book.ts'
+import type { Book } from './book.ts'
+import { blockKey, loadKeys } from './keys.ts'
 import { holdsOfGroup, isProbe, letsGo, probe } from './holds.ts'
 import { die, keyOf, keyRow, leaseReceipt, move, newPlace, occupy, stops } from './places.ts'
-import type { Flow, Group, Lane, Message, Place, Stored } from './records.ts'
-import type { Key } from './rows.ts'
-import { settle } from './settle.ts'
-import { findNext, passTime } from './time.ts'
+import {
+  type Flow,
+  type Group,
+  type Lane,
+  type Message,
+  type Place,
+  hasReady,
+  idOf,
+  lengthOf,
+} from './records.ts'
+import { type Key, after } from './rows.ts'
+import { isLeased, settle } from './settle.ts'
+import { sure } from './table.ts'
+import { HOLDS, nextOf } from './lines.ts'
+import { endsOf, findNext, passTime } from './time.ts'
 import { type Budget, Turns, positionOf } from './turns.ts'
 
 /** Leases messages to a consumer. */
 export async function claim(
   book: Book,
   request: ClaimRequest,
-  ahead?: { list: readonly Stored[]; from: number; asked: number },
+  [list, isLast, at]: readonly [list: readonly Message[], isLast: boolean, from: number],
 ): Promise<ClaimResult> {
-  const { group: name, from, limit, only, deadForMs, parksNext = false } = request
+  const { group: name, from, limit, only, deadForMs, parksNext = false, inHand: [inHand] = [] } = request
   await book.start(request.groups)
   const group = book.group(name) ?? (await book.startGroup(name, from))
-  if (ahead?.from === group.flow.cursor) book.bring(group.flow, ahead.list, ahead.asked)
+  if (at === group.flow.cursor) book.bring(group.flow, list, isLast)
   const settled = request.settle && (await settle(book, group, request.settle))
-  if (group.deadForMs !== deadForMs || group.parksNext !== parksNext) {
-    group.deadForMs = deadForMs
-    group.parksNext = parksNext
-    book.touch()
-  }
+  group.deadForMs = deadForMs
+  group.parksNext = parksNext
   const { atOnce, passed } = book.steps
   const budget: Budget = { left: passed }
   let more = await passTime(book, atOnce)
@@ -39,7 +48,9 @@ export async function claim(
   const turns = new Turns(book, group, request)
   const gates = holdsOfGroup(book, name)
   const isOpenNow = gates.every((held) => letsGo(held, group))
-  const room = !isOpenNow ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
+  const late = inHand === undefined ? inHand : !(await isLeased(book, group, inHand))
+  const room =
+    !isOpenNow || late ? 0 : gates.some((held) => isProbe(held, group)) ? Math.min(1, limit) : limit
   const taking = new Taking(book, group, request)
   const { deliveries } = taking
   while (deliveries.length < room && taking.bytes <= MAX_ANSWER_BYTES && budget.left > 0) {
@@ -53,31 +64,38 @@ export async function claim(
   if (limit > 0 && deliveries.length >= limit) more = true
   else if (isOpenNow && !more && gates.every((held) => letsGo(held, group)))
     more = (await turns.next(budget)) !== undefined || budget.left <= 0
-  taking.receipts()
-  if (deliveries.length === 0 && group.isEarly) await findNext(book, group)
+  if (deliveries.length === 0 && group.isEarly) await lookAhead(book, group)
+  book.flush()
   const position = only === undefined ? undefined : positionOf(group, turns.turn)
   book.memory.cursors.set(name, group.flow.cursor)
   book.memory.undelayed = book.q.delayed === 0
-  return { deliveries, nextInMs: more ? 0 : nextIn(book, group, only !== undefined), settled, position }
+  const nextInMs = more || late ? 0 : nextIn(book, group, only !== undefined)
+  return { deliveries, nextInMs, settled, position, late }
 }
 
 /** When time brings something that this group may take. */
-function nextIn({ now, q }: Book, group: Group, isFiltered: boolean): number | undefined {
-  const next = Math.min(group.next, q.due, q.holdEnds)
-  if (next === Infinity) return undefined
+function nextIn({ now, q }: Book, { g }: Group, isFiltered: boolean): number | undefined {
+  const next = Math.min(q.due, nextOf(q, g), nextOf(q, HOLDS), ...endsOf(q))
+  if (!(next < Infinity)) return undefined
   return Math.max(0, Math.ceil(next - now), isFiltered ? FILTERED_MS : 0)
+}
+
+/** What was to come first has come before its time. */
+async function lookAhead(book: Book, group: Group): Promise<void> {
+  const { g, counts } = group
+  group.isEarly = false
+  if (counts.leased + counts.waiting + book.q.lanes > 0) await findNext(book, g)
+  else book.q.next[g] = Infinity
 }
 
 /** A new group meets the lanes that were there before it, some at a time. Answers whether there are more. */
 async function meetLanes(book: Book, group: Group, most: number): Promise<boolean> {
   if (group.walked === undefined) return false
-  book.touch()
-  const from: Key = ['n', group.walked]
-  const lanes = await book.range<Lane>(IDBKeyRange.bound(from, ['n', []], group.walked !== ''), most + 1)
+  const lanes = await book.range<Lane>(IDBKeyRange.bound(['n', group.walked], ['n', []]), most + 1)
   for (const lane of lanes.slice(0, most)) {
     book.fresh(lane)
     await book.flowOf(group, lane.name)
-    group.walked = lane.k[1] as string
+    group.walked = after(lane.name)
   }
   if (lanes.length > most) return true
   group.walked = undefined
@@ -87,7 +105,6 @@ async function meetLanes(book: Book, group: Group, most: number): Promise<boolea
 /** What one claim has taken so far. */
 class Taking {
   readonly deliveries: Delivery[] = []
-  readonly #places: Place[] = []
   bytes = 0
   readonly #book: Book
   readonly #group: Group
@@ -100,14 +117,6 @@ class Taking {
     this.#group = group
     this.#request = request
     this.#until = book.now + request.leaseMs
-  }
-
-  /** What its lease is called is known at the end. */
-  receipts(): void {
-    for (const [i, place] of this.#places.entries())
-      Object.assign(this.deliveries[i]!, {
-        receipt: leaseReceipt(this.#group, this.#book.bundleOf.get(place)!, place),
-      })
   }
 
   /**
@@ -129,7 +138,7 @@ class Taking {
     const taken = place === undefined ? await this.#pass(flow, budget) : await this.#take(place, flow)
     if (taken) flow.gaveAgain = isAgain
     if (!isPlain) {
-      book.setFlow(group, flow)
+      book.set(flow)
       if (!hasReady(flow)) book.rest(group, flow)
     }
     return taken
@@ -147,7 +156,6 @@ class Taking {
     }
     const { n, key, x = Infinity } = message
     flow.cursor = n + 1
-    book.touch()
     if (group.marks > 0 && (await book.isMarked(group, n))) {
       // The group was done with it before it came by.
       book.unmark(group, n)
@@ -177,12 +185,15 @@ class Taking {
     const keys = coming.flatMap(({ n, key, lane }): [Key, number][] =>
       key === undefined ? [] : [[keyOf(this.#group, lane, key), n]],
     )
-    await book.loadKeys(keys.map(([k]) => k))
+    await loadKeys(
+      book,
+      keys.map(([k]) => k),
+    )
     const met = new Set<string>()
     const behind: Key[] = []
     for (const [k, n] of keys) {
       const text = JSON.stringify(k)
-      if (met.has(text) || (await book.key(k)) !== undefined) behind.push(blockKey(k, n))
+      if (met.has(text) || (await book.get(k)) !== undefined) behind.push(blockKey(k, n))
       met.add(text)
     }
     await book.load(behind)
@@ -193,7 +204,7 @@ class Taking {
     const book = this.#book
     const group = this.#group
     const { lost, attempt, content } = place
-    const message = (await book.message(place.n))!
+    const message = (await book.messages.get(place.n))!
     const maxAttempts =
       (content === undefined ? message.maxAttempts : content.maxAttempts) ?? this.#request.maxAttempts
     const error = lost ? LEASE_LOST : place.error
@@ -206,7 +217,7 @@ class Taking {
       place.receipt = place.lost = place.progress = place.parked = undefined
       place.attempt++
       place.error = error
-      if (book.q.holds.length + book.q.laneHolds > 0) await probe(book, group, place)
+      await probe(book, group, place)
       this.#deliver(place, message, maxAttempts, content ?? message, flow)
       return true
     }
@@ -222,9 +233,8 @@ class Taking {
   ): void {
     const { attempt, error } = place
     this.bytes += lengthOf(body)
-    this.#places.push(place)
     this.deliveries.push({
-      receipt: '',
+      receipt: leaseReceipt(this.#group, this.#book.bundleOf.get(place)!, place),
       id: idOf(message),
       body,
       headers,

@@ -1,8 +1,8 @@
 import type { Hold as Shown, HoldPlace, HoldRequest, ReleaseRequest } from '../../../src/lanes.ts'
 import { MAX_HOLDS } from '../../../src/storage.ts'
-import { type Book, sortable } from './book.ts'
-import type { Flow, Group, Hold, Place } from './records.ts'
-import { type Key, under } from './rows.ts'
+import type { Book } from './book.ts'
+import type { Group, Hold, Place, Probing } from './records.ts'
+import { type Key, sortable, under } from './rows.ts'
 
 function holdKey(lane: string | undefined, group: string | undefined): Key {
   return ['h', lane === undefined ? 0 : sortable(lane), group ?? 0]
@@ -23,8 +23,10 @@ export function holdsOfGroup({ q }: Book, name: string): Hold[] {
   return q.holds.filter(({ group }) => group === undefined || group === name)
 }
 
-async function holdsOf(book: Book, { lane }: Pick<Place, 'lane'>, { name }: Group): Promise<Hold[]> {
-  return [...holdsOfGroup(book, name), ...(await holdsOfLane(book, lane, name))]
+/** Those that a delivery of a group may be the probe of. */
+async function probing(book: Book, { lane }: Place, { name }: Group): Promise<[Hold, Probing][]> {
+  const all = [...holdsOfGroup(book, name), ...(await holdsOfLane(book, lane, name))]
+  return all.flatMap((held): [Hold, Probing][] => (held.probing === undefined ? [] : [[held, held.probing]]))
 }
 
 /** Whether a hold lets a group go on: it is over there, or its probe may go. */
@@ -39,10 +41,8 @@ export function isProbe({ probing }: Hold, { g }: Group): boolean {
 }
 
 function write(book: Book, held: Hold): void {
-  if (held.lane === undefined) return book.touch()
-  held.lines = [['H', held.lane, held.group ?? 0]]
-  if (held.order < Infinity) held.lines.push(['h', held.order])
-  book.set(held)
+  // Those of groups, and of the queue, stand in its row.
+  if (held.lane !== undefined) book.set(held)
 }
 
 async function holdAt(book: Book, { lane, group }: HoldPlace): Promise<Hold | undefined> {
@@ -59,8 +59,6 @@ export async function hold(
   const order = forMs === undefined ? Infinity : now + forMs
   const k = holdKey(lane, group)
   const held: Hold = { k, group, lane, reason, since: clock, order, probe, probing: undefined }
-  q.holdEnds = Math.min(q.holdEnds, order)
-  book.touch()
   if (lane === undefined) q.holds = [...q.holds.filter((one) => one !== before), held]
   else {
     write(book, held)
@@ -100,7 +98,6 @@ async function startProbing(book: Book, held: Hold): Promise<void> {
 async function drop(book: Book, held: Hold): Promise<void> {
   const { q } = book
   const { lane: name, k } = held
-  book.touch()
   if (name === undefined) q.holds = q.holds.filter((one) => one !== held)
   else {
     book.remove(k)
@@ -119,41 +116,37 @@ async function wakeAll(book: Book, { lane }: Hold): Promise<void> {
   book.changed = true
   if (lane === undefined) return
   for (const group of book.q.groups) {
-    const flow = await book.get<Flow>(['f', group.g, sortable(lane)])
+    const flow = await book.knownFlow(group, lane)
     if (flow !== undefined) book.wake(group, flow)
   }
 }
 
 /** A delivery goes out: it is the probe of what probes. */
 export async function probe(book: Book, group: Group, place: Place): Promise<void> {
-  for (const held of await holdsOf(book, place, group)) {
-    if (held.probing === undefined) continue
-    held.probing.out[group.g] = [place.n, true]
+  for (const [held, { out }] of await probing(book, place, group)) {
+    out[group.g] = [place.n, true]
     write(book, held)
   }
 }
 
 /** A lease is over, or goes on: a probe whose lease is over hinders nobody. */
 export async function probeLives(book: Book, group: Group, place: Place, lives: boolean): Promise<void> {
-  if (book.q.holds.length + book.q.laneHolds === 0) return
-  for (const held of await holdsOf(book, place, group)) {
-    const out = held.probing?.out[group.g]
-    if (out?.[0] !== place.n) continue
-    out[1] = lives
+  for (const [held, { out }] of await probing(book, place, group)) {
+    if (out[group.g]?.[0] !== place.n) continue
+    out[group.g] = [place.n, lives]
     write(book, held)
   }
 }
 
 /** A delivery was acked: if it was a probe, the rest may go. */
 export async function freeProbed(book: Book, group: Group, place: Place): Promise<void> {
-  if (book.q.holds.length + book.q.laneHolds === 0) return
-  for (const held of await holdsOf(book, place, group)) {
-    if (held.probing?.out[group.g]?.[0] !== place.n) continue
-    held.probing.done.push(group.g)
+  for (const [held, { out, done }] of await probing(book, place, group)) {
+    if (out[group.g]?.[0] !== place.n) continue
+    done.push(group.g)
     write(book, held)
     await dropIfDone(book, held)
   }
-  book.wake(group, await book.flowOf(group, place.lane))
+  if (book.q.holds.length + book.q.laneHolds > 0) book.wake(group, await book.flowOf(group, place.lane))
 }
 
 async function dropIfDone(book: Book, held: Hold): Promise<void> {
@@ -163,16 +156,15 @@ async function dropIfDone(book: Book, held: Hold): Promise<void> {
   if (all.length > 0 && all.every(({ g }) => probing.done.includes(g))) await drop(book, held)
 }
 
-/** Each hold of a lane, in steps. */
-export function laneHolds(book: Book): AsyncGenerator<Hold, void> {
-  return book.walk<Hold>(['h'])
+async function all(book: Book): Promise<Hold[]> {
+  const found = [...book.q.holds]
+  if (book.q.laneHolds > 0) for await (const held of book.walk<Hold>(['h'])) found.push(held)
+  return found
 }
 
 /** A group was deleted, and with it its holds. */
 export async function forgetHolds(book: Book, name: string, group: Group | undefined): Promise<void> {
-  const all = [...book.q.holds]
-  if (book.q.laneHolds > 0) for await (const held of laneHolds(book)) all.push(held)
-  for (const held of all) {
+  for (const held of await all(book)) {
     if (held.group === name) await drop(book, held)
     const { probing } = held
     if (held.group !== undefined || probing === undefined || group === undefined) continue
@@ -185,9 +177,7 @@ export async function forgetHolds(book: Book, name: string, group: Group | undef
 
 /** What was out as a probe is gone, and groups have other numbers. */
 export async function forgetProbes(book: Book, numbers: ReadonlyMap<number, number>): Promise<void> {
-  const all = [...book.q.holds]
-  if (book.q.laneHolds > 0) for await (const held of laneHolds(book)) all.push(held)
-  for (const held of all) {
+  for (const held of await all(book)) {
     const { probing } = held
     if (probing === undefined) continue
     probing.out = {}

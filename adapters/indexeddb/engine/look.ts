@@ -7,11 +7,20 @@ import {
   type Page,
   MAX_ANSWER_BYTES,
 } from '../../../src/storage.ts'
-import { type Book, idOf, lengthOf, sortable } from './book.ts'
+import type { Book } from './book.ts'
 import { holdsOfLane, tell } from './holds.ts'
 import { keptOf } from './places.ts'
-import type { Bundle, Flow, Group, Hold, Kept, Lane, Message, Place } from './records.ts'
-import { type Key, under } from './rows.ts'
+import {
+  type Group,
+  type Hold,
+  type Kept,
+  type Lane,
+  type Message,
+  type Place,
+  idOf,
+  lengthOf,
+} from './records.ts'
+import { after, sortable, under } from './rows.ts'
 
 /** Of what a list goes on with, and behind which. Others are of no list. */
 const CURSOR = /^[0-3],[\d.]+(,\d+)?$/
@@ -37,7 +46,7 @@ export async function list(book: Book, query: ListQuery): Promise<Page> {
   /** What was shown last, and what was looked at last. */
   let shown = ''
   let seen: Listable | undefined
-  const leases = await leasesOf(book, group)
+  const leases = await book.leases(group)
   for await (const one of all) {
     // Given ones are few: they are counted off.
     if (ids !== undefined && ++count <= (from[1] ?? 0)) continue
@@ -55,15 +64,6 @@ export async function list(book: Book, query: ListQuery): Promise<Page> {
   return { messages }
 }
 
-/** Everything that a group has leased, by number. */
-async function leasesOf(book: Book, group: Group | undefined): Promise<Map<number, [Place, number]>> {
-  const all = new Map<number, [Place, number]>()
-  if (group === undefined || group.counts.leased === 0) return all
-  for await (const { places } of book.walk<Bundle>(['l', group.g]))
-    for (const place of places) all.set(place.n, [place, place.order!])
-  return all
-}
-
 function isPlace(one: Listable): one is Place {
   return 'state' in one
 }
@@ -72,11 +72,16 @@ function laneOf(one: Listable): string {
   return one.lane ?? ''
 }
 
+/** The part of a list that it is in, and its place there. */
+function positionOf(one: Listable): number[] {
+  if (isPlace(one)) return [2, one.n]
+  if ('outcome' in one) return [3, one.n]
+  return one.n > 0 ? [0, one.n] : [1, one.d!, one.t!]
+}
+
 /** Where the next page goes on. */
 function cursorOf(one: Listable): string {
-  if (isPlace(one)) return `2,${one.n}`
-  if ('outcome' in one) return `3,${one.n}`
-  return one.n > 0 ? `0,${one.n}` : `1,${one.d},${one.t}`
+  return positionOf(one).join()
 }
 
 /** Messages in the order of the queue, delayed ones, dead letters, and outcomes. */
@@ -84,52 +89,39 @@ async function* walk(
   book: Book,
   group: Group | undefined,
   states: readonly MessageState[],
-  [phase = 0, order = 0, tie = 0]: readonly number[],
+  [first = 0, ...from]: readonly number[],
   limit: number,
 ): AsyncGenerator<Listable, void> {
-  const wanted = limit + 1
-  const isAfter = (at: number): boolean => phase === at
-  if (phase <= 0 && states.some((state) => state !== 'dead' && state !== 'done'))
-    yield* pages(
-      (after: number, count) => book.messages(IDBKeyRange.lowerBound(after, true), count),
-      isAfter(0) ? order : 0,
-      (one) => one.n,
-      book.chunk(wanted),
-    )
-  if (phase <= 1 && states.some((state) => state === 'delayed' || state === 'ready'))
-    yield* pages(
-      (after: number[], count) => book.messages(IDBKeyRange.lowerBound(after, true), count, 'd'),
-      isAfter(1) ? [order, tie] : [-Infinity],
-      (one) => [one.d!, one.t!],
-      book.chunk(wanted),
-    )
-  if (group === undefined) return
-  const lined = <T extends Listable>(kind: string, start: number): AsyncGenerator<T, void> =>
-    pages(
-      (after: number, count) =>
-        book.line<T & Place>(
-          IDBKeyRange.bound([group.g, kind, after], [group.g, kind, []], true),
-          count,
-        ) as Promise<T[]>,
-      start,
-      (one) => one.n,
-      book.chunk(wanted),
-    )
-  if (phase <= 2 && states.includes('dead')) yield* lined<Place>('d', isAfter(2) ? order : 0)
-  if (states.includes('done')) yield* lined<Kept>('K', isAfter(3) ? order : 0)
-}
-
-async function* pages<T, A>(
-  read: (after: A, count: number) => Promise<T[]>,
-  start: A,
-  placeOf: (one: T) => A,
-  count: number,
-): AsyncGenerator<T, void> {
-  for (let after = start; ;) {
-    const some = await read(after, count)
-    yield* some
-    if (some.length < count) return
-    after = placeOf(some.at(-1)!)
+  const { messages } = book
+  const count = messages.chunk(limit + 1)
+  const has = (...some: readonly MessageState[]): boolean => some.some((state) => states.includes(state))
+  const lined =
+    (line: string) =>
+    ([after = 0]: readonly number[]): Promise<Listable[]> => {
+      const { g } = group!
+      return book.line<Place | Kept>(IDBKeyRange.bound([g, line, after], [g, line, []], true), count)
+    }
+  const parts: [isWanted: boolean, read: (after: readonly number[]) => Promise<Listable[]>][] = [
+    [
+      has('ready', 'leased', 'delayed', 'blocked', 'parked'),
+      ([after = 0]) => messages.range(IDBKeyRange.lowerBound(after, true), count),
+    ],
+    [
+      has('delayed', 'ready'),
+      ([...after]) =>
+        messages.indexed(IDBKeyRange.lowerBound(after.length > 0 ? after : [-Infinity], true), count, 'd'),
+    ],
+    [group !== undefined && has('dead'), lined('d')],
+    [group !== undefined && has('done'), lined('K')],
+  ]
+  for (const [part, [isWanted, read]] of parts.entries()) {
+    if (!isWanted || part < first) continue
+    for (let after: readonly number[] = part === first ? from : []; ;) {
+      const some = await read(after)
+      yield* some
+      if (some.length < count) break
+      after = positionOf(some.at(-1)!).slice(1)
+    }
   }
 }
 
@@ -139,7 +131,7 @@ async function* given(
   ids: readonly string[],
 ): AsyncGenerator<Listable, void> {
   for (const id of new Set(ids)) {
-    const message = await book.find(id)
+    const message = await book.messages.find(id)
     if (message !== undefined) yield message
     if (group === undefined) continue
     yield* await book.line<Place>(under([group.g, 'D', id]), 256)
@@ -152,11 +144,11 @@ async function show(
   group: Group | undefined,
   one: Listable,
   bodies: boolean,
-  leases: ReadonlyMap<number, [Place, number]>,
+  leases: ReadonlyMap<number, Place>,
 ): Promise<ListedMessage | undefined> {
   if ('outcome' in one) return await showKept(book, group!, one)
   if (isPlace(one)) return showAs('dead', book, one.message!, one, bodies)
-  const [leased, until] = leases.get(one.n) ?? []
+  const leased = leases.get(one.n)
   const place = leased ?? (group && one.n > 0 ? await book.standing(group, one) : undefined)
   if (place === undefined) {
     if ((one.x ?? Infinity) <= book.now) return undefined
@@ -170,9 +162,9 @@ async function show(
     if (group !== undefined && !(await book.isAhead(group, one))) return undefined
     return showAs('ready', book, one, undefined, bodies)
   }
-  if (leased !== undefined) return showAs('leased', book, one, place, bodies, until)
-  const { state } = place
-  if (state === 'dead' || state === 'gone' || (place.x ?? Infinity) <= book.now) return undefined
+  const { state, x = Infinity } = place
+  if (state === 'dead' || state === 'gone' || (state !== 'leased' && !place.lost && x <= book.now))
+    return undefined
   return showAs(state === 'waiting' ? 'delayed' : state, book, one, place, bodies, place.order)
 }
 
@@ -204,10 +196,10 @@ function showAs(
 }
 
 /** An outcome, unless its time is over or its dead letter is shown. */
-async function showKept(book: Book, { g }: Group, kept: Kept): Promise<ListedMessage | undefined> {
+async function showKept(book: Book, group: Group, kept: Kept): Promise<ListedMessage | undefined> {
   const { n, id, attempt, outcome, end, key, lane, at } = kept
   if (end <= book.now) return undefined
-  if (outcome.status === 'dead' && (await book.get<Place>(['p', g, n]))?.state === 'dead') return undefined
+  if (outcome.status === 'dead' && (await book.place(group, n))?.state === 'dead') return undefined
   return { id, state: 'done', body: '', key, lane, timestamp: at, attempt, outcome }
 }
 
@@ -219,15 +211,15 @@ export async function results(
 ): Promise<(Outcome | undefined)[]> {
   const group = book.group(name)
   if (group === undefined) return ids.map(() => undefined)
-  const leases = await leasesOf(book, group)
+  const leases = await book.leases(group)
   const all: (Outcome | undefined)[] = []
   let bytes = 0
   for (const id of ids) {
     if (bytes > MAX_ANSWER_BYTES) break
-    const message = await book.find(id)
-    const [place, until = 0] = (message && leases.get(message.n)) ?? []
+    const message = await book.messages.find(id)
+    const place = message && leases.get(message.n)
     const [kept] = await keptOf(book, group, id)
-    const isRunning = place?.progress !== undefined && until > book.now
+    const isRunning = place?.progress !== undefined && place.order! > book.now
     const outcome = isRunning
       ? place.progress
       : kept !== undefined && kept.end > book.now
@@ -247,13 +239,12 @@ export async function lanes(
 ): Promise<LanesPage> {
   const group = book.group(name)
   const found: LaneState[] = []
-  const after = cursor === undefined || sortable(cursor) < sortable(prefix) ? undefined : sortable(cursor)
-  let from: Key = ['n', after ?? sortable(prefix)]
-  let isAfter = after !== undefined
+  const [start, behind] = [sortable(prefix), after(cursor ?? '')]
+  let from = behind > start && cursor !== undefined ? behind : start
   let left = Math.min(book.steps.looked, LOOKED)
   let seen = cursor ?? ''
   for (;;) {
-    const some = await book.range<Lane>(IDBKeyRange.bound(from, ['n', []], isAfter), 256)
+    const some = await book.range<Lane>(IDBKeyRange.bound(['n', from], ['n', []]), 256)
     for (const lane of some) {
       if (!lane.name.startsWith(prefix)) return { lanes: found }
       if (left-- <= 0) return { lanes: found, cursor: seen }
@@ -264,8 +255,7 @@ export async function lanes(
       found.push(state)
     }
     if (some.length < 256) return { lanes: found }
-    from = some.at(-1)!.k
-    isAfter = true
+    from = after(seen)
   }
 }
 
@@ -277,13 +267,13 @@ async function stateOf(
 ): Promise<LaneState | undefined> {
   const held: Hold[] = lane.holds > 0 ? await holdsOfLane(book, lane.name, name) : []
   const holds = held.map((one) => tell(book, one))
-  const flow = group && (await book.get<Flow>(['f', group.g, sortable(lane.name)]))
+  const flow = group && (await book.knownFlow(group, lane.name))
   const size = group?.isLatest ? 0 : lane.size
   const waiting = flow === undefined ? size : flow.ahead + flow.behind
   const leased = flow?.leased ?? 0
   if (waiting + leased + holds.length === 0) return undefined
   const until = Math.max(0, ...holds.map(({ endsInMs, probing }) => (probing ? 0 : (endsInMs ?? Infinity))))
-  const waits = flow !== undefined && flow.waits > 0 && flow.order > 0 ? flow.order - book.now : 0
+  const waits = flow !== undefined && flow.waits > 0 ? flow.order - book.now : 0
   const restsForMs = until > 0 ? until : Math.ceil(waits)
   const rests = waiting > 0 && restsForMs > 0 && restsForMs < Infinity
   return { lane: lane.name, waiting, leased, holds, ...(rests && { restsForMs }) }

@@ -4,75 +4,64 @@ import { type Book, ending } from './book.ts'
 import { edit, settleContent } from './edit.ts'
 import { forgetHolds, forgetProbes } from './holds.ts'
 import { goOn, move } from './places.ts'
-import type { Job, Lane, Message, Place } from './records.ts'
-import { newCounts, newFlow } from './records.ts'
+import type { Lane, Message, Place } from './records.ts'
+import { jobsOf, newCounts, newFlow } from './records.ts'
 import { under } from './rows.ts'
 
-/** Drops messages in every group. Answers, for each, whether it was there. */
-export async function cancel(book: Book, ids: readonly string[]): Promise<boolean[]> {
+/** One after the other. */
+async function each(ids: readonly string[], verb: (id: string) => Promise<boolean>): Promise<boolean[]> {
   const results: boolean[] = []
-  for (const id of ids) {
-    const message = await book.find(id)
-    if (message === undefined) {
-      results.push(false)
-      continue
-    }
-    const job = jobOf(book, message)
-    const isThere = (await dropEverywhere(book, message)) || (book.q.groups.length === 0 && job === undefined)
-    // One that a deleted group has left is over already.
-    await book.end(
-      { ...ending(message), back: message.only !== undefined || (job?.isAll ?? false) },
-      !isThere,
-      job?.at,
-    )
-    book.changed ||= isThere
-    results.push(isThere)
-  }
+  for (const id of ids) results.push(await verb(id))
   return results
 }
 
-/** What has it deleted, if it is over. */
-function jobOf({ q }: Book, { n, t = 0 }: Message): Job | undefined {
-  return q.jobs.find(({ isAll, to, toTie }) => isAll && (n < 0 ? t <= toTie : n <= to))
+/** Drops messages in every group. Answers, for each, whether it was there. */
+export function cancel(book: Book, ids: readonly string[]): Promise<boolean[]> {
+  return each(ids, async (id) => {
+    const message = await book.messages.find(id)
+    if (message === undefined) return false
+    const job = jobsOf(book.q, message).find(({ isAll }) => isAll)
+    const isThere = (await dropEverywhere(book, message)) || (book.q.groups.length === 0 && job === undefined)
+    // One that a deleted group has left is over already.
+    await book.end(ending(book, message), !isThere, job?.at)
+    book.changed ||= isThere
+    return isThere
+  })
 }
 
 /** Has messages of a group that wait for a retry be due now. */
-export async function retryNow(book: Book, name: string, ids: readonly string[]): Promise<boolean[]> {
+export function retryNow(book: Book, name: string, ids: readonly string[]): Promise<boolean[]> {
   const group = book.group(name)
-  const results: boolean[] = []
-  for (const id of ids) {
-    const message = group && (await book.find(id))
-    const place = message && (await book.get<Place>(['p', group.g, message.n]))
-    const waits = place?.state === 'waiting'
-    if (waits) await move(book, group!, place, 'ready')
-    results.push(waits)
-  }
-  return results
+  return each(ids, async (id) => {
+    const message = group && (await book.messages.find(id))
+    const place = message && (await book.place(group, message.n))
+    if (place?.state !== 'waiting') return false
+    await move(book, group!, place, 'ready')
+    return true
+  })
 }
 
 /** Ends the wait of parked messages. */
-export async function resume(
+export function resume(
   book: Book,
   ids: readonly string[],
   { group: only, edit: wanted }: ResumeOptions,
 ): Promise<boolean[]> {
   const groups = book.q.groups.filter(({ name }) => only === undefined || name === only)
-  const results: boolean[] = []
-  for (const id of ids) {
-    let found = false
+  return each(ids, async (id) => {
+    let isThere = false
     for (const group of groups) {
       const all = await book.line<Place>(under([group.g, 'p', id]), 256)
       const parked = all.filter(({ x = Infinity }) => x > book.now)
       // All of an id, or with an edit the last.
       for (const place of wanted === undefined ? parked : parked.slice(-1)) {
-        if (wanted !== undefined) await edit(book, group, place, wanted)
+        if (wanted !== undefined) await edit(book, place, wanted)
         await goOn(book, group, place)
-        found = true
+        isThere = true
       }
     }
-    results.push(found)
-  }
-  return results
+    return isThere
+  })
 }
 
 /** Forgets a group. What only it had to do is over: {@link tidy} finds it. */
@@ -80,14 +69,14 @@ export async function deleteGroup(book: Book, name: string): Promise<void> {
   const { q } = book
   const group = book.group(name)
   q.groups = q.groups.filter((one) => one !== group)
-  book.touch()
   await forgetHolds(book, name, group)
   if (group === undefined) return
+  delete q.next[group.g]
   if (q.groups.length === 0) await clear(book)
   else
     q.jobs.push({
       n: 0,
-      to: await book.tail(),
+      to: await book.messages.tail(),
       tie: 0,
       toTie: q.ties,
       at: book.now,
@@ -101,7 +90,7 @@ export async function deleteGroup(book: Book, name: string): Promise<void> {
 /** Forgets all messages at once: what is left of them is tidied away some at a time. */
 export async function clear(book: Book): Promise<void> {
   const { q } = book
-  const tail = await book.tail()
+  const tail = await book.messages.tail()
   const numbers = new Map<number, number>()
   q.jobs.push({
     n: 0,
@@ -118,6 +107,7 @@ export async function clear(book: Book): Promise<void> {
   q.epoch++
   for (const group of q.groups) {
     const before = group.g
+    delete q.next[before]
     group.g = ++q.numbers
     numbers.set(before, group.g)
     Object.assign(group, {
@@ -131,13 +121,10 @@ export async function clear(book: Book): Promise<void> {
       turn: { at: undefined, left: 0 },
       walked: undefined,
       low: tail,
-      next: Infinity,
-      ends: Infinity,
       marks: 0,
     })
   }
   await forgetProbes(book, numbers)
-  book.touch()
   book.changed = true
 }
 
@@ -146,17 +133,18 @@ export async function tidy(book: Book, most: number): Promise<boolean> {
   const { q } = book
   const job = q.jobs[0]
   if (job === undefined) return false
-  book.touch()
   let left = most
   const over = async (message: Message): Promise<void> => {
     left--
     if (await book.isRetained(message)) return await settleContent(book, message.n)
-    const back = message.only !== undefined || job.isAll
-    await book.end({ ...ending(message), back }, true, job.at)
+    await book.end(ending(book, message), true, job.at)
   }
   while (job.tie < job.toTie) {
     if (left <= 0) return true
-    const some = await book.messages(IDBKeyRange.bound(-job.toTie, -job.tie, false, true), book.chunk(256))
+    const some = await book.messages.range(
+      IDBKeyRange.bound(-job.toTie, -job.tie, false, true),
+      book.messages.chunk(256),
+    )
     if (some.length === 0) job.tie = job.toTie
     for (const message of some) await over(message)
     // The last of them has the lowest number.
@@ -164,7 +152,7 @@ export async function tidy(book: Book, most: number): Promise<boolean> {
   }
   while (job.n < job.to) {
     if (left <= 0) return true
-    const some = await book.messages(IDBKeyRange.bound(job.n, job.to, true), book.chunk(256))
+    const some = await book.messages.range(IDBKeyRange.bound(job.n, job.to, true), book.messages.chunk(256))
     for (const message of some) await over(message)
     job.n = some.at(-1)?.n ?? job.to
   }

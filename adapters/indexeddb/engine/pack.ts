@@ -1,4 +1,5 @@
-import { type Bundle, type Group, type Place, type Queue, newGroup, newQueue } from './records.ts'
+import { type Bundle, type Group, type Place, type Queue, endOf, newGroup, newQueue } from './records.ts'
+import { linesOf } from './lines.ts'
 import type { Key, Row } from './rows.ts'
 
 // What each claim and ack writes is stored without the names of what it is made of, which would be most of it.
@@ -50,13 +51,10 @@ export function unpackQueue(packed: PackedQueue | undefined): Queue {
 
 /** A row as it is stored. */
 export function packRow(row: Row): Row {
-  if (!isBundle(row.k)) return stripped(row) as Row
+  const lines = linesOf(row)
+  if (!isBundle(row.k)) return stripped({ ...row, lines: lines.length > 0 ? lines : undefined }) as Row
   const { k, places, batched } = row as Bundle
   const end = endOf(row as Bundle)
-  const lines: Key[] =
-    k[0] === 'l'
-      ? [[k[1]!, 'u', end]]
-      : places.flatMap(({ n, x, lapses }) => (lapses && x !== undefined ? [['X', x, k[1]!, n]] : []))
   const packed: PackedBundle = {
     k,
     lines,
@@ -82,22 +80,19 @@ export function plainPlaces(row: Row): number | undefined {
   return isPlain ? places.length : undefined
 }
 
-/** When the first of a lease ends, by which it stands in line; most others end with it. */
-export function endOf({ places }: Bundle): number {
-  return Math.min(...places.map(({ order = Infinity }) => order))
-}
-
 function packPlace(
   { k: _k, n, attempt, state, order, lines: _lines, key, again, ...more }: Place,
   end: number,
 ): PackedPlace {
-  const own = state === 'leased' ? { key, order: order === end ? undefined : order } : { again }
-  const rest = stripped({ ...more, ...own })
+  const own: Partial<Place> =
+    state === 'leased' ? { key, order: order === end ? undefined : order } : { again }
+  const rest: Partial<Place> = stripped({ ...more, ...own })
   return Object.keys(rest).length === 0 ? [n, attempt] : [n, attempt, rest]
 }
 
-function stripped(row: object): object {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined))
+/** Without what it does not have: that would be stored, too. */
+export function stripped<T extends object>(row: { readonly [N in keyof T]: T[N] | undefined }): T {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as T
 }
 
 export function unpackRow(row: Row): Row {

@@ -1,10 +1,20 @@
 import { BEHIND_DEAD, type DeadReason, type DeadSettlement, type Outcome } from '../../../src/storage.ts'
-import { type Book, ending, idOf, keepsOf, sortable } from './book.ts'
+import { type Book, ending } from './book.ts'
 import { settleContent } from './edit.ts'
+import { block, firstBlocked, unblock } from './keys.ts'
 import { freeProbed, probeLives } from './holds.ts'
-import type { Bundle, Group, Kept, KeyRow, Message, Place, State } from './records.ts'
-import type { Key } from './rows.ts'
-import { write } from './write.ts'
+import {
+  type Bundle,
+  type Group,
+  type Kept,
+  type KeyRow,
+  type Message,
+  type Place,
+  type State,
+  idOf,
+  keepsOf,
+} from './records.ts'
+import { type Key, sortable } from './rows.ts'
 
 /** The most places of one row. */
 const MOST = 128
@@ -22,27 +32,29 @@ export function keyRow(
   group: Group,
   { lane = '', key }: Pick<Place, 'lane' | 'key'>,
 ): Promise<KeyRow | undefined> {
-  return book.key(keyOf(group, lane, key!))
+  return book.get(keyOf(group, lane, key!))
 }
 
 export function keyOf({ g }: Group, lane: string | undefined, key: string): Key {
   return ['k', g, sortable(lane ?? ''), key]
 }
 
-function setKey(book: Book, row: KeyRow): void {
+/** Says something of an ordering key; nothing is kept of one of which there is nothing to say. */
+async function setKey(
+  book: Book,
+  group: Group,
+  place: Pick<Place, 'lane' | 'key'>,
+  said: Partial<Pick<KeyRow, 'busy' | 'stop'>>,
+): Promise<void> {
+  const known = await keyRow(book, group, place)
+  const row = Object.assign(known ?? { k: keyOf(group, place.lane, place.key!), busy: false }, said)
   if (row.busy || row.stop !== undefined) book.set(row)
   else book.remove(row.k)
 }
 
 /** One of a key is on its way. */
-export async function occupy(book: Book, group: Group, place: Place): Promise<void> {
-  const row = (await keyRow(book, group, place)) ?? newKey(group, place)
-  row.busy = true
-  setKey(book, row)
-}
-
-function newKey(group: Group, { lane, key }: Place): KeyRow {
-  return { k: keyOf(group, lane, key!), busy: false }
+export function occupy(book: Book, group: Group, place: Place): Promise<void> {
+  return setKey(book, group, place, { busy: true })
 }
 
 /** Moves a place to a state, and into the line of that state. */
@@ -61,15 +73,14 @@ export async function move(
   const flow = await book.flowOf(group, place.lane)
   if (state === 'leased') {
     if (into === undefined) lease(book, group, place, order!)
-    else join(book, group, place, into, order!)
+    else join(book, place, into, order!)
     await probeLives(book, group, place, true)
-  } else if (state === 'blocked') await book.block(keyOf(group, place.lane, place.key!), place)
+  } else if (state === 'blocked') await block(book, keyOf(group, place.lane, place.key!), place)
   else {
-    if (state === 'waiting') book.dueAt(group, order!)
-    else if (state === 'ready') book.offer(group, flow)
-    write(book, group, place)
+    if (state === 'ready') book.offer(group, flow)
+    book.set(place)
   }
-  if (flow !== group.flow) book.setFlow(group, flow)
+  book.set(flow)
   book.changed = true
 }
 
@@ -79,18 +90,15 @@ function lease(book: Book, group: Group, place: Place, until: number): void {
   if (row === undefined || row.places.length >= MOST) {
     row = { k: ['l', g, ++book.q.ties], places: [] }
     book.open.set(g, row)
-    book.touch()
   }
-  join(book, group, place, row, until)
+  join(book, place, row, until)
 }
 
-function join(book: Book, group: Group, place: Place, row: Bundle, until: number): void {
-  place.lines = undefined
+function join(book: Book, place: Place, row: Bundle, until: number): void {
   place.order = until
   row.places.push(place)
-  row.batched ||= book.isBatched(place.n)
+  row.batched ||= book.messages.isShared(place.n)
   book.bundleOf.set(place, row)
-  book.dueAt(group, until)
   book.set(row)
 }
 
@@ -99,8 +107,7 @@ export async function extendLease(book: Book, group: Group, place: Place, until:
   if (place.state === 'leased') {
     group.isEarly = true
     place.order = until
-    book.dueAt(group, until)
-    book.set(book.bundleOf.get(place)!)
+    book.save(place)
     book.changed = true
     return
   }
@@ -120,13 +127,13 @@ async function leave(book: Book, group: Group, place: Place, to?: State): Promis
     const row = book.bundleOf.get(place)!
     row.places.splice(row.places.indexOf(place), 1)
     if (row.places.length === 0) {
-      if (state === 'blocked') await book.unblock(row)
+      if (state === 'blocked') await unblock(book, row)
       else book.remove(row.k)
       if (book.open.get(group.g) === row) book.open.delete(group.g)
     } else book.set(row)
     book.bundleOf.delete(place)
     if (state === 'leased') await probeLives(book, group, place, false)
-  } else if (to === 'leased' || to === undefined) book.remove(place.k)
+  } else if (to === undefined || to === 'leased' || to === 'blocked') book.remove(place.k)
   place.state = 'gone'
   if (state === 'leased') book.wake(group, await book.flowOf(group, place.lane))
 }
@@ -135,47 +142,34 @@ async function count(book: Book, group: Group, place: Place, by: 1 | -1): Promis
   const { state } = place
   if (state === 'gone') return
   group.counts[state] += by
-  book.touch()
   if (state === 'dead') return
   const flow = await book.flowOf(group, place.lane)
   if (state === 'leased') flow.leased += by
   else flow.behind += by
   if (state === 'ready') flow[place.again ? 'again' : 'freed'] += by
-  if (state === 'ready' && by > 0) book.readyChanged(flow, place)
-  if (flow !== group.flow) book.setFlow(group, flow)
+  if (state === 'ready' && by > 0) book.readied(flow, place)
+  book.set(flow)
 }
 
 /** The group has a message to do no more, and it leaves its line and its key. */
-async function letGo(book: Book, group: Group, place: Place, frees = true): Promise<void> {
-  const { state, behind } = place
+export async function letGo(book: Book, group: Group, place: Place, frees = true): Promise<void> {
+  const { state } = place
   // What is blocked or was never passed is not the first of its key.
   const isFirst =
     frees && state !== 'gone' && state !== 'dead' && state !== 'blocked' && place.key !== undefined
   await leave(book, group, place)
   place.lost = place.receipt = undefined
-  if (behind !== undefined) {
-    const letter = await book.get<Place>(['p', group.g, behind])
-    if (letter !== undefined && letter.stopped === place.n) {
-      letter.stopped = undefined
-      book.set(letter)
-    }
-  }
-  place.parked = place.behind = place.progress = place.due = undefined
+  await leaveLetter(book, group, place)
+  place.progress = place.due = undefined
   if (isFirst) await free(book, group, place)
   book.changed = true
 }
 
-export function drop(book: Book, group: Group, place: Place): Promise<void> {
-  return letGo(book, group, place)
-}
-
 /** The first of a key is done, dead or dropped: the next one has its turn. */
 async function free(book: Book, group: Group, { lane, key }: Place): Promise<void> {
-  const row = (await keyRow(book, group, { lane, key }))!
-  const next = await book.firstBlocked(row.k)
-  if (next !== undefined) return await release(book, group, next)
-  row.busy = false
-  setKey(book, row)
+  const next = await firstBlocked(book, keyOf(group, lane, key!))
+  if (next !== undefined) await release(book, group, next)
+  else await setKey(book, group, { lane, key }, { busy: false })
 }
 
 /** Nobody of its key is before it any more. */
@@ -191,9 +185,8 @@ export async function stops(book: Book, group: Group, place: Place): Promise<boo
   if (place.key === undefined || place.redriven) return false
   const row = await keyRow(book, group, place)
   if (row?.stop === undefined || row.stop > place.n) return false
-  const letter = (await book.get<Place>(['p', group.g, row.stop]))!
-  row.stop = undefined
-  setKey(book, row)
+  const letter = (await book.place(group, row.stop))!
+  await setKey(book, group, place, { stop: undefined })
   place.behind = letter.n
   letter.stopped = place.n
   book.set(letter)
@@ -208,24 +201,28 @@ export async function park(
   reason: string,
   data?: string,
 ): Promise<void> {
-  place.id = idOf((await book.message(place.n))!)
+  place.id = idOf((await book.messages.get(place.n))!)
   place.error = reason
   place.parked = { reason, ...(data !== undefined && { data }), at: book.clock }
   place.lost = place.receipt = place.progress = undefined
   await move(book, group, place, 'parked')
 }
 
+/** It is parked no more, by no dead letter either. */
+async function leaveLetter(book: Book, group: Group, place: Place): Promise<void> {
+  const { behind, n } = place
+  const letter = behind === undefined ? undefined : await book.place(group, behind)
+  if (letter?.stopped === n) {
+    letter.stopped = undefined
+    book.set(letter)
+  }
+  place.parked = place.behind = undefined
+}
+
 /** It goes on, and its attempts are counted anew. */
 export async function goOn(book: Book, group: Group, place: Place): Promise<void> {
-  const { behind } = place
-  if (behind !== undefined) {
-    const letter = await book.get<Place>(['p', group.g, behind])
-    if (letter?.stopped === place.n) {
-      letter.stopped = undefined
-      book.set(letter)
-    }
-  }
-  place.parked = place.behind = place.error = undefined
+  await leaveLetter(book, group, place)
+  place.error = undefined
   place.attempt = 0
   await move(book, group, place, 'ready')
 }
@@ -244,15 +241,15 @@ export async function finish(book: Book, group: Group, place: Place, value: Done
 /** A group is done with a message: if it was the last, the message is over. */
 export async function settleEnd(book: Book, group: Group, place: Place): Promise<void> {
   if (book.q.groups.length === 1) return await book.end(place, true)
-  const message = (await book.message(place.n))!
+  const message = (await book.messages.get(place.n))!
   if (message.only !== undefined) {
     message.only = message.only.filter((g) => g !== group.g)
-    if (message.only.length > 0) return book.put(message)
+    if (message.only.length > 0) return book.messages.put(message)
   } else {
     await book.setDone(place.n, [...(await book.doneBy(place.n)), group.g])
     if (await book.isRetained(message)) return await settleContent(book, place.n)
   }
-  await book.end(ending(message), true)
+  await book.end(ending(book, message), true)
 }
 
 /** A message becomes a dead letter of a group. */
@@ -265,13 +262,9 @@ export async function die(
   { deadForMs, parksNext }: Pick<DeadSettlement, 'deadForMs' | 'parksNext'>,
 ): Promise<void> {
   const { state, lost, key } = place
-  const message = (await book.message(place.n))!
+  const message = (await book.messages.get(place.n))!
   if (state === 'leased' || lost) group.failed++
-  if (key !== undefined && parksNext === true) {
-    const row = (await keyRow(book, group, place)) ?? newKey(group, place)
-    row.stop = place.n
-    setKey(book, row)
-  }
+  if (key !== undefined && parksNext === true) await setKey(book, group, place, { stop: place.n })
   await letGo(book, group, place, false)
   place.again = true
   place.error = error
@@ -281,7 +274,6 @@ export async function die(
   place.message = message
   place.end = deadForMs === undefined ? undefined : book.now + deadForMs
   place.receipt = receiptOf(group.g, 'd', ++book.q.ties, place.n, group.token)
-  if (place.end !== undefined) endAt(book, group, place.end)
   await move(book, group, place, 'dead')
   // The next of its key may be parked, and then finds it among the dead.
   if (key !== undefined && state !== 'gone' && state !== 'blocked') await free(book, group, place)
@@ -292,11 +284,6 @@ export async function die(
     at: book.clock,
   })
   await settleEnd(book, group, place)
-}
-
-export function endAt(book: Book, group: Group, end: number): void {
-  group.ends = Math.min(group.ends, end)
-  book.touch()
 }
 
 /** A dead letter is deleted. */
@@ -311,9 +298,7 @@ async function leaveLetters(book: Book, group: Group, place: Place): Promise<voi
   place.end = undefined
   if (place.key === undefined) return
   const row = await keyRow(book, group, place)
-  if (row?.stop !== place.n) return
-  row.stop = undefined
-  setKey(book, row)
+  if (row?.stop === place.n) await setKey(book, group, place, { stop: undefined })
 }
 
 /** A dead letter is to be delivered again: it goes first, and what it had parked goes on behind it. It expires no more. */
@@ -323,16 +308,16 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
   await leaveLetters(book, group, place)
   await leave(book, group, place)
   const letter = place.message!
-  const here = await book.message(n)
+  const here = await book.messages.get(n)
   if (here === undefined || here.only !== undefined) {
     const only = [...(here?.only ?? []), g]
     const message = { ...(here ?? letter), only }
     // A later message may have its id.
     if (here === undefined && message.id !== undefined) {
       delete message.u
-      if ((await book.find(message.id)) === undefined && !message.superseded) message.u = message.id
+      if ((await book.messages.find(message.id)) === undefined && !message.superseded) message.u = message.id
     }
-    book.put(message)
+    book.messages.put(message)
     place.back = true
   } else {
     await book.setDone(
@@ -355,12 +340,11 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
   place.redriven = true
   place.due = due
   if (key !== undefined) {
-    const parked = stopped === undefined ? undefined : await book.get<Place>(['p', g, stopped])
-    const row = (await keyRow(book, group, place)) ?? newKey(group, place)
+    const parked = stopped === undefined ? undefined : await book.place(group, stopped)
     const isBehind = parked?.state === 'parked' && parked.behind === n
-    if (!isBehind && row.busy) return await move(book, group, place, 'blocked')
-    row.busy = true
-    setKey(book, row)
+    if (!isBehind && (await keyRow(book, group, place))?.busy)
+      return await move(book, group, place, 'blocked')
+    await occupy(book, group, place)
     if (isBehind) {
       parked.parked = parked.behind = parked.error = undefined
       await move(book, group, parked, 'blocked')
@@ -376,7 +360,7 @@ export function keptOf(book: Book, { g }: Group, id: string): Promise<Kept[]> {
 /** Keeps what became of a message in a group, for the time that it asks for. */
 async function keep(book: Book, group: Group, place: Place, outcome: Outcome): Promise<void> {
   if (!place.keeps) return
-  const message = place.message ?? (await book.message(place.n))!
+  const message = place.message ?? (await book.messages.get(place.n))!
   const { keepMs, superseded, n, key, lane } = message
   const { at } = place.content ?? message
   if (keepMs === undefined || superseded) return
@@ -384,13 +368,7 @@ async function keep(book: Book, group: Group, place: Place, outcome: Outcome): P
   const id = idOf(message)
   for (const kept of await keptOf(book, group, id)) book.remove(kept.k)
   const end = book.now + keepMs
-  endAt(book, group, end)
-  const lines: Key[] = [
-    [g, 'k', id, n],
-    [g, 'e', end, n],
-    [g, 'K', n],
-  ]
-  book.set({ k: ['o', g, n], n, id, attempt: place.attempt, outcome, end, key, lane, at, lines } as Kept)
+  book.set({ k: ['o', g, n], n, id, attempt: place.attempt, outcome, end, key, lane, at } as Kept)
   book.finished.push(id)
 }
 

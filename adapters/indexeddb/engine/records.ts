@@ -40,6 +40,10 @@ export interface Batch {
   batch: Message[]
 }
 
+/** The most messages of one row, and their bytes, unless it is one alone: a row is written anew when one of them is over. */
+export const BATCH = 32
+export const BATCH_BYTES = 16_384
+
 export type Stored = Message | Batch
 
 export type State = 'leased' | 'waiting' | 'ready' | 'blocked' | 'parked' | 'dead' | 'gone'
@@ -102,6 +106,16 @@ export interface Bundle extends Row {
   batched?: boolean | undefined
 }
 
+/** An id that is known for a while. */
+export interface Known extends Row {
+  readonly until: number
+}
+
+/** When the first of a lease ends, by which it stands in line; most others end with it. */
+export function endOf({ places }: Bundle): number {
+  return Math.min(...places.map(({ order = Infinity }) => order))
+}
+
 export interface Kept extends Row {
   readonly n: number
   readonly id: string
@@ -156,8 +170,13 @@ export interface Hold extends Row {
   readonly since: number
   order: number
   probe: boolean
-  /** By the numbers of groups: what is out as a probe, and whether its lease lives; and which had their ack. */
-  probing: { out: Record<number, [n: number, lives: boolean]>; done: number[] } | undefined
+  probing: Probing | undefined
+}
+
+/** By the numbers of groups: what is out as a probe, and whether its lease lives; and which had their ack. */
+export interface Probing {
+  out: Record<number, [n: number, lives: boolean]>
+  done: number[]
 }
 
 export interface Turn {
@@ -190,11 +209,8 @@ export interface Group {
   low: number
   deadForMs: number | undefined
   parksNext: boolean
-  /** Nothing comes due before, and nothing of what is kept ends. */
-  next: number
-  /** Perhaps not at that time either. */
+  /** Perhaps nothing comes due at the time that is next. */
   isEarly: boolean
-  ends: number
   /** Messages that it has not passed, and not to do. */
   marks: number
 }
@@ -211,6 +227,11 @@ export interface Job {
   readonly isAll: boolean
   /** Groups of which rows are left. */
   readonly groups: number[]
+}
+
+/** What has a message deleted. */
+export function jobsOf({ jobs }: Pick<Queue, 'jobs'>, { n, t = 0 }: Message): Job[] {
+  return jobs.filter(({ to, toTie }) => (n < 0 ? t <= toTie : n <= to))
 }
 
 /** The queue as a whole. */
@@ -233,12 +254,11 @@ export interface Queue {
   sent: number
   holds: Hold[]
   laneHolds: number
-  known: number
+  /** When what stands in a line of time comes due, at the earliest. */
+  next: Record<number, number>
   due: number
-  holdEnds: number
   lapse: number
   lapsedTo: [number, number]
-  forgets: number
   jobs: Job[]
   /** Rows that say which groups are done with what, where there are several. */
   dones: number
@@ -263,7 +283,7 @@ export function newFlow(k: Key, lane: string, cursor: number, ahead: number): Fl
     gaveAgain: false,
     inRing: false,
     resting: false,
-    order: 0,
+    order: Infinity,
     woken: false,
     waits: 0,
     full: 0,
@@ -291,9 +311,7 @@ export function newGroup(name: string, g: number, token: string, first: number, 
     low: 0,
     deadForMs: undefined,
     parksNext: false,
-    next: Infinity,
     isEarly: false,
-    ends: Infinity,
     marks: 0,
   }
 }
@@ -315,14 +333,52 @@ export function newQueue(top: number): Queue {
     sent: -top,
     holds: [],
     laneHolds: 0,
-    known: 0,
+    next: {},
     due: Infinity,
-    holdEnds: Infinity,
     lapse: Infinity,
     lapsedTo: [-Infinity, 0],
-    forgets: Infinity,
     jobs: [],
     dones: 0,
     near: [],
   }
+}
+
+export function hasReady({ again, freed, ahead }: Flow): boolean {
+  return ahead + again + freed > 0
+}
+
+export function keepsOf({ keepMs, dedupeMs = 0 }: Message): true | undefined {
+  return keepMs !== undefined || dedupeMs > 0 ? true : undefined
+}
+
+/** Ids that are made have so many values: those of delayed messages follow behind. */
+export const MADE: number = 2 ** 31
+
+export function madeId(base: string, n: number): string {
+  return base + n.toString(16).padStart(8, '0')
+}
+
+export function idOf({ id, base, n }: Message): string {
+  return id ?? madeId(base, n)
+}
+
+/** As the contract counts bytes. */
+export function sizeOf({
+  body,
+  key = '',
+  headers = {},
+}: Pick<NewMessage, 'body' | 'key' | 'headers'>): number {
+  let size = lengthOf(body) + key.length
+  for (const name in headers) size += name.length + headers[name]!.length
+  return size
+}
+
+/** What its row has of it: of a blob nothing. Any page of the origin may have put anything in its place, which the codec then refuses. */
+export function nearOf(body: Body): number {
+  const { length } = (body ?? '') as Partial<ArrayLike<unknown>>
+  return typeof length === 'number' ? length : 0
+}
+
+export function lengthOf(body: Body): number {
+  return body instanceof Blob ? body.size : nearOf(body)
 }

@@ -9,65 +9,35 @@ export interface Row {
   lines?: Key[] | undefined
 }
 
-type Source = IDBObjectStore | IDBIndex
-
 /** One transaction on the stores of a queue. Writes take effect with it; nobody waits for their answers. */
 export class Rows {
   readonly isReadonly: boolean
   readonly messages: IDBObjectStore
   readonly rows: IDBObjectStore
-  readonly #queue: IDBObjectStore
-  /** Whether anything was written. */
-  wrote = false
+  /** Has the one row of the queue as a whole, which each step reads and most write: it stands apart from those that are looked for in lines. */
+  readonly queue: IDBObjectStore
 
   constructor(work: IDBTransaction) {
     this.isReadonly = work.mode === 'readonly'
     this.messages = work.objectStore('messages')
     this.rows = work.objectStore('rows')
-    this.#queue = work.objectStore('queue')
+    this.queue = work.objectStore('queue')
   }
+}
 
-  /** The one row of the queue as a whole, which each step reads and most write: it stands apart from those that are looked for in lines. */
-  readQueue<T>(): Promise<T | undefined> {
-    return this.get<T>(this.#queue, 0)
-  }
+type Source = IDBObjectStore | IDBIndex
 
-  putQueue(value: unknown): void {
-    this.#queue.put(value, 0)
-  }
+export function get<T>(source: Source, key: Key | Part): Promise<T | undefined> {
+  return answer(source.get(key as IDBValidKey)) as Promise<T | undefined>
+}
 
-  get<T>(store: Source, key: IDBValidKey | IDBKeyRange): Promise<T | undefined> {
-    return answer(store.get(key)) as Promise<T | undefined>
-  }
+export function all<T>(source: Source, range: IDBKeyRange, limit: number): Promise<T[]> {
+  return answer(source.getAll(range, limit)) as Promise<T[]>
+}
 
-  all<T>(store: Source, range: IDBKeyRange, limit: number): Promise<T[]> {
-    return answer(store.getAll(range, limit)) as Promise<T[]>
-  }
-
-  count(store: Source, range: IDBKeyRange): Promise<number> {
-    return answer(store.count(range))
-  }
-
-  add(value: object): Promise<number> {
-    this.wrote = true
-    return answer(this.messages.add(value)) as Promise<number>
-  }
-
-  put(store: IDBObjectStore, value: object): void {
-    this.wrote = true
-    store.put(value)
-  }
-
-  delete(store: IDBObjectStore, key: IDBValidKey | IDBKeyRange): void {
-    this.wrote = true
-    store.delete(key)
-  }
-
-  /** The last number of a message that is there; 0: there is none. */
-  async last(): Promise<number> {
-    const cursor = await answer(this.messages.openKeyCursor(null, 'prev'))
-    return Math.max(0, (cursor?.primaryKey ?? 0) as number)
-  }
+/** Adds a message. Answers with the number that it has, or was given. */
+export function add(messages: IDBObjectStore, message: object): Promise<number> {
+  return answer(messages.add(message)) as Promise<number>
 }
 
 export function answer<T>(request: IDBRequest<T>): Promise<T> {
@@ -80,4 +50,17 @@ export function answer<T>(request: IDBRequest<T>): Promise<T> {
 /** All keys that begin so. */
 export function under(start: Key): IDBKeyRange {
   return IDBKeyRange.bound(start, [...start, []])
+}
+
+/** What sorts first behind a name. */
+export function after(name: string): string {
+  return `${sortable(name)}\0`
+}
+
+/** Has strings sort by their code points, as UTF-8 does: keys sort by halves of pairs, which then come last. */
+export function sortable(name: string): string {
+  return name.replace(/[\ud800-\uffff]/g, (unit) => {
+    const code = unit.charCodeAt(0)
+    return String.fromCharCode(code < 0xe000 ? code + 0x2000 : code - 0x800)
+  })
 }

@@ -1,5 +1,7 @@
 import type { SettleResult, Settlement } from '../../../src/storage.ts'
 import type { Book } from './book.ts'
+import { loadKeys } from './keys.ts'
+import type { Memory } from './memory.ts'
 import { die, extendLease, finish, forgetLetter, keyOf, move, park, receiptOf, redrive } from './places.ts'
 import type { Bundle, Group, Place } from './records.ts'
 import type { Key } from './rows.ts'
@@ -22,17 +24,24 @@ function parse(receipt: string): Receipt | undefined {
   return [g, number, n].every(Number.isFinite) ? { g, isDead, number, n } : undefined
 }
 
-/** What the receipts name, all at once. */
-export function rowsOf(receipts: readonly string[]): Key[] {
-  const keys = new Map<string, Key>()
-  for (const receipt of receipts) {
+/** What receipts name, as far as this context knows: rows that do not stand in that of the queue, and messages that may share theirs. */
+export function namedBy(
+  settlements: readonly Pick<Settlement, 'receipt'>[],
+  { near, perRow }: Memory,
+): [rows: ReadonlyMap<string, Key>, messages: number[]] {
+  const rows = new Map<string, Key>()
+  const messages: number[] = []
+  for (const { receipt } of settlements) {
     const parsed = parse(receipt)
     if (parsed === undefined) continue
     const { g, isDead, number, n } = parsed
     const key: Key = isDead ? ['p', g, n] : ['l', g, number]
-    keys.set(key.join(), key)
+    const text = JSON.stringify(key)
+    const lease = near.get(text) as Partial<Bundle> | undefined
+    if (lease === undefined) rows.set(text, key)
+    if (lease === undefined ? perRow > 1 : lease.batched) messages.push(n)
   }
-  return [...keys.values()]
+  return [rows, messages]
 }
 
 /** Ends or extends leases of a group, redrives and deletes dead letters. */
@@ -42,7 +51,6 @@ export async function settle(
   settlements: readonly Settlement[],
 ): Promise<SettleResult[]> {
   if (group === undefined) return settlements.map(() => STALE)
-  await book.load(rowsOf(settlements.map(({ receipt }) => receipt)))
   const keys: Key[] = []
   const shared: number[] = []
   for (const { receipt, kind } of settlements) {
@@ -53,13 +61,19 @@ export async function settle(
     if (place !== undefined && kind === 'ack' && (bundle === undefined || bundle.batched))
       shared.push(place.n)
   }
-  await Promise.all([book.loadKeys(keys), book.loadMessages(shared)])
+  await Promise.all([loadKeys(book, keys), book.messages.load(shared)])
   const results: SettleResult[] = []
   for (const settlement of settlements) {
     const place = await find(book, group, settlement.receipt)
     results.push(place === undefined ? STALE : await settleOne(book, group, place, settlement))
   }
   return results
+}
+
+/** Whether the lease that the receipt is of goes on. */
+export async function isLeased(book: Book, group: Group, receipt: string): Promise<boolean> {
+  const place = await find(book, group, receipt)
+  return place?.state === 'leased' && place.order! > book.now
 }
 
 async function find(book: Book, group: Group, receipt: string): Promise<Place | undefined> {
@@ -72,7 +86,7 @@ async function find(book: Book, group: Group, receipt: string): Promise<Place | 
     const leased = lease?.places.find((place) => place.n === n)
     if (leased !== undefined) return leased
   }
-  const place = await book.get<Place>(['p', g, n])
+  const place = await book.place(group, n)
   return place?.receipt === receipt && (place.state === 'dead' || place.lost) ? place : undefined
 }
 
@@ -84,39 +98,23 @@ async function settleOne(
   settlement: Settlement,
 ): Promise<SettleResult> {
   const { now } = book
-  const isDead = place.state === 'dead'
-  const { parksNext } = group
-  switch (settlement.kind) {
-    case 'ack':
-      if (isDead) await forgetLetter(book, group, place)
-      else await finish(book, group, place, settlement.value)
-      return SETTLED
-    case 'retry': {
-      const due = now + settlement.delayMs
-      if (isDead) await redrive(book, group, place, due)
-      else if ((place.x ?? Infinity) <= due)
-        await die(book, group, place, 'expired', settlement.error, { parksNext })
-      else await retry(book, group, place, due, settlement)
-      return SETTLED
-    }
-    case 'park': {
-      if (isDead) return STALE
-      const { reason, data } = settlement
-      if ((place.x ?? Infinity) <= now) await die(book, group, place, 'expired', reason, { parksNext })
-      else await park(book, group, place, reason, data)
-      return SETTLED
-    }
-    case 'dead':
-      if (isDead) return STALE
-      await die(book, group, place, settlement.reason, settlement.error, settlement)
-      return SETTLED
-    case 'extend': {
-      if (isDead) return STALE
-      return await extend(book, group, place, settlement)
-    }
-    default:
-      return STALE
-  }
+  const { kind } = settlement
+  const due = kind === 'retry' ? now + settlement.delayMs : now
+  if (place.state === 'dead') {
+    if (kind === 'ack') await forgetLetter(book, group, place)
+    else if (kind === 'retry') await redrive(book, group, place, due)
+    else return STALE
+  } else if (kind === 'ack') await finish(book, group, place, settlement.value)
+  else if (kind === 'extend') await extend(book, group, place, settlement)
+  else if (kind === 'dead') await die(book, group, place, settlement.reason, settlement.error, settlement)
+  else if (kind === 'retry' || kind === 'park') {
+    const error = kind === 'retry' ? settlement.error : settlement.reason
+    if ((place.x ?? Infinity) <= due)
+      await die(book, group, place, 'expired', error, { parksNext: group.parksNext })
+    else if (kind === 'retry') await retry(book, group, place, due, settlement)
+    else await park(book, group, place, settlement.reason, settlement.data)
+  } else return STALE
+  return SETTLED
 }
 
 async function extend(
@@ -124,11 +122,10 @@ async function extend(
   group: Group,
   place: Place,
   { leaseMs, progress }: Extract<Settlement, { kind: 'extend' }>,
-): Promise<SettleResult> {
+): Promise<void> {
   await extendLease(book, group, place, book.now + leaseMs)
-  if (progress !== undefined && place.keeps && (await book.message(place.n))?.keepMs !== undefined)
+  if (progress !== undefined && place.keeps && (await book.messages.get(place.n))?.keepMs !== undefined)
     place.progress = { status: 'running', progress, at: book.clock }
-  return SETTLED
 }
 
 async function retry(

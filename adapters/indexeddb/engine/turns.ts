@@ -1,17 +1,9 @@
-import {
-  type LaneLimits,
-  type LaneRules,
-  MAX_REST_MS,
-  limitsOf,
-  takeToken,
-  tokenAt,
-} from '../../../src/lanes.ts'
+import { type LaneLimits, MAX_REST_MS, limitsOf, takeToken, tokenAt } from '../../../src/lanes.ts'
 import type { ClaimRequest } from '../../../src/storage.ts'
-import { type Book, hasReady, sortable } from './book.ts'
+import type { Book } from './book.ts'
 import { holdsOfLane, letsGo } from './holds.ts'
-import type { Flow, Group, Turn } from './records.ts'
-
-const NO_LIMITS: LaneLimits = {}
+import { type Flow, type Group, type Turn, hasReady } from './records.ts'
+import { after, sortable } from './rows.ts'
 
 /** How many lanes that may go are read at once. */
 const RING = 64
@@ -28,7 +20,6 @@ export class Turns {
   readonly #request: ClaimRequest
   readonly #only: string | readonly string[] | undefined
   readonly turn: Turn
-  readonly #limits: Map<string, LaneLimits> = new Map()
 
   constructor(book: Book, group: Group, request: ClaimRequest) {
     const { only, position } = request
@@ -41,11 +32,8 @@ export class Turns {
   }
 
   limitsOf({ lane }: Flow): LaneLimits {
-    const rules: LaneRules | undefined = this.#request.lanes
-    if (rules === undefined || lane === '') return NO_LIMITS
-    let found = this.#limits.get(lane)
-    if (found === undefined) this.#limits.set(lane, (found = limitsOf(rules, lane)))
-    return found
+    const { lanes: rules } = this.#request
+    return rules === undefined || lane === '' ? {} : limitsOf(rules, lane)
   }
 
   /** The lane that gives the next message. Those that may not go rest from now on. */
@@ -57,7 +45,7 @@ export class Turns {
       return (await this.#mayGo(group.flow, budget)) ? group.flow : undefined
     }
     if (left > 0 && at !== undefined && this.#fits(at)) {
-      const own = at === '' ? group.flow : await book.get<Flow>(['f', group.g, sortable(at)])
+      const own = at === '' ? group.flow : await book.knownFlow(group, at)
       if (own !== undefined && (own.inRing || at === '') && (await this.#mayGo(own, budget))) return own
     }
     // Once round: the lane without a name may stay in the ring although it has nothing.
@@ -93,11 +81,10 @@ export class Turns {
     turn.left--
     if (rate !== undefined) {
       takeToken(flow, rate, this.#book.now)
-      this.#book.setFlow(this.#group, flow)
+      this.#book.set(flow)
     }
     if (this.#only === undefined) {
       this.#group.turn = turn
-      this.#book.touch()
     }
   }
 
@@ -110,46 +97,41 @@ export class Turns {
   /** The first lane behind a name that has something and that the claim takes from. */
   async #after(name: string | undefined): Promise<Flow | undefined> {
     const book = this.#book
-    const { g, flow: plain } = this.#group
+    const { flow: plain } = this.#group
     const only = this.#only
     if (typeof only === 'object') {
       for (const one of only) {
         if (one === '' || (name !== undefined && sortable(one) <= sortable(name))) continue
-        const flow = await book.get<Flow>(['f', g, sortable(one)])
+        const flow = await book.knownFlow(this.#group, one)
         if (flow?.inRing) return flow
       }
       return undefined
     }
     if (name === undefined && only === undefined) return plain
     const start = sortable(only ?? '')
-    const after = sortable(name ?? '')
-    const isAfter = name !== undefined && after >= start && name !== ''
-    const lower = isAfter ? after : start
-    const range = IDBKeyRange.bound([g, 'o', lower], [g, 'o', []], isAfter)
-    const flow = await this.#ring(range, lower, isAfter)
+    const next = name ? after(name) : ''
+    const flow = await this.#ring(next > start ? next : start)
     return flow === undefined || (only !== undefined && !flow.lane.startsWith(only)) ? undefined : flow
   }
 
-  /** Lanes that were read at once, in their order. */
+  /** Lanes that were read at once, in their order, from a name on, and for which ring. */
   #read: Flow[] = []
   #readFrom = ''
+  #version = -1
 
-  async #ring(range: IDBKeyRange, lower: string, isAfter: boolean): Promise<Flow | undefined> {
-    const isBehind = (flow: Flow): boolean => {
-      const l = flow.k[2] as string
-      return isAfter ? l > lower : l >= lower
-    }
-    if (lower >= this.#readFrom && this.#book.ringVersion === this.#version) {
-      const found = this.#read.find((flow) => flow.inRing && isBehind(flow))
+  /** The first from a name on that is in the ring. */
+  async #ring(from: string): Promise<Flow | undefined> {
+    const { g } = this.#group
+    const book = this.#book
+    if (from >= this.#readFrom && book.ringVersion === this.#version) {
+      const found = this.#read.find(({ inRing, k }) => inRing && k[2]! >= from)
       if (found !== undefined) return found
     }
-    this.#read = await this.#book.line<Flow>(range, RING)
-    this.#readFrom = lower
-    this.#version = this.#book.ringVersion
+    this.#read = await book.line<Flow>(IDBKeyRange.bound([g, 'o', from], [g, 'o', []]), RING)
+    this.#readFrom = from
+    this.#version = book.ringVersion
     return this.#read[0]
   }
-
-  #version = -1
 
   /** Whether a lane may give something. Otherwise it rests. */
   async #mayGo(flow: Flow, budget: Budget): Promise<boolean> {
@@ -170,7 +152,7 @@ export class Turns {
     if (leased >= concurrency) return this.#rest(flow, book.now + MAX_REST_MS)
     const at = rate === undefined ? 0 : tokenAt(flow, rate, book.now)
     flow.woken = false
-    book.setFlow(group, flow)
+    book.set(flow)
     if (at <= book.now) return true
     flow.waits ||= book.now
     return this.#rest(flow, Math.min(at, flow.waits + MAX_REST_MS))
@@ -180,8 +162,8 @@ export class Turns {
     const book = this.#book
     flow.inRing = false
     flow.resting = true
-    flow.order = until ?? 0
-    book.setFlow(this.#group, flow)
+    flow.order = until ?? Infinity
+    book.set(flow)
     return false
   }
 }

@@ -48,14 +48,15 @@ export interface Waiting {
   readonly ofOthers: number
 }
 
+const STATES = ['ready', 'leased', 'delayed', 'blocked', 'parked', 'dead'] as const
+
 /** The notes that the server does not have yet, as the queue has them. */
 export async function waiting(person: Person): Promise<Waiting> {
-  const [held, all, dead] = await Promise.all([
+  const [held, all, { messages }] = await Promise.all([
     outbox.held(),
-    queue.list({ limit: 200 }),
-    queue.deadLetters().list({ limit: 200 }),
+    queue.list({ state: STATES, limit: 200, bodies: false }),
+    outbox.list({ state: STATES, limit: 200 }),
   ])
-  const messages = [...all.messages, ...dead.messages]
   const own = messages.filter(({ headers }) => headers['by'] === person)
   const waitsForLogIn = new Set<string>(held.map(({ destination }) => destination))
   const notes = own.map(async (message): Promise<Note> => {
@@ -76,7 +77,7 @@ export async function waiting(person: Person): Promise<Waiting> {
       reason: isHeld ? 'waits for a log-in' : (parked?.reason ?? lastError),
     }
   })
-  return { notes: await Promise.all(notes), ofOthers: messages.length - own.length }
+  return { notes: await Promise.all(notes), ofOthers: all.messages.length - own.length }
 }
 
 /** The request was stored as it will be sent: a form, encoded. */

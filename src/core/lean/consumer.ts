@@ -1,20 +1,18 @@
-import { onAbort, abortReason, throwIfAborted } from '../../aborts.ts'
+import { abortReason, onceAborted, throwIfAborted } from '../../aborts.ts'
 import { take } from '../ask.ts'
 import {
+  MADE_HERE,
   checkArray,
-  checkBoolean,
   checkCount,
-  checkMs,
-  checkNothing,
   checkOptions,
   checkPositiveMs,
   checkSignal,
-  checkText,
   checkWaitMs,
   invalid,
 } from '../../check.ts'
 import type { Context } from '../context.ts'
 import type { Unit } from '../desk.ts'
+import { ENDS, type Kind, endOf } from '../ends.ts'
 import { Hand } from '../hand.ts'
 import {
   type AckOptions,
@@ -32,7 +30,7 @@ import {
   staleError,
   ticketOf,
 } from '../message.ts'
-import { encodeData, encodeResult } from '../outcomes.ts'
+import { encodeResult } from '../outcomes.ts'
 import { type ConsumerSettings, Reader } from '../reader.ts'
 import type { RetryPolicy } from '../retry.ts'
 import type { SettleResult, Settlement } from '../../storage.ts'
@@ -74,7 +72,16 @@ export interface ReceiveOptions {
 export type Settled<T> = Message<T> | string
 
 /** How a message is settled by hand. */
-type Settling = 'ack' | 'nack' | 'reject' | 'park' | 'extend'
+type Settling = 'ack' | Kind | 'extend'
+/** What one call settles. */
+interface Call<T> {
+  readonly tried: string
+  readonly messages: readonly Settled<T>[]
+  /** Of those that nobody has settled before. */
+  readonly leases: readonly Lease[]
+  readonly settlements: readonly Settlement[]
+}
+
 /** What the name of a method ends with if it is one for many messages. */
 type Batch = '' | 'Batch'
 
@@ -84,10 +91,7 @@ const FOREIGN = 'a message must be one that this consumer received, or the recei
 
 const RECEIVE_OPTIONS = { waitMs: checkWaitMs, signal: checkSignal }
 const SETTLE_OPTIONS = { signal: checkSignal }
-const NACK_OPTIONS = { delayMs: checkMs, reason: checkText, counts: checkBoolean, ...SETTLE_OPTIONS }
-const ACK_OPTIONS = { result: checkNothing, ...SETTLE_OPTIONS }
-const PARK_OPTIONS = { reason: checkText, data: checkNothing, ...SETTLE_OPTIONS }
-const REJECT_OPTIONS = { reason: checkText, ...SETTLE_OPTIONS }
+const ACK_OPTIONS = { ...ENDS.ack, ...SETTLE_OPTIONS }
 
 /** Lets those see how a consumer takes and settles who take in its name, and nobody else. */
 export let readerOf: <T>(consumer: Consumer<T>) => Reader<T>
@@ -105,7 +109,10 @@ export class Consumer<T> implements Settler {
   readonly #reader: Reader<T>
 
   static {
-    readerOf = (consumer) => consumer.#reader
+    readerOf = (consumer) => {
+      if (!(#reader in Object(consumer))) throw invalid('consumer', MADE_HERE, consumer)
+      return consumer.#reader
+    }
   }
 
   /** @internal Made by {@link Queue.createConsumer}. */
@@ -204,39 +211,18 @@ export class Consumer<T> implements Settler {
    *
    * @throws as {@link ack}
    */
-  nack(message: Settled<T>, options?: NackOptions): Promise<void> {
-    return this.#nack('', [message], options)
+  nack(message: Settled<T>, options: NackOptions = NO_OPTIONS): Promise<void> {
+    return this.#end('nack', '', [message], options)
   }
 
   /** As {@link nack}, for messages, in one write. */
-  nackBatch(messages: readonly Settled<T>[], options?: NackOptions): Promise<void> {
-    return this.#nack('Batch', messages, options)
-  }
-
-  async #nack(batch: Batch, messages: readonly Settled<T>[], options: NackOptions = {}): Promise<void> {
-    const tried = `nack${batch}`
-    checkArray(tried, 'messages', messages)
-    checkOptions(tried, options, NACK_OPTIONS)
-    await this.#settle(
-      'nack',
-      batch,
-      messages,
-      (receipt, attempts) => this.#reader.failureOf(receipt, attempts, options),
-      options,
-    )
+  nackBatch(messages: readonly Settled<T>[], options: NackOptions = NO_OPTIONS): Promise<void> {
+    return this.#end('nack', 'Batch', messages, options)
   }
 
   /** Never deliver it again: it becomes a dead letter, `rejected`. @throws as {@link ack} */
-  async reject(message: Settled<T>, options: RejectOptions = {}): Promise<void> {
-    checkOptions('reject', options, REJECT_OPTIONS)
-    const { reason } = options
-    await this.#settle(
-      'reject',
-      '',
-      [message],
-      (receipt) => this.#reader.deadOf(receipt, 'rejected', reason),
-      options,
-    )
+  reject(message: Settled<T>, options: RejectOptions = NO_OPTIONS): Promise<void> {
+    return this.#end('reject', '', [message], options)
   }
 
   /**
@@ -246,15 +232,20 @@ export class Consumer<T> implements Settler {
    *
    * @throws as {@link ack}, and `INVALID_ARGUMENT`, `UNSERIALIZABLE`, `TOO_LARGE`, `UNSUPPORTED`: nothing was changed.
    */
-  async park(message: Settled<T>, options: ParkOptions): Promise<void> {
-    const tried = 'park'
-    checkOptions(tried, options, PARK_OPTIONS)
-    const { reason } = options
-    checkText(tried, 'reason', reason)
-    const reader = this.#reader
-    reader.context.require(tried, 'parking')
-    const data = encodeData(tried, options.data)
-    await this.#settle(tried, '', [message], (receipt) => reader.parkOf(receipt, reason, data), options)
+  park(message: Settled<T>, options: ParkOptions): Promise<void> {
+    return this.#end('park', '', [message], options)
+  }
+
+  async #end(
+    kind: Kind,
+    batch: Batch,
+    messages: readonly Settled<T>[],
+    options: NackOptions | RejectOptions | ParkOptions,
+  ): Promise<void> {
+    const tried = kind + batch
+    checkArray(tried, 'messages', messages)
+    checkOptions(tried, options, { ...ENDS[kind], ...SETTLE_OPTIONS })
+    await this.#settle(kind, batch, messages, endOf(this.#reader, tried, kind, options), options)
   }
 
   /**
@@ -299,7 +290,6 @@ export class Consumer<T> implements Settler {
       const ticket = ticketOf(message)!
       return receiptOf(renewed ?? ticket.receipt, ticket)
     }
-    leaseOf(message).until = this.#reader.context.now() + leaseMs
     return message.receipt
   }
 
@@ -314,7 +304,6 @@ export class Consumer<T> implements Settler {
     const { context } = this.#reader
     const run = (): Promise<string | undefined> =>
       this.#settleNow(name, name + batch, messages, settlementOf, signal)
-    if (context.options.instrumentation === undefined) return run()
     // What is none of its messages is refused below.
     const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
     return context.observe(name, this.group, batch !== '', show, run)
@@ -328,11 +317,11 @@ export class Consumer<T> implements Settler {
     settlementOf: (receipt: string, attempts: Attempts) => Settlement,
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
-    const { desk } = this.#reader
+    const { context, desk } = this.#reader
     throwIfAborted(signal)
-    /** Of those that nobody has settled before. */
     const leases: Lease[] = []
     const settlements: Settlement[] = []
+    const call: Call<T> = { tried, messages, leases, settlements }
     let gone = 0
     for (const message of messages) {
       if (this.#isOwn(message)) {
@@ -350,63 +339,56 @@ export class Consumer<T> implements Settler {
     // What was taken from its handler must not be settled by it before whoever took it has done so.
     if (gone === messages.length) throw staleError(tried, messages.map(idOf))
     for (const lease of leases) lease.settled = true
-    /** It may be tried again: by its handler, or by the loop that called it. */
-    const giveBack = (): void => {
-      for (const lease of leases) lease.settled = lease.gone
-    }
     let done: readonly SettleResult[] | undefined
     try {
-      done = desk.settleNow(settlements)
+      done = context.atOnce?.end(desk, settlements)
     } catch (error) {
-      giveBack()
+      giveBack(call)
       throw error
     }
-    if (done !== undefined) return Promise.resolve(this.#noteAll(tried, messages, settlements, done, 0))
+    return done === undefined ? this.#settleSoon(call, signal) : Promise.resolve(this.#noteAll(call, done, 0))
+  }
+
+  #settleSoon(call: Call<T>, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const { desk } = this.#reader
     return new Promise((resolve, reject) => {
       const unit: Unit<T> = {
-        settlements,
+        ...call,
         unsure: false,
         settled: (results, from) => {
-          offAbort?.()
+          offAbort()
           try {
-            resolve(this.#noteAll(tried, messages, settlements, results, from))
+            resolve(this.#noteAll(call, results, from))
           } catch (error) {
             reject(error)
           }
         },
         failed: (error) => {
-          offAbort?.()
-          giveBack()
+          offAbort()
+          giveBack(call)
           reject(error)
         },
       }
-      const offAbort =
-        signal &&
-        onAbort(signal, () => {
-          desk.drop(unit)
-          unit.failed(abortReason(signal))
-        })
+      const offAbort = onceAborted(signal, () => {
+        desk.drop(unit)
+        unit.failed(abortReason(signal!))
+      })
       desk.settle(unit)
     })
   }
 
   /** Takes in what became of settlements. Throws if some were stale. */
   #noteAll(
-    tried: string,
-    messages: readonly Settled<T>[],
-    settlements: readonly Settlement[],
+    { tried, messages, settlements }: Call<T>,
     results: readonly SettleResult[],
     from: number,
   ): string | undefined {
-    const stale: string[] = []
-    for (let i = 0; i < messages.length; i++)
-      if (this.#note(messages[i]!, settlements[i]!, results[from + i]!)) stale.push(idOf(messages[i]!))
-    if (stale.length > 0) throw staleError(tried, stale, messages.length - stale.length)
+    const stale = messages.filter((message, i) => {
+      const lease = typeof message === 'string' ? undefined : leaseOf(message)
+      return this.#reader.note(lease, settlements[i]!, results[from + i]!)
+    })
+    if (stale.length > 0) throw staleError(tried, stale.map(idOf), messages.length - stale.length)
     return results[from]!.receipt
-  }
-
-  #note(message: Settled<T>, settlement: Settlement, result: SettleResult): boolean {
-    return this.#reader.note(typeof message === 'string' ? undefined : leaseOf(message), settlement, result)
   }
 
   #isOwn(message: Settled<T>): message is Message<T> {
@@ -429,6 +411,11 @@ export class Consumer<T> implements Settler {
   get paused(): boolean {
     return this.#reader.paused
   }
+}
+
+/** It may be tried again: by its handler, or by the loop that called it. */
+function giveBack({ leases }: Call<unknown>): void {
+  for (const lease of leases) lease.settled = lease.gone
 }
 
 function ackOf(receipt: string): Settlement {

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../../aborts.ts'
-import { Batcher } from '../batcher.ts'
+import { type Answer, Batcher } from '../batcher.ts'
 import {
   type Check,
   type Checks,
@@ -11,11 +11,10 @@ import {
   checkSize,
 } from '../../check.ts'
 import type { Context } from '../context.ts'
-import { hasCode } from '../../errors.ts'
 import { MESSAGE } from '../message-checks.ts'
 import type { BatchMessage, MessageOptions, SendBatchOptions, SendOptions } from '../message-options.ts'
-import { measure, prepare } from '../prepare.ts'
-import type { AppendResult, Body, Held, NewMessage } from '../../storage.ts'
+import { type Draft, atMost, prepare, weigh } from '../prepare.ts'
+import type { AppendResult } from '../../storage.ts'
 
 /** What became of a message that was sent. */
 export type SendResult = AppendResult
@@ -36,12 +35,12 @@ export const BATCH_MESSAGE: Checks & Readonly<Record<keyof BatchMessage<unknown>
  */
 export class Producer<T> {
   readonly #context: Context<T>
-  readonly #batcher: Batcher<Draft, AppendResult>
+  readonly #batcher: Batcher<T>
 
   /** @internal Made by {@link Queue.createProducer}. */
   constructor(context: Context<T>) {
     this.#context = context
-    this.#batcher = batcherOf(context)
+    this.#batcher = new Batcher(context)
   }
 
   /**
@@ -61,7 +60,7 @@ export class Producer<T> {
       return this.#observe(false, [options], (drafts) => {
         const message = this.#prepare('send', payload, options, drafts?.[0])
         const messages = message instanceof Promise ? message.then((ready) => [ready]) : [message]
-        return this.#store(messages, firstOf, options?.signal)
+        return this.#store(messages, (results, from) => results[from]!, options?.signal)
       })
     } catch (error) {
       return Promise.reject(error)
@@ -86,7 +85,11 @@ export class Producer<T> {
     throwIfAborted(signal)
     if (messages.length === 0) return []
     return await this.#observe(true, messages, (drafts) =>
-      this.#store(this.#prepareBatch(messages, drafts), (results) => results as SendResult[], signal),
+      this.#store(
+        this.#prepareBatch(messages, drafts),
+        (results, from, to) => results.slice(from, to),
+        signal,
+      ),
     )
   }
 
@@ -98,7 +101,7 @@ export class Producer<T> {
   ): Draft | Promise<Draft> {
     const context = this.#context
     context.admit(tried)
-    return prepare(context, tried, payload, options, (shown ?? options)?.headers, context.values)
+    return prepare(context, tried, payload, options, (shown ?? options)?.headers, context.atOnce?.values)
   }
 
   #prepareBatch(
@@ -131,8 +134,7 @@ export class Producer<T> {
     const show = (): Shown[] =>
       all.map((one) => ({ id: one?.id, lane: one?.lane, headers: { ...one?.headers } }))
     return this.#context.observe('send', undefined, batch, show, (drafts) => {
-      const sent = send(drafts)
-      return sent.then((results) => {
+      return send(drafts).then((results) => {
         for (const [i, { id }] of [results].flat().entries()) drafts![i]!.id = id
         return results
       })
@@ -142,47 +144,24 @@ export class Producer<T> {
   /** Puts messages into the order of sending, before they are ready even. */
   #store<R>(
     messages: readonly Draft[] | Promise<readonly Draft[]>,
-    answer: (results: readonly SendResult[]) => R,
+    answer: Answer<R>,
     signal: AbortSignal | undefined,
   ): Promise<R> {
-    const finish = (results: readonly SendResult[]): R => {
-      this.#context.activity?.count('sent', results.length)
-      return answer(results)
-    }
     if (!(messages instanceof Promise) && this.#batcher.isIdle && signal?.aborted !== true) {
-      const results = this.#context.appendNow(messages)
-      if (results !== undefined) return Promise.resolve(finish(results))
+      const results = this.#context.atOnce?.append(messages)
+      if (results !== undefined) return Promise.resolve(answer(results, 0))
     }
-    return new Promise((resolve, reject) => {
-      this.#batcher.add(messages, (results) => resolve(finish(results)), reject, signal)
-    })
+    return this.#batcher.add(messages, answer, signal)
   }
 
   /** What a batch may weigh. One message alone always may: its parts have limits of their own. */
   #checkTogether(messages: readonly Draft[]): readonly Draft[] {
     const { maxBatchBytes } = this.#context.guarantees
-    if (messages.length > 1 && maxBatchBytes < Infinity && sum(messages, atMost) > maxBatchBytes)
-      checkSize('sendBatch', 'a batch', 'bytes together', sum(messages, byteLength), maxBatchBytes)
+    if (messages.length > 1 && maxBatchBytes < Infinity && weigh(messages, atMost) > maxBatchBytes)
+      checkSize('sendBatch', 'a batch', 'bytes together', weigh(messages, byteLength), maxBatchBytes)
     return messages
   }
 }
-
-/** Where messages become appends, as many at a time as the storage takes. */
-export function batcherOf<T>(context: Context<T>): Batcher<Draft, AppendResult> {
-  return new Batcher({
-    write: (messages) => context.append(messages),
-    max: () => context.guarantees.maxBatch,
-    weigh: (messages) => sum(messages, atMost),
-    maxWeight: () => context.guarantees.maxBatchBytes,
-    nameOf: ({ id }) => id,
-    opening: () => context.opening('send'),
-    isolates: (error) => hasCode(error, 'QUOTA_EXCEEDED') || hasCode(error, 'TOO_LARGE'),
-    busy: context.batchers,
-  })
-}
-
-/** A message that is about to be stored. */
-type Draft = NewMessage<Held>
 
 /** One that is about to be sent, for whoever observes it. */
 interface Shown {
@@ -191,25 +170,6 @@ interface Shown {
   headers: Record<string, string>
 }
 
-/** A UTF-16 unit is three bytes of UTF-8 at most: quicker than an exact count. */
-function atMost(text: string): number {
-  return text.length * 3
-}
-
-/** The bytes of all messages together: bodies, ids, keys, lanes and headers. */
-function sum(messages: readonly Draft[], ofText: (text: string) => number): number {
-  let bytes = 0
-  for (const { body, id = '', key = '', lane = '', headers } of messages) {
-    bytes += measure(body as Body, ofText) + ofText(id) + ofText(key) + ofText(lane)
-    for (const name in headers) bytes += ofText(name) + ofText(headers[name]!)
-  }
-  return bytes
-}
-
 function isReady(message: Draft | Promise<Draft>): message is Draft {
   return !(message instanceof Promise)
-}
-
-function firstOf(results: readonly SendResult[]): SendResult {
-  return results[0]!
 }

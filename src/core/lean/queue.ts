@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
+  MADE_HERE,
   type Check,
   type Checks,
   checkCount,
@@ -166,7 +167,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
   readonly #context: Context<T>
 
   static {
-    contextOf = (queue) => queue.#context
+    contextOf = (queue) => {
+      if (!(#context in Object(queue))) throw invalid('queue', MADE_HERE, queue)
+      return queue.#context
+    }
   }
 
   /**

@@ -7,8 +7,7 @@ import type { ByteStore } from './store.ts'
 /** What a byte store promises: these three, and whatever differs from what follows from the engine. */
 export type ByteGuarantees = Pick<Guarantees, 'name' | 'durability' | 'sharedBy'> & Partial<Guarantees>
 
-const DEFAULTS: Omit<Guarantees, 'name' | 'durability' | 'sharedBy'> = {
-  ...SEGMENT_GUARANTEES,
+const DEFAULTS = {
   leasesSurviveReopen: true,
   maxBodyBytes: 64 * 1024 * 1024,
   maxHeaderBytes: 64 * 1024,
@@ -32,11 +31,23 @@ export class ByteAdapter extends SegmentAdapter {
    * @param openStore Opens the store: when a queue is opened and none is open, and again after it was closed or has failed.
    */
   constructor(guarantees: ByteGuarantees, openStore: () => Promise<ByteStore> | ByteStore) {
-    super({ ...DEFAULTS, ...guarantees }, async () => transactional(await openStore()))
+    super({ ...SEGMENT_GUARANTEES, ...DEFAULTS, ...guarantees }, async () => transactional(await openStore()))
   }
 }
 
-/** Contract 2 on a byte store. */
+/**
+ * Contract 2 on a byte store: what `storeCases` of `quayside-conformance` tests.
+ *
+ * @example
+ * ```ts
+ * const cases = storeCases({
+ *   async create() {
+ *     const store = transactional(new MyStore(path))
+ *     return { store, destroy: () => store.close() }
+ *   },
+ * })
+ * ```
+ */
 export function transactional(store: ByteStore): TransactionalStore {
   /** Those who open a queue twice work with one object: their transactions follow each other, and they hear of each other. */
   const opened = new Map<string, Promise<ByteQueueStore>>()

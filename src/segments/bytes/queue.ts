@@ -53,6 +53,8 @@ export class ByteQueueStore implements QueueStore {
   readonly #queue: ByteQueue
   readonly #within: Within
   readonly #known: KnownRows = new KnownRows()
+  /** One for all transactions: while it is there, what the engine was compiled for stays, too. */
+  readonly #tx: SyncRows
   /** Reads answer with promises, as one of them has shown. */
   #waits = false
   #calls: Call[] = []
@@ -73,6 +75,7 @@ export class ByteQueueStore implements QueueStore {
     this.limits = queue.limits
     this.hasInbox = queue.hasInbox ?? false
     this.forgets = queue.forgets ?? false
+    this.#tx = new SyncRows(queue.copies ?? false)
     this.#within = within
   }
 
@@ -150,11 +153,8 @@ export class ByteQueueStore implements QueueStore {
   #atOnce(calls: readonly Call[], rows: ByteRows, stopped: (stop: Stop) => void): Told {
     const isUnchanged = this.#queue.isUnchanged?.()
     this.#known.begin(isUnchanged ?? false)
-    const tx = new SyncRows(
-      rows,
-      isUnchanged === undefined ? undefined : this.#known,
-      this.#queue.copies ?? false,
-    )
+    const tx = this.#tx
+    tx.begin(rows, isUnchanged === undefined ? undefined : this.#known)
     let hint: Hint | undefined
     for (const call of calls) {
       tx.hint = undefined

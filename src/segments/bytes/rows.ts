@@ -9,10 +9,9 @@ import type { Answer, ByteRow, ByteRows } from './store.ts'
 import { decodeValue, encodeValue, hasBytes } from './values.ts'
 
 /** Each table has a byte that its keys begin with: those of one table are neighbours. */
-const TAGS = Object.fromEntries(Object.keys(TABLES).map((table, i) => [table, i + 1])) as Record<
-  Table,
-  number
->
+const TAGS = /* @__PURE__ */ Object.fromEntries(
+  /* @__PURE__ */ Object.keys(TABLES).map((table, i) => [table, i + 1]),
+) as Record<Table, number>
 
 function keyIn(table: Table, key: Key, behind?: boolean): Uint8Array {
   return keyBytes(key, behind, TAGS[table])
@@ -54,22 +53,24 @@ function sized(value: unknown, bytes: Uint8Array): Sized {
   return { value, bytes: hasBytes(bytes) ? undefined : bytes.length }
 }
 
-/** Rows as the engine sees them, over bytes that are there at once. */
+/** Rows as the engine sees them, over bytes that are there at once: the same object for all transactions of a queue. */
 export class SyncRows implements Transaction {
-  wrote = false
+  wrote!: boolean
   hint: Hint | undefined
-  readonly #rows: ByteRows
-  readonly #known: KnownRows | undefined
+  #rows!: ByteRows
+  #known: KnownRows | undefined
   readonly #copies: boolean
 
-  /**
-   * @param known What need not be read; absent where others may change rows unnoticed.
-   * @param copies Whether `put` of the rows has its own copy of a value when it returns.
-   */
-  constructor(rows: ByteRows, known: KnownRows | undefined, copies: boolean) {
+  /** @param copies Whether `put` of the rows has its own copy of a value when it returns. */
+  constructor(copies: boolean) {
+    this.#copies = copies
+  }
+
+  /** A transaction begins. `known`: what need not be read; absent where others may change rows unnoticed. */
+  begin(rows: ByteRows, known: KnownRows | undefined): void {
+    this.wrote = false
     this.#rows = rows
     this.#known = known
-    this.#copies = copies
   }
 
   get<V>(table: Table, key: Key): V | undefined {

@@ -1,8 +1,8 @@
 import { pack, unpack } from './packed.ts'
 
-const encoder = new TextEncoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
 // What begins with U+FEFF keeps it.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Comes first where bytes follow the text: no JSON begins with it. */
 const HAS_BYTES = 0

@@ -121,7 +121,7 @@ export function groupState(group: Group): State {
 
 /** The first delivery, if there is one, is the probe of some places. */
 export function sendProbe({ work, row }: Group, keys: readonly Key[], [first]: readonly Delivery[]): void {
-  if (first === undefined) return
+  if (first === undefined || keys.length === 0) return
   const { receipt, lane } = first
   const [lease, seq] = receipt
     .slice(row.token.length + 1)

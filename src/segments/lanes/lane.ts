@@ -73,8 +73,7 @@ export interface Flow extends Group {
 }
 
 /** What a flow starts with. */
-const BLANK: Readonly<FlowRow> = {
-  ...newRow('', 0),
+const BLANK: Readonly<FlowRow> = /* @__PURE__ */ Object.assign(/* @__PURE__ */ newRow('', 0), {
   // All of them have the same fields: so they are quicker.
   parked: undefined,
   stops: undefined,
@@ -86,7 +85,7 @@ const BLANK: Readonly<FlowRow> = {
   tokenAt: undefined,
   full: undefined,
   again: undefined,
-}
+})
 
 export class Lane implements LaneWork {
   readonly root: Work

@@ -12,7 +12,7 @@ export const IN_LANES = 0
 /**
  * The rows of a lane, as the engine would see them if the lane were a queue of its own:
  *
- * - Of the log and its amendments, what lies in the blocks of the lane.
+ * - Of the log, its amendments and bodies, what lies in the blocks of the lane.
  * - What begins with a group elsewhere begins with `[IN_LANES, group, lane]`.
  * - All else is the queue's.
  */
@@ -104,5 +104,5 @@ export class Lens implements Transaction {
 }
 
 function isLog(table: Table): boolean {
-  return table === 'log' || table === 'amend'
+  return table === 'log' || table === 'amend' || table === 'bodies'
 }

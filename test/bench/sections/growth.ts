@@ -173,5 +173,5 @@ async function kinds(options: Options): Promise<void> {
   print(
     'The first claims of a group set aside what waits behind an ordering key, once for each message; that is over when the clock starts.',
   )
-  for (const [what, value] of ratios) atMost(what, value, 1.3, '×')
+  for (const [what, value] of ratios) atMost(what, value, 1.2, '×')
 }

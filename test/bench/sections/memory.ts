@@ -25,12 +25,12 @@ export async function memory(options: Options, withQuayside: boolean): Promise<v
   heading('memory: lifecycle, batches of 100')
   const batches = await compete([...own.batch, ...batchPeers], options)
   printRates(batches, { smqp: BY_REFERENCE, qified: BY_REFERENCE, fastq: FASTQ })
-  atLeast(batches, 1.2)
+  atLeast(batches, 1)
 
   heading('memory: lifecycle, one at a time')
   const singles = await compete([...own.single, ...singlePeers], options)
   printRates(singles, { smqp: CALLS, qified: CALLS, fastq: FASTQ })
-  atLeast(singles, 1)
+  atLeast(singles, 1.5)
 }
 
 async function quayside(): Promise<{ batch: Contestant[]; single: Contestant[] }> {

@@ -65,13 +65,13 @@ export async function space(options: Options): Promise<void> {
     atMost(
       `MB resident with ${amount(options.many)} × 1 KB waiting, fs, after sending`,
       filled.rss / MB,
-      400,
+      300,
       ' MB',
     )
     atMost(
       `MB resident with ${amount(options.many)} × 1 KB waiting, fs, after opening`,
       opened.rss / MB,
-      400,
+      300,
       ' MB',
     )
     atMost('disk bytes per byte of 1 KB bodies', filled.ratio, 1.3)

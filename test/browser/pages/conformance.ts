@@ -1,4 +1,4 @@
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { checkHistories } from '../../conformance/check.ts'
 import { factory } from '../../conformance/factories/indexeddb.ts'
 import type { RemoteSuite } from '../../conformance/register.ts'

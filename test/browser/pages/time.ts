@@ -1,4 +1,4 @@
-import { ManualClock } from '../../../src/conformance/clock.ts'
+import { ManualClock } from '../../../conformance/clock.ts'
 import { factory } from '../../conformance/factories/indexeddb.ts'
 import { type Life, live } from '../../schedule/support/life.ts'
 import { type Deploys, deploy } from '../../typed/support/deploys.ts'

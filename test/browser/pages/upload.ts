@@ -11,7 +11,8 @@ function open(options: OutboxOptions): Outbox {
 
 /** Sends `size` bytes, and asks for `/go` once it is told that some have gone. */
 async function upload(url: string, size: number): Promise<object> {
-  const outbox = open({ fetch: uploadFetch })
+  // It is waited for, however busy the machine is.
+  const outbox = open({ fetch: uploadFetch, answerWithinMs: 300_000 })
   const told: OutboxEvent[] = []
   const shown: unknown[] = []
   const view = outboxView(outbox)
@@ -64,4 +65,16 @@ async function outcomes(paths: readonly string[]): Promise<object> {
   return { fetch: await run({}), upload: await run({ fetch: uploadFetch }) }
 }
 
-Object.assign(globalThis, { upload: { upload, outcomes } })
+/** Whether each of some uploads to one URL, which go together, was redirected. */
+async function together(url: string, told: string, bodies: readonly string[]): Promise<readonly boolean[]> {
+  const send = async (body: string): Promise<boolean> => {
+    const { signal } = new AbortController()
+    const { redirected } = await uploadFetch(new Request(url, { method: 'POST', body }), { signal }, () => {})
+    // One has ended.
+    await fetch(told)
+    return redirected
+  }
+  return await Promise.all(bodies.map(send))
+}
+
+Object.assign(globalThis, { upload: { upload, outcomes, together } })

@@ -14,9 +14,10 @@ export interface ChromiumOptions {
 
 /** A Chromium that keeps its data on the disk, as users' browsers do. */
 export async function launchChromium({ profile, sqlite }: ChromiumOptions = {}): Promise<BrowserContext> {
-  const folder = profile ?? (await temporaryFolder('chromium'))
-  const context = await chromium.launchPersistentContext(folder, {
+  return await chromium.launchPersistentContext(profile ?? '', {
     executablePath: findProgram('chromium'),
+    // What moves for ever is drawn for ever, by the processor.
+    reducedMotion: 'reduce',
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -28,8 +29,6 @@ export async function launchChromium({ profile, sqlite }: ChromiumOptions = {}):
       ...(sqlite ? ['--enable-features=IdbSqliteBackingStore'] : []),
     ],
   })
-  if (profile === undefined) context.once('close', () => void remove(folder))
-  return context
 }
 
 /** Firefox, driven by WebDriver BiDi. */

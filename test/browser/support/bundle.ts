@@ -14,12 +14,21 @@ export interface BundleOptions {
 /** A `$` ends what must match as a whole. */
 const alias = Object.fromEntries([...SOURCES].map(([name, source]) => [`${name}$`, source]))
 
-/** Bundles a TypeScript file, with all it imports but what is `external`, to one script for browsers. */
-export async function bundle(
+const made = new Map<string, Promise<string>>()
+
+/** Bundles a TypeScript file, with all it imports but what is `external`, to one script for browsers: once for all files of a worker. */
+export function bundle(file: string, options: BundleOptions = {}): Promise<string> {
+  const key = JSON.stringify([file, options])
+  const script = made.get(key) ?? build(file, options)
+  made.set(key, script)
+  return script
+}
+
+async function build(
   file: string,
-  { format = 'es', external = [], minify = false, mode = 'production' }: BundleOptions = {},
+  { format = 'es', external = [], minify = false, mode = 'production' }: BundleOptions,
 ): Promise<string> {
-  await using build = await rolldown({
+  await using rolled = await rolldown({
     input: resolve(ROOT, file),
     external: [...external],
     platform: 'browser',
@@ -31,6 +40,6 @@ export async function bundle(
       throw new Error(warning.message)
     },
   })
-  const { output } = await build.generate({ format, name: 'quayside', codeSplitting: false, minify })
+  const { output } = await rolled.generate({ format, name: 'quayside', codeSplitting: false, minify })
   return output[0].code
 }

@@ -10,7 +10,7 @@ export interface Context {
   close(): Promise<void>
 }
 
-/** Opens a context on an origin of its own, runs a module in it and waits for a global that the module sets. The browser is {@link closeShared}'s. */
+/** Opens a context on an origin of its own, runs a module in it and waits for a global that the module sets. The browser is shared. */
 export type OpenContext = (script: string, global: string) => Promise<Context>
 
 /** What both drivers can do with pages and workers. */

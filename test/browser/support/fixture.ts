@@ -1,9 +1,9 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Browser } from 'puppeteer-core'
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import { afterEach, beforeAll, beforeEach } from 'vitest'
 import type { ChromiumOptions } from './browsers.ts'
 import { bundle } from './bundle.ts'
-import { closeShared, leave, sharedChromium, sharedFirefox } from './shared.ts'
+import { leave, sharedChromium, sharedFirefox } from './shared.ts'
 import { type Site, openSite, page, serve } from './site.ts'
 
 export interface Browsers {
@@ -11,7 +11,7 @@ export interface Browsers {
   firefox(): Promise<Browser>
 }
 
-/** Browsers that run as long as the tests of a file. After each test they have no tabs and no workers; sites are to be new to each. */
+/** The browsers of all files of a worker. After each test they have no tabs and no workers; sites are to be new to each. */
 export function useBrowsers(): Browsers {
   const used = new Set<BrowserContext>()
   const foxes = new Set<Browser>()
@@ -21,7 +21,6 @@ export function useBrowsers(): Browsers {
     used.clear()
     foxes.clear()
   })
-  afterAll(closeShared)
   return {
     async chromium(options) {
       const context = await sharedChromium(options)

@@ -2,8 +2,8 @@ import type { BrowserContext } from 'playwright-core'
 import type { Browser } from 'puppeteer-core'
 import { type ChromiumOptions, launchChromium, launchFirefox } from './browsers.ts'
 
-// Browsers that many use: to start one costs more than most of what is done in it. Whoever has an origin of their own
-// shares no storage and no worker with others.
+// Browsers that all files of a worker use: to start one costs more than most of what is done in it. Whoever has an origin of
+// their own shares no storage and no service worker with others. They run as long as the process, with which their drivers end them.
 
 type Ends = { close(): Promise<unknown> }
 const running = new Map<string, Promise<Ends>>()
@@ -24,7 +24,7 @@ export function sharedFirefox(): Promise<Browser> {
   return shared('firefox', () => launchFirefox())
 }
 
-/** Closes them all. */
+/** Closes them all: for a program that is to end by itself. */
 export async function closeShared(): Promise<void> {
   const all = [...running.values()]
   running.clear()

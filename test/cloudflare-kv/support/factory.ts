@@ -1,5 +1,5 @@
 import { CloudflareKVAdapter, type KVBinding } from '../../../adapters/cloudflare-kv/index.ts'
-import type { ConformanceClock, ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceClock, ConformanceFactory } from '../../../conformance/index.ts'
 import type { Guarantees } from '../../../src/index.ts'
 
 /**

@@ -3,7 +3,7 @@ import {
   type CloudflareKVOptions,
   type KVBinding,
 } from '../../../adapters/cloudflare-kv/index.ts'
-import { randomFrom } from '../../../src/conformance/scene.ts'
+import { randomFrom } from '../../../conformance/scene.ts'
 import type { ClaimRequest, Delivery, NewMessage, QueueStorage, Settlement } from '../../../src/index.ts'
 import { uuid } from '../../../src/message-id.ts'
 import { type Lags, ModelKV, PlaceCache, STRONG } from './model-kv.ts'

@@ -3,7 +3,7 @@ import {
   type CloudflareKVOptions,
   type KVBinding,
 } from '../../../adapters/cloudflare-kv/index.ts'
-import { randomFrom } from '../../../src/conformance/scene.ts'
+import { randomFrom } from '../../../conformance/scene.ts'
 import type { Delivery, QueueStorage, Settlement } from '../../../src/index.ts'
 import { type Lags, ModelKV, PlaceCache, REAL } from './model-kv.ts'
 import { VirtualTime } from './virtual-time.ts'

@@ -1,5 +1,5 @@
 import type { KVBinding } from '../../../adapters/cloudflare-kv/index.ts'
-import { conformanceCases } from '../../../src/conformance/index.ts'
+import { conformanceCases } from '../../../conformance/index.ts'
 import { checkHistories } from '../../conformance/check.ts'
 import { kvFactory } from '../support/factory.ts'
 import { part } from '../support/part.ts'

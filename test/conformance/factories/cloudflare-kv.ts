@@ -1,5 +1,5 @@
 import type { KVBinding } from '../../../adapters/cloudflare-kv/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { kvFactory } from '../../cloudflare-kv/support/factory.ts'
 import { part } from '../../cloudflare-kv/support/part.ts'
 

@@ -1,5 +1,5 @@
-import { DurableObjectAdapter, QueueObject } from '../../../adapters/durable-object/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import { DurableObjectAdapter, QueueObject, inShards } from '../../../adapters/durable-object/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 
 /** The clocks of storages, by the prefix of the names of their objects. All of this is in one isolate. */
 const clocks = new Map<string, { now(): number }>()
@@ -28,7 +28,7 @@ export interface Env {
 /** Each storage on objects of its own, whose clock the suite sets. */
 export function factory(env: Env, shards: number = 1): ConformanceFactory {
   return {
-    guarantees: new DurableObjectAdapter(env.QUEUE, { shards }).guarantees,
+    guarantees: new DurableObjectAdapter(env.QUEUE, { shards: inShards(shards) }).guarantees,
     create({ clock }) {
       const prefix = `${++storages}/`
       clocks.set(prefix, clock)
@@ -43,7 +43,7 @@ export function factory(env: Env, shards: number = 1): ConformanceFactory {
       }
       const adapters: DurableObjectAdapter[] = []
       const open = (): DurableObjectAdapter => {
-        const adapter = new DurableObjectAdapter(namespace, { shards })
+        const adapter = new DurableObjectAdapter(namespace, { shards: inShards(shards) })
         adapters.push(adapter)
         return adapter
       }

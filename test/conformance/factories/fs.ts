@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FsOptions, NodeFsAdapter } from '../../../adapters/fs/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 
 /** Each storage in a temporary directory of its own. */
 export function factory({ durability }: Pick<FsOptions, 'durability'>): ConformanceFactory {

@@ -1,6 +1,6 @@
 import { type IndexedDBOptions, IndexedDBAdapter } from '../../../adapters/indexeddb/index.ts'
-import type { Steps } from '../../../adapters/indexeddb/engine/book.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { Steps } from '../../../adapters/indexeddb/engine/steps.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 
 let databases = 0
 

@@ -1,5 +1,5 @@
 import { KeyValueAdapter } from '../../../adapters/key-value/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { ItemStorage, type ItemStorageOptions } from '../../support/item-storage.ts'
 
 /** Each storage in items of its own, in memory. */

@@ -1,5 +1,5 @@
 import { MemoryAdapter } from '../../../adapters/memory.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 
 export function factory(): ConformanceFactory {
   return {

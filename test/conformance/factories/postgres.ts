@@ -1,6 +1,6 @@
 import { Pool } from 'pg'
 import { PostgresAdapter } from '../../../adapters/postgres/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { Schemas } from '../../postgres/support/schemas.ts'
 
 /** Storages on one server, each in a schema of its own, and on two pools. @param ownClock The server's; else that of the case. */

@@ -1,5 +1,5 @@
 import { RedisHttpAdapter } from '../../../adapters/redis-http/index.ts'
-import type { ConformanceClock, ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceClock, ConformanceFactory } from '../../../conformance/index.ts'
 
 /** What the adapter is made of: it can be given a clock in place of the server's, so that no case waits. */
 const Storage = Object.getPrototypeOf(RedisHttpAdapter) as new (

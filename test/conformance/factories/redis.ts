@@ -1,5 +1,5 @@
 import { RedisAdapter, type RedisClient } from '../../../adapters/redis/index.ts'
-import type { ConformanceClock, ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceClock, ConformanceFactory } from '../../../conformance/index.ts'
 import { type Connected, connectClient } from '../../redis/support/clients.ts'
 
 /** What the adapter is made of: it can be given a clock in place of the server's, so that no case waits. */

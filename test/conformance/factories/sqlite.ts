@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type SQLiteOptions, SQLiteAdapter } from '../../../adapters/sqlite/index.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 
 /** Each storage in a file of its own, with a connection for each instance. */
 export function factory({ durability }: Pick<SQLiteOptions, 'durability'>): ConformanceFactory {

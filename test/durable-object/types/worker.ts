@@ -1,6 +1,6 @@
 // What people write, checked with the types of the runtime itself: see `../types.test.ts`. Nobody runs it.
 import { type Message, Queue } from 'quayside'
-import { DurableObjectAdapter, QueueObject } from 'quayside/durable-object'
+import { DurableObjectAdapter, QueueObject, inShards } from 'quayside/durable-object'
 
 export { QueueObject } from 'quayside/durable-object'
 
@@ -30,7 +30,7 @@ export class Mails extends QueueObject<Env, Order> {
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
-    const storage = new DurableObjectAdapter(env.QUEUE, { shards: 4, locationHint: 'weur' })
+    const storage = new DurableObjectAdapter(env.QUEUE, { shards: inShards(4), locationHint: 'weur' })
     if (request.headers.get('upgrade') === 'websocket') return await storage.fetch(request, 'orders')
     const queue = new Queue<Order>('orders', { storage })
     const { id } = await queue.createProducer().send({ sku: 'tea' })

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { GUARANTEES } from '../../../adapters/durable-object/guarantees.ts'
-import { DurableObjectAdapter } from '../../../adapters/durable-object/index.ts'
+import { DurableObjectAdapter, inShards } from '../../../adapters/durable-object/index.ts'
 import type { ObjectStorage } from '../../../adapters/durable-object/platform.ts'
 import { ObjectStore } from '../../../adapters/durable-object/store.ts'
 import { Queue } from '../../../src/index.ts'
@@ -60,7 +60,7 @@ const GROUP = 'workers'
 const HOUR = 3_600_000
 
 function open(env: Env, queue: string, shards = 1): Promise<QueueStorage> {
-  return new DurableObjectAdapter(env.QUEUE, { shards }).open(queue)
+  return new DurableObjectAdapter(env.QUEUE, { shards: inShards(shards) }).open(queue)
 }
 
 function send(view: QueueStorage, ...messages: (NewMessage | string)[]): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { DurableObjectAdapter, QueueObject } from '../../../adapters/durable-object/index.ts'
+import { DurableObjectAdapter, QueueObject, inShards } from '../../../adapters/durable-object/index.ts'
 import { Queue } from '../../../src/index.ts'
 import { NAMES } from '../../security/support/names.ts'
 
@@ -114,7 +114,7 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env) => Promise<unknow
 
   /** Queues whose names could be taken for shards of each other. */
   async names(_, env) {
-    const sharded = new DurableObjectAdapter(env.QUEUE, { shards: 3 })
+    const sharded = new DurableObjectAdapter(env.QUEUE, { shards: inShards(3) })
     const single = new DurableObjectAdapter(env.QUEUE)
     const queues = [
       new Queue<number>('n', { storage: sharded }),
@@ -134,7 +134,7 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env) => Promise<unknow
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const [, action, shards] = new URL(request.url).pathname.split('/')
-    const storage = new DurableObjectAdapter(env.QUEUE, { shards: Number(shards) })
+    const storage = new DurableObjectAdapter(env.QUEUE, { shards: inShards(Number(shards)) })
     return Response.json(await ACTIONS[action!]!(new Queue<number>(`${action} ${shards}`, { storage }), env))
   },
 }

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { ObjectStore } from '../../../adapters/durable-object/store.ts'
-import { storeCases } from '../../../src/conformance/index.ts'
+import { storeCases } from '../../../conformance/index.ts'
 
 // The cases of contract 2 inside of Durable Objects, each in one of its own.
 

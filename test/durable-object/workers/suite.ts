@@ -1,4 +1,4 @@
-import { conformanceCases } from '../../../src/conformance/index.ts'
+import { conformanceCases } from '../../../conformance/index.ts'
 import { type CheckOptions, checkHistories } from '../../conformance/check.ts'
 import { type Env, factory, SuiteObject } from '../../conformance/factories/durable-object.ts'
 

@@ -1,4 +1,4 @@
-import { ManualClock } from '../../../src/conformance/clock.ts'
+import { ManualClock } from '../../../conformance/clock.ts'
 import { type Env, factory, SuiteObject } from '../../conformance/factories/durable-object.ts'
 import { live } from '../../schedule/support/life.ts'
 import { deploy } from '../../typed/support/deploys.ts'

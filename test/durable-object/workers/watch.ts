@@ -1,4 +1,4 @@
-import { DurableObjectAdapter } from '../../../adapters/durable-object/index.ts'
+import { DurableObjectAdapter, inShards } from '../../../adapters/durable-object/index.ts'
 import { Queue } from '../../../src/index.ts'
 import { type SpiedNamespace, SpiedObject } from '../support/spied-object.ts'
 
@@ -94,7 +94,8 @@ const ACTIONS: Record<string, (queue: Queue<number>, env: Env, other: Queue<numb
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const [, action, shards, name] = new URL(request.url).pathname.split('/')
-    const open = (): DurableObjectAdapter => new DurableObjectAdapter(env.QUEUE, { shards: Number(shards) })
+    const open = (): DurableObjectAdapter =>
+      new DurableObjectAdapter(env.QUEUE, { shards: inShards(Number(shards)) })
     if (action === 'watch') return await open().fetch(request, name!)
     const queue = new Queue<number>(name!, { storage: open() })
     const other = new Queue<number>(name!, { storage: open() })

@@ -9,7 +9,7 @@ import {
 } from '../../../src/index.ts'
 import { uuid } from '../../../src/message-id.ts'
 import { MAX_IDS } from '../../../src/storage.ts'
-import { randomFrom } from '../../../src/conformance/scene.ts'
+import { randomFrom } from '../../../conformance/scene.ts'
 import { pick } from '../../fs/history.ts'
 import type { FaultyBackend, FaultyStorage } from './backend.ts'
 import { CONCURRENCY, type Dead, Ledger, type Sent, Violation } from './ledger.ts'

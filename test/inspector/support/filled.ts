@@ -4,7 +4,7 @@ import { schedule } from '../../../src/schedule/index.ts'
 /** Queues of a storage with something of all that the inspector shows, the second of them the schedules. Any runtime can make them. */
 export async function filled(storage: StorageAdapter): Promise<Queue[]> {
   const queue = new Queue('orders', { storage })
-  const consumer = queue.createConsumer('mailer', { retry: { initialMs: 60_000 } })
+  const consumer = queue.createConsumer('mailer')
   await consumer.join()
   const ids = ['ack', 'retry', 'park', 'edit', 'no address 1', 'no address 2', 'refused']
   await queue
@@ -17,7 +17,7 @@ export async function filled(storage: StorageAdapter): Promise<Queue[]> {
   await queue.hold({ group: 'mailer', lane: 'ada' })
   for (const message of await consumer.receiveBatch(ids.length)) {
     if (message.id === 'ack') await message.ack({ result: { sent: true } })
-    else if (message.id === 'retry') await message.nack({ reason: 'busy' })
+    else if (message.id === 'retry') await message.nack({ reason: 'busy', delayMs: 3_600_000 })
     else if (message.id === 'refused') await message.reject({ reason: 'refused by the server' })
     else if (message.id.startsWith('no')) await message.reject({ reason: message.id })
     else await message.park({ reason: 'no such street', data: { field: 'street' } })

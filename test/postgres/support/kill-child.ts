@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs'
 import { Pool } from 'pg'
 import { PostgresAdapter } from '../../../adapters/postgres/index.ts'
-import { workUntilKilled } from '../../../src/conformance/index.ts'
+import { workUntilKilled } from '../../../conformance/index.ts'
 import { QuaysideError } from '../../../src/index.ts'
 
 const [target = '', first] = process.argv.slice(2)

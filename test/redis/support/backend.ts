@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { afterAll } from 'vitest'
 import { ClientStorage } from '../../../adapters/redis/client-storage.ts'
 import type { SCRIPTS } from '../../../adapters/redis/scripts.ts'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { type ClientName, type Connected, connectClient } from './clients.ts'
 import type { RedisServer } from './server.ts'
 
@@ -15,7 +16,7 @@ export interface FactoryOptions {
   readonly scripts?: typeof SCRIPTS
 }
 
-/** Storages on one server, each under a prefix of its own, and on two connections. */
+/** Storages on one server, each under a prefix of its own, and on two connections, for as long as the tests of a file run. */
 export function redisFactory({
   server,
   client,
@@ -23,6 +24,9 @@ export function redisFactory({
   scripts,
 }: FactoryOptions): ConformanceFactory {
   let connections: Promise<readonly [Connected, Connected]> | undefined
+  afterAll(async () => {
+    for (const connected of (await connections) ?? []) await connected.close()
+  })
   return {
     guarantees: new ClientStorage(NOBODY, settings('unused', undefined)).guarantees,
     realClock,

@@ -1,4 +1,4 @@
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { suiteOf } from './suite.ts'
 
 /** Leaves the suite where whoever evaluates code in this context finds it: in the global `suite`. */

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import process from 'node:process'
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { type Suite, suiteOf } from './suite.ts'
 
 /** Serves the suite over standard input and output: a call or an answer is a line of JSON, with the number of the call. */

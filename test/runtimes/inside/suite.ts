@@ -1,4 +1,4 @@
-import { type ConformanceFactory, conformanceCases } from '../../../src/conformance/index.ts'
+import { type ConformanceFactory, conformanceCases } from '../../../conformance/index.ts'
 
 /** The conformance suite, as it is called from outside of the runtime that it runs in: with plain data alone. */
 export interface Suite {

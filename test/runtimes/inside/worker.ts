@@ -1,4 +1,4 @@
-import type { ConformanceFactory } from '../../../src/conformance/index.ts'
+import type { ConformanceFactory } from '../../../conformance/index.ts'
 import { type Suite, suiteOf } from './suite.ts'
 
 /** Serves the suite as a Worker: each call is a request of its own, because the platform limits what one may do. */

@@ -1,4 +1,4 @@
-import type { CaseClock } from '../../../src/conformance/clock.ts'
+import type { CaseClock } from '../../../conformance/clock.ts'
 import { Queue } from '../../../src/core/index.ts'
 import {
   type When,

@@ -19,6 +19,7 @@ declare module 'better-sqlite3' {
     exec(sql: string): this
     prepare(sql: string): Statement
     transaction<A extends unknown[], R>(body: (...values: A) => R): (...values: A) => R
+    defaultSafeIntegers(toggle?: boolean): this
     close(): void
   }
   export default Database

@@ -1,6 +1,6 @@
 -- Keys of a queue, and those of them that nothing but messages have.
 local MESSAGE_KEYS = { 'log', 'amend', 'gone', 'expiry', 'reaps', 'timers', 'delayed', 'lapse', 'early', 'earlyreap' }
-local OTHER_KEYS = { 'state', 'ids', 'past', 'holds', 'places', 'over' }
+local OTHER_KEYS = { 'state', 'ids', 'olds', 'past', 'holds', 'places', 'over' }
 
 local function unlinkAll(kinds)
   for _, kind in ipairs(kinds) do
@@ -38,7 +38,7 @@ local function endMessages()
     queue[field] = nil
   end
   queueChanged = true
-  for kind, type in pairs({ ids = 'hash', past = 'zset' }) do
+  for kind, type in pairs({ ids = 'hash', olds = 'hash', past = 'zset' }) do
     if call('TYPE', base .. kind).ok ~= type then
       call('UNLINK', base .. kind)
     end

@@ -10,7 +10,7 @@
 --         groups    that exist; of them `joining` and `late`, see group.lua
 --         ghosts    keys of groups that were deleted, for groups that join
 --         redrives  that there were while groups joined, see group.lua
---         scan      how far `ids` were looked through for those that ended together, at `cut`
+--         scan      how far `ids`, or `olds`, were looked through for those that ended together, at `cut`
 --         untidy    something behind all groups is still to be trimmed
 --         kept      outcomes that are kept, in all groups; `keepers`: dead letters of messages whose outcomes are
 --         laned     messages have had lanes; `early` of them, of `earlyBytes`, wait for the first group, see lanes.lua
@@ -124,7 +124,7 @@ end
 
 -- A row is its values one after the other, which takes a third of the time of a table; what few have comes in one at the end.
 local QUEUE_NUMBERS = { 'tail', 'bytes', 'sent', 'delayed', 'later', 'number', 'amended', 'gone', 'reaps', 'groups', 'joining', 'late', 'latest', 'skew' }
-local RARE = { 'behind', 'cut', 'scan', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives', 'keepers' }
+local RARE = { 'behind', 'cut', 'scan', 'olds', 'ghosts', 'untidy', 'kept', 'laned', 'early', 'earlyBytes', 'holds', 'over', 'redrives', 'keepers' }
 local RARE_IN_GROUPS = { 'join', 'since', 'parksNext', 'parked', 'stops', 'kept', 'keepers', 'running', 'lanes', 'born' }
 
 local function rareOf(row, names)

@@ -33,9 +33,10 @@ local function settleDead(group, kind, fence, seq, delay)
     -- It gets its id back if no message has that, even if it is still known.
     if message.named then
       local ids = base .. 'ids'
-      call('HSETNX', ids, message.id, idRow('s', seq, message.named, 0))
-      if message.keep and readId(call('HGET', ids, message.id)).seq ~= seq then
+      call('HSETNX', ids, message.id, idRow('s', seq, message.named))
+      if readId(call('HGET', ids, message.id)).seq ~= seq then
         message.keep = nil
+        noteOld(seq, message.id, message.named)
       end
     end
     enter(group, message, now + delay)
@@ -55,6 +56,22 @@ local function intoHeld(group, side, lease, message)
     cutLease(group, lease, seq, seq)
     putHeld(group, message)
   end
+end
+
+-- Whether the lease that the receipt is of goes on.
+local function isLeased(group, receipt)
+  local row = group.row
+  local token, number, seq = string.match(receipt, '^(%w+)%.(%d+)%.(%d+)[lh]$')
+  number, seq = tonumber(number), tonumber(seq)
+  if token ~= row.token then
+    return false
+  end
+  local side = row.out > 0 and sideOf(group, seq)
+  if side and side.lease == number then
+    return side.at > now
+  end
+  local lease = row.leased > row.out and leaseAt(group, seq)
+  return lease and lease.number == number and lease.ends > now
 end
 
 -- An argument that may not be there.

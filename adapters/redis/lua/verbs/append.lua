@@ -45,11 +45,16 @@ local function stored(spec, record, id)
   }
 end
 
+-- When the first was stored of those that a message has replaced, on the queue's own time. Where the clock was set back since: now.
+local function sinceOf(old)
+  return old.since or math.min(now, old.at + queue.skew)
+end
+
 -- How long a replacement is put off: no further than it says, counted from when the first of those was stored that it replaces.
 local function delayOf(spec, old)
   local delay = spec.delayMs or 0
   if spec.maxDelayMs and delay > 0 then
-    delay = math.max(0, math.min(delay, spec.maxDelayMs, (old.since or old.at) + spec.maxDelayMs - clock))
+    delay = math.max(0, math.min(delay, spec.maxDelayMs, sinceOf(old) + spec.maxDelayMs - now))
   end
   return delay
 end
@@ -64,7 +69,7 @@ local function replaceDelayed(message, number)
   if message.expires then
     call('ZADD', base .. 'lapse', message.expires, member)
   end
-  call('HSET', base .. 'ids', message.id, idRow('t', number, message.named, 0))
+  call('HSET', base .. 'ids', message.id, idRow('t', number, message.named))
 end
 
 -- Has the message of an id carry another one, from its first attempt on, in every group.
@@ -111,7 +116,7 @@ local function replace(message, seq)
     dropEarly(early)
     sendToLanes({ message })
   end
-  call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named, 0))
+  call('HSET', base .. 'ids', message.id, idRow('s', seq, message.named))
 end
 
 -- Another message is stored under the id of one that is under way, which the storage made: what that ends with does not count. The
@@ -160,13 +165,13 @@ local function lookUp(ids)
 end
 
 -- Decides what becomes of a message whose id may be known: `s`, `d`, `r`, or `S` where the one there is to be dropped. And
--- how long, or until when, earlier messages keep the id; or how long a replacement is put off, and `since` when.
+-- which earlier one keeps the id, and how long, or until when; or how long a replacement is put off, and `since` when.
 local function meet(spec)
   local id = spec.id
   local row = rowOf[id]
-  local found, own, earlier = nil, 0, 0
+  local found, own = nil, 0
   if row then
-    found, own, earlier = readId(row)
+    found, own = readId(row)
   else
     found = findMade(id)
   end
@@ -182,7 +187,7 @@ local function meet(spec)
       local delay = delayOf(spec, old)
       -- The new one brings its own delay, but what is due has its place.
       local moves = due > now or delay > 0 or isElsewhere(old, spec)
-      return moves and 'S' or 'r', { delay = delay, since = old.since or old.at }
+      return moves and 'S' or 'r', { delay = delay, since = sinceOf(old) }
     end
   elseif found then
     local seq = found.seq
@@ -203,7 +208,7 @@ local function meet(spec)
         return 'd'
       end
       if not all then
-        return 's', { earlier = math.max(own, earlier), forsaken = not row and seq }
+        return 's', { old = seq, own = own }
       end
       local present = queue.early and earlyMessage(seq) or logMessage(seq)
       for group, place in pairs(places) do
@@ -213,12 +218,12 @@ local function meet(spec)
       end
       local delay = delayOf(spec, present)
       local moves = delay > 0 or isElsewhere(present, spec)
-      return moves and 'S' or 'r', { delay = delay, since = present.since or present.at }
+      return moves and 'S' or 'r', { delay = delay, since = sinceOf(present) }
     end
   end
   if row then
     -- It has ended together with others, and nobody has looked at its id since.
-    local time = (queue.cut or now) + math.max(own, earlier)
+    local time = (queue.cut or now) + own
     if time > now then
       return not spec.replace and 'd' or 's', { time = time }
     end
@@ -285,8 +290,11 @@ for i = 1, #records do
     if spec == 0 then
       spec = {}
     end
-    if about.forsaken then
-      forsake(about.forsaken)
+    if about.old then
+      noteOld(about.old, spec.id, about.own)
+      if not rowOf[spec.id] then
+        forsake(about.old)
+      end
     end
     if about.time then
       remember(spec.id, about.time)
@@ -315,7 +323,7 @@ for i = 1, #records do
         message.id, message.named = makeId(start, number, 1), 0
       else
         ids[#ids + 1] = message.id
-        ids[#ids + 1] = idRow('t', number, message.named, about.earlier or 0)
+        ids[#ids + 1] = idRow('t', number, message.named)
       end
       rows[#rows + 1] = member
       rows[#rows + 1] = cmsgpack.pack(message)
@@ -341,7 +349,7 @@ for i = 1, #records do
         message.id = makeId(start, number, 1)
       else
         ids[#ids + 1] = message.id
-        ids[#ids + 1] = idRow('s', message.seq, message.named, about.earlier or 0)
+        ids[#ids + 1] = idRow('s', message.seq, message.named)
       end
       laned[#laned + 1] = message
       queue.number = number + 1
@@ -351,7 +359,7 @@ for i = 1, #records do
       added[#added + 1] = message
       if spec.id then
         ids[#ids + 1] = spec.id
-        ids[#ids + 1] = idRow('s', queue.tail + #added - 1, message.named, about.earlier or 0)
+        ids[#ids + 1] = idRow('s', queue.tail + #added - 1, message.named)
       end
     end
   elseif mark == 'r' then

@@ -1,6 +1,6 @@
 -- claim: number and clock, limit, leaseMs, maxAttempts, how long to keep dead letters or '', whether the next of their keys is parked,
--- what lanes may do as JSON or '', groups to make, the last of which is the one that claims, then what is to be settled.
--- Answers with the token of the group, the number of the lease, in how many ms to look again or -1, the results of what
+-- what lanes may do as JSON or '', the receipt of a lease that the caller has in hand or '', groups to make, the last of which is the one that claims, then what is to be settled.
+-- Answers with the token of the group, the number of the lease, in how many ms to look again, -1 for never and -2 if what is in hand has ended, the results of what
 -- was settled, where the turns of a claim of some lanes go on, and then the deliveries: stretches of the log
 --   first, count, at, the start of ids, ids or '', own numbers of attempts or '', where the records begin, ends and records, and how
 --   long what becomes of each is kept or 0, if it is of any
@@ -20,7 +20,7 @@ local MAX_DELIVERIES = 10000
 local LEASE_LOST = 'sthe lease ended before the delivery was settled'
 
 local limit, leaseMs, maxAttempts = math.min(tonumber(ARGV[2]), MAX_DELIVERIES), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group, rest = openGroups(8)
+local group, rest = openGroups(9)
 local row = group.row
 row.deadFor = tonumber(ARGV[5])
 row.parksNext = ARGV[6] == '1' or nil
@@ -31,6 +31,8 @@ local asked = ARGV[7] ~= '' and cjson.decode(ARGV[7]) or {}
 local onlySome = asked.only ~= nil or asked.names ~= nil
 
 local settled = settleAll(group, rest)
+-- What the caller has in hand would be handed out to it.
+local isLate = ARGV[8] ~= '' and not isLeased(group, ARGV[8])
 if queue.scan or queue.untidy then
   tidy()
 end
@@ -74,7 +76,7 @@ if queue.holds then
   heldFor, probes = hindrances(group)
 end
 local probeEnds = #probes > 0 and probeOut(group, probes)
-if heldFor or probeEnds then
+if heldFor or probeEnds or isLate then
   limit = 0
 elseif #probes > 0 then
   limit = math.min(limit, 1)
@@ -404,7 +406,9 @@ local function noteNext(next, time)
 end
 
 local isOut = room() <= 0 and not heldFor and not probeEnds
-if
+if isLate then
+  reply[3] = -2
+elseif
   more
   or row.join
   or isOut and (not onlySome and row.cursor < queue.tail or takesTurns and isLeft())
