@@ -18,6 +18,8 @@ const FIRST_PAUSE_MS = 10
 const MOST_PAUSE_MS = 500
 /** Where it was never open, it may be that it never will be, and somebody waits to be told. */
 const FIRST_OPEN_MS = 1000
+/** As often it is tried whatever the clock says: the device may have slept meanwhile, which is when browsers break connections. */
+const LEAST_TRIES = 3
 
 export interface ConnectionOptions {
   /** What events and errors call it. */
@@ -38,8 +40,9 @@ export class Connection {
   readonly #options: ConnectionOptions
   /** What calls wait for, in their order: the database, or that it is late. */
   #opening: Promise<IDBDatabase> | undefined
-  /** The request to open it. One that is late goes on, and serves a later call. */
+  /** The request to open it. One that is late goes on, and serves the next call; one that is late for this, too, may never be heard of. */
   #request: Promise<IDBDatabase> | undefined
+  #isLate = false
   #database: IDBDatabase | undefined
   /** It was open before: if it has to be made anew, it was deleted. */
   #wasOpen = false
@@ -58,29 +61,55 @@ export class Connection {
 
   async #openInTime(): Promise<IDBDatabase> {
     const { database, timeoutMs } = this.#options
-    const late = (): QuaysideError =>
-      timeout(
+    const late = (): QuaysideError => {
+      if (this.#isLate) this.#giveUp()
+      else this.#isLate = true
+      return timeout(
         `opening the IndexedDB database ${JSON.stringify(database)}`,
         timeoutMs,
         'close the tab that has an older version of this page open, or is busy upgrading, and try again',
       )
+    }
     try {
-      // In a later turn: a browser that refuses at once would do so before the request is noted, and it is never noted off.
-      this.#request ??= Promise.resolve().then(() => this.#requestOpen())
-      return (this.#database = await within(timeoutMs, this.#request, late))
+      this.#database = await within(timeoutMs, (this.#request ??= this.#requestInTurn()), late)
+      this.#isLate = false
+      return this.#database
     } catch (error) {
       this.#opening = undefined
       throw error
     }
   }
 
+  /** In a later turn: a browser that refuses at once would do so before the request is noted, and it is never noted off. */
+  #requestInTurn(): Promise<IDBDatabase> {
+    const request = Promise.resolve().then(() => this.#requestOpen())
+    request.catch(() => {
+      if (this.#request === request) this.#forget()
+    })
+    return request
+  }
+
+  /** One that comes after all is closed. */
+  #giveUp(): void {
+    void this.#request?.then(
+      (database) => database.close(),
+      () => undefined,
+    )
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#database = this.#opening = this.#request = undefined
+    this.#isLate = false
+  }
+
   async #requestOpen(): Promise<IDBDatabase> {
-    const { database, name, schema, onEvent } = this.#options
+    const { database, name, schema, timeoutMs, onEvent } = this.#options
     try {
       let isNew = false
       const isSafe = this.#isResting || !(schema.isFirst || this.#wasOpen)
       this.#isResting = false
-      if (!isSafe && (await beginFreshLog(database))) onEvent({ type: 'damaged', database })
+      if (!isSafe && (await beginFreshLog(database, timeoutMs))) onEvent({ type: 'damaged', database })
       const opened = await open(name, schema.version, (made, { oldVersion }) => {
         isNew = oldVersion === 0
         schema.upgrade(made)
@@ -95,7 +124,6 @@ export class Connection {
       this.#wasOpen = true
       return opened
     } catch (error) {
-      this.#request = undefined
       throw isQuota(error) ? error : cannotOpen(database, error)
     }
   }
@@ -113,8 +141,7 @@ export class Connection {
   /** Lets go of a connection; the next call opens another one. */
   #drop(database: IDBDatabase): void {
     database.close()
-    if (this.#database !== database) return
-    this.#database = this.#opening = this.#request = undefined
+    if (this.#database === database) this.#forget()
   }
 
   /**
@@ -142,8 +169,10 @@ export class Connection {
     const startedAt = performance.now()
     // Whether a try before this one may have been stored, although it was said to have failed.
     let inDoubt = false
-    for (let pauseMs = 0; ; pauseMs = Math.min(pauseMs * 2 || FIRST_PAUSE_MS, MOST_PAUSE_MS)) {
-      const isOver = (ms: number): boolean => performance.now() - startedAt + pauseMs > ms
+    let pauseMs = 0
+    for (let tries = 1; ; tries++, pauseMs = Math.min(pauseMs * 2 || FIRST_PAUSE_MS, MOST_PAUSE_MS)) {
+      const isOver = (ms: number): boolean =>
+        tries >= LEAST_TRIES && performance.now() - startedAt + pauseMs > ms
       let database: IDBDatabase | undefined
       try {
         database = await this.#open()
@@ -177,17 +206,12 @@ export class Connection {
     let late: QuaysideError | undefined
     let timer: ReturnType<typeof setTimeout>
     const failing = new Promise<never>((_, reject) => {
-      const fail = (): void => reject(work.error ?? new DOMException('aborted', 'AbortError'))
-      work.addEventListener('abort', fail)
+      work.addEventListener('abort', () => reject(work.error ?? new DOMException('aborted', 'AbortError')))
       timer = setTimeout(() => {
-        if (abort(work))
-          late = timeout(
-            'a transaction in IndexedDB',
-            timeoutMs,
-            'another tab may be holding the database. Nothing was changed; try again',
-          )
+        const advice = 'another tab may be holding the database. Nothing was changed; try again'
+        if (abort(work)) late = timeout('a transaction in IndexedDB', timeoutMs, advice)
         // It is being stored: the disk is slow. Or it has ended unheard: Firefox calls nothing of a page that somebody has left.
-        else timer = setTimeout(fail, ms)
+        timer = setTimeout(() => reject(failed(new DOMException('its end was not heard', 'AbortError'))), ms)
       }, ms)
     })
     const complete = new Promise<void>((resolve) => work.addEventListener('complete', () => resolve()))
@@ -210,13 +234,7 @@ export class Connection {
 
   async close(): Promise<void> {
     await this.#running.end()
-    const request = this.#request
-    this.#database = this.#opening = this.#request = undefined
-    // One that is late is closed when it comes.
-    void request?.then(
-      (database) => database.close(),
-      () => undefined,
-    )
+    this.#giveUp()
   }
 }
 

@@ -2,8 +2,9 @@ import { answer } from './engine/rows.ts'
 import { open } from './open.ts'
 import { within } from './within.ts'
 
-/** How long the browser may take for it, in ms, before it is left alone. */
+/** How long the browser may take for it, in ms, before it is left alone; and which part of the time for opening it may take. */
 const PATIENCE_MS = 1000
+const PART = 1 / 4
 
 /**
  * Has Chromium begin a new log for this origin.
@@ -19,7 +20,7 @@ const PATIENCE_MS = 1000
  *
  * Answers whether Chromium has just thrown everything away.
  */
-export async function beginFreshLog(database: string): Promise<boolean> {
+export async function beginFreshLog(database: string, timeoutMs: number): Promise<boolean> {
   if (!('dataLoss' in (globalThis.IDBVersionChangeEvent?.prototype ?? {}))) return false
   const name = `${database} (fresh log)`
   let isDamaged = false
@@ -30,6 +31,8 @@ export async function beginFreshLog(database: string): Promise<boolean> {
     return answer(indexedDB.deleteDatabase(name))
   })
   // Where nothing can be stored, opening the database itself says so.
-  await within(PATIENCE_MS, renewed, () => new Error('late')).catch(() => undefined)
+  await within(Math.min(PATIENCE_MS, timeoutMs * PART), renewed, () => new Error('late')).catch(
+    () => undefined,
+  )
   return isDamaged
 }

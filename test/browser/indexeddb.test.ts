@@ -55,6 +55,37 @@ describe('a connection that breaks', () => {
     expect(payloads).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
+  test('while the device slept is opened again, although the time of the call is over', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      const producer = queue.createProducer()
+      await producer.send(0)
+      const { now } = performance
+      const { get, put } = IDBObjectStore.prototype
+      let sleptMs = 0
+      let breaks = 2
+      performance.now = () => now.call(performance) + sleptMs
+      const breaking = <A extends unknown[], R>(method: (this: IDBObjectStore, ...args: A) => R) =>
+        function (this: IDBObjectStore, ...args: A): R {
+          const request = method.apply(this, args)
+          if (breaks-- > 0) {
+            sleptMs += 3_600_000
+            this.transaction.abort()
+          }
+          return request
+        }
+      IDBObjectStore.prototype.put = breaking(put)
+      const { status } = await producer.send(1)
+      IDBObjectStore.prototype.get = breaking(get)
+      breaks = 2
+      const { messages } = await queue.stats()
+      return { status, messages, breaks: breaks <= 0 }
+    })
+    expect(found).toEqual({ status: 'stored', messages: 2, breaks: true })
+  })
+
   test('after a commit whose answer is lost does not store the messages twice', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
@@ -292,7 +323,8 @@ describe('a connection that breaks', () => {
         await producer.send(0)
         const { addEventListener: add } = EventTarget.prototype
         EventTarget.prototype.addEventListener = function (...all: Parameters<typeof add>) {
-          const isOurs = this instanceof IDBTransaction || this instanceof IDBRequest
+          const isOpening = this instanceof IDBOpenDBRequest
+          const isOurs = this instanceof IDBTransaction || (this instanceof IDBRequest && !isOpening)
           if (!isOurs || all[0] !== type) Reflect.apply(add, this, all)
         }
         const code = await producer.send(1).catch((error: { code: string }) => error.code)
@@ -305,6 +337,36 @@ describe('a connection that breaks', () => {
       expect(found).toEqual({ code: 'STORAGE_FAILED', payloads: [0, 1, 2] })
     },
   )
+
+  test('and that is opened again without a word is opened once more', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const codes = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter({ timeoutMs: 300 }) })
+      await queue.createProducer().send(0)
+      const { addEventListener: add } = EventTarget.prototype
+      const { transaction } = IDBDatabase.prototype
+      IDBDatabase.prototype.transaction = function () {
+        IDBDatabase.prototype.transaction = transaction
+        EventTarget.prototype.addEventListener = function (...all: Parameters<typeof add>) {
+          if (!(this instanceof IDBOpenDBRequest)) Reflect.apply(add, this, all)
+        }
+        throw new DOMException('injected', 'InvalidStateError')
+      }
+      const codes = []
+      for (let call = 0; call < 4; call++) {
+        codes.push(
+          await queue.stats().then(
+            ({ messages }) => messages,
+            ({ code }) => code,
+          ),
+        )
+        EventTarget.prototype.addEventListener = add
+      }
+      return codes
+    })
+    expect(codes).toEqual(['TIMEOUT', 'TIMEOUT', 1, 1])
+  })
 })
 
 test('a message alone costs no request more than the raw transactions of a lease, and those of a few keys hardly any', async () => {
