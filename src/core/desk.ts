@@ -3,7 +3,7 @@ import { Alarm } from './alarm.ts'
 import type { Context, GroupDesk } from './context.ts'
 import type { Hand } from './hand.ts'
 import { Line, type Seat, type Share, type Terms, claimOf } from './line.ts'
-import { type Message, staleError } from './message.ts'
+import { type Lease, type Message, staleError } from './message.ts'
 import {
   type Body,
   type ClaimResult,
@@ -95,7 +95,7 @@ export class Desk<T> implements GroupDesk {
   /** When the first lease in hand is to be extended. */
   #renewAt = Infinity
   /** Those whose progress is to be told. */
-  readonly #reports: Set<Hand<T>> = new Set()
+  readonly #reports: Map<Lease, Hand<T>> = new Map()
   /** When that is to be done, if no extension does it before. */
   #reportAt = Infinity
   /** When to see whether what is in hand is still there. */
@@ -308,7 +308,7 @@ export class Desk<T> implements GroupDesk {
     lease.progress = progress
     // Once the queue is closed, it is told with what is extended anyway.
     if (!isFirst || this.#context.isClosed) return
-    this.#reports.add([...this.#hands].find((one) => one.lease === lease) ?? hand)
+    this.#reports.set(lease, hand)
     this.#reportAt = Math.min(this.#reportAt, this.#context.now() + REPORT_MS)
     if (!this.#busy) this.#setTimer()
   }
@@ -452,13 +452,14 @@ export class Desk<T> implements GroupDesk {
 
   /** The leases in hand: where one is past its half, all are extended, so that they stay together. Else those with progress. */
   #takeHands(step: Step<T>, now: number): void {
-    const hands = new Set([...step.hands, ...this.#reports])
+    const isTime = now >= this.#renewAt
+    const hands = new Set(step.hands)
+    for (const hand of this.#hands) if (this.#reports.delete(hand.lease) || isTime) hands.add(hand)
+    // Of those that nobody here works on.
+    for (const hand of this.#reports.values()) hands.add(hand)
     this.#reports.clear()
     this.#reportAt = Infinity
-    if (now >= this.#renewAt) {
-      this.#renewAt = Infinity
-      for (const hand of this.#hands) hands.add(hand)
-    }
+    if (isTime) this.#renewAt = Infinity
     const more = [...hands].slice(step.hands.length).filter(({ lease }) => !lease.settled)
     step.hands = [...step.hands, ...more]
     step.settlements = [...step.settlements, ...more.map(extensionOf)]
