@@ -1,5 +1,5 @@
 import { type QuaysideError, hasCode } from '../../src/errors.ts'
-import { cannotOpen, failed, isLost, isPassing, isQuota, timeout } from './faults.ts'
+import { cannotOpen, failed, isLost, isPassing, isQuota, nameOf, timeout } from './faults.ts'
 import { beginFreshLog } from './fresh-log.ts'
 import { open } from './open.ts'
 import type { IndexedDBEvent } from './options.ts'
@@ -224,8 +224,8 @@ export class Connection {
       await done
       return result
     } catch (error) {
-      abort(work)
-      await done.catch(() => undefined)
+      // Chromium tells the requests on a connection that it is just closing that they were aborted, and of the transaction, at times, nothing.
+      if (abort(work) || nameOf(error) !== 'AbortError') await done.catch(() => undefined)
       throw late ?? work.error ?? error
     } finally {
       clearTimeout(timer!)

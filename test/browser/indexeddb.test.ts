@@ -55,6 +55,34 @@ describe('a connection that breaks', () => {
     expect(payloads).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
+  test('of which the requests hear alone, as Chromium has it at times, is opened again at once', async () => {
+    const tab = await fixture.open(await fixture.browser())
+    const found = await tab.evaluate(async () => {
+      const { Queue, IndexedDBAdapter } = quayside
+      const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+      await queue.createProducer().send(0)
+      const { addEventListener: add } = EventTarget.prototype
+      const { get } = IDBObjectStore.prototype
+      let isWhole = true
+      IDBObjectStore.prototype.get = function (...args) {
+        const request = get.apply(this, args)
+        if (isWhole) this.transaction.abort()
+        isWhole = false
+        return request
+      }
+      EventTarget.prototype.addEventListener = function (...all: Parameters<typeof add>) {
+        const isUnheard = this instanceof IDBTransaction && all[0] === 'abort'
+        if (!isUnheard) Reflect.apply(add, this, all)
+      }
+      const startedAt = performance.now()
+      const { messages } = await queue.stats()
+      return { messages, isWhole, ms: performance.now() - startedAt }
+    })
+    expect(found).toMatchObject({ messages: 1, isWhole: false })
+    // Its limit of time is 10 s.
+    expect(found.ms).toBeLessThan(10_000)
+  })
+
   test('while the device slept is opened again, although the time of the call is over', async () => {
     const tab = await fixture.open(await fixture.browser())
     const found = await tab.evaluate(async () => {
