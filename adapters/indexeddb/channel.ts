@@ -1,3 +1,4 @@
+import { openChannel } from '../../src/channel.ts'
 import { joinHints } from '../../src/hints.ts'
 import type { Hint } from '../../src/storage.ts'
 
@@ -37,9 +38,8 @@ export class Channel {
   /** @param heard Told of queues that others have changed; without a name: any may be. */
   constructor(name: string, heard: (queue?: string) => void = () => undefined) {
     // Some workers have none; consumers then look again when something is due, or something changes in their context.
-    if (typeof BroadcastChannel === 'undefined') return
-    this.#channel = new BroadcastChannel(`quayside:${name}`)
-    this.#channel.addEventListener('message', ({ data }) => {
+    this.#channel = openChannel(`quayside:${name}`)
+    this.#channel?.addEventListener('message', ({ data }) => {
       // Any page of the origin may say anything here.
       if (!Array.isArray(data)) return
       if (this.#isAlone) {
@@ -56,7 +56,7 @@ export class Channel {
           this.#heard(change as never)
         }
     })
-    this.#channel.postMessage(HELLO)
+    this.#channel?.postMessage(HELLO)
   }
 
   #say(changes: readonly Change[]): void {

@@ -1,3 +1,4 @@
+import { openChannel } from '../channel.ts'
 import { type Clock, soon } from '../clock.ts'
 import type { Queue } from '../core/lean/index.ts'
 import { errorText, hasCode } from '../errors.ts'
@@ -113,10 +114,9 @@ export class Events {
   }
 
   #open(): BroadcastChannel | undefined {
-    if (typeof BroadcastChannel === 'undefined') return undefined
-    const channel = new BroadcastChannel(`quayside-outbox:${this.#queue.name}`)
+    const channel = openChannel(`quayside-outbox:${this.#queue.name}`)
     // Node: who listens for events alone does not keep a process alive.
-    ;(channel as { unref?: () => void }).unref?.()
+    ;(channel as { unref?: () => void } | undefined)?.unref?.()
     return channel
   }
 

@@ -53,8 +53,8 @@ export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncO
     if (!isOffline()) registration?.active?.postMessage({ quayside: tag })
   }
   // In advance: a page that is closed does not live to see a promise resolve.
-  void scope.navigator?.serviceWorker?.ready.then((ready) => {
-    registration = ready
+  void workerOfPage().then((found) => {
+    registration = found
     if (isOffline()) leave()
   })
   const unwatch = outbox.watch(({ type, id }) => {
@@ -68,6 +68,15 @@ export function requestSync(outbox: Pick<Outbox, 'watch'>, options: RequestSyncO
   return () => {
     unwatch()
     unlisten()
+  }
+}
+
+/** A page that may keep nothing (cookies are blocked, its frame is sandboxed) may not even ask. */
+async function workerOfPage(): Promise<Registration | undefined> {
+  try {
+    return await scope.navigator?.serviceWorker?.ready
+  } catch {
+    return undefined
   }
 }
 

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { launchChromium, remove, temporaryFolder } from './support/browsers.ts'
+import { launchChromium, launchFirefox, remove, temporaryFolder } from './support/browsers.ts'
 import { bundle } from './support/bundle.ts'
 import { useBrowsers } from './support/fixture.ts'
 import { kill } from './support/kill.ts'
-import { type Site, openSite, page, serve } from './support/site.ts'
+import { type Route, type Site, openSite, page, serve } from './support/site.ts'
 import type { StoredRequest } from '../../src/outbox/index.ts'
 import { WALL_CLOCK } from '../support/wall-clock.ts'
 
@@ -514,3 +514,47 @@ test('in Firefox, which has no Background Sync, a message makes the worker send'
   expect(bodies()).toContain('text')
   expect(arrived.map(({ body }) => [...body])).toContainEqual([0, 255])
 })
+
+test.each<[string, () => Promise<BrowserContext>, string]>([
+  [
+    'in Firefox that blocks cookies',
+    async () => {
+      const firefox = await launchFirefox({ 'network.cookie.cookieBehavior': 2 })
+      onTestFinished(() => firefox.close())
+      return firefox as unknown as BrowserContext
+    },
+    '/',
+  ],
+  ['in a sandboxed page in Chromium', () => browsers.chromium(), '/sandboxed'],
+])(
+  '%s, where nothing may be kept, a request is sent once, and nothing else fails',
+  async (_, launch, path) => {
+    const sandboxed: Route = (request, response) => {
+      response.setHeader('content-security-policy', 'sandbox allow-scripts')
+      return page('/outbox.js')(request, response)
+    }
+    site.routes.set('/sandboxed', sandboxed)
+    const tab = (await (await launch()).newPage()) as Page
+    await tab.goto(site.origin + path)
+    await tab.waitForFunction(() => 'outbox' in globalThis)
+    const told = await tab.evaluate(async () => {
+      const all: unknown[] = []
+      addEventListener('unhandledrejection', ({ reason }) => all.push(String(reason)))
+      outbox.watch(({ type }) => type !== 'failed' && all.push(type))
+      requestSync(outbox)
+      outbox.start()
+      const { status, headers } = await outbox.fetch('/api/notes', {
+        method: 'POST',
+        body: 'x',
+        mode: 'no-cors',
+      })
+      all.push(status > 0 ? headers.get('quayside-state') : 'opaque')
+      await outbox.store('/api/notes').catch(({ code }) => all.push(code))
+      // What nobody handles is told of when a task has ended.
+      await new Promise((resolve) => setTimeout(resolve))
+      return all
+    })
+    expect(told).toEqual(['unstored', path === '/' ? 'unstored' : 'opaque', 'STORAGE_UNAVAILABLE'])
+    expect(bodies()).toEqual(['x'])
+  },
+)

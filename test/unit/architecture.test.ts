@@ -118,8 +118,10 @@ test('the record engine knows the contract, not the queue, and how ids are made;
   }
 })
 
-test('the outbox uses the lean queue as everybody can, and besides only checks, errors, signals, ids and the clock', () => {
-  const inside = ['clock', 'errors', 'message-id', 'aborts', 'check', 'json'].map((name) => `src/${name}.ts`)
+test('the outbox uses the lean queue as everybody can, and besides only checks, errors, signals, ids, the clock, channels and how long names are', () => {
+  const inside = ['clock', 'errors', 'message-id', 'aborts', 'check', 'json', 'channel', 'storage'].map(
+    (name) => `src/${name}.ts`,
+  )
   const allowed = new Set(['src/core/lean/index.ts', ...inside])
   const outside = (folder: string): [string, string[]][] =>
     src
@@ -207,7 +209,9 @@ test('what OpenTelemetry gets knows types of the queue, and nobody knows it', ()
 
 test('adapters know contracts, not the queue; the Durable Object that pushes uses one as everybody can, and two bring a part of it', () => {
   const allowed = new Set(
-    ['storage', 'lanes', 'errors', 'hints', 'check', 'records/index'].map((name) => `src/${name}.ts`),
+    ['storage', 'lanes', 'errors', 'hints', 'check', 'channel', 'records/index'].map(
+      (name) => `src/${name}.ts`,
+    ),
   )
   const users = [
     'adapters/durable-object/push.ts',
