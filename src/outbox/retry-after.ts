@@ -12,8 +12,9 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   const value = headers.get('retry-after')
   if (!value) return undefined
   const sent = Date.parse(headers.get('date') ?? '')
-  const ms = /^\d+$/.test(value)
-    ? Number(value) * 1000
+  // Some write fractions, and some say it twice, which arrives as a list.
+  const ms = /^\d+(\.\d+)?(,|$)/.test(value)
+    ? parseFloat(value) * 1000
     : Date.parse(value) - (Number.isNaN(sent) ? now : sent)
   return ms > 0 ? Math.min(ms, DAY) : undefined
 }

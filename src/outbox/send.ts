@@ -1,5 +1,4 @@
 import { takes } from './kinds.ts'
-import { letGo } from './kept.ts'
 import { toAttempt } from './mark.ts'
 import type { OutboxRules } from './options.ts'
 import { hasOrigins } from './origins.ts'
@@ -37,7 +36,8 @@ export async function send(
     const keeps =
       status === 307 || status === 308 || (method !== 'POST' && (status === 301 || status === 302))
     if (!keeps || location === null || redirects === MOST_REDIRECTS) return response
-    void letGo(response)
+    // As fetch does it, which waits for the end of no redirect either.
+    response.body?.cancel().catch(() => undefined)
     const url = new URL(location, request.url)
     const own = new Headers(request.headers)
     // As fetch does it.

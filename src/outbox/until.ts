@@ -17,7 +17,8 @@ export async function until(
   signal?: AbortSignal,
   waitMs: number = Infinity,
 ): Promise<void> {
-  const end = clock.now() + waitMs
+  let now = clock.now()
+  let end = now + waitMs
   let wake = (): void => undefined
   const stops = [watch(queue, () => wake()), onceAborted(signal, () => wake())]
   try {
@@ -26,7 +27,11 @@ export async function until(
       // What changes while it looks has it look again.
       const woken = new Promise<void>((resolve) => (wake = resolve))
       if (await isSo()) return
-      const leftMs = end - clock.now()
+      const before = now
+      now = clock.now()
+      // A clock that is set back makes no wait longer.
+      end -= Math.max(0, before - now)
+      const leftMs = end - now
       if (leftMs <= 0) return
       const timer = clock.setTimeout(wake, Math.min(LOOK_MS, leftMs))
       await woken

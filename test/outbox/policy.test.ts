@@ -289,6 +289,19 @@ describe('a redirect', () => {
     expect((await queue.list({ state: 'parked' })).messages[0]!.parked!.reason).toContain('redirected to /')
   })
 
+  test('whose body has no end is followed, and keeps no connection', async () => {
+    let isCut = false
+    const { origin, arrived } = await serve((response, { path }) => {
+      if (path === '/moved') return response.writeHead(201).end()
+      response.on('close', () => (isCut = true))
+      return response.writeHead(307, { location: '/moved' }).write('you are sent to')
+    })
+    const { outbox } = setUpOutbox()
+    expect((await outbox.fetch(origin, POST)).status).toBe(201)
+    expect(arrived.length).toBe(2)
+    await expect.poll(() => isCut).toBe(true)
+  })
+
   test('to another origin takes no token along', async () => {
     const other = await serve()
     const { origin, arrived } = await serve((response) =>
@@ -397,7 +410,9 @@ describe('Retry-After', () => {
     ['86401', 86_400_000],
     ['9'.repeat(400), 86_400_000],
     ['-1', undefined],
-    ['1.5', undefined],
+    ['1.5', 1500],
+    ['2050.5', 2_050_500],
+    ['120, 120', 120_000],
     ['soon', undefined],
     ['Tue, 01 Jan 2030 00:01:00 GMT', 60_000],
     ['Mon, 31 Dec 2029 00:00:00 GMT', undefined],
