@@ -111,7 +111,7 @@ async function decide(
   message: Message<OutboxPayload>,
 ): Promise<readonly [outcome: Outcome, why?: string]> {
   // It may read it.
-  const copy = policy === defaultOutcome ? response : response?.clone()
+  const copy = policy === defaultOutcome || response?.bodyUsed ? response : response?.clone()
   try {
     const outcome = await policy(copy, request, message)
     if (OUTCOMES.includes(outcome)) return [outcome]

@@ -4,7 +4,7 @@ import { coalesce } from './coalesce.ts'
 import { has } from './lanes.ts'
 import { owned } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
-import { answerIn } from './verdict.ts'
+import { answerIn, answerOfError } from './verdict.ts'
 
 /** After a look there is none for as long as this, in ms, and as four looks take: whoever listens pays a fifth of its time at most. */
 const PAUSE_MS = 20
@@ -134,6 +134,5 @@ function endOf(id: string, end: Result | undefined): Found[] {
   }
   if (end?.status !== 'dead') return []
   const { error, reason, at } = end
-  const [, status] = /^HTTP (\d+): /.exec(error ?? '') ?? []
-  return [[{ type: 'dead', id, status: status ? Number(status) : undefined, reason: error ?? reason }, at]]
+  return [[{ type: 'dead', id, status: answerOfError(error)?.status, reason: error ?? reason }, at]]
 }

@@ -2,9 +2,6 @@ import { type Message, type Queue, list, retryNow } from '../core/lean/index.ts'
 import { type End, WAITING, endOf, find } from './owned.ts'
 import type { OutboxPayload } from './request.ts'
 
-/** Under which name a message says after whose acceptance it may go. */
-export const AFTER = 'quayside-after'
-
 /** How the error of a child begins that waits. */
 export const WAITS = 'waits for '
 

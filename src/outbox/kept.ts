@@ -17,14 +17,16 @@ const FIRST = /^(content-type|etag|location|retry-after)$/
 export async function keep(response: Response, mostBytes: number, clock?: Clock): Promise<KeptAnswer> {
   const { status } = response
   let body = ''
-  // Engines of apps show no stream of it.
-  if (response.body === undefined) body = (await response.clone().text()).slice(0, mostBytes)
   const decoder = new TextDecoder()
   let left = mostBytes
-  const reader = response.clone().body?.getReader()
+  // What `fetch` of somebody else's has read is not there any more.
+  const copy = response.bodyUsed ? undefined : response.clone()
+  const reader = copy?.body?.getReader()
   const cancel = (): void => void reader?.cancel().catch(() => undefined)
   const timer = clock?.setTimeout(cancel, WITHIN_MS)
   try {
+    // Engines of apps show no stream of it.
+    if (copy?.body === undefined) body = ((await copy?.text()) ?? '').slice(0, mostBytes)
     while (left > 0) {
       const value = (await reader?.read())?.value
       if (value === undefined) break

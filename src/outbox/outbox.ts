@@ -37,9 +37,9 @@ import { NO_ANSWER } from './attempt.ts'
 import { tooLarge } from './body.ts'
 import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
-import { AFTER, Family } from './family.ts'
+import { Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
-import { OURS, OWNER, checkGiven, destinationOf, givenId, laneOf, queueId } from './places.ts'
+import { AFTER, OURS, OWNER, checkGiven, destinationOf, givenId, laneOf, queueId } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
@@ -249,11 +249,12 @@ export class Outbox {
       dedupeMs,
     } = init
     const { keepResponse = this.#rules.keepResponse } = init
-    checkGiven(tried, id, this.#session.isAsked)
+    checkGiven(tried, 'id', id, this.#session.isAsked)
     for (const name in meta)
       if (name.startsWith(OURS)) throw invalid(tried, `names in meta must not begin with ${OURS}`, name)
     if (after !== undefined) {
-      checkName(tried, 'after', after)
+      checkGiven(tried, 'after', after, this.#session.isAsked)
+      if (after === id) throw invalid(tried, 'after must be the id of another request', after)
       mustHave(this.#queue, `${tried}, after`, 'results')
     }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)

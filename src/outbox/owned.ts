@@ -14,7 +14,8 @@ import {
 import { pages } from './pages.ts'
 import type { OutboxPayload } from './request.ts'
 import { GROUP, has } from './lanes.ts'
-import { type KeptAnswer, answerIn } from './verdict.ts'
+import { AFTER, OWNER, queueId } from './places.ts'
+import { type KeptAnswer, answerIn, answerOfError } from './verdict.ts'
 
 /** All that is neither done nor dead. */
 export const WAITING: readonly MessageState[] = ['ready', 'leased', 'delayed', 'blocked', 'parked']
@@ -44,7 +45,8 @@ export async function endOf(queue: Queue<OutboxPayload>, id: string): Promise<En
   const end = has(queue, 'results') ? await result(queue, id) : undefined
   if (end?.status === 'done') return { state: 'accepted', answer: answerIn(end.value) }
   if (end?.status !== 'dead') return { state: 'purged' }
-  return { state: end.reason === 'expired' ? 'expired' : 'dead' }
+  if (end.reason === 'expired') return { state: 'expired' }
+  return { state: 'dead', answer: answerOfError(end.error) }
 }
 
 /** An owner's messages, page by page, without what they carry. @param prefix `undefined`: of all. */
@@ -61,23 +63,34 @@ export async function* owned(
   }
 }
 
-/** What is to be sent without anybody's doing: not what is parked, nor what is blocked by it. */
+/** What is to be sent without anybody's doing: not what is parked, nor what is blocked by it or comes after it. */
 export async function unsettled(
   queue: Queue<OutboxPayload>,
   prefix: string | undefined,
   key?: string,
 ): Promise<readonly ListedMessage<OutboxPayload>[]> {
-  const placeOf = (one: ListedMessage<OutboxPayload>): string => `${one.lane} ${one.key}`
+  /** Ids, and keys with their lanes. */
   const stuck = new Set<string>()
-  const found: ListedMessage<OutboxPayload>[] = []
-  for await (const page of owned(queue, prefix)) {
-    for (const one of page) {
-      if (key !== undefined && one.key !== key) continue
-      if (one.state === 'parked') stuck.add(placeOf(one))
-      else found.push(one)
-    }
+  const goes = ({ id, state, lane, key: own, headers, lastError }: ListedMessage<OutboxPayload>): boolean => {
+    const place = JSON.stringify([lane, own])
+    const after = headers[AFTER]
+    const isBehind =
+      (own !== undefined && stuck.has(place)) ||
+      (after !== undefined && stuck.has(queueId(after, headers[OWNER] ?? '')))
+    if (state !== 'parked' && (state === 'leased' || !isBehind)) return true
+    stuck.add(id)
+    // What was not tried yet may be behind others itself.
+    if (state === 'parked' || lastError !== undefined) stuck.add(place)
+    return false
   }
-  return found.filter((one) => one.key === undefined || one.state === 'leased' || !stuck.has(placeOf(one)))
+  let left: ListedMessage<OutboxPayload>[] = []
+  for await (const page of owned(queue, prefix)) left.push(...page)
+  // A child may be listed before its parent.
+  for (let count = -1; count !== left.length;) {
+    count = left.length
+    left = left.filter(goes)
+  }
+  return left.filter((one) => key === undefined || one.key === key)
 }
 
 /** So many messages of its own it stores at a time. */

@@ -1,4 +1,5 @@
-import { invalid, nameOf } from '../check.ts'
+import { checkText, invalid, nameOf } from '../check.ts'
+import { MAX_NAME_BYTES } from '../storage.ts'
 
 /** Between whose a request is and where it goes, in the name of its lane. Neither has one in it. */
 const BETWEEN = ' '
@@ -13,6 +14,9 @@ export const OURS = 'quayside-'
 /** Under which name a message says whose it is, where it is somebody's. */
 export const OWNER = 'quayside-owner'
 
+/** Under which name a message says after whose acceptance it may go. */
+export const AFTER = 'quayside-after'
+
 /**
  * How the names of all lanes of an owner start; the empty text is nobody. The name itself is that of a lane in which nothing
  * ever waits: see {@link Session.signOut}.
@@ -24,6 +28,8 @@ export function prefixOf(owner: string): string {
 /** The lane of what an owner sends to a destination: what rests there rests alone. */
 export function laneOf(owner: string, destination: string): string {
   const prefix = prefixOf(owner)
+  // The lane of that name bars its owner.
+  if (destination === '') throw invalid('outbox', 'destination must not be empty', destination)
   return prefix + bounded('destination', destination, MOST - prefix.length)
 }
 
@@ -39,14 +45,13 @@ export function queueId(id: string, owner: string): string {
   return id.endsWith(end) ? id : id + end
 }
 
-/** The longest id of the queue, in bytes, and the longest that a request may be given where it becomes longer. */
-const MOST_OF_ID = 256
-const MOST_OF_GIVEN = MOST_OF_ID - 15
+/** The longest id that a request may be given where it becomes longer, in bytes. */
+const MOST_OF_GIVEN = MAX_NAME_BYTES - 15
 
 /** Checks an id that a request is given, where requests have owners or have none. */
-export function checkGiven(tried: string, id: string, hasOwner: boolean): void {
-  nameOf(hasOwner ? MOST_OF_GIVEN : MOST_OF_ID)(tried, 'id', id)
-  if (id !== givenId(id)) throw invalid(tried, 'id must have no U+001F', id)
+export function checkGiven(tried: string, what: string, id: string, hasOwner: boolean): void {
+  nameOf(hasOwner ? MOST_OF_GIVEN : MAX_NAME_BYTES)(tried, what, id)
+  if (id !== givenId(id)) throw invalid(tried, `${what} must have no U+001F`, id)
 }
 
 /** The id that a request was given. */
@@ -74,6 +79,7 @@ export function destinationOf(lane: string): string {
 
 /** ASCII of a bounded length, without spaces. What is too long ends in a hash of all of it. */
 function bounded(what: string, text: string, most: number): string {
+  checkText('outbox', what, text)
   let safe: string
   try {
     safe = encodeURI(text)

@@ -25,7 +25,7 @@ export async function responseTo(
     const refusal = answerIn((await find(queue, id))?.parked?.data)
     const { state, answer } = await endOf(queue, id)
     if (refusal) found = answerOf(id, 'parked', refusal)
-    else if (answer) found = answerOf(id, undefined, answer)
+    else if (answer) found = answerOf(id, state === 'dead' ? state : undefined, answer)
     return found !== undefined || state !== 'purged'
   }
   await until(queue, clock, isOver, signal, waitMs)

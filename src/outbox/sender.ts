@@ -1,16 +1,16 @@
 import { abortError, abortReason, onceAborted, throwIfAborted } from '../aborts.ts'
-import { errorText, hasCode } from '../errors.ts'
+import { type ErrorCode, errorText, hasCode } from '../errors.ts'
 import { type HandlerContext, type Message, type Queue, edit, list, resume } from '../core/lean/index.ts'
 import { type StoredState, answerOf, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import type { Events } from './events.ts'
-import { AFTER, type Family, WAITS } from './family.ts'
+import { type Family, WAITS } from './family.ts'
 import { MOST_OF_DATA, MOST_OF_RESULT, bounded, keep, letGo } from './kept.ts'
 import { has } from './lanes.ts'
 import type { OutboxRules } from './options.ts'
 import type { End } from './owned.ts'
 import { IDEMPOTENCY_KEY, type OutboxPayload, type Packed, pack, storedRequest, unpack } from './request.ts'
-import { asGiven, queueId } from './places.ts'
+import { AFTER, asGiven, queueId } from './places.ts'
 import type { Rests } from './rests.ts'
 import { otherScope } from './scope.ts'
 import { type Session, ownerOf } from './session.ts'
@@ -248,8 +248,8 @@ export function senderOf(means: Means): Sender {
     try {
       const result = kept && bounded(await kept, MOST_OF_RESULT)
       await message.ack({ result }).catch((error: unknown) => {
-        // It must not be sent again because a codec refuses its response.
-        if (hasCode(error, 'UNSERIALIZABLE')) return message.ack()
+        // It must not be sent again because a codec refuses its response, or there is no room for it.
+        if (cannotBeKept(error)) return message.ack()
         return unlessStale(error)
       })
     } finally {
@@ -366,8 +366,17 @@ export function senderOf(means: Means): Sender {
 
 /** With what the server said, as far as it can be kept. */
 async function parkWith(message: Message<OutboxPayload>, { reason, answer: said }: Verdict): Promise<void> {
-  await message.park({ reason, data: said && bounded(said, MOST_OF_DATA) })
+  await message.park({ reason, data: said && bounded(said, MOST_OF_DATA) }).catch((error: unknown) => {
+    if (said && cannotBeKept(error)) return message.park({ reason })
+    throw error
+  })
 }
+
+function cannotBeKept(error: unknown): boolean {
+  return UNKEPT.some((code) => hasCode(error, code))
+}
+
+const UNKEPT: readonly ErrorCode[] = ['UNSERIALIZABLE', 'TOO_LARGE', 'QUOTA_EXCEEDED']
 
 const SIGNED_OUT = abortError('the owner has signed out', 'AbortError')
 

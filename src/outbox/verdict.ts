@@ -34,3 +34,9 @@ export function answerIn(data: unknown): KeptAnswer | undefined {
   const answer = data as KeptAnswer | null | undefined
   return typeof answer?.status === 'number' ? answer : undefined
 }
+
+/** What the server said, as far as the error of an attempt tells it. */
+export function answerOfError(error: string | undefined): KeptAnswer | undefined {
+  const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(error ?? '') ?? []
+  return body === undefined ? undefined : { status: Number(status), headers: {}, body }
+}

@@ -6,7 +6,7 @@ import type { Rests } from './rests.ts'
 import type { OutboxPayload, Packed } from './request.ts'
 import { ALL_STATES, endOf } from './owned.ts'
 import { pages } from './pages.ts'
-import { type KeptAnswer, answerIn } from './verdict.ts'
+import { type KeptAnswer, answerIn, answerOfError } from './verdict.ts'
 
 /** Somebody who waits for the answer to a request. */
 export class Waiter {
@@ -67,8 +67,11 @@ export class Waiters {
       const { state: at, lane, lastError = '', parked } = found.get(id) ?? {}
       let state: StoredState | undefined
       let answer: KeptAnswer | undefined
-      if (at === undefined || at === 'dead') state = (await endOf(this.#queue, id)).state
-      else if (at === 'delayed') state = lastError.startsWith(WAITS) ? 'waiting' : 'retrying'
+      if (at === undefined || at === 'dead') {
+        const end = await endOf(this.#queue, id)
+        state = end.state
+        if (state === 'dead') answer = end.answer
+      } else if (at === 'delayed') state = lastError.startsWith(WAITS) ? 'waiting' : 'retrying'
       else if (at === 'parked') {
         state = at
         answer = answerIn(parked?.data)
@@ -77,8 +80,7 @@ export class Waiters {
         rests.set(lane, rest)
         state = await rest
         // What the server said to a request that another context has sent, as far as its message tells.
-        const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(lastError) ?? []
-        if (state === 'held' && body !== undefined) answer = { status: Number(status), headers: {}, body }
+        if (state === 'held') answer = answerOfError(lastError)
       }
       // It may have been our own turn meanwhile, or be worth waiting for.
       if (waiter.state === 'stored' && state !== undefined) waiter.answer(answerOf(id, state, answer))

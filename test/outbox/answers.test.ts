@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { Queue } from '../../src/index.ts'
+import { QuaysideError, Queue } from '../../src/index.ts'
 import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, isPending } from '../support/set-up.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 import { serve, statuses } from './server.ts'
 import { idOf, setUpOutbox, stateOf, passes } from './set-up.ts'
 
@@ -31,6 +32,77 @@ describe('response', () => {
     await clock.advance(86_400_001)
     expect(await another().response(id)).toBeUndefined()
   })
+
+  test('of one that is dead, also for who has waited in another context', async () => {
+    const { origin } = await serve(statuses(404))
+    const { outbox, another } = setUpOutbox({ outcome: () => 'dead' })
+    const waits = another()
+    waits.pause()
+    const told = waits.fetch(origin, { ...post('1'), id: 'one', maxAttempts: 1 })
+    expect(stateOf(await told)).toBe('stored')
+    await outbox.drain()
+    const response = (await another().response('one'))!
+    expect([response.status, stateOf(response), idOf(response), await response.text()]).toEqual([
+      404,
+      'dead',
+      'one',
+      'this is 404',
+    ])
+  })
+
+  test('is waited for no longer because the clock was set back', async () => {
+    const { outbox, clock } = setUpOutbox()
+    const waiting = outbox.response('none', { waitMs: 5000 })
+    await clock.advance(2000)
+    clock.jump(-3_600_000)
+    await clock.advance(2999)
+    expect(await isPending(waiting)).toBe(true)
+    await clock.advance(1001)
+    expect(await waiting).toBeUndefined()
+  })
+
+  test.each([201, 422])(
+    '%i that the app’s own fetch has read to its end decides all the same',
+    async (status) => {
+      const { origin, arrived } = await serve(statuses(status))
+      const { outbox } = setUpOutbox({
+        fetch: async (request, init) => {
+          const response = await fetch(request, init)
+          await response.text()
+          return response
+        },
+      })
+      const { id } = await outbox.store(origin, post('1'))
+      await outbox.drain()
+      await outbox.drain()
+      expect(arrived.length).toBe(1)
+      expect((await outbox.response(id))!.status).toBe(status)
+    },
+  )
+
+  test.each(['QUOTA_EXCEEDED', 'TOO_LARGE'] as const)(
+    'that cannot be kept (%s) has nothing sent again',
+    async (code) => {
+      const { origin, arrived } = await serve((response, { path }) =>
+        response.writeHead(path === '/refused' ? 422 : 201).end('kept'),
+      )
+      const clock = new ManualClock()
+      const storage = new SpyStorage(new MemoryAdapter({ clock }))
+      storage.before = ({ args }) => {
+        if (JSON.stringify(args).includes('\\"kept\\"')) throw new QuaysideError(code, 'no room')
+      }
+      const queue = new Queue<OutboxPayload>('outbox', { storage, clock })
+      const outbox = new Outbox(queue, { clock })
+      for (const id of ['accepted', 'refused']) {
+        await outbox.store(`${origin}/${id}`, { ...post('1'), id })
+        await outbox.drain().catch(() => undefined)
+      }
+      await outbox.drain()
+      expect(arrived.map(({ path }) => path)).toEqual(['/accepted', '/refused'])
+      expect((await outbox.list()).messages).toMatchObject([{ id: 'refused', state: 'parked' }])
+      await queue.close()
+    },
+  )
 
   test('that waited in vain, or was given up', async () => {
     const { outbox, clock } = setUpOutbox()
@@ -246,6 +318,22 @@ describe('settled', () => {
     finish[1]!()
     await all
     await stop()
+  })
+
+  test('does not wait for what comes after what is parked, nor for what is blocked by that or comes after it', async () => {
+    const { origin } = await serve((response, { path }) =>
+      response.writeHead(path === '/parent' ? 422 : 201).end(),
+    )
+    const { outbox } = setUpOutbox()
+    await outbox.store(`${origin}/parent`, { ...post('1'), id: 'parent' })
+    await outbox.store(origin, { ...post('2'), id: 'child', after: 'parent' })
+    await outbox.store(origin, { ...post('3'), key: 'child' })
+    await outbox.store(origin, { ...post('4'), id: 'grandchild', after: 'child' })
+    await outbox.drain()
+    expect(await outbox.size()).toBe(4)
+    expect(await outbox.due()).toBe(0)
+    await outbox.settled()
+    await outbox.settled({ key: 'grandchild' })
   })
 
   test('does not wait for what is parked, nor for what is blocked by that; may be given up', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Outbox } from '../../src/outbox/index.ts'
+import { expectCode } from '../support/set-up.ts'
 import { settle } from '../support/settle.ts'
 import { type Respond, serve, statuses } from './server.ts'
 import { passes, setUpOutbox, stateOf } from './set-up.ts'
@@ -535,6 +536,17 @@ describe('a destination is held', () => {
     expect((await queue.list()).messages.every(({ attempt }) => attempt === 0)).toBe(true)
     await stop()
   })
+})
+
+test.each(['', null, undefined, 7])('%j is no destination', async (where) => {
+  const { outbox } = setUpOutbox({ destination: () => where as never, owner: () => 'A' })
+  for (const call of ['fetch', 'store'] as const)
+    await expectCode(
+      outbox[call]('http://127.0.0.1:9', { method: 'POST' }),
+      'INVALID_ARGUMENT',
+      'destination must',
+    )
+  expect(await outbox.size()).toBe(0)
 })
 
 test('what is stored under one queue survives an outbox of other limits', async () => {

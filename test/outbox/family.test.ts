@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Outbox } from '../../src/outbox/index.ts'
 import { expectCode, isPending } from '../support/set-up.ts'
 import { settle } from '../support/settle.ts'
 import { serve, statuses } from './server.ts'
@@ -99,6 +100,18 @@ describe('a child', () => {
   test('must have a parent that is a name', async () => {
     const { outbox } = setUpOutbox()
     await expectCode(outbox.store('http://127.0.0.1:9', { after: '' }), 'INVALID_ARGUMENT', 'after')
+  })
+
+  test('must have another parent than itself, and one that a request can be', async () => {
+    const { outbox, another } = setUpOutbox()
+    const owned = another({ owner: () => 'A' })
+    for (const call of ['fetch', 'store'] as const) {
+      const tryOut = (one: Outbox, after: string) => one[call]('http://127.0.0.1:9', { id: 'me', after })
+      await expectCode(tryOut(outbox, 'me'), 'INVALID_ARGUMENT', 'after')
+      await expectCode(tryOut(outbox, 'x'.repeat(257)), 'TOO_LARGE', 'after')
+      await expectCode(tryOut(owned, 'x'.repeat(242)), 'TOO_LARGE', 'after')
+    }
+    expect(await outbox.size()).toBe(0)
   })
 })
 

@@ -210,6 +210,20 @@ test('an id of the queue is that of its owner only, and the longest that a reque
   expect(arrived).toEqual([])
 })
 
+test.each([false, 0, Number.NaN, 7, {}])(
+  '%s is no owner: nothing is stored that nobody could send',
+  async (who) => {
+    const { outbox, queue } = setUpOutbox({ owner: () => who as never })
+    for (const call of ['fetch', 'store'] as const)
+      await expectCode(
+        outbox[call]('http://127.0.0.1:9', post('1')),
+        'INVALID_ARGUMENT',
+        'owner must be a string',
+      )
+    expect((await queue.list()).messages).toEqual([])
+  },
+)
+
 test('needs a storage that can tell owners apart', async () => {
   const kv = { get: () => null, put: () => undefined, delete: () => undefined, list: () => ({ keys: [] }) }
   const storage = new CloudflareKVAdapter(kv as never)
