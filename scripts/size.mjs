@@ -50,9 +50,10 @@ export const USES = [
     // The aim is 26 kB. The outbox and its worker are 13.7 of it: its verbs, events and who waits 4, what becomes of attempts 1.8, bodies
     // and what is stored of a request 1.7, attempts 1.4, owners 1.3, rests and probes 1, what is kept of responses, and parents 1, the
     // worker's events 0.7, edits 0.4, what cannot be stored 0.3. 0.25 says what was handed to the wrong place, or has no IndexedDB;
-    // another 0.25 ends what has no end, and tells conflicts and log-ins from those before; the last has each owner have ids of their own,
-    // or the request of one replaces that of another.
-    budget: 59.625 * kB,
+    // another 0.25 ends what has no end, and tells conflicts and log-ins from those before; another has each owner have ids of their own,
+    // or the request of one replaces that of another; the last 0.2 sends where nothing may be kept, refuses what nobody could send, and has
+    // nothing sent twice for want of room, nor anybody wait for a child of what is parked.
+    budget: 59.875 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -63,7 +64,7 @@ export const USES = [
   },
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
-    budget: 58.375 * kB,
+    budget: 58.75 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -89,7 +90,7 @@ export const USES = [
   {
     // The aim is 15.5 kB. 0.03 ends a transaction whose end a browser tells to nobody.
     name: 'lean queue + IndexedDB',
-    budget: 38.5 * kB,
+    budget: 38.5625 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -242,7 +243,7 @@ export const USES = [
  * Redis 43, IndexedDB 25, files 24, Cloudflare's 23, SQL 16); 64 are all of the outbox once more, as the script for classic workers, and 80 the
  * declarations with their comments.
  */
-const PACKED = { quayside: 436 * 1000, 'quayside-conformance': 89 * 1000 }
+const PACKED = { quayside: 437 * 1000, 'quayside-conformance': 89 * 1000 }
 
 /** Bytes of such an archive. */
 function packed({ folder: source, pkg }) {

@@ -63,7 +63,10 @@ export async function attempt(
     await mayGo?.()
     // Whoever has it next may be at it already.
     throwIfAborted(controller.signal)
-    return await rules.fetch(one, init, progress)
+    const answer = await rules.fetch(one, init, progress)
+    // So those say it that wrap `fetch`, in workers most of all.
+    if (answer.type === 'error') throw new TypeError('Response.error()')
+    return answer
   }
   const exchange = async (): Promise<Verdict> => {
     request = await asAttempt((await before(request, message, { response: parent })) ?? request)

@@ -63,7 +63,7 @@ export interface OutboxOptions {
   readonly owner?: AskOwner | undefined
   /**
    * Where a request goes: requests of one destination share slots, rest together after `Retry-After` or failures, and wait
-   * together for somebody to log in. Their `key`s are of this destination. @defaultValue the origin of its URL
+   * together for somebody to log in. Their `key`s are of this destination. It must not be empty. @defaultValue the origin of its URL
    */
   readonly destination?: ((request: Request) => string) | undefined
   /**

@@ -478,8 +478,8 @@ export class Outbox {
   }
 
   /**
-   * How many requests of the present owner can be sent without anybody's doing, now or later: not what is parked or blocked by
-   * that, nor what is held.
+   * How many requests of the present owner can be sent without anybody's doing, now or later: not what is parked, or blocked by
+   * that or `after` it, nor what is held.
    *
    * @throws What {@link Queue.stats} throws.
    */
@@ -628,7 +628,7 @@ export class Outbox {
 
   /**
    * Resolves when nothing of the present owner, or of one key of it, waits to be sent any more: for who must not read from a server
-   * before his writes are in. What is parked or dead does not count, nor what is blocked by it.
+   * before his writes are in. What is parked or dead does not count, nor what is blocked by that or comes `after` it.
    *
    * @throws {@link QuaysideError} `INVALID_ARGUMENT`, and what the storage fails with. The signal's reason.
    */

@@ -72,12 +72,10 @@ export async function unsettled(
   /** Ids, and keys with their lanes. */
   const stuck = new Set<string>()
   const goes = ({ id, state, lane, key: own, headers, lastError }: ListedMessage<OutboxPayload>): boolean => {
-    const place = JSON.stringify([lane, own])
+    const place = `${lane} ${own}`
     const after = headers[AFTER]
-    const isBehind =
-      (own !== undefined && stuck.has(place)) ||
-      (after !== undefined && stuck.has(queueId(after, headers[OWNER] ?? '')))
-    if (state !== 'parked' && (state === 'leased' || !isBehind)) return true
+    const isBehind = (own && stuck.has(place)) || (after && stuck.has(queueId(after, headers[OWNER] ?? '')))
+    if (state === 'leased' || (state !== 'parked' && !isBehind)) return true
     stuck.add(id)
     // What was not tried yet may be behind others itself.
     if (state === 'parked' || lastError !== undefined) stuck.add(place)

@@ -372,11 +372,12 @@ async function parkWith(message: Message<OutboxPayload>, { reason, answer: said 
   })
 }
 
+const UNKEPT: readonly ErrorCode[] = ['UNSERIALIZABLE', 'TOO_LARGE', 'QUOTA_EXCEEDED']
+
+/** It is what the server said that was in the way. */
 function cannotBeKept(error: unknown): boolean {
   return UNKEPT.some((code) => hasCode(error, code))
 }
-
-const UNKEPT: readonly ErrorCode[] = ['UNSERIALIZABLE', 'TOO_LARGE', 'QUOTA_EXCEEDED']
 
 const SIGNED_OUT = abortError('the owner has signed out', 'AbortError')
 

@@ -27,10 +27,8 @@ export async function until(
       // What changes while it looks has it look again.
       const woken = new Promise<void>((resolve) => (wake = resolve))
       if (await isSo()) return
-      const before = now
-      now = clock.now()
       // A clock that is set back makes no wait longer.
-      end -= Math.max(0, before - now)
+      end -= Math.max(0, now - (now = clock.now()))
       const leftMs = end - now
       if (leftMs <= 0) return
       const timer = clock.setTimeout(wake, Math.min(LOOK_MS, leftMs))

@@ -534,7 +534,7 @@ test.each<[string, () => Promise<BrowserContext>, string]>([
       return page('/outbox.js')(request, response)
     }
     site.routes.set('/sandboxed', sandboxed)
-    const tab = (await (await launch()).newPage()) as Page
+    const tab = await (await launch()).newPage()
     await tab.goto(site.origin + path)
     await tab.waitForFunction(() => 'outbox' in globalThis)
     const told = await tab.evaluate(async () => {

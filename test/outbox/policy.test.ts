@@ -81,6 +81,23 @@ describe('a real server answers', () => {
     },
   )
 
+  test('Response.error() of the app’s own fetch: no answer, which costs no attempt offline, and is due with the network', async () => {
+    let isOnline = false
+    const { origin, arrived } = await serve()
+    const { outbox } = setUpOutbox({
+      isOnline: () => isOnline,
+      fetch: (request, init) => (isOnline ? fetch(request, init) : Promise.resolve(Response.error())),
+    })
+    await outbox.store(origin, { method: 'POST', maxAttempts: 1 })
+    await outbox.drain()
+    expect((await outbox.list()).messages).toMatchObject([
+      { state: 'delayed', attempt: 0, lastError: 'no answer: Response.error()' },
+    ])
+    isOnline = true
+    await outbox.drain()
+    expect(arrived.length).toBe(1)
+  })
+
   test('nothing at all: retry', async () => {
     const { outbox, queue } = setUpOutbox()
     expect(stateOf(await outbox.fetch(await deadOrigin(), POST))).toBe('retrying')
