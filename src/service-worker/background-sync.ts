@@ -128,7 +128,7 @@ export function registerBackgroundSync(outbox: SyncedOutbox, options: Background
   worker.addEventListener('fetch', (event) => {
     const init = matched(event.request!)
     if (init) event.respondWith(take(event.request!, init))
-    else if (Date.now() > triedAt + TRY_EVERY_MS) event.waitUntil(attempt())
+    else if (Math.abs(Date.now() - triedAt) > TRY_EVERY_MS) event.waitUntil(attempt())
   })
   // What the worker was started for comes first, and may well be to try.
   setTimeout(() => {

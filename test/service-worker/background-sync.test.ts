@@ -141,6 +141,10 @@ test('it tries at fetch events, but not at each', async () => {
   expect(scope.fire('fetch', { request }).waits.length).toBe(1)
   expect(scope.fire('fetch', { request }).waits.length).toBe(0)
   expect(drains.length).toBe(2)
+  // Somebody sets the clock back.
+  vi.setSystemTime(Date.now() - 86_400_000)
+  expect(scope.fire('fetch', { request }).waits.length).toBe(1)
+  expect(scope.fire('fetch', { request }).waits.length).toBe(0)
 })
 
 test('requests that match go through the outbox, and a sync is asked for if they are not sent', async () => {
