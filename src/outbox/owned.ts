@@ -69,16 +69,17 @@ export async function unsettled(
   prefix: string | undefined,
   key?: string,
 ): Promise<readonly ListedMessage<OutboxPayload>[]> {
-  /** Ids, and keys with their lanes. */
   const stuck = new Set<string>()
+  const stuckKeys = new Set<string>()
   const goes = ({ id, state, lane, key: own, headers, lastError }: ListedMessage<OutboxPayload>): boolean => {
-    const place = `${lane} ${own}`
+    const place = own === undefined ? undefined : `${lane} ${own}`
     const after = headers[AFTER]
-    const isBehind = (own && stuck.has(place)) || (after && stuck.has(queueId(after, headers[OWNER] ?? '')))
+    const isBehind =
+      (place && stuckKeys.has(place)) || (after && stuck.has(queueId(after, headers[OWNER] ?? '')))
     if (state === 'leased' || (state !== 'parked' && !isBehind)) return true
     stuck.add(id)
     // What was not tried yet may be behind others itself.
-    if (state === 'parked' || lastError !== undefined) stuck.add(place)
+    if (place && (state === 'parked' || lastError !== undefined)) stuckKeys.add(place)
     return false
   }
   let left: ListedMessage<OutboxPayload>[] = []
