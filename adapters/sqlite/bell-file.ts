@@ -47,6 +47,7 @@ export class BellFile {
   /** Puts a line behind all that others put there. What there is behind `from` is cut off now and then. */
   put(line: string, from: number): void {
     try {
+      this.open()
       this.#end ??= openSync(this.path, 'a')
       if (this.#bytesPut > MOST_BYTES || this.length < from) {
         ftruncateSync(this.open(), from)
@@ -58,7 +59,17 @@ export class BellFile {
     }
   }
 
+  /** Somebody has removed the one that is open: whoever comes now makes another. */
+  get isGone(): boolean {
+    try {
+      return this.#file !== undefined && fstatSync(this.#file).nlink === 0
+    } catch {
+      return false
+    }
+  }
+
   open(): number {
+    if (this.isGone) this.close()
     if (this.#file !== undefined) return this.#file
     try {
       if (!this.#makes) throw new Error('it is not to be made')

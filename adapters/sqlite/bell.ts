@@ -100,6 +100,16 @@ export class Bell {
   }
 
   #heard(): void {
+    if (this.#file.isGone) {
+      this.rest()
+      this.listen()
+      // What was rung with the other one meanwhile was not heard.
+      this.#listener?.hear(
+        () => true,
+        () => ({ finished: 'many' }),
+      )
+      return
+    }
     const before = this.#seen
     const now = (this.#seen = this.#read())
     // A ring of somebody else may have been written over by one from here.

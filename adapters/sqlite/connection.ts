@@ -1,7 +1,16 @@
 import { closeSync, openSync, statSync } from 'node:fs'
 import { QuaysideError } from '../../src/errors.ts'
 import { BellFile } from './bell-file.ts'
-import { type SQLiteDatabase, type SQLiteStatement, fileOf, isBetween, isBun, openFile } from './driver.ts'
+import {
+  type SQLiteDatabase,
+  type SQLiteStatement,
+  fileOf,
+  isBetween,
+  isBun,
+  openFile,
+  prepare,
+  rollBack,
+} from './driver.ts'
 import { isBusy, known, replaced, timeout, unsynced } from './faults.ts'
 import { Log } from './log.ts'
 import { Turns } from './turns.ts'
@@ -64,10 +73,11 @@ export class Connection {
     this.#closes = closes
     this.#log = closes ? logOf(file) : undefined
     this.#inode = closes ? inodeOf(file) : undefined
-    this.#begin = database.prepare('BEGIN IMMEDIATE')
-    this.#look = database.prepare('BEGIN')
-    this.#commit = database.prepare('COMMIT')
-    this.#free = database.prepare(
+    this.#begin = prepare(database, 'BEGIN IMMEDIATE')
+    this.#look = prepare(database, 'BEGIN')
+    this.#commit = prepare(database, 'COMMIT')
+    this.#free = prepare(
+      database,
       'SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size',
     )
   }
@@ -156,14 +166,7 @@ export class Connection {
       this.#commit.run()
       return result
     } catch (error) {
-      // Where SQLite has ended it already, there is nothing to end.
-      if (isBetween(this.database) !== false) {
-        try {
-          this.database.exec('ROLLBACK')
-        } catch {
-          // There is none.
-        }
-      }
+      rollBack(this.database)
       throw error
     }
   }

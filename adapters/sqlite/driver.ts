@@ -34,6 +34,23 @@ export function isBetween(database: SQLiteDatabase): boolean | undefined {
   }
 }
 
+/** Ends the transaction on a connection, if SQLite has not ended it already: what it failed with is told, not this. */
+export function rollBack(database: SQLiteDatabase): void {
+  if (isBetween(database) === false) return
+  try {
+    database.exec('ROLLBACK')
+  } catch {
+    // There is none.
+  }
+}
+
+/** Rows of this are objects, also where the program has its connection answer with arrays. */
+export function prepare(database: SQLiteDatabase, sql: string): SQLiteStatement {
+  const statement: SQLiteStatement & { setReturnArrays?(arrays: boolean): void } = database.prepare(sql)
+  statement.setReturnArrays?.(false)
+  return statement
+}
+
 /** Refuses what is no connection, such as a transaction object of a query builder. */
 export function checkConnection(tried: string, database: unknown): asserts database is SQLiteDatabase {
   const { exec, prepare } = (database ?? {}) as Partial<Record<'exec' | 'prepare', unknown>>
@@ -67,6 +84,6 @@ export function openFile(path: string): SQLiteDatabase {
 
 /** The file of a connection; empty if it is in memory. */
 export function fileOf(database: SQLiteDatabase): string {
-  const rows = database.prepare('PRAGMA database_list').all() as { name: string; file: string | null }[]
+  const rows = prepare(database, 'PRAGMA database_list').all() as { name: string; file: string | null }[]
   return rows.find(({ name }) => name === 'main')?.file ?? ''
 }

@@ -71,11 +71,6 @@ export class SQLiteAdapter extends ByteAdapter {
     this.#bell ??= new Bell(new BellFile(fileOf(connection), true))
     ringAfter(connection, number, this.#bell)
   }
-
-  override async close(): Promise<void> {
-    await super.close()
-    this.#bell?.close()
-  }
 }
 
 function check(database: Source, options: SQLiteOptions): void {

@@ -3,7 +3,7 @@ import { QuaysideError } from '../../src/errors.ts'
 import { isLater } from '../../src/segments/inside.ts'
 import { BellFile } from './bell-file.ts'
 import { patiently } from './connection.ts'
-import { type SQLiteDatabase, checkConnection, fileOf, isBetween } from './driver.ts'
+import { type SQLiteDatabase, checkConnection, fileOf, isBetween, rollBack } from './driver.ts'
 import { withTables } from './tables.ts'
 import { Turns } from './turns.ts'
 
@@ -107,7 +107,7 @@ async function run(
     database.exec('COMMIT')
     return isFirst
   } catch (error) {
-    if (isBetween(database) !== false) database.exec('ROLLBACK')
+    rollBack(database)
     throw error
   } finally {
     inside.isOver = true

@@ -30,7 +30,13 @@ export function ringAfter(database: SQLiteDatabase, queue: number, bell: Bell): 
     const ends = isOpen === false || passed > MAX_MS
     if (ends) looked.delete(database)
     // One that does not say may have ended at any time.
-    if (isOpen !== true) for (const [number, one] of all) one.ring(number, true)
+    if (isOpen !== true) {
+      for (const [number, one] of all) {
+        one.ring(number, true)
+        // Perhaps nobody else is left who would.
+        one.close()
+      }
+    }
     if (!ends) again(restMs, passed)
   }
   const again = (restMs: number, passed: number): void => {

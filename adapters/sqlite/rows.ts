@@ -1,4 +1,4 @@
-import type { SQLiteDatabase, SQLiteStatement } from './driver.ts'
+import { type SQLiteDatabase, type SQLiteStatement, prepare } from './driver.ts'
 
 /** Longer values lie apart: with 4 KB pages, a quarter of one is the most that a row keeps to itself. */
 const MAX_INLINE = 900
@@ -23,19 +23,21 @@ export class Rows {
   readonly #deleteRange: SQLiteStatement
 
   constructor(database: SQLiteDatabase) {
-    this.#get = database.prepare(`SELECT ${VALUE} ${FIND} WHERE key = ?`)
-    this.#scan = database.prepare(
+    this.#get = prepare(database, `SELECT ${VALUE} ${FIND} WHERE key = ?`)
+    this.#scan = prepare(
+      database,
       `SELECT key, ${VALUE} ${FIND} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`,
     )
     const put = (value: string): SQLiteStatement =>
-      database.prepare(
+      prepare(
+        database,
         `INSERT INTO quayside_rows VALUES (?, ${value}) ON CONFLICT DO UPDATE SET value = excluded.value`,
       )
     this.#put = put('?')
-    this.#putLarge = database.prepare('INSERT INTO quayside_large (value) VALUES (?)')
+    this.#putLarge = prepare(database, 'INSERT INTO quayside_large (value) VALUES (?)')
     this.#putAt = put('last_insert_rowid()')
-    this.#delete = database.prepare('DELETE FROM quayside_rows WHERE key = ?')
-    this.#deleteRange = database.prepare('DELETE FROM quayside_rows WHERE key >= ? AND key < ?')
+    this.#delete = prepare(database, 'DELETE FROM quayside_rows WHERE key = ?')
+    this.#deleteRange = prepare(database, 'DELETE FROM quayside_rows WHERE key >= ? AND key < ?')
   }
 
   get(key: Uint8Array): Value | undefined {

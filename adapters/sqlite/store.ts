@@ -3,7 +3,7 @@ import type { ByteQueue, ByteStore, Kind } from '../../src/segments/index.ts'
 import type { Hint } from '../../src/storage.ts'
 import { Bell } from './bell.ts'
 import { type Source, Connection } from './connection.ts'
-import type { SQLiteDatabase } from './driver.ts'
+import { type SQLiteDatabase, prepare } from './driver.ts'
 import { full } from './faults.ts'
 import type { SQLiteOptions } from './options.ts'
 import { QueueRows } from './queue-rows.ts'
@@ -34,7 +34,7 @@ export class SQLiteStore implements ByteStore {
     this.#options = options
     this.#reserve = new Reserve(connection.file)
     this.#tables = tables
-    const version = database.prepare('PRAGMA data_version')
+    const version = prepare(database, 'PRAGMA data_version')
     this.#version = () => (version.get() as { data_version: number }).data_version
     let latest: number | undefined
     this.#bell = new Bell(connection.bell, {

@@ -1,4 +1,4 @@
-import type { SQLiteDatabase, SQLiteStatement } from './driver.ts'
+import { type SQLiteDatabase, type SQLiteStatement, prepare } from './driver.ts'
 import { Rows } from './rows.ts'
 import { SCHEMA } from './schema.ts'
 
@@ -16,15 +16,17 @@ export class Tables {
 
   constructor(database: SQLiteDatabase) {
     this.rows = new Rows(database)
-    this.#name = database.prepare('INSERT INTO quayside_queues (name) VALUES (?) ON CONFLICT DO NOTHING')
-    this.#number = database.prepare('SELECT number FROM quayside_queues WHERE name = ?')
-    this.#queues = database.prepare('SELECT number, name FROM quayside_queues')
+    this.#name = prepare(database, 'INSERT INTO quayside_queues (name) VALUES (?) ON CONFLICT DO NOTHING')
+    this.#number = prepare(database, 'SELECT number FROM quayside_queues WHERE name = ?')
+    this.#queues = prepare(database, 'SELECT number, name FROM quayside_queues')
     // The oldest have the smallest numbers: all others need not be looked at.
-    this.#forget = database.prepare(
+    this.#forget = prepare(
+      database,
       `DELETE FROM quayside_done WHERE number IN (
          SELECT number FROM (SELECT number, until FROM quayside_done ORDER BY number LIMIT 4) WHERE until < ?)`,
     )
-    this.#mark = database.prepare(
+    this.#mark = prepare(
+      database,
       'INSERT INTO quayside_done (message, until) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING number',
     )
   }

@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
+import { Bell } from '../../adapters/sqlite/bell.ts'
+import { BellFile } from '../../adapters/sqlite/bell-file.ts'
 import { SQLiteAdapter } from '../../adapters/sqlite/index.ts'
 import { Queue } from '../../src/index.ts'
 import { uuid } from '../../src/message-id.ts'
@@ -68,6 +70,31 @@ test('who waits in another process is woken, from which nothing is heard before'
   console.log(`woken after ${median(late).toFixed(1)} ms (median of ${late.length}); ${cpu} ms of CPU in all`)
   // The aim is 5 ms; who looks by himself comes after 30 s.
   expect(median(late)).toBeLessThan(5000)
+})
+
+test('a bell that somebody has removed is heard again, also of those that come later', async () => {
+  const file = temporary()
+  const files = Array.from({ length: 3 }, (_, i) => new BellFile(file, i < 2))
+  const [here, there, later] = files as [BellFile, BellFile, BellFile]
+  const heard: string[] = []
+  const bell = new Bell(here, {
+    isNews: () => true,
+    hear: (rang) => void heard.push([1, 2, 3].filter(rang).join()),
+  })
+  const bells = [bell, new Bell(there), new Bell(later)]
+  onTestFinished(() => bells.forEach((one) => one.close()))
+  bells[1]!.ring(1, true)
+  bell.listen()
+  rmSync(here.path)
+  // Everything may have been missed.
+  await expect.poll(() => heard, { timeout: 45_000 }).toContain('1,2,3')
+  for (const [number, one] of [
+    [2, bells[1]!],
+    [3, bells[2]!],
+  ] as const) {
+    one.ring(number, true)
+    await expect.poll(() => heard, { timeout: 45_000 }).toContain(`${number}`)
+  }
 })
 
 test('five processes never have more of a lane in flight than may be', { timeout: 600_000 }, async () => {

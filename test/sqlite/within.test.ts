@@ -1,5 +1,13 @@
 // A message and what it is about are stored together: with what programs have for SQLite.
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -207,6 +215,67 @@ test.each<[string, (file: string) => SQLiteDatabase]>([
   const messages = await queue.createConsumer().receiveBatch(10)
   expect(messages.map(({ payload }) => payload)).toEqual([1, 2])
   expect(await once(db, messages[0]!, () => undefined)).toBe(true)
+})
+
+test('connections whose rows are arrays will do, too', async () => {
+  const file = temporary()
+  const open = (): DatabaseSync => new DatabaseSync(file, { returnArrays: true })
+  await using queue = new Queue<number>('q', { storage: new SQLiteAdapter(open) })
+  // Not the first one of the file.
+  await using other = new Queue<number>('other', { storage: new SQLiteAdapter(file) })
+  await other.stats()
+  const db = open()
+  onTestFinished(() => db.close())
+  for (const { producer, n } of [
+    { producer: queue.createProducer(), n: 1 },
+    { producer: other.createProducer(), n: 2 },
+  ]) {
+    db.exec('BEGIN')
+    void producer.within(db).send(n)
+    db.exec('COMMIT')
+  }
+  const message = await queue.createConsumer().receive()
+  expect([message?.payload, (await other.createConsumer().receive())?.payload]).toEqual([1, 2])
+  expect(await once(db, message!, () => undefined)).toBe(true)
+})
+
+test('effects with which SQLite ends the transaction itself are told of with what it says', async () => {
+  const db = new DatabaseSync(temporary())
+  onTestFinished(() => db.close())
+  db.exec('CREATE TABLE orders (n INTEGER UNIQUE); INSERT INTO orders VALUES (1)')
+  // A library that does not say whether a transaction is open.
+  const connection: SQLiteDatabase = {
+    exec: (sql) => db.exec(sql),
+    prepare: (sql) => db.prepare(sql),
+    close: () => db.close(),
+  }
+  const message = { queue: 'q', group: 'g', id: 'a', timestamp: 1 }
+  const effects = (): void => db.exec('INSERT OR ROLLBACK INTO orders VALUES (1)')
+  await expect(once(connection, message, effects)).rejects.toThrow('UNIQUE constraint failed')
+  expect(await once(connection, message, () => undefined)).toBe(true)
+})
+
+test.runIf(existsSync('/proc/self/fd'))('what was sent in a transaction leaves no file open', async () => {
+  const file = temporary()
+  const db = new DatabaseSync(file)
+  onTestFinished(() => db.close())
+  const queue = new Queue<number>('q', { storage: new SQLiteAdapter(file) })
+  db.exec('BEGIN')
+  void queue.createProducer().within(db).send(1)
+  db.exec('COMMIT')
+  // Before it can be seen that the transaction has ended.
+  await queue.close()
+  const bell = `${file}-bell`
+  await expect.poll(() => existsSync(bell) && readFileSync(bell).some((byte) => byte > 0)).toBe(true)
+  const open = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      // That of the folder itself.
+      return ''
+    }
+  })
+  expect(open).not.toContain(bell)
 })
 
 test('a transaction that a library commits can mark a message as done', async () => {
