@@ -32,9 +32,8 @@ export function lockOf({ schema }: Names, what: Uint8Array | string = ''): strin
  * | `done` | messages whose effects were committed: see `once.ts` |
  * | `place` | what tells this database from others |
  */
-function statements({ schema, rows, done, place }: Names): string[] {
+function statements({ rows, done, place }: Names): string[] {
   return [
-    `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`,
     `CREATE TABLE IF NOT EXISTS ${rows} (queue bytea, key bytea, value bytea NOT NULL, PRIMARY KEY (queue, key)) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_cost_delay = 0)`,
     `CREATE TABLE IF NOT EXISTS ${done} (message bytea PRIMARY KEY, until timestamptz NOT NULL)`,
     `CREATE INDEX IF NOT EXISTS done_until ON ${done} (until)`,
@@ -45,13 +44,18 @@ function statements({ schema, rows, done, place }: Names): string[] {
 
 /** Makes what is not there, and answers with what tells this database from others. Who may not make tables may use them. */
 export async function ensureSchema(database: Database, names: Names): Promise<string> {
-  const [[found] = []] = await database.run([`SELECT to_regclass(${textLiteral(names.place)})`])
+  const schema = identifier(names.schema)
+  const [[found] = []] = await database.run([
+    `SELECT to_regclass(${textLiteral(names.place)}), to_regnamespace(${textLiteral(schema)})`,
+  ])
   if (found?.[0] === null) {
+    // Even where it is there, who may not make one may not say this.
+    const making = found[1] === null ? [`CREATE SCHEMA IF NOT EXISTS ${schema}`] : []
     const session = database.begin(false)
     try {
       // Those that make the same tables at once get in each other's way.
       await session.run([`SELECT ${lockOf(names)}`])
-      await session.commit(statements(names))
+      await session.commit([...making, ...statements(names)])
     } catch (error) {
       await session.rollback()
       throw error

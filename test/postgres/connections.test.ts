@@ -208,6 +208,24 @@ test('a step says itself what transactions it needs, whatever the program has se
   expect((await queue.createConsumer().receive())?.payload).toBe(1)
 })
 
+test('who may make tables in a schema need not be one who may make schemas', async () => {
+  const schema = freshSchema()
+  await ask(
+    server.url,
+    `CREATE ROLE app LOGIN; CREATE SCHEMA "${schema}" AUTHORIZATION app; CREATE SCHEMA "${schema} of others"`,
+  )
+  const url = new URL(server.url)
+  url.username = 'app'
+  const pool = poolOf(url.href)
+  const queue = openQueue<number>(pool, { schema })
+  await queue.createProducer().send(1)
+  expect((await queue.stats()).messages).toBe(1)
+  await expect(openQueue(pool, { schema: `${schema} of others` }).stats()).rejects.toMatchObject({
+    code: 'STORAGE_UNAVAILABLE',
+    message: expect.stringContaining('docs/storage-postgres.md'),
+  })
+})
+
 test('many processes may make the tables at once', async () => {
   const schema = freshSchema()
   const pools = Array.from({ length: 8 }, () => poolOf(server.url, 2))

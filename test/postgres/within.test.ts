@@ -144,6 +144,31 @@ test.each([true, false])(
   },
 )
 
+test('a program that makes values of its own of what the server sends needs no second connection either', async () => {
+  const { options } = await database()
+  const pool = new Pool({
+    ...options,
+    max: 1,
+    types: { getTypeParser: (): ((value: string) => unknown) => (value) => ({ value }) } as never,
+  })
+  onTestFinished(() => pool.end())
+  await using queue = new Queue<number>('orders', { storage: new PostgresAdapter(pool, { timeoutMs: 1000 }) })
+  await queue.stats()
+  // Another adapter, which has not opened any queue.
+  await using sender = new Queue<number>('orders', {
+    storage: new PostgresAdapter(pool, { timeoutMs: 1000 }),
+  })
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN')
+    await sender.createProducer().within(client).send(1)
+    await client.query('COMMIT')
+  } finally {
+    client.release()
+  }
+  expect((await queue.createConsumer().receive())?.payload).toBe(1)
+})
+
 test('a program that only sends in its transactions has one statement of ours in each', async () => {
   const pool = await database()
   await using other = new Queue<number>('orders', { storage: new PostgresAdapter(pool) })
