@@ -267,6 +267,10 @@ const CASES: readonly (readonly [name: string, run: Run])[] = [
         '_',
         '\u{1f600}',
         'ü'.repeat(128),
+        'queue ',
+        'que\u0000ue',
+        '\u00e9',
+        'e\u0301',
       ]
       const queues = await Promise.all(names.map((name) => backend.store.open(name)))
       await Promise.all(
@@ -284,6 +288,9 @@ const CASES: readonly (readonly [name: string, run: Run])[] = [
       }
       if (backend.store.queues !== undefined)
         equal(await backend.store.queues(), [...names].sort(), 'the names of the queues')
+      const again = await backend.reopen?.()
+      for (const [i, name] of (again === undefined ? [] : names).entries())
+        equal(await all(await again!.open(name), 'log'), [[1, i]], `the log of ${name}, opened again`)
     },
   ],
   ...VALUES.map((value, i): readonly [string, Run] => [
@@ -558,6 +565,44 @@ const CASES: readonly (readonly [name: string, run: Run])[] = [
         'CLOSED',
         'a read after close',
       )
+    },
+  ],
+  [
+    'closing a queue: its rows are there when it is opened again',
+    async ({ backend, queue }) => {
+      await fill(queue, ['a', 'b'])
+      queue.close?.()
+      equal(await all(await backend.store.open('queue')), rowsOf(['a', 'b']), 'the rows')
+    },
+  ],
+  [
+    'opening again: finds what each kind of transaction has left, and nothing of those that failed',
+    async ({ backend, queue }) => {
+      if (backend.reopen === undefined) return
+      await fill(
+        queue,
+        WRITES.flatMap((kind) => [`${kind} 0`, `${kind} 1`, `${kind} 2`]),
+      )
+      for (const kind of WRITES) {
+        const key = `${kind} 1`
+        const failing = queue.transact(kind, (tx) => {
+          tx.deleteRange('ids', {})
+          tx.put('ids', key, 'new')
+          throw new Thrown()
+        })
+        await failing.catch(() => undefined)
+        await queue.transact(kind, (tx) => tx.deleteRange('ids', { lower: key, upper: `${kind} 2` }))
+        await queue.transact(kind, (tx) => {
+          tx.put('ids', key, 1)
+          tx.delete('ids', key)
+          tx.put('ids', key, 2)
+        })
+      }
+      const rows = [...WRITES].sort().flatMap((kind) => [
+        [`${kind} 0`, { key: `${kind} 0` }],
+        [`${kind} 1`, 2],
+      ])
+      equal(await all(await (await backend.reopen()).open('queue')), rows, 'the rows')
     },
   ],
   [

@@ -13,6 +13,7 @@ import { SQLiteStore } from '../../adapters/sqlite/store.ts'
 import { temporaryDirectory } from '../fs/temporary.ts'
 import { type ByteMemoryOptions, byteMemory } from '../support/byte-store.ts'
 import { type Flaw, flawedStore } from '../support/flawed-store.ts'
+import { type JournalFlaw, journaledStore } from '../support/journaled-store.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { type SharedFlaw, sharedByteStore } from '../support/shared-byte-store.ts'
 
@@ -80,6 +81,18 @@ const fs: StoreFactory = {
   },
 }
 
+const journaled = (flaw: JournalFlaw = {}): StoreFactory => ({
+  async create() {
+    const open = journaledStore(flaw)
+    let store = transactional(open())
+    return {
+      store,
+      reopen: async () => (store = transactional(open())),
+      destroy: () => store.close(),
+    }
+  },
+})
+
 const shared = (flaw: SharedFlaw = {}): StoreFactory => ({
   async create() {
     const open = sharedByteStore(flaw)
@@ -102,6 +115,7 @@ describe.each<[string, StoreFactory]>([
   ['a byte store that knows of others', persistent(false, { knows: true })],
   ['a byte store of short values', persistent(false, { maxValueBytes: 1000 })],
   ['a byte store of short values whose reads take time', persistent(true, { maxValueBytes: 1000 })],
+  ['a byte store with a journal', journaled()],
   ['one of several byte stores on the same rows', shared()],
   ['SQLite', sqlite],
   ['a journal of files', fs],
@@ -233,12 +247,23 @@ const SHARED_FLAWS: Readonly<Record<string, SharedFlaw>> = {
   'keeps what it has read': { caches: true },
 }
 
+const JOURNAL_FLAWS: Readonly<Record<string, JournalFlaw>> = {
+  'keeps what a body that threw has written': { early: true },
+  'forgets what is removed': { skips: 'remove' },
+  'forgets what is consumed': { skips: 'consume' },
+  'forgets that a range was deleted': { skipsRanges: true },
+  'forgets that a row came back': { overwrites: true },
+  'keeps one queue': { oneQueue: true },
+  'forgets a queue that is closed': { forgetsClosed: true },
+}
+
 test.for<[string, StoreFactory]>([
   ...Object.entries(FLAWS).map(([name, flaw]): [string, StoreFactory] => [
     name,
     factoryOf(() => flawedStore(flaw)),
   ]),
   ...Object.entries(SHARED_FLAWS).map(([name, flaw]): [string, StoreFactory] => [name, shared(flaw)]),
+  ...Object.entries(JOURNAL_FLAWS).map(([name, flaw]): [string, StoreFactory] => [name, journaled(flaw)]),
 ])('a store is found out within 5 s that %s', async ([, factory]) => {
   let found: string | undefined
   const began = performance.now()

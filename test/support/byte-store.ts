@@ -8,7 +8,7 @@ import {
 } from '../../src/segments/index.ts'
 
 /** Rows in an array, in the order of their keys, with what undoes the running transaction. */
-class Rows implements ByteRows {
+export class Rows implements ByteRows {
   #rows: ByteRow[] = []
   #before: ByteRow[] | undefined
   /** Is another one after each transaction that has changed rows. */
