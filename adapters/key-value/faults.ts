@@ -26,12 +26,17 @@ export function failed(tried: string, cause: unknown): QuaysideError {
   return new QuaysideError('STORAGE_FAILED', text, { cause })
 }
 
+export function cleared(name: string): QuaysideError {
+  const text = `the items of the key-value storage ${JSON.stringify(name)} are not there any more: somebody has removed them while it was open, as by clear(), or they are not kept. What was in them is lost; the next call begins with what is there`
+  return new QuaysideError('STORAGE_FAILED', text)
+}
+
 export function takenOver(name: string): QuaysideError {
   const text = `the key-value storage ${JSON.stringify(name)} was opened by another adapter, which has it now: make one KeyValueAdapter for it, once, and share that`
   return new QuaysideError('LOCKED', text)
 }
 
 export function corrupt(name: string, key: string, why: string): QuaysideError {
-  const text = `the key-value storage ${JSON.stringify(name)} is damaged: ${why}, at the item ${JSON.stringify(key)}. Nothing was dropped. Bring its items back from a copy, or remove all whose keys begin with ${JSON.stringify(`${name}.`)} to begin anew`
+  const text = `the key-value storage ${JSON.stringify(name)} is damaged: ${why}, at the item ${JSON.stringify(key)}. Nothing was dropped. Bring its items back from a copy, or remove ${JSON.stringify(name)} and all whose keys begin with ${JSON.stringify(`${name}.`)} to begin anew`
   return new QuaysideError('CORRUPT', text)
 }

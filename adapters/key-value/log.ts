@@ -1,3 +1,4 @@
+import { hasCode } from '../../src/errors.ts'
 import { NoRoom, failed } from './faults.ts'
 import type { Items } from './items.ts'
 import type { Owner } from './owner.ts'
@@ -190,8 +191,14 @@ export class Log {
       sum = sealed.sum
       units += sealed.text.length
     }
-    await this.#owner.confirm()
     const to = from + parts.length - 1
+    try {
+      await this.#owner.confirm()
+    } catch (error) {
+      // Of what was cleared nothing stays, which nobody would ever remove.
+      if (hasCode(error, 'STORAGE_FAILED')) await this.#takeBack(from, to)
+      throw error
+    }
     this.#next = to + 1
     this.#sum = sum
     return { run, from, to, sum, units, live: 0, rows: [], passed: 0 }

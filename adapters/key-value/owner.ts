@@ -1,4 +1,4 @@
-import { corrupt, takenOver } from './faults.ts'
+import { cleared, corrupt, takenOver } from './faults.ts'
 import type { Items } from './items.ts'
 import { type Position, readPosition } from './position.ts'
 import { seal } from './seal.ts'
@@ -68,9 +68,12 @@ export class Owner {
     return new Owner(items, head, text, undefined)
   }
 
-  /** Rejects with `LOCKED` where somebody has taken over. */
+  /** Rejects with `LOCKED` where somebody has taken over, and with `STORAGE_FAILED` where all was removed. */
   async confirm(): Promise<void> {
-    if ((await this.#items.get(this.#items.key())) !== this.#head) throw takenOver(this.#items.name)
+    const { name } = this.#items
+    const head = await this.#items.get(this.#items.key())
+    if (head === undefined) throw cleared(name)
+    if (head !== this.#head) throw takenOver(name)
   }
 }
 

@@ -159,6 +159,32 @@ describe('a storage without room', () => {
   })
 })
 
+test('what is cleared while it is open is told of once, begins anew, and leaves nothing behind', async () => {
+  const items = new ItemStorage()
+  const queue = new Queue<number>('orders', { storage: new KeyValueAdapter(items) })
+  const producer = queue.createProducer()
+  await producer.send(1)
+  items.items.clear()
+  await expect(producer.send(2)).rejects.toMatchObject({
+    code: 'STORAGE_FAILED',
+    message: expect.stringContaining('clear()'),
+  })
+  expect([...items.items.keys()]).toEqual([])
+  await producer.send(3)
+  const messages = await queue.createConsumer().receiveBatch(10)
+  expect(messages.map(({ payload }) => payload)).toEqual([3])
+})
+
+test('items of others under its name are told of with what to remove', async () => {
+  const items = new ItemStorage()
+  await items.setItem('quayside', 'mine')
+  const queue = new Queue<number>('orders', { storage: new KeyValueAdapter(items) })
+  await expect(queue.stats()).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining('remove "quayside" and all whose keys begin with "quayside."'),
+  })
+})
+
 describe('another adapter on the same items', () => {
   test('takes over, and the one before is told that it is LOCKED, for good', async () => {
     const items = new ItemStorage()
