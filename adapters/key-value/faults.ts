@@ -27,7 +27,7 @@ export function failed(tried: string, cause: unknown): QuaysideError {
 }
 
 export function cleared(name: string): QuaysideError {
-  const text = `the items of the key-value storage ${JSON.stringify(name)} are not there any more: somebody has removed them while it was open, as by clear(), or they are not kept. What was in them is lost; the next call begins with what is there`
+  const text = `the key-value storage ${JSON.stringify(name)} was emptied, as by clear()`
   return new QuaysideError('STORAGE_FAILED', text)
 }
 

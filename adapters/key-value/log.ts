@@ -1,4 +1,3 @@
-import { hasCode } from '../../src/errors.ts'
 import { NoRoom, failed } from './faults.ts'
 import type { Items } from './items.ts'
 import type { Owner } from './owner.ts'
@@ -192,13 +191,8 @@ export class Log {
       units += sealed.text.length
     }
     const to = from + parts.length - 1
-    try {
-      await this.#owner.confirm()
-    } catch (error) {
-      // Of what was cleared nothing stays, which nobody would ever remove.
-      if (hasCode(error, 'STORAGE_FAILED')) await this.#takeBack(from, to)
-      throw error
-    }
+    // Where all is cleared, nobody would ever remove this.
+    await this.#owner.confirm(() => this.#takeBack(from, to))
     this.#next = to + 1
     this.#sum = sum
     return { run, from, to, sum, units, live: 0, rows: [], passed: 0 }

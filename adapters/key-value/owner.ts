@@ -68,11 +68,14 @@ export class Owner {
     return new Owner(items, head, text, undefined)
   }
 
-  /** Rejects with `LOCKED` where somebody has taken over, and with `STORAGE_FAILED` where all was removed. */
-  async confirm(): Promise<void> {
+  /** Rejects with `LOCKED` where somebody has taken over, and with `STORAGE_FAILED` where all was removed, after `ifGone`. */
+  async confirm(ifGone?: () => Promise<void>): Promise<void> {
     const { name } = this.#items
     const head = await this.#items.get(this.#items.key())
-    if (head === undefined) throw cleared(name)
+    if (head === undefined) {
+      await ifGone?.()
+      throw cleared(name)
+    }
     if (head !== this.#head) throw takenOver(name)
   }
 }
