@@ -149,7 +149,7 @@ test('a program that makes values of its own of what the server sends needs no s
   const pool = new Pool({
     ...options,
     max: 1,
-    types: { getTypeParser: (): ((value: string) => unknown) => (value) => ({ value }) } as never,
+    types: { getTypeParser: (): ((value: string) => unknown) => (value) => ({ value }) },
   })
   onTestFinished(() => pool.end())
   await using queue = new Queue<number>('orders', { storage: new PostgresAdapter(pool, { timeoutMs: 1000 }) })

@@ -56,7 +56,7 @@ export function journaledStore(flaw: JournalFlaw = {}): () => ByteStore {
             await body({
               get: (key) => rows.get(key),
               scan: (from, to, limit) => rows.scan(from, to, limit),
-              put: (key, value) => done({ key: `${key}`, redo: (on) => on.put(key, value) }),
+              put: (key, value) => done({ key: key.join(), redo: (on) => on.put(key, value) }),
               delete: (key) => done({ redo: (on) => on.delete(key) }),
               deleteRange(from, to) {
                 if (flaw.skipsRanges) rows.deleteRange(from, to)
