@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 
 /** Each who writes puts so much at the end of it before it is cut off, in bytes. */
 const MOST_BYTES = 65_536
@@ -6,6 +16,7 @@ const MOST_BYTES = 65_536
 /** The file beside a database in which those who use it leave each other signs. Hints, no more: what fails is left out. */
 export class BellFile {
   readonly path: string
+  readonly #database: string
   readonly #makes: boolean
   #file: number | undefined
   /** The same, for what is put at its end. */
@@ -15,6 +26,7 @@ export class BellFile {
   /** @param database The path of the database. @param makes Whether the file is made if it is not there. */
   constructor(database: string, makes: boolean) {
     this.path = `${database}-bell`
+    this.#database = database
     this.#makes = makes
   }
 
@@ -74,6 +86,7 @@ export class BellFile {
     try {
       if (!this.#makes) throw new Error('it is not to be made')
       this.#file = openSync(this.path, 'wx+', 0o600)
+      share(this.#file, this.#database)
     } catch {
       this.#file = openSync(this.path, 'r+')
     }
@@ -83,5 +96,16 @@ export class BellFile {
   close(): void {
     for (const file of [this.#file, this.#end]) if (file !== undefined) closeSync(file)
     this.#file = this.#end = undefined
+  }
+}
+
+/** Who may use a file is who may use the other, as far as that can be arranged: so SQLite does it with those that it makes. */
+function share(file: number, database: string): void {
+  try {
+    const { mode, uid, gid } = statSync(database)
+    fchmodSync(file, mode & 0o666)
+    fchownSync(file, uid, gid)
+  } catch {
+    // It is ours alone.
   }
 }

@@ -1,7 +1,7 @@
 // Several processes and threads on one file: leases and limits are exact, and who waits is woken.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -189,4 +189,13 @@ test('a file that is made is nobody else’s to read, and so is what lies beside
   await openQueue(file, 'orders').createProducer().send(1)
   for (const part of ['', '-wal', '-shm', '-bell'])
     expect(statSync(file + part).mode & 0o777, part).toBe(0o600)
+})
+
+test('whoever may use a file may use what lies beside it', async () => {
+  const file = temporary()
+  new DatabaseSync(file).close()
+  chmodSync(file, 0o662)
+  await openQueue(file, 'orders').createProducer().send(1)
+  for (const part of ['', '-wal', '-shm', '-bell'])
+    expect(statSync(file + part).mode & 0o777, part).toBe(0o662)
 })
