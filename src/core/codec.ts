@@ -91,11 +91,13 @@ function cannotEncode(tried: string, what: string, cause: unknown): QuaysideErro
 
 /** The payload of what a storage handed out. Where others can write to it, that may be anything. */
 export function decode<T>(codec: Codec<T>, body: unknown): T | Promise<T> {
-  const value = body as Value | null | undefined
-  // No other storage could keep a function.
-  if (typeof value?.copy === 'function') return value.copy() as T
-  if (typeof body !== 'string' && !ArrayBuffer.isView(body))
+  // A Node Buffer has a `copy` of its own.
+  if (typeof body !== 'string' && !ArrayBuffer.isView(body)) {
+    const value = body as Value | null | undefined
+    // No other storage could keep a function.
+    if (typeof value?.copy === 'function') return value.copy() as T
     throw new TypeError('what is stored as its body is no string and no bytes')
+  }
   const payload = codec.decode(body as Body)
   return isThenable(payload) ? Promise.resolve(payload) : payload
 }

@@ -128,7 +128,7 @@ export class Context<T> {
   readonly #closing: AbortController = new AbortController()
   /** {@link close} was called: quicker to see than a signal. */
   isClosed = false
-  #ended = false
+  isEnded = false
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()
   #closed: Promise<void> | undefined
@@ -166,7 +166,7 @@ export class Context<T> {
 
   /** The storage. Rejects with `CLOSED` after the end. */
   open(tried: string): Promise<QueueStorage> {
-    if (this.#ended) return Promise.reject(this.closedError(tried))
+    if (this.isEnded) return Promise.reject(this.closedError(tried))
     if (this.#opening === undefined) {
       const { storage, name } = this.options
       this.#opening = this.#discarding?.then(() => storage.open(name)) ?? storage.open(name)
@@ -264,7 +264,7 @@ export class Context<T> {
    * view: where another one's trouble closed it under them, the queue is still open.
    */
   broke(view: QueueStorage | undefined, error: unknown): unknown {
-    if (view === undefined || this.#ended) return error
+    if (view === undefined || this.isEnded) return error
     if (view !== this.#view) {
       if (!hasCode(error, 'CLOSED')) return error
       const { name } = this.options
@@ -471,7 +471,7 @@ export class Context<T> {
   }
 
   async #end(): Promise<void> {
-    this.#ended = true
+    this.isEnded = true
     this.#watchers.clear()
     this.#detach()
     this.#view = this.atOnce = undefined

@@ -617,6 +617,9 @@ describe('a closed queue', () => {
       () => queue.deadLetters('g').list(),
     ]
     for (const call of calls) await expectCode(call, 'CLOSED', '"orders"')
+    await expectCode(consumer.ack(message), 'CLOSED', 'ack: ')
+    await expectCode(consumer.nackBatch([message]), 'CLOSED', 'nackBatch: ')
+    await expectCode(message.extend(5), 'CLOSED', 'extend: ')
     await queue.close()
   })
 

@@ -82,6 +82,18 @@ describe('with a codec', () => {
     expect((await bytes.consumer.receive())?.payload).toBe(7)
   })
 
+  test('it may answer with Buffers of Node', async () => {
+    const { queue, producer, consumer } = setUp<string>({
+      codec: {
+        encode: (text) => Buffer.from(text),
+        decode: (body) => new TextDecoder().decode(body as Uint8Array<ArrayBuffer>),
+      },
+    })
+    await producer.send('x')
+    expect((await queue.list()).messages).toMatchObject([{ payload: 'x' }])
+    expect((await consumer.receive())?.payload).toBe('x')
+  })
+
   test('what it cannot encode is refused, with its error as the cause, and nothing is stored', async () => {
     const { queue, producer } = setUp<Date>({ codec: DATES })
     const error = await expectCode(
