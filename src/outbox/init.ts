@@ -1,4 +1,16 @@
+import {
+  type Check,
+  checkMs,
+  checkNothing,
+  checkObject,
+  checkSignal,
+  invalid,
+  mustBe,
+  mustBeOneOf,
+} from '../check.ts'
 import type { MessageOptions, MessageState } from '../core/lean/index.ts'
+import { isRequest } from './kinds.ts'
+import { OURS } from './places.ts'
 
 /** As for `fetch`, and how the request is stored. */
 export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'headers' | 'lane' | 'keepMs'> {
@@ -17,6 +29,56 @@ export interface OutboxRequestInit extends RequestInit, Omit<MessageOptions, 'he
   readonly after?: string | undefined
   /** How long its response is kept, in ms: see {@link OutboxOptions.keepResponse}. @defaultValue that of the outbox */
   readonly keepResponse?: number | undefined
+}
+
+/** What is checked of a request's options here; the others are by the queue. */
+const OPTIONS: { readonly [K in Exclude<keyof OutboxRequestInit, keyof RequestInit>]-?: Check } = {
+  id: checkNothing,
+  key: checkNothing,
+  delayMs: checkNothing,
+  maxDelayMs: checkNothing,
+  expiresInMs: checkNothing,
+  maxAttempts: checkNothing,
+  replace: checkNothing,
+  dedupeMs: checkNothing,
+  meta: mustBe(
+    `a plain object of strings, under names that do not begin with ${OURS}`,
+    (meta) =>
+      typeof meta === 'object' &&
+      meta !== null &&
+      !(Symbol.iterator in meta) &&
+      !Object.keys(meta).some((name) => name.startsWith(OURS)),
+  ),
+  seeOther: mustBeOneOf('accept'),
+  after: checkNothing,
+  keepResponse: checkMs,
+}
+
+const bare = (name: string): string => name.toLowerCase().replace(/ms$/, '')
+/** Those, and what messages of a queue have besides. */
+const BARE: readonly string[] = [...Object.keys(OPTIONS), 'lane', 'keepMs'].map(bare)
+
+/**
+ * Options of `fetch` are many, and each runtime has some of its own, which pass; but not what was meant for an outbox and is
+ * misspelt.
+ */
+export function checkInit(tried: string, init: OutboxRequestInit): void {
+  checkObject(tried, 'options', init)
+  // What it says is not its own, and would be lost.
+  if (isRequest(init))
+    throw invalid(tried, 'options must be no Request: pass new Request(url, request)', init)
+  for (const name in init) {
+    const value: unknown = init[name as keyof OutboxRequestInit]
+    if (value === undefined) continue
+    if (Object.hasOwn(OPTIONS, name)) OPTIONS[name as keyof typeof OPTIONS](tried, name, value)
+    else if (name.endsWith('Ms') || BARE.includes(bare(name)))
+      throw invalid(tried, `options besides those of fetch are ${Object.keys(OPTIONS).join(', ')}`, name)
+  }
+  const { id, after, replace, dedupeMs, signal } = init
+  if (signal) checkSignal(tried, 'signal', signal)
+  if (id === undefined && (replace || dedupeMs !== undefined))
+    throw invalid(tried, 'replace and dedupeMs need an id', id)
+  if (after !== undefined && after === id) throw invalid(tried, 'after must be the id of another request', id)
 }
 
 /** How long to wait for a response. */

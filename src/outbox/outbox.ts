@@ -7,7 +7,6 @@ import {
   checkOptions,
   checkQueue,
   checkSignal,
-  invalid,
   mustBeOneOf,
 } from '../check.ts'
 import { MAX_TIMEOUT_MS } from '../clock.ts'
@@ -39,7 +38,7 @@ import { coalesce } from './coalesce.ts'
 import { Events, type OutboxEvent } from './events.ts'
 import { Family } from './family.ts'
 import { type OutboxOptions, type OutboxRules, withDefaults } from './options.ts'
-import { AFTER, OURS, OWNER, checkGiven, destinationOf, givenId, laneOf, queueId } from './places.ts'
+import { AFTER, OWNER, checkGiven, destinationOf, givenId, laneOf, queueId } from './places.ts'
 import { isAttempt } from './mark.ts'
 import { leadsBack, passThrough } from './pass-through.ts'
 import { type OutboxPayload, pack } from './request.ts'
@@ -48,12 +47,13 @@ import { type HeldDestination, Rests, isHeld, isUnreachable } from './rests.ts'
 import { type Sender, senderOf } from './sender.ts'
 import { Session } from './session.ts'
 import { TERMS, edit, termsOf } from './edit.ts'
-import type {
-  OutboxListOptions,
-  OutboxRequestInit,
-  Resolution,
-  ResponseOptions,
-  SettledOptions,
+import {
+  type OutboxListOptions,
+  type OutboxRequestInit,
+  type Resolution,
+  type ResponseOptions,
+  type SettledOptions,
+  checkInit,
 } from './init.ts'
 import { drop, find, owned, unsettled } from './owned.ts'
 import { responseTo } from './response.ts'
@@ -194,6 +194,7 @@ export class Outbox {
       this.#sentOn.add(input)
       return await this.#rules.fetch(input, init)
     }
+    checkInit('outbox.fetch', init)
     const waiter = new Waiter()
     const ends: (() => void)[] = []
     try {
@@ -227,6 +228,7 @@ export class Outbox {
    */
   async store(input: string | URL | Request, init: OutboxRequestInit = {}): Promise<SendResult> {
     if (isRequest(input) && isAttempt(input)) throw leadsBack('outbox.store')
+    checkInit('outbox.store', init)
     const { id, status } = await this.#store('outbox.store', input, init)
     return { id, status }
   }
@@ -250,11 +252,8 @@ export class Outbox {
     } = init
     const { keepResponse = this.#rules.keepResponse } = init
     checkGiven(tried, 'id', id, this.#session.isAsked)
-    for (const name in meta)
-      if (name.startsWith(OURS)) throw invalid(tried, `names in meta must not begin with ${OURS}`, name)
     if (after !== undefined) {
       checkGiven(tried, 'after', after, this.#session.isAsked)
-      if (after === id) throw invalid(tried, 'after must be the id of another request', after)
       mustHave(this.#queue, `${tried}, after`, 'results')
     }
     const packed = await pack(tried, input, init, this.#rules, waiter !== undefined)

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Queue } from '../../src/index.ts'
-import { Outbox, type OutboxOptions, storedRequest } from '../../src/outbox/index.ts'
+import { Outbox, type OutboxOptions, type OutboxRequestInit, storedRequest } from '../../src/outbox/index.ts'
 import { defer, expectCode, expectEmpty, isPending, thrownBy } from '../support/set-up.ts'
 import { serve, statuses } from './server.ts'
 import { goOffline, idOf, setUpOutbox, stateOf } from './set-up.ts'
@@ -257,6 +257,42 @@ describe('what is no request is refused, and nothing is stored', () => {
     const { outbox, queue } = setUpOutbox()
     await expectCode(outbox.fetch('http://127.0.0.1:9', { delayMs: -1 }), 'INVALID_ARGUMENT', 'delayMs')
     await expectEmpty(queue)
+  })
+
+  test.each<[string, unknown, ...texts: string[]]>([
+    ['no options', null, 'options must be an object', 'null'],
+    ['a text', 'POST', 'options must be an object', '"POST"'],
+    ['a Request, which would be sent without its body', new Request('http://a.example'), 'no Request'],
+    ['a delay without its unit', { delay: 5 }, 'delayMs', 'not "delay"'],
+    ['one in other letters', { delayMS: 5 }, 'not "delayMS"'],
+    ['one that is misspelt', { id: 'a', dedupMs: 5 }, 'dedupeMs', 'not "dedupMs"'],
+    ['a lane, which is its destination', { lane: 'a' }, 'not "lane"'],
+    ['keepMs', { keepMs: 5 }, 'keepResponse', 'not "keepMs"'],
+    ['keepResponse', { keepResponse: -1 }, 'keepResponse must be', '-1'],
+    ['seeOther', { seeOther: true }, 'seeOther must be one of "accept"', 'true'],
+    ['a text as meta', { meta: 'abc' }, 'meta must be a plain object', '"abc"'],
+    [
+      'Headers as meta, which would be empty',
+      { meta: new Headers({ a: 'b' }) },
+      'meta must be a plain object',
+    ],
+    ['replace without an id', { replace: true }, 'replace and dedupeMs need an id'],
+    ['dedupeMs without an id', { dedupeMs: 5 }, 'replace and dedupeMs need an id'],
+    ['what would wait for itself', { id: 'a', after: 'a' }, 'after must be the id of another request', '"a"'],
+    ['a signal that is none', { signal: {} }, 'signal (an AbortSignal)', 'not an object'],
+  ])('options of a request: %s', async (_, init, ...texts) => {
+    const { outbox, queue } = setUpOutbox()
+    for (const call of ['fetch', 'store'] as const) {
+      const work = outbox[call]('http://127.0.0.1:9', init as OutboxRequestInit)
+      await expectCode(work, 'INVALID_ARGUMENT', `outbox.${call}: `, ...texts)
+    }
+    await expectEmpty(queue)
+  })
+
+  test('options that some runtime has for its fetch pass', async () => {
+    const { outbox } = setUpOutbox()
+    const init = { cf: {}, next: { revalidate: 5 }, dispatcher: undefined, timeout: 5, keepalive: true }
+    expect(await outbox.store('http://127.0.0.1:9', init)).toMatchObject({ status: 'stored' })
   })
 
   test.each<[string, unknown]>([
