@@ -3,6 +3,7 @@ import type { Guarantees, Hint, QueueStorage, StorageAdapter } from '../../src/s
 import { type Argument, type Connection, runScript } from './connection.ts'
 import { isPassing, toQuaysideError } from './errors.ts'
 import { RedisQueue } from './queue.ts'
+import { checkReply } from './reply.ts'
 import { keysOf } from './scan.ts'
 import { SCRIPTS } from './scripts.ts'
 
@@ -142,7 +143,9 @@ export class RedisStorage implements StorageAdapter {
     const number = Number.parseInt(crypto.randomUUID().slice(24), 16)
     const marks = this.#connection.marks?.(verb) ?? ''
     const all = [`${number}${clock ? ` ${clock.now()}` : ''}${marks}`, ...args]
-    return await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
+    const reply = await this.#send(verb, () => runScript(this.#connection, scripts[verb], key, all))
+    checkReply(verb, reply)
+    return reply
   }
 
   /** Tries for a while what a cluster does not take while it changes. */

@@ -128,6 +128,7 @@ export class Context<T> {
   readonly #closing: AbortController = new AbortController()
   /** {@link close} was called: quicker to see than a signal. */
   isClosed = false
+  /** And what that waits for is over. */
   isEnded = false
   /** Work that the end of the queue waits for. */
   readonly #running: Set<Promise<unknown>> = new Set()

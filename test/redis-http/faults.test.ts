@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RedisHttpAdapter } from '../../adapters/redis-http/index.ts'
 import { type ErrorCode, Queue } from '../../src/index.ts'
+import type { ClaimResult } from '../../src/storage.ts'
 import { freePort } from '../redis/support/ports.ts'
 import { expectCode } from '../support/set-up.ts'
 import type { Fault } from './support/front.ts'
@@ -19,6 +20,12 @@ function openQueue(adapter: RedisHttpAdapter = http.adapter()): Queue<string> {
 
 async function payloadsOf(queue: Queue<string>): Promise<string[]> {
   return (await queue.list({ limit: 100 })).messages.map(({ payload }) => payload!)
+}
+
+async function claimed(): Promise<ClaimResult> {
+  const view = await http.adapter().open('q')
+  await view.append([{ body: '1' }], { batchId: crypto.randomUUID() })
+  return await view.claim({ group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 4 })
 }
 
 describe('a send', () => {
@@ -162,6 +169,34 @@ test('a service that does not know Upstash-Encoding is found out', async () => {
     'STORAGE_FAILED',
     'Upstash-Encoding',
   )
+})
+
+test.each(
+  [null, 0, 'T0s=', [], [1], [null, null, null, null, null, null], {}, true].map((result) => ({ result })),
+)('a service that answers %j, as no script does, is found out by each verb', async ({ result }) => {
+  const strange: typeof fetch = () => Promise.resolve(Response.json({ result }))
+  const storage = http.adapter({ fetch: strange })
+  const view = await storage.open('q')
+  const { receipt } = (await claimed()).deliveries[0]!
+  const calls: [string, () => Promise<unknown>][] = [
+    ['append', () => view.append([{ body: '1' }], { batchId: crypto.randomUUID() })],
+    ['claim', () => view.claim({ group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 4 })],
+    ['list', () => view.list({ group: 'g', limit: 10 })],
+    ['lanes', () => view.lanes!({ group: 'g', limit: 10 })],
+  ]
+  if (typeof result !== 'string')
+    calls.push(
+      ['stats', () => view.stats()],
+      ['settle', () => view.settle('g', [{ receipt, kind: 'ack' }])],
+      ['cancel', () => view.cancel!(['a'])],
+      ['retryNow', () => view.retryNow!('g', ['a'])],
+      ['resume', () => view.resume!(['a'])],
+    )
+  if (result !== null) calls.push(['hold', () => view.hold!({})])
+  if (result !== 0) calls.push(['purge', () => view.purge()], ['release', () => view.release!({})])
+  for (const [verb, call] of calls)
+    await expectCode(call, 'STORAGE_FAILED', `${verb}: `, 'no answer of a script', 'unknown')
+  await storage.close()
 })
 
 describe('an adapter', () => {
