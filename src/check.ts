@@ -166,6 +166,15 @@ export const checkName: Check = nameOf(MAX_NAME_BYTES)
 
 export const checkIds: Check = (tried, what, ids) => checkEach(tried, what, ids, checkName, 'id')
 
+const DELIVERED: Checks = { queue: checkName, group: checkName, id: checkName, timestamp: checkTime }
+
+/** A message as it was delivered, or as much of it as tells it from all others. */
+export function checkDelivered(tried: string, message: unknown): void {
+  checkObject(tried, 'message', message)
+  for (const [name, check] of Object.entries(DELIVERED))
+    check(tried, `message.${name}`, (message as Record<string, unknown>)[name])
+}
+
 /** Refuses what has more than `most` of something. */
 export function checkSize(tried: string, what: string, unit: string, size: number, most: number): void {
   if (size <= most) return

@@ -54,6 +54,14 @@ export function isEmbedded(database: PostgresPool | EmbeddedPostgres): database 
   return typeof exec === 'function' && typeof transaction === 'function'
 }
 
+/** Refuses what is neither a pool nor embedded, such as a client. */
+export function checkDatabase(tried: string, database: unknown): void {
+  const { connect, transaction, totalCount } = (database ?? {}) as Partial<Record<string, unknown>>
+  if (typeof transaction === 'function' || (typeof connect === 'function' && totalCount !== undefined)) return
+  const kind = typeof database === 'object' ? 'another object' : typeof database
+  throw refused(tried, `database must be a Pool of pg, or a PGlite, not ${kind}`)
+}
+
 /** Refuses what is no transaction, such as the object of a query builder. */
 export function checkTransaction(
   tried: string,

@@ -7,7 +7,13 @@ import { sendWithin } from '../../src/core/index.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { ByteAdapter } from '../../src/segments/index.ts'
 import { type AppendOptions, MAX_DURATION_MS, type NewMessage, type Part } from '../../src/storage.ts'
-import { type EmbeddedPostgres, type PostgresPool, type PostgresTransaction, isEmbedded } from './client.ts'
+import {
+  type EmbeddedPostgres,
+  type PostgresPool,
+  type PostgresTransaction,
+  checkDatabase,
+  isEmbedded,
+} from './client.ts'
 import type { Database } from './database.ts'
 import { databaseOf } from './database-of.ts'
 import { guaranteesOf } from './guarantees.ts'
@@ -66,7 +72,8 @@ export class PostgresAdapter extends ByteAdapter {
    * `STORAGE_UNAVAILABLE`.
    */
   constructor(database: PostgresPool | EmbeddedPostgres, options: PostgresOptions = {}) {
-    check(database, options)
+    checkDatabase('new PostgresAdapter', database)
+    check(options)
     const { schema = DEFAULT_SCHEMA, timeoutMs = DEFAULT_TIMEOUT_MS, strictAcks, clock } = options
     const opened = databaseOf(database, timeoutMs)
     const names = namesOf(schema)
@@ -112,16 +119,10 @@ export class PostgresAdapter extends ByteAdapter {
   }
 }
 
-function check(database: PostgresPool | EmbeddedPostgres, options: PostgresOptions): void {
+function check(options: PostgresOptions): void {
   const refuse = (rule: string, value: unknown): never => {
     throw new QuaysideError('INVALID_ARGUMENT', `new PostgresAdapter: ${rule}, not ${JSON.stringify(value)}`)
   }
-  const { connect, transaction, totalCount } = (database ?? {}) as unknown as Partial<Record<string, unknown>>
-  if (typeof transaction !== 'function' && (typeof connect !== 'function' || totalCount === undefined))
-    refuse(
-      'database must be a Pool of pg, or a PGlite',
-      typeof database === 'object' ? 'another object' : typeof database,
-    )
   for (const name in options) if (!OPTIONS.includes(name)) refuse(`options are ${OPTIONS.join(', ')}`, name)
   const { schema = DEFAULT_SCHEMA, timeoutMs = 1 } = options
   if (

@@ -1,7 +1,15 @@
+import { checkDelivered, checkFunction, checkOptions, checkText, checkWaitMs } from '../../src/check.ts'
 import type { QuaysideError } from '../../src/errors.ts'
 import { keyBytes } from '../../src/segments/inside.ts'
 import { MAX_DURATION_MS } from '../../src/storage.ts'
-import { type EmbeddedPostgres, type PostgresPool, checkTransaction, isEmbedded, refused } from './client.ts'
+import {
+  type EmbeddedPostgres,
+  type PostgresPool,
+  checkDatabase,
+  checkTransaction,
+  isEmbedded,
+  refused,
+} from './client.ts'
 import { databaseOf } from './database-of.ts'
 import { isMissing } from './faults.ts'
 import { bytesLiteral } from './literals.ts'
@@ -36,6 +44,12 @@ export interface PostgresWork {
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000
 
+/** Who says too little of a message marks others with it. */
+function checkDone(tried: string, message: unknown, options: unknown): void {
+  checkDelivered(tried, message)
+  checkOptions(tried, options, { keepMs: checkWaitMs, schema: checkText })
+}
+
 /**
  * Runs `effects` in a transaction together with a mark that the message is done, so that what it writes on the client that it is
  * given happens exactly once: a message that arrives again after its ack was lost finds the mark, and `effects` does not run.
@@ -56,6 +70,9 @@ export async function once(
   effects: (client: PostgresWork) => unknown,
   options: OnceOptions = {},
 ): Promise<boolean> {
+  checkDatabase('once', database)
+  checkDone('once', message, options)
+  checkFunction('once', 'effects', effects)
   const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
   const work = async (client: PostgresWork): Promise<boolean> => {
     const isFirst = await client.query(markSql(names, message, options)).then(
@@ -95,6 +112,7 @@ export async function markDone(
   message: Delivered,
   options: OnceOptions = {},
 ): Promise<boolean> {
+  checkDone('markDone', message, options)
   const names = namesOf(options.schema ?? DEFAULT_SCHEMA)
   checkTransaction('markDone', transaction)
   const sql = markSql(names, message, options)

@@ -23,8 +23,11 @@ const DURABILITIES: readonly Guarantees['durability'][] = ['none', 'process', 'd
 /** What an adapter is told, with what it is told by default. Throws `INVALID_ARGUMENT`. */
 export function checkOptions(
   adapter: string,
-  { prefix = 'quayside', durability = 'process', ...others }: RedisOptions,
+  options: RedisOptions,
 ): { readonly prefix: string; readonly durability: Guarantees['durability'] } {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(adapter, `options must be an object, not ${JSON.stringify(options)}`)
+  const { prefix = 'quayside', durability = 'process', ...others } = options
   const [unknown] = Object.keys(others)
   if (unknown !== undefined)
     throw invalid(adapter, `options are prefix and durability, not ${JSON.stringify(unknown)}`)

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { checkDelivered, checkFunction, checkOptions, checkWaitMs } from '../../src/check.ts'
 import { QuaysideError } from '../../src/errors.ts'
 import { isLater } from '../../src/segments/inside.ts'
 import { BellFile } from './bell-file.ts'
@@ -45,6 +46,12 @@ function isWithin(database: SQLiteDatabase): boolean {
   return false
 }
 
+/** Who says too little of a message marks others with it. */
+function checkDone(tried: string, message: unknown, options: unknown): void {
+  checkDelivered(tried, message)
+  checkOptions(tried, options, { keepMs: checkWaitMs })
+}
+
 /**
  * Runs `effects` in a transaction on `database` together with a mark that the message is done, so that what it writes there
  * happens exactly once: a message that arrives again after its ack was lost finds the mark, and `effects` does not run.
@@ -57,7 +64,7 @@ function isWithin(database: SQLiteDatabase): boolean {
  * on it until `effects` has ended is in the transaction. Calls on one connection wait for each other.
  * @returns whether it ran; `false`: the message was done before.
  * @throws what `effects` throws: nothing is changed then. `TIMEOUT`: the file was locked for 30 s. `INVALID_ARGUMENT`: it is called
- * in the effects of another call on the same connection.
+ * in the effects of another call on the same connection, or `message` is not one message that was delivered.
  */
 export async function once(
   database: SQLiteDatabase,
@@ -66,6 +73,8 @@ export async function once(
   options: OnceOptions = {},
 ): Promise<boolean> {
   checkConnection('once', database)
+  checkDone('once', message, options)
+  checkFunction('once', 'effects', effects)
   if (isWithin(database))
     throw new QuaysideError(
       'INVALID_ARGUMENT',
@@ -118,7 +127,7 @@ async function run(
  * Marks a message as done in a transaction of your own, for libraries that begin and commit it themselves.
  *
  * @returns `false` if it was done before: then do nothing.
- * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`: no transaction is open, or `message` is not one message that was delivered.
  * @example
  * ```ts
  * db.exec('BEGIN IMMEDIATE')
@@ -127,17 +136,16 @@ async function run(
  * db.exec('COMMIT')
  * ```
  */
-export function markDone(
-  database: SQLiteDatabase,
-  { queue, group, id, timestamp }: Delivered,
-  { keepMs = WEEK_MS }: OnceOptions = {},
-): boolean {
+export function markDone(database: SQLiteDatabase, message: Delivered, options: OnceOptions = {}): boolean {
   checkConnection('markDone', database)
+  checkDone('markDone', message, options)
   if (isBetween(database) === false)
     throw new QuaysideError(
       'INVALID_ARGUMENT',
       'markDone: no transaction is open on this connection: begin one first',
     )
+  const { queue, group, id, timestamp } = message
+  const { keepMs = WEEK_MS } = options
   const name = JSON.stringify([queue, group, id, timestamp])
   return withTables(database, (tables) => tables.mark(name, Date.now(), keepMs))
 }

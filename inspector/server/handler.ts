@@ -62,18 +62,20 @@ export function inspectorHandler(
   queues: InspectedQueues,
   options: InspectorHandlerOptions,
 ): (request: Request) => Promise<Response> {
-  const { allow } = (options ?? {}) as Partial<InspectorHandlerOptions>
+  const { allow, ...others } = (options ?? {}) as Partial<InspectorHandlerOptions>
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw invalid(`allow is the only option, not ${JSON.stringify(unknown)}`)
   if (typeof allow !== 'function')
-    throw new QuaysideError(
-      'INVALID_ARGUMENT',
-      'inspectorHandler: allow must be a function that says who may see and change queues; there is no default',
-    )
-  if (typeof queues !== 'function' && !Array.isArray(queues))
-    throw new QuaysideError('INVALID_ARGUMENT', 'inspectorHandler: queues must be an array, or a function')
+    throw invalid('allow must be a function that says who may see and change queues; there is no default')
+  if (typeof queues !== 'function' && !(Array.isArray(queues) && queues.every(isQueue)))
+    throw invalid('queues must be an array of queues, or a function that answers with one')
   const all = async (): Promise<readonly InspectedQueue[]> =>
     typeof queues === 'function' ? await queues() : queues
 
   return async (request) => {
+    // Node's own requests have other headers.
+    if (typeof request?.headers?.get !== 'function')
+      throw invalid('it needs a Request; in Node and Express, serve it by nodeListener(handler)')
     const refusal = refusalOf(request)
     if (refusal !== undefined) return text(403, `Refused: ${refusal}.`)
     const permission = await permissionOf(allow, request)
@@ -86,6 +88,14 @@ export function inspectorHandler(
       return failure(error)
     }
   }
+}
+
+export function invalid(rule: string, tried = 'inspectorHandler'): QuaysideError {
+  return new QuaysideError('INVALID_ARGUMENT', `${tried}: ${rule}`)
+}
+
+function isQueue(one: Partial<InspectedQueue> | null | undefined): boolean {
+  return typeof one?.stats === 'function'
 }
 
 async function permissionOf(allow: InspectorHandlerOptions['allow'], request: Request): Promise<Permission> {

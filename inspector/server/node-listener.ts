@@ -1,3 +1,5 @@
+import { invalid } from './handler.ts'
+
 /** What Node's `http` gives to a listener, as far as it is used here. */
 export interface NodeRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined
@@ -23,10 +25,17 @@ export interface NodeResponse {
  * ```ts
  * createServer(nodeListener(inspectorHandler([queue], { allow }))).listen(8080)
  * ```
+ *
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`.
  */
 export function nodeListener(
   handler: (request: Request) => Promise<Response>,
 ): (request: NodeRequest, response: NodeResponse) => void {
+  if (typeof handler !== 'function')
+    throw invalid(
+      `handler must be a function, such as inspectorHandler(queues, { allow }), not ${typeof handler}`,
+      'nodeListener',
+    )
   return (request, response) => {
     const gone = new Promise<undefined>((resolve) => response.once('close', () => resolve(undefined)))
     void toRequest(request)

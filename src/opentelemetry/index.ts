@@ -11,12 +11,23 @@
  *
  * @module
  */
+import { type Check, checkObject, mustHave } from '../check.ts'
 import type { Instrumentation, ObservedMessage, Operation } from '../index.ts'
 import type { Context, Link, OpenTelemetryApi, SpanContext } from './api.ts'
 import { commonAttributes, errorType, messageAttributes } from './attributes.ts'
 import { Metrics } from './metrics.ts'
 
 export type { OpenTelemetryApi } from './api.ts'
+
+type Named = 'trace' | 'metrics' | 'context' | 'propagation'
+
+/** By what the package is known. */
+const PARTS: Readonly<Record<Named, Check>> = {
+  trace: mustHave('getTracer'),
+  metrics: mustHave('getMeter'),
+  context: mustHave('active', 'with'),
+  propagation: mustHave('inject', 'extract'),
+}
 
 /** The instrumentation scope of tracer and meter. */
 const SCOPE = 'quayside'
@@ -45,6 +56,7 @@ const SCOPE = 'quayside'
  * Set up the SDK before the queue is used: instruments that were made before stay without effect.
  *
  * @param api The package `@opentelemetry/api`, version 1.9 or later: `import * as api from '@opentelemetry/api'`.
+ * @throws {@link QuaysideError} `INVALID_ARGUMENT`: it is something else.
  * @see OpenTelemetry Semantic Conventions 1.45.0, "Semantic conventions for messaging spans" and "… messaging client
  * metrics" (status: development), https://github.com/open-telemetry/semantic-conventions/tree/v1.45.0/docs/messaging. Of
  * what they leave open: a batch has no span for the creation of each message; `messaging.system` is `quayside`;
@@ -58,6 +70,8 @@ const SCOPE = 'quayside'
  * ```
  */
 export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
+  checkObject('openTelemetry', 'api, the package @opentelemetry/api,', api)
+  for (const [name, check] of Object.entries(PARTS)) check('openTelemetry', `api.${name}`, api[name as Named])
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api
   let metrics: Metrics | undefined
 

@@ -1,6 +1,6 @@
 import { soon } from '../clock.ts'
 import type { Message, Queue, Verdict } from '../core/index.ts'
-import { checkFunction, checkOptions, checkSignal, checkTime } from '../check.ts'
+import { checkEach, checkFunction, checkOptions, checkSignal, checkTime, mustBeOurs } from '../check.ts'
 import type { QuaysideError } from '../errors.ts'
 import type { NewMessage } from '../storage.ts'
 import { type Companion, GROUP, type Look, companionOf } from './companion.ts'
@@ -122,6 +122,7 @@ export async function fireSchedules<T>(
   options: FireOptions = {},
 ): Promise<Verdict[] | undefined> {
   const tried = 'fireSchedules'
+  checkEach(tried, 'messages', messages, mustBeOurs('a Message', 'ack'), 'one of messages')
   checkOptions(tried, options, { onError: checkFunction })
   const companion = companionOf(tried, queue)
   if (!messages.every((message) => companion.isOwn(message))) return undefined

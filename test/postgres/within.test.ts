@@ -5,10 +5,11 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { integer, pgTable } from 'drizzle-orm/pg-core'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import { Pool, type PoolClient } from 'pg'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PostgresAdapter, markDone, once } from '../../adapters/postgres/index.ts'
 import { type Producer, Queue } from '../../src/index.ts'
 import { effort } from '../support/effort.ts'
+import { expectCode } from '../support/set-up.ts'
 import { type PostgresServer, ask, startPostgres } from './support/server.ts'
 
 let server: PostgresServer
@@ -223,6 +224,36 @@ test('PGlite stores an order and its message together, and does what a handler d
 
 const MESSAGE = { queue: 'q', group: 'g', id: 'a', timestamp: 1 }
 
+test.each<[string, unknown, unknown, ...texts: string[]]>([
+  ['no message', undefined, undefined, 'message must be an object', 'undefined'],
+  // Of two that say nothing of themselves, the second one would be done.
+  ['a batch', [MESSAGE], undefined, 'message must be an object', 'an array'],
+  ['a payload', { id: 'a' }, undefined, 'message.queue must be a string'],
+  ['an option that is misspelt', MESSAGE, { keepMS: 5 }, 'options are keepMs, schema', '"keepMS"'],
+])('%s marks nothing as done', async (_, message, options, ...texts) => {
+  const pool = await database()
+  const effects = vi.fn()
+  const given = [message, effects, options] as unknown as [typeof MESSAGE, () => void]
+  await expectCode(once(pool, ...given), 'INVALID_ARGUMENT', 'once: ', ...texts)
+  const marked = markDone(pool, ...([message, options] as unknown as [typeof MESSAGE]))
+  await expectCode(marked, 'INVALID_ARGUMENT', 'markDone: ', ...texts)
+  expect(effects).not.toHaveBeenCalled()
+})
+
+test('once needs a pool, and effects', async () => {
+  for (const one of [undefined, {}, { connect: () => undefined }])
+    await expectCode(
+      once(one as never, MESSAGE, () => undefined),
+      'INVALID_ARGUMENT',
+      'a Pool of pg, or a PGlite',
+    )
+  await expectCode(
+    once(await database(), MESSAGE, undefined as never),
+    'INVALID_ARGUMENT',
+    'effects must be a function',
+  )
+})
+
 test('what a handler does happens once, however often the message comes, and at once', async () => {
   // No queue has ever been in this database.
   const pool = await database()
@@ -284,8 +315,10 @@ async function withClient(pool: Pool): Promise<PoolClient> {
 
 test('marks are forgotten in time', async () => {
   const pool = await database()
-  for (let n = 0; n < 20; n++)
-    await once(pool, { ...MESSAGE, id: `${n}` }, () => undefined, { keepMs: n < 10 ? -1 : 60_000 })
+  for (let n = 0; n < 20; n++) {
+    if (n === 10) await pool.query("UPDATE quayside.done SET until = 'epoch'")
+    await once(pool, { ...MESSAGE, id: `${n}` }, () => undefined, { keepMs: 60_000 })
+  }
   expect((await pool.query('SELECT count(*)::int AS count FROM quayside.done')).rows).toEqual([{ count: 10 }])
 })
 

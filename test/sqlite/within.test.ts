@@ -15,10 +15,17 @@ import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { integer, sqliteTable } from 'drizzle-orm/sqlite-core'
 import { Kysely, SqliteDialect } from 'kysely'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { SQLiteAdapter, type SQLiteDatabase, markDone, once } from '../../adapters/sqlite/index.ts'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  SQLiteAdapter,
+  type Delivered,
+  type SQLiteDatabase,
+  markDone,
+  once,
+} from '../../adapters/sqlite/index.ts'
 import { type Producer, Queue } from '../../src/index.ts'
 import { effort } from '../support/effort.ts'
+import { expectCode } from '../support/set-up.ts'
 
 function temporary(): string {
   const directory = mkdtempSync(join(tmpdir(), 'quayside-sqlite-'))
@@ -172,6 +179,26 @@ test('effects that are a statement of a query builder, which does nothing until 
   expect(db.select().from(schema.orders).all()).toEqual([{ n: 1 }])
 })
 
+test.each<[unknown, unknown, ...texts: string[]]>([
+  [undefined, undefined, 'message must be an object', 'undefined'],
+  // Of two that say nothing of themselves, the second one would be done.
+  [[{ queue: 'q', group: 'g', id: 'a', timestamp: 1 }], undefined, 'message must be an object', 'an array'],
+  [{ id: 'a' }, undefined, 'message.queue must be a string'],
+  [{ queue: 'q', group: 'g', id: 'a' }, undefined, 'message.timestamp must be a time'],
+  [{ queue: 'q', group: 'g', id: 'a', timestamp: 1 }, { keepMS: 5 }, 'options are keepMs', '"keepMS"'],
+  [{ queue: 'q', group: 'g', id: 'a', timestamp: 1 }, { keepMs: Number.NaN }, 'keepMs must be', 'NaN'],
+])('what is no message, or no option, marks nothing: %j, %j', async (message, options, ...texts) => {
+  const db = new DatabaseSync(temporary())
+  onTestFinished(() => db.close())
+  const effects = vi.fn()
+  const given = [message, effects, options] as unknown as [Delivered, () => void]
+  await expectCode(once(db, ...given), 'INVALID_ARGUMENT', 'once: ', ...texts)
+  db.exec('BEGIN')
+  const mark = () => markDone(db, ...([message, options] as unknown as [Delivered]))
+  await expectCode(mark, 'INVALID_ARGUMENT', 'markDone: ', ...texts)
+  expect(effects).not.toHaveBeenCalled()
+})
+
 test('effects that call once again on their connection are told so, and do not wait for themselves', async () => {
   const [db, other] = [new DatabaseSync(temporary()), new DatabaseSync(temporary())]
   onTestFinished(() => {
@@ -317,7 +344,10 @@ test('marks are forgotten in time', async () => {
   const db = new DatabaseSync(temporary())
   onTestFinished(() => db.close())
   const message = (n: number) => ({ queue: 'q', group: 'g', id: `${n}`, timestamp: 1 })
-  for (let n = 0; n < 20; n++) await once(db, message(n), () => undefined, { keepMs: n < 10 ? -1 : 60_000 })
+  for (let n = 0; n < 20; n++) {
+    if (n === 10) db.exec('UPDATE quayside_done SET until = 0')
+    await once(db, message(n), () => undefined, { keepMs: 60_000 })
+  }
   expect(db.prepare('SELECT count(*) AS count FROM quayside_done').get()).toEqual({ count: 10 })
 })
 

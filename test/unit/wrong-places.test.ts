@@ -1,16 +1,20 @@
 import { test } from 'vitest'
 import { IndexedDBAdapter } from '../../adapters/indexeddb/index.ts'
+import { RedisHttpAdapter } from '../../adapters/redis-http/index.ts'
+import { inspectorHandler, nodeListener } from '../../inspector/server/index.ts'
 import * as lean from '../../src/core/lean/index.ts'
 import { Queue } from '../../src/index.ts'
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { Outbox } from '../../src/outbox/index.ts'
 import {
   drainSchedules,
+  fireSchedules,
   listSchedules,
   runSchedules,
   schedule,
   unschedule,
 } from '../../src/schedule/index.ts'
+import { openTelemetry } from '../../src/opentelemetry/index.ts'
 import { registerBackgroundSync, requestSync } from '../../src/service-worker/index.ts'
 import { ManualClock, idle, recordSent } from '../../src/testing/index.ts'
 import { defineMessages, version } from '../../src/typed/index.ts'
@@ -74,6 +78,50 @@ test.each<[string, (given: never) => unknown, readonly unknown[], ...string[]]>(
   ],
   ['kinds of messages', (given) => defineMessages(given), [undefined, { welcome: 5 }], 'defineMessages'],
   ['their producer', (given) => kinds.producer(given), [undefined, outbox], 'producer', 'a Queue'],
+  [
+    'fireSchedules',
+    (given) => fireSchedules(queue, given),
+    [undefined, {}, [5]],
+    'fireSchedules',
+    'messages',
+  ],
+  [
+    'OpenTelemetry',
+    (given) => openTelemetry(given),
+    [undefined, null, {}, { trace: {} }],
+    'openTelemetry: api',
+  ],
+  [
+    'a listener of Node',
+    (given) => nodeListener(given),
+    [undefined, [queue], { allow: () => true }],
+    'nodeListener: handler',
+  ],
+  [
+    'the inspector of a server',
+    (given) => inspectorHandler(given, { allow: () => true }),
+    [undefined, queue, ['orders'], [queue, undefined]],
+    'inspectorHandler: queues must be an array of queues',
+  ],
+  [
+    'its options',
+    (given) => inspectorHandler([queue], given),
+    [undefined, {}, { allow: true }, { allow: () => true, readOnly: true }],
+    'inspectorHandler: allow',
+  ],
+  [
+    'what it answers',
+    (given) => inspectorHandler([queue], { allow: () => true })(given),
+    [undefined, { method: 'GET', url: '/', headers: { host: 'localhost' } }],
+    'inspectorHandler: it needs a Request',
+    'nodeListener',
+  ],
+  [
+    'options of Redis',
+    (given) => new RedisHttpAdapter({ url: 'https://a.example', token: 'x' }, given),
+    [null, 'jobs'],
+    'new RedisHttpAdapter: options must be an object',
+  ],
   ['their handlers', (given) => kinds.handlers(given), [undefined, {}, { welcome: 5 }], 'handlers'],
 ])('%s', async (_, call, wrong, ...texts) => {
   for (const given of wrong) await expectCode(async () => call(given as never), 'INVALID_ARGUMENT', ...texts)
