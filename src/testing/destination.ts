@@ -113,9 +113,10 @@ export class FakeDestination {
    *
    * @param pattern Which requests: a URL or its path with query, such as `'/notes?draft=1'`; with a method before it, `'POST /notes'`; or a
    * `RegExp` that is tried on `'POST https://api.example/notes'`.
-   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: there is no answer, or one that is none.
+   * @throws {@link QuaysideError} `INVALID_ARGUMENT`: there is no answer, or one that is none; or no request can be meant by the pattern.
    */
   answer(pattern: string | RegExp, ...answers: readonly Answer[]): this {
+    checkPattern(pattern)
     if (answers.length === 0)
       throw new QuaysideError('INVALID_ARGUMENT', 'answer: there must be an answer at least, not none')
     for (const answer of answers) checkAnswer(answer)
@@ -161,7 +162,18 @@ function isFor(pattern: string | RegExp, method: string, url: string): boolean {
   const [, only, place] = /^(?:([A-Z]+) )?(.*)$/s.exec(pattern)!
   if (only !== undefined && only !== method) return false
   const { pathname, search } = new URL(url)
-  return place === url || place === pathname + search
+  return place === pathname + search || (URL.canParse(place!) && new URL(place!).href === url)
+}
+
+/** What no request would ever look like is a slip of the pen: all of them would be answered with 200. */
+function checkPattern(pattern: unknown): void {
+  if (pattern instanceof RegExp || (typeof pattern === 'string' && /^([A-Z]+ )?(\/|https?:)/.test(pattern)))
+    return
+  const shown = typeof pattern === 'string' ? JSON.stringify(pattern) : String(pattern)
+  throw new QuaysideError(
+    'INVALID_ARGUMENT',
+    `answer: a pattern must be a URL or a path from '/' on, with a method in capitals before it if need be, or a RegExp, not ${shown}`,
+  )
 }
 
 function checkAnswer(answer: unknown): void {

@@ -23,7 +23,7 @@ const { setTimeout, Date } = globalThis
 const now = Date.now.bind(Date)
 
 /**
- * Resolves when a queue has nothing to do: no message is ready, and none is leased. What is delayed, waits for its retry, is parked
+ * Resolves when a queue has nothing to do: no message is ready, also for a group that is yet to come, and none is leased. What is delayed, waits for its retry, is parked
  * or dead does not count: {@link ManualClock.advance} makes it due. It waits by the runtime's timers, whatever clock the queue has.
  *
  * ```ts
@@ -47,13 +47,15 @@ export async function idle<T>(queue: Queue<T>, options: IdleOptions = {}): Promi
   const until = now() + withinMs
   // Twice, since a handler may send before its own message is done.
   for (let quiet = 0; quiet < 2;) {
-    const { groups: all, holds } = await queue.stats()
+    const { groups: all, holds, messages } = await queue.stats()
+    const alone = messages > 0 && Object.keys(all).length === 0 && (await hasReady(queue))
     const busy = Object.entries(all).filter(
       ([name, { ready, leased }]) => ready + leased > 0 && (groups?.includes(name) ?? true),
     )
-    quiet = busy.length === 0 ? quiet + 1 : 0
+    quiet = busy.length === 0 && !alone ? quiet + 1 : 0
     if (quiet === 0 && now() >= until) {
       const left = busy.map(([name, { ready, leased }]) => `${name}: ${ready} ready, ${leased} leased`)
+      if (alone) left.push('messages that wait for a first group')
       const held = holds.length === 0 ? '' : `; ${holds.length} holds are set`
       const text = `idle: after ${withinMs} ms there is still work in queue '${queue.name}' (${left.join('; ')}${held}); does each group have a consumer that runs?`
       throw new QuaysideError('TIMEOUT', text)
@@ -62,4 +64,9 @@ export async function idle<T>(queue: Queue<T>, options: IdleOptions = {}): Promi
       setTimeout(resolve, quiet === 0 ? LOOK_EVERY_MS : 0)
     })
   }
+}
+
+/** Before there is a group, what waits for the first one is listed as if there were. */
+async function hasReady<T>(queue: Queue<T>): Promise<boolean> {
+  return (await queue.list({ state: 'ready', limit: 1, bodies: false })).messages.length > 0
 }

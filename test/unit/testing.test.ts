@@ -76,6 +76,18 @@ describe('idle', () => {
     expect([delayed, waits, gone]).toEqual([2, 1, 1])
   })
 
+  test('waits for a first group, where there is none', async () => {
+    const queue = open<string>()
+    const producer = queue.createProducer()
+    await producer.send('later', { delayMs: 60_000 })
+    await idle(queue, { withinMs: 45_000 })
+    await producer.send('x')
+    await expectCode(idle(queue, { withinMs: 1 }), 'TIMEOUT', 'messages that wait for a first group')
+    const waiting = idle(queue, { withinMs: 45_000 })
+    await queue.createConsumer().drain(() => undefined)
+    await waiting
+  })
+
   test('works under fake timers of a test runner', async () => {
     const queue = open<string>()
     await queue.createProducer().send('x')
@@ -244,6 +256,12 @@ describe('FakeDestination', () => {
     for (const answer of [0, 199, 600, 200.5, 'no', undefined, {}])
       await expectCode(() => new FakeDestination().answer('/', answer as never), 'INVALID_ARGUMENT', 'answer')
     await expectCode(() => new FakeDestination().answer('/'), 'INVALID_ARGUMENT')
+    for (const pattern of ['notes', 'post /notes', 'POST notes', '', undefined, { url: '/notes' }])
+      await expectCode(
+        () => new FakeDestination().answer(pattern as never, 200),
+        'INVALID_ARGUMENT',
+        'answer: a pattern must be a URL or a path',
+      )
     await expectCode(() => new FakeDestination().release(1), 'INVALID_ARGUMENT')
   })
 
@@ -268,6 +286,12 @@ describe('FakeDestination', () => {
     expectSent(server.requests, { method: 'POST', url, body: 'in a tunnel', answer: 200 }, 1)
     await stop()
   })
+})
+
+test('a URL is one also where it is not written as servers see it', async () => {
+  const server = new FakeDestination().answer('POST https://API.example', 503)
+  expect((await server.fetch('https://api.example', { method: 'POST' })).status).toBe(503)
+  expect((await server.fetch('https://api.example')).status).toBe(200)
 })
 
 test('an outbox tries again by a clock that is moved, with the same key', async () => {
