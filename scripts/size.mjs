@@ -21,7 +21,8 @@ const kB = 1024
  * storages need of a core they bring: memory what asks it without promises, 0.6 kB, which makes it three times as fast one at a time,
  * SQL what sends in transactions of its users', 0.3 kB. That a claim which comes after the end of what its caller has in hand takes nothing,
  * and so buries none of it, is 0.3 kB in each: 0.1 of it so that 10,000 in hand cost such a claim no more than 100, and 0.05 that this holds for
- * leases of several lengths, and for those that handlers extend.
+ * leases of several lengths, and for those that handlers extend. That an outbox finds out options which were meant for it and are misspelt is 0.4 kB, that Redis
+ * by HTTP finds out answers which no script gives 0.3 kB.
  */
 export const USES = [
   {
@@ -51,9 +52,10 @@ export const USES = [
     // and what is stored of a request 1.7, attempts 1.4, owners 1.3, rests and probes 1, what is kept of responses, and parents 1, the
     // worker's events 0.7, edits 0.4, what cannot be stored 0.3. 0.25 says what was handed to the wrong place, or has no IndexedDB;
     // another 0.25 ends what has no end, and tells conflicts and log-ins from those before; another has each owner have ids of their own,
-    // or the request of one replaces that of another; the last 0.2 sends where nothing may be kept, refuses what nobody could send, and has
-    // nothing sent twice for want of room, nor anybody wait for a child of what is parked.
-    budget: 59.875 * kB,
+    // or the request of one replaces that of another; 0.2 sends where nothing may be kept, refuses what nobody could send, and has
+    // nothing sent twice for want of room, nor anybody wait for a child of what is parked; the last 0.4 refuses options of a request that
+    // would be passed over without a word.
+    budget: 60.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -90,7 +92,7 @@ export const USES = [
   {
     // The aim is 15.5 kB. 0.03 ends a transaction whose end a browser tells to nobody.
     name: 'lean queue + IndexedDB',
-    budget: 38.5625 * kB,
+    budget: 38.625 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -179,7 +181,7 @@ export const USES = [
   {
     // 11 of it are the page that it serves, the element among them, as text.
     name: 'inspector for servers, besides the core',
-    budget: 13.75 * kB,
+    budget: 13.875 * kB,
     besides: `export { Queue } from 'quayside/core'`,
     code: `export { Queue } from 'quayside/core'
            export * from 'quayside/inspector/server'`,
@@ -198,7 +200,7 @@ export const USES = [
   {
     // The aim is 11 kB. The core is 20.5; the scripts of all verbs are 29, and any verb may be the first that a server is sent.
     name: 'core + Redis over HTTP',
-    budget: 60.25 * kB,
+    budget: 60.5 * kB,
     code: `import { Queue } from 'quayside/core'
            import { RedisHttpAdapter } from 'quayside/redis-http'
            export const queue = (env) => new Queue('orders', { storage: new RedisHttpAdapter(env) })`,
@@ -243,7 +245,7 @@ export const USES = [
  * Redis 43, IndexedDB 25, files 24, Cloudflare's 23, SQL 16); 64 are all of the outbox once more, as the script for classic workers, and 80 the
  * declarations with their comments.
  */
-const PACKED = { quayside: 437 * 1000, 'quayside-conformance': 89 * 1000 }
+const PACKED = { quayside: 438 * 1000, 'quayside-conformance': 89 * 1000 }
 
 /** Bytes of such an archive. */
 function packed({ folder: source, pkg }) {

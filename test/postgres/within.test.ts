@@ -232,7 +232,7 @@ test.each<[string, unknown, unknown, ...texts: string[]]>([
   ['an option that is misspelt', MESSAGE, { keepMS: 5 }, 'options are keepMs, schema', '"keepMS"'],
 ])('%s marks nothing as done', async (_, message, options, ...texts) => {
   const pool = await database()
-  const effects = vi.fn()
+  const effects = vi.fn<() => void>()
   const given = [message, effects, options] as unknown as [typeof MESSAGE, () => void]
   await expectCode(once(pool, ...given), 'INVALID_ARGUMENT', 'once: ', ...texts)
   const marked = markDone(pool, ...([message, options] as unknown as [typeof MESSAGE]))

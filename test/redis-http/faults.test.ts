@@ -182,18 +182,18 @@ test.each(
     ['append', () => view.append([{ body: '1' }], { batchId: crypto.randomUUID() })],
     ['claim', () => view.claim({ group: 'g', limit: 1, leaseMs: 1000, maxAttempts: 4 })],
     ['list', () => view.list({ group: 'g', limit: 10 })],
-    ['lanes', () => view.lanes!({ group: 'g', limit: 10 })],
+    ['lanes', () => view.lanes({ group: 'g', limit: 10 })],
   ]
   if (typeof result !== 'string')
     calls.push(
       ['stats', () => view.stats()],
       ['settle', () => view.settle('g', [{ receipt, kind: 'ack' }])],
-      ['cancel', () => view.cancel!(['a'])],
-      ['retryNow', () => view.retryNow!('g', ['a'])],
-      ['resume', () => view.resume!(['a'])],
+      ['cancel', () => view.cancel(['a'])],
+      ['retryNow', () => view.retryNow('g', ['a'])],
+      ['resume', () => view.resume(['a'])],
     )
-  if (result !== null) calls.push(['hold', () => view.hold!({})])
-  if (result !== 0) calls.push(['purge', () => view.purge()], ['release', () => view.release!({})])
+  if (result !== null) calls.push(['hold', () => view.hold({})])
+  if (result !== 0) calls.push(['purge', () => view.purge()], ['release', () => view.release({})])
   for (const [verb, call] of calls)
     await expectCode(call, 'STORAGE_FAILED', `${verb}: `, 'no answer of a script', 'unknown')
   await storage.close()

@@ -190,7 +190,7 @@ test.each<[unknown, unknown, ...texts: string[]]>([
 ])('what is no message, or no option, marks nothing: %j, %j', async (message, options, ...texts) => {
   const db = new DatabaseSync(temporary())
   onTestFinished(() => db.close())
-  const effects = vi.fn()
+  const effects = vi.fn<() => void>()
   const given = [message, effects, options] as unknown as [Delivered, () => void]
   await expectCode(once(db, ...given), 'INVALID_ARGUMENT', 'once: ', ...texts)
   db.exec('BEGIN')

@@ -336,9 +336,9 @@ export class Consumer<T> implements Settler {
       settlements.push(settlementOf(ticket.receipt, ticket))
     }
     if (messages.length === 0) return Promise.resolve(undefined)
-    if (context.isEnded) throw context.closedError(tried)
     // What was taken from its handler must not be settled by it before whoever took it has done so.
     if (gone === messages.length) throw staleError(tried, messages.map(idOf))
+    if (context.isEnded) throw context.closedError(tried)
     for (const lease of leases) lease.settled = true
     let done: readonly SettleResult[] | undefined
     try {
