@@ -283,9 +283,23 @@ export class Desk<T> implements GroupDesk {
       else end = middle
     }
     if (place > 0) this.#ending.splice(place, 0, hand)
-    if (hand.renewAt >= this.#renewAt) return
-    this.#renewAt = hand.renewAt
+    this.#renewBy(hand.renewAt)
+  }
+
+  #renewBy(at: number): void {
+    if (at >= this.#renewAt) return
+    this.#renewAt = at
     if (!this.#busy) this.#setTimer()
+  }
+
+  /** A lease was extended by hand. Where that was for less than it had, it must be extended sooner, if it is one in hand. */
+  extended(receipt: string, until: number, leaseMs: number): void {
+    this.reorder()
+    for (const { lease } of this.#hands) {
+      if (lease.receipt !== receipt) continue
+      lease.until = until
+      this.#renewBy(until - leaseMs / 2)
+    }
   }
 
   release(hand: Hand<T>): void {

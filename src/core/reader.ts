@@ -115,8 +115,10 @@ export class Reader<T> {
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind === 'extend') {
-      if (lease !== undefined) lease.until = this.context.now() + settlement.leaseMs
-      this.desk.reorder()
+      const { leaseMs } = settlement
+      const until = this.context.now() + leaseMs
+      if (lease !== undefined) lease.until = until
+      this.desk.extended(lease?.receipt ?? settlement.receipt, until, leaseMs)
     } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)

@@ -6,8 +6,10 @@ import {
   Queue,
   type Settlement,
 } from '../../src/index.ts'
+import { MemoryAdapter } from '../../src/records/memory.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
-import { type SpyStorage, renewReceipts } from '../support/spy-storage.ts'
+import { SpyStorage, renewReceipts } from '../support/spy-storage.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 const HOUR = 3_600_000
@@ -225,6 +227,45 @@ describe('the handler', () => {
     stop.abort()
     await running
   })
+
+  test.each([
+    ['its message', 'is asked in steps', false],
+    ['its message', 'answers at once', true],
+    ['the receipt', 'is asked in steps', false],
+    ['the receipt', 'answers at once', true],
+  ] as const)(
+    'extends the lease by %s, for less than it had, of a storage that %s: it has it as long as it works',
+    async (by, _, atOnce) => {
+      const clock = new ManualClock()
+      const memory = new MemoryAdapter({ clock })
+      const storage = atOnce ? memory : new SpyStorage(memory)
+      const queue = new Queue<string>('orders', { storage, clock })
+      const elsewhere = new Queue<string>('orders', { storage, clock })
+      onTestFinished(async () => {
+        await Promise.all([queue.close({ graceMs: 0 }), elsewhere.close()])
+      })
+      const consumer = queue.createConsumer()
+      const job = defer()
+      const seen: string[] = []
+      const running = consumer.run(
+        async (message) => {
+          seen.push(`${message.payload}${message.attempt}`)
+          await consumer.extend(by === 'its message' ? message : message.receipt, 1000)
+          await job.promise
+        },
+        { concurrency: 2, signal: stopper().signal },
+      )
+      await queue.createProducer().send('x')
+      await clock.advance(20_000)
+      expect(seen).toEqual(['x1'])
+      expect(await elsewhere.createConsumer().receive()).toBeUndefined()
+      job.resolve()
+      await settle()
+      expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0, ready: 0 })
+      await queue.close()
+      await running
+    },
+  )
 })
 
 describe('option concurrency', () => {
