@@ -362,43 +362,8 @@ describe('after a step was on its way for longer than a lease', () => {
     await Promise.all(runs)
   })
 
-  test.each([
-    ['extended for longer by its handler', 'a', 60_000, 'b'],
-    ['cut short by its handler', 'c', 100, 'c'],
-  ] as const)(
-    'a claim names the lease that ends first also where one was %s',
-    async (_, whose, leaseMs, expected) => {
-      const { queue, producer, clock, storage } = setUp<string>()
-      const stop = new AbortController()
-      const messages: Record<string, Message<string>> = {}
-      const rest = defer()
-      const running = queue.createConsumer('default', { leaseMs: 1000 }).run(
-        (message) => {
-          messages[message.payload] = message
-          return rest.promise
-        },
-        { concurrency: 10, signal: stop.signal },
-      )
-      for (const payload of ['a', 'b', 'c', 'd']) {
-        await producer.send(payload)
-        await settle()
-        await clock.advance(1)
-      }
-      await messages[whose]!.extend(leaseMs)
-      await producer.send('e')
-      await settle()
-      const { args } = storage.calls.findLast(
-        ({ verb, args: [request] }) => verb === 'claim' && (request as ClaimRequest).limit > 0,
-      )!
-      const { inHand } = args[0] as ClaimRequest
-      expect(messages[expected]!.receipt.endsWith(`/${inHand?.[0]}`)).toBe(true)
-      rest.resolve()
-      stop.abort()
-      await running
-    },
-  )
-
-  test('a claim names a lease whose ack has failed', async () => {
+  /** A loop that keeps its messages, whose leases of a second end in their order. */
+  const setUpKept = async () => {
     const { queue, producer, clock, storage } = setUp<string>()
     const stop = new AbortController()
     const messages: Record<string, Message<string>> = {}
@@ -410,25 +375,48 @@ describe('after a step was on its way for longer than a lease', () => {
       },
       { concurrency: 10, signal: stop.signal },
     )
+    onTestFinished(async () => {
+      rest.resolve()
+      stop.abort()
+      await running
+    })
     for (const payload of ['a', 'b', 'c']) {
       await producer.send(payload)
       await settle()
       await clock.advance(1)
     }
+    /** Sends one more and answers with the one that the claim named that took it. */
+    const named = async (): Promise<string | undefined> => {
+      await producer.send('next')
+      await settle()
+      const { args } = storage.calls.findLast(
+        ({ verb, args: [request] }) => verb === 'claim' && (request as ClaimRequest).limit > 0,
+      )!
+      const { inHand } = args[0] as ClaimRequest
+      return Object.keys(messages).find((name) => messages[name]!.receipt.endsWith(`/${inHand?.[0]}`))
+    }
+    return { clock, storage, messages, named }
+  }
+
+  test.each([
+    ['extended for longer by its handler', 'a', 60_000, 'b'],
+    ['cut short by its handler', 'c', 100, 'c'],
+  ] as const)(
+    'a claim names the lease that ends first also where one was %s',
+    async (_, whose, leaseMs, expected) => {
+      const { messages, named } = await setUpKept()
+      await messages[whose]!.extend(leaseMs)
+      expect(await named()).toBe(expected)
+    },
+  )
+
+  test('a claim names a lease whose ack has failed', async () => {
+    const { clock, storage, messages, named } = await setUpKept()
     storage.fail(new QuaysideError('STORAGE_UNAVAILABLE', 'away'), 'claim')
     await expectCode(messages['a']!.ack(), 'STORAGE_UNAVAILABLE')
     storage.work()
     await clock.advance(200)
-    await producer.send('d')
-    await settle()
-    const { args } = storage.calls.findLast(
-      ({ verb, args: [request] }) => verb === 'claim' && (request as ClaimRequest).limit > 0,
-    )!
-    const { inHand } = args[0] as ClaimRequest
-    expect(messages['a']!.receipt.endsWith(`/${inHand?.[0]}`)).toBe(true)
-    rest.resolve()
-    stop.abort()
-    await running
+    expect(await named()).toBe('a')
   })
 
   test('a message costs no more after many others of a shorter lease than somebody else has in hand', async () => {
