@@ -472,7 +472,7 @@ export class Model {
     if (settlement.kind === 'park') {
       const { reason, data } = settlement
       if (standing.expiry === 'normal' && standing.versions.some(({ expires }) => expires! < now)) {
-        this.#fail(group, 0, 1)
+        this.#fail(group, 1, 1)
         this.#die(group, message, standing, 'expired', { text: reason })
         if (group.parksNext) this.#stop(group, message, false)
       } else this.#park(standing, { reason, data, at: now })
@@ -907,7 +907,7 @@ export class Model {
       `${show(message.body)} is dead as ${reason}, it should be ${show(possible)}`,
     )
     const isLost = standing.state === 'leased'
-    this.#fail(group, isLost ? 1 : 0, 1)
+    this.#fail(group, isLost ? 1 : 0, isLost ? 1 : 0)
     message.leavesTrace = true
     // Why an attempt failed stays known, if it was told.
     // It may have been parked before.

@@ -171,7 +171,6 @@ async function open(
         change.done(key, index)
         const died = { ...row, attempts, error: lastError }
         change.bury(deadRow(change, died, isExpired ? 'expired' : 'exhausted'), deadForMs)
-        if (count === 0) ledger.count(group.name, 'failed', 1)
         continue
       }
       const receipt = formatReceipt({ group: record.group, key, index, lease: record.lease })

@@ -22,8 +22,8 @@ G[#G+1]=D[f]
 end
 return G,#G==T and i+T or nil
 end
-local cH={}
-function cH.log(q,_,i)
+local cG={}
+function cG.log(q,_,i)
 if not e.reap or e.reap>q.now then
 return nil,0
 end
@@ -33,15 +33,15 @@ for _,t in ipairs(G)do
 local l=F.q(tonumber(t))
 if l then
 local az,av=F.af(l.first,l.last),F.aj(l.first,l.last)
-local dA=l.columns and l.columns.expires or{}
+local dz=l.columns and l.columns.expires or{}
 K=K+l.count+16
 for f=1,l.count do
 local c=l.first+f - 1
-local bq=dA[f]
+local bp=dz[f]
 if az and az[c] then
-bq=az[c].expires
+bp=az[c].expires
 end
-if bq and bq<=q.now and not(av and av[c])then
+if bp and bp<=q.now and not(av and av[c])then
 q.none=q.none - 1
 for M,a in pairs(aw)do
 if c>=a.row.cursor and q.groups[M] then
@@ -54,7 +54,7 @@ end
 end
 return next,K
 end
-function cH.reap(q,a,i)
+function cG.reap(q,a,i)
 local Z=a.row.lanes
 if a.row.waiting+a.row.blocked+(a.row.parked or 0)==0 and not(Z and Z.flows>0)then
 return nil,0
@@ -65,17 +65,17 @@ if #G>0 then
 local aN=g('HMGET',F.a(a,'side'),unpack(G))
 for f=1,#G do
 local j=aN[f] and cmsgpack.unpack(aN[f])
-local cX=j and j.blocked or not j and tonumber(G[f])<281474976710656
-local aZ=cX and 'blocked' or 'ready'
+local cW=j and j.blocked or not j and tonumber(G[f])<281474976710656
+local aY=cW and 'blocked' or 'ready'
 if j and not j.blocked then
-aZ=j.parked and 'parked' or j.at>q.now and 'delayed' or 'ready'
+aY=j.parked and 'parked' or j.at>q.now and 'delayed' or 'ready'
 end
-aG[aZ]=aG[aZ] - 1
+aG[aY]=aG[aY] - 1
 end
 end
 return next,#G
 end
-function cH.ends(q,a,i)
+function cG.ends(q,a,i)
 if a.row.leased==0 then
 return nil,0
 end
@@ -87,7 +87,7 @@ aG.ended=aG.ended+p.last - p.first+1
 end
 return next,#G
 end
-function cH.join(q,a,i)
+function cG.join(q,a,i)
 local B=a.row.join
 if not B then
 return nil,0
@@ -117,7 +117,7 @@ local v,M=al[1],al[2]
 local a=v=='log' or q.groups[M] and aw[M]
 local next,K
 if a then
-next,K=cH[v](q,a,al[3])
+next,K=cG[v](q,a,al[3])
 T=T - K
 end
 if next then
@@ -135,46 +135,46 @@ end
 local Q=g('ZCOUNT',m .. 'timers','-inf',S)
 return Q,g('ZCOUNT',m .. 'lapse','-inf',S)
 end
-function F.dB(bk,S)
-local Q=g('ZCOUNT',m .. 'timers',string.format('(%.0f',bk.at),S)
-local bZ=0
+function F.dB(bj,S)
+local Q=g('ZCOUNT',m .. 'timers',string.format('(%.0f',bj.at),S)
+local bY=0
 for _,t in ipairs(g('ZRANGEBYSCORE',m .. 'lapse','-inf',S,'LIMIT',0,2000))do
 local n=tonumber(g('ZSCORE',m .. 'timers',t))
-bZ=bZ+(n and n>bk.at and 1 or 0)
+bY=bY+(n and n>bj.at and 1 or 0)
 end
-return Q,bZ
+return Q,bY
 end
 function F.bR(q,a)
 local d,aG,S=a.row,q.groups[a.name],q.now
-local dg,bZ=F.bS(S)
-local da=e.delayed - dg
-if d.since and dg>0 then
-dg,bZ=F.dB(d.since,S)
+local df,bY=F.bS(S)
+local cZ=e.delayed - df
+if d.since and df>0 then
+df,bY=F.dB(d.since,S)
 end
 local Q=d.waiting>0 and g('ZCOUNT',F.a(a,'due'),'-inf',S)or 0
-local bu,be=e.tail - d.cursor - F.bQ(d.cursor),aG.ended
+local bu,bd=e.tail - d.cursor - F.bQ(d.cursor),aG.ended
 local Z=d.lanes
 if Z and Z.flows>0 then
 Q=Q+Z.again+g('ZCOUNT',F.a(a,'rests'),'-inf',S)
 bu=bu+Z.ahead
-be=be+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
+bd=bd+Z.lost+g('ZCOUNT',F.a(a,'lends'),'-inf',S)
 end
-return bu+Q+dg - bZ+be+aG.ready,
-d.leased - be,
-da+d.waiting - Q+aG.delayed,
+return bu+Q+df - bY+bd+aG.ready,
+d.leased - bd,
+cZ+d.waiting - Q+aG.delayed,
 d.blocked+aG.blocked,
 (d.parked or 0)+aG.parked
 end
 function F.aH(q)
 local T=0
 for M in pairs(q.groups)do
-local aX,aV,ch,aD,bE=F.bR(q,aw[M])
-T=math.max(T,aX+aV+ch+aD+bE)
+local aW,bq,cg,aD,bE=F.bR(q,aw[M])
+T=math.max(T,aW+bq+cg+aD+bE)
 end
 if e.groups==0 then
 local A=F.K()
-local _,bZ=F.bS(q.now)
-T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bZ+q.none
+local _,bY=F.bS(q.now)
+T=e.tail -(A and A.first or e.tail)- F.bQ(0)+e.delayed - bY+q.none
 if e.early then
 T=T+e.early - g('ZCOUNT',m .. 'earlyreap','-inf',q.now)
 end
@@ -188,13 +188,13 @@ end
 local q=F.cS()
 local x=F.aH(q)
 if x>enough then
-local dn={}
+local dm={}
 for _,al in ipairs(q.todo)do
 if al[1]~='ends' then
-dn[#dn+1]=al
+dm[#dm+1]=al
 end
 end
-q.todo=dn
+q.todo=dm
 F.ck(q,10000)
 x=F.aH(q)
 end
@@ -236,11 +236,11 @@ g('ZREM',m .. 'past',w)
 return true
 end
 local c=y.seq
-local bd=e.early and e.groups==0 and F.J(c)
-if bd then
-F.bX(bd)
+local bc=e.early and e.groups==0 and F.J(c)
+if bc then
+F.bX(bc)
 end
-local eu=bd or e.groups==0 and F.aW(c)
+local eu=bc or e.groups==0 and F.aW(c)
 dD=false
 for _,a in pairs(F.c())do
 local i=F.t(a,c)
@@ -305,18 +305,18 @@ g('UNLINK',m .. v)
 end
 end
 function F.cO()
-local cZ,di=pcall(function()
+local cY,dh=pcall(function()
 F.j()
 F.c()
 end)
-if not cZ then
-local ed=type(di)=='table' and di.err or di
+if not cY then
+local ed=type(dh)=='table' and dh.err or dh
 local ep=string.match(ed,'^%-?(%u%u+) ')
 if ep and ep~='WRONGTYPE' then
-error(di)
+error(dh)
 end
 end
-return cZ
+return cY
 end
 function F.ce()
 F.bv(F.bB)
@@ -363,26 +363,26 @@ end
 function F.dI(t,T)
 local I=tonumber(t)
 local l=F.q(I)
-local dr,next=0,nil
+local dq,next=0,nil
 if l and l.last==I then
 local az=F.af(l.first,I)
 local av=F.aj(l.first,I)
-local dA=l.columns and l.columns.expires or{}
+local dz=l.columns and l.columns.expires or{}
 for f=1,l.count do
 local c=l.first+f - 1
-local bn=az and az[c]
-local bq
-if bn then
-bq=bn.expires
+local bm=az and az[c]
+local bp
+if bm then
+bp=bm.expires
 else
-bq=dA[f]
+bp=dz[f]
 end
-if bq and not(av and av[c])then
-if bq<=u and dr<T then
-dr=dr+1
-F.dH(bn or F.W(l,f))
+if bp and not(av and av[c])then
+if bp<=u and dq<T then
+dq=dq+1
+F.dH(bm or F.W(l,f))
 else
-next=next and math.min(next,bq)or bq
+next=next and math.min(next,bp)or bp
 end
 end
 end
@@ -393,7 +393,7 @@ else
 g('ZREM',m .. 'expiry',t)
 e.reaps=e.reaps - g('ZREM',m .. 'reaps',t)
 end
-return dr+(l and math.ceil(l.count/32)or 1)
+return dq+(l and math.ceil(l.count/32)or 1)
 end
 function F.et(a,T)
 if a.row.dead==0 then
@@ -410,9 +410,9 @@ end
 end
 return #G
 end
-function F.T(k,bX)
+function F.T(k,bW)
 local S=tonumber(g('ZRANGE',k,0,0,'WITHSCORES')[2])
-return S and bX and math.min(S,bX)or S or bX
+return S and bW and math.min(S,bW)or S or bW
 end
 function F.es(aB)
 if not e.reap or e.reap>u then
@@ -424,7 +424,7 @@ if aj>0 then
 aj=aj - F.dI(t,aj)
 end
 end
-local bX
+local bW
 local eb,T=0,math.max(1000,2*aB)
 for _,a in pairs(F.c())do
 local Z=a.row.lanes
@@ -451,17 +451,17 @@ end
 if aj>0 then
 aj=aj - F.et(a,aj)
 end
-bX=F.T(F.a(a,'fade'),F.T(F.a(a,'reap'),bX))
+bW=F.T(F.a(a,'fade'),F.T(F.a(a,'reap'),bW))
 if a.row.kept then
 eb=eb+F.ev(a,math.max(1,T - eb))
-bX=F.T(F.a(a,'until'),bX)
+bW=F.T(F.a(a,'until'),bW)
 end
 end
-local cc=math.min(1000,g('ZCOUNT',m .. 'past','-inf',u))
-if cc>0 then
-g('ZREMRANGEBYRANK',m .. 'past',0,cc - 1)
+local cb=math.min(1000,g('ZCOUNT',m .. 'past','-inf',u))
+if cb>0 then
+g('ZREMRANGEBYRANK',m .. 'past',0,cb - 1)
 end
-e.reap=F.T(m .. 'past',F.T(m .. 'expiry',bX))
+e.reap=F.T(m .. 'past',F.T(m .. 'expiry',bW))
 ac=true
 return 2*(256 - aj)
 end
@@ -501,8 +501,8 @@ if b then
 return b.id==w and{number=s}or nil
 end
 s=281474976710656+s
-local bd=e.early and F.J(s)
-if bd and bd.id==w then
+local bc=e.early and F.J(s)
+if bc and bc.id==w then
 return{seq=s}
 end
 end
@@ -526,13 +526,13 @@ return F.ci(w)
 end
 `
 
-const group = `function F.an(aC,bp,bG)
+const group = `function F.an(aC,bo,bG)
 return{
 token=aC,
-cursor=bp,
+cursor=bo,
 passed=bG,
-floor=bp,
-trimmed=bp,
+floor=bo,
+trimmed=bo,
 cleared=bG,
 leased=0,
 out=0,
@@ -623,18 +623,18 @@ end
 ad[#ad+1]=aH
 end
 function F.dT(aC,as)
-local cE,cl,ad={'handed:' .. aC},{},{}
+local cD,ck,ad={'handed:' .. aC},{},{}
 local function bA(k)
-local cY=not cl[k]
-cl[k]=true
+local cX=not ck[k]
+ck[k]=true
 if
-cY
+cX
 and(
 g('ZCOUNT',m .. k,'-inf',string.format('(%.0f',as))>0
 or e.laned and g('ZCOUNT',m .. k,string.format('%.0f',281474976710656),'+inf')>0
 )
 then
-cE[#cE+1]=k
+cD[#cD+1]=k
 return true
 end
 return false
@@ -657,21 +657,21 @@ end
 end
 end
 local Z=e.laned and 281474976710656+e.number or nil
-return #cE>1 and{from=0,bound=as,at=u,redrives=e.redrives or 0,keys=cE,parts=ad,lanes=Z}
+return #cD>1 and{from=0,bound=as,at=u,redrives=e.redrives or 0,keys=cD,parts=ad,lanes=Z}
 or nil
 end
 function F.aV(M,aC,o)
 local A=F.K()
-local bp=A and A.first or e.tail
-local d=F.an(aC,bp,A and A.bytes or e.bytes)
+local bo=A and A.first or e.tail
+local d=F.an(aC,bo,A and A.bytes or e.bytes)
 if e.groups>0 then
 if o=='latest' then
 d=F.an(aC,e.tail,e.bytes)
 if F.s()then
 d.since={at=u,number=e.number}
 end
-elseif bp<e.tail then
-d=F.an(aC,math.max(bp,F.am()),d.passed)
+elseif bo<e.tail then
+d=F.an(aC,math.max(bo,F.am()),d.passed)
 end
 end
 if e.early or e.groups>0 and o~='latest' then
@@ -692,7 +692,7 @@ if not a then
 a=F.aV(z[f],ARGV[n+3*f - 1],ARGV[n+3*f])
 aw[z[f]]=a
 a.changed=true
-a.row.born=e.holds and bT or nil
+a.row.born=e.holds and bS or nil
 if e.early and e.groups==0 then
 e.ghosts=e.ghosts or{}
 e.ghosts.early=true
@@ -709,7 +709,7 @@ return a,n+3*q+1
 end
 function F.av(a,T)
 local B=a.row.join
-local dw,R={},{}
+local dv,R={},{}
 local as=B.bound
 for _,k in ipairs(B.keys)do
 local o,ao,X=B.from,0,0
@@ -727,8 +727,8 @@ F.d('a message')
 end
 o=b.seq
 X=X+#D[f]
-if not dw[o] and F.cq(B,k,b)then
-dw[o]=b
+if not dv[o] and F.cq(B,k,b)then
+dv[o]=b
 R[#R+1]=o
 end
 end
@@ -745,7 +745,7 @@ table.sort(R)
 local x={}
 for f=1,#R do
 if R[f]<as then
-x[#x+1]=dw[R[f]]
+x[#x+1]=dv[R[f]]
 end
 end
 return x,as
@@ -794,23 +794,23 @@ return string.sub(bJ,3,eK+2),string.sub(bJ,eK+3)
 end
 return nil,nil
 end
-local cr={}
+local cq={}
 function F.cr(H,a)
 return H.freed~=nil and H.freed[a.name]==(a.row.born or 0)
 end
 function F.N(aK)
-local cy={}
+local cx={}
 for f=1,#aK do
-if cr[aK[f]]==nil then
-cy[#cy+1]=aK[f]
+if cq[aK[f]]==nil then
+cx[#cx+1]=aK[f]
 end
 end
-for o=1,#cy,1000 do
-local E=math.min(#cy,o+999)
-local D=g('HMGET',m .. 'holds',unpack(cy,o,E))
+for o=1,#cx,1000 do
+local E=math.min(#cx,o+999)
+local D=g('HMGET',m .. 'holds',unpack(cx,o,E))
 for f=o,E do
 local d=D[f - o+1]
-cr[cy[f]]=d and cmsgpack.unpack(d)or false
+cq[cx[f]]=d and cmsgpack.unpack(d)or false
 end
 end
 end
@@ -819,7 +819,7 @@ if not e.holds then
 return nil
 end
 F.N({i})
-return cr[i] or nil
+return cq[i] or nil
 end
 function F.P(i,H,a)
 if not H then
@@ -850,7 +850,7 @@ function F.bd()
 e.over=tonumber(g('ZRANGE',m .. 'over',0,0,'WITHSCORES')[2])
 end
 function F.bZ(i)
-cr[i]=false
+cq[i]=false
 g('HDEL',m .. 'holds',i)
 g('ZREM',m .. 'over',i)
 if g('ZREM',m .. 'places',i)==1 then
@@ -860,7 +860,7 @@ F.bd()
 ac=true
 end
 function F.ap(i,H)
-cr[i]=H
+cq[i]=H
 g('HSET',m .. 'holds',i,cmsgpack.pack(H))
 if H.ends then
 g('ZADD',m .. 'over',H.ends,i)
@@ -942,7 +942,7 @@ end
 F.bg(a,z)
 for _,r in ipairs(z)do
 for _,i in ipairs({F.f(nil,r),F.f(a.name,r)})do
-if F.P(i,cr[i],a)=='held' then
+if F.P(i,cq[i],a)=='held' then
 aP[r]=true
 end
 end
@@ -1057,14 +1057,14 @@ end
 return false
 end
 function F.cj()
-for o=1,#cj,1000 do
+for o=1,#ci,1000 do
 local J,am={},{}
-for f=o,math.min(#cj,o+999)do
-J[#J+1]=cj[f].id
+for f=o,math.min(#ci,o+999)do
+J[#J+1]=ci[f].id
 end
 local D=g('HMGET',m .. 'ids',unpack(J))
 for f=1,#J do
-local b=cj[o+f - 1]
+local b=ci[o+f - 1]
 if e.groups==1 or not F.cu(b.seq)then
 F.bj(b.id,u+b.named)
 if D[f] and F.G(D[f]).seq==b.seq then
@@ -1078,7 +1078,7 @@ if #am>0 then
 g('HDEL',m .. 'ids',unpack(am))
 end
 end
-cj={}
+ci={}
 end
 function F.aE(q)
 local D=m ..(e.olds and 'olds' or 'ids')
@@ -1086,13 +1086,13 @@ local V=g('HSCAN',D,e.scan,'COUNT',q)
 local am={}
 for f=1,#V[2],2 do
 local bv=V[2][f]
-local cZ,y,ah,w=pcall(F.G,V[2][f+1])
-if not cZ then
+local cY,y,ah,w=pcall(F.G,V[2][f+1])
+if not cY then
 y,ah={},0
 end
-local cv=y.seq and F.cu(y.seq)
+local cu=y.seq and F.cu(y.seq)
 or y.number and g('HEXISTS',m .. 'delayed',F.b(y.number))==1
-if not cv then
+if not cu then
 am[#am+1]=bv
 F.bj(w~='' and w or bv,e.cut+ah)
 end
@@ -1140,12 +1140,12 @@ end
 function F.dZ(h)
 return cmsgpack.pack(h.size,h.live,h.ahead,h.again,h.full or false,h.rest or false,h.wake or false,h.byLive or false,h.ready or false,h.woken or false,h.waited or false,h.last or false)
 end
-function F.eA(cb)
-local X,ck,bu,bb,ey,bJ,fl,eo,aX,cf,fj,I=cmsgpack.unpack(cb)
-if not(F.D(X)and F.D(ck)and F.D(bu)and F.D(bb))then
+function F.eA(ca)
+local X,cj,bu,ba,ey,bJ,fl,eo,aW,ce,fj,I=cmsgpack.unpack(ca)
+if not(F.D(X)and F.D(cj)and F.D(bu)and F.D(ba))then
 F.d('a lane')
 end
-return{size=X,live=ck,ahead=bu,again=bb,full=ey or nil,rest=bJ or nil,wake=fl or nil,byLive=eo,ready=aX,woken=cf,waited=fj,last=I or nil}
+return{size=X,live=cj,ahead=bu,again=ba,full=ey or nil,rest=bJ or nil,wake=fl or nil,byLive=eo,ready=aW,woken=ce,waited=fj,last=I or nil}
 end
 function F.L(a,z)
 a.flows=a.flows or{}
@@ -1159,8 +1159,8 @@ for o=1,#aK,1000 do
 local E=math.min(#aK,o+999)
 local D=g('HMGET',F.a(a,'flows'),unpack(aK,o,E))
 for f=o,E do
-local cb=D[f - o+1]
-local h=cb and F.eA(cb)or{size=0,live=0,ahead=0,again=0,isNew=true}
+local ca=D[f - o+1]
+local h=ca and F.eA(ca)or{size=0,live=0,ahead=0,again=0,isNew=true}
 h.lane=aK[f]
 a.flows[aK[f]]=h
 end
@@ -1179,7 +1179,7 @@ a.changedFlows={}
 end
 a.changedFlows[r]=h
 a.changed=true
-cp=true
+co=true
 return h
 end
 function F.aO(h)
@@ -1188,28 +1188,28 @@ if h.byLive then
 h.rest,h.byLive=nil,false
 end
 end
-function F.n(command,k,arguments,cm)
-for o=1,#arguments,cm do
-g(command,k,unpack(arguments,o,math.min(#arguments,o+cm - 1)))
+function F.n(command,k,arguments,cl)
+for o=1,#arguments,cl do
+g(command,k,unpack(arguments,o,math.min(#arguments,o+cl - 1)))
 end
 end
 function F.aS()
-cp=false
+co=false
 for _,a in pairs(aw)do
 F.ah(a)
-local cz=a.changedFlows
-if cz then
+local cy=a.changedFlows
+if cy then
 a.changedFlows=nil
 local Z=F.h(a)
-local aP=e.holds and F.dM(a,cz)or{}
-local D,am,ae,cM,cN,cf={},{},{},{},{},{}
-for r,h in pairs(cz)do
+local aP=e.holds and F.dM(a,cy)or{}
+local D,am,ae,cL,cM,ce={},{},{},{},{},{}
+for r,h in pairs(cy)do
 if h.size==0 and not(h.full and h.full>u)then
 if not h.isNew then
 am[#am+1]=r
 Z.flows=Z.flows - 1
 if h.ready then
-cN[#cN+1]=r
+cM[#cM+1]=r
 end
 if h.wake then
 g('ZREM',F.a(a,'wake'),r)
@@ -1219,20 +1219,20 @@ a.flows[r]=nil
 else
 local dE=h.ahead+h.again>0
 local dT=h.rest and h.rest>u
-local aX=dE and not dT and not aP[r]
-if aX and not h.ready then
-cM[#cM+1]=0
+local aW=dE and not dT and not aP[r]
+if aW and not h.ready then
+cL[#cL+1]=0
+cL[#cL+1]=r
+elseif h.ready and not aW then
 cM[#cM+1]=r
-elseif h.ready and not aX then
-cN[#cN+1]=r
 end
-h.ready=aX
+h.ready=aW
 h.waited=dE and(h.waited or dT and not h.byLive)
-local cT=dE and dT and h.rest or h.size==0 and h.full
-if cT and not(h.wake and h.wake<=cT)then
-h.wake=cT
-cf[#cf+1]=cT
-cf[#cf+1]=r
+local cS=dE and dT and h.rest or h.size==0 and h.full
+if cS and not(h.wake and h.wake<=cS)then
+h.wake=cS
+ce[#ce+1]=cS
+ce[#ce+1]=r
 end
 if h.isNew then
 h.isNew=nil
@@ -1248,9 +1248,9 @@ F.n('HSET',F.a(a,'flows'),D,1000)
 F.n('HDEL',F.a(a,'flows'),am,1000)
 F.n('ZREM',F.a(a,'lanes'),am,1000)
 F.n('ZADD',F.a(a,'lanes'),ae,1000)
-F.n('ZADD',F.a(a,'ready'),cM,1000)
-F.n('ZREM',F.a(a,'ready'),cN,1000)
-F.n('ZADD',F.a(a,'wake'),cf,1000)
+F.n('ZADD',F.a(a,'ready'),cL,1000)
+F.n('ZREM',F.a(a,'ready'),cM,1000)
+F.n('ZADD',F.a(a,'wake'),ce,1000)
 end
 end
 end
@@ -1270,23 +1270,23 @@ end
 F.da={side='HSET',lends='ZADD',line='ZREM',unside='HDEL',unlends='ZREM'}
 function F.S(a,v,al,two)
 a.deferred=a.deferred or{}
-local bS=a.deferred[v]
-if not bS then
-bS={}
-a.deferred[v]=bS
+local bR=a.deferred[v]
+if not bR then
+bR={}
+a.deferred[v]=bR
 end
-bS[#bS+1]=al
+bR[#bR+1]=al
 if two then
-bS[#bS+1]=two
+bR[#bR+1]=two
 end
-cp=true
+co=true
 end
 function F.ah(a)
 local eL=a.deferred
 if eL then
 a.deferred=nil
-for v,bS in pairs(eL)do
-F.n(F.da[v],F.a(a,string.match(v,'^un(.*)$')or v),bS,1000)
+for v,bR in pairs(eL)do
+F.n(F.da[v],F.a(a,string.match(v,'^un(.*)$')or v),bR,1000)
 end
 end
 end
@@ -1308,11 +1308,11 @@ else
 F.aO(h)
 end
 end
-function F.cx(a,c,j,P,cY)
+function F.cx(a,c,j,P,cX)
 local h=F.k(a,j.lane)
 h.live=h.live+1
 j.at=P
-if cY then
+if cX then
 F.S(a,'side',F.b(c),cmsgpack.pack(j))
 F.S(a,'lends',P,F.b(c))
 else
@@ -1336,12 +1336,12 @@ F.h(a).ahead=F.h(a).ahead+1
 end
 function F.aR(x)
 local ag={held={},line={},names={},bytes=0}
-local aP,bh,z=ag.held,ag.line,ag.names
+local aP,bg,z=ag.held,ag.line,ag.names
 for f=1,#x do
 local b=x[f]
 local c,r=b.seq,b.lane
 aP[2*f - 1],aP[2*f]=c,cmsgpack.pack(b)
-bh[2*f - 1],bh[2*f]=0,r .. F.H .. F.b(c)
+bg[2*f - 1],bg[2*f]=0,r .. F.H .. F.b(c)
 z[f]=r
 ag.bytes=ag.bytes+#b.record
 ag.expires=ag.expires or b.expires
@@ -1434,7 +1434,7 @@ an=an or #R==T
 end
 local function fi(R,G,bA)
 local aN=g('HMGET',F.a(a,'side'),unpack(R))
-local z,bb={},{}
+local z,ba={},{}
 for f=1,#R do
 local j=aN[f] and cmsgpack.unpack(aN[f])
 if not(j and j.lane)then
@@ -1447,12 +1447,12 @@ F.L(a,z)
 for f=1,#R do
 local j=aN[f]
 local h=F.k(a,j.lane)
-bb[#bb+1]=0
-bb[#bb+1]=F.ae(j.lane,j.at,tonumber(R[f]))
+ba[#ba+1]=0
+ba[#ba+1]=F.ae(j.lane,j.at,tonumber(R[f]))
 h.again=h.again+1
 bA(h,R[f],j)
 end
-g('ZADD',F.a(a,'again'),unpack(bb))
+g('ZADD',F.a(a,'again'),unpack(ba))
 end
 ea('rests',function(R,G)
 fi(R,G,function()
@@ -1712,9 +1712,9 @@ function F.aW(c)
 return F.q(c)and not F.ct(c)
 end
 function F.dN(c)
-local bn=F.bM(c)
-if bn then
-return(bn.named or bn.keep)and bn
+local bm=F.bM(c)
+if bm then
+return(bm.named or bm.keep)and bm
 end
 local l=F.q(c)
 local f=c - l.first+1
@@ -1726,9 +1726,9 @@ local ae=N and N.named and N.named[f]
 return ae and{seq=c,id=N.id[f],named=ae}
 end
 function F.u(c)
-local bn=F.bM(c)
-if bn then
-return bn
+local bm=F.bM(c)
+if bm then
+return bm
 end
 local l=F.q(c)
 return l and F.W(l,c - l.first+1)
@@ -1888,10 +1888,10 @@ F.aP(a,c,i.side)
 end
 F.w(a,ab)
 end
-local cj={}
+local ci={}
 function F.aI(b)
 if b.named then
-cj[#cj+1]=b
+ci[#ci+1]=b
 end
 end
 function F.bs(a,by)
@@ -1899,11 +1899,11 @@ F.g(a.row,'keepers',by)
 F.g(e,'keepers',by)
 a.changed,ac=true,true
 end
-function F.R(a,b,U,bH,bI,cA)
+function F.R(a,b,U,bH,bI,cz)
 local d=a.row
-local O={message=b,attempt=U,reason=bH,error=bI,at=at,fence=bT}
-if cA then
-O.ends=u+cA
+local O={message=b,attempt=U,reason=bH,error=bI,at=at,fence=bS}
+if cz then
+O.ends=u+cz
 g('ZADD',F.a(a,'fade'),O.ends,F.b(b.seq))
 F.O(O.ends)
 end
@@ -1912,7 +1912,6 @@ g('ZADD',F.a(a,'letters'),0,F.i(b.id).. F.b(b.seq))
 end
 g('ZADD',F.a(a,'dead'),b.seq,cmsgpack.pack(O))
 d.dead=d.dead+1
-d.failed=d.failed+1
 a.changed=true
 if b.keep then
 F.bs(a,1)
@@ -1951,9 +1950,9 @@ end
 `
 
 const outcomes = `function F.aG(a,b,U,C)
-bY=bY or{}
-local aU=bY[a] or{}
-bY[a]=aU
+bX=bX or{}
+local aU=bX[a] or{}
+bX[a]=aU
 C.seq,C.id,C.key,C.lane=b.seq,b.id,b.key,b.lane
 C.at,C.max,C.attempt=b.at,b.max,U
 C.ended,C.ends=at,u+b.keep
@@ -1964,18 +1963,18 @@ return F.b(c)..(w or '')
 end
 function F.cw()
 local z={}
-for a,aU in pairs(bY)do
+for a,aU in pairs(bX)do
 for o=1,#aU,500 do
 local E=math.min(#aU,o+500 - 1)
-local J,W,cR,bR,R={},{},{},{},{}
+local J,W,cQ,bQ,R={},{},{},{},{}
 for f=o,E do
 J[#J+1]=aU[f][1].id
 end
 local D=g('HMGET',m .. 'ids',unpack(J))
-local bU=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
+local bT=a.row.kept and g('HMGET',F.a(a,'kept'),unpack(J))or{}
 for f=o,E do
 local C,ae=aU[f][1],aU[f][2]
-local d,ar=D[f - o+1],bU[f - o+1]
+local d,ar=D[f - o+1],bT[f - o+1]
 local eD=not d and not ar
 if ae then
 eD=d and F.G(d).seq==C.seq and(not ar or tonumber(ar)==C.seq)
@@ -1983,11 +1982,11 @@ end
 if eD then
 W[#W+1]=C.seq
 W[#W+1]=cmsgpack.pack(C)
-cR[#cR+1]=C.ends
-cR[#cR+1]=F.cW(C.seq,ae and C.id)
+cQ[#cQ+1]=C.ends
+cQ[#cQ+1]=F.cW(C.seq,ae and C.id)
 if ae then
-bR[#bR+1]=C.id
-bR[#bR+1]=F.b(C.seq)
+bQ[#bQ+1]=C.id
+bQ[#bQ+1]=F.b(C.seq)
 end
 z[#z+1]=C.id
 F.O(C.ends)
@@ -1998,12 +1997,12 @@ R[#R+1]=F.b(C.seq)
 end
 if #W>0 then
 g('ZADD',F.a(a,'results'),unpack(W))
-g('ZADD',F.a(a,'until'),unpack(cR))
+g('ZADD',F.a(a,'until'),unpack(cQ))
 F.g(a.row,'kept',#W/2)
 F.g(e,'kept',#W/2)
 end
-if #bR>0 then
-g('HSET',F.a(a,'kept'),unpack(bR))
+if #bQ>0 then
+g('HSET',F.a(a,'kept'),unpack(bQ))
 end
 if a.row.running then
 F.g(a.row,'running',-g('HDEL',F.a(a,'progress'),unpack(R)))
@@ -2014,7 +2013,7 @@ end
 if #z>0 then
 ee=#z>64 and '"many"' or cjson.encode(z)
 end
-bY=nil
+bX=nil
 end
 function F.ev(a,T)
 local G=g('ZRANGEBYSCORE',F.a(a,'until'),'-inf',u,'LIMIT',0,T)
@@ -2216,8 +2215,8 @@ function F.ar(a,b)
 local k=F.m(b)
 local c=F.bb(a,k,b.seq)
 if not c then
-local bc=a.row.stops and tonumber(g('HGET',F.a(a,'stops'),k))
-if not(bc and bc<b.seq and F.x(a,bc))then
+local bb=a.row.stops and tonumber(g('HGET',F.a(a,'stops'),k))
+if not(bb and bb<b.seq and F.x(a,bb))then
 F.g(a.row,'stops',g('HSET',F.a(a,'stops'),k,F.b(b.seq)))
 end
 return
@@ -2413,10 +2412,10 @@ return struct.pack('>I2',#k).. k
 end
 `
 
-const rows = `local aZ=KEYS[1]
-local bT,at,ca=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
-bT,at=tonumber(bT),tonumber(at)
-if ca~='' then
+const rows = `local aY=KEYS[1]
+local bS,at,bZ=string.match(ARGV[1],'^(%d+) ?([%d.]*)(%a*)$')
+bS,at=tonumber(bS),tonumber(at)
+if bZ~='' then
 for f=2,#ARGV do
 if string.find(ARGV[f],'\\239',1,true)then
 local ed=string.gsub(ARGV[f],'\\239\\158([\\128-\\191])','%1')
@@ -2425,7 +2424,7 @@ return string.char(string.byte(fo)+64)
 end)
 end
 end
-if string.find(ca,'e',1,true)then
+if string.find(bZ,'e',1,true)then
 local dG=redis.pcall('INFO','memory')
 local eR=type(dG)=='string' and string.match(dG,'maxmemory_policy:(allkeys[%a-]*)')
 if eR and not string.find(dG,'maxmemory:0\\r',1,true)then
@@ -2440,11 +2439,11 @@ end
 local el=false
 local aw={}
 local ac=false
-local bY,ee
-local cp=false
+local bX,ee
+local co=false
 local u=at
 local e
-local m=string.sub(aZ,1,-6)
+local m=string.sub(aY,1,-6)
 local g=redis.call
 local F={}
 local loadRest
@@ -2480,30 +2479,30 @@ F.aB={'tail','bytes','sent','delayed','later','number','amended','gone','reaps',
 F.dm={'behind','cut','scan','olds','ghosts','untidy','kept','laned','early','earlyBytes','holds','over','redrives','keepers'}
 F.dn={'join','since','parksNext','parked','stops','kept','keepers','running','lanes','born'}
 function F.cN(d,z)
-local aW=false
+local aV=false
 for f=1,#z do
 local ai=d[z[f]]
 if ai~=nil then
-aW=aW or{}
-aW[z[f]]=ai
+aV=aV or{}
+aV[z[f]]=ai
 end
 end
-return aW
+return aV
 end
 function F.g(d,M,by)
 local q=(d[M] or 0)+by
 d[M]=q~=0 and q or nil
 end
 function F.ec()
-local aW=F.cN(e,F.dm)
+local aV=F.cN(e,F.dm)
 local aM=e
-return cmsgpack.pack(aM.tail,aM.bytes,aM.sent,aM.delayed,aM.later,aM.number,aM.amended,aM.gone,aM.reaps,aM.groups,aM.joining,aM.late,aM.latest,aM.skew,aM.timer or false,aM.reap or false,aW)
+return cmsgpack.pack(aM.tail,aM.bytes,aM.sent,aM.delayed,aM.later,aM.number,aM.amended,aM.gone,aM.reaps,aM.groups,aM.joining,aM.late,aM.latest,aM.skew,aM.timer or false,aM.reap or false,aV)
 end
-function F.eB(cb)
-local bl,aa,eX,ch,da,s,em,av,eV,q,eI,eJ,bf,fc,fh,eU,aW=cmsgpack.unpack(cb)
-e={tail=bl,bytes=aa,sent=eX,delayed=ch,later=da,number=s,amended=em,gone=av,reaps=eV,groups=q,joining=eI,late=eJ,latest=bf,skew=fc,timer=fh or nil,reap=eU or nil}
+function F.eB(ca)
+local bk,aa,eX,cg,cZ,s,em,av,eV,q,eI,eJ,be,fc,fh,eU,aV=cmsgpack.unpack(ca)
+e={tail=bk,bytes=aa,sent=eX,delayed=cg,later=cZ,number=s,amended=em,gone=av,reaps=eV,groups=q,joining=eI,late=eJ,latest=be,skew=fc,timer=fh or nil,reap=eU or nil}
 F.z(e,F.aB)
-for k,ai in pairs(aW or{})do
+for k,ai in pairs(aV or{})do
 e[k]=ai
 end
 if e.delayed>0 then
@@ -2512,18 +2511,18 @@ end
 end
 F.dc={'cursor','passed','floor','trimmed','cleared','leased','out','waiting','blocked','outside','dead','acked','failed','latest'}
 function F.ea(d)
-local aW=F.cN(d,F.dn)
-return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aW,d.served or false)
+local aV=F.cN(d,F.dn)
+return cmsgpack.pack(d.token,d.cursor,d.passed,d.floor,d.trimmed,d.cleared,d.leased,d.out,d.waiting,d.blocked,d.outside,d.dead,d.acked,d.failed,d.latest,d.deadFor or false,aV,d.served or false)
 end
-function F.bI(M,cb)
-local aC,bp,bG,ax,ef,co,aV,aQ,ej,aD,dR,dz,dt,bQ,bf,cA,aW,eY=cmsgpack.unpack(cb)
-local d={token=aC,cursor=bp,passed=bG,floor=ax,trimmed=ef,cleared=co,leased=aV,out=aQ,waiting=ej,blocked=aD,outside=dR,dead=dz,acked=dt,failed=bQ,latest=bf,deadFor=cA or nil,served=eY}
+function F.bI(M,ca)
+local aC,bo,bG,ax,ef,cn,bq,aQ,ej,aD,dR,dy,ds,dA,be,cz,aV,eY=cmsgpack.unpack(ca)
+local d={token=aC,cursor=bo,passed=bG,floor=ax,trimmed=ef,cleared=cn,leased=bq,out=aQ,waiting=ej,blocked=aD,outside=dR,dead=dy,acked=ds,failed=dA,latest=be,deadFor=cz or nil,served=eY}
 F.z(d,F.dc)
 if d.cursor>e.tail or type(d.token)~='string' then
 F.d('a group')
 end
-if aW then
-for k,ai in pairs(aW)do
+if aV then
+for k,ai in pairs(aV)do
 d[k]=ai
 end
 d.join=d.join and F.z(d.join,{'from','bound','at','redrives'})
@@ -2540,7 +2539,7 @@ local aq={'queue'}
 for f=1,#z do
 aq[f+1]='group:' .. z[f]
 end
-local D=g('HMGET',aZ,unpack(aq))
+local D=g('HMGET',aY,unpack(aq))
 if D[1] then
 F.eB(D[1])
 else
@@ -2550,19 +2549,19 @@ e[F.aB[f]]=0
 end
 e.tail,e.number=1,1
 end
-local bf=e.latest
+local be=e.latest
 local I
 for f=1,#z do
 I=aw[z[f]] or D[f+1] and F.bI(z[f],D[f+1])
-if I and I.row.latest>bf then
-bf=I.row.latest
+if I and I.row.latest>be then
+be=I.row.latest
 end
 end
 u=at+e.skew
-if u<bf - 1000 then
-e.skew=bf - at
+if u<be - 1000 then
+e.skew=be - at
 ac=true
-u=bf
+u=be
 end
 return I or nil
 end
@@ -2574,7 +2573,7 @@ for _ in pairs(aw)do
 dL=dL+1
 end
 if dL<e.groups then
-local D=g('HGETALL',aZ)
+local D=g('HGETALL',aY)
 for f=1,#D,2 do
 local M=string.match(D[f],'^group:(.*)$')
 if M and not aw[M] then
@@ -2606,8 +2605,8 @@ end
 end
 return dM
 end
-function F.bu(v,bo)
-local q=g('ZCOUNT',m .. v,'-inf',bo)
+function F.bu(v,bn)
+local q=g('ZCOUNT',m .. v,'-inf',bn)
 if q>5000 then
 q=5000
 e.untidy=true
@@ -2618,10 +2617,10 @@ ac=true
 end
 return q
 end
-function F.ab(ax,cO)
+function F.ab(ax,cN)
 local w=string.format('%.0f',ax)
 if
-cO and cO<200000
+cN and cN<200000
 or g('XTRIM',m .. 'log','MINID','~',w,'LIMIT',200000)<200000/2
 then
 g('XTRIM',m .. 'log','MINID',w)
@@ -2629,34 +2628,34 @@ else
 e.untidy=true
 ac=true
 end
-local bo='(' .. w
+local bn='(' .. w
 if e.amended>0 then
-e.amended=e.amended - F.bu('amend',bo)
+e.amended=e.amended - F.bu('amend',bn)
 end
 if e.gone>0 then
-e.gone=e.gone - F.bu('gone',bo)
+e.gone=e.gone - F.bu('gone',bn)
 end
 if e.reaps>0 then
-local be=g('ZRANGEBYSCORE',m .. 'reaps','-inf',bo,'LIMIT',0,5000)
-if #be>0 then
-g('ZREM',m .. 'expiry',unpack(be))
-e.reaps=e.reaps - F.bu('reaps',bo)
+local bd=g('ZRANGEBYSCORE',m .. 'reaps','-inf',bn,'LIMIT',0,5000)
+if #bd>0 then
+g('ZREM',m .. 'expiry',unpack(bd))
+e.reaps=e.reaps - F.bu('reaps',bn)
 end
 end
 end
 function F.l(wakes)
-if cp then
+if co then
 F.aS()
 end
 local aq={}
 for M,a in pairs(aw)do
 if a.changed then
 local d=a.row
-local ax,co=F.aT(a)
+local ax,cn=F.aT(a)
 d.floor=ax
 if
 ax~=d.trimmed
-and(ax - d.trimmed>=64 or ax>=e.tail or co - d.cleared>=1048576)
+and(ax - d.trimmed>=64 or ax>=e.tail or cn - d.cleared>=1048576)
 then
 if e.groups>1 then
 F.ab(F.am())
@@ -2664,7 +2663,7 @@ else
 F.ab(ax,ax - d.trimmed)
 end
 d.trimmed=ax
-d.cleared=co
+d.cleared=cn
 end
 if u>d.latest then
 d.latest=u
@@ -2681,7 +2680,7 @@ aq[#aq+1]='queue'
 aq[#aq+1]=F.ec()
 end
 if #aq>0 then
-g('HSET',aZ,unpack(aq))
+g('HSET',aY,unpack(aq))
 if wakes~=nil or ee then
 redis.pcall('PUBLISH',m .. 'changed',(wakes and 'wake' or 'news')..(ee or ''))
 end
@@ -2811,6 +2810,9 @@ if eQ and v~='b' and b.key then
 F.ar(a,b)
 end
 F.bk(a,j and{kind='held',side=j}or{kind='leased',lease=p},b)
+if v~='b' then
+d.failed=d.failed+1
+end
 if v=='b' then
 if e.holds then
 F.aU(a,b.lane,s,c,c)
@@ -2827,7 +2829,7 @@ F.R(a,b,U,'expired',v=='p' and ARGV[n] or F.E(n+2))
 end
 return true
 end
-function F.dy(a,s,A,I,W,ce)
+function F.dy(a,s,A,I,W,cd)
 local c=A
 while c<=I do
 local p,ek=F.V(a,c)
@@ -2848,7 +2850,7 @@ for al=c,E do
 local b=F.dN(al)
 if b then
 if b.keep then
-F.aG(a,b,p.attempt,{status='done',value=F.E(ce and ce+al)})
+F.aG(a,b,p.attempt,{status='done',value=F.E(cd and cd+al)})
 end
 F.aI(b)
 end
@@ -2861,7 +2863,7 @@ E=math.min(I,p and p.last or ek.first - 1)
 end
 if a.row.out>0 then
 for al=c,E do
-local aB=F.bo(a,'b',s,al,ce and ce+al)
+local aB=F.bo(a,'b',s,al,cd and cd+al)
 bK=bK or aB
 W[#W+1]=aB and '1' or '0'
 end
@@ -2874,7 +2876,7 @@ end
 end
 function F.dx(a,n,W)
 local aC,d=a.row.token,a.row
-local aG,R,G,ce,z={},{},{},{},{}
+local aG,R,G,cd,z={},{},{},{},{}
 while #R<1000 and ARGV[n]=='b' and ARGV[n+1]==aC do
 local c=tonumber(ARGV[n+3])
 if c<281474976710656 or ARGV[n+4]=='d' then
@@ -2883,10 +2885,10 @@ end
 aG[#aG+1]=tonumber(ARGV[n+2])
 R[#R+1]=c
 G[#G+1]=F.b(c)
-ce[#ce+1]=n+5
+cd[#cd+1]=n+5
 n=n+F.bC.b
 end
-local aN,cI=g('HMGET',F.a(a,'side'),unpack(G)),{}
+local aN,cH=g('HMGET',F.a(a,'side'),unpack(G)),{}
 for f=1,#R do
 if aN[f] then
 aN[f]=cmsgpack.unpack(aN[f])
@@ -2905,8 +2907,8 @@ end
 end
 for f=1,#R do
 local j,c,aB=aN[f],R[f],false
-if j and j.lease==aG[f] and not cI[c] then
-cI[c]=true
+if j and j.lease==aG[f] and not cH[c] then
+cH[c]=true
 aB=true
 if j.size and j.at>u and e.joining==0 then
 if e.holds then
@@ -2926,7 +2928,7 @@ ex()
 A,I=c,c
 end
 else
-aB=F.bo(a,'b',aG[f],c,ce[f])
+aB=F.bo(a,'b',aG[f],c,cd[f])
 end
 end
 bK=bK or aB
@@ -2981,12 +2983,12 @@ if not A then
 F.d('a lease')
 end
 local p=F.aa(A)
-local cO=d.cursor - p.first
-local cx=d.leased - d.out
-local am=cO - cx
+local cN=d.cursor - p.first
+local cw=d.leased - d.out
+local am=cN - cw
 if
-not(cO>1024 and am>cx)
-and not(d.passed - p.bytes>1048576 and am>cx/8)
+not(cN>1024 and am>cw)
+and not(d.passed - p.bytes>1048576 and am>cw/8)
 then
 return
 end
@@ -3049,9 +3051,9 @@ end
 F.O(S)
 end
 function F.bK(q,ap,N,n,aR)
-local bl=e.tail
-local I=bl+q - 1
-local aL=cmsgpack.pack({bl,n,e.bytes,aR})
+local bk=e.tail
+local I=bk+q - 1
+local aL=cmsgpack.pack({bk,n,e.bytes,aR})
 local w=string.format('%.0f-0',I)
 if N then
 g('XADD',m .. 'log',w,'h',aL,'b',ap,'c',cmsgpack.pack(N))
@@ -3065,20 +3067,20 @@ end
 else
 g('XADD',m .. 'log',w,'h',aL,'b',ap)
 end
-e.tail=bl+q
+e.tail=bk+q
 e.bytes=e.bytes+#ap - 4*q
 ac=true
 end
 F.cZ={'id','key','expires','max','named','at','keep','since'}
 function F.dA(x,A,I)
 local N
-for _,cV in ipairs(F.cZ)do
+for _,cU in ipairs(F.cZ)do
 for f=A,I do
-local ai=x[f][cV]
+local ai=x[f][cU]
 if ai~=nil then
 N=N or{}
-N[cV]=N[cV] or{}
-N[cV][f - A+1]=ai
+N[cU]=N[cU] or{}
+N[cU][f - A+1]=ai
 end
 end
 end
@@ -3087,7 +3089,7 @@ end
 function F.bJ(x,n,aR)
 local o=1
 while o<=#x do
-local P,aY,X,E={},{},0,o
+local P,aX,X,E={},{},0,o
 while E<=#x and E - o<256 do
 local aI=x[E].record
 if E>o and X+#aI>65536 then
@@ -3095,10 +3097,10 @@ break
 end
 X=X+#aI
 P[#P+1]=struct.pack('<I4',X)
-aY[#aY+1]=aI
+aX[#aX+1]=aI
 E=E+1
 end
-F.bK(E - o,table.concat(P).. table.concat(aY),F.dA(x,o,E - 1),n,aR)
+F.bK(E - o,table.concat(P).. table.concat(aX),F.dA(x,o,E - 1),n,aR)
 o=E
 end
 end
@@ -3106,23 +3108,23 @@ function F.s()
 return e.timer and e.timer<=u
 end
 function F.aX(a,n,s)
-local bk=a.row.since
-return bk and n<=bk.at and s<bk.number
+local bj=a.row.since
+return bj and n<=bj.at and s<bj.number
 end
-function F.eh(bl,Q,bx)
+function F.eh(bk,Q,bx)
 for _,a in pairs(F.c())do
 local d=a.row
-local bk=d.since
-if bk then
+local bj=d.since
+if bj then
 local bG,K=0,0
 while 2*K<#Q and F.aX(a,tonumber(Q[2*K+2]),tonumber(Q[2*K+1]))do
 K=K+1
 bG=bG+(bx[K] and 0 or 1)
 end
-if d.cursor==bl then
-d.cursor=bl+bG
+if d.cursor==bk then
+d.cursor=bk+bG
 end
-if 2*K<#Q or not e.timer or e.timer>bk.at then
+if 2*K<#Q or not e.timer or e.timer>bj.at then
 d.since=nil
 e.late=e.late - 1
 end
@@ -3157,21 +3159,21 @@ by[#by+1]=aK[f]
 end
 end
 end
-local bl=e.tail
+local bk=e.tail
 if #x>0 then
 local D=g('HMGET',m .. 'ids',unpack(z))
-local J,dh,de,Y={},{},{},{}
+local J,dg,dd,Y={},{},{},{}
 for f=1,#z do
 local c
 if bx[f] then
 c=281474976710656+e.number
 e.number=e.number+1
 x[f].seq=c
-de[#de+1]=x[f]
+dd[#dd+1]=x[f]
 Y[#Y+1]=f
 else
-c=bl+#dh
-dh[#dh+1]=x[f]
+c=bk+#dg
+dg[#dg+1]=x[f]
 end
 J[2*f - 1]=z[f]
 J[2*f]=string.format('s%.0f',c)..(D[f] and string.match(D[f],'%+.*$')or '')
@@ -3182,9 +3184,9 @@ g('HDEL',m .. 'delayed',unpack(G))
 if #by>0 then
 g('ZREM',m .. 'lapse',unpack(by))
 end
-F.bJ(dh,at,'')
-if #de>0 then
-F.bm(de,function(a,f)
+F.bJ(dg,at,'')
+if #dd>0 then
+F.bm(dd,function(a,f)
 return not F.aX(a,tonumber(Q[2*Y[f]]),tonumber(Q[2*Y[f] - 1]))
 end)
 end
@@ -3197,33 +3199,33 @@ end
 e.timer=tonumber(g('ZRANGE',m .. 'timers',0,0,'WITHSCORES')[2])
 ac=true
 if e.late>0 then
-F.eh(bl,Q,bx)
+F.eh(bk,Q,bx)
 end
 return #x
 end
 `
 
 const turns = `function F.dV(r)
-local dk=aS.rules or{}
+local dj=aS.rules or{}
 local y={}
-local function du(limits)
+local function dt(limits)
 for _,bv in ipairs({'concurrency','rate','weight'})do
 if y[bv]==nil then
 y[bv]=limits[bv]
 end
 end
 end
-du(dk.names and dk.names[r] or{})
-for _,au in ipairs(dk.prefixes or{})do
+dt(dj.names and dj.names[r] or{})
+for _,au in ipairs(dj.prefixes or{})do
 if string.sub(r,1,#au[1])==au[1] then
-du(au[2])
+dt(au[2])
 end
 end
-du(dk)
+dt(dj)
 return y
 end
 local ei={}
-local dm=false
+local dl=false
 function F.dW(h)
 if h.limits then
 return
@@ -3231,10 +3233,10 @@ end
 ei[#ei+1]=h
 F.k(a,h.lane)
 h.limits=F.dV(h.lane)
-local cL=h.limits.rate
-if cL then
-h.each=cL.perMs/cL.count
-h.spare=((cL.burst or cL.count)- 1)*h.each
+local cK=h.limits.rate
+if cK then
+h.each=cK.perMs/cK.count
+h.spare=((cK.burst or cK.count)- 1)*h.each
 if h.woken and h.full then
 h.full=math.min(h.full,u+h.spare+h.each)
 end
@@ -3263,21 +3265,21 @@ end
 function F.cM(r)
 return '[' .. r .. F.H,'(' .. r .. F.H .. '\\255'
 end
-function F.dX(h,bW)
-local bh=h.line
-if not bh or h.place==#bh then
-if bh then
+function F.dX(h,bV)
+local bg=h.line
+if not bg or h.place==#bg then
+if bg then
 F.ah(a)
 end
 local o,E=F.cM(h.lane)
-bh=g('ZRANGEBYLEX',F.a(a,'line'),o,E,'LIMIT',0,math.max(1,math.min(bW,256)))
-if #bh==0 then
+bg=g('ZRANGEBYLEX',F.a(a,'line'),o,E,'LIMIT',0,math.max(1,math.min(bV,256)))
+if #bg==0 then
 F.d('a lane')
 end
-h.line,h.place=bh,0
+h.line,h.place=bg,0
 end
 h.place=h.place+1
-return tonumber(string.sub(bh[h.place],-16))
+return tonumber(string.sub(bg[h.place],-16))
 end
 function F.ew(h)
 local o,E=F.cM(h.lane)
@@ -3289,13 +3291,11 @@ local c=tonumber(string.sub(t,-16))
 local b,j=F.ak(a,c)
 if not j.lease then
 F.aP(a,c,j)
-return cd(b,j.attempt,true,F.m(b),j.error)
+return cc(b,j.attempt,true,F.m(b),j.error)
 end
 F.aN(a,c,j)
-local bQ=d.failed+1
-local aV=cd(b,j.attempt,true,F.m(b),ds)
-d.failed=bQ
-return aV
+d.failed=d.failed+1
+return cc(b,j.attempt,true,F.m(b),dr)
 end
 function F.eq(b,ab)
 if d.stops and F.cv(a,b)then
@@ -3307,8 +3307,8 @@ return true
 end
 return false
 end
-function F.ex(h,bW)
-local c=F.dX(h,bW)
+function F.ex(h,bV)
+local c=F.dX(h,bV)
 if d.join and c>d.join.from then
 h.isLate=true
 return false
@@ -3328,36 +3328,36 @@ return false
 elseif ab then
 g('HSET',F.a(a,'heads'),ab,F.b(c))
 end
-return cd(b,0,true,ab)
+return cc(b,0,true,ab)
 end
-function F.ez(h,bW)
+function F.ez(h,bV)
 while h.again+h.ahead>0 do
 if K>=1024 or aD>=256 then
-dm=true
+dl=true
 return false
 end
 local dH=h.again>0 and(h.ahead==0 or h.isLate or h.last~='again')
 if h.isLate and not dH then
 return false
 end
-local aV
+local bq
 if dH then
-aV=F.ew(h)
+bq=F.ew(h)
 else
-aV=F.ex(h,bW)
+bq=F.ex(h,bV)
 end
-if aV then
+if bq then
 h.last=dH and 'again' or 'first'
 return true
 end
 end
 return false
 end
-function F.dK(h,T,bW)
+function F.dK(h,T,bV)
 local bw=0
 while bw<T and aJ()>0 do
-if h.heldFor or F.cp(h)or F.cs(h)or not F.ez(h,bW)then
-return bw,not dm
+if h.heldFor or F.cp(h)or F.cs(h)or not F.ez(h,bV)then
+return bw,not dl
 end
 bw=bw+1
 if h.each then
@@ -3365,7 +3365,7 @@ h.full=math.max(h.full or 0,h.waited and u - h.each or u)+h.each
 end
 h.waited=false
 if #h.probes>0 then
-F.cC(a,h.probes,cG,bT)
+F.cC(a,h.probes,cE,bS)
 h.isOut=true
 end
 end
@@ -3429,71 +3429,71 @@ return bD[i]
 end
 end
 function F.ey()
-local ba=bC and{at=aS.at,left=aS.left or 0}or F.h(a)
+local aZ=bC and{at=aS.at,left=aS.left or 0}or F.h(a)
 local eH=d.lanes and d.lanes.flows>0
-local aX=eH and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
-local bW=math.ceil(aJ()/aX)
+local aW=eH and math.max(1,g('ZCARD',F.a(a,'ready')))or 1
+local bV=math.ceil(aJ()/aW)
 local function eh(r,T)
 local bw,am
 if r=='' then
-local bc,ft=ao,an
-dx,an=ao+1,false
+local bb,ft=ao,an
+dw,an=ao+1,false
 ec()
-T,bw,am=1,ao - bc,ao==bc
-dm=am and(an or aJ()>0 and d.cursor<e.tail)
-dx,an=math.huge,an or ft
+T,bw,am=1,ao - bb,ao==bb
+dl=am and(an or aJ()>0 and d.cursor<e.tail)
+dw,an=math.huge,an or ft
 else
 local h=F.ai(a,r)
 F.dW(h)
 T=T or h.limits.weight or 1
-bw,am=F.dK(h,T,math.max(bW,T))
+bw,am=F.dK(h,T,math.max(bV,T))
 end
 if bw>0 then
-ba.at,ba.left=r,am and 0 or T - bw
+aZ.at,aZ.left=r,am and 0 or T - bw
 else
 K=K+1
 end
 return not am
 end
-local function db()
-local eG=dm or K>=1024 or ao>=500
+local function da()
+local eG=dl or K>=1024 or ao>=500
 an=an or eG
 return aJ()>0 and not eG
 end
 if eH or not bC then
-if ba.at and ba.left>0 and db()and F.dR(ba.at)then
-eh(ba.at,ba.left)
+if aZ.at and aZ.left>0 and da()and F.dR(aZ.at)then
+eh(aZ.at,aZ.left)
 end
-local bV={}
-local fE=F.cA(ba.at)
-while db()do
+local bU={}
+local fE=F.cA(aZ.at)
+while da()do
 local r=fE()
 if not r then
 break
 end
 if eh(r)then
-bV[#bV+1]=r
+bU[#bU+1]=r
 end
 end
-while #bV>0 and db()do
-local bU={}
-if #bV==1 and bV[1]=='' then
+while #bU>0 and da()do
+local bT={}
+if #bU==1 and bU[1]=='' then
 if ec()then
-ba.at,ba.left='',0
+aZ.at,aZ.left='',0
 end
 else
-for f=1,#bV do
-if db()and eh(bV[f])then
-bU[#bU+1]=bV[f]
+for f=1,#bU do
+if da()and eh(bU[f])then
+bT[#bT+1]=bU[f]
 end
 end
 end
-bV=bU
+bU=bT
 end
 F.ej()
 end
 if bC then
-V[5]=ba.at and string.format('%.0f.%s',ba.left,ba.at)or 'none'
+V[5]=aZ.at and string.format('%.0f.%s',aZ.left,aZ.at)or 'none'
 end
 end
 function F.dQ()
@@ -3515,14 +3515,14 @@ export interface Script {
 
 export const SCRIPTS: Readonly<Record<'append' | 'cancel' | 'claim' | 'deleteGroup' | 'delete' | 'hold' | 'lanes' | 'list' | 'purge' | 'release' | 'results' | 'resume' | 'retryNow' | 'settle' | 'stats' | 'tidy', Script>> = {
   append: {
-    sha: '9912ce0eda9093096fc279bbdbd0d23b9412fa84',
+    sha: '45b3e62b4d6a8762318dbcbb2238dc47e9a953e4',
     text: `#!lua
 
-` + rows + log + store + `local aR,an,cu,dc=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
+` + rows + log + store + `local aR,an,ct,db=ARGV[2],ARGV[3],tonumber(ARGV[4]),tonumber(ARGV[5])
 local n=7
 if ARGV[6]=='0' then
 F.j()
-if an=='' and not e.scan and not e.untidy and not cu and not dc and not(e.laned and F.s())then
+if an=='' and not e.scan and not e.untidy and not ct and not db and not(e.laned and F.s())then
 F.as(500)
 if not F.s()then
 local dB=e.tail
@@ -3614,9 +3614,9 @@ end
 end
 end
 end
-local bd=e.early and F.J(c)
-if bd then
-F.bX(bd)
+local bc=e.early and F.J(c)
+if bc then
+F.bX(bc)
 F.bm({b})
 end
 g('HSET',m .. 'ids',b.id,F.C('s',c,b.named))
@@ -3651,10 +3651,10 @@ local function fA(J)
 for o=1,#J,1000 do
 local E=math.min(#J,o+999)
 local D=g('HMGET',m .. 'ids',unpack(J,o,E))
-local cc=g('ZMSCORE',m .. 'past',unpack(J,o,E))
+local cb=g('ZMSCORE',m .. 'past',unpack(J,o,E))
 for f=o,E do
 dU[J[f]]=D[f - o+1]
-dS[J[f]]=cc[f - o+1] and tonumber(cc[f - o+1])
+dS[J[f]]=cb[f - o+1] and tonumber(cb[f - o+1])
 end
 end
 end
@@ -3667,7 +3667,7 @@ y,ah=F.G(d)
 else
 y=F.ci(w)
 end
-local cc=not L.replace and dS[w] and dS[w]>u
+local cb=not L.replace and dS[w] and dS[w]>u
 if y and y.number then
 local t=F.b(y.number)
 local Q=tonumber(g('ZSCORE',m .. 'timers',t))
@@ -3682,17 +3682,17 @@ return dP and 'S' or 'r',{delay=aA,since=dX(af)}
 end
 elseif y then
 local c=y.seq
-local Y,aU,cv={},true,false
+local Y,aU,cu={},true,false
 for _,a in pairs(F.c())do
 local i=F.t(a,c)
 Y[a]=i
-cv=cv or i~=nil
+cu=cu or i~=nil
 aU=aU and i~=nil and i.kind~='leased' and i.kind~='held'
 end
 if e.groups==0 then
-cv=e.early and F.J(c)or F.aW(c)
+cu=e.early and F.J(c)or F.aW(c)
 end
-if cv then
+if cu then
 if not L.replace then
 return 'd'
 end
@@ -3716,60 +3716,60 @@ if S>u then
 return not L.replace and 'd' or 's',{time=S}
 end
 end
-return cc and 'd' or 's'
+return cb and 'd' or 's'
 end
-local cP=an~='' and cjson.decode(an)
-local aY,ca,aE,cI={},{},{},{}
+local cO=an~='' and cjson.decode(an)
+local aX,bZ,aE,cH={},{},{},{}
 for f=n,#ARGV,2 do
 local l={count=tonumber(ARGV[f]),blob=ARGV[f+1]}
 for i=1,l.count do
-aY[#aY+1]=F.bh(l,i)
+aX[#aX+1]=F.bh(l,i)
 end
 end
 local ae={}
-for _,L in ipairs(cP or{})do
+for _,L in ipairs(cO or{})do
 if L~=0 and L.id then
 ae[#ae+1]=L.id
 end
 end
 fA(ae)
 local x,aa=0,0
-for f=1,#aY do
-local L=cP and cP[f] or 0
+for f=1,#aX do
+local L=cO and cO[f] or 0
 local br='s'
 if L~=0 and L.id then
-if cI[L.id] then
+if cH[L.id] then
 br='d'
 else
 br,aE[f]=fC(L)
 end
-cI[L.id]=true
+cH[L.id]=true
 end
 if br=='s' then
 x=x+1
-aa=aa+#aY[f]
+aa=aa+#aX[f]
 end
-ca[f]=br
+bZ[f]=br
 end
-if(cu or dc)and x>0 then
-local cx,X=F.dC(cu and cu - x),F.bP()
-if cu and cx+x>cu then
-return{'q','maxMessages',cx,x}
+if(ct or db)and x>0 then
+local cw,X=F.dC(ct and ct - x),F.bP()
+if ct and cw+x>ct then
+return{'q','maxMessages',cw,x}
 end
-if dc and X+aa>dc then
+if db and X+aa>db then
 return{'q','maxBytes',X,aa}
 end
 end
 F.bt()
-F.as(math.min(4*500,500+#aY))
-local cX=F.s()
+F.as(math.min(4*500,500+#aX))
+local cW=F.s()
 local dB,fr=e.tail,e.number
-local cg,J,z,D,cQ,by,bx={},{},{},{},{},{},{}
-for f=1,#aY do
-local L=cP and cP[f] or 0
-local br,bN=ca[f],aE[f] or{}
-if L==0 and not cX then
-cg[#cg+1]={record=aY[f]}
+local cf,J,z,D,cP,by,bx={},{},{},{},{},{},{}
+for f=1,#aX do
+local L=cO and cO[f] or 0
+local br,bN=bZ[f],aE[f] or{}
+if L==0 and not cW then
+cf[#cf+1]={record=aX[f]}
 elseif br=='s' or br=='S' then
 if L==0 then
 L={}
@@ -3789,11 +3789,11 @@ end
 if L.id then
 z[#z+1]=L.id
 end
-local b=fd(L,aY[f],L.id)
+local b=fd(L,aX[f],L.id)
 e.laned=e.laned or b.lane~=nil or nil
 local aA=bN.delay or L.delayMs or 0
 b.since=bN.since
-if aA>0 or cX then
+if aA>0 or cW then
 local s=e.number
 local t=F.b(s)
 local Q=u+aA
@@ -3810,8 +3810,8 @@ J[#J+1]=F.C('t',s,b.named)
 end
 D[#D+1]=t
 D[#D+1]=cmsgpack.pack(b)
-cQ[#cQ+1]=Q
-cQ[#cQ+1]=t
+cP[#cP+1]=Q
+cP[#cP+1]=t
 if not e.timer or Q<e.timer then
 e.timer=Q
 end
@@ -3823,7 +3823,7 @@ e.number=s+1
 e.delayed=e.delayed+1
 e.later=e.later+#b.record
 e.sent=e.sent+1
-ca[f]=br=='s' and 'l' or 'L'
+bZ[f]=br=='s' and 'l' or 'L'
 elseif L.lane then
 local s=e.number
 b.seq,b.at=281474976710656+s,at
@@ -3836,16 +3836,16 @@ end
 bx[#bx+1]=b
 e.number=s+1
 e.sent=e.sent+1
-ca[f]=br=='s' and 'l' or 'L'
+bZ[f]=br=='s' and 'l' or 'L'
 else
-cg[#cg+1]=b
+cf[#cf+1]=b
 if L.id then
 J[#J+1]=L.id
-J[#J+1]=F.C('s',e.tail+#cg - 1,b.named)
+J[#J+1]=F.C('s',e.tail+#cf - 1,b.named)
 end
 end
 elseif br=='r' then
-local b=fd(L,aY[f],L.id)
+local b=fd(L,aX[f],L.id)
 local y=F.B(L.id)
 b.at,b.since=at,bN.since
 if y.number then
@@ -3855,30 +3855,30 @@ fG(b,y.seq)
 end
 end
 end
-local function dj(command,v,arguments)
+local function di(command,v,arguments)
 for o=1,#arguments,1000 do
 g(command,m .. v,unpack(arguments,o,math.min(#arguments,o+999)))
 end
 end
-dj('HSET','ids',J)
-dj('HSET','delayed',D)
-dj('ZADD','timers',cQ)
-dj('ZADD','lapse',by)
+di('HSET','ids',J)
+di('HSET','delayed',D)
+di('ZADD','timers',cP)
+di('ZADD','lapse',by)
 if e.kept or e.keepers then
 F.dJ(z)
 end
-e.sent=e.sent+#cg
+e.sent=e.sent+#cf
 ac=true
-F.bJ(cg,at,aR)
+F.bJ(cf,at,aR)
 if #bx>0 then
 F.bm(bx)
 end
 F.l(true)
-return{table.concat(ca),dB,fr}
+return{table.concat(bZ),dB,fr}
 `,
   },
   cancel: {
-    sha: '22322b25253693ca96eb4374481ff4d39ae68178',
+    sha: '34a5e8196825de3fbd2fb4eb3b174aeaf31661c6',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + drop + `
@@ -3896,14 +3896,14 @@ return table.concat(W)
 `,
   },
   claim: {
-    sha: '2051b1d9124fa4ff8d7c027324ab7daa17680739',
+    sha: '5001fc10e6077c1199882656046dc4e28bab958e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `
 loadRest = function()
 ` + parked + outcomes + lanes + holds + `end
-local ds='sthe lease ended before the delivery was settled'
-local bg,fz,fB=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
+local dr='sthe lease ended before the delivery was settled'
+local bf,fz,fB=math.min(tonumber(ARGV[2]),10000),tonumber(ARGV[3]),tonumber(ARGV[4])
 local a,bJ=F.cD(9)
 local d=a.row
 d.deadFor=tonumber(ARGV[5])
@@ -3921,11 +3921,11 @@ an=true
 end
 if d.join then
 local fv=d.join.lanes~=nil
-local dp=F.cT(a)
-if fv and d.join and not d.join.lanes and dp<500/2 then
-dp=dp+F.cT(a)
+local dn=F.cT(a)
+if fv and d.join and not d.join.lanes and dn<500/2 then
+dn=dn+F.cT(a)
 end
-K=K+dp
+K=K+dn
 end
 if e.over and e.over<=u and F.eu()then
 an=true
@@ -3937,33 +3937,33 @@ local Z=d.lanes
 if Z and Z.flows>0 and F.eD(a)then
 an=true
 end
-if cp then
+if co then
 F.aS()
 end
 local P=u+fz
-local V={d.token,bT,-1,aB,''}
+local V={d.token,bS,-1,aB,''}
 local ao,aa=0,0
 a.changed=true
-local cq,aT=nil,{}
+local cp,aT=nil,{}
 if e.holds then
-cq,aT=F.cm(a)
+cp,aT=F.cm(a)
 end
-local cK=#aT>0 and F.cI(a,aT)
-if cq or cK or eE then
-bg=0
+local cJ=#aT>0 and F.cI(a,aT)
+if cp or cJ or eE then
+bf=0
 elseif #aT>0 then
-bg=math.min(bg,1)
+bf=math.min(bf,1)
 end
-local dx=math.huge
-local cG
+local dw=math.huge
+local cE
 local function aJ()
 if aa>=8388608 or d.join and d.join.bound<281474976710656 then
 return 0
 end
-return math.min(bg,dx)- ao
+return math.min(bf,dw)- ao
 end
 local aO
-local bc=0
+local bb=0
 local function dC()
 if aO then
 F.I(a,aO)
@@ -3977,7 +3977,7 @@ aO.named=aO.named or ae
 return
 end
 dC()
-aO={first=A,last=I,ends=P,number=bT,attempt=U,named=ae,key=k,bytes=bc}
+aO={first=A,last=I,ends=P,number=bS,attempt=U,named=ae,key=k,bytes=bb}
 if k then
 dC()
 end
@@ -3990,7 +3990,7 @@ if U>=(b.max or fB)then
 return 'exhausted'
 end
 end
-local function cd(b,U,aP,k,bI)
+local function cc(b,U,aP,k,bI)
 local c=b.seq
 local bH=eg(b,U)
 if bH then
@@ -4005,9 +4005,9 @@ F.w(a,k)
 F.R(a,b,U,bH,bI,d.deadFor)
 return false
 end
-cG=c
+cE=c
 if aP then
-local j={lease=bT,at=P,attempt=U+1,lane=b.lane}
+local j={lease=bS,at=P,attempt=U+1,lane=b.lane}
 if b.lane then
 j.expires=b.expires
 j.size=not b.key and not b.named and not b.keep and #b.record or nil
@@ -4057,21 +4057,19 @@ end
 if string.match(t,'^%d+$')then
 local c=tonumber(t)
 local b,j=F.ak(a,c)
-local bQ=d.failed+1
 g('ZREM',F.a(a,'ends'),t)
 d.leased=d.leased - 1
 d.out=d.out - 1
-cd(b,j.attempt,true,b.key,ds)
-d.failed=bQ
+d.failed=d.failed+1
+cc(b,j.attempt,true,b.key,dr)
 else
 local af=F.aa(t)
 F.aJ(a,af)
-bc=af.bytes
+bb=af.bytes
 local c=af.first
 while c<=af.last and aJ()>0 and K<1024 do
-local bQ=d.failed+1
-cd(F.u(c),af.attempt,false,af.key,ds)
-d.failed=bQ
+d.failed=d.failed+1
+cc(F.u(c),af.attempt,false,af.key,dr)
 c=c+1
 end
 if c<=af.last then
@@ -4098,7 +4096,7 @@ local c=tonumber(t)
 local b,j=F.ak(a,c)
 g('ZREM',F.a(a,'due'),t)
 d.waiting=d.waiting - 1
-cd(b,j.attempt,true,b.key,j.error)
+cc(b,j.attempt,true,b.key,j.error)
 end
 end
 end
@@ -4113,7 +4111,7 @@ else
 local b=az and az[c] or F.W(l,f)
 local k=b.key
 if not k or eg(b,0)then
-cd(b,0,false)
+cc(b,0,false)
 elseif F.ep(a,b)then
 K=K+1
 if ao>0 then
@@ -4121,7 +4119,7 @@ aD=aD+1
 end
 else
 g('HSET',F.a(a,'heads'),k,F.b(c))
-cd(b,0,false,k)
+cc(b,0,false,k)
 end
 end
 f=f+1
@@ -4132,7 +4130,7 @@ local function fT(l,o)
 local E=math.min(l.count,o+aJ()- 1)
 local X=F.bp(l,o,E)
 local N=l.columns
-local J,ah,ae,cD='','',false,nil
+local J,ah,ae,cC='','',false,nil
 if N then
 if N.id then
 J={}
@@ -4150,21 +4148,21 @@ ah[#ah+1]=N.max[f] or 0
 end
 end
 if N.keep then
-cD,ae={},true
+cC,ae={},true
 for f=o,E do
-cD[#cD+1]=N.keep[f] or 0
+cC[#cC+1]=N.keep[f] or 0
 end
 end
 end
 local ap=l.blob
 local P=4*l.count
-local dv=F.Z(ap,o)
+local du=F.Z(ap,o)
 if o>1 or E<l.count then
-ap=string.sub(ap,4*o - 3,4*E).. string.sub(ap,P+dv+1,P+dv+X)
+ap=string.sub(ap,4*o - 3,4*E).. string.sub(ap,P+du+1,P+du+X)
 end
 local A=l.first+o - 1
-cG=A
-V[#V+1]={A,E - o+1,l.at,l.base,J,ah,dv,ap,cD}
+cE=A
+V[#V+1]={A,E - o+1,l.at,l.base,J,ah,du,ap,cC}
 p(A,l.first+E - 1,1,ae)
 ao=ao+E - o+1
 aa=aa+X
@@ -4193,7 +4191,7 @@ local i=o - l.first+1
 local az=F.af(o,l.last)
 local av,q=F.aj(o,l.last)
 local N=l.columns
-bc=l.bytes
+bb=l.bytes
 if q==l.last - o+1 then
 dY=dY+1
 i=l.count+1
@@ -4209,7 +4207,7 @@ end
 end
 end
 local function ec()
-local bc=ao
+local bb=ao
 fS()
 fe()
 ff()
@@ -4219,7 +4217,7 @@ dO=dO+F.as(math.min(500,math.max(64,aJ())))
 ff()
 end
 fe()
-return ao>bc
+return ao>bb
 end
 local fg=bC or Z~=nil and Z.flows>0
 if fg then
@@ -4230,22 +4228,22 @@ Z.at,Z.left='',0
 end
 end
 dC()
-if #aT>0 and cG then
-F.cC(a,aT,cG,bT)
+if #aT>0 and cE then
+F.cC(a,aT,cE,bS)
 end
 d.served=d.served or ao>0
 F.cV(a)
-if bY then
+if bX then
 F.cw()
 end
 F.cj()
-if cp then
+if co then
 F.aS()
 end
-local function dd(next,S)
+local function dc(next,S)
 return next and S and math.min(next,S)or next or S
 end
-local fw=aJ()<=0 and not cq and not cK
+local fw=aJ()<=0 and not cp and not cJ
 if eE then
 V[3]=-2
 elseif
@@ -4256,22 +4254,22 @@ then
 V[3]=0
 else
 local next
-if cq or cK then
-next=cq and math.max(cq,cK or 0)or cK
+if cp or cJ then
+next=cp and math.max(cp,cJ or 0)or cJ
 else
 next=e.timer
 if d.waiting>0 and not bC then
-next=dd(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
+next=dc(next,tonumber(g('ZRANGE',F.a(a,'due'),0,0,'WITHSCORES')[2]))
 end
 if d.leased>0 and not bC then
-next=dd(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
+next=dc(next,tonumber(g('ZRANGE',F.a(a,'ends'),0,0,'WITHSCORES')[2]))
 end
 if d.lanes and d.lanes.flows>0 then
 for _,v in ipairs({'rests','lends','wake'})do
-next=dd(next,tonumber(g('ZRANGE',F.a(a,v),0,0,'WITHSCORES')[2]))
+next=dc(next,tonumber(g('ZRANGE',F.a(a,v),0,0,'WITHSCORES')[2]))
 end
 end
-next=dd(next,e.over)
+next=dc(next,e.over)
 end
 if next and next<math.huge then
 V[3]=math.max(0,math.ceil(next - u))
@@ -4286,7 +4284,7 @@ return V
 `,
   },
   deleteGroup: {
-    sha: '16a70e57ae1842ab30f6b75aee35d196994996dd',
+    sha: '1584c2cc695765e3ca6917b03b6780720d916fae',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4306,7 +4304,7 @@ F.c()
 aw[a.name]=nil
 e.groups=e.groups - 1
 ac=true
-g('HDEL',aZ,'group:' .. a.name)
+g('HDEL',aY,'group:' .. a.name)
 F.bw(a)
 if e.groups==0 then
 F.ce()
@@ -4322,7 +4320,7 @@ return(e.scan or e.untidy)and 1 or 0
 `,
   },
   delete: {
-    sha: '8fdb08700e2d1c2e4535e848ce6f3b962a9f1e1c',
+    sha: 'f8fa18209d155e1180be40eb979d10288ff3368e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + group + empty + `if not F.cO()then
@@ -4343,7 +4341,7 @@ return 0
 `,
   },
   hold: {
-    sha: 'b13d4401f484253f5d90463f86821c6902277128',
+    sha: '146717c918c2ba00e8ba4d4e34c2b2d01c6c5ed0',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
@@ -4355,16 +4353,16 @@ F.l(false)
 `,
   },
   lanes: {
-    sha: 'cb881fc714d50a09c34ad303a0156dd571261dec',
+    sha: '9171fdad99d8e14916bd4ed5d16c1ed19aba7a6b',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + lanes + holds + show + moves + ids + group + `local aE=F.j(ARGV[2])
 local a=aE or F.aV(ARGV[2],'','earliest')
-local ak,bg=ARGV[3],math.min(tonumber(ARGV[4]),500)
+local ak,bf=ARGV[3],math.min(tonumber(ARGV[4]),500)
 local o,E='[' .. ak,'(' .. ak .. '\\255'
-local cU=string.match(ARGV[5],'^n(.*)$')
-local z,cl={},{}
-local function cC(a,b)
+local cT=string.match(ARGV[5],'^n(.*)$')
+local z,ck={},{}
+local function cB(a,b)
 for f=1,math.min(#a,#b)do
 local al,ar=string.byte(a,f),string.byte(b,f)
 if al~=ar then
@@ -4374,22 +4372,22 @@ end
 return #a<#b
 end
 local function bA(k,aR)
-local fD=cU and '(' .. aR .. cU or '[' .. aR .. ak
-local G=g('ZRANGEBYLEX',k,fD,'(' .. aR .. ak .. '\\255','LIMIT',0,bg+1)
+local fD=cT and '(' .. aR .. cT or '[' .. aR .. ak
+local G=g('ZRANGEBYLEX',k,fD,'(' .. aR .. ak .. '\\255','LIMIT',0,bf+1)
 for _,t in ipairs(G)do
 local M=string.sub(t,#aR+1)
-if not cl[M] then
-cl[M]=true
+if not ck[M] then
+ck[M]=true
 z[#z+1]=M
 end
 end
 end
-local dy={}
+local dx={}
 local function q(r)
-dy[r]=(dy[r] or 0)+1
-local fx=string.sub(r,1,#ak)==ak and(not cU or cC(cU,r))
-if fx and not cl[r] then
-cl[r]=true
+dx[r]=(dx[r] or 0)+1
+local fx=string.sub(r,1,#ak)==ak and(not cT or cB(cT,r))
+if fx and not ck[r] then
+ck[r]=true
 z[#z+1]=r
 end
 end
@@ -4425,10 +4423,10 @@ end
 if a.row.lanes then
 bA(F.a(a,'lanes'),'')
 end
-local bU={}
+local bT={}
 if not aE and not eB then
 for _,ar in pairs(F.c())do
-bU[#bU+1]=ar
+bT[#bT+1]=ar
 bA(F.a(ar,'lanes'),'')
 end
 end
@@ -4436,15 +4434,15 @@ if e.holds then
 bA(m .. 'places',F.f(nil,''))
 bA(m .. 'places',F.f(ARGV[2],''))
 end
-table.sort(z,cC)
-local be={}
+table.sort(z,cB)
+local bd={}
 if a.row.lanes then
 local G=g('ZRANGEBYSCORE',F.a(a,'lends'),'-inf',u,'LIMIT',0,1000)
 local aN=#G>0 and g('HMGET',F.a(a,'side'),unpack(G))or{}
 for f=1,#G do
 local r=aN[f] and cmsgpack.unpack(aN[f]).lane
 if r then
-be[r]=(be[r] or 0)+1
+bd[r]=(bd[r] or 0)+1
 end
 end
 end
@@ -4461,59 +4459,59 @@ end
 end
 return P>u and P<math.huge and math.ceil(P - u)or -1
 end
-local V={#z>bg and bg>0 and 'n' .. z[bg] or ''}
-for f=1,math.min(bg,#z)do
+local V={#z>bf and bf>0 and 'n' .. z[bf] or ''}
+for f=1,math.min(bf,#z)do
 local r=z[f]
 local h=F.ai(a,r)
-local X=h.size+(dy[r] or 0)
-for _,ar in ipairs(bU)do
+local X=h.size+(dx[r] or 0)
+for _,ar in ipairs(bT)do
 X=math.max(X,F.ai(ar,r).size)
 end
-local cW,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
-local ck=h.live -(be[r] or 0)
+local cV,Y={},{F.f(nil,r),F.f(ARGV[2],r)}
+local cj=h.live -(bd[r] or 0)
 for _,i in ipairs(Y)do
-cW[#cW+1]=F.cQ(i,F.p(i))
+cV[#cV+1]=F.cQ(i,F.p(i))
 end
-if X>0 or #cW>0 then
-V[#V+1]={r,X - ck,ck,fJ(h,Y),cW}
+if X>0 or #cV>0 then
+V[#V+1]={r,X - cj,cj,fJ(h,Y),cV}
 end
 end
 return V
 `,
   },
   list: {
-    sha: '256f16b8e990323cd5f927e6f566b58767d748d3',
+    sha: 'c8096998f9267aab491a8e3b5d2c92631b844790',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + group + find + `
 loadRest = function()
 ` + outcomes + lanes + `end
-local M,bg,fQ,fu=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
-local cw,i,eA=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
-local cJ=string.match(ARGV[8],'^l(.*)$')
+local M,bf,fQ,fu=ARGV[2],tonumber(ARGV[3]),ARGV[4],ARGV[5]=='0'
+local cv,i,eA=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[9])
+local cI=string.match(ARGV[8],'^l(.*)$')
 local a=F.j(M)or F.aV(M,'','earliest')
 local d=a.row
 local V={d.token,'',''}
 local aa,ay,K=0,0,0
-local function dq(dK)
+local function dp(dK)
 return string.find(fQ,'[' .. dK .. ']')~=nil
 end
-local function ct(b)
+local function cs(b)
 return b and(not b.expires or b.expires>u)
 end
-local function cs()
-return #V - 3>=bg or aa>=8388608 or ay>=33554432 or K>=2048
+local function cr()
+return #V - 3>=bf or aa>=8388608 or ay>=33554432 or K>=2048
 end
-local function bj(aZ,b,U,n,bI,ci)
+local function bi(aY,b,U,n,bI,ch)
 local aj=n and n - u or 0
 if n and aj<=0 then
-aZ='r'
+aY='r'
 end
-if dq(aZ)and(not cJ or cJ==(b.lane or ''))then
+if dp(aY)and(not cI or cI==(b.lane or ''))then
 local aI=fu and F.dL(b.record)or b.record
 aa=aa+#aI+#(bI or '')
 local au={
-aZ,
+aY,
 b.at,
 b.id,
 b.key or '',
@@ -4524,7 +4522,7 @@ aj>0 and math.ceil(aj)or -1,
 bI or '',
 aI,
 }
-for _,ai in ipairs(ci or{})do
+for _,ai in ipairs(ch or{})do
 au[#au+1]=ai
 aa=aa+(type(ai)=='string' and #ai or 0)
 end
@@ -4532,40 +4530,40 @@ V[#V+1]=au
 end
 end
 local function dV(b,U,P,s)
-bj('l',b,U,P,nil,d.running and P>u and F.cJ(a,b.seq,s))
+bi('l',b,U,P,nil,d.running and P>u and F.cJ(a,b.seq,s))
 end
-local function dl(b,j)
+local function dk(b,j)
 if j and j.lease then
 dV(b,j.attempt,j.at,j.lease)
-elseif ct(b)then
+elseif cs(b)then
 if j and j.parked then
 local bE=j.parked
-bj('p',b,j.attempt,nil,nil,{bE.reason,bE.data or '',bE.at})
+bi('p',b,j.attempt,nil,nil,{bE.reason,bE.data or '',bE.at})
 elseif j and not j.blocked then
-bj('d',b,j.attempt,j.at,j.error)
+bi('d',b,j.attempt,j.at,j.error)
 elseif not j and b.lane then
-bj('r',b,0)
+bi('r',b,0)
 else
-bj('b',b,0)
+bi('b',b,0)
 end
 end
 end
 local function eZ(O)
 if not(O.ends and O.ends<=u)then
-local ci={O.reason,O.at,O.fence,O.message.seq}
-bj('x',O.message,O.attempt,nil,O.error,ci)
+local ch={O.reason,O.at,O.fence,O.message.seq}
+bi('x',O.message,O.attempt,nil,O.error,ch)
 end
 end
 local function bO()
 local bP=K>0 and math.max(1,ay/K)or 33554432/64
 return math.min(256,math.max(1,math.floor((33554432 - ay)/bP)))
 end
-local function cS(k,bP,bo)
+local function cR(k,bP,bn)
 local o=i=='' and '-inf' or '(' .. i
 local I=tonumber(i)or 0
 while true do
 local q=bO()
-local D=g('ZRANGEBYSCORE',k,o,bo or '+inf','LIMIT',0,q)
+local D=g('ZRANGEBYSCORE',k,o,bn or '+inf','LIMIT',0,q)
 for _,t in ipairs(D)do
 K=K+1
 ay=ay+#t
@@ -4575,7 +4573,7 @@ F.d('a message')
 end
 I=c
 i=string.format('%.0f',c)
-if cs()then
+if cr()then
 return true
 end
 end
@@ -4585,17 +4583,17 @@ end
 o='(' .. i
 end
 end
-local bi={}
+local bh={}
 local function fb(t)
 local b=cmsgpack.unpack(t)
 local j=F.o(a,b.seq)
 if not(j and j.parked)then
-dl(b,j)
+dk(b,j)
 end
 return b.seq
 end
 local dJ=d.join and(d.join.lanes or d.join.bound)
-bi[1]={'lr',function()
+bh[1]={'lr',function()
 local o=tonumber(i~='' and i or 0)+1
 while d.leased>d.out do
 local t=g('ZRANGEBYSCORE',F.a(a,'leases'),o,'+inf','LIMIT',0,1)[1]
@@ -4615,21 +4613,21 @@ end
 K=K+1
 ay=ay+#b.record
 dV(b,p.attempt,p.ends,p.number)
-if cs()then
+if cr()then
 return true
 end
 end
 o=p.last+1
 end
 end}
-bi[2]={'ldbr',function()
-if cJ and cJ~='' and i=='' then
+bh[2]={'ldbr',function()
+if cI and cI~='' and i=='' then
 i=string.format('%.0f',281474976710656 - 1)
 end
-local bo=cJ=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dJ
-return cS(F.a(a,'held'),fb,bo and string.format('(%.0f',bo))
+local bn=cI=='' and 281474976710656 or d.join and d.join.lanes and 281474976710656 or dJ
+return cR(F.a(a,'held'),fb,bn and string.format('(%.0f',bn))
 end}
-bi[3]={'r',function()
+bh[3]={'r',function()
 local B=d.join
 while B do
 if(tonumber(i)or 0)>=B.bound - 1 then
@@ -4641,10 +4639,10 @@ for _,b in ipairs(x)do
 K=K+1
 ay=ay+#b.record
 i=string.format('%.0f',b.seq)
-if ct(b)then
-bj('r',b,0)
+if cs(b)then
+bi('r',b,0)
 end
-if cs()then
+if cr()then
 return true
 end
 end
@@ -4654,14 +4652,14 @@ end
 i=string.format('%.0f',as - 1)
 end
 end}
-bi[4]={'ldbr',function()
+bh[4]={'ldbr',function()
 if not dJ then
 return false
 end
 i=string.format('%.0f',math.max(dJ - 1,tonumber(i)or 0))
-return cS(F.a(a,'held'),fb)
+return cR(F.a(a,'held'),fb)
 end}
-bi[5]={'r',function()
+bh[5]={'r',function()
 local o=math.max(d.cursor,tonumber(i~='' and i or 0)+1)
 while o<e.tail do
 local au=F.bl(o,1)[1]
@@ -4679,11 +4677,11 @@ K=K+0.25
 else
 K=K+1
 local b=az and az[c] or F.W(l,c - l.first+1)
-if ct(b)then
-bj('r',b,0)
+if cs(b)then
+bi('r',b,0)
 end
 end
-if cs()then
+if cr()then
 return true
 end
 end
@@ -4691,41 +4689,41 @@ o=l.last+1
 end
 return false
 end}
-local function cC(s,n)
+local function cB(s,n)
 return d.since and n<=d.since.at and s<d.since.number
 end
-bi[6]={'dr',function()
+bh[6]={'dr',function()
 local n,s=string.match(i,'^(.*)/(.*)$')
-local cB=0
+local cA=0
 if n then
 local eT=g('ZRANK',m .. 'timers',s)
-cB=eT and eT+1 or g('ZCOUNT',m .. 'timers','-inf',n)
+cA=eT and eT+1 or g('ZCOUNT',m .. 'timers','-inf',n)
 end
 while true do
-local D=g('ZRANGE',m .. 'timers',cB,cB+256 - 1,'WITHSCORES')
+local D=g('ZRANGE',m .. 'timers',cA,cA+256 - 1,'WITHSCORES')
 for f=1,#D,2 do
 local Q=tonumber(D[f+1])
 i=D[f+1] .. '/' .. D[f]
 K=K+1
-if not cC(tonumber(D[f]),Q)then
+if not cB(tonumber(D[f]),Q)then
 local b=F.A(D[f])
-if ct(b)then
+if cs(b)then
 ay=ay+#b.record
-bj('d',b,0,Q)
+bi('d',b,0,Q)
 end
 end
-if cs()then
+if cr()then
 return true
 end
 end
 if #D<2*256 then
 return false
 end
-cB=cB+256
+cA=cA+256
 end
 end}
-bi[7]={'x',function()
-return cS(F.a(a,'dead'),function(t)
+bh[7]={'x',function()
+return cR(F.a(a,'dead'),function(t)
 local O=cmsgpack.unpack(t)
 eZ(O)
 return O.message.seq
@@ -4736,19 +4734,19 @@ if C.ends<=u or C.status=='dead' and F.x(a,C.seq)then
 return
 end
 local b={id=C.id,key=C.key,lane=C.lane,at=C.at,max=C.max,record=''}
-bj('o',b,C.attempt,nil,C.error,F.bU(C))
+bi('o',b,C.attempt,nil,C.error,F.bU(C))
 end
-bi[8]={'p',function()
-return cS(F.a(a,'parked'),function(t)
+bh[8]={'p',function()
+return cR(F.a(a,'parked'),function(t)
 local c=tonumber(t)
 local b,j=F.ak(a,c)
 ay=ay+#b.record
-dl(b,j)
+dk(b,j)
 return c
 end)
 end}
-bi[9]={'o',function()
-return cS(F.a(a,'results'),function(t)
+bh[9]={'o',function()
+return cR(F.a(a,'results'),function(t)
 local C=cmsgpack.unpack(t)
 fa(C)
 return C.seq
@@ -4762,8 +4760,8 @@ end
 if y.number then
 local b=F.A(y.number)
 local n=tonumber(g('ZSCORE',m .. 'timers',F.b(y.number)))
-if n and ct(b)and not cC(y.number,n)then
-bj('d',b,0,n)
+if n and cs(b)and not cB(y.number,n)then
+bi('d',b,0,n)
 end
 return
 end
@@ -4777,15 +4775,15 @@ F.d('a message')
 end
 ay=ay+#b.record
 if bL.kind=='lined' then
-dl(b)
+dk(b)
 elseif bL.kind=='leased' then
 dV(b,bL.lease.attempt,bL.lease.ends,bL.lease.number)
 elseif bL.kind=='ahead' or bL.kind=='unjoined' then
-if ct(b)then
-bj('r',b,0)
+if cs(b)then
+bi('r',b,0)
 end
 else
-dl(b,bL.side)
+dk(b,bL.side)
 end
 end
 local function fO(w)
@@ -4801,20 +4799,20 @@ end
 end
 local function fN()
 local A=i=='' and 0 or tonumber(i)
-for cm=A,3*eA - 1 do
-local w=ARGV[10+math.floor(cm/3)]
-i=string.format('%.0f',cm+1)
-if cm % 3==2 then
+for cl=A,3*eA - 1 do
+local w=ARGV[10+math.floor(cl/3)]
+i=string.format('%.0f',cl+1)
+if cl % 3==2 then
 fP(w)
-elseif cm % 3==1 then
-local C=dq('o')and d.kept and F.cE(a,w)
+elseif cl % 3==1 then
+local C=dp('o')and d.kept and F.cE(a,w)
 if C then
 fa(C)
 end
-elseif dq('x')and d.dead>0 then
+elseif dp('x')and d.dead>0 then
 fO(w)
 end
-if cs()then
+if cr()then
 return true
 end
 end
@@ -4826,20 +4824,20 @@ V[2],V[3]='1',i
 end
 return V
 end
-while bi[cw] do
-local dK,fU=bi[cw][1],bi[cw][2]
-if dq(dK)and fU()then
-V[2],V[3]=tostring(cw),i
+while bh[cv] do
+local dK,fU=bh[cv][1],bh[cv][2]
+if dp(dK)and fU()then
+V[2],V[3]=tostring(cv),i
 return V
 end
-cw=cw+1
+cv=cv+1
 i=''
 end
 return V
 `,
   },
   purge: {
-    sha: 'ea6584226b76574128037a777519159192c7e5cd',
+    sha: '1ddaa2dca754cc66179171af059e93a30463e7a1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + group + empty + `
@@ -4854,8 +4852,8 @@ e.joining=0
 for _,a in pairs(af)do
 local d=F.an(ARGV[2] .. q,e.tail,e.bytes)
 q=q+1
-for _,bR in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
-d[bR]=a.row[bR]
+for _,bQ in ipairs({'acked','failed','latest','deadFor','parksNext','born','served'})do
+d[bQ]=a.row[bQ]
 end
 local Z=a.row.lanes
 if Z then
@@ -4875,7 +4873,7 @@ return e.scan and 1 or 0
 `,
   },
   release: {
-    sha: '44d11751363235da3d2330968fad31b1cdcd4419',
+    sha: 'dc8d9ef9260eb096ac0b711de29a8d642fa62818',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + lanes + holds + moves + `F.j()
@@ -4895,7 +4893,7 @@ return bM and 1 or 0
 `,
   },
   results: {
-    sha: '81ada00ff51d29df57fc38c80785eb7a9ad2da3b',
+    sha: '318b7cbe40dbe4a6e7486bbe3de5c53b7c5c090d',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + outcomes + `
@@ -4917,10 +4915,10 @@ return bt and{'running',bt[1],bt[2]}
 end
 for f=3,#ARGV do
 local C=a and a.row.kept and F.cE(a,ARGV[f])
-local ci=C and F.bU(C)or a and fL(ARGV[f])or ''
-V[f - 2]=ci
-for fy=3,#ci do
-aa=aa+#ci[fy]
+local ch=C and F.bU(C)or a and fL(ARGV[f])or ''
+V[f - 2]=ch
+for fy=3,#ch do
+aa=aa+#ch[fy]
 end
 if aa>=8388608 then
 break
@@ -4930,7 +4928,7 @@ return V
 `,
   },
   resume: {
-    sha: '59098874f7a809a51ee57a915da268abdad0d3c4',
+    sha: 'ac7314425b4ec225c846f62917f4b0cf06bc9bb1',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + parked + `
@@ -4986,7 +4984,7 @@ return table.concat(W)
 `,
   },
   retryNow: {
-    sha: '267dacd14557fbada9bfc5037a6e3b1a0731f3bd',
+    sha: '43318fff78a171d8d0c80e5bdc2a69c402cf169f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + find + `
@@ -5010,7 +5008,7 @@ return table.concat(W)
 `,
   },
   settle: {
-    sha: '72c1cd129c8901e807b2120ddbf6cd0618863f4d',
+    sha: '4136d5a87ee238dce08b66884900f1fd9b17a63e',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + settling + `
@@ -5020,7 +5018,7 @@ local a=F.j(ARGV[2])
 local aB=F.cP(a,3)
 if a and a.changed then
 F.cV(a)
-if bY then
+if bX then
 F.cw()
 end
 F.cj()
@@ -5030,7 +5028,7 @@ return aB
 `,
   },
   stats: {
-    sha: '1c94912a413bf04d9dba3b1032de88ac4b5dd702',
+    sha: 'f1d9e9bbdd483bdee4ea188f002da9a906e57c9f',
     text: `#!lua flags=no-writes
 
 ` + rows + log + store + leases + places + moves + ids + find + group + counts + `
@@ -5047,49 +5045,49 @@ end
 if not F.ck(q,5000)then
 return cmsgpack.pack(q)
 end
-local function cn(b)
+local function cm(b)
 return b and math.max(0,at - b.at)
 end
 local A=F.K()
-local df=A and cn(A)
-local function dQ(bm)
-if bm and(not df or bm>df)then
-df=bm
+local de=A and cm(A)
+local function dQ(bl)
+if bl and(not de or bl>de)then
+de=bl
 end
 end
 if F.s()then
 local s=g('ZRANGE',m .. 'timers',0,0)[1]
-dQ(s and cn(F.A(tonumber(s))))
+dQ(s and cm(F.A(tonumber(s))))
 end
-local bd=e.early and g('ZRANGE',m .. 'early',0,0)[1]
-dQ(bd and cn(cmsgpack.unpack(bd)))
+local bc=e.early and g('ZRANGE',m .. 'early',0,0)[1]
+dQ(bc and cm(cmsgpack.unpack(bc)))
 local V={e.holds and F.en()or{},F.aH(q),F.bP(),-1,e.sent}
 for M in pairs(q.groups)do
 local a=aw[M]
 local d=a.row
-local aX,aV,ch,aD,bE=F.bR(q,a)
+local aW,bq,cg,aD,bE=F.bR(q,a)
 local fq=d.dead>0 and g('ZCOUNT',F.a(a,'fade'),'-inf',u)or 0
 local ax=F.aT(a)
-local bm=ax<e.tail and cn(F.u(ax))
+local bl=ax<e.tail and cm(F.u(ax))
 local aP=g('ZRANGE',F.a(a,'held'),0,0)[1]
 if aP then
-bm=math.max(bm or 0,cn(cmsgpack.unpack(aP)))
+bl=math.max(bl or 0,cm(cmsgpack.unpack(aP)))
 end
 if d.lanes and d.lanes.flows>0 then
 local A=g('ZRANGEBYSCORE',F.a(a,'held'),string.format('%.0f',281474976710656),'+inf','LIMIT',0,1)[1]
-bm=A and math.max(bm or 0,cn(cmsgpack.unpack(A)))or bm
+bl=A and math.max(bl or 0,cm(cmsgpack.unpack(A)))or bl
 end
-dQ(bm)
-for _,ai in ipairs({M,aX,aV,ch,aD,bE,d.dead - fq,bm or -1,d.acked,d.failed})do
+dQ(bl)
+for _,ai in ipairs({M,aW,bq,cg,aD,bE,d.dead - fq,bl or -1,d.acked,d.failed})do
 V[#V+1]=ai
 end
 end
-V[4]=df or -1
+V[4]=de or -1
 return V
 `,
   },
   tidy: {
-    sha: '7a2d978d883994a59a5eca91a4a84a4b78edb847',
+    sha: '1602871501b721336ea0af25ac30b9c21400c69f',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + leases + places + moves + ids + `

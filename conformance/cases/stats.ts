@@ -74,6 +74,23 @@ export const stats: Section = {
       },
     },
     {
+      name: 'counts as failed what a delivery ended in, not what dies undelivered',
+      async run(t) {
+        const q = await t.open()
+        await q.claim()
+        await q.send({ body: 'leased', expiresInMs: t.s(10) }, { body: 'retried', expiresInMs: t.s(10) })
+        const [, retried] = await q.takes(['leased', 'retried'], 'at first', { leaseMs: t.s(5) })
+        await q.retry(retried!, { delayMs: t.s(5) })
+        await q.send(
+          { body: 'never', expiresInMs: t.s(10) },
+          { body: 'delayed', delayMs: t.s(5), expiresInMs: t.s(10) },
+        )
+        await t.advance(t.s(10))
+        await q.takes([], 'of what has expired')
+        await q.count({ dead: 4, failed: 2 }, 'after all have expired')
+      },
+    },
+    {
       name: 'counts messages behind their key as blocked once a claim has passed them',
       needs: [ORDERING_KEYS],
       async run(t) {

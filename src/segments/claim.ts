@@ -166,13 +166,11 @@ function retake(taking: Taking, lease: Lease, seq: number): void {
   const { group } = taking
   const { attempt, key, row } = lease
   const message = messageOf(group, lease, seq)!
-  // One failure, whether it is delivered again or dies of it.
   const { whole } = group
-  const failed = whole.row.failed + 1
   cutLease(group, seq)
-  taking.take(seq, message, attempt, { key, row }, LEASE_LOST)
-  whole.row.failed = failed
+  whole.row.failed++
   whole.changed = true
+  taking.take(seq, message, attempt, { key, row }, LEASE_LOST)
 }
 
 function finite(time: number): number | undefined {

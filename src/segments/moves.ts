@@ -270,7 +270,6 @@ export function bury(
     reapAt(work, until)
   }
   row.dead++
-  row.failed++
   group.whole.changed = group.changed = true
   if (parksNext && message.key !== undefined) stopKey(group, message.key, seq)
   done(group, seq, message)

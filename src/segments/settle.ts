@@ -151,6 +151,7 @@ function settleLease(group: Group, receipt: Receipt, settlement: Settlement): bo
   group.whole.changed = true
   if (kind !== 'ack' && kind !== 'dead' && putBack(group, seq, lease, message!, settlement)) return true
   free(group, seq, key, where)
+  if (kind !== 'ack') row.failed++
   switch (kind) {
     case 'ack': {
       const { value } = settlement

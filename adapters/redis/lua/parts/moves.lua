@@ -211,7 +211,6 @@ local function bury(group, message, attempt, reason, reported, deadFor)
   end
   call('ZADD', keyOf(group, 'dead'), message.seq, cmsgpack.pack(letter))
   row.dead = row.dead + 1
-  row.failed = row.failed + 1
   group.changed = true
   if message.keep then
     tallyKeepers(group, 1)

@@ -145,6 +145,9 @@ local function settleOne(group, kind, number, seq, at)
     stopBehind(group, message)
   end
   remove(group, side and { kind = 'held', side = side } or { kind = 'leased', lease = lease }, message)
+  if kind ~= 'b' then
+    row.failed = row.failed + 1
+  end
   if kind == 'b' then
     if queue.holds then
       freeProbed(group, message.lane, number, seq, seq)

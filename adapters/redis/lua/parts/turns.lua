@@ -111,11 +111,8 @@ local function takeAgain(flow)
     return take(message, side.attempt, true, domainOf(message), side.error)
   end
   endLease(group, seq, side)
-  -- One failure, whether it is delivered again or dies of it.
-  local failed = row.failed + 1
-  local leased = take(message, side.attempt, true, domainOf(message), LEASE_LOST)
-  row.failed = failed
-  return leased
+  row.failed = row.failed + 1
+  return take(message, side.attempt, true, domainOf(message), LEASE_LOST)
 end
 
 -- Whether a message that has left the line of its lane has to stay behind others of its key. Then it does.

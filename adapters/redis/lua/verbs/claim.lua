@@ -194,25 +194,22 @@ local function takeEnded()
       more = true
       break
     end
-    -- One failure, whether it is delivered again or dies of it.
     if string.match(member, '^%d+$') then
       local seq = tonumber(member)
       local message, side = heldAt(group, seq)
-      local failed = row.failed + 1
       call('ZREM', keyOf(group, 'ends'), member)
       row.leased = row.leased - 1
       row.out = row.out - 1
+      row.failed = row.failed + 1
       take(message, side.attempt, true, message.key, LEASE_LOST)
-      row.failed = failed
     else
       local old = toLease(member)
       dropLease(group, old)
       before = old.bytes
       local seq = old.first
       while seq <= old.last and room() > 0 and looked < PASS_ON do
-        local failed = row.failed + 1
+        row.failed = row.failed + 1
         take(logMessage(seq), old.attempt, false, old.key, LEASE_LOST)
-        row.failed = failed
         seq = seq + 1
       end
       if seq <= old.last then
