@@ -293,12 +293,18 @@ export class Desk<T> implements GroupDesk {
   }
 
   /** A lease was extended by hand. Where that was for less than it had, it must be extended sooner, if it is one in hand. */
-  extended(receipt: string, until: number, leaseMs: number): void {
+  extended(lease: Lease | undefined, receipt: string, until: number, leaseMs: number): void {
     this.reorder()
-    for (const { lease } of this.#hands) {
-      if (lease.receipt !== receipt) continue
+    const at = until - leaseMs / 2
+    if (lease !== undefined) {
       lease.until = until
-      this.#renewBy(until - leaseMs / 2)
+      // All are by then.
+      if (at >= this.#renewAt) return
+    }
+    for (const hand of this.#hands) {
+      if (lease === undefined ? hand.lease.receipt !== receipt : hand.lease !== lease) continue
+      hand.lease.until = until
+      this.#renewBy(at)
     }
   }
 

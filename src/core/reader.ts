@@ -116,9 +116,7 @@ export class Reader<T> {
     const { kind } = settlement
     if (kind === 'extend') {
       const { leaseMs } = settlement
-      const until = this.context.now() + leaseMs
-      if (lease !== undefined) lease.until = until
-      this.desk.extended(lease?.receipt ?? settlement.receipt, until, leaseMs)
+      this.desk.extended(lease, settlement.receipt, this.context.now() + leaseMs, leaseMs)
     } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)
