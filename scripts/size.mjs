@@ -21,8 +21,8 @@ const kB = 1024
  * storages need of a core they bring: memory what asks it without promises, 0.6 kB, which makes it three times as fast one at a time,
  * SQL what sends in transactions of its users', 0.3 kB. That a claim which comes after the end of what its caller has in hand takes nothing,
  * and so buries none of it, is 0.3 kB in each: 0.1 of it so that 10,000 in hand cost such a claim no more than 100, and 0.05 that this holds for
- * leases of several lengths, and for those that handlers extend. That an outbox finds out options which were meant for it and are misspelt is 0.4 kB, that Redis
- * by HTTP finds out answers which no script gives 0.3 kB.
+ * leases of several lengths, and for those that handlers extend; 0.08 renews in time what a handler has extended for less than it had. That
+ * an outbox finds out options which were meant for it and are misspelt is 0.4 kB, that Redis by HTTP finds out answers which no script gives 0.3 kB.
  */
 export const USES = [
   {
@@ -33,7 +33,7 @@ export const USES = [
     // a third of the time one at a time, half in batches. That copies take one step for each object, that the clock is read once and
     // that a queue is not told of what it did itself is 0.15 of it, and a fifth less of that time. 0.1 is that the sleep of a device is no
     // time of its handlers.
-    budget: 36.125 * kB,
+    budget: 36.25 * kB,
     code: `import { Queue } from 'quayside'
            import { MemoryAdapter } from 'quayside/memory'
            export const queue = new Queue('orders', { storage: new MemoryAdapter() })`,
@@ -55,7 +55,7 @@ export const USES = [
     // or the request of one replaces that of another; 0.2 sends where nothing may be kept, refuses what nobody could send, and has
     // nothing sent twice for want of room, nor anybody wait for a child of what is parked; the last 0.4 refuses options of a request that
     // would be passed over without a word.
-    budget: 60.25 * kB,
+    budget: 60.375 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -66,7 +66,7 @@ export const USES = [
   },
   {
     name: 'lean queue + IndexedDB + outbox + service worker',
-    budget: 58.75 * kB,
+    budget: 59.125 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            import { Outbox } from 'quayside/outbox'
@@ -84,15 +84,15 @@ export const USES = [
     // 7 times as fast to send and twice as fast to take, and what is blocked share those of its key; 0.2 has the browser say which ids are
     // there.
     // That whoever waits on the same object hears of a redrive is the last 0.05.
-    budget: 45.25 * kB,
+    budget: 45.375 * kB,
     code: `import { Queue } from 'quayside/core'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
   },
   {
-    // The aim is 15.5 kB. 0.03 ends a transaction whose end a browser tells to nobody.
+    // The aim is 15.5 kB. 0.1 ends a transaction, or an opening, whose end a browser tells to nobody, and runs it again after a sleep of the device.
     name: 'lean queue + IndexedDB',
-    budget: 38.625 * kB,
+    budget: 38.6875 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { IndexedDBAdapter } from 'quayside/indexeddb'
            export const queue = new Queue('orders', { storage: new IndexedDBAdapter() })`,
@@ -100,14 +100,14 @@ export const USES = [
   {
     // The aim is 9 kB. The core alone is 20.5; the lean queue 14.
     name: 'core + Durable Object client',
-    budget: 23.875 * kB,
+    budget: 23.9375 * kB,
     code: `import { Queue } from 'quayside/core'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
   },
   {
     name: 'lean queue + Durable Object client',
-    budget: 17.125 * kB,
+    budget: 17.1875 * kB,
     code: `import { Queue } from 'quayside/lean'
            import { DurableObjectAdapter } from 'quayside/durable-object'
            export const open = (env) => new Queue('orders', { storage: new DurableObjectAdapter(env.QUEUE) })`,
@@ -126,7 +126,7 @@ export const USES = [
   {
     // The aim is 9 kB for a Worker.
     name: 'core + Cloudflare KV',
-    budget: 34.125 * kB,
+    budget: 34.25 * kB,
     code: `import { Queue } from 'quayside/core'
            import { CloudflareKVAdapter } from 'quayside/cloudflare-kv'
            export const queue = (env) => new Queue('tasks', { storage: new CloudflareKVAdapter(env.TASKS) })`,
@@ -166,7 +166,7 @@ export const USES = [
     // The engine is that of files, and the adapter 6 of it. On the engine of memory it would be some 45: that has no way back from
     // what could not be written, and no way to write what lives anew a bit at a time, which both would have to be made first. What keeps
     // the row of a group small with thousands in flight, and reads holds once, is 0.2 of it, what opens a store again that has failed 0.1; long bodies in rows of their own are 0.7.
-    budget: 58 * kB,
+    budget: 58.1875 * kB,
     code: `import { Queue } from 'quayside/core'
            import { KeyValueAdapter } from 'quayside/key-value'
            export const queue = (items) => new Queue('orders', { storage: new KeyValueAdapter(items) })`,
@@ -200,7 +200,7 @@ export const USES = [
   {
     // The aim is 11 kB. The core is 20.5; the scripts of all verbs are 29, and any verb may be the first that a server is sent.
     name: 'core + Redis over HTTP',
-    budget: 60.5 * kB,
+    budget: 60.5625 * kB,
     code: `import { Queue } from 'quayside/core'
            import { RedisHttpAdapter } from 'quayside/redis-http'
            export const queue = (env) => new Queue('orders', { storage: new RedisHttpAdapter(env) })`,
@@ -245,7 +245,7 @@ export const USES = [
  * Redis 43, IndexedDB 25, files 24, Cloudflare's 23, SQL 16); 64 are all of the outbox once more, as the script for classic workers, and 80 the
  * declarations with their comments.
  */
-const PACKED = { quayside: 438 * 1000, 'quayside-conformance': 89 * 1000 }
+const PACKED = { quayside: 439 * 1000, 'quayside-conformance': 89 * 1000 }
 
 /** Bytes of such an archive. */
 function packed({ folder: source, pkg }) {
