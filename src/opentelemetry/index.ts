@@ -19,14 +19,17 @@ import { Metrics } from './metrics.ts'
 
 export type { OpenTelemetryApi } from './api.ts'
 
-type Named = 'trace' | 'metrics' | 'context' | 'propagation'
 
 /** By what the package is known. */
-const PARTS: Readonly<Record<Named, Check>> = {
+const PARTS: Readonly<Record<keyof OpenTelemetryApi, Check>> = {
   trace: mustHave('getTracer'),
   metrics: mustHave('getMeter'),
   context: mustHave('active', 'with'),
   propagation: mustHave('inject', 'extract'),
+  // Its default export has no more than those.
+  ROOT_CONTEXT: checkObject,
+  SpanKind: checkObject,
+  SpanStatusCode: checkObject,
 }
 
 /** The instrumentation scope of tracer and meter. */
@@ -71,7 +74,7 @@ const SCOPE = 'quayside'
  */
 export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
   checkObject('openTelemetry', 'api, the package @opentelemetry/api,', api)
-  for (const [name, check] of Object.entries(PARTS)) check('openTelemetry', `api.${name}`, api[name as Named])
+  for (const [name, check] of Object.entries(PARTS)) check('openTelemetry', `api.${name}`, api[name as keyof OpenTelemetryApi])
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api
   let metrics: Metrics | undefined
 

@@ -1,3 +1,4 @@
+import * as api from '@opentelemetry/api'
 import { test } from 'vitest'
 import { IndexedDBAdapter } from '../../adapters/indexeddb/index.ts'
 import { RedisHttpAdapter } from '../../adapters/redis-http/index.ts'
@@ -88,7 +89,8 @@ test.each<[string, (given: never) => unknown, readonly unknown[], ...string[]]>(
   [
     'OpenTelemetry',
     (given) => openTelemetry(given),
-    [undefined, null, {}, { trace: {} }],
+    // Its default export has a part of it.
+    [undefined, null, {}, { trace: {} }, { ...api, SpanKind: undefined }, api.default],
     'openTelemetry: api',
   ],
   [
