@@ -252,11 +252,35 @@ describe('FakeDestination', () => {
     ])
   })
 
+  test('takes paths in any spelling, and expressions that are global', async () => {
+    const server = new FakeDestination()
+      .answer('/ä b?q=ö', 201)
+      .answer('/up/../here', 202)
+      .answer('https://X.test/other#part', 203)
+      .answer(/every/g, 204)
+    const statusOf = async (path: string): Promise<number> =>
+      (await server.fetch(`https://x.test${path}`)).status
+    expect(await statusOf('/ä b?q=ö')).toBe(201)
+    expect(await statusOf('/here?')).toBe(202)
+    expect(await statusOf('/other')).toBe(203)
+    expect([await statusOf('/every'), await statusOf('/every')]).toEqual([204, 204])
+    expect(await statusOf('/else')).toBe(200)
+  })
+
   test('refuses answers that are none', async () => {
     for (const answer of [0, 199, 600, 200.5, 'no', undefined, {}])
       await expectCode(() => new FakeDestination().answer('/', answer as never), 'INVALID_ARGUMENT', 'answer')
     await expectCode(() => new FakeDestination().answer('/'), 'INVALID_ARGUMENT')
-    for (const pattern of ['notes', 'post /notes', 'POST notes', '', undefined, { url: '/notes' }])
+    for (const pattern of [
+      'notes',
+      'post /notes',
+      'POST notes',
+      'https://',
+      'http:x',
+      '',
+      undefined,
+      { url: '/notes' },
+    ])
       await expectCode(
         () => new FakeDestination().answer(pattern as never, 200),
         'INVALID_ARGUMENT',
