@@ -76,8 +76,7 @@ export function checkInit(tried: string, init: OutboxRequestInit): void {
   }
   const { id, after, replace, dedupeMs, signal } = init
   if (signal) checkSignal(tried, 'signal', signal)
-  if (id === undefined && (replace || dedupeMs !== undefined))
-    throw invalid(tried, 'replace and dedupeMs need an id', id)
+  if (id === undefined && (replace || dedupeMs)) throw invalid(tried, 'replace and dedupeMs need an id', id)
   if (after !== undefined && after === id) throw invalid(tried, 'after must be the id of another request', id)
 }
 

@@ -291,7 +291,15 @@ describe('what is no request is refused, and nothing is stored', () => {
 
   test('options that some runtime has for its fetch pass', async () => {
     const { outbox } = setUpOutbox()
-    const init = { cf: {}, next: { revalidate: 5 }, dispatcher: undefined, timeout: 5, keepalive: true }
+    const init = {
+      replace: false,
+      dedupeMs: 0,
+      cf: {},
+      next: { revalidate: 5 },
+      dispatcher: undefined,
+      timeout: 5,
+      keepalive: true,
+    }
     expect(await outbox.store('http://127.0.0.1:9', init)).toMatchObject({ status: 'stored' })
   })
 
